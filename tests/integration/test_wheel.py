@@ -1,0 +1,151 @@
+"""What people install is the wheel, not the checkout: build it, install it elsewhere, use it there. No network."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from dataclasses import dataclass
+from email.message import Message
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+WORKFLOW = """\
+name: hello
+title: Hello
+owner: sam@example.com
+inputs:
+  who: {type: text, default: world}
+steps:
+  - id: greet
+    uses: set
+    with: {text: "Hello {{ inputs.who }}"}
+    gate: true
+"""
+
+
+def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> str:
+    """Run a command without a terminal; return what it printed, or fail with all of it."""
+    finished = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert finished.returncode == 0, f"{command} exited with {finished.returncode}:\n{finished.stdout}"
+    return finished.stdout
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A virtual environment that holds the wheel, and an empty folder to work in."""
+
+    bin: Path
+    desk: Path
+    env: dict[str, str]
+
+    def python(self, code: str) -> str:
+        return run(self.bin / "python", "-c", code, cwd=self.desk, env=self.env).strip()
+
+    def signoff(self, *arguments: str) -> str:
+        return run(self.bin / "signoff", *arguments, cwd=self.desk, env=self.env)
+
+
+def stranger(home: Path) -> dict[str, str]:
+    """The environment variables of somebody who knows neither this checkout nor its virtual environment."""
+    kept = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TMPDIR") if name in os.environ}
+    return {**kept, "HOME": str(home), "PATH": os.defpath, "PYTHONUTF8": "1"}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    base = tmp_path_factory.mktemp("elsewhere")
+    home, desk, venv = base / "home", base / "desk", base / "venv"
+    home.mkdir()
+    desk.mkdir()
+    (desk / "hello.yaml").write_text(WORKFLOW, encoding="utf-8")
+    run(sys.executable, "-m", "venv", "--without-pip", venv, cwd=base)
+    there = Installed(bin=venv / "bin", desk=desk, env=stranger(home))
+    pip = (sys.executable, "-m", "pip", "--python", there.bin / "python", "--disable-pip-version-check")
+    run(*pip, "install", "--no-index", "--no-deps", wheel, cwd=base)
+    lend_dependencies(there)
+    return there
+
+
+def lend_dependencies(there: Installed) -> None:
+    """Show the new environment what ours has installed, except for the checkout.
+
+    An editable install is a .pth file, and a .pth file in a folder that another .pth file names is not read.
+    """
+    theirs = Path(there.python("import sysconfig; print(sysconfig.get_path('purelib'))"))
+    ours = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    (theirs / "dependencies.pth").write_text("".join(f"{folder}\n" for folder in sorted(ours)), encoding="utf-8")
+
+
+def metadata(archive: zipfile.ZipFile) -> Message:
+    (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+    return Parser().parsestr(archive.read(name).decode())
+
+
+def test_the_wheel_carries_every_template(wheel: Path) -> None:
+    templates = [path for path in (ROOT / "templates").rglob("*") if path.is_file()]
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    assert templates
+    assert {f"bot/_templates/{path.relative_to(ROOT / 'templates').as_posix()}" for path in templates} <= names
+
+
+def test_the_wheel_carries_the_licence(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        described = metadata(archive)
+        (licence,) = (name for name in archive.namelist() if name.endswith(".dist-info/licenses/LICENSE"))
+        text = archive.read(licence)
+    assert described["License-Expression"] == "Apache-2.0"
+    assert described.get_all("License-File") == ["LICENSE"]
+    assert text == (ROOT / "LICENSE").read_bytes()
+
+
+def test_the_wheel_puts_nothing_but_bot_and_engine_among_the_packages(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        tops = {name.split("/")[0] for name in archive.namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"bot", "engine"}
+
+
+@pytest.mark.parametrize("package", ["bot", "engine"])
+def test_the_installed_packages_are_those_of_the_wheel(installed: Installed, package: str) -> None:
+    file = Path(installed.python(f"import {package}; print({package}.__file__)"))
+    assert file.is_relative_to(installed.bin.parent)
+    assert str(ROOT) not in installed.python("import sys; print(*sys.path, sep='\\n')").splitlines()
+
+
+def test_the_installed_command_tells_its_version(installed: Installed) -> None:
+    assert installed.python("from importlib.metadata import version; print(version('signoff'))") in installed.signoff(
+        "version"
+    )
+
+
+def test_the_installed_command_checks_a_workflow(installed: Installed) -> None:
+    installed.signoff("check", "hello.yaml")
+
+
+def test_the_installed_command_tries_a_workflow(installed: Installed) -> None:
+    installed.signoff("try", "hello.yaml", "--answer", "approve")
