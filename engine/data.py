@@ -1,0 +1,186 @@
+"""The values that workflows carry: JSON with exact numbers. Text, canonical form, digest, paths."""
+
+from __future__ import annotations
+
+import hashlib
+import json.encoder
+from collections.abc import Callable, Collection, Mapping, Sequence
+from decimal import Decimal
+from typing import Final, TypeAlias
+
+import msgspec
+
+from engine.errors import InvalidValue
+
+Value: TypeAlias = "None | bool | int | Decimal | str | list[Value] | dict[str, Value]"
+Path: TypeAlias = tuple[str | int, ...]
+
+MAX_DEPTH: Final = 64
+"""How deeply lists and mappings may nest; deeper data is refused before it reaches a recursive reader."""
+MAX_DIGITS: Final = 400
+"""Digits of an integer, and the exponent of a decimal: no amount needs more, and larger ones cost memory to print."""
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_quote = json.encoder.encode_basestring
+
+
+def dumps(value: Value) -> str:
+    """JSON text of a clean value, every number exact."""
+    return _encoder.encode(value).decode()
+
+
+def loads(text: str | bytes) -> Value:
+    """The value of JSON text; numbers with a point or an exponent become `Decimal`, never a float.
+
+    Raises `InvalidValue` for anything that is not JSON that the engine can carry.
+    """
+    try:
+        value: Value = _decoder.decode(text)
+    except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError) as error:
+        raise InvalidValue(f"this is not valid JSON: {error}") from None
+    return value
+
+
+def clean(value: object, *, depth: int = 0) -> Value:
+    """What came from outside, as a value the engine can store, hash and show.
+
+    Floats become decimals, tuples lists, unpaired surrogates U+FFFD. Raises `InvalidValue` for anything else.
+    """
+    if depth > MAX_DEPTH:
+        raise InvalidValue(f"the data nests deeper than {MAX_DEPTH} levels")
+    match value:
+        case None | bool():
+            return value
+        case str():
+            return _clean_text(value)
+        case int():
+            if value.bit_length() > MAX_DIGITS * 4:
+                raise InvalidValue(f"a number has more than {MAX_DIGITS} digits")
+            return value
+        case float():
+            return clean(Decimal(repr(value)), depth=depth)
+        case Decimal():
+            return _clean_decimal(value)
+        case Mapping():
+            return {_clean_key(key): clean(item, depth=depth + 1) for key, item in value.items()}
+        case Sequence() if not isinstance(value, bytes | bytearray | memoryview):
+            return [clean(item, depth=depth + 1) for item in value]
+        case _:
+            raise InvalidValue(f"a value of the type {type(value).__name__} cannot be carried by a workflow")
+
+
+def _clean_text(text: str) -> str:
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _clean_key(key: object) -> str:
+    if not isinstance(key, str):
+        raise InvalidValue(f"the key {key!r} is not text")
+    return _clean_text(key)
+
+
+def _clean_decimal(number: Decimal) -> Decimal:
+    if not number.is_finite():
+        raise InvalidValue(f"{number} is not a number that can be written down")
+    if abs(number.adjusted()) > MAX_DIGITS or len(number.as_tuple().digits) > MAX_DIGITS:
+        raise InvalidValue(f"a number has more than {MAX_DIGITS} digits")
+    return number
+
+
+def canonical(value: Value) -> bytes:
+    """RFC 8785 canonical JSON, except that a number is written as its exact decimal text.
+
+    RFC 8785 sends numbers through a double, which changes 2^53+1; money may not change on its way to a digest.
+    """
+    out: list[str] = []
+    _write(value, out.append)
+    return "".join(out).encode()
+
+
+def _write(value: Value, write: Callable[[str], None]) -> None:
+    if isinstance(value, str):
+        write(_quote(value))
+    elif value is None:
+        write("null")
+    elif isinstance(value, bool):
+        write("true" if value else "false")
+    elif isinstance(value, int | Decimal):
+        write(str(value))
+    elif isinstance(value, list):
+        _write_list(value, write)
+    else:
+        _write_mapping(value, write)
+
+
+def _write_list(value: list[Value], write: Callable[[str], None]) -> None:
+    mark = "["
+    for item in value:
+        write(mark)
+        _write(item, write)
+        mark = ","
+    write("]" if value else "[]")
+
+
+def _write_mapping(value: dict[str, Value], write: Callable[[str], None]) -> None:
+    mark = "{"
+    for key in _sorted(value):
+        write(mark)
+        write(_quote(key))
+        write(":")
+        _write(value[key], write)
+        mark = ","
+    write("}" if value else "{}")
+
+
+def _sorted(keys: Collection[str]) -> list[str]:
+    if all(map(str.isascii, keys)):
+        return sorted(keys)
+    return sorted(keys, key=lambda key: key.encode("utf-16-be"))
+
+
+def digest(value: Value) -> str:
+    """SHA-256 of the canonical form, 64 hexadecimal digits."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def look(value: Value, path: Path) -> Value:
+    """What stands at `path`. Raises `KeyError` (with the path) where nothing stands."""
+    here = value
+    for key in path:
+        if isinstance(here, dict) and isinstance(key, str) and key in here:
+            here = here[key]
+        elif isinstance(here, list) and isinstance(key, int) and 0 <= key < len(here):
+            here = here[key]
+        else:
+            raise KeyError(show_path(path))
+    return here
+
+
+def replace(value: Value, path: Path, new: Value) -> Value:
+    """A copy of `value` with `new` at `path`; the original is untouched. Raises `KeyError` where nothing stands."""
+    if not path:
+        return new
+    look(value, path[:1])
+    key, rest = path[0], path[1:]
+    if isinstance(value, dict):
+        return {name: replace(item, rest, new) if name == key else item for name, item in value.items()}
+    assert isinstance(value, list)
+    return [replace(item, rest, new) if index == key else item for index, item in enumerate(value)]
+
+
+def show_path(path: Path) -> str:
+    """A path as people write it: `json.items.0.amount`."""
+    return ".".join(str(key) for key in path)
+
+
+def read_path(text: str, value: Value) -> Path:
+    """The path that `text` (dotted) names inside `value`. Raises `KeyError` where nothing stands."""
+    here, path = value, list[str | int]()
+    for part in text.split("."):
+        key: str | int = int(part) if isinstance(here, list) and part.isdecimal() else part
+        here = look(here, (key,))
+        path.append(key)
+    return tuple(path)

@@ -1,0 +1,52 @@
+"""Durations as people write them in a workflow file: `90s`, `15m`, `4h`, `2d`, `1w`, `1h30m`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Final
+
+from engine.errors import InvalidValue
+
+LONGEST: Final = timedelta(days=3650)
+"""Ten years of 365 days: no approval waits longer, and it keeps every sum of times inside what a datetime can hold."""
+
+_SECONDS: Final = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
+# Largest unit first and each at most once, so that a text has one reading: `15m2h` is more likely a slip than a wish.
+# Twelve digits are more than ten years of seconds need; without a bound int() would read megabytes of digits.
+_WRITTEN: Final = re.compile("".join(f"(?:(?P<{unit}>[0-9]{{1,12}}){unit})?" for unit in _SECONDS))
+
+
+def parse(text: str) -> timedelta:
+    """The duration that `text` names.
+
+    Raises `InvalidValue` (a sentence) for anything else, for zero, and for more than `LONGEST`.
+    """
+    match = _WRITTEN.fullmatch(text.strip())
+    if not text.strip() or match is None:
+        raise InvalidValue(f"{text[:40]!r} is not a duration; write it like 90s, 15m, 4h, 2d, 1w or 1h30m")
+    seconds = sum(int(count) * _SECONDS[unit] for unit, count in match.groupdict(default="0").items())
+    if seconds == 0:
+        raise InvalidValue(f"the duration {text[:40]!r} is zero; it has to be at least 1s")
+    if seconds > LONGEST.total_seconds():
+        raise InvalidValue(f"the duration {text[:40]!r} is longer than ten years")
+    return timedelta(seconds=seconds)
+
+
+def show(delta: timedelta) -> str:
+    """The shortest text that `parse` reads as `delta`, in whole seconds (fractions are rounded); `0s` for zero.
+
+    Weeks only where they come out even: `10d` says more than `1w3d`. A negative delta gets a leading minus.
+    """
+    seconds = round(abs(delta).total_seconds())
+    if seconds == 0:
+        return "0s"
+    sign = "-" if delta < timedelta() else ""
+    if seconds % _SECONDS["w"] == 0:
+        return f"{sign}{seconds // _SECONDS['w']}w"
+    parts = list[str]()
+    for unit in "dhms":
+        count, seconds = divmod(seconds, _SECONDS[unit])
+        if count:
+            parts.append(f"{count}{unit}")
+    return sign + "".join(parts)

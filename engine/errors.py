@@ -1,0 +1,118 @@
+"""The exception tree: what goes wrong in the world. Refusals that are expected are values, in `model`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+class SignoffError(Exception):
+    """Root of every error that Signoff raises itself; its text is one sentence for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a workflow file. `line` and `column` count from 1; `path` reads like `steps[2].gate.edit`."""
+
+    message: str
+    path: str = ""
+    line: int = 1
+    column: int = 1
+    hint: str = ""
+
+    def sentence(self, file: str = "") -> str:
+        place = f"{file}:{self.line}:{self.column}" if file else f"line {self.line}, column {self.column}"
+        path = f" {self.path}:" if self.path else ""
+        hint = f" {self.hint}" if self.hint else ""
+        return f"{place}:{path} {self.message}{hint}"
+
+
+class DefinitionError(SignoffError, ValueError):
+    """A workflow file that cannot be used, with everything that is wrong in it, in the order of its lines."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(problems, key=lambda problem: (problem.line, problem.column)))
+        super().__init__("\n".join(problem.sentence() for problem in self.problems))
+
+
+class ExpressionError(SignoffError, ValueError):
+    """An expression that cannot be compiled or evaluated."""
+
+
+class InvalidValue(SignoffError, ValueError):
+    """A value that its field does not take, or that the engine cannot carry."""
+
+
+class StepError(SignoffError):
+    """A step failed.
+
+    `outcome_unknown`: the effect may have happened (timeout or disconnect after sending). Otherwise the failure
+    is definite. `retryable`: the same call may succeed later. `retry_after`: the other side's own wish.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retryable: bool = False,
+        outcome_unknown: bool = False,
+        retry_after: timedelta | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+        self.outcome_unknown = outcome_unknown
+        self.retry_after = retry_after
+
+
+class ChannelError(SignoffError):
+    """A channel could not show a copy: the only exception that a channel raises.
+
+    `permanent`: this address will never take it. `outcome_unknown`: a copy may have landed.
+    `retry_after`: the vendor's own wish.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        permanent: bool = False,
+        retry_after: timedelta | None = None,
+        outcome_unknown: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+        self.retry_after = retry_after
+        self.outcome_unknown = outcome_unknown
+
+
+class StoreError(SignoffError, OSError):
+    """The database could not be read or written; nothing of the unit of work was kept."""
+
+
+class StoreFull(StoreError):
+    """There is no room (disk full, quota, file-size limit)."""
+
+
+class StoreLocked(StoreError):
+    """Another process holds the database."""
+
+
+class StoreReadOnly(StoreError):
+    """The file or its folder cannot be written."""
+
+
+class StoreOutdated(StoreError):
+    """The schema is older or newer than this program."""
+
+
+class Conflict(SignoffError):
+    """Somebody else changed the row between the read and the write of this unit; run the unit again."""
+
+
+class Tampered(SignoffError):
+    """What is about to run is not what was approved."""
+
+
+class PluginError(SignoffError):
+    """A step type from another distribution cannot be loaded."""

@@ -1,0 +1,293 @@
+"""The model of a field, as files declare it, and `validate`: typed values in, normal forms out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, PlainValidator, Strict, ValidationError, field_validator, model_validator
+
+from engine import data
+from engine.data import Value
+from engine.errors import InvalidValue
+from engine.fields import values
+
+
+class FieldType(StrEnum):
+    TEXT = "text"
+    LONG_TEXT = "long_text"
+    NUMBER = "number"
+    INTEGER = "integer"
+    MONEY = "money"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATETIME = "datetime"
+    EMAIL = "email"
+    URL = "url"
+    CHOICE = "choice"
+    CHOICES = "choices"
+    PERSON = "person"
+    JSON = "json"
+
+
+LONGEST: Final[Mapping[FieldType, int]] = {FieldType.TEXT: 3_000, FieldType.LONG_TEXT: 100_000}
+"""Characters that the text kinds take when the field has no `max_length`."""
+MAX_OPTIONS: Final = 100
+"""What a Slack select takes."""
+
+_TEXTS: Final = frozenset(LONGEST)
+_CHOICES: Final = frozenset({FieldType.CHOICE, FieldType.CHOICES})
+_TIMES: Final = frozenset({FieldType.DATE, FieldType.DATETIME})
+_BOUNDED: Final = _TIMES | {FieldType.NUMBER, FieldType.INTEGER, FieldType.MONEY}
+_WRITTEN_AS_TEXT: Final = (_TEXTS | _TIMES) | {FieldType.EMAIL, FieldType.URL, FieldType.CHOICE, FieldType.PERSON}
+
+
+def _bound(value: object) -> int | Decimal | str | None:
+    bound = data.clean(value)
+    if isinstance(bound, bool | list | dict):
+        raise ValueError("a bound is a number or a date")
+    return bound
+
+
+def _is_line(given: object) -> bool:
+    return (
+        isinstance(given, str)
+        and given != ""
+        and given == given.strip()
+        and values.one_line(given)
+        and "\0" not in given
+    )
+
+
+class Option(BaseModel):
+    """One thing to choose: `value` is what the workflow gets, `label` what people read. In short: the value alone."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    value: str
+    label: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, given: object) -> object:
+        if isinstance(given, str):
+            given = {"value": given}
+        if not isinstance(given, Mapping):
+            raise ValueError("an option is text (write numbers in quotes) or a mapping of value and label")
+        value = given.get("value")
+        # Where the value is wrong, one error is enough.
+        return {"label": value if _is_line(value) else "-", **given}
+
+    @field_validator("value", "label")
+    @classmethod
+    def _line(cls, given: str) -> str:
+        if not _is_line(given):
+            raise ValueError("an option is one line of text, not empty and with no space around it")
+        return given
+
+
+class Field(BaseModel):
+    """What one input, output or editable parameter may hold. In a file the type alone will do: `long_text`.
+
+    `required` is true unless there is a default. `max_length` counts characters. `min` and `max` are numbers (for
+    money: amounts, in whatever currency the value has), or dates as text. `blank` says what an empty text means when
+    the field is not required: nothing at all, or a text to keep. Errors of pydantic stand at the key they are about.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: FieldType
+    label: str = ""
+    help: str = ""
+    default: Annotated[Any, PlainValidator(data.clean)] = None
+    required: bool = True
+    min: Annotated[int | Decimal | str | None, PlainValidator(_bound)] = None
+    max: Annotated[int | Decimal | str | None, PlainValidator(_bound)] = None
+    max_length: Annotated[int, Strict()] | None = None
+    options: tuple[Option, ...] = ()
+    currency: str | None = None
+    blank: Literal["null", "keep"] = "null"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, given: object) -> object:
+        if isinstance(given, str):
+            return {"type": given}
+        if isinstance(given, Mapping):
+            return {"required": given.get("default") is None, **given}
+        raise ValueError("a field is the name of its type, like text, or a mapping that has a type")
+
+    @field_validator("type", mode="before")
+    @classmethod
+    def _known(cls, given: object) -> object:
+        names = [*FieldType]
+        if given in names:
+            return given
+        if isinstance(given, str):
+            hint = values.near(given, names) or f"; there are {', '.join(names)}"
+            raise ValueError(f"there is no field type {given[:100]}{hint}")
+        raise ValueError(f"the type is one of: {', '.join(names)}")
+
+    @field_validator("options", mode="before")
+    @classmethod
+    def _list(cls, given: object) -> object:
+        if not isinstance(given, list | tuple):
+            raise ValueError("options is a list")
+        return given
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems = [*_problems(self)] or [*_default_problems(self)]
+        if problems:
+            raise ValidationError.from_exception_data(
+                "Field",
+                [
+                    {"type": "value_error", "loc": (key,), "input": getattr(self, key), "ctx": {"error": error}}
+                    for key, error in ((key, ValueError(sentence)) for key, sentence in problems)
+                ],
+            )
+        return self
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """What may be chosen."""
+        return tuple(option.value for option in self.options)
+
+
+# -- is the declaration itself right ------------------------------------------------------------------------
+
+
+def _problems(field: Field) -> Iterator[tuple[str, str]]:
+    """Key and sentence of everything wrong with a declaration, its default left aside."""
+    yield from _option_problems(field)
+    yield from _bound_problems(field)
+    if field.max_length is not None:
+        if field.type not in _TEXTS:
+            yield "max_length", "only text and long_text fields have a max_length"
+        elif field.max_length < 1:
+            yield "max_length", "max_length is at least 1"
+    if field.currency is not None:
+        if field.type is not FieldType.MONEY:
+            yield "currency", "only money fields have a currency"
+        elif not values.CURRENCY.fullmatch(field.currency):
+            yield "currency", "a currency is three capital letters, like EUR"
+    if field.blank == "keep" and field.type not in _TEXTS:
+        yield "blank", "only text and long_text fields keep a blank text"
+
+
+def _option_problems(field: Field) -> Iterator[tuple[str, str]]:
+    if field.type not in _CHOICES:
+        if field.options:
+            yield "options", "only choice and choices fields have options"
+    elif not field.options:
+        yield "options", f"a {field.type} field needs options to choose from"
+    elif len(field.options) > MAX_OPTIONS:
+        yield "options", f"there are {len(field.options)} options, and at most {MAX_OPTIONS} can be shown"
+    for name, names in ("value", field.values), ("label", [option.label for option in field.options]):
+        twice = next((text for index, text in enumerate(names) if text in names[:index]), None)
+        if twice is not None:
+            yield "options", f"two options have the {name} {twice}"
+            break
+    if field.type is FieldType.CHOICES and any("," in value for value in field.values):
+        yield "options", "the values of choices are typed with commas between them, so none may hold a comma"
+
+
+def _bound_problems(field: Field) -> Iterator[tuple[str, str]]:
+    ranks = []
+    for key, bound in ("min", field.min), ("max", field.max):
+        if bound is None:
+            continue
+        if field.type not in _BOUNDED:
+            yield key, f"only number, integer, money, date and datetime fields have a {key}"
+            continue
+        try:
+            ranks.append(_rank(field.type, bound))
+        except InvalidValue as error:
+            yield key, f"the {key} {error}"
+    if len(ranks) == 2 and ranks[0] > ranks[1]:
+        yield "min", "the min is above the max"
+
+
+def _default_problems(field: Field) -> Iterator[tuple[str, str]]:
+    if field.default is None:
+        return
+    try:
+        validate(field, field.default)
+    except InvalidValue as error:
+        yield "default", f"the default {error}"
+
+
+# -- is a value right ---------------------------------------------------------------------------------------
+
+
+def validate(field: Field, value: Value) -> Value:
+    """The normal form of a typed value; None where an optional field is left empty.
+
+    Nothing is guessed: text never becomes a number, nor a number text. Raises `InvalidValue`, with a predicate that
+    reads on after the name of the field.
+    """
+    value = data.clean(value)
+    empty = value == [] if field.type is FieldType.CHOICES else _is_blank(field, value)
+    if value is None or empty:
+        if field.required:
+            raise InvalidValue("is required")
+        return [] if value == [] else None
+    normal = _CHECKS[field.type](field, value)
+    _check_bounds(field, normal)
+    return normal
+
+
+def _is_blank(field: Field, value: Value) -> bool:
+    if not isinstance(value, str) or field.type not in _WRITTEN_AS_TEXT:
+        return False
+    return not value.strip() and (field.required or field.blank == "null")
+
+
+def _text(field: Field, value: Value) -> Value:
+    longest = LONGEST[field.type] if field.max_length is None else field.max_length
+    return values.text(value, lines=field.type is FieldType.LONG_TEXT, longest=longest)
+
+
+_CHECKS: Final[Mapping[FieldType, Callable[[Field, Value], Value]]] = {
+    FieldType.TEXT: _text,
+    FieldType.LONG_TEXT: _text,
+    FieldType.NUMBER: lambda _, value: values.number(value),
+    FieldType.INTEGER: lambda _, value: values.integer(value),
+    FieldType.MONEY: lambda field, value: values.money(value, currency=field.currency),
+    FieldType.BOOLEAN: lambda _, value: values.boolean(value),
+    FieldType.DATE: lambda _, value: values.day(value),
+    FieldType.DATETIME: lambda _, value: values.moment(value),
+    FieldType.EMAIL: lambda _, value: values.email(value),
+    FieldType.URL: lambda _, value: values.url(value),
+    FieldType.CHOICE: lambda field, value: values.choice(value, field.values),
+    FieldType.CHOICES: lambda field, value: values.choices(value, field.values),
+    FieldType.PERSON: lambda _, value: values.person(value),
+    FieldType.JSON: lambda _, value: value,
+}
+
+
+def _rank(kind: FieldType, value: Value) -> Any:
+    """What a value or a bound of a bounded type is compared by."""
+    if kind is FieldType.DATE:
+        return values.day(value)
+    if kind is FieldType.DATETIME:
+        return values.instant(value)
+    if kind is FieldType.MONEY:
+        return values.amount(value["amount"] if isinstance(value, dict) else value)
+    return values.number(value)
+
+
+def _check_bounds(field: Field, value: Value) -> None:
+    if field.min is not None and _rank(field.type, value) < _rank(field.type, field.min):
+        word = "not be before" if field.type in _TIMES else "be at least"
+        raise InvalidValue(f"must {word} {_show_bound(field.min, value)}")
+    if field.max is not None and _rank(field.type, value) > _rank(field.type, field.max):
+        word = "not be after" if field.type in _TIMES else "be at most"
+        raise InvalidValue(f"must {word} {_show_bound(field.max, value)}")
+
+
+def _show_bound(bound: int | Decimal | str, value: Value) -> str:
+    shown = bound if isinstance(bound, str) else values.plain(bound)
+    return f"{shown} {value['currency']}" if isinstance(value, dict) else shown
