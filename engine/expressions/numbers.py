@@ -1,0 +1,157 @@
+"""Arithmetic: integers exactly, decimals to 50 digits, nothing beyond what `engine.data` carries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import (
+    ROUND_HALF_EVEN,
+    ROUND_HALF_UP,
+    Clamped,
+    Context,
+    Decimal,
+    DecimalException,
+    DivisionByZero,
+    InvalidOperation,
+    Overflow,
+    Subnormal,
+)
+from typing import Final, TypeAlias
+
+from engine import data
+from engine.data import MAX_DIGITS, Value
+from engine.errors import ExpressionError, InvalidValue
+from engine.expressions import values
+
+Number: TypeAlias = int | Decimal
+
+PRECISION: Final = 50
+"""Significant digits of a decimal result; a longer one is rounded half to even."""
+MAX_PLACES: Final = 50
+"""Decimal places that `round` may keep."""
+
+_TRAPS: Final = [Clamped, DivisionByZero, InvalidOperation, Overflow, Subnormal]
+_CONTEXT: Final = Context(
+    prec=PRECISION, rounding=ROUND_HALF_EVEN, Emin=PRECISION - 1 - MAX_DIGITS, Emax=MAX_DIGITS, traps=_TRAPS
+)
+_ROUNDING: Final = Context(prec=3 * MAX_DIGITS, rounding=ROUND_HALF_UP, traps=[InvalidOperation])
+_TEXT: Final = re.compile(r"[+-]?(\d+(\.\d+)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
+
+
+def bounded(number: Number) -> Number:
+    """`number`, unless it has more digits than a workflow may carry."""
+    try:
+        data.clean(number)
+    except InvalidValue as error:
+        raise ExpressionError(f"{error}; use smaller numbers") from None
+    return number
+
+
+def add(left: Number, right: Number) -> Number:
+    if isinstance(left, int) and isinstance(right, int):
+        return bounded(left + right)
+    return _decimal(_CONTEXT.add, left, right)
+
+
+def subtract(left: Number, right: Number) -> Number:
+    if isinstance(left, int) and isinstance(right, int):
+        return bounded(left - right)
+    return _decimal(_CONTEXT.subtract, left, right)
+
+
+def multiply(left: Number, right: Number) -> Number:
+    if isinstance(left, int) and isinstance(right, int):
+        return bounded(left * right)
+    return _decimal(_CONTEXT.multiply, left, right)
+
+
+def divide(left: Number, right: Number) -> Number:
+    """Always a decimal."""
+    _refuse_zero(right)
+    return _decimal(_CONTEXT.divide, left, right)
+
+
+def floor_divide(left: Number, right: Number) -> Number:
+    """Rounded down, for decimals as for integers."""
+    _refuse_zero(right)
+    if isinstance(left, int) and isinstance(right, int):
+        return left // right
+    return _decimal(_floor, left, right)
+
+
+def modulo(left: Number, right: Number) -> Number:
+    """The remainder of `floor_divide`; it has the sign of `right`."""
+    _refuse_zero(right)
+    if isinstance(left, int) and isinstance(right, int):
+        return left % right
+    return _decimal(_remainder, left, right)
+
+
+def negate(number: Number) -> Number:
+    if isinstance(number, Decimal):
+        return number.copy_negate() if number else number
+    return -number
+
+
+def absolute(number: Number) -> Number:
+    return number.copy_abs() if isinstance(number, Decimal) else abs(number)
+
+
+def round_to(number: Number, places: int) -> Number:
+    """Half away from zero, as people round; an integer for 0 places, else a decimal of exactly so many places."""
+    if not 0 <= places <= MAX_PLACES:
+        raise ExpressionError(f"`round` keeps 0 to {MAX_PLACES} decimal places, not {places}")
+    if not places and isinstance(number, int):
+        return number
+    rounded = Decimal(number).quantize(Decimal((0, (1,), -places)), context=_ROUNDING)
+    if not places:
+        return int(rounded)
+    return bounded(rounded if rounded else rounded.copy_abs())
+
+
+def whole(value: Value) -> int:
+    """`| int`: exactly that integer, never a rounded one."""
+    number = read(value)
+    if isinstance(number, Decimal) and number != number.to_integral_value():
+        raise ExpressionError(f"{values.as_text(number)} is not a whole number; use `| round` to round it")
+    return int(number)
+
+
+def read(value: Value) -> Number:
+    """`| number`: a number, a text that is one, or the amount of a money mapping."""
+    if isinstance(value, dict) and value.keys() == {"amount", "currency"}:
+        value = value["amount"]
+    if isinstance(value, str):
+        return _parse(value)
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise ExpressionError(f"a number was expected, but this is {values.phrase(value)}")
+    return value
+
+
+def _parse(text: str) -> Number:
+    if len(text) > 2 * MAX_DIGITS or not _TEXT.fullmatch(text := text.strip()):
+        raise ExpressionError(f'"{values.shorten(text)}" is not a number; write it like 1234.50, with no other signs')
+    return bounded(int(text) if text.lstrip("+-").isdigit() else Decimal(text))
+
+
+def _refuse_zero(divisor: Number) -> None:
+    if not divisor:
+        raise ExpressionError("this divides by zero; check the divisor with `if … else` first")
+
+
+def _decimal(operation: Callable[[Number, Number], Decimal], left: Number, right: Number) -> Decimal:
+    try:
+        return operation(left, right)
+    except DecimalException:
+        raise ExpressionError("the result has more digits than can be kept; use smaller numbers") from None
+
+
+def _remainder(left: Number, right: Number) -> Decimal:
+    rest = _CONTEXT.remainder(left, right)
+    return _CONTEXT.add(rest, right) if rest and (rest < 0) != (right < 0) else rest
+
+
+def _floor(left: Number, right: Number) -> Decimal:
+    rest = _CONTEXT.remainder(left, right)
+    quotient = _CONTEXT.divide_int(left, right)
+    return _CONTEXT.subtract(quotient, 1) if rest and (rest < 0) != (right < 0) else quotient
