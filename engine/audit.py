@@ -1,0 +1,87 @@
+"""The audit log's chain: what one entry is, how it is hashed to the one before, and its line in an export.
+
+An entry's leaf is what the chain holds for ever; it names its content only by a salted hash. So retention may erase
+content and salt, and the chain still verifies. `engine.verify_audit` checks an export and trusts nothing here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from engine import data
+from engine.data import Value
+
+GENESIS: Final = bytes(32)
+"""What stands for the hash before the first entry."""
+MIN_SALT: Final = 16
+"""Bytes of salt. With fewer, content that was erased could be found again by trying what it may have been."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What happened. `kind` and ids stay for ever; whatever retention may erase belongs into `content`.
+
+    `content`: clean values (`engine.data.clean`).
+    """
+
+    kind: str
+    run: str | None
+    request: str | None
+    step: str | None
+    actor: str | None
+    content: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """An entry in its place in the chain. `leaf` and `content` are the exact JSON texts that were hashed."""
+
+    seq: int
+    leaf: str
+    hash: bytes
+    salt: bytes
+    content: str
+
+
+def seal(entry: Entry, *, workspace: str, at: datetime, seq: int, previous: bytes, salt: bytes) -> Sealed:
+    """Chain an entry to the hash of entry `seq - 1` of the same workspace; `GENESIS` before the first, which is 1.
+
+    `at` is aware; `salt` is at least `MIN_SALT` fresh random bytes. Raises `ValueError` where that is not so.
+    """
+    if at.tzinfo is None or seq < 1 or len(previous) != len(GENESIS) or len(salt) < MIN_SALT:
+        raise ValueError("an entry is sealed with an aware time, a seq from 1, a hash of 32 bytes and a salt of 16")
+    content = data.dumps(dict(entry.content))
+    fields: dict[str, Value] = {
+        "seq": seq,
+        "workspace": workspace,
+        "at": f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z",
+        "kind": entry.kind,
+    }
+    if entry.run is not None:
+        fields["run"] = entry.run
+    if entry.request is not None:
+        fields["request"] = entry.request
+    if entry.step is not None:
+        fields["step"] = entry.step
+    if entry.actor is not None:
+        fields["actor"] = entry.actor
+    fields["content"] = hashlib.sha256(salt + content.encode()).hexdigest()
+    leaf = data.dumps(fields)
+    return Sealed(seq, leaf, hashlib.sha256(previous + leaf.encode()).digest(), salt, content)
+
+
+def export_line(seq: int, leaf: str, *, hash: bytes, salt: bytes | None, content: str | None) -> str:
+    """One line of an export, without the newline. `salt` and `content` are both None where they were erased."""
+    return data.dumps(
+        {
+            "seq": seq,
+            "leaf": leaf,
+            "hash": hash.hex(),
+            "salt": None if salt is None else salt.hex(),
+            "content": content,
+        }
+    )

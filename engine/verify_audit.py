@@ -1,0 +1,294 @@
+"""Verifies an exported audit log without trusting the server that wrote it. Needs Python and nothing else.
+
+    python verify_audit.py export.jsonl [--checkpoint SEQ:HASH]... [--after SEQ:HASH]
+
+Note the head that it prints, somewhere the server cannot write, and give it as `--checkpoint` next time: only so can
+a log be noticed that was cut at its end or written anew from the start. `--after` is for an export that begins in the
+middle. Exit code: 0 all is well, 1 something was found, 2 the file cannot be read or the arguments are wrong.
+
+The format, one JSON object a line: `seq` counts from 1. `leaf` is JSON text, an object with at least `seq`,
+`workspace`, `at`, `kind`, and `content`, the SHA-256 of the bytes of `salt` and then of the text `content`. `hash` is
+the SHA-256 of the previous entry's hash (32 bytes; zeros before the first) and then of the text `leaf`. Bytes are
+written as lower-case hexadecimal, text is hashed as UTF-8. `salt` and `content` are null where content was erased.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+START = (0, "0" * 64)
+"""The checkpoint before the first entry."""
+KEYS = ("seq", "leaf", "hash", "salt", "content")
+LEAF_KEYS = ("seq", "workspace", "at", "kind", "content")
+_HASH = re.compile(r"[0-9a-f]{64}")
+_HEX = re.compile(r"(?:[0-9a-f]{2})+")
+_CHECKPOINT = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing wrong. `line` counts from 1, and is 0 for the log as a whole; `seq` as the line says it, if it does."""
+
+    line: int
+    seq: int | None
+    message: str
+
+    def __str__(self) -> str:
+        if not self.line:
+            return f"log: {self.message}"
+        return f"line {self.line}, seq {'?' if self.seq is None else self.seq}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """`head` is `SEQ:HASH` of the last entry, as the log says it: worth noting only if nothing was found."""
+
+    findings: tuple[Finding, ...]
+    entries: int
+    erased: int
+    head: str
+
+
+class Unreadable(ValueError):
+    """A text that is not what the format says; its message is the finding."""
+
+
+def verify(
+    lines: Iterable[str], *, checkpoints: Iterable[tuple[int, str]] = (), after: tuple[int, str] = START
+) -> Report:
+    """Check a whole log. `checkpoints` are heads noted earlier; `after` is the head before the first line."""
+    log = Log(checkpoints=checkpoints, after=after)
+    findings = [finding for line in lines for finding in log.read(line)]
+    findings.extend(log.finish())
+    return Report(tuple(findings), log.entries, log.erased, log.head)
+
+
+class Log:
+    """The state of a verification: a few values, however long the log is."""
+
+    def __init__(self, *, checkpoints: Iterable[tuple[int, str]] = (), after: tuple[int, str] = START) -> None:
+        self.entries = self.erased = 0
+        self.head = f"{after[0]}:{after[1]}"
+        self._line = 0
+        self._after = after
+        self._seq, self._hash = after
+        self._linked = True
+        """False: the entry before could not be read, so nothing can be said of the link from it."""
+        self._workspace: str | None = None
+        self._noted: dict[int, set[str]] = {}
+        for seq, digest in checkpoints:
+            self._noted.setdefault(seq, set()).add(digest)
+
+    def read(self, line: str) -> Iterator[Finding]:
+        """Check the next line."""
+        self._line += 1
+        if not line.strip():
+            yield Finding(self._line, None, "the line is empty")
+            return
+        self.entries += 1
+        try:
+            entry = _object(line, "the line")
+            _check_types(entry)
+        except Unreadable as error:
+            self._seq, self._linked = self._seq + 1, False
+            yield Finding(self._line, None, str(error))
+            return
+        for message in self._check(entry):
+            yield Finding(self._line, entry["seq"], message)
+
+    def finish(self) -> Iterator[Finding]:
+        """Check what only the end of the log can tell."""
+        if not self.entries and self._after == START:
+            yield Finding(0, None, "the file is empty: it holds no entry")
+        for seq, digests in sorted(self._noted.items()):
+            for digest in sorted(digests):
+                if (seq, digest) != self._after:
+                    yield Finding(0, None, f"entry {seq} is missing; it was noted earlier with the hash {digest}")
+
+    def _check(self, entry: dict[str, Any]) -> Iterator[str]:
+        for key in sorted(entry.keys() - set(KEYS)):
+            yield f"the key {_quoted(key)} does not belong here"
+        if entry["seq"] != self._seq + 1:
+            yield f"seq {self._seq + 1} should stand here"
+        self._seq = entry["seq"]
+        trusted = yield from self._check_link(entry)
+        leaf = yield from _read_leaf(entry)
+        if leaf:
+            yield from self._check_workspace(leaf["workspace"], trusted=trusted)
+        yield from self._check_content(entry, leaf)
+
+    def _check_link(self, entry: dict[str, Any]) -> Generator[str, None, bool]:
+        """Follow the chain; a wrong hash is believed from here on, so that one change is one finding."""
+        written = entry["hash"]
+        right = hashlib.sha256(bytes.fromhex(self._hash) + entry["leaf"].encode()).hexdigest()
+        well_formed = _HASH.fullmatch(written) is not None
+        if not well_formed:
+            yield "the hash is not 64 lower-case hexadecimal digits"
+        elif self._linked and written != right:
+            yield "the hash does not follow from the entry before and the leaf"
+        for digest in sorted(self._noted.pop(entry["seq"], ())):
+            if digest != written:
+                yield f"the hash noted earlier for this entry is {digest}"
+        trusted = self._linked and written == right
+        self._hash = written if well_formed else right
+        self._linked = self._linked or well_formed
+        self.head = f"{entry['seq']}:{self._hash}"
+        return trusted
+
+    def _check_workspace(self, workspace: str, *, trusted: bool) -> Iterator[str]:
+        if self._workspace is None and trusted:
+            self._workspace = workspace
+        elif self._workspace not in (None, workspace):
+            yield f"the workspace is {_quoted(workspace)}, and was {_quoted(str(self._workspace))} before"
+
+    def _check_content(self, entry: dict[str, Any], leaf: dict[str, Any] | None) -> Iterator[str]:
+        salt, content = entry["salt"], entry["content"]
+        if salt is None and content is None:
+            self.erased += 1
+        elif salt is None or content is None:
+            yield f"the {'salt' if salt is None else 'content'} was erased without the other"
+        elif not _HEX.fullmatch(salt):
+            yield "the salt is not lower-case hexadecimal"
+        elif leaf and hashlib.sha256(bytes.fromhex(salt) + content.encode()).hexdigest() != leaf["content"]:
+            yield "the content is not what the leaf names"
+        else:
+            try:
+                _object(content, "the content")
+            except Unreadable as error:
+                yield str(error)
+
+
+def _check_types(entry: dict[str, Any]) -> None:
+    """Raise `Unreadable` unless every key is there with a value of its type."""
+    missing = [key for key in KEYS if key not in entry]
+    if missing:
+        raise Unreadable(f"there is no {', no '.join(missing)}")
+    if type(entry["seq"]) is not int:
+        raise Unreadable("seq is not a whole number")
+    for key in KEYS[1:]:
+        value = entry[key]
+        if value is None and key in ("salt", "content"):
+            continue
+        if not isinstance(value, str):
+            raise Unreadable(f"{key} is not text")
+        if not _is_unicode(value):
+            raise Unreadable(f"{key} is not valid Unicode")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _read_leaf(entry: dict[str, Any]) -> Generator[str, None, dict[str, Any] | None]:
+    """The leaf as an object with all it needs; None if it is not one."""
+    try:
+        leaf = _object(entry["leaf"], "the leaf")
+    except Unreadable as error:
+        yield str(error)
+        return None
+    wrong = [key for key in LEAF_KEYS[1:] if not isinstance(leaf.get(key), str)]
+    if wrong:
+        yield f"the leaf has no text for {', '.join(wrong)}"
+        return None
+    if type(leaf.get("seq")) is not int or leaf["seq"] != entry["seq"]:
+        yield f"the leaf has the seq {_quoted(str(leaf.get('seq')))}"
+    return leaf
+
+
+def _object(text: str, what: str) -> dict[str, Any]:
+    """The JSON object that a text holds, no key twice. Raises `Unreadable`."""
+    try:
+        value = json.loads(text, object_pairs_hook=_pairs, parse_constant=_no_constant)
+    except Unreadable as error:
+        raise Unreadable(f"{what} {error}") from None
+    except (ValueError, RecursionError):
+        raise Unreadable(f"{what} is not valid JSON") from None
+    if not isinstance(value, dict):
+        raise Unreadable(f"{what} is not a JSON object")
+    return value
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise Unreadable(f"has the key {_quoted(name)} twice")
+        found[name] = value
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise Unreadable(f"holds {name}, which is not JSON")
+
+
+def _quoted(text: str) -> str:
+    """A short piece of what the log says, safe to print on a terminal."""
+    return ascii(text if len(text) <= 80 else text[:80] + "...")
+
+
+# -- the command --------------------------------------------------------------------------------------------
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print every finding and a summary; the exit code."""
+    given = _parser().parse_args(arguments)
+    log, count = Log(checkpoints=given.checkpoint, after=given.after), 0
+    try:
+        # Bytes that are not UTF-8 are a finding in their line, not the end of the check.
+        with open(given.file, encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
+            for line in lines:
+                count += _print(log.read(line))
+    except OSError as error:
+        sys.stderr.write(f"cannot read {given.file}: {error.strerror}\n")
+        return 2
+    count += _print(log.finish())
+    verdict = f"{count} finding{'s' * (count != 1)}; do not note this head" if count else "nothing wrong found"
+    sys.stdout.write(f"entries {log.entries}, erased {log.erased}, head {log.head}: {verdict}\n")
+    return 1 if count else 0
+
+
+def _print(findings: Iterator[Finding]) -> int:
+    count = 0
+    for finding in findings:
+        sys.stdout.write(f"{finding}\n")
+        count += 1
+    return count
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Verify an exported audit log.")
+    parser.add_argument("file", help="the export, JSON Lines")
+    parser.add_argument(
+        "--checkpoint",
+        metavar="SEQ:HASH",
+        type=read_checkpoint,
+        action="append",
+        default=[],
+        help="a head noted earlier, which must still be in the log; may be given again",
+    )
+    parser.add_argument(
+        "--after", metavar="SEQ:HASH", type=read_checkpoint, default=START, help="the head before the first line"
+    )
+    return parser
+
+
+def read_checkpoint(text: str) -> tuple[int, str]:
+    found = _CHECKPOINT.fullmatch(text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{_quoted(text)} is not SEQ:HASH, like 12: and 64 hexadecimal digits")
+    return int(found[1]), found[2]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
