@@ -1,0 +1,263 @@
+"""Where an HTTP step may call, and with which headers.
+
+Checks the URL, vets every address, and pins the connection to what was vetted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
+from typing import Final, TypeAlias
+from urllib.parse import urlsplit
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from engine.errors import InvalidValue, StepError
+
+Address: TypeAlias = IPv4Address | IPv6Address
+Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Host and port in, textual addresses out. Raises `OSError` (`socket.gaierror` says whether it may pass)."""
+
+_LABEL_LENGTH: Final = 200
+
+_HOST_NAME: Final = re.compile(r"(?=.{1,253}\Z)(?:(?:^|\.)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)+")
+# The URL standard (WHATWG, "ends in a number"): such a host is an IPv4 address or nothing. getaddrinfo reads
+# `2130706433`, `0x7f.1` and `0177.0.0.1` as 127.0.0.1; no honest URL is written so.
+_NUMERIC: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")  # RFC 9110, 5.6.2
+_NOT_IN_HEADER: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5: of the control characters only a tab
+# The client library frames the message and says to whom it goes; a second opinion is how requests get smuggled.
+_FRAMING: Final = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "proxy-connection", "te", "trailer"}
+    | {"upgrade", "expect", "accept-encoding"}
+)
+
+_NAT64: Final = IPv6Network("64:ff9b::/96")
+_GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
+"""All that IANA has given to the public internet; `is_global` alone lets 4000:: and fec0:: through."""
+_NOT_PUBLIC: Final = (
+    IPv4Network("192.0.0.0/24"),  # protocol assignments
+    IPv4Network("192.88.99.0/24"),  # former 6to4 relays, RFC 7526
+    IPv6Network("2001::/23"),  # protocol assignments, Teredo among them
+    IPv6Network("3fff::/20"),  # documentation, RFC 9637; unknown to Python 3.11
+)
+
+
+async def system_resolve(host: str, port: int) -> list[str]:
+    """What the operating system answers, through the running loop."""
+    infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(info[4][0]) for info in infos))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A URL that may be called, if its addresses may. `call`: method, scheme, host and path, fit for messages."""
+
+    url: URL
+    host: str
+    port: int
+    literal: Address | None
+    call: str
+
+
+class Guard:
+    """The rule: https to public addresses only, except for what the operator allows.
+
+    `allow`: `host`, `host:port`, `.suffix` (every name below it) or a CIDR block. What it names may resolve to
+    addresses that are not public, and may be called by plain http. Raises `InvalidValue` for any other entry.
+    """
+
+    def __init__(self, allow: Sequence[str] = ()) -> None:
+        self._networks = tuple(_network(entry) for entry in allow if "/" in entry)
+        self._suffixes = tuple(f".{_entry(entry[1:])[0]}" for entry in allow if entry.startswith("."))
+        self._hosts = frozenset(_entry(entry) for entry in allow if "/" not in entry and not entry.startswith("."))
+
+    def check(self, method: str, text: str) -> Target:
+        """What the URL names. Raises `StepError` (definite) unless it may be called, as far as its text tells."""
+        try:
+            url = URL(text)
+            host = (url.raw_host or "").lower()
+            port = url.port
+        except ValueError:
+            raise _refuse(method, "its URL cannot be read") from None
+        # yarl drops line breaks silently; what was approved is not what would be called.
+        if _CONTROL.search(text):
+            raise _refuse(method, "its URL contains a control character")
+        if url.scheme not in ("http", "https") or not host or port is None:
+            raise _refuse(method, "its URL does not begin with https:// and a host")
+        call = f"{method} {url.scheme}://{_shown_authority(url)}{url.raw_path}"
+        call = call if len(call) <= _LABEL_LENGTH else f"{call[:_LABEL_LENGTH]}…"
+        if "@" in urlsplit(text).netloc:
+            raise _refuse(call, "a URL may not carry a user name or password; send an Authorization header")
+        if ":" not in host and "[" in urlsplit(text).netloc:
+            raise _refuse(call, "its host is in brackets and not an IPv6 address")
+        literal = _literal(call, host)
+        target = Target(url=url, host=host.rstrip("."), port=port, literal=literal, call=call)
+        if literal is not None:
+            self._vet(target, literal)
+        elif url.scheme == "http" and not self._networks and not self._allows(target):
+            raise self._only_https(target)
+        return target
+
+    async def addresses(self, target: Target, resolve: Resolve) -> list[Address]:
+        """Every address of the target, all vetted: one that may not be called refuses them all. One look-up.
+
+        Raises `StepError` (definite): for a name that does not resolve, or resolves to where it may not.
+        """
+        if target.literal is not None:
+            return [target.literal]
+        try:
+            found = [ip_address(text) for text in await resolve(target.host, target.port)]
+        except socket.gaierror as error:
+            temporary = error.errno == socket.EAI_AGAIN
+            what = f"the name {target.host} cannot be resolved{' at the moment' if temporary else ''}"
+            raise _refuse(target.call, what, retryable=temporary) from None
+        except TimeoutError:
+            raise
+        except (OSError, ValueError):
+            raise _refuse(target.call, f"the name {target.host} cannot be resolved") from None
+        if not found:
+            raise _refuse(target.call, f"the name {target.host} has no address")
+        for address in found:
+            self._vet(target, address)
+        return found
+
+    def _vet(self, target: Target, address: Address) -> None:
+        inner = unwrap(address)
+        if self._allows(target) or any(one in network for network in self._networks for one in (address, inner)):
+            return
+        if not is_public(inner):
+            raise _refuse(
+                target.call,
+                f"{target.host} is not a public address, or resolves to one that is not; whoever runs Signoff can "
+                "allow the host in the settings",
+            )
+        if target.url.scheme == "http":
+            raise self._only_https(target)
+
+    def _allows(self, target: Target) -> bool:
+        listed = {(target.host, None), (target.host, target.port)}
+        return not listed.isdisjoint(self._hosts) or target.host.endswith(self._suffixes)
+
+    def _only_https(self, target: Target) -> StepError:
+        return _refuse(target.call, "only https is allowed, except to hosts that the settings allow")
+
+
+class PinnedResolver(AbstractResolver):
+    """Tells aiohttp the vetted addresses of one target, so that what was vetted is what is connected to.
+
+    aiohttp asks no resolver about a literal address; `Guard.check` has vetted those before.
+    """
+
+    def __init__(self, guard: Guard, target: Target, resolve: Resolve) -> None:
+        self._guard = guard
+        self._target = target
+        self._resolve = resolve
+
+    async def resolve(
+        self,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002
+    ) -> list[ResolveResult]:
+        """The target's addresses, whatever the family. Raises `StepError`, which aiohttp lets through."""
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(address),
+                port=port,
+                family=socket.AF_INET if address.version == 4 else socket.AF_INET6,
+                proto=0,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for address in await self._guard.addresses(self._target, self._resolve)
+        ]
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def unwrap(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one stands for (mapped, 6to4, NAT64), where it does: that is where it leads."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+def is_public(address: Address) -> bool:
+    """Whether anybody on the internet could call it. Stricter than `is_global`, whose tables age with Python."""
+    if not address.is_global or address.is_multicast or address.is_reserved:
+        return False
+    if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
+        return False
+    return not any(address in network for network in _NOT_PUBLIC)
+
+
+def check_header(name: str, value: str = "") -> None:
+    """Raises `InvalidValue`, which never quotes the value, for a header that a builder may not set."""
+    if not _TOKEN.fullmatch(name):
+        raise InvalidValue(f"{name[:40]!r} is not the name of a header")
+    if name.lower() in _FRAMING:
+        raise InvalidValue(f"the header {name} is set by Signoff itself")
+    if _NOT_IN_HEADER.search(value):
+        raise InvalidValue(f"the header {name} contains a line break or another control character")
+
+
+def _literal(call: str, host: str) -> Address | None:
+    """The address that the host is written as; None for a name. Raises `StepError` for what is neither."""
+    plain = host.rstrip(".")
+    if ":" in host or _NUMERIC.fullmatch(plain):
+        try:
+            address = ip_address(plain)
+        except ValueError:
+            raise _refuse(call, "its host is a number that is not written as a plain address") from None
+        if isinstance(address, IPv6Address) and address.scope_id is not None:
+            raise _refuse(call, "its host names a network interface")
+        return address
+    if not _HOST_NAME.fullmatch(plain):
+        raise _refuse(call, "its host is not a host name")
+    return None
+
+
+def _network(entry: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(entry)
+    except ValueError as error:
+        raise InvalidValue(f"the allow-list entry {entry!r} is not a CIDR block: {error}") from None
+
+
+def _entry(entry: str) -> tuple[str, int | None]:
+    """`host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address, as (host, port or None)."""
+    try:
+        url = URL(f"https://[{entry}]" if entry.count(":") > 1 and "[" not in entry else f"https://{entry}")
+        host = (url.raw_host or "").lower().rstrip(".")
+        if not host or "@" in entry or url.raw_query_string or url.raw_fragment:
+            raise ValueError
+        _literal(entry, host)
+    except (ValueError, StepError):
+        raise InvalidValue(f"the allow-list entry {entry!r} is not a host, host:port, .suffix or CIDR block") from None
+    return host, url.explicit_port
+
+
+def _shown_authority(url: URL) -> str:
+    host = f"[{url.raw_host}]" if ":" in (url.raw_host or "") else url.raw_host or ""
+    return host if url.explicit_port is None else f"{host}:{url.explicit_port}"
+
+
+def _refuse(call: str, why: str, *, retryable: bool = False) -> StepError:
+    return StepError(f"{call} was not sent: {why}", retryable=retryable)

@@ -1,0 +1,373 @@
+"""`http`: calls a URL, once, with an idempotency key."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from functools import cache
+from http import HTTPStatus
+from importlib import metadata
+from typing import Any, ClassVar, Final, Literal, TypeAlias
+
+import aiohttp
+import pydantic
+from multidict import CIMultiDict
+from pydantic import BaseModel, ConfigDict, StrictBool, StrictInt, StrictStr, field_validator, model_validator
+from yarl import URL
+
+from engine import data
+from engine.data import Value
+from engine.definition.kinds import Nature
+from engine.errors import InvalidValue, StepError
+from engine.fields import Field
+from engine.ports import StepContext, StepType
+from engine.steps import guard
+
+Answer: TypeAlias = aiohttp.ClientResponse
+Scalar: TypeAlias = StrictStr | StrictBool | StrictInt | Decimal
+
+MAX_BYTES: Final = 1_048_576
+"""Of a decoded body. It becomes part of the run's row; what is larger belongs behind a link."""
+MAX_RETRY_AFTER: Final = timedelta(days=1)
+"""The longest `Retry-After` that is believed: a larger one is a slip, and would park the run out of sight."""
+EXCERPT: Final = 300
+"""Characters of an error body that a message quotes."""
+
+_SAFE: Final = frozenset({"GET", "HEAD"})
+_STATUSES: Final = re.compile(r"\s*([1-5][0-9]{2})\s*(?:-\s*([1-5][0-9]{2})\s*)?")
+_TEXT_TYPES: Final = re.compile(
+    r"text/.+|.+\+xml|application/(?:xml|yaml|x-yaml|x-ndjson|javascript|x-www-form-urlencoded)"
+)
+_JSON_TYPES: Final = re.compile(r"(?:application|text)/json|.+\+json")
+# Python calls these text encodings too, but they execute escapes or take quadratic time.
+_NO_CHARSETS: Final = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7"})
+
+
+class HttpParams(BaseModel):
+    """The call, as the builder writes it. Validation errors never quote a value: it may hold a secret."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, serialize_by_alias=True)
+
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    url: str = pydantic.Field(min_length=1, max_length=8192)
+    headers: dict[str, str] = {}
+    query: dict[str, Scalar] = {}
+    json_body: Any = pydantic.Field(default=None, alias="json")
+    """JSON to send; `json: null` sends a null. (`json` alone would shadow a method of pydantic's.)"""
+    body: str | None = None
+    expect: tuple[int | str, ...] = pydantic.Field(default=("200-299",), min_length=1)
+    """Statuses that mean success: numbers, or ranges like `200-299`."""
+    idempotency_header: str = "Idempotency-Key"
+
+    @field_validator("method", mode="before")
+    @classmethod
+    def _upper(cls, method: object) -> object:
+        return method.upper() if isinstance(method, str) else method
+
+    @field_validator("headers")
+    @classmethod
+    def _check_headers(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            guard.check_header(name, value)
+        if len({name.lower() for name in headers}) < len(headers):
+            raise InvalidValue("a header stands there twice (upper and lower case are the same)")
+        return headers
+
+    @field_validator("idempotency_header")
+    @classmethod
+    def _check_idempotency_header(cls, name: str) -> str:
+        guard.check_header(name)
+        return name
+
+    @field_validator("json_body")
+    @classmethod
+    def _clean_json(cls, value: object) -> Value:
+        return data.clean(value)
+
+    @field_validator("expect")
+    @classmethod
+    def _check_expect(cls, expect: tuple[int | str, ...]) -> tuple[int | str, ...]:
+        for entry in expect:
+            _statuses(entry)
+        return expect
+
+    @model_validator(mode="after")
+    def _check_body(self) -> HttpParams:
+        if self.sends_json and self.body is not None:
+            raise InvalidValue("give 'json' or 'body', not both")
+        return self
+
+    @property
+    def sends_json(self) -> bool:
+        return "json_body" in self.model_fields_set
+
+    def accepts(self, status: int) -> bool:
+        return any(status in _statuses(entry) for entry in self.expect)
+
+
+class Http(StepType[HttpParams]):
+    """One request, no redirects, no cookies, no proxy; output `status`, `headers` (lower-case names) and `body`.
+
+    `allow`: hosts that may be private and use plain http (see `guard.Guard`). `max_bytes`: of the decoded body.
+    `connect_timeout`: seconds for name, connection and TLS together. `resolve`: looks a host's addresses up.
+    """
+
+    name: ClassVar[str] = "http"
+    Params: ClassVar[type[BaseModel]] = HttpParams
+    nature: ClassVar[Nature] = Nature.EFFECT
+    secret_params: ClassVar[frozenset[str]] = frozenset({"headers", "json", "body"})
+
+    def __init__(
+        self,
+        *,
+        allow: Sequence[str] = (),
+        max_bytes: int = MAX_BYTES,
+        connect_timeout: float = 10,
+        resolve: guard.Resolve = guard.system_resolve,
+    ) -> None:
+        self._guard = guard.Guard(allow)
+        self._max_bytes = max_bytes
+        self._connect_timeout = connect_timeout
+        self._resolve = resolve
+
+    def outputs(self, given: Mapping[str, Value]) -> frozenset[str]:  # noqa: ARG002
+        return frozenset({"status", "headers", "body"})
+
+    def content(self, given: Mapping[str, Value]) -> Mapping[str, Field | None]:
+        """The body that is sent, never where it goes."""
+        known: dict[str, Field | None] = {"json": None, "body": Field(type="long_text")}
+        return {name: known[name] for name in known if name in given}
+
+    def idempotent(self, given: Mapping[str, Value]) -> bool:
+        """GET and HEAD (RFC 9110, 9.2.1). PUT and DELETE promise it too, but what they trigger often does not."""
+        return str(given.get("method", "GET")).upper() in _SAFE
+
+    async def run(self, params: HttpParams, context: StepContext) -> Mapping[str, object]:
+        target = self._guard.check(params.method, params.url)
+        total = context.timeout.total_seconds()
+        if total <= 0:  # aiohttp reads 0 as "for ever"
+            raise StepError(f"{target.call} was not sent: no time was left", retryable=True)
+        wire = _Wire()
+        try:
+            async with (
+                self._session(target, total, wire) as session,
+                session.request(
+                    params.method,
+                    target.url.extend_query({name: _query_text(value) for name, value in params.query.items()}),
+                    headers=_headers(params, context.idempotency_key),
+                    data=_body(params),
+                    allow_redirects=False,
+                ) as answer,
+            ):
+                return await self._read(params, target.call, answer)
+        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+            # `from None`: aiohttp's own texts quote the whole URL, query included.
+            raise _broken(target.call, error, wire) from None
+
+    def _session(self, target: guard.Target, total: float, wire: _Wire) -> aiohttp.ClientSession:
+        resolver = guard.PinnedResolver(self._guard, target, self._resolve)
+
+        async def once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> Answer:
+            # aiohttp sends GET, PUT and DELETE a second time when the server hangs up (seen with 3.14, even on a fresh
+            # connection); an error that it does not know keeps it to one.
+            try:
+                return await send(request)
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                raise _broken(target.call, error, wire) from None
+
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False, force_close=True),
+            timeout=aiohttp.ClientTimeout(total=total, connect=min(self._connect_timeout, total)),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers={"Content-Type"},
+            trust_env=False,
+            trace_configs=[wire.watch()],
+            middlewares=(once,),
+        )
+
+    async def _read(self, params: HttpParams, call: str, answer: Answer) -> dict[str, Value]:
+        if not params.accepts(answer.status):
+            raise _unwelcome(call, answer, await _excerpt(answer))
+        said = f"{call} was carried out (status {answer.status}), but"
+        body = bytearray()
+        async for chunk in answer.content.iter_any():
+            body += chunk
+            if len(body) > self._max_bytes:
+                raise StepError(f"{said} it answered more than {self._max_bytes} bytes")
+        names = [name for name in dict.fromkeys(name.lower() for name in answer.headers) if name != "set-cookie"]
+        try:
+            headers: Value = {name: data.clean(", ".join(answer.headers.getall(name))) for name in names}
+            return {"status": answer.status, "headers": headers, "body": _parse(answer, bytes(body))}
+        except InvalidValue as error:
+            raise StepError(f"{said} its answer cannot be used: {error}") from None
+
+
+class _Wire:
+    """Whether the connection stood, TLS included: before that nothing can have been sent.
+
+    The type of an error does not always tell: `total` running out while connecting is a bare TimeoutError.
+    """
+
+    def __init__(self) -> None:
+        self.connected = False
+
+    def watch(self) -> aiohttp.TraceConfig:
+        trace = aiohttp.TraceConfig()
+        trace.on_connection_create_end.append(self._stands)
+        return trace
+
+    async def _stands(self, *_: object) -> None:
+        self.connected = True
+
+
+def _statuses(entry: int | str) -> range:
+    match = _STATUSES.fullmatch(str(entry))
+    first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+    if first > last:
+        raise InvalidValue(f"{str(entry)[:40]!r} is not a status or a range like 200-299")
+    return range(first, last + 1)
+
+
+def _query_text(value: Scalar) -> str:
+    """As JSON would write it: yarl would cut a Decimal down to a whole number (seen with 1.25)."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
+
+
+@cache
+def _agent() -> str:
+    try:
+        return f"signoff/{metadata.version('signoff')}"
+    except metadata.PackageNotFoundError:  # a checkout that is not installed
+        return "signoff/0"
+
+
+def _headers(params: HttpParams, key: str) -> CIMultiDict[str]:
+    headers = CIMultiDict(params.headers)
+    headers["Accept-Encoding"] = "identity"
+    headers.setdefault("User-Agent", _agent())
+    if params.method not in _SAFE:
+        headers.setdefault(params.idempotency_header, key)
+    if params.sends_json:
+        headers.setdefault("Content-Type", "application/json")
+    elif params.body is not None:
+        headers.setdefault("Content-Type", "text/plain; charset=utf-8")
+    return headers
+
+
+def _body(params: HttpParams) -> io.BytesIO | None:
+    """As a file: aiohttp warns about plain bytes over 1 MiB, and sends a file in pieces."""
+    text = data.dumps(params.json_body) if params.sends_json else params.body
+    return None if text is None else io.BytesIO(text.encode())
+
+
+def _parse(answer: Answer, body: bytes) -> Value:
+    """The body by its content type; an empty one is an empty text. Raises `InvalidValue`."""
+    kind = answer.content_type.lower() if "Content-Type" in answer.headers else ""
+    if not body:
+        return ""
+    if _JSON_TYPES.fullmatch(kind):
+        return data.clean(data.loads(body.removeprefix(codecs.BOM_UTF8)))  # JSON is UTF-8, RFC 8259, 8.1
+    if kind and not _TEXT_TYPES.fullmatch(kind):
+        raise InvalidValue(f"text or JSON is expected, and its content type is {_printable(kind, 100)}")
+    if not kind and b"\0" in body:
+        raise InvalidValue("text or JSON is expected, and it names no content type and is binary")
+    return data.clean(body.decode(_charset(answer), "replace"))
+
+
+def _charset(answer: Answer) -> str:
+    try:
+        found = codecs.lookup(answer.charset or "utf-8").name
+        b"-".decode(found)  # rot13 and zip are codecs of no text
+    except (LookupError, ValueError):
+        return "utf-8"
+    return "utf-8" if found in _NO_CHARSETS else found
+
+
+async def _excerpt(answer: Answer) -> str:
+    """The start of an error's body; best effort, because the status has already said what matters."""
+    try:
+        start = await answer.content.read(EXCERPT * 4)
+        kind = answer.content_type.lower()
+        if not (_JSON_TYPES.fullmatch(kind) or _TEXT_TYPES.fullmatch(kind)):
+            return ""
+        return _printable(start.decode(_charset(answer), "replace"), EXCERPT)
+    except (aiohttp.ClientError, OSError):
+        return ""
+
+
+def _printable(text: str, length: int) -> str:
+    words = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return words if len(words) <= length else f"{words[:length]}…"
+
+
+def _unwelcome(call: str, answer: Answer, excerpt: str) -> StepError:
+    """A status that `expect` does not name. After 500, 502 and 504 nobody knows how far the server came."""
+    status = answer.status
+    phrase = f" {HTTPStatus(status).phrase}" if status in HTTPStatus._value2member_map_ else ""
+    message = f"{call} answered {status}{phrase}"
+    if 300 <= status < 400:
+        message += f" and points to {_location_host(answer)}; redirects are not followed"
+    unknown = status in (500, 502, 504)
+    return StepError(
+        f"{message}: {excerpt}" if excerpt else message,
+        outcome_unknown=unknown,
+        retryable=unknown or status in (408, 425, 429, 503),
+        retry_after=_retry_after(answer) if status in (408, 425, 429, 503) else None,
+    )
+
+
+def _location_host(answer: Answer) -> str:
+    try:
+        host = URL(answer.headers.get("Location", "")).raw_host
+    except ValueError:
+        return "an unreadable address"
+    return _printable(host, 253) if host else "the same host"
+
+
+def _retry_after(answer: Answer) -> timedelta | None:
+    """Seconds or a date (RFC 9110, 10.2.3); a date is measured against the answer's own `Date`, not our clock."""
+    text = answer.headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return min(timedelta(seconds=int(text[:9])), MAX_RETRY_AFTER)
+    try:
+        wait = parsedate_to_datetime(text) - parsedate_to_datetime(answer.headers.get("Date", ""))
+    except (ValueError, TypeError, OverflowError):  # TypeError: one of them without a zone
+        return None
+    return min(max(wait, timedelta()), MAX_RETRY_AFTER)
+
+
+def _broken(call: str, error: Exception, wire: _Wire) -> StepError:
+    """No answer, or half of one. Only what fails before the connection stands is known to have done nothing."""
+    if not wire.connected:
+        return _unconnected(call, error)
+    match error:
+        case TimeoutError():
+            what = "did not answer in time"
+        case aiohttp.ClientPayloadError():
+            what = "broke off in the middle of its answer"
+        case aiohttp.ClientResponseError():
+            what = "answered something that is not HTTP"
+        case _:
+            what = "closed the connection without an answer"
+    return StepError(f"{call} {what}; it may have been carried out", outcome_unknown=True, retryable=True)
+
+
+def _unconnected(call: str, error: Exception) -> StepError:
+    match error:
+        case TimeoutError():
+            return StepError(f"{call} was not sent: no connection in time", retryable=True)
+        case aiohttp.ClientConnectorCertificateError():
+            return StepError(f"{call} was not sent: the host's TLS certificate is not valid for it")
+        case aiohttp.ClientSSLError():
+            return StepError(f"{call} was not sent: no TLS connection could be agreed on")
+        case aiohttp.InvalidURL():
+            return StepError(f"{call} was not sent: its URL cannot be called")
+        case _:
+            return StepError(f"{call} was not sent: the connection was refused or failed", retryable=True)

@@ -1,0 +1,79 @@
+"""Which kinds of steps there are: those that come with Signoff, and those of other distributions."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from engine.errors import PluginError
+from engine.ports import StepType
+from engine.steps.http import Http
+from engine.steps.set import Set
+from engine.steps.wait import Wait
+
+GROUP: Final = "signoff.steps"
+RESERVED: Final = frozenset({"set", "http", "email", "message", "ai", "form", "wait", "run"})
+"""Every name that the workflow format gives a meaning, also those bound outside of `builtin`."""
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+
+
+def builtin(http: Http | None = None) -> dict[str, StepType[Any]]:
+    """The kinds that need nothing from outside, by the name that `uses` takes. `http`: one with its own limits."""
+    kinds: tuple[StepType[Any], ...] = (Set(), Wait(), http or Http())
+    return {kind.name: kind for kind in kinds}
+
+
+def discover(group: str = GROUP) -> dict[str, StepType[Any]]:
+    """The kinds that installed distributions offer, by name.
+
+    Each entry point loads to a `StepType` class (called without arguments) or to an instance. Raises `PluginError`,
+    naming distribution and entry point, for the first that cannot be used: a workflow must not find out at run time.
+    """
+    found: dict[str, StepType[Any]] = {}
+    owners: dict[str, EntryPoint] = {}
+    for entry in sorted(entry_points(group=group), key=lambda entry: (entry.name, entry.value)):
+        kind = _load(entry)
+        if kind.name in RESERVED:
+            raise _error(entry, f"calls itself {kind.name!r}, a name of Signoff's own", "rename it")
+        if kind.name in owners:
+            other = _place(owners[kind.name])
+            raise _error(entry, f"calls itself {kind.name!r}, as {other} does", "rename or uninstall one of the two")
+        found[kind.name] = kind
+        owners[kind.name] = entry
+    return found
+
+
+def all_kinds(http: Http | None = None) -> dict[str, StepType[Any]]:
+    """`builtin` and `discover` together."""
+    return builtin(http) | discover()
+
+
+def _load(entry: EntryPoint) -> StepType[Any]:
+    try:
+        loaded = entry.load()
+        kind = loaded() if inspect.isclass(loaded) and issubclass(loaded, StepType) else loaded
+    except Exception as error:  # foreign code may raise anything when imported or constructed
+        raise _error(entry, f"cannot be loaded ({type(error).__name__}: {error})", "repair or uninstall it") from error
+    if not isinstance(kind, StepType):
+        raise _error(entry, "is not a StepType", "derive the class from engine.ports.StepType")
+    name: object = getattr(kind, "name", None)
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise _error(entry, "has no usable name", "set `name` to lower-case letters, digits, '-' or '_'")
+    params: object = getattr(kind, "Params", None)
+    if not (inspect.isclass(params) and issubclass(params, BaseModel)):
+        raise _error(entry, "has no Params", "set `Params` to a pydantic model of what `with` may hold")
+    return kind
+
+
+def _place(entry: EntryPoint) -> str:
+    owner = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unnamed distribution"
+    return f"{entry.name} = {entry.value} of {owner}"
+
+
+def _error(entry: EntryPoint, what: str, advice: str) -> PluginError:
+    return PluginError(f"the step type {_place(entry)} {what}; {advice}")

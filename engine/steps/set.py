@@ -1,0 +1,42 @@
+"""`set`: names values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from engine.data import Value
+from engine.definition.kinds import Nature
+from engine.fields import Field
+from engine.ports import StepContext, StepType
+
+
+class SetParams(BaseModel):
+    """Any mapping: the builder chooses the names."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+
+class Set(StepType[SetParams]):
+    """Its output is what it was given; useful to name a value once and to let people edit it."""
+
+    name: ClassVar[str] = "set"
+    Params: ClassVar[type[BaseModel]] = SetParams
+    nature: ClassVar[Nature] = Nature.INLINE
+
+    def outputs(self, given: Mapping[str, Value]) -> frozenset[str]:
+        return frozenset(given)
+
+    def content(self, given: Mapping[str, Value]) -> Mapping[str, Field | None]:
+        return dict.fromkeys(given)
+
+    def idempotent(self, given: Mapping[str, Value]) -> bool:  # noqa: ARG002
+        return True
+
+    def produce(self, given: Mapping[str, Value]) -> dict[str, Value]:
+        return dict(given)
+
+    async def run(self, params: SetParams, context: StepContext) -> Mapping[str, object]:  # noqa: ARG002
+        return dict(params.model_extra or {})

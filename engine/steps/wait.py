@@ -1,0 +1,105 @@
+"""`wait`: lets the run sleep for a duration or until a time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar, Final
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+
+from engine import durations
+from engine.data import Value
+from engine.definition.kinds import Nature
+from engine.errors import InvalidValue
+from engine.ports import StepContext, StepType
+
+LONGEST: Final = timedelta(days=366)
+"""A year, leap years included. A run that sleeps longer outlives the people and addresses it was written for."""
+
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+class WaitParams(BaseModel):
+    """Exactly one of `for` (a duration) and `until` (ISO date-time with offset, or a date: its midnight in UTC)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, serialize_by_alias=True)
+
+    for_: str | None = pydantic.Field(default=None, alias="for")
+    until: str | None = None
+
+    @field_validator("for_")
+    @classmethod
+    def _check_for(cls, text: str | None) -> str | None:
+        if text is not None and durations.parse(text) > LONGEST:
+            raise InvalidValue(f"a run may sleep for at most {LONGEST.days} days")
+        return text
+
+    @field_validator("until")
+    @classmethod
+    def _check_until(cls, text: str | None) -> str | None:
+        if text is not None:
+            _moment(text)
+        return text
+
+    @model_validator(mode="after")
+    def _check_one(self) -> WaitParams:
+        if (self.for_ is None) == (self.until is None):
+            raise InvalidValue("a wait needs exactly one of 'for' and 'until'")
+        return self
+
+
+class Wait(StepType[WaitParams]):
+    """Nothing is held in memory meanwhile: the run's row says when it goes on. No output."""
+
+    name: ClassVar[str] = "wait"
+    Params: ClassVar[type[BaseModel]] = WaitParams
+    nature: ClassVar[Nature] = Nature.SLEEP
+
+    def outputs(self, given: Mapping[str, Value]) -> frozenset[str]:  # noqa: ARG002
+        return frozenset()
+
+    def idempotent(self, given: Mapping[str, Value]) -> bool:  # noqa: ARG002
+        return True
+
+    def produce(self, given: Mapping[str, Value]) -> dict[str, Value]:  # noqa: ARG002
+        return {}
+
+    def wakes_at(self, given: Mapping[str, Value], now: datetime) -> datetime:
+        """Never before `now`: an `until` that has passed does not sleep. Raises `InvalidValue` beyond `LONGEST`."""
+        try:
+            params = WaitParams.model_validate(dict(given))
+        except pydantic.ValidationError as error:
+            raise InvalidValue(_sentence(error)) from None
+        if params.for_ is not None:
+            return now + durations.parse(params.for_)
+        moment = _moment(params.until or "")  # exactly one of the two is given
+        if moment - now > LONGEST:
+            raise InvalidValue(f"the wait until {params.until} is more than {LONGEST.days} days away")
+        return max(moment, now)
+
+    async def run(self, params: WaitParams, context: StepContext) -> Mapping[str, object]:  # noqa: ARG002
+        return {}
+
+
+def _moment(text: str) -> datetime:
+    """The time in UTC. Raises `InvalidValue`, also for a date-time without offset: nobody knows whose clock it is."""
+    text = text.strip()
+    try:
+        moment = datetime.fromisoformat(text)
+        if _DATE.fullmatch(text):
+            return moment.replace(tzinfo=UTC)
+        if moment.tzinfo is None:
+            raise InvalidValue(f"the time {text!r} needs an offset, like 2026-03-01T09:00+01:00 or …Z")
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        if isinstance(error, InvalidValue):
+            raise
+        raise InvalidValue(f"{text[:40]!r} is not a time; write it like 2026-03-01T09:00+01:00 or 2026-03-01") from None
+
+
+def _sentence(error: pydantic.ValidationError) -> str:
+    problem = error.errors(include_input=False, include_url=False)[0]
+    return str(problem["msg"]).removeprefix("Value error, ")

@@ -1,0 +1,207 @@
+"""The steps that compute, and the registry of kinds."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from engine.data import Value
+from engine.definition.kinds import Nature
+from engine.errors import InvalidValue, PluginError
+from engine.ports import StepContext
+from engine.steps import registry
+from engine.steps.http import Http
+from engine.steps.set import Set
+from engine.steps.wait import Wait
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+CONTEXT = StepContext(run="r1", step="s", visit=1, attempt=1, idempotency_key="r1:s:1", timeout=timedelta(seconds=5))
+
+
+# -- set ----------------------------------------------------------------------------------------------------
+
+
+def test_set_gives_back_what_it_was_given() -> None:
+    given: dict[str, Value] = {"amount": Decimal("1.50"), "model_config": "x", "json": [1, None], "class": {"a": True}}
+    step = Set()
+    assert step.produce(given) == given
+    assert step.outputs(given) == frozenset(given)
+    assert step.content(given) == dict.fromkeys(given)
+    assert step.idempotent(given)
+    assert step.nature is Nature.INLINE
+
+
+async def test_set_runs_to_the_same_output_as_it_produces() -> None:
+    given = {"amount": Decimal("1.50"), "self": "x", "copy": 3}
+    assert await Set().run(Set.Params.model_validate(given), CONTEXT) == given  # type: ignore[arg-type]
+
+
+# -- wait ---------------------------------------------------------------------------------------------------
+
+
+def test_wait_for_counts_from_the_time_the_step_was_reached() -> None:
+    assert Wait().wakes_at({"for": "1h30m"}, NOW) == NOW + timedelta(minutes=90)
+
+
+@pytest.mark.parametrize(
+    ("until", "wakes"),
+    [
+        ("2026-03-02T09:00+01:00", datetime(2026, 3, 2, 8, 0, tzinfo=UTC)),
+        ("2026-03-02T09:00:00Z", datetime(2026, 3, 2, 9, 0, tzinfo=UTC)),
+        ("2026-03-05", datetime(2026, 3, 5, tzinfo=UTC)),
+    ],
+)
+def test_wait_until_wakes_at_that_time_in_utc(until: str, wakes: datetime) -> None:
+    assert Wait().wakes_at({"until": until}, NOW) == wakes
+
+
+def test_wait_until_a_time_that_has_passed_wakes_at_once() -> None:
+    assert Wait().wakes_at({"until": "2020-01-01"}, NOW) == NOW
+
+
+@pytest.mark.parametrize("given", [{"until": "2027-03-03"}, {"for": "367d"}, {"for": "soon"}])
+def test_wait_refuses_at_run_time_what_it_cannot_sleep(given: dict[str, str]) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        Wait().wakes_at(given, NOW)
+    assert "Value error" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "exactly one of 'for' and 'until'"),
+        ({"for": "1h", "until": "2026-03-02"}, "exactly one of 'for' and 'until'"),
+        ({"for_": "1h"}, "Extra inputs"),
+        ({"for": "0s"}, "zero"),
+        ({"for": "367d"}, "at most 366 days"),
+        ({"until": "2026-03-02T09:00"}, "needs an offset"),
+        ({"until": "tomorrow"}, "is not a time"),
+        ({"until": "2026-02-30"}, "is not a time"),
+        ({"until": "0001-01-01T00:00+14:00"}, "is not a time"),
+    ],
+)
+def test_wait_refuses_parameters_with_a_sentence(given: dict[str, str], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Wait.Params.model_validate(given)
+
+
+async def test_wait_has_no_output() -> None:
+    step = Wait()
+    assert step.produce({"for": "1h"}) == {}
+    assert step.outputs({}) == frozenset()
+    assert step.idempotent({})
+    assert step.nature is Nature.SLEEP
+    assert await step.run(Wait.Params.model_validate({"for": "1h"}), CONTEXT) == {}  # type: ignore[arg-type]
+
+
+# -- registry -----------------------------------------------------------------------------------------------
+
+GOOD = """
+from pydantic import BaseModel
+from engine.ports import StepType
+
+class Params(BaseModel):
+    text: str
+
+class Shout(StepType[Params]):
+    name = "shout"
+    Params = Params
+
+    async def run(self, params, context):
+        return {"text": params.text.upper()}
+
+ready = Shout()
+
+class Twin(Shout):
+    pass
+
+class Clash(Shout):
+    name = "email"
+
+class Nameless(Shout):
+    name = "Not A Name"
+
+class Paramless(StepType[Params]):
+    name = "paramless"
+
+    async def run(self, params, context):
+        return {}
+
+class Abstract(StepType[Params]):
+    name = "abstract"
+    Params = Params
+
+class Picky(Shout):
+    def __init__(self, where):
+        raise AssertionError
+"""
+
+
+def install(folder: Path, points: str, *, name: str = "acme-steps") -> None:
+    """A distribution as pip leaves it behind: metadata, entry points, and a module of its own."""
+    module = f"{name.replace('-', '_')}_{folder.name.replace('-', '_')}"
+    (folder / f"{module}.py").write_text(GOOD)
+    info = folder / f"{name.replace('-', '_')}-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+    (info / "entry_points.txt").write_text("[signoff.steps]\n" + points.replace("MODULE", module) + "\n")
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("what", ["Shout", "ready"])
+async def test_a_step_type_of_another_distribution_is_found(site: Path, what: str) -> None:
+    install(site, f"shout = MODULE:{what}")
+    kind = registry.all_kinds()["shout"]
+    params = kind.Params.model_validate({"text": "hey"})
+    assert await kind.run(params, CONTEXT) == {"text": "HEY"}
+
+
+def test_without_plugins_there_are_the_builtin_kinds() -> None:
+    assert set(registry.builtin()) == {"set", "wait", "http"}
+    assert registry.discover("signoff.steps.of-nobody") == {}
+
+
+def test_an_http_step_with_its_own_limits_is_used() -> None:
+    mine = Http(max_bytes=1)
+    assert registry.builtin(mine)["http"] is mine
+    assert registry.all_kinds(mine)["http"] is mine
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("Missing", "cannot be loaded"),
+        ("Abstract", "cannot be loaded"),
+        ("Picky", "cannot be loaded"),
+        ("Params", "is not a StepType"),
+        ("Nameless", "has no usable name"),
+        ("Paramless", "has no Params"),
+        ("Clash", "a name of Signoff's own"),
+    ],
+)
+def test_a_step_type_that_cannot_be_used_is_refused_by_name(site: Path, what: str, message: str) -> None:
+    install(site, f"thing = MODULE:{what}")
+    with pytest.raises(PluginError, match=message) as caught:
+        registry.discover()
+    assert "acme-steps 1.2" in str(caught.value)
+    assert f"thing = acme_steps_{site.name.replace('-', '_')}:{what}" in str(caught.value)
+
+
+def test_a_module_that_is_not_there_is_refused_by_name(site: Path) -> None:
+    install(site, "thing = no_such_module_at_all:Thing")
+    with pytest.raises(PluginError, match=r"acme-steps 1\.2 cannot be loaded \(ModuleNotFoundError"):
+        registry.discover()
+
+
+def test_two_distributions_with_the_same_step_name_are_refused(site: Path) -> None:
+    install(site, "first = MODULE:Shout")
+    install(site, "second = MODULE:Twin", name="other-steps")
+    with pytest.raises(PluginError, match=r"calls itself 'shout', as first = .* of acme-steps 1\.2 does; rename or"):
+        registry.discover()
