@@ -1,0 +1,141 @@
+"""What is wrong although the grammar allows it: what a kind of step refuses, and what can never come true."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from engine.data import Path, Value
+from engine.definition.complaints import Reader, complain, keys_of, locate, unknown_key
+from engine.definition.grammar import UNBUILT_KINDS, GateFile, PolicyFile, StepFile
+from engine.definition.kinds import Nature, StepKind
+from engine.definition.problems import Report
+from engine.definition.reading import StepDraft
+from engine.definition.scalars import has_expression, person_kind
+from engine.definition.wording import cite, listed, near
+from engine.expressions import iter_strings
+
+
+def check_params(report: Report, kind: StepKind, params: Mapping[str, Value], at: Path) -> bool:
+    """The literal part of `with` against the kind's model. Returns whether nothing was found."""
+    reader = Reader(base=at, model=kind.Params, what=f"the `with` of `{kind.name}`")
+    known = keys_of(kind.Params)
+    clean = True
+    if kind.Params.model_config.get("extra") not in ("allow", "forbid"):
+        # This model would drop unknown keys in silence.
+        for key in params.keys() - set(known):
+            unknown_key(report, (*at, key), known=known, what=reader.what)
+            clean = False
+    try:
+        kind.Params.model_validate(dict(params))
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+        # What an expression will give is only known when the run gets there.
+        errors = [
+            each
+            for each in errors
+            if each["type"] in ("missing", "extra_forbidden")
+            or not _is_open(report.value(locate(report, at + each["loc"])))
+        ]
+        complain(report, errors, reader)
+        clean = clean and not errors
+    return clean
+
+
+def _is_open(value: Value) -> bool:
+    return any(has_expression(text) for _, text in iter_strings(value))
+
+
+def check_keys(report: Report, value: Value, at: Path) -> bool:
+    """No expression is a key: it would be shown and sent as it is written. Returns whether nothing was found."""
+    clean = True
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if has_expression(key):
+                report.add((*at, key), "Expressions work in values, not in keys.", at="key")
+                clean = False
+            clean = check_keys(report, item, (*at, key)) and clean
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            clean = check_keys(report, item, (*at, index)) and clean
+    return clean
+
+
+def unknown_kind(report: Report, step: StepDraft, kinds: Mapping[str, StepKind]) -> None:
+    if step.uses is None:
+        return
+    names = sorted(kinds)
+    hint = near(step.uses, [*names, *UNBUILT_KINDS])
+    message = f"There is no kind of step `{cite(step.uses)}`; there are {listed(names, 'and')}."
+    report.add((*step.at, "uses"), message, hint)
+
+
+def check_sleep(report: Report, step: StepDraft, kind: StepKind) -> None:
+    """A step that only lets time pass has nothing to review, and nothing that could fail."""
+    if kind.nature is not Nature.SLEEP or step.file is None:
+        return
+    if step.gate is not None:
+        message = f"A `{kind.name}` step cannot have a gate: there is nothing to review."
+        report.add(step.gate_at, message, "Put the gate on the next step.", at="key")
+    for key in ("retry", "idempotent", "timeout"):
+        if key in step.file.model_fields_set:
+            report.add((*step.at, key), f"`{key}` has no meaning on a `{kind.name}` step; delete it.", at="key")
+
+
+def check_step(report: Report, step: StepDraft, file: StepFile) -> None:
+    if "approvers" in file.model_fields_set and file.on_error != "ask" and step.uses != "form":
+        message = "Outside of its gate a step has no approvers."
+        report.add((*step.at, "approvers"), message, "Write it under `gate`.", at="key")
+
+
+def check_gate(report: Report, gate: GateFile, at: Path) -> None:
+    """What can never come true. A key that stands in the file counts, also if its value was refused."""
+
+    def absent(*keys: str) -> bool:
+        return not any(report.has((*at, key)) for key in keys)
+
+    if "on_expiry" in gate.model_fields_set and absent("expires"):
+        _never(report, (*at, "on_expiry"), "`on_expiry` never happens without `expires`.", "Add `expires: 2d`.")
+    if gate.on_expiry == "escalate" and absent("escalate"):
+        _never(report, (*at, "on_expiry"), "`on_expiry: escalate` needs `escalate` to say to whom.", "")
+    if gate.hours and absent("expires", "escalate", "remind"):
+        _never(report, (*at, "hours"), "`hours` needs a clock to count.", "Add `expires`, `escalate` or `remind`.")
+    if gate.fallback_after and gate.email in ("always", "never"):
+        _never(report, (*at, "fallback_after"), f"`fallback_after` never happens with `email: {gate.email}`.", "")
+    if gate.revise_limit is not None and absent("revise"):
+        _never(report, (*at, "revise_limit"), "`revise_limit` never counts without `revise`.", "")
+    _check_clocks(report, gate, at)
+    _check_policy(report, gate, at)
+
+
+def _never(report: Report, path: Path, message: str, hint: str) -> None:
+    report.add(path, message, hint, at="key")
+
+
+def _check_clocks(report: Report, gate: GateFile, at: Path) -> None:
+    for key, clock in (("escalate", gate.escalate), ("remind", gate.remind)):
+        if clock and gate.expires and clock.after >= gate.expires:
+            hint = "Make `after` shorter than `expires`."
+            _never(report, (*at, key, "after"), f"`{key}` never happens: the request has expired before.", hint)
+    if gate.remind and gate.remind.times and gate.remind.times > 1 and gate.remind.every is None:
+        _never(report, (*at, "remind", "times"), "Only the first reminder would be sent.", "Add `every: 1d`.")
+
+
+def _check_policy(report: Report, gate: GateFile, at: Path) -> None:
+    people = gate.approvers or ["owner"]
+    kinds = {person_kind(person) for person in people}
+    if isinstance(gate.policy, PolicyFile) and gate.policy.quorum and not kinds & {"group", "role", "expression"}:
+        count = len({person.casefold() for person in people})
+        if gate.policy.quorum > count:
+            message = f"A quorum of {gate.policy.quorum} can never come together from {count}."
+            _never(report, (*at, "policy", "quorum"), message, "Name more approvers.")
+    if "requester" in gate.exclude and kinds == {"requester"}:
+        message = "Nobody could decide: the only approver is excluded."
+        _never(report, (*at, "exclude"), message, "Name another approver.")
+
+
+def check_revise(report: Report, step: StepDraft, gate: GateFile, earlier: Mapping[str, object]) -> None:
+    if gate.revise is not None and gate.revise not in earlier:
+        message = f"`revise` names an earlier step; there is none `{cite(gate.revise)}` before this one."
+        report.add((*step.gate_at, "revise"), message, near(gate.revise, list(earlier)))

@@ -1,0 +1,148 @@
+"""`load`: the bytes of a file -> a `Workflow`, or everything that is wrong with them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from engine.data import Path, Value
+from engine.definition import checks, editable, not_yet, yaml
+from engine.definition.gates import compile_condition, compile_gate
+from engine.definition.grammar import GateFile, StepFile
+from engine.definition.kinds import StepKind
+from engine.definition.problems import Report
+from engine.definition.reading import Draft, Edit, StepDraft, read_draft
+from engine.definition.references import Known, Names, compile_text
+from engine.definition.workflow import Gate, Step, Workflow
+from engine.expressions import Compiled, compile_value, iter_strings
+from engine.model import OnError, Retry
+
+
+def load(source: bytes, *, kinds: Mapping[str, StepKind]) -> Workflow:
+    """The workflow that a file describes. `kinds`: the kinds of steps that there are, by the name that `uses` takes.
+
+    Raises `DefinitionError` with all problems of the file, in the order of its lines.
+    """
+    report = Report(yaml.read(source))
+    draft = read_draft(report)
+    steps = _Steps(report, draft, kinds).compile()
+    not_yet.refuse(report, draft)
+    report.raise_problems()
+    file = draft.file
+    assert file is not None
+    return Workflow(
+        name=file.name,
+        title=file.title or file.name,
+        description=file.description,
+        owner=file.owner,
+        inputs={name: field for name, field in (draft.inputs or {}).items() if field is not None},
+        may_run=tuple(file.may_run or ()),
+        steps=tuple(steps),
+        source=source,
+        hash=hashlib.sha256(source).hexdigest(),
+    )
+
+
+class _Steps:
+    """Goes through the steps in order, because each may name only those before it."""
+
+    def __init__(self, report: Report, draft: Draft, kinds: Mapping[str, StepKind]) -> None:
+        self._report = report
+        self._drafts = draft.steps
+        self._kinds = kinds
+        self._earlier: dict[str, Known] = {}
+        self._names = Names(
+            inputs=draft.inputs,
+            steps=self._earlier,
+            all_steps=frozenset(step.id for step in draft.steps if step.id is not None),
+            secret_users={name: kind.secret_params for name, kind in kinds.items() if kind.secret_params},
+        )
+
+    def compile(self) -> list[Step]:
+        """The steps as far as they are right; what is wrong is in the report."""
+        found: list[Step] = []
+        for draft in self._drafts:
+            known = Known(kind=draft.uses or "", outputs=None)
+            if draft.file is not None:
+                step, known = self._step(draft, draft.file)
+                found += [step] if step else []
+            if draft.id is not None:
+                self._earlier.setdefault(draft.id, known)
+        return found
+
+    def _step(self, draft: StepDraft, file: StepFile) -> tuple[Step | None, Known]:
+        kind = self._kind(draft)
+        names = replace(self._names, here=draft.id)
+        when = compile_condition(self._report, file.when, (*draft.at, "when"), names)
+        params = self._params(draft, file, kind, names)
+        at: Path = (*draft.at, "with")
+        # A `with` that is no mapping was reported; that it lacks this and that would be the same problem again.
+        readable = "with_" in file.model_fields_set or not self._report.has(at)
+        fits = kind is not None and readable and checks.check_params(self._report, kind, file.with_, at)
+        outputs = kind.outputs(file.with_) if kind is not None and fits else None
+        known = Known(kind=draft.uses or "", outputs=outputs, continues=file.on_error == "continue")
+        checks.check_step(self._report, draft, file)
+        gate = self._gate(draft, params, known, names)
+        if kind is not None:
+            checks.check_sleep(self._report, draft, kind)
+        if kind is None or params is None:
+            return None, known
+        step = Step(
+            id=file.id,
+            index=draft.index,
+            kind=kind,
+            params=params,
+            title=file.title or "",
+            when=when,
+            retry=_retry(file),
+            timeout=file.timeout,
+            idempotent=file.idempotent,
+            on_error=OnError.CONTINUE if file.on_error == "continue" else OnError.STOP,
+            gate=gate,
+        )
+        return step, known
+
+    def _kind(self, draft: StepDraft) -> StepKind | None:
+        kind = self._kinds.get(draft.uses or "")
+        if kind is None and not not_yet.unbuilt_kind(self._report, draft):
+            checks.unknown_kind(self._report, draft, self._kinds)
+        return kind
+
+    def _params(self, draft: StepDraft, file: StepFile, kind: StepKind | None, names: Names) -> Compiled | None:
+        """The compiled `with`; None if some text of it cannot be."""
+        at: Path = (*draft.at, "with")
+        given: Value = file.with_
+        right = checks.check_keys(self._report, given, at)
+        for path, text in iter_strings(given):
+            # What a kind that is not there would do with a secret is not known.
+            secrets = kind is None or path[0] in kind.secret_params
+            template = compile_text(self._report, text, at + path, names, secrets=secrets)
+            right = right and template is not None
+        return compile_value(given) if right else None
+
+    def _gate(self, draft: StepDraft, params: Compiled | None, known: Known, names: Names) -> Gate | None:
+        gate = draft.gate
+        if gate is None:
+            return None
+        if gate.at == "after" and draft.id is not None:
+            names = replace(names, steps={draft.id: known, **self._earlier})
+        checks.check_gate(self._report, gate, draft.gate_at)
+        checks.check_revise(self._report, draft, gate, self._earlier)
+        if draft.edit is not None and draft.uses != "form":  # a form's own fields are what people fill in
+            self._edit(draft.edit, gate, params, known)
+        return compile_gate(self._report, draft, gate, names)
+
+    def _edit(self, edits: list[Edit], gate: GateFile, params: Compiled | None, known: Known) -> None:
+        if gate.at == "after":
+            editable.check_outputs(self._report, edits, known.outputs)
+        elif params is not None and isinstance(params.value, dict):
+            secrets = [path for path, template in params.templates if template.secrets]
+            editable.check_params(self._report, edits, params.value, secrets)
+
+
+def _retry(file: StepFile) -> Retry:
+    if file.retry is None:
+        return Retry()
+    return Retry(attempts=file.retry.attempts, wait=file.retry.wait or timedelta(seconds=1))

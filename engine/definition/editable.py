@@ -1,0 +1,100 @@
+"""`edit` of a gate: whether its fields are there, may be edited, and are of the type that the file says."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from engine import data, fields
+from engine.data import Path, Value
+from engine.definition.problems import Report
+from engine.definition.reading import Edit
+from engine.definition.scalars import has_expression
+from engine.definition.wording import cite, listed, near
+from engine.errors import InvalidValue
+from engine.expressions import iter_strings
+from engine.fields import Field
+
+
+def check_params(
+    report: Report, edits: Collection[Edit], params: Mapping[str, Value], secrets: Collection[Path]
+) -> None:
+    """The fields of what a step is about to do. `secrets`: the paths in `params` that hold one."""
+    _check_overlap(report, edits)
+    for edit in edits:
+        written = tuple(edit.name.split("."))
+        if any(_touch(written, tuple(map(str, held))) for held in secrets):
+            report.add(edit.at, f"`{cite(edit.name)}` contains a secret and can never be edited.", at="key")
+            continue
+        path, known = _find(edit.name, dict(params))
+        if path is None:
+            if known:
+                hint = near(edit.name, known) or f"There are {listed(known, 'and')}."
+                report.add(edit.at, f"The step has no parameter `{cite(edit.name)}` to edit.", hint, at="key")
+        elif edit.type is not None:
+            _check_type(report, edit.at, edit.type, data.look(dict(params), path))
+
+
+def check_outputs(report: Report, edits: Collection[Edit], outputs: frozenset[str] | None) -> None:
+    """The fields of what a step produced. `outputs` None: not known before it ran."""
+    _check_overlap(report, edits)
+    for edit in edits:
+        name = edit.name.split(".")[0]
+        if outputs is not None and name not in outputs:
+            hint = near(name, outputs) or (f"It has {listed(sorted(outputs), 'and')}." if outputs else "")
+            report.add(edit.at, f"The step has no output `{cite(name)}` to edit.", hint, at="key")
+
+
+def _touch(one: Path, other: Path) -> bool:
+    """Whether one of the two lies at, inside or above the other."""
+    return one[: len(other)] == other or other[: len(one)] == one
+
+
+def _check_overlap(report: Report, edits: Collection[Edit]) -> None:
+    seen: list[Edit] = []
+    for edit in edits:
+        for other in seen:
+            if edit.name != other.name and _touch(tuple(edit.name.split(".")), tuple(other.name.split("."))):
+                inner, outer = sorted((edit.name, other.name), key=len, reverse=True)
+                message = f"`{cite(inner)}` lies inside `{cite(outer)}`; name one of the two."
+                report.add(edit.at, message, at="key")
+                break
+        seen.append(edit)
+
+
+def _find(name: str, params: dict[str, Value]) -> tuple[Path | None, list[str]]:
+    """The path that `name` means, or None with the names that could stand there; no names: it cannot be known."""
+    here: Value = params
+    path: Path = ()
+    for part in name.split("."):
+        if isinstance(here, str) and has_expression(here):
+            return None, []
+        key: str | int = int(part) if isinstance(here, list) and part.isdecimal() and len(part) < 9 else part
+        if not _has(here, key):
+            return None, [data.show_path((*path, each)) for each in _keys(here)] or list(params) or ["nothing"]
+        here = data.look(here, (key,))
+        path = (*path, key)
+    return path, []
+
+
+def _has(here: Value, key: str | int) -> bool:
+    try:
+        data.look(here, (key,))
+    except KeyError:
+        return False
+    return True
+
+
+def _keys(here: Value) -> Iterable[str | int]:
+    if isinstance(here, dict):
+        return list(here)[:20]
+    return range(min(len(here), 20)) if isinstance(here, list) else ()
+
+
+def _check_type(report: Report, at: Path, declared: Field, value: Value) -> None:
+    if any(has_expression(text) for _, text in iter_strings(value)):
+        return
+    try:
+        fields.validate(declared, value)
+    except InvalidValue as error:
+        hint = "Change the type here, or the value under `with`."
+        report.add(at, f"The value under `with` does not fit the type {declared.type}: it {error}.", hint)

@@ -1,0 +1,94 @@
+"""A gate as written -> the `Gate` that is planned with: every text of it compiled."""
+
+from __future__ import annotations
+
+import re
+
+from engine.data import Path
+from engine.definition.grammar import GateFile, ShowFile
+from engine.definition.problems import Report
+from engine.definition.reading import StepDraft, item_path
+from engine.definition.references import Names, compile_text
+from engine.definition.scalars import MAX_CONFIRM, MAX_REASON, MAX_TITLE
+from engine.definition.workflow import Gate, ShownItem
+from engine.expressions import Template, compile_template
+from engine.model import OnExpiry, ReasonRequired, ReviewPoint
+
+_PLAIN_REFERENCE = re.compile(r"\{\{-?\s*[\w.]+\s*-?\}\}")
+
+
+def compile_condition(report: Report, when: bool | str | None, at: Path, names: Names) -> Template | None:
+    """None where it is always true."""
+    if when is None or when is True:
+        return None
+    if when is False:
+        return compile_template("{{ false }}")
+    template = compile_text(report, when, at, names)
+    if template is not None and not template.is_whole:
+        hint = 'Put all of it into one pair of braces: "{{ inputs.amount > 100 }}".'
+        report.add(at, "A condition is one whole expression.", hint)
+    return template
+
+
+def compile_gate(report: Report, step: StepDraft, gate: GateFile, names: Names) -> Gate:
+    """The gate as far as it is right; what is wrong is in the report."""
+    at = step.gate_at
+
+    def text(key: str, source: str | None, longest: int) -> Template | None:
+        return None if source is None else _limited(report, source, (*at, key), names, longest=longest)
+
+    # The `when` of a form says whether it is asked at all, like that of every step.
+    when = None if step.uses == "form" else compile_condition(report, gate.when, (*at, "when"), names)
+    people = [
+        compile_text(report, person, item_path(report, (*at, "approvers"), index), names)
+        for index, person in enumerate(gate.approvers)
+    ]
+    return Gate(
+        at=ReviewPoint(gate.at),
+        when=when,
+        reason=text("reason", gate.reason, MAX_REASON),
+        title=text("title", gate.title, MAX_TITLE),
+        show=tuple(filter(None, (_shown(report, item, (*at, "show", i), names) for i, item in enumerate(gate.show)))),
+        edit=None if step.edit is None else {edit.name: edit.type for edit in step.edit},
+        approve_label=gate.approve_label,
+        reject_label=gate.reject_label,
+        approvers=tuple(filter(None, people)),
+        expires=gate.expires,
+        on_expiry=OnExpiry.STOP if gate.on_expiry == "escalate" else OnExpiry(gate.on_expiry),
+        confirm=text("confirm", gate.confirm, MAX_CONFIRM),
+        reason_required=ReasonRequired(gate.reason_required),
+    )
+
+
+def _limited(report: Report, source: str, at: Path, names: Names, *, longest: int) -> Template | None:
+    """Text of a gate: what is literal may not be longer than what is shown of it."""
+    template = compile_text(report, source, at, names)
+    if template is not None and template.is_literal:
+        if len(source) > longest:
+            report.add(at, f"This may be at most {longest} characters long; it has {len(source):,}.")
+        if at[-1] == "title" and len(source.splitlines()) > 1:
+            report.add(at, "This must be one line.")
+    return template
+
+
+def _shown(report: Report, item: ShowFile, at: Path, names: Names) -> ShownItem | None:
+    place: Path = (*at, "value") if report.has((*at, "value")) else at
+    template = compile_text(report, item.value, place, names)
+    if template is None:
+        return None
+    label = item.label or _label(template)
+    if label is None:
+        hint = 'Write {label: …, value: …}, or one reference like "{{ inputs.to }}".'
+        report.add(place, "This line needs a label.", hint)
+        return None
+    return ShownItem(label=label, value=template)
+
+
+def _label(template: Template) -> str | None:
+    """The last name of a reference, as a person would write it; None for anything that is not just a reference."""
+    if not template.is_whole or len(template.references) != 1 or not _PLAIN_REFERENCE.fullmatch(template.source):
+        return None
+    (reference,) = template.references
+    names = [part for part in reference if isinstance(part, str)]
+    words = names[-1].replace("_", " ").strip()
+    return words[:1].upper() + words[1:] if words else None

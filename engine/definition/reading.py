@@ -1,0 +1,249 @@
+"""A tree -> the parts of a workflow, each read by itself, so that what is wrong in one hides nothing in another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
+
+from engine.data import Path, Value
+from engine.definition.complaints import Reader, complain, keys_of, locate
+from engine.definition.grammar import MAX_INPUTS, MAX_STEPS, FormStepFile, GateFile, Part, StepFile, WorkflowFile
+from engine.definition.problems import Report
+from engine.definition.scalars import check_name, has_expression
+from engine.definition.wording import cite
+from engine.expressions import iter_strings
+from engine.fields import Field
+
+PartT = TypeVar("PartT", bound=Part)
+
+_STEP_HINTS: Final = {
+    key: hint
+    for key, hint in (
+        *((key, "Write it under `gate`.") for key in keys_of(GateFile)),
+        ("fields", "Only a `form` has fields."),
+        ("needs", "Steps run in the order of the file."),
+    )
+    if key not in keys_of(StepFile)
+}
+_STAND_INS: Final[Mapping[str, object]] = {"id": "unnamed", "uses": "unnamed"}
+_GATE_HINTS: Final = dict.fromkeys(set(keys_of(StepFile)) - set(keys_of(GateFile)), "Write it on the step.")
+
+
+@dataclass(slots=True, kw_only=True)
+class Edit:
+    """One entry of `edit`. `type` None: evident from the value. `at`: where it stands in the file."""
+
+    name: str
+    type: Field | None
+    at: Path
+
+
+@dataclass(slots=True, kw_only=True)
+class StepDraft:
+    """A step as far as it could be read. `id` is known even where `file` is not. `gate_at`: where its keys stand."""
+
+    index: int
+    at: Path
+    id: str | None
+    uses: str | None
+    file: StepFile | None = None
+    gate: GateFile | None = None
+    gate_at: Path = ()
+    edit: list[Edit] | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Draft:
+    """A whole file as far as it could be read. `inputs`: None where a declaration, or all of them, cannot be read."""
+
+    file: WorkflowFile | None
+    inputs: Mapping[str, Field | None] | None = None
+    steps: list[StepDraft] = field(default_factory=list)
+
+
+def read_draft(report: Report) -> Draft:
+    """Everything that the grammar alone can tell."""
+    root = report.value(())
+    if not isinstance(root, dict):
+        report.add((), "A workflow file is a mapping that begins with `name: …`.")
+        return Draft(file=None)
+    file = _read_part(report, WorkflowFile, root, reader=Reader(base=(), model=WorkflowFile, what="a workflow"))
+    return Draft(file=file, inputs=_read_inputs(report, root), steps=_read_steps(report, root))
+
+
+def _read_part(
+    report: Report,
+    model: type[PartT],
+    value: dict[str, Value],
+    *,
+    reader: Reader,
+    stand_ins: Mapping[str, object] | None = None,
+) -> PartT | None:
+    """The part, without the keys that are wrong (they are reported); None if it cannot do without them.
+
+    `stand_ins`: values for needed keys that are missing or wrong, so that the others can be looked at all the same.
+    """
+    known = keys_of(model)
+    empty = [key for key in value if value[key] is None and key in known]
+    for key in empty:
+        report.add((*reader.base, key), f"`{key}` has no value.", "Give it one, or delete the line.", at="key")
+    given = {key: value[key] for key in value if key not in empty}
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+    errors = [error for error in errors if not (error["type"] == "missing" and error["loc"][0] in empty)]
+    complain(report, errors, reader)
+    wrong = {error["loc"][0] for error in errors if error["loc"]}
+    try:
+        right = {key: given[key] for key in given if key not in wrong}
+        return model.model_validate({**(stand_ins or {}), **right})
+    except ValidationError:
+        return None
+
+
+# -- inputs and other fields --------------------------------------------------------------------------------
+
+
+def _read_inputs(report: Report, root: dict[str, Value]) -> dict[str, Field | None] | None:
+    raw = root.get("inputs", {})
+    if not isinstance(raw, dict):
+        return None
+    if len(raw) > MAX_INPUTS:
+        report.add(("inputs",), f"A workflow may have at most {MAX_INPUTS} inputs; this has {len(raw)}.", at="key")
+    return _read_fields(report, raw, ("inputs",), what="The name of an input")
+
+
+def _read_fields(report: Report, raw: dict[str, Value], at: Path, *, what: str) -> dict[str, Field | None]:
+    found: dict[str, Field | None] = {}
+    for name, value in list(raw.items())[:MAX_INPUTS]:
+        _check_name(report, name, (*at, name), what=what)
+        found[name] = read_field(report, value, (*at, name))
+    return found
+
+
+def _check_name(report: Report, name: str, at: Path, *, what: str) -> None:
+    """Of an input or a field the name is the key, of a step it is the value."""
+    try:
+        check_name(name, what)
+    except PydanticCustomError as error:
+        context = error.context or {}
+        report.add(at, error.message(), context.get("hint", ""), at="key" if at[-1] == name else "value")
+
+
+def read_field(report: Report, value: Value, at: Path) -> Field | None:
+    """The declaration of a field; None if it is wrong."""
+    literal = True
+    for path, text in iter_strings(value):
+        if has_expression(text):
+            literal = False
+            report.add(at + path, "A field is declared with plain text; expressions do not work here.")
+    if not literal:
+        return None
+    try:
+        return Field.model_validate(value)
+    except ValidationError as error:
+        complain(report, error.errors(include_url=False), Reader(base=at, model=Field, what="a field"))
+        return None
+
+
+# -- steps and gates ----------------------------------------------------------------------------------------
+
+
+def _read_steps(report: Report, root: dict[str, Value]) -> list[StepDraft]:
+    raw = root.get("steps")
+    if not isinstance(raw, list):
+        return []
+    if len(raw) > MAX_STEPS:
+        report.add(("steps", MAX_STEPS), f"A workflow may have at most {MAX_STEPS} steps; this has {len(raw)}.")
+    drafts = [_read_step(report, value, index) for index, value in enumerate(raw[:MAX_STEPS])]
+    seen: dict[str, int] = {}
+    for draft in drafts:
+        if draft.id is not None and seen.setdefault(draft.id, draft.index) != draft.index:
+            first = f"steps[{seen[draft.id]}]"
+            report.add((*draft.at, "id"), f"The id `{cite(draft.id)}` is taken by {first}; every step needs its own.")
+    return drafts
+
+
+def _read_step(report: Report, value: Value, index: int) -> StepDraft:
+    at: Path = ("steps", index)
+    if not isinstance(value, dict):
+        report.add(at, "A step is a mapping that has at least `id` and `uses`.", _missing_space(value))
+        return StepDraft(index=index, at=at, id=None, uses=None)
+    name, uses = value.get("id"), value.get("uses")
+    draft = StepDraft(
+        index=index,
+        at=at,
+        id=name if isinstance(name, str) else None,
+        uses=uses if isinstance(uses, str) else None,
+    )
+    if draft.id is not None:
+        _check_name(report, draft.id, (*at, "id"), what="The id of a step")
+    if uses == "form":
+        reader = Reader(base=at, model=FormStepFile, what="a form")
+        stand_ins = {**_STAND_INS, "fields": {"_": "text"}}
+        form = _read_part(report, FormStepFile, value, reader=reader, stand_ins=stand_ins)
+        draft.file, draft.gate, draft.gate_at = form, form, at
+        if isinstance(declared := value.get("fields"), dict):
+            _read_fields(report, declared, (*at, "fields"), what="The name of a field")
+    else:
+        reader = Reader(base=at, model=StepFile, what="a step", hints=_STEP_HINTS)
+        draft.file = _read_part(report, StepFile, value, reader=reader, stand_ins=_STAND_INS)
+        draft.gate_at = (*at, "gate")
+        draft.gate = _read_gate(report, value.get("gate"), draft.gate_at)
+    if draft.gate is not None and draft.gate.edit is not None:
+        draft.edit = _read_edit(report, report.value((*draft.gate_at, "edit")), (*draft.gate_at, "edit"))
+    return draft
+
+
+def _missing_space(value: Value) -> str:
+    return "Put a space after the colon." if isinstance(value, str) and ":" in value else ""
+
+
+def _read_gate(report: Report, value: Value, at: Path) -> GateFile | None:
+    if value is None or value is False:
+        return None  # an empty `gate:` was reported with the step
+    if value is True:
+        return GateFile()
+    if isinstance(value, dict):
+        reader = Reader(base=at, model=GateFile, what="a gate", hints=_GATE_HINTS)
+        return _read_part(report, GateFile, value, reader=reader)
+    report.add(at, "A gate is `true` or a mapping of its keys.")
+    return None
+
+
+def _read_edit(report: Report, raw: Value, at: Path) -> list[Edit]:
+    """The fields that may be edited: a list of names and `name: type`, or one mapping of these."""
+    found: list[Edit] = []
+    if isinstance(raw, dict):
+        for name, value in raw.items():
+            found.append(_read_entry(report, name, value, (*at, name)))
+    elif isinstance(raw, list):
+        for index, entry in enumerate(raw):
+            here: Path = (*at, index)
+            if isinstance(entry, str):
+                found.append(Edit(name=entry, type=None, at=here))
+            elif isinstance(entry, dict) and len(entry) == 1:
+                ((name, value),) = entry.items()
+                found.append(_read_entry(report, name, value, (*here, name)))
+            else:
+                report.add(here, "An entry of `edit` is the name of a field, or one `name: type`.")
+    seen: set[str] = set()
+    for edit in found:
+        if edit.name in seen:
+            report.add(edit.at, f"`{cite(edit.name)}` stands here twice.", at="key")
+        seen.add(edit.name)
+    return found
+
+
+def _read_entry(report: Report, name: str, value: Value, at: Path) -> Edit:
+    return Edit(name=name, type=None if value is None else read_field(report, value, at), at=at)
+
+
+def item_path(report: Report, at: Path, index: int) -> Path:
+    """Where item `index` of a list stands; the list itself where one text was written for a list of one."""
+    return locate(report, (*at, index))

@@ -1,0 +1,147 @@
+"""What expressions may name, and where: every text of a workflow with an expression is compiled here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from engine.data import Path
+from engine.definition.problems import Report
+from engine.definition.scalars import SECRET_NAME
+from engine.definition.wording import cite, listed, near, sentence
+from engine.errors import ExpressionError
+from engine.expressions import Template, compile_template
+from engine.fields import Field, FieldType
+
+RUN: Final = ("id", "workflow", "requester", "started_at")
+ROOTS: Final = ("inputs", "steps", "trigger", "run", "secret")
+
+_FLAT: Final = frozenset(FieldType) - {FieldType.MONEY, FieldType.CHOICES, FieldType.JSON}
+"""Types whose values have no parts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What earlier steps left: `outputs` None means that it is only known when the step ran."""
+
+    kind: str
+    outputs: frozenset[str] | None
+    continues: bool = False
+    """Its `on_error` is `continue`: then a failure leaves `error`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What an expression at one place of the file may name. `here`: the step that the place belongs to."""
+
+    inputs: Mapping[str, Field | None] | None
+    """None: the file has some, but they cannot be read."""
+    steps: Mapping[str, Known] = field(default_factory=dict)
+    here: str | None = None
+    all_steps: frozenset[str] = frozenset()
+    secret_users: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Kinds of steps that may use secrets, each with the parameters in which they may stand."""
+
+    def secrets_sentence(self) -> str:
+        places = [
+            f"{listed(sorted(params), 'and')} of `{kind}` steps" for kind, params in sorted(self.secret_users.items())
+        ]
+        if not places:
+            return "Secrets cannot be used here; people would see it."
+        return f"Secrets are used only in {'; '.join(places)}; people would see it here."
+
+
+def compile_text(report: Report, text: str, at: Path, names: Names, *, secrets: bool = False) -> Template | None:
+    """The template, with everything that it names checked; None if it cannot be compiled.
+
+    `secrets`: whether `{{ secret.NAME }}` may stand at this place.
+    """
+    try:
+        template = compile_template(text)
+    except ExpressionError as error:
+        report.add(at, sentence(str(error)), _braces_hint(text))
+        return None
+    for name in sorted(template.secrets):
+        if not secrets:
+            report.add(at, names.secrets_sentence())
+        elif not SECRET_NAME.fullmatch(name):
+            report.add(at, f"`{cite(name)}` is no name of a secret: it has only A-Z, 0-9 and `_`, like CRM_TOKEN.")
+    for reference in sorted(template.references, key=lambda path: [str(part) for part in path]):
+        _check(report, at, reference, names, guarded=reference in template.guarded)
+    return template
+
+
+def _braces_hint(text: str) -> str:
+    return "Every `{{` needs its `}}`." if text.count("{{") != text.count("}}") else ""
+
+
+def _check(report: Report, at: Path, reference: Path, names: Names, *, guarded: bool) -> None:
+    root, *rest = reference
+    if root == "review":
+        report.add(at, "`review` is not available yet.")
+    elif root not in ROOTS:
+        _unknown_root(report, at, str(root), names)
+    elif guarded or not rest:
+        return
+    elif root == "inputs" and names.inputs is not None:
+        _check_input(report, at, rest, names.inputs)
+    elif root == "steps":
+        _check_step(report, at, rest, names)
+    elif root == "run" and rest[0] not in RUN:
+        report.add(at, f"`run` has no `{cite(rest[0])}`.", _choices(str(rest[0]), RUN, "It has"))
+
+
+def _unknown_root(report: Report, at: Path, root: str, names: Names) -> None:
+    if root in (names.inputs or {}):
+        hint = f"Did you mean `inputs.{root}`?"
+    elif root in names.all_steps:
+        hint = f"Did you mean `steps.{root}`?"
+    else:
+        hint = _choices(root, ROOTS, "Expressions can name")
+    report.add(at, f"There is no `{cite(root)}`.", hint)
+
+
+def _choices(word: str, names: Collection[str], lead: str) -> str:
+    return near(word, names) or (f"{lead} {listed(sorted(names), 'and')}." if names else "")
+
+
+def _check_input(report: Report, at: Path, rest: Path | list[str | int], inputs: Mapping[str, Field | None]) -> None:
+    name, *parts = map(str, rest)
+    if name not in inputs:
+        hint = _choices(name, list(inputs), "The inputs are") or "Declare it under `inputs`."
+        report.add(at, f"There is no input `{cite(name)}`.", hint)
+        return
+    declared = inputs[name]
+    if declared is None or not parts:
+        return
+    if declared.type is FieldType.MONEY and parts[0] not in ("amount", "currency"):
+        report.add(at, f"The input `{name}` has no `{cite(parts[0])}`.", "Money has `amount` and `currency`.")
+    elif declared.type in _FLAT:
+        report.add(at, f"The input `{name}` has no `{cite(parts[0])}`; it is of the type {declared.type}.")
+
+
+def _check_step(report: Report, at: Path, rest: Path | list[str | int], names: Names) -> None:
+    name, *parts = map(str, rest)
+    if name not in names.steps:
+        report.add(at, *_absent_step(name, names))
+        return
+    known = names.steps[name]
+    if known.outputs is None or not parts or parts[0] in known.outputs:
+        return
+    if parts[0] == "error":
+        if not known.continues:
+            hint = "With `on_error: continue` on that step, a failure would leave it."
+            report.add(at, f"The step `{name}` leaves no `error`: when it fails, the run stops.", hint)
+        return
+    message = f"The step `{name}` (`{cite(known.kind)}`) has no output `{cite(parts[0])}`."
+    report.add(at, message, _choices(parts[0], known.outputs, "It has") or "This kind of step has no output.")
+
+
+def _absent_step(name: str, names: Names) -> tuple[str, str]:
+    if name == names.here:
+        hint = "A gate with `at: after` may use it."
+        return f"The step `{cite(name)}` is this step itself; its output is not there yet.", hint
+    if name in names.all_steps:
+        return f"The step `{cite(name)}` comes later; only earlier steps have an output.", ""
+    return f"There is no step `{cite(name)}`.", _choices(name, list(names.steps), "Earlier steps are")

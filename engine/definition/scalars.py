@@ -1,0 +1,237 @@
+"""The single values of the workflow language: names, one-line texts, durations, conditions, people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Annotated, Final, Literal, TypeAlias
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from engine import durations, fields
+from engine.definition.wording import cite, sentence
+from engine.errors import InvalidValue
+from engine.fields import Field, FieldType
+
+OWN_ERROR: Final = "signoff"
+"""pydantic's name for an error that the grammar raises itself: its message is the sentence already."""
+MAX_TITLE: Final = 150
+MAX_LABEL: Final = 75
+"""What a button holds, in Slack."""
+MAX_REASON: Final = 500
+MAX_CONFIRM: Final = 300
+MAX_DESCRIPTION: Final = 3_000
+LONGEST_TIMEOUT: Final = timedelta(hours=1)
+
+NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
+WORKFLOW_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+SECRET_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]*")
+
+PersonKind: TypeAlias = Literal["email", "slack", "group", "role", "owner", "requester", "expression"]
+
+_SLACK: Final = re.compile(r"<@[UW][A-Z0-9]{2,30}(?:\|[^<>\s]*)?>|[UW][A-Z0-9]{6,30}")
+_PREFIXED: Final = re.compile(r"(group|role):\s*(.*)", re.DOTALL)
+_HANDLE: Final = re.compile(r"[\w.{}-][\w .{}-]{0,79}")
+_CRON: Final = re.compile(r"[0-9A-Za-z*/,?#-]+(?: +[0-9A-Za-z*/,?#-]+){4}")
+_CHANNEL: Final = re.compile(r"#[^\s#]{1,80}|[CG][A-Z0-9]{6,30}")
+_EMAIL: Final = Field(type=FieldType.EMAIL)
+
+
+def refuse(message: str, hint: str = "") -> PydanticCustomError:
+    """An error of the grammar: a sentence that is shown as it is."""
+    return PydanticCustomError(OWN_ERROR, "{message}", {"message": message, "hint": hint})
+
+
+def has_expression(text: str) -> bool:
+    """Whether the text would be read as a template (its author meant it so, even if it has a mistake)."""
+    return any(mark in text for mark in ("{{", "{%", "{#"))
+
+
+# -- names --------------------------------------------------------------------------------------------------
+
+
+def check_name(text: str, what: str) -> str:
+    """A name that expressions can use. Raises the grammar's error."""
+    if NAME.fullmatch(text):
+        return text
+    better = re.sub(r"\W", "_", text.strip().lower(), flags=re.ASCII)
+    hint = f"Write `{better}`." if NAME.fullmatch(better) else ""
+    if "-" in text:
+        hint = f"Use `_` instead of `-`: `{better}`." if NAME.fullmatch(better) else "Use `_` instead of `-`."
+    raise refuse(f"{what} begins with a letter and has only a-z, 0-9 and `_`, at most 63 of them.", hint)
+
+
+def _workflow_name(text: str) -> str:
+    if WORKFLOW_NAME.fullmatch(text):
+        return text
+    better = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    hint = f"Write `{better}`." if WORKFLOW_NAME.fullmatch(better) else ""
+    raise refuse("The name of a workflow has only a-z, 0-9 and `-`, at most 63 of them.", hint)
+
+
+def _secret_name(text: str) -> str:
+    if SECRET_NAME.fullmatch(text):
+        return text
+    raise refuse("The name of a secret has only A-Z, 0-9 and `_`, like OUTREACH_HOOK.")
+
+
+WorkflowName = Annotated[str, AfterValidator(_workflow_name)]
+StepId = Annotated[str, AfterValidator(lambda text: check_name(text, "The id of a step"))]
+SecretRef = Annotated[str, AfterValidator(_secret_name)]
+
+
+# -- texts --------------------------------------------------------------------------------------------------
+
+
+def _literal(longest: int, *, lines: bool = False) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        text = text.strip()
+        if not text:
+            raise refuse("This may not be empty.")
+        if has_expression(text):
+            raise refuse("This text is shown as it is written; expressions do not work here.")
+        if not lines and len(text.splitlines()) > 1:
+            raise refuse("This must be one line.")
+        if len(text) > longest:
+            raise refuse(f"This may be at most {longest:,} characters long; it has {len(text):,}.")
+        return text
+
+    return check
+
+
+def _template(text: str) -> str:
+    # A block scalar (`>`, `|`) ends with a line break that nobody means.
+    text = text.strip()
+    if not text:
+        raise refuse("This may not be empty.")
+    return text
+
+
+Title = Annotated[str, AfterValidator(_literal(MAX_TITLE))]
+Label = Annotated[str, AfterValidator(_literal(MAX_LABEL))]
+Description = Annotated[str, AfterValidator(_literal(MAX_DESCRIPTION, lines=True))]
+TemplateText = Annotated[str, AfterValidator(_template)]
+
+
+# -- times and conditions -----------------------------------------------------------------------------------
+
+
+def _duration(given: object) -> timedelta:
+    if not isinstance(given, str):
+        raise refuse("This must be a duration with its unit, like 90s, 15m, 4h, 2d or 1w.")
+    try:
+        return durations.parse(given)
+    except InvalidValue as error:
+        raise refuse(sentence(str(error))) from None
+
+
+def _up_to_an_hour(given: timedelta) -> timedelta:
+    if given > LONGEST_TIMEOUT:
+        raise refuse("This may be at most 1h.")
+    return given
+
+
+def _condition(given: object) -> bool | str:
+    if isinstance(given, bool):
+        return given
+    if not isinstance(given, str) or not given.strip():
+        raise refuse("This must be true, false or an expression.", 'Write it like "{{ inputs.amount > 100 }}".')
+    text = given.strip()
+    if text.casefold() in ("yes", "no", "on", "off", "true", "false"):
+        raise refuse(f"Write true or false here, without quotes, not `{text}`.")
+    if not has_expression(text):
+        raise refuse(f"`{cite(text)}` is no condition.", f'Put it in braces: "{{{{ {cite(text)} }}}}".')
+    return text
+
+
+def _cron(text: str) -> str:
+    if not _CRON.fullmatch(text.strip()):
+        raise refuse("A schedule has five fields: minute, hour, day, month, weekday.", 'For example "0 9 * * mon".')
+    return text.strip()
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise refuse(f"There is no time zone `{cite(text)}`.", "Write it like Europe/Berlin.") from None
+    return text
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+ShortDuration = Annotated[Duration, AfterValidator(_up_to_an_hour)]
+Condition = Annotated[bool | str, BeforeValidator(_condition)]
+Cron = Annotated[str, AfterValidator(_cron)]
+Zone = Annotated[str, AfterValidator(_zone)]
+
+
+# -- people -------------------------------------------------------------------------------------------------
+
+
+def person_kind(text: str) -> PersonKind | None:
+    """What a reference to people is; None for a text that names nobody."""
+    if text in ("owner", "requester"):
+        return "owner" if text == "owner" else "requester"
+    if found := _PREFIXED.fullmatch(text):
+        return ("group" if found[1] == "group" else "role") if _HANDLE.fullmatch(found[2]) else None
+    if has_expression(text):
+        return "expression"
+    if _SLACK.fullmatch(text):
+        return "slack"
+    try:
+        fields.validate(_EMAIL, text)
+    except InvalidValue:
+        return None
+    return "email"
+
+
+def _person(text: str) -> str:
+    text = text.strip()
+    kind = person_kind(text)
+    if kind is None:
+        ways = "an email address, a Slack user id, `group:…`, `role:…`, `owner`, `requester` or an expression"
+        hint = f"Write `{text.casefold()}`." if text.casefold() in ("owner", "requester") else ""
+        raise refuse(f"`{cite(text)}` names nobody: write {ways}.", hint)
+    return str(fields.validate(_EMAIL, text)) if kind == "email" else text
+
+
+def _owner(text: str) -> str:
+    text = _person(text)
+    if person_kind(text) not in ("email", "slack"):
+        raise refuse("The owner is one person: write an email address or a Slack user id.")
+    return text
+
+
+def _starter(text: str) -> str:
+    text = _person(text)
+    if person_kind(text) in ("requester", "expression"):
+        raise refuse("Who may start a workflow is known before it runs: write email addresses.")
+    return text
+
+
+def _some_starter(people: list[str]) -> list[str]:
+    if not people:
+        raise refuse("Nobody could start this workflow.", "Name somebody, or delete the line to let everyone start it.")
+    return people
+
+
+def _channel(text: str) -> str:
+    if not _CHANNEL.fullmatch(text):
+        raise refuse('This must be a Slack channel, like "#approvals".')
+    return text
+
+
+def _one_or_more(given: object) -> object:
+    return [given] if isinstance(given, str) else given
+
+
+Person = Annotated[str, AfterValidator(_person)]
+Owner = Annotated[str, AfterValidator(_owner)]
+People = Annotated[list[Person], BeforeValidator(_one_or_more)]
+Starters = Annotated[
+    list[Annotated[str, AfterValidator(_starter)]], BeforeValidator(_one_or_more), AfterValidator(_some_starter)
+]
+Channel = Annotated[str, AfterValidator(_channel)]

@@ -1,0 +1,83 @@
+"""A workflow after its file was read and checked: frozen, compiled, ready to be planned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from engine.definition.kinds import StepKind
+from engine.expressions import Compiled, Template
+from engine.fields import Field
+from engine.model import OnError, OnExpiry, ReasonRequired, Retry, ReviewPoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownItem:
+    """One line of `show`: extra context for the people who decide."""
+
+    label: str
+    value: Template
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """`edit`: None means the fields that the step marks as content; a None type means: evident from the value."""
+
+    at: ReviewPoint = ReviewPoint.BEFORE
+    when: Template | None = None
+    reason: Template | None = None
+    title: Template | None = None
+    show: tuple[ShownItem, ...] = ()
+    edit: Mapping[str, Field | None] | None = None
+    approve_label: str = "Approve"
+    reject_label: str = "Reject"
+    approvers: tuple[Template, ...] = ()
+    """Empty: the owner."""
+    expires: timedelta | None = None
+    on_expiry: OnExpiry = OnExpiry.STOP
+    confirm: Template | None = None
+    reason_required: ReasonRequired = ReasonRequired.REJECT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """`idempotent`: None means what the kind says of itself."""
+
+    id: str
+    index: int
+    kind: StepKind
+    params: Compiled
+    title: str = ""
+    when: Template | None = None
+    retry: Retry = field(default_factory=Retry)
+    timeout: timedelta | None = None
+    idempotent: bool | None = None
+    on_error: OnError = OnError.STOP
+    gate: Gate | None = None
+
+    @property
+    def label(self) -> str:
+        return self.title or self.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workflow:
+    """`source` are the bytes as written, `hash` their SHA-256 in hexadecimal: a run pins both."""
+
+    name: str
+    title: str
+    description: str = ""
+    owner: str | None = None
+    inputs: Mapping[str, Field] = field(default_factory=dict)
+    may_run: tuple[str, ...] = ()
+    steps: tuple[Step, ...]
+    source: bytes = b""
+    hash: str = ""
+
+    def step(self, name: str) -> Step:
+        """The step of that id. Raises `KeyError`."""
+        for step in self.steps:
+            if step.id == name:
+                return step
+        raise KeyError(name)
