@@ -1,0 +1,174 @@
+"""Units of work that move runs: load, ask the plan, save. Each is one transaction and may be repeated.
+
+`start`, `decide`, `cancel`, `resume` and `fire` are what the service calls; `advance` and `record` are the runner's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from engine import definition, plan
+from engine.audit import Entry
+from engine.data import Value
+from engine.definition import Workflow
+from engine.definition.kinds import StepKind
+from engine.errors import Conflict
+from engine.gate import Opening, Reference
+from engine.model import (
+    Address,
+    Approver,
+    DeliveryKind,
+    Person,
+    RunStatus,
+    Work,
+)
+from engine.plan import Act, Outcome, Progress
+from engine.ports import Directory
+from engine.store import deliveries, people, requests, runs, workflows
+from engine.store.deliveries import NewDelivery
+from engine.store.runs import HeldRun
+from engine.store.tx import Tx
+
+_COMPILED: Final = 256
+"""Versions of workflows kept compiled; they are immutable, so a cache can only be cold, never wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An effect to perform, and the fence under which its outcome may be recorded."""
+
+    run: str
+    rev: int
+    act: Act
+
+
+class Advancer:
+    """The units. `kinds`: step types by name. `directory`: where people can be reached."""
+
+    def __init__(self, *, kinds: Mapping[str, StepKind], directory: Directory) -> None:
+        self.kinds, self.directory = kinds, directory
+        self._compiled: Callable[[bytes], Workflow] = lru_cache(_COMPILED)(
+            lambda source: definition.load(source, kinds=kinds)
+        )
+
+    def workflow(self, tx: Tx, held: HeldRun) -> Workflow:
+        """The very version that the run started with."""
+        return self._compiled(workflows.load_source(tx.connection, held.workflow, held.version))
+
+    def compiled(self, source: bytes) -> Workflow:
+        """The workflow of these bytes. Raises `DefinitionError`."""
+        return self._compiled(source)
+
+    # -- the runner's units --
+
+    def advance(self, tx: Tx, run: str) -> Claimed | None:
+        """Take the run as far as it goes without acting on the world. An effect comes back claimed."""
+        held = runs.load_run(tx.connection, run)
+        if held is None or not held.claimable(tx.now):
+            return None
+        return self._save(tx, held, plan.proceed(self.workflow(tx, held), held.state, now=tx.now))
+
+    def record(self, tx: Tx, claimed: Claimed, outcome: Outcome) -> Claimed | None:
+        """Put in what an effect came to, and go on. Dropped if somebody else took the run over meanwhile."""
+        held = runs.load_run(tx.connection, claimed.run)
+        if held is None or held.rev != claimed.rev:
+            return None
+        progress = plan.record(self.workflow(tx, held), held.state, outcome, now=tx.now)
+        return self._save(tx, held, progress)
+
+    def _save(self, tx: Tx, held: HeldRun, progress: Progress) -> Claimed | None:
+        if not runs.try_save_run(tx, held, progress):
+            raise Conflict(f"run {held.state.id} was moved by somebody else")
+        self.follow(tx, held, progress)
+        return Claimed(held.state.id, held.rev + 1, progress.act) if progress.act else None
+
+    # -- what follows from a progress --
+
+    def follow(self, tx: Tx, held: HeldRun, progress: Progress) -> None:
+        """Write the request, the alerts and the audit entries that a progress brings."""
+        for event in progress.events:
+            tx.audit(
+                held.workspace,
+                Entry(kind=event.kind, run=held.state.id, request=None, step=event.step, actor=None, content=event.content),
+            )
+        if progress.opening is not None:
+            self._open(tx, held, progress.opening)
+        if progress.status in (RunStatus.FAILED, RunStatus.NEEDS_ATTENTION, RunStatus.EXPIRED):
+            self.alert(tx, held, topic=progress.status.value)
+
+    def alert(self, tx: Tx, held: HeldRun, *, topic: str, request: str | None = None) -> None:
+        """Tell the owner of the workflow, wherever the owner can be reached."""
+        owner = people.load_people(tx.connection, [held.owner])[held.owner]
+        copies = [self._copy(held, DeliveryKind.ALERT, owner, request=request, topic=topic)]
+        deliveries.insert_deliveries(tx, held.workspace, copies)
+
+    def _copy(
+        self, held: HeldRun, kind: DeliveryKind, person: Person, *, request: str | None, topic: str | None = None
+    ) -> NewDelivery:
+        routes = self.directory.reach(person)
+        return NewDelivery(
+            kind=kind, run=held.state.id, person=person, route=routes[0] if routes else None, request=request, topic=topic
+        )
+
+    def _open(self, tx: Tx, held: HeldRun, opening: Opening) -> None:
+        request, notes = tx.new_id(), list(opening.notes)
+        approvers = self._approvers(tx, held, opening.references)
+        if not approvers:
+            owner = people.load_people(tx.connection, [held.owner])[held.owner]
+            approvers = [Approver(owner, "owner, because the gate named nobody who can be asked")]
+            notes.append("The gate named nobody who can be asked, so the owner of the workflow is.")
+        requests.insert_request(
+            tx, opening, request=request, workspace=held.workspace, approvers=approvers, notes=notes
+        )
+        copies = [self._copy(held, DeliveryKind.REQUEST, one.person, request=request) for one in approvers]
+        deliveries.insert_deliveries(tx, held.workspace, copies)
+        tx.audit(held.workspace, _opened(held, request, opening, approvers))
+        if not any(copy.route for copy in copies):
+            self.alert(tx, held, topic="unreachable", request=request)
+
+    def _approvers(self, tx: Tx, held: HeldRun, references: Sequence[Reference]) -> list[Approver]:
+        """A person counts once, whatever reference or address names them."""
+        found: dict[str, Approver] = {}
+        for reference in references:
+            person = self._person(tx, held, reference)
+            found.setdefault(person.id, Approver(person, reference.rule))
+        return list(found.values())
+
+    def _person(self, tx: Tx, held: HeldRun, reference: Reference) -> Person:
+        if reference.kind == "email":
+            return people.need_person(tx, held.workspace, Address("email", reference.value))
+        known = held.owner if reference.kind == "owner" else held.requester
+        return people.load_people(tx.connection, [known])[known]
+
+
+def _opened(held: HeldRun, request: str, opening: Opening, approvers: Sequence[Approver]) -> Entry:
+    content: dict[str, Value] = {
+        "title": opening.title,
+        "workflow": opening.subject.workflow,
+        "workflow_version": held.version,
+        "workflow_hash": opening.subject.hash,
+        "at": opening.subject.at.value,
+        "visit": opening.subject.visit,
+        "content": opening.content.as_value(),
+        "digest": opening.digest,
+        "approvers": [{"person": one.person.id, "name": one.person.label, "rule": one.rule} for one in approvers],
+    }
+    if opening.reason:
+        content["reason"] = opening.reason
+    return Entry(
+        kind="request.opened",
+        run=held.state.id,
+        request=request,
+        step=opening.subject.step,
+        actor=None,
+        content=content,
+    )
+
+
+def wake(tx: Tx, run: str) -> None:
+    """Have the run advanced soon, whatever is going on with it now."""
+    runs.wake(tx, run)
+    tx.ring(Work("advance", run))

@@ -1,0 +1,1 @@
+"""The schema's history (Alembic). `engine.store.schema` applies it; a released step is never edited."""

@@ -1,0 +1,507 @@
+"""The run's state machine, pure: from where a run stands to where it must stop, and what to do there.
+
+`proceed` walks a run as far as it goes without acting on the world: to a request, an effect (`Act`), a time, or the
+end. `record` puts the outcome of an effect in and walks on; `resume` does so for a person's answer about an effect of
+unknown outcome. The caller saves the `Progress` in one transaction, fenced by the run's `rev`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from engine import data, gate
+from engine.data import Value
+from engine.definition import Gate, Step, Workflow
+from engine.definition.kinds import Nature
+from engine.errors import ExpressionError, InvalidValue, Tampered
+from engine.expressions import resolve_params
+from engine.gate import Opening, Subject
+from engine.model import (
+    OnError,
+    OnExpiry,
+    Params,
+    RequestState,
+    ResumeAnswer,
+    ReviewPoint,
+    RunStatus,
+    StepStatus,
+)
+
+MAX_OUTPUT: Final = 1_500_000
+"""Characters of JSON that one step may produce; more belongs in a file store, not in a run."""
+MAX_CRASHES: Final = 10
+"""Calls of one visit that were cut off by a crash before a person is asked, even if the step is idempotent."""
+DEFAULT_TIMEOUT: Final = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """One visit of the run to a step. `attempt` counts calls; `params` are kept from the first call on."""
+
+    step: str
+    index: int
+    visit: int = 1
+    status: StepStatus
+    attempt: int = 0
+    params: Params | None = None
+    digest: str | None = None
+    """What `params` must hash to, if people approved them."""
+    output: dict[str, Value] | None = None
+    error: str | None = None
+    wakes_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def keeps_params(self) -> bool:
+        """Whether somebody will ask for the parameters again: not so once an inline step is over."""
+        return self.attempt > 0 or self.status in (StepStatus.READY, StepStatus.SLEEPING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The request of the visit that the run stands at. `content` is as decided; `digest` is of that content."""
+
+    state: RequestState
+    content: Params
+    digest: str
+    on_expiry: OnExpiry = OnExpiry.STOP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunState:
+    """A run as loaded: `visits` holds the latest visit of each step by id, `cursor` is the index of the step at hand."""
+
+    id: str
+    status: RunStatus
+    cursor: int
+    inputs: Mapping[str, Value]
+    requester: str
+    started_at: datetime
+    visits: Mapping[str, Visit] = field(default_factory=dict)
+    answer: Answer | None = None
+    cancelled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """An effect to perform outside of any transaction, with exactly these parameters."""
+
+    step: Step
+    visit: int
+    attempt: int
+    params: Params
+    subject: Subject
+    digest: str | None
+    timeout: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A transition for the audit log. `content` may be erased later; what is in `kind` and `step` may not."""
+
+    kind: str
+    step: str | None = None
+    content: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where the run stands now. Exactly one of: it ended, it has an `act`, `ready_at` is a time, it waits for people."""
+
+    status: RunStatus
+    cursor: int
+    visits: tuple[Visit, ...]
+    opening: Opening | None
+    act: Act | None
+    ready_at: datetime | None
+    error: str | None
+    events: tuple[Event, ...]
+
+
+# -- outcomes of an effect ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Produced:
+    output: dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """`unknown`: the effect may have happened. `final`: no further call can help."""
+
+    message: str
+    unknown: bool = False
+    final: bool = False
+    retry_after: timedelta | None = None
+
+
+Outcome = Produced | Failed
+
+
+# -- the three ways in --------------------------------------------------------------------------------------
+
+
+def proceed(workflow: Workflow, state: RunState, *, now: datetime, acting: bool = True) -> Progress:
+    """Walk on from where the run stands. Not `acting`: stop before an effect, for somebody else to claim it."""
+    walk = _Walk(workflow, state, now, acting=acting)
+    walk.go()
+    return walk.progress()
+
+
+def record(workflow: Workflow, state: RunState, outcome: Outcome, *, now: datetime) -> Progress:
+    """Put in the outcome of the effect that the run stands at, and walk on."""
+    walk = _Walk(workflow, state, now)
+    if isinstance(outcome, Produced):
+        walk.produced(outcome.output)
+    else:
+        walk.failed(outcome)
+    walk.go()
+    return walk.progress()
+
+
+def resume(
+    workflow: Workflow, state: RunState, answer: ResumeAnswer, *, output: Mapping[str, Value], now: datetime
+) -> Progress:
+    """Put in what a person says about the effect of unknown outcome, and walk on to the next effect, not into it."""
+    walk = _Walk(workflow, state, now, acting=False)
+    walk.answered(answer, dict(output))
+    walk.go()
+    return walk.progress()
+
+
+def scope(workflow: Workflow, state: RunState, visits: Mapping[str, Visit]) -> dict[str, Value]:
+    """The names that expressions of this run may use."""
+    steps: dict[str, Value] = {}
+    for name, visit in visits.items():
+        if visit.status in (StepStatus.SUCCEEDED, StepStatus.OUTPUT_IN_REVIEW):
+            steps[name] = visit.output or {}
+        elif visit.status is StepStatus.FAILED:
+            steps[name] = {"error": visit.error}
+    return {
+        "inputs": dict(state.inputs),
+        "steps": steps,
+        "trigger": {},
+        "run": {
+            "id": state.id,
+            "workflow": workflow.name,
+            "requester": state.requester,
+            "started_at": state.started_at.isoformat(),
+        },
+    }
+
+
+_GoOn = Callable[[Step, Visit, Answer], None]
+
+
+class _Walk:
+    """One walk, from load to stop. Every method moves the visit at hand by one transition."""
+
+    def __init__(self, workflow: Workflow, state: RunState, now: datetime, *, acting: bool = True) -> None:
+        self.workflow, self.state, self.now, self.acting = workflow, state, now, acting
+        self.status = RunStatus.RUNNING
+        self.cursor = state.cursor
+        self.visits = dict(state.visits)
+        self.changed: dict[str, Visit] = {}
+        self.answer = state.answer
+        self.opening: Opening | None = None
+        self.act: Act | None = None
+        self.ready_at: datetime | None = None
+        self.error: str | None = None
+        self.events: list[Event] = []
+        self.stopped = False
+
+    def progress(self) -> Progress:
+        return Progress(
+            status=self.status,
+            cursor=self.cursor,
+            visits=tuple(self.changed.values()),
+            opening=self.opening,
+            act=self.act,
+            ready_at=self.ready_at,
+            error=self.error,
+            events=tuple(self.events),
+        )
+
+    # -- the walk --
+
+    def go(self) -> None:
+        if self.state.cancelled and not self.status.ended:
+            self._cancel()
+        while not self.stopped:
+            if self.cursor == len(self.workflow.steps):
+                self._end(RunStatus.SUCCEEDED)
+            else:
+                step = self.workflow.steps[self.cursor]
+                self._advance(step, self.visits.get(step.id))
+
+    def _advance(self, step: Step, visit: Visit | None) -> None:
+        if visit is None:
+            self._enter(step)
+        elif visit.status is StepStatus.IN_REVIEW:
+            self._reviewed(step, visit, self._go_on_reviewed)
+        elif visit.status is StepStatus.OUTPUT_IN_REVIEW:
+            self._reviewed(step, visit, self._take_output)
+        elif visit.status is StepStatus.READY:
+            self._call(step, visit)
+        elif visit.status is StepStatus.STARTED:
+            self._crashed(step, visit)
+        elif visit.status is StepStatus.RETRYING:
+            self._when_awake(visit, lambda: self._call(step, visit))
+        elif visit.status is StepStatus.SLEEPING:
+            self._when_awake(visit, lambda: self._yield(step, visit))
+        else:
+            # Whatever else a visit may be, only a person's answer moves it on.
+            self._wait(RunStatus.NEEDS_ATTENTION, None)
+
+    def _step(self) -> tuple[Step, Visit]:
+        step = self.workflow.steps[self.cursor]
+        return step, self.visits[step.id]
+
+    # -- reaching a step --
+
+    def _enter(self, step: Step) -> None:
+        previous = self.visits.get(step.id)
+        visit = Visit(
+            step=step.id,
+            index=step.index,
+            visit=previous.visit + 1 if previous else 1,
+            status=StepStatus.STARTED,
+            started_at=self.now,
+        )
+        names = scope(self.workflow, self.state, self.visits)
+        try:
+            if step.when is not None and not gate.truth(step.when, names):
+                self._put(replace(visit, status=StepStatus.SKIPPED, ended_at=self.now), "step.skipped")
+                self.cursor += 1
+                return
+            params = resolve_params(step.params, names)
+        except ExpressionError as error:
+            self._fail(step, visit, str(error))
+            return
+        problems = gate.invalid_params(step.kind, params)
+        if problems:
+            self._fail(step, visit, " ".join(f"{path}: {message}" for path, message in problems.items()))
+        elif not self._opens(step, visit, ReviewPoint.BEFORE, params, names):
+            self._begin(step, visit, params, None)
+
+    def _opens(
+        self, step: Step, visit: Visit, at: ReviewPoint, content: Params, names: dict[str, Value]
+    ) -> bool:
+        rule = step.gate
+        if rule is None or rule.at is not at:
+            return False
+        why = gate.wanted(rule, names)
+        if why is False:
+            self.events.append(Event("gate.passed", step.id))
+            return False
+        self._open(rule, step, visit, content, names, why)
+        return True
+
+    def _open(
+        self, rule: Gate, step: Step, visit: Visit, content: Params, names: dict[str, Value], why: bool | str
+    ) -> None:
+        self.opening = gate.open_request(
+            gate=rule, step=step, subject=self._subject(step, visit, rule.at), content=content, scope=names, why=why
+        )
+        status = StepStatus.IN_REVIEW if rule.at is ReviewPoint.BEFORE else StepStatus.OUTPUT_IN_REVIEW
+        self._put(replace(visit, status=status))
+        self._wait(RunStatus.WAITING, None)
+
+    def _subject(self, step: Step, visit: Visit, at: ReviewPoint) -> Subject:
+        return Subject(
+            workflow=self.workflow.name,
+            hash=self.workflow.hash,
+            run=self.state.id,
+            step=step.id,
+            visit=visit.visit,
+            uses=step.kind.name,
+            at=at,
+        )
+
+    # -- after a request --
+
+    def _reviewed(self, step: Step, visit: Visit, go_on: _GoOn) -> None:
+        answer = self.answer
+        if answer is None or answer.state is RequestState.PENDING:
+            self._wait(RunStatus.WAITING, None)
+            return
+        self.answer = None
+        if answer.state is RequestState.APPROVED:
+            go_on(step, visit, answer)
+        elif answer.state is RequestState.EXPIRED and answer.on_expiry is OnExpiry.CONTINUE:
+            self.events.append(Event("gate.unanswered", step.id))
+            go_on(step, visit, answer)
+        else:
+            ends = {
+                RequestState.REJECTED: RunStatus.REJECTED,
+                RequestState.EXPIRED: RunStatus.EXPIRED,
+            }.get(answer.state, RunStatus.CANCELLED)
+            self._put(replace(visit, status=StepStatus.STOPPED, ended_at=self.now), "step.stopped")
+            self._end(ends)
+
+    def _go_on_reviewed(self, step: Step, visit: Visit, answer: Answer) -> None:
+        self._begin(step, visit, answer.content, answer.digest)
+
+    def _take_output(self, step: Step, visit: Visit, answer: Answer) -> None:
+        try:
+            self._subject(step, visit, ReviewPoint.AFTER).check(answer.content, answer.digest)
+        except Tampered as error:
+            self._fail(step, visit, str(error))
+            return
+        self._succeed(step, visit, answer.content.value)
+
+    # -- doing --
+
+    def _begin(self, step: Step, visit: Visit, params: Params, digest: str | None) -> None:
+        visit = replace(visit, params=params, digest=digest, started_at=self.now)
+        if step.kind.nature is Nature.EFFECT:
+            self._call(step, visit)
+            return
+        try:
+            if digest is not None:
+                self._subject(step, visit, ReviewPoint.BEFORE).check(params, digest)
+            if step.kind.nature is Nature.SLEEP:
+                visit = replace(visit, status=StepStatus.SLEEPING, wakes_at=step.kind.wakes_at(params.value, self.now))
+                self._put(visit, "step.sleeping", until=str(visit.wakes_at))
+            else:
+                self._yield(step, visit)
+        except (Tampered, InvalidValue) as error:
+            self._fail(step, visit, str(error))
+
+    def _call(self, step: Step, visit: Visit) -> None:
+        params = visit.params
+        assert params is not None
+        if not self.acting:
+            self._put(replace(visit, status=StepStatus.READY, wakes_at=None))
+            self._wait(RunStatus.RUNNING, self.now)
+            return
+        visit = replace(visit, status=StepStatus.STARTED, attempt=visit.attempt + 1, wakes_at=None)
+        self._put(visit, "step.started", attempt=visit.attempt)
+        self.act = Act(
+            step=step,
+            visit=visit.visit,
+            attempt=visit.attempt,
+            params=params,
+            subject=self._subject(step, visit, ReviewPoint.BEFORE),
+            digest=visit.digest,
+            timeout=step.timeout or DEFAULT_TIMEOUT,
+        )
+        self.stopped = True
+
+    def _yield(self, step: Step, visit: Visit) -> None:
+        assert visit.params is not None
+        self._complete(step, visit, step.kind.produce(visit.params.value))
+
+    def _when_awake(self, visit: Visit, go_on: Callable[[], None]) -> None:
+        if visit.wakes_at is not None and visit.wakes_at > self.now:
+            self._wait(RunStatus.WAITING, visit.wakes_at)
+        else:
+            go_on()
+
+    def _crashed(self, step: Step, visit: Visit) -> None:
+        """Found started without anybody working on it: the process died between the call and its record."""
+        if self._repeatable(step, visit) and visit.attempt < MAX_CRASHES:
+            self._call(step, visit)
+        else:
+            self._park(visit, "The server stopped while this step was under way, so its outcome is unknown.")
+
+    def _repeatable(self, step: Step, visit: Visit) -> bool:
+        if step.idempotent is not None:
+            return step.idempotent
+        return step.kind.idempotent(visit.params.value if visit.params else {})
+
+    # -- outcomes --
+
+    def produced(self, output: dict[str, Value]) -> None:
+        step, visit = self._step()
+        self._complete(step, visit, output)
+
+    def failed(self, failure: Failed) -> None:
+        step, visit = self._step()
+        if failure.unknown and not self._repeatable(step, visit):
+            self._park(visit, failure.message)
+            return
+        delay = None if failure.final else step.retry.delay(visit.attempt)
+        if delay is None:
+            self._fail(step, visit, failure.message)
+            return
+        wakes_at = self.now + max(delay, failure.retry_after or delay)
+        visit = replace(visit, status=StepStatus.RETRYING, wakes_at=wakes_at, error=failure.message)
+        self._put(visit, "step.retrying", attempt=visit.attempt, error=failure.message, until=str(wakes_at))
+
+    def answered(self, answer: ResumeAnswer, output: dict[str, Value]) -> None:
+        step, visit = self._step()
+        if answer is ResumeAnswer.DONE:
+            self._complete(step, visit, output)
+        elif answer is ResumeAnswer.REPEAT:
+            self._call(step, replace(visit, error=None))
+        else:
+            self._fail(step, visit, f"Stopped by a person. {visit.error or ''}".strip(), stop=True)
+
+    def _complete(self, step: Step, visit: Visit, output: dict[str, Value]) -> None:
+        visit = replace(visit, output=output, error=None, wakes_at=None)
+        names = scope(self.workflow, self.state, self.visits | {step.id: replace(visit, status=StepStatus.SUCCEEDED)})
+        if not self._opens(step, visit, ReviewPoint.AFTER, Params(output), names):
+            self._succeed(step, visit, output)
+
+    def _succeed(self, step: Step, visit: Visit, output: dict[str, Value]) -> None:
+        # An inline output follows from what is recorded already; only what the world returned is worth its bytes.
+        returned = output if step.kind.nature is Nature.EFFECT else None
+        visit = replace(visit, status=StepStatus.SUCCEEDED, output=output, ended_at=self.now)
+        self._put(visit, "step.succeeded", **_returned(returned))
+        self.cursor += 1
+
+    def _fail(self, step: Step, visit: Visit, message: str, *, stop: bool = False) -> None:
+        visit = replace(visit, status=StepStatus.FAILED, error=message, ended_at=self.now, wakes_at=None)
+        self._put(visit, "step.failed", error=message)
+        if step.on_error is OnError.CONTINUE and not stop:
+            self.cursor += 1
+        else:
+            self._end(RunStatus.FAILED, f"Step {step.id} failed: {message}")
+
+    def _park(self, visit: Visit, message: str) -> None:
+        self._put(replace(visit, status=StepStatus.OUTCOME_UNKNOWN, error=message), "step.outcome_unknown", error=message)
+        self._wait(RunStatus.NEEDS_ATTENTION, None)
+        self.error = message
+
+    def _cancel(self) -> None:
+        step = self.workflow.steps[self.cursor] if self.cursor < len(self.workflow.steps) else None
+        visit = self.visits.get(step.id) if step else None
+        if visit is not None and visit.ended_at is None:
+            lost = visit.status in (StepStatus.STARTED, StepStatus.OUTCOME_UNKNOWN)
+            status = StepStatus.OUTCOME_UNKNOWN if lost else StepStatus.STOPPED
+            self._put(replace(visit, status=status, ended_at=self.now), "step.stopped")
+        self.opening = self.act = self.ready_at = None
+        self._end(RunStatus.CANCELLED)
+
+    # -- bookkeeping --
+
+    def _put(self, visit: Visit, kind: str | None = None, **content: Value) -> None:
+        self.visits[visit.step] = self.changed[visit.step] = visit
+        if kind is not None:
+            self.events.append(Event(kind, visit.step, content))
+
+    def _wait(self, status: RunStatus, until: datetime | None) -> None:
+        self.status, self.ready_at, self.stopped = status, until, True
+
+    def _end(self, status: RunStatus, error: str | None = None) -> None:
+        self.status, self.error, self.stopped = status, error, True
+        self.events.append(Event(f"run.{status}", None, {"error": error} if error else {}))
+
+
+_RETURNED_LENGTH: Final = 4_000
+"""Characters of an effect's return that the audit log keeps in full; of a longer one, its digest and length."""
+
+
+def _returned(output: dict[str, Value] | None) -> dict[str, Value]:
+    if output is None:
+        return {}
+    text = data.dumps(output)
+    if len(text) <= _RETURNED_LENGTH:
+        return {"returned": output}
+    return {"returned_digest": data.digest(output), "returned_length": len(text)}

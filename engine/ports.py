@@ -1,0 +1,158 @@
+"""What the engine needs from outside, as protocols with their contracts.
+
+To add a kind of step, derive from `StepType` and name the class in the entry-point group `signoff.steps`.
+To add a channel, implement `Channel`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+
+from pydantic import BaseModel
+
+from engine.data import Value
+from engine.definition.kinds import Nature
+from engine.fields import Field
+from engine.model import Address, Card, Person, Receipt, Work
+
+ParamsT = TypeVar("ParamsT", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepContext:
+    """What a step may know of the run it is in.
+
+    `idempotency_key` is the same for every call of this visit, over retries and crashes: pass it on.
+    `attempt` counts calls from 1. `timeout` is what is left of the time that the step may take.
+    """
+
+    run: str
+    step: str
+    visit: int
+    attempt: int
+    idempotency_key: str
+    timeout: timedelta
+
+
+class StepType(ABC, Generic[ParamsT]):
+    """A kind of step. It never knows whether it was gated.
+
+    `Params` validates the `with` of the file and the edits of a reviewer. Instances are shared by all runs:
+    keep no state of a run on them.
+    """
+
+    name: ClassVar[str]
+    Params: ClassVar[type[BaseModel]]
+    nature: ClassVar[Nature] = Nature.EFFECT
+    secret_params: ClassVar[frozenset[str]] = frozenset()
+    """Top-level parameters in which `{{ secret.NAME }}` may stand."""
+
+    def outputs(self, given: Mapping[str, Value]) -> frozenset[str] | None:  # noqa: ARG002
+        """Names of the output's fields, if they are known from the parameters; None: only known when it ran."""
+        return None
+
+    def content(self, given: Mapping[str, Value]) -> Mapping[str, Field | None]:  # noqa: ARG002
+        """Parameters that a reviewer may edit by default (content, never an address to call). None: type from value."""
+        return {}
+
+    def idempotent(self, given: Mapping[str, Value]) -> bool:  # noqa: ARG002
+        """Whether repeating the call is harmless by its nature. If not, an unknown outcome asks a person."""
+        return False
+
+    def produce(self, given: Mapping[str, Value]) -> dict[str, Value]:
+        """Only for INLINE and SLEEP kinds: the output, from the parameters alone."""
+        raise TypeError(f"{self.name} is not an inline step")
+
+    def wakes_at(self, given: Mapping[str, Value], now: datetime) -> datetime:
+        """Only for SLEEP kinds: when the run goes on. `now` is when the step was reached."""
+        raise TypeError(f"{self.name} does not sleep")
+
+    @abstractmethod
+    async def run(self, params: ParamsT, context: StepContext) -> Mapping[str, object]:
+        """Do it, and return the output: a mapping of JSON values.
+
+        Raise `engine.errors.StepError` for a failure; any other exception counts as a failure with unknown outcome.
+        """
+
+
+class Channel(Protocol):
+    """Shows copies at addresses of one kind. No database, no clock, no retries of its own."""
+
+    name: str
+
+    async def show(self, *, address: str, card: Card, receipt: Receipt | None, delivery: str) -> Receipt:
+        """Post the card (no receipt), or edit the copy that the receipt names. Returns what finds the copy again.
+
+        `delivery`: the id of this copy, to be left where `FindsCopies.find` can see it. Raises only `ChannelError`.
+        """
+
+
+@runtime_checkable
+class FindsCopies(Protocol):
+    """A channel that can look whether a post of unknown outcome landed."""
+
+    async def find(self, *, address: str, delivery: str) -> Receipt | None:
+        """The copy that was posted for this delivery, if there is one. Raises only `ChannelError`."""
+
+
+class Directory(Protocol):
+    """Where people can be reached. Pure: it looks only at what it is given."""
+
+    def reach(self, person: Person) -> Sequence[Route]:
+        """Where to show this person a copy, the first being the best; empty: nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    channel: str
+    address: str
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The time, in UTC."""
+
+
+class Ids(Protocol):
+    def new(self, now: datetime) -> str:
+        """A fresh id: sorts by time, unique without asking anybody."""
+
+    def salt(self) -> bytes:
+        """16 random bytes."""
+
+
+class Secrets(Protocol):
+    def read(self, name: str) -> str:
+        """The secret's value. Raises `StepError` naming the setting that is missing."""
+
+    def redact(self, text: str) -> str:
+        """The text with every known secret value replaced by its name."""
+
+
+class Executor(Protocol):
+    """Brings work to the units that do it. Losing every hint costs seconds, never work."""
+
+    def submit(self, works: Sequence[Work]) -> None:
+        """A hint that these may be ready; called right after the commit that made them so."""
+
+    async def run(self) -> None:
+        """Do work until cancelled."""
+
+
+__all__ = [
+    "Address",
+    "Channel",
+    "Clock",
+    "Directory",
+    "Executor",
+    "FindsCopies",
+    "Ids",
+    "Route",
+    "Secrets",
+    "StepContext",
+    "StepType",
+]

@@ -1,0 +1,229 @@
+"""The outbox: one row a copy. Kinds and versions as in docs/architecture.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+
+from sqlalchemy import Connection, Row, bindparam, case, insert, null, or_, select, update
+
+from engine import data
+from engine.model import DeliveryKind, DeliveryState, Person, Receipt, Work
+from engine.ports import Route
+from engine.store.tx import Tx
+from engine.tables import DeliveryRow
+
+LEASE: Final = timedelta(seconds=30)
+"""How long a claimed delivery is left alone: longer than any channel may take for one copy."""
+
+_delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
+
+_NEW = insert(_delivery)
+_CLAIM = (
+    update(_delivery)
+    .where(
+        _delivery.c.id == bindparam("held"),
+        _delivery.c.next_at <= bindparam("now"),
+        or_(_delivery.c.lease_until.is_(None), _delivery.c.lease_until <= bindparam("now")),
+    )
+    .values(rev=_delivery.c.rev + 1, lease_until=bindparam("new_lease"), attempts=_delivery.c.attempts + 1)
+    .returning(_delivery)
+)
+_MINE = (_delivery.c.id == bindparam("held")) & (_delivery.c.rev == bindparam("seen_rev"))
+_SHOWN = (
+    update(_delivery)
+    .where(_MINE)
+    .values(
+        state=bindparam("new_state"),
+        receipt=bindparam("new_receipt"),
+        shown_version=bindparam("version"),
+        shown_at=bindparam("now"),
+        attempts=0,
+        unknown=False,
+        last_error=None,
+        lease_until=None,
+        next_at=case((_delivery.c.wanted_version > bindparam("version"), bindparam("now")), else_=null()),
+    )
+    .returning(_delivery.c.next_at)
+)
+_FAILED = (
+    update(_delivery)
+    .where(_MINE)
+    .values(
+        state=bindparam("new_state"),
+        unknown=bindparam("new_unknown"),
+        last_error=bindparam("new_error"),
+        lease_until=None,
+        next_at=bindparam("new_next"),
+    )
+)
+_RAISE = (
+    update(_delivery)
+    .where(
+        _delivery.c.request == bindparam("held"),
+        _delivery.c.kind == DeliveryKind.REQUEST.value,
+        _delivery.c.state != DeliveryState.DEAD.value,
+    )
+    .values(wanted_version=_delivery.c.wanted_version + 1, next_at=bindparam("now"))
+    .returning(_delivery.c.id)
+)
+_DUE = (
+    select(_delivery.c.id)
+    .where(
+        _delivery.c.next_at <= bindparam("now"),
+        or_(_delivery.c.lease_until.is_(None), _delivery.c.lease_until <= bindparam("now")),
+    )
+    .order_by(_delivery.c.next_at)
+    .limit(bindparam("limit"))
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldDelivery:
+    """A claimed delivery; `rev` is its fence."""
+
+    id: str
+    workspace: str
+    kind: DeliveryKind
+    topic: str | None
+    run: str
+    request: str | None
+    person: str
+    channel: str
+    address: str
+    receipt: Receipt | None
+    wanted_version: int
+    shown_version: int
+    attempts: int
+    unknown: bool
+    rev: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDelivery:
+    """A copy to be shown to `person`. No `route`: the person cannot be reached; the row says so."""
+
+    kind: DeliveryKind
+    run: str
+    person: Person
+    route: Route | None
+    request: str | None = None
+    topic: str | None = None
+
+
+UNREACHABLE: Final = "Nothing is set up that could reach this person."
+
+
+def insert_deliveries(tx: Tx, workspace: str, copies: Sequence[NewDelivery]) -> None:
+    """Write copies into the outbox and ring for each that has somewhere to go."""
+    rows = [_row(tx, workspace, copy) for copy in copies]
+    if rows:
+        tx.write(_NEW, rows)
+    for row in rows:
+        if row["next_at"] is not None:
+            tx.ring(Work("deliver", row["id"]))
+
+
+def _row(tx: Tx, workspace: str, copy: NewDelivery) -> dict[str, Any]:
+    return {
+        "id": tx.new_id(),
+        "workspace": workspace,
+        "kind": copy.kind,
+        "run": copy.run,
+        "request": copy.request,
+        "topic": copy.topic,
+        "person": copy.person.id,
+        "channel": copy.route.channel if copy.route else "none",
+        "address": copy.route.address if copy.route else str(copy.person.label),
+        "state": DeliveryState.DUE if copy.route else DeliveryState.DEAD,
+        "wanted_version": 1,
+        "shown_version": 0,
+        "rev": 0,
+        "attempts": 0,
+        "unknown": False,
+        "next_at": tx.now if copy.route else None,
+        "last_error": None if copy.route else UNREACHABLE,
+        "created_at": tx.now,
+    }
+
+
+def claim_delivery(tx: Tx, delivery: str) -> HeldDelivery | None:
+    """Take a delivery that is due, for `LEASE`. None: nothing to do, or somebody is at it."""
+    row = tx.connection.execute(
+        _CLAIM, {"held": delivery, "now": tx.now, "new_lease": tx.now + LEASE}
+    ).first()
+    return _read(row) if row is not None else None
+
+
+def _read(row: Row[Any]) -> HeldDelivery:
+    return HeldDelivery(
+        id=row.id,
+        workspace=row.workspace,
+        kind=DeliveryKind(row.kind),
+        topic=row.topic,
+        run=row.run,
+        request=row.request,
+        person=row.person,
+        channel=row.channel,
+        address=row.address,
+        receipt=read_receipt(row.receipt),
+        wanted_version=row.wanted_version,
+        shown_version=row.shown_version,
+        attempts=row.attempts,
+        unknown=row.unknown,
+        rev=row.rev,
+    )
+
+
+def read_receipt(text: str | None) -> Receipt | None:
+    return None if text is None else Receipt(cast("dict[str, str]", data.loads(text)))
+
+
+def try_shown(tx: Tx, held: HeldDelivery, receipt: Receipt | None, *, state: DeliveryState) -> bool:
+    """Record that the copy shows the version that was wanted when it was claimed. False: not ours any more."""
+    row = tx.connection.execute(
+        _SHOWN,
+        {
+            "held": held.id,
+            "seen_rev": held.rev,
+            "new_state": state,
+            "new_receipt": None if receipt is None else data.dumps(dict(receipt.data)),
+            "version": held.wanted_version,
+            "now": tx.now,
+        },
+    ).first()
+    if row is not None and row.next_at is not None:
+        tx.ring(Work("deliver", held.id))
+    return row is not None
+
+
+def try_failed(
+    tx: Tx, held: HeldDelivery, *, error: str, next_at: datetime | None, unknown: bool
+) -> bool:
+    """Record a failure. `next_at` None: for good. False: not ours any more."""
+    return bool(
+        tx.write(
+            _FAILED,
+            {
+                "held": held.id,
+                "seen_rev": held.rev,
+                "new_state": DeliveryState.DUE if next_at is not None else DeliveryState.DEAD,
+                "new_unknown": unknown,
+                "new_error": error,
+                "new_next": next_at,
+            },
+        )
+    )
+
+
+def want_update(tx: Tx, request: str) -> None:
+    """Have every copy of the request follow its new state, and ring for each."""
+    for delivery in tx.connection.execute(_RAISE, {"held": request, "now": tx.now}).scalars():
+        tx.ring(Work("deliver", delivery))
+
+
+def due_deliveries(connection: Connection, now: datetime, limit: int) -> list[str]:
+    """Copies that want to be shown."""
+    return list(connection.execute(_DUE, {"now": now, "limit": limit}).scalars())

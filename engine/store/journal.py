@@ -1,0 +1,80 @@
+"""The audit log: a hash chain for each workspace, appended to by every unit, changed by none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import Connection, bindparam, insert, select
+
+from engine import audit
+from engine.audit import Entry
+from engine.store.tx import Tx
+from engine.tables import AuditRow
+from engine.views import StoryEntry
+
+_audit = AuditRow.__table__  # type: ignore[attr-defined]
+_HEAD = (
+    select(_audit.c.seq, _audit.c.hash)
+    .where(_audit.c.workspace == bindparam("workspace"))
+    .order_by(_audit.c.seq.desc())
+    .limit(1)
+)
+_APPEND = insert(_audit)
+_STORY = (
+    select(_audit.c.seq, _audit.c.leaf, _audit.c.content)
+    .where(_audit.c.run == bindparam("run"), _audit.c.seq > bindparam("after"))
+    .order_by(_audit.c.seq)
+)
+_PAGE = (
+    select(_audit)
+    .where(_audit.c.workspace == bindparam("workspace"), _audit.c.seq > bindparam("after"))
+    .order_by(_audit.c.seq)
+    .limit(1000)
+)
+
+
+def seal(tx: Tx) -> None:
+    """Link what the unit wrote down to the chains: the last thing that a unit does."""
+    for workspace, entries in tx.entries.items():
+        _append(tx, workspace, entries)
+
+
+def _append(tx: Tx, workspace: str, entries: Sequence[Entry]) -> None:
+    head = tx.one(_HEAD, {"workspace": workspace})
+    seq, previous = (head.seq, head.hash) if head else (0, audit.GENESIS)
+    rows = []
+    for entry in entries:
+        seq += 1
+        sealed = audit.seal(
+            entry, workspace=workspace, at=tx.now, seq=seq, previous=previous, salt=tx.ids.salt()
+        )
+        previous = sealed.hash
+        rows.append(
+            {
+                "workspace": workspace,
+                "seq": seq,
+                "run": entry.run,
+                "leaf": sealed.leaf,
+                "hash": sealed.hash,
+                "salt": sealed.salt,
+                "content": sealed.content,
+            }
+        )
+    tx.write(_APPEND, rows)
+
+
+def export(connection: Connection, workspace: str, after: int = 0) -> Iterator[str]:
+    """The chain as JSON Lines, a page of rows in memory at a time."""
+    while True:
+        rows = connection.execute(_PAGE, {"workspace": workspace, "after": after}).all()
+        for row in rows:
+            yield audit.export_line(row.seq, row.leaf, hash=row.hash, salt=row.salt, content=row.content)
+        if not rows:
+            return
+        after = rows[-1].seq
+
+
+def story(connection: Connection, run: str, after: int = 0) -> list[StoryEntry]:
+    """What happened in a run after entry number `after`, oldest first."""
+    rows = connection.execute(_STORY, {"run": run, "after": after}).all()
+    return [StoryEntry.read(row.seq, row.leaf, row.content) for row in rows]

@@ -1,0 +1,251 @@
+"""Reads for people: listings and single things, as views."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from sqlalchemy import Connection, Row, Select, bindparam, select
+
+from engine import data
+from engine.data import Value
+from engine.gate import Asked, Edit
+from engine.model import (
+    DeliveryKind,
+    DeliveryState,
+    Params,
+    Person,
+    RequestState,
+    RunStatus,
+    StepStatus,
+)
+from engine.store import people, requests, workflows
+from engine.store.runs import read_origin
+from engine.tables import ApproverRow, DecisionRow, DeliveryRow, RequestRow, RunRow, StepRunRow, WorkflowRow
+from engine.views import DecisionView, DeliveryView, Page, RequestView, RunView, StepView, WorkflowView
+
+_run = RunRow.__table__  # type: ignore[attr-defined]
+_visit = StepRunRow.__table__  # type: ignore[attr-defined]
+_workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
+_request = RequestRow.__table__  # type: ignore[attr-defined]
+_approver = ApproverRow.__table__  # type: ignore[attr-defined]
+_decision = DecisionRow.__table__  # type: ignore[attr-defined]
+_delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
+
+_RUNS = select(_run, _workflow.c.name.label("workflow_name"), _workflow.c.title, _workflow.c.owner).select_from(
+    _run.join(_workflow, _workflow.c.id == _run.c.workflow)
+)
+_RUN = _RUNS.where(_run.c.id == bindparam("id"))
+_VISITS = select(_visit).where(_visit.c.run == bindparam("run")).order_by(_visit.c.position, _visit.c.visit)
+_REQUESTS = requests.LOAD.add_columns(
+    _workflow.c.title.label("workflow_title"),
+    _run.c.requester,
+    _run.c.started_at,
+    _run.c.status.label("run_status"),
+)
+_REQUEST = _REQUESTS.where(_request.c.id == bindparam("id"))
+_OF_RUN = _REQUESTS.where(_request.c.run == bindparam("run")).order_by(_request.c.id)
+_APPROVERS = (
+    select(_approver.c.request, _approver.c.person, _approver.c.rule)
+    .where(_approver.c.request.in_(bindparam("ids", expanding=True)))
+    .order_by(_approver.c.position)
+)
+_DECISIONS = (
+    select(_decision).where(_decision.c.request.in_(bindparam("ids", expanding=True))).order_by(_decision.c.id)
+)
+_DELIVERIES = select(_delivery).where(_delivery.c.request == bindparam("request")).order_by(_delivery.c.id)
+_RUN_DELIVERIES = select(_delivery).where(_delivery.c.run == bindparam("run")).order_by(_delivery.c.id)
+
+
+def _paged(statement: Select[Any], page: Page, workspace: str, column: Any, open_only: Any) -> Select[Any]:
+    table = column.table
+    statement = statement.where(table.c.workspace == workspace).order_by(column.desc()).limit(page.limit)
+    if page.before is not None:
+        statement = statement.where(column < page.before)
+    return statement.where(open_only) if page.open_only else statement
+
+
+# -- runs ---------------------------------------------------------------------------------------------------
+
+
+def run_view(connection: Connection, run: str) -> RunView | None:
+    """One run with every visit to every step."""
+    row = connection.execute(_RUN, {"id": run}).first()
+    if row is None:
+        return None
+    known = people.load_people(connection, [row.requester, row.owner])
+    steps = tuple(_step_view(found) for found in connection.execute(_VISITS, {"run": run}))
+    return _run_view(row, known, steps)
+
+
+def run_views(connection: Connection, workspace: str, page: Page) -> list[RunView]:
+    """Runs, the newest first, without their steps."""
+    rows = connection.execute(_paged(_RUNS, page, workspace, _run.c.id, _run.c.ended_at.is_(None))).all()
+    known = people.load_people(connection, [one for row in rows for one in (row.requester, row.owner)])
+    return [_run_view(row, known, ()) for row in rows]
+
+
+def _run_view(row: Row[Any], known: Mapping[str, Person], steps: tuple[StepView, ...]) -> RunView:
+    return RunView(
+        id=row.id,
+        workspace=row.workspace,
+        workflow=row.workflow_name,
+        workflow_title=row.title,
+        version=row.version,
+        status=RunStatus(row.status),
+        requester=known[row.requester],
+        owner=known[row.owner],
+        origin=read_origin(row.origin),
+        inputs=cast("dict[str, Value]", data.loads(row.inputs)),
+        error=row.error,
+        ready_at=row.ready_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        cancelled=row.cancel is not None,
+        steps=steps,
+    )
+
+
+def _step_view(row: Row[Any]) -> StepView:
+    return StepView(
+        step=row.step,
+        visit=row.visit,
+        status=StepStatus(row.status),
+        attempt=row.attempt,
+        params=Params.from_value(data.loads(row.params)) if row.params is not None else None,
+        output=cast("dict[str, Value]", data.loads(row.output)) if row.output is not None else None,
+        error=row.error,
+        wakes_at=row.wakes_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+    )
+
+
+# -- requests -----------------------------------------------------------------------------------------------
+
+
+def request_view(connection: Connection, request: str) -> RequestView | None:
+    found = _request_views(connection, connection.execute(_REQUEST, {"id": request}).all())
+    return found[0] if found else None
+
+
+def request_views(connection: Connection, workspace: str, page: Page, *, person: str | None = None) -> list[RequestView]:
+    """Requests, the newest first; with `person`, those that wait for that person."""
+    pending = _request.c.state == RequestState.PENDING.value
+    statement = _paged(_REQUESTS, page, workspace, _request.c.id, pending)
+    if person is not None:
+        inbox = select(_approver.c.request).where(_approver.c.person == person, _approver.c.pending)
+        statement = statement.where(_request.c.id.in_(inbox))
+    return _request_views(connection, connection.execute(statement).all())
+
+
+def requests_of_run(connection: Connection, run: str) -> list[RequestView]:
+    """Every request of a run, the oldest first."""
+    return _request_views(connection, connection.execute(_OF_RUN, {"run": run}).all())
+
+
+def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[RequestView]:
+    ids = [row.id for row in rows]
+    if not ids:
+        return []
+    rules: dict[str, dict[str, str]] = {one: {} for one in ids}
+    for found in connection.execute(_APPROVERS, {"ids": ids}):
+        rules[found.request][found.person] = found.rule
+    decisions = {found.request: found for found in connection.execute(_DECISIONS, {"ids": ids})}
+    named = [person for by_person in rules.values() for person in by_person]
+    closers = [row.closed_by for row in rows if row.closed_by]
+    known = people.load_people(connection, [*named, *closers, *(row.requester for row in rows)])
+    return [_request_view(row, rules[row.id], decisions.get(row.id), known) for row in rows]
+
+
+def _request_view(
+    row: Row[Any], rules: Mapping[str, str], decision: Row[Any] | None, known: Mapping[str, Person]
+) -> RequestView:
+    details = cast("dict[str, Any]", data.loads(row.details))
+    asked = requests.read_asked(row, details, rules, known)
+    return RequestView(
+        asked=asked,
+        run=row.run,
+        run_status=RunStatus(row.run_status),
+        workflow=row.workflow_name,
+        workflow_title=row.workflow_title,
+        requester=known[row.requester],
+        started_at=row.started_at,
+        title=row.title,
+        reason=details.get("reason"),
+        show=tuple((label, text) for label, text in details.get("show", ())),
+        notes=tuple(details.get("notes", ())),
+        confirm=details.get("confirm"),
+        approve_label=details["approve_label"],
+        reject_label=details["reject_label"],
+        decision=_decision_view(decision, asked, known) if decision is not None else None,
+    )
+
+
+def _decision_view(row: Row[Any], asked: Asked, known: Mapping[str, Person]) -> DecisionView:
+    record = cast("dict[str, Any]", data.loads(row.record))
+    return DecisionView(
+        id=row.id,
+        person=known[row.person],
+        verdict=record["verdict"],
+        reason=row.reason,
+        edits=tuple(_edits(row.edits, asked)) if row.edits else (),
+        assurance=row.assurance,
+        decided_at=row.decided_at,
+    )
+
+
+def _edits(text: str, asked: Asked) -> list[Edit]:
+    labels = {one.path: one.field.label for one in asked.editable}
+    return [
+        Edit(path, labels.get(path) or data.show_path(path), data.look(asked.content.value, path), after)
+        for path, after in requests.read_edits(text).items()
+    ]
+
+
+# -- deliveries, workflows ----------------------------------------------------------------------------------
+
+
+def delivery_views(connection: Connection, *, run: str | None = None, request: str | None = None) -> list[DeliveryView]:
+    """The copies of a request, or all copies that belong to a run."""
+    if request is not None:
+        rows = connection.execute(_DELIVERIES, {"request": request}).all()
+    else:
+        rows = connection.execute(_RUN_DELIVERIES, {"run": run}).all()
+    known = people.load_people(connection, [row.person for row in rows])
+    return [
+        DeliveryView(
+            id=row.id,
+            kind=DeliveryKind(row.kind),
+            topic=row.topic,
+            state=DeliveryState(row.state),
+            person=known[row.person],
+            channel=row.channel,
+            address=row.address,
+            attempts=row.attempts,
+            wanted_version=row.wanted_version,
+            shown_version=row.shown_version,
+            last_error=row.last_error,
+            next_at=row.next_at,
+            shown_at=row.shown_at,
+        )
+        for row in rows
+    ]
+
+
+def workflow_views(connection: Connection, workspace: str) -> list[WorkflowView]:
+    """All workflows of the workspace, by name."""
+    found = workflows.load_workflows(connection, workspace)
+    known = people.load_people(connection, [one.owner for one in found])
+    return [
+        WorkflowView(
+            name=one.name,
+            title=one.title,
+            version=one.version,
+            owner=known[one.owner],
+            source=bytes(one.source),
+            hash=one.hash,
+            updated_at=one.updated_at,
+        )
+        for one in found
+    ]

@@ -1,0 +1,290 @@
+"""Runs and their visits to steps, as the plan sees them. The fence is `run.rev`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+
+from sqlalchemy import Connection, Row, bindparam, case, insert, or_, select, update
+from sqlalchemy.dialects import sqlite
+
+from engine import data
+from engine.data import Value
+from engine.model import Origin, Params, RunStatus, StepStatus
+from engine.plan import Progress, RunState, Visit
+from engine.store import requests
+from engine.store.tx import Tx
+from engine.tables import RunRow, StepRunRow, WorkflowRow
+
+LEASE: Final = timedelta(seconds=8)
+"""How long a claimed run is left alone; renewed every 2 s while its step works."""
+
+POSTPONED: Final = timedelta(minutes=1)
+
+_run = RunRow.__table__  # type: ignore[attr-defined]
+_visit = StepRunRow.__table__  # type: ignore[attr-defined]
+_workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
+
+_LOAD = (
+    select(_run, _workflow.c.name.label("workflow_name"), _workflow.c.owner)
+    .select_from(_run.join(_workflow, _workflow.c.id == _run.c.workflow))
+    .where(_run.c.id == bindparam("id"))
+)
+_VISITS = select(_visit).where(_visit.c.run == bindparam("run")).order_by(_visit.c.position, _visit.c.visit)
+_BY_KEY = select(_run.c.id).where(_run.c.workspace == bindparam("workspace"), _run.c.key == bindparam("start_key"))
+_NEW = insert(_run)
+_PROGRESS = (
+    update(_run)
+    .where(_run.c.id == bindparam("held"), _run.c.rev == bindparam("seen_rev"))
+    .values(
+        rev=_run.c.rev + 1,
+        status=bindparam("new_status"),
+        cursor=bindparam("new_cursor"),
+        error=bindparam("new_error"),
+        ready_at=case((_run.c.wakes > bindparam("seen_wakes"), bindparam("now")), else_=bindparam("next_at")),
+        lease_until=bindparam("new_lease"),
+        ended_at=bindparam("new_end"),
+    )
+)
+_RENEW = (
+    update(_run)
+    .where(_run.c.id == bindparam("held"), _run.c.rev == bindparam("seen_rev"))
+    .values(lease_until=bindparam("new_lease"))
+)
+_WAKE = update(_run).where(_run.c.id == bindparam("held")).values(wakes=_run.c.wakes + 1, ready_at=bindparam("now"))
+_POSTPONE = (
+    update(_run)
+    .where(_run.c.id == bindparam("held"), _run.c.ended_at.is_(None))
+    .values(rev=_run.c.rev + 1, error=bindparam("reason"), ready_at=bindparam("later"), lease_until=None)
+)
+_CANCEL = (
+    update(_run)
+    .where(_run.c.id == bindparam("held"), _run.c.ended_at.is_(None), _run.c.cancel.is_(None))
+    .values(cancel=bindparam("record"), wakes=_run.c.wakes + 1, ready_at=bindparam("now"))
+)
+_DUE = (
+    select(_run.c.id)
+    .where(
+        _run.c.ready_at <= bindparam("now"), or_(_run.c.lease_until.is_(None), _run.c.lease_until <= bindparam("now"))
+    )
+    .order_by(_run.c.ready_at)
+    .limit(bindparam("limit"))
+)
+_NEW_VISIT = sqlite.insert(_visit)
+_SAVE_VISIT = _NEW_VISIT.on_conflict_do_update(
+    index_elements=["run", "step", "visit"],
+    set_={
+        name: _NEW_VISIT.excluded[name]
+        for name in ("status", "attempt", "params", "digest", "output", "error", "wakes_at", "started_at", "ended_at")
+    },
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldRun:
+    """A run as loaded, with what its next conditional write compares."""
+
+    state: RunState
+    workspace: str
+    workflow: str
+    workflow_name: str
+    version: int
+    requester: str
+    owner: str
+    origin: Origin
+    rev: int
+    wakes: int
+    ready_at: datetime | None
+    lease_until: datetime | None
+
+    def claimable(self, now: datetime) -> bool:
+        """Whether the run wants to be advanced, and nobody else is at it."""
+        return (
+            self.ready_at is not None
+            and self.ready_at <= now
+            and (self.lease_until is None or self.lease_until <= now)
+        )
+
+
+def load_run(connection: Connection, run: str) -> HeldRun | None:
+    """The run with the latest visit of each step, and the answer to the request that it stands at."""
+    row = connection.execute(_LOAD, {"id": run}).first()
+    if row is None:
+        return None
+    visits: dict[str, Visit] = {}
+    for found in connection.execute(_VISITS, {"run": run}):
+        visits[found.step] = _read_visit(found)
+    return HeldRun(
+        state=RunState(
+            id=row.id,
+            status=RunStatus(row.status),
+            cursor=row.cursor,
+            inputs=cast("dict[str, Value]", data.loads(row.inputs)),
+            requester=row.requester_label,
+            started_at=row.started_at,
+            visits=visits,
+            answer=_answer(connection, row, visits),
+            cancelled=row.cancel is not None,
+        ),
+        workspace=row.workspace,
+        workflow=row.workflow,
+        workflow_name=row.workflow_name,
+        version=row.version,
+        requester=row.requester,
+        owner=row.owner,
+        origin=read_origin(row.origin),
+        rev=row.rev,
+        wakes=row.wakes,
+        ready_at=row.ready_at,
+        lease_until=row.lease_until,
+    )
+
+
+def _answer(connection: Connection, row: Row[Any], visits: Mapping[str, Visit]) -> Any:
+    reviewed = (StepStatus.IN_REVIEW, StepStatus.OUTPUT_IN_REVIEW)
+    visit = next((one for one in visits.values() if one.index == row.cursor and one.status in reviewed), None)
+    if visit is None:
+        return None
+    at = "before" if visit.status is StepStatus.IN_REVIEW else "after"
+    return requests.load_answer(connection, run=row.id, step=visit.step, visit=visit.visit, at=at)
+
+
+def _read_visit(row: Row[Any]) -> Visit:
+    return Visit(
+        step=row.step,
+        index=row.position,
+        visit=row.visit,
+        status=StepStatus(row.status),
+        attempt=row.attempt,
+        params=Params.from_value(data.loads(row.params)) if row.params is not None else None,
+        digest=row.digest,
+        output=cast("dict[str, Value]", data.loads(row.output)) if row.output is not None else None,
+        error=row.error,
+        wakes_at=row.wakes_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+    )
+
+
+def read_origin(text: str) -> Origin:
+    stored = cast("dict[str, Any]", data.loads(text))
+    return Origin(surface=stored["surface"], place=stored.get("place", {}))
+
+
+def write_origin(origin: Origin) -> str:
+    return data.dumps({"surface": origin.surface, "place": dict(origin.place)})
+
+
+def find_run_by_key(connection: Connection, workspace: str, key: str) -> str | None:
+    """The run that was started with this key."""
+    return connection.execute(_BY_KEY, {"workspace": workspace, "start_key": key}).scalar()
+
+
+def insert_run(tx: Tx, held: HeldRun, progress: Progress, *, key: str | None) -> None:
+    """Write a new run where its first walk brought it."""
+    tx.write(
+        _NEW,
+        {
+            "id": held.state.id,
+            "workspace": held.workspace,
+            "workflow": held.workflow,
+            "version": held.version,
+            "requester": held.requester,
+            "requester_label": held.state.requester,
+            "origin": write_origin(held.origin),
+            "key": key,
+            "inputs": data.dumps(dict(held.state.inputs)),
+            "rev": 1,
+            "wakes": 0,
+            "started_at": tx.now,
+            "cancel": None,
+            **_stand(tx, progress),
+        },
+    )
+    _save_visits(tx, held.state.id, progress.visits)
+
+
+def try_save_run(tx: Tx, held: HeldRun, progress: Progress) -> bool:
+    """Write where the run stands now, if it is still as loaded. False: another took over, so drop the result."""
+    stand = _stand(tx, progress)
+    won = tx.write(
+        _PROGRESS,
+        {
+            "held": held.state.id,
+            "seen_rev": held.rev,
+            "seen_wakes": held.wakes,
+            "now": tx.now,
+            "new_status": stand["status"],
+            "new_cursor": stand["cursor"],
+            "new_error": stand["error"],
+            "next_at": stand["ready_at"],
+            "new_lease": stand["lease_until"],
+            "new_end": stand["ended_at"],
+        },
+    )
+    if won:
+        _save_visits(tx, held.state.id, progress.visits)
+    return bool(won)
+
+
+def _stand(tx: Tx, progress: Progress) -> dict[str, Any]:
+    acting = progress.act is not None
+    return {
+        "status": progress.status,
+        "cursor": progress.cursor,
+        "error": progress.error,
+        "ready_at": tx.now if acting else progress.ready_at,
+        "lease_until": tx.now + LEASE if acting else None,
+        "ended_at": tx.now if progress.status.ended else None,
+    }
+
+
+def _save_visits(tx: Tx, run: str, visits: Iterable[Visit]) -> None:
+    rows = [
+        {
+            "run": run,
+            "step": visit.step,
+            "visit": visit.visit,
+            "position": visit.index,
+            "status": visit.status,
+            "attempt": visit.attempt,
+            # An inline step is over in the transaction that began it: nobody will ask for its parameters again.
+            "params": data.dumps(visit.params.as_value()) if visit.params and visit.keeps_params else None,
+            "digest": visit.digest,
+            "output": data.dumps(visit.output) if visit.output is not None else None,
+            "error": visit.error,
+            "wakes_at": visit.wakes_at,
+            "started_at": visit.started_at,
+            "ended_at": visit.ended_at,
+        }
+        for visit in visits
+    ]
+    if rows:
+        tx.write(_SAVE_VISIT, rows)
+
+
+def try_renew(tx: Tx, run: str, rev: int) -> bool:
+    """Keep the lease while a step works. False: another took over."""
+    return bool(tx.write(_RENEW, {"held": run, "seen_rev": rev, "new_lease": tx.now + LEASE}))
+
+
+def wake(tx: Tx, run: str) -> None:
+    """Have the run advanced, even if somebody is advancing it now."""
+    tx.write(_WAKE, {"held": run, "now": tx.now})
+
+
+def postpone(tx: Tx, run: str, reason: str) -> None:
+    """Leave a run that cannot be understood for a minute, saying why."""
+    tx.write(_POSTPONE, {"held": run, "reason": reason, "later": tx.now + POSTPONED})
+
+
+def try_cancel(tx: Tx, run: str, record: dict[str, Value]) -> bool:
+    """Ask the run to end. False: it has ended, or was asked before."""
+    return bool(tx.write(_CANCEL, {"held": run, "record": data.dumps(record), "now": tx.now}))
+
+
+def due_runs(connection: Connection, now: datetime, limit: int) -> list[str]:
+    """Runs that want to be advanced."""
+    return list(connection.execute(_DUE, {"now": now, "limit": limit}).scalars())

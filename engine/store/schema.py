@@ -1,0 +1,193 @@
+"""Opening a database file: lock, backup, migrations. A second owner is refused with a sentence."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, exc, insert, select
+
+from engine.errors import StoreError, StoreLocked, StoreOutdated, StoreReadOnly
+from engine.model import DEFAULT_WORKSPACE
+from engine.ports import Clock, Ids
+from engine.store.failures import translate
+from engine.store.writer import SqliteFile, connect
+from engine.tables import WorkspaceRow
+
+_HOME: Final = Path(__file__).parents[1] / "migrations"
+_workspace = WorkspaceRow.__table__  # type: ignore[attr-defined]
+
+
+TRIAL: Final = "trial"
+"""Name of the workspace in a database of `signoff try`, where anybody may answer in anybody's place."""
+
+
+@contextmanager
+def owned(path: Path, *, clock: Clock, ids: Ids, trial: bool = False) -> Iterator[SqliteFile]:
+    """The database file, made and migrated if need be, for this process alone.
+
+    `trial`: a database in which anybody may play anybody; such a one is never opened as a real one, nor the reverse.
+    Raises `StoreLocked` while another process owns it, and `StoreError` where it cannot be used.
+    """
+    with held(path):
+        prepare(path, now=clock.now(), name=TRIAL if trial else DEFAULT_WORKSPACE)
+        if is_trial(path) != trial:
+            raise StoreError(
+                f"{path} holds real decisions; `signoff try` takes only a database that it made itself."
+                if trial
+                else f"{path} is a database of `signoff try`, in which anybody may answer for anybody; use another file."
+            )
+        store = SqliteFile(path, clock=clock, ids=ids)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+def lock_path(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Own the file while the body runs. Raises `StoreLocked` while another process does."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(lock_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreReadOnly(
+            f"The folder {path.parent} cannot be written ({error.strerror}); "
+            "give this user the right to, or set SIGNOFF_DATABASE_URL to another place."
+        ) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StoreLocked(
+                f"Another Signoff process uses {path}. Stop it, or set SIGNOFF_DATABASE_URL to another file."
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def prepare(path: Path, *, now: datetime, name: str = DEFAULT_WORKSPACE) -> str | None:
+    """Bring the file to this program's schema, after a backup. Returns the backup's path, if one was made."""
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    connection = connect(path, writable=True)
+    try:
+        here, head = _revision(connection), _scripts().get_current_head()
+        if here == head:
+            return None
+        if here is not None and here not in {one.revision for one in _scripts().walk_revisions()}:
+            raise StoreOutdated(f"{path} was written by a newer Signoff; install that version to use it.")
+        saved = backup(path, path.with_name(f"{path.name}.{here}-{now:%Y%m%dT%H%M%S}.backup")) if here else None
+        _upgrade(connection, now, name)
+    except (exc.SQLAlchemyError, sqlite3.Error) as error:
+        raise translate(error, path) from error
+    finally:
+        connection.close()
+    return str(saved) if saved else None
+
+
+def _upgrade(connection: Connection, now: datetime, name: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_HOME).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    try:
+        command.upgrade(config, "head")
+        if connection.execute(select(_workspace.c.id)).first() is None:
+            row = {"id": DEFAULT_WORKSPACE, "name": name, "created_at": now}
+            connection.execute(insert(_workspace), row)
+    except BaseException:
+        connection.exec_driver_sql("ROLLBACK")
+        raise
+    connection.exec_driver_sql("COMMIT")
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(_HOME))
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def revision(path: Path) -> str | None:
+    """The schema that the file has. Raises `StoreError` where there is no such file."""
+    if not path.exists():
+        raise StoreError(f"There is no database at {path} yet; `signoff serve` or `signoff register` makes one.")
+    connection = connect(path, writable=False)
+    try:
+        return _revision(connection)
+    except exc.SQLAlchemyError as error:
+        raise translate(error, path) from error
+    finally:
+        connection.close()
+
+
+def is_trial(path: Path) -> bool:
+    """Whether the file was made by `signoff try`."""
+    with reading(path) as connection:
+        return connection.execute(select(_workspace.c.name)).scalar() == TRIAL
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Connection]:
+    """A connection that cannot write, to a file of this program's schema, whoever owns it.
+
+    Raises `StoreError` where there is none, and `StoreOutdated` for another schema.
+    """
+    check_current(path)
+    connection = connect(path, writable=False)
+    try:
+        yield connection
+    except exc.SQLAlchemyError as error:
+        raise translate(error, path) from error
+    finally:
+        connection.close()
+
+
+def check_current(path: Path) -> None:
+    """Raises `StoreOutdated` unless the file has this program's schema."""
+    if revision(path) != _scripts().get_current_head():
+        raise StoreOutdated(f"{path} has another schema than this version of Signoff; run `signoff migrate`.")
+
+
+def backup(path: Path, target: Path) -> Path:
+    """Copy a live database through SQLite's backup API: a plain file copy would lose what is still in the WAL.
+
+    Raises `StoreError` where it cannot be read or written, and where `target` exists.
+    """
+    if target.exists():
+        raise StoreError(f"{target} exists already; name another file.")
+    part = target.with_name(target.name + ".part")
+    try:
+        os.close(os.open(part, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o600))
+        source, copy = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True), sqlite3.connect(part)
+        try:
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
+        finally:
+            copy.close()
+            source.close()
+        part.replace(target)
+    except sqlite3.Error as error:
+        raise translate(error, path) from error
+    except OSError as error:
+        raise StoreReadOnly(f"The backup {target} cannot be written: {error.strerror}.") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return target

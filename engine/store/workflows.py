@@ -1,0 +1,123 @@
+"""Workflows and their versions: the bytes as they were written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from engine.store.tx import Tx
+from engine.tables import WorkflowRow, WorkflowVersionRow
+
+_workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
+_version = WorkflowVersionRow.__table__  # type: ignore[attr-defined]
+
+_CURRENT = (
+    select(
+        *(_workflow.c[name] for name in ("id", "name", "title", "owner", "version", "updated_at")),
+        _version.c.source,
+        _version.c.hash,
+        _version.c.registered_by,
+    )
+    .select_from(
+        _workflow.join(
+            _version, (_version.c.workflow == _workflow.c.id) & (_version.c.version == _workflow.c.version)
+        )
+    )
+    .where(_workflow.c.workspace == bindparam("workspace"))
+)
+_BY_NAME = _CURRENT.where(_workflow.c.name == bindparam("name"))
+_LISTED = _CURRENT.order_by(_workflow.c.name)
+_SOURCE = select(_version.c.source).where(
+    _version.c.workflow == bindparam("workflow"), _version.c.version == bindparam("version")
+)
+_NAMES = select(_workflow.c.name).where(_workflow.c.workspace == bindparam("workspace"))
+_NEW = insert(_workflow)
+_NEW_VERSION = insert(_version)
+_REPLACE = (
+    update(_workflow)
+    .where(_workflow.c.id == bindparam("held"), _workflow.c.version == bindparam("seen"))
+    .values(
+        title=bindparam("new_title"),
+        owner=bindparam("new_owner"),
+        version=bindparam("new_version"),
+        updated_at=bindparam("now"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """A workflow at its current version."""
+
+    id: str
+    name: str
+    title: str
+    owner: str
+    version: int
+    source: bytes
+    hash: str
+    registered_by: str
+    updated_at: datetime
+
+
+def load_workflow(connection: Connection, workspace: str, name: str) -> Registration | None:
+    row = connection.execute(_BY_NAME, {"workspace": workspace, "name": name}).mappings().first()
+    return Registration(**row) if row else None
+
+
+def load_workflows(connection: Connection, workspace: str) -> list[Registration]:
+    """All workflows by name."""
+    rows = connection.execute(_LISTED, {"workspace": workspace}).mappings()
+    return [Registration(**row) for row in rows]
+
+
+def load_names(connection: Connection, workspace: str) -> list[str]:
+    return list(connection.execute(_NAMES, {"workspace": workspace}).scalars())
+
+
+def load_source(connection: Connection, workflow: str, version: int) -> bytes:
+    """The bytes of a version that a run pinned; versions are never removed while a run names them."""
+    source = connection.execute(_SOURCE, {"workflow": workflow, "version": version}).scalar_one()
+    return bytes(source)
+
+
+def save_version(tx: Tx, workspace: str, registration: Registration, *, replaces: Registration | None) -> bool:
+    """Write the version and make it current. False: another registration came first."""
+    values = {
+        "workflow": registration.id,
+        "version": registration.version,
+        "source": registration.source,
+        "hash": registration.hash,
+        "registered_by": registration.registered_by,
+        "registered_at": tx.now,
+    }
+    if replaces is None:
+        tx.write(
+            _NEW,
+            {
+                "id": registration.id,
+                "workspace": workspace,
+                "name": registration.name,
+                "title": registration.title,
+                "owner": registration.owner,
+                "version": registration.version,
+                "created_at": tx.now,
+                "updated_at": tx.now,
+            },
+        )
+    elif not tx.write(
+        _REPLACE,
+        {
+            "held": replaces.id,
+            "seen": replaces.version,
+            "new_title": registration.title,
+            "new_owner": registration.owner,
+            "new_version": registration.version,
+            "now": tx.now,
+        },
+    ):
+        return False
+    tx.write(_NEW_VERSION, values)
+    return True

@@ -1,0 +1,261 @@
+"""One SQLite file, one writer: units of work run in a thread of their own, grouped into few commits.
+
+A unit is a plain function over a `Tx`. What waits is run together, a savepoint each, one durable commit, then all
+callers are answered and the bells ring. Reads use connections of their own that cannot write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+from urllib.parse import quote
+
+from sqlalchemy import Connection, NullPool, create_engine, exc
+
+from engine.errors import Conflict, SignoffError, StoreError
+from engine.model import Work
+from engine.ports import Clock, Ids
+from engine.store import journal
+from engine.store.failures import translate
+from engine.store.tx import Tx
+
+T = TypeVar("T")
+GROUP: Final = 128
+"""Units of one commit at most, so that the first caller of a group never waits long."""
+BUSY_SECONDS: Final = 5.0
+INSIST_SECONDS: Final = 0.5
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Job(Generic[T]):
+    unit: Callable[[Tx], T]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[T]
+    result: T | None = None
+    error: BaseException | None = None
+    works: Sequence[Work] = ()
+
+    def settle(self) -> None:
+        if self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)  # type: ignore[arg-type]
+
+
+class SqliteFile:
+    """The database file: `transact` writes, `read` reads. Open it with `store.open_file`."""
+
+    def __init__(self, path: Path, *, clock: Clock, ids: Ids) -> None:
+        self.path = path
+        self.commits = 0
+        """Commits since the start, for measurements."""
+        self._clock, self._ids = clock, ids
+        self._queue: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._bell: Callable[[Sequence[Work]], None] = lambda works: None
+        self._readers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="signoff-read")
+        self._local = threading.local()
+        self._opened: list[Connection] = []
+        self._connection = connect(path, writable=True)
+        self._thread = threading.Thread(target=self._work, name="signoff-write", daemon=True)
+        self._thread.start()
+
+    def on_commit(self, bell: Callable[[Sequence[Work]], None]) -> None:
+        """`bell` is called in the event loop with the work that a commit made ready."""
+        self._bell = bell
+
+    async def transact(self, unit: Callable[[Tx], T]) -> T:
+        """Run `unit` in a transaction; when this returns, it is on the disk.
+
+        `unit` may run more than once and must touch nothing outside of its `Tx`. Raises what the unit raises (nothing
+        of it is kept then), and `StoreError` when the file cannot be written.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._queue.put(_Job(unit, loop, future))
+        return await future
+
+    async def insist(self, unit: Callable[[Tx], T]) -> T:
+        """Like `transact`, for what has happened in the world already: tried until it can be written down."""
+        while True:
+            try:
+                return await self.transact(unit)
+            except Conflict:
+                continue
+            except StoreError as error:
+                log.error("%s", error)
+                await asyncio.sleep(INSIST_SECONDS)
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Run `query` on a connection that cannot write, in a thread of its own."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, query)
+
+    def close(self) -> None:
+        """Finish what is queued, then close every connection."""
+        self._queue.put(None)
+        self._thread.join()
+        self._readers.shutdown(wait=True)
+        for connection in self._opened:
+            connection.close()
+        with contextlib.suppress(exc.SQLAlchemyError):
+            self._connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._connection.close()
+
+    # -- the reading threads --
+
+    def _read(self, query: Callable[[Connection], T]) -> T:
+        try:
+            return query(self._reader())
+        except exc.SQLAlchemyError as error:
+            raise translate(error, self.path) from error
+
+    def _reader(self) -> Connection:
+        known: Connection | None = getattr(self._local, "connection", None)
+        if known is not None:
+            return known
+        opened = self._local.connection = connect(self.path, writable=False)
+        self._opened.append(opened)
+        return opened
+
+    # -- the writing thread --
+
+    def _work(self) -> None:
+        while (job := self._queue.get()) is not None:
+            group = [job, *self._waiting()]
+            stop = group[-1] is None
+            jobs = [one for one in group if one is not None]
+            self._commit(jobs)
+            self._answer(jobs)
+            if stop:
+                return
+
+    def _waiting(self) -> Iterator[_Job[Any] | None]:
+        for _ in range(GROUP - 1):
+            try:
+                job = self._queue.get_nowait()
+            except queue.Empty:
+                return
+            yield job
+            if job is None:
+                return
+
+    def _commit(self, jobs: list[_Job[Any]]) -> None:
+        try:
+            self._execute("BEGIN IMMEDIATE")
+            for job in jobs:
+                self._run(job, alone=len(jobs) == 1)
+                if not self._in_transaction:
+                    # Some errors (a full disk) roll the whole transaction back, not only the statement.
+                    raise job.error or sqlite3.OperationalError("the transaction was rolled back")
+            self._execute("COMMIT")
+            self.commits += 1
+        except BaseException as error:  # noqa: BLE001 whatever happened, every caller must hear of it
+            self._fail_all(jobs, error)
+
+    def _fail_all(self, jobs: list[_Job[Any]], error: BaseException) -> None:
+        with contextlib.suppress(exc.SQLAlchemyError, sqlite3.Error):
+            if self._in_transaction:
+                self._execute("ROLLBACK")
+        for job in jobs:
+            job.error = job.error or translate(error, self.path)
+            job.works = ()
+
+    def _run(self, job: _Job[Any], *, alone: bool) -> None:
+        tx = Tx(self._connection, now=self._clock.now(), ids=self._ids)
+        try:
+            if not alone:
+                self._execute("SAVEPOINT unit")
+            job.result = job.unit(tx)
+            journal.seal(tx)
+            job.works = tx.works
+            if not alone:
+                self._execute("RELEASE unit")
+        except BaseException as error:  # noqa: BLE001 a unit's failure belongs to its caller, whatever it is
+            job.error = error if isinstance(error, SignoffError) else translate(error, self.path)
+            if self._in_transaction:
+                self._undo(alone=alone)
+
+    def _undo(self, *, alone: bool) -> None:
+        if alone:
+            self._execute("ROLLBACK")
+        else:
+            self._execute("ROLLBACK TO unit")
+            self._execute("RELEASE unit")
+
+    def _execute(self, statement: str) -> None:
+        # Straight to the driver: these carry no parameters, and there are four for every unit.
+        self._driver.execute(statement)
+
+    @property
+    def _driver(self) -> sqlite3.Connection:
+        driver = self._connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        return driver
+
+    @property
+    def _in_transaction(self) -> bool:
+        return self._driver.in_transaction
+
+    def _answer(self, jobs: list[_Job[Any]]) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop, list[_Job[Any]]] = {}
+        for job in jobs:
+            by_loop.setdefault(job.loop, []).append(job)
+        for loop, settled in by_loop.items():
+            # A loop that closed meanwhile has nobody left to answer; the work itself is in the tables.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._settle, settled)
+
+    def _settle(self, jobs: list[_Job[Any]]) -> None:
+        works = [work for job in jobs for work in job.works]
+        for job in jobs:
+            job.settle()
+        if works:
+            self._bell(works)
+
+
+def connect(path: Path, *, writable: bool) -> Connection:
+    """A Core connection in the driver's autocommit mode; transactions are begun by hand.
+
+    Raises `StoreError` when the file cannot be opened.
+    """
+    mode = "rwc" if writable else "ro"
+
+    def opened() -> sqlite3.Connection:
+        uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
+        driver = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            for pragma in _pragmas(writable=writable):
+                driver.execute(f"PRAGMA {pragma}")
+        except sqlite3.Error:
+            driver.close()
+            raise
+        return driver
+
+    engine = create_engine("sqlite+pysqlite://", creator=opened, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    try:
+        return engine.connect()
+    except (exc.SQLAlchemyError, sqlite3.Error) as error:
+        raise translate(error, path) from error
+
+
+def _pragmas(*, writable: bool) -> Iterator[str]:
+    yield "foreign_keys=ON"
+    yield "cache_size=-16000"
+    if writable:
+        yield "journal_mode=WAL"
+        yield "synchronous=FULL"
+        yield "journal_size_limit=67108864"
+    else:
+        yield "query_only=ON"

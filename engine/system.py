@@ -1,0 +1,71 @@
+"""The one home of the time, of randomness, and of secrets from the environment."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from engine.errors import StepError
+
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_EPOCH: Final = datetime(2020, 1, 1, tzinfo=UTC)
+SECRET_PREFIX: Final = "SIGNOFF_SECRET_"  # noqa: S105 a name, not a secret
+_REDACTED_FROM: Final = 4
+"""Secrets shorter than this are not searched for in texts: they would strike out ordinary words."""
+
+
+class SystemClock:
+    """The machine's time."""
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        return datetime.now(UTC)
+
+
+class RandomIds:
+    """Ids of 17 characters that sort by time: 9 of milliseconds since 2020, 8 random (40 bits)."""
+
+    def new(self, now: datetime) -> str:
+        """A fresh id, made of digits and lower-case letters that are not mistaken for each other."""
+        milliseconds = int((now - _EPOCH).total_seconds() * 1000)
+        return _base32((milliseconds << 40) | secrets.randbits(40), 17)
+
+    def salt(self) -> bytes:
+        """16 random bytes."""
+        return secrets.token_bytes(16)
+
+
+def _base32(number: int, length: int) -> str:
+    letters = []
+    for _ in range(length):
+        letters.append(_ALPHABET[number & 31])
+        number >>= 5
+    return "".join(reversed(letters))
+
+
+class EnvironmentSecrets:
+    """`secret.NAME` is the environment variable `SIGNOFF_SECRET_NAME`."""
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self._environment = os.environ if environment is None else environment
+
+    def read(self, name: str) -> str:
+        """The secret's value. Raises `StepError` naming the setting that is missing."""
+        value = self._environment.get(SECRET_PREFIX + name)
+        if not value:
+            raise StepError(f"The secret {name} is not set; set {SECRET_PREFIX}{name} in the server's environment.")
+        return value
+
+    def redact(self, text: str) -> str:
+        """The text with every secret's value replaced by its name, the longest values first."""
+        known = [
+            (value, name.removeprefix(SECRET_PREFIX))
+            for name, value in self._environment.items()
+            if name.startswith(SECRET_PREFIX) and len(value) >= _REDACTED_FROM and value in text
+        ]
+        for value, name in sorted(known, key=lambda pair: -len(pair[0])):
+            text = text.replace(value, f"(secret {name})")
+        return text

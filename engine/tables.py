@@ -1,0 +1,293 @@
+"""The rows, as SQLModel classes. Only the store and the migrations know them.
+
+Ids are text that sorts by time (see `engine.system`). Times are UTC, written with microseconds. JSON is text written by
+`engine.data`, so that numbers stay exact on every database. A row that belongs to a workspace names it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, DateTime, Dialect, Index, LargeBinary, Text, TypeDecorator, text
+from sqlmodel import Field, SQLModel
+
+
+class Utc(TypeDecorator[datetime]):
+    """A moment in UTC. A naive datetime is refused, because nobody knows what it means."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a time zone reached the store")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+def _utc(*, nullable: bool = True) -> Any:
+    return Field(default=None, sa_column=Column(Utc, nullable=nullable))
+
+
+def _text(*, nullable: bool = True) -> Any:
+    return Field(default=None, sa_column=Column(Text, nullable=nullable))
+
+
+class WorkspaceRow(SQLModel, table=True):
+    """One tenant: a Slack workspace, or the single one of an installation without Slack."""
+
+    __tablename__ = "workspace"
+    id: str = Field(primary_key=True)
+    name: str
+    created_at: datetime = _utc(nullable=False)
+
+
+class PersonRow(SQLModel, table=True):
+    __tablename__ = "person"
+    __table_args__ = (Index("person_workspace", "workspace"),)
+    id: str = Field(primary_key=True)
+    workspace: str = Field(foreign_key="workspace.id")
+    name: str = ""
+    created_at: datetime = _utc(nullable=False)
+
+
+class AddressRow(SQLModel, table=True):
+    """One of a person's addresses; an address belongs to one person of the workspace."""
+
+    __tablename__ = "address"
+    __table_args__ = (Index("address_person", "person"),)
+    workspace: str = Field(primary_key=True, foreign_key="workspace.id")
+    kind: str = Field(primary_key=True)
+    value: str = Field(primary_key=True)
+    person: str = Field(foreign_key="person.id")
+    added_at: datetime = _utc(nullable=False)
+
+
+class WorkflowRow(SQLModel, table=True):
+    __tablename__ = "workflow"
+    __table_args__ = (Index("workflow_name", "workspace", "name", unique=True),)
+    id: str = Field(primary_key=True)
+    workspace: str = Field(foreign_key="workspace.id")
+    name: str
+    title: str
+    owner: str = Field(foreign_key="person.id")
+    version: int
+    created_at: datetime = _utc(nullable=False)
+    updated_at: datetime = _utc(nullable=False)
+
+
+class WorkflowVersionRow(SQLModel, table=True):
+    """The bytes of one version as they were written; a run pins the version it started with."""
+
+    __tablename__ = "workflow_version"
+    workflow: str = Field(primary_key=True, foreign_key="workflow.id")
+    version: int = Field(primary_key=True)
+    source: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    hash: str
+    registered_by: str = Field(foreign_key="person.id")
+    registered_at: datetime = _utc(nullable=False)
+
+
+class RunRow(SQLModel, table=True):
+    """`ready_at`: when the run wants to be advanced; null: it waits for people or has ended."""
+
+    __tablename__ = "run"
+    __table_args__ = (
+        Index("run_ready", "ready_at", sqlite_where=text("ready_at IS NOT NULL"), postgresql_where=text("ready_at IS NOT NULL")),
+        Index("run_workspace", "workspace", "id"),
+        Index(
+            "run_key",
+            "workspace",
+            "key",
+            unique=True,
+            sqlite_where=text("key IS NOT NULL"),
+            postgresql_where=text("key IS NOT NULL"),
+        ),
+    )
+    id: str = Field(primary_key=True)
+    workspace: str = Field(foreign_key="workspace.id")
+    workflow: str
+    version: int
+    requester: str = Field(foreign_key="person.id")
+    requester_label: str
+    """How the requester was printed when the run started: `run.requester` in expressions."""
+    origin: str = _text(nullable=False)
+    key: str | None = None
+    status: str
+    cursor: int
+    inputs: str = _text(nullable=False)
+    rev: int = 1
+    wakes: int = 0
+    ready_at: datetime | None = _utc()
+    lease_until: datetime | None = _utc()
+    cancel: str | None = _text()
+    error: str | None = _text()
+    started_at: datetime = _utc(nullable=False)
+    ended_at: datetime | None = _utc()
+
+
+class StepRunRow(SQLModel, table=True):
+    """One visit of a run to a step."""
+
+    __tablename__ = "step_run"
+    run: str = Field(primary_key=True, foreign_key="run.id")
+    step: str = Field(primary_key=True)
+    visit: int = Field(primary_key=True)
+    position: int
+    status: str
+    attempt: int = 0
+    params: str | None = _text()
+    digest: str | None = None
+    output: str | None = _text()
+    error: str | None = _text()
+    wakes_at: datetime | None = _utc()
+    started_at: datetime | None = _utc()
+    ended_at: datetime | None = _utc()
+
+
+class RequestRow(SQLModel, table=True):
+    """An opened gate. `content_version` changes with what is asked, `rev` with every write; `check_at`: when to look."""
+
+    __tablename__ = "request"
+    __table_args__ = (
+        Index("request_run", "run"),
+        Index(
+            "request_check",
+            "check_at",
+            sqlite_where=text("check_at IS NOT NULL"),
+            postgresql_where=text("check_at IS NOT NULL"),
+        ),
+        Index(
+            "request_pending",
+            "workspace",
+            "id",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+    )
+    id: str = Field(primary_key=True)
+    workspace: str = Field(foreign_key="workspace.id")
+    run: str = Field(foreign_key="run.id")
+    step: str
+    visit: int
+    at: str
+    state: str
+    rev: int = 1
+    content_version: int = 1
+    title: str = _text(nullable=False)
+    details: str = _text(nullable=False)
+    """What is shown and fixed for this request: reason, context, notes, labels, confirmation, editable fields."""
+    content: str = _text(nullable=False)
+    digest: str
+    policy: str = "any"
+    reason_required: str
+    expires_after: int | None = Field(default=None, sa_column=Column(BigInteger))
+    """Microseconds."""
+    on_expiry: str
+    opened_at: datetime = _utc(nullable=False)
+    first_shown_at: datetime | None = _utc()
+    told_unseen: bool = False
+    expires_at: datetime | None = _utc()
+    check_at: datetime | None = _utc()
+    closed_at: datetime | None = _utc()
+    closed_by: str | None = Field(default=None, foreign_key="person.id")
+
+
+class ApproverRow(SQLModel, table=True):
+    """Who may decide a request, and by which reference. `pending` makes a person's inbox one index read."""
+
+    __tablename__ = "approver"
+    __table_args__ = (
+        Index(
+            "approver_inbox",
+            "person",
+            "request",
+            sqlite_where=text("pending"),
+            postgresql_where=text("pending"),
+        ),
+    )
+    request: str = Field(primary_key=True, foreign_key="request.id")
+    person: str = Field(primary_key=True, foreign_key="person.id")
+    position: int
+    rule: str
+    pending: bool = True
+
+
+class DecisionRow(SQLModel, table=True):
+    """Append-only. `record` holds what the decision says beside the columns that queries need."""
+
+    __tablename__ = "decision"
+    __table_args__ = (Index("decision_once", "request", "content_version", "person", unique=True),)
+    id: str = Field(primary_key=True)
+    workspace: str = Field(foreign_key="workspace.id")
+    request: str = Field(foreign_key="request.id")
+    content_version: int
+    person: str = Field(foreign_key="person.id")
+    verdict: str
+    reason: str | None = _text()
+    edits: str | None = _text()
+    shown_digest: str
+    approved_digest: str | None = None
+    assurance: str
+    record: str = _text(nullable=False)
+    decided_at: datetime = _utc(nullable=False)
+
+
+class DeliveryRow(SQLModel, table=True):
+    """One copy at one address: the outbox. `next_at` null: nothing to do."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        Index("delivery_request", "request"),
+        Index("delivery_run", "run"),
+        Index(
+            "delivery_next",
+            "next_at",
+            sqlite_where=text("next_at IS NOT NULL"),
+            postgresql_where=text("next_at IS NOT NULL"),
+        ),
+    )
+    id: str = Field(primary_key=True)
+    workspace: str = Field(foreign_key="workspace.id")
+    kind: str
+    run: str = Field(foreign_key="run.id")
+    request: str | None = Field(default=None, foreign_key="request.id")
+    topic: str | None = None
+    person: str = Field(foreign_key="person.id")
+    channel: str
+    address: str
+    state: str
+    receipt: str | None = _text()
+    wanted_version: int = 1
+    shown_version: int = 0
+    rev: int = 0
+    lease_until: datetime | None = _utc()
+    attempts: int = 0
+    unknown: bool = False
+    """The last post may have landed: look for it before posting again."""
+    next_at: datetime | None = _utc()
+    last_error: str | None = _text()
+    created_at: datetime = _utc(nullable=False)
+    shown_at: datetime | None = _utc()
+
+
+class AuditRow(SQLModel, table=True):
+    """One link of a workspace's chain. `salt` and `content` may be erased; the link stays verifiable."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("audit_run", "run"),)
+    workspace: str = Field(primary_key=True, foreign_key="workspace.id")
+    seq: int = Field(primary_key=True)
+    run: str | None = None
+    leaf: str = _text(nullable=False)
+    hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    salt: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    content: str | None = _text()
+
+
+metadata = SQLModel.metadata

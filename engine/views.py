@@ -1,0 +1,178 @@
+"""What can be read of the engine: frozen views, made by the store from its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from engine import data
+from engine.data import Value
+from engine.gate import Asked, Edit
+from engine.model import (
+    Approver,
+    DeliveryKind,
+    DeliveryState,
+    Origin,
+    Params,
+    Person,
+    ReviewPoint,
+    RunStatus,
+    StepStatus,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionView:
+    id: str
+    person: Person
+    verdict: str
+    """In the words of the button that was pressed."""
+    reason: str | None
+    edits: tuple[Edit, ...]
+    assurance: str
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestView:
+    """A request with what leads to it. `asked` is what the gate's rules look at."""
+
+    asked: Asked
+    run: str
+    run_status: RunStatus
+    workflow: str
+    workflow_title: str
+    requester: Person
+    started_at: datetime
+    title: str
+    reason: str | None
+    show: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+    confirm: str | None
+    approve_label: str
+    reject_label: str
+    decision: DecisionView | None
+
+    @property
+    def id(self) -> str:
+        return self.asked.id
+
+    @property
+    def at(self) -> ReviewPoint:
+        return self.asked.subject.at
+
+    @property
+    def approvers(self) -> tuple[Approver, ...]:
+        return self.asked.approvers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepView:
+    step: str
+    visit: int
+    status: StepStatus
+    attempt: int
+    params: Params | None
+    output: Mapping[str, Value] | None
+    error: str | None
+    wakes_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    id: str
+    workspace: str
+    workflow: str
+    workflow_title: str
+    version: int
+    status: RunStatus
+    requester: Person
+    owner: Person
+    origin: Origin
+    inputs: Mapping[str, Value]
+    error: str | None
+    ready_at: datetime | None
+    started_at: datetime
+    ended_at: datetime | None
+    cancelled: bool = False
+    steps: tuple[StepView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryView:
+    id: str
+    kind: DeliveryKind
+    topic: str | None
+    state: DeliveryState
+    person: Person
+    channel: str
+    address: str
+    attempts: int
+    wanted_version: int
+    shown_version: int
+    last_error: str | None
+    next_at: datetime | None
+    shown_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowView:
+    name: str
+    title: str
+    version: int
+    owner: Person
+    source: bytes
+    hash: str
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """All that a copy says, from the current state: what a card is made of."""
+
+    delivery: str
+    kind: DeliveryKind
+    topic: str | None
+    person: Person
+    run: RunView
+    request: RequestView | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryEntry:
+    """One audit entry of a run. `content` is None where it was erased."""
+
+    seq: int
+    at: datetime
+    kind: str
+    step: str | None
+    request: str | None
+    actor: str | None
+    content: Mapping[str, Value] | None
+
+    @classmethod
+    def read(cls, seq: int, leaf: str, content: str | None) -> StoryEntry:
+        """From the exact texts of the audit log."""
+        facts = cast("dict[str, Any]", data.loads(leaf))
+        return cls(
+            seq=seq,
+            at=datetime.fromisoformat(facts["at"]),
+            kind=facts["kind"],
+            step=facts.get("step"),
+            request=facts.get("request"),
+            actor=facts.get("actor"),
+            content=None if content is None else cast("dict[str, Value]", data.loads(content)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Which part of a listing: at most `limit` rows, older than the id `before`."""
+
+    limit: int = 50
+    before: str | None = None
+    open_only: bool = False
