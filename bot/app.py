@@ -1,0 +1,125 @@
+"""The composition root: builds the engine with its channels and steps, and owns the tasks of a process."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rich.console import Console
+
+from bot import card
+from bot.directory import TerminalDirectory
+from bot.local import server
+from bot.local.desk import Desk
+from bot.settings import Settings
+from bot.terminal.channel import TerminalChannel
+from engine.advance import Advancer
+from engine.embedded import Embedded
+from engine.model import Address
+from engine.outbox import Relay
+from engine.ports import StepType
+from engine.runner import Runner
+from engine.service import Engine
+from engine.steps import registry
+from engine.steps.http import Http
+from engine.store import schema
+from engine.store.writer import SqliteFile
+from engine.system import EnvironmentSecrets, RandomIds, SystemClock
+
+DRAIN_SECONDS: Final = 10.0
+"""How long a server that was told to stop waits for effects under way: a call cut off needs a person's attention."""
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Everything that a process of Signoff is made of."""
+
+    settings: Settings
+    store: SqliteFile
+    engine: Engine
+    executor: Embedded
+    desk: Desk
+
+
+def step_types(settings: Settings) -> dict[str, StepType[Any]]:
+    """The kinds of steps that workflows may use here. Raises `PluginError`."""
+    return registry.all_kinds(http=Http(allow=settings.http_allow))
+
+
+def build(store: SqliteFile, settings: Settings, environment: Mapping[str, str], console: Console | None) -> App:
+    """Bind everything to the store. Nothing runs yet."""
+    clock, steps, secrets = SystemClock(), step_types(settings), EnvironmentSecrets(environment)
+    login = getpass.getuser()
+    advancer = Advancer(kinds=steps, directory=TerminalDirectory())
+    engine = Engine(store, advancer, admins=_admins(settings, login))
+    runner = Runner(store, advancer, steps=steps, secrets=secrets)
+    relay = Relay(store, channels={"terminal": TerminalChannel(console)}, render=card.card)
+    executor = Embedded(
+        units={"advance": runner.advance, "deliver": relay.deliver, "fire": engine.fire},
+        due=engine.due,
+        now=clock.now,
+    )
+    store.on_commit(executor.submit)
+    desk = Desk(engine, steps, operator=settings.operator, login=login)
+    return App(settings, store, engine, executor, desk)
+
+
+def _admins(settings: Settings, login: str) -> frozenset[Address]:
+    """Whoever can open the database file can change everything in it, so its user is an admin (never an approver)."""
+    emails = [*settings.admins, *([settings.operator] if settings.operator else [])]
+    return frozenset({Address("terminal", login), *(Address("email", one) for one in emails)})
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings, environment: Mapping[str, str], console: Console | None, *, trial: bool = False
+) -> AsyncIterator[App]:
+    """An app that owns the database, at work while the body runs. Raises `StoreError` where it cannot."""
+    with schema.owned(settings.database, clock=SystemClock(), ids=RandomIds(), trial=trial) as store:
+        app = build(store, settings, environment, console)
+        working = asyncio.ensure_future(app.executor.run())
+        try:
+            yield app
+        finally:
+            await _drain(app.executor, working)
+
+
+async def _drain(executor: Embedded, working: asyncio.Future[None]) -> None:
+    executor.stop()
+    _, late = await asyncio.wait({working}, timeout=DRAIN_SECONDS)
+    for one in late:
+        one.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+
+async def serve(
+    settings: Settings, environment: Mapping[str, str], console: Console, ready: Callable[[App], None]
+) -> None:
+    """Serve until the process is told to stop (SIGINT, SIGTERM)."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with (
+        opened(settings, environment, console) as app,
+        server.serving(app.desk, server.socket_path(settings.database)),
+    ):
+        ready(app)
+        await stop.wait()
+
+
+async def settle(app: App, run: str) -> None:
+    """Wait until the run waits for people or time, or has ended."""
+    while True:
+        view = await app.engine.run(run)
+        if view is None or view.ready_at is None or view.status.ended:
+            if app.executor.idle:
+                return
+        elif view.status.value == "waiting" and app.executor.idle:
+            return
+        await asyncio.sleep(0.02)

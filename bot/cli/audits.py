@@ -1,0 +1,69 @@
+"""Commands about the audit log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from bot.cli import reach
+from bot.cli.exits import Exit
+from engine import verify_audit
+from engine.model import DEFAULT_WORKSPACE
+from engine.store import journal
+
+
+@click.group()
+def audit() -> None:
+    """Export and verify the record of everything that happened."""
+
+
+@audit.command()
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="A file to write; default: standard output.")
+def export(output: Path | None) -> None:
+    """Write the audit log as JSON Lines.
+
+    Keep the last line's number and hash somewhere else: it shows later that nothing was cut off.
+    The log verifies without this program: python -m engine.verify_audit FILE
+    """
+    head = ""
+    with reach.reading() as connection, click.open_file(str(output or "-"), "w", encoding="utf-8") as out:
+        for line in journal.export(connection, DEFAULT_WORKSPACE):
+            out.write(line + "\n")
+            head = line
+    if output is not None:
+        click.echo(f"Wrote {output}. Head: {_head(head)}")
+
+
+def _head(line: str) -> str:
+    entry = json.loads(line) if line else {"seq": 0, "hash": verify_audit.START[1]}
+    return f"{entry['seq']}:{entry['hash']}"
+
+
+@audit.command()
+@click.option(
+    "--checkpoint", "checkpoints", multiple=True, metavar="SEQ:HASH", help="A head that was noted earlier."
+)
+def verify(checkpoints: tuple[str, ...]) -> int:
+    """Verify the chain in the database."""
+    try:
+        noted = [verify_audit.read_checkpoint(one) for one in checkpoints]
+    except ValueError:
+        raise click.UsageError("A checkpoint looks like 120:9f86d0… (a number, a colon, 64 hexadecimal digits).") from None
+    log, found = verify_audit.Log(checkpoints=noted), 0
+    with reach.reading() as connection:
+        for line in journal.export(connection, DEFAULT_WORKSPACE):
+            found += _told(log.read(line))
+    found += _told(log.finish())
+    click.echo(f"{log.entries:,} entries, {log.erased:,} of them with erased content; head {log.head}")
+    click.echo("The log is whole." if not found else f"{found} findings: the log was changed.", err=bool(found))
+    return Exit.NO if found else Exit.DONE
+
+
+def _told(findings: Iterator[verify_audit.Finding]) -> int:
+    count = 0
+    for count, finding in enumerate(findings, 1):  # noqa: B007 the count is the answer
+        click.echo(str(finding), err=True)
+    return count

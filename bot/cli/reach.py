@@ -1,0 +1,115 @@
+"""How commands reach the data: through the server that owns it, as its owner, or by reading beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+import click
+from rich.console import Console
+
+from bot import app, settings
+from bot.cli.exits import Exit
+from bot.local import client
+from bot.local.desk import Desk, Reply
+from bot.settings import Settings
+from bot.terminal import screen
+from engine.data import Value
+from engine.errors import StoreLocked
+from engine.store import schema
+
+STARTING_SECONDS: Final = 5.0
+"""How long a command waits for a server that has taken the database but does not answer yet."""
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """The settings and environment of this command."""
+
+    settings: Settings
+    environment: dict[str, str]
+
+
+def here() -> Here:
+    """Raises `SettingsError` with every wrong setting."""
+    environment = settings.environment()
+    return Here(settings.load(environment), environment)
+
+
+@contextmanager
+def reading() -> Iterator[Any]:
+    """A connection that reads the database, whoever owns it."""
+    with schema.reading(here().settings.database) as connection:
+        yield connection
+
+
+def carry_out(command: str, given: dict[str, Value], *, settle: Callable[[Reply], str | None] | None = None) -> Reply:
+    """Have the server that owns the database carry out a command; without one, own the database and do it here.
+
+    `settle`: which run to work on until it waits or ends, when there is no server to go on with it.
+    """
+    return asyncio.run(_carry_out(here(), command, given, settle))
+
+
+async def _carry_out(
+    place: Here, command: str, given: dict[str, Value], settle: Callable[[Reply], str | None] | None
+) -> Reply:
+    deadline = asyncio.get_running_loop().time() + STARTING_SECONDS
+    while True:
+        reply = await client.ask(place.settings.database, command, given)
+        if reply is not None:
+            return reply
+        try:
+            return await _own(place, lambda desk: desk.carry_out(command, given), settle)
+        except StoreLocked:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(0.1)
+
+
+async def _own(
+    place: Here,
+    act: Callable[[Desk], Awaitable[Reply]],
+    settle: Callable[[Reply], str | None] | None,
+) -> Reply:
+    async with app.opened(place.settings, place.environment, screen.console()) as opened:
+        reply = await act(opened.desk)
+        run = settle(reply) if settle is not None and reply.refused is None else None
+        if run is not None:
+            await app.settle(opened, run)
+        return reply
+
+
+def answered(reply: Reply) -> dict[str, Value]:
+    """The facts of a reply; a refusal is printed and ends the command."""
+    if reply.refused is not None:
+        refuse(reply.refused)
+    return reply.facts
+
+
+def refuse(sentence: str) -> NoReturn:
+    """Print why not, and end the command."""
+    click.echo(sentence, err=True)
+    raise click.exceptions.Exit(Exit.NO)
+
+
+def console() -> Console:
+    return screen.console()
+
+
+def pairs(given: tuple[str, ...], *, what: str) -> dict[str, str]:
+    """`name=value` arguments as a mapping. Raises `click.UsageError`."""
+    found: dict[str, str] = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals or not name.strip():
+            raise click.UsageError(f"{one!r} is not {what}; write name=value.")
+        if name.strip() in found:
+            raise click.UsageError(f"{name.strip()} is given twice.")
+        found[name.strip()] = value
+    return found

@@ -1,0 +1,98 @@
+"""Commands about requests: requests, decide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from bot import card
+from bot.cli import reach, wire
+from bot.cli.reach import json_option
+from bot.terminal import screen
+from bot.terminal.channel import next_step
+from engine.data import Value
+from engine.model import DEFAULT_WORKSPACE, RequestState
+from engine.store import reading
+from engine.views import DeliveryView, Page
+
+
+@click.command()
+@click.argument("request_id", required=False, metavar="[ID]")
+@click.option("--all", "everything", is_flag=True, help="Closed requests too.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@json_option
+def requests(request_id: str | None, everything: bool, limit: int, as_json: bool) -> None:  # noqa: FBT001
+    """List the requests that wait for a decision, the newest first; or show the request ID."""
+    with reach.reading() as connection:
+        if request_id is not None:
+            _one(connection, request_id, as_json=as_json)
+            return
+        found = reading.request_views(connection, DEFAULT_WORKSPACE, Page(limit=limit, open_only=not everything))
+    if as_json:
+        click.echo(screen.as_json([wire.request(one) for one in found]))
+        return
+    rows = [
+        (
+            one.id,
+            one.title,
+            one.workflow,
+            one.asked.state.value,
+            ", ".join(approver.person.label for approver in one.approvers),
+            screen.when(one.asked.opened_at),
+        )
+        for one in found
+    ]
+    reach.console().print(screen.listing(("request", "asks", "workflow", "state", "waits for", "opened"), rows))
+
+
+def _one(connection: Any, request_id: str, *, as_json: bool) -> None:
+    view = reading.request_view(connection, request_id)
+    if view is None:
+        reach.refuse(f"There is no request {request_id}.")
+    copies = reading.delivery_views(connection, request=request_id)
+    if as_json:
+        whole: dict[str, Value] = {**wire.request(view), "deliveries": [wire.delivery(one) for one in copies]}
+        click.echo(screen.as_json(whole))
+        return
+    out = reach.console()
+    shown = card.request_card(view)
+    out.print(screen.card_panel(shown))
+    out.print(screen.listing(("copy for", "channel", "state", "shown", "error"), [_copy(one) for one in copies]))
+    if view.asked.state is RequestState.PENDING:
+        out.print(next_step(shown))
+
+
+def _copy(view: DeliveryView) -> tuple[str, ...]:
+    return (view.person.label, view.channel, view.state.value, screen.when(view.shown_at), view.last_error or "")
+
+
+@click.command()
+@click.argument("request_id", metavar="ID")
+@click.argument("verdict", type=click.Choice(["approve", "reject", "edit"]))
+@click.argument("edits", nargs=-1, metavar="[FIELD=VALUE]...")
+@click.option("--reason", help="Why; whoever asked will read it.")
+@click.option("--digest", help="Decide only if the request still has this digest (see requests ID --json).")
+@json_option
+def decide(
+    request_id: str, verdict: str, edits: tuple[str, ...], reason: str | None, digest: str | None, as_json: bool
+) -> None:  # noqa: FBT001
+    """Decide the request ID: approve, reject, or edit fields and approve.
+
+    This machine's operator decides: set SIGNOFF_OPERATOR to that person's email address.
+    """
+    if (verdict == "edit") != bool(edits):
+        raise click.UsageError("Edits go with edit: signoff decide ID edit field=value")
+    given: dict[str, Value] = {
+        "request": request_id,
+        "verdict": "reject" if verdict == "reject" else "approve",
+        "edits": dict(reach.pairs(edits, what="an edit")),
+        "reason": reason,
+        "digest": digest,
+    }
+    facts = reach.answered(reach.carry_out("decide", given, settle=lambda reply: str(reply.facts["run"])))
+    if as_json:
+        click.echo(screen.as_json(facts))
+        return
+    edited = f" with {len(edits)} edits" if facts["edited"] else ""
+    click.echo(f"Request {request_id} is {facts['state']}{edited}. The run: signoff runs {facts['run']}")

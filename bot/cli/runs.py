@@ -1,0 +1,133 @@
+"""Commands about runs: run, runs, cancel, resume."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import click
+
+from bot.cli import reach, wire
+from bot.cli.exits import Exit
+from bot.cli.reach import json_option
+from bot.terminal import screen
+from engine import data
+from engine.data import Value
+from engine.errors import InvalidValue
+from engine.model import DEFAULT_WORKSPACE, RunStatus
+from engine.store import journal, reading
+from engine.views import Page, RunView
+
+
+@click.command()
+@click.argument("workflow")
+@click.option("-i", "--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input of the run.")
+@click.option("--key", help="Your own id for this start: the same key again starts nothing new.")
+@json_option
+def run(workflow: str, inputs: tuple[str, ...], key: str | None, as_json: bool) -> None:  # noqa: FBT001
+    """Start a run of the registered WORKFLOW."""
+    given: dict[str, Value] = {
+        "workflow": workflow,
+        "inputs": dict(reach.pairs(inputs, what="an input")),
+        # A server that dies before it answers has perhaps started the run: asking again must not start another.
+        "key": key or secrets.token_hex(16),
+    }
+    facts = reach.answered(reach.carry_out("start", given, settle=lambda reply: str(reply.facts["run"])))
+    if as_json:
+        click.echo(screen.as_json(facts))
+        return
+    click.echo(f"{'Started run' if facts['created'] else 'This key has started run'} {facts['run']}.")
+    click.echo(f"Follow it: signoff runs {facts['run']}")
+
+
+@click.command()
+@click.argument("run_id", required=False, metavar="[ID]")
+@click.option("--open", "open_only", is_flag=True, help="Only runs that have not ended.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@json_option
+def runs(run_id: str | None, open_only: bool, limit: int, as_json: bool) -> None:  # noqa: FBT001
+    """List the runs, the newest first; or show the run ID with its steps and its story."""
+    with reach.reading() as connection:
+        if run_id is not None:
+            _one(connection, run_id, as_json=as_json)
+            return
+        found = reading.run_views(connection, DEFAULT_WORKSPACE, Page(limit=limit, open_only=open_only))
+    if as_json:
+        click.echo(screen.as_json([wire.run(one) for one in found]))
+        return
+    rows = [
+        (one.id, one.workflow, one.status.value, one.requester.label, screen.when(one.started_at)) for one in found
+    ]
+    reach.console().print(screen.listing(("run", "workflow", "status", "started by", "started"), rows))
+
+
+def _one(connection: Any, run_id: str, *, as_json: bool) -> None:
+    view = reading.run_view(connection, run_id)
+    if view is None:
+        reach.refuse(f"There is no run {run_id}.")
+    story = journal.story(connection, run_id)
+    requests = reading.requests_of_run(connection, run_id)
+    copies = reading.delivery_views(connection, run=run_id)
+    if as_json:
+        whole: dict[str, Value] = {
+            **wire.run(view),
+            "requests": [wire.request(one) for one in requests],
+            "deliveries": [wire.delivery(one) for one in copies],
+            "story": [wire.story(one) for one in story],
+        }
+        click.echo(screen.as_json(whole))
+        return
+    out = reach.console()
+    out.print(f"Run {view.id} of {view.workflow} version {view.version}: {view.status.value}")
+    if view.error:
+        out.print(view.error, style="red")
+    for entry in story:
+        out.print(screen.story_line(entry))
+    for hint in _hints(view, [one.id for one in requests if one.asked.closed_at is None]):
+        out.print(hint)
+
+
+def _hints(view: RunView, pending: list[str]) -> list[str]:
+    if view.status is RunStatus.NEEDS_ATTENTION:
+        return [f"Find out whether it happened, then: signoff resume {view.id} done | repeat | stop"]
+    return [f"Waits for a decision: signoff requests {one}" for one in pending]
+
+
+@click.command()
+@click.argument("run_id", metavar="ID")
+@click.option("--reason", help="Why; it is kept on the record.")
+def cancel(run_id: str, reason: str | None) -> None:
+    """Cancel the run ID: its request is withdrawn, nothing more is begun."""
+    reach.answered(
+        reach.carry_out("cancel", {"run": run_id, "reason": reason}, settle=lambda reply: str(reply.facts["run"]))
+    )
+    click.echo(f"Run {run_id} is being cancelled.")
+
+
+@click.command()
+@click.argument("run_id", metavar="ID")
+@click.argument("answer", type=click.Choice(["done", "repeat", "stop"]))
+@click.option("--output", help="With done: what the step produced, as a JSON object, for the steps after it.")
+def resume(run_id: str, answer: str, output: str | None) -> int:
+    """Say what became of a step of unknown outcome in the run ID.
+
+    done: it happened, go on. repeat: it did not, do it again. stop: end the run.
+    """
+    given: dict[str, Value] = {"run": run_id, "answer": answer, "output": _output(output, answer)}
+    reach.answered(reach.carry_out("resume", given, settle=lambda reply: str(reply.facts["run"])))
+    click.echo(f"Run {run_id} goes on." if answer != "stop" else f"Run {run_id} is stopped.")
+    return Exit.DONE
+
+
+def _output(text: str | None, answer: str) -> Value:
+    if text is None:
+        return {}
+    if answer != "done":
+        raise click.UsageError("--output goes with done: only a step that happened has produced something.")
+    try:
+        value = data.loads(text)
+    except InvalidValue as error:
+        raise click.UsageError(f"--output: {error}.") from None
+    if not isinstance(value, dict):
+        raise click.UsageError('--output takes a JSON object, like {"status": 200}.')
+    return value

@@ -1,0 +1,283 @@
+"""`signoff try`: a run on a database of its own, with its requests put to the person at the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from rich.console import Console
+
+from bot import app, card, settings
+from bot.cli.exits import Exit
+from bot.terminal import ask, screen
+from bot.terminal.ask import Answer
+from engine import definition, fields
+from engine.errors import DefinitionError, InvalidValue
+from engine.model import (
+    Address,
+    Assurance,
+    Decide,
+    Origin,
+    Refusal,
+    Register,
+    RequestState,
+    Resume,
+    ResumeAnswer,
+    RunStatus,
+    Start,
+)
+from engine.views import Page, RequestView, RunView
+
+_ORIGIN = Origin(surface="terminal")
+_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What the command line asks. `source` None: go on with the runs in `database`."""
+
+    source: bytes | None
+    file: str
+    inputs: Mapping[str, str]
+    answers: tuple[str, ...]
+    person: str | None
+    database: Path | None
+
+
+def play(plan: Plan) -> int:
+    """Play the run to its end, or until it waits for nobody here; the exit code says which."""
+    folder = None if plan.database is not None else Path(tempfile.mkdtemp(prefix="signoff-try-"))
+    database = plan.database or Path(str(folder)) / "trial.db"
+    if plan.source is None and not database.exists():
+        raise click.UsageError(f"There is no trial at {database}; name a workflow file to begin one.")
+    kept = False
+    try:
+        code = _play(plan, database)
+        kept = code == Exit.WAITING
+        return code
+    except KeyboardInterrupt:
+        kept = True
+        click.echo()
+        click.echo(f"The run waits. Go on with it: signoff try --db {database}")
+        return Exit.WAITING
+    finally:
+        if folder is not None and not kept:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _play(plan: Plan, database: Path) -> int:
+    environment = settings.environment()
+    chosen = settings.load(environment, database=database)
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(app.opened(chosen, environment, None, trial=True)) as opened,
+    ):
+        trial = Trial(plan=plan, portal=portal, app=opened, console=screen.console(), database=database)
+        runs = trial.begin()
+        if not runs:
+            click.echo("Every run in this trial has ended.")
+            return Exit.DONE
+        return max(trial.follow(run) for run in runs)
+
+
+@dataclass(slots=True, kw_only=True)
+class Trial:
+    """One sitting at the terminal: the engine works in a thread of its own, the questions are asked in this one."""
+
+    plan: Plan
+    portal: BlockingPortal
+    app: app.App
+    console: Console
+    database: Path
+    _told: int = 0
+    _answered: int = 0
+    _refused: set[str] = field(default_factory=set)
+
+    # -- begin --
+
+    def begin(self) -> list[str]:
+        """The runs to play: a new one of the file, or those that were left in the database."""
+        if self.plan.source is None:
+            found: list[RunView] = self.portal.call(self.app.engine.runs, Page(limit=1000, open_only=True))
+            return [run.id for run in reversed(found)]
+        return [self._start(self.plan.source)]
+
+    def _start(self, source: bytes) -> str:
+        me = Address("terminal", self.app.desk.login)
+        try:
+            workflow = definition.load(source, kinds=self.app.desk.kinds)
+            inputs = self._inputs(workflow)
+            registered: Any = self.portal.call(
+                self.app.engine.register, Register(source=source, actor=me, origin=_ORIGIN)
+            )
+        except DefinitionError as error:
+            for problem in error.problems:
+                click.echo(problem.sentence(self.plan.file), err=True)
+            raise click.exceptions.Exit(Exit.NO) from None
+        started: Any = _accepted(registered) and self.portal.call(
+            self.app.engine.start, Start(workflow=workflow.name, inputs=inputs, actor=me, origin=_ORIGIN)
+        )
+        self.console.print(f"{workflow.title}", style="bold")
+        return str(_accepted(started).run)
+
+    def _inputs(self, workflow: definition.Workflow) -> dict[str, Any]:
+        typed = dict(self.plan.inputs)
+        if sys.stdin.isatty() and not self.plan.answers:
+            for name, declared in workflow.inputs.items():
+                if name not in typed and declared.required:
+                    typed[name] = self._ask_input(name, declared)
+        values, errors = fields.from_text_all(workflow.inputs, typed)
+        if errors:
+            for name, sentence in errors.items():
+                click.echo(f"-i {name}: {sentence}.", err=True)
+            raise click.exceptions.Exit(Exit.USAGE)
+        return values
+
+    def _ask_input(self, name: str, declared: fields.Field) -> str:
+        while True:
+            text: str = click.prompt(f"{declared.label or name} ({declared.type.value})", default="", show_default=False)
+            try:
+                fields.from_text(declared, text)
+            except InvalidValue as error:
+                click.echo(f"  {error}.")
+            else:
+                return text
+
+    # -- follow --
+
+    def follow(self, run: str) -> int:
+        """Tell the story of the run as it goes, and ask where it asks."""
+        while True:
+            self.portal.call(app.settle, self.app, run)
+            self._tell(run)
+            view = self._view(run)
+            if view.status.ended:
+                return self._end(view)
+            if view.status is RunStatus.NEEDS_ATTENTION:
+                code = self._attend(view)
+            elif (request := self._pending(run)) is not None:
+                code = self._ask(request)
+            else:
+                self._sleep(view)
+                code = None
+            if code is not None:
+                return code
+
+    def _view(self, run: str) -> RunView:
+        view: RunView | None = self.portal.call(self.app.engine.run, run)
+        assert view is not None
+        return view
+
+    def _tell(self, run: str) -> None:
+        async def story() -> Any:
+            return await self.app.engine.story(run, after=self._told)
+
+        for entry in self.portal.call(story):
+            self._told = entry.seq
+            if entry.kind != "delivery.shown":
+                self.console.print(screen.story_line(entry))
+
+    def _pending(self, run: str) -> RequestView | None:
+        found: list[RequestView] = self.portal.call(self.app.engine.requests_of_run, run)
+        return next((one for one in found if one.asked.state is RequestState.PENDING), None)
+
+    def _sleep(self, view: RunView) -> None:
+        if view.ready_at is not None and view.status is RunStatus.WAITING and view.id not in self._refused:
+            self._refused.add(view.id)
+            self.console.print(f"Waits until {card.moment(view.ready_at)}; Ctrl-C leaves it waiting.")
+
+        async def pause() -> None:
+            await asyncio.sleep(_POLL_SECONDS)
+
+        self.portal.call(pause)
+
+    def _end(self, view: RunView) -> int:
+        for step in view.steps:
+            if step.output:
+                self.console.print(f"{step.step}:", style="cyan")
+                self.console.print(screen.output_lines(step.output))
+        self.console.print(f"Run {view.status.value}." + (f" {view.error}" if view.error else ""), style="bold")
+        return Exit.DONE if view.status is RunStatus.SUCCEEDED else Exit.NO
+
+    # -- ask --
+
+    def _ask(self, request: RequestView) -> int | None:
+        answer = self._answer(request)
+        if answer is None:
+            self.console.print(screen.card_panel(card.request_card(request)))
+            click.echo(
+                "The run waits for an answer; give one with --answer, or at a terminal. "
+                f"Go on with it: signoff try --db {self.database}"
+            )
+            return Exit.WAITING
+        decided: Any = self.portal.call(
+            self.app.engine.decide,
+            Decide(
+                request=request.id,
+                verdict=answer.verdict,
+                actor=self._as(request),
+                content_version=request.asked.content_version,
+                digest=request.asked.digest,
+                origin=_ORIGIN,
+                assurance=Assurance.TERMINAL,
+                edits=answer.edits,
+                reason=answer.reason,
+            ),
+        )
+        if not isinstance(decided, Refusal):
+            return None
+        click.echo(decided.sentence(), err=True)
+        # Nobody is there to answer better: another round would say the same.
+        return None if self._interactive else Exit.NO
+
+    def _as(self, request: RequestView) -> Address:
+        if self.plan.person is not None:
+            return Address("email", self.plan.person)
+        first = request.approvers[0].person
+        self.console.print(f"Answering as {first.label}.", style="dim")
+        return first.addresses[0]
+
+    @property
+    def _interactive(self) -> bool:
+        return not self.plan.answers and sys.stdin.isatty()
+
+    def _answer(self, request: RequestView) -> Answer | None:
+        given = self.plan.answers
+        if given:
+            turn = 0 if len(given) == 1 else self._answered
+            self._answered += 1
+            if turn >= len(given):
+                return None
+            self.console.print(screen.card_panel(card.request_card(request)))
+            return ask.parse_answer(given[turn], request)
+        if not sys.stdin.isatty():
+            return None
+        return ask.ask(self.console, card.request_card(request), request)
+
+    def _attend(self, view: RunView) -> int | None:
+        if not self._interactive:
+            click.echo(f"The outcome of a step is unknown. Answer at a terminal: signoff try --db {self.database}")
+            return Exit.WAITING
+        answer = click.prompt(
+            "Did the step happen? done = yes, go on; repeat = do it again; stop = end the run",
+            type=click.Choice([one.value for one in ResumeAnswer]),
+        )
+        owner = view.owner.addresses[0]
+        command = Resume(run=view.id, answer=ResumeAnswer(answer), actor=owner, origin=_ORIGIN)
+        _accepted(self.portal.call(self.app.engine.resume, command))
+        return None
+
+
+def _accepted(answer: Any) -> Any:
+    if isinstance(answer, Refusal):
+        click.echo(answer.sentence(), err=True)
+        raise click.exceptions.Exit(Exit.NO)
+    return answer

@@ -1,0 +1,43 @@
+"""Asks the server that owns the database, if one runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+
+from bot.local.desk import Reply
+from bot.local.server import socket_path
+from engine import data
+from engine.data import Value
+from engine.errors import StoreError
+
+TIMEOUT_SECONDS: Final = 60
+
+
+async def ask(database: Path, command: str, given: dict[str, Value]) -> Reply | None:
+    """The server's reply, or None if no server answers at the socket.
+
+    Raises `StoreError` when the server cannot use its database, or went away while it was at it.
+    """
+    path = socket_path(database)
+    if not path.exists():
+        return None
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+    connector = aiohttp.UnixConnector(path=str(path))
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+        try:
+            async with session.post(f"http://signoff/{command}", data=data.dumps(given)) as response:
+                body: Any = data.loads(await response.read())
+                status = response.status
+        except aiohttp.ClientConnectorError:
+            return None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise StoreError(
+                "The server went away while it was at it; look at `signoff runs` and `signoff requests` for what became of it."
+            ) from error
+    reply = Reply.from_value(body)
+    if status >= 500:
+        raise StoreError(reply.refused or "The server failed.")
+    return reply

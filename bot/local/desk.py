@@ -1,0 +1,176 @@
+"""Carries out the commands of this machine's operator: plain mappings in, a `Reply` out.
+
+The same desk answers the socket of a running server and a command that owns the database file itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+from engine import definition, fields
+from engine.data import Value
+from engine.definition import StepKind
+from engine.errors import DefinitionError
+from engine.model import (
+    Address,
+    Assurance,
+    Cancel,
+    Decide,
+    InvalidEdits,
+    InvalidInputs,
+    NotFound,
+    Origin,
+    Refusal,
+    Register,
+    Resume,
+    ResumeAnswer,
+    Start,
+    Verdict,
+)
+from engine.service import Engine
+
+NO_OPERATOR: Final = (
+    "Deciding in a terminal is off: set SIGNOFF_OPERATOR to the email address of the person who uses this machine."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What became of a command. `refused`: the sentence why not; `facts`: ids and details for programs."""
+
+    refused: str | None = None
+    facts: dict[str, Value] = field(default_factory=dict)
+
+    def as_value(self) -> dict[str, Value]:
+        return {"refused": self.refused, "facts": self.facts}
+
+    @classmethod
+    def from_value(cls, value: Any) -> Reply:
+        """The reverse of `as_value`."""
+        return cls(value["refused"], value["facts"])
+
+
+class Desk:
+    """`operator`: the email address of this machine's operator, if it is set; `login`: the user's name here."""
+
+    def __init__(self, engine: Engine, kinds: Mapping[str, StepKind], *, operator: str, login: str) -> None:
+        self.kinds, self.login = kinds, login
+        self._engine, self._operator = engine, operator
+        self._commands: dict[str, Callable[[dict[str, Any]], Awaitable[Reply]]] = {
+            "register": self._register,
+            "start": self._start,
+            "decide": self._decide,
+            "cancel": self._cancel,
+            "resume": self._resume,
+        }
+
+    @property
+    def _actor(self) -> Address:
+        return Address("email", self._operator) if self._operator else Address("terminal", self.login)
+
+    @property
+    def _origin(self) -> Origin:
+        return Origin(surface="terminal", place={"login": self.login})
+
+    async def carry_out(self, command: str, given: dict[str, Any]) -> Reply:
+        """Carry out one command. Raises `StoreError` when the database fails."""
+        known = self._commands.get(command)
+        if known is None:
+            return Reply(f"This server does not know the command {command}; it may be an older version.")
+        try:
+            return await known(given)
+        except DefinitionError as error:
+            return Reply(
+                "The workflow file cannot be used.",
+                {"problems": [cast("Value", _problem(one)) for one in error.problems]},
+            )
+
+    async def _register(self, given: dict[str, Any]) -> Reply:
+        answer = await self._engine.register(
+            Register(source=given["source"].encode(), actor=self._actor, origin=self._origin)
+        )
+        if isinstance(answer, Refusal):
+            return _refused(answer)
+        return Reply(facts={"workflow": answer.workflow, "version": answer.version, "changed": answer.changed})
+
+    async def _start(self, given: dict[str, Any]) -> Reply:
+        workflow = await self._engine.workflow(given["workflow"])
+        inputs: dict[str, Value] = {}
+        if not isinstance(workflow, NotFound):
+            declared = definition.load(workflow.source, kinds=self.kinds).inputs
+            inputs, errors = fields.from_text_all(declared, given["inputs"])
+            if errors:
+                return _refused(InvalidInputs(errors=errors))
+        answer = await self._engine.start(
+            Start(
+                workflow=given["workflow"], inputs=inputs, actor=self._actor, origin=self._origin, key=given.get("key")
+            )
+        )
+        if isinstance(answer, Refusal):
+            return _refused(answer)
+        return Reply(facts={"run": answer.run, "created": answer.created})
+
+    async def _decide(self, given: dict[str, Any]) -> Reply:
+        if not self._operator:
+            return Reply(NO_OPERATOR, {"refusal": "NotAllowed"})
+        request = await self._engine.request(given["request"])
+        if request is None:
+            return _refused(NotFound(what="request", name=given["request"]))
+        by_path = {".".join(map(str, one.path)): one.field for one in request.asked.editable}
+        known = {name: by_path[name] for name in given["edits"] if name in by_path}
+        edits, errors = fields.from_text_all(known, {name: given["edits"][name] for name in known})
+        if errors:
+            return _refused(InvalidEdits(errors=errors))
+        answer = await self._engine.decide(
+            Decide(
+                request=request.id,
+                verdict=Verdict(given["verdict"]),
+                actor=self._actor,
+                # Who names no content decides what the listing shows now: the digest still pins it until the write.
+                content_version=given.get("content_version") or request.asked.content_version,
+                digest=given.get("digest") or request.asked.digest,
+                origin=self._origin,
+                assurance=Assurance.TERMINAL,
+                edits={**{name: text for name, text in given["edits"].items() if name not in by_path}, **edits},
+                reason=given.get("reason"),
+            )
+        )
+        if isinstance(answer, Refusal):
+            return _refused(answer)
+        return Reply(
+            facts={
+                "request": answer.request,
+                "run": answer.run,
+                "decision": answer.decision,
+                "state": answer.state.value,
+                "edited": list(answer.edited),
+            }
+        )
+
+    async def _cancel(self, given: dict[str, Any]) -> Reply:
+        command = Cancel(run=given["run"], actor=self._actor, origin=self._origin, reason=given.get("reason"))
+        return _done(await self._engine.cancel(command))
+
+    async def _resume(self, given: dict[str, Any]) -> Reply:
+        command = Resume(
+            run=given["run"],
+            answer=ResumeAnswer(given["answer"]),
+            actor=self._actor,
+            origin=self._origin,
+            output=given.get("output") or {},
+        )
+        return _done(await self._engine.resume(command))
+
+
+def _done(answer: Any) -> Reply:
+    return _refused(answer) if isinstance(answer, Refusal) else Reply(facts={"run": answer.run})
+
+
+def _refused(refusal: Refusal) -> Reply:
+    return Reply(refusal.sentence(), {"refusal": type(refusal).__name__})
+
+
+def _problem(problem: Any) -> dict[str, Value]:
+    return {name: getattr(problem, name) for name in ("message", "path", "line", "column", "hint")}

@@ -1,0 +1,91 @@
+"""Serves the desk on a Unix socket that only the user of this process can open."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import secrets
+import stat
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import web
+
+from bot.local.desk import Desk, Reply
+from engine import data
+from engine.errors import InvalidValue, SignoffError, StoreError
+
+log = logging.getLogger(__name__)
+
+LONGEST_PATH: Final = 100
+"""Bytes of a socket's path that every system takes: `sun_path` holds 104 on macOS and 108 on Linux."""
+MAX_BODY: Final = 1_000_000
+
+
+def socket_path(database: Path) -> Path:
+    """Where the server of this database listens: beside it, or, where that path is too long, in the temporary folder."""
+    beside = database.with_name(database.name + ".sock")
+    if len(os.fsencode(beside)) <= LONGEST_PATH:
+        return beside
+    name = hashlib.sha256(os.fsencode(database)).hexdigest()[:16]
+    return _own_folder() / f"{name}.sock"
+
+
+def _own_folder() -> Path:
+    return Path(tempfile.gettempdir()) / f"signoff-{os.getuid()}"
+
+
+@asynccontextmanager
+async def serving(desk: Desk, path: Path) -> AsyncIterator[None]:
+    """Serve while the body runs. The caller owns the database, so a socket that is left over is nobody's."""
+    if path.parent == _own_folder():
+        _make_private(path.parent)
+    path.unlink(missing_ok=True)
+    app = web.Application(client_max_size=MAX_BODY)
+    app["desk"] = desk
+    app.router.add_post("/{command}", _answer)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    await runner.setup()
+    mask = os.umask(0o177)
+    try:
+        await web.UnixSite(runner, str(path)).start()
+    finally:
+        os.umask(mask)
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+        path.unlink(missing_ok=True)
+
+
+def _make_private(folder: Path) -> None:
+    """In the temporary folder, only a folder of our own keeps others from taking the socket's name."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise StoreError(f"The folder {folder} is open to others; remove it.")
+
+
+async def _answer(request: web.Request) -> web.Response:
+    desk: Desk = request.app["desk"]
+    try:
+        given: Any = data.loads(await request.read())
+        reply = await desk.carry_out(request.match_info["command"], given)
+    except (InvalidValue, KeyError, ValueError, TypeError, AttributeError) as error:
+        log.info("a local command was not understood: %s", error)
+        reply = Reply("This server did not understand the command; use the same version of signoff.")
+    except SignoffError as error:
+        return _json(Reply(str(error), {"error": type(error).__name__}), status=503)
+    except Exception:
+        incident = secrets.token_hex(4)
+        log.exception("incident %s", incident, extra={"incident": incident})
+        return _json(Reply(f"Something broke; the server's log has it under {incident}."), status=500)
+    return _json(reply, status=200)
+
+
+def _json(reply: Reply, *, status: int) -> web.Response:
+    return web.Response(text=data.dumps(reply.as_value()), status=status, content_type="application/json")

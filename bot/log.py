@@ -1,0 +1,60 @@
+"""Logging: one line an entry on standard error, as text or JSON; secrets are struck out of whatever is logged."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Literal
+
+
+class _Redacting(logging.Formatter):
+    """Formats, then redacts: tracebacks and messages of libraries pass here too."""
+
+    def __init__(self, redact: Callable[[str], str]) -> None:
+        super().__init__()
+        self._redact = redact
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._redact(self.line(record))
+
+    def line(self, record: logging.LogRecord) -> str:
+        raise NotImplementedError
+
+    def moment(self, record: logging.LogRecord) -> str:
+        return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+
+    def trace(self, record: logging.LogRecord) -> str | None:
+        return self.formatException(record.exc_info) if record.exc_info else None
+
+
+class _Text(_Redacting):
+    def line(self, record: logging.LogRecord) -> str:
+        line = f"{self.moment(record)} {record.levelname.lower()} {record.name}: {record.getMessage()}"
+        trace = self.trace(record)
+        return f"{line}\n{trace}" if trace else line
+
+
+class _Json(_Redacting):
+    def line(self, record: logging.LogRecord) -> str:
+        entry = {
+            "at": self.moment(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            "run": getattr(record, "run", None),
+            "incident": getattr(record, "incident", None),
+            "trace": self.trace(record),
+        }
+        return json.dumps({name: value for name, value in entry.items() if value is not None}, ensure_ascii=False)
+
+
+def set_up(level: str, form: Literal["text", "json"], redact: Callable[[str], str]) -> None:
+    """Send everything from `level` on to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json(redact) if form == "json" else _Text(redact))
+    for chatty in ("alembic", "aiohttp.access", "apscheduler"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

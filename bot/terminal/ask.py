@@ -1,0 +1,165 @@
+"""Puts a request to the person at the keyboard, and reads an answer: approve, edit field by field, reject."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import click
+from rich.console import Console
+
+from bot.terminal import screen
+from engine import data, fields
+from engine.data import Value
+from engine.errors import InvalidValue
+from engine.fields import FieldType
+from engine.gate import Editable
+from engine.model import Card, ReasonRequired, Verdict
+from engine.views import RequestView
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the person said. `edits`: new values by dotted path."""
+
+    verdict: Verdict
+    reason: str | None = None
+    edits: Mapping[str, Value] = field(default_factory=dict)
+
+
+def ask(console: Console, card: Card, request: RequestView) -> Answer:
+    """Show the card and ask until there is an answer. Raises `click.Abort` on Ctrl-C or the end of input."""
+    console.print(screen.card_panel(card))
+    edits: dict[str, Value] = {}
+    while True:
+        choice = _choose(request, edited=bool(edits))
+        if choice == "e":
+            edits = _edit(console, request, edits)
+            _show_edits(console, request, edits)
+        elif choice == "r":
+            return Answer(Verdict.REJECT, _reason(request, Verdict.REJECT))
+        elif _confirmed(request):
+            return Answer(Verdict.APPROVE, _reason(request, Verdict.APPROVE), edits)
+
+
+def _choose(request: RequestView, *, edited: bool) -> str:
+    approve = f"[a] {request.approve_label}" + (" with the edits" if edited else "")
+    edit = "  [e] Edit" if request.asked.editable else ""
+    choices = ["a", "r", *("e" if request.asked.editable else "")]
+    question = f"{approve}{edit}  [r] {request.reject_label}"
+    answer: str = click.prompt(question, type=click.Choice(choices, case_sensitive=False), show_choices=False)
+    return answer.lower()
+
+
+def _confirmed(request: RequestView) -> bool:
+    return request.confirm is None or click.confirm(request.confirm)
+
+
+def _reason(request: RequestView, verdict: Verdict) -> str | None:
+    rule = request.asked.reason_required
+    needed = rule is ReasonRequired.ALWAYS or (rule is ReasonRequired.REJECT and verdict is Verdict.REJECT)
+    if needed:
+        return _line("Reason")
+    if verdict is Verdict.REJECT:
+        return click.prompt("Reason (Enter for none)", default="", show_default=False) or None
+    return None
+
+
+def _line(question: str) -> str:
+    while True:
+        text: str = click.prompt(question, default="", show_default=False)
+        if text.strip():
+            return text.strip()
+        click.echo("A reason is needed; whoever asked will read it.")
+
+
+def _edit(console: Console, request: RequestView, earlier: Mapping[str, Value]) -> dict[str, Value]:
+    edits = dict(earlier)
+    console.print("Enter keeps a value; a single dot empties it.")
+    for editable in request.asked.editable:
+        dotted = data.show_path(editable.path)
+        now = edits.get(dotted, data.look(request.asked.content.value, editable.path))
+        changed = _one(console, editable, dotted, now)
+        if changed is not None:
+            edits[dotted] = changed[0]
+    return edits
+
+
+def _one(console: Console, editable: Editable, dotted: str, now: Value) -> tuple[Value] | None:
+    label = editable.field.label or dotted
+    multiline = editable.field.type in (FieldType.LONG_TEXT, FieldType.JSON)
+    while True:
+        console.print(f"{label} ({editable.field.type.value}): {screen.clipped(fields.show(editable.field.type, now))}")
+        typed = _typed(now, editable) if multiline else click.prompt("  new value", default="", show_default=False)
+        if typed is None or typed == "":
+            return None
+        try:
+            return (fields.from_text(editable.field, "" if typed.strip() == "." else typed),)
+        except InvalidValue as error:
+            console.print(f"  {label}: {error}.", style="red")
+
+
+def _typed(now: Value, editable: Editable) -> str | None:
+    """Longer texts are written in the person's own editor; without one, on one line."""
+    text = now if isinstance(now, str) else fields.show(editable.field.type, now)
+    try:
+        edited = click.edit(text, require_save=True)
+    except click.ClickException:
+        return str(click.prompt("  new value", default="", show_default=False))
+    return None if edited is None else edited.removesuffix("\n")
+
+
+def _show_edits(console: Console, request: RequestView, edits: Mapping[str, Value]) -> None:
+    labels = {data.show_path(one.path): one for one in request.asked.editable}
+    for dotted, after in edits.items():
+        editable = labels[dotted]
+        before = data.look(request.asked.content.value, editable.path)
+        shown = [screen.clipped(fields.show(editable.field.type, value)) for value in (before, after)]
+        console.print(f"  {editable.field.label or dotted}: {shown[0]} → {shown[1]}")
+
+
+def parse_answer(text: str, request: RequestView) -> Answer:
+    """`approve`, `reject`, `reject:reason`, `edit:field=value` (several fields: a JSON object after `edit:`).
+
+    Raises `click.UsageError` with a sentence.
+    """
+    word, _, rest = text.partition(":")
+    match word:
+        case "approve":
+            return Answer(Verdict.APPROVE, rest.strip() or None)
+        case "reject":
+            return Answer(Verdict.REJECT, rest.strip() or "Rejected on the command line")
+        case "edit":
+            return Answer(Verdict.APPROVE, None, read_edits(rest, request))
+        case _:
+            raise click.UsageError(f"{text!r} is no answer; write approve, reject:reason or edit:field=value.")
+
+
+def read_edits(text: str, request: RequestView) -> dict[str, Value]:
+    """Edits as typed, `field=value` or a JSON object. Raises `click.UsageError`."""
+    if text.lstrip().startswith("{"):
+        try:
+            given = data.loads(text)
+        except InvalidValue as error:
+            raise click.UsageError(f"After edit: {error}.") from None
+        assert isinstance(given, dict)
+        return given
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise click.UsageError(f"{text!r} changes nothing; write edit:field=value.")
+    return typed_edits({name.strip(): value}, request)
+
+
+def typed_edits(given: Mapping[str, str], request: RequestView) -> dict[str, Value]:
+    """Texts as values of their fields. Raises `click.UsageError` naming every wrong one."""
+    by_path = {data.show_path(one.path): one.field for one in request.asked.editable}
+    edits: dict[str, Value] = {}
+    errors: list[str] = []
+    for name, text in given.items():
+        try:
+            edits[name] = fields.from_text(by_path[name], text) if name in by_path else text
+        except InvalidValue as error:
+            errors.append(f"{name}: {error}.")
+    if errors:
+        raise click.UsageError(" ".join(errors))
+    return edits

@@ -1,0 +1,161 @@
+"""Cards, listings and stories, arranged for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from bot import card as cards
+from engine import data, fields
+from engine.data import Value
+from engine.model import Card, CardField
+from engine.views import StoryEntry
+
+LONG_TEXT: Final = 2_000
+"""Characters of one field that a card shows; `signoff requests ID --json` gives the whole."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Output that never takes data for markup, colours nothing by guessing, and does not wrap what is piped."""
+    made = Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    if not made.is_terminal:
+        made = Console(stderr=stderr, markup=False, highlight=False, emoji=False, width=110)
+    return made
+
+
+def card_panel(card: Card) -> RenderableType:
+    """A card as a panel: the facts, the fields, and what may be done or what was decided."""
+    parts: list[RenderableType] = [_pairs(card.facts)]
+    if card.fields:
+        parts += [Text(""), _field_table(card.fields)]
+    if card.state is not None:
+        parts += [Text(""), Text(card.state, style="bold")]
+    elif card.expires_at is not None:
+        parts += [Text(""), Text(f"Expires at {cards.moment(card.expires_at)}", style="dim")]
+    title = Text(card.title, style="bold")
+    subtitle = Text(f"request {card.request}" if card.request else f"run {card.run}", style="dim")
+    return Panel(Group(*parts), title=title, title_align="left", subtitle=subtitle, subtitle_align="right")
+
+
+def _pairs(pairs: Iterable[tuple[str, str]]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, text in pairs:
+        table.add_row(Text(label), Text(clipped(text)))
+    return table
+
+
+def _field_table(card_fields: Sequence[CardField]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for field in card_fields:
+        mark = " ✎" if field.editable else ""
+        table.add_row(Text(f"{field.label}{mark}", style="cyan"), _value(field))
+    return table
+
+
+def _value(field: CardField) -> Text:
+    if field.before is None:
+        return Text(clipped(field.text))
+    return Text.assemble((clipped(field.before), "red strike"), " → ", (clipped(field.text), "green"))
+
+
+def clipped(text: str) -> str:
+    """The text, or its beginning and how much is missing."""
+    if len(text) <= LONG_TEXT:
+        return text
+    return f"{text[:LONG_TEXT]}… ({len(text) - LONG_TEXT:,} more characters)"
+
+
+def story_line(entry: StoryEntry) -> Text:
+    """One transition of a run, in a line."""
+    words = _WORDS.get(entry.kind, entry.kind)
+    line = Text.assemble((f"{entry.at:%H:%M:%S} ", "dim"), (_SIGNS.get(entry.kind.split(".")[-1], "·"), "bold"), f" {words}")
+    if entry.step:
+        line.append(f" {entry.step}", style="cyan")
+    detail = _detail(entry.content or {})
+    if detail:
+        line.append(f"  {cards.visible(detail)}", style="dim")
+    return line
+
+
+_SIGNS: Final = {
+    "succeeded": "✓",
+    "approved": "✓",
+    "failed": "✗",
+    "rejected": "✗",
+    "outcome_unknown": "?",
+    "opened": "⏸",
+    "expired": "⌛",
+}
+_WORDS: Final = {
+    "run.started": "run started",
+    "run.succeeded": "run succeeded",
+    "run.failed": "run failed",
+    "run.rejected": "run stopped: rejected",
+    "run.expired": "run stopped: nobody decided in time",
+    "run.cancelled": "run cancelled",
+    "run.cancel_asked": "cancel asked",
+    "run.resumed": "answered",
+    "step.started": "calling",
+    "step.succeeded": "done",
+    "step.skipped": "skipped",
+    "step.sleeping": "waiting at",
+    "step.retrying": "failed, will try again:",
+    "step.failed": "failed:",
+    "step.stopped": "not run:",
+    "step.outcome_unknown": "outcome unknown:",
+    "gate.passed": "no approval needed for",
+    "gate.unanswered": "nobody decided; going on with",
+    "request.opened": "approval asked for",
+    "request.approved": "approved",
+    "request.rejected": "rejected",
+    "request.expired": "expired",
+    "request.unseen": "nobody has seen the request",
+    "request.withdrawn": "request withdrawn",
+    "delivery.shown": "told",
+    "delivery.dead": "could not tell",
+}
+
+
+def _detail(content: Mapping[str, Value]) -> str:
+    told = [content[name] for name in ("error", "reason", "until", "answer", "address") if content.get(name)]
+    if content.get("edits"):
+        told.append("with edits")
+    if content.get("actor_name"):
+        told.append(f"by {content['actor_name']}")
+    elif isinstance(person := content.get("person"), dict):
+        told.append(f"by {person.get('name')}")
+    return " · ".join(str(one) for one in told)
+
+
+def output_lines(output: Mapping[str, Value]) -> Table:
+    """A step's output, name by name."""
+    return _pairs((name, cards.visible(fields.show(fields.infer(value).type, value))) for name, value in output.items())
+
+
+def listing(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A plain table that survives being piped."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cards.visible(cell)) for cell in row))
+    return table
+
+
+def when(at: datetime | None) -> str:
+    return cards.moment(at) if at is not None else ""
+
+
+def as_json(value: Value) -> str:
+    """Indented JSON with exact numbers."""
+    return fields.show(fields.FieldType.JSON, value) if value else data.dumps(value)
