@@ -92,7 +92,9 @@ class Advancer:
         for event in progress.events:
             tx.audit(
                 held.workspace,
-                Entry(kind=event.kind, run=held.state.id, request=None, step=event.step, actor=None, content=event.content),
+                Entry(
+                    kind=event.kind, run=held.state.id, request=None, step=event.step, actor=None, content=event.content
+                ),
             )
         if progress.opening is not None:
             self._open(tx, held, progress.opening)
@@ -110,7 +112,12 @@ class Advancer:
     ) -> NewDelivery:
         routes = self.directory.reach(person)
         return NewDelivery(
-            kind=kind, run=held.state.id, person=person, route=routes[0] if routes else None, request=request, topic=topic
+            kind=kind,
+            run=held.state.id,
+            person=person,
+            route=routes[0] if routes else None,
+            request=request,
+            topic=topic,
         )
 
     def _open(self, tx: Tx, held: HeldRun, opening: Opening) -> None:

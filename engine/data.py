@@ -12,7 +12,7 @@ import msgspec
 
 from engine.errors import InvalidValue
 
-Value: TypeAlias = "None | bool | int | Decimal | str | list[Value] | dict[str, Value]"
+Value: TypeAlias = "bool | int | Decimal | str | list[Value] | dict[str, Value] | None"
 Path: TypeAlias = tuple[str | int, ...]
 
 MAX_DEPTH: Final = 64
@@ -150,13 +150,16 @@ def look(value: Value, path: Path) -> Value:
     """What stands at `path`. Raises `KeyError` (with the path) where nothing stands."""
     here = value
     for key in path:
-        if isinstance(here, dict) and isinstance(key, str) and key in here:
-            here = here[key]
-        elif isinstance(here, list) and isinstance(key, int) and 0 <= key < len(here):
-            here = here[key]
-        else:
-            raise KeyError(show_path(path))
+        here = _inside(here, key, path)
     return here
+
+
+def _inside(value: Value, key: str | int, path: Path) -> Value:
+    if isinstance(value, dict) and isinstance(key, str) and key in value:
+        return value[key]
+    if isinstance(value, list) and isinstance(key, int) and 0 <= key < len(value):
+        return value[key]
+    raise KeyError(show_path(path))
 
 
 def replace(value: Value, path: Path, new: Value) -> Value:

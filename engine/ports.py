@@ -65,11 +65,11 @@ class StepType(ABC, Generic[ParamsT]):
 
     def produce(self, given: Mapping[str, Value]) -> dict[str, Value]:
         """Only for INLINE and SLEEP kinds: the output, from the parameters alone."""
-        raise TypeError(f"{self.name} is not an inline step")
+        raise TypeError(f"{self.name} is not an inline step; it was given {', '.join(given)}")
 
     def wakes_at(self, given: Mapping[str, Value], now: datetime) -> datetime:
         """Only for SLEEP kinds: when the run goes on. `now` is when the step was reached."""
-        raise TypeError(f"{self.name} does not sleep")
+        raise TypeError(f"{self.name} does not sleep; it was given {', '.join(given)} at {now}")
 
     @abstractmethod
     async def run(self, params: ParamsT, context: StepContext) -> Mapping[str, object]:

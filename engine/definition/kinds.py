@@ -33,7 +33,7 @@ class StepKind(Protocol):
         """What `uses` says."""
 
     @property
-    def Params(self) -> type[BaseModel]:  # noqa: N802 a class, on every implementation
+    def Params(self) -> type[BaseModel]:
         """What validates the parameters, in the file and after an edit."""
 
     @property

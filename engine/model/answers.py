@@ -1,0 +1,158 @@
+"""What the engine answers: that it did, or an expected no, which every surface says in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.model.people import Person
+from engine.model.statuses import RequestState, RunStatus, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    workflow: str
+    version: int
+    changed: bool
+    """False: this very text was the current version already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    run: str
+    created: bool = True
+    """False: a start with this key was there already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    request: str
+    run: str
+    decision: str
+    state: RequestState
+    edited: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """The command was carried out; there is no more to say."""
+
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An expected no. Every surface answers it with `sentence()` and the current state."""
+
+    def sentence(self) -> str:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotFound(Refusal):
+    what: str
+    name: str
+    suggestion: str | None = None
+
+    def sentence(self) -> str:
+        hint = f" Did you mean {self.suggestion}?" if self.suggestion else ""
+        return f"There is no {self.what} {self.name}.{hint}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotAllowed(Refusal):
+    """The actor may not do this; `why` says who may."""
+
+    why: str
+
+    def sentence(self) -> str:
+        return self.why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvalidInputs(Refusal):
+    """`errors`: one sentence for each input, by name."""
+
+    errors: Mapping[str, str]
+
+    def sentence(self) -> str:
+        return " ".join(f"{name}: {message}" for name, message in self.errors.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlreadyDecided(Refusal):
+    state: RequestState
+    by: Person | None
+    at: datetime
+    by_you: bool = False
+
+    def sentence(self) -> str:
+        who = "you" if self.by_you else self.by.label if self.by else "the clock"
+        return f"This request was already {self.state} by {who} at {self.at:%Y-%m-%d %H:%M} UTC."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotAnApprover(Refusal):
+    who: str
+    approvers: tuple[str, ...]
+
+    def sentence(self) -> str:
+        return f"{self.who} is not an approver of this request; it waits for {', '.join(self.approvers)}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expired(Refusal):
+    at: datetime
+
+    def sentence(self) -> str:
+        return f"This request expired at {self.at:%Y-%m-%d %H:%M} UTC and can no longer be decided."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn(Refusal):
+    """The run was cancelled while the request was open."""
+
+    at: datetime
+
+    def sentence(self) -> str:
+        return f"This request was withdrawn at {self.at:%Y-%m-%d %H:%M} UTC, because its run was cancelled."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed(Refusal):
+    content_version: int
+
+    def sentence(self) -> str:
+        return "What this request asks has changed since you opened it; look at it again, then decide."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvalidEdits(Refusal):
+    """`errors`: one sentence for each field, by its dotted path."""
+
+    errors: Mapping[str, str]
+
+    def sentence(self) -> str:
+        return " ".join(f"{path}: {message}" for path, message in self.errors.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReasonMissing(Refusal):
+    verdict: Verdict
+
+    def sentence(self) -> str:
+        return f"Give a reason to {self.verdict}; whoever asked will read it."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotWaiting(Refusal):
+    """Cancel or resume of a run that has ended, or that asks nothing."""
+
+    run: str
+    status: RunStatus
+
+    def sentence(self) -> str:
+        if self.status.ended:
+            return f"Run {self.run} has ended already ({self.status})."
+        return f"Run {self.run} is {self.status}; it does not ask what became of a step."

@@ -1,0 +1,56 @@
+"""The channel-neutral content of a copy, and what finds the copy again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from engine.model.statuses import DeliveryKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardField:
+    """One field as shown. `before`: what stood there, where a person changed it."""
+
+    path: str
+    label: str
+    type: str
+    text: str
+    editable: bool = False
+    before: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardAction:
+    verdict: Literal["approve", "edit", "reject"]
+    label: str
+    confirm: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """The channel-neutral content of one copy: a channel only arranges it.
+
+    `state` is the sentence on top once the request is closed; `actions` is empty exactly then.
+    """
+
+    kind: DeliveryKind
+    title: str
+    facts: tuple[tuple[str, str], ...] = ()
+    fields: tuple[CardField, ...] = ()
+    state: str | None = None
+    actions: tuple[CardAction, ...] = ()
+    expires_at: datetime | None = None
+    request: str | None = None
+    run: str | None = None
+    content_version: int | None = None
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What lets a channel edit or find the copy it showed (ids only)."""
+
+    data: Mapping[str, str]

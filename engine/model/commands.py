@@ -1,0 +1,80 @@
+"""What may be asked of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from engine.data import Value
+from engine.model.people import Address
+from engine.model.statuses import Assurance, ResumeAnswer, Verdict
+
+DEFAULT_WORKSPACE: Final = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where somebody acted: the surface and what leads back there (ids only), kept on the record."""
+
+    surface: Literal["terminal", "slack", "web", "email", "schedule", "webhook", "api"]
+    place: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Register:
+    """`source`: the bytes of the file as written. `actor` registers; the file may name another owner."""
+
+    source: bytes
+    actor: Address
+    origin: Origin
+    workspace: str = DEFAULT_WORKSPACE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """`key`: the caller's own id for this start; the same key again answers with the same run."""
+
+    workflow: str
+    inputs: Mapping[str, Value]
+    actor: Address
+    origin: Origin
+    key: str | None = None
+    workspace: str = DEFAULT_WORKSPACE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decide:
+    """One answer to one request. `content_version` and `digest` say which content the decider saw.
+
+    `edits`: new values by dotted path; only with `approve`.
+    """
+
+    request: str
+    verdict: Verdict
+    actor: Address
+    content_version: int
+    digest: str
+    origin: Origin
+    assurance: Assurance
+    edits: Mapping[str, Value] = field(default_factory=dict)
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    run: str
+    actor: Address
+    origin: Origin
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume:
+    """The answer for a run that `needs_attention`. `output`: with `done`, what the step produced, if known."""
+
+    run: str
+    answer: ResumeAnswer
+    actor: Address
+    origin: Origin
+    output: Mapping[str, Value] = field(default_factory=dict)

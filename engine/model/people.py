@@ -1,0 +1,42 @@
+"""Persons and the addresses they are known by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a person can be reached or recognised. `kind`: `email`, `slack`, `terminal`."""
+
+    kind: str
+    value: str
+
+    def __str__(self) -> str:
+        return self.value if self.kind == "email" else f"{self.kind}:{self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One human, many addresses; counted once, whatever address they use."""
+
+    id: str
+    name: str
+    addresses: tuple[Address, ...] = ()
+
+    @property
+    def email(self) -> str | None:
+        return next((address.value for address in self.addresses if address.kind == "email"), None)
+
+    @property
+    def label(self) -> str:
+        """How the person is printed: name, else email, else any address."""
+        return self.name or self.email or (str(self.addresses[0]) if self.addresses else self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Approver:
+    """A person who may decide a request, and the reference in the gate that says so."""
+
+    person: Person
+    rule: str

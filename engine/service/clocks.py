@@ -1,0 +1,56 @@
+"""What time brings to a request."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from engine import gate
+from engine.advance import wake
+from engine.errors import Conflict
+from engine.gate import Asked, Lapsed, Unseen
+from engine.model import RequestState
+from engine.service.ground import Ground, entry
+from engine.store import deliveries, requests, runs
+from engine.store.tx import Tx
+
+
+def fire(ground: Ground, tx: Tx, request: str) -> None:
+    """The unit of `Engine.fire`."""
+    loaded = requests.load_asked(tx.connection, request)
+    if loaded is None:
+        return
+    asked, _ = loaded
+    match gate.due(asked, tx.now):
+        case Unseen(expires_at):
+            _tell_unseen(ground, tx, asked, expires_at)
+        case Lapsed(state):
+            _lapse(tx, asked, state)
+        case None:
+            pass
+
+
+def _tell_unseen(ground: Ground, tx: Tx, asked: Asked, expires_at: datetime | None) -> None:
+    held = runs.load_run(tx.connection, asked.subject.run)
+    assert held is not None
+    if not requests.try_set_clocks(tx, asked, first_shown_at=None, told_unseen=True, expires_at=expires_at):
+        raise Conflict(f"request {asked.id} changed meanwhile")
+    ground.advancer.alert(tx, held, topic="unseen", request=asked.id)
+    tx.audit(asked.workspace, entry("request.unseen", run=asked.subject.run, request=asked.id))
+
+
+def _lapse(tx: Tx, asked: Asked, state: RequestState) -> None:
+    if not requests.try_lapse(tx, asked, state):
+        raise Conflict(f"request {asked.id} was decided meanwhile")
+    deliveries.want_update(tx, asked.id)
+    wake(tx, asked.subject.run)
+    tx.audit(
+        asked.workspace,
+        entry(
+            "request.expired",
+            run=asked.subject.run,
+            request=asked.id,
+            step=asked.subject.step,
+            becomes=state.value,
+            on_expiry=asked.on_expiry.value,
+        ),
+    )

@@ -1,0 +1,84 @@
+"""Deciding a request: the ruling is pure, the write is conditional."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine import data, gate
+from engine.advance import wake
+from engine.audit import Entry
+from engine.data import Value
+from engine.errors import Conflict
+from engine.gate import Asked, Ruling
+from engine.model import Decide, Decided, NotFound, Refusal, Verdict
+from engine.service.ground import Ground
+from engine.store import deliveries, people, requests
+from engine.store.tx import Tx
+
+
+def decide(ground: Ground, tx: Tx, command: Decide) -> Decided | Refusal:
+    """The unit of `Engine.decide`."""
+    loaded = requests.load_asked(tx.connection, command.request)
+    if loaded is None:
+        return NotFound(what="request", name=command.request)
+    asked, labels = loaded
+    person = people.find_person(tx.connection, asked.workspace, command.actor)
+    kind = ground.advancer.kinds[asked.subject.uses]
+    ruling = gate.decide(asked, command, kind=kind, person=person, now=tx.now)
+    if isinstance(ruling, Refusal):
+        return ruling
+    record = _record(asked, command, ruling, labels)
+    decision = requests.try_decide(tx, asked, command, ruling, record)
+    if decision is None:
+        raise Conflict(f"request {asked.id} was decided by somebody else")
+    deliveries.want_update(tx, asked.id)
+    wake(tx, asked.subject.run)
+    tx.audit(asked.workspace, _decision_entry(asked, command, ruling, decision, record))
+    return Decided(
+        request=asked.id,
+        run=asked.subject.run,
+        decision=decision,
+        state=ruling.state,
+        edited=tuple(data.show_path(edit.path) for edit in ruling.edits),
+    )
+
+
+def _record(asked: Asked, command: Decide, ruling: Ruling, labels: tuple[str, str]) -> dict[str, Value]:
+    """What a decision says beside its columns: enough to read it when nothing else is left."""
+    approve, reject = labels
+    person = ruling.approver.person
+    return {
+        "verdict": approve if command.verdict is Verdict.APPROVE else reject,
+        "person": {"id": person.id, "name": person.label, "addresses": [str(one) for one in person.addresses]},
+        "rule": ruling.approver.rule,
+        "acted_as": str(command.actor),
+        "surface": command.origin.surface,
+        "place": dict(command.origin.place),
+        "opened_at": asked.opened_at.isoformat(),
+        "shown_at": asked.first_shown_at.isoformat() if asked.first_shown_at else None,
+    }
+
+
+def _decision_entry(asked: Asked, command: Decide, ruling: Ruling, decision: str, record: Mapping[str, Value]) -> Entry:
+    content: dict[str, Value] = {
+        **record,
+        "decision": decision,
+        "workflow": asked.subject.workflow,
+        "workflow_hash": asked.subject.hash,
+        "visit": asked.subject.visit,
+        "content_version": asked.content_version,
+        "shown_digest": asked.digest,
+        "approved_digest": ruling.approved_digest,
+        "assurance": command.assurance.value,
+        "reason": ruling.reason,
+        "edits": [edit.as_value() for edit in ruling.edits],
+        "policy": "any",
+    }
+    return Entry(
+        kind=f"request.{ruling.state}",
+        run=asked.subject.run,
+        request=asked.id,
+        step=asked.subject.step,
+        actor=ruling.approver.person.id,
+        content={name: value for name, value in content.items() if value not in (None, [])},
+    )

@@ -1,0 +1,56 @@
+"""Cancelling a run, and answering for a step of unknown outcome."""
+
+from __future__ import annotations
+
+from engine import plan
+from engine.data import Value
+from engine.errors import Conflict
+from engine.model import Cancel, Done, NotAllowed, NotFound, NotWaiting, Refusal, Resume, RunStatus, Work
+from engine.service.ground import Ground, entry
+from engine.store import deliveries, people, requests, runs
+from engine.store.tx import Tx
+
+
+def cancel(ground: Ground, tx: Tx, command: Cancel) -> Done | Refusal:
+    """The unit of `Engine.cancel`."""
+    held = runs.load_run(tx.connection, command.run)
+    if held is None:
+        return NotFound(what="run", name=command.run)
+    actor = people.need_person(tx, held.workspace, command.actor)
+    if not ground.may(actor, command.actor, held.requester, held.owner):
+        return NotAllowed(why="Only who started a run, the owner of its workflow, or an admin may cancel it.")
+    record: dict[str, Value] = {"by": actor.id, "reason": command.reason}
+    if not runs.try_cancel(tx, command.run, record):
+        return NotWaiting(run=command.run, status=held.state.status)
+    for request in requests.withdraw(tx, command.run, by=actor.id):
+        deliveries.want_update(tx, request)
+        tx.audit(held.workspace, entry("request.withdrawn", run=command.run, request=request, actor=actor))
+    tx.audit(
+        held.workspace,
+        entry("run.cancel_asked", run=command.run, actor=actor, reason=command.reason, surface=command.origin.surface),
+    )
+    tx.ring(Work("advance", command.run))
+    return Done(run=command.run)
+
+
+def resume(ground: Ground, tx: Tx, command: Resume) -> Done | Refusal:
+    """The unit of `Engine.resume`."""
+    held = runs.load_run(tx.connection, command.run)
+    if held is None:
+        return NotFound(what="run", name=command.run)
+    actor = people.need_person(tx, held.workspace, command.actor)
+    if not ground.may(actor, command.actor, held.owner):
+        return NotAllowed(why="Only the owner of the workflow or an admin may say what became of a step.")
+    if held.state.status is not RunStatus.NEEDS_ATTENTION or held.state.cancelled:
+        return NotWaiting(run=command.run, status=held.state.status)
+    workflow = ground.advancer.workflow(tx, held)
+    progress = plan.resume(workflow, held.state, command.answer, output=command.output, now=tx.now)
+    if not runs.try_save_run(tx, held, progress):
+        raise Conflict(f"run {command.run} was moved by somebody else")
+    tx.audit(
+        held.workspace,
+        entry("run.resumed", run=command.run, actor=actor, answer=command.answer.value, output=dict(command.output)),
+    )
+    ground.advancer.follow(tx, held, progress)
+    tx.ring(Work("advance", command.run))
+    return Done(run=command.run)

@@ -1,0 +1,133 @@
+"""The door. Writes go through one transaction each, reads through connections that cannot write."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final, TypeVar
+
+from engine.advance import Advancer
+from engine.errors import Conflict
+from engine.model import (
+    DEFAULT_WORKSPACE,
+    Address,
+    Cancel,
+    Decide,
+    Decided,
+    Done,
+    NotFound,
+    Refusal,
+    Register,
+    Registered,
+    Resume,
+    Start,
+    Started,
+    Work,
+)
+from engine.service import clocks, deciding, ending, registering, starting
+from engine.service.ground import Ground
+from engine.store import deliveries, journal, reading, requests, runs
+from engine.store.tx import Connection, Tx
+from engine.store.writer import SqliteFile
+from engine.views import DeliveryView, Page, RequestView, RunView, StoryEntry, WorkflowView
+
+T = TypeVar("T")
+_TRIES: Final = 5
+
+
+class Engine:
+    """Everything that can be asked of Signoff. `admins`: who may replace, cancel and resume what others own."""
+
+    def __init__(self, store: SqliteFile, advancer: Advancer, *, admins: frozenset[Address] = frozenset()) -> None:
+        self.store, self._ground = store, Ground(advancer, admins)
+
+    # -- commands --
+
+    async def register(self, command: Register) -> Registered | Refusal:
+        """Make these bytes the current version of the workflow that they name.
+
+        Raises `DefinitionError` with everything that is wrong in them.
+        """
+        workflow = self._ground.advancer.compiled(command.source)
+        return await self._transact(lambda tx: registering.register(self._ground, tx, command, workflow))
+
+    async def start(self, command: Start) -> Started | Refusal:
+        """Start a run, and take it to its first request, effect or wait in the same transaction."""
+        return await self._transact(lambda tx: starting.start(self._ground, tx, command))
+
+    async def decide(self, command: Decide) -> Decided | Refusal:
+        """Decide a request. When this returns `Decided`, the decision is on the disk and no other will ever count."""
+        return await self._transact(lambda tx: deciding.decide(self._ground, tx, command))
+
+    async def cancel(self, command: Cancel) -> Done | Refusal:
+        """End a run: its open request is withdrawn at once; a step under way is left to finish and is the last."""
+        return await self._transact(lambda tx: ending.cancel(self._ground, tx, command))
+
+    async def resume(self, command: Resume) -> Done | Refusal:
+        """Answer for a step of unknown outcome."""
+        return await self._transact(lambda tx: ending.resume(self._ground, tx, command))
+
+    async def fire(self, request: str) -> None:
+        """Do what time has brought to a request: tell the owner that nobody saw it, or let it expire."""
+        await self._transact(lambda tx: clocks.fire(self._ground, tx, request))
+
+    async def _transact(self, unit: Callable[[Tx], T]) -> T:
+        for _ in range(_TRIES):
+            try:
+                return await self.store.transact(unit)
+            except Conflict as conflict:
+                last = conflict
+        raise last
+
+    # -- reads --
+
+    async def due(self, now: datetime, limit: int = 200) -> list[Work]:
+        """Work that is ready, found by index: what makes the loss of any hint harmless."""
+
+        def query(connection: Connection) -> list[Work]:
+            found = {
+                "advance": runs.due_runs(connection, now, limit),
+                "deliver": deliveries.due_deliveries(connection, now, limit),
+                "fire": requests.due_requests(connection, now, limit),
+            }
+            return [Work(kind, one) for kind, ids in found.items() for one in ids]  # type: ignore[arg-type]
+
+        return await self.store.read(query)
+
+    async def runs(self, page: Page, *, workspace: str = DEFAULT_WORKSPACE) -> list[RunView]:
+        return await self.store.read(lambda connection: reading.run_views(connection, workspace, page))
+
+    async def run(self, run: str) -> RunView | None:
+        return await self.store.read(lambda connection: reading.run_view(connection, run))
+
+    async def requests(
+        self, page: Page, *, workspace: str = DEFAULT_WORKSPACE, person: str | None = None
+    ) -> list[RequestView]:
+        return await self.store.read(
+            lambda connection: reading.request_views(connection, workspace, page, person=person)
+        )
+
+    async def requests_of_run(self, run: str) -> list[RequestView]:
+        return await self.store.read(lambda connection: reading.requests_of_run(connection, run))
+
+    async def request(self, request: str) -> RequestView | None:
+        return await self.store.read(lambda connection: reading.request_view(connection, request))
+
+    async def deliveries(self, *, run: str | None = None, request: str | None = None) -> list[DeliveryView]:
+        return await self.store.read(lambda connection: reading.delivery_views(connection, run=run, request=request))
+
+    async def workflow(self, name: str, *, workspace: str = DEFAULT_WORKSPACE) -> WorkflowView | NotFound:
+        """The current version of a workflow."""
+        found = await self.workflows(workspace=workspace)
+        known = {one.name: one for one in found}
+        if name in known:
+            return known[name]
+        close = difflib.get_close_matches(name, known, n=1)
+        return NotFound(what="workflow", name=name, suggestion=close[0] if close else None)
+
+    async def workflows(self, *, workspace: str = DEFAULT_WORKSPACE) -> list[WorkflowView]:
+        return await self.store.read(lambda connection: reading.workflow_views(connection, workspace))
+
+    async def story(self, run: str, *, after: int = 0) -> list[StoryEntry]:
+        return await self.store.read(lambda connection: journal.story(connection, run, after))

@@ -1,0 +1,59 @@
+"""Registering a workflow, or a new version of it."""
+
+from __future__ import annotations
+
+import hashlib
+
+from engine.definition import Workflow
+from engine.errors import Conflict
+from engine.model import Address, NotAllowed, Person, Refusal, Register, Registered
+from engine.service.ground import Ground, entry
+from engine.store import people, workflows
+from engine.store.tx import Tx
+from engine.store.workflows import Registration
+
+
+def register(ground: Ground, tx: Tx, command: Register, workflow: Workflow) -> Registered | Refusal:
+    """The unit of `Engine.register`."""
+    actor = people.need_person(tx, command.workspace, command.actor)
+    current = workflows.load_workflow(tx.connection, command.workspace, workflow.name)
+    if current is not None and not ground.may(actor, command.actor, current.owner):
+        return NotAllowed(
+            why=f"Only the owner of {workflow.name} or an admin may replace it. "
+            "Register it under another name, or ask its owner."
+        )
+    if current is not None and current.source == command.source:
+        return Registered(workflow=workflow.name, version=current.version, changed=False)
+    owner = _owner(tx, command, workflow, actor)
+    registration = Registration(
+        id=current.id if current else tx.new_id(),
+        name=workflow.name,
+        title=workflow.title,
+        owner=owner.id,
+        version=current.version + 1 if current else 1,
+        source=command.source,
+        hash=hashlib.sha256(command.source).hexdigest(),
+        registered_by=actor.id,
+        updated_at=tx.now,
+    )
+    if not workflows.save_version(tx, command.workspace, registration, replaces=current):
+        raise Conflict(f"workflow {workflow.name} was replaced by somebody else")
+    tx.audit(
+        command.workspace,
+        entry(
+            "workflow.registered",
+            actor=actor,
+            workflow=workflow.name,
+            version=registration.version,
+            hash=registration.hash,
+            owner=owner.label,
+            surface=command.origin.surface,
+        ),
+    )
+    return Registered(workflow=workflow.name, version=registration.version, changed=True)
+
+
+def _owner(tx: Tx, command: Register, workflow: Workflow, actor: Person) -> Person:
+    if workflow.owner is None:
+        return actor
+    return people.need_person(tx, command.workspace, Address("email", workflow.owner))

@@ -1,0 +1,111 @@
+"""Starting a run."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Final
+
+from engine import data, fields, gate, plan
+from engine.data import Value
+from engine.definition import Workflow
+from engine.model import InvalidInputs, NotAllowed, NotFound, Person, Refusal, RunStatus, Start, Started, Work
+from engine.plan import RunState
+from engine.service.ground import Ground, entry
+from engine.store import people, runs, workflows
+from engine.store.runs import HeldRun
+from engine.store.tx import Tx
+from engine.store.workflows import Registration
+
+MAX_INPUTS: Final = 256_000
+"""Characters of JSON that the inputs of a run may take together."""
+
+
+def start(ground: Ground, tx: Tx, command: Start) -> Started | Refusal:
+    """The unit of `Engine.start`."""
+    if command.key is not None:
+        earlier = runs.find_run_by_key(tx.connection, command.workspace, command.key)
+        if earlier is not None:
+            return Started(run=earlier, created=False)
+    registration = workflows.load_workflow(tx.connection, command.workspace, command.workflow)
+    if registration is None:
+        return _unknown_workflow(tx, command)
+    workflow = ground.advancer.compiled(registration.source)
+    requester = people.need_person(tx, command.workspace, command.actor)
+    if not _may_run(workflow, requester, registration.owner):
+        return NotAllowed(why=f"You may not start {workflow.name}; it is for {', '.join(workflow.may_run)}.")
+    inputs, errors = fields.validate_all(workflow.inputs, command.inputs)
+    errors = errors or _too_large(inputs)
+    if errors:
+        return InvalidInputs(errors=errors)
+    held = _new_run(tx, command, registration, requester, inputs)
+    _begin(ground, tx, held, workflow, requester, key=command.key)
+    return Started(run=held.state.id)
+
+
+def _unknown_workflow(tx: Tx, command: Start) -> NotFound:
+    close = difflib.get_close_matches(command.workflow, workflows.load_names(tx.connection, command.workspace), n=1)
+    return NotFound(what="workflow", name=command.workflow, suggestion=close[0] if close else None)
+
+
+def _begin(ground: Ground, tx: Tx, held: HeldRun, workflow: Workflow, requester: Person, *, key: str | None) -> None:
+    # No acting here: an effect is claimed by the runner that performs it.
+    progress = plan.proceed(workflow, held.state, now=tx.now, acting=False)
+    runs.insert_run(tx, held, progress, key=key)
+    tx.audit(
+        held.workspace,
+        entry(
+            "run.started",
+            run=held.state.id,
+            actor=requester,
+            workflow=workflow.name,
+            version=held.version,
+            hash=workflow.hash,
+            inputs=dict(held.state.inputs),
+            surface=held.origin.surface,
+        ),
+    )
+    ground.advancer.follow(tx, held, progress)
+    if progress.ready_at is not None and progress.ready_at <= tx.now:
+        tx.ring(Work("advance", held.state.id))
+
+
+def _may_run(workflow: Workflow, requester: Person, owner: str) -> bool:
+    if not workflow.may_run or requester.id == owner:
+        return True
+    allowed = {found.value for name in workflow.may_run if (found := gate.reference(name, rule=name))}
+    return any(address.kind == "email" and address.value in allowed for address in requester.addresses)
+
+
+def _too_large(inputs: Mapping[str, Value]) -> dict[str, str]:
+    length = len(data.dumps(dict(inputs)))
+    if length <= MAX_INPUTS:
+        return {}
+    return {"inputs": f"together they are {length:,} characters long; at most {MAX_INPUTS:,} are taken."}
+
+
+def _new_run(
+    tx: Tx, command: Start, registration: Registration, requester: Person, inputs: dict[str, Value]
+) -> HeldRun:
+    state = RunState(
+        id=tx.new_id(),
+        status=RunStatus.RUNNING,
+        cursor=0,
+        inputs=inputs,
+        requester=requester.label,
+        started_at=tx.now,
+    )
+    return HeldRun(
+        state=state,
+        workspace=command.workspace,
+        workflow=registration.id,
+        workflow_name=registration.name,
+        version=registration.version,
+        requester=requester.id,
+        owner=registration.owner,
+        origin=command.origin,
+        rev=1,
+        wakes=0,
+        ready_at=tx.now,
+        lease_until=None,
+    )
