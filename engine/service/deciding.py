@@ -10,7 +10,7 @@ from engine.audit import Entry
 from engine.data import Value
 from engine.errors import Conflict
 from engine.gate import Asked, Ruling
-from engine.model import Decide, Decided, NotFound, Refusal, Verdict
+from engine.model import Decide, Decided, NotAllowed, NotFound, Refusal, Verdict
 from engine.service.ground import Ground
 from engine.store import deliveries, people, requests
 from engine.store.tx import Tx
@@ -23,7 +23,11 @@ def decide(ground: Ground, tx: Tx, command: Decide) -> Decided | Refusal:
         return NotFound(what="request", name=command.request)
     asked, labels = loaded
     person = people.find_person(tx.connection, asked.workspace, command.actor)
-    kind = ground.advancer.kinds[asked.subject.uses]
+    kind = ground.advancer.kinds.get(asked.subject.uses)
+    if kind is None:
+        return NotAllowed(
+            why=f"This server has no step type {asked.subject.uses} any more; its operator must install it again."
+        )
     ruling = gate.decide(asked, command, kind=kind, person=person, now=tx.now)
     if isinstance(ruling, Refusal):
         return ruling

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import codecs
 import io
 import re
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from functools import cache
-from http import HTTPStatus
 from importlib import metadata
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
@@ -18,7 +14,6 @@ import aiohttp
 import pydantic
 from multidict import CIMultiDict
 from pydantic import BaseModel, ConfigDict, StrictBool, StrictInt, StrictStr, field_validator, model_validator
-from yarl import URL
 
 from engine import data
 from engine.data import Value
@@ -26,26 +21,15 @@ from engine.definition.kinds import Nature
 from engine.errors import InvalidValue, StepError
 from engine.fields import Field
 from engine.ports import StepContext, StepType
-from engine.steps import guard
+from engine.steps import answers, guard
 
-Answer: TypeAlias = aiohttp.ClientResponse
 Scalar: TypeAlias = StrictStr | StrictBool | StrictInt | Decimal
 
 MAX_BYTES: Final = 1_048_576
 """Of a decoded body. It becomes part of the run's row; what is larger belongs behind a link."""
-MAX_RETRY_AFTER: Final = timedelta(days=1)
-"""The longest `Retry-After` that is believed: a larger one is a slip, and would park the run out of sight."""
-EXCERPT: Final = 300
-"""Characters of an error body that a message quotes."""
 
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _STATUSES: Final = re.compile(r"\s*([1-5][0-9]{2})\s*(?:-\s*([1-5][0-9]{2})\s*)?")
-_TEXT_TYPES: Final = re.compile(
-    r"text/.+|.+\+xml|application/(?:xml|yaml|x-yaml|x-ndjson|javascript|x-www-form-urlencoded)"
-)
-_JSON_TYPES: Final = re.compile(r"(?:application|text)/json|.+\+json")
-# Python calls these text encodings too, but they execute escapes or take quadratic time.
-_NO_CHARSETS: Final = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7"})
 
 
 class HttpParams(BaseModel):
@@ -167,18 +151,18 @@ class Http(StepType[HttpParams]):
                 return await self._read(params, target.call, answer)
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
             # `from None`: aiohttp's own texts quote the whole URL, query included.
-            raise _broken(target.call, error, wire) from None
+            raise answers.broken(target.call, error, connected=wire.connected) from None
 
     def _session(self, target: guard.Target, total: float, wire: _Wire) -> aiohttp.ClientSession:
         resolver = guard.PinnedResolver(self._guard, target, self._resolve)
 
-        async def once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> Answer:
+        async def once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> answers.Answer:
             # aiohttp sends GET, PUT and DELETE a second time when the server hangs up (seen with 3.14, even on a fresh
             # connection); an error that it does not know keeps it to one.
             try:
                 return await send(request)
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-                raise _broken(target.call, error, wire) from None
+                raise answers.broken(target.call, error, connected=wire.connected) from None
 
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False, force_close=True),
@@ -190,9 +174,9 @@ class Http(StepType[HttpParams]):
             middlewares=(once,),
         )
 
-    async def _read(self, params: HttpParams, call: str, answer: Answer) -> dict[str, Value]:
+    async def _read(self, params: HttpParams, call: str, answer: answers.Answer) -> dict[str, Value]:
         if not params.accepts(answer.status):
-            raise _unwelcome(call, answer, await _excerpt(answer))
+            raise answers.unwelcome(call, answer, await answers.excerpt(answer))
         said = f"{call} was carried out (status {answer.status}), but"
         body = bytearray()
         async for chunk in answer.content.iter_any():
@@ -202,7 +186,7 @@ class Http(StepType[HttpParams]):
         names = [name for name in dict.fromkeys(name.lower() for name in answer.headers) if name != "set-cookie"]
         try:
             headers: Value = {name: data.clean(", ".join(answer.headers.getall(name))) for name in names}
-            return {"status": answer.status, "headers": headers, "body": _parse(answer, bytes(body))}
+            return {"status": answer.status, "headers": headers, "body": answers.parse(answer, bytes(body))}
         except InvalidValue as error:
             raise StepError(f"{said} its answer cannot be used: {error}") from None
 
@@ -265,109 +249,3 @@ def _body(params: HttpParams) -> io.BytesIO | None:
     """As a file: aiohttp warns about plain bytes over 1 MiB, and sends a file in pieces."""
     text = data.dumps(params.json_body) if params.sends_json else params.body
     return None if text is None else io.BytesIO(text.encode())
-
-
-def _parse(answer: Answer, body: bytes) -> Value:
-    """The body by its content type; an empty one is an empty text. Raises `InvalidValue`."""
-    kind = answer.content_type.lower() if "Content-Type" in answer.headers else ""
-    if not body:
-        return ""
-    if _JSON_TYPES.fullmatch(kind):
-        return data.clean(data.loads(body.removeprefix(codecs.BOM_UTF8)))  # JSON is UTF-8, RFC 8259, 8.1
-    if kind and not _TEXT_TYPES.fullmatch(kind):
-        raise InvalidValue(f"text or JSON is expected, and its content type is {_printable(kind, 100)}")
-    if not kind and b"\0" in body:
-        raise InvalidValue("text or JSON is expected, and it names no content type and is binary")
-    return data.clean(body.decode(_charset(answer), "replace"))
-
-
-def _charset(answer: Answer) -> str:
-    try:
-        found = codecs.lookup(answer.charset or "utf-8").name
-        b"-".decode(found)  # rot13 and zip are codecs of no text
-    except (LookupError, ValueError):
-        return "utf-8"
-    return "utf-8" if found in _NO_CHARSETS else found
-
-
-async def _excerpt(answer: Answer) -> str:
-    """The start of an error's body; best effort, because the status has already said what matters."""
-    try:
-        start = await answer.content.read(EXCERPT * 4)
-        kind = answer.content_type.lower()
-        if not (_JSON_TYPES.fullmatch(kind) or _TEXT_TYPES.fullmatch(kind)):
-            return ""
-        return _printable(start.decode(_charset(answer), "replace"), EXCERPT)
-    except (aiohttp.ClientError, OSError):
-        return ""
-
-
-def _printable(text: str, length: int) -> str:
-    words = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return words if len(words) <= length else f"{words[:length]}…"
-
-
-def _unwelcome(call: str, answer: Answer, excerpt: str) -> StepError:
-    """A status that `expect` does not name. After 500, 502 and 504 nobody knows how far the server came."""
-    status = answer.status
-    phrase = f" {HTTPStatus(status).phrase}" if status in HTTPStatus._value2member_map_ else ""
-    message = f"{call} answered {status}{phrase}"
-    if 300 <= status < 400:
-        message += f" and points to {_location_host(answer)}; redirects are not followed"
-    unknown = status in (500, 502, 504)
-    return StepError(
-        f"{message}: {excerpt}" if excerpt else message,
-        outcome_unknown=unknown,
-        retryable=unknown or status in (408, 425, 429, 503),
-        retry_after=_retry_after(answer) if status in (408, 425, 429, 503) else None,
-    )
-
-
-def _location_host(answer: Answer) -> str:
-    try:
-        host = URL(answer.headers.get("Location", "")).raw_host
-    except ValueError:
-        return "an unreadable address"
-    return _printable(host, 253) if host else "the same host"
-
-
-def _retry_after(answer: Answer) -> timedelta | None:
-    """Seconds or a date (RFC 9110, 10.2.3); a date is measured against the answer's own `Date`, not our clock."""
-    text = answer.headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdigit():
-        return min(timedelta(seconds=int(text[:9])), MAX_RETRY_AFTER)
-    try:
-        wait = parsedate_to_datetime(text) - parsedate_to_datetime(answer.headers.get("Date", ""))
-    except (ValueError, TypeError, OverflowError):  # TypeError: one of them without a zone
-        return None
-    return min(max(wait, timedelta()), MAX_RETRY_AFTER)
-
-
-def _broken(call: str, error: Exception, wire: _Wire) -> StepError:
-    """No answer, or half of one. Only what fails before the connection stands is known to have done nothing."""
-    if not wire.connected:
-        return _unconnected(call, error)
-    match error:
-        case TimeoutError():
-            what = "did not answer in time"
-        case aiohttp.ClientPayloadError():
-            what = "broke off in the middle of its answer"
-        case aiohttp.ClientResponseError():
-            what = "answered something that is not HTTP"
-        case _:
-            what = "closed the connection without an answer"
-    return StepError(f"{call} {what}; it may have been carried out", outcome_unknown=True, retryable=True)
-
-
-def _unconnected(call: str, error: Exception) -> StepError:
-    match error:
-        case TimeoutError():
-            return StepError(f"{call} was not sent: no connection in time", retryable=True)
-        case aiohttp.ClientConnectorCertificateError():
-            return StepError(f"{call} was not sent: the host's TLS certificate is not valid for it")
-        case aiohttp.ClientSSLError():
-            return StepError(f"{call} was not sent: no TLS connection could be agreed on")
-        case aiohttp.InvalidURL():
-            return StepError(f"{call} was not sent: its URL cannot be called")
-        case _:
-            return StepError(f"{call} was not sent: the connection was refused or failed", retryable=True)
