@@ -15,7 +15,8 @@ from engine.expressions import Template, compile_template
 from engine.fields import Field, FieldType
 
 RUN: Final = ("id", "workflow", "requester", "started_at")
-ROOTS: Final = ("inputs", "steps", "trigger", "run", "secret")
+ROOTS: Final = ("inputs", "steps", "run", "secret")
+NOT_YET_ROOTS: Final = frozenset({"review", "trigger"})
 
 _FLAT: Final = frozenset(FieldType) - {FieldType.MONEY, FieldType.CHOICES, FieldType.JSON}
 """Types whose values have no parts."""
@@ -78,8 +79,8 @@ def _braces_hint(text: str) -> str:
 
 def _check(report: Report, at: Path, reference: Path, names: Names, *, guarded: bool) -> None:
     root, *rest = reference
-    if root == "review":
-        report.add(at, "`review` is not available yet.")
+    if root in NOT_YET_ROOTS:
+        report.add(at, f"`{root}` is not available yet.")
     elif root not in ROOTS:
         _unknown_root(report, at, str(root), names)
     elif guarded or not rest:

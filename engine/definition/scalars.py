@@ -192,7 +192,7 @@ def _person(text: str) -> str:
     text = text.strip()
     kind = person_kind(text)
     if kind is None:
-        ways = "an email address, a Slack user id, `group:…`, `role:…`, `owner`, `requester` or an expression"
+        ways = "an email address, `owner`, `requester` or an expression"
         hint = f"Write `{text.casefold()}`." if text.casefold() in ("owner", "requester") else ""
         raise refuse(f"`{cite(text)}` names nobody: write {ways}.", hint)
     return str(fields.validate(_EMAIL, text)) if kind == "email" else text

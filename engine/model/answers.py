@@ -77,7 +77,7 @@ class InvalidInputs(Refusal):
     errors: Mapping[str, str]
 
     def sentence(self) -> str:
-        return " ".join(f"{name}: {message}" for name, message in self.errors.items())
+        return _told(self.errors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +134,7 @@ class InvalidEdits(Refusal):
     errors: Mapping[str, str]
 
     def sentence(self) -> str:
-        return " ".join(f"{path}: {message}" for path, message in self.errors.items())
+        return _told(self.errors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,3 +156,7 @@ class NotWaiting(Refusal):
         if self.status.ended:
             return f"Run {self.run} has ended already ({self.status})."
         return f"Run {self.run} is {self.status}; it does not ask what became of a step."
+
+
+def _told(errors: Mapping[str, str]) -> str:
+    return " ".join(f"{name}: {message.rstrip('.')}." for name, message in errors.items())

@@ -23,6 +23,9 @@ MAX_RETRY_AFTER: Final = timedelta(days=1)
 EXCERPT: Final = 300
 """Characters of an error body that a message quotes."""
 
+_REFUSED: Final = frozenset({501, 503, 505, 511})
+"""Of the 5xx, those that say that nothing was done: not implemented, unavailable, HTTP version, network login."""
+
 _TEXT_TYPES: Final = re.compile(
     r"text/.+|.+\+xml|application/(?:xml|yaml|x-yaml|x-ndjson|javascript|x-www-form-urlencoded)"
 )
@@ -72,13 +75,13 @@ def _printable(text: str, length: int) -> str:
 
 
 def unwelcome(call: str, answer: Answer, quoted: str) -> StepError:
-    """A status that `expect` does not name. After 500, 502 and 504 nobody knows how far the server came."""
+    """A status that `expect` does not name. A 5xx leaves open how far the server came, unless it says that it refused."""
     status = answer.status
     phrase = f" {HTTPStatus(status).phrase}" if status in HTTPStatus._value2member_map_ else ""
     message = f"{call} answered {status}{phrase}"
     if 300 <= status < 400:
         message += f" and points to {_location_host(answer)}; redirects are not followed"
-    unknown = status in (500, 502, 504)
+    unknown = status >= 500 and status not in _REFUSED
     return StepError(
         f"{message}: {quoted}" if quoted else message,
         outcome_unknown=unknown,

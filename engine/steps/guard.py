@@ -142,8 +142,8 @@ class Guard:
         if not is_public(inner):
             raise _refuse(
                 target.call,
-                f"{target.host} is not a public address, or resolves to one that is not; whoever runs Signoff can "
-                "allow the host in the settings",
+                f"{target.host} is not a public address, or resolves to one that is not; SIGNOFF_HTTP_ALLOW on the "
+                "server can allow it",
             )
         if target.url.scheme == "http":
             raise self._only_https(target)

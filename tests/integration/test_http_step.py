@@ -320,7 +320,9 @@ async def test_the_limit_holds_for_a_body_that_never_ends() -> None:
         (504, "unknown retryable"),
         (505, "definite retryable"),
         (511, "definite retryable"),
-        (599, "definite retryable"),
+        (599, "unknown retryable"),
+        (520, "unknown retryable"),
+        (524, "unknown retryable"),
     ],
 )
 async def test_what_an_unexpected_status_means(status: int, expected: str) -> None:

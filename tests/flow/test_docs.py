@@ -1,0 +1,187 @@
+"""What docs/ shows, done: the commands of the first walk, the JSON that they print, a step type of one's own."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import shlex
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.cli import main
+from bot.cli.exits import Exit
+from tests.support.pages import DOCS, Page
+
+WORKFLOWS = Page.of("workflows.md")
+COMMANDS = Page.of("commands.md")
+EXPENSE = DOCS.parent / "templates" / "workflows" / "expense.yaml"
+INPUTS = ("-i", "what=Train to Bonn", "-i", "amount=84.50", "-i", "spent_on=2026-03-02")
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """The command `signoff`, on a database of its own, with nobody at the keyboard."""
+
+    capture: pytest.CaptureFixture[str]
+
+    def signoff(self, *arguments: str, code: Exit = Exit.DONE) -> str:
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        out, err = self.capture.readouterr()
+        assert ended.value.code == code, err
+        return out
+
+    def json(self, *arguments: str, code: Exit = Exit.DONE) -> Any:
+        """All that the command printed on standard output."""
+        return json.loads(self.signoff(*arguments, "--json", code=code))
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    for name in [name for name in os.environ if name.startswith("SIGNOFF_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SIGNOFF_DATABASE_URL", f"sqlite:///{tmp_path}/signoff.db")
+    monkeypatch.setenv("SIGNOFF_OPERATOR", "finance@example.com")
+    return Terminal(capsys)
+
+
+# -- JSON ---------------------------------------------------------------------------------------------------
+
+
+def same_shape(told: Any, real: Any, at: str) -> None:
+    """Every mapping of the page has the keys that it has in reality; what a workflow fills in is its own affair."""
+    if isinstance(told, list) and told and real:
+        same_shape(told[0], real[0], f"{at}[0]")
+    elif isinstance(told, dict) and isinstance(real, dict):
+        if at.rpartition(".")[2] in ("inputs", "content", "output"):
+            return
+        assert list(told) == list(real), at
+        for key in told:
+            same_shape(told[key], real[key], f"{at}.{key}")
+    else:
+        assert isinstance(real, type(told)) or told is None or real is None, at
+
+
+def test_every_command_prints_the_json_of_its_page(terminal: Terminal) -> None:
+    (Path.cwd() / "bad.yaml").write_text("name: bad\nstep: []\n")
+    real = {"signoff check": terminal.json("check", "bad.yaml", code=Exit.NO)}
+    real["signoff register"] = terminal.json("register", str(EXPENSE))
+    real["signoff workflows"] = terminal.json("workflows")
+    real["signoff run"] = terminal.json("run", "expense", *INPUTS)
+    (pending,) = terminal.json("requests")
+    real["signoff decide"] = terminal.json("decide", pending["id"], "edit", "what=Bus to Bonn")
+    real["signoff requests"] = terminal.json("requests", pending["id"])
+    real["signoff runs"] = terminal.json("runs", real["signoff run"]["run"])
+    told = {block.section: json.loads(block.text) for block in COMMANDS.blocks if block.info == "json"}
+    assert set(told) == set(real)
+    for command in told:
+        same_shape(told[command], real[command], command)
+
+
+def test_lists_have_the_keys_of_the_one_and_no_problem_is_an_empty_list(terminal: Terminal) -> None:
+    assert terminal.json("check", str(EXPENSE)) == []
+    terminal.signoff("register", str(EXPENSE))
+    assert terminal.json("run", "expense", *INPUTS, "--key", "k") == terminal.json(
+        "run", "expense", *INPUTS, "--key", "k"
+    ) | {"created": True}
+    (run,), (request,) = terminal.json("runs"), terminal.json("requests")
+    assert run["steps"] == []
+    assert run.keys() == terminal.json("runs", run["id"]).keys() - {"requests", "deliveries", "story"}
+    assert request.keys() == terminal.json("requests", request["id"]).keys() - {"deliveries"}
+
+
+# -- the first walk -----------------------------------------------------------------------------------------
+
+
+def walk(number: int) -> list[list[str]]:
+    """The commands of one block at the top of the page, without the server."""
+    block = COMMANDS.under("Commands and settings", "console")[number]
+    lines = [re.sub(r"^\$ (SIGNOFF_\w+=\S+ )?", "", line) for line in block.text.splitlines()]
+    commands = [shlex.split(line, comments=True)[1:] for line in lines]
+    return [[str(EXPENSE) if word.endswith(".yaml") else word for word in command] for command in commands]
+
+
+def test_the_first_command_of_the_page_runs_and_asks(terminal: Terminal) -> None:
+    (command,) = walk(0)
+    assert "Pay back this expense?" in terminal.signoff(*command, code=Exit.WAITING)
+    terminal.signoff(*command, "--answer", "approve")
+
+
+def test_the_walk_with_a_database_ends_with_a_decision(terminal: Terminal) -> None:
+    served, *commands = walk(1)
+    assert served == ["serve"]
+    for command in commands:
+        (request,) = terminal.json("requests") if "REQUEST" in command else [{"id": ""}]
+        out = terminal.signoff(*[request["id"] if word == "REQUEST" else word for word in command])
+    assert "is approved" in out
+
+
+def test_the_examples_of_decide_work_as_they_stand(terminal: Terminal) -> None:
+    terminal.signoff("register", str(EXPENSE))
+    (block,) = COMMANDS.under("signoff decide", "console")
+    for line in block.text.splitlines():
+        terminal.signoff("run", "expense", *INPUTS)
+        (request,) = terminal.json("requests")
+        _, _, command, _, *rest = shlex.split(line)
+        terminal.signoff(command, request["id"], *rest)
+
+
+# -- a step type of one's own -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The distribution of the page, as an installer leaves it."""
+    (project,), (module,) = (WORKFLOWS.under("Your own step types", info) for info in ("toml", "python"))
+    described = tomllib.loads(project.text)["project"]
+    site = tmp_path / "site"
+    info = site / f"{described['name'].replace('-', '_')}-{described['version']}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {described['name']}\nVersion: {described['version']}\n"
+    )
+    for group, entries in described["entry-points"].items():
+        lines = [f"[{group}]", *(f"{name} = {value}" for name, value in entries.items())]
+        (info / "entry_points.txt").write_text("\n".join(lines))
+        (name,) = {value.partition(":")[0] for value in entries.values()}
+        (site / f"{name}.py").write_text(module.text)
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.syspath_prepend(site)
+    importlib.invalidate_caches()
+    (workflow,) = WORKFLOWS.under("Your own step types", "yaml ledger")
+    (tmp_path / "book.yaml").write_text(workflow.text)
+
+
+@pytest.mark.usefixtures("installed")
+def test_the_step_type_of_the_page_runs_as_approved_and_edited(terminal: Terminal, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.txt"
+    ledger.touch()
+    terminal.signoff("check", "book.yaml")
+    given = ("-i", "line=pay 100", "-i", f"file={ledger}")
+    terminal.signoff("try", "book.yaml", *given, "--answer", "edit:line=pay 90")
+    key, _, line = ledger.read_text().partition(" ")
+    assert line == "pay 90\n"
+    assert key.endswith(":write:1")
+
+
+@pytest.mark.usefixtures("installed")
+def test_the_step_type_of_the_page_says_why_it_failed(terminal: Terminal, tmp_path: Path) -> None:
+    given = ("-i", "line=x", "-i", "file=nowhere.txt")
+    out = terminal.signoff("try", "book.yaml", *given, "--answer", "approve", code=Exit.NO)
+    assert "There is no ledger nowhere.txt." in " ".join(out.split())
+
+
+@pytest.mark.usefixtures("installed")
+def test_the_step_type_of_the_page_refuses_a_parameter_that_it_does_not_have(terminal: Terminal) -> None:
+    book = Path("book.yaml")
+    book.write_text(book.read_text().replace("with: {file:", "with: {files:"))
+    assert "Did you mean `file`?" in terminal.signoff("check", "book.yaml", code=Exit.NO)

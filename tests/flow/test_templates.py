@@ -1,0 +1,320 @@
+"""Every ready-made workflow, from the command line to the server that its effect calls: approved, edited, rejected."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.cli import main
+from bot.cli.exits import Exit
+
+FOLDER = Path(__file__).parents[2] / "templates" / "workflows"
+FILES = sorted(FOLDER.glob("*.yaml"))
+TOKEN = "kept-by-nobody"
+RECORDS = [{"id": 1, "name": "Ann"}, {"id": 2, "name": "Bob"}]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request as the other side got it."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass
+class OtherSide:
+    """A real HTTP server that stands in for payments, deployments, records and a partner."""
+
+    url: str
+    health: int = 200
+    calls: list[Call] = field(default_factory=list)
+
+    @property
+    def writes(self) -> list[Call]:
+        return [call for call in self.calls if call.method == "POST"]
+
+    def answer(self, path: str) -> tuple[int, object]:
+        if path.startswith("/records"):
+            return 200, {"records": RECORDS}
+        if path.startswith("/health"):
+            return self.health, {"healthy": self.health == 200}
+        return 201, {"accepted": path}
+
+
+@pytest.fixture
+def other_side() -> Iterator[OtherSide]:
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            there.calls.append(Call(self.command, self.path, headers, json.loads(sent) if sent else None))
+            status, answer = there.answer(self.path)
+            body = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = _answer
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Tests print nothing of their own."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        there = OtherSide(f"http://127.0.0.1:{server.server_port}")
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        serving.start()
+        yield there
+        server.shutdown()
+        serving.join()
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """The command `signoff`, in an empty folder, with nobody at the keyboard."""
+
+    capture: pytest.CaptureFixture[str]
+
+    def signoff(self, *arguments: str) -> Said:
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        out, err = self.capture.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Said(ended.value.code, out, err)
+
+    def try_(self, name: str, inputs: dict[str, str], *answers: str) -> Said:
+        given = [part for key, value in inputs.items() for part in ("-i", f"{key}={value}")]
+        return self.signoff("try", str(FOLDER / name), *given, *(part for one in answers for part in ("--answer", one)))
+
+
+@pytest.fixture
+def terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], other_side: OtherSide
+) -> Terminal:
+    for name in [name for name in os.environ if name.startswith("SIGNOFF_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("SIGNOFF_HTTP_ALLOW", other_side.url.removeprefix("http://"))
+    monkeypatch.setenv("SIGNOFF_SECRET_DEPLOY_TOKEN", TOKEN)
+    return Terminal(capsys)
+
+
+# -- all ----------------------------------------------------------------------------------------------------
+
+
+def test_every_template_is_run_by_a_test_of_its_own() -> None:
+    assert [file.name for file in FILES] == ["data-export.yaml", "deploy.yaml", "expense.yaml", "refund.yaml"]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_a_template_passes_the_check(terminal: Terminal, file: Path) -> None:
+    said = terminal.signoff("check", str(file))
+    assert (said.code, said.out) == (Exit.DONE, "No problems.\n")
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_a_template_is_short_enough_to_be_read_at_one_glance(file: Path) -> None:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 120
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_a_template_calls_nobody_real_unless_it_is_told_to(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    addresses = [word for word in text.replace('"', " ").split() if word.startswith("https://") and word != "https://…"]
+    assert all(".example.com" in address for address in addresses)
+    assert "http://" not in text
+
+
+# -- expense ------------------------------------------------------------------------------------------------
+
+EXPENSE = {"what": "Train to Bonn", "amount": "84.50", "spent_on": "2026-03-02"}
+
+
+def test_an_approved_expense_is_recorded_as_it_was_reported(terminal: Terminal, other_side: OtherSide) -> None:
+    said = terminal.try_("expense.yaml", EXPENSE, "approve")
+    assert said.code == Exit.DONE
+    assert "02 Mar 2026: 84.50 EUR for Train to Bonn" in said.out
+    assert "corrected  no" in said.out
+    assert other_side.calls == []
+
+
+def test_a_corrected_expense_is_recorded_as_corrected(terminal: Terminal) -> None:
+    said = terminal.try_("expense.yaml", EXPENSE, 'edit:{"amount": 70, "category": "other"}')
+    assert said.code == Exit.DONE
+    assert "02 Mar 2026: 70 EUR for Train to Bonn" in said.out
+    assert "corrected  yes" in said.out
+
+
+def test_a_rejected_expense_is_not_recorded(terminal: Terminal) -> None:
+    said = terminal.try_("expense.yaml", EXPENSE, "reject:no receipt")
+    assert said.code == Exit.NO
+    assert "no receipt" in said.out
+    assert "record:" not in said.out
+
+
+def test_an_expense_cannot_be_corrected_to_something_that_is_no_amount(terminal: Terminal) -> None:
+    said = terminal.try_("expense.yaml", EXPENSE, "edit:amount=plenty")
+    assert said.code == Exit.USAGE
+    assert "amount" in said.err
+
+
+# -- refund -------------------------------------------------------------------------------------------------
+
+
+def refund(other_side: OtherSide, amount: str) -> dict[str, str]:
+    return {"order": "A-1001", "amount": amount, "reason": "Arrived broken", "payments": other_side.url}
+
+
+def test_a_small_refund_is_paid_without_asking(terminal: Terminal, other_side: OtherSide) -> None:
+    said = terminal.try_("refund.yaml", refund(other_side, "100"))
+    assert said.code == Exit.DONE
+    (paid,) = other_side.calls
+    assert (paid.method, paid.path) == ("POST", "/refunds")
+    assert paid.body == {
+        "order": "A-1001",
+        "amount": {"amount": "100", "currency": "EUR"},
+        "note": "Arrived broken",
+    }
+    assert paid.headers["idempotency-key"].endswith(":pay:1")
+
+
+def test_a_large_refund_waits_for_somebody(terminal: Terminal, other_side: OtherSide) -> None:
+    said = terminal.try_("refund.yaml", refund(other_side, "100.01"))
+    assert said.code == Exit.WAITING
+    assert "Over 100 EUR: refund policy 4.2" in said.out
+    assert other_side.calls == []
+
+
+def test_an_approved_refund_is_paid_once(terminal: Terminal, other_side: OtherSide) -> None:
+    said = terminal.try_("refund.yaml", refund(other_side, "120"), "approve")
+    assert said.code == Exit.DONE
+    (paid,) = other_side.calls
+    assert paid.body["amount"] == {"amount": "120", "currency": "EUR"}
+
+
+def test_an_edited_refund_is_paid_as_edited(terminal: Terminal, other_side: OtherSide) -> None:
+    said = terminal.try_("refund.yaml", refund(other_side, "120"), "edit:json.amount=80.50")
+    assert said.code == Exit.DONE
+    (paid,) = other_side.calls
+    assert paid.body["amount"] == {"amount": "80.50", "currency": "EUR"}
+    assert paid.body["note"] == "Arrived broken"
+
+
+def test_a_rejected_refund_is_not_paid(terminal: Terminal, other_side: OtherSide) -> None:
+    said = terminal.try_("refund.yaml", refund(other_side, "120"), "reject:bought elsewhere")
+    assert said.code == Exit.NO
+    assert other_side.calls == []
+
+
+# -- deploy -------------------------------------------------------------------------------------------------
+
+
+def deploy(other_side: OtherSide) -> dict[str, str]:
+    return {
+        "version": "1.4.0",
+        "changes": "Faster search",
+        "deployer": other_side.url,
+        "health": f"{other_side.url}/health",
+        "settle": "1s",
+    }
+
+
+def test_an_approved_deployment_carries_the_secret_and_shows_it_to_nobody(
+    terminal: Terminal, other_side: OtherSide
+) -> None:
+    said = terminal.try_("deploy.yaml", deploy(other_side), "approve")
+    assert said.code == Exit.DONE
+    begun, looked = other_side.calls
+    assert begun.headers["authorization"] == f"Bearer {TOKEN}"
+    assert begun.body == {"version": "1.4.0", "environment": "production"}
+    assert looked.path == "/health"
+    assert "secret DEPLOY_TOKEN" in said.out
+    assert TOKEN not in said.out + said.err
+
+
+def test_an_ill_service_is_asked_about_after_the_deployment(terminal: Terminal, other_side: OtherSide) -> None:
+    other_side.health = 503
+    said = terminal.try_("deploy.yaml", deploy(other_side), "approve", "reject:the front page is down")
+    assert said.code == Exit.NO
+    assert "The health page answers 503. Keep 1.4.0?" in said.out
+    assert len(other_side.writes) == 1
+
+
+def test_an_ill_service_is_kept_only_with_a_reason(terminal: Terminal, other_side: OtherSide) -> None:
+    other_side.health = 503
+    assert terminal.try_("deploy.yaml", deploy(other_side), "approve", "approve").code == Exit.NO
+    assert terminal.try_("deploy.yaml", deploy(other_side), "approve", "approve:known fault").code == Exit.DONE
+
+
+def test_a_deployment_has_nothing_to_edit(terminal: Terminal, other_side: OtherSide) -> None:
+    said = terminal.try_("deploy.yaml", deploy(other_side), "edit:json.version=2.0.0")
+    assert said.code == Exit.NO
+    assert "nothing of this request can be edited" in said.err
+    assert other_side.calls == []
+
+
+def test_a_rejected_deployment_does_not_begin(terminal: Terminal, other_side: OtherSide) -> None:
+    said = terminal.try_("deploy.yaml", deploy(other_side), "reject:frozen until Monday")
+    assert said.code == Exit.NO
+    assert other_side.calls == []
+
+
+# -- data export --------------------------------------------------------------------------------------------
+
+
+def export(other_side: OtherSide) -> dict[str, str]:
+    return {
+        "query": "town:Bonn & more",
+        "purpose": "Yearly statistics",
+        "source": other_side.url,
+        "partner": f"{other_side.url}/inbox",
+        "delay": "1s",
+    }
+
+
+def test_approved_records_are_sent_as_they_were_collected(terminal: Terminal, other_side: OtherSide) -> None:
+    said = terminal.try_("data-export.yaml", export(other_side), "approve")
+    assert said.code == Exit.DONE
+    assert "Send 2 records to a partner?" in said.out
+    (sent,) = other_side.writes
+    assert (sent.path, sent.body) == ("/inbox", {"records": RECORDS})
+
+
+def test_records_that_the_reviewer_struck_are_not_sent(terminal: Terminal, other_side: OtherSide) -> None:
+    said = terminal.try_("data-export.yaml", export(other_side), f"edit:body.records={json.dumps(RECORDS[1:])}")
+    assert said.code == Exit.DONE
+    (sent,) = other_side.writes
+    assert sent.body == {"records": RECORDS[1:]}
+
+
+def test_rejected_records_stay_where_they_are(terminal: Terminal, other_side: OtherSide) -> None:
+    said = terminal.try_("data-export.yaml", export(other_side), "reject:no contract")
+    assert said.code == Exit.NO
+    assert [call.method for call in other_side.calls] == ["GET"]
+    assert other_side.writes == []

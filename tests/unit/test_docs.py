@@ -1,0 +1,453 @@
+"""What docs/ says of files, commands and settings, held against the code: nothing is missing, nothing is made up."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, get_args
+
+import click
+import pytest
+
+from bot.cli.exits import Exit
+from bot.cli.main import signoff
+from bot.settings import PREFIX, Settings
+from engine import data, durations, fields
+from engine.data import Value
+from engine.definition import load, scalars, yaml
+from engine.definition.grammar import MAX_INPUTS, MAX_STEPS, UNBUILT_KINDS, GateFile, StepFile, WorkflowFile
+from engine.definition.not_yet import NOT_YET, PEOPLE_NOT_YET, STARTERS_NOT_YET
+from engine.errors import DefinitionError, ExpressionError
+from engine.expressions import MAX_SOURCE, MAX_TEXT, Template, compile_template
+from engine.expressions.filters import FILTERS, TESTS
+from engine.fields import Field, FieldType
+from engine.fields.field import LONGEST, MAX_OPTIONS
+from engine.model import RequestState, RunStatus, StepStatus
+from engine.plan import DEFAULT_TIMEOUT, MAX_OUTPUT
+from engine.ports import StepContext, StepType
+from engine.service.starting import MAX_INPUTS as MAX_GIVEN
+from engine.steps import answers, http, wait
+from engine.steps.registry import builtin
+from engine.system import SECRET_PREFIX
+from tests.support.pages import DOCS, Block, Page, Row
+
+WORKFLOWS = Page.of("workflows.md")
+COMMANDS = Page.of("commands.md")
+KINDS = builtin()
+YAML = [block for block in WORKFLOWS.blocks if block.info.split(" ")[0] == "yaml"]
+
+
+def named(block: Block) -> str:
+    return f"line {block.line}"
+
+
+def keys(model: Any) -> set[str]:
+    return {info.alias or name for name, info in model.model_fields.items()}
+
+
+def first_codes(rows: Iterable[Row]) -> list[str]:
+    return [code for row in rows for code in row.code(0)]
+
+
+# -- examples -----------------------------------------------------------------------------------------------
+
+INPUTS = """\
+  order: text
+  email: email
+  amount: {type: money, currency: EUR}
+"""
+EARLIER = """\
+  - id: look
+    uses: http
+    with: {url: https://shop.example.com/orders}
+    on_error: continue
+"""
+PAY = """\
+  - id: pay
+    uses: http
+    with:
+      method: POST
+      url: https://payments.example.com/refunds
+      json: {amount: "{{ inputs.amount | number }}", note: Sorry}
+"""
+
+
+def whole(block: Block) -> str:
+    """The block as a file of its own; what a fragment refers to is put around it."""
+    _, _, kind = block.info.partition(" ")
+    match kind:
+        case "":
+            return block.text
+        case "inputs":
+            steps = "  - {id: keep, uses: set, with: {order: '{{ inputs.order }}'}}\n"
+            return f"name: example\ninputs:\n{textwrap.indent(block.text, '  ')}steps:\n{steps}"
+        case "steps":
+            return f"name: example\ninputs:\n{INPUTS}steps:\n{block.text}"
+        case "gate":
+            gate = f"    gate:\n{textwrap.indent(block.text, '      ')}"
+            return f"name: example\ninputs:\n{INPUTS}steps:\n{EARLIER}{PAY}{gate}"
+        case _:
+            raise AssertionError(f"{named(block)}: nobody knows what a fragment of the kind {kind!r} is")
+
+
+@pytest.mark.parametrize("block", [block for block in YAML if block.info != "yaml ledger"], ids=named)
+def test_an_example_of_a_workflow_passes_the_check(block: Block) -> None:
+    try:
+        load(whole(block).encode(), kinds=KINDS)
+    except DefinitionError as error:
+        pytest.fail(f"{named(block)}: {error}")
+
+
+def test_every_fenced_block_is_of_a_kind_that_a_test_looks_at() -> None:
+    known = {"yaml", "yaml inputs", "yaml steps", "yaml gate", "yaml ledger", "expressions", "toml", "python"}
+    assert {block.info for block in WORKFLOWS.blocks} == known
+    assert {block.info for block in COMMANDS.blocks} == {"json", "console"}
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def test_a_link_leads_somewhere(page: Any) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#:]*)(?:#([\w-]*))?\)", text):
+        there = page if target[0] == "" else (page.parent / target[0])
+        assert there.exists(), target[0]
+        if target[1]:
+            assert target[1] in anchors(Page.of(there.name)), target
+
+
+def anchors(page: Page) -> set[str]:
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for _, title in page.headings}
+
+
+# -- keys ---------------------------------------------------------------------------------------------------
+
+
+def available(part: str, model: Any) -> set[str]:
+    """The keys that do something so far: those that can have one value only do not."""
+    return {key for key in keys(model) if len(NOT_YET[part].get(key, (1, 2))) > 1}
+
+
+@pytest.mark.parametrize(
+    ("section", "part", "model"),
+    [("The workflow", "workflow", WorkflowFile), ("Steps", "step", StepFile), ("Gates", "gate", GateFile)],
+)
+def test_every_key_that_is_available_stands_in_its_table(section: str, part: str, model: Any) -> None:
+    assert sorted(first_codes(WORKFLOWS.table(section))) == sorted(available(part, model))
+
+
+@pytest.mark.parametrize(("section", "model"), [("http", http.HttpParams), ("wait", wait.WaitParams)])
+def test_every_parameter_of_a_step_stands_in_its_table(section: str, model: Any) -> None:
+    assert sorted(first_codes(WORKFLOWS.table(section))) == sorted(keys(model))
+
+
+def test_every_kind_of_step_has_a_section() -> None:
+    assert set(KINDS) <= {title for level, title in WORKFLOWS.headings if level == 3}
+
+
+def test_every_key_has_an_example() -> None:
+    examples = "\n".join(block.text for block in YAML)
+    wanted = available("workflow", WorkflowFile) | available("step", StepFile) | available("gate", GateFile)
+    missing = {key for key in wanted | keys(Field) - {"blank"} if not re.search(rf"\b{key}:", examples)}
+    assert missing == set()
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "model"),
+    [
+        *(("Steps", key, StepFile) for key in ("on_error",)),
+        *(("Gates", key, GateFile) for key in ("at", "on_expiry", "reason_required")),
+    ],
+)
+def test_the_values_and_the_default_of_a_key_are_those_of_the_code(section: str, key: str, model: Any) -> None:
+    (row,) = [row for row in WORKFLOWS.table(section) if row.code(0) == (key,)]
+    part = {StepFile: "step", GateFile: "gate"}[model]
+    info = model.model_fields[key]
+    assert row.code(1) == NOT_YET[part].get(key, get_args(info.annotation))
+    assert row.code(2) == (info.default,)
+
+
+def test_the_labels_of_the_buttons_are_those_of_the_code() -> None:
+    (row,) = [row for row in WORKFLOWS.table("Gates") if "approve_label" in row.code(0)]
+    assert row[2] == f"{GateFile().approve_label}, {GateFile().reject_label}"
+
+
+# -- failures -----------------------------------------------------------------------------------------------
+
+
+def test_the_statuses_of_the_page_mean_what_they_mean_to_the_code() -> None:
+    found = {}
+    for status in range(300, 600):
+        answer: Any = SimpleNamespace(status=status, headers={"Retry-After": "5", "Location": "https://example.com/"})
+        found[status] = answers.unwelcome("GET", answer, "")
+    rows = [row for row in WORKFLOWS.table("When a step fails") if "status" in row[0]]
+    refused, others, unknown = ([int(number) for number in re.findall(r"\d{3}", " ".join(row.cells))] for row in rows)
+    least, *patient = refused
+    first, last, *excepted = unknown
+    assert [status for status in range(first, last + 1) if status not in excepted] == [
+        status for status in found if found[status].outcome_unknown
+    ]
+    assert patient == [status for status in found if found[status].retry_after]
+    assert [status for status in found if found[status].retryable] == [*range(least, 600)]
+    assert others == []
+
+
+# -- fields -------------------------------------------------------------------------------------------------
+
+
+def typed_fields() -> dict[str, Field]:
+    choices = {FieldType.CHOICE, FieldType.CHOICES}
+    options = ["red", "blue"]
+    return {kind: Field(type=kind, **({"options": options} if kind in choices else {})) for kind in FieldType}
+
+
+def test_every_field_type_and_every_key_of_a_field_stands_in_its_table() -> None:
+    types, attributes = WORKFLOWS.tables("Fields")
+    assert first_codes(types) == [*FieldType]
+    assert sorted(first_codes(attributes)) == sorted(keys(Field))
+
+
+@pytest.mark.parametrize("row", WORKFLOWS.tables("Fields")[0], ids=lambda row: row[0])
+def test_a_field_is_typed_and_shown_as_its_row_says(row: Row) -> None:
+    kind, value, typed = row.code(0)[0], data.loads(row.code(1)[0]), row.code(2)[0].replace("⏎", "\n")
+    field = typed_fields()[kind]
+    assert fields.validate(field, value) == value
+    assert fields.from_text(field, typed) == value
+    shown = fields.show(field.type, value).replace("\n", "⏎")
+    assert row[3] == ("indented" if kind == "json" else shown)
+
+
+def test_the_longest_texts_are_those_of_the_code() -> None:
+    for row in WORKFLOWS.tables("Fields")[0]:
+        kind = FieldType(row.code(0)[0])
+        assert (f"{LONGEST.get(kind, 0):,} characters" in row[4]) == (kind in LONGEST)
+
+
+# -- expressions --------------------------------------------------------------------------------------------
+
+SCOPE: dict[str, Value] = {
+    "inputs": data.loads(
+        '{"n": 12, "price": 2.50, "who": "ann lee", "amount": {"amount": "120", "currency": "EUR"}, "tags": ["b", "a"],'
+        ' "lines": [{"name": "pen", "cost": 2}, {"name": "ink", "cost": 5}], "at": "2026-03-02T09:00:00Z",'
+        ' "empty": null}'
+    )
+}
+GIVEN, REFUSED = (
+    [line.partition("->") for line in block.text.splitlines()]
+    for block in WORKFLOWS.under("Expressions", "expressions")
+)
+
+
+def test_the_page_names_the_data_that_its_expressions_are_about() -> None:
+    told = re.search(r"`inputs = (\{.*?\})`", WORKFLOWS.text, re.DOTALL)
+    assert told is not None
+    assert data.loads(told[1].replace("none", "null")) == SCOPE["inputs"]
+
+
+@pytest.mark.parametrize(("source", "gives"), [(left.strip(), right.strip()) for left, _, right in GIVEN])
+def test_an_expression_gives_what_the_page_says(source: str, gives: str) -> None:
+    assert template(source).render(SCOPE) == data.loads(gives)
+
+
+@pytest.mark.parametrize(("source", "why"), [(left.strip(), right.strip()) for left, _, right in REFUSED])
+def test_an_expression_is_refused_as_the_page_says(source: str, why: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        template(source).render(SCOPE)
+    assert why.removeprefix("refused: ") in str(caught.value)
+
+
+def template(source: str) -> Template:
+    return compile_template(f"{{{{ {source} }}}}")
+
+
+def test_every_filter_test_and_operator_has_an_example() -> None:
+    sources = "\n".join(left for left, _, _ in GIVEN)
+    assert set(re.findall(r"\| (\w+)", sources)) == {*FILTERS, "default"}
+    assert set(re.findall(r"\bis (\w+)", sources)) == {*TESTS, "defined", "undefined"}
+    for operator in (*("+", "-", "*", "/", "//", "%", "~", "==", "!=", "<", "<=", ">", ">="), "and", "or", "not", "in"):
+        assert f" {operator} " in sources
+
+
+# -- statuses and limits ------------------------------------------------------------------------------------
+
+
+def test_every_status_is_explained() -> None:
+    runs, requests, steps = WORKFLOWS.tables("Statuses")
+    assert first_codes(runs) == [*RunStatus]
+    assert first_codes(requests) == [*RequestState]
+    assert sorted(first_codes(steps)) == sorted(StepStatus)
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    limits = {
+        "size of a file": f"{yaml.MAX_BYTES // 1024} KiB",
+        "keys and values in a file": f"{yaml.MAX_VALUES:,}",
+        "nesting in a file": f"{yaml.MAX_DEPTH} levels",
+        "steps": f"{MAX_STEPS}",
+        "inputs": f"{MAX_INPUTS}",
+        "options of a field": f"{MAX_OPTIONS}",
+        "inputs of a run together": f"{MAX_GIVEN:,} characters of JSON",
+        "output of a step": f"{MAX_OUTPUT:,} characters of JSON",
+        "answer to an `http` step": f"{http.MAX_BYTES:,} bytes",
+        "a text with expressions": f"{MAX_SOURCE:,} characters",
+        "a text that an expression builds": f"{MAX_TEXT:,} characters",
+        "`expires`": f"{durations.LONGEST.days} days",
+        "`wait`": f"{wait.LONGEST.days} days",
+        "`timeout`": f"{scalars.LONGEST_TIMEOUT // timedelta(minutes=1)} minutes",
+    }
+    assert {row[0]: row[1] for row in WORKFLOWS.table("Limits")} == limits
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "limit"),
+    [
+        ("The workflow", "title", f"up to {scalars.MAX_TITLE}"),
+        ("The workflow", "description", f"up to {scalars.MAX_DESCRIPTION:,}"),
+        ("The workflow", "inputs", f"up to {MAX_INPUTS}"),
+        ("The workflow", "steps", f"1 to {MAX_STEPS}"),
+        ("Steps", "title", f"up to {scalars.MAX_TITLE}"),
+        ("Steps", "timeout", f"`{durations.show(DEFAULT_TIMEOUT)}`".replace("1m", "60s")),
+        ("Steps", "timeout", f"up to `{durations.show(scalars.LONGEST_TIMEOUT)}`"),
+        ("Gates", "reason", f"up to {scalars.MAX_REASON}"),
+        ("Gates", "title", f"up to {scalars.MAX_TITLE}"),
+        ("Gates", "show", f"up to {scalars.MAX_LABEL}"),
+        ("Gates", "approve_label", f"up to {scalars.MAX_LABEL}"),
+        ("Gates", "confirm", f"up to {scalars.MAX_CONFIRM}"),
+    ],
+)
+def test_the_limit_of_a_key_stands_in_its_row(section: str, key: str, limit: str) -> None:
+    (row,) = [row for row in WORKFLOWS.table(section) if key in row.code(0)]
+    assert limit in " ".join(row.cells)
+
+
+# -- not available yet --------------------------------------------------------------------------------------
+
+
+def not_yet() -> Iterator[str]:
+    """The rows that the table must have, from what the code refuses."""
+    for part, missing in NOT_YET.items():
+        for key, values in missing.items():
+            yield missing_row(part, key, [value if isinstance(value, str) else json.dumps(value) for value in values])
+    for kind in UNBUILT_KINDS:
+        yield missing_row("step", f"uses: {kind}", [])
+    ways = {"group": "group:…", "role": "role:…", "slack": "U012AB3CD", "owner": "owner"}
+    for kind in sorted(PEOPLE_NOT_YET):
+        yield missing_row("people", ways[kind], [])
+    for kind in sorted(STARTERS_NOT_YET - PEOPLE_NOT_YET):
+        yield missing_row("may_run", ways[kind], [])
+    yield missing_row("expression", "review.…", [])
+
+
+def missing_row(part: str, key: str, values: list[str]) -> str:
+    return f"| {part} | `{key}` | {', '.join(f'`{value}`' for value in values)} |".replace("|  |", "| |")
+
+
+def test_the_page_lists_exactly_what_is_not_available_yet() -> None:
+    _, _, section = WORKFLOWS.text.partition("\n## Not available yet\n")
+    rows = [line for line in section.splitlines() if line.startswith("|")][2:]
+    assert "\n".join(rows) == "\n".join(not_yet())
+
+
+# -- own step types -----------------------------------------------------------------------------------------
+
+
+def test_every_member_that_a_step_type_may_have_is_named() -> None:
+    members = {name for name in vars(StepType) if not name.startswith("_")} | {"name", "Params"}
+    rows = {code.partition("(")[0] for code in first_codes(WORKFLOWS.table("Your own step types"))}
+    text = WORKFLOWS.under("Your own step types", "python")[0].text
+    assert rows < members
+    for name in members - rows - {"produce", "wakes_at"}:
+        assert re.search(rf"\b{name}\b", text), name
+    assert {"produce", "wakes_at"} <= set(re.findall(r"`(\w+)`", WORKFLOWS.text))
+
+
+def test_the_example_of_a_step_type_is_short() -> None:
+    (block,) = WORKFLOWS.under("Your own step types", "python")
+    assert len([line for line in block.text.splitlines() if line]) <= 25
+    assert "context: StepContext" in block.text
+    assert "idempotency_key" in StepContext.__annotations__
+
+
+# -- commands -----------------------------------------------------------------------------------------------
+
+
+def commands(group: click.Group = signoff, path: str = "signoff") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}", command
+
+
+ALL = dict(commands())
+
+
+def test_every_command_has_a_section_and_every_section_a_command() -> None:
+    assert sorted(title for level, title in COMMANDS.headings if level == 3) == sorted(ALL)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_usage_of_a_command_is_the_one_that_help_prints(name: str) -> None:
+    context = click.Context(ALL[name], info_name=name)
+    pieces = [piece for piece in ALL[name].collect_usage_pieces(context) if piece != "[OPTIONS]"]
+    usage = f"### {name}\n\n    {' '.join([name, *pieces])}\n"
+    assert usage in COMMANDS.text
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_option_of_a_command_is_documented_and_no_other(name: str) -> None:
+    context = click.Context(ALL[name], info_name=name)
+    options = [one for one in ALL[name].params if isinstance(one, click.Option)]
+    wanted = {part.strip() for one in options for part in written(one, context)}
+    assert wanted == (set(first_codes(COMMANDS.table(name))) if options else set())
+
+
+def written(option: click.Option, context: click.Context) -> Iterator[str]:
+    """The option's names, the last with what it takes; a pattern of several answers is told in words."""
+    *others, last = option.opts
+    metavar = "" if option.is_flag else option.make_metavar(context)
+    yield from others
+    yield last if "|" in metavar else f"{last} {metavar}"
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_command_with_json_shows_its_json(name: str) -> None:
+    given = any("--json" in one.opts for one in ALL[name].params)
+    assert len(COMMANDS.under(name, "json")) == int(given)
+
+
+def test_every_exit_code_is_documented() -> None:
+    rows = {int(row[0]): row.code(1) for row in COMMANDS.table("Exit codes")}
+    assert rows == {**{code.value: (code.name,) for code in Exit}, 130: ()}
+
+
+def test_the_examples_name_only_commands_and_options_that_exist() -> None:
+    for block in COMMANDS.blocks:
+        for line in block.text.splitlines() if block.info == "console" else ():
+            words = re.findall(r"[\w-]+", line.partition("signoff ")[2])
+            command = ALL[f"signoff {words[0]}"]
+            known = {name for one in command.params for name in one.opts}
+            assert set(re.findall(r"(?<=\s)--?[a-z]+", line.partition("#")[0])) <= known, line
+
+
+# -- settings -----------------------------------------------------------------------------------------------
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    rows = {row.code(0)[0]: row for row in COMMANDS.table("Settings")}
+    assert sorted(rows) == sorted(
+        [*(PREFIX + name.upper() for name in Settings.model_fields), f"{SECRET_PREFIX}<NAME>"]
+    )
+    for name, info in Settings.model_fields.items():
+        if name != "database_url":
+            told = rows[PREFIX + name.upper()][1].strip("`")
+            assert told == (info.default or "none")
+
+
+def test_the_values_that_a_setting_may_have_are_documented() -> None:
+    rows = {row.code(0)[0]: row for row in COMMANDS.table("Settings")}
+    for name, info in Settings.model_fields.items():
+        values = [value for value in get_args(info.annotation) if isinstance(value, str)]
+        assert set(values) <= set(rows[PREFIX + name.upper()].code(2))
