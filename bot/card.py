@@ -7,14 +7,13 @@ text cannot look like another than the one that is approved.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Final, Literal
 
 from engine import data, fields
 from engine.data import Path, Value
 from engine.fields import Field, FieldType
-from engine.gate import Editable
 from engine.model import (
     Card,
     CardAction,
@@ -30,19 +29,48 @@ _FLAT_DEPTH: Final = 3
 """Levels of nested data that are shown field by field; deeper data is shown as JSON."""
 _VISIBLE_CONTROLS: Final = frozenset("\n\t")
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+_BLANK: Final = frozenset(
+    chr(code)
+    for first, last in (
+        (0x034F, 0x034F),
+        (0x115F, 0x1160),
+        (0x17B4, 0x17B5),
+        (0x180B, 0x180F),
+        (0x2065, 0x2065),
+        (0x2800, 0x2800),
+        (0x3164, 0x3164),
+        (0xFE00, 0xFE0E),
+        (0xFFA0, 0xFFA0),
+        (0xFFF0, 0xFFF8),
+        (0xE0000, 0xE0FFF),
+    )
+    for code in range(first, last + 1)
+)
+"""Characters that print nothing although their category says otherwise: fillers, joiners, variation selectors."""
+_EMOJI_STYLE: Final = "\ufe0f"
+"""Asks for the coloured form of the symbol before it; anywhere else it can only hide something."""
 
 
 def visible(text: str) -> str:
     """The text with every invisible, control or direction-changing character written as its code point."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_visible(character) for character in text)
+    return "".join(_visible(character, before) for character, before in zip(text, " " + text, strict=False))
 
 
-def _visible(character: str) -> str:
-    if character in _VISIBLE_CONTROLS or unicodedata.category(character) not in _HIDDEN:
+def _visible(character: str, before: str) -> str:
+    if character == _EMOJI_STYLE:
+        hidden = unicodedata.category(before) != "So"
+    else:
+        hidden = character in _BLANK or unicodedata.category(character) in _HIDDEN
+    if character in _VISIBLE_CONTROLS or not hidden:
         return character
     return f"⟦U+{ord(character):04X}⟧"
+
+
+def line(text: str) -> str:
+    """`visible`, in one line: for names and titles, which must not look like further lines of ours."""
+    return visible(" ".join(text.split("\n")))
 
 
 def moment(at: datetime) -> str:
@@ -66,7 +94,7 @@ def request_card(request: RequestView) -> Card:
     pending = asked.state is RequestState.PENDING
     return Card(
         kind=DeliveryKind.REQUEST,
-        title=visible(request.title),
+        title=line(request.title),
         facts=tuple(_facts(request)),
         fields=tuple(content_fields(request)),
         state=None if pending else outcome(request),
@@ -80,8 +108,8 @@ def request_card(request: RequestView) -> Card:
 
 
 def _facts(request: RequestView) -> Iterator[tuple[str, str]]:
-    yield "Workflow", visible(request.workflow_title)
-    yield "Started by", f"{visible(request.requester.label)}, {moment(request.started_at)}"
+    yield "Workflow", line(request.workflow_title)
+    yield "Started by", f"{line(request.requester.label)}, {moment(request.started_at)}"
     if request.at is ReviewPoint.BEFORE:
         yield "Asks about", f"what step {request.asked.subject.step} ({request.asked.subject.uses}) is about to do"
     else:
@@ -89,11 +117,12 @@ def _facts(request: RequestView) -> Iterator[tuple[str, str]]:
     if request.reason:
         yield "Why", visible(request.reason)
     for label, text in request.show:
-        yield visible(label), visible(text)
+        yield line(label), visible(text)
     for note in request.notes:
         yield "Note", visible(note)
-    yield "Waits for" if request.decision is None else "Asked", ", ".join(
-        visible(one.person.label) for one in request.approvers
+    yield (
+        "Waits for" if request.asked.state is RequestState.PENDING else "Asked",
+        ", ".join(line(one.person.label) for one in request.approvers),
     )
 
 
@@ -101,9 +130,9 @@ def _actions(request: RequestView) -> tuple[CardAction, ...]:
     confirm = visible(request.confirm) if request.confirm else None
     edit = (CardAction(verdict="edit", label="Edit"),) if request.asked.editable else ()
     return (
-        CardAction(verdict="approve", label=request.approve_label, confirm=confirm),
+        CardAction(verdict="approve", label=line(request.approve_label), confirm=confirm),
         *edit,
-        CardAction(verdict="reject", label=request.reject_label),
+        CardAction(verdict="reject", label=line(request.reject_label)),
     )
 
 
@@ -114,7 +143,7 @@ def outcome(request: RequestView) -> str:
         return _decided(request.decision, asked.state)
     at = moment(asked.closed_at) if asked.closed_at else "–"
     if asked.state is RequestState.CANCELLED:
-        who = f" by {visible(asked.closed_by.label)}" if asked.closed_by else ""
+        who = f" by {line(asked.closed_by.label)}" if asked.closed_by else ""
         return f"Withdrawn at {at}: the run was cancelled{who}."
     if asked.state is RequestState.REJECTED:
         return f"Nobody decided in time: rejected by the clock at {at}."
@@ -126,7 +155,7 @@ def outcome(request: RequestView) -> str:
 def _decided(decision: DecisionView, state: RequestState) -> str:
     edited = " with edits" if decision.edits else ""
     reason = f" Reason: {visible(decision.reason)}" if decision.reason else ""
-    person = visible(decision.person.label)
+    person = line(decision.person.label)
     return f"{state.capitalize()}{edited} by {person} at {moment(decision.decided_at)}.{reason}"
 
 
@@ -134,21 +163,26 @@ def _decided(decision: DecisionView, state: RequestState) -> str:
 
 
 def content_fields(request: RequestView) -> Iterator[CardField]:
-    """The content, field by field; an edited field shows what stood there before."""
+    """The content as it was decided, field by field; an edited field shows what stood there before."""
     asked = request.asked
-    edits = {edit.path: edit for edit in request.decision.edits} if request.decision else {}
+    edits = request.decision.edits if request.decision else ()
     editable = {one.path: one for one in asked.editable}
-    shown = asked.content.shown()
-    for path, value in _flat(shown, editable):
-        edit = edits.get(path)
-        field = editable.get(path) or Editable(path, fields.infer(value))
+    shown: Value = asked.content.shown()
+    decided = shown
+    for edit in edits:
+        decided = data.replace(decided, edit.path, edit.after)
+    # Taken apart as it was asked: an edit may have changed the shape.
+    for path, before in _flat(shown, editable):
+        value = data.look(decided, path)
+        field = editable[path].field if path in editable else fields.infer(value)
+        edited = any(edit.path[: len(path)] == path for edit in edits)
         yield CardField(
             path=data.show_path(path),
-            label=visible(field.field.label or data.show_path(path)),
-            type=field.field.type.value,
-            text=show(field.field, edit.after if edit else value),
+            label=line(field.label or data.show_path(path)),
+            type=field.type.value,
+            text=show(field, value),
             editable=path in editable,
-            before=show(field.field, edit.before) if edit else None,
+            before=show(field, before) if edited else None,
         )
 
 
@@ -158,22 +192,22 @@ def show(field: Field, value: Value) -> str:
     return visible(fields.show(kind, value))
 
 
-def _flat(value: Value, editable: dict[Path, Editable], path: Path = ()) -> Iterator[tuple[Path, Value]]:
-    """Leaves of nested mappings; an editable place is never taken apart, even if it is deep."""
-    whole = path in editable or not isinstance(value, dict) or not value or len(path) >= _FLAT_DEPTH
-    money = isinstance(value, dict) and fields.infer(value).type is FieldType.MONEY
-    inside = [one for one in editable if len(one) > len(path) and one[: len(path)] == path]
-    if isinstance(value, dict) and not path:
-        for key, item in value.items():
-            yield from _flat(item, editable, (key,))
-    elif (whole or money) and not (inside and path not in editable):
+def _flat(value: Value, editable: Collection[Path], path: Path = ()) -> Iterator[tuple[Path, Value]]:
+    """The places that are shown one by one. An editable place is one, however deep it lies and whatever is in it."""
+    if path and (path in editable or not _apart(value, editable, path)):
         yield path, value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _flat(item, editable, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _flat(item, editable, (*path, index))
+        return
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from _flat(item, editable, (*path, key))
+
+
+def _apart(value: Value, editable: Collection[Path], path: Path) -> bool:
+    """Whether a place is shown part by part: where something inside can be edited, and small mappings."""
+    if any(len(one) > len(path) and one[: len(path)] == path for one in editable):
+        return True
+    small = isinstance(value, dict) and bool(value) and len(path) < _FLAT_DEPTH
+    return small and fields.infer(value).type is not FieldType.MONEY
 
 
 # -- alerts -------------------------------------------------------------------------------------------------
@@ -185,8 +219,8 @@ def alert_card(copy: Copy) -> Card:
     """What the owner of a workflow is told."""
     run, request = copy.run, copy.request
     title, what = _alert(copy.topic or "", run, request)
-    facts = [("Workflow", visible(run.workflow_title)), ("Run", run.id)]
-    facts.append(("Started by", f"{visible(run.requester.label)}, {moment(run.started_at)}"))
+    facts = [("Workflow", line(run.workflow_title)), ("Run", run.id)]
+    facts.append(("Started by", f"{line(run.requester.label)}, {moment(run.started_at)}"))
     if run.error:
         facts.append(("Error", visible(run.error)))
     return Card(
@@ -199,8 +233,8 @@ def alert_card(copy: Copy) -> Card:
 
 
 def _alert(topic: str, run: RunView, request: RequestView | None) -> tuple[str, str]:
-    name = visible(run.workflow_title)
-    asks = visible(request.title) if request else "A request"
+    name = line(run.workflow_title)
+    asks = line(request.title) if request else "A request"
     match topic:
         case "needs_attention":
             return f"{name}: did the step happen?", (

@@ -11,39 +11,41 @@ from typing import Literal
 
 
 class _Redacting(logging.Formatter):
-    """Formats, then redacts: tracebacks and messages of libraries pass here too."""
+    """Redacts each text before it is arranged: tracebacks and messages of libraries pass here too."""
 
     def __init__(self, redact: Callable[[str], str]) -> None:
         super().__init__()
         self._redact = redact
 
-    def format(self, record: logging.LogRecord) -> str:
-        return self._redact(self.line(record))
-
-    def line(self, record: logging.LogRecord) -> str:
-        raise NotImplementedError
-
     def moment(self, record: logging.LogRecord) -> str:
         return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
+    def message(self, record: logging.LogRecord) -> str:
+        return self._redact(record.getMessage())
+
     def trace(self, record: logging.LogRecord) -> str | None:
-        return self.formatException(record.exc_info) if record.exc_info else None
+        return self._redact(self.formatException(record.exc_info)) if record.exc_info else None
 
 
 class _Text(_Redacting):
-    def line(self, record: logging.LogRecord) -> str:
-        line = f"{self.moment(record)} {record.levelname.lower()} {record.name}: {record.getMessage()}"
+    def format(self, record: logging.LogRecord) -> str:
+        line = f"{self.moment(record)} {record.levelname.lower()} {record.name}: {_one_line(self.message(record))}"
         trace = self.trace(record)
-        return f"{line}\n{trace}" if trace else line
+        return "\n".join([line, *map(_one_line, trace.splitlines())]) if trace else line
+
+
+def _one_line(text: str) -> str:
+    """What a message quotes can neither begin an entry of its own nor move the cursor of whoever reads it."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 class _Json(_Redacting):
-    def line(self, record: logging.LogRecord) -> str:
+    def format(self, record: logging.LogRecord) -> str:
         entry = {
             "at": self.moment(record),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": self.message(record),
             "run": getattr(record, "run", None),
             "incident": getattr(record, "incident", None),
             "trace": self.trace(record),

@@ -99,8 +99,16 @@ def _address(value: str) -> str:
 
 
 def environment(env_file: Path = Path(".env")) -> dict[str, str]:
-    """What is set, in the environment or else in the file; the environment wins."""
-    from_file = {name: value for name, value in dotenv_values(env_file).items() if value is not None}
+    """What is set, in the environment or else in the file; the environment wins.
+
+    Raises `SettingsError` for a file that is there and cannot be read.
+    """
+    try:
+        from_file = {name: value for name, value in dotenv_values(env_file).items() if value is not None}
+    except UnicodeDecodeError:
+        raise SettingsError([f"{env_file.absolute()} is not text in UTF-8."]) from None
+    except OSError as error:
+        raise SettingsError([f"{env_file.absolute()} cannot be read: {error.strerror}."]) from None
     return {**from_file, **os.environ}
 
 
@@ -132,9 +140,11 @@ def _sentence(message: str) -> str:
 
 
 def _unknown(present: Mapping[str, str]) -> Iterator[str]:
-    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    known = [name.upper() for name in Settings.model_fields]
     for name in sorted(present):
-        if name.startswith(PREFIX) and not name.startswith(SECRET_PREFIX) and name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f" Did you mean {close[0]}?" if close else ""
+        bare = name.removeprefix(PREFIX)
+        if bare != name and not name.startswith(SECRET_PREFIX) and bare not in known:
+            # Without the prefix: it would make any two names look alike.
+            close = difflib.get_close_matches(bare, known, n=1)
+            hint = f" Did you mean {PREFIX}{close[0]}?" if close else ""
             yield f"{name}: there is no such setting.{hint}"

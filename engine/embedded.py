@@ -36,6 +36,7 @@ class Embedded:
         self._queued: set[Work] = set()
         self._busy = 0
         self._stopping = False
+        self._trouble: str | None = None
 
     @property
     def idle(self) -> bool:
@@ -68,7 +69,9 @@ class Embedded:
         try:
             self.submit(await self._due(self._now()))
         except StoreError as error:
-            log.error("cannot look for due work: %s", error)
+            self._report(f"cannot look for due work: {error}")
+        except Exception:
+            log.exception("cannot look for due work")
 
     async def _consume(self, kind: str) -> None:
         while True:
@@ -79,10 +82,27 @@ class Embedded:
             self._queued.discard(Work(kind, one))  # type: ignore[arg-type]
             self._busy += 1
             try:
-                await self._units[kind](one)
-            except StoreError as error:
-                log.error("%s %s: %s", kind, one, error)
-            except Exception:
-                log.exception("%s %s failed; it is tried again", kind, one)
+                await self._do(kind, one)
             finally:
                 self._busy -= 1
+
+    async def _do(self, kind: str, one: str) -> None:
+        try:
+            await self._units[kind](one)
+            self._trouble = None
+        except StoreError as error:
+            self._report(str(error))
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Not we are cancelled, but something that the unit waited for.
+            log.exception("%s %s was cut off; it is tried again", kind, one)
+        except Exception:
+            log.exception("%s %s failed; it is tried again", kind, one)
+
+    def _report(self, trouble: str) -> None:
+        """Log what stops everything once, not for every unit of every tick."""
+        if trouble != self._trouble:
+            self._trouble = trouble
+            log.error("%s", trouble)

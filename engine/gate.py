@@ -1,7 +1,7 @@
 """The request's rules, pure: what opens, who may decide what, what an edit may change, when a clock strikes.
 
-Nothing here reads a clock or a table. `open_request` makes an `Opening`; `decide` answers a command with a `Ruling` or a
-refusal; `due` says what time has brought. The caller writes the answer with a conditional update.
+Nothing here reads a clock or a table. `open_request` makes an `Opening`; `decide` answers a command with a `Ruling` or
+a refusal; `due` says what time has brought. The caller writes the answer with a conditional update.
 """
 
 from __future__ import annotations
@@ -45,6 +45,10 @@ UNSEEN_AFTER: Final = timedelta(minutes=15)
 
 TITLE_LENGTH: Final = 150
 REASON_LENGTH: Final = 3000
+NOTE_LENGTH: Final = 1000
+MAX_NOTES: Final = 20
+MAX_EDITED: Final = 1_500_000
+"""Characters of JSON that the content may have after edits."""
 
 Scope = Mapping[str, Value]
 
@@ -142,7 +146,9 @@ def truth(when: Template, scope: Scope) -> bool:
     return value
 
 
-def open_request(*, gate: Gate, step: Step, subject: Subject, content: Params, scope: Scope, why: bool | str) -> Opening:
+def open_request(
+    *, gate: Gate, step: Step, subject: Subject, content: Params, scope: Scope, why: bool | str
+) -> Opening:
     """The request that `gate` asks. A text that cannot be rendered is replaced by a note, never by a closed gate."""
     notes = [why] if isinstance(why, str) else []
 
@@ -155,7 +161,8 @@ def open_request(*, gate: Gate, step: Step, subject: Subject, content: Params, s
             notes.append(f"The {what} of this request could not be written: {error}")
             return None
 
-    title = text(gate.title, "title", TITLE_LENGTH) or clip(step.label, TITLE_LENGTH)
+    # One line: a title from data must not add lines that look as if they were ours.
+    title = " ".join((text(gate.title, "title", TITLE_LENGTH) or "").split()) or clip(step.label, TITLE_LENGTH)
     reason = text(gate.reason, "reason", REASON_LENGTH)
     show = tuple((item.label, text(item.value, item.label, REASON_LENGTH) or "–") for item in gate.show)
     confirm = text(gate.confirm, "confirmation", 300)
@@ -175,8 +182,15 @@ def open_request(*, gate: Gate, step: Step, subject: Subject, content: Params, s
         reason_required=gate.reason_required,
         expires_after=gate.expires,
         on_expiry=gate.on_expiry,
-        notes=tuple(notes),
+        notes=tuple(_few(notes)),
     )
+
+
+def _few(notes: list[str]) -> Iterator[str]:
+    """Junk from data may bring any number of notes, of any length."""
+    yield from (clip(note, NOTE_LENGTH) for note in notes[:MAX_NOTES])
+    if len(notes) > MAX_NOTES:
+        yield f"There are {len(notes) - MAX_NOTES:,} more notes like these."
 
 
 def _text(template: Template, scope: Scope) -> str:
@@ -228,7 +242,8 @@ def _editable(gate: Gate, step: Step, content: Params, notes: list[str]) -> Iter
         marked = step.kind.content(content.value) if gate.at is ReviewPoint.BEFORE else dict.fromkeys(content.value)
     for dotted, field in marked.items():
         try:
-            path = data.read_path(dotted, content.value)
+            # A name may itself have a dot in it: then it is that name that is meant.
+            path = (dotted,) if dotted in content.value else data.read_path(dotted, content.value)
         except KeyError:
             notes.append(f"{dotted} was to be editable, but is not there this time.")
             continue
@@ -299,7 +314,10 @@ class Ruling:
 
 
 def decide(asked: Asked, command: Decide, *, kind: StepKind, person: Person | None, now: datetime) -> Ruling | Refusal:
-    """The ruling of this command on this request, or the refusal that its surface must answer."""
+    """The ruling of this command on this request, or the refusal that its surface must answer.
+
+    Raises `Tampered` if the content is not what was shown.
+    """
     approver = next((one for one in asked.approvers if person and one.person.id == person.id), None)
     if approver is None:
         who = person.label if person else str(command.actor)
@@ -307,9 +325,12 @@ def decide(asked: Asked, command: Decide, *, kind: StepKind, person: Person | No
     refusal = _closed(asked, approver.person, now) or _other_content(asked, command) or _no_reason(asked, command)
     if refusal is not None:
         return refusal
-    reason = clip(command.reason.strip(), REASON_LENGTH) if command.reason else None
+    reason = clip(str(data.clean(command.reason)).strip(), REASON_LENGTH) if command.reason else None
     if command.verdict is Verdict.REJECT:
-        return Ruling(state=RequestState.REJECTED, approver=approver, reason=reason)
+        # Whatever else came with it: nothing is edited by a rejection.
+        return Ruling(state=RequestState.REJECTED, approver=approver, reason=reason or None)
+    # Edits get a digest of their own, so it must be seen here that what they change is what was shown.
+    asked.subject.check(asked.content, asked.digest)
     edited = apply_edits(asked, command.edits, kind=kind)
     if isinstance(edited, Refusal):
         return edited
@@ -320,7 +341,7 @@ def decide(asked: Asked, command: Decide, *, kind: StepKind, person: Person | No
         edits=edits,
         approved=approved,
         approved_digest=asked.subject.digest(approved) if edits else asked.digest,
-        reason=reason,
+        reason=reason or None,
     )
 
 
@@ -364,27 +385,42 @@ def apply_edits(
     by_path = {data.show_path(one.path): one for one in asked.editable}
     errors: dict[str, str] = {}
     edits: list[Edit] = []
-    whole: Value = asked.content.value
     for dotted, raw in given.items():
         editable = by_path.get(dotted)
         if editable is None:
             errors[dotted] = _not_editable(by_path)
             continue
         try:
-            after = fields.validate(editable.field, raw)
+            edits += _edit(editable, dotted, raw, data.look(asked.content.value, editable.path))
         except InvalidValue as error:
             errors[dotted] = str(error)
-            continue
-        before = data.look(asked.content.value, editable.path)
-        if data.canonical(after) != data.canonical(before):
-            whole = data.replace(whole, editable.path, after)
-            edits.append(Edit(editable.path, editable.field.label or dotted, before, after))
     errors.update(_overlaps(edits))
-    assert isinstance(whole, dict)
-    approved = Params(whole, asked.content.secrets)
-    if edits and not errors and asked.subject.at is ReviewPoint.BEFORE:
+    if errors:
+        return InvalidEdits(errors=errors)
+    approved = _with_edits(asked.content, edits)
+    if edits and len(data.dumps(approved.value)) > MAX_EDITED:
+        errors = {data.show_path(one.path): f"all together may be at most {MAX_EDITED:,} characters." for one in edits}
+    elif edits and asked.subject.at is ReviewPoint.BEFORE:
         errors = invalid_params(kind, approved)
     return InvalidEdits(errors=errors) if errors else (tuple(edits), approved)
+
+
+def _edit(editable: Editable, dotted: str, raw: Value, before: Value) -> list[Edit]:
+    """Nothing, if the value came back as it was: also one that the field would not take, or would write otherwise."""
+    if data.canonical(data.clean(raw)) == data.canonical(before):
+        return []
+    after = fields.validate(editable.field, raw)
+    if data.canonical(after) == data.canonical(before):
+        return []
+    return [Edit(editable.path, editable.field.label or dotted, before, after)]
+
+
+def _with_edits(content: Params, edits: list[Edit]) -> Params:
+    whole: Value = content.value
+    for edit in edits:
+        whole = data.replace(whole, edit.path, edit.after)
+    assert isinstance(whole, dict)
+    return Params(whole, content.secrets)
 
 
 def _not_editable(by_path: Mapping[str, Editable]) -> str:
@@ -396,7 +432,9 @@ def _not_editable(by_path: Mapping[str, Editable]) -> str:
 def _overlaps(edits: list[Edit]) -> dict[str, str]:
     """Two edits of which one lies inside the other: the order would decide, so neither is taken."""
     return {
-        data.show_path(one.path): f"this lies inside {data.show_path(other.path)}, which was edited too; edit one of them."
+        data.show_path(
+            one.path
+        ): f"this lies inside {data.show_path(other.path)}, which was edited too; edit one of them."
         for one in edits
         for other in edits
         if one is not other and one.path[: len(other.path)] == other.path

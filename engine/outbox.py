@@ -1,7 +1,9 @@
-"""The one door out for requests: the relay shows copies through channels, from the current state, until they are right."""
+"""The one door out for requests: the relay shows copies through channels, from current state, until they are right."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,17 +12,23 @@ from typing import Final
 from engine import gate
 from engine.audit import Entry
 from engine.errors import ChannelError, Conflict
-from engine.model import Card, DeliveryKind, DeliveryState, Receipt, RequestState
+from engine.model import Card, DeliveryKind, DeliveryState, Person, Receipt, RequestState
 from engine.ports import Channel, FindsCopies
 from engine.store import deliveries, people, reading, requests
 from engine.store.deliveries import HeldDelivery
 from engine.store.tx import Tx
 from engine.store.writer import SqliteFile
-from engine.views import Copy
+from engine.views import Copy, RequestView, RunView
 
 BACKOFF: Final = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600, 1800))
 """Waits after failures of one copy, then hourly."""
 SECOND_LOOK: Final = timedelta(seconds=2)
+LONGEST_WISH: Final = timedelta(days=1)
+"""What a vendor may ask us to wait at most."""
+SHOW_SECONDS: Final = 20.0
+"""A channel that takes longer for one copy is cut off: well within the lease, so that no other begins meanwhile."""
+
+log = logging.getLogger(__name__)
 
 
 def backoff(attempts: int) -> timedelta:
@@ -34,24 +42,30 @@ class _Claimed:
     copy: Copy
 
     @property
-    def pointless(self) -> bool:
-        """Nothing is left to ask, and nobody can have seen the question."""
+    def answered(self) -> bool:
+        """Nothing is left to ask: a copy that is out there must say so, and one that is not need not be posted."""
         request = self.copy.request
         closed = request is not None and request.asked.state is not RequestState.PENDING
-        return self.held.kind is DeliveryKind.REQUEST and closed and self.held.receipt is None and not self.held.unknown
+        return self.held.kind is DeliveryKind.REQUEST and closed
 
 
 class Relay:
     """Delivers copies. `render` makes the card of a copy; `channels` by name."""
 
     def __init__(
-        self, store: SqliteFile, *, channels: Mapping[str, Channel], render: Callable[[Copy], Card]
+        self,
+        store: SqliteFile,
+        *,
+        channels: Mapping[str, Channel],
+        render: Callable[[Copy], Card],
+        show_seconds: float = SHOW_SECONDS,
     ) -> None:
-        self._store, self._channels, self._render = store, channels, render
+        self._store, self._channels, self._render, self._show_seconds = store, channels, render, show_seconds
         self._under_way: set[str] = set()
 
     async def deliver(self, delivery: str) -> None:
         """Bring one copy to what it should show. Does nothing if it is not due, or somebody else is at it."""
+        # A full disk can keep a receipt from being recorded for longer than a lease: it must not be posted again.
         if delivery in self._under_way:
             return
         self._under_way.add(delivery)
@@ -62,48 +76,72 @@ class Relay:
 
     async def _deliver(self, delivery: str) -> None:
         claimed = await self._store.transact(lambda tx: _claim(tx, delivery))
-        if claimed is None:
-            return
-        if claimed.pointless:
-            await self._store.transact(
-                lambda tx: deliveries.try_shown(tx, claimed.held, None, state=DeliveryState.SKIPPED)
-            )
-            return
-        try:
-            receipt = await self._show(claimed)
-        except ChannelError as error:
-            failure = error
-            await self._store.insist(lambda tx: _failed(tx, claimed.held, failure))
-        else:
-            await self._store.insist(lambda tx: _shown(tx, claimed.held, receipt))
+        if claimed is not None:
+            came = await self._attempt(claimed)
+            await self._store.insist(lambda tx: _record(tx, claimed, came))
 
-    async def _show(self, claimed: _Claimed) -> Receipt:
-        held = claimed.held
+    async def _attempt(self, claimed: _Claimed) -> Receipt | ChannelError | None:
+        """What came of one attempt. None: there was nothing left to ask, and nobody was."""
+        held, limit = claimed.held, asyncio.timeout(self._show_seconds)
+        try:
+            async with limit:
+                return await self._show(claimed)
+        except ChannelError as error:
+            return error
+        except Exception as error:
+            if isinstance(error, TimeoutError) and limit.expired():
+                message = f"The channel {held.channel} did not answer within {self._show_seconds:g} seconds."
+                return ChannelError(message, outcome_unknown=True)
+            log.exception("copy %s of run %s could not be shown", held.id, held.run, extra={"run": held.run})
+            message = f"The channel {held.channel} broke; the server's log has it under copy {held.id}."
+            return ChannelError(message, outcome_unknown=True)
+
+    async def _show(self, claimed: _Claimed) -> Receipt | None:
+        held, receipt = claimed.held, claimed.held.receipt
+        if receipt is None and claimed.answered and not held.unknown:
+            return None
         channel = self._channels.get(held.channel)
         if channel is None:
             raise ChannelError(f"The channel {held.channel} is not set up on this server.")
-        receipt = held.receipt
         if receipt is None and held.unknown and isinstance(channel, FindsCopies):
             receipt = await channel.find(address=held.address, delivery=held.id)
-        return await channel.show(
-            address=held.address, card=self._render(claimed.copy), receipt=receipt, delivery=held.id
-        )
+        if receipt is None and claimed.answered:
+            return None
+        card = self._render(claimed.copy)
+        return await channel.show(address=held.address, card=card, receipt=receipt, delivery=held.id)
 
 
 def _claim(tx: Tx, delivery: str) -> _Claimed | None:
     held = deliveries.claim_delivery(tx, delivery)
     if held is None:
         return None
-    run = reading.run_view(tx.connection, held.run)
+    run = reading.run_view(tx.connection, held.run, steps=False)
     assert run is not None
-    person = people.load_people(tx.connection, [held.person])[held.person]
     request = reading.request_view(tx.connection, held.request) if held.request else None
+    person = _person(tx, held, run, request)
     return _Claimed(
         held, Copy(delivery=held.id, kind=held.kind, topic=held.topic, person=person, run=run, request=request)
     )
 
 
-def _shown(tx: Tx, held: HeldDelivery, receipt: Receipt) -> None:
+def _person(tx: Tx, held: HeldDelivery, run: RunView, request: RequestView | None) -> Person:
+    """Whom the copy is for: nearly always somebody who is loaded already."""
+    asked = [one.person for one in request.approvers] if request is not None else []
+    known = next((one for one in (*asked, run.owner) if one.id == held.person), None)
+    return known or people.load_people(tx.connection, [held.person])[held.person]
+
+
+def _record(tx: Tx, claimed: _Claimed, came: Receipt | ChannelError | None) -> None:
+    if came is None:
+        deliveries.try_shown(tx, claimed.held, None, state=DeliveryState.SKIPPED)
+    elif isinstance(came, ChannelError):
+        _failed(tx, claimed.held, came)
+    else:
+        _shown(tx, claimed, came)
+
+
+def _shown(tx: Tx, claimed: _Claimed, receipt: Receipt) -> None:
+    held = claimed.held
     if not deliveries.try_shown(tx, held, receipt, state=DeliveryState.SHOWN):
         return
     first = held.shown_version == 0
@@ -115,8 +153,9 @@ def _shown(tx: Tx, held: HeldDelivery, receipt: Receipt) -> None:
                 kind="delivery.shown", run=held.run, request=held.request, step=None, actor=None, content={**content}
             ),
         )
-    if first and held.kind is DeliveryKind.REQUEST and held.request is not None:
-        _start_clocks(tx, held.request)
+    request = claimed.copy.request
+    if first and held.kind is DeliveryKind.REQUEST and request is not None and request.asked.first_shown_at is None:
+        _start_clocks(tx, request.id)
 
 
 def _start_clocks(tx: Tx, request: str) -> None:
@@ -134,9 +173,8 @@ def _start_clocks(tx: Tx, request: str) -> None:
 
 
 def _failed(tx: Tx, held: HeldDelivery, error: ChannelError) -> None:
-    wait = max(backoff(held.attempts), error.retry_after or timedelta(0))
-    if error.outcome_unknown and held.attempts == 1:
-        wait = max(SECOND_LOOK, error.retry_after or timedelta(0))
+    wish = min(error.retry_after or timedelta(0), LONGEST_WISH)
+    wait = max(SECOND_LOOK if error.outcome_unknown and held.attempts == 1 else backoff(held.attempts), wish)
     recorded = deliveries.try_failed(
         tx,
         held,
@@ -148,7 +186,5 @@ def _failed(tx: Tx, held: HeldDelivery, error: ChannelError) -> None:
         content = {"channel": held.channel, "address": held.address, "person": held.person, "error": str(error)}
         tx.audit(
             held.workspace,
-            Entry(
-                kind="delivery.dead", run=held.run, request=held.request, step=None, actor=None, content={**content}
-            ),
+            Entry(kind="delivery.dead", run=held.run, request=held.request, step=None, actor=None, content={**content}),
         )

@@ -35,6 +35,8 @@ MAX_OUTPUT: Final = 1_500_000
 MAX_CRASHES: Final = 10
 """Calls of one visit that were cut off by a crash before a person is asked, even if the step is idempotent."""
 DEFAULT_TIMEOUT: Final = timedelta(seconds=60)
+MAX_RETRY_AFTER: Final = timedelta(days=1)
+"""The longest wait that the other side of a call may wish for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunState:
-    """A run as loaded: `visits` holds the latest visit of each step by id, `cursor` is the index of the step at hand."""
+    """A run as loaded. `visits`: the latest visit of each step by id. `cursor`: the index of the step at hand."""
 
     id: str
     status: RunStatus
@@ -110,7 +112,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Where the run stands now. Exactly one of: it ended, it has an `act`, `ready_at` is a time, it waits for people."""
+    """Where the run stands now. Exactly one of: it ended, has an `act`, `ready_at` is a time, it waits for people."""
 
     status: RunStatus
     cursor: int
@@ -289,9 +291,7 @@ class _Walk:
         elif not self._opens(step, visit, ReviewPoint.BEFORE, params, names):
             self._begin(step, visit, params, None)
 
-    def _opens(
-        self, step: Step, visit: Visit, at: ReviewPoint, content: Params, names: dict[str, Value]
-    ) -> bool:
+    def _opens(self, step: Step, visit: Visit, at: ReviewPoint, content: Params, names: dict[str, Value]) -> bool:
         rule = step.gate
         if rule is None or rule.at is not at:
             return False
@@ -430,7 +430,7 @@ class _Walk:
         if delay is None:
             self._fail(step, visit, failure.message)
             return
-        wakes_at = self.now + max(delay, failure.retry_after or delay)
+        wakes_at = self.now + max(delay, min(failure.retry_after or delay, MAX_RETRY_AFTER))
         visit = replace(visit, status=StepStatus.RETRYING, wakes_at=wakes_at, error=failure.message)
         self._put(visit, "step.retrying", attempt=visit.attempt, error=failure.message, until=str(wakes_at))
 
@@ -445,6 +445,10 @@ class _Walk:
 
     def _complete(self, step: Step, visit: Visit, output: dict[str, Value]) -> None:
         visit = replace(visit, output=output, error=None, wakes_at=None)
+        if self.state.cancelled:
+            # Nobody is asked any more, but what the world returned is recorded as what it is.
+            self._succeed(step, visit, output)
+            return
         names = scope(self.workflow, self.state, self.visits | {step.id: replace(visit, status=StepStatus.SUCCEEDED)})
         if not self._opens(step, visit, ReviewPoint.AFTER, Params(output), names):
             self._succeed(step, visit, output)
@@ -465,19 +469,23 @@ class _Walk:
             self._end(RunStatus.FAILED, f"Step {step.id} failed: {message}")
 
     def _park(self, visit: Visit, message: str) -> None:
-        self._put(replace(visit, status=StepStatus.OUTCOME_UNKNOWN, error=message), "step.outcome_unknown", error=message)
+        self._put(
+            replace(visit, status=StepStatus.OUTCOME_UNKNOWN, error=message), "step.outcome_unknown", error=message
+        )
         self._wait(RunStatus.NEEDS_ATTENTION, None)
         self.error = message
 
     def _cancel(self) -> None:
         step = self.workflow.steps[self.cursor] if self.cursor < len(self.workflow.steps) else None
         visit = self.visits.get(step.id) if step else None
+        error = None
         if visit is not None and visit.ended_at is None:
             lost = visit.status in (StepStatus.STARTED, StepStatus.OUTCOME_UNKNOWN)
             status = StepStatus.OUTCOME_UNKNOWN if lost else StepStatus.STOPPED
-            self._put(replace(visit, status=status, ended_at=self.now), "step.stopped")
-        self.opening = self.act = self.ready_at = None
-        self._end(RunStatus.CANCELLED)
+            error = f"Whether step {visit.step} happened before the run was cancelled is unknown." if lost else None
+            self._put(replace(visit, status=status, ended_at=self.now, wakes_at=None), "step.stopped")
+        self.ready_at = None
+        self._end(RunStatus.CANCELLED, error)
 
     # -- bookkeeping --
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -21,15 +21,23 @@ from engine.store.writer import SqliteFile
 log = logging.getLogger(__name__)
 
 RENEW_SECONDS: Final = 2.0
+"""How often the lease of a run is renewed while its step works."""
 
 
 class Runner:
-    """Advances one run at a time as far as it goes, effects included. `steps`: step types by name."""
+    """Advances runs, each as far as it goes, effects included. `steps`: step types by name."""
 
     def __init__(
-        self, store: SqliteFile, advancer: Advancer, *, steps: Mapping[str, StepType[Any]], secrets: Secrets
+        self,
+        store: SqliteFile,
+        advancer: Advancer,
+        *,
+        steps: Mapping[str, StepType[Any]],
+        secrets: Secrets,
+        renew_seconds: float = RENEW_SECONDS,
     ) -> None:
         self._store, self._advancer, self._steps, self._secrets = store, advancer, steps, secrets
+        self._renew_seconds = renew_seconds
         self._under_way: set[str] = set()
 
     async def advance(self, run: str) -> None:
@@ -39,28 +47,42 @@ class Runner:
             return
         self._under_way.add(run)
         try:
+            await self._advance(run)
+        except (Conflict, StoreError):
+            raise
+        except DefinitionError as error:
+            log.error("run %s cannot go on: its workflow is no longer understood: %s", run, error)
+            first = str(error).partition("\n")[0]
+            await self._postpone(run, f"The workflow of this run is no longer understood by this server: {first}")
+        except Exception:
+            log.exception("run %s cannot go on", run, extra={"run": run})
+            await self._postpone(run, f"Something broke on the way; the server's log has it under run {run}.")
+        finally:
+            self._under_way.discard(run)
+
+    async def _advance(self, run: str) -> None:
+        try:
             claimed = await self._store.transact(lambda tx: self._advancer.advance(tx, run))
             while claimed is not None:
                 claimed = await self._perform(claimed)
         except Conflict:
             log.info("run %s was taken over", run)
-        except DefinitionError as error:
-            log.error("run %s cannot go on: its workflow is no longer understood: %s", run, error)
-            reason = f"The workflow of this run is no longer understood by this server: {error.problems[0].sentence()}"
-            await self._store.transact(lambda tx: runs.postpone(tx, run, reason))
-        finally:
-            self._under_way.discard(run)
+
+    async def _postpone(self, run: str, reason: str) -> None:
+        await self._store.transact(lambda tx: runs.postpone(tx, run, reason))
 
     async def _perform(self, claimed: Claimed) -> Claimed | None:
         async with asyncio.TaskGroup() as group:
             renewing = group.create_task(self._renew(claimed))
-            outcome = await self._act(claimed)
-            renewing.cancel()
+            try:
+                outcome = await self._act(claimed)
+            finally:
+                renewing.cancel()
         return await self._store.insist(lambda tx: self._advancer.record(tx, claimed, outcome))
 
     async def _renew(self, claimed: Claimed) -> None:
         while True:
-            await asyncio.sleep(RENEW_SECONDS)
+            await asyncio.sleep(self._renew_seconds)
             try:
                 held = await self._store.transact(lambda tx: runs.try_renew(tx, claimed.run, claimed.rev))
             except StoreError as error:
@@ -81,6 +103,9 @@ class Runner:
         except ValidationError as error:
             # Its own words would quote the values, and the values hold the secrets now.
             return Failed(message=f"The step does not take its parameters ({error.error_count()} wrong).", final=True)
+        except Exception as error:  # noqa: BLE001 a step type may be anybody's code
+            # Nothing was called yet, so nothing is unknown.
+            return self._broke(claimed, error, unknown=False)
         return await self._call(claimed, act, step, params)
 
     async def _call(self, claimed: Claimed, act: Act, step: StepType[Any], params: BaseModel) -> Outcome:
@@ -92,8 +117,9 @@ class Runner:
             idempotency_key=f"{claimed.run}:{act.step.id}:{act.visit}",
             timeout=act.timeout,
         )
+        limit = asyncio.timeout(act.timeout.total_seconds())
         try:
-            async with asyncio.timeout(act.timeout.total_seconds()):
+            async with limit:
                 produced = await step.run(params, context)
             return Produced(self._output(produced))
         except StepError as error:
@@ -103,27 +129,55 @@ class Runner:
                 final=not (error.retryable or error.outcome_unknown),
                 retry_after=error.retry_after,
             )
-        except TimeoutError:
-            return Failed(message=f"It took longer than {act.timeout.total_seconds():g} seconds.", unknown=True)
-        except InvalidValue as error:
+        except _Unusable as error:
             return Failed(message=f"The step did its work, but its output cannot be used: {error}.", final=True)
-        except Exception:
-            log.exception("step %s of run %s raised", act.step.id, claimed.run, extra={"run": claimed.run})
-            return Failed(
-                message=f"The step type {act.step.kind.name} broke; the server's log has it under run {claimed.run}.",
-                unknown=True,
-            )
+        except asyncio.CancelledError as error:
+            if _cancelled():
+                raise
+            return self._broke(claimed, error, unknown=True)
+        except Exception as error:  # noqa: BLE001 a step type may be anybody's code
+            if isinstance(error, TimeoutError) and limit.expired():
+                return Failed(message=f"It took longer than {act.timeout.total_seconds():g} seconds.", unknown=True)
+            return self._broke(claimed, error, unknown=True)
+
+    def _broke(self, claimed: Claimed, error: BaseException, *, unknown: bool) -> Failed:
+        step = claimed.act.step
+        log.error("step %s of run %s raised", step.id, claimed.run, exc_info=error, extra={"run": claimed.run})
+        message = f"The step type {step.kind.name} broke; the server's log has it under run {claimed.run}."
+        return Failed(message=message, unknown=unknown, final=not unknown)
 
     def _output(self, produced: Mapping[str, object]) -> dict[str, Value]:
-        output = data.clean(produced)
+        try:
+            output = data.clean(produced)
+        except InvalidValue as error:
+            raise _Unusable(self._secrets.redact(str(error))) from None
         if not isinstance(output, dict):
-            raise InvalidValue("it is not a mapping")
-        text = data.dumps(output)
-        if len(text) > MAX_OUTPUT:
-            raise InvalidValue(f"it is {len(text):,} characters long; at most {MAX_OUTPUT:,} are kept")
+            raise _Unusable("it is not a mapping")
+        length = len(data.dumps(output))
+        if length > MAX_OUTPUT:
+            raise _Unusable(f"it is {length:,} characters long; at most {MAX_OUTPUT:,} are kept")
         # An echoing server sends back what it was sent, secrets included.
-        redacted = self._secrets.redact(text)
-        if redacted != text:
-            output = data.loads(redacted)
-            assert isinstance(output, dict)
-        return output
+        redacted = _redacted(output, self._secrets.redact)
+        assert isinstance(redacted, dict)
+        return redacted
+
+
+class _Unusable(Exception):
+    """What a step returned is no output."""
+
+
+def _redacted(value: Value, redact: Callable[[str], str]) -> Value:
+    """Text by text, not over the whole: in JSON a quote in a secret would be escaped, and so not be found."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {redact(key): _redacted(item, redact) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_redacted(item, redact) for item in value]
+    return value
+
+
+def _cancelled() -> bool:
+    """Whether we are cancelled, and not a task that a step type started and cancelled itself."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -50,22 +50,22 @@ class EnvironmentSecrets:
     """`secret.NAME` is the environment variable `SIGNOFF_SECRET_NAME`."""
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
-        self._environment = os.environ if environment is None else environment
+        given = os.environ if environment is None else environment
+        self._secrets = {
+            name.removeprefix(SECRET_PREFIX): value for name, value in given.items() if name.startswith(SECRET_PREFIX)
+        }
+        long = [(value, name) for name, value in self._secrets.items() if len(value) >= _REDACTED_FROM]
+        self._longest_first = sorted(long, key=lambda pair: (-len(pair[0]), pair[1]))
 
     def read(self, name: str) -> str:
         """The secret's value. Raises `StepError` naming the setting that is missing."""
-        value = self._environment.get(SECRET_PREFIX + name)
+        value = self._secrets.get(name)
         if not value:
             raise StepError(f"The secret {name} is not set; set {SECRET_PREFIX}{name} in the server's environment.")
         return value
 
     def redact(self, text: str) -> str:
         """The text with every secret's value replaced by its name, the longest values first."""
-        known = [
-            (value, name.removeprefix(SECRET_PREFIX))
-            for name, value in self._environment.items()
-            if name.startswith(SECRET_PREFIX) and len(value) >= _REDACTED_FROM and value in text
-        ]
-        for value, name in sorted(known, key=lambda pair: -len(pair[0])):
+        for value, name in self._longest_first:
             text = text.replace(value, f"(secret {name})")
         return text

@@ -19,14 +19,14 @@ class Utc(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         if value is None:
             return None
         if value.tzinfo is None:
             raise ValueError("a time without a time zone reached the store")
         return value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
@@ -98,8 +98,20 @@ class RunRow(SQLModel, table=True):
 
     __tablename__ = "run"
     __table_args__ = (
-        Index("run_ready", "ready_at", sqlite_where=text("ready_at IS NOT NULL"), postgresql_where=text("ready_at IS NOT NULL")),
+        Index(
+            "run_ready",
+            "ready_at",
+            sqlite_where=text("ready_at IS NOT NULL"),
+            postgresql_where=text("ready_at IS NOT NULL"),
+        ),
         Index("run_workspace", "workspace", "id"),
+        Index(
+            "run_open",
+            "workspace",
+            "id",
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
         Index(
             "run_key",
             "workspace",
@@ -151,11 +163,12 @@ class StepRunRow(SQLModel, table=True):
 
 
 class RequestRow(SQLModel, table=True):
-    """An opened gate. `content_version` changes with what is asked, `rev` with every write; `check_at`: when to look."""
+    """An opened gate. `content_version` changes with what is asked, `rev` with every write; `check_at`: look then."""
 
     __tablename__ = "request"
     __table_args__ = (
         Index("request_run", "run"),
+        Index("request_workspace", "workspace", "id"),
         Index(
             "request_check",
             "check_at",
@@ -207,7 +220,7 @@ class ApproverRow(SQLModel, table=True):
             "approver_inbox",
             "person",
             "request",
-            sqlite_where=text("pending"),
+            sqlite_where=text("pending = 1"),  # as queries put it, or SQLite does not see that the index serves them
             postgresql_where=text("pending"),
         ),
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import IO
 
 import click
 
@@ -29,12 +32,19 @@ def export(output: Path | None) -> None:
     The log verifies without this program: python -m engine.verify_audit FILE
     """
     head = ""
-    with reach.reading() as connection, click.open_file(str(output or "-"), "w", encoding="utf-8") as out:
+    with reach.reading() as connection, _writing(output) as out:
         for line in journal.export(connection, DEFAULT_WORKSPACE):
             out.write(line + "\n")
             head = line
     if output is not None:
         click.echo(f"Wrote {output}. Head: {_head(head)}")
+
+
+def _writing(output: Path | None) -> AbstractContextManager[IO[str]]:
+    try:
+        return click.open_file(str(output or "-"), "w", encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"{output} cannot be written: {error.strerror}.") from None
 
 
 def _head(line: str) -> str:
@@ -43,15 +53,15 @@ def _head(line: str) -> str:
 
 
 @audit.command()
-@click.option(
-    "--checkpoint", "checkpoints", multiple=True, metavar="SEQ:HASH", help="A head that was noted earlier."
-)
+@click.option("--checkpoint", "checkpoints", multiple=True, metavar="SEQ:HASH", help="A head that was noted earlier.")
 def verify(checkpoints: tuple[str, ...]) -> int:
     """Verify the chain in the database."""
     try:
         noted = [verify_audit.read_checkpoint(one) for one in checkpoints]
-    except ValueError:
-        raise click.UsageError("A checkpoint looks like 120:9f86d0… (a number, a colon, 64 hexadecimal digits).") from None
+    except argparse.ArgumentTypeError:
+        raise click.UsageError(
+            "A checkpoint looks like 120:9f86d0… (a number, a colon, 64 hexadecimal digits)."
+        ) from None
     log, found = verify_audit.Log(checkpoints=noted), 0
     with reach.reading() as connection:
         for line in journal.export(connection, DEFAULT_WORKSPACE):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from bot.cli.exits import Exit
 from bot.cli.reach import json_option
 from bot.terminal import screen
 from engine import definition
-from engine.definition.yaml import MAX_BYTES
 from engine.data import Value
+from engine.definition.yaml import MAX_BYTES
 from engine.errors import DefinitionError, Problem
 from engine.model import DEFAULT_WORKSPACE
 from engine.store import reading
@@ -23,8 +24,8 @@ from engine.store import reading
 def _bytes(file: Path) -> bytes:
     try:
         with file.open("rb") as opened:
-            # One byte more than is taken: enough to see that a file is too large, however large it is.
-            return opened.read(MAX_BYTES + 1)
+            # A character more than is taken: enough to see that a file is too large, however large it is.
+            return opened.read(MAX_BYTES + 4)
     except OSError as error:
         raise click.UsageError(f"{file} cannot be read: {error.strerror}.") from None
 
@@ -32,7 +33,7 @@ def _bytes(file: Path) -> bytes:
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @json_option
-def check(files: tuple[Path, ...], as_json: bool) -> int:  # noqa: FBT001 click gives flags by name
+def check(files: tuple[Path, ...], as_json: bool) -> int:
     """Check workflow FILES, and print everything that is wrong with them, with its line."""
     kinds = app.step_types(reach.here().settings)
     found: list[tuple[Path, Problem]] = []
@@ -45,9 +46,11 @@ def check(files: tuple[Path, ...], as_json: bool) -> int:  # noqa: FBT001 click 
         click.echo(screen.as_json([{"file": str(file), **problem_facts(one)} for file, one in found]))
     else:
         for file, problem in found:
-            click.echo(problem.sentence(str(file)))
+            screen.say(problem.sentence(str(file)))
         bad = len({file for file, _ in found})
-        click.echo(f"{len(files) - bad} of {len(files)} files can be used." if found else "No problems.", err=bool(found))
+        click.echo(
+            f"{len(files) - bad} of {len(files)} files can be used." if found else "No problems.", err=bool(found)
+        )
     return Exit.NO if found else Exit.DONE
 
 
@@ -99,28 +102,32 @@ def try_(
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
-def register(file: Path, as_json: bool) -> None:  # noqa: FBT001
+def register(file: Path, as_json: bool) -> None:
     """Register the workflow in FILE, or a new version of it."""
+    raw = _bytes(file)
     try:
-        source = _bytes(file).decode()
+        # The end of a file that is too large may be the middle of a character.
+        source = codecs.getincrementaldecoder("utf-8")().decode(raw, final=len(raw) <= MAX_BYTES)
     except UnicodeDecodeError:
         raise click.UsageError(f"{file} is not text in UTF-8.") from None
     reply = reach.carry_out("register", {"source": source})
     problems: Any = reply.facts.get("problems", [])
     for problem in problems:
-        click.echo(Problem(**problem).sentence(str(file)), err=True)
+        screen.say(Problem(**problem).sentence(str(file)), err=True)
     facts = reach.answered(reply)
     if as_json:
         click.echo(screen.as_json(facts))
     elif facts["changed"]:
-        click.echo(f"Registered {facts['workflow']}, version {facts['version']}. Run it: signoff run {facts['workflow']}")
+        click.echo(
+            f"Registered {facts['workflow']}, version {facts['version']}. Run it: signoff run {facts['workflow']}"
+        )
     else:
         click.echo(f"{facts['workflow']} is registered like this already, as version {facts['version']}.")
 
 
 @click.command()
 @json_option
-def workflows(as_json: bool) -> None:  # noqa: FBT001
+def workflows(as_json: bool) -> None:
     """List the registered workflows."""
     with reach.reading() as connection:
         found = reading.workflow_views(connection, DEFAULT_WORKSPACE)

@@ -17,6 +17,7 @@ from bot import log, settings
 from bot.cli import audits, files, requests, runs, server
 from bot.cli.exits import Exit
 from bot.settings import SettingsError
+from bot.terminal import screen
 from engine.errors import SignoffError, StoreError
 from engine.system import EnvironmentSecrets, SystemClock
 
@@ -62,14 +63,13 @@ def _run(arguments: Sequence[str] | None) -> int:
             click.echo(f"  {sentence}", err=True)
         return Exit.USAGE
     except StoreError as error:
-        click.echo(str(error), err=True)
+        screen.say(str(error), err=True)
         return Exit.STORE
     except SignoffError as error:
-        click.echo(str(error), err=True)
+        screen.say(str(error), err=True)
         return Exit.NO
-    except BrokenPipeError:
-        # Whoever read the output has seen enough.
-        sys.stderr.close()
+    except SystemExit:
+        # click and rich ask for it when a pipe breaks, and have silenced the output: who read it has seen enough.
         return Exit.DONE
     except Exception:  # noqa: BLE001 a person never sees a traceback; it goes to a file that the message names
         return _broken()
@@ -80,6 +80,7 @@ def _broken() -> int:
     where = _incidents() / f"{SystemClock().now().astimezone(UTC):%Y%m%dT%H%M%S}-{incident}.txt"
     try:
         where.parent.mkdir(parents=True, exist_ok=True)
+        where.touch(mode=0o600)  # a traceback may quote what a run holds
         where.write_text(redact(traceback.format_exc()), encoding="utf-8")
         told = f"the traceback is in {where}"
     except OSError:

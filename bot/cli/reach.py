@@ -77,7 +77,8 @@ async def _own(
     act: Callable[[Desk], Awaitable[Reply]],
     settle: Callable[[Reply], str | None] | None,
 ) -> Reply:
-    async with app.opened(place.settings, place.environment, screen.console()) as opened:
+    # What the terminal channel has to tell is beside the answer of the command, which programs read.
+    async with app.opened(place.settings, place.environment, screen.console(stderr=True)) as opened:
         reply = await act(opened.desk)
         run = settle(reply) if settle is not None and reply.refused is None else None
         if run is not None:
@@ -94,7 +95,7 @@ def answered(reply: Reply) -> dict[str, Value]:
 
 def refuse(sentence: str) -> NoReturn:
     """Print why not, and end the command."""
-    click.echo(sentence, err=True)
+    screen.say(sentence, err=True)
     raise click.exceptions.Exit(Exit.NO)
 
 

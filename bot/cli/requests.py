@@ -22,7 +22,7 @@ from engine.views import DeliveryView, Page
 @click.option("--all", "everything", is_flag=True, help="Closed requests too.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
 @json_option
-def requests(request_id: str | None, everything: bool, limit: int, as_json: bool) -> None:  # noqa: FBT001
+def requests(request_id: str | None, everything: bool, limit: int, as_json: bool) -> None:
     """List the requests that wait for a decision, the newest first; or show the request ID."""
     with reach.reading() as connection:
         if request_id is not None:
@@ -76,7 +76,7 @@ def _copy(view: DeliveryView) -> tuple[str, ...]:
 @json_option
 def decide(
     request_id: str, verdict: str, edits: tuple[str, ...], reason: str | None, digest: str | None, as_json: bool
-) -> None:  # noqa: FBT001
+) -> None:
     """Decide the request ID: approve, reject, or edit fields and approve.
 
     This machine's operator decides: set SIGNOFF_OPERATOR to that person's email address.
@@ -94,5 +94,5 @@ def decide(
     if as_json:
         click.echo(screen.as_json(facts))
         return
-    edited = f" with {len(edits)} edits" if facts["edited"] else ""
+    edited = " with edits" if facts["edited"] else ""
     click.echo(f"Request {request_id} is {facts['state']}{edited}. The run: signoff runs {facts['run']}")

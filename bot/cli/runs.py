@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from bot import card
 from bot.cli import reach, wire
 from bot.cli.exits import Exit
 from bot.cli.reach import json_option
@@ -24,7 +25,7 @@ from engine.views import Page, RunView
 @click.option("-i", "--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input of the run.")
 @click.option("--key", help="Your own id for this start: the same key again starts nothing new.")
 @json_option
-def run(workflow: str, inputs: tuple[str, ...], key: str | None, as_json: bool) -> None:  # noqa: FBT001
+def run(workflow: str, inputs: tuple[str, ...], key: str | None, as_json: bool) -> None:
     """Start a run of the registered WORKFLOW."""
     given: dict[str, Value] = {
         "workflow": workflow,
@@ -45,7 +46,7 @@ def run(workflow: str, inputs: tuple[str, ...], key: str | None, as_json: bool) 
 @click.option("--open", "open_only", is_flag=True, help="Only runs that have not ended.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
 @json_option
-def runs(run_id: str | None, open_only: bool, limit: int, as_json: bool) -> None:  # noqa: FBT001
+def runs(run_id: str | None, open_only: bool, limit: int, as_json: bool) -> None:
     """List the runs, the newest first; or show the run ID with its steps and its story."""
     with reach.reading() as connection:
         if run_id is not None:
@@ -55,9 +56,7 @@ def runs(run_id: str | None, open_only: bool, limit: int, as_json: bool) -> None
     if as_json:
         click.echo(screen.as_json([wire.run(one) for one in found]))
         return
-    rows = [
-        (one.id, one.workflow, one.status.value, one.requester.label, screen.when(one.started_at)) for one in found
-    ]
+    rows = [(one.id, one.workflow, one.status.value, one.requester.label, screen.when(one.started_at)) for one in found]
     reach.console().print(screen.listing(("run", "workflow", "status", "started by", "started"), rows))
 
 
@@ -80,7 +79,7 @@ def _one(connection: Any, run_id: str, *, as_json: bool) -> None:
     out = reach.console()
     out.print(f"Run {view.id} of {view.workflow} version {view.version}: {view.status.value}")
     if view.error:
-        out.print(view.error, style="red")
+        out.print(card.visible(view.error), style="red")
     for entry in story:
         out.print(screen.story_line(entry))
     for hint in _hints(view, [one.id for one in requests if one.asked.closed_at is None]):

@@ -53,5 +53,3 @@ def backup(target: Path) -> None:
 def version() -> None:
     """Print the version."""
     click.echo(f"signoff {metadata.version('signoff')}")
-
-

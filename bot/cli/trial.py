@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -53,39 +55,50 @@ class Plan:
 
 
 def play(plan: Plan) -> int:
-    """Play the run to its end, or until it waits for nobody here; the exit code says which."""
+    """Play the run to its end, or until nobody here answers; the exit code says which.
+
+    A run that still waits is kept, and the last line says how to go on with it.
+    """
     folder = None if plan.database is not None else Path(tempfile.mkdtemp(prefix="signoff-try-"))
     database = plan.database or Path(str(folder)) / "trial.db"
     if plan.source is None and not database.exists():
         raise click.UsageError(f"There is no trial at {database}; name a workflow file to begin one.")
-    kept = False
+    waits = False
     try:
-        code = _play(plan, database)
-        kept = code == Exit.WAITING
-        return code
+        code, waits = _play(plan, database)
     except KeyboardInterrupt:
-        kept = True
-        click.echo()
-        click.echo(f"The run waits. Go on with it: signoff try --db {database}")
-        return Exit.WAITING
+        # Pressed once more, while what is under way was waited for: its outcome will be asked for.
+        code, waits = Exit.WAITING, True
     finally:
-        if folder is not None and not kept:
+        if folder is not None and not waits:
             shutil.rmtree(folder, ignore_errors=True)
+    if waits:
+        click.echo(f"The run waits. Go on with it: signoff try --db {shlex.quote(str(database))}")
+    return code
 
 
-def _play(plan: Plan, database: Path) -> int:
+def _play(plan: Plan, database: Path) -> tuple[int, bool]:
+    """The exit code, and whether a run still waits."""
     environment = settings.environment()
     chosen = settings.load(environment, database=database)
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(app.opened(chosen, environment, None, trial=True)) as opened,
     ):
-        trial = Trial(plan=plan, portal=portal, app=opened, console=screen.console(), database=database)
+        trial = Trial(plan=plan, portal=portal, app=opened, console=screen.console())
         runs = trial.begin()
         if not runs:
             click.echo("Every run in this trial has ended.")
-            return Exit.DONE
-        return max(trial.follow(run) for run in runs)
+            return Exit.DONE, False
+        try:
+            code = max(trial.follow(run) for run in runs)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo()
+            code = Exit.WAITING
+        except click.UsageError as error:
+            error.show()
+            code = Exit.USAGE
+        return code, bool(trial.unfinished())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,19 +109,20 @@ class Trial:
     portal: BlockingPortal
     app: app.App
     console: Console
-    database: Path
-    _told: int = 0
+    _told: dict[str, int] = field(default_factory=dict)
     _answered: int = 0
-    _refused: set[str] = field(default_factory=set)
+    _slept: set[tuple[str, datetime]] = field(default_factory=set)
 
     # -- begin --
 
     def begin(self) -> list[str]:
         """The runs to play: a new one of the file, or those that were left in the database."""
-        if self.plan.source is None:
-            found: list[RunView] = self.portal.call(self.app.engine.runs, Page(limit=1000, open_only=True))
-            return [run.id for run in reversed(found)]
-        return [self._start(self.plan.source)]
+        return self.unfinished() if self.plan.source is None else [self._start(self.plan.source)]
+
+    def unfinished(self) -> list[str]:
+        """The runs that have not ended, the oldest first."""
+        found: list[RunView] = self.portal.call(self.app.engine.runs, Page(limit=1000, open_only=True))
+        return [run.id for run in reversed(found)]
 
     def _start(self, source: bytes) -> str:
         me = Address("terminal", self.app.desk.login)
@@ -120,12 +134,12 @@ class Trial:
             )
         except DefinitionError as error:
             for problem in error.problems:
-                click.echo(problem.sentence(self.plan.file), err=True)
+                screen.say(problem.sentence(self.plan.file), err=True)
             raise click.exceptions.Exit(Exit.NO) from None
         started: Any = _accepted(registered) and self.portal.call(
             self.app.engine.start, Start(workflow=workflow.name, inputs=inputs, actor=me, origin=_ORIGIN)
         )
-        self.console.print(f"{workflow.title}", style="bold")
+        self.console.print(card.visible(workflow.title), style="bold")
         return str(_accepted(started).run)
 
     def _inputs(self, workflow: definition.Workflow) -> dict[str, Any]:
@@ -137,17 +151,18 @@ class Trial:
         values, errors = fields.from_text_all(workflow.inputs, typed)
         if errors:
             for name, sentence in errors.items():
-                click.echo(f"-i {name}: {sentence}.", err=True)
+                screen.say(f"-i {name}: {sentence}.", err=True)
             raise click.exceptions.Exit(Exit.USAGE)
         return values
 
     def _ask_input(self, name: str, declared: fields.Field) -> str:
+        label = card.visible(declared.label or name)
         while True:
-            text: str = click.prompt(f"{declared.label or name} ({declared.type.value})", default="", show_default=False)
+            text: str = click.prompt(f"{label} ({declared.type.value})", default="", show_default=False)
             try:
                 fields.from_text(declared, text)
             except InvalidValue as error:
-                click.echo(f"  {error}.")
+                screen.say(f"  {label} {error}.")
             else:
                 return text
 
@@ -178,10 +193,10 @@ class Trial:
 
     def _tell(self, run: str) -> None:
         async def story() -> Any:
-            return await self.app.engine.story(run, after=self._told)
+            return await self.app.engine.story(run, after=self._told.get(run, 0))
 
         for entry in self.portal.call(story):
-            self._told = entry.seq
+            self._told[run] = entry.seq
             if entry.kind != "delivery.shown":
                 self.console.print(screen.story_line(entry))
 
@@ -190,9 +205,10 @@ class Trial:
         return next((one for one in found if one.asked.state is RequestState.PENDING), None)
 
     def _sleep(self, view: RunView) -> None:
-        if view.ready_at is not None and view.status is RunStatus.WAITING and view.id not in self._refused:
-            self._refused.add(view.id)
-            self.console.print(f"Waits until {card.moment(view.ready_at)}; Ctrl-C leaves it waiting.")
+        until = view.ready_at
+        if until is not None and view.status is RunStatus.WAITING and (view.id, until) not in self._slept:
+            self._slept.add((view.id, until))
+            self.console.print(f"Waits until {card.moment(until)}; Ctrl-C leaves it waiting.")
 
         async def pause() -> None:
             await asyncio.sleep(_POLL_SECONDS)
@@ -204,7 +220,9 @@ class Trial:
             if step.output:
                 self.console.print(f"{step.step}:", style="cyan")
                 self.console.print(screen.output_lines(step.output))
-        self.console.print(f"Run {view.status.value}." + (f" {view.error}" if view.error else ""), style="bold")
+        self.console.print(
+            f"Run {view.status.value}." + (f" {card.visible(view.error)}" if view.error else ""), style="bold"
+        )
         return Exit.DONE if view.status is RunStatus.SUCCEEDED else Exit.NO
 
     # -- ask --
@@ -213,10 +231,7 @@ class Trial:
         answer = self._answer(request)
         if answer is None:
             self.console.print(screen.card_panel(card.request_card(request)))
-            click.echo(
-                "The run waits for an answer; give one with --answer, or at a terminal. "
-                f"Go on with it: signoff try --db {self.database}"
-            )
+            click.echo("Nobody is here to ask: answer at a terminal, or with --answer approve.")
             return Exit.WAITING
         decided: Any = self.portal.call(
             self.app.engine.decide,
@@ -234,7 +249,7 @@ class Trial:
         )
         if not isinstance(decided, Refusal):
             return None
-        click.echo(decided.sentence(), err=True)
+        screen.say(decided.sentence(), err=True)
         # Nobody is there to answer better: another round would say the same.
         return None if self._interactive else Exit.NO
 
@@ -242,7 +257,7 @@ class Trial:
         if self.plan.person is not None:
             return Address("email", self.plan.person)
         first = request.approvers[0].person
-        self.console.print(f"Answering as {first.label}.", style="dim")
+        self.console.print(f"Answering as {card.visible(first.label)}.", style="dim")
         return first.addresses[0]
 
     @property
@@ -264,7 +279,7 @@ class Trial:
 
     def _attend(self, view: RunView) -> int | None:
         if not self._interactive:
-            click.echo(f"The outcome of a step is unknown. Answer at a terminal: signoff try --db {self.database}")
+            click.echo("The outcome of a step is unknown: say at a terminal whether it happened.")
             return Exit.WAITING
         answer = click.prompt(
             "Did the step happen? done = yes, go on; repeat = do it again; stop = end the run",
@@ -278,6 +293,6 @@ class Trial:
 
 def _accepted(answer: Any) -> Any:
     if isinstance(answer, Refusal):
-        click.echo(answer.sentence(), err=True)
+        screen.say(answer.sentence(), err=True)
         raise click.exceptions.Exit(Exit.NO)
     return answer

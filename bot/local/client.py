@@ -35,7 +35,8 @@ async def ask(database: Path, command: str, given: dict[str, Value]) -> Reply | 
             return None
         except (aiohttp.ClientError, TimeoutError) as error:
             raise StoreError(
-                "The server went away while it was at it; look at `signoff runs` and `signoff requests` for what became of it."
+                "The server went away while it was at it; "
+                "look at `signoff runs` and `signoff requests` for what became of it."
             ) from error
     reply = Reply.from_value(body)
     if status >= 500:

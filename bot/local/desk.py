@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
-from engine import definition, fields
+from engine import data, definition, fields
 from engine.data import Value
 from engine.definition import StepKind
 from engine.errors import DefinitionError
@@ -89,24 +89,23 @@ class Desk:
 
     async def _register(self, given: dict[str, Any]) -> Reply:
         answer = await self._engine.register(
-            Register(source=given["source"].encode(), actor=self._actor, origin=self._origin)
+            Register(source=_text(given, "source").encode(), actor=self._actor, origin=self._origin)
         )
         if isinstance(answer, Refusal):
             return _refused(answer)
         return Reply(facts={"workflow": answer.workflow, "version": answer.version, "changed": answer.changed})
 
     async def _start(self, given: dict[str, Any]) -> Reply:
-        workflow = await self._engine.workflow(given["workflow"])
+        name = _text(given, "workflow")
+        workflow = await self._engine.workflow(name)
         inputs: dict[str, Value] = {}
         if not isinstance(workflow, NotFound):
             declared = definition.load(workflow.source, kinds=self.kinds).inputs
-            inputs, errors = fields.from_text_all(declared, given["inputs"])
+            inputs, errors = fields.from_text_all(declared, _texts(given, "inputs"))
             if errors:
                 return _refused(InvalidInputs(errors=errors))
         answer = await self._engine.start(
-            Start(
-                workflow=given["workflow"], inputs=inputs, actor=self._actor, origin=self._origin, key=given.get("key")
-            )
+            Start(workflow=name, inputs=inputs, actor=self._actor, origin=self._origin, key=_word(given, "key"))
         )
         if isinstance(answer, Refusal):
             return _refused(answer)
@@ -115,26 +114,27 @@ class Desk:
     async def _decide(self, given: dict[str, Any]) -> Reply:
         if not self._operator:
             return Reply(NO_OPERATOR, {"refusal": "NotAllowed"})
-        request = await self._engine.request(given["request"])
+        name, typed = _text(given, "request"), _texts(given, "edits")
+        request = await self._engine.request(name)
         if request is None:
-            return _refused(NotFound(what="request", name=given["request"]))
-        by_path = {".".join(map(str, one.path)): one.field for one in request.asked.editable}
-        known = {name: by_path[name] for name in given["edits"] if name in by_path}
-        edits, errors = fields.from_text_all(known, {name: given["edits"][name] for name in known})
+            return _refused(NotFound(what="request", name=name))
+        by_path = {data.show_path(one.path): one.field for one in request.asked.editable}
+        known = {path: by_path[path] for path in typed if path in by_path}
+        edits, errors = fields.from_text_all(known, {path: typed[path] for path in known})
         if errors:
             return _refused(InvalidEdits(errors=errors))
         answer = await self._engine.decide(
             Decide(
                 request=request.id,
-                verdict=Verdict(given["verdict"]),
+                verdict=Verdict(_text(given, "verdict")),
                 actor=self._actor,
                 # Who names no content decides what the listing shows now: the digest still pins it until the write.
-                content_version=given.get("content_version") or request.asked.content_version,
-                digest=given.get("digest") or request.asked.digest,
+                content_version=_number(given, "content_version") or request.asked.content_version,
+                digest=_word(given, "digest") or request.asked.digest,
                 origin=self._origin,
                 assurance=Assurance.TERMINAL,
-                edits={**{name: text for name, text in given["edits"].items() if name not in by_path}, **edits},
-                reason=given.get("reason"),
+                edits={**typed, **edits},
+                reason=_word(given, "reason"),
             )
         )
         if isinstance(answer, Refusal):
@@ -150,18 +150,53 @@ class Desk:
         )
 
     async def _cancel(self, given: dict[str, Any]) -> Reply:
-        command = Cancel(run=given["run"], actor=self._actor, origin=self._origin, reason=given.get("reason"))
+        command = Cancel(run=_text(given, "run"), actor=self._actor, origin=self._origin, reason=_word(given, "reason"))
         return _done(await self._engine.cancel(command))
 
     async def _resume(self, given: dict[str, Any]) -> Reply:
         command = Resume(
-            run=given["run"],
-            answer=ResumeAnswer(given["answer"]),
+            run=_text(given, "run"),
+            answer=ResumeAnswer(_text(given, "answer")),
             actor=self._actor,
             origin=self._origin,
-            output=given.get("output") or {},
+            output=_mapping(given.get("output") or {}),
         )
         return _done(await self._engine.resume(command))
+
+
+# -- what a command brings: anything, since whoever opens the socket may write anything ----------------------
+
+
+def _text(given: dict[str, Any], name: str) -> str:
+    value = given[name]
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is not a text")
+    return value
+
+
+def _word(given: dict[str, Any], name: str) -> str | None:
+    return _text(given, name) if given.get(name) is not None else None
+
+
+def _number(given: dict[str, Any], name: str) -> int | None:
+    value = given.get(name)
+    if value is not None and type(value) is not int:
+        raise TypeError(f"{name} is not a number")
+    return value
+
+
+def _mapping(value: Any) -> dict[str, Value]:
+    if not isinstance(value, dict):
+        raise TypeError("this is not a mapping")
+    return value
+
+
+def _texts(given: dict[str, Any], name: str) -> dict[str, str]:
+    found = _mapping(given[name])
+    return {key: _text(found, key) for key in found}
+
+
+# -- replies ------------------------------------------------------------------------------------------------
 
 
 def _done(answer: Any) -> Reply:

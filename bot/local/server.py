@@ -24,10 +24,11 @@ log = logging.getLogger(__name__)
 LONGEST_PATH: Final = 100
 """Bytes of a socket's path that every system takes: `sun_path` holds 104 on macOS and 108 on Linux."""
 MAX_BODY: Final = 1_000_000
+_DESK: Final = web.AppKey("desk", Desk)
 
 
 def socket_path(database: Path) -> Path:
-    """Where the server of this database listens: beside it, or, where that path is too long, in the temporary folder."""
+    """Where the server of this database listens: beside it, or in the temporary folder where that path is too long."""
     beside = database.with_name(database.name + ".sock")
     if len(os.fsencode(beside)) <= LONGEST_PATH:
         return beside
@@ -42,11 +43,9 @@ def _own_folder() -> Path:
 @asynccontextmanager
 async def serving(desk: Desk, path: Path) -> AsyncIterator[None]:
     """Serve while the body runs. The caller owns the database, so a socket that is left over is nobody's."""
-    if path.parent == _own_folder():
-        _make_private(path.parent)
-    path.unlink(missing_ok=True)
+    _make_room(path)
     app = web.Application(client_max_size=MAX_BODY)
-    app["desk"] = desk
+    app[_DESK] = desk
     app.router.add_post("/{command}", _answer)
     runner = web.AppRunner(app, access_log=None, handle_signals=False)
     await runner.setup()
@@ -59,7 +58,13 @@ async def serving(desk: Desk, path: Path) -> AsyncIterator[None]:
         yield
     finally:
         await runner.cleanup()
-        path.unlink(missing_ok=True)
+        _make_room(path)
+
+
+def _make_room(path: Path) -> None:
+    if path.parent == _own_folder():
+        _make_private(path.parent)
+    path.unlink(missing_ok=True)
 
 
 def _make_private(folder: Path) -> None:
@@ -71,10 +76,11 @@ def _make_private(folder: Path) -> None:
 
 
 async def _answer(request: web.Request) -> web.Response:
-    desk: Desk = request.app["desk"]
     try:
         given: Any = data.loads(await request.read())
-        reply = await desk.carry_out(request.match_info["command"], given)
+        reply = await request.app[_DESK].carry_out(request.match_info["command"], given)
+    except web.HTTPRequestEntityTooLarge:
+        reply = Reply(f"The command is larger than {MAX_BODY:,} bytes; nothing was done.")
     except (InvalidValue, KeyError, ValueError, TypeError, AttributeError) as error:
         log.info("a local command was not understood: %s", error)
         reply = Reply("This server did not understand the command; use the same version of signoff.")

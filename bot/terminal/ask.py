@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import click
 from rich.console import Console
 
+from bot import card as cards
 from bot.terminal import screen
 from engine import data, fields
 from engine.data import Value
@@ -43,16 +44,16 @@ def ask(console: Console, card: Card, request: RequestView) -> Answer:
 
 
 def _choose(request: RequestView, *, edited: bool) -> str:
-    approve = f"[a] {request.approve_label}" + (" with the edits" if edited else "")
+    approve = f"[a] {cards.visible(request.approve_label)}" + (" with the edits" if edited else "")
     edit = "  [e] Edit" if request.asked.editable else ""
     choices = ["a", "r", *("e" if request.asked.editable else "")]
-    question = f"{approve}{edit}  [r] {request.reject_label}"
+    question = f"{approve}{edit}  [r] {cards.visible(request.reject_label)}"
     answer: str = click.prompt(question, type=click.Choice(choices, case_sensitive=False), show_choices=False)
     return answer.lower()
 
 
 def _confirmed(request: RequestView) -> bool:
-    return request.confirm is None or click.confirm(request.confirm)
+    return request.confirm is None or click.confirm(cards.visible(request.confirm))
 
 
 def _reason(request: RequestView, verdict: Verdict) -> str | None:
@@ -79,24 +80,24 @@ def _edit(console: Console, request: RequestView, earlier: Mapping[str, Value]) 
     for editable in request.asked.editable:
         dotted = data.show_path(editable.path)
         now = edits.get(dotted, data.look(request.asked.content.value, editable.path))
-        changed = _one(console, editable, dotted, now)
+        changed = _one(console, editable, now)
         if changed is not None:
             edits[dotted] = changed[0]
     return edits
 
 
-def _one(console: Console, editable: Editable, dotted: str, now: Value) -> tuple[Value] | None:
-    label = editable.field.label or dotted
+def _one(console: Console, editable: Editable, now: Value) -> tuple[Value] | None:
+    label = _label(editable)
     multiline = editable.field.type in (FieldType.LONG_TEXT, FieldType.JSON)
     while True:
-        console.print(f"{label} ({editable.field.type.value}): {screen.clipped(fields.show(editable.field.type, now))}")
+        console.print(f"{label} ({editable.field.type.value}): {screen.clipped(cards.show(editable.field, now))}")
         typed = _typed(now, editable) if multiline else click.prompt("  new value", default="", show_default=False)
         if typed is None or typed == "":
             return None
         try:
             return (fields.from_text(editable.field, "" if typed.strip() == "." else typed),)
         except InvalidValue as error:
-            console.print(f"  {label}: {error}.", style="red")
+            console.print(f"  {label}: {cards.visible(str(error))}.", style="red")
 
 
 def _typed(now: Value, editable: Editable) -> str | None:
@@ -114,8 +115,12 @@ def _show_edits(console: Console, request: RequestView, edits: Mapping[str, Valu
     for dotted, after in edits.items():
         editable = labels[dotted]
         before = data.look(request.asked.content.value, editable.path)
-        shown = [screen.clipped(fields.show(editable.field.type, value)) for value in (before, after)]
-        console.print(f"  {editable.field.label or dotted}: {shown[0]} → {shown[1]}")
+        shown = [screen.clipped(cards.show(editable.field, value)) for value in (before, after)]
+        console.print(f"  {_label(editable)}: {shown[0]} → {shown[1]}")
+
+
+def _label(editable: Editable) -> str:
+    return cards.visible(editable.field.label or data.show_path(editable.path))
 
 
 def parse_answer(text: str, request: RequestView) -> Answer:

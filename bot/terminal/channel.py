@@ -41,4 +41,5 @@ def next_step(card: Card) -> str:
     """The command that answers this card."""
     if card.kind is DeliveryKind.ALERT:
         return f"See: signoff runs {card.run}"
-    return f"Answer with: signoff decide {card.request} approve | reject --reason … | edit field=value"
+    edit = ", or edit field=value" if any(field.editable for field in card.fields) else ""
+    return f"Answer with: signoff decide {card.request} approve\n(or in the place of approve: reject --reason …{edit})"

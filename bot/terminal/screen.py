@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+import click
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
@@ -27,6 +28,11 @@ def console(*, stderr: bool = False) -> Console:
     if not made.is_terminal:
         made = Console(stderr=stderr, markup=False, highlight=False, emoji=False, width=110)
     return made
+
+
+def say(sentence: str, *, err: bool = False) -> None:
+    """Print a sentence that may quote data, so that nothing in it can move the cursor or hide text."""
+    click.echo(cards.visible(sentence), err=err)
 
 
 def card_panel(card: Card) -> RenderableType:
@@ -77,8 +83,8 @@ def clipped(text: str) -> str:
 
 def story_line(entry: StoryEntry) -> Text:
     """One transition of a run, in a line."""
-    words = _WORDS.get(entry.kind, entry.kind)
-    line = Text.assemble((f"{entry.at:%H:%M:%S} ", "dim"), (_SIGNS.get(entry.kind.split(".")[-1], "·"), "bold"), f" {words}")
+    words, sign = _WORDS.get(entry.kind, entry.kind), _SIGNS.get(entry.kind.split(".")[-1], "·")
+    line = Text.assemble((f"{entry.at:%H:%M:%S} ", "dim"), (sign, "bold"), f" {words}")
     if entry.step:
         line.append(f" {entry.step}", style="cyan")
     detail = _detail(entry.content or {})
@@ -143,10 +149,10 @@ def output_lines(output: Mapping[str, Value]) -> Table:
 
 
 def listing(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """A plain table that survives being piped."""
+    """A plain table that survives being piped. The first column names the row: it is never broken, to be copied."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for number, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=number == 0)
     for row in rows:
         table.add_row(*(Text(cards.visible(cell)) for cell in row))
     return table

@@ -28,7 +28,13 @@ _CLAIM = (
         _delivery.c.next_at <= bindparam("now"),
         or_(_delivery.c.lease_until.is_(None), _delivery.c.lease_until <= bindparam("now")),
     )
-    .values(rev=_delivery.c.rev + 1, lease_until=bindparam("new_lease"), attempts=_delivery.c.attempts + 1)
+    .values(
+        rev=_delivery.c.rev + 1,
+        lease_until=bindparam("new_lease"),
+        attempts=_delivery.c.attempts + 1,
+        # A lease that ran out was never recorded: whoever held it may have posted before it died.
+        unknown=or_(_delivery.c.unknown, _delivery.c.lease_until.is_not(None)),
+    )
     .returning(_delivery)
 )
 _MINE = (_delivery.c.id == bindparam("held")) & (_delivery.c.rev == bindparam("seen_rev"))
@@ -151,9 +157,7 @@ def _row(tx: Tx, workspace: str, copy: NewDelivery) -> dict[str, Any]:
 
 def claim_delivery(tx: Tx, delivery: str) -> HeldDelivery | None:
     """Take a delivery that is due, for `LEASE`. None: nothing to do, or somebody is at it."""
-    row = tx.connection.execute(
-        _CLAIM, {"held": delivery, "now": tx.now, "new_lease": tx.now + LEASE}
-    ).first()
+    row = tx.connection.execute(_CLAIM, {"held": delivery, "now": tx.now, "new_lease": tx.now + LEASE}).first()
     return _read(row) if row is not None else None
 
 
@@ -199,9 +203,7 @@ def try_shown(tx: Tx, held: HeldDelivery, receipt: Receipt | None, *, state: Del
     return row is not None
 
 
-def try_failed(
-    tx: Tx, held: HeldDelivery, *, error: str, next_at: datetime | None, unknown: bool
-) -> bool:
+def try_failed(tx: Tx, held: HeldDelivery, *, error: str, next_at: datetime | None, unknown: bool) -> bool:
     """Record a failure. `next_at` None: for good. False: not ours any more."""
     return bool(
         tx.write(

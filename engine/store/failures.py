@@ -3,36 +3,72 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import exc
 
-from engine.errors import SignoffError, StoreError, StoreFull, StoreLocked, StoreReadOnly
+from engine.errors import StoreError, StoreFull, StoreLocked, StoreReadOnly
+
+_NO_ROOM: Final = (
+    "SQLITE_FULL",
+    "SQLITE_IOERR_WRITE",
+    "SQLITE_IOERR_FSYNC",
+    "SQLITE_IOERR_TRUNCATE",
+    "SQLITE_IOERR_SHMSIZE",
+)
+_OURS: Final = (
+    "SQLITE_ERROR",
+    "SQLITE_CONSTRAINT",
+    "SQLITE_MISMATCH",
+    "SQLITE_MISUSE",
+    "SQLITE_RANGE",
+    "SQLITE_TOOBIG",
+)
+"""A wrong statement or row: no state of the world, and repeating it does not help."""
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Errors of the database in the body become `StoreError`; all others stay what they are."""
+    try:
+        yield
+    except (exc.SQLAlchemyError, sqlite3.Error) as error:
+        told = translate(error, path)
+        if told is error:
+            raise
+        raise told from error
 
 
 def translate(error: BaseException, path: Path) -> BaseException:
-    """The `StoreError` for a driver's or SQLAlchemy's error; any other error is returned as it is."""
-    if isinstance(error, SignoffError):
-        return error
+    """The `StoreError` for what SQLite says of the world; any other error is returned as it is."""
     original = error.orig if isinstance(error, exc.DBAPIError) else error
     if not isinstance(original, sqlite3.Error):
         return error
     name = getattr(original, "sqlite_errorname", "") or ""
+    if not name or name.startswith(_OURS):
+        return error
     return _by_name(name, original, path)
 
 
-def _by_name(name: str, original: sqlite3.Error, path: Path) -> BaseException:
-    if name == "SQLITE_FULL" or name.startswith("SQLITE_IOERR"):
+def _by_name(name: str, original: sqlite3.Error, path: Path) -> StoreError:
+    if name in _NO_ROOM:
         return StoreFull(
             f"The database {path} could not be written ({original}); nothing was saved. "
             "Make room on its disk; Signoff goes on by itself then."
         )
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+    if name.startswith("SQLITE_IOERR"):
+        return StoreError(
+            f"The database {path} could not be read or written ({original}); nothing was saved. See to its disk."
+        )
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")):
         return StoreLocked(f"The database {path} is locked by another program; nothing was saved. Close that program.")
     if name.startswith("SQLITE_READONLY") or name == "SQLITE_PERM":
         return StoreReadOnly(f"The database {path} or its folder cannot be written; give this user the right to.")
     if name.startswith("SQLITE_CANTOPEN"):
         return StoreReadOnly(f"The database {path} cannot be opened; see that its folder exists and can be written.")
-    if name in ("SQLITE_CORRUPT", "SQLITE_NOTADB"):
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return StoreError(f"The file {path} is not a Signoff database, or is damaged; restore a backup.")
     return StoreError(f"The database {path} failed: {original}")

@@ -45,9 +45,7 @@ def _append(tx: Tx, workspace: str, entries: Sequence[Entry]) -> None:
     rows = []
     for entry in entries:
         seq += 1
-        sealed = audit.seal(
-            entry, workspace=workspace, at=tx.now, seq=seq, previous=previous, salt=tx.ids.salt()
-        )
+        sealed = audit.seal(entry, workspace=workspace, at=tx.now, seq=seq, previous=previous, salt=tx.ids.salt())
         previous = sealed.hash
         rows.append(
             {

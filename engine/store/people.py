@@ -38,9 +38,7 @@ _NEW_ADDRESS = insert(_address)
 
 def find_person(connection: Connection, workspace: str, address: Address) -> Person | None:
     """The person whom the address belongs to."""
-    rows = connection.execute(
-        _BY_ADDRESS, {"workspace": workspace, "kind": address.kind, "value": address.value}
-    ).all()
+    rows = connection.execute(_BY_ADDRESS, {"workspace": workspace, "kind": address.kind, "value": address.value}).all()
     if not rows:
         return None
     return Person(rows[0].id, rows[0].name, tuple(Address(row.kind, row.value) for row in rows))

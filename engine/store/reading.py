@@ -50,9 +50,7 @@ _APPROVERS = (
     .where(_approver.c.request.in_(bindparam("ids", expanding=True)))
     .order_by(_approver.c.position)
 )
-_DECISIONS = (
-    select(_decision).where(_decision.c.request.in_(bindparam("ids", expanding=True))).order_by(_decision.c.id)
-)
+_DECISIONS = select(_decision).where(_decision.c.request.in_(bindparam("ids", expanding=True))).order_by(_decision.c.id)
 _DELIVERIES = select(_delivery).where(_delivery.c.request == bindparam("request")).order_by(_delivery.c.id)
 _RUN_DELIVERIES = select(_delivery).where(_delivery.c.run == bindparam("run")).order_by(_delivery.c.id)
 
@@ -68,14 +66,14 @@ def _paged(statement: Select[Any], page: Page, workspace: str, column: Any, open
 # -- runs ---------------------------------------------------------------------------------------------------
 
 
-def run_view(connection: Connection, run: str) -> RunView | None:
-    """One run with every visit to every step."""
+def run_view(connection: Connection, run: str, *, steps: bool = True) -> RunView | None:
+    """One run; with `steps`, every visit to every step too."""
     row = connection.execute(_RUN, {"id": run}).first()
     if row is None:
         return None
     known = people.load_people(connection, [row.requester, row.owner])
-    steps = tuple(_step_view(found) for found in connection.execute(_VISITS, {"run": run}))
-    return _run_view(row, known, steps)
+    visits = tuple(_step_view(found) for found in connection.execute(_VISITS, {"run": run})) if steps else ()
+    return _run_view(row, known, visits)
 
 
 def run_views(connection: Connection, workspace: str, page: Page) -> list[RunView]:
@@ -129,7 +127,9 @@ def request_view(connection: Connection, request: str) -> RequestView | None:
     return found[0] if found else None
 
 
-def request_views(connection: Connection, workspace: str, page: Page, *, person: str | None = None) -> list[RequestView]:
+def request_views(
+    connection: Connection, workspace: str, page: Page, *, person: str | None = None
+) -> list[RequestView]:
     """Requests, the newest first; with `person`, those that wait for that person."""
     pending = _request.c.state == RequestState.PENDING.value
     statement = _paged(_REQUESTS, page, workspace, _request.c.id, pending)
@@ -187,7 +187,7 @@ def _decision_view(row: Row[Any], asked: Asked, known: Mapping[str, Person]) -> 
     return DecisionView(
         id=row.id,
         person=known[row.person],
-        verdict=record["verdict"],
+        verdict=record.get("verdict", row.verdict),
         reason=row.reason,
         edits=tuple(_edits(row.edits, asked)) if row.edits else (),
         assurance=row.assurance,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from engine import data
 from engine.data import Path, Value
@@ -211,9 +211,7 @@ def load_asked(connection: Connection, request: str) -> tuple[Asked, tuple[str, 
     return read_asked(row, details, rules, known), (details["approve_label"], details["reject_label"])
 
 
-def read_asked(
-    row: Any, details: Mapping[str, Any], rules: Mapping[str, str], known: Mapping[str, Person]
-) -> Asked:
+def read_asked(row: Any, details: Mapping[str, Any], rules: Mapping[str, str], known: Mapping[str, Person]) -> Asked:
     """From a row of `LOAD`, its unfolded details, who may decide by which rule, and the people named."""
     return Asked(
         id=row.id,
@@ -322,9 +320,7 @@ def try_decide(tx: Tx, asked: Asked, command: Decide, ruling: Ruling, record: Ma
 
 def try_lapse(tx: Tx, asked: Asked, state: RequestState) -> bool:
     """Close a request by the clock. False: somebody was faster."""
-    won = tx.write(
-        _CLOSE, {"held": asked.id, "seen_rev": asked.rev, "now": tx.now, "new_state": state, "by": None}
-    )
+    won = tx.write(_CLOSE, {"held": asked.id, "seen_rev": asked.rev, "now": tx.now, "new_state": state, "by": None})
     if won:
         tx.write(_SETTLE, {"held": asked.id})
     return bool(won)

@@ -56,7 +56,11 @@ _RENEW = (
 _WAKE = update(_run).where(_run.c.id == bindparam("held")).values(wakes=_run.c.wakes + 1, ready_at=bindparam("now"))
 _POSTPONE = (
     update(_run)
-    .where(_run.c.id == bindparam("held"), _run.c.ended_at.is_(None))
+    .where(
+        _run.c.id == bindparam("held"),
+        _run.c.ended_at.is_(None),
+        or_(_run.c.lease_until.is_(None), _run.c.lease_until <= bindparam("now")),
+    )
     .values(rev=_run.c.rev + 1, error=bindparam("reason"), ready_at=bindparam("later"), lease_until=None)
 )
 _CANCEL = (
@@ -102,9 +106,7 @@ class HeldRun:
     def claimable(self, now: datetime) -> bool:
         """Whether the run wants to be advanced, and nobody else is at it."""
         return (
-            self.ready_at is not None
-            and self.ready_at <= now
-            and (self.lease_until is None or self.lease_until <= now)
+            self.ready_at is not None and self.ready_at <= now and (self.lease_until is None or self.lease_until <= now)
         )
 
 
@@ -276,8 +278,8 @@ def wake(tx: Tx, run: str) -> None:
 
 
 def postpone(tx: Tx, run: str, reason: str) -> None:
-    """Leave a run that cannot be understood for a minute, saying why."""
-    tx.write(_POSTPONE, {"held": run, "reason": reason, "later": tx.now + POSTPONED})
+    """Leave a run that cannot be moved for a minute, saying why; but not one that somebody is moving."""
+    tx.write(_POSTPONE, {"held": run, "reason": reason, "now": tx.now, "later": tx.now + POSTPONED})
 
 
 def try_cancel(tx: Tx, run: str, record: dict[str, Value]) -> bool:

@@ -6,7 +6,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -15,16 +15,16 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, exc, insert, select
+from sqlalchemy import Connection, insert, select
 
-from engine.errors import StoreError, StoreLocked, StoreOutdated, StoreReadOnly
+from engine.errors import StoreError, StoreFull, StoreLocked, StoreOutdated, StoreReadOnly
 from engine.model import DEFAULT_WORKSPACE
 from engine.ports import Clock, Ids
-from engine.store.failures import translate
-from engine.store.writer import SqliteFile, connect
+from engine.store.failures import translate, translated
+from engine.store.writer import BUSY_SECONDS, SqliteFile, connect
 from engine.tables import WorkspaceRow
 
-_HOME: Final = Path(__file__).parents[1] / "migrations"
+HISTORY: Final = Path(__file__).parents[1] / "migrations"
 _workspace = WorkspaceRow.__table__  # type: ignore[attr-defined]
 
 
@@ -33,7 +33,9 @@ TRIAL: Final = "trial"
 
 
 @contextmanager
-def owned(path: Path, *, clock: Clock, ids: Ids, trial: bool = False) -> Iterator[SqliteFile]:
+def owned(
+    path: Path, *, clock: Clock, ids: Ids, trial: bool = False, busy_seconds: float = BUSY_SECONDS
+) -> Iterator[SqliteFile]:
     """The database file, made and migrated if need be, for this process alone.
 
     `trial`: a database in which anybody may play anybody; such a one is never opened as a real one, nor the reverse.
@@ -45,9 +47,10 @@ def owned(path: Path, *, clock: Clock, ids: Ids, trial: bool = False) -> Iterato
             raise StoreError(
                 f"{path} holds real decisions; `signoff try` takes only a database that it made itself."
                 if trial
-                else f"{path} is a database of `signoff try`, in which anybody may answer for anybody; use another file."
+                else f"{path} is a database of `signoff try`, in which anybody may answer for anybody; "
+                "use another file."
             )
-        store = SqliteFile(path, clock=clock, ids=ids)
+        store = SqliteFile(path, clock=clock, ids=ids, busy_seconds=busy_seconds)
         try:
             yield store
         finally:
@@ -55,7 +58,9 @@ def owned(path: Path, *, clock: Clock, ids: Ids, trial: bool = False) -> Iterato
 
 
 def lock_path(path: Path) -> Path:
-    return path.with_name(path.name + ".lock")
+    """The lock beside the file itself, so that two links to one file are one lock."""
+    real = path.resolve()
+    return real.with_name(real.name + ".lock")
 
 
 @contextmanager
@@ -81,29 +86,48 @@ def held(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def prepare(path: Path, *, now: datetime, name: str = DEFAULT_WORKSPACE) -> str | None:
-    """Bring the file to this program's schema, after a backup. Returns the backup's path, if one was made."""
-    if not path.exists():
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    connection = connect(path, writable=True)
-    try:
-        here, head = _revision(connection), _scripts().get_current_head()
-        if here == head:
+def prepare(path: Path, *, now: datetime, name: str = DEFAULT_WORKSPACE, history: Path = HISTORY) -> str | None:
+    """Bring the file to the schema of `history`, after a backup. Returns the backup's path, if one was made.
+
+    Either the whole way is gone or nothing is changed. Raises `StoreOutdated` for a file of a newer program, and
+    `StoreError` for one of another program, which stays as it is.
+    """
+    _make(path)
+    here, scripts = _own_revision(path), ScriptDirectory(str(history))
+    if here is not None and here not in {one.revision for one in scripts.walk_revisions()}:
+        raise StoreOutdated(f"{path} was written by a newer Signoff; install that version to use it.")
+    with closing(connect(path, writable=True)) as connection, translated(path):
+        if here == scripts.get_current_head():
             return None
-        if here is not None and here not in {one.revision for one in _scripts().walk_revisions()}:
-            raise StoreOutdated(f"{path} was written by a newer Signoff; install that version to use it.")
         saved = backup(path, path.with_name(f"{path.name}.{here}-{now:%Y%m%dT%H%M%S}.backup")) if here else None
-        _upgrade(connection, now, name)
-    except (exc.SQLAlchemyError, sqlite3.Error) as error:
-        raise translate(error, path) from error
-    finally:
-        connection.close()
+        _upgrade(connection, now, name, history)
     return str(saved) if saved else None
 
 
-def _upgrade(connection: Connection, now: datetime, name: str) -> None:
+def _make(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise StoreError(f"{path} is no file; name another place for the database.")
+    try:
+        if not path.exists():
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise StoreReadOnly(
+            f"The database {path} cannot be made ({error.strerror}); give this user the right to."
+        ) from error
+
+
+def _own_revision(path: Path) -> str | None:
+    """The schema that the file has; None: it is empty. Looked up before anything in the file is touched."""
+    with closing(connect(path, writable=False)) as connection, translated(path):
+        here = _revision(connection)
+        if here is None and connection.exec_driver_sql("SELECT 1 FROM sqlite_master").first() is not None:
+            raise StoreError(f"{path} is a database of another program; use another file.")
+    return here
+
+
+def _upgrade(connection: Connection, now: datetime, name: str, history: Path) -> None:
     config = Config()
-    config.set_main_option("script_location", str(_HOME).replace("%", "%%"))
+    config.set_main_option("script_location", str(history).replace("%", "%%"))
     config.attributes["connection"] = connection
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     try:
@@ -117,10 +141,6 @@ def _upgrade(connection: Connection, now: datetime, name: str) -> None:
     connection.exec_driver_sql("COMMIT")
 
 
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory(str(_HOME))
-
-
 def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
@@ -129,13 +149,8 @@ def revision(path: Path) -> str | None:
     """The schema that the file has. Raises `StoreError` where there is no such file."""
     if not path.exists():
         raise StoreError(f"There is no database at {path} yet; `signoff serve` or `signoff register` makes one.")
-    connection = connect(path, writable=False)
-    try:
+    with closing(connect(path, writable=False)) as connection, translated(path):
         return _revision(connection)
-    except exc.SQLAlchemyError as error:
-        raise translate(error, path) from error
-    finally:
-        connection.close()
 
 
 def is_trial(path: Path) -> bool:
@@ -151,18 +166,13 @@ def reading(path: Path) -> Iterator[Connection]:
     Raises `StoreError` where there is none, and `StoreOutdated` for another schema.
     """
     check_current(path)
-    connection = connect(path, writable=False)
-    try:
+    with closing(connect(path, writable=False)) as connection, translated(path):
         yield connection
-    except exc.SQLAlchemyError as error:
-        raise translate(error, path) from error
-    finally:
-        connection.close()
 
 
 def check_current(path: Path) -> None:
     """Raises `StoreOutdated` unless the file has this program's schema."""
-    if revision(path) != _scripts().get_current_head():
+    if revision(path) != ScriptDirectory(str(HISTORY)).get_current_head():
         raise StoreOutdated(f"{path} has another schema than this version of Signoff; run `signoff migrate`.")
 
 
@@ -185,7 +195,9 @@ def backup(path: Path, target: Path) -> Path:
             source.close()
         part.replace(target)
     except sqlite3.Error as error:
-        raise translate(error, path) from error
+        # The source is only read: where there is no room, it is the copy that has none.
+        told = translate(error, path)
+        raise (translate(error, target) if isinstance(told, StoreFull) else told) from error
     except OSError as error:
         raise StoreReadOnly(f"The backup {target} cannot be written: {error.strerror}.") from error
     finally:

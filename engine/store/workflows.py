@@ -21,9 +21,7 @@ _CURRENT = (
         _version.c.registered_by,
     )
     .select_from(
-        _workflow.join(
-            _version, (_version.c.workflow == _workflow.c.id) & (_version.c.version == _workflow.c.version)
-        )
+        _workflow.join(_version, (_version.c.workflow == _workflow.c.id) & (_version.c.version == _workflow.c.version))
     )
     .where(_workflow.c.workspace == bindparam("workspace"))
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import queue
 import sqlite3
 import threading
@@ -21,17 +22,18 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, NullPool, create_engine, exc
 
-from engine.errors import Conflict, SignoffError, StoreError
+from engine.errors import Conflict, StoreError, StoreReadOnly
 from engine.model import Work
 from engine.ports import Clock, Ids
 from engine.store import journal
-from engine.store.failures import translate
+from engine.store.failures import translate, translated
 from engine.store.tx import Tx
 
 T = TypeVar("T")
 GROUP: Final = 128
 """Units of one commit at most, so that the first caller of a group never waits long."""
 BUSY_SECONDS: Final = 5.0
+"""How long another program that holds a lock on the file is waited for."""
 INSIST_SECONDS: Final = 0.5
 
 log = logging.getLogger(__name__)
@@ -49,7 +51,10 @@ class _Job(Generic[T]):
     def settle(self) -> None:
         if self.future.done():
             return
-        if self.error is not None:
+        if isinstance(self.error, StopIteration):
+            # A future does not take it, and the callers after this one would never be answered.
+            self.future.set_exception(RuntimeError("a unit of work raised StopIteration"))
+        elif self.error is not None:
             self.future.set_exception(self.error)
         else:
             self.future.set_result(self.result)  # type: ignore[arg-type]
@@ -58,17 +63,20 @@ class _Job(Generic[T]):
 class SqliteFile:
     """The database file: `transact` writes, `read` reads. Open it with `store.open_file`."""
 
-    def __init__(self, path: Path, *, clock: Clock, ids: Ids) -> None:
+    def __init__(self, path: Path, *, clock: Clock, ids: Ids, busy_seconds: float = BUSY_SECONDS) -> None:
         self.path = path
         self.commits = 0
         """Commits since the start, for measurements."""
-        self._clock, self._ids = clock, ids
+        self._clock, self._ids, self._busy_seconds = clock, ids, busy_seconds
         self._queue: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
-        self._bell: Callable[[Sequence[Work]], None] = lambda works: None
+        self._entrance = threading.Lock()
+        self._closed = False
+        self._trouble: str | None = None
+        self._bell: Callable[[Sequence[Work]], None] | None = None
         self._readers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="signoff-read")
         self._local = threading.local()
         self._opened: list[Connection] = []
-        self._connection = connect(path, writable=True)
+        self._connection = connect(path, writable=True, busy_seconds=busy_seconds)
         self._thread = threading.Thread(target=self._work, name="signoff-write", daemon=True)
         self._thread.start()
 
@@ -80,31 +88,49 @@ class SqliteFile:
         """Run `unit` in a transaction; when this returns, it is on the disk.
 
         `unit` may run more than once and must touch nothing outside of its `Tx`. Raises what the unit raises (nothing
-        of it is kept then), and `StoreError` when the file cannot be written.
+        of it is kept then), and `StoreError` when the file cannot be written. A caller that is cancelled while it
+        waits does not call the unit back: it may still be kept, and its bells ring.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._queue.put(_Job(unit, loop, future))
+        with self._entrance:
+            self._see_open()
+            self._queue.put(_Job(unit, loop, future))
         return await future
 
     async def insist(self, unit: Callable[[Tx], T]) -> T:
-        """Like `transact`, for what has happened in the world already: tried until it can be written down."""
+        """Like `transact`, for what has happened in the world already: tried until it can be written down.
+
+        Raises what the unit raises, and `StoreError` only when the store is closed meanwhile.
+        """
         while True:
             try:
                 return await self.transact(unit)
             except Conflict:
                 continue
-            except StoreError as error:
-                log.error("%s", error)
+            except StoreError:
+                if self._closed:
+                    raise
                 await asyncio.sleep(INSIST_SECONDS)
 
     async def read(self, query: Callable[[Connection], T]) -> T:
-        """Run `query` on a connection that cannot write, in a thread of its own."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, query)
+        """Run `query` on a connection that cannot write, in a thread of its own. Raises `StoreError`."""
+        with self._entrance:
+            self._see_open()
+            answer = asyncio.get_running_loop().run_in_executor(self._readers, self._read, query)
+        return await answer
+
+    def _see_open(self) -> None:
+        if self._closed:
+            raise StoreError(f"The database {self.path} is closed: this process is stopping.")
 
     def close(self) -> None:
-        """Finish what is queued, then close every connection."""
-        self._queue.put(None)
+        """Finish what is queued, then close every connection. Whoever comes later gets a `StoreError`."""
+        with self._entrance:
+            if self._closed:
+                return
+            self._closed = True
+            self._queue.put(None)
         self._thread.join()
         self._readers.shutdown(wait=True)
         for connection in self._opened:
@@ -116,16 +142,14 @@ class SqliteFile:
     # -- the reading threads --
 
     def _read(self, query: Callable[[Connection], T]) -> T:
-        try:
+        with translated(self.path):
             return query(self._reader())
-        except exc.SQLAlchemyError as error:
-            raise translate(error, self.path) from error
 
     def _reader(self) -> Connection:
         known: Connection | None = getattr(self._local, "connection", None)
         if known is not None:
             return known
-        opened = self._local.connection = connect(self.path, writable=False)
+        opened = self._local.connection = connect(self.path, writable=False, busy_seconds=self._busy_seconds)
         self._opened.append(opened)
         return opened
 
@@ -158,9 +182,10 @@ class SqliteFile:
                 self._run(job, alone=len(jobs) == 1)
                 if not self._in_transaction:
                     # Some errors (a full disk) roll the whole transaction back, not only the statement.
-                    raise job.error or sqlite3.OperationalError("the transaction was rolled back")
+                    raise job.error or StoreError(f"A transaction on {self.path} was broken off; nothing was saved.")
             self._execute("COMMIT")
             self.commits += 1
+            self._report(None)
         except BaseException as error:  # noqa: BLE001 whatever happened, every caller must hear of it
             self._fail_all(jobs, error)
 
@@ -169,8 +194,27 @@ class SqliteFile:
             if self._in_transaction:
                 self._execute("ROLLBACK")
         for job in jobs:
-            job.error = job.error or translate(error, self.path)
+            job.error = job.error or self._failure(error)
             job.works = ()
+            if isinstance(job.error, StoreError):
+                self._report(str(job.error))
+
+    def _failure(self, error: BaseException) -> StoreError:
+        """What a caller hears whose own unit was blameless: an exception of its own, for each caller adds to it."""
+        told = translate(error, self.path)
+        if isinstance(told, StoreError):
+            return type(told)(*told.args)
+        return StoreError(f"A transaction on {self.path} was broken off ({type(error).__name__}); nothing was saved.")
+
+    def _report(self, trouble: str | None) -> None:
+        """Log when trouble begins or ends, not every unit that it stops: nothing is scarcer now than room for logs."""
+        if trouble == self._trouble:
+            return
+        self._trouble = trouble
+        if trouble is None:
+            log.info("the database %s can be written again", self.path)
+        else:
+            log.error("%s", trouble)
 
     def _run(self, job: _Job[Any], *, alone: bool) -> None:
         tx = Tx(self._connection, now=self._clock.now(), ids=self._ids)
@@ -183,7 +227,7 @@ class SqliteFile:
             if not alone:
                 self._execute("RELEASE unit")
         except BaseException as error:  # noqa: BLE001 a unit's failure belongs to its caller, whatever it is
-            job.error = error if isinstance(error, SignoffError) else translate(error, self.path)
+            job.error = translate(error, self.path)
             if self._in_transaction:
                 self._undo(alone=alone)
 
@@ -221,20 +265,23 @@ class SqliteFile:
         works = [work for job in jobs for work in job.works]
         for job in jobs:
             job.settle()
-        if works:
+        if works and self._bell is not None:
             self._bell(works)
 
 
-def connect(path: Path, *, writable: bool) -> Connection:
+def connect(path: Path, *, writable: bool, busy_seconds: float = BUSY_SECONDS) -> Connection:
     """A Core connection in the driver's autocommit mode; transactions are begun by hand.
 
-    Raises `StoreError` when the file cannot be opened.
+    Raises `StoreError` when the file cannot be opened, or cannot be written though it should be.
     """
     mode = "rwc" if writable else "ro"
+    if writable and path.exists() and not os.access(path, os.W_OK):
+        # SQLite opens it without a word, and refuses the first write.
+        raise StoreReadOnly(f"The database {path} cannot be written; give this user the right to.")
 
     def opened() -> sqlite3.Connection:
         uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
-        driver = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        driver = sqlite3.connect(uri, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
         try:
             for pragma in _pragmas(writable=writable):
                 driver.execute(f"PRAGMA {pragma}")
@@ -243,15 +290,20 @@ def connect(path: Path, *, writable: bool) -> Connection:
             raise
         return driver
 
-    engine = create_engine("sqlite+pysqlite://", creator=opened, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-    try:
+    engine = create_engine(
+        "sqlite+pysqlite://",
+        creator=opened,
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,  # or an error would carry what people wrote into the logs
+    )
+    with translated(path):
         return engine.connect()
-    except (exc.SQLAlchemyError, sqlite3.Error) as error:
-        raise translate(error, path) from error
 
 
 def _pragmas(*, writable: bool) -> Iterator[str]:
     yield "foreign_keys=ON"
+    yield "recursive_triggers=ON"  # or an INSERT OR REPLACE would pass by what keeps rows from being deleted
     yield "cache_size=-16000"
     if writable:
         yield "journal_mode=WAL"

@@ -6,14 +6,13 @@ Revision: 0001, after
 import sqlalchemy as sa
 from alembic import op
 
-
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
 
-# Links of the audit chain and decisions are written once; only what may be erased can be set to null.
+# Links of the audit chain and decisions are written once; only what may be erased can be emptied.
 APPEND_ONLY = (
     """CREATE TRIGGER audit_kept BEFORE DELETE ON audit
        BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
@@ -24,9 +23,14 @@ APPEND_ONLY = (
     """CREATE TRIGGER decision_kept BEFORE DELETE ON decision
        BEGIN SELECT RAISE(ABORT, 'decisions are append-only'); END""",
     """CREATE TRIGGER decision_unchanged BEFORE UPDATE ON decision
-       WHEN NEW.id IS NOT OLD.id OR NEW.request IS NOT OLD.request OR NEW.person IS NOT OLD.person
+       WHEN NEW.id IS NOT OLD.id OR NEW.workspace IS NOT OLD.workspace OR NEW.request IS NOT OLD.request
+         OR NEW.content_version IS NOT OLD.content_version OR NEW.person IS NOT OLD.person
          OR NEW.verdict IS NOT OLD.verdict OR NEW.shown_digest IS NOT OLD.shown_digest
-         OR NEW.approved_digest IS NOT OLD.approved_digest OR NEW.decided_at IS NOT OLD.decided_at
+         OR NEW.approved_digest IS NOT OLD.approved_digest OR NEW.assurance IS NOT OLD.assurance
+         OR NEW.decided_at IS NOT OLD.decided_at
+         OR (NEW.reason IS NOT OLD.reason AND NEW.reason IS NOT NULL)
+         OR (NEW.edits IS NOT OLD.edits AND NEW.edits IS NOT NULL)
+         OR (NEW.record IS NOT OLD.record AND NEW.record IS NOT '{}')
        BEGIN SELECT RAISE(ABORT, 'decisions are append-only'); END""",
 )
 
@@ -139,6 +143,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("ready_at IS NOT NULL"),
         )
         batch_op.create_index("run_workspace", ["workspace", "id"], unique=False)
+        batch_op.create_index(
+            "run_open",
+            ["workspace", "id"],
+            unique=False,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
 
     op.create_table(
         "workflow",
@@ -219,6 +230,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'pending'"),
         )
         batch_op.create_index("request_run", ["run"], unique=False)
+        batch_op.create_index("request_workspace", ["workspace", "id"], unique=False)
 
     op.create_table(
         "step_run",
@@ -281,7 +293,7 @@ def upgrade() -> None:
             "approver_inbox",
             ["person", "request"],
             unique=False,
-            sqlite_where=sa.text("pending"),
+            sqlite_where=sa.text("pending = 1"),
             postgresql_where=sa.text("pending"),
         )
 

@@ -1,0 +1,639 @@
+"""Every command as its user meets it: what it prints, for people and for programs, and how it exits."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import data, verify_audit
+from tests.support import direct
+from tests.support.commands import Commands, commands
+from tests.support.effects import PATIENCE, Effects, effects
+from tests.support.fakes import START
+from tests.support.processes import OPERATOR, SIGNOFF, place
+
+REFUND = """\
+name: refund
+title: Refund a customer
+owner: sam@example.com
+inputs:
+  customer: {type: text, label: Customer}
+  amount: {type: money, currency: EUR}
+  urgent: {type: boolean, default: false}
+steps:
+  - id: plan
+    uses: set
+    with: {customer: "{{ inputs.customer }}", amount: "{{ inputs.amount }}", note: ""}
+    gate:
+      title: "Refund {{ inputs.amount }} to {{ inputs.customer }}?"
+      approvers: [lee@example.com, kim@example.com]
+      edit: [amount, note]
+  - id: done
+    uses: set
+    with: {text: "{{ steps.plan.amount }} to {{ steps.plan.customer }}"}
+"""
+HELLO = """\
+name: hello
+title: Hello
+steps:
+  - id: greet
+    uses: set
+    with: {text: Hello}
+"""
+CALL = """\
+name: call
+title: Call
+owner: sam@example.com
+steps:
+  - id: call
+    uses: http
+    with: {method: POST, url: "URL/pay", json: {}}
+  - id: read
+    uses: set
+    with: {receipt: "{{ steps.call.body.receipt }}"}
+"""
+
+
+@pytest.fixture(scope="module")
+def blank(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return direct.template(tmp_path_factory.mktemp("blank") / "signoff.db", now=START)
+
+
+@pytest.fixture
+def signoff(
+    tmp_path: Path, blank: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Commands]:
+    at = place(tmp_path)
+    at.database.write_bytes(blank)
+    at.write("refund.yaml", REFUND)
+    at.write("hello.yaml", HELLO)
+    yield from commands(at, capsys, monkeypatch)
+
+
+@pytest.fixture
+def world() -> Iterator[Effects]:
+    with effects() as counting:
+        yield counting
+
+
+@pytest.fixture
+def asked(signoff: Commands) -> dict[str, Any]:
+    """A request that waits for the operator."""
+    signoff.done("register", "refund.yaml")
+    signoff.done("run", "refund", "-i", "customer=Ann", "-i", "amount=12.50")
+    (found,) = signoff.json("requests")
+    return dict(found)
+
+
+@pytest.fixture
+def parked(signoff: Commands, world: Effects) -> str:
+    """A run whose effect happened or not, nobody knows."""
+    signoff.at.write("call.yaml", CALL.replace("URL", world.url))
+    signoff.done("register", "call.yaml")
+    world.status = 500
+    run: str = signoff.json("run", "call")["run"]
+    world.status = 200
+    assert signoff.json("runs", run)["status"] == "needs_attention"
+    return run
+
+
+# -- check and register -------------------------------------------------------------------------------------
+
+
+def test_check_says_when_nothing_is_wrong(signoff: Commands) -> None:
+    assert signoff.done("check", "refund.yaml", "hello.yaml").out == "No problems.\n"
+    assert signoff.json("check", "refund.yaml") == []
+
+
+def test_check_names_every_problem_with_its_line(signoff: Commands) -> None:
+    signoff.at.write("bad.yaml", REFUND.replace("uses: set", "uses: sett", 1).replace("edit: [amount", "edit: [amout"))
+    finished = signoff("check", "hello.yaml", "bad.yaml")
+    assert finished.code == 1
+    assert [line.split(" ")[0] for line in finished.out.splitlines()] == ["bad.yaml:10:11:", "bad.yaml:15:14:"]
+    assert "set" in finished.out
+    assert finished.err == "1 of 2 files can be used.\n"
+    told = signoff("check", "bad.yaml", "--json")
+    assert told.code == 1
+    assert [(one["file"], one["line"]) for one in told.json] == [("bad.yaml", 10), ("bad.yaml", 15)]
+    assert set(told.json[0]) == {"file", "line", "column", "path", "message", "hint"}
+
+
+def test_check_of_a_file_that_is_not_there_is_wrong_usage(signoff: Commands) -> None:
+    finished = signoff("check", "nowhere.yaml")
+    assert (finished.code, finished.err.splitlines()[-1]) == (
+        2,
+        "Error: nowhere.yaml cannot be read: No such file or directory.",
+    )
+
+
+def test_a_workflow_file_cannot_play_tricks_with_the_terminal(signoff: Commands) -> None:
+    signoff.at.write("evil.yaml", HELLO.replace("uses: set", 'uses: "\\e[2J\\u202Eset"'))
+    for command in ("check", "register", "try"):
+        finished = signoff(command, "evil.yaml")
+        assert finished.code == 1
+        assert not set("\x1b\u202e") & set(finished.out + finished.err)
+
+
+def test_register_makes_a_version_only_of_what_is_new(signoff: Commands) -> None:
+    first = signoff.done("register", "refund.yaml")
+    assert first.out == "Registered refund, version 1. Run it: signoff run refund\n"
+    assert signoff.json("register", "refund.yaml") == {"workflow": "refund", "version": 1, "changed": False}
+    assert signoff.done("register", "refund.yaml").out == "refund is registered like this already, as version 1.\n"
+    signoff.at.write("refund.yaml", REFUND + "# changed\n")
+    assert signoff.json("register", "refund.yaml") == {"workflow": "refund", "version": 2, "changed": True}
+    assert [one["version"] for one in signoff.json("workflows")] == [2]
+
+
+def test_register_prints_every_problem_with_file_line_and_column(signoff: Commands) -> None:
+    signoff.at.write("bad.yaml", REFUND.replace("uses: set", "uses: sett", 1).replace("edit: [amount", "edit: [amout"))
+    finished = signoff("register", "bad.yaml")
+    assert finished.code == 1
+    lines = finished.err.splitlines()
+    assert [line.split(" ")[0] for line in lines[:-1]] == ["bad.yaml:10:11:", "bad.yaml:15:14:"]
+    assert lines[-1] == "The workflow file cannot be used."
+    assert signoff.json("workflows") == []
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "sentence"),
+    [
+        (HELLO.encode("utf-16"), 2, "is not text in UTF-8."),
+        (HELLO.encode() + b"# caf\xc3", 2, "is not text in UTF-8."),
+        (b"#" * 10_000_000, 1, "The file is larger than 256 kB; split it or shorten it."),
+        (HELLO.encode() + b"#" * (256 * 1024 - len(HELLO)) + "é".encode() * 9, 1, "The file is larger than 256 kB"),
+        (b"", 1, ""),
+    ],
+    ids=["utf-16", "broken UTF-8", "10 MB", "too large, cut in a character", "empty"],
+)
+def test_register_refuses_files_that_are_no_workflow(
+    signoff: Commands, content: bytes, code: int, sentence: str
+) -> None:
+    (signoff.at.folder / "odd.yaml").write_bytes(content)
+    finished = signoff("register", "odd.yaml")
+    assert finished.code == code
+    assert sentence in finished.err
+    assert signoff("check", "odd.yaml").code == 1
+
+
+def test_register_of_a_folder_or_of_nothing_is_wrong_usage(signoff: Commands) -> None:
+    (signoff.at.folder / "folder").mkdir()
+    assert "Is a directory" in signoff("register", "folder").err
+    assert (
+        signoff("register", "nowhere.yaml").code == signoff("register", "folder").code == signoff("register").code == 2
+    )
+
+
+def test_the_operator_may_replace_what_somebody_else_owns(signoff: Commands) -> None:
+    signoff.done("register", "refund.yaml")
+    signoff.at.write("refund.yaml", REFUND + "# changed\n")
+    signoff.set(operator="kim@example.com")
+    assert signoff.json("register", "refund.yaml")["version"] == 2
+    (found,) = signoff.json("workflows")
+    assert found["owner"]["addresses"] == ["sam@example.com"]
+
+
+def test_workflows_are_listed_for_people_and_programs(signoff: Commands) -> None:
+    signoff.done("register", "refund.yaml")
+    signoff.done("register", "hello.yaml")
+    lines = signoff.done("workflows").out.splitlines()
+    assert lines[0].split() == ["name", "version", "title", "owner", "updated"]
+    assert [line.split()[0] for line in lines[1:]] == ["hello", "refund"]
+    assert [(one["name"], one["owner"]["name"]) for one in signoff.json("workflows")] == [
+        ("hello", OPERATOR),
+        ("refund", "sam@example.com"),
+    ]
+
+
+# -- run and runs -------------------------------------------------------------------------------------------
+
+
+def test_run_reads_each_input_as_its_type(signoff: Commands) -> None:
+    signoff.done("register", "refund.yaml")
+    run = signoff.json("run", "refund", "-i", "customer=Ann = Co", "-i", "amount=12.50 EUR", "-i", "urgent=yes")["run"]
+    inputs = signoff.json("runs", run)["inputs"]
+    assert inputs == {"customer": "Ann = Co", "amount": {"amount": "12.50", "currency": "EUR"}, "urgent": True}
+
+
+def test_run_tells_where_to_look_and_whom_it_waits_for(signoff: Commands) -> None:
+    signoff.done("register", "refund.yaml")
+    finished = signoff.done("run", "refund", "-i", "customer=Ann", "-i", "amount=12.50")
+    (run,) = signoff.json("runs")
+    assert finished.out == f"Started run {run['id']}.\nFollow it: signoff runs {run['id']}\n"
+    assert "Refund 12.50 EUR to Ann?" in finished.err
+    assert "For kim@example.com." in finished.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["-i", "customer=Ann"], 1, "amount: "),
+        (["-i", "customer=Ann", "-i", "amount=lots"], 1, "amount: must be an amount and a currency"),
+        (["-i", "customer=Ann", "-i", "amount=1 USD"], 1, "EUR"),
+        (["-i", "customer=Ann", "-i", "amount=1", "-i", "amuont=1"], 1, "amuont: "),
+        (["-i", "customer"], 2, "'customer' is not an input; write name=value."),
+        (["-i", "customer=Ann", "-i", "customer=Bob"], 2, "customer is given twice."),
+    ],
+)
+def test_run_refuses_wrong_inputs_by_name(signoff: Commands, arguments: list[str], code: int, sentence: str) -> None:
+    signoff.done("register", "refund.yaml")
+    finished = signoff("run", "refund", *arguments)
+    assert finished.code == code
+    assert sentence in finished.err
+    assert finished.out == ""
+    assert signoff.json("runs") == []
+
+
+def test_run_of_a_workflow_that_is_not_there_suggests_a_near_one(signoff: Commands) -> None:
+    signoff.done("register", "refund.yaml")
+    finished = signoff("run", "refnud")
+    assert (finished.code, finished.err) == (1, "There is no workflow refnud. Did you mean refund?\n")
+
+
+def test_the_same_key_starts_one_run(signoff: Commands) -> None:
+    signoff.done("register", "hello.yaml")
+    first = signoff.json("run", "hello", "--key", "order-7")
+    again = signoff.json("run", "hello", "--key", "order-7")
+    assert (first["created"], again["created"]) == (True, False)
+    assert first["run"] == again["run"]
+    assert signoff.done("run", "hello", "--key", "order-7").out.startswith("This key has started run ")
+    assert len(signoff.json("runs")) == 1
+
+
+def test_may_run_keeps_out_who_is_not_named_even_an_admin(signoff: Commands) -> None:
+    signoff.at.write("hello.yaml", HELLO + "may_run: [kim@example.com]\nowner: sam@example.com\n")
+    signoff.done("register", "hello.yaml")
+    finished = signoff("run", "hello")
+    assert (finished.code, finished.err) == (1, "You may not start hello; it is for kim@example.com.\n")
+    for allowed in ("kim@example.com", "sam@example.com"):
+        signoff.set(operator=allowed)
+        signoff.done("run", "hello")
+
+
+def test_runs_are_listed_newest_first_and_the_open_ones_alone(signoff: Commands, asked: dict[str, Any]) -> None:
+    signoff.done("register", "hello.yaml")
+    signoff.done("run", "hello")
+    assert [one["workflow"] for one in signoff.json("runs")] == ["hello", "refund"]
+    assert [one["workflow"] for one in signoff.json("runs", "--open")] == ["refund"]
+    assert [one["workflow"] for one in signoff.json("runs", "--limit", "1")] == ["hello"]
+    lines = signoff.done("runs").out.splitlines()
+    assert lines[0].split() == ["run", "workflow", "status", "started", "by", "started"]
+    assert lines[2].split()[:4] == [asked["run"], "refund", "waiting", OPERATOR]
+    assert signoff("runs", "--limit", "0").code == 2
+
+
+def test_a_run_is_shown_with_its_story_and_what_it_waits_for(signoff: Commands, asked: dict[str, Any]) -> None:
+    shown = signoff.done("runs", asked["run"]).out
+    assert f"Run {asked['run']} of refund version 1: waiting" in shown
+    assert "approval asked for plan" in shown
+    assert shown.endswith(f"Waits for a decision: signoff requests {asked['id']}\n")
+    whole = signoff.json("runs", asked["run"])
+    assert [step["status"] for step in whole["steps"]] == ["in_review"]
+    assert [one["kind"] for one in whole["story"]][:2] == ["run.started", "request.opened"]
+    assert {one["state"] for one in whole["deliveries"]} == {"shown"}
+    assert [one["id"] for one in whole["requests"]] == [asked["id"]]
+
+
+def test_a_failed_run_says_why(signoff: Commands) -> None:
+    signoff.at.write("call.yaml", CALL.replace("URL", "http://192.168.7.7"))
+    signoff.done("register", "call.yaml")
+    run = signoff.json("run", "call")["run"]
+    shown = signoff.done("runs", run).said
+    assert "Step call failed: POST http://192.168.7.7/pay was not sent" in shown
+    assert signoff.json("runs", run)["status"] == "failed"
+
+
+@pytest.mark.parametrize("command", [("runs",), ("requests",), ("cancel",), ("resume", "stop"), ("decide", "approve")])
+def test_an_id_that_is_not_there_is_a_no(signoff: Commands, command: tuple[str, ...]) -> None:
+    finished = signoff(command[0], "nope", *command[1:])
+    assert finished.code == 1
+    assert finished.err in ("There is no run nope.\n", "There is no request nope.\n")
+
+
+# -- requests and decide ------------------------------------------------------------------------------------
+
+
+def test_requests_that_wait_are_listed(signoff: Commands, asked: dict[str, Any]) -> None:
+    lines = signoff.done("requests").out.splitlines()
+    assert lines[0].split() == ["request", "asks", "workflow", "state", "waits", "for", "opened"]
+    assert lines[1].startswith(f"{asked['id']}  Refund 12.50 EUR to Ann?")
+    assert [one["rule"] for one in asked["approvers"]] == ["lee@example.com", "kim@example.com"]
+    assert asked["content"] == {"customer": "Ann", "amount": {"amount": "12.50", "currency": "EUR"}, "note": ""}
+    assert [one["path"] for one in asked["editable"]] == ["amount", "note"]
+    signoff.done("decide", asked["id"], "approve")
+    assert signoff.json("requests") == []
+    assert [one["state"] for one in signoff.json("requests", "--all")] == ["approved"]
+
+
+def test_a_request_is_shown_as_its_card_with_the_copies_and_how_to_answer(
+    signoff: Commands, asked: dict[str, Any]
+) -> None:
+    shown = signoff.done("requests", asked["id"]).out
+    assert "Refund 12.50 EUR to Ann?" in shown
+    assert "12.50 EUR" in shown
+    assert "kim@example.com  terminal  shown" in shown
+    assert f"signoff decide {asked['id']} approve" in shown
+    signoff.done("decide", asked["id"], "reject", "--reason", "no money")
+    closed = signoff.done("requests", asked["id"]).said
+    assert "Rejected by lee@example.com" in closed
+    assert "Reason: no money" in closed
+    assert "Answer with" not in closed
+
+
+def test_approve_lets_the_run_go_on(signoff: Commands, asked: dict[str, Any]) -> None:
+    finished = signoff.done("decide", asked["id"], "approve")
+    assert finished.out == f"Request {asked['id']} is approved. The run: signoff runs {asked['run']}\n"
+    run = signoff.json("runs", asked["run"])
+    assert (run["status"], run["steps"][1]["output"]) == ("succeeded", {"text": "12.50 EUR to Ann"})
+    assert run["requests"][0]["decision"]["assurance"] == "terminal"
+
+
+def test_edit_approves_with_the_new_values(signoff: Commands, asked: dict[str, Any]) -> None:
+    facts = signoff.json("decide", asked["id"], "edit", "amount=10 EUR", "note=agreed = yes")
+    assert (facts["state"], facts["edited"]) == ("approved", ["amount", "note"])
+    assert signoff.json("runs", asked["run"])["steps"][1]["output"] == {"text": "10 EUR to Ann"}
+    (decided,) = signoff.json("requests", "--all")
+    assert decided["decision"]["edits"] == [
+        {
+            "path": "amount",
+            "before": {"amount": "12.50", "currency": "EUR"},
+            "after": {"amount": "10", "currency": "EUR"},
+        },
+        {"path": "note", "before": "", "after": "agreed = yes"},
+    ]
+
+
+def test_reject_ends_the_run(signoff: Commands, asked: dict[str, Any]) -> None:
+    refused = signoff("decide", asked["id"], "reject")
+    assert (refused.code, refused.err) == (1, "Give a reason to reject; whoever asked will read it.\n")
+    signoff.done("decide", asked["id"], "reject", "--reason", "no money")
+    assert signoff.json("runs", asked["run"])["status"] == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("edits", "code", "sentence"),
+    [
+        (["amount=lots"], 1, "amount: must be"),
+        (["customer=Bob"], 1, "customer: this field cannot be edited; these can: amount, note."),
+        (["amount=lots", "customer=Bob"], 1, "amount: must be"),
+        (["amount"], 2, "'amount' is not an edit; write name=value."),
+        ([], 2, "Edits go with edit"),
+    ],
+)
+def test_wrong_edits_decide_nothing(
+    signoff: Commands, asked: dict[str, Any], edits: list[str], code: int, sentence: str
+) -> None:
+    finished = signoff("decide", asked["id"], "edit", *edits)
+    assert finished.code == code
+    assert sentence in finished.err
+    assert signoff("decide", asked["id"], "approve", "amount=1 EUR").code == 2
+    assert [one["state"] for one in signoff.json("requests")] == ["pending"]
+
+
+def test_only_approvers_decide_not_admins_nor_owners(signoff: Commands, asked: dict[str, Any]) -> None:
+    signoff.set(operator="sam@example.com", admins="sam@example.com")
+    finished = signoff("decide", asked["id"], "approve")
+    assert finished.code == 1
+    assert finished.err == (
+        "sam@example.com is not an approver of this request; it waits for lee@example.com, kim@example.com.\n"
+    )
+
+
+def test_without_an_operator_nobody_decides_here(signoff: Commands, asked: dict[str, Any]) -> None:
+    signoff.set(operator="")
+    finished = signoff("decide", asked["id"], "approve")
+    assert finished.code == 1
+    assert "set SIGNOFF_OPERATOR to the email address" in finished.err
+
+
+def test_a_digest_pins_what_is_decided(signoff: Commands, asked: dict[str, Any]) -> None:
+    stale = signoff("decide", asked["id"], "approve", "--digest", "0" * 64)
+    assert stale.code == 1
+    assert "has changed since you opened it" in stale.err
+    signoff.done("decide", asked["id"], "approve", "--digest", asked["digest"])
+
+
+def test_a_second_decision_is_told_of_the_first(signoff: Commands, asked: dict[str, Any]) -> None:
+    signoff.done("decide", asked["id"], "approve")
+    again = signoff("decide", asked["id"], "reject", "--reason", "no")
+    assert again.code == 1
+    assert again.err.startswith("This request was already approved by you at ")
+    signoff.set(operator="kim@example.com")
+    assert "already approved by lee@example.com at " in signoff("decide", asked["id"], "approve").err
+
+
+# -- cancel and resume --------------------------------------------------------------------------------------
+
+
+def test_cancel_withdraws_the_request(signoff: Commands, asked: dict[str, Any]) -> None:
+    finished = signoff.done("cancel", asked["run"], "--reason", "wrong customer")
+    assert finished.out == f"Run {asked['run']} is being cancelled.\n"
+    assert signoff.json("runs", asked["run"])["status"] == "cancelled"
+    late = signoff("decide", asked["id"], "approve")
+    assert (late.code, "because its run was cancelled" in late.err) == (1, True)
+    assert "run was cancelled by lee@example.com" in signoff.done("requests", asked["id"]).said
+    again = signoff("cancel", asked["run"])
+    assert (again.code, again.err) == (1, f"Run {asked['run']} has ended already (cancelled).\n")
+
+
+def test_the_operator_cancels_what_somebody_else_started(signoff: Commands, asked: dict[str, Any]) -> None:
+    signoff.set(operator="kim@example.com")
+    signoff.done("cancel", asked["run"])
+
+
+def test_done_goes_on_with_what_the_step_produced(signoff: Commands, world: Effects, parked: str) -> None:
+    assert signoff.done("runs", parked).out.endswith(f"signoff resume {parked} done | repeat | stop\n")
+    finished = signoff.done("resume", parked, "done", "--output", '{"body": {"receipt": 12345678901234567890.10}}')
+    assert finished.out == f"Run {parked} goes on.\n"
+    run = signoff.json("runs", parked)
+    assert (run["status"], run["steps"][1]["output"]) == (
+        "succeeded",
+        {"receipt": data.loads("12345678901234567890.10")},
+    )
+    assert len(world.posts) == 1
+
+
+def test_repeat_calls_again_with_the_same_key(signoff: Commands, world: Effects, parked: str) -> None:
+    signoff.done("resume", parked, "repeat")
+    assert signoff.json("runs", parked)["status"] == "succeeded"
+    assert [post.key for post in world.posts] == [f"{parked}:call:1"] * 2
+
+
+def test_stop_ends_the_run(signoff: Commands, world: Effects, parked: str) -> None:
+    assert signoff.done("resume", parked, "stop").out == f"Run {parked} is stopped.\n"
+    assert signoff.json("runs", parked)["status"] == "failed"
+    again = signoff("resume", parked, "repeat")
+    assert (again.code, again.err) == (1, f"Run {parked} has ended already (failed).\n")
+    assert len(world.posts) == 1
+
+
+def test_resume_is_for_steps_of_unknown_outcome(signoff: Commands, asked: dict[str, Any]) -> None:
+    finished = signoff("resume", asked["run"], "repeat")
+    assert finished.code == 1
+    assert finished.err == f"Run {asked['run']} is waiting; it does not ask what became of a step.\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [("repeat", "--output", "{}"), ("done", "--output", "[1]"), ("done", "--output", "{"), ("perhaps",)]
+)
+def test_resume_with_wrong_arguments_does_nothing(signoff: Commands, parked: str, arguments: tuple[str, ...]) -> None:
+    assert signoff("resume", parked, *arguments).code == 2
+    assert signoff.json("runs", parked)["status"] == "needs_attention"
+
+
+# -- the operator's commands --------------------------------------------------------------------------------
+
+
+def test_a_backup_is_a_whole_database(signoff: Commands, asked: dict[str, Any]) -> None:
+    finished = signoff.done("backup", "copy.db")
+    copy = signoff.at.folder / "copy.db"
+    assert finished.out.startswith(f"Copied {signoff.at.database} to copy.db (")
+    assert copy.stat().st_mode & 0o777 == 0o600
+    again = signoff("backup", "copy.db")
+    assert (again.code, again.err) == (4, "copy.db exists already; name another file.\n")
+    assert signoff("backup", "nowhere/copy.db").code == 4
+    signoff.set(database_url=f"sqlite:///{copy}")
+    assert [one["id"] for one in signoff.json("requests")] == [asked["id"]]
+
+
+def test_commands_without_a_database_say_how_to_get_one(signoff: Commands) -> None:
+    signoff.set(database_url=f"sqlite:///{signoff.at.folder / 'none.db'}")
+    for command in (["runs"], ["requests"], ["workflows"], ["backup", "x"], ["audit", "verify"], ["audit", "export"]):
+        finished = signoff(*command)
+        assert finished.code == 4
+        assert "There is no database at" in finished.err
+    assert not (signoff.at.folder / "none.db").exists()
+
+
+def test_a_file_that_is_no_database_is_refused_with_a_sentence(signoff: Commands) -> None:
+    signoff.at.database.write_bytes(b"a letter to my mother\n" * 500)
+    for command in (["runs"], ["register", "hello.yaml"], ["migrate"], ["backup", "copy.db"]):
+        finished = signoff(*command)
+        assert finished.code == 4
+        assert "is not a Signoff database, or is damaged" in finished.err
+
+
+def test_migrate_makes_or_keeps_a_database(signoff: Commands) -> None:
+    assert signoff.done("migrate").out == f"{signoff.at.database} is up to date.\n"
+    other = signoff.at.folder / "new" / "other.db"
+    signoff.set(database_url=f"sqlite:///{other}")
+    signoff.done("migrate")
+    assert other.stat().st_mode & 0o777 == 0o600
+    assert signoff.json("workflows") == []
+
+
+def test_a_database_of_a_newer_version_is_left_alone(signoff: Commands) -> None:
+    with closing(sqlite3.connect(signoff.at.database)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    before = signoff.at.database.read_bytes()
+    for command in (["runs"], ["register", "hello.yaml"], ["migrate"]):
+        assert signoff(*command).code == 4
+    assert signoff.at.database.read_bytes() == before
+
+
+def test_version_prints_the_version(signoff: Commands) -> None:
+    assert signoff.done("version").out == "signoff 0.1.0\n"
+
+
+def test_wrong_arguments_are_told_without_a_traceback(signoff: Commands) -> None:
+    for wrong in (["frobnicate"], ["runs", "--frobnicate"], ["decide", "x", "perhaps"], ["run"], []):
+        finished = signoff(*wrong)
+        assert finished.code == 2
+        assert "Usage: signoff" in finished.err
+    assert signoff("--help").code == signoff("decide", "--help").code == 0
+
+
+# -- the audit log ------------------------------------------------------------------------------------------
+
+
+def test_the_audit_log_is_exported_and_verified_with_and_without_signoff(
+    signoff: Commands, asked: dict[str, Any]
+) -> None:
+    signoff.done("decide", asked["id"], "approve")
+    finished = signoff.done("audit", "export", "-o", "log.jsonl")
+    head = finished.out.split()[-1]
+    lines = (signoff.at.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    assert finished.out == f"Wrote log.jsonl. Head: {head}\n"
+    assert signoff.done("audit", "export").out.splitlines() == lines
+    kinds = [json.loads(json.loads(line)["leaf"])["kind"] for line in lines]
+    assert kinds[0] == "workflow.registered"
+    assert "request.approved" in kinds
+    verified = signoff.done("audit", "verify", "--checkpoint", head)
+    assert f"{len(lines)} entries, 0 of them with erased content; head {head}" in verified.out
+    assert "The log is whole." in verified.out
+    alone = subprocess.run(
+        [sys.executable, "-I", verify_audit.__file__, "log.jsonl"],
+        cwd=signoff.at.folder,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (alone.returncode, head in alone.stdout) == (0, True), alone.stdout + alone.stderr
+
+
+def test_a_log_that_was_changed_is_found_out(signoff: Commands, asked: dict[str, Any]) -> None:
+    head = signoff.done("audit", "export", "-o", "log.jsonl").out.split()[-1]
+    with closing(sqlite3.connect(signoff.at.database)) as connection, connection:
+        connection.execute("DROP TRIGGER audit_unchanged")
+        connection.execute("UPDATE audit SET leaf = replace(leaf, 'request.opened', 'request.closed')")
+    finished = signoff("audit", "verify", "--checkpoint", head)
+    assert finished.code == 1
+    assert "the log was changed." in finished.err
+
+
+def test_audit_with_wrong_arguments_is_wrong_usage(signoff: Commands, asked: dict[str, Any]) -> None:
+    assert "A checkpoint looks like" in signoff("audit", "verify", "--checkpoint", "x").err
+    for wrong in (["verify", "--checkpoint", "x"], ["export", "-o", "nowhere/log.jsonl"], ["export", "-o", "."], ["x"]):
+        assert signoff("audit", *wrong).code == 2
+
+
+# -- what must never be seen --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["runs --json", "audit export", "workflows"])
+def test_a_reader_that_has_seen_enough_is_no_error(signoff: Commands, asked: dict[str, Any], command: str) -> None:
+    finished = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {SIGNOFF} {command} | true"],
+        env=signoff.at.environment,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (finished.returncode, finished.stderr) == (0, "")
+
+
+def test_a_bug_is_told_with_a_number_and_a_file_that_holds_the_traceback(
+    signoff: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bug is that of a step type from elsewhere: it breaks in a place where nothing may break."""
+    plugins = signoff.at.folder / "plugins"
+    (plugins / "broken-1.0.dist-info").mkdir(parents=True)
+    (plugins / "broken-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (plugins / "broken-1.0.dist-info" / "entry_points.txt").write_text("[signoff.steps]\nbroken = broken_step:Broken\n")
+    (plugins / "broken_step.py").write_text(
+        "from engine.steps.set import Set\n"
+        "class Broken(Set):\n"
+        "    name = 'broken'\n"
+        "    def outputs(self, given):\n"
+        "        raise RuntimeError('my password is hunter22')\n"
+    )
+    monkeypatch.syspath_prepend(plugins)
+    signoff.set(secret_password="hunter22")
+    signoff.at.write("hello.yaml", HELLO.replace("uses: set", "uses: broken"))
+    finished = signoff("check", "hello.yaml")
+    assert finished.code == 70
+    (file,) = (signoff.at.folder / ".local" / "state" / "signoff" / "incidents").iterdir()
+    incident = file.stem.rpartition("-")[2]
+    assert finished.err == f"Something broke (incident {incident}); the traceback is in {file}. Please report it.\n"
+    assert file.stat().st_mode & 0o777 == 0o600
+    told = file.read_text(encoding="utf-8")
+    assert "RuntimeError: my password is (secret PASSWORD)" in told

@@ -1,0 +1,463 @@
+"""Nothing is lost, doubled or skipped, whenever the server is killed and whoever races whom.
+
+A server is killed again and again at random instants, while clients start, decide, cancel and resume through its
+socket, and an HTTP server counts what really happens. Then the tables, the count and what the clients were told must
+tell one story. `SIGNOFF_TEST_SEED` repeats the choices of a campaign (not the scheduling of the machine).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import sqlite3
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.local import client
+from bot.local.desk import Reply
+from engine import data
+from engine.data import Value
+from engine.errors import StoreError
+from tests.support.effects import PATIENCE, Effects, Post, effects
+from tests.support.processes import OPERATOR, Place, Server, place, serving
+
+SEED = int(os.environ.get("SIGNOFF_TEST_SEED") or random.SystemRandom().randrange(2**32))
+KILLS = 20
+RUNS = 150
+"""Runs that a campaign starts at most: enough to keep every client busy, few enough to be drained soon."""
+PENDING = "SELECT id, run, at FROM request WHERE state = 'pending' ORDER BY id"
+OPEN = ("running", "waiting", "needs_attention")
+
+WORKFLOW = """\
+name: NAME
+title: Pay
+owner: OPERATOR
+inputs:
+  token: {type: text}
+steps:
+  - id: note
+    uses: set
+    with: {text: "pay {{ inputs.token }}"}
+  - id: pay
+    uses: http
+    IDEMPOTENT
+    with:
+      method: POST
+      url: URL/pay
+      json: {token: "{{ inputs.token }}", text: "{{ steps.note.text }}"}
+    gate:
+      approvers: [OPERATOR]
+      edit: [json.text]
+      reason_required: always
+  - id: receipt
+    uses: set
+    with: {number: "{{ steps.pay.body.receipt }}", text: "paid {{ inputs.token }}"}
+    gate: {at: after, approvers: [OPERATOR], edit: [text], reason_required: always}
+  - id: close
+    uses: set
+    with: {text: "{{ steps.receipt.text }}"}
+"""
+
+
+def register(at: Place, name: str, url: str, idempotent: str = "") -> None:
+    text = WORKFLOW.replace("NAME", name).replace("OPERATOR", OPERATOR).replace("URL", url)
+    file = at.write(f"{name}.yaml", text.replace("    IDEMPOTENT\n", f"    {idempotent}\n" if idempotent else ""))
+    finished = at.run("register", file)
+    assert finished.code == 0, finished.said
+
+
+def rows(database: Path, query: str, *given: object) -> list[sqlite3.Row]:
+    """What the tables say, asked without a line of our own code."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
+        connection.row_factory = sqlite3.Row
+        return connection.execute(query, given).fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One decision that a client asked for. `reply` None: the server died before it answered."""
+
+    request: str
+    token: str
+    verdict: str
+    edits: dict[str, str]
+    reply: Reply | None
+
+
+@dataclass
+class Campaign:
+    """What the clients did and were told, all of them in threads: the lists are only appended to."""
+
+    at: Place
+    world: Effects
+    started: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Runs that a start was answered with, by key; a key without an answer is there too."""
+    said: list[Said] = field(default_factory=list)
+    cancelled: set[str] = field(default_factory=set)
+    repeats: Counter[str] = field(default_factory=Counter)
+    """How often somebody may have said `repeat` of a run: counted before it is said."""
+    over: threading.Event = field(default_factory=threading.Event)
+    failures: list[BaseException] = field(default_factory=list)
+
+    # -- what clients do --
+
+    def rows(self, query: str, *given: object) -> list[sqlite3.Row]:
+        return rows(self.at.database, query, *given)
+
+    async def ask(self, command: str, given: dict[str, Value]) -> Reply | None:
+        """The server's answer. None: there was none, and whether it did anything is not known."""
+        try:
+            return await client.ask(self.at.database, command, given)
+        except StoreError:
+            return None
+
+    async def start(self, key: str) -> bool:
+        workflow = "sure" if int(key) % 2 else "unsure"
+        self.started[key]
+        reply = await self.ask("start", {"workflow": workflow, "inputs": {"token": key}, "key": key})
+        if reply is None:
+            return False
+        assert reply.refused is None, reply
+        self.started[key].add(str(reply.facts["run"]))
+        return True
+
+    async def decide(self, request: str, token: str, verdict: str, edits: dict[str, str]) -> None:
+        given: dict[str, Value] = {"request": request, "verdict": verdict, "edits": {**edits}, "reason": token}
+        reply = await self.ask("decide", given)
+        self.said.append(Said(request, token, verdict, edits, reply))
+
+    async def cancel(self, run: str) -> None:
+        reply = await self.ask("cancel", {"run": run, "reason": "changed my mind"})
+        if reply is not None and reply.refused is None:
+            self.cancelled.add(run)
+
+    async def attend(self, run: str) -> None:
+        """Say of a step of unknown outcome what is true."""
+        happened = self.world.count(run) > 0
+        given: dict[str, Value] = {"run": run, "answer": "done" if happened else "repeat"}
+        if happened:
+            given["output"] = {"status": 200, "headers": {}, "body": {"receipt": 0}}
+        else:
+            self.repeats[run] += 1
+        await self.ask("resume", given)
+
+    # -- clients --
+
+    async def starting(self, dice: random.Random, first: int) -> None:
+        for number in range(first, RUNS, 2):
+            # A client that got no answer asks again with the same key.
+            while not self.over.is_set() and not await self.start(str(number)):
+                time.sleep(0.05)  # noqa: ASYNC251 this client has its loop to itself
+            if dice.random() < 0.2:
+                await self.start(str(number))
+            await asyncio.sleep(dice.uniform(0, 0.4))
+            if self.over.is_set():
+                return
+
+    async def deciding(self, dice: random.Random, name: str) -> None:
+        count = 0
+        while not self.over.is_set():
+            pending = [row for row in self.rows(PENDING) if not left_waiting(row["run"])][:6]
+            racing = []
+            for row in dice.sample(pending, min(len(pending), 2)):
+                for _ in range(dice.choice((1, 2, 3))):
+                    count += 1
+                    verdict = "reject" if dice.random() < 0.12 else "approve"
+                    edits = self.edits(row, f"{name}-{count}") if verdict == "approve" and dice.random() < 0.4 else {}
+                    racing.append(self.decide(row["id"], f"{name}-{count}", verdict, edits))
+            await asyncio.gather(*racing)
+            await asyncio.sleep(dice.uniform(0, 0.1))
+
+    def edits(self, row: sqlite3.Row, token: str) -> dict[str, str]:
+        return {"json.text" if row["at"] == "before" else "text": f"edited by {token}"}
+
+    async def cancelling(self, dice: random.Random) -> None:
+        while not self.over.is_set():
+            found = self.rows("SELECT id FROM run WHERE ended_at IS NULL AND cancel IS NULL")
+            if found:
+                await self.cancel(dice.choice(found)["id"])
+            await asyncio.sleep(dice.uniform(1, 3))
+
+    async def attending(self) -> None:
+        while not self.over.is_set():
+            for row in self.rows("SELECT id FROM run WHERE status = 'needs_attention' AND cancel IS NULL"):
+                await self.attend(row["id"])
+            await asyncio.sleep(0.3)
+
+    @contextmanager
+    def clients(self, dice: random.Random) -> Iterator[None]:
+        """Everybody at work while the body runs, each in a thread of their own."""
+        seeds = [random.Random(dice.random()) for _ in range(6)]
+        works: list[Callable[[], Any]] = [
+            lambda: self.starting(seeds[0], 0),
+            lambda: self.starting(seeds[1], 1),
+            lambda: self.deciding(seeds[2], "ann"),
+            lambda: self.deciding(seeds[3], "bob"),
+            lambda: self.deciding(seeds[4], "cem"),
+            lambda: self.cancelling(seeds[5]),
+            self.attending,
+        ]
+        threads = [threading.Thread(target=self._work, args=(work,)) for work in works]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self.over.set()
+            for thread in threads:
+                thread.join()
+
+    def _work(self, work: Callable[[], Any]) -> None:
+        try:
+            asyncio.run(work())
+        except BaseException as failure:  # noqa: BLE001 the test raises it
+            self.failures.append(failure)
+
+    # -- the end --
+
+    def drain(self) -> None:
+        """Ask again for every start, answer what needs attention, and decide what nobody is to keep waiting."""
+        asyncio.run(self._drain())
+
+    async def _drain(self) -> None:
+        for key in list(self.started):
+            assert await self.start(key)
+        deadline = time.monotonic() + PATIENCE
+        while stuck := self.stuck():
+            assert time.monotonic() < deadline, [dict(row) for row in stuck]
+            for row in self.rows("SELECT id FROM run WHERE status = 'needs_attention' AND cancel IS NULL"):
+                await self.attend(row["id"])
+            for row in self.rows(PENDING):
+                if not left_waiting(row["run"]):
+                    await self.decide(row["id"], f"last-{row['id']}", "approve", {})
+            await asyncio.sleep(0.2)
+
+    def stuck(self) -> list[sqlite3.Row]:
+        """Runs that have not come to rest."""
+        unsettled = self.rows(
+            "SELECT id, status, ready_at, lease_until FROM run WHERE ended_at IS NULL AND NOT "
+            "(status = 'waiting' AND ready_at IS NULL AND id IN (SELECT run FROM request WHERE state = 'pending'))"
+        )
+        return [*unsettled, *(row for row in self.rows(PENDING) if not left_waiting(row["run"]))]
+
+
+def left_waiting(run: str) -> bool:
+    """Whether nobody decides about this run: some still wait when all is over."""
+    return run.endswith(("0", "1", "2"))
+
+
+@pytest.fixture
+def world() -> Iterator[Effects]:
+    with effects() as counting:
+        yield counting
+
+
+def killed_again_and_again(at: Place, dice: random.Random) -> None:
+    for number in range(KILLS):
+        server = Server(at)
+        try:
+            if number % 5 == 4:
+                time.sleep(dice.uniform(0.2, 1.2))  # while it starts
+            else:
+                server.wait_until_ready()
+                time.sleep(dice.uniform(0.05, 1.3))
+        finally:
+            server.kill()
+
+
+@pytest.mark.timeout(300)
+def test_twenty_kills_lose_double_and_skip_nothing(tmp_path: Path, world: Effects) -> None:
+    print(f"SIGNOFF_TEST_SEED={SEED}")  # noqa: T201 pytest shows it when the test fails
+    dice = random.Random(SEED)
+    at = place(tmp_path)
+    register(at, "sure", world.url, "idempotent: true")
+    register(at, "unsure", world.url)
+    slow = random.Random(dice.random())
+    world.delay = lambda: slow.choice((0.0, 0.1, 0.5, 1.0, 1.5))
+    campaign = Campaign(at, world)
+
+    with campaign.clients(dice):
+        killed_again_and_again(at, dice)
+    assert campaign.failures == []
+    world.delay = lambda: 0.0
+    with serving(at) as server:
+        campaign.drain()
+        assert server.stop() == 0
+
+    check_starts(campaign)
+    check_runs(campaign)
+    check_decisions(campaign)
+    check_effects(campaign)
+    verified = at.run("audit", "verify")
+    assert (verified.code, "The log is whole." in verified.out) == (0, True), verified.said
+    check_that_it_was_hard(campaign)
+
+
+def check_that_it_was_hard(campaign: Campaign) -> None:
+    """The campaign has met what it is about."""
+    counts = Counter(row["status"] for row in campaign.rows("SELECT status FROM run"))
+    kinds = Counter(json.loads(row["leaf"])["kind"] for row in campaign.rows("SELECT leaf FROM audit"))
+    keys = {post.key for post in campaign.world.posts}
+    print(  # noqa: T201
+        f"{dict(counts)}, {len(campaign.said)} decisions asked for, {kinds['step.outcome_unknown']} outcomes unknown, "
+        f"{len(campaign.world.posts)} calls with {len(keys)} keys"
+    )
+    assert counts["succeeded"] > 10
+    assert counts["rejected"] > 0
+    assert kinds["step.outcome_unknown"] > 0
+    assert any(one.reply is None for one in campaign.said)
+    assert any(one.reply is not None and one.reply.refused for one in campaign.said)
+
+
+def check_starts(campaign: Campaign) -> None:
+    """Every acknowledged start is one run, and always the same."""
+    by_key = Counter(row["key"] for row in campaign.rows("SELECT key FROM run"))
+    assert set(by_key) == set(campaign.started)
+    assert set(by_key.values()) == {1}
+    for row in campaign.rows("SELECT id, key, inputs FROM run"):
+        assert campaign.started[row["key"]] == {row["id"]}
+        assert json.loads(row["inputs"]) == {"token": row["key"]}
+
+
+def check_runs(campaign: Campaign) -> None:
+    """Every run ended, or waits for a request that is there; and it went as its answers say."""
+    answers: dict[str, dict[str, str]] = defaultdict(dict)
+    for row in campaign.rows("SELECT run, step, state FROM request"):
+        assert row["step"] not in answers[row["run"]], "a step was asked about twice"
+        answers[row["run"]][row["step"]] = row["state"]
+    for row in campaign.rows("SELECT id, status, ended_at, cancel FROM run"):
+        given = answers[row["id"]]
+        match row["status"]:
+            case "waiting":
+                assert "pending" in given.values()
+            case "succeeded":
+                assert given == {"pay": "approved", "receipt": "approved"}
+            case "rejected":
+                assert "rejected" in given.values()
+                assert "pending" not in given.values()
+            case "cancelled":
+                assert row["cancel"] is not None
+                assert "pending" not in given.values()
+            case other:
+                pytest.fail(f"run {row['id']} is {other}")
+        assert (row["ended_at"] is None) == (row["status"] == "waiting")
+    for run in campaign.cancelled:
+        assert campaign.rows("SELECT status FROM run WHERE id = ?", run)[0]["status"] == "cancelled"
+
+
+def check_decisions(campaign: Campaign) -> None:
+    """A request has one decision; who was told that theirs counts made it, and nobody else was told so."""
+    recorded = campaign.rows("SELECT id, request, verdict, reason, edits FROM decision")
+    states = {row["id"]: row["state"] for row in campaign.rows("SELECT id, state FROM request")}
+    assert max(Counter(row["request"] for row in recorded).values()) == 1
+    decided = {row["request"]: row for row in recorded}
+    becomes = {"approve": "approved", "reject": "rejected"}
+    assert {name: row["verdict"] for name, row in decided.items()} == {
+        name: state for name, state in states.items() if state in becomes.values()
+    }
+    by_token = {one.token: one for one in campaign.said}
+    for row in recorded:
+        said = by_token[row["reason"]]
+        assert (said.request, becomes[said.verdict]) == (row["request"], row["verdict"])
+        after = {".".join(edit["path"]): edit["after"] for edit in json.loads(row["edits"] or "[]")}
+        assert after == said.edits
+        if said.reply is not None:
+            assert said.reply.refused is None
+            assert said.reply.facts["decision"] == row["id"]
+    for said in campaign.said:
+        if said.reply is None:
+            continue
+        if said.reply.refused is None:
+            assert decided[said.request]["reason"] == said.token
+        else:
+            lost = "Withdrawn" if states[said.request] == "cancelled" else "AlreadyDecided"
+            assert said.reply.facts["refusal"] == lost, said
+    audited = Counter(
+        (entry["kind"], entry["request"])
+        for entry in (json.loads(row["leaf"]) for row in campaign.rows("SELECT leaf FROM audit"))
+        if entry["kind"] in ("request.approved", "request.rejected")
+    )
+    assert audited == Counter((f"request.{row['verdict']}", row["request"]) for row in recorded)
+
+
+def check_effects(campaign: Campaign) -> None:
+    """What happened was approved before, with that very content, and once unless it may or was told to happen again."""
+    posts: dict[str, list[Post]] = defaultdict(list)
+    for post in campaign.world.posts:
+        posts[post.key].append(post)
+    runs = {
+        row["id"]: row
+        for row in campaign.rows("SELECT run.*, workflow.name FROM run JOIN workflow ON workflow.id = run.workflow")
+    }
+    assert set(posts) <= {f"{run}:pay:1" for run in runs}
+    for key, calls in posts.items():
+        run = runs[key.partition(":")[0]]
+        (approval,) = campaign.rows(
+            "SELECT request.content, decision.* FROM request JOIN decision ON decision.request = request.id "
+            "WHERE request.run = ? AND request.step = 'pay'",
+            run["id"],
+        )
+        assert approval["verdict"] == "approved"
+        wanted = json.loads(approval["content"])["value"]["json"]
+        for edit in json.loads(approval["edits"] or "[]"):
+            wanted = data.replace(wanted, tuple(edit["path"][1:]), edit["after"])
+        assert wanted["token"] == run["key"]
+        decided_at = datetime.fromisoformat(approval["decided_at"]).replace(tzinfo=UTC)
+        for call in calls:
+            assert call.body == wanted
+            assert call.at >= decided_at
+        if run["name"] == "unsure":
+            assert len(calls) <= 1 + campaign.repeats[run["id"]]
+    for run in runs.values():
+        if run["status"] == "succeeded":
+            assert posts[f"{run['id']}:pay:1"], "a run succeeded without its effect"
+
+
+def test_a_run_survives_the_death_of_every_process_that_carries_it(tmp_path: Path, world: Effects) -> None:
+    at = place(tmp_path)
+    register(at, "unsure", world.url)
+    with serving(at) as server:
+        started = at.run("run", "unsure", "-i", "token=t1", "--key", "k", "--json").json
+        server.kill()
+    run = started["run"]
+    (asked,) = at.run("requests", "--json").json
+    assert asked["run"] == run
+
+    world.held.clear()
+    deciding = at.start("decide", asked["id"], "edit", "json.text=by hand", "--reason", "ok")
+    world.wait_for(1)
+    deciding.kill()
+    deciding.communicate()
+    world.held.set()
+    (decided,) = at.run("requests", "--all", "--json").json
+    assert (decided["state"], decided["decision"]["edits"][0]["after"]) == ("approved", "by hand")
+
+    with serving(at) as server:
+        wait_for_status(at, run, "needs_attention")
+        assert at.run("resume", run, "done", "--output", '{"body": {"receipt": 7}}').code == 0
+        (after,) = at.run("requests", "--json").json
+        assert after["content"] == {"number": 7, "text": "paid t1"}
+        assert at.run("decide", after["id"], "approve", "--reason", "ok").code == 0
+        wait_for_status(at, run, "succeeded")
+        assert server.stop() == 0
+    assert [post.body for post in world.posts] == [{"token": "t1", "text": "by hand"}]
+    assert at.run("audit", "verify").code == 0
+
+
+def wait_for_status(at: Place, run: str, status: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while (found := rows(at.database, "SELECT status FROM run WHERE id = ?", run)[0]["status"]) != status:
+        assert time.monotonic() < deadline, f"it is {found}"
+        assert found in OPEN
+        time.sleep(0.1)

@@ -1,0 +1,778 @@
+"""The engine under everything at once: people, clocks, faults and crashes in any order, on a real database.
+
+The machine plays the people, the mailboxes, the outside world and two servers' workers; the units, the relay and the
+SQL are the real ones. `SIGNOFF_TEST_EXAMPLES` raises the number of examples.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import tempfile
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from bot import card as cards
+from engine import data, verify_audit
+from engine.advance import Advancer, Claimed, wake
+from engine.data import Value
+from engine.model import (
+    DEFAULT_WORKSPACE,
+    Address,
+    AlreadyDecided,
+    Assurance,
+    Cancel,
+    Changed,
+    Decide,
+    Decided,
+    Done,
+    Expired,
+    InvalidEdits,
+    NotAllowed,
+    NotAnApprover,
+    NotWaiting,
+    Origin,
+    Person,
+    Refusal,
+    Register,
+    Registered,
+    RequestState,
+    Resume,
+    ResumeAnswer,
+    Start,
+    Started,
+    Verdict,
+    Withdrawn,
+)
+from engine.outbox import Relay
+from engine.plan import Failed, Outcome, Produced
+from engine.service import Engine
+from engine.steps.set import Set
+from engine.steps.wait import Wait
+from engine.store import journal, runs
+from engine.store.writer import SqliteFile
+from engine.views import RequestView
+from tests.support import direct
+from tests.support.fakes import START, ByEmail, Call, CountingIds, FakeClock, Fault, Mailboxes, Message
+from tests.support.shapes import SHAPES
+
+T = TypeVar("T")
+ORIGIN = Origin(surface="api")
+PEOPLE = ("ann", "sam", "lee", "kim", "eve")
+Ending = Literal["done", "refused", "final", "landed", "lost"]
+"""How a call of the world ends: it works; fails for sure (for now, or for good); or nobody knows, and it did or not."""
+
+MAX_RUNS = 4
+MAX_RUNS = 4
+EXAMPLES = int(os.environ.get("SIGNOFF_TEST_EXAMPLES", "30"))
+
+
+def email(name: str) -> Address:
+    return Address("email", name if "@" in name else f"{name}@example.com")
+
+
+def name(person: Person) -> str:
+    return (person.email or "").removesuffix("@example.com")
+
+
+@dataclass
+class Job:
+    """A claimed effect in the hands of a worker. `outcome`: what it came to, once the worker has acted."""
+
+    claimed: Claimed
+    outcome: Outcome | None = None
+
+
+@dataclass
+class Delivering:
+    """A relay at work. `phase`: 1 it has not claimed yet, 2 it has and not acted, 3 it has acted and not recorded."""
+
+    delivery: str
+    flight: direct.Flight
+    phase: int = 0
+    rev: int = 0
+
+
+@dataclass
+class Made:
+    """What one person was told about a request: the first answer that counted."""
+
+    decided: Decided
+    person: str
+    content: dict[str, Value]
+
+
+@dataclass
+class World:
+    """What happened outside, and what people were told."""
+
+    calls: list[tuple[str, str, int, str]] = field(default_factory=list)
+    """Run, step, visit, idempotency key of every call that had its effect."""
+    may_begin: dict[tuple[str, str], bool] = field(default_factory=dict)
+    """Whether an effect that must not be repeated may be begun (again)."""
+    params: dict[tuple[str, str, int], dict[str, Value]] = field(default_factory=dict)
+    decisions: dict[str, Made] = field(default_factory=dict)
+    cancelled: set[str] = field(default_factory=set)
+
+
+_REQUESTS = "SELECT id FROM request WHERE coalesce(?, state) = state ORDER BY id"
+
+
+class EngineMachine(RuleBasedStateMachine):
+    blank: bytes = b""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        path = Path(self.folder.name, "signoff.db")
+        path.write_bytes(self.blank)
+        self.loop = asyncio.new_event_loop()
+        self.clock, self.world = FakeClock(), World()
+        self.store = direct.DirectStore(path, clock=self.clock, ids=CountingIds())
+        kinds = {kind.name: kind for kind in (Set(), Wait(), Call())}
+        self.advancer = Advancer(kinds=kinds, directory=ByEmail())
+        store = cast(SqliteFile, self.store)
+        self.engine = Engine(store, self.advancer)
+        self.mailboxes = Mailboxes(direct.pause)
+        channels = {"mailbox": self.mailboxes}
+        self.relays = [Relay(store, channels=channels, render=cards.card) for _ in range(2)]
+        self.jobs: list[Job] = []
+        self.flights: list[Delivering] = []
+        self.haunted: set[str] = set()
+        self.keys: dict[str, str] = {}
+        self.shape_of: dict[str, str] = {}
+        self.versions = dict.fromkeys(SHAPES, 1)
+
+    def finish(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(coroutine)
+
+    # -- what is looked at --
+
+    def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
+        cursor = self.store.driver.cursor()
+        cursor.row_factory = sqlite3.Row
+        return cursor.execute(query, values).fetchall()
+
+    def column(self, query: str, *values: object) -> list[Any]:
+        return [row[0] for row in self.rows(query, *values)]
+
+    def views(self, *, state: str | None = None) -> list[RequestView]:
+        ids = self.column(_REQUESTS, state)
+        found = [self.finish(self.engine.request(one)) for one in ids]
+        return [one for one in found if one is not None]
+
+    def pick(self, data_: st.DataObject, query: str, *values: object) -> str | None:
+        found = self.column(query, *values)
+        return data_.draw(st.sampled_from(found)) if found else None
+
+    # -- starting --
+
+    @initialize()
+    def register(self) -> None:
+        for shape in SHAPES.values():
+            command = Register(source=shape.source.encode(), actor=email("sam"), origin=ORIGIN)
+            assert self.finish(self.engine.register(command)) == Registered(
+                workflow=shape.name, version=1, changed=True
+            )
+
+    @precondition(lambda self: len(self.shape_of) < MAX_RUNS)
+    @rule(
+        name=st.sampled_from(sorted(SHAPES)),
+        amount=st.sampled_from([5, 500, 500]),
+        key=st.sampled_from([None, None, None, "a", "b"]),
+    )
+    def start(self, name: str, amount: int, key: str | None) -> None:
+        command = Start(workflow=name, inputs={"amount": amount}, actor=email("ann"), origin=ORIGIN, key=key)
+        answer = self.finish(self.engine.start(command))
+        assert isinstance(answer, Started)
+        if key is not None and key in self.keys:
+            assert answer == Started(run=self.keys[key], created=False)
+            return
+        assert answer.created
+        assert answer.run not in self.shape_of
+        self.shape_of[answer.run] = name
+        if key is not None:
+            self.keys[key] = answer.run
+
+    @rule(name=st.sampled_from(sorted(SHAPES)))
+    def replace_the_workflow(self, name: str) -> None:
+        """Runs that are open stay with the version they started with."""
+        self.versions[name] += 1
+        source = f"# version {self.versions[name]}\n{SHAPES[name].source}".encode()
+        answer = self.finish(self.engine.register(Register(source=source, actor=email("sam"), origin=ORIGIN)))
+        assert answer == Registered(workflow=name, version=self.versions[name], changed=True)
+
+    # -- people --
+
+    @precondition(lambda self: self.shape_of)
+    @rule(
+        draws=st.data(),
+        person=st.sampled_from([*PEOPLE, None, None, None, None, None, None, None, None]),
+        verdict=st.sampled_from([Verdict.APPROVE, Verdict.APPROVE, Verdict.APPROVE, Verdict.REJECT]),
+        edit=st.sampled_from(["no", "no", "same", "text", "text", "wrong", "other"]),
+        stale=st.sampled_from([False, False, False, False, False, True]),
+        reason=st.sampled_from(["", "too much", "too much"]),
+        clicks=st.integers(1, 2),
+    )
+    def decide(
+        self,
+        draws: st.DataObject,
+        person: str | None,
+        verdict: Verdict,
+        edit: str,
+        stale: bool,
+        reason: str,
+        clicks: int,
+    ) -> None:
+        """`person` None: one who may."""
+        pending = draws.draw(st.sampled_from([True, True, True, False]))
+        request = self.pick(draws, _REQUESTS, "pending" if pending else None)
+        view = self.finish(self.engine.request(request)) if request else None
+        if view is None:
+            return
+        if person is None:
+            person = draws.draw(st.sampled_from([name(one.person) for one in view.approvers]))
+        if person is None:
+            person = draws.draw(st.sampled_from([name(one.person) for one in view.approvers]))
+        edits, content = self._edits(view, edit)
+        digest = view.asked.digest if not stale else "0" * 64
+        command = Decide(
+            request=view.id,
+            verdict=verdict,
+            actor=email(person),
+            content_version=view.asked.content_version,
+            digest=digest,
+            origin=ORIGIN,
+            assurance=Assurance.CODE,
+            edits=edits,
+            reason=reason,
+        )
+        for _ in range(clicks):
+            expected = self._expected(view, command, person, edit=edit, stale=stale)
+            answer = self.finish(self.engine.decide(command))
+            assert isinstance(answer, expected), (answer, expected)
+            if isinstance(answer, Decided):
+                assert view.id not in self.world.decisions, "two decisions were acknowledged"
+                self.world.decisions[view.id] = Made(answer, person, content)
+            elif isinstance(answer, AlreadyDecided):
+                self._check_already_decided(view, answer, person)
+
+    def _check_already_decided(self, view: RequestView, answer: AlreadyDecided, person: str) -> None:
+        made = self.world.decisions.get(view.id)
+        assert answer.by_you == (made is not None and made.person == person)
+        if made is None:
+            assert (answer.by, answer.state) == (None, RequestState.REJECTED)
+        else:
+            assert answer.by is not None
+            assert (answer.by.email, answer.state) == (email(made.person).value, made.decided.state)
+
+    def _edits(self, view: RequestView, edit: str) -> tuple[dict[str, Value], dict[str, Value]]:
+        content = dict(view.asked.content.value)
+        match edit:
+            case "text":
+                content["text"] = "as edited"
+                return {"text": "as edited"}, content
+            case "same":
+                return {"text": content["text"]}, content
+            case "wrong":
+                return {"text": 7}, content
+            case "other":
+                return {"to": "thief"}, content
+            case _:
+                return {}, content
+
+    def _expected(
+        self, view: RequestView, command: Decide, person: str, *, edit: str, stale: bool
+    ) -> type[Decided] | type[Refusal]:
+        row = self.rows("SELECT * FROM request WHERE id = ?", view.id)[0]
+        if email(person).value not in {one.person.email for one in view.approvers}:
+            return NotAnApprover
+        closed: dict[str, type[Refusal]] = {
+            "approved": AlreadyDecided,
+            "rejected": AlreadyDecided,
+            "expired": Expired,
+            "cancelled": Withdrawn,
+        }
+        if row["state"] in closed:
+            return closed[row["state"]]
+        if row["expires_at"] is not None and moment(row["expires_at"]) <= self.clock.at:
+            return Expired
+        if stale:
+            return Changed
+        if command.verdict is Verdict.REJECT:
+            needed = row["reason_required"] != "never"
+            return Refusal if needed and not command.reason else Decided
+        output_to = view.asked.subject.step == "words"
+        wrong = edit in ("wrong", "other") and not (output_to and edit == "none")
+        return InvalidEdits if wrong else Decided
+
+    @precondition(lambda self: self.rows("SELECT 1 FROM request WHERE state = 'pending'"))
+    @rule(edit=st.sampled_from(["no", "text"]))
+    def approve_all_that_is_asked(self, edit: str) -> None:
+        for view in self.views(state="pending"):
+            if view.asked.expires_at is None or view.asked.expires_at > self.clock.at:
+                self._approve(view, edit)
+
+    @precondition(lambda self: self.shape_of)
+    @rule(draws=st.data(), person=st.sampled_from(["ann", "sam", "eve"]))
+    def cancel(self, draws: st.DataObject, person: str) -> None:
+        run = draws.draw(st.sampled_from(sorted(self.shape_of)))
+        before = self.rows("SELECT * FROM run WHERE id = ?", run)[0]
+        answer = self.finish(self.engine.cancel(Cancel(run=run, actor=email(person), origin=ORIGIN, reason="no")))
+        if person == "eve":
+            assert isinstance(answer, NotAllowed)
+        elif before["ended_at"] is None and before["cancel"] is None:
+            assert answer == Done(run=run)
+            self.world.cancelled.add(run)
+        else:
+            assert isinstance(answer, NotWaiting)
+
+    @precondition(lambda self: self.rows("SELECT 1 FROM run WHERE status = 'needs_attention'"))
+    @rule(draws=st.data(), answer=st.sampled_from(ResumeAnswer), person=st.sampled_from(["sam", "sam", "sam", "ann"]))
+    def resume(self, draws: st.DataObject, answer: ResumeAnswer, person: str) -> None:
+        run = self.pick(draws, "SELECT id FROM run WHERE status = 'needs_attention' ORDER BY id")
+        assert run is not None
+        row = self.rows("SELECT * FROM run WHERE id = ?", run)[0]
+        step = self._stands_at(run)
+        output: dict[str, Value] = {"answer": "said", "text": "said"} if answer is ResumeAnswer.DONE else {}
+        command = Resume(run=run, answer=answer, actor=email(person), origin=ORIGIN, output=output)
+        said = self.finish(self.engine.resume(command))
+        if person != "sam":
+            assert isinstance(said, NotAllowed)
+        elif row["cancel"] is not None:
+            assert isinstance(said, NotWaiting)
+        else:
+            assert said == Done(run=run)
+            if answer is ResumeAnswer.REPEAT:
+                self.world.may_begin[run, step] = True
+            again = self.finish(self.engine.resume(command))
+            assert isinstance(again, NotWaiting)
+
+    # -- time --
+
+    @rule(seconds=st.sampled_from([1, 3, 9, 31, 600, 900, 1801, 3600, 7200]))
+    def time_passes(self, seconds: int) -> None:
+        self.clock.pass_(timedelta(seconds=seconds))
+
+    @precondition(lambda self: self._next_times())
+    @rule()
+    def time_passes_to_the_very_moment_of_the_next_clock(self) -> None:
+        self.clock.at = self._next_times()[0]
+
+    def _next_times(self) -> list[datetime]:
+        """Every moment to come that the tables name."""
+        query = """
+            SELECT ready_at FROM run UNION SELECT lease_until FROM run UNION SELECT check_at FROM request
+            UNION SELECT next_at FROM delivery UNION SELECT lease_until FROM delivery
+        """
+        times = [moment(row[0]) for row in self.rows(query) if row[0] is not None]
+        return sorted(at for at in times if at > self.clock.at)
+
+    @precondition(lambda self: self.rows("SELECT 1 FROM request"))
+    @rule(draws=st.data())
+    def fire(self, draws: st.DataObject) -> None:
+        """A hint may name any request, due or not."""
+        request = self.pick(draws, "SELECT id FROM request ORDER BY coalesce(check_at, '9'), id DESC LIMIT 3")
+        assert request is not None
+        self.finish(self.engine.fire(request))
+
+    # -- workers --
+
+    @precondition(lambda self: self.shape_of)
+    @rule(draws=st.data())
+    def wake_for_nothing(self, draws: st.DataObject) -> None:
+        run = self.pick(draws, "SELECT id FROM run WHERE ended_at IS NULL ORDER BY id")
+        if run is not None:
+            self.store.run(lambda tx: wake(tx, run))
+
+    @precondition(lambda self: self.shape_of)
+    @rule(draws=st.data())
+    def claim(self, draws: st.DataObject) -> None:
+        """Any worker may try any run at any time."""
+        query = "SELECT id FROM run ORDER BY ready_at IS NULL, ready_at DESC LIMIT 4"
+        run = self.pick(draws, query)
+        assert run is not None
+        self._claim(run)
+
+    @precondition(lambda self: self.shape_of)
+    @rule(ending=st.sampled_from(["none", "done", "done", "refused", "final", "landed", "lost"]))
+    def tick(self, ending: Ending | Literal["none"]) -> None:
+        """All that is due now is done by workers without faults; effects end as `ending` says, or are under way."""
+        for work in self.finish(self.engine.due(self.clock.at)):
+            if work.kind == "advance":
+                self._work(work.id, ending)
+            elif work.kind == "deliver":
+                self.finish(self.relays[0].deliver(work.id))
+            else:
+                self.finish(self.engine.fire(work.id))
+
+    def _claim(self, run: str) -> Job | None:
+        return self._taken(self.store.run(lambda tx: self.advancer.advance(tx, run)))
+
+    def _taken(self, claimed: Claimed | None) -> Job | None:
+        if claimed is None:
+            return None
+        act, at = claimed.act, (claimed.run, claimed.act.step.id)
+        shape = SHAPES[self.shape_of[claimed.run]]
+        assert claimed.run not in self.world.cancelled, "an effect was begun after a cancel was acknowledged"
+        if act.step.id not in shape.repeatable:
+            assert self.world.may_begin.get(at, True), f"{at} is begun again although it may have happened"
+            self.world.may_begin[at] = False
+        if act.step.id in shape.reviewed:
+            self._check_approved(claimed)
+        seen = self.world.params.setdefault((*at, act.visit), act.params.value)
+        assert seen == act.params.value, "a later call of a visit has other parameters"
+        job = Job(claimed)
+        self.jobs.append(job)
+        return job
+
+    def _check_approved(self, claimed: Claimed) -> None:
+        act = claimed.act
+        found = self.rows(
+            "SELECT * FROM request WHERE run = ? AND step = ? AND visit = ?", claimed.run, act.step.id, act.visit
+        )
+        inputs = data.loads(self.rows("SELECT inputs FROM run WHERE id = ?", claimed.run)[0][0])
+        if act.step.id in SHAPES[self.shape_of[claimed.run]].conditional and cast(Any, inputs)["amount"] <= 100:
+            assert not found
+            return
+        (row,) = found
+        assert act.digest is not None
+        act.subject.check(act.params, act.digest)
+        if row["state"] == "approved":
+            made = self.world.decisions[row["id"]]
+            assert made.decided.state is RequestState.APPROVED
+            assert act.params.value == made.content
+        else:
+            assert (row["state"], row["on_expiry"]) == ("expired", "continue")
+            assert row["first_shown_at"] is not None
+            copies = {one[0] for one in self.rows("SELECT id FROM delivery WHERE request = ?", row["id"])}
+            assert copies & {message.delivery for message in self.mailboxes.messages.values()}, "nobody was shown it"
+
+    @precondition(lambda self: self.jobs)
+    @rule(draws=st.data(), ending=st.sampled_from(["done", "done", "refused", "final", "landed", "lost"]))
+    def act(self, draws: st.DataObject, ending: Ending) -> None:
+        self._act(draws.draw(st.sampled_from(self.jobs)), ending)
+
+    def _act(self, job: Job, ending: Ending) -> None:
+        if job.outcome is not None:
+            return
+        claimed, act = job.claimed, job.claimed.act
+        key = f"{claimed.run}:{act.step.id}:{act.visit}"
+        if ending in ("done", "landed"):
+            self.world.calls.append((claimed.run, act.step.id, act.visit, key))
+        if ending == "done":
+            job.outcome = Produced({"answer": f"#{len(self.world.calls)}", "text": act.params.value["text"]})
+        else:
+            job.outcome = Failed(message=ending, unknown=ending in ("landed", "lost"), final=ending == "final")
+
+    @precondition(lambda self: self.jobs)
+    @rule(draws=st.data(), twice=st.booleans())
+    def record(self, draws: st.DataObject, twice: bool) -> None:
+        job = draws.draw(st.sampled_from(self.jobs))
+        if job.outcome is not None:
+            self._record(job)
+            if twice:
+                self.jobs.append(job)
+                self._record(job)
+
+    def _record(self, job: Job) -> Job | None:
+        self.jobs.remove(job)
+        claimed, outcome = job.claimed, job.outcome
+        assert outcome is not None
+        before = list(self.store.driver.iterdump()) if self._rev(claimed.run) != claimed.rev else None
+        if before is None and isinstance(outcome, Failed) and not outcome.unknown:
+            self.world.may_begin[claimed.run, claimed.act.step.id] = True
+        following = self.store.run(lambda tx: self.advancer.record(tx, claimed, outcome))
+        if before is not None:
+            assert following is None, "a worker that was fenced off went on"
+            assert list(self.store.driver.iterdump()) == before, "a late record was not dropped"
+        return self._taken(following)
+
+    def _rev(self, run: str) -> int:
+        return cast(int, self.rows("SELECT rev FROM run WHERE id = ?", run)[0][0])
+
+    @precondition(lambda self: self.jobs)
+    @rule(draws=st.data())
+    def renew(self, draws: st.DataObject) -> None:
+        claimed = draws.draw(st.sampled_from(self.jobs)).claimed
+        held = self.store.run(lambda tx: runs.try_renew(tx, claimed.run, claimed.rev))
+        assert held == (self._rev(claimed.run) == claimed.rev)
+
+    @precondition(lambda self: self.jobs)
+    @rule(draws=st.data(), lapse=st.booleans())
+    def crash_a_worker(self, draws: st.DataObject, lapse: bool) -> None:
+        job = draws.draw(st.sampled_from(self.jobs))
+        self.jobs.remove(job)
+        if lapse:
+            self.clock.pass_(runs.LEASE)
+
+    # -- copies --
+
+    @precondition(lambda self: self.rows("SELECT 1 FROM delivery"))
+    @rule(
+        draws=st.data(),
+        relay=st.integers(0, 1),
+        fault=st.sampled_from(["none", "none", "none", "refused", "dead", "lost", "landed"]),
+    )
+    def deliver(self, draws: st.DataObject, relay: int, fault: Fault) -> None:
+        self._deliver(draws, relay, fault)
+
+    def _deliver(self, draws: st.DataObject, relay: int, fault: Fault) -> None:
+        query = "SELECT id FROM delivery ORDER BY next_at IS NULL, next_at DESC, id LIMIT 4"
+        delivery = self.pick(draws, query)
+        assert delivery is not None
+        self.mailboxes.fault = fault
+        self.finish(self.relays[relay].deliver(delivery))
+        self.mailboxes.fault = "none"
+
+    @precondition(lambda self: self.rows("SELECT 1 FROM delivery"))
+    @rule(draws=st.data(), relay=st.integers(0, 1), steps=st.integers(1, 3))
+    def begin_to_deliver(self, draws: st.DataObject, relay: int, steps: int) -> None:
+        """Leave a relay before its claim, before its call, or before its record."""
+        delivery = self.pick(draws, "SELECT id FROM delivery ORDER BY next_at IS NULL, next_at DESC, id LIMIT 4")
+        assert delivery is not None
+        flight = Delivering(delivery, direct.Flight(self.loop, self.relays[relay].deliver(delivery)))
+        if all(self._go_on(flight) for _ in range(steps)):
+            self.flights.append(flight)
+
+    def _go_on(self, one: Delivering) -> bool:
+        """A relay that slept through its lease acts all the same: no fence can hold back what it sends then."""
+        query = "SELECT rev FROM delivery WHERE id = ?"
+        if one.phase == 2 and self.column(query, one.delivery) != [one.rev]:
+            self.haunted.add(one.delivery)
+        flies = one.flight.go_on()
+        one.phase += 1
+        if one.phase == 2:
+            one.rev = self.column(query, one.delivery)[0]
+        return flies
+
+    @precondition(lambda self: self.flights)
+    @rule(draws=st.data(), fault=st.sampled_from(["none", "none", "refused", "dead", "lost", "landed"]))
+    def go_on_delivering(self, draws: st.DataObject, fault: Fault) -> None:
+        flight = draws.draw(st.sampled_from(self.flights))
+        self.mailboxes.fault = fault
+        if not self._go_on(flight):
+            self.flights.remove(flight)
+        self.mailboxes.fault = "none"
+
+    @precondition(lambda self: self.flights)
+    @rule(draws=st.data())
+    def crash_a_relay(self, draws: st.DataObject) -> None:
+        flight = draws.draw(st.sampled_from(self.flights))
+        self.flights.remove(flight)
+        flight.flight.crash()
+
+    # -- what must hold after every step --
+
+    @invariant()
+    def a_run_is_over_or_something_will_move_it(self) -> None:
+        waiting = {row["run"]: row for row in self.rows("SELECT * FROM request WHERE state = 'pending'")}
+        for run in self.rows("SELECT * FROM run"):
+            if run["ended_at"] is not None:
+                assert run["ready_at"] is None
+                assert run["lease_until"] is None
+                assert run["status"] not in ("running", "waiting", "needs_attention")
+                assert run["id"] not in waiting, "an ended run still asks"
+                continue
+            assert run["status"] in ("running", "waiting", "needs_attention")
+            asks = run["id"] in waiting or run["status"] == "needs_attention"
+            assert run["ready_at"] is not None or asks, f"run {run['id']} is lost"
+
+    @invariant()
+    def a_pending_request_is_what_its_run_stands_at(self) -> None:
+        query = """
+            SELECT request.*, step_run.status, run.cursor, step_run.position FROM request
+            JOIN run ON run.id = request.run
+            JOIN step_run ON step_run.run = run.id AND step_run.step = request.step AND step_run.visit = request.visit
+            WHERE request.state = 'pending'
+        """
+        found = self.rows(query)
+        assert len({row["run"] for row in found}) == len(found), "a run asks twice at once"
+        for row in found:
+            assert row["cursor"] == row["position"]
+            assert row["status"] == ("in_review" if row["at"] == "before" else "output_in_review")
+
+    @invariant()
+    def what_was_acknowledged_is_what_stands(self) -> None:
+        stands = {row["request"]: row for row in self.rows("SELECT * FROM decision")}
+        assert len(stands) == self.rows("SELECT count(*) FROM decision")[0][0], "a request was decided twice"
+        assert stands.keys() == self.world.decisions.keys()
+        states = {row["id"]: row["state"] for row in self.rows("SELECT id, state FROM request")}
+        for request, made in self.world.decisions.items():
+            assert stands[request]["id"] == made.decided.decision
+            assert stands[request]["verdict"] == states[request] == made.decided.state
+
+    @invariant()
+    def a_copy_of_a_closed_request_says_so_or_will(self) -> None:
+        query = """
+            SELECT delivery.* FROM delivery JOIN request ON request.id = delivery.request
+            WHERE delivery.kind = 'request' AND request.state <> 'pending' AND delivery.state <> 'dead'
+        """
+        for copy in self.rows(query):
+            if copy["next_at"] is not None:
+                assert copy["wanted_version"] > copy["shown_version"]
+                continue
+            for message in self._messages(copy["id"]):
+                assert not message.card.actions, "a stale copy is left alone"
+
+    @invariant()
+    def nobody_is_left_alone_with_a_failure(self) -> None:
+        query = """
+            SELECT run.id FROM run WHERE status IN ('failed', 'needs_attention', 'expired') AND NOT EXISTS
+            (SELECT 1 FROM delivery WHERE delivery.run = run.id AND kind = 'alert' AND topic = run.status)
+        """
+        assert not self.rows(query)
+
+    @invariant()
+    def calls_of_one_visit_carry_one_key(self) -> None:
+        keys: dict[tuple[str, str, int], set[str]] = {}
+        for run, step, visit, key in self.world.calls:
+            keys.setdefault((run, step, visit), set()).add(key)
+        assert all(len(found) == 1 for found in keys.values())
+
+    # -- the end: no more faults, and everything comes to rest --
+
+    def teardown(self) -> None:
+        try:
+            if self.shape_of:
+                self._drain()
+                self._check_rest()
+                self._answer_everything()
+                self._answer_everything()
+            lines = journal.export(self.store.connection, DEFAULT_WORKSPACE)
+            assert verify_audit.verify(lines).findings == ()
+        finally:
+            for flight in self.flights:
+                flight.flight.crash()
+            self.store.close()
+            self.loop.close()
+            self.folder.cleanup()
+
+    def _drain(self) -> None:
+        for flight in self.flights:
+            flight.flight.crash()
+        self.flights, self.jobs = [], []
+        self.mailboxes.fault = "none"
+        for _ in range(400):
+            self.tick("done")
+            self._invariants()
+            if not self.finish(self.engine.due(self.clock.at)):
+                times = self._next_times()
+                if not times:
+                    return
+                self.clock.at = times[0]
+        raise AssertionError(f"it never comes to rest: {self.finish(self.engine.due(self.clock.at))}")
+
+    def _answer_everything(self) -> None:
+        """Somebody approves whatever is asked, and has repeated what nobody knows: then every run ends."""
+        for _ in range(20):
+            for view in self.views(state="pending"):
+                self._approve(view, "text")
+            for run in self.column("SELECT id FROM run WHERE status = 'needs_attention'"):
+                self.world.may_begin[run, self._stands_at(run)] = True
+                command = Resume(run=run, answer=ResumeAnswer.REPEAT, actor=email("sam"), origin=ORIGIN)
+                assert self.finish(self.engine.resume(command)) == Done(run=run)
+            self._drain()
+            if not self.rows("SELECT 1 FROM run WHERE ended_at IS NULL"):
+                return
+        raise AssertionError("a run never ends, however often it is answered")
+
+    def _approve(self, view: RequestView, edit: str) -> None:
+        person = name(view.approvers[-1].person)
+        edits, content = self._edits(view, edit)
+        command = Decide(
+            request=view.id,
+            verdict=Verdict.APPROVE,
+            actor=email(person),
+            content_version=view.asked.content_version,
+            digest=view.asked.digest,
+            origin=ORIGIN,
+            assurance=Assurance.CODE,
+            edits=edits,
+        )
+        answer = self.finish(self.engine.decide(command))
+        assert isinstance(answer, Decided)
+        assert answer.edited == (() if content == view.asked.content.value else ("text",)), answer
+        self.world.decisions[view.id] = Made(answer, person, content)
+
+    def _work(self, run: str, ending: Ending | Literal["none"] = "done") -> None:
+        job = self._claim(run)
+        while job is not None and ending != "none":
+            self._act(job, ending)
+            job = self._record(job)
+
+    def _invariants(self) -> None:
+        self.a_run_is_over_or_something_will_move_it()
+        self.a_pending_request_is_what_its_run_stands_at()
+        self.what_was_acknowledged_is_what_stands()
+        self.a_copy_of_a_closed_request_says_so_or_will()
+        self.nobody_is_left_alone_with_a_failure()
+
+    def _check_rest(self) -> None:
+        """Every run is over or waits for a person who was told, unless every address of theirs is dead."""
+        for run in self.rows("SELECT * FROM run WHERE ended_at IS NULL"):
+            told = self.rows("SELECT * FROM delivery WHERE run = ? AND state IN ('shown', 'dead')", run["id"])
+            if run["status"] == "needs_attention":
+                assert any(copy["kind"] == "alert" for copy in told)
+                continue
+            (request,) = self.rows("SELECT * FROM request WHERE run = ? AND state = 'pending'", run["id"])
+            copies = [copy for copy in told if copy["request"] == request["id"]]
+            assert request["first_shown_at"] is not None or any(copy["kind"] == "alert" for copy in copies)
+            assert request["expires_at"] is None
+            for copy in copies:
+                if copy["kind"] == "request" and copy["state"] == "shown":
+                    seen = self._messages(copy["id"])
+                    assert len(seen) == 1 or copy["id"] in self.haunted, "one copy was posted twice"
+                    assert all(one.card.actions for one in seen)
+
+    def _messages(self, delivery: str) -> list[Message]:
+        """What lies in the mailbox of one copy, as far as anything could be done about it."""
+        if delivery in self.haunted:
+            return []
+        return [one for one in self.mailboxes.messages.values() if one.delivery == delivery]
+
+    def _stands_at(self, run: str) -> str:
+        query = """
+            SELECT step FROM step_run JOIN run ON run.id = step_run.run AND run.cursor = step_run.position
+            WHERE run = ? ORDER BY visit DESC
+        """
+        return cast(str, self.rows(query, run)[0][0])
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def blank(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return direct.template(tmp_path_factory.mktemp("blank") / "signoff.db", now=START)
+
+
+@pytest.mark.timeout(0)
+def test_no_order_of_events_loses_doubles_or_skips_a_decision(blank: bytes) -> None:
+    machine = type("Machine", (EngineMachine,), {"blank": blank})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=60,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+        ),
+    )

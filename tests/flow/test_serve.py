@@ -1,0 +1,304 @@
+"""`signoff serve`: one owner of the database, and the socket through which commands on the same machine reach it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bot.local import client
+from bot.local.server import LONGEST_PATH, socket_path
+from engine import data
+from tests.support import direct
+from tests.support.commands import Commands, commands
+from tests.support.effects import Effects, effects
+from tests.support.fakes import START
+from tests.support.processes import Place, place, serving
+
+HELLO = """\
+name: hello
+title: Hello
+steps:
+  - id: greet
+    uses: set
+    with: {text: Hello}
+    gate: {approvers: [lee@example.com]}
+"""
+CALL = """\
+name: call
+title: Call
+owner: sam@example.com
+steps:
+  - id: call
+    uses: http
+    with: {method: POST, url: "URL/pay", json: {}}
+  - id: ask
+    uses: set
+    with: {receipt: "{{ steps.call.body.receipt }}"}
+    gate: true
+"""
+
+
+@pytest.fixture(scope="module")
+def blank(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return direct.template(tmp_path_factory.mktemp("blank") / "signoff.db", now=START)
+
+
+@pytest.fixture
+def at(tmp_path: Path, blank: bytes) -> Place:
+    here = place(tmp_path)
+    here.database.write_bytes(blank)
+    here.database.chmod(0o600)
+    here.write("hello.yaml", HELLO)
+    return here
+
+
+@pytest.fixture
+def signoff(at: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Commands]:
+    yield from commands(at, capsys, monkeypatch)
+
+
+@pytest.fixture
+def world() -> Iterator[Effects]:
+    with effects() as counting:
+        yield counting
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def say(path: Path, command: str, body: bytes, method: str = "POST") -> tuple[int, str]:
+    """What the socket answers to these very bytes."""
+
+    async def said() -> tuple[int, str]:
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.UnixConnector(path=str(path))) as session,
+            session.request(method, f"http://signoff/{command}", data=body) as response,
+        ):
+            return response.status, await response.text()
+
+    return asyncio.run(said())
+
+
+def refused(path: Path, command: str, body: bytes) -> str:
+    """The sentence that this is refused with."""
+    status, text = say(path, command, body)
+    reply: Any = data.loads(text)
+    assert (status, reply["facts"]) == (200, {})
+    return str(reply["refused"])
+
+
+# -- one owner ----------------------------------------------------------------------------------------------
+
+
+def test_a_second_server_on_the_same_database_is_refused(at: Place, signoff: Commands) -> None:
+    with serving(at) as server:
+        finished = signoff("serve")
+        assert finished.code == 4
+        assert finished.err == (
+            f"Another Signoff process uses {at.database}. Stop it, or set SIGNOFF_DATABASE_URL to another file.\n"
+        )
+        assert signoff("migrate").code == 4
+        # The first one has not lost its door.
+        signoff.done("register", "hello.yaml")
+        assert server.stop() == 0
+    assert "Stopped; every run goes on at the next start." in server.said
+
+
+def test_only_the_user_may_open_the_socket_and_the_database(at: Place, signoff: Commands) -> None:
+    at.database.unlink()
+    with serving(at) as server:
+        signoff.done("register", "hello.yaml")
+        for suffix in ("", "-wal", "-shm", ".lock", ".sock"):
+            assert mode(at.database.with_name(at.database.name + suffix)) == 0o600, suffix
+        assert server.socket == at.database.with_name("signoff.db.sock")
+        assert server.stop(signal.SIGINT) == 0
+    assert not server.socket.exists()
+
+
+# -- two ways to the data -----------------------------------------------------------------------------------
+
+
+def test_commands_go_through_the_server_that_runs(at: Place, signoff: Commands) -> None:
+    with serving(at) as server:
+        registered = signoff.done("register", "hello.yaml")
+        started = signoff.done("run", "hello", "--key", "k")
+        assert registered.out == "Registered hello, version 1. Run it: signoff run hello\n"
+        # The server tells the approvers, not the command.
+        assert started.err == ""
+        (asked,) = signoff.json("requests")
+        signoff.done("backup", "copy.db")
+        assert signoff("decide", asked["id"], "approve", "--digest", "stale").code == 1
+        assert signoff.json("decide", asked["id"], "approve")["state"] == "approved"
+        assert signoff("decide", asked["id"], "approve").err.startswith("This request was already approved by you")
+        other = signoff.json("run", "hello")["run"]
+        signoff.done("cancel", other)
+        assert signoff("resume", other, "stop").code == 1
+        assert signoff("run", "helo").err == "There is no workflow helo. Did you mean hello?\n"
+        signoff.at.write("bad.yaml", HELLO.replace("uses: set", "uses: sett"))
+        assert signoff("register", "bad.yaml").err.startswith("bad.yaml:5:11: ")
+        assert server.stop() == 0
+    assert f"signoff decide {asked['id']} approve" in server.said
+    signoff.set(database_url=f"sqlite:///{at.folder / 'copy.db'}")
+    assert [one["state"] for one in signoff.json("requests")] == ["pending"]
+
+
+def test_the_server_decides_who_the_operator_is(at: Place, signoff: Commands) -> None:
+    with serving(at):
+        signoff.done("register", "hello.yaml")
+        signoff.set(operator="kim@example.com")
+        signoff.done("run", "hello")
+        (asked,) = signoff.json("requests")
+        assert asked["requester"]["name"] == "lee@example.com"
+        signoff.done("decide", asked["id"], "approve")
+
+
+def test_what_was_left_waiting_goes_on_under_the_next_owner(at: Place, signoff: Commands) -> None:
+    signoff.done("register", "hello.yaml")
+    run = signoff.json("run", "hello")["run"]
+    with serving(at) as server:
+        (asked,) = signoff.json("requests")
+        server.kill()
+    assert signoff.json("runs", run)["status"] == "waiting"
+    signoff.done("decide", asked["id"], "approve")
+    assert signoff.json("runs", run)["status"] == "succeeded"
+
+
+def test_the_socket_of_a_killed_server_is_no_obstacle(at: Place, signoff: Commands) -> None:
+    with serving(at) as server:
+        server.kill()
+        assert server.socket.is_socket()
+    signoff.done("register", "hello.yaml")
+    with serving(at) as server:
+        signoff.done("run", "hello")
+        assert server.stop() == 0
+
+
+def test_something_else_in_the_place_of_the_socket_is_no_obstacle(at: Place, signoff: Commands) -> None:
+    socket_path(at.database).write_text("a note")
+    signoff.done("register", "hello.yaml")
+    with serving(at):
+        signoff.done("run", "hello")
+
+
+# -- stopping -----------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_is_told_to_stop_finishes_and_records_the_effect_under_way(
+    at: Place, signoff: Commands, world: Effects
+) -> None:
+    signoff.at.write("call.yaml", CALL.replace("URL", world.url))
+    signoff.done("register", "call.yaml")
+    world.held.clear()
+    with serving(at) as server:
+        run = signoff.json("run", "call")["run"]
+        world.wait_for(1)
+        server.process.send_signal(signal.SIGTERM)
+        while socket_path(at.database).exists():
+            assert server.process.poll() is None
+        world.held.set()
+        assert server.wait() == 0
+    found = signoff.json("runs", run)
+    assert (found["status"], found["steps"][0]["status"]) == ("waiting", "succeeded")
+    assert found["steps"][0]["output"]["body"] == {"receipt": 1}
+
+
+# -- the door -----------------------------------------------------------------------------------------------
+
+
+def test_a_very_long_database_path_has_its_socket_elsewhere(tmp_path: Path, signoff: Commands) -> None:
+    deep = tmp_path / ("d" * 120) / ("e" * 120)
+    deep.mkdir(parents=True)
+    (tmp_path / "tmp").mkdir()
+    at = Place(tmp_path, deep / "signoff.db", {"TMPDIR": str(tmp_path / "tmp")})
+    with serving(at) as server:
+        assert len(str(server.socket)) <= LONGEST_PATH or len(str(tmp_path)) > 60
+        assert (mode(server.socket), mode(server.socket.parent)) == (0o600, 0o700)
+        assert at.run("register", signoff.at.folder / "hello.yaml").code == 0
+        signoff.set(database_url=f"sqlite:///{at.database}")
+        assert signoff.json("workflows")[0]["name"] == "hello"
+        assert signoff("serve").code == 4
+
+
+def test_what_the_socket_does_not_understand_gets_a_sentence(at: Place, signoff: Commands) -> None:
+    signoff.done("register", "hello.yaml")
+    started = signoff.json("run", "hello")
+    (asked,) = signoff.json("requests")
+    with serving(at) as server:
+        path = server.socket
+        not_understood = "This server did not understand the command; use the same version of signoff."
+        for command, body in [
+            ("start", b""),
+            ("start", b"{"),
+            ("start", b"\xff\xfe"),
+            ("start", b"null"),
+            ("start", b"[1, 2]"),
+            ("start", b"{}"),
+            ("start", b"[" * 100_000),
+            ("start", b'{"workflow": "hello", "inputs": [1]}'),
+            ("start", b'{"workflow": 1, "inputs": {}, "key": {}}'),
+            ("start", b'{"workflow": "hello", "inputs": {}, "key": ["k"]}'),
+            ("start", b'{"workflow": "hello", "inputs": {}, "key": 7}'),
+            ("register", b'{"source": 1}'),
+            ("register", b'{"source": "\\ud800"}'),
+            ("decide", data.dumps({"request": asked["id"], "verdict": "maybe", "edits": {}}).encode()),
+            ("decide", data.dumps({"request": asked["id"], "verdict": "approve", "edits": []}).encode()),
+            ("decide", data.dumps({"request": asked["id"], "verdict": "approve", "edits": {}, "reason": 7}).encode()),
+            ("decide", b'{"request": ["x"], "verdict": "approve", "edits": {}}'),
+            ("cancel", b'{"run": {"a": 1}}'),
+            ("cancel", data.dumps({"run": started["run"], "reason": ["x"]}).encode()),
+            ("resume", b'{"run": "x", "answer": "perhaps"}'),
+        ]:
+            assert refused(path, command, body) == not_understood, (command, body[:60])
+        assert refused(path, "launch", b"{}").startswith("This server does not know the command launch;")
+        assert refused(path, "start", b"x" * 1_000_001).startswith("The command is larger than 1,000,000 bytes")
+        assert say(path, "start", b"", method="GET")[0] == 405
+        assert say(path, "", b"")[0] == 404
+        with socket.socket(socket.AF_UNIX) as rude:
+            rude.connect(str(path))
+            rude.sendall(b"\x16\x03\x01 this is not HTTP\r\n\r\n")
+            assert rude.recv(20).startswith(b"HTTP/1.")
+        # And it still serves.
+        assert len(signoff.json("requests")) == 1
+        assert len(signoff.json("runs")) == 1
+        signoff.done("decide", asked["id"], "approve")
+        assert server.stop() == 0
+    assert "Traceback" not in server.said
+    assert "incident" not in server.said
+
+
+def test_a_client_that_finds_nobody_is_told_so(tmp_path: Path) -> None:
+    assert asyncio.run(client.ask(tmp_path / "signoff.db", "start", {})) is None
+
+
+# -- settings -----------------------------------------------------------------------------------------------
+
+
+def test_every_wrong_setting_is_told_at_once(at: Place, signoff: Commands) -> None:
+    signoff.at.write(".env", "SIGNOFF_LOG_FORMAT=xml\nSIGNOFF_ADMINS=sam@example.com,nobody\n")
+    signoff.set(operator="lee", database_url="mysql://x", log_level="loud", oparator="lee@example.com")
+    for command in ("serve", "runs", "try"):
+        finished = signoff(command, *(["hello.yaml"] if command == "try" else []))
+        assert finished.code == 2
+        lines = finished.err.splitlines()
+        assert lines[0] == "Some settings cannot be used:"
+        told = {line.strip().partition(":")[0] for line in lines[1:]}
+        expected = {"SIGNOFF_LOG_FORMAT", "SIGNOFF_ADMINS", "SIGNOFF_OPERATOR", "SIGNOFF_LOG_LEVEL", "SIGNOFF_OPARATOR"}
+        assert told == (expected if command == "try" else {*expected, "SIGNOFF_DATABASE_URL"})
+
+
+def test_a_server_logs_as_it_is_set_to(at: Place) -> None:
+    at.settings.update(SIGNOFF_LOG_FORMAT="json", SIGNOFF_LOG_LEVEL="INFO")
+    with serving(at) as server:
+        refused(server.socket, "start", b"{")
+        assert server.stop() == 0
+    entries = [data.loads(line) for line in server.said.splitlines() if line.startswith("{")]
+    assert any(isinstance(one, dict) and one["logger"] == "bot.local.server" for one in entries)

@@ -1,0 +1,374 @@
+"""`signoff try` as a person at a real terminal meets it, and as a script does."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import Commands, commands
+from tests.support.effects import Effects, effects
+from tests.support.processes import Place, place, serving
+from tests.support.terminals import terminal
+
+REFUND = """\
+name: refund
+title: Refund a customer
+owner: sam@example.com
+inputs:
+  customer: {type: text, label: Customer}
+  amount: {type: money, currency: EUR, label: Amount}
+  note: {type: long_text, required: false}
+steps:
+  - id: plan
+    uses: set
+    with: {amount: "{{ inputs.amount }}", count: 1, letter: "Dear {{ inputs.customer }},"}
+    gate:
+      title: "Refund {{ inputs.amount }} to {{ inputs.customer }}?"
+      approvers: [lee@example.com, kim@example.com]
+      edit: {count: {type: integer, min: 1, label: Count}, letter: {type: long_text, label: Letter}}
+      confirm: "This pays {{ inputs.amount }}. Sure?"
+      approve_label: Pay it
+      reject_label: Keep it
+  - id: sent
+    uses: set
+    with: {text: "{{ steps.plan.count }} x {{ steps.plan.letter }}"}
+    gate: {at: after, approvers: [kim@example.com]}
+"""
+TWO = """\
+name: two
+title: Two gates
+owner: sam@example.com
+inputs:
+  text: {type: text, default: nothing}
+steps:
+  - id: first
+    uses: set
+    with: {text: "{{ inputs.text }}"}
+    gate: {title: "Say {{ inputs.text }}?", confirm: "Really {{ inputs.text }}?"}
+  - id: second
+    uses: set
+    with: {text: "{{ steps.first.text }}!"}
+    gate: true
+"""
+CALL = """\
+name: call
+title: Call
+owner: sam@example.com
+steps:
+  - id: call
+    uses: http
+    with: {method: POST, url: "URL/pay", json: {text: "hello"}}
+    gate: {edit: [json.text]}
+"""
+INPUTS = ("-i", "customer=Ann", "-i", "amount=12.50")
+QUESTION = "[a] Pay it"
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Place:
+    # Trials that nobody names a file for are kept in the temporary folder.
+    (tmp_path / "tmp").mkdir()
+    here = place(tmp_path)
+    here.settings["TMPDIR"] = str(tmp_path / "tmp")
+    here.write("refund.yaml", REFUND)
+    here.write("two.yaml", TWO)
+    return here
+
+
+@pytest.fixture
+def signoff(at: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Commands]:
+    """Commands without a terminal."""
+    monkeypatch.setattr(tempfile, "tempdir", at.settings["TMPDIR"])
+    yield from commands(at, capsys, monkeypatch)
+
+
+@pytest.fixture
+def world() -> Iterator[Effects]:
+    with effects() as counting:
+        yield counting
+
+
+def left(at: Place) -> list[Path]:
+    return list((at.folder / "tmp").iterdir())
+
+
+def how_to_go_on(said: str) -> list[str]:
+    """The command that the last line names, without `signoff`. A terminal breaks its lines anywhere."""
+    found = re.search(r"The run waits\. Go on with it: signoff try --db (.+\.db)", said.replace("\n", ""))
+    assert found, said
+    return ["try", "--db", *shlex.split(found[1])]
+
+
+# -- at a terminal ------------------------------------------------------------------------------------------
+
+
+def test_a_person_is_asked_for_inputs_and_decides(at: Place) -> None:
+    with terminal(at, "try", "refund.yaml", columns=80) as person:
+        person.see("Customer (text): ")
+        person.type("")
+        person.see("Customer is required.")
+        person.see("Customer (text): ")
+        person.type("Ann")
+        person.see("Amount (money): ")
+        person.type("lots")
+        person.see("Amount must be an amount and a currency")
+        person.see("Amount (money): ")
+        person.type("12.50")
+        card = person.see(QUESTION)
+        assert "Refund 12.50 EUR to Ann?" in card
+        assert "lee@example.com, kim@example.com" in card
+        assert max(map(len, card.splitlines())) == 80
+        assert person.see(": ") == "  [e] Edit  [r] Keep it"
+        person.type("q")
+        person.see("is not one of")
+        person.see("Keep it: ")
+        person.type("a")
+        person.see("This pays 12.50 EUR. Sure? [y/N]: ")
+        person.type("n")
+        person.see("Keep it: ")
+        person.type("A")
+        person.see("Sure? [y/N]: ")
+        person.type("y")
+        person.see("Answering as lee@example.com.")
+        person.see("what step sent (set) produced")
+        person.see("[r] Reject: ")
+        person.type("a")
+        person.see("Answering as kim@example.com.")
+        person.see("1 x Dear Ann,")
+        person.see("Run succeeded.")
+        assert person.end() == 0
+    assert left(at) == []
+
+
+def test_edits_are_asked_field_by_field_until_they_are_right(at: Place) -> None:
+    editor = at.write("editor.sh", "#!/bin/sh\nprintf 'Dear Bob,\\nsorry.\\n' > \"$1\"\n")
+    editor.chmod(0o700)
+    at.settings["EDITOR"] = str(editor)
+    with terminal(at, "try", "refund.yaml", *INPUTS) as person:
+        person.see("Keep it: ")
+        person.type("e")
+        person.see("Count (integer): 1\n")
+        person.see("new value: ")
+        person.type("none")
+        person.see("Count: must be a number.")
+        person.see("new value: ")
+        person.type("3")
+        # The longer text is written in the person's own editor.
+        person.see("Count: 1 → 3")
+        person.see("Letter: Dear Ann, → Dear Bob,")
+        person.see("[a] Pay it with the edits")
+        person.type("a")
+        person.see("[y/N]: ")
+        person.type("y")
+        person.see("with edits")
+        person.see("[r] Reject: ")
+        person.type("a")
+        person.see("Run succeeded.")
+        assert person.end() == 0
+        assert "3 x Dear Bob," in person.screen
+
+
+def test_a_rejection_needs_a_reason(at: Place) -> None:
+    with terminal(at, "try", "refund.yaml", *INPUTS) as person:
+        person.see("Keep it: ")
+        person.type("r")
+        person.see("Reason: ")
+        person.type("  ")
+        person.see("A reason is needed; whoever asked will read it.")
+        person.see("Reason: ")
+        person.type("too much")
+        person.see("too much · by lee@example.com")
+        person.see("Run rejected.")
+        assert person.end() == 1
+    assert left(at) == []
+
+
+@pytest.mark.parametrize("key", ["Ctrl-C", "Ctrl-D"])
+def test_leaving_keeps_the_run_and_says_how_to_go_on(at: Place, key: str) -> None:
+    with terminal(at, "try", "refund.yaml", *INPUTS) as person:
+        person.see("Keep it: ")
+        if key == "Ctrl-D":
+            person.press("\x04")
+        assert (person.interrupt() if key == "Ctrl-C" else person.end()) == 3
+        go_on = how_to_go_on(person.screen)
+    with terminal(at, *go_on) as person:
+        person.see("Refund 12.50 EUR to Ann?")
+        person.see("Keep it: ")
+        person.type("r")
+        person.see("Reason: ")
+        person.type("no")
+        assert person.end() == 1
+    over = at.run(*go_on)
+    assert (over.code, over.out) == (0, "Every run in this trial has ended.\n")
+
+
+def test_ctrl_c_before_there_is_a_run_leaves_nothing(at: Place) -> None:
+    with terminal(at, "try", "refund.yaml") as person:
+        person.see("Customer (text): ")
+        assert person.interrupt() == 130
+        assert "Stopped." in person.screen
+    assert left(at) == []
+
+
+def test_what_data_says_cannot_dress_up(at: Place) -> None:
+    hostile = "\x1b[2J\x1b]0;owned\x07[red]Ann[/red] \u202eNNA :smile:"
+    with terminal(at, "try", "two.yaml", "-i", f"text={hostile}", "--as", "sam@example.com") as person:
+        person.see("Say ")
+        person.see("[r] Reject: ")
+        person.type("e")
+        person.see("text (text): ")
+        person.see("new value: ")
+        person.type("plain")
+        person.see("[r] Reject: ")
+        person.type("a")
+        person.see("Really ")
+        person.see("[y/N]: ")
+        assert person.interrupt() == 3
+        raw, screen = person.raw, person.screen
+    for trick in ("\x1b[2J", "\x1b]0", "\x07", "\u202e"):
+        assert trick not in raw
+    shown = "⟦U+001B⟧[2J⟦U+001B⟧]0;owned⟦U+0007⟧[red]Ann[/red] ⟦U+202E⟧NNA :smile:"
+    assert screen.replace("\n", "").count(shown) >= 4  # title, field, edit, confirmation
+
+
+def test_a_step_of_unknown_outcome_is_asked_about(at: Place, world: Effects) -> None:
+    at.write("call.yaml", CALL.replace("URL", world.url))
+    world.status = 500
+    with terminal(at, "try", "call.yaml") as person:
+        person.see("[r] Reject: ")
+        person.type("a")
+        person.see("outcome unknown:")
+        person.see("Did the step happen? done = yes, go on; repeat = do it again; stop = end the run")
+        person.see(": ")
+        world.status = 200
+        person.type("repeat")
+        person.see("Run succeeded.")
+        assert person.end() == 0
+    assert [post.body for post in world.posts] == [{"text": "hello"}] * 2
+    assert len({post.key for post in world.posts}) == 1
+
+
+# -- without a terminal -------------------------------------------------------------------------------------
+
+
+def test_without_a_terminal_the_run_waits_and_says_how_to_answer(signoff: Commands) -> None:
+    finished = signoff("try", "refund.yaml", *INPUTS)
+    assert finished.code == 3
+    assert "Refund 12.50 EUR to Ann?" in finished.out
+    assert "Nobody is here to ask: answer at a terminal, or with --answer approve." in finished.said
+    answered = signoff(*how_to_go_on(finished.out), "--answer", "approve")
+    assert answered.code == 0
+    assert "Run succeeded." in answered.out
+
+
+def test_one_answer_answers_every_request(signoff: Commands) -> None:
+    finished = signoff("try", "two.yaml", "-i", "text=hi", "--answer", "approve")
+    assert finished.code == 0
+    assert "hi!" in finished.out
+    assert left(signoff.at) == []
+
+
+def test_several_answers_each_answer_the_next_request(signoff: Commands) -> None:
+    finished = signoff("try", "two.yaml", "--answer", "edit:text=hey", "--answer", "reject:too loud")
+    assert finished.code == 1
+    assert "hey!" in finished.out
+    assert "too loud · by sam@example.com" in finished.said
+    waiting = signoff("try", "two.yaml", "--db", "t.db", "--answer", "approve", "--answer", 'edit:{"text": "x"}')
+    assert waiting.code == 0
+    assert "x" in waiting.out
+
+
+def test_answers_that_run_out_leave_the_run_waiting(signoff: Commands) -> None:
+    signoff.at.write("three.yaml", TWO + "  - id: third\n    uses: set\n    with: {a: b}\n    gate: true\n")
+    finished = signoff("try", "three.yaml", "--answer", "approve", "--answer", "approve")
+    assert finished.code == 3
+    assert signoff(*how_to_go_on(finished.out), "--answer", "approve").code == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "sentence"),
+    [
+        ("perhaps", 2, "'perhaps' is no answer; write approve, reject:reason or edit:field=value."),
+        ("edit:text", 2, "'text' changes nothing; write edit:field=value."),
+        ("edit:colour=red", 1, "colour: this field cannot be edited; these can: text."),
+    ],
+)
+def test_an_answer_that_cannot_be_used_keeps_the_run(signoff: Commands, answer: str, code: int, sentence: str) -> None:
+    finished = signoff("try", "two.yaml", "--answer", answer)
+    assert finished.code == code
+    assert sentence in finished.err
+    assert signoff(*how_to_go_on(finished.out), "--answer", "approve").code == 0
+
+
+def test_who_is_no_approver_is_told_so(signoff: Commands) -> None:
+    finished = signoff("try", "two.yaml", "--answer", "approve", "--as", "eve@example.com")
+    assert finished.code == 1
+    assert "eve@example.com is not an approver of this request; it waits for sam@example.com." in finished.err
+
+
+def test_missing_and_wrong_inputs_are_named(signoff: Commands) -> None:
+    finished = signoff("try", "refund.yaml", "-i", "amount=lots", "-i", "colour=red")
+    assert finished.code == 2
+    assert {line.partition(":")[0] for line in finished.err.splitlines()} == {"-i customer", "-i amount", "-i colour"}
+    assert left(signoff.at) == []
+
+
+def test_a_file_with_problems_is_told_line_by_line(signoff: Commands) -> None:
+    signoff.at.write("bad.yaml", TWO.replace("uses: set", "uses: sett", 1))
+    finished = signoff("try", "bad.yaml")
+    assert finished.code == 1
+    assert finished.err.startswith("bad.yaml:8:11: ")
+    assert signoff("try").code == signoff("try", "--db", "none.db").code == 2
+    assert left(signoff.at) == []
+
+
+def test_an_http_step_really_calls(signoff: Commands, world: Effects) -> None:
+    signoff.at.write("call.yaml", CALL.replace("URL", world.url))
+    finished = signoff("try", "call.yaml", "--answer", "edit:json.text=goodbye")
+    assert finished.code == 0
+    assert [post.body for post in world.posts] == [{"text": "goodbye"}]
+
+
+def test_an_http_step_that_may_not_call_fails_with_a_sentence(signoff: Commands, world: Effects) -> None:
+    signoff.set(http_allow="")
+    signoff.at.write("call.yaml", CALL.replace("URL", world.url))
+    finished = signoff("try", "call.yaml", "--answer", "approve")
+    assert finished.code == 1
+    assert "127.0.0.1 is not a public address" in finished.said
+    assert "Run failed." in finished.out
+    assert world.posts == []
+
+
+def test_a_trial_and_a_real_database_are_never_taken_for_each_other(signoff: Commands) -> None:
+    assert signoff("register", "two.yaml").code == 0
+    refused = signoff("try", "two.yaml", "--db", signoff.at.database)
+    assert refused.code == 4
+    assert refused.err.endswith("holds real decisions; `signoff try` takes only a database that it made itself.\n")
+    assert signoff("try", "two.yaml", "--db", "trial.db").code == 3
+    signoff.set(database_url=f"sqlite:///{signoff.at.folder / 'trial.db'}")
+    for command in (["serve"], ["register", "two.yaml"]):
+        refused = signoff(*command)
+        assert refused.code == 4
+        assert "is a database of `signoff try`, in which anybody may answer for anybody; use another file." in (
+            refused.err
+        )
+
+
+def test_a_trial_beside_a_server_is_a_database_of_its_own(at: Place, signoff: Commands) -> None:
+    with serving(at):
+        assert signoff("try", "two.yaml", "--answer", "approve").code == 0
+        assert signoff.json("workflows") == []
+
+
+def test_an_id_can_be_copied_from_a_narrow_terminal(at: Place, signoff: Commands) -> None:
+    signoff.done("register", "refund.yaml")
+    signoff.done("run", "refund", "-i", "customer=A customer with a long name", "-i", "amount=12.50")
+    (asked,) = signoff.json("requests")
+    with terminal(at, "requests", columns=60) as person:
+        person.see(asked["id"])
+        assert person.end() == 0

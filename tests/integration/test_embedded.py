@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from engine.embedded import CONCURRENT, Embedded
+from engine.errors import StoreError, StoreFull
+from engine.model import RunStatus, Work
+from tests.support.fakes import START
+from tests.support.house import House, house, until
+
+
+class Units:
+    """Units that note what they are given, and tables that can be asked."""
+
+    def __init__(self) -> None:
+        self.done: list[Work] = []
+        self.due: list[Work] = []
+        self.looks = 0
+        self.trouble: Exception | None = None
+        self.acts: dict[str, Callable[[], Awaitable[None]]] = {}
+
+    def unit(self, kind: str) -> Callable[[str], Awaitable[None]]:
+        async def do(one: str) -> None:
+            if one in self.acts:
+                await self.acts[one]()
+            self.done.append(Work(kind, one))  # type: ignore[arg-type]
+
+        return do
+
+    async def look(self, now: datetime) -> list[Work]:
+        self.looks += 1
+        if self.trouble is not None:
+            raise self.trouble
+        found, self.due = self.due, []
+        return found
+
+
+def embedded(units: Units, *, tick_seconds: float = 0.01) -> Embedded:
+    kinds = ("advance", "deliver", "fire")
+    return Embedded(
+        units={kind: units.unit(kind) for kind in kinds},
+        due=units.look,
+        now=lambda: START,
+        tick_seconds=tick_seconds,
+    )
+
+
+@asynccontextmanager
+async def working(executor: Embedded) -> AsyncIterator[asyncio.Future[None]]:
+    run = asyncio.ensure_future(executor.run())
+    try:
+        yield run
+    finally:
+        executor.stop()
+        await run
+
+
+def raising(error: BaseException) -> Callable[[], Awaitable[None]]:
+    async def act() -> None:
+        raise error
+
+    return act
+
+
+NEVER = 3600.0
+
+
+async def test_a_hint_is_followed_without_a_tick() -> None:
+    units = Units()
+    executor = embedded(units, tick_seconds=NEVER)
+    async with working(executor):
+        executor.submit([Work("advance", "a"), Work("deliver", "b"), Work("fire", "c")])
+        await until(lambda: executor.idle)
+    assert {work.id for work in units.done} == {"a", "b", "c"}
+    assert units.looks == 1, "only the look at the start"
+
+
+async def test_a_lost_hint_costs_no_more_than_a_tick() -> None:
+    units = Units()
+    async with working(embedded(units)):
+        await until(lambda: units.looks > 1)
+        units.due = [Work("advance", "a")]
+        await until(lambda: units.done == [Work("advance", "a")])
+
+
+async def test_a_hint_that_is_queued_already_is_not_queued_twice_and_one_under_way_is_heard() -> None:
+    units, over = Units(), asyncio.Event()
+    executor = embedded(units, tick_seconds=NEVER)
+
+    async def wait() -> None:
+        await over.wait()
+
+    units.acts["a"] = wait
+    executor.submit([Work("advance", "a"), Work("advance", "a")])
+    executor.submit([Work("advance", "a")])
+    async with working(executor):
+        await asyncio.sleep(0.02)
+        executor.submit([Work("advance", "a")])
+        over.set()
+        await until(lambda: executor.idle)
+    assert len(units.done) == 2
+
+
+async def test_slow_steps_do_not_keep_copies_and_clocks_waiting() -> None:
+    units, over = Units(), asyncio.Event()
+    executor = embedded(units, tick_seconds=NEVER)
+    slow = [Work("advance", f"slow{number}") for number in range(CONCURRENT["advance"] * 2)]
+
+    async def wait() -> None:
+        await over.wait()
+
+    units.acts = {work.id: wait for work in slow}
+    async with working(executor):
+        executor.submit(slow)
+        executor.submit([Work("deliver", "copy"), Work("fire", "clock")])
+        await until(lambda: len(units.done) == 2)
+        assert {work.id for work in units.done} == {"copy", "clock"}
+        assert not executor.idle
+        over.set()
+        await until(lambda: executor.idle)
+    assert len(units.done) == len(slow) + 2
+
+
+@pytest.mark.parametrize("error", [ValueError("oh"), asyncio.CancelledError(), ExceptionGroup("oh", [ValueError()])])
+async def test_a_unit_that_fails_is_logged_and_stops_nothing(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    units = Units()
+    executor = embedded(units, tick_seconds=NEVER)
+    failing = [Work("fire", f"bad{number}") for number in range(CONCURRENT["fire"] * 2)]
+    units.acts = {work.id: raising(error) for work in failing}
+    with caplog.at_level(logging.ERROR):
+        async with working(executor):
+            executor.submit(failing)
+            await until(lambda: executor.idle)
+            executor.submit([Work("fire", "good")])
+            await until(lambda: units.done == [Work("fire", "good")])
+    assert len(caplog.records) == len(failing)
+    assert all(record.exc_info for record in caplog.records)
+
+
+async def test_a_full_disk_is_logged_once_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    units = Units()
+    executor = embedded(units, tick_seconds=NEVER)
+    units.acts = {f"bad{number}": raising(StoreFull("no room")) for number in range(50)}
+    with caplog.at_level(logging.ERROR):
+        async with working(executor):
+            executor.submit([Work("advance", one) for one in units.acts])
+            await until(lambda: executor.idle)
+            executor.submit([Work("advance", "good")])
+            await until(lambda: executor.idle)
+            executor.submit([Work("advance", "bad1")])
+            await until(lambda: executor.idle)
+    assert [record.getMessage() for record in caplog.records] == ["no room", "no room"]
+    assert units.done == [Work("advance", "good")]
+
+
+@pytest.mark.parametrize("trouble", [StoreError("the disk is gone"), ValueError("a bug")])
+async def test_a_tick_that_cannot_look_is_logged_and_the_next_one_looks_again(
+    trouble: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    units = Units()
+    units.trouble = trouble
+    with caplog.at_level(logging.ERROR):
+        async with working(embedded(units)):
+            await until(lambda: units.looks > 3)
+            units.due, units.trouble = [Work("advance", "a")], None
+            await until(lambda: units.done == [Work("advance", "a")])
+    assert "cannot look for due work" in caplog.records[0].getMessage()
+    if isinstance(trouble, StoreError):
+        assert len(caplog.records) == 1
+
+
+async def test_stopping_begins_nothing_more_and_waits_for_what_is_under_way() -> None:
+    units, begun, over = Units(), asyncio.Event(), asyncio.Event()
+    executor = embedded(units, tick_seconds=NEVER)
+
+    async def wait() -> None:
+        begun.set()
+        await over.wait()
+
+    units.acts["slow"] = wait
+    run = asyncio.ensure_future(executor.run())
+    executor.submit([Work("advance", "slow")])
+    await begun.wait()
+    executor.stop()
+    executor.submit([Work("advance", "late"), Work("deliver", "late")])
+    await asyncio.sleep(0.02)
+    assert not run.done()
+    over.set()
+    await run
+    assert units.done == [Work("advance", "slow")]
+
+
+async def test_being_cancelled_cuts_off_what_is_under_way() -> None:
+    units, begun = Units(), asyncio.Event()
+    executor = embedded(units, tick_seconds=NEVER)
+
+    async def wait() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    units.acts["slow"] = wait
+    run = asyncio.ensure_future(executor.run())
+    executor.submit([Work("advance", "slow")])
+    await begun.wait()
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert units.done == []
+
+
+# -- with the real units ------------------------------------------------------------------------------------
+
+FLOW = """
+name: flow
+owner: sam@example.com
+steps:
+  - {id: act, uses: played, with: {text: hello}}
+  - {id: ask, uses: set, with: {text: hello}, gate: {approvers: [lee@example.com]}}
+  - {id: last, uses: played, with: {text: "{{ steps.ask.text }}"}}
+"""
+
+
+@asynccontextmanager
+async def at_work(home: House, *, hints: bool) -> AsyncIterator[Embedded]:
+    executor = Embedded(
+        units={"advance": home.runner.advance, "deliver": home.relay.deliver, "fire": home.engine.fire},
+        due=home.engine.due,
+        now=home.clock.now,
+        tick_seconds=NEVER if hints else 0.02,
+    )
+
+    def deaf(works: Sequence[Work]) -> None:
+        """Every hint is lost."""
+
+    home.store.on_commit(executor.submit if hints else deaf)
+    async with working(executor):
+        yield executor
+
+
+@pytest.mark.parametrize("hints", [True, False])
+async def test_runs_reach_their_end_by_hints_alone_and_by_ticks_alone(tmp_path: Path, hints: bool) -> None:
+    async with house(tmp_path / "signoff.db") as home, at_work(home, hints=hints) as executor:
+        await home.register(FLOW)
+        started = await asyncio.gather(*(home.start() for _ in range(10)))
+        await until(lambda: len(home.channel.posted) == 10 and executor.idle)
+        await asyncio.gather(*(home.decide(run) for run in started))
+        posted = home.channel.posted.values()
+        await until(lambda: all(one.card.state for one in posted) and len(home.step.calls) == 20 and executor.idle)
+        assert {(await home.view(run)).status for run in started} == {RunStatus.SUCCEEDED}
+        assert await home.engine.due(home.clock.now()) == []
+
+
+async def test_idle_means_that_nothing_is_left_to_do_now(tmp_path: Path) -> None:
+    async with house(tmp_path / "signoff.db") as home, at_work(home, hints=True) as executor:
+        await home.register(FLOW)
+        for _ in range(10):
+            run = await home.start()
+            assert not executor.idle
+            await until(lambda: executor.idle)
+            assert await home.engine.due(home.clock.now()) == []
+            assert (await home.view(run)).status is RunStatus.WAITING

@@ -1,0 +1,398 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sqlite3
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from engine import outbox
+from engine.errors import ChannelError
+from engine.model import Decided, DeliveryKind, DeliveryState, Expired, RequestState, Verdict
+from engine.store.deliveries import LEASE
+from engine.views import DeliveryView
+from tests.support.house import House, Surprise, house, until
+from tests.support.recording import Fault
+
+GATED = """
+name: flow
+owner: sam@example.com
+steps:
+  - id: ask
+    uses: set
+    with: {text: hello}
+    gate: {approvers: [lee@example.com], expires: 1h}
+"""
+TWO = GATED.replace("[lee@example.com]", "[lee@example.com, kim@example.com]")
+FAILING = """
+name: flow
+owner: sam@example.com
+steps:
+  - {id: fall, uses: set, with: {a: "{{ 1 / 0 }}"}}
+"""
+
+REFUSED = ChannelError("The mailbox is busy.")
+LOST = ChannelError("The line went dead.", outcome_unknown=True)
+DEAD = ChannelError("There is no such mailbox.", permanent=True)
+
+
+@pytest.fixture
+async def home(tmp_path: Path) -> AsyncIterator[House]:
+    async with house(tmp_path / "signoff.db") as home:
+        yield home
+
+
+async def opened(home: House, source: str = GATED) -> str:
+    await home.register(source)
+    return await home.start()
+
+
+async def copy(home: House, run: str) -> DeliveryView:
+    (only,) = await home.engine.deliveries(run=run)
+    return only
+
+
+# -- the usual way ------------------------------------------------------------------------------------------
+
+
+async def test_a_copy_is_posted_once_and_edited_after_the_decision(home: House) -> None:
+    run = await opened(home)
+    await home.settle()
+    (posted,) = home.channel.of("lee@example.com")
+    assert [action.verdict for action in posted.card.actions] == ["approve", "edit", "reject"]
+    assert (await copy(home, run)).state is DeliveryState.SHOWN
+    assert await home.deliver() == 0, "nothing is left to do"
+
+    assert isinstance(await home.decide(run), Decided)
+    await home.settle()
+    assert len(posted.cards) == 2
+    assert posted.card.actions == ()
+    assert "Approved" in str(posted.card.state)
+    assert home.channel.calls == 2
+    assert (await home.kinds(run)).count("delivery.shown") == 1
+
+
+async def test_a_hint_for_a_copy_that_is_not_due_does_nothing(home: House) -> None:
+    run = await opened(home)
+    await home.settle()
+    for _ in range(3):
+        await home.relay.deliver((await copy(home, run)).id)
+    await home.relay.deliver("nowhere")
+    assert home.channel.calls == 1
+
+
+async def test_two_hints_at_once_post_one_copy(home: House) -> None:
+    run = await opened(home)
+    one = (await copy(home, run)).id
+    await asyncio.gather(*(home.relay.deliver(one) for _ in range(10)))
+    assert home.channel.calls == 1
+
+
+async def test_the_first_receipt_starts_the_clock_and_the_second_does_not_move_it(home: House) -> None:
+    run = await opened(home, TWO)
+    first, second = await home.engine.deliveries(run=run)
+    home.pass_(minutes=5)
+    await home.relay.deliver(first.id)
+    asked = (await home.request(run)).asked
+    assert asked.first_shown_at == home.clock.now()
+    assert asked.expires_at == home.clock.now() + timedelta(hours=1)
+    home.pass_(minutes=5)
+    await home.relay.deliver(second.id)
+    later = (await home.request(run)).asked
+    assert (later.first_shown_at, later.expires_at) == (asked.first_shown_at, asked.expires_at)
+    home.pass_(minutes=55)
+    assert isinstance(await home.decide(run), Expired)
+    await home.settle()
+    assert {str(one.card.state)[:7] for one in home.channel.posted.values() if one.card.request} == {"Expired"}
+
+
+async def test_a_request_that_closes_before_its_first_post_is_never_posted(home: House) -> None:
+    run = await opened(home)
+    assert isinstance(await home.decide(run, Verdict.REJECT), Decided)
+    await home.settle()
+    assert home.channel.calls == 0
+    assert (await copy(home, run)).state is DeliveryState.SKIPPED
+
+
+async def test_a_decision_while_a_post_is_under_way_leaves_no_live_buttons(home: House) -> None:
+    run = await opened(home)
+    gate = asyncio.Event()
+    home.channel.next_calls(Fault(gate=gate))
+    posting = asyncio.ensure_future(home.deliver())
+    await until(lambda: home.channel.calls == 1)
+    assert isinstance(await home.decide(run), Decided)
+    gate.set()
+    await posting
+    (posted,) = home.channel.of("lee@example.com")
+    assert posted.card.actions, "it was asked before it was decided"
+    await home.settle()
+    assert posted.card.actions == ()
+    assert "Approved" in str(posted.card.state)
+    assert len(posted.cards) == 2
+    asked = (await home.request(run)).asked
+    assert asked.first_shown_at is None, "a clock that starts after the decision would be no clock"
+
+
+async def test_an_alert_is_told_once(home: House) -> None:
+    run = await opened(home, FAILING)
+    await home.settle()
+    home.pass_(days=2)
+    await home.settle()
+    (told,) = home.channel.of("sam@example.com")
+    assert [one.kind for one in told.cards] == [DeliveryKind.ALERT]
+    assert (await copy(home, run)).state is DeliveryState.SHOWN
+
+
+async def test_what_a_copy_shows_is_read_without_the_outputs_of_steps(home: House) -> None:
+    await opened(home)
+    await home.settle()
+    assert [one.run.steps for one in home.rendered] == [()]
+
+
+# -- failures that are certain ------------------------------------------------------------------------------
+
+
+async def test_a_post_that_fails_is_tried_again_ever_more_rarely(home: House) -> None:
+    run = await opened(home)
+    home.channel.next_calls(*[Fault(error=REFUSED)] * 8)
+    waits = []
+    for _ in range(8):
+        assert await home.deliver() == 1
+        view = await copy(home, run)
+        assert view.next_at is not None
+        assert view.last_error == "The mailbox is busy."
+        waits.append(view.next_at - home.clock.now())
+        home.clock.pass_(waits[-1] - timedelta(microseconds=1))
+        assert await home.deliver() == 0, "not a moment too early"
+        home.clock.pass_(timedelta(microseconds=1))
+    assert waits == [*outbox.BACKOFF, timedelta(hours=1), timedelta(hours=1)]
+    assert await home.deliver() == 1
+    view = await copy(home, run)
+    assert (view.state, view.attempts, view.last_error) == (DeliveryState.SHOWN, 0, None)
+
+
+async def test_an_edit_that_fails_is_tried_again(home: House) -> None:
+    run = await opened(home)
+    await home.settle()
+    await home.decide(run)
+    home.channel.next_calls(Fault(error=REFUSED), Fault(error=LOST))
+    await home.settle()
+    (posted,) = home.channel.of("lee@example.com")
+    assert len(posted.cards) == 1
+    home.pass_(seconds=1)
+    await home.settle()
+    home.pass_(seconds=5)
+    await home.settle()
+    assert "Approved" in str(posted.card.state)
+    assert home.channel.looks == 0, "an edit finds its copy by its receipt"
+
+
+@pytest.mark.parametrize(
+    ("wish", "wait"),
+    [
+        (timedelta(seconds=47), timedelta(seconds=47)),
+        (timedelta(milliseconds=1), timedelta(seconds=1)),
+        (timedelta.max, outbox.LONGEST_WISH),
+    ],
+)
+async def test_the_vendors_wish_to_wait_is_obeyed_within_reason(home: House, wish: timedelta, wait: timedelta) -> None:
+    run = await opened(home)
+    home.channel.next_calls(Fault(error=ChannelError("Too many.", retry_after=wish)))
+    await home.deliver()
+    assert (await copy(home, run)).next_at == home.clock.now() + wait
+
+
+async def test_an_address_that_will_never_take_it_is_given_up_and_written_down(home: House) -> None:
+    run = await opened(home)
+    home.channel.next_calls(Fault(error=DEAD))
+    await home.settle()
+    view = await copy(home, run)
+    assert (view.state, view.next_at, view.last_error) == (DeliveryState.DEAD, None, "There is no such mailbox.")
+    dead = [one for one in await home.engine.story(run) if one.kind == "delivery.dead"]
+    assert [dict(one.content or {})["error"] for one in dead] == ["There is no such mailbox."]
+    home.pass_(minutes=14)
+    assert isinstance(await home.decide(run), Decided)
+    await home.settle()
+    assert home.channel.calls == 1, "a dead copy follows nothing"
+
+
+async def test_a_channel_that_is_not_set_up_is_said_and_waited_for(tmp_path: Path) -> None:
+    async with house(tmp_path / "signoff.db", reached_by="pigeons") as home:
+        run = await opened(home)
+        await home.deliver()
+        view = await copy(home, run)
+        assert view.last_error == "The channel pigeons is not set up on this server."
+        assert view.state is DeliveryState.DUE
+        await home.decide(run)
+        await home.settle()
+        assert (await copy(home, run)).state is DeliveryState.SKIPPED
+
+
+# -- failures that are not ----------------------------------------------------------------------------------
+
+
+async def test_a_post_of_unknown_outcome_that_landed_is_adopted(home: House) -> None:
+    run = await opened(home)
+    home.channel.next_calls(Fault(error=LOST, landed=True))
+    await home.deliver()
+    assert (await copy(home, run)).next_at == home.clock.now() + outbox.SECOND_LOOK
+    home.clock.pass_(outbox.SECOND_LOOK)
+    await home.settle()
+    assert len(home.channel.of("lee@example.com")) == 1
+    assert (await copy(home, run)).state is DeliveryState.SHOWN
+    await home.decide(run)
+    await home.settle()
+    assert "Approved" in str(home.channel.of("lee@example.com")[0].card.state)
+
+
+async def test_a_post_of_unknown_outcome_that_did_not_land_is_posted_again(home: House) -> None:
+    run = await opened(home)
+    home.channel.next_calls(Fault(error=LOST))
+    await home.deliver()
+    home.clock.pass_(outbox.SECOND_LOOK)
+    await home.settle()
+    assert (home.channel.looks, len(home.channel.of("lee@example.com"))) == (1, 1)
+    assert (await copy(home, run)).state is DeliveryState.SHOWN
+
+
+async def test_as_long_as_nobody_can_look_nothing_is_posted_again(home: House) -> None:
+    await opened(home)
+    home.channel.next_calls(Fault(error=LOST, landed=True))
+    home.channel.next_looks(REFUSED, REFUSED)
+    for _ in range(4):
+        await home.deliver()
+        home.pass_(minutes=1)
+    assert len(home.channel.of("lee@example.com")) == 1
+    assert home.channel.looks == 3
+
+
+@pytest.mark.parametrize("landed", [True, False])
+async def test_a_request_that_closes_after_a_post_of_unknown_outcome_leaves_no_live_buttons(
+    home: House, landed: bool
+) -> None:
+    run = await opened(home)
+    home.channel.next_calls(Fault(error=LOST, landed=landed))
+    await home.deliver()
+    await home.decide(run, Verdict.REJECT)
+    await home.settle()
+    copies = home.channel.of("lee@example.com")
+    assert len(copies) == int(landed), "what did not land need not be posted any more"
+    assert all("Rejected" in str(one.card.state) for one in copies)
+    assert (await copy(home, run)).state is (DeliveryState.SHOWN if landed else DeliveryState.SKIPPED)
+
+
+@pytest.mark.parametrize("landed", [True, False])
+async def test_after_a_crash_between_the_post_and_its_record_one_copy_is_found_or_posted(
+    tmp_path: Path, landed: bool
+) -> None:
+    async with house(tmp_path / "signoff.db") as before:
+        run = await opened(before)
+        # The post is cut off with the process that made it; only the other side knows whether it landed.
+        before.channel.next_calls(Fault(error=asyncio.CancelledError(), landed=landed))
+        with pytest.raises(asyncio.CancelledError):
+            await before.deliver()
+    async with house(tmp_path / "signoff.db", clock=before.clock, channel=before.channel) as after:
+        await after.settle()
+        assert after.channel.calls == 1, "its lease still runs"
+        after.clock.pass_(LEASE)
+        await after.settle()
+        assert len(after.channel.of("lee@example.com")) == 1
+        assert after.channel.looks == 1
+        assert (await copy(after, run)).state is DeliveryState.SHOWN
+        assert (await after.request(run)).asked.first_shown_at == after.clock.now()
+
+
+async def test_a_relay_that_was_taken_over_records_nothing(home: House, tmp_path: Path) -> None:
+    run = await opened(home)
+    one, gate = (await copy(home, run)).id, asyncio.Event()
+    home.channel.next_calls(Fault(gate=gate, error=DEAD))
+    slow = asyncio.ensure_future(home.relay.deliver(one))
+    await until(lambda: home.channel.calls == 1)
+    home.clock.pass_(LEASE)
+    other = outbox.Relay(home.store, channels={"other": home.channel}, render=lambda copy: pytest.fail("rendered"))
+    await other.deliver(one)
+    gate.set()
+    await slow
+    view = await copy(home, run)
+    assert (view.state, view.last_error) == (DeliveryState.DUE, "The channel recording is not set up on this server.")
+
+
+async def test_a_channel_that_hangs_is_cut_off_and_its_copy_looked_for(tmp_path: Path) -> None:
+    async with house(tmp_path / "signoff.db", show_seconds=0.01) as home:
+        run = await opened(home)
+        home.channel.next_calls(Fault(gate=asyncio.Event()))
+        await home.deliver()
+        assert "did not answer within 0.01 seconds" in str((await copy(home, run)).last_error)
+        home.clock.pass_(outbox.SECOND_LOOK)
+        await home.settle()
+        assert home.channel.looks == 1
+        assert (await copy(home, run)).state is DeliveryState.SHOWN
+
+
+@pytest.mark.parametrize("error", [Surprise("oh"), KeyError("oh"), TimeoutError(), BrokenPipeError()])
+@pytest.mark.parametrize("landed", [True, False])
+async def test_a_channel_with_a_bug_neither_loses_the_copy_nor_posts_it_twice_nor_spins(
+    home: House, error: Exception, landed: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = await opened(home)
+    home.channel.next_calls(Fault(error=error, landed=landed))
+    with caplog.at_level(logging.ERROR):
+        await home.deliver()
+    view = await copy(home, run)
+    assert view.id in str(view.last_error)
+    assert [record.exc_info is not None and view.id in record.getMessage() for record in caplog.records] == [True]
+    assert await home.deliver() == 0
+    home.clock.pass_(outbox.SECOND_LOOK)
+    await home.settle()
+    assert len(home.channel.of("lee@example.com")) == 1
+    assert (await copy(home, run)).state is DeliveryState.SHOWN
+
+
+async def test_a_receipt_that_cannot_be_recorded_is_kept_until_it_can_and_nothing_is_posted_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with house(tmp_path / "signoff.db", busy_seconds=0.01) as home:
+        run = await opened(home)
+        gate = asyncio.Event()
+        home.channel.next_calls(Fault(gate=gate))
+        posting = asyncio.ensure_future(home.deliver())
+        await until(lambda: home.channel.calls == 1)
+        one = (await copy(home, run)).id
+        other = sqlite3.connect(home.path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with caplog.at_level(logging.ERROR):
+            gate.set()
+            await until(lambda: bool(caplog.records))
+        assert "locked by another program" in caplog.records[0].getMessage()
+        home.clock.pass_(2 * LEASE)
+        await home.relay.deliver(one)
+        other.execute("ROLLBACK")
+        other.close()
+        await posting
+        assert (home.channel.calls, home.channel.looks) == (1, 0)
+        assert (await copy(home, run)).state is DeliveryState.SHOWN
+
+
+# -- the table ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("attempts", "seconds"), [(1, 1), (2, 5), (3, 30), (4, 120), (5, 600), (6, 1800), (7, 3600), (1000, 3600)]
+)
+def test_the_waits_after_failures(attempts: int, seconds: int) -> None:
+    assert outbox.backoff(attempts) == timedelta(seconds=seconds)
+
+
+async def test_many_copies_of_one_request_all_follow_its_end(home: House) -> None:
+    everybody = [f"p{number}@example.com" for number in range(50)]
+    run = await opened(home, GATED.replace("[lee@example.com]", json.dumps(["lee@example.com", *everybody])))
+    await home.settle()
+    await home.decide(run)
+    await home.settle()
+    assert len(home.channel.posted) == 51
+    assert all("Approved" in str(one.card.state) for one in home.channel.posted.values())
+    assert (await home.request(run)).asked.state is RequestState.APPROVED

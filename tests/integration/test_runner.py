@@ -1,0 +1,445 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from engine.errors import StepError, StoreFull
+from engine.model import Cancel, Done, Resume, ResumeAnswer, RunStatus, StepStatus
+from engine.plan import MAX_OUTPUT
+from engine.ports import StepContext
+from engine.runner import Runner
+from engine.store.runs import LEASE, POSTPONED
+from engine.store.tx import Tx
+from engine.views import StepView
+from tests.support.house import PATIENCE, SAM, TERMINAL, House, PlayedParams, Surprise, house, until
+
+FLOW = """
+name: flow
+owner: sam@example.com
+steps:
+  - {id: act, uses: played, with: {text: hello}}
+  - {id: after, uses: set, with: {got: "{{ steps.act.text }}"}}
+"""
+AGAIN = FLOW.replace("{text: hello}", "{text: hello, again: true}")
+RETRIED = """
+name: flow
+owner: sam@example.com
+steps:
+  - {id: act, uses: played, with: {text: hello}, retry: {attempts: 3, wait: 10s}}
+"""
+SECRET = """
+name: flow
+owner: sam@example.com
+steps:
+  - {id: act, uses: played, with: {text: "{{ 'hi' }}", headers: {auth: "Bearer {{ secret.BANK }}"}}}
+"""
+GATED = """
+name: flow
+owner: sam@example.com
+steps:
+  - {id: act, uses: played, with: {text: hello}, gate: {approvers: [lee@example.com]}}
+"""
+
+SWORDFISH = 'sword"fish\\n'
+
+
+@pytest.fixture
+async def home(tmp_path: Path) -> AsyncIterator[House]:
+    async with house(tmp_path / "signoff.db", secrets={"BANK": SWORDFISH}) as home:
+        yield home
+
+
+async def started(home: House, source: str = FLOW) -> str:
+    await home.register(source)
+    return await home.start()
+
+
+async def step(home: House, run: str) -> StepView:
+    return (await home.view(run)).steps[0]
+
+
+def returning(value: Any) -> Callable[[PlayedParams, StepContext], Any]:
+    async def play(params: PlayedParams, context: StepContext) -> Any:
+        return value
+
+    return play
+
+
+def raising(*errors: BaseException) -> Callable[[PlayedParams, StepContext], Any]:
+    left = list(errors)
+
+    async def play(params: PlayedParams, context: StepContext) -> Mapping[str, object]:
+        if left:
+            raise left.pop(0)
+        return {"text": "at last"}
+
+    return play
+
+
+class Held:
+    """A step that works until it is let go."""
+
+    def __init__(self) -> None:
+        self.begun, self.over = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, params: PlayedParams, context: StepContext) -> Mapping[str, object]:
+        self.begun.set()
+        await self.over.wait()
+        return {"text": "x" * 50_000}
+
+
+# -- the usual way ------------------------------------------------------------------------------------------
+
+
+async def test_an_effect_is_called_once_with_what_was_resolved_and_its_output_goes_on(home: House) -> None:
+    run = await started(home)
+    await home.settle()
+    view = await home.view(run)
+    assert view.status is RunStatus.SUCCEEDED
+    assert [one.output for one in view.steps] == [{"text": "hello", "attempt": 1}, {"got": "hello"}]
+    ((params, context),) = home.step.calls
+    assert params.text == "hello"
+    assert (context.run, context.step, context.visit, context.attempt) == (run, "act", 1, 1)
+    assert context.idempotency_key == f"{run}:act:1"
+
+
+async def test_many_hints_at_once_call_the_effect_once(home: House) -> None:
+    run = await started(home)
+    await asyncio.gather(*(home.runner.advance(run) for _ in range(20)))
+    await home.runner.advance("nowhere")
+    assert len(home.step.calls) == 1
+    assert (await home.view(run)).status is RunStatus.SUCCEEDED
+
+
+# -- failures -----------------------------------------------------------------------------------------------
+
+
+async def test_a_failure_for_good_ends_the_run_with_its_sentence(home: House) -> None:
+    home.step.play = raising(StepError("The bank said no."))
+    run = await started(home, RETRIED)
+    await home.settle()
+    assert (await step(home, run)).status is StepStatus.FAILED
+    assert (await home.view(run)).error == "Step act failed: The bank said no."
+    assert len(home.step.calls) == 1
+
+
+async def test_a_failure_that_may_pass_is_retried_under_the_same_key(home: House) -> None:
+    busy = StepError("The bank is busy.", retryable=True)
+    home.step.play = raising(busy, StepError("Later.", retryable=True, retry_after=timedelta(seconds=99)))
+    run = await started(home, RETRIED)
+    for wait in (10, 99):
+        await home.settle()
+        assert (await step(home, run)).status is StepStatus.RETRYING
+        home.pass_(seconds=wait - 1)
+        await home.settle()
+        assert (await step(home, run)).status is StepStatus.RETRYING
+        home.pass_(seconds=1)
+    await home.settle()
+    assert (await home.view(run)).status is RunStatus.SUCCEEDED
+    assert [context.attempt for _, context in home.step.calls] == [1, 2, 3]
+    assert {context.idempotency_key for _, context in home.step.calls} == {f"{run}:act:1"}
+
+
+async def test_an_unknown_outcome_asks_a_person_and_is_repeated_only_when_they_say_so(home: House) -> None:
+    home.step.play = raising(StepError("The line went dead.", outcome_unknown=True))
+    run = await started(home)
+    await home.settle()
+    home.pass_(days=1)
+    await home.settle()
+    assert (await home.view(run)).status is RunStatus.NEEDS_ATTENTION
+    assert len(home.step.calls) == 1
+    assert len(home.channel.of("sam@example.com")) == 1
+    again = Resume(run=run, answer=ResumeAnswer.REPEAT, actor=SAM, origin=TERMINAL)
+    assert isinstance(await home.engine.resume(again), Done)
+    await home.settle()
+    assert (await home.view(run)).status is RunStatus.SUCCEEDED
+    assert {context.idempotency_key for _, context in home.step.calls} == {f"{run}:act:1"}
+
+
+async def test_a_step_that_takes_too_long_is_cut_off_with_unknown_outcome(home: House) -> None:
+    home.step.play = Held()
+    run = await started(home, FLOW.replace("with: {text", "timeout: 1s, with: {text", 1))
+    await home.settle()
+    assert (await home.view(run)).status is RunStatus.NEEDS_ATTENTION
+    assert (await step(home, run)).error == "It took longer than 1 seconds."
+
+
+@pytest.mark.parametrize(
+    "error", [Surprise("SECRET"), KeyError("SECRET"), TimeoutError("SECRET"), asyncio.CancelledError("SECRET")]
+)
+async def test_a_step_type_with_a_bug_has_an_unknown_outcome_and_its_traceback_is_logged(
+    home: House, error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    home.step.play = raising(error)
+    run = await started(home)
+    with caplog.at_level(logging.ERROR):
+        await home.settle()
+    view = await home.view(run)
+    assert view.status is RunStatus.NEEDS_ATTENTION
+    assert (await step(home, run)).error == f"The step type played broke; the server's log has it under run {run}."
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert record.exc_info[1] is error
+    assert run in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ([1, 2], "it is not a mapping"),
+        (None, "it is not a mapping"),
+        ({"a": object()}, "object cannot be carried"),
+        ({"a": float("nan")}, "not a number"),
+        ({1: "a"}, "not text"),
+        ({"a": "x" * MAX_OUTPUT}, "at most 1,500,000 are kept"),
+    ],
+)
+async def test_an_output_that_cannot_be_kept_fails_the_step_and_says_that_it_did_its_work(
+    home: House, output: Any, message: str
+) -> None:
+    home.step.play = returning(output)
+    run = await started(home, RETRIED)
+    await home.settle()
+    error = str((await step(home, run)).error)
+    assert error.startswith("The step did its work, but its output cannot be used: ")
+    assert message in error
+    assert len(home.step.calls) == 1
+
+
+# -- secrets and what was approved --------------------------------------------------------------------------
+
+
+async def test_secrets_are_joined_when_the_step_is_called_and_are_nowhere_in_the_file(home: House) -> None:
+    async def echo(params: PlayedParams, context: StepContext) -> Mapping[str, object]:
+        return {"sent": params.headers, SWORDFISH: ["x" + SWORDFISH, 7, None, True]}
+
+    home.step.play = echo
+    run = await started(home, SECRET)
+    await home.settle()
+    assert home.step.calls[0][0].headers == {"auth": f"Bearer {SWORDFISH}"}
+    assert (await step(home, run)).output == {
+        "sent": {"auth": "Bearer (secret BANK)"},
+        "(secret BANK)": ["x(secret BANK)", 7, None, True],
+    }
+    assert await _texts_with(home, "sword") == []
+
+
+async def test_secrets_are_struck_out_of_errors(home: House) -> None:
+    home.step.play = raising(StepError(f"401 for Bearer {SWORDFISH}"))
+    run = await started(home, SECRET)
+    await home.settle()
+    assert (await step(home, run)).error == "401 for Bearer (secret BANK)"
+    assert await _texts_with(home, "sword") == []
+
+
+async def _texts_with(home: House, part: str) -> list[str]:
+    def query(connection: Any) -> list[str]:
+        tables = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars().all()
+        rows = [row for table in tables for row in connection.exec_driver_sql(f"SELECT * FROM {table}")]
+        return [str(value) for row in rows for value in row if part in str(value)]
+
+    return await home.store.read(query)
+
+
+async def test_a_secret_that_is_missing_fails_the_step_without_a_call(tmp_path: Path) -> None:
+    async with house(tmp_path / "signoff.db") as home:
+        run = await started(home, SECRET)
+        await home.settle()
+        assert "SIGNOFF_SECRET_BANK" in str((await step(home, run)).error)
+        assert home.step.calls == []
+
+
+async def test_what_differs_from_what_was_approved_is_never_run(home: House) -> None:
+    run = await started(home, GATED)
+    await home.settle()
+    await home.decide(run)
+    forged = """UPDATE request SET content = replace(content, 'hello', 'all of it')"""
+    await home.store.transact(lambda tx: tx.connection.execute(text(forged)).close())
+    await home.settle()
+    view = await step(home, run)
+    assert view.status is StepStatus.FAILED
+    assert "not what was approved" in str(view.error)
+    assert home.step.calls == []
+
+
+# -- leases, fences, crashes --------------------------------------------------------------------------------
+
+
+async def lease(home: House, run: str) -> str:
+    query = text("SELECT lease_until FROM run WHERE id = :run")
+    return str(await home.store.read(lambda connection: connection.execute(query, {"run": run}).scalar()))
+
+
+async def _until_lease(home: House, run: str, wanted: str) -> None:
+    for _ in range(PATIENCE):
+        if (await lease(home, run)).startswith(wanted):
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("the lease was never renewed")
+
+
+async def test_a_lease_is_renewed_while_a_long_step_works(tmp_path: Path) -> None:
+    async with house(tmp_path / "signoff.db", renew_seconds=0.01) as home:
+        held = home.step.play = Held()
+        run = await started(home)
+        working = asyncio.ensure_future(home.runner.advance(run))
+        await held.begun.wait()
+        for _ in range(3):
+            home.pass_(seconds=6)
+            wanted = str((home.clock.now() + LEASE).replace(tzinfo=None))
+            await _until_lease(home, run, wanted)
+            assert [work for work in await home.engine.due(home.clock.now()) if work.id == run] == []
+        held.over.set()
+        await working
+        assert (await home.view(run)).status is RunStatus.SUCCEEDED
+        assert len(home.step.calls) == 1
+
+
+async def test_the_outcome_of_a_worker_that_lost_its_lease_is_dropped(
+    home: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = Held(), Held()
+    home.step.play = first
+    run = await started(home, AGAIN)
+    slow = asyncio.ensure_future(home.runner.advance(run))
+    await first.begun.wait()
+    home.clock.pass_(LEASE)
+    home.step.play = second
+    other = Runner(home.store, home.advancer, steps={"played": home.step}, secrets=_NoSecrets())
+    fast = asyncio.ensure_future(other.advance(run))
+    await second.begun.wait()
+    with caplog.at_level(logging.WARNING):
+        first.over.set()
+        await slow
+    assert caplog.records == []
+    view = await step(home, run)
+    assert (view.status, view.attempt) == (StepStatus.STARTED, 2), "the second is still at it"
+    second.over.set()
+    await fast
+    assert (await home.view(run)).status is RunStatus.SUCCEEDED
+    assert (await home.kinds(run)).count("step.succeeded") == 2
+    assert {context.idempotency_key for _, context in home.step.calls} == {f"{run}:act:1"}
+
+
+class _NoSecrets:
+    def read(self, name: str) -> str:
+        raise StepError(f"there is no {name}")
+
+    def redact(self, text: str) -> str:
+        return text
+
+
+@pytest.mark.parametrize(
+    ("source", "status", "calls"), [(FLOW, RunStatus.NEEDS_ATTENTION, 1), (AGAIN, RunStatus.SUCCEEDED, 2)]
+)
+async def test_a_step_that_was_under_way_in_a_crash_is_repeated_only_if_that_is_harmless(
+    tmp_path: Path, source: str, status: RunStatus, calls: int
+) -> None:
+    async with house(tmp_path / "signoff.db") as before:
+        held = before.step.play = Held()
+        run = await started(before, source)
+        working = asyncio.ensure_future(before.runner.advance(run))
+        await held.begun.wait()
+        working.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await working
+    async with house(tmp_path / "signoff.db", clock=before.clock, channel=before.channel) as after:
+        await after.settle()
+        assert after.step.calls == []
+        after.clock.pass_(LEASE)
+        await after.settle()
+        assert (await after.view(run)).status is status
+        assert 1 + len(after.step.calls) == calls
+
+
+async def test_a_cancel_while_a_step_works_lets_it_finish_and_be_the_last(home: House) -> None:
+    held = home.step.play = Held()
+    run = await started(home)
+    working = asyncio.ensure_future(home.runner.advance(run))
+    await held.begun.wait()
+    assert isinstance(await home.engine.cancel(Cancel(run=run, actor=SAM, origin=TERMINAL)), Done)
+    held.over.set()
+    await working
+    await home.settle()
+    view = await home.view(run)
+    assert view.status is RunStatus.CANCELLED
+    assert [(one.step, one.status) for one in view.steps] == [("act", StepStatus.SUCCEEDED)]
+
+
+async def test_an_outcome_that_cannot_be_recorded_is_kept_until_there_is_room_and_no_crash_meanwhile(
+    home: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    held = home.step.play = Held()
+    run = await started(home, AGAIN)
+    working = asyncio.ensure_future(home.runner.advance(run))
+    await held.begun.wait()
+    await home.store.transact(_pages(1))
+    with caplog.at_level(logging.ERROR):
+        held.over.set()
+        await until(lambda: bool(caplog.records))
+    assert "Make room on its disk" in caplog.records[0].getMessage()
+    with pytest.raises(StoreFull):
+        await home.store.transact(lambda tx: tx.connection.execute(text("CREATE TABLE more (a)")).close())
+    home.clock.pass_(10 * LEASE)
+    await home.runner.advance(run)
+    assert not working.done()
+    await home.store.transact(_pages(1_000_000))
+    await working
+    assert (await home.view(run)).status is RunStatus.SUCCEEDED
+    assert len(home.step.calls) == 1
+
+
+def _pages(most: int) -> Callable[[Tx], None]:
+    return lambda tx: tx.connection.exec_driver_sql(f"PRAGMA max_page_count={most}").close()
+
+
+# -- runs that cannot be moved ------------------------------------------------------------------------------
+
+
+async def test_a_run_of_a_step_type_that_is_gone_is_put_off_and_goes_on_when_it_is_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "signoff.db"
+    async with house(path) as before:
+        run = await started(before)
+    async with house(path, clock=before.clock, steps={"set": before.advancer.kinds["set"]}) as without:  # type: ignore[dict-item]
+        with caplog.at_level(logging.ERROR):
+            await without.settle()
+        assert len(caplog.records) == 1, "it does not spin"
+        view = await without.view(run)
+        assert "no longer understood by this server" in str(view.error)
+        assert "played" in str(view.error)
+        assert view.ready_at == without.clock.now() + POSTPONED
+        assert not view.status.ended
+    before.clock.pass_(POSTPONED)
+    async with house(path, clock=before.clock) as after:
+        await after.settle()
+        view = await after.view(run)
+        assert (view.status, view.error) == (RunStatus.SUCCEEDED, None)
+
+
+async def test_a_run_that_trips_over_a_bug_is_put_off_and_the_traceback_is_logged(
+    home: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = await started(home)
+    spoilt = "UPDATE run SET inputs = 'no json'"
+    await home.store.transact(lambda tx: tx.connection.execute(text(spoilt)).close())
+    with caplog.at_level(logging.ERROR):
+        await home.runner.advance(run)
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert run in record.getMessage()
+    assert [work for work in await home.engine.due(home.clock.now()) if work.kind == "advance"] == []
+    mended = "UPDATE run SET inputs = '{}'"
+    await home.store.transact(lambda tx: tx.connection.execute(text(mended)).close())
+    assert f"under run {run}" in str((await home.view(run)).error)
+    home.clock.pass_(POSTPONED)
+    await home.settle()
+    assert (await home.view(run)).status is RunStatus.SUCCEEDED

@@ -1,0 +1,392 @@
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, event, exc, insert, select, text, update
+
+from engine import tables
+from engine.errors import StoreError, StoreOutdated, StoreReadOnly
+from engine.model import Address, Verdict
+from engine.store import deliveries, journal, people, reading, requests, runs, schema, workflows
+from engine.store.tx import Connection, Tx
+from engine.store.writer import connect
+from engine.system import RandomIds, SystemClock
+from engine.views import Page
+from tests.support.fakes import START
+from tests.support.house import house
+
+ROOT = Path(__file__).parents[2]
+WORKSPACE = tables.metadata.tables["workspace"]
+
+GATED = """
+name: flow
+owner: sam@example.com
+steps:
+  - {id: ask, uses: set, with: {text: hello}, gate: {approvers: [lee@example.com]}}
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / "signoff.db"
+    schema.prepare(file, now=START)
+    return file
+
+
+@pytest.fixture
+def connection(path: Path) -> Iterator[Connection]:
+    connection = connect(path, writable=True)
+    yield connection
+    connection.close()
+
+
+# -- the schema and its history -----------------------------------------------------------------------------
+
+
+def test_the_migrations_make_what_the_tables_say(connection: Connection) -> None:
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    assert compare_metadata(context, tables.metadata) == []
+
+
+def test_every_index_and_column_is_the_same_in_the_migrations_and_in_the_tables(
+    connection: Connection, tmp_path: Path
+) -> None:
+    # Alembic does not compare the conditions of partial indexes.
+    engine = create_engine(f"sqlite:///{tmp_path / 'made.db'}")
+    tables.metadata.create_all(engine)
+    with engine.connect() as made:
+        assert _shape(connection) == _shape(made)
+    engine.dispose()
+
+
+def _shape(connection: Connection) -> dict[str, Any]:
+    names = connection.execute(
+        text("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('alembic_version')")
+    ).scalars()
+    shape: dict[str, Any] = {}
+    for name in names.all():
+        for what in ("table_info", "foreign_key_list"):
+            rows = connection.exec_driver_sql(f"PRAGMA {what}({name})").all()
+            shape[f"{name}.{what}"] = sorted(str(tuple(row)[1:]) for row in rows)
+    indexes = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql NOT NULL"))
+    return shape | {name: " ".join(sql.split()) for name, sql in indexes}
+
+
+def test_a_new_file_is_of_this_schema_and_needs_no_backup(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "signoff.db"
+    path.parent.mkdir()
+    assert schema.prepare(path, now=START) is None
+    assert schema.prepare(path, now=START) is None
+    schema.check_current(path)
+    assert list(path.parent.glob("*.backup*")) == []
+    assert path.stat().st_mode & 0o077 == 0
+
+
+LATER = '''
+"""Something later"""
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "9001", "{before}", None, None
+
+def upgrade():
+    op.execute("CREATE TABLE later (a TEXT)")
+    op.execute("INSERT INTO later SELECT id FROM workspace")
+    {then}
+'''
+
+
+@pytest.fixture
+def later(tmp_path: Path) -> Callable[..., Path]:
+    """A history with one step more than this program's, as a newer program has it."""
+
+    def make(then: str = "pass") -> Path:
+        home = tmp_path / "history"
+        shutil.copytree(schema.HISTORY, home, ignore=shutil.ignore_patterns("__pycache__"))
+        before = max(one.name[:4] for one in (home / "versions").glob("0*.py"))
+        (home / "versions" / "9001_later.py").write_text(LATER.format(before=before, then=then))
+        return home
+
+    return make
+
+
+def test_an_upgrade_saves_the_file_first(path: Path, later: Callable[..., Path]) -> None:
+    older = schema.revision(path)
+    saved = schema.prepare(path, now=START, history=later())
+    assert saved == str(path.with_name(f"signoff.db.{older}-20260302T090000.backup"))
+    assert schema.revision(path) == "9001"
+    assert schema.revision(Path(saved)) == older
+    assert _rows(path, "SELECT a FROM later") == [("default",)]
+    assert Path(saved).stat().st_mode & 0o077 == 0
+    with schema.reading(Path(saved)) as connection:
+        assert connection.execute(select(WORKSPACE.c.id)).scalars().all() == ["default"]
+
+
+def test_an_upgrade_that_fails_midway_changes_nothing(path: Path, later: Callable[..., Path]) -> None:
+    older = schema.revision(path)
+    with pytest.raises(exc.OperationalError, match="no such table: nowhere"):
+        schema.prepare(path, now=START, history=later('op.execute("INSERT INTO nowhere VALUES (1)")'))
+    assert schema.revision(path) == older
+    assert _rows(path, "SELECT count(*) FROM sqlite_master WHERE name = 'later'") == [(0,)]
+    schema.check_current(path)
+
+
+def test_a_file_of_a_newer_program_is_refused_and_stays_as_it_is(path: Path, later: Callable[..., Path]) -> None:
+    schema.prepare(path, now=START, history=later())
+    before = path.read_bytes()
+    with pytest.raises(StoreOutdated, match="newer Signoff"):
+        schema.prepare(path, now=START)
+    with pytest.raises(StoreOutdated, match="another schema"), schema.reading(path):
+        pytest.fail("it was opened")
+    assert path.read_bytes() == before
+
+
+def test_a_trial_and_a_real_database_are_not_mistaken_for_each_other(tmp_path: Path) -> None:
+    for trial in (True, False):
+        path = tmp_path / f"{trial}.db"
+        with schema.owned(path, clock=SystemClock(), ids=RandomIds(), trial=trial):
+            pass
+        with (
+            pytest.raises(StoreError),
+            schema.owned(path, clock=SystemClock(), ids=RandomIds(), trial=not trial),
+        ):
+            pytest.fail("it was opened")
+
+
+def _rows(path: Path, statement: str) -> list[Any]:
+    file = sqlite3.connect(path)
+    try:
+        return file.execute(statement).fetchall()
+    finally:
+        file.close()
+
+
+# -- backups ------------------------------------------------------------------------------------------------
+
+
+async def test_a_backup_of_a_database_at_work_is_whole_and_holds_all_that_was_acknowledged(tmp_path: Path) -> None:
+    path = tmp_path / "signoff.db"
+    with schema.owned(path, clock=SystemClock(), ids=RandomIds()) as store:
+
+        def pair(number: int) -> Callable[[Tx], None]:
+            def unit(tx: Tx) -> None:
+                for part in "ab":
+                    tx.write(insert(WORKSPACE), {"id": f"{number}{part}", "name": "x" * 3000, "created_at": tx.now})
+
+            return unit
+
+        enough, saved = threading.Event(), threading.Event()
+        taken: list[Path] = []
+
+        def save() -> None:
+            enough.wait(30)
+            taken.extend(schema.backup(path, tmp_path / f"copy{number}.db") for number in range(3))
+            saved.set()
+
+        saving = threading.Thread(target=save)
+        saving.start()
+        number = 0
+        while not saved.is_set():
+            await store.transact(pair(number))
+            number += 1
+            if number == 20:
+                enough.set()
+        saving.join()
+    for copy in taken:
+        ids = {one for (one,) in _rows(copy, "SELECT id FROM workspace")} - {"default"}
+        assert len(ids) >= 40
+        assert ids == {f"{one}{part}" for one in range(len(ids) // 2) for part in "ab"}
+        assert _rows(copy, "PRAGMA integrity_check") == [("ok",)]
+        assert not copy.with_name(copy.name + "-wal").exists()
+
+
+def test_a_backup_overwrites_nothing_and_leaves_no_rest(path: Path, tmp_path: Path) -> None:
+    target = tmp_path / "copy.db"
+    target.write_text("mine")
+    with pytest.raises(StoreError, match="exists already"):
+        schema.backup(path, target)
+    assert target.read_text() == "mine"
+    with pytest.raises(StoreReadOnly, match="cannot be written"):
+        schema.backup(path, tmp_path / "nowhere" / "copy.db")
+    with pytest.raises(StoreError, match=r"missing\.db"):
+        schema.backup(tmp_path / "missing.db", tmp_path / "other.db")
+    assert {one.name for one in tmp_path.iterdir()} == {"signoff.db", "copy.db"}
+
+
+# -- what is written once -----------------------------------------------------------------------------------
+
+
+async def test_decisions_and_the_audit_log_are_append_only_and_can_only_be_emptied(tmp_path: Path) -> None:
+    path = tmp_path / "signoff.db"
+    async with house(path) as home:
+        await home.register(GATED)
+        run = await home.start()
+        await home.decide(run)
+    connection = connect(path, writable=True)
+
+    def change(statement: str) -> None:
+        connection.execute(text(statement))
+
+    unchangeable = {
+        "audit": ("workspace", "seq", "run", "leaf", "hash", "salt", "content"),
+        "decision": (
+            *("id", "workspace", "request", "content_version", "person", "verdict", "reason", "edits"),
+            *("shown_digest", "approved_digest", "assurance", "record", "decided_at"),
+        ),
+    }
+    for table, columns in unchangeable.items():
+        assert set(columns) == set(tables.metadata.tables[table].columns.keys())
+        for column in columns:
+            with pytest.raises(exc.IntegrityError, match="append-only"):
+                change(f"UPDATE {table} SET {column} = 'forged'")
+        with pytest.raises(exc.IntegrityError, match="append-only"):
+            change(f"DELETE FROM {table}")
+        with pytest.raises(exc.IntegrityError, match="append-only"):
+            change(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
+    change("UPDATE audit SET salt = NULL, content = NULL")
+    change("UPDATE decision SET reason = NULL, edits = NULL, record = '{}'")
+    decided = reading.requests_of_run(connection, run)[0].decision
+    assert decided is not None
+    assert (decided.verdict, decided.reason) == ("approved", None)
+    connection.close()
+
+
+# -- times --------------------------------------------------------------------------------------------------
+
+
+def test_a_time_without_a_zone_is_refused(connection: Connection) -> None:
+    naive = datetime(2026, 3, 2, 9, 0)  # noqa: DTZ001 that is the point
+    with pytest.raises(exc.StatementError, match="without a time zone"):
+        connection.execute(update(WORKSPACE), {"created_at": naive})
+
+
+@pytest.mark.parametrize("hours", [0, 13, -11])
+def test_times_come_back_as_the_same_moment_whatever_zone_they_were_given_in(
+    connection: Connection, hours: int
+) -> None:
+    zone = timezone(timedelta(hours=hours))
+    at = datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)
+    connection.execute(update(WORKSPACE).values(created_at=at.astimezone(zone)))
+    assert connection.execute(select(WORKSPACE.c.created_at)).scalar() == at
+    assert connection.exec_driver_sql("SELECT created_at FROM workspace").scalar() == "2026-03-29 01:30:00.123456"
+
+
+ELSEWHERE = """
+import sys, time
+from datetime import UTC, datetime
+from pathlib import Path
+from sqlalchemy import select, update
+from engine.store.writer import connect
+from engine.tables import WorkspaceRow
+
+assert time.localtime(0).tm_hour != 0, "this process has another zone"
+connection = connect(Path(sys.argv[1]), writable=True)
+print(connection.execute(select(WorkspaceRow.created_at)).scalar().isoformat())
+connection.execute(update(WorkspaceRow), {"created_at": datetime(2026, 6, 1, 12, tzinfo=UTC)})
+connection.close()
+"""
+
+
+def test_processes_in_other_time_zones_read_and_write_the_same_moments(path: Path) -> None:
+    made = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, str(path)],
+        cwd=ROOT,
+        env={**os.environ, "TZ": "Pacific/Apia"},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    assert made.stdout.strip() == START.isoformat()
+    with schema.reading(path) as connection:
+        assert connection.execute(select(WORKSPACE.c.created_at)).scalar() == datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+# -- plans --------------------------------------------------------------------------------------------------
+
+Query = Callable[[Connection], object]
+ALL: dict[str, Query] = {
+    "due_runs": lambda c: runs.due_runs(c, START, 10),
+    "due_requests": lambda c: requests.due_requests(c, START, 10),
+    "due_deliveries": lambda c: deliveries.due_deliveries(c, START, 10),
+    "runs": lambda c: reading.run_views(c, "default", Page()),
+    "older runs": lambda c: reading.run_views(c, "default", Page(before="x")),
+    "open runs": lambda c: reading.run_views(c, "default", Page(open_only=True)),
+    "requests": lambda c: reading.request_views(c, "default", Page(before="x")),
+    "pending requests": lambda c: reading.request_views(c, "default", Page(open_only=True)),
+    "inbox": lambda c: reading.request_views(c, "default", Page(open_only=True), person="p"),
+    "by key": lambda c: runs.find_run_by_key(c, "default", "k"),
+    "export": lambda c: list(journal.export(c, "default", after=7)),
+    "workflow": lambda c: workflows.load_workflow(c, "default", "flow"),
+}
+FEW: dict[str, Query] = {
+    "run": lambda c: reading.run_view(c, "r"),
+    "loaded run": lambda c: runs.load_run(c, "r"),
+    "answer": lambda c: requests.load_answer(c, run="r", step="s", visit=1, at="before"),
+    "request": lambda c: requests.load_asked(c, "q"),
+    "requests of a run": lambda c: reading.requests_of_run(c, "r"),
+    "copies of a run": lambda c: reading.delivery_views(c, run="r"),
+    "copies of a request": lambda c: reading.delivery_views(c, request="q"),
+    "story": lambda c: journal.story(c, "r"),
+    "person": lambda c: people.find_person(c, "default", Address("email", "a@example.com")),
+    "people": lambda c: people.load_people(c, ["p", "q"]),
+}
+
+
+@pytest.mark.parametrize("name", [*ALL, *FEW])
+def test_every_query_that_is_asked_often_goes_by_an_index(connection: Connection, name: str) -> None:
+    plans = _plans(connection, lambda: (ALL | FEW)[name](connection))
+    assert plans
+    assert [step for step in plans if step.startswith("SCAN")] == []
+    if name in ALL:
+        # What belongs to one run may be sorted; what grows without end may not.
+        assert [step for step in plans if "TEMP B-TREE" in step] == []
+
+
+def _plans(connection: Connection, work: Callable[[], object]) -> list[str]:
+    asked: list[tuple[str, Any]] = []
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, *rest: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(connection.engine, "before_cursor_execute", note)
+    work()
+    event.remove(connection.engine, "before_cursor_execute", note)
+    return [row[3] for one in asked for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {one[0]}", one[1])]
+
+
+async def test_every_write_of_a_lifecycle_goes_by_an_index(tmp_path: Path) -> None:
+    async with house(tmp_path / "signoff.db") as home:
+        seen: set[str] = set()
+
+        def watch(tx: Tx) -> None:
+            driver = tx.connection.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)
+            driver.set_trace_callback(seen.add)
+
+        await home.store.transact(watch)
+        await home.register(GATED)
+        for verdict in Verdict:
+            run = await home.start()
+            await home.settle()
+            await home.decide(run, verdict)
+            await home.settle()
+        file = sqlite3.connect(home.path)
+        plans = {
+            statement: [row[3] for row in file.execute(f"EXPLAIN QUERY PLAN {statement}")]
+            for statement in seen
+            if statement.startswith(("UPDATE", "SELECT", "DELETE"))
+        }
+        file.close()
+    assert len(plans) > 20
+    assert {statement for statement, plan in plans.items() if any(step.startswith("SCAN") for step in plan)} == set()

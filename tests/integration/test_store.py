@@ -1,0 +1,570 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import exc, insert, text
+
+from engine import plan
+from engine.audit import Entry
+from engine.errors import Conflict, StoreError, StoreFull, StoreLocked, StoreReadOnly
+from engine.model import AlreadyDecided, Decided, RequestState, Work
+from engine.store import deliveries, journal, requests, runs, schema
+from engine.store.tx import Connection, Tx
+from engine.store.writer import SqliteFile
+from engine.system import RandomIds, SystemClock
+from engine.tables import WorkspaceRow
+from tests.support.fakes import START
+from tests.support.house import LEE, SAM, house, until
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / "signoff.db"
+    schema.prepare(file, now=START)
+    return file
+
+
+@contextmanager
+def opened(path: Path, **options: Any) -> Iterator[SqliteFile]:
+    store = SqliteFile(path, clock=SystemClock(), ids=RandomIds(), **options)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SqliteFile]:
+    with opened(path) as store:
+        yield store
+
+
+def keep(name: str, *, ring: bool = False) -> Callable[[Tx], str]:
+    def unit(tx: Tx) -> str:
+        tx.write(insert(WorkspaceRow), {"id": name, "name": name, "created_at": tx.now})
+        if ring:
+            tx.ring(Work("advance", name))
+        return name
+
+    return unit
+
+
+def fail(name: str, error: BaseException) -> Callable[[Tx], str]:
+    def unit(tx: Tx) -> str:
+        keep(name, ring=True)(tx)
+        tx.audit("default", Entry(kind="lost", run=None, request=None, step=None, actor=None, content={}))
+        raise error
+
+    return unit
+
+
+def names(connection: Connection) -> set[str]:
+    return set(connection.execute(text("SELECT id FROM workspace")).scalars()) - {"default"}
+
+
+class Pause:
+    """A unit that keeps the writer busy until it is let go, so that what comes meanwhile is one group."""
+
+    def __init__(self) -> None:
+        self._begun, self._over = threading.Event(), threading.Event()
+
+    def __call__(self, tx: Tx) -> str:
+        self._begun.set()
+        assert self._over.wait(30)
+        return "paused"
+
+    async def begun(self) -> None:
+        await asyncio.to_thread(self._begun.wait, 30)
+
+    def end(self) -> None:
+        self._over.set()
+
+
+async def grouped(store: SqliteFile, *units: Callable[[Tx], Any]) -> list[Any]:
+    """Run the units as one group; their results and exceptions."""
+    pause = Pause()
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(store.transact(pause))
+        await pause.begun()
+        waiting = asyncio.gather(*(store.transact(unit) for unit in units), return_exceptions=True)
+        await asyncio.sleep(0)
+        pause.end()
+        came = await waiting
+    assert first.result() == "paused"
+    return came
+
+
+# -- groups -------------------------------------------------------------------------------------------------
+
+
+async def test_units_that_wait_together_share_one_commit(store: SqliteFile) -> None:
+    before = store.commits
+    came = await grouped(store, *(keep(f"w{number}") for number in range(100)))
+    assert came == [f"w{number}" for number in range(100)]
+    assert store.commits == before + 2
+    assert len(await store.read(names)) == 100
+
+
+async def test_a_unit_that_raises_keeps_nothing_and_the_others_of_its_group_keep_all(store: SqliteFile) -> None:
+    came = await grouped(
+        store, keep("a"), fail("b", ValueError("mine")), keep("c"), fail("d", Conflict("again")), keep("e")
+    )
+    assert [one for one in came if isinstance(one, str)] == ["a", "c", "e"]
+    assert isinstance(came[1], ValueError)
+    assert isinstance(came[3], Conflict)
+    assert await store.read(names) == {"a", "c", "e"}
+    assert await store.read(lambda connection: list(journal.export(connection, "default"))) == []
+
+
+async def test_a_unit_alone_that_raises_keeps_nothing(store: SqliteFile) -> None:
+    with pytest.raises(ValueError, match="mine"):
+        await store.transact(fail("a", ValueError("mine")))
+    assert await store.transact(keep("b")) == "b"
+    assert await store.read(names) == {"b"}
+
+
+async def test_a_statement_that_fails_belongs_to_its_unit_alone(store: SqliteFile) -> None:
+    came = await grouped(store, keep("a"), keep("a"), keep("b"))
+    assert isinstance(came[1], exc.IntegrityError)
+    assert "[SQL parameters hidden" in str(came[1])
+    assert await store.read(names) == {"a", "b"}
+
+
+@pytest.mark.parametrize("error", [StopIteration(), asyncio.CancelledError(), MemoryError()])
+async def test_no_exception_of_a_unit_keeps_the_others_from_their_answers(
+    store: SqliteFile, error: BaseException
+) -> None:
+    pause = Pause()
+    first = asyncio.ensure_future(store.transact(pause))
+    await pause.begun()
+    waiting = [asyncio.ensure_future(store.transact(unit)) for unit in (fail("a", error), keep("b"))]
+    await asyncio.sleep(0)
+    pause.end()
+    await asyncio.wait([first, *waiting])
+    assert waiting[0].cancelled() or waiting[0].exception() is not None
+    assert waiting[1].result() == "b"
+    assert await store.read(names) == {"b"}
+
+
+async def test_a_transaction_that_is_broken_off_fails_every_unit_of_the_group(store: SqliteFile) -> None:
+    def break_off(tx: Tx) -> None:
+        tx.connection.exec_driver_sql("ROLLBACK")
+        raise ValueError("mine alone")
+
+    rung: list[Work] = []
+    store.on_commit(rung.extend)
+    came = await grouped(store, keep("a", ring=True), break_off, keep("b", ring=True))
+    assert rung == [], "nothing was kept"
+    assert [type(one) for one in came] == [StoreError, ValueError, StoreError]
+    assert came[0] is not came[2]
+    assert await store.read(names) == set()
+    assert await store.transact(keep("c")) == "c"
+
+
+async def test_the_time_and_the_audit_of_a_unit_are_its_own(store: SqliteFile) -> None:
+    def said(kind: str) -> Callable[[Tx], None]:
+        entry = Entry(kind=kind, run=None, request=None, step=None, actor=None, content={})
+        return lambda tx: tx.audit("default", entry)
+
+    await grouped(store, *(said(f"k{number}") for number in range(5)))
+    lines = await store.read(lambda connection: [json.loads(one) for one in journal.export(connection, "default")])
+    assert [line["seq"] for line in lines] == [1, 2, 3, 4, 5]
+    assert sorted(json.loads(line["leaf"])["kind"] for line in lines) == ["k0", "k1", "k2", "k3", "k4"]
+
+
+# -- bells --------------------------------------------------------------------------------------------------
+
+
+async def test_bells_ring_after_the_commit_and_only_for_what_was_kept(store: SqliteFile, path: Path) -> None:
+    rung: list[str] = []
+    kept: list[set[str]] = []
+
+    def bell(works: Any) -> None:
+        rung.extend(work.id for work in works)
+        with sqlite3.connect(path) as other:
+            kept.append({one for (one,) in other.execute("SELECT id FROM workspace")})
+        other.close()
+
+    store.on_commit(bell)
+    await grouped(store, keep("a", ring=True), fail("b", ValueError()), keep("c"), keep("d", ring=True))
+    assert rung == ["a", "d"]
+    assert kept == [{"default", "a", "c", "d"}]
+
+
+async def test_a_caller_that_is_cancelled_takes_nothing_from_the_others(store: SqliteFile) -> None:
+    rung: list[Work] = []
+    store.on_commit(rung.extend)
+    pause = Pause()
+    first = asyncio.ensure_future(store.transact(pause))
+    await pause.begun()
+    cancelled, other = (asyncio.ensure_future(store.transact(keep(name, ring=True))) for name in ("a", "b"))
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    pause.end()
+    assert await other == "b"
+    assert await first == "paused"
+    assert cancelled.cancelled()
+    assert {work.id for work in rung} == {"a", "b"}, "what is kept rings, whoever stopped listening"
+    assert await store.read(names) == {"a", "b"}
+
+
+# -- reading and closing ------------------------------------------------------------------------------------
+
+
+async def test_what_only_reads_cannot_write(store: SqliteFile) -> None:
+    with pytest.raises(StoreReadOnly):
+        await store.read(lambda connection: connection.execute(text("DELETE FROM workspace")))
+    assert await store.read(names) == set()
+
+
+async def test_a_wrong_query_is_no_failure_of_the_database(store: SqliteFile) -> None:
+    with pytest.raises(exc.OperationalError, match="no such table"):
+        await store.read(lambda connection: connection.execute(text("SELECT 1 FROM nowhere")))
+    with pytest.raises(exc.OperationalError, match="no such table"):
+        await store.insist(lambda tx: tx.connection.execute(text("SELECT 1 FROM nowhere")))
+
+
+async def test_closing_finishes_what_is_queued_and_refuses_what_comes_later(path: Path) -> None:
+    store = SqliteFile(path, clock=SystemClock(), ids=RandomIds())
+    waiting = [asyncio.ensure_future(store.transact(keep(f"w{number}"))) for number in range(300)]
+    await asyncio.sleep(0)
+    store.close()
+    store.close()
+    assert [await one for one in waiting] == [f"w{number}" for number in range(300)]
+    for late in (store.transact(keep("late")), store.insist(keep("late")), store.read(names)):
+        with pytest.raises(StoreError, match="is closed"):
+            await late
+    with opened(path) as again:
+        assert len(await again.read(names)) == 300
+
+
+async def test_a_conflict_of_what_must_be_written_is_tried_again(store: SqliteFile) -> None:
+    tries = iter([Conflict("not yet"), Conflict("not yet"), None])
+
+    def unit(tx: Tx) -> str:
+        if error := next(tries):
+            raise error
+        return keep("a")(tx)
+
+    assert await store.insist(unit) == "a"
+
+
+# -- races --------------------------------------------------------------------------------------------------
+
+GATED = """
+name: flow
+owner: sam@example.com
+steps:
+  - {id: ask, uses: set, with: {text: hello}, gate: {approvers: [lee@example.com, owner]}}
+"""
+
+
+@pytest.mark.parametrize("clicks", [20, 200])
+async def test_of_simultaneous_decisions_exactly_one_wins(tmp_path: Path, clicks: int) -> None:
+    async with house(tmp_path / "signoff.db") as home:
+        await home.register(GATED)
+        run = await home.start()
+        answers = await asyncio.gather(*(home.decide(run, by=(LEE, SAM)[number % 2]) for number in range(clicks)))
+        won = [one for one in answers if isinstance(one, Decided)]
+        assert len(won) == 1
+        assert sum(isinstance(one, AlreadyDecided) for one in answers) == clicks - 1
+        assert (await home.kinds(run)).count("request.approved") == 1
+        rows = await home.store.read(
+            lambda connection: connection.execute(text("SELECT id FROM decision")).scalars().all()
+        )
+        assert rows == [won[0].decision]
+
+
+async def test_a_write_that_compares_with_what_was_loaded_before_somebody_else_wrote_loses(tmp_path: Path) -> None:
+    async with house(tmp_path / "signoff.db") as home:
+        await home.register(GATED)
+        run = await home.start()
+        early = (await home.request(run)).asked
+        held = await home.store.read(lambda connection: runs.load_run(connection, run))
+        assert held is not None
+        (copy,) = [one for one in await home.engine.deliveries(run=run) if one.person.email == "lee@example.com"]
+        first = await home.store.transact(lambda tx: deliveries.claim_delivery(tx, copy.id))
+        assert first is not None
+        assert await home.store.transact(lambda tx: deliveries.claim_delivery(tx, copy.id)) is None
+        await home.settle()
+        assert isinstance(await home.decide(run), Decided)
+        await home.settle()
+        late = (await home.request(run)).asked
+        progress = plan.proceed(home.advancer.compiled(GATED.encode()), held.state, now=home.clock.now())
+
+        def lost(tx: Tx) -> list[bool]:
+            return [
+                requests.try_lapse(tx, early, RequestState.EXPIRED),
+                requests.try_lapse(tx, late, RequestState.EXPIRED),
+                requests.try_set_clocks(tx, early, first_shown_at=tx.now, told_unseen=True, expires_at=None),
+                requests.try_set_clocks(tx, late, first_shown_at=tx.now, told_unseen=True, expires_at=None),
+                runs.try_save_run(tx, held, progress),
+                runs.try_renew(tx, run, held.rev),
+            ]
+
+        assert await home.store.transact(lost) == [False] * 6
+        assert (await home.request(run)).asked == late
+
+
+# -- room ---------------------------------------------------------------------------------------------------
+
+
+class Process:
+    """`tests.support.storeproc` at work on a file."""
+
+    def __init__(self, path: Path, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.storeproc", str(path), *arguments],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+        )
+        self.told: list[str] = []
+        self.first = self.answer()
+
+    def answer(self) -> dict[str, Any]:
+        """The next answer; what is logged on the way is kept in `told`."""
+        assert self.process.stdout is not None
+        while True:
+            said: dict[str, Any] = json.loads(self.process.stdout.readline())
+            if "log" not in said:
+                return said
+            self.told.append(said["log"])
+
+    def log(self) -> str:
+        """The next entry of its log."""
+        assert self.process.stdout is not None
+        said: str = json.loads(self.process.stdout.readline())["log"]
+        return said
+
+    def ask(self, line: str) -> dict[str, Any]:
+        self.send(line)
+        return self.answer()
+
+    def send(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def allow(self, size: int) -> None:
+        """No file of the process may grow beyond `size` from now on."""
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    def end(self) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.wait(30)
+        self.process.stdout.close()
+
+
+@contextmanager
+def process(path: Path, *arguments: str) -> Iterator[Process]:
+    started = Process(path, *arguments)
+    try:
+        yield started
+    finally:
+        started.end()
+
+
+FULL = "Make room on its disk; Signoff goes on by itself then."
+
+
+@pytest.mark.parametrize("room", [0, 200_000])
+def test_a_full_disk_fails_the_whole_group_keeps_nothing_of_it_and_is_over_when_there_is_room(
+    path: Path, room: int
+) -> None:
+    with process(path) as owner:
+        assert owner.ask("write early 5 100")["kept"] == [f"early{number}" for number in range(5)]
+        wal = path.with_name(path.name + "-wal").stat().st_size
+        owner.allow(wal + room if room else 0)
+        answer = owner.ask("write lost 60 20000")
+        assert answer["kept"] == []
+        assert [kind for kind, _ in answer["failed"]] == ["StoreFull"] * 60
+        assert all(FULL in sentence and str(path) in sentence for _, sentence in answer["failed"])
+        assert owner.ask("count")["rows"] == _rows("early", 5)
+        assert owner.ask("write more 3 20000000")["kept"] == []
+        assert len(owner.told) == 1, "it is said once, not for every unit"
+        owner.allow(resource.RLIM_INFINITY)
+        assert len(owner.ask("write late 5 20000")["kept"]) == 5
+        assert "can be written again" in owner.told[-1]
+        assert owner.ask("count")["rows"] == sorted([*_rows("early", 5), *_rows("late", 5)])
+    with sqlite3.connect(path) as file:
+        assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    file.close()
+
+
+def _rows(name: str, count: int) -> list[str]:
+    extra = ["default"] if name == "early" else []
+    return sorted([*extra, *(f"{name}{number}-{part}" for number in range(count) for part in "ab")])
+
+
+def test_what_must_be_written_waits_for_room(path: Path) -> None:
+    with process(path) as owner:
+        owner.allow(0)
+        owner.send("insist kept 5000")
+        assert FULL in owner.log()
+        owner.allow(resource.RLIM_INFINITY)
+        assert owner.answer() == {"insisted": "kept"}
+        assert owner.ask("count")["rows"] == ["default", "kept-a", "kept-b"]
+
+
+def test_what_was_kept_before_a_kill_on_a_full_disk_is_there_afterwards(path: Path) -> None:
+    with process(path) as owner:
+        assert len(owner.ask("write early 5 30000")["kept"]) == 5
+        owner.allow(path.with_name(path.name + "-wal").stat().st_size + 50_000)
+        assert owner.ask("write lost 20 30000")["kept"] == []
+        owner.process.send_signal(signal.SIGKILL)
+        owner.process.wait(30)
+    with process(path) as owner:
+        assert owner.ask("count")["rows"] == _rows("early", 5)
+        assert len(owner.ask("write late 2 100")["kept"]) == 2
+
+
+async def test_a_database_at_its_own_limit_is_full_and_goes_on_when_the_limit_is_raised(store: SqliteFile) -> None:
+    def limit(pages: int) -> Callable[[Tx], None]:
+        return lambda tx: tx.connection.exec_driver_sql(f"PRAGMA max_page_count={pages}").close()
+
+    def large(tx: Tx) -> str:
+        tx.write(insert(WorkspaceRow), {"id": "large", "name": "x" * 100_000, "created_at": tx.now})
+        return "large"
+
+    await store.transact(limit(1))
+    came = await grouped(store, keep("a"), large, keep("b"))
+    assert [type(one) for one in came] == [StoreFull] * 3
+    assert all("database or disk is full" in str(one) and FULL in str(one) for one in came)
+    assert await store.read(names) == set()
+    await store.transact(limit(1_000_000))
+    assert await store.transact(large) == "large"
+
+
+# -- files that cannot be used ------------------------------------------------------------------------------
+
+
+def refused(path: Path) -> StoreError:
+    with pytest.raises(StoreError) as raised, schema.owned(path, clock=SystemClock(), ids=RandomIds()):
+        pytest.fail("it was opened")
+    assert str(path) in str(raised.value) or str(path.parent) in str(raised.value)
+    assert str(raised.value).endswith(".")
+    return raised.value
+
+
+def test_a_second_process_is_refused_while_the_first_lives_and_not_after_it_was_killed(path: Path) -> None:
+    with process(path) as owner:
+        assert "Another Signoff process uses" in str(refused(path))
+        owner.process.send_signal(signal.SIGKILL)
+        owner.process.wait(30)
+    with schema.owned(path, clock=SystemClock(), ids=RandomIds()):
+        pass
+
+
+def test_two_links_to_one_file_are_one_owner(path: Path) -> None:
+    link = path.with_name("link.db")
+    link.symlink_to(path)
+    with schema.held(path):
+        assert isinstance(refused(link), StoreLocked)
+
+
+async def test_another_program_that_writes_is_waited_for_and_then_named(path: Path) -> None:
+    with opened(path, busy_seconds=0.05) as store:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        came = await asyncio.gather(*(store.transact(keep(name)) for name in "ab"), return_exceptions=True)
+        assert [type(one) for one in came] == [StoreLocked] * 2
+        assert "locked by another program" in str(came[0])
+        assert await store.read(names) == set(), "reading goes on"
+        other.execute("ROLLBACK")
+        other.close()
+        assert await store.transact(keep("c")) == "c"
+
+
+def test_a_path_that_leads_through_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert isinstance(refused(tmp_path / "file" / "sub" / "signoff.db"), StoreReadOnly)
+
+
+def test_a_folder_in_the_place_of_the_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "signoff.db").mkdir()
+    assert "is no file" in str(refused(tmp_path / "signoff.db"))
+
+
+def test_a_file_of_something_else_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "signoff.db"
+    path.write_bytes(b"These are my notes. " * 500)
+    assert "not a Signoff database" in str(refused(path))
+    assert path.read_bytes() == b"These are my notes. " * 500
+
+
+def test_a_database_of_another_program_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "cookies.db"
+    with sqlite3.connect(path) as file:
+        file.execute("CREATE TABLE cookies (name TEXT)")
+    file.close()
+    before = path.read_bytes()
+    assert "of another program" in str(refused(path))
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_file_is_refused(path: Path) -> None:
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100] + bytes(len(whole) - 100))
+    assert "damaged" in str(refused(path))
+
+
+async def test_damage_that_shows_only_later_is_told_in_a_sentence(path: Path) -> None:
+    with opened(path) as store:
+        await store.transact(keep("a"))
+    page = 4096
+    with path.open("r+b") as file:
+        root = sqlite3.connect(path).execute("SELECT rootpage FROM sqlite_master WHERE name = 'person'").fetchone()[0]
+        file.seek((root - 1) * page)
+        file.write(b"\xff" * page)
+    with opened(path) as store:
+        with pytest.raises(StoreError, match="is damaged"):
+            await store.read(lambda connection: connection.execute(text("SELECT * FROM person")).all())
+        assert await store.transact(keep("b")) == "b"
+
+
+@pytest.mark.parametrize("locked", ["file", "folder"])
+def test_a_file_that_may_only_be_read_is_refused_when_it_is_opened(locked: str) -> None:
+    # Not in tmp_path: a process without the rights of root must be able to reach it.
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = folder / "signoff.db"
+        schema.prepare(path, now=START)
+        path.chmod(0o444 if locked == "file" else 0o666)
+        folder.chmod(0o777 if locked == "file" else 0o555)
+        before = path.read_bytes()
+        with process(path, "nobody") as owner:
+            assert owner.first["refused"] == "StoreReadOnly"
+            assert str(path.parent) in owner.first["sentence"]
+        assert path.read_bytes() == before
+        folder.chmod(0o700)
+        assert os.listdir(folder)[:1]
+
+
+async def test_one_reader_that_fails_leaves_the_others(store: SqliteFile) -> None:
+    await store.transact(keep("a"))
+    async with asyncio.TaskGroup() as group:
+        good = [group.create_task(store.read(names)) for _ in range(20)]
+    assert all(one.result() == {"a"} for one in good)
+    await until(lambda: store.commits == 1)

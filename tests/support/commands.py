@@ -1,0 +1,58 @@
+"""The command `signoff` in the process of the test: its real entry, arguments in, exit code and output out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.cli import main
+from tests.support.processes import Finished, Place
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """Commands at one place."""
+
+    at: Place
+    _capture: pytest.CaptureFixture[str]
+    _patch: pytest.MonkeyPatch
+
+    def __call__(self, *arguments: str | Path) -> Finished:
+        """Run one command to its end."""
+        try:
+            main([str(one) for one in arguments])
+        except SystemExit as end:
+            code = int(end.code or 0)
+        out, err = self._capture.readouterr()
+        assert "Traceback" not in out + err
+        return Finished(code, out, err)
+
+    def done(self, *arguments: str | Path) -> Finished:
+        """Run a command that must succeed."""
+        finished = self(*arguments)
+        assert finished.code == 0, finished.said
+        return finished
+
+    def json(self, *arguments: str | Path) -> Any:
+        """What a command that must succeed prints for programs."""
+        return self.done(*arguments, "--json").json
+
+    def set(self, **settings: str) -> None:
+        """Change settings for the commands that follow; an empty one is off."""
+        for name, value in settings.items():
+            self._patch.setenv(f"SIGNOFF_{name.upper()}", value)
+
+
+def commands(at: Place, capture: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> Iterator[Commands]:
+    """Commands that know nothing but the place."""
+    with patch.context() as settings:
+        for name, value in at.environment.items():
+            settings.setenv(name, value)
+        for name in ("XDG_STATE_HOME", "XDG_DATA_HOME", "COLUMNS"):
+            settings.delenv(name, raising=False)
+        settings.chdir(at.folder)
+        yield Commands(at, capture, settings)

@@ -1,0 +1,103 @@
+"""Workflows of the machine: every kind of gate, effect, failure and sleep in few lines each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Shape:
+    """`repeatable`: its effects that may be repeated. `conditional`: gated steps whose gate opens above 100 only."""
+
+    name: str
+    source: str
+    repeatable: frozenset[str] = frozenset()
+    conditional: frozenset[str] = frozenset()
+    reviewed: frozenset[str] = frozenset()
+    """Effects that people review before they happen."""
+
+
+PAY = Shape(
+    "pay",
+    """
+name: pay
+owner: sam@example.com
+inputs:
+  amount: {type: integer}
+steps:
+  - id: prepare
+    uses: set
+    with: {amount: "{{ inputs.amount }}", note: for you}
+  - id: send
+    uses: call
+    with: {to: bank, amount: "{{ steps.prepare.amount }}", text: "{{ steps.prepare.note }}"}
+    gate:
+      when: "{{ inputs.amount > 100 }}"
+      approvers: [lee@example.com, kim@example.com, lee@example.com]
+      reason_required: never
+    retry: {attempts: 2, wait: 1s}
+  - id: note
+    uses: set
+    with: {text: "{{ steps.send.text }}"}
+""",
+    conditional=frozenset({"send"}),
+    reviewed=frozenset({"send"}),
+)
+
+LENIENT = Shape(
+    "lenient",
+    """
+name: lenient
+owner: sam@example.com
+inputs:
+  amount: {type: integer}
+steps:
+  - id: send
+    uses: call
+    with: {to: list, text: hello}
+    idempotent: true
+    retry: {attempts: 3, wait: 2s}
+    gate: {approvers: [lee@example.com], expires: 1h, on_expiry: continue}
+  - id: other
+    uses: call
+    with: {to: archive, text: hello}
+    retry: {attempts: 2, wait: 5s}
+    on_error: continue
+  - id: nap
+    uses: wait
+    with: {for: 10m}
+  - id: last
+    uses: call
+    with: {to: nowhere, text: "{{ steps.other.error | default('fine') }}"}
+    gate: {expires: 30m, on_expiry: stop}
+""",
+    repeatable=frozenset({"send", "last"}),
+    reviewed=frozenset({"send", "last"}),
+)
+
+TWO = Shape(
+    "two",
+    """
+name: two
+owner: sam@example.com
+inputs:
+  amount: {type: integer}
+steps:
+  - id: words
+    uses: set
+    with: {text: draft, more: [1, 2]}
+    gate: {approvers: [requester, kim@example.com], expires: 20m, on_expiry: reject}
+  - id: ask
+    uses: call
+    with: {to: oracle, text: "{{ steps.words.text }}"}
+    retry: {attempts: 3, wait: 1s}
+    gate: {at: after, approvers: [lee@example.com], expires: 2h, on_expiry: stop}
+  - id: act
+    uses: call
+    with: {to: press, text: "{{ steps.ask.text }}", details: {deep: [a, {b: "{{ steps.ask.answer }}"}]}}
+    gate: {approvers: [kim@example.com, far@unreachable.example], edit: [text, details.deep.0]}
+""",
+    reviewed=frozenset({"act"}),
+)
+
+SHAPES = {shape.name: shape for shape in (PAY, LENIENT, TWO)}

@@ -1,0 +1,124 @@
+"""A person at a real terminal: types, and reads what stands there."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.effects import PATIENCE
+from tests.support.processes import SIGNOFF, Place
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_OWN_TERMINAL = """
+import fcntl, os, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+class Terminal:
+    """A process at a pseudo-terminal of its own."""
+
+    def __init__(self, process: subprocess.Popen[bytes], descriptor: int) -> None:
+        self._process, self._descriptor = process, descriptor
+        self.raw = ""
+        """Everything that the process wrote, with its escape sequences."""
+        self._read = 0
+
+    @property
+    def screen(self) -> str:
+        """Everything that the process wrote, as a person reads it."""
+        return _ESCAPES.sub("", self.raw).replace("\r\n", "\n")
+
+    def see(self, text: str) -> str:
+        """Wait until `text` stands there, after all that was seen before; gives what came up to it."""
+        deadline = time.monotonic() + PATIENCE
+        while (found := self.screen.find(text, self._read)) < 0:
+            assert self._more(deadline - time.monotonic()), f"{text!r} never came:\n{self.screen[self._read :]}"
+        seen = self.screen[self._read : found]
+        self._read = found + len(text)
+        return seen
+
+    def type(self, line: str) -> None:
+        """Type a line."""
+        self.press(line + "\n")
+
+    def press(self, keys: str) -> None:
+        """Press keys; `\\x03` is Ctrl-C."""
+        os.write(self._descriptor, keys.encode())
+
+    def interrupt(self) -> int:
+        """Press Ctrl-C until the process ends; gives its exit code.
+
+        More than once, because Python loses one that comes between its prompt and its read.
+        """
+        self.press("\x03")
+        while self._process.poll() is None:
+            if not self._more_within(2.0):
+                self.press("\x03")
+        return self.end()
+
+    def end(self) -> int:
+        """Wait for the end of the process; gives its exit code."""
+        deadline = time.monotonic() + PATIENCE
+        while self._more(deadline - time.monotonic()):
+            pass
+        code = self._process.wait(PATIENCE)
+        assert "Traceback" not in self.screen
+        return code
+
+    def _more_within(self, seconds: float) -> bool:
+        ready, _, _ = select.select([self._descriptor], [], [], seconds)
+        return bool(ready) and self._more(seconds)
+
+    def _more(self, seconds: float) -> bool:
+        ready, _, _ = select.select([self._descriptor], [], [], max(seconds, 0))
+        assert ready, f"nothing more came:\n{self.screen}"
+        try:
+            read = os.read(self._descriptor, 65536)
+        except OSError:  # Linux says so when nobody holds the other end any more
+            return False
+        self.raw += read.decode(errors="replace")
+        return bool(read)
+
+    def close(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        self._process.wait()
+        os.close(self._descriptor)
+
+
+@contextmanager
+def terminal(at: Place, *arguments: str | Path, columns: int = 100) -> Iterator[Terminal]:
+    """`signoff` with these arguments at a terminal that is `columns` wide."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _OWN_TERMINAL, str(SIGNOFF), *map(str, arguments)],
+            cwd=at.folder,
+            env={**at.environment, "TERM": "xterm"},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+    finally:
+        os.close(theirs)
+    shown = Terminal(process, ours)
+    try:
+        yield shown
+    finally:
+        shown.close()

@@ -1,0 +1,340 @@
+"""What people see: the card of every copy, in every state."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from bot import card as cards
+from engine.data import Value
+from engine.fields import Field, FieldType
+from engine.gate import Edit
+from engine.model import (
+    CardAction,
+    CardField,
+    DeliveryKind,
+    OnExpiry,
+    Origin,
+    Person,
+    RequestState,
+    RunStatus,
+)
+from engine.views import Copy, DecisionView, RequestView, RunView
+from tests.support.fakes import START
+from tests.support.walking import EVE, LEE, asked, opened
+
+WHEN = "2026-03-02 09:00 UTC"
+
+
+def view(step: str = "- {id: words, uses: set, with: {text: draft}, gate: {}}", **changes: Any) -> RequestView:
+    inputs = changes.pop("inputs", {})
+    opening = opened(step, **inputs)
+    request = asked(opening, **changes.pop("asked", {}))
+    made = RequestView(
+        asked=request,
+        run="r1",
+        run_status=RunStatus.WAITING,
+        workflow="demo",
+        workflow_title="Demo",
+        requester=EVE,
+        started_at=START,
+        title=opening.title,
+        reason=opening.reason,
+        show=opening.show,
+        notes=opening.notes,
+        confirm=opening.confirm,
+        approve_label=opening.approve_label,
+        reject_label=opening.reject_label,
+        decision=None,
+    )
+    return replace(made, **changes)
+
+
+def decided(request: RequestView, *edits: Edit, state: RequestState = RequestState.APPROVED, **changes: Any) -> Any:
+    decision = DecisionView(
+        id="d1",
+        person=LEE,
+        verdict="Take",
+        reason=None,
+        edits=edits,
+        assurance="code",
+        decided_at=START,
+    )
+    closed = replace(request.asked, state=state, closed_at=START, closed_by=LEE)
+    return replace(request, asked=closed, decision=replace(decision, **changes))
+
+
+def closed(state: RequestState, **changes: Any) -> RequestView:
+    return view(asked={"state": state, "closed_at": START, **changes})
+
+
+def fields_of(value: dict[str, Value], gate: str = "{edit: []}") -> dict[str, CardField]:
+    given = {f"v{index}": item for index, item in enumerate(value.values())}
+    names = ", ".join(f"{name}: '{{{{ inputs.any.v{index} }}}}'" for index, name in enumerate(value))
+    request = view(f"- {{id: words, uses: set, with: {{{names}}}, gate: {gate}}}", inputs={"any": given})
+    return {one.path: one for one in cards.content_fields(request)}
+
+
+# -- what cannot be seen is made visible --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "\u200b", "\u202e", "\u2066", "\ufeff", "\x00", "\r", "\x7f", "\u0085", "\u2028", "\u00ad", "\ue000",
+        "\U000e0041", "\u3164", "\u115f", "\u2800", "\u034f", "\ufe00", "\U000e0100", "\ud800", "\u061c", "\ufff0",
+    ],
+)  # fmt: skip
+def test_a_character_that_hides_itself_or_turns_the_text_is_shown_as_its_number(hidden: str) -> None:
+    assert cards.visible(f"pay{hidden}pal") == f"pay⟦U+{ord(hidden):04X}⟧pal"
+
+
+@pytest.mark.parametrize("text", ["plain", "two\nlines\tand a tab", "Grüße, 日本語 שלום", "☀\ufe0f", "é", "¢ € – ’"])
+def test_what_can_be_read_is_left_alone(text: str) -> None:
+    assert cards.visible(text) == text
+
+
+@pytest.mark.parametrize("text", ["a\ufe0f", "☀\ufe0f\ufe0f", "\ufe0f"])
+def test_the_mark_of_colour_is_hidden_nowhere_but_behind_a_symbol(text: str) -> None:
+    assert cards.visible(text).endswith("⟦U+FE0F⟧")
+
+
+def test_names_and_titles_are_one_line_whatever_the_data_says() -> None:
+    sly = Person("p9", "Eve\nApproved by: Sam")
+    request = replace(view(title="Pay?\nYes", workflow_title="A\nB"), requester=sly)
+    card = cards.request_card(request)
+    assert card.title == "Pay? Yes"
+    assert card.facts[:2] == (("Workflow", "A B"), ("Started by", f"Eve Approved by: Sam, {WHEN}"))
+
+
+# -- an open request ----------------------------------------------------------------------------------------
+
+
+def test_an_open_request_says_what_is_asked_why_and_of_whom() -> None:
+    request = view(
+        reason="over 100", show=(("To", "lee\u200b"),), notes=("Odd.",), asked={"expires_at": START + timedelta(days=1)}
+    )
+    card = cards.request_card(request)
+    assert card.facts == (
+        ("Workflow", "Demo"),
+        ("Started by", f"Eve, {WHEN}"),
+        ("Asks about", "what step words (set) is about to do"),
+        ("Why", "over 100"),
+        ("To", "lee⟦U+200B⟧"),
+        ("Note", "Odd."),
+        ("Waits for", "Lee, kim@example.com"),
+    )
+    assert (card.kind, card.state, card.request, card.run) == (DeliveryKind.REQUEST, None, "q1", "r1")
+    assert (card.content_version, card.digest) == (1, request.asked.digest)
+    assert card.expires_at == START + timedelta(days=1)
+
+
+def test_a_request_after_a_step_asks_about_what_it_produced() -> None:
+    card = cards.request_card(view("- {id: words, uses: set, with: {x: 1}, gate: {at: after}}"))
+    assert ("Asks about", "what step words (set) produced") in card.facts
+
+
+def test_the_actions_carry_the_words_of_the_gate_and_its_question() -> None:
+    request = view(approve_label="Take", reject_label="Leave\u202e", confirm="Sure?\u202e")
+    assert cards.request_card(request).actions == (
+        CardAction(verdict="approve", label="Take", confirm="Sure?⟦U+202E⟧"),
+        CardAction(verdict="edit", label="Edit"),
+        CardAction(verdict="reject", label="Leave⟦U+202E⟧"),
+    )
+    bare = view("- {id: words, uses: set, with: {text: draft}, gate: {edit: []}}")
+    assert [one.verdict for one in cards.request_card(bare).actions] == ["approve", "reject"]
+
+
+# -- a closed request ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("request_", "sentence"),
+    [
+        (decided(view()), f"Approved by Lee at {WHEN}."),
+        (decided(view(), Edit(("text",), "text", "draft", "x")), f"Approved with edits by Lee at {WHEN}."),
+        (
+            decided(view(), state=RequestState.REJECTED, reason="too\u200b much"),
+            f"Rejected by Lee at {WHEN}. Reason: too⟦U+200B⟧ much",
+        ),
+        (closed(RequestState.REJECTED), f"Nobody decided in time: rejected by the clock at {WHEN}."),
+        (closed(RequestState.EXPIRED), f"Expired at {WHEN} without a decision; the run was stopped."),
+        (
+            closed(RequestState.EXPIRED, on_expiry=OnExpiry.CONTINUE),
+            f"Expired at {WHEN} without a decision; the run went on without an approval.",
+        ),
+        (closed(RequestState.CANCELLED), f"Withdrawn at {WHEN}: the run was cancelled."),
+        (closed(RequestState.CANCELLED, closed_by=LEE), f"Withdrawn at {WHEN}: the run was cancelled by Lee."),
+        (closed(RequestState.EXPIRED, closed_at=None), "Expired at – without a decision; the run was stopped."),
+    ],
+)
+def test_a_closed_request_says_its_outcome_and_offers_nothing_more(request_: RequestView, sentence: str) -> None:
+    open_until = replace(request_, asked=replace(request_.asked, expires_at=START))
+    card = cards.request_card(open_until)
+    assert (card.state, card.actions, card.expires_at) == (sentence, (), None)
+    assert card.facts[-1] == ("Asked", "Lee, kim@example.com")
+
+
+# -- content ------------------------------------------------------------------------------------------------
+
+
+def test_every_field_is_shown_by_its_type() -> None:
+    shown = fields_of(
+        {
+            "text": "hello",
+            "number": Decimal("12.50"),
+            "whole": 7,
+            "yes": True,
+            "nothing": None,
+            "sum": {"amount": "9.99", "currency": "EUR"},
+            "list": [1, {"a": None}],
+            "empty": {},
+        }
+    )
+    assert {path: (one.type, one.text) for path, one in shown.items()} == {
+        "text": ("text", "hello"),
+        "number": ("number", "12.50"),
+        "whole": ("integer", "7"),
+        "yes": ("boolean", "yes"),
+        "nothing": ("text", "–"),
+        "sum": ("money", "9.99 EUR"),
+        "list": ("json", '[\n  1,\n  {\n    "a": null\n  }\n]'),
+        "empty": ("json", "{}"),
+    }
+    assert not any(one.editable for one in shown.values())
+
+
+def test_nested_mappings_are_shown_part_by_part_down_to_a_depth_and_then_as_json() -> None:
+    shown = fields_of({"a": {"b": {"c": {"d": 1}}, "e": 2}})
+    assert {path: one.text for path, one in shown.items()} == {"a.b.c": '{\n  "d": 1\n}', "a.e": "2"}
+
+
+def test_an_editable_place_inside_of_a_list_is_shown_by_itself() -> None:
+    shown = fields_of(
+        {"a": [{"b": 1, "c": [2, 3]}, "x"], "m": {"amount": "1", "currency": "EUR"}, "z": [1]},
+        gate="{edit: {a.0.b: {type: integer, label: Count}, m.amount: }}",
+    )
+    assert {path: (one.label, one.text, one.editable) for path, one in shown.items()} == {
+        "a.0.b": ("Count", "1", True),
+        "a.0.c": ("a.0.c", "[\n  2,\n  3\n]", False),
+        "a.1": ("a.1", "x", False),
+        "m.amount": ("m.amount", "1", True),
+        "m.currency": ("m.currency", "EUR", False),
+        "z": ("z", "[\n  1\n]", False),
+    }
+
+
+def test_an_editable_mapping_is_never_taken_apart() -> None:
+    shown = fields_of({"a": {"b": {"c": 1}}}, gate="{}")
+    assert [(path, one.editable) for path, one in shown.items()] == [("a", True)]
+
+
+def test_a_hundred_fields_are_a_hundred_fields() -> None:
+    request = view(
+        "- {id: words, uses: set, with: {all: '{{ inputs.any }}'}, gate: {edit: []}}",
+        inputs={"any": {f"k{index}": index for index in range(100)}},
+    )
+    assert len(cards.request_card(request).fields) == 100
+
+
+def test_a_value_that_is_not_of_its_declared_type_is_shown_all_the_same() -> None:
+    assert cards.show(Field(type=FieldType.MONEY), "twelve") == "twelve"
+    assert cards.show(Field(type=FieldType.TEXT), {"a": 1}) == '{\n  "a": 1\n}'
+    assert cards.show(Field(type=FieldType.NUMBER), [1]) == "[\n  1\n]"
+    assert cards.show(Field(type=FieldType.CHOICES, options=({"value": "a", "label": "a"},)), ["a", "b"]) == "a, b"
+
+
+def test_the_name_of_a_field_cannot_look_like_another_line() -> None:
+    assert fields_of({"a": {"b\nApproved": 1}})["a.b\nApproved"].label == "a.b Approved"
+
+
+def test_a_secret_is_shown_by_its_name() -> None:
+    step = "- {id: send, uses: call, with: {to: x, headers: {token: 'Bearer {{ secret.BANK }}'}}, gate: {}}"
+    shown = {one.path: one.text for one in cards.content_fields(view(step))}
+    assert shown["headers.token"] == "Bearer •••• (secret BANK)"
+
+
+def test_an_edited_field_shows_what_was_approved_and_what_stood_there_before() -> None:
+    (field,) = cards.content_fields(decided(view(), Edit(("text",), "text", "draft", "better\u200b")))
+    assert (field.text, field.before) == ("better⟦U+200B⟧", "draft")
+
+
+def test_an_edit_is_shown_wherever_in_a_field_it_was_made() -> None:
+    request = view("- {id: words, uses: set, with: {a: {b: 1}, c: 2}, gate: {}}")
+    inside, other = cards.content_fields(decided(request, Edit(("a", "b"), "b", 1, 5)))
+    assert (inside.text, inside.before) == ('{\n  "b": 5\n}', '{\n  "b": 1\n}')
+    assert (other.text, other.before) == ("2", None)
+
+
+def test_an_edit_that_changes_the_shape_is_shown_as_a_whole() -> None:
+    request = view("- {id: words, uses: set, with: {a: {b: 1}}, gate: {}}")
+    (field,) = cards.content_fields(decided(request, Edit(("a",), "a", {"b": 1}, [2])))
+    assert (field.path, field.text, field.before) == ("a", "[\n  2\n]", '{\n  "b": 1\n}')
+
+
+# -- copies and alerts --------------------------------------------------------------------------------------
+
+
+def run(**changes: Any) -> RunView:
+    made = RunView(
+        id="r1",
+        workspace="default",
+        workflow="demo",
+        workflow_title="Demo",
+        version=1,
+        status=RunStatus.FAILED,
+        requester=EVE,
+        owner=LEE,
+        origin=Origin(surface="api"),
+        inputs={},
+        error=None,
+        ready_at=None,
+        started_at=START,
+        ended_at=None,
+    )
+    return replace(made, **changes)
+
+
+def alert(topic: str | None, request: RequestView | None = None, **changes: Any) -> Any:
+    copy = Copy(delivery="c1", kind=DeliveryKind.ALERT, topic=topic, person=LEE, run=run(**changes), request=request)
+    return cards.card(copy)
+
+
+def test_the_copy_of_a_request_is_the_card_of_the_request() -> None:
+    request = view()
+    copy = Copy(delivery="c1", kind=DeliveryKind.REQUEST, topic=None, person=LEE, run=run(), request=request)
+    assert cards.card(copy) == cards.request_card(request)
+
+
+@pytest.mark.parametrize(
+    ("topic", "title"),
+    [
+        ("failed", "Demo failed"),
+        ("something new", "Demo failed"),
+        (None, "Demo failed"),
+        ("needs_attention", "Demo: did the step happen?"),
+        ("expired", "Demo: nobody decided in time"),
+        ("unseen", "Demo: nobody has seen “A request” yet"),
+        ("unreachable", "Demo: nobody can be reached for “A request”"),
+    ],
+)
+def test_an_alert_says_what_happened_and_what_to_do(topic: str | None, title: str) -> None:
+    card = alert(topic, error="It\u200b broke.")
+    assert (card.kind, card.title, card.run, card.request, card.actions) == (DeliveryKind.ALERT, title, "r1", None, ())
+    assert card.facts[:4] == (
+        ("Workflow", "Demo"),
+        ("Run", "r1"),
+        ("Started by", f"Eve, {WHEN}"),
+        ("Error", "It⟦U+200B⟧ broke."),
+    )
+    assert card.facts[4][0] == "What to do"
+
+
+def test_an_alert_about_a_request_names_it() -> None:
+    card = alert("unseen", view(title="Pay?"))
+    assert (card.title, card.request) == ("Demo: nobody has seen “Pay?” yet", "q1")
+    assert [name for name, _ in card.facts] == ["Workflow", "Run", "Started by", "What to do"]

@@ -1,0 +1,137 @@
+"""Settings: read from the environment and a file, and everything that is wrong is told at once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bot import settings
+from bot.settings import SettingsError
+
+
+def told(**given: str) -> list[str]:
+    """The sentences that these settings are refused with."""
+    with pytest.raises(SettingsError) as caught:
+        settings.load({f"SIGNOFF_{name.upper()}": value for name, value in given.items()})
+    assert str(caught.value) == "\n".join(caught.value.sentences)
+    return caught.value.sentences
+
+
+def test_nothing_need_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    found = settings.load({})
+    assert found.database == tmp_path / "signoff" / "signoff.db"
+    assert (found.operator, found.admins, found.http_allow) == ("", (), ())
+    assert (found.log_level, found.log_format) == ("info", "text")
+
+
+def test_an_empty_database_is_the_default_one() -> None:
+    assert settings.load({"SIGNOFF_DATABASE_URL": ""}).database_url == settings.default_database()
+
+
+def test_what_is_set_is_read() -> None:
+    found = settings.load(
+        {
+            "SIGNOFF_DATABASE_URL": "sqlite:////srv/signoff/a b%20ü.db",
+            "SIGNOFF_OPERATOR": "Lee@Example.com",
+            "SIGNOFF_ADMINS": " sam@example.com, ,kim@example.com,",
+            "SIGNOFF_HTTP_ALLOW": "localhost:8080, .internal ,10.1.0.0/16",
+            "SIGNOFF_LOG_LEVEL": "DEBUG",
+            "SIGNOFF_LOG_FORMAT": "Json",
+            "SIGNOFF_SECRET_CRM": "not a setting",
+            "PATH": "/bin",
+        }
+    )
+    assert found.database == Path("/srv/signoff/a b%20ü.db")
+    assert found.operator == "Lee@example.com"
+    assert found.admins == ("sam@example.com", "kim@example.com")
+    assert found.http_allow == ("localhost:8080", ".internal", "10.1.0.0/16")
+    assert (found.log_level, found.log_format) == ("debug", "json")
+
+
+def test_a_database_of_a_command_goes_before_the_one_that_is_set(tmp_path: Path) -> None:
+    assert (
+        settings.load({"SIGNOFF_DATABASE_URL": "mysql://x"}, database=tmp_path / "t.db").database == tmp_path / "t.db"
+    )
+
+
+def test_a_database_may_be_relative_or_under_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/lee")
+    assert settings.load({"SIGNOFF_DATABASE_URL": "sqlite:///here.db"}).database == tmp_path / "here.db"
+    assert settings.load({"SIGNOFF_DATABASE_URL": "sqlite:///~/here.db"}).database == Path("/home/lee/here.db")
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("mysql://x", "must look like sqlite:////absolute/path/signoff.db."),
+        ("/srv/signoff.db", "must look like sqlite:////absolute/path/signoff.db."),
+        ("sqlite:", "must look like sqlite:////absolute/path/signoff.db."),
+        ("sqlite:///", "must look like sqlite:////absolute/path/signoff.db."),
+        ("sqlite://host/x.db", "must look like sqlite:////absolute/path/signoff.db."),
+        (
+            "postgresql+asyncpg://x/y",
+            "PostgreSQL is not available yet; use sqlite:////absolute/path/signoff.db.",
+        ),
+    ],
+)
+def test_a_database_that_is_no_sqlite_file_is_refused(url: str, sentence: str) -> None:
+    assert told(database_url=url) == [f"SIGNOFF_DATABASE_URL: {sentence}"]
+
+
+def test_everything_that_is_wrong_is_told_at_once() -> None:
+    sentences = told(
+        operatr="lee@example.com",
+        nonsense="1",
+        operator="lee",
+        admins="sam@example.com,nobody",
+        log_level="loud",
+        log_format="xml",
+        database_url="mysql://x",
+    )
+    assert [sentence.partition(":")[0] for sentence in sentences] == [
+        "SIGNOFF_NONSENSE",
+        "SIGNOFF_OPERATR",
+        "SIGNOFF_DATABASE_URL",
+        "SIGNOFF_OPERATOR",
+        "SIGNOFF_ADMINS",
+        "SIGNOFF_LOG_LEVEL",
+        "SIGNOFF_LOG_FORMAT",
+    ]
+    assert "SIGNOFF_OPERATR: there is no such setting. Did you mean SIGNOFF_OPERATOR?" in sentences
+    assert "SIGNOFF_NONSENSE: there is no such setting." in sentences
+    assert any("'nobody'" in sentence for sentence in sentences)
+    assert "SIGNOFF_LOG_LEVEL: must be 'debug', 'info', 'warning' or 'error'." in sentences
+
+
+def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / ".env"
+    file.write_text('SIGNOFF_OPERATOR="file@example.com"\nSIGNOFF_ADMINS=sam@example.com\nSIGNOFF_EMPTY\n# note\n')
+    monkeypatch.setenv("SIGNOFF_OPERATOR", "lee@example.com")
+    found = settings.environment(file)
+    assert (found["SIGNOFF_OPERATOR"], found["SIGNOFF_ADMINS"]) == ("lee@example.com", "sam@example.com")
+    assert "SIGNOFF_EMPTY" not in found
+
+
+def test_without_a_file_there_is_the_environment(tmp_path: Path) -> None:
+    assert settings.environment(tmp_path / ".env") == dict(os.environ)
+
+
+def test_a_file_that_is_not_text_is_told(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes("SIGNOFF_OPERATOR=lee@example.com".encode("utf-16"))
+    with pytest.raises(SettingsError) as caught:
+        settings.environment(file)
+    assert caught.value.sentences == [f"{file} is not text in UTF-8."]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.touch(mode=0)
+    with pytest.raises(SettingsError) as caught:
+        settings.environment(file)
+    assert caught.value.sentences == [f"{file} cannot be read: Permission denied."]

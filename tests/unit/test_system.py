@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from engine.errors import StepError
+from engine.system import EnvironmentSecrets, RandomIds, SystemClock
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+def test_the_clock_tells_utc() -> None:
+    assert SystemClock().now().utcoffset() == timedelta(0)
+
+
+def test_ids_sort_by_time_to_the_millisecond() -> None:
+    ids = RandomIds()
+    moments = [NOW + timedelta(milliseconds=number) for number in (0, 1, 2, 1000, 86_400_000, 40 * 365 * 86_400_000)]
+    made = [ids.new(at) for at in moments]
+    assert made == sorted(made)
+
+
+def test_ids_of_one_moment_differ() -> None:
+    ids = RandomIds()
+    assert len({ids.new(NOW) for _ in range(10_000)}) == 10_000
+
+
+@pytest.mark.parametrize("at", [NOW, datetime(2020, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)])
+def test_ids_have_one_length_and_no_letters_that_are_mistaken_for_each_other(at: datetime) -> None:
+    made = RandomIds().new(at)
+    assert len(made) == 17
+    assert set(made) <= set("0123456789abcdefghjkmnpqrstvwxyz")
+
+
+def test_salts_are_16_bytes_and_differ() -> None:
+    ids = RandomIds()
+    assert {len(ids.salt()), len(ids.salt())} == {16}
+    assert ids.salt() != ids.salt()
+
+
+def test_a_secret_is_read_from_its_variable() -> None:
+    secrets = EnvironmentSecrets({"SIGNOFF_SECRET_BANK": "swordfish", "BANK": "other"})
+    assert secrets.read("BANK") == "swordfish"
+
+
+@pytest.mark.parametrize("environment", [{}, {"SIGNOFF_SECRET_BANK": ""}, {"BANK": "swordfish"}])
+def test_a_secret_that_is_not_set_is_an_error_that_names_the_setting(environment: dict[str, str]) -> None:
+    with pytest.raises(StepError, match="set SIGNOFF_SECRET_BANK in the server's environment") as raised:
+        EnvironmentSecrets(environment).read("BANK")
+    assert not raised.value.outcome_unknown
+
+
+def test_secrets_are_struck_out_of_texts() -> None:
+    secrets = EnvironmentSecrets({"SIGNOFF_SECRET_BANK": "swordfish", "PATH": "/usr/bin"})
+    assert secrets.redact("a swordfish in /usr/bin, swordfish") == "a (secret BANK) in /usr/bin, (secret BANK)"
+
+
+def test_a_secret_inside_another_does_not_leave_a_rest_of_it() -> None:
+    secrets = EnvironmentSecrets({"SIGNOFF_SECRET_A": "word", "SIGNOFF_SECRET_B": "swordfish"})
+    assert secrets.redact("swordfish, word") == "(secret B), (secret A)"
+
+
+def test_short_and_empty_secrets_do_not_strike_out_ordinary_words() -> None:
+    secrets = EnvironmentSecrets({"SIGNOFF_SECRET_A": "the", "SIGNOFF_SECRET_B": ""})
+    assert secrets.redact("the end") == "the end"
+
+
+def test_without_an_environment_the_one_of_the_process_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNOFF_SECRET_BANK", "swordfish")
+    assert EnvironmentSecrets().read("BANK") == "swordfish"
