@@ -55,7 +55,7 @@ def build(store: SqliteFile, settings: Settings, environment: Mapping[str, str],
     """Bind everything to the store. Nothing runs yet."""
     clock, steps, secrets = SystemClock(), step_types(settings), EnvironmentSecrets(environment)
     login = getpass.getuser()
-    advancer = Advancer(kinds=steps, directory=TerminalDirectory())
+    advancer = Advancer(kinds=steps, directory=TerminalDirectory(), secrets=secrets)
     engine = Engine(store, advancer, admins=_admins(settings, login))
     runner = Runner(store, advancer, steps=steps, secrets=secrets)
     relay = Relay(store, channels={"terminal": TerminalChannel(console)}, render=card.card)

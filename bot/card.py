@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection, Iterator
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
 from engine import data, fields
 from engine.data import Path, Value
@@ -212,8 +212,6 @@ def _apart(value: Value, editable: Collection[Path], path: Path) -> bool:
 
 # -- alerts -------------------------------------------------------------------------------------------------
 
-Topic = Literal["failed", "needs_attention", "expired", "unseen", "unreachable"]
-
 
 def alert_card(copy: Copy) -> Card:
     """What the owner of a workflow is told."""
@@ -240,6 +238,10 @@ def _alert(topic: str, run: RunView, request: RequestView | None) -> tuple[str, 
             return f"{name}: did the step happen?", (
                 "The outcome of a step is unknown. Find out, then answer done, repeat or stop."
             )
+        case "stuck":
+            return f"{name} cannot go on", "The server tries again every minute; its operator has to mend the cause."
+        case "cancelled":
+            return f"{name} was cancelled in the middle of a step", "Find out whether the step happened."
         case "unseen":
             return f"{name}: nobody has seen “{asks}” yet", (
                 "No copy reached anybody for 15 minutes. Tell an approver, or see why the copies failed."

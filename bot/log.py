@@ -57,6 +57,8 @@ def set_up(level: str, form: Literal["text", "json"], redact: Callable[[str], st
     """Send everything from `level` on to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json(redact) if form == "json" else _Text(redact))
-    for chatty in ("alembic", "aiohttp.access", "apscheduler"):
+    for chatty in ("alembic", "aiohttp.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # It warns whenever a tick is late, and a late tick is what we expect under load.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -104,7 +104,10 @@ def environment(env_file: Path = Path(".env")) -> dict[str, str]:
     Raises `SettingsError` for a file that is there and cannot be read.
     """
     try:
-        from_file = {name: value for name, value in dotenv_values(env_file).items() if value is not None}
+        with env_file.open(encoding="utf-8") as opened:
+            from_file = {name: value for name, value in dotenv_values(stream=opened).items() if value is not None}
+    except FileNotFoundError:
+        from_file = {}
     except UnicodeDecodeError:
         raise SettingsError([f"{env_file.absolute()} is not text in UTF-8."]) from None
     except OSError as error:

@@ -15,7 +15,7 @@ from engine.audit import Entry
 from engine.data import Value
 from engine.definition import Workflow
 from engine.definition.kinds import StepKind
-from engine.errors import Conflict
+from engine.errors import Conflict, StepError
 from engine.gate import Opening, Reference
 from engine.model import (
     Address,
@@ -23,17 +23,21 @@ from engine.model import (
     DeliveryKind,
     Person,
     RunStatus,
+    SecretName,
     Work,
 )
 from engine.plan import Act, Outcome, Progress
-from engine.ports import Directory
+from engine.ports import Directory, Secrets
 from engine.store import deliveries, people, requests, runs, workflows
 from engine.store.deliveries import NewDelivery
-from engine.store.runs import HeldRun
+from engine.store.runs import HeldRun, Place
 from engine.store.tx import Tx
 
 _COMPILED: Final = 256
 """Versions of workflows kept compiled; they are immutable, so a cache can only be cold, never wrong."""
+
+MAX_APPROVERS: Final = 100
+"""People that one request asks: each gets a copy, in the transaction that opens it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +50,10 @@ class Claimed:
 
 
 class Advancer:
-    """The units. `kinds`: step types by name. `directory`: where people can be reached."""
+    """The units. `kinds`: step types by name. `directory`: where people can be reached. `secrets`: which are set."""
 
-    def __init__(self, *, kinds: Mapping[str, StepKind], directory: Directory) -> None:
-        self.kinds, self.directory = kinds, directory
+    def __init__(self, *, kinds: Mapping[str, StepKind], directory: Directory, secrets: Secrets) -> None:
+        self.kinds, self.directory, self.secrets = kinds, directory, secrets
         self._compiled: Callable[[bytes], Workflow] = lru_cache(_COMPILED)(
             lambda source: definition.load(source, kinds=kinds)
         )
@@ -85,6 +89,13 @@ class Advancer:
         self.follow(tx, held, progress)
         return Claimed(held.state.id, held.rev + 1, progress.act) if progress.act else None
 
+    def tell_stuck(self, tx: Tx, run: str, reason: str) -> None:
+        """Tell the owner that this server cannot move a run, of which nothing else may be readable."""
+        place = runs.load_place(tx.connection, run)
+        self.alert(tx, place, topic="stuck")
+        entry = Entry(kind="run.stuck", run=run, request=None, step=None, actor=None, content={"error": reason})
+        tx.audit(place.workspace, entry)
+
     # -- what follows from a progress --
 
     def follow(self, tx: Tx, held: HeldRun, progress: Progress) -> None:
@@ -98,22 +109,23 @@ class Advancer:
             )
         if progress.opening is not None:
             self._open(tx, held, progress.opening)
-        if progress.status in (RunStatus.FAILED, RunStatus.NEEDS_ATTENTION, RunStatus.EXPIRED):
-            self.alert(tx, held, topic=progress.status.value)
+        told = progress.status in (RunStatus.FAILED, RunStatus.NEEDS_ATTENTION, RunStatus.EXPIRED)
+        if told or (progress.status is RunStatus.CANCELLED and progress.error):
+            self.alert(tx, held.place, topic=progress.status.value)
 
-    def alert(self, tx: Tx, held: HeldRun, *, topic: str, request: str | None = None) -> None:
+    def alert(self, tx: Tx, place: Place, *, topic: str, request: str | None = None) -> None:
         """Tell the owner of the workflow, wherever the owner can be reached."""
-        owner = people.load_people(tx.connection, [held.owner])[held.owner]
-        copies = [self._copy(held, DeliveryKind.ALERT, owner, request=request, topic=topic)]
-        deliveries.insert_deliveries(tx, held.workspace, copies)
+        owner = people.load_people(tx.connection, [place.owner])[place.owner]
+        copies = [self._copy(place.run, DeliveryKind.ALERT, owner, request=request, topic=topic)]
+        deliveries.insert_deliveries(tx, place.workspace, copies)
 
     def _copy(
-        self, held: HeldRun, kind: DeliveryKind, person: Person, *, request: str | None, topic: str | None = None
+        self, run: str, kind: DeliveryKind, person: Person, *, request: str | None, topic: str | None = None
     ) -> NewDelivery:
         routes = self.directory.reach(person)
         return NewDelivery(
             kind=kind,
-            run=held.state.id,
+            run=run,
             person=person,
             route=routes[0] if routes else None,
             request=request,
@@ -122,7 +134,12 @@ class Advancer:
 
     def _open(self, tx: Tx, held: HeldRun, opening: Opening) -> None:
         request, notes = tx.new_id(), list(opening.notes)
-        approvers = self._approvers(tx, held, opening.references)
+        notes += self._missing_secrets(opening)
+        approvers = self._approvers(tx, held, opening.references[:MAX_APPROVERS])
+        if len(opening.references) > MAX_APPROVERS:
+            notes.append(
+                f"The gate names {len(opening.references):,} approvers; only the first {MAX_APPROVERS} are asked."
+            )
         if not approvers:
             owner = people.load_people(tx.connection, [held.owner])[held.owner]
             approvers = [Approver(owner, "owner, because the gate named nobody who can be asked")]
@@ -130,11 +147,24 @@ class Advancer:
         requests.insert_request(
             tx, opening, request=request, workspace=held.workspace, approvers=approvers, notes=notes
         )
-        copies = [self._copy(held, DeliveryKind.REQUEST, one.person, request=request) for one in approvers]
+        copies = [self._copy(held.state.id, DeliveryKind.REQUEST, one.person, request=request) for one in approvers]
         deliveries.insert_deliveries(tx, held.workspace, copies)
         tx.audit(held.workspace, _opened(held, request, opening, approvers))
         if not any(copy.route for copy in copies):
-            self.alert(tx, held, topic="unreachable", request=request)
+            self.alert(tx, held.place, topic="unreachable", request=request)
+
+    def _missing_secrets(self, opening: Opening) -> list[str]:
+        """Said before somebody approves what is bound to fail."""
+        names = {
+            part.name for parts in opening.content.secrets.values() for part in parts if isinstance(part, SecretName)
+        }
+        missing = []
+        for name in sorted(names):
+            try:
+                self.secrets.read(name)
+            except StepError as error:
+                missing.append(str(error))
+        return missing
 
     def _approvers(self, tx: Tx, held: HeldRun, references: Sequence[Reference]) -> list[Approver]:
         """A person counts once, whatever reference or address names them."""

@@ -37,7 +37,9 @@ def loads(text: str | bytes) -> Value:
     """
     try:
         value: Value = _decoder.decode(text)
-    except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError) as error:
+    except ArithmeticError:
+        raise InvalidValue("must be JSON whose numbers are not that large") from None
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise InvalidValue(f"this is not valid JSON: {error}") from None
     return value
 
@@ -87,7 +89,8 @@ def _clean_decimal(number: Decimal) -> Decimal:
         raise InvalidValue(f"{number} is not a number that can be written down")
     if abs(number.adjusted()) > MAX_DIGITS or len(number.as_tuple().digits) > MAX_DIGITS:
         raise InvalidValue(f"a number has more than {MAX_DIGITS} digits")
-    return number
+    # JSON's -0 comes back as the integer 0, so it may not go out as anything else.
+    return Decimal(0) if str(number) == "-0" else number
 
 
 def canonical(value: Value) -> bytes:

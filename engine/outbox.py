@@ -143,6 +143,8 @@ def _record(tx: Tx, claimed: _Claimed, came: Receipt | ChannelError | None) -> N
 def _shown(tx: Tx, claimed: _Claimed, receipt: Receipt) -> None:
     held = claimed.held
     if not deliveries.try_shown(tx, held, receipt, state=DeliveryState.SHOWN):
+        # We came back after our lease: what we showed may lie over what somebody else has shown since.
+        deliveries.want_again(tx, held.id)
         return
     first = held.shown_version == 0
     if first:

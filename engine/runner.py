@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
-from engine import data
+from engine import plan
 from engine.advance import Advancer, Claimed
 from engine.data import Value
 from engine.errors import Conflict, DefinitionError, InvalidValue, StepError, StoreError, Tampered
-from engine.plan import MAX_OUTPUT, Act, Failed, Outcome, Produced
+from engine.plan import Act, Failed, Outcome, Produced
 from engine.ports import Secrets, StepContext, StepType
 from engine.store import runs
 from engine.store.writer import SqliteFile
@@ -69,7 +69,8 @@ class Runner:
             log.info("run %s was taken over", run)
 
     async def _postpone(self, run: str, reason: str) -> None:
-        await self._store.transact(lambda tx: runs.postpone(tx, run, reason))
+        if await self._store.transact(lambda tx: runs.postpone(tx, run, reason)):
+            await self._store.transact(lambda tx: self._advancer.tell_stuck(tx, run, reason))
 
     async def _perform(self, claimed: Claimed) -> Claimed | None:
         async with asyncio.TaskGroup() as group:
@@ -148,14 +149,9 @@ class Runner:
 
     def _output(self, produced: Mapping[str, object]) -> dict[str, Value]:
         try:
-            output = data.clean(produced)
+            output = plan.checked_output(produced)
         except InvalidValue as error:
             raise _Unusable(self._secrets.redact(str(error))) from None
-        if not isinstance(output, dict):
-            raise _Unusable("it is not a mapping")
-        length = len(data.dumps(output))
-        if length > MAX_OUTPUT:
-            raise _Unusable(f"it is {length:,} characters long; at most {MAX_OUTPUT:,} are kept")
         # An echoing server sends back what it was sent, secrets included.
         redacted = _redacted(output, self._secrets.redact)
         assert isinstance(redacted, dict)

@@ -15,6 +15,7 @@ from bot import app, settings
 from bot.cli.exits import Exit
 from bot.local import client
 from bot.local.desk import Desk, Reply
+from bot.local.server import socket_path
 from bot.settings import Settings
 from bot.terminal import screen
 from engine.data import Value
@@ -84,6 +85,11 @@ async def _own(
         if run is not None:
             await app.settle(opened, run)
         return reply
+
+
+def unserved() -> bool:
+    """Whether no server goes on with the work that this command began."""
+    return not socket_path(here().settings.database).exists()
 
 
 def answered(reply: Reply) -> dict[str, Value]:

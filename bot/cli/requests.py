@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
 
 from bot import card
+from bot.card import visible
 from bot.cli import reach, wire
 from bot.cli.reach import json_option
+from bot.local.desk import NEEDS_CONFIRMATION, Reply
 from bot.terminal import screen
 from bot.terminal.channel import next_step
 from engine.data import Value
@@ -73,9 +76,16 @@ def _copy(view: DeliveryView) -> tuple[str, ...]:
 @click.argument("edits", nargs=-1, metavar="[FIELD=VALUE]...")
 @click.option("--reason", help="Why; whoever asked will read it.")
 @click.option("--digest", help="Decide only if the request still has this digest (see requests ID --json).")
+@click.option("--yes", "confirmed", is_flag=True, help="Answer the gate's own question (confirm) with yes.")
 @json_option
 def decide(
-    request_id: str, verdict: str, edits: tuple[str, ...], reason: str | None, digest: str | None, as_json: bool
+    request_id: str,
+    verdict: str,
+    edits: tuple[str, ...],
+    reason: str | None,
+    digest: str | None,
+    confirmed: bool,
+    as_json: bool,
 ) -> None:
     """Decide the request ID: approve, reject, or edit fields and approve.
 
@@ -89,10 +99,27 @@ def decide(
         "edits": dict(reach.pairs(edits, what="an edit")),
         "reason": reason,
         "digest": digest,
+        "confirmed": confirmed,
     }
-    facts = reach.answered(reach.carry_out("decide", given, settle=lambda reply: str(reply.facts["run"])))
+    facts = reach.answered(_decide(given))
     if as_json:
         click.echo(screen.as_json(facts))
         return
     edited = " with edits" if facts["edited"] else ""
     click.echo(f"Request {request_id} is {facts['state']}{edited}. The run: signoff runs {facts['run']}")
+
+
+def _decide(given: dict[str, Value]) -> Reply:
+    """Decide; where the gate asks back, put its question to whoever is at the terminal."""
+    reply = reach.carry_out("decide", given, settle=_run_of)
+    if reply.facts.get("refusal") != NEEDS_CONFIRMATION or reply.refused is None:
+        return reply
+    if not sys.stdin.isatty():
+        reach.refuse(f"The gate asks: {reply.refused} Answer it with --yes.")
+    if not click.confirm(visible(reply.refused)):
+        reach.refuse("Not approved; nothing was decided.")
+    return reach.carry_out("decide", {**given, "confirmed": True}, settle=_run_of)
+
+
+def _run_of(reply: Reply) -> str:
+    return str(reply.facts["run"])

@@ -38,6 +38,8 @@ def run(workflow: str, inputs: tuple[str, ...], key: str | None, as_json: bool) 
         click.echo(screen.as_json(facts))
         return
     click.echo(f"{'Started run' if facts['created'] else 'This key has started run'} {facts['run']}.")
+    if reach.unserved():
+        click.echo("Nothing serves now: what waits for a time goes on when `signoff serve` runs.")
     click.echo(f"Follow it: signoff runs {facts['run']}")
 
 

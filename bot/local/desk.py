@@ -24,6 +24,7 @@ from engine.model import (
     Origin,
     Refusal,
     Register,
+    RequestState,
     Resume,
     ResumeAnswer,
     Start,
@@ -31,6 +32,8 @@ from engine.model import (
 )
 from engine.service import Engine
 
+NEEDS_CONFIRMATION: Final = "NeedsConfirmation"
+"""The refusal of an approval whose gate asks back: its sentence is the question, to be answered with `confirmed`."""
 NO_OPERATOR: Final = (
     "Deciding in a terminal is off: set SIGNOFF_OPERATOR to the email address of the person who uses this machine."
 )
@@ -118,6 +121,9 @@ class Desk:
         request = await self._engine.request(name)
         if request is None:
             return _refused(NotFound(what="request", name=name))
+        asks = request.confirm is not None and request.asked.state is RequestState.PENDING
+        if asks and given.get("verdict") == "approve" and given.get("confirmed") is not True:
+            return Reply(request.confirm, {"refusal": NEEDS_CONFIRMATION})
         by_path = {data.show_path(one.path): one.field for one in request.asked.editable}
         known = {path: by_path[path] for path in typed if path in by_path}
         edits, errors = fields.from_text_all(known, {path: typed[path] for path in known})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from bot.terminal import screen
+from engine.errors import ChannelError
 from engine.model import Card, DeliveryKind, Receipt
 
 
@@ -20,7 +21,11 @@ class TerminalChannel:
     async def show(self, *, address: str, card: Card, receipt: Receipt | None, delivery: str) -> Receipt:
         """Print the card; an edited copy is one line. The receipt only says that it was printed."""
         if self._console is not None:
-            self._print(self._console, address, card, edited=receipt is not None)
+            try:
+                self._print(self._console, address, card, edited=receipt is not None)
+            except (OSError, ValueError) as error:
+                # Whoever read the terminal has gone: a closed pipe, a closed window.
+                raise ChannelError(f"The terminal cannot be written: {error}.") from error
         return Receipt({"printed": delivery})
 
     def _print(self, console: Console, address: str, card: Card, *, edited: bool) -> None:

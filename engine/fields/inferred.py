@@ -29,12 +29,13 @@ def infer(value: Value) -> Field:
             short = len(value) <= SHORT_TEXT and values.one_line(value)
             return Field(type=FieldType.TEXT if short else FieldType.LONG_TEXT, required=False, blank="keep")
         case _:
-            return Field(type=FieldType.MONEY if _is_money(value) else FieldType.JSON)
+            return _money(value) or Field(type=FieldType.JSON)
 
 
-def _is_money(value: Value) -> bool:
+def _money(value: Value) -> Field | None:
+    """Whoever changes an amount has not been asked about its currency: that stays."""
     try:
-        values.money(value, currency=None)
+        money = values.money(value, currency=None)
     except InvalidValue:
-        return False
-    return True
+        return None
+    return Field(type=FieldType.MONEY, currency=money["currency"])

@@ -34,7 +34,7 @@ def _tell_unseen(ground: Ground, tx: Tx, asked: Asked, expires_at: datetime | No
     assert held is not None
     if not requests.try_set_clocks(tx, asked, first_shown_at=None, told_unseen=True, expires_at=expires_at):
         raise Conflict(f"request {asked.id} changed meanwhile")
-    ground.advancer.alert(tx, held, topic="unseen", request=asked.id)
+    ground.advancer.alert(tx, held.place, topic="unseen", request=asked.id)
     tx.audit(asked.workspace, entry("request.unseen", run=asked.subject.run, request=asked.id))
 
 

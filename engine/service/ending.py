@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from engine import plan
 from engine.data import Value
-from engine.errors import Conflict
-from engine.model import Cancel, Done, NotAllowed, NotFound, NotWaiting, Refusal, Resume, RunStatus, Work
+from engine.errors import Conflict, InvalidValue
+from engine.model import Cancel, Done, InvalidInputs, NotAllowed, NotFound, NotWaiting, Refusal, Resume, RunStatus, Work
 from engine.service.ground import Ground, entry
 from engine.store import deliveries, people, requests, runs
 from engine.store.tx import Tx
@@ -43,13 +43,17 @@ def resume(ground: Ground, tx: Tx, command: Resume) -> Done | Refusal:
         return NotAllowed(why="Only the owner of the workflow or an admin may say what became of a step.")
     if held.state.status is not RunStatus.NEEDS_ATTENTION or held.state.cancelled:
         return NotWaiting(run=command.run, status=held.state.status)
+    try:
+        output = plan.checked_output(command.output)
+    except InvalidValue as error:
+        return InvalidInputs(errors={"output": str(error)})
     workflow = ground.advancer.workflow(tx, held)
-    progress = plan.resume(workflow, held.state, command.answer, output=command.output, now=tx.now)
+    progress = plan.resume(workflow, held.state, command.answer, output=output, now=tx.now)
     if not runs.try_save_run(tx, held, progress):
         raise Conflict(f"run {command.run} was moved by somebody else")
     tx.audit(
         held.workspace,
-        entry("run.resumed", run=command.run, actor=actor, answer=command.answer.value, output=dict(command.output)),
+        entry("run.resumed", run=command.run, actor=actor, answer=command.answer.value, output=output),
     )
     ground.advancer.follow(tx, held, progress)
     tx.ring(Work("advance", command.run))

@@ -1,4 +1,4 @@
-"""What an answer to an `http` step means: its body as a value, its failures by whether the effect may have happened."""
+"""What an answer to an `http` step means: its body as a value, its failures by what they leave open."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _printable(text: str, length: int) -> str:
 
 
 def unwelcome(call: str, answer: Answer, quoted: str) -> StepError:
-    """A status that `expect` does not name. A 5xx leaves open how far the server came, unless it says that it refused."""
+    """A status that `expect` does not name. A 5xx leaves open how far the server came, unless it says it refused."""
     status = answer.status
     phrase = f" {HTTPStatus(status).phrase}" if status in HTTPStatus._value2member_map_ else ""
     message = f"{call} answered {status}{phrase}"

@@ -75,6 +75,11 @@ _RAISE = (
     .values(wanted_version=_delivery.c.wanted_version + 1, next_at=bindparam("now"))
     .returning(_delivery.c.id)
 )
+_AGAIN = (
+    update(_delivery)
+    .where(_delivery.c.id == bindparam("held"), _delivery.c.state != DeliveryState.DEAD.value)
+    .values(wanted_version=_delivery.c.wanted_version + 1, next_at=bindparam("now"))
+)
 _DUE = (
     select(_delivery.c.id)
     .where(
@@ -218,6 +223,12 @@ def try_failed(tx: Tx, held: HeldDelivery, *, error: str, next_at: datetime | No
             },
         )
     )
+
+
+def want_again(tx: Tx, delivery: str) -> None:
+    """Have one copy shown once more, whatever it shows."""
+    tx.write(_AGAIN, {"held": delivery, "now": tx.now})
+    tx.ring(Work("deliver", delivery))
 
 
 def want_update(tx: Tx, request: str) -> None:

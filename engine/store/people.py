@@ -38,7 +38,7 @@ _NEW_ADDRESS = insert(_address)
 
 def find_person(connection: Connection, workspace: str, address: Address) -> Person | None:
     """The person whom the address belongs to."""
-    rows = connection.execute(_BY_ADDRESS, {"workspace": workspace, "kind": address.kind, "value": address.value}).all()
+    rows = connection.execute(_BY_ADDRESS, {"workspace": workspace, "kind": address.kind, "value": _key(address)}).all()
     if not rows:
         return None
     return Person(rows[0].id, rows[0].name, tuple(Address(row.kind, row.value) for row in rows))
@@ -49,6 +49,7 @@ def need_person(tx: Tx, workspace: str, address: Address, *, name: str = "") -> 
     found = find_person(tx.connection, workspace, address)
     if found is not None:
         return found
+    address = Address(address.kind, _key(address))
     person = Person(tx.new_id(), name, (address,))
     tx.write(_NEW_PERSON, {"id": person.id, "workspace": workspace, "name": name, "created_at": tx.now})
     tx.write(
@@ -56,12 +57,17 @@ def need_person(tx: Tx, workspace: str, address: Address, *, name: str = "") -> 
         {
             "workspace": workspace,
             "kind": address.kind,
-            "value": address.value,
+            "value": _key(address),
             "person": person.id,
             "added_at": tx.now,
         },
     )
     return person
+
+
+def _key(address: Address) -> str:
+    """Mail systems may tell `Lee@…` from `lee@…`, and none that people use does: one human must not be two."""
+    return address.value.lower() if address.kind == "email" else address.value
 
 
 def load_people(connection: Connection, ids: Iterable[str]) -> dict[str, Person]:

@@ -53,7 +53,17 @@ _RENEW = (
     .where(_run.c.id == bindparam("held"), _run.c.rev == bindparam("seen_rev"))
     .values(lease_until=bindparam("new_lease"))
 )
-_WAKE = update(_run).where(_run.c.id == bindparam("held")).values(wakes=_run.c.wakes + 1, ready_at=bindparam("now"))
+_WAKE = (
+    update(_run)
+    .where(_run.c.id == bindparam("held"), _run.c.ended_at.is_(None))
+    .values(wakes=_run.c.wakes + 1, ready_at=bindparam("now"))
+)
+_PLACE = (
+    select(_run.c.workspace, _workflow.c.owner)
+    .select_from(_run.join(_workflow, _workflow.c.id == _run.c.workflow))
+    .where(_run.c.id == bindparam("id"))
+)
+_ERROR = select(_run.c.error).where(_run.c.id == bindparam("run"))
 _POSTPONE = (
     update(_run)
     .where(
@@ -87,6 +97,15 @@ _SAVE_VISIT = _NEW_VISIT.on_conflict_do_update(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a run belongs: its workspace, and the owner of its workflow."""
+
+    run: str
+    workspace: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HeldRun:
     """A run as loaded, with what its next conditional write compares."""
 
@@ -102,6 +121,10 @@ class HeldRun:
     wakes: int
     ready_at: datetime | None
     lease_until: datetime | None
+
+    @property
+    def place(self) -> Place:
+        return Place(run=self.state.id, workspace=self.workspace, owner=self.owner)
 
     def claimable(self, now: datetime) -> bool:
         """Whether the run wants to be advanced, and nobody else is at it."""
@@ -177,6 +200,12 @@ def read_origin(text: str) -> Origin:
 
 def write_origin(origin: Origin) -> str:
     return data.dumps({"surface": origin.surface, "place": dict(origin.place)})
+
+
+def load_place(connection: Connection, run: str) -> Place:
+    """Where a run belongs, even if nothing else of it can be read."""
+    row = connection.execute(_PLACE, {"id": run}).one()
+    return Place(run=run, workspace=row.workspace, owner=row.owner)
 
 
 def find_run_by_key(connection: Connection, workspace: str, key: str) -> str | None:
@@ -277,9 +306,14 @@ def wake(tx: Tx, run: str) -> None:
     tx.write(_WAKE, {"held": run, "now": tx.now})
 
 
-def postpone(tx: Tx, run: str, reason: str) -> None:
-    """Leave a run that cannot be moved for a minute, saying why; but not one that somebody is moving."""
-    tx.write(_POSTPONE, {"held": run, "reason": reason, "now": tx.now, "later": tx.now + POSTPONED})
+def postpone(tx: Tx, run: str, reason: str) -> bool:
+    """Leave a run that cannot be moved for a minute, saying why; but not one that somebody is moving.
+
+    Returns whether this is news: the first time for this reason.
+    """
+    before = tx.one(_ERROR, {"run": run})
+    later = {"held": run, "reason": reason, "now": tx.now, "later": tx.now + POSTPONED}
+    return bool(tx.write(_POSTPONE, later)) and before is not None and before.error != reason
 
 
 def try_cancel(tx: Tx, run: str, record: dict[str, Value]) -> bool:

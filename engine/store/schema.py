@@ -42,14 +42,15 @@ def owned(
     Raises `StoreLocked` while another process owns it, and `StoreError` where it cannot be used.
     """
     with held(path):
-        prepare(path, now=clock.now(), name=TRIAL if trial else DEFAULT_WORKSPACE)
-        if is_trial(path) != trial:
+        # Looked at before anything is migrated: a file for the other purpose stays as it is.
+        if path.is_file() and _own_revision(path) is not None and is_trial(path) != trial:
             raise StoreError(
                 f"{path} holds real decisions; `signoff try` takes only a database that it made itself."
                 if trial
                 else f"{path} is a database of `signoff try`, in which anybody may answer for anybody; "
                 "use another file."
             )
+        prepare(path, now=clock.now(), name=TRIAL if trial else DEFAULT_WORKSPACE)
         store = SqliteFile(path, clock=clock, ids=ids, busy_seconds=busy_seconds)
         try:
             yield store
@@ -154,8 +155,8 @@ def revision(path: Path) -> str | None:
 
 
 def is_trial(path: Path) -> bool:
-    """Whether the file was made by `signoff try`."""
-    with reading(path) as connection:
+    """Whether the file was made by `signoff try`, whatever its schema."""
+    with closing(connect(path, writable=False)) as connection, translated(path):
         return connection.execute(select(_workspace.c.name)).scalar() == TRIAL
 
 

@@ -226,7 +226,11 @@ def test_run_tells_where_to_look_and_whom_it_waits_for(signoff: Commands) -> Non
     signoff.done("register", "refund.yaml")
     finished = signoff.done("run", "refund", "-i", "customer=Ann", "-i", "amount=12.50")
     (run,) = signoff.json("runs")
-    assert finished.out == f"Started run {run['id']}.\nFollow it: signoff runs {run['id']}\n"
+    assert finished.out == (
+        f"Started run {run['id']}.\n"
+        "Nothing serves now: what waits for a time goes on when `signoff serve` runs.\n"
+        f"Follow it: signoff runs {run['id']}\n"
+    )
     assert "Refund 12.50 EUR to Ann?" in finished.err
     assert "For kim@example.com." in finished.err
 

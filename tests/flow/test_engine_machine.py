@@ -67,6 +67,7 @@ from engine.steps.set import Set
 from engine.steps.wait import Wait
 from engine.store import journal, runs
 from engine.store.writer import SqliteFile
+from engine.system import EnvironmentSecrets
 from engine.views import RequestView
 from tests.support import direct
 from tests.support.fakes import START, ByEmail, Call, CountingIds, FakeClock, Fault, Mailboxes, Message
@@ -146,7 +147,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.clock, self.world = FakeClock(), World()
         self.store = direct.DirectStore(path, clock=self.clock, ids=CountingIds())
         kinds = {kind.name: kind for kind in (Set(), Wait(), Call())}
-        self.advancer = Advancer(kinds=kinds, directory=ByEmail())
+        self.advancer = Advancer(kinds=kinds, directory=ByEmail(), secrets=EnvironmentSecrets({}))
         store = cast(SqliteFile, self.store)
         self.engine = Engine(store, self.advancer)
         self.mailboxes = Mailboxes(direct.pause)

@@ -187,14 +187,15 @@ async def house(
     clock, channel, played = clock or FakeClock(), channel or RecordingChannel(), Played()
     kinds: dict[str, StepType[Any]] = dict(steps or {"set": Set(), "wait": Wait(), "played": played})
     with schema.owned(path, clock=clock, ids=RandomIds(), busy_seconds=busy_seconds) as store:
-        advancer = Advancer(kinds=kinds, directory=ByRecording(reached_by))
+        environment = {f"SIGNOFF_SECRET_{name}": value for name, value in (secrets or {}).items()}
+        known = EnvironmentSecrets(environment)
+        advancer = Advancer(kinds=kinds, directory=ByRecording(reached_by), secrets=known)
         rendered: list[Copy] = []
 
         def render(copy: Copy) -> Any:
             rendered.append(copy)
             return card.card(copy)
 
-        environment = {f"SIGNOFF_SECRET_{name}": value for name, value in (secrets or {}).items()}
         yield House(
             path,
             store,
@@ -203,7 +204,7 @@ async def house(
                 store,
                 advancer,
                 steps=kinds,
-                secrets=EnvironmentSecrets(environment),
+                secrets=known,
                 renew_seconds=renew_seconds,
             ),
             Relay(store, channels={"recording": channel}, render=render, show_seconds=show_seconds),

@@ -1,14 +1,9 @@
-"""The run's state machine, pure: from where a run stands to where it must stop, and what to do there.
-
-`proceed` walks a run as far as it goes without acting on the world: to a request, an effect (`Act`), a time, or the
-end. `record` puts the outcome of an effect in and walks on; `resume` does so for a person's answer about an effect of
-unknown outcome. The caller saves the `Progress` in one transaction, fenced by the run's `rev`.
-"""
+"""One walk of a run: the transitions, each a method that moves the visit at hand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -29,151 +24,21 @@ from engine.model import (
     RunStatus,
     StepStatus,
 )
+from engine.plan.state import (
+    Act,
+    Answer,
+    Event,
+    Failed,
+    Progress,
+    RunState,
+    Visit,
+)
 
-MAX_OUTPUT: Final = 1_500_000
-"""Characters of JSON that one step may produce; more belongs in a file store, not in a run."""
 MAX_CRASHES: Final = 10
 """Calls of one visit that were cut off by a crash before a person is asked, even if the step is idempotent."""
 DEFAULT_TIMEOUT: Final = timedelta(seconds=60)
 MAX_RETRY_AFTER: Final = timedelta(days=1)
 """The longest wait that the other side of a call may wish for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
-    """One visit of the run to a step. `attempt` counts calls; `params` are kept from the first call on."""
-
-    step: str
-    index: int
-    visit: int = 1
-    status: StepStatus
-    attempt: int = 0
-    params: Params | None = None
-    digest: str | None = None
-    """What `params` must hash to, if people approved them."""
-    output: dict[str, Value] | None = None
-    error: str | None = None
-    wakes_at: datetime | None = None
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-
-    @property
-    def keeps_params(self) -> bool:
-        """Whether somebody will ask for the parameters again: not so once an inline step is over."""
-        return self.attempt > 0 or self.status in (StepStatus.READY, StepStatus.SLEEPING)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """The request of the visit that the run stands at. `content` is as decided; `digest` is of that content."""
-
-    state: RequestState
-    content: Params
-    digest: str
-    on_expiry: OnExpiry = OnExpiry.STOP
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunState:
-    """A run as loaded. `visits`: the latest visit of each step by id. `cursor`: the index of the step at hand."""
-
-    id: str
-    status: RunStatus
-    cursor: int
-    inputs: Mapping[str, Value]
-    requester: str
-    started_at: datetime
-    visits: Mapping[str, Visit] = field(default_factory=dict)
-    answer: Answer | None = None
-    cancelled: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Act:
-    """An effect to perform outside of any transaction, with exactly these parameters."""
-
-    step: Step
-    visit: int
-    attempt: int
-    params: Params
-    subject: Subject
-    digest: str | None
-    timeout: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A transition for the audit log. `content` may be erased later; what is in `kind` and `step` may not."""
-
-    kind: str
-    step: str | None = None
-    content: Mapping[str, Value] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """Where the run stands now. Exactly one of: it ended, has an `act`, `ready_at` is a time, it waits for people."""
-
-    status: RunStatus
-    cursor: int
-    visits: tuple[Visit, ...]
-    opening: Opening | None
-    act: Act | None
-    ready_at: datetime | None
-    error: str | None
-    events: tuple[Event, ...]
-
-
-# -- outcomes of an effect ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Produced:
-    output: dict[str, Value]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
-    """`unknown`: the effect may have happened. `final`: no further call can help."""
-
-    message: str
-    unknown: bool = False
-    final: bool = False
-    retry_after: timedelta | None = None
-
-
-Outcome = Produced | Failed
-
-
-# -- the three ways in --------------------------------------------------------------------------------------
-
-
-def proceed(workflow: Workflow, state: RunState, *, now: datetime, acting: bool = True) -> Progress:
-    """Walk on from where the run stands. Not `acting`: stop before an effect, for somebody else to claim it."""
-    walk = _Walk(workflow, state, now, acting=acting)
-    walk.go()
-    return walk.progress()
-
-
-def record(workflow: Workflow, state: RunState, outcome: Outcome, *, now: datetime) -> Progress:
-    """Put in the outcome of the effect that the run stands at, and walk on."""
-    walk = _Walk(workflow, state, now)
-    if isinstance(outcome, Produced):
-        walk.produced(outcome.output)
-    else:
-        walk.failed(outcome)
-    walk.go()
-    return walk.progress()
-
-
-def resume(
-    workflow: Workflow, state: RunState, answer: ResumeAnswer, *, output: Mapping[str, Value], now: datetime
-) -> Progress:
-    """Put in what a person says about the effect of unknown outcome, and walk on to the next effect, not into it."""
-    walk = _Walk(workflow, state, now, acting=False)
-    walk.answered(answer, dict(output))
-    walk.go()
-    return walk.progress()
 
 
 def scope(workflow: Workflow, state: RunState, visits: Mapping[str, Visit]) -> dict[str, Value]:
@@ -200,7 +65,7 @@ def scope(workflow: Workflow, state: RunState, visits: Mapping[str, Visit]) -> d
 _GoOn = Callable[[Step, Visit, Answer], None]
 
 
-class _Walk:
+class Walk:
     """One walk, from load to stop. Every method moves the visit at hand by one transition."""
 
     def __init__(self, workflow: Workflow, state: RunState, now: datetime, *, acting: bool = True) -> None:

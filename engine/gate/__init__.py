@@ -1,0 +1,51 @@
+"""The request's rules, pure: what opens, who may decide what, what an edit may change, when a clock strikes.
+
+Nothing here reads a clock or a table. `open_request` makes an `Opening`; `decide` answers a command with a `Ruling` or
+a refusal; `due` says what time has brought. The caller writes the answer with a conditional update. Start at `asked`.
+"""
+
+from engine.gate.asked import REASON_LENGTH, Asked, Editable, Subject, clip, invalid_params
+from engine.gate.clocks import UNSEEN_AFTER, Lapsed, Unseen, due, expiry, next_check
+from engine.gate.deciding import MAX_EDITED, Edit, Ruling, apply_edits, decide
+from engine.gate.opening import (
+    MAX_NOTES,
+    NOTE_LENGTH,
+    TITLE_LENGTH,
+    Opening,
+    Reference,
+    Scope,
+    open_request,
+    reference,
+    truth,
+    wanted,
+)
+
+__all__ = [
+    "MAX_EDITED",
+    "MAX_NOTES",
+    "NOTE_LENGTH",
+    "REASON_LENGTH",
+    "TITLE_LENGTH",
+    "UNSEEN_AFTER",
+    "Asked",
+    "Edit",
+    "Editable",
+    "Lapsed",
+    "Opening",
+    "Reference",
+    "Ruling",
+    "Scope",
+    "Subject",
+    "Unseen",
+    "apply_edits",
+    "clip",
+    "decide",
+    "due",
+    "expiry",
+    "invalid_params",
+    "next_check",
+    "open_request",
+    "reference",
+    "truth",
+    "wanted",
+]

@@ -1,0 +1,107 @@
+"""What a request asks about, and how it stands when somebody acts on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from pydantic import ValidationError
+
+from engine import data
+from engine.data import Path
+from engine.definition.kinds import StepKind
+from engine.errors import Tampered
+from engine.fields import Field
+from engine.model import (
+    Approver,
+    OnExpiry,
+    Params,
+    Person,
+    ReasonRequired,
+    RequestState,
+    ReviewPoint,
+)
+
+REASON_LENGTH: Final = 3000
+"""Characters of a reason, asked or given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What is asked about: with the content, all that the digest covers."""
+
+    workflow: str
+    hash: str
+    run: str
+    step: str
+    visit: int
+    uses: str
+    at: ReviewPoint
+
+    def digest(self, content: Params) -> str:
+        """SHA-256 over subject and content: the same for what was shown, approved and passed to the step."""
+        return data.digest(
+            {
+                "workflow": self.workflow,
+                "hash": self.hash,
+                "run": self.run,
+                "step": self.step,
+                "visit": self.visit,
+                "uses": self.uses,
+                "at": self.at.value,
+                "content": content.as_value(),
+            }
+        )
+
+    def check(self, content: Params, digest: str) -> None:
+        """Raises `Tampered` if `content` is not what `digest` was taken of."""
+        if self.digest(content) != digest:
+            raise Tampered(f"What step {self.step} is about to run is not what was approved; nothing was run.")
+
+
+@dataclass(frozen=True, slots=True)
+class Editable:
+    """A place in the content that a reviewer may change, and what it takes."""
+
+    path: Path
+    field: Field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request as it stands when somebody acts on it."""
+
+    id: str
+    workspace: str
+    subject: Subject
+    state: RequestState
+    rev: int
+    content_version: int
+    content: Params
+    editable: tuple[Editable, ...]
+    digest: str
+    approvers: tuple[Approver, ...]
+    reason_required: ReasonRequired
+    opened_at: datetime
+    first_shown_at: datetime | None = None
+    told_unseen: bool = False
+    expires_after: timedelta | None = None
+    expires_at: datetime | None = None
+    on_expiry: OnExpiry = OnExpiry.STOP
+    closed_at: datetime | None = None
+    closed_by: Person | None = None
+
+
+def clip(text: str, length: int) -> str:
+    """The text, cut to `length` characters with an ellipsis that says so."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def invalid_params(kind: StepKind, params: Params) -> dict[str, str]:
+    """What the step would not take, one sentence by dotted path; empty if it takes all."""
+    try:
+        kind.Params.model_validate(params.shown())
+    except ValidationError as error:
+        return {data.show_path(tuple(item["loc"])) or "with": item["msg"] + "." for item in error.errors()}
+    return {}

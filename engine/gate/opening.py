@@ -1,0 +1,184 @@
+"""Opening a request: everything that it shows is evaluated here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from engine import data, fields
+from engine.data import Path, Value
+from engine.definition import Gate, Step
+from engine.errors import ExpressionError, InvalidValue
+from engine.expressions import Template
+from engine.fields import Field
+from engine.gate.asked import REASON_LENGTH, Editable, Subject, clip
+from engine.model import (
+    OnExpiry,
+    Params,
+    ReasonRequired,
+    ReviewPoint,
+)
+
+TITLE_LENGTH: Final = 150
+NOTE_LENGTH: Final = 1000
+MAX_NOTES: Final = 20
+
+Scope = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Who is asked: `kind` is `owner`, `requester` or `email`. `rule`: how the gate put it."""
+
+    kind: str
+    value: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """A request about to be opened: everything evaluated, once."""
+
+    subject: Subject
+    title: str
+    reason: str | None
+    show: tuple[tuple[str, str], ...]
+    confirm: str | None
+    content: Params
+    editable: tuple[Editable, ...]
+    references: tuple[Reference, ...]
+    digest: str
+    approve_label: str
+    reject_label: str
+    reason_required: ReasonRequired
+    expires_after: timedelta | None
+    on_expiry: OnExpiry
+    notes: tuple[str, ...]
+    """What could not be evaluated, in sentences that the approver sees."""
+
+
+def wanted(gate: Gate, scope: Scope) -> bool | str:
+    """Whether the gate opens. A text: it cannot be known, so it opens, and this is why."""
+    if gate.when is None:
+        return True
+    try:
+        return truth(gate.when, scope)
+    except ExpressionError as error:
+        return f"Whether this needs approval could not be found out: {error}"
+
+
+def truth(when: Template, scope: Scope) -> bool:
+    """The value of a condition. Raises `ExpressionError` unless it is true or false."""
+    value = when.render(scope)
+    if not isinstance(value, bool):
+        raise ExpressionError(f"{when.source} gave {fields.show(fields.infer(value).type, value)!r}, not true or false")
+    return value
+
+
+def open_request(
+    *, gate: Gate, step: Step, subject: Subject, content: Params, scope: Scope, why: bool | str
+) -> Opening:
+    """The request that `gate` asks. A text that cannot be rendered is replaced by a note, never by a closed gate."""
+    notes = [why] if isinstance(why, str) else []
+
+    def text(template: Template | None, what: str, length: int) -> str | None:
+        if template is None:
+            return None
+        try:
+            return clip(_text(template, scope), length)
+        except ExpressionError as error:
+            notes.append(f"The {what} of this request could not be written: {error}")
+            return None
+
+    # One line: a title from data must not add lines that look as if they were ours.
+    title = " ".join((text(gate.title, "title", TITLE_LENGTH) or "").split()) or clip(step.label, TITLE_LENGTH)
+    reason = text(gate.reason, "reason", REASON_LENGTH)
+    show = tuple((item.label, text(item.value, item.label, REASON_LENGTH) or "–") for item in gate.show)
+    confirm = text(gate.confirm, "confirmation", 300)
+    references = tuple(_references(gate, scope, notes))
+    return Opening(
+        subject=subject,
+        title=title,
+        reason=reason,
+        show=show,
+        confirm=confirm,
+        content=content,
+        editable=tuple(_editable(gate, step, content, notes)),
+        references=references,
+        digest=subject.digest(content),
+        approve_label=gate.approve_label,
+        reject_label=gate.reject_label,
+        reason_required=gate.reason_required,
+        expires_after=gate.expires,
+        on_expiry=gate.on_expiry,
+        notes=tuple(_few(notes)),
+    )
+
+
+def _few(notes: list[str]) -> Iterator[str]:
+    """Junk from data may bring any number of notes, of any length."""
+    yield from (clip(note, NOTE_LENGTH) for note in notes[:MAX_NOTES])
+    if len(notes) > MAX_NOTES:
+        yield f"There are {len(notes) - MAX_NOTES:,} more notes like these."
+
+
+def _text(template: Template, scope: Scope) -> str:
+    value = template.render(scope)
+    return value if isinstance(value, str) else fields.show(fields.infer(value).type, value)
+
+
+def _references(gate: Gate, scope: Scope, notes: list[str]) -> Iterator[Reference]:
+    if not gate.approvers:
+        yield Reference("owner", "owner", "owner")
+    for template in gate.approvers:
+        try:
+            value = template.render(scope)
+        except ExpressionError as error:
+            notes.append(f"An approver could not be found out: {error}")
+            continue
+        for name in value if isinstance(value, list) else [value]:
+            found = reference(name, rule=template.source)
+            if found is None:
+                notes.append(f"{template.source} names {data.dumps(name)}, which is nobody that can be asked.")
+            else:
+                yield found
+
+
+_EMAIL: Final = Field(type=fields.FieldType.EMAIL)
+
+
+def reference(name: Value, *, rule: str) -> Reference | None:
+    """Who `name` means, or None if it is nobody that can be asked."""
+    if not isinstance(name, str):
+        return None
+    if name in ("owner", "requester"):
+        return Reference(name, name, rule)
+    try:
+        email = fields.validate(_EMAIL, name)
+    except InvalidValue:
+        return None
+    return Reference("email", str(email).lower(), rule)
+
+
+def _editable(gate: Gate, step: Step, content: Params, notes: list[str]) -> Iterator[Editable]:
+    marked = gate.edit
+    if marked is None:
+        marked = step.kind.content(content.value)
+        if gate.at is ReviewPoint.AFTER:
+            # The kind speaks of its parameters; what has the same name in its output has another type.
+            marked = {name: None for name in marked if name in content.value}
+    for dotted, field in marked.items():
+        try:
+            # A name may itself have a dot in it: then it is that name that is meant.
+            path = (dotted,) if dotted in content.value else data.read_path(dotted, content.value)
+        except KeyError:
+            notes.append(f"{dotted} was to be editable, but is not there this time.")
+            continue
+        if not _touches_secret(path, content):
+            yield Editable(path, field or fields.infer(data.look(content.value, path)))
+
+
+def _touches_secret(path: Path, content: Params) -> bool:
+    return any(path[: len(held)] == held or held[: len(path)] == path for held in content.secrets)

@@ -1,0 +1,47 @@
+"""The three ways into a walk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from engine.data import Value
+from engine.definition import Workflow
+from engine.model import (
+    ResumeAnswer,
+)
+from engine.plan.state import (
+    Outcome,
+    Produced,
+    Progress,
+    RunState,
+)
+from engine.plan.walk import Walk
+
+
+def proceed(workflow: Workflow, state: RunState, *, now: datetime, acting: bool = True) -> Progress:
+    """Walk on from where the run stands. Not `acting`: stop before an effect, for somebody else to claim it."""
+    walk = Walk(workflow, state, now, acting=acting)
+    walk.go()
+    return walk.progress()
+
+
+def record(workflow: Workflow, state: RunState, outcome: Outcome, *, now: datetime) -> Progress:
+    """Put in the outcome of the effect that the run stands at, and walk on."""
+    walk = Walk(workflow, state, now)
+    if isinstance(outcome, Produced):
+        walk.produced(outcome.output)
+    else:
+        walk.failed(outcome)
+    walk.go()
+    return walk.progress()
+
+
+def resume(
+    workflow: Workflow, state: RunState, answer: ResumeAnswer, *, output: Mapping[str, Value], now: datetime
+) -> Progress:
+    """Put in what a person says about the effect of unknown outcome, and walk on to the next effect, not into it."""
+    walk = Walk(workflow, state, now, acting=False)
+    walk.answered(answer, dict(output))
+    walk.go()
+    return walk.progress()
