@@ -1,0 +1,291 @@
+"""The scripting API under `/sandbox/api`: JSON to see everything, act as people, inject faults, move the clock.
+
+Documented in docs/sandbox-api.md; a test keeps the two together. Refusals are HTTP 409 with `{"error": sentence}`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Any, TypeAlias
+
+from aiohttp import web
+
+from bot.sandbox import people
+from bot.sandbox.delivery import Ack
+from bot.sandbox.errors import CannotAct, NotSubmitted
+from bot.sandbox.faults import Fault
+from bot.sandbox.jsontypes import Json
+from bot.sandbox.people import Person
+from bot.sandbox.slack import Slack
+
+Act: TypeAlias = Callable[[Person, Json], Awaitable[Json]]
+
+
+class Refused(Exception):
+    """A request that the sandbox cannot follow."""
+
+
+class ScriptApi:
+    """The handlers. `people` may be named by name or id, channels by name or id."""
+
+    def __init__(self, slack: Slack) -> None:
+        self.slack = slack
+
+    def routes(self) -> list[web.RouteDef]:
+        """All of them, under /sandbox/api."""
+        root = "/sandbox/api"
+        acts: dict[str, Act] = {
+            "click": _click,
+            "choose": _choose,
+            "fill": _fill,
+            "submit": _submit,
+            "close": _close,
+            "command": _command,
+            "upload": _upload,
+            "say": _say,
+            "home": _home,
+            "shortcut": _shortcut,
+            "options": _options,
+        }
+        return [
+            web.get(f"{root}/state", self._get(self.state)),
+            web.get(f"{root}/users", self._get(self.users)),
+            web.get(f"{root}/people/{{person}}", self._get(self.view_of)),
+            web.get(f"{root}/people/{{person}}/messages", self._get(self.messages_of)),
+            web.get(f"{root}/calls", self._get(self.calls)),
+            web.get(f"{root}/deliveries", self._get(self.deliveries)),
+            *(web.post(f"{root}/people/{{person}}/{name}", self._act(act)) for name, act in acts.items()),
+            web.get(f"{root}/faults", self._get(self.faults)),
+            web.post(f"{root}/faults", self._post(self.add_fault)),
+            web.delete(f"{root}/faults", self._post(self.clear_faults)),
+            web.post(f"{root}/rates", self._post(self.rates)),
+            web.get(f"{root}/clock", self._get(self.clock)),
+            web.post(f"{root}/clock", self._post(self.advance)),
+            web.post(f"{root}/app", self._post(self.app)),
+            web.post(f"{root}/sockets", self._post(self.sockets)),
+            web.post(f"{root}/reset", self._post(self.reset)),
+        ]
+
+    # --- plumbing ----------------------------------------------------------------------------------------------
+
+    def _get(self, read: Callable[[web.Request], Json]) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def handler(request: web.Request) -> web.Response:
+            return await self._answer(request, lambda: _now(read(request)))
+
+        return handler
+
+    def _post(self, do: Callable[[Json], Awaitable[Json]]) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def handler(request: web.Request) -> web.Response:
+            given = await _body(request)
+            return await self._answer(request, lambda: do(given))
+
+        return handler
+
+    def _act(self, act: Act) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def handler(request: web.Request) -> web.Response:
+            given = await _body(request)
+
+            async def run() -> Json:
+                return await act(self._person(request), given)
+
+            return await self._answer(request, run)
+
+        return handler
+
+    async def _answer(self, request: web.Request, work: Callable[[], Awaitable[Json]]) -> web.Response:
+        if self._foreign(request):
+            return web.json_response({"error": "requests from other origins are refused"}, status=403)
+        try:
+            return web.json_response(await work())
+        except NotSubmitted as error:
+            return web.json_response({"error": str(error), "problems": error.problems}, status=409)
+        except (CannotAct, Refused) as error:
+            return web.json_response({"error": str(error)}, status=409)
+        except KeyError as error:
+            return web.json_response({"error": f"missing: {error.args[0]}"}, status=409)
+        except (TypeError, ValueError) as error:
+            return web.json_response({"error": str(error)}, status=409)
+
+    def _foreign(self, request: web.Request) -> bool:
+        """Whether a page of another site sent this: by its Origin, or by a host name that it made to point here."""
+        here = self.slack.base_url
+        return request.headers.get("Origin", here) != here or f"http://{request.host}" != here
+
+    def _person(self, request: web.Request) -> Person:
+        name = request.match_info["person"]
+        user = self.slack.world.user_named(name)
+        if user is None:
+            raise Refused(f"there is nobody called {name!r}")
+        return Person(self.slack, user.id)
+
+    # --- reading -----------------------------------------------------------------------------------------------
+
+    def state(self, request: web.Request) -> Json:  # noqa: ARG002 all reading handlers are called alike
+        """Everything."""
+        return self.slack.world.to_json()
+
+    def users(self, request: web.Request) -> Json:  # noqa: ARG002
+        """Everybody."""
+        return {"users": [asdict(one) for one in self.slack.world.users.values()]}
+
+    def view_of(self, request: web.Request) -> Json:
+        """What one person has open."""
+        person = self._person(request)
+        return {
+            "user": asdict(person.user),
+            "modal": person.modal,
+            "stack": person.stack,
+            "home": person.home,
+            "troubles": [asdict(one) for one in person.troubles],
+        }
+
+    def messages_of(self, request: web.Request) -> Json:
+        """What one person sees in a channel (`?channel=`; default: with the app)."""
+        return {"messages": self._person(request).sees(request.query.get("channel"))}
+
+    def calls(self, request: web.Request) -> Json:
+        """What the app called (`?method=`)."""
+        wanted = request.query.get("method")
+        return {"calls": [asdict(one) for one in self.slack.calls if wanted in (None, one.method)]}
+
+    def deliveries(self, request: web.Request) -> Json:  # noqa: ARG002
+        """What was delivered to the app."""
+        return {"deliveries": [asdict(one) for one in self.slack.deliveries.log]}
+
+    def faults(self, request: web.Request) -> Json:  # noqa: ARG002
+        """What is armed."""
+        return self.slack.faults.to_json()
+
+    def clock(self, request: web.Request) -> Json:  # noqa: ARG002
+        """The sandbox's time."""
+        return {"now": self.slack.time.now().isoformat(), "seconds": self.slack.time.seconds}
+
+    # --- changing ----------------------------------------------------------------------------------------------
+
+    async def add_fault(self, given: Json) -> Json:
+        """Arm a fault, or switch Slack off and on with `down`."""
+        if "down" in given:
+            self.slack.faults.down = bool(given["down"])
+        else:
+            self.slack.faults.add(Fault(**given))
+        return self.slack.faults.to_json()
+
+    async def clear_faults(self, given: Json) -> Json:  # noqa: ARG002
+        """No faults any more."""
+        self.slack.faults.clear()
+        return self.slack.faults.to_json()
+
+    async def rates(self, given: Json) -> Json:
+        """Other rate limits."""
+        self.slack.rates.configure(**given)
+        return {"enabled": self.slack.rates.enabled}
+
+    async def advance(self, given: Json) -> Json:
+        """Move the clock on."""
+        self.slack.time.advance(float(given["advance"]))
+        return {"now": self.slack.time.now().isoformat()}
+
+    async def app(self, given: Json) -> Json:
+        """Set the app's request URL, or take it away from the workspace."""
+        if "request_url" in given:
+            self.slack.app.request_url = given["request_url"]
+        if given.get("uninstall"):
+            people.uninstall(self.slack)
+        if given.get("revoke"):
+            people.revoke(self.slack)
+        return asdict(self.slack.app)
+
+    async def sockets(self, given: Json) -> Json:
+        """Tell the app's sockets to go."""
+        await self.slack.sockets.disconnect(self.slack.app.id, given["disconnect"])
+        return {"connections": len(self.slack.sockets.of(self.slack.app.id))}
+
+    async def reset(self, given: Json) -> Json:  # noqa: ARG002
+        """A fresh world."""
+        self.slack.reset()
+        return {}
+
+
+async def _now(value: Json) -> Json:
+    return value
+
+
+async def _body(request: web.Request) -> Json:
+    try:
+        given = await request.json() if request.can_read_body else {}
+    except json.JSONDecodeError:
+        given = None
+    if not isinstance(given, dict):
+        raise web.HTTPBadRequest(text="the body must be a JSON object")
+    return given
+
+
+def _ack(ack: Ack | None) -> Json:
+    return {"sent": ack is not None, "ack": None if ack is None else asdict(ack)}
+
+
+async def _click(person: Person, given: Json) -> Json:
+    on = given.get("on")
+    if isinstance(on, dict) and "blocks" not in on:  # named by channel and ts: as it is now
+        on = _seen(person, on)
+    options = {key: given[key] for key in ("confirm", "stale") if key in given}
+    return _ack(await person.click(given["button"], on=on, **options))
+
+
+def _seen(person: Person, on: Json) -> Json:
+    for one in person.sees(on.get("channel")):
+        if one["ts"] == on["ts"]:
+            return one
+    raise CannotAct(f"{person.user.name} sees no message {on['ts']}")
+
+
+async def _choose(person: Person, given: Json) -> Json:
+    return _ack(await person.choose(given["input"], given["value"], on=_seen(person, given["on"])))
+
+
+async def _fill(person: Person, given: Json) -> Json:
+    return _ack(await person.fill(given["input"], given["value"], on=given.get("on", "modal")))
+
+
+async def _submit(person: Person, given: Json) -> Json:
+    return _ack(await person.submit(given.get("values")))
+
+
+async def _close(person: Person, given: Json) -> Json:
+    await person.close(everything=bool(given.get("everything")))
+    return {}
+
+
+async def _command(person: Person, given: Json) -> Json:
+    return _ack(await person.command(given["line"], channel=given.get("channel")))
+
+
+async def _upload(person: Person, given: Json) -> Json:
+    try:
+        content = base64.b64decode(given["base64"], validate=True) if "base64" in given else given["text"].encode()
+    except binascii.Error:
+        raise Refused("base64: cannot be decoded") from None
+    return {"file": await person.upload(given["name"], content, into=given.get("into"))}
+
+
+async def _say(person: Person, given: Json) -> Json:
+    return {"ts": person.say(given["text"], channel=given.get("channel"), thread_ts=given.get("thread_ts"))}
+
+
+async def _home(person: Person, given: Json) -> Json:
+    person.open_home(given.get("tab", "home"))
+    return {}
+
+
+async def _shortcut(person: Person, given: Json) -> Json:
+    on = given.get("on")
+    return _ack(await person.shortcut(given["callback_id"], on=None if on is None else _seen(person, on)))
+
+
+async def _options(person: Person, given: Json) -> Json:
+    options: list[Any] = await person.options(given["input"], given["typed"])
+    return {"options": options}

@@ -1,0 +1,57 @@
+"""Finding what a person means: a button by its text or action_id, an input by its label or block_id."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bot.sandbox.blocks.check import elements_of
+from bot.sandbox.errors import CannotAct
+from bot.sandbox.inputs import stateful
+from bot.sandbox.jsontypes import Json
+
+_CLICKABLE: Final = frozenset({"button", "icon_button", "overflow", "feedback_buttons", "workflow_button"})
+
+
+def clickable(blocks: list[Json], name: str) -> tuple[Json, Json, Json]:
+    """The block, the element, and the option or button clicked (the element itself for simple buttons).
+
+    `name`: the text or value that is shown, or the action_id. Raises `CannotAct`.
+    """
+    for block in blocks:
+        for element in elements_of(block):
+            if element["type"] in _CLICKABLE:
+                for choice in _choices(element):
+                    if name in (element["action_id"], choice["text"]["text"]):
+                        return block, element, choice
+    raise CannotAct(
+        f"there is nothing to click called {name!r}; there are {', '.join(map(repr, names(blocks))) or 'none'}"
+    )
+
+
+def _choices(element: Json) -> list[Json]:
+    if element["type"] == "overflow":
+        return list(element["options"])
+    if element["type"] == "feedback_buttons":
+        return [element["positive_button"], element["negative_button"]]
+    return [element]
+
+
+def names(blocks: list[Json]) -> list[str]:
+    """The texts of everything that can be clicked."""
+    return [
+        choice["text"]["text"]
+        for block in blocks
+        for element in elements_of(block)
+        if element["type"] in _CLICKABLE
+        for choice in _choices(element)
+    ]
+
+
+def input_named(blocks: list[Json], name: str) -> tuple[Json, Json]:
+    """The block and the element that hold a value: by block_id, action_id, or label. Raises `CannotAct`."""
+    for block, element in stateful(blocks):
+        label = block.get("label", {}).get("text")
+        if name in (block["block_id"], element["action_id"], label):
+            return block, element
+    there = ", ".join(repr(block.get("label", {}).get("text", block["block_id"])) for block, _ in stateful(blocks))
+    raise CannotAct(f"there is no input called {name!r}; there are {there or 'none'}")

@@ -1,0 +1,64 @@
+"""All of the local Slack in one value, for the Web API, the people and the scripting API to work on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bot.sandbox import seed
+from bot.sandbox.clock import Time
+from bot.sandbox.delivery import Deliveries
+from bot.sandbox.faults import Faults
+from bot.sandbox.jsontypes import Json
+from bot.sandbox.rates import Rates
+from bot.sandbox.response_urls import ResponseUrls
+from bot.sandbox.seed import AppConfig
+from bot.sandbox.sockets import Sockets
+from bot.sandbox.triggers import Triggers
+from bot.sandbox.world import App, World
+
+
+@dataclass(kw_only=True)
+class CallRecord:
+    """A call of the Web API or of a response_url, for tests to look at. `outcome`: `ok`, an error, or a status."""
+
+    method: str
+    arguments: Json
+    outcome: str
+    at: float
+
+
+@dataclass(kw_only=True)
+class Slack:
+    """The state, the rules that need memory, and the way to the app."""
+
+    time: Time
+    config: AppConfig
+    faults: Faults
+    rates: Rates
+    sockets: Sockets
+    deliveries: Deliveries
+    base_url: str
+    world: World
+    triggers: Triggers
+    response_urls: ResponseUrls
+    calls: list[CallRecord] = field(default_factory=list)
+
+    @property
+    def app(self) -> App:
+        """The app under test."""
+        return next(iter(self.world.apps.values()))
+
+    def reset(self) -> None:
+        """A fresh world. The app stays installed as configured, with its request URL and its sockets."""
+        url = self.app.request_url
+        self.world = seed.fresh(self.time, self.config)
+        self.app.request_url = url
+        self.triggers = Triggers(self.world)
+        self.response_urls = ResponseUrls(self.world)
+        self.faults.clear()
+        self.calls.clear()
+        self.deliveries.log.clear()
+
+    def record(self, method: str, arguments: Json, *, outcome: str) -> None:
+        """Remember a call."""
+        self.calls.append(CallRecord(method=method, arguments=arguments, outcome=outcome, at=self.time.seconds))
