@@ -22,6 +22,8 @@ from engine.model import (
     OnExpiry,
     RequestState,
     ReviewPoint,
+    RunStatus,
+    StepStatus,
 )
 from engine.views import Copy, DecisionView, RequestView, RunView
 
@@ -81,6 +83,8 @@ def card(copy: Copy) -> Card:
     """The card of a copy, from the current state."""
     if copy.kind is DeliveryKind.ALERT:
         return alert_card(copy)
+    if copy.kind is DeliveryKind.OUTCOME:
+        return outcome_card(copy)
     assert copy.request is not None
     return request_card(copy.request)
 
@@ -217,17 +221,44 @@ def alert_card(copy: Copy) -> Card:
     """What the owner of a workflow is told."""
     run, request = copy.run, copy.request
     title, what = _alert(copy.topic or "", run, request)
-    facts = [("Workflow", line(run.workflow_title)), ("Run", run.id)]
-    facts.append(("Started by", f"{line(run.requester.label)}, {moment(run.started_at)}"))
-    if run.error:
-        facts.append(("Error", visible(run.error)))
+    asks = next((one for one in run.steps if one.status is StepStatus.OUTCOME_UNKNOWN and one.ended_at is None), None)
     return Card(
         kind=DeliveryKind.ALERT,
         title=title,
-        facts=(*facts, ("What to do", what)),
+        facts=(*_run_facts(run), ("What to do", what)),
         run=run.id,
         request=request.id if request else None,
+        topic=copy.topic,
+        step=asks.step if asks else None,
+        visit=asks.visit if asks else None,
     )
+
+
+def outcome_card(copy: Copy) -> Card:
+    """What whoever started a run hears at its end."""
+    run = copy.run
+    return Card(
+        kind=DeliveryKind.OUTCOME,
+        title=f"{line(run.workflow_title)}: {_ENDS.get(run.status, run.status.value)}",
+        facts=tuple(_run_facts(run)),
+        run=run.id,
+    )
+
+
+def _run_facts(run: RunView) -> Iterator[tuple[str, str]]:
+    yield "Workflow", line(run.workflow_title)
+    yield "Run", run.id
+    yield "Started by", f"{line(run.requester.label)}, {moment(run.started_at)}"
+    if run.error:
+        yield "Error", visible(run.error)
+
+
+_ENDS: Final = {
+    RunStatus.SUCCEEDED: "done",
+    RunStatus.REJECTED: "rejected",
+    RunStatus.EXPIRED: "nobody decided in time",
+    RunStatus.CANCELLED: "cancelled",
+}
 
 
 def _alert(topic: str, run: RunView, request: RequestView | None) -> tuple[str, str]:

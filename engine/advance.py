@@ -16,9 +16,8 @@ from engine.data import Value
 from engine.definition import Workflow
 from engine.definition.kinds import StepKind
 from engine.errors import Conflict, StepError
-from engine.gate import Opening, Reference
+from engine.gate import Opening
 from engine.model import (
-    Address,
     Approver,
     DeliveryKind,
     Person,
@@ -32,12 +31,10 @@ from engine.store import deliveries, people, requests, runs, workflows
 from engine.store.deliveries import NewDelivery
 from engine.store.runs import HeldRun, Place
 from engine.store.tx import Tx
+from engine.who import Resolved, Who
 
 _COMPILED: Final = 256
 """Versions of workflows kept compiled; they are immutable, so a cache can only be cold, never wrong."""
-
-MAX_APPROVERS: Final = 100
-"""People that one request asks: each gets a copy, in the transaction that opens it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +65,25 @@ class Advancer:
 
     # -- the runner's units --
 
-    def advance(self, tx: Tx, run: str) -> Claimed | None:
+    def advance(self, tx: Tx, run: str, resolved: Resolved) -> Claimed | None:
         """Take the run as far as it goes without acting on the world. An effect comes back claimed."""
         held = runs.load_run(tx.connection, run)
         if held is None or not held.claimable(tx.now):
             return None
-        return self._save(tx, held, plan.proceed(self.workflow(tx, held), held.state, now=tx.now))
+        return self._save(tx, held, plan.proceed(self.workflow(tx, held), held.state, now=tx.now), resolved)
 
-    def record(self, tx: Tx, claimed: Claimed, outcome: Outcome) -> Claimed | None:
+    def record(self, tx: Tx, claimed: Claimed, outcome: Outcome, resolved: Resolved) -> Claimed | None:
         """Put in what an effect came to, and go on. Dropped if somebody else took the run over meanwhile."""
         held = runs.load_run(tx.connection, claimed.run)
         if held is None or held.rev != claimed.rev:
             return None
         progress = plan.record(self.workflow(tx, held), held.state, outcome, now=tx.now)
-        return self._save(tx, held, progress)
+        return self._save(tx, held, progress, resolved)
 
-    def _save(self, tx: Tx, held: HeldRun, progress: Progress) -> Claimed | None:
+    def _save(self, tx: Tx, held: HeldRun, progress: Progress, resolved: Resolved) -> Claimed | None:
         if not runs.try_save_run(tx, held, progress):
             raise Conflict(f"run {held.state.id} was moved by somebody else")
-        self.follow(tx, held, progress)
+        self.follow(tx, held, progress, resolved)
         return Claimed(held.state.id, held.rev + 1, progress.act) if progress.act else None
 
     def tell_stuck(self, tx: Tx, run: str, reason: str) -> None:
@@ -98,7 +95,7 @@ class Advancer:
 
     # -- what follows from a progress --
 
-    def follow(self, tx: Tx, held: HeldRun, progress: Progress) -> None:
+    def follow(self, tx: Tx, held: HeldRun, progress: Progress, resolved: Resolved) -> None:
         """Write the request, the alerts and the audit entries that a progress brings."""
         for event in progress.events:
             tx.audit(
@@ -108,10 +105,22 @@ class Advancer:
                 ),
             )
         if progress.opening is not None:
-            self._open(tx, held, progress.opening)
+            self._open(tx, held, progress.opening, resolved)
         told = progress.status in (RunStatus.FAILED, RunStatus.NEEDS_ATTENTION, RunStatus.EXPIRED)
+        if progress.status.ended:
+            self._tell_requester(tx, held)
         if told or (progress.status is RunStatus.CANCELLED and progress.error):
             self.alert(tx, held.place, topic=progress.status.value)
+
+    def _tell_requester(self, tx: Tx, held: HeldRun) -> None:
+        """Whoever started the run hears how it ended, where they started it."""
+        if held.origin.surface == "terminal":
+            return
+        requester = people.load_people(tx.connection, [held.requester])[held.requester]
+        route = self.directory.back(held.origin, requester)
+        if route is not None:
+            copy = NewDelivery(kind=DeliveryKind.OUTCOME, run=held.state.id, person=requester, route=route)
+            deliveries.insert_deliveries(tx, held.workspace, [copy])
 
     def alert(self, tx: Tx, place: Place, *, topic: str, request: str | None = None) -> None:
         """Tell the owner of the workflow, wherever the owner can be reached."""
@@ -132,14 +141,11 @@ class Advancer:
             topic=topic,
         )
 
-    def _open(self, tx: Tx, held: HeldRun, opening: Opening) -> None:
+    def _open(self, tx: Tx, held: HeldRun, opening: Opening, resolved: Resolved) -> None:
         request, notes = tx.new_id(), list(opening.notes)
         notes += self._missing_secrets(opening)
-        approvers = self._approvers(tx, held, opening.references[:MAX_APPROVERS])
-        if len(opening.references) > MAX_APPROVERS:
-            notes.append(
-                f"The gate names {len(opening.references):,} approvers; only the first {MAX_APPROVERS} are asked."
-            )
+        approvers, missing = Who(tx, self.directory, resolved).approvers(held, opening.references)
+        notes += missing
         if not approvers:
             owner = people.load_people(tx.connection, [held.owner])[held.owner]
             approvers = [Approver(owner, "owner, because the gate named nobody who can be asked")]
@@ -165,20 +171,6 @@ class Advancer:
             except StepError as error:
                 missing.append(str(error))
         return missing
-
-    def _approvers(self, tx: Tx, held: HeldRun, references: Sequence[Reference]) -> list[Approver]:
-        """A person counts once, whatever reference or address names them."""
-        found: dict[str, Approver] = {}
-        for reference in references:
-            person = self._person(tx, held, reference)
-            found.setdefault(person.id, Approver(person, reference.rule))
-        return list(found.values())
-
-    def _person(self, tx: Tx, held: HeldRun, reference: Reference) -> Person:
-        if reference.kind == "email":
-            return people.need_person(tx, held.workspace, Address("email", reference.value))
-        known = held.owner if reference.kind == "owner" else held.requester
-        return people.load_people(tx.connection, [known])[known]
 
 
 def _opened(held: HeldRun, request: str, opening: Opening, approvers: Sequence[Approver]) -> Entry:

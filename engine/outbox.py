@@ -115,7 +115,7 @@ def _claim(tx: Tx, delivery: str) -> _Claimed | None:
     held = deliveries.claim_delivery(tx, delivery)
     if held is None:
         return None
-    run = reading.run_view(tx.connection, held.run, steps=False)
+    run = reading.run_view(tx.connection, held.run, steps=held.kind is DeliveryKind.ALERT)
     assert run is not None
     request = reading.request_view(tx.connection, held.request) if held.request else None
     person = _person(tx, held, run, request)

@@ -17,7 +17,8 @@ from pydantic import BaseModel
 from engine.data import Value
 from engine.definition.kinds import Nature
 from engine.fields import Field
-from engine.model import Address, Card, Person, Receipt, Work
+from engine.gate import Reference
+from engine.model import Address, Card, Origin, Person, Receipt, Work
 
 ParamsT = TypeVar("ParamsT", bound=BaseModel)
 
@@ -99,17 +100,49 @@ class FindsCopies(Protocol):
         """The copy that was posted for this delivery, if there is one. Raises only `ChannelError`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A person as a directory knows them: the name (may be empty), and every address that it vouches for."""
+
+    name: str
+    addresses: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """Whom a reference means. `why`: a sentence where that is nobody, or not everybody."""
+
+    people: tuple[Found, ...]
+    why: str | None = None
+
+
 class Directory(Protocol):
-    """Where people can be reached. Pure: it looks only at what it is given."""
+    """Who people are, and where they can be reached."""
+
+    def asks(self, reference: Reference) -> bool:
+        """Whether only `resolve` can tell whom the reference means. Pure."""
+
+    async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
+        """Whom each of the references means. Raises `ChannelError` while that cannot be found out."""
 
     def reach(self, person: Person) -> Sequence[Route]:
-        """Where to show this person a copy, the first being the best; empty: nowhere."""
+        """Where to show this person a copy, the first being the best; empty: nowhere. Pure."""
+
+    def back(self, origin: Origin, person: Person) -> Route | None:
+        """Where the person who started something at `origin` hears how it ended; None: they follow it there. Pure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     channel: str
     address: str
+
+
+class Sender(Protocol):
+    """Sends what a step says; bound in the composition root to a channel that can."""
+
+    async def send(self, *, to: str, text: str, key: str) -> Mapping[str, object]:
+        """Send `text` to a person or place. `key`: the same again sends nothing new. Raises `StepError`."""
 
 
 class Clock(Protocol):
@@ -150,9 +183,12 @@ __all__ = [
     "Directory",
     "Executor",
     "FindsCopies",
+    "Found",
     "Ids",
+    "Resolution",
     "Route",
     "Secrets",
+    "Sender",
     "StepContext",
     "StepType",
 ]

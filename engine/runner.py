@@ -12,11 +12,12 @@ from pydantic import BaseModel, ValidationError
 from engine import plan
 from engine.advance import Advancer, Claimed
 from engine.data import Value
-from engine.errors import Conflict, DefinitionError, InvalidValue, StepError, StoreError, Tampered
+from engine.errors import ChannelError, Conflict, DefinitionError, InvalidValue, StepError, StoreError, Tampered
 from engine.plan import Act, Failed, Outcome, Produced
 from engine.ports import Secrets, StepContext, StepType
 from engine.store import runs
 from engine.store.writer import SqliteFile
+from engine.who import answered
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,9 @@ class Runner:
             await self._advance(run)
         except (Conflict, StoreError):
             raise
+        except ChannelError as error:
+            # Nobody can say now who is to be asked; the owner is told once, like of everything that keeps a run back.
+            await self._postpone(run, str(error))
         except DefinitionError as error:
             log.error("run %s cannot go on: its workflow is no longer understood: %s", run, error)
             first = str(error).partition("\n")[0]
@@ -62,7 +66,11 @@ class Runner:
 
     async def _advance(self, run: str) -> None:
         try:
-            claimed = await self._store.transact(lambda tx: self._advancer.advance(tx, run))
+            claimed = await answered(
+                self._store.transact,
+                lambda tx, resolved: self._advancer.advance(tx, run, resolved),
+                self._advancer.directory,
+            )
             while claimed is not None:
                 claimed = await self._perform(claimed)
         except Conflict:
@@ -79,7 +87,13 @@ class Runner:
                 outcome = await self._act(claimed)
             finally:
                 renewing.cancel()
-        return await self._store.insist(lambda tx: self._advancer.record(tx, claimed, outcome))
+        # Not patient: that an effect happened is written down even while nobody can say who is asked next.
+        return await answered(
+            self._store.insist,
+            lambda tx, resolved: self._advancer.record(tx, claimed, outcome, resolved),
+            self._advancer.directory,
+            patient=False,
+        )
 
     async def _renew(self, claimed: Claimed) -> None:
         while True:

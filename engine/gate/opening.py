@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,7 +31,7 @@ Scope = Mapping[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Who is asked: `kind` is `owner`, `requester` or `email`. `rule`: how the gate put it."""
+    """Who is asked: `kind` is `owner`, `requester`, `email`, `slack` or `group`. `rule`: how the gate put it."""
 
     kind: str
     value: str
@@ -147,6 +148,8 @@ def _references(gate: Gate, scope: Scope, notes: list[str]) -> Iterator[Referenc
 
 
 _EMAIL: Final = Field(type=fields.FieldType.EMAIL)
+_SLACK: Final = re.compile(r"<@([UW][A-Z0-9]{2,30})(?:\|[^<>]*)?>|([UW][A-Z0-9]{2,30})")
+_GROUP: Final = re.compile(r"group:([a-z0-9][a-z0-9._-]{0,79})")
 
 
 def reference(name: Value, *, rule: str) -> Reference | None:
@@ -155,6 +158,10 @@ def reference(name: Value, *, rule: str) -> Reference | None:
         return None
     if name in ("owner", "requester"):
         return Reference(name, name, rule)
+    if found := _SLACK.fullmatch(name):
+        return Reference("slack", found[1] or found[2], rule)
+    if found := _GROUP.fullmatch(name):
+        return Reference("group", found[1], rule)
     try:
         email = fields.validate(_EMAIL, name)
     except InvalidValue:

@@ -45,6 +45,11 @@ class Card:
     expires_at: datetime | None = None
     request: str | None = None
     run: str | None = None
+    topic: str | None = None
+    """What an alert is about."""
+    step: str | None = None
+    visit: int | None = None
+    """With `step`: the visit whose outcome an alert asks about."""
     content_version: int | None = None
     digest: str | None = None
 

@@ -71,10 +71,15 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resume:
-    """The answer for a run that `needs_attention`. `output`: with `done`, what the step produced, if known."""
+    """The answer for a run that `needs_attention`. `output`: with `done`, what the step produced, if known.
+
+    `step` and `visit`: the visit that was asked about, where the surface knows; an answer to an older question is none.
+    """
 
     run: str
     answer: ResumeAnswer
     actor: Address
     origin: Origin
     output: Mapping[str, Value] = field(default_factory=dict)
+    step: str | None = None
+    visit: int | None = None

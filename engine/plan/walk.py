@@ -68,8 +68,10 @@ _GoOn = Callable[[Step, Visit, Answer], None]
 class Walk:
     """One walk, from load to stop. Every method moves the visit at hand by one transition."""
 
-    def __init__(self, workflow: Workflow, state: RunState, now: datetime, *, acting: bool = True) -> None:
-        self.workflow, self.state, self.now, self.acting = workflow, state, now, acting
+    def __init__(
+        self, workflow: Workflow, state: RunState, now: datetime, *, acting: bool = True, asking: bool = True
+    ) -> None:
+        self.workflow, self.state, self.now, self.acting, self.asking = workflow, state, now, acting, asking
         self.status = RunStatus.RUNNING
         self.cursor = state.cursor
         self.visits = dict(state.visits)
@@ -170,6 +172,10 @@ class Walk:
     def _open(
         self, rule: Gate, step: Step, visit: Visit, content: Params, names: dict[str, Value], why: bool | str
     ) -> None:
+        if not self.asking:
+            # The visit is left as it was found: whoever walks here next comes to the same gate.
+            self._wait(RunStatus.RUNNING, self.now)
+            return
         self.opening = gate.open_request(
             gate=rule, step=step, subject=self._subject(step, visit, rule.at), content=content, scope=names, why=why
         )

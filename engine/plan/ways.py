@@ -19,9 +19,14 @@ from engine.plan.state import (
 from engine.plan.walk import Walk
 
 
-def proceed(workflow: Workflow, state: RunState, *, now: datetime, acting: bool = True) -> Progress:
-    """Walk on from where the run stands. Not `acting`: stop before an effect, for somebody else to claim it."""
-    walk = Walk(workflow, state, now, acting=acting)
+def proceed(
+    workflow: Workflow, state: RunState, *, now: datetime, acting: bool = True, asking: bool = True
+) -> Progress:
+    """Walk on from where the run stands.
+
+    Not `acting`: stop before an effect, for somebody else to claim it. Not `asking`: stop before opening a request too.
+    """
+    walk = Walk(workflow, state, now, acting=acting, asking=asking)
     walk.go()
     return walk.progress()
 

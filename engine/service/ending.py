@@ -7,16 +7,18 @@ from engine.data import Value
 from engine.errors import Conflict, InvalidValue
 from engine.model import Cancel, Done, InvalidInputs, NotAllowed, NotFound, NotWaiting, Refusal, Resume, RunStatus, Work
 from engine.service.ground import Ground, entry
-from engine.store import deliveries, people, requests, runs
+from engine.store import deliveries, requests, runs
+from engine.store.runs import HeldRun
 from engine.store.tx import Tx
+from engine.who import Resolved, Who
 
 
-def cancel(ground: Ground, tx: Tx, command: Cancel) -> Done | Refusal:
+def cancel(ground: Ground, tx: Tx, command: Cancel, resolved: Resolved) -> Done | Refusal:
     """The unit of `Engine.cancel`."""
     held = runs.load_run(tx.connection, command.run)
     if held is None:
         return NotFound(what="run", name=command.run)
-    actor = people.need_person(tx, held.workspace, command.actor)
+    actor = Who(tx, ground.advancer.directory, resolved).actor(held.workspace, command.actor)
     if not ground.may(actor, command.actor, held.requester, held.owner):
         return NotAllowed(why="Only who started a run, the owner of its workflow, or an admin may cancel it.")
     record: dict[str, Value] = {"by": actor.id, "reason": command.reason}
@@ -33,15 +35,15 @@ def cancel(ground: Ground, tx: Tx, command: Cancel) -> Done | Refusal:
     return Done(run=command.run)
 
 
-def resume(ground: Ground, tx: Tx, command: Resume) -> Done | Refusal:
+def resume(ground: Ground, tx: Tx, command: Resume, resolved: Resolved) -> Done | Refusal:
     """The unit of `Engine.resume`."""
     held = runs.load_run(tx.connection, command.run)
     if held is None:
         return NotFound(what="run", name=command.run)
-    actor = people.need_person(tx, held.workspace, command.actor)
+    actor = Who(tx, ground.advancer.directory, resolved).actor(held.workspace, command.actor)
     if not ground.may(actor, command.actor, held.owner):
         return NotAllowed(why="Only the owner of the workflow or an admin may say what became of a step.")
-    if held.state.status is not RunStatus.NEEDS_ATTENTION or held.state.cancelled:
+    if held.state.status is not RunStatus.NEEDS_ATTENTION or held.state.cancelled or _stale(held, command):
         return NotWaiting(run=command.run, status=held.state.status)
     try:
         output = plan.checked_output(command.output)
@@ -55,6 +57,14 @@ def resume(ground: Ground, tx: Tx, command: Resume) -> Done | Refusal:
         held.workspace,
         entry("run.resumed", run=command.run, actor=actor, answer=command.answer.value, output=output),
     )
-    ground.advancer.follow(tx, held, progress)
+    ground.advancer.follow(tx, held, progress, resolved)
     tx.ring(Work("advance", command.run))
     return Done(run=command.run)
+
+
+def _stale(held: HeldRun, command: Resume) -> bool:
+    """Whether the answer is to a question about an earlier visit."""
+    if command.step is None:
+        return False
+    asked = held.state.visits.get(command.step)
+    return asked is None or asked.index != held.state.cursor or asked.visit != command.visit

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from engine.advance import Advancer
-from engine.errors import Conflict
+from engine.errors import ChannelError, Conflict
 from engine.model import (
     DEFAULT_WORKSPACE,
     Address,
@@ -17,6 +17,7 @@ from engine.model import (
     Decided,
     Done,
     NotFound,
+    Person,
     Refusal,
     Register,
     Registered,
@@ -27,10 +28,11 @@ from engine.model import (
 )
 from engine.service import clocks, deciding, ending, registering, starting
 from engine.service.ground import Ground
-from engine.store import deliveries, journal, reading, requests, runs
+from engine.store import deliveries, journal, people, reading, requests, runs
 from engine.store.tx import Connection, Tx
 from engine.store.writer import SqliteFile
 from engine.views import DeliveryView, Page, RequestView, RunView, StoryEntry, WorkflowView
+from engine.who import Resolved, answered
 
 T = TypeVar("T")
 _TRIES: Final = 5
@@ -50,11 +52,20 @@ class Engine:
         Raises `DefinitionError` with everything that is wrong in them.
         """
         workflow = self._ground.advancer.compiled(command.source)
-        return await self._transact(lambda tx: registering.register(self._ground, tx, command, workflow))
+        return await self._knowing(
+            lambda tx, resolved: registering.register(self._ground, tx, command, workflow, resolved)
+        )
 
     async def start(self, command: Start) -> Started | Refusal:
         """Start a run, and take it to its first request, effect or wait in the same transaction."""
-        return await self._transact(lambda tx: starting.start(self._ground, tx, command))
+        try:
+            return await self._knowing(lambda tx, resolved: starting.start(self._ground, tx, command, resolved))
+        except ChannelError:
+            # Who is asked can be found out later; that the run was asked for is known now.
+            later = self._knowing(
+                lambda tx, resolved: starting.start(self._ground, tx, command, resolved, asking=False), patient=False
+            )
+            return await later
 
     async def decide(self, command: Decide) -> Decided | Refusal:
         """Decide a request. When this returns `Decided`, the decision is on the disk and no other will ever count."""
@@ -62,11 +73,13 @@ class Engine:
 
     async def cancel(self, command: Cancel) -> Done | Refusal:
         """End a run: its open request is withdrawn at once; a step under way is left to finish and is the last."""
-        return await self._transact(lambda tx: ending.cancel(self._ground, tx, command))
+        return await self._knowing(
+            lambda tx, resolved: ending.cancel(self._ground, tx, command, resolved), patient=False
+        )
 
     async def resume(self, command: Resume) -> Done | Refusal:
-        """Answer for a step of unknown outcome."""
-        return await self._transact(lambda tx: ending.resume(self._ground, tx, command))
+        """Answer for a step of unknown outcome. Raises `ChannelError` if who is asked next cannot be found out now."""
+        return await self._knowing(lambda tx, resolved: ending.resume(self._ground, tx, command, resolved))
 
     async def fire(self, request: str) -> None:
         """Do what time has brought to a request: tell the owner that nobody saw it, or let it expire."""
@@ -79,6 +92,9 @@ class Engine:
             except Conflict as conflict:
                 last = conflict
         raise last
+
+    async def _knowing(self, unit: Callable[[Tx, Resolved], T], *, patient: bool = True) -> T:
+        return await answered(self._transact, unit, self._ground.advancer.directory, patient=patient)
 
     # -- reads --
 
@@ -94,6 +110,10 @@ class Engine:
             return [Work(kind, one) for kind, ids in found.items() for one in ids]  # type: ignore[arg-type]
 
         return await self.store.read(query)
+
+    async def person(self, address: Address, *, workspace: str = DEFAULT_WORKSPACE) -> Person | None:
+        """Who is known by this address."""
+        return await self.store.read(lambda connection: people.find_person(connection, workspace, address))
 
     async def runs(self, page: Page, *, workspace: str = DEFAULT_WORKSPACE) -> list[RunView]:
         return await self.store.read(lambda connection: reading.run_views(connection, workspace, page))

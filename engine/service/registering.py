@@ -11,11 +11,12 @@ from engine.service.ground import Ground, entry
 from engine.store import people, workflows
 from engine.store.tx import Tx
 from engine.store.workflows import Registration
+from engine.who import Resolved, Who
 
 
-def register(ground: Ground, tx: Tx, command: Register, workflow: Workflow) -> Registered | Refusal:
+def register(ground: Ground, tx: Tx, command: Register, workflow: Workflow, resolved: Resolved) -> Registered | Refusal:
     """The unit of `Engine.register`."""
-    actor = people.need_person(tx, command.workspace, command.actor)
+    actor = Who(tx, ground.advancer.directory, resolved).actor(command.workspace, command.actor)
     current = workflows.load_workflow(tx.connection, command.workspace, workflow.name)
     if current is not None and not ground.may(actor, command.actor, current.owner):
         return NotAllowed(

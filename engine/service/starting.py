@@ -7,22 +7,24 @@ from collections.abc import Mapping
 from typing import Final
 
 from engine import data, fields, gate, plan
+from engine.audit import Entry
 from engine.data import Value
 from engine.definition import Workflow
 from engine.model import InvalidInputs, NotAllowed, NotFound, Person, Refusal, RunStatus, Start, Started, Work
 from engine.plan import RunState
 from engine.service.ground import Ground, entry
-from engine.store import people, runs, workflows
+from engine.store import runs, workflows
 from engine.store.runs import HeldRun
 from engine.store.tx import Tx
 from engine.store.workflows import Registration
+from engine.who import Resolved, Who
 
 MAX_INPUTS: Final = 256_000
 """Characters of JSON that the inputs of a run may take together."""
 
 
-def start(ground: Ground, tx: Tx, command: Start) -> Started | Refusal:
-    """The unit of `Engine.start`."""
+def start(ground: Ground, tx: Tx, command: Start, resolved: Resolved, *, asking: bool = True) -> Started | Refusal:
+    """The unit of `Engine.start`. Not `asking`: the first request is left for a runner to open."""
     if command.key is not None:
         earlier = runs.find_run_by_key(tx.connection, command.workspace, command.key)
         if earlier is not None:
@@ -31,7 +33,7 @@ def start(ground: Ground, tx: Tx, command: Start) -> Started | Refusal:
     if registration is None:
         return _unknown_workflow(tx, command)
     workflow = ground.advancer.compiled(registration.source)
-    requester = people.need_person(tx, command.workspace, command.actor)
+    requester = Who(tx, ground.advancer.directory, resolved).actor(command.workspace, command.actor)
     if not _may_run(workflow, requester, registration.owner):
         return NotAllowed(why=f"You may not start {workflow.name}; it is for {', '.join(workflow.may_run)}.")
     inputs, errors = fields.validate_all(workflow.inputs, command.inputs)
@@ -39,7 +41,13 @@ def start(ground: Ground, tx: Tx, command: Start) -> Started | Refusal:
     if errors:
         return InvalidInputs(errors=errors)
     held = _new_run(tx, command, registration, requester, inputs)
-    _begin(ground, tx, held, workflow, requester, key=command.key)
+    # No acting here: an effect is claimed by the runner that performs it.
+    progress = plan.proceed(workflow, held.state, now=tx.now, acting=False, asking=asking)
+    runs.insert_run(tx, held, progress, key=command.key)
+    tx.audit(held.workspace, _started(held, workflow, requester))
+    ground.advancer.follow(tx, held, progress, resolved)
+    if progress.ready_at is not None and progress.ready_at <= tx.now:
+        tx.ring(Work("advance", held.state.id))
     return Started(run=held.state.id)
 
 
@@ -48,26 +56,17 @@ def _unknown_workflow(tx: Tx, command: Start) -> NotFound:
     return NotFound(what="workflow", name=command.workflow, suggestion=close[0] if close else None)
 
 
-def _begin(ground: Ground, tx: Tx, held: HeldRun, workflow: Workflow, requester: Person, *, key: str | None) -> None:
-    # No acting here: an effect is claimed by the runner that performs it.
-    progress = plan.proceed(workflow, held.state, now=tx.now, acting=False)
-    runs.insert_run(tx, held, progress, key=key)
-    tx.audit(
-        held.workspace,
-        entry(
-            "run.started",
-            run=held.state.id,
-            actor=requester,
-            workflow=workflow.name,
-            version=held.version,
-            hash=workflow.hash,
-            inputs=dict(held.state.inputs),
-            surface=held.origin.surface,
-        ),
+def _started(held: HeldRun, workflow: Workflow, requester: Person) -> Entry:
+    return entry(
+        "run.started",
+        run=held.state.id,
+        actor=requester,
+        workflow=workflow.name,
+        version=held.version,
+        hash=workflow.hash,
+        inputs=dict(held.state.inputs),
+        surface=held.origin.surface,
     )
-    ground.advancer.follow(tx, held, progress)
-    if progress.ready_at is not None and progress.ready_at <= tx.now:
-        tx.ring(Work("advance", held.state.id))
 
 
 def _may_run(workflow: Workflow, requester: Person, owner: str) -> bool:

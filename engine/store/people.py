@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
 from engine.model import Address, Person
+from engine.ports import Found
 from engine.store.tx import Tx
-from engine.tables import AddressRow, PersonRow
+from engine.tables import AddressRow, ApproverRow, PersonRow
 
 _person = PersonRow.__table__  # type: ignore[attr-defined]
 _address = AddressRow.__table__  # type: ignore[attr-defined]
+_approver = ApproverRow.__table__  # type: ignore[attr-defined]
 _match = _address.alias("match")
 
 _BY_ADDRESS = (
@@ -34,6 +37,19 @@ _BY_IDS = (
 )
 _NEW_PERSON = insert(_person)
 _NEW_ADDRESS = insert(_address)
+_RENAME = update(_person).where(_person.c.id == bindparam("held")).values(name=bindparam("new_name"))
+_MOVE_ADDRESSES = update(_address).where(_address.c.person == bindparam("held")).values(person=bindparam("into"))
+_asked = _approver.alias("asked")
+_DROP_APPROVALS = delete(_approver).where(_approver.c.person == bindparam("held"), _approver.c.pending)
+_MOVE_APPROVALS = (
+    update(_approver)
+    .where(
+        _approver.c.person == bindparam("held"),
+        _approver.c.pending,
+        ~exists().where(_asked.c.request == _approver.c.request, _asked.c.person == bindparam("into")),
+    )
+    .values(person=bindparam("into"))
+)
 
 
 def find_person(connection: Connection, workspace: str, address: Address) -> Person | None:
@@ -52,17 +68,43 @@ def need_person(tx: Tx, workspace: str, address: Address, *, name: str = "") -> 
     address = Address(address.kind, _key(address))
     person = Person(tx.new_id(), name, (address,))
     tx.write(_NEW_PERSON, {"id": person.id, "workspace": workspace, "name": name, "created_at": tx.now})
-    tx.write(
-        _NEW_ADDRESS,
-        {
-            "workspace": workspace,
-            "kind": address.kind,
-            "value": _key(address),
-            "person": person.id,
-            "added_at": tx.now,
-        },
-    )
+    tx.write(_NEW_ADDRESS, _address_row(tx, workspace, address, person.id))
     return person
+
+
+def _address_row(tx: Tx, workspace: str, address: Address, person: str) -> dict[str, Any]:
+    return {
+        "workspace": workspace,
+        "kind": address.kind,
+        "value": _key(address),
+        "person": person,
+        "added_at": tx.now,
+    }
+
+
+def adopt(tx: Tx, workspace: str, found: Found) -> Person:
+    """The person whom the directory means, with all addresses that it vouches for.
+
+    Where they were known as several, they are one from now on.
+    """
+    known = [find_person(tx.connection, workspace, address) for address in found.addresses]
+    persons = list({one.id: one for one in known if one is not None}.values())
+    person = persons[0] if persons else need_person(tx, workspace, found.addresses[0], name=found.name)
+    for other in persons[1:]:
+        _merge(tx, other.id, into=person.id)
+    missing = [address for address, one in zip(found.addresses, known, strict=True) if one is None]
+    for address in missing if persons else missing[1:]:
+        tx.write(_NEW_ADDRESS, _address_row(tx, workspace, address, person.id))
+    if found.name and found.name != person.name:
+        tx.write(_RENAME, {"held": person.id, "new_name": found.name})
+    return load_people(tx.connection, [person.id])[person.id]
+
+
+def _merge(tx: Tx, person: str, *, into: str) -> None:
+    """What is decided keeps the person it names; what waits for one waits for the other now."""
+    tx.write(_MOVE_ADDRESSES, {"held": person, "into": into})
+    tx.write(_MOVE_APPROVALS, {"held": person, "into": into})
+    tx.write(_DROP_APPROVALS, {"held": person})
 
 
 def _key(address: Address) -> str:

@@ -424,7 +424,7 @@ class EngineMachine(RuleBasedStateMachine):
                 self.finish(self.engine.fire(work.id))
 
     def _claim(self, run: str) -> Job | None:
-        return self._taken(self.store.run(lambda tx: self.advancer.advance(tx, run)))
+        return self._taken(self.store.run(lambda tx: self.advancer.advance(tx, run, {})))
 
     def _taken(self, claimed: Claimed | None) -> Job | None:
         if claimed is None:
@@ -499,7 +499,7 @@ class EngineMachine(RuleBasedStateMachine):
         before = list(self.store.driver.iterdump()) if self._rev(claimed.run) != claimed.rev else None
         if before is None and isinstance(outcome, Failed) and not outcome.unknown:
             self.world.may_begin[claimed.run, claimed.act.step.id] = True
-        following = self.store.run(lambda tx: self.advancer.record(tx, claimed, outcome))
+        following = self.store.run(lambda tx: self.advancer.record(tx, claimed, outcome, {}))
         if before is not None:
             assert following is None, "a worker that was fenced off went on"
             assert list(self.store.driver.iterdump()) == before, "a late record was not dropped"

@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict
 from engine.data import Value
 from engine.errors import ChannelError
 from engine.fields import Field
-from engine.model import Card, Person, Receipt
-from engine.ports import Route, StepContext, StepType
+from engine.gate import Reference
+from engine.model import Card, Origin, Person, Receipt
+from engine.ports import Resolution, Route, StepContext, StepType
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -79,6 +80,15 @@ class Call(StepType[CallParams]):
 
 class ByEmail:
     """Everybody has a mailbox, except those at `unreachable.example`."""
+
+    def asks(self, reference: Reference) -> bool:
+        return False
+
+    async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
+        return {}
+
+    def back(self, origin: Origin, person: Person) -> Route | None:
+        return None
 
     def reach(self, person: Person) -> Sequence[Route]:
         email = person.email or ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from bot import card
 from engine.advance import Advancer
 from engine.errors import SignoffError
+from engine.gate import Reference
 from engine.model import (
     Address,
     Assurance,
@@ -29,7 +30,7 @@ from engine.model import (
     Verdict,
 )
 from engine.outbox import Relay
-from engine.ports import Route, StepContext, StepType
+from engine.ports import Directory, Resolution, Route, StepContext, StepType
 from engine.runner import Runner
 from engine.service import Engine
 from engine.steps.set import Set
@@ -96,6 +97,15 @@ class ByRecording:
 
     def __init__(self, channel: str) -> None:
         self.channel = channel
+
+    def asks(self, reference: Reference) -> bool:
+        return False
+
+    async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
+        return {}
+
+    def back(self, origin: Origin, person: Person) -> Route | None:
+        return None
 
     def reach(self, person: Person) -> list[Route]:
         return [Route(self.channel, str(person.email))]
@@ -179,6 +189,7 @@ async def house(
     clock: FakeClock | None = None,
     channel: RecordingChannel | None = None,
     reached_by: str = "recording",
+    directory: Directory | None = None,
     renew_seconds: float = 60.0,
     show_seconds: float = 60.0,
     busy_seconds: float = 5.0,
@@ -189,7 +200,7 @@ async def house(
     with schema.owned(path, clock=clock, ids=RandomIds(), busy_seconds=busy_seconds) as store:
         environment = {f"SIGNOFF_SECRET_{name}": value for name, value in (secrets or {}).items()}
         known = EnvironmentSecrets(environment)
-        advancer = Advancer(kinds=kinds, directory=ByRecording(reached_by), secrets=known)
+        advancer = Advancer(kinds=kinds, directory=directory or ByRecording(reached_by), secrets=known)
         rendered: list[Copy] = []
 
         def render(copy: Copy) -> Any:

@@ -15,7 +15,7 @@ from engine import data, gate
 from engine.data import Value
 from engine.errors import InvalidValue, Tampered
 from engine.fields import infer
-from engine.gate import MAX_NOTES, UNSEEN_AFTER, Lapsed, Reference, Ruling, Unseen
+from engine.gate import MAX_NOTES, UNSEEN_AFTER, Lapsed, Reference, Ruling, Unseen, reference
 from engine.model import (
     SECRET_SHOWN,
     AlreadyDecided,
@@ -140,11 +140,26 @@ def test_approvers_are_named_by_role_address_or_an_expression_that_gives_one_or_
     )
 
 
-@pytest.mark.parametrize("junk", [None, 7, True, "", "nobody", "group:sales", "a@b@c", {"email": "lee@example.com"}])
+@pytest.mark.parametrize(
+    "junk", [None, 7, True, "", "nobody", "role:sales", "group:", "a@b@c", "<@nobody>", {"email": "lee@example.com"}]
+)
 def test_an_approver_that_is_nobody_is_noted_and_asks_nobody(junk: Value) -> None:
     opening = words('approvers: ["{{ inputs.any }}"]', any=[junk])
     assert opening.references == ()
     assert opening.notes == (f"{{{{ inputs.any }}}} names {data.dumps(junk)}, which is nobody that can be asked.",)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "value"),
+    [
+        ("U012AB3CD", "slack", "U012AB3CD"),
+        ("<@W012AB3CD>", "slack", "W012AB3CD"),
+        ("<@U012AB3CD|lee>", "slack", "U012AB3CD"),
+        ("group:finance-approvers", "group", "finance-approvers"),
+    ],
+)
+def test_slack_accounts_and_usergroups_are_for_the_directory_to_know(name: str, kind: str, value: str) -> None:
+    assert reference(name, rule="the rule") == Reference(kind, value, "the rule")
 
 
 def test_an_approver_that_cannot_be_evaluated_is_noted_and_the_others_are_asked() -> None:

@@ -1,0 +1,109 @@
+"""Whom references and addresses mean: what the tables know, and what only the directory can tell.
+
+A unit of work never waits for anybody, so it raises `NeedsDirectory` with what it has to know; `answered` asks the
+directory outside of any transaction and runs the unit again with the answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, TypeAlias, TypeVar
+
+from engine.errors import ChannelError, SignoffError
+from engine.gate import Reference
+from engine.model import Address, Approver, Person
+from engine.ports import Directory, Found, Resolution
+from engine.store import people
+from engine.store.runs import HeldRun
+from engine.store.tx import Tx
+
+T = TypeVar("T")
+Resolved: TypeAlias = Mapping[Reference, Resolution]
+MAX_APPROVERS: Final = 100
+"""People that one request asks: each gets a copy, in the transaction that opens it."""
+_ROUNDS: Final = 5
+
+
+class NeedsDirectory(SignoffError):
+    """The unit cannot go on before the directory has said whom these mean."""
+
+    def __init__(self, references: Sequence[Reference]) -> None:
+        super().__init__(f"the directory has to say who {', '.join(one.rule for one in references)} is")
+        self.references = tuple(references)
+
+
+async def answered(
+    transact: Callable[[Callable[[Tx], T]], Awaitable[T]],
+    unit: Callable[[Tx, Resolved], T],
+    directory: Directory,
+    *,
+    patient: bool = True,
+) -> T:
+    """Run the unit, asking the directory for what it needs.
+
+    Raises `ChannelError` while the directory cannot be asked; not `patient`: such references then mean nobody, and the
+    request says so.
+    """
+    resolved: dict[Reference, Resolution] = {}
+    for _ in range(_ROUNDS):
+        known = dict(resolved)
+        try:
+            return await transact(lambda tx, known=known: unit(tx, known))  # type: ignore[misc]
+        except NeedsDirectory as needs:
+            wanted = needs.references
+        try:
+            resolved |= await directory.resolve(wanted)
+        except ChannelError as error:
+            if patient:
+                raise
+            resolved |= {one: Resolution((), f"{one.rule} could not be looked up: {error}") for one in wanted}
+    raise SignoffError("The directory gave no answer to what it was asked.")
+
+
+class Who:
+    """The people of one unit of work."""
+
+    def __init__(self, tx: Tx, directory: Directory, resolved: Resolved) -> None:
+        self._tx, self._directory, self._resolved = tx, directory, resolved
+
+    def actor(self, workspace: str, address: Address) -> Person:
+        """The person who acts from `address`; a new one if nobody is known by it."""
+        found = people.find_person(self._tx.connection, workspace, address)
+        if found is not None:
+            return found
+        reference = Reference(address.kind, address.value, str(address))
+        if not self._directory.asks(reference):
+            return people.need_person(self._tx, workspace, address)
+        self._need([reference])
+        for one in self._resolved[reference].people:
+            return people.adopt(self._tx, workspace, one)
+        return people.need_person(self._tx, workspace, address)
+
+    def approvers(self, held: HeldRun, references: Sequence[Reference]) -> tuple[list[Approver], list[str]]:
+        """Who is asked, and notes on who cannot be. A person counts once, whatever reference or address names them."""
+        self._need([one for one in references if self._directory.asks(one)])
+        found: dict[str, Approver] = {}
+        notes: list[str] = []
+        for reference in references:
+            resolution = self._resolved.get(reference)
+            if resolution is not None and resolution.why:
+                notes.append(resolution.why)
+            for person in self._people(held, reference, resolution):
+                found.setdefault(person.id, Approver(person, reference.rule))
+        asked = list(found.values())
+        if len(asked) > MAX_APPROVERS:
+            notes.append(f"The gate names {len(asked):,} approvers; only the first {MAX_APPROVERS} are asked.")
+        return asked[:MAX_APPROVERS], notes
+
+    def _need(self, references: Sequence[Reference]) -> None:
+        missing = [one for one in references if one not in self._resolved]
+        if missing:
+            raise NeedsDirectory(missing)
+
+    def _people(self, held: HeldRun, reference: Reference, resolution: Resolution | None) -> list[Person]:
+        if resolution is not None:
+            return [people.adopt(self._tx, held.workspace, one) for one in resolution.people]
+        if reference.kind == "email":
+            return [people.adopt(self._tx, held.workspace, Found("", (Address("email", reference.value),)))]
+        known = held.owner if reference.kind == "owner" else held.requester
+        return list(people.load_people(self._tx.connection, [known]).values())
