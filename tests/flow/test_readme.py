@@ -1,0 +1,68 @@
+"""What README.md tells a newcomer to type, typed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from engine import definition
+from engine.steps import registry
+from tests.support.pages import DOCS, Block, Page
+
+ROOT = DOCS.parent
+README = Page((ROOT / "README.md").read_text(encoding="utf-8"))
+SIGNOFF = str(Path(sys.executable).with_name("signoff"))
+
+
+def blocks(info: str) -> list[Block]:
+    return [block for block in README.blocks if block.info == info]
+
+
+def commands() -> list[list[str]]:
+    """Every call of signoff in the page, in its order, without comments and settings."""
+    lines = [line for block in blocks("sh") for line in block.text.splitlines() if ".venv/bin/signoff" in line]
+    return [shlex.split(line.partition(".venv/bin/signoff")[2], comments=True) for line in lines]
+
+
+def signoff(home: Path, *arguments: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SIGNOFF_")}
+    environment |= {"HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "SIGNOFF_OPERATOR": "finance@example.com"}
+    environment["TMPDIR"] = str(home)
+    done = subprocess.run(
+        [SIGNOFF, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, (arguments, done.stdout, done.stderr)
+    return done.stdout
+
+
+def test_the_workflow_of_the_page_can_be_used() -> None:
+    (shown,) = blocks("yaml")
+    assert definition.load(shown.text.encode(), kinds=registry.builtin()).name == "refund"
+
+
+def test_the_walk_of_the_page_works_word_for_word(tmp_path: Path) -> None:
+    walked = []
+    for command in commands():
+        walked.append(command[0])
+        if command[0] == "serve":
+            continue  # without a server the commands own the file themselves, as the page says
+        if command[0] == "try":
+            inputs = ["-i", "what=Train", "-i", "amount=84.50", "-i", "spent_on=2026-03-02"]
+            assert "Run succeeded." in signoff(tmp_path, *command, *inputs, "--answer", "approve")
+        elif command[0] == "decide":
+            (pending,) = json.loads(signoff(tmp_path, "requests", "--json"))
+            signoff(tmp_path, *[pending["id"] if word == "ID" else word for word in command])
+        else:
+            said = signoff(tmp_path, *command)
+    assert walked == ["try", "serve", "register", "run", "requests", "decide", "runs"]
+    assert re.search(r"expense +succeeded", said)
+
+
+def test_every_link_of_the_page_leads_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", README.text):
+        assert (ROOT / target).exists(), target
