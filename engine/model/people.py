@@ -31,7 +31,11 @@ class Person:
     @property
     def label(self) -> str:
         """How the person is printed: name, else email, else any address."""
-        return self.name or self.email or (str(self.addresses[0]) if self.addresses else self.id)
+        known = self.name or self.email
+        if known or not self.addresses:
+            return known or self.id
+        first = self.addresses[0]
+        return f"{first.value} (terminal)" if first.kind == "terminal" else str(first)
 
 
 @dataclass(frozen=True, slots=True)
