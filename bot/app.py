@@ -30,6 +30,7 @@ from engine.steps.http import Http
 from engine.store import schema
 from engine.store.writer import SqliteFile
 from engine.system import EnvironmentSecrets, RandomIds, SystemClock
+from engine.views import Page
 
 DRAIN_SECONDS: Final = 10.0
 """How long a server that was told to stop waits for effects under way: a call cut off needs a person's attention."""
@@ -98,9 +99,9 @@ async def _drain(executor: Embedded, working: asyncio.Future[None]) -> None:
 
 
 async def serve(
-    settings: Settings, environment: Mapping[str, str], console: Console, ready: Callable[[App], None]
+    settings: Settings, environment: Mapping[str, str], console: Console, ready: Callable[[int], None]
 ) -> None:
-    """Serve until the process is told to stop (SIGINT, SIGTERM)."""
+    """Serve until the process is told to stop (SIGINT, SIGTERM). `ready` is given the number of open requests."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -109,7 +110,7 @@ async def serve(
         opened(settings, environment, console) as app,
         server.serving(app.desk, server.socket_path(settings.database)),
     ):
-        ready(app)
+        ready(len(await app.engine.requests(Page(limit=1000, open_only=True))))
         await stop.wait()
 
 

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from engine import fields
 from engine.errors import InvalidValue, SignoffError
 from engine.fields import Field
+from engine.steps.guard import Guard
 from engine.system import SECRET_PREFIX
 
 PREFIX: Final = "SIGNOFF_"
@@ -69,6 +70,15 @@ class Settings(BaseSettings):
     @classmethod
     def _emails(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_address(one) for one in value)
+
+    @field_validator("http_allow")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            Guard(value)
+        except InvalidValue as error:
+            raise ValueError(f"{error}; write host, host:port, .suffix or a network like 10.1.0.0/16") from None
+        return value
 
     @field_validator("log_level", "log_format", mode="before")
     @classmethod

@@ -92,7 +92,8 @@ def decide(
     This machine's operator decides: set SIGNOFF_OPERATOR to that person's email address.
     """
     if (verdict == "edit") != bool(edits):
-        raise click.UsageError("Edits go with edit: signoff decide ID edit field=value")
+        wanted = "Name what changes" if verdict == "edit" else "Edits go with edit"
+        raise click.UsageError(f"{wanted}: signoff decide ID edit field=value")
     given: dict[str, Value] = {
         "request": request_id,
         "verdict": "reject" if verdict == "reject" else "approve",

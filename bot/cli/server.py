@@ -22,9 +22,11 @@ def serve() -> None:
     place = reach.here()
     log.set_up(place.settings.log_level, place.settings.log_format, EnvironmentSecrets(place.environment).redact)
 
-    def ready(_: app.App) -> None:
+    def ready(waiting: int) -> None:
         click.echo(f"Signoff serves {place.settings.database}")
         click.echo(f"Commands on this machine reach it at {server.socket_path(place.settings.database)}")
+        if waiting:
+            click.echo(f"{waiting} request{'s wait' if waiting > 1 else ' waits'} for a decision: signoff requests")
 
     asyncio.run(app.serve(place.settings, place.environment, screen.console(), ready))
     click.echo("Stopped; every run goes on at the next start.")

@@ -59,6 +59,8 @@ def play(plan: Plan) -> int:
 
     A run that still waits is kept, and the last line says how to go on with it.
     """
+    for answer in plan.answers:
+        ask.check_answer(answer)
     folder = None if plan.database is not None else Path(tempfile.mkdtemp(prefix="signoff-try-"))
     database = plan.database or Path(str(folder)) / "trial.db"
     if plan.source is None and not database.exists():
@@ -151,7 +153,7 @@ class Trial:
         values, errors = fields.from_text_all(workflow.inputs, typed)
         if errors:
             for name, sentence in errors.items():
-                screen.say(f"-i {name}: {sentence}.", err=True)
+                screen.say(f"-i {name}: {sentence}{'' if sentence.endswith('?') else '.'}", err=True)
             raise click.exceptions.Exit(Exit.USAGE)
         return values
 

@@ -35,7 +35,8 @@ from engine.service import Engine
 NEEDS_CONFIRMATION: Final = "NeedsConfirmation"
 """The refusal of an approval whose gate asks back: its sentence is the question, to be answered with `confirmed`."""
 NO_OPERATOR: Final = (
-    "Deciding in a terminal is off: set SIGNOFF_OPERATOR to the email address of the person who uses this machine."
+    "Deciding in a terminal is off: set SIGNOFF_OPERATOR to the email address of the person who uses this machine, "
+    "where `signoff serve` runs."
 )
 
 

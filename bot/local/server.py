@@ -37,7 +37,10 @@ def socket_path(database: Path) -> Path:
 
 
 def _own_folder() -> Path:
-    return Path(tempfile.gettempdir()) / f"signoff-{os.getuid()}"
+    """A folder of our own in the temporary one, or in /tmp where that is too deep for a socket."""
+    name = f"signoff-{os.getuid()}"
+    temporary = Path(tempfile.gettempdir()) / name
+    return temporary if len(os.fsencode(temporary)) <= LONGEST_PATH - 22 else Path("/tmp") / name  # noqa: S108
 
 
 @asynccontextmanager

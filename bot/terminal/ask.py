@@ -123,21 +123,29 @@ def _label(editable: Editable) -> str:
     return cards.visible(editable.field.label or data.show_path(editable.path))
 
 
+def check_answer(text: str) -> None:
+    """Whether a text can be an answer, before anything is begun. Raises `click.UsageError` with a sentence."""
+    word, _, rest = text.partition(":")
+    if word not in ("approve", "reject", "edit"):
+        raise click.UsageError(f"{text!r} is no answer; write approve, reject:reason or edit:field=value.")
+    if word == "edit" and "=" not in rest and not rest.lstrip().startswith("{"):
+        raise click.UsageError(f"{text!r} changes nothing; write edit:field=value.")
+
+
 def parse_answer(text: str, request: RequestView) -> Answer:
     """`approve`, `reject`, `reject:reason`, `edit:field=value` (several fields: a JSON object after `edit:`).
 
     Raises `click.UsageError` with a sentence.
     """
+    check_answer(text)
     word, _, rest = text.partition(":")
     match word:
         case "approve":
             return Answer(Verdict.APPROVE, rest.strip() or None)
         case "reject":
             return Answer(Verdict.REJECT, rest.strip() or "Rejected on the command line")
-        case "edit":
-            return Answer(Verdict.APPROVE, None, read_edits(rest, request))
         case _:
-            raise click.UsageError(f"{text!r} is no answer; write approve, reject:reason or edit:field=value.")
+            return Answer(Verdict.APPROVE, None, read_edits(rest, request))
 
 
 def read_edits(text: str, request: RequestView) -> dict[str, Value]:
@@ -149,9 +157,7 @@ def read_edits(text: str, request: RequestView) -> dict[str, Value]:
             raise click.UsageError(f"After edit: {error}.") from None
         assert isinstance(given, dict)
         return given
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise click.UsageError(f"{text!r} changes nothing; write edit:field=value.")
+    name, _, value = text.partition("=")
     return typed_edits({name.strip(): value}, request)
 
 

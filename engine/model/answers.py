@@ -159,4 +159,6 @@ class NotWaiting(Refusal):
 
 
 def _told(errors: Mapping[str, str]) -> str:
-    return " ".join(f"{name}: {message.rstrip('.')}." for name, message in errors.items())
+    return " ".join(
+        f"{name}: {message}{'' if message.endswith(('.', '?')) else '.'}" for name, message in errors.items()
+    )

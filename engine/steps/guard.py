@@ -153,7 +153,7 @@ class Guard:
         return not listed.isdisjoint(self._hosts) or target.host.endswith(self._suffixes)
 
     def _only_https(self, target: Target) -> StepError:
-        return _refuse(target.call, "only https is allowed, except to hosts that the settings allow")
+        return _refuse(target.call, "only https is allowed, except to hosts that SIGNOFF_HTTP_ALLOW names")
 
 
 class PinnedResolver(AbstractResolver):

@@ -388,7 +388,7 @@ def test_reject_ends_the_run(signoff: Commands, asked: dict[str, Any]) -> None:
         (["customer=Bob"], 1, "customer: this field cannot be edited; these can: amount, note."),
         (["amount=lots", "customer=Bob"], 1, "amount: must be"),
         (["amount"], 2, "'amount' is not an edit; write name=value."),
-        ([], 2, "Edits go with edit"),
+        ([], 2, "Name what changes"),
     ],
 )
 def test_wrong_edits_decide_nothing(

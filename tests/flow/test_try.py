@@ -293,9 +293,8 @@ def test_answers_that_run_out_leave_the_run_waiting(signoff: Commands) -> None:
 @pytest.mark.parametrize(
     ("answer", "code", "sentence"),
     [
-        ("perhaps", 2, "'perhaps' is no answer; write approve, reject:reason or edit:field=value."),
-        ("edit:text", 2, "'text' changes nothing; write edit:field=value."),
         ("edit:colour=red", 1, "colour: this field cannot be edited; these can: text."),
+        ("edit:[1]=red", 1, "[1]: this field cannot be edited; these can: text."),
     ],
 )
 def test_an_answer_that_cannot_be_used_keeps_the_run(signoff: Commands, answer: str, code: int, sentence: str) -> None:
@@ -303,6 +302,22 @@ def test_an_answer_that_cannot_be_used_keeps_the_run(signoff: Commands, answer: 
     assert finished.code == code
     assert sentence in finished.err
     assert signoff(*how_to_go_on(finished.out), "--answer", "approve").code == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        ("perhaps", "'perhaps' is no answer; write approve, reject:reason or edit:field=value."),
+        ("edit:text", "'edit:text' changes nothing; write edit:field=value."),
+    ],
+)
+def test_what_is_no_answer_at_all_is_told_before_anything_is_begun(
+    signoff: Commands, answer: str, sentence: str
+) -> None:
+    finished = signoff("try", "two.yaml", "--answer", "approve", "--answer", answer)
+    assert finished.code == 2
+    assert sentence in finished.err
+    assert left(signoff.at) == []
 
 
 def test_who_is_no_approver_is_told_so(signoff: Commands) -> None:

@@ -3,13 +3,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import resource
 import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -545,21 +543,21 @@ async def test_damage_that_shows_only_later_is_told_in_a_sentence(path: Path) ->
 
 
 @pytest.mark.parametrize("locked", ["file", "folder"])
-def test_a_file_that_may_only_be_read_is_refused_when_it_is_opened(locked: str) -> None:
-    # Not in tmp_path: a process without the rights of root must be able to reach it.
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        path = folder / "signoff.db"
-        schema.prepare(path, now=START)
-        path.chmod(0o444 if locked == "file" else 0o666)
-        folder.chmod(0o777 if locked == "file" else 0o555)
-        before = path.read_bytes()
-        with process(path, "nobody") as owner:
+def test_a_file_that_may_only_be_read_is_refused_when_it_is_opened(locked: str, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "signoff.db"
+    schema.prepare(path, now=START)
+    path.chmod(0o444 if locked == "file" else 0o666)
+    folder.chmod(0o777 if locked == "file" else 0o555)
+    before = path.read_bytes()
+    try:
+        with process(path, "bound") as owner:
             assert owner.first["refused"] == "StoreReadOnly"
             assert str(path.parent) in owner.first["sentence"]
-        assert path.read_bytes() == before
+    finally:
         folder.chmod(0o700)
-        assert os.listdir(folder)[:1]
+    assert path.read_bytes() == before
 
 
 async def test_one_reader_that_fails_leaves_the_others(store: SqliteFile) -> None:
