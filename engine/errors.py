@@ -21,6 +21,10 @@ class Problem:
     column: int = 1
     hint: str = ""
 
+    def facts(self) -> dict[str, str | int]:
+        """For programs: the reverse of `Problem(**facts)`."""
+        return {name: getattr(self, name) for name in ("line", "column", "path", "message", "hint")}
+
     def sentence(self, file: str = "") -> str:
         place = f"{file}:{self.line}:{self.column}" if file else f"line {self.line}, column {self.column}"
         path = f" {self.path}:" if self.path else ""

@@ -14,7 +14,6 @@ from bot.cli.exits import Exit
 from bot.cli.reach import json_option
 from bot.terminal import screen
 from engine import definition
-from engine.data import Value
 from engine.definition.yaml import MAX_BYTES
 from engine.errors import DefinitionError, Problem
 from engine.model import DEFAULT_WORKSPACE
@@ -43,7 +42,7 @@ def check(files: tuple[Path, ...], as_json: bool) -> int:
         except DefinitionError as error:
             found += [(file, problem) for problem in error.problems]
     if as_json:
-        click.echo(screen.as_json([{"file": str(file), **problem_facts(one)} for file, one in found]))
+        click.echo(screen.as_json([{"file": str(file), **one.facts()} for file, one in found]))
     else:
         for file, problem in found:
             screen.say(problem.sentence(str(file)))
@@ -52,16 +51,6 @@ def check(files: tuple[Path, ...], as_json: bool) -> int:
             f"{len(files) - bad} of {len(files)} files can be used." if found else "No problems.", err=bool(found)
         )
     return Exit.NO if found else Exit.DONE
-
-
-def problem_facts(problem: Problem) -> dict[str, Value]:
-    return {
-        "line": problem.line,
-        "column": problem.column,
-        "path": problem.path,
-        "message": problem.message,
-        "hint": problem.hint,
-    }
 
 
 @click.command("try")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from engine import data, definition, fields
 from engine.data import Value
@@ -88,7 +88,7 @@ class Desk:
         except DefinitionError as error:
             return Reply(
                 "The workflow file cannot be used.",
-                {"problems": [cast("Value", _problem(one)) for one in error.problems]},
+                {"problems": [dict[str, Value](one.facts()) for one in error.problems]},
             )
 
     async def _register(self, given: dict[str, Any]) -> Reply:
@@ -212,7 +212,3 @@ def _done(answer: Any) -> Reply:
 
 def _refused(refusal: Refusal) -> Reply:
     return Reply(refusal.sentence(), {"refusal": type(refusal).__name__})
-
-
-def _problem(problem: Any) -> dict[str, Value]:
-    return {name: getattr(problem, name) for name in ("message", "path", "line", "column", "hint")}
