@@ -15,7 +15,7 @@ from bot.local.desk import NEEDS_CONFIRMATION, Reply
 from bot.terminal import screen
 from bot.terminal.channel import next_step
 from engine.data import Value
-from engine.model import DEFAULT_WORKSPACE, RequestState
+from engine.model import DEFAULT_WORKSPACE, RequestState, RunStatus
 from engine.store import reading
 from engine.views import DeliveryView, Page
 
@@ -26,12 +26,16 @@ from engine.views import DeliveryView, Page
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
 @json_option
 def requests(request_id: str | None, everything: bool, limit: int, as_json: bool) -> None:
-    """List the requests that wait for a decision, the newest first; or show the request ID."""
+    """List the requests that wait for a decision, the newest first; or show the request ID.
+
+    Runs that ask what became of a step are named below the list.
+    """
     with reach.reading() as connection:
         if request_id is not None:
             _one(connection, request_id, as_json=as_json)
             return
         found = reading.request_views(connection, DEFAULT_WORKSPACE, Page(limit=limit, open_only=not everything))
+        open_runs = reading.run_views(connection, DEFAULT_WORKSPACE, Page(limit=1000, open_only=True))
     if as_json:
         click.echo(screen.as_json([wire.request(one) for one in found]))
         return
@@ -47,6 +51,10 @@ def requests(request_id: str | None, everything: bool, limit: int, as_json: bool
         for one in found
     ]
     reach.console().print(screen.listing(("request", "asks", "workflow", "state", "waits for", "opened"), rows))
+    for run in open_runs:
+        if run.status is RunStatus.NEEDS_ATTENTION:
+            screen.say(f"Run {run.id} of {run.workflow} asks whether a step happened: {run.error or ''}")
+            screen.say(f"  signoff resume {run.id} done | repeat | stop")
 
 
 def _one(connection: Any, request_id: str, *, as_json: bool) -> None:

@@ -454,6 +454,9 @@ def test_the_operator_cancels_what_somebody_else_started(signoff: Commands, aske
 
 def test_done_goes_on_with_what_the_step_produced(signoff: Commands, world: Effects, parked: str) -> None:
     assert signoff.done("runs", parked).out.endswith(f"signoff resume {parked} done | repeat | stop\n")
+    listed = signoff.done("requests").out
+    assert f"Run {parked} of " in listed
+    assert listed.endswith(f"signoff resume {parked} done | repeat | stop\n")
     finished = signoff.done("resume", parked, "done", "--output", '{"body": {"receipt": 12345678901234567890.10}}')
     assert finished.out == f"Run {parked} goes on.\n"
     run = signoff.json("runs", parked)
