@@ -6,7 +6,7 @@ import asyncio
 import getpass
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,12 +17,18 @@ from bot.directory import TerminalDirectory
 from bot.local import server
 from bot.local.desk import Desk
 from bot.settings import Settings
+from bot.slack import surface
+from bot.slack.channel import SlackChannel
+from bot.slack.client import SlackClient, connected
+from bot.slack.desk import Desk as SlackDesk
+from bot.slack.directory import SlackDirectory
+from bot.slack.surface import Ways
 from bot.terminal.channel import TerminalChannel
 from engine.advance import Advancer
 from engine.embedded import Embedded
 from engine.model import Address
 from engine.outbox import Relay
-from engine.ports import StepType
+from engine.ports import Channel, Directory, StepType
 from engine.runner import Runner
 from engine.service import Engine
 from engine.steps import registry
@@ -37,6 +43,14 @@ DRAIN_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
+class SlackSide:
+    """The client, and who may ask what of the engine in Slack."""
+
+    client: SlackClient
+    desk: SlackDesk
+
+
+@dataclass(frozen=True, slots=True)
 class App:
     """Everything that a process of Signoff is made of."""
 
@@ -45,6 +59,7 @@ class App:
     engine: Engine
     executor: Embedded
     desk: Desk
+    slack: SlackSide | None
 
 
 def step_types(settings: Settings) -> dict[str, StepType[Any]]:
@@ -52,14 +67,24 @@ def step_types(settings: Settings) -> dict[str, StepType[Any]]:
     return registry.all_kinds(http=Http(allow=settings.http_allow))
 
 
-def build(store: SqliteFile, settings: Settings, environment: Mapping[str, str], console: Console | None) -> App:
-    """Bind everything to the store. Nothing runs yet."""
+def build(
+    store: SqliteFile,
+    settings: Settings,
+    environment: Mapping[str, str],
+    console: Console | None,
+    client: SlackClient | None = None,
+) -> App:
+    """Bind everything to the store. Nothing runs yet. `client`: the way to Slack, where it is set up."""
     clock, steps, secrets = SystemClock(), step_types(settings), EnvironmentSecrets(environment)
     login = getpass.getuser()
-    advancer = Advancer(kinds=steps, directory=TerminalDirectory(), secrets=secrets)
+    directory: Directory = TerminalDirectory() if client is None else SlackDirectory(client)
+    advancer = Advancer(kinds=steps, directory=directory, secrets=secrets)
     engine = Engine(store, advancer, admins=_admins(settings, login))
     runner = Runner(store, advancer, steps=steps, secrets=secrets)
-    relay = Relay(store, channels={"terminal": TerminalChannel(console)}, render=card.card)
+    channels: dict[str, Channel] = {"terminal": TerminalChannel(console)}
+    if client is not None:
+        channels["slack"] = SlackChannel(client)
+    relay = Relay(store, channels=channels, render=card.card)
     executor = Embedded(
         units={"advance": runner.advance, "deliver": relay.deliver, "fire": engine.fire},
         due=engine.due,
@@ -67,7 +92,10 @@ def build(store: SqliteFile, settings: Settings, environment: Mapping[str, str],
     )
     store.on_commit(executor.submit)
     desk = Desk(engine, steps, operator=settings.operator, login=login)
-    return App(settings, store, engine, executor, desk)
+    slack = None
+    if client is not None:
+        slack = SlackSide(client, SlackDesk(engine, steps, directory, clock, settings.builders))
+    return App(settings, store, engine, executor, desk, slack)
 
 
 def _admins(settings: Settings, login: str) -> frozenset[Address]:
@@ -81,13 +109,39 @@ async def opened(
     settings: Settings, environment: Mapping[str, str], console: Console | None, *, trial: bool = False
 ) -> AsyncIterator[App]:
     """An app that owns the database, at work while the body runs. Raises `StoreError` where it cannot."""
-    with schema.owned(settings.database, clock=SystemClock(), ids=RandomIds(), trial=trial) as store:
-        app = build(store, settings, environment, console)
+    async with AsyncExitStack() as stack:
+        store = stack.enter_context(schema.owned(settings.database, clock=SystemClock(), ids=RandomIds(), trial=trial))
+        client = None if trial else await _to_slack(settings, stack)
+        app = build(store, settings, environment, console, client)
         working = asyncio.ensure_future(app.executor.run())
         try:
             yield app
         finally:
             await _drain(app.executor, working)
+
+
+async def _to_slack(settings: Settings, stack: AsyncExitStack) -> SlackClient | None:
+    if not settings.slack_bot_token:
+        return None
+    token = settings.slack_bot_token.get_secret_value()
+    return await stack.enter_async_context(connected(token=token, api_url=settings.slack_api_url))
+
+
+@asynccontextmanager
+async def _in_slack(app: App) -> AsyncIterator[None]:
+    """Take Slack's deliveries while the body runs, where Slack is set up."""
+    if app.slack is None:
+        yield
+        return
+    settings = app.settings
+    ways = Ways(
+        signing_secret=settings.slack_signing_secret.get_secret_value(),
+        app_token=settings.slack_app_token.get_secret_value(),
+        host=settings.host,
+        port=settings.port,
+    )
+    async with surface.serving(app.slack.client, app.slack.desk, ways):
+        yield
 
 
 async def _drain(executor: Embedded, working: asyncio.Future[None]) -> None:
@@ -109,6 +163,7 @@ async def serve(
     async with (
         opened(settings, environment, console) as app,
         server.serving(app.desk, server.socket_path(settings.database)),
+        _in_slack(app),
     ):
         ready(len(await app.engine.requests(Page(limit=1000, open_only=True))))
         await stop.wait()

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import platformdirs
 from dotenv import dotenv_values
-from pydantic import ValidationError, field_validator
+from pydantic import Field as Setting
+from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from engine import fields
+from engine import fields, gate
 from engine.errors import InvalidValue, SignoffError
 from engine.fields import Field
 from engine.steps.guard import Guard
@@ -53,10 +55,24 @@ class Settings(BaseSettings):
     http_allow: Annotated[tuple[str, ...], NoDecode] = ()
     """Hosts, separated by commas, that `http` steps may call though they are not public or not https:
     `host`, `host:port`, `.suffix`, or a network such as `10.1.0.0/16`."""
+    slack_bot_token: SecretStr = SecretStr("")
+    """`xoxb-…`: with it, people are asked in Slack."""
+    slack_signing_secret: SecretStr = SecretStr("")
+    """With it, Slack's deliveries are taken over HTTP at `/slack/events`."""
+    slack_app_token: SecretStr = SecretStr("")
+    """`xapp-…`: with it, Slack's deliveries are taken over a socket that this server opens."""
+    slack_api_url: str = "https://slack.com/api/"
+    """Where Slack's Web API is: for other Slack clouds, and for the sandbox."""
+    builders: Annotated[tuple[str, ...], NoDecode] = ()
+    """Who may register workflows in Slack, separated by commas: email addresses, Slack user ids, `group:handle`."""
+    host: str = "127.0.0.1"
+    """The address that HTTP is taken at."""
+    port: Annotated[int, Setting(ge=1, le=65_535)] = 8000
+    """The port that HTTP is taken at."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
 
-    @field_validator("admins", "http_allow", mode="before")
+    @field_validator("admins", "http_allow", "builders", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -80,6 +96,31 @@ class Settings(BaseSettings):
             raise ValueError(f"{error}; write host, host:port, .suffix or a network like 10.1.0.0/16") from None
         return value
 
+    @field_validator("slack_bot_token", "slack_app_token")
+    @classmethod
+    def _tokens(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        token, prefix = value.get_secret_value(), "xapp-" if info.field_name == "slack_app_token" else "xoxb-"
+        # The token that takes turns with others (rotation) begins with xoxe.
+        if token and not token.removeprefix("xoxe.").startswith(prefix):
+            raise ValueError(f"begins with {prefix}")
+        return value
+
+    @field_validator("slack_api_url")
+    @classmethod
+    def _api_url(cls, value: str) -> str:
+        if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
+            raise ValueError("must look like https://slack.com/api/")
+        return value if value.endswith("/") else f"{value}/"
+
+    @field_validator("builders")
+    @classmethod
+    def _references(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            found = gate.reference(one, rule=one)
+            if found is None or found.kind in ("owner", "requester"):
+                raise ValueError(f"{one!r} is no email address, Slack user id or group:handle")
+        return value
+
     @field_validator("log_level", "log_format", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
@@ -99,6 +140,13 @@ class Settings(BaseSettings):
     def database(self) -> Path:
         """The database file."""
         return Path(self.database_url.removeprefix("sqlite:///")).expanduser().absolute()
+
+    def redact(self, text: str) -> str:
+        """The text without the credentials that are set here."""
+        for secret in (self.slack_bot_token, self.slack_signing_secret, self.slack_app_token):
+            if secret:
+                text = text.replace(secret.get_secret_value(), "(a token of Slack)")
+        return text
 
 
 def _address(value: str) -> str:
@@ -131,7 +179,7 @@ def load(given: Mapping[str, str] | None = None, *, database: Path | None = None
     Raises `SettingsError` with every wrong setting.
     """
     present = environment() if given is None else given
-    wrong = list(_unknown(present))
+    wrong = [*_unknown(present), *_incomplete(present)]
     values = {
         name: present[PREFIX + name.upper()] for name in Settings.model_fields if PREFIX + name.upper() in present
     }
@@ -150,6 +198,19 @@ def load(given: Mapping[str, str] | None = None, *, database: Path | None = None
 
 def _sentence(message: str) -> str:
     return message.removeprefix("Value error, ").replace("Input should be", "must be").rstrip(".") + "."
+
+
+def _incomplete(present: Mapping[str, str]) -> Iterator[str]:
+    """What makes no sense without something else."""
+    token, ways = "SLACK_BOT_TOKEN", ("SLACK_SIGNING_SECRET", "SLACK_APP_TOKEN")
+    given = [name for name in ways if present.get(PREFIX + name)]
+    if present.get(PREFIX + token) and not given:
+        yield (
+            f"{PREFIX}{token}: nothing says how Slack reaches this server; set {PREFIX}{ways[0]} too, for HTTP, "
+            f"or {PREFIX}{ways[1]}, for Socket Mode."
+        )
+    if given and not present.get(PREFIX + token):
+        yield f"{PREFIX}{given[0]}: set {PREFIX}{token} too; without it nothing can be sent to Slack."
 
 
 def _unknown(present: Mapping[str, str]) -> Iterator[str]:

@@ -14,7 +14,7 @@ import click
 import platformdirs
 
 from bot import log, settings
-from bot.cli import audits, files, requests, runs, server
+from bot.cli import audits, files, requests, runs, server, slack
 from bot.cli.exits import Exit
 from bot.settings import SettingsError
 from bot.terminal import screen
@@ -36,6 +36,7 @@ for _command in (
     *(requests.requests, requests.decide),
     *(server.serve, server.migrate, server.backup, server.version),
     audits.audit,
+    slack.manifest,
 ):
     signoff.add_command(_command)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -11,20 +12,37 @@ import click
 from bot import app, log
 from bot.cli import reach
 from bot.local import server
+from bot.settings import Settings
+from bot.slack import listening
 from bot.terminal import screen
 from engine.store import schema
 from engine.system import EnvironmentSecrets, SystemClock
+
+
+def in_slack(settings: Settings) -> Iterator[str]:
+    """Where Slack's deliveries are taken."""
+    if settings.slack_signing_secret:
+        yield f"Slack's deliveries are taken at http://{settings.host}:{settings.port}{listening.PATH}"
+    if settings.slack_app_token:
+        yield "Slack's deliveries are taken over Socket Mode"
 
 
 @click.command()
 def serve() -> None:
     """Serve until Ctrl-C: own the database, run the workflows, tell the approvers."""
     place = reach.here()
-    log.set_up(place.settings.log_level, place.settings.log_format, EnvironmentSecrets(place.environment).redact)
+    secrets = EnvironmentSecrets(place.environment)
+    log.set_up(
+        place.settings.log_level,
+        place.settings.log_format,
+        lambda text: secrets.redact(place.settings.redact(text)),
+    )
 
     def ready(waiting: int) -> None:
         click.echo(f"Signoff serves {place.settings.database}")
         click.echo(f"Commands on this machine reach it at {server.socket_path(place.settings.database)}")
+        for line in in_slack(place.settings):
+            click.echo(line)
         if waiting:
             click.echo(f"{waiting} request{'s wait' if waiting > 1 else ' waits'} for a decision: signoff requests")
 

@@ -443,7 +443,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
     for name, info in Settings.model_fields.items():
         if name != "database_url":
             told = rows[PREFIX + name.upper()][1].strip("`")
-            assert told == (info.default or "none")
+            assert told == str(info.default or "none")
 
 
 def test_the_values_that_a_setting_may_have_are_documented() -> None:

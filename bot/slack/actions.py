@@ -1,0 +1,181 @@
+"""Buttons: of copies, of the pages of a request, of alerts, and of lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import msgspec
+
+from bot.slack import blocks, details, ids, modals, register
+from bot.slack.desk import ANOTHER_VERSION
+from bot.slack.ids import ModalRef, Ref
+from bot.slack.payloads import Click
+from bot.slack.room import Room
+from bot.slack.text import View
+from engine.model import Decided, Done, ReasonMissing, Refusal, ResumeAnswer, Verdict
+from engine.views import RequestView
+
+_RESUMES: Final = {
+    ids.RUN_DONE: ResumeAnswer.DONE,
+    ids.RUN_REPEAT: ResumeAnswer.REPEAT,
+    ids.RUN_STOP: ResumeAnswer.STOP,
+}
+MakesView = Callable[[RequestView, ModalRef], View]
+
+
+class Actions:
+    """Handlers of `block_actions`. Deciding commits before it acknowledges; opening a modal acknowledges first."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+
+    # -- deciding --
+
+    async def approve(self, ack: Any, body: Any) -> None:
+        """One click: decided when it is acknowledged."""
+        click = Click.of(body)
+        ref = ids.decode_ref(click.value)
+        if ref is None:
+            await self._answer(ack, click, ANOTHER_VERSION)
+            return
+        answer = await self._room.desk.decide(click.by, ref, Verdict.APPROVE, message=click.message_ts)
+        await ack()
+        if isinstance(answer, ReasonMissing):
+            self._open(click, ref, lambda request, metadata: modals.approve(request, metadata=metadata))
+        else:
+            self._after(click, self._decided(click, ref, answer))
+
+    async def edit(self, ack: Any, body: Any) -> None:
+        """Open the form."""
+        click = Click.of(body)
+        await ack()
+        self._open_for(click, lambda request, metadata: modals.edit(request, metadata=metadata))
+
+    async def reject(self, ack: Any, body: Any) -> None:
+        """Ask for the reason."""
+        click = Click.of(body)
+        await ack()
+        self._open_for(click, lambda request, metadata: modals.reject(request, metadata=metadata))
+
+    async def _decided(self, click: Click, ref: Ref, answer: Decided | Refusal) -> None:
+        """The clicked copy shows the state as it is now, and a refusal is said."""
+        card = await self._room.desk.card(ref.request)
+        if card is not None:
+            await self._room.replies.copy(click.opening(ref).response_url, card, delivery=ref.delivery)
+        if isinstance(answer, Refusal):
+            await self._room.replies.answer(click, answer.sentence())
+        elif card is not None and (click.modal is not None or click.message_ts is None):
+            await self._room.replies.answer(click, card.state or "It is decided.")
+
+    # -- opening modals --
+
+    def _open_for(self, click: Click, make: MakesView) -> None:
+        ref = ids.decode_ref(click.value)
+        if ref is None:
+            self._after(click, self._room.replies.answer(click, ANOTHER_VERSION))
+        else:
+            self._open(click, ref, make)
+
+    def _open(self, click: Click, ref: Ref, make: MakesView) -> None:
+        making = self._made(click, ref, make)
+        self._after(click, self._room.replies.open_when_ready(click, making, metadata=ModalRef()))
+
+    async def _made(self, click: Click, ref: Ref, make: MakesView) -> View:
+        """The modal; or, if this person cannot decide that now, the reason why, and the copy as it is now."""
+        found = await self._room.desk.may_decide(click.by, ref)
+        if not isinstance(found, Refusal):
+            return make(found, click.opening(ref))
+        card = await self._room.desk.card(ref.request)
+        if card is not None:
+            url = click.opening(ref).response_url
+            self._after(click, self._room.replies.copy(url, card, delivery=ref.delivery))
+        return modals.sentence(found.sentence())
+
+    # -- everything in full --
+
+    async def details(self, ack: Any, body: Any) -> None:
+        """Everything of a request, over as many pages as it takes."""
+        click = Click.of(body)
+        await ack()
+        ref = ids.decode_ref(click.value)
+        if ref is None:
+            self._after(click, self._room.replies.answer(click, ANOTHER_VERSION))
+            return
+        making = self._details(click, ref)
+        self._after(click, self._room.replies.open_when_ready(click, making, metadata=ModalRef()))
+
+    async def _details(self, click: Click, ref: Ref) -> View:
+        card = await self._room.desk.card(ref.request)
+        if card is None:
+            return modals.sentence(f"There is no request {ref.request}.")
+        current = blocks.ref_of(card, delivery=ref.delivery)
+        return details.details(card, metadata=click.opening(current or ref))
+
+    async def page(self, ack: Any, body: Any) -> None:
+        """Another page of a request."""
+        click = Click.of(body)
+        await ack()
+        self._after(click, self._turn(click))
+
+    async def _turn(self, click: Click) -> None:
+        view = click.modal
+        if view is None or view.ref is None or view.ref.ref is None or not click.value.isdecimal():
+            await self._room.replies.answer(click, ANOTHER_VERSION)
+            return
+        card = await self._room.desk.card(view.ref.ref.request)
+        if card is None:
+            await self._room.replies.answer(click, f"There is no request {view.ref.ref.request}.")
+            return
+        current = blocks.ref_of(card, delivery=view.ref.ref.delivery)
+        metadata = msgspec.structs.replace(view.ref, ref=current, page=int(click.value[:6]))
+        await self._room.replies.details(view.id, card, metadata=metadata, seen=view.hash)
+
+    # -- what became of a step --
+
+    async def resume(self, ack: Any, body: Any) -> None:
+        """Done, Repeat or Stop."""
+        click = Click.of(body)
+        ref = ids.decode_run(click.value)
+        if ref is None:
+            await self._answer(ack, click, ANOTHER_VERSION)
+            return
+        answer = await self._room.desk.resume(click.by, ref, _RESUMES[click.action])
+        await ack()
+        self._after(click, self._resumed(click, answer))
+
+    async def _resumed(self, click: Click, answer: Done | Refusal) -> None:
+        ref = ids.decode_run(click.value)
+        assert ref is not None
+        person = await self._room.desk.person(click.by)
+        by = person.label if person else click.by.user
+        said = f"Answered by {by}: {_RESUMES[click.action].value}." if isinstance(answer, Done) else None
+        card = await self._room.desk.alert(ref, answered=said)
+        if card is not None:
+            await self._room.replies.copy(click.response_url, card, delivery=ref.delivery)
+        if isinstance(answer, Refusal):
+            await self._room.replies.answer(click, answer.sentence())
+
+    # -- registering --
+
+    async def more(self, ack: Any, body: Any) -> None:
+        """Room for another part of a file."""
+        click = Click.of(body)
+        await ack()
+        if click.modal is not None:
+            parts = int(click.value) if click.value.isdecimal() and len(click.value) < 3 else 1
+            view = register.register(metadata=click.modal.ref or ModalRef(), parts=parts)
+            self._after(click, self._room.replies.update(click.modal.id, view, seen=click.modal.hash))
+
+    # -- what we do not know --
+
+    async def unknown(self, ack: Any, body: Any) -> None:
+        """A button of another version of us."""
+        await self._answer(ack, Click.of(body), ANOTHER_VERSION)
+
+    async def _answer(self, ack: Any, click: Click, said: str) -> None:
+        await ack()
+        self._after(click, self._room.replies.answer(click, said))
+
+    def _after(self, click: Click, work: Coroutine[Any, Any, None]) -> None:
+        self._room.after(click.by, click.response_url, work)

@@ -1,0 +1,279 @@
+"""What people answered in a modal: view state -> values, or a sentence under the input that is wrong.
+
+`values` is `view["state"]["values"]` as Slack sends it. Whatever is missing or unknown in it counts as untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bot.slack import ids, inputs, text
+from bot.slack.inputs import Part, Raw
+from engine import data, fields
+from engine.data import Value
+from engine.errors import InvalidValue
+from engine.fields import Field, FieldType
+from engine.gate import Editable
+
+_NUMBER: Final = Field(type=FieldType.NUMBER)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What one input holds."""
+
+    block: str
+    kind: str
+    raw: Raw
+
+
+# -- the whole form -----------------------------------------------------------------------------------------
+
+
+def read_edits(values: object, editable: Sequence[Editable], current: Value) -> tuple[dict[str, Value], dict[str, str]]:
+    """The fields that were really changed, by dotted path; and sentences by block id. No edits: a plain approve.
+
+    `current` is the content that the form was prefilled with.
+    """
+    found, edits, errors = states(values), dict[str, Value](), dict[str, str]()
+    for one in editable:
+        name = data.show_path(one.path)
+        now = data.look(current, one.path)
+        here = found.get(ids.field_key(name), {})
+        try:
+            changed = _changed(one.field, now, here)
+        except InvalidValue as error:
+            errors[_wrong_block(one.field, here)] = said(one.field.label or name, str(error))
+            continue
+        if changed is not None and not _same_value(one.field, now, changed[0]):
+            edits[name] = changed[0]
+    return edits, errors
+
+
+def read_inputs(
+    values: object, declared: Mapping[str, Field], prefilled: Mapping[str, Value] | None = None
+) -> tuple[dict[str, Value], dict[str, str]]:
+    """All inputs of a run, typed; and sentences by block id. `prefilled`: what the form was opened with.
+
+    An error of an input that the form has no block for stands under its name.
+    """
+    found, read, errors = states(values), dict[str, Value](), dict[str, str]()
+    for name, field in declared.items():
+        now = (prefilled or {}).get(name, field.default)
+        here = found.get(ids.field_key(name), {})
+        try:
+            changed = _changed(field, now, here)
+            read[name] = fields.validate(field, now) if changed is None else changed[0]
+        except InvalidValue as error:
+            errors[_wrong_block(field, here) or name] = said(field.label or name, str(error))
+    return read, errors
+
+
+def place_errors(values: object, errors: Mapping[str, str]) -> dict[str, str]:
+    """What the engine says of fields, by dotted path, under the inputs of these fields; empty if there are none.
+
+    What is about no input of the form stands under its first one.
+    """
+    found = states(values)
+    first = next((state.block for here in found.values() for state in here.values()), None)
+    placed: dict[str, list[str]] = {}
+    for path, message in errors.items():
+        block = _nearest(found, path) or first
+        if block is not None:
+            placed.setdefault(block, []).append(said(path, message))
+    return {block: text.clipped(" ".join(sentences), ids.ERROR_TEXT) for block, sentences in placed.items()}
+
+
+def _nearest(found: Mapping[str, Mapping[str, State]], path: str) -> str | None:
+    while path:
+        for state in found.get(ids.field_key(path), {}).values():
+            return state.block
+        path = path.rpartition(".")[0]
+    return None
+
+
+def said(label: str, predicate: str) -> str:
+    """A sentence about a field, for under its input."""
+    ends = predicate.endswith((".", "?", "!"))
+    whole = f"{label}: {predicate}" if ends else f"{label} {predicate}."
+    return text.clipped(text.shown(whole), ids.ERROR_TEXT)
+
+
+def read_reason(values: object) -> str | None:
+    """The reason that was given, or None."""
+    for block, state in _elements(values):
+        if block == ids.REASON_BLOCK and isinstance(raw := _raw(state), str):
+            return raw.strip() or None
+    return None
+
+
+def read_source(values: object) -> tuple[str, Mapping[str, Any] | None]:
+    """What was pasted to be registered, its parts joined; and the file that was uploaded, as Slack describes it."""
+    pasted: dict[str, str] = {}
+    file: Mapping[str, Any] | None = None
+    for block, state in _elements(values):
+        if block.startswith(ids.PASTE_BLOCK) and isinstance(raw := _raw(state), str):
+            pasted[block] = raw
+        files = state.get("files")
+        if block == ids.UPLOAD_BLOCK and isinstance(files, list) and files and isinstance(files[0], Mapping):
+            file = files[0]
+    return "".join(pasted[block] for block in sorted(pasted)), file
+
+
+# -- one field ----------------------------------------------------------------------------------------------
+
+
+def _changed(field: Field, now: Value, here: Mapping[str, State]) -> tuple[Value] | None:
+    """The new value, or None where nobody touched the inputs. Raises `InvalidValue`."""
+    expected = inputs.parts(field, now)
+    if expected is None or not here or all(_untouched(part, here) for part in expected):
+        return None
+    if field.type is FieldType.MONEY and "" not in here:
+        return (_money(field, expected, here),)
+    if len(expected) > 1:
+        return (fields.from_text(field, _joined(expected, here)),)
+    return (_single(field, now, here[""]),) if "" in here else None
+
+
+def _untouched(part: Part, here: Mapping[str, State]) -> bool:
+    state = here.get(part.name)
+    if state is None:
+        return True
+    if isinstance(state.raw, tuple) or isinstance(part.prefill, tuple):
+        return set(state.raw) == set(part.prefill)
+    if state.kind == "number_input":
+        return _as_number(state.raw) == _as_number(part.prefill)
+    return _as_typed(state.raw) == _as_typed(part.prefill)
+
+
+def _as_typed(content: str) -> str:
+    """A text without what a browser may change in it by itself: line ends, control characters, space around it.
+
+    Nobody can see such a difference, so it is no edit.
+    """
+    unix = content.replace("\r\n", "\n")
+    return "".join(character for character in unix if character >= " " or character in "\n\t").strip()
+
+
+def _as_number(raw: str) -> Value:
+    try:
+        return fields.from_text(_NUMBER, raw)
+    except InvalidValue:
+        return raw.strip()
+
+
+def _joined(expected: Sequence[Part], here: Mapping[str, State]) -> str:
+    """A text of several parts. The white space that stood between two parts stays, even if one is written anew."""
+    whole = []
+    for index, part in enumerate(expected):
+        assert isinstance(part.prefill, str)
+        state = here.get(part.name)
+        if state is None or _untouched(part, here):
+            whole.append(part.prefill)
+            continue
+        raw = state.raw if isinstance(state.raw, str) else ""
+        gap = part.prefill[len(part.prefill.rstrip()) :]
+        keeps_gap = index < len(expected) - 1 and raw.strip() and raw == raw.rstrip()
+        whole.append(raw + gap if keeps_gap else raw)
+    return "".join(whole)
+
+
+def _money(field: Field, expected: Sequence[Part], here: Mapping[str, State]) -> Value:
+    raws = {part.name: here[part.name].raw if part.name in here else part.prefill for part in expected}
+    amount = str(raws.get("amount", "")).strip()
+    currency = str(raws.get("currency", "")).strip().upper() or field.currency
+    return fields.validate(field, {"amount": amount, "currency": currency} if amount else None)
+
+
+def _single(field: Field, now: Value, state: State) -> Value:
+    if isinstance(state.raw, tuple) or field.type in (FieldType.CHOICE, FieldType.CHOICES):
+        return _chosen(field, now, state.raw)
+    if state.kind == "datetimepicker" and state.raw:
+        return fields.validate(field, inputs.from_epoch(state.raw))
+    return fields.from_text(field, state.raw)
+
+
+def _chosen(field: Field, now: Value, raw: Raw) -> Value:
+    """The options of these keys: those that were chosen before in their order, then the others as they are listed."""
+    by_key = {ids.option_key(value): value for value in field.values}
+    if isinstance(raw, str):
+        return fields.validate(field, by_key.get(raw, raw) or None)
+    before = now if isinstance(now, list) else []
+    picked = [by_key.get(key, key) for key in raw]
+    order = [*before, *field.values]
+    picked.sort(key=lambda value: order.index(value) if value in order else len(order))
+    return fields.validate(field, [*picked])
+
+
+def _same_value(field: Field, now: Value, after: Value) -> bool:
+    """Whether two values are one and the same to a person: 12.5 and 12.50 are."""
+    if field.type is FieldType.MONEY and isinstance(now, dict) and isinstance(after, dict):
+        same_amount = _as_number(str(now.get("amount"))) == _as_number(str(after.get("amount")))
+        return same_amount and now.get("currency") == after.get("currency")
+    return data.canonical(now) == data.canonical(after)
+
+
+def _wrong_block(field: Field, here: Mapping[str, State]) -> str:
+    """The input of this field that the sentence belongs under."""
+    currency = here.get("currency")
+    if field.type is FieldType.MONEY and currency is not None and len(str(currency.raw).strip()) != 3:
+        return currency.block
+    return next((state.block for state in here.values()), "")
+
+
+# -- view state ---------------------------------------------------------------------------------------------
+
+
+def states(values: object) -> dict[str, dict[str, State]]:
+    """What the inputs of fields hold, by the key of the field and the part."""
+    found: dict[str, dict[str, State]] = {}
+    for block, element in _elements(values):
+        named, raw = ids.read_field_block(block), _raw(element)
+        if named is not None and raw is not None:
+            key, part = named
+            found.setdefault(key, {})[part] = State(block, str(element["type"]), raw)
+    return found
+
+
+def _elements(values: object) -> list[tuple[str, Mapping[str, Any]]]:
+    """The one element of each block."""
+    if not isinstance(values, Mapping):
+        return []
+    return [
+        (block, element)
+        for block, held in values.items()
+        if isinstance(block, str) and isinstance(held, Mapping)
+        for element in [*held.values()][:1]
+        if isinstance(element, Mapping)
+    ]
+
+
+_TEXTS: Final = {
+    "plain_text_input": "value",
+    "number_input": "value",
+    "email_text_input": "value",
+    "url_text_input": "value",
+    "datepicker": "selected_date",
+    "datetimepicker": "selected_date_time",
+    "users_select": "selected_user",
+}
+_ONE: Final = frozenset({"static_select", "radio_buttons"})
+_SOME: Final = frozenset({"multi_static_select", "checkboxes"})
+
+
+def _raw(element: Mapping[str, Any]) -> Raw | None:
+    """What an element holds; None for a kind that we never make."""
+    kind = str(element.get("type"))
+    if kind in _TEXTS:
+        held = element.get(_TEXTS[kind])
+        return "" if held is None else str(held)
+    if kind in _ONE:
+        chosen = element.get("selected_option")
+        return str(chosen.get("value", "")) if isinstance(chosen, Mapping) else ""
+    if kind in _SOME:
+        several = element.get("selected_options")
+        listed = several if isinstance(several, list) else []
+        return tuple(str(one.get("value", "")) for one in listed if isinstance(one, Mapping))
+    return None

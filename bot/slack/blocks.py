@@ -1,0 +1,232 @@
+"""Messages: the card of a copy, arranged so that Slack takes it whatever its content is.
+
+What data says stands in plain_text or rich_text, where Slack parses nothing. The one mrkdwn text is ours: the expiry,
+which every reader sees in their own time zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any, Final
+
+from bot.slack import fitting, ids, rich, text
+from bot.slack.text import Block, Element
+from engine.model import Card, CardAction, DeliveryKind
+
+NEEDS_ATTENTION: Final = "needs_attention"
+SHOW_EVERYTHING: Final = "Show everything"
+
+_INTRODUCTION: Final = frozenset({"Workflow", "Run", "Started by", "Asks about"})
+"""Facts at the beginning of a card that stand in small print."""
+_ASKED: Final = frozenset({"Waits for", "Asked"})
+"""The fact at the end of a card that stands in small print at the bottom."""
+_SMALL_PRINT: Final = 600
+_STATE: Final = 2_000
+_NOTE: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is posted or updated. `metadata`: how a post of unknown outcome is found again."""
+
+    text: str
+    blocks: list[Block]
+    metadata: dict[str, Any] | None = None
+
+    def for_post(self) -> dict[str, Any]:
+        """Arguments of chat.postMessage: nothing in the text is looked up or previewed."""
+        return {**self.for_update(), "unfurl_links": False, "unfurl_media": False}
+
+    def for_update(self) -> dict[str, Any]:
+        """Arguments of chat.update. Always with blocks: without them Slack would delete those that are there."""
+        made: dict[str, Any] = {"text": self.text, "blocks": self.blocks}
+        return made if self.metadata is None else {**made, "metadata": self.metadata}
+
+    def for_answer(self) -> dict[str, Any]:
+        """What a response_url takes, besides `replace_original` or `response_type`."""
+        return {"text": self.text, "blocks": self.blocks}
+
+
+def metadata(delivery: str) -> dict[str, Any]:
+    """Message metadata that names the delivery."""
+    return {"event_type": ids.METADATA_EVENT, "event_payload": {"delivery": delivery}}
+
+
+def message(card: Card, *, version: int, delivery: str, note: str | None = None, topic: str | None = None) -> Message:
+    """The message of a copy. `version`: the one being shown; `note`: a sentence of ours about this copy.
+
+    `topic`: of an alert; one that needs attention gets Done, Repeat and Stop.
+    """
+    introduction, facts, asked = _arranged(card)
+    before, cut_before = _before(card, introduction, note=note, version=version)
+    after, cut_after = _after(card, asked, version=version)
+    buttons = _buttons(card, delivery=delivery, topic=topic)
+    if buttons:
+        after.append(text.actions(buttons, block=ids.block_id("actions", version)))
+    room = ids.MESSAGE_TEXT - text.total(before) - text.total(after) - _LEFT_OUT_ROOM
+    fitted = fitting.fitted(facts, card.fields, room=room)
+    blocks = [*before, *_lines(fitted, version=version)]
+    left_out = fitted.left_out(cut_before + cut_after)
+    if left_out is not None:
+        blocks.append(_left_out(card, left_out, delivery=delivery, version=version))
+    return Message(fallback(card), [*blocks, *after], metadata(delivery))
+
+
+_LEFT_OUT_ROOM: Final = 300
+
+
+def minimal(card: Card, *, version: int, delivery: str) -> Message:
+    """What is shown where Slack refused the message: our own words, and the way to the whole.
+
+    It has no Approve: nobody approves what they have not seen. `Review` opens everything, with all buttons.
+    """
+    sentence = card.state if card.state is not None else "Slack could not show this request here. Review it to decide."
+    if card.kind is not DeliveryKind.REQUEST and card.state is None:
+        sentence = "Slack could not show this message here."
+    blocks: list[Block] = [
+        text.section(text.clipped(text.line(card.title), ids.HEADER), block=ids.block_id("minimal", version)),
+        text.section(text.clipped(text.shown(sentence), _STATE), block=ids.block_id("state", version)),
+    ]
+    ref = ref_of(card, delivery=delivery)
+    if ref is not None and card.actions:
+        value = ids.encode(ref)
+        reject = [_action(one, value) for one in card.actions if one.verdict == "reject"]
+        review = text.button("Review", action=ids.DETAILS, value=value, style="primary")
+        blocks.append(text.actions([review, *reject], block=ids.block_id("actions", version)))
+    return Message(fallback(card), blocks, metadata(delivery))
+
+
+def fallback(card: Card) -> str:
+    """The text of notifications and of screen readers: mrkdwn, so escaped."""
+    told = card.state or _introduction_text(_arranged(card)[0])
+    said = f"{text.line(card.title) or '–'}: {text.shown(told)}" if told else text.line(card.title) or "–"
+    return text.escape(text.clipped(said, ids.FALLBACK_TEXT))
+
+
+def ref_of(card: Card, *, delivery: str | None) -> ids.Ref | None:
+    """What the buttons of this card are about; None if it is no request's."""
+    if card.request is None or card.content_version is None or card.digest is None:
+        return None
+    return ids.Ref(
+        request=card.request, content_version=card.content_version, digest=card.digest, delivery=delivery or None
+    )
+
+
+# -- parts --------------------------------------------------------------------------------------------------
+
+_Facts = Sequence[tuple[str, str]]
+
+
+def _arranged(card: Card) -> tuple[_Facts, _Facts, _Facts]:
+    """The facts for the small print on top, those for the middle, and who is asked."""
+    introduction = list(takewhile(lambda fact: fact[0] in _INTRODUCTION, card.facts))
+    rest = list(card.facts[len(introduction) :])
+    asked = [rest.pop()] if rest and rest[-1][0] in _ASKED else []
+    return introduction, rest, asked
+
+
+def _introduction_text(facts: _Facts) -> str:
+    return " · ".join(f"{label}: {told}" for label, told in facts)
+
+
+def _before(card: Card, introduction: _Facts, *, note: str | None, version: int) -> tuple[list[Block], int]:
+    """What stands above the lines, and how many characters of it were cut."""
+    blocks = [text.header(card.title, block=ids.block_id("title", version))]
+    missing = text.clip(text.line(card.title), ids.HEADER).missing
+    if card.state is not None:
+        state = text.clip(text.shown(card.state), _STATE)
+        blocks.append(text.section(state.text, block=ids.block_id("state", version)))
+        missing += state.missing
+    if note is not None:
+        blocks.append(text.context([text.plain(note, _NOTE)], block=ids.block_id("note", version)))
+    if introduction:
+        small = text.clip(text.shown(_introduction_text(introduction)), _SMALL_PRINT)
+        blocks.append(text.context([text.plain(small.text)], block=ids.block_id("introduction", version)))
+        missing += small.missing
+    return blocks, missing
+
+
+def _after(card: Card, asked: _Facts, *, version: int) -> tuple[list[Block], int]:
+    """What stands below the lines: the expiry and who is asked."""
+    elements: list[Element] = []
+    missing = 0
+    if card.expires_at is not None:
+        elements.append(text.mrkdwn(f"Expires {text.date(card.expires_at)}"))
+    for label, told in asked:
+        small = text.clip(text.shown(f"{label}: {told}"), _SMALL_PRINT)
+        elements.append(text.plain(small.text))
+        missing += small.missing
+    return [text.context(elements, block=ids.block_id("asked", version))] if elements else [], missing
+
+
+def _lines(fitted: fitting.Fitted, *, version: int) -> list[Block]:
+    named = ("facts", fitted.facts), ("fields", fitted.fields)
+    return [rich.lines(lines, block=ids.block_id(name, version)) for name, lines in named if lines]
+
+
+def _left_out(card: Card, sentence: str, *, delivery: str, version: int) -> Block:
+    """Says what is missing; while the request is open, with the button that shows all of it."""
+    ref = ref_of(card, delivery=delivery)
+    block = ids.block_id("left_out", version)
+    if ref is None or not card.actions:
+        return text.context([text.plain(sentence)], block=block)
+    everything = text.button(SHOW_EVERYTHING, action=ids.DETAILS, value=ids.encode(ref))
+    return text.section(sentence, block=block, accessory=everything)
+
+
+# -- buttons ------------------------------------------------------------------------------------------------
+
+
+def _buttons(card: Card, *, delivery: str, topic: str | None) -> list[Element]:
+    if card.kind is DeliveryKind.ALERT:
+        asks = topic == NEEDS_ATTENTION and card.run is not None and card.state is None
+        return _run_buttons(card, delivery=delivery) if asks else []
+    return request_buttons(card, delivery=delivery)
+
+
+def request_buttons(card: Card, *, delivery: str | None) -> list[Element]:
+    """Approve, Edit, Reject in the words of the workflow; none where the card has no actions."""
+    ref = ref_of(card, delivery=delivery)
+    return [] if ref is None else [_action(one, ids.encode(ref)) for one in card.actions]
+
+
+def _action(action: CardAction, value: str) -> Element:
+    asks = None if action.confirm is None else text.confirm(action.confirm, yes=action.label)
+    match action.verdict:
+        case "approve":
+            return text.button(action.label, action=ids.APPROVE, value=value, style="primary", confirm=asks)
+        case "reject":
+            return text.button(action.label, action=ids.REJECT, value=value, style="danger", confirm=asks)
+        case _:
+            return text.button(action.label, action=ids.EDIT, value=value, confirm=asks)
+
+
+_RUN_BUTTONS: Final = (
+    ("Done", ids.RUN_DONE, "It happened: the run goes on with the next step.", None),
+    ("Repeat", ids.RUN_REPEAT, "It did not happen: the step is carried out again. If it did, it happens twice.", None),
+    ("Stop", ids.RUN_STOP, "The run is stopped here; nothing more is carried out.", "danger"),
+)
+
+
+def _run_buttons(card: Card, *, delivery: str) -> list[Element]:
+    assert card.run is not None
+    ref = ids.RunRef(run=card.run, delivery=delivery or None, step=card.step, visit=card.visit)
+    value = ids.encode(ref)
+    return [
+        text.button(
+            label,
+            action=action,
+            value=value,
+            style=style,
+            confirm=text.confirm(question, yes=label, style=style or "primary"),
+        )
+        for label, action, question, style in _RUN_BUTTONS
+    ]
+
+
+def sentence(said: str) -> Message:
+    """One sentence as an answer to whoever just acted."""
+    block = text.section(text.clipped(text.shown(said), ids.SECTION), block="sentence")
+    return Message(text.escape(text.clipped(text.shown(said), ids.FALLBACK_TEXT)), [block])

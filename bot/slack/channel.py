@@ -1,0 +1,142 @@
+"""Slack as a channel: copies as messages in the conversation of the app with each person."""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+from bot.slack import blocks, ids
+from bot.slack.blocks import Message
+from bot.slack.client import SlackClient, SlackError
+from bot.slack.failures import FailureClass
+from engine.errors import ChannelError
+from engine.model import Card, Receipt
+
+_PAGE: Final = 200
+_PAGES: Final = 5
+"""How far back a copy is looked for: a post of unknown outcome is seconds or minutes old."""
+
+log = logging.getLogger(__name__)
+
+
+def version_of(card: Card) -> int:
+    """A number for what a card shows: block ids are fresh when, and only when, it shows something else."""
+    return zlib.crc32(repr(card).encode("utf-8", "surrogatepass"))
+
+
+def whole(card: Card, *, delivery: str) -> Message:
+    """The message of a copy. What no longer asks what became of a step has no buttons for it."""
+    topic = card.topic if card.step is not None else None
+    return blocks.message(card, version=version_of(card), delivery=delivery, topic=topic)
+
+
+class SlackChannel:
+    """Addresses are `U…`, a person; or `C…,U…`: the channel, and if we may not post there, the person."""
+
+    name = "slack"
+
+    def __init__(self, client: SlackClient) -> None:
+        self._client = client
+        self._conversations: dict[str, str] = {}
+        """The conversations with people, as far as we know them: a hint that may be lost."""
+
+    async def show(self, *, address: str, card: Card, receipt: Receipt | None, delivery: str) -> Receipt:
+        """Post the card, or edit the copy."""
+        made = whole(card, delivery=delivery)
+        try:
+            return await self._put(address, made, receipt, delivery=delivery)
+        except SlackError as error:
+            if error.kind is not FailureClass.PAYLOAD:
+                raise
+            log.error("copy %s could not be shown in full: %s", delivery, error)
+        small = blocks.minimal(card, version=version_of(card), delivery=delivery)
+        return await self._put(address, small, receipt, delivery=delivery)
+
+    async def find(self, *, address: str, delivery: str) -> Receipt | None:
+        """The copy in the conversation with the person.
+
+        We may not read channels; only outcomes are posted there, and a second one does no harm.
+        """
+        user = address.rpartition(",")[2]
+        channel = await self._conversation(user)
+        async for message in history(self._client, channel, pages=_PAGES):
+            if _carries(message, delivery):
+                return Receipt({"channel": channel, "ts": str(message["ts"])})
+        return None
+
+    async def _put(self, address: str, made: Message, receipt: Receipt | None, *, delivery: str) -> Receipt:
+        if receipt is None:
+            return await self._post(address, made, delivery=delivery)
+        try:
+            await self._client.post("chat.update", key=delivery, **receipt.data, **made.for_update())
+        except SlackError as error:
+            if error.kind is not FailureClass.MESSAGE:
+                raise
+        else:
+            return receipt
+        # That message is gone or can no longer be changed. A fresh one may be there already, from a post of
+        # unknown outcome.
+        found = await self.find(address=address, delivery=delivery)
+        if found is not None and found.data["ts"] != receipt.data.get("ts"):
+            await self._client.post("chat.update", key=delivery, **found.data, **made.for_update())
+            return found
+        return await self._post(address, made, delivery=delivery)
+
+    async def _post(self, address: str, made: Message, *, delivery: str) -> Receipt:
+        place, _, user = address.rpartition(",")
+        if place:
+            try:
+                return await self._post_to(place, made, delivery=delivery)
+            except SlackError as error:
+                if error.kind is not FailureClass.RECIPIENT:
+                    raise
+        try:
+            return await self._post_to(self._conversations.get(user, user), made, delivery=delivery)
+        except SlackError as error:
+            if error.code != "channel_not_found":
+                raise
+        # Slack does not say why a person cannot be written to; opening the conversation does.
+        self._conversations.pop(user, None)
+        return await self._post_to(await self._conversation(user), made, delivery=delivery)
+
+    async def _post_to(self, channel: str, made: Message, *, delivery: str) -> Receipt:
+        """To a person's id it goes to our conversation with them, whose id comes back."""
+        answer = await self._client.post("chat.postMessage", key=delivery, channel=channel, **made.for_post())
+        landed, ts = answer.get("channel"), answer.get("ts")
+        if not isinstance(landed, str) or not isinstance(ts, str):
+            raise ChannelError("Slack did not say where it put a message.", outcome_unknown=True)
+        if channel.startswith(("U", "W")):
+            self._conversations[channel] = landed
+        return Receipt({"channel": landed, "ts": ts})
+
+    async def _conversation(self, user: str) -> str:
+        known = self._conversations.get(user)
+        if known is None:
+            answer = await self._client.post("conversations.open", users=user)
+            known = self._conversations[user] = str(answer["channel"]["id"])
+        return known
+
+
+async def history(client: SlackClient, channel: str, *, pages: int) -> AsyncIterator[Mapping[str, Any]]:
+    """The messages of a conversation with their metadata, the newest first."""
+    cursor: dict[str, Any] = {}
+    for _ in range(pages):
+        page = await client.get(
+            "conversations.history", channel=channel, limit=_PAGE, include_all_metadata=True, **cursor
+        )
+        for message in page.get("messages", []):
+            yield message
+        following = (page.get("response_metadata") or {}).get("next_cursor")
+        if not following:
+            return
+        cursor = {"cursor": following}
+
+
+def _carries(message: Mapping[str, Any], delivery: str) -> bool:
+    metadata = message.get("metadata") or {}
+    return (
+        metadata.get("event_type") == ids.METADATA_EVENT
+        and (metadata.get("event_payload") or {}).get("delivery") == delivery
+    )

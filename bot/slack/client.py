@@ -1,0 +1,152 @@
+"""Calls of Slack's Web API over one connection pool: paced, timed out, and every failure a `SlackError`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any, Final
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from yarl import URL
+
+from bot.slack import failures
+from bot.slack.failures import FailureClass
+from bot.slack.pace import Pace, retry_after
+from engine.errors import ChannelError
+
+API_URL: Final = "https://slack.com/api/"
+TIMEOUT: Final = aiohttp.ClientTimeout(total=8.0, connect=4.0)
+"""A call of Slack takes a tenth of a second; one that takes this long has failed."""
+_WORTH_WAITING: Final = 3.0
+"""Seconds that a refused call waits to be made again by itself."""
+_LOUD: Final = frozenset({FailureClass.PAYLOAD, FailureClass.INSTALLATION, FailureClass.ROTATE})
+
+log = logging.getLogger(__name__)
+
+
+class SlackError(ChannelError):
+    """A call that failed. `kind`: what to do about it; `code`: Slack's own word, if it said one."""
+
+    def __init__(
+        self, code: str | None, *, http_status: int | None = None, retry_after: timedelta | None = None
+    ) -> None:
+        made = failures.channel_error(code, http_status=http_status, retry_after=retry_after)
+        super().__init__(
+            str(made), permanent=made.permanent, retry_after=made.retry_after, outcome_unknown=made.outcome_unknown
+        )
+        self.kind, self.code = failures.classify(code, http_status), code
+
+
+class SlackClient:
+    """The one way to Slack. Raises only `ChannelError`."""
+
+    def __init__(self, *, token: str, session: aiohttp.ClientSession, api_url: str = API_URL, pace: Pace) -> None:
+        self._session, self._token, self._pace, self.api_url = session, token, pace, api_url
+        self._web = AsyncWebClient(token=token, base_url=api_url, session=session, retry_handlers=[])
+
+    async def post(self, method: str, /, *, key: str = "", **arguments: Any) -> dict[str, Any]:
+        """Call a method that takes JSON. `key`: see `Pace.turn`."""
+        return await self._call(method, key=key, json=arguments)
+
+    async def get(self, method: str, /, **arguments: Any) -> dict[str, Any]:
+        """Call a method that takes no JSON."""
+        return await self._call(method, key="", params=arguments)
+
+    async def _call(self, method: str, *, key: str, **given: dict[str, Any]) -> dict[str, Any]:
+        channel = str(given.get("json", {}).get("channel", ""))
+        await self._pace.turn(method, channel=channel, key=key)
+        try:
+            return await self._once(method, given)
+        except SlackError as error:
+            if error.kind is not FailureClass.WAIT:
+                raise
+            wait = (error.retry_after or failures.WITHOUT_RETRY_AFTER).total_seconds()
+            self._pace.stop(method, wait)
+            if wait > _WORTH_WAITING:
+                raise
+        # Refused means that nothing happened, so it may be said again.
+        await self._pace.turn(method, key=key)
+        return await self._once(method, given)
+
+    async def _once(self, method: str, given: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        try:
+            answer = await self._web.api_call(method, http_verb="POST" if "json" in given else "GET", **given)
+        except SlackApiError as error:
+            raise _failed(method, error) from None
+        except aiohttp.ClientConnectorError as error:
+            # No connection, so nothing was sent.
+            raise ChannelError(f"Slack cannot be reached: {error.os_error.strerror or 'no connection'}.") from error
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise SlackError(None) from error
+        data = answer.data
+        return data if isinstance(data, dict) else {}
+
+    async def respond(self, url: str, payload: Mapping[str, Any]) -> bool:
+        """Post to a response_url; whether Slack took it. A courtesy: it fails without an error."""
+        try:
+            async with self._session.post(url, json=payload) as response:
+                return response.status == 200
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            return False
+
+    async def download(self, url: str, *, most: int) -> bytes:
+        """A file that somebody uploaded, at most `most` bytes and one more. Our token goes to Slack only."""
+        if not self._is_slack(url):
+            raise ChannelError("That file is not on Slack.", permanent=True)
+        headers = {"Authorization": f"Bearer {self._token}"}
+        try:
+            async with self._session.get(url, headers=headers, allow_redirects=False) as response:
+                if response.status == 200 and response.content_type == "text/html":
+                    # Slack answers with its sign-in page where the token may not read the file.
+                    raise SlackError("missing_scope")
+                if response.status != 200:
+                    raise SlackError(None, http_status=response.status)
+                return await _read(response, most)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise SlackError(None) from error
+
+    def _is_slack(self, url: str) -> bool:
+        """Slack's own hosts; or that of the API, where it is another Slack."""
+        asked, api = URL(url), URL(self.api_url)
+        if (asked.scheme, asked.host, asked.port) == (api.scheme, api.host, api.port):
+            return True
+        return asked.scheme == "https" and (asked.host or "").endswith((".slack.com", ".slack-files.com"))
+
+
+async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
+    """As much as there is, up to one byte more than is allowed."""
+    whole = bytearray()
+    async for piece in response.content.iter_chunked(65_536):
+        whole += piece
+        if len(whole) > most:
+            break
+    return bytes(whole[: most + 1])
+
+
+def _failed(method: str, error: SlackApiError) -> SlackError:
+    response = error.response
+    status = getattr(response, "status_code", None) or getattr(response, "status", None)
+    data = getattr(response, "data", None)
+    code = data.get("error") if isinstance(data, dict) else None
+    headers = getattr(response, "headers", None) or {}
+    made = SlackError(
+        code if isinstance(code, str) else None,
+        http_status=status if isinstance(status, int) else None,
+        retry_after=retry_after(headers.get("Retry-After")) if status == 429 else None,
+    )
+    if made.kind in _LOUD:
+        # Slack's own details say which block or scope it is; they quote no token.
+        detail = data.get("response_metadata") or data.get("needed") if isinstance(data, dict) else None
+        log.error("Slack refused %s: %s %s", method, made.code, detail or "")
+    return made
+
+
+@asynccontextmanager
+async def connected(*, token: str, api_url: str = API_URL, pace: Pace | None = None) -> AsyncIterator[SlackClient]:
+    """A client with its connection pool, open while the body runs."""
+    async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
+        yield SlackClient(token=token, session=session, api_url=api_url, pace=pace or Pace())

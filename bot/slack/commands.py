@@ -1,0 +1,163 @@
+"""The slash command."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeAlias
+
+from bot.slack import blocks, lists, register, replies, runs
+from bot.slack.blocks import Message
+from bot.slack.ids import ModalRef
+from bot.slack.payloads import Typed
+from bot.slack.room import Room
+from bot.slack.text import View
+from bot.slack.views import started
+from engine import fields
+from engine.data import Value
+from engine.definition import Workflow
+from engine.model import Cancel, InvalidInputs, Refusal, Start
+from engine.views import WorkflowView
+
+Answer: TypeAlias = Message | str | None
+"""What is answered; None: a modal opens instead."""
+_PAIR: Final = re.compile(
+    r"\s*([^\s=\"“”]+)=(?:[\"“”]([^\"“”]*)[\"“”](?=\s|$)|(.*?)(?=\s+[^\s=\"“”]+=|\s*$))", re.DOTALL
+)
+
+
+class Commands:
+    """The handler of `/signoff`. What it starts or cancels is on the disk when it acknowledges."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._words: dict[str, Callable[[Typed], Awaitable[Answer]]] = {
+            "": self._help,
+            "help": self._help,
+            "register": self._register,
+            "run": self._run,
+            "list": self._list,
+            "show": self._show,
+            "pending": self._pending,
+            "runs": self._runs,
+            "cancel": self._cancel,
+        }
+
+    async def command(self, ack: Any, body: Any) -> None:
+        """Carry out what was typed."""
+        typed = Typed.of(body)
+        answer = await self._words.get(typed.word, self._unknown)(typed)
+        if answer is None:
+            await ack()
+        else:
+            made = blocks.sentence(answer) if isinstance(answer, str) else answer
+            await ack(**replies.acknowledged(made))
+
+    # -- looking --
+
+    async def _help(self, typed: Typed) -> Answer:
+        return lists.help_message(typed.command)
+
+    async def _unknown(self, typed: Typed) -> Answer:
+        return f"There is no command {typed.word!r}. What there is: {typed.command} help"
+
+    async def _list(self, typed: Typed) -> Answer:
+        return lists.workflows(await self._room.desk.engine.workflows(), command=typed.command)
+
+    async def _show(self, typed: Typed) -> Answer:
+        if not typed.rest:
+            return f"Which workflow? {typed.command} show NAME"
+        found = await self._room.desk.workflow(typed.rest)
+        if isinstance(found, Refusal):
+            return found.sentence()
+        view, workflow = found
+        asked = await self._room.desk.asked(workflow)
+        return lists.workflow(workflow, version=view.version, asked=asked, command=typed.command)
+
+    async def _pending(self, typed: Typed) -> Answer:
+        return lists.pending(await self._room.desk.pending(typed.by))
+
+    async def _runs(self, typed: Typed) -> Answer:
+        return lists.runs(await self._room.desk.runs(typed.by))
+
+    # -- acting --
+
+    async def _cancel(self, typed: Typed) -> Answer:
+        run = typed.rest.removeprefix("run ").strip()
+        if not run:
+            return f"Which run? {typed.command} cancel RUN; {typed.command} runs lists them."
+        answer = await self._room.desk.engine.cancel(Cancel(run=run, actor=typed.by.address, origin=typed.by.origin()))
+        return answer.sentence() if isinstance(answer, Refusal) else f"Run {run} is cancelled."
+
+    async def _register(self, typed: Typed) -> Answer:
+        refusal = await self._room.desk.may_register(typed.by)
+        if refusal is not None:
+            return refusal.sentence()
+        self._open(typed, register.register(metadata=_metadata(typed)))
+        return None
+
+    async def _run(self, typed: Typed) -> Answer:
+        name, _, line = typed.rest.partition(" ")
+        if not name:
+            return f"Which workflow? {typed.command} run NAME; {typed.command} list lists them."
+        found = await self._room.desk.workflow(name)
+        if isinstance(found, Refusal):
+            return found.sentence()
+        view, workflow = found
+        if workflow.inputs and not line.strip():
+            self._open(typed, self._form(typed, view, workflow))
+            return None
+        given, left = pairs(line)
+        if left:
+            return f"{left!r} is no input; write name=value. Or type only {typed.command} run {name}, for a form."
+        inputs, errors = fields.from_text_all(workflow.inputs, given)
+        if errors:
+            hint = f"Or type only {typed.command} run {name}, for a form."
+            return f"{InvalidInputs(errors=errors).sentence()} {hint}"
+        return await self._start(typed, view, workflow, inputs)
+
+    async def _start(self, typed: Typed, view: WorkflowView, workflow: Workflow, inputs: dict[str, Value]) -> Answer:
+        answer = await self._room.desk.engine.start(
+            Start(
+                workflow=view.name,
+                inputs=inputs,
+                actor=typed.by.address,
+                origin=typed.by.origin(),
+                # A trigger is of one act of one person: a delivery that comes twice starts one run.
+                key=f"slack:{typed.by.team}:{typed.trigger}" if typed.trigger else None,
+            )
+        )
+        return answer.sentence() if isinstance(answer, Refusal) else started(workflow.title, answer)
+
+    def _form(self, typed: Typed, view: WorkflowView, workflow: Workflow) -> View:
+        metadata = _metadata(typed, workflow=view.name, version=view.version)
+        return runs.run_form(workflow, version=view.version, metadata=metadata)
+
+    def _open(self, typed: Typed, view: View) -> None:
+        async def ready() -> View:
+            return view
+
+        opening = self._room.replies.modal_when_ready("views.open", typed.trigger, ready(), metadata=ModalRef())
+        self._room.after(typed.by, typed.response_url, opening)
+
+
+def _metadata(typed: Typed, *, workflow: str | None = None, version: int = 0) -> ModalRef:
+    return ModalRef(
+        channel=typed.by.channel or None, response_url=typed.response_url, workflow=workflow, version=version
+    )
+
+
+def pairs(line: str) -> tuple[dict[str, str], str]:
+    """`name=value …` as typed; a value goes on until the next name, or stands in quotes. And what is none of these."""
+    found: dict[str, str] = {}
+    at = 0
+    while at < len(line):
+        match = _PAIR.match(line, at)
+        if match is None:
+            return found, line[at:].strip()
+        name, quoted, bare = match.groups()
+        found[name] = quoted if quoted is not None else bare.strip()
+        at = match.end()
+        if not line[at:].strip():
+            break
+    return found, ""

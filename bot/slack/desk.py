@@ -1,0 +1,236 @@
+"""What people in Slack may ask of the engine, in our own types; whatever it refuses is a sentence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from bot import card as cards
+from bot.slack.ids import Ref, RunRef
+from bot.slack.payloads import By
+from engine import definition, gate
+from engine.data import Value
+from engine.definition import Gate, StepKind, Workflow
+from engine.errors import ChannelError, Conflict, DefinitionError, Tampered
+from engine.gate import Reference
+from engine.model import (
+    Assurance,
+    Card,
+    Decide,
+    Decided,
+    DeliveryKind,
+    Done,
+    NotAllowed,
+    NotFound,
+    Person,
+    Refusal,
+    Resume,
+    ResumeAnswer,
+    Verdict,
+)
+from engine.ports import Clock, Directory, Resolution
+from engine.service import Engine
+from engine.views import Copy, Page, RequestView, RunView, WorkflowView
+
+MOST_SHOWN: Final = 200
+"""Rows that are looked through for those of one person."""
+_LOOKING_UP: Final = 1.2
+"""Seconds that the names of those who would be asked may take: Slack waits three for all of an answer."""
+NO_BUILDERS: Final = (
+    "Nobody may register workflows here yet: the operator of this server names the builders in SIGNOFF_BUILDERS "
+    "(email addresses, Slack user ids, or group:handle, separated by commas)."
+)
+ANOTHER_VERSION: Final = (
+    "This button is from another version of Signoff. Open the request again: it waits in the Home tab of this app."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """`builders`: who may register workflows, as references are written in gates."""
+
+    engine: Engine
+    kinds: Mapping[str, StepKind]
+    directory: Directory
+    clock: Clock
+    builders: tuple[str, ...] = ()
+
+    # -- deciding --
+
+    async def decide(
+        self,
+        by: By,
+        ref: Ref,
+        verdict: Verdict,
+        *,
+        edits: Mapping[str, Value] | None = None,
+        reason: str | None = None,
+        message: str | None = None,
+    ) -> Decided | Refusal:
+        """The decision, on the disk when this returns `Decided`. `message`: the copy in which it was made."""
+        command = _decide(by, ref, verdict, edits=edits or {}, reason=reason, message=message)
+        try:
+            return await self.engine.decide(command)
+        except Tampered as error:
+            return NotAllowed(why=str(error))
+        except Conflict:
+            return NotAllowed(why="Others were deciding at the same moment; look at the request, then try again.")
+
+    async def may_decide(self, by: By, ref: Ref) -> RequestView | Refusal:
+        """The request, if this person could decide what they see now. Reads only."""
+        request = await self.engine.request(ref.request)
+        if request is None:
+            return NotFound(what="request", name=ref.request)
+        kind = self.kinds.get(request.asked.subject.uses)
+        person = await self.person(by)
+        command = _decide(by, ref, Verdict.APPROVE, edits={}, reason="–", message=None)
+        if kind is not None:
+            try:
+                ruling = gate.decide(request.asked, command, kind=kind, person=person, now=self.clock.now())
+            except Tampered as error:
+                return NotAllowed(why=str(error))
+            if isinstance(ruling, Refusal):
+                return ruling
+        return request
+
+    async def card(self, request: str) -> Card | None:
+        """What a copy of the request shows now."""
+        found = await self.engine.request(request)
+        return None if found is None else cards.request_card(found)
+
+    async def resume(self, by: By, ref: RunRef, answer: ResumeAnswer) -> Done | Refusal:
+        """Answer what became of a step."""
+        try:
+            return await self.engine.resume(
+                Resume(
+                    run=ref.run,
+                    answer=answer,
+                    actor=by.address,
+                    origin=by.origin(delivery=ref.delivery),
+                    step=ref.step,
+                    visit=ref.visit,
+                )
+            )
+        except ChannelError as error:
+            return NotAllowed(why=f"That could not be taken down, because Slack does not answer us: {error} Try again.")
+
+    async def alert(self, ref: RunRef, *, answered: str | None) -> Card | None:
+        """What the alert about a run shows now. `answered`: the sentence about an answer that was just given."""
+        run = await self.engine.run(ref.run)
+        if run is None:
+            return None
+        copy = Copy(
+            delivery=ref.delivery or "",
+            kind=DeliveryKind.ALERT,
+            topic="needs_attention",
+            person=run.owner,
+            run=run,
+            request=None,
+        )
+        shown = cards.alert_card(copy)
+        if shown.step is not None:
+            return shown
+        return replace(shown, state=answered or f"This was answered; the run is {run.status.value.replace('_', ' ')}.")
+
+    # -- looking --
+
+    async def person(self, by: By) -> Person | None:
+        """Who that is, if we know them."""
+        return await self.engine.person(by.address)
+
+    async def pending(self, by: By) -> list[RequestView]:
+        """The requests that wait for this person."""
+        person = await self.person(by)
+        if person is None:
+            return []
+        return await self.engine.requests(Page(limit=MOST_SHOWN, open_only=True), person=person.id)
+
+    async def runs(self, by: By) -> list[RunView]:
+        """The latest runs that this person started, or whose workflow is theirs."""
+        person = await self.person(by)
+        if person is None:
+            return []
+        found = await self.engine.runs(Page(limit=MOST_SHOWN))
+        return [one for one in found if person.id in (one.requester.id, one.owner.id)]
+
+    async def workflow(self, name: str) -> tuple[WorkflowView, Workflow] | Refusal:
+        """A registered workflow, read."""
+        found = await self.engine.workflow(name)
+        if isinstance(found, NotFound):
+            return found
+        try:
+            return found, definition.load(found.source, kinds=self.kinds)
+        except DefinitionError as error:
+            first = str(error).partition("\n")[0]
+            return NotAllowed(why=f"This server no longer understands the workflow {name}: {first}")
+
+    async def asked(self, workflow: Workflow) -> dict[str, str]:
+        """Who would be asked at which step, where that is known before a run and can be found out quickly."""
+        wanted = {step.id: _literal(step.gate) for step in workflow.steps if step.gate is not None}
+        references = sorted({one for found in wanted.values() for one in found}, key=str)
+        try:
+            async with asyncio.timeout(_LOOKING_UP):
+                known = await self.directory.resolve([one for one in references if self.directory.asks(one)])
+        except (ChannelError, TimeoutError):
+            return {}
+        named = {step: [_told(one, known) for one in found] for step, found in wanted.items() if found}
+        return {step: ", ".join(found) for step, found in named.items()}
+
+    # -- builders --
+
+    async def may_register(self, by: By) -> Refusal | None:
+        """Why this person may not register workflows; None: they may."""
+        if not self.builders:
+            return NotAllowed(why=NO_BUILDERS)
+        references = [found for one in self.builders if (found := gate.reference(one, rule=one)) is not None]
+        if any(one.kind == "slack" and one.value == by.user for one in references):
+            return None
+        person = Reference("slack", by.user, by.user)
+        asked = [person, *(one for one in references if one.kind == "group")]
+        try:
+            known = await self.directory.resolve(asked)
+        except ChannelError as error:
+            return NotAllowed(why=f"Whether you may register workflows cannot be found out now: {error}")
+        mine = {address for found in known[person].people for address in found.addresses}
+        groups = {address for one in asked[1:] for found in known[one].people for address in found.addresses}
+        emails = {one.value for one in references if one.kind == "email"}
+        if by.address in mine and (by.address in groups or any(one.value in emails for one in mine)):
+            return None
+        return NotAllowed(why=f"Only builders may register workflows here: {', '.join(self.builders)}.")
+
+
+def _decide(
+    by: By, ref: Ref, verdict: Verdict, *, edits: Mapping[str, Value], reason: str | None, message: str | None
+) -> Decide:
+    return Decide(
+        request=ref.request,
+        verdict=verdict,
+        actor=by.address,
+        content_version=ref.content_version,
+        digest=ref.digest,
+        origin=by.origin(message=message, delivery=ref.delivery),
+        assurance=Assurance.SLACK,
+        edits=edits,
+        reason=reason,
+    )
+
+
+def _literal(asks: Gate) -> list[Reference]:
+    """The approvers of a gate, if all of them stand in the file as they are."""
+    found: list[Reference] = []
+    for template in asks.approvers:
+        one = gate.reference(template.source, rule=template.source) if template.is_literal else None
+        if one is None:
+            return []
+        found.append(one)
+    return found
+
+
+def _told(reference: Reference, known: Mapping[Reference, Resolution]) -> str:
+    resolution: Any = known.get(reference)
+    names: Sequence[str] = [one.name or one.addresses[0].value for one in resolution.people] if resolution else []
+    if not names:
+        return reference.rule
+    return f"{reference.rule} ({', '.join(names[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''})"

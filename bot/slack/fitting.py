@@ -1,0 +1,148 @@
+"""What of a card is shown where not all of it fits: which lines, and how much of each. Deterministic.
+
+Changed fields come first, then the first facts, then the other fields, then the other facts. Every line that is shown
+has room for `ENOUGH` of each of its texts, and what is left over is shared so that only the longest are cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, takewhile
+from typing import Final
+
+from bot.slack import ids, text
+from bot.slack.rich import OVERHEAD, Line
+from engine.model import CardField
+
+MOST_LINES: Final = 40
+FIRST_FACTS: Final = 10
+ENOUGH: Final = 150
+LABEL: Final = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """A line that should be shown. `beyond`: characters of each text that no message could hold anyway."""
+
+    index: int
+    label: str
+    texts: tuple[str, ...]
+    beyond: tuple[int, ...]
+    is_field: bool
+
+    @property
+    def overhead(self) -> int:
+        return text.size(self.label) + OVERHEAD
+
+    @property
+    def least(self) -> int:
+        return self.overhead + sum(min(text.size(one), ENOUGH) for one in self.texts)
+
+    def cut(self, cap: int) -> tuple[Line, int]:
+        """The line with each text cut to `cap`, and how many characters are missing then."""
+        cut = [text.clip(one, cap, beyond=beyond) for one, beyond in zip(self.texts, self.beyond, strict=True)]
+        before = cut[0].text if len(cut) == 2 else None
+        return Line(label=self.label, before=before, after=cut[-1].text), sum(one.missing for one in cut)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """What is shown, in the order of the card, and what is not."""
+
+    facts: tuple[Line, ...]
+    fields: tuple[Line, ...]
+    of_facts: int
+    of_fields: int
+    missing: int
+    """Characters cut from the lines that are shown."""
+
+    def left_out(self, also: int = 0) -> str | None:
+        """The sentence that says what is missing, or None. `also`: characters cut elsewhere."""
+        told = []
+        if len(self.fields) < self.of_fields:
+            told.append(f"{len(self.fields)} of {self.of_fields} fields shown")
+        if len(self.facts) < self.of_facts:
+            told.append(f"{len(self.facts)} of {self.of_facts} notes shown")
+        if self.missing + also:
+            told.append(f"{self.missing + also:,} characters left out")
+        return f"Not everything fits here: {', '.join(told)}." if told else None
+
+
+def fitted(facts: Sequence[tuple[str, str]], fields: Sequence[CardField], *, room: int) -> Fitted:
+    """As much of the facts and fields of a card as has room."""
+    picked = _picked(_ranked(facts, fields), room)
+    sizes = [text.size(one) for row in picked for one in row.texts]
+    cap = level(sizes, room - sum(row.overhead for row in picked))
+    cut = [(row.is_field, *row.cut(cap)) for row in picked]
+    return Fitted(
+        facts=tuple(line for is_field, line, _ in cut if not is_field),
+        fields=tuple(line for is_field, line, _ in cut if is_field),
+        of_facts=len(facts),
+        of_fields=len(fields),
+        missing=sum(missing for _, _, missing in cut),
+    )
+
+
+def _ranked(facts: Sequence[tuple[str, str]], fields: Sequence[CardField]) -> list[_Row]:
+    """The lines that may be shown, the most important first."""
+    ranks = [1 if index < FIRST_FACTS else 3 for index in range(len(facts))]
+    ranks += [2 if field.before is None else 0 for field in fields]
+    order = sorted(range(len(ranks)), key=lambda index: (ranks[index], index))
+    return [
+        _fact(index, facts[index]) if index < len(facts) else _field(index, fields[index - len(facts)])
+        for index in order[:MOST_LINES]
+    ]
+
+
+def _fact(index: int, fact: tuple[str, str]) -> _Row:
+    return _row(index, fact[0], fact[1:], is_field=False)
+
+
+def _field(index: int, field: CardField) -> _Row:
+    texts = (field.text,) if field.before is None else (field.before, field.text)
+    return _row(index, field.label or field.path, texts, is_field=True)
+
+
+def _row(index: int, label: str, texts: tuple[str, ...], *, is_field: bool) -> _Row:
+    return _Row(
+        index=index,
+        label=_label(label),
+        texts=tuple(text.shown(one[: ids.MESSAGE_TEXT]) for one in texts),
+        beyond=tuple(max(0, len(one) - ids.MESSAGE_TEXT) for one in texts),
+        is_field=is_field,
+    )
+
+
+def _label(label: str) -> str:
+    return text.clipped(text.line(label[: LABEL * 2]), LABEL) or "–"
+
+
+def _picked(ranked: Sequence[_Row], room: int) -> list[_Row]:
+    """The first ones that have room together, in the order of the card."""
+    spent = accumulate(row.least for row in ranked)
+    fitting = takewhile(lambda pair: pair[1] <= room, zip(ranked, spent, strict=True))
+    return sorted((row for row, _ in fitting), key=lambda row: row.index)
+
+
+def level(sizes: Iterable[int], room: int) -> int:
+    """The largest cap under which all sizes together fit."""
+    ascending = sorted(sizes)
+    for index, one in enumerate(ascending):
+        share = room // (len(ascending) - index)
+        if one > share:
+            return share
+        room -= one
+    return ascending[-1] if ascending else 0
+
+
+def first(given: Sequence[Line], *, room: int, each: int) -> tuple[list[Line], int]:
+    """The first lines, each cut to `each`, as many as have room; and how many others there are."""
+    taken: list[Line] = []
+    for one in given[:MOST_LINES]:
+        cut = Line(label=_label(one.label), after=text.clipped(text.shown(one.after), each))
+        room -= text.size(cut.label + cut.after) + OVERHEAD
+        if room < 0:
+            break
+        taken.append(cut)
+    return taken, len(given) - len(taken)

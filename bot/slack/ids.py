@@ -1,0 +1,196 @@
+"""Slack's limits, the ids that we give to things, and what travels in buttons and modals: ids, never content.
+
+Limits are those of https://docs.slack.dev/reference/block-kit unless a line says otherwise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Annotated, Final, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+# -- limits -------------------------------------------------------------------------------------------------
+
+MESSAGE_BLOCKS: Final = 50
+VIEW_BLOCKS: Final = 100
+"""Of a modal and of App Home."""
+MESSAGE_TEXT: Final = 9_000
+"""All text of one message together. Undocumented: `msg_blocks_too_long` was seen from 11,000 characters on, so we stay
+under 10,000 with room for what else may be counted."""
+FALLBACK_TEXT: Final = 3_000
+"""`text` of a message: chat.update refuses more than 4,000 with `msg_too_long`."""
+HEADER: Final = 150
+SECTION: Final = 3_000
+CONTEXT_ELEMENTS: Final = 10
+BUTTON_TEXT: Final = 75
+BUTTON_VALUE: Final = 2_000
+CONFIRM_TITLE: Final = 100
+CONFIRM_TEXT: Final = 300
+CONFIRM_BUTTON: Final = 30
+ID_LENGTH: Final = 255
+"""Of `block_id`, `action_id` and `callback_id`."""
+OPTIONS: Final = 100
+OPTION_TEXT: Final = 75
+OPTION_VALUE: Final = 150
+RADIO_OPTIONS: Final = 10
+"""Of radio buttons and of checkboxes."""
+INPUT_LABEL: Final = 2_000
+INPUT_HINT: Final = 2_000
+INPUT_TEXT: Final = 3_000
+"""What a plain_text_input holds."""
+MODAL_TITLE: Final = 24
+"""Of `title`, `submit` and `close`."""
+PRIVATE_METADATA: Final = 3_000
+VIEW_BYTES: Final = 200_000
+"""A view may have 250 KB; what else Slack counts is not documented."""
+ERROR_TEXT: Final = 1_000
+"""A sentence under an input. Undocumented; longer ones push the form off the screen."""
+LONGEST_TEXT_INPUTS: Final = 5
+"""Inputs that one long text is split into."""
+
+# -- ids ----------------------------------------------------------------------------------------------------
+
+APPROVE: Final = "request.approve"
+EDIT: Final = "request.edit"
+REJECT: Final = "request.reject"
+DETAILS: Final = "request.details"
+"""Opens everything in full; also what `Review` does."""
+PREVIOUS_PAGE: Final = "details.previous"
+NEXT_PAGE: Final = "details.next"
+RUN_DONE: Final = "run.done"
+RUN_REPEAT: Final = "run.repeat"
+RUN_STOP: Final = "run.stop"
+REGISTER_MORE: Final = "register.more"
+INPUT: Final = "value"
+"""The action id of the one element in an input block."""
+
+EDIT_MODAL: Final = "modal.edit"
+REJECT_MODAL: Final = "modal.reject"
+APPROVE_MODAL: Final = "modal.approve"
+DETAILS_MODAL: Final = "modal.details"
+REGISTER_MODAL: Final = "modal.register"
+RUN_MODAL: Final = "modal.run"
+PLAIN_MODAL: Final = "modal.plain"
+"""Loading, an error, a confirmation: nothing to submit."""
+HOME: Final = "home"
+
+REASON_BLOCK: Final = "reason"
+PASTE_BLOCK: Final = "paste"
+UPLOAD_BLOCK: Final = "upload"
+METADATA_EVENT: Final = "signoff_copy"
+"""`event_type` of the message metadata in which a post of unknown outcome is found again."""
+
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,150}")
+_FIELD_BLOCK: Final = re.compile(r"field:([^/@]+)/([a-z0-9]*)@(\d+)")
+
+
+def block_id(name: str, version: int) -> str:
+    """A block id that is fresh for each update of a message, as Slack wants it."""
+    return f"{name}@{version}"
+
+
+def field_key(name: str) -> str:
+    """The name of a field as block ids have it; a name that is long or has other characters by its hash."""
+    if _PLAIN_NAME.fullmatch(name):
+        return name
+    return f"#{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+
+
+def field_block(name: str, *, part: str = "", version: int = 0) -> str:
+    """The block id of an input. The version keeps Slack from carrying what was typed over to other content."""
+    return f"field:{field_key(name)}/{part}@{version}"
+
+
+def read_field_block(block: str) -> tuple[str, str] | None:
+    """The field key and the part that an input's block id names, or None if it is no input of a field."""
+    found = _FIELD_BLOCK.fullmatch(block)
+    return (found[1], found[2]) if found else None
+
+
+def option_key(value: str) -> str:
+    """An option's value as Slack takes it: the value itself, or its hash where it is too long."""
+    if len(value.encode("utf-16-le", "surrogatepass")) // 2 <= OPTION_VALUE:
+        return value
+    return f"#{hashlib.sha256(value.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+# -- what travels -------------------------------------------------------------------------------------------
+
+_Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200)]
+_Digest: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+_Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**31)]
+
+
+class Ref(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_fields=True, tag="q1"):
+    """Which content of which request a button or modal is about. `delivery`: the copy, None outside of copies."""
+
+    request: _Id
+    content_version: _Count
+    digest: _Digest
+    delivery: _Id | None = None
+
+
+class RunRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_fields=True, tag="r1"):
+    """The run that a button is about; `step` and `visit`: whose outcome it answers for."""
+
+    run: _Id
+    delivery: _Id | None = None
+    step: _Id | None = None
+    visit: _Count | None = None
+
+
+class ModalRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_fields=True, tag="m1"):
+    """What a modal remembers: what it is about, and the click that opened it.
+
+    `response_url` updates the clicked copy at once, or answers where a command was typed. `workflow` and `version`: of
+    a run form.
+    """
+
+    ref: Ref | None = None
+    channel: _Id | None = None
+    message_ts: _Id | None = None
+    response_url: Annotated[str, Meta(max_length=2_000)] | None = None
+    page: _Count = 0
+    workflow: _Id | None = None
+    version: _Count = 0
+
+
+_Travelling = TypeVar("_Travelling", Ref, RunRef, ModalRef)
+
+
+def encode(what: Ref | RunRef | ModalRef) -> str:
+    """The text of a button value or of private_metadata. A response_url is left out where it would not fit."""
+    longest = PRIVATE_METADATA if isinstance(what, ModalRef) else BUTTON_VALUE
+    text = msgspec.json.encode(what).decode()
+    if isinstance(what, ModalRef) and what.response_url and len(text) > longest:
+        text = msgspec.json.encode(msgspec.structs.replace(what, response_url=None)).decode()
+    if len(text) > longest:
+        raise ValueError(f"These ids have {len(text)} characters; Slack carries {longest}.")
+    return text
+
+
+def decode_ref(text: object) -> Ref | None:
+    """What `encode` wrote; None for anything else: another version, another kind, garbled."""
+    return _decode(text, Ref)
+
+
+def decode_run(text: object) -> RunRef | None:
+    """Like `decode_ref`."""
+    return _decode(text, RunRef)
+
+
+def decode_modal(text: object) -> ModalRef | None:
+    """Like `decode_ref`."""
+    return _decode(text, ModalRef)
+
+
+def _decode(text: object, kind: type[_Travelling]) -> _Travelling | None:
+    if not isinstance(text, str) or len(text) > PRIVATE_METADATA:
+        return None
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None

@@ -1,0 +1,131 @@
+"""How Slack reaches us: signed HTTP requests, or sockets that we open."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from aiohttp import web
+from slack_bolt.adapter.aiohttp import to_aiohttp_response
+from slack_bolt.adapter.socket_mode.async_internals import run_async_bolt_app, send_async_response
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_sdk.signature import SignatureVerifier
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.slack.later import Later
+from engine.errors import SignoffError
+
+PATH: Final = "/slack/events"
+MOST_BYTES: Final = 2 * 1024 * 1024
+"""Slack's largest deliveries carry a view (250 KB) and its state."""
+DRAIN_SECONDS: Final = 8.0
+
+log = logging.getLogger(__name__)
+
+
+class PortTaken(SignoffError):
+    """The address to listen on cannot be had."""
+
+
+class Door:
+    """The HTTP side. Whoever cannot sign gets nothing but 401."""
+
+    def __init__(self, app: AsyncApp, *, signing_secret: str, later: Later) -> None:
+        self._app, self._later = app, later
+        self._verifier = SignatureVerifier(signing_secret)
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """A delivery."""
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return web.Response(status=413, text="too large")
+        if not self._is_signed(request, body):
+            return web.Response(status=401, text="invalid signature")
+        try:
+            made = AsyncBoltRequest(
+                body=body.decode(), query=request.query_string, headers=dict(request.headers.items())
+            )
+        except ValueError:
+            return web.Response(status=400, text="this is nothing that Slack sends")
+        return await to_aiohttp_response(await self._later.under_way(self._app.async_dispatch(made)))
+
+    def _is_signed(self, request: web.Request, body: bytes) -> bool:
+        timestamp = request.headers.get("X-Slack-Request-Timestamp", "")
+        signature = request.headers.get("X-Slack-Signature", "")
+        # int() takes more than digits, and what it does not take would be an error of ours.
+        if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) < 16 and signature.isascii()):
+            return False
+        try:
+            return self._verifier.is_valid(body, timestamp, signature)
+        except UnicodeDecodeError:
+            return False
+
+
+@asynccontextmanager
+async def over_http(
+    app: AsyncApp, *, signing_secret: str, host: str, port: int, later: Later
+) -> AsyncIterator[tuple[str, int]]:
+    """Deliveries are taken at the address while the body runs. Raises `PortTaken`."""
+    application = web.Application(client_max_size=MOST_BYTES)
+    application.add_routes([web.post(PATH, Door(app, signing_secret=signing_secret, later=later).events)])
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=DRAIN_SECONDS)
+    await runner.setup()
+    try:
+        await _listen(web.TCPSite(runner, host, port), host, port)
+        yield runner.addresses[0][:2]
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(site: web.TCPSite, host: str, port: int) -> None:
+    try:
+        await site.start()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(
+                f"Another program listens on {host}:{port} already; stop it, or set SIGNOFF_PORT to another port."
+            ) from None
+        raise PortTaken(f"SIGNOFF_HOST and SIGNOFF_PORT: {host}:{port} cannot be listened on: {error}.") from None
+
+
+@asynccontextmanager
+async def over_sockets(app: AsyncApp, *, app_token: str, api_url: str, later: Later) -> AsyncIterator[None]:
+    """Deliveries are taken over a socket, which is opened again whenever it closes, while the body runs."""
+    client = SocketModeClient(
+        app_token=app_token,
+        web_client=AsyncWebClient(base_url=api_url),
+        logger=logging.getLogger("slack_sdk.socket_mode"),
+        ping_interval=10,
+    )
+
+    async def take(_: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
+        await later.under_way(_carry_out(client, app, request))
+
+    listeners: list[Any] = client.socket_mode_request_listeners
+    listeners.append(take)
+    connecting = asyncio.ensure_future(client.connect())  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        # What has come is answered over the socket that it came by.
+        await later.drain(DRAIN_SECONDS)
+        connecting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await connecting
+        await client.close()  # type: ignore[no-untyped-call]
+
+
+async def _carry_out(client: SocketModeClient, app: AsyncApp, request: SocketModeRequest) -> None:
+    loop = asyncio.get_running_loop()
+    answer = await run_async_bolt_app(app, request)
+    await send_async_response(client, request, answer, loop.time())

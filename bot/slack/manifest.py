@@ -1,0 +1,87 @@
+"""The app's manifest: what Slack has to know of us, made from what the code uses.
+
+https://docs.slack.dev/reference/app-manifest
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import yaml
+
+from bot.slack import bolt, listening
+
+SCOPES: Final = {
+    "chat:write": "send requests, answers and outcomes",
+    "commands": f"offer {bolt.COMMAND}",
+    "files:read": "take a workflow file that was uploaded",
+    "im:history": "find a request again whose sending was cut off",
+    "im:write": "write to people",
+    "usergroups:read": "find out who is in a usergroup of approvers",
+    "users:read": "see names, and whether an account is deactivated, a guest or a bot",
+    "users:read.email": "find the account of an email address",
+}
+"""What each is for."""
+METHODS: Final = {
+    "chat.postEphemeral": "chat:write",
+    "chat.postMessage": "chat:write",
+    "chat.update": "chat:write",
+    "conversations.history": "im:history",
+    "conversations.open": "im:write",
+    "usergroups.list": "usergroups:read",
+    "usergroups.users.list": "usergroups:read",
+    "users.info": "users:read",
+    "users.lookupByEmail": "users:read.email",
+    "views.open": None,
+    "views.publish": None,
+    "views.push": None,
+    "views.update": None,
+}
+"""The methods that we call, and the scope that each needs."""
+_HEAD: Final = """\
+# The Slack app that Signoff is. Create it at https://api.slack.com/apps, "From a manifest".
+# Printed by: signoff manifest{options}
+"""
+
+
+def manifest(url: str | None = None) -> dict[str, Any]:
+    """The manifest. `url`: where Slack reaches this server; without one, the server opens a socket to Slack."""
+    sockets = url is None
+    request = {} if url is None else {"request_url": url.rstrip("/") + listening.PATH}
+    command = {
+        "command": bolt.COMMAND,
+        "description": "Run workflows, and see what waits for you",
+        "usage_hint": "help | run NAME | list | pending | runs",
+        "should_escape": False,
+        **({"url": request["request_url"]} if request else {}),
+    }
+    return {
+        "display_information": {
+            "name": "Signoff",
+            "description": "Workflows whose risky steps wait for a person's decision",
+            "background_color": "#1f3b4d",
+        },
+        "features": {
+            "app_home": {
+                "home_tab_enabled": True,
+                "messages_tab_enabled": True,
+                "messages_tab_read_only_enabled": False,
+            },
+            "bot_user": {"display_name": "Signoff", "always_online": True},
+            "slash_commands": [command],
+        },
+        "oauth_config": {"scopes": {"bot": sorted(SCOPES)}},
+        "settings": {
+            "event_subscriptions": {**request, "bot_events": sorted(bolt.EVENTS)},
+            "interactivity": {"is_enabled": True, **request},
+            "org_deploy_enabled": False,
+            "socket_mode_enabled": sockets,
+            "token_rotation_enabled": False,
+        },
+    }
+
+
+def as_yaml(url: str | None = None) -> str:
+    """The manifest as Slack takes it."""
+    options = f" --url {url}" if url else ""
+    return _HEAD.replace("{options}", options) + yaml.safe_dump(manifest(url), sort_keys=False, allow_unicode=True)

@@ -1,0 +1,109 @@
+"""The modals of a request: edit, reject, approve with a reason; and the plain ones: loading, a sentence."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bot.slack import forms, ids, text
+from bot.slack.forms import Asked
+from bot.slack.text import Block, View
+from engine import data
+from engine.model import ReasonRequired
+from engine.views import RequestView
+
+_OWN_BLOCKS: Final = 6
+"""Blocks of an edit form that are no fields: the question, the confirmation, the reason, what is not in it."""
+_WITH_EDITS: Final = " with edits"
+
+
+def edit(request: RequestView, *, metadata: ids.ModalRef) -> View:
+    """An input for every editable field, prefilled; submitting it unchanged is a plain approval.
+
+    `metadata` says which content it was filled with: its `ref` must be of the content in `request`.
+    """
+    asked = request.asked
+    made = forms.form(
+        [
+            Asked(name=data.show_path(one.path), field=one.field, current=data.look(asked.content.value, one.path))
+            for one in asked.editable
+        ],
+        version=asked.content_version,
+        room=ids.VIEW_BLOCKS - _OWN_BLOCKS,
+    )
+    blocks = [text.section(request.title, block="question"), *made.blocks]
+    blocks += [text.section(one, block=f"without:{index}") for index, one in enumerate(made.without)]
+    if not made.blocks:
+        blocks.append(text.section("None of its fields can be edited here; submit to approve as it is.", block="none"))
+    if request.confirm:
+        blocks.append(text.section(request.confirm, block="confirm"))
+    if asked.reason_required is ReasonRequired.ALWAYS:
+        blocks.append(_reason(required=True))
+    return forms.view(
+        callback=ids.EDIT_MODAL,
+        title="Edit, then approve",
+        blocks=blocks,
+        metadata=metadata,
+        submit=submit_label(request.approve_label, edited=bool(made.blocks)),
+        close="Cancel",
+    )
+
+
+def submit_label(label: str, *, edited: bool) -> str:
+    """The workflow's own words for approving, with what they do here where there is room for it."""
+    words = text.line(label)
+    longer = words + _WITH_EDITS
+    return longer if edited and text.size(longer) <= ids.MODAL_TITLE else text.clipped(words, ids.MODAL_TITLE)
+
+
+def reject(request: RequestView, *, metadata: ids.ModalRef) -> View:
+    """Asks for the reason, which must be given unless the gate never wants one."""
+    required = request.asked.reason_required is not ReasonRequired.NEVER
+    return forms.view(
+        callback=ids.REJECT_MODAL,
+        title=request.reject_label,
+        blocks=[text.section(request.title, block="question"), _reason(required=required)],
+        metadata=metadata,
+        submit=request.reject_label,
+        close="Cancel",
+    )
+
+
+def approve(request: RequestView, *, metadata: ids.ModalRef) -> View:
+    """Asks for the reason of an approval, where the gate always wants one."""
+    blocks: list[Block] = [text.section(request.title, block="question")]
+    if request.confirm:
+        blocks.append(text.section(request.confirm, block="confirm"))
+    required = request.asked.reason_required is ReasonRequired.ALWAYS
+    return forms.view(
+        callback=ids.APPROVE_MODAL,
+        title=request.approve_label,
+        blocks=[*blocks, _reason(required=required)],
+        metadata=metadata,
+        submit=request.approve_label,
+        close="Cancel",
+    )
+
+
+def _reason(*, required: bool) -> Block:
+    return forms.reason_input(required=required, label="Reason", hint="Whoever asked will read it.")
+
+
+def loading(*, metadata: ids.ModalRef) -> View:
+    """Opened within Slack's three seconds where the content is not ready yet."""
+    return plain("One moment", "Fetching the current state…", metadata=metadata)
+
+
+def sentence(said: str, *, metadata: ids.ModalRef | None = None) -> View:
+    """A refusal, or an error, in a sentence."""
+    return plain("Signoff", said, metadata=metadata)
+
+
+def plain(title: str, said: str, *, metadata: ids.ModalRef | None = None) -> View:
+    """A modal that only says something."""
+    return forms.view(
+        callback=ids.PLAIN_MODAL,
+        title=title,
+        blocks=[text.section(said, block="sentence")],
+        metadata=metadata or ids.ModalRef(),
+        close="Close",
+    )

@@ -1,0 +1,179 @@
+"""What Slack delivers, as our own typed values: the first line of every handler. Pure.
+
+Deliveries are signed, so they come from Slack; but they hold what people typed and what older versions of us sent.
+https://docs.slack.dev/reference/interaction-payloads
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bot.slack import ids
+from bot.slack.ids import ModalRef, Ref
+from engine.model import Address, Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class By:
+    """Who acted, and where."""
+
+    team: str
+    user: str
+    channel: str = ""
+
+    @property
+    def address(self) -> Address:
+        return Address("slack", self.user)
+
+    def origin(self, **more: str | None) -> Origin:
+        """For the record: ids only."""
+        place = {"team": self.team, "user": self.user, "channel": self.channel, **more}
+        return Origin(surface="slack", place={name: value for name, value in place.items() if value})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenView:
+    """The modal or Home tab in which somebody acted. `ref`: what it remembers; None if it is not ours to read."""
+
+    id: str
+    kind: Literal["modal", "home"]
+    hash: str
+    callback: str
+    ref: ModalRef | None
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Click:
+    """A button. `message_ts`: of the message it is in, None in views; `private`: only this person sees that message."""
+
+    by: By
+    action: str
+    value: str
+    trigger: str
+    message_ts: str | None
+    private: bool
+    response_url: str | None
+    view: SeenView | None
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Click:
+        container = _part(body, "container")
+        action = next(iter(body.get("actions") or [{}]))
+        return cls(
+            by=_by(body),
+            action=_text(action, "action_id"),
+            value=_text(action, "value"),
+            trigger=_text(body, "trigger_id"),
+            message_ts=_text(container, "message_ts") or None,
+            private=container.get("is_ephemeral") is True,
+            response_url=_text(body, "response_url") or None,
+            view=_view(body),
+        )
+
+    @property
+    def modal(self) -> SeenView | None:
+        """The modal it is in."""
+        return self.view if self.view is not None and self.view.kind == "modal" else None
+
+    def opening(self, ref: Ref) -> ModalRef:
+        """What a modal remembers that this click opens: the copy is the one that was clicked first."""
+        earlier = self.modal.ref if self.modal is not None else None
+        if earlier is not None:
+            return ModalRef(
+                ref=ref,
+                channel=earlier.channel,
+                message_ts=earlier.message_ts,
+                response_url=earlier.response_url,
+            )
+        if self.message_ts is None or self.private:
+            return ModalRef(ref=ref)
+        return ModalRef(
+            ref=ref, channel=self.by.channel or None, message_ts=self.message_ts, response_url=self.response_url
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A modal that was sent."""
+
+    by: By
+    view: SeenView
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Submission:
+        view = _view(body)
+        assert view is not None, "Slack sends the view with each submission"
+        channel = view.ref.channel if view.ref is not None else None
+        by = _by(body)
+        return cls(by=By(team=by.team, user=by.user, channel=channel or ""), view=view)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typed:
+    """A slash command: the first word of its text, and what follows."""
+
+    by: By
+    command: str
+    word: str
+    rest: str
+    trigger: str
+    response_url: str | None
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Typed:
+        word, _, rest = _text(body, "text").strip().partition(" ")
+        return cls(
+            by=By(
+                team=_text(body, "team_id"),
+                user=_text(body, "user_id"),
+                channel=_text(body, "channel_id"),
+            ),
+            command=_text(body, "command") or "/signoff",
+            word=word.lower(),
+            rest=rest.strip(),
+            trigger=_text(body, "trigger_id"),
+            response_url=_text(body, "response_url") or None,
+        )
+
+
+def who(body: Mapping[str, Any]) -> By:
+    """Who is behind any delivery, as far as it says."""
+    if isinstance(body.get("user_id"), str):
+        return Typed.of(body).by
+    return _by(body)
+
+
+def _by(body: Mapping[str, Any]) -> By:
+    user, team = _part(body, "user"), body.get("team")
+    # In a workspace of Enterprise Grid `team` is null for apps of the whole organisation.
+    team_id = _text(team, "id") if isinstance(team, Mapping) else _text(user, "team_id")
+    container = _part(body, "container")
+    channel = _text(_part(body, "channel"), "id") or _text(container, "channel_id")
+    return By(team=team_id, user=_text(user, "id"), channel=channel)
+
+
+def _view(body: Mapping[str, Any]) -> SeenView | None:
+    view = body.get("view")
+    if not isinstance(view, Mapping):
+        return None
+    return SeenView(
+        id=_text(view, "id"),
+        kind="home" if view.get("type") == "home" else "modal",
+        hash=_text(view, "hash"),
+        callback=_text(view, "callback_id"),
+        ref=ids.decode_modal(view.get("private_metadata")),
+        values=_part(_part(view, "state"), "values"),
+    )
+
+
+def _part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = whole.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _text(whole: Mapping[str, Any], name: str) -> str:
+    found = whole.get(name)
+    return found if isinstance(found, str) else ""

@@ -1,0 +1,135 @@
+"""Registering a workflow: the form to paste or upload a file, its errors, and what was registered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from bot.slack import fitting, forms, ids, rich, text
+from bot.slack.rich import Line
+from bot.slack.text import Block, View
+from engine import durations
+from engine.definition import Gate, Step, Workflow
+from engine.errors import Problem
+from engine.model import ReviewPoint
+
+MOST_PARTS: Final = 5
+_STEP: Final = 400
+_STEPS_TEXT: Final = 8_000
+
+
+def register(*, metadata: ids.ModalRef, parts: int = 1) -> View:
+    """Paste the file, in up to five parts (an input holds 3,000 characters), or upload it.
+
+    `parts`: how many inputs there are now; the button asks for one more.
+    """
+    said = "Paste the workflow file, or upload it. A file of more than 3,000 characters is best uploaded."
+    blocks: list[Block] = [text.section(said, block="how")]
+    blocks += [_paste(number, of=min(parts, MOST_PARTS)) for number in range(1, min(parts, MOST_PARTS) + 1)]
+    if parts < MOST_PARTS:
+        more = text.button("Room for another part", action=ids.REGISTER_MORE, value=str(parts + 1))
+        blocks.append(text.actions([more], block=ids.block_id("more", parts)))
+    return forms.view(
+        callback=ids.REGISTER_MODAL,
+        title="Register a workflow",
+        blocks=[*blocks, _upload()],
+        metadata=metadata,
+        submit="Register",
+        close="Cancel",
+    )
+
+
+def paste_block(number: int) -> str:
+    return f"{ids.PASTE_BLOCK}:{number}"
+
+
+def _paste(number: int, *, of: int) -> Block:
+    return {
+        "type": "input",
+        "block_id": paste_block(number),
+        "label": text.plain_line("Workflow file" if of == 1 else f"Workflow file, part {number} of {of}", 100),
+        "element": {
+            "type": "plain_text_input",
+            "action_id": ids.INPUT,
+            "multiline": True,
+            "max_length": ids.INPUT_TEXT,
+        },
+        "optional": True,
+    }
+
+
+def _upload() -> Block:
+    return {
+        "type": "input",
+        "block_id": ids.UPLOAD_BLOCK,
+        "label": text.plain_line("Or upload the file", 100),
+        "element": {
+            "type": "file_input",
+            "action_id": ids.INPUT,
+            "filetypes": ["yaml", "yml", "txt"],
+            "max_files": 1,
+        },
+        "optional": True,
+    }
+
+
+def problems(found: Sequence[Problem], *, uploaded: bool = False) -> dict[str, str]:
+    """What is wrong in the file, each with its line, under the input that it came from."""
+    return wrong("\n".join(one.sentence() for one in found), uploaded=uploaded, of=len(found))
+
+
+def wrong(said: str, *, uploaded: bool = False, of: int = 1) -> dict[str, str]:
+    """Sentences, a line each, under the input that the file came from; whole lines, and how many more there are."""
+    lines, kept, room = text.shown(said).split("\n"), list[str](), ids.ERROR_TEXT - 40
+    for line in lines:
+        room -= text.size(line) + 1
+        if room < 0:
+            break
+        kept.append(line)
+    kept = kept or [text.clipped(lines[0], ids.ERROR_TEXT - 40)]
+    if len(lines) > len(kept):
+        kept.append(f"And {max(of, len(lines)) - len(kept):,} more problems.")
+    return {ids.UPLOAD_BLOCK if uploaded else paste_block(1): "\n".join(kept)}
+
+
+def registered(
+    workflow: Workflow, *, version: int, changed: bool, asked: Mapping[str, str], command: str = "/signoff"
+) -> View:
+    """What was registered, as numbered steps. `asked`: who would be asked at which step, where that is known."""
+    said = (
+        f"{workflow.title} is registered as version {version}."
+        if changed
+        else f"{workflow.title} was registered like this already, as version {version}."
+    )
+    blocks = [text.section(said, block="said"), *steps(workflow, asked=asked, version=version)]
+    blocks.append(text.context([text.plain(f"Start it: {command} run {workflow.name}")], block="start"))
+    return forms.view(
+        callback=ids.PLAIN_MODAL, title="Registered", blocks=blocks, metadata=ids.ModalRef(), close="Close"
+    )
+
+
+def steps(workflow: Workflow, *, asked: Mapping[str, str], version: int) -> list[Block]:
+    """The steps of a workflow, numbered, with their gates and who would be asked."""
+    lines = [_step(number, step, asked.get(step.id)) for number, step in enumerate(workflow.steps, start=1)]
+    shown, more = fitting.first(lines, room=_STEPS_TEXT, each=_STEP)
+    blocks = [rich.lines(shown, block=ids.block_id("steps", version))]
+    if more:
+        blocks.append(text.context([text.plain(f"And {more} more steps.")], block=ids.block_id("more", version)))
+    return blocks
+
+
+def _step(number: int, step: Step, asked: str | None) -> Line:
+    told = [step.kind.name]
+    if step.when is not None:
+        told.append(f"only if {step.when.source}")
+    if step.gate is not None:
+        told.append(_gate(step.gate, asked))
+    return Line(label=f"{number}. {step.label}", after="\n".join(told) if step.gate else ", ".join(told))
+
+
+def _gate(gate: Gate, asked: str | None) -> str:
+    people = asked or ", ".join(one.source for one in gate.approvers) or "the owner"
+    what = "before it runs" if gate.at is ReviewPoint.BEFORE else "on what it produced"
+    when = f", if {gate.when.source}" if gate.when is not None else ""
+    expires = f"; expires after {durations.show(gate.expires)}, then: {gate.on_expiry}" if gate.expires else ""
+    return f"Asks {people} {what}{when}{expires}"

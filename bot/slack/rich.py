@@ -1,0 +1,68 @@
+"""Rich text: lines of a label and a value in which data can never be markup.
+
+Slack parses nothing inside the text elements of a rich_text block: no mentions, links, emoji names or asterisks.
+https://docs.slack.dev/reference/block-kit/blocks/rich-text-block
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from bot.slack import ids, text
+from bot.slack.text import Block, Element
+
+EMPTY: Final = "(empty)"
+ARROW: Final = " → "
+OVERHEAD: Final = 16
+"""What a line holds besides its texts at most: the line end, the gap, the arrow, `(empty)`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A label and a value. `before`: what stood there, where it was changed."""
+
+    label: str
+    after: str
+    before: str | None = None
+
+
+def words(content: str, *, bold: bool = False, strike: bool = False, italic: bool = False) -> Iterator[Element]:
+    """Text elements of at most what a section holds: more in one is not documented to work."""
+    style = {name: True for name, on in (("bold", bold), ("strike", strike), ("italic", italic)) if on}
+    for piece in text.pieces(content, ids.SECTION):
+        yield {"type": "text", "text": piece, "style": style} if style else {"type": "text", "text": piece}
+
+
+def value(content: str, *, strike: bool = False) -> Iterator[Element]:
+    """A value as it is; an empty one says so, in italics, which data cannot have."""
+    return words(content, strike=strike) if content else words(EMPTY, italic=True)
+
+
+def lines(shown: Iterable[Line], *, block: str) -> Block:
+    """Lines one below the other."""
+    elements: list[Element] = []
+    for one in shown:
+        if elements:
+            elements += words("\n")
+        elements += _line(one)
+    return rich(elements, block=block)
+
+
+def _line(one: Line) -> Iterator[Element]:
+    """A value of several lines stands below its label."""
+    yield from words(one.label, bold=True)
+    yield from words("\n" if "\n" in f"{one.before}{one.after}" else "  ")
+    if one.before is not None:
+        yield from value(one.before, strike=True)
+        yield from words(ARROW)
+    yield from value(one.after)
+
+
+def rich(elements: list[Element], *, block: str) -> Block:
+    return {
+        "type": "rich_text",
+        "block_id": block,
+        "elements": [{"type": "rich_text_section", "elements": elements}],
+    }

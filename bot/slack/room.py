@@ -1,0 +1,52 @@
+"""What every handler works with, and what it does when something breaks after the acknowledgement."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from bot.slack.client import SlackClient
+from bot.slack.desk import Desk
+from bot.slack.later import Later
+from bot.slack.payloads import By
+from bot.slack.replies import Replies
+from engine.errors import ChannelError, StoreError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """`desk` asks the engine, `replies` answers people, `later` is what goes on after an acknowledgement."""
+
+    desk: Desk
+    replies: Replies
+    client: SlackClient
+    later: Later
+
+    def after(self, by: By, response_url: str | None, work: Coroutine[Any, Any, None]) -> None:
+        """Do it once this delivery is acknowledged. If it breaks, the person hears of it."""
+
+        async def broke(error: Exception) -> None:
+            said = str(error) if isinstance(error, ChannelError) else incident(error)
+            try:
+                await self.replies.tell(by, said, response_url=response_url)
+            except ChannelError as silent:
+                log.warning("%s could not be told %r: %s", by.user, said, silent)
+
+        self.later.do(work, broke=broke)
+
+
+def incident(error: Exception) -> str:
+    """Log what nobody expected, and the sentence that names it."""
+    name = secrets.token_hex(4)
+    log.error("incident %s", name, exc_info=error, extra={"incident": name})
+    what = (
+        "This could not be written down, so nothing was changed."
+        if isinstance(error, StoreError)
+        else ("Something broke here.")
+    )
+    return f"{what} Try again; if it stays like this, tell the operator of Signoff (incident {name})."

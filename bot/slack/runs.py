@@ -1,0 +1,38 @@
+"""Starting a run: a form made from the inputs of a workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.slack import forms, ids, text
+from bot.slack.text import View
+from engine.data import Value
+from engine.definition import Workflow
+
+
+def run_form(
+    workflow: Workflow, *, version: int, metadata: ids.ModalRef, given: Mapping[str, Value] | None = None
+) -> View:
+    """A form of the workflow's inputs. `given`: values that were typed with the command already.
+
+    Read it back with `answers.read_inputs(values, workflow.inputs, given)`.
+    """
+    given = given or {}
+    made = forms.form(
+        [
+            forms.Asked(name=name, field=field, current=given.get(name, field.default))
+            for name, field in workflow.inputs.items()
+        ],
+        version=version,
+        room=ids.VIEW_BLOCKS - 3,
+    )
+    blocks = [text.section(workflow.description.strip() or workflow.title, block="said"), *made.blocks]
+    blocks += [text.section(one, block=f"without:{index}") for index, one in enumerate(made.without)]
+    return forms.view(
+        callback=ids.RUN_MODAL,
+        title=workflow.title,
+        blocks=blocks,
+        metadata=metadata,
+        submit="Start",
+        close="Cancel",
+    )

@@ -1,0 +1,217 @@
+"""Modals that are sent: the decision, the file, the inputs. What the engine refuses stands under the fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from bot.slack import answers, ids, modals, register, replies
+from bot.slack.desk import ANOTHER_VERSION
+from bot.slack.ids import ModalRef, Ref
+from bot.slack.payloads import Submission
+from bot.slack.room import Room
+from engine.data import Value
+from engine.errors import ChannelError, DefinitionError
+from engine.model import (
+    Decided,
+    InvalidEdits,
+    InvalidInputs,
+    ReasonMissing,
+    Refusal,
+    Register,
+    Registered,
+    Start,
+    Started,
+    Verdict,
+)
+
+MOST_BYTES: Final = 1_000_000
+"""Of an uploaded workflow file."""
+_TOO_OLD: Final = "This form is from another version of Signoff. Close it, and open the request again."
+_REASON_LABEL: Final = "Reason"
+
+
+class Views:
+    """Handlers of `view_submission`. All commit before they acknowledge."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+
+    # -- decisions --
+
+    async def edited(self, ack: Any, body: Any) -> None:
+        """Approve with what was changed; without a change, approve."""
+        sent = Submission.of(body)
+        ref = sent.view.ref.ref if sent.view.ref is not None else None
+        if ref is None:
+            await self._say(ack, _TOO_OLD)
+            return
+        edits, wrong = await self._edits(sent, ref)
+        if wrong:
+            await ack(**replies.errors(wrong))
+            return
+        answer = await self._decide(sent, ref, Verdict.APPROVE, edits=edits)
+        await self._answered(ack, sent, ref, answer)
+
+    async def rejected(self, ack: Any, body: Any) -> None:
+        """Reject with the reason."""
+        await self._verdict(ack, Submission.of(body), Verdict.REJECT)
+
+    async def approved(self, ack: Any, body: Any) -> None:
+        """Approve with the reason."""
+        await self._verdict(ack, Submission.of(body), Verdict.APPROVE)
+
+    async def _verdict(self, ack: Any, sent: Submission, verdict: Verdict) -> None:
+        ref = sent.view.ref.ref if sent.view.ref is not None else None
+        if ref is None:
+            await self._say(ack, _TOO_OLD)
+            return
+        await self._answered(ack, sent, ref, await self._decide(sent, ref, verdict, edits={}))
+
+    async def _edits(self, sent: Submission, ref: Ref) -> tuple[dict[str, Value], dict[str, str]]:
+        """What was changed in the form. Of another content than the form was made from: nothing, which is refused."""
+        request = await self._room.desk.engine.request(ref.request)
+        if request is None or request.asked.digest != ref.digest:
+            return {}, {}
+        return answers.read_edits(sent.view.values, request.asked.editable, request.asked.content.value)
+
+    async def _decide(
+        self, sent: Submission, ref: Ref, verdict: Verdict, *, edits: Mapping[str, Value]
+    ) -> Decided | Refusal:
+        assert sent.view.ref is not None
+        return await self._room.desk.decide(
+            sent.by,
+            ref,
+            verdict,
+            edits=edits,
+            reason=answers.read_reason(sent.view.values),
+            message=sent.view.ref.message_ts,
+        )
+
+    async def _answered(self, ack: Any, sent: Submission, ref: Ref, answer: Decided | Refusal) -> None:
+        if isinstance(answer, InvalidEdits) and (placed := answers.place_errors(sent.view.values, answer.errors)):
+            await ack(**replies.errors(placed))
+            return
+        if isinstance(answer, ReasonMissing) and ids.REASON_BLOCK in sent.view.values:
+            await ack(**replies.errors({ids.REASON_BLOCK: answer.sentence()}))
+            return
+        if isinstance(answer, Refusal):
+            await self._say(ack, answer.sentence())
+        elif sent.view.ref is not None and sent.view.ref.message_ts is None:
+            # There is no copy in which they could see what became of it.
+            card = await self._room.desk.card(ref.request)
+            await self._say(ack, (card.state if card is not None else None) or "It is decided.")
+        else:
+            await ack(**replies.CLEAR)
+        self._room.after(sent.by, None, self._copy(sent.view.ref, ref))
+
+    async def _copy(self, opening: ModalRef | None, ref: Ref) -> None:
+        """The copy that the modal was opened from shows the state at once."""
+        card = await self._room.desk.card(ref.request)
+        if card is not None and opening is not None:
+            await self._room.replies.copy(opening.response_url, card, delivery=ref.delivery)
+
+    # -- registering --
+
+    async def register(self, ack: Any, body: Any) -> None:
+        """Register what was pasted or uploaded."""
+        sent = Submission.of(body)
+        refusal = await self._room.desk.may_register(sent.by)
+        pasted, file = answers.read_source(sent.view.values)
+        source, wrong = await self._source(pasted, file)
+        if refusal is not None or wrong:
+            said = refusal.sentence() if refusal is not None else wrong
+            await ack(**replies.errors(register.wrong(said, uploaded=file is not None)))
+            return
+        try:
+            answer = await self._room.desk.engine.register(
+                Register(source=source, actor=sent.by.address, origin=sent.by.origin())
+            )
+        except DefinitionError as error:
+            await ack(**replies.errors(register.problems(error.problems, uploaded=file is not None)))
+            return
+        if isinstance(answer, Refusal):
+            await ack(**replies.errors(register.wrong(answer.sentence(), uploaded=file is not None)))
+        else:
+            await self._registered(ack, answer)
+
+    async def _registered(self, ack: Any, answer: Registered) -> None:
+        found = await self._room.desk.workflow(answer.workflow)
+        if isinstance(found, Refusal):
+            await self._say(ack, found.sentence())
+            return
+        asked = await self._room.desk.asked(found[1])
+        view = register.registered(found[1], version=answer.version, changed=answer.changed, asked=asked)
+        await ack(**replies.update(view))
+
+    async def _source(self, pasted: str, file: Mapping[str, Any] | None) -> tuple[bytes, str]:
+        """The bytes of the file, or a sentence why there are none."""
+        if file is None:
+            return pasted.encode("utf-8", "replace"), "" if pasted.strip() else "Paste the file, or upload it."
+        if pasted.strip():
+            return b"", "Paste the file or upload it, not both."
+        url = file.get("url_private_download") or file.get("url_private")
+        if not isinstance(url, str):
+            return b"", "Slack did not say where this file is; paste its text."
+        try:
+            content = await self._room.client.download(url, most=MOST_BYTES)
+        except ChannelError as error:
+            return b"", f"The file could not be fetched: {error}"
+        if len(content) > MOST_BYTES:
+            return b"", f"The file is larger than {MOST_BYTES:,} bytes."
+        return content, ""
+
+    # -- starting --
+
+    async def run(self, ack: Any, body: Any) -> None:
+        """Start a run with the inputs of the form."""
+        sent = Submission.of(body)
+        name = sent.view.ref.workflow if sent.view.ref is not None else None
+        found = await self._room.desk.workflow(name) if name else None
+        if found is None or isinstance(found, Refusal):
+            await self._say(ack, found.sentence() if found is not None else _TOO_OLD)
+            return
+        inputs, wrong = answers.read_inputs(sent.view.values, found[1].inputs)
+        if wrong:
+            await ack(**replies.errors(_under_inputs(sent.view.values, wrong)))
+            return
+        answer = await self._room.desk.engine.start(
+            Start(
+                workflow=found[0].name,
+                inputs=inputs,
+                actor=sent.by.address,
+                origin=sent.by.origin(),
+                key=f"slack:{sent.by.team}:{sent.view.id}",
+            )
+        )
+        if isinstance(answer, InvalidInputs) and (placed := answers.place_errors(sent.view.values, answer.errors)):
+            await ack(**replies.errors(placed))
+        else:
+            await self._say(ack, answer.sentence() if isinstance(answer, Refusal) else started(found[1].title, answer))
+
+    # -- the rest --
+
+    async def unknown(self, ack: Any) -> None:
+        """A modal of another version of us."""
+        await self._say(ack, ANOTHER_VERSION)
+
+    async def _say(self, ack: Any, said: str) -> None:
+        await ack(**replies.update(modals.sentence(said)))
+
+
+def started(title: str, answer: Started) -> str:
+    """What whoever started a run is told."""
+    if not answer.created:
+        return f"That was started already: run {answer.run} of {title}."
+    return f"Started {title}: run {answer.run}. You hear here how it ends."
+
+
+def _under_inputs(values: Mapping[str, Any], wrong: dict[str, str]) -> dict[str, str]:
+    """Slack takes errors for inputs only: what has none of its own stands under the first one."""
+    first = next((block for block in values if block.startswith("field:")), None)
+    placed: dict[str, str] = {}
+    for block, said in wrong.items():
+        under = block if block in values else first
+        if under is not None:
+            placed[under] = f"{placed[under]} {said}" if under in placed else said
+    return placed

@@ -1,0 +1,32 @@
+"""A stage, over each of the two ways in which Slack delivers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.slack.stage import Stage, stage
+from tests.support import direct
+from tests.support.fakes import START
+
+
+@pytest.fixture(scope="session")
+def blank(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return direct.template(tmp_path_factory.mktemp("blank") / "signoff.db", now=START)
+
+
+@pytest.fixture(params=["http", "sockets"])
+def over(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
+@pytest.fixture
+async def on(tmp_path: Path, blank: bytes, over: str) -> AsyncIterator[Stage]:
+    path = tmp_path / "signoff.db"
+    path.write_bytes(blank)
+    path.chmod(0o600)
+    async with stage(path, over) as here:
+        yield here

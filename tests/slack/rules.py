@@ -1,0 +1,286 @@
+"""Slack's limits once more, written without a look at the code that is tested: lists everything wrong in a payload."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+TEXT_KINDS = {"plain_text", "mrkdwn"}
+BUTTON = {"type", "action_id", "text", "value", "style", "confirm", "url"}
+OPTION_KINDS = {"static_select", "radio_buttons", "multi_static_select", "checkboxes"}
+BLOCK_KEYS = {
+    "header": {"text"},
+    "section": {"text", "fields", "accessory"},
+    "context": {"elements"},
+    "actions": {"elements"},
+    "rich_text": {"elements"},
+    "input": {"label", "element", "hint", "optional"},
+}
+
+
+def length(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def problems_of_message(text: str, blocks: list[dict[str, Any]], metadata: Any = None) -> list[str]:
+    found = list(_blocks(blocks, most=50, surface="message"))
+    total = sum(length(one) for one in texts(blocks))
+    if total >= 10_000:
+        found.append(f"{total} characters in one message")
+    if not text or length(text) > 4_000:
+        found.append(f"the fallback text has {length(text)} characters")
+    found += _mrkdwn(text)
+    if metadata is not None and not (metadata.keys() == {"event_type", "event_payload"} and metadata["event_type"]):
+        found.append("metadata")
+    json.dumps([text, blocks], ensure_ascii=False).encode()
+    return found
+
+
+def problems_of_view(view: dict[str, Any]) -> list[str]:
+    home = view["type"] == "home"
+    allowed = {"type", "callback_id", "blocks", "private_metadata"} | (set() if home else {"title", "submit", "close"})
+    found = [f"unknown key {key}" for key in view.keys() - allowed]
+    found += _blocks(view["blocks"], most=100, surface=view["type"])
+    for key in "title", "submit", "close":
+        if key in view:
+            found += _text(view[key], 24, key, only_plain=True)
+    if not home and "title" not in view:
+        found.append("no title")
+    if any(block["type"] == "input" for block in view["blocks"]) and "submit" not in view:
+        found.append("an input without submit")
+    if len(view.get("private_metadata", "")) > 3_000 or len(view.get("callback_id", "")) > 255:
+        found.append("private_metadata or callback_id")
+    whole = json.dumps(view)
+    if len(whole) > 250_000:
+        found.append(f"the view has {len(whole)} bytes")
+    json.dumps(view, ensure_ascii=False).encode()
+    return found
+
+
+def texts(part: Any) -> Iterator[str]:
+    """Every text that people see."""
+    if isinstance(part, dict):
+        for key, value in part.items():
+            if key in ("text", "fallback") and isinstance(value, str):
+                yield value
+            else:
+                yield from texts(value)
+    elif isinstance(part, list):
+        for one in part:
+            yield from texts(one)
+
+
+def parsed_texts(part: Any) -> Iterator[str]:
+    """Every text that Slack reads as mrkdwn."""
+    if isinstance(part, dict):
+        if part.get("type") == "mrkdwn":
+            yield part["text"]
+        for value in part.values():
+            yield from parsed_texts(value)
+    elif isinstance(part, list):
+        for one in part:
+            yield from parsed_texts(one)
+
+
+def _blocks(blocks: list[dict[str, Any]], *, most: int, surface: str) -> Iterator[str]:
+    if not 1 <= len(blocks) <= most:
+        yield f"{len(blocks)} blocks"
+    names = [block.get("block_id") for block in blocks]
+    if len(set(names)) < len(names):
+        yield "a block_id twice"
+    for block in blocks:
+        name = block.get("block_id")
+        if not isinstance(name, str) or not 1 <= len(name) <= 255:
+            yield f"block_id {name!r}"
+        kind = block["type"]
+        if kind not in BLOCK_KEYS or block.keys() - {"type", "block_id"} - BLOCK_KEYS[kind]:
+            yield f"a block {kind} with {sorted(block)}"
+        elif kind == "input" and surface != "modal":
+            yield f"an input in a {surface}"
+        else:
+            yield from (f"{name}: {problem}" for problem in _block(kind, block))
+
+
+def _block(kind: str, block: dict[str, Any]) -> Iterator[str]:
+    if kind == "header":
+        yield from _text(block["text"], 150, "header", only_plain=True)
+    elif kind == "section":
+        yield from _text(block["text"], 3_000, "section")
+        yield from _element(block["accessory"]) if "accessory" in block else ()
+    elif kind == "rich_text":
+        yield from _rich(block)
+    elif kind == "input":
+        yield from _text(block["label"], 2_000, "label", only_plain=True)
+        yield from _text(block["hint"], 2_000, "hint", only_plain=True) if "hint" in block else ()
+        yield from _input(block["element"])
+    else:
+        yield from _elements(kind, block["elements"])
+
+
+def _elements(kind: str, elements: list[dict[str, Any]]) -> Iterator[str]:
+    if not 1 <= len(elements) <= (10 if kind == "context" else 25):
+        yield f"{len(elements)} elements of {kind}"
+    actions = [element["action_id"] for element in elements if "action_id" in element]
+    if len(set(actions)) < len(actions):
+        yield "an action_id twice"
+    for element in elements:
+        yield from _text(element, 3_000, "context") if kind == "context" else _element(element)
+
+
+def _rich(block: dict[str, Any]) -> Iterator[str]:
+    if not block["elements"]:
+        yield "empty rich text"
+    for part in block["elements"]:
+        if part["type"] != "rich_text_section" or not part["elements"]:
+            yield "rich text part"
+        for element in part["elements"]:
+            if element["type"] != "text" or not 1 <= length(element["text"]) <= 3_000:
+                yield f"rich text element {element['type']}"
+            if not element.get("style", {}).keys() <= {"bold", "strike", "italic"}:
+                yield "rich text style"
+
+
+def _text(text: dict[str, Any], most: int, what: str, *, only_plain: bool = False) -> Iterator[str]:
+    if text["type"] not in TEXT_KINDS or (only_plain and text["type"] != "plain_text"):
+        yield f"{what} is {text['type']}"
+    if not 1 <= length(text["text"]) <= most:
+        yield f"{what} has {length(text['text'])} characters"
+    if text["type"] == "plain_text":
+        if text.keys() - {"type", "text", "emoji"}:
+            yield f"{what} has {sorted(text)}"
+    else:
+        if text.get("verbatim") is not True:
+            yield f"{what} is not verbatim"
+        yield from _mrkdwn(text["text"])
+
+
+def _mrkdwn(text: str) -> Iterator[str]:
+    """Nothing but dates of our own may be parsed."""
+    rest = re.sub(r"<!date\^\d+\^[^<>|^]+\|[^<>|]+>", "", text)
+    if "<" in rest or ">" in rest or re.search(r"&(?!amp;|lt;|gt;)", rest):
+        yield f"not escaped: {text[:200]!r}"
+
+
+def _element(element: dict[str, Any]) -> Iterator[str]:
+    if element["type"] != "button" or element.keys() - BUTTON:
+        yield f"element {element['type']} with {sorted(element)}"
+        return
+    if not 1 <= len(element["action_id"]) <= 255 or len(element["value"]) > 2_000 or not element["value"]:
+        yield "action_id or value"
+    yield from _text(element["text"], 75, "button", only_plain=True)
+    if element.get("style", "primary") not in ("primary", "danger"):
+        yield "style"
+    if "confirm" in element:
+        confirm = element["confirm"]
+        yield from _text(confirm["title"], 100, "confirm title", only_plain=True)
+        yield from _text(confirm["text"], 300, "confirm text")
+        yield from _text(confirm["confirm"], 30, "confirm button", only_plain=True)
+        yield from _text(confirm["deny"], 30, "deny button", only_plain=True)
+        if confirm.get("style", "primary") not in ("primary", "danger"):
+            yield "confirm style"
+
+
+def _input(element: dict[str, Any]) -> Iterator[str]:
+    kind = element["type"]
+    if not 1 <= len(element["action_id"]) <= 255:
+        yield "action_id"
+    if kind in OPTION_KINDS:
+        yield from _options(element, kind)
+        return
+    check = _INPUTS.get(kind)
+    if check is None:
+        yield f"input {kind}"
+    elif not check(element):
+        yield f"{kind} with {element}"
+
+
+def _options(element: dict[str, Any], kind: str) -> Iterator[str]:
+    options = element["options"]
+    if not 1 <= len(options) <= (10 if kind in ("radio_buttons", "checkboxes") else 100):
+        yield f"{len(options)} options of {kind}"
+    if len({option["value"] for option in options}) < len(options):
+        yield "an option value twice"
+    for option in options:
+        yield from _text(option["text"], 75, "option", only_plain=kind in ("static_select", "multi_static_select"))
+        if not 1 <= length(option["value"]) <= 150:
+            yield "option value"
+    several = kind in ("multi_static_select", "checkboxes")
+    if several and "initial_options" in element:
+        if not element["initial_options"] or any(one not in options for one in element["initial_options"]):
+            yield "initial_options"
+    elif not several and "initial_option" in element and element["initial_option"] not in options:
+        yield "initial_option"
+    if element.keys() - {"type", "action_id", "options", "initial_options" if several else "initial_option"}:
+        yield f"{kind} with {sorted(element)}"
+
+
+def _is_plain_text_input(one: dict[str, Any]) -> bool:
+    return (
+        1 <= one.get("max_length", 3_000) <= 3_000
+        and one.keys() <= {"type", "action_id", "multiline", "max_length", "initial_value"}
+        and 0 <= length(one.get("initial_value", "")) <= one.get("max_length", 3_000)
+        and one.get("initial_value") != ""
+        and ("\n" not in one.get("initial_value", "") or one.get("multiline") is True)
+    )
+
+
+def _is_number_input(one: dict[str, Any]) -> bool:
+    given = {key: one[key] for key in ("initial_value", "min_value", "max_value") if key in one}
+    pattern = r"-?\d+(\.\d+)?" if one["is_decimal_allowed"] else r"-?\d+"
+    if not all(isinstance(value, str) and re.fullmatch(pattern, value) for value in given.values()):
+        return False
+    numbers = {key: float(value) for key, value in given.items()}
+    low, high = numbers.get("min_value", float("-inf")), numbers.get("max_value", float("inf"))
+    return low <= numbers.get("initial_value", low if low > float("-inf") else high) <= high
+
+
+def _has(**values: str) -> Any:
+    def check(one: dict[str, Any]) -> bool:
+        extra = {key: value for key, value in one.items() if key not in ("type", "action_id")}
+        return all(key in values and re.fullmatch(values[key], str(value)) for key, value in extra.items())
+
+    return check
+
+
+_INPUTS = {
+    "plain_text_input": _is_plain_text_input,
+    "number_input": _is_number_input,
+    "email_text_input": _has(initial_value=r"[^\s@]+@[^\s@]+"),
+    "url_text_input": _has(initial_value=r"https?://\S+"),
+    "datepicker": _has(initial_date=r"\d{4}-\d\d-\d\d"),
+    "datetimepicker": _has(initial_date_time=r"\d{10}"),
+    "users_select": _has(initial_user=r"[UW][A-Z0-9]+"),
+    "file_input": lambda one: 1 <= one.get("max_files", 10) <= 10 and bool(one.get("filetypes", ["x"])),
+}
+
+
+def sent_back(view: dict[str, Any]) -> dict[str, Any]:
+    """The state of a modal that nobody touched, as Slack sends it."""
+    values: dict[str, Any] = {}
+    for block in view["blocks"]:
+        if block["type"] == "input":
+            element = block["element"]
+            values[block["block_id"]] = {element["action_id"]: _untouched(element)}
+    return values
+
+
+def _untouched(element: dict[str, Any]) -> dict[str, Any]:
+    kind = element["type"]
+    match kind:
+        case "datepicker":
+            held: Any = {"selected_date": element.get("initial_date")}
+        case "datetimepicker":
+            held = {"selected_date_time": element.get("initial_date_time")}
+        case "users_select":
+            held = {"selected_user": element.get("initial_user")}
+        case "static_select" | "radio_buttons":
+            held = {"selected_option": element.get("initial_option")}
+        case "multi_static_select" | "checkboxes":
+            held = {"selected_options": element.get("initial_options", [])}
+        case "file_input":
+            held = {"files": []}
+        case _:
+            held = {"value": element.get("initial_value")}
+    return {"type": kind, **held}

@@ -1,0 +1,264 @@
+"""A whole bot on a local Slack: the real engine on a real file, and deliveries over signed HTTP or over a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from bot import card
+from bot.sandbox import Running, sandbox
+from bot.sandbox.delivery import Ack
+from bot.sandbox.server import Person
+from bot.slack.channel import SlackChannel
+from bot.slack.client import SlackClient, connected
+from bot.slack.desk import Desk
+from bot.slack.directory import SlackDirectory
+from bot.slack.listening import PATH
+from bot.slack.surface import Surface, Ways, serving
+from engine.advance import Advancer
+from engine.model import Address, Origin, Register, Registered, RequestState, Start, Started
+from engine.outbox import Relay
+from engine.ports import StepType
+from engine.runner import Runner
+from engine.service import Engine
+from engine.steps.set import Set
+from engine.steps.wait import Wait
+from engine.store import schema
+from engine.store.writer import SqliteFile
+from engine.system import EnvironmentSecrets, RandomIds
+from engine.views import RequestView, RunView
+from tests.support.fakes import FakeClock
+from tests.support.house import Played
+
+logging.getLogger("slack_bolt").setLevel(logging.CRITICAL)
+logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
+ASKS = """\
+name: refund
+title: Refund
+inputs:
+  amount: {type: number, default: 120}
+  note: {type: text, required: false}
+steps:
+  - id: pay
+    uses: played
+    with: {text: "Pay {{ inputs.amount }} EUR", again: true}
+    gate:
+      title: "Refund {{ inputs.amount }} EUR?"
+      approvers: [ada@example.com, ben@example.com]
+      edit: [text]
+"""
+
+
+@dataclass(kw_only=True)
+class Bot:
+    """One process of Signoff: killed and started again, only the file stays."""
+
+    store: SqliteFile
+    engine: Engine
+    runner: Runner
+    relay: Relay
+    client: SlackClient
+    channel: SlackChannel
+    directory: SlackDirectory
+    step: Played
+    surface: Surface | None
+    desk: Desk
+
+
+@dataclass
+class Stage:
+    """`slack`: the local Slack; `bot`: the process that runs now."""
+
+    slack: Running
+    path: Path
+    over: str
+    clock: FakeClock
+    builders: tuple[str, ...]
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _bot: Bot | None = None
+
+    @property
+    def bot(self) -> Bot:
+        assert self._bot is not None
+        return self._bot
+
+    @property
+    def engine(self) -> Engine:
+        return self.bot.engine
+
+    def person(self, name: str) -> Person:
+        return self.slack.person(name)
+
+    async def start_bot(self, *, listens: bool = True) -> None:
+        """Start a process."""
+        stack = AsyncExitStack()
+        store = stack.enter_context(schema.owned(self.path, clock=self.clock, ids=RandomIds()))
+        client = await stack.enter_async_context(connected(token=self.slack.app.bot_token, api_url=self.slack.api_url))
+        directory, channel, played = SlackDirectory(client), SlackChannel(client), Played()
+        kinds: dict[str, StepType[Any]] = {"set": Set(), "wait": Wait(), "played": played}
+        secrets = EnvironmentSecrets({})
+        advancer = Advancer(kinds=kinds, directory=directory, secrets=secrets)
+        engine = Engine(store, advancer)
+        desk = Desk(engine, kinds, directory, self.clock, self.builders)
+        surface = await stack.enter_async_context(serving(client, desk, self._ways())) if listens else None
+        if surface is not None and surface.address is not None:
+            self.slack.app.request_url = f"http://127.0.0.1:{surface.address[1]}{PATH}"
+        elif surface is not None:
+            await self.slack.until(lambda: self.slack.sockets.of(self.slack.app.id))
+        self._bot = Bot(
+            store=store,
+            engine=engine,
+            runner=Runner(store, advancer, steps=kinds, secrets=secrets),
+            relay=Relay(store, channels={"slack": channel}, render=card.card),
+            client=client,
+            channel=channel,
+            directory=directory,
+            step=played,
+            surface=surface,
+            desk=desk,
+        )
+        self._stack = stack
+
+    def _ways(self) -> Ways:
+        if self.over == "http":
+            return Ways(signing_secret=self.slack.app.signing_secret, port=0)
+        return Ways(app_token=self.slack.app.app_token)
+
+    async def stop_bot(self) -> None:
+        """End the process."""
+        await self._stack.aclose()
+        self._bot = None
+
+    async def restart(self) -> None:
+        """The same file, another process."""
+        await self.stop_bot()
+        if self.over == "sockets":
+            await self.slack.until(lambda: not self.slack.sockets.of(self.slack.app.id))
+        await self.start_bot()
+
+    # -- the engine's side --
+
+    async def register(self, source: str = ASKS, by: str = "cleo") -> None:
+        address = Address("slack", self.person(by).id)
+        origin = Origin(surface="slack", place={"user": address.value})
+        answer = await self.engine.register(Register(source=source.encode(), actor=address, origin=origin))
+        assert isinstance(answer, Registered)
+
+    async def start(self, workflow: str = "refund", *, by: str = "cleo", **inputs: Any) -> str:
+        address = Address("slack", self.person(by).id)
+        channel = self.slack.channel("general")
+        place = {"user": address.value, "channel": channel}
+        answer = await self.engine.start(
+            Start(workflow=workflow, inputs=inputs, actor=address, origin=Origin(surface="slack", place=place))
+        )
+        assert isinstance(answer, Started)
+        return answer.run
+
+    async def asked(self, source: str = ASKS, *, by: str = "cleo", **inputs: Any) -> str:
+        """A run whose copies are posted; its id."""
+        await self.register(source)
+        run = await self.start(by=by, **inputs)
+        await self.settle()
+        return run
+
+    async def settle(self) -> None:
+        """Whatever is due now, and what goes on after deliveries, until nothing is left."""
+        units = {
+            "advance": self.bot.runner.advance,
+            "deliver": self.bot.relay.deliver,
+            "fire": self.engine.fire,
+        }
+        while True:
+            await self.afterwards()
+            works = await self.engine.due(self.clock.now())
+            if not works:
+                return
+            for work in works:
+                await units[work.kind](work.id)
+
+    async def afterwards(self) -> None:
+        """What goes on after acknowledgements is done."""
+        surface = self.bot.surface
+        if surface is not None:
+            async with asyncio.timeout(5):
+                while not surface.later.idle:  # noqa: ASYNC110 what is waited for has no bell
+                    await asyncio.sleep(0.002)
+
+    async def request(self, run: str) -> RequestView:
+        return (await self.engine.requests_of_run(run))[-1]
+
+    async def state(self, run: str) -> RequestState:
+        return (await self.request(run)).asked.state
+
+    async def view(self, run: str) -> RunView:
+        view = await self.engine.run(run)
+        assert view is not None
+        return view
+
+    def pass_(self, **delta: float) -> None:
+        """Time passes for the engine and for Slack."""
+        self.clock.pass_(timedelta(**delta))
+        self.slack.time.advance(timedelta(**delta).total_seconds())
+
+
+def words(whole: Any) -> str:
+    """All texts in a payload."""
+    if isinstance(whole, dict):
+        found: Sequence[Any] = [value for key, value in whole.items() if key not in ("type", "value", "block_id")]
+        return " ".join(filter(None, map(words, found)))
+    if isinstance(whole, list):
+        return " ".join(filter(None, map(words, whole)))
+    return whole if isinstance(whole, str) else ""
+
+
+def copy_of(person: Person, title: str = "Refund 120 EUR?") -> dict[str, Any]:
+    """The copy of a request that a person sees."""
+    return next(
+        one
+        for one in reversed(person.sees())
+        if one.get("blocks") and one["blocks"][0]["type"] == "header" and title in words(one["blocks"][0])
+    )
+
+
+def buttons(whole: dict[str, Any]) -> list[str]:
+    return [
+        element["text"]["text"]
+        for block in whole["blocks"]
+        for element in [*block.get("elements", []), *filter(None, [block.get("accessory")])]
+        if element.get("type") == "button"
+    ]
+
+
+def heard(person: Person, channel: str | None = None) -> str:
+    """The last message that only they, or all, see there."""
+    return words(person.sees(channel)[-1]["blocks"])
+
+
+def whispered(slack: Running, person: Person) -> list[str]:
+    """All sentences that only this person was told, oldest first."""
+    return [words(one.blocks) for one in slack.world.ephemerals if one.seen_by == person.id]
+
+
+def fine(ack: Ack | None) -> Ack:
+    assert ack is not None
+    assert ack.ok, ack
+    return ack
+
+
+@asynccontextmanager
+async def stage(path: Path, over: str, *, builders: tuple[str, ...] = ("cleo@example.com",)) -> AsyncIterator[Stage]:
+    """A stage with a process that runs."""
+    clock = FakeClock()
+    async with sandbox() as slack:
+        here = Stage(slack, path, over, clock, builders)
+        await here.start_bot()
+        try:
+            yield here
+        finally:
+            await here.stop_bot()
