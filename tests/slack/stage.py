@@ -43,7 +43,7 @@ name: refund
 title: Refund
 inputs:
   amount: {type: number, default: 120}
-  note: {type: text, required: false}
+  note: {type: long_text, required: false}
 steps:
   - id: pay
     uses: played
