@@ -16,7 +16,7 @@ from bot.slack.views import started
 from engine import fields
 from engine.data import Value
 from engine.definition import Workflow
-from engine.model import Cancel, InvalidInputs, Refusal, Start
+from engine.model import Cancel, InvalidInputs, NotWaiting, Refusal, Start
 from engine.views import WorkflowView
 
 Answer: TypeAlias = Message | str | None
@@ -87,6 +87,8 @@ class Commands:
         if not run:
             return f"Which run? {typed.command} cancel RUN; {typed.command} runs lists them."
         answer = await self._room.desk.engine.cancel(Cancel(run=run, actor=typed.by.address, origin=typed.by.origin()))
+        if isinstance(answer, NotWaiting) and not answer.status.ended:
+            return f"Run {run} is cancelled already."
         return answer.sentence() if isinstance(answer, Refusal) else f"Run {run} is cancelled."
 
     async def _register(self, typed: Typed) -> Answer:

@@ -55,7 +55,8 @@ class Door:
             made = AsyncBoltRequest(
                 body=body.decode(), query=request.query_string, headers=dict(request.headers.items())
             )
-        except ValueError:
+        except (ValueError, TypeError, AttributeError):
+            # Bolt reads the payload without asking whether it is an object.
             return web.Response(status=400, text="this is nothing that Slack sends")
         return await to_aiohttp_response(await self._later.under_way(self._app.async_dispatch(made)))
 

@@ -1,0 +1,204 @@
+"""The slash command, over signed HTTP and over a socket."""
+
+from __future__ import annotations
+
+from bot.slack.commands import pairs
+from engine.model import RequestState, RunStatus
+from engine.views import Page
+from tests.slack.stage import ASKS, Stage, buttons, copy_of, fine, whispered, words
+
+WRONG = ASKS.replace("uses: played", "uses: plaid")
+
+
+async def typed(on: Stage, person: str, line: str) -> str:
+    """What a command is answered."""
+    who = on.person(person)
+    fine(await who.command(line, channel="general"))
+    await on.afterwards()
+    told = whispered(on.slack, who)
+    return told[-1] if told else ""
+
+
+def test_values_go_on_until_the_next_name_or_stand_in_quotes() -> None:
+    assert pairs("") == ({}, "")
+    assert pairs("a=1 b=two words c=“3 = 4”") == ({"a": "1", "b": "two words", "c": "3 = 4"}, "")
+    assert pairs('url=https://x.example/?a=b note="x y=z"') == (
+        {"url": "https://x.example/?a=b", "note": "x y=z"},
+        "",
+    )
+    assert pairs("a=") == ({"a": ""}, "")
+    assert pairs("what a=1") == ({}, "what a=1")
+
+
+async def test_help_lists_what_can_be_typed(on: Stage) -> None:
+    told = await typed(on, "gus", "/signoff help")
+    for word in ("register", "run NAME", "list", "show NAME", "pending", "runs", "cancel"):
+        assert f"/signoff {word}" in told
+    assert await typed(on, "gus", "/signoff") == told
+    assert "no command 'dance'" in await typed(on, "gus", "/signoff dance")
+
+
+async def test_a_pasted_workflow_is_refused_with_its_lines_and_then_registered(on: Stage) -> None:
+    cleo = on.person("cleo")
+    fine(await cleo.command("/signoff register"))
+    await on.slack.until(lambda: cleo.modal)
+    fine(await cleo.submit({"Workflow file": WRONG}))
+    assert cleo.modal is not None
+    (told,) = cleo.modal["errors"].values()
+    assert told.startswith("line 8, column ")
+    assert "plaid" in told
+    fine(await cleo.submit({"Workflow file": ASKS}))
+    assert "Refund is registered as version 1" in words(cleo.modal)
+    assert "ada@example.com (Ada Approver), ben@example.com (Ben Approver)" in words(cleo.modal)
+    assert [one.name for one in await on.engine.workflows()] == ["refund"]
+
+
+async def test_a_file_that_is_uploaded_is_registered(on: Stage) -> None:
+    cleo = on.person("cleo")
+    await cleo.command("/signoff register")
+    await on.slack.until(lambda: cleo.modal)
+    await cleo.upload("refund.yaml", WRONG.encode(), into="Or upload the file")
+    fine(await cleo.submit())
+    assert cleo.modal is not None
+    assert list(cleo.modal["errors"]) == ["upload"]
+    await cleo.fill("Or upload the file", [])
+    await cleo.upload("refund.yaml", ASKS.encode(), into="Or upload the file")
+    fine(await cleo.submit())
+    assert "registered as version 1" in words(cleo.modal)
+
+
+async def test_a_form_to_register_has_room_for_more_parts(on: Stage) -> None:
+    cleo = on.person("cleo")
+    await cleo.command("/signoff register")
+    await on.slack.until(lambda: cleo.modal)
+    first, second = ASKS[:200], ASKS[200:]
+    await cleo.fill("Workflow file", first)
+    fine(await cleo.click("Room for another part"))
+    await on.slack.until(lambda: "part 2 of 2" in words(cleo.modal))
+    fine(await cleo.submit({"Workflow file, part 2 of 2": second}))
+    assert "registered as version 1" in words(cleo.modal)
+
+
+async def test_only_builders_register(on: Stage) -> None:
+    assert "Only builders may register" in await typed(on, "ada", "/signoff register")
+    assert on.person("ada").modal is None
+
+
+async def test_a_form_of_the_inputs_starts_a_run(on: Stage) -> None:
+    await on.register()
+    ben = on.person("ben")
+    fine(await ben.command("/signoff run refund"))
+    await on.slack.until(lambda: ben.modal)
+    fine(await ben.submit({"amount": "75", "note": "as agreed"}))
+    assert "Started Refund: run " in words(ben.modal)
+    await on.settle()
+    assert buttons(copy_of(on.person("ada"), "Refund 75 EUR?")) == ["Approve", "Edit", "Reject"]
+    (run,) = await on.engine.runs(Page())
+    assert run.inputs == {"amount": 75, "note": "as agreed"}
+    assert run.requester.name == "Ben Approver"
+
+
+async def test_inputs_on_the_line_start_a_run_at_once(on: Stage) -> None:
+    await on.register()
+    told = await typed(on, "ben", "/signoff run refund amount=80 note=for the delay")
+    assert "Started Refund: run " in told
+    (run,) = await on.engine.runs(Page())
+    assert run.inputs == {"amount": 80, "note": "for the delay"}
+
+
+async def test_inputs_that_are_wrong_are_told_and_nothing_starts(on: Stage) -> None:
+    await on.register()
+    for line, told in (
+        ("amount=much", "amount"),
+        ("amont=80", "amont"),
+        ("nonsense", "'nonsense' is no input"),
+    ):
+        assert told in await typed(on, "ben", f"/signoff run refund {line}")
+    assert "There is no workflow refun. Did you mean refund?" in await typed(on, "ben", "/signoff run refun")
+    assert "Which workflow?" in await typed(on, "ben", "/signoff run")
+    assert await on.engine.runs(Page()) == []
+
+
+async def test_a_command_that_is_delivered_twice_starts_one_run(on: Stage) -> None:
+    await on.register()
+    on.slack.fault("deliver:slash_commands", "duplicate")
+    fine(await on.person("ben").command("/signoff run refund amount=80"))
+    assert len(await on.engine.runs(Page())) == 1
+
+
+async def test_a_form_that_is_delivered_twice_starts_one_run(on: Stage) -> None:
+    await on.register()
+    ben = on.person("ben")
+    await ben.command("/signoff run refund")
+    await on.slack.until(lambda: ben.modal)
+    on.slack.fault("deliver:interactive", "duplicate")
+    fine(await ben.submit())
+    assert len(await on.engine.runs(Page())) == 1
+
+
+async def test_workflows_are_listed_and_shown_with_who_is_asked(on: Stage) -> None:
+    assert "No workflow is registered yet" in await typed(on, "ada", "/signoff list")
+    await on.register()
+    assert "refund Refund (version 1, owner Cleo Builder)" in " ".join(
+        (await typed(on, "ada", "/signoff list")).split()
+    )
+    shown = await typed(on, "ada", "/signoff show refund")
+    assert "1. pay" in shown
+    assert "ada@example.com (Ada Approver)" in shown
+    assert "Which workflow?" in await typed(on, "ada", "/signoff show")
+    assert "There is no workflow refunds" in await typed(on, "ada", "/signoff show refunds")
+
+
+async def test_what_waits_for_a_person_can_be_decided_from_the_list(on: Stage) -> None:
+    assert "No request waits for you" in await typed(on, "ada", "/signoff pending")
+    run = await on.asked()
+    assert "No request waits for you" in await typed(on, "cleo", "/signoff pending")
+    ada = on.person("ada")
+    assert "Refund 120 EUR?" in await typed(on, "ada", "/signoff pending")
+    fine(await ada.click("Review", on=ada.sees("general")[-1]))
+    await on.slack.until(lambda: ada.modal)
+    fine(await ada.click("Approve"))
+    await on.afterwards()
+    assert await on.state(run) is RequestState.APPROVED
+    assert "Approved by Ada Approver" in words(ada.modal)
+    # The list is no copy of the request: it stays what it is.
+    assert "Waiting for you" in words(ada.sees("general")[-1])
+
+
+async def test_runs_are_those_of_the_person(on: Stage) -> None:
+    await on.register()
+    await on.start(by="ben")
+    assert "Refund: waiting" in await typed(on, "ben", "/signoff runs")
+    assert "Refund: waiting" in await typed(on, "cleo", "/signoff runs")
+    assert "There are no runs yet" in await typed(on, "gus", "/signoff runs")
+
+
+async def test_a_run_is_cancelled_by_who_started_it_and_by_nobody_else(on: Stage) -> None:
+    run = await on.asked(by="ben")
+    assert "Only who started a run" in await typed(on, "gus", f"/signoff cancel {run}")
+    assert "There is no run nonsense" in await typed(on, "ben", "/signoff cancel nonsense")
+    assert "Which run?" in await typed(on, "ben", "/signoff cancel")
+    assert f"Run {run} is cancelled" in await typed(on, "ben", f"/signoff cancel {run}")
+    assert "is cancelled already" in await typed(on, "ben", f"/signoff cancel {run}")
+    await on.settle()
+    assert "has ended already" in await typed(on, "ben", f"/signoff cancel {run}")
+    assert (await on.view(run)).status is RunStatus.CANCELLED
+    assert buttons(copy_of(on.person("ada"))) == []
+
+
+async def test_home_shows_what_waits_and_opens_it(on: Stage) -> None:
+    run = await on.asked()
+    ada = on.person("ada")
+    ada.open_home()
+    await on.slack.until(lambda: ada.home)
+    assert "Refund 120 EUR?" in words(ada.home)
+    fine(await ada.click("Review", on="home"))
+    await on.slack.until(lambda: ada.modal)
+    fine(await ada.click("Reject"))
+    await on.slack.until(lambda: len(ada.stack) == 2)
+    fine(await ada.submit({"Reason": "No."}))
+    await on.afterwards()
+    assert "Rejected by Ada Approver" in words(ada.modal)
+    assert await on.state(run) is RequestState.REJECTED
+    ada.open_home()
+    await on.slack.until(lambda: "Nothing waits for you" in words(ada.home))

@@ -1,0 +1,271 @@
+"""Restarts, outages and refusals of Slack between any two steps: nothing is lost, doubled or left with live buttons."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+
+from engine.model import DeliveryState, RequestState, RunStatus
+from tests.slack.stage import ASKS, Stage, buttons, copy_of, fine, whispered, words
+from tests.support.house import PlayedParams, Surprise
+
+ACTS = """\
+name: flow
+title: Flow
+steps:
+  - {id: act, uses: played, with: {text: hello}}
+"""
+ACTS_TWICE = f"{ACTS}  - {{id: again, uses: played, with: {{text: hello}}}}\n"
+
+
+def copies(on: Stage, person: str) -> int:
+    return sum("Refund 120 EUR?" in words(one.get("blocks")) for one in on.person(person).sees())
+
+
+async def opened(on: Stage) -> str:
+    """A run whose copies are not posted yet."""
+    await on.register()
+    return await on.start()
+
+
+# -- restarts -----------------------------------------------------------------------------------------------
+
+
+async def test_a_restart_between_post_and_receipt_finds_the_copy_again(on: Stage) -> None:
+    run = await opened(on)
+
+    async def killed(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    record, on.bot.store.insist = on.bot.store.insist, killed  # type: ignore[method-assign,assignment]
+    for one in await on.engine.deliveries(run=run):
+        with pytest.raises(asyncio.CancelledError):
+            await on.bot.relay.deliver(one.id)
+    on.bot.store.insist = record  # type: ignore[method-assign]
+    assert copies(on, "ada") == 1
+    await on.restart()
+    on.pass_(seconds=60)
+    await on.settle()
+    assert copies(on, "ada") == copies(on, "ben") == 1
+    fine(await on.person("ada").click("Approve"))
+    await on.settle()
+    assert buttons(copy_of(on.person("ben"))) == []
+
+
+async def test_a_click_on_a_copy_that_no_receipt_knows_decides(on: Stage) -> None:
+    run = await opened(on)
+    on.slack.fault("chat.postMessage", "lost", times=2)
+    for one in await on.engine.deliveries(run=run):
+        await on.bot.relay.deliver(one.id)
+    assert {one.state for one in await on.engine.deliveries(run=run)} == {DeliveryState.DUE}
+    fine(await on.person("ada").click("Approve"))
+    assert await on.state(run) is RequestState.APPROVED
+    on.pass_(minutes=1)
+    await on.settle()
+    for person in "ada", "ben":
+        assert copies(on, person) == 1
+        assert buttons(copy_of(on.person(person))) == []
+
+
+async def test_a_restart_between_post_and_click_changes_nothing(on: Stage) -> None:
+    run = await on.asked()
+    ada = on.person("ada")
+    await on.restart()
+    fine(await ada.click("Edit"))
+    await on.slack.until(lambda: ada.modal)
+    await on.restart()
+    fine(await ada.submit({"text": "Pay half"}))
+    await on.settle()
+    assert (await on.view(run)).status is RunStatus.SUCCEEDED
+    assert "Pay half" in words(copy_of(on.person("ben")))
+
+
+async def test_a_restart_between_click_and_update_updates_all_the_same(on: Stage) -> None:
+    run = await on.asked()
+    on.slack.fault("response_url", "reset", times=None)
+    fine(await on.person("ada").click("Approve"))
+    await on.restart()
+    assert buttons(copy_of(on.person("ada")))
+    await on.settle()
+    for person in "ada", "ben":
+        assert buttons(copy_of(on.person(person))) == []
+    assert (await on.view(run)).status is RunStatus.SUCCEEDED
+
+
+# -- outages ------------------------------------------------------------------------------------------------
+
+
+async def test_slack_is_down_for_ten_minutes_while_copies_are_posted(on: Stage) -> None:
+    await on.register()
+    # Whom the gate names was asked before.
+    await on.bot.desk.asked((await on.bot.desk.workflow("refund"))[1])  # type: ignore[index]
+    on.slack.faults.down = True
+    run = await on.start()
+    for _ in range(20):
+        await on.settle()
+        on.pass_(seconds=30)
+    request = await on.request(run)
+    assert request.asked.first_shown_at is None
+    on.slack.faults.down = False
+    on.pass_(minutes=11)
+    await on.settle()
+    assert copies(on, "ada") == copies(on, "ben") == 1
+    fine(await on.person("ben").click("Approve"))
+    await on.settle()
+    assert buttons(copy_of(on.person("ada"))) == []
+
+
+async def test_slack_is_down_for_ten_minutes_while_copies_are_updated(on: Stage) -> None:
+    run = await on.asked()
+    fine(await on.person("ada").click("Approve"))
+    on.slack.faults.down = True
+    for _ in range(20):
+        await on.settle()
+        on.pass_(seconds=30)
+    assert (await on.view(run)).status is RunStatus.SUCCEEDED
+    on.slack.faults.down = False
+    on.pass_(minutes=31)
+    await on.settle()
+    assert buttons(copy_of(on.person("ben"))) == []
+    assert copies(on, "ben") == 1
+
+
+async def test_a_run_that_starts_while_nobody_can_be_looked_up_asks_later(on: Stage) -> None:
+    await on.register()
+    on.slack.faults.down = True
+    run = await on.start()
+    assert await on.engine.requests_of_run(run) == []
+    on.slack.faults.down = False
+    on.pass_(minutes=2)
+    await on.settle()
+    assert buttons(copy_of(on.person("ada")))
+
+
+# -- what Slack refuses -------------------------------------------------------------------------------------
+
+
+async def test_a_copy_that_was_deleted_is_posted_afresh_with_its_outcome(on: Stage) -> None:
+    await on.asked()
+    ben = on.person("ben")
+    seen = copy_of(ben)
+    await on.bot.client.post("chat.delete", channel=seen["channel"], ts=seen["ts"])
+    fine(await on.person("ada").click("Approve"))
+    await on.settle()
+    assert "Approved by Ada Approver" in words(copy_of(ben))
+    assert copies(on, "ben") == 1
+
+
+async def test_content_that_slack_does_not_take_is_shown_as_a_minimal_card(on: Stage) -> None:
+    run = await opened(on)
+    on.slack.fault("chat.postMessage", "error", code="invalid_blocks", times=1)
+    await on.settle()
+    seen = [person for person in ("ada", "ben") if "Review" in words(on.person(person).sees()[-1]["blocks"])]
+    (small,) = seen
+    person = on.person(small)
+    assert "Approve" not in buttons(person.sees()[-1])
+    fine(await person.click("Review"))
+    await on.slack.until(lambda: person.modal)
+    fine(await person.click("Approve"))
+    await on.settle()
+    assert await on.state(run) is RequestState.APPROVED
+    assert buttons(person.sees()[-1]) == []
+
+
+async def test_a_refusal_to_go_on_is_obeyed(on: Stage) -> None:
+    run = await opened(on)
+    on.slack.fault("chat.postMessage", "ratelimited", seconds=40, times=1)
+    await on.settle()
+    assert {one.state for one in await on.engine.deliveries(run=run)} == {DeliveryState.DUE}
+    due = [one.next_at for one in await on.engine.deliveries(run=run)]
+    assert all(at is not None and (at - on.clock.now()).total_seconds() >= 30 for at in due)
+
+
+async def test_a_clicked_copy_whose_answer_slack_does_not_take_is_updated_by_the_relay(on: Stage) -> None:
+    await on.asked()
+    on.slack.fault("response_url", "status", status=404, times=None)
+    ada = on.person("ada")
+    fine(await ada.click("Approve"))
+    await on.afterwards()
+    assert buttons(copy_of(ada))
+    await on.settle()
+    assert buttons(copy_of(ada)) == []
+
+
+async def test_a_sentence_finds_another_way_where_the_first_is_closed(on: Stage) -> None:
+    await on.asked()
+    ada = on.person("ada")
+    old = copy_of(ada)
+    await on.person("ben").click("Approve")
+    on.slack.fault("response_url", "status", status=404, times=None)
+    fine(await ada.click("Approve", on=old, stale=True))
+    await on.afterwards()
+    assert "already approved by Ben Approver" in whispered(on.slack, ada)[-1]
+    on.slack.fault("chat.postEphemeral", "error", code="user_not_in_channel", times=None)
+    fine(await ada.click("Approve", on=old, stale=True))
+    await on.afterwards()
+    assert "already approved by Ben Approver" in words(ada.sees()[-1]["blocks"])
+
+
+async def test_an_outcome_goes_to_the_person_where_the_channel_is_closed_to_us(on: Stage) -> None:
+    await on.register()
+    run = await on.start()
+    on.slack.world.channels[on.slack.channel("general")].members.remove(on.slack.app.bot_user)
+    await on.settle()
+    await on.person("ada").click("Approve")
+    await on.settle()
+    assert (await on.view(run)).status is RunStatus.SUCCEEDED
+    assert "Refund: done" in words(on.person("cleo").sees()[-1])
+
+
+# -- what became of a step ----------------------------------------------------------------------------------
+
+
+async def parked(on: Stage, source: str = ACTS) -> str:
+    await on.register(source)
+
+    async def breaks(params: PlayedParams, context: object) -> Mapping[str, object]:
+        raise Surprise("broke")
+
+    on.bot.step.play = breaks
+    run = await on.start("flow")
+    await on.settle()
+    assert (await on.view(run)).status is RunStatus.NEEDS_ATTENTION
+    return run
+
+
+async def test_a_step_of_unknown_outcome_asks_its_owner_who_answers_in_the_message(on: Stage) -> None:
+    run = await parked(on)
+    cleo = on.person("cleo")
+    assert buttons(cleo.sees()[-1]) == ["Done", "Repeat", "Stop"]
+    old = cleo.sees()[-1]
+    fine(await cleo.click("Done"))
+    await on.afterwards()
+    assert "Answered by Cleo Builder: done." in words(cleo.sees()[-1])
+    assert buttons(cleo.sees()[-1]) == []
+    await on.settle()
+    assert (await on.view(run)).status is RunStatus.SUCCEEDED
+    fine(await cleo.click("Stop", on=old, stale=True))
+    await on.afterwards()
+    assert "has ended already" in whispered(on.slack, cleo)[-1]
+
+
+async def test_an_answer_to_an_earlier_question_is_none(on: Stage) -> None:
+    run = await parked(on, ACTS_TWICE)
+    cleo = on.person("cleo")
+    old = cleo.sees()[-1]
+    fine(await cleo.click("Done"))
+    await on.settle()
+    assert (await on.view(run)).status is RunStatus.NEEDS_ATTENTION
+    fine(await cleo.click("Done", on=old, stale=True))
+    await on.settle()
+    assert (await on.view(run)).status is RunStatus.NEEDS_ATTENTION
+    assert whispered(on.slack, cleo)
+
+
+async def test_a_failed_run_tells_its_owner(on: Stage) -> None:
+    await on.asked(ASKS.replace("edit: [text]", "edit: [text]\n      expires: 2h"))
+    on.pass_(hours=3)
+    await on.settle()
+    assert "nobody decided in time" in words([one["blocks"] for one in on.person("cleo").sees()])
