@@ -152,6 +152,17 @@ async def _drain(executor: Embedded, working: asyncio.Future[None]) -> None:
     await asyncio.gather(working, return_exceptions=True)
 
 
+@asynccontextmanager
+async def serving(settings: Settings, environment: Mapping[str, str], console: Console) -> AsyncIterator[App]:
+    """An app at work that takes commands of this machine and deliveries of Slack while the body runs."""
+    async with (
+        opened(settings, environment, console) as app,
+        server.serving(app.desk, server.socket_path(settings.database)),
+        _in_slack(app),
+    ):
+        yield app
+
+
 async def serve(
     settings: Settings, environment: Mapping[str, str], console: Console, ready: Callable[[int], None]
 ) -> None:
@@ -160,11 +171,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with (
-        opened(settings, environment, console) as app,
-        server.serving(app.desk, server.socket_path(settings.database)),
-        _in_slack(app),
-    ):
+    async with serving(settings, environment, console) as app:
         ready(len(await app.engine.requests(Page(limit=1000, open_only=True))))
         await stop.wait()
 
