@@ -114,10 +114,7 @@ def request_card(request: RequestView) -> Card:
 def _facts(request: RequestView) -> Iterator[tuple[str, str]]:
     yield "Workflow", line(request.workflow_title)
     yield "Started by", f"{line(request.requester.label)}, {moment(request.started_at)}"
-    if request.at is ReviewPoint.BEFORE:
-        yield "Asks about", f"what step {request.asked.subject.step} ({request.asked.subject.uses}) is about to do"
-    else:
-        yield "Asks about", f"what step {request.asked.subject.step} ({request.asked.subject.uses}) produced"
+    yield "Asks about", _subject(request)
     if request.reason:
         yield "Why", visible(request.reason)
     for label, text in request.show:
@@ -130,13 +127,24 @@ def _facts(request: RequestView) -> Iterator[tuple[str, str]]:
     )
 
 
+def _subject(request: RequestView) -> str:
+    subject = request.asked.subject
+    if subject.is_form:
+        return f"what step {subject.step} needs to know"
+    what = "is about to do" if request.at is ReviewPoint.BEFORE else "produced"
+    return f"what step {subject.step} ({subject.uses}) {what}"
+
+
 def _actions(request: RequestView) -> tuple[CardAction, ...]:
     confirm = visible(request.confirm) if request.confirm else None
+    reject = CardAction(verdict="reject", label=line(request.reject_label))
+    if request.asked.subject.is_form:
+        return CardAction(verdict="edit", label="Fill in", primary=True), reject
     edit = (CardAction(verdict="edit", label="Edit"),) if request.asked.editable else ()
     return (
-        CardAction(verdict="approve", label=line(request.approve_label), confirm=confirm),
+        CardAction(verdict="approve", label=line(request.approve_label), confirm=confirm, primary=True),
         *edit,
-        CardAction(verdict="reject", label=line(request.reject_label)),
+        reject,
     )
 
 
@@ -144,7 +152,7 @@ def outcome(request: RequestView) -> str:
     """The sentence that a closed request carries."""
     asked = request.asked
     if request.decision is not None:
-        return _decided(request.decision, asked.state)
+        return _decided(request.decision, "Filled in" if _filled_in(request) else asked.state.capitalize())
     at = moment(asked.closed_at) if asked.closed_at else "–"
     if asked.state is RequestState.CANCELLED:
         who = f" by {line(asked.closed_by.label)}" if asked.closed_by else ""
@@ -156,11 +164,15 @@ def outcome(request: RequestView) -> str:
     return f"Expired at {at} without a decision; {end}."
 
 
-def _decided(decision: DecisionView, state: RequestState) -> str:
-    edited = " with edits" if decision.edits else ""
+def _filled_in(request: RequestView) -> bool:
+    return request.asked.subject.is_form and request.asked.state is RequestState.APPROVED
+
+
+def _decided(decision: DecisionView, what: str) -> str:
+    edited = " with edits" if decision.edits and what == "Approved" else ""
     reason = f" Reason: {visible(decision.reason)}" if decision.reason else ""
     person = line(decision.person.label)
-    return f"{state.capitalize()}{edited} by {person} at {moment(decision.decided_at)}.{reason}"
+    return f"{what}{edited} by {person} at {moment(decision.decided_at)}.{reason}"
 
 
 # -- fields -------------------------------------------------------------------------------------------------
@@ -179,7 +191,8 @@ def content_fields(request: RequestView) -> Iterator[CardField]:
     for path, before in _flat(shown, editable):
         value = data.look(decided, path)
         field = editable[path].field if path in editable else fields.infer(value)
-        edited = any(edit.path[: len(path)] == path for edit in edits)
+        # What is filled into a form replaces nothing.
+        edited = not asked.subject.is_form and any(edit.path[: len(path)] == path for edit in edits)
         yield CardField(
             path=data.show_path(path),
             label=line(field.label or data.show_path(path)),
@@ -236,11 +249,13 @@ def alert_card(copy: Copy) -> Card:
 
 def outcome_card(copy: Copy) -> Card:
     """What whoever started a run hears at its end."""
-    run = copy.run
+    run, request = copy.run, copy.request
+    closed = request is not None and request.asked.state is not RequestState.PENDING
+    decided = ((line(request.title), outcome(request)),) if request is not None and closed else ()
     return Card(
         kind=DeliveryKind.OUTCOME,
         title=f"{line(run.workflow_title)}: {_ENDS.get(run.status, run.status.value)}",
-        facts=tuple(_run_facts(run)),
+        facts=(*_run_facts(run), *decided),
         run=run.id,
     )
 

@@ -117,11 +117,18 @@ def _claim(tx: Tx, delivery: str) -> _Claimed | None:
         return None
     run = reading.run_view(tx.connection, held.run, steps=held.kind is DeliveryKind.ALERT)
     assert run is not None
-    request = reading.request_view(tx.connection, held.request) if held.request else None
+    request = _request(tx, held)
     person = _person(tx, held, run, request)
     return _Claimed(
         held, Copy(delivery=held.id, kind=held.kind, topic=held.topic, person=person, run=run, request=request)
     )
+
+
+def _request(tx: Tx, held: HeldDelivery) -> RequestView | None:
+    """What the copy is about: at the end of a run, the last decision in it."""
+    if held.kind is DeliveryKind.OUTCOME:
+        return next(reversed(reading.requests_of_run(tx.connection, held.run)), None)
+    return reading.request_view(tx.connection, held.request) if held.request else None
 
 
 def _person(tx: Tx, held: HeldDelivery, run: RunView, request: RequestView | None) -> Person:

@@ -79,12 +79,33 @@ class Who:
             return people.adopt(self._tx, workspace, one)
         return people.need_person(self._tx, workspace, address)
 
+    def named(self, workspace: str, reference: Reference) -> tuple[Person, str | None]:
+        """The one person whom a file names; and why the directory does not find them, if it does not."""
+        why = None
+        if self._directory.asks(reference):
+            self._need([reference])
+            for one in self._resolved[reference].people:
+                return people.adopt(self._tx, workspace, one), None
+            why = self._resolved[reference].why
+        return people.need_person(self._tx, workspace, Address(reference.kind, reference.value)), why
+
+    def among(self, person: Person, references: Sequence[Reference]) -> bool:
+        """Whether one of the references means this person."""
+        addresses = {(one.kind, one.value) for one in person.addresses}
+        if any((one.kind, one.value) in addresses for one in references):
+            return True
+        groups = [one for one in references if one.kind == "group"]
+        self._need(groups)
+        members = {address for one in groups for found in self._resolved[one].people for address in found.addresses}
+        return not members.isdisjoint(person.addresses)
+
     def approvers(self, held: HeldRun, references: Sequence[Reference]) -> tuple[list[Approver], list[str]]:
         """Who is asked, and notes on who cannot be. A person counts once, whatever reference or address names them."""
-        self._need([one for one in references if self._directory.asks(one)])
+        meant = [self._meant(held, one) for one in references]
+        self._need([one for one in meant if self._directory.asks(one)])
         found: dict[str, Approver] = {}
         notes: list[str] = []
-        for reference in references:
+        for reference in meant:
             resolution = self._resolved.get(reference)
             if resolution is not None and resolution.why:
                 notes.append(resolution.why)
@@ -99,6 +120,16 @@ class Who:
         missing = [one for one in references if one not in self._resolved]
         if missing:
             raise NeedsDirectory(missing)
+
+    def _meant(self, held: HeldRun, reference: Reference) -> Reference:
+        """`owner` and `requester` by an account or address: the directory knows whether they may still be asked."""
+        if reference.kind not in ("owner", "requester"):
+            return reference
+        (person,) = self._people(held, reference, None)
+        kinds = ("slack", "email")
+        known = sorted((one for one in person.addresses if one.kind in kinds), key=lambda one: kinds.index(one.kind))
+        by_address = [Reference(one.kind, one.value, reference.rule) for one in known]
+        return next((one for one in by_address if self._directory.asks(one)), reference)
 
     def _people(self, held: HeldRun, reference: Reference, resolution: Resolution | None) -> list[Person]:
         if resolution is not None:

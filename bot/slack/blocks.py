@@ -200,7 +200,8 @@ def _action(action: CardAction, value: str) -> Element:
         case "reject":
             return text.button(action.label, action=ids.REJECT, value=value, style="danger", confirm=asks)
         case _:
-            return text.button(action.label, action=ids.EDIT, value=value, confirm=asks)
+            style = "primary" if action.primary else None
+            return text.button(action.label, action=ids.EDIT, value=value, style=style, confirm=asks)
 
 
 _RUN_BUTTONS: Final = (

@@ -22,6 +22,7 @@ from engine.model import (
     Decided,
     DeliveryKind,
     Done,
+    InvalidEdits,
     NotAllowed,
     NotFound,
     Person,
@@ -91,7 +92,8 @@ class Desk:
                 ruling = gate.decide(request.asked, command, kind=kind, person=person, now=self.clock.now())
             except Tampered as error:
                 return NotAllowed(why=str(error))
-            if isinstance(ruling, Refusal):
+            # A form that nobody has filled in yet cannot be sent as it is, and that is why it opens.
+            if isinstance(ruling, Refusal) and not isinstance(ruling, InvalidEdits):
                 return ruling
         return request
 

@@ -17,11 +17,11 @@ _WITH_EDITS: Final = " with edits"
 
 
 def edit(request: RequestView, *, metadata: ids.ModalRef) -> View:
-    """An input for every editable field, prefilled; submitting it unchanged is a plain approval.
+    """An input for every editable field, prefilled; submitting it unchanged is a plain approval, or a form's answer.
 
     `metadata` says which content it was filled with: its `ref` must be of the content in `request`.
     """
-    asked = request.asked
+    asked, filling = request.asked, request.asked.subject.is_form
     made = forms.form(
         [
             Asked(name=data.show_path(one.path), field=one.field, current=data.look(asked.content.value, one.path))
@@ -40,10 +40,10 @@ def edit(request: RequestView, *, metadata: ids.ModalRef) -> View:
         blocks.append(_reason(required=True))
     return forms.view(
         callback=ids.EDIT_MODAL,
-        title="Edit, then approve",
+        title="Fill in" if filling else "Edit, then approve",
         blocks=blocks,
         metadata=metadata,
-        submit=submit_label(request.approve_label, edited=bool(made.blocks)),
+        submit=submit_label(request.approve_label, edited=bool(made.blocks) and not filling),
         close="Cancel",
     )
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from bot import card as cards
 from bot.terminal import screen
-from engine import data, fields
+from engine import data, fields, gate
 from engine.data import Value
 from engine.errors import InvalidValue
 from engine.fields import FieldType
@@ -39,13 +39,25 @@ def ask(console: Console, card: Card, request: RequestView) -> Answer:
             _show_edits(console, request, edits)
         elif choice == "r":
             return Answer(Verdict.REJECT, _reason(request, Verdict.REJECT))
+        elif still := _to_fill_in(request, edits):
+            console.print(f"Still to be filled in: {', '.join(_label(one) for one in still)}.")
+            edits = _edit(console, request, edits)
+            _show_edits(console, request, edits)
         elif _confirmed(request):
             return Answer(Verdict.APPROVE, _reason(request, Verdict.APPROVE), edits)
 
 
+def _to_fill_in(request: RequestView, edits: Mapping[str, Value]) -> list[Editable]:
+    """The fields of a form that nobody has given yet."""
+    if not request.asked.subject.is_form:
+        return []
+    return [one for one in gate.missing(request.asked, request.asked.content) if data.show_path(one.path) not in edits]
+
+
 def _choose(request: RequestView, *, edited: bool) -> str:
-    approve = f"[a] {cards.visible(request.approve_label)}" + (" with the edits" if edited else "")
-    edit = "  [e] Edit" if request.asked.editable else ""
+    filling = request.asked.subject.is_form
+    approve = f"[a] {cards.visible(request.approve_label)}" + (" with the edits" if edited and not filling else "")
+    edit = f"  [e] {'Fill in' if filling else 'Edit'}" if request.asked.editable else ""
     choices = ["a", "r", *("e" if request.asked.editable else "")]
     question = f"{approve}{edit}  [r] {cards.visible(request.reject_label)}"
     answer: str = click.prompt(question, type=click.Choice(choices, case_sensitive=False), show_choices=False)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from engine.data import Path, Value
 from engine.definition.complaints import Reader, complain, keys_of, locate, unknown_key
 from engine.definition.grammar import UNBUILT_KINDS, GateFile, PolicyFile, StepFile
-from engine.definition.kinds import Nature, StepKind
+from engine.definition.kinds import FORM, Nature, StepKind
 from engine.definition.problems import Report
 from engine.definition.reading import StepDraft
 from engine.definition.scalars import has_expression, person_kind
@@ -78,13 +78,27 @@ def check_sleep(report: Report, step: StepDraft, kind: StepKind) -> None:
     if step.gate is not None:
         message = f"A `{kind.name}` step cannot have a gate: there is nothing to review."
         report.add(step.gate_at, message, "Put the gate on the next step.", at="key")
-    for key in ("retry", "idempotent", "timeout"):
-        if key in step.file.model_fields_set:
-            report.add((*step.at, key), f"`{key}` has no meaning on a `{kind.name}` step; delete it.", at="key")
+    _meaningless(report, step, step.file, "retry", "idempotent", "timeout")
+
+
+def check_form(report: Report, step: StepDraft, file: StepFile, gate: GateFile | None) -> None:
+    """A form does nothing but ask, for all of its fields."""
+    _meaningless(report, step, file, "with", "edit", "at", "retry", "idempotent", "timeout")
+    needed = [name for name, field in step.fields.items() if field.required and field.default is None]
+    if gate is not None and gate.on_expiry == "continue" and needed:
+        message = f"The run could not go on without an answer: {listed(needed, 'and')} would be missing."
+        hint = "Give each field a `default`, or make it `required: false`."
+        report.add((*step.at, "on_expiry"), message, hint, at="key")
+
+
+def _meaningless(report: Report, step: StepDraft, file: StepFile, *keys: str) -> None:
+    for key in keys:
+        if {key, f"{key}_"} & file.model_fields_set:
+            report.add((*step.at, key), f"`{key}` has no meaning on a `{step.uses}` step; delete it.", at="key")
 
 
 def check_step(report: Report, step: StepDraft, file: StepFile) -> None:
-    if "approvers" in file.model_fields_set and file.on_error != "ask" and step.uses != "form":
+    if "approvers" in file.model_fields_set and file.on_error != "ask" and step.uses != FORM:
         message = "Outside of its gate a step has no approvers."
         report.add((*step.at, "approvers"), message, "Write it under `gate`.", at="key")
 

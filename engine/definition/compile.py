@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
+from engine import fields
 from engine.data import Path, Value
 from engine.definition import checks, editable, not_yet, yaml
 from engine.definition.gates import compile_condition, compile_gate
 from engine.definition.grammar import GateFile, StepFile
-from engine.definition.kinds import StepKind
+from engine.definition.kinds import FORM, StepKind
 from engine.definition.problems import Report
 from engine.definition.reading import Draft, Edit, StepDraft, read_draft
 from engine.definition.references import Known, Names, compile_text
+from engine.definition.scalars import has_expression
 from engine.definition.workflow import Gate, Step, Workflow
 from engine.expressions import Compiled, compile_value, iter_strings
 from engine.model import OnError, Retry
@@ -76,12 +78,8 @@ class _Steps:
         kind = self._kind(draft)
         names = replace(self._names, here=draft.id)
         when = compile_condition(self._report, file.when, (*draft.at, "when"), names)
-        params = self._params(draft, file, kind, names)
-        at: Path = (*draft.at, "with")
-        # A `with` that is no mapping was reported; that it lacks this and that would be the same problem again.
-        readable = "with_" in file.model_fields_set or not self._report.has(at)
-        fits = kind is not None and readable and checks.check_params(self._report, kind, file.with_, at)
-        outputs = kind.outputs(file.with_) if kind is not None and fits else None
+        form = draft.uses == FORM
+        params, outputs = self._form(draft, file) if form else self._with(draft, file, kind, names)
         known = Known(kind=draft.uses or "", outputs=outputs, continues=file.on_error == "continue")
         checks.check_step(self._report, draft, file)
         gate = self._gate(draft, params, known, names)
@@ -94,7 +92,8 @@ class _Steps:
             index=draft.index,
             kind=kind,
             params=params,
-            title=file.title or "",
+            # Of a form it is the question, which may hold expressions.
+            title=file.title if file.title and not has_expression(file.title) else "",
             when=when,
             retry=_retry(file),
             timeout=file.timeout,
@@ -103,6 +102,25 @@ class _Steps:
             gate=gate,
         )
         return step, known
+
+    def _form(self, draft: StepDraft, file: StepFile) -> tuple[Compiled, frozenset[str]]:
+        """Its parameters are its fields, as they are before anybody filled them in."""
+        checks.check_form(self._report, draft, file, draft.gate)
+        given = {
+            name: None if field.default is None else fields.validate(field, field.default)
+            for name, field in draft.fields.items()
+        }
+        return compile_value(given), frozenset(given)
+
+    def _with(
+        self, draft: StepDraft, file: StepFile, kind: StepKind | None, names: Names
+    ) -> tuple[Compiled | None, frozenset[str] | None]:
+        params = self._params(draft, file, kind, names)
+        at: Path = (*draft.at, "with")
+        # A `with` that is no mapping was reported; that it lacks this and that would be the same problem again.
+        readable = "with_" in file.model_fields_set or not self._report.has(at)
+        fits = kind is not None and readable and checks.check_params(self._report, kind, file.with_, at)
+        return params, kind.outputs(file.with_) if kind is not None and fits else None
 
     def _kind(self, draft: StepDraft) -> StepKind | None:
         kind = self._kinds.get(draft.uses or "")
@@ -130,7 +148,7 @@ class _Steps:
             names = replace(names, steps={draft.id: known, **self._earlier})
         checks.check_gate(self._report, gate, draft.gate_at)
         checks.check_revise(self._report, draft, gate, self._earlier)
-        if draft.edit is not None and draft.uses != "form":  # a form's own fields are what people fill in
+        if draft.edit is not None and draft.uses != FORM:
             self._edit(draft.edit, gate, params, known)
         return compile_gate(self._report, draft, gate, names)
 

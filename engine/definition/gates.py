@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from engine.data import Path
 from engine.definition.grammar import GateFile, ShowFile
+from engine.definition.kinds import FORM
 from engine.definition.problems import Report
 from engine.definition.reading import StepDraft, item_path
 from engine.definition.references import Names, compile_text
 from engine.definition.scalars import MAX_CONFIRM, MAX_REASON, MAX_TITLE
 from engine.definition.workflow import Gate, ShownItem
 from engine.expressions import Template, compile_template
+from engine.fields import Field
 from engine.model import OnExpiry, ReasonRequired, ReviewPoint
 
 _PLAIN_REFERENCE = re.compile(r"\{\{-?\s*[\w.]+\s*-?\}\}")
@@ -38,7 +41,7 @@ def compile_gate(report: Report, step: StepDraft, gate: GateFile, names: Names) 
         return None if source is None else _limited(report, source, (*at, key), names, longest=longest)
 
     # The `when` of a form says whether it is asked at all, like that of every step.
-    when = None if step.uses == "form" else compile_condition(report, gate.when, (*at, "when"), names)
+    when = None if step.uses == FORM else compile_condition(report, gate.when, (*at, "when"), names)
     people = [
         compile_text(report, person, item_path(report, (*at, "approvers"), index), names)
         for index, person in enumerate(gate.approvers)
@@ -49,7 +52,7 @@ def compile_gate(report: Report, step: StepDraft, gate: GateFile, names: Names) 
         reason=text("reason", gate.reason, MAX_REASON),
         title=text("title", gate.title, MAX_TITLE),
         show=tuple(filter(None, (_shown(report, item, (*at, "show", i), names) for i, item in enumerate(gate.show)))),
-        edit=None if step.edit is None else {edit.name: edit.type for edit in step.edit},
+        edit=_editable(step),
         approve_label=gate.approve_label,
         reject_label=gate.reject_label,
         approvers=tuple(filter(None, people)),
@@ -58,6 +61,12 @@ def compile_gate(report: Report, step: StepDraft, gate: GateFile, names: Names) 
         confirm=text("confirm", gate.confirm, MAX_CONFIRM),
         reason_required=ReasonRequired(gate.reason_required),
     )
+
+
+def _editable(step: StepDraft) -> Mapping[str, Field | None] | None:
+    if step.uses == FORM:
+        return step.fields
+    return None if step.edit is None else {edit.name: edit.type for edit in step.edit}
 
 
 def _limited(report: Report, source: str, at: Path, names: Names, *, longest: int) -> Template | None:

@@ -34,7 +34,7 @@ from engine.definition.scalars import (
 
 MAX_STEPS: Final = 100
 MAX_INPUTS: Final = 100
-UNBUILT_KINDS: Final = ("email", "message", "ai", "form", "run")
+UNBUILT_KINDS: Final = ("email", "ai", "run")
 """Names that `uses` takes although no kind of that name is there yet."""
 
 
@@ -165,6 +165,7 @@ class FormStepFile(GateFile, StepFile):
     """A form is a request of its own: the gate's keys stand on the step. `fields` are read one by one."""
 
     title: TemplateText | None = None
+    approve_label: Label = "Submit"
     fields: Annotated[dict[str, Any], Key(min_length=1)]
 
     @field_validator("gate")

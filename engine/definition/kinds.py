@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
 from pydantic import BaseModel
 
 from engine.data import Value
 from engine.fields import Field
+
+FORM: Final = "form"
+"""The kind whose parameters are fields that people fill in: it always has a gate; what is approved is its output."""
 
 
 class Nature(Enum):

@@ -5,11 +5,12 @@ Whoever builds one of these deletes its line here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from engine.data import Path
 from engine.definition.grammar import UNBUILT_KINDS, Part
+from engine.definition.kinds import FORM
 from engine.definition.problems import Report
 from engine.definition.reading import Draft, StepDraft, item_path
 from engine.definition.scalars import person_kind
@@ -41,8 +42,7 @@ NOT_YET: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
         "hold": (),
     },
 }
-PEOPLE_NOT_YET: Final = frozenset({"group", "role", "slack"})
-STARTERS_NOT_YET: Final = PEOPLE_NOT_YET | {"owner"}
+PEOPLE_NOT_YET: Final = frozenset({"role"})
 
 
 def refuse(report: Report, draft: Draft) -> None:
@@ -50,23 +50,22 @@ def refuse(report: Report, draft: Draft) -> None:
     if draft.file is not None:
         _keys(report, draft.file, "workflow", ())
         if draft.file.owner is not None:
-            _person(report, draft.file.owner, ("owner",), PEOPLE_NOT_YET)
+            _person(report, draft.file.owner, ("owner",))
         for index, person in enumerate(draft.file.may_run or ()):
-            _person(report, person, item_path(report, ("may_run",), index), STARTERS_NOT_YET)
+            _person(report, person, item_path(report, ("may_run",), index))
     for step in draft.steps:
         _refuse_in_step(report, step)
 
 
 def _refuse_in_step(report: Report, step: StepDraft) -> None:
-    if step.uses == "form":
-        return  # one sentence for the whole step, from `unbuilt_kind`
     if step.file is not None:
-        _keys(report, step.file, "step", step.at)
+        # In a form these are the approvers of its gate.
+        _keys(report, step.file, "step", step.at, without=("approvers",) if step.uses == FORM else ())
     if step.gate is not None:
         _keys(report, step.gate, "gate", step.gate_at)
         at: Path = (*step.gate_at, "approvers")
         for index, person in enumerate(step.gate.approvers):
-            _person(report, person, item_path(report, at, index), PEOPLE_NOT_YET)
+            _person(report, person, item_path(report, at, index))
 
 
 def unbuilt_kind(report: Report, step: StepDraft) -> bool:
@@ -77,10 +76,10 @@ def unbuilt_kind(report: Report, step: StepDraft) -> bool:
     return True
 
 
-def _keys(report: Report, part: Part, kind: str, at: Path) -> None:
+def _keys(report: Report, part: Part, kind: str, at: Path, *, without: Collection[str] = ()) -> None:
     for key, available in NOT_YET[kind].items():
         path = (*at, key)
-        if key not in part.model_fields_set or report.has_problem(path):
+        if key in without or key not in part.model_fields_set or report.has_problem(path):
             continue
         value = getattr(part, key)
         if available and value in available:
@@ -91,6 +90,7 @@ def _keys(report: Report, part: Part, kind: str, at: Path) -> None:
         report.add(path, f"`{named}` is not available yet.", hint, at="key")
 
 
-def _person(report: Report, person: str, path: Path, missing: frozenset[str]) -> None:
-    if person_kind(person) in missing and not report.has_problem(path):
-        report.add(path, f"`{cite(person)}` is not available yet.", "So far people are named by email address.")
+def _person(report: Report, person: str, path: Path) -> None:
+    if person_kind(person) in PEOPLE_NOT_YET and not report.has_problem(path):
+        hint = "Name people by email address or Slack user id, or a usergroup by group:handle."
+        report.add(path, f"`{cite(person)}` is not available yet.", hint)

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from engine.data import Path, Value
 from engine.definition.complaints import Reader, complain, keys_of, locate
 from engine.definition.grammar import MAX_INPUTS, MAX_STEPS, FormStepFile, GateFile, Part, StepFile, WorkflowFile
+from engine.definition.kinds import FORM
 from engine.definition.problems import Report
 from engine.definition.scalars import check_name, has_expression
 from engine.definition.wording import cite
@@ -44,7 +45,10 @@ class Edit:
 
 @dataclass(slots=True, kw_only=True)
 class StepDraft:
-    """A step as far as it could be read. `id` is known even where `file` is not. `gate_at`: where its keys stand."""
+    """A step as far as it could be read. `id` is known even where `file` is not. `gate_at`: where its keys stand.
+
+    `fields`: of a form, those that could be read.
+    """
 
     index: int
     at: Path
@@ -54,6 +58,7 @@ class StepDraft:
     gate: GateFile | None = None
     gate_at: Path = ()
     edit: list[Edit] | None = None
+    fields: Mapping[str, Field] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -183,13 +188,14 @@ def _read_step(report: Report, value: Value, index: int) -> StepDraft:
     )
     if draft.id is not None:
         _check_name(report, draft.id, (*at, "id"), what="The id of a step")
-    if uses == "form":
+    if uses == FORM:
         reader = Reader(base=at, model=FormStepFile, what="a form")
         stand_ins = {**_STAND_INS, "fields": {"_": "text"}}
         form = _read_part(report, FormStepFile, value, reader=reader, stand_ins=stand_ins)
         draft.file, draft.gate, draft.gate_at = form, form, at
         if isinstance(declared := value.get("fields"), dict):
-            _read_fields(report, declared, (*at, "fields"), what="The name of a field")
+            found = _read_fields(report, declared, (*at, "fields"), what="The name of a field")
+            draft.fields = {name: one for name, one in found.items() if one is not None}
     else:
         reader = Reader(base=at, model=StepFile, what="a step", hints=_STEP_HINTS)
         draft.file = _read_part(report, StepFile, value, reader=reader, stand_ins=_STAND_INS)

@@ -33,8 +33,8 @@ SECRET_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]*")
 PersonKind: TypeAlias = Literal["email", "slack", "group", "role", "owner", "requester", "expression"]
 
 _SLACK: Final = re.compile(r"<@[UW][A-Z0-9]{2,30}(?:\|[^<>\s]*)?>|[UW][A-Z0-9]{6,30}")
-_PREFIXED: Final = re.compile(r"(group|role):\s*(.*)", re.DOTALL)
-_HANDLE: Final = re.compile(r"[\w.{}-][\w .{}-]{0,79}")
+_PREFIXED: Final = re.compile(r"(group|role):(.*)", re.DOTALL)
+_HANDLE: Final = re.compile(r"@?\w[\w.-]{0,79}")
 _CRON: Final = re.compile(r"[0-9A-Za-z*/,?#-]+(?: +[0-9A-Za-z*/,?#-]+){4}")
 _CHANNEL: Final = re.compile(r"#[^\s#]{1,80}|[CG][A-Z0-9]{6,30}")
 _EMAIL: Final = Field(type=FieldType.EMAIL)
@@ -175,10 +175,10 @@ def person_kind(text: str) -> PersonKind | None:
     """What a reference to people is; None for a text that names nobody."""
     if text in ("owner", "requester"):
         return "owner" if text == "owner" else "requester"
-    if found := _PREFIXED.fullmatch(text):
-        return ("group" if found[1] == "group" else "role") if _HANDLE.fullmatch(found[2]) else None
     if has_expression(text):
         return "expression"
+    if found := _PREFIXED.fullmatch(text):
+        return ("group" if found[1] == "group" else "role") if _HANDLE.fullmatch(found[2]) else None
     if _SLACK.fullmatch(text):
         return "slack"
     try:
@@ -192,7 +192,7 @@ def _person(text: str) -> str:
     text = text.strip()
     kind = person_kind(text)
     if kind is None:
-        ways = "an email address, `owner`, `requester` or an expression"
+        ways = "an email address, a Slack user id, `group:handle`, `owner`, `requester` or an expression"
         hint = f"Write `{text.casefold()}`." if text.casefold() in ("owner", "requester") else ""
         raise refuse(f"`{cite(text)}` names nobody: write {ways}.", hint)
     return str(fields.validate(_EMAIL, text)) if kind == "email" else text
@@ -208,7 +208,8 @@ def _owner(text: str) -> str:
 def _starter(text: str) -> str:
     text = _person(text)
     if person_kind(text) in ("requester", "expression"):
-        raise refuse("Who may start a workflow is known before it runs: write email addresses.")
+        ways = "email addresses, Slack user ids or `group:handle`"
+        raise refuse(f"Who may start a workflow is known before it runs: write {ways}.")
     return text
 
 

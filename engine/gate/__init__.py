@@ -6,7 +6,7 @@ a refusal; `due` says what time has brought. The caller writes the answer with a
 
 from engine.gate.asked import REASON_LENGTH, Asked, Editable, Subject, clip, invalid_params
 from engine.gate.clocks import UNSEEN_AFTER, Lapsed, Unseen, due, expiry, next_check
-from engine.gate.deciding import MAX_EDITED, Edit, Ruling, apply_edits, decide
+from engine.gate.deciding import MAX_EDITED, Edit, Ruling, apply_edits, decide, missing
 from engine.gate.opening import (
     MAX_NOTES,
     NOTE_LENGTH,
@@ -43,6 +43,7 @@ __all__ = [
     "due",
     "expiry",
     "invalid_params",
+    "missing",
     "next_check",
     "open_request",
     "reference",

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from engine import data
 from engine.data import Path
-from engine.definition.kinds import StepKind
+from engine.definition.kinds import FORM, StepKind
 from engine.errors import Tampered
 from engine.fields import Field
 from engine.model import (
@@ -38,6 +38,11 @@ class Subject:
     visit: int
     uses: str
     at: ReviewPoint
+
+    @property
+    def is_form(self) -> bool:
+        """Whether people are asked for the content, and not about it."""
+        return self.uses == FORM
 
     def digest(self, content: Params) -> str:
         """SHA-256 over subject and content: the same for what was shown, approved and passed to the step."""

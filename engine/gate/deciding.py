@@ -152,6 +152,8 @@ def apply_edits(
     approved = _with_edits(asked.content, edits)
     if edits and len(data.dumps(approved.value)) > MAX_EDITED:
         errors = {data.show_path(one.path): f"all together may be at most {MAX_EDITED:,} characters." for one in edits}
+    elif asked.subject.is_form:
+        errors = {data.show_path(one.path): "is required" for one in missing(asked, approved)}
     elif edits and asked.subject.at is ReviewPoint.BEFORE:
         errors = invalid_params(kind, approved)
     return InvalidEdits(errors=errors) if errors else (tuple(edits), approved)
@@ -165,6 +167,12 @@ def _edit(editable: Editable, dotted: str, raw: Value, before: Value) -> list[Ed
     if data.canonical(after) == data.canonical(before):
         return []
     return [Edit(editable.path, editable.field.label or dotted, before, after)]
+
+
+def missing(asked: Asked, filled: Params) -> list[Editable]:
+    """The fields of a form that must be filled in, and are not."""
+    empty = [one for one in asked.editable if data.look(filled.value, one.path) in (None, [])]
+    return [one for one in empty if one.field.required]
 
 
 def _with_edits(content: Params, edits: list[Edit]) -> Params:

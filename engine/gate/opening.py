@@ -149,7 +149,7 @@ def _references(gate: Gate, scope: Scope, notes: list[str]) -> Iterator[Referenc
 
 _EMAIL: Final = Field(type=fields.FieldType.EMAIL)
 _SLACK: Final = re.compile(r"<@([UW][A-Z0-9]{2,30})(?:\|[^<>]*)?>|([UW][A-Z0-9]{2,30})")
-_GROUP: Final = re.compile(r"group:([a-z0-9][a-z0-9._-]{0,79})")
+_GROUP: Final = re.compile(r"group:@?(\w[\w.-]{0,79})")
 
 
 def reference(name: Value, *, rule: str) -> Reference | None:
@@ -161,7 +161,7 @@ def reference(name: Value, *, rule: str) -> Reference | None:
     if found := _SLACK.fullmatch(name):
         return Reference("slack", found[1] or found[2], rule)
     if found := _GROUP.fullmatch(name):
-        return Reference("group", found[1], rule)
+        return Reference("group", found[1].lower(), rule)
     try:
         email = fields.validate(_EMAIL, name)
     except InvalidValue:

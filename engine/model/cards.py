@@ -27,6 +27,8 @@ class CardAction:
     verdict: Literal["approve", "edit", "reject"]
     label: str
     confirm: str | None = None
+    primary: bool = False
+    """What the request is there for: to approve, or to fill in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

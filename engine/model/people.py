@@ -29,6 +29,12 @@ class Person:
         return next((address.value for address in self.addresses if address.kind == "email"), None)
 
     @property
+    def handle(self) -> str:
+        """How an expression names the person, so that a gate or a step can find them: email, else account."""
+        account = next((address.value for address in self.addresses if address.kind == "slack"), None)
+        return self.email or account or self.label
+
+    @property
     def label(self) -> str:
         """How the person is printed: name, else email, else any address."""
         known = self.name or self.email

@@ -53,7 +53,7 @@ class Engine:
         """
         workflow = self._ground.advancer.compiled(command.source)
         return await self._knowing(
-            lambda tx, resolved: registering.register(self._ground, tx, command, workflow, resolved)
+            lambda tx, resolved: registering.register(self._ground, tx, command, workflow, resolved), patient=False
         )
 
     async def start(self, command: Start) -> Started | Refusal:

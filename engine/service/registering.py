@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 
+from engine import gate
 from engine.definition import Workflow
 from engine.errors import Conflict
-from engine.model import Address, NotAllowed, Person, Refusal, Register, Registered
+from engine.model import NotAllowed, Person, Refusal, Register, Registered
 from engine.service.ground import Ground, entry
-from engine.store import people, workflows
+from engine.store import workflows
 from engine.store.tx import Tx
 from engine.store.workflows import Registration
 from engine.who import Resolved, Who
@@ -16,7 +17,8 @@ from engine.who import Resolved, Who
 
 def register(ground: Ground, tx: Tx, command: Register, workflow: Workflow, resolved: Resolved) -> Registered | Refusal:
     """The unit of `Engine.register`."""
-    actor = Who(tx, ground.advancer.directory, resolved).actor(command.workspace, command.actor)
+    who = Who(tx, ground.advancer.directory, resolved)
+    actor = who.actor(command.workspace, command.actor)
     current = workflows.load_workflow(tx.connection, command.workspace, workflow.name)
     if current is not None and not ground.may(actor, command.actor, current.owner):
         return NotAllowed(
@@ -25,7 +27,9 @@ def register(ground: Ground, tx: Tx, command: Register, workflow: Workflow, reso
         )
     if current is not None and current.source == command.source:
         return Registered(workflow=workflow.name, version=current.version, changed=False)
-    owner = _owner(tx, command, workflow, actor)
+    owner = _owner(who, command, workflow, actor)
+    if isinstance(owner, Refusal):
+        return owner
     registration = Registration(
         id=current.id if current else tx.new_id(),
         name=workflow.name,
@@ -54,7 +58,11 @@ def register(ground: Ground, tx: Tx, command: Register, workflow: Workflow, reso
     return Registered(workflow=workflow.name, version=registration.version, changed=True)
 
 
-def _owner(tx: Tx, command: Register, workflow: Workflow, actor: Person) -> Person:
-    if workflow.owner is None:
+def _owner(who: Who, command: Register, workflow: Workflow, actor: Person) -> Person | Refusal:
+    reference = None if workflow.owner is None else gate.reference(workflow.owner, rule=workflow.owner)
+    if reference is None:
         return actor
-    return people.need_person(tx, command.workspace, Address("email", workflow.owner))
+    person, why = who.named(command.workspace, reference)
+    if why is not None and reference.kind != "email":
+        return NotAllowed(why=f"The owner could never be told anything: {why}")
+    return person

@@ -10,6 +10,7 @@ from engine import data, fields, gate, plan
 from engine.audit import Entry
 from engine.data import Value
 from engine.definition import Workflow
+from engine.gate import Reference
 from engine.model import InvalidInputs, NotAllowed, NotFound, Person, Refusal, RunStatus, Start, Started, Work
 from engine.plan import RunState
 from engine.service.ground import Ground, entry
@@ -33,9 +34,13 @@ def start(ground: Ground, tx: Tx, command: Start, resolved: Resolved, *, asking:
     if registration is None:
         return _unknown_workflow(tx, command)
     workflow = ground.advancer.compiled(registration.source)
-    requester = Who(tx, ground.advancer.directory, resolved).actor(command.workspace, command.actor)
-    if not _may_run(workflow, requester, registration.owner):
-        return NotAllowed(why=f"You may not start {workflow.name}; it is for {', '.join(workflow.may_run)}.")
+    who = Who(tx, ground.advancer.directory, resolved)
+    requester = who.actor(command.workspace, command.actor)
+    starters = _starters(workflow)
+    if starters and requester.id != registration.owner and not who.among(requester, starters):
+        unknown = [found.why for one in starters if (found := resolved.get(one)) is not None and found.why]
+        allowed = f"You may not start {workflow.name}; it is for {', '.join(workflow.may_run)}."
+        return NotAllowed(why=" ".join([allowed, *unknown]))
     inputs, errors = fields.validate_all(workflow.inputs, command.inputs)
     errors = errors or _too_large(inputs)
     if errors:
@@ -69,11 +74,9 @@ def _started(held: HeldRun, workflow: Workflow, requester: Person) -> Entry:
     )
 
 
-def _may_run(workflow: Workflow, requester: Person, owner: str) -> bool:
-    if not workflow.may_run or requester.id == owner:
-        return True
-    allowed = {found.value for name in workflow.may_run if (found := gate.reference(name, rule=name))}
-    return any(address.kind == "email" and address.value in allowed for address in requester.addresses)
+def _starters(workflow: Workflow) -> list[Reference]:
+    """Who may start it besides its owner. Empty: everybody."""
+    return [found for name in workflow.may_run if (found := gate.reference(name, rule=name)) is not None]
 
 
 def _too_large(inputs: Mapping[str, Value]) -> dict[str, str]:
@@ -91,7 +94,7 @@ def _new_run(
         status=RunStatus.RUNNING,
         cursor=0,
         inputs=inputs,
-        requester=requester.label,
+        requester=requester.handle,
         started_at=tx.now,
     )
     return HeldRun(

@@ -10,8 +10,10 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from engine.errors import PluginError
-from engine.ports import StepType
+from engine.ports import Sender, StepType
+from engine.steps.form import Form
 from engine.steps.http import Http
+from engine.steps.message import Message
 from engine.steps.set import Set
 from engine.steps.wait import Wait
 
@@ -22,9 +24,9 @@ RESERVED: Final = frozenset({"set", "http", "email", "message", "ai", "form", "w
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 
-def builtin(http: Http | None = None) -> dict[str, StepType[Any]]:
-    """The kinds that need nothing from outside, by the name that `uses` takes. `http`: one with its own limits."""
-    kinds: tuple[StepType[Any], ...] = (Set(), Wait(), http or Http())
+def builtin(http: Http | None = None, sender: Sender | None = None) -> dict[str, StepType[Any]]:
+    """Our own kinds, by the name that `uses` takes. `http`: one with its own limits. `sender`: of messages."""
+    kinds: tuple[StepType[Any], ...] = (Set(), Form(), Wait(), http or Http(), Message(sender))
     return {kind.name: kind for kind in kinds}
 
 
@@ -48,9 +50,9 @@ def discover(group: str = GROUP) -> dict[str, StepType[Any]]:
     return found
 
 
-def all_kinds(http: Http | None = None) -> dict[str, StepType[Any]]:
+def all_kinds(http: Http | None = None, sender: Sender | None = None) -> dict[str, StepType[Any]]:
     """`builtin` and `discover` together."""
-    return builtin(http) | discover()
+    return builtin(http, sender) | discover()
 
 
 def _load(entry: EntryPoint) -> StepType[Any]:

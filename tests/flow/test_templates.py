@@ -127,7 +127,13 @@ def terminal(
 
 
 def test_every_template_is_run_by_a_test_of_its_own() -> None:
-    assert [file.name for file in FILES] == ["data-export.yaml", "deploy.yaml", "expense.yaml", "refund.yaml"]
+    assert [file.name for file in FILES] == [
+        "access.yaml",
+        "data-export.yaml",
+        "deploy.yaml",
+        "expense.yaml",
+        "refund.yaml",
+    ]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
@@ -182,6 +188,31 @@ def test_an_expense_cannot_be_corrected_to_something_that_is_no_amount(terminal:
     said = terminal.try_("expense.yaml", EXPENSE, "edit:amount=plenty")
     assert said.code == Exit.USAGE
     assert "amount" in said.err
+
+
+# -- access -------------------------------------------------------------------------------------------------
+
+ACCESS = {"system": "billing", "why": "Month end", "lead": "lee@example.com"}
+
+
+def test_access_is_granted_as_somebody_filled_it_in(terminal: Terminal) -> None:
+    said = terminal.try_("access.yaml", ACCESS, 'edit:{"days": 9, "role": "write"}')
+    assert said.code == Exit.DONE
+    assert "A message to #general, which a trial does not send:" in said.out
+    assert "may write billing for 9 days." in " ".join(said.out.split())
+    assert "told    yes" in said.out
+
+
+def test_access_is_granted_for_a_week_unless_somebody_says_otherwise(terminal: Terminal) -> None:
+    said = terminal.try_("access.yaml", ACCESS, "approve")
+    assert said.code == Exit.DONE
+    assert "days    7" in said.out
+
+
+def test_access_that_is_not_granted_is_told_to_nobody(terminal: Terminal) -> None:
+    said = terminal.try_("access.yaml", ACCESS, "reject:ask again in May")
+    assert said.code == Exit.NO
+    assert "A message to" not in said.out
 
 
 # -- refund -------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from bot.slack.client import SlackClient, connected
 from bot.slack.desk import Desk
 from bot.slack.directory import SlackDirectory
 from bot.slack.listening import PATH
+from bot.slack.sender import SlackSender
 from bot.slack.surface import Surface, Ways, serving
 from engine.advance import Advancer
 from engine.model import Address, Origin, Register, Registered, RequestState, Start, Started
@@ -27,8 +28,7 @@ from engine.outbox import Relay
 from engine.ports import StepType
 from engine.runner import Runner
 from engine.service import Engine
-from engine.steps.set import Set
-from engine.steps.wait import Wait
+from engine.steps import registry
 from engine.store import schema
 from engine.store.writer import SqliteFile
 from engine.system import EnvironmentSecrets, RandomIds
@@ -101,7 +101,7 @@ class Stage:
         store = stack.enter_context(schema.owned(self.path, clock=self.clock, ids=RandomIds()))
         client = await stack.enter_async_context(connected(token=self.slack.app.bot_token, api_url=self.slack.api_url))
         directory, channel, played = SlackDirectory(client), SlackChannel(client), Played()
-        kinds: dict[str, StepType[Any]] = {"set": Set(), "wait": Wait(), "played": played}
+        kinds: dict[str, StepType[Any]] = {**registry.builtin(sender=SlackSender(client)), "played": played}
         secrets = EnvironmentSecrets({})
         advancer = Advancer(kinds=kinds, directory=directory, secrets=secrets)
         engine = Engine(store, advancer)
@@ -163,7 +163,8 @@ class Stage:
     async def asked(self, source: str = ASKS, *, by: str = "cleo", **inputs: Any) -> str:
         """A run whose copies are posted; its id."""
         await self.register(source)
-        run = await self.start(by=by, **inputs)
+        name = source.partition("\n")[0].removeprefix("name: ")
+        run = await self.start(name, by=by, **inputs)
         await self.settle()
         return run
 

@@ -152,7 +152,22 @@ async def test_who_started_it_hears_the_outcome_where_they_started_it(on: Stage)
     await on.asked()
     await on.person("ada").click("Approve")
     await on.settle()
-    assert "Refund: done" in words(on.person("cleo").sees("general")[-1])
+    heard = words(on.person("cleo").sees("general")[-1])
+    assert "Refund: done" in heard
+    assert "Approved by Ada Approver" in heard
+
+
+async def test_who_started_it_hears_who_rejected_it_and_why(on: Stage) -> None:
+    await on.asked()
+    ben = on.person("ben")
+    await ben.click("Reject")
+    await on.settle()
+    await ben.submit({"Reason": "Paid already"})
+    await on.settle()
+    heard = words(on.person("cleo").sees("general")[-1])
+    assert "Refund: rejected" in heard
+    assert "Rejected by Ben Approver" in heard
+    assert "Reason: Paid already" in heard
 
 
 # -- everything in full -------------------------------------------------------------------------------------

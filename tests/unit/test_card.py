@@ -141,7 +141,7 @@ def test_a_request_after_a_step_asks_about_what_it_produced() -> None:
 def test_the_actions_carry_the_words_of_the_gate_and_its_question() -> None:
     request = view(approve_label="Take", reject_label="Leave\u202e", confirm="Sure?\u202e")
     assert cards.request_card(request).actions == (
-        CardAction(verdict="approve", label="Take", confirm="Sure?⟦U+202E⟧"),
+        CardAction(verdict="approve", label="Take", confirm="Sure?⟦U+202E⟧", primary=True),
         CardAction(verdict="edit", label="Edit"),
         CardAction(verdict="reject", label="Leave⟦U+202E⟧"),
     )

@@ -20,7 +20,7 @@ from engine import data, durations, fields
 from engine.data import Value
 from engine.definition import load, scalars, yaml
 from engine.definition.grammar import MAX_INPUTS, MAX_STEPS, UNBUILT_KINDS, GateFile, StepFile, WorkflowFile
-from engine.definition.not_yet import NOT_YET, PEOPLE_NOT_YET, STARTERS_NOT_YET
+from engine.definition.not_yet import NOT_YET, PEOPLE_NOT_YET
 from engine.errors import DefinitionError, ExpressionError
 from engine.expressions import MAX_SOURCE, MAX_TEXT, Template, compile_template
 from engine.expressions.filters import FILTERS, TESTS
@@ -332,11 +332,8 @@ def not_yet() -> Iterator[str]:
             yield missing_row(part, key, [value if isinstance(value, str) else json.dumps(value) for value in values])
     for kind in UNBUILT_KINDS:
         yield missing_row("step", f"uses: {kind}", [])
-    ways = {"group": "group:…", "role": "role:…", "slack": "U012AB3CD", "owner": "owner"}
     for kind in sorted(PEOPLE_NOT_YET):
-        yield missing_row("people", ways[kind], [])
-    for kind in sorted(STARTERS_NOT_YET - PEOPLE_NOT_YET):
-        yield missing_row("may_run", ways[kind], [])
+        yield missing_row("people", f"{kind}:…", [])
     yield missing_row("expression", "review.…", [])
 
 

@@ -9,10 +9,11 @@ from pydantic import ValidationError
 
 from engine.data import Value
 from engine.definition.kinds import Nature
-from engine.errors import InvalidValue, PluginError
+from engine.errors import InvalidValue, PluginError, StepError
 from engine.ports import StepContext
 from engine.steps import registry
 from engine.steps.http import Http
+from engine.steps.message import Message, MessageParams
 from engine.steps.set import Set
 from engine.steps.wait import Wait
 
@@ -164,7 +165,7 @@ async def test_a_step_type_of_another_distribution_is_found(site: Path, what: st
 
 
 def test_without_plugins_there_are_the_builtin_kinds() -> None:
-    assert set(registry.builtin()) == {"set", "wait", "http"}
+    assert set(registry.builtin()) == {"set", "form", "wait", "http", "message"}
     assert registry.discover("signoff.steps.of-nobody") == {}
 
 
@@ -205,3 +206,8 @@ def test_two_distributions_with_the_same_step_name_are_refused(site: Path) -> No
     install(site, "second = MODULE:Twin", name="other-steps")
     with pytest.raises(PluginError, match=r"calls itself 'shout', as first = .* of acme-steps 1\.2 does; rename or"):
         registry.discover()
+
+
+async def test_a_message_without_a_sender_fails_with_a_sentence() -> None:
+    with pytest.raises(StepError, match="not connected to Slack"):
+        await Message().run(MessageParams(to="#a", text="b"), CONTEXT)

@@ -1,0 +1,46 @@
+"""`message`: posts to a person or a channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Final
+
+import pydantic
+from pydantic import BaseModel, ConfigDict
+
+from engine.data import Value
+from engine.errors import StepError
+from engine.fields import Field, FieldType
+from engine.ports import Sender, StepContext, StepType
+
+OUTPUT: Final = frozenset({"channel", "ts"})
+
+
+class MessageParams(BaseModel):
+    """`to`: a channel, a person's account or email address. `text` is sent as it is: nothing in it is markup."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    to: str = pydantic.Field(min_length=1)
+    text: str = pydantic.Field(min_length=1)
+
+
+class Message(StepType[MessageParams]):
+    """Its output says where the message is: `channel` and `ts`."""
+
+    name: ClassVar[str] = "message"
+    Params: ClassVar[type[BaseModel]] = MessageParams
+
+    def __init__(self, sender: Sender | None = None) -> None:
+        self._sender = sender
+
+    def outputs(self, given: Mapping[str, Value]) -> frozenset[str]:  # noqa: ARG002
+        return OUTPUT
+
+    def content(self, given: Mapping[str, Value]) -> Mapping[str, Field | None]:  # noqa: ARG002
+        return {"text": Field(type=FieldType.LONG_TEXT)}
+
+    async def run(self, params: MessageParams, context: StepContext) -> Mapping[str, object]:
+        if self._sender is None:
+            raise StepError("Messages cannot be sent from here: this server is not connected to Slack.")
+        return await self._sender.send(to=params.to, text=params.text, key=context.idempotency_key)
