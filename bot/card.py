@@ -27,6 +27,8 @@ from engine.model import (
 )
 from engine.views import Copy, DecisionView, RequestView, RunView
 
+_NAMED: Final = 5
+"""People who are named one by one in a list of those who were not reached."""
 _FLAT_DEPTH: Final = 3
 """Levels of nested data that are shown field by field; deeper data is shown as JSON."""
 _VISIBLE_CONTROLS: Final = frozenset("\n\t")
@@ -121,10 +123,20 @@ def _facts(request: RequestView) -> Iterator[tuple[str, str]]:
         yield line(label), visible(text)
     for note in request.notes:
         yield "Note", visible(note)
+    pending = request.asked.state is RequestState.PENDING
+    if pending and request.unreached:
+        yield "Not reached", _unreached(request)
     yield (
-        "Waits for" if request.asked.state is RequestState.PENDING else "Asked",
+        "Waits for" if pending else "Asked",
         ", ".join(line(one.person.label) for one in request.approvers),
     )
+
+
+def _unreached(request: RequestView) -> str:
+    """Who has no copy, with the reason; of many only how many more."""
+    told = [f"{line(person.label)} ({line(why.rstrip('.'))})" for person, why in request.unreached[:_NAMED]]
+    more = len(request.unreached) - _NAMED
+    return "; ".join([*told, *([f"and {more} more"] if more > 0 else [])])
 
 
 def _subject(request: RequestView) -> str:
@@ -234,11 +246,12 @@ def alert_card(copy: Copy) -> Card:
     """What the owner of a workflow is told."""
     run, request = copy.run, copy.request
     title, what = _alert(copy.topic or "", run, request)
+    silent = [("Not reached", _unreached(request))] if request is not None and request.unreached else []
     asks = next((one for one in run.steps if one.status is StepStatus.OUTCOME_UNKNOWN and one.ended_at is None), None)
     return Card(
         kind=DeliveryKind.ALERT,
         title=title,
-        facts=(*_run_facts(run), ("What to do", what)),
+        facts=(*_run_facts(run), *silent, ("What to do", what)),
         run=run.id,
         request=request.id if request else None,
         topic=copy.topic,
@@ -294,6 +307,8 @@ def _alert(topic: str, run: RunView, request: RequestView | None) -> tuple[str, 
             )
         case "unreachable":
             return f"{name}: nobody can be reached for “{asks}”", "Tell an approver, or mend how they are reached."
+        case "undelivered":
+            return f"{name}: not everybody can be reached for “{asks}”", "The others were asked and can decide."
         case "expired":
             return f"{name}: nobody decided in time", "The run was stopped. Start it again if it is still needed."
         case _:

@@ -124,22 +124,7 @@ class Advancer:
 
     def alert(self, tx: Tx, place: Place, *, topic: str, request: str | None = None) -> None:
         """Tell the owner of the workflow, wherever the owner can be reached."""
-        owner = people.load_people(tx.connection, [place.owner])[place.owner]
-        copies = [self._copy(place.run, DeliveryKind.ALERT, owner, request=request, topic=topic)]
-        deliveries.insert_deliveries(tx, place.workspace, copies)
-
-    def _copy(
-        self, run: str, kind: DeliveryKind, person: Person, *, request: str | None, topic: str | None = None
-    ) -> NewDelivery:
-        routes = self.directory.reach(person)
-        return NewDelivery(
-            kind=kind,
-            run=run,
-            person=person,
-            route=routes[0] if routes else None,
-            request=request,
-            topic=topic,
-        )
+        tell_owner(tx, self.directory, place, topic=topic, request=request)
 
     def _open(self, tx: Tx, held: HeldRun, opening: Opening, resolved: Resolved) -> None:
         request, notes = tx.new_id(), list(opening.notes)
@@ -153,7 +138,9 @@ class Advancer:
         requests.insert_request(
             tx, opening, request=request, workspace=held.workspace, approvers=approvers, notes=notes
         )
-        copies = [self._copy(held.state.id, DeliveryKind.REQUEST, one.person, request=request) for one in approvers]
+        copies = [
+            _copy(self.directory, held.state.id, DeliveryKind.REQUEST, one.person, request=request) for one in approvers
+        ]
         deliveries.insert_deliveries(tx, held.workspace, copies)
         tx.audit(held.workspace, _opened(held, request, opening, approvers))
         if not any(copy.route for copy in copies):
@@ -171,6 +158,28 @@ class Advancer:
             except StepError as error:
                 missing.append(str(error))
         return missing
+
+
+def tell_owner(tx: Tx, directory: Directory, place: Place, *, topic: str, request: str | None = None) -> None:
+    """Put an alert to the owner of the workflow into the outbox."""
+    owner = people.load_people(tx.connection, [place.owner])[place.owner]
+    copies = [_copy(directory, place.run, DeliveryKind.ALERT, owner, request=request, topic=topic)]
+    deliveries.insert_deliveries(tx, place.workspace, copies)
+
+
+def _copy(
+    directory: Directory,
+    run: str,
+    kind: DeliveryKind,
+    person: Person,
+    *,
+    request: str | None,
+    topic: str | None = None,
+) -> NewDelivery:
+    routes = directory.reach(person)
+    return NewDelivery(
+        kind=kind, run=run, person=person, route=routes[0] if routes else None, request=request, topic=topic
+    )
 
 
 def _opened(held: HeldRun, request: str, opening: Opening, approvers: Sequence[Approver]) -> Entry:

@@ -10,11 +10,12 @@ from datetime import timedelta
 from typing import Final
 
 from engine import gate
+from engine.advance import tell_owner
 from engine.audit import Entry
 from engine.errors import ChannelError, Conflict
 from engine.model import Card, DeliveryKind, DeliveryState, Person, Receipt, RequestState
-from engine.ports import Channel, FindsCopies
-from engine.store import deliveries, people, reading, requests
+from engine.ports import Channel, Directory, FindsCopies
+from engine.store import deliveries, people, reading, requests, runs
 from engine.store.deliveries import HeldDelivery
 from engine.store.tx import Tx
 from engine.store.writer import SqliteFile
@@ -42,25 +43,32 @@ class _Claimed:
     copy: Copy
 
     @property
+    def asks(self) -> bool:
+        """A copy of a request that is still open."""
+        request = self.copy.request
+        pending = request is not None and request.asked.state is RequestState.PENDING
+        return self.held.kind is DeliveryKind.REQUEST and pending
+
+    @property
     def answered(self) -> bool:
         """Nothing is left to ask: a copy that is out there must say so, and one that is not need not be posted."""
-        request = self.copy.request
-        closed = request is not None and request.asked.state is not RequestState.PENDING
-        return self.held.kind is DeliveryKind.REQUEST and closed
+        return self.held.kind is DeliveryKind.REQUEST and not self.asks
 
 
 class Relay:
-    """Delivers copies. `render` makes the card of a copy; `channels` by name."""
+    """Delivers copies. `render` makes the card of a copy; `channels` by name; `directory`: where owners are told."""
 
     def __init__(
         self,
         store: SqliteFile,
         *,
         channels: Mapping[str, Channel],
+        directory: Directory,
         render: Callable[[Copy], Card],
         show_seconds: float = SHOW_SECONDS,
     ) -> None:
         self._store, self._channels, self._render, self._show_seconds = store, channels, render, show_seconds
+        self._directory = directory
         self._under_way: set[str] = set()
 
     async def deliver(self, delivery: str) -> None:
@@ -78,7 +86,7 @@ class Relay:
         claimed = await self._store.transact(lambda tx: _claim(tx, delivery))
         if claimed is not None:
             came = await self._attempt(claimed)
-            await self._store.insist(lambda tx: _record(tx, claimed, came))
+            await self._store.insist(lambda tx: _record(tx, self._directory, claimed, came))
 
     async def _attempt(self, claimed: _Claimed) -> Receipt | ChannelError | None:
         """What came of one attempt. None: there was nothing left to ask, and nobody was."""
@@ -138,11 +146,11 @@ def _person(tx: Tx, held: HeldDelivery, run: RunView, request: RequestView | Non
     return known or people.load_people(tx.connection, [held.person])[held.person]
 
 
-def _record(tx: Tx, claimed: _Claimed, came: Receipt | ChannelError | None) -> None:
+def _record(tx: Tx, directory: Directory, claimed: _Claimed, came: Receipt | ChannelError | None) -> None:
     if came is None:
         deliveries.try_shown(tx, claimed.held, None, state=DeliveryState.SKIPPED)
     elif isinstance(came, ChannelError):
-        _failed(tx, claimed.held, came)
+        _failed(tx, directory, claimed, came)
     else:
         _shown(tx, claimed, came)
 
@@ -181,7 +189,8 @@ def _start_clocks(tx: Tx, request: str) -> None:
         raise Conflict(f"request {request} changed meanwhile")
 
 
-def _failed(tx: Tx, held: HeldDelivery, error: ChannelError) -> None:
+def _failed(tx: Tx, directory: Directory, claimed: _Claimed, error: ChannelError) -> None:
+    held = claimed.held
     wish = min(error.retry_after or timedelta(0), LONGEST_WISH)
     wait = max(SECOND_LOOK if error.outcome_unknown and held.attempts == 1 else backoff(held.attempts), wish)
     recorded = deliveries.try_failed(
@@ -197,3 +206,15 @@ def _failed(tx: Tx, held: HeldDelivery, error: ChannelError) -> None:
             held.workspace,
             Entry(kind="delivery.dead", run=held.run, request=held.request, step=None, actor=None, content={**content}),
         )
+        if held.shown_version == 0 and claimed.asks:
+            _tell_unreached(tx, directory, held)
+
+
+def _tell_unreached(tx: Tx, directory: Directory, held: HeldDelivery) -> None:
+    """The other copies say who was not reached; so does one alert to the owner, and another when nobody is left."""
+    assert held.request is not None
+    deliveries.want_update(tx, held.request)
+    alive, told = deliveries.load_outlook(tx.connection, held.request)
+    topic = "undelivered" if alive else "unreachable"
+    if topic not in told:
+        tell_owner(tx, directory, runs.load_place(tx.connection, held.run), topic=topic, request=held.request)

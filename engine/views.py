@@ -54,6 +54,8 @@ class RequestView:
     approve_label: str
     reject_label: str
     decision: DecisionView | None
+    unreached: tuple[tuple[Person, str], ...] = ()
+    """Approvers whose copy could never be shown, and why."""
 
     @property
     def id(self) -> str:

@@ -80,6 +80,9 @@ _AGAIN = (
     .where(_delivery.c.id == bindparam("held"), _delivery.c.state != DeliveryState.DEAD.value)
     .values(wanted_version=_delivery.c.wanted_version + 1, next_at=bindparam("now"))
 )
+_OF_REQUEST = select(_delivery.c.kind, _delivery.c.topic, _delivery.c.state).where(
+    _delivery.c.request == bindparam("request")
+)
 _DUE = (
     select(_delivery.c.id)
     .where(
@@ -235,6 +238,13 @@ def want_update(tx: Tx, request: str) -> None:
     """Have every copy of the request follow its new state, and ring for each."""
     for delivery in tx.connection.execute(_RAISE, {"held": request, "now": tx.now}).scalars():
         tx.ring(Work("deliver", delivery))
+
+
+def load_outlook(connection: Connection, request: str) -> tuple[bool, frozenset[str]]:
+    """Whether any copy of the request was shown or may still be; and the topics of the alerts about it."""
+    rows = connection.execute(_OF_REQUEST, {"request": request}).all()
+    alive = any(row.kind == DeliveryKind.REQUEST and row.state != DeliveryState.DEAD for row in rows)
+    return alive, frozenset(row.topic for row in rows if row.kind == DeliveryKind.ALERT)
 
 
 def due_deliveries(connection: Connection, now: datetime, limit: int) -> list[str]:

@@ -51,6 +51,16 @@ _APPROVERS = (
     .order_by(_approver.c.position)
 )
 _DECISIONS = select(_decision).where(_decision.c.request.in_(bindparam("ids", expanding=True))).order_by(_decision.c.id)
+_UNREACHED = (
+    select(_delivery.c.request, _delivery.c.person, _delivery.c.last_error)
+    .where(
+        _delivery.c.request.in_(bindparam("ids", expanding=True)),
+        _delivery.c.kind == DeliveryKind.REQUEST.value,
+        _delivery.c.state == DeliveryState.DEAD.value,
+        _delivery.c.shown_version == 0,
+    )
+    .order_by(_delivery.c.id)
+)
 _DELIVERIES = select(_delivery).where(_delivery.c.request == bindparam("request")).order_by(_delivery.c.id)
 _RUN_DELIVERIES = select(_delivery).where(_delivery.c.run == bindparam("run")).order_by(_delivery.c.id)
 
@@ -155,11 +165,18 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
     named = [person for by_person in rules.values() for person in by_person]
     closers = [row.closed_by for row in rows if row.closed_by]
     known = people.load_people(connection, [*named, *closers, *(row.requester for row in rows)])
-    return [_request_view(row, rules[row.id], decisions.get(row.id), known) for row in rows]
+    unreached: dict[str, list[tuple[Person, str]]] = {one: [] for one in ids}
+    for found in connection.execute(_UNREACHED, {"ids": ids}):
+        unreached[found.request].append((known[found.person], found.last_error or ""))
+    return [_request_view(row, rules[row.id], decisions.get(row.id), known, unreached[row.id]) for row in rows]
 
 
 def _request_view(
-    row: Row[Any], rules: Mapping[str, str], decision: Row[Any] | None, known: Mapping[str, Person]
+    row: Row[Any],
+    rules: Mapping[str, str],
+    decision: Row[Any] | None,
+    known: Mapping[str, Person],
+    unreached: Sequence[tuple[Person, str]],
 ) -> RequestView:
     details = cast("dict[str, Any]", data.loads(row.details))
     asked = requests.read_asked(row, details, rules, known)
@@ -179,6 +196,7 @@ def _request_view(
         approve_label=details["approve_label"],
         reject_label=details["reject_label"],
         decision=_decision_view(decision, asked, known) if decision is not None else None,
+        unreached=tuple(unreached),
     )
 
 

@@ -152,7 +152,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.engine = Engine(store, self.advancer)
         self.mailboxes = Mailboxes(direct.pause)
         channels = {"mailbox": self.mailboxes}
-        self.relays = [Relay(store, channels=channels, render=cards.card) for _ in range(2)]
+        self.relays = [Relay(store, channels=channels, directory=ByEmail(), render=cards.card) for _ in range(2)]
         self.jobs: list[Job] = []
         self.flights: list[Delivering] = []
         self.haunted: set[str] = set()

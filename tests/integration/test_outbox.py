@@ -210,14 +210,15 @@ async def test_an_address_that_will_never_take_it_is_given_up_and_written_down(h
     run = await opened(home)
     home.channel.next_calls(Fault(error=DEAD))
     await home.settle()
-    view = await copy(home, run)
+    alert, view = sorted(await home.engine.deliveries(run=run), key=lambda one: one.kind)
     assert (view.state, view.next_at, view.last_error) == (DeliveryState.DEAD, None, "There is no such mailbox.")
+    assert (alert.kind, alert.topic, alert.state) == (DeliveryKind.ALERT, "unreachable", DeliveryState.SHOWN)
     dead = [one for one in await home.engine.story(run) if one.kind == "delivery.dead"]
     assert [dict(one.content or {})["error"] for one in dead] == ["There is no such mailbox."]
     home.pass_(minutes=14)
     assert isinstance(await home.decide(run), Decided)
     await home.settle()
-    assert home.channel.calls == 1, "a dead copy follows nothing"
+    assert home.channel.calls == 2, "a dead copy follows nothing; its owner was told"
 
 
 async def test_a_channel_that_is_not_set_up_is_said_and_waited_for(tmp_path: Path) -> None:
@@ -313,7 +314,10 @@ async def test_a_relay_that_was_taken_over_records_nothing(home: House, tmp_path
     slow = asyncio.ensure_future(home.relay.deliver(one))
     await until(lambda: home.channel.calls == 1)
     home.clock.pass_(LEASE)
-    other = outbox.Relay(home.store, channels={"other": home.channel}, render=lambda copy: pytest.fail("rendered"))
+    channels, directory = {"other": home.channel}, home.advancer.directory
+    other = outbox.Relay(
+        home.store, channels=channels, directory=directory, render=lambda copy: pytest.fail("rendered")
+    )
     await other.deliver(one)
     gate.set()
     await slow

@@ -115,7 +115,7 @@ class Stage:
             store=store,
             engine=engine,
             runner=Runner(store, advancer, steps=kinds, secrets=secrets),
-            relay=Relay(store, channels={"slack": channel}, render=card.card),
+            relay=Relay(store, channels={"slack": channel}, directory=directory, render=card.card),
             client=client,
             channel=channel,
             directory=directory,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -80,6 +82,45 @@ async def test_who_would_wait_too_long_comes_back_for_a_turn_that_is_kept(clock:
     assert clock.at == pytest.approx(160)
     await turns.turn("chat.update", key="d1")
     assert clock.at == pytest.approx(161.2, abs=0.1)
+
+
+async def test_calls_that_are_overdue_are_not_made_at_once() -> None:
+    """Ten are ready together, and what they do before they leave holds up the first: the others keep their distance."""
+    turns, left = Pace(multiplier=10, burst=1), list[float]()
+    loop = asyncio.get_running_loop()
+
+    async def call() -> None:
+        await turns.turn("chat.postMessage")
+        left.append(loop.time())
+
+    async def stall() -> None:
+        time.sleep(0.1)  # noqa: ASYNC251 as a machine does that has something else to do
+
+    await asyncio.gather(*(call() for _ in range(5)), stall(), *(call() for _ in range(5)))
+    interval = 60 / 3000
+    distances = [later - earlier for earlier, later in pairwise(sorted(left))]
+    assert min(distances) > interval / 2
+    assert left[-1] - left[0] > 9 * interval - 0.01
+
+
+async def test_a_refusal_stops_those_too_who_wait_for_a_turn_that_they_have(clock: Moving) -> None:
+    turns, refused = Pace(burst=1, now=clock.now, sleep=clock.sleep), list[ChannelError]()
+    await turns.turn("chat.update")
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        if seconds and not refused:
+            turns.stop("chat.update", 30)
+            refused.append(ChannelError("Slack said no to another"))
+
+    turns._sleep = sleep  # noqa: SLF001
+    with pytest.raises(ChannelError) as caught:
+        await turns.turn("chat.update", key="d1")
+    assert caught.value.retry_after is not None
+    assert 25 < caught.value.retry_after.total_seconds() < 30
+    clock.at += caught.value.retry_after.total_seconds()
+    await turns.turn("chat.update", key="d1")
+    assert clock.at == pytest.approx(131.2, abs=0.1)
 
 
 def test_a_wish_of_slack_is_read_and_bounded() -> None:

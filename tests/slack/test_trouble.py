@@ -269,3 +269,40 @@ async def test_a_failed_run_tells_its_owner(on: Stage) -> None:
     on.pass_(hours=3)
     await on.settle()
     assert "nobody decided in time" in words([one["blocks"] for one in on.person("cleo").sees()])
+
+
+# -- people whom Slack cannot reach -------------------------------------------------------------------------
+
+OWNED = ASKS.replace("title: Refund\n", "title: Refund\nowner: cleo@example.com\n")
+
+
+def alerts(on: Stage) -> list[str]:
+    seen = [words(one.get("blocks")) for one in on.person("cleo").sees()]
+    return [one for one in seen if "can be reached for" in one]
+
+
+async def test_who_cannot_be_reached_is_named_on_the_other_copies_and_to_the_owner(on: Stage) -> None:
+    await on.register(OWNED)
+    run = await on.start()
+    on.person("ben").user.deleted = True
+    await on.settle()
+    assert "Ben Approver (" in words(copy_of(on.person("ada"))["blocks"])
+    (alert,) = alerts(on)
+    assert "not everybody can be reached for “Refund 120 EUR?”" in alert
+    assert "Ben Approver (" in alert
+    assert [person.label for person, _ in (await on.request(run)).unreached] == ["Ben Approver"]
+    fine(await on.person("ada").click("Approve"))
+    await on.settle()
+    assert "Not reached" not in words(copy_of(on.person("ada"))["blocks"])
+    assert await on.state(run) is RequestState.APPROVED
+
+
+async def test_a_request_that_reaches_nobody_is_told_to_the_owner(on: Stage) -> None:
+    await on.register(OWNED)
+    run = await on.start()
+    on.person("ada").user.deleted = on.person("ben").user.deleted = True
+    await on.settle()
+    told = alerts(on)
+    assert any("nobody can be reached for “Refund 120 EUR?”" in one for one in told)
+    assert len(told) <= 2
+    assert await on.state(run) is RequestState.PENDING

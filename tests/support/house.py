@@ -200,7 +200,8 @@ async def house(
     with schema.owned(path, clock=clock, ids=RandomIds(), busy_seconds=busy_seconds) as store:
         environment = {f"SIGNOFF_SECRET_{name}": value for name, value in (secrets or {}).items()}
         known = EnvironmentSecrets(environment)
-        advancer = Advancer(kinds=kinds, directory=directory or ByRecording(reached_by), secrets=known)
+        known_people = directory or ByRecording(reached_by)
+        advancer = Advancer(kinds=kinds, directory=known_people, secrets=known)
         rendered: list[Copy] = []
 
         def render(copy: Copy) -> Any:
@@ -218,7 +219,13 @@ async def house(
                 secrets=known,
                 renew_seconds=renew_seconds,
             ),
-            Relay(store, channels={"recording": channel}, render=render, show_seconds=show_seconds),
+            Relay(
+                store,
+                channels={"recording": channel},
+                directory=known_people,
+                render=render,
+                show_seconds=show_seconds,
+            ),
             clock,
             channel,
             played,
