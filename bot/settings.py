@@ -16,7 +16,7 @@ import platformdirs
 from dotenv import dotenv_values
 from pydantic import Field as Setting
 from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from engine import fields, gate
 from engine.errors import InvalidValue, SignoffError
@@ -44,7 +44,7 @@ def default_database() -> str:
 class Settings(BaseSettings):
     """One attribute a setting; its environment variable is the name in capitals after `SIGNOFF_`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
 
     database_url: str = ""
     """Where the data is: `sqlite:////absolute/path/signoff.db`. Default: a file under the user's data folder."""
@@ -81,6 +81,18 @@ class Settings(BaseSettings):
     @classmethod
     def _email(cls, value: str) -> str:
         return _address(value) if value else ""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 pydantic's shape
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `load` was given: `environment` reads variables and file, with sentences for both."""
+        return (init_settings,)
 
     @field_validator("admins")
     @classmethod

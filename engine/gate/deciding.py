@@ -72,7 +72,8 @@ def decide(asked: Asked, command: Decide, *, kind: StepKind, person: Person | No
     """
     approver = next((one for one in asked.approvers if person and one.person.id == person.id), None)
     if approver is None:
-        who = person.label if person else str(command.actor)
+        account = command.actor.kind == "slack"
+        who = person.label if person else None if account else str(command.actor)
         return NotAnApprover(who=who, approvers=tuple(one.person.label for one in asked.approvers))
     refusal = _closed(asked, approver.person, now) or _other_content(asked, command) or _no_reason(asked, command)
     if refusal is not None:

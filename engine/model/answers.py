@@ -94,11 +94,14 @@ class AlreadyDecided(Refusal):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotAnApprover(Refusal):
-    who: str
+    """`who`: whoever acted, by a name that says something to them; None where we know only an account."""
+
+    who: str | None
     approvers: tuple[str, ...]
 
     def sentence(self) -> str:
-        return f"{self.who} is not an approver of this request; it waits for {', '.join(self.approvers)}."
+        they = f"{self.who} is" if self.who else "You are"
+        return f"{they} not an approver of this request; it waits for {', '.join(self.approvers)}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

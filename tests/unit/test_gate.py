@@ -18,6 +18,7 @@ from engine.fields import infer
 from engine.gate import MAX_NOTES, UNSEEN_AFTER, Lapsed, Reference, Ruling, Unseen, reference
 from engine.model import (
     SECRET_SHOWN,
+    Address,
     AlreadyDecided,
     Changed,
     Expired,
@@ -289,6 +290,12 @@ def test_a_rejection_takes_a_reason_and_no_edits() -> None:
     request = asked(words())
     ruling = decide(request, verdict=Verdict.REJECT, reason="no", edits={"text": "other", "nonsense": 1})
     assert ruling == Ruling(state=RequestState.REJECTED, approver=request.approvers[0], reason="no")
+
+
+def test_whoever_is_known_by_an_account_only_is_no_number() -> None:
+    refusal = decide(asked(words()), person=None, actor=Address("slack", "U0225G7YX4C"))
+    assert isinstance(refusal, NotAnApprover)
+    assert refusal.sentence() == "You are not an approver of this request; it waits for Lee, kim@example.com."
 
 
 @pytest.mark.parametrize(("person", "who"), [(EVE, "Eve"), (None, "lee@example.com")])

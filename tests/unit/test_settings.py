@@ -134,3 +134,8 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         settings.environment(file)
     assert caught.value.sentences == [f"{file} cannot be read: Is a directory."]
+
+
+def test_what_is_given_is_all_that_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNOFF_HOST", "9.9.9.9")
+    assert settings.load({"SIGNOFF_DATABASE_URL": "sqlite:////tmp/signoff.db"}).host == "127.0.0.1"

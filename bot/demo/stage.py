@@ -1,0 +1,97 @@
+"""The parts of the demo, put up on free ports of loopback and taken down again."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from rich.console import Console
+
+from bot import app, settings
+from bot.app import App
+from bot.demo import payments
+from bot.demo.payments import Payments
+from bot.sandbox import Running, sandbox
+from bot.settings import Settings
+from bot.slack.listening import PATH, PortTaken
+
+BUILDER: Final = "cleo@example.com"
+_HOST: Final = "127.0.0.1"
+_TRIES: Final = 5
+"""Another program may take a free port between our look and our use of it."""
+_PROXIES: Final = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """`app`: the server, as `signoff serve` builds it; `slack`: the local Slack that it talks to."""
+
+    app: App
+    slack: Running
+    payments: Payments
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        """Where the server takes what Slack delivers."""
+        return self.slack.app.request_url or ""
+
+
+def free_port() -> int:
+    """A port of loopback that nobody uses now."""
+    with socket.socket() as free:
+        free.bind((_HOST, 0))
+        number: int = free.getsockname()[1]
+    return number
+
+
+@asynccontextmanager
+async def standing(port: Callable[[], int] = free_port) -> AsyncIterator[Stage]:
+    """All parts at work while the body runs; nothing of them is left afterwards. Raises `PortTaken`."""
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_without_proxies())
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="signoff-demo-")))
+        slack = await stack.enter_async_context(sandbox())
+        paying = await stack.enter_async_context(payments.taking())
+        for tried in range(1, _TRIES + 1):
+            chosen = _settings(slack, paying, folder, port())
+            try:
+                serving = await stack.enter_async_context(app.serving(chosen, {}, Console(quiet=True)))
+                break
+            except PortTaken:
+                if tried == _TRIES:
+                    raise
+        slack.app.request_url = f"http://{chosen.host}:{chosen.port}{PATH}"
+        yield Stage(app=serving, slack=slack, payments=paying, folder=folder)
+
+
+def _settings(slack: Running, paying: Payments, folder: Path, port: int) -> Settings:
+    """None of the user's own settings are taken for the demo."""
+    return settings.load(
+        {
+            "SIGNOFF_DATABASE_URL": f"sqlite:///{folder / 'signoff.db'}",
+            "SIGNOFF_HTTP_ALLOW": paying.url.removeprefix("http://"),
+            "SIGNOFF_SLACK_BOT_TOKEN": slack.app.bot_token,
+            "SIGNOFF_SLACK_SIGNING_SECRET": slack.app.signing_secret,
+            "SIGNOFF_SLACK_API_URL": slack.api_url,
+            "SIGNOFF_BUILDERS": BUILDER,
+            "SIGNOFF_HOST": _HOST,
+            "SIGNOFF_PORT": str(port),
+        }
+    )
+
+
+@contextmanager
+def _without_proxies() -> Iterator[None]:
+    """A client of Slack would ask the proxy of this machine for its own loopback."""
+    taken = {name: os.environ.pop(name) for name in _PROXIES if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(taken)
