@@ -22,13 +22,17 @@ from bot.slack.channel import SlackChannel
 from bot.slack.client import SlackClient, connected
 from bot.slack.desk import Desk as SlackDesk
 from bot.slack.directory import SlackDirectory
+from bot.slack.pace import Pace
+from bot.slack.sender import SlackSender
 from bot.slack.surface import Ways
+from bot.terminal import screen
 from bot.terminal.channel import TerminalChannel
+from bot.terminal.sender import TerminalSender
 from engine.advance import Advancer
 from engine.embedded import Embedded
 from engine.model import Address
 from engine.outbox import Relay
-from engine.ports import Channel, Directory, StepType
+from engine.ports import Channel, Directory, Sender, StepType
 from engine.runner import Runner
 from engine.service import Engine
 from engine.steps import registry
@@ -62,9 +66,9 @@ class App:
     slack: SlackSide | None
 
 
-def step_types(settings: Settings) -> dict[str, StepType[Any]]:
-    """The kinds of steps that workflows may use here. Raises `PluginError`."""
-    return registry.all_kinds(http=Http(allow=settings.http_allow))
+def step_types(settings: Settings, sender: Sender | None = None) -> dict[str, StepType[Any]]:
+    """The kinds of steps that workflows may use here. `sender`: of messages. Raises `PluginError`."""
+    return registry.all_kinds(http=Http(allow=settings.http_allow), sender=sender)
 
 
 def build(
@@ -73,9 +77,10 @@ def build(
     environment: Mapping[str, str],
     console: Console | None,
     client: SlackClient | None = None,
+    sender: Sender | None = None,
 ) -> App:
     """Bind everything to the store. Nothing runs yet. `client`: the way to Slack, where it is set up."""
-    clock, steps, secrets = SystemClock(), step_types(settings), EnvironmentSecrets(environment)
+    clock, steps, secrets = SystemClock(), step_types(settings, sender), EnvironmentSecrets(environment)
     login = getpass.getuser()
     directory: Directory = TerminalDirectory() if client is None else SlackDirectory(client)
     advancer = Advancer(kinds=steps, directory=directory, secrets=secrets)
@@ -84,7 +89,7 @@ def build(
     channels: dict[str, Channel] = {"terminal": TerminalChannel(console)}
     if client is not None:
         channels["slack"] = SlackChannel(client)
-    relay = Relay(store, channels=channels, render=card.card)
+    relay = Relay(store, channels=channels, directory=directory, render=card.card)
     executor = Embedded(
         units={"advance": runner.advance, "deliver": relay.deliver, "fire": engine.fire},
         due=engine.due,
@@ -106,13 +111,22 @@ def _admins(settings: Settings, login: str) -> frozenset[Address]:
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, environment: Mapping[str, str], console: Console | None, *, trial: bool = False
+    settings: Settings,
+    environment: Mapping[str, str],
+    console: Console | None,
+    *,
+    trial: bool = False,
+    pace: Pace | None = None,
 ) -> AsyncIterator[App]:
-    """An app that owns the database, at work while the body runs. Raises `StoreError` where it cannot."""
+    """An app that owns the database, at work while the body runs. Raises `StoreError` where it cannot.
+
+    `pace`: of calls to Slack, where its limits are others than the published ones.
+    """
     async with AsyncExitStack() as stack:
         store = stack.enter_context(schema.owned(settings.database, clock=SystemClock(), ids=RandomIds(), trial=trial))
-        client = None if trial else await _to_slack(settings, stack)
-        app = build(store, settings, environment, console, client)
+        client = None if trial else await _to_slack(settings, stack, pace)
+        sender = TerminalSender(screen.console()) if trial else SlackSender(client) if client else None
+        app = build(store, settings, environment, console, client, sender)
         working = asyncio.ensure_future(app.executor.run())
         try:
             yield app
@@ -120,11 +134,11 @@ async def opened(
             await _drain(app.executor, working)
 
 
-async def _to_slack(settings: Settings, stack: AsyncExitStack) -> SlackClient | None:
+async def _to_slack(settings: Settings, stack: AsyncExitStack, pace: Pace | None) -> SlackClient | None:
     if not settings.slack_bot_token:
         return None
     token = settings.slack_bot_token.get_secret_value()
-    return await stack.enter_async_context(connected(token=token, api_url=settings.slack_api_url))
+    return await stack.enter_async_context(connected(token=token, api_url=settings.slack_api_url, pace=pace))
 
 
 @asynccontextmanager
@@ -153,10 +167,12 @@ async def _drain(executor: Embedded, working: asyncio.Future[None]) -> None:
 
 
 @asynccontextmanager
-async def serving(settings: Settings, environment: Mapping[str, str], console: Console) -> AsyncIterator[App]:
+async def serving(
+    settings: Settings, environment: Mapping[str, str], console: Console, *, pace: Pace | None = None
+) -> AsyncIterator[App]:
     """An app at work that takes commands of this machine and deliveries of Slack while the body runs."""
     async with (
-        opened(settings, environment, console) as app,
+        opened(settings, environment, console, pace=pace) as app,
         server.serving(app.desk, server.socket_path(settings.database)),
         _in_slack(app),
     ):
@@ -164,14 +180,19 @@ async def serving(settings: Settings, environment: Mapping[str, str], console: C
 
 
 async def serve(
-    settings: Settings, environment: Mapping[str, str], console: Console, ready: Callable[[int], None]
+    settings: Settings,
+    environment: Mapping[str, str],
+    console: Console,
+    ready: Callable[[int], None],
+    *,
+    pace: Pace | None = None,
 ) -> None:
     """Serve until the process is told to stop (SIGINT, SIGTERM). `ready` is given the number of open requests."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with serving(settings, environment, console) as app:
+    async with serving(settings, environment, console, pace=pace) as app:
         ready(len(await app.engine.requests(Page(limit=1000, open_only=True))))
         await stop.wait()
 

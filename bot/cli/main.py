@@ -14,7 +14,7 @@ import click
 import platformdirs
 
 from bot import log, settings
-from bot.cli import audits, files, requests, runs, server, slack
+from bot.cli import audits, bench, demo, files, requests, runs, server, slack
 from bot.cli.exits import Exit
 from bot.settings import SettingsError
 from bot.terminal import screen
@@ -37,6 +37,8 @@ for _command in (
     *(server.serve, server.migrate, server.backup, server.version),
     audits.audit,
     slack.manifest,
+    bench.bench,
+    demo.demo,
 ):
     signoff.add_command(_command)
 

@@ -41,30 +41,57 @@ LONGEST_WAIT: Final = 10.0
 """Seconds that a call waits for its turn; one that had to wait longer comes back for it."""
 _EARLY: Final = 1.5
 """Seconds that somebody who comes back for a turn is asked to be there before it."""
-_CLOSEST: Final = 0.97
-"""Of the interval: where the machine stalled, turns that are overdue are not taken all at once."""
+_LATE: Final = 0.005
+"""Seconds that a call may leave after its turn without making those behind it late too: timers are not exact. Where the
+machine stalls for longer, that time is lost: what is overdue is not made up for all at once."""
+_NOW: Final = 0.0005
+"""Seconds that are not worth a sleep."""
 
 
 @dataclass(slots=True)
 class _Turns:
-    """One call every `interval` seconds, and `burst` at once after a rest."""
+    """One call every `interval` seconds, and `burst` at once after a rest.
+
+    Turns are planned, so that everybody knows how long they wait, and kept to as calls really leave.
+    """
 
     interval: float
     burst: float
-    due: float = -math.inf
-    """When the last turn that was given would have been, had all come evenly."""
-    last: float = -math.inf
+    planned: float = -math.inf
+    """When the next turn is, if all that were given are taken in time and evenly."""
+    left: float = -math.inf
+    """The same, by the calls that have left."""
     promised: dict[str, float] = field(default_factory=dict)
 
     def reserve(self, now: float) -> float:
         """When the next call may be made; that turn is taken."""
-        at = max(now, self.due - (self.burst - 1) * self.interval)
-        self.due = max(self.due, at) + self.interval
+        at = max(now, self.planned - self._head_start)
+        self.planned = max(self.planned, at) + self.interval
         return at
 
+    def promise(self, key: str, at: float, now: float) -> None:
+        """Keep a turn for somebody who comes back; and forget those who did not."""
+        self.promised = {one: when for one, when in self.promised.items() if when > now - LONGEST_WAIT}
+        self.promised[key] = at
+
+    @property
+    def free(self) -> float:
+        """Nobody may leave before that."""
+        return self.left - self._head_start
+
+    def leave(self, now: float) -> None:
+        """A call is made."""
+        on_time = now - self.left < _LATE
+        self.left = (self.left if on_time else now) + self.interval
+
     def stop(self, until: float) -> None:
-        """Nothing before that; and then one by one."""
-        self.due = max(self.due, until + (self.burst - 1) * self.interval)
+        """Nothing before that, also not from those who have a turn; and then one by one."""
+        self.planned = max(self.planned, until + self._head_start)
+        self.left = max(self.left, until + self._head_start)
+
+    @property
+    def _head_start(self) -> float:
+        return (self.burst - 1) * self.interval
 
 
 class Pace:
@@ -88,30 +115,38 @@ class Pace:
 
         `key`: who comes back later with the same key finds the turn kept.
         """
-        await self._take(self._of(method), key)
+        counted = [self._of(method)]
         if channel and method == POST:
-            await self._take(self._of(method, channel), key)
+            counted.append(self._of(method, channel))
+        at = max(self._planned(one, key) for one in counted)
+        # Whoever else is ready runs first: a call whose turn is now would be held up by them on its way out, and the
+        # next one would come too close behind it.
+        await self._wait(0)
+        while (wait := max(at, *(one.free for one in counted)) - self._now()) > _NOW:
+            if wait > LONGEST_WAIT:
+                raise self._too_long(counted, at, key)
+            await self._wait(wait)
+        for one in counted:
+            one.leave(self._now())
 
     def stop(self, method: str, seconds: float) -> None:
         """Slack refused a call: nobody calls this method for so long."""
         self._of(method).stop(self._now() + seconds)
 
-    async def _take(self, turns: _Turns, key: str) -> None:
-        now = self._now()
+    def _planned(self, turns: _Turns, key: str) -> float:
+        """The turn that was promised, or a new one."""
         at = turns.promised.pop(key, None) if key else None
-        if at is None:
-            at = turns.reserve(now)
-        if at - now > LONGEST_WAIT:
-            if key:
-                turns.promised = {one: when for one, when in turns.promised.items() if when > now - LONGEST_WAIT}
-                turns.promised[key] = at
-            wait = timedelta(seconds=at - now - _EARLY)
-            raise ChannelError("Too many messages to Slack at once; this one waits for its turn.", retry_after=wait)
-        if at > now:
-            await self._wait(at - now)
-            while (early := turns.last + turns.interval * _CLOSEST - self._now()) > 0:
-                await self._wait(early)
-        turns.last = self._now()
+        return turns.reserve(self._now()) if at is None else at
+
+    def _too_long(self, counted: list[_Turns], at: float, key: str) -> ChannelError:
+        now = self._now()
+        if at - now <= LONGEST_WAIT:
+            # Slack refused somebody meanwhile, so this turn has come to nothing.
+            at = max(one.reserve(now) for one in counted)
+        for one in counted if key else ():
+            one.promise(key, at, now)
+        wait = timedelta(seconds=at - now - _EARLY)
+        return ChannelError("Too many messages to Slack at once; this one waits for its turn.", retry_after=wait)
 
     async def _wait(self, seconds: float) -> None:
         waiting = self._sleep(seconds)

@@ -1,0 +1,11 @@
+"""What Signoff measures of itself: each part runs the shipped program against local partners and gives figures.
+
+| module | what is in it |
+|---|---|
+| `measure` | start here: a figure, its target, percentiles, and a report as a table or JSON |
+| `stage` | the local Slack, its people, and a bot in a process of its own |
+| `serve` | that process |
+| `slack` | the parts of `signoff bench slack` |
+
+What the figures mean, and those of one machine: docs/benchmarks.md.
+"""

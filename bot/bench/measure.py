@@ -1,0 +1,126 @@
+"""Figures with their targets, and a report of them for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rich.table import Table
+
+from bot.terminal import screen
+
+_SYNCS: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A limit to stay below. `reached`: the limit itself will do."""
+
+    limit: float
+    reached: bool = False
+
+    def met(self, value: float) -> bool:
+        return value <= self.limit if self.reached else value < self.limit
+
+    def __str__(self) -> str:
+        return f"{'≤' if self.reached else '<'} {self.limit:g}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One measured number. `name` is `part.what`, and ends in its unit where it has one: `_ms`, `_s`."""
+
+    name: str
+    value: float
+    what: str
+    target: Target | None = None
+
+    @property
+    def shown(self) -> float:
+        """With three decimals: of a millisecond a microsecond, of a ratio a thousandth."""
+        return round(self.value, 3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What figures depend on. `load`: of the minute before; `sync_ms`: writing a page until it is on the disk."""
+
+    cores: int
+    load: float
+    python: str
+    sync_ms: float
+
+    @classmethod
+    def here(cls, folder: Path) -> Machine:
+        """This machine. `folder`: on the disk that counts."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        return cls(
+            cores=cores or 1,
+            load=round(os.getloadavg()[0], 2),
+            python=platform.python_version(),
+            sync_ms=round(_sync_ms(folder), 3),
+        )
+
+
+def _sync_ms(folder: Path) -> float:
+    path, took = folder / "sync", list[float]()
+    with path.open("wb") as file:
+        for _ in range(_SYNCS):
+            began = time.perf_counter()
+            file.write(bytes(4096))
+            file.flush()
+            os.fsync(file.fileno())
+            took.append((time.perf_counter() - began) * 1000)
+    path.unlink()
+    return statistics.median(took)
+
+
+def percentile(samples: Sequence[float], share: float) -> float:
+    """The smallest sample that at least `share` (0 to 1) of them do not exceed: never a number that was not measured.
+
+    Raises `ValueError` where there are no samples.
+    """
+    if not samples:
+        raise ValueError("no samples")
+    return sorted(samples)[max(0, math.ceil(len(samples) * share) - 1)]
+
+
+def as_json(figures: Sequence[Figure], machine: Machine) -> str:
+    """The figure `slack.x` is `x` in `slack`; `targets` has the dotted names."""
+    whole: dict[str, Any] = {}
+    for one in figures:
+        part, _, name = one.name.partition(".")
+        whole.setdefault(part, {})[name] = one.shown
+    whole["targets"] = {
+        one.name: {"target": str(one.target), "met": one.target.met(one.value)} for one in figures if one.target
+    }
+    whole["machine"] = {name: getattr(machine, name) for name in machine.__slots__}
+    return json.dumps(whole, indent=2, ensure_ascii=False)
+
+
+def table(figures: Sequence[Figure]) -> Table:
+    """A row a figure."""
+    rows = [(one.name, f"{one.shown:g}", str(one.target or ""), _answer(one), one.what) for one in figures]
+    return screen.listing(("figure", "value", "target", "met", "what"), rows)
+
+
+def _answer(one: Figure) -> str:
+    if one.target is None:
+        return ""
+    return "yes" if one.target.met(one.value) else "NO"
+
+
+def told(machine: Machine) -> str:
+    """The machine in a sentence."""
+    return (
+        f"On {machine.cores} cores with a load of {machine.load:g} before the start, Python {machine.python}, "
+        f"{machine.sync_ms:g} ms to write a page to the disk."
+    )

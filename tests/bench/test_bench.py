@@ -1,0 +1,88 @@
+"""The bench in small: what it reports, and that its counters agree. How fast it was is asserted nowhere."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from bot.bench import measure, slack
+from bot.bench.measure import Figure, Machine, Target, percentile
+from bot.bench.stage import BenchFailed, Limits, stage
+from bot.cli.main import signoff
+
+SMALL = slack.Size(clicks=6, clicks_per_second=20, people=3, opened=1, decided=1)
+HERE = Machine(cores=2, load=0.5, python="3.11.7", sync_ms=0.2)
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, Any]:
+    """The JSON of a small run, as the command prints it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slack, "Size", lambda: SMALL)
+        result = CliRunner().invoke(signoff, ["bench", "slack", "--json"], catch_exceptions=False)
+    assert result.exit_code == 0
+    whole: dict[str, Any] = json.loads(result.stdout)
+    return whole
+
+
+def test_every_figure_is_a_number_and_every_target_names_one(found: dict[str, Any]) -> None:
+    assert set(found) == {"slack", "targets", "machine"}
+    assert all(isinstance(value, int | float) for value in found["slack"].values())
+    assert set(found["targets"]) == {
+        "slack.click_ack_p99_ms",
+        "slack.clicked_copy_ms",
+        "slack.fanout_ratio",
+        "slack.open_fanout_ratio",
+    }
+    assert all(name.removeprefix("slack.") in found["slack"] for name in found["targets"])
+
+
+def test_every_click_is_counted_and_every_acknowledged_one_was_decided(found: dict[str, Any]) -> None:
+    figures = found["slack"]
+    assert figures["clicks"] == SMALL.clicks
+    assert figures["clicks_failed"] == figures["clicks_undecided"] == 0
+    assert figures["click_ack_p50_ms"] <= figures["click_ack_p99_ms"] <= figures["click_ack_max_ms"]
+
+
+def test_the_floor_is_what_the_enforced_rates_allow(found: dict[str, Any]) -> None:
+    figures = found["slack"]
+    intervals = SMALL.people - 1
+    assert figures["copies"] == SMALL.people
+    assert figures["fanout_floor_s"] == pytest.approx(intervals * 60 / 500)
+    assert figures["open_fanout_floor_s"] == pytest.approx(intervals * 60 / 3000)
+    for name in ("fanout", "open_fanout"):
+        assert figures[f"{name}_ratio"] == pytest.approx(figures[f"{name}_s"] / figures[f"{name}_floor_s"], abs=0.1)
+        assert figures[f"{name}_ratio_max"] >= figures[f"{name}_ratio"] > 0.9
+
+
+def test_a_percentile_is_a_sample() -> None:
+    samples = [float(number) for number in range(1, 201)]
+    assert percentile(samples, 0.99) == 198
+    assert percentile(samples, 0.5) == 100
+    assert percentile([3.0], 0.99) == percentile([3.0], 0.0) == 3
+    with pytest.raises(ValueError, match="no samples"):
+        percentile([], 0.5)
+
+
+def test_a_report_says_which_targets_are_met() -> None:
+    figures = [
+        Figure(name="slack.a_ms", value=249.99951, what="", target=Target(250)),
+        Figure(name="slack.b_ms", value=250, what="", target=Target(250)),
+        Figure(name="slack.c", value=1.1, what="", target=Target(1.1, reached=True)),
+    ]
+    whole = json.loads(measure.as_json(figures, HERE))
+    assert [one["met"] for one in whole["targets"].values()] == [True, False, True]
+    assert whole["targets"]["slack.c"]["target"] == "≤ 1.1"
+    assert whole["machine"]["cores"] == 2
+    assert list(measure.table(figures).columns[3].cells) != []
+
+
+async def test_what_is_refused_to_the_bench_is_an_error_that_says_what() -> None:
+    async with stage(people=1, limits=Limits(multiplier=1000)) as here:
+        with pytest.raises(BenchFailed, match="The bot refused to start: "):
+            await here.start("nothing")
+        with pytest.raises(BenchFailed, match="still not: never"):
+            await here.until(lambda: False, "never", seconds=0.05)
