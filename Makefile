@@ -78,14 +78,14 @@ format: $(STAMP) ## format the code and mend what ruff can mend
 	$(RUN) -m ruff check --fix-only .
 	$(RUN) -m ruff format .
 
-bench: ## measure speed (not there yet)
-	@echo "The benchmarks are not there yet: they arrive with the measurement campaign." >&2; exit 2
+bench: $(STAMP) ## measure speed (docs/benchmarks.md)
+	$(VENV)/bin/signoff bench slack
 
 soak: ## run for hours under faults (not there yet)
 	@echo "The soak test is not there yet: it arrives with the measurement campaign." >&2; exit 2
 
 demo: ## open the demo page (not there yet)
-	@echo "The demo page is not there yet: use \`signoff try templates/workflows/refund.yaml\`." >&2; exit 2
+	@echo "The demo page is not there yet: \`$(VENV)/bin/signoff demo --play\` plays the story." >&2; exit 2
 
 clean: ## remove build products and caches, not .venv
 	rm -rf build dist htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 from engine import gate
 from engine.advance import tell_owner
@@ -17,7 +17,7 @@ from engine.model import Card, DeliveryKind, DeliveryState, Person, Receipt, Req
 from engine.ports import Channel, Directory, FindsCopies
 from engine.store import deliveries, people, reading, requests, runs
 from engine.store.deliveries import HeldDelivery
-from engine.store.tx import Tx
+from engine.store.tx import Connection, Tx
 from engine.store.writer import SqliteFile
 from engine.views import Copy, RequestView, RunView
 
@@ -29,6 +29,9 @@ LONGEST_WISH: Final = timedelta(days=1)
 SHOW_SECONDS: Final = 20.0
 """A channel that takes longer for one copy is cut off: well within the lease, so that no other begins meanwhile."""
 
+_Key: TypeAlias = tuple[str, str | None, DeliveryKind]
+"""Copies with the same run, request and kind show the same."""
+_Subject: TypeAlias = tuple[RunView, RequestView | None]
 log = logging.getLogger(__name__)
 
 
@@ -70,6 +73,7 @@ class Relay:
         self._store, self._channels, self._render, self._show_seconds = store, channels, render, show_seconds
         self._directory = directory
         self._under_way: set[str] = set()
+        self._subjects: dict[_Key, asyncio.Future[_Subject]] = {}
 
     async def deliver(self, delivery: str) -> None:
         """Bring one copy to what it should show. Does nothing if it is not due, or somebody else is at it."""
@@ -83,10 +87,36 @@ class Relay:
             self._under_way.discard(delivery)
 
     async def _deliver(self, delivery: str) -> None:
-        claimed = await self._store.transact(lambda tx: _claim(tx, delivery))
-        if claimed is not None:
+        held = await self._store.transact(lambda tx: deliveries.claim_delivery(tx, delivery))
+        if held is not None:
+            claimed = await self._load(held)
             came = await self._attempt(claimed)
             await self._store.insist(lambda tx: _record(tx, self._directory, claimed, came))
+
+    async def _load(self, held: HeldDelivery) -> _Claimed:
+        """What the copy shows, read after it was claimed: as new as what was wanted then, or newer.
+
+        Copies of one request are claimed together, and then one read serves all of them: sixty reads of sixty
+        approvers kept the first copy from leaving for a tenth of a second.
+        """
+        key = (held.run, held.request, held.kind)
+        coming = self._subjects.get(key)
+        if coming is None:
+            coming = self._subjects[key] = asyncio.ensure_future(self._read(key))
+        run, request = await asyncio.shield(coming)
+        person = _known(held, run, request)
+        if person is None:
+            found = await self._store.read(lambda connection: people.load_people(connection, [held.person]))
+            person = found[held.person]
+        return _Claimed(
+            held, Copy(delivery=held.id, kind=held.kind, topic=held.topic, person=person, run=run, request=request)
+        )
+
+    async def _read(self, key: _Key) -> _Subject:
+        # Whoever is about to ask for the same joins; whoever comes once the read has begun gets one of their own.
+        await asyncio.sleep(0)
+        del self._subjects[key]
+        return await self._store.read(lambda connection: _subject(connection, key))
 
     async def _attempt(self, claimed: _Claimed) -> Receipt | ChannelError | None:
         """What came of one attempt. None: there was nothing left to ask, and nobody was."""
@@ -119,31 +149,20 @@ class Relay:
         return await channel.show(address=held.address, card=card, receipt=receipt, delivery=held.id)
 
 
-def _claim(tx: Tx, delivery: str) -> _Claimed | None:
-    held = deliveries.claim_delivery(tx, delivery)
-    if held is None:
-        return None
-    run = reading.run_view(tx.connection, held.run, steps=held.kind is DeliveryKind.ALERT)
+def _subject(connection: Connection, key: _Key) -> _Subject:
+    """What copies of this kind are about: at the end of a run, the last decision in it."""
+    run_id, request_id, kind = key
+    run = reading.run_view(connection, run_id, steps=kind is DeliveryKind.ALERT)
     assert run is not None
-    request = _request(tx, held)
-    person = _person(tx, held, run, request)
-    return _Claimed(
-        held, Copy(delivery=held.id, kind=held.kind, topic=held.topic, person=person, run=run, request=request)
-    )
+    if kind is DeliveryKind.OUTCOME:
+        return run, next(reversed(reading.requests_of_run(connection, run_id)), None)
+    return run, reading.request_view(connection, request_id) if request_id else None
 
 
-def _request(tx: Tx, held: HeldDelivery) -> RequestView | None:
-    """What the copy is about: at the end of a run, the last decision in it."""
-    if held.kind is DeliveryKind.OUTCOME:
-        return next(reversed(reading.requests_of_run(tx.connection, held.run)), None)
-    return reading.request_view(tx.connection, held.request) if held.request else None
-
-
-def _person(tx: Tx, held: HeldDelivery, run: RunView, request: RequestView | None) -> Person:
+def _known(held: HeldDelivery, run: RunView, request: RequestView | None) -> Person | None:
     """Whom the copy is for: nearly always somebody who is loaded already."""
     asked = [one.person for one in request.approvers] if request is not None else []
-    known = next((one for one in (*asked, run.owner) if one.id == held.person), None)
-    return known or people.load_people(tx.connection, [held.person])[held.person]
+    return next((one for one in (*asked, run.owner, run.requester) if one.id == held.person), None)
 
 
 def _record(tx: Tx, directory: Directory, claimed: _Claimed, came: Receipt | ChannelError | None) -> None:

@@ -6,6 +6,7 @@ directory outside of any transaction and runs the unit again with the answers.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeAlias, TypeVar
 
@@ -38,8 +39,9 @@ async def answered(
     directory: Directory,
     *,
     patient: bool = True,
+    seconds: float | None = None,
 ) -> T:
-    """Run the unit, asking the directory for what it needs.
+    """Run the unit, asking the directory for what it needs. `seconds`: what an answer may take.
 
     Raises `ChannelError` while the directory cannot be asked; not `patient`: such references then mean nobody, and the
     request says so.
@@ -52,10 +54,12 @@ async def answered(
         except NeedsDirectory as needs:
             wanted = needs.references
         try:
-            resolved |= await directory.resolve(wanted)
-        except ChannelError as error:
+            async with asyncio.timeout(seconds):
+                resolved |= await directory.resolve(wanted)
+        except (ChannelError, TimeoutError) as caught:
+            error = caught if isinstance(caught, ChannelError) else ChannelError("Nobody answered in time.")
             if patient:
-                raise
+                raise error from caught
             resolved |= {one: Resolution((), f"{one.rule} could not be looked up: {error}") for one in wanted}
     raise SignoffError("The directory gave no answer to what it was asked.")
 

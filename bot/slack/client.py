@@ -53,8 +53,8 @@ class SlackClient:
         return await self._call(method, key=key, json=arguments)
 
     async def get(self, method: str, /, **arguments: Any) -> dict[str, Any]:
-        """Call a method that takes no JSON."""
-        return await self._call(method, key="", params=arguments)
+        """Call a method that takes no JSON. Whoever asks the same again finds the turn kept."""
+        return await self._call(method, key=repr(sorted(arguments.items())), params=arguments)
 
     async def _call(self, method: str, *, key: str, **given: dict[str, Any]) -> dict[str, Any]:
         channel = str(given.get("json", {}).get("channel", ""))

@@ -192,9 +192,11 @@ class Desk:
         person = Reference("slack", by.user, by.user)
         asked = [person, *(one for one in references if one.kind == "group")]
         try:
-            known = await self.directory.resolve(asked)
-        except ChannelError as error:
-            return NotAllowed(why=f"Whether you may register workflows cannot be found out now: {error}")
+            async with asyncio.timeout(_LOOKING_UP):
+                known = await self.directory.resolve(asked)
+        except (ChannelError, TimeoutError) as error:
+            why = str(error) or "Slack did not answer in time."
+            return NotAllowed(why=f"Whether you may register workflows cannot be found out now: {why}")
         mine = {address for found in known[person].people for address in found.addresses}
         groups = {address for one in asked[1:] for found in known[one].people for address in found.addresses}
         emails = {one.value for one in references if one.kind == "email"}

@@ -119,13 +119,19 @@ class Pace:
         if channel and method == POST:
             counted.append(self._of(method, channel))
         at = max(self._planned(one, key) for one in counted)
-        # Whoever else is ready runs first: a call whose turn is now would be held up by them on its way out, and the
-        # next one would come too close behind it.
-        await self._wait(0)
-        while (wait := max(at, *(one.free for one in counted)) - self._now()) > _NOW:
-            if wait > LONGEST_WAIT:
-                raise self._too_long(counted, at, key)
-            await self._wait(wait)
+        try:
+            # Whoever else is ready runs first: a call whose turn is now would be held up by them on its way out, and
+            # the next one would come too close behind it.
+            await self._wait(0)
+            while (wait := max(at, *(one.free for one in counted)) - self._now()) > _NOW:
+                if wait > LONGEST_WAIT:
+                    raise self._too_long(counted, at, key)
+                await self._wait(wait)
+        except asyncio.CancelledError:
+            # Whoever gave up waiting comes back: else the turns of those who are in a hurry would all be lost.
+            for one in counted if key else ():
+                one.promise(key, at, self._now())
+            raise
         for one in counted:
             one.leave(self._now())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ from engine.model import (
 
 MOST_BYTES: Final = 1_000_000
 """Of an uploaded workflow file."""
+_FETCHING: Final = 1.5
+"""Seconds that an uploaded file may take: Slack waits three for all of an answer."""
 _TOO_OLD: Final = "This form is from another version of Signoff. Close it, and open the request again."
 _REASON_LABEL: Final = "Reason"
 
@@ -154,9 +157,11 @@ class Views:
         if not isinstance(url, str):
             return b"", "Slack did not say where this file is; paste its text."
         try:
-            content = await self._room.client.download(url, most=MOST_BYTES)
-        except ChannelError as error:
-            return b"", f"The file could not be fetched: {error}"
+            async with asyncio.timeout(_FETCHING):
+                content = await self._room.client.download(url, most=MOST_BYTES)
+        except (ChannelError, TimeoutError) as error:
+            why = str(error) or "Slack did not send it in time; send the form again, or paste the text."
+            return b"", f"The file could not be fetched: {why}"
         if len(content) > MOST_BYTES:
             return b"", f"The file is larger than {MOST_BYTES:,} bytes."
         return content, ""

@@ -36,6 +36,8 @@ from engine.who import Resolved, answered
 
 T = TypeVar("T")
 _TRIES: Final = 5
+_LOOKUP_SECONDS: Final = 1.2
+"""What finding out who people are may take while somebody waits for an answer: Slack gives up after three seconds."""
 
 
 class Engine:
@@ -63,7 +65,9 @@ class Engine:
         except ChannelError:
             # Who is asked can be found out later; that the run was asked for is known now.
             later = self._knowing(
-                lambda tx, resolved: starting.start(self._ground, tx, command, resolved, asking=False), patient=False
+                lambda tx, resolved: starting.start(self._ground, tx, command, resolved, asking=False),
+                patient=False,
+                seconds=_LOOKUP_SECONDS / 4,
             )
             return await later
 
@@ -93,8 +97,11 @@ class Engine:
                 last = conflict
         raise last
 
-    async def _knowing(self, unit: Callable[[Tx, Resolved], T], *, patient: bool = True) -> T:
-        return await answered(self._transact, unit, self._ground.advancer.directory, patient=patient)
+    async def _knowing(
+        self, unit: Callable[[Tx, Resolved], T], *, patient: bool = True, seconds: float = _LOOKUP_SECONDS
+    ) -> T:
+        directory = self._ground.advancer.directory
+        return await answered(self._transact, unit, directory, patient=patient, seconds=seconds)
 
     # -- reads --
 

@@ -143,7 +143,13 @@ class SqliteFile:
 
     def _read(self, query: Callable[[Connection], T]) -> T:
         with translated(self.path):
-            return query(self._reader())
+            connection = self._reader()
+            # One snapshot: a request and its decision must be of the same moment.
+            connection.exec_driver_sql("BEGIN")
+            try:
+                return query(connection)
+            finally:
+                connection.exec_driver_sql("ROLLBACK")
 
     def _reader(self) -> Connection:
         known: Connection | None = getattr(self._local, "connection", None)

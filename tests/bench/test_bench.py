@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from bot.bench import measure, slack
 from bot.bench.measure import Figure, Machine, Target, percentile
 from bot.bench.stage import BenchFailed, Limits, stage
-from bot.cli.main import signoff
+from tests.support.pages import Page
 
+SECTION = "signoff bench slack"
 SMALL = slack.Size(clicks=6, clicks_per_second=20, people=3, opened=1, decided=1)
 HERE = Machine(cores=2, load=0.5, python="3.11.7", sync_ms=0.2)
 
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
-    """The JSON of a small run, as the command prints it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slack, "Size", lambda: SMALL)
-        result = CliRunner().invoke(signoff, ["bench", "slack", "--json"], catch_exceptions=False)
-    assert result.exit_code == 0
-    whole: dict[str, Any] = json.loads(result.stdout)
+    """The JSON of a small run, as `signoff bench slack --json` prints it."""
+    whole: dict[str, Any] = json.loads(measure.as_json(*asyncio.run(slack.run(SMALL, lambda _: None))))
     return whole
+
+
+def test_the_page_of_the_command_shows_this_json(found: dict[str, Any]) -> None:
+    (told,) = [json.loads(block.text) for block in Page.of("commands.md").blocks if block.section == SECTION]
+    assert told["slack"].keys() == found["slack"].keys()
+    assert told["targets"].keys() <= found["targets"].keys()
+    assert told["machine"].keys() == found["machine"].keys()
 
 
 def test_every_figure_is_a_number_and_every_target_names_one(found: dict[str, Any]) -> None:

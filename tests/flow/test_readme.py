@@ -59,8 +59,11 @@ def test_the_walk_of_the_page_works_word_for_word(tmp_path: Path) -> None:
             signoff(tmp_path, *[pending["id"] if word == "ID" else word for word in command])
         else:
             said = signoff(tmp_path, *command)
-    assert walked == ["try", "serve", "register", "run", "requests", "decide", "runs"]
-    assert re.search(r"expense +succeeded", said)
+        if command[0] == "runs":
+            assert re.search(r"expense +succeeded", said)
+        if command[0] == "demo":
+            assert "claims held" in said
+    assert walked == ["try", "serve", "register", "run", "requests", "decide", "runs", "demo"]
 
 
 def test_every_link_of_the_page_leads_somewhere() -> None:

@@ -84,6 +84,28 @@ async def test_who_would_wait_too_long_comes_back_for_a_turn_that_is_kept(clock:
     assert clock.at == pytest.approx(161.2, abs=0.1)
 
 
+async def test_who_gives_up_waiting_finds_the_turn_kept(clock: Moving) -> None:
+    """Whoever asks in a hurry, again and again, must not push everybody's turns away."""
+    patient = False
+
+    async def sleep(seconds: float) -> None:
+        if seconds and not patient:
+            await asyncio.Event().wait()
+        clock.at += seconds
+
+    turns = Pace(burst=1, now=clock.now, sleep=sleep)
+    for _ in range(20):
+        waiting = [asyncio.ensure_future(turns.turn("users.info", key=str(number))) for number in range(5)]
+        await asyncio.sleep(0.01)
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+    patient, began = True, clock.at
+    for number in range(1, 5):
+        await turns.turn("users.info", key=str(number))
+    assert clock.at - began == pytest.approx(4 * 0.606, abs=0.61), "as if nobody had given up"
+
+
 async def test_calls_that_are_overdue_are_not_made_at_once() -> None:
     """Ten are ready together, and what they do before they leave holds up the first: the others keep their distance."""
     turns, left = Pace(multiplier=10, burst=1), list[float]()

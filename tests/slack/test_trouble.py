@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from engine.model import DeliveryState, RequestState, RunStatus
+from engine.views import Page
 from tests.slack.stage import ASKS, Stage, buttons, copy_of, fine, whispered, words
 from tests.support.house import PlayedParams, Surprise
 
@@ -306,3 +307,22 @@ async def test_a_request_that_reaches_nobody_is_told_to_the_owner(on: Stage) -> 
     assert any("nobody can be reached for “Refund 120 EUR?”" in one for one in told)
     assert len(told) <= 2
     assert await on.state(run) is RequestState.PENDING
+
+
+# -- a Slack that does not answer ---------------------------------------------------------------------------
+
+
+async def test_a_command_is_answered_in_time_though_nobody_can_be_looked_up(on: Stage) -> None:
+    """Else its author would see a failure, type it again, and have two runs."""
+    await on.register()
+    for method in "users.lookupByEmail", "users.info":
+        on.slack.fault(method, "hang", times=None)
+    cleo = on.person("cleo")
+    assert "Started Refund" in str(fine(await cleo.command("/signoff run refund amount=120")).body)
+    (run,) = await on.engine.runs(Page(limit=10))
+    on.slack.faults.clear()
+    on.pass_(minutes=1)
+    await on.settle()
+    fine(await on.person("ada").click("Approve"))
+    await on.settle()
+    assert (await on.view(run.id)).status is RunStatus.SUCCEEDED

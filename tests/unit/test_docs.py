@@ -16,6 +16,7 @@ import pytest
 from bot.cli.exits import Exit
 from bot.cli.main import signoff
 from bot.settings import PREFIX, Settings
+from bot.slack import blocks, lists
 from engine import data, durations, fields
 from engine.data import Value
 from engine.definition import load, scalars, yaml
@@ -448,3 +449,17 @@ def test_the_values_that_a_setting_may_have_are_documented() -> None:
     for name, info in Settings.model_fields.items():
         values = [value for value in get_args(info.annotation) if isinstance(value, str)]
         assert set(values) <= set(rows[PREFIX + name.upper()].code(2))
+
+
+# -- slack --------------------------------------------------------------------------------------------------
+
+
+def test_the_commands_of_slack_are_those_that_help_lists() -> None:
+    rows = [(row.code(0), row[1]) for row in Page.of("slack.md").tables("Builders")[0] if row.code(0)]
+    assert rows == [((usage,), told) for usage, told in lists.COMMANDS]
+
+
+def test_the_buttons_that_slack_shows_are_explained() -> None:
+    told = " ".join(row[0] for row in Page.of("slack.md").table("Approvers"))
+    for button in ("Approve", "Edit", "Fill in", "Reject", blocks.SHOW_EVERYTHING):
+        assert button in told
