@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -44,8 +45,12 @@ for _command in (
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command of this process, and exit."""
-    sys.exit(_run(arguments))
+    """Run the command of this process, and exit. `arguments` None: those of the command line."""
+    code = _run(arguments)
+    if arguments is None:
+        # Everything is told and closed: a second, impatient Ctrl-C would only print a traceback over it.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def _run(arguments: Sequence[str] | None) -> int:
