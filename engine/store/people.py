@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
 from engine.model import Address, Person
 from engine.ports import Found
+from engine.store.prepared import Prepared
 from engine.store.tx import Tx
 from engine.tables import AddressRow, ApproverRow, PersonRow
 
@@ -17,7 +19,7 @@ _address = AddressRow.__table__  # type: ignore[attr-defined]
 _approver = ApproverRow.__table__  # type: ignore[attr-defined]
 _match = _address.alias("match")
 
-_BY_ADDRESS = (
+_BY_ADDRESS = Prepared(
     select(_person.c.id, _person.c.name, _address.c.kind, _address.c.value)
     .select_from(
         _match.join(_person, _person.c.id == _match.c.person).join(_address, _address.c.person == _person.c.id)
@@ -29,19 +31,15 @@ _BY_ADDRESS = (
     )
     .order_by(_address.c.added_at, _address.c.kind, _address.c.value)
 )
-_BY_IDS = (
-    select(_person.c.id, _person.c.name, _address.c.kind, _address.c.value)
-    .select_from(_person.join(_address, _address.c.person == _person.c.id, isouter=True))
-    .where(_person.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(_address.c.added_at, _address.c.kind, _address.c.value)
+_NEW_PERSON = Prepared(insert(_person))
+_NEW_ADDRESS = Prepared(insert(_address))
+_RENAME = Prepared(update(_person).where(_person.c.id == bindparam("held")).values(name=bindparam("new_name")))
+_MOVE_ADDRESSES = Prepared(
+    update(_address).where(_address.c.person == bindparam("held")).values(person=bindparam("into"))
 )
-_NEW_PERSON = insert(_person)
-_NEW_ADDRESS = insert(_address)
-_RENAME = update(_person).where(_person.c.id == bindparam("held")).values(name=bindparam("new_name"))
-_MOVE_ADDRESSES = update(_address).where(_address.c.person == bindparam("held")).values(person=bindparam("into"))
 _asked = _approver.alias("asked")
-_DROP_APPROVALS = delete(_approver).where(_approver.c.person == bindparam("held"), _approver.c.pending)
-_MOVE_APPROVALS = (
+_DROP_APPROVALS = Prepared(delete(_approver).where(_approver.c.person == bindparam("held"), _approver.c.pending))
+_MOVE_APPROVALS = Prepared(
     update(_approver)
     .where(
         _approver.c.person == bindparam("held"),
@@ -52,9 +50,20 @@ _MOVE_APPROVALS = (
 )
 
 
+@lru_cache(256)
+def _by_ids(count: int) -> Prepared:
+    """Persons by so many ids, `id0` and so on."""
+    return Prepared(
+        select(_person.c.id, _person.c.name, _address.c.kind, _address.c.value)
+        .select_from(_person.join(_address, _address.c.person == _person.c.id, isouter=True))
+        .where(_person.c.id.in_([bindparam(f"id{at}") for at in range(count)]))
+        .order_by(_address.c.added_at, _address.c.kind, _address.c.value)
+    )
+
+
 def find_person(connection: Connection, workspace: str, address: Address) -> Person | None:
     """The person whom the address belongs to."""
-    rows = connection.execute(_BY_ADDRESS, {"workspace": workspace, "kind": address.kind, "value": _key(address)}).all()
+    rows = _BY_ADDRESS.all(connection, {"workspace": workspace, "kind": address.kind, "value": _key(address)})
     if not rows:
         return None
     return Person(rows[0].id, rows[0].name, tuple(Address(row.kind, row.value) for row in rows))
@@ -118,7 +127,7 @@ def load_people(connection: Connection, ids: Iterable[str]) -> dict[str, Person]
     if not wanted:
         return {}
     found: dict[str, Person] = {}
-    for row in connection.execute(_BY_IDS, {"ids": wanted}):
+    for row in _by_ids(len(wanted)).all(connection, {f"id{at}": one for at, one in enumerate(wanted)}):
         known = found.get(row.id) or Person(row.id, row.name)
         addresses = known.addresses if row.kind is None else (*known.addresses, Address(row.kind, row.value))
         found[row.id] = Person(row.id, row.name, addresses)

@@ -24,6 +24,7 @@ from engine.model import (
 )
 from engine.plan import Answer
 from engine.store import people
+from engine.store.prepared import Prepared
 from engine.store.tx import Tx
 from engine.tables import ApproverRow, DecisionRow, RequestRow, RunRow, WorkflowRow, WorkflowVersionRow
 
@@ -45,13 +46,13 @@ LOAD = select(
     .join(_workflow, _workflow.c.id == _run.c.workflow)
     .join(_version, (_version.c.workflow == _run.c.workflow) & (_version.c.version == _run.c.version))
 )
-_BY_ID = LOAD.where(_request.c.id == bindparam("id"))
-_APPROVERS = (
+_BY_ID = Prepared(LOAD.where(_request.c.id == bindparam("id")))
+_APPROVERS = Prepared(
     select(_approver.c.person, _approver.c.rule)
     .where(_approver.c.request == bindparam("request"))
     .order_by(_approver.c.position)
 )
-_ANSWER = (
+_ANSWER = Prepared(
     select(
         _request.c.state,
         _request.c.content,
@@ -78,10 +79,10 @@ _ANSWER = (
     .order_by(_request.c.id.desc())
     .limit(1)
 )
-_NEW = insert(_request)
-_NEW_APPROVER = insert(_approver)
-_NEW_DECISION = insert(_decision)
-_CLOSE = (
+_NEW = Prepared(insert(_request))
+_NEW_APPROVER = Prepared(insert(_approver))
+_NEW_DECISION = Prepared(insert(_decision))
+_CLOSED = (
     update(_request)
     .where(
         _request.c.id == bindparam("held"),
@@ -96,8 +97,9 @@ _CLOSE = (
         closed_by=bindparam("by"),
     )
 )
-_DECIDE = _CLOSE.where(or_(_request.c.expires_at.is_(None), _request.c.expires_at > bindparam("now")))
-_WITHDRAW = (
+_CLOSE = Prepared(_CLOSED)
+_DECIDE = Prepared(_CLOSED.where(or_(_request.c.expires_at.is_(None), _request.c.expires_at > bindparam("now"))))
+_WITHDRAW = Prepared(
     update(_request)
     .where(_request.c.run == bindparam("held"), _request.c.state == RequestState.PENDING.value)
     .values(
@@ -109,7 +111,7 @@ _WITHDRAW = (
     )
     .returning(_request.c.id)
 )
-_CLOCKS = (
+_CLOCKS = Prepared(
     update(_request)
     .where(
         _request.c.id == bindparam("held"),
@@ -124,8 +126,8 @@ _CLOCKS = (
         check_at=bindparam("new_check"),
     )
 )
-_SETTLE = update(_approver).where(_approver.c.request == bindparam("held")).values(pending=False)
-_DUE = (
+_SETTLE = Prepared(update(_approver).where(_approver.c.request == bindparam("held")).values(pending=False))
+_DUE = Prepared(
     select(_request.c.id)
     .where(_request.c.check_at <= bindparam("now"))
     .order_by(_request.c.check_at)
@@ -166,8 +168,8 @@ def insert_request(
             "check_at": next_check(opened_at=tx.now, first_shown_at=None, told_unseen=False, expires_at=None),
         },
     )
-    tx.write(
-        _NEW_APPROVER,
+    _NEW_APPROVER.write_all(
+        tx.connection,
         [
             {"request": request, "person": one.person.id, "position": position, "rule": one.rule, "pending": True}
             for position, one in enumerate(approvers)
@@ -202,10 +204,10 @@ def _details(opening: Opening, notes: Sequence[str]) -> dict[str, Value]:
 
 def load_asked(connection: Connection, request: str) -> tuple[Asked, tuple[str, str]] | None:
     """The request as its rules look at it, and the words on its Approve and Reject buttons."""
-    row = connection.execute(_BY_ID, {"id": request}).first()
+    row = _BY_ID.one(connection, {"id": request})
     if row is None:
         return None
-    rules = {found.person: found.rule for found in connection.execute(_APPROVERS, {"request": request})}
+    rules = {found.person: found.rule for found in _APPROVERS.all(connection, {"request": request})}
     known = people.load_people(connection, [*rules, *([row.closed_by] if row.closed_by else [])])
     details = cast("dict[str, Any]", data.loads(row.details))
     return read_asked(row, details, rules, known), (details["approve_label"], details["reject_label"])
@@ -248,7 +250,7 @@ def read_asked(row: Any, details: Mapping[str, Any], rules: Mapping[str, str], k
 
 def load_answer(connection: Connection, *, run: str, step: str, visit: int, at: str) -> Answer | None:
     """The latest request of this visit, with the content as it was decided."""
-    row = connection.execute(_ANSWER, {"run": run, "step": step, "visit": visit, "at": at}).first()
+    row = _ANSWER.one(connection, {"run": run, "step": step, "visit": visit, "at": at})
     if row is None:
         return None
     content = Params.from_value(data.loads(row.content))
@@ -328,7 +330,7 @@ def try_lapse(tx: Tx, asked: Asked, state: RequestState) -> bool:
 
 def withdraw(tx: Tx, run: str, *, by: str) -> list[str]:
     """Close every open request of a run that was cancelled; their ids."""
-    closed = list(tx.connection.execute(_WITHDRAW, {"held": run, "now": tx.now, "by": by}).scalars())
+    closed = _WITHDRAW.scalars(tx.connection, {"held": run, "now": tx.now, "by": by})
     for request in closed:
         tx.write(_SETTLE, {"held": request})
     return closed
@@ -358,4 +360,4 @@ def try_set_clocks(
 
 def due_requests(connection: Connection, now: datetime, limit: int) -> list[str]:
     """Requests whose clock wants to be looked at."""
-    return list(connection.execute(_DUE, {"now": now, "limit": limit}).scalars())
+    return _DUE.scalars(connection, {"now": now, "limit": limit})

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Row
+from sqlalchemy import Connection, Executable
 
 from engine.audit import Entry
 from engine.model import Work
 from engine.ports import Ids
+from engine.store.prepared import Prepared
 
 
 class Tx:
@@ -34,14 +35,13 @@ class Tx:
         """Append to the workspace's chain when the unit ends."""
         self.entries.setdefault(workspace, []).append(entry)
 
-    def one(self, statement: Executable, params: Mapping[str, Any] | None = None) -> Row[Any] | None:
-        return self.connection.execute(statement, params).first()
+    def one(self, statement: Prepared, params: Mapping[str, Any]) -> Any | None:
+        return statement.one(self.connection, params)
 
-    def all(self, statement: Executable, params: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
-        return self.connection.execute(statement, params).all()
-
-    def write(self, statement: Executable, params: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> int:
+    def write(self, statement: Prepared | Executable, params: Mapping[str, Any]) -> int:
         """Execute, and return the number of rows that it changed."""
+        if isinstance(statement, Prepared):
+            return statement.write(self.connection, params)
         return self.connection.execute(statement, params).rowcount
 
 

@@ -1,0 +1,128 @@
+"""Core statements that are compiled once, and then run by the driver's cursor with plain tuples.
+
+Core spends 60 to 90 microseconds on each execution of a statement that SQLite carries out in 5 (measured: of a run's
+3.0 ms of CPU, 2.1 went there). What it does then is the same each time: find the compiled text, put the parameters in
+order, convert them, wrap the result. So it is done once here. A statement stays a Core construct, and text, order and
+conversions come from compiling it for the dialect of the connection; nothing here knows SQLite.
+"""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, Final
+
+from sqlalchemy import Connection, Dialect, Executable, Insert, Select, UpdateBase
+
+Params = Mapping[str, Any]
+_Convert = Callable[[Any], Any]
+
+
+class Prepared:
+    """A Core statement for the hot path. Its parameters have the same names each time; `IN` takes none that expand.
+
+    Rows are named tuples of the selected or returned columns. Errors are the driver's own.
+    """
+
+    __slots__ = ("_compiled", "_construct")
+
+    def __init__(self, construct: Executable) -> None:
+        self._construct: Final = construct
+        self._compiled: dict[str, _Compiled] = {}
+
+    def one(self, connection: Connection, params: Params) -> Any | None:
+        """The first row."""
+        compiled = self._for(connection, params)
+        row = self._run(connection, compiled, params).fetchone()
+        return None if row is None else compiled.read(row)
+
+    def all(self, connection: Connection, params: Params) -> list[Any]:
+        """Every row."""
+        compiled = self._for(connection, params)
+        return [compiled.read(row) for row in self._run(connection, compiled, params).fetchall()]
+
+    def scalars(self, connection: Connection, params: Params) -> list[Any]:
+        """The first column of every row."""
+        return [row[0] for row in self.all(connection, params)]
+
+    def write(self, connection: Connection, params: Params) -> int:
+        """The number of rows that it changed."""
+        count: int = self._run(connection, self._for(connection, params), params).rowcount
+        return count
+
+    def write_all(self, connection: Connection, rows: Sequence[Params]) -> None:
+        """Once for each of the rows; none is fine."""
+        if rows:
+            compiled = self._for(connection, rows[0])
+            _cursor(connection).executemany(compiled.text, [compiled.values(row) for row in rows])
+
+    def _run(self, connection: Connection, compiled: _Compiled, params: Params) -> Any:
+        cursor = _cursor(connection)
+        cursor.execute(compiled.text, compiled.values(params))
+        return cursor
+
+    def _for(self, connection: Connection, params: Params) -> _Compiled:
+        dialect = connection.dialect
+        known = self._compiled.get(dialect.name)
+        if known is None:
+            known = self._compiled[dialect.name] = _Compiled(self._construct, dialect, params)
+        return known
+
+
+class _Compiled:
+    """A statement as one dialect writes it. `values` puts parameters in its order, `read` makes a row of a tuple."""
+
+    __slots__ = ("_converts", "_fixed", "_pick", "_reads", "_row", "text")
+
+    def __init__(self, construct: Executable, dialect: Dialect, params: Params) -> None:
+        keys = list(params) if isinstance(construct, Insert) else None
+        compiled = construct.compile(dialect=dialect, column_keys=keys)  # type: ignore[attr-defined]
+        self.text: str = compiled.string
+        names: list[str] = compiled.positiontup or []
+        self._fixed = {name: value for name, value in compiled.params.items() if name not in params}
+        """Values that stand in the construct itself."""
+        self._pick = _picker(names)
+        binds = ((at, compiled.binds[name].type.dialect_impl(dialect)) for at, name in enumerate(names))
+        self._converts = _having((at, kind.bind_processor(dialect)) for at, kind in binds)
+        columns = construct.exported_columns if isinstance(construct, Select | UpdateBase) else ()
+        self._row = _row([str(column.key) for column in columns])
+        kinds = ((at, column.type.dialect_impl(dialect)) for at, column in enumerate(columns))
+        self._reads = _having((at, kind.result_processor(dialect, None)) for at, kind in kinds)
+
+    def values(self, params: Params) -> Sequence[Any]:
+        picked: tuple[Any, ...] = self._pick({**self._fixed, **params} if self._fixed else params)
+        if not self._converts:
+            return picked
+        values = list(picked)
+        for at, convert in self._converts:
+            values[at] = convert(values[at])
+        return values
+
+    def read(self, row: Sequence[Any]) -> Any:
+        if not self._reads:
+            return self._row(row)
+        values = list(row)
+        for at, convert in self._reads:
+            values[at] = convert(values[at])
+        return self._row(values)
+
+
+def _picker(names: list[str]) -> Callable[[Params], tuple[Any, ...]]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda params: tuple(params[name] for name in names)
+
+
+def _row(names: list[str]) -> Callable[[Iterable[Any]], Any]:
+    named: Any = namedtuple  # the type checker wants the names here and now
+    make: Callable[[Iterable[Any]], Any] = named("Row", names)._make
+    return make
+
+
+def _having(converts: Iterable[tuple[int, _Convert | None]]) -> tuple[tuple[int, _Convert], ...]:
+    return tuple((at, convert) for at, convert in converts if convert is not None)
+
+
+def _cursor(connection: Connection) -> Any:
+    return connection.connection.cursor()
