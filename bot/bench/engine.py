@@ -55,7 +55,7 @@ steps:
       approvers: [ann@example.com, lee@example.com]
   - id: finish
     uses: set
-    with: {answer: "{{ steps.review.note }}"}
+    with: {answer: "{{ steps.review.order }}"}
 """
 NOTE: Final = ("A thousand characters that somebody has to read and may want to change before they go out. " * 12)[
     :1000
