@@ -79,9 +79,13 @@ class Who:
             return people.adopt(self._tx, workspace, one)
         return people.need_person(self._tx, workspace, address)
 
+    def foresee(self, references: Sequence[Reference]) -> None:
+        """Raise `NeedsDirectory` now if the directory has to say who these are: before anything is written."""
+        self._need([one for one in references if self._directory.asks(one)])
+
     def approvers(self, held: HeldRun, references: Sequence[Reference]) -> tuple[list[Approver], list[str]]:
         """Who is asked, and notes on who cannot be. A person counts once, whatever reference or address names them."""
-        self._need([one for one in references if self._directory.asks(one)])
+        self.foresee(references)
         found: dict[str, Approver] = {}
         notes: list[str] = []
         for reference in references:

@@ -41,8 +41,7 @@ def seal(tx: Tx) -> None:
 
 
 def _append(tx: Tx, workspace: str, entries: Sequence[Entry]) -> None:
-    head = tx.one(_HEAD, {"workspace": workspace})
-    seq, previous = (head.seq, head.hash) if head else (0, audit.GENESIS)
+    seq, previous = tx.heads.get(workspace) or _head(tx, workspace)
     rows = []
     for entry in entries:
         seq += 1
@@ -60,6 +59,12 @@ def _append(tx: Tx, workspace: str, entries: Sequence[Entry]) -> None:
             }
         )
     _APPEND.write_all(tx.connection, rows)
+    tx.heads[workspace] = seq, previous
+
+
+def _head(tx: Tx, workspace: str) -> tuple[int, bytes]:
+    row = tx.one(_HEAD, {"workspace": workspace})
+    return (row.seq, row.hash) if row is not None else (0, audit.GENESIS)
 
 
 def export(connection: Connection, workspace: str, after: int = 0) -> Iterator[str]:
