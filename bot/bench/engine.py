@@ -19,6 +19,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +28,7 @@ from bot.bench.floor import Floor, Recording, Replay
 from engine.advance import Advancer
 from engine.embedded import Embedded, Unit
 from engine.gate import Reference
-from engine.model import Address, Assurance, Decide, Decided, Origin, Person, Register, Start, Started, Verdict
+from engine.model import Address, Assurance, Decide, Decided, Origin, Person, Register, Start, Started, Verdict, Work
 from engine.ports import Resolution, Route, StepType
 from engine.runner import Runner
 from engine.service import Engine
@@ -128,8 +129,8 @@ class Rig:
         if end := self.ends.pop(run, None):
             end.set_result(None)
 
-    async def skip(self, delivery: str) -> None:
-        """In place of the relay: nobody shows copies here."""
+    async def due(self, now: datetime) -> list[Work]:
+        return _but_copies(await self.engine.due(now))
 
     async def lifecycle(self) -> None:
         run = await self.start()
@@ -148,6 +149,11 @@ class Rig:
         await asyncio.gather(*(client() for _ in range(clients)))
 
 
+def _but_copies(works: Sequence[Work]) -> list[Work]:
+    """Nobody shows copies here."""
+    return [work for work in works if work.kind != "deliver"]
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[Rig]:
     """An engine on the file at `path`, made if need be. Nothing runs by itself yet."""
@@ -162,9 +168,9 @@ def opened(path: Path) -> Iterator[Rig]:
 async def working(path: Path) -> AsyncIterator[Rig]:
     """An engine on the file at `path` that does what is due."""
     with opened(path) as rig:
-        units: dict[str, Unit] = {"advance": rig.advance, "deliver": rig.skip, "fire": rig.engine.fire}
-        executor = Embedded(units=units, due=rig.engine.due, now=SystemClock().now)
-        rig.store.on_commit(executor.submit)
+        units: dict[str, Unit] = {"advance": rig.advance, "fire": rig.engine.fire}
+        executor = Embedded(units=units, due=rig.due, now=SystemClock().now)
+        rig.store.on_commit(lambda works: executor.submit(_but_copies(works)))
         await rig.register()
         running = asyncio.ensure_future(executor.run())
         try:

@@ -69,6 +69,7 @@ _FAILED = Prepared(
 _RAISE = Prepared(
     update(_delivery)
     .where(
+        _delivery.c.run == bindparam("of_run"),
         _delivery.c.request == bindparam("held"),
         _delivery.c.kind == DeliveryKind.REQUEST.value,
         _delivery.c.state != DeliveryState.DEAD.value,
@@ -231,9 +232,9 @@ def want_again(tx: Tx, delivery: str) -> None:
     tx.ring(Work("deliver", delivery))
 
 
-def want_update(tx: Tx, request: str) -> None:
+def want_update(tx: Tx, run: str, request: str) -> None:
     """Have every copy of the request follow its new state, and ring for each."""
-    for delivery in _RAISE.scalars(tx.connection, {"held": request, "now": tx.now}):
+    for delivery in _RAISE.scalars(tx.connection, {"of_run": run, "held": request, "now": tx.now}):
         tx.ring(Work("deliver", delivery))
 
 

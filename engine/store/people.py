@@ -61,6 +61,12 @@ def _by_ids(count: int) -> Prepared:
     )
 
 
+def known_by(persons: Iterable[Person], address: Address) -> Person | None:
+    """Whoever of them has the address, which belongs to one person only."""
+    wanted = Address(address.kind, _key(address))
+    return next((one for one in persons if wanted in one.addresses), None)
+
+
 def find_person(connection: Connection, workspace: str, address: Address) -> Person | None:
     """The person whom the address belongs to."""
     rows = _BY_ADDRESS.all(connection, {"workspace": workspace, "kind": address.kind, "value": _key(address)})
@@ -97,6 +103,8 @@ def adopt(tx: Tx, workspace: str, found: Found) -> Person:
     Where they were known as several, they are one from now on.
     """
     known = [find_person(tx.connection, workspace, address) for address in found.addresses]
+    if len(known) == 1 and known[0] is not None and found.name in ("", known[0].name):
+        return known[0]  # as nearly always: there is nothing to learn
     persons = list({one.id: one for one in known if one is not None}.values())
     person = persons[0] if persons else need_person(tx, workspace, found.addresses[0], name=found.name)
     for other in persons[1:]:
@@ -126,9 +134,17 @@ def load_people(connection: Connection, ids: Iterable[str]) -> dict[str, Person]
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    found: dict[str, Person] = {}
-    for row in _by_ids(len(wanted)).all(connection, {f"id{at}": one for at, one in enumerate(wanted)}):
-        known = found.get(row.id) or Person(row.id, row.name)
-        addresses = known.addresses if row.kind is None else (*known.addresses, Address(row.kind, row.value))
-        found[row.id] = Person(row.id, row.name, addresses)
-    return found
+    rows = _by_ids(len(wanted)).all(connection, {f"id{at}": one for at, one in enumerate(wanted)})
+    return read_people((row.id, row.name, row.kind, row.value) for row in rows)
+
+
+def read_people(rows: Iterable[tuple[str, str, str | None, str]]) -> dict[str, Person]:
+    """From a row for each address (id, name, kind, value), in the order of the addresses; no kind: there is none."""
+    names: dict[str, str] = {}
+    addresses: dict[str, list[Address]] = {}
+    for person, name, kind, value in rows:
+        names[person] = name
+        held = addresses.setdefault(person, [])
+        if kind is not None:
+            held.append(Address(kind, value))
+    return {person: Person(person, name, tuple(addresses[person])) for person, name in names.items()}

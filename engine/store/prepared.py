@@ -84,11 +84,11 @@ class _Compiled:
         """Values that stand in the construct itself."""
         self._pick = _picker(names)
         binds = ((at, compiled.binds[name].type.dialect_impl(dialect)) for at, name in enumerate(names))
-        self._converts = _having((at, kind.bind_processor(dialect)) for at, kind in binds)
+        self._converts = _having((at, _once(kind.bind_processor(dialect))) for at, kind in binds)
         columns = construct.exported_columns if isinstance(construct, Select | UpdateBase) else ()
         self._row = _row([str(column.key) for column in columns])
         kinds = ((at, column.type.dialect_impl(dialect)) for at, column in enumerate(columns))
-        self._reads = _having((at, kind.result_processor(dialect, None)) for at, kind in kinds)
+        self._reads = _having((at, _once(kind.result_processor(dialect, None))) for at, kind in kinds)
 
     def values(self, params: Params) -> Sequence[Any]:
         picked: tuple[Any, ...] = self._pick({**self._fixed, **params} if self._fixed else params)
@@ -118,6 +118,28 @@ def _row(names: list[str]) -> Callable[[Iterable[Any]], Any]:
     named: Any = namedtuple  # the type checker wants the names here and now
     make: Callable[[Iterable[Any]], Any] = named("Row", names)._make
     return make
+
+
+def _once(convert: _Convert | None) -> _Convert | None:
+    """The conversion, remembering its last result: nearly every time in a unit is one and the same `now`.
+
+    None is NULL, whatever the type.
+    """
+    if convert is None:
+        return None
+    last: tuple[Any, Any] = (None, None)
+
+    def converted(value: Any) -> Any:
+        nonlocal last
+        if value is None:
+            return None
+        known, result = last
+        if value is not known:
+            result = convert(value)
+            last = (value, result)
+        return result
+
+    return converted
 
 
 def _having(converts: Iterable[tuple[int, _Convert | None]]) -> tuple[tuple[int, _Convert], ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, cast
 
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
@@ -26,7 +27,16 @@ from engine.plan import Answer
 from engine.store import people
 from engine.store.prepared import Prepared
 from engine.store.tx import Tx
-from engine.tables import ApproverRow, DecisionRow, RequestRow, RunRow, WorkflowRow, WorkflowVersionRow
+from engine.tables import (
+    AddressRow,
+    ApproverRow,
+    DecisionRow,
+    PersonRow,
+    RequestRow,
+    RunRow,
+    WorkflowRow,
+    WorkflowVersionRow,
+)
 
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _approver = ApproverRow.__table__  # type: ignore[attr-defined]
@@ -34,6 +44,8 @@ _decision = DecisionRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 _version = WorkflowVersionRow.__table__  # type: ignore[attr-defined]
+_person = PersonRow.__table__  # type: ignore[attr-defined]
+_address = AddressRow.__table__  # type: ignore[attr-defined]
 
 LOAD = select(
     _request,
@@ -48,9 +60,14 @@ LOAD = select(
 )
 _BY_ID = Prepared(LOAD.where(_request.c.id == bindparam("id")))
 _APPROVERS = Prepared(
-    select(_approver.c.person, _approver.c.rule)
+    select(_approver.c.person, _approver.c.rule, _person.c.name, _address.c.kind, _address.c.value)
+    .select_from(
+        _approver.join(_person, _person.c.id == _approver.c.person).join(
+            _address, _address.c.person == _approver.c.person, isouter=True
+        )
+    )
     .where(_approver.c.request == bindparam("request"))
-    .order_by(_approver.c.position)
+    .order_by(_approver.c.position, _address.c.added_at, _address.c.kind, _address.c.value)
 )
 _ANSWER = Prepared(
     select(
@@ -182,10 +199,7 @@ def _microseconds(delta: timedelta | None) -> int | None:
 
 
 def _details(opening: Opening, notes: Sequence[str]) -> dict[str, Value]:
-    editable: list[Value] = [
-        {"path": list(one.path), "field": data.clean(one.field.model_dump(exclude_unset=True))}
-        for one in opening.editable
-    ]
+    editable: list[Value] = [{"path": list(one.path), "field": one.field.given} for one in opening.editable]
     full: dict[str, Value] = {
         "reason": opening.reason,
         "show": [list[Value](pair) for pair in opening.show],
@@ -207,8 +221,11 @@ def load_asked(connection: Connection, request: str) -> tuple[Asked, tuple[str, 
     row = _BY_ID.one(connection, {"id": request})
     if row is None:
         return None
-    rules = {found.person: found.rule for found in _APPROVERS.all(connection, {"request": request})}
-    known = people.load_people(connection, [*rules, *([row.closed_by] if row.closed_by else [])])
+    found = _APPROVERS.all(connection, {"request": request})
+    rules = {one.person: one.rule for one in found}
+    known = people.read_people((one.person, one.name, one.kind, one.value) for one in found)
+    if row.closed_by and row.closed_by not in known:
+        known |= people.load_people(connection, [row.closed_by])
     details = cast("dict[str, Any]", data.loads(row.details))
     return read_asked(row, details, rules, known), (details["approve_label"], details["reject_label"])
 
@@ -232,7 +249,7 @@ def read_asked(row: Any, details: Mapping[str, Any], rules: Mapping[str, str], k
         content_version=row.content_version,
         content=Params.from_value(data.loads(row.content)),
         editable=tuple(
-            Editable(tuple(one["path"]), Field.model_validate(one["field"])) for one in details.get("editable", ())
+            Editable(tuple(one["path"]), _field(data.dumps(one["field"]))) for one in details.get("editable", ())
         ),
         digest=row.digest,
         approvers=tuple(Approver(known[person], rule) for person, rule in rules.items()),
@@ -246,6 +263,12 @@ def read_asked(row: Any, details: Mapping[str, Any], rules: Mapping[str, str], k
         closed_at=row.closed_at,
         closed_by=known.get(row.closed_by) if row.closed_by else None,
     )
+
+
+@lru_cache(1024)
+def _field(text: str) -> Field:
+    """The field of this JSON: there are few, and each request has some of them."""
+    return Field.model_validate(data.loads(text))
 
 
 def load_answer(connection: Connection, *, run: str, step: str, visit: int, at: str) -> Answer | None:
