@@ -317,11 +317,11 @@ class Walk:
             self._fail(step, visit, f"Stopped by a person. {visit.error or ''}".strip(), stop=True)
 
     def _complete(self, step: Step, visit: Visit, output: dict[str, Value]) -> None:
-        visit = replace(visit, output=output, error=None, wakes_at=None)
-        if self.state.cancelled:
-            # Nobody is asked any more, but what the world returned is recorded as what it is.
+        if self.state.cancelled or step.gate is None or step.gate.at is not ReviewPoint.AFTER:
+            # If cancelled, nobody is asked any more, but what the world returned is recorded as what it is.
             self._succeed(step, visit, output)
             return
+        visit = replace(visit, output=output, error=None, wakes_at=None)
         names = scope(self.workflow, self.state, self.visits | {step.id: replace(visit, status=StepStatus.SUCCEEDED)})
         if not self._opens(step, visit, ReviewPoint.AFTER, Params(output), names):
             self._succeed(step, visit, output)
@@ -330,7 +330,7 @@ class Walk:
         # An inline output follows from what is recorded already; only what the world returned is worth its bytes.
         effect = step.kind.nature is Nature.EFFECT
         returned = audit.abridged("returned", output, _RETURNED_LENGTH) if effect else {}
-        visit = replace(visit, status=StepStatus.SUCCEEDED, output=output, ended_at=self.now)
+        visit = replace(visit, status=StepStatus.SUCCEEDED, output=output, error=None, wakes_at=None, ended_at=self.now)
         self._put(visit, "step.succeeded", **returned)
         self.cursor += 1
 

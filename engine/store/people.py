@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -20,7 +21,7 @@ _approver = ApproverRow.__table__  # type: ignore[attr-defined]
 _match = _address.alias("match")
 
 _BY_ADDRESS = Prepared(
-    select(_person.c.id, _person.c.name, _address.c.kind, _address.c.value)
+    select(_person.c.id, _person.c.name, _address.c.kind, _address.c.value, _address.c.added_at)
     .select_from(
         _match.join(_person, _person.c.id == _match.c.person).join(_address, _address.c.person == _person.c.id)
     )
@@ -29,7 +30,6 @@ _BY_ADDRESS = Prepared(
         _match.c.kind == bindparam("kind"),
         _match.c.value == bindparam("value"),
     )
-    .order_by(_address.c.added_at, _address.c.kind, _address.c.value)
 )
 _NEW_PERSON = Prepared(insert(_person))
 _NEW_ADDRESS = Prepared(insert(_address))
@@ -54,10 +54,9 @@ _MOVE_APPROVALS = Prepared(
 def _by_ids(count: int) -> Prepared:
     """Persons by so many ids, `id0` and so on."""
     return Prepared(
-        select(_person.c.id, _person.c.name, _address.c.kind, _address.c.value)
+        select(_person.c.id, _person.c.name, _address.c.kind, _address.c.value, _address.c.added_at)
         .select_from(_person.join(_address, _address.c.person == _person.c.id, isouter=True))
         .where(_person.c.id.in_([bindparam(f"id{at}") for at in range(count)]))
-        .order_by(_address.c.added_at, _address.c.kind, _address.c.value)
     )
 
 
@@ -70,9 +69,7 @@ def known_by(persons: Iterable[Person], address: Address) -> Person | None:
 def find_person(connection: Connection, workspace: str, address: Address) -> Person | None:
     """The person whom the address belongs to."""
     rows = _BY_ADDRESS.all(connection, {"workspace": workspace, "kind": address.kind, "value": _key(address)})
-    if not rows:
-        return None
-    return Person(rows[0].id, rows[0].name, tuple(Address(row.kind, row.value) for row in rows))
+    return next(iter(read_people(rows).values()), None)
 
 
 def need_person(tx: Tx, workspace: str, address: Address, *, name: str = "") -> Person:
@@ -135,16 +132,22 @@ def load_people(connection: Connection, ids: Iterable[str]) -> dict[str, Person]
     if not wanted:
         return {}
     rows = _by_ids(len(wanted)).all(connection, {f"id{at}": one for at, one in enumerate(wanted)})
-    return read_people((row.id, row.name, row.kind, row.value) for row in rows)
+    return read_people(rows)
 
 
-def read_people(rows: Iterable[tuple[str, str, str | None, str]]) -> dict[str, Person]:
-    """From a row for each address (id, name, kind, value), in the order of the addresses; no kind: there is none."""
+def read_people(rows: Iterable[Any]) -> dict[str, Person]:
+    """From rows of id, name, kind, value and added_at, one for each address; no kind: a person without any.
+
+    The oldest address of a person comes first. (They are few: sorting them here is faster than in SQLite.)
+    """
     names: dict[str, str] = {}
-    addresses: dict[str, list[Address]] = {}
-    for person, name, kind, value in rows:
+    addresses: dict[str, list[tuple[datetime, str, str]]] = {}
+    for person, name, kind, value, added_at in rows:
         names[person] = name
         held = addresses.setdefault(person, [])
         if kind is not None:
-            held.append(Address(kind, value))
-    return {person: Person(person, name, tuple(addresses[person])) for person, name in names.items()}
+            held.append((added_at, kind, value))
+    return {
+        person: Person(person, names[person], tuple(Address(kind, value) for _, kind, value in sorted(held)))
+        for person, held in addresses.items()
+    }

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, Dialect, Executable, Insert, Select, UpdateBase
+from sqlalchemy.types import TypeEngine
+
+from engine.tables import Utc
 
 Params = Mapping[str, Any]
 _Convert = Callable[[Any], Any]
@@ -80,23 +84,24 @@ class _Compiled:
         compiled = construct.compile(dialect=dialect, column_keys=keys)  # type: ignore[attr-defined]
         self.text: str = compiled.string
         names: list[str] = compiled.positiontup or []
-        self._fixed = {name: value for name, value in compiled.params.items() if name not in params}
-        """Values that stand in the construct itself."""
-        self._pick = _picker(names)
-        binds = ((at, compiled.binds[name].type.dialect_impl(dialect)) for at, name in enumerate(names))
-        self._converts = _having((at, _once(kind.bind_processor(dialect))) for at, kind in binds)
+        self._fixed = tuple((at, compiled.params[name]) for at, name in enumerate(names) if name not in params)
+        """Places of values that stand in the construct itself."""
+        self._pick = _picker([name if name in params else next(iter(params)) for name in names])
+        binds = ((at, compiled.binds[name].type) for at, name in enumerate(names) if name in params)
+        self._converts = _having((at, _bind(kind, dialect)) for at, kind in binds)
         columns = construct.exported_columns if isinstance(construct, Select | UpdateBase) else ()
         self._row = _row([str(column.key) for column in columns])
-        kinds = ((at, column.type.dialect_impl(dialect)) for at, column in enumerate(columns))
-        self._reads = _having((at, _once(kind.result_processor(dialect, None))) for at, kind in kinds)
+        self._reads = _having((at, _result(column.type, dialect)) for at, column in enumerate(columns))
 
     def values(self, params: Params) -> Sequence[Any]:
-        picked: tuple[Any, ...] = self._pick({**self._fixed, **params} if self._fixed else params)
-        if not self._converts:
+        picked: tuple[Any, ...] = self._pick(params)
+        if not self._converts and not self._fixed:
             return picked
         values = list(picked)
         for at, convert in self._converts:
             values[at] = convert(values[at])
+        for at, value in self._fixed:
+            values[at] = value
         return values
 
     def read(self, row: Sequence[Any]) -> Any:
@@ -120,31 +125,28 @@ def _row(names: list[str]) -> Callable[[Iterable[Any]], Any]:
     return make
 
 
-def _once(convert: _Convert | None) -> _Convert | None:
-    """The conversion, remembering its last result: nearly every time in a unit is one and the same `now`.
-
-    None is NULL, whatever the type.
-    """
-    if convert is None:
-        return None
-    last: tuple[Any, Any] = (None, None)
-
-    def converted(value: Any) -> Any:
-        nonlocal last
-        if value is None:
-            return None
-        known, result = last
-        if value is not known:
-            result = convert(value)
-            last = (value, result)
-        return result
-
-    return converted
-
-
 def _having(converts: Iterable[tuple[int, _Convert | None]]) -> tuple[tuple[int, _Convert], ...]:
     return tuple((at, convert) for at, convert in converts if convert is not None)
 
 
+def _bind(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
+    return _times(dialect)[0] if isinstance(kind, Utc) else kind.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _result(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
+    if isinstance(kind, Utc):
+        return _times(dialect)[1]
+    return kind.dialect_impl(dialect).result_processor(dialect, None)
+
+
+@lru_cache(8)
+def _times(dialect: Dialect) -> tuple[_Convert | None, _Convert | None]:
+    """Both ways for moments, remembering the last: a unit writes its `now` ten times, and reads what one wrote."""
+    kind = Utc().dialect_impl(dialect)
+    bind, result = kind.bind_processor(dialect), kind.result_processor(dialect, None)
+    return (bind and lru_cache(256)(bind)), (result and lru_cache(256)(result))
+
+
 def _cursor(connection: Connection) -> Any:
-    return connection.connection.cursor()
+    driver: Any = connection.connection.dbapi_connection
+    return driver.cursor()

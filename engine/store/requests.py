@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, cast
 
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
@@ -60,17 +61,25 @@ LOAD = select(
 )
 _BY_ID = Prepared(LOAD.where(_request.c.id == bindparam("id")))
 _APPROVERS = Prepared(
-    select(_approver.c.person, _approver.c.rule, _person.c.name, _address.c.kind, _address.c.value)
+    select(
+        _approver.c.position,
+        _approver.c.rule,
+        _approver.c.person,
+        _person.c.name,
+        _address.c.kind,
+        _address.c.value,
+        _address.c.added_at,
+    )
     .select_from(
         _approver.join(_person, _person.c.id == _approver.c.person).join(
             _address, _address.c.person == _approver.c.person, isouter=True
         )
     )
     .where(_approver.c.request == bindparam("request"))
-    .order_by(_approver.c.position, _address.c.added_at, _address.c.kind, _address.c.value)
 )
 _ANSWER = Prepared(
     select(
+        _request.c.id,
         _request.c.state,
         _request.c.content,
         _request.c.digest,
@@ -93,8 +102,6 @@ _ANSWER = Prepared(
         _request.c.visit == bindparam("visit"),
         _request.c.at == bindparam("at"),
     )
-    .order_by(_request.c.id.desc())
-    .limit(1)
 )
 _NEW = Prepared(insert(_request))
 _NEW_APPROVER = Prepared(insert(_approver))
@@ -221,9 +228,9 @@ def load_asked(connection: Connection, request: str) -> tuple[Asked, tuple[str, 
     row = _BY_ID.one(connection, {"id": request})
     if row is None:
         return None
-    found = _APPROVERS.all(connection, {"request": request})
+    found = sorted(_APPROVERS.all(connection, {"request": request}), key=itemgetter(0))
     rules = {one.person: one.rule for one in found}
-    known = people.read_people((one.person, one.name, one.kind, one.value) for one in found)
+    known = people.read_people(one[2:] for one in found)
     if row.closed_by and row.closed_by not in known:
         known |= people.load_people(connection, [row.closed_by])
     details = cast("dict[str, Any]", data.loads(row.details))
@@ -273,9 +280,10 @@ def _field(text: str) -> Field:
 
 def load_answer(connection: Connection, *, run: str, step: str, visit: int, at: str) -> Answer | None:
     """The latest request of this visit, with the content as it was decided."""
-    row = _ANSWER.one(connection, {"run": run, "step": step, "visit": visit, "at": at})
-    if row is None:
+    rows = _ANSWER.all(connection, {"run": run, "step": step, "visit": visit, "at": at})
+    if not rows:
         return None
+    row = max(rows, key=itemgetter(0))
     content = Params.from_value(data.loads(row.content))
     if row.edits is not None:
         content = Params(_edited(content.value, row.edits), content.secrets)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any, Final, cast
 
 from sqlalchemy import Connection, bindparam, case, insert, or_, select, update
@@ -33,7 +34,7 @@ _LOAD = Prepared(
     .select_from(_run.join(_workflow, _workflow.c.id == _run.c.workflow))
     .where(_run.c.id == bindparam("id"))
 )
-_VISITS = Prepared(select(_visit).where(_visit.c.run == bindparam("run")).order_by(_visit.c.position, _visit.c.visit))
+_VISITS = Prepared(select(_visit).where(_visit.c.run == bindparam("run")))
 _BY_KEY = Prepared(
     select(_run.c.id).where(_run.c.workspace == bindparam("workspace"), _run.c.key == bindparam("start_key"))
 )
@@ -156,7 +157,7 @@ def load_run(connection: Connection, run: str) -> HeldRun | None:
     if row is None:
         return None
     visits: dict[str, Visit] = {}
-    for found in _VISITS.all(connection, {"run": run}):
+    for found in sorted(_VISITS.all(connection, {"run": run}), key=attrgetter("position", "visit")):
         visits[found.step] = _read_visit(found)
     return HeldRun(
         state=RunState(

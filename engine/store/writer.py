@@ -79,6 +79,9 @@ class SqliteFile:
         self._local = threading.local()
         self._opened: list[Connection] = []
         self._connection = connect(path, writable=True, busy_seconds=busy_seconds)
+        driver = self._connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        self._driver = driver
         self._thread = threading.Thread(target=self._work, name="signoff-write", daemon=True)
         self._thread.start()
 
@@ -264,12 +267,6 @@ class SqliteFile:
     def _execute(self, statement: str) -> None:
         # Straight to the driver: these carry no parameters.
         self._driver.execute(statement)
-
-    @property
-    def _driver(self) -> sqlite3.Connection:
-        driver = self._connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        return driver
 
     @property
     def _in_transaction(self) -> bool:
