@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
@@ -31,11 +30,11 @@ class RandomIds:
     def new(self, now: datetime) -> str:
         """A fresh id, made of digits and lower-case letters that are not mistaken for each other."""
         milliseconds = int((now - _EPOCH).total_seconds() * 1000)
-        return _base32((milliseconds << 40) | secrets.randbits(40), 17)
+        return _base32((milliseconds << 40) | int.from_bytes(os.urandom(5), "big"), 17)
 
     def salt(self) -> bytes:
         """16 random bytes."""
-        return secrets.token_bytes(16)
+        return os.urandom(16)
 
 
 _PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)

@@ -52,7 +52,7 @@ def _record(asked: Asked, command: Decide, ruling: Ruling, labels: tuple[str, st
     """What a decision says beside its columns: enough to read it when nothing else is left."""
     approve, reject = labels
     person = ruling.approver.person
-    return {
+    record: dict[str, Value] = {
         "verdict": approve if command.verdict is Verdict.APPROVE else reject,
         "person": {"id": person.id, "name": person.label, "addresses": [str(one) for one in person.addresses]},
         "rule": ruling.approver.rule,
@@ -62,6 +62,7 @@ def _record(asked: Asked, command: Decide, ruling: Ruling, labels: tuple[str, st
         "opened_at": asked.opened_at.isoformat(),
         "shown_at": asked.first_shown_at.isoformat() if asked.first_shown_at else None,
     }
+    return {name: value for name, value in record.items() if value not in (None, {})}
 
 
 def _decision_entry(asked: Asked, command: Decide, ruling: Ruling, decision: str, record: Mapping[str, Value]) -> Entry:

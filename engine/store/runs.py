@@ -301,9 +301,9 @@ def _save_visits(tx: Tx, run: str, visits: Iterable[Visit]) -> None:
             "position": visit.index,
             "status": visit.status,
             "attempt": visit.attempt,
-            # An inline step is over in the transaction that began it: nobody will ask for its parameters again.
+            # An inline step is over in the transaction that began it: nobody will ask again what went into it.
             "params": data.dumps(visit.params.as_value()) if visit.params and visit.keeps_params else None,
-            "digest": visit.digest,
+            "digest": visit.digest if visit.keeps_params else None,
             "output": data.dumps(visit.output) if visit.output is not None else None,
             "error": visit.error,
             "wakes_at": visit.wakes_at,
