@@ -35,7 +35,7 @@ from engine.steps import registry
 from engine.steps.http import Http
 from engine.store import schema
 from engine.store.writer import SqliteFile
-from engine.system import EnvironmentSecrets, RandomIds, SystemClock
+from engine.system import EnvironmentSecrets, RandomIds, SystemClock, calm_collector
 from engine.views import Page
 
 DRAIN_SECONDS: Final = 10.0
@@ -173,7 +173,8 @@ async def serve(
         loop.add_signal_handler(number, stop.set)
     async with serving(settings, environment, console) as app:
         ready(len(await app.engine.requests(Page(limit=1000, open_only=True))))
-        await stop.wait()
+        with calm_collector():
+            await stop.wait()
 
 
 async def settle(app: App, run: str) -> None:

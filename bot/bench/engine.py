@@ -35,7 +35,7 @@ from engine.service import Engine
 from engine.steps.set import Set
 from engine.store import schema
 from engine.store.writer import SqliteFile
-from engine.system import EnvironmentSecrets, RandomIds, SystemClock
+from engine.system import EnvironmentSecrets, RandomIds, SystemClock, calm_collector
 
 CLIENTS: Final = 64
 WORKFLOW: Final = b"""
@@ -174,7 +174,8 @@ async def working(path: Path) -> AsyncIterator[Rig]:
         await rig.register()
         running = asyncio.ensure_future(executor.run())
         try:
-            yield rig
+            with calm_collector():  # as `signoff serve` does
+                yield rig
         finally:
             executor.stop()
             await running
