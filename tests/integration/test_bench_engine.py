@@ -35,7 +35,7 @@ async def test_a_small_measurement_gives_every_figure(tmp_path: Path) -> None:
     size = bench.Size(lifecycles=128, alone=20, rounds=2, pending=300, idle_seconds=0.5, growth=5)
     figures = await bench.measure(folder=tmp_path, size=size)
     assert set(figures) == {f"engine.{name}" for name in FIGURES}
-    assert figures["engine.commits_per_lifecycle_1"] == 3
+    assert figures["engine.commits_per_lifecycle_1"] <= 3
     assert figures["engine.commits_per_lifecycle_64"] < 1
     assert os.listdir(tmp_path) == []
 
