@@ -79,6 +79,7 @@ format: $(STAMP) ## format the code and mend what ruff can mend
 	$(RUN) -m ruff format .
 
 bench: $(STAMP) ## measure speed (docs/benchmarks.md)
+	$(VENV)/bin/signoff bench engine
 	$(VENV)/bin/signoff bench slack
 
 soak: ## run for hours under faults (not there yet)

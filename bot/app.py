@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import getpass
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -40,7 +39,7 @@ from engine.steps import registry
 from engine.steps.http import Http
 from engine.store import schema
 from engine.store.writer import SqliteFile
-from engine.system import EnvironmentSecrets, RandomIds, SystemClock
+from engine.system import EnvironmentSecrets, RandomIds, SystemClock, calm_collector
 from engine.views import Page
 
 DRAIN_SECONDS: Final = 10.0
@@ -194,11 +193,9 @@ async def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with serving(settings, environment, console, pace=pace) as app:
-        # What is loaded now stays; without this a full collection stops every answer for a tenth of a second.
-        gc.collect()
-        gc.freeze()
         ready(len(await app.engine.requests(Page(limit=1000, open_only=True))))
-        await stop.wait()
+        with calm_collector():
+            await stop.wait()
 
 
 async def settle(app: App, run: str) -> None:

@@ -81,6 +81,7 @@ class Advancer:
         return self._save(tx, held, progress, resolved)
 
     def _save(self, tx: Tx, held: HeldRun, progress: Progress, resolved: Resolved) -> Claimed | None:
+        self.foresee(tx, held, progress, resolved)
         if not runs.try_save_run(tx, held, progress):
             raise Conflict(f"run {held.state.id} was moved by somebody else")
         self.follow(tx, held, progress, resolved)
@@ -94,6 +95,11 @@ class Advancer:
         tx.audit(place.workspace, entry)
 
     # -- what follows from a progress --
+
+    def foresee(self, tx: Tx, held: HeldRun, progress: Progress, resolved: Resolved) -> None:
+        """Raise `NeedsDirectory` before anything is written: then nothing of the group has to be undone."""
+        if progress.opening is not None:
+            Who(tx, self.directory, resolved).foresee(held, progress.opening.references)
 
     def follow(self, tx: Tx, held: HeldRun, progress: Progress, resolved: Resolved) -> None:
         """Write the request, the alerts and the audit entries that a progress brings."""

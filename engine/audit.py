@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from engine import data
@@ -58,7 +59,7 @@ def seal(entry: Entry, *, workspace: str, at: datetime, seq: int, previous: byte
     fields: dict[str, Value] = {
         "seq": seq,
         "workspace": workspace,
-        "at": f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z",
+        "at": _moment(at),
         "kind": entry.kind,
     }
     if entry.run is not None:
@@ -72,6 +73,20 @@ def seal(entry: Entry, *, workspace: str, at: datetime, seq: int, previous: byte
     fields["content"] = hashlib.sha256(salt + content.encode()).hexdigest()
     leaf = data.dumps(fields)
     return Sealed(seq, leaf, hashlib.sha256(previous + leaf.encode()).digest(), salt, content)
+
+
+@lru_cache(8)
+def _moment(at: datetime) -> str:
+    """All entries of a unit have the same."""
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+
+
+def abridged(name: str, value: dict[str, Value], limit: int) -> dict[str, Value]:
+    """The value under its name; of one that is longer than `limit` as JSON, its digest and length, which prove it."""
+    text = data.dumps(value)
+    if len(text) <= limit:
+        return {name: value}
+    return {f"{name}_digest": data.digest(value), f"{name}_length": len(text)}
 
 
 def export_line(seq: int, leaf: str, *, hash: bytes, salt: bytes | None, content: str | None) -> str:

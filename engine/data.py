@@ -22,6 +22,7 @@ MAX_DIGITS: Final = 400
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
+_canonical_encoder = msgspec.json.Encoder(decimal_format="number", order="sorted")
 _quote = json.encoder.encode_basestring
 
 
@@ -98,6 +99,14 @@ def canonical(value: Value) -> bytes:
 
     RFC 8785 sends numbers through a double, which changes 2^53+1; money may not change on its way to a digest.
     """
+    written = _canonical_encoder.encode(value)
+    if written.isascii():
+        return written
+    # Here msgspec may differ: it sorts keys by code points, not by UTF-16.
+    return _canonical(value)
+
+
+def _canonical(value: Value) -> bytes:
     out: list[str] = []
     _write(value, out.append)
     return "".join(out).encode()

@@ -232,8 +232,8 @@ def _failed(tx: Tx, directory: Directory, claimed: _Claimed, error: ChannelError
 def _tell_unreached(tx: Tx, directory: Directory, held: HeldDelivery) -> None:
     """The other copies say who was not reached; so does one alert to the owner, and another when nobody is left."""
     assert held.request is not None
-    deliveries.want_update(tx, held.request)
-    alive, told = deliveries.load_outlook(tx.connection, held.request)
+    deliveries.want_update(tx, held.run, held.request)
+    alive, told = deliveries.load_outlook(tx.connection, held.run, held.request)
     topic = "undelivered" if alive else "unreachable"
     if topic not in told:
         tell_owner(tx, directory, runs.load_place(tx.connection, held.run), topic=topic, request=held.request)

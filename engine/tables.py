@@ -223,6 +223,7 @@ class ApproverRow(SQLModel, table=True):
             sqlite_where=text("pending = 1"),  # as queries put it, or SQLite does not see that the index serves them
             postgresql_where=text("pending"),
         ),
+        {"sqlite_with_rowid": False},  # its key is most of it
     )
     request: str = Field(primary_key=True, foreign_key="request.id")
     person: str = Field(primary_key=True, foreign_key="person.id")
@@ -256,7 +257,6 @@ class DeliveryRow(SQLModel, table=True):
 
     __tablename__ = "delivery"
     __table_args__ = (
-        Index("delivery_request", "request"),
         Index("delivery_run", "run"),
         Index(
             "delivery_next",

@@ -103,10 +103,15 @@ class Who:
         members = {address for one in groups for found in self._resolved[one].people for address in found.addresses}
         return not members.isdisjoint(person.addresses)
 
-    def approvers(self, held: HeldRun, references: Sequence[Reference]) -> tuple[list[Approver], list[str]]:
-        """Who is asked, and notes on who cannot be. A person counts once, whatever reference or address names them."""
+    def foresee(self, held: HeldRun, references: Sequence[Reference]) -> list[Reference]:
+        """Raise `NeedsDirectory` now if the directory has to say who these are: before anything is written."""
         meant = [self._meant(held, one) for one in references]
         self._need([one for one in meant if self._directory.asks(one)])
+        return meant
+
+    def approvers(self, held: HeldRun, references: Sequence[Reference]) -> tuple[list[Approver], list[str]]:
+        """Who is asked, and notes on who cannot be. A person counts once, whatever reference or address names them."""
+        meant = self.foresee(held, references)
         found: dict[str, Approver] = {}
         notes: list[str] = []
         for reference in meant:

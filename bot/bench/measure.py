@@ -22,16 +22,19 @@ _SYNCS: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A limit to stay below. `reached`: the limit itself will do."""
+    """A limit to stay below. `reached`: the limit itself will do. `least`: to stay above, and the limit will do."""
 
     limit: float
     reached: bool = False
+    least: bool = False
 
     def met(self, value: float) -> bool:
+        if self.least:
+            return value >= self.limit
         return value <= self.limit if self.reached else value < self.limit
 
     def __str__(self) -> str:
-        return f"{'≤' if self.reached else '<'} {self.limit:g}"
+        return f"{'≥' if self.least else '≤' if self.reached else '<'} {self.limit:,g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 import click
 
+from bot.bench import engine as of_engine
 from bot.bench import measure
-from bot.bench import slack as parts
+from bot.bench import slack as of_slack
+from bot.bench.measure import Figure, Machine
 from bot.cli import reach
 from bot.cli.reach import json_option
 
@@ -24,7 +28,25 @@ def slack(as_json: bool) -> None:
 
     Needs no settings and touches no data of yours. Ends with 0 when it has measured, also where a target is missed.
     """
-    figures, machine = asyncio.run(parts.run(parts.Size(), lambda line: click.echo(line, err=True)))
+    _report(of_slack.run(of_slack.Size(), _say), as_json=as_json)
+
+
+@bench.command()
+@json_option
+def engine(as_json: bool) -> None:
+    """Measure runs from start to end, beside bare SQLite, and what runs that wait cost.
+
+    Needs no settings and touches no data of yours. Ends with 0 when it has measured, also where a target is missed.
+    """
+    _report(of_engine.run(of_engine.Size(), _say), as_json=as_json)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _report(measuring: Coroutine[Any, Any, tuple[list[Figure], Machine]], *, as_json: bool) -> None:
+    figures, machine = asyncio.run(measuring)
     if as_json:
         click.echo(measure.as_json(figures, machine))
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, Strict, ValidationError, field_validator, model_validator
@@ -109,6 +110,11 @@ class Field(BaseModel):
     options: tuple[Option, ...] = ()
     currency: str | None = None
     blank: Literal["null", "keep"] = "null"
+
+    @cached_property
+    def given(self) -> Value:
+        """What was declared, as it may be stored. Fields are shared by many requests, so it is made once."""
+        return data.clean(self.model_dump(exclude_unset=True))
 
     @model_validator(mode="before")
     @classmethod

@@ -12,24 +12,31 @@ from engine.fields.field import Field, FieldType
 
 SHORT_TEXT: Final = 200
 """Text in one line is `text` up to this length."""
+# Made once: validating a field costs more than all else that opening a request does with it.
+_BOOLEAN: Final = Field(type=FieldType.BOOLEAN)
+_INTEGER: Final = Field(type=FieldType.INTEGER)
+_NUMBER: Final = Field(type=FieldType.NUMBER)
+_TEXT: Final = Field(type=FieldType.TEXT, required=False, blank="keep")
+_LONG_TEXT: Final = Field(type=FieldType.LONG_TEXT, required=False, blank="keep")
+_JSON: Final = Field(type=FieldType.JSON)
 
 
 def infer(value: Value) -> Field:
     """The field whose type is evident from the value. Text may be emptied, and is then kept as an empty text."""
     match value:
         case bool():
-            return Field(type=FieldType.BOOLEAN)
+            return _BOOLEAN
         case int():
-            return Field(type=FieldType.INTEGER)
+            return _INTEGER
         case Decimal():
-            return Field(type=FieldType.NUMBER)
+            return _NUMBER
         case None:
-            return Field(type=FieldType.TEXT, required=False, blank="keep")
+            return _TEXT
         case str():
             short = len(value) <= SHORT_TEXT and values.one_line(value)
-            return Field(type=FieldType.TEXT if short else FieldType.LONG_TEXT, required=False, blank="keep")
+            return _TEXT if short else _LONG_TEXT
         case _:
-            return _money(value) or Field(type=FieldType.JSON)
+            return _money(value) or _JSON
 
 
 def _money(value: Value) -> Field | None:

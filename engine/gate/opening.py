@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Final
 
 from engine import data, fields
@@ -162,11 +163,17 @@ def reference(name: Value, *, rule: str) -> Reference | None:
         return Reference("slack", found[1] or found[2], rule)
     if found := _GROUP.fullmatch(name):
         return Reference("group", found[1].lower(), rule)
+    email = _email(name)
+    return None if email is None else Reference("email", email, rule)
+
+
+@lru_cache(1024)
+def _email(name: str) -> str | None:
+    """The same few people are asked again and again."""
     try:
-        email = fields.validate(_EMAIL, name)
+        return str(fields.validate(_EMAIL, name)).lower()
     except InvalidValue:
         return None
-    return Reference("email", str(email).lower(), rule)
 
 
 def _editable(gate: Gate, step: Step, content: Params, notes: list[str]) -> Iterator[Editable]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from engine import data, gate
+from engine import audit, gate
 from engine.data import Value
 from engine.definition import Gate, Step, Workflow
 from engine.definition.kinds import Nature
@@ -39,6 +39,8 @@ MAX_CRASHES: Final = 10
 DEFAULT_TIMEOUT: Final = timedelta(seconds=60)
 MAX_RETRY_AFTER: Final = timedelta(days=1)
 """The longest wait that the other side of a call may wish for."""
+_RETURNED_LENGTH: Final = 4_000
+"""Characters of an effect's return that the audit log keeps in full; of a longer one, its digest and length."""
 
 
 def scope(workflow: Workflow, state: RunState, visits: Mapping[str, Visit]) -> dict[str, Value]:
@@ -315,20 +317,21 @@ class Walk:
             self._fail(step, visit, f"Stopped by a person. {visit.error or ''}".strip(), stop=True)
 
     def _complete(self, step: Step, visit: Visit, output: dict[str, Value]) -> None:
-        visit = replace(visit, output=output, error=None, wakes_at=None)
-        if self.state.cancelled:
-            # Nobody is asked any more, but what the world returned is recorded as what it is.
+        if self.state.cancelled or step.gate is None or step.gate.at is not ReviewPoint.AFTER:
+            # If cancelled, nobody is asked any more, but what the world returned is recorded as what it is.
             self._succeed(step, visit, output)
             return
+        visit = replace(visit, output=output, error=None, wakes_at=None)
         names = scope(self.workflow, self.state, self.visits | {step.id: replace(visit, status=StepStatus.SUCCEEDED)})
         if not self._opens(step, visit, ReviewPoint.AFTER, Params(output), names):
             self._succeed(step, visit, output)
 
     def _succeed(self, step: Step, visit: Visit, output: dict[str, Value]) -> None:
         # An inline output follows from what is recorded already; only what the world returned is worth its bytes.
-        returned = output if step.kind.nature is Nature.EFFECT else None
-        visit = replace(visit, status=StepStatus.SUCCEEDED, output=output, ended_at=self.now)
-        self._put(visit, "step.succeeded", **_returned(returned))
+        effect = step.kind.nature is Nature.EFFECT
+        returned = audit.abridged("returned", output, _RETURNED_LENGTH) if effect else {}
+        visit = replace(visit, status=StepStatus.SUCCEEDED, output=output, error=None, wakes_at=None, ended_at=self.now)
+        self._put(visit, "step.succeeded", **returned)
         self.cursor += 1
 
     def _fail(self, step: Step, visit: Visit, message: str, *, stop: bool = False) -> None:
@@ -371,16 +374,3 @@ class Walk:
     def _end(self, status: RunStatus, error: str | None = None) -> None:
         self.status, self.error, self.stopped = status, error, True
         self.events.append(Event(f"run.{status}", None, {"error": error} if error else {}))
-
-
-_RETURNED_LENGTH: Final = 4_000
-"""Characters of an effect's return that the audit log keeps in full; of a longer one, its digest and length."""
-
-
-def _returned(output: dict[str, Value] | None) -> dict[str, Value]:
-    if output is None:
-        return {}
-    text = data.dumps(output)
-    if len(text) <= _RETURNED_LENGTH:
-        return {"returned": output}
-    return {"returned_digest": data.digest(output), "returned_length": len(text)}

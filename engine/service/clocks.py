@@ -41,7 +41,7 @@ def _tell_unseen(ground: Ground, tx: Tx, asked: Asked, expires_at: datetime | No
 def _lapse(tx: Tx, asked: Asked, state: RequestState) -> None:
     if not requests.try_lapse(tx, asked, state):
         raise Conflict(f"request {asked.id} was decided meanwhile")
-    deliveries.want_update(tx, asked.id)
+    deliveries.want_update(tx, asked.subject.run, asked.id)
     wake(tx, asked.subject.run)
     tx.audit(
         asked.workspace,

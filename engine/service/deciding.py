@@ -22,7 +22,8 @@ def decide(ground: Ground, tx: Tx, command: Decide) -> Decided | Refusal:
     if loaded is None:
         return NotFound(what="request", name=command.request)
     asked, labels = loaded
-    person = people.find_person(tx.connection, asked.workspace, command.actor)
+    person = people.known_by((one.person for one in asked.approvers), command.actor)
+    person = person or people.find_person(tx.connection, asked.workspace, command.actor)
     kind = ground.advancer.kinds.get(asked.subject.uses)
     if kind is None:
         return NotAllowed(
@@ -35,7 +36,7 @@ def decide(ground: Ground, tx: Tx, command: Decide) -> Decided | Refusal:
     decision = requests.try_decide(tx, asked, command, ruling, record)
     if decision is None:
         raise Conflict(f"request {asked.id} was decided by somebody else")
-    deliveries.want_update(tx, asked.id)
+    deliveries.want_update(tx, asked.subject.run, asked.id)
     wake(tx, asked.subject.run)
     tx.audit(asked.workspace, _decision_entry(asked, command, ruling, decision, record))
     return Decided(
@@ -51,7 +52,7 @@ def _record(asked: Asked, command: Decide, ruling: Ruling, labels: tuple[str, st
     """What a decision says beside its columns: enough to read it when nothing else is left."""
     approve, reject = labels
     person = ruling.approver.person
-    return {
+    record: dict[str, Value] = {
         "verdict": approve if command.verdict is Verdict.APPROVE else reject,
         "person": {"id": person.id, "name": person.label, "addresses": [str(one) for one in person.addresses]},
         "rule": ruling.approver.rule,
@@ -61,6 +62,7 @@ def _record(asked: Asked, command: Decide, ruling: Ruling, labels: tuple[str, st
         "opened_at": asked.opened_at.isoformat(),
         "shown_at": asked.first_shown_at.isoformat() if asked.first_shown_at else None,
     }
+    return {name: value for name, value in record.items() if value not in (None, {})}
 
 
 def _decision_entry(asked: Asked, command: Decide, ruling: Ruling, decision: str, record: Mapping[str, Value]) -> Entry:
@@ -75,7 +77,8 @@ def _decision_entry(asked: Asked, command: Decide, ruling: Ruling, decision: str
         "approved_digest": ruling.approved_digest,
         "assurance": command.assurance.value,
         "reason": ruling.reason,
-        "edits": [edit.as_value() for edit in ruling.edits],
+        # What stood there before is in the entry that opened the request, under the digest that was shown.
+        "edits": [{"path": list(one.path), "label": one.label, "after": one.after} for one in ruling.edits],
         "policy": "any",
     }
     return Entry(

@@ -25,7 +25,7 @@ def cancel(ground: Ground, tx: Tx, command: Cancel, resolved: Resolved) -> Done 
     if not runs.try_cancel(tx, command.run, record):
         return NotWaiting(run=command.run, status=held.state.status)
     for request in requests.withdraw(tx, command.run, by=actor.id):
-        deliveries.want_update(tx, request)
+        deliveries.want_update(tx, command.run, request)
         tx.audit(held.workspace, entry("request.withdrawn", run=command.run, request=request, actor=actor))
     tx.audit(
         held.workspace,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.advance import Advancer
@@ -29,10 +30,11 @@ def entry(
     request: str | None = None,
     step: str | None = None,
     actor: Person | None = None,
+    more: Mapping[str, Value] | None = None,
     **content: Value,
 ) -> Entry:
     """An audit entry; facts that are not there are left out."""
-    facts = {name: value for name, value in content.items() if value not in (None, {}, [])}
+    facts = {name: value for name, value in {**content, **(more or {})}.items() if value not in (None, {}, [])}
     if actor is not None:
         facts["actor_name"] = actor.label
     return Entry(kind=kind, run=run, request=request, step=step, actor=actor.id if actor else None, content=facts)

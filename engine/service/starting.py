@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Final
 
-from engine import data, fields, gate, plan
+from engine import audit, data, fields, gate, plan
 from engine.audit import Entry
 from engine.data import Value
 from engine.definition import Workflow
@@ -22,6 +22,9 @@ from engine.who import Resolved, Who
 
 MAX_INPUTS: Final = 256_000
 """Characters of JSON that the inputs of a run may take together."""
+
+RECORDED_INPUTS: Final = 500
+"""Characters of inputs that the audit log keeps in full. What people are asked about, it always keeps in full."""
 
 
 def start(ground: Ground, tx: Tx, command: Start, resolved: Resolved, *, asking: bool = True) -> Started | Refusal:
@@ -48,6 +51,7 @@ def start(ground: Ground, tx: Tx, command: Start, resolved: Resolved, *, asking:
     held = _new_run(tx, command, registration, requester, inputs)
     # No acting here: an effect is claimed by the runner that performs it.
     progress = plan.proceed(workflow, held.state, now=tx.now, acting=False, asking=asking)
+    ground.advancer.foresee(tx, held, progress, resolved)
     runs.insert_run(tx, held, progress, key=command.key)
     tx.audit(held.workspace, _started(held, workflow, requester))
     ground.advancer.follow(tx, held, progress, resolved)
@@ -69,8 +73,8 @@ def _started(held: HeldRun, workflow: Workflow, requester: Person) -> Entry:
         workflow=workflow.name,
         version=held.version,
         hash=workflow.hash,
-        inputs=dict(held.state.inputs),
         surface=held.origin.surface,
+        more=audit.abridged("inputs", dict(held.state.inputs), RECORDED_INPUTS),
     )
 
 

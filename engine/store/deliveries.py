@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection, Row, bindparam, case, insert, null, or_, select, update
+from sqlalchemy import Connection, bindparam, case, insert, null, or_, select, update
 
 from engine import data
 from engine.model import DeliveryKind, DeliveryState, Person, Receipt, Work
 from engine.ports import Route
+from engine.store.prepared import Prepared
 from engine.store.tx import Tx
 from engine.tables import DeliveryRow
 
@@ -20,8 +21,8 @@ LEASE: Final = timedelta(seconds=30)
 
 _delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
 
-_NEW = insert(_delivery)
-_CLAIM = (
+_NEW = Prepared(insert(_delivery))
+_CLAIM = Prepared(
     update(_delivery)
     .where(
         _delivery.c.id == bindparam("held"),
@@ -38,7 +39,7 @@ _CLAIM = (
     .returning(_delivery)
 )
 _MINE = (_delivery.c.id == bindparam("held")) & (_delivery.c.rev == bindparam("seen_rev"))
-_SHOWN = (
+_SHOWN = Prepared(
     update(_delivery)
     .where(_MINE)
     .values(
@@ -54,7 +55,7 @@ _SHOWN = (
     )
     .returning(_delivery.c.next_at)
 )
-_FAILED = (
+_FAILED = Prepared(
     update(_delivery)
     .where(_MINE)
     .values(
@@ -65,9 +66,10 @@ _FAILED = (
         next_at=bindparam("new_next"),
     )
 )
-_RAISE = (
+_RAISE = Prepared(
     update(_delivery)
     .where(
+        _delivery.c.run == bindparam("of_run"),
         _delivery.c.request == bindparam("held"),
         _delivery.c.kind == DeliveryKind.REQUEST.value,
         _delivery.c.state != DeliveryState.DEAD.value,
@@ -75,15 +77,17 @@ _RAISE = (
     .values(wanted_version=_delivery.c.wanted_version + 1, next_at=bindparam("now"))
     .returning(_delivery.c.id)
 )
-_AGAIN = (
+_AGAIN = Prepared(
     update(_delivery)
     .where(_delivery.c.id == bindparam("held"), _delivery.c.state != DeliveryState.DEAD.value)
     .values(wanted_version=_delivery.c.wanted_version + 1, next_at=bindparam("now"))
 )
-_OF_REQUEST = select(_delivery.c.kind, _delivery.c.topic, _delivery.c.state).where(
-    _delivery.c.request == bindparam("request")
+_OF_REQUEST = Prepared(
+    select(_delivery.c.kind, _delivery.c.topic, _delivery.c.state).where(
+        _delivery.c.run == bindparam("run"), _delivery.c.request == bindparam("request")
+    )
 )
-_DUE = (
+_DUE = Prepared(
     select(_delivery.c.id)
     .where(
         _delivery.c.next_at <= bindparam("now"),
@@ -133,8 +137,7 @@ UNREACHABLE: Final = "Nothing is set up that could reach this person."
 def insert_deliveries(tx: Tx, workspace: str, copies: Sequence[NewDelivery]) -> None:
     """Write copies into the outbox and ring for each that has somewhere to go."""
     rows = [_row(tx, workspace, copy) for copy in copies]
-    if rows:
-        tx.write(_NEW, rows)
+    _NEW.write_all(tx.connection, rows)
     for row in rows:
         if row["next_at"] is not None:
             tx.ring(Work("deliver", row["id"]))
@@ -165,11 +168,11 @@ def _row(tx: Tx, workspace: str, copy: NewDelivery) -> dict[str, Any]:
 
 def claim_delivery(tx: Tx, delivery: str) -> HeldDelivery | None:
     """Take a delivery that is due, for `LEASE`. None: nothing to do, or somebody is at it."""
-    row = tx.connection.execute(_CLAIM, {"held": delivery, "now": tx.now, "new_lease": tx.now + LEASE}).first()
+    row = tx.one(_CLAIM, {"held": delivery, "now": tx.now, "new_lease": tx.now + LEASE})
     return _read(row) if row is not None else None
 
 
-def _read(row: Row[Any]) -> HeldDelivery:
+def _read(row: Any) -> HeldDelivery:
     return HeldDelivery(
         id=row.id,
         workspace=row.workspace,
@@ -195,7 +198,7 @@ def read_receipt(text: str | None) -> Receipt | None:
 
 def try_shown(tx: Tx, held: HeldDelivery, receipt: Receipt | None, *, state: DeliveryState) -> bool:
     """Record that the copy shows the version that was wanted when it was claimed. False: not ours any more."""
-    row = tx.connection.execute(
+    row = tx.one(
         _SHOWN,
         {
             "held": held.id,
@@ -205,7 +208,7 @@ def try_shown(tx: Tx, held: HeldDelivery, receipt: Receipt | None, *, state: Del
             "version": held.wanted_version,
             "now": tx.now,
         },
-    ).first()
+    )
     if row is not None and row.next_at is not None:
         tx.ring(Work("deliver", held.id))
     return row is not None
@@ -234,19 +237,19 @@ def want_again(tx: Tx, delivery: str) -> None:
     tx.ring(Work("deliver", delivery))
 
 
-def want_update(tx: Tx, request: str) -> None:
+def want_update(tx: Tx, run: str, request: str) -> None:
     """Have every copy of the request follow its new state, and ring for each."""
-    for delivery in tx.connection.execute(_RAISE, {"held": request, "now": tx.now}).scalars():
+    for delivery in _RAISE.scalars(tx.connection, {"of_run": run, "held": request, "now": tx.now}):
         tx.ring(Work("deliver", delivery))
 
 
-def load_outlook(connection: Connection, request: str) -> tuple[bool, frozenset[str]]:
+def load_outlook(connection: Connection, run: str, request: str) -> tuple[bool, frozenset[str]]:
     """Whether any copy of the request was shown or may still be; and the topics of the alerts about it."""
-    rows = connection.execute(_OF_REQUEST, {"request": request}).all()
+    rows = _OF_REQUEST.all(connection, {"run": run, "request": request})
     alive = any(row.kind == DeliveryKind.REQUEST and row.state != DeliveryState.DEAD for row in rows)
     return alive, frozenset(row.topic for row in rows if row.kind == DeliveryKind.ALERT)
 
 
 def due_deliveries(connection: Connection, now: datetime, limit: int) -> list[str]:
     """Copies that want to be shown."""
-    return list(connection.execute(_DUE, {"now": now, "limit": limit}).scalars())
+    return _DUE.scalars(connection, {"now": now, "limit": limit})

@@ -8,24 +8,25 @@ from sqlalchemy import Connection, bindparam, insert, select
 
 from engine import audit
 from engine.audit import Entry
+from engine.store.prepared import Prepared
 from engine.store.tx import Tx
 from engine.tables import AuditRow
 from engine.views import StoryEntry
 
 _audit = AuditRow.__table__  # type: ignore[attr-defined]
-_HEAD = (
+_HEAD = Prepared(
     select(_audit.c.seq, _audit.c.hash)
     .where(_audit.c.workspace == bindparam("workspace"))
     .order_by(_audit.c.seq.desc())
     .limit(1)
 )
-_APPEND = insert(_audit)
-_STORY = (
+_APPEND = Prepared(insert(_audit))
+_STORY = Prepared(
     select(_audit.c.seq, _audit.c.leaf, _audit.c.content)
     .where(_audit.c.run == bindparam("run"), _audit.c.seq > bindparam("after"))
     .order_by(_audit.c.seq)
 )
-_PAGE = (
+_PAGE = Prepared(
     select(_audit)
     .where(_audit.c.workspace == bindparam("workspace"), _audit.c.seq > bindparam("after"))
     .order_by(_audit.c.seq)
@@ -40,8 +41,7 @@ def seal(tx: Tx) -> None:
 
 
 def _append(tx: Tx, workspace: str, entries: Sequence[Entry]) -> None:
-    head = tx.one(_HEAD, {"workspace": workspace})
-    seq, previous = (head.seq, head.hash) if head else (0, audit.GENESIS)
+    seq, previous = tx.heads.get(workspace) or _head(tx, workspace)
     rows = []
     for entry in entries:
         seq += 1
@@ -58,13 +58,19 @@ def _append(tx: Tx, workspace: str, entries: Sequence[Entry]) -> None:
                 "content": sealed.content,
             }
         )
-    tx.write(_APPEND, rows)
+    _APPEND.write_all(tx.connection, rows)
+    tx.heads[workspace] = seq, previous
+
+
+def _head(tx: Tx, workspace: str) -> tuple[int, bytes]:
+    row = tx.one(_HEAD, {"workspace": workspace})
+    return (row.seq, row.hash) if row is not None else (0, audit.GENESIS)
 
 
 def export(connection: Connection, workspace: str, after: int = 0) -> Iterator[str]:
     """The chain as JSON Lines, a page of rows in memory at a time."""
     while True:
-        rows = connection.execute(_PAGE, {"workspace": workspace, "after": after}).all()
+        rows = _PAGE.all(connection, {"workspace": workspace, "after": after})
         for row in rows:
             yield audit.export_line(row.seq, row.leaf, hash=row.hash, salt=row.salt, content=row.content)
         if not rows:
@@ -74,5 +80,5 @@ def export(connection: Connection, workspace: str, after: int = 0) -> Iterator[s
 
 def story(connection: Connection, run: str, after: int = 0) -> list[StoryEntry]:
     """What happened in a run after entry number `after`, oldest first."""
-    rows = connection.execute(_STORY, {"run": run, "after": after}).all()
+    rows = _STORY.all(connection, {"run": run, "after": after})
     return [StoryEntry.read(row.seq, row.leaf, row.content) for row in rows]

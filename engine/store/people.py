@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
 from engine.model import Address, Person
 from engine.ports import Found
+from engine.store.prepared import Prepared
 from engine.store.tx import Tx
 from engine.tables import AddressRow, ApproverRow, PersonRow
 
@@ -17,8 +20,8 @@ _address = AddressRow.__table__  # type: ignore[attr-defined]
 _approver = ApproverRow.__table__  # type: ignore[attr-defined]
 _match = _address.alias("match")
 
-_BY_ADDRESS = (
-    select(_person.c.id, _person.c.name, _address.c.kind, _address.c.value)
+_BY_ADDRESS = Prepared(
+    select(_person.c.id, _person.c.name, _address.c.kind, _address.c.value, _address.c.added_at)
     .select_from(
         _match.join(_person, _person.c.id == _match.c.person).join(_address, _address.c.person == _person.c.id)
     )
@@ -27,21 +30,16 @@ _BY_ADDRESS = (
         _match.c.kind == bindparam("kind"),
         _match.c.value == bindparam("value"),
     )
-    .order_by(_address.c.added_at, _address.c.kind, _address.c.value)
 )
-_BY_IDS = (
-    select(_person.c.id, _person.c.name, _address.c.kind, _address.c.value)
-    .select_from(_person.join(_address, _address.c.person == _person.c.id, isouter=True))
-    .where(_person.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(_address.c.added_at, _address.c.kind, _address.c.value)
+_NEW_PERSON = Prepared(insert(_person))
+_NEW_ADDRESS = Prepared(insert(_address))
+_RENAME = Prepared(update(_person).where(_person.c.id == bindparam("held")).values(name=bindparam("new_name")))
+_MOVE_ADDRESSES = Prepared(
+    update(_address).where(_address.c.person == bindparam("held")).values(person=bindparam("into"))
 )
-_NEW_PERSON = insert(_person)
-_NEW_ADDRESS = insert(_address)
-_RENAME = update(_person).where(_person.c.id == bindparam("held")).values(name=bindparam("new_name"))
-_MOVE_ADDRESSES = update(_address).where(_address.c.person == bindparam("held")).values(person=bindparam("into"))
 _asked = _approver.alias("asked")
-_DROP_APPROVALS = delete(_approver).where(_approver.c.person == bindparam("held"), _approver.c.pending)
-_MOVE_APPROVALS = (
+_DROP_APPROVALS = Prepared(delete(_approver).where(_approver.c.person == bindparam("held"), _approver.c.pending))
+_MOVE_APPROVALS = Prepared(
     update(_approver)
     .where(
         _approver.c.person == bindparam("held"),
@@ -52,12 +50,26 @@ _MOVE_APPROVALS = (
 )
 
 
+@lru_cache(256)
+def _by_ids(count: int) -> Prepared:
+    """Persons by so many ids, `id0` and so on."""
+    return Prepared(
+        select(_person.c.id, _person.c.name, _address.c.kind, _address.c.value, _address.c.added_at)
+        .select_from(_person.join(_address, _address.c.person == _person.c.id, isouter=True))
+        .where(_person.c.id.in_([bindparam(f"id{at}") for at in range(count)]))
+    )
+
+
+def known_by(persons: Iterable[Person], address: Address) -> Person | None:
+    """Whoever of them has the address, which belongs to one person only."""
+    wanted = Address(address.kind, _key(address))
+    return next((one for one in persons if wanted in one.addresses), None)
+
+
 def find_person(connection: Connection, workspace: str, address: Address) -> Person | None:
     """The person whom the address belongs to."""
-    rows = connection.execute(_BY_ADDRESS, {"workspace": workspace, "kind": address.kind, "value": _key(address)}).all()
-    if not rows:
-        return None
-    return Person(rows[0].id, rows[0].name, tuple(Address(row.kind, row.value) for row in rows))
+    rows = _BY_ADDRESS.all(connection, {"workspace": workspace, "kind": address.kind, "value": _key(address)})
+    return next(iter(read_people(rows).values()), None)
 
 
 def need_person(tx: Tx, workspace: str, address: Address, *, name: str = "") -> Person:
@@ -88,6 +100,8 @@ def adopt(tx: Tx, workspace: str, found: Found) -> Person:
     Where they were known as several, they are one from now on.
     """
     known = [find_person(tx.connection, workspace, address) for address in found.addresses]
+    if len(known) == 1 and known[0] is not None and found.name in ("", known[0].name):
+        return known[0]  # as nearly always: there is nothing to learn
     persons = list({one.id: one for one in known if one is not None}.values())
     person = persons[0] if persons else need_person(tx, workspace, found.addresses[0], name=found.name)
     for other in persons[1:]:
@@ -117,9 +131,23 @@ def load_people(connection: Connection, ids: Iterable[str]) -> dict[str, Person]
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    found: dict[str, Person] = {}
-    for row in connection.execute(_BY_IDS, {"ids": wanted}):
-        known = found.get(row.id) or Person(row.id, row.name)
-        addresses = known.addresses if row.kind is None else (*known.addresses, Address(row.kind, row.value))
-        found[row.id] = Person(row.id, row.name, addresses)
-    return found
+    rows = _by_ids(len(wanted)).all(connection, {f"id{at}": one for at, one in enumerate(wanted)})
+    return read_people(rows)
+
+
+def read_people(rows: Iterable[Any]) -> dict[str, Person]:
+    """From rows of id, name, kind, value and added_at, one for each address; no kind: a person without any.
+
+    The oldest address of a person comes first. (They are few: sorting them here is faster than in SQLite.)
+    """
+    names: dict[str, str] = {}
+    addresses: dict[str, list[tuple[datetime, str, str]]] = {}
+    for person, name, kind, value, added_at in rows:
+        names[person] = name
+        held = addresses.setdefault(person, [])
+        if kind is not None:
+            held.append((added_at, kind, value))
+    return {
+        person: Person(person, names[person], tuple(Address(kind, value) for _, kind, value in sorted(held)))
+        for person, held in addresses.items()
+    }

@@ -20,6 +20,7 @@ from engine.model import (
     StepStatus,
 )
 from engine.store import people, requests, workflows
+from engine.store.prepared import Prepared
 from engine.store.runs import read_origin
 from engine.tables import ApproverRow, DecisionRow, DeliveryRow, RequestRow, RunRow, StepRunRow, WorkflowRow
 from engine.views import DecisionView, DeliveryView, Page, RequestView, RunView, StepView, WorkflowView
@@ -35,16 +36,16 @@ _delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
 _RUNS = select(_run, _workflow.c.name.label("workflow_name"), _workflow.c.title, _workflow.c.owner).select_from(
     _run.join(_workflow, _workflow.c.id == _run.c.workflow)
 )
-_RUN = _RUNS.where(_run.c.id == bindparam("id"))
-_VISITS = select(_visit).where(_visit.c.run == bindparam("run")).order_by(_visit.c.position, _visit.c.visit)
+_RUN = Prepared(_RUNS.where(_run.c.id == bindparam("id")))
+_VISITS = Prepared(select(_visit).where(_visit.c.run == bindparam("run")).order_by(_visit.c.position, _visit.c.visit))
 _REQUESTS = requests.LOAD.add_columns(
     _workflow.c.title.label("workflow_title"),
     _run.c.requester,
     _run.c.started_at,
     _run.c.status.label("run_status"),
 )
-_REQUEST = _REQUESTS.where(_request.c.id == bindparam("id"))
-_OF_RUN = _REQUESTS.where(_request.c.run == bindparam("run")).order_by(_request.c.id)
+_REQUEST = Prepared(_REQUESTS.where(_request.c.id == bindparam("id")))
+_OF_RUN = Prepared(_REQUESTS.where(_request.c.run == bindparam("run")).order_by(_request.c.id))
 _APPROVERS = (
     select(_approver.c.request, _approver.c.person, _approver.c.rule)
     .where(_approver.c.request.in_(bindparam("ids", expanding=True)))
@@ -54,6 +55,7 @@ _DECISIONS = select(_decision).where(_decision.c.request.in_(bindparam("ids", ex
 _UNREACHED = (
     select(_delivery.c.request, _delivery.c.person, _delivery.c.last_error)
     .where(
+        _delivery.c.run.in_(bindparam("runs", expanding=True)),
         _delivery.c.request.in_(bindparam("ids", expanding=True)),
         _delivery.c.kind == DeliveryKind.REQUEST.value,
         _delivery.c.state == DeliveryState.DEAD.value,
@@ -61,8 +63,14 @@ _UNREACHED = (
     )
     .order_by(_delivery.c.id)
 )
-_DELIVERIES = select(_delivery).where(_delivery.c.request == bindparam("request")).order_by(_delivery.c.id)
-_RUN_DELIVERIES = select(_delivery).where(_delivery.c.run == bindparam("run")).order_by(_delivery.c.id)
+_DELIVERIES = Prepared(
+    select(_delivery)
+    .join(_request, (_request.c.run == _delivery.c.run) & (_request.c.id == _delivery.c.request))
+    .where(_request.c.id == bindparam("request"))
+    .order_by(_delivery.c.id)
+)
+"""By its run: an index on the request too would cost every opening more than it saves."""
+_RUN_DELIVERIES = Prepared(select(_delivery).where(_delivery.c.run == bindparam("run")).order_by(_delivery.c.id))
 
 
 def _paged(statement: Select[Any], page: Page, workspace: str, column: Any, open_only: Any) -> Select[Any]:
@@ -78,11 +86,11 @@ def _paged(statement: Select[Any], page: Page, workspace: str, column: Any, open
 
 def run_view(connection: Connection, run: str, *, steps: bool = True) -> RunView | None:
     """One run; with `steps`, every visit to every step too."""
-    row = connection.execute(_RUN, {"id": run}).first()
+    row = _RUN.one(connection, {"id": run})
     if row is None:
         return None
     known = people.load_people(connection, [row.requester, row.owner])
-    visits = tuple(_step_view(found) for found in connection.execute(_VISITS, {"run": run})) if steps else ()
+    visits = tuple(_step_view(found) for found in _VISITS.all(connection, {"run": run})) if steps else ()
     return _run_view(row, known, visits)
 
 
@@ -133,7 +141,7 @@ def _step_view(row: Row[Any]) -> StepView:
 
 
 def request_view(connection: Connection, request: str) -> RequestView | None:
-    found = _request_views(connection, connection.execute(_REQUEST, {"id": request}).all())
+    found = _request_views(connection, _REQUEST.all(connection, {"id": request}))
     return found[0] if found else None
 
 
@@ -151,7 +159,7 @@ def request_views(
 
 def requests_of_run(connection: Connection, run: str) -> list[RequestView]:
     """Every request of a run, the oldest first."""
-    return _request_views(connection, connection.execute(_OF_RUN, {"run": run}).all())
+    return _request_views(connection, _OF_RUN.all(connection, {"run": run}))
 
 
 def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[RequestView]:
@@ -166,7 +174,7 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
     closers = [row.closed_by for row in rows if row.closed_by]
     known = people.load_people(connection, [*named, *closers, *(row.requester for row in rows)])
     unreached: dict[str, list[tuple[Person, str]]] = {one: [] for one in ids}
-    for found in connection.execute(_UNREACHED, {"ids": ids}):
+    for found in connection.execute(_UNREACHED, {"runs": [row.run for row in rows], "ids": ids}):
         unreached[found.request].append((known[found.person], found.last_error or ""))
     return [_request_view(row, rules[row.id], decisions.get(row.id), known, unreached[row.id]) for row in rows]
 
@@ -227,9 +235,9 @@ def _edits(text: str, asked: Asked) -> list[Edit]:
 def delivery_views(connection: Connection, *, run: str | None = None, request: str | None = None) -> list[DeliveryView]:
     """The copies of a request, or all copies that belong to a run."""
     if request is not None:
-        rows = connection.execute(_DELIVERIES, {"request": request}).all()
+        rows = _DELIVERIES.all(connection, {"request": request})
     else:
-        rows = connection.execute(_RUN_DELIVERIES, {"run": run}).all()
+        rows = _RUN_DELIVERIES.all(connection, {"run": run})
     known = people.load_people(connection, [row.person for row in rows])
     return [
         DeliveryView(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any, cast
 
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
@@ -24,8 +26,18 @@ from engine.model import (
 )
 from engine.plan import Answer
 from engine.store import people
+from engine.store.prepared import Prepared
 from engine.store.tx import Tx
-from engine.tables import ApproverRow, DecisionRow, RequestRow, RunRow, WorkflowRow, WorkflowVersionRow
+from engine.tables import (
+    AddressRow,
+    ApproverRow,
+    DecisionRow,
+    PersonRow,
+    RequestRow,
+    RunRow,
+    WorkflowRow,
+    WorkflowVersionRow,
+)
 
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _approver = ApproverRow.__table__  # type: ignore[attr-defined]
@@ -33,6 +45,8 @@ _decision = DecisionRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 _version = WorkflowVersionRow.__table__  # type: ignore[attr-defined]
+_person = PersonRow.__table__  # type: ignore[attr-defined]
+_address = AddressRow.__table__  # type: ignore[attr-defined]
 
 LOAD = select(
     _request,
@@ -45,14 +59,27 @@ LOAD = select(
     .join(_workflow, _workflow.c.id == _run.c.workflow)
     .join(_version, (_version.c.workflow == _run.c.workflow) & (_version.c.version == _run.c.version))
 )
-_BY_ID = LOAD.where(_request.c.id == bindparam("id"))
-_APPROVERS = (
-    select(_approver.c.person, _approver.c.rule)
-    .where(_approver.c.request == bindparam("request"))
-    .order_by(_approver.c.position)
-)
-_ANSWER = (
+_BY_ID = Prepared(LOAD.where(_request.c.id == bindparam("id")))
+_APPROVERS = Prepared(
     select(
+        _approver.c.position,
+        _approver.c.rule,
+        _approver.c.person,
+        _person.c.name,
+        _address.c.kind,
+        _address.c.value,
+        _address.c.added_at,
+    )
+    .select_from(
+        _approver.join(_person, _person.c.id == _approver.c.person).join(
+            _address, _address.c.person == _approver.c.person, isouter=True
+        )
+    )
+    .where(_approver.c.request == bindparam("request"))
+)
+_ANSWER = Prepared(
+    select(
+        _request.c.id,
         _request.c.state,
         _request.c.content,
         _request.c.digest,
@@ -75,13 +102,11 @@ _ANSWER = (
         _request.c.visit == bindparam("visit"),
         _request.c.at == bindparam("at"),
     )
-    .order_by(_request.c.id.desc())
-    .limit(1)
 )
-_NEW = insert(_request)
-_NEW_APPROVER = insert(_approver)
-_NEW_DECISION = insert(_decision)
-_CLOSE = (
+_NEW = Prepared(insert(_request))
+_NEW_APPROVER = Prepared(insert(_approver))
+_NEW_DECISION = Prepared(insert(_decision))
+_CLOSED = (
     update(_request)
     .where(
         _request.c.id == bindparam("held"),
@@ -96,8 +121,9 @@ _CLOSE = (
         closed_by=bindparam("by"),
     )
 )
-_DECIDE = _CLOSE.where(or_(_request.c.expires_at.is_(None), _request.c.expires_at > bindparam("now")))
-_WITHDRAW = (
+_CLOSE = Prepared(_CLOSED)
+_DECIDE = Prepared(_CLOSED.where(or_(_request.c.expires_at.is_(None), _request.c.expires_at > bindparam("now"))))
+_WITHDRAW = Prepared(
     update(_request)
     .where(_request.c.run == bindparam("held"), _request.c.state == RequestState.PENDING.value)
     .values(
@@ -109,7 +135,7 @@ _WITHDRAW = (
     )
     .returning(_request.c.id)
 )
-_CLOCKS = (
+_CLOCKS = Prepared(
     update(_request)
     .where(
         _request.c.id == bindparam("held"),
@@ -124,8 +150,8 @@ _CLOCKS = (
         check_at=bindparam("new_check"),
     )
 )
-_SETTLE = update(_approver).where(_approver.c.request == bindparam("held")).values(pending=False)
-_DUE = (
+_SETTLE = Prepared(update(_approver).where(_approver.c.request == bindparam("held")).values(pending=False))
+_DUE = Prepared(
     select(_request.c.id)
     .where(_request.c.check_at <= bindparam("now"))
     .order_by(_request.c.check_at)
@@ -166,8 +192,8 @@ def insert_request(
             "check_at": next_check(opened_at=tx.now, first_shown_at=None, told_unseen=False, expires_at=None),
         },
     )
-    tx.write(
-        _NEW_APPROVER,
+    _NEW_APPROVER.write_all(
+        tx.connection,
         [
             {"request": request, "person": one.person.id, "position": position, "rule": one.rule, "pending": True}
             for position, one in enumerate(approvers)
@@ -180,10 +206,7 @@ def _microseconds(delta: timedelta | None) -> int | None:
 
 
 def _details(opening: Opening, notes: Sequence[str]) -> dict[str, Value]:
-    editable: list[Value] = [
-        {"path": list(one.path), "field": data.clean(one.field.model_dump(exclude_unset=True))}
-        for one in opening.editable
-    ]
+    editable: list[Value] = [{"path": list(one.path), "field": one.field.given} for one in opening.editable]
     full: dict[str, Value] = {
         "reason": opening.reason,
         "show": [list[Value](pair) for pair in opening.show],
@@ -202,11 +225,14 @@ def _details(opening: Opening, notes: Sequence[str]) -> dict[str, Value]:
 
 def load_asked(connection: Connection, request: str) -> tuple[Asked, tuple[str, str]] | None:
     """The request as its rules look at it, and the words on its Approve and Reject buttons."""
-    row = connection.execute(_BY_ID, {"id": request}).first()
+    row = _BY_ID.one(connection, {"id": request})
     if row is None:
         return None
-    rules = {found.person: found.rule for found in connection.execute(_APPROVERS, {"request": request})}
-    known = people.load_people(connection, [*rules, *([row.closed_by] if row.closed_by else [])])
+    found = sorted(_APPROVERS.all(connection, {"request": request}), key=itemgetter(0))
+    rules = {one.person: one.rule for one in found}
+    known = people.read_people(one[2:] for one in found)
+    if row.closed_by and row.closed_by not in known:
+        known |= people.load_people(connection, [row.closed_by])
     details = cast("dict[str, Any]", data.loads(row.details))
     return read_asked(row, details, rules, known), (details["approve_label"], details["reject_label"])
 
@@ -230,7 +256,7 @@ def read_asked(row: Any, details: Mapping[str, Any], rules: Mapping[str, str], k
         content_version=row.content_version,
         content=Params.from_value(data.loads(row.content)),
         editable=tuple(
-            Editable(tuple(one["path"]), Field.model_validate(one["field"])) for one in details.get("editable", ())
+            Editable(tuple(one["path"]), _field(data.dumps(one["field"]))) for one in details.get("editable", ())
         ),
         digest=row.digest,
         approvers=tuple(Approver(known[person], rule) for person, rule in rules.items()),
@@ -246,11 +272,18 @@ def read_asked(row: Any, details: Mapping[str, Any], rules: Mapping[str, str], k
     )
 
 
+@lru_cache(1024)
+def _field(text: str) -> Field:
+    """The field of this JSON: there are few, and each request has some of them."""
+    return Field.model_validate(data.loads(text))
+
+
 def load_answer(connection: Connection, *, run: str, step: str, visit: int, at: str) -> Answer | None:
     """The latest request of this visit, with the content as it was decided."""
-    row = connection.execute(_ANSWER, {"run": run, "step": step, "visit": visit, "at": at}).first()
-    if row is None:
+    rows = _ANSWER.all(connection, {"run": run, "step": step, "visit": visit, "at": at})
+    if not rows:
         return None
+    row = max(rows, key=itemgetter(0))
     content = Params.from_value(data.loads(row.content))
     if row.edits is not None:
         content = Params(_edited(content.value, row.edits), content.secrets)
@@ -328,7 +361,7 @@ def try_lapse(tx: Tx, asked: Asked, state: RequestState) -> bool:
 
 def withdraw(tx: Tx, run: str, *, by: str) -> list[str]:
     """Close every open request of a run that was cancelled; their ids."""
-    closed = list(tx.connection.execute(_WITHDRAW, {"held": run, "now": tx.now, "by": by}).scalars())
+    closed = _WITHDRAW.scalars(tx.connection, {"held": run, "now": tx.now, "by": by})
     for request in closed:
         tx.write(_SETTLE, {"held": request})
     return closed
@@ -358,4 +391,4 @@ def try_set_clocks(
 
 def due_requests(connection: Connection, now: datetime, limit: int) -> list[str]:
     """Requests whose clock wants to be looked at."""
-    return list(connection.execute(_DUE, {"now": now, "limit": limit}).scalars())
+    return _DUE.scalars(connection, {"now": now, "limit": limit})

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection, Row, bindparam, case, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, case, insert, or_, select, update
 from sqlalchemy.dialects import sqlite
 
 from engine import data
@@ -15,8 +16,9 @@ from engine.data import Value
 from engine.model import Origin, Params, RunStatus, StepStatus
 from engine.plan import Progress, RunState, Visit
 from engine.store import requests
+from engine.store.prepared import Prepared
 from engine.store.tx import Tx
-from engine.tables import RunRow, StepRunRow, WorkflowRow
+from engine.tables import RunRow, StepRunRow, Utc, WorkflowRow
 
 LEASE: Final = timedelta(seconds=8)
 """How long a claimed run is left alone; renewed every 2 s while its step works."""
@@ -27,15 +29,17 @@ _run = RunRow.__table__  # type: ignore[attr-defined]
 _visit = StepRunRow.__table__  # type: ignore[attr-defined]
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 
-_LOAD = (
+_LOAD = Prepared(
     select(_run, _workflow.c.name.label("workflow_name"), _workflow.c.owner)
     .select_from(_run.join(_workflow, _workflow.c.id == _run.c.workflow))
     .where(_run.c.id == bindparam("id"))
 )
-_VISITS = select(_visit).where(_visit.c.run == bindparam("run")).order_by(_visit.c.position, _visit.c.visit)
-_BY_KEY = select(_run.c.id).where(_run.c.workspace == bindparam("workspace"), _run.c.key == bindparam("start_key"))
-_NEW = insert(_run)
-_PROGRESS = (
+_VISITS = Prepared(select(_visit).where(_visit.c.run == bindparam("run")))
+_BY_KEY = Prepared(
+    select(_run.c.id).where(_run.c.workspace == bindparam("workspace"), _run.c.key == bindparam("start_key"))
+)
+_NEW = Prepared(insert(_run))
+_PROGRESS = Prepared(
     update(_run)
     .where(_run.c.id == bindparam("held"), _run.c.rev == bindparam("seen_rev"))
     .values(
@@ -43,28 +47,30 @@ _PROGRESS = (
         status=bindparam("new_status"),
         cursor=bindparam("new_cursor"),
         error=bindparam("new_error"),
-        ready_at=case((_run.c.wakes > bindparam("seen_wakes"), bindparam("now")), else_=bindparam("next_at")),
+        ready_at=case(
+            (_run.c.wakes > bindparam("seen_wakes"), bindparam("now", type_=Utc)), else_=bindparam("next_at", type_=Utc)
+        ),
         lease_until=bindparam("new_lease"),
         ended_at=bindparam("new_end"),
     )
 )
-_RENEW = (
+_RENEW = Prepared(
     update(_run)
     .where(_run.c.id == bindparam("held"), _run.c.rev == bindparam("seen_rev"))
     .values(lease_until=bindparam("new_lease"))
 )
-_WAKE = (
+_WAKE = Prepared(
     update(_run)
     .where(_run.c.id == bindparam("held"), _run.c.ended_at.is_(None))
     .values(wakes=_run.c.wakes + 1, ready_at=bindparam("now"))
 )
-_PLACE = (
+_PLACE = Prepared(
     select(_run.c.workspace, _workflow.c.owner)
     .select_from(_run.join(_workflow, _workflow.c.id == _run.c.workflow))
     .where(_run.c.id == bindparam("id"))
 )
-_ERROR = select(_run.c.error).where(_run.c.id == bindparam("run"))
-_POSTPONE = (
+_ERROR = Prepared(select(_run.c.error).where(_run.c.id == bindparam("run")))
+_POSTPONE = Prepared(
     update(_run)
     .where(
         _run.c.id == bindparam("held"),
@@ -73,12 +79,12 @@ _POSTPONE = (
     )
     .values(rev=_run.c.rev + 1, error=bindparam("reason"), ready_at=bindparam("later"), lease_until=None)
 )
-_CANCEL = (
+_CANCEL = Prepared(
     update(_run)
     .where(_run.c.id == bindparam("held"), _run.c.ended_at.is_(None), _run.c.cancel.is_(None))
     .values(cancel=bindparam("record"), wakes=_run.c.wakes + 1, ready_at=bindparam("now"))
 )
-_DUE = (
+_DUE = Prepared(
     select(_run.c.id)
     .where(
         _run.c.ready_at <= bindparam("now"), or_(_run.c.lease_until.is_(None), _run.c.lease_until <= bindparam("now"))
@@ -87,12 +93,24 @@ _DUE = (
     .limit(bindparam("limit"))
 )
 _NEW_VISIT = sqlite.insert(_visit)
-_SAVE_VISIT = _NEW_VISIT.on_conflict_do_update(
-    index_elements=["run", "step", "visit"],
-    set_={
-        name: _NEW_VISIT.excluded[name]
-        for name in ("status", "attempt", "params", "digest", "output", "error", "wakes_at", "started_at", "ended_at")
-    },
+_SAVE_VISIT = Prepared(
+    _NEW_VISIT.on_conflict_do_update(
+        index_elements=["run", "step", "visit"],
+        set_={
+            name: _NEW_VISIT.excluded[name]
+            for name in (
+                "status",
+                "attempt",
+                "params",
+                "digest",
+                "output",
+                "error",
+                "wakes_at",
+                "started_at",
+                "ended_at",
+            )
+        },
+    )
 )
 
 
@@ -135,11 +153,11 @@ class HeldRun:
 
 def load_run(connection: Connection, run: str) -> HeldRun | None:
     """The run with the latest visit of each step, and the answer to the request that it stands at."""
-    row = connection.execute(_LOAD, {"id": run}).first()
+    row = _LOAD.one(connection, {"id": run})
     if row is None:
         return None
     visits: dict[str, Visit] = {}
-    for found in connection.execute(_VISITS, {"run": run}):
+    for found in sorted(_VISITS.all(connection, {"run": run}), key=attrgetter("position", "visit")):
         visits[found.step] = _read_visit(found)
     return HeldRun(
         state=RunState(
@@ -167,7 +185,7 @@ def load_run(connection: Connection, run: str) -> HeldRun | None:
     )
 
 
-def _answer(connection: Connection, row: Row[Any], visits: Mapping[str, Visit]) -> Any:
+def _answer(connection: Connection, row: Any, visits: Mapping[str, Visit]) -> Any:
     reviewed = (StepStatus.IN_REVIEW, StepStatus.OUTPUT_IN_REVIEW)
     visit = next((one for one in visits.values() if one.index == row.cursor and one.status in reviewed), None)
     if visit is None:
@@ -176,7 +194,7 @@ def _answer(connection: Connection, row: Row[Any], visits: Mapping[str, Visit]) 
     return requests.load_answer(connection, run=row.id, step=visit.step, visit=visit.visit, at=at)
 
 
-def _read_visit(row: Row[Any]) -> Visit:
+def _read_visit(row: Any) -> Visit:
     return Visit(
         step=row.step,
         index=row.position,
@@ -204,13 +222,15 @@ def write_origin(origin: Origin) -> str:
 
 def load_place(connection: Connection, run: str) -> Place:
     """Where a run belongs, even if nothing else of it can be read."""
-    row = connection.execute(_PLACE, {"id": run}).one()
+    row = _PLACE.one(connection, {"id": run})
+    assert row is not None
     return Place(run=run, workspace=row.workspace, owner=row.owner)
 
 
 def find_run_by_key(connection: Connection, workspace: str, key: str) -> str | None:
     """The run that was started with this key."""
-    return connection.execute(_BY_KEY, {"workspace": workspace, "start_key": key}).scalar()
+    row = _BY_KEY.one(connection, {"workspace": workspace, "start_key": key})
+    return None if row is None else row.id
 
 
 def insert_run(tx: Tx, held: HeldRun, progress: Progress, *, key: str | None) -> None:
@@ -281,9 +301,9 @@ def _save_visits(tx: Tx, run: str, visits: Iterable[Visit]) -> None:
             "position": visit.index,
             "status": visit.status,
             "attempt": visit.attempt,
-            # An inline step is over in the transaction that began it: nobody will ask for its parameters again.
+            # An inline step is over in the transaction that began it: nobody will ask again what went into it.
             "params": data.dumps(visit.params.as_value()) if visit.params and visit.keeps_params else None,
-            "digest": visit.digest,
+            "digest": visit.digest if visit.keeps_params else None,
             "output": data.dumps(visit.output) if visit.output is not None else None,
             "error": visit.error,
             "wakes_at": visit.wakes_at,
@@ -292,8 +312,7 @@ def _save_visits(tx: Tx, run: str, visits: Iterable[Visit]) -> None:
         }
         for visit in visits
     ]
-    if rows:
-        tx.write(_SAVE_VISIT, rows)
+    _SAVE_VISIT.write_all(tx.connection, rows)
 
 
 def try_renew(tx: Tx, run: str, rev: int) -> bool:
@@ -323,4 +342,4 @@ def try_cancel(tx: Tx, run: str, record: dict[str, Value]) -> bool:
 
 def due_runs(connection: Connection, now: datetime, limit: int) -> list[str]:
     """Runs that want to be advanced."""
-    return list(connection.execute(_DUE, {"now": now, "limit": limit}).scalars())
+    return _DUE.scalars(connection, {"now": now, "limit": limit})

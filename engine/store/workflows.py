@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from engine.store.prepared import Prepared
 from engine.store.tx import Tx
 from engine.tables import WorkflowRow, WorkflowVersionRow
 
@@ -25,15 +27,17 @@ _CURRENT = (
     )
     .where(_workflow.c.workspace == bindparam("workspace"))
 )
-_BY_NAME = _CURRENT.where(_workflow.c.name == bindparam("name"))
-_LISTED = _CURRENT.order_by(_workflow.c.name)
-_SOURCE = select(_version.c.source).where(
-    _version.c.workflow == bindparam("workflow"), _version.c.version == bindparam("version")
+_BY_NAME = Prepared(_CURRENT.where(_workflow.c.name == bindparam("name")))
+_LISTED = Prepared(_CURRENT.order_by(_workflow.c.name))
+_SOURCE = Prepared(
+    select(_version.c.source).where(
+        _version.c.workflow == bindparam("workflow"), _version.c.version == bindparam("version")
+    )
 )
-_NAMES = select(_workflow.c.name).where(_workflow.c.workspace == bindparam("workspace"))
-_NEW = insert(_workflow)
-_NEW_VERSION = insert(_version)
-_REPLACE = (
+_NAMES = Prepared(select(_workflow.c.name).where(_workflow.c.workspace == bindparam("workspace")))
+_NEW = Prepared(insert(_workflow))
+_NEW_VERSION = Prepared(insert(_version))
+_REPLACE = Prepared(
     update(_workflow)
     .where(_workflow.c.id == bindparam("held"), _workflow.c.version == bindparam("seen"))
     .values(
@@ -61,24 +65,28 @@ class Registration:
 
 
 def load_workflow(connection: Connection, workspace: str, name: str) -> Registration | None:
-    row = connection.execute(_BY_NAME, {"workspace": workspace, "name": name}).mappings().first()
-    return Registration(**row) if row else None
+    row = _BY_NAME.one(connection, {"workspace": workspace, "name": name})
+    return _read(row) if row is not None else None
+
+
+def _read(row: Any) -> Registration:
+    return Registration(**row._asdict())
 
 
 def load_workflows(connection: Connection, workspace: str) -> list[Registration]:
     """All workflows by name."""
-    rows = connection.execute(_LISTED, {"workspace": workspace}).mappings()
-    return [Registration(**row) for row in rows]
+    return [_read(row) for row in _LISTED.all(connection, {"workspace": workspace})]
 
 
 def load_names(connection: Connection, workspace: str) -> list[str]:
-    return list(connection.execute(_NAMES, {"workspace": workspace}).scalars())
+    return _NAMES.scalars(connection, {"workspace": workspace})
 
 
 def load_source(connection: Connection, workflow: str, version: int) -> bytes:
     """The bytes of a version that a run pinned; versions are never removed while a run names them."""
-    source = connection.execute(_SOURCE, {"workflow": workflow, "version": version}).scalar_one()
-    return bytes(source)
+    row = _SOURCE.one(connection, {"workflow": workflow, "version": version})
+    assert row is not None
+    return bytes(row.source)
 
 
 def save_version(tx: Tx, workspace: str, registration: Registration, *, replaces: Registration | None) -> bool:

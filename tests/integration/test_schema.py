@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, event, exc, insert, select, text, update
+from sqlalchemy import create_engine, exc, insert, select, text, update
 
 from engine import tables
 from engine.errors import StoreError, StoreOutdated, StoreReadOnly
@@ -354,15 +354,13 @@ def test_every_query_that_is_asked_often_goes_by_an_index(connection: Connection
 
 
 def _plans(connection: Connection, work: Callable[[], object]) -> list[str]:
-    asked: list[tuple[str, Any]] = []
-
-    def note(_: Any, __: Any, statement: str, parameters: Any, *rest: Any) -> None:
-        asked.append((statement, parameters))
-
-    event.listen(connection.engine, "before_cursor_execute", note)
+    asked: list[str] = []
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    driver.set_trace_callback(asked.append)
     work()
-    event.remove(connection.engine, "before_cursor_execute", note)
-    return [row[3] for one in asked for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {one[0]}", one[1])]
+    driver.set_trace_callback(None)
+    return [row[3] for one in asked for row in driver.execute(f"EXPLAIN QUERY PLAN {one}")]
 
 
 async def test_every_write_of_a_lifecycle_goes_by_an_index(tmp_path: Path) -> None:

@@ -131,6 +131,27 @@ async def test_a_unit_that_raises_keeps_nothing_and_the_others_of_its_group_keep
     assert await store.read(lambda connection: list(journal.export(connection, "default"))) == []
 
 
+@pytest.mark.parametrize(("writes", "runs"), [(False, 1), (True, 2)])
+async def test_the_others_of_a_group_run_again_only_where_one_failed_after_it_had_written(
+    store: SqliteFile, writes: bool, runs: int
+) -> None:
+    ran: list[str] = []
+
+    def counted(tx: Tx) -> str:
+        ran.append("a")
+        return keep("a")(tx)
+
+    def failing(tx: Tx) -> str:
+        if writes:
+            keep("b")(tx)
+        raise Conflict("again")
+
+    came = await grouped(store, counted, failing, keep("c"))
+    assert (came[0], type(came[1]), came[2]) == ("a", Conflict, "c")
+    assert await store.read(names) == {"a", "c"}
+    assert len(ran) == runs
+
+
 async def test_a_unit_alone_that_raises_keeps_nothing(store: SqliteFile) -> None:
     with pytest.raises(ValueError, match="mine"):
         await store.transact(fail("a", ValueError("mine")))
@@ -531,8 +552,8 @@ def test_a_damaged_file_is_refused(path: Path) -> None:
 async def test_damage_that_shows_only_later_is_told_in_a_sentence(path: Path) -> None:
     with opened(path) as store:
         await store.transact(keep("a"))
-    page = 4096
     with path.open("r+b") as file:
+        page = sqlite3.connect(path).execute("PRAGMA page_size").fetchone()[0]
         root = sqlite3.connect(path).execute("SELECT rootpage FROM sqlite_master WHERE name = 'person'").fetchone()[0]
         file.seek((root - 1) * page)
         file.write(b"\xff" * page)

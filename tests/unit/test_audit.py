@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from engine import audit, verify_audit
+from engine import audit, data, verify_audit
 from engine.audit import GENESIS, Entry, Sealed, export_line, seal
+from engine.data import Value
 from engine.verify_audit import Report, verify
 
 NOW = datetime(2026, 1, 2, 10, tzinfo=UTC)
@@ -390,3 +391,18 @@ def test_the_command_can_be_called_in_process(export: Path, tmp_path: Path, caps
     with pytest.raises(SystemExit):
         verify_audit.main([str(export), "--after", "1"])
     assert "cannot read" in capsys.readouterr().err
+
+
+# -- abridging ----------------------------------------------------------------------------------------------
+
+
+def test_what_is_short_is_kept_in_full() -> None:
+    assert audit.abridged("inputs", {"order": "A-1"}, 20) == {"inputs": {"order": "A-1"}}
+
+
+def test_of_what_is_long_the_digest_and_length_are_kept() -> None:
+    value: Value = {"note": "x" * 20}
+    assert audit.abridged("inputs", {"note": "x" * 20}, 20) == {
+        "inputs_digest": data.digest(value),
+        "inputs_length": 31,
+    }

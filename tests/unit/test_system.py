@@ -1,13 +1,23 @@
 from __future__ import annotations
 
+import gc
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from engine.errors import StepError
-from engine.system import EnvironmentSecrets, RandomIds, SystemClock
+from engine.system import EnvironmentSecrets, RandomIds, SystemClock, calm_collector
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+def test_the_collector_is_as_it_was_after_the_body() -> None:
+    before = gc.get_threshold()
+    with calm_collector():
+        assert gc.get_threshold() > before
+        assert gc.get_freeze_count() > 0
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0
 
 
 def test_the_clock_tells_utc() -> None:

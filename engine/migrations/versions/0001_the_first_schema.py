@@ -287,6 +287,7 @@ def upgrade() -> None:
             ["request.id"],
         ),
         sa.PrimaryKeyConstraint("request", "person"),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("approver", schema=None) as batch_op:
         batch_op.create_index(
@@ -378,7 +379,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("next_at IS NOT NULL"),
             postgresql_where=sa.text("next_at IS NOT NULL"),
         )
-        batch_op.create_index("delivery_request", ["request"], unique=False)
         batch_op.create_index("delivery_run", ["run"], unique=False)
 
     for statement in APPEND_ONLY if op.get_bind().dialect.name == "sqlite" else ():
