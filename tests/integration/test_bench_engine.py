@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from contextlib import closing
@@ -10,6 +11,7 @@ from pathlib import Path
 from bot.bench import engine as bench
 from engine import verify_audit
 from engine.store import journal, schema
+from tests.support.pages import Page
 
 
 async def test_a_small_measurement_gives_every_figure(tmp_path: Path) -> None:
@@ -17,6 +19,8 @@ async def test_a_small_measurement_gives_every_figure(tmp_path: Path) -> None:
     found, _ = await bench.run(size, lambda _: None, folder=tmp_path)
     figures = {one.name: one.value for one in found}
     assert set(figures) == {f"engine.{name}" for name in bench.WHAT}
+    (told,) = [json.loads(one.text) for one in Page.of("commands.md").blocks if one.section == "signoff bench engine"]
+    assert list(told["engine"]) == list(bench.WHAT)
     assert figures["engine.commits_per_lifecycle_1"] <= 3
     assert figures["engine.commits_per_lifecycle_64"] < 1
     assert os.listdir(tmp_path) == []
