@@ -113,6 +113,7 @@ class Desk:
                     origin=by.origin(delivery=ref.delivery),
                     step=ref.step,
                     visit=ref.visit,
+                    attempt=ref.attempt,
                 )
             )
         except ChannelError as error:
@@ -132,9 +133,11 @@ class Desk:
             request=None,
         )
         shown = cards.alert_card(copy)
-        if shown.step is not None:
+        if shown.step is not None and _asks_the_same(shown, ref):
             return shown
-        return replace(shown, state=answered or f"This was answered; the run is {run.status.value.replace('_', ' ')}.")
+        # What is asked now, if anything, is asked in an alert of its own.
+        state = answered or f"This was answered; the run is {run.status.value.replace('_', ' ')}."
+        return replace(shown, step=None, state=state)
 
     # -- looking --
 
@@ -203,6 +206,12 @@ class Desk:
         if by.address in mine and (by.address in groups or any(one.value in emails for one in mine)):
             return None
         return NotAllowed(why=f"Only builders may register workflows here: {', '.join(self.builders)}.")
+
+
+def _asks_the_same(shown: Card, ref: RunRef) -> bool:
+    """Whether the question of the alert is still the one that was clicked; older buttons say less of it."""
+    clicked, asked = (ref.step, ref.visit, ref.attempt), (shown.step, shown.visit, shown.attempt)
+    return all(one is None or one == now for one, now in zip(clicked, asked, strict=True))
 
 
 def _decide(
