@@ -124,7 +124,7 @@ class Typed:
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> Typed:
-        word, _, rest = _text(body, "text").strip().partition(" ")
+        word, rest = first_word(_text(body, "text"))
         return cls(
             by=By(
                 team=_text(body, "team_id"),
@@ -133,10 +133,16 @@ class Typed:
             ),
             command=_text(body, "command") or "/signoff",
             word=word.lower(),
-            rest=rest.strip(),
+            rest=rest,
             trigger=_text(body, "trigger_id"),
             response_url=_text(body, "response_url") or None,
         )
+
+
+def first_word(typed: str) -> tuple[str, str]:
+    """The first word and what follows, whatever white space stands between them."""
+    word, *rest = typed.split(maxsplit=1) or [""]
+    return word, "".join(rest).rstrip()
 
 
 def who(body: Mapping[str, Any]) -> By:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
+
+from bot.slack.commands import pairs
 from engine.model import RunStatus
+from engine.views import Page
 from tests.slack.stage import Stage, buttons, fine, whispered, words
+from tests.slack.test_commands import typed
 from tests.slack.test_trouble import parked
 
 # -- what became of a step ----------------------------------------------------------------------------------
@@ -28,3 +35,48 @@ async def test_an_answer_counts_for_the_call_that_was_asked_about_and_for_no_lat
     fine(await cleo.click("Done", on=asks))
     await on.settle()
     assert (await on.view(run)).status is RunStatus.SUCCEEDED
+
+
+# -- what is typed ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "left"),
+    [
+        ("amount=80 amount=800", "amount=800"),
+        ('amount=80 note="as agreed amount=800', 'note="as agreed amount=800'),
+        ('note="say "hi" twice"', 'note="say "hi" twice"'),
+    ],
+)
+def test_what_could_mean_one_thing_or_another_is_not_taken(line: str, left: str) -> None:
+    assert pairs(line)[1] == left
+
+
+async def test_an_amount_that_is_typed_twice_starts_nothing(on: Stage) -> None:
+    await on.register()
+    told = await typed(on, "ben", "/signoff run refund amount=80 amount=800")
+    assert "'amount=800' is no input; write name=value, each name once" in told
+    assert await on.engine.runs(Page()) == []
+
+
+@pytest.mark.parametrize("gap", ["\n", "\t", "\u00a0", "  "])
+async def test_a_command_may_have_any_white_space_between_its_words(on: Stage, gap: str) -> None:
+    await on.register()
+    assert "Started Refund" in await typed(on, "ben", f"/signoff run{gap}refund{gap}amount=80{gap}note=a b")
+    (run,) = await on.engine.runs(Page())
+    assert run.inputs == {"amount": 80, "note": "a b"}
+
+
+async def test_what_nobody_understands_is_said_back_as_it_was_typed(on: Stage) -> None:
+    await on.register()
+    assert "no command 'it's'." in await typed(on, "ben", "/signoff it's")
+    assert "no command '⟦U+202E⟧x'." in await typed(on, "ben", "/signoff \u202ex")
+    assert "'it's\nso' is no input" in await typed(on, "ben", "/signoff run refund it's\nso")
+
+
+def test_a_long_line_is_read_at_once() -> None:
+    """It is read where everybody else waits."""
+    began = time.perf_counter()
+    for line in ("a=1" + " " * 40_000 + "x", " " * 40_000 + "x", "a=1 " + "x " * 20_000, 'a="' + "x " * 20_000):
+        pairs(line)
+    assert time.perf_counter() - began < 1
