@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
@@ -80,3 +81,22 @@ def test_a_long_line_is_read_at_once() -> None:
     for line in ("a=1" + " " * 40_000 + "x", " " * 40_000 + "x", "a=1 " + "x " * 20_000, 'a="' + "x " * 20_000):
         pairs(line)
     assert time.perf_counter() - began < 1
+
+
+# -- what breaks --------------------------------------------------------------------------------------------
+
+
+async def test_a_form_that_was_slow_and_then_broke_no_longer_says_one_moment(on: Stage) -> None:
+    run = await on.asked()
+    ada = on.person("ada")
+
+    async def breaks(*_: object) -> None:
+        await asyncio.sleep(1)
+        raise RuntimeError("broke")
+
+    on.engine.request = breaks  # type: ignore[method-assign,assignment]
+    fine(await ada.click("Edit"))
+    await on.afterwards()
+    assert "could not be fetched" in words(ada.modal)
+    assert "(incident " in whispered(on.slack, ada)[-1]
+    assert (await on.view(run)).status is RunStatus.WAITING
