@@ -24,6 +24,8 @@ from engine.views import Copy, RequestView, RunView
 BACKOFF: Final = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600, 1800))
 """Waits after failures of one copy, then hourly."""
 SECOND_LOOK: Final = timedelta(seconds=2)
+PATIENCE: Final = 12
+"""Failures in a row, over some hours, after which a copy that people see is given up as well."""
 LONGEST_WISH: Final = timedelta(days=1)
 """What a vendor may ask us to wait at most."""
 SHOW_SECONDS: Final = 20.0
@@ -212,14 +214,16 @@ def _failed(tx: Tx, directory: Directory, claimed: _Claimed, error: ChannelError
     held = claimed.held
     wish = min(error.retry_after or timedelta(0), LONGEST_WISH)
     wait = max(SECOND_LOOK if error.outcome_unknown and held.attempts == 1 else backoff(held.attempts), wish)
+    # A copy that people see may have buttons that no longer hold: one "never" does not leave it like that.
+    dead = error.permanent and (held.shown_version == 0 or held.attempts >= PATIENCE)
     recorded = deliveries.try_failed(
         tx,
         held,
         error=str(error),
-        next_at=None if error.permanent else tx.now + wait,
+        next_at=None if dead else tx.now + wait,
         unknown=held.unknown or error.outcome_unknown,
     )
-    if recorded and error.permanent:
+    if recorded and dead:
         content = {"channel": held.channel, "address": held.address, "person": held.person, "error": str(error)}
         tx.audit(
             held.workspace,

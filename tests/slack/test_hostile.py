@@ -8,9 +8,10 @@ import time
 import pytest
 
 from bot.slack.commands import pairs
-from engine.model import RunStatus
+from bot.slack.pace import Pace
+from engine.model import DeliveryKind, DeliveryState, RequestState, RunStatus
 from engine.views import Page
-from tests.slack.stage import Stage, buttons, fine, whispered, words
+from tests.slack.stage import Stage, buttons, copy_of, fine, whispered, words
 from tests.slack.test_commands import typed
 from tests.slack.test_trouble import parked
 
@@ -84,6 +85,33 @@ def test_a_long_line_is_read_at_once() -> None:
 
 
 # -- what breaks --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", ["is_archived", "no_permission", "ekm_access_denied", "channel_not_found"])
+async def test_a_copy_that_could_not_be_edited_for_a_while_loses_its_buttons_all_the_same(on: Stage, code: str) -> None:
+    run = await on.asked()
+    on.slack.fault("chat.update", "error", code=code, times=4)
+    on.slack.fault("response_url", "status", status=404, times=None)
+    fine(await on.person("ada").click("Approve"))
+    for _ in range(3):
+        await on.settle()
+        on.pass_(minutes=30)
+    await on.settle()
+    assert await on.state(run) is RequestState.APPROVED
+    for person in "ada", "ben":
+        assert buttons(copy_of(on.person(person))) == []
+
+
+async def test_a_copy_that_nobody_may_edit_any_more_is_given_up_some_time(on: Stage) -> None:
+    run = await on.asked()
+    on.slack.fault("chat.update", "error", code="is_archived", times=None)
+    on.bot.client._pace = Pace(multiplier=1000)
+    fine(await on.person("ada").click("Approve"))
+    for _ in range(14):
+        await on.settle()
+        on.pass_(hours=1)
+    copies = [one for one in await on.engine.deliveries(run=run) if one.kind is DeliveryKind.REQUEST]
+    assert {one.state for one in copies} == {DeliveryState.DEAD}
 
 
 async def test_a_form_that_was_slow_and_then_broke_no_longer_says_one_moment(on: Stage) -> None:
