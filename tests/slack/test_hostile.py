@@ -13,7 +13,7 @@ from engine.model import DeliveryKind, DeliveryState, RequestState, RunStatus
 from engine.views import Page
 from tests.slack.stage import Stage, buttons, copy_of, fine, whispered, words
 from tests.slack.test_commands import typed
-from tests.slack.test_trouble import parked
+from tests.slack.test_trouble import OWNED, parked
 
 # -- what became of a step ----------------------------------------------------------------------------------
 
@@ -128,3 +128,15 @@ async def test_a_form_that_was_slow_and_then_broke_no_longer_says_one_moment(on:
     assert "could not be fetched" in words(ada.modal)
     assert "(incident " in whispered(on.slack, ada)[-1]
     assert (await on.view(run)).status is RunStatus.WAITING
+
+
+async def test_who_started_it_is_told_where_neither_an_approver_nor_the_owner_can_be_reached(on: Stage) -> None:
+    await on.register(OWNED.replace("[ada@example.com, ben@example.com]", "[ada@example.com]"))
+    run = await on.start(by="gus")
+    for name in "ada", "cleo":
+        on.person(name).user.deleted = True
+    await on.settle()
+    (told,) = [words(one.get("blocks")) for one in on.person("gus").sees()]
+    assert "nobody can be reached for “Refund 120 EUR?”" in told
+    assert "Ada Approver (" in told
+    assert await on.state(run) is RequestState.PENDING
