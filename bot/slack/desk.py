@@ -171,12 +171,12 @@ class Desk:
             first = str(error).partition("\n")[0]
             return NotAllowed(why=f"This server no longer understands the workflow {name}: {first}")
 
-    async def asked(self, workflow: Workflow) -> dict[str, str]:
-        """Who would be asked at which step, where that is known before a run and can be found out quickly."""
+    async def asked(self, workflow: Workflow, *, seconds: float = _LOOKING_UP) -> dict[str, str]:
+        """Who would be asked at which step, where that is known before a run and can be found out in time."""
         wanted = {step.id: _literal(step.gate) for step in workflow.steps if step.gate is not None}
         references = sorted({one for found in wanted.values() for one in found}, key=str)
         try:
-            async with asyncio.timeout(_LOOKING_UP):
+            async with asyncio.timeout(seconds):
                 known = await self.directory.resolve([one for one in references if self.directory.asks(one)])
         except (ChannelError, TimeoutError):
             return {}

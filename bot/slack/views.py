@@ -30,6 +30,8 @@ MOST_BYTES: Final = 1_000_000
 """Of an uploaded workflow file."""
 _FETCHING: Final = 1.5
 """Seconds that an uploaded file may take: Slack waits three for all of an answer."""
+_REGISTERING: Final = 2.2
+"""Seconds after which nobody is looked up any more to be named in the answer."""
 _TOO_OLD: Final = "This form is from another version of Signoff. Close it, and open the request again."
 _REASON_LABEL: Final = "Reason"
 
@@ -118,10 +120,12 @@ class Views:
 
     async def register(self, ack: Any, body: Any) -> None:
         """Register what was pasted or uploaded."""
-        sent = Submission.of(body)
-        refusal = await self._room.desk.may_register(sent.by)
+        sent, clock = Submission.of(body), asyncio.get_running_loop().time
+        until = clock() + _REGISTERING
         pasted, file = answers.read_source(sent.view.values)
-        source, wrong = await self._source(pasted, file)
+        refusal, (source, wrong) = await asyncio.gather(
+            self._room.desk.may_register(sent.by), self._source(pasted, file)
+        )
         if refusal is not None or wrong:
             said = refusal.sentence() if refusal is not None else wrong
             await ack(**replies.errors(register.wrong(said, uploaded=file is not None)))
@@ -136,14 +140,14 @@ class Views:
         if isinstance(answer, Refusal):
             await ack(**replies.errors(register.wrong(answer.sentence(), uploaded=file is not None)))
         else:
-            await self._registered(ack, answer)
+            await self._registered(ack, answer, seconds=until - clock())
 
-    async def _registered(self, ack: Any, answer: Registered) -> None:
+    async def _registered(self, ack: Any, answer: Registered, *, seconds: float) -> None:
         found = await self._room.desk.workflow(answer.workflow)
         if isinstance(found, Refusal):
             await self._say(ack, found.sentence())
             return
-        asked = await self._room.desk.asked(found[1])
+        asked = await self._room.desk.asked(found[1], seconds=seconds)
         view = register.registered(found[1], version=answer.version, changed=answer.changed, asked=asked)
         await ack(**replies.update(view))
 

@@ -11,7 +11,7 @@ from bot.slack.commands import pairs
 from bot.slack.pace import Pace
 from engine.model import DeliveryKind, DeliveryState, RequestState, RunStatus
 from engine.views import Page
-from tests.slack.stage import Stage, buttons, copy_of, fine, whispered, words
+from tests.slack.stage import ASKS, Stage, buttons, copy_of, fine, whispered, words
 from tests.slack.test_commands import typed
 from tests.slack.test_trouble import OWNED, parked
 
@@ -140,3 +140,35 @@ async def test_who_started_it_is_told_where_neither_an_approver_nor_the_owner_ca
     assert "nobody can be reached for “Refund 120 EUR?”" in told
     assert "Ada Approver (" in told
     assert await on.state(run) is RequestState.PENDING
+
+
+# -- a slow Slack -------------------------------------------------------------------------------------------
+
+
+async def slowly(on: Stage) -> None:
+    """Nobody is known yet, and each lookup takes as long as just passes."""
+    await on.restart()
+    for method in "users.lookupByEmail", "users.info", "usergroups.users.list":
+        on.slack.fault(method, "slow", seconds=1.0 if method != "usergroups.users.list" else 0.05, times=None)
+
+
+async def test_a_run_whose_people_are_looked_up_slowly_is_answered_in_time(on: Stage) -> None:
+    """Else its author would see a failure, type it again, and have two runs."""
+    await on.register(ASKS.replace("steps:", "may_run: [group:finance-approvers]\nsteps:"))
+    await slowly(on)
+    ben = on.person("ben")
+    began = time.perf_counter()
+    fine(await ben.command("/signoff run refund amount=80"))
+    assert time.perf_counter() - began < 2.2
+    on.slack.faults.clear()
+
+
+async def test_what_is_registered_slowly_is_answered_in_time(on: Stage) -> None:
+    cleo = on.person("cleo")
+    fine(await cleo.command("/signoff register"))
+    await on.slack.until(lambda: cleo.modal)
+    await slowly(on)
+    source = ASKS.replace("title: Refund\n", "title: Refund\nowner: ben@example.com\n")
+    fine(await cleo.submit({"Workflow file": source}))
+    assert "Refund is registered as version 1" in words(cleo.modal)
+    on.slack.faults.clear()
