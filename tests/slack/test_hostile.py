@@ -13,6 +13,7 @@ from engine.model import DeliveryKind, DeliveryState, RequestState, RunStatus
 from engine.views import Page
 from tests.slack.stage import ASKS, Stage, buttons, copy_of, fine, whispered, words
 from tests.slack.test_commands import typed
+from tests.slack.test_steps import message
 from tests.slack.test_trouble import OWNED, parked
 
 # -- what became of a step ----------------------------------------------------------------------------------
@@ -172,3 +173,19 @@ async def test_what_is_registered_slowly_is_answered_in_time(on: Stage) -> None:
     fine(await cleo.submit({"Workflow file": source}))
     assert "Refund is registered as version 1" in words(cleo.modal)
     on.slack.faults.clear()
+
+
+# -- messages -----------------------------------------------------------------------------------------------
+
+
+async def test_a_message_is_posted_whole_or_not_at_all(on: Stage) -> None:
+    """Slack cuts a text that is too long, and counts it as it is escaped."""
+    await on.register(message("#general", "{{ inputs.text }}").replace("steps:", "inputs: {text: long_text}\nsteps:"))
+    run = await on.start("tell", text="&" * 39_000)
+    await on.settle()
+    view = await on.view(run)
+    assert view.status is RunStatus.FAILED
+    assert "longer than the 40,000 characters" in (view.error or "")
+    run = await on.start("tell", text="&" * 8_000)
+    await on.settle()
+    assert "&amp;" * 8_000 in [one.get("text") for one in on.person("ada").sees("general")]
