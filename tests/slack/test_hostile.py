@@ -9,6 +9,8 @@ import pytest
 
 from bot.slack.commands import pairs
 from bot.slack.pace import Pace
+from engine import definition
+from engine.errors import DefinitionError
 from engine.model import DeliveryKind, DeliveryState, RequestState, RunStatus
 from engine.views import Page
 from tests.slack.stage import ASKS, Stage, buttons, copy_of, fine, whispered, words
@@ -106,7 +108,7 @@ async def test_a_copy_that_could_not_be_edited_for_a_while_loses_its_buttons_all
 async def test_a_copy_that_nobody_may_edit_any_more_is_given_up_some_time(on: Stage) -> None:
     run = await on.asked()
     on.slack.fault("chat.update", "error", code="is_archived", times=None)
-    on.bot.client._pace = Pace(multiplier=1000)
+    on.bot.client._pace = Pace(multiplier=1000)  # noqa: SLF001
     fine(await on.person("ada").click("Approve"))
     for _ in range(14):
         await on.settle()
@@ -189,3 +191,38 @@ async def test_a_message_is_posted_whole_or_not_at_all(on: Stage) -> None:
     run = await on.start("tell", text="&" * 8_000)
     await on.settle()
     assert "&amp;" * 8_000 in [one.get("text") for one in on.person("ada").sees("general")]
+
+
+# -- forms --------------------------------------------------------------------------------------------------
+
+
+def form(fields: str) -> str:
+    return f"name: big\nsteps:\n  - id: ask\n    uses: form\n    approvers: [ada@example.com]\n    fields:\n{fields}"
+
+
+def test_a_form_with_more_fields_than_a_modal_holds_is_not_registered() -> None:
+    with pytest.raises(DefinitionError, match="at most 40 fields; this has 101"):
+        definition.load(form("".join(f"      f{n}: text\n" for n in range(101))).encode(), kinds={})
+
+
+async def test_forty_amounts_can_be_filled_in(on: Stage) -> None:
+    run = await on.asked(form("".join(f"      f{n}: money\n" for n in range(40))))
+    ada = on.person("ada")
+    fine(await ada.click("Fill in"))
+    await on.slack.until(lambda: ada.modal)
+    assert ada.modal is not None
+    inputs = [one["block_id"] for one in ada.modal["blocks"] if one["type"] == "input"]
+    fine(await ada.submit({one: "5" if "amount" in one else "EUR" for one in inputs}))
+    assert await on.state(run) is RequestState.APPROVED
+
+
+async def test_a_form_that_slack_has_no_room_for_says_so_before_somebody_fills_it_in(on: Stage) -> None:
+    options = ", ".join(f"{n:03}{'y' * 140}" for n in range(100))
+    await on.asked(form("".join(f"      f{n}: {{type: choice, options: [{options}]}}\n" for n in range(15))))
+    ada = on.person("ada")
+    fine(await ada.click("Fill in"))
+    await on.slack.until(lambda: ada.modal)
+    assert ada.modal is not None
+    assert "too large for Slack" in words(ada.modal)
+    assert "f14" in words(ada.modal)
+    assert ada.modal["submit"] is None
