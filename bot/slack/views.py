@@ -10,9 +10,9 @@ from bot.slack import answers, ids, modals, register, replies
 from bot.slack.desk import ANOTHER_VERSION
 from bot.slack.ids import ModalRef, Ref
 from bot.slack.payloads import Submission
-from bot.slack.room import Room
+from bot.slack.room import Room, incident
 from engine.data import Value
-from engine.errors import ChannelError, DefinitionError
+from engine.errors import ChannelError, DefinitionError, StoreError
 from engine.model import (
     Decided,
     InvalidEdits,
@@ -104,11 +104,19 @@ class Views:
             await self._say(ack, answer.sentence())
         elif sent.view.ref is not None and sent.view.ref.message_ts is None:
             # There is no copy in which they could see what became of it.
-            card = await self._room.desk.card(ref.request)
-            await self._say(ack, (card.state if card is not None else None) or "It is decided.")
+            await self._say(ack, await self._outcome(ref))
         else:
             await ack(**replies.CLEAR)
-        self._room.after(sent.by, None, self._copy(sent.view.ref, ref))
+        work = self._copy(sent.view.ref, ref)
+        self._room.after(sent.by, None, work, recorded=isinstance(answer, Decided))
+
+    async def _outcome(self, ref: Ref) -> str:
+        """What became of a request that was decided just now."""
+        try:
+            card = await self._room.desk.card(ref.request)
+        except StoreError as error:
+            return incident(error, recorded=True)
+        return (card.state if card is not None else None) or "It is decided."
 
     async def _copy(self, opening: ModalRef | None, ref: Ref) -> None:
         """The copy that the modal was opened from shows the state at once."""
@@ -143,7 +151,11 @@ class Views:
             await self._registered(ack, answer, seconds=until - clock())
 
     async def _registered(self, ack: Any, answer: Registered, *, seconds: float) -> None:
-        found = await self._room.desk.workflow(answer.workflow)
+        try:
+            found = await self._room.desk.workflow(answer.workflow)
+        except StoreError as error:
+            await self._say(ack, incident(error, recorded=True))
+            return
         if isinstance(found, Refusal):
             await self._say(ack, found.sentence())
             return

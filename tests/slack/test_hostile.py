@@ -10,7 +10,7 @@ import pytest
 from bot.slack.commands import pairs
 from bot.slack.pace import Pace
 from engine import definition
-from engine.errors import DefinitionError
+from engine.errors import DefinitionError, StoreError
 from engine.model import DeliveryKind, DeliveryState, RequestState, RunStatus
 from engine.views import Page
 from tests.slack.stage import ASKS, Stage, buttons, copy_of, fine, whispered, words
@@ -88,6 +88,49 @@ def test_a_long_line_is_read_at_once() -> None:
 
 
 # -- what breaks --------------------------------------------------------------------------------------------
+
+
+async def unreadable(*_: object) -> None:
+    raise StoreError("The disk cannot be read.")
+
+
+async def test_what_is_recorded_is_never_said_to_be_lost(on: Stage) -> None:
+    run = await on.asked()
+    ada = on.person("ada")
+    request, on.engine.request = on.engine.request, unreadable  # type: ignore[method-assign,assignment]
+    fine(await ada.click("Approve"))
+    await on.afterwards()
+    on.engine.request = request  # type: ignore[method-assign]
+    assert await on.state(run) is RequestState.APPROVED
+    assert "What you did is recorded" in whispered(on.slack, ada)[-1]
+    assert "nothing was changed" not in str(whispered(on.slack, ada))
+
+
+async def test_what_is_recorded_in_a_form_is_never_said_to_be_lost(on: Stage) -> None:
+    run = await on.asked()
+    ada = on.person("ada")
+    ada.open_home()
+    await on.slack.until(lambda: ada.home)
+    fine(await ada.click("Review", on="home"))
+    await on.slack.until(lambda: ada.modal)
+    fine(await ada.click("Reject"))
+    await on.slack.until(lambda: len(ada.stack) == 2)
+    request, on.engine.request = on.engine.request, unreadable  # type: ignore[method-assign,assignment]
+    fine(await ada.submit({"Reason": "No"}))
+    on.engine.request = request  # type: ignore[method-assign]
+    assert await on.state(run) is RequestState.REJECTED
+    assert "What you did is recorded" in words(ada.modal)
+
+
+async def test_what_is_registered_is_never_said_to_be_lost(on: Stage) -> None:
+    cleo = on.person("cleo")
+    fine(await cleo.command("/signoff register"))
+    await on.slack.until(lambda: cleo.modal)
+    workflow, on.engine.workflow = on.engine.workflow, unreadable  # type: ignore[method-assign,assignment]
+    fine(await cleo.submit({"Workflow file": ASKS}))
+    on.engine.workflow = workflow  # type: ignore[method-assign]
+    assert [one.name for one in await on.engine.workflows()] == ["refund"]
+    assert "What you did is recorded" in words(cleo.modal)
 
 
 @pytest.mark.parametrize("code", ["is_archived", "no_permission", "ekm_access_denied", "channel_not_found"])
