@@ -35,7 +35,10 @@ class By:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenView:
-    """The modal or Home tab in which somebody acted. `ref`: what it remembers; None if it is not ours to read."""
+    """The modal or Home tab in which somebody acted. `ref`: what it remembers; None if it is not ours to read.
+
+    `below`: the modal that it was opened on top of.
+    """
 
     id: str
     kind: Literal["modal", "home"]
@@ -43,6 +46,7 @@ class SeenView:
     callback: str
     ref: ModalRef | None
     values: Mapping[str, Any]
+    below: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +176,7 @@ def _view(body: Mapping[str, Any]) -> SeenView | None:
         callback=_text(view, "callback_id"),
         ref=ids.decode_modal(view.get("private_metadata")),
         values=_part(_part(view, "state"), "values"),
+        below=_text(view, "previous_view_id"),
     )
 
 

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
 from bot.slack import answers, ids, modals, register, replies
 from bot.slack.desk import ANOTHER_VERSION
-from bot.slack.ids import ModalRef, Ref
-from bot.slack.payloads import Submission
+from bot.slack.ids import Ref
+from bot.slack.payloads import SeenView, Submission
 from bot.slack.room import Room, incident
 from engine.data import Value
 from engine.errors import ChannelError, DefinitionError, StoreError
@@ -107,7 +109,7 @@ class Views:
             await self._say(ack, await self._outcome(ref))
         else:
             await ack(**replies.CLEAR)
-        work = self._copy(sent.view.ref, ref)
+        work = self._copy(sent.view, ref)
         self._room.after(sent.by, None, work, recorded=isinstance(answer, Decided))
 
     async def _outcome(self, ref: Ref) -> str:
@@ -118,11 +120,15 @@ class Views:
             return incident(error, recorded=True)
         return (card.state if card is not None else None) or "It is decided."
 
-    async def _copy(self, opening: ModalRef | None, ref: Ref) -> None:
-        """The copy that the modal was opened from shows the state at once."""
+    async def _copy(self, view: SeenView, ref: Ref) -> None:
+        """The copy, and the pages, that the modal was opened from show the state at once."""
         card = await self._room.desk.card(ref.request)
-        if card is not None and opening is not None:
-            await self._room.replies.copy(opening.response_url, card, delivery=ref.delivery)
+        if card is None or view.ref is None:
+            return
+        await self._room.replies.copy(view.ref.response_url, card, delivery=ref.delivery)
+        if view.below:
+            # Only everything in full has other modals on top of it. If all were closed, nothing is to be done.
+            await self._room.replies.details(view.below, card, metadata=msgspec.structs.replace(view.ref, page=0))
 
     # -- registering --
 

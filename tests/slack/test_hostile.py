@@ -133,6 +133,26 @@ async def test_what_is_registered_is_never_said_to_be_lost(on: Stage) -> None:
     assert "What you did is recorded" in words(cleo.modal)
 
 
+@pytest.mark.parametrize("how", ["decided here", "withdrawn meanwhile"])
+async def test_the_pages_below_a_form_have_no_buttons_once_it_is_over(on: Stage, how: str) -> None:
+    run = await on.asked()
+    ada = on.person("ada")
+    ada.open_home()
+    await on.slack.until(lambda: ada.home)
+    fine(await ada.click("Review", on="home"))
+    await on.slack.until(lambda: ada.modal)
+    fine(await ada.click("Edit"))
+    await on.slack.until(lambda: len(ada.stack) == 2)
+    if how == "withdrawn meanwhile":
+        fine(await on.person("cleo").command(f"/signoff cancel {run}"))
+    fine(await ada.submit({"text": "Pay half"}))
+    await on.afterwards()
+    await ada.close()
+    assert ada.modal is not None
+    assert buttons(ada.modal) == []
+    assert ("withdrawn" in how) == ("Withdrawn at" in words(ada.modal))
+
+
 @pytest.mark.parametrize("code", ["is_archived", "no_permission", "ekm_access_denied", "channel_not_found"])
 async def test_a_copy_that_could_not_be_edited_for_a_while_loses_its_buttons_all_the_same(on: Stage, code: str) -> None:
     run = await on.asked()
