@@ -10,7 +10,7 @@ import msgspec
 
 from bot.slack import answers, ids, modals, register, replies
 from bot.slack.desk import ANOTHER_VERSION
-from bot.slack.ids import Ref
+from bot.slack.ids import ModalRef, Ref
 from bot.slack.payloads import SeenView, Submission
 from bot.slack.room import Room, incident
 from engine.data import Value
@@ -34,6 +34,7 @@ _FETCHING: Final = 1.5
 """Seconds that an uploaded file may take: Slack waits three for all of an answer."""
 _REGISTERING: Final = 2.2
 """Seconds after which nobody is looked up any more to be named in the answer."""
+_AGAIN: Final = "Close this, and open it again."
 _TOO_OLD: Final = "This form is from another version of Signoff. Close it, and open the request again."
 _REASON_LABEL: Final = "Reason"
 
@@ -193,10 +194,16 @@ class Views:
     async def run(self, ack: Any, body: Any) -> None:
         """Start a run with the inputs of the form."""
         sent = Submission.of(body)
-        name = sent.view.ref.workflow if sent.view.ref is not None else None
-        found = await self._room.desk.workflow(name) if name else None
+        opened = sent.view.ref or ModalRef()
+        found = await self._room.desk.workflow(opened.workflow) if opened.workflow else None
         if found is None or isinstance(found, Refusal):
             await self._say(ack, found.sentence() if found is not None else _TOO_OLD)
+            return
+        if found[0].version != opened.version:
+            # It may ask for something else now, and do something else with it.
+            await self._say(
+                ack, f"{found[1].title} has changed since this form was opened; nothing was started. {_AGAIN}"
+            )
             return
         inputs, wrong = answers.read_inputs(sent.view.values, found[1].inputs)
         if wrong:

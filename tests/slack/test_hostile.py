@@ -289,3 +289,16 @@ async def test_a_form_that_slack_has_no_room_for_says_so_before_somebody_fills_i
     assert "too large for Slack" in words(ada.modal)
     assert "f14" in words(ada.modal)
     assert ada.modal["submit"] is None
+
+
+async def test_a_form_of_an_earlier_version_starts_nothing(on: Stage) -> None:
+    """It would be refused for a field that it does not have, or start what its author has not seen."""
+    await on.register()
+    ben = on.person("ben")
+    fine(await ben.command("/signoff run refund"))
+    await on.slack.until(lambda: ben.modal)
+    await on.register(ASKS.replace("inputs:\n", "inputs:\n  who: text\n"))
+    await on.restart()
+    fine(await ben.submit({"amount": "75"}))
+    assert "Refund has changed since this form was opened; nothing was started." in words(ben.modal)
+    assert await on.engine.runs(Page()) == []
