@@ -121,7 +121,13 @@ class Replies:
         await self._client.post("views.publish", user_id=user, view=view)
 
     async def _opened(self, method: str, trigger: str, view: View) -> str:
-        answer = await self._client.post(method, trigger_id=trigger, view=view)
+        try:
+            answer = await self._client.post(method, trigger_id=trigger, view=view)
+        except ChannelError as error:
+            if error.permanent or (isinstance(error, SlackError) and error.kind is FailureClass.STALE):
+                raise
+            # Nothing is tried again by itself here: the click has been used up.
+            raise ChannelError(f"{error} If nothing opened, click again in a moment.") from error
         return str((answer.get("view") or {}).get("id", ""))
 
 

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from bot.sandbox.faults import FaultKind
 from bot.slack.commands import pairs
 from bot.slack.pace import Pace
 from engine import definition
@@ -151,6 +152,17 @@ async def test_the_pages_below_a_form_have_no_buttons_once_it_is_over(on: Stage,
     assert ada.modal is not None
     assert buttons(ada.modal) == []
     assert ("withdrawn" in how) == ("Withdrawn at" in words(ada.modal))
+
+
+@pytest.mark.parametrize("fault", ["ratelimited", "reset", "lost", "status"])
+async def test_who_opens_a_form_that_does_not_come_is_told_to_click_again(on: Stage, fault: FaultKind) -> None:
+    await on.asked()
+    ada = on.person("ada")
+    on.slack.fault("views.open", fault, seconds=30)
+    for _ in range(2 if fault == "ratelimited" else 1):
+        fine(await ada.click("Edit", on=copy_of(ada)))
+        await on.afterwards()
+        assert "click again in a moment" in whispered(on.slack, ada)[-1]
 
 
 @pytest.mark.parametrize("code", ["is_archived", "no_permission", "ekm_access_denied", "channel_not_found"])
