@@ -37,6 +37,8 @@ from engine.views import Copy, Page, RequestView, RunView, WorkflowView
 
 MOST_SHOWN: Final = 200
 """Rows that are looked through for those of one person."""
+_PAGES: Final = 10
+"""How often as many are looked through while those of the person are few: others may have started hundreds since."""
 _LOOKING_UP: Final = 1.2
 """Seconds that the names of those who would be asked may take: Slack waits three for all of an answer."""
 NO_BUILDERS: Final = (
@@ -157,8 +159,15 @@ class Desk:
         person = await self.person(by)
         if person is None:
             return []
-        found = await self.engine.runs(Page(limit=MOST_SHOWN))
-        return [one for one in found if person.id in (one.requester.id, one.owner.id)]
+        mine: list[RunView] = []
+        before: str | None = None
+        for _ in range(_PAGES):
+            found = await self.engine.runs(Page(limit=MOST_SHOWN, before=before))
+            mine += [one for one in found if person.id in (one.requester.id, one.owner.id)]
+            if len(found) < MOST_SHOWN or len(mine) >= MOST_SHOWN:
+                break
+            before = found[-1].id
+        return mine
 
     async def workflow(self, name: str) -> tuple[WorkflowView, Workflow] | Refusal:
         """A registered workflow, read."""

@@ -252,6 +252,14 @@ async def test_what_is_registered_slowly_is_answered_in_time(on: Stage) -> None:
     on.slack.faults.clear()
 
 
+async def test_runs_are_found_behind_hundreds_of_others(on: Stage) -> None:
+    await on.register()
+    run = await on.start(by="gus")
+    for _ in range(210):
+        await on.start(by="ben")
+    assert run in await typed(on, "gus", "/signoff runs")
+
+
 # -- messages -----------------------------------------------------------------------------------------------
 
 
