@@ -257,6 +257,7 @@ def alert_card(copy: Copy) -> Card:
         topic=copy.topic,
         step=asks.step if asks else None,
         visit=asks.visit if asks else None,
+        attempt=asks.attempt if asks else None,
     )
 
 

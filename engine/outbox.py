@@ -16,7 +16,7 @@ from engine.errors import ChannelError, Conflict
 from engine.model import Card, DeliveryKind, DeliveryState, Person, Receipt, RequestState
 from engine.ports import Channel, Directory, FindsCopies
 from engine.store import deliveries, people, reading, requests, runs
-from engine.store.deliveries import HeldDelivery
+from engine.store.deliveries import HeldDelivery, NewDelivery
 from engine.store.tx import Connection, Tx
 from engine.store.writer import SqliteFile
 from engine.views import Copy, RequestView, RunView
@@ -24,6 +24,10 @@ from engine.views import Copy, RequestView, RunView
 BACKOFF: Final = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600, 1800))
 """Waits after failures of one copy, then hourly."""
 SECOND_LOOK: Final = timedelta(seconds=2)
+PATIENCE: Final = 12
+"""Failures in a row, over some hours, after which a copy that people see is given up as well."""
+_NOBODY_TOLD: Final = frozenset({"unreachable", "unseen"})
+"""Alerts about a request that nobody but the owner knows of."""
 LONGEST_WISH: Final = timedelta(days=1)
 """What a vendor may ask us to wait at most."""
 SHOW_SECONDS: Final = 20.0
@@ -212,14 +216,16 @@ def _failed(tx: Tx, directory: Directory, claimed: _Claimed, error: ChannelError
     held = claimed.held
     wish = min(error.retry_after or timedelta(0), LONGEST_WISH)
     wait = max(SECOND_LOOK if error.outcome_unknown and held.attempts == 1 else backoff(held.attempts), wish)
+    # A copy that people see may have buttons that no longer hold: one "never" does not leave it like that.
+    dead = error.permanent and (held.shown_version == 0 or held.attempts >= PATIENCE)
     recorded = deliveries.try_failed(
         tx,
         held,
         error=str(error),
-        next_at=None if error.permanent else tx.now + wait,
+        next_at=None if dead else tx.now + wait,
         unknown=held.unknown or error.outcome_unknown,
     )
-    if recorded and error.permanent:
+    if recorded and dead:
         content = {"channel": held.channel, "address": held.address, "person": held.person, "error": str(error)}
         tx.audit(
             held.workspace,
@@ -227,6 +233,8 @@ def _failed(tx: Tx, directory: Directory, claimed: _Claimed, error: ChannelError
         )
         if held.shown_version == 0 and claimed.asks:
             _tell_unreached(tx, directory, held)
+        elif held.kind is DeliveryKind.ALERT and held.topic in _NOBODY_TOLD:
+            _tell_requester(tx, directory, claimed)
 
 
 def _tell_unreached(tx: Tx, directory: Directory, held: HeldDelivery) -> None:
@@ -237,3 +245,19 @@ def _tell_unreached(tx: Tx, directory: Directory, held: HeldDelivery) -> None:
     topic = "undelivered" if alive else "unreachable"
     if topic not in told:
         tell_owner(tx, directory, runs.load_place(tx.connection, held.run), topic=topic, request=held.request)
+
+
+def _tell_requester(tx: Tx, directory: Directory, claimed: _Claimed) -> None:
+    """The owner cannot be told that nobody was asked: then whoever started the run is."""
+    held, requester = claimed.held, claimed.copy.run.requester
+    routes = directory.reach(requester)
+    if requester.id != held.person and routes:
+        copy = NewDelivery(
+            kind=DeliveryKind.ALERT,
+            run=held.run,
+            person=requester,
+            route=routes[0],
+            request=held.request,
+            topic=held.topic,
+        )
+        deliveries.insert_deliveries(tx, held.workspace, [copy])

@@ -41,12 +41,13 @@ async def answered(
     patient: bool = True,
     seconds: float | None = None,
 ) -> T:
-    """Run the unit, asking the directory for what it needs. `seconds`: what an answer may take.
+    """Run the unit, asking the directory for what it needs. `seconds`: what all its answers may take together.
 
     Raises `ChannelError` while the directory cannot be asked; not `patient`: such references then mean nobody, and the
     request says so.
     """
     resolved: dict[Reference, Resolution] = {}
+    until = None if seconds is None else asyncio.get_running_loop().time() + seconds
     for _ in range(_ROUNDS):
         known = dict(resolved)
         try:
@@ -54,7 +55,7 @@ async def answered(
         except NeedsDirectory as needs:
             wanted = needs.references
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout_at(until):
                 resolved |= await directory.resolve(wanted)
         except (ChannelError, TimeoutError) as caught:
             error = caught if isinstance(caught, ChannelError) else ChannelError("Nobody answered in time.")

@@ -44,7 +44,7 @@ class Actions:
         if isinstance(answer, ReasonMissing):
             self._open(click, ref, lambda request, metadata: modals.approve(request, metadata=metadata))
         else:
-            self._after(click, self._decided(click, ref, answer))
+            self._after(click, self._decided(click, ref, answer), recorded=isinstance(answer, Decided))
 
     async def edit(self, ack: Any, body: Any) -> None:
         """Open the form."""
@@ -142,7 +142,7 @@ class Actions:
             return
         answer = await self._room.desk.resume(click.by, ref, _RESUMES[click.action])
         await ack()
-        self._after(click, self._resumed(click, answer))
+        self._after(click, self._resumed(click, answer), recorded=isinstance(answer, Done))
 
     async def _resumed(self, click: Click, answer: Done | Refusal) -> None:
         ref = ids.decode_run(click.value)
@@ -177,5 +177,5 @@ class Actions:
         await ack()
         self._after(click, self._room.replies.answer(click, said))
 
-    def _after(self, click: Click, work: Coroutine[Any, Any, None]) -> None:
-        self._room.after(click.by, click.response_url, work)
+    def _after(self, click: Click, work: Coroutine[Any, Any, None], *, recorded: bool = False) -> None:
+        self._room.after(click.by, click.response_url, work, recorded=recorded)

@@ -213,7 +213,7 @@ _RUN_BUTTONS: Final = (
 
 def _run_buttons(card: Card, *, delivery: str) -> list[Element]:
     assert card.run is not None
-    ref = ids.RunRef(run=card.run, delivery=delivery or None, step=card.step, visit=card.visit)
+    ref = ids.RunRef(run=card.run, delivery=delivery or None, step=card.step, visit=card.visit, attempt=card.attempt)
     value = ids.encode(ref)
     return [
         text.button(

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 from bot.slack import blocks, lists, register, replies, runs
 from bot.slack.blocks import Message
 from bot.slack.ids import ModalRef
-from bot.slack.payloads import Typed
+from bot.slack.payloads import Typed, first_word
 from bot.slack.room import Room
 from bot.slack.text import View
 from bot.slack.views import started
@@ -21,9 +21,10 @@ from engine.views import WorkflowView
 
 Answer: TypeAlias = Message | str | None
 """What is answered; None: a modal opens instead."""
-_PAIR: Final = re.compile(
-    r"\s*([^\s=\"“”]+)=(?:[\"“”]([^\"“”]*)[\"“”](?=\s|$)|(.*?)(?=\s+[^\s=\"“”]+=|\s*$))", re.DOTALL
-)
+_QUOTES: Final = ('"', "“", "”")
+_NAME: Final = re.compile(r"\s*([^\s=\"“”]+)=")
+_NAME_AHEAD: Final = re.compile(r"(?<=\s)[^\s=\"“”]+=")
+_QUOTED: Final = re.compile(r"[\"“”]([^\"“”]*)[\"“”](?=\s|$)")
 
 
 class Commands:
@@ -59,7 +60,7 @@ class Commands:
         return lists.help_message(typed.command)
 
     async def _unknown(self, typed: Typed) -> Answer:
-        return f"There is no command {typed.word!r}. What there is: {typed.command} help"
+        return f"There is no command '{typed.word}'. What there is: {typed.command} help"
 
     async def _list(self, typed: Typed) -> Answer:
         return lists.workflows(await self._room.desk.engine.workflows(), command=typed.command)
@@ -99,7 +100,7 @@ class Commands:
         return None
 
     async def _run(self, typed: Typed) -> Answer:
-        name, _, line = typed.rest.partition(" ")
+        name, line = first_word(typed.rest)
         if not name:
             return f"Which workflow? {typed.command} run NAME; {typed.command} list lists them."
         found = await self._room.desk.workflow(name)
@@ -111,7 +112,8 @@ class Commands:
             return None
         given, left = pairs(line)
         if left:
-            return f"{left!r} is no input; write name=value. Or type only {typed.command} run {name}, for a form."
+            form = f"Or type only {typed.command} run {name}, for a form."
+            return f"'{left}' is no input; write name=value, each name once, each quote closed. {form}"
         inputs, errors = fields.from_text_all(workflow.inputs, given)
         if errors:
             hint = f"Or type only {typed.command} run {name}, for a form."
@@ -150,16 +152,24 @@ def _metadata(typed: Typed, *, workflow: str | None = None, version: int = 0) ->
 
 
 def pairs(line: str) -> tuple[dict[str, str], str]:
-    """`name=value …` as typed; a value goes on until the next name, or stands in quotes. And what is none of these."""
+    """`name=value …` as typed; a value goes on until the next name, or stands in quotes. And what is none of these.
+
+    A name that comes twice, or a quote that is never closed, could mean one thing or another: that is left over.
+    """
     found: dict[str, str] = {}
     at = 0
-    while at < len(line):
-        match = _PAIR.match(line, at)
-        if match is None:
-            return found, line[at:].strip()
-        name, quoted, bare = match.groups()
-        found[name] = quoted if quoted is not None else bare.strip()
-        at = match.end()
-        if not line[at:].strip():
-            break
-    return found, ""
+    while name := _NAME.match(line, at):
+        quoted = _QUOTED.match(line, name.end())
+        end = quoted.end() if quoted else _end_of_value(line, name.end())
+        value = quoted[1] if quoted else line[name.end() : end].strip()
+        if name[1] in found or (quoted is None and value.startswith(_QUOTES)):
+            return found, line[name.start(1) :].strip()
+        found[name[1]] = value
+        at = end
+    return found, line[at:].strip()
+
+
+def _end_of_value(line: str, start: int) -> int:
+    """Where a value without quotes ends: at the next name, or at the end."""
+    following = _NAME_AHEAD.search(line, start)
+    return following.start() if following else len(line)

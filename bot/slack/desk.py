@@ -37,6 +37,8 @@ from engine.views import Copy, Page, RequestView, RunView, WorkflowView
 
 MOST_SHOWN: Final = 200
 """Rows that are looked through for those of one person."""
+_PAGES: Final = 10
+"""How often as many are looked through while those of the person are few: others may have started hundreds since."""
 _LOOKING_UP: Final = 1.2
 """Seconds that the names of those who would be asked may take: Slack waits three for all of an answer."""
 NO_BUILDERS: Final = (
@@ -113,6 +115,7 @@ class Desk:
                     origin=by.origin(delivery=ref.delivery),
                     step=ref.step,
                     visit=ref.visit,
+                    attempt=ref.attempt,
                 )
             )
         except ChannelError as error:
@@ -132,9 +135,11 @@ class Desk:
             request=None,
         )
         shown = cards.alert_card(copy)
-        if shown.step is not None:
+        if shown.step is not None and _asks_the_same(shown, ref):
             return shown
-        return replace(shown, state=answered or f"This was answered; the run is {run.status.value.replace('_', ' ')}.")
+        # What is asked now, if anything, is asked in an alert of its own.
+        state = answered or f"This was answered; the run is {run.status.value.replace('_', ' ')}."
+        return replace(shown, step=None, state=state)
 
     # -- looking --
 
@@ -154,8 +159,15 @@ class Desk:
         person = await self.person(by)
         if person is None:
             return []
-        found = await self.engine.runs(Page(limit=MOST_SHOWN))
-        return [one for one in found if person.id in (one.requester.id, one.owner.id)]
+        mine: list[RunView] = []
+        before: str | None = None
+        for _ in range(_PAGES):
+            found = await self.engine.runs(Page(limit=MOST_SHOWN, before=before))
+            mine += [one for one in found if person.id in (one.requester.id, one.owner.id)]
+            if len(found) < MOST_SHOWN or len(mine) >= MOST_SHOWN:
+                break
+            before = found[-1].id
+        return mine
 
     async def workflow(self, name: str) -> tuple[WorkflowView, Workflow] | Refusal:
         """A registered workflow, read."""
@@ -168,12 +180,12 @@ class Desk:
             first = str(error).partition("\n")[0]
             return NotAllowed(why=f"This server no longer understands the workflow {name}: {first}")
 
-    async def asked(self, workflow: Workflow) -> dict[str, str]:
-        """Who would be asked at which step, where that is known before a run and can be found out quickly."""
+    async def asked(self, workflow: Workflow, *, seconds: float = _LOOKING_UP) -> dict[str, str]:
+        """Who would be asked at which step, where that is known before a run and can be found out in time."""
         wanted = {step.id: _literal(step.gate) for step in workflow.steps if step.gate is not None}
         references = sorted({one for found in wanted.values() for one in found}, key=str)
         try:
-            async with asyncio.timeout(_LOOKING_UP):
+            async with asyncio.timeout(seconds):
                 known = await self.directory.resolve([one for one in references if self.directory.asks(one)])
         except (ChannelError, TimeoutError):
             return {}
@@ -203,6 +215,12 @@ class Desk:
         if by.address in mine and (by.address in groups or any(one.value in emails for one in mine)):
             return None
         return NotAllowed(why=f"Only builders may register workflows here: {', '.join(self.builders)}.")
+
+
+def _asks_the_same(shown: Card, ref: RunRef) -> bool:
+    """Whether the question of the alert is still the one that was clicked; older buttons say less of it."""
+    clicked, asked = (ref.step, ref.visit, ref.attempt), (shown.step, shown.visit, shown.attempt)
+    return all(one is None or one == now for one, now in zip(clicked, asked, strict=True))
 
 
 def _decide(

@@ -134,12 +134,13 @@ class Ref(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_fie
 
 
 class RunRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_fields=True, tag="r1"):
-    """The run that a button is about; `step` and `visit`: whose outcome it answers for."""
+    """The run that a button is about; `step`, `visit` and `attempt`: the call whose outcome it answers for."""
 
     run: _Id
     delivery: _Id | None = None
     step: _Id | None = None
     visit: _Count | None = None
+    attempt: _Count | None = None
 
 
 class ModalRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_fields=True, tag="m1"):

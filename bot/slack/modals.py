@@ -7,13 +7,18 @@ from typing import Final
 from bot.slack import forms, ids, text
 from bot.slack.forms import Asked
 from bot.slack.text import Block, View
-from engine import data
+from engine import data, gate
+from engine.gate import Editable
 from engine.model import ReasonRequired
 from engine.views import RequestView
 
 _OWN_BLOCKS: Final = 6
 """Blocks of an edit form that are no fields: the question, the confirmation, the reason, what is not in it."""
 _WITH_EDITS: Final = " with edits"
+_TOO_LARGE: Final = (
+    "This form is too large for Slack and cannot be filled in here; tell the owner of the workflow. "
+    "There was no room for:"
+)
 
 
 def edit(request: RequestView, *, metadata: ids.ModalRef) -> View:
@@ -24,12 +29,15 @@ def edit(request: RequestView, *, metadata: ids.ModalRef) -> View:
     asked, filling = request.asked, request.asked.subject.is_form
     made = forms.form(
         [
-            Asked(name=data.show_path(one.path), field=one.field, current=data.look(asked.content.value, one.path))
+            Asked(name=_name(one), field=one.field, current=data.look(asked.content.value, one.path))
             for one in asked.editable
         ],
         version=asked.content_version,
         room=ids.VIEW_BLOCKS - _OWN_BLOCKS,
     )
+    if filling and (lacking := [one for one in gate.missing(asked, asked.content) if _name(one) not in made.named]):
+        labels = ", ".join(one.field.label or _name(one) for one in lacking)
+        return plain("Fill in", f"{_TOO_LARGE} {text.clipped(labels, ids.HEADER)}.", metadata=metadata)
     blocks = [text.section(request.title, block="question"), *made.blocks]
     blocks += [text.section(one, block=f"without:{index}") for index, one in enumerate(made.without)]
     if not made.blocks:
@@ -46,6 +54,10 @@ def edit(request: RequestView, *, metadata: ids.ModalRef) -> View:
         submit=submit_label(request.approve_label, edited=bool(made.blocks) and not filling),
         close="Cancel",
     )
+
+
+def _name(one: Editable) -> str:
+    return data.show_path(one.path)
 
 
 def submit_label(label: str, *, edited: bool) -> str:

@@ -152,7 +152,7 @@ class Pace:
         for one in counted if key else ():
             one.promise(key, at, now)
         wait = timedelta(seconds=at - now - _EARLY)
-        return ChannelError("Too many messages to Slack at once; this one waits for its turn.", retry_after=wait)
+        return ChannelError("Too much is being sent to Slack at once; this has to wait.", retry_after=wait)
 
     async def _wait(self, seconds: float) -> None:
         waiting = self._sleep(seconds)

@@ -35,7 +35,10 @@ class By:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenView:
-    """The modal or Home tab in which somebody acted. `ref`: what it remembers; None if it is not ours to read."""
+    """The modal or Home tab in which somebody acted. `ref`: what it remembers; None if it is not ours to read.
+
+    `below`: the modal that it was opened on top of.
+    """
 
     id: str
     kind: Literal["modal", "home"]
@@ -43,6 +46,7 @@ class SeenView:
     callback: str
     ref: ModalRef | None
     values: Mapping[str, Any]
+    below: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +128,7 @@ class Typed:
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> Typed:
-        word, _, rest = _text(body, "text").strip().partition(" ")
+        word, rest = first_word(_text(body, "text"))
         return cls(
             by=By(
                 team=_text(body, "team_id"),
@@ -133,10 +137,16 @@ class Typed:
             ),
             command=_text(body, "command") or "/signoff",
             word=word.lower(),
-            rest=rest.strip(),
+            rest=rest,
             trigger=_text(body, "trigger_id"),
             response_url=_text(body, "response_url") or None,
         )
+
+
+def first_word(typed: str) -> tuple[str, str]:
+    """The first word and what follows, whatever white space stands between them."""
+    word, *rest = typed.split(maxsplit=1) or [""]
+    return word, "".join(rest).rstrip()
 
 
 def who(body: Mapping[str, Any]) -> By:
@@ -166,6 +176,7 @@ def _view(body: Mapping[str, Any]) -> SeenView | None:
         callback=_text(view, "callback_id"),
         ref=ids.decode_modal(view.get("private_metadata")),
         values=_part(_part(view, "state"), "values"),
+        below=_text(view, "previous_view_id"),
     )
 
 

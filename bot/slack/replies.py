@@ -22,6 +22,7 @@ from engine.model import Card
 
 CONTENT_SECONDS: Final = 0.8
 """What a modal waits for its content; then it opens and says so, because a trigger lives for three seconds."""
+_NOTHING_CAME: Final = "This could not be fetched; a message beside this says why. Close it, and try again."
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,13 @@ class Replies:
                 await self._opened(method, trigger, made.result())
                 return
             opened = await self._opened(method, trigger, modals.loading(metadata=metadata))
-            await self.update(opened, await made)
+            try:
+                content = await made
+            except Exception:
+                # Whoever waits in front of it must not wait for ever; what broke is told beside it.
+                await self.update(opened, modals.sentence(_NOTHING_CAME))
+                raise
+            await self.update(opened, content)
         finally:
             made.cancel()
             await asyncio.gather(made, return_exceptions=True)
@@ -114,7 +121,13 @@ class Replies:
         await self._client.post("views.publish", user_id=user, view=view)
 
     async def _opened(self, method: str, trigger: str, view: View) -> str:
-        answer = await self._client.post(method, trigger_id=trigger, view=view)
+        try:
+            answer = await self._client.post(method, trigger_id=trigger, view=view)
+        except ChannelError as error:
+            if error.permanent or (isinstance(error, SlackError) and error.kind is FailureClass.STALE):
+                raise
+            # Nothing is tried again by itself here: the click has been used up.
+            raise ChannelError(f"{error} If nothing opened, click again in a moment.") from error
         return str((answer.get("view") or {}).get("id", ""))
 
 

@@ -27,11 +27,16 @@ class Room:
     client: SlackClient
     later: Later
 
-    def after(self, by: By, response_url: str | None, work: Coroutine[Any, Any, None]) -> None:
-        """Do it once this delivery is acknowledged. If it breaks, the person hears of it."""
+    def after(
+        self, by: By, response_url: str | None, work: Coroutine[Any, Any, None], *, recorded: bool = False
+    ) -> None:
+        """Do it once this delivery is acknowledged. If it breaks, the person hears of it.
+
+        `recorded`: what they did is on the disk, whatever becomes of this.
+        """
 
         async def broke(error: Exception) -> None:
-            said = str(error) if isinstance(error, ChannelError) else incident(error)
+            said = str(error) if isinstance(error, ChannelError) else incident(error, recorded=recorded)
             try:
                 await self.replies.tell(by, said, response_url=response_url)
             except ChannelError as silent:
@@ -40,10 +45,12 @@ class Room:
         self.later.do(work, broke=broke)
 
 
-def incident(error: Exception) -> str:
+def incident(error: Exception, *, recorded: bool = False) -> str:
     """Log what nobody expected, and the sentence that names it."""
     name = secrets.token_hex(4)
     log.error("incident %s", name, exc_info=error, extra={"incident": name})
+    if recorded:
+        return f"What you did is recorded; it only could not be shown here (incident {name})."
     what = (
         "This could not be written down, so nothing was changed."
         if isinstance(error, StoreError)

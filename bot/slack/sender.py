@@ -70,8 +70,11 @@ class SlackSender:
         return None
 
     async def _post(self, place: str, said: str, key: str) -> dict[str, Any]:
-        if text.units(said) > MOST_TEXT:
-            raise StepError(f"The text is longer than the {MOST_TEXT:,} characters that a message in Slack may have.")
+        if text.size(said) > MOST_TEXT:
+            raise StepError(
+                f"The text is longer than the {MOST_TEXT:,} characters that a message in Slack may have; "
+                "& counts as five of them, < and > as four."
+            )
         answer = await self._client.post(
             "chat.postMessage",
             channel=place,

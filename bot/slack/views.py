@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
 from bot.slack import answers, ids, modals, register, replies
 from bot.slack.desk import ANOTHER_VERSION
 from bot.slack.ids import ModalRef, Ref
-from bot.slack.payloads import Submission
-from bot.slack.room import Room
+from bot.slack.payloads import SeenView, Submission
+from bot.slack.room import Room, incident
 from engine.data import Value
-from engine.errors import ChannelError, DefinitionError
+from engine.errors import ChannelError, DefinitionError, StoreError
 from engine.model import (
     Decided,
     InvalidEdits,
@@ -30,6 +32,9 @@ MOST_BYTES: Final = 1_000_000
 """Of an uploaded workflow file."""
 _FETCHING: Final = 1.5
 """Seconds that an uploaded file may take: Slack waits three for all of an answer."""
+_REGISTERING: Final = 2.2
+"""Seconds after which nobody is looked up any more to be named in the answer."""
+_AGAIN: Final = "Close this, and open it again."
 _TOO_OLD: Final = "This form is from another version of Signoff. Close it, and open the request again."
 _REASON_LABEL: Final = "Reason"
 
@@ -102,26 +107,40 @@ class Views:
             await self._say(ack, answer.sentence())
         elif sent.view.ref is not None and sent.view.ref.message_ts is None:
             # There is no copy in which they could see what became of it.
-            card = await self._room.desk.card(ref.request)
-            await self._say(ack, (card.state if card is not None else None) or "It is decided.")
+            await self._say(ack, await self._outcome(ref))
         else:
             await ack(**replies.CLEAR)
-        self._room.after(sent.by, None, self._copy(sent.view.ref, ref))
+        work = self._copy(sent.view, ref)
+        self._room.after(sent.by, None, work, recorded=isinstance(answer, Decided))
 
-    async def _copy(self, opening: ModalRef | None, ref: Ref) -> None:
-        """The copy that the modal was opened from shows the state at once."""
+    async def _outcome(self, ref: Ref) -> str:
+        """What became of a request that was decided just now."""
+        try:
+            card = await self._room.desk.card(ref.request)
+        except StoreError as error:
+            return incident(error, recorded=True)
+        return (card.state if card is not None else None) or "It is decided."
+
+    async def _copy(self, view: SeenView, ref: Ref) -> None:
+        """The copy, and the pages, that the modal was opened from show the state at once."""
         card = await self._room.desk.card(ref.request)
-        if card is not None and opening is not None:
-            await self._room.replies.copy(opening.response_url, card, delivery=ref.delivery)
+        if card is None or view.ref is None:
+            return
+        await self._room.replies.copy(view.ref.response_url, card, delivery=ref.delivery)
+        if view.below:
+            # Only everything in full has other modals on top of it. If all were closed, nothing is to be done.
+            await self._room.replies.details(view.below, card, metadata=msgspec.structs.replace(view.ref, page=0))
 
     # -- registering --
 
     async def register(self, ack: Any, body: Any) -> None:
         """Register what was pasted or uploaded."""
-        sent = Submission.of(body)
-        refusal = await self._room.desk.may_register(sent.by)
+        sent, clock = Submission.of(body), asyncio.get_running_loop().time
+        until = clock() + _REGISTERING
         pasted, file = answers.read_source(sent.view.values)
-        source, wrong = await self._source(pasted, file)
+        refusal, (source, wrong) = await asyncio.gather(
+            self._room.desk.may_register(sent.by), self._source(pasted, file)
+        )
         if refusal is not None or wrong:
             said = refusal.sentence() if refusal is not None else wrong
             await ack(**replies.errors(register.wrong(said, uploaded=file is not None)))
@@ -136,14 +155,18 @@ class Views:
         if isinstance(answer, Refusal):
             await ack(**replies.errors(register.wrong(answer.sentence(), uploaded=file is not None)))
         else:
-            await self._registered(ack, answer)
+            await self._registered(ack, answer, seconds=until - clock())
 
-    async def _registered(self, ack: Any, answer: Registered) -> None:
-        found = await self._room.desk.workflow(answer.workflow)
+    async def _registered(self, ack: Any, answer: Registered, *, seconds: float) -> None:
+        try:
+            found = await self._room.desk.workflow(answer.workflow)
+        except StoreError as error:
+            await self._say(ack, incident(error, recorded=True))
+            return
         if isinstance(found, Refusal):
             await self._say(ack, found.sentence())
             return
-        asked = await self._room.desk.asked(found[1])
+        asked = await self._room.desk.asked(found[1], seconds=seconds)
         view = register.registered(found[1], version=answer.version, changed=answer.changed, asked=asked)
         await ack(**replies.update(view))
 
@@ -171,10 +194,16 @@ class Views:
     async def run(self, ack: Any, body: Any) -> None:
         """Start a run with the inputs of the form."""
         sent = Submission.of(body)
-        name = sent.view.ref.workflow if sent.view.ref is not None else None
-        found = await self._room.desk.workflow(name) if name else None
+        opened = sent.view.ref or ModalRef()
+        found = await self._room.desk.workflow(opened.workflow) if opened.workflow else None
         if found is None or isinstance(found, Refusal):
             await self._say(ack, found.sentence() if found is not None else _TOO_OLD)
+            return
+        if found[0].version != opened.version:
+            # It may ask for something else now, and do something else with it.
+            await self._say(
+                ack, f"{found[1].title} has changed since this form was opened; nothing was started. {_AGAIN}"
+            )
             return
         inputs, wrong = answers.read_inputs(sent.view.values, found[1].inputs)
         if wrong:

@@ -11,7 +11,16 @@ from pydantic_core import PydanticCustomError
 
 from engine.data import Path, Value
 from engine.definition.complaints import Reader, complain, keys_of, locate
-from engine.definition.grammar import MAX_INPUTS, MAX_STEPS, FormStepFile, GateFile, Part, StepFile, WorkflowFile
+from engine.definition.grammar import (
+    MAX_FIELDS,
+    MAX_INPUTS,
+    MAX_STEPS,
+    FormStepFile,
+    GateFile,
+    Part,
+    StepFile,
+    WorkflowFile,
+)
 from engine.definition.kinds import FORM
 from engine.definition.problems import Report
 from engine.definition.scalars import check_name, has_expression
@@ -194,6 +203,9 @@ def _read_step(report: Report, value: Value, index: int) -> StepDraft:
         form = _read_part(report, FormStepFile, value, reader=reader, stand_ins=stand_ins)
         draft.file, draft.gate, draft.gate_at = form, form, at
         if isinstance(declared := value.get("fields"), dict):
+            if len(declared) > MAX_FIELDS:
+                message = f"A form may have at most {MAX_FIELDS} fields; this has {len(declared)}."
+                report.add((*at, "fields"), message, "Ask for the others in a second form.", at="key")
             found = _read_fields(report, declared, (*at, "fields"), what="The name of a field")
             draft.fields = {name: one for name, one in found.items() if one is not None}
     else:

@@ -158,6 +158,8 @@ class NotWaiting(Refusal):
     def sentence(self) -> str:
         if self.status.ended:
             return f"Run {self.run} has ended already ({self.status})."
+        if self.status is RunStatus.NEEDS_ATTENTION:
+            return f"This question was answered already; run {self.run} now asks what became of a later call."
         return f"Run {self.run} is {self.status}; it does not ask what became of a step."
 
 

@@ -51,7 +51,8 @@ class Card:
     """What an alert is about."""
     step: str | None = None
     visit: int | None = None
-    """With `step`: the visit whose outcome an alert asks about."""
+    attempt: int | None = None
+    """With `step`: the visit, and the call in it, whose outcome an alert asks about."""
     content_version: int | None = None
     digest: str | None = None
 

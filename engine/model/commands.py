@@ -73,7 +73,8 @@ class Cancel:
 class Resume:
     """The answer for a run that `needs_attention`. `output`: with `done`, what the step produced, if known.
 
-    `step` and `visit`: the visit that was asked about, where the surface knows; an answer to an older question is none.
+    `step`, `visit` and `attempt`: the call that was asked about, where the surface knows; an answer to an older
+    question is none.
     """
 
     run: str
@@ -83,3 +84,4 @@ class Resume:
     output: Mapping[str, Value] = field(default_factory=dict)
     step: str | None = None
     visit: int | None = None
+    attempt: int | None = None

@@ -63,8 +63,10 @@ def resume(ground: Ground, tx: Tx, command: Resume, resolved: Resolved) -> Done 
 
 
 def _stale(held: HeldRun, command: Resume) -> bool:
-    """Whether the answer is to a question about an earlier visit."""
+    """Whether the answer is to a question about an earlier visit, or an earlier call in this one."""
     if command.step is None:
         return False
     asked = held.state.visits.get(command.step)
-    return asked is None or asked.index != held.state.cursor or asked.visit != command.visit
+    if asked is None or asked.index != held.state.cursor or asked.visit != command.visit:
+        return True
+    return command.attempt not in (None, asked.attempt)
