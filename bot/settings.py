@@ -115,7 +115,7 @@ class Settings(BaseSettings):
         token, prefix = value.get_secret_value(), "xapp-" if info.field_name == "slack_app_token" else "xoxb-"
         # The token that takes turns with others (rotation) begins with xoxe.
         if token and not token.removeprefix("xoxe.").startswith(prefix):
-            raise ValueError(f"begins with {prefix}")
+            raise ValueError(f"must begin with {prefix}")
         return value
 
     @field_validator("slack_api_url")

@@ -117,6 +117,14 @@ def test_what_can_be_used_is_read_beside_what_cannot(tmp_path: Path) -> None:
     assert settings.read({}).complaints == ()
 
 
+def test_a_token_of_another_kind_is_told_what_it_must_be() -> None:
+    given = {"slack_app_token": "xoxb-1", "slack_bot_token": "xapp-1"}
+    assert told(**given) == [
+        "SIGNOFF_SLACK_BOT_TOKEN: must begin with xoxb-.",
+        "SIGNOFF_SLACK_APP_TOKEN: must begin with xapp-.",
+    ]
+
+
 def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / ".env"
     file.write_text('SIGNOFF_OPERATOR="file@example.com"\nSIGNOFF_ADMINS=sam@example.com\nSIGNOFF_EMPTY\n# note\n')
