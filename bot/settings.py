@@ -9,6 +9,7 @@ import difflib
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -114,7 +115,7 @@ class Settings(BaseSettings):
         token, prefix = value.get_secret_value(), "xapp-" if info.field_name == "slack_app_token" else "xoxb-"
         # The token that takes turns with others (rotation) begins with xoxe.
         if token and not token.removeprefix("xoxe.").startswith(prefix):
-            raise ValueError(f"begins with {prefix}")
+            raise ValueError(f"must begin with {prefix}")
         return value
 
     @field_validator("slack_api_url")
@@ -185,27 +186,54 @@ def environment(env_file: Path = Path(".env")) -> dict[str, str]:
     return {**from_file, **os.environ}
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What came of reading settings. `complaints`: a sentence for all that is wrong.
+
+    `unusable`: the settings whose value cannot be used; `settings` has their default instead.
+    """
+
+    settings: Settings
+    complaints: tuple[str, ...]
+    unusable: frozenset[str]
+
+
 def load(given: Mapping[str, str] | None = None, *, database: Path | None = None) -> Settings:
     """The settings. `database`: use this file instead of the one that is set.
 
     Raises `SettingsError` with every wrong setting.
     """
-    present = environment() if given is None else given
-    wrong = [*_unknown(present), *_incomplete(present)]
+    reading = read(environment() if given is None else given, database=database)
+    if reading.complaints:
+        raise SettingsError([*reading.complaints])
+    return reading.settings
+
+
+def read(present: Mapping[str, str], *, database: Path | None = None) -> Reading:
+    """The settings as far as they can be used, and what is wrong with the others."""
     values = {
         name: present[PREFIX + name.upper()] for name in Settings.model_fields if PREFIX + name.upper() in present
     }
     if database is not None:
         values["database_url"] = f"sqlite:///{database.expanduser().absolute()}"
-    values.setdefault("database_url", default_database())
+    settings, wrong = _usable(values)
+    complaints = [f"{PREFIX}{name.upper()}: {sentence}" for name, sentence in wrong]
+    return Reading(
+        settings,
+        (*_unknown(present), *_incomplete(present), *complaints),
+        frozenset(name for name, _ in wrong),
+    )
+
+
+def _usable(values: Mapping[str, str]) -> tuple[Settings, list[tuple[str, str]]]:
+    """Settings without those that are wrong, and these, each with its sentence."""
     try:
-        settings = Settings.model_validate(values)
+        return Settings.model_validate({"database_url": default_database(), **values}), []
     except ValidationError as error:
-        wrong += [f"{PREFIX}{str(one['loc'][0]).upper()}: {_sentence(one['msg'])}" for one in error.errors()]
-        raise SettingsError(wrong) from None
-    if wrong:
-        raise SettingsError(wrong)
-    return settings
+        wrong = [(str(one["loc"][0]), _sentence(one["msg"])) for one in error.errors()]
+    names = {name for name, _ in wrong}
+    settings, more = _usable({name: value for name, value in values.items() if name not in names})
+    return settings, [*wrong, *more]
 
 
 def _sentence(message: str) -> str:

@@ -8,7 +8,8 @@ from enum import IntEnum
 class Exit(IntEnum):
     DONE = 0
     NO = 1
-    """It was understood, and the answer is no: refused, not found, a file with problems, a run that failed."""
+    """It was understood, and the answer is no: refused, not found, a file or an installation with problems,
+    a run that failed."""
     USAGE = 2
     """Wrong arguments or settings; nothing was done."""
     WAITING = 3

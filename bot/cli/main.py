@@ -15,7 +15,7 @@ import click
 import platformdirs
 
 from bot import log, settings
-from bot.cli import audits, bench, demo, files, requests, runs, server, slack
+from bot.cli import audits, bench, demo, doctor, files, requests, runs, server, slack
 from bot.cli.exits import Exit
 from bot.settings import SettingsError
 from bot.terminal import screen
@@ -40,6 +40,7 @@ for _command in (
     slack.manifest,
     bench.bench,
     demo.demo,
+    doctor.doctor,
 ):
     signoff.add_command(_command)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from email.utils import format_datetime
 from typing import Final, TypeAlias
 
 from aiohttp import web
@@ -63,7 +64,10 @@ class WebApi:
     async def call(self, request: web.Request) -> web.StreamResponse:
         """A call of a method."""
         name = request.match_info["method"]
-        return await self._faulty(request, name, lambda: self._answer(request, name))
+        response = await self._faulty(request, name, lambda: self._answer(request, name))
+        # By Slack's clock, as everything that it says.
+        response.headers["Date"] = format_datetime(self.slack.time.now(), usegmt=True)
+        return response
 
     async def _faulty(self, request: web.Request, name: str, work: Work) -> web.StreamResponse:
         """Do the work and answer, or go wrong as a fault says."""

@@ -87,6 +87,27 @@ def held(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def is_held(path: Path) -> bool:
+    """Whether another process owns the file. Asking makes nothing, not even the lock.
+
+    Raises `StoreReadOnly` where this user may not see the lock.
+    """
+    try:
+        descriptor = os.open(lock_path(path), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StoreReadOnly(f"The lock {lock_path(path)} cannot be looked at: {error.strerror}.") from error
+    try:
+        # Shared, and given back at once: whoever asks too is not in the way.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def prepare(path: Path, *, now: datetime, name: str = DEFAULT_WORKSPACE, history: Path = HISTORY) -> str | None:
     """Bring the file to the schema of `history`, after a backup. Returns the backup's path, if one was made.
 

@@ -295,12 +295,13 @@ class SqliteFile:
             self._bell(works)
 
 
-def connect(path: Path, *, writable: bool, busy_seconds: float = BUSY_SECONDS) -> Connection:
+def connect(path: Path, *, writable: bool, busy_seconds: float = BUSY_SECONDS, untouched: bool = False) -> Connection:
     """A Core connection in the driver's autocommit mode; transactions are begun by hand.
 
+    `untouched`: nobody changes the file meanwhile, so no files are made beside it to read it.
     Raises `StoreError` when the file cannot be opened, or cannot be written though it should be.
     """
-    mode = "rwc" if writable else "ro"
+    mode = "rwc" if writable else "ro&immutable=1" if untouched else "ro"
     if writable and path.exists() and not os.access(path, os.W_OK):
         # SQLite opens it without a word, and refuses the first write.
         raise StoreReadOnly(f"The database {path} cannot be written; give this user the right to.")

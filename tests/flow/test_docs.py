@@ -76,6 +76,7 @@ def test_every_command_prints_the_json_of_its_page(terminal: Terminal) -> None:
     real = {"signoff check": terminal.json("check", "bad.yaml", code=Exit.NO)}
     real["signoff register"] = terminal.json("register", str(EXPENSE))
     real["signoff workflows"] = terminal.json("workflows")
+    real["signoff doctor"] = terminal.json("doctor")
     real["signoff run"] = terminal.json("run", "expense", *INPUTS)
     (pending,) = terminal.json("requests")
     real["signoff decide"] = terminal.json("decide", pending["id"], "edit", "what=Bus to Bonn")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -108,6 +110,17 @@ async def test_scopes_are_in_the_headers(slack: Running, client: AsyncWebClient)
     answer = await client.users_info(user=slack.person("ada").id)
     assert "users:read" in answer.headers["X-OAuth-Scopes"]
     assert answer.headers["X-Accepted-OAuth-Scopes"] == "users:read"
+
+
+async def test_answers_are_dated_by_slacks_clock(slack: Running, client: AsyncWebClient) -> None:
+    before = slack.time.now().replace(microsecond=0)
+    slack.time.advance(600)
+    answer = await client.auth_test()
+    assert parsedate_to_datetime(answer.headers["Date"]) == before + timedelta(seconds=600)
+    slack.faults.down = True
+    with pytest.raises(SlackApiError) as raised:
+        await client.auth_test()
+    assert raised.value.response.headers["Date"] == answer.headers["Date"]
 
 
 async def test_auth_test_names_the_bot(slack: Running, client: AsyncWebClient) -> None:

@@ -107,6 +107,24 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
     assert "SIGNOFF_LOG_LEVEL: must be 'debug', 'info', 'warning' or 'error'." in sentences
 
 
+def test_what_can_be_used_is_read_beside_what_cannot(tmp_path: Path) -> None:
+    given = {"SIGNOFF_PORT": "many", "SIGNOFF_OPERATOR": "nobody", "SIGNOFF_HOST": "::1", "SIGNOFF_PROT": "1"}
+    found = settings.read(given, database=tmp_path / "a.db")
+    assert (found.settings.host, found.settings.port, found.settings.operator) == ("::1", 8000, "")
+    assert found.settings.database == tmp_path / "a.db"
+    assert found.unusable == {"port", "operator"}
+    assert list(found.complaints) == told(**{name.removeprefix("SIGNOFF_"): value for name, value in given.items()})
+    assert settings.read({}).complaints == ()
+
+
+def test_a_token_of_another_kind_is_told_what_it_must_be() -> None:
+    given = {"slack_app_token": "xoxb-1", "slack_bot_token": "xapp-1"}
+    assert told(**given) == [
+        "SIGNOFF_SLACK_BOT_TOKEN: must begin with xoxb-.",
+        "SIGNOFF_SLACK_APP_TOKEN: must begin with xapp-.",
+    ]
+
+
 def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / ".env"
     file.write_text('SIGNOFF_OPERATOR="file@example.com"\nSIGNOFF_ADMINS=sam@example.com\nSIGNOFF_EMPTY\n# note\n')

@@ -1,0 +1,123 @@
+"""Examples of what people see in Slack, rendered exactly as for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from bot import card
+from bot.slack import blocks, details, home, ids, modals, register, runs
+from engine import definition
+from engine.definition import Workflow
+from engine.fields import Field, FieldType
+from engine.gate import Asked, Editable, Subject
+from engine.model import (
+    Address,
+    Approver,
+    Card,
+    Params,
+    Person,
+    ReasonRequired,
+    RequestState,
+    ReviewPoint,
+    RunStatus,
+)
+from engine.steps.registry import builtin
+from engine.views import DecisionView, RequestView
+
+_SOURCE: Final = b"""\
+name: example
+title: Refund a customer
+description: Pays back what a customer is owed.
+inputs:
+  order: {type: text, label: Order}
+  amount: {type: money, currency: EUR, label: Amount}
+  reason: {type: choice, options: [Broken, Late], label: Reason}
+  paid_on: {type: date, required: false, label: Paid on}
+  express: {type: boolean, default: false, label: Express}
+  note: {type: long_text, required: false, label: Note}
+steps:
+  - {id: keep, uses: set, with: {order: "{{ inputs.order }}"}}
+"""
+_DIGEST: Final = "00" * 32
+
+
+def all_of(now: datetime) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """What each is called, the argument that it is given as, and itself."""
+    asked = request(now)
+    shown = card.request_card(asked)
+    ref = ids.Ref(request=asked.id, content_version=1, digest=_DIGEST, delivery="example")
+    metadata = ids.ModalRef(ref=ref)
+    yield "a request", "message", _message(shown)
+    yield "a decided request", "message", _message(card.request_card(_decided(asked, now)))
+    yield "the Edit form", "view", modals.edit(asked, metadata=metadata)
+    yield "the Reject form", "view", modals.reject(asked, metadata=metadata)
+    yield "the details", "view", details.details(shown, metadata=metadata)
+    yield "the form of a run", "view", runs.run_form(_workflow(), version=1, metadata=ids.ModalRef())
+    yield "the form to register", "view", register.register(metadata=ids.ModalRef())
+    yield "the Home tab", "view", home.home(pending=[asked], runs=[])
+
+
+def _message(shown: Card) -> dict[str, Any]:
+    made = blocks.message(shown, version=1, delivery="example")
+    return {"text": made.text, "blocks": made.blocks}
+
+
+def _workflow() -> Workflow:
+    return definition.load(_SOURCE, kinds=builtin())
+
+
+def request(now: datetime) -> RequestView:
+    """A request that waits."""
+    sam = Person("sam", "Sam", (Address("email", "sam@example.com"),))
+    lee = Person("lee", "Lee", (Address("email", "lee@example.com"),))
+    subject = Subject(
+        workflow="example", hash=_DIGEST, run="example", step="pay", visit=1, uses="http", at=ReviewPoint.BEFORE
+    )
+    money = Field(type=FieldType.MONEY, label="Amount", currency="EUR")
+    asked = Asked(
+        id="example",
+        workspace="default",
+        subject=subject,
+        state=RequestState.PENDING,
+        rev=1,
+        content_version=1,
+        content=Params({"amount": {"amount": "84.50", "currency": "EUR"}, "note": "Arrived broken"}),
+        editable=(
+            Editable(("amount",), money),
+            Editable(("note",), Field(type=FieldType.LONG_TEXT, label="Note")),
+        ),
+        digest=_DIGEST,
+        approvers=(Approver(lee, "lee@example.com"),),
+        reason_required=ReasonRequired.REJECT,
+        opened_at=now,
+        expires_at=now + timedelta(days=1),
+    )
+    return RequestView(
+        asked=asked,
+        run="example",
+        run_status=RunStatus.WAITING,
+        workflow="example",
+        workflow_title="Refund a customer",
+        requester=sam,
+        started_at=now,
+        title="Pay 84.50 EUR back?",
+        reason="Everything over 50 EUR is looked at.",
+        show=(("Order", "A-1001"),),
+        notes=(),
+        confirm="This pays 84.50 EUR. Sure?",
+        approve_label="Pay it",
+        reject_label="Do not pay",
+        decision=None,
+    )
+
+
+def _decided(asked: RequestView, now: datetime) -> RequestView:
+    lee = asked.approvers[0].person
+    closed = replace(asked.asked, state=RequestState.APPROVED, closed_at=now, closed_by=lee)
+    decision = DecisionView(
+        id="example", person=lee, verdict="Pay it", reason="Fine", edits=(), assurance="slack", decided_at=now
+    )
+    return replace(asked, asked=closed, decision=decision, run_status=RunStatus.RUNNING)

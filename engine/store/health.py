@@ -1,0 +1,209 @@
+"""How a database stands, and what in it needs somebody: looked at without leaving a trace."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final, cast
+
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Row, Select, bindparam, func, select
+
+from engine import data
+from engine.model import DeliveryKind, DeliveryState, RequestState, RunStatus
+from engine.store import schema
+from engine.store.failures import translated
+from engine.store.writer import connect
+from engine.tables import (
+    AuditRow,
+    DeliveryRow,
+    RequestRow,
+    RunRow,
+    WorkflowRow,
+    WorkflowVersionRow,
+    WorkspaceRow,
+)
+
+_audit = AuditRow.__table__  # type: ignore[attr-defined]
+_delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
+_request = RequestRow.__table__  # type: ignore[attr-defined]
+_run = RunRow.__table__  # type: ignore[attr-defined]
+_version = WorkflowVersionRow.__table__  # type: ignore[attr-defined]
+_workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
+_workspace = WorkspaceRow.__table__  # type: ignore[attr-defined]
+
+_FIRST: Final = 3
+"""How many of a kind are named; of the others, how many there are."""
+_STEPS_BETWEEN_LOOKS: Final = 100_000
+"""Instructions of SQLite after which a long check looks at the time."""
+
+
+class Standing(Enum):
+    """What a file is to this program."""
+
+    CURRENT = "current"
+    OLDER = "older"
+    NEWER = "newer"
+    EMPTY = "empty"
+    FOREIGN = "foreign"
+    """A database of another program."""
+    TRIAL = "trial"
+    """Made by `signoff try`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Some:
+    """How many there are, and the first of them in words."""
+
+    count: int
+    first: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The bytes of a workflow's version that is current, or that an open run pinned."""
+
+    name: str
+    version: int
+    is_current: bool
+    source: bytes
+
+
+@contextmanager
+def looking(path: Path) -> Iterator[Connection]:
+    """A connection that cannot write, to a file of any schema and whoever owns it. Raises `StoreError`.
+
+    Readers of a WAL make files beside the database that stay. Where there is no WAL nobody has it open.
+    """
+    real = path.resolve()
+    untouched = not real.with_name(real.name + "-wal").exists()
+    with closing(connect(path, writable=False, untouched=untouched)) as connection, translated(path):
+        yield connection
+
+
+def standing(connection: Connection) -> Standing:
+    """What the file is, by its schema."""
+    here = MigrationContext.configure(connection).get_current_revision()
+    if here is None:
+        tables = connection.exec_driver_sql("SELECT 1 FROM sqlite_master").first()
+        return Standing.EMPTY if tables is None else Standing.FOREIGN
+    scripts = ScriptDirectory(str(schema.HISTORY))
+    if here not in {one.revision for one in scripts.walk_revisions()}:
+        return Standing.NEWER
+    if connection.execute(select(_workspace.c.name)).scalar() == schema.TRIAL:
+        return Standing.TRIAL
+    return Standing.CURRENT if here == scripts.get_current_head() else Standing.OLDER
+
+
+def has_wal(path: Path) -> bool:
+    """Whether the file says of itself that it is written through a WAL: https://sqlite.org/fileformat2.html"""
+    with path.open("rb") as file:
+        return file.read(20)[18:] == b"\x02\x02"
+
+
+def damage(connection: Connection, *, seconds: float) -> str | None:
+    """What SQLite's quick check finds; empty: nothing. None: it takes longer than `seconds`."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    deadline = time.monotonic() + seconds
+    driver.set_progress_handler(lambda: int(time.monotonic() > deadline), _STEPS_BETWEEN_LOOKS)
+    try:
+        found = [str(row[0]) for row in driver.execute("PRAGMA quick_check(1)")]
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname == "SQLITE_INTERRUPT":
+            return None
+        raise
+    finally:
+        driver.set_progress_handler(None, 0)
+    return "" if found == ["ok"] else "; ".join(found)
+
+
+def newest(connection: Connection) -> datetime | None:
+    """When the last entry of the audit log was written."""
+    leaf = connection.execute(select(_audit.c.leaf).order_by(_audit.c.seq.desc()).limit(1)).scalar()
+    return None if leaf is None else datetime.fromisoformat(cast("dict[str, Any]", data.loads(leaf))["at"])
+
+
+def sources(connection: Connection) -> list[Source]:
+    """Every workflow as it is now, and as runs that have not ended pinned it."""
+    pinned = select(_run.c.workflow, _run.c.version).where(_run.c.ended_at.is_(None))
+    now = select(_workflow.c.id, _workflow.c.version)
+    wanted = pinned.union(now).subquery()
+    statement = (
+        select(_workflow.c.name, _version.c.version, _workflow.c.version.label("current"), _version.c.source)
+        .select_from(
+            wanted.join(
+                _version, (_version.c.workflow == wanted.c.workflow) & (_version.c.version == wanted.c.version)
+            ).join(_workflow, _workflow.c.id == _version.c.workflow)
+        )
+        .order_by(_workflow.c.name, _version.c.version)
+    )
+    return [
+        Source(row.name, row.version, row.version == row.current, bytes(row.source))
+        for row in connection.execute(statement)
+    ]
+
+
+# -- what needs somebody ------------------------------------------------------------------------------------
+
+_PENDING = _request.c.state == RequestState.PENDING.value
+_COPY = select(_delivery.c.channel, _delivery.c.address, _delivery.c.last_error).order_by(_delivery.c.id)
+_FAILING = _COPY.where(
+    _delivery.c.state == DeliveryState.DUE.value, _delivery.c.last_error.is_not(None), _delivery.c.next_at.is_not(None)
+)
+_DEAD = _COPY.join(_request, _request.c.id == _delivery.c.request).where(
+    _PENDING, _delivery.c.kind == DeliveryKind.REQUEST.value, _delivery.c.state == DeliveryState.DEAD.value
+)
+_ATTENTION = (
+    select(_run.c.id, _workflow.c.name)
+    .join(_workflow, _workflow.c.id == _run.c.workflow)
+    .where(_run.c.ended_at.is_(None), _run.c.status == RunStatus.NEEDS_ATTENTION.value)
+    .order_by(_run.c.id)
+)
+_UNSEEN = (
+    select(_request.c.id)
+    .where(_PENDING, _request.c.first_shown_at.is_(None), _request.c.opened_at <= bindparam("before"))
+    .order_by(_request.c.id)
+)
+
+
+def failing(connection: Connection) -> Some:
+    """Copies that could not be shown so far, and will be tried again."""
+    return _some(connection, _FAILING, _copy)
+
+
+def dead(connection: Connection) -> Some:
+    """Copies of open requests that will never be shown."""
+    return _some(connection, _DEAD, _copy)
+
+
+def attention(connection: Connection) -> Some:
+    """Runs whose owner has to say what became of a step."""
+    return _some(connection, _ATTENTION, lambda row: f"{row.id} ({row.name})")
+
+
+def unseen(connection: Connection, *, before: datetime) -> Some:
+    """Requests that wait since `before` or longer, and that nobody was shown."""
+    return _some(connection, _UNSEEN, lambda row: str(row.id), {"before": before})
+
+
+def _some(
+    connection: Connection,
+    statement: Select[Any],
+    told: Callable[[Row[Any]], str],
+    params: Mapping[str, Any] | None = None,
+) -> Some:
+    count = connection.execute(select(func.count()).select_from(statement.order_by(None).subquery()), params).scalar()
+    rows = connection.execute(statement.limit(_FIRST), params)
+    return Some(count or 0, tuple(map(told, rows)))
+
+
+def _copy(row: Row[Any]) -> str:
+    return f"{row.address} ({row.channel}): {row.last_error}"

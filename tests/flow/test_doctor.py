@@ -1,0 +1,839 @@
+"""`signoff doctor` on installations that are well, and on those that are ill in one way each."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from anyio.from_thread import start_blocking_portal
+
+from bot.cli import doctor as command
+from bot.doctor import case as cases
+from bot.doctor import database, machine, places, rounds, samples
+from bot.sandbox import Running, sandbox
+from engine.store import health, schema
+from engine.system import RandomIds, SystemClock
+from tests.support import direct
+from tests.support.commands import Commands, commands
+from tests.support.effects import effects
+from tests.support.fakes import START, FakeClock
+from tests.support.pages import Page
+from tests.support.processes import SIGNOFF, place, serving
+
+SECRETS = ("xoxb-sandbox-signoff", "xapp-sandbox-signoff", "sandbox-signing-secret", "s3cret-of-the-shop")
+HELLO = """\
+name: hello
+title: Hello
+owner: sam@example.com
+steps:
+  - id: greet
+    uses: set
+    with: {text: Hello}
+    gate: {approvers: [lee@example.com]}
+"""
+CALL = """\
+name: call
+title: Call
+owner: sam@example.com
+steps:
+  - id: call
+    uses: http
+    with: {method: POST, url: "URL/pay", json: {}, headers: {Authorization: "Bearer {{ secret.SHOP }}"}}
+"""
+LATER = '''
+"""Something later"""
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "9001", "{before}", None, None
+
+def upgrade():
+    op.execute("CREATE TABLE later (a TEXT)")
+'''
+
+
+@pytest.fixture(scope="module")
+def blank(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return direct.template(tmp_path_factory.mktemp("blank") / "signoff.db", now=START)
+
+
+@pytest.fixture
+def signoff(
+    tmp_path: Path, blank: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Commands]:
+    at = place(tmp_path)
+    at.database.write_bytes(blank)
+    at.database.chmod(0o600)
+    at.write("hello.yaml", HELLO)
+    mounts = at.write("mounts", "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n")
+    monkeypatch.setattr(places, "MOUNTS", mounts)
+    yield from commands(at, capsys, monkeypatch)
+
+
+@pytest.fixture
+def slack(signoff: Commands) -> Iterator[Running]:
+    """A local Slack that the settings mean."""
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(sandbox()) as running:
+        signoff.set(
+            slack_bot_token=running.app.bot_token,
+            slack_app_token=running.app.app_token,
+            slack_api_url=running.api_url,
+            builders="cleo@example.com",
+        )
+        yield running
+
+
+def traces(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file with its time and content, except for what other processes change meanwhile."""
+    ours = [one for one in sorted(folder.rglob("*")) if one.is_file() and not one.name.endswith(("-wal", "-shm"))]
+    return {str(one): (one.stat().st_mtime_ns, one.read_bytes()) for one in ours}
+
+
+def examined(signoff: Commands, *, code: int | None = None) -> dict[str, list[dict[str, Any]]]:
+    """The findings by check. Whatever is wrong, they are complete sentences, quote no secret, and change nothing."""
+    before, there = traces(signoff.at.folder), sorted(os.listdir(signoff.at.folder))
+    finished = signoff("doctor", "--json")
+    assert (traces(signoff.at.folder), sorted(os.listdir(signoff.at.folder))) == (before, there)
+    assert finished.err == ""
+    assert not [one for one in SECRETS if one in finished.out]
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in finished.json:
+        assert list(one) == ["check", "state", "said", "todo"]
+        assert one["said"][-1] in ".?", one
+        assert one["todo"] or one["state"] == "ok", one
+        found.setdefault(one["check"], []).append(one)
+    assert finished.code == int(any(one["state"] == "problem" for one in finished.json))
+    assert code in (None, finished.code), finished.out
+    return found
+
+
+def states(found: dict[str, list[dict[str, Any]]], *except_for: str) -> dict[str, str]:
+    """What is not ok."""
+    return {
+        check: one["state"]
+        for check, many in found.items()
+        for one in many
+        if one["state"] != "ok" and check not in except_for
+    }
+
+
+def only(found: dict[str, list[dict[str, Any]]], check: str) -> tuple[str, str]:
+    (one,) = found[check]
+    return one["state"], one["said"]
+
+
+# -- well ---------------------------------------------------------------------------------------------------
+
+
+def test_an_installation_without_slack_is_well(signoff: Commands) -> None:
+    found = examined(signoff, code=0)
+    assert states(found) == {}
+    assert "Slack is not set up" in only(found, "slack.token")[1]
+    assert "No server runs on the database" in only(found, "database.owner")[1]
+    assert {"database.file", "database.schema", "database.wal", "database.integrity", "database.disk"} <= set(found)
+    assert {"machine.clock", "machine.time_zones", "workflows", "work.copies", "work.attention"} <= set(found)
+
+
+def test_an_installation_with_slack_is_well_but_for_its_sandbox(signoff: Commands, slack: Running) -> None:
+    found = examined(signoff, code=0)
+    assert states(found) == {"slack.api": "warning"}
+    assert "not the real Slack" in only(found, "slack.api")[1]
+    assert only(found, "slack.token")[1] == "The bot token works: the bot is signoff in the workspace Sandbox."
+    assert "all 8 scopes" in only(found, "slack.scopes")[1]
+    assert "cannot be seen without a configuration token" in only(found, "slack.manifest")[1]
+    assert "a request, a decided request, the Edit form" in only(found, "slack.blocks")[1]
+    assert "may use Socket Mode" in only(found, "slack.app_token")[1]
+    assert "Socket Mode; nothing listens" in only(found, "slack.deliveries")[1]
+    # Nothing is shown to anybody, and no connection is kept.
+    assert {one.method for one in slack.slack.calls} == {
+        *("auth.test", "users.info", "blocks.validate", "apps.connections.open")
+    }
+    assert slack.sockets.of(slack.app.id) == []
+
+
+def test_people_read_a_line_for_each_finding_and_one_for_what_to_do(signoff: Commands) -> None:
+    signoff.set(port="many")
+    finished = signoff("doctor")
+    assert finished.code == 1
+    assert finished.out.startswith("✗ settings: SIGNOFF_PORT: must be a valid integer")
+    assert "\n    Correct it in the environment or in the file .env" in finished.out
+    assert "\n✓ database.integrity: SQLite's quick check of the database finds no damage.\n" in finished.out
+    assert finished.out.endswith("\n\n1 problem, 0 warnings.\n")
+    assert finished.err == ""
+
+
+def test_it_looks_beside_a_server_that_takes_deliveries(
+    signoff: Commands, slack: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = free_port()
+    signoff.set(slack_app_token="", slack_signing_secret="sandbox-signing-secret", port=str(port))
+    at = place(signoff.at.folder, slack_bot_token=slack.app.bot_token, slack_api_url=slack.api_url)
+    at.settings.update(
+        SIGNOFF_SLACK_SIGNING_SECRET="sandbox-signing-secret", SIGNOFF_PORT=str(port), SIGNOFF_BUILDERS="U0CLEO"
+    )
+    with serving(at) as server:
+        found = examined(signoff, code=0)
+        assert states(found, "slack.api") == {}
+        assert f"A server runs on the database (process {server.process.pid})." in only(found, "database.owner")[1]
+        assert "an unsigned request is refused with 401" in only(found, "slack.deliveries")[1]
+        signoff.set(port=str(free_port()))
+        found = examined(signoff, code=1)
+        assert "A server runs, but Slack's deliveries are not taken" in only(found, "slack.deliveries")[1]
+        # The server does not mind.
+        signoff.set(port=str(port))
+        signoff.done("register", "hello.yaml")
+        assert server.stop() == 0
+    assert "is free for `signoff serve`" in only(examined(signoff, code=0), "slack.deliveries")[1]
+
+
+# -- settings -----------------------------------------------------------------------------------------------
+
+
+def test_wrong_settings_hide_nothing_else(signoff: Commands, slack: Running) -> None:
+    signoff.set(
+        port="0", slack_app_token="xoxb-sandbox-signoff", prot="80", slack_signing_secret="sandbox-signing-secret"
+    )
+    found = examined(signoff, code=1)
+    assert [one["said"].partition(":")[0] for one in found["settings"]] == [
+        "SIGNOFF_PROT",
+        "SIGNOFF_SLACK_APP_TOKEN",
+        "SIGNOFF_PORT",
+    ]
+    assert states(found, "settings", "slack.api") == {"slack.deliveries": "warning"}
+    assert only(found, "slack.scopes")[0] == "ok"
+
+
+@pytest.mark.parametrize(("setting", "check"), [("database_url", "database.file"), ("slack_bot_token", "slack.token")])
+def test_what_a_wrong_setting_is_about_is_not_looked_at(
+    signoff: Commands, slack: Running, setting: str, check: str
+) -> None:
+    signoff.set(**{setting: "mysql://db.example.com/signoff"})
+    found = examined(signoff, code=1)
+    assert only(found, check)[0] == "warning"
+    assert (check == "database.file") == ("database.integrity" not in found)
+    assert "/root" not in str(found)
+
+
+def test_tokens_are_sent_nowhere_when_it_is_not_known_where(signoff: Commands, slack: Running) -> None:
+    signoff.set(slack_api_url="slack.com")
+    found = examined(signoff, code=1)
+    assert states(found) == {"settings": "problem", "slack.token": "warning"}
+    assert "slack.app_token" not in found
+
+
+def test_a_token_in_the_wrong_place_is_not_printed(signoff: Commands) -> None:
+    signoff.set(operator="xoxb-1-2-sandbox", database_url="sqlite:///", http_allow="xapp-1-A0-sandbox:no")
+    found = examined(signoff, code=1)
+    assert len(found["settings"]) == 3
+    assert "sandbox" not in str(found)
+
+
+def test_a_file_of_settings_that_cannot_be_read_is_one_finding(signoff: Commands) -> None:
+    (signoff.at.folder / ".env").write_bytes(b"\xff\xfe")
+    found = examined(signoff, code=1)
+    assert "is not text in UTF-8" in only(found, "settings")[1]
+    assert states(found) == {"settings": "problem"}
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("http://127.0.0.1:9/api/", "a sandbox, not the real Slack"),
+        ("http://localhost:9/api/", "a sandbox, not the real Slack"),
+        ("https://slack.example.com/api/", "is not the real Slack."),
+        ("http://slack.example.com/api/", "Tokens travel to it unencrypted."),
+    ],
+)
+def test_a_slack_that_is_not_the_real_one_is_told(signoff: Commands, address: str, told: str) -> None:
+    signoff.set(slack_api_url=address)
+    state, said = only(examined(signoff, code=0), "slack.api")
+    assert (state, told in said) == ("warning", True)
+
+
+def test_that_nobody_may_build_is_told(signoff: Commands, slack: Running) -> None:
+    signoff.set(builders="")
+    assert only(examined(signoff, code=0), "slack.builders")[0] == "warning"
+
+
+# -- slack --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", ["token_revoked", "account_inactive", "token_expired"])
+def test_a_token_that_no_longer_works_is_told(signoff: Commands, slack: Running, error: str) -> None:
+    slack.app.token_error = error
+    found = examined(signoff, code=1)
+    state, said = only(found, "slack.token")
+    assert (state, f"({error})." in said) == ("problem", True)
+    assert "slack.scopes" not in found
+    assert only(found, "database.integrity")[0] == "ok"
+
+
+def test_a_token_of_somebody_else_is_told(signoff: Commands, slack: Running) -> None:
+    signoff.set(slack_bot_token="xoxb-unknown", slack_app_token="xapp-unknown")
+    found = examined(signoff, code=1)
+    assert states(found, "slack.api") == {"slack.token": "problem", "slack.app_token": "problem"}
+    assert "(invalid_auth)" in only(found, "slack.token")[1]
+    assert "Copy the token of this app again" in found["slack.app_token"][0]["todo"]
+
+
+def test_each_missing_scope_is_told_with_what_it_is_for(signoff: Commands, slack: Running) -> None:
+    slack.app.scopes[:] = [one for one in slack.app.scopes if one not in ("im:history", "users:read")]
+    found = examined(signoff, code=1)
+    state, said = only(found, "slack.scopes")
+    assert state == "problem"
+    assert "lacks im:history (to find a request again whose sending was cut off), users:read (to see names" in said
+    assert only(found, "slack.manifest")[0] == "warning"
+    assert "slack.bot_user" not in found
+    slack.app.scopes += ["im:history", "users:read", "chat:write.public"]
+    assert only(examined(signoff, code=0), "slack.scopes")[1].endswith("what Signoff never does: chat:write.public.")
+
+
+def test_scopes_that_slack_does_not_tell_are_no_verdict(signoff: Commands, slack: Running) -> None:
+    body = b'{"ok": true}'
+    head = b"HTTP/1.1 200 OK\r\nDate: some day\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with listening(head + body) as port:
+        signoff.set(slack_api_url=f"http://127.0.0.1:{port}/api/")
+        found = examined(signoff, code=0)
+    assert states(found) == {"slack.api": "warning", "slack.scopes": "warning"}
+    assert "slack.clock" not in found
+
+
+def test_a_page_in_the_place_of_slack_is_told(signoff: Commands, slack: Running) -> None:
+    with listening(b"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n") as port:
+        signoff.set(slack_api_url=f"http://127.0.0.1:{port}/api/")
+        found = examined(signoff, code=1)
+    assert "Slack refused (HTTP 302)." in only(found, "slack.token")[1]
+
+
+def test_a_slack_that_is_down_is_told(signoff: Commands, slack: Running) -> None:
+    slack.faults.down = True
+    found = examined(signoff, code=1)
+    assert states(found, "slack.api") == {"slack.token": "problem", "slack.app_token": "problem"}
+    assert "could not be checked. Slack did not say" in only(found, "slack.token")[1]
+    assert "slack-status.com" in found["slack.token"][0]["todo"]
+
+
+def test_a_slack_that_cannot_be_reached_is_told(signoff: Commands, slack: Running) -> None:
+    signoff.set(slack_api_url=f"http://127.0.0.1:{free_port()}/api/")
+    found = examined(signoff, code=1)
+    assert "cannot be reached: Connection refused." in only(found, "slack.token")[1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"), [("reset", "broke off (ServerDisconnectedError)."), ("status", "(HTTP 502)")]
+)
+def test_an_answer_that_breaks_is_told(signoff: Commands, slack: Running, kind: Any, told: str) -> None:
+    slack.fault("auth.test", kind, status=502)
+    assert told in only(examined(signoff, code=1), "slack.token")[1]
+
+
+def test_a_slack_that_does_not_answer_is_waited_for_a_moment_only(
+    signoff: Commands, slack: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cases.TIMEOUT.total == cases.NETWORK_SECONDS == 3
+    slack.fault("*", "hang", times=None)
+    found = examined(signoff, code=1)
+    assert "did not answer within 3 seconds." in only(found, "slack.token")[1]
+    assert "did not answer within 3 seconds." in only(found, "slack.app_token")[1]
+
+
+def test_a_limit_is_no_problem(signoff: Commands, slack: Running) -> None:
+    slack.fault("auth.test", "ratelimited", seconds=40)
+    slack.fault("apps.connections.open", "ratelimited", seconds=50)
+    found = examined(signoff, code=0)
+    assert states(found, "slack.api") == {"slack.token": "warning", "slack.app_token": "warning"}
+    assert found["slack.token"][0]["todo"] == "Look again in 40 seconds."
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ({"code": "missing_scope"}, "lacks the scope connections:write"),
+        ({"code": "forbidden"}, "Socket Mode is off"),
+        ({"code": "not_allowed_token_type"}, "(not_allowed_token_type)"),
+    ],
+)
+def test_an_app_token_that_opens_nothing_is_told(
+    signoff: Commands, slack: Running, fault: dict[str, str], told: str
+) -> None:
+    slack.fault("apps.connections.open", "error", **fault)
+    state, said = only(examined(signoff, code=1), "slack.app_token")
+    assert (state, told in said) == ("problem", True)
+
+
+def test_a_bot_user_that_is_gone_is_told(signoff: Commands, slack: Running) -> None:
+    slack.world.users[slack.app.bot_user].deleted = True
+    assert only(examined(signoff, code=1), "slack.bot_user")[0] == "problem"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "signed", "state"),
+    [(10, True, "ok"), (60, True, "warning"), (600, True, "problem"), (600, False, "warning")],
+)
+def test_a_clock_that_is_off_is_told(signoff: Commands, slack: Running, seconds: int, signed: bool, state: str) -> None:
+    slack.time.advance(seconds)
+    if signed:
+        signoff.set(slack_signing_secret="sandbox-signing-secret", port=str(free_port()))
+    found = examined(signoff)
+    assert only(found, "slack.clock")[0] == state
+    if state != "ok":
+        assert f"{seconds} seconds behind Slack's" in only(found, "slack.clock")[1]
+
+
+def test_what_slack_would_not_take_is_told_with_its_own_words(
+    signoff: Commands, slack: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = samples.all_of
+
+    def riddles(now: datetime) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        yield "a riddle", "message", {"blocks": [{"type": "riddle"}]}
+        yield from real(now)
+
+    monkeypatch.setattr(samples, "all_of", riddles)
+    state, said = only(examined(signoff, code=1), "slack.blocks")
+    assert state == "problem"
+    assert said.startswith("Slack would not take a riddle: /blocks/0")
+
+
+@pytest.mark.parametrize(("code", "state"), [("unknown_method", "warning"), ("fatal_error", "problem")])
+def test_a_slack_that_gives_no_verdict_on_blocks_is_told(
+    signoff: Commands, slack: Running, code: str, state: str
+) -> None:
+    slack.fault("blocks.validate", "error", code=code)
+    assert only(examined(signoff), "slack.blocks")[0] == state
+    assert len([one for one in slack.slack.calls if one.method == "blocks.validate"]) == 1
+
+
+# -- where deliveries are taken -----------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    with socket.socket() as made:
+        made.bind(("127.0.0.1", 0))
+        return int(made.getsockname()[1])
+
+
+@contextmanager
+def listening(answer: bytes | None) -> Iterator[int]:
+    """Something that says this to whoever comes, or nothing at all."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stop = threading.Event()
+
+        def serve() -> None:
+            while not stop.is_set():
+                try:
+                    caller, _ = server.accept()
+                except OSError:
+                    return
+                with caller:
+                    if answer is None:
+                        stop.wait(10)
+                    elif not stop.is_set():
+                        caller.recv(65_536)
+                        caller.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            stop.set()
+            with closing(socket.create_connection(server.getsockname())):
+                thread.join(10)
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "told"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "problem", "with 200 and not with 401. It is not Signoff."),
+        (b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", "warning", "no server of this database runs"),
+        (b"SSH-2.0-OpenSSH_9.9\r\n", "problem", "is no web server"),
+        (None, "problem", "did not answer within 3 seconds"),
+    ],
+)
+def test_a_port_that_somebody_else_has_is_told(
+    signoff: Commands, slack: Running, answer: bytes | None, state: str, told: str
+) -> None:
+    with listening(answer) as port:
+        signoff.set(slack_signing_secret="sandbox-signing-secret", port=str(port))
+        found = only(examined(signoff), "slack.deliveries")
+    assert (found[0], told in found[1]) == (state, True), found
+
+
+def test_an_address_that_is_not_of_this_machine_is_told(signoff: Commands, slack: Running) -> None:
+    signoff.set(slack_signing_secret="sandbox-signing-secret", host="nowhere.invalid")
+    assert only(examined(signoff, code=1), "slack.deliveries")[0] == "problem"
+
+
+def test_a_host_that_is_none_is_told(signoff: Commands, slack: Running) -> None:
+    signoff.set(slack_signing_secret="sandbox-signing-secret", host="not a host/", slack_api_url="https://a:99999/")
+    found = examined(signoff, code=1)
+    assert only(found, "slack.deliveries") == ("problem", "'not a host/' is no host.")
+    assert "SIGNOFF_SLACK_API_URL is no address" in only(found, "slack.token")[1]
+
+
+def test_every_address_is_asked_at_loopback(signoff: Commands, slack: Running) -> None:
+    port = free_port()
+    signoff.set(slack_signing_secret="sandbox-signing-secret", host="0.0.0.0", port=str(port))
+    assert f"127.0.0.1:{port} is free" in only(examined(signoff, code=0), "slack.deliveries")[1]
+
+
+# -- the database -------------------------------------------------------------------------------------------
+
+
+def test_no_database_is_no_problem_and_none_is_made(signoff: Commands) -> None:
+    signoff.at.database.unlink()
+    found = examined(signoff, code=0)
+    assert states(found) == {"database.file": "warning"}
+    signoff.set(database_url=f"sqlite:///{signoff.at.folder}/deep/er/signoff.db")
+    assert states(examined(signoff, code=0)) == {"database.file": "warning"}
+
+
+def make(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path)) as file:
+        for statement in statements:
+            file.execute(statement)
+        file.commit()
+
+
+@pytest.mark.parametrize(
+    ("ill", "check", "state", "told"),
+    [
+        (lambda path: path.write_bytes(b""), "database.schema", "warning", "is empty"),
+        (lambda path: path.write_bytes(b"no database" * 999), "database.schema", "problem", "not a Signoff database"),
+        (lambda path: make(path.with_name("other"), "CREATE TABLE a (b)"), "database.schema", "problem", "another"),
+        (lambda path: path.mkdir(), "database.file", "problem", "is no file"),
+    ],
+    ids=["empty", "not one", "another program's", "folder"],
+)
+def test_a_file_that_is_no_database_of_ours_is_told(
+    signoff: Commands, ill: Callable[[Path], object], check: str, state: str, told: str
+) -> None:
+    path = signoff.at.database
+    path.unlink()
+    ill(path)
+    if not path.exists():
+        path.with_name("other").rename(path)
+    if path.is_file():
+        path.chmod(0o600)
+    found = examined(signoff)
+    assert states(found) == {check: state}
+    assert told in only(found, check)[1]
+
+
+def test_a_database_of_a_trial_is_told(signoff: Commands) -> None:
+    signoff.at.database.unlink()
+    with schema.owned(signoff.at.database, clock=SystemClock(), ids=RandomIds(), trial=True):
+        pass
+    assert "signoff try" in only(examined(signoff, code=1), "database.schema")[1]
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Path:
+    """A history with one step more than this program's."""
+    home = tmp_path / "history"
+    shutil.copytree(schema.HISTORY, home, ignore=shutil.ignore_patterns("__pycache__"))
+    before = max(one.name[:4] for one in (home / "versions").glob("0*.py"))
+    (home / "versions" / "9001_later.py").write_text(LATER.format(before=before))
+    return home
+
+
+@pytest.fixture
+def no_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test's own history would leave beside itself."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+
+@pytest.mark.usefixtures("no_bytecode")
+def test_an_older_schema_is_told(signoff: Commands, history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "HISTORY", history)
+    found = examined(signoff, code=0)
+    assert states(found) == {"database.schema": "warning"}
+    assert "signoff migrate" in found["database.schema"][0]["todo"]
+    assert "work.copies" not in found
+
+
+@pytest.mark.usefixtures("no_bytecode")
+def test_a_newer_schema_is_told(signoff: Commands, history: Path) -> None:
+    schema.prepare(signoff.at.database, now=START, history=history)
+    found = examined(signoff, code=1)
+    assert states(found) == {"database.schema": "problem"}
+    assert "newer Signoff" in only(found, "database.schema")[1]
+
+
+def test_damage_is_told(signoff: Commands) -> None:
+    path = signoff.at.database
+    with closing(sqlite3.connect(path)) as file:
+        (page,) = file.execute("PRAGMA page_size").fetchone()
+        (root,) = file.execute("SELECT rootpage FROM sqlite_master WHERE name = 'person'").fetchone()
+    with path.open("r+b") as raw:
+        raw.seek((root - 1) * page)
+        raw.write(b"\xff" * page)
+    state, said = only(examined(signoff, code=1), "database.integrity")
+    assert (state, "is damaged" in said) == ("problem", True)
+
+
+def test_a_check_that_takes_too_long_is_given_up(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "QUICK_CHECK_SECONDS", -1.0)
+    monkeypatch.setattr(health, "_STEPS_BETWEEN_LOOKS", 1)
+    assert only(examined(signoff, code=0), "database.integrity")[0] == "warning"
+
+
+def test_a_copy_without_a_log_is_told(signoff: Commands) -> None:
+    signoff.done("backup", "copy.db")
+    signoff.set(database_url=f"sqlite:///{signoff.at.folder}/copy.db")
+    assert states(examined(signoff, code=0)) == {"database.wal": "warning"}
+
+
+@pytest.mark.parametrize(("mode", "state"), [(0o640, "warning"), (0o622, "problem")])
+def test_a_file_that_others_may_open_is_told(signoff: Commands, mode: int, state: str) -> None:
+    signoff.at.database.chmod(mode)
+    found = examined(signoff)
+    assert states(found) == {"database.permissions": state}
+    assert found["database.permissions"][0]["todo"] == f"chmod 600 {signoff.at.database}"
+
+
+BOUND = """
+import ctypes, os, sys
+# root passes by permissions with these two capabilities
+if os.geteuid() == 0:
+    for capability in (1, 2):
+        assert ctypes.CDLL(None).prctl(24, capability, 0, 0, 0) == 0
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("locked", ["file", "folder"])
+def test_a_place_that_may_only_be_read_is_told(signoff: Commands, locked: str, blank: bytes) -> None:
+    folder = signoff.at.folder / "locked"
+    folder.mkdir()
+    path = folder / "signoff.db"
+    path.write_bytes(blank)
+    path.chmod(0o400 if locked == "file" else 0o600)
+    folder.chmod(0o700 if locked == "file" else 0o500)
+    try:
+        finished = subprocess.run(
+            [sys.executable, "-c", BOUND, str(SIGNOFF), "doctor", "--json"],
+            env={**signoff.at.environment, "SIGNOFF_DATABASE_URL": f"sqlite:///{path}"},
+            cwd=signoff.at.folder,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+    finally:
+        folder.chmod(0o700)
+    assert (finished.returncode, finished.stderr) == (1, "")
+    found = {one["check"]: one for one in json.loads(finished.stdout)}
+    assert found["database.permissions"]["state"] == "problem"
+    assert f"cannot write {path if locked == 'file' else folder}." in found["database.permissions"]["said"]
+    assert found["database.integrity"]["state"] == "ok"
+    assert [one.name for one in folder.iterdir()] == ["signoff.db"]
+
+
+def test_a_process_that_owns_it_and_does_not_answer_is_told(signoff: Commands) -> None:
+    with schema.held(signoff.at.database):
+        found = examined(signoff, code=0)
+    assert states(found) == {"database.owner": "warning"}
+    assert f"A process (process {os.getpid()}) owns the database" in only(found, "database.owner")[1]
+    assert states(examined(signoff, code=0)) == {}
+
+
+def test_asking_for_the_owner_is_in_nobodys_way(signoff: Commands) -> None:
+    assert not schema.is_held(signoff.at.database)
+    with schema.held(signoff.at.database):
+        assert schema.is_held(signoff.at.database)
+    assert not schema.is_held(signoff.at.database)
+
+
+@pytest.mark.parametrize(
+    ("mounted", "state", "told"),
+    [
+        ("nfs4", "warning", "locks may not hold"),
+        ("cifs", "warning", "locks may not hold"),
+        ("fuse.sshfs", "warning", "locks may not hold"),
+        ("9p", "warning", "locks may not hold"),
+        ("tmpfs", "warning", "gone with the next restart"),
+        ("xfs", "ok", "on xfs"),
+        ("fuseblk", "ok", "on fuseblk"),
+    ],
+)
+def test_the_file_system_is_told(signoff: Commands, mounted: str, state: str, told: str) -> None:
+    folder = str(signoff.at.folder).replace("o", "\\157")  # as the kernel writes spaces
+    signoff.at.write(
+        "mounts",
+        f"1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 8:2 / {folder} rw shared:1 - {mounted} there rw\n"
+        f"3 1 8:3 / {folder}/other rw - nfs there rw\nnonsense\n",
+    )
+    found = only(examined(signoff, code=0), "database.file_system")
+    assert (found[0], told in found[1]) == (state, True)
+
+
+def test_a_system_that_does_not_tell_its_mounts_is_no_problem(signoff: Commands) -> None:
+    (signoff.at.folder / "mounts").unlink()
+    assert only(examined(signoff, code=0), "database.file_system")[0] == "ok"
+
+
+@pytest.mark.parametrize(("free", "state"), [(10**6, "problem"), (10**8, "warning"), (10**10, "ok")])
+def test_little_room_is_told(signoff: Commands, monkeypatch: pytest.MonkeyPatch, free: int, state: str) -> None:
+    usage = shutil.disk_usage(signoff.at.folder)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=free))
+    assert only(examined(signoff), "database.disk")[0] == state
+
+
+# -- the machine --------------------------------------------------------------------------------------------
+
+
+def test_a_clock_of_long_ago_is_told(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "SystemClock", lambda: FakeClock(datetime(1970, 1, 1, tzinfo=UTC)))
+    assert "1970-01-01 00:00:00 UTC" in only(examined(signoff, code=1), "machine.clock")[1]
+
+
+def test_a_clock_behind_the_audit_log_is_told(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    signoff.done("register", "hello.yaml")
+    yesterday = FakeClock(SystemClock().now() - timedelta(days=1))
+    monkeypatch.setattr(command, "SystemClock", lambda: yesterday)
+    assert "has been already" in only(examined(signoff, code=1), "machine.clock")[1]
+
+
+def test_a_clock_that_jumps_is_told(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Jumping(FakeClock):
+        def now(self) -> datetime:
+            self.pass_(timedelta(minutes=1))
+            return self.at
+
+    monkeypatch.setattr(command, "SystemClock", lambda: Jumping(SystemClock().now()))
+    _, jumped = examined(signoff, code=0)["machine.clock"]
+    assert jumped["state"] == "warning"
+    assert "jumped by +" in jumped["said"]
+
+
+def test_time_zones_that_are_missing_or_old_are_told(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "ZONES", ("Europe/Atlantis",))
+    assert only(examined(signoff, code=1), "machine.time_zones")[0] == "problem"
+    monkeypatch.undo()
+
+
+def test_old_rules_of_time_zones_are_told(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = signoff.at.folder / "zones"
+    (folder / "Europe").mkdir(parents=True)
+    signoff.at.write("zones/Europe/Berlin", "")
+    signoff.at.write("zones/tzdata.zi", "# version 2019c\n")
+    monkeypatch.setattr(machine, "_places", lambda: [folder])
+    state, said = only(examined(signoff, code=0), "machine.time_zones")
+    assert (state, "of 2019c" in said) == ("warning", True)
+    monkeypatch.setattr(machine, "_places", list)
+    assert "the Python package tzdata" in only(examined(signoff, code=0), "machine.time_zones")[1]
+
+
+# -- what is under way --------------------------------------------------------------------------------------
+
+
+def test_a_workflow_that_is_not_understood_is_told_and_so_are_its_runs(signoff: Commands) -> None:
+    signoff.done("register", "hello.yaml")
+    signoff.done("run", "hello")
+    assert states(examined(signoff, code=0)) == {}
+    signoff.at.write("hello.yaml", HELLO + "# changed\n")
+    signoff.done("register", "hello.yaml")
+    make(
+        signoff.at.database,
+        "UPDATE workflow_version SET source = CAST(replace(CAST(source AS TEXT), 'uses: set', 'uses: sett') AS BLOB)",
+    )
+    runs, current = examined(signoff, code=1)["workflows"]
+    assert runs["said"].startswith("Runs of version 1 of hello have not ended, and are not understood any more: line 6")
+    assert current["said"].startswith("This version does not understand the workflow hello: line 6")
+    assert "Did you mean" in current["said"]
+
+
+def test_a_secret_that_is_not_set_is_told(signoff: Commands) -> None:
+    signoff.at.write("call.yaml", CALL.replace("URL", "https://shop.example.com"))
+    signoff.done("register", "call.yaml")
+    found = examined(signoff, code=1)
+    assert only(found, "workflows.secrets") == (
+        "problem",
+        "The secret SHOP is not set; workflows that name it: call 1.",
+    )
+    assert "SIGNOFF_SECRET_SHOP" in found["workflows.secrets"][0]["todo"]
+    signoff.set(secret_SHOP="s3cret-of-the-shop")
+    assert only(examined(signoff, code=0), "workflows.secrets")[0] == "ok"
+
+
+def test_a_run_that_needs_attention_is_told(signoff: Commands) -> None:
+    with effects() as world:
+        world.status = 500
+        signoff.set(secret_SHOP="s3cret-of-the-shop")
+        signoff.at.write("call.yaml", CALL.replace("URL", world.url))
+        signoff.done("register", "call.yaml")
+        run = signoff.json("run", "call")["run"]
+    found = examined(signoff, code=0)
+    assert states(found) == {"work.attention": "warning"}
+    assert f"1. {run} (call)" in only(found, "work.attention")[1]
+
+
+def test_copies_that_do_not_arrive_and_requests_that_nobody_saw_are_told(signoff: Commands) -> None:
+    signoff.done("register", "hello.yaml")
+    for _ in range(4):
+        signoff.done("run", "hello")
+    long_ago = "2026-01-01 00:00:00.000000"
+    make(
+        signoff.at.database,
+        "UPDATE delivery SET state = 'due', last_error = 'Slack asks us to slow down.', next_at = created_at, "
+        "attempts = 3",
+        f"UPDATE request SET first_shown_at = NULL, opened_at = '{long_ago}'",
+    )
+    found = examined(signoff, code=0)
+    assert states(found) == {"work.copies": "warning", "work.unseen": "warning"}
+    told = only(found, "work.copies")[1]
+    assert told.startswith("Copies that could not be shown so far: 4. lee@example.com (terminal): Slack asks us")
+    assert told.endswith("; and 1 more.")
+    make(signoff.at.database, "UPDATE delivery SET state = 'dead', next_at = NULL")
+    assert "nobody will ever see: 4." in only(examined(signoff, code=0), "work.copies")[1]
+
+
+# -- the checks themselves ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (RuntimeError("with xoxb-sandbox-signoff"), "something broke (RuntimeError: with (a token))."),
+        (OSError(5, "Input/output error"), "could not be looked at: [Errno 5] Input/output error"),
+    ],
+)
+def test_a_check_that_breaks_hides_no_other(
+    signoff: Commands, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    def breaks(case: cases.Case) -> Iterator[Any]:
+        raise error
+        yield
+
+    async def too(case: cases.Case) -> Any:
+        raise error
+        yield
+
+    breaks.__module__ = too.__module__ = "bot.doctor.machine"
+    monkeypatch.setattr(rounds, "LOCAL", ((breaks,), *rounds.LOCAL))
+    monkeypatch.setattr(rounds, "REMOTE", (too, *rounds.REMOTE))
+    found = examined(signoff, code=1)
+    assert [told in one["said"] for one in found["machine"]] == [True, True]
+    assert only(found, "database.integrity")[0] == "ok"
+    assert only(found, "slack.token")[0] == "ok"
+
+
+def test_every_check_is_documented_and_no_other() -> None:
+    sources = [path.read_text() for path in Path(rounds.__file__).parent.glob("*.py")]
+    _, _, section = Page.of("commands.md").text.partition("\n### signoff doctor\n")
+    told = re.findall(r"^- ([^:]+): ", section.partition("\n### ")[0], re.MULTILINE)
+    names = {name for source in sources for name in re.findall(r'\(\s*"((?:\w+\.\w+)|settings|workflows)",', source)}
+    assert {name for line in told for name in re.findall(r"`([\w.]+)`", line)} == names - {"auth.test"}
