@@ -247,7 +247,9 @@ def alert_card(copy: Copy) -> Card:
     run, request = copy.run, copy.request
     title, what = _alert(copy.topic or "", run, request)
     silent = [("Not reached", _unreached(request))] if request is not None and request.unreached else []
-    asks = next((one for one in run.steps if one.status is StepStatus.OUTCOME_UNKNOWN and one.ended_at is None), None)
+    open_steps = (one for one in run.steps if one.status is StepStatus.OUTCOME_UNKNOWN and one.ended_at is None)
+    # Whoever started the run may read of it, and cannot answer.
+    asks = next(open_steps, None) if copy.person.id == run.owner.id else None
     return Card(
         kind=DeliveryKind.ALERT,
         title=title,

@@ -14,7 +14,7 @@ class TerminalDirectory:
 
     def asks(self, reference: Reference) -> bool:
         """Only of Slack accounts and usergroups is there more to know than the tables hold."""
-        return reference.kind in ("slack", "group")
+        return reference.kind in ("slack", "group", "members")
 
     async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
         """Nobody: without Slack, nobody can say who these are."""

@@ -26,8 +26,8 @@ BACKOFF: Final = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120,
 SECOND_LOOK: Final = timedelta(seconds=2)
 PATIENCE: Final = 12
 """Failures in a row, over some hours, after which a copy that people see is given up as well."""
-_NOBODY_TOLD: Final = frozenset({"unreachable", "unseen"})
-"""Alerts about a request that nobody but the owner knows of."""
+_NOBODY_TOLD: Final = frozenset({"unreachable", "unseen", "needs_attention", "stuck"})
+"""Alerts about what nobody but the owner knows of, and what goes on only when somebody does something."""
 LONGEST_WISH: Final = timedelta(days=1)
 """What a vendor may ask us to wait at most."""
 SHOW_SECONDS: Final = 20.0
@@ -248,7 +248,7 @@ def _tell_unreached(tx: Tx, directory: Directory, held: HeldDelivery) -> None:
 
 
 def _tell_requester(tx: Tx, directory: Directory, claimed: _Claimed) -> None:
-    """The owner cannot be told that nobody was asked: then whoever started the run is."""
+    """The owner cannot be told: then whoever started the run is."""
     held, requester = claimed.held, claimed.copy.run.requester
     routes = directory.reach(requester)
     if requester.id != held.person and routes:

@@ -110,10 +110,14 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """Whom a reference means. `why`: a sentence where that is nobody, or not everybody."""
+    """Whom a reference means. `why`: a sentence where that is nobody, or not everybody.
+
+    `members`: of a reference of the kind `members`, the addresses of everybody in the group; nobody looks up more.
+    """
 
     people: tuple[Found, ...]
     why: str | None = None
+    members: frozenset[Address] = frozenset()
 
 
 class Directory(Protocol):

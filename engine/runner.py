@@ -53,7 +53,7 @@ class Runner:
             raise
         except ChannelError as error:
             # Nobody can say now who is to be asked; the owner is told once, like of everything that keeps a run back.
-            await self._postpone(run, str(error))
+            await self._postpone(run, str(error), told=error.retry_after is None)
         except DefinitionError as error:
             log.error("run %s cannot go on: its workflow is no longer understood: %s", run, error)
             first = str(error).partition("\n")[0]
@@ -76,8 +76,9 @@ class Runner:
         except Conflict:
             log.info("run %s was taken over", run)
 
-    async def _postpone(self, run: str, reason: str) -> None:
-        if await self._store.transact(lambda tx: runs.postpone(tx, run, reason)):
+    async def _postpone(self, run: str, reason: str, *, told: bool = True) -> None:
+        """`told`: whether it is worth telling; what only has to wait for its turn is not."""
+        if await self._store.transact(lambda tx: runs.postpone(tx, run, reason)) and told:
             await self._store.transact(lambda tx: self._advancer.tell_stuck(tx, run, reason))
 
     async def _perform(self, claimed: Claimed) -> Claimed | None:

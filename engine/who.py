@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, TypeAlias, TypeVar
 
 from engine.errors import ChannelError, SignoffError
@@ -94,15 +95,16 @@ class Who:
             why = self._resolved[reference].why
         return people.need_person(self._tx, workspace, Address(reference.kind, reference.value)), why
 
-    def among(self, person: Person, references: Sequence[Reference]) -> bool:
-        """Whether one of the references means this person."""
+    def among(self, person: Person, references: Sequence[Reference]) -> tuple[bool, list[str]]:
+        """Whether one of the references means this person; if not, why some of them mean nobody."""
         addresses = {(one.kind, one.value) for one in person.addresses}
         if any((one.kind, one.value) in addresses for one in references):
-            return True
-        groups = [one for one in references if one.kind == "group"]
+            return True, []
+        groups = [replace(one, kind="members") for one in references if one.kind == "group"]
         self._need(groups)
-        members = {address for one in groups for found in self._resolved[one].people for address in found.addresses}
-        return not members.isdisjoint(person.addresses)
+        found = [self._resolved[one] for one in groups]
+        known = any(not one.members.isdisjoint(person.addresses) for one in found)
+        return known, [one.why for one in found if one.why]
 
     def foresee(self, held: HeldRun, references: Sequence[Reference]) -> list[Reference]:
         """Raise `NeedsDirectory` now if the directory has to say who these are: before anything is written."""

@@ -202,7 +202,7 @@ class Desk:
         if any(one.kind == "slack" and one.value == by.user for one in references):
             return None
         person = Reference("slack", by.user, by.user)
-        asked = [person, *(one for one in references if one.kind == "group")]
+        asked = [person, *(replace(one, kind="members") for one in references if one.kind == "group")]
         try:
             async with asyncio.timeout(_LOOKING_UP):
                 known = await self.directory.resolve(asked)
@@ -210,7 +210,7 @@ class Desk:
             why = str(error) or "Slack did not answer in time."
             return NotAllowed(why=f"Whether you may register workflows cannot be found out now: {why}")
         mine = {address for found in known[person].people for address in found.addresses}
-        groups = {address for one in asked[1:] for found in known[one].people for address in found.addresses}
+        groups = {address for one in asked[1:] for address in known[one].members}
         emails = {one.value for one in references if one.kind == "email"}
         if by.address in mine and (by.address in groups or any(one.value in emails for one in mine)):
             return None

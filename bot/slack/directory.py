@@ -10,11 +10,14 @@ from bot.slack.client import SlackClient, SlackError
 from engine.gate import Reference
 from engine.model import Address, Origin, Person
 from engine.ports import Found, Resolution, Route
+from engine.who import MAX_APPROVERS
 
 T = TypeVar("T")
 FRESH_SECONDS: Final = 180.0
 """How long an answer of Slack is believed."""
 _MOST_KEPT: Final = 5_000
+_SLICE: Final = 50
+"""Members of a usergroup who are looked up at once: a minute allows a hundred."""
 _NO_GROUPS: Final = frozenset({"plan_upgrade_required", "team_not_found", "permission_denied"})
 _SLACKBOT: Final = "USLACKBOT"
 
@@ -31,7 +34,7 @@ class SlackDirectory:
 
     def asks(self, reference: Reference) -> bool:
         """Only Slack knows these."""
-        return reference.kind in ("email", "slack", "group")
+        return reference.kind in ("email", "slack", "group", "members")
 
     async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
         """Whom each means. Raises `ChannelError` while Slack does not answer."""
@@ -63,7 +66,7 @@ class SlackDirectory:
         match reference.kind:
             case "slack":
                 return await self._account(reference)
-            case "group":
+            case "group" | "members":
                 return await self._group(reference)
             case _:
                 return await self._email(reference)
@@ -99,12 +102,27 @@ class SlackDirectory:
             if error.code == "no_such_subteam":
                 return Resolution((), f"The usergroup @{reference.value} is disabled, so nobody in it is asked.")
             raise
-        accounts = await asyncio.gather(*(self._info(one) for one in members))
-        found = _resolution([one for one in accounts if one is not None], reference)
-        if not found.people:
+        if reference.kind == "members":
+            return Resolution((), members=frozenset(Address("slack", one) for one in members))
+        return await self._asked(reference, members)
+
+    async def _asked(self, reference: Reference, members: Sequence[str]) -> Resolution:
+        """Those of a usergroup who may be asked, looked up until there are as many as one request asks."""
+        accounts: list[Account] = []
+        looked_up = 0
+        for looked_up in range(0, len(members), _SLICE):
+            found = await asyncio.gather(*(self._info(one) for one in members[looked_up : looked_up + _SLICE]))
+            accounts += [one for one in found if one is not None]
+            if sum(_unfit(one) is None for one in accounts) >= MAX_APPROVERS:
+                break
+        resolution = _resolution(accounts, reference)
+        if not resolution.people:
             nobody = f"The usergroup @{reference.value} has nobody who can be asked."
-            return Resolution((), f"{nobody} {found.why}" if found.why else nobody)
-        return found
+            return Resolution((), f"{nobody} {resolution.why}" if resolution.why else nobody)
+        if looked_up + _SLICE < len(members):
+            few = f"@{reference.value} has {len(members):,} members; only the first {MAX_APPROVERS} are asked."
+            return Resolution(resolution.people[:MAX_APPROVERS], few)
+        return resolution
 
     # -- what Slack says --
 

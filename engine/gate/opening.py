@@ -32,7 +32,10 @@ Scope = Mapping[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Who is asked: `kind` is `owner`, `requester`, `email`, `slack` or `group`. `rule`: how the gate put it."""
+    """Who is asked: `kind` is `owner`, `requester`, `email`, `slack` or `group`. `rule`: how the gate put it.
+
+    `members` is a group of which only matters who is in it, and not who they are.
+    """
 
     kind: str
     value: str

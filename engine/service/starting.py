@@ -40,10 +40,11 @@ def start(ground: Ground, tx: Tx, command: Start, resolved: Resolved, *, asking:
     who = Who(tx, ground.advancer.directory, resolved)
     requester = who.actor(command.workspace, command.actor)
     starters = _starters(workflow)
-    if starters and requester.id != registration.owner and not who.among(requester, starters):
-        unknown = [found.why for one in starters if (found := resolved.get(one)) is not None and found.why]
-        allowed = f"You may not start {workflow.name}; it is for {', '.join(workflow.may_run)}."
-        return NotAllowed(why=" ".join([allowed, *unknown]))
+    if starters and requester.id != registration.owner:
+        may, unknown = who.among(requester, starters)
+        if not may:
+            allowed = f"You may not start {workflow.name}; it is for {', '.join(workflow.may_run)}."
+            return NotAllowed(why=" ".join([allowed, *unknown]))
     inputs, errors = fields.validate_all(workflow.inputs, command.inputs)
     errors = errors or _too_large(inputs)
     if errors:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.sandbox import Running, sandbox
+from bot.sandbox.world import User
 from bot.slack.client import connected
 from bot.slack.directory import FRESH_SECONDS, SlackDirectory
 from engine.errors import ChannelError
@@ -183,3 +184,39 @@ async def test_where_nobody_may_be_asked_the_owner_is_and_reads_why(on: Stage) -
 async def test_whoever_is_named_twice_gets_one_copy(on: Stage) -> None:
     await on.asked(WHO, who=["ada@example.com", f"<@{on.person('ada').id}>", "group:finance-approvers"])
     assert len(on.person("ada").sees()) == 1
+
+
+# -- large groups -------------------------------------------------------------------------------------------
+
+
+def crowd(slack: Running, count: int) -> list[str]:
+    """So many new people in @finance-approvers."""
+    world = slack.world
+    joined = []
+    for number in range(count):
+        made = User(id=world.new_id("U"), name=f"p{number}", real_name=f"P {number}", email=f"p{number}@example.com")
+        world.users[made.id] = made
+        joined.append(made.id)
+    next(one for one in world.usergroups.values() if one.handle == "finance-approvers").users = joined
+    return joined
+
+
+async def test_of_a_large_usergroup_only_as_many_are_looked_up_as_are_asked(
+    slack: Running, directory: SlackDirectory
+) -> None:
+    slack.rates.configure(enabled=False)
+    crowd(slack, 130)
+    found = await resolved(directory, "group", "finance-approvers")
+    assert len(found.people) == 100
+    assert found.why == "@finance-approvers has 130 members; only the first 100 are asked."
+    assert len([one for one in slack.slack.calls if one.method == "users.info"]) == 100
+
+
+async def test_who_is_in_a_usergroup_is_known_without_looking_anybody_up(
+    slack: Running, directory: SlackDirectory
+) -> None:
+    joined = crowd(slack, 400)
+    asked = Reference("members", "finance-approvers", "group:finance-approvers")
+    found = (await directory.resolve([asked]))[asked]
+    assert found.members == {Address("slack", one) for one in joined}
+    assert not [one for one in slack.slack.calls if one.method == "users.info"]

@@ -223,8 +223,11 @@ async def test_an_outcome_goes_to_the_person_where_the_channel_is_closed_to_us(o
 # -- what became of a step ----------------------------------------------------------------------------------
 
 
-async def parked(on: Stage, source: str = ACTS) -> str:
+async def parked(on: Stage, source: str = ACTS, *, leaves: str | None = None) -> str:
+    """A run with a step of unknown outcome. `leaves`: who left the workspace before they were told."""
     await on.register(source)
+    if leaves is not None:
+        on.person(leaves).user.deleted = True
 
     async def breaks(params: PlayedParams, context: object) -> Mapping[str, object]:
         raise Surprise("broke")
@@ -250,6 +253,15 @@ async def test_a_step_of_unknown_outcome_asks_its_owner_who_answers_in_the_messa
     fine(await cleo.click("Stop", on=old, stale=True))
     await on.afterwards()
     assert "has ended already" in whispered(on.slack, cleo)[-1]
+
+
+async def test_a_question_that_its_owner_cannot_read_is_told_to_whoever_started_the_run(on: Stage) -> None:
+    source = ACTS.replace("title: Flow\n", "title: Flow\nowner: ben@example.com\n")
+    run = await parked(on, source, leaves="ben")
+    told = on.person("cleo").sees()[-1]
+    assert "did the step happen?" in words(told["blocks"])
+    assert buttons(told) == [], "only the owner may answer"
+    assert (await on.view(run)).status is RunStatus.NEEDS_ATTENTION
 
 
 async def test_an_answer_to_an_earlier_question_is_none(on: Stage) -> None:
