@@ -20,7 +20,7 @@ from bot.slack import blocks, lists
 from engine import data, durations, fields
 from engine.data import Value
 from engine.definition import load, scalars, yaml
-from engine.definition.grammar import MAX_INPUTS, MAX_STEPS, UNBUILT_KINDS, GateFile, StepFile, WorkflowFile
+from engine.definition.grammar import MAX_FIELDS, MAX_INPUTS, MAX_STEPS, UNBUILT_KINDS, GateFile, StepFile, WorkflowFile
 from engine.definition.not_yet import NOT_YET, PEOPLE_NOT_YET
 from engine.errors import DefinitionError, ExpressionError
 from engine.expressions import MAX_SOURCE, MAX_TEXT, Template, compile_template
@@ -288,6 +288,7 @@ def test_the_limits_are_those_of_the_code() -> None:
         "nesting in a file": f"{yaml.MAX_DEPTH} levels",
         "steps": f"{MAX_STEPS}",
         "inputs": f"{MAX_INPUTS}",
+        "fields of a form": f"{MAX_FIELDS}",
         "options of a field": f"{MAX_OPTIONS}",
         "inputs of a run together": f"{MAX_GIVEN:,} characters of JSON",
         "output of a step": f"{MAX_OUTPUT:,} characters of JSON",
