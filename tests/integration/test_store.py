@@ -20,14 +20,15 @@ from sqlalchemy import exc, insert, text
 from engine import plan
 from engine.audit import Entry
 from engine.errors import Conflict, StoreError, StoreFull, StoreLocked, StoreReadOnly
-from engine.model import AlreadyDecided, Decided, RequestState, Work
+from engine.gate import Asked, Ruling
+from engine.model import AlreadyDecided, Assurance, Decide, Decided, RequestState, Verdict, Work
 from engine.store import deliveries, journal, requests, runs, schema
 from engine.store.tx import Connection, Tx
 from engine.store.writer import SqliteFile
 from engine.system import RandomIds, SystemClock
 from engine.tables import WorkspaceRow
 from tests.support.fakes import START
-from tests.support.house import LEE, SAM, house, until
+from tests.support.house import LEE, SAM, TERMINAL, house, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -319,6 +320,42 @@ async def test_a_write_that_compares_with_what_was_loaded_before_somebody_else_w
 
         assert await home.store.transact(lost) == [False] * 6
         assert (await home.request(run)).asked == late
+
+
+async def test_a_request_that_moved_since_it_was_loaded_or_is_past_due_is_not_decided(tmp_path: Path) -> None:
+    """The rules have looked at both before; the write looks again, for stores in which others write in between."""
+    async with house(tmp_path / "signoff.db") as home:
+        await home.register(GATED.replace("owner]", "owner], expires: 1h"))
+        run = await home.start()
+        before_it_was_shown = (await home.request(run)).asked
+        await home.settle()
+        shown = (await home.request(run)).asked
+        assert (shown.state, shown.rev) == (RequestState.PENDING, before_it_was_shown.rev + 1)
+
+        def decided(tx: Tx, asked: Asked) -> str | None:
+            ruling = Ruling(state=RequestState.APPROVED, approver=asked.approvers[0], approved_digest=asked.digest)
+            return requests.try_decide(tx, asked, approval(asked), ruling, {})
+
+        assert await home.store.transact(lambda tx: decided(tx, before_it_was_shown)) is None
+        lapsed = await home.store.transact(lambda tx: requests.try_lapse(tx, before_it_was_shown, RequestState.EXPIRED))
+        assert not lapsed
+        home.pass_(hours=1)
+        assert await home.store.transact(lambda tx: decided(tx, shown)) is None
+        assert (await home.request(run)).asked == shown
+        home.pass_(microseconds=-1)
+        assert await home.store.transact(lambda tx: decided(tx, shown)) is not None
+
+
+def approval(asked: Asked) -> Decide:
+    return Decide(
+        request=asked.id,
+        verdict=Verdict.APPROVE,
+        actor=LEE,
+        content_version=asked.content_version,
+        digest=asked.digest,
+        origin=TERMINAL,
+        assurance=Assurance.TERMINAL,
+    )
 
 
 # -- room ---------------------------------------------------------------------------------------------------
