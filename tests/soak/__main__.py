@@ -6,6 +6,7 @@ import argparse
 import logging
 import random
 import shutil
+import signal
 import sys
 import time
 
@@ -17,6 +18,8 @@ def main() -> int:
     """One campaign; its figures are printed, and where everything was kept if something was found."""
     given = _parser().parse_args()
     seed = int(given.seed) if given.seed else random.SystemRandom().randrange(2**32)
+    # Told to stop, it takes its disk and its servers with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = campaign.folder()
     began = time.monotonic()
     _say(f"soak: {given.minutes:g} minutes, seed {seed}")

@@ -35,7 +35,9 @@ class People:
     dice: random.Random
     terminal: Clients
     figures: Counter[str] = field(default_factory=Counter)
-    _hands: dict[str, asyncio.Lock] = field(default_factory=lambda: {one: asyncio.Lock() for one in APPROVERS})
+    _hands: dict[str, asyncio.Lock] = field(
+        default_factory=lambda: {one: asyncio.Lock() for one in (*APPROVERS, OWNER)}
+    )
     """One person has one modal open at a time."""
     _count: int = 0
 
