@@ -322,6 +322,19 @@ async def test_a_write_that_compares_with_what_was_loaded_before_somebody_else_w
         assert (await home.request(run)).asked == late
 
 
+async def test_a_wake_while_a_run_is_being_moved_leaves_it_ready(tmp_path: Path) -> None:
+    async with house(tmp_path / "signoff.db") as home:
+        await home.register(GATED)
+        run = await home.start()
+        held = await home.store.read(lambda connection: runs.load_run(connection, run))
+        assert held is not None
+        progress = plan.proceed(home.advancer.compiled(GATED.encode()), held.state, now=home.clock.now())
+        assert progress.ready_at is None
+        await home.store.transact(lambda tx: runs.wake(tx, run))
+        assert await home.store.transact(lambda tx: runs.try_save_run(tx, held, progress))
+        assert (await home.view(run)).ready_at == home.clock.now()
+
+
 async def test_a_request_that_moved_since_it_was_loaded_or_is_past_due_is_not_decided(tmp_path: Path) -> None:
     """The rules have looked at both before; the write looks again, for stores in which others write in between."""
     async with house(tmp_path / "signoff.db") as home:
