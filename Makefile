@@ -19,7 +19,7 @@ STAMP := $(VENV)/.installed
 PIP := $(RUN) -m pip --disable-pip-version-check
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help setup test test-browser check format bench soak demo clean constraints
+.PHONY: help setup test test-browser check format bench soak faults demo clean constraints
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -86,6 +86,9 @@ bench: ## measure speed (not there yet)
 
 soak: $(STAMP) ## kill, stop and starve a server for SOAK_MINUTES, then check what must hold (SOAK_SEED=… repeats one)
 	$(RUN) -m tests.soak --minutes "$(SOAK_MINUTES)" --seed "$(SOAK_SEED)"
+
+faults: $(STAMP) ## plant one bug after the other in a copy, and see that the tests notice each
+	$(RUN) -m tests.faults.plant
 
 demo: ## open the demo page (not there yet)
 	@echo "The demo page is not there yet: use \`signoff try templates/workflows/refund.yaml\`." >&2; exit 2
