@@ -91,6 +91,8 @@ class Chaos:
         if not await server.up():
             return False
         for _ in range(self.dice.choice((0, 1, 1, 2, 2, 3))):
+            if self.world.over.is_set():
+                break
             if await server.over(self.dice.uniform(0.05, 0.8)):
                 return False
             server.signal(signal.SIGSTOP)

@@ -92,12 +92,18 @@ class Servers:
     _known: dict[int, Server] = field(default_factory=dict)
 
     async def fork(self) -> Server:
-        """One more, which is not ready yet. The one before has ended."""
+        """One more, which is not ready yet. If the one before has not ended, it does now."""
+        await self.kill()
         assert self.forking.stdin is not None
         self.forking.stdin.write(b"\n")
         self.started += 1
         self.now = await asyncio.wait_for(self._forked.get(), PATIENCE)
         return self.now
+
+    async def kill(self) -> None:
+        """Leave none of them."""
+        for one in list(self._known.values()):
+            await one.kill()
 
     def step(self, seconds: float) -> None:
         """Step the clock of the server that runs, and of all that follow."""
@@ -182,8 +188,7 @@ async def servers(folder: Path, environment: Mapping[str, str], *, multiplier: f
 
 
 async def _end(made: Servers) -> None:
-    if made.now is not None and not made.now.gone.is_set():
-        await made.now.kill()
+    await made.kill()
     assert made.forking.stdin is not None
     made.forking.stdin.close()
     try:
