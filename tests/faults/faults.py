@@ -20,7 +20,6 @@ class Fault:
 _DECIDING = "tests/unit/test_gate.py tests/slack/test_deciding.py"
 _RUNS = "tests/integration/test_runner.py tests/integration/test_store.py tests/unit/test_plan.py"
 _COPIES = "tests/integration/test_outbox.py tests/slack/test_messages.py"
-_MACHINE = "tests/flow/test_engine_machine.py"
 
 FAULTS: Final = (
     # -- deciding --
@@ -188,28 +187,28 @@ FAULTS: Final = (
         "engine/service/deciding.py",
         "    wake(tx, asked.subject.run)\n",
         "",
-        f"{_RUNS} {_MACHINE}",
+        _RUNS,
     ),
     Fault(
         "a wake is lost on a run that is being moved",
         "engine/store/runs.py",
         '.values(wakes=_run.c.wakes + 1, ready_at=bindparam("now"))\n)\n_PLACE',
         '.values(ready_at=bindparam("now"))\n)\n_PLACE',
-        f"{_RUNS} {_MACHINE}",
+        _RUNS,
     ),
     Fault(
         "a run is moved while somebody else is at it",
         "engine/store/runs.py",
         "self.ready_at is not None and self.ready_at <= now and (self.lease_until is None or self.lease_until <= now)",
         "self.ready_at is not None and self.ready_at <= now",
-        f"{_RUNS} {_MACHINE}",
+        _RUNS,
     ),
     Fault(
         "an outcome is recorded by whoever was overtaken",
         "engine/advance.py",
         "        if held is None or held.rev != claimed.rev:\n",
         "        if held is None:\n",
-        f"{_RUNS} {_MACHINE}",
+        _RUNS,
     ),
     Fault(
         "the lease of a run is not renewed",
@@ -273,20 +272,20 @@ FAULTS: Final = (
         "engine/store/journal.py",
         "        previous = sealed.hash\n",
         "",
-        "tests/unit/test_audit.py tests/integration/test_store.py tests/flow/test_engine_machine.py",
+        "tests/integration/test_store.py",
     ),
     Fault(
         "two processes own one database",
         "engine/store/schema.py",
         "            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
         "            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)\n",
-        "tests/integration/test_schema.py",
+        "tests/integration/test_store.py",
     ),
     Fault(
         "a start with the same key starts again",
         "engine/service/starting.py",
         "        if earlier is not None:\n",
         "        if earlier == command.key:\n",
-        f"{_RUNS} tests/integration/test_embedded.py {_MACHINE}",
+        "tests/integration/test_store.py",
     ),
 )

@@ -17,11 +17,22 @@ from typing import Any
 import pytest
 from sqlalchemy import exc, insert, text
 
-from engine import plan
+from engine import plan, verify_audit
 from engine.audit import Entry
 from engine.errors import Conflict, StoreError, StoreFull, StoreLocked, StoreReadOnly
 from engine.gate import Asked, Ruling
-from engine.model import AlreadyDecided, Assurance, Decide, Decided, RequestState, Verdict, Work
+from engine.model import (
+    DEFAULT_WORKSPACE,
+    AlreadyDecided,
+    Assurance,
+    Decide,
+    Decided,
+    RequestState,
+    Start,
+    Started,
+    Verdict,
+    Work,
+)
 from engine.store import deliveries, journal, requests, runs, schema
 from engine.store.tx import Connection, Tx
 from engine.store.writer import SqliteFile
@@ -320,6 +331,27 @@ async def test_a_write_that_compares_with_what_was_loaded_before_somebody_else_w
 
         assert await home.store.transact(lost) == [False] * 6
         assert (await home.request(run)).asked == late
+
+
+async def test_starts_with_one_key_are_one_run_also_at_once(tmp_path: Path) -> None:
+    async with house(tmp_path / "signoff.db") as home:
+        await home.register(GATED)
+        command = Start(workflow="flow", inputs={}, actor=LEE, origin=TERMINAL, key="twice")
+        answers = await asyncio.gather(*(home.engine.start(command) for _ in range(5)))
+        started = [one for one in answers if isinstance(one, Started)]
+        assert [one.created for one in started] == [True, False, False, False, False]
+        assert len({one.run for one in started}) == 1
+
+
+async def test_what_one_unit_wrote_down_hangs_together_and_on_what_came_before(tmp_path: Path) -> None:
+    async with house(tmp_path / "signoff.db") as home:
+        await home.register(GATED)
+        run = await home.start()
+        assert isinstance(await home.decide(run), Decided)
+        await home.settle()
+        lines = await home.store.read(lambda connection: list(journal.export(connection, DEFAULT_WORKSPACE)))
+        assert len(await home.kinds(run)) > 3
+        assert verify_audit.verify(lines).findings == ()
 
 
 async def test_a_wake_while_a_run_is_being_moved_leaves_it_ready(tmp_path: Path) -> None:
