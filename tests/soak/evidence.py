@@ -101,6 +101,13 @@ class Evidence:
         return found
 
     @cached_property
+    def repeated(self) -> Counter[str]:
+        """By run, how often somebody who was heard said `repeat`, as the log has it, and no more than was said."""
+        found = self.rows("SELECT run, content FROM audit WHERE leaf LIKE '%\"run.resumed\"%'")
+        heard = Counter(row["run"] for row in found if json.loads(row["content"])["answer"] == "repeat")
+        return heard & self.repeats
+
+    @cached_property
     def posted(self) -> Mapping[str, list[Shown]]:
         """Messages by the copy that they are."""
         found = defaultdict(list)

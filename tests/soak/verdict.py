@@ -200,8 +200,9 @@ def _wrong(found: Evidence, run: Any, made: list[Call]) -> Iterator[str]:
             wanted = data.replace(wanted, tuple(edit["path"][1:]), edit["after"])
     if any(call.body != wanted for call in made):
         yield f"run {run['id']} called with {[call.body for call in made]}, and {wanted} was approved"
-    if run["name"] == "unsure" and len(made) > 1 + found.repeats[run["id"]]:
-        yield f"run {run['id']} called {len(made)} times, and may not repeat; {found.repeats[run['id']]} times told to"
+    repeated = found.repeated[run["id"]]
+    if run["name"] == "unsure" and len(made) > 1 + repeated:
+        yield f"run {run['id']} called {len(made)} times, and may not repeat; it was told to {repeated} times"
 
 
 def audit(found: Evidence) -> Iterator[str]:
