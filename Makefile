@@ -9,6 +9,9 @@
 PYTHON ?=
 # More arguments for pytest, as in: make test TESTFLAGS="-k gate -x"
 TESTFLAGS ?=
+# How long the storm of the soak lasts, and the seed of its choices; empty: a fresh one, which it prints.
+SOAK_MINUTES ?= 10
+SOAK_SEED ?=
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -16,7 +19,7 @@ STAMP := $(VENV)/.installed
 PIP := $(RUN) -m pip --disable-pip-version-check
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help setup test test-browser check format bench soak demo clean constraints
+.PHONY: help setup test test-browser check format bench soak faults demo clean constraints
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -82,8 +85,11 @@ bench: $(STAMP) ## measure speed (docs/benchmarks.md)
 	$(VENV)/bin/signoff bench engine
 	$(VENV)/bin/signoff bench slack
 
-soak: ## run for hours under faults (not there yet)
-	@echo "The soak test is not there yet: it arrives with the measurement campaign." >&2; exit 2
+soak: $(STAMP) ## kill, stop and starve a server for SOAK_MINUTES, then check what must hold (SOAK_SEED=… repeats one)
+	$(RUN) -m tests.soak --minutes "$(SOAK_MINUTES)" --seed "$(SOAK_SEED)"
+
+faults: $(STAMP) ## plant one bug after the other in a copy, and see that the tests notice each
+	$(RUN) -m tests.faults.plant
 
 demo: ## open the demo page (not there yet)
 	@echo "The demo page is not there yet: \`$(VENV)/bin/signoff demo --play\` plays the story." >&2; exit 2

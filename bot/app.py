@@ -32,7 +32,7 @@ from engine.advance import Advancer
 from engine.embedded import Embedded
 from engine.model import Address
 from engine.outbox import Relay
-from engine.ports import Channel, Directory, Sender, StepType
+from engine.ports import Channel, Clock, Directory, Sender, StepType
 from engine.runner import Runner
 from engine.service import Engine
 from engine.steps import registry
@@ -78,9 +78,10 @@ def build(
     console: Console | None,
     client: SlackClient | None = None,
     sender: Sender | None = None,
+    clock: Clock | None = None,
 ) -> App:
     """Bind everything to the store. Nothing runs yet. `client`: the way to Slack, where it is set up."""
-    clock, steps, secrets = SystemClock(), step_types(settings, sender), EnvironmentSecrets(environment)
+    clock, steps, secrets = clock or SystemClock(), step_types(settings, sender), EnvironmentSecrets(environment)
     login = getpass.getuser()
     directory: Directory = TerminalDirectory() if client is None else SlackDirectory(client)
     advancer = Advancer(kinds=steps, directory=directory, secrets=secrets)
@@ -117,16 +118,18 @@ async def opened(
     *,
     trial: bool = False,
     pace: Pace | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[App]:
     """An app that owns the database, at work while the body runs. Raises `StoreError` where it cannot.
 
-    `pace`: of calls to Slack, where its limits are others than the published ones.
+    `pace`: of calls to Slack, where its limits are others than the published ones. `clock`: default, the machine's.
     """
+    clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        store = stack.enter_context(schema.owned(settings.database, clock=SystemClock(), ids=RandomIds(), trial=trial))
+        store = stack.enter_context(schema.owned(settings.database, clock=clock, ids=RandomIds(), trial=trial))
         client = None if trial else await _to_slack(settings, stack, pace)
         sender = TerminalSender(screen.console()) if trial else SlackSender(client) if client else None
-        app = build(store, settings, environment, console, client, sender)
+        app = build(store, settings, environment, console, client, sender, clock)
         working = asyncio.ensure_future(app.executor.run())
         try:
             yield app
@@ -168,11 +171,16 @@ async def _drain(executor: Embedded, working: asyncio.Future[None]) -> None:
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, environment: Mapping[str, str], console: Console, *, pace: Pace | None = None
+    settings: Settings,
+    environment: Mapping[str, str],
+    console: Console,
+    *,
+    pace: Pace | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[App]:
     """An app at work that takes commands of this machine and deliveries of Slack while the body runs."""
     async with (
-        opened(settings, environment, console, pace=pace) as app,
+        opened(settings, environment, console, pace=pace, clock=clock) as app,
         server.serving(app.desk, server.socket_path(settings.database)),
         _in_slack(app),
     ):
@@ -186,13 +194,14 @@ async def serve(
     ready: Callable[[int], None],
     *,
     pace: Pace | None = None,
+    clock: Clock | None = None,
 ) -> None:
     """Serve until the process is told to stop (SIGINT, SIGTERM). `ready` is given the number of open requests."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with serving(settings, environment, console, pace=pace) as app:
+    async with serving(settings, environment, console, pace=pace, clock=clock) as app:
         ready(len(await app.engine.requests(Page(limit=1000, open_only=True))))
         with calm_collector():
             await stop.wait()

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from bot import card
 from engine import outbox
 from engine.errors import ChannelError
-from engine.model import Decided, DeliveryKind, DeliveryState, Expired, RequestState, Verdict
+from engine.model import Cancel, Decided, DeliveryKind, DeliveryState, Done, Expired, RequestState, Verdict
+from engine.store import deliveries
 from engine.store.deliveries import LEASE
 from engine.views import DeliveryView
-from tests.support.house import House, Surprise, house, until
-from tests.support.recording import Fault
+from tests.support.house import SAM, TERMINAL, House, Surprise, house, until
+from tests.support.recording import Fault, RecordingChannel
 
 GATED = """
 name: flow
@@ -74,6 +76,16 @@ async def test_a_copy_is_posted_once_and_edited_after_the_decision(home: House) 
     assert "Approved" in str(posted.card.state)
     assert home.channel.calls == 2
     assert (await home.kinds(run)).count("delivery.shown") == 1
+
+
+async def test_a_copy_follows_a_run_that_is_cancelled(home: House) -> None:
+    run = await opened(home)
+    await home.settle()
+    assert isinstance(await home.engine.cancel(Cancel(run=run, actor=SAM, origin=TERMINAL)), Done)
+    await home.settle()
+    (posted,) = home.channel.of("lee@example.com")
+    assert posted.card.actions == ()
+    assert "Withdrawn" in str(posted.card.state)
 
 
 async def test_a_hint_for_a_copy_that_is_not_due_does_nothing(home: House) -> None:
@@ -323,6 +335,30 @@ async def test_a_relay_that_was_taken_over_records_nothing(home: House, tmp_path
     await slow
     view = await copy(home, run)
     assert (view.state, view.last_error) == (DeliveryState.DUE, "The channel recording is not set up on this server.")
+
+
+async def test_a_relay_that_comes_back_after_its_lease_leaves_no_live_buttons(home: House) -> None:
+    run = await opened(home)
+    await home.settle()
+    one, gate = (await copy(home, run)).id, asyncio.Event()
+    await home.store.transact(lambda tx: deliveries.want_again(tx, one))
+    home.channel.next_calls(Fault(gate=gate))
+    slow = asyncio.ensure_future(home.relay.deliver(one))
+    await until(lambda: home.channel.calls == 2)
+    home.clock.pass_(LEASE)
+    assert isinstance(await home.decide(run), Decided)
+    same_place = RecordingChannel()
+    same_place.posted = home.channel.posted
+    channels, directory = {"recording": same_place}, home.advancer.directory
+    await outbox.Relay(home.store, channels=channels, directory=directory, render=card.card).deliver(one)
+    (posted,) = home.channel.of("lee@example.com")
+    assert posted.card.actions == ()
+    gate.set()
+    await slow
+    assert posted.card.actions, "what came late lies over the outcome"
+    await home.settle()
+    assert posted.card.actions == ()
+    assert "Approved" in str(posted.card.state)
 
 
 async def test_a_channel_that_hangs_is_cut_off_and_its_copy_looked_for(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from engine.runner import Runner
 from engine.store.runs import LEASE, POSTPONED
 from engine.store.tx import Tx
 from engine.views import StepView
-from tests.support.house import PATIENCE, SAM, TERMINAL, House, PlayedParams, Surprise, house, until
+from tests.support.house import PATIENCE, SAM, TERMINAL, House, PlayedParams, Surprise, echo, house, until
 
 FLOW = """
 name: flow
@@ -300,6 +300,19 @@ async def test_a_lease_is_renewed_while_a_long_step_works(tmp_path: Path) -> Non
         await working
         assert (await home.view(run)).status is RunStatus.SUCCEEDED
         assert len(home.step.calls) == 1
+
+
+async def test_a_run_that_another_worker_is_at_is_left_alone(home: House) -> None:
+    held = home.step.play = Held()
+    run = await started(home, AGAIN)
+    working = asyncio.ensure_future(home.runner.advance(run))
+    await held.begun.wait()
+    home.step.play = echo
+    await Runner(home.store, home.advancer, steps={"played": home.step}, secrets=_NoSecrets()).advance(run)
+    assert len(home.step.calls) == 1
+    held.over.set()
+    await working
+    assert (await home.view(run)).status is RunStatus.SUCCEEDED
 
 
 async def test_the_outcome_of_a_worker_that_lost_its_lease_is_dropped(

@@ -17,17 +17,29 @@ from typing import Any
 import pytest
 from sqlalchemy import exc, insert, text
 
-from engine import plan
+from engine import plan, verify_audit
 from engine.audit import Entry
 from engine.errors import Conflict, StoreError, StoreFull, StoreLocked, StoreReadOnly
-from engine.model import AlreadyDecided, Decided, RequestState, Work
+from engine.gate import Asked, Ruling
+from engine.model import (
+    DEFAULT_WORKSPACE,
+    AlreadyDecided,
+    Assurance,
+    Decide,
+    Decided,
+    RequestState,
+    Start,
+    Started,
+    Verdict,
+    Work,
+)
 from engine.store import deliveries, journal, requests, runs, schema
 from engine.store.tx import Connection, Tx
 from engine.store.writer import SqliteFile
 from engine.system import RandomIds, SystemClock
 from engine.tables import WorkspaceRow
 from tests.support.fakes import START
-from tests.support.house import LEE, SAM, house, until
+from tests.support.house import LEE, SAM, TERMINAL, house, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -340,6 +352,76 @@ async def test_a_write_that_compares_with_what_was_loaded_before_somebody_else_w
 
         assert await home.store.transact(lost) == [False] * 6
         assert (await home.request(run)).asked == late
+
+
+async def test_starts_with_one_key_are_one_run_also_at_once(tmp_path: Path) -> None:
+    async with house(tmp_path / "signoff.db") as home:
+        await home.register(GATED)
+        command = Start(workflow="flow", inputs={}, actor=LEE, origin=TERMINAL, key="twice")
+        answers = await asyncio.gather(*(home.engine.start(command) for _ in range(5)))
+        started = [one for one in answers if isinstance(one, Started)]
+        assert [one.created for one in started] == [True, False, False, False, False]
+        assert len({one.run for one in started}) == 1
+
+
+async def test_what_one_unit_wrote_down_hangs_together_and_on_what_came_before(tmp_path: Path) -> None:
+    async with house(tmp_path / "signoff.db") as home:
+        await home.register(GATED)
+        run = await home.start()
+        assert isinstance(await home.decide(run), Decided)
+        await home.settle()
+        lines = await home.store.read(lambda connection: list(journal.export(connection, DEFAULT_WORKSPACE)))
+        assert len(await home.kinds(run)) > 3
+        assert verify_audit.verify(lines).findings == ()
+
+
+async def test_a_wake_while_a_run_is_being_moved_leaves_it_ready(tmp_path: Path) -> None:
+    async with house(tmp_path / "signoff.db") as home:
+        await home.register(GATED)
+        run = await home.start()
+        held = await home.store.read(lambda connection: runs.load_run(connection, run))
+        assert held is not None
+        progress = plan.proceed(home.advancer.compiled(GATED.encode()), held.state, now=home.clock.now())
+        assert progress.ready_at is None
+        await home.store.transact(lambda tx: runs.wake(tx, run))
+        assert await home.store.transact(lambda tx: runs.try_save_run(tx, held, progress))
+        assert (await home.view(run)).ready_at == home.clock.now()
+
+
+async def test_a_request_that_moved_since_it_was_loaded_or_is_past_due_is_not_decided(tmp_path: Path) -> None:
+    """The rules have looked at both before; the write looks again, for stores in which others write in between."""
+    async with house(tmp_path / "signoff.db") as home:
+        await home.register(GATED.replace("owner]", "owner], expires: 1h"))
+        run = await home.start()
+        before_it_was_shown = (await home.request(run)).asked
+        await home.settle()
+        shown = (await home.request(run)).asked
+        assert (shown.state, shown.rev) == (RequestState.PENDING, before_it_was_shown.rev + 1)
+
+        def decided(tx: Tx, asked: Asked) -> str | None:
+            ruling = Ruling(state=RequestState.APPROVED, approver=asked.approvers[0], approved_digest=asked.digest)
+            return requests.try_decide(tx, asked, approval(asked), ruling, {})
+
+        assert await home.store.transact(lambda tx: decided(tx, before_it_was_shown)) is None
+        lapsed = await home.store.transact(lambda tx: requests.try_lapse(tx, before_it_was_shown, RequestState.EXPIRED))
+        assert not lapsed
+        home.pass_(hours=1)
+        assert await home.store.transact(lambda tx: decided(tx, shown)) is None
+        assert (await home.request(run)).asked == shown
+        home.pass_(microseconds=-1)
+        assert await home.store.transact(lambda tx: decided(tx, shown)) is not None
+
+
+def approval(asked: Asked) -> Decide:
+    return Decide(
+        request=asked.id,
+        verdict=Verdict.APPROVE,
+        actor=LEE,
+        content_version=asked.content_version,
+        digest=asked.digest,
+        origin=TERMINAL,
+        assurance=Assurance.TERMINAL,
+    )
 
 
 # -- room ---------------------------------------------------------------------------------------------------

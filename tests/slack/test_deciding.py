@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+
+import pytest
 
 from engine.model import RequestState, RunStatus
+from engine.store.tx import Tx
 from tests.slack.stage import ASKS, Stage, buttons, copy_of, fine, whispered, words
 
 CONFIRMS = ASKS.replace("edit: [text]", 'edit: [text]\n      confirm: "This pays. Sure?"')
@@ -36,6 +40,32 @@ async def test_one_click_approves_and_both_copies_change(on: Stage) -> None:
         assert not person.troubles
     assert (await on.view(run)).status is RunStatus.SUCCEEDED
     assert [params.text for params, _ in on.bot.step.calls] == ["Pay 120 EUR"]
+
+
+@pytest.mark.parametrize("form", [False, True], ids=["click", "form"])
+async def test_nothing_is_acknowledged_before_it_is_on_the_disk(on: Stage, *, form: bool) -> None:
+    run = await on.asked()
+    ada = on.person("ada")
+    if form:
+        fine(await ada.click("Reject"))
+        await on.slack.until(lambda: ada.modal)
+    writing, goes_on = threading.Event(), threading.Event()
+
+    def hold_up(tx: Tx) -> None:
+        writing.set()
+        goes_on.wait()
+
+    holding = asyncio.ensure_future(on.bot.store.transact(hold_up))
+    try:
+        await asyncio.to_thread(writing.wait)
+        acting = asyncio.ensure_future(ada.submit({"Reason": "No."}) if form else ada.click("Approve"))
+        answered, _ = await asyncio.wait({acting}, timeout=0.3)
+    finally:
+        goes_on.set()
+    assert not answered, "it was acknowledged, and is not on the disk"
+    fine(await acting)
+    assert await on.state(run) is (RequestState.REJECTED if form else RequestState.APPROVED)
+    await holding
 
 
 async def test_the_decision_says_who_made_it_and_where(on: Stage) -> None:

@@ -1,0 +1,291 @@
+"""Bugs that would matter, each as one exact replacement, with the tests that have to notice it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`old` stands in `file` exactly once. `tests`: arguments of pytest."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+_DECIDING = "tests/unit/test_gate.py tests/slack/test_deciding.py"
+_RUNS = "tests/integration/test_runner.py tests/integration/test_store.py tests/unit/test_plan.py"
+_COPIES = "tests/integration/test_outbox.py tests/slack/test_messages.py"
+
+FAULTS: Final = (
+    # -- deciding --
+    Fault(
+        "a request is decided whatever its state and revision",
+        "engine/store/requests.py",
+        """        _request.c.rev == bindparam("seen_rev"),
+        _request.c.state == RequestState.PENDING.value,
+    )
+    .values(
+        state=bindparam("new_state"),""",
+        """    )
+    .values(
+        state=bindparam("new_state"),""",
+        "tests/integration/test_store.py",
+    ),
+    Fault(
+        "the revision of a request is not compared when it is closed",
+        "engine/store/requests.py",
+        """        _request.c.rev == bindparam("seen_rev"),
+        _request.c.state == RequestState.PENDING.value,
+    )
+    .values(
+        state=bindparam("new_state"),""",
+        """        _request.c.state == RequestState.PENDING.value,
+    )
+    .values(
+        state=bindparam("new_state"),""",
+        "tests/integration/test_store.py",
+    ),
+    Fault(
+        "the write of a decision does not look whether it is past due",
+        "engine/store/requests.py",
+        '_DECIDE = _CLOSE.where(or_(_request.c.expires_at.is_(None), _request.c.expires_at > bindparam("now")))',
+        "_DECIDE = _CLOSE",
+        "tests/integration/test_store.py",
+    ),
+    Fault(
+        "the rules let people decide after the expiry",
+        "engine/gate/deciding.py",
+        "past_due = asked.expires_at is not None and asked.expires_at <= now",
+        "past_due = False",
+        _DECIDING,
+    ),
+    Fault(
+        "the content that was shown is not compared",
+        "engine/gate/deciding.py",
+        "if (command.content_version, command.digest) == (asked.content_version, asked.digest):",
+        "if command.content_version == asked.content_version:",
+        _DECIDING,
+    ),
+    Fault(
+        "content that was changed in the table is approved",
+        "engine/gate/deciding.py",
+        "    asked.subject.check(asked.content, asked.digest)\n    edited",
+        "    edited",
+        _DECIDING,
+    ),
+    Fault(
+        "anybody is an approver",
+        "engine/gate/deciding.py",
+        "if person and one.person.id == person.id), None)",
+        "if person), None)",
+        _DECIDING,
+    ),
+    Fault(
+        "an edit is not checked by its field",
+        "engine/gate/deciding.py",
+        "    after = fields.validate(editable.field, raw)\n",
+        "    after = data.clean(raw)\n",
+        _DECIDING,
+    ),
+    Fault(
+        "an edit is not checked by the step's own parameters",
+        "engine/gate/deciding.py",
+        "        errors = invalid_params(kind, approved)\n",
+        "        errors = {}\n",
+        _DECIDING,
+    ),
+    Fault(
+        "a click is acknowledged before it is decided",
+        "bot/slack/actions.py",
+        """        answer = await self._room.desk.decide(click.by, ref, Verdict.APPROVE, message=click.message_ts)
+        await ack()
+        if""",
+        """        await ack()
+
+        async def later() -> None:
+            answer = await self._room.desk.decide(click.by, ref, Verdict.APPROVE, message=click.message_ts)
+            await self._decided(click, ref, answer)
+
+        self._after(click, later())
+        return
+        if""",
+        "tests/slack/test_deciding.py",
+    ),
+    Fault(
+        "a form is acknowledged before it is decided",
+        "bot/slack/views.py",
+        "        await self._answered(ack, sent, ref, await self._decide(sent, ref, verdict, edits={}))",
+        "        await ack(**replies.CLEAR)\n"
+        "        self._room.after(sent.by, None, self._decide(sent, ref, verdict, edits={}))",
+        "tests/slack/test_deciding.py",
+    ),
+    Fault(
+        "the signature of a delivery is not checked",
+        "bot/slack/listening.py",
+        "        if not self._is_signed(request, body):",
+        "        if not body:",
+        "tests/slack/test_door.py",
+    ),
+    # -- copies --
+    Fault(
+        "the copies do not follow a decision",
+        "engine/service/deciding.py",
+        "    deliveries.want_update(tx, asked.id)\n",
+        "",
+        f"{_DECIDING} {_COPIES}",
+    ),
+    Fault(
+        "the copies do not follow an expiry",
+        "engine/service/clocks.py",
+        "    deliveries.want_update(tx, asked.id)\n",
+        "",
+        f"{_COPIES} tests/slack/test_deciding.py",
+    ),
+    Fault(
+        "the copies do not follow a cancelled run",
+        "engine/service/ending.py",
+        "        deliveries.want_update(tx, request)\n",
+        "",
+        f"{_COPIES} tests/slack/test_deciding.py",
+    ),
+    Fault(
+        "what is wanted while a copy is being shown is forgotten",
+        "engine/store/deliveries.py",
+        'next_at=case((_delivery.c.wanted_version > bindparam("version"), bindparam("now")), else_=null()),',
+        "next_at=null(),",
+        _COPIES,
+    ),
+    Fault(
+        "a post that a crash cut off is taken for one that never was",
+        "engine/store/deliveries.py",
+        "unknown=or_(_delivery.c.unknown, _delivery.c.lease_until.is_not(None)),",
+        "unknown=_delivery.c.unknown,",
+        _COPIES,
+    ),
+    Fault(
+        "a post of unknown outcome is not looked for",
+        "engine/outbox.py",
+        "        if receipt is None and held.unknown and isinstance(channel, FindsCopies):\n",
+        "        if receipt is None and held.unknown and not isinstance(channel, FindsCopies):\n",
+        _COPIES,
+    ),
+    Fault(
+        "a relay that comes back after its lease leaves what it showed",
+        "engine/outbox.py",
+        "        deliveries.want_again(tx, held.id)\n",
+        "",
+        _COPIES,
+    ),
+    # -- runs --
+    Fault(
+        "a decision does not wake its run",
+        "engine/service/deciding.py",
+        "    wake(tx, asked.subject.run)\n",
+        "",
+        _RUNS,
+    ),
+    Fault(
+        "a wake is lost on a run that is being moved",
+        "engine/store/runs.py",
+        '.values(wakes=_run.c.wakes + 1, ready_at=bindparam("now"))\n)\n_PLACE',
+        '.values(ready_at=bindparam("now"))\n)\n_PLACE',
+        _RUNS,
+    ),
+    Fault(
+        "a run is moved while somebody else is at it",
+        "engine/store/runs.py",
+        "self.ready_at is not None and self.ready_at <= now and (self.lease_until is None or self.lease_until <= now)",
+        "self.ready_at is not None and self.ready_at <= now",
+        _RUNS,
+    ),
+    Fault(
+        "an outcome is recorded by whoever was overtaken",
+        "engine/advance.py",
+        "        if held is None or held.rev != claimed.rev:\n",
+        "        if held is None:\n",
+        _RUNS,
+    ),
+    Fault(
+        "the lease of a run is not renewed",
+        "engine/runner.py",
+        "            await asyncio.sleep(self._renew_seconds)\n            try:\n",
+        "            await asyncio.sleep(3600)\n            try:\n",
+        _RUNS,
+    ),
+    Fault(
+        "a step runs other content than was approved",
+        "engine/runner.py",
+        "            if act.digest is not None:\n",
+        "            if act.digest is None:\n",
+        _RUNS,
+    ),
+    Fault(
+        "a repeated call has another idempotency key",
+        "engine/runner.py",
+        'idempotency_key=f"{claimed.run}:{act.step.id}:{act.visit}",',
+        'idempotency_key=f"{claimed.run}:{act.step.id}:{act.attempt}",',
+        _RUNS,
+    ),
+    Fault(
+        "a call that may not be repeated is repeated after a crash",
+        "engine/plan/walk.py",
+        "        if self._repeatable(step, visit) and visit.attempt < MAX_CRASHES:\n",
+        "        if visit.attempt < MAX_CRASHES:\n",
+        _RUNS,
+    ),
+    Fault(
+        "an outcome that cannot be written down is dropped",
+        "engine/runner.py",
+        "            self._store.insist,\n",
+        "            self._store.transact,\n",
+        _RUNS,
+    ),
+    # -- the store and the log --
+    Fault(
+        "a full disk is taken for a unit that failed by itself",
+        "engine/store/writer.py",
+        "                if not self._in_transaction:\n",
+        "                if self._closed and not self._in_transaction:\n",
+        "tests/integration/test_store.py",
+    ),
+    Fault(
+        "what a failed unit wrote is kept",
+        "engine/store/writer.py",
+        '            self._execute("ROLLBACK TO unit")\n',
+        "",
+        "tests/integration/test_store.py",
+    ),
+    Fault(
+        "bells ring for what was not committed",
+        "engine/store/writer.py",
+        "            job.works = ()\n",
+        "",
+        "tests/integration/test_store.py",
+    ),
+    Fault(
+        "the links of the log do not hang together",
+        "engine/store/journal.py",
+        "        previous = sealed.hash\n",
+        "",
+        "tests/integration/test_store.py",
+    ),
+    Fault(
+        "two processes own one database",
+        "engine/store/schema.py",
+        "            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
+        "            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)\n",
+        "tests/integration/test_store.py",
+    ),
+    Fault(
+        "a start with the same key starts again",
+        "engine/service/starting.py",
+        "        if earlier is not None:\n",
+        "        if earlier == command.key:\n",
+        "tests/integration/test_store.py",
+    ),
+)

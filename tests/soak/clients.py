@@ -1,0 +1,173 @@
+"""Who uses the local socket: starts, decides, cancels, and says what became of steps."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sqlite3
+from dataclasses import dataclass, field
+from typing import Final
+
+from engine.data import Value
+from tests.soak.evidence import Claim
+from tests.soak.world import KINDS, OPERATOR, OWNER, World, left_waiting, workflow
+
+PENDING: Final = (
+    "SELECT request.id, request.run, request.at, request.expires_at, workflow.name FROM request "
+    "JOIN run ON run.id = request.run JOIN workflow ON workflow.id = run.workflow "
+    "WHERE request.state = 'pending' ORDER BY request.id"
+)
+STUCK: Final = "SELECT id FROM run WHERE status = 'needs_attention' AND cancel IS NULL"
+AT_ONCE: Final = 24
+"""Starts that are under way at the same time."""
+
+
+def open_requests(world: World) -> list[sqlite3.Row]:
+    """The requests that somebody is going to decide."""
+    return [row for row in world.rows(PENDING) if not left_waiting(row["run"])]
+
+
+def edited_path(at: str) -> str:
+    """What can be edited in a request."""
+    return "json.text" if at == "before" else "text"
+
+
+@dataclass
+class Clients:
+    """`runs`: how many are started in all; `figures`: how often what was said."""
+
+    world: World
+    dice: random.Random
+    runs: int
+    begun: int = 0
+    asked: int = 0
+    """Starts that were begun."""
+    unanswered: int = 0
+    refused: int = 0
+    _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+
+    # -- starting --
+
+    async def register(self) -> None:
+        """Make the workflows known."""
+        for name in KINDS:
+            source = workflow(name, self.world.service.url)
+            reply = await self.world.ask("register", {"source": source})
+            assert reply is not None, name
+            assert reply.refused is None, reply
+
+    async def starting(self, seconds: float) -> None:
+        """Start runs, evenly over so many seconds."""
+        async with asyncio.TaskGroup() as group:
+            for number in range(self.runs):
+                await self._turns.acquire()
+                self.asked += 1
+                group.create_task(self._insist(number))
+                await asyncio.sleep(self.dice.uniform(0.2, 1.4) * seconds / self.runs)
+
+    async def _insist(self, number: int) -> None:
+        """Whoever got no answer asks again with the same key; and some ask twice though they got one."""
+        try:
+            while not self.world.over.is_set():
+                if await self.start(str(number)):
+                    if self.dice.random() < 0.1:
+                        await self.start(str(number))
+                    return
+                await asyncio.sleep(0.2)
+        finally:
+            self._turns.release()
+
+    def kind(self, token: str) -> str:
+        """The workflow of a token: always the same."""
+        return random.Random(f"kind {token}").choice([*KINDS, "sure", "unsure", "unsure"])
+
+    async def start(self, token: str) -> bool:
+        """Start a run through the socket; whether it was answered."""
+        self.world.evidence.starts[token]
+        given: dict[str, Value] = {"workflow": self.kind(token), "inputs": {"token": token}, "key": token}
+        reply = await self.world.ask("start", given)
+        if reply is None:
+            self.unanswered += 1
+            return False
+        assert reply.refused is None, reply
+        self.world.evidence.starts[token].add(str(reply.facts["run"]))
+        return True
+
+    # -- deciding --
+
+    async def deciding(self) -> None:
+        """The operator decides in the terminal, now and then twice at once."""
+        while not self.world.over.is_set():
+            found = [row for row in open_requests(self.world) if not row["name"].startswith("brief")][:12]
+            for row in self.dice.sample(found, min(len(found), 2)):
+                await asyncio.gather(*(self.decide(row) for _ in range(self.dice.choice((1, 1, 2)))))
+            await asyncio.sleep(self.dice.uniform(0.2, 1.2))
+
+    async def decide(self, row: sqlite3.Row, verdict: str = "", *, plainly: bool = False) -> None:
+        """One decision. `plainly`: without edits."""
+        self.begun += 1
+        token = f"{OPERATOR}-{self.begun}"
+        verdict = verdict or ("reject" if self.dice.random() < 0.15 else "approve")
+        edits = {edited_path(row["at"]): f"edited by {token}"}
+        if plainly or verdict == "reject" or self.dice.random() < 0.6:
+            edits = {}
+        self.world.evidence.asked.add((row["id"], OPERATOR, verdict, json.dumps(edits)))
+        given: dict[str, Value] = {"request": row["id"], "verdict": verdict, "edits": {**edits}, "reason": token}
+        reply = await self.world.ask("decide", given)
+        if reply is None:
+            self.unanswered += 1
+        elif reply.refused is not None:
+            self.refused += 1
+        else:
+            decision = str(reply.facts["decision"])
+            self.world.evidence.claims.append(
+                Claim(how="socket", request=row["id"], by=OPERATOR, decision=decision, verdict=verdict, edits=edits)
+            )
+
+    # -- cancelling, and saying what happened --
+
+    async def cancelling(self) -> None:
+        """Some are cancelled wherever they stand: by a command in Slack, or through the socket."""
+        while not self.world.over.is_set():
+            await asyncio.sleep(self.dice.uniform(2, 7))
+            found = self.world.rows("SELECT id FROM run WHERE ended_at IS NULL AND cancel IS NULL")
+            if found:
+                run = self.dice.choice(found)["id"]
+                await (self.cancel(run) if self.dice.random() < 0.5 else self._cancel_in_slack(run))
+
+    async def cancel(self, run: str) -> None:
+        """Through the socket."""
+        reply = await self.world.ask("cancel", {"run": run, "reason": "changed my mind"})
+        if reply is not None and reply.refused is None:
+            self.world.evidence.cancelled.add(run)
+
+    async def _cancel_in_slack(self, run: str) -> None:
+        ack = await self.world.person(OWNER).command(f"/signoff cancel {run}")
+        if ack.ok and f"Run {run} is cancelled." in str(ack.body):
+            self.world.evidence.cancelled.add(run)
+
+    async def attending(self) -> None:
+        """Say of every step of unknown outcome what is true."""
+        while not self.world.over.is_set():
+            for row in self.world.rows(STUCK):
+                await self.attend(row["id"])
+            await asyncio.sleep(0.5)
+
+    async def attend(self, run: str, *, here: bool = False) -> None:
+        """`here`: through the socket and not in Slack."""
+        if self.world.service.count(run):
+            output: Value = {"status": 200, "headers": {}, "body": {"receipt": 0}}
+            await self.world.ask("resume", {"run": run, "answer": "done", "output": output})
+            return
+        stop = not here and self.dice.random() < 0.2
+        message = self.world.copy(OWNER, run)
+        if stop:
+            self.world.evidence.stopped.add(run)
+        else:
+            self.world.evidence.repeats[run] += 1
+        if message is None or here or self.dice.random() < 0.5:
+            await self.world.ask("resume", {"run": run, "answer": "stop" if stop else "repeat"})
+        else:
+            cleo = self.world.person(OWNER)
+            await cleo.click("Stop" if stop else "Repeat", on=cleo.shown(message), stale=True)
