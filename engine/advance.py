@@ -72,12 +72,17 @@ class Advancer:
             return None
         return self._save(tx, held, plan.proceed(self.workflow(tx, held), held.state, now=tx.now), resolved)
 
-    def record(self, tx: Tx, claimed: Claimed, outcome: Outcome, resolved: Resolved) -> Claimed | None:
-        """Put in what an effect came to, and go on. Dropped if somebody else took the run over meanwhile."""
+    def record(
+        self, tx: Tx, claimed: Claimed, outcome: Outcome, resolved: Resolved, *, asking: bool = True
+    ) -> Claimed | None:
+        """Put in what an effect came to, and go on. Dropped if somebody else took the run over meanwhile.
+
+        Not `asking`: the next request is left for a later walk to open.
+        """
         held = runs.load_run(tx.connection, claimed.run)
         if held is None or held.rev != claimed.rev:
             return None
-        progress = plan.record(self.workflow(tx, held), held.state, outcome, now=tx.now)
+        progress = plan.record(self.workflow(tx, held), held.state, outcome, now=tx.now, asking=asking)
         return self._save(tx, held, progress, resolved)
 
     def _save(self, tx: Tx, held: HeldRun, progress: Progress, resolved: Resolved) -> Claimed | None:

@@ -17,7 +17,7 @@ from engine.plan import Act, Failed, Outcome, Produced
 from engine.ports import Secrets, StepContext, StepType
 from engine.store import runs
 from engine.store.writer import SqliteFile
-from engine.who import answered
+from engine.who import NeedsDirectory, answered
 
 log = logging.getLogger(__name__)
 
@@ -88,13 +88,13 @@ class Runner:
                 outcome = await self._act(claimed)
             finally:
                 renewing.cancel()
-        # Not patient: that an effect happened is written down even while nobody can say who is asked next.
-        return await answered(
-            self._store.insist,
-            lambda tx, resolved: self._advancer.record(tx, claimed, outcome, resolved),
-            self._advancer.directory,
-            patient=False,
-        )
+        try:
+            return await self._store.insist(lambda tx: self._advancer.record(tx, claimed, outcome, {}))
+        except NeedsDirectory:
+            # That an effect happened is written down at once; who is asked next is for the next walk to find out.
+            await self._store.insist(lambda tx: self._advancer.record(tx, claimed, outcome, {}, asking=False))
+        await self._advance(claimed.run)
+        return None
 
     async def _renew(self, claimed: Claimed) -> None:
         while True:

@@ -17,7 +17,7 @@ from bot.slack.commands import Commands
 from bot.slack.events import Events
 from bot.slack.room import Room, incident
 from bot.slack.views import Views
-from engine.errors import ChannelError
+from engine.errors import ChannelError, StoreError
 
 COMMAND: Final = "/signoff"
 EVENTS: Final = ("app_home_opened", "app_uninstalled", "tokens_revoked")
@@ -103,7 +103,8 @@ class _Errors:
         by, url = payloads.who(body), body.get("response_url")
         if by.user and body.get("type") != "event_callback":
             self._room.after(by, None, self._room.replies.tell(by, said, response_url=url))
-        return BoltResponse(status=200, body="")
+        # A click that was not written down must not look as if it had been, even if nobody can be told any more.
+        return BoltResponse(status=500 if isinstance(error, StoreError) else 200, body="")
 
 
 def _json(body: dict[str, Any]) -> BoltResponse:

@@ -175,7 +175,9 @@ class Walk:
         self, rule: Gate, step: Step, visit: Visit, content: Params, names: dict[str, Value], why: bool | str
     ) -> None:
         if not self.asking:
-            # The visit is left as it was found: whoever walks here next comes to the same gate.
+            # Whoever walks here next comes to the same gate. What the world returned is kept until then.
+            if rule.at is ReviewPoint.AFTER:
+                self._put(replace(visit, status=StepStatus.OUTPUT_IN_REVIEW))
             self._wait(RunStatus.RUNNING, self.now)
             return
         self.opening = gate.open_request(
@@ -200,6 +202,10 @@ class Walk:
 
     def _reviewed(self, step: Step, visit: Visit, go_on: _GoOn) -> None:
         answer = self.answer
+        if answer is None and visit.status is StepStatus.OUTPUT_IN_REVIEW:
+            # What it returned was written down while nobody could say who is asked about it.
+            self._complete(step, visit, dict(visit.output or {}))
+            return
         if answer is None or answer.state is RequestState.PENDING:
             self._wait(RunStatus.WAITING, None)
             return

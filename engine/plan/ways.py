@@ -31,9 +31,9 @@ def proceed(
     return walk.progress()
 
 
-def record(workflow: Workflow, state: RunState, outcome: Outcome, *, now: datetime) -> Progress:
-    """Put in the outcome of the effect that the run stands at, and walk on."""
-    walk = Walk(workflow, state, now)
+def record(workflow: Workflow, state: RunState, outcome: Outcome, *, now: datetime, asking: bool = True) -> Progress:
+    """Put in the outcome of the effect that the run stands at, and walk on. Not `asking`: but open no request."""
+    walk = Walk(workflow, state, now, asking=asking)
     if isinstance(outcome, Produced):
         walk.produced(outcome.output)
     else:

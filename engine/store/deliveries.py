@@ -32,7 +32,8 @@ _CLAIM = Prepared(
     .values(
         rev=_delivery.c.rev + 1,
         lease_until=bindparam("new_lease"),
-        attempts=_delivery.c.attempts + 1,
+        # One that a crash cut off was counted when it began: crashes must not make a copy wait for an hour.
+        attempts=_delivery.c.attempts + case((_delivery.c.lease_until.is_(None), 1), else_=0),
         # A lease that ran out was never recorded: whoever held it may have posted before it died.
         unknown=or_(_delivery.c.unknown, _delivery.c.lease_until.is_not(None)),
     )
