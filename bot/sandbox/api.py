@@ -114,16 +114,17 @@ class ScriptApi:
     async def _answer(self, request: web.Request, work: Callable[[], Awaitable[Json]]) -> web.Response:
         if foreign(self.slack, request):
             return web.json_response({"error": "requests from other origins are refused"}, status=403)
+        status = 200 if "quiet" in request.query else 409
         try:
             return web.json_response(await work())
         except NotSubmitted as error:
-            return web.json_response({"error": str(error), "problems": error.problems}, status=409)
+            return web.json_response({"error": str(error), "problems": error.problems}, status=status)
         except (CannotAct, Refused) as error:
-            return web.json_response({"error": str(error)}, status=409)
+            return web.json_response({"error": str(error)}, status=status)
         except KeyError as error:
-            return web.json_response({"error": f"missing: {error.args[0]}"}, status=409)
+            return web.json_response({"error": f"missing: {error.args[0]}"}, status=status)
         except (TypeError, ValueError) as error:
-            return web.json_response({"error": str(error)}, status=409)
+            return web.json_response({"error": str(error)}, status=status)
 
     def _person(self, request: web.Request) -> Person:
         name = request.match_info["person"]

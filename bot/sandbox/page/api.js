@@ -21,7 +21,8 @@ async function call(method, path, body) {
   }
   let response;
   try {
-    response = await fetch(ROOT + path, options);
+    // Browsers write every refusal by status to their console, and people are refused every day.
+    response = await fetch(`${ROOT}${path}${path.includes("?") ? "&" : "?"}quiet=1`, options);
   } catch {
     throw new Gone("The sandbox cannot be reached.");
   }
@@ -31,7 +32,7 @@ async function call(method, path, body) {
   } catch {
     throw new Refused({ error: `The sandbox answered with status ${response.status}.` });
   }
-  if (!response.ok) throw new Refused(answer);
+  if (!response.ok || answer.error) throw new Refused(answer);
   return answer;
 }
 

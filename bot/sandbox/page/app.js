@@ -54,8 +54,8 @@ function sidebar() {
   showSidebar(at("sidebar"), {
     users: state.users,
     me: state.person.user,
-    app: [{ title: "Home", hash: "#/home", sign: "⌂", unread: false, now: now.kind === "home" }, item(dm, "Messages", "#/app", "✉")],
-    channels: channels.map((one) => item(one, one.name, `#/${encodeURIComponent(one.name)}`, one.kind === "private" ? "🔒︎" : "#")),
+    app: [{ title: "Home", hash: "#/home", sign: "home", unread: false, now: now.kind === "home" }, item(dm, "Messages", "#/app", "messages")],
+    channels: channels.map((one) => item(one, one.name, `#/${encodeURIComponent(one.name)}`, one.kind)),
   });
 }
 

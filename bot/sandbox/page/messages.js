@@ -3,6 +3,7 @@
 import { act } from "./api.js";
 import { blocks } from "./blocks.js";
 import { h, reconcile } from "./dom.js";
+import { icon } from "./icons.js";
 import { mrkdwn } from "./text.js";
 import { clock, day, full, heading } from "./when.js";
 
@@ -12,6 +13,8 @@ export function avatar(name, id = name) {
   const tone = [...id].reduce((sum, one) => (sum * 31 + one.charCodeAt(0)) % 6, 0);
   return h("span", { class: `avatar tone-${tone}`, "aria-hidden": "true" }, letters);
 }
+
+const appAvatar = () => h("span", { class: "avatar app" }, h("img", { src: "/sandbox/page/mark.svg", alt: "" }));
 
 /**
  * Bring the list up to date. `context`: what blocks need; `troubles`: by ts, the failures that Slack shows at a
@@ -62,11 +65,11 @@ function item(one, { context, trouble }) {
   return h(
     "li",
     { class: `message ${one.is_ephemeral ? "ephemeral" : ""}` },
-    avatar(name, one.user),
+    bot ? appAvatar() : avatar(name, one.user),
     h(
       "div",
       { class: "message-body" },
-      one.is_ephemeral && h("p", { class: "only-you" }, h("span", { "aria-hidden": "true" }, "◉ "), "Only visible to you"),
+      one.is_ephemeral && h("p", { class: "only-you" }, icon("eye"), "Only visible to you"),
       h(
         "p",
         { class: "message-head" },
@@ -85,5 +88,5 @@ function item(one, { context, trouble }) {
 
 /** A failure as Slack shows it: a warning sign and a sentence. */
 export function troubleLine({ text, code }) {
-  return h("p", { class: "trouble", role: "alert" }, h("span", { class: "trouble-sign", "aria-hidden": "true" }, "⚠ "), text, code && h("code", {}, code));
+  return h("p", { class: "trouble", role: "alert" }, icon("warning"), h("span", {}, text), code && h("code", {}, code));
 }

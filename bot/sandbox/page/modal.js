@@ -4,6 +4,7 @@ import { act, get, Refused } from "./api.js";
 import { blocks, showErrors } from "./blocks.js";
 import { opened } from "./dialog.js";
 import { h, newId, replace, restoreFocus, focusPath, speak } from "./dom.js";
+import { icon } from "./icons.js";
 import { text } from "./text.js";
 
 export class Modal {
@@ -55,7 +56,7 @@ export class Modal {
     this.dirty.clear();
     this.said = h("p", { class: "trouble", role: "alert", hidden: true });
     const context = { ...this.context(), surface: "modal", acts: this.acts(), held: (where) => this.held(where) };
-    const shut = h("button", { type: "button", class: "icon-button", onclick: () => this.close(true) }, h("span", { "aria-hidden": "true" }, "×"), h("span", { class: "visually-hidden" }, "Close"));
+    const shut = h("button", { type: "button", class: "icon-button", onclick: () => this.close(true) }, icon("close"), h("span", { class: "visually-hidden" }, "Close"));
     const close = h("button", { type: "button", class: "button", onclick: () => this.close(false) }, text(view.close || { text: "Cancel" }, context));
     this.send = view.submit && h("button", { type: "submit", class: "button primary" }, text(view.submit, context));
     replace(this.title, text(view.title, context));
@@ -153,7 +154,7 @@ export class Modal {
 
   alert(trouble) {
     const said = trouble ? `${trouble.text}${trouble.code ? ` (${trouble.code})` : ""}` : "";
-    if (this.said.textContent !== said) this.said.textContent = said;
+    if (this.said.textContent !== said) replace(this.said, said && [icon("warning"), h("span", {}, said)]);
     this.said.hidden = !said;
   }
 }

@@ -1,6 +1,7 @@
 // Who one is, and where one can go.
 
 import { h, replace } from "./dom.js";
+import { icon } from "./icons.js";
 import { avatar } from "./messages.js";
 
 /** What somebody is, in a word or two. */
@@ -30,7 +31,7 @@ export function showSidebar(node, { users, me, app, channels, theme }) {
       h(
         "a",
         { href: one.hash, class: one.unread ? "unread" : "", "aria-current": one.now ? "page" : null, "data-focus": one.hash },
-        h("span", { class: "sign", "aria-hidden": "true" }, one.sign),
+        h("span", { class: "sign" }, icon(one.sign)),
         h("span", { class: "place" }, one.title),
         one.unread && h("span", { class: "mark" }, h("span", { class: "visually-hidden" }, "unread")),
       ),
@@ -55,7 +56,7 @@ export function showSidebar(node, { users, me, app, channels, theme }) {
             h(
               "a",
               { class: "beside", href: address(one.name), target: "_blank", rel: "noopener", title: `Open another window as ${one.real_name}`, "data-focus": `beside ${one.name}` },
-              h("span", { "aria-hidden": "true" }, "⧉"),
+              icon("window"),
               h("span", { class: "visually-hidden" }, `Another window as ${one.real_name}`),
             ),
         ),

@@ -2,6 +2,7 @@
 
 import { get } from "./api.js";
 import { h, reconcile, replace } from "./dom.js";
+import { icon } from "./icons.js";
 import { clock, full } from "./when.js";
 
 const seconds = (iso) => Date.parse(iso) / 1000;
@@ -16,6 +17,7 @@ const pill = (state) => h("span", { class: `pill state-${state}` }, state.replac
 export class Story {
   constructor(node) {
     this.node = node;
+    this.turned = new Map();
     this.lines = h("ol", { class: "lines" });
     this.runs = h("ol", { class: "runs" });
     this.wire = h("ol", { class: "wire" });
@@ -23,7 +25,7 @@ export class Story {
     this.overWire = h("details", { class: "part", ontoggle: () => this.refreshWire() }, h("summary", {}, h("h3", {}, "Over the wire")), this.wire);
     replace(
       node,
-      h("div", { class: "story-head" }, h("h2", { tabindex: -1 }, "Story"), h("button", { type: "button", class: "icon-button close-story" }, h("span", { "aria-hidden": "true" }, "×"), h("span", { class: "visually-hidden" }, "Close the story"))),
+      h("div", { class: "story-head" }, h("h2", { tabindex: -1 }, "Story"), h("button", { type: "button", class: "icon-button close-story" }, icon("close"), h("span", { class: "visually-hidden" }, "Close the story"))),
       h(
         "div",
         { class: "story-body", tabindex: 0, role: "region", "aria-label": "What happened" },
@@ -41,11 +43,11 @@ export class Story {
     if (!story) return false;
     this.zone = zone;
     this.none.hidden = story.runs.length > 0;
-    reconcile(this.runs, story.runs.map((one) => ({
-      key: one.id,
-      stamp: JSON.stringify([one, story.requests.filter((each) => each.run === one.id), zone]),
-      make: () => this.run(one, story.requests.filter((each) => each.run === one.id)),
-    })));
+    reconcile(this.runs, story.runs.map((one, index) => {
+      const requests = story.requests.filter((each) => each.run === one.id);
+      const open = this.turned.get(one.id) ?? index === 0;
+      return { key: one.id, stamp: JSON.stringify([one, requests, zone, open]), make: () => h("li", {}, this.run(one, requests, open)) };
+    }));
     reconcile(this.lines, story.lines.map((one) => ({
       key: `${one.seq}`, stamp: JSON.stringify([one, zone]), make: () => line(one, zone),
     })));
@@ -53,13 +55,15 @@ export class Story {
     return true;
   }
 
-  run(one, requests) {
+  /** The newest is open; the others open when somebody looks. */
+  run(one, requests, open) {
     const own = one.deliveries || [];
+    const asked = requests.at(-1)?.title || one.title;
     return h(
-      "li",
-      { class: "run" },
-      h("p", { class: "run-head" }, h("strong", {}, one.title), pill(one.status)),
-      h("p", { class: "small" }, `${one.id} · started by ${one.requester} `, when(one.started_at, this.zone)),
+      "details",
+      { class: "run", open },
+      h("summary", { "data-focus": "run", onclick: (event) => this.turned.set(one.id, !event.currentTarget.parentElement.open) }, h("span", { class: "run-head" }, h("strong", {}, asked), pill(one.status))),
+      h("p", { class: "small" }, `${one.title} · ${one.id} · started by ${one.requester} `, when(one.started_at, this.zone)),
       one.error && h("p", { class: "error" }, one.error),
       h("ul", { class: "steps" }, one.steps.map((step) =>
         h("li", {}, h("span", {}, step.visit > 1 ? `${step.step} (${step.visit})` : step.step), pill(step.status), step.error && h("span", { class: "error" }, step.error)))),
@@ -89,13 +93,14 @@ function line(one, zone) {
 
 function copies(deliveries) {
   return h("ul", { class: "copies" }, deliveries.map((one) => {
-    const behind = one.shown_version > 0 && one.shown_version < one.wanted_version;
+    const behind = one.state === "shown" && one.shown_version < one.wanted_version;
+    const facts = [behind && "an update is due", one.last_error && one.attempts > 0 && `${one.attempts} failed ${one.attempts === 1 ? "try" : "tries"}`];
     return h(
       "li",
       {},
       h("span", {}, `${one.person} `, h("small", {}, `${one.channel}${one.kind === "request" ? "" : `, ${one.kind}`}`)),
       pill(one.state),
-      h("small", { class: "copy-facts" }, `version ${one.shown_version} of ${one.wanted_version}${behind ? ", behind" : ""}${one.attempts ? `, ${one.attempts} ${one.attempts === 1 ? "try" : "tries"}` : ""}`),
+      h("small", {}, facts.filter(Boolean).join(", ")),
       one.last_error && h("small", { class: "error" }, one.last_error),
     );
   }));

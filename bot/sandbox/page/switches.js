@@ -5,15 +5,15 @@ import { h } from "./dom.js";
 
 const FAULTS = {
   works: { label: "Slack works", said: "" },
-  down: { label: "Slack is down", said: "Slack is down: nothing gets through to the app or from it." },
-  slow: { label: "Slack is slow", said: "Slack is slow: every call of the app takes 5 seconds." },
-  limited: { label: "Slack limits the app", said: "Slack refuses every call of the app: too many requests, again in 5 seconds." },
+  down: { label: "Slack down", said: "Slack is down: nothing gets through to the app or from it." },
+  slow: { label: "Slack slow", said: "Slack is slow: every call of the app takes 5 seconds." },
+  limited: { label: "Slack limits", said: "Slack refuses every call of the app: too many requests, again in 5 seconds." },
 };
 const ARMED = {
   slow: { on: "*", kind: "slow", seconds: 5, times: null },
   limited: { on: "*", kind: "ratelimited", seconds: 5, times: null },
 };
-const THEMES = { auto: "As the system", light: "Light", dark: "Dark" };
+const THEMES = { auto: "Auto", light: "Light", dark: "Dark" };
 
 function selectOf(options, { label, now, change }) {
   const node = h(
