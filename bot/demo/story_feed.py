@@ -15,6 +15,7 @@ from bot import card
 from bot.app import App
 from bot.slack import bolt, lists
 from engine.data import Value
+from engine.errors import StoreError
 from engine.model import Person
 from engine.views import DeliveryView, Page, RequestView, RunView, StepView, StoryEntry
 
@@ -33,8 +34,14 @@ class StoryFeed:
     def __init__(self, app: App) -> None:
         self._engine = app.engine
 
-    async def story(self) -> Json:
+    async def story(self) -> Json | None:
         """The latest runs with their requests and copies, and what happened, the newest first."""
+        try:
+            return await self._story()
+        except StoreError:  # the app has stopped
+            return None
+
+    async def _story(self) -> Json:
         runs, requests, lines = list[Json](), list[Json](), list[Json]()
         for one in await self._engine.runs(Page(limit=_RUNS)):
             told = await self._told(one.id)

@@ -24,6 +24,8 @@ class Desk:
     stage: Stage
     browser: Browser
     complaints: list[str] = field(default_factory=list)
+    offline: bool = False
+    """The browser itself writes a line about every request that fails."""
     contexts: list[BrowserContext] = field(default_factory=list)
 
     async def window(self, who: str | None, place: str = "app", *, size: dict[str, int] = WIDE, **options: Any) -> Page:
@@ -41,7 +43,7 @@ class Desk:
         return page
 
     def _heard(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        if message.type in ("error", "warning") and not (self.offline and "net::ERR_" in message.text):
             self.complaints.append(f"{message.type}: {message.text}")
 
     async def close(self) -> None:
@@ -62,18 +64,14 @@ class Desk:
         )
         assert isinstance(answer, Registered), answer
 
-    async def asked(self, order: str = "A-1001", *, amount: str = "120", by: str = "cleo", **more: Any) -> str:
+    async def asked(self, order: str, *, amount: str = "120") -> str:
         """A refund that waits for somebody; the id of its run."""
-        await self.registered(by=by)
-        return await self.started(
-            "refund",
-            by=by,
-            order=order,
-            amount={"amount": amount, "currency": "EUR"},
-            reason="Arrived broken",
-            payments=self.stage.payments.url,
-            **more,
-        )
+        await self.registered()
+        return await self.started_refund(order, amount=amount)
+
+    async def started_refund(self, order: str, *, amount: str = "120", reason: str = "Arrived broken") -> str:
+        money = {"amount": amount, "currency": "EUR"}
+        return await self.started("refund", order=order, amount=money, reason=reason, payments=self.stage.payments.url)
 
     async def started(self, workflow: str, *, by: str = "cleo", **inputs: Any) -> str:
         actor, origin = self._of(by)
@@ -84,6 +82,32 @@ class Desk:
 
     async def until(self, true: Callable[[], object]) -> None:
         await self.stage.slack.until(true)
+
+
+EVERYTHING = """\
+name: everything
+title: Every kind of input
+inputs:
+  word: {type: text, label: Word}
+  lines: {type: long_text, label: Lines}
+  number: {type: number, label: Number}
+  count: {type: integer, label: Count, min: 1, max: 9}
+  price: {type: money, label: Price}
+  sure: {type: boolean, label: Sure}
+  day: {type: date, label: Day}
+  moment: {type: datetime, label: Moment}
+  mail: {type: email, label: Mail}
+  site: {type: url, label: Site}
+  colour: {type: choice, label: Colour, options: [red, green]}
+  size: {type: choice, label: Size, options: [s, m, l], required: false}
+  extras: {type: choices, label: Extras, options: [salt, pepper, oil]}
+  towns: {type: choices, label: Towns, options: [a, b, c, d, e, f, g, h, i, j, k]}
+  who: {type: person, label: Who}
+steps:
+  - id: keep
+    uses: set
+    with: {word: "{{ inputs.word }}"}
+"""
 
 
 def copy(page: Page, title: str) -> Locator:

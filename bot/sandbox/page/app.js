@@ -121,6 +121,7 @@ async function refresh() {
     while (again) {
       again = false;
       await refreshOnce();
+      there(true);
     }
   } catch (error) {
     if (error instanceof Gone) there(false);
@@ -165,7 +166,6 @@ async function go(place) {
 function there(answers) {
   if (answers !== state.there) {
     state.there = answers;
-    if (answers) state.users = new Map();
     document.body.classList.toggle("gone", !answers);
     speak(answers ? "The sandbox answers again." : "");
   }
@@ -181,5 +181,5 @@ addEventListener("hashchange", () => {
   refresh();
 });
 // The app also does things of which Slack hears nothing.
-setInterval(() => !document.hidden && state.there && me && refresh(), 2000);
+setInterval(() => !document.hidden && me && refresh(), 2000);
 listen({ changed: refresh, there });

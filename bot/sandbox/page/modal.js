@@ -3,7 +3,7 @@
 import { act, get, Refused } from "./api.js";
 import { blocks, showErrors } from "./blocks.js";
 import { opened } from "./dialog.js";
-import { h, newId, replace, restoreFocus, focusPath, speak } from "./dom.js";
+import { h, newId, replace, restoreFocus, focusPath } from "./dom.js";
 import { icon } from "./icons.js";
 import { text } from "./text.js";
 
@@ -143,7 +143,6 @@ export class Modal {
       if (error instanceof Refused && error.problems) {
         this.problems = error.problems;
         showErrors(this.form, this.problems)?.focus();
-        speak(Object.values(this.problems).join(" "));
       } else if (block) {
         this.problems[block] = error.message;
         showErrors(this.form, this.problems);

@@ -38,6 +38,7 @@ export function combobox(input, { label, find, choose, enter }) {
   };
   const look = async () => {
     const mine = ++asked;
+    mark(-1); // what was marked belongs to what was typed before
     const answer = await find(input.value);
     if (mine !== asked) return;
     found = answer;
