@@ -160,7 +160,7 @@ def _line(entry: StoryEntry, names: _Names) -> Json:
     who = names.get(entry.actor or "")
     if who is None and facts is not None and isinstance(facts.get("actor_name"), str):
         who = str(facts["actor_name"])
-    say = _SENTENCES.get(entry.kind)
+    say = SENTENCES.get(entry.kind)
     sentence = "This entry’s content was erased." if facts is None else say(entry, facts, names) if say else entry.kind
     return {"seq": entry.seq, "at": _at(entry.at), "kind": entry.kind, "who": who, "sentence": _short(sentence)}
 
@@ -177,7 +177,11 @@ def _opened(_: StoryEntry, facts: _Facts, __: _Names) -> str:
 
 def _decided(_: StoryEntry, facts: _Facts, __: _Names) -> str:
     edits = facts.get("edits")
-    changed = [str(one.get("path")) for one in edits if isinstance(one, dict)] if isinstance(edits, list) else []
+    changed = (
+        [str(one.get("label") or one.get("path")) for one in edits if isinstance(one, dict)]
+        if isinstance(edits, list)
+        else []
+    )
     said = f"chose “{facts.get('verdict')}”"
     if changed:
         said += f", with changes of {', '.join(changed)}"
@@ -202,7 +206,7 @@ def _ended(said: str) -> _Say:
     return lambda _, facts, __: f"{said} {facts['error']}" if facts.get("error") else said
 
 
-_SENTENCES: Final[Mapping[str, _Say]] = {
+SENTENCES: Final[Mapping[str, _Say]] = {
     "run.started": lambda _, facts, __: f"started {facts.get('workflow')}, version {facts.get('version')}.",
     "run.cancel_asked": lambda *_: "asked for the run to be cancelled.",
     "run.resumed": lambda _, facts, __: f"answered for the step of unknown outcome: {facts.get('answer')}.",

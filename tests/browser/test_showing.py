@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 from playwright.async_api import expect
 
 from tests.browser.kit import Desk
+from tests.sandbox.kit import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 HOSTILE = "<img src=x onerror=alert(1)> &amp; <script>alert(2)</script>"
@@ -144,6 +147,37 @@ async def test_modals_stack_and_are_closed_one_by_one_or_together(desk: Desk) ->
     await call(desk, "views.push", trigger_id=slack.trigger(slack.person("ada")), view=view("Again"))
     await page.get_by_role("dialog", name="Again").get_by_role("button", name="Close", exact=True).click()
     await expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+async def test_suggestions_of_the_app_are_chosen_by_keyboard(desk: Desk) -> None:
+    slack = desk.stage.slack
+    seen: list[Any] = []
+
+    async def answers(request: web.Request) -> web.Response:
+        seen.append(json.loads((await request.post())["payload"]))  # type: ignore[arg-type]
+        fits = [
+            option(one) for one in ("Apple", "Apricot", "Plum") if one.lower().startswith(seen[-1].get("value", ""))
+        ]
+        return web.json_response({"options": fits}) if seen[-1]["type"] == "block_suggestion" else web.Response()
+
+    element = {"type": "external_select", "action_id": "fruit", "min_query_length": 1}
+    block = {"type": "input", "block_id": "fruit", "label": plain("Fruit"), "element": element}
+    view = {"type": "modal", "title": plain("Choose"), "submit": plain("Save"), "blocks": [block]}
+    page = await desk.window("ada")
+    async with served(answers) as url:
+        slack.app.request_url = url
+        await call(desk, "views.open", trigger_id=slack.trigger(slack.person("ada")), view=view)
+        fruit = page.get_by_role("combobox", name="Fruit")
+        await fruit.press_sequentially("ap")
+        await expect(page.get_by_role("option", name="Apricot")).to_be_visible()
+        await expect(page.get_by_role("option", name="Plum")).to_have_count(0)
+        await page.keyboard.press("ArrowUp")
+        await page.keyboard.press("Enter")
+        await expect(fruit).to_have_value("Apricot")
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.get_by_role("dialog")).to_have_count(0)
+    values = seen[-1]["view"]["state"]["values"]
+    assert values["fruit"]["fruit"]["selected_option"]["value"] == "apricot"
 
 
 async def test_who_has_not_said_who_they_are_is_asked(desk: Desk) -> None:

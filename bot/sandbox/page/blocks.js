@@ -4,7 +4,7 @@ import { confirmed } from "./dialog.js";
 import { h, newId } from "./dom.js";
 import { control } from "./inputs.js";
 import { richText } from "./rich.js";
-import { link, mrkdwn, text, words } from "./text.js";
+import { link, text, words } from "./text.js";
 
 const CLICKABLE = new Set(["button", "overflow", "feedback_buttons", "icon_button", "workflow_button"]);
 
@@ -20,7 +20,7 @@ export function blocks(list, context) {
 }
 
 const BLOCKS = {
-  header: (one, context) => h(context.surface === "message" ? "h3" : "h3", { class: "header" }, text(one.text, context)),
+  header: (one, context) => h(context.surface === "modal" ? "h3" : "h2", { class: "header" }, text(one.text, context)),
   section: (one, context) =>
     h(
       "div",
@@ -186,5 +186,3 @@ export function showErrors(root, errors) {
   }
   return first;
 }
-
-export { mrkdwn };

@@ -130,8 +130,15 @@ export class Modal {
     }
   }
 
-  close(everything) {
-    return this.attempt(() => act(this.me, "close", { everything }));
+  /** Once, however often it is asked for: a second time would close the modal below. */
+  async close(everything) {
+    if (this.closing) return;
+    this.closing = true;
+    try {
+      await this.attempt(() => act(this.me, "close", { everything }));
+    } finally {
+      this.closing = false;
+    }
   }
 
   /** Do it; what the sandbox refuses stands under the inputs, or on top. */
