@@ -72,7 +72,9 @@ async def test_a_run_is_told_with_its_request_its_copies_and_why(standing: Stage
     await standing.slack.person("ada").click("Edit")
     await standing.slack.until(lambda: standing.slack.person("ada").modal)
     await standing.slack.person("ada").submit({"Amount (EUR)": "90"})
-    told = await comes(feed, standing, "run.succeeded")
+    await comes(feed, standing, "run.succeeded")
+    told = await feed.story()
+    assert told is not None
     assert "Ada Approver: chose “Pay the refund”, with changes of Amount." in sentences(told)
     assert told["requests"][0]["state"] == RequestState.APPROVED
     assert told["runs"][0]["status"] == RunStatus.SUCCEEDED
