@@ -10,6 +10,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locato
 
 from bot.demo import opening
 from bot.demo.stage import Stage
+from bot.sandbox import Running
 from engine.model import Address, Origin, Register, Registered, Start, Started
 
 expect.set_options(timeout=6_000)
@@ -28,16 +29,18 @@ class Desk:
     """The browser itself writes a line about every request that fails."""
     contexts: list[BrowserContext] = field(default_factory=list)
 
-    async def window(self, who: str | None, place: str = "app", *, size: dict[str, int] = WIDE, **options: Any) -> Page:
-        """A browser of its own, as if somebody else sat at it."""
+    async def window(
+        self, who: str | None, place: str = "app", *, size: dict[str, int] = WIDE, at: Running | None = None
+    ) -> Page:
+        """A browser of its own, as if somebody else sat at it. `at`: another sandbox than that of the stage."""
         context = await self.browser.new_context(
-            viewport={"width": size["width"], "height": size["height"]}, reduced_motion="reduce", **options
+            viewport={"width": size["width"], "height": size["height"]}, reduced_motion="reduce", color_scheme="light"
         )
         self.contexts.append(context)
         page = await context.new_page()
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
-        address = self.stage.slack.page_url
+        address = (at or self.stage.slack).page_url
         await page.goto(address if who is None else f"{address}?as={who}#/{place}")
         await page.locator("h1").first.wait_for()
         return page

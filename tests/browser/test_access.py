@@ -116,7 +116,7 @@ async def test_forms_and_the_choice_of_a_person_can_be_used_by_everybody(desk: D
 
 
 async def test_the_colours_can_be_chosen(desk: Desk) -> None:
-    page = await desk.window("ada", color_scheme="light")
+    page = await desk.window("ada")
     shade = "getComputedStyle(document.querySelector('main')).backgroundColor"
     light = await page.evaluate(shade)
     await page.get_by_label("Colours").select_option("dark")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from playwright.async_api import expect
+from yarl import URL
 
+from bot.sandbox import sandbox
 from tests.browser.kit import Desk, copy
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -75,3 +77,17 @@ async def test_the_page_says_when_the_sandbox_does_not_answer_and_goes_on_afterw
     await expect(ada.locator("#banner")).to_be_hidden()
     await desk.started_refund("A-3005")
     await expect(copy(ada, "Refund order A-3005?")).to_be_visible()
+
+
+async def test_the_page_goes_on_with_a_sandbox_that_was_started_again(desk: Desk) -> None:
+    desk.offline = True
+    async with sandbox() as first:
+        port = URL(first.base_url).port or 0
+        page = await desk.window("ada", "general", at=first)
+        await expect(page.get_by_role("heading", name="#general")).to_be_visible()
+    await expect(page.locator("#banner")).to_contain_text("The sandbox is gone")
+    async with sandbox(port=port) as second:
+        second.person("ben").say("Back again", channel="general")
+        await expect(page.locator("#banner")).to_be_hidden()
+        await expect(page.locator("li.message")).to_contain_text("Back again")
+        await page.context.close()

@@ -85,7 +85,7 @@ async function showPlace() {
   if (place.kind === "home") {
     title.textContent = `${appName()}: Home`;
     told.textContent = "What the app shows to you alone.";
-    showHome(at("home"), person.home, { me, context: context(), troubles, failed });
+    showHome(at("home"), person.home, { me, context: context(), troubles });
     return;
   }
   const { messages } = await get(`/people/${me}/messages?channel=${place.id}`);
@@ -97,13 +97,12 @@ async function showPlace() {
   log.dataset.place = place.id;
   const acted = (where) => troubles.acted(where);
   showMessages(list, messages, { context: context(), me, troubles: troubles.ofMessages(), acted, failed });
-  scrollDown(low);
   composer.show(place, troubles.ofCommands());
+  scrollDown(low);
   if (messages.length && !document.hidden) localStorage.setItem(readKey(place.id), messages.at(-1).ts);
 }
 
 function failed(sentence) {
-  speak(sentence);
   composer.failed(sentence);
 }
 

@@ -4,7 +4,7 @@ import { confirmed } from "./dialog.js";
 import { h, newId } from "./dom.js";
 import { control } from "./inputs.js";
 import { richText } from "./rich.js";
-import { link, text, words } from "./text.js";
+import { harmless, link, text, words } from "./text.js";
 
 const CLICKABLE = new Set(["button", "overflow", "feedback_buttons", "icon_button", "workflow_button"]);
 
@@ -94,7 +94,7 @@ function button(one, block, context, more = {}, name = "") {
         if (node.getAttribute("aria-busy") === "true") return;
         if (!(await confirmed(one.confirm, context))) return;
         node.setAttribute("aria-busy", "true");
-        if (one.url) open(one.url, "_blank", "noopener");
+        if (one.url && harmless(one.url)) open(one.url, "_blank", "noopener");
         try {
           await context.acts.click({ ...ref(block, one), ...more });
         } finally {

@@ -34,10 +34,8 @@ export class Composer {
     this.label.textContent = `Message ${name}`;
     this.input.placeholder = place.is_archived ? "This channel is archived" : `Message ${name}, or / for commands`;
     this.input.disabled = this.button.disabled = place.is_archived;
-    const stamp = trouble ? JSON.stringify(trouble) : "";
-    if (stamp === this.stamp) return;
-    this.stamp = stamp;
-    replace(this.trouble, trouble && troubleLine(trouble));
+    this.known = trouble;
+    this.tell();
   }
 
   /** Lines that go on from what is typed. */
@@ -78,9 +76,18 @@ export class Composer {
     }
   }
 
+  /** What cannot be done at all; it stands there until something else is tried. */
   failed(sentence) {
-    this.stamp = null;
-    replace(this.trouble, sentence && troubleLine({ text: sentence }));
+    this.refused = sentence && { text: sentence };
+    this.tell();
+  }
+
+  tell() {
+    const shown = this.refused || this.known || null;
+    const stamp = JSON.stringify(shown);
+    if (stamp === this.stamp) return;
+    this.stamp = stamp;
+    replace(this.trouble, shown && troubleLine(shown));
   }
 }
 

@@ -5,7 +5,7 @@ import { blocks, showErrors } from "./blocks.js";
 import { focusPath, h, replace, restoreFocus } from "./dom.js";
 import { troubleLine } from "./messages.js";
 
-export function showHome(node, view, { me, context, troubles, failed }) {
+export function showHome(node, view, { me, context, troubles }) {
   const trouble = view && troubles.ofView(view.id);
   const stamp = JSON.stringify([view?.hash, trouble, context.zone]);
   if (node.dataset.stamp === stamp) return;
@@ -19,7 +19,7 @@ export function showHome(node, view, { me, context, troubles, failed }) {
     try {
       return await act(me, what, { ...body, on: "home" });
     } catch (error) {
-      failed(error.message);
+      node.prepend(troubleLine({ text: error.message }));
       return null;
     }
   };

@@ -45,6 +45,7 @@ function acts(message, { me, acted, failed }) {
   const { channel, ts } = message;
   const attempt = async (what, body) => {
     acted(`message ${ts}`);
+    failed(null);
     try {
       await act(me, what, body);
     } catch (error) {

@@ -26,15 +26,18 @@ export function text(object, context) {
 /** The plain words of a text object, for labels. */
 export const words = (object) => (object ? text(object, { plain: true }).map((one) => one.textContent ?? one).join("") : "");
 
-/** A link that leads to the web and nowhere else; any other address is shown as text. */
-export function link(url, children) {
-  let scheme = "";
+/** Whether an address leads to the web, or to somebody's mail: nothing else is followed. */
+export function harmless(url) {
   try {
-    scheme = new URL(url).protocol;
+    return ["http:", "https:", "mailto:"].includes(new URL(url).protocol);
   } catch {
-    return h("span", {}, children);
+    return false;
   }
-  if (!["http:", "https:", "mailto:"].includes(scheme)) return h("span", {}, children);
+}
+
+/** A link; where it would not be harmless, its text. */
+export function link(url, children) {
+  if (!harmless(url)) return h("span", {}, children);
   return h("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, children);
 }
 
