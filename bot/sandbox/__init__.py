@@ -20,6 +20,7 @@ Bound to loopback, never part of `serve`. Imports nothing of ours but `engine.po
 | `seeing`, `acting`, `people` | a person at their client |
 | `faults`, `clock` | faults on demand; time that can be moved |
 | `api` | the JSON scripting API, /sandbox/api (docs/sandbox-api.md) |
+| `window`, `page/`, `changes` | the page at /sandbox: serving it, its files, what tells it of changes |
 """
 
 from bot.sandbox.clock import FrozenClock

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 from bot.sandbox import finding, inputs, payloads, render, viewing
 from bot.sandbox.delivery import Ack, DeliveryKind
 from bot.sandbox.errors import CannotAct, NotSubmitted, SlackError
+from bot.sandbox.finding import Name
 from bot.sandbox.jsontypes import Json
 from bot.sandbox.seeing import Eyes
 from bot.sandbox.world import App, File, Message, View
@@ -40,7 +41,7 @@ class Hands(Eyes):
         return ack
 
     async def click(
-        self, name: str, *, on: Json | Place | None = None, confirm: bool = True, stale: bool = False
+        self, name: Name, *, on: Json | Place | None = None, confirm: bool = True, stale: bool = False
     ) -> Ack | None:
         """Click a button, by its text or action_id.
 
@@ -66,7 +67,7 @@ class Hands(Eyes):
         )
         return await self.send(self.slack.world.apps[message.app_id or ""], body, where=f"message {message.ts}")
 
-    def _newest(self, name: str) -> Json:
+    def _newest(self, name: Name) -> Json:
         for one in reversed(self.sees()):
             if name in finding.names(one.get("blocks", [])) or _has_action(one.get("blocks", []), name):
                 return one
@@ -90,7 +91,7 @@ class Hands(Eyes):
             value = {"text": choice["text"], "value": choice["value"]}
         return payloads.action(self.slack, block=block, element=element, value=value)
 
-    async def _click_view(self, name: str, view: View, *, confirm: bool) -> Ack | None:
+    async def _click_view(self, name: Name, view: View, *, confirm: bool) -> Ack | None:
         block, element, choice = finding.clickable(view.payload["blocks"], name)
         if _declined(element, confirm=confirm):
             return None
@@ -106,7 +107,7 @@ class Hands(Eyes):
             raise CannotAct(f"{self.user.name} has no {place} open")
         return view
 
-    async def fill(self, name: str, value: Any, *, on: Place = "modal") -> Ack | None:
+    async def fill(self, name: Name, value: Any, *, on: Place = "modal") -> Ack | None:
         """Put a value into an input, by its label, block_id or action_id. Options are chosen by text or value.
 
         Where the app asked for it (`dispatch_action`, or an element that is not an input block), it hears of it.
@@ -116,13 +117,14 @@ class Hands(Eyes):
         held = inputs.entered(element, value)
         view.state[block["block_id"]][element["action_id"]] = held
         view.errors.pop(block["block_id"], None)
+        self.slack.changes.moved()
         if block["type"] == "input" and not block.get("dispatch_action"):
             return None
         action = payloads.action(self.slack, block=block, element=element, value=held)
         body = payloads.view_action(self.slack, user=self.user, view=view, action=action)
         return await self.send(self.slack.world.apps[view.app_id], body, where=f"view {view.id}")
 
-    async def choose(self, name: str, value: Any, *, on: Json) -> Ack | None:
+    async def choose(self, name: Name, value: Any, *, on: Json) -> Ack | None:
         """Choose in a menu, a picker or boxes of a message from `sees`."""
         message = self.message(on, stale=False)
         block, element = finding.input_named(on["blocks"], name)
@@ -136,7 +138,7 @@ class Hands(Eyes):
         )
         return await self.send(self.slack.world.apps[message.app_id or ""], body, where=f"message {message.ts}")
 
-    async def options(self, name: str, typed: str) -> list[Json]:
+    async def options(self, name: Name, typed: str) -> list[Json]:
         """What an external select in the modal offers after typing this."""
         view = self._front("modal")
         block, element = finding.input_named(view.payload["blocks"], name)
@@ -177,13 +179,14 @@ class Hands(Eyes):
         view = self._front("modal")
         everything = everything or view.payload.get("clear_on_close", False)
         world = self.slack.world
+        self.slack.changes.moved()
         gone = viewing.close_all(world, self.id) if everything else [viewing.close_top(world, self.id)]
         for one in gone:
             if one is not None and one.payload.get("notify_on_close"):
                 body = payloads.closed(self.slack, user=self.user, view=one, cleared=everything)
                 await self.send(world.apps[one.app_id], body, where=f"view {one.id}")
 
-    async def upload(self, name: str, content: bytes, *, into: str | None = None) -> str:
+    async def upload(self, name: str, content: bytes, *, into: Name | None = None) -> str:
         """Upload a file; `into`: the file_input of the front modal that it is for. Returns the file's id."""
         world = self.slack.world
         kind = mimetypes.guess_type(name)[0] or "text/plain"
@@ -210,7 +213,7 @@ def _declined(element: Json, *, confirm: bool) -> bool:
     return "confirm" in element and not confirm
 
 
-def _has_action(blocks: list[Json], name: str) -> bool:
+def _has_action(blocks: list[Json], name: Name) -> bool:
     try:
         finding.clickable(blocks, name)
     except CannotAct:

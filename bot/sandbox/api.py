@@ -8,9 +8,9 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from aiohttp import web
 
@@ -21,7 +21,9 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.jsontypes import Json
 from bot.sandbox.people import Person
 from bot.sandbox.slack import Slack
+from bot.sandbox.window import foreign, stream
 
+T = TypeVar("T")
 Act: TypeAlias = Callable[[Person, Json], Awaitable[Json]]
 
 
@@ -63,6 +65,9 @@ class ScriptApi:
             web.post(f"{root}/faults", self._post(self.add_fault)),
             web.delete(f"{root}/faults", self._post(self.clear_faults)),
             web.post(f"{root}/rates", self._post(self.rates)),
+            web.get(f"{root}/changes", self.changes),
+            web.get(f"{root}/story", self._ask(self.story)),
+            web.get(f"{root}/completions", self._ask(self.completions)),
             web.get(f"{root}/clock", self._get(self.clock)),
             web.post(f"{root}/clock", self._post(self.advance)),
             web.post(f"{root}/app", self._post(self.app)),
@@ -78,10 +83,18 @@ class ScriptApi:
 
         return handler
 
+    def _ask(self, ask: Callable[[], Awaitable[Json]]) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def handler(request: web.Request) -> web.Response:
+            return await self._answer(request, ask)
+
+        return handler
+
     def _post(self, do: Callable[[Json], Awaitable[Json]]) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handler(request: web.Request) -> web.Response:
             given = await _body(request)
-            return await self._answer(request, lambda: do(given))
+            answer = await self._answer(request, lambda: do(given))
+            self.slack.changes.moved()
+            return answer
 
         return handler
 
@@ -92,28 +105,26 @@ class ScriptApi:
             async def run() -> Json:
                 return await act(self._person(request), given)
 
-            return await self._answer(request, run)
+            answer = await self._answer(request, run)
+            self.slack.changes.moved()
+            return answer
 
         return handler
 
     async def _answer(self, request: web.Request, work: Callable[[], Awaitable[Json]]) -> web.Response:
-        if self._foreign(request):
+        if foreign(self.slack, request):
             return web.json_response({"error": "requests from other origins are refused"}, status=403)
+        status = 200 if "quiet" in request.query else 409
         try:
             return web.json_response(await work())
         except NotSubmitted as error:
-            return web.json_response({"error": str(error), "problems": error.problems}, status=409)
+            return web.json_response({"error": str(error), "problems": error.problems}, status=status)
         except (CannotAct, Refused) as error:
-            return web.json_response({"error": str(error)}, status=409)
+            return web.json_response({"error": str(error)}, status=status)
         except KeyError as error:
-            return web.json_response({"error": f"missing: {error.args[0]}"}, status=409)
+            return web.json_response({"error": f"missing: {error.args[0]}"}, status=status)
         except (TypeError, ValueError) as error:
-            return web.json_response({"error": str(error)}, status=409)
-
-    def _foreign(self, request: web.Request) -> bool:
-        """Whether a page of another site sent this: by its Origin, or by a host name that it made to point here."""
-        here = self.slack.base_url
-        return request.headers.get("Origin", here) != here or f"http://{request.host}" != here
+            return web.json_response({"error": str(error)}, status=status)
 
     def _person(self, request: web.Request) -> Person:
         name = request.match_info["person"]
@@ -140,6 +151,7 @@ class ScriptApi:
             "modal": person.modal,
             "stack": person.stack,
             "home": person.home,
+            "conversations": person.conversations,
             "troubles": [asdict(one) for one in person.troubles],
         }
 
@@ -150,11 +162,12 @@ class ScriptApi:
     def calls(self, request: web.Request) -> Json:
         """What the app called (`?method=`)."""
         wanted = request.query.get("method")
-        return {"calls": [asdict(one) for one in self.slack.calls if wanted in (None, one.method)]}
+        found = [one for one in self.slack.calls if wanted in (None, one.method)]
+        return {"calls": [asdict(one) for one in _last(found, request)]}
 
-    def deliveries(self, request: web.Request) -> Json:  # noqa: ARG002
+    def deliveries(self, request: web.Request) -> Json:
         """What was delivered to the app."""
-        return {"deliveries": [asdict(one) for one in self.slack.deliveries.log]}
+        return {"deliveries": [asdict(one) for one in _last(self.slack.deliveries.log, request)]}
 
     def faults(self, request: web.Request) -> Json:  # noqa: ARG002
         """What is armed."""
@@ -163,6 +176,20 @@ class ScriptApi:
     def clock(self, request: web.Request) -> Json:  # noqa: ARG002
         """The sandbox's time."""
         return {"now": self.slack.time.now().isoformat(), "seconds": self.slack.time.seconds}
+
+    async def changes(self, request: web.Request) -> web.StreamResponse:
+        """Server-sent events: a number that moves whenever anything changed."""
+        return await stream(self.slack, request)
+
+    async def story(self) -> Json:
+        """What the app says that it did."""
+        return {"story": None if self.slack.story is None else await self.slack.story()}
+
+    async def completions(self) -> Json:
+        """Lines that can be typed."""
+        asked = self.slack.completions
+        offered = [(name, "") for name in self.slack.app.commands] if asked is None else await asked()
+        return {"completions": [{"line": line, "told": told} for line, told in offered]}
 
     # --- changing ----------------------------------------------------------------------------------------------
 
@@ -208,6 +235,11 @@ class ScriptApi:
         """A fresh world."""
         self.slack.reset()
         return {}
+
+
+def _last(found: Sequence[T], request: web.Request) -> Sequence[T]:
+    """The newest ones only, where `?last=` says how many."""
+    return found[-int(request.query["last"]) :] if "last" in request.query else found
 
 
 async def _now(value: Json) -> Json:

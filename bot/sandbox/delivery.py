@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 import aiohttp
 
 from bot.sandbox import limits
+from bot.sandbox.changes import Changes
 from bot.sandbox.clock import Time
 from bot.sandbox.faults import Faults
 from bot.sandbox.jsontypes import Json
@@ -72,6 +73,7 @@ class Deliveries:
     sockets: Sockets
     session: aiohttp.ClientSession
     keep: Callable[[Coroutine[Any, Any, None]], None]
+    changes: Changes
     # Signatures carry the machine's time, not the sandbox's: an app compares them with its own clock,
     # and a test that moves the sandbox on by an hour must not make every request look like a replay.
     stamp: Clock = field(default_factory=SystemClock)
@@ -91,6 +93,7 @@ class Deliveries:
         if fault is not None and fault.kind == "duplicate":
             sending.append(self._once(app, kind=kind, payload=payload, secret=secret, retry=(retry, reason)))
         acks = await asyncio.gather(*sending)
+        self.changes.moved()
         return acks[0]
 
     async def _once(self, app: App, *, kind: DeliveryKind, payload: Json, secret: str, retry: tuple[int, str]) -> Ack:
@@ -98,6 +101,7 @@ class Deliveries:
         over: Literal["http", "socket", "none"] = "socket" if by_socket else "http" if app.request_url else "none"
         made = Delivery(app_id=app.id, kind=kind, payload=payload, retry=retry[0], over=over)
         self.log.append(made)
+        self.changes.moved()
         if over == "none":
             made.ack = Ack(problem="dispatch_failed")
             return made.ack

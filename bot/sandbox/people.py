@@ -94,6 +94,7 @@ class Person(Hands):
         world = self.slack.world
         world.ephemerals[:] = [one for one in world.ephemerals if one.seen_by != self.id]
         viewing.close_all(world, self.id)
+        self.slack.changes.moved()
 
     def say(self, text: str, *, channel: str | None = None, thread_ts: str | None = None) -> str:
         """Write a message; returns its ts."""
@@ -107,6 +108,7 @@ class Person(Hands):
         )
         self.slack.world.messages[place.id].append(message)
         self._tell_apps(place, message)
+        self.slack.changes.moved()
         return message.ts
 
     def _tell_apps(self, place: Channel, message: Message) -> None:

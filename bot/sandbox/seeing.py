@@ -44,6 +44,27 @@ class Eyes:
         shown = sorted([*world.messages[place.id], *own], key=lambda one: one.ts)
         return [self.shown(one) for one in shown]
 
+    @property
+    def conversations(self) -> list[Json]:
+        """The conversations that their client lists, the one with the app first; `latest`: the newest message in it."""
+        world = self.slack.world
+        places = [world.channels[self.dm]]
+        places += [one for one in world.channels.values() if one.kind != "im" and self.id in one.members]
+        return [self._conversation(one) for one in places]
+
+    def _conversation(self, one: Channel) -> Json:
+        world = self.slack.world
+        own = (each.ts for each in world.ephemerals if each.channel == one.id and each.seen_by == self.id)
+        shown = [*own, *(each.ts for each in world.messages[one.id][-1:])]
+        return {
+            "id": one.id,
+            "name": one.name,
+            "kind": one.kind,
+            "is_archived": one.is_archived,
+            "has_app": self.slack.app.bot_user in one.members,
+            "latest": max(shown, default=None),
+        }
+
     def shown(self, one: Message) -> Json:
         """A copy of a message as Slack sends it, with the key `channel`."""
         return {**render.message(self.slack.world, one), "channel": one.channel}

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from bot.sandbox import people, seed
 from bot.sandbox.api import ScriptApi
+from bot.sandbox.changes import Changes
 from bot.sandbox.clock import Time
 from bot.sandbox.delivery import Ack, Deliveries, Delivery
 from bot.sandbox.faults import Fault, FaultKind, Faults
@@ -22,10 +23,11 @@ from bot.sandbox.people import Person
 from bot.sandbox.rates import Rates
 from bot.sandbox.response_urls import ResponseUrls
 from bot.sandbox.seed import AppConfig
-from bot.sandbox.slack import Slack
+from bot.sandbox.slack import Completions, Slack, Story
 from bot.sandbox.sockets import DisconnectReason, Sockets
 from bot.sandbox.triggers import Triggers
 from bot.sandbox.web import WebApi
+from bot.sandbox.window import Window
 from bot.sandbox.world import App, World
 from engine.ports import Clock
 
@@ -73,6 +75,11 @@ class Running:
     def script_url(self) -> str:
         """Where `/sandbox/api` is: ends in a slash."""
         return f"{self.slack.base_url}/sandbox/api/"
+
+    @property
+    def page_url(self) -> str:
+        """The page in which people act by hand; `?as=ada` makes one Ada."""
+        return f"{self.slack.base_url}/sandbox"
 
     @property
     def world(self) -> World:
@@ -152,6 +159,10 @@ class Running:
         """The workspace revokes the app's token."""
         people.revoke(self.slack)
 
+    def tell(self, *, story: Story | None = None, completions: Completions | None = None) -> None:
+        """What the page asks for beside Slack."""
+        self.slack.story, self.slack.completions = story, completions
+
     async def until(self, true: Callable[[], object], *, seconds: float = 5.0) -> None:
         """Wait in real time until something holds. Raises `TimeoutError`."""
         async with asyncio.timeout(seconds):
@@ -169,9 +180,11 @@ def _loopback(host: str) -> str:
 
 def _build(time: Time, config: AppConfig, session: aiohttp.ClientSession) -> Running:
     world = seed.fresh(time, config)
-    faults, tasks = Faults(), Tasks()
+    faults, tasks, changes = Faults(), Tasks(), Changes()
     sockets = Sockets(time, tasks.keep)
-    deliveries = Deliveries(time=time, faults=faults, sockets=sockets, session=session, keep=tasks.keep)
+    deliveries = Deliveries(
+        time=time, faults=faults, sockets=sockets, session=session, keep=tasks.keep, changes=changes
+    )
     slack = Slack(
         time=time,
         config=config,
@@ -183,24 +196,34 @@ def _build(time: Time, config: AppConfig, session: aiohttp.ClientSession) -> Run
         world=world,
         triggers=Triggers(world),
         response_urls=ResponseUrls(world),
+        changes=changes,
     )
     return Running(slack=slack, tasks=tasks)
 
 
 @asynccontextmanager
 async def sandbox(
-    *, host: str = "127.0.0.1", port: int = 0, clock: Clock | None = None, app: AppConfig | None = None
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    clock: Clock | None = None,
+    app: AppConfig | None = None,
+    story: Story | None = None,
+    completions: Completions | None = None,
 ) -> AsyncIterator[Running]:
     """A local Slack, serving while the body runs. Raises `ValueError` for a host that is not loopback.
 
     `clock`: any clock; the sandbox's time is that plus what `time.advance` adds. Default: the machine's.
+    `story`, `completions`: what the page asks for beside Slack; `Running.tell` sets them once the app is there.
     """
     address = _loopback(host)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
         running = _build(Time(clock), app or AppConfig(), session)
+        running.tell(story=story, completions=completions)
         application = web.Application(client_max_size=32 * _MEGABYTE)
         application.add_routes(WebApi(running.slack).routes())
         application.add_routes(ScriptApi(running.slack).routes())
+        application.add_routes(Window(running.slack).routes())
         application.add_routes([web.get("/link/", running.slack.sockets.serve)])
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await runner.setup()

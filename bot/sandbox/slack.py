@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from bot.sandbox import seed
+from bot.sandbox.changes import Changes
 from bot.sandbox.clock import Time
 from bot.sandbox.delivery import Deliveries
 from bot.sandbox.faults import Faults
@@ -15,6 +18,11 @@ from bot.sandbox.seed import AppConfig
 from bot.sandbox.sockets import Sockets
 from bot.sandbox.triggers import Triggers
 from bot.sandbox.world import App, World
+
+Story: TypeAlias = Callable[[], Awaitable[Json | None]]
+"""Asked for what the app did and why, in the shape of docs/sandbox-api.md; None: there is nothing to tell."""
+Completions: TypeAlias = Callable[[], Awaitable[Sequence[tuple[str, str]]]]
+"""Asked for lines that can be typed, each with what it does: `("/signoff list", "the workflows")`."""
 
 
 @dataclass(kw_only=True)
@@ -41,6 +49,9 @@ class Slack:
     world: World
     triggers: Triggers
     response_urls: ResponseUrls
+    changes: Changes
+    story: Story | None = None
+    completions: Completions | None = None
     calls: list[CallRecord] = field(default_factory=list)
 
     @property
@@ -58,7 +69,9 @@ class Slack:
         self.faults.clear()
         self.calls.clear()
         self.deliveries.log.clear()
+        self.changes.moved()
 
     def record(self, method: str, arguments: Json, *, outcome: str) -> None:
         """Remember a call."""
         self.calls.append(CallRecord(method=method, arguments=arguments, outcome=outcome, at=self.time.seconds))
+        self.changes.moved()

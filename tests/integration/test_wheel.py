@@ -114,6 +114,14 @@ def test_the_wheel_carries_every_template(wheel: Path) -> None:
     assert {f"bot/_templates/{path.relative_to(ROOT / 'templates').as_posix()}" for path in templates} <= names
 
 
+def test_the_wheel_carries_the_sandbox_s_page(wheel: Path) -> None:
+    files = [path.relative_to(ROOT).as_posix() for path in (ROOT / "bot/sandbox/page").iterdir()]
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    assert files
+    assert set(files) <= names
+
+
 def test_the_wheel_carries_the_licence(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         described = metadata(archive)

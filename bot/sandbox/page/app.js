@@ -1,0 +1,184 @@
+// Start here. Who one is stands in the address (?as=ada), where one is behind the # (#/home, #/general).
+
+import { act, get, Gone, listen } from "./api.js";
+import { Composer } from "./composer.js";
+import { h, replace, speak } from "./dom.js";
+import { showHome } from "./home.js";
+import { showMessages } from "./messages.js";
+import { Modal } from "./modal.js";
+import { panels } from "./panels.js";
+import { chooser, showSidebar } from "./sidebar.js";
+import { Story } from "./story.js";
+import { Switches } from "./switches.js";
+import { Troubles } from "./troubles.js";
+
+const at = (id) => document.getElementById(id);
+const me = new URLSearchParams(location.search).get("as");
+const state = { users: new Map(), channels: new Map(), person: null, place: null, there: true };
+const troubles = new Troubles();
+const story = new Story(at("story"));
+const switches = new Switches({ node: at("switches"), banner: at("banner"), failed: speak });
+const showPanels = panels();
+
+const context = () => ({ users: state.users, channels: state.channels, zone: state.person.user.tz });
+const modal = new Modal(me, context);
+const composer = new Composer({
+  me,
+  place: () => state.place.id,
+  acted: (where) => troubles.acted(where),
+  offered: async () => (await get("/completions")).completions,
+  sent: () => scrollDown(true),
+});
+
+// -- places ---------------------------------------------------------------------------------------------------------
+
+function placeOf(hash) {
+  const name = decodeURIComponent(hash.replace(/^#\//, ""));
+  const all = state.person.conversations;
+  if (name === "home") return { kind: "home", title: "Home" };
+  return all.find((one) => one.kind !== "im" && one.name === name) || { ...all[0], title: appName() };
+}
+
+const appName = () => [...state.users.values()].find((one) => one.is_bot && one.id !== "USLACKBOT")?.real_name || "App";
+
+const readKey = (id) => `read ${me} ${id}`;
+
+function sidebar() {
+  const now = state.place;
+  const item = (one, title, hash, sign) => ({
+    title, hash, sign,
+    unread: one.latest !== null && one.id !== now.id && one.latest > (localStorage.getItem(readKey(one.id)) || ""),
+    now: one.id === now.id,
+  });
+  const [dm, ...channels] = state.person.conversations;
+  showSidebar(at("sidebar"), {
+    users: state.users,
+    me: state.person.user,
+    app: [{ title: "Home", hash: "#/home", sign: "home", unread: false, now: now.kind === "home" }, item(dm, "Messages", "#/app", "messages")],
+    channels: channels.map((one) => item(one, one.name, `#/${encodeURIComponent(one.name)}`, one.kind)),
+  });
+}
+
+// -- the conversation -----------------------------------------------------------------------------------------------
+
+const list = h("ol", { class: "messages" });
+const log = h("div", { class: "log", role: "log", tabindex: 0 }, list);
+const title = h("h1", { class: "place-title" });
+const told = h("p", { class: "place-told" });
+let built = null;
+
+function build(kind) {
+  if (built === kind) return;
+  built = kind;
+  const head = h("div", { class: "place-head" }, title, told);
+  if (kind === "home") replace(at("main"), head, h("div", { class: "home", id: "home" }));
+  else replace(at("main"), head, log, composer.node);
+}
+
+function scrollDown(anyway) {
+  if (anyway) log.scrollTop = log.scrollHeight;
+}
+
+async function showPlace() {
+  const { place, person } = state;
+  build(place.kind === "home" ? "home" : "log");
+  if (place.kind === "home") {
+    title.textContent = `${appName()}: Home`;
+    told.textContent = "What the app shows to you alone.";
+    showHome(at("home"), person.home, { me, context: context(), troubles });
+    return;
+  }
+  const { messages } = await get(`/people/${me}/messages?channel=${place.id}`);
+  if (place !== state.place) return;
+  title.textContent = place.kind === "im" ? place.title : `${place.kind === "private" ? "Private: " : "#"}${place.name}`;
+  told.textContent = place.kind === "im" ? "Your messages with the app." : place.has_app ? "The app is in this channel." : "The app is not in this channel.";
+  log.setAttribute("aria-label", `Messages in ${title.textContent}`);
+  const low = log.scrollTop + log.clientHeight >= log.scrollHeight - 40 || log.dataset.place !== place.id;
+  log.dataset.place = place.id;
+  const acted = (where) => troubles.acted(where);
+  showMessages(list, messages, { context: context(), me, troubles: troubles.ofMessages(), acted, failed });
+  composer.show(place, troubles.ofCommands());
+  scrollDown(low);
+  if (messages.length && !document.hidden) localStorage.setItem(readKey(place.id), messages.at(-1).ts);
+}
+
+function failed(sentence) {
+  composer.failed(sentence);
+}
+
+// -- bringing up to date --------------------------------------------------------------------------------------------
+
+let busy = false;
+let again = false;
+
+/** Fetch what is shown, and show it; asked for meanwhile, once more. */
+async function refresh() {
+  again = true;
+  if (busy) return;
+  busy = true;
+  try {
+    while (again) {
+      again = false;
+      await refreshOnce();
+      there(true);
+    }
+  } catch (error) {
+    if (error instanceof Gone) there(false);
+    else speak(error.message);
+  } finally {
+    busy = false;
+  }
+}
+
+async function refreshOnce() {
+  if (!state.users.size) {
+    const { users } = await get("/users");
+    state.users = new Map(users.map((one) => [one.id, one]));
+  }
+  if (!me || ![...state.users.values()].some((one) => one.name === me)) {
+    document.body.classList.add("choosing");
+    if (built !== "chooser") replace(at("main"), chooser(state.users));
+    built = "chooser";
+    await switches.refresh();
+    return;
+  }
+  state.person = await get(`/people/${encodeURIComponent(me)}`);
+  state.channels = new Map(state.person.conversations.map((one) => [one.id, one]));
+  troubles.know(state.person.troubles);
+  const wanted = placeOf(location.hash);
+  if (!state.place || state.place.id !== wanted.id || state.place.kind !== wanted.kind) await go(wanted);
+  else state.place = wanted;
+  document.title = `${state.place.title || `#${state.place.name}`} – ${state.person.user.real_name} – Signoff sandbox`;
+  await showPlace();
+  sidebar();
+  const front = state.person.modal;
+  modal.show(front, state.person.stack.length, front && troubles.ofView(front.id));
+  await switches.refresh();
+  showPanels.story(await story.refresh(state.person.user.tz));
+}
+
+async function go(place) {
+  state.place = place;
+  if (place.kind === "home") await act(me, "home");
+}
+
+function there(answers) {
+  if (answers !== state.there) {
+    state.there = answers;
+    document.body.classList.toggle("gone", !answers);
+    speak(answers ? "The sandbox answers again." : "");
+  }
+  if (!answers) switches.say("The sandbox is gone. This page goes on when it is back.");
+}
+
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  at("main").focus();
+});
+addEventListener("hashchange", () => {
+  showPanels.close();
+  refresh();
+});
+// The app also does things of which Slack hears nothing.
+setInterval(() => !document.hidden && me && refresh(), 2000);
+listen({ changed: refresh, there });

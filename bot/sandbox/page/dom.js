@@ -1,0 +1,80 @@
+// Building nodes. Texts become text nodes, always: nothing that comes from data is ever parsed as HTML.
+
+/** An element. `props`: attributes; `onclick` and the like are listeners; false and null are left out. */
+export function h(tag, props = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === false || value === null || value === undefined) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (name === "class") node.className = value;
+    else if (name === "data") Object.assign(node.dataset, value);
+    else if (["value", "checked", "selected", "indeterminate"].includes(name)) node[name] = value;
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  append(node, children);
+  return node;
+}
+
+export function append(node, children) {
+  for (const child of children.flat(Infinity)) {
+    if (child === null || child === undefined || child === false || child === "") continue;
+    node.append(child instanceof Node ? child : document.createTextNode(String(child)));
+  }
+  return node;
+}
+
+/** Show these children and no others. */
+export function replace(node, ...children) {
+  node.replaceChildren();
+  return append(node, children);
+}
+
+let counter = 0;
+export const newId = (prefix = "id") => `${prefix}-${++counter}`;
+
+/**
+ * Make the children of `list` those of `wanted`, an array of {key, stamp, make}; nodes whose key and stamp are as
+ * before stay, and with them whatever has focus or is typed in them.
+ */
+export function reconcile(list, wanted) {
+  const before = new Map([...list.children].map((node) => [node.dataset.key, node]));
+  const focused = focusPath(list);
+  const nodes = wanted.map(({ key, stamp, make }) => {
+    const old = before.get(key);
+    if (old && old.dataset.stamp === stamp) return old;
+    const made = make();
+    made.dataset.key = key;
+    made.dataset.stamp = stamp;
+    if (old) made.classList.add("changed");
+    return made;
+  });
+  nodes.forEach((node, index) => {
+    if (list.children[index] !== node) list.insertBefore(node, list.children[index] || null);
+  });
+  while (list.children.length > nodes.length) list.lastElementChild.remove();
+  restoreFocus(list, focused);
+}
+
+/** Where the focus is inside of a node: the data-focus of the element, and the key of the item that it is in. */
+export function focusPath(root) {
+  const active = document.activeElement;
+  if (!active || active === root || !root.contains(active)) return null;
+  return { name: active.dataset.focus, key: active.closest("[data-key]")?.dataset.key };
+}
+
+/** Put the focus back to where it was before nodes were replaced; if that is gone, to the item around it. */
+export function restoreFocus(root, path) {
+  if (!path || root.contains(document.activeElement)) return;
+  const items = path.key === undefined ? [] : [...root.querySelectorAll("[data-key]")];
+  const item = items.find((one) => one.dataset.key === path.key) || root;
+  const same = [...item.querySelectorAll("[data-focus]")].find((one) => one.dataset.focus === path.name);
+  const target = same || (item === root ? null : item);
+  if (!target) return;
+  if (!same) target.tabIndex = -1;
+  target.focus({ preventScroll: true });
+}
+
+/** Say something to a screen reader. */
+export function speak(sentence) {
+  document.getElementById("spoken").textContent = sentence;
+}

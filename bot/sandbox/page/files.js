@@ -1,0 +1,60 @@
+// file_input: files are read here and sent to the sandbox as base64.
+
+import { h, newId, replace } from "./dom.js";
+
+async function base64(file) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+  return btoa(text);
+}
+
+export function fileInput(element, use) {
+  const id = newId("input");
+  let held = use.held?.files || [];
+  const list = h("ul", { class: "files" });
+  const many = (element.max_files ?? 10) > 1;
+  const show = () => {
+    const items = held.map((one) =>
+      h(
+        "li",
+        {},
+        h("span", { class: "file-name" }, one.name),
+        h("small", {}, `${one.size.toLocaleString("en")} bytes`),
+        h("button", { type: "button", class: "plain-button", onclick: () => leave(one) }, "Remove", h("span", { class: "visually-hidden" }, ` ${one.name}`)),
+      ),
+    );
+    replace(list, items);
+    list.hidden = !held.length;
+  };
+  const leave = async (gone) => {
+    held = held.filter((one) => one !== gone);
+    show();
+    node.querySelector("input").focus();
+    await use.changed(held);
+  };
+  const take = async (event) => {
+    const input = event.target;
+    // A second file takes the place of the only one that there may be.
+    if (!many && held.length && input.files.length) await use.changed((held = []));
+    for (const file of input.files) {
+      const answer = await use.upload(file.name, await base64(file));
+      if (answer) held = [...held, { name: file.name, size: file.size, id: answer.file }];
+    }
+    input.value = "";
+    held = (await use.reread())?.files || held;
+    show();
+  };
+  const accept = (element.filetypes || []).map((one) => `.${one}`).join(",");
+  const node = h(
+    "div",
+    { class: "file-input" },
+    h("input", {
+      id, type: "file", multiple: many, accept: accept || null, "data-focus": use.focus,
+      "aria-describedby": use.described || null, onchange: take,
+    }),
+    list,
+  );
+  show();
+  return { node, id };
+}

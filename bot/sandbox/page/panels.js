@@ -1,0 +1,57 @@
+// On narrow windows the sidebar and the story are panels behind buttons.
+
+const at = (id) => document.getElementById(id);
+
+export function panels() {
+  const wide = { sidebar: matchMedia("(min-width: 760px)"), story: matchMedia("(min-width: 1120px)") };
+  const open = { sidebar: false, story: false };
+  const buttons = { sidebar: at("open-sidebar"), story: at("open-story") };
+  let told = false;
+
+  function show() {
+    for (const name of ["sidebar", "story"]) {
+      const beside = wide[name].matches;
+      const shown = (beside || open[name]) && (name === "sidebar" || told);
+      at(name).hidden = !shown;
+      at(name).classList.toggle("over", shown && !beside);
+      buttons[name].hidden = beside || (name === "story" && !told);
+      buttons[name].setAttribute("aria-expanded", String(open[name]));
+    }
+    const over = ["sidebar", "story"].some((name) => open[name] && !wide[name].matches);
+    at("main").inert = over;
+  }
+
+  function toggle(name, wanted, { focus = true } = {}) {
+    const other = name === "sidebar" ? "story" : "sidebar";
+    open[name] = wanted;
+    open[other] = false;
+    show();
+    if (!focus) return;
+    const target = wanted ? at(name).querySelector("a, button, [tabindex]") : buttons[name];
+    target?.focus();
+  }
+
+  for (const name of ["sidebar", "story"]) {
+    buttons[name].addEventListener("click", () => toggle(name, !open[name]));
+    wide[name].addEventListener("change", () => {
+      open[name] = false;
+      show();
+    });
+    at(name).addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && open[name]) toggle(name, false);
+    });
+  }
+  at("story").querySelector(".close-story").addEventListener("click", () => toggle("story", false));
+  show();
+  return {
+    story: (tells) => {
+      if (told === tells) return;
+      told = tells;
+      document.body.classList.toggle("told", tells);
+      show();
+    },
+    close: () => {
+      if (open.sidebar) toggle("sidebar", false, { focus: false });
+    },
+  };
+}

@@ -1,0 +1,112 @@
+// Lists that complete what is typed, as a combobox (w3.org/WAI/ARIA/apg/patterns/combobox).
+
+import { h, newId, replace } from "./dom.js";
+import { words } from "./text.js";
+
+/**
+ * Give an input a list. `find(text)` answers [{value, label, told}] or a promise of it; `choose(one)` takes one;
+ * `enter()` is called for Enter while no option is marked.
+ */
+export function combobox(input, { label, find, choose, enter }) {
+  const listId = newId("list");
+  const list = h("ul", { id: listId, class: "options", role: "listbox", "aria-label": label, hidden: true });
+  let found = [];
+  let at = -1;
+  let asked = 0;
+  Object.entries({ role: "combobox", "aria-autocomplete": "list", "aria-controls": listId, "aria-expanded": "false" }).forEach(
+    ([name, value]) => input.setAttribute(name, value),
+  );
+
+  const mark = (index) => {
+    at = index;
+    [...list.children].forEach((one, each) => one.setAttribute("aria-selected", String(each === at)));
+    if (at < 0) input.removeAttribute("aria-activedescendant");
+    else {
+      input.setAttribute("aria-activedescendant", list.children[at].id);
+      list.children[at].scrollIntoView({ block: "nearest" });
+    }
+  };
+  const close = () => {
+    asked++;
+    list.hidden = true;
+    input.setAttribute("aria-expanded", "false");
+    mark(-1);
+  };
+  const take = (one) => {
+    close();
+    choose(one);
+  };
+  const look = async () => {
+    const mine = ++asked;
+    mark(-1); // what was marked belongs to what was typed before
+    const answer = await find(input.value);
+    if (mine !== asked) return;
+    found = answer;
+    replace(
+      list,
+      found.map((one) =>
+        h(
+          "li",
+          // A press must not take the focus out of the input.
+          { id: newId("option"), role: "option", "aria-selected": "false", onmousedown: (event) => event.preventDefault(), onclick: () => take(one) },
+          h("span", { class: "option-label" }, one.label),
+          one.told && h("span", { class: "option-told" }, one.told),
+        ),
+      ),
+    );
+    list.hidden = !found.length;
+    input.setAttribute("aria-expanded", String(!list.hidden));
+    mark(-1);
+  };
+  input.addEventListener("input", look);
+  input.addEventListener("blur", close);
+  input.addEventListener("keydown", (event) => {
+    if (event.isComposing) return;
+    const open = !list.hidden;
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      if (!open) look();
+      else mark((at + (event.key === "ArrowDown" ? 1 : at < 0 ? 0 : -1) + found.length) % found.length);
+    } else if (event.key === "Escape" && open) {
+      event.preventDefault();
+      event.stopPropagation();
+      close();
+    } else if (event.key === "Tab" && open && at >= 0) {
+      event.preventDefault();
+      take(found[at]);
+    } else if (event.key === "Enter") {
+      event.preventDefault();
+      if (open && at >= 0) take(found[at]);
+      else {
+        close();
+        enter?.();
+      }
+    }
+  });
+  return { list, close };
+}
+
+/** external_select: the app is asked for options as somebody types. */
+export function suggestions(element, use) {
+  const id = newId("input");
+  const held = use.held?.selected_option;
+  const input = h("input", {
+    id, type: "text", value: words(held?.text), autocomplete: "off", "data-focus": use.focus,
+    placeholder: words(element.placeholder) || null, "aria-describedby": use.described || null, "aria-label": use.label || null,
+  });
+  const least = element.min_query_length ?? 3;
+  const { list } = combobox(input, {
+    label: "Suggestions",
+    find: async (typed) => {
+      if (!typed) use.changed(null);
+      if (typed.length < least) return [];
+      const options = await use.suggest(typed);
+      return options.map((one) => ({ value: one, label: words(one.text), told: words(one.description) }));
+    },
+    choose: (one) => {
+      input.value = one.label;
+      use.changed(one.value);
+    },
+  });
+  return { node: h("div", { class: "suggesting" }, input, list), id };
+}

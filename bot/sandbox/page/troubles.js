@@ -1,0 +1,44 @@
+// The failures that Slack's client shows to somebody: at a message, in a modal, after a command.
+
+export class Troubles {
+  constructor() {
+    this.all = [];
+    this.from = null;
+    this.since = new Map();
+  }
+
+  /** All that there were. Those from before this page was opened are not shown. */
+  know(troubles) {
+    if (this.from === null || troubles.length < this.from) this.from = troubles.length;
+    this.all = troubles;
+  }
+
+  /** Somebody tries again there: what was shown goes away. */
+  acted(where) {
+    this.since.set(where, this.all.length);
+  }
+
+  shown(where) {
+    const first = Math.max(this.from ?? 0, this.since.get(where) ?? 0);
+    return this.all.slice(first).findLast((one) => one.where === where) || null;
+  }
+
+  ofView(id) {
+    return this.shown(`view ${id}`);
+  }
+
+  /** By ts. */
+  ofMessages() {
+    const found = new Map();
+    for (const { where } of this.all) {
+      if (where.startsWith("message ") && this.shown(where)) found.set(where.slice(8), this.shown(where));
+    }
+    return found;
+  }
+
+  ofCommands() {
+    const names = new Set(this.all.map((one) => one.where).filter((one) => one.startsWith("command ")));
+    const found = [...names].map((one) => this.shown(one)).filter(Boolean);
+    return found.length ? { ...found.at(-1), text: `${found.at(-1).where.slice(8)} failed. ${found.at(-1).text}` } : null;
+  }
+}

@@ -1,0 +1,59 @@
+"""The whole bot behind a local Slack, and the system's Chromium in front of the page."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright
+
+from bot.demo import stage
+from bot.demo.story_feed import StoryFeed
+from tests.browser.kit import Desk
+
+logging.getLogger("slack_bolt").setLevel(logging.CRITICAL)
+logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_ARGUMENTS = (
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def chromium() -> str:
+    """The system's browser. These tests fail without one: a page that nobody looked at is not tested."""
+    found = next(filter(None, map(shutil.which, _NAMES)), None)
+    if found is None:
+        pytest.fail(f"No Chromium is installed (Debian: apt-get install chromium); looked for {', '.join(_NAMES)}.")
+    return found
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    async with async_playwright() as playwright:
+        running = await playwright.chromium.launch(executable_path=chromium(), args=[*_ARGUMENTS, *root])
+        yield running
+        await running.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def desk(browser: Browser) -> AsyncIterator[Desk]:
+    """A fresh bot with a fresh Slack; every window that a test opens is watched for errors."""
+    async with stage.standing() as standing:
+        feed = StoryFeed(standing.app)
+        standing.slack.tell(story=feed.story, completions=feed.completions)
+        made = Desk(stage=standing, browser=browser)
+        try:
+            yield made
+        finally:
+            await made.close()
+        assert not made.complaints

@@ -1,0 +1,126 @@
+"""WCAG 2.2 AA as far as axe sees it, and 360 pixels of width, on every view in both colours."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Page, expect
+
+from tests.browser.kit import EVERYTHING, NARROW, WIDE, Desk, copy
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+COLOURS: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
+    "resultTypes": ["violations"],
+}
+SIZES = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+
+
+async def clean(page: Page, size: dict[str, int]) -> None:
+    """Nothing that axe objects to, and nothing wider than the window."""
+    for colours in COLOURS:
+        await page.emulate_media(color_scheme=colours)
+        found = await Axe().run(page, options=RULES)
+        assert not found.response["violations"], [summary(one) for one in found.response["violations"]]
+    assert await page.evaluate(WIDER) == [], size
+
+
+def summary(violation: dict[str, Any]) -> tuple[str, list[str]]:
+    return violation["id"], [f"{one['target']}: {one['failureSummary']}" for one in violation["nodes"]]
+
+
+WIDER = """() => {
+  const wide = [...document.querySelectorAll("body *")].filter((one) => {
+    if (one.closest(".visually-hidden, .skip, .table")) return false;
+    const { left, right, width } = one.getBoundingClientRect();
+    return width > 0 && (right > innerWidth + 1 || left < -1);
+  });
+  const scrolls = [...document.querySelectorAll("*")].filter((one) => {
+    const style = getComputedStyle(one);
+    return one.scrollWidth > one.clientWidth + 1 && /auto|scroll/.test(style.overflowX) && one.clientWidth > 0;
+  });
+  return [...wide, ...scrolls].map((one) => one.outerHTML.slice(0, 120));
+}"""
+
+
+@SIZES
+async def test_every_view_can_be_used_by_everybody(desk: Desk, size: dict[str, int]) -> None:
+    await desk.asked("A-5001")
+    await desk.started_refund("A-" + "5002" * 3, reason="https://example.com/" + "long" * 60)
+    cleo = desk.stage.slack.person("cleo")
+    await cleo.command("/signoff show refund", channel="general")
+    page = await desk.window("ada", size=size)
+    message = copy(page, "Refund order A-5001?")
+    await expect(message).to_be_visible()
+    await clean(page, size)
+
+    await message.get_by_role("button", name="Edit").click()
+    await page.get_by_label("Amount (EUR)").fill("abc")
+    await page.get_by_role("dialog").get_by_role("button", name="Pay the refund").click()
+    await expect(page.get_by_text("Please enter a number.")).to_be_visible()
+    await clean(page, size)
+    await page.keyboard.press("Escape")
+
+    await message.get_by_role("button", name="Pay the refund").click()
+    await expect(message).to_contain_text("Approved by")
+    line = page.get_by_role("combobox", name="Message")
+    await line.fill("/signoff r")
+    await expect(page.get_by_role("listbox")).to_be_visible()
+    await page.keyboard.press("ArrowDown")
+    await clean(page, size)
+    await line.fill("/signoff help")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".ephemeral")).to_be_visible()
+    await page.get_by_label("How Slack works").select_option("down")
+    await copy(page, "Refund order A-500250025002?").get_by_role("button", name="Pay the refund").click()
+    await expect(page.get_by_role("alert")).to_be_visible()
+    await clean(page, size)
+    await page.get_by_label("How Slack works").select_option("works")
+
+    if size is NARROW:
+        await page.get_by_role("button", name="Story").click()
+    story = page.get_by_role("complementary", name="Story")
+    await story.get_by_text("Over the wire").click()
+    await expect(story.locator(".wire li").first).to_be_visible()
+    await clean(page, size)
+    if size is NARROW:
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_role("button", name="Story")).to_be_focused()
+        await page.get_by_role("button", name="People and channels").click()
+        await clean(page, size)
+    await page.get_by_role("link", name="Home").click()
+    await expect(page.get_by_role("button", name="Review")).to_be_visible()
+    await clean(page, size)
+    await page.get_by_role("button", name="Review").click()
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    await clean(page, size)
+
+
+@SIZES
+async def test_forms_and_the_choice_of_a_person_can_be_used_by_everybody(desk: Desk, size: dict[str, int]) -> None:
+    page = await desk.window(None, size=size)
+    await expect(page.get_by_role("heading", name="Who are you?")).to_be_visible()
+    await clean(page, size)
+    await desk.registered(EVERYTHING)
+    page = await desk.window("cleo", size=size)
+    for command in ("/signoff run everything", "/signoff register"):
+        await page.get_by_role("combobox", name="Message").fill(command)
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("dialog")).to_be_visible()
+        await clean(page, size)
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+async def test_the_colours_can_be_chosen(desk: Desk) -> None:
+    page = await desk.window("ada")
+    shade = "getComputedStyle(document.querySelector('main')).backgroundColor"
+    light = await page.evaluate(shade)
+    await page.get_by_label("Colours").select_option("dark")
+    dark = await page.evaluate(shade)
+    await page.reload()
+    await page.locator("h1").wait_for()
+    assert light != dark == await page.evaluate(shade)

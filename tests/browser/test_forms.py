@@ -1,0 +1,190 @@
+"""Commands, and every kind of input."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import FilePayload, Page, expect
+
+from bot.demo import opening, templates
+from engine.data import Value
+from engine.views import Page as Rows
+from tests.browser.kit import EVERYTHING, Desk
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def typed(page: Page, line: str) -> None:
+    await page.get_by_role("combobox", name="Message").fill(line)
+    await page.keyboard.press("Enter")
+
+
+async def test_every_kind_of_input_can_be_filled_in(desk: Desk) -> None:
+    await desk.registered(EVERYTHING)
+    ben = await desk.window("ben", "general")
+    await typed(ben, "/signoff run everything")
+    form = ben.get_by_role("dialog", name="Every kind of input")
+    for label, text in (
+        ("Word", "hello"),
+        ("Lines", "one\ntwo"),
+        ("Number", "-1.5"),
+        ("Count", "10"),
+        ("Price (amount)", "12.50"),
+        ("Price (currency) (optional)", "USD"),
+        ("Day", "2026-03-04"),
+        ("Moment", "2026-03-04T09:30"),
+        ("Mail", "not an address"),
+        ("Site", "https://example.com/a?b=1"),
+    ):
+        await form.get_by_label(label, exact=True).fill(text)
+    await form.get_by_role("group", name="Sure").get_by_label("Yes").check()
+    await form.get_by_role("group", name="Colour").get_by_label("green").check()
+    await form.get_by_label("Size (optional)").select_option("m")
+    for name in ("salt", "oil"):
+        await form.get_by_role("group", name="Extras").get_by_label(name).check()
+    for name in ("a", "k"):
+        await form.get_by_role("group", name="Towns").get_by_label(name, exact=True).check()
+    await form.get_by_label("Who").select_option(label="Ada Approver")
+    await form.get_by_role("button", name="Start").click()
+    await expect(form.get_by_text("Please enter a number of at most 9.")).to_be_visible()
+    await expect(form.get_by_text("Please enter a valid email address.")).to_be_visible()
+    await expect(form.get_by_label("Count")).to_be_focused()
+    await form.get_by_label("Count").fill("7")
+    await form.get_by_label("Mail").fill("ada@example.com")
+    await form.get_by_role("button", name="Start").click()
+    await expect(form).to_have_count(0)
+    (run,) = await desk.stage.app.engine.runs(Rows())
+    assert told(dict(run.inputs)) == {
+        "word": "hello",
+        "lines": "one\ntwo",
+        "number": "-1.5",
+        "count": "7",
+        "price": "{'amount': '12.50', 'currency': 'USD'}",
+        "sure": "True",
+        "day": "2026-03-04",
+        "moment": "2026-03-04T14:30:00Z",  # half past nine in New York, where ben is
+        "mail": "ada@example.com",
+        "site": "https://example.com/a?b=1",
+        "colour": "green",
+        "size": "m",
+        "extras": "['salt', 'oil']",
+        "towns": "['a', 'k']",
+        "who": desk.stage.slack.person("ada").id,
+    }
+
+
+def told(inputs: dict[str, Value]) -> dict[str, str]:
+    return {name: str(value) for name, value in inputs.items()}
+
+
+async def test_a_workflow_is_pasted_with_a_slip_and_then_without(desk: Desk) -> None:
+    right = opening.refund()
+    cleo = await desk.window("cleo")
+    await typed(cleo, "/signoff register")
+    modal = cleo.get_by_role("dialog", name="Register a workflow")
+    await modal.get_by_label("Workflow file (optional)", exact=True).fill(
+        templates.changed(right, "approve_label:", "aprove_label:")
+    )
+    await modal.get_by_role("button", name="Register").click()
+    await expect(modal.locator(".error").first).to_contain_text("aprove_label")
+    await modal.get_by_label("Workflow file (optional)", exact=True).fill(right)
+    await modal.get_by_role("button", name="Register").click()
+    done = cleo.get_by_role("dialog", name="Registered")
+    await expect(done).to_contain_text("Refund a customer is registered as version 1.")
+    await done.get_by_role("button", name="Close").last.click()
+    await expect(cleo.get_by_role("dialog")).to_have_count(0)
+
+
+async def test_what_is_pasted_stays_while_the_form_grows(desk: Desk) -> None:
+    cleo = await desk.window("cleo")
+    await typed(cleo, "/signoff register")
+    modal = cleo.get_by_role("dialog", name="Register a workflow")
+    await modal.get_by_label("Workflow file (optional)").fill("name: half")
+    await modal.get_by_role("button", name="Room for another part").click()
+    await expect(modal.get_by_label("Workflow file, part 1 of 2 (optional)")).to_have_value("name: half")
+    await expect(modal.get_by_label("Workflow file, part 2 of 2 (optional)")).to_have_value("")
+
+
+async def test_a_workflow_is_uploaded_with_a_slip_and_then_without(desk: Desk) -> None:
+    right = opening.refund()
+    cleo = await desk.window("cleo")
+    await typed(cleo, "/signoff register")
+    modal = cleo.get_by_role("dialog", name="Register a workflow")
+    upload = modal.get_by_label("Or upload the file (optional)")
+    await upload.set_input_files(yaml(templates.changed(right, "approve_label:", "aprove_label:")))
+    await expect(modal.locator(".files")).to_contain_text("refund.yaml")
+    await modal.get_by_role("button", name="Register").click()
+    await expect(modal.locator(".error", has_text="aprove_label")).to_be_visible()
+    await modal.get_by_role("button", name="Remove refund.yaml").click()
+    await expect(modal.locator(".files li")).to_have_count(0)
+    await upload.set_input_files(yaml(right))
+    await expect(modal.locator(".files li")).to_have_count(1)
+    await modal.get_by_role("button", name="Register").click()
+    await expect(cleo.get_by_role("dialog", name="Registered")).to_be_visible()
+
+
+def yaml(source: str) -> FilePayload:
+    return {"name": "refund.yaml", "mimeType": "application/yaml", "buffer": source.encode()}
+
+
+async def test_commands_are_completed_by_keyboard(desk: Desk) -> None:
+    await desk.registered()
+    cleo = await desk.window("cleo", "general")
+    line = cleo.get_by_role("combobox", name="Message #general")
+    await line.press_sequentially("/signoff ru")
+    options = cleo.get_by_role("listbox", name="Commands")
+    await expect(options.get_by_role("option")).to_have_count(3)
+    for _ in range(3):
+        await cleo.keyboard.press("ArrowDown")
+    marked = options.locator("[aria-selected=true]")
+    await expect(marked).to_contain_text("/signoff run refund")
+    assert await line.get_attribute("aria-activedescendant") == await marked.get_attribute("id")
+    await cleo.keyboard.press("Enter")
+    await expect(line).to_have_value("/signoff run refund")
+    await expect(options).to_have_count(0)
+    await cleo.keyboard.press("Enter")
+    form = cleo.get_by_role("dialog", name="Refund a customer")
+    await form.get_by_label("Order number").fill("A-2001")
+    await form.get_by_label("Amount (EUR)").fill("12")
+    await form.get_by_label("Why").fill("Too late")
+    await form.get_by_label("Payment service").fill(desk.stage.payments.url)
+    await form.get_by_role("button", name="Start").click()
+    await expect(form).to_have_count(0)
+    await desk.until(lambda: desk.stage.payments.of("A-2001"))
+    await expect(cleo.locator("li.message", has_text="Refund a customer: done")).to_be_visible()
+
+
+async def test_escape_closes_the_list_and_then_nothing_else(desk: Desk) -> None:
+    cleo = await desk.window("cleo")
+    line = cleo.get_by_role("combobox", name="Message")
+    await line.press_sequentially("/signoff r")
+    await expect(cleo.get_by_role("listbox")).to_be_visible()
+    await cleo.keyboard.press("Escape")
+    await expect(cleo.get_by_role("listbox")).to_have_count(0)
+    await expect(line).to_have_value("/signoff r")
+
+
+async def test_a_guest_may_not_register_and_is_told_so_alone(desk: Desk) -> None:
+    gus, cleo = await desk.window("gus", "general"), await desk.window("cleo", "general")
+    await typed(gus, "/signoff register")
+    told = gus.locator("li.ephemeral")
+    await expect(told).to_contain_text("Only visible to you")
+    await expect(told).to_contain_text("may register")
+    await expect(gus.get_by_role("dialog")).to_have_count(0)
+    await expect(cleo.locator("li.message")).to_have_count(0)
+
+
+async def test_what_is_no_command_is_said_at_the_line(desk: Desk) -> None:
+    ada = await desk.window("ada", "general")
+    await typed(ada, "/nothing at all")
+    await expect(ada.get_by_role("alert")).to_contain_text("/nothing is not a valid command.")
+    await expect(ada.get_by_role("combobox", name="Message")).to_have_value("/nothing at all")
+
+
+async def test_what_is_written_in_a_channel_is_read_by_others(desk: Desk) -> None:
+    ada, ben = await desk.window("ada", "general"), await desk.window("ben", "app")
+    await typed(ada, "Look: <script>alert(1)</script> & *bold*")
+    await expect(ben.get_by_role("link", name="general unread")).to_be_visible()
+    await ben.get_by_role("link", name="general").click()
+    await expect(ben.locator("li.message strong", has_text="bold")).to_be_visible()
+    await expect(ben.locator("li.message")).to_contain_text("<script>alert(1)</script> & bold")
+    await expect(ben.get_by_role("link", name="general unread")).to_have_count(0)

@@ -1,0 +1,112 @@
+"""What the side panel of the sandbox's page is told of a run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import engine
+from bot.demo import opening, stage, story_feed
+from bot.demo.stage import Stage
+from bot.demo.story_feed import StoryFeed
+from engine.data import Value
+from engine.model import Address, Cancel, Done, Origin, Register, Registered, RequestState, RunStatus, Start, Started
+
+_KINDS = re.compile(r"\"((?:run|step|gate|request|delivery)\.(?!id\")[a-z_]+)\"")
+
+
+@pytest.fixture
+async def standing() -> AsyncIterator[Stage]:
+    async with stage.standing() as up:
+        yield up
+
+
+async def asked(standing: Stage) -> str:
+    """The id of a run whose request both approvers see."""
+    cleo = standing.slack.person("cleo").id
+    actor, origin = Address("slack", cleo), Origin(surface="slack", place={"user": cleo})
+    source = opening.refund().encode()
+    assert isinstance(
+        await standing.app.engine.register(Register(source=source, actor=actor, origin=origin)), Registered
+    )
+    money: Value = {"amount": "240.50", "currency": "EUR"}
+    inputs: dict[str, Value] = {"order": "A-1", "amount": money, "reason": "Broken", "payments": standing.payments.url}
+    started = await standing.app.engine.start(Start(workflow="refund", inputs=inputs, actor=actor, origin=origin))
+    assert isinstance(started, Started)
+    await standing.slack.until(lambda: all(standing.slack.person(name).sees() for name in ("ada", "ben")))
+    return started.run
+
+
+async def comes(feed: StoryFeed, standing: Stage, kind: str) -> dict[str, Any]:
+    """The story, once it has a line of this kind."""
+    for _ in range(200):
+        told = await feed.story()
+        assert told is not None
+        if any(one["kind"] == kind for one in told["lines"]):
+            return told
+        await standing.slack.until(lambda: True)
+    raise AssertionError(f"no line of kind {kind}")
+
+
+def sentences(told: dict[str, Any]) -> str:
+    return "\n".join(f"{one['who']}: {one['sentence']}" for one in told["lines"])
+
+
+async def test_a_run_is_told_with_its_request_its_copies_and_why(standing: Stage) -> None:
+    run, feed = await asked(standing), StoryFeed(standing.app)
+    told = await comes(feed, standing, "delivery.shown")
+    assert [one["id"] for one in told["runs"]] == [run]
+    assert told["runs"][0]["status"] == "waiting"
+    assert told["runs"][0]["steps"][0]["status"] == "in_review"
+    (request,) = told["requests"]
+    assert request["title"] == "Refund order A-1?"
+    assert {one["person"] for one in request["deliveries"]} == {"Ada Approver", "Ben Approver"}
+    said = sentences(told)
+    assert "waits for Ada Approver, Ben Approver. Why: Over 100 EUR: refund policy 4.2" in said
+    assert "Cleo Builder: started refund, version 1." in said
+
+    await standing.slack.person("ada").click("Edit")
+    await standing.slack.until(lambda: standing.slack.person("ada").modal)
+    await standing.slack.person("ada").submit({"Amount (EUR)": "90"})
+    await comes(feed, standing, "run.succeeded")
+    told = await comes(feed, standing, "run.succeeded")  # read once more: the run itself is read before its lines
+    assert "Ada Approver: chose “Pay the refund”, with changes of Amount." in sentences(told)
+    assert told["requests"][0]["state"] == RequestState.APPROVED
+    assert told["runs"][0]["status"] == RunStatus.SUCCEEDED
+
+
+async def test_a_run_that_is_cancelled_is_told(standing: Stage) -> None:
+    run, feed = await asked(standing), StoryFeed(standing.app)
+    cleo = Address("slack", standing.slack.person("cleo").id)
+    answer = await standing.app.engine.cancel(Cancel(run=run, actor=cleo, origin=Origin(surface="slack")))
+    assert isinstance(answer, Done)
+    said = sentences(await comes(feed, standing, "run.cancelled"))
+    assert "Cleo Builder: asked for the run to be cancelled." in said
+    assert "The request was withdrawn." in said
+
+
+async def test_commands_are_offered_with_the_workflows_that_there_are(standing: Stage) -> None:
+    feed = StoryFeed(standing.app)
+    assert "/signoff run refund" not in dict(await feed.completions())
+    await asked(standing)
+    offered = dict(await feed.completions())
+    assert offered["/signoff run refund"] == "start Refund a customer"
+    assert "/signoff register" in offered
+
+
+async def test_an_app_that_has_stopped_has_nothing_to_tell() -> None:
+    async with stage.standing() as up:
+        feed = StoryFeed(up.app)
+    assert await feed.story() is None
+
+
+def test_every_kind_of_entry_of_a_run_has_a_sentence() -> None:
+    written = {
+        kind for file in Path(engine.__file__).parent.rglob("*.py") for kind in _KINDS.findall(file.read_text("utf-8"))
+    }
+    made = {f"run.{one}" for one in RunStatus if one.ended} | {"request.approved", "request.rejected"}
+    assert {*written, *made} <= set(story_feed.SENTENCES)
