@@ -167,8 +167,7 @@ def _loopback(host: str) -> str:
     raise ValueError(f"the sandbox is bound to loopback addresses only, not to {host!r}")
 
 
-def _build(time: Time, config: AppConfig, session: aiohttp.ClientSession) -> Running:
-    world = seed.fresh(time, config)
+def _build(time: Time, config: AppConfig, session: aiohttp.ClientSession, world: World) -> Running:
     faults, tasks = Faults(), Tasks()
     sockets = Sockets(time, tasks.keep)
     deliveries = Deliveries(time=time, faults=faults, sockets=sockets, session=session, keep=tasks.keep)
@@ -189,15 +188,22 @@ def _build(time: Time, config: AppConfig, session: aiohttp.ClientSession) -> Run
 
 @asynccontextmanager
 async def sandbox(
-    *, host: str = "127.0.0.1", port: int = 0, clock: Clock | None = None, app: AppConfig | None = None
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    clock: Clock | None = None,
+    app: AppConfig | None = None,
+    world: Callable[[Time, AppConfig], World] = seed.fresh,
 ) -> AsyncIterator[Running]:
     """A local Slack, serving while the body runs. Raises `ValueError` for a host that is not loopback.
 
     `clock`: any clock; the sandbox's time is that plus what `time.advance` adds. Default: the machine's.
+    `world`: makes the workspace to begin with; default: a fresh one.
     """
     address = _loopback(host)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
-        running = _build(Time(clock), app or AppConfig(), session)
+        time, config = Time(clock), app or AppConfig()
+        running = _build(time, config, session, world(time, config))
         application = web.Application(client_max_size=32 * _MEGABYTE)
         application.add_routes(WebApi(running.slack).routes())
         application.add_routes(ScriptApi(running.slack).routes())

@@ -1,0 +1,156 @@
+"""The workspace on disk, so that the next start goes on with it.
+
+Kept: people, usergroups, conversations, messages, files, apps, and what ids and timestamps count on from. Not kept,
+as when people restart their clients: open modals, Home tabs, and the failures that they were shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from bot.sandbox import seed
+from bot.sandbox.clock import Time
+from bot.sandbox.seed import AppConfig
+from bot.sandbox.slack import Slack
+from bot.sandbox.world import App, Channel, File, Message, Team, User, Usergroup, World
+
+VERSION: Final = 1
+_EVERY_SECONDS: Final = 0.25
+"""How long a change may be in memory only."""
+
+log = logging.getLogger(__name__)
+
+
+class Unreadable(Exception):
+    """What was kept cannot be used; the reason reads on after a colon."""
+
+
+class Kept(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A workspace as it is written down. `ahead_seconds`: how far its clock was moved."""
+
+    version: int
+    ahead_seconds: float
+    counters: dict[str, int]
+    team: Team
+    users: dict[str, User]
+    usergroups: dict[str, Usergroup]
+    channels: dict[str, Channel]
+    messages: dict[str, list[Message]]
+    ephemerals: list[Message]
+    files: dict[str, File]
+    apps: dict[str, App]
+
+
+def dumps(world: World) -> bytes:
+    """The workspace as JSON."""
+    kept = Kept(
+        version=VERSION,
+        ahead_seconds=world.time.ahead.total_seconds(),
+        counters=dict(world.counters),
+        team=world.team,
+        users=world.users,
+        usergroups=world.usergroups,
+        channels=world.channels,
+        messages=world.messages,
+        ephemerals=world.ephemerals,
+        files=world.files,
+        apps=world.apps,
+    )
+    # msgspec's own encoder refuses halves of surrogate pairs, which apps may send and Slack takes.
+    return json.dumps(msgspec.to_builtins(kept), separators=(",", ":")).encode()
+
+
+def loads(source: bytes, time: Time) -> World:
+    """The workspace that `dumps` wrote; the clock goes on from where it was moved to. Raises `Unreadable`."""
+    try:
+        found = json.loads(source)
+        if isinstance(found, dict) and found.get("version") != VERSION:
+            raise Unreadable("another version of Signoff wrote it")
+        kept = msgspec.convert(found, Kept)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(str(error)) from None
+    if not kept.apps or set(kept.messages) != set(kept.channels):
+        raise Unreadable("parts of it are missing")
+    world = World(time)
+    time.ahead = timedelta(seconds=kept.ahead_seconds)
+    world.counters = Counter(kept.counters)
+    world.team, world.users, world.usergroups = kept.team, kept.users, kept.usergroups
+    world.channels, world.messages, world.ephemerals = kept.channels, kept.messages, kept.ephemerals
+    world.files, world.apps = kept.files, kept.apps
+    return world
+
+
+def load(path: Path, time: Time, config: AppConfig) -> World:
+    """The workspace in the file; where there is no file, a fresh one. Raises `Unreadable`."""
+    try:
+        source = path.read_bytes()
+    except FileNotFoundError:
+        return seed.fresh(time, config)
+    except OSError as error:
+        raise Unreadable(str(error.strerror)) from None
+    return loads(source, time)
+
+
+def write(path: Path, content: bytes) -> None:
+    """The file has this content, or, whatever happens meanwhile, the one from before. Raises `OSError`."""
+    part = path.with_name(path.name + ".part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+    part.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        # Without this a power cut may undo the renaming.
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@asynccontextmanager
+async def keeping(slack: Slack, path: Path) -> AsyncIterator[None]:
+    """Whatever changes in the workspace while the body runs is in the file a moment later, and all of it at the end.
+
+    Raises `OSError` at the end if it cannot be written then; before, it says so in the log and tries again.
+    """
+    end = asyncio.Event()
+    going = asyncio.ensure_future(_keep(slack, path, end))
+    try:
+        yield
+    finally:
+        end.set()
+        await going
+
+
+async def _keep(slack: Slack, path: Path, end: asyncio.Event) -> None:
+    written, failing = b"", False
+    while True:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_EVERY_SECONDS):
+                await end.wait()
+        last, now = end.is_set(), dumps(slack.world)
+        try:
+            if now != written:
+                await asyncio.to_thread(write, path, now)
+            written, failing = now, False
+        except OSError as error:
+            if last:
+                raise
+            if not failing:
+                log.error("%s cannot be written: %s; trying again", path, error.strerror)
+            failing = True
+        if last:
+            return
