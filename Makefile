@@ -9,6 +9,8 @@
 PYTHON ?=
 # More arguments for pytest, as in: make test TESTFLAGS="-k gate -x"
 TESTFLAGS ?=
+# Options of `signoff demo`, as in: make demo DEMOFLAGS="--fresh --port 9000"
+DEMOFLAGS ?=
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -84,8 +86,8 @@ bench: $(STAMP) ## measure speed (docs/benchmarks.md)
 soak: ## run for hours under faults (not there yet)
 	@echo "The soak test is not there yet: it arrives with the measurement campaign." >&2; exit 2
 
-demo: ## open the demo page (not there yet)
-	@echo "The demo page is not there yet: \`$(VENV)/bin/signoff demo --play\` plays the story." >&2; exit 2
+demo: $(STAMP) ## try it on a local Slack in the browser, until Ctrl-C
+	@$(VENV)/bin/signoff demo $(DEMOFLAGS)
 
 clean: ## remove build products and caches, not .venv
 	rm -rf build dist htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
