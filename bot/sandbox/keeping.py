@@ -27,14 +27,20 @@ from bot.sandbox.slack import Slack
 from bot.sandbox.world import App, Channel, File, Message, Team, User, Usergroup, World
 
 VERSION: Final = 1
-_EVERY_SECONDS: Final = 0.25
+_EVERY_SECONDS: Final = 0.1
 """How long a change may be in memory only."""
+_IDLE: Final = 20
+"""A workspace that has become large is looked at less often: this many times as long as it takes is nothing done."""
 
 log = logging.getLogger(__name__)
 
 
 class Unreadable(Exception):
     """What was kept cannot be used; the reason reads on after a colon."""
+
+
+class Unwritable(Exception):
+    """The workspace cannot be written down."""
 
 
 class Kept(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -124,10 +130,11 @@ def write(path: Path, content: bytes) -> None:
 async def keeping(slack: Slack, path: Path) -> AsyncIterator[None]:
     """Whatever changes in the workspace while the body runs is in the file a moment later, and all of it at the end.
 
-    Raises `OSError` at the end if it cannot be written then; before, it says so in the log and tries again.
+    Raises `Unwritable` if it cannot be written at the beginning or the end; between, it is logged and tried again.
     """
-    end = asyncio.Event()
-    going = asyncio.ensure_future(_keep(slack, path, end))
+    end, written = asyncio.Event(), dumps(slack.world)
+    await _write(path, written)
+    going = asyncio.ensure_future(_keep(slack, path, end, written))
     try:
         yield
     finally:
@@ -135,22 +142,31 @@ async def keeping(slack: Slack, path: Path) -> AsyncIterator[None]:
         await going
 
 
-async def _keep(slack: Slack, path: Path, end: asyncio.Event) -> None:
-    written, failing = b"", False
+async def _write(path: Path, content: bytes) -> None:
+    try:
+        await asyncio.to_thread(write, path, content)
+    except OSError as error:
+        raise Unwritable(f"{path} cannot be written: {error.strerror}") from error
+
+
+async def _keep(slack: Slack, path: Path, end: asyncio.Event, written: bytes) -> None:
+    failing, pause, clock = False, _EVERY_SECONDS, asyncio.get_running_loop().time
     while True:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_EVERY_SECONDS):
+            async with asyncio.timeout(pause):
                 await end.wait()
-        last, now = end.is_set(), dumps(slack.world)
+        last, begun = end.is_set(), clock()
+        now = dumps(slack.world)
+        pause = max(_EVERY_SECONDS, _IDLE * (clock() - begun))
         try:
             if now != written:
-                await asyncio.to_thread(write, path, now)
+                await _write(path, now)
             written, failing = now, False
-        except OSError as error:
+        except Unwritable as error:
             if last:
                 raise
             if not failing:
-                log.error("%s cannot be written: %s; trying again", path, error.strerror)
+                log.error("%s; trying again", error)
             failing = True
         if last:
             return

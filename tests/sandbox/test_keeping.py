@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from bot.sandbox import AppConfig, FrozenClock, Running, keeping, sandbox, seed
 from bot.sandbox.clock import Time
-from bot.sandbox.keeping import Unreadable
+from bot.sandbox.keeping import Unreadable, Unwritable
 from bot.sandbox.world import App, Channel, File, Message, Team, User, Usergroup, World
 from tests.sandbox.kit import actions, button, client_of, served
 
@@ -197,19 +197,29 @@ async def test_a_change_is_in_the_file_a_moment_later(slack: Running, tmp_path: 
 async def test_what_cannot_be_written_is_told_and_tried_again(
     slack: Running, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    file = tmp_path / "folder" / "slack.json"
+    folder, away = tmp_path / "folder", tmp_path / "away"
+    folder.mkdir()
+    file = folder / "slack.json"
     with caplog.at_level(logging.ERROR):
         async with keeping.keeping(slack.slack, file):
+            folder.rename(away)
+            slack.person("ada").say("Hello", channel="general")
             await slack.until(lambda: caplog.records)
-            assert (
-                caplog.records[0].getMessage() == f"{file} cannot be written: No such file or directory; trying again"
-            )
-            file.parent.mkdir()
-            await slack.until(file.exists)
+            assert caplog.messages == [f"{file} cannot be written: No such file or directory; trying again"]
+            away.rename(folder)
+            await slack.until(lambda: b"Hello" in file.read_bytes())
     assert len(caplog.records) == 1
 
 
-async def test_what_cannot_be_written_at_the_end_is_an_error(slack: Running, tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="No such file"):
-        async with keeping.keeping(slack.slack, tmp_path / "folder" / "slack.json"):
-            pass
+async def test_what_cannot_be_written_at_the_beginning_or_the_end_is_an_error(slack: Running, tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "slack.json"
+    with pytest.raises(Unwritable, match="No such file"):
+        async with keeping.keeping(slack.slack, file):
+            raise AssertionError("it cannot be kept")
+    file.parent.mkdir()
+    at_work = keeping.keeping(slack.slack, file)
+    await at_work.__aenter__()
+    file.parent.rename(tmp_path / "away")
+    slack.person("ada").say("Hello", channel="general")
+    with pytest.raises(Unwritable, match="No such file"):
+        await at_work.__aexit__(None, None, None)
