@@ -22,7 +22,7 @@ _VERSION: Final = 1
 
 
 class Ledger(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What happened, as it is written down. `port`: where the services were, which workflows and runs name.
+    """What happened, as it is written down. `port`: where workflows say that the services are.
 
     `calls`: the keys of all calls for refunds, see `Payments`.
     """
@@ -51,9 +51,10 @@ def kept(path: Path) -> Ledger | None:
 
 @dataclass(kw_only=True)
 class Effects:
-    """Both services. `port`: of loopback."""
+    """Both services. `port`: of loopback; `named`: the port that workflows know, until they know this one."""
 
     port: int
+    named: int
     path: Path
     payments: Payments
     deployments: Deployments
@@ -66,7 +67,7 @@ class Effects:
     def save(self) -> None:
         """Write down all that happened."""
         ledger = Ledger(
-            port=self.port,
+            port=self.named,
             refunds=self.payments.booked,
             calls=self.payments.calls,
             deployments=self.deployments.made,
@@ -99,6 +100,7 @@ async def serving(path: Path, *, port: int, token: str) -> AsyncIterator[Effects
     before = kept(path) or Ledger(port=port)
     effects = Effects(
         port=port,
+        named=before.port,
         path=path,
         payments=Payments(url=url(port), booked=before.refunds, calls=before.calls),
         deployments=Deployments(token=token, made=before.deployments),

@@ -18,7 +18,7 @@ from bot.demo import effects, folder, stage, workflows
 from bot.demo.effects import Effects
 from bot.demo.folder import Folder
 from bot.sandbox import Running, keeping, sandbox
-from bot.sandbox.keeping import Unreadable
+from bot.sandbox.keeping import Unreadable, Unwritable
 from bot.slack import listening
 from engine.errors import SignoffError, StoreError
 from engine.model import Address, NotFound, Origin, Refusal, Register
@@ -66,15 +66,16 @@ async def standing(place: Path, ports: Ports, *, fresh: bool = False) -> AsyncIt
     Raises `PortTaken`, and `StoreError` for a folder that cannot be used.
     """
     async with AsyncExitStack() as stack:
+        stack.enter_context(_writable())
         stack.enter_context(stage.without_proxies())
         held = stack.enter_context(folder.held(place))
         if fresh:
             held.clear()
         goes_on = held.database.exists()
         slack = await _slack(stack, held, ports.page)
-        effecting, before = await _effects(stack, held, ports.effects)
+        effecting = await _effects(stack, held, ports.effects)
         working = await _server(stack, held, ports.server, slack, effecting)
-        await _register(working, slack, before=before, now=effecting.url)
+        await _register(working, slack, effecting)
         waiting = len(await working.engine.requests(Page(limit=1000, open_only=True)))
         yield Playground(app=working, slack=slack, effects=effecting, folder=held, goes_on=goes_on, waiting=waiting)
 
@@ -82,21 +83,23 @@ async def standing(place: Path, ports: Ports, *, fresh: bool = False) -> AsyncIt
 async def _slack(stack: AsyncExitStack, held: Folder, port: int) -> Running:
     with _port(port, "--port"), _readable(held.world):
         slack = await stack.enter_async_context(sandbox(port=port, world=partial(keeping.load, held.world)))
+    for user in list(slack.world.users.values()):
+        # Made before anything is said, so that a crash takes no conversation that a receipt names.
+        if not user.is_bot:
+            slack.world.dm(slack.app.bot_user, user.id)
     await stack.enter_async_context(keeping.keeping(slack.slack, held.world))
     return slack
 
 
-async def _effects(stack: AsyncExitStack, held: Folder, port: int | None) -> tuple[Effects, str]:
-    """The services, and where they were at the last start."""
+async def _effects(stack: AsyncExitStack, held: Folder, port: int | None) -> Effects:
     with _readable(held.effects):
         before = effects.kept(held.effects)
-    last = before.port if before is not None else EFFECTS_PORT
     # Workflows and runs hold the address, so it stays what it was.
+    last = before.port if before is not None else EFFECTS_PORT
     wanted = port if port is not None else last
     token = RandomIds().salt().hex()
     with _port(wanted, "--effects-port"):
-        made = await stack.enter_async_context(effects.serving(held.effects, port=wanted, token=token))
-    return made, effects.url(last)
+        return await stack.enter_async_context(effects.serving(held.effects, port=wanted, token=token))
 
 
 async def _server(stack: AsyncExitStack, held: Folder, port: int, slack: Running, effecting: Effects) -> App:
@@ -110,9 +113,9 @@ async def _server(stack: AsyncExitStack, held: Folder, port: int, slack: Running
     return working
 
 
-async def _register(working: App, slack: Running, *, before: str, now: str) -> None:
+async def _register(working: App, slack: Running, effecting: Effects) -> None:
     """Register what is missing; what people changed stays as it is, except for where the services are."""
-    cleo = slack.person("cleo")
+    cleo, before, now = slack.person("cleo"), effects.url(effecting.named), effecting.url
     for name, made in workflows.ALL.items():
         found = await working.engine.workflow(name)
         if isinstance(found, NotFound):
@@ -129,6 +132,8 @@ async def _register(working: App, slack: Running, *, before: str, now: str) -> N
         answer = await working.engine.register(command)
         if isinstance(answer, Refusal):
             raise SignoffError(f"The workflow {name} cannot be registered: {answer.sentence()}")
+    effecting.named = effecting.port
+    effecting.save()
 
 
 @contextmanager
@@ -148,6 +153,14 @@ def _port(port: int, flag: str) -> Iterator[None]:
         return
     why = "is taken by another program" if taken else "is not given to this user"
     raise PortTaken(f"Port {port} {why}; name another one with {flag}.")
+
+
+@contextmanager
+def _writable() -> Iterator[None]:
+    try:
+        yield
+    except Unwritable as error:
+        raise StoreError(f"What was said in the demo cannot be kept: {error}.") from None
 
 
 @contextmanager
