@@ -99,14 +99,19 @@ def loads(source: bytes, time: Time) -> World:
 
 
 def load(path: Path, time: Time, config: AppConfig) -> World:
-    """The workspace in the file; where there is no file, a fresh one. Raises `Unreadable`."""
+    """The workspace in the file, with the app as it is configured now; where there is no file, a fresh one.
+
+    Raises `Unreadable`.
+    """
     try:
         source = path.read_bytes()
     except FileNotFoundError:
         return seed.fresh(time, config)
     except OSError as error:
         raise Unreadable(str(error.strerror)) from None
-    return loads(source, time)
+    world = loads(source, time)
+    seed.configure(next(iter(world.apps.values())), config)
+    return world
 
 
 def write(path: Path, content: bytes) -> None:
