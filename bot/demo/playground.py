@@ -20,7 +20,7 @@ from bot.demo.folder import Folder
 from bot.sandbox import Running, keeping, sandbox
 from bot.sandbox.keeping import Unreadable, Unwritable
 from bot.slack import listening
-from engine.errors import SignoffError, StoreError
+from engine.errors import SignoffError, StoreError, StoreFull, StoreLocked, StoreReadOnly
 from engine.model import Address, NotFound, Origin, Refusal, Register
 from engine.system import SECRET_PREFIX, RandomIds
 from engine.views import Page
@@ -28,6 +28,7 @@ from engine.views import Page
 PAGE_PORT: Final = 8700
 SERVER_PORT: Final = 8701
 EFFECTS_PORT: Final = 8702
+_ANEW: Final = "With --fresh the demo begins anew, and forgets what is there."
 
 
 class PortTaken(SignoffError):
@@ -107,7 +108,7 @@ async def _server(stack: AsyncExitStack, held: Folder, port: int, slack: Running
         slack, database=held.database, allow=effecting.url.removeprefix("http://"), port=port
     )
     environment = {f"{SECRET_PREFIX}DEPLOY_TOKEN": effecting.deployments.token}
-    with _port(port, "--server-port"):
+    with _port(port, "--server-port"), _usable():
         working = await stack.enter_async_context(app.serving(chosen, environment, Console(quiet=True)))
     slack.app.request_url = f"http://{chosen.host}:{chosen.port}{listening.PATH}"
     return working
@@ -156,6 +157,17 @@ def _port(port: int, flag: str) -> Iterator[None]:
 
 
 @contextmanager
+def _usable() -> Iterator[None]:
+    """What is wrong with the database is told with what can be done about it here."""
+    try:
+        yield
+    except (StoreLocked, StoreFull, StoreReadOnly):
+        raise
+    except StoreError as error:
+        raise StoreError(f"{error} {_ANEW}") from error
+
+
+@contextmanager
 def _writable() -> Iterator[None]:
     try:
         yield
@@ -168,9 +180,7 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except Unreadable as error:
-        raise StoreError(
-            f"{path} cannot be read: {error}. With --fresh the demo begins anew, and forgets what is there."
-        ) from None
+        raise StoreError(f"{path} cannot be read: {error}. {_ANEW}") from None
 
 
 def told(playground: Playground) -> Iterator[str]:
