@@ -7,6 +7,7 @@ import contextlib
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import click
 from click.core import ParameterSource
@@ -18,7 +19,8 @@ from bot.demo.playground import Ports, PortTaken
 from bot.demo.stage import Stage
 from bot.terminal import screen
 
-_PORT = click.IntRange(1, 65_535)
+_PORT: Final = click.IntRange(1_024, 65_535)
+"""Those below are not given to ordinary users."""
 
 
 @click.command()

@@ -140,20 +140,15 @@ async def _register(working: App, slack: Running, effecting: Effects) -> None:
 @contextmanager
 def _port(port: int, flag: str) -> Iterator[None]:
     """What cannot listen at the port says which flag names another one."""
+    taken = PortTaken(f"Port {port} is taken by another program; name another one with {flag}.")
     try:
         yield
-    except StoreError:
-        raise
     except listening.PortTaken:
-        taken = True
+        raise taken from None
     except OSError as error:
-        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+        if error.errno != errno.EADDRINUSE:
             raise
-        taken = error.errno == errno.EADDRINUSE
-    else:
-        return
-    why = "is taken by another program" if taken else "is not given to this user"
-    raise PortTaken(f"Port {port} {why}; name another one with {flag}.")
+        raise taken from None
 
 
 @contextmanager

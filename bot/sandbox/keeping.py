@@ -99,7 +99,7 @@ def loads(source: bytes, time: Time) -> World:
 
 
 def load(path: Path, time: Time, config: AppConfig) -> World:
-    """The workspace in the file, with the app as it is configured now; where there is no file, a fresh one.
+    """The workspace in the file, with the app installed as it is configured now; where there is no file, a fresh one.
 
     Raises `Unreadable`.
     """
@@ -110,7 +110,7 @@ def load(path: Path, time: Time, config: AppConfig) -> World:
     except OSError as error:
         raise Unreadable(str(error.strerror)) from None
     world = loads(source, time)
-    seed.configure(next(iter(world.apps.values())), config)
+    seed.reinstall(next(iter(world.apps.values())), config)
     return world
 
 

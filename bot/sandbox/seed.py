@@ -82,8 +82,9 @@ def install(world: World, config: AppConfig) -> App:
     return made
 
 
-def configure(app: App, config: AppConfig) -> None:
-    """An app that is installed already, from now on as its manifest says."""
+def reinstall(app: App, config: AppConfig) -> None:
+    """The same app, installed once more: its tokens work, and it is as its manifest says now."""
+    app.token_error = None
     for name, value in _shaped(config).items():
         setattr(app, name, value)
 

@@ -104,6 +104,7 @@ def test_where_there_is_no_file_there_is_a_fresh_workspace(tmp_path: Path) -> No
 def test_the_app_is_as_it_is_configured_now(tmp_path: Path) -> None:
     file, time = tmp_path / "slack.json", Time(FrozenClock())
     before = seed.fresh(time, AppConfig(scopes=("chat:write",), commands=("/other",)))
+    next(iter(before.apps.values())).token_error = "token_revoked"
     file.write_bytes(keeping.dumps(before))
     found = keeping.load(file, time, AppConfig())
     assert list(found.apps) == list(before.apps)
