@@ -28,7 +28,7 @@ from bot.sandbox.world import App, Channel, File, Message, Team, User, Usergroup
 
 VERSION: Final = 1
 _EVERY_SECONDS: Final = 0.1
-"""How long a change may be in memory only."""
+"""How long what people did may be in memory only."""
 _IDLE: Final = 20
 """A workspace that has become large is looked at less often: this many times as long as it takes is nothing done."""
 
@@ -133,45 +133,62 @@ def write(path: Path, content: bytes) -> None:
 
 @asynccontextmanager
 async def keeping(slack: Slack, path: Path) -> AsyncIterator[None]:
-    """Whatever changes in the workspace while the body runs is in the file a moment later, and all of it at the end.
+    """Whatever the app does in the workspace while the body runs is in the file before the app is answered.
 
-    Raises `Unwritable` if it cannot be written at the beginning or the end; between, it is logged and tried again.
+    What people do is there a moment later, and everything at the end. Raises `Unwritable` if it cannot be written at
+    the beginning or the end; between, it is logged and tried again.
     """
-    end, written = asyncio.Event(), dumps(slack.world)
-    await _write(path, written)
-    going = asyncio.ensure_future(_keep(slack, path, end, written))
+    keeper, end = _Keeper(slack, path), asyncio.Event()
+    await keeper.write()
+    slack.kept = keeper.try_
+    going = asyncio.ensure_future(keeper.run(end))
     try:
         yield
     finally:
         end.set()
         await going
+        await keeper.write()
 
 
-async def _write(path: Path, content: bytes) -> None:
-    try:
-        await asyncio.to_thread(write, path, content)
-    except OSError as error:
-        raise Unwritable(f"{path} cannot be written: {error.strerror}") from error
+class _Keeper:
+    """Writes when something has changed, one at a time: who waits meanwhile shares the next write."""
 
+    def __init__(self, slack: Slack, path: Path) -> None:
+        self._slack, self._path = slack, path
+        self._one = asyncio.Lock()
+        self._written = b""
+        self._failing = False
 
-async def _keep(slack: Slack, path: Path, end: asyncio.Event, written: bytes) -> None:
-    failing, pause, clock = False, _EVERY_SECONDS, asyncio.get_running_loop().time
-    while True:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(pause):
-                await end.wait()
-        last, begun = end.is_set(), clock()
-        now = dumps(slack.world)
-        pause = max(_EVERY_SECONDS, _IDLE * (clock() - begun))
+    async def write(self) -> None:
+        """Raises `Unwritable`."""
+        async with self._one:
+            now = dumps(self._slack.world)
+            if now == self._written:
+                return
+            try:
+                await asyncio.to_thread(write, self._path, now)
+            except OSError as error:
+                raise Unwritable(f"{self._path} cannot be written: {error.strerror}") from error
+            self._written = now
+
+    async def try_(self) -> None:
+        """The same, but what fails is logged, once."""
         try:
-            if now != written:
-                await _write(path, now)
-            written, failing = now, False
+            await self.write()
         except Unwritable as error:
-            if last:
-                raise
-            if not failing:
+            if not self._failing:
                 log.error("%s; trying again", error)
-            failing = True
-        if last:
-            return
+            self._failing = True
+        else:
+            self._failing = False
+
+    async def run(self, end: asyncio.Event) -> None:
+        """Write what nobody waits for."""
+        clock, pause = asyncio.get_running_loop().time, _EVERY_SECONDS
+        while not end.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await end.wait()
+            begun = clock()
+            await self.try_()
+            pause = max(_EVERY_SECONDS, _IDLE * (clock() - begun))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from bot.sandbox import seed
@@ -27,6 +28,10 @@ class CallRecord:
     at: float
 
 
+async def _not_kept() -> None:
+    """Nothing is written down."""
+
+
 @dataclass(kw_only=True)
 class Slack:
     """The state, the rules that need memory, and the way to the app."""
@@ -42,6 +47,8 @@ class Slack:
     triggers: Triggers
     response_urls: ResponseUrls
     calls: list[CallRecord] = field(default_factory=list)
+    kept: Callable[[], Awaitable[None]] = _not_kept
+    """Returns when what happened so far will outlive a crash: apps are answered after that."""
 
     @property
     def app(self) -> App:

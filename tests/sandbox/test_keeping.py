@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import stat
@@ -15,6 +16,7 @@ import aiohttp
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox import AppConfig, FrozenClock, Running, keeping, sandbox, seed
 from bot.sandbox.clock import Time
@@ -202,6 +204,19 @@ async def test_a_change_is_in_the_file_a_moment_later(slack: Running, tmp_path: 
         await slack.until(lambda: file.exists() and b"must not take" in file.read_bytes())
         slack.slack.reset()
         await slack.until(lambda: b"must not take" not in file.read_bytes())
+
+
+async def test_what_the_app_posts_is_in_the_file_before_it_is_answered(
+    slack: Running, client: AsyncWebClient, tmp_path: Path
+) -> None:
+    file = tmp_path / "slack.json"
+    slack.rates.configure(enabled=False)
+    async with keeping.keeping(slack.slack, file):
+        for number in range(3):
+            await client.chat_postMessage(channel="#general", text=f"Number {number}")
+            assert f"Number {number}".encode() in file.read_bytes()
+        await asyncio.gather(*(client.chat_postMessage(channel=f"#{one}", text=one) for one in ("general", "leads")))
+        assert b'"text":"leads"' in file.read_bytes()
 
 
 async def test_what_cannot_be_written_is_told_and_tried_again(
