@@ -12,6 +12,8 @@ TESTFLAGS ?=
 # How long the storm of the soak lasts, and the seed of its choices; empty: a fresh one, which it prints.
 SOAK_MINUTES ?= 10
 SOAK_SEED ?=
+# Options of `signoff demo`, as in: make demo DEMOFLAGS="--fresh --port 9000"
+DEMOFLAGS ?=
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -91,8 +93,8 @@ soak: $(STAMP) ## kill, stop and starve a server for SOAK_MINUTES, then check wh
 faults: $(STAMP) ## plant one bug after the other in a copy, and see that the tests notice each
 	$(RUN) -m tests.faults.plant
 
-demo: ## open the demo page (not there yet)
-	@echo "The demo page is not there yet: \`$(VENV)/bin/signoff demo --play\` plays the story." >&2; exit 2
+demo: $(STAMP) ## try it on a local Slack in the browser, until Ctrl-C
+	@$(VENV)/bin/signoff demo $(DEMOFLAGS)
 
 clean: ## remove build products and caches, not .venv
 	rm -rf build dist htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

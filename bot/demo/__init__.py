@@ -1,11 +1,17 @@
-"""The demo: a whole Signoff on this machine, with a local Slack, scripted people and a payment service to call.
+"""The demo: a whole Signoff on this machine, with a local Slack and services to call.
 
-Nothing leaves the machine, and no setting of the user is read: every part listens on a free port of loopback, and the
-database is a file in a temporary folder that goes when the demo ends.
+Nothing leaves the machine, and no setting of the user is read. The playground is for people: it has fixed ports, and a
+folder that the next start goes on with. The story plays itself: every part listens on a free port of loopback, and the
+database is a file in a temporary folder that goes when the story ends.
 
 | module | what is in it |
 |---|---|
-| `story` | start here: `play()`, its chapters in their order, and what is counted at the end |
+| `playground` | start here for `signoff demo`: all parts at work, and what people are told |
+| `folder` | where it is kept, by one process at a time |
+| `effects`, `deployments` | the services that it calls, and what they remember |
+| `workflows` | the ready-made workflows, with the people and services of this machine |
+| `browser` | opens the page |
+| `story` | start here for `--play`: `play()`, its chapters in their order, and what is counted at the end |
 | `opening`, `closing` | the chapters |
 | `scene` | what the people do and see: each act is told, each claim checked |
 | `forging` | a click that Slack did not sign |

@@ -6,8 +6,9 @@ import asyncio
 from typing import Final
 
 from bot.demo import forging, templates
-from bot.demo.opening import opens_register, refund, sends_workflow
+from bot.demo.opening import opens_register, sends_workflow
 from bot.demo.scene import NAMES, PAY, REFUSE, Asked, Scene, acknowledged
+from bot.demo.workflows import refund
 from engine.model import RunStatus
 
 _EXPIRES: Final = "2s"
@@ -17,9 +18,9 @@ _DECIDE: Final = "# any one of them decides"
 
 
 async def rejected(scene: Scene) -> None:
-    """Ben rejects, and says why."""
-    scene.teller.chapter("cleo refunds 300 EUR: ben says no")
-    asked = await scene.asked("refund", "A-1003", amount="300", why="Changed their mind")
+    """A VIP’s refund waits whatever its amount; ben rejects it, and says why."""
+    scene.teller.chapter("cleo refunds 30 EUR to a VIP: ben says no")
+    asked = await scene.asked("refund", "A-1003", amount="30", why="Changed their mind", vip=True)
     ben = scene.person("ben")
     acting = ben.click(REFUSE, on=asked.copies["ben"])
     await scene.opens("ben", f"clicks [{REFUSE}]", acting, title=REFUSE)

@@ -7,16 +7,9 @@ from typing import Any
 from bot.demo import seen, templates
 from bot.demo.scene import APPROVERS, EDIT, PLACE, Scene
 from bot.demo.telling import Broken
+from bot.demo.workflows import refund
 from bot.sandbox import NotSubmitted
 from engine.model import NotFound, RunStatus
-
-_PEOPLE = "approvers: [owner, finance@example.com]"
-_OURS = "approvers: [ada@example.com, ben@example.com]"
-
-
-def refund() -> str:
-    """The ready-made workflow as it is shipped, with the approvers of the local Slack."""
-    return templates.changed(templates.workflow("refund"), _PEOPLE, _OURS)
 
 
 async def registers(scene: Scene) -> None:
@@ -56,8 +49,8 @@ async def sends_workflow(scene: Scene, said: str, text: str) -> None:
     shown = "is registered as version 1."
     scene.teller.line("cleo", f"sees “{answer[: answer.find(shown)]}{shown}”")
     scene.teller.claim(
-        "it is registered, and will ask Ada Approver and Ben Approver above 100 EUR",
-        all(one in answer for one in (shown, "(Ada Approver)", "(Ben Approver)", "> 100")),
+        "it is registered, and will ask Ada Approver and Ben Approver above 100 EUR and for VIPs",
+        all(one in answer for one in (shown, "(Ada Approver)", "(Ben Approver)", "> 100 or inputs.vip")),
         instead=answer,
     )
     await cleo.close()

@@ -69,9 +69,10 @@ class Scene:
 
     # -- running --
 
-    async def runs(self, workflow: str, order: str, *, amount: str, why: str) -> str:
+    async def runs(self, workflow: str, order: str, *, amount: str, why: str, vip: bool = False) -> str:
         """Cleo starts a run by one line; its id, as she is told it."""
-        shown = f'/signoff run {workflow} order={order} amount={amount} reason="{why}" payments='
+        known = " vip=yes" if vip else ""
+        shown = f'/signoff run {workflow} order={order} amount={amount} reason="{why}"{known} payments='
         cleo = self.person("cleo")
         acting = cleo.command(f"{shown}{self.stage.payments.url}", channel=PLACE)
         await self.act("cleo", f"types {shown}…", acting)
@@ -101,9 +102,9 @@ class Scene:
         copies = {name: self.copy(name, order) for name in APPROVERS}
         return {name: one for name, one in copies.items() if one is not None and seen.buttons(one)}
 
-    async def asked(self, workflow: str, order: str, *, amount: str, why: str) -> Asked:
+    async def asked(self, workflow: str, order: str, *, amount: str, why: str, vip: bool = False) -> Asked:
         """Cleo starts a run by one line, and the approvers are asked."""
-        return await self.asks(await self.runs(workflow, order, amount=amount, why=why), order)
+        return await self.asks(await self.runs(workflow, order, amount=amount, why=why, vip=vip), order)
 
     # -- seeing --
 

@@ -22,7 +22,7 @@ from bot.settings import Settings
 from bot.slack.listening import PATH, PortTaken
 
 BUILDER: Final = "cleo@example.com"
-_HOST: Final = "127.0.0.1"
+HOST: Final = "127.0.0.1"
 _TRIES: Final = 5
 """Another program may take a free port between our look and our use of it."""
 _PROXIES: Final = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
@@ -46,7 +46,7 @@ class Stage:
 def free_port() -> int:
     """A port of loopback that nobody uses now."""
     with socket.socket() as free:
-        free.bind((_HOST, 0))
+        free.bind((HOST, 0))
         number: int = free.getsockname()[1]
     return number
 
@@ -55,12 +55,17 @@ def free_port() -> int:
 async def standing(port: Callable[[], int] = free_port) -> AsyncIterator[Stage]:
     """All parts at work while the body runs; nothing of them is left afterwards. Raises `PortTaken`."""
     async with AsyncExitStack() as stack:
-        stack.enter_context(_without_proxies())
+        stack.enter_context(without_proxies())
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="signoff-demo-")))
         slack = await stack.enter_async_context(sandbox())
         paying = await stack.enter_async_context(payments.taking())
         for tried in range(1, _TRIES + 1):
-            chosen = _settings(slack, paying, folder, port())
+            chosen = chosen_settings(
+                slack,
+                database=folder / "signoff.db",
+                allow=paying.url.removeprefix("http://"),
+                port=port(),
+            )
             try:
                 serving = await stack.enter_async_context(app.serving(chosen, {}, Console(quiet=True)))
                 break
@@ -71,24 +76,24 @@ async def standing(port: Callable[[], int] = free_port) -> AsyncIterator[Stage]:
         yield Stage(app=serving, slack=slack, payments=paying, folder=folder)
 
 
-def _settings(slack: Running, paying: Payments, folder: Path, port: int) -> Settings:
-    """None of the user's own settings are taken for the demo."""
+def chosen_settings(slack: Running, *, database: Path, allow: str, port: int) -> Settings:
+    """None of the user's own settings are taken for the demo. `allow`: the host and port that workflows may call."""
     return settings.load(
         {
-            "SIGNOFF_DATABASE_URL": f"sqlite:///{folder / 'signoff.db'}",
-            "SIGNOFF_HTTP_ALLOW": paying.url.removeprefix("http://"),
+            "SIGNOFF_DATABASE_URL": f"sqlite:///{database}",
+            "SIGNOFF_HTTP_ALLOW": allow,
             "SIGNOFF_SLACK_BOT_TOKEN": slack.app.bot_token,
             "SIGNOFF_SLACK_SIGNING_SECRET": slack.app.signing_secret,
             "SIGNOFF_SLACK_API_URL": slack.api_url,
             "SIGNOFF_BUILDERS": BUILDER,
-            "SIGNOFF_HOST": _HOST,
+            "SIGNOFFHOST": HOST,
             "SIGNOFF_PORT": str(port),
         }
     )
 
 
 @contextmanager
-def _without_proxies() -> Iterator[None]:
+def without_proxies() -> Iterator[None]:
     """A client of Slack would ask the proxy of this machine for its own loopback."""
     taken = {name: os.environ.pop(name) for name in _PROXIES if name in os.environ}
     try:

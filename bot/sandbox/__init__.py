@@ -18,6 +18,7 @@ Bound to loopback, never part of `serve`. Imports nothing of ours but `engine.po
 | `triggers`, `response_urls` | what an interaction allows, and for how long |
 | `delivery`, `sockets`, `payloads` | deliveries to the app over HTTP and Socket Mode |
 | `seeing`, `acting`, `people` | a person at their client |
+| `keeping` | the workspace on disk |
 | `faults`, `clock` | faults on demand; time that can be moved |
 | `api` | the JSON scripting API, /sandbox/api (docs/sandbox-api.md) |
 | `window`, `page/`, `changes` | the page at /sandbox: serving it, its files, what tells it of changes |

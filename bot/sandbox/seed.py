@@ -72,16 +72,26 @@ def install(world: World, config: AppConfig) -> App:
         is_bot=True,
     )
     world.users[bot.id] = bot
-    given: dict[str, Any] = {one.name: getattr(config, one.name) for one in fields(config)}
-    shaped: dict[str, Any] = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
     made = App(
         id=world.new_id("A"),
         bot_id=world.new_id("B"),
         bot_user=bot.id,
-        **shaped,
+        **_shaped(config),
     )
     world.apps[made.id] = made
     return made
+
+
+def reinstall(app: App, config: AppConfig) -> None:
+    """The same app, installed once more: its tokens work, and it is as its manifest says now."""
+    app.token_error = None
+    for name, value in _shaped(config).items():
+        setattr(app, name, value)
+
+
+def _shaped(config: AppConfig) -> dict[str, Any]:
+    given: dict[str, Any] = {one.name: getattr(config, one.name) for one in fields(config)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
 
 
 _PEOPLE: Final[tuple[dict[str, Any], ...]] = (

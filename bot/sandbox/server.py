@@ -178,8 +178,7 @@ def _loopback(host: str) -> str:
     raise ValueError(f"the sandbox is bound to loopback addresses only, not to {host!r}")
 
 
-def _build(time: Time, config: AppConfig, session: aiohttp.ClientSession) -> Running:
-    world = seed.fresh(time, config)
+def _build(time: Time, config: AppConfig, session: aiohttp.ClientSession, world: World) -> Running:
     faults, tasks, changes = Faults(), Tasks(), Changes()
     sockets = Sockets(time, tasks.keep)
     deliveries = Deliveries(
@@ -210,15 +209,18 @@ async def sandbox(
     app: AppConfig | None = None,
     story: Story | None = None,
     completions: Completions | None = None,
+    world: Callable[[Time, AppConfig], World] = seed.fresh,
 ) -> AsyncIterator[Running]:
     """A local Slack, serving while the body runs. Raises `ValueError` for a host that is not loopback.
 
     `clock`: any clock; the sandbox's time is that plus what `time.advance` adds. Default: the machine's.
     `story`, `completions`: what the page asks for beside Slack; `Running.tell` sets them once the app is there.
+    `world`: makes the workspace to begin with; default: a fresh one.
     """
     address = _loopback(host)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
-        running = _build(Time(clock), app or AppConfig(), session)
+        time, config = Time(clock), app or AppConfig()
+        running = _build(time, config, session, world(time, config))
         running.tell(story=story, completions=completions)
         application = web.Application(client_max_size=32 * _MEGABYTE)
         application.add_routes(WebApi(running.slack).routes())

@@ -35,6 +35,10 @@ class CallRecord:
     at: float
 
 
+async def _not_kept() -> None:
+    """Nothing is written down."""
+
+
 @dataclass(kw_only=True)
 class Slack:
     """The state, the rules that need memory, and the way to the app."""
@@ -53,6 +57,8 @@ class Slack:
     story: Story | None = None
     completions: Completions | None = None
     calls: list[CallRecord] = field(default_factory=list)
+    kept: Callable[[], Awaitable[None]] = _not_kept
+    """Returns when what happened so far will outlive a crash: apps are answered after that."""
 
     @property
     def app(self) -> App:

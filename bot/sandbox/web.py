@@ -78,6 +78,7 @@ class WebApi:
             await self.slack.time.sleep(fault.seconds)
         if fault is None or _lands(fault):
             answer, given = await work()
+            await self.slack.kept()
         else:
             answer, given = _failure(fault), {}
         if fault is None or fault.kind == "slow":

@@ -159,7 +159,7 @@ class World:
 
     def __init__(self, time: Time) -> None:
         self.time = time
-        self._counters: Counter[str] = Counter()
+        self.counters: Counter[str] = Counter()
         self.team = Team(id=self.new_id("T"))
         self.users: dict[str, User] = {}
         self.usergroups: dict[str, Usergroup] = {}
@@ -175,14 +175,14 @@ class World:
 
     def new_id(self, prefix: str) -> str:
         """An id in Slack's shape: the same ones in every fresh world."""
-        self._counters[prefix] += 1
-        digest = hashlib.sha256(f"{prefix}{self._counters[prefix]}".encode()).digest()
+        self.counters[prefix] += 1
+        digest = hashlib.sha256(f"{prefix}{self.counters[prefix]}".encode()).digest()
         return prefix + "0" + base64.b32encode(digest).decode()[:9].replace("=", "X")
 
     def count(self, name: str) -> int:
         """1, 2, 3 … for each name."""
-        self._counters[name] += 1
-        return self._counters[name]
+        self.counters[name] += 1
+        return self.counters[name]
 
     def new_ts(self, channel: Channel) -> str:
         """A message's timestamp: unique in its channel, and later than all before."""

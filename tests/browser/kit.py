@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 
-from bot.demo import opening
+from bot.demo import workflows
 from bot.demo.stage import Stage
 from bot.sandbox import Running
 from engine.model import Address, Origin, Register, Registered, Start, Started
@@ -63,7 +63,7 @@ class Desk:
     async def registered(self, source: str | None = None, *, by: str = "cleo") -> None:
         actor, origin = self._of(by)
         answer = await self.stage.app.engine.register(
-            Register(source=(source or opening.refund()).encode(), actor=actor, origin=origin)
+            Register(source=(source or workflows.refund()).encode(), actor=actor, origin=origin)
         )
         assert isinstance(answer, Registered), answer
 

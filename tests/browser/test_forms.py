@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import FilePayload, Page, expect
 
-from bot.demo import opening, templates
+from bot.demo import templates, workflows
 from engine.data import Value
 from engine.views import Page as Rows
 from tests.browser.kit import EVERYTHING, Desk
@@ -77,7 +77,7 @@ def told(inputs: dict[str, Value]) -> dict[str, str]:
 
 
 async def test_a_workflow_is_pasted_with_a_slip_and_then_without(desk: Desk) -> None:
-    right = opening.refund()
+    right = workflows.refund()
     cleo = await desk.window("cleo")
     await typed(cleo, "/signoff register")
     modal = cleo.get_by_role("dialog", name="Register a workflow")
@@ -105,7 +105,7 @@ async def test_what_is_pasted_stays_while_the_form_grows(desk: Desk) -> None:
 
 
 async def test_a_workflow_is_uploaded_with_a_slip_and_then_without(desk: Desk) -> None:
-    right = opening.refund()
+    right = workflows.refund()
     cleo = await desk.window("cleo")
     await typed(cleo, "/signoff register")
     modal = cleo.get_by_role("dialog", name="Register a workflow")

@@ -27,7 +27,7 @@ STORY = """\
 cleo registers a workflow
 aprove_label
 the error names the line and the right word
-will ask Ada Approver and Ben Approver above 100 EUR
+will ask Ada Approver and Ben Approver above 100 EUR and for VIPs
 cleo refunds 40 EUR: below the limit, nobody is asked
 40 EUR was paid exactly once
 nobody was asked
@@ -38,7 +38,7 @@ sees under the amount “Please enter a number of at least 0.01.”
 ben’s copy says “Approved with edits by Ada Approver … 120 EUR → 95 EUR”, and has no buttons
 cleo hears “Refund a customer: done”
 95 EUR was paid exactly once
-cleo refunds 300 EUR: ben says no
+cleo refunds 30 EUR to a VIP: ben says no
 ada’s copy says “Rejected by Ben Approver … Reason: Paid back last week.”, and has no buttons
 cleo hears “Refund a customer: rejected”
 nothing was paid
@@ -133,10 +133,11 @@ def test_neither_settings_nor_proxies_of_the_user_are_taken(at: Place) -> None:
     assert left(at) == [".env"]
 
 
-def test_without_play_it_says_what_there_is(at: Place) -> None:
-    finished = at.run("demo")
+@pytest.mark.parametrize("other", [["--port", "8700"], ["--fresh"], ["--folder", "x"], ["--no-browser"]])
+def test_the_story_takes_no_other_option(at: Place, other: list[str]) -> None:
+    finished = at.run("demo", "--play", *other)
     assert finished.code == Exit.USAGE
-    assert "signoff demo --play plays the story" in finished.err
+    assert "--play takes no other option" in finished.err
     assert left(at) == []
 
 

@@ -66,6 +66,15 @@ def test_the_walk_of_the_page_works_word_for_word(tmp_path: Path) -> None:
     assert walked == ["try", "serve", "register", "run", "requests", "decide", "runs", "demo"]
 
 
+def test_every_target_of_make_that_the_page_names_is_there() -> None:
+    named = {target for block in blocks("sh") for target in re.findall(r"^make ([\w-]+)", block.text, re.MULTILINE)}
+    assert {"setup", "demo"} <= named
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert named <= set(re.findall(r"^([\w-]+):.*##", makefile, re.MULTILINE))
+    # tests/flow/test_interactive_demo.py plays with what this target starts.
+    assert "\n\t@$(VENV)/bin/signoff demo $(DEMOFLAGS)\n" in makefile
+
+
 def test_every_link_of_the_page_leads_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", README.text):
         assert (ROOT / target).exists(), target

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import engine
-from bot.demo import opening, stage, story_feed
+from bot.demo import stage, story_feed, workflows
 from bot.demo.stage import Stage
 from bot.demo.story_feed import StoryFeed
 from engine.data import Value
@@ -29,7 +29,7 @@ async def asked(standing: Stage) -> str:
     """The id of a run whose request both approvers see."""
     cleo = standing.slack.person("cleo").id
     actor, origin = Address("slack", cleo), Origin(surface="slack", place={"user": cleo})
-    source = opening.refund().encode()
+    source = workflows.refund().encode()
     assert isinstance(
         await standing.app.engine.register(Register(source=source, actor=actor, origin=origin)), Registered
     )

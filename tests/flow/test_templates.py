@@ -218,8 +218,8 @@ def test_access_that_is_not_granted_is_told_to_nobody(terminal: Terminal) -> Non
 # -- refund -------------------------------------------------------------------------------------------------
 
 
-def refund(other_side: OtherSide, amount: str) -> dict[str, str]:
-    return {"order": "A-1001", "amount": amount, "reason": "Arrived broken", "payments": other_side.url}
+def refund(other_side: OtherSide, amount: str, **more: str) -> dict[str, str]:
+    return {"order": "A-1001", "amount": amount, "reason": "Arrived broken", "payments": other_side.url, **more}
 
 
 def test_a_small_refund_is_paid_without_asking(terminal: Terminal, other_side: OtherSide) -> None:
@@ -240,6 +240,17 @@ def test_a_large_refund_waits_for_somebody(terminal: Terminal, other_side: Other
     assert said.code == Exit.WAITING
     assert "Over 100 EUR: refund policy 4.2" in said.out
     assert other_side.calls == []
+
+
+def test_any_refund_for_a_vip_waits_for_somebody(terminal: Terminal, other_side: OtherSide) -> None:
+    said = terminal.try_("refund.yaml", refund(other_side, "0.01", vip="yes"))
+    assert said.code == Exit.WAITING
+    assert "VIP: refund policy 4.3" in said.out
+    assert other_side.calls == []
+    said = terminal.try_("refund.yaml", refund(other_side, "0.01", vip="yes"), "approve")
+    assert said.code == Exit.DONE
+    (paid,) = other_side.calls
+    assert paid.body["amount"] == {"amount": "0.01", "currency": "EUR"}
 
 
 def test_an_approved_refund_is_paid_once(terminal: Terminal, other_side: OtherSide) -> None:

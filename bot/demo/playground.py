@@ -1,0 +1,202 @@
+"""A whole Signoff for people to play with: at fixed ports, in a folder that the next start goes on with."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from bot import app
+from bot.app import App
+from bot.demo import effects, folder, stage, workflows
+from bot.demo.effects import Effects
+from bot.demo.folder import Folder
+from bot.demo.story_feed import StoryFeed
+from bot.sandbox import Running, keeping, sandbox
+from bot.sandbox.keeping import Unreadable, Unwritable
+from bot.slack import listening
+from engine.errors import SignoffError, StoreError, StoreFull, StoreLocked, StoreReadOnly
+from engine.model import Address, NotFound, Origin, Refusal, Register
+from engine.system import SECRET_PREFIX, RandomIds
+from engine.views import Page
+
+PAGE_PORT: Final = 8700
+SERVER_PORT: Final = 8701
+EFFECTS_PORT: Final = 8702
+_ANEW: Final = "With --fresh the demo begins anew, and forgets what is there."
+
+
+class PortTaken(SignoffError):
+    """A port that the demo needs and cannot have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """`page`: of the local Slack; `server`: of Signoff; `effects`: of payments and deployments, None: as before."""
+
+    page: int = PAGE_PORT
+    server: int = SERVER_PORT
+    effects: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Playground:
+    """All parts at work. `goes_on`: it is not the first start in this folder; `waiting`: requests that are open."""
+
+    app: App
+    slack: Running
+    effects: Effects
+    folder: Folder
+    goes_on: bool
+    waiting: int
+
+    def page(self, person: str) -> str:
+        """Where somebody's Slack is shown."""
+        return f"{self.slack.base_url}/sandbox?as={person}"
+
+
+@asynccontextmanager
+async def standing(place: Path, ports: Ports, *, fresh: bool = False) -> AsyncIterator[Playground]:
+    """All parts at work while the body runs; what happens in them is kept. `fresh`: what was kept is forgotten.
+
+    Raises `PortTaken`, and `StoreError` for a folder that cannot be used.
+    """
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_writable())
+        stack.enter_context(stage.without_proxies())
+        held = stack.enter_context(folder.held(place))
+        if fresh:
+            held.clear()
+        goes_on = held.database.exists()
+        slack = await _slack(stack, held, ports.page)
+        effecting = await _effects(stack, held, ports.effects)
+        working = await _server(stack, held, ports.server, slack, effecting)
+        await _register(working, slack, effecting)
+        feed = StoryFeed(working)
+        slack.tell(story=feed.story, completions=feed.completions)
+        waiting = len(await working.engine.requests(Page(limit=1000, open_only=True)))
+        yield Playground(app=working, slack=slack, effects=effecting, folder=held, goes_on=goes_on, waiting=waiting)
+
+
+async def _slack(stack: AsyncExitStack, held: Folder, port: int) -> Running:
+    with _port(port, "--port"), _readable(held.world):
+        slack = await stack.enter_async_context(sandbox(port=port, world=partial(keeping.load, held.world)))
+    for user in list(slack.world.users.values()):
+        # Made before anything is said, so that a crash takes no conversation that a receipt names.
+        if not user.is_bot:
+            slack.world.dm(slack.app.bot_user, user.id)
+    await stack.enter_async_context(keeping.keeping(slack.slack, held.world))
+    return slack
+
+
+async def _effects(stack: AsyncExitStack, held: Folder, port: int | None) -> Effects:
+    with _readable(held.effects):
+        before = effects.kept(held.effects)
+    # Workflows and runs hold the address, so it stays what it was.
+    last = before.port if before is not None else EFFECTS_PORT
+    wanted = port if port is not None else last
+    token = RandomIds().salt().hex()
+    with _port(wanted, "--effects-port"):
+        return await stack.enter_async_context(effects.serving(held.effects, port=wanted, token=token))
+
+
+async def _server(stack: AsyncExitStack, held: Folder, port: int, slack: Running, effecting: Effects) -> App:
+    chosen = stage.chosen_settings(
+        slack, database=held.database, allow=effecting.url.removeprefix("http://"), port=port
+    )
+    environment = {f"{SECRET_PREFIX}DEPLOY_TOKEN": effecting.deployments.token}
+    with _port(port, "--server-port"), _usable():
+        working = await stack.enter_async_context(app.serving(chosen, environment, Console(quiet=True)))
+    slack.app.request_url = f"http://{chosen.host}:{chosen.port}{listening.PATH}"
+    return working
+
+
+async def _register(working: App, slack: Running, effecting: Effects) -> None:
+    """Register what is missing; what people changed stays as it is, except for where the services are."""
+    cleo, before, now = slack.person("cleo"), effects.url(effecting.named), effecting.url
+    for name, made in workflows.ALL.items():
+        found = await working.engine.workflow(name)
+        if isinstance(found, NotFound):
+            source = made(now)
+        elif before != now and before.encode() in found.source:
+            source = found.source.decode().replace(before, now)
+        else:
+            continue
+        command = Register(
+            source=source.encode(),
+            actor=Address("slack", cleo.id),
+            origin=Origin(surface="terminal"),
+        )
+        answer = await working.engine.register(command)
+        if isinstance(answer, Refusal):
+            raise SignoffError(f"The workflow {name} cannot be registered: {answer.sentence()}")
+    effecting.named = effecting.port
+    effecting.save()
+
+
+@contextmanager
+def _port(port: int, flag: str) -> Iterator[None]:
+    """What cannot listen at the port says which flag names another one."""
+    taken = PortTaken(f"Port {port} is taken by another program; name another one with {flag}.")
+    try:
+        yield
+    except listening.PortTaken:
+        raise taken from None
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise taken from None
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    """What is wrong with the database is told with what can be done about it here."""
+    try:
+        yield
+    except (StoreLocked, StoreFull, StoreReadOnly):
+        raise
+    except StoreError as error:
+        raise StoreError(f"{error} {_ANEW}") from error
+
+
+@contextmanager
+def _writable() -> Iterator[None]:
+    try:
+        yield
+    except Unwritable as error:
+        raise StoreError(f"What was said in the demo cannot be kept: {error}.") from None
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except Unreadable as error:
+        raise StoreError(f"{path} cannot be read: {error}. {_ANEW}") from None
+
+
+def told(playground: Playground) -> Iterator[str]:
+    """What somebody who reads has to know."""
+    if playground.goes_on:
+        waiting = playground.waiting
+        left = f"{waiting} request{'s wait' if waiting > 1 else ' waits'}" if waiting else "no request waits"
+        yield f"The demo goes on where it stopped; {left} for a decision."
+    else:
+        yield "A whole Signoff on this machine, with a Slack of its own; nothing leaves it."
+    yield ""
+    yield f"  Cleo, who runs things:  {playground.page('cleo')}"
+    yield f"  Ada, who approves:      {playground.page('ada')}"
+    yield ""
+    yield "  1. As Cleo, type /signoff run refund, and refund more than 100 EUR, or any amount to a VIP."
+    yield "  2. As Ada, look at what is asked: change the amount with Edit, or press Pay the refund."
+    yield "  3. As Ben, see that it is decided on his copy too; as Cleo, that it is done."
+    yield "  4. As Cleo, try /signoff run expense, and /signoff run deploy: version broken is asked about twice."
+    yield f"  5. See what was really paid and deployed: {playground.effects.url}"
+    yield ""
+    yield "Ctrl-C stops it, and the next start goes on from there; with --fresh it begins anew."

@@ -1,0 +1,36 @@
+"""The workflows that people find in the demo: the ready-made ones, with the people and services of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from bot.demo import templates
+from bot.demo.templates import changed
+
+_APPROVERS: Final = "approvers: [ada@example.com, ben@example.com]"
+
+
+def refund() -> str:
+    """The ready-made workflow as it is shipped, with the approvers of the local Slack."""
+    return changed(templates.workflow("refund"), "approvers: [owner, finance@example.com]", _APPROVERS)
+
+
+def _refund(effects: str) -> str:
+    return changed(refund(), "https://payments.example.com", effects)
+
+
+def _expense(effects: str) -> str:  # noqa: ARG001 all are made alike; this one calls nobody
+    return changed(templates.workflow("expense"), "approvers: [finance@example.com]", _APPROVERS)
+
+
+def _deploy(effects: str) -> str:
+    text = changed(templates.workflow("deploy"), "https://deploy.example.com", effects)
+    text = changed(text, "https://www.example.com/health", f"{effects}/health")
+    # Nobody who tries it out wants to look at nothing for five minutes.
+    text = changed(text, "default: 5m}", "default: 5s}")
+    return changed(text, "      confirm:", f"      {_APPROVERS}\n      confirm:")
+
+
+ALL: Final[Mapping[str, Callable[[str], str]]] = {"refund": _refund, "expense": _expense, "deploy": _deploy}
+"""What makes the text of each, given the address of payments and deployments."""

@@ -1,0 +1,457 @@
+"""`signoff demo` as a real process: played with, stopped, killed, started again, and started where it must refuse."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import time
+import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bot.cli.exits import Exit
+from bot.demo import browser, effects, workflows
+from bot.demo.stage import free_port
+from bot.sandbox.keeping import Unreadable
+from engine import definition
+from engine.model import DEFAULT_WORKSPACE
+from engine.steps import registry
+from engine.store import schema
+from engine.store.workflows import load_workflows
+from tests.support.effects import PATIENCE
+from tests.support.processes import Place, place
+
+LAST_LINE = "Ctrl-C stops it"
+GONE_ON = "The demo goes on where it stopped"
+PAY = "Pay the refund"
+
+
+class Demo:
+    """The command, its folder, and the people at its local Slack."""
+
+    def __init__(self, at: Place) -> None:
+        self.at, self.folder = at, at.folder / "demo"
+        self.page, self.server, self.effects = free_port(), free_port(), free_port()
+        self.process: subprocess.Popen[str] | None = None
+
+    @property
+    def options(self) -> list[str]:
+        ports = ["--port", self.page, "--server-port", self.server, "--effects-port", self.effects]
+        return ["demo", "--folder", str(self.folder), *map(str, ports)]
+
+    # -- its process --
+
+    def start(self, *more: str) -> str:
+        """All that it says when it is ready."""
+        self.process = self.at.start(*self.options, *more)
+        assert self.process.stdout is not None
+        said = ""
+        for line in self.process.stdout:
+            said += line
+            if line.startswith(LAST_LINE):
+                return said
+        raise AssertionError(said + self.process.communicate(timeout=PATIENCE)[1])
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> tuple[int, str, str]:
+        """Its exit code, and what it said at the end."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, out.strip(), err.strip()
+
+    def again(self, *more: str) -> str:
+        assert self.stop() == (Exit.DONE, "Stopped; the next start goes on from here.", "")
+        return self.start(*more)
+
+    def workflows(self) -> dict[str, int]:
+        """What is registered, in which version."""
+        with schema.reading(self.folder / "signoff.db") as connection:
+            return {one.name: one.version for one in load_workflows(connection, DEFAULT_WORKSPACE)}
+
+    def told(self) -> int:
+        """How many copies the server knows to be shown. One that a crash cuts off before that waits for its lease."""
+        with closing(sqlite3.connect(self.folder / "signoff.db")) as connection:
+            (found,) = connection.execute("SELECT count(*) FROM delivery WHERE receipt IS NOT NULL").fetchone()
+            return int(found)
+
+    # -- its people --
+
+    def call(self, method: str, path: str, **given: Any) -> Any:
+        status, text = ask(self.page, method, f"/sandbox/api/{path}", given or None)
+        assert status == 200, text
+        return json.loads(text)
+
+    def act(self, who: str, what: str, **given: Any) -> None:
+        """Somebody does something, and the server acknowledges it."""
+        ack = self.call("POST", f"people/{who}/{what}", **given)["ack"]
+        assert (ack["problem"], ack["status"]) == (None, 200), ack
+
+    def sees(self, who: str, channel: str = "") -> list[dict[str, Any]]:
+        where = f"?channel={channel}" if channel else ""
+        found: list[dict[str, Any]] = self.call("GET", f"people/{who}/messages{where}")["messages"]
+        return found
+
+    def asks(self, line: str, title: str) -> None:
+        """Cleo types a command, and the approvers are asked."""
+        self.act("cleo", "command", line=f"/signoff run {line}", channel="general")
+        for who in "ada", "ben":
+            until(partial(self._copies, who, title))
+
+    def _copies(self, who: str, title: str) -> list[dict[str, Any]]:
+        """The copies of a request with this title that wait for somebody."""
+        return [one for one in self.sees(who) if title in one["text"] and buttons(one)]
+
+    def refund(self, order: str, amount: int = 120, more: str = "") -> None:
+        self.asks(f"refund order={order} amount={amount} reason=Broken {more}", f"Refund order {order}?")
+
+    def closes(self, who: str, order: str, text: str) -> dict[str, Any]:
+        """Somebody's copy comes to say this, and has no buttons any more."""
+
+        def look() -> dict[str, Any] | None:
+            copies = [one for one in self.sees(who) if f"Refund order {order}?" in json.dumps(one["blocks"])]
+            return next((one for one in copies if text in json.dumps(one) and not buttons(one)), None)
+
+        found: dict[str, Any] = until(look)
+        return found
+
+    def ends(self, text: str) -> None:
+        """Cleo hears how a run ended."""
+        until(lambda: [one for one in self.sees("cleo", "general") if text in json.dumps(one)])
+
+    def booked(self) -> list[str]:
+        """What was really paid and deployed."""
+        status, text = ask(self.effects, "GET", "/")
+        assert status == 200
+        return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def ask(port: int, method: str, path: str, given: Any = None) -> tuple[int, str]:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
+        body = None if given is None else json.dumps(given)
+        connection.request(method, path, body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+
+def until(look: Callable[[], Any]) -> Any:
+    """What `look` finds, when it finds something."""
+    ends = time.monotonic() + PATIENCE / 4
+    while not (found := look()):
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+    return found
+
+
+def buttons(message: dict[str, Any]) -> list[str]:
+    rows = [block["elements"] for block in message.get("blocks", []) if block["type"] == "actions"]
+    return [one["text"]["text"] for row in rows for one in row if one["type"] == "button"]
+
+
+@pytest.fixture
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """Its path is short: it will hold a socket."""
+    made = Demo(place(tmp_path_factory.mktemp("d")))
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.process.kill()
+        made.process.communicate(timeout=PATIENCE)
+
+
+# -- played with --------------------------------------------------------------------------------------------
+
+
+def test_it_says_what_to_click_and_that_works(demo: Demo) -> None:
+    demo.at.settings.update(
+        SIGNOFF_SLACK_BOT_TOKEN="of-the-user",
+        SIGNOFF_BUILDERS="gus@example.com",
+        SIGNOFF_LOG_LEVEL="loud",
+        SIGNOFF_NO_SUCH_SETTING="1",
+        HTTPS_PROXY="http://127.0.0.1:9",
+    )
+    said = demo.start()
+    assert f"Cleo, who runs things: http://127.0.0.1:{demo.page}/sandbox?as=cleo" in " ".join(said.split())
+    assert f"Ada, who approves: http://127.0.0.1:{demo.page}/sandbox?as=ada" in " ".join(said.split())
+    assert re.findall(r"^  (\d)\. ", said, flags=re.MULTILINE) == ["1", "2", "3", "4", "5"]
+    assert f"http://127.0.0.1:{demo.effects}" in said
+    assert "--fresh" in said
+
+    demo.act("cleo", "command", line="/signoff run refund", channel="general")
+    until(lambda: demo.call("GET", "people/cleo")["modal"])
+    demo.act("cleo", "submit", values={"Order number": "A-1", "Amount (EUR)": "120", "Why": "Arrived broken"})
+    until(lambda: demo.sees("ada"))
+    assert demo.booked() == ["Nothing was paid or deployed so far."]
+    demo.act("ada", "click", button=PAY)
+    for who in "ada", "ben":
+        demo.closes(who, "A-1", "Approved by Ada Approver")
+    demo.ends("Refund a customer: done")
+    assert demo.booked() == ["paid 120 EUR for order A-1 (Arrived broken)"]
+
+    demo.refund("A-2", 5, "vip=yes")
+    demo.act("cleo", "command", line="/signoff run refund order=A-3 amount=5 reason=Late", channel="general")
+    until(lambda: "paid 5 EUR for order A-3 (Late)" in demo.booked())
+    assert "A-2" not in " ".join(demo.booked())
+    assert demo.call("GET", "people/ada")["troubles"] == []
+    assert demo.stop() == (Exit.DONE, "Stopped; the next start goes on from here.", "")
+
+
+def test_a_deployment_is_carried_out_and_asked_about_again_where_the_service_is_ill(demo: Demo) -> None:
+    demo.start()
+    demo.asks("deploy version=1.4 changes=Faster settle=1s", "Deploy 1.4 to production?")
+    demo.act("ben", "click", button="Approve")
+    demo.ends("Deploy to production: done")
+    assert demo.booked() == ["deployed version 1.4"]
+    demo.asks("deploy version=2-broken changes=Worse settle=1s", "Deploy 2-broken to production?")
+    demo.act("ada", "click", button="Approve")
+    until(lambda: [one for one in demo.sees("cleo") if "The health page answers 503. Keep 2-broken?" in one["text"]])
+    assert demo.booked() == ["deployed version 1.4", "deployed version 2-broken"]
+
+
+def test_an_expense_is_asked_about(demo: Demo) -> None:
+    demo.start()
+    demo.asks('expense what="Train to Bonn" amount=84.50 spent_on=2026-03-02', "Pay back this expense?")
+    demo.act("ada", "click", button="Pay back")
+    demo.ends("Expense report: done")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_it_is_stopped_by_other_signals_too(demo: Demo, number: signal.Signals) -> None:
+    demo.start()
+    assert demo.stop(number) == (Exit.DONE, "Stopped; the next start goes on from here.", "")
+
+
+# -- from one start to the next -----------------------------------------------------------------------------
+
+
+def test_the_next_start_goes_on_where_the_first_stopped(demo: Demo) -> None:
+    demo.start()
+    demo.refund("A-1")
+    demo.refund("A-2")
+    demo.act("ada", "click", button=PAY)
+    demo.closes("ben", "A-2", "Approved by Ada Approver")
+    demo.ends("Refund a customer: done")
+    before = {who: demo.sees(who) for who in ("ada", "ben", "cleo")}
+
+    demo.server = free_port()
+    assert f"{GONE_ON}; 1 request waits for a decision." in demo.again()
+    assert {who: demo.sees(who) for who in ("ada", "ben", "cleo")} == before
+    demo.act("ada", "click", button=PAY)
+    copy = demo.closes("ben", "A-1", "Approved by Ada Approver")
+    assert copy["ts"] in [one["ts"] for one in before["ben"]]
+    assert len(demo.sees("ada")) == len(before["ada"])
+    until(lambda: demo.booked() == ["paid 120 EUR for order A-2 (Broken)", "paid 120 EUR for order A-1 (Broken)"])
+    assert demo.workflows() == {"deploy": 1, "expense": 1, "refund": 1}
+
+
+def test_a_kill_loses_nothing_that_was_told(demo: Demo) -> None:
+    demo.start()
+    demo.refund("A-1")
+    before = demo.sees("ada")
+    until(lambda: demo.told() == 2)
+    assert demo.stop(signal.SIGKILL)[0] == -signal.SIGKILL
+    assert GONE_ON in demo.start()
+    assert demo.sees("ada") == before
+    demo.act("ada", "click", button=PAY)
+    demo.closes("ben", "A-1", "Approved by Ada Approver")
+    until(lambda: demo.booked() == ["paid 120 EUR for order A-1 (Broken)"])
+
+
+def test_a_message_that_a_kill_took_is_posted_afresh(demo: Demo) -> None:
+    demo.start()
+    demo.refund("A-1")
+    until(lambda: demo.told() == 2)
+    file = demo.folder / "slack.json"
+    assert demo.stop(signal.SIGKILL)[0] == -signal.SIGKILL
+    world = json.loads(file.read_text())
+    (ada,) = [one["id"] for one in world["users"].values() if one["name"] == "ada"]
+    for channel in world["channels"].values():
+        if channel["kind"] == "im" and ada in channel["members"]:
+            world["messages"][channel["id"]] = []
+    file.write_text(json.dumps(world))
+    demo.start()
+    until(lambda: demo.sees("ben"))
+    demo.act("ben", "click", button=PAY)
+    for who in "ben", "ada":
+        demo.closes(who, "A-1", "Approved by Ben Approver")
+
+
+def test_fresh_forgets(demo: Demo) -> None:
+    demo.start()
+    demo.refund("A-1")
+    demo.act("ada", "click", button=PAY)
+    until(lambda: demo.booked() == ["paid 120 EUR for order A-1 (Broken)"])
+    demo.folder.joinpath("mine.txt").write_text("stays")
+    said = demo.again("--fresh")
+    assert GONE_ON not in said
+    assert demo.sees("ada") == []
+    assert demo.booked() == ["Nothing was paid or deployed so far."]
+    assert demo.folder.joinpath("mine.txt").read_text() == "stays"
+    demo.refund("A-1")
+
+
+def test_what_people_changed_stays_and_moves_with_the_services(demo: Demo) -> None:
+    demo.start()
+    changed = workflows.ALL["refund"](f"http://127.0.0.1:{demo.effects}").replace("number > 100 or", "number > 1000 or")
+    demo.act("cleo", "command", line="/signoff register", channel="general")
+    until(lambda: demo.call("GET", "people/cleo")["modal"])
+    demo.act("cleo", "submit", values={"Workflow file": changed})
+    assert demo.workflows() == {"deploy": 1, "expense": 1, "refund": 2}
+    demo.effects = free_port()
+    demo.again()
+    assert demo.workflows() == {"deploy": 2, "expense": 1, "refund": 3}
+    demo.act("cleo", "command", line="/signoff run refund order=A-1 amount=900 reason=Late", channel="general")
+    until(lambda: demo.booked() == ["paid 900 EUR for order A-1 (Late)"])
+
+
+# -- refused ------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def taken() -> Iterator[int]:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        yield other.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("part", "flag"), [("page", "--port"), ("server", "--server-port"), ("effects", "--effects-port")]
+)
+def test_a_port_that_is_taken_is_an_error_with_its_flag(demo: Demo, part: str, flag: str) -> None:
+    with taken() as port:
+        setattr(demo, part, port)
+        finished = demo.at.run(*demo.options)
+    assert (finished.code, finished.out) == (Exit.USAGE, "")
+    assert finished.err.endswith(f"Error: Port {port} is taken by another program; name another one with {flag}.\n")
+    demo.start()
+    demo.refund("A-1")
+
+
+@pytest.mark.parametrize("more", [[], ["--fresh"]])
+def test_a_second_demo_in_the_same_folder_is_refused(demo: Demo, more: list[str]) -> None:
+    demo.start()
+    finished = demo.at.run("demo", "--folder", demo.folder, *more)
+    assert (finished.code, finished.out) == (Exit.STORE, "")
+    assert finished.err.startswith(f"Another `signoff demo` runs with the folder {demo.folder}. Stop it")
+    demo.refund("A-1")
+
+
+@pytest.mark.parametrize("name", ["slack.json", "effects.json", "signoff.db"])
+def test_a_file_that_cannot_be_used_is_named_and_kept(demo: Demo, name: str) -> None:
+    demo.folder.mkdir()
+    demo.folder.joinpath("demo.lock").touch()
+    file = demo.folder / name
+    file.write_bytes(b'{"version":' + b" " * 200)
+    finished = demo.at.run(*demo.options)
+    assert (finished.code, finished.out) == (Exit.STORE, "")
+    said = rf"(The file )?{file} (cannot be read: .+\.|is not a Signoff database, .+;.+\.)"
+    assert re.fullmatch(rf"{said} With --fresh the demo begins anew, and forgets what is there\.", finished.said)
+    assert file.read_bytes() == b'{"version":' + b" " * 200
+    assert GONE_ON not in demo.start("--fresh")
+
+
+@pytest.mark.parametrize("more", [[], ["--fresh"]])
+def test_a_real_database_is_neither_opened_nor_forgotten(demo: Demo, more: list[str]) -> None:
+    demo.folder.mkdir()
+    database = demo.folder / "signoff.db"
+    database.write_bytes(b"of a real server")
+    finished = demo.at.run(*demo.options, *more)
+    assert finished.code == Exit.STORE
+    assert "holds a database that is not a demo’s; name another folder with --folder." in finished.said
+    assert [(one.name, one.read_bytes()) for one in demo.folder.iterdir()] == [("signoff.db", b"of a real server")]
+
+
+def test_a_folder_that_cannot_be_made_is_named(demo: Demo) -> None:
+    demo.folder.write_text("a file")
+    finished = demo.at.run(*demo.options)
+    assert finished.code == Exit.STORE
+    assert f"The folder {demo.folder} cannot be written (File exists)" in finished.said
+
+
+# -- its parts ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", workflows.ALL)
+def test_its_workflows_are_the_ready_made_ones_and_call_this_machine_only(name: str) -> None:
+    text = workflows.ALL[name]("http://127.0.0.1:8702")
+    assert definition.load(text.encode(), kinds=registry.builtin()).name == name
+    assert "https://" not in "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+    assert "approvers: [ada@example.com, ben@example.com]" in text
+
+
+def test_the_services_remember_what_they_did(tmp_path: Path) -> None:
+    file = tmp_path / "effects.json"
+    assert effects.kept(file) is None
+    file.write_text('{"version": 2, "port": 1}')
+    with pytest.raises(Unreadable, match="another version"):
+        effects.kept(file)
+
+
+async def test_a_repeated_deployment_is_made_once_also_after_a_restart(tmp_path: Path) -> None:
+    file = tmp_path / "effects.json"
+    given = {"version": "1", "environment": "production"}
+    for token in "one", "two":
+        async with (
+            effects.serving(file, port=free_port(), token=token) as serving,
+            aiohttp.ClientSession(serving.url) as session,
+        ):
+            for headers, status in (
+                ({"Authorization": f"Bearer {token}", "Idempotency-Key": "k"}, 201),
+                ({"Authorization": f"Bearer {token}"}, 400),
+                ({"Authorization": "Bearer guessed", "Idempotency-Key": "k"}, 401),
+            ):
+                async with session.post("/deployments", json=given, headers=headers) as answer:
+                    assert answer.status == status
+                    if status == 201:
+                        assert await answer.json() == {"deployment": "D-1", "version": "1"}
+            assert len(serving.deployments.made) == 1
+
+
+class Opened(webbrowser.BaseBrowser):
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.urls: list[str] = []
+
+    def open(self, url: str, new: int = 0, autoraise: bool = True) -> bool:
+        self.urls.append(url)
+        return True
+
+
+@pytest.mark.parametrize(
+    ("environment", "name", "opens"),
+    [
+        ({"DISPLAY": ":0"}, "/usr/bin/firefox", True),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, "xdg-open", True),
+        ({}, "firefox", False),
+        ({"DISPLAY": ":0", "CI": "true"}, "firefox", False),
+        ({"DISPLAY": ":0"}, "/usr/bin/w3m", False),
+        ({"DISPLAY": ":0"}, "www-browser", False),
+    ],
+)
+def test_a_browser_opens_only_where_it_has_windows(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], name: str, opens: bool
+) -> None:
+    opened = Opened(name)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("webbrowser.get", lambda: opened)
+    assert browser.open_page("http://x", environment) is opens
+    if opens:
+        until(lambda: opened.urls == ["http://x"])
+
+
+def test_where_there_is_no_browser_none_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> None:
+        raise webbrowser.Error("could not locate runnable browser")
+
+    monkeypatch.setattr("webbrowser.get", none)
+    assert browser.open_page("http://x", {"DISPLAY": ":0"}) is False
