@@ -93,6 +93,9 @@ soak: $(STAMP) ## kill, stop and starve a server for SOAK_MINUTES, then check wh
 faults: $(STAMP) ## plant one bug after the other in a copy, and see that the tests notice each
 	$(RUN) -m tests.faults.plant
 
+pictures: $(STAMP) ## photograph the pages for docs/ again
+	$(RUN) -m tests.browser.pictures docs/images
+
 demo: $(STAMP) ## try it on a local Slack in the browser, until Ctrl-C
 	@$(VENV)/bin/signoff demo $(DEMOFLAGS)
 

@@ -19,7 +19,7 @@ logging.getLogger("slack_bolt").setLevel(logging.CRITICAL)
 logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_ARGUMENTS = (
+ARGUMENTS = (
     "--disable-gpu",
     "--no-first-run",
     "--disable-background-networking",
@@ -40,7 +40,7 @@ def chromium() -> str:
 async def browser() -> AsyncIterator[Browser]:
     root = ["--no-sandbox"] if os.geteuid() == 0 else []
     async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(executable_path=chromium(), args=[*_ARGUMENTS, *root])
+        running = await playwright.chromium.launch(executable_path=chromium(), args=[*ARGUMENTS, *root])
         yield running
         await running.close()
 
