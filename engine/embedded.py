@@ -68,6 +68,10 @@ class Embedded:
     async def _tick(self) -> None:
         try:
             self.submit(await self._due(self._now()))
+        except asyncio.CancelledError:
+            # The scheduler would log it as a failure of the job.
+            if not self._stopping:
+                raise
         except StoreError as error:
             self._report(f"cannot look for due work: {error}")
         except Exception:

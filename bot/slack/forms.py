@@ -77,7 +77,7 @@ def _listed(labels: list[str]) -> str:
 
 def _block(asked: Asked, part: Part, *, version: int, last: bool) -> Block:
     """One input block. Parts of one text are optional: only together they must be something."""
-    alone = not part.name or part.name == "amount"
+    alone = part.name in ("", "amount", "currency")
     block: Block = {
         "type": "input",
         "block_id": ids.field_block(asked.name, part=part.name, version=version),
