@@ -54,10 +54,17 @@ class Advancer:
         self._compiled: Callable[[bytes], Workflow] = lru_cache(_COMPILED)(
             lambda source: definition.load(source, kinds=kinds)
         )
+        self._versions: dict[tuple[str, int], Workflow] = {}
 
     def workflow(self, tx: Tx, held: HeldRun) -> Workflow:
         """The very version that the run started with."""
-        return self._compiled(workflows.load_source(tx.connection, held.workflow, held.version))
+        version = held.workflow, held.version
+        known = self._versions.get(version)
+        if known is None:
+            if len(self._versions) >= _COMPILED:
+                self._versions.clear()
+            known = self._versions[version] = self._compiled(workflows.load_source(tx.connection, *version))
+        return known
 
     def compiled(self, source: bytes) -> Workflow:
         """The workflow of these bytes. Raises `DefinitionError`."""
@@ -125,7 +132,7 @@ class Advancer:
 
     def _tell_requester(self, tx: Tx, held: HeldRun) -> None:
         """Whoever started the run hears how it ended, where they started it."""
-        if held.origin.surface == "terminal":
+        if held.origin.surface == "terminal" or not held.origin.place:
             return
         requester = people.load_people(tx.connection, [held.requester])[held.requester]
         route = self.directory.back(held.origin, requester)

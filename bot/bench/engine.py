@@ -1,7 +1,7 @@
 """How fast the engine is beside its floor, and what runs that wait for people cost.
 
 A lifecycle: start a run of three steps (`set`, `set` behind a gate with two approvers and 1 KB of content, `set`),
-approve it with another amount, and see it end. Durable, with its audit entries; showing the two copies is left out,
+approve it with one field changed, and see it end. Durable, with its audit entries; showing the two copies is left out,
 for that is the channel's speed. Start at `run`; the floor is in `bot.bench.floor`.
 """
 
@@ -26,7 +26,6 @@ from typing import Any, Final
 from bot.bench.floor import Floor, Recording, Replay
 from bot.bench.measure import Figure, Machine, Target, percentile
 from engine.advance import Advancer
-from engine.data import Value
 from engine.embedded import Embedded, Unit
 from engine.gate import Reference
 from engine.model import Address, Assurance, Decide, Decided, Origin, Person, Register, Start, Started, Verdict, Work
@@ -44,7 +43,6 @@ name: bench
 title: Measure the engine
 inputs:
   order: {type: text, max_length: 20}
-  amount: {type: money, currency: EUR}
   note: {type: long_text}
 steps:
   - id: prepare
@@ -52,7 +50,7 @@ steps:
     with: {order: "{{ inputs.order }}"}
   - id: review
     uses: set
-    with: {order: "{{ steps.prepare.order }}", amount: "{{ inputs.amount }}", note: "{{ inputs.note }}"}
+    with: {order: "{{ steps.prepare.order }}", note: "{{ inputs.note }}"}
     gate:
       title: "Order {{ inputs.order }}?"
       approvers: [ann@example.com, lee@example.com]
@@ -104,13 +102,13 @@ class Rig:
         await self.engine.register(Register(source=WORKFLOW, actor=REQUESTER, origin=ORIGIN))
 
     async def start(self) -> str:
-        inputs: dict[str, Value] = {"order": "A-1001", "amount": _euro("120.00"), "note": NOTE}
+        inputs = {"order": "A-1001", "note": NOTE}
         started = await self.engine.start(Start(workflow="bench", inputs=inputs, actor=REQUESTER, origin=ORIGIN))
         assert isinstance(started, Started)
         return started.run
 
     async def decide(self, run: str, *, all_of_it: bool = False) -> None:
-        """Approve with another amount; or with another text as well."""
+        """Approve with another number of the order; or with another text as well."""
         request, digest = self.copies.execute(_BUTTON, (run,)).fetchone()
         command = Decide(
             request=request,
@@ -120,7 +118,7 @@ class Rig:
             digest=digest,
             origin=ORIGIN,
             assurance=Assurance.TERMINAL,
-            edits={"amount": _euro("95.00"), **({"note": f"{NOTE[:-20]} as edited by Ann."} if all_of_it else {})},
+            edits={"order": "A-1002", **({"note": f"{NOTE[:-20]} as edited by Ann."} if all_of_it else {})},
         )
         began = time.perf_counter()
         decided = await self.engine.decide(command)
@@ -150,10 +148,6 @@ class Rig:
                 await self.lifecycle(all_of_it=all_of_it)
 
         await asyncio.gather(*(client() for _ in range(clients)))
-
-
-def _euro(amount: str) -> dict[str, Value]:
-    return {"amount": amount, "currency": "EUR"}
 
 
 def _but_copies(works: Sequence[Work]) -> list[Work]:
