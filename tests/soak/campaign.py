@@ -227,7 +227,7 @@ class Campaign:
                 "acknowledgements held against the record": len(found.claims),
                 "calls of the service": len(found.calls),
                 "calls under a key that was used before": len(found.calls) - len({one.key for one in found.calls}),
-                "answers about steps of unknown outcome": found.repeats.total() + len(found.stopped),
+                "answers about steps of unknown outcome": len(found.answers),
                 "noted heads of the log": len(found.heads),
                 "times that a server said the disk is full": many.said["full"],
                 "tracebacks in the log": many.said["tracebacks"],

@@ -101,11 +101,15 @@ class Evidence:
         return found
 
     @cached_property
-    def repeated(self) -> Counter[str]:
-        """By run, how often somebody who was heard said `repeat`, as the log has it, and no more than was said."""
+    def answers(self) -> list[tuple[str, str]]:
+        """Run and answer, of everybody who was heard on a step of unknown outcome, as the log has it."""
         found = self.rows("SELECT run, content FROM audit WHERE leaf LIKE '%\"run.resumed\"%'")
-        heard = Counter(row["run"] for row in found if json.loads(row["content"])["answer"] == "repeat")
-        return heard & self.repeats
+        return [(row["run"], json.loads(row["content"])["answer"]) for row in found]
+
+    @cached_property
+    def repeated(self) -> Counter[str]:
+        """By run, how often somebody who was heard said `repeat`, and no more than was said."""
+        return Counter(run for run, answer in self.answers if answer == "repeat") & self.repeats
 
     @cached_property
     def posted(self) -> Mapping[str, list[Shown]]:
