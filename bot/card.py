@@ -272,6 +272,7 @@ def outcome_card(copy: Copy) -> Card:
         kind=DeliveryKind.OUTCOME,
         title=f"{line(run.workflow_title)}: {_ENDS.get(run.status, run.status.value)}",
         facts=(*_run_facts(run), *decided),
+        fields=tuple(one for one in content_fields(request) if one.before is not None) if request and closed else (),
         run=run.id,
     )
 

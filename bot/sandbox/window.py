@@ -40,10 +40,15 @@ class Window:
     def __init__(self, slack: Slack) -> None:
         self.slack = slack
 
+    async def _home(self, _: web.Request) -> web.StreamResponse:
+        """Whoever types the address alone wants the page."""
+        raise web.HTTPFound("/sandbox")
+
     def routes(self) -> list[web.RouteDef]:
         """The page and its files. Nothing is served but what lies in the folder now."""
         files = sorted(one for one in _FOLDER.iterdir() if one.suffix in _TYPES and one.name != "index.html")
         return [
+            web.get("/", self._home),
             web.get("/sandbox", self._file(_FOLDER / "index.html")),
             *(web.get(f"/sandbox/page/{one.name}", self._file(one)) for one in files),
         ]

@@ -19,7 +19,9 @@ def home(*, pending: Sequence[RequestView], runs: Sequence[RunView], command: st
             text.header("Waiting for you", block="pending"),
             *_part(lists.requests(pending[:most]), len(pending) - most, none="Nothing waits for you.", name="pending"),
             text.header("Runs", block="runs"),
-            *_part(lists.run_items(runs[:most]), len(runs) - most, none=f"No runs yet: {command} list", name="runs"),
+            *_part(
+                lists.run_items(runs[:most]), len(runs) - most, none=f"None of yours yet: {command} list", name="runs"
+            ),
         ],
     }
 

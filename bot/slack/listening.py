@@ -28,6 +28,11 @@ PATH: Final = "/slack/events"
 MOST_BYTES: Final = 2 * 1024 * 1024
 """Slack's largest deliveries carry a view (250 KB) and its state."""
 DRAIN_SECONDS: Final = 8.0
+_LONGEST: Final = 400
+"""Characters of a line about the socket."""
+_SAID_AGAIN: Final = 600.0
+"""Seconds."""
+_KEPT: Final = 50
 
 log = logging.getLogger(__name__)
 
@@ -99,13 +104,37 @@ async def _listen(site: web.TCPSite, host: str, port: int) -> None:
         raise PortTaken(f"SIGNOFF_HOST and SIGNOFF_PORT: {host}:{port} cannot be listened on: {error}.") from None
 
 
+class _InOneLine(logging.Filter):
+    """While the library cannot connect it writes tracebacks every ten seconds: here lines, each now and then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return record.levelno < logging.INFO
+        said = " ".join(record.getMessage().replace("\\n", " ").split())[:_LONGEST]
+        record.msg, record.args, record.exc_info = f"{said} (signoff doctor says more)", (), None
+        news = record.created - self._said.get(said, 0.0) > _SAID_AGAIN
+        if news:
+            self._said = {said: record.created} if len(self._said) > _KEPT else {**self._said, said: record.created}
+        return news
+
+
+def _quiet(logger: logging.Logger) -> logging.Logger:
+    if not any(isinstance(one, _InOneLine) for one in logger.filters):
+        logger.addFilter(_InOneLine())
+    return logger
+
+
 @asynccontextmanager
 async def over_sockets(app: AsyncApp, *, app_token: str, api_url: str, later: Later) -> AsyncIterator[None]:
     """Deliveries are taken over a socket, which is opened again whenever it closes, while the body runs."""
     client = SocketModeClient(
         app_token=app_token,
-        web_client=AsyncWebClient(base_url=api_url),
-        logger=logging.getLogger("slack_sdk.socket_mode"),
+        web_client=AsyncWebClient(base_url=api_url, logger=_quiet(logging.getLogger("slack_sdk.web"))),
+        logger=_quiet(logging.getLogger("slack_sdk.socket_mode")),
         ping_interval=10,
     )
 

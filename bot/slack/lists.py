@@ -63,7 +63,7 @@ def pending(found: Sequence[RequestView]) -> Message:
 def runs(found: Sequence[RunView]) -> Message:
     """Runs, in the order given."""
     if not found:
-        return _message("There are no runs yet.", [])
+        return _message("None of the runs is yours: you started none, and own none of their workflows.", [])
     return _message("Runs", run_items(found[:MOST_ITEMS]), more=len(found) - MOST_ITEMS)
 
 

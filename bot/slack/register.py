@@ -96,8 +96,9 @@ def registered(
     workflow: Workflow, *, version: int, changed: bool, asked: Mapping[str, str], command: str = "/signoff"
 ) -> View:
     """What was registered, as numbered steps. `asked`: who would be asked at which step, where that is known."""
+    replaced = f", in the place of version {version - 1}, which open runs keep" if version > 1 else ""
     said = (
-        f"{workflow.title} is registered as version {version}."
+        f"{workflow.title} is registered as version {version}{replaced}."
         if changed
         else f"{workflow.title} was registered like this already, as version {version}."
     )

@@ -29,7 +29,7 @@ async def test_every_kind_of_input_can_be_filled_in(desk: Desk) -> None:
         ("Number", "-1.5"),
         ("Count", "10"),
         ("Price (amount)", "12.50"),
-        ("Price (currency) (optional)", "USD"),
+        ("Price (currency)", "USD"),
         ("Day", "2026-03-04"),
         ("Moment", "2026-03-04T09:30"),
         ("Mail", "not an address"),

@@ -42,7 +42,7 @@ def signoff(home: Path, *arguments: str) -> str:
 
 def test_the_workflow_of_the_page_can_be_used() -> None:
     (shown,) = blocks("yaml")
-    assert definition.load(shown.text.encode(), kinds=registry.builtin()).name == "refund"
+    assert definition.load(shown.text.encode(), kinds=registry.builtin()).name == "refund-customer"
 
 
 def test_the_walk_of_the_page_works_word_for_word(tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ async def test_runs_are_those_of_the_person(on: Stage) -> None:
     await on.start(by="ben")
     assert "Refund: waiting" in await typed(on, "ben", "/signoff runs")
     assert "Refund: waiting" in await typed(on, "cleo", "/signoff runs")
-    assert "There are no runs yet" in await typed(on, "gus", "/signoff runs")
+    assert "None of the runs is yours" in await typed(on, "gus", "/signoff runs")
 
 
 async def test_a_run_is_cancelled_by_who_started_it_and_by_nobody_else(on: Stage) -> None:

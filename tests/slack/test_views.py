@@ -192,7 +192,10 @@ def test_help_names_every_command() -> None:
 def test_empty_lists_say_so_in_a_sentence() -> None:
     assert "/signoff register" in sure_message(lists.workflows([])).text
     assert sure_message(lists.pending([])).text == "No request waits for you."
-    assert sure_message(lists.runs([])).text == "There are no runs yet."
+    assert (
+        sure_message(lists.runs([])).text
+        == "None of the runs is yours: you started none, and own none of their workflows."
+    )
     view = sure(home.home(pending=[], runs=[]))
     assert "Nothing waits for you." in all_text(view)
 
