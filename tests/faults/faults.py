@@ -53,8 +53,8 @@ FAULTS: Final = (
     Fault(
         "the write of a decision does not look whether it is past due",
         "engine/store/requests.py",
-        '_DECIDE = _CLOSE.where(or_(_request.c.expires_at.is_(None), _request.c.expires_at > bindparam("now")))',
-        "_DECIDE = _CLOSE",
+        '_CLOSED.where(or_(_request.c.expires_at.is_(None), _request.c.expires_at > bindparam("now")))',
+        "_CLOSED",
         "tests/integration/test_store.py",
     ),
     Fault(
@@ -135,21 +135,21 @@ FAULTS: Final = (
     Fault(
         "the copies do not follow a decision",
         "engine/service/deciding.py",
-        "    deliveries.want_update(tx, asked.id)\n",
+        "    deliveries.want_update(tx, asked.subject.run, asked.id)\n",
         "",
         f"{_DECIDING} {_COPIES}",
     ),
     Fault(
         "the copies do not follow an expiry",
         "engine/service/clocks.py",
-        "    deliveries.want_update(tx, asked.id)\n",
+        "    deliveries.want_update(tx, asked.subject.run, asked.id)\n",
         "",
         f"{_COPIES} tests/slack/test_deciding.py",
     ),
     Fault(
         "the copies do not follow a cancelled run",
         "engine/service/ending.py",
-        "        deliveries.want_update(tx, request)\n",
+        "        deliveries.want_update(tx, command.run, request)\n",
         "",
         f"{_COPIES} tests/slack/test_deciding.py",
     ),
@@ -241,16 +241,16 @@ FAULTS: Final = (
     Fault(
         "an outcome that cannot be written down is dropped",
         "engine/runner.py",
-        "            self._store.insist,\n",
-        "            self._store.transact,\n",
+        "self._store.insist(lambda tx: self._advancer.record(tx, claimed, outcome, {}))",
+        "self._store.transact(lambda tx: self._advancer.record(tx, claimed, outcome, {}))",
         _RUNS,
     ),
     # -- the store and the log --
     Fault(
         "a full disk is taken for a unit that failed by itself",
         "engine/store/writer.py",
-        "                if not self._in_transaction:\n",
-        "                if self._closed and not self._in_transaction:\n",
+        "        if not self._in_transaction:\n",
+        "        if self._closed and not self._in_transaction:\n",
         "tests/integration/test_store.py",
     ),
     Fault(

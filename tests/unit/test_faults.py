@@ -1,0 +1,21 @@
+"""The planted faults can still be planted: the code that they change stands where they look for it, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.faults import FAULTS, Fault
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_fault_has_exactly_one_place(fault: Fault) -> None:
+    assert (ROOT / fault.file).read_text(encoding="utf-8").count(fault.old) == 1
+    assert fault.new != fault.old
+
+
+def test_there_are_at_least_twenty() -> None:
+    assert len(FAULTS) >= 20
