@@ -77,16 +77,10 @@ class Who:
         found = people.find_person(self._tx.connection, workspace, address)
         if found is not None:
             return found
-        reference = Reference(address.kind, address.value, str(address))
-        if not self._directory.asks(reference):
-            return people.need_person(self._tx, workspace, address)
-        self._need([reference])
-        for one in self._resolved[reference].people:
-            return people.adopt(self._tx, workspace, one)
-        return people.need_person(self._tx, workspace, address)
+        return self.named(workspace, Reference(address.kind, address.value, str(address)))[0]
 
     def named(self, workspace: str, reference: Reference) -> tuple[Person, str | None]:
-        """The one person whom a file names; and why the directory does not find them, if it does not."""
+        """The one person whom a reference means; and why the directory does not find them, if it does not."""
         why = None
         if self._directory.asks(reference):
             self._need([reference])
