@@ -70,6 +70,14 @@ class Settings(BaseSettings):
     """The address that HTTP is taken at."""
     port: Annotated[int, Setting(ge=1, le=65_535)] = 8000
     """The port that HTTP is taken at."""
+    public_url: str = ""
+    """Where people's browsers reach this server, as `https://signoff.example.com`; a path is a prefix of a proxy.
+    With it, the review pages are served."""
+    smtp_url: SecretStr = SecretStr("")
+    """The mail server: `smtps://user:password@host:465` or `smtp+starttls://user:password@host:587`. Without TLS,
+    `smtp://`, only to this machine. With it, people are asked by mail."""
+    email_from: str = ""
+    """What mails are from: `Signoff <signoff@example.com>`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
 

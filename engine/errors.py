@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 
 class SignoffError(Exception):
@@ -73,7 +74,9 @@ class ChannelError(SignoffError):
     """A channel could not show a copy: the only exception that a channel raises.
 
     `permanent`: this address will never take it. `outcome_unknown`: a copy may have landed.
-    `retry_after`: the vendor's own wish.
+    `retry_after`: the vendor's own wish. `patience`: when to give up what is not permanent, counted from when the copy
+    was wanted; None: never. `about`: what is at fault: this copy; the `address`, which nobody should write to again
+    before somebody looked; or the `channel`, whose set-up somebody has to mend before anything goes through it.
     """
 
     def __init__(
@@ -83,11 +86,15 @@ class ChannelError(SignoffError):
         permanent: bool = False,
         retry_after: timedelta | None = None,
         outcome_unknown: bool = False,
+        about: Literal["copy", "address", "channel"] = "copy",
+        patience: timedelta | None = None,
     ) -> None:
         super().__init__(message)
         self.permanent = permanent
         self.retry_after = retry_after
         self.outcome_unknown = outcome_unknown
+        self.about = about
+        self.patience = patience
 
 
 class StoreError(SignoffError, OSError):

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+from typing import ClassVar, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -100,6 +100,13 @@ class FindsCopies(Protocol):
         """The copy that was posted for this delivery, if there is one. Raises only `ChannelError`."""
 
 
+@runtime_checkable
+class CarriesLinks(Protocol):
+    """A channel whose copies of open requests have no buttons and need a link: the card has a fresh token for it."""
+
+    carries_links: ClassVar[Literal[True]]
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A person as a directory knows them: the name (may be empty), and every address that it vouches for."""
@@ -149,6 +156,18 @@ class Sender(Protocol):
         """Send `text` to a person or place. `key`: the same again sends nothing new. Raises `StepError`."""
 
 
+class Mailer(Protocol):
+    """Sends what an `email` step says; bound in the composition root."""
+
+    async def send(
+        self, *, to: str, subject: str, body: str, reply_to: str | None, key: str
+    ) -> Mapping[str, object]:
+        """One plain message to one address. Returns what names it: `message_id`. Raises `StepError`.
+
+        `key` makes the id, so that the same again is recognized as the same by whoever receives it.
+        """
+
+
 class Clock(Protocol):
     def now(self) -> datetime:
         """The time, in UTC."""
@@ -160,6 +179,9 @@ class Ids(Protocol):
 
     def salt(self) -> bytes:
         """16 random bytes."""
+
+    def token(self) -> str:
+        """256 random bits, as text that stands in an address as it is."""
 
 
 class Secrets(Protocol):
@@ -182,6 +204,7 @@ class Executor(Protocol):
 
 __all__ = [
     "Address",
+    "CarriesLinks",
     "Channel",
     "Clock",
     "Directory",
@@ -189,6 +212,7 @@ __all__ = [
     "FindsCopies",
     "Found",
     "Ids",
+    "Mailer",
     "Resolution",
     "Route",
     "Secrets",

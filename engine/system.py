@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -37,6 +38,10 @@ class RandomIds:
     def salt(self) -> bytes:
         """16 random bytes."""
         return os.urandom(16)
+
+    def token(self) -> str:
+        """256 random bits, as text that stands in an address as it is."""
+        return secrets.token_urlsafe(32)
 
 
 _PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -55,6 +55,14 @@ class Card:
     """With `step`: the visit, and the call in it, whose outcome an alert asks about."""
     content_version: int | None = None
     digest: str | None = None
+    token: str | None = field(default=None, repr=False)
+    """What the link to review carries, made afresh for this very copy; only for channels that carry links."""
+    code: str | None = field(default=None, repr=False)
+    """What a copy of the kind `code` tells its reader."""
+    again: bool = False
+    """Nobody knows whether an earlier post of this very copy arrived."""
+    until: datetime | None = None
+    """With `code` or `token`: how long it can be used."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,9 @@ class Start:
 class Decide:
     """One answer to one request. `content_version` and `digest` say which content the decider saw.
 
-    `edits`: new values by dotted path; only with `approve`.
+    `edits`: new values by dotted path; only with `approve`. `assurance` is what the surface vouches for. Where that
+    is `link`, the engine sees for itself what else the decider holds: the token of a `link` to this request, the secret
+    of a remembered `browser`. `form`: the single-use key of the form that was filled in.
     """
 
     request: str
@@ -59,6 +61,40 @@ class Decide:
     assurance: Assurance
     edits: Mapping[str, Value] = field(default_factory=dict)
     reason: str | None = None
+    link: str | None = field(default=None, repr=False)
+    browser: str | None = field(default=None, repr=False)
+    form: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskCode:
+    """Have a code sent to the assigned address, to confirm this decision, which is kept until then.
+
+    `holder`: a secret of the browser that asks; no other can use the code for this.
+    """
+
+    decide: Decide
+    holder: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """Have a code sent to this address, to see what waits for whoever reads its mail. `form`, `holder`: as above."""
+
+    email: str
+    holder: str = field(repr=False)
+    form: str | None = None
+    workspace: str = DEFAULT_WORKSPACE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveCode:
+    """The code that came by mail. `label`: what the browser calls itself, for the list of remembered browsers."""
+
+    challenge: str
+    holder: str = field(repr=False)
+    code: str = field(repr=False)
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,6 +78,15 @@ class OnError(StrEnum):
     CONTINUE = "continue"
 
 
+class EmailPolicy(StrEnum):
+    """When a gate's approvers are asked by mail."""
+
+    FALLBACK = "fallback"
+    """Where Slack cannot reach them, or nobody acted for a while."""
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 class ReasonRequired(StrEnum):
     REJECT = "reject"
     ALWAYS = "always"

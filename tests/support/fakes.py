@@ -43,6 +43,9 @@ class CountingIds:
         self.count += 1
         return f"{self.count:017d}"
 
+    def token(self) -> str:
+        return f"token-{self.salt().hex()}"
+
     def salt(self) -> bytes:
         self.count += 1
         return hashlib.sha256(str(self.count).encode()).digest()[:16]

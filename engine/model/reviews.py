@@ -1,0 +1,119 @@
+"""Links to review, remembered browsers, and codes by mail: what identifies somebody who is not in Slack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from engine.model.answers import Decided, Refusal
+from engine.model.people import Person
+from engine.model.statuses import Verdict
+
+
+class LinkState(StrEnum):
+    LIVE = "live"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """What a token opens: one request, for the person it was sent to. It lets its holder look, and nothing more."""
+
+    request: str
+    person: Person
+    address: str
+    state: LinkState
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Browser:
+    """A browser in which somebody proved that they read the mail of `address`."""
+
+    id: str
+    person: Person
+    address: str
+    label: str
+    created_at: datetime
+    seen_at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeSent:
+    """A challenge is open. Not `sent`: too many codes went to the address; the newest of them still holds."""
+
+    challenge: str
+    address: str
+    until: datetime
+    sent: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChallengeView:
+    """A challenge as its browser may see it. `request`, `verdict`: None where somebody signs in."""
+
+    id: str
+    address: str
+    request: str | None
+    verdict: Verdict | None
+    tries_left: int
+    until: datetime
+    sent: bool
+    used: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proven:
+    """The code was right. `browser`: the secret to remember it by, until `until`.
+
+    `answer`: what became of the decision that was waiting for it; None where somebody signed in.
+    """
+
+    person: Person
+    address: str
+    browser: str = field(repr=False)
+    until: datetime
+    request: str | None = None
+    answer: Decided | Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeedsCode(Refusal):
+    """The decision is fine and not written: the gate wants to know that it comes from whoever reads that mail."""
+
+    address: str
+
+    def sentence(self) -> str:
+        return f"Confirm this with a code that is sent to {self.address}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongCode(Refusal):
+    left: int
+
+    def sentence(self) -> str:
+        again = "One try is" if self.left == 1 else f"{self.left} tries are"
+        return f"That is not the code. Use the one in the newest mail; {again} left."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeLapsed(Refusal):
+    """Too late, too often, or in another browser."""
+
+    def sentence(self) -> str:
+        return "This code can no longer be used here. Go back to the request and decide again; a new code will be sent."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoLink(Refusal):
+    """What should identify the decider does not: the link was withdrawn, has run out, or is for something else."""
+
+    state: LinkState | None = None
+
+    def sentence(self) -> str:
+        why = {LinkState.EXPIRED: "has run out", LinkState.REVOKED: "was withdrawn"}
+        said = f"This link {why.get(self.state, 'is not known here') if self.state else 'is not known here'}."
+        return f"{said} Sign in with your email address to see what waits for you."
