@@ -120,11 +120,13 @@ class Resolution:
     """Whom a reference means. `why`: a sentence where that is nobody, or not everybody.
 
     `members`: of a reference of the kind `members`, the addresses of everybody in the group; nobody looks up more.
+    `unknown`: nobody there has this address, so that it says nothing about whether they may be asked another way.
     """
 
     people: tuple[Found, ...]
     why: str | None = None
     members: frozenset[Address] = frozenset()
+    unknown: bool = False
 
 
 class Directory(Protocol):
@@ -159,9 +161,7 @@ class Sender(Protocol):
 class Mailer(Protocol):
     """Sends what an `email` step says; bound in the composition root."""
 
-    async def send(
-        self, *, to: str, subject: str, body: str, reply_to: str | None, key: str
-    ) -> Mapping[str, object]:
+    async def send(self, *, to: str, subject: str, body: str, reply_to: str | None, key: str) -> Mapping[str, object]:
         """One plain message to one address. Returns what names it: `message_id`. Raises `StepError`.
 
         `key` makes the id, so that the same again is recognized as the same by whoever receives it.
