@@ -101,11 +101,12 @@ def build(
         now=clock.now,
     )
     store.on_commit(executor.submit)
-    desk = Desk(engine, steps, operator=settings.operator, login=login)
+    identity = Identity(engine, codes, clock)
+    desk = Desk(engine, identity, steps, operator=settings.operator, login=login)
     slack = None
     if client is not None:
         slack = SlackSide(client, SlackDesk(engine, steps, directory, clock, settings.builders))
-    return App(settings, store, engine, Identity(engine, codes, clock), executor, desk, slack)
+    return App(settings, store, engine, identity, executor, desk, slack)
 
 
 def _admins(settings: Settings, login: str) -> frozenset[Address]:
