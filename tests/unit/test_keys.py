@@ -27,7 +27,7 @@ def test_a_key_is_for_its_user_alone_and_never_printed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "not hexadecimal", "abcd", "ü" * 64])
 def test_a_key_that_cannot_be_used_is_named_with_what_to_do(tmp_path: Path, text: str) -> None:
     keys.key_path(tmp_path / "signoff.db").write_text(text, encoding="utf-8")
-    with pytest.raises(KeyUnusable, match="signoff.db.key cannot be used .* Give this user the right to read it"):
+    with pytest.raises(KeyUnusable, match=r"signoff\.db\.key cannot be used .* Give this user the right to read it"):
         keys.codes(tmp_path / "signoff.db")
 
 
