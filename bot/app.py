@@ -37,7 +37,7 @@ from engine.runner import Runner
 from engine.service import Engine, Identity
 from engine.steps import registry
 from engine.steps.http import Http
-from engine.store import schema
+from engine.store import deliveries, schema
 from engine.store.writer import SqliteFile
 from engine.system import EnvironmentSecrets, RandomIds, SystemClock, calm_collector
 from engine.views import Page
@@ -132,6 +132,8 @@ async def opened(
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         store = stack.enter_context(schema.owned(settings.database, clock=clock, ids=RandomIds(), trial=trial))
+        # Whoever had copies in hand when the file was last used is gone, and they need not wait for it.
+        await store.transact(deliveries.release_deliveries)
         client = None if trial else await _to_slack(settings, stack, pace)
         sender = TerminalSender(screen.console()) if trial else SlackSender(client) if client else None
         app = build(store, settings, environment, console, client, sender, clock)
