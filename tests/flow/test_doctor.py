@@ -810,7 +810,7 @@ def test_addresses_that_a_mail_server_refused_are_told(signoff: Commands) -> Non
         "UPDATE address SET refused_at = added_at, refused_why = 'There is no such mailbox.' "
         "WHERE value = 'lee@example.com'",
     )
-    state, told, _ = only(examined(signoff, code=0), "work.addresses")
+    state, told = only(examined(signoff, code=0), "work.addresses")
     assert state == "warning"
     assert told.endswith(": 1. lee@example.com: There is no such mailbox.")
 
