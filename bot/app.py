@@ -14,6 +14,7 @@ from rich.console import Console
 
 from bot import card, keys
 from bot.directory import TerminalDirectory, WithMail
+from bot.email import setup as mail
 from bot.local import server
 from bot.local.desk import Desk
 from bot.settings import Settings
@@ -27,12 +28,12 @@ from bot.slack.sender import SlackSender
 from bot.slack.surface import Ways
 from bot.terminal import screen
 from bot.terminal.channel import TerminalChannel
-from bot.terminal.sender import TerminalSender
+from bot.terminal.sender import TerminalMailer, TerminalSender
 from engine.advance import Advancer
 from engine.embedded import Embedded
 from engine.model import Address
 from engine.outbox import Relay
-from engine.ports import Channel, Clock, Directory, Sender, StepType
+from engine.ports import Channel, Clock, Directory, Mailer, Sender, StepType
 from engine.runner import Runner
 from engine.service import Engine, Identity
 from engine.steps import registry
@@ -67,9 +68,11 @@ class App:
     slack: SlackSide | None
 
 
-def step_types(settings: Settings, sender: Sender | None = None) -> dict[str, StepType[Any]]:
-    """The kinds of steps that workflows may use here. `sender`: of messages. Raises `PluginError`."""
-    return registry.all_kinds(http=Http(allow=settings.http_allow), sender=sender)
+def step_types(
+    settings: Settings, sender: Sender | None = None, mailer: Mailer | None = None
+) -> dict[str, StepType[Any]]:
+    """The kinds of steps that workflows may use here. `sender`, `mailer`: what some send with. Raises `PluginError`."""
+    return registry.all_kinds(http=Http(allow=settings.http_allow), sender=sender, mailer=mailer)
 
 
 def build(
@@ -80,12 +83,18 @@ def build(
     client: SlackClient | None = None,
     sender: Sender | None = None,
     clock: Clock | None = None,
+    mailer: Mailer | None = None,
+    email: Channel | None = None,
 ) -> App:
-    """Bind everything to the store. Nothing runs yet. `client`: the way to Slack, where it is set up."""
-    clock, steps, secrets = clock or SystemClock(), step_types(settings, sender), EnvironmentSecrets(environment)
+    """Bind everything to the store. Nothing runs yet. `client`: the way to Slack, `email`: to mailboxes."""
+    clock, steps, secrets = (
+        clock or SystemClock(),
+        step_types(settings, sender, mailer),
+        EnvironmentSecrets(environment),
+    )
     login = getpass.getuser()
     directory: Directory = TerminalDirectory() if client is None else SlackDirectory(client)
-    if settings.smtp_url:
+    if email is not None:
         directory = WithMail(directory)
     advancer = Advancer(kinds=steps, directory=directory, secrets=secrets)
     engine = Engine(store, advancer, admins=_admins(settings, login))
@@ -93,6 +102,8 @@ def build(
     channels: dict[str, Channel] = {"terminal": TerminalChannel(console)}
     if client is not None:
         channels["slack"] = SlackChannel(client)
+    if email is not None:
+        channels["email"] = email
     codes = keys.codes(settings.database)
     relay = Relay(store, channels=channels, directory=directory, render=card.card, codes=codes)
     executor = Embedded(
@@ -136,7 +147,10 @@ async def opened(
         await store.transact(deliveries.release_deliveries)
         client = None if trial else await _to_slack(settings, stack, pace)
         sender = TerminalSender(screen.console()) if trial else SlackSender(client) if client else None
-        app = build(store, settings, environment, console, client, sender, clock)
+        mails = None if trial else await stack.enter_async_context(mail.mailing(settings, clock.now))
+        mailer = TerminalMailer(screen.console()) if trial else mails.mailer if mails else None
+        email = mails.channel if mails else None
+        app = build(store, settings, environment, console, client, sender, clock, mailer, email)
         working = asyncio.ensure_future(app.executor.run())
         try:
             yield app
