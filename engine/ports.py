@@ -159,9 +159,7 @@ class Sender(Protocol):
 class Mailer(Protocol):
     """Sends what an `email` step says; bound in the composition root."""
 
-    async def send(
-        self, *, to: str, subject: str, body: str, reply_to: str | None, key: str
-    ) -> Mapping[str, object]:
+    async def send(self, *, to: str, subject: str, body: str, reply_to: str | None, key: str) -> Mapping[str, object]:
         """One plain message to one address. Returns what names it: `message_id`. Raises `StepError`.
 
         `key` makes the id, so that the same again is recognized as the same by whoever receives it.
