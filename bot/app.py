@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from bot import card
-from bot.directory import TerminalDirectory
+from bot import card, keys
+from bot.directory import TerminalDirectory, WithMail
 from bot.local import server
 from bot.local.desk import Desk
 from bot.settings import Settings
@@ -37,7 +37,7 @@ from engine.model import Address
 from engine.outbox import Relay
 from engine.ports import Channel, Clock, Directory, Sender, StepType
 from engine.runner import Runner
-from engine.service import Engine
+from engine.service import Engine, Identity
 from engine.steps import registry
 from engine.steps.http import Http
 from engine.store import schema
@@ -64,6 +64,7 @@ class App:
     settings: Settings
     store: SqliteFile
     engine: Engine
+    identity: Identity
     executor: Embedded
     desk: Desk
     slack: SlackSide | None
@@ -87,13 +88,16 @@ def build(
     clock, steps, secrets = clock or SystemClock(), step_types(settings, sender), EnvironmentSecrets(environment)
     login = getpass.getuser()
     directory: Directory = TerminalDirectory() if client is None else SlackDirectory(client)
+    if settings.smtp_url:
+        directory = WithMail(directory)
     advancer = Advancer(kinds=steps, directory=directory, secrets=secrets)
     engine = Engine(store, advancer, admins=_admins(settings, login))
     runner = Runner(store, advancer, steps=steps, secrets=secrets)
     channels: dict[str, Channel] = {"terminal": TerminalChannel(console)}
     if client is not None:
         channels["slack"] = SlackChannel(client)
-    relay = Relay(store, channels=channels, directory=directory, render=card.card)
+    codes = keys.codes(settings.database)
+    relay = Relay(store, channels=channels, directory=directory, render=card.card, codes=codes)
     executor = Embedded(
         units={"advance": runner.advance, "deliver": relay.deliver, "fire": engine.fire},
         due=engine.due,
@@ -104,7 +108,7 @@ def build(
     slack = None
     if client is not None:
         slack = SlackSide(client, SlackDesk(engine, steps, directory, clock, settings.builders))
-    return App(settings, store, engine, executor, desk, slack)
+    return App(settings, store, engine, Identity(engine, codes, clock), executor, desk, slack)
 
 
 def _admins(settings: Settings, login: str) -> frozenset[Address]:

@@ -120,11 +120,13 @@ class Resolution:
     """Whom a reference means. `why`: a sentence where that is nobody, or not everybody.
 
     `members`: of a reference of the kind `members`, the addresses of everybody in the group; nobody looks up more.
+    `unknown`: nobody there has this address, so that it says nothing about whether they may be asked another way.
     """
 
     people: tuple[Found, ...]
     why: str | None = None
     members: frozenset[Address] = frozenset()
+    unknown: bool = False
 
 
 class Directory(Protocol):

@@ -56,6 +56,16 @@ _SHOWN = Prepared(
     )
     .returning(_delivery.c.next_at)
 )
+_POSTPONED = Prepared(
+    update(_delivery)
+    .where(_MINE)
+    .values(
+        # It was not even tried.
+        attempts=_delivery.c.attempts - case((_delivery.c.attempts > 0, 1), else_=0),
+        lease_until=None,
+        next_at=bindparam("new_next"),
+    )
+)
 _FAILED = Prepared(
     update(_delivery)
     .where(_MINE)
@@ -84,8 +94,13 @@ _AGAIN = Prepared(
     .values(wanted_version=_delivery.c.wanted_version + 1, next_at=bindparam("now"))
 )
 _OF_REQUEST = Prepared(
-    select(_delivery.c.kind, _delivery.c.topic, _delivery.c.state).where(
+    select(_delivery.c.kind, _delivery.c.topic, _delivery.c.state, _delivery.c.person, _delivery.c.channel).where(
         _delivery.c.run == bindparam("run"), _delivery.c.request == bindparam("request")
+    )
+)
+_ALERTED = Prepared(
+    select(_delivery.c.person, _delivery.c.channel, _delivery.c.topic).where(
+        _delivery.c.run == bindparam("run"), _delivery.c.kind == DeliveryKind.ALERT.value
     )
 )
 _DUE = Prepared(
@@ -107,7 +122,7 @@ class HeldDelivery:
     workspace: str
     kind: DeliveryKind
     topic: str | None
-    run: str
+    run: str | None
     request: str | None
     person: str
     channel: str
@@ -118,6 +133,7 @@ class HeldDelivery:
     attempts: int
     unknown: bool
     rev: int
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +141,7 @@ class NewDelivery:
     """A copy to be shown to `person`. No `route`: the person cannot be reached; the row says so."""
 
     kind: DeliveryKind
-    run: str
+    run: str | None
     person: Person
     route: Route | None
     request: str | None = None
@@ -190,6 +206,7 @@ def _read(row: Any) -> HeldDelivery:
         attempts=row.attempts,
         unknown=row.unknown,
         rev=row.rev,
+        created_at=row.created_at,
     )
 
 
@@ -232,6 +249,11 @@ def try_failed(tx: Tx, held: HeldDelivery, *, error: str, next_at: datetime | No
     )
 
 
+def try_postponed(tx: Tx, held: HeldDelivery, next_at: datetime) -> bool:
+    """Give a copy back untried, until its channel is worth trying. False: not ours any more."""
+    return bool(tx.write(_POSTPONED, {"held": held.id, "seen_rev": held.rev, "new_next": next_at}))
+
+
 def want_again(tx: Tx, delivery: str) -> None:
     """Have one copy shown once more, whatever it shows."""
     tx.write(_AGAIN, {"held": delivery, "now": tx.now})
@@ -249,6 +271,24 @@ def load_outlook(connection: Connection, run: str, request: str) -> tuple[bool, 
     rows = _OF_REQUEST.all(connection, {"run": run, "request": request})
     alive = any(row.kind == DeliveryKind.REQUEST and row.state != DeliveryState.DEAD for row in rows)
     return alive, frozenset(row.topic for row in rows if row.kind == DeliveryKind.ALERT)
+
+
+def load_channels(connection: Connection, run: str, request: str) -> dict[str, set[str]]:
+    """By person: the channels on which there is a copy of the request, whatever became of it."""
+    found: dict[str, set[str]] = {}
+    for row in _OF_REQUEST.all(connection, {"run": run, "request": request}):
+        if row.kind == DeliveryKind.REQUEST:
+            found.setdefault(row.person, set()).add(row.channel)
+    return found
+
+
+def load_alerted(connection: Connection, run: str, topic: str | None) -> dict[str, set[str]]:
+    """By person: the channels on which they were, or were to be, alerted about this."""
+    found: dict[str, set[str]] = {}
+    for row in _ALERTED.all(connection, {"run": run}):
+        if row.topic == topic:
+            found.setdefault(row.person, set()).add(row.channel)
+    return found
 
 
 def due_deliveries(connection: Connection, now: datetime, limit: int) -> list[str]:

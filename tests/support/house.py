@@ -19,6 +19,7 @@ from engine.gate import Reference
 from engine.model import (
     Address,
     Assurance,
+    Card,
     Decide,
     Decided,
     Origin,
@@ -38,7 +39,7 @@ from engine.steps.wait import Wait
 from engine.store import schema
 from engine.store.writer import SqliteFile
 from engine.system import EnvironmentSecrets, RandomIds
-from engine.views import Copy, RequestView, RunView
+from engine.views import CodeCopy, Copy, RequestView, RunView
 from tests.support.fakes import FakeClock
 from tests.support.recording import RecordingChannel
 
@@ -204,8 +205,9 @@ async def house(
         advancer = Advancer(kinds=kinds, directory=known_people, secrets=known)
         rendered: list[Copy] = []
 
-        def render(copy: Copy) -> Any:
-            rendered.append(copy)
+        def render(copy: Copy | CodeCopy) -> Card:
+            if isinstance(copy, Copy):
+                rendered.append(copy)
             return card.card(copy)
 
         yield House(

@@ -281,8 +281,6 @@ GATE_NOT_YET = {
     "remind": ["{after: 4h, every: 1d, times: 3}", "{after: 4h}"],
     "hours": ["true"],
     "channels": ["[slack, email]", '[{post_to: "#sales"}]'],
-    "email": ["always"],
-    "fallback_after": ["15m"],
     "assurance": ["sso"],
     "feedback": ["true"],
     "revise": ["zero"],
