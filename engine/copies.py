@@ -25,6 +25,8 @@ PATIENCE: Final = 12
 """Failures in a row, over some hours, after which a copy that people see is given up as well."""
 _NOBODY_TOLD: Final = frozenset({"unreachable", "unseen", "needs_attention", "stuck"})
 """Alerts about what nobody but the owner knows of, and what goes on only when somebody does something."""
+MENDING: Final = timedelta(minutes=1)
+"""No set-up is mended sooner."""
 LONGEST_WISH: Final = timedelta(days=1)
 """What a vendor may ask us to wait at most."""
 
@@ -115,6 +117,8 @@ def _failed(tx: Tx, directory: Directory, claimed: Claimed, error: ChannelError)
     held = claimed.held
     wish = min(error.retry_after or timedelta(0), LONGEST_WISH)
     wait = max(SECOND_LOOK if error.outcome_unknown and held.attempts == 1 else backoff(held.attempts), wish)
+    if error.about == "channel":
+        wait = max(wait, MENDING)
     dead = _is_dead(tx, held, error)
     recorded = deliveries.try_failed(
         tx,

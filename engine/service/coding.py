@@ -74,16 +74,17 @@ def sign_in(codes: Codes, tx: Tx, command: SignIn) -> CodeSent:
         return _sent(earlier)
     address = command.email.strip().lower()
     person = people.find_person(tx.connection, command.workspace, Address("email", address))
-    held = _open(
-        codes,
-        tx,
-        workspace=command.workspace,
-        holder=command.holder,
-        form=command.form,
-        address=address,
-        person=person,
+    return _sent(
+        _open(
+            codes,
+            tx,
+            workspace=command.workspace,
+            holder=command.holder,
+            form=command.form,
+            address=address,
+            person=person,
+        )
     )
-    return CodeSent(challenge=held.id, address=address, until=held.expires_at)
 
 
 def _open(
@@ -126,7 +127,9 @@ def _open(
 
 
 def _sent(held: Held) -> CodeSent:
-    return CodeSent(challenge=held.id, address=held.address, until=held.expires_at, sent=held.sent)
+    # Of somebody who signs in nobody shall learn whether anything was sent.
+    sent = held.sent or held.request is None
+    return CodeSent(challenge=held.id, address=held.address, until=held.expires_at, sent=sent)
 
 
 def view(held: Held | None, holder: str) -> ChallengeView | None:
@@ -141,8 +144,7 @@ def view(held: Held | None, holder: str) -> ChallengeView | None:
         verdict=decision.verdict if decision else None,
         tries_left=max(0, challenges.TRIES - held.tries),
         until=held.expires_at,
-        # Of somebody who signs in nobody shall learn whether anything was sent.
-        sent=held.sent or held.request is None,
+        sent=_sent(held).sent,
         used=held.used_at is not None,
     )
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bot import card
 from engine.advance import Advancer
+from engine.codes import MIN_KEY, Codes
 from engine.errors import SignoffError
 from engine.gate import Reference
 from engine.model import (
@@ -33,7 +34,7 @@ from engine.model import (
 from engine.outbox import Relay
 from engine.ports import Directory, Resolution, Route, StepContext, StepType
 from engine.runner import Runner
-from engine.service import Engine
+from engine.service import Engine, Identity
 from engine.steps.set import Set
 from engine.steps.wait import Wait
 from engine.store import schema
@@ -41,7 +42,7 @@ from engine.store.writer import SqliteFile
 from engine.system import EnvironmentSecrets, RandomIds
 from engine.views import CodeCopy, Copy, RequestView, RunView
 from tests.support.fakes import FakeClock
-from tests.support.recording import RecordingChannel
+from tests.support.recording import Letters, RecordingChannel
 
 TERMINAL = Origin(surface="terminal")
 ANN, LEE, SAM = (Address("email", f"{name}@example.com") for name in ("ann", "lee", "sam"))
@@ -125,6 +126,8 @@ class House:
     channel: RecordingChannel
     step: Played
     advancer: Advancer
+    identity: Identity
+    mail: Letters
     rendered: list[Copy] = field(default_factory=list)
 
     async def register(self, source: str) -> None:
@@ -210,10 +213,11 @@ async def house(
                 rendered.append(copy)
             return card.card(copy)
 
+        engine, codes, mail = Engine(store, advancer), Codes(b"k" * MIN_KEY), Letters()
         yield House(
             path,
             store,
-            Engine(store, advancer),
+            engine,
             Runner(
                 store,
                 advancer,
@@ -223,15 +227,18 @@ async def house(
             ),
             Relay(
                 store,
-                channels={"recording": channel},
+                channels={"recording": channel, "email": mail},
                 directory=known_people,
                 render=render,
+                codes=codes,
                 show_seconds=show_seconds,
             ),
             clock,
             channel,
             played,
             advancer,
+            Identity(engine, codes, clock),
+            mail,
             rendered,
         )
     assert channel.complaints == []
