@@ -30,8 +30,10 @@ from bot.terminal.channel import TerminalChannel
 from bot.terminal.sender import TerminalSender
 from bot.web import server as http
 from bot.web import site
-from bot.web.site import Handler
+from bot.web.desk import Desk as WebDesk
+from bot.web.site import Handler, Reviewable
 from engine.advance import Advancer
+from engine.codes import Codes
 from engine.embedded import Embedded
 from engine.model import Address
 from engine.outbox import Relay
@@ -65,6 +67,8 @@ class App:
     store: SqliteFile
     engine: Engine
     identity: Identity
+    codes: Codes
+    clock: Clock
     executor: Embedded
     desk: Desk
     slack: SlackSide | None
@@ -108,7 +112,7 @@ def build(
     slack = None
     if client is not None:
         slack = SlackSide(client, SlackDesk(engine, steps, directory, clock, settings.builders))
-    return App(settings, store, engine, Identity(engine, codes, clock), executor, desk, slack)
+    return App(settings, store, engine, Identity(engine, codes, clock), codes, clock, executor, desk, slack)
 
 
 def _admins(settings: Settings, login: str) -> frozenset[Address]:
@@ -166,9 +170,15 @@ async def _reached(app: App) -> AsyncIterator[None]:
             if took.door is not None:
                 mounted[listening.PATH] = took.door.events
         if mounted or settings.public_url:
-            served = site.site(settings.public_url, mounted=mounted)
+            served = site.site(settings.public_url, mounted=mounted, review=_reviewable(app))
             await stack.enter_async_context(http.listening(served, host=settings.host, port=settings.port))
         yield
+
+
+def _reviewable(app: App) -> Reviewable | None:
+    if not app.settings.public_url:
+        return None
+    return Reviewable(WebDesk(app.engine, app.identity), app.clock, app.codes.key)
 
 
 async def _drain(executor: Embedded, working: asyncio.Future[None]) -> None:

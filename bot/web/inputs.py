@@ -220,6 +220,11 @@ _MAKERS: Final[Mapping[FieldType, Callable[[str, Field, Value], tuple[Input, ...
 }
 
 
+def held(one: Input) -> tuple[str, ...]:
+    """What the input holds: its text, or the labels of what is chosen."""
+    return tuple(option.label for option in one.choices if option.chosen) if one.choices else one.values
+
+
 # -- reading ------------------------------------------------------------------------------------------------
 
 
@@ -244,7 +249,9 @@ def _untouched(one: Input, raws: Raws) -> bool:
     if one.name not in raws:
         return True
     if one.choices:
-        return {raw for raw in raws[one.name] if raw} == {option.value for option in one.choices if option.chosen} - {""}
+        return {raw for raw in raws[one.name] if raw} == {option.value for option in one.choices if option.chosen} - {
+            ""
+        }
     return [as_sent(raw) for raw in raws[one.name]][-1:] == [as_sent(one.value)]
 
 

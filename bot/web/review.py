@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Final
 
 from bot import card
@@ -14,7 +15,7 @@ from engine import data, fields
 from engine.data import Value
 from engine.errors import InvalidValue
 from engine.fields import Field, FieldType
-from engine.model import Card, ReasonRequired, RunStatus, StepStatus
+from engine.model import Card, ReasonRequired, ReviewPoint, RunStatus, StepStatus
 from engine.views import RequestView, RunView, StepView
 
 MOST_EDITABLE: Final = 1_200_000
@@ -113,6 +114,22 @@ class Review:
     seen: str
 
     @property
+    def headline(self) -> str:
+        """What the content is to whoever decides."""
+        if self.request.asked.subject.is_form:
+            return "What is needed"
+        return "What will be done" if self.request.at is ReviewPoint.BEFORE else "What was produced"
+
+    @property
+    def is_editable(self) -> bool:
+        return any(one.inputs for one in self.content)
+
+    @property
+    def parts(self) -> list[list[Shown]]:
+        """The content in its order, what stands together and is of one kind (to read, to change) in one list."""
+        return [list(group) for _, group in groupby(self.content, key=lambda one: bool(one.inputs))]
+
+    @property
     def errors(self) -> tuple[tuple[str, str], ...]:
         """Sentences for the top of the page, each with the id of what it is about."""
         found = [(one.focus, f"{one.label}: {one.error}") for one in self.content if one.error and one.inputs]
@@ -141,7 +158,7 @@ def review(
         inputs=tuple(_values(run.inputs)) if run else (),
         trigger=_TRIGGERS.get(run.origin.surface, run.origin.surface) if run else "",
         run_id=request.run,
-        run_state=_RUNS[run.status if run else request.run_status],
+        run_state=run_state(request.run_status),
         steps=tuple(map(_step, run.steps)) if run else (),
         history=tuple(_history(request, run, earlier)),
         reason=typed.reason if typed else "",
@@ -271,6 +288,11 @@ def edits(request: RequestView, raws: Raws) -> tuple[dict[str, Value], dict[str,
 
 
 # -- the run ------------------------------------------------------------------------------------------------
+
+
+def run_state(status: RunStatus) -> str:
+    """Reads on after “The run”."""
+    return _RUNS[status]
 
 
 def _values(values: Mapping[str, Value]) -> Iterator[tuple[str, str]]:

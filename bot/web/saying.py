@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
+
+from bot.web.desk import Barred
+from bot.web.place import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +61,73 @@ UNREADABLE = Said(
     title="That form cannot be read",
     lines=("Nothing was done. Open the link in the mail again, and decide there.",),
 )
+
+
+def code_gone(back: str, *, asks: bool) -> Said:
+    """`back`: where another code is asked for; `asks`: it was for a decision."""
+    return Said(
+        status=410,
+        title="This code can no longer be used here",
+        lines=(
+            "A code works for ten minutes, for a few tries, and only in the browser that asked for it.",
+            "Nothing was decided. Go back, and send it once more: there will be another code."
+            if asks
+            else "Sign in again.",
+        ),
+        ways=(Way("Back to the request" if asks else "Sign in", back),),
+    )
+
+
+def barred(why: Barred, at: Place) -> Said:
+    """What somebody is told who does not see a request."""
+    status, title, lines = _BARRED[why]
+    return Said(status=status, title=title, lines=lines, ways=(Way("Sign in to see what waits for you", at.inbox),))
+
+
+_BARRED: Final[Mapping[Barred, tuple[int, str, tuple[str, ...]]]] = {
+    Barred.UNKNOWN_LINK: (
+        404,
+        "This link is not known here",
+        ("It may be cut off. Open the link in the mail again, all of it.", "Or sign in with your email address."),
+    ),
+    Barred.EXPIRED_LINK: (
+        410,
+        "This link has run out",
+        ("Links in mails work for a limited time.", "If the request is still open, you find it when you sign in."),
+    ),
+    Barred.REVOKED_LINK: (
+        410,
+        "This link was withdrawn",
+        ("Somebody made it useless, perhaps because it had got into other hands.", "Sign in to go on."),
+    ),
+    Barred.REASSIGNED: (
+        403,
+        "This request is no longer yours to decide",
+        ("Other people are asked now. There is nothing for you to do.",),
+    ),
+    Barred.NOT_AN_APPROVER: (
+        403,
+        "You are not asked here",
+        ("Somebody else decides this request. If you opened a colleague’s link, leave it to them.",),
+    ),
+    Barred.NOT_FOUND: (
+        404,
+        "There is no such request",
+        ("It may be of another server, or its address is cut off.",),
+    ),
+    Barred.NO_WAY_IN: (
+        403,
+        "Open the link in your mail, or sign in",
+        ("This page is only for those who were asked. Their link is in the mail; or sign in with your email address.",),
+    ),
+}
+
+
+def refused(sentence: str, *, status: int, at: Place) -> Said:
+    """A refusal that has no page of its own."""
+    return Said(
+        status=status,
+        title="That could not be done",
+        lines=(sentence,),
+        ways=(Way("See what waits for you", at.inbox),),
+    )

@@ -13,6 +13,7 @@ from typing import Any, Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from bot.web.site import Site
 from engine.errors import SignoffError
 
 DRAIN_SECONDS: Final = 8
@@ -47,24 +48,25 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def listening(site: ASGIApp, *, host: str, port: int) -> AsyncIterator[tuple[str, int]]:
+async def listening(site: Site, *, host: str, port: int) -> AsyncIterator[tuple[str, int]]:
     """The site is served at the address, which is given, while the body runs. Raises `PortTaken`."""
     sockets = await _bound(host, port)
     address: tuple[str, int] = sockets[0].getsockname()[:2]
-    server = _Server(_config(site))
+    server = _Server(_config(site.app))
     serving = asyncio.ensure_future(server.serve(sockets))
     await server.up.wait()
     try:
         yield address
     finally:
+        site.closing.set()
         server.should_exit = True
         await serving
 
 
-def _config(site: ASGIApp) -> uvicorn.Config:
+def _config(app: ASGIApp) -> uvicorn.Config:
     """What a proxy says of the client is believed nowhere, so it is not read."""
     return uvicorn.Config(
-        site,
+        app,
         http="httptools",
         ws="none",
         lifespan="off",
