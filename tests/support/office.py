@@ -16,6 +16,8 @@ from bot.app import App
 from bot.demo.stage import free_port
 from bot.sandbox import Running, sandbox
 from bot.sandbox.mail.kinds import Mail
+from bot.slack.listening import PATH
+from bot.slack.pace import Pace
 from engine.model import Address, Origin, Register, Registered, Start, Started
 from engine.views import RequestView
 
@@ -62,8 +64,8 @@ def links(mail: Mail) -> list[str]:
 
 
 @asynccontextmanager
-async def office(folder: Path) -> AsyncIterator[Office]:
-    """A server at work while the body runs."""
+async def office(folder: Path, *, in_slack: bool = False) -> AsyncIterator[Office]:
+    """A server at work while the body runs. `in_slack`: there too, with none of Slack's limits in the way."""
     async with sandbox() as world:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
@@ -74,7 +76,18 @@ async def office(folder: Path) -> AsyncIterator[Office]:
                 "SIGNOFF_EMAIL_FROM": "Signoff <signoff@example.com>",
                 "SIGNOFF_PUBLIC_URL": url,
                 "SIGNOFF_PORT": str(port),
+                **(_slack(world) if in_slack else {}),
             }
         )
-        async with app.serving(chosen, {}, Console(quiet=True)) as serving:
+        world.rates.configure(multiplier=1000)
+        world.app.request_url = f"{url}{PATH}" if in_slack else None
+        async with app.serving(chosen, {}, Console(quiet=True), pace=Pace(multiplier=1000)) as serving:
             yield Office(serving, world, url)
+
+
+def _slack(world: Running) -> dict[str, str]:
+    return {
+        "SIGNOFF_SLACK_BOT_TOKEN": world.app.bot_token,
+        "SIGNOFF_SLACK_SIGNING_SECRET": world.app.signing_secret,
+        "SIGNOFF_SLACK_API_URL": world.api_url,
+    }
