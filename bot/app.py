@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from bot import card
-from bot.directory import TerminalDirectory
+from bot import card, keys
+from bot.directory import TerminalDirectory, WithMail
 from bot.email import setup as mail
 from bot.local import server
 from bot.local.desk import Desk
@@ -35,10 +35,10 @@ from engine.model import Address
 from engine.outbox import Relay
 from engine.ports import Channel, Clock, Directory, Mailer, Sender, StepType
 from engine.runner import Runner
-from engine.service import Engine
+from engine.service import Engine, Identity
 from engine.steps import registry
 from engine.steps.http import Http
-from engine.store import schema
+from engine.store import deliveries, schema
 from engine.store.writer import SqliteFile
 from engine.system import EnvironmentSecrets, RandomIds, SystemClock, calm_collector
 from engine.views import Page
@@ -62,6 +62,7 @@ class App:
     settings: Settings
     store: SqliteFile
     engine: Engine
+    identity: Identity
     executor: Embedded
     desk: Desk
     slack: SlackSide | None
@@ -93,6 +94,8 @@ def build(
     )
     login = getpass.getuser()
     directory: Directory = TerminalDirectory() if client is None else SlackDirectory(client)
+    if settings.smtp_url:
+        directory = WithMail(directory)
     advancer = Advancer(kinds=steps, directory=directory, secrets=secrets)
     engine = Engine(store, advancer, admins=_admins(settings, login))
     runner = Runner(store, advancer, steps=steps, secrets=secrets)
@@ -101,18 +104,20 @@ def build(
         channels["slack"] = SlackChannel(client)
     if email is not None:
         channels["email"] = email
-    relay = Relay(store, channels=channels, directory=directory, render=card.card)
+    codes = keys.codes(settings.database)
+    relay = Relay(store, channels=channels, directory=directory, render=card.card, codes=codes)
     executor = Embedded(
         units={"advance": runner.advance, "deliver": relay.deliver, "fire": engine.fire},
         due=engine.due,
         now=clock.now,
     )
     store.on_commit(executor.submit)
-    desk = Desk(engine, steps, operator=settings.operator, login=login)
+    identity = Identity(engine, codes, clock)
+    desk = Desk(engine, identity, steps, operator=settings.operator, login=login)
     slack = None
     if client is not None:
         slack = SlackSide(client, SlackDesk(engine, steps, directory, clock, settings.builders))
-    return App(settings, store, engine, executor, desk, slack)
+    return App(settings, store, engine, identity, executor, desk, slack)
 
 
 def _admins(settings: Settings, login: str) -> frozenset[Address]:
@@ -138,6 +143,8 @@ async def opened(
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         store = stack.enter_context(schema.owned(settings.database, clock=clock, ids=RandomIds(), trial=trial))
+        # Whoever had copies in hand when the file was last used is gone, and they need not wait for it.
+        await store.transact(deliveries.release_deliveries)
         client = None if trial else await _to_slack(settings, stack, pace)
         sender = TerminalSender(screen.console()) if trial else SlackSender(client) if client else None
         mails = None if trial else await stack.enter_async_context(mail.mailing(settings, clock.now))

@@ -24,8 +24,9 @@ from engine.model import (
     ReviewPoint,
     RunStatus,
     StepStatus,
+    Verdict,
 )
-from engine.views import Copy, DecisionView, RequestView, RunView
+from engine.views import CodeCopy, Copy, DecisionView, RequestView, RunView
 
 _NAMED: Final = 5
 """People who are named one by one in a list of those who were not reached."""
@@ -81,8 +82,10 @@ def moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
-def card(copy: Copy) -> Card:
+def card(copy: Copy | CodeCopy) -> Card:
     """The card of a copy, from the current state."""
+    if isinstance(copy, CodeCopy):
+        return code_card(copy)
     if copy.kind is DeliveryKind.ALERT:
         return alert_card(copy)
     if copy.kind is DeliveryKind.OUTCOME:
@@ -239,6 +242,23 @@ def _apart(value: Value, editable: Collection[Path], path: Path) -> bool:
     return small and fields.infer(value).type is not FieldType.MONEY
 
 
+# -- codes --------------------------------------------------------------------------------------------------
+
+
+def code_card(copy: CodeCopy) -> Card:
+    """What comes with a code, which the relay puts in."""
+    what = {Verdict.APPROVE: "approve", Verdict.REJECT: "reject"}
+    asks = () if copy.title is None else (("For", line(copy.title)),)
+    verb = what[copy.verdict] if copy.verdict else "sign in"
+    return Card(
+        kind=DeliveryKind.CODE,
+        title=f"Your code to {verb}",
+        facts=asks,
+        request=copy.request,
+        until=copy.until,
+    )
+
+
 # -- alerts -------------------------------------------------------------------------------------------------
 
 
@@ -311,6 +331,10 @@ def _alert(topic: str, run: RunView, request: RequestView | None) -> tuple[str, 
             )
         case "unreachable":
             return f"{name}: nobody can be reached for “{asks}”", "Tell an approver, or mend how they are reached."
+        case "broken":
+            return f"{name}: nobody can be asked by mail for “{asks}”", (
+                "The mail server does not take what this server sends; its operator sees why with `signoff doctor`."
+            )
         case "undelivered":
             return f"{name}: not everybody can be reached for “{asks}”", "The others were asked and can decide."
         case "expired":

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from engine import definition, plan
+from engine import definition, plan, reaching
 from engine.audit import Entry
 from engine.data import Value
 from engine.definition import Workflow
@@ -20,7 +20,6 @@ from engine.gate import Opening
 from engine.model import (
     Approver,
     DeliveryKind,
-    Person,
     RunStatus,
     SecretName,
     Work,
@@ -142,7 +141,7 @@ class Advancer:
 
     def alert(self, tx: Tx, place: Place, *, topic: str, request: str | None = None) -> None:
         """Tell the owner of the workflow, wherever the owner can be reached."""
-        tell_owner(tx, self.directory, place, topic=topic, request=request)
+        reaching.tell_owner(tx, self.directory, place, topic=topic, request=request)
 
     def _open(self, tx: Tx, held: HeldRun, opening: Opening, resolved: Resolved) -> None:
         request, notes = tx.new_id(), list(opening.notes)
@@ -153,12 +152,18 @@ class Advancer:
             owner = people.load_people(tx.connection, [held.owner])[held.owner]
             approvers = [Approver(owner, "owner, because the gate named nobody who can be asked")]
             notes.append("The gate named nobody who can be asked, so the owner of the workflow is.")
-        requests.insert_request(
-            tx, opening, request=request, workspace=held.workspace, approvers=approvers, notes=notes
+        copies, more_ways = reaching.open_copies(
+            self.directory, opening.email, run=held.state.id, request=request, approvers=approvers
         )
-        copies = [
-            _copy(self.directory, held.state.id, DeliveryKind.REQUEST, one.person, request=request) for one in approvers
-        ]
+        requests.insert_request(
+            tx,
+            opening,
+            request=request,
+            workspace=held.workspace,
+            approvers=approvers,
+            notes=notes,
+            fall_back_at=tx.now + opening.fallback_after if more_ways else None,
+        )
         deliveries.insert_deliveries(tx, held.workspace, copies)
         tx.audit(held.workspace, _opened(held, request, opening, approvers))
         if not any(copy.route for copy in copies):
@@ -176,28 +181,6 @@ class Advancer:
             except StepError as error:
                 missing.append(str(error))
         return missing
-
-
-def tell_owner(tx: Tx, directory: Directory, place: Place, *, topic: str, request: str | None = None) -> None:
-    """Put an alert to the owner of the workflow into the outbox."""
-    owner = people.load_people(tx.connection, [place.owner])[place.owner]
-    copies = [_copy(directory, place.run, DeliveryKind.ALERT, owner, request=request, topic=topic)]
-    deliveries.insert_deliveries(tx, place.workspace, copies)
-
-
-def _copy(
-    directory: Directory,
-    run: str,
-    kind: DeliveryKind,
-    person: Person,
-    *,
-    request: str | None,
-    topic: str | None = None,
-) -> NewDelivery:
-    routes = directory.reach(person)
-    return NewDelivery(
-        kind=kind, run=run, person=person, route=routes[0] if routes else None, request=request, topic=topic
-    )
 
 
 def _opened(held: HeldRun, request: str, opening: Opening, approvers: Sequence[Approver]) -> Entry:

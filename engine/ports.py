@@ -107,6 +107,13 @@ class CarriesLinks(Protocol):
     carries_links: ClassVar[Literal[True]]
 
 
+@runtime_checkable
+class TakesLonger(Protocol):
+    """A channel that may need more time for one copy than most, and gives up by itself."""
+
+    show_seconds: ClassVar[float]
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A person as a directory knows them: the name (may be empty), and every address that it vouches for."""
@@ -120,11 +127,13 @@ class Resolution:
     """Whom a reference means. `why`: a sentence where that is nobody, or not everybody.
 
     `members`: of a reference of the kind `members`, the addresses of everybody in the group; nobody looks up more.
+    `unknown`: nobody there has this address, so that it says nothing about whether they may be asked another way.
     """
 
     people: tuple[Found, ...]
     why: str | None = None
     members: frozenset[Address] = frozenset()
+    unknown: bool = False
 
 
 class Directory(Protocol):
@@ -217,4 +226,5 @@ __all__ = [
     "Sender",
     "StepContext",
     "StepType",
+    "TakesLonger",
 ]

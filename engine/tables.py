@@ -66,6 +66,9 @@ class AddressRow(SQLModel, table=True):
     value: str = Field(primary_key=True)
     person: str = Field(foreign_key="person.id")
     added_at: datetime = _utc(nullable=False)
+    refused_at: datetime | None = _utc()
+    """When its server last said that it will never take a message."""
+    refused_why: str | None = _text()
 
 
 class WorkflowRow(SQLModel, table=True):
@@ -206,6 +209,7 @@ class RequestRow(SQLModel, table=True):
     first_shown_at: datetime | None = _utc()
     told_unseen: bool = False
     expires_at: datetime | None = _utc()
+    fall_back_at: datetime | None = _utc()
     check_at: datetime | None = _utc()
     closed_at: datetime | None = _utc()
     closed_by: str | None = Field(default=None, foreign_key="person.id")
@@ -268,7 +272,8 @@ class DeliveryRow(SQLModel, table=True):
     id: str = Field(primary_key=True)
     workspace: str = Field(foreign_key="workspace.id")
     kind: str
-    run: str = Field(foreign_key="run.id")
+    run: str | None = Field(default=None, foreign_key="run.id")
+    """None: a code for somebody who signs in."""
     request: str | None = Field(default=None, foreign_key="request.id")
     topic: str | None = None
     person: str = Field(foreign_key="person.id")
@@ -287,6 +292,66 @@ class DeliveryRow(SQLModel, table=True):
     last_error: str | None = _text()
     created_at: datetime = _utc(nullable=False)
     shown_at: datetime | None = _utc()
+
+
+class LinkRow(SQLModel, table=True):
+    """A right to look at one request, for the person it was sent to. Only the SHA-256 of its token is kept."""
+
+    __tablename__ = "link"
+    __table_args__ = (Index("link_request", "request"),)
+    hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    request: str = Field(foreign_key="request.id")
+    person: str = Field(foreign_key="person.id")
+    address: str
+    delivery: str
+    created_at: datetime = _utc(nullable=False)
+    expires_at: datetime = _utc(nullable=False)
+    revoked_at: datetime | None = _utc()
+
+
+class BrowserRow(SQLModel, table=True):
+    """A browser that is remembered for whoever reads the mail of `address`. Only the SHA-256 of its secret is kept."""
+
+    __tablename__ = "browser"
+    __table_args__ = (Index("browser_hash", "hash"), Index("browser_person", "person"))
+    id: str = Field(primary_key=True)
+    workspace: str = Field(foreign_key="workspace.id")
+    hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    person: str = Field(foreign_key="person.id")
+    address: str
+    label: str
+    created_at: datetime = _utc(nullable=False)
+    seen_at: datetime = _utc(nullable=False)
+    expires_at: datetime = _utc(nullable=False)
+    revoked_at: datetime | None = _utc()
+
+
+class ChallengeRow(SQLModel, table=True):
+    """A code that was asked for in one browser, and the decision that waits for it.
+
+    `person` None: somebody signs in with an address that nobody here has. `mac` None: no code was sent for this one.
+    """
+
+    __tablename__ = "challenge"
+    __table_args__ = (
+        Index("challenge_address", "workspace", "address", "created_at"),
+        Index("challenge_age", "created_at"),
+        Index("challenge_form", "holder", "form"),
+    )
+    id: str = Field(primary_key=True)
+    workspace: str = Field(foreign_key="workspace.id")
+    holder: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    form: str | None = None
+    person: str | None = Field(default=None, foreign_key="person.id")
+    address: str
+    request: str | None = Field(default=None, foreign_key="request.id")
+    decision: str | None = _text()
+    """The command that waits, as JSON."""
+    mac: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    tries: int = 0
+    created_at: datetime = _utc(nullable=False)
+    expires_at: datetime = _utc(nullable=False)
+    used_at: datetime | None = _utc()
 
 
 class AuditRow(SQLModel, table=True):

@@ -20,6 +20,7 @@ from engine.model import (
     ReviewPoint,
     RunStatus,
     StepStatus,
+    Verdict,
 )
 
 
@@ -142,6 +143,23 @@ class Copy:
     person: Person
     run: RunView
     request: RequestView | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeCopy:
+    """What the mail with a code says. `request`, `verdict`: what it confirms; None: whoever reads it signs in.
+
+    Not `wanted`: nobody waits for it any more.
+    """
+
+    delivery: str
+    person: Person
+    challenge: str
+    request: str | None
+    title: str | None
+    verdict: Verdict | None
+    until: datetime
+    wanted: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

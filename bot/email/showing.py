@@ -114,13 +114,13 @@ _OPEN: Final = {
     ),
 }
 _CODE: Final = _Words(
-    "Your code",
+    "To see that it is you",
     (
         "Type it into the page that asks you for it. It is valid for ten minutes.",
-        "If you did not ask for it, somebody who has your review link tried to decide: do nothing, "
-        "and tell nobody the code.",
+        "If you did not ask for it, somebody who has your review link tried to decide, or typed your address: "
+        "do nothing, and tell nobody the code.",
     ),
-    ("You get this mail because a code for this request was asked for.", _NO_LINK),
+    ("You get this mail because a code for your address was asked for.", _NO_LINK),
 )
 
 
@@ -133,7 +133,7 @@ def subject(card: Card) -> str:
     """One line, the same for all mails about a request; the first of them is the one without `Re:`."""
     title = cutting.cut(_one_line(card.title), SUBJECT).text or "Signoff"
     if card.kind is DeliveryKind.CODE:
-        return f"Your code for: {title}"
+        return ": ".join([title, *(_whole(_one_line(text), SUBJECT) for _, text in card.facts[:1])])
     follows = card.kind is DeliveryKind.REMINDER or (card.kind is DeliveryKind.REQUEST and card.state is not None)
     return f"Re: {title}" if follows else title
 

@@ -82,9 +82,11 @@ class SlackDirectory:
     async def _email(self, reference: Reference) -> Resolution:
         account = await self._by_email(reference.value)
         if account is None:
-            # Slack says the same of a deactivated account, which must not be asked: so neither is.
+            # Slack says the same of a deactivated account.
             return Resolution(
-                (), f"{reference.value} has no active account in this Slack workspace, so they are not asked."
+                (),
+                f"{reference.value} has no active account in this Slack workspace, so they are not asked.",
+                unknown=True,
             )
         found = _resolution([account], reference)
         # The address that was looked up is theirs, whatever the app may read of their profile.

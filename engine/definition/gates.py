@@ -12,10 +12,10 @@ from engine.definition.problems import Report
 from engine.definition.reading import StepDraft, item_path
 from engine.definition.references import Names, compile_text
 from engine.definition.scalars import MAX_CONFIRM, MAX_REASON, MAX_TITLE
-from engine.definition.workflow import Gate, ShownItem
+from engine.definition.workflow import FALLBACK_AFTER, Gate, ShownItem
 from engine.expressions import Template, compile_template
 from engine.fields import Field
-from engine.model import OnExpiry, ReasonRequired, ReviewPoint
+from engine.model import Assurance, EmailPolicy, OnExpiry, ReasonRequired, ReviewPoint
 
 _PLAIN_REFERENCE = re.compile(r"\{\{-?\s*[\w.]+\s*-?\}\}")
 
@@ -60,6 +60,9 @@ def compile_gate(report: Report, step: StepDraft, gate: GateFile, names: Names) 
         on_expiry=OnExpiry.STOP if gate.on_expiry == "escalate" else OnExpiry(gate.on_expiry),
         confirm=text("confirm", gate.confirm, MAX_CONFIRM),
         reason_required=ReasonRequired(gate.reason_required),
+        email=EmailPolicy(gate.email or EmailPolicy.FALLBACK),
+        fallback_after=gate.fallback_after or FALLBACK_AFTER,
+        assurance=Assurance(gate.assurance or Assurance.CODE),
     )
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Final
 
 from engine.definition.kinds import StepKind
 from engine.expressions import Compiled, Template
 from engine.fields import Field
-from engine.model import OnError, OnExpiry, ReasonRequired, Retry, ReviewPoint
+from engine.model import Assurance, EmailPolicy, OnError, OnExpiry, ReasonRequired, Retry, ReviewPoint
+
+FALLBACK_AFTER: Final = timedelta(minutes=15)
+"""How long nobody acts on what Slack showed before mails go out, unless the gate says otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,10 @@ class Gate:
     on_expiry: OnExpiry = OnExpiry.STOP
     confirm: Template | None = None
     reason_required: ReasonRequired = ReasonRequired.REJECT
+    email: EmailPolicy = EmailPolicy.FALLBACK
+    fallback_after: timedelta = FALLBACK_AFTER
+    assurance: Assurance = Assurance.CODE
+    """What identifies somebody who decides on the review page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ a refusal; `due` says what time has brought. The caller writes the answer with a
 """
 
 from engine.gate.asked import REASON_LENGTH, Asked, Editable, Subject, clip, invalid_params
-from engine.gate.clocks import UNSEEN_AFTER, Lapsed, Unseen, due, expiry, next_check
+from engine.gate.clocks import UNSEEN_AFTER, Lapsed, Unanswered, Unseen, due, expiry, fall_back, next_check
 from engine.gate.deciding import MAX_EDITED, Edit, Ruling, apply_edits, decide, missing
 from engine.gate.opening import (
     MAX_NOTES,
@@ -36,12 +36,14 @@ __all__ = [
     "Ruling",
     "Scope",
     "Subject",
+    "Unanswered",
     "Unseen",
     "apply_edits",
     "clip",
     "decide",
     "due",
     "expiry",
+    "fall_back",
     "invalid_params",
     "missing",
     "next_check",

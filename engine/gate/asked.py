@@ -11,10 +11,13 @@ from pydantic import ValidationError
 from engine import data
 from engine.data import Path
 from engine.definition.kinds import FORM, StepKind
+from engine.definition.workflow import FALLBACK_AFTER
 from engine.errors import Tampered
 from engine.fields import Field
 from engine.model import (
     Approver,
+    Assurance,
+    EmailPolicy,
     OnExpiry,
     Params,
     Person,
@@ -94,6 +97,11 @@ class Asked:
     expires_after: timedelta | None = None
     expires_at: datetime | None = None
     on_expiry: OnExpiry = OnExpiry.STOP
+    email: EmailPolicy = EmailPolicy.FALLBACK
+    fallback_after: timedelta = FALLBACK_AFTER
+    fall_back_at: datetime | None = None
+    """When approvers who did not act are asked by mail as well; None: they are not, or they were."""
+    assurance: Assurance = Assurance.CODE
     closed_at: datetime | None = None
     closed_by: Person | None = None
 

@@ -30,13 +30,20 @@ class Lapsed:
     state: RequestState
 
 
-def due(asked: Asked, now: datetime) -> Unseen | Lapsed | None:
-    """What time has brought to this request."""
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Nobody acted for as long as the gate waits: approvers are asked another way as well."""
+
+
+def due(asked: Asked, now: datetime) -> Unseen | Lapsed | Unanswered | None:
+    """What time has brought to this request: the first of it; the rest is due again at once."""
     if asked.state is not RequestState.PENDING:
         return None
     if asked.expires_at is not None and asked.expires_at <= now:
         rejects = asked.on_expiry is OnExpiry.REJECT
         return Lapsed(RequestState.REJECTED if rejects else RequestState.EXPIRED)
+    if asked.fall_back_at is not None and asked.fall_back_at <= now:
+        return Unanswered()
     if asked.first_shown_at is None and not asked.told_unseen and asked.opened_at + UNSEEN_AFTER <= now:
         # Going on without approval is only for people who were asked and kept silent.
         starts = asked.expires_after is not None and asked.on_expiry is not OnExpiry.CONTINUE
@@ -51,9 +58,19 @@ def expiry(asked: Asked, *, shown_at: datetime) -> datetime | None:
     return shown_at + asked.expires_after
 
 
+def fall_back(asked: Asked, *, shown_at: datetime) -> datetime | None:
+    """When mails go out, now that the request was first shown at `shown_at`."""
+    return None if asked.fall_back_at is None else shown_at + asked.fallback_after
+
+
 def next_check(
-    *, opened_at: datetime, first_shown_at: datetime | None, told_unseen: bool, expires_at: datetime | None
+    *,
+    opened_at: datetime,
+    first_shown_at: datetime | None,
+    told_unseen: bool,
+    expires_at: datetime | None,
+    fall_back_at: datetime | None,
 ) -> datetime | None:
     """When `due` is worth asking next; None: never by itself."""
     unseen = None if first_shown_at or told_unseen else opened_at + UNSEEN_AFTER
-    return min((at for at in (unseen, expires_at) if at is not None), default=None)
+    return min((at for at in (unseen, expires_at, fall_back_at) if at is not None), default=None)

@@ -15,10 +15,12 @@ from engine.gate.asked import REASON_LENGTH, Asked, Editable, clip, invalid_para
 from engine.model import (
     AlreadyDecided,
     Approver,
+    Assurance,
     Changed,
     Decide,
     Expired,
     InvalidEdits,
+    NeedsCode,
     NotAnApprover,
     Params,
     Person,
@@ -79,7 +81,10 @@ def decide(asked: Asked, command: Decide, *, kind: StepKind, person: Person | No
     if refusal is not None:
         return refusal
     reason = clip(str(data.clean(command.reason)).strip(), REASON_LENGTH) if command.reason else None
+    unproven = _unproven(asked, command)
     if command.verdict is Verdict.REJECT:
+        if unproven is not None:
+            return unproven
         # Whatever else came with it: nothing is edited by a rejection.
         return Ruling(state=RequestState.REJECTED, approver=approver, reason=reason or None)
     # Edits get a digest of their own, so it must be seen here that what they change is what was shown.
@@ -87,6 +92,8 @@ def decide(asked: Asked, command: Decide, *, kind: StepKind, person: Person | No
     edited = apply_edits(asked, command.edits, kind=kind)
     if isinstance(edited, Refusal):
         return edited
+    if unproven is not None:
+        return unproven
     edits, approved = edited
     return Ruling(
         state=RequestState.APPROVED,
@@ -129,6 +136,13 @@ def _no_reason(asked: Asked, command: Decide) -> Refusal | None:
     )
     given = bool(command.reason and command.reason.strip())
     return ReasonMissing(verdict=command.verdict) if needed and not given else None
+
+
+def _unproven(asked: Asked, command: Decide) -> Refusal | None:
+    """The last of all refusals: whoever gets a code by mail has nothing left to mend."""
+    if command.assurance is Assurance.LINK and asked.assurance is not Assurance.LINK:
+        return NeedsCode(address=command.actor.value)
+    return None
 
 
 def apply_edits(

@@ -17,6 +17,8 @@ from engine.expressions import Template
 from engine.fields import Field
 from engine.gate.asked import REASON_LENGTH, Editable, Subject, clip
 from engine.model import (
+    Assurance,
+    EmailPolicy,
     OnExpiry,
     Params,
     ReasonRequired,
@@ -60,6 +62,9 @@ class Opening:
     reason_required: ReasonRequired
     expires_after: timedelta | None
     on_expiry: OnExpiry
+    email: EmailPolicy
+    fallback_after: timedelta
+    assurance: Assurance
     notes: tuple[str, ...]
     """What could not be evaluated, in sentences that the approver sees."""
 
@@ -118,6 +123,9 @@ def open_request(
         reason_required=gate.reason_required,
         expires_after=gate.expires,
         on_expiry=gate.on_expiry,
+        email=gate.email,
+        fallback_after=gate.fallback_after,
+        assurance=gate.assurance,
         notes=tuple(_few(notes)),
     )
 

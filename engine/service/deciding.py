@@ -11,8 +11,10 @@ from engine.data import Value
 from engine.errors import Conflict
 from engine.gate import Asked, Ruling
 from engine.model import Decide, Decided, NotAllowed, NotFound, Refusal, Verdict
+from engine.service import proving
 from engine.service.ground import Ground
-from engine.store import deliveries, people, requests
+from engine.service.proving import Proof
+from engine.store import deliveries, requests
 from engine.store.tx import Tx
 
 
@@ -22,17 +24,31 @@ def decide(ground: Ground, tx: Tx, command: Decide) -> Decided | Refusal:
     if loaded is None:
         return NotFound(what="request", name=command.request)
     asked, labels = loaded
-    person = people.known_by((one.person for one in asked.approvers), command.actor)
-    person = person or people.find_person(tx.connection, asked.workspace, command.actor)
+    proof = proving.prove(tx, asked, command)
+    if isinstance(proof, Refusal):
+        return proof
+    return decide_as(ground, tx, asked, labels, command, proof)
+
+
+def rule(ground: Ground, tx: Tx, asked: Asked, command: Decide, proof: Proof) -> Ruling | Refusal:
+    """What would become of the command. Nothing is written."""
     kind = ground.advancer.kinds.get(asked.subject.uses)
     if kind is None:
         return NotAllowed(
             why=f"This server has no step type {asked.subject.uses} any more; its operator must install it again."
         )
-    ruling = gate.decide(asked, command, kind=kind, person=person, now=tx.now)
+    return gate.decide(asked, proving.as_proven(command, proof), kind=kind, person=proof.person, now=tx.now)
+
+
+def decide_as(
+    ground: Ground, tx: Tx, asked: Asked, labels: tuple[str, str], command: Decide, proof: Proof
+) -> Decided | Refusal:
+    """Decide as whoever was proven to give the command."""
+    command = proving.as_proven(command, proof)
+    ruling = rule(ground, tx, asked, command, proof)
     if isinstance(ruling, Refusal):
         return ruling
-    record = _record(asked, command, ruling, labels)
+    record = _record(asked, command, ruling, labels, proof)
     decision = requests.try_decide(tx, asked, command, ruling, record)
     if decision is None:
         raise Conflict(f"request {asked.id} was decided by somebody else")
@@ -48,7 +64,7 @@ def decide(ground: Ground, tx: Tx, command: Decide) -> Decided | Refusal:
     )
 
 
-def _record(asked: Asked, command: Decide, ruling: Ruling, labels: tuple[str, str]) -> dict[str, Value]:
+def _record(asked: Asked, command: Decide, ruling: Ruling, labels: tuple[str, str], proof: Proof) -> dict[str, Value]:
     """What a decision says beside its columns: enough to read it when nothing else is left."""
     approve, reject = labels
     person = ruling.approver.person
@@ -56,7 +72,7 @@ def _record(asked: Asked, command: Decide, ruling: Ruling, labels: tuple[str, st
         "verdict": approve if command.verdict is Verdict.APPROVE else reject,
         "person": {"id": person.id, "name": person.label, "addresses": [str(one) for one in person.addresses]},
         "rule": ruling.approver.rule,
-        "acted_as": str(command.actor),
+        "acted_as": proof.held or str(command.actor),
         "surface": command.origin.surface,
         "place": dict(command.origin.place),
         "opened_at": asked.opened_at.isoformat(),

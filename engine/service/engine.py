@@ -44,7 +44,7 @@ class Engine:
     """Everything that can be asked of Signoff. `admins`: who may replace, cancel and resume what others own."""
 
     def __init__(self, store: SqliteFile, advancer: Advancer, *, admins: frozenset[Address] = frozenset()) -> None:
-        self.store, self._ground = store, Ground(advancer, admins)
+        self.store, self.ground = store, Ground(advancer, admins)
 
     # -- commands --
 
@@ -53,19 +53,19 @@ class Engine:
 
         Raises `DefinitionError` with everything that is wrong in them.
         """
-        workflow = self._ground.advancer.compiled(command.source)
+        workflow = self.ground.advancer.compiled(command.source)
         return await self._knowing(
-            lambda tx, resolved: registering.register(self._ground, tx, command, workflow, resolved), patient=False
+            lambda tx, resolved: registering.register(self.ground, tx, command, workflow, resolved), patient=False
         )
 
     async def start(self, command: Start) -> Started | Refusal:
         """Start a run, and take it to its first request, effect or wait in the same transaction."""
         try:
-            return await self._knowing(lambda tx, resolved: starting.start(self._ground, tx, command, resolved))
+            return await self._knowing(lambda tx, resolved: starting.start(self.ground, tx, command, resolved))
         except ChannelError:
             # Who is asked can be found out later; that the run was asked for is known now.
             later = self._knowing(
-                lambda tx, resolved: starting.start(self._ground, tx, command, resolved, asking=False),
+                lambda tx, resolved: starting.start(self.ground, tx, command, resolved, asking=False),
                 patient=False,
                 seconds=_LOOKUP_SECONDS / 4,
             )
@@ -73,23 +73,24 @@ class Engine:
 
     async def decide(self, command: Decide) -> Decided | Refusal:
         """Decide a request. When this returns `Decided`, the decision is on the disk and no other will ever count."""
-        return await self._transact(lambda tx: deciding.decide(self._ground, tx, command))
+        return await self.transact(lambda tx: deciding.decide(self.ground, tx, command))
 
     async def cancel(self, command: Cancel) -> Done | Refusal:
         """End a run: its open request is withdrawn at once; a step under way is left to finish and is the last."""
         return await self._knowing(
-            lambda tx, resolved: ending.cancel(self._ground, tx, command, resolved), patient=False
+            lambda tx, resolved: ending.cancel(self.ground, tx, command, resolved), patient=False
         )
 
     async def resume(self, command: Resume) -> Done | Refusal:
         """Answer for a step of unknown outcome. Raises `ChannelError` if who is asked next cannot be found out now."""
-        return await self._knowing(lambda tx, resolved: ending.resume(self._ground, tx, command, resolved))
+        return await self._knowing(lambda tx, resolved: ending.resume(self.ground, tx, command, resolved))
 
     async def fire(self, request: str) -> None:
         """Do what time has brought to a request: tell the owner that nobody saw it, or let it expire."""
-        await self._transact(lambda tx: clocks.fire(self._ground, tx, request))
+        await self.transact(lambda tx: clocks.fire(self.ground, tx, request))
 
-    async def _transact(self, unit: Callable[[Tx], T]) -> T:
+    async def transact(self, unit: Callable[[Tx], T]) -> T:
+        """Run a unit of work of this package, again where somebody else was faster."""
         for _ in range(_TRIES):
             try:
                 return await self.store.transact(unit)
@@ -100,8 +101,8 @@ class Engine:
     async def _knowing(
         self, unit: Callable[[Tx, Resolved], T], *, patient: bool = True, seconds: float = _LOOKUP_SECONDS
     ) -> T:
-        directory = self._ground.advancer.directory
-        return await answered(self._transact, unit, directory, patient=patient, seconds=seconds)
+        directory = self.ground.advancer.directory
+        return await answered(self.transact, unit, directory, patient=patient, seconds=seconds)
 
     # -- reads --
 

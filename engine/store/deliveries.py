@@ -17,7 +17,7 @@ from engine.store.tx import Tx
 from engine.tables import DeliveryRow
 
 LEASE: Final = timedelta(seconds=30)
-"""How long a claimed delivery is left alone: longer than any channel may take for one copy."""
+"""How long a claimed delivery is left alone: longer than most channels may take for one copy."""
 
 _delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
 
@@ -39,6 +39,9 @@ _CLAIM = Prepared(
     )
     .returning(_delivery)
 )
+_RELEASE = Prepared(
+    update(_delivery).where(_delivery.c.lease_until > bindparam("now")).values(lease_until=bindparam("now"))
+)
 _MINE = (_delivery.c.id == bindparam("held")) & (_delivery.c.rev == bindparam("seen_rev"))
 _SHOWN = Prepared(
     update(_delivery)
@@ -55,6 +58,16 @@ _SHOWN = Prepared(
         next_at=case((_delivery.c.wanted_version > bindparam("version"), bindparam("now")), else_=null()),
     )
     .returning(_delivery.c.next_at)
+)
+_POSTPONED = Prepared(
+    update(_delivery)
+    .where(_MINE)
+    .values(
+        # It was not even tried.
+        attempts=_delivery.c.attempts - case((_delivery.c.attempts > 0, 1), else_=0),
+        lease_until=None,
+        next_at=bindparam("new_next"),
+    )
 )
 _FAILED = Prepared(
     update(_delivery)
@@ -84,8 +97,13 @@ _AGAIN = Prepared(
     .values(wanted_version=_delivery.c.wanted_version + 1, next_at=bindparam("now"))
 )
 _OF_REQUEST = Prepared(
-    select(_delivery.c.kind, _delivery.c.topic, _delivery.c.state).where(
+    select(_delivery.c.kind, _delivery.c.topic, _delivery.c.state, _delivery.c.person, _delivery.c.channel).where(
         _delivery.c.run == bindparam("run"), _delivery.c.request == bindparam("request")
+    )
+)
+_ALERTED = Prepared(
+    select(_delivery.c.person, _delivery.c.channel, _delivery.c.topic).where(
+        _delivery.c.run == bindparam("run"), _delivery.c.kind == DeliveryKind.ALERT.value
     )
 )
 _DUE = Prepared(
@@ -107,7 +125,7 @@ class HeldDelivery:
     workspace: str
     kind: DeliveryKind
     topic: str | None
-    run: str
+    run: str | None
     request: str | None
     person: str
     channel: str
@@ -118,6 +136,7 @@ class HeldDelivery:
     attempts: int
     unknown: bool
     rev: int
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +144,7 @@ class NewDelivery:
     """A copy to be shown to `person`. No `route`: the person cannot be reached; the row says so."""
 
     kind: DeliveryKind
-    run: str
+    run: str | None
     person: Person
     route: Route | None
     request: str | None = None
@@ -167,10 +186,15 @@ def _row(tx: Tx, workspace: str, copy: NewDelivery) -> dict[str, Any]:
     }
 
 
-def claim_delivery(tx: Tx, delivery: str) -> HeldDelivery | None:
-    """Take a delivery that is due, for `LEASE`. None: nothing to do, or somebody is at it."""
-    row = tx.one(_CLAIM, {"held": delivery, "now": tx.now, "new_lease": tx.now + LEASE})
+def claim_delivery(tx: Tx, delivery: str, lease: timedelta = LEASE) -> HeldDelivery | None:
+    """Take a delivery that is due, for so long. None: nothing to do, or somebody is at it."""
+    row = tx.one(_CLAIM, {"held": delivery, "now": tx.now, "new_lease": tx.now + lease})
     return _read(row) if row is not None else None
+
+
+def release_deliveries(tx: Tx) -> None:
+    """Let every lease run out now: for whoever owns the database alone and has claimed nothing yet."""
+    tx.write(_RELEASE, {"now": tx.now})
 
 
 def _read(row: Any) -> HeldDelivery:
@@ -190,6 +214,7 @@ def _read(row: Any) -> HeldDelivery:
         attempts=row.attempts,
         unknown=row.unknown,
         rev=row.rev,
+        created_at=row.created_at,
     )
 
 
@@ -232,6 +257,11 @@ def try_failed(tx: Tx, held: HeldDelivery, *, error: str, next_at: datetime | No
     )
 
 
+def try_postponed(tx: Tx, held: HeldDelivery, next_at: datetime) -> bool:
+    """Give a copy back untried, until its channel is worth trying. False: not ours any more."""
+    return bool(tx.write(_POSTPONED, {"held": held.id, "seen_rev": held.rev, "new_next": next_at}))
+
+
 def want_again(tx: Tx, delivery: str) -> None:
     """Have one copy shown once more, whatever it shows."""
     tx.write(_AGAIN, {"held": delivery, "now": tx.now})
@@ -249,6 +279,24 @@ def load_outlook(connection: Connection, run: str, request: str) -> tuple[bool, 
     rows = _OF_REQUEST.all(connection, {"run": run, "request": request})
     alive = any(row.kind == DeliveryKind.REQUEST and row.state != DeliveryState.DEAD for row in rows)
     return alive, frozenset(row.topic for row in rows if row.kind == DeliveryKind.ALERT)
+
+
+def load_channels(connection: Connection, run: str, request: str) -> dict[str, set[str]]:
+    """By person: the channels on which there is a copy of the request, whatever became of it."""
+    found: dict[str, set[str]] = {}
+    for row in _OF_REQUEST.all(connection, {"run": run, "request": request}):
+        if row.kind == DeliveryKind.REQUEST:
+            found.setdefault(row.person, set()).add(row.channel)
+    return found
+
+
+def load_alerted(connection: Connection, run: str, topic: str | None) -> dict[str, set[str]]:
+    """By person: the channels on which they were, or were to be, alerted about this."""
+    found: dict[str, set[str]] = {}
+    for row in _ALERTED.all(connection, {"run": run}):
+        if row.topic == topic:
+            found.setdefault(row.person, set()).add(row.channel)
+    return found
 
 
 def due_deliveries(connection: Connection, now: datetime, limit: int) -> list[str]:

@@ -13,7 +13,7 @@ from engine.model import Address, Person
 from engine.ports import Found
 from engine.store.prepared import Prepared
 from engine.store.tx import Tx
-from engine.tables import AddressRow, ApproverRow, PersonRow
+from engine.tables import AddressRow, ApproverRow, BrowserRow, ChallengeRow, LinkRow, PersonRow
 
 _person = PersonRow.__table__  # type: ignore[attr-defined]
 _address = AddressRow.__table__  # type: ignore[attr-defined]
@@ -36,6 +36,23 @@ _NEW_ADDRESS = Prepared(insert(_address))
 _RENAME = Prepared(update(_person).where(_person.c.id == bindparam("held")).values(name=bindparam("new_name")))
 _MOVE_ADDRESSES = Prepared(
     update(_address).where(_address.c.person == bindparam("held")).values(person=bindparam("into"))
+)
+_MOVE_HELD = tuple(
+    Prepared(update(table).where(table.c.person == bindparam("held")).values(person=bindparam("into")))
+    for table in (
+        LinkRow.__table__,  # type: ignore[attr-defined]
+        BrowserRow.__table__,  # type: ignore[attr-defined]
+        ChallengeRow.__table__,  # type: ignore[attr-defined]
+    )
+)
+_REFUSED = Prepared(
+    update(_address)
+    .where(
+        _address.c.workspace == bindparam("in_workspace"),
+        _address.c.kind == bindparam("of_kind"),
+        _address.c.value == bindparam("held"),
+    )
+    .values(refused_at=bindparam("at"), refused_why=bindparam("why"))
 )
 _asked = _approver.alias("asked")
 _DROP_APPROVALS = Prepared(delete(_approver).where(_approver.c.person == bindparam("held"), _approver.c.pending))
@@ -119,6 +136,22 @@ def _merge(tx: Tx, person: str, *, into: str) -> None:
     tx.write(_MOVE_ADDRESSES, {"held": person, "into": into})
     tx.write(_MOVE_APPROVALS, {"held": person, "into": into})
     tx.write(_DROP_APPROVALS, {"held": person})
+    for statement in _MOVE_HELD:
+        tx.write(statement, {"held": person, "into": into})
+
+
+def mark(tx: Tx, workspace: str, address: Address, *, refused: str | None) -> None:
+    """Write down that nothing can be sent to an address, and why; or, with None, that it can."""
+    tx.write(
+        _REFUSED,
+        {
+            "in_workspace": workspace,
+            "of_kind": address.kind,
+            "held": _key(address),
+            "at": tx.now if refused else None,
+            "why": refused,
+        },
+    )
 
 
 def _key(address: Address) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, Row, Select, bindparam, select
+from sqlalchemy import Connection, Row, Select, bindparam, exists, or_, select
 
 from engine import data
 from engine.data import Value
@@ -19,11 +20,11 @@ from engine.model import (
     RunStatus,
     StepStatus,
 )
-from engine.store import people, requests, workflows
+from engine.store import challenges, people, requests, workflows
 from engine.store.prepared import Prepared
 from engine.store.runs import read_origin
 from engine.tables import ApproverRow, DecisionRow, DeliveryRow, RequestRow, RunRow, StepRunRow, WorkflowRow
-from engine.views import DecisionView, DeliveryView, Page, RequestView, RunView, StepView, WorkflowView
+from engine.views import CodeCopy, DecisionView, DeliveryView, Page, RequestView, RunView, StepView, WorkflowView
 
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _visit = StepRunRow.__table__  # type: ignore[attr-defined]
@@ -52,14 +53,23 @@ _APPROVERS = (
     .order_by(_approver.c.position)
 )
 _DECISIONS = select(_decision).where(_decision.c.request.in_(bindparam("ids", expanding=True))).order_by(_decision.c.id)
+_other = _delivery.alias("other")
+_LOST = (_delivery.c.state == DeliveryState.DEAD.value) & (_delivery.c.shown_version == 0)
 _UNREACHED = (
     select(_delivery.c.request, _delivery.c.person, _delivery.c.last_error)
     .where(
         _delivery.c.run.in_(bindparam("runs", expanding=True)),
         _delivery.c.request.in_(bindparam("ids", expanding=True)),
         _delivery.c.kind == DeliveryKind.REQUEST.value,
-        _delivery.c.state == DeliveryState.DEAD.value,
-        _delivery.c.shown_version == 0,
+        _LOST,
+        # One copy is enough to be asked; of several that are lost the last says why.
+        ~exists().where(
+            _other.c.run == _delivery.c.run,
+            _other.c.request == _delivery.c.request,
+            _other.c.person == _delivery.c.person,
+            _other.c.kind == DeliveryKind.REQUEST.value,
+            or_(_other.c.state != DeliveryState.DEAD.value, _other.c.shown_version > 0, _other.c.id > _delivery.c.id),
+        ),
     )
     .order_by(_delivery.c.id)
 )
@@ -257,6 +267,23 @@ def delivery_views(connection: Connection, *, run: str | None = None, request: s
         )
         for row in rows
     ]
+
+
+def code_copy(connection: Connection, delivery: str, person: Person, challenge: str, now: datetime) -> CodeCopy:
+    """What the mail with the code of this challenge says."""
+    held = challenges.load_challenge(connection, challenge)
+    assert held is not None
+    asks = _REQUEST.one(connection, {"id": held.request}) if held.request else None
+    return CodeCopy(
+        delivery=delivery,
+        person=person,
+        challenge=challenge,
+        request=held.request,
+        title=asks.title if asks else None,
+        verdict=held.decision.verdict if held.decision else None,
+        until=held.expires_at,
+        wanted=held.used_at is None and held.expires_at > now,
+    )
 
 
 def workflow_views(connection: Connection, workspace: str) -> list[WorkflowView]:

@@ -12,11 +12,14 @@ from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from engine import data
 from engine.data import Path, Value
+from engine.definition.workflow import FALLBACK_AFTER
 from engine.fields import Field
 from engine.gate import Asked, Edit, Editable, Opening, Ruling, Subject, next_check
 from engine.model import (
     Approver,
+    Assurance,
     Decide,
+    EmailPolicy,
     OnExpiry,
     Params,
     Person,
@@ -147,6 +150,7 @@ _CLOCKS = Prepared(
         first_shown_at=bindparam("new_shown"),
         told_unseen=bindparam("new_told"),
         expires_at=bindparam("new_expiry"),
+        fall_back_at=bindparam("new_fall_back"),
         check_at=bindparam("new_check"),
     )
 )
@@ -163,7 +167,14 @@ _DUE = Prepared(
 
 
 def insert_request(
-    tx: Tx, opening: Opening, *, request: str, workspace: str, approvers: Sequence[Approver], notes: Sequence[str]
+    tx: Tx,
+    opening: Opening,
+    *,
+    request: str,
+    workspace: str,
+    approvers: Sequence[Approver],
+    notes: Sequence[str],
+    fall_back_at: datetime | None,
 ) -> None:
     """Write a request that was opened now, with those who may decide it."""
     subject = opening.subject
@@ -189,7 +200,14 @@ def insert_request(
             "on_expiry": opening.on_expiry,
             "opened_at": tx.now,
             "told_unseen": False,
-            "check_at": next_check(opened_at=tx.now, first_shown_at=None, told_unseen=False, expires_at=None),
+            "fall_back_at": fall_back_at,
+            "check_at": next_check(
+                opened_at=tx.now,
+                first_shown_at=None,
+                told_unseen=False,
+                expires_at=None,
+                fall_back_at=fall_back_at,
+            ),
         },
     )
     _NEW_APPROVER.write_all(
@@ -205,6 +223,10 @@ def _microseconds(delta: timedelta | None) -> int | None:
     return None if delta is None else delta // timedelta(microseconds=1)
 
 
+def _delta(microseconds: Any) -> timedelta | None:
+    return None if microseconds is None else timedelta(microseconds=int(microseconds))
+
+
 def _details(opening: Opening, notes: Sequence[str]) -> dict[str, Value]:
     editable: list[Value] = [{"path": list(one.path), "field": one.field.given} for one in opening.editable]
     full: dict[str, Value] = {
@@ -216,6 +238,10 @@ def _details(opening: Opening, notes: Sequence[str]) -> dict[str, Value]:
         "reject_label": opening.reject_label,
         "uses": opening.subject.uses,
         "editable": editable,
+        # What nearly every request has is not written down.
+        "email": None if opening.email is EmailPolicy.FALLBACK else opening.email,
+        "fallback_after": None if opening.fallback_after == FALLBACK_AFTER else _microseconds(opening.fallback_after),
+        "assurance": None if opening.assurance is Assurance.CODE else opening.assurance,
     }
     return {name: value for name, value in full.items() if value not in (None, [])}
 
@@ -264,9 +290,13 @@ def read_asked(row: Any, details: Mapping[str, Any], rules: Mapping[str, str], k
         opened_at=row.opened_at,
         first_shown_at=row.first_shown_at,
         told_unseen=row.told_unseen,
-        expires_after=None if row.expires_after is None else timedelta(microseconds=row.expires_after),
+        expires_after=_delta(row.expires_after),
         expires_at=row.expires_at,
         on_expiry=OnExpiry(row.on_expiry),
+        email=EmailPolicy(details.get("email", EmailPolicy.FALLBACK)),
+        fallback_after=_delta(details.get("fallback_after")) or FALLBACK_AFTER,
+        fall_back_at=row.fall_back_at,
+        assurance=Assurance(details.get("assurance", Assurance.CODE)),
         closed_at=row.closed_at,
         closed_by=known.get(row.closed_by) if row.closed_by else None,
     )
@@ -368,11 +398,21 @@ def withdraw(tx: Tx, run: str, *, by: str) -> list[str]:
 
 
 def try_set_clocks(
-    tx: Tx, asked: Asked, *, first_shown_at: datetime | None, told_unseen: bool, expires_at: datetime | None
+    tx: Tx,
+    asked: Asked,
+    *,
+    first_shown_at: datetime | None,
+    told_unseen: bool,
+    expires_at: datetime | None,
+    fall_back_at: datetime | None,
 ) -> bool:
-    """Write when the request was shown and when it expires. False: it changed meanwhile."""
+    """Write when the request was shown, and when what will happen. False: it changed meanwhile."""
     check = next_check(
-        opened_at=asked.opened_at, first_shown_at=first_shown_at, told_unseen=told_unseen, expires_at=expires_at
+        opened_at=asked.opened_at,
+        first_shown_at=first_shown_at,
+        told_unseen=told_unseen,
+        expires_at=expires_at,
+        fall_back_at=fall_back_at,
     )
     return bool(
         tx.write(
@@ -383,6 +423,7 @@ def try_set_clocks(
                 "new_shown": first_shown_at,
                 "new_told": told_unseen,
                 "new_expiry": expires_at,
+                "new_fall_back": fall_back_at,
                 "new_check": check,
             },
         )

@@ -176,7 +176,7 @@ FAULTS: Final = (
     ),
     Fault(
         "a relay that comes back after its lease leaves what it showed",
-        "engine/outbox.py",
+        "engine/copies.py",
         "        deliveries.want_again(tx, held.id)\n",
         "",
         _COPIES,

@@ -7,11 +7,12 @@ import sqlite3
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from bot import card
-from engine import outbox
+from engine import copies, outbox
 from engine.errors import ChannelError
 from engine.model import Cancel, Decided, DeliveryKind, DeliveryState, Done, Expired, RequestState, Verdict
 from engine.store import deliveries
@@ -181,7 +182,7 @@ async def test_a_post_that_fails_is_tried_again_ever_more_rarely(home: House) ->
         home.clock.pass_(waits[-1] - timedelta(microseconds=1))
         assert await home.deliver() == 0, "not a moment too early"
         home.clock.pass_(timedelta(microseconds=1))
-    assert waits == [*outbox.BACKOFF, timedelta(hours=1), timedelta(hours=1)]
+    assert waits == [*copies.BACKOFF, timedelta(hours=1), timedelta(hours=1)]
     assert await home.deliver() == 1
     view = await copy(home, run)
     assert (view.state, view.attempts, view.last_error) == (DeliveryState.SHOWN, 0, None)
@@ -208,7 +209,7 @@ async def test_an_edit_that_fails_is_tried_again(home: House) -> None:
     [
         (timedelta(seconds=47), timedelta(seconds=47)),
         (timedelta(milliseconds=1), timedelta(seconds=1)),
-        (timedelta.max, outbox.LONGEST_WISH),
+        (timedelta.max, copies.LONGEST_WISH),
     ],
 )
 async def test_the_vendors_wish_to_wait_is_obeyed_within_reason(home: House, wish: timedelta, wait: timedelta) -> None:
@@ -252,8 +253,8 @@ async def test_a_post_of_unknown_outcome_that_landed_is_adopted(home: House) -> 
     run = await opened(home)
     home.channel.next_calls(Fault(error=LOST, landed=True))
     await home.deliver()
-    assert (await copy(home, run)).next_at == home.clock.now() + outbox.SECOND_LOOK
-    home.clock.pass_(outbox.SECOND_LOOK)
+    assert (await copy(home, run)).next_at == home.clock.now() + copies.SECOND_LOOK
+    home.clock.pass_(copies.SECOND_LOOK)
     await home.settle()
     assert len(home.channel.of("lee@example.com")) == 1
     assert (await copy(home, run)).state is DeliveryState.SHOWN
@@ -266,7 +267,7 @@ async def test_a_post_of_unknown_outcome_that_did_not_land_is_posted_again(home:
     run = await opened(home)
     home.channel.next_calls(Fault(error=LOST))
     await home.deliver()
-    home.clock.pass_(outbox.SECOND_LOOK)
+    home.clock.pass_(copies.SECOND_LOOK)
     await home.settle()
     assert (home.channel.looks, len(home.channel.of("lee@example.com"))) == (1, 1)
     assert (await copy(home, run)).state is DeliveryState.SHOWN
@@ -292,9 +293,9 @@ async def test_a_request_that_closes_after_a_post_of_unknown_outcome_leaves_no_l
     await home.deliver()
     await home.decide(run, Verdict.REJECT)
     await home.settle()
-    copies = home.channel.of("lee@example.com")
-    assert len(copies) == int(landed), "what did not land need not be posted any more"
-    assert all("Rejected" in str(one.card.state) for one in copies)
+    posted = home.channel.of("lee@example.com")
+    assert len(posted) == int(landed), "what did not land need not be posted any more"
+    assert all("Rejected" in str(one.card.state) for one in posted)
     assert (await copy(home, run)).state is (DeliveryState.SHOWN if landed else DeliveryState.SKIPPED)
 
 
@@ -367,7 +368,7 @@ async def test_a_channel_that_hangs_is_cut_off_and_its_copy_looked_for(tmp_path:
         home.channel.next_calls(Fault(gate=asyncio.Event()))
         await home.deliver()
         assert "did not answer within 0.01 seconds" in str((await copy(home, run)).last_error)
-        home.clock.pass_(outbox.SECOND_LOOK)
+        home.clock.pass_(copies.SECOND_LOOK)
         await home.settle()
         assert home.channel.looks == 1
         assert (await copy(home, run)).state is DeliveryState.SHOWN
@@ -386,7 +387,7 @@ async def test_a_channel_with_a_bug_neither_loses_the_copy_nor_posts_it_twice_no
     assert view.id in str(view.last_error)
     assert [record.exc_info is not None and view.id in record.getMessage() for record in caplog.records] == [True]
     assert await home.deliver() == 0
-    home.clock.pass_(outbox.SECOND_LOOK)
+    home.clock.pass_(copies.SECOND_LOOK)
     await home.settle()
     assert len(home.channel.of("lee@example.com")) == 1
     assert (await copy(home, run)).state is DeliveryState.SHOWN
@@ -424,7 +425,7 @@ async def test_a_receipt_that_cannot_be_recorded_is_kept_until_it_can_and_nothin
     ("attempts", "seconds"), [(1, 1), (2, 5), (3, 30), (4, 120), (5, 600), (6, 1800), (7, 3600), (1000, 3600)]
 )
 def test_the_waits_after_failures(attempts: int, seconds: int) -> None:
-    assert outbox.backoff(attempts) == timedelta(seconds=seconds)
+    assert copies.backoff(attempts) == timedelta(seconds=seconds)
 
 
 async def test_many_copies_of_one_request_all_follow_its_end(home: House) -> None:
@@ -436,3 +437,36 @@ async def test_many_copies_of_one_request_all_follow_its_end(home: House) -> Non
     assert len(home.channel.posted) == 51
     assert all("Approved" in str(one.card.state) for one in home.channel.posted.values())
     assert (await home.request(run)).asked.state is RequestState.APPROVED
+
+
+async def test_a_copy_that_a_crash_cut_off_is_taken_up_at_once_by_whoever_owns_the_file_next(tmp_path: Path) -> None:
+    path, channel = tmp_path / "signoff.db", RecordingChannel()
+    async with house(path, channel=channel) as before:
+        await before.register(GATED)
+        run = await before.start()
+        held = await copy(before, run)
+        await before.store.transact(lambda tx: deliveries.claim_delivery(tx, held.id))
+        assert await before.deliver() == 0
+    async with house(path, channel=channel) as after:
+        await after.store.transact(deliveries.release_deliveries)
+        assert await after.deliver() == 1
+        assert channel.looks == 1, "it may have been posted"
+
+
+class Slow(RecordingChannel):
+    show_seconds: ClassVar[float] = 300.0
+
+
+async def test_a_channel_that_takes_longer_is_left_alone_for_longer(tmp_path: Path) -> None:
+    async with house(tmp_path / "signoff.db", channel=Slow()) as home:
+        await home.register(GATED)
+        run = await home.start()
+        gate = asyncio.Event()
+        home.channel.next_calls(Fault(gate=gate))
+        showing = asyncio.ensure_future(home.relay.deliver((await copy(home, run)).id))
+        await until(lambda: home.channel.calls == 1)
+        home.pass_(seconds=309)
+        assert await home.deliver() == 0
+        gate.set()
+        await showing
+        assert (await copy(home, run)).state is DeliveryState.SHOWN

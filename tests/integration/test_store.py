@@ -344,8 +344,12 @@ async def test_a_write_that_compares_with_what_was_loaded_before_somebody_else_w
             return [
                 requests.try_lapse(tx, early, RequestState.EXPIRED),
                 requests.try_lapse(tx, late, RequestState.EXPIRED),
-                requests.try_set_clocks(tx, early, first_shown_at=tx.now, told_unseen=True, expires_at=None),
-                requests.try_set_clocks(tx, late, first_shown_at=tx.now, told_unseen=True, expires_at=None),
+                requests.try_set_clocks(
+                    tx, early, first_shown_at=tx.now, told_unseen=True, expires_at=None, fall_back_at=None
+                ),
+                requests.try_set_clocks(
+                    tx, late, first_shown_at=tx.now, told_unseen=True, expires_at=None, fall_back_at=None
+                ),
                 runs.try_save_run(tx, held, progress),
                 runs.try_renew(tx, run, held.rev),
             ]

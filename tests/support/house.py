@@ -14,11 +14,13 @@ from pydantic import BaseModel, ConfigDict
 
 from bot import card
 from engine.advance import Advancer
+from engine.codes import MIN_KEY, Codes
 from engine.errors import SignoffError
 from engine.gate import Reference
 from engine.model import (
     Address,
     Assurance,
+    Card,
     Decide,
     Decided,
     Origin,
@@ -32,15 +34,15 @@ from engine.model import (
 from engine.outbox import Relay
 from engine.ports import Directory, Resolution, Route, StepContext, StepType
 from engine.runner import Runner
-from engine.service import Engine
+from engine.service import Engine, Identity
 from engine.steps.set import Set
 from engine.steps.wait import Wait
 from engine.store import schema
 from engine.store.writer import SqliteFile
 from engine.system import EnvironmentSecrets, RandomIds
-from engine.views import Copy, RequestView, RunView
+from engine.views import CodeCopy, Copy, RequestView, RunView
 from tests.support.fakes import FakeClock
-from tests.support.recording import RecordingChannel
+from tests.support.recording import Letters, RecordingChannel
 
 TERMINAL = Origin(surface="terminal")
 ANN, LEE, SAM = (Address("email", f"{name}@example.com") for name in ("ann", "lee", "sam"))
@@ -124,6 +126,8 @@ class House:
     channel: RecordingChannel
     step: Played
     advancer: Advancer
+    identity: Identity
+    mail: Letters
     rendered: list[Copy] = field(default_factory=list)
 
     async def register(self, source: str) -> None:
@@ -191,7 +195,7 @@ async def house(
     reached_by: str = "recording",
     directory: Directory | None = None,
     renew_seconds: float = 60.0,
-    show_seconds: float = 60.0,
+    show_seconds: float = 20.0,
     busy_seconds: float = 5.0,
 ) -> AsyncIterator[House]:
     """A house on the file at `path`, as its only owner."""
@@ -204,14 +208,16 @@ async def house(
         advancer = Advancer(kinds=kinds, directory=known_people, secrets=known)
         rendered: list[Copy] = []
 
-        def render(copy: Copy) -> Any:
-            rendered.append(copy)
+        def render(copy: Copy | CodeCopy) -> Card:
+            if isinstance(copy, Copy):
+                rendered.append(copy)
             return card.card(copy)
 
+        engine, codes, mail = Engine(store, advancer), Codes(b"k" * MIN_KEY), Letters()
         yield House(
             path,
             store,
-            Engine(store, advancer),
+            engine,
             Runner(
                 store,
                 advancer,
@@ -221,15 +227,18 @@ async def house(
             ),
             Relay(
                 store,
-                channels={"recording": channel},
+                channels={"recording": channel, "email": mail},
                 directory=known_people,
                 render=render,
+                codes=codes,
                 show_seconds=show_seconds,
             ),
             clock,
             channel,
             played,
             advancer,
+            Identity(engine, codes, clock),
+            mail,
             rendered,
         )
     assert channel.complaints == []

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Final
+from typing import ClassVar, Final, Literal
 
 from engine.errors import ChannelError
-from engine.model import Card, Receipt
+from engine.model import Card, DeliveryKind, Receipt
 
 _OPEN: Final = asyncio.Event()
 _OPEN.set()
@@ -34,6 +34,23 @@ class Posted:
     @property
     def card(self) -> Card:
         return self.cards[-1]
+
+
+class Letters:
+    """A channel like mail: its copies carry links, and nobody can look whether one arrived."""
+
+    name = "email"
+    carries_links: ClassVar[Literal[True]] = True
+
+    def __init__(self) -> None:
+        self.box = RecordingChannel()
+
+    async def show(self, *, address: str, card: Card, receipt: Receipt | None, delivery: str) -> Receipt:
+        return await self.box.show(address=address, card=card, receipt=receipt, delivery=delivery)
+
+    def to(self, address: str, kind: DeliveryKind) -> list[Card]:
+        """What came to the address, as it was when it came, the oldest first."""
+        return [one.cards[0] for one in self.box.of(address) if one.cards[0].kind is kind]
 
 
 class RecordingChannel:

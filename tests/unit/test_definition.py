@@ -280,8 +280,6 @@ GATE_NOT_YET = {
     "remind": ["{after: 4h, every: 1d, times: 3}", "{after: 4h}"],
     "hours": ["true"],
     "channels": ["[slack, email]", '[{post_to: "#sales"}]'],
-    "email": ["always"],
-    "fallback_after": ["15m"],
     "assurance": ["sso"],
     "feedback": ["true"],
     "revise": ["zero"],
@@ -479,7 +477,7 @@ WRONG: list[tuple[str, int, int, str, str]] = [
         4,
         11,
         "steps[0].uses",
-        "There is no kind of step `htp`; there are `form`, `http`, `message`, `odd`, `page`, `set` and `wait`. "
+        "There is no kind of step `htp`; there are `email`, `form`, `http`, `message`, `odd`, `page`, `set` and `wait`. "
         "Did you mean `http`?",
     ),
     (in_step("id: a\nuses: emial"), 4, 11, "steps[0].uses", "Did you mean `email`?"),

@@ -550,10 +550,19 @@ def test_the_clock_starts_once() -> None:
 def test_the_next_look_is_at_the_earlier_clock() -> None:
     def look(**changes: Any) -> Any:
         return gate.next_check(
-            **{"opened_at": START, "first_shown_at": None, "told_unseen": False, "expires_at": None, **changes}
+            **{
+                "opened_at": START,
+                "first_shown_at": None,
+                "told_unseen": False,
+                "expires_at": None,
+                "fall_back_at": None,
+                **changes,
+            }
         )
 
     assert look() == START + UNSEEN_AFTER
     assert look(expires_at=START + SECOND) == START + SECOND
     assert look(first_shown_at=START) is None
     assert look(told_unseen=True, expires_at=START) == START
+    assert look(fall_back_at=START + SECOND) == START + SECOND
+    assert look(first_shown_at=START, fall_back_at=START + SECOND, expires_at=START) == START

@@ -1,0 +1,207 @@
+"""What came of an attempt to show a copy, written down: clocks that start, another way, somebody who is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from engine import gate, reaching
+from engine.audit import Entry
+from engine.errors import ChannelError, Conflict
+from engine.model import Address, DeliveryKind, DeliveryState, Receipt, RequestState
+from engine.ports import Directory
+from engine.reaching import Ways
+from engine.store import deliveries, people, requests, runs
+from engine.store.deliveries import HeldDelivery
+from engine.store.links import Minted
+from engine.store.tx import Tx
+from engine.views import CodeCopy, Copy, RequestView
+
+BACKOFF: Final = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600, 1800))
+"""Waits after failures of one copy, then hourly."""
+SECOND_LOOK: Final = timedelta(seconds=2)
+PATIENCE: Final = 12
+"""Failures in a row, over some hours, after which a copy that people see is given up as well."""
+_NOBODY_TOLD: Final = frozenset({"unreachable", "unseen", "needs_attention", "stuck"})
+"""Alerts about what nobody but the owner knows of, and what goes on only when somebody does something."""
+MENDING: Final = timedelta(minutes=1)
+"""No set-up is mended sooner."""
+LONGEST_WISH: Final = timedelta(days=1)
+"""What a vendor may ask us to wait at most."""
+
+
+def backoff(attempts: int) -> timedelta:
+    """How long to wait after failure number `attempts` in a row."""
+    return BACKOFF[attempts - 1] if attempts <= len(BACKOFF) else timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A copy that is ours to show now. `link`: made for this attempt, where the channel's copies carry one."""
+
+    held: HeldDelivery
+    copy: Copy | CodeCopy
+    link: Minted | None = None
+
+    @property
+    def request(self) -> RequestView | None:
+        return self.copy.request if isinstance(self.copy, Copy) else None
+
+    @property
+    def asks(self) -> bool:
+        """A copy of a request that is still open."""
+        pending = self.request is not None and self.request.asked.state is RequestState.PENDING
+        return self.held.kind is DeliveryKind.REQUEST and pending
+
+    @property
+    def answered(self) -> bool:
+        """Nothing is left to ask: a copy that is out there must say so, and one that is not need not be posted."""
+        if isinstance(self.copy, CodeCopy):
+            return not self.copy.wanted
+        return self.held.kind is DeliveryKind.REQUEST and not self.asks
+
+
+def record(tx: Tx, directory: Directory, claimed: Claimed, came: Receipt | ChannelError | None) -> datetime:
+    """Write down what came of an attempt, and say when. None: there was nothing left to ask, and nobody was."""
+    if came is None:
+        deliveries.try_shown(tx, claimed.held, None, state=DeliveryState.SKIPPED)
+    elif isinstance(came, ChannelError):
+        _failed(tx, directory, claimed, came)
+    else:
+        _shown(tx, claimed, came)
+    return tx.now
+
+
+def _shown(tx: Tx, claimed: Claimed, receipt: Receipt) -> None:
+    held = claimed.held
+    if not deliveries.try_shown(tx, held, receipt, state=DeliveryState.SHOWN):
+        # We came back after our lease: what we showed may lie over what somebody else has shown since.
+        deliveries.want_again(tx, held.id)
+        return
+    first = held.shown_version == 0
+    if first:
+        content = {"kind": held.kind.value, "channel": held.channel, "address": held.address, "person": held.person}
+        tx.audit(
+            held.workspace,
+            Entry(
+                kind="delivery.shown", run=held.run, request=held.request, step=None, actor=None, content={**content}
+            ),
+        )
+        if held.channel == reaching.MAIL:
+            people.mark(tx, held.workspace, Address(held.channel, held.address), refused=None)
+    request = claimed.request
+    if first and held.kind is DeliveryKind.REQUEST and request is not None and request.asked.first_shown_at is None:
+        _start_clocks(tx, request.id)
+
+
+def _start_clocks(tx: Tx, request: str) -> None:
+    """The first copy that somebody can see starts the request's clocks."""
+    loaded = requests.load_asked(tx.connection, request)
+    assert loaded is not None
+    asked, _ = loaded
+    if asked.state is not RequestState.PENDING or asked.first_shown_at is not None:
+        return
+    if not requests.try_set_clocks(
+        tx,
+        asked,
+        first_shown_at=tx.now,
+        told_unseen=asked.told_unseen,
+        expires_at=gate.expiry(asked, shown_at=tx.now),
+        fall_back_at=gate.fall_back(asked, shown_at=tx.now),
+    ):
+        raise Conflict(f"request {request} changed meanwhile")
+
+
+def _failed(tx: Tx, directory: Directory, claimed: Claimed, error: ChannelError) -> None:
+    held = claimed.held
+    wish = min(error.retry_after or timedelta(0), LONGEST_WISH)
+    wait = max(SECOND_LOOK if error.outcome_unknown and held.attempts == 1 else backoff(held.attempts), wish)
+    if error.about == "channel":
+        wait = max(wait, MENDING)
+    dead = _is_dead(tx, held, error)
+    recorded = deliveries.try_failed(
+        tx,
+        held,
+        error=str(error),
+        next_at=None if dead else tx.now + wait,
+        unknown=held.unknown or error.outcome_unknown,
+    )
+    if not recorded:
+        return
+    if error.about == "channel":
+        _tell_broken(tx, directory, held)
+    if dead:
+        content = {"channel": held.channel, "address": held.address, "person": held.person, "error": str(error)}
+        tx.audit(
+            held.workspace,
+            Entry(kind="delivery.dead", run=held.run, request=held.request, step=None, actor=None, content={**content}),
+        )
+        if error.about == "address":
+            people.mark(tx, held.workspace, Address(held.channel, held.address), refused=str(error))
+        _after_death(tx, directory, claimed)
+
+
+def _is_dead(tx: Tx, held: HeldDelivery, error: ChannelError) -> bool:
+    """Whether the copy is given up. One that people see may have live buttons: not at the first "never"."""
+    if error.patience is not None and held.created_at + error.patience <= tx.now:
+        return True
+    return error.permanent and (held.shown_version == 0 or held.attempts >= PATIENCE)
+
+
+def _after_death(tx: Tx, directory: Directory, claimed: Claimed) -> None:
+    held, copy = claimed.held, claimed.copy
+    if held.shown_version == 0 and claimed.asks:
+        if not _ask_another_way(tx, directory, claimed):
+            _tell_unreached(tx, directory, held)
+    elif held.kind is DeliveryKind.ALERT and isinstance(copy, Copy):
+        _alert_another_way(tx, directory, held, copy)
+
+
+def _ask_another_way(tx: Tx, directory: Directory, claimed: Claimed) -> bool:
+    held, request = claimed.held, claimed.request
+    assert held.run is not None
+    assert request is not None
+    ways = Ways(directory, request.asked.email)
+    persons = [one.person for one in request.approvers if one.person.id == held.person]
+    more = reaching.fall_back(tx, ways, workspace=held.workspace, run=held.run, request=request.id, persons=persons)
+    return bool(more)
+
+
+def _tell_unreached(tx: Tx, directory: Directory, held: HeldDelivery) -> None:
+    """The other copies say who was not reached; so does one alert to the owner, and another when nobody is left."""
+    assert held.run is not None
+    assert held.request is not None
+    deliveries.want_update(tx, held.run, held.request)
+    alive, told = deliveries.load_outlook(tx.connection, held.run, held.request)
+    topic = "undelivered" if alive else "unreachable"
+    if topic not in told:
+        place = runs.load_place(tx.connection, held.run)
+        reaching.tell_owner(tx, directory, place, topic=topic, request=held.request)
+
+
+def _tell_broken(tx: Tx, directory: Directory, held: HeldDelivery) -> None:
+    """Nothing goes through this channel before somebody mends it: the owner hears it on another, once a request."""
+    if held.run is None or held.request is None:
+        return
+    _, told = deliveries.load_outlook(tx.connection, held.run, held.request)
+    if "broken" in told:
+        return
+    place = runs.load_place(tx.connection, held.run)
+    owner = people.load_people(tx.connection, [place.owner])[place.owner]
+    without = frozenset({held.channel})
+    copy = reaching.alert(directory, held.run, owner, topic="broken", request=held.request, without=without)
+    deliveries.insert_deliveries(tx, held.workspace, [copy])
+
+
+def _alert_another_way(tx: Tx, directory: Directory, held: HeldDelivery, copy: Copy) -> None:
+    """On the next way to whom it was for; where there is none, whoever started the run is told in their place."""
+    assert held.run is not None
+    tried = deliveries.load_alerted(tx.connection, held.run, held.topic)
+    persons = [copy.person, *([copy.run.requester] if held.topic in _NOBODY_TOLD else [])]
+    for person in persons:
+        without = frozenset(tried.get(person.id, ()))
+        again = reaching.alert(directory, held.run, person, topic=held.topic, request=held.request, without=without)
+        if again.route is not None:
+            deliveries.insert_deliveries(tx, held.workspace, [again])
+            return

@@ -1,0 +1,93 @@
+"""What identifies people outside of Slack: links to look, codes by mail, browsers that are remembered."""
+
+from __future__ import annotations
+
+from engine.codes import Codes
+from engine.model import (
+    AskCode,
+    Browser,
+    ChallengeView,
+    CodeLapsed,
+    CodeSent,
+    GiveCode,
+    Link,
+    NotFound,
+    Proven,
+    Refusal,
+    SignIn,
+    WrongCode,
+)
+from engine.ports import Clock
+from engine.service import coding
+from engine.service.engine import Engine
+from engine.service.ground import entry
+from engine.store import browsers, challenges, links, requests
+from engine.store.browsers import SEEN_EVERY
+from engine.store.tx import Tx
+
+
+class Identity:
+    """Beside an engine. `codes`: made with the key of this server."""
+
+    def __init__(self, engine: Engine, codes: Codes, clock: Clock) -> None:
+        self._engine, self._codes, self._clock = engine, codes, clock
+
+    async def link(self, token: str) -> Link | None:
+        """What a token opens; None: no link of ours."""
+        now = self._clock.now()
+        return await self._engine.store.read(lambda connection: links.load_link(connection, token, now))
+
+    async def revoke(self, request: str) -> int | NotFound:
+        """Make every link to this request useless; how many there were."""
+        return await self._engine.transact(lambda tx: _revoke(tx, request))
+
+    async def browser(self, secret: str) -> Browser | None:
+        """The browser that keeps this secret, if it is remembered. That it was used is written down now and then."""
+        now = self._clock.now()
+        found = await self._engine.store.read(lambda connection: browsers.load_browser(connection, secret, now))
+        if found is not None and found.seen_at + SEEN_EVERY <= now:
+            await self._engine.transact(lambda tx: browsers.saw(tx, found))
+        return found
+
+    async def browsers(self, person: str) -> list[Browser]:
+        """Every browser that is remembered for this person."""
+        now = self._clock.now()
+        return await self._engine.store.read(lambda connection: browsers.load_browsers(connection, person, now))
+
+    async def forget(self, secret: str, browser: str) -> bool:
+        """Whoever uses the browser of `secret` has one of their own forgotten. False: it is not theirs."""
+        return await self._engine.transact(lambda tx: _forget(tx, secret, browser))
+
+    async def ask_code(self, command: AskCode) -> CodeSent | Refusal:
+        """Keep a decision until it is confirmed with a code, which is sent to the address that was asked."""
+        ground = self._engine.ground
+        return await self._engine.transact(lambda tx: coding.ask(ground, self._codes, tx, command))
+
+    async def sign_in(self, command: SignIn) -> CodeSent:
+        """Send a code to somebody who wants to see what waits for them."""
+        return await self._engine.transact(lambda tx: coding.sign_in(self._codes, tx, command))
+
+    async def challenge(self, challenge: str, holder: str) -> ChallengeView | None:
+        """A challenge, for the browser that asked for it."""
+        held = await self._engine.store.read(lambda connection: challenges.load_challenge(connection, challenge))
+        return coding.view(held, holder)
+
+    async def give_code(self, command: GiveCode) -> Proven | WrongCode | CodeLapsed:
+        """The code from the mail: what waits for it is decided, and the browser is remembered."""
+        ground = self._engine.ground
+        return await self._engine.transact(lambda tx: coding.give(ground, self._codes, tx, command))
+
+
+def _revoke(tx: Tx, request: str) -> int | NotFound:
+    loaded = requests.load_asked(tx.connection, request)
+    if loaded is None:
+        return NotFound(what="request", name=request)
+    asked, _ = loaded
+    count = links.revoke(tx, request)
+    tx.audit(asked.workspace, entry("links.revoked", run=asked.subject.run, request=request, links=count))
+    return count
+
+
+def _forget(tx: Tx, secret: str, browser: str) -> bool:
+    mine = browsers.load_browser(tx.connection, secret, tx.now)
+    return mine is not None and browsers.revoke(tx, browser, of=mine.person.id)

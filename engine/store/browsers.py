@@ -1,0 +1,91 @@
+"""Browsers that are remembered for whoever reads the mail of an address."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from engine.codes import hashed
+from engine.model import Browser, Person
+from engine.store import people
+from engine.store.prepared import Prepared
+from engine.store.tx import Tx
+from engine.tables import BrowserRow
+
+LIFETIME: Final = timedelta(days=30)
+SEEN_EVERY: Final = timedelta(hours=1)
+"""How exact `seen_at` is: one write an hour, whatever somebody clicks."""
+LABEL_LENGTH: Final = 100
+
+_browser = BrowserRow.__table__  # type: ignore[attr-defined]
+_LIVE = (_browser.c.revoked_at.is_(None)) & (_browser.c.expires_at > bindparam("now"))
+_NEW = Prepared(insert(_browser))
+_BY_HASH = Prepared(select(_browser).where(_browser.c.hash == bindparam("hash"), _LIVE))
+_BY_PERSON = Prepared(
+    select(_browser).where(_browser.c.person == bindparam("person"), _LIVE).order_by(_browser.c.created_at)
+)
+_SEEN = Prepared(update(_browser).where(_browser.c.id == bindparam("held")).values(seen_at=bindparam("now")))
+_REVOKE = Prepared(
+    update(_browser)
+    .where(_browser.c.id == bindparam("held"), _browser.c.person == bindparam("of"), _browser.c.revoked_at.is_(None))
+    .values(revoked_at=bindparam("now"))
+)
+
+
+def remember(tx: Tx, workspace: str, person: Person, address: str, label: str) -> tuple[str, datetime]:
+    """Remember a browser: the secret that it keeps, and until when."""
+    secret, until = tx.ids.token(), tx.now + LIFETIME
+    tx.write(
+        _NEW,
+        {
+            "id": tx.new_id(),
+            "workspace": workspace,
+            "hash": hashed(secret),
+            "person": person.id,
+            "address": address,
+            "label": label[:LABEL_LENGTH],
+            "created_at": tx.now,
+            "seen_at": tx.now,
+            "expires_at": until,
+        },
+    )
+    return secret, until
+
+
+def load_browser(connection: Connection, secret: str, now: datetime) -> Browser | None:
+    """The browser that keeps this secret, if it is still remembered."""
+    rows = _BY_HASH.all(connection, {"hash": hashed(secret), "now": now})
+    return _read(connection, rows)[0] if rows else None
+
+
+def load_browsers(connection: Connection, person: str, now: datetime) -> list[Browser]:
+    """Every browser that is remembered for this person, the oldest first."""
+    return _read(connection, _BY_PERSON.all(connection, {"person": person, "now": now}))
+
+
+def _read(connection: Connection, rows: list[Any]) -> list[Browser]:
+    known = people.load_people(connection, [row.person for row in rows])
+    return [
+        Browser(
+            id=row.id,
+            person=known[row.person],
+            address=row.address,
+            label=row.label,
+            created_at=row.created_at,
+            seen_at=row.seen_at,
+            until=row.expires_at,
+        )
+        for row in rows
+    ]
+
+
+def saw(tx: Tx, browser: Browser) -> None:
+    """Write down that it was used."""
+    tx.write(_SEEN, {"held": browser.id, "now": tx.now})
+
+
+def revoke(tx: Tx, browser: str, *, of: str) -> bool:
+    """Forget a browser of this person. False: it is not theirs, or was forgotten before."""
+    return bool(tx.write(_REVOKE, {"held": browser, "of": of, "now": tx.now}))

@@ -1,0 +1,76 @@
+"""Links to review. A token is made for one copy, and only its hash is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from engine.codes import hashed
+from engine.model import Link, LinkState
+from engine.store import people
+from engine.store.deliveries import HeldDelivery
+from engine.store.prepared import Prepared
+from engine.store.tx import Tx
+from engine.tables import LinkRow
+
+LIFETIME: Final = timedelta(days=30)
+"""After it, whoever still has the mail signs in at the inbox instead."""
+
+_link = LinkRow.__table__  # type: ignore[attr-defined]
+_NEW = Prepared(insert(_link))
+_BY_HASH = Prepared(select(_link).where(_link.c.hash == bindparam("hash")))
+_REVOKE = Prepared(
+    update(_link)
+    .where(_link.c.request == bindparam("held"), _link.c.revoked_at.is_(None))
+    .values(revoked_at=bindparam("now"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """A token that only the mail it goes into will know."""
+
+    token: str
+    until: datetime
+
+
+def mint(tx: Tx, held: HeldDelivery) -> Minted:
+    """A fresh link for this copy. Those of earlier attempts stay: nobody knows which of the mails arrived."""
+    assert held.request is not None
+    minted = Minted(tx.ids.token(), tx.now + LIFETIME)
+    tx.write(
+        _NEW,
+        {
+            "hash": hashed(minted.token),
+            "request": held.request,
+            "person": held.person,
+            "address": held.address,
+            "delivery": held.id,
+            "created_at": tx.now,
+            "expires_at": minted.until,
+        },
+    )
+    return minted
+
+
+def load_link(connection: Connection, token: str, now: datetime) -> Link | None:
+    """What the token opens; None: no link of ours."""
+    row = _BY_HASH.one(connection, {"hash": hashed(token)})
+    if row is None:
+        return None
+    live = LinkState.LIVE if row.expires_at > now else LinkState.EXPIRED
+    return Link(
+        request=row.request,
+        person=people.load_people(connection, [row.person])[row.person],
+        address=row.address,
+        state=LinkState.REVOKED if row.revoked_at else live,
+        until=row.expires_at,
+    )
+
+
+def revoke(tx: Tx, request: str) -> int:
+    """Make every link to this request useless; how many there were."""
+    return tx.write(_REVOKE, {"held": request, "now": tx.now})

@@ -1,0 +1,510 @@
+"""What a link, a code and a remembered browser prove, and what they do not."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.codes import MIN_KEY, Codes
+from engine.errors import ChannelError
+from engine.gate import Reference
+from engine.model import (
+    Address,
+    AlreadyDecided,
+    AskCode,
+    Assurance,
+    Changed,
+    CodeLapsed,
+    CodeSent,
+    Decide,
+    Decided,
+    DeliveryKind,
+    GiveCode,
+    InvalidEdits,
+    Link,
+    LinkState,
+    NeedsCode,
+    NoLink,
+    NotAnApprover,
+    NotFound,
+    Origin,
+    Person,
+    Proven,
+    ReasonMissing,
+    Refusal,
+    SignIn,
+    Verdict,
+    WrongCode,
+)
+from engine.ports import Resolution, Route
+from engine.store import challenges
+from tests.support.house import House, house
+from tests.support.recording import Fault
+
+LEE, MIA = "lee@example.com", "mia@example.com"
+WEB = Origin(surface="web")
+GATED = """
+name: flow
+owner: sam@example.com
+steps:
+  - {{id: act, uses: set, with: {{n: 1}}, gate: {{approvers: [lee@example.com, mia@example.com]{keys}}}}}
+"""
+
+
+class ByMail:
+    def asks(self, reference: Reference) -> bool:
+        return False
+
+    async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
+        return {}
+
+    def back(self, origin: Origin, person: Person) -> Route | None:
+        return None
+
+    def reach(self, person: Person) -> Sequence[Route]:
+        return [Route("email", str(person.email))]
+
+
+@pytest.fixture
+async def home(tmp_path: Path) -> AsyncIterator[House]:
+    async with house(tmp_path / "signoff.db", directory=ByMail()) as made:
+        yield made
+
+
+async def asked(home: House, keys: str = "") -> str:
+    """A run whose approvers have mail."""
+    await home.register(GATED.format(keys=keys))
+    run = await home.start()
+    await home.settle()
+    return run
+
+
+def token(home: House, address: str = LEE) -> str:
+    """What the link of the newest mail to the address carries."""
+    found = home.mail.to(address, DeliveryKind.REQUEST)[-1].token
+    assert found is not None
+    return found
+
+
+def code(home: House, address: str = LEE) -> str:
+    """The code in the newest mail to the address."""
+    found = home.mail.to(address, DeliveryKind.CODE)[-1].code
+    assert found is not None
+    return found
+
+
+async def command(home: House, run: str, **changes: Any) -> Decide:
+    """An approval by whoever holds Lee's link."""
+    view = (await home.request(run)).asked
+    plain = Decide(
+        request=view.id,
+        verdict=Verdict.APPROVE,
+        actor=Address("email", LEE),
+        content_version=view.content_version,
+        digest=view.digest,
+        origin=WEB,
+        assurance=Assurance.LINK,
+        form="form-1",
+    )
+    held: dict[str, Any] = {} if "link" in changes else {"link": token(home)}
+    return replace(plain, **held, **changes)
+
+
+async def sent(home: House, decide: Decide, holder: str = "browser") -> CodeSent:
+    """A code for this decision, in its mail when this returns."""
+    answer = await home.identity.ask_code(AskCode(decide=decide, holder=holder))
+    assert isinstance(answer, CodeSent)
+    await home.settle()
+    return answer
+
+
+async def give(home: House, challenge: str, given: str, holder: str = "browser") -> Proven | WrongCode | CodeLapsed:
+    return await home.identity.give_code(GiveCode(challenge=challenge, holder=holder, code=given, label="Firefox"))
+
+
+async def proven(home: House, run: str, holder: str = "browser") -> Proven:
+    """Lee, who decided with a code, and whose browser is remembered."""
+    challenge = await sent(home, await command(home, run), holder)
+    answer = await give(home, challenge.challenge, code(home), holder)
+    assert isinstance(answer, Proven)
+    return answer
+
+
+def record(home: House) -> tuple[str, str]:
+    """How the one decision was made: its assurance, and as whom."""
+    with closing(sqlite3.connect(home.path)) as connection:
+        query = "SELECT assurance, json_extract(record, '$.acted_as') FROM decision"
+        ((assurance, acted_as),) = connection.execute(query).fetchall()
+    return assurance, acted_as
+
+
+# -- links --------------------------------------------------------------------------------------------------
+
+
+async def test_a_link_opens_its_request_for_whoever_it_was_sent_to(home: House) -> None:
+    run = await asked(home)
+    link = await home.identity.link(token(home))
+    assert isinstance(link, Link)
+    assert (link.request, link.address, link.state) == ((await home.request(run)).id, LEE, LinkState.LIVE)
+    assert link.person.email == LEE
+    assert await home.identity.link("x" * 43) is None
+
+
+async def test_only_the_hash_of_a_token_is_kept_and_nothing_of_a_code(home: House) -> None:
+    run = await asked(home)
+    await sent(home, await command(home, run))
+    kept = home.path.read_bytes() + home.path.with_name("signoff.db-wal").read_bytes()
+    assert token(home).encode() not in kept
+    assert code(home).encode() not in kept
+    assert "token" not in repr(home.mail.to(LEE, DeliveryKind.REQUEST))
+    assert code(home) not in repr(home.mail.to(LEE, DeliveryKind.CODE))
+
+
+async def test_each_copy_and_each_attempt_has_a_link_of_its_own_and_all_of_them_work(home: House) -> None:
+    unknown = ChannelError("no answer after the final dot", outcome_unknown=True)
+    home.mail.box.next_calls(Fault(error=unknown), Fault(error=unknown))
+    await asked(home)
+    home.pass_(seconds=3)
+    await home.settle()
+    again = home.mail.to(LEE, DeliveryKind.REQUEST)[-1]
+    assert again.again, "whoever reads it learns that it may be the second"
+    assert token(home, LEE) != token(home, MIA)
+    with closing(sqlite3.connect(home.path)) as connection:
+        assert connection.execute("SELECT count(*), count(DISTINCT hash) FROM link").fetchall() == [(4, 4)]
+
+
+async def test_a_link_alone_decides_only_where_the_gate_says_so(home: House) -> None:
+    run = await asked(home)
+    assert await home.engine.decide(await command(home, run)) == NeedsCode(address=LEE)
+    assert (await home.request(run)).decision is None
+    run = await asked(home, ", assurance: link")
+    assert isinstance(await home.engine.decide(await command(home, run)), Decided)
+    assert record(home) == ("link", f"holder of the link sent to {LEE}")
+
+
+async def test_no_claim_is_worth_more_than_what_is_held(home: House) -> None:
+    run = await asked(home, ", assurance: link")
+    for assurance in (Assurance.LINK, Assurance.CODE, Assurance.SSO):
+        for link in (None, "", "x" * 43):
+            refused = await home.engine.decide(await command(home, run, assurance=assurance, link=link))
+            assert refused == NoLink(state=None)
+    claimed = await command(home, run, assurance=Assurance.CODE)
+    assert isinstance(await home.engine.decide(claimed), Decided)
+    assert record(home)[0] == "link", "what is written down is what was proven"
+
+
+async def test_a_link_to_another_request_proves_nothing(home: House) -> None:
+    first = await asked(home, ", assurance: link")
+    other = token(home)
+    await home.decide(first)
+    second = await asked(home, ", assurance: link")
+    assert await home.engine.decide(await command(home, second, link=other)) == NoLink()
+
+
+async def test_whose_link_it_is_decides_and_not_the_address_that_is_claimed(home: House) -> None:
+    run = await asked(home, ", assurance: link")
+    claimed = await command(home, run, actor=Address("email", MIA))
+    assert isinstance(await home.engine.decide(claimed), Decided)
+    decision = (await home.request(run)).decision
+    assert decision is not None
+    assert decision.person.email == LEE
+
+
+async def test_links_run_out_and_can_be_withdrawn(home: House) -> None:
+    run = await asked(home, ", assurance: link")
+    link = token(home)
+    assert await home.identity.revoke((await home.request(run)).id) == 2
+    found = await home.identity.link(link)
+    assert found is not None
+    assert found.state is LinkState.REVOKED
+    assert await home.engine.decide(await command(home, run)) == NoLink(state=LinkState.REVOKED)
+    assert "links.revoked" in await home.kinds(run)
+    run = await asked(home, ", assurance: link")
+    home.pass_(days=31)
+    found = await home.identity.link(token(home))
+    assert found is not None
+    assert found.state is LinkState.EXPIRED
+    assert await home.engine.decide(await command(home, run)) == NoLink(state=LinkState.EXPIRED)
+    assert isinstance(await home.identity.revoke("nothing"), NotFound)
+
+
+# -- codes --------------------------------------------------------------------------------------------------
+
+
+async def test_a_decision_waits_for_its_code_and_is_then_the_one_that_was_meant(home: House) -> None:
+    run = await asked(home, ", reason_required: always")
+    decide = await command(home, run, edits={"n": 2}, reason="cheaper")
+    challenge = await sent(home, decide)
+    card = home.mail.to(LEE, DeliveryKind.CODE)[-1]
+    assert card.token is None
+    assert card.until == home.clock.now() + timedelta(minutes=10)
+    assert (await home.request(run)).decision is None
+    answer = await give(home, challenge.challenge, code(home))
+    assert isinstance(answer, Proven)
+    assert isinstance(answer.answer, Decided)
+    assert answer.person.email == LEE
+    decision = (await home.request(run)).decision
+    assert decision is not None
+    assert (decision.reason, [one.after for one in decision.edits]) == ("cheaper", [2])
+    assert record(home) == ("code", f"reader of a code sent to {LEE}")
+
+
+async def test_what_would_be_refused_is_refused_before_a_code_is_sent(home: House) -> None:
+    run = await asked(home)
+    wrong: list[tuple[dict[str, Any], type[Refusal]]] = [
+        ({"edits": {"nothing": 1}}, InvalidEdits),
+        ({"digest": "0" * 64}, Changed),
+        ({"verdict": Verdict.REJECT}, ReasonMissing),
+        ({"link": "x"}, NoLink),
+        ({"request": "x"}, NotFound),
+    ]
+    for changes, refusal in wrong:
+        ask = AskCode(decide=await command(home, run, **changes), holder="browser")
+        assert isinstance(await home.identity.ask_code(ask), refusal)
+    await home.decide(run)
+    ask = AskCode(decide=await command(home, run), holder="browser")
+    assert isinstance(await home.identity.ask_code(ask), AlreadyDecided)
+    await home.settle()
+    assert home.mail.to(LEE, DeliveryKind.CODE) == []
+
+
+async def test_a_form_that_is_sent_twice_asks_for_one_code(home: House) -> None:
+    run = await asked(home)
+    decide = await command(home, run)
+    assert await sent(home, decide) == await sent(home, decide)
+    assert len(home.mail.to(LEE, DeliveryKind.CODE)) == 1
+    other = await sent(home, decide, "another browser")
+    assert len(home.mail.to(LEE, DeliveryKind.CODE)) == 2
+    assert other != await sent(home, decide)
+
+
+async def test_a_code_is_typed_as_people_type_it(home: House) -> None:
+    run = await asked(home)
+    challenge = await sent(home, await command(home, run))
+    right = code(home)
+    assert isinstance(await give(home, challenge.challenge, f"  {right[:4]} {right[4:]}\n"), Proven)
+
+
+async def test_a_code_that_is_given_twice_is_one_decision(home: House) -> None:
+    run = await asked(home)
+    challenge = await sent(home, await command(home, run))
+    first = await give(home, challenge.challenge, code(home))
+    second = await give(home, challenge.challenge, code(home))
+    assert isinstance(first, Proven)
+    assert isinstance(second, Proven)
+    assert isinstance(second.answer, AlreadyDecided)
+    assert second.answer.by_you
+    assert record(home)[0] == "code"
+
+
+async def test_a_challenge_belongs_to_the_browser_that_asked(home: House) -> None:
+    run = await asked(home)
+    challenge = await sent(home, await command(home, run))
+    assert await give(home, challenge.challenge, code(home), "another") == CodeLapsed()
+    assert await home.identity.challenge(challenge.challenge, "another") is None
+    seen = await home.identity.challenge(challenge.challenge, "browser")
+    assert seen is not None
+    assert (seen.tries_left, seen.address, seen.verdict, seen.used) == (5, LEE, Verdict.APPROVE, False)
+    assert await home.identity.challenge("nothing", "browser") is None
+
+
+async def test_five_wrong_codes_end_one_challenge_and_no_other(home: House) -> None:
+    run = await asked(home)
+    challenge = await sent(home, await command(home, run))
+    wrong = "0" * 8 if code(home) != "0" * 8 else "1" * 8
+    answers = [await give(home, challenge.challenge, wrong) for _ in range(6)]
+    assert answers == [*(WrongCode(left=left) for left in (4, 3, 2, 1)), CodeLapsed(), CodeLapsed()]
+    assert await give(home, challenge.challenge, code(home)) == CodeLapsed()
+    again = await sent(home, await command(home, run, form="form-2"))
+    assert isinstance(await give(home, again.challenge, code(home)), Proven)
+
+
+async def test_a_code_holds_for_ten_minutes(home: House) -> None:
+    run = await asked(home)
+    challenge = await sent(home, await command(home, run))
+    home.pass_(minutes=10)
+    assert await give(home, challenge.challenge, code(home)) == CodeLapsed()
+
+
+async def test_a_code_for_somebody_else_is_wrong(home: House) -> None:
+    run = await asked(home)
+    challenge = await sent(home, await command(home, run))
+    await sent(home, await command(home, run, link=token(home, MIA), form="form-2"), "browser of Mia")
+    assert isinstance(await give(home, challenge.challenge, code(home, MIA)), WrongCode)
+
+
+async def test_a_decision_that_came_first_is_told_and_the_browser_is_remembered_all_the_same(home: House) -> None:
+    run = await asked(home)
+    challenge = await sent(home, await command(home, run))
+    assert isinstance(await home.decide(run, by=Address("email", MIA)), Decided)
+    answer = await give(home, challenge.challenge, code(home))
+    assert isinstance(answer, Proven)
+    assert isinstance(answer.answer, AlreadyDecided)
+    assert await home.identity.browser(answer.browser) is not None
+
+
+# -- scanners -----------------------------------------------------------------------------------------------
+
+
+async def test_a_scanner_that_asks_for_codes_does_not_lock_the_person_out(home: House) -> None:
+    run = await asked(home)
+    for minute in range(30):
+        for number in range(3):
+            scanner = f"scanner {minute}-{number}"
+            challenge = await sent(home, await command(home, run, form=scanner), scanner)
+            for _ in range(5):
+                await give(home, challenge.challenge, "12345678", scanner)
+        home.pass_(minutes=1)
+        newest = home.mail.to(LEE, DeliveryKind.CODE)[-1]
+        assert newest.until is not None
+        assert newest.until >= home.clock.now(), "there is always a mail with a code that holds, or another is sent"
+    mine = await sent(home, await command(home, run, form="mine"), "mine")
+    assert isinstance(await give(home, mine.challenge, code(home), "mine"), Proven)
+
+
+async def test_an_address_does_not_get_more_than_a_few_codes(home: House) -> None:
+    run = await asked(home)
+    answers = []
+    for number in range(60):
+        answers.append(await sent(home, await command(home, run, form=f"form-{number}")))
+        home.pass_(minutes=1)
+    assert [one.sent for one in answers[: challenges.SENDS + 1]] == [*[True] * challenges.SENDS, False]
+    assert sum(one.sent for one in answers) == len(home.mail.to(LEE, DeliveryKind.CODE)) == challenges.SENDS + 5
+
+
+async def test_somebody_who_tries_out_codes_gets_no_further_than_a_limit(home: House) -> None:
+    run = await asked(home)
+    await sent(home, await command(home, run), "mine")
+    right = code(home)
+    with closing(sqlite3.connect(home.path)) as connection:
+        connection.execute("UPDATE challenge SET tries = ?", (challenges.GUESSES,))
+        connection.commit()
+    again = await sent(home, await command(home, run, form="form-2"), "mine")
+    assert isinstance(await give(home, again.challenge, right, "mine"), WrongCode)
+    home.pass_(minutes=61)
+    last = await sent(home, await command(home, run, form="form-3"), "mine")
+    assert isinstance(await give(home, last.challenge, code(home), "mine"), Proven)
+
+
+# -- browsers -----------------------------------------------------------------------------------------------
+
+
+async def test_a_browser_that_is_remembered_needs_no_other_code(home: House) -> None:
+    known = await proven(home, await asked(home))
+    run = await asked(home)
+    assert isinstance(await home.engine.decide(await command(home, run, browser=known.browser)), Decided)
+    run = await asked(home)
+    without_link = await command(home, run, browser=known.browser, link=None)
+    assert isinstance(await home.engine.decide(without_link), Decided), "from the inbox there is no link"
+
+
+async def test_a_browser_is_remembered_for_thirty_days_or_until_it_is_forgotten(home: House) -> None:
+    known = await proven(home, await asked(home))
+    browser = await home.identity.browser(known.browser)
+    assert browser is not None
+    assert (browser.address, browser.label, browser.until) == (LEE, "Firefox", home.clock.now() + timedelta(days=30))
+    other = await proven(home, await asked(home), "another")
+    listed = await home.identity.browsers(known.person.id)
+    assert len(listed) == 2
+    assert await home.identity.forget(other.browser, browser.id)
+    assert not await home.identity.forget(other.browser, browser.id)
+    assert await home.identity.browser(known.browser) is None
+    run = await asked(home)
+    assert isinstance(await home.engine.decide(await command(home, run, browser=known.browser)), NeedsCode)
+    home.pass_(days=30)
+    assert await home.identity.browser(other.browser) is None
+
+
+async def test_nobody_forgets_the_browser_of_somebody_else(home: House) -> None:
+    run = await asked(home)
+    lee = await proven(home, run)
+    run = await asked(home)
+    challenge = await sent(home, await command(home, run, link=token(home, MIA)), "browser of Mia")
+    mia = await give(home, challenge.challenge, code(home, MIA), "browser of Mia")
+    assert isinstance(mia, Proven)
+    browser = await home.identity.browser(lee.browser)
+    assert browser is not None
+    assert not await home.identity.forget(mia.browser, browser.id)
+    assert not await home.identity.forget("nothing", browser.id)
+    assert await home.identity.browser(lee.browser) is not None
+
+
+async def test_whoever_opens_the_link_of_a_colleague_decides_as_themselves(home: House) -> None:
+    run = await asked(home)
+    challenge = await sent(home, await command(home, run, link=token(home, MIA)), "browser of Mia")
+    mia = await give(home, challenge.challenge, code(home, MIA), "browser of Mia")
+    assert isinstance(mia, Proven)
+    run = await asked(home)
+    assert isinstance(await home.engine.decide(await command(home, run, browser=mia.browser)), Decided)
+    decision = (await home.request(run)).decision
+    assert decision is not None
+    assert decision.person.email == MIA
+
+
+async def test_a_forwarded_link_is_of_no_use_in_the_browser_of_somebody_who_is_not_asked(home: House) -> None:
+    await home.register(GATED.format(keys="").replace("lee@example.com, mia", "mia"))
+    run = await home.start()
+    await home.settle()
+    challenge = await sent(home, await command(home, run, link=token(home, MIA)), "browser of Mia")
+    mia = await give(home, challenge.challenge, code(home, MIA), "browser of Mia")
+    assert isinstance(mia, Proven)
+    await home.register(GATED.format(keys="").replace(", mia@example.com", ""))
+    run = await home.start()
+    await home.settle()
+    assert await home.engine.decide(await command(home, run, browser=mia.browser)) == NeedsCode(address=LEE)
+    without_link = await command(home, run, browser=mia.browser, link=None)
+    assert isinstance(await home.engine.decide(without_link), NotAnApprover)
+
+
+async def test_when_a_browser_was_seen_is_written_down_now_and_then(home: House) -> None:
+    known = await proven(home, await asked(home))
+    began = home.clock.now()
+    home.pass_(minutes=59)
+    first = await home.identity.browser(known.browser)
+    home.pass_(minutes=2)
+    await home.identity.browser(known.browser)
+    second = await home.identity.browser(known.browser)
+    assert first is not None
+    assert second is not None
+    assert (first.seen_at, second.seen_at) == (began, home.clock.now())
+
+
+# -- signing in ---------------------------------------------------------------------------------------------
+
+
+async def test_somebody_signs_in_with_a_code(home: House) -> None:
+    await asked(home)
+    answer = await home.identity.sign_in(SignIn(email=" Lee@Example.com ", holder="browser", form="f"))
+    await home.settle()
+    known = await give(home, answer.challenge, code(home))
+    assert isinstance(known, Proven)
+    assert (known.person.email, known.answer, known.request) == (LEE, None, None)
+
+
+async def test_an_address_that_nobody_has_looks_like_any_other_and_gets_nothing(home: House) -> None:
+    await asked(home)
+    known = await home.identity.sign_in(SignIn(email=LEE, holder="browser", form="f"))
+    unknown = await home.identity.sign_in(SignIn(email="no@example.com", holder="browser", form="g"))
+    assert unknown.sent == known.sent
+    assert await home.identity.sign_in(SignIn(email="no@example.com", holder="browser", form="g")) == unknown
+    await home.settle()
+    assert home.mail.to("no@example.com", DeliveryKind.CODE) == []
+    views = [await home.identity.challenge(one.challenge, "browser") for one in (known, unknown)]
+    assert [(one.sent, one.tries_left, one.request) for one in views if one] == [(True, 5, None)] * 2
+    assert isinstance(await give(home, unknown.challenge, "00000000"), WrongCode)
+
+
+def test_a_key_that_is_too_short_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs 32"):
+        Codes(b"short")
+    one, other = Codes(b"a" * MIN_KEY), Codes(b"b" * MIN_KEY)
+    assert one.code("c") == one.code("c") != other.code("c")
+    assert len({one.code(str(number)) for number in range(1000)}) == 1000
+    assert not one.matches("c", one.code("d"), one.mac("c", one.code("c")))
