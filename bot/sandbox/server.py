@@ -21,6 +21,7 @@ from bot.sandbox.delivery import Ack, Deliveries, Delivery
 from bot.sandbox.faults import Fault, FaultKind, Faults
 from bot.sandbox.mail.config import MailConfig
 from bot.sandbox.mail.server import MailServer
+from bot.sandbox.mail.window import MailWindow
 from bot.sandbox.people import Person
 from bot.sandbox.rates import Rates
 from bot.sandbox.response_urls import ResponseUrls
@@ -228,8 +229,9 @@ async def sandbox(
         running.tell(story=story, completions=completions)
         application = web.Application(client_max_size=32 * _MEGABYTE)
         application.add_routes(WebApi(running.slack).routes())
-        application.add_routes(ScriptApi(running.slack).routes())
+        application.add_routes(ScriptApi(running.slack, running.mail).routes())
         application.add_routes(Window(running.slack).routes())
+        application.add_routes(MailWindow(running.slack).routes())
         application.add_routes([web.get("/link/", running.slack.sockets.serve)])
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await runner.setup()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from email.utils import getaddresses, parsedate_to_datetime
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 from bot.sandbox.mail import parsing, syntax
@@ -78,10 +78,10 @@ def _origin(found: Parsed) -> Iterator[str]:
     if found.header("Date"):
         try:
             parsedate_to_datetime(found.header("Date"))
-        except (ValueError, TypeError, OverflowError):
+        except parsing.BROKEN:
             yield "The Date cannot be read."
-    authors = [address for _, address in getaddresses(found.all("From"))]
-    if found.header("From") and not all("@" in one for one in authors):
+    authors = parsing.addresses(found.all("From"))
+    if found.header("From") and not (authors and all("@" in one for one in authors)):
         yield "The From is no address."
     if len(authors) > 1 and not found.header("Sender"):
         yield "There are several addresses in From, and no Sender."

@@ -17,7 +17,7 @@ def add(world: World, mail: Mail) -> None:
     """Keep a mail, under an id of its own."""
     mail.id = str(world.count("mail"))
     world.mails.append(mail)
-    size = sum(len(one.raw) for one in world.mails) if len(world.mails) <= MOST else MOST_BYTES + 1
+    size = sum(len(one.raw) for one in world.mails)
     while len(world.mails) > MOST or (size > MOST_BYTES and len(world.mails) > 1):
         size -= len(world.mails.pop(0).raw)
 
@@ -25,6 +25,11 @@ def add(world: World, mail: Mail) -> None:
 def found(world: World, *, to: str | None = None, subject: str = "") -> list[Mail]:
     """The mails whose envelope names this address (None: all) and whose Subject has this in it, oldest first."""
     return [one for one in world.mails if (to is None or one.is_for(to)) and subject in one.subject]
+
+
+def named(world: World, name: str) -> Mail | None:
+    """The mail with this id."""
+    return next((one for one in world.mails if one.id == name), None)
 
 
 def threads(mails: Sequence[Mail]) -> dict[str, str]:

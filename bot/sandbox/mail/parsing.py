@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import email
+import base64
+import quopri
 import re
-from binascii import Error as Base64Error
 from dataclasses import dataclass
-from email.header import decode_header
+from email import message_from_bytes
 from email.message import Message
 from email.utils import getaddresses
 from functools import lru_cache
@@ -15,9 +15,10 @@ from typing import Final
 Headers = tuple[tuple[str, str], ...]
 
 # The email package of the standard library raises these, on one hostile message or another.
-_BROKEN: Final = (
-    Base64Error, LookupError, ValueError, TypeError, AttributeError, AssertionError, RecursionError, OverflowError,
+BROKEN: Final = (
+    LookupError, ValueError, TypeError, AttributeError, AssertionError, RecursionError, OverflowError,
 )  # fmt: skip
+_WORD: Final = re.compile(r"=\?([^?\s]+)\?([bBqQ])\?([^?]*)\?=")
 _MESSAGE_ID: Final = re.compile(r"<[^<>\s]+>")
 
 
@@ -56,11 +57,15 @@ class Parsed:
     @property
     def addressed(self) -> list[str]:
         """The addresses in To and Cc, in lower case."""
-        try:
-            pairs = getaddresses([*self.all("to"), *self.all("cc")])
-        except _BROKEN:
-            return []
-        return [address.lower() for _, address in pairs if address]
+        return addresses([*self.all("to"), *self.all("cc")])
+
+
+def addresses(values: list[str]) -> list[str]:
+    """The addresses in headers, in lower case."""
+    try:
+        return [address.lower() for _, address in getaddresses(values) if address]
+    except BROKEN:
+        return []
 
 
 # Bytes remember their hash, and the same mails are looked at again and again.
@@ -68,8 +73,8 @@ class Parsed:
 def parsed(raw: bytes) -> Parsed:
     """The message, taken apart."""
     try:
-        return _parsed(email.message_from_bytes(raw))
-    except _BROKEN as error:
+        return _parsed(message_from_bytes(raw))
+    except BROKEN as error:
         return Parsed(
             headers=(), text=raw.decode(errors="replace"), html=None, attachments=(), defects=(_named(error),)
         )
@@ -105,7 +110,7 @@ def _attachment(part: Message) -> str | None:
     """The name of an attachment; None: it is none."""
     try:
         name, kept_apart = part.get_filename(), part.get_content_disposition() == "attachment"
-    except _BROKEN:
+    except BROKEN:
         return "(a name that cannot be read)"
     if name is None and not kept_apart:
         return None
@@ -118,34 +123,39 @@ def _content(part: Message, defects: list[str]) -> str:
         found = part.get_payload(decode=True)
         content = found if isinstance(found, bytes) else b""
         charset = part.get_content_charset("utf-8")
-    except _BROKEN as error:
+    except BROKEN as error:
         defects.append(_named(error))
         return ""
     defects += [_named(one) for one in part.defects]
     try:
         text = content.decode(charset)
-    except _BROKEN:
+    except BROKEN:
         defects.append("UndecodableText")
         text = content.decode("utf-8", errors="replace")
-    return text.replace("\r\n", "\n")
+    return _clean(text).replace("\r\n", "\n")
 
 
 def decoded(value: str) -> str:
     """A header's value as people read it: unfolded, encoded words decoded, raw bytes taken as UTF-8."""
-    plain = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    unfolded = re.sub(r"\r?\n(?=[ \t])", "", plain)
-    try:
-        return "".join(_word(*one) for one in decode_header(unfolded)).strip()
-    except _BROKEN:
-        return unfolded.strip()
-    except email.errors.HeaderParseError:
-        return unfolded.strip()
+    unfolded = re.sub(r"\r?\n(?=[ \t])", "", _clean(value))
+    joined = re.sub(r"(?<=\?=)[ \t]+(?==\?)", "", unfolded)
+    return _clean(_WORD.sub(_word, joined)).strip()
 
 
-def _word(content: bytes | str, charset: str | None) -> str:
-    if isinstance(content, str):
-        return content
+def _word(match: re.Match[str]) -> str:
+    """RFC 2047. Not the standard library's: it mistakes backslashes in the rest of the header for escapes."""
+    charset, coding, text = match.groups()
     try:
-        return content.decode(charset or "raw-unicode-escape")
-    except _BROKEN:
-        return content.decode("utf-8", errors="replace")
+        content = base64.b64decode(text) if coding in "bB" else quopri.decodestring(text.replace("_", " "))
+        return content.decode(charset.partition("*")[0], errors="replace")
+    except BROKEN:
+        return match[0]
+
+
+def _clean(text: str) -> str:
+    """Without halves of surrogate pairs: where they stand for bytes that are no ASCII, those are taken as UTF-8."""
+    try:
+        content = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        content = text.encode("utf-8", "surrogatepass")
+    return content.decode("utf-8", "replace")

@@ -144,6 +144,7 @@ class Session:
 
     async def _handshake(self) -> None:
         """TLS, or what a fault makes of it. Raises `Gone`."""
+        self.wire.hold()
         fault = self.wants.faults.take("tls")
         if fault is not None and fault.kind == "slow":
             await self.wants.time.sleep(fault.seconds)

@@ -135,6 +135,10 @@ class Wire(asyncio.Protocol):
         """Send something. Raises `Gone`."""
         self._open.write(content)
 
+    def hold(self) -> None:
+        """Leave what comes next unread: it belongs to the handshake. Raises `Gone`."""
+        self._open.pause_reading()
+
     async def start_tls(self, context: ssl.SSLContext) -> None:
         """Go on encrypted. Raises `OSError` (which `ssl.SSLError` is) if the client does not."""
         # Whatever was sent in clear must not be taken for something that came encrypted.
