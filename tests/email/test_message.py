@@ -36,7 +36,7 @@ def squeezed(text: str) -> str:
     return "".join(text.split())
 
 
-@pytest.fixture(params=ALL.values(), ids=ALL)
+@pytest.fixture(params=[*ALL.values()], ids=[*ALL])
 def card(request: pytest.FixtureRequest) -> Card:
     assert isinstance(request.param, Card)
     return request.param
