@@ -18,7 +18,7 @@ from bot.email import setup as mail
 from bot.local import server
 from bot.local.desk import Desk
 from bot.settings import Settings
-from bot.slack import surface
+from bot.slack import listening, surface
 from bot.slack.channel import SlackChannel
 from bot.slack.client import SlackClient, connected
 from bot.slack.desk import Desk as SlackDesk
@@ -29,7 +29,12 @@ from bot.slack.surface import Ways
 from bot.terminal import screen
 from bot.terminal.channel import TerminalChannel
 from bot.terminal.sender import TerminalMailer, TerminalSender
+from bot.web import server as http
+from bot.web import site
+from bot.web.desk import Desk as WebDesk
+from bot.web.site import Handler, Reviewable
 from engine.advance import Advancer
+from engine.codes import Codes
 from engine.embedded import Embedded
 from engine.model import Address
 from engine.outbox import Relay
@@ -63,6 +68,8 @@ class App:
     store: SqliteFile
     engine: Engine
     identity: Identity
+    codes: Codes
+    clock: Clock
     executor: Embedded
     desk: Desk
     slack: SlackSide | None
@@ -94,7 +101,7 @@ def build(
     )
     login = getpass.getuser()
     directory: Directory = TerminalDirectory() if client is None else SlackDirectory(client)
-    if settings.smtp_url:
+    if email is not None:
         directory = WithMail(directory)
     advancer = Advancer(kinds=steps, directory=directory, secrets=secrets)
     engine = Engine(store, advancer, admins=_admins(settings, login))
@@ -117,7 +124,7 @@ def build(
     slack = None
     if client is not None:
         slack = SlackSide(client, SlackDesk(engine, steps, directory, clock, settings.builders))
-    return App(settings, store, engine, identity, executor, desk, slack)
+    return App(settings, store, engine, identity, codes, clock, executor, desk, slack)
 
 
 def _admins(settings: Settings, login: str) -> frozenset[Address]:
@@ -166,20 +173,29 @@ async def _to_slack(settings: Settings, stack: AsyncExitStack, pace: Pace | None
 
 
 @asynccontextmanager
-async def _in_slack(app: App) -> AsyncIterator[None]:
-    """Take Slack's deliveries while the body runs, where Slack is set up."""
-    if app.slack is None:
-        yield
-        return
+async def _reached(app: App) -> AsyncIterator[None]:
+    """Take what comes from outside while the body runs: Slack's deliveries, and people's browsers."""
     settings = app.settings
-    ways = Ways(
-        signing_secret=settings.slack_signing_secret.get_secret_value(),
-        app_token=settings.slack_app_token.get_secret_value(),
-        host=settings.host,
-        port=settings.port,
-    )
-    async with surface.serving(app.slack.client, app.slack.desk, ways):
+    async with AsyncExitStack() as stack:
+        mounted: dict[str, Handler] = {}
+        if app.slack is not None:
+            ways = Ways(
+                signing_secret=settings.slack_signing_secret.get_secret_value(),
+                app_token=settings.slack_app_token.get_secret_value(),
+            )
+            took = await stack.enter_async_context(surface.serving(app.slack.client, app.slack.desk, ways))
+            if took.door is not None:
+                mounted[listening.PATH] = took.door.events
+        if mounted or settings.public_url:
+            served = site.site(settings.public_url, mounted=mounted, review=_reviewable(app))
+            await stack.enter_async_context(http.listening(served, host=settings.host, port=settings.port))
         yield
+
+
+def _reviewable(app: App) -> Reviewable | None:
+    if not app.settings.public_url:
+        return None
+    return Reviewable(WebDesk(app.engine, app.identity), app.clock, app.codes.key)
 
 
 async def _drain(executor: Embedded, working: asyncio.Future[None]) -> None:
@@ -199,11 +215,11 @@ async def serving(
     pace: Pace | None = None,
     clock: Clock | None = None,
 ) -> AsyncIterator[App]:
-    """An app at work that takes commands of this machine and deliveries of Slack while the body runs."""
+    """An app at work that takes commands of this machine, deliveries of Slack and browsers while the body runs."""
     async with (
         opened(settings, environment, console, pace=pace, clock=clock) as app,
         server.serving(app.desk, server.socket_path(settings.database)),
-        _in_slack(app),
+        _reached(app),
     ):
         yield app
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import secrets
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
+
+from engine.errors import StoreError
+
+log = logging.getLogger(__name__)
 
 
 class _Redacting(logging.Formatter):
@@ -62,3 +67,17 @@ def set_up(level: str, form: Literal["text", "json"], redact: Callable[[str], st
     # It warns whenever a tick is late, and a late tick is what we expect under load.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def incident(error: Exception, *, recorded: bool = False) -> str:
+    """Log what nobody expected, and the sentence that names it."""
+    name = secrets.token_hex(4)
+    log.error("incident %s", name, exc_info=error, extra={"incident": name})
+    if recorded:
+        return f"What you did is recorded; it only could not be shown here (incident {name})."
+    what = (
+        "This could not be written down, so nothing was changed."
+        if isinstance(error, StoreError)
+        else ("Something broke here.")
+    )
+    return f"{what} Try again; if it stays like this, tell the operator of Signoff (incident {name})."

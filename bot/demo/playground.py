@@ -21,6 +21,7 @@ from bot.demo.story_feed import StoryFeed
 from bot.sandbox import Running, keeping, sandbox
 from bot.sandbox.keeping import Unreadable, Unwritable
 from bot.slack import listening
+from bot.web import server
 from engine.errors import SignoffError, StoreError, StoreFull, StoreLocked, StoreReadOnly
 from engine.model import Address, NotFound, Origin, Refusal, Register
 from engine.system import SECRET_PREFIX, RandomIds
@@ -146,7 +147,7 @@ def _port(port: int, flag: str) -> Iterator[None]:
     taken = PortTaken(f"Port {port} is taken by another program; name another one with {flag}.")
     try:
         yield
-    except listening.PortTaken:
+    except server.PortTaken:
         raise taken from None
     except OSError as error:
         if error.errno != errno.EADDRINUSE:

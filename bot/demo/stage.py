@@ -19,7 +19,8 @@ from bot.demo import payments
 from bot.demo.payments import Payments
 from bot.sandbox import Running, sandbox
 from bot.settings import Settings
-from bot.slack.listening import PATH, PortTaken
+from bot.slack.listening import PATH
+from bot.web.server import PortTaken
 
 BUILDER: Final = "cleo@example.com"
 HOST: Final = "127.0.0.1"

@@ -11,11 +11,12 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.log import incident
 from bot.slack import blocks, ids, modals, payloads, replies
 from bot.slack.actions import Actions
 from bot.slack.commands import Commands
 from bot.slack.events import Events
-from bot.slack.room import Room, incident
+from bot.slack.room import Room
 from bot.slack.views import Views
 from engine.errors import ChannelError, StoreError
 

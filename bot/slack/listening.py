@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from aiohttp import web
-from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.adapter.socket_mode.async_internals import run_async_bolt_app, send_async_response
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
 from slack_sdk.signature import SignatureVerifier
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 
 from bot.slack.later import Later
-from engine.errors import SignoffError
 
 PATH: Final = "/slack/events"
 MOST_BYTES: Final = 2 * 1024 * 1024
@@ -37,10 +36,6 @@ _KEPT: Final = 50
 log = logging.getLogger(__name__)
 
 
-class PortTaken(SignoffError):
-    """The address to listen on cannot be had."""
-
-
 class Door:
     """The HTTP side. Whoever cannot sign gets nothing but 401."""
 
@@ -48,24 +43,21 @@ class Door:
         self._app, self._later = app, later
         self._verifier = SignatureVerifier(signing_secret)
 
-    async def events(self, request: web.Request) -> web.StreamResponse:
+    async def events(self, request: Request) -> Response:
         """A delivery."""
-        try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            return web.Response(status=413, text="too large")
+        body = await _body(request)
+        if body is None:
+            return PlainTextResponse("too large", 413)
         if not self._is_signed(request, body):
-            return web.Response(status=401, text="invalid signature")
+            return PlainTextResponse("invalid signature", 401)
         try:
-            made = AsyncBoltRequest(
-                body=body.decode(), query=request.query_string, headers=dict(request.headers.items())
-            )
+            made = AsyncBoltRequest(body=body.decode(), query=request.url.query, headers=dict(request.headers.items()))
         except (ValueError, TypeError, AttributeError):
             # Bolt reads the payload without asking whether it is an object.
-            return web.Response(status=400, text="this is nothing that Slack sends")
-        return await to_aiohttp_response(await self._later.under_way(self._app.async_dispatch(made)))
+            return PlainTextResponse("this is nothing that Slack sends", 400)
+        return _answer(await self._later.under_way(self._app.async_dispatch(made)))
 
-    def _is_signed(self, request: web.Request, body: bytes) -> bool:
+    def _is_signed(self, request: Request, body: bytes) -> bool:
         timestamp = request.headers.get("X-Slack-Request-Timestamp", "")
         signature = request.headers.get("X-Slack-Signature", "")
         # int() takes more than digits, and what it does not take would be an error of ours.
@@ -77,31 +69,22 @@ class Door:
             return False
 
 
-@asynccontextmanager
-async def over_http(
-    app: AsyncApp, *, signing_secret: str, host: str, port: int, later: Later
-) -> AsyncIterator[tuple[str, int]]:
-    """Deliveries are taken at the address while the body runs. Raises `PortTaken`."""
-    application = web.Application(client_max_size=MOST_BYTES)
-    application.add_routes([web.post(PATH, Door(app, signing_secret=signing_secret, later=later).events)])
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=DRAIN_SECONDS)
-    await runner.setup()
-    try:
-        await _listen(web.TCPSite(runner, host, port), host, port)
-        yield runner.addresses[0][:2]
-    finally:
-        await runner.cleanup()
+async def _body(request: Request) -> bytes | None:
+    """All of it; None where it is too large."""
+    parts, size = list[bytes](), 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MOST_BYTES:
+            return None
+        parts.append(part)
+    return b"".join(parts)
 
 
-async def _listen(site: web.TCPSite, host: str, port: int) -> None:
-    try:
-        await site.start()
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise PortTaken(
-                f"Another program listens on {host}:{port} already; stop it, or set SIGNOFF_PORT to another port."
-            ) from None
-        raise PortTaken(f"SIGNOFF_HOST and SIGNOFF_PORT: {host}:{port} cannot be listened on: {error}.") from None
+def _answer(made: BoltResponse) -> Response:
+    headers = {
+        name: value for name, value in made.first_headers_without_set_cookie().items() if name != "content-length"
+    }
+    return Response(made.body, made.status, headers)
 
 
 class _InOneLine(logging.Filter):

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from bot.log import incident
 from bot.slack.client import SlackClient
 from bot.slack.desk import Desk
 from bot.slack.later import Later
 from bot.slack.payloads import By
 from bot.slack.replies import Replies
-from engine.errors import ChannelError, StoreError
+from engine.errors import ChannelError
 
 log = logging.getLogger(__name__)
 
@@ -43,17 +43,3 @@ class Room:
                 log.warning("%s could not be told %r: %s", by.user, said, silent)
 
         self.later.do(work, broke=broke)
-
-
-def incident(error: Exception, *, recorded: bool = False) -> str:
-    """Log what nobody expected, and the sentence that names it."""
-    name = secrets.token_hex(4)
-    log.error("incident %s", name, exc_info=error, extra={"incident": name})
-    if recorded:
-        return f"What you did is recorded; it only could not be shown here (incident {name})."
-    what = (
-        "This could not be written down, so nothing was changed."
-        if isinstance(error, StoreError)
-        else ("Something broke here.")
-    )
-    return f"{what} Try again; if it stays like this, tell the operator of Signoff (incident {name})."

@@ -11,6 +11,7 @@ from bot.slack.bolt import bolt
 from bot.slack.client import SlackClient
 from bot.slack.desk import Desk
 from bot.slack.later import Later
+from bot.slack.listening import Door
 from bot.slack.replies import Replies
 from bot.slack.room import Room
 
@@ -21,33 +22,25 @@ class Ways:
 
     signing_secret: str = ""
     app_token: str = ""
-    host: str = "127.0.0.1"
-    port: int = 8000
 
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """What is being served. `address`: where HTTP deliveries are taken."""
+    """What is being served. `door`: takes what is posted to `listening.PATH`, for whoever listens for HTTP."""
 
     later: Later
-    address: tuple[str, int] | None
+    door: Door | None
 
 
 @asynccontextmanager
 async def serving(client: SlackClient, asked: Desk, ways: Ways) -> AsyncIterator[Surface]:
-    """Take deliveries while the body runs; what is under way at the end is finished. Raises `PortTaken`."""
+    """Take deliveries while the body runs; what is under way at the end is finished."""
     later = Later()
     app = bolt(Room(asked, Replies(client), client, later), api_url=client.api_url)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(later.drain, listening.DRAIN_SECONDS)
-        address = None
-        if ways.signing_secret:
-            address = await stack.enter_async_context(
-                listening.over_http(
-                    app, signing_secret=ways.signing_secret, host=ways.host, port=ways.port, later=later
-                )
-            )
+        door = Door(app, signing_secret=ways.signing_secret, later=later) if ways.signing_secret else None
         if ways.app_token:
             sockets = listening.over_sockets(app, app_token=ways.app_token, api_url=client.api_url, later=later)
             await stack.enter_async_context(sockets)
-        yield Surface(later, address)
+        yield Surface(later, door)

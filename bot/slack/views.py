@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import msgspec
 
+from bot.log import incident
 from bot.slack import answers, ids, modals, register, replies
 from bot.slack.desk import ANOTHER_VERSION
 from bot.slack.ids import ModalRef, Ref
 from bot.slack.payloads import SeenView, Submission
-from bot.slack.room import Room, incident
+from bot.slack.room import Room
 from engine.data import Value
 from engine.errors import ChannelError, DefinitionError, StoreError
 from engine.model import (

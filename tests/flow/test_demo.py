@@ -19,7 +19,7 @@ from bot.cli.exits import Exit
 from bot.demo import payments, stage, templates
 from bot.demo.payments import Payments, Refund
 from bot.demo.stage import Stage
-from bot.slack.listening import PortTaken
+from bot.web.server import PortTaken
 from tests.support.effects import PATIENCE
 from tests.support.processes import Place, place
 

@@ -22,6 +22,8 @@ from bot.slack.directory import SlackDirectory
 from bot.slack.listening import PATH
 from bot.slack.sender import SlackSender
 from bot.slack.surface import Surface, Ways, serving
+from bot.web import site
+from bot.web.server import listening
 from engine.advance import Advancer
 from engine.model import Address, Origin, Register, Registered, RequestState, Start, Started
 from engine.outbox import Relay
@@ -107,8 +109,10 @@ class Stage:
         engine = Engine(store, advancer)
         desk = Desk(engine, kinds, directory, self.clock, self.builders)
         surface = await stack.enter_async_context(serving(client, desk, self._ways())) if listens else None
-        if surface is not None and surface.address is not None:
-            self.slack.app.request_url = f"http://127.0.0.1:{surface.address[1]}{PATH}"
+        if surface is not None and surface.door is not None:
+            served = site.site("", mounted={PATH: surface.door.events})
+            _, port = await stack.enter_async_context(listening(served, host="127.0.0.1", port=0))
+            self.slack.app.request_url = f"http://127.0.0.1:{port}{PATH}"
         elif surface is not None:
             await self.slack.until(lambda: self.slack.sockets.of(self.slack.app.id))
         self._bot = Bot(
@@ -127,7 +131,7 @@ class Stage:
 
     def _ways(self) -> Ways:
         if self.over == "http":
-            return Ways(signing_secret=self.slack.app.signing_secret, port=0)
+            return Ways(signing_secret=self.slack.app.signing_secret)
         return Ways(app_token=self.slack.app.app_token)
 
     async def stop_bot(self) -> None:

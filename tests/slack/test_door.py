@@ -13,8 +13,9 @@ import aiohttp
 import pytest
 
 from bot.sandbox.delivery import encoded, signature
-from bot.slack.listening import MOST_BYTES, PortTaken
-from bot.slack.surface import Ways, serving
+from bot.slack.listening import MOST_BYTES
+from bot.web import site
+from bot.web.server import PortTaken, listening
 from engine.model import RequestState
 from engine.system import SystemClock
 from tests.slack.stage import Stage, copy_of, fine, stage
@@ -84,16 +85,16 @@ async def test_a_wrong_signature_decides_nothing(on: Stage) -> None:
     assert await on.state(run) is RequestState.PENDING
 
 
-async def test_a_port_that_is_taken_is_an_error_that_names_the_setting(on: Stage) -> None:
+async def test_a_port_that_is_taken_is_an_error_that_names_the_setting() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(PortTaken, match=f"listens on 127.0.0.1:{port} already.*SIGNOFF_PORT"):
-            async with serving(on.bot.client, on.bot.desk, Ways(signing_secret="x", port=port)):
+            async with listening(site.site("", mounted={}), host="127.0.0.1", port=port):
                 pass
     with pytest.raises(PortTaken, match="SIGNOFF_HOST"):
-        async with serving(on.bot.client, on.bot.desk, Ways(signing_secret="x", host="192.0.2.1", port=1)):
+        async with listening(site.site("", mounted={}), host="192.0.2.1", port=1):
             pass
 
 

@@ -55,7 +55,7 @@ async def test_a_request_is_posted_approved_and_the_run_is_done(tmp_path: Path, 
         }[over]
         chosen = settings(slack, tmp_path / "signoff.db", port, **way)
         slack.app.request_url = f"http://127.0.0.1:{port}{PATH}" if over == "http" else None
-        async with app.opened(chosen, {}, None) as opened, app._in_slack(opened):  # noqa: SLF001
+        async with app.opened(chosen, {}, None) as opened, app._reached(opened):  # noqa: SLF001
             if over == "sockets":
                 await slack.until(lambda: slack.sockets.of(slack.app.id))
             ada, ben, cleo = (slack.person(name) for name in ("ada", "ben", "cleo"))

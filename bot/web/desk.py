@@ -1,0 +1,154 @@
+"""What the pages ask of the engine: who is there, what they may see, and what becomes of what they send."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Final
+
+from engine.data import Value
+from engine.errors import Conflict, Tampered
+from engine.model import (
+    Address,
+    Assurance,
+    Browser,
+    Decide,
+    Decided,
+    Link,
+    LinkState,
+    NotAllowed,
+    Origin,
+    Person,
+    Refusal,
+    Verdict,
+)
+from engine.service import Engine, Identity
+from engine.views import Page, RequestView, RunView
+
+MOST_LISTED: Final = 200
+
+
+class Barred(Enum):
+    """Why somebody does not see a request."""
+
+    UNKNOWN_LINK = auto()
+    EXPIRED_LINK = auto()
+    REVOKED_LINK = auto()
+    REASSIGNED = auto()
+    NOT_AN_APPROVER = auto()
+    NOT_FOUND = auto()
+    NO_WAY_IN = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """Somebody who may see a request. `token` and `browser`: what they hold, for the engine to judge.
+
+    `remembered`: they proved in this browser who they are.
+    """
+
+    request: RequestView
+    person: Person
+    address: str
+    remembered: bool
+    token: str | None = field(repr=False)
+    browser: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    engine: Engine
+    identity: Identity
+
+    async def visit(self, request: str, *, token: str | None, browser: str | None) -> Visit | Barred:
+        """Who is there: as the person of a remembered browser if they are asked, else as whoever has the link."""
+        found = await self.engine.request(request)
+        known = await self.identity.browser(browser) if browser else None
+        link = await self.identity.link(token) if token else None
+        if found is not None and known is not None and _is_asked(found, known.person):
+            return Visit(
+                request=found,
+                person=known.person,
+                address=known.address,
+                remembered=True,
+                token=token if link is not None and link.request == request else None,
+                browser=browser,
+            )
+        barred = _barred(found, known, link, token, request)
+        if barred is not None:
+            return barred
+        assert found is not None
+        assert link is not None
+        return Visit(
+            request=found, person=link.person, address=link.address, remembered=False, token=token, browser=browser
+        )
+
+    async def decide(self, command: Decide) -> Decided | Refusal:
+        """The decision, on the disk when this returns `Decided`; the same form again answers the same."""
+        try:
+            return await self.engine.decide(command)
+        except Tampered as error:
+            return NotAllowed(why=str(error))
+        except Conflict:
+            return NotAllowed(why="Others were deciding at the same moment. Look at the request, then try again.")
+
+    async def was_decided_by(self, request: RequestView, form: str) -> bool:
+        """Whether it was this very form that decided the request."""
+        story = await self.engine.story(request.run)
+        places = (one.content.get("place") for one in story if one.request == request.id and one.content)
+        return any(isinstance(place, dict) and place.get("form") == form for place in places)
+
+    async def run(self, request: RequestView) -> tuple[RunView | None, list[RequestView]]:
+        """The run of a request, and all of the requests in it."""
+        return await self.engine.run(request.run), await self.engine.requests_of_run(request.run)
+
+    async def waiting(self, person: Person) -> list[RequestView]:
+        """What waits for this person."""
+        return await self.engine.requests(Page(limit=MOST_LISTED, open_only=True), person=person.id)
+
+
+def _is_asked(request: RequestView, person: Person) -> bool:
+    return any(one.person.id == person.id for one in request.approvers)
+
+
+def _barred(
+    found: RequestView | None, known: Browser | None, link: Link | None, token: str | None, request: str
+) -> Barred | None:
+    """Whoever shows nothing learns nothing, not even whether there is such a request."""
+    if link is None or link.request != request:
+        if known is not None:
+            return Barred.NOT_AN_APPROVER if found is not None else Barred.NOT_FOUND
+        return Barred.UNKNOWN_LINK if token else Barred.NO_WAY_IN
+    if link.state is not LinkState.LIVE:
+        return Barred.EXPIRED_LINK if link.state is LinkState.EXPIRED else Barred.REVOKED_LINK
+    if found is None:
+        return Barred.NOT_FOUND
+    return None if _is_asked(found, link.person) else Barred.REASSIGNED
+
+
+def decision(
+    visit: Visit,
+    verdict: Verdict,
+    *,
+    content_version: int,
+    digest: str,
+    edits: Mapping[str, Value],
+    reason: str,
+    form: str,
+) -> Decide:
+    """The command of somebody who sent the form. `form`: its single-use key."""
+    return Decide(
+        request=visit.request.id,
+        verdict=verdict,
+        actor=Address("email", visit.address),
+        content_version=content_version,
+        digest=digest,
+        origin=Origin(surface="web", place={"form": form}),
+        assurance=Assurance.LINK,
+        edits=edits if verdict is Verdict.APPROVE else {},
+        reason=reason or None,
+        link=visit.token,
+        browser=visit.browser,
+        form=form,
+    )

@@ -1,0 +1,43 @@
+"""What somebody typed, kept while they fetch their code, so that they can go back to it. Never on the disk."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from bot.web.inputs import Raws
+
+_MOST: Final = 500
+_MOST_CHARACTERS: Final = 20_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """`digest`: of the content that it was typed over."""
+
+    raws: Raws
+    digest: str
+
+    @property
+    def size(self) -> int:
+        return sum(len(raw) for raws in self.raws.values() for raw in raws)
+
+
+class Drafts:
+    """The newest of them, by browser and request."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, str], Draft] = OrderedDict()
+
+    def keep(self, holder: str, request: str, draft: Draft) -> None:
+        self._kept[holder, request] = draft
+        self._kept.move_to_end((holder, request))
+        while len(self._kept) > _MOST or sum(one.size for one in self._kept.values()) > _MOST_CHARACTERS:
+            self._kept.popitem(last=False)
+
+    def find(self, holder: str, request: str) -> Draft | None:
+        return self._kept.get((holder, request))
+
+    def drop(self, holder: str, request: str) -> None:
+        self._kept.pop((holder, request), None)

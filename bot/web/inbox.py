@@ -1,0 +1,93 @@
+"""What waits for somebody, once they have shown that they read their mail; and the browsers that are remembered."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bot import card
+from bot.web import room
+from bot.web.room import Room
+from engine import fields
+from engine.errors import InvalidValue
+from engine.fields import Field, FieldType
+from engine.model import Browser, SignIn
+
+_ABOUT: Final = "inbox"
+_EMAIL: Final = Field(type=FieldType.EMAIL)
+_STALE: Final = "Nothing was done yet. Press the button again."
+
+
+class Inbox:
+    """The handlers."""
+
+    def __init__(self, held: Room) -> None:
+        self._room = held
+
+    async def show(self, request: Request) -> Response:
+        """The list; or the form to sign in."""
+        browser = await self._browser(request)
+        return self._sign_in(request) if browser is None else await self._list(request, browser)
+
+    async def act(self, request: Request) -> Response:
+        """Sign in, sign out, or have a browser forgotten."""
+        foreign = self._room.refuse_foreign(request)
+        if foreign is not None:
+            return foreign
+        form = await room.posted(request)
+        salt = self._room.salt(request, form, _ABOUT)
+        browser = await self._browser(request)
+        if room.text(form, "act") == "sign-in":
+            return await self._ask(request, form, salt)
+        if salt is None or browser is None:
+            return await self.show(request)
+        return await self._forget(request, form, browser)
+
+    async def _browser(self, request: Request) -> Browser | None:
+        secret = self._room.browser(request)
+        return await self._room.desk.identity.browser(secret) if secret else None
+
+    async def _ask(self, request: Request, form: FormData, salt: str | None) -> Response:
+        """Have a code sent. Nobody learns here who is known."""
+        typed = room.text(form, "email").strip()
+        try:
+            email = str(fields.validate(_EMAIL, typed))
+        except InvalidValue as error:
+            return self._sign_in(request, typed=typed, error=f"The address {error}.")
+        if salt is None:
+            return self._sign_in(request, typed=typed, error=_STALE)
+        sent = await self._room.desk.identity.sign_in(SignIn(email=email, holder=self._room.holder(request), form=salt))
+        return self._room.to(self._room.at.code(sent.challenge))
+
+    async def _forget(self, request: Request, form: FormData, browser: Browser) -> Response:
+        """This browser, or another one of the same person."""
+        which = browser.id if room.text(form, "act") == "sign-out" else room.text(form, "browser")
+        await self._room.desk.identity.forget(self._room.browser(request) or "", which)
+        answer = self._room.to(self._room.at.inbox)
+        if which == browser.id:
+            self._room.forget(answer)
+        return answer
+
+    def _sign_in(self, request: Request, *, typed: str = "", error: str = "") -> Response:
+        status = 422 if error else 200
+        return self._room.form("sign-in", request, _ABOUT, status=status, typed=typed, error=error)
+
+    async def _list(self, request: Request, browser: Browser) -> Response:
+        waiting = await self._room.desk.waiting(browser.person)
+        browsers = await self._room.desk.identity.browsers(browser.person.id)
+        return self._room.form(
+            "inbox",
+            request,
+            _ABOUT,
+            me=card.line(browser.person.label),
+            address=browser.address,
+            waiting=[
+                (one, card.line(one.title), card.line(one.workflow_title), self._room.at.review(one.id))
+                for one in waiting
+            ],
+            browsers=[(one, card.line(one.label)) for one in browsers],
+            this=browser.id,
+        )

@@ -1,0 +1,289 @@
+"""A typed field as inputs of a page, filled with its value; and what came back, as a value. Pure.
+
+What an input is filled with is also what "untouched" means: whatever a browser does to a text by itself (line ends,
+NUL) is done to both sides before they are compared. A value that the right kind of input cannot hold exactly gets an
+input for text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final, Literal, TypeAlias
+
+from bot import card
+from engine import data, fields
+from engine.data import Value
+from engine.errors import InvalidValue
+from engine.fields import Field, FieldType
+
+Kind: TypeAlias = Literal["text", "textarea", "email", "url", "date", "datetime-local", "select", "radio", "checkbox"]
+Raws: TypeAlias = Mapping[str, Sequence[str]]
+"""What a form says, by the names of its inputs: a name may come more than once."""
+
+YES: Final = "yes"
+NO: Final = "no"
+FEW: Final = 5
+"""Options that are listed one by one instead of in a menu."""
+_ROWS: Final = range(3, 25)
+_LINE: Final = 80
+"""Characters in a row of a text area, roughly."""
+_LOCAL: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", re.ASCII)
+_DAY: Final = re.compile(r"(?!0000)\d{4}-\d\d-\d\d", re.ASCII)
+_LONG: Final = frozenset({FieldType.LONG_TEXT, FieldType.JSON})
+_MODES: Final[Mapping[FieldType, str]] = {FieldType.NUMBER: "decimal", FieldType.INTEGER: "numeric"}
+_HOLDS: Final[Mapping[str, re.Pattern[str]]] = {"date": _DAY, "datetime-local": _LOCAL}
+"""What an input of this kind can show; anything else that was typed needs one for text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    value: str
+    label: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """One input. `values`: what it holds; `unit`: what stands beside it."""
+
+    name: str
+    kind: Kind
+    values: tuple[str, ...] = ("",)
+    label: str = ""
+    unit: str = ""
+    mode: str = ""
+    choices: tuple[Choice, ...] = ()
+
+    @property
+    def value(self) -> str:
+        return self.values[0] if self.values else ""
+
+    @property
+    def rows(self) -> int:
+        """Rows of a text area that shows all of its text, if that is not too much."""
+        lines = sum(1 + len(one) // _LINE for one in self.value.split("\n"))
+        return max(_ROWS.start, min(lines, _ROWS.stop))
+
+
+def key(path: str) -> str:
+    """The name of the inputs of a field: paths come from data, and may hold what no browser sends back unchanged."""
+    return f"f-{hashlib.sha256(path.encode()).hexdigest()[:16]}"
+
+
+def as_sent(text: str) -> str:
+    """A text as it comes back from a browser in which nobody touched it."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+# -- making -------------------------------------------------------------------------------------------------
+
+
+def inputs(path: str, field: Field, current: Value) -> tuple[Input, ...]:
+    """The inputs for this field, filled with `current`."""
+    made = _MAKERS[field.type](key(path), field, current)
+    return made if made is not None else (_text(key(path), field, _printed(field, current)),)
+
+
+def typed(made: Sequence[Input], raws: Raws) -> tuple[Input, ...]:
+    """The same inputs, filled with what somebody typed."""
+    return tuple(_typed(one, [as_sent(raw) for raw in raws[one.name]]) if one.name in raws else one for one in made)
+
+
+def _typed(one: Input, raws: list[str]) -> Input:
+    if one.choices:
+        return replace(one, choices=tuple(replace(option, chosen=option.value in raws) for option in one.choices))
+    raw = raws[-1] if raws else ""
+    holds = _HOLDS.get(one.kind)
+    kind: Kind = "text" if raw and holds and not holds.fullmatch(raw) else one.kind
+    return replace(one, kind="textarea" if "\n" in raw else kind, values=(raw,))
+
+
+def _printed(field: Field, current: Value) -> str:
+    if isinstance(current, dict | list):
+        return fields.show(FieldType.JSON, current)
+    return "" if current is None else fields.show(field.type, current)
+
+
+def _normal(field: Field, current: Value) -> Value:
+    """The normal form of a value of the right type; None for any other."""
+    try:
+        return fields.validate(field.model_copy(update={"required": False, "min": None, "max": None}), current)
+    except InvalidValue:
+        return None
+
+
+def _text(name: str, field: Field, content: str) -> Input:
+    lines = field.type in _LONG or "\n" in content or "\r" in content
+    return Input(
+        name=name, kind="textarea" if lines else "text", values=(as_sent(content),), mode=_MODES.get(field.type, "")
+    )
+
+
+def _as_text(name: str, field: Field, current: Value) -> tuple[Input, ...]:
+    return (_text(name, field, current if isinstance(current, str) else _printed(field, current)),)
+
+
+def _address(name: str, field: Field, current: Value) -> tuple[Input, ...] | None:
+    kind: Kind = "email" if field.type is FieldType.EMAIL else "url"
+    if current is None or current == "":
+        return (Input(name=name, kind=kind),)
+    is_one = isinstance(current, str) and _normal(field, current) == current
+    return (Input(name=name, kind=kind, values=(str(current),)),) if is_one else None
+
+
+def _money(name: str, field: Field, current: Value) -> tuple[Input, ...] | None:
+    """The amount, and the currency unless the field fixes it."""
+    normal = _normal(field, current)
+    if current is not None and not isinstance(normal, dict):
+        return None
+    amount, currency = (str(normal["amount"]), str(normal["currency"])) if isinstance(normal, dict) else ("", "")
+    number = Input(name=f"{name}-amount", kind="text", values=(amount,), label="Amount", mode="decimal")
+    if field.currency is not None:
+        return (replace(number, label="", unit=field.currency),)
+    return number, Input(name=f"{name}-currency", kind="text", values=(currency,), label="Currency")
+
+
+def _day(name: str, field: Field, current: Value) -> tuple[Input, ...] | None:
+    if current is None or current == "":
+        return (Input(name=name, kind="date"),)
+    day = _normal(field, current)
+    return (Input(name=name, kind="date", values=(day,)),) if isinstance(day, str) and _DAY.fullmatch(day) else None
+
+
+def _moment(name: str, field: Field, current: Value) -> tuple[Input, ...] | None:
+    """In UTC, because without a script nobody knows where the reader is."""
+    if current is None or current == "":
+        return (Input(name=name, kind="datetime-local", unit="UTC"),)
+    normal = _normal(field, current)
+    if not isinstance(normal, str):
+        return None
+    local = _local(normal)
+    return None if local is None else (Input(name=name, kind="datetime-local", values=(local,), unit="UTC"),)
+
+
+def _local(normal: str) -> str | None:
+    """A moment as such an input writes it; None where it would lose something."""
+    at = datetime.fromisoformat(normal)
+    exact = at.isoformat(timespec="seconds" if at.second else "minutes").removesuffix("+00:00")
+    return exact if at.utcoffset() == UTC.utcoffset(None) and "." not in normal and _LOCAL.fullmatch(exact) else None
+
+
+def _choice(name: str, field: Field, current: Value) -> tuple[Input, ...]:
+    """A list where there are few and one must be chosen: what is chosen there cannot be taken back."""
+    empty = current is None or current == ""
+    known = isinstance(current, str) and current in field.values
+    offered = [Choice(one.value, card.line(one.label), one.value == current) for one in field.options]
+    if field.required and len(offered) <= FEW and (known or empty):
+        return (Input(name=name, kind="radio", choices=tuple(offered)),)
+    nothing = "Choose …" if field.required else "–"
+    first = Choice("", nothing if known or empty else f"As it is: {card.line(card.show(field, current))}", not known)
+    return (Input(name=name, kind="select", choices=(first, *offered)),)
+
+
+def _choices(name: str, field: Field, current: Value) -> tuple[Input, ...]:
+    chosen = current if isinstance(current, list) and _known(field, current) else []
+    offered = tuple(Choice(one.value, card.line(one.label), one.value in chosen) for one in field.options)
+    return (Input(name=name, kind="checkbox", choices=offered),)
+
+
+def _known(field: Field, current: Sequence[Value]) -> bool:
+    return all(one in field.values for one in current)
+
+
+def _boolean(name: str, field: Field, current: Value) -> tuple[Input, ...] | None:
+    if current not in (None, "") and not isinstance(current, bool):
+        return None
+    offered = [Choice(YES, "Yes", current is True), Choice(NO, "No", current is False)]
+    empty = [] if field.required else [Choice("", "No answer", current in (None, ""))]
+    return (Input(name=name, kind="radio", choices=(*offered, *empty)),)
+
+
+_MAKERS: Final[Mapping[FieldType, Callable[[str, Field, Value], tuple[Input, ...] | None]]] = {
+    FieldType.TEXT: _as_text,
+    FieldType.LONG_TEXT: _as_text,
+    FieldType.NUMBER: lambda _, __, ___: None,
+    FieldType.INTEGER: lambda _, __, ___: None,
+    FieldType.MONEY: _money,
+    FieldType.BOOLEAN: _boolean,
+    FieldType.DATE: _day,
+    FieldType.DATETIME: _moment,
+    FieldType.EMAIL: _address,
+    FieldType.URL: _address,
+    FieldType.CHOICE: _choice,
+    FieldType.CHOICES: _choices,
+    FieldType.PERSON: lambda _, __, ___: None,
+    FieldType.JSON: lambda _, __, ___: None,
+}
+
+
+def held(one: Input) -> tuple[str, ...]:
+    """What the input holds: its text, or the labels of what is chosen."""
+    return tuple(option.label for option in one.choices if option.chosen) if one.choices else one.values
+
+
+# -- reading ------------------------------------------------------------------------------------------------
+
+
+def changed(path: str, field: Field, current: Value, raws: Raws) -> tuple[Value] | None:
+    """The new value; None where nobody touched the inputs. Raises `InvalidValue`, with a predicate."""
+    made = inputs(path, field, current)
+    if all(_untouched(one, raws) for one in made):
+        return None
+    said = {one.name: as_sent((raws.get(one.name) or [one.value])[-1]) for one in made}
+    if field.type is FieldType.MONEY and f"{key(path)}-amount" in said:
+        return (_read_money(field, path, said),)
+    if made[0].kind == "checkbox":
+        return (_read_choices(field, current, raws[made[0].name]),)
+    if made[0].choices:
+        return (fields.validate(field, _read_choice(field, said[made[0].name])),)
+    raw = said[made[0].name]
+    return (fields.from_text(field, f"{raw}Z" if field.type is FieldType.DATETIME and _LOCAL.fullmatch(raw) else raw),)
+
+
+def _untouched(one: Input, raws: Raws) -> bool:
+    """Whether the input came back as it was. One that did not come at all was not there to be touched."""
+    if one.name not in raws:
+        return True
+    if one.choices:
+        return {raw for raw in raws[one.name] if raw} == {option.value for option in one.choices if option.chosen} - {
+            ""
+        }
+    return [as_sent(raw) for raw in raws[one.name]][-1:] == [as_sent(one.value)]
+
+
+def _read_money(field: Field, path: str, said: Mapping[str, str]) -> Value:
+    amount = said[f"{key(path)}-amount"].strip()
+    currency = said.get(f"{key(path)}-currency", "").strip().upper() or field.currency
+    return fields.validate(field, {"amount": amount, "currency": currency} if amount else None)
+
+
+def _read_choice(field: Field, raw: str) -> Value:
+    if field.type is FieldType.BOOLEAN:
+        return {YES: True, NO: False}.get(raw)
+    return raw or None
+
+
+def _read_choices(field: Field, current: Value, raws: Sequence[str]) -> Value:
+    """What was chosen before in its order, then the others as they are listed."""
+    order = [*(current if isinstance(current, list) else []), *field.values]
+    picked: list[Value] = sorted({raw for raw in raws if raw}, key=lambda raw: order.index(raw) if raw in order else -1)
+    return fields.validate(field, picked)
+
+
+def same(field: Field, now: Value, after: Value) -> bool:
+    """Whether two values are one and the same to a person: 12.5 and 12.50 EUR are."""
+    if field.type is FieldType.MONEY and isinstance(now, dict) and isinstance(after, dict):
+        try:
+            first, second = (fields.validate(Field(type=FieldType.NUMBER), _number(one)) for one in (now, after))
+        except InvalidValue:
+            return False
+        return first == second and now.get("currency") == after.get("currency")
+    return data.canonical(now) == data.canonical(after)
+
+
+def _number(money: dict[str, Value]) -> Value:
+    return fields.from_text(Field(type=FieldType.NUMBER), str(money.get("amount")))

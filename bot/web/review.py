@@ -1,0 +1,329 @@
+"""What the page of a request shows, pure: all that the message in Slack says, and all that it had to cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Final
+
+from bot import card
+from bot.web import inputs, seeing
+from bot.web.inputs import Input, Raws
+from engine import data, fields
+from engine.data import Value
+from engine.errors import InvalidValue
+from engine.fields import Field, FieldType
+from engine.model import Card, ReasonRequired, ReviewPoint, RunStatus, StepStatus
+from engine.views import RequestView, RunView, StepView
+
+MOST_EDITABLE: Final = 1_200_000
+"""Bytes of text in the inputs of a page: more would not fit into what is taken back."""
+_STEPS: Final[Mapping[StepStatus, str]] = {
+    StepStatus.IN_REVIEW: "waits for this decision",
+    StepStatus.READY: "about to run",
+    StepStatus.STARTED: "running",
+    StepStatus.RETRYING: "failed, will be tried again",
+    StepStatus.SLEEPING: "waits for a time",
+    StepStatus.OUTPUT_IN_REVIEW: "done, its output waits for this decision",
+    StepStatus.OUTCOME_UNKNOWN: "nobody knows whether it happened",
+    StepStatus.SUCCEEDED: "done",
+    StepStatus.SKIPPED: "skipped",
+    StepStatus.FAILED: "failed",
+    StepStatus.STOPPED: "stopped",
+}
+_RUNS: Final[Mapping[RunStatus, str]] = {
+    RunStatus.RUNNING: "is running",
+    RunStatus.WAITING: "waits",
+    RunStatus.NEEDS_ATTENTION: "needs somebody to find out whether a step happened",
+    RunStatus.SUCCEEDED: "is done",
+    RunStatus.FAILED: "failed",
+    RunStatus.REJECTED: "ended with the rejection",
+    RunStatus.EXPIRED: "ended because nobody decided in time",
+    RunStatus.CANCELLED: "was cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A place in the content. With `inputs` it can be changed; `text` is always what it is now.
+
+    `marked`: the text with its invisible characters made visible, where an input would hide them.
+    """
+
+    path: str
+    label: str
+    text: str
+    before: str | None = None
+    inputs: tuple[Input, ...] = ()
+    required: bool = False
+    hints: tuple[str, ...] = ()
+    marked: str | None = None
+    error: str | None = None
+
+    @property
+    def id(self) -> str:
+        return inputs.key(self.path)
+
+    @property
+    def is_group(self) -> bool:
+        """Whether several inputs answer it, which then need a name in common."""
+        return len(self.inputs) > 1 or any(one.kind in ("radio", "checkbox") for one in self.inputs)
+
+    @property
+    def focus(self) -> str:
+        """The id of the first thing that can be typed or chosen."""
+        first = self.inputs[0]
+        return f"{first.name}-0" if first.kind in ("radio", "checkbox") else first.name
+
+    @property
+    def described(self) -> str:
+        """The ids of what a screen reader says with it."""
+        parts = [*(["hint"] if self.hints else []), *(["marked"] if self.marked else [])]
+        return " ".join(f"{self.id}-{one}" for one in [*parts, *(["error"] if self.error else [])])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepShown:
+    step: str
+    status: str
+    tone: str
+    at: datetime | None
+    given: tuple[tuple[str, str], ...]
+    output: tuple[tuple[str, str], ...]
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """A request as its page shows it. `seen`: what the form carries, to tell later what has changed since."""
+
+    request: RequestView
+    card: Card
+    content: tuple[Shown, ...]
+    inputs: tuple[tuple[str, str], ...]
+    trigger: str
+    run_id: str
+    run_state: str
+    steps: tuple[StepShown, ...]
+    history: tuple[tuple[datetime | None, str], ...]
+    reason: str
+    reason_error: str | None
+    reason_hint: str
+    seen: str
+
+    @property
+    def headline(self) -> str:
+        """What the content is to whoever decides."""
+        if self.request.asked.subject.is_form:
+            return "What is needed"
+        return "What will be done" if self.request.at is ReviewPoint.BEFORE else "What was produced"
+
+    @property
+    def is_editable(self) -> bool:
+        return any(one.inputs for one in self.content)
+
+    @property
+    def parts(self) -> list[list[Shown]]:
+        """The content in its order, what stands together and is of one kind (to read, to change) in one list."""
+        return [list(group) for _, group in groupby(self.content, key=lambda one: bool(one.inputs))]
+
+    @property
+    def errors(self) -> tuple[tuple[str, str], ...]:
+        """Sentences for the top of the page, each with the id of what it is about."""
+        found = [(one.focus, f"{one.label}: {one.error}") for one in self.content if one.error and one.inputs]
+        return (*found, *([("reason", self.reason_error)] if self.reason_error else []))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typed:
+    """What came back from the form, and what is wrong with it by dotted path."""
+
+    raws: Raws
+    reason: str = ""
+    wrong: Mapping[str, str] | None = None
+    reason_error: str | None = None
+
+
+def review(
+    request: RequestView, run: RunView | None, earlier: Sequence[RequestView] = (), typed: Typed | None = None
+) -> Review:
+    """The page. `earlier`: the other requests of the run; `typed`: what stands in the inputs instead of the content."""
+    content = tuple(_content(request, typed or Typed(raws={})))
+    return Review(
+        request=request,
+        card=card.request_card(request),
+        content=content,
+        inputs=tuple(_values(run.inputs)) if run else (),
+        trigger=_TRIGGERS.get(run.origin.surface, run.origin.surface) if run else "",
+        run_id=request.run,
+        run_state=run_state(request.run_status),
+        steps=tuple(map(_step, run.steps)) if run else (),
+        history=tuple(_history(request, run, earlier)),
+        reason=typed.reason if typed else "",
+        reason_error=typed.reason_error if typed else None,
+        reason_hint=_reason_hint(request),
+        seen=seeing.seen(content),
+    )
+
+
+_TRIGGERS: Final = {
+    "terminal": "from the terminal of the server",
+    "slack": "in Slack",
+    "web": "on these pages",
+    "email": "by mail",
+    "schedule": "by the schedule",
+    "webhook": "by a webhook",
+    "api": "through the API",
+}
+
+
+def _reason_hint(request: RequestView) -> str:
+    who = card.line(request.requester.label)
+    match request.asked.reason_required:
+        case ReasonRequired.ALWAYS:
+            return f"Needed for either answer. {who}, who started this, reads it."
+        case ReasonRequired.REJECT:
+            return f"Needed to {card.line(request.reject_label)}. {who}, who started this, reads it."
+        case _:
+            return f"You may leave it empty. {who}, who started this, reads it."
+
+
+# -- the content --------------------------------------------------------------------------------------------
+
+
+def _content(request: RequestView, typed: Typed) -> Iterator[Shown]:
+    """The content in its order; where it is open, with inputs for what may be changed."""
+    pending = request.decision is None and request.asked.closed_at is None
+    editable = {data.show_path(one.path): one for one in request.asked.editable} if pending else {}
+    room, wrong = MOST_EDITABLE, typed.wrong or {}
+    for one in card.content_fields(request):
+        found = editable.get(one.path)
+        shown = Shown(path=one.path, label=one.label, text=one.text, before=one.before)
+        if found is None:
+            yield shown
+            continue
+        value = data.look(request.asked.content.value, found.path)
+        made = inputs.inputs(one.path, found.field, value)
+        room -= sum(len(text.encode()) for each in made for text in each.values)
+        if room < 0:
+            yield Shown(path=one.path, label=one.label, text=one.text, hints=("This is too long to be edited here.",))
+            continue
+        yield Shown(
+            path=one.path,
+            label=one.label,
+            text=one.text,
+            inputs=inputs.typed(made, typed.raws),
+            required=found.field.required,
+            hints=tuple(_hints(found.field, value, made)),
+            marked=_marked(value),
+            error=_predicate(wrong.get(one.path)),
+        )
+
+
+def _predicate(error: str | None) -> str | None:
+    if error is None:
+        return None
+    told = card.visible(error)
+    return told if told.endswith((".", "?", "!")) else f"{told}."
+
+
+def _marked(value: Value) -> str | None:
+    """The text as it really is, where an input would show nothing for some of its characters."""
+    told = card.visible(value) if isinstance(value, str) else ""
+    return told if told and told != value else None
+
+
+def _hints(field: Field, value: Value, made: Sequence[Input]) -> Iterator[str]:
+    if field.help:
+        yield card.visible(field.help)
+    yield from _bounds(field)
+    if field.max_length is not None:
+        yield f"At most {field.max_length:,} characters."
+    if field.type is FieldType.DATETIME and made[0].kind == "text":
+        yield "In UTC, like 2026-03-02 09:30."
+    if field.type is FieldType.PERSON:
+        yield "An email address."
+    if field.type is FieldType.JSON:
+        yield "Written as JSON."
+    if made[0].kind == "checkbox" and value not in (None, []) and not any(one.chosen for one in made[0].choices):
+        yield f"Now {card.line(card.show(field, value))}; whatever you choose replaces it."
+    if not field.required:
+        yield "May be left empty."
+
+
+def _bounds(field: Field) -> Iterator[str]:
+    low, high = (None if one is None else fields.show(_PLAIN.get(field.type, field.type), one) for one in _ends(field))
+    if low is not None and high is not None:
+        yield f"From {low} to {high}."
+    elif low is not None:
+        yield f"At least {low}." if field.type not in _TIMES else f"Not before {low}."
+    elif high is not None:
+        yield f"At most {high}." if field.type not in _TIMES else f"Not after {high}."
+
+
+_TIMES: Final = frozenset({FieldType.DATE, FieldType.DATETIME})
+_PLAIN: Final[Mapping[FieldType, FieldType]] = {FieldType.MONEY: FieldType.NUMBER}
+
+
+def _ends(field: Field) -> tuple[Value, Value]:
+    return field.min, field.max
+
+
+def edits(request: RequestView, raws: Raws) -> tuple[dict[str, Value], dict[str, str]]:
+    """What was changed in the form, by dotted path; and what is wrong, as predicates. Nothing: approve as it is."""
+    found, wrong = dict[str, Value](), dict[str, str]()
+    for one in request.asked.editable:
+        path = data.show_path(one.path)
+        now = data.look(request.asked.content.value, one.path)
+        try:
+            after = inputs.changed(path, one.field, now, raws)
+        except InvalidValue as error:
+            wrong[path] = str(error)
+            continue
+        if after is not None and not inputs.same(one.field, now, after[0]):
+            found[path] = after[0]
+    return found, wrong
+
+
+# -- the run ------------------------------------------------------------------------------------------------
+
+
+def run_state(status: RunStatus) -> str:
+    """Reads on after “The run”."""
+    return _RUNS[status]
+
+
+def _values(values: Mapping[str, Value]) -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        yield card.line(name), card.show(fields.infer(value), value)
+
+
+def _step(step: StepView) -> StepShown:
+    visit = f" (visit {step.visit})" if step.visit > 1 else ""
+    return StepShown(
+        step=f"{card.line(step.step)}{visit}",
+        status=_STEPS[step.status],
+        tone="good" if step.status is StepStatus.SUCCEEDED else "bad" if step.status is StepStatus.FAILED else "calm",
+        at=step.ended_at or step.started_at,
+        given=tuple(_values(step.params.shown())) if step.params else (),
+        output=tuple(_values(step.output)) if step.output else (),
+        error=card.visible(step.error) if step.error else None,
+    )
+
+
+def _history(
+    request: RequestView, run: RunView | None, earlier: Sequence[RequestView]
+) -> Iterator[tuple[datetime | None, str]]:
+    if run is not None:
+        yield run.started_at, f"{card.line(run.requester.label)} started run {run.id}."
+    for one in earlier:
+        if one.id != request.id and one.asked.opened_at <= request.asked.opened_at:
+            said = card.outcome(one) if one.asked.closed_at else "Waits for a decision."
+            yield one.asked.opened_at, f"{card.line(one.title)}: {said}"
+    yield request.asked.opened_at, "This request was opened."
+    if request.asked.first_shown_at is not None:
+        yield request.asked.first_shown_at, "The first copy of it reached somebody."
+    if request.asked.closed_at is not None:
+        yield request.asked.closed_at, card.outcome(request)

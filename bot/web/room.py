@@ -1,0 +1,149 @@
+"""What every page works with, and what came with a request from a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import Message
+
+from bot.web import csrf, saying
+from bot.web.desk import Desk
+from bot.web.drafts import Drafts
+from bot.web.place import Place
+from bot.web.render import Renderer
+from bot.web.saying import Said
+from bot.web.shell import MOST_BYTES
+from engine.ports import Clock
+
+_MOST_FIELDS: Final = 2_000
+_HOLDS: Final = timedelta(days=1)
+"""How long a browser is known as the one that asked for a code: whoever reads mail on a phone leaves it for that."""
+
+SHORT: Final = timedelta(minutes=10)
+"""How long a link that is of no use any more is remembered, so that its page can say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """`key`: signs forms. `closing`: set when the server ends."""
+
+    desk: Desk
+    clock: Clock
+    at: Place
+    pages: Renderer
+    key: bytes = field(repr=False)
+    drafts: Drafts = field(default_factory=Drafts)
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+
+    # -- cookies --
+
+    @property
+    def _host(self) -> str:
+        return "__Host-signoff-" if self.at.is_secure else "signoff-"
+
+    @property
+    def _view(self) -> str:
+        """Only for the page of one request, so it cannot be a `__Host-` cookie."""
+        return "__Secure-signoff-view" if self.at.is_secure else "signoff-view"
+
+    def token(self, request: Request) -> str | None:
+        """The token that the link had."""
+        return request.cookies.get(self._view) or None
+
+    def browser(self, request: Request) -> str | None:
+        """The secret of a remembered browser."""
+        return request.cookies.get(f"{self._host}browser") or None
+
+    def holder(self, request: Request) -> str:
+        """The secret that tells this browser from others; empty where it has none yet."""
+        return request.cookies.get(f"{self._host}holder") or ""
+
+    def view(self, answer: Response, request: str, token: str, *, lasts: timedelta) -> None:
+        self._set(answer, self._view, token, path=self.at.review(request), lasts=lasts)
+
+    def remember(self, answer: Response, secret: str, *, lasts: timedelta) -> None:
+        self._set(answer, f"{self._host}browser", secret, path="/", lasts=lasts)
+
+    def forget(self, answer: Response) -> None:
+        self._set(answer, f"{self._host}browser", "", path="/", lasts=timedelta())
+
+    def _set(self, answer: Response, name: str, value: str, *, path: str, lasts: timedelta) -> None:
+        answer.set_cookie(
+            name,
+            value,
+            max_age=int(lasts.total_seconds()),
+            path=path,
+            secure=self.at.is_secure,
+            httponly=True,
+            samesite="lax",
+        )
+
+    # -- forms --
+
+    def form(self, template: str, request: Request, about: str, *, status: int = 200, **view: Any) -> Response:
+        """A page with a form about something: with its nonce, and for a browser that can be told from others."""
+        holder = self.holder(request) or secrets.token_urlsafe(32)
+        salt = view.pop("salt", None) or secrets.token_urlsafe(18)
+        answer = self.pages.page(
+            template, status=status, nonce=csrf.nonce(self.key, holder=holder, about=about, salt=salt), **view
+        )
+        self._set(answer, f"{self._host}holder", holder, path="/", lasts=_HOLDS)
+        return answer
+
+    def salt(self, request: Request, given: FormData, about: str) -> str | None:
+        """The single-use key of a form of ours; None where it was not made for this browser."""
+        return csrf.salt_of(self.key, text(given, "nonce"), holder=self.holder(request), about=about)
+
+    def refuse_foreign(self, request: Request) -> Response | None:
+        """The answer to a form that another site sent."""
+        sites, origins = request.headers.getlist("sec-fetch-site"), request.headers.getlist("origin")
+        return None if csrf.is_from_us(sites, origins, origin=self.at.origin) else self.said(saying.FOREIGN)
+
+    # -- answers --
+
+    def said(self, said: Said) -> Response:
+        return self.pages.said(said)
+
+    def to(self, path: str) -> Response:
+        """Go on at another of our pages."""
+        return RedirectResponse(path, 303)
+
+
+async def posted(request: Request) -> FormData:
+    """The form that was sent. Raises 413 for one that is too large, 400 for what is none."""
+    left = MOST_BYTES
+    if int(request.headers.get("content-length") or 0) > left:
+        raise HTTPException(413, headers={"Connection": "close"})
+
+    async def receive() -> Message:
+        nonlocal left
+        message = await request.receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise HTTPException(413, headers={"Connection": "close"})
+        return message
+
+    limited = Request(request.scope, receive)
+    return await limited.form(max_files=0, max_fields=_MOST_FIELDS, max_part_size=MOST_BYTES)
+
+
+def text(form: FormData, name: str) -> str:
+    """The last of the values of that name; empty where there is none."""
+    found = [one for one in form.getlist(name) if isinstance(one, str)]
+    return found[-1] if found else ""
+
+
+def raws(form: FormData) -> Mapping[str, tuple[str, ...]]:
+    """What stood in the inputs for the content."""
+    return {
+        name: tuple(one for one in form.getlist(name) if isinstance(one, str)) for name in form if name.startswith("f-")
+    }

@@ -1,0 +1,133 @@
+"""Pages that only say what happened and what to do, pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bot.web.desk import Barred
+from bot.web.place import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A link to where it goes on."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """`title`: what happened. `lines`: why, and what to do. `tone`: only for the sign beside the title."""
+
+    status: int
+    title: str
+    lines: tuple[str, ...]
+    ways: tuple[Way, ...] = ()
+
+
+def broken(sentence: str) -> Said:
+    """`sentence`: with the number of the incident."""
+    return Said(status=500, title="Something broke", lines=(sentence,))
+
+
+NOT_FOUND = Said(
+    status=404,
+    title="There is no such page",
+    lines=("The address may be cut off. Open the link in the mail again, all of it.",),
+)
+WRONG_METHOD = Said(
+    status=405,
+    title="That does not work at this address",
+    lines=("Go back to the page that you came from, and use its buttons.",),
+)
+TOO_LARGE = Said(
+    status=413,
+    title="That is too much text",
+    lines=("What you sent is larger than 2 MB; nothing was done. Go back, and shorten it.",),
+)
+FOREIGN = Said(
+    status=403,
+    title="This form was sent from somewhere else",
+    lines=(
+        "Nothing was done. Forms are only taken from our own pages, so that no other website can act for you.",
+        "Open the link in the mail again, and decide there.",
+    ),
+)
+UNREADABLE = Said(
+    status=400,
+    title="That form cannot be read",
+    lines=("Nothing was done. Open the link in the mail again, and decide there.",),
+)
+
+
+def code_gone(back: str, *, asks: bool) -> Said:
+    """`back`: where another code is asked for; `asks`: it was for a decision."""
+    return Said(
+        status=410,
+        title="This code can no longer be used here",
+        lines=(
+            "A code works for ten minutes, for a few tries, and only in the browser that asked for it.",
+            "Nothing was decided. Go back, and send it once more: there will be another code."
+            if asks
+            else "Sign in again.",
+        ),
+        ways=(Way("Back to the request" if asks else "Sign in", back),),
+    )
+
+
+def barred(why: Barred, at: Place) -> Said:
+    """What somebody is told who does not see a request."""
+    status, title, lines = _BARRED[why]
+    return Said(status=status, title=title, lines=lines, ways=(Way("Sign in to see what waits for you", at.inbox),))
+
+
+_BARRED: Final[Mapping[Barred, tuple[int, str, tuple[str, ...]]]] = {
+    Barred.UNKNOWN_LINK: (
+        404,
+        "This link is not known here",
+        ("It may be cut off. Open the link in the mail again, all of it.", "Or sign in with your email address."),
+    ),
+    Barred.EXPIRED_LINK: (
+        410,
+        "This link has run out",
+        ("Links in mails work for a limited time.", "If the request is still open, you find it when you sign in."),
+    ),
+    Barred.REVOKED_LINK: (
+        410,
+        "This link was withdrawn",
+        ("Somebody made it useless, perhaps because it had got into other hands.", "Sign in to go on."),
+    ),
+    Barred.REASSIGNED: (
+        403,
+        "This request is no longer yours to decide",
+        ("Other people are asked now. There is nothing for you to do.",),
+    ),
+    Barred.NOT_AN_APPROVER: (
+        403,
+        "You are not asked here",
+        ("Somebody else decides this request. If you opened a colleague’s link, leave it to them.",),
+    ),
+    Barred.NOT_FOUND: (
+        404,
+        "There is no such request",
+        ("It may be of another server, or its address is cut off.",),
+    ),
+    Barred.NO_WAY_IN: (
+        403,
+        "Open the link in your mail, or sign in",
+        ("This page is only for those who were asked. Their link is in the mail; or sign in with your email address.",),
+    ),
+}
+
+
+def refused(sentence: str, *, status: int, at: Place) -> Said:
+    """A refusal that has no page of its own."""
+    return Said(
+        status=status,
+        title="That could not be done",
+        lines=(sentence,),
+        ways=(Way("See what waits for you", at.inbox),),
+    )

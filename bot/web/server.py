@@ -1,0 +1,124 @@
+"""Listens for HTTP in this process: no signals, no lines about requests, and whatever is under way is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from bot.web.site import Site
+from engine.errors import SignoffError
+
+DRAIN_SECONDS: Final = 8
+_KEPT_OPEN: Final = 75
+"""Seconds. Slack reuses its connections; one that is closed just then costs a delivery."""
+
+_BACKLOG: Final = 512
+_MISSING: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+"""A name such as localhost has addresses of a kind that the machine lacks."""
+
+
+class PortTaken(SignoffError):
+    """The address to listen on cannot be had."""
+
+
+class _Server(uvicorn.Server):
+    """Ends when it is told to by us; signals are for the process to understand."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        finally:
+            self.up.set()
+
+
+@asynccontextmanager
+async def listening(site: Site, *, host: str, port: int) -> AsyncIterator[tuple[str, int]]:
+    """The site is served at the address, which is given, while the body runs. Raises `PortTaken`."""
+    sockets = await _bound(host, port)
+    address: tuple[str, int] = sockets[0].getsockname()[:2]
+    server = _Server(_config(site.app))
+    serving = asyncio.ensure_future(server.serve(sockets))
+    await server.up.wait()
+    try:
+        yield address
+    finally:
+        site.closing.set()
+        server.should_exit = True
+        await serving
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    """What a proxy says of the client is believed nowhere, so it is not read."""
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        timeout_keep_alive=_KEPT_OPEN,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+
+
+async def _bound(host: str, port: int) -> list[socket.socket]:
+    """A socket for each of the addresses that the name stands for and this machine has."""
+    bound, error = list[socket.socket](), None
+    try:
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as unknown:
+        raise PortTaken(f"SIGNOFF_HOST: {host} is no address of this machine: {unknown}.") from None
+    for family, _, _, _, address in found:
+        try:
+            bound.append(_listening_socket(family, address))
+        except OSError as refused:
+            error = refused
+    if error is not None and not (bound and error.errno in _MISSING):
+        for one in bound:
+            one.close()
+        raise _taken(host, port, error)
+    return bound
+
+
+def _taken(host: str, port: int, error: OSError) -> PortTaken:
+    if error.errno == errno.EADDRINUSE:
+        return PortTaken(
+            f"Another program listens on {host}:{port} already; stop it, or set SIGNOFF_PORT to another port."
+        )
+    return PortTaken(f"SIGNOFF_HOST and SIGNOFF_PORT: {host}:{port} cannot be listened on: {error}.")
+
+
+def _listening_socket(family: int, address: tuple[Any, ...]) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind(address)
+        # Now, and not when it is served: until somebody listens, others may bind the port as well.
+        made.listen(_BACKLOG)
+        made.setblocking(False)
+    except OSError:
+        made.close()
+        raise
+    return made

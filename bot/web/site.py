@@ -1,0 +1,117 @@
+"""All that is served over HTTP: our pages where there is a public address, and what other surfaces mount."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp
+
+from bot import links
+from bot.web import place as places
+from bot.web import saying, statics
+from bot.web.coding import Coding
+from bot.web.desk import Desk
+from bot.web.inbox import Inbox
+from bot.web.live import Live
+from bot.web.render import Renderer
+from bot.web.reviewing import Reviewing
+from bot.web.room import Room
+from bot.web.shell import Shell
+from engine.ports import Clock
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewable:
+    """`key`: of this server, to sign forms with."""
+
+    desk: Desk
+    clock: Clock
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a server serves. `closing`: set it, and streams that would stay open end."""
+
+    app: ASGIApp
+    closing: asyncio.Event
+
+
+def site(public_url: str, *, mounted: Mapping[str, Handler], review: Reviewable | None = None) -> Site:
+    """`mounted`: what takes POSTs at a path, for instance Slack's deliveries. `review`: what our own pages need."""
+    at = places.place(public_url)
+    pages = Renderer(at)
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    _plain(app)
+    closing = asyncio.Event()
+    if review is not None:
+        held = Room(desk=review.desk, clock=review.clock, at=at, pages=pages, key=review.key, closing=closing)
+        _pages(app, held)
+    for path, handler in mounted.items():
+        app.add_route(path, handler, methods=["POST"])
+    _errors(app, pages)
+    heads = {one.path.split("/", 2)[1] for one in app.router.routes if hasattr(one, "path")}
+    app.add_middleware(Shell, at=at, heads=heads, broken=lambda said: pages.said(saying.broken(said)))
+    return Site(app, closing)
+
+
+def _pages(app: FastAPI, held: Room) -> None:
+    reviewing, inbox = Reviewing(held), Inbox(held)
+    coding, live = Coding(held, reviewing), Live(held, reviewing)
+    routes: dict[str, tuple[Handler, Handler | None]] = {
+        f"{links.OPEN}/{{token}}": (reviewing.follow, None),
+        f"{links.REVIEW}/{{request}}": (reviewing.show, reviewing.decide),
+        f"{links.REVIEW}/{{request}}/events": (live.events, None),
+        f"{places.CODE}/{{challenge}}": (coding.show, coding.give),
+        links.INBOX: (inbox.show, inbox.act),
+    }
+    for path, (get, post) in routes.items():
+        app.add_route(path, get if post is None else _either(get, post), methods=["GET", *(["POST"] if post else [])])
+
+
+def _either(get: Handler, post: Handler) -> Handler:
+    """One route for both, so that any other method is answered with both names."""
+
+    async def handle(request: Request) -> Response:
+        return await (post if request.method == "POST" else get)(request)
+
+    return handle
+
+
+def _plain(app: FastAPI) -> None:
+    async def health(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def robots(_: Request) -> Response:
+        return PlainTextResponse("User-agent: *\nDisallow: /\n")
+
+    async def static(request: Request) -> Response:
+        found = next((one for one in statics.statics().values() if one.name == request.path_params["name"]), None)
+        if found is None:
+            raise HTTPException(404)
+        kept = {"Content-Type": found.kind, "Cache-Control": "public, max-age=31536000, immutable"}
+        return Response(found.content, headers=kept)
+
+    app.add_route(places.HEALTH, health, methods=["GET"])
+    app.add_route(places.ROBOTS, robots, methods=["GET"])
+    app.add_route(f"{places.STATIC}/{{name}}", static, methods=["GET"])
+
+
+def _errors(app: FastAPI, pages: Renderer) -> None:
+    known = {404: saying.NOT_FOUND, 405: saying.WRONG_METHOD, 413: saying.TOO_LARGE}
+
+    async def refused(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        answer = pages.said(known.get(error.status_code, saying.UNREADABLE))
+        answer.headers.update(error.headers or {})
+        return answer
+
+    app.add_exception_handler(HTTPException, refused)

@@ -1,0 +1,100 @@
+// Makes the pages friendlier. Everything works without it.
+"use strict";
+
+const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+for (const time of document.querySelectorAll("time[datetime]")) {
+  const at = new Date(time.dateTime);
+  if (!Number.isNaN(at.getTime()) && at.getTimezoneOffset() !== 0) {
+    time.after(` (${local.format(at)} where you are)`);
+  }
+}
+
+document.getElementById("errors")?.focus();
+
+// A second click does nothing twice on the server; here it does not even get there.
+for (const form of document.forms) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) {
+      event.preventDefault();
+      return;
+    }
+    form.dataset.sent = "yes";
+    setTimeout(() => delete form.dataset.sent, 5000);
+  });
+}
+// A page that comes back out of the browser's memory can be sent again.
+addEventListener("pageshow", () => {
+  for (const form of document.forms) delete form.dataset.sent;
+});
+
+function touched(control) {
+  if (control.type === "radio" || control.type === "checkbox") return control.checked !== control.defaultChecked;
+  if (control.tagName === "SELECT") return [...control.options].some((one) => one.selected !== one.defaultSelected);
+  return control.value !== control.defaultValue;
+}
+
+const approve = document.querySelector("button[data-changed]");
+if (approve) {
+  const plain = approve.textContent;
+  const fields = [...document.querySelectorAll("[data-field]")];
+  const mark = () => {
+    let any = false;
+    for (const field of fields) {
+      const changed = [...field.querySelectorAll("input:not([type=hidden]), textarea, select")].some(touched);
+      any ||= changed;
+      const title = field.querySelector("legend, label");
+      const sign = title.querySelector(".changed-mark");
+      if (changed && !sign) {
+        const made = document.createElement("span");
+        made.className = "chip wait changed-mark";
+        made.textContent = "changed";
+        title.append(made);
+      } else if (!changed) {
+        sign?.remove();
+      }
+    }
+    if (document.getElementById("as-it-stands")) approve.textContent = any ? approve.dataset.changed : plain;
+  };
+  approve.form.addEventListener("input", mark);
+  mark();
+}
+
+function say(text, tone) {
+  const place = document.getElementById("live");
+  const made = document.createElement("div");
+  made.className = `notice ${tone}`;
+  const line = document.createElement("p");
+  line.textContent = text;
+  made.append(line);
+  place.replaceChildren(made);
+  return made;
+}
+
+function close(form, told) {
+  // What was typed stays to be read and copied.
+  for (const control of form.querySelectorAll("textarea, input:not([type=radio], [type=checkbox])")) control.readOnly = true;
+  for (const control of form.querySelectorAll("button, select, input[type=radio], input[type=checkbox]")) control.disabled = true;
+  const made = say(`${told.said} Nothing can be decided here any more.`, "warn");
+  const again = document.createElement("a");
+  again.href = location.pathname;
+  again.textContent = "Show what became of it";
+  made.append(again);
+}
+
+const live = document.querySelector("[data-live]");
+if (live && window.EventSource) {
+  const source = new EventSource(live.dataset.live);
+  source.addEventListener("message", (event) => {
+    const told = JSON.parse(event.data);
+    const state = document.getElementById("run-state");
+    if (state) state.textContent = told.run;
+    if (told.said && live.tagName === "FORM" && !live.dataset.closed && !live.dataset.sent) {
+      live.dataset.closed = "yes";
+      close(live, told);
+    } else if (!told.said && live.dataset.digest && told.digest !== live.dataset.digest) {
+      say("What this request asks has changed since you opened it. Load the page again.", "warn");
+    }
+    if (told.ended) source.close();
+  });
+  addEventListener("pagehide", () => source.close());
+}

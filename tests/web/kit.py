@@ -1,0 +1,238 @@
+"""A house whose pages are served over real HTTP, and browsers that keep cookies as real ones do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+
+from bot.demo.stage import free_port
+from bot.web import server, site
+from bot.web.desk import Desk
+from bot.web.site import Reviewable
+from engine.codes import MIN_KEY
+from engine.gate import Reference
+from engine.model import DeliveryKind, Origin, Person
+from engine.ports import Resolution, Route
+from engine.views import RequestView
+from tests.support.fakes import FakeClock
+from tests.support.house import House, house
+from tests.web import pages
+from tests.web.pages import Form, Page
+
+ADA, BEN = "ada@example.com", "ben@example.com"
+CHROME: Final = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
+ASKS: Final = """\
+name: mail
+title: Answer a customer
+owner: sam@example.com
+inputs:
+  customer: {type: text, default: Kim}
+  body: {type: long_text, default: "Dear Kim,\\nyour refund is on its way."}
+steps:
+  - id: prepare
+    uses: set
+    with: {subject: "Your refund", customer: "{{ inputs.customer }}"}
+  - id: send
+    uses: played
+    with: {text: "{{ inputs.body }}", again: true}
+    gate:
+      title: "Send this to {{ inputs.customer }}?"
+      reason: It was written by a machine.
+      show: [{label: Customer, value: "{{ inputs.customer }}"}]
+      approvers: [ada@example.com, ben@example.com]
+      edit: [text]
+      approve_label: Send email
+      reject_label: Hold it back
+KEYS
+"""
+
+
+class ByMail:
+    """Everybody has a mailbox, and Slack is not there."""
+
+    def asks(self, reference: Reference) -> bool:
+        return False
+
+    async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
+        return {}
+
+    def back(self, origin: Origin, person: Person) -> Route | None:
+        return None
+
+    def reach(self, person: Person) -> Sequence[Route]:
+        return [Route("email", str(person.email))]
+
+
+def asks(keys: str = "") -> str:
+    """The workflow, its gate with more keys: lines of six blanks."""
+    return ASKS.replace("KEYS", keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`page`: for HTML."""
+
+    status: int
+    headers: Mapping[str, str]
+    cookies: Sequence[str]
+    text: str
+    path: str
+
+    @property
+    def page(self) -> Page:
+        return pages.read(self.text)
+
+
+@dataclass
+class Browser:
+    """Keeps cookies by name and path. `base`: where the server really is; `extra`: headers of every request."""
+
+    session: aiohttp.ClientSession
+    base: str
+    extra: dict[str, str] = field(default_factory=lambda: {"Sec-Fetch-Site": "same-origin", "User-Agent": CHROME})
+    jar: dict[tuple[str, str], str] = field(default_factory=dict)
+    strips: str = ""
+    """The prefix that a proxy in front of the server takes away."""
+
+    async def get(self, path: str, *, method: str = "GET", follow: bool = True) -> Answer:
+        return await self._go(method, path, None, follow=follow)
+
+    async def post(
+        self,
+        path: str,
+        fields: Sequence[tuple[str, str]],
+        *,
+        kind: str = "multipart/form-data",
+        follow: bool = True,
+        **headers: str | None,
+    ) -> Answer:
+        changed = {name.replace("_", "-"): value for name, value in headers.items()}
+        given = {name: value for name, value in {**self.extra, **changed}.items() if value is not None}
+        data: Any = [*fields]
+        if kind == "multipart/form-data":
+            data = aiohttp.FormData(default_to_multipart=True)
+            for name, value in fields:
+                data.add_field(name, value)
+        return await self._go("POST", path, data, follow=follow, headers=given)
+
+    async def send(self, form: Form, verdict: str = "approve", *, follow: bool = True, **changes: str) -> Answer:
+        """Press a button of a form."""
+        return await self.post(form.action, form.with_(**changes, verdict=verdict), kind=form.kind, follow=follow)
+
+    async def _go(
+        self, method: str, path: str, data: Any, *, follow: bool, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        asked = self.base + (path.removeprefix(self.strips) if self.strips else path)
+        sent = {**(self.extra if headers is None else headers), "Cookie": self._cookies(path)}
+        async with self.session.request(method, asked, data=data, headers=sent, allow_redirects=False) as response:
+            text = await response.text(errors="replace")
+            cookies = response.headers.getall("Set-Cookie", [])
+            answer = Answer(response.status, response.headers, cookies, text, path)
+        for one in cookies:
+            self._keep(one)
+        if follow and 300 <= answer.status < 400:
+            return await self.get(answer.headers["Location"])
+        return answer
+
+    def _cookies(self, path: str) -> str:
+        path = path.partition("?")[0]
+        fits = {
+            name: value
+            for (name, under), value in self.jar.items()
+            if path == under or path.startswith(under.rstrip("/") + "/")
+        }
+        return "; ".join(f"{name}={value}" for name, value in fits.items())
+
+    def _keep(self, header: str) -> None:
+        for name, one in SimpleCookie(header).items():
+            if one["max-age"] == "0":
+                self.jar.pop((name, one["path"]), None)
+            else:
+                self.jar[name, one["path"]] = one.value
+
+
+@dataclass
+class Hall:
+    """`url`: the public address."""
+
+    home: House
+    session: aiohttp.ClientSession
+    url: str
+    base: str
+
+    @property
+    def clock(self) -> FakeClock:
+        return self.home.clock
+
+    def browser(self, **extra: str) -> Browser:
+        made = Browser(self.session, self.base)
+        made.extra.update(extra)
+        return made
+
+    async def asked(self, keys: str = "", *, source: str | None = None, **inputs: Any) -> RequestView:
+        """A request whose mails have come."""
+        text = source or asks(keys)
+        await self.home.register(text)
+        run = await self.home.start(text.partition("\n")[0].removeprefix("name: "), **inputs)
+        await self.home.settle()
+        return await self.home.request(run)
+
+    def token(self, address: str = ADA) -> str:
+        """What the link in the newest mail carries."""
+        found = self.home.mail.to(address, DeliveryKind.REQUEST)[-1].token
+        assert found is not None
+        return found
+
+    async def code(self, address: str = ADA) -> str:
+        """The code in the newest mail."""
+        await self.home.settle()
+        found = self.home.mail.to(address, DeliveryKind.CODE)[-1].code
+        assert found is not None
+        return found
+
+    async def codes(self, address: str = ADA) -> int:
+        await self.home.settle()
+        return len(self.home.mail.to(address, DeliveryKind.CODE))
+
+    async def opened(self, address: str = ADA, browser: Browser | None = None) -> tuple[Browser, Answer]:
+        """A browser in which the link of the newest mail was opened."""
+        used = browser or self.browser()
+        return used, await used.get(f"/r/{self.token(address)}")
+
+    async def proven(self, browser: Browser, at_code: Answer, address: str = ADA) -> Answer:
+        """Type the code."""
+        form = at_code.page.form
+        return await browser.post(form.action, form.with_(code=await self.code(address)), kind=form.kind)
+
+    async def remembered(self, address: str = ADA) -> Browser:
+        """A browser that is signed in."""
+        browser = self.browser()
+        form = (await browser.get("/inbox")).page.form
+        at_code = await browser.post(form.action, form.with_(email=address), kind=form.kind)
+        await self.proven(browser, at_code, address)
+        return browser
+
+    async def again(self, request: RequestView) -> RequestView:
+        """The request as it is now."""
+        found = await self.home.engine.request(request.id)
+        assert found is not None
+        return found
+
+
+@asynccontextmanager
+async def hall(path: Path, *, prefix: str = "", scheme: str = "http", host: str | None = None) -> AsyncIterator[Hall]:
+    """`host`: of the public address, where it is another than where the server really is."""
+    async with house(path, directory=ByMail()) as home, aiohttp.ClientSession() as session:
+        port = free_port()
+        base = f"http://127.0.0.1:{port}"
+        url = f"{scheme}://{host or f'127.0.0.1:{port}'}{prefix}"
+        review = Reviewable(Desk(home.engine, home.identity), home.clock, b"k" * MIN_KEY)
+        served = site.site(url, mounted={}, review=review)
+        async with server.listening(served, host="127.0.0.1", port=port):
+            yield Hall(home, session, url, base)

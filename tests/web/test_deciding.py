@@ -1,0 +1,237 @@
+"""From the link in a mail to the decision, over real HTTP."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.model import RequestState
+from tests.web.kit import ADA, BEN, Hall
+
+CONFIRM = '      confirm: "Really send it?"\n'
+BY_LINK = "      assurance: link\n"
+
+
+async def test_the_link_opens_the_page_and_leaves_the_address_bar(here: Hall) -> None:
+    asked = await here.asked()
+    browser, page = await here.opened()
+    assert page.status == 200
+    assert page.path == f"/review/{asked.id}"
+    assert here.token() not in page.text
+    assert page.page.headings[0] == "Send this to Kim?"
+    for told in ("It was written by a machine.", "Dear Kim,", "Send email", "Hold it back", "Answer a customer", "ann"):
+        assert told in page.text, told
+
+
+async def test_opening_writes_nothing_and_spends_nothing(here: Hall) -> None:
+    asked = await here.asked()
+    before = await here.home.kinds(asked.run)
+    for _ in range(3):
+        _, page = await here.opened()
+        assert page.status == 200
+    assert await here.home.kinds(asked.run) == before
+
+
+async def test_the_first_decision_of_a_browser_takes_a_code_and_the_next_does_not(here: Hall) -> None:
+    asked = await here.asked()
+    browser, page = await here.opened()
+    at_code = await browser.send(page.page.form)
+    assert at_code.status == 200
+    assert at_code.path.startswith("/code/")
+    assert "a…@example.com" in at_code.text
+    assert ADA not in at_code.text
+    assert (await here.again(asked)).asked.state is RequestState.PENDING
+    receipt = await here.proven(browser, at_code)
+    assert receipt.status == 200
+    assert receipt.path == f"/review/{asked.id}"
+    assert "Approved by" in receipt.text
+    assert "by a code that was sent to their email address" in receipt.page.text
+    decided = await here.again(asked)
+    assert decided.asked.state is RequestState.APPROVED
+    assert decided.decision is not None
+    assert decided.decision.edits == ()
+
+    second = await here.asked()
+    browser, page = await here.opened(browser=browser)
+    receipt = await browser.send(page.page.form, reason="No", verdict="reject")
+    assert (await here.again(second)).asked.state is RequestState.REJECTED
+    assert "Reason: No" in receipt.text
+    assert await here.codes() == 1
+
+
+async def test_where_the_gate_says_so_the_link_is_enough(here: Hall) -> None:
+    asked = await here.asked(BY_LINK)
+    browser, page = await here.opened()
+    receipt = await browser.send(page.page.form)
+    assert (await here.again(asked)).asked.state is RequestState.APPROVED
+    assert "by the link alone that was sent to them" in receipt.page.text
+
+
+async def test_what_stands_in_the_fields_is_approved_and_the_receipt_shows_both(here: Hall) -> None:
+    asked = await here.asked(BY_LINK)
+    browser, page = await here.opened()
+    name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
+    receipt = await browser.send(page.page.form, **{name: "Dear Kim,\r\nit is done."})
+    decision = (await here.again(asked)).decision
+    assert decision is not None
+    assert [(one.path, one.after) for one in decision.edits] == [(("text",), "Dear Kim,\nit is done.")]
+    assert "your refund is on its way" in receipt.text
+    assert "it is done." in receipt.text
+    assert "Approved with edits" in receipt.page.text
+
+
+async def test_a_double_click_does_nothing_twice_and_shows_the_same(here: Hall) -> None:
+    asked = await here.asked(BY_LINK)
+    browser, page = await here.opened()
+    first = await browser.send(page.page.form)
+    second = await browser.send(page.page.form)
+    assert (first.status, first.path, first.page.headings) == (second.status, second.path, second.page.headings)
+    assert (await here.home.kinds(asked.run)).count("request.approved") == 1
+    other = await browser.send(page.page.form, verdict="approve", nonce="x" * 24)
+    assert other.status == 409
+
+
+async def test_a_double_click_sends_one_code(here: Hall) -> None:
+    await here.asked()
+    browser, page = await here.opened()
+    first = await browser.send(page.page.form, follow=False)
+    second = await browser.send(page.page.form, follow=False)
+    assert first.headers["Location"] == second.headers["Location"]
+    assert await here.codes() == 1
+    form = (await browser.get(first.headers["Location"])).page.form
+    given = form.with_(code=await here.code())
+    answers = [await browser.post(form.action, given, kind=form.kind, follow=False) for _ in range(2)]
+    assert [one.status for one in answers] == [303, 303]
+    assert answers[0].headers["Location"] == answers[1].headers["Location"]
+    assert all(any("signoff-browser=" in one for one in answer.cookies) for answer in answers)
+
+
+async def test_a_reason_that_is_missing_is_asked_for_and_nothing_typed_is_lost(here: Hall) -> None:
+    asked = await here.asked()
+    browser, page = await here.opened()
+    name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
+    answer = await browser.send(page.page.form, "reject", **{name: "\r\nTyped <b>"})
+    assert answer.status == 422
+    assert dict(answer.page.form.fields)[name] == "\r\nTyped <b>"
+    assert answer.page.title.startswith("Error: ")
+    assert "#reason" in answer.page.links
+    assert answer.page.ids["reason"]["aria-describedby"] == "reason-hint reason-error"
+    assert (await here.again(asked)).asked.state is RequestState.PENDING
+
+
+async def test_a_confirmation_is_asked_back_and_carries_everything(here: Hall) -> None:
+    asked = await here.asked(CONFIRM + BY_LINK)
+    browser, page = await here.opened()
+    name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
+    typed = {name: "\r\nOther  text\r\n", "reason": "Because"}
+    question = await browser.send(page.page.form, **typed)
+    assert question.page.headings[0] == "Really send it?"
+    assert (await here.again(asked)).asked.state is RequestState.PENDING
+    back = await browser.send(question.page.form, "back")
+    assert back.status == 200
+    assert dict(back.page.form.fields)[name] == "\r\nOther  text\r\n"
+    assert dict(back.page.form.fields)["reason"] == "Because"
+    await browser.send((await browser.send(back.page.form)).page.form)
+    decision = (await here.again(asked)).decision
+    assert decision is not None
+    assert [one.after for one in decision.edits] == ["\nOther  text\n"]
+    assert decision.reason == "Because"
+
+
+async def test_going_back_from_the_code_loses_nothing(here: Hall) -> None:
+    await here.asked()
+    browser, page = await here.opened()
+    name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
+    at_code = await browser.send(page.page.form, **{name: "Mine", "reason": "So"})
+    back = next(one for one in at_code.page.links if one.endswith("typed=1"))
+    again = await browser.get(back)
+    assert dict(again.page.form.fields)[name] == "Mine"
+    assert dict(again.page.form.fields)["reason"] == "So"
+    assert dict((await browser.get(back.partition("?")[0])).page.form.fields)[name] != "Mine"
+    assert (await browser.send(again.page.form)).path.startswith("/code/")
+    assert await here.codes() == 2
+
+
+async def test_wrong_codes_are_counted_and_the_last_one_ends_it(here: Hall) -> None:
+    asked = await here.asked()
+    browser, page = await here.opened()
+    at_code = await browser.send(page.page.form)
+    for left in (4, 3, 2):
+        form = at_code.page.form
+        at_code = await browser.post(form.action, form.with_(code="0000 0000"), kind=form.kind)
+        assert at_code.status == 422
+        assert f"{left} tries are left" in at_code.page.text
+    assert (await browser.post(form.action, at_code.page.form.with_(code="12"), kind=form.kind)).status == 422
+    assert f"{left} tries are left" in (await browser.get(at_code.path)).page.text
+    for _ in range(2):
+        ended = await browser.post(form.action, at_code.page.form.with_(code="00000000"), kind=form.kind)
+    assert ended.status == 410
+    assert (await here.again(asked)).asked.state is RequestState.PENDING
+
+
+async def test_a_code_may_be_pasted_with_what_stands_around_it(here: Hall) -> None:
+    asked = await here.asked()
+    browser, page = await here.opened()
+    form = (await browser.send(page.page.form)).page.form
+    code = await here.code()
+    await browser.post(form.action, form.with_(code=f" {code[:4]}-{code[4:]}\u2009"), kind=form.kind)
+    assert (await here.again(asked)).asked.state is RequestState.APPROVED
+
+
+async def test_the_page_of_a_code_is_for_the_browser_that_asked(here: Hall) -> None:
+    await here.asked()
+    browser, page = await here.opened()
+    at_code = await browser.send(page.page.form)
+    other, _ = await here.opened()
+    assert (await other.get(at_code.path)).status == 410
+    here.home.pass_(minutes=11)
+    assert (await browser.get(at_code.path)).status == 410
+
+
+async def test_whoever_comes_too_late_sees_who_decided_and_what_they_had_typed(here: Hall) -> None:
+    await here.asked(BY_LINK)
+    ada, mine = await here.opened(ADA)
+    ben, yours = await here.opened(BEN)
+    await ben.send(yours.page.form, "reject", reason="Not now")
+    name = next(name for name, _ in mine.page.form.fields if name.startswith("f-"))
+    late = await ada.send(mine.page.form, **{name: "My long text"})
+    assert late.status == 409
+    assert "was already rejected by" in late.page.text
+    assert "My long text" in late.text
+    again = await ada.get(late.path)
+    assert again.status == 200
+    assert "Rejected by" in again.page.text
+
+
+async def test_content_that_changed_is_shown_with_its_difference(here: Hall) -> None:
+    asked = await here.asked(BY_LINK)
+    browser, page = await here.opened()
+    fields = dict(page.page.form.fields)
+    seen = fields["seen"].replace("refund is on its way", "money is gone")
+    answer = await browser.send(page.page.form, digest="0" * 64, seen=seen)
+    assert answer.status == 409
+    assert "What is different now" in answer.page.headings
+    assert "your money is gone" in answer.page.text
+    assert (await here.again(asked)).asked.state is RequestState.PENDING
+    assert (await browser.send(answer.page.form)).status == 200
+    assert (await here.again(asked)).asked.state is RequestState.APPROVED
+
+
+async def test_a_form_that_is_stale_is_shown_again_as_it_was_typed(here: Hall) -> None:
+    asked = await here.asked(BY_LINK)
+    browser, page = await here.opened()
+    name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
+    browser.jar = {key: value for key, value in browser.jar.items() if "holder" not in key[0]}
+    answer = await browser.send(page.page.form, **{name: "Mine"})
+    assert answer.status == 422
+    assert dict(answer.page.form.fields)[name] == "Mine"
+    assert (await here.again(asked)).asked.state is RequestState.PENDING
+    await browser.send(answer.page.form)
+    assert (await here.again(asked)).asked.state is RequestState.APPROVED
+
+
+@pytest.mark.parametrize("verdict", ["", "delete", "APPROVE"])
+async def test_a_form_without_a_button_decides_nothing(here: Hall, verdict: str) -> None:
+    asked = await here.asked(BY_LINK)
+    browser, page = await here.opened()
+    assert (await browser.send(page.page.form, verdict)).status == 422
+    assert (await here.again(asked)).asked.state is RequestState.PENDING
