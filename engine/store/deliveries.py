@@ -39,6 +39,7 @@ _CLAIM = Prepared(
     )
     .returning(_delivery)
 )
+_CHANNEL = Prepared(select(_delivery.c.channel).where(_delivery.c.id == bindparam("id")))
 _RELEASE = Prepared(
     update(_delivery).where(_delivery.c.lease_until > bindparam("now")).values(lease_until=bindparam("now"))
 )
@@ -190,6 +191,12 @@ def claim_delivery(tx: Tx, delivery: str, lease: timedelta = LEASE) -> HeldDeliv
     """Take a delivery that is due, for so long. None: nothing to do, or somebody is at it."""
     row = tx.one(_CLAIM, {"held": delivery, "now": tx.now, "new_lease": tx.now + lease})
     return _read(row) if row is not None else None
+
+
+def load_channel(connection: Connection, delivery: str) -> str | None:
+    """The channel of a copy."""
+    row = _CHANNEL.one(connection, {"id": delivery})
+    return None if row is None else row.channel
 
 
 def release_deliveries(tx: Tx) -> None:
