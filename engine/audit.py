@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
+
+from msgspec import Struct
 
 from engine import data
 from engine.data import Value
@@ -22,8 +23,7 @@ MIN_SALT: Final = 16
 """Bytes of salt. With fewer, content that was erased could be found again by trying what it may have been."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """What happened. `kind` and ids stay for ever; whatever retention may erase belongs into `content`.
 
     `content`: clean values (`engine.data.clean`).
@@ -37,8 +37,7 @@ class Entry:
     content: Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(Struct, frozen=True):
     """An entry in its place in the chain. `leaf` and `content` are the exact JSON texts that were hashed."""
 
     seq: int

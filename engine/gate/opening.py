@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from typing import Final
+
+from msgspec import Struct
 
 from engine import data, fields
 from engine.data import Path, Value
@@ -30,8 +31,7 @@ MAX_NOTES: Final = 20
 Scope = Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """Who is asked: `kind` is `owner`, `requester`, `email`, `slack` or `group`. `rule`: how the gate put it.
 
     `members` is a group of which only matters who is in it, and not who they are.
@@ -42,8 +42,7 @@ class Reference:
     rule: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
+class Opening(Struct, frozen=True, kw_only=True):
     """A request about to be opened: everything evaluated, once."""
 
     subject: Subject

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final, Literal
+
+from msgspec import Struct, field
 
 from engine.data import Value
 from engine.model.people import Address
@@ -13,16 +14,14 @@ from engine.model.statuses import Assurance, ResumeAnswer, Verdict
 DEFAULT_WORKSPACE: Final = "default"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(Struct, frozen=True, kw_only=True):
     """Where somebody acted: the surface and what leads back there (ids only), kept on the record."""
 
     surface: Literal["terminal", "slack", "web", "email", "schedule", "webhook", "api"]
     place: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Register:
+class Register(Struct, frozen=True, kw_only=True):
     """`source`: the bytes of the file as written. `actor` registers; the file may name another owner."""
 
     source: bytes
@@ -31,8 +30,7 @@ class Register:
     workspace: str = DEFAULT_WORKSPACE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
+class Start(Struct, frozen=True, kw_only=True):
     """`key`: the caller's own id for this start; the same key again answers with the same run."""
 
     workflow: str
@@ -43,8 +41,7 @@ class Start:
     workspace: str = DEFAULT_WORKSPACE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decide:
+class Decide(Struct, frozen=True, kw_only=True):
     """One answer to one request. `content_version` and `digest` say which content the decider saw.
 
     `edits`: new values by dotted path; only with `approve`.
@@ -61,16 +58,14 @@ class Decide:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancel:
+class Cancel(Struct, frozen=True, kw_only=True):
     run: str
     actor: Address
     origin: Origin
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resume:
+class Resume(Struct, frozen=True, kw_only=True):
     """The answer for a run that `needs_attention`. `output`: with `done`, what the step produced, if known.
 
     `step`, `visit` and `attempt`: the call that was asked about, where the surface knows; an answer to an older

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """Where a person can be reached or recognised. `kind`: `email`, `slack`, `terminal`."""
 
     kind: str
@@ -16,8 +15,7 @@ class Address:
         return self.value if self.kind == "email" else f"{self.kind}:{self.value}"
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(Struct, frozen=True):
     """One human, many addresses; counted once, whatever address they use."""
 
     id: str
@@ -44,8 +42,7 @@ class Person:
         return f"{first.value} (terminal)" if first.kind == "terminal" else str(first)
 
 
-@dataclass(frozen=True, slots=True)
-class Approver:
+class Approver(Struct, frozen=True):
     """A person who may decide a request, and the reference in the gate that says so."""
 
     person: Person

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
+from msgspec import Struct
 from sqlalchemy import Connection, bindparam, case, insert, null, or_, select, update
 
 from engine import data
@@ -99,8 +99,7 @@ _DUE = Prepared(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldDelivery:
+class HeldDelivery(Struct, frozen=True, kw_only=True):
     """A claimed delivery; `rev` is its fence."""
 
     id: str
@@ -120,8 +119,7 @@ class HeldDelivery:
     rev: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewDelivery:
+class NewDelivery(Struct, frozen=True, kw_only=True):
     """A copy to be shown to `person`. No `route`: the person cannot be reached; the row says so."""
 
     kind: DeliveryKind

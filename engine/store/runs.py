@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, Final, cast
 
+from msgspec import Struct
 from sqlalchemy import Connection, bindparam, case, insert, or_, select, update
 from sqlalchemy.dialects import sqlite
 
@@ -114,8 +114,7 @@ _SAVE_VISIT = Prepared(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """Where a run belongs: its workspace, and the owner of its workflow."""
 
     run: str
@@ -123,8 +122,7 @@ class Place:
     owner: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldRun:
+class HeldRun(Struct, frozen=True, kw_only=True):
     """A run as loaded, with what its next conditional write compares."""
 
     state: RunState

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from engine.store.prepared import Prepared
@@ -49,8 +49,7 @@ _REPLACE = Prepared(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registration:
+class Registration(Struct, frozen=True, kw_only=True):
     """A workflow at its current version."""
 
     id: str
