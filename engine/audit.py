@@ -54,7 +54,7 @@ def seal(entry: Entry, *, workspace: str, at: datetime, seq: int, previous: byte
     """
     if at.tzinfo is None or seq < 1 or len(previous) != len(GENESIS) or len(salt) < MIN_SALT:
         raise ValueError("an entry is sealed with an aware time, a seq from 1, a hash of 32 bytes and a salt of 16")
-    content = data.dumps(dict(entry.content))
+    content = data.encoded(dict(entry.content))
     fields: dict[str, Value] = {
         "seq": seq,
         "workspace": workspace,
@@ -69,9 +69,9 @@ def seal(entry: Entry, *, workspace: str, at: datetime, seq: int, previous: byte
         fields["step"] = entry.step
     if entry.actor is not None:
         fields["actor"] = entry.actor
-    fields["content"] = hashlib.sha256(salt + content.encode()).hexdigest()
-    leaf = data.dumps(fields)
-    return Sealed(seq, leaf, hashlib.sha256(previous + leaf.encode()).digest(), salt, content)
+    fields["content"] = hashlib.sha256(salt + content).hexdigest()
+    leaf = data.encoded(fields)
+    return Sealed(seq, leaf.decode(), hashlib.sha256(previous + leaf).digest(), salt, content.decode())
 
 
 @lru_cache(8)

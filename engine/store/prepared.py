@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
@@ -131,21 +132,39 @@ def _having(converts: Iterable[tuple[int, _Convert | None]]) -> tuple[tuple[int,
 
 
 def _bind(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
-    return _times(dialect)[0] if isinstance(kind, Utc) else kind.dialect_impl(dialect).bind_processor(dialect)
+    return times(dialect)[0] if isinstance(kind, Utc) else kind.dialect_impl(dialect).bind_processor(dialect)
 
 
 def _result(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
     if isinstance(kind, Utc):
-        return _times(dialect)[1]
+        return times(dialect)[1]
     return kind.dialect_impl(dialect).result_processor(dialect, None)
 
 
 @lru_cache(8)
-def _times(dialect: Dialect) -> tuple[_Convert | None, _Convert | None]:
+def times(dialect: Dialect) -> tuple[_Convert | None, _Convert | None]:
     """Both ways for moments, remembering the last: a unit writes its `now` ten times, and reads what one wrote."""
     kind = Utc().dialect_impl(dialect)
     bind, result = kind.bind_processor(dialect), kind.result_processor(dialect, None)
+    if bind is not None and bind(_SAMPLE) == _written(_SAMPLE):
+        # What it writes is this text: then the standard library does the same in a fraction of the time.
+        return lru_cache(256)(_written), lru_cache(256)(_read)
     return (bind and lru_cache(256)(bind)), (result and lru_cache(256)(result))
+
+
+_SAMPLE: Final = datetime(2026, 3, 2, 9, 5, tzinfo=UTC)
+
+
+def _written(moment: datetime | None) -> str | None:
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        raise ValueError("a time without a time zone reached the store")
+    return moment.astimezone(UTC).isoformat(" ", "microseconds").removesuffix("+00:00")
+
+
+def _read(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(f"{text}+00:00")
 
 
 def _cursor(connection: Connection) -> Any:
