@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from msgspec import Struct
-from sqlalchemy import Connection, bindparam, case, insert, null, or_, select, update
+from sqlalchemy import Connection, bindparam, case, false, insert, literal_column, null, or_, select, update
 
 from engine import data
 from engine.model import DeliveryKind, DeliveryState, Person, Receipt, Work
@@ -21,7 +21,16 @@ LEASE: Final = timedelta(seconds=30)
 
 _delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
 
-_NEW = Prepared(insert(_delivery))
+_NEW = Prepared(
+    # As every copy begins: written into the statement, for what is the same each time need not be bound each time.
+    insert(_delivery).values(
+        wanted_version=literal_column("1"),
+        shown_version=literal_column("0"),
+        rev=literal_column("0"),
+        attempts=literal_column("0"),
+        unknown=false(),
+    )
+)
 _CLAIM = Prepared(
     update(_delivery)
     .where(
@@ -76,8 +85,16 @@ _RAISE = Prepared(
         _delivery.c.state != DeliveryState.DEAD.value,
     )
     .values(wanted_version=_delivery.c.wanted_version + 1, next_at=bindparam("now"))
-    .returning(_delivery.c.id)
 )
+_RAISED = Prepared(
+    select(_delivery.c.id).where(
+        _delivery.c.run == bindparam("of_run"),
+        _delivery.c.request == bindparam("held"),
+        _delivery.c.kind == DeliveryKind.REQUEST.value,
+        _delivery.c.state != DeliveryState.DEAD.value,
+    )
+)
+"""Asked apart: with RETURNING, SQLite gathers what it changes in a temporary table first, which costs more."""
 _AGAIN = Prepared(
     update(_delivery)
     .where(_delivery.c.id == bindparam("held"), _delivery.c.state != DeliveryState.DEAD.value)
@@ -154,11 +171,6 @@ def _row(tx: Tx, workspace: str, copy: NewDelivery) -> dict[str, Any]:
         "channel": copy.route.channel if copy.route else "none",
         "address": copy.route.address if copy.route else str(copy.person.label),
         "state": DeliveryState.DUE if copy.route else DeliveryState.DEAD,
-        "wanted_version": 1,
-        "shown_version": 0,
-        "rev": 0,
-        "attempts": 0,
-        "unknown": False,
         "next_at": tx.now if copy.route else None,
         "last_error": None if copy.route else UNREACHABLE,
         "created_at": tx.now,
@@ -238,7 +250,9 @@ def want_again(tx: Tx, delivery: str) -> None:
 
 def want_update(tx: Tx, run: str, request: str) -> None:
     """Have every copy of the request follow its new state, and ring for each."""
-    for delivery in _RAISE.scalars(tx.connection, {"of_run": run, "held": request, "now": tx.now}):
+    if not tx.write(_RAISE, {"of_run": run, "held": request, "now": tx.now}):
+        return
+    for delivery in _RAISED.scalars(tx.connection, {"of_run": run, "held": request}):
         tx.ring(Work("deliver", delivery))
 
 

@@ -284,9 +284,9 @@ def test_times_come_back_as_the_same_moment_whatever_zone_they_were_given_in(
 
 @pytest.mark.parametrize(
     "at",
-    [None, START, datetime(2020, 2, 29, 23, 59, 59, 7, tzinfo=UTC), START.astimezone(timezone(timedelta(hours=-9)))],
+    [START, datetime(2020, 2, 29, 23, 59, 59, 7, tzinfo=UTC), START.astimezone(timezone(timedelta(hours=-9)))],
 )
-def test_prepared_statements_write_and_read_times_as_all_others_do(connection: Connection, at: datetime | None) -> None:
+def test_prepared_statements_write_and_read_times_as_all_others_do(connection: Connection, at: datetime) -> None:
     bind, result = prepared.times(connection.dialect)
     kind = tables.Utc().dialect_impl(connection.dialect)
     others, back = kind.bind_processor(connection.dialect), kind.result_processor(connection.dialect, None)
@@ -351,6 +351,7 @@ ALL: dict[str, Query] = {
     "by key": lambda c: runs.find_run_by_key(c, "default", "k"),
     "export": lambda c: list(journal.export(c, "default", after=7)),
     "workflow": lambda c: workflows.load_workflow(c, "default", "flow"),
+    "current version": lambda c: workflows.find_current(c, "default", "flow"),
 }
 FEW: dict[str, Query] = {
     "run": lambda c: reading.run_view(c, "r"),
