@@ -157,8 +157,12 @@ _GROUP: Final = re.compile(r"group:@?(\w[\w.-]{0,79})")
 
 def reference(name: Value, *, rule: str) -> Reference | None:
     """Who `name` means, or None if it is nobody that can be asked."""
-    if not isinstance(name, str):
-        return None
+    return _reference(name, rule) if isinstance(name, str) else None
+
+
+@lru_cache(1024)
+def _reference(name: str, rule: str) -> Reference | None:
+    """The same few people are asked again and again."""
     if name in ("owner", "requester"):
         return Reference(name, name, rule)
     if found := _SLACK.fullmatch(name):
@@ -169,9 +173,7 @@ def reference(name: Value, *, rule: str) -> Reference | None:
     return None if email is None else Reference("email", email, rule)
 
 
-@lru_cache(1024)
 def _email(name: str) -> str | None:
-    """The same few people are asked again and again."""
     try:
         return str(fields.validate(_EMAIL, name)).lower()
     except InvalidValue:

@@ -24,13 +24,18 @@ class Person(Struct, frozen=True):
 
     @property
     def email(self) -> str | None:
-        return next((address.value for address in self.addresses if address.kind == "email"), None)
+        return self._first("email")
 
     @property
     def handle(self) -> str:
         """How an expression names the person, so that a gate or a step can find them: email, else account."""
-        account = next((address.value for address in self.addresses if address.kind == "slack"), None)
-        return self.email or account or self.label
+        return self._first("email") or self._first("slack") or self.label
+
+    def _first(self, kind: str) -> str | None:
+        for address in self.addresses:
+            if address.kind == kind:
+                return address.value
+        return None
 
     @property
     def label(self) -> str:
