@@ -26,7 +26,7 @@ from sqlalchemy import Connection, NullPool, create_engine, exc
 from engine.errors import Conflict, StoreError, StoreReadOnly
 from engine.model import Work
 from engine.ports import Clock, Ids
-from engine.store import journal
+from engine.store import binding, journal
 from engine.store.failures import translate, translated
 from engine.store.tx import Tx
 
@@ -37,6 +37,7 @@ PAGE: Final = 8192
 BUSY_SECONDS: Final = 5.0
 """How long another program that holds a lock on the file is waited for."""
 INSIST_SECONDS: Final = 0.5
+binding.register()
 
 log = logging.getLogger(__name__)
 
