@@ -46,39 +46,45 @@ class Rest:
 class Lanes:
     """The places of slow channels. What finds none waits here, holding no other place, until one is free.
 
-    Only hints: what is lost here is still due.
+    Only hints: what is lost here is still due. `enter` may be called from a unit of work, on another thread and twice.
     """
 
     def __init__(self, slow: Collection[str]) -> None:
-        self._taken = dict.fromkeys(slow, 0)
+        self._inside: dict[str, set[str]] = {name: set() for name in slow}
         self._waiting: dict[str, dict[str, None]] = {name: {} for name in slow}
 
     def __bool__(self) -> bool:
-        return bool(self._taken)
+        return bool(self._inside)
 
     def waits(self, delivery: str) -> bool:
-        """Whether a copy waits here already."""
-        return any(delivery in waiting for waiting in self._waiting.values())
+        """Whether a copy waits here already, for a place that is still taken."""
+        return any(
+            delivery in waiting and len(self._inside[channel]) >= SLOW_AT_ONCE
+            for channel, waiting in self._waiting.items()
+        )
 
-    def is_full(self, channel: str) -> bool:
-        """Whether there is no place for another copy on this channel."""
-        return self._taken.get(channel, 0) >= SLOW_AT_ONCE
+    def enter(self, channel: str, delivery: str) -> bool:
+        """Take a place for a copy. False: there is none."""
+        inside = self._inside.get(channel)
+        if inside is None or delivery in inside:
+            return True
+        if len(inside) >= SLOW_AT_ONCE:
+            return False
+        inside.add(delivery)
+        self._waiting[channel].pop(delivery, None)
+        return True
 
     def wait(self, channel: str, delivery: str) -> None:
         """Have a copy wait for a place."""
         self._waiting[channel][delivery] = None
 
-    def enter(self, channel: str) -> None:
-        """Take a place."""
-        if channel in self._taken:
-            self._taken[channel] += 1
-
-    def leave(self, channel: str) -> str | None:
-        """Give a place back; the copy that has waited longest for it."""
-        if channel not in self._taken:
-            return None
-        self._taken[channel] -= 1
-        following = next(iter(self._waiting[channel]), None)
-        if following is not None:
-            del self._waiting[channel][following]
-        return following
+    def leave(self, delivery: str) -> str | None:
+        """Give a place back, if the copy has one; the copy that has waited longest for it."""
+        for channel, inside in self._inside.items():
+            if delivery in inside:
+                inside.discard(delivery)
+                waiting = self._waiting[channel]
+                following = next(iter(waiting), None)
+                waiting.pop(following or "", None)
+                return following
+        return None

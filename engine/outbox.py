@@ -72,20 +72,17 @@ class Relay:
 
     async def _deliver(self, delivery: str) -> str | None:
         """Bring it where it belongs. Returns the copy that waited for its place."""
-        taken = await self._store.transact(lambda tx: self._take(tx, delivery))
-        if isinstance(taken, str):
-            self._lanes.wait(taken, delivery)
-        if taken is None or isinstance(taken, str):
-            return None
-        channel = (taken.held if isinstance(taken, Claimed) else taken[0]).channel
-        self._lanes.enter(channel)
         try:
-            claimed = taken if isinstance(taken, Claimed) else await self._load(*taken)
-            came = await self._attempt(claimed)
-            at = await self._store.insist(lambda tx: copies.record(tx, self._directory, claimed, came))
-            self._rest.learn(channel, came, at)
+            taken = await self._store.transact(lambda tx: self._take(tx, delivery))
+            if isinstance(taken, str):
+                self._lanes.wait(taken, delivery)
+            elif taken is not None:
+                claimed = taken if isinstance(taken, Claimed) else await self._load(*taken)
+                came = await self._attempt(claimed)
+                at = await self._store.insist(lambda tx: copies.record(tx, self._directory, claimed, came))
+                self._rest.learn(claimed.held.channel, came, at)
         finally:
-            following = self._lanes.leave(channel)
+            following = self._lanes.leave(delivery)
         return following
 
     def _take(self, tx: Tx, delivery: str) -> Claimed | tuple[HeldDelivery, Minted | None] | str | None:
@@ -96,7 +93,7 @@ class Relay:
         """
         if self._lanes:
             channel = deliveries.load_channel(tx.connection, delivery)
-            if channel is not None and self._lanes.is_full(channel):
+            if channel is not None and not self._lanes.enter(channel, delivery):
                 return channel
         held = deliveries.claim_delivery(tx, delivery, self._lease)
         if held is None:
