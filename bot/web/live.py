@@ -32,8 +32,8 @@ _HEARTBEAT: Final = 15.0
 class Live:
     """The handler."""
 
-    def __init__(self, held: Room, reviewing: Reviewing, *, every: float = EVERY) -> None:
-        self._room, self._reviewing, self._every = held, reviewing, every
+    def __init__(self, held: Room, reviewing: Reviewing) -> None:
+        self._room, self._reviewing = held, reviewing
         self._open = 0
 
     async def events(self, request: Request) -> Response:
@@ -72,7 +72,7 @@ class Live:
 
     async def _pause(self) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._every):
+            async with asyncio.timeout(EVERY):
                 await self._room.closing.wait()
 
 

@@ -121,9 +121,18 @@ class Browser:
                 data.add_field(name, value)
         return await self._go("POST", path, data, follow=follow, headers=given)
 
-    async def send(self, form: Form, verdict: str = "approve", *, follow: bool = True, **changes: str) -> Answer:
+    async def send(
+        self,
+        form: Form,
+        verdict: str = "approve",
+        *,
+        typed: Mapping[str, str] | None = None,
+        follow: bool = True,
+        **changes: str,
+    ) -> Answer:
         """Press a button of a form."""
-        return await self.post(form.action, form.with_(**changes, verdict=verdict), kind=form.kind, follow=follow)
+        given = form.with_(**{**(typed or {}), **changes}, verdict=verdict)
+        return await self.post(form.action, given, kind=form.kind, follow=follow)
 
     async def _go(
         self, method: str, path: str, data: Any, *, follow: bool, headers: Mapping[str, str] | None = None
