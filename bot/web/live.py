@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from bot import card
-from bot.web import review, saying
+from bot.web import saying, story
 from bot.web.desk import Barred
 from bot.web.reviewing import Reviewing
 from bot.web.room import Room
@@ -83,7 +83,7 @@ def state(request: RequestView) -> str:
         {
             "state": request.asked.state.value,
             "said": card.outcome(request) if closed else None,
-            "run": review.run_state(request.run_status),
+            "run": story.run_state(request.run_status),
             "ended": request.run_status.ended,
             "digest": request.asked.digest,
         }

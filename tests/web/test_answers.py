@@ -13,7 +13,7 @@ import pytest
 from bot.web.shell import HEADERS, MOST_BYTES
 from engine.model import Cancel, Done
 from tests.support.house import SAM, TERMINAL
-from tests.web.kit import BEN, Answer, Browser, Hall, hall
+from tests.web.kit import BEN, Answer, Browser, Hall, asks, hall
 
 BY_LINK = "      assurance: link\n"
 NOBODY = "0" * 17
@@ -144,8 +144,7 @@ async def test_a_request_that_expired_or_was_withdrawn_says_so(here: Hall) -> No
 
 
 async def test_somebody_else_does_not_see_the_request(here: Hall) -> None:
-    source = "name: other\nowner: sam@example.com\nsteps:\n  - {id: a, uses: set, with: {n: 1}, gate: {approvers: [eve@example.com]}}\n"
-    await here.asked(source=source)
+    await here.asked(source=asks().replace("ada@example.com, ben@example.com", "eve@example.com"))
     eve = await here.remembered("eve@example.com")
     asked = await here.asked()
     answer = await eve.get(f"/review/{asked.id}")
