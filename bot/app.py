@@ -14,6 +14,7 @@ from rich.console import Console
 
 from bot import card, keys
 from bot.directory import TerminalDirectory, WithMail
+from bot.email import setup as mail
 from bot.local import server
 from bot.local.desk import Desk
 from bot.settings import Settings
@@ -27,7 +28,7 @@ from bot.slack.sender import SlackSender
 from bot.slack.surface import Ways
 from bot.terminal import screen
 from bot.terminal.channel import TerminalChannel
-from bot.terminal.sender import TerminalSender
+from bot.terminal.sender import TerminalMailer, TerminalSender
 from bot.web import server as http
 from bot.web import site
 from bot.web.desk import Desk as WebDesk
@@ -37,12 +38,12 @@ from engine.codes import Codes
 from engine.embedded import Embedded
 from engine.model import Address
 from engine.outbox import Relay
-from engine.ports import Channel, Clock, Directory, Sender, StepType
+from engine.ports import Channel, Clock, Directory, Mailer, Sender, StepType
 from engine.runner import Runner
 from engine.service import Engine, Identity
 from engine.steps import registry
 from engine.steps.http import Http
-from engine.store import schema
+from engine.store import deliveries, schema
 from engine.store.writer import SqliteFile
 from engine.system import EnvironmentSecrets, RandomIds, SystemClock, calm_collector
 from engine.views import Page
@@ -74,9 +75,11 @@ class App:
     slack: SlackSide | None
 
 
-def step_types(settings: Settings, sender: Sender | None = None) -> dict[str, StepType[Any]]:
-    """The kinds of steps that workflows may use here. `sender`: of messages. Raises `PluginError`."""
-    return registry.all_kinds(http=Http(allow=settings.http_allow), sender=sender)
+def step_types(
+    settings: Settings, sender: Sender | None = None, mailer: Mailer | None = None
+) -> dict[str, StepType[Any]]:
+    """The kinds of steps that workflows may use here. `sender`, `mailer`: what some send with. Raises `PluginError`."""
+    return registry.all_kinds(http=Http(allow=settings.http_allow), sender=sender, mailer=mailer)
 
 
 def build(
@@ -87,12 +90,18 @@ def build(
     client: SlackClient | None = None,
     sender: Sender | None = None,
     clock: Clock | None = None,
+    mailer: Mailer | None = None,
+    email: Channel | None = None,
 ) -> App:
-    """Bind everything to the store. Nothing runs yet. `client`: the way to Slack, where it is set up."""
-    clock, steps, secrets = clock or SystemClock(), step_types(settings, sender), EnvironmentSecrets(environment)
+    """Bind everything to the store. Nothing runs yet. `client`: the way to Slack, `email`: to mailboxes."""
+    clock, steps, secrets = (
+        clock or SystemClock(),
+        step_types(settings, sender, mailer),
+        EnvironmentSecrets(environment),
+    )
     login = getpass.getuser()
     directory: Directory = TerminalDirectory() if client is None else SlackDirectory(client)
-    if settings.smtp_url:
+    if email is not None:
         directory = WithMail(directory)
     advancer = Advancer(kinds=steps, directory=directory, secrets=secrets)
     engine = Engine(store, advancer, admins=_admins(settings, login))
@@ -100,6 +109,8 @@ def build(
     channels: dict[str, Channel] = {"terminal": TerminalChannel(console)}
     if client is not None:
         channels["slack"] = SlackChannel(client)
+    if email is not None:
+        channels["email"] = email
     codes = keys.codes(settings.database)
     relay = Relay(store, channels=channels, directory=directory, render=card.card, codes=codes)
     executor = Embedded(
@@ -108,11 +119,12 @@ def build(
         now=clock.now,
     )
     store.on_commit(executor.submit)
-    desk = Desk(engine, steps, operator=settings.operator, login=login)
+    identity = Identity(engine, codes, clock)
+    desk = Desk(engine, identity, steps, operator=settings.operator, login=login)
     slack = None
     if client is not None:
         slack = SlackSide(client, SlackDesk(engine, steps, directory, clock, settings.builders))
-    return App(settings, store, engine, Identity(engine, codes, clock), codes, clock, executor, desk, slack)
+    return App(settings, store, engine, identity, codes, clock, executor, desk, slack)
 
 
 def _admins(settings: Settings, login: str) -> frozenset[Address]:
@@ -138,9 +150,14 @@ async def opened(
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         store = stack.enter_context(schema.owned(settings.database, clock=clock, ids=RandomIds(), trial=trial))
+        # Whoever had copies in hand when the file was last used is gone, and they need not wait for it.
+        await store.transact(deliveries.release_deliveries)
         client = None if trial else await _to_slack(settings, stack, pace)
         sender = TerminalSender(screen.console()) if trial else SlackSender(client) if client else None
-        app = build(store, settings, environment, console, client, sender, clock)
+        mails = None if trial else await stack.enter_async_context(mail.mailing(settings, clock.now))
+        mailer = TerminalMailer(screen.console()) if trial else mails.mailer if mails else None
+        email = mails.channel if mails else None
+        app = build(store, settings, environment, console, client, sender, clock, mailer, email)
         working = asyncio.ensure_future(app.executor.run())
         try:
             yield app

@@ -47,7 +47,7 @@ class WithMail:
         return self._directory.asks(reference)
 
     async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
-        """As the other has it. Somebody whom only an address names is whoever reads its mail."""
+        """As the other has it. Somebody whom it does not know by an address is whoever reads its mail."""
         found = await self._directory.resolve(references)
         return {reference: _by_mail(reference, one) for reference, one in found.items()}
 
@@ -66,4 +66,4 @@ class WithMail:
 def _by_mail(reference: Reference, found: Resolution) -> Resolution:
     if found.people or reference.kind != "email" or not found.unknown:
         return found
-    return Resolution((Found("", (Address("email", reference.value),)),))
+    return Resolution((Found("", (Address("email", reference.value),)),), unknown=True)

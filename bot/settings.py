@@ -19,6 +19,8 @@ from pydantic import Field as Setting
 from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot import endpoints
+from bot.endpoints import MailServer
 from engine import fields, gate
 from engine.errors import InvalidValue, SignoffError
 from engine.fields import Field
@@ -26,6 +28,15 @@ from engine.steps.guard import Guard
 from engine.system import SECRET_PREFIX
 
 PREFIX: Final = "SIGNOFF_"
+_NEEDS: Final = {
+    "SMTP_URL": ("EMAIL_FROM", "PUBLIC_URL"),
+    "EMAIL_FROM": ("SMTP_URL",),
+    "SMTP_CA_FILE": ("SMTP_URL",),
+    "DKIM_KEY_FILE": ("DKIM_SELECTOR", "SMTP_URL"),
+    "DKIM_SELECTOR": ("DKIM_KEY_FILE",),
+    "DKIM_DOMAIN": ("DKIM_KEY_FILE",),
+}
+"""Settings that make no sense without others."""
 _EMAIL: Final = Field(type=fields.FieldType.EMAIL)
 
 
@@ -78,6 +89,14 @@ class Settings(BaseSettings):
     `smtp://`, only to this machine. With it, people are asked by mail."""
     email_from: str = ""
     """What mails are from: `Signoff <signoff@example.com>`."""
+    smtp_ca_file: str = ""
+    """A file with the certificates (PEM) of a private authority that the mail server's may be from."""
+    dkim_key_file: str = ""
+    """A file with a private key (PEM): with it, mails are signed (DKIM)."""
+    dkim_selector: str = ""
+    """The name that the public key has in the DNS, before `._domainkey.`."""
+    dkim_domain: str = ""
+    """The domain that signs. Default: that of `SIGNOFF_EMAIL_FROM`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
 
@@ -116,6 +135,28 @@ class Settings(BaseSettings):
         except InvalidValue as error:
             raise ValueError(f"{error}; write host, host:port, .suffix or a network like 10.1.0.0/16") from None
         return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _public(cls, value: str) -> str:
+        return endpoints.public_url(value) if value else ""
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp(cls, value: SecretStr) -> SecretStr:
+        if value:
+            endpoints.mail_server(value.get_secret_value())
+        return value
+
+    @field_validator("email_from")
+    @classmethod
+    def _from(cls, value: str) -> str:
+        return str(endpoints.sender(value)) if value else ""
+
+    @field_validator("dkim_selector", "dkim_domain")
+    @classmethod
+    def _labels(cls, value: str) -> str:
+        return endpoints.domain_labels(value) if value else ""
 
     @field_validator("slack_bot_token", "slack_app_token")
     @classmethod
@@ -162,11 +203,19 @@ class Settings(BaseSettings):
         """The database file."""
         return Path(self.database_url.removeprefix("sqlite:///")).expanduser().absolute()
 
+    @property
+    def mail_server(self) -> MailServer | None:
+        """Where mails are handed in; None: mail is not set up."""
+        url = self.smtp_url.get_secret_value()
+        return endpoints.mail_server(url) if url else None
+
     def redact(self, text: str) -> str:
         """The text without the credentials that are set here."""
         for secret in (self.slack_bot_token, self.slack_signing_secret, self.slack_app_token):
             if secret:
                 text = text.replace(secret.get_secret_value(), "(a token of Slack)")
+        for mail_secret in endpoints.secrets_of(self.smtp_url.get_secret_value()):
+            text = text.replace(mail_secret, "(the password of the mail server)")
         return text
 
 
@@ -259,6 +308,11 @@ def _incomplete(present: Mapping[str, str]) -> Iterator[str]:
         )
     if given and not present.get(PREFIX + token):
         yield f"{PREFIX}{given[0]}: set {PREFIX}{token} too; without it nothing can be sent to Slack."
+
+    for name, others in _NEEDS.items():
+        for other in others:
+            if present.get(PREFIX + name) and not present.get(PREFIX + other):
+                yield f"{PREFIX}{name}: set {PREFIX}{other} too; one is of no use without the other."
 
 
 def _unknown(present: Mapping[str, str]) -> Iterator[str]:

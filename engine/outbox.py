@@ -14,16 +14,18 @@ from engine.codes import Codes
 from engine.copies import Claimed
 from engine.errors import ChannelError
 from engine.model import Card, DeliveryKind, Person, Receipt
-from engine.ports import CarriesLinks, Channel, Directory, FindsCopies
+from engine.ports import CarriesLinks, Channel, Directory, FindsCopies, TakesLonger
 from engine.store import deliveries, links, people, reading
-from engine.store.deliveries import HeldDelivery
+from engine.store.deliveries import LEASE, HeldDelivery
 from engine.store.links import Minted
 from engine.store.tx import Connection, Tx
 from engine.store.writer import SqliteFile
 from engine.views import CodeCopy, Copy, RequestView, RunView
 
 SHOW_SECONDS: Final = 20.0
-"""A channel that takes longer for one copy is cut off: well within the lease, so that no other begins meanwhile."""
+"""A channel that takes longer for one copy is cut off, unless it says that it needs more."""
+MARGIN: Final = timedelta(seconds=10)
+"""By how much a lease is longer than a channel may take: no other begins before it was cut off."""
 
 RESTS: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 10))
 """How long a channel is left alone whose set-up is broken, the last from then on."""
@@ -50,6 +52,8 @@ class Relay:
     ) -> None:
         self._store, self._channels, self._render, self._show_seconds = store, channels, render, show_seconds
         self._directory, self._codes = directory, codes
+        longest = max([show_seconds, *(self._seconds(name) for name in channels)])
+        self._lease = max(LEASE, timedelta(seconds=longest) + MARGIN)
         self._rest = Rest()
         self._under_way: set[str] = set()
         self._subjects: dict[_Key, asyncio.Future[_Subject]] = {}
@@ -78,7 +82,7 @@ class Relay:
 
         What a code is for never changes, so all of its copy is known here.
         """
-        held = deliveries.claim_delivery(tx, delivery)
+        held = deliveries.claim_delivery(tx, delivery, self._lease)
         if held is None:
             return None
         until = self._rest.until(held.channel)
@@ -119,7 +123,9 @@ class Relay:
 
     async def _attempt(self, claimed: Claimed) -> Receipt | ChannelError | None:
         """What came of one attempt. None: there was nothing left to ask, and nobody was."""
-        held, limit = claimed.held, asyncio.timeout(self._show_seconds)
+        held = claimed.held
+        seconds = self._seconds(held.channel)
+        limit = asyncio.timeout(seconds)
         try:
             async with limit:
                 return await self._show(claimed)
@@ -127,11 +133,15 @@ class Relay:
             return error
         except Exception as error:
             if isinstance(error, TimeoutError) and limit.expired():
-                message = f"The channel {held.channel} did not answer within {self._show_seconds:g} seconds."
+                message = f"The channel {held.channel} did not answer within {seconds:g} seconds."
                 return ChannelError(message, outcome_unknown=True)
             log.exception("copy %s of run %s could not be shown", held.id, held.run, extra={"run": held.run})
             message = f"The channel {held.channel} broke; the server's log has it under copy {held.id}."
             return ChannelError(message, outcome_unknown=True)
+
+    def _seconds(self, name: str) -> float:
+        channel = self._channels.get(name)
+        return channel.show_seconds if isinstance(channel, TakesLonger) else self._show_seconds
 
     async def _show(self, claimed: Claimed) -> Receipt | None:
         held, receipt = claimed.held, claimed.held.receipt

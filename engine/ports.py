@@ -107,6 +107,13 @@ class CarriesLinks(Protocol):
     carries_links: ClassVar[Literal[True]]
 
 
+@runtime_checkable
+class TakesLonger(Protocol):
+    """A channel that may need more time for one copy than most, and gives up by itself."""
+
+    show_seconds: ClassVar[float]
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A person as a directory knows them: the name (may be empty), and every address that it vouches for."""
@@ -219,4 +226,5 @@ __all__ = [
     "Sender",
     "StepContext",
     "StepType",
+    "TakesLonger",
 ]

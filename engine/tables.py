@@ -335,6 +335,7 @@ class ChallengeRow(SQLModel, table=True):
     __tablename__ = "challenge"
     __table_args__ = (
         Index("challenge_address", "workspace", "address", "created_at"),
+        Index("challenge_age", "created_at"),
         Index("challenge_form", "holder", "form"),
     )
     id: str = Field(primary_key=True)

@@ -113,6 +113,9 @@ class Who:
         notes: list[str] = []
         for reference in meant:
             resolution = self._resolved.get(reference)
+            if resolution is not None and resolution.unknown and self._had_account(held, reference):
+                notes.append(f"{reference.value} has no active account any more, so they are not asked.")
+                continue
             if resolution is not None and resolution.why:
                 notes.append(resolution.why)
             for person in self._people(held, reference, resolution):
@@ -121,6 +124,11 @@ class Who:
         if len(asked) > MAX_APPROVERS:
             notes.append(f"The gate names {len(asked):,} approvers; only the first {MAX_APPROVERS} are asked.")
         return asked[:MAX_APPROVERS], notes
+
+    def _had_account(self, held: HeldRun, reference: Reference) -> bool:
+        """Whether somebody of whom the directory knows nothing now was one of those it knows: they may have left."""
+        known = people.find_person(self._tx.connection, held.workspace, Address(reference.kind, reference.value))
+        return known is not None and any(one.kind == "slack" for one in known.addresses)
 
     def _need(self, references: Sequence[Reference]) -> None:
         missing = [one for one in references if one not in self._resolved]

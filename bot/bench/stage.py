@@ -131,13 +131,13 @@ class Stage:
 async def stage(*, people: int, limits: Limits) -> AsyncIterator[Stage]:
     """A stage at work while the body runs; its files are gone afterwards. Raises `BenchFailed`."""
     with tempfile.TemporaryDirectory(prefix="signoff-bench-") as name:
-        folder, port = Path(name), _free_port()
+        folder, port = Path(name), free_port()
         async with sandbox() as slack:
             slack.rates.configure(multiplier=limits.multiplier, burst=limits.burst)
             slack.app.request_url = f"http://127.0.0.1:{port}{PATH}"
             asked = tuple(_joined(slack, number) for number in range(people))
             database = folder / "signoff.db"
-            async with _bot(folder, _settings(slack, database, port), limits):
+            async with bot(folder, _settings(slack, database, port), limits):
                 yield Stage(slack=slack, people=asked, database=database)
 
 
@@ -149,7 +149,8 @@ def _joined(slack: Running, number: int) -> Person:
     return Person(slack.slack, made.id)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody uses now."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         number: int = free.getsockname()[1]
@@ -169,8 +170,8 @@ def _settings(slack: Running, database: Path, port: int) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def _bot(folder: Path, given: dict[str, str], limits: Limits) -> AsyncIterator[None]:
-    """The bot's process, while the body runs."""
+async def bot(folder: Path, given: Mapping[str, str], limits: Limits) -> AsyncIterator[None]:
+    """The bot's process with these settings, while the body runs. Raises `BenchFailed` where it does not start."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     pace = [f"{limits.multiplier:g}", *([str(limits.burst)] if limits.burst else [])]
     with (folder / "log").open("wb") as log:
@@ -183,13 +184,14 @@ async def _bot(folder: Path, given: dict[str, str], limits: Limits) -> AsyncIter
             stderr=log,
         )
     try:
-        await _ready(started, folder / "log")
+        await ready(started, folder / "log")
         yield
     finally:
-        await _end(started)
+        await end(started)
 
 
-async def _ready(started: asyncio.subprocess.Process, log: Path) -> None:
+async def ready(started: asyncio.subprocess.Process, log: Path) -> None:
+    """Wait for the line that says so. Raises `BenchFailed` with the end of the log."""
     assert started.stdout is not None
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(STARTING_SECONDS):
@@ -203,7 +205,8 @@ def _end_of(log: Path) -> str:
     return log.read_text(encoding="utf-8", errors="replace")[-2000:]
 
 
-async def _end(started: asyncio.subprocess.Process) -> None:
+async def end(started: asyncio.subprocess.Process) -> None:
+    """Have it end, by force if need be."""
     with contextlib.suppress(ProcessLookupError):
         started.terminate()
     try:

@@ -1,10 +1,11 @@
-"""The command that measures speed."""
+"""The commands that measure speed. Several can be named at once, and give one report."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import click
 
@@ -15,40 +16,61 @@ from bot.bench.measure import Figure, Machine
 from bot.cli import reach
 from bot.cli.reach import json_option
 
+Measure: TypeAlias = Callable[[], Awaitable[tuple[list[Figure], Machine]]]
 
-@click.group()
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one of the commands asks for."""
+
+    measure: Measure
+    as_json: bool
+
+
+@click.group(chain=True)
 def bench() -> None:
-    """Measure how fast Signoff is on this machine."""
+    """Measure how fast Signoff is on this machine: one part, or several in one report.
+
+    For example: signoff bench web mail --json
+    """
 
 
 @bench.command()
 @json_option
-def slack(as_json: bool) -> None:
+def slack(as_json: bool) -> Part:
     """Measure clicks and copies in Slack, against a local one.
 
     Needs no settings and touches no data of yours. Ends with 0 when it has measured, also where a target is missed.
     """
-    _report(of_slack.run(of_slack.Size(), _say), as_json=as_json)
+    return Part(lambda: of_slack.run(of_slack.Size(), _say), as_json)
 
 
 @bench.command()
 @json_option
-def engine(as_json: bool) -> None:
+def engine(as_json: bool) -> Part:
     """Measure runs from start to end, beside bare SQLite, and what runs that wait cost.
 
     Needs no settings and touches no data of yours. Ends with 0 when it has measured, also where a target is missed.
     """
-    _report(of_engine.run(of_engine.Size(), _say), as_json=as_json)
+    return Part(lambda: of_engine.run(of_engine.Size(), _say), as_json)
 
 
 def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _report(measuring: Coroutine[Any, Any, tuple[list[Figure], Machine]], *, as_json: bool) -> None:
-    figures, machine = asyncio.run(measuring)
-    if as_json:
+@bench.result_callback()
+def report(parts: Sequence[Part]) -> None:
+    """Measure one part after the other, and print all figures."""
+    figures, machine = asyncio.run(_measured(parts))
+    if any(one.as_json for one in parts):
         click.echo(measure.as_json(figures, machine))
         return
     reach.console().print(measure.table(figures))
     click.echo(measure.told(machine))
+
+
+async def _measured(parts: Sequence[Part]) -> tuple[list[Figure], Machine]:
+    """All figures, and the machine as it was before the first."""
+    found = [await one.measure() for one in parts]
+    return [figure for figures, _ in found for figure in figures], found[0][1]

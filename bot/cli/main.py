@@ -34,7 +34,7 @@ def signoff() -> None:
 for _command in (
     *(files.check, files.try_, files.register, files.workflows),
     *(runs.run, runs.runs, runs.cancel, runs.resume),
-    *(requests.requests, requests.decide),
+    *(requests.requests, requests.decide, requests.revoke),
     *(server.serve, server.migrate, server.backup, server.version),
     audits.audit,
     slack.manifest,

@@ -118,6 +118,22 @@ def decide(
     click.echo(f"Request {request_id} is {facts['state']}{edited}. The run: signoff runs {facts['run']}")
 
 
+@click.command()
+@click.argument("request_id", metavar="ID")
+@json_option
+def revoke(request_id: str, as_json: bool) -> None:
+    """Make the review links that were mailed for the request ID useless, as if one of them went astray.
+
+    Whoever was asked still decides in Slack, or signs in at the inbox.
+    """
+    facts = reach.answered(reach.carry_out("revoke", {"request": request_id}))
+    if as_json:
+        click.echo(screen.as_json(facts))
+        return
+    count = facts["links"]
+    click.echo(f"{count} {'link' if count == 1 else 'links'} to request {request_id} can no longer be used.")
+
+
 def _decide(given: dict[str, Value]) -> Reply:
     """Decide; where the gate asks back, put its question to whoever is at the terminal."""
     reply = reach.carry_out("decide", given, settle=_run_of)

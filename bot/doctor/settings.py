@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
 from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
 from bot.doctor.case import Case
 from bot.doctor.finding import Finding, ok, problem, warning
+from bot.endpoints import is_loopback
 
 _REAL: Final = frozenset({"https://slack.com/api/", "https://slack-gov.com/api/"})
 """Slack and GovSlack: https://docs.slack.dev/govslack"""
@@ -53,13 +52,6 @@ def builders(case: Case) -> Iterator[Finding]:
             "Nobody may register workflows in Slack, because SIGNOFF_BUILDERS names nobody.",
             "Set SIGNOFF_BUILDERS, or register them on this machine: signoff register FILE",
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine answers there."""
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost" or host.endswith(".localhost")
 
 
 CHECKS: Final = (values, which_slack, builders)

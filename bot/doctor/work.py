@@ -107,6 +107,21 @@ def copies(case: Case) -> Iterator[Finding]:
         yield ok("work.copies", "No copies fail.")
 
 
+def addresses(case: Case) -> Iterator[Finding]:
+    """Whether mail reaches whom it is for."""
+    found = _read(case, health.refused)
+    if found is None:
+        return
+    if found.count:
+        yield warning(
+            "work.addresses",
+            f"Addresses whose mail server refused what was last sent to them: {_counted(found)}",
+            "Correct them where workflows name them, or have those mailboxes made.",
+        )
+    else:
+        yield ok("work.addresses", "No address was refused by its mail server.")
+
+
 def attention(case: Case) -> Iterator[Finding]:
     """Whether a run waits for somebody to say what became of a step."""
     found = _read(case, health.attention)
@@ -153,4 +168,4 @@ def _read(case: Case, query: Callable[[Any], Any]) -> Any:
         return query(connection)
 
 
-CHECKS: Final = (workflows, copies, attention, unseen)
+CHECKS: Final = (workflows, copies, addresses, attention, unseen)

@@ -30,7 +30,7 @@ from engine.model import (
     Start,
     Verdict,
 )
-from engine.service import Engine
+from engine.service import Engine, Identity
 
 NEEDS_CONFIRMATION: Final = "NeedsConfirmation"
 """The refusal of an approval whose gate asks back: its sentence is the question, to be answered with `confirmed`."""
@@ -59,15 +59,18 @@ class Reply:
 class Desk:
     """`operator`: the email address of this machine's operator, if it is set; `login`: the user's name here."""
 
-    def __init__(self, engine: Engine, kinds: Mapping[str, StepKind], *, operator: str, login: str) -> None:
+    def __init__(
+        self, engine: Engine, identity: Identity, kinds: Mapping[str, StepKind], *, operator: str, login: str
+    ) -> None:
         self.kinds, self.login = kinds, login
-        self._engine, self._operator = engine, operator
+        self._engine, self._identity, self._operator = engine, identity, operator
         self._commands: dict[str, Callable[[dict[str, Any]], Awaitable[Reply]]] = {
             "register": self._register,
             "start": self._start,
             "decide": self._decide,
             "cancel": self._cancel,
             "resume": self._resume,
+            "revoke": self._revoke,
         }
 
     @property
@@ -169,6 +172,11 @@ class Desk:
             output=_mapping(given.get("output") or {}),
         )
         return _done(await self._engine.resume(command))
+
+    async def _revoke(self, given: dict[str, Any]) -> Reply:
+        request = _text(given, "request")
+        answer = await self._identity.revoke(request)
+        return _refused(answer) if isinstance(answer, Refusal) else Reply(facts={"request": request, "links": answer})
 
 
 # -- what a command brings: anything, since whoever opens the socket may write anything ----------------------

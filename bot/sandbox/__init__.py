@@ -19,6 +19,7 @@ Bound to loopback, never part of `serve`. Imports nothing of ours but `engine.po
 | `delivery`, `sockets`, `payloads` | deliveries to the app over HTTP and Socket Mode |
 | `seeing`, `acting`, `people` | a person at their client |
 | `keeping` | the workspace on disk |
+| `mail` | the SMTP server and its mailboxes |
 | `faults`, `clock` | faults on demand; time that can be moved |
 | `api` | the JSON scripting API, /sandbox/api (docs/sandbox-api.md) |
 | `window`, `page/`, `changes` | the page at /sandbox: serving it, its files, what tells it of changes |
@@ -26,7 +27,8 @@ Bound to loopback, never part of `serve`. Imports nothing of ours but `engine.po
 
 from bot.sandbox.clock import FrozenClock
 from bot.sandbox.errors import CannotAct, NotSubmitted
+from bot.sandbox.mail.config import MailConfig
 from bot.sandbox.seed import AppConfig
 from bot.sandbox.server import Running, sandbox
 
-__all__ = ["AppConfig", "CannotAct", "FrozenClock", "NotSubmitted", "Running", "sandbox"]
+__all__ = ["AppConfig", "CannotAct", "FrozenClock", "MailConfig", "NotSubmitted", "Running", "sandbox"]

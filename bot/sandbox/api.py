@@ -7,39 +7,38 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from aiohttp import web
 
 from bot.sandbox import people
+from bot.sandbox.answering import Answering, Refused, body, last
 from bot.sandbox.delivery import Ack
-from bot.sandbox.errors import CannotAct, NotSubmitted
+from bot.sandbox.errors import CannotAct
 from bot.sandbox.faults import Fault
 from bot.sandbox.jsontypes import Json
+from bot.sandbox.mail.api import MailApi
+from bot.sandbox.mail.server import MailServer
 from bot.sandbox.people import Person
 from bot.sandbox.slack import Slack
-from bot.sandbox.window import foreign, stream
+from bot.sandbox.window import stream
 
-T = TypeVar("T")
 Act: TypeAlias = Callable[[Person, Json], Awaitable[Json]]
-
-
-class Refused(Exception):
-    """A request that the sandbox cannot follow."""
 
 
 class ScriptApi:
     """The handlers. `people` may be named by name or id, channels by name or id."""
 
-    def __init__(self, slack: Slack) -> None:
-        self.slack = slack
+    def __init__(self, slack: Slack, mail: MailServer) -> None:
+        self.slack, self.mail = slack, mail
+        self.answering = Answering(slack)
 
     def routes(self) -> list[web.RouteDef]:
         """All of them, under /sandbox/api."""
         root = "/sandbox/api"
+        get, post, ask = self.answering.get, self.answering.post, self.answering.ask
         acts: dict[str, Act] = {
             "click": _click,
             "choose": _choose,
@@ -54,77 +53,40 @@ class ScriptApi:
             "options": _options,
         }
         return [
-            web.get(f"{root}/state", self._get(self.state)),
-            web.get(f"{root}/users", self._get(self.users)),
-            web.get(f"{root}/people/{{person}}", self._get(self.view_of)),
-            web.get(f"{root}/people/{{person}}/messages", self._get(self.messages_of)),
-            web.get(f"{root}/calls", self._get(self.calls)),
-            web.get(f"{root}/deliveries", self._get(self.deliveries)),
+            web.get(f"{root}/state", get(self.state)),
+            web.get(f"{root}/users", get(self.users)),
+            web.get(f"{root}/people/{{person}}", get(self.view_of)),
+            web.get(f"{root}/people/{{person}}/messages", get(self.messages_of)),
+            web.get(f"{root}/calls", get(self.calls)),
+            web.get(f"{root}/deliveries", get(self.deliveries)),
             *(web.post(f"{root}/people/{{person}}/{name}", self._act(act)) for name, act in acts.items()),
-            web.get(f"{root}/faults", self._get(self.faults)),
-            web.post(f"{root}/faults", self._post(self.add_fault)),
-            web.delete(f"{root}/faults", self._post(self.clear_faults)),
-            web.post(f"{root}/rates", self._post(self.rates)),
+            web.get(f"{root}/faults", get(self.faults)),
+            web.post(f"{root}/faults", post(self.add_fault)),
+            web.delete(f"{root}/faults", post(self.clear_faults)),
+            web.post(f"{root}/rates", post(self.rates)),
             web.get(f"{root}/changes", self.changes),
-            web.get(f"{root}/story", self._ask(self.story)),
-            web.get(f"{root}/completions", self._ask(self.completions)),
-            web.get(f"{root}/clock", self._get(self.clock)),
-            web.post(f"{root}/clock", self._post(self.advance)),
-            web.post(f"{root}/app", self._post(self.app)),
-            web.post(f"{root}/sockets", self._post(self.sockets)),
-            web.post(f"{root}/reset", self._post(self.reset)),
+            web.get(f"{root}/story", ask(self.story)),
+            web.get(f"{root}/completions", ask(self.completions)),
+            web.get(f"{root}/clock", get(self.clock)),
+            web.post(f"{root}/clock", post(self.advance)),
+            web.post(f"{root}/app", post(self.app)),
+            web.post(f"{root}/sockets", post(self.sockets)),
+            web.post(f"{root}/reset", post(self.reset)),
+            *MailApi(self.slack, self.mail, self.answering).routes(root),
         ]
-
-    # --- plumbing ----------------------------------------------------------------------------------------------
-
-    def _get(self, read: Callable[[web.Request], Json]) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def handler(request: web.Request) -> web.Response:
-            return await self._answer(request, lambda: _now(read(request)))
-
-        return handler
-
-    def _ask(self, ask: Callable[[], Awaitable[Json]]) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def handler(request: web.Request) -> web.Response:
-            return await self._answer(request, ask)
-
-        return handler
-
-    def _post(self, do: Callable[[Json], Awaitable[Json]]) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def handler(request: web.Request) -> web.Response:
-            given = await _body(request)
-            answer = await self._answer(request, lambda: do(given))
-            self.slack.changes.moved()
-            return answer
-
-        return handler
 
     def _act(self, act: Act) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handler(request: web.Request) -> web.Response:
-            given = await _body(request)
+            given = await body(request)
 
             async def run() -> Json:
                 return await act(self._person(request), given)
 
-            answer = await self._answer(request, run)
+            answer = await self.answering.answer(request, run)
             self.slack.changes.moved()
             return answer
 
         return handler
-
-    async def _answer(self, request: web.Request, work: Callable[[], Awaitable[Json]]) -> web.Response:
-        if foreign(self.slack, request):
-            return web.json_response({"error": "requests from other origins are refused"}, status=403)
-        status = 200 if "quiet" in request.query else 409
-        try:
-            return web.json_response(await work())
-        except NotSubmitted as error:
-            return web.json_response({"error": str(error), "problems": error.problems}, status=status)
-        except (CannotAct, Refused) as error:
-            return web.json_response({"error": str(error)}, status=status)
-        except KeyError as error:
-            return web.json_response({"error": f"missing: {error.args[0]}"}, status=status)
-        except (TypeError, ValueError) as error:
-            return web.json_response({"error": str(error)}, status=status)
 
     def _person(self, request: web.Request) -> Person:
         name = request.match_info["person"]
@@ -140,8 +102,12 @@ class ScriptApi:
         return self.slack.world.to_json()
 
     def users(self, request: web.Request) -> Json:  # noqa: ARG002
-        """Everybody."""
-        return {"users": [asdict(one) for one in self.slack.world.users.values()]}
+        """Everybody, and those who have an email address only."""
+        world = self.slack.world
+        return {
+            "users": [asdict(one) for one in world.users.values()],
+            "outsiders": [asdict(one) for one in world.outsiders],
+        }
 
     def view_of(self, request: web.Request) -> Json:
         """What one person has open."""
@@ -163,11 +129,11 @@ class ScriptApi:
         """What the app called (`?method=`)."""
         wanted = request.query.get("method")
         found = [one for one in self.slack.calls if wanted in (None, one.method)]
-        return {"calls": [asdict(one) for one in _last(found, request)]}
+        return {"calls": [asdict(one) for one in last(found, request)]}
 
     def deliveries(self, request: web.Request) -> Json:
         """What was delivered to the app."""
-        return {"deliveries": [asdict(one) for one in _last(self.slack.deliveries.log, request)]}
+        return {"deliveries": [asdict(one) for one in last(self.slack.deliveries.log, request)]}
 
     def faults(self, request: web.Request) -> Json:  # noqa: ARG002
         """What is armed."""
@@ -234,26 +200,8 @@ class ScriptApi:
     async def reset(self, given: Json) -> Json:  # noqa: ARG002
         """A fresh world."""
         self.slack.reset()
+        await self.mail.come_back()
         return {}
-
-
-def _last(found: Sequence[T], request: web.Request) -> Sequence[T]:
-    """The newest ones only, where `?last=` says how many."""
-    return found[-int(request.query["last"]) :] if "last" in request.query else found
-
-
-async def _now(value: Json) -> Json:
-    return value
-
-
-async def _body(request: web.Request) -> Json:
-    try:
-        given = await request.json() if request.can_read_body else {}
-    except json.JSONDecodeError:
-        given = None
-    if not isinstance(given, dict):
-        raise web.HTTPBadRequest(text="the body must be a JSON object")
-    return given
 
 
 def _ack(ack: Ack | None) -> Json:

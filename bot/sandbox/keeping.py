@@ -1,7 +1,7 @@
 """The workspace on disk, so that the next start goes on with it.
 
-Kept: people, usergroups, conversations, messages, files, apps, and what ids and timestamps count on from. Not kept,
-as when people restart their clients: open modals, Home tabs, and the failures that they were shown.
+Kept: people, usergroups, conversations, messages, files, apps, mails, and what ids and timestamps count on from. Not
+kept, as when people restart their clients: open modals, Home tabs, and the failures that they were shown.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import msgspec
 
 from bot.sandbox import seed
 from bot.sandbox.clock import Time
+from bot.sandbox.mail.kinds import Mail, Outsider
 from bot.sandbox.seed import AppConfig
 from bot.sandbox.slack import Slack
 from bot.sandbox.world import App, Channel, File, Message, Team, User, Usergroup, World
@@ -57,6 +58,9 @@ class Kept(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     ephemerals: list[Message]
     files: dict[str, File]
     apps: dict[str, App]
+    # A workspace from before there was mail has neither.
+    outsiders: list[Outsider] = msgspec.field(default_factory=seed.outsiders)
+    mails: list[Mail] = []
 
 
 def dumps(world: World) -> bytes:
@@ -73,6 +77,8 @@ def dumps(world: World) -> bytes:
         ephemerals=world.ephemerals,
         files=world.files,
         apps=world.apps,
+        outsiders=world.outsiders,
+        mails=world.mails,
     )
     # msgspec's own encoder refuses halves of surrogate pairs, which apps may send and Slack takes.
     return json.dumps(msgspec.to_builtins(kept), separators=(",", ":")).encode()
@@ -95,6 +101,7 @@ def loads(source: bytes, time: Time) -> World:
     world.team, world.users, world.usergroups = kept.team, kept.users, kept.usergroups
     world.channels, world.messages, world.ephemerals = kept.channels, kept.messages, kept.ephemerals
     world.files, world.apps = kept.files, kept.apps
+    world.outsiders, world.mails = kept.outsiders, kept.mails
     return world
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from bot.sandbox.clock import Time
+from bot.sandbox.mail.kinds import Outsider
 from bot.sandbox.world import App, User, Usergroup, World
 
 SCOPES: Final = (
@@ -125,8 +126,13 @@ OTHER_BOT: Final = AppConfig(
 )
 
 
+def outsiders() -> list[Outsider]:
+    """The people who have an email address and no Slack account."""
+    return [Outsider(name="mia", real_name="Mia Approver", email="mia@example.com")]
+
+
 def fresh(time: Time, config: AppConfig) -> World:
-    """A workspace with people, groups, channels, the app, and one other bot.
+    """A workspace with people, groups, channels, the app, and one other bot; and somebody who is not in it.
 
     Channels: `general` (everybody, and the app), `finance` (public, without the app), `leads` (private, with the
     app), `secret` (private, without it), `old` (archived). Usergroups: `finance-approvers`, `disbanded`.
@@ -136,6 +142,7 @@ def fresh(time: Time, config: AppConfig) -> World:
     for one in _PEOPLE:
         made = User(id=world.new_id("U"), email=f"{one['name']}@example.com", **one)
         world.users[made.id] = made
+    world.outsiders = outsiders()
     ids = {one.name: one.id for one in world.users.values()}
     bot = install(world, config).bot_user
     install(world, OTHER_BOT)

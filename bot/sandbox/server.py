@@ -19,6 +19,9 @@ from bot.sandbox.changes import Changes
 from bot.sandbox.clock import Time
 from bot.sandbox.delivery import Ack, Deliveries, Delivery
 from bot.sandbox.faults import Fault, FaultKind, Faults
+from bot.sandbox.mail.config import MailConfig
+from bot.sandbox.mail.server import MailServer
+from bot.sandbox.mail.window import MailWindow
 from bot.sandbox.people import Person
 from bot.sandbox.rates import Rates
 from bot.sandbox.response_urls import ResponseUrls
@@ -60,6 +63,7 @@ class Running:
 
     slack: Slack
     tasks: Tasks
+    mail: MailServer
 
     @property
     def base_url(self) -> str:
@@ -178,7 +182,7 @@ def _loopback(host: str) -> str:
     raise ValueError(f"the sandbox is bound to loopback addresses only, not to {host!r}")
 
 
-def _build(time: Time, config: AppConfig, session: aiohttp.ClientSession, world: World) -> Running:
+def _build(time: Time, config: AppConfig, session: aiohttp.ClientSession, *, world: World, mail: MailConfig) -> Running:
     faults, tasks, changes = Faults(), Tasks(), Changes()
     sockets = Sockets(time, tasks.keep)
     deliveries = Deliveries(
@@ -197,7 +201,7 @@ def _build(time: Time, config: AppConfig, session: aiohttp.ClientSession, world:
         response_urls=ResponseUrls(world),
         changes=changes,
     )
-    return Running(slack=slack, tasks=tasks)
+    return Running(slack=slack, tasks=tasks, mail=MailServer(slack, mail, tasks.keep))
 
 
 @asynccontextmanager
@@ -210,22 +214,24 @@ async def sandbox(
     story: Story | None = None,
     completions: Completions | None = None,
     world: Callable[[Time, AppConfig], World] = seed.fresh,
+    mail: MailConfig | None = None,
 ) -> AsyncIterator[Running]:
     """A local Slack, serving while the body runs. Raises `ValueError` for a host that is not loopback.
 
     `clock`: any clock; the sandbox's time is that plus what `time.advance` adds. Default: the machine's.
     `story`, `completions`: what the page asks for beside Slack; `Running.tell` sets them once the app is there.
-    `world`: makes the workspace to begin with; default: a fresh one.
+    `world`: makes the workspace to begin with; default: a fresh one. `mail`: how mail is taken; default: in plain.
     """
     address = _loopback(host)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
         time, config = Time(clock), app or AppConfig()
-        running = _build(time, config, session, world(time, config))
+        running = _build(time, config, session, world=world(time, config), mail=mail or MailConfig())
         running.tell(story=story, completions=completions)
         application = web.Application(client_max_size=32 * _MEGABYTE)
         application.add_routes(WebApi(running.slack).routes())
-        application.add_routes(ScriptApi(running.slack).routes())
+        application.add_routes(ScriptApi(running.slack, running.mail).routes())
         application.add_routes(Window(running.slack).routes())
+        application.add_routes(MailWindow(running.slack).routes())
         application.add_routes([web.get("/link/", running.slack.sockets.serve)])
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
@@ -234,7 +240,8 @@ async def sandbox(
             await site.start()
             shown = f"[{address}]" if ":" in address else address
             running.slack.base_url = f"http://{shown}:{runner.addresses[0][1]}"
-            yield running
+            async with running.mail.serving(address):
+                yield running
         finally:
             await _stop(running, runner)
 

@@ -12,6 +12,7 @@ from bot.sandbox.clock import Time
 from bot.sandbox.delivery import Deliveries
 from bot.sandbox.faults import Faults
 from bot.sandbox.jsontypes import Json
+from bot.sandbox.mail.faults import MailFaults
 from bot.sandbox.rates import Rates
 from bot.sandbox.response_urls import ResponseUrls
 from bot.sandbox.seed import AppConfig
@@ -54,6 +55,7 @@ class Slack:
     triggers: Triggers
     response_urls: ResponseUrls
     changes: Changes
+    mail_faults: MailFaults = field(default_factory=MailFaults)
     story: Story | None = None
     completions: Completions | None = None
     calls: list[CallRecord] = field(default_factory=list)
@@ -73,6 +75,7 @@ class Slack:
         self.triggers = Triggers(self.world)
         self.response_urls = ResponseUrls(self.world)
         self.faults.clear()
+        self.mail_faults.clear()
         self.calls.clear()
         self.deliveries.log.clear()
         self.changes.moved()

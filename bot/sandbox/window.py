@@ -17,7 +17,7 @@ Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _FOLDER: Final = Path(__file__).parent / "page"
 _TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_HEADERS: Final = {
+HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -46,20 +46,27 @@ class Window:
 
     def routes(self) -> list[web.RouteDef]:
         """The page and its files. Nothing is served but what lies in the folder now."""
-        files = sorted(one for one in _FOLDER.iterdir() if one.suffix in _TYPES and one.name != "index.html")
+        files = sorted(one.name for one in _FOLDER.iterdir() if one.suffix in _TYPES and one.suffix != ".html")
         return [
             web.get("/", self._home),
-            web.get("/sandbox", self._file(_FOLDER / "index.html")),
-            *(web.get(f"/sandbox/page/{one.name}", self._file(one)) for one in files),
+            web.get("/sandbox", file(self.slack, "index.html")),
+            *(web.get(f"/sandbox/page/{one}", file(self.slack, one)) for one in files),
         ]
 
-    def _file(self, path: Path) -> Handler:
-        async def handler(request: web.Request) -> web.StreamResponse:
-            if foreign(self.slack, request):
-                return web.Response(status=403, text="This page answers to its own address only.", headers=_HEADERS)
-            return web.FileResponse(path, headers={**_HEADERS, "Content-Type": f"{_TYPES[path.suffix]}; charset=utf-8"})
 
-        return handler
+def file(slack: Slack, name: str, *, frames: bool = False) -> Handler:
+    """Serves a file of the page. `frames`: it may show pages of ours in frames."""
+    path = _FOLDER / name
+    headers = {**HEADERS, "Content-Type": f"{_TYPES[path.suffix]}; charset=utf-8"}
+    if frames:
+        headers["Content-Security-Policy"] += "; frame-src 'self'"
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if foreign(slack, request):
+            return web.Response(status=403, text="This page answers to its own address only.", headers=HEADERS)
+        return web.FileResponse(path, headers=headers)
+
+    return handler
 
 
 def foreign(slack: Slack, request: web.Request) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 from bot.sandbox.clock import Time
 from bot.sandbox.jsontypes import Json
+from bot.sandbox.mail.kinds import Mail, Outsider
 
 ChannelKind = Literal["channel", "private", "im"]
 _MICRO: Final = 1_000_000
@@ -162,6 +163,7 @@ class World:
         self.counters: Counter[str] = Counter()
         self.team = Team(id=self.new_id("T"))
         self.users: dict[str, User] = {}
+        self.outsiders: list[Outsider] = []
         self.usergroups: dict[str, Usergroup] = {}
         self.channels: dict[str, Channel] = {}
         self.messages: dict[str, list[Message]] = {}
@@ -171,6 +173,7 @@ class World:
         self.homes: dict[tuple[str, str], str] = {}
         self.files: dict[str, File] = {}
         self.apps: dict[str, App] = {}
+        self.mails: list[Mail] = []
         self.troubles: dict[str, list[Trouble]] = {}
 
     def new_id(self, prefix: str) -> str:
@@ -239,7 +242,7 @@ class World:
         self.troubles.setdefault(user, []).append(Trouble(where=where, code=code, text=text, at=self.time.seconds))
 
     def to_json(self) -> Json:
-        """All of it. Contents of files are given by their size only; secrets are part of the sandbox's state."""
+        """All of it but mails. Of files only the size is given; secrets are part of the sandbox's state."""
         files = {
             key: {name: value for name, value in vars(one).items() if name != "content"} | {"size": len(one.content)}
             for key, one in self.files.items()
@@ -247,6 +250,7 @@ class World:
         return {
             "team": asdict(self.team),
             "users": _all(self.users),
+            "outsiders": [asdict(one) for one in self.outsiders],
             "usergroups": _all(self.usergroups),
             "channels": _all(self.channels),
             "messages": {key: [asdict(one) for one in many] for key, many in self.messages.items()},

@@ -1,4 +1,4 @@
-"""What the step `message` does in a trial: the message is shown, and goes nowhere."""
+"""What the steps `message` and `email` do in a trial: what they say is shown, and goes nowhere."""
 
 from __future__ import annotations
 
@@ -20,3 +20,23 @@ class TerminalSender:
         """Print it."""
         self._console.print(escape(f"A message to {card.line(to)}, which a trial does not send: {card.visible(text)}"))
         return {"channel": to, "ts": ""}
+
+
+class TerminalMailer:
+    """Port Mailer."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    async def send(self, *, to: str, subject: str, body: str, reply_to: str | None, key: str) -> Mapping[str, object]:
+        """Print it."""
+        answers = [f"Reply-To: {card.line(reply_to)}"] if reply_to is not None else []
+        told = [
+            f"A mail to {card.line(to)}, which a trial does not send:",
+            f"Subject: {card.line(subject)}",
+            *answers,
+            "",
+            card.visible(body),
+        ]
+        self._console.print(escape("\n".join(told)))
+        return {"message_id": f"<{key}@trial.invalid>", "to": to}

@@ -36,7 +36,7 @@ MAX_STEPS: Final = 100
 MAX_INPUTS: Final = 100
 MAX_FIELDS: Final = 40
 """Of a form, which is sent as a whole: a modal of Slack has room for 100 blocks, and an amount takes two."""
-UNBUILT_KINDS: Final = ("email", "ai", "run")
+UNBUILT_KINDS: Final = ("ai", "run")
 """Names that `uses` takes although no kind of that name is there yet."""
 
 

@@ -10,7 +10,8 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from engine.errors import PluginError
-from engine.ports import Sender, StepType
+from engine.ports import Mailer, Sender, StepType
+from engine.steps.email import Email
 from engine.steps.form import Form
 from engine.steps.http import Http
 from engine.steps.message import Message
@@ -24,9 +25,11 @@ RESERVED: Final = frozenset({"set", "http", "email", "message", "ai", "form", "w
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 
-def builtin(http: Http | None = None, sender: Sender | None = None) -> dict[str, StepType[Any]]:
-    """Our own kinds, by the name that `uses` takes. `http`: one with its own limits. `sender`: of messages."""
-    kinds: tuple[StepType[Any], ...] = (Set(), Form(), Wait(), http or Http(), Message(sender))
+def builtin(
+    http: Http | None = None, sender: Sender | None = None, mailer: Mailer | None = None
+) -> dict[str, StepType[Any]]:
+    """Our own kinds, by the name that `uses` takes. `http`: with its own limits; the others: what steps send with."""
+    kinds: tuple[StepType[Any], ...] = (Set(), Form(), Wait(), http or Http(), Message(sender), Email(mailer))
     return {kind.name: kind for kind in kinds}
 
 
@@ -50,9 +53,11 @@ def discover(group: str = GROUP) -> dict[str, StepType[Any]]:
     return found
 
 
-def all_kinds(http: Http | None = None, sender: Sender | None = None) -> dict[str, StepType[Any]]:
+def all_kinds(
+    http: Http | None = None, sender: Sender | None = None, mailer: Mailer | None = None
+) -> dict[str, StepType[Any]]:
     """`builtin` and `discover` together."""
-    return builtin(http, sender) | discover()
+    return builtin(http, sender, mailer) | discover()
 
 
 def _load(entry: EntryPoint) -> StepType[Any]:

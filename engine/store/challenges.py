@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from engine import data
 from engine.codes import hashed
@@ -24,6 +24,7 @@ refused another has a mail with a code that still holds. No scanner that asks fo
 GUESSES: Final = 600
 """Wrong codes for one address in an hour, from all browsers together, before nothing is compared any more: somebody
 who tries out codes gets 8 digits right once in 20 years. A scanner that fills in forms does not come near."""
+KEPT: Final = timedelta(days=1)
 WINDOW: Final = timedelta(hours=1)
 
 _challenge = ChallengeRow.__table__  # type: ignore[attr-defined]
@@ -52,6 +53,7 @@ _TRIED = Prepared(
     .where(_challenge.c.id == bindparam("held"), _challenge.c.tries == bindparam("seen"))
     .values(tries=_challenge.c.tries + 1)
 )
+_OLD = Prepared(delete(_challenge).where(_challenge.c.created_at < bindparam("before")))
 _USED = Prepared(update(_challenge).where(_challenge.c.id == bindparam("held")).values(used_at=bindparam("now")))
 
 
@@ -99,7 +101,8 @@ def insert_challenge(
     decision: Decide | None,
     mac: bytes | None,
 ) -> Held:
-    """Write a challenge. `mac`: of the code that is sent for it, if one is."""
+    """Write a challenge. `mac`: of the code that is sent for it, if one is. Those of yesterday go: they hold edits."""
+    tx.write(_OLD, {"before": tx.now - KEPT})
     tx.write(
         _NEW,
         {

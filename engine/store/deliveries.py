@@ -17,7 +17,7 @@ from engine.store.tx import Tx
 from engine.tables import DeliveryRow
 
 LEASE: Final = timedelta(seconds=30)
-"""How long a claimed delivery is left alone: longer than any channel may take for one copy."""
+"""How long a claimed delivery is left alone: longer than most channels may take for one copy."""
 
 _delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
 
@@ -38,6 +38,9 @@ _CLAIM = Prepared(
         unknown=or_(_delivery.c.unknown, _delivery.c.lease_until.is_not(None)),
     )
     .returning(_delivery)
+)
+_RELEASE = Prepared(
+    update(_delivery).where(_delivery.c.lease_until > bindparam("now")).values(lease_until=bindparam("now"))
 )
 _MINE = (_delivery.c.id == bindparam("held")) & (_delivery.c.rev == bindparam("seen_rev"))
 _SHOWN = Prepared(
@@ -183,10 +186,15 @@ def _row(tx: Tx, workspace: str, copy: NewDelivery) -> dict[str, Any]:
     }
 
 
-def claim_delivery(tx: Tx, delivery: str) -> HeldDelivery | None:
-    """Take a delivery that is due, for `LEASE`. None: nothing to do, or somebody is at it."""
-    row = tx.one(_CLAIM, {"held": delivery, "now": tx.now, "new_lease": tx.now + LEASE})
+def claim_delivery(tx: Tx, delivery: str, lease: timedelta = LEASE) -> HeldDelivery | None:
+    """Take a delivery that is due, for so long. None: nothing to do, or somebody is at it."""
+    row = tx.one(_CLAIM, {"held": delivery, "now": tx.now, "new_lease": tx.now + lease})
     return _read(row) if row is not None else None
+
+
+def release_deliveries(tx: Tx) -> None:
+    """Let every lease run out now: for whoever owns the database alone and has claimed nothing yet."""
+    tx.write(_RELEASE, {"now": tx.now})
 
 
 def _read(row: Any) -> HeldDelivery:

@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Row, Select, bindparam, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, exists, func, select
 
 from engine import data
 from engine.model import DeliveryKind, DeliveryState, RequestState, RunStatus
@@ -22,6 +22,7 @@ from engine.store import schema
 from engine.store.failures import translated
 from engine.store.writer import connect
 from engine.tables import (
+    AddressRow,
     AuditRow,
     DeliveryRow,
     RequestRow,
@@ -31,6 +32,7 @@ from engine.tables import (
     WorkspaceRow,
 )
 
+_address = AddressRow.__table__  # type: ignore[attr-defined]
 _audit = AuditRow.__table__  # type: ignore[attr-defined]
 _delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
 _request = RequestRow.__table__  # type: ignore[attr-defined]
@@ -158,8 +160,24 @@ _COPY = select(_delivery.c.channel, _delivery.c.address, _delivery.c.last_error)
 _FAILING = _COPY.where(
     _delivery.c.state == DeliveryState.DUE.value, _delivery.c.last_error.is_not(None), _delivery.c.next_at.is_not(None)
 )
+_other = _delivery.alias("other")
 _DEAD = _COPY.join(_request, _request.c.id == _delivery.c.request).where(
-    _PENDING, _delivery.c.kind == DeliveryKind.REQUEST.value, _delivery.c.state == DeliveryState.DEAD.value
+    _PENDING,
+    _delivery.c.kind == DeliveryKind.REQUEST.value,
+    _delivery.c.state == DeliveryState.DEAD.value,
+    # Whoever was then asked another way has a copy.
+    ~exists().where(
+        _other.c.run == _delivery.c.run,
+        _other.c.request == _delivery.c.request,
+        _other.c.person == _delivery.c.person,
+        _other.c.kind == DeliveryKind.REQUEST.value,
+        _other.c.state != DeliveryState.DEAD.value,
+    ),
+)
+_REFUSED = (
+    select(_address.c.value, _address.c.refused_why)
+    .where(_address.c.refused_at.is_not(None))
+    .order_by(_address.c.refused_at.desc())
 )
 _ATTENTION = (
     select(_run.c.id, _workflow.c.name)
@@ -182,6 +200,11 @@ def failing(connection: Connection) -> Some:
 def dead(connection: Connection) -> Some:
     """Copies of open requests that will never be shown."""
     return _some(connection, _DEAD, _copy)
+
+
+def refused(connection: Connection) -> Some:
+    """Addresses that were refused for good when something was last sent to them, the latest first."""
+    return _some(connection, _REFUSED, lambda row: f"{row.value}: {row.refused_why}")
 
 
 def attention(connection: Connection) -> Some:

@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
+from bot.email.channel import EmailChannel
 from bot.terminal.channel import TerminalChannel
 from engine import data
 from engine.model import Card, CardAction, CardField, DeliveryKind, Receipt
 from engine.ports import Channel, FindsCopies
+from tests.email.kit import AT, PUBLIC_URL, SENDER, RecordingGate, text_of
 from tests.support.recording import RecordingChannel
 
 ADDRESS = "lee@example.com"
@@ -37,7 +39,13 @@ def terminal() -> Surface:
     return Surface(TerminalChannel(Console(file=out, width=100, markup=False)), out.getvalue)
 
 
-SURFACES = {"recording": recording, "terminal": terminal}
+def email() -> Surface:
+    gate = RecordingGate()
+    channel = EmailChannel(gate, sender=SENDER, public_url=PUBLIC_URL, now=lambda: AT)
+    return Surface(channel, lambda: "\n".join(map(text_of, gate.sent)))
+
+
+SURFACES = {"recording": recording, "terminal": terminal, "email": email}
 
 ASKING = Card(
     kind=DeliveryKind.REQUEST,
@@ -89,7 +97,9 @@ async def test_an_edit_shows_the_outcome_and_gives_a_receipt_to_edit_with_again(
     edited = await surface.channel.show(address=ADDRESS, card=CLOSED, receipt=receipt, delivery="d1")
     assert "Approved by Lee" in surface.seen()
     again = await surface.channel.show(address=ADDRESS, card=CLOSED, receipt=edited, delivery="d1")
-    assert dict(again.data) == dict(edited.data) == dict(receipt.data)
+    assert dict(again.data) == dict(edited.data)
+    # What it knew of the copy stays; a channel that cannot edit may add that it has told the outcome.
+    assert dict(receipt.data).items() <= dict(edited.data).items()
 
 
 async def test_an_edit_may_be_repeated_with_the_same_content(surface: Surface) -> None:

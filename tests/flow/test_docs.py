@@ -79,6 +79,7 @@ def test_every_command_prints_the_json_of_its_page(terminal: Terminal) -> None:
     real["signoff doctor"] = terminal.json("doctor")
     real["signoff run"] = terminal.json("run", "expense", *INPUTS)
     (pending,) = terminal.json("requests")
+    real["signoff revoke"] = terminal.json("revoke", pending["id"])
     real["signoff decide"] = terminal.json("decide", pending["id"], "edit", "what=Bus to Bonn")
     real["signoff requests"] = terminal.json("requests", pending["id"])
     real["signoff runs"] = terminal.json("runs", real["signoff run"]["run"])

@@ -801,6 +801,20 @@ def test_copies_that_do_not_arrive_and_requests_that_nobody_saw_are_told(signoff
     assert "nobody will ever see: 4." in only(examined(signoff, code=0), "work.copies")[1]
 
 
+def test_addresses_that_a_mail_server_refused_are_told(signoff: Commands) -> None:
+    signoff.done("register", "hello.yaml")
+    signoff.done("run", "hello")
+    assert only(examined(signoff, code=0), "work.addresses")[0] == "ok"
+    make(
+        signoff.at.database,
+        "UPDATE address SET refused_at = added_at, refused_why = 'There is no such mailbox.' "
+        "WHERE value = 'lee@example.com'",
+    )
+    state, told = only(examined(signoff, code=0), "work.addresses")
+    assert state == "warning"
+    assert told.endswith(": 1. lee@example.com: There is no such mailbox.")
+
+
 # -- the checks themselves ----------------------------------------------------------------------------------
 
 

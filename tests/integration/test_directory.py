@@ -114,6 +114,18 @@ async def test_a_group_with_nobody_left_asks_the_owner_and_says_why(home: House)
     assert request.notes[0] == "group:ghosts has nobody who can be asked."
 
 
+async def test_somebody_who_left_is_not_asked_another_way(home: House, book: Book) -> None:
+    await home.register(ASKS)
+    book.known["new@example.com"] = Resolution((Found("", (Address("email", "new@example.com"),)),), unknown=True)
+    request = await home.request(await home.start(who=["new@example.com"]))
+    assert [one.person.email for one in request.approvers] == ["new@example.com"], "they never had an account"
+    await home.start()
+    book.known["lee@example.com"] = Resolution((Found("", (LEE,)),), unknown=True)
+    request = await home.request(await home.start())
+    assert [one.person.email for one in request.approvers] == ["sam@example.com"]
+    assert request.notes[0] == "lee@example.com has no active account any more, so they are not asked."
+
+
 async def test_two_who_turn_out_to_be_one_decide_as_one(home: House, book: Book) -> None:
     book.known["lee@example.com"] = Resolution((Found("", (LEE,)),))
     book.known["U0LEE"] = Resolution((Found("", (LEE_SLACK,)),))

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -436,3 +437,36 @@ async def test_many_copies_of_one_request_all_follow_its_end(home: House) -> Non
     assert len(home.channel.posted) == 51
     assert all("Approved" in str(one.card.state) for one in home.channel.posted.values())
     assert (await home.request(run)).asked.state is RequestState.APPROVED
+
+
+async def test_a_copy_that_a_crash_cut_off_is_taken_up_at_once_by_whoever_owns_the_file_next(tmp_path: Path) -> None:
+    path, channel = tmp_path / "signoff.db", RecordingChannel()
+    async with house(path, channel=channel) as before:
+        await before.register(GATED)
+        run = await before.start()
+        held = await copy(before, run)
+        await before.store.transact(lambda tx: deliveries.claim_delivery(tx, held.id))
+        assert await before.deliver() == 0
+    async with house(path, channel=channel) as after:
+        await after.store.transact(deliveries.release_deliveries)
+        assert await after.deliver() == 1
+        assert channel.looks == 1, "it may have been posted"
+
+
+class Slow(RecordingChannel):
+    show_seconds: ClassVar[float] = 300.0
+
+
+async def test_a_channel_that_takes_longer_is_left_alone_for_longer(tmp_path: Path) -> None:
+    async with house(tmp_path / "signoff.db", channel=Slow()) as home:
+        await home.register(GATED)
+        run = await home.start()
+        gate = asyncio.Event()
+        home.channel.next_calls(Fault(gate=gate))
+        showing = asyncio.ensure_future(home.relay.deliver((await copy(home, run)).id))
+        await until(lambda: home.channel.calls == 1)
+        home.pass_(seconds=309)
+        assert await home.deliver() == 0
+        gate.set()
+        await showing
+        assert (await copy(home, run)).state is DeliveryState.SHOWN

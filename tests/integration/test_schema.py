@@ -7,18 +7,21 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, exc, insert, select, text, update
 
 from engine import tables
 from engine.errors import StoreError, StoreOutdated, StoreReadOnly
-from engine.model import Address, Verdict
+from engine.model import Address, Decided, RunStatus, Verdict
 from engine.store import deliveries, journal, people, reading, requests, runs, schema, workflows
 from engine.store.tx import Connection, Tx
 from engine.store.writer import connect
@@ -26,6 +29,7 @@ from engine.system import RandomIds, SystemClock
 from engine.views import Page
 from tests.support.fakes import START
 from tests.support.house import house
+from tests.support.recording import RecordingChannel
 
 ROOT = Path(__file__).parents[2]
 WORKSPACE = tables.metadata.tables["workspace"]
@@ -92,6 +96,29 @@ def test_a_new_file_is_of_this_schema_and_needs_no_backup(tmp_path: Path) -> Non
     schema.check_current(path)
     assert list(path.parent.glob("*.backup*")) == []
     assert path.stat().st_mode & 0o077 == 0
+
+
+async def test_a_database_of_the_first_schema_is_brought_along_with_all_that_is_in_it(tmp_path: Path) -> None:
+    path, channel = tmp_path / "signoff.db", RecordingChannel()
+    async with house(path, channel=channel) as home:
+        await home.register(GATED)
+        run = await home.start()
+        await home.settle()
+    with closing(connect(path, writable=True)) as connection:
+        now, before = _shape(connection), connection.execute(text("SELECT * FROM delivery")).all()
+        config = Config()
+        config.set_main_option("script_location", str(schema.HISTORY))
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+        assert "link.table_info" not in _shape(connection)
+    assert schema.prepare(path, now=START) is not None
+    with closing(connect(path, writable=True)) as connection:
+        assert _shape(connection) == now
+        assert connection.execute(text("SELECT * FROM delivery")).all() == before
+    async with house(path, channel=channel) as home:
+        assert isinstance(await home.decide(run), Decided)
+        await home.settle()
+        assert (await home.view(run)).status is RunStatus.SUCCEEDED
 
 
 LATER = '''

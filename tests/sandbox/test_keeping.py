@@ -21,6 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.sandbox import AppConfig, FrozenClock, Running, keeping, sandbox, seed
 from bot.sandbox.clock import Time
 from bot.sandbox.keeping import Unreadable, Unwritable
+from bot.sandbox.mail.kinds import Mail, Outsider
 from bot.sandbox.world import App, Channel, File, Message, Team, User, Usergroup, World
 from tests.sandbox.kit import actions, button, client_of, served
 
@@ -43,6 +44,7 @@ def made(kind: Any, **given_fields: st.SearchStrategy[Any]) -> st.SearchStrategy
         "bool": st.booleans(),
         "bytes": st.binary(max_size=8),
         "str | None": st.none() | TEXT,
+        "float": st.floats(allow_nan=False),
         "float | None": st.none() | st.floats(allow_nan=False),
         "Json | None": st.none() | OBJECT,
         "list[str]": st.lists(TEXT, max_size=2),
@@ -66,6 +68,7 @@ def worlds(draw: st.DrawFn) -> World:
     world.apps, world.channels = draw(named(App, least=1)), draw(named(Channel))
     world.messages = {name: draw(st.lists(made(Message), max_size=2)) for name in world.channels}
     world.ephemerals = draw(st.lists(made(Message), max_size=2))
+    world.outsiders, world.mails = draw(st.lists(made(Outsider), max_size=2)), draw(st.lists(made(Mail), max_size=2))
     return world
 
 

@@ -201,5 +201,7 @@ async def test_a_body_that_is_no_object_is_refused(slack: Running, session: aioh
 
 def test_every_route_of_the_scripting_api_is_documented(slack: Running) -> None:
     documented = set(re.findall(r"^\| `(GET|POST|DELETE) (/[^`?]*)", (ROOT / "docs/sandbox-api.md").read_text(), re.M))
-    routes = {(one.method, one.path.removeprefix("/sandbox/api")) for one in ScriptApi(slack.slack).routes()}
+    routes = {
+        (one.method, one.path.removeprefix("/sandbox/api")) for one in ScriptApi(slack.slack, slack.mail).routes()
+    }
     assert routes == documented

@@ -27,7 +27,7 @@ async def test_the_page_and_all_of_its_files_are_served_and_load_nothing_from_el
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
     for file in FOLDER.iterdir():
-        if file.name != "index.html":
+        if file.suffix != ".html":
             async with session.get(f"{slack.page_url}/page/{file.name}") as response:
                 assert response.status == 200
                 assert response.headers["X-Content-Type-Options"] == "nosniff"

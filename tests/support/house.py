@@ -195,7 +195,7 @@ async def house(
     reached_by: str = "recording",
     directory: Directory | None = None,
     renew_seconds: float = 60.0,
-    show_seconds: float = 60.0,
+    show_seconds: float = 20.0,
     busy_seconds: float = 5.0,
 ) -> AsyncIterator[House]:
     """A house on the file at `path`, as its only owner."""

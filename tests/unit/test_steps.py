@@ -165,7 +165,7 @@ async def test_a_step_type_of_another_distribution_is_found(site: Path, what: st
 
 
 def test_without_plugins_there_are_the_builtin_kinds() -> None:
-    assert set(registry.builtin()) == {"set", "form", "wait", "http", "message"}
+    assert set(registry.builtin()) == {"set", "form", "wait", "http", "message", "email"}
     assert registry.discover("signoff.steps.of-nobody") == {}
 
 

@@ -7,14 +7,14 @@ import { showHome } from "./home.js";
 import { showMessages } from "./messages.js";
 import { Modal } from "./modal.js";
 import { panels } from "./panels.js";
-import { chooser, showSidebar } from "./sidebar.js";
+import { chooser, mailbox, showSidebar } from "./sidebar.js";
 import { Story } from "./story.js";
 import { Switches } from "./switches.js";
 import { Troubles } from "./troubles.js";
 
 const at = (id) => document.getElementById(id);
 const me = new URLSearchParams(location.search).get("as");
-const state = { users: new Map(), channels: new Map(), person: null, place: null, there: true };
+const state = { users: new Map(), outsiders: [], channels: new Map(), person: null, place: null, there: true };
 const troubles = new Troubles();
 const story = new Story(at("story"));
 const switches = new Switches({ node: at("switches"), banner: at("banner"), failed: speak });
@@ -53,8 +53,13 @@ function sidebar() {
   const [dm, ...channels] = state.person.conversations;
   showSidebar(at("sidebar"), {
     users: state.users,
+    outsiders: state.outsiders,
     me: state.person.user,
-    app: [{ title: "Home", hash: "#/home", sign: "home", unread: false, now: now.kind === "home" }, item(dm, "Messages", "#/app", "messages")],
+    app: [
+      { title: "Home", hash: "#/home", sign: "home", unread: false, now: now.kind === "home" },
+      item(dm, "Messages", "#/app", "messages"),
+      { title: "Mailbox", hash: mailbox(state.person.user), sign: "mail", unread: false, now: false },
+    ],
     channels: channels.map((one) => item(one, one.name, `#/${encodeURIComponent(one.name)}`, one.kind)),
   });
 }
@@ -132,12 +137,13 @@ async function refresh() {
 
 async function refreshOnce() {
   if (!state.users.size) {
-    const { users } = await get("/users");
+    const { users, outsiders } = await get("/users");
+    state.outsiders = outsiders;
     state.users = new Map(users.map((one) => [one.id, one]));
   }
   if (!me || ![...state.users.values()].some((one) => one.name === me)) {
     document.body.classList.add("choosing");
-    if (built !== "chooser") replace(at("main"), chooser(state.users));
+    if (built !== "chooser") replace(at("main"), chooser(state.users, state.outsiders));
     built = "chooser";
     await switches.refresh();
     return;

@@ -8,6 +8,8 @@ const PATHS = {
   window: "M3 6.5h10.5V17H3zM6.5 6.5V3H17v10.5h-3.5",
   warning: "M10 3 18 17H2zM10 8v4.2M10 14.4v.4",
   eye: "M2.5 10S5.5 5 10 5s7.5 5 7.5 5-3 5-7.5 5-7.5-5-7.5-5zM10 8a2 2 0 1 0 0 4 2 2 0 0 0 0-4",
+  mail: "M3 5h14v10H3zM3.5 5.5 10 11l6.5-5.5",
+  back: "M12 4l-6 6 6 6",
   close: "M4.5 4.5l11 11M15.5 4.5l-11 11",
 };
 const SVG = "http://www.w3.org/2000/svg";

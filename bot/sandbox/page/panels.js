@@ -1,4 +1,4 @@
-// On narrow windows the sidebar and the story are panels behind buttons.
+// On narrow windows the sidebar and the story are panels behind buttons. Not every page has a story.
 
 const at = (id) => document.getElementById(id);
 
@@ -6,10 +6,11 @@ export function panels() {
   const wide = { sidebar: matchMedia("(min-width: 760px)"), story: matchMedia("(min-width: 1120px)") };
   const open = { sidebar: false, story: false };
   const buttons = { sidebar: at("open-sidebar"), story: at("open-story") };
+  const names = ["sidebar", "story"].filter((name) => at(name));
   let told = false;
 
   function show() {
-    for (const name of ["sidebar", "story"]) {
+    for (const name of names) {
       const beside = wide[name].matches;
       const shown = (beside || open[name]) && (name === "sidebar" || told);
       at(name).hidden = !shown;
@@ -17,7 +18,7 @@ export function panels() {
       buttons[name].hidden = beside || (name === "story" && !told);
       buttons[name].setAttribute("aria-expanded", String(open[name]));
     }
-    const over = ["sidebar", "story"].some((name) => open[name] && !wide[name].matches);
+    const over = names.some((name) => open[name] && !wide[name].matches);
     at("main").inert = over;
   }
 
@@ -31,7 +32,7 @@ export function panels() {
     target?.focus();
   }
 
-  for (const name of ["sidebar", "story"]) {
+  for (const name of names) {
     buttons[name].addEventListener("click", () => toggle(name, !open[name]));
     wide[name].addEventListener("change", () => {
       open[name] = false;
@@ -41,7 +42,7 @@ export function panels() {
       if (event.key === "Escape" && open[name]) toggle(name, false);
     });
   }
-  at("story").querySelector(".close-story").addEventListener("click", () => toggle("story", false));
+  at("story")?.querySelector(".close-story").addEventListener("click", () => toggle("story", false));
   show();
   return {
     story: (tells) => {

@@ -14,12 +14,15 @@ export function role(user) {
 
 export const people = (users) => [...users.values()].filter((one) => !one.is_bot && !one.deleted);
 
+/** Where somebody's mail is. */
+export const mailbox = (user) => `/sandbox/mail?to=${encodeURIComponent(user.email)}`;
+
 const address = (name) => `?as=${encodeURIComponent(name)}`;
 
 let shown = "";
 
 /** `places`: [{hash, title, sign, unread, now}] in two groups. */
-export function showSidebar(node, { users, me, app, channels, theme }) {
+export function showSidebar(node, { users, outsiders, me, app, channels, theme }) {
   const stamp = JSON.stringify([[...users.keys()], me.id, app, channels, theme]);
   if (stamp === shown) return;
   shown = stamp;
@@ -62,6 +65,7 @@ export function showSidebar(node, { users, me, app, channels, theme }) {
         ),
       ),
     ),
+    outsiders.length > 0 && [h("h2", { class: "side-title" }, "Not in Slack"), h("ul", { class: "people" }, outsiders.map(outsider))],
     h("h2", { class: "side-title" }, "App"),
     h("ul", { class: "places" }, app.map(item)),
     h("h2", { class: "side-title" }, "Channels"),
@@ -70,8 +74,12 @@ export function showSidebar(node, { users, me, app, channels, theme }) {
   if (focused) [...node.querySelectorAll("[data-focus]")].find((one) => one.dataset.focus === focused)?.focus();
 }
 
+/** Somebody who has an address only: there is nobody to be, but a mailbox to look into. */
+const outsider = (one) =>
+  h("li", {}, h("a", { href: mailbox(one), "data-focus": `mail of ${one.name}` }, avatar(one.real_name, one.email), h("span", { class: "person" }, h("span", {}, one.real_name.split(" ")[0]), h("small", {}, "By email only")), h("span", { class: "visually-hidden" }, ": mailbox"), icon("mail")));
+
 /** What is shown to whoever has not said who they are. */
-export function chooser(users) {
+export function chooser(users, outsiders) {
   return h(
     "div",
     { class: "chooser" },
@@ -82,6 +90,9 @@ export function chooser(users) {
       { class: "cards" },
       people(users).map((one) =>
         h("li", {}, h("a", { class: "card", href: address(one.name) }, avatar(one.real_name, one.id), h("span", {}, h("strong", {}, one.real_name), h("small", {}, `${role(one)} · ${one.tz.replace("_", " ")}`)))),
+      ),
+      outsiders.map((one) =>
+        h("li", {}, h("a", { class: "card", href: mailbox(one) }, avatar(one.real_name, one.email), h("span", {}, h("strong", {}, one.real_name), h("small", {}, "By email only · opens the mailbox")))),
       ),
     ),
   );

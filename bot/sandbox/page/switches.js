@@ -1,17 +1,31 @@
-// What can be switched: how well Slack works, and light or dark.
+// What can be switched: how well Slack or the mail works, and light or dark.
 
 import { get, post, remove } from "./api.js";
 import { h } from "./dom.js";
 
-const FAULTS = {
-  works: { label: "Slack works", said: "" },
-  down: { label: "Slack down", said: "Slack is down: nothing gets through to the app or from it." },
-  slow: { label: "Slack slow", said: "Slack is slow: every call of the app takes 5 seconds." },
-  limited: { label: "Slack limits", said: "Slack refuses every call of the app: too many requests, again in 5 seconds." },
+/** `faults`: what can be chosen; `fault` is what is armed for it. `down` is no fault but a switch of its own. */
+export const SLACK = {
+  label: "How Slack works",
+  path: "/faults",
+  faults: {
+    works: { label: "Slack works", said: "" },
+    down: { label: "Slack down", said: "Slack is down: nothing gets through to the app or from it." },
+    slow: { label: "Slack slow", said: "Slack is slow: every call of the app takes 5 seconds.", fault: { on: "*", kind: "slow", seconds: 5 } },
+    limited: { label: "Slack limits", said: "Slack refuses every call of the app: too many requests, again in 5 seconds.", fault: { on: "*", kind: "ratelimited", seconds: 5 } },
+  },
 };
-const ARMED = {
-  slow: { on: "*", kind: "slow", seconds: 5, times: null },
-  limited: { on: "*", kind: "ratelimited", seconds: 5, times: null },
+export const MAIL = {
+  label: "How the mail works",
+  path: "/mail/faults",
+  faults: {
+    works: { label: "Mail works", said: "" },
+    down: { label: "Mail down", said: "The mail server is down: nobody can connect to it." },
+    slow: { label: "Mail slow", said: "The mail server is slow: every answer takes 5 seconds.", fault: { on: "*", kind: "slow", seconds: 5 } },
+    busy: { label: "Mail busy", said: "The mail server sends everybody away: try again later (421).", fault: { on: "connect", kind: "error", code: 421 } },
+    unknown: { label: "No mailbox", said: "The mail server knows no recipient (550).", fault: { on: "rcpt", kind: "error", code: 550 } },
+    full: { label: "Mailbox full", said: "Every mailbox is full (552).", fault: { on: "rcpt", kind: "error", code: 552 } },
+    lost: { label: "Mail unsure", said: "Mails arrive, but the connection breaks before the mail server says so.", fault: { on: "dot", kind: "lost" } },
+  },
 };
 const THEMES = { auto: "Auto", light: "Light", dark: "Dark" };
 
@@ -26,10 +40,11 @@ function selectOf(options, { label, now, change }) {
 }
 
 export class Switches {
-  constructor({ node, banner, failed }) {
+  constructor({ node, banner, failed, subject = SLACK }) {
+    this.subject = subject;
     this.banner = banner;
     this.failed = failed;
-    this.fault = selectOf(FAULTS, { label: "How Slack works", now: "works", change: (wanted) => this.arm(wanted) });
+    this.fault = selectOf(subject.faults, { label: subject.label, now: "works", change: (wanted) => this.arm(wanted) });
     const theme = localStorage.getItem("theme") || "auto";
     this.theme = selectOf(THEMES, { label: "Colours", now: theme, change: paint });
     paint(theme);
@@ -38,20 +53,27 @@ export class Switches {
 
   async arm(wanted) {
     try {
-      await remove("/faults");
-      if (wanted === "down") await post("/faults", { down: true });
-      if (ARMED[wanted]) await post("/faults", ARMED[wanted]);
+      const { path, faults } = this.subject;
+      await remove(path);
+      if (wanted === "down") await post(path, { down: true });
+      if (faults[wanted].fault) await post(path, { ...faults[wanted].fault, times: null });
     } catch (error) {
       this.failed(error.message);
     }
   }
 
   async refresh() {
-    const { down, queue } = await get("/faults");
-    const armed = Object.keys(ARMED).find((name) => queue.some((one) => one.on === "*" && one.kind === ARMED[name].kind && one.times === null));
+    const { down, queue } = await get(this.subject.path);
+    const armed = this.armed(queue.filter((one) => one.times === null));
     const now = down ? "down" : armed || "works";
     if (document.activeElement !== this.fault || this.fault.value !== now) this.fault.value = now;
-    this.say(FAULTS[now].said);
+    this.say(this.subject.faults[now].said);
+  }
+
+  armed(queue) {
+    const same = (one, fault) => Object.entries(fault).every(([name, value]) => one[name] === value);
+    const found = Object.entries(this.subject.faults).find(([, { fault }]) => fault && queue.some((one) => same(one, fault)));
+    return found?.[0];
   }
 
   say(sentence) {

@@ -74,6 +74,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("challenge_address", "challenge", ["workspace", "address", "created_at"])
+    op.create_index("challenge_age", "challenge", ["created_at"])
     op.create_index("challenge_form", "challenge", ["holder", "form"])
 
 
@@ -82,11 +83,9 @@ def downgrade() -> None:
         op.drop_table(table)
     op.execute("DELETE FROM delivery WHERE run IS NULL")
     _with_or_without_run(nullable=False)
-    with op.batch_alter_table("address") as address:
-        address.drop_column("refused_why")
-        address.drop_column("refused_at")
-    with op.batch_alter_table("request") as request:
-        request.drop_column("fall_back_at")
+    # Not by writing the tables anew, as Alembic does it for SQLite: others refer to their rows.
+    for table, column in (("address", "refused_why"), ("address", "refused_at"), ("request", "fall_back_at")):
+        op.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
 
 
 def _with_or_without_run(*, nullable: bool) -> None:

@@ -1,0 +1,78 @@
+"""Mail as a channel. A mail cannot be edited: how a request ended is a second one, in the same thread."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from typing import ClassVar, Final, Literal
+
+from bot.email import failures, message
+from bot.email.failures import MailError, Meaning, Stage
+from bot.email.message import Envelope
+from bot.email.smtp import BEFORE_DOT_SECONDS, MailGate
+from engine.model import Card, DeliveryKind, Receipt
+
+ANSWER_SECONDS: Final = 60.0
+"""How long a copy waits for the answer to the final dot. RFC 5321 (4.5.3.2.6) asks for ten minutes, which would keep
+other copies waiting; one that is given up is sent a second time."""
+
+log = logging.getLogger(__name__)
+
+
+class EmailChannel:
+    """Addresses are email addresses. `now`: what mails are dated with."""
+
+    name = "email"
+    carries_links: ClassVar[Literal[True]] = True
+    show_seconds: ClassVar[float] = 2 * BEFORE_DOT_SECONDS + ANSWER_SECONDS + 4
+    """The longest that one copy takes: the whole mail that was refused, and the short one."""
+
+    def __init__(self, gate: MailGate, *, sender: Address, public_url: str, now: Callable[[], datetime]) -> None:
+        self._gate, self._sender, self._public_url, self._now = gate, sender, public_url, now
+
+    async def show(self, *, address: str, card: Card, receipt: Receipt | None, delivery: str) -> Receipt:
+        """Send the mail of the card, or the one that says how the request ended, once."""
+        if receipt is not None and not _is_news(card, receipt):
+            return receipt
+        envelope = Envelope(
+            sender=self._sender,
+            to=address,
+            public_url=self._public_url,
+            delivery=delivery,
+            date=self._now(),
+            thread=None if receipt is None else receipt.data["message_id"],
+        )
+        try:
+            sent = await self._sent(card, envelope)
+        except MailError as error:
+            raise failures.channel_error(error.failure) from error
+        if receipt is not None:
+            return Receipt({**receipt.data, "closed": sent})
+        return Receipt({"message_id": sent, "delivery": delivery} | ({"closed": sent} if card.state else {}))
+
+    async def _sent(self, card: Card, envelope: Envelope) -> str:
+        """The Message-ID of what was sent. Raises `MailError`."""
+        try:
+            whole = message.mail(card, envelope)
+        except ValueError as error:
+            raise MailError(failures.classify(Stage.ADDRESS, error)) from error
+        try:
+            return await self._send(whole)
+        except MailError as error:
+            short = message.short_mail(card, envelope)
+            if error.failure.meaning is not Meaning.CONTENT or short is None:
+                raise
+            log.warning("copy %s is sent without its content: %s", envelope.delivery, error)
+        return await self._send(short)
+
+    async def _send(self, mail: EmailMessage) -> str:
+        await self._gate.send(mail, answer_seconds=ANSWER_SECONDS)
+        return str(mail["Message-ID"])
+
+
+def _is_news(card: Card, receipt: Receipt) -> bool:
+    """Whether the card says what no mail has said so far: that a request needs nobody any more."""
+    return card.kind is DeliveryKind.REQUEST and card.state is not None and "closed" not in receipt.data

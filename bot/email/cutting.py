@@ -1,0 +1,58 @@
+"""How much of a text a mail shows, pure. Sizes are bytes of the HTML part, in which a text takes the most."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from markupsafe import Markup, escape
+
+from bot.characters import boundary
+
+_JOINTS: Final = re.compile(r"(?<=[./:@])(?=\S)")
+_COST: Final = {"&": 5, "<": 4, ">": 4, '"': 5, "'": 5, "\n": 4, ".": 6, "/": 6, ":": 6, "@": 6}
+
+
+class Cut(NamedTuple):
+    """`missing`: how many characters were left out."""
+
+    text: str
+    missing: int
+
+
+def markup(text: str) -> Markup:
+    """The text for HTML, as it is.
+
+    `<wbr>` inside of what looks like an address lets a long one wrap on a telephone, and many mail programs do not
+    make a link of it then; unlike an invisible character it is not copied along with the text.
+    """
+    lines = (Markup("<wbr>").join(escape(part) for part in _JOINTS.split(line)) for line in text.split("\n"))
+    return Markup("<br>").join(lines)
+
+
+def size(text: str) -> int:
+    """Bytes in HTML, at most."""
+    return sum(_COST.get(character) or len(character.encode()) for character in text)
+
+
+def cut(text: str, room: int) -> Cut:
+    """The longest beginning that has room, cut between two characters as people see them."""
+    taken = 0
+    for index, character in enumerate(text):
+        taken += _COST.get(character) or len(character.encode())
+        if taken > room:
+            end = boundary(text, index)
+            return Cut(text[:end], len(text) - end)
+    return Cut(text, 0)
+
+
+def level(sizes: Iterable[int], room: int) -> int:
+    """The largest cap under which all sizes together fit, so that only the longest texts are cut."""
+    ascending = sorted(sizes)
+    for index, one in enumerate(ascending):
+        share = room // (len(ascending) - index)
+        if one > share:
+            return share
+        room -= one
+    return ascending[-1] if ascending else 0

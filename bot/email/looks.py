@@ -1,0 +1,38 @@
+"""The templates of mails, which lie inside the package in a wheel and beside it in a checkout."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import jinja2
+
+import bot
+from bot.email import cutting
+
+_PACKAGE: Final = Path(bot.__file__).parent
+_INDENT: Final = "    "
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """Of our own templates only: what comes from data is a value in them, and escaped in HTML."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(
+            [folder / "email" for folder in (_PACKAGE / "_templates", _PACKAGE.parent / "templates")]
+        ),
+        autoescape=jinja2.select_autoescape(("html",), default=False),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters["markup"] = cutting.markup
+    made.filters["indented"] = indented
+    return made
+
+
+def indented(text: str) -> str:
+    """Every line of a text set off, so that none in the data looks like one of ours."""
+    return "\n".join(f"{_INDENT}{line}".rstrip() for line in text.split("\n"))

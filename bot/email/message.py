@@ -1,0 +1,107 @@
+"""Mails, pure: a card and its envelope make an `EmailMessage` with a text and an HTML part that say the same."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from typing import Final
+
+from bot import endpoints
+from bot.email import looks, showing
+from bot.email.showing import Shown
+from engine.model import Card, DeliveryKind
+
+POLICY: Final = SMTP.clone(cte_type="7bit")
+"""7bit: no server on the way has to be able to do more, and none changes a signed body."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """Whom a mail is from and to. `thread`: the Message-ID that it answers. `date`: when it is written."""
+
+    sender: Address
+    to: str
+    public_url: str
+    delivery: str
+    date: datetime
+    thread: str | None = None
+
+
+def mail(card: Card, envelope: Envelope) -> EmailMessage:
+    """The mail of a card. Raises `ValueError` for an address that is none."""
+    return _mail(showing.shown(card, public_url=envelope.public_url), card, envelope)
+
+
+def short_mail(card: Card, envelope: Envelope) -> EmailMessage | None:
+    """The mail for a server that refused the whole one. None: the card has nothing that could be left in it."""
+    shown = showing.short(card, public_url=envelope.public_url)
+    return None if shown is None else _mail(shown, card, envelope)
+
+
+def _mail(shown: Shown, card: Card, envelope: Envelope) -> EmailMessage:
+    made = headed(envelope.sender, envelope.to, subject=shown.subject, date=envelope.date)
+    made["Message-ID"] = message_id(card, envelope)
+    thread = envelope.thread or _thread(card, envelope)
+    if thread is not None:
+        made["In-Reply-To"] = made["References"] = thread
+    # `All` would keep bounces from us too: https://learn.microsoft.com/openspecs/exchange_server_protocols/ms-oxcmail
+    made["X-Auto-Response-Suppress"] = "OOF, AutoReply, RN, NRN"
+    text, html = _render("mail.txt", shown), _render("mail.html", shown)
+    made.set_content(text)
+    made.add_alternative(html, subtype="html")
+    # Of the content itself: nothing in it can know it, and a second try has the same one.
+    made.set_boundary(f"signoff-{hashlib.sha256((text + html).encode()).hexdigest()[:32]}")
+    return made
+
+
+def headed(sender: Address, to: str, *, subject: str, date: datetime) -> EmailMessage:
+    """A mail by a program (RFC 3834) to one person, without content yet. Raises `ValueError` for what is no address."""
+    made = EmailMessage(policy=POLICY)
+    made["From"] = sender
+    made["To"] = endpoints.mailbox(to)
+    # It would be read as an encoded word, and show another text.
+    made["Subject"] = subject.replace("=?", "= ?")
+    made["Date"] = format_datetime(date)
+    made["Auto-Submitted"] = "auto-generated"
+    return made
+
+
+def _render(template: str, shown: Shown) -> str:
+    return looks.environment().get_template(template).render(mail=shown)
+
+
+# -- threads ------------------------------------------------------------------------------------------------
+
+
+def message_id(card: Card, envelope: Envelope) -> str:
+    """The same for every attempt to send this mail: a mailbox that has it already may know it again."""
+    if card.kind is not DeliveryKind.REQUEST:
+        return _id(envelope, card.kind.value, envelope.delivery)
+    if card.state is not None:
+        return _id(envelope, "closed", envelope.delivery)
+    return _first(card, envelope)
+
+
+def _thread(card: Card, envelope: Envelope) -> str | None:
+    """The first mail about the request to this address, whether or not it was ever sent."""
+    follows = card.kind is DeliveryKind.REMINDER or (card.kind is DeliveryKind.REQUEST and card.state is not None)
+    return _first(card, envelope) if follows else None
+
+
+def _first(card: Card, envelope: Envelope) -> str:
+    return _id(envelope, "request", card.request or envelope.delivery)
+
+
+def _id(envelope: Envelope, *parts: str) -> str:
+    return id_for(envelope.sender, *parts, envelope.to.lower())
+
+
+def id_for(sender: Address, *parts: str) -> str:
+    """A Message-ID that only these parts make."""
+    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return f"<signoff.{digest[:32]}@{sender.domain}>"

@@ -1,0 +1,240 @@
+"""What a mail says, pure: a card as the texts and rows that both of its parts are made of.
+
+Everything from a card goes through `bot.card.visible` once more; nothing in it is markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from bot import card as cards
+from bot import links
+from bot.email import cutting
+from engine.model import Card, CardField, DeliveryKind
+
+ROOM: Final = 42_000
+"""Bytes of HTML for facts and fields. With the frame, and as base64, it stays under the 102 kB that Gmail shows:
+https://github.com/hteumeuleu/email-bugs/issues/41"""
+ROWS: Final = 60
+LABEL: Final = 120
+TITLE: Final = 1_500
+"""Also of the sentence that says how a request ended, which has somebody's reason in it."""
+SUBJECT: Final = 150
+"""Characters."""
+
+Lines = tuple[str, ...]
+
+
+class Row(NamedTuple):
+    """`before`: what stood there, where a person changed it. `missing`: characters cut from both texts."""
+
+    label: str
+    text: str
+    before: str | None
+    missing: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """`eyebrow`: what kind of mail it is, in a few words; `lead`: what to do or what happened, in a sentence or two.
+
+    `preheader`: what mail programs show beside the subject. `link`: the one address of ours in the mail.
+    `left_out`: the sentence that says what is missing here.
+    """
+
+    subject: str
+    eyebrow: str
+    title: str
+    preheader: str
+    lead: Lines
+    facts: tuple[Row, ...] = ()
+    fields: tuple[Row, ...] = ()
+    left_out: str | None = None
+    link: str | None = None
+    code: str | None = None
+    footer: Lines
+
+
+def shown(card: Card, *, public_url: str) -> Shown:
+    """All that the mail of a card says."""
+    made = _CODE if card.kind is DeliveryKind.CODE else _CLOSED if card.state is not None else _OPEN[card.kind]
+    rows, left_out = _rows(card)
+    facts, lead = len(card.facts), (*_lead(card), *made.lead)
+    return Shown(
+        subject=subject(card),
+        eyebrow=made.eyebrow,
+        title=_title(card.title),
+        preheader=_preheader(card, made, lead),
+        lead=lead,
+        facts=tuple(row for index, row in rows if index < facts),
+        fields=tuple(row for index, row in rows if index >= facts),
+        left_out=left_out and _with_place(card, left_out),
+        link=links.review_link(public_url, card.token) if card.token and made.has_link else None,
+        code=card.code if card.kind is DeliveryKind.CODE else None,
+        footer=(*made.footer, *_footer(card)),
+    )
+
+
+def short(card: Card, *, public_url: str) -> Shown | None:
+    """What a mail says whose content the mail server refused: nothing of it. None: there is no link to give."""
+    if not card.token:
+        return None
+    return Shown(
+        subject="A request is waiting for your decision",
+        eyebrow="Waiting for your decision",
+        title="A request is waiting for your decision",
+        preheader="Open the review page to see it.",
+        lead=("The mail server refused the mail with its content. The review page shows all of it.", *_again(card)),
+        link=links.review_link(public_url, card.token),
+        footer=_OPEN[DeliveryKind.REQUEST].footer,
+    )
+
+
+# -- the words of each kind ---------------------------------------------------------------------------------
+
+
+class _Words(NamedTuple):
+    eyebrow: str
+    lead: Lines = ()
+    footer: Lines = ()
+    has_link: bool = False
+
+
+_ONE_LINK: Final = "Signoff put one link into this mail, the one to review. Any other came with the data."
+_NO_LINK: Final = "Signoff put no link into this mail. Any that you see came with the data."
+_ASKED: Final = ("You get this mail because you were asked to decide.", _ONE_LINK)
+_OPEN: Final = {
+    DeliveryKind.REQUEST: _Words("Waiting for your decision", (), _ASKED, has_link=True),
+    DeliveryKind.REMINDER: _Words("Reminder: still waiting for your decision", (), _ASKED, has_link=True),
+    DeliveryKind.OUTCOME: _Words("How it ended", (), ("You get this mail because you started this run.", _NO_LINK)),
+    DeliveryKind.ALERT: _Words(
+        "Needs a look", (), ("You get this mail because you started this run or answer for it.", _NO_LINK)
+    ),
+}
+_CODE: Final = _Words(
+    "Your code",
+    (
+        "Type it into the page that asks you for it. It is valid for ten minutes.",
+        "If you did not ask for it, somebody who has your review link tried to decide: do nothing, "
+        "and tell nobody the code.",
+    ),
+    ("You get this mail because a code for this request was asked for.", _NO_LINK),
+)
+
+
+_CLOSED: Final = _Words(
+    "No decision needed any more", (), ("You get this mail because you were asked to decide.", _NO_LINK)
+)
+
+
+def subject(card: Card) -> str:
+    """One line, the same for all mails about a request; the first of them is the one without `Re:`."""
+    title = cutting.cut(_one_line(card.title), SUBJECT).text or "Signoff"
+    if card.kind is DeliveryKind.CODE:
+        return f"Your code for: {title}"
+    follows = card.kind is DeliveryKind.REMINDER or (card.kind is DeliveryKind.REQUEST and card.state is not None)
+    return f"Re: {title}" if follows else title
+
+
+def _one_line(text: str) -> str:
+    return " ".join(cards.line(text).split())
+
+
+def _title(text: str) -> str:
+    return _whole(_one_line(text), TITLE) or "–"
+
+
+def _lead(card: Card) -> Iterator[str]:
+    if card.state is not None:
+        yield _whole(cards.visible(card.state), TITLE)
+    yield from _again(card)
+
+
+def _again(card: Card) -> Iterator[str]:
+    if card.again:
+        yield "This may have been sent twice: nobody knows whether an earlier mail arrived. Both say the same."
+
+
+def _preheader(card: Card, made: _Words, lead: Lines) -> str:
+    told = [lead[0]] if lead else [f"{label}: {text}" for label, text in card.facts[:2]]
+    return cutting.cut(_one_line("; ".join(told)), SUBJECT).text or made.eyebrow
+
+
+def _footer(card: Card) -> Iterator[str]:
+    named = [f"Request {card.request}"] if card.request else []
+    named += [f"Run {card.run}"] if card.run else []
+    if named:
+        yield f"{', '.join(named)}. Sent by Signoff."
+    else:
+        yield "Sent by Signoff."
+
+
+# -- rows ---------------------------------------------------------------------------------------------------
+
+
+class _Wanted(NamedTuple):
+    place: int
+    label: str
+    texts: tuple[str, ...]
+
+
+def _rows(card: Card) -> tuple[list[tuple[int, Row]], str | None]:
+    """The facts and fields with their places in the card, as much as has room; and what has none."""
+    wanted = [*_facts(card), *_fields(card.fields, first=len(card.facts))]
+    taken = sorted(_ranked(wanted, facts=len(card.facts))[:ROWS])
+    cap = cutting.level((cutting.size(text) for row in taken for text in row.texts), ROOM)
+    rows = [(row.place, _cut(row, cap)) for row in taken]
+    missing = sum(row.missing for _, row in rows)
+    told = [f"{len(rows)} of {len(wanted)} lines shown"] if len(rows) < len(wanted) else []
+    told += [f"{missing:,} characters left out"] if missing else []
+    return [*rows, *_times(card)], f"Not everything fits here: {', '.join(told)}." if told else None
+
+
+def _facts(card: Card) -> Iterator[_Wanted]:
+    for index, (label, text) in enumerate(card.facts):
+        yield _Wanted(index, _label(label), (cards.visible(text),))
+
+
+def _fields(fields: Sequence[CardField], *, first: int) -> Iterator[_Wanted]:
+    for index, field in enumerate(fields, first):
+        texts = (field.text,) if field.before is None else (field.before, field.text)
+        yield _Wanted(index, _label(field.label or field.path), tuple(map(cards.visible, texts)))
+
+
+def _times(card: Card) -> Iterator[tuple[int, Row]]:
+    """Until when, as the last of the facts."""
+    if card.expires_at is not None:
+        yield -1, Row("Expires", cards.moment(card.expires_at), None, 0)
+    if card.until is not None:
+        label = "Valid until" if card.kind is DeliveryKind.CODE else "The link works until"
+        yield -1, Row(label, cards.moment(card.until), None, 0)
+
+
+def _ranked(wanted: list[_Wanted], *, facts: int) -> list[_Wanted]:
+    """The most important first: what a person changed, the facts, the other fields."""
+    return sorted(wanted, key=lambda row: (len(row.texts) == 1, row.place >= facts, row.place))
+
+
+def _cut(row: _Wanted, cap: int) -> Row:
+    made = [cutting.cut(text, cap) for text in row.texts]
+    texts = [_marked(one) for one in made]
+    before = texts[0] if len(texts) == 2 else None
+    return Row(row.label, texts[-1] or "–", before, sum(one.missing for one in made))
+
+
+def _marked(one: cutting.Cut) -> str:
+    return f"{one.text}… ({one.missing:,} more characters)" if one.missing else one.text
+
+
+def _whole(text: str, room: int) -> str:
+    return _marked(cutting.cut(text, room))
+
+
+def _label(label: str) -> str:
+    return cutting.cut(_one_line(label), LABEL).text or "–"
+
+
+def _with_place(card: Card, left_out: str) -> str:
+    return f"{left_out} The review page shows all of it." if card.token else left_out

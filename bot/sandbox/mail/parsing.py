@@ -1,0 +1,161 @@
+"""What is in a message, as far as it can be made out. Whatever arrives, nothing here fails."""
+
+from __future__ import annotations
+
+import base64
+import quopri
+import re
+from dataclasses import dataclass
+from email import message_from_bytes
+from email.message import Message
+from email.utils import getaddresses
+from functools import lru_cache
+from typing import Final
+
+Headers = tuple[tuple[str, str], ...]
+
+# The email package of the standard library raises these, on one hostile message or another.
+BROKEN: Final = (
+    LookupError, ValueError, TypeError, AttributeError, AssertionError, RecursionError, OverflowError,
+)  # fmt: skip
+_WORD: Final = re.compile(r"=\?([^?\s]+)\?([bBqQ])\?([^?]*)\?=")
+_MESSAGE_ID: Final = re.compile(r"<[^<>\s]+>")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parsed:
+    """`headers`: all, in their order, decoded. `text`, `html`: the first of each that is no attachment.
+
+    `attachments`: their names. `defects`: what is malformed, by the names that Python gives to it.
+    """
+
+    headers: Headers
+    text: str | None
+    html: str | None
+    attachments: tuple[str, ...]
+    defects: tuple[str, ...]
+
+    def all(self, name: str) -> list[str]:
+        """The headers of this name."""
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+    def header(self, name: str) -> str:
+        """The first header of this name; "" if there is none."""
+        return next(iter(self.all(name)), "")
+
+    @property
+    def message_id(self) -> str | None:
+        """The Message-ID with its angle brackets, if there is one."""
+        found = _MESSAGE_ID.search(self.header("message-id"))
+        return found[0] if found else None
+
+    @property
+    def references(self) -> list[str]:
+        """The messages that this one answers, by Message-ID, the nearest last."""
+        return _MESSAGE_ID.findall(self.header("references") + self.header("in-reply-to"))
+
+    @property
+    def addressed(self) -> list[str]:
+        """The addresses in To and Cc, in lower case."""
+        return addresses([*self.all("to"), *self.all("cc")])
+
+
+def addresses(values: list[str]) -> list[str]:
+    """The addresses in headers, in lower case."""
+    try:
+        return [address.lower() for _, address in getaddresses(values) if address]
+    except BROKEN:
+        return []
+
+
+# Bytes remember their hash, and the same mails are looked at again and again.
+@lru_cache(maxsize=4096)
+def parsed(raw: bytes) -> Parsed:
+    """The message, taken apart."""
+    try:
+        return _parsed(message_from_bytes(raw))
+    except BROKEN as error:
+        return Parsed(
+            headers=(), text=raw.decode(errors="replace"), html=None, attachments=(), defects=(_named(error),)
+        )
+
+
+def _parsed(message: Message) -> Parsed:
+    text, html, attachments, defects = None, None, list[str](), list[str]()
+    for part in message.walk():
+        defects += [_named(one) for one in part.defects]
+        kind = part.get_content_type()
+        if part.is_multipart():
+            continue
+        name = _attachment(part)
+        if name is not None:
+            attachments.append(name)
+        elif kind == "text/plain" and text is None:
+            text = _content(part, defects)
+        elif kind == "text/html" and html is None:
+            html = _content(part, defects)
+        elif kind not in ("text/plain", "text/html"):
+            attachments.append(kind)
+    headers = tuple((name, decoded(str(value))) for name, value in message.raw_items())
+    return Parsed(
+        headers=headers, text=text, html=html, attachments=tuple(attachments), defects=tuple(dict.fromkeys(defects))
+    )
+
+
+def _named(error: object) -> str:
+    return type(error).__name__
+
+
+def _attachment(part: Message) -> str | None:
+    """The name of an attachment; None: it is none."""
+    try:
+        name, kept_apart = part.get_filename(), part.get_content_disposition() == "attachment"
+    except BROKEN:
+        return "(a name that cannot be read)"
+    if name is None and not kept_apart:
+        return None
+    return decoded(name) if name else "(without a name)"
+
+
+def _content(part: Message, defects: list[str]) -> str:
+    """The text of a part; what its charset does not have is shown by replacement characters."""
+    try:
+        found = part.get_payload(decode=True)
+        content = found if isinstance(found, bytes) else b""
+        charset = part.get_content_charset("utf-8")
+    except BROKEN as error:
+        defects.append(_named(error))
+        return ""
+    defects += [_named(one) for one in part.defects]
+    try:
+        text = content.decode(charset)
+    except BROKEN:
+        defects.append("UndecodableText")
+        text = content.decode("utf-8", errors="replace")
+    return _clean(text).replace("\r\n", "\n")
+
+
+def decoded(value: str) -> str:
+    """A header's value as people read it: unfolded, encoded words decoded, raw bytes taken as UTF-8."""
+    unfolded = re.sub(r"\r?\n(?=[ \t])", "", _clean(value))
+    joined = re.sub(r"(?<=\?=)[ \t]+(?==\?)", "", unfolded)
+    return _clean(_WORD.sub(_word, joined)).strip()
+
+
+def _word(match: re.Match[str]) -> str:
+    """RFC 2047. Not the standard library's: it mistakes backslashes in the rest of the header for escapes."""
+    charset, coding, text = match.groups()
+    try:
+        content = base64.b64decode(text) if coding in "bB" else quopri.decodestring(text.replace("_", " "))
+        return content.decode(charset.partition("*")[0], errors="replace")
+    except BROKEN:
+        return match[0]
+
+
+def _clean(text: str) -> str:
+    """Without halves of surrogate pairs: where they stand for bytes that are no ASCII, those are taken as UTF-8."""
+    try:
+        content = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        content = text.encode("utf-8", "surrogatepass")
+    return content.decode("utf-8", "replace")

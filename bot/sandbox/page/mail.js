@@ -1,0 +1,138 @@
+// Start here for mail. Whose mailbox it is stands in the address (?to=mia@example.com), which mail behind the # (#/12).
+
+import { get, Gone, listen } from "./api.js";
+import { h, replace, speak } from "./dom.js";
+import { mailChooser, showMailboxes } from "./mail-boxes.js";
+import { showList } from "./mail-list.js";
+import { Reader } from "./mail-reader.js";
+import { panels } from "./panels.js";
+import { MAIL, Switches } from "./switches.js";
+
+const at = (id) => document.getElementById(id);
+const to = new URLSearchParams(location.search).get("to")?.toLowerCase() || null;
+const switches = new Switches({ node: at("switches"), banner: at("banner"), failed: speak, subject: MAIL });
+const showPanels = panels();
+const state = { there: true, known: null };
+
+// -- what was read --------------------------------------------------------------------------------------------------
+
+const KEY = `mail read ${to}`;
+// A sandbox that begins anew counts from 1 again.
+const stamp = (mail) => `${mail.id} ${mail.received_at}`;
+let read = new Set(JSON.parse(localStorage.getItem(KEY) || "[]"));
+
+function remember(mail, mails) {
+  if (read.has(stamp(mail))) return;
+  const there = new Set(mails.map(stamp));
+  read = new Set([...read].filter((one) => there.has(one)).concat(stamp(mail)));
+  localStorage.setItem(KEY, JSON.stringify([...read]));
+}
+
+// -- the mailbox ----------------------------------------------------------------------------------------------------
+
+const title = h("h1", { class: "place-title" });
+const told = h("p", { class: "place-told" });
+const list = h("ol", { class: "mails" });
+const none = h("p", { class: "nothing" }, "No mail yet. It appears here by itself.");
+const reader = new Reader();
+const inbox = h("section", { class: "inbox", "aria-label": "Mails" }, h("div", { class: "place-head" }, title, told), h("div", { class: "mails-scroll", tabindex: 0, role: "region", "aria-label": "List of mails" }, none, list));
+
+const wanted = () => decodeURIComponent(location.hash.replace(/^#\//, ""));
+
+function build() {
+  if (inbox.isConnected) return;
+  replace(at("main"), h("div", { class: "mail-panes" }, inbox, reader.node));
+}
+
+async function showMailbox(mailboxes) {
+  build();
+  const box = mailboxes.find((one) => one.address === to);
+  const zone = box?.tz || Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const { mails } = await get(`/mail?to=${encodeURIComponent(to)}`);
+  announce(mails);
+  const open = mails.find((one) => one.id === wanted());
+  if (open && !document.hidden) remember(open, mails);
+  title.textContent = box?.name || to;
+  told.textContent = `${box?.name ? `${to} · ` : ""}${mails.length === 1 ? "1 mail" : `${mails.length} mails`}`;
+  none.hidden = mails.length > 0;
+  showList(list, mails, { zone, now: open?.id, unread: (mail) => !read.has(stamp(mail)) });
+  document.body.classList.toggle("reading", Boolean(wanted()));
+  await reader.show(wanted() ? open || null : undefined, { zone, thread: open ? mails.filter((one) => one.thread === open.thread) : [] });
+  const unread = mails.filter((one) => !read.has(stamp(one))).length;
+  document.title = `${unread ? `(${unread}) ` : ""}${open ? `${open.subject || "(no subject)"} – ` : ""}${box?.name || to} – Signoff sandbox mail`;
+}
+
+function announce(mails) {
+  const now = new Set(mails.map(stamp));
+  const fresh = state.known ? mails.filter((one) => !state.known.has(stamp(one))) : [];
+  state.known = now;
+  if (fresh.length) speak(fresh.length === 1 ? `New mail: ${fresh[0].subject || "(no subject)"}` : `${fresh.length} new mails`);
+}
+
+function showSide(mailboxes) {
+  const mine = mailboxes.find((one) => one.address === to);
+  showMailboxes(at("sidebar"), mailboxes, to);
+  at("other-side").href = mine?.account ? `/sandbox?as=${encodeURIComponent(mine.account)}` : "/sandbox";
+}
+
+// -- bringing up to date --------------------------------------------------------------------------------------------
+
+let busy = false;
+let again = false;
+
+/** Fetch what is shown, and show it; asked for meanwhile, once more. */
+async function refresh() {
+  again = true;
+  if (busy) return;
+  busy = true;
+  try {
+    while (again) {
+      again = false;
+      await refreshOnce();
+      there(true);
+    }
+  } catch (error) {
+    if (error instanceof Gone) there(false);
+    else speak(error.message);
+  } finally {
+    busy = false;
+  }
+}
+
+async function refreshOnce() {
+  const { mailboxes } = await get("/mailboxes");
+  showSide(mailboxes);
+  if (to === null) {
+    document.body.classList.add("choosing");
+    mailChooser(at("main"), mailboxes);
+  } else await showMailbox(mailboxes);
+  await switches.refresh();
+}
+
+function there(answers) {
+  if (answers !== state.there) {
+    state.there = answers;
+    document.body.classList.toggle("gone", !answers);
+    speak(answers ? "The sandbox answers again." : "");
+  }
+  if (!answers) switches.say("The sandbox is gone. This page goes on when it is back.");
+}
+
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  at("main").focus();
+});
+addEventListener("hashchange", async (event) => {
+  showPanels.close();
+  const before = decodeURIComponent(new URL(event.oldURL).hash.replace(/^#\//, ""));
+  await refresh();
+  // On narrow windows what had the focus is hidden now.
+  if (wanted()) reader.focus();
+  else list.querySelector(`[data-focus="mail ${CSS.escape(before)}"]`)?.focus();
+});
+addEventListener("storage", (event) => {
+  if (event.key !== KEY) return;
+  read = new Set(JSON.parse(event.newValue || "[]"));
+  refresh();
+});
+listen({ changed: refresh, there });

@@ -1,0 +1,72 @@
+"""`email`: sends a plain mail to one address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Final
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from engine import fields
+from engine.data import Value
+from engine.errors import InvalidValue, StepError
+from engine.fields import Field, FieldType
+from engine.ports import Mailer, StepContext, StepType
+
+OUTPUT: Final = frozenset({"message_id", "to"})
+MAX_SUBJECT: Final = 250
+MAX_BODY: Final = 200_000
+"""Characters. What is larger belongs behind a link."""
+_ADDRESS: Final = Field(type=FieldType.EMAIL)
+
+
+class EmailParams(BaseModel):
+    """`to`, `reply_to`: one address each. `subject`: one line. `body` is sent as it is: plain text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    to: str
+    subject: str = pydantic.Field(min_length=1, max_length=MAX_SUBJECT)
+    body: str = pydantic.Field(min_length=1, max_length=MAX_BODY)
+    reply_to: str | None = None
+
+    @field_validator("to", "reply_to")
+    @classmethod
+    def _check_address(cls, address: str | None) -> str | None:
+        return None if address is None else str(fields.validate(_ADDRESS, address))
+
+    @field_validator("subject")
+    @classmethod
+    def _check_subject(cls, subject: str) -> str:
+        if not subject.isprintable() or not subject.strip():
+            raise InvalidValue("must be one line of text that can be seen")
+        return subject
+
+
+class Email(StepType[EmailParams]):
+    """Its output names what was sent: `message_id` and `to`."""
+
+    name: ClassVar[str] = "email"
+    Params: ClassVar[type[BaseModel]] = EmailParams
+
+    def __init__(self, mailer: Mailer | None = None) -> None:
+        self._mailer = mailer
+
+    def outputs(self, given: Mapping[str, Value]) -> frozenset[str]:  # noqa: ARG002
+        return OUTPUT
+
+    def content(self, given: Mapping[str, Value]) -> Mapping[str, Field | None]:  # noqa: ARG002
+        """What it says, never whom it goes to."""
+        return {"subject": Field(type=FieldType.TEXT), "body": Field(type=FieldType.LONG_TEXT)}
+
+    async def run(self, params: EmailParams, context: StepContext) -> Mapping[str, object]:
+        if self._mailer is None:
+            raise StepError("Mails cannot be sent from here: this server has no mail server set up (SIGNOFF_SMTP_URL).")
+        return await self._mailer.send(
+            to=params.to,
+            subject=params.subject,
+            body=params.body,
+            reply_to=params.reply_to,
+            key=context.idempotency_key,
+        )

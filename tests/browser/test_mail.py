@@ -1,0 +1,248 @@
+"""The mailbox page in a browser: reading, living, hostile mails, keyboard, access, both colours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import aiosmtplib
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
+
+from bot.sandbox import Running, sandbox
+from tests.browser.kit import NARROW, WIDE
+from tests.browser.test_access import SIZES, clean
+from tests.sandbox.mailing import MIA, message, options, send, send_raw
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+HTML = '<html><body><h1>Refund order A-1007?</h1><p><a href="{url}">Review</a></p></body></html>'
+
+
+@dataclass
+class Post:
+    """A sandbox alone, and windows on it. `complaints`: what browsers wrote to their consoles."""
+
+    slack: Running
+    browser: Browser
+    complaints: list[str] = field(default_factory=list)
+    contexts: list[BrowserContext] = field(default_factory=list)
+
+    async def window(self, place: str = f"?to={MIA}", *, size: dict[str, int] = WIDE) -> Page:
+        context = await self.browser.new_context(
+            viewport={"width": size["width"], "height": size["height"]}, reduced_motion="reduce", color_scheme="light"
+        )
+        self.contexts.append(context)
+        page = await context.new_page()
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
+        await page.goto(f"{self.slack.page_url}/mail{place}")
+        await page.locator("h1").first.wait_for(state="attached")
+        return page
+
+    def _heard(self, said: ConsoleMessage) -> None:
+        if said.type in ("error", "warning"):
+            self.complaints.append(f"{said.type}: {said.text}")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def post(browser: Browser) -> AsyncIterator[Post]:
+    async with sandbox() as slack:
+        made = Post(slack=slack, browser=browser)
+        try:
+            yield made
+        finally:
+            for one in made.contexts:
+                await one.close()
+        assert not made.complaints
+
+
+async def story(slack: Running) -> None:
+    """A request, another one, an answer to the first, and a mail with much to complain of."""
+    await send(slack, message(Message_ID="<1@b.example>", html=HTML.format(url=f"{slack.page_url}/mail")))
+    await send(slack, message("Deploy version 2.4.1 to production? " + "Long" * 40))
+    await send(slack, message("Re: Refund order A-1007?", In_Reply_To="<1@b.example>"))
+    await send_raw(slack, b"Subject: Wrong\r\nBcc: x@example.com\r\n\r\n" + b"wide" * 60, MIA, f"{'n' * 60}@b.example")
+
+
+def listed(page: Page) -> Locator:
+    return page.get_by_role("region", name="List of mails").get_by_role("listitem")
+
+
+def reader(page: Page) -> Locator:
+    return page.get_by_role("region", name="The open mail")
+
+
+async def test_mails_are_listed_with_answers_under_what_they_answer(post: Post) -> None:
+    await story(post.slack)
+    page = await post.window()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Mia Approver")
+    await expect(listed(page).locator(".mail-subject")).to_have_text(
+        [
+            "Wrong",
+            "Refund order A-1007?",
+            "in the same conversation: Re: Refund order A-1007?",
+            "Deploy version 2.4.1 to production? " + "Long" * 40,
+        ]
+    )
+    await expect(listed(page).first).to_contain_text("complaints")
+
+
+async def test_a_mail_is_read_in_all_its_forms(post: Post) -> None:
+    await story(post.slack)
+    page = await post.window()
+    await expect(page.locator(".mails .unread")).to_have_count(4)
+    await listed(page).get_by_role("link", name="Refund order A-1007?").first.click()
+    await expect(reader(page).get_by_role("heading", level=2)).to_be_focused()
+    await expect(page.locator(".mails .unread")).to_have_count(3)
+    await expect(page).to_have_title("(3) Refund order A-1007? – Mia Approver – Signoff sandbox mail")
+    await expect(page.frame_locator(".rendered").get_by_role("heading")).to_have_text("Refund order A-1007?")
+    await page.get_by_role("tab", name="Text").click()
+    await expect(page.get_by_role("region", name="Text")).to_contain_text("Amount: 120 EUR")
+    await page.get_by_role("tab", name="Headers").click()
+    await expect(page.get_by_role("region", name="Headers")).to_contain_text("<1@b.example>")
+    await page.get_by_role("tab", name="Source").click()
+    await expect(page.get_by_role("region", name="Source")).to_contain_text("MIME-Version: 1.0")
+    await reader(page).get_by_role("link", name="Re: Refund").click()
+    await expect(reader(page).get_by_role("heading", level=2)).to_have_text("Re: Refund order A-1007?")
+    await page.reload()
+    await expect(page.locator(".mails .unread")).to_have_count(2)
+
+
+async def test_a_link_in_a_mail_opens_a_window_of_its_own(post: Post) -> None:
+    await story(post.slack)
+    page = await post.window(f"?to={MIA}#/1")
+    async with page.expect_popup() as opening:
+        await page.frame_locator(".rendered").get_by_role("link", name="Review").click()
+    opened = await opening.value
+    await expect(opened.get_by_role("heading", name="Whose mail?")).to_be_visible()
+    assert await opened.evaluate("window.opener") is None
+
+
+async def test_the_html_of_a_mail_can_do_nothing(post: Post) -> None:
+    hostile = (
+        "<script>document.title = parent.document.title = 'taken over'</script><p onclick='alert(1)'>Harmless?</p>"
+        f'<img src="{post.slack.script_url}state" onerror="alert(1)"><style>@import "https://example.com/x.css";</style>'
+        '<form action="https://example.com/"><button>Send</button></form><iframe src="https://example.com/"></iframe>'
+        '<meta http-equiv="refresh" content="0;url=https://example.com/"><base href="https://example.com/">'
+    )
+    await send(post.slack, message(html=hostile))
+    page = await post.window(f"?to={MIA}#/1")
+    loaded: list[str] = []
+    page.on("requestfinished", lambda request: loaded.append(request.url))
+    await page.reload()
+    frame = page.frame_locator(".rendered")
+    await expect(frame.get_by_text("Harmless?")).to_be_visible()
+    await frame.get_by_role("button", name="Send").click()
+    await expect(page).to_have_title("Refund order A-1007? – Mia Approver – Signoff sandbox mail")
+    assert loaded
+    assert [one for one in loaded if not one.startswith(post.slack.base_url) or one.endswith("/state")] == []
+    refused = ("Content Security Policy", "sandboxed", "Refused", "Blocked")
+    assert all(any(word in one for word in refused) for one in post.complaints), post.complaints
+    assert post.complaints
+    post.complaints.clear()
+
+
+async def test_new_mails_appear_by_themselves_and_are_said(post: Post) -> None:
+    page = await post.window()
+    await expect(page.get_by_text("No mail yet.")).to_be_visible()
+    await send(post.slack, message("First"))
+    await expect(listed(page)).to_have_count(1)
+    await expect(page.locator("#spoken")).to_have_text("New mail: First")
+    await listed(page).get_by_role("link").click()
+    await expect(reader(page).get_by_role("heading", level=2)).to_be_focused()
+    await send(post.slack, message("Second", to="new@elsewhere.example"))
+    box = page.get_by_role("navigation", name="Mailboxes").get_by_role("link", name="new@elsewhere.example")
+    await expect(box).to_be_visible()
+    await expect(reader(page).get_by_role("heading", level=2)).to_be_focused()
+    post.slack.mail.clear()
+    await expect(reader(page)).to_contain_text("This mail is not there (any more).")
+
+
+async def test_the_pages_lead_to_each_other(post: Post) -> None:
+    page = await post.window("")
+    await page.get_by_role("main").get_by_role("link", name="Ada Approver").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Ada Approver")
+    await page.get_by_role("link", name="Slack", exact=True).click()
+    await expect(page).to_have_title("Signoff – Ada Approver – Signoff sandbox")
+    await page.get_by_role("link", name=re.compile("^Mia.*mailbox$")).click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Mia Approver")
+    await page.get_by_role("link", name="Slack", exact=True).click()
+    await expect(page.get_by_role("heading", name="Who are you?")).to_be_visible()
+    await page.get_by_role("link", name="Mia Approver").click()
+    await expect(page.get_by_text("No mail yet.")).to_be_visible()
+    await page.goto(f"{post.slack.page_url}?as=ben")
+    await page.get_by_role("link", name="Mailbox", exact=True).click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Ben Approver")
+
+
+async def test_how_the_mail_works_can_be_switched(post: Post) -> None:
+    page = await post.window()
+    switch = page.get_by_label("How the mail works")
+    await switch.select_option("down")
+    await expect(page.locator("#banner")).to_contain_text("down")
+    with pytest.raises(aiosmtplib.SMTPConnectError):
+        await send(post.slack)
+    await switch.select_option("full")
+    await expect(page.locator("#banner")).to_contain_text("full")
+    with pytest.raises(aiosmtplib.SMTPRecipientsRefused):
+        await send(post.slack)
+    await switch.select_option("lost")
+    await expect(page.locator("#banner")).to_contain_text("breaks")
+    with pytest.raises(aiosmtplib.SMTPServerDisconnected):
+        await aiosmtplib.send(message(), **options(post.slack.mail))
+    await expect(listed(page)).to_have_count(1)
+    await switch.select_option("works")
+    await expect(page.locator("#banner")).to_be_hidden()
+    await send(post.slack)
+
+
+async def test_everything_can_be_done_with_the_keyboard(post: Post) -> None:
+    await story(post.slack)
+    page = await post.window(size=NARROW)
+    await listed(page).get_by_role("link", name="Refund order A-1007?").first.focus()
+    await page.keyboard.press("Enter")
+    heading = reader(page).get_by_role("heading", level=2)
+    await expect(heading).to_be_focused()
+    await page.get_by_role("tab", name="Rendered").focus()
+    await page.keyboard.press("ArrowRight")
+    await expect(page.get_by_role("tab", name="Text")).to_be_focused()
+    await expect(page.get_by_role("tab", name="Text")).to_have_attribute("aria-selected", "true")
+    await page.keyboard.press("End")
+    await expect(page.get_by_role("region", name="Source")).to_be_visible()
+    await page.keyboard.press("ArrowRight")
+    await expect(page.get_by_role("tab", name="Rendered")).to_be_focused()
+    await page.get_by_role("link", name="All mails").focus()
+    await page.keyboard.press("Enter")
+    await expect(listed(page).get_by_role("link", name="Refund order A-1007?").first).to_be_focused()
+    await page.get_by_role("button", name="Mailboxes").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("navigation", name="Mailboxes").get_by_role("link").first).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("button", name="Mailboxes")).to_be_focused()
+
+
+@SIZES
+async def test_every_view_can_be_used_by_everybody(post: Post, size: dict[str, int]) -> None:
+    page = await post.window("", size=size)
+    await clean(page, size)
+    page = await post.window(size=size)
+    await clean(page, size)
+    await story(post.slack)
+    await expect(listed(page)).to_have_count(4)
+    await clean(page, size)
+    for number in "1", "2", "4", "9":
+        page = await post.window(f"?to={MIA}#/{number}", size=size)
+        await expect(reader(page)).to_be_visible()
+        await clean(page, size)
+        for name in ("Text", "Headers", "Source") if number in "14" else ():
+            await page.get_by_role("tab", name=name).click()
+            await expect(page.get_by_role("region", name=name, exact=True)).to_be_visible()
+            await clean(page, size)
+    if size is NARROW:
+        await page.get_by_role("button", name="Mailboxes").click()
+        await clean(page, size)
+    page = await post.window("", size=size)
+    await expect(page.get_by_role("link", name="n" * 60)).to_be_visible()
+    await clean(page, size)
