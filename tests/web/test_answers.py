@@ -6,14 +6,16 @@ import io
 import logging
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.web.shell import HEADERS, MOST_BYTES
 from engine.model import Cancel, Done
+from engine.views import RequestView
 from tests.support.house import SAM, TERMINAL
-from tests.web.kit import BEN, Answer, Browser, Hall, asks, hall
+from tests.web.kit import ADA, BEN, Answer, Browser, Hall, asks, hall
 
 BY_LINK = "      assurance: link\n"
 NOBODY = "0" * 17
@@ -150,6 +152,20 @@ async def test_somebody_else_does_not_see_the_request(here: Hall) -> None:
     answer = await eve.get(f"/review/{asked.id}")
     assert (answer.status, answer.page.headings) == (403, ["You are not asked here"])
     assert (await eve.get(f"/review/{NOBODY}")).status == 404
+
+
+async def test_whoever_is_no_longer_asked_is_told_so(here: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = await here.asked()
+    browser, page = await here.opened(ADA)
+    others = tuple(one for one in asked.approvers if one.person.email != ADA)
+    now = replace(asked, asked=replace(asked.asked, approvers=others))
+
+    async def reassigned(_: str) -> RequestView:
+        return now
+
+    monkeypatch.setattr(here.home.engine, "request", reassigned)
+    for answer in (await browser.get(page.path), await browser.send(page.page.form)):
+        assert (answer.status, answer.page.headings) == (403, ["This request is no longer yours to decide"])
 
 
 @pytest.mark.parametrize(

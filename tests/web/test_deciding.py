@@ -235,3 +235,43 @@ async def test_a_form_without_a_button_decides_nothing(here: Hall, verdict: str)
     browser, page = await here.opened()
     assert (await browser.send(page.page.form, verdict)).status == 422
     assert (await here.again(asked)).asked.state is RequestState.PENDING
+
+
+FORM = """\
+name: details
+title: Details
+owner: sam@example.com
+steps:
+  - id: ask
+    uses: form
+    title: Which account?
+    approvers: [ada@example.com]
+    assurance: link
+    fields:
+      account: {type: text, label: Account, max_length: 5}
+      count: {type: integer, label: Count, default: 1, min: 1, max: 9}
+"""
+
+
+async def test_what_is_wrong_in_a_form_stands_beside_its_field(here: Hall) -> None:
+    asked = await here.asked(source=FORM)
+    browser, page = await here.opened()
+    account, count = (name for name, _ in page.page.form.fields if name.startswith("f-"))
+    wrong = await browser.send(page.page.form, typed={account: "far too long", count: "many"})
+    assert wrong.status == 422
+    assert "Account must be at most 5 characters long" in wrong.page.text
+    assert "Count must be a number." in wrong.page.text
+    for name, typed in ((account, "far too long"), (count, "many")):
+        assert dict(wrong.page.form.fields)[name] == typed
+        assert f"{name}-error" in wrong.page.ids[name]["aria-describedby"].split()
+        assert f"#{name}" in wrong.page.links
+    missing = await browser.send(wrong.page.form, typed={account: "", count: "12"})
+    assert missing.status == 422
+    assert "Count must be at most 9." in missing.page.text
+    missing = await browser.send(missing.page.form, typed={count: "2"})
+    assert "Account is required." in missing.page.text
+    done = await browser.send(missing.page.form, typed={account: "DE1"})
+    assert "Filled in" in done.page.text
+    decision = (await here.again(asked)).decision
+    assert decision is not None
+    assert {one.path: one.after for one in decision.edits} == {("account",): "DE1", ("count",): 2}
