@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
 import re
@@ -290,6 +291,19 @@ async def test_what_breaks_has_a_number_and_no_trace(
     assert number is not None
     assert number[1] in caplog.text
     fine(answer)
+
+
+async def test_whoever_goes_away_in_the_middle_is_no_incident(here: Hall, caplog: pytest.LogCaptureFixture) -> None:
+    asked = await here.asked()
+    _, writer = await asyncio.open_connection("127.0.0.1", int(here.base.rpartition(":")[2]))
+    head = f"POST /review/{asked.id} HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: same-origin\r\nContent-Length: 9\r\n"
+    writer.write(f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\nver".encode())
+    await writer.drain()
+    assert (await here.browser().get("/healthz")).status == 200
+    writer.close()
+    await writer.wait_closed()
+    assert (await here.browser().get("/healthz")).status == 200
+    assert "incident" not in caplog.text
 
 
 async def test_nothing_secret_is_logged(here: Hall, caplog: pytest.LogCaptureFixture) -> None:
