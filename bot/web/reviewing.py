@@ -259,7 +259,10 @@ class Reviewing:
     async def closed(
         self, visit: Visit, *, notice: str = "", had: tuple[tuple[str, str], ...] = (), status: int = 200
     ) -> Response:
-        """The page of a request that is decided or over: what became of it, and of its run."""
+        """The page of a request that is decided or over: what became of it, and of its run.
+
+        To whoever has only a link, which may lie in many mailboxes by then, it shows no more than that.
+        """
         run, earlier = await self._room.desk.run(visit.request)
         shown = review.review(visit.request, run, earlier)
         return self._room.pages.page(
@@ -269,6 +272,7 @@ class Reviewing:
             masked=labels.masked(visit.address),
             review=shown,
             outcome=ending.outcome(visit.request),
+            changed=[one for one in shown.content if one.before is not None],
             mine=visit.request.decision is not None and visit.request.decision.person.id == visit.person.id,
             notice_text=notice,
             had_typed=had,

@@ -199,7 +199,23 @@ async def test_whoever_comes_too_late_sees_who_decided_and_what_they_had_typed(h
     assert "My long text" in late.text
     again = await ada.get(late.path)
     assert again.status == 200
-    assert "Rejected by" in again.page.text
+    assert BEN in again.page.text
+    assert "Not now" in again.page.text
+
+
+async def test_a_link_shows_what_was_asked_until_it_is_answered_and_a_browser_that_is_remembered_longer(
+    here: Hall,
+) -> None:
+    await here.asked(BY_LINK)
+    browser, page = await here.opened(ADA)
+    assert "your refund is on its way" in page.text
+    await browser.send(page.page.form)
+    for used in (browser, here.browser()):
+        answer = await used.get(f"/r/{here.token(ADA)}")
+        assert "Approved" in answer.page.text
+        assert "your refund is on its way" not in answer.text
+    known = await here.remembered(ADA)
+    assert "your refund is on its way" in (await known.get(page.path)).text
 
 
 async def test_content_that_changed_is_shown_with_its_difference(here: Hall) -> None:
