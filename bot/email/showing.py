@@ -130,10 +130,12 @@ _CLOSED: Final = _Words(
 
 
 def subject(card: Card) -> str:
-    """One line, the same for all mails about a request; the first of them is the one without `Re:`."""
-    title = cutting.cut(_one_line(card.title), SUBJECT).text or "Signoff"
-    if card.kind is DeliveryKind.CODE:
-        return f"Your code for: {title}"
+    """One line, the same for all mails about a request; the first of them is the one without `Re:`.
+
+    That of a code names what the code is for, because several may be under way.
+    """
+    about = card.facts[:1] if card.kind is DeliveryKind.CODE else ()
+    title = cutting.cut(_one_line(": ".join([card.title, *(text for _, text in about)])), SUBJECT).text or "Signoff"
     follows = card.kind is DeliveryKind.REMINDER or (card.kind is DeliveryKind.REQUEST and card.state is not None)
     return f"Re: {title}" if follows else title
 
