@@ -10,12 +10,12 @@ from bot.demo import browsing, letters, templates
 from bot.demo.browsing import Browser, Shown
 from bot.demo.opening import opens_register, sends_workflow
 from bot.demo.scene import APPROVERS, PAY, Asked, Scene, title
-from bot.demo.workflows import refund
+from bot.demo.workflows import OUTSIDER, refund
 from bot.sandbox.mail.kinds import Mail
 from engine.model import RequestState, RunStatus
 from engine.views import RequestView
 
-MIA: Final = "mia@example.com"
+MIA: Final = OUTSIDER
 _ASKED: Final = ("Ada Approver", "Ben Approver", MIA)
 _NAME: Final = "refund-by-mail"
 _ORDER: Final = "A-1007"
