@@ -8,6 +8,7 @@
 | `database`, `places` | the file: schema, damage, owner; where it lies: disk, file system, permissions |
 | `work` | workflows and their secrets, copies that fail, runs and requests that nobody sees to |
 | `slack`, `calls`, `content`, `samples` | tokens, scopes, manifest, clock; whether Slack takes what we show |
+| `mail` | the mail server: connection, certificate, login |
 | `door` | the address at which Slack's deliveries are taken over HTTP |
 
 May import what lies below `bot.cli`, but for `bot.demo` and `bot.bench`.

@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final, TypeAlias
 
+from bot import endpoints
 from bot import settings as reading
 from bot.doctor import case as cases
-from bot.doctor import database, door, machine, places, settings, slack, work
+from bot.doctor import database, door, machine, mail, places, settings, slack, work
 from bot.doctor.case import Case, Moment
 from bot.doctor.finding import Finding, problem
 from bot.settings import PREFIX, SettingsError
@@ -28,8 +29,8 @@ LOCAL: Final[tuple[tuple[Check, ...], ...]] = (
     places.CHECKS,
     work.CHECKS,
 )
-REMOTE: Final[tuple[NetworkCheck, ...]] = (*slack.CHECKS, *door.CHECKS)
-_ORDER: Final = ("settings", "slack", "machine", "database", "workflows", "work")
+REMOTE: Final[tuple[NetworkCheck, ...]] = (*slack.CHECKS, *door.CHECKS, *mail.CHECKS)
+_ORDER: Final = ("settings", "slack", "mail", "machine", "database", "workflows", "work")
 _CREDENTIALS: Final = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET")
 _TOKEN: Final = re.compile(r"\b(?:xox[a-z]|xapp)[.-]\w[\w.-]*\w")
 _SHORTEST: Final = 4
@@ -105,6 +106,7 @@ def _broken(check: Check | NetworkCheck, error: Exception) -> Finding:
 def _redacted(finding: Finding, given: Mapping[str, str]) -> Finding:
     """Without anything that is secret, wherever it came from: a token may stand in a setting that is not for tokens."""
     held = {name: given.get(PREFIX + name, "") for name in _CREDENTIALS}
+    held |= {f"SMTP_URL_{n}": one for n, one in enumerate(endpoints.secrets_of(given.get(f"{PREFIX}SMTP_URL", "")))}
     secrets = EnvironmentSecrets(
         {name: value for name, value in given.items() if name.startswith(SECRET_PREFIX)}
         | {SECRET_PREFIX + name: value for name, value in held.items() if len(value) >= _SHORTEST}

@@ -36,15 +36,18 @@ def size(text: str) -> int:
     return sum(_COST.get(character) or len(character.encode()) for character in text)
 
 
-def cut(text: str, room: int) -> Cut:
-    """The longest beginning that has room, cut between two characters as people see them."""
+def cut(text: str, room: int, *, beyond: int = 0) -> Cut:
+    """The longest beginning that has room, cut between two characters as people see them.
+
+    `beyond`: characters that follow the text, and are missing in any case.
+    """
     taken = 0
     for index, character in enumerate(text):
         taken += _COST.get(character) or len(character.encode())
         if taken > room:
             end = boundary(text, index)
-            return Cut(text[:end], len(text) - end)
-    return Cut(text, 0)
+            return Cut(text[:end], len(text) - end + beyond)
+    return Cut(text, beyond)
 
 
 def level(sizes: Iterable[int], room: int) -> int:

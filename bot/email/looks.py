@@ -30,7 +30,14 @@ def environment() -> jinja2.Environment:
     )
     made.filters["markup"] = cutting.markup
     made.filters["indented"] = indented
+    made.filters["hanging"] = hanging
     return made
+
+
+def hanging(text: str) -> str:
+    """The same for all lines but the first, which begins with words of ours."""
+    first, _, rest = text.partition("\n")
+    return f"{first}\n{indented(rest)}" if rest else first
 
 
 def indented(text: str) -> str:

@@ -14,10 +14,10 @@ from bot import links
 from bot.email import cutting
 from engine.model import Card, CardField, DeliveryKind
 
-ROOM: Final = 42_000
-"""Bytes of HTML for facts and fields. With the frame, and as base64, it stays under the 102 kB that Gmail shows:
+ROOM: Final = 36_000
+"""Bytes of HTML for facts and fields. With its frame the HTML stays under the 102 kB that Gmail shows:
 https://github.com/hteumeuleu/email-bugs/issues/41"""
-ROWS: Final = 60
+ROWS: Final = 40
 LABEL: Final = 120
 TITLE: Final = 1_500
 """Also of the sentence that says how a request ended, which has somebody's reason in it."""
@@ -114,13 +114,13 @@ _OPEN: Final = {
     ),
 }
 _CODE: Final = _Words(
-    "Your code",
+    "To see that it is you",
     (
         "Type it into the page that asks you for it. It is valid for ten minutes.",
-        "If you did not ask for it, somebody who has your review link tried to decide: do nothing, "
-        "and tell nobody the code.",
+        "If you did not ask for it, somebody who has your review link tried to decide, or typed your address: "
+        "do nothing, and tell nobody the code.",
     ),
-    ("You get this mail because a code for this request was asked for.", _NO_LINK),
+    ("You get this mail because a code for your address was asked for.", _NO_LINK),
 )
 
 
@@ -130,12 +130,10 @@ _CLOSED: Final = _Words(
 
 
 def subject(card: Card) -> str:
-    """One line, the same for all mails about a request; the first of them is the one without `Re:`.
-
-    That of a code names what the code is for, because several may be under way.
-    """
-    about = card.facts[:1] if card.kind is DeliveryKind.CODE else ()
-    title = cutting.cut(_one_line(": ".join([card.title, *(text for _, text in about)])), SUBJECT).text or "Signoff"
+    """One line, the same for all mails about a request; the first of them is the one without `Re:`."""
+    title = cutting.cut(_one_line(card.title[:TITLE]), SUBJECT).text or "Signoff"
+    if card.kind is DeliveryKind.CODE:
+        return ": ".join([title, *(_whole(_one_line(text), SUBJECT) for _, text in card.facts[:1])])
     follows = card.kind is DeliveryKind.REMINDER or (card.kind is DeliveryKind.REQUEST and card.state is not None)
     return f"Re: {title}" if follows else title
 
@@ -161,7 +159,7 @@ def _again(card: Card) -> Iterator[str]:
 
 def _preheader(card: Card, made: _Words, lead: Lines) -> str:
     told = [lead[0]] if lead else [f"{label}: {text}" for label, text in card.facts[:2]]
-    return cutting.cut(_one_line("; ".join(told)), SUBJECT).text or made.eyebrow
+    return cutting.cut(_one_line("; ".join(told)[:TITLE]), SUBJECT).text or made.eyebrow
 
 
 def _footer(card: Card) -> Iterator[str]:
@@ -180,12 +178,14 @@ class _Wanted(NamedTuple):
     place: int
     label: str
     texts: tuple[str, ...]
+    beyond: tuple[int, ...] = ()
+    """Characters of each text that no mail could hold anyway."""
 
 
 def _rows(card: Card) -> tuple[list[tuple[int, Row]], str | None]:
     """The facts and fields with their places in the card, as much as has room; and what has none."""
     wanted = [*_facts(card), *_fields(card.fields, first=len(card.facts))]
-    taken = sorted(_ranked(wanted, facts=len(card.facts))[:ROWS])
+    taken = [_prepared(row) for row in sorted(_ranked(wanted, facts=len(card.facts))[:ROWS])]
     cap = cutting.level((cutting.size(text) for row in taken for text in row.texts), ROOM)
     rows = [(row.place, _cut(row, cap)) for row in taken]
     missing = sum(row.missing for _, row in rows)
@@ -196,13 +196,18 @@ def _rows(card: Card) -> tuple[list[tuple[int, Row]], str | None]:
 
 def _facts(card: Card) -> Iterator[_Wanted]:
     for index, (label, text) in enumerate(card.facts):
-        yield _Wanted(index, _label(label), (cards.visible(text),))
+        yield _Wanted(index, label, (text,))
 
 
 def _fields(fields: Sequence[CardField], *, first: int) -> Iterator[_Wanted]:
     for index, field in enumerate(fields, first):
         texts = (field.text,) if field.before is None else (field.before, field.text)
-        yield _Wanted(index, _label(field.label or field.path), tuple(map(cards.visible, texts)))
+        yield _Wanted(index, field.label or field.path, texts)
+
+
+def _prepared(row: _Wanted) -> _Wanted:
+    texts = tuple(cards.visible(text[:ROOM]) for text in row.texts)
+    return _Wanted(row.place, _label(row.label), texts, tuple(max(0, len(text) - ROOM) for text in row.texts))
 
 
 def _times(card: Card) -> Iterator[tuple[int, Row]]:
@@ -220,7 +225,7 @@ def _ranked(wanted: list[_Wanted], *, facts: int) -> list[_Wanted]:
 
 
 def _cut(row: _Wanted, cap: int) -> Row:
-    made = [cutting.cut(text, cap) for text in row.texts]
+    made = [cutting.cut(text, cap, beyond=beyond) for text, beyond in zip(row.texts, row.beyond, strict=True)]
     texts = [_marked(one) for one in made]
     before = texts[0] if len(texts) == 2 else None
     return Row(row.label, texts[-1] or "–", before, sum(one.missing for one in made))
@@ -231,11 +236,11 @@ def _marked(one: cutting.Cut) -> str:
 
 
 def _whole(text: str, room: int) -> str:
-    return _marked(cutting.cut(text, room))
+    return _marked(cutting.cut(text[:room], room, beyond=max(0, len(text) - room)))
 
 
 def _label(label: str) -> str:
-    return cutting.cut(_one_line(label), LABEL).text or "–"
+    return cutting.cut(_one_line(label[:LABEL]), LABEL).text or "–"
 
 
 def _with_place(card: Card, left_out: str) -> str:

@@ -42,10 +42,9 @@ ASKING = Card(
 )
 CODE = Card(
     kind=DeliveryKind.CODE,
-    title="Refund 120 €?",
-    facts=(("Workflow", "Refund a customer"),),
+    title="Your code to approve",
+    facts=(("For", "Refund 120 €?"),),
     request="q1",
-    run="r1",
     code="48151623",
     until=datetime(2026, 3, 2, 9, 10, tzinfo=UTC),
 )

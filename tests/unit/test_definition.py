@@ -477,7 +477,8 @@ WRONG: list[tuple[str, int, int, str, str]] = [
         4,
         11,
         "steps[0].uses",
-        "There is no kind of step `htp`; there are `form`, `http`, `message`, `odd`, `page`, `set` and `wait`. "
+        "There is no kind of step `htp`; there are `email`, `form`, `http`, `message`, `odd`, `page`, "
+        "`set` and `wait`. "
         "Did you mean `http`?",
     ),
     (in_step("id: a\nuses: emial"), 4, 11, "steps[0].uses", "Did you mean `email`?"),

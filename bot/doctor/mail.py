@@ -1,0 +1,53 @@
+"""Mail: whether the mail server can be reached, is who it should be, and lets us log in. Nothing is sent."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from bot.doctor.case import NETWORK_SECONDS, Case
+from bot.doctor.finding import Finding, ok, problem, warning
+from bot.email import setup
+from bot.email.failures import MailError, Stage
+from bot.settings import SettingsError
+
+_NEEDED: Final = frozenset({"smtp_url", "email_from", "smtp_ca_file", "dkim_selector", "dkim_domain"})
+_TODO: Final = {
+    Stage.CONNECT: "See that this machine may open connections to it, and that host, port and scheme are right; for a "
+    "private authority, set SIGNOFF_SMTP_CA_FILE.",
+    Stage.EHLO: "Ask whoever runs the mail server why it refuses this machine.",
+    Stage.STARTTLS: "Use smtps:// in SIGNOFF_SMTP_URL if the server is encrypted from the start; for a private "
+    "authority, set SIGNOFF_SMTP_CA_FILE.",
+    Stage.AUTH: "Correct user and password in SIGNOFF_SMTP_URL; what is special in them is written like %40 for @.",
+}
+
+
+async def server(case: Case) -> AsyncIterator[Finding]:
+    """Connect, encrypt, log in, hang up."""
+    chosen = case.settings.mail_server
+    if _NEEDED & case.unusable or (chosen is not None and not case.settings.email_from):
+        yield warning("mail.server", "The mail server was not checked, because a setting is wrong.", "See `settings`.")
+        return
+    if chosen is None:
+        yield ok("mail.server", "Mail is not set up, so nobody is asked by mail.")
+        return
+    at = f"{chosen.host}:{chosen.port}"
+    try:
+        gate = setup.gate_to(chosen, case.settings, before_dot_seconds=NETWORK_SECONDS)
+    except SettingsError as error:
+        yield problem("mail.server", str(error), "Correct that setting.")
+        return
+    try:
+        await gate.check()
+    except MailError as error:
+        todo = _TODO.get(error.failure.stage, _TODO[Stage.CONNECT])
+        yield problem("mail.server", f"{at} cannot be used. {error}", todo)
+    else:
+        how = "without encryption, on this machine" if chosen.security == "none" else "encrypted"
+        who = " and lets us log in" if chosen.user is not None else ""
+        yield ok("mail.server", f"The mail server {at} answers {how}{who}; nothing was sent.")
+    finally:
+        await gate.aclose()
+
+
+CHECKS: Final = (server,)

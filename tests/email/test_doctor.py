@@ -1,0 +1,86 @@
+"""What `signoff doctor` finds of the mail server, and that it sends nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot import settings
+from bot.doctor import mail
+from bot.doctor.case import Case, Moment
+from bot.doctor.finding import Finding, State
+from bot.sandbox import MailConfig, Running
+from tests.email.kit import mail_server
+from tests.sandbox.certificates import encrypted
+from tests.support.fakes import FakeClock
+
+
+async def finding(given: dict[str, str]) -> Finding:
+    named = {f"SIGNOFF_{name}": value for name, value in given.items()}
+    read, clock = settings.read(named), FakeClock()
+    case = Case(
+        settings=read.settings,
+        complaints=read.complaints,
+        unusable=read.unusable,
+        environment=named,
+        clock=clock,
+        began=Moment.of(clock),
+        serving=False,
+    )
+    (found,) = [one async for one in mail.server(case)]
+    assert "swordfish" not in f"{found.said} {found.todo}"
+    return found
+
+
+def of(running: Running, config: MailConfig | None = None, **changed: str) -> dict[str, str]:
+    given = {"SMTP_URL": running.mail.url, "EMAIL_FROM": "a@example.com", "PUBLIC_URL": "https://signoff.example.com"}
+    return given | ({"SMTP_CA_FILE": str(config.ca)} if config is not None else {}) | changed
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> MailConfig:
+    return encrypted(tmp_path, "starttls", user="signoff", password="swordfish")
+
+
+async def test_a_server_that_works_is_well_and_gets_no_mail(config: MailConfig) -> None:
+    async with mail_server(config) as running:
+        found = await finding(of(running, config))
+        assert running.mail.received() == []
+    assert found.state is State.OK
+    assert "encrypted and lets us log in" in found.said
+
+
+async def test_without_mail_there_is_nothing_to_check() -> None:
+    assert "not set up" in (await finding({})).said
+
+
+async def test_a_wrong_setting_is_not_tried() -> None:
+    found = await finding({"SMTP_URL": "smtp://u:swordfish@mail.example.com"})
+    assert (found.state, found.todo) == (State.WARNING, "See `settings`.")
+
+
+async def test_a_file_that_is_not_there_is_told(config: MailConfig) -> None:
+    async with mail_server(config) as running:
+        found = await finding(of(running, SMTP_CA_FILE="/nowhere.pem"))
+    assert found.state is State.PROBLEM
+    assert "SIGNOFF_SMTP_CA_FILE" in found.said
+
+
+@pytest.mark.parametrize(
+    ("fault", "todo"),
+    [
+        ({"on": "connect", "kind": "reset"}, "open connections"),
+        ({"on": "ehlo", "kind": "error", "code": 550}, "why it refuses"),
+        ({"on": "starttls", "kind": "missing"}, "smtps://"),
+        ({"on": "tls", "kind": "certificate"}, "SIGNOFF_SMTP_CA_FILE"),
+        ({"on": "auth", "kind": "error", "code": 535}, "Correct user and password"),
+    ],
+)
+async def test_what_is_wrong_comes_with_what_to_do(config: MailConfig, fault: dict[str, Any], todo: str) -> None:
+    async with mail_server(config) as running:
+        running.mail.fault(**fault)
+        found = await finding(of(running, config))
+    assert found.state is State.PROBLEM
+    assert todo in str(found.todo)
