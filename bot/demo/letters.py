@@ -10,7 +10,7 @@ from bot.sandbox.mail.kinds import Mail
 
 _LINK: Final = re.compile(r'https?://[^\s<>"]+')
 _CODE: Final = re.compile(r"^\d{8}$", re.MULTILINE)
-_ROW: Final = re.compile(r"^(?P<label>\S.*):\n(?P<text>(?:  .*\n)+)", re.MULTILINE)
+_ROW: Final = re.compile(r"^- (?P<label>\S.*):\n(?P<text>(?:  .*\n)+)", re.MULTILINE)
 
 
 def links(mail: Mail, place: str) -> list[str]:
