@@ -58,7 +58,7 @@ $(STAMP): pyproject.toml constraints.txt
 test: $(STAMP) ## run all tests but those in a browser
 	$(RUN) -m pytest -n auto --dist loadfile -m "not browser" $(TESTFLAGS)
 
-test-browser: $(STAMP) ## run the tests in a browser
+test-browser: $(STAMP) ## run the tests in a browser (needs Chromium and Java)
 	@if [ -z "$$(find tests -path 'tests/browser/*' -name '*.py')" ]; then \
 		echo "no browser tests yet"; \
 	else \

@@ -55,9 +55,9 @@ class Advancer:
         )
         self._versions: dict[tuple[str, int], Workflow] = {}
 
-    def workflow(self, tx: Tx, held: HeldRun) -> Workflow:
-        """The very version that the run started with."""
-        version = held.workflow, held.version
+    def workflow(self, tx: Tx, workflow: str, number: int) -> Workflow:
+        """Version `number` of a workflow: of a run, the very one that it started with."""
+        version = workflow, number
         known = self._versions.get(version)
         if known is None:
             if len(self._versions) >= _COMPILED:
@@ -76,7 +76,7 @@ class Advancer:
         held = runs.load_run(tx.connection, run)
         if held is None or not held.claimable(tx.now):
             return None
-        return self._save(tx, held, plan.proceed(self.workflow(tx, held), held.state, now=tx.now), resolved)
+        return self._save(tx, held, plan.proceed(self._pinned(tx, held), held.state, now=tx.now), resolved)
 
     def record(
         self, tx: Tx, claimed: Claimed, outcome: Outcome, resolved: Resolved, *, asking: bool = True
@@ -88,8 +88,11 @@ class Advancer:
         held = runs.load_run(tx.connection, claimed.run)
         if held is None or held.rev != claimed.rev:
             return None
-        progress = plan.record(self.workflow(tx, held), held.state, outcome, now=tx.now, asking=asking)
+        progress = plan.record(self._pinned(tx, held), held.state, outcome, now=tx.now, asking=asking)
         return self._save(tx, held, progress, resolved)
+
+    def _pinned(self, tx: Tx, held: HeldRun) -> Workflow:
+        return self.workflow(tx, held.workflow, held.version)
 
     def _save(self, tx: Tx, held: HeldRun, progress: Progress, resolved: Resolved) -> Claimed | None:
         self.foresee(tx, held, progress, resolved)

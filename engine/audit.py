@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
+
+from msgspec import Struct
 
 from engine import data
 from engine.data import Value
@@ -22,8 +23,7 @@ MIN_SALT: Final = 16
 """Bytes of salt. With fewer, content that was erased could be found again by trying what it may have been."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """What happened. `kind` and ids stay for ever; whatever retention may erase belongs into `content`.
 
     `content`: clean values (`engine.data.clean`).
@@ -37,8 +37,7 @@ class Entry:
     content: Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(Struct, frozen=True):
     """An entry in its place in the chain. `leaf` and `content` are the exact JSON texts that were hashed."""
 
     seq: int
@@ -55,7 +54,7 @@ def seal(entry: Entry, *, workspace: str, at: datetime, seq: int, previous: byte
     """
     if at.tzinfo is None or seq < 1 or len(previous) != len(GENESIS) or len(salt) < MIN_SALT:
         raise ValueError("an entry is sealed with an aware time, a seq from 1, a hash of 32 bytes and a salt of 16")
-    content = data.dumps(dict(entry.content))
+    content = data.encoded(dict(entry.content))
     fields: dict[str, Value] = {
         "seq": seq,
         "workspace": workspace,
@@ -70,9 +69,9 @@ def seal(entry: Entry, *, workspace: str, at: datetime, seq: int, previous: byte
         fields["step"] = entry.step
     if entry.actor is not None:
         fields["actor"] = entry.actor
-    fields["content"] = hashlib.sha256(salt + content.encode()).hexdigest()
-    leaf = data.dumps(fields)
-    return Sealed(seq, leaf, hashlib.sha256(previous + leaf.encode()).digest(), salt, content)
+    fields["content"] = hashlib.sha256(salt + content).hexdigest()
+    leaf = data.encoded(fields)
+    return Sealed(seq, leaf.decode(), hashlib.sha256(previous + leaf).digest(), salt, content.decode())
 
 
 @lru_cache(8)

@@ -51,15 +51,18 @@ class Claimed:
     @property
     def asks(self) -> bool:
         """A copy of a request that is still open."""
-        pending = self.request is not None and self.request.asked.state is RequestState.PENDING
-        return self.held.kind is DeliveryKind.REQUEST and pending
+        return self.held.kind is DeliveryKind.REQUEST and self._pending
+
+    @property
+    def _pending(self) -> bool:
+        return self.request is not None and self.request.asked.state is RequestState.PENDING
 
     @property
     def answered(self) -> bool:
         """Nothing is left to ask: a copy that is out there must say so, and one that is not need not be posted."""
         if isinstance(self.copy, CodeCopy):
             return not self.copy.wanted
-        return self.held.kind is DeliveryKind.REQUEST and not self.asks
+        return self.held.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER) and not self._pending
 
 
 def record(tx: Tx, directory: Directory, claimed: Claimed, came: Receipt | ChannelError | None) -> datetime:

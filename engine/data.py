@@ -28,7 +28,12 @@ _quote = json.encoder.encode_basestring
 
 def dumps(value: Value) -> str:
     """JSON text of a clean value, every number exact."""
-    return _encoder.encode(value).decode()
+    return encoded(value).decode()
+
+
+def encoded(value: Value) -> bytes:
+    """`dumps` in UTF-8."""
+    return _encoder.encode(value)
 
 
 def loads(text: str | bytes) -> Value:
@@ -52,6 +57,17 @@ def clean(value: object, *, depth: int = 0) -> Value:
     """
     if depth > MAX_DEPTH:
         raise InvalidValue(f"the data nests deeper than {MAX_DEPTH} levels")
+    # Nearly all is of these three, and asking the abstract classes below takes longer than the cleaning.
+    if type(value) is str:
+        return _clean_text(value)
+    if type(value) is dict:
+        return {_clean_key(key): clean(item, depth=depth + 1) for key, item in value.items()}
+    if type(value) is list:
+        return [clean(item, depth=depth + 1) for item in value]
+    return _clean_other(value, depth)
+
+
+def _clean_other(value: object, depth: int) -> Value:
     match value:
         case None | bool():
             return value

@@ -6,13 +6,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final, TypeAlias
 
 from engine import copies
 from engine.codes import Codes
 from engine.copies import Claimed
 from engine.errors import ChannelError
+from engine.lanes import Lanes, Rest
 from engine.model import Card, DeliveryKind, Person, Receipt
 from engine.ports import CarriesLinks, Channel, Directory, FindsCopies, TakesLonger
 from engine.store import deliveries, links, people, reading
@@ -27,8 +28,6 @@ SHOW_SECONDS: Final = 20.0
 MARGIN: Final = timedelta(seconds=10)
 """By how much a lease is longer than a channel may take: no other begins before it was cut off."""
 
-RESTS: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 10))
-"""How long a channel is left alone whose set-up is broken, the last from then on."""
 _LINKED: Final = frozenset({DeliveryKind.REQUEST, DeliveryKind.REMINDER})
 
 _Key: TypeAlias = tuple[str, str | None, DeliveryKind]
@@ -55,33 +54,47 @@ class Relay:
         longest = max([show_seconds, *(self._seconds(name) for name in channels)])
         self._lease = max(LEASE, timedelta(seconds=longest) + MARGIN)
         self._rest = Rest()
+        self._lanes = Lanes([name for name, one in channels.items() if isinstance(one, TakesLonger)])
         self._under_way: set[str] = set()
         self._subjects: dict[_Key, asyncio.Future[_Subject]] = {}
 
     async def deliver(self, delivery: str) -> None:
         """Bring one copy to what it should show. Does nothing if it is not due, or somebody else is at it."""
         # A full disk can keep a receipt from being recorded for longer than a lease: it must not be posted again.
-        if delivery in self._under_way:
-            return
-        self._under_way.add(delivery)
+        following: str | None = delivery
+        while following is not None and following not in self._under_way and not self._lanes.waits(following):
+            self._under_way.add(following)
+            try:
+                after = await self._deliver(following)
+            finally:
+                self._under_way.discard(following)
+            following = after
+
+    async def _deliver(self, delivery: str) -> str | None:
+        """Bring it where it belongs. Returns the copy that waited for its place."""
         try:
-            await self._deliver(delivery)
+            taken = await self._store.transact(lambda tx: self._take(tx, delivery))
+            if isinstance(taken, str):
+                self._lanes.wait(taken, delivery)
+            elif taken is not None:
+                claimed = taken if isinstance(taken, Claimed) else await self._load(*taken)
+                came = await self._attempt(claimed)
+                at = await self._store.insist(lambda tx: copies.record(tx, self._directory, claimed, came))
+                self._rest.learn(claimed.held.channel, came, at)
         finally:
-            self._under_way.discard(delivery)
+            following = self._lanes.leave(delivery)
+        return following
 
-    async def _deliver(self, delivery: str) -> None:
-        taken = await self._store.transact(lambda tx: self._take(tx, delivery))
-        if taken is not None:
-            claimed = taken if isinstance(taken, Claimed) else await self._load(*taken)
-            came = await self._attempt(claimed)
-            at = await self._store.insist(lambda tx: copies.record(tx, self._directory, claimed, came))
-            self._rest.learn(claimed.held.channel, came, at)
-
-    def _take(self, tx: Tx, delivery: str) -> Claimed | tuple[HeldDelivery, Minted | None] | None:
+    def _take(self, tx: Tx, delivery: str) -> Claimed | tuple[HeldDelivery, Minted | None] | str | None:
         """Claim a copy, with a link for it where its channel carries links; None: it is not to be shown now.
 
-        What a code is for never changes, so all of its copy is known here.
+        A text: its channel, which has no place for it. What a code is for never changes, so all of its copy is known
+        here.
         """
+        if self._lanes:
+            channel = deliveries.load_channel(tx.connection, delivery)
+            if channel is not None and not self._lanes.enter(channel, delivery):
+                return channel
         held = deliveries.claim_delivery(tx, delivery, self._lease)
         if held is None:
             return None
@@ -163,31 +176,6 @@ class Relay:
         if link is not None:
             card = replace(card, token=link.token, until=link.until)
         return replace(card, again=True) if claimed.held.unknown else card
-
-
-class Rest:
-    """Channels whose set-up somebody has to mend: nothing is tried on them for a while, then one copy is.
-
-    Only a hint: a server that starts anew finds out by its first copy.
-    """
-
-    def __init__(self) -> None:
-        self._broken: dict[str, tuple[int, datetime]] = {}
-
-    def until(self, channel: str) -> datetime | None:
-        """When the channel is worth trying; None: now."""
-        found = self._broken.get(channel)
-        return found[1] if found else None
-
-    def learn(self, channel: str, came: Receipt | ChannelError | None, at: datetime) -> None:
-        """What came of an attempt that was recorded at this time."""
-        if isinstance(came, ChannelError) and came.about == "channel":
-            failures = self._broken.get(channel, (0, at))[0] + 1
-            wait = RESTS[min(failures, len(RESTS)) - 1]
-            log.error("nothing is sent through %s for %d s: %s", channel, wait.total_seconds(), came)
-            self._broken[channel] = (failures, at + wait)
-        elif came is not None and not isinstance(came, ChannelError):
-            self._broken.pop(channel, None)
 
 
 def _subject(connection: Connection, key: _Key) -> _Subject:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
+from msgspec import Struct
 from pydantic import BaseModel
 
 from engine.data import Value
@@ -114,8 +115,7 @@ class TakesLonger(Protocol):
     show_seconds: ClassVar[float]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A person as a directory knows them: the name (may be empty), and every address that it vouches for."""
 
     name: str
@@ -152,8 +152,7 @@ class Directory(Protocol):
         """Where the person who started something at `origin` hears how it ended; None: they follow it there. Pure."""
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     channel: str
     address: str
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Final, TypeAlias, TypeVar
+
+from msgspec.structs import replace
 
 from engine.errors import ChannelError, SignoffError
 from engine.gate import Reference

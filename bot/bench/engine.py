@@ -207,6 +207,7 @@ WHAT: Final[Mapping[str, tuple[str, Target | None]]] = {
     "floor_per_s": ("the same rows by bare sqlite3 in one thread, in groups of 64", None),
     "ratio": ("of the two", Target(0.15, least=True)),
     "cpu_ms_per_lifecycle": ("CPU of the whole process, clients included", _most(1)),
+    "cpu_over_floor": ("the same over what the floor takes, free of the speed of the machine", None),
     "commits_per_lifecycle_64": ("durable commits, 64 clients", _most(0.3)),
     "commits_per_lifecycle_1": ("durable commits, one client", _most(3)),
     "bytes_per_lifecycle": ("by how much the file grew, after a checkpoint", _most(12_288)),
@@ -292,6 +293,9 @@ async def _many(place: Path, replay: Replay, size: Size) -> dict[str, float]:
         "engine.floor_per_s": statistics.median(floors),
         "engine.ratio": statistics.median(ratios),
         "engine.cpu_ms_per_lifecycle": statistics.median(costs),
+        "engine.cpu_over_floor": statistics.median(
+            cost * floor / 1000 for cost, floor in zip(costs, floors, strict=True)
+        ),
         "engine.commits_per_lifecycle_64": commits / (count * rounds),
         "engine.bytes_per_lifecycle": grown / (count * rounds),
         "engine.bytes_all_edited": grown_more / count,

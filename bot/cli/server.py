@@ -19,12 +19,14 @@ from engine.store import schema
 from engine.system import EnvironmentSecrets, SystemClock
 
 
-def in_slack(settings: Settings) -> Iterator[str]:
-    """Where Slack's deliveries are taken."""
+def reached_at(settings: Settings) -> Iterator[str]:
+    """Where Slack's deliveries are taken, and where people review."""
     if settings.slack_signing_secret:
         yield f"Slack's deliveries are taken at http://{settings.host}:{settings.port}{listening.PATH}"
     if settings.slack_app_token:
         yield "Slack's deliveries are taken over Socket Mode"
+    if settings.public_url:
+        yield f"Review pages are served at http://{settings.host}:{settings.port}, for {settings.public_url}"
 
 
 @click.command()
@@ -41,7 +43,7 @@ def serve() -> None:
     def ready(waiting: int) -> None:
         click.echo(f"Signoff serves {place.settings.database}")
         click.echo(f"Commands on this machine reach it at {server.socket_path(place.settings.database)}")
-        for line in in_slack(place.settings):
+        for line in reached_at(place.settings):
             click.echo(line)
         if waiting:
             click.echo(f"{waiting} request{'s wait' if waiting > 1 else ' waits'} for a decision: signoff requests")

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from msgspec import structs
+
 from bot import card
 from bot.slack import blocks, details, home, ids, modals, register, runs
 from engine import definition
@@ -116,7 +118,7 @@ def request(now: datetime) -> RequestView:
 
 def _decided(asked: RequestView, now: datetime) -> RequestView:
     lee = asked.approvers[0].person
-    closed = replace(asked.asked, state=RequestState.APPROVED, closed_at=now, closed_by=lee)
+    closed = structs.replace(asked.asked, state=RequestState.APPROVED, closed_at=now, closed_by=lee)
     decision = DecisionView(
         id="example", person=lee, verdict="Pay it", reason="Fine", edits=(), assurance="slack", decided_at=now
     )

@@ -74,8 +74,6 @@ class MailError(Exception):
 
 FULL_PATIENCE: Final = timedelta(hours=24)
 """How long a mailbox may be full."""
-MENDING: Final = timedelta(minutes=10)
-"""How long a broken set-up is left alone before it is tried again."""
 SECOND_TRY: Final = timedelta(minutes=1)
 """A server that did not answer may still be about to deliver; a second mail right behind the first helps nobody."""
 
@@ -209,7 +207,7 @@ def channel_error(failure: Failure) -> ChannelError:
     """What the channel raises for it."""
     match failure.meaning:
         case Meaning.SETUP:
-            return ChannelError(failure.said, about="channel", retry_after=MENDING)
+            return ChannelError(failure.said, about="channel")
         case Meaning.ADDRESS:
             return ChannelError(failure.said, about="address", permanent=True)
         case Meaning.COPY | Meaning.CONTENT:

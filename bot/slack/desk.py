@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from msgspec import structs
+
 from bot import card as cards
 from bot.slack.ids import Ref, RunRef
 from bot.slack.payloads import By
@@ -202,7 +204,7 @@ class Desk:
         if any(one.kind == "slack" and one.value == by.user for one in references):
             return None
         person = Reference("slack", by.user, by.user)
-        asked = [person, *(replace(one, kind="members") for one in references if one.kind == "group")]
+        asked = [person, *(structs.replace(one, kind="members") for one in references if one.kind == "group")]
         try:
             async with asyncio.timeout(_LOOKING_UP):
                 known = await self.directory.resolve(asked)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from bot import card
-from bot.web import review, saying
+from bot.web import saying, story
 from bot.web.desk import Barred
 from bot.web.reviewing import Reviewing
 from bot.web.room import Room
@@ -32,8 +32,8 @@ _HEARTBEAT: Final = 15.0
 class Live:
     """The handler."""
 
-    def __init__(self, held: Room, reviewing: Reviewing, *, every: float = EVERY) -> None:
-        self._room, self._reviewing, self._every = held, reviewing, every
+    def __init__(self, held: Room, reviewing: Reviewing) -> None:
+        self._room, self._reviewing = held, reviewing
         self._open = 0
 
     async def events(self, request: Request) -> Response:
@@ -72,7 +72,7 @@ class Live:
 
     async def _pause(self) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._every):
+            async with asyncio.timeout(EVERY):
                 await self._room.closing.wait()
 
 
@@ -83,7 +83,7 @@ def state(request: RequestView) -> str:
         {
             "state": request.asked.state.value,
             "said": card.outcome(request) if closed else None,
-            "run": review.run_state(request.run_status),
+            "run": story.run_state(request.run_status),
             "ended": request.run_status.ended,
             "digest": request.asked.digest,
         }

@@ -9,40 +9,18 @@ from itertools import groupby
 from typing import Final
 
 from bot import card
-from bot.web import inputs, seeing
+from bot.web import inputs, seeing, story
 from bot.web.inputs import Input, Raws
+from bot.web.story import StepShown
 from engine import data, fields
 from engine.data import Value
 from engine.errors import InvalidValue
 from engine.fields import Field, FieldType
-from engine.model import Card, ReasonRequired, ReviewPoint, RunStatus, StepStatus
-from engine.views import RequestView, RunView, StepView
+from engine.model import Card, ReasonRequired, ReviewPoint
+from engine.views import RequestView, RunView
 
 MOST_EDITABLE: Final = 1_200_000
 """Bytes of text in the inputs of a page: more would not fit into what is taken back."""
-_STEPS: Final[Mapping[StepStatus, str]] = {
-    StepStatus.IN_REVIEW: "waits for this decision",
-    StepStatus.READY: "about to run",
-    StepStatus.STARTED: "running",
-    StepStatus.RETRYING: "failed, will be tried again",
-    StepStatus.SLEEPING: "waits for a time",
-    StepStatus.OUTPUT_IN_REVIEW: "done, its output waits for this decision",
-    StepStatus.OUTCOME_UNKNOWN: "nobody knows whether it happened",
-    StepStatus.SUCCEEDED: "done",
-    StepStatus.SKIPPED: "skipped",
-    StepStatus.FAILED: "failed",
-    StepStatus.STOPPED: "stopped",
-}
-_RUNS: Final[Mapping[RunStatus, str]] = {
-    RunStatus.RUNNING: "is running",
-    RunStatus.WAITING: "waits",
-    RunStatus.NEEDS_ATTENTION: "needs somebody to find out whether a step happened",
-    RunStatus.SUCCEEDED: "is done",
-    RunStatus.FAILED: "failed",
-    RunStatus.REJECTED: "ended with the rejection",
-    RunStatus.EXPIRED: "ended because nobody decided in time",
-    RunStatus.CANCELLED: "was cancelled",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +35,7 @@ class Shown:
     text: str
     before: str | None = None
     inputs: tuple[Input, ...] = ()
-    required: bool = False
+    is_optional: bool = False
     hints: tuple[str, ...] = ()
     marked: str | None = None
     error: str | None = None
@@ -82,17 +60,6 @@ class Shown:
         """The ids of what a screen reader says with it."""
         parts = [*(["hint"] if self.hints else []), *(["marked"] if self.marked else [])]
         return " ".join(f"{self.id}-{one}" for one in [*parts, *(["error"] if self.error else [])])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepShown:
-    step: str
-    status: str
-    tone: str
-    at: datetime | None
-    given: tuple[tuple[str, str], ...]
-    output: tuple[tuple[str, str], ...]
-    error: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +99,7 @@ class Review:
     @property
     def errors(self) -> tuple[tuple[str, str], ...]:
         """Sentences for the top of the page, each with the id of what it is about."""
-        found = [(one.focus, f"{one.label}: {one.error}") for one in self.content if one.error and one.inputs]
+        found = [(one.focus, one.error) for one in self.content if one.error and one.inputs]
         return (*found, *([("reason", self.reason_error)] if self.reason_error else []))
 
 
@@ -155,28 +122,17 @@ def review(
         request=request,
         card=card.request_card(request),
         content=content,
-        inputs=tuple(_values(run.inputs)) if run else (),
-        trigger=_TRIGGERS.get(run.origin.surface, run.origin.surface) if run else "",
+        inputs=story.inputs(run),
+        trigger=story.trigger(run),
         run_id=request.run,
-        run_state=run_state(request.run_status),
-        steps=tuple(map(_step, run.steps)) if run else (),
-        history=tuple(_history(request, run, earlier)),
+        run_state=story.run_state(request.run_status),
+        steps=story.steps(run),
+        history=tuple(story.history(request, run, earlier)),
         reason=typed.reason if typed else "",
         reason_error=typed.reason_error if typed else None,
         reason_hint=_reason_hint(request),
         seen=seeing.seen(content),
     )
-
-
-_TRIGGERS: Final = {
-    "terminal": "from the terminal of the server",
-    "slack": "in Slack",
-    "web": "on these pages",
-    "email": "by mail",
-    "schedule": "by the schedule",
-    "webhook": "by a webhook",
-    "api": "through the API",
-}
 
 
 def _reason_hint(request: RequestView) -> str:
@@ -185,7 +141,7 @@ def _reason_hint(request: RequestView) -> str:
         case ReasonRequired.ALWAYS:
             return f"Needed for either answer. {who}, who started this, reads it."
         case ReasonRequired.REJECT:
-            return f"Needed to {card.line(request.reject_label)}. {who}, who started this, reads it."
+            return f"Needed for “{card.line(request.reject_label)}”. {who}, who started this, reads it."
         case _:
             return f"You may leave it empty. {who}, who started this, reads it."
 
@@ -215,18 +171,19 @@ def _content(request: RequestView, typed: Typed) -> Iterator[Shown]:
             label=one.label,
             text=one.text,
             inputs=inputs.typed(made, typed.raws),
-            required=found.field.required,
+            is_optional=not found.field.required and found.field.blank != "keep",
             hints=tuple(_hints(found.field, value, made)),
             marked=_marked(value),
-            error=_predicate(wrong.get(one.path)),
+            error=_said(one.label, wrong.get(one.path)),
         )
 
 
-def _predicate(error: str | None) -> str | None:
-    if error is None:
+def _said(label: str, predicate: str | None) -> str | None:
+    """What is wrong with a field, as a sentence."""
+    if predicate is None:
         return None
-    told = card.visible(error)
-    return told if told.endswith((".", "?", "!")) else f"{told}."
+    told = card.visible(predicate)
+    return f"{label}: {told}" if told.endswith((".", "?", "!")) else f"{label} {told}."
 
 
 def _marked(value: Value) -> str | None:
@@ -249,8 +206,6 @@ def _hints(field: Field, value: Value, made: Sequence[Input]) -> Iterator[str]:
         yield "Written as JSON."
     if made[0].kind == "checkbox" and value not in (None, []) and not any(one.chosen for one in made[0].choices):
         yield f"Now {card.line(card.show(field, value))}; whatever you choose replaces it."
-    if not field.required:
-        yield "May be left empty."
 
 
 def _bounds(field: Field) -> Iterator[str]:
@@ -285,45 +240,3 @@ def edits(request: RequestView, raws: Raws) -> tuple[dict[str, Value], dict[str,
         if after is not None and not inputs.same(one.field, now, after[0]):
             found[path] = after[0]
     return found, wrong
-
-
-# -- the run ------------------------------------------------------------------------------------------------
-
-
-def run_state(status: RunStatus) -> str:
-    """Reads on after “The run”."""
-    return _RUNS[status]
-
-
-def _values(values: Mapping[str, Value]) -> Iterator[tuple[str, str]]:
-    for name, value in values.items():
-        yield card.line(name), card.show(fields.infer(value), value)
-
-
-def _step(step: StepView) -> StepShown:
-    visit = f" (visit {step.visit})" if step.visit > 1 else ""
-    return StepShown(
-        step=f"{card.line(step.step)}{visit}",
-        status=_STEPS[step.status],
-        tone="good" if step.status is StepStatus.SUCCEEDED else "bad" if step.status is StepStatus.FAILED else "calm",
-        at=step.ended_at or step.started_at,
-        given=tuple(_values(step.params.shown())) if step.params else (),
-        output=tuple(_values(step.output)) if step.output else (),
-        error=card.visible(step.error) if step.error else None,
-    )
-
-
-def _history(
-    request: RequestView, run: RunView | None, earlier: Sequence[RequestView]
-) -> Iterator[tuple[datetime | None, str]]:
-    if run is not None:
-        yield run.started_at, f"{card.line(run.requester.label)} started run {run.id}."
-    for one in earlier:
-        if one.id != request.id and one.asked.opened_at <= request.asked.opened_at:
-            said = card.outcome(one) if one.asked.closed_at else "Waits for a decision."
-            yield one.asked.opened_at, f"{card.line(one.title)}: {said}"
-    yield request.asked.opened_at, "This request was opened."
-    if request.asked.first_shown_at is not None:
-        yield request.asked.first_shown_at, "The first copy of it reached somebody."
-    if request.asked.closed_at is not None:
-        yield request.asked.closed_at, card.outcome(request)

@@ -25,6 +25,7 @@ from bot.web.shell import MOST_BYTES
 from engine.ports import Clock
 
 _MOST_FIELDS: Final = 2_000
+_MOST_SWALLOWED: Final = 10 * MOST_BYTES
 _HOLDS: Final = timedelta(days=1)
 """How long a browser is known as the one that asked for a code: whoever reads mail on a phone leaves it for that."""
 
@@ -120,20 +121,25 @@ class Room:
 
 async def posted(request: Request) -> FormData:
     """The form that was sent. Raises 413 for one that is too large, 400 for what is none."""
-    left = MOST_BYTES
-    if int(request.headers.get("content-length") or 0) > left:
-        raise HTTPException(413, headers={"Connection": "close"})
+    size = 0
 
     async def receive() -> Message:
-        nonlocal left
+        nonlocal size
         message = await request.receive()
-        left -= len(message.get("body", b""))
-        if left < 0:
-            raise HTTPException(413, headers={"Connection": "close"})
+        size += len(message.get("body", b""))
+        if size > MOST_BYTES:
+            await _swallow(request, message, size)
+            raise HTTPException(413)
         return message
 
-    limited = Request(request.scope, receive)
-    return await limited.form(max_files=0, max_fields=_MOST_FIELDS, max_part_size=MOST_BYTES)
+    return await Request(request.scope, receive).form(max_files=0, max_fields=_MOST_FIELDS, max_part_size=MOST_BYTES)
+
+
+async def _swallow(request: Request, message: Message, size: int) -> None:
+    """Take the rest of what is too large: a browser that is cut off while it sends shows no answer."""
+    while message.get("more_body") and size < _MOST_SWALLOWED:
+        message = await request.receive()
+        size += len(message.get("body", b""))
 
 
 def text(form: FormData, name: str) -> str:

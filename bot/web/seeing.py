@@ -13,7 +13,7 @@ from engine.errors import InvalidValue
 _KEPT: Final = 300
 """Characters of each field that the form carries; of a longer one it carries what tells whether it is another."""
 _MOST: Final = 200_000
-"""Characters of what a form may say that was seen."""
+"""Characters of what a form carries."""
 
 
 class Seen(Protocol):
@@ -37,8 +37,9 @@ class Difference:
 
 
 def seen(content: Sequence[Seen]) -> str:
-    """What the form carries."""
-    return data.dumps({one.path: [one.label, _short(one.text)] for one in content})
+    """What the form carries; nothing where that would be too much to send back."""
+    carried = data.dumps({one.path: [one.label, _short(one.text)] for one in content})
+    return carried if len(carried) <= _MOST else ""
 
 
 def _short(text: str) -> str:
@@ -63,7 +64,7 @@ def differences(carried: str, now: Sequence[Seen]) -> tuple[Difference, ...]:
 
 def _read(carried: str) -> Iterator[tuple[str, tuple[str, str]]]:
     try:
-        found: Any = data.loads(carried[:_MOST])
+        found: Any = data.loads(carried)
     except InvalidValue:
         return
     for path, one in found.items() if isinstance(found, Mapping) else ():

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -60,6 +61,8 @@ class Shell:
         inner = self._inner(scope)
         try:
             await self._app(inner, receive, with_headers)
+        except ClientDisconnect:
+            return
         except Exception as error:  # noqa: BLE001 the one boundary: what nobody expected becomes an incident
             said = incident(error)
             if began:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from msgspec import Struct
 from pydantic import ValidationError
 
 from engine import data
@@ -30,8 +30,7 @@ REASON_LENGTH: Final = 3000
 """Characters of a reason, asked or given."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Subject(Struct, frozen=True, kw_only=True):
     """What is asked about: with the content, all that the digest covers."""
 
     workflow: str
@@ -68,16 +67,14 @@ class Subject:
             raise Tampered(f"What step {self.step} is about to run is not what was approved; nothing was run.")
 
 
-@dataclass(frozen=True, slots=True)
-class Editable:
+class Editable(Struct, frozen=True):
     """A place in the content that a reviewer may change, and what it takes."""
 
     path: Path
     field: Field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """A request as it stands when somebody acts on it."""
 
     id: str

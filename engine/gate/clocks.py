@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import Struct
 
 from engine.gate.asked import Asked
 from engine.model import (
@@ -16,22 +17,19 @@ UNSEEN_AFTER: Final = timedelta(minutes=15)
 """A request that reached nobody for this long is told to the owner, and its clocks start all the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unseen:
+class Unseen(Struct, frozen=True):
     """Nobody was shown the request for `UNSEEN_AFTER`: the owner is told. `expires_at`: the clock, if it starts now."""
 
     expires_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Lapsed:
+class Lapsed(Struct, frozen=True):
     """The request is past due; `state` is what it becomes."""
 
     state: RequestState
 
 
-@dataclass(frozen=True, slots=True)
-class Unanswered:
+class Unanswered(Struct, frozen=True):
     """Nobody acted for as long as the gate waits: approvers are asked another way as well."""
 
 

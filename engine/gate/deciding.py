@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, assert_never
+
+from msgspec import Struct
 
 from engine import data, fields
 from engine.data import Path, Value
@@ -37,8 +38,7 @@ MAX_EDITED: Final = 1_500_000
 """Characters of JSON that the content may have after edits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Struct, frozen=True):
     """One field changed by a person."""
 
     path: Path
@@ -55,8 +55,7 @@ class Edit:
         return cls(tuple(stored["path"]), stored["label"], stored["before"], stored["after"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ruling:
+class Ruling(Struct, frozen=True, kw_only=True):
     """A valid decision, not yet written."""
 
     state: RequestState

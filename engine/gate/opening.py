@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from typing import Final
+
+from msgspec import Struct
 
 from engine import data, fields
 from engine.data import Path, Value
@@ -32,8 +33,7 @@ MAX_NOTES: Final = 20
 Scope = Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """Who is asked: `kind` is `owner`, `requester`, `email`, `slack` or `group`. `rule`: how the gate put it.
 
     `members` is a group of which only matters who is in it, and not who they are.
@@ -44,8 +44,7 @@ class Reference:
     rule: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
+class Opening(Struct, frozen=True, kw_only=True):
     """A request about to be opened: everything evaluated, once."""
 
     subject: Subject
@@ -166,8 +165,12 @@ _GROUP: Final = re.compile(r"group:@?(\w[\w.-]{0,79})")
 
 def reference(name: Value, *, rule: str) -> Reference | None:
     """Who `name` means, or None if it is nobody that can be asked."""
-    if not isinstance(name, str):
-        return None
+    return _reference(name, rule) if isinstance(name, str) else None
+
+
+@lru_cache(1024)
+def _reference(name: str, rule: str) -> Reference | None:
+    """The same few people are asked again and again."""
     if name in ("owner", "requester"):
         return Reference(name, name, rule)
     if found := _SLACK.fullmatch(name):
@@ -178,9 +181,7 @@ def reference(name: Value, *, rule: str) -> Reference | None:
     return None if email is None else Reference("email", email, rule)
 
 
-@lru_cache(1024)
 def _email(name: str) -> str | None:
-    """The same few people are asked again and again."""
     try:
         return str(fields.validate(_EMAIL, name)).lower()
     except InvalidValue:

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from engine.model.people import Person
 from engine.model.statuses import RequestState, RunStatus, Verdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registered:
+class Registered(Struct, frozen=True, kw_only=True):
     workflow: str
     version: int
     changed: bool
     """False: this very text was the current version already."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
+class Started(Struct, frozen=True, kw_only=True):
     run: str
     created: bool = True
     """False: a start with this key was there already."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
+class Decided(Struct, frozen=True, kw_only=True):
     request: str
     run: str
     decision: str
@@ -34,23 +32,20 @@ class Decided:
     edited: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class Done(Struct, frozen=True, kw_only=True):
     """The command was carried out; there is no more to say."""
 
     run: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """An expected no. Every surface answers it with `sentence()` and the current state."""
 
     def sentence(self) -> str:
         raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotFound(Refusal):
+class NotFound(Refusal, frozen=True, kw_only=True):
     what: str
     name: str
     suggestion: str | None = None
@@ -60,8 +55,7 @@ class NotFound(Refusal):
         return f"There is no {self.what} {self.name}.{hint}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotAllowed(Refusal):
+class NotAllowed(Refusal, frozen=True, kw_only=True):
     """The actor may not do this; `why` says who may."""
 
     why: str
@@ -70,8 +64,7 @@ class NotAllowed(Refusal):
         return self.why
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvalidInputs(Refusal):
+class InvalidInputs(Refusal, frozen=True, kw_only=True):
     """`errors`: one sentence for each input, by name."""
 
     errors: Mapping[str, str]
@@ -80,8 +73,7 @@ class InvalidInputs(Refusal):
         return _told(self.errors)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlreadyDecided(Refusal):
+class AlreadyDecided(Refusal, frozen=True, kw_only=True):
     state: RequestState
     by: Person | None
     at: datetime
@@ -92,8 +84,7 @@ class AlreadyDecided(Refusal):
         return f"This request was already {self.state} by {who} at {self.at:%Y-%m-%d %H:%M} UTC."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotAnApprover(Refusal):
+class NotAnApprover(Refusal, frozen=True, kw_only=True):
     """`who`: whoever acted, by a name that says something to them; None where we know only an account."""
 
     who: str | None
@@ -104,16 +95,14 @@ class NotAnApprover(Refusal):
         return f"{they} not an approver of this request; it waits for {', '.join(self.approvers)}."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expired(Refusal):
+class Expired(Refusal, frozen=True, kw_only=True):
     at: datetime
 
     def sentence(self) -> str:
         return f"This request expired at {self.at:%Y-%m-%d %H:%M} UTC and can no longer be decided."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Withdrawn(Refusal):
+class Withdrawn(Refusal, frozen=True, kw_only=True):
     """The run was cancelled while the request was open."""
 
     at: datetime
@@ -122,16 +111,14 @@ class Withdrawn(Refusal):
         return f"This request was withdrawn at {self.at:%Y-%m-%d %H:%M} UTC, because its run was cancelled."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changed(Refusal):
+class Changed(Refusal, frozen=True, kw_only=True):
     content_version: int
 
     def sentence(self) -> str:
         return "What this request asks has changed since you opened it; look at it again, then decide."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvalidEdits(Refusal):
+class InvalidEdits(Refusal, frozen=True, kw_only=True):
     """`errors`: one sentence for each field, by its dotted path."""
 
     errors: Mapping[str, str]
@@ -140,16 +127,14 @@ class InvalidEdits(Refusal):
         return _told(self.errors)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReasonMissing(Refusal):
+class ReasonMissing(Refusal, frozen=True, kw_only=True):
     verdict: Verdict
 
     def sentence(self) -> str:
         return f"Give a reason to {self.verdict}; whoever asked will read it."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotWaiting(Refusal):
+class NotWaiting(Refusal, frozen=True, kw_only=True):
     """Cancel or resume of a run that has ended, or that asks nothing."""
 
     run: str

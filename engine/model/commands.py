@@ -1,10 +1,13 @@
-"""What may be asked of the engine."""
+"""What may be asked of the engine. Whatever holds a secret is a dataclass: a Struct would print it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as hidden
 from typing import Final, Literal
+
+from msgspec import Struct, field
 
 from engine.data import Value
 from engine.model.people import Address
@@ -13,16 +16,14 @@ from engine.model.statuses import Assurance, ResumeAnswer, Verdict
 DEFAULT_WORKSPACE: Final = "default"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(Struct, frozen=True, kw_only=True):
     """Where somebody acted: the surface and what leads back there (ids only), kept on the record."""
 
     surface: Literal["terminal", "slack", "web", "email", "schedule", "webhook", "api"]
     place: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Register:
+class Register(Struct, frozen=True, kw_only=True):
     """`source`: the bytes of the file as written. `actor` registers; the file may name another owner."""
 
     source: bytes
@@ -31,8 +32,7 @@ class Register:
     workspace: str = DEFAULT_WORKSPACE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
+class Start(Struct, frozen=True, kw_only=True):
     """`key`: the caller's own id for this start; the same key again answers with the same run."""
 
     workflow: str
@@ -59,10 +59,10 @@ class Decide:
     digest: str
     origin: Origin
     assurance: Assurance
-    edits: Mapping[str, Value] = field(default_factory=dict)
+    edits: Mapping[str, Value] = hidden(default_factory=dict)
     reason: str | None = None
-    link: str | None = field(default=None, repr=False)
-    browser: str | None = field(default=None, repr=False)
+    link: str | None = hidden(default=None, repr=False)
+    browser: str | None = hidden(default=None, repr=False)
     form: str | None = None
 
 
@@ -74,7 +74,7 @@ class AskCode:
     """
 
     decide: Decide
-    holder: str = field(repr=False)
+    holder: str = hidden(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class SignIn:
     """Have a code sent to this address, to see what waits for whoever reads its mail. `form`, `holder`: as above."""
 
     email: str
-    holder: str = field(repr=False)
+    holder: str = hidden(repr=False)
     form: str | None = None
     workspace: str = DEFAULT_WORKSPACE
 
@@ -92,21 +92,19 @@ class GiveCode:
     """The code that came by mail. `label`: what the browser calls itself, for the list of remembered browsers."""
 
     challenge: str
-    holder: str = field(repr=False)
-    code: str = field(repr=False)
+    holder: str = hidden(repr=False)
+    code: str = hidden(repr=False)
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancel:
+class Cancel(Struct, frozen=True, kw_only=True):
     run: str
     actor: Address
     origin: Origin
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resume:
+class Resume(Struct, frozen=True, kw_only=True):
     """The answer for a run that `needs_attention`. `output`: with `done`, what the step produced, if known.
 
     `step`, `visit` and `attempt`: the call that was asked about, where the surface knows; an answer to an older

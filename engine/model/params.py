@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
+
+from msgspec import Struct, field
 
 from engine import data
 from engine.data import Path, Value
@@ -12,8 +13,7 @@ from engine.data import Path, Value
 SECRET_SHOWN: Final = "\N{BULLET}\N{BULLET}\N{BULLET}\N{BULLET} (secret {name})"  # noqa: S105 what stands in its place
 
 
-@dataclass(frozen=True, slots=True)
-class SecretName:
+class SecretName(Struct, frozen=True):
     """The place of a secret in a text: its name, never its value."""
 
     name: str
@@ -22,8 +22,7 @@ class SecretName:
 Segments: TypeAlias = tuple[str | SecretName, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Params:
+class Params(Struct, frozen=True):
     """Resolved parameters of one visit: what is shown, approved, hashed, and run.
 
     `value` holds an empty text wherever a secret belongs; `secrets` says, outside of the data, which texts are joined

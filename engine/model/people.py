@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """Where a person can be reached or recognised. `kind`: `email`, `slack`, `terminal`."""
 
     kind: str
@@ -16,8 +15,7 @@ class Address:
         return self.value if self.kind == "email" else f"{self.kind}:{self.value}"
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(Struct, frozen=True):
     """One human, many addresses; counted once, whatever address they use."""
 
     id: str
@@ -26,13 +24,18 @@ class Person:
 
     @property
     def email(self) -> str | None:
-        return next((address.value for address in self.addresses if address.kind == "email"), None)
+        return self._first("email")
 
     @property
     def handle(self) -> str:
         """How an expression names the person, so that a gate or a step can find them: email, else account."""
-        account = next((address.value for address in self.addresses if address.kind == "slack"), None)
-        return self.email or account or self.label
+        return self._first("email") or self._first("slack") or self.label
+
+    def _first(self, kind: str) -> str | None:
+        for address in self.addresses:
+            if address.kind == kind:
+                return address.value
+        return None
 
     @property
     def label(self) -> str:
@@ -44,8 +47,7 @@ class Person:
         return f"{first.value} (terminal)" if first.kind == "terminal" else str(first)
 
 
-@dataclass(frozen=True, slots=True)
-class Approver:
+class Approver(Struct, frozen=True):
     """A person who may decide a request, and the reference in the gate that says so."""
 
     person: Person

@@ -80,8 +80,7 @@ class Proven:
     answer: Decided | Refusal | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NeedsCode(Refusal):
+class NeedsCode(Refusal, frozen=True, kw_only=True):
     """The decision is fine and not written: the gate wants to know that it comes from whoever reads that mail."""
 
     address: str
@@ -90,8 +89,7 @@ class NeedsCode(Refusal):
         return f"Confirm this with a code that is sent to {self.address}."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrongCode(Refusal):
+class WrongCode(Refusal, frozen=True, kw_only=True):
     left: int
 
     def sentence(self) -> str:
@@ -99,16 +97,14 @@ class WrongCode(Refusal):
         return f"That is not the code. Use the one in the newest mail; {again} left."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeLapsed(Refusal):
+class CodeLapsed(Refusal, frozen=True, kw_only=True):
     """Too late, too often, or in another browser."""
 
     def sentence(self) -> str:
         return "This code can no longer be used here. Go back to the request and decide again; a new code will be sent."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoLink(Refusal):
+class NoLink(Refusal, frozen=True, kw_only=True):
     """What should identify the decider does not: the link was withdrawn, has run out, or is for something else."""
 
     state: LinkState | None = None

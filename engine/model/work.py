@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Work:
+
+class Work(Struct, frozen=True):
     """A hint that a unit of work may be ready: the tables are the truth."""
 
     kind: Literal["advance", "deliver", "fire"]
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(Struct, frozen=True):
     """`attempts` counts all calls; the wait doubles each time, up to an hour."""
 
     attempts: int = 1

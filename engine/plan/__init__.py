@@ -20,7 +20,7 @@ from engine.plan.state import (
     Visit,
     checked_output,
 )
-from engine.plan.walk import DEFAULT_TIMEOUT, MAX_CRASHES, MAX_RETRY_AFTER, scope
+from engine.plan.walk import DEFAULT_TIMEOUT, MAX_CRASHES, MAX_RETRY_AFTER
 from engine.plan.ways import proceed, record, resume
 
 __all__ = [
@@ -41,5 +41,4 @@ __all__ = [
     "proceed",
     "record",
     "resume",
-    "scope",
 ]

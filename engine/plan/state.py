@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import Struct, field
 
 from engine import data
 from engine.data import Value
@@ -24,8 +25,7 @@ MAX_OUTPUT: Final = 1_500_000
 """Characters of JSON that one step may produce; more belongs in a file store, not in a run."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
+class Visit(Struct, frozen=True, kw_only=True):
     """One visit of the run to a step. `attempt` counts calls; `params` are kept from the first call on."""
 
     step: str
@@ -48,8 +48,7 @@ class Visit:
         return self.attempt > 0 or self.status in (StepStatus.READY, StepStatus.SLEEPING)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """The request of the visit that the run stands at. `content` is as decided; `digest` is of that content."""
 
     state: RequestState
@@ -58,8 +57,7 @@ class Answer:
     on_expiry: OnExpiry = OnExpiry.STOP
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunState:
+class RunState(Struct, frozen=True, kw_only=True):
     """A run as loaded. `visits`: the latest visit of each step by id. `cursor`: the index of the step at hand."""
 
     id: str
@@ -73,8 +71,7 @@ class RunState:
     cancelled: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Act:
+class Act(Struct, frozen=True, kw_only=True):
     """An effect to perform outside of any transaction, with exactly these parameters."""
 
     step: Step
@@ -86,8 +83,7 @@ class Act:
     timeout: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """A transition for the audit log. `content` may be erased later; what is in `kind` and `step` may not."""
 
     kind: str
@@ -95,8 +91,7 @@ class Event:
     content: Mapping[str, Value] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class Progress(Struct, frozen=True, kw_only=True):
     """Where the run stands now. Exactly one of: it ended, has an `act`, `ready_at` is a time, it waits for people."""
 
     status: RunStatus
@@ -109,13 +104,11 @@ class Progress:
     events: tuple[Event, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Produced:
+class Produced(Struct, frozen=True):
     output: dict[str, Value]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
+class Failed(Struct, frozen=True, kw_only=True):
     """`unknown`: the effect may have happened. `final`: no further call can help."""
 
     message: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec.structs import replace
 
 from engine import audit, gate
 from engine.data import Value
@@ -43,17 +44,20 @@ _RETURNED_LENGTH: Final = 4_000
 """Characters of an effect's return that the audit log keeps in full; of a longer one, its digest and length."""
 
 
-def scope(workflow: Workflow, state: RunState, visits: Mapping[str, Visit]) -> dict[str, Value]:
-    """The names that expressions of this run may use."""
+def _outputs(visits: Mapping[str, Visit]) -> dict[str, Value]:
     steps: dict[str, Value] = {}
     for name, visit in visits.items():
         if visit.status in (StepStatus.SUCCEEDED, StepStatus.OUTPUT_IN_REVIEW):
             steps[name] = visit.output or {}
         elif visit.status is StepStatus.FAILED:
             steps[name] = {"error": visit.error}
+    return steps
+
+
+def _names(workflow: Workflow, state: RunState) -> dict[str, Value]:
+    """The names that expressions of this run may use, but for `steps`: these stay the same during a walk."""
     return {
         "inputs": dict(state.inputs),
-        "steps": steps,
         "trigger": {},
         "run": {
             "id": state.id,
@@ -85,6 +89,7 @@ class Walk:
         self.error: str | None = None
         self.events: list[Event] = []
         self.stopped = False
+        self._names: dict[str, Value] | None = None
 
     def progress(self) -> Progress:
         return Progress(
@@ -129,6 +134,11 @@ class Walk:
             # Whatever else a visit may be, only a person's answer moves it on.
             self._wait(RunStatus.NEEDS_ATTENTION, None)
 
+    def _scope(self, visits: Mapping[str, Visit]) -> dict[str, Value]:
+        if self._names is None:
+            self._names = _names(self.workflow, self.state)
+        return {**self._names, "steps": _outputs(visits)}
+
     def _step(self) -> tuple[Step, Visit]:
         step = self.workflow.steps[self.cursor]
         return step, self.visits[step.id]
@@ -144,7 +154,7 @@ class Walk:
             status=StepStatus.STARTED,
             started_at=self.now,
         )
-        names = scope(self.workflow, self.state, self.visits)
+        names = self._scope(self.visits)
         try:
             if step.when is not None and not gate.truth(step.when, names):
                 self._put(replace(visit, status=StepStatus.SKIPPED, ended_at=self.now), "step.skipped")
@@ -328,7 +338,7 @@ class Walk:
             self._succeed(step, visit, output)
             return
         visit = replace(visit, output=output, error=None, wakes_at=None)
-        names = scope(self.workflow, self.state, self.visits | {step.id: replace(visit, status=StepStatus.SUCCEEDED)})
+        names = self._scope(self.visits | {step.id: replace(visit, status=StepStatus.SUCCEEDED)})
         if not self._opens(step, visit, ReviewPoint.AFTER, Params(output), names):
             self._succeed(step, visit, output)
 

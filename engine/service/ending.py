@@ -49,7 +49,7 @@ def resume(ground: Ground, tx: Tx, command: Resume, resolved: Resolved) -> Done 
         output = plan.checked_output(command.output)
     except InvalidValue as error:
         return InvalidInputs(errors={"output": str(error)})
-    workflow = ground.advancer.workflow(tx, held)
+    workflow = ground.advancer.workflow(tx, held.workflow, held.version)
     progress = plan.resume(workflow, held.state, command.answer, output=output, now=tx.now)
     if not runs.try_save_run(tx, held, progress):
         raise Conflict(f"run {command.run} was moved by somebody else")

@@ -17,7 +17,7 @@ from engine.service.ground import Ground, entry
 from engine.store import runs, workflows
 from engine.store.runs import HeldRun
 from engine.store.tx import Tx
-from engine.store.workflows import Registration
+from engine.store.workflows import Current
 from engine.who import Resolved, Who
 
 MAX_INPUTS: Final = 256_000
@@ -33,14 +33,14 @@ def start(ground: Ground, tx: Tx, command: Start, resolved: Resolved, *, asking:
         earlier = runs.find_run_by_key(tx.connection, command.workspace, command.key)
         if earlier is not None:
             return Started(run=earlier, created=False)
-    registration = workflows.load_workflow(tx.connection, command.workspace, command.workflow)
-    if registration is None:
+    current = workflows.find_current(tx.connection, command.workspace, command.workflow)
+    if current is None:
         return _unknown_workflow(tx, command)
-    workflow = ground.advancer.compiled(registration.source)
+    workflow = ground.advancer.workflow(tx, current.id, current.version)
     who = Who(tx, ground.advancer.directory, resolved)
     requester = who.actor(command.workspace, command.actor)
     starters = _starters(workflow)
-    if starters and requester.id != registration.owner:
+    if starters and requester.id != current.owner:
         may, unknown = who.among(requester, starters)
         if not may:
             allowed = f"You may not start {workflow.name}; it is for {', '.join(workflow.may_run)}."
@@ -49,7 +49,7 @@ def start(ground: Ground, tx: Tx, command: Start, resolved: Resolved, *, asking:
     errors = errors or _too_large(inputs)
     if errors:
         return InvalidInputs(errors=errors)
-    held = _new_run(tx, command, registration, requester, inputs)
+    held = _new_run(tx, command, current, requester, inputs)
     # No acting here: an effect is claimed by the runner that performs it.
     progress = plan.proceed(workflow, held.state, now=tx.now, acting=False, asking=asking)
     ground.advancer.foresee(tx, held, progress, resolved)
@@ -91,9 +91,7 @@ def _too_large(inputs: Mapping[str, Value]) -> dict[str, str]:
     return {"inputs": f"together they are {length:,} characters long; at most {MAX_INPUTS:,} are taken."}
 
 
-def _new_run(
-    tx: Tx, command: Start, registration: Registration, requester: Person, inputs: dict[str, Value]
-) -> HeldRun:
+def _new_run(tx: Tx, command: Start, current: Current, requester: Person, inputs: dict[str, Value]) -> HeldRun:
     state = RunState(
         id=tx.new_id(),
         status=RunStatus.RUNNING,
@@ -105,11 +103,11 @@ def _new_run(
     return HeldRun(
         state=state,
         workspace=command.workspace,
-        workflow=registration.id,
-        workflow_name=registration.name,
-        version=registration.version,
+        workflow=current.id,
+        workflow_name=current.name,
+        version=current.version,
         requester=requester.id,
-        owner=registration.owner,
+        owner=current.owner,
         origin=command.origin,
         rev=1,
         wakes=0,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection, bindparam, case, insert, null, or_, select, update
+from msgspec import Struct
+from sqlalchemy import Connection, bindparam, case, false, insert, literal_column, null, or_, select, update
 
 from engine import data
 from engine.model import DeliveryKind, DeliveryState, Person, Receipt, Work
@@ -21,7 +21,16 @@ LEASE: Final = timedelta(seconds=30)
 
 _delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
 
-_NEW = Prepared(insert(_delivery))
+_NEW = Prepared(
+    # As every copy begins: written into the statement, for what is the same each time need not be bound each time.
+    insert(_delivery).values(
+        wanted_version=literal_column("1"),
+        shown_version=literal_column("0"),
+        rev=literal_column("0"),
+        attempts=literal_column("0"),
+        unknown=false(),
+    )
+)
 _CLAIM = Prepared(
     update(_delivery)
     .where(
@@ -39,6 +48,7 @@ _CLAIM = Prepared(
     )
     .returning(_delivery)
 )
+_CHANNEL = Prepared(select(_delivery.c.channel).where(_delivery.c.id == bindparam("id")))
 _RELEASE = Prepared(
     update(_delivery).where(_delivery.c.lease_until > bindparam("now")).values(lease_until=bindparam("now"))
 )
@@ -89,8 +99,16 @@ _RAISE = Prepared(
         _delivery.c.state != DeliveryState.DEAD.value,
     )
     .values(wanted_version=_delivery.c.wanted_version + 1, next_at=bindparam("now"))
-    .returning(_delivery.c.id)
 )
+_RAISED = Prepared(
+    select(_delivery.c.id).where(
+        _delivery.c.run == bindparam("of_run"),
+        _delivery.c.request == bindparam("held"),
+        _delivery.c.kind == DeliveryKind.REQUEST.value,
+        _delivery.c.state != DeliveryState.DEAD.value,
+    )
+)
+"""Asked apart: with RETURNING, SQLite gathers what it changes in a temporary table first, which costs more."""
 _AGAIN = Prepared(
     update(_delivery)
     .where(_delivery.c.id == bindparam("held"), _delivery.c.state != DeliveryState.DEAD.value)
@@ -117,8 +135,7 @@ _DUE = Prepared(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldDelivery:
+class HeldDelivery(Struct, frozen=True, kw_only=True):
     """A claimed delivery; `rev` is its fence."""
 
     id: str
@@ -139,8 +156,7 @@ class HeldDelivery:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewDelivery:
+class NewDelivery(Struct, frozen=True, kw_only=True):
     """A copy to be shown to `person`. No `route`: the person cannot be reached; the row says so."""
 
     kind: DeliveryKind
@@ -175,11 +191,6 @@ def _row(tx: Tx, workspace: str, copy: NewDelivery) -> dict[str, Any]:
         "channel": copy.route.channel if copy.route else "none",
         "address": copy.route.address if copy.route else str(copy.person.label),
         "state": DeliveryState.DUE if copy.route else DeliveryState.DEAD,
-        "wanted_version": 1,
-        "shown_version": 0,
-        "rev": 0,
-        "attempts": 0,
-        "unknown": False,
         "next_at": tx.now if copy.route else None,
         "last_error": None if copy.route else UNREACHABLE,
         "created_at": tx.now,
@@ -190,6 +201,12 @@ def claim_delivery(tx: Tx, delivery: str, lease: timedelta = LEASE) -> HeldDeliv
     """Take a delivery that is due, for so long. None: nothing to do, or somebody is at it."""
     row = tx.one(_CLAIM, {"held": delivery, "now": tx.now, "new_lease": tx.now + lease})
     return _read(row) if row is not None else None
+
+
+def load_channel(connection: Connection, delivery: str) -> str | None:
+    """The channel of a copy."""
+    row = _CHANNEL.one(connection, {"id": delivery})
+    return None if row is None else row.channel
 
 
 def release_deliveries(tx: Tx) -> None:
@@ -270,7 +287,9 @@ def want_again(tx: Tx, delivery: str) -> None:
 
 def want_update(tx: Tx, run: str, request: str) -> None:
     """Have every copy of the request follow its new state, and ring for each."""
-    for delivery in _RAISE.scalars(tx.connection, {"of_run": run, "held": request, "now": tx.now}):
+    if not tx.write(_RAISE, {"of_run": run, "held": request, "now": tx.now}):
+        return
+    for delivery in _RAISED.scalars(tx.connection, {"of_run": run, "held": request}):
         tx.ring(Work("deliver", delivery))
 
 

@@ -34,16 +34,17 @@ _PAGE = Prepared(
 )
 
 
-def seal(tx: Tx) -> None:
-    """Link what the unit wrote down to the chains: the last thing that a unit does."""
-    for workspace, entries in tx.entries.items():
-        _append(tx, workspace, entries)
+def seal(txs: Sequence[Tx]) -> None:
+    """Link what these units wrote down to the chains, in their order: the last thing in a transaction."""
+    for workspace in {name: None for tx in txs for name in tx.entries}:
+        found = [(tx, entry) for tx in txs for entry in tx.entries.get(workspace, ())]
+        _append(txs[0].connection, workspace, found)
 
 
-def _append(tx: Tx, workspace: str, entries: Sequence[Entry]) -> None:
-    seq, previous = tx.heads.get(workspace) or _head(tx, workspace)
+def _append(connection: Connection, workspace: str, entries: Sequence[tuple[Tx, Entry]]) -> None:
+    seq, previous = _head(connection, workspace)
     rows = []
-    for entry in entries:
+    for tx, entry in entries:
         seq += 1
         sealed = audit.seal(entry, workspace=workspace, at=tx.now, seq=seq, previous=previous, salt=tx.ids.salt())
         previous = sealed.hash
@@ -58,12 +59,11 @@ def _append(tx: Tx, workspace: str, entries: Sequence[Entry]) -> None:
                 "content": sealed.content,
             }
         )
-    _APPEND.write_all(tx.connection, rows)
-    tx.heads[workspace] = seq, previous
+    _APPEND.write_all(connection, rows)
 
 
-def _head(tx: Tx, workspace: str) -> tuple[int, bytes]:
-    row = tx.one(_HEAD, {"workspace": workspace})
+def _head(connection: Connection, workspace: str) -> tuple[int, bytes]:
+    row = _HEAD.one(connection, {"workspace": workspace})
     return (row.seq, row.hash) if row is not None else (0, audit.GENESIS)
 
 

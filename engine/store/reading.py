@@ -40,6 +40,7 @@ _RUNS = select(_run, _workflow.c.name.label("workflow_name"), _workflow.c.title,
 _RUN = Prepared(_RUNS.where(_run.c.id == bindparam("id")))
 _VISITS = Prepared(select(_visit).where(_visit.c.run == bindparam("run")).order_by(_visit.c.position, _visit.c.visit))
 _REQUESTS = requests.LOAD.add_columns(
+    _request.c.title,
     _workflow.c.title.label("workflow_title"),
     _run.c.requester,
     _run.c.started_at,

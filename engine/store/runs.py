@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection, bindparam, case, insert, or_, select, update
+from msgspec import Struct
+from sqlalchemy import Connection, bindparam, case, insert, literal_column, or_, select, update
 from sqlalchemy.dialects import sqlite
 
 from engine import data
@@ -38,12 +38,13 @@ _VISITS = Prepared(select(_visit).where(_visit.c.run == bindparam("run")))
 _BY_KEY = Prepared(
     select(_run.c.id).where(_run.c.workspace == bindparam("workspace"), _run.c.key == bindparam("start_key"))
 )
-_NEW = Prepared(insert(_run))
+_ONE: Final[Any] = literal_column("1")
+_NEW = Prepared(insert(_run).values(rev=_ONE, wakes=literal_column("0")))
 _PROGRESS = Prepared(
     update(_run)
     .where(_run.c.id == bindparam("held"), _run.c.rev == bindparam("seen_rev"))
     .values(
-        rev=_run.c.rev + 1,
+        rev=_run.c.rev + _ONE,
         status=bindparam("new_status"),
         cursor=bindparam("new_cursor"),
         error=bindparam("new_error"),
@@ -62,7 +63,7 @@ _RENEW = Prepared(
 _WAKE = Prepared(
     update(_run)
     .where(_run.c.id == bindparam("held"), _run.c.ended_at.is_(None))
-    .values(wakes=_run.c.wakes + 1, ready_at=bindparam("now"))
+    .values(wakes=_run.c.wakes + _ONE, ready_at=bindparam("now"))
 )
 _PLACE = Prepared(
     select(_run.c.workspace, _workflow.c.owner)
@@ -114,8 +115,7 @@ _SAVE_VISIT = Prepared(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """Where a run belongs: its workspace, and the owner of its workflow."""
 
     run: str
@@ -123,8 +123,7 @@ class Place:
     owner: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldRun:
+class HeldRun(Struct, frozen=True, kw_only=True):
     """A run as loaded, with what its next conditional write compares."""
 
     state: RunState
@@ -247,10 +246,7 @@ def insert_run(tx: Tx, held: HeldRun, progress: Progress, *, key: str | None) ->
             "origin": write_origin(held.origin),
             "key": key,
             "inputs": data.dumps(dict(held.state.inputs)),
-            "rev": 1,
-            "wakes": 0,
             "started_at": tx.now,
-            "cancel": None,
             **_stand(tx, progress),
         },
     )

@@ -13,21 +13,14 @@ from engine.model import Work
 from engine.ports import Ids
 from engine.store.prepared import Prepared
 
-Heads = dict[str, tuple[int, bytes]]
-"""By workspace: number and hash."""
-
 
 class Tx:
-    """`now` is the time of the whole unit. `works` rings after the commit; `audit` is sealed before it.
+    """`now` is the time of the whole unit. `works` rings after the commit; `entries` are sealed before it."""
 
-    `heads`: the last entry of each workspace's chain, as far as units before this one in the transaction know it.
-    """
+    __slots__ = ("connection", "entries", "ids", "now", "works")
 
-    __slots__ = ("connection", "entries", "heads", "ids", "now", "works")
-
-    def __init__(self, connection: Connection, *, now: datetime, ids: Ids, heads: Heads | None = None) -> None:
+    def __init__(self, connection: Connection, *, now: datetime, ids: Ids) -> None:
         self.connection, self.now, self.ids = connection, now, ids
-        self.heads: Heads = {} if heads is None else heads
         self.works: list[Work] = []
         self.entries: dict[str, list[Entry]] = {}
 
@@ -39,7 +32,7 @@ class Tx:
         self.works.append(work)
 
     def audit(self, workspace: str, entry: Entry) -> None:
-        """Append to the workspace's chain when the unit ends."""
+        """Append to the workspace's chain before the unit is committed."""
         self.entries.setdefault(workspace, []).append(entry)
 
     def one(self, statement: Prepared, params: Mapping[str, Any]) -> Any | None:
@@ -52,4 +45,4 @@ class Tx:
         return self.connection.execute(statement, params).rowcount
 
 
-__all__ = ["Connection", "Heads", "Tx"]
+__all__ = ["Connection", "Tx"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from engine.store.prepared import Prepared
@@ -28,6 +28,11 @@ _CURRENT = (
     .where(_workflow.c.workspace == bindparam("workspace"))
 )
 _BY_NAME = Prepared(_CURRENT.where(_workflow.c.name == bindparam("name")))
+_VERSION = Prepared(
+    select(_workflow.c.id, _workflow.c.owner, _workflow.c.version).where(
+        _workflow.c.workspace == bindparam("workspace"), _workflow.c.name == bindparam("name")
+    )
+)
 _LISTED = Prepared(_CURRENT.order_by(_workflow.c.name))
 _SOURCE = Prepared(
     select(_version.c.source).where(
@@ -49,8 +54,7 @@ _REPLACE = Prepared(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registration:
+class Registration(Struct, frozen=True, kw_only=True):
     """A workflow at its current version."""
 
     id: str
@@ -62,6 +66,21 @@ class Registration:
     hash: str
     registered_by: str
     updated_at: datetime
+
+
+class Current(Struct, frozen=True, kw_only=True):
+    """What starting a run has to know of a workflow."""
+
+    id: str
+    name: str
+    owner: str
+    version: int
+
+
+def find_current(connection: Connection, workspace: str, name: str) -> Current | None:
+    """The current version without its bytes: each start would read what is known already (see `load_source`)."""
+    row = _VERSION.one(connection, {"workspace": workspace, "name": name})
+    return None if row is None else Current(id=row.id, name=name, owner=row.owner, version=row.version)
 
 
 def load_workflow(connection: Connection, workspace: str, name: str) -> Registration | None:

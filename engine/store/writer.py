@@ -26,9 +26,9 @@ from sqlalchemy import Connection, NullPool, create_engine, exc
 from engine.errors import Conflict, StoreError, StoreReadOnly
 from engine.model import Work
 from engine.ports import Clock, Ids
-from engine.store import journal
+from engine.store import binding, journal
 from engine.store.failures import translate, translated
-from engine.store.tx import Heads, Tx
+from engine.store.tx import Tx
 
 T = TypeVar("T")
 GROUP: Final = 128
@@ -37,6 +37,7 @@ PAGE: Final = 8192
 BUSY_SECONDS: Final = 5.0
 """How long another program that holds a lock on the file is waited for."""
 INSIST_SECONDS: Final = 0.5
+binding.register()
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,8 @@ class _Job(Generic[T]):
     result: T | None = None
     error: BaseException | None = None
     works: Sequence[Work] = ()
+    tx: Tx | None = None
+    """What the unit did, if it did not fail."""
 
     def settle(self) -> None:
         if self.future.done():
@@ -203,25 +206,35 @@ class SqliteFile:
         hardly ever gone back to.)
         """
         self._execute("BEGIN IMMEDIATE")
-        heads: Heads = {}
         for job in jobs:
             before = self._driver.total_changes
-            self._run(job, heads)
+            self._run(job)
             self._see_whole(job)
             if job.error is not None and self._driver.total_changes != before:
-                self._execute("ROLLBACK")
-                if len(jobs) == 1:
-                    raise job.error
+                self._undo(jobs)
                 return False
+        try:
+            # For all of them at once: that saves looks at the end of the chain, and statements.
+            journal.seal([job.tx for job in jobs if job.tx is not None])
+        except Exception as error:  # noqa: BLE001 whose entry it was shows when they run apart
+            jobs[0].error = jobs[0].error or translate(error, self.path)
+            self._undo(jobs)
+            return False
         return True
+
+    def _undo(self, jobs: list[_Job[Any]]) -> None:
+        """Take back what a group did, for its units to run again apart. One alone has nobody to be kept apart from."""
+        if self._in_transaction:
+            self._execute("ROLLBACK")
+        if len(jobs) == 1 and jobs[0].error is not None:
+            raise jobs[0].error
 
     def _apart(self, jobs: list[_Job[Any]]) -> None:
         """Run the units again, a savepoint each: one that fails leaves the others alone."""
         self._execute("BEGIN IMMEDIATE")
-        heads: Heads = {}
         for job in jobs:
             self._execute("SAVEPOINT unit")
-            self._run(job, heads)
+            self._run(job, alone=True)
             self._see_whole(job)
             if job.error is not None:
                 self._execute("ROLLBACK TO unit")
@@ -259,16 +272,17 @@ class SqliteFile:
         else:
             log.error("%s", trouble)
 
-    def _run(self, job: _Job[Any], heads: Heads) -> None:
-        tx = Tx(self._connection, now=self._clock.now(), ids=self._ids, heads=heads)
-        job.result, job.error, job.works = None, None, ()
+    def _run(self, job: _Job[Any], *, alone: bool = False) -> None:
+        """`alone`: its entries are sealed at once, and not with those of the group."""
+        tx = Tx(self._connection, now=self._clock.now(), ids=self._ids)
+        job.result, job.error, job.works, job.tx = None, None, (), None
         try:
             job.result = job.unit(tx)
-            journal.seal(tx)
-            job.works = tx.works
+            if alone:
+                journal.seal([tx])
+            job.works, job.tx = tx.works, tx
         except BaseException as error:  # noqa: BLE001 a unit's failure belongs to its caller, whatever it is
             job.error = translate(error, self.path)
-            heads.clear()  # what it appended is gone, or will be
 
     def _execute(self, statement: str) -> None:
         # Straight to the driver: these carry no parameters.

@@ -74,6 +74,7 @@ function close(form, told) {
   // What was typed stays to be read and copied.
   for (const control of form.querySelectorAll("textarea, input:not([type=radio], [type=checkbox])")) control.readOnly = true;
   for (const control of form.querySelectorAll("button, select, input[type=radio], input[type=checkbox]")) control.disabled = true;
+  document.querySelector(".state")?.remove();
   const made = say(`${told.said} Nothing can be decided here any more.`, "warn");
   const again = document.createElement("a");
   again.href = location.pathname;
@@ -86,8 +87,7 @@ if (live && window.EventSource) {
   const source = new EventSource(live.dataset.live);
   source.addEventListener("message", (event) => {
     const told = JSON.parse(event.data);
-    const state = document.getElementById("run-state");
-    if (state) state.textContent = told.run;
+    for (const state of document.querySelectorAll(".run-state")) state.textContent = told.run;
     if (told.said && live.tagName === "FORM" && !live.dataset.closed && !live.dataset.sent) {
       live.dataset.closed = "yes";
       close(live, told);

@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -14,6 +15,7 @@ from playwright.async_api import Browser, async_playwright
 from bot.demo import stage
 from bot.demo.story_feed import StoryFeed
 from tests.browser.kit import Desk
+from tests.browser.review import Reviewers, reviewers
 
 logging.getLogger("slack_bolt").setLevel(logging.CRITICAL)
 logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
@@ -57,3 +59,10 @@ async def desk(browser: Browser) -> AsyncIterator[Desk]:
         finally:
             await made.close()
         assert not made.complaints
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def reviewing(tmp_path: Path, browser: Browser) -> AsyncIterator[Reviewers]:
+    """Review pages of a house of their own."""
+    async with reviewers(tmp_path / "signoff.db", browser) as made:
+        yield made

@@ -192,7 +192,7 @@ FAULTS: Final = (
     Fault(
         "a wake is lost on a run that is being moved",
         "engine/store/runs.py",
-        '.values(wakes=_run.c.wakes + 1, ready_at=bindparam("now"))\n)\n_PLACE',
+        '.values(wakes=_run.c.wakes + _ONE, ready_at=bindparam("now"))\n)\n_PLACE',
         '.values(ready_at=bindparam("now"))\n)\n_PLACE',
         _RUNS,
     ),

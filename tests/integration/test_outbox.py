@@ -14,6 +14,7 @@ import pytest
 from bot import card
 from engine import copies, outbox
 from engine.errors import ChannelError
+from engine.lanes import SLOW_AT_ONCE
 from engine.model import Cancel, Decided, DeliveryKind, DeliveryState, Done, Expired, RequestState, Verdict
 from engine.store import deliveries
 from engine.store.deliveries import LEASE
@@ -470,3 +471,22 @@ async def test_a_channel_that_takes_longer_is_left_alone_for_longer(tmp_path: Pa
         gate.set()
         await showing
         assert (await copy(home, run)).state is DeliveryState.SHOWN
+
+
+async def test_a_slow_channel_leaves_places_to_the_others_and_takes_up_what_waits_for_it(tmp_path: Path) -> None:
+    many = GATED.replace("[lee@example.com]", "[" + ", ".join(f"p{n}@example.com" for n in range(40)) + "]")
+    async with house(tmp_path / "signoff.db", channel=Slow()) as home:
+        await home.register(many)
+        run = await home.start()
+        gate = asyncio.Event()
+        home.channel.next_calls(*[Fault(gate=gate)] * 40)
+        due = [one.id for one in await home.engine.deliveries(run=run)]
+        showing = [asyncio.ensure_future(home.relay.deliver(one)) for one in due]
+        await until(
+            lambda: home.channel.calls == SLOW_AT_ONCE and sum(one.done() for one in showing) == 40 - SLOW_AT_ONCE
+        )
+        assert await home.deliver() == 40 - SLOW_AT_ONCE, "they are still due, and none of them is begun"
+        assert home.channel.calls == SLOW_AT_ONCE
+        gate.set()
+        await asyncio.gather(*showing)
+        assert {one.state for one in await home.engine.deliveries(run=run)} == {DeliveryState.SHOWN}

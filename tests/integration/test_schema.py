@@ -22,7 +22,7 @@ from sqlalchemy import create_engine, exc, insert, select, text, update
 from engine import tables
 from engine.errors import StoreError, StoreOutdated, StoreReadOnly
 from engine.model import Address, Decided, RunStatus, Verdict
-from engine.store import deliveries, journal, people, reading, requests, runs, schema, workflows
+from engine.store import deliveries, journal, people, prepared, reading, requests, runs, schema, workflows
 from engine.store.tx import Connection, Tx
 from engine.store.writer import connect
 from engine.system import RandomIds, SystemClock
@@ -309,6 +309,29 @@ def test_times_come_back_as_the_same_moment_whatever_zone_they_were_given_in(
     assert connection.exec_driver_sql("SELECT created_at FROM workspace").scalar() == "2026-03-29 01:30:00.123456"
 
 
+@pytest.mark.parametrize(
+    "at",
+    [START, datetime(2020, 2, 29, 23, 59, 59, 7, tzinfo=UTC), START.astimezone(timezone(timedelta(hours=-9)))],
+)
+def test_prepared_statements_write_and_read_times_as_all_others_do(connection: Connection, at: datetime) -> None:
+    bind, result = prepared.times(connection.dialect)
+    kind = tables.Utc().dialect_impl(connection.dialect)
+    others, back = kind.bind_processor(connection.dialect), kind.result_processor(connection.dialect, None)
+    assert bind is not None
+    assert result is not None
+    assert others is not None
+    assert back is not None
+    assert bind(at) == others(at)
+    assert result(bind(at)) == back(others(at)) == at
+
+
+def test_a_prepared_statement_refuses_a_time_without_a_zone(connection: Connection) -> None:
+    bind, _ = prepared.times(connection.dialect)
+    assert bind is not None
+    with pytest.raises(ValueError, match="without a time zone"):
+        bind(datetime(2026, 3, 2, 9, 0))  # noqa: DTZ001 that is the point
+
+
 ELSEWHERE = """
 import sys, time
 from datetime import UTC, datetime
@@ -355,6 +378,7 @@ ALL: dict[str, Query] = {
     "by key": lambda c: runs.find_run_by_key(c, "default", "k"),
     "export": lambda c: list(journal.export(c, "default", after=7)),
     "workflow": lambda c: workflows.load_workflow(c, "default", "flow"),
+    "current version": lambda c: workflows.find_current(c, "default", "flow"),
 }
 FEW: dict[str, Query] = {
     "run": lambda c: reading.run_view(c, "r"),

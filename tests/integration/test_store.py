@@ -220,6 +220,24 @@ async def test_the_time_and_the_audit_of_a_unit_are_its_own(store: SqliteFile) -
     assert sorted(json.loads(line["leaf"])["kind"] for line in lines) == ["k0", "k1", "k2", "k3", "k4"]
 
 
+@pytest.mark.parametrize("others", [0, 2])
+async def test_an_entry_that_cannot_be_sealed_fails_its_unit_alone(store: SqliteFile, others: int) -> None:
+    def unsaid(tx: Tx) -> None:
+        keep("unsaid")(tx)
+        content: Any = {"what": object()}
+        tx.audit("default", Entry(kind="odd", run=None, request=None, step=None, actor=None, content=content))
+
+    def said(tx: Tx) -> str:
+        tx.audit("default", Entry(kind="said", run=None, request=None, step=None, actor=None, content={}))
+        return "said"
+
+    came = await grouped(store, *[said] * others, unsaid, *[said] * others)
+    assert [type(one) for one in came] == [*[str] * others, TypeError, *[str] * others]
+    lines = await store.read(lambda connection: [json.loads(one) for one in journal.export(connection, "default")])
+    assert [line["seq"] for line in lines] == list(range(1, 2 * others + 1))
+    assert await store.read(names) == set()
+
+
 # -- bells --------------------------------------------------------------------------------------------------
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -27,6 +26,7 @@ from engine.model import (
     RunStatus,
 )
 from engine.views import RequestView, RunView
+from tests.support.replacing import replace
 
 NOW = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
 DIGEST = "ab" * 32
@@ -87,7 +87,7 @@ def request(fields: dict[str, tuple[object, Value]] | None = None, **changes: An
         opened_at=NOW,
         expires_at=NOW,
     )
-    inner = {key: changes.pop(key) for key in list(changes) if key in Asked.__dataclass_fields__}
+    inner = {key: changes.pop(key) for key in list(changes) if key in Asked.__struct_fields__}
     whole = RequestView(
         asked=replace(asked, **inner),
         run="run1",

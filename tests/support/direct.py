@@ -96,7 +96,7 @@ class DirectStore:
         try:
             tx = Tx(self.connection, now=self._clock.now(), ids=self._ids)
             result = unit(tx)
-            journal.seal(tx)
+            journal.seal([tx])
         except BaseException:
             self.driver.execute("ROLLBACK")
             raise

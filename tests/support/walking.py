@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,6 +28,7 @@ from engine.plan import Act, Answer, Outcome, Progress, RunState, Visit
 from engine.steps.set import Set
 from engine.steps.wait import Wait
 from tests.support.fakes import START, Call
+from tests.support.replacing import replace
 
 KINDS = {kind.name: kind for kind in (Set(), Wait(), Call())}
 LEE = Person("p1", "Lee", (Address("email", "lee@example.com"),))

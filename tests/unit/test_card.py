@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -25,6 +24,7 @@ from engine.model import (
 )
 from engine.views import Copy, DecisionView, RequestView, RunView
 from tests.support.fakes import START
+from tests.support.replacing import replace
 from tests.support.walking import EVE, LEE, asked, opened
 
 WHEN = "2026-03-02 09:00 UTC"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -35,6 +34,7 @@ from engine.model import (
     Withdrawn,
 )
 from tests.support.fakes import START
+from tests.support.replacing import replace
 from tests.support.walking import EVE, KIM, LEE, Journey, asked, decide, opened
 
 SECOND = timedelta(seconds=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,6 +15,7 @@ from engine.errors import InvalidValue
 from engine.model import OnExpiry, Params, RequestState, ResumeAnswer, ReviewPoint, RunStatus, StepStatus
 from engine.plan import DEFAULT_TIMEOUT, MAX_CRASHES, MAX_RETRY_AFTER, Failed, Produced
 from tests.support.fakes import START, Call
+from tests.support.replacing import replace
 from tests.support.walking import Journey
 
 SECOND = timedelta(seconds=1)

@@ -18,10 +18,12 @@ from bot.web.site import Reviewable
 from engine.codes import MIN_KEY
 from engine.gate import Reference
 from engine.model import DeliveryKind, Origin, Person
-from engine.ports import Resolution, Route
+from engine.ports import Resolution, Route, StepType
+from engine.steps.form import Form as Form_
+from engine.steps.set import Set
 from engine.views import RequestView
 from tests.support.fakes import FakeClock
-from tests.support.house import House, house
+from tests.support.house import House, Played, house
 from tests.web import pages
 from tests.web.pages import Form, Page
 
@@ -97,6 +99,7 @@ class Browser:
     base: str
     extra: dict[str, str] = field(default_factory=lambda: {"Sec-Fetch-Site": "same-origin", "User-Agent": CHROME})
     jar: dict[tuple[str, str], str] = field(default_factory=dict)
+    answers: list[Answer] = field(default_factory=list)
     strips: str = ""
     """The prefix that a proxy in front of the server takes away."""
 
@@ -121,9 +124,18 @@ class Browser:
                 data.add_field(name, value)
         return await self._go("POST", path, data, follow=follow, headers=given)
 
-    async def send(self, form: Form, verdict: str = "approve", *, follow: bool = True, **changes: str) -> Answer:
+    async def send(
+        self,
+        form: Form,
+        verdict: str = "approve",
+        *,
+        typed: Mapping[str, str] | None = None,
+        follow: bool = True,
+        **changes: str,
+    ) -> Answer:
         """Press a button of a form."""
-        return await self.post(form.action, form.with_(**changes, verdict=verdict), kind=form.kind, follow=follow)
+        given = form.with_(**{**(typed or {}), **changes}, verdict=verdict)
+        return await self.post(form.action, given, kind=form.kind, follow=follow)
 
     async def _go(
         self, method: str, path: str, data: Any, *, follow: bool, headers: Mapping[str, str] | None = None
@@ -134,6 +146,7 @@ class Browser:
             text = await response.text(errors="replace")
             cookies = response.headers.getall("Set-Cookie", [])
             answer = Answer(response.status, response.headers, cookies, text, path)
+        self.answers.append(answer)
         for one in cookies:
             self._keep(one)
         if follow and 300 <= answer.status < 400:
@@ -228,7 +241,8 @@ class Hall:
 @asynccontextmanager
 async def hall(path: Path, *, prefix: str = "", scheme: str = "http", host: str | None = None) -> AsyncIterator[Hall]:
     """`host`: of the public address, where it is another than where the server really is."""
-    async with house(path, directory=ByMail()) as home, aiohttp.ClientSession() as session:
+    kinds: dict[str, StepType[Any]] = {"set": Set(), "form": Form_(), "played": Played()}
+    async with house(path, directory=ByMail(), steps=kinds) as home, aiohttp.ClientSession() as session:
         port = free_port()
         base = f"http://127.0.0.1:{port}"
         url = f"{scheme}://{host or f'127.0.0.1:{port}'}{prefix}"

@@ -24,8 +24,8 @@ class Form:
     """Name, value, text."""
 
     def with_(self, **changes: str) -> list[tuple[str, str]]:
-        """The fields, some of them with other values; `_` in a name stands for `-`."""
-        changed = {name: value for name, value in changes.items()}
+        """The fields, some of them with other values."""
+        changed = dict(changes)
         kept = [(name, changed.pop(name, value)) for name, value in self.fields]
         return [*kept, *changed.items()]
 
@@ -57,8 +57,6 @@ def read(source: str) -> Page:
 
 
 class _Parser(HTMLParser):
-    CDATA_CONTENT_ELEMENTS = ("script", "style")
-
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.page = Page()

@@ -13,7 +13,7 @@ BY_LINK = "      assurance: link\n"
 
 async def test_the_link_opens_the_page_and_leaves_the_address_bar(here: Hall) -> None:
     asked = await here.asked()
-    browser, page = await here.opened()
+    _, page = await here.opened()
     assert page.status == 200
     assert page.path == f"/review/{asked.id}"
     assert here.token() not in page.text
@@ -52,7 +52,7 @@ async def test_the_first_decision_of_a_browser_takes_a_code_and_the_next_does_no
 
     second = await here.asked()
     browser, page = await here.opened(browser=browser)
-    receipt = await browser.send(page.page.form, reason="No", verdict="reject")
+    receipt = await browser.send(page.page.form, "reject", reason="No")
     assert (await here.again(second)).asked.state is RequestState.REJECTED
     assert "Reason: No" in receipt.text
     assert await here.codes() == 1
@@ -70,7 +70,7 @@ async def test_what_stands_in_the_fields_is_approved_and_the_receipt_shows_both(
     asked = await here.asked(BY_LINK)
     browser, page = await here.opened()
     name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
-    receipt = await browser.send(page.page.form, **{name: "Dear Kim,\r\nit is done."})
+    receipt = await browser.send(page.page.form, typed={name: "Dear Kim,\r\nit is done."})
     decision = (await here.again(asked)).decision
     assert decision is not None
     assert [(one.path, one.after) for one in decision.edits] == [(("text",), "Dear Kim,\nit is done.")]
@@ -86,7 +86,7 @@ async def test_a_double_click_does_nothing_twice_and_shows_the_same(here: Hall) 
     second = await browser.send(page.page.form)
     assert (first.status, first.path, first.page.headings) == (second.status, second.path, second.page.headings)
     assert (await here.home.kinds(asked.run)).count("request.approved") == 1
-    other = await browser.send(page.page.form, verdict="approve", nonce="x" * 24)
+    other = await browser.send(page.page.form, nonce="x" * 24)
     assert other.status == 409
 
 
@@ -109,7 +109,7 @@ async def test_a_reason_that_is_missing_is_asked_for_and_nothing_typed_is_lost(h
     asked = await here.asked()
     browser, page = await here.opened()
     name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
-    answer = await browser.send(page.page.form, "reject", **{name: "\r\nTyped <b>"})
+    answer = await browser.send(page.page.form, "reject", typed={name: "\r\nTyped <b>"})
     assert answer.status == 422
     assert dict(answer.page.form.fields)[name] == "\r\nTyped <b>"
     assert answer.page.title.startswith("Error: ")
@@ -123,7 +123,7 @@ async def test_a_confirmation_is_asked_back_and_carries_everything(here: Hall) -
     browser, page = await here.opened()
     name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
     typed = {name: "\r\nOther  text\r\n", "reason": "Because"}
-    question = await browser.send(page.page.form, **typed)
+    question = await browser.send(page.page.form, typed=typed)
     assert question.page.headings[0] == "Really send it?"
     assert (await here.again(asked)).asked.state is RequestState.PENDING
     back = await browser.send(question.page.form, "back")
@@ -141,7 +141,7 @@ async def test_going_back_from_the_code_loses_nothing(here: Hall) -> None:
     await here.asked()
     browser, page = await here.opened()
     name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
-    at_code = await browser.send(page.page.form, **{name: "Mine", "reason": "So"})
+    at_code = await browser.send(page.page.form, typed={name: "Mine", "reason": "So"})
     back = next(one for one in at_code.page.links if one.endswith("typed=1"))
     again = await browser.get(back)
     assert dict(again.page.form.fields)[name] == "Mine"
@@ -193,7 +193,7 @@ async def test_whoever_comes_too_late_sees_who_decided_and_what_they_had_typed(h
     ben, yours = await here.opened(BEN)
     await ben.send(yours.page.form, "reject", reason="Not now")
     name = next(name for name, _ in mine.page.form.fields if name.startswith("f-"))
-    late = await ada.send(mine.page.form, **{name: "My long text"})
+    late = await ada.send(mine.page.form, typed={name: "My long text"})
     assert late.status == 409
     assert "was already rejected by" in late.page.text
     assert "My long text" in late.text
@@ -221,7 +221,7 @@ async def test_a_form_that_is_stale_is_shown_again_as_it_was_typed(here: Hall) -
     browser, page = await here.opened()
     name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
     browser.jar = {key: value for key, value in browser.jar.items() if "holder" not in key[0]}
-    answer = await browser.send(page.page.form, **{name: "Mine"})
+    answer = await browser.send(page.page.form, typed={name: "Mine"})
     assert answer.status == 422
     assert dict(answer.page.form.fields)[name] == "Mine"
     assert (await here.again(asked)).asked.state is RequestState.PENDING
@@ -235,3 +235,43 @@ async def test_a_form_without_a_button_decides_nothing(here: Hall, verdict: str)
     browser, page = await here.opened()
     assert (await browser.send(page.page.form, verdict)).status == 422
     assert (await here.again(asked)).asked.state is RequestState.PENDING
+
+
+FORM = """\
+name: details
+title: Details
+owner: sam@example.com
+steps:
+  - id: ask
+    uses: form
+    title: Which account?
+    approvers: [ada@example.com]
+    assurance: link
+    fields:
+      account: {type: text, label: Account, max_length: 5}
+      count: {type: integer, label: Count, default: 1, min: 1, max: 9}
+"""
+
+
+async def test_what_is_wrong_in_a_form_stands_beside_its_field(here: Hall) -> None:
+    asked = await here.asked(source=FORM)
+    browser, page = await here.opened()
+    account, count = (name for name, _ in page.page.form.fields if name.startswith("f-"))
+    wrong = await browser.send(page.page.form, typed={account: "far too long", count: "many"})
+    assert wrong.status == 422
+    assert "Account must be at most 5 characters long" in wrong.page.text
+    assert "Count must be a number." in wrong.page.text
+    for name, typed in ((account, "far too long"), (count, "many")):
+        assert dict(wrong.page.form.fields)[name] == typed
+        assert f"{name}-error" in wrong.page.ids[name]["aria-describedby"].split()
+        assert f"#{name}" in wrong.page.links
+    missing = await browser.send(wrong.page.form, typed={account: "", count: "12"})
+    assert missing.status == 422
+    assert "Count must be at most 9." in missing.page.text
+    missing = await browser.send(missing.page.form, typed={count: "2"})
+    assert "Account is required." in missing.page.text
+    done = await browser.send(missing.page.form, typed={account: "DE1"})
+    assert "Filled in" in done.page.text
+    decision = (await here.again(asked)).decision
+    assert decision is not None
+    assert {one.path: one.after for one in decision.edits} == {("account",): "DE1", ("count",): 2}

@@ -1,0 +1,154 @@
+"""Deciding on the review page as people do: with the keyboard alone, without a script, and by clicking too often."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Page, expect
+
+from engine.model import RequestState
+from tests.browser.review import BY_LINK, EVERY_FIELD, Reviewers
+from tests.web.kit import ADA, BEN
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def test_from_the_link_to_the_receipt_with_the_keyboard_alone(reviewing: Reviewers) -> None:
+    asked = await reviewing.hall.asked()
+    page = await reviewing.opened()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Send this to Kim?")
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await _tab_to(page, "textarea[name^=f-]")
+    await page.keyboard.press("Control+End")
+    await page.keyboard.type(" Bye.")
+    await expect(page.get_by_role("button", name="Send email with your changes")).to_be_visible()
+    await _tab_to(page, "button[value=approve]")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Type the code from your mail")
+    await _tab_to(page, "#code")
+    await page.keyboard.type(await reviewing.code())
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("Approved with edits").first).to_be_visible()
+    decision = (await reviewing.hall.again(asked)).decision
+    assert decision is not None
+    assert str(decision.edits[0].after).endswith("on its way. Bye.")
+
+
+async def _tab_to(page: Page, selector: str) -> None:
+    """Press Tab until the focus is there, and see that it is in view and not hidden by anything."""
+    target = page.locator(selector)
+    for _ in range(40):
+        await page.keyboard.press("Tab")
+        if await target.evaluate("(one) => one === document.activeElement"):
+            break
+    await expect(target).to_be_focused()
+    await expect(target).to_be_in_viewport()
+    assert await target.evaluate("(one) => getComputedStyle(one).outlineStyle !== 'none'")
+
+
+async def test_enter_in_a_field_decides_nothing(reviewing: Reviewers) -> None:
+    asked = await reviewing.hall.asked(source=EVERY_FIELD)
+    for script in (True, False):
+        page = await reviewing.opened(script=script)
+        await page.get_by_label("Word").press("Enter")
+        await page.get_by_label("Must be typed").fill("something")
+        await page.get_by_label("Must be typed").press("Enter")
+        await expect(page.get_by_label("Must be typed")).to_have_value("something")
+    assert (await reviewing.hall.again(asked)).asked.state is RequestState.PENDING
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with a script", "without"])
+async def test_a_form_that_nobody_touches_changes_nothing_but_what_was_typed(
+    reviewing: Reviewers, script: bool
+) -> None:
+    asked = await reviewing.hall.asked(source=EVERY_FIELD)
+    page = await reviewing.opened(script=script)
+    await page.get_by_label("Must be typed").fill("typed")
+    await page.get_by_role("button", name="Send", exact=True).click()
+    await expect(page.get_by_text("Filled in").first).to_be_visible()
+    decision = (await reviewing.hall.again(asked)).decision
+    assert decision is not None
+    assert [one.path for one in decision.edits] == [("none",)]
+
+
+async def test_values_that_browsers_change_are_no_edits(reviewing: Reviewers) -> None:
+    for body in (
+        "\n\n leading",
+        "a\r\nb\rc\n",
+        "tab\tand \u2028 and \u200b \u202e",
+        " a ",
+        "x\x0by",
+        "</textarea>&amp;",
+    ):
+        asked = await reviewing.hall.asked(BY_LINK, body=body)
+        page = await reviewing.opened()
+        await page.get_by_role("button", name="Send email", exact=True).click()
+        await expect(page.get_by_text("Approved").first).to_be_visible()
+        decision = (await reviewing.hall.again(asked)).decision
+        assert decision is not None
+        assert decision.edits == (), repr(body)
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with a script", "without"])
+async def test_a_double_click_decides_once_and_shows_the_receipt(reviewing: Reviewers, script: bool) -> None:
+    asked = await reviewing.hall.asked(BY_LINK)
+    page = await reviewing.opened(script=script)
+    await page.get_by_role("button", name="Send email", exact=True).dblclick()
+    await expect(page.get_by_text("Approved").first).to_be_visible()
+    await expect(page.get_by_text("was not counted")).to_have_count(0)
+    kinds = await reviewing.hall.home.kinds(asked.run)
+    assert kinds.count("request.approved") == 1
+
+
+async def test_everything_works_without_a_script(reviewing: Reviewers) -> None:
+    asked = await reviewing.hall.asked('      confirm: "Really?"\n')
+    page = await reviewing.opened(script=False)
+    await page.get_by_role("button", name="Hold it back").click()
+    await page.get_by_role("link", name="Give a reason").click()
+    await expect(page.get_by_label("Reason")).to_be_focused()
+    await page.get_by_label("text").fill("Other")
+    await page.get_by_role("button", name="Send email").click()
+    await page.get_by_role("button", name="Go back").click()
+    await expect(page.get_by_label("text")).to_have_value("Other")
+    await page.get_by_role("button", name="Send email").click()
+    await page.get_by_role("button", name="Yes: Send email").click()
+    await page.get_by_role("link", name="Go back").click()
+    await expect(page.get_by_label("text")).to_have_value("Other")
+    await page.get_by_role("button", name="Send email").click()
+    await page.get_by_role("button", name="Yes: Send email").click()
+    code = await reviewing.code()
+    await page.get_by_label("Code").fill(f"{code[:4]} {code[4:]}")
+    await page.get_by_role("button", name="Confirm").click()
+    await expect(page.get_by_text("Approved with edits").first).to_be_visible()
+    assert (await reviewing.hall.again(asked)).asked.state is RequestState.APPROVED
+
+
+async def test_an_open_page_is_told_and_keeps_what_was_typed(reviewing: Reviewers) -> None:
+    await reviewing.hall.asked(BY_LINK)
+    ada, ben = await reviewing.opened(ADA), await reviewing.opened(BEN)
+    await ada.get_by_label("text").fill("My long answer")
+    await ben.get_by_label("Reason").fill("Not today")
+    await ben.get_by_role("button", name="Hold it back").click()
+    await expect(ada.get_by_text("Nothing can be decided here any more")).to_be_visible()
+    await expect(ada.get_by_role("button", name="Send email")).to_be_disabled()
+    await expect(ada.get_by_label("text")).to_have_value("My long answer")
+    await ada.get_by_role("link", name="Show what became of it").click()
+    await expect(ada.get_by_text("Rejected").first).to_be_visible()
+
+
+async def test_a_receipt_follows_the_run(reviewing: Reviewers) -> None:
+    await reviewing.hall.asked(BY_LINK)
+    page = await reviewing.opened()
+    await page.get_by_role("button", name="Send email", exact=True).click()
+    await expect(page.locator(".run-state").first).not_to_have_text("is done")
+    await reviewing.hall.home.settle()
+    await expect(page.locator(".run-state").first).to_have_text("is done")
+
+
+async def test_times_are_told_where_the_reader_is(reviewing: Reviewers) -> None:
+    await reviewing.hall.asked("      expires: 4h\n")
+    page = await reviewing.opened(timezone_id="Asia/Tokyo", locale="en-GB")
+    await expect(page.locator(".state")).to_contain_text(
+        "Expires 2026-03-02 13:00 UTC (2 Mar 2026, 22:00 where you are)"
+    )

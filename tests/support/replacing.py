@@ -1,0 +1,17 @@
+"""A copy of a frozen value with some of its fields changed, whether it is a struct or a dataclass."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+def replace(value: T, /, **changes: Any) -> T:
+    if isinstance(value, msgspec.Struct):
+        return msgspec.structs.replace(value, **changes)
+    copied: T = dataclasses.replace(value, **changes)  # type: ignore[type-var]
+    return copied

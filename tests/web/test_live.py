@@ -1,0 +1,85 @@
+"""What open pages are told while they are open."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bot.web import live
+from tests.web.kit import ADA, BEN, Browser, Hall, hall
+
+BY_LINK = "      assurance: link\n"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "EVERY", 0.02)
+
+
+@asynccontextmanager
+async def listening(here: Hall, browser: Browser, path: str) -> AsyncIterator[aiohttp.ClientResponse]:
+    headers = {**browser.extra, "Cookie": browser._cookies(path)}  # noqa: SLF001
+    async with here.session.get(f"{here.base}{path}/events", headers=headers) as response:
+        yield response
+
+
+async def told(response: aiohttp.ClientResponse) -> dict[str, Any]:
+    async for line in response.content:
+        if line.startswith(b"data: "):
+            found: dict[str, Any] = json.loads(line.removeprefix(b"data: "))
+            return found
+    raise AssertionError("the stream ended")
+
+
+async def test_a_page_hears_that_somebody_else_decided_and_how_the_run_ends(here: Hall) -> None:
+    asked = await here.asked(BY_LINK)
+    ada, page = await here.opened(ADA)
+    ben, yours = await here.opened(BEN)
+    async with listening(here, ada, page.path) as stream:
+        assert stream.headers["Content-Type"].startswith("text/event-stream")
+        assert stream.headers["X-Frame-Options"] == "DENY"
+        assert (await told(stream))["state"] == "pending"
+        await ben.send(yours.page.form)
+        now = await told(stream)
+        assert now["state"] == "approved"
+        assert "Approved by" in now["said"]
+        await here.home.settle()
+        while not now["ended"]:
+            now = await told(stream)
+        assert now["run"] == "is done"
+        assert await stream.content.read() in (b"", b"\n")
+    assert asked.id in page.path
+
+
+async def test_streams_are_for_whoever_may_see_the_request(here: Hall) -> None:
+    asked = await here.asked()
+    async with listening(here, here.browser(), f"/review/{asked.id}") as stream:
+        assert stream.status == 403
+
+
+async def test_too_many_streams_are_refused(here: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MOST", 1)
+    await here.asked()
+    browser, page = await here.opened()
+    async with listening(here, browser, page.path) as first:
+        await told(first)
+        async with listening(here, browser, page.path) as second:
+            assert second.status == 503
+
+
+async def test_streams_do_not_keep_the_server_from_ending(path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        async with hall(path) as here:
+            await here.asked()
+            browser, page = await here.opened()
+            stream = await stack.enter_async_context(listening(here, browser, page.path))
+            await told(stream)
+            reading = asyncio.ensure_future(stream.content.read())
+        assert await reading in (b"", b"\n")
