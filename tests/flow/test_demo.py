@@ -21,8 +21,9 @@ from bot.demo import payments, stage, templates
 from bot.demo.mailed import MIA
 from bot.demo.payments import Payments, Refund
 from bot.demo.stage import Stage
+from bot.web.desk import Desk, Visit, decision
 from bot.web.server import PortTaken
-from engine.model import AskCode, CodeLapsed, CodeSent, GiveCode, Proven, Refusal, WrongCode
+from engine.model import AskCode, CodeLapsed, CodeSent, GiveCode, Link, Proven, Refusal, Verdict, WrongCode
 from tests.support.effects import PATIENCE
 from tests.support.processes import Place, place
 
@@ -242,6 +243,31 @@ def decided_without_a_code(standing: Stage) -> None:
     identity.ask_code = decides  # type: ignore[method-assign]
 
 
+def decided_by_opening(standing: Stage) -> None:
+    """Whoever opens the link of a mail approves."""
+    identity, codes, desk = standing.app.identity, standing.app.codes, Desk(standing.app.engine, standing.app.identity)
+    look = identity.link
+
+    async def looks(token: str) -> Link | None:
+        identity.link = look  # type: ignore[method-assign]
+        found = await look(token)
+        assert found is not None
+        visit = await desk.visit(found.request, token=token, browser=None)
+        assert isinstance(visit, Visit)
+        asked = visit.request.asked
+        version, digest = asked.content_version, asked.digest
+        command = decision(
+            visit, Verdict.APPROVE, content_version=version, digest=digest, edits={}, reason="", form="opened"
+        )
+        sent = await identity.ask_code(AskCode(decide=command, holder="nobody"))
+        assert isinstance(sent, CodeSent)
+        code = codes.code(sent.challenge)
+        await identity.give_code(GiveCode(challenge=sent.challenge, holder="nobody", code=code, label="nobody"))
+        return found
+
+    identity.link = looks  # type: ignore[method-assign]
+
+
 def any_code_is_right(standing: Stage) -> None:
     """What was typed is not compared."""
     identity, codes = standing.app.identity, standing.app.codes
@@ -331,6 +357,7 @@ BROKEN: dict[str, tuple[Callable[[Stage], None], str, str]] = {
         "she is asked for a code first: “Type the code from your mail”",
         "Approved with edits by mia@example.com",
     ),
+    "opening the link decides": (decided_by_opening, "opening it decides nothing", "it is approved"),
     "any code is right": (any_code_is_right, "the page says “That is not the code.”", "Approved with edits by"),
     "paid by mail as asked and not as approved": (
         books(lambda refund: [replace(refund, amount=refund.amount.replace("180", "200"))]),
