@@ -23,6 +23,7 @@ _AMOUNT: Final = "Amount in EUR"
 _ASKS_CODE: Final = "Type the code from your mail"
 _WRONG: Final = "That is not the code."
 _GONE: Final = "This code can no longer be used here"
+_BY_CODE: Final = "by a code that was sent to their email address"
 _ONLY_MAIL: Final = "The link works until"
 
 
@@ -165,12 +166,12 @@ async def _gives(scene: Scene, mias: Browser, at_code: Shown, code: str) -> None
     scene.teller.line("mia", "types the code of the mail that she asked for")
     shown = await mias.press(at_code, "Confirm", {"Code": f"{code[:4]} {code[4:]}"})
     scene.teller.line("mia", f"sees “{_receipt(shown)}”")
-    _says(scene, shown, f"Approved with edits by {MIA}", "the receipt says who approved it")
-    _says(scene, shown, "by a code that was sent to their email address", "and what identified her")
+    _says(scene, shown, f"By {MIA} (you)", "the receipt says who approved it")
+    _says(scene, shown, _BY_CODE, "and what identified her")
 
 
 def _receipt(shown: Shown) -> str:
-    found = re.search(r"Approved with edits by \S+ at [\d:-]+ [\d:]+ UTC", shown.page.words)
+    found = re.search(rf"Approved with edits .*{_BY_CODE}", shown.page.words)
     return found[0] if found else shown.page.words
 
 

@@ -75,7 +75,9 @@ a wrong code decides nothing
 kim gets no further than the page for the code
 kim is told “That is not the code.”
 whoever has the link alone cannot decide
-sees “Approved with edits by mia@example.com at
+sees “Approved with edits Refund order A-1007?
+the receipt says who approved it
+and what identified her
 ada’s copy says “Approved with edits by mia@example.com … 200 EUR → 180 EUR”, and has no buttons
 cleo hears “Refund a customer: done”
 180 EUR was paid exactly once
@@ -355,10 +357,10 @@ BROKEN: dict[str, tuple[Callable[[Stage], None], str, str]] = {
     "the page decides without the code": (
         decided_without_a_code,
         "she is asked for a code first: “Type the code from your mail”",
-        "Approved with edits by mia@example.com",
+        "Approved with edits",
     ),
     "opening the link decides": (decided_by_opening, "opening it decides nothing", "it is approved"),
-    "any code is right": (any_code_is_right, "the page says “That is not the code.”", "Approved with edits by"),
+    "any code is right": (any_code_is_right, "the page says “That is not the code.”", "Approved with edits"),
     "paid by mail as asked and not as approved": (
         books(lambda refund: [replace(refund, amount=refund.amount.replace("180", "200"))]),
         "180 EUR was paid exactly once",

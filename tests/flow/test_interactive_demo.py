@@ -264,7 +264,7 @@ async def _decides(demo: Demo, asked: str) -> None:
         (newest,) = until(partial(demo.mails, "code"))
         (code,) = re.findall(r"^\d{8}$", demo.mail(newest["id"])["text"], flags=re.MULTILINE)
         receipt = await mias.press(at_code, "Confirm", {"Code": code})
-    assert f"Approved with edits by {MIA}" in receipt.page.words
+    assert f"By {MIA} (you)" in receipt.page.words
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
