@@ -15,8 +15,8 @@ import platformdirs
 from engine.errors import StoreError, StoreLocked, StoreReadOnly
 
 _DATABASE: Final = "signoff.db"
-_BESIDE: Final = ("", "-wal", "-shm", "-journal")
-"""What SQLite keeps beside a database."""
+_BESIDE: Final = ("", "-wal", "-shm", "-journal", ".key")
+"""What SQLite keeps beside a database, and the key of its server."""
 
 
 def default() -> Path:
@@ -36,7 +36,7 @@ class Folder:
 
     @property
     def world(self) -> Path:
-        """The local Slack."""
+        """The local Slack, and everybody’s mails."""
         return self.path / "slack.json"
 
     @property

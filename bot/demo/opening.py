@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.demo import seen, templates
-from bot.demo.scene import APPROVERS, EDIT, PLACE, Scene
+from bot.demo.scene import APPROVERS, EDIT, NAMES, PLACE, Scene
 from bot.demo.telling import Broken
 from bot.demo.workflows import refund
 from bot.sandbox import NotSubmitted
@@ -41,16 +41,17 @@ async def opens_register(scene: Scene) -> None:
     await scene.opens("cleo", "types /signoff register", acting, title="Register a workflow")
 
 
-async def sends_workflow(scene: Scene, said: str, text: str) -> None:
-    """Cleo sends the form, and sees what she registered."""
+async def sends_workflow(scene: Scene, said: str, text: str, *asked: str) -> None:
+    """Cleo sends the form, and sees what she registered. `asked`: whom it will ask; default: ada and ben."""
+    *some, last = names = asked or tuple(NAMES[one] for one in APPROVERS)
     cleo = scene.person("cleo")
     await scene.act("cleo", said, cleo.submit({"Workflow file": text}))
     answer = seen.words((cleo.modal or {}).get("blocks"))
     shown = "is registered as version 1."
     scene.teller.line("cleo", f"sees “{answer[: answer.find(shown)]}{shown}”")
     scene.teller.claim(
-        "it is registered, and will ask Ada Approver and Ben Approver above 100 EUR and for VIPs",
-        all(one in answer for one in (shown, "(Ada Approver)", "(Ben Approver)", "> 100 or inputs.vip")),
+        f"it is registered, and will ask {', '.join(some)} and {last} above 100 EUR and for VIPs",
+        all(one in answer for one in (shown, *(f"({name})" for name in names), "> 100 or inputs.vip")),
         instead=answer,
     )
     await cleo.close()

@@ -61,6 +61,11 @@ class Playground:
         """Where somebody's Slack is shown."""
         return f"{self.slack.base_url}/sandbox?as={person}"
 
+    @property
+    def mailbox(self) -> str:
+        """Where the mails of who has no Slack are shown."""
+        return f"{self.slack.base_url}/sandbox/mail?to={workflows.OUTSIDER}"
+
 
 @asynccontextmanager
 async def standing(place: Path, ports: Ports, *, fresh: bool = False) -> AsyncIterator[Playground]:
@@ -189,16 +194,19 @@ def told(playground: Playground) -> Iterator[str]:
         left = f"{waiting} request{'s wait' if waiting > 1 else ' waits'}" if waiting else "no request waits"
         yield f"The demo goes on where it stopped; {left} for a decision."
     else:
-        yield "A whole Signoff on this machine, with a Slack of its own; nothing leaves it."
+        yield "A whole Signoff on this machine, with a Slack and mailboxes of its own; nothing leaves it."
     yield ""
     yield f"  Cleo, who runs things:  {playground.page('cleo')}"
     yield f"  Ada, who approves:      {playground.page('ada')}"
     yield f"  Ben, who approves too:  {playground.page('ben')}"
+    yield f"  Mia, who has no Slack:  {playground.mailbox}"
     yield ""
     yield "  1. As Cleo, type /signoff run refund, and refund more than 100 EUR, or any amount to a VIP."
     yield "  2. As Ada, look at what is asked: change the amount with Edit, or press Pay the refund."
     yield "  3. As Ben, see that it is decided on his copy too; as Cleo, that it is done."
-    yield "  4. As Cleo, try /signoff run expense, and /signoff run deploy: of a version broken Cleo is asked as well."
-    yield f"  5. See what was really paid and deployed: {playground.effects.url}"
+    yield "  4. As Cleo, type /signoff run expense. As Mia, open the mail that comes, press Review, then Pay back,"
+    yield "     and type the code that comes by another mail."
+    yield "  5. As Cleo, try /signoff run deploy: of a version broken Cleo is asked as well."
+    yield f"  6. See what was really paid and deployed: {playground.effects.url}"
     yield ""
     yield "Ctrl-C stops it, and the next start goes on from there; with --fresh it begins anew."

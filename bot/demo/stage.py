@@ -24,6 +24,7 @@ from bot.web.server import PortTaken
 
 BUILDER: Final = "cleo@example.com"
 HOST: Final = "127.0.0.1"
+_SENDER: Final = "Signoff <signoff@example.com>"
 _TRIES: Final = 5
 """Another program may take a free port between our look and our use of it."""
 _PROXIES: Final = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
@@ -42,6 +43,11 @@ class Stage:
     def url(self) -> str:
         """Where the server takes what Slack delivers."""
         return self.slack.app.request_url or ""
+
+    @property
+    def public_url(self) -> str:
+        """Where people's browsers reach the server."""
+        return self.app.settings.public_url
 
 
 def free_port() -> int:
@@ -79,18 +85,21 @@ async def standing(port: Callable[[], int] = free_port) -> AsyncIterator[Stage]:
 
 def chosen_settings(slack: Running, *, database: Path, allow: str, port: int) -> Settings:
     """None of the user's own settings are taken for the demo. `allow`: the host and port that workflows may call."""
-    return settings.load(
-        {
-            "SIGNOFF_DATABASE_URL": f"sqlite:///{database}",
-            "SIGNOFF_HTTP_ALLOW": allow,
-            "SIGNOFF_SLACK_BOT_TOKEN": slack.app.bot_token,
-            "SIGNOFF_SLACK_SIGNING_SECRET": slack.app.signing_secret,
-            "SIGNOFF_SLACK_API_URL": slack.api_url,
-            "SIGNOFF_BUILDERS": BUILDER,
-            "SIGNOFFHOST": HOST,
-            "SIGNOFF_PORT": str(port),
-        }
-    )
+    chosen = {
+        "DATABASE_URL": f"sqlite:///{database}",
+        "HTTP_ALLOW": allow,
+        "SLACK_BOT_TOKEN": slack.app.bot_token,
+        "SLACK_SIGNING_SECRET": slack.app.signing_secret,
+        "SLACK_API_URL": slack.api_url,
+        "BUILDERS": BUILDER,
+        "HOST": HOST,
+        "PORT": str(port),
+        "PUBLIC_URL": f"http://{HOST}:{port}",
+        "SMTP_URL": slack.mail.url,
+        "EMAIL_FROM": _SENDER,
+    }
+    # What does not begin with the prefix is nobody's setting, so a slip in it would go unnoticed.
+    return settings.load({f"{settings.PREFIX}{name}": value for name, value in chosen.items()})
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Final
 
 from rich.console import Console
 
-from bot.demo import closing, opening, stage
+from bot.demo import closing, mailed, opening, stage
 from bot.demo.scene import Scene
 from bot.demo.stage import Stage
 from bot.demo.telling import Broken, Teller
@@ -21,9 +21,9 @@ from engine.views import Page
 
 PATIENCE: Final = 10.0
 """Seconds that a claim may take to come true, also on a slow machine."""
-_CHAPTERS: Final = (*opening.CHAPTERS, *closing.CHAPTERS)
+_CHAPTERS: Final = (*opening.CHAPTERS, *closing.CHAPTERS, *mailed.CHAPTERS)
 _DECISIONS: Final = ("request.approved", "request.rejected")
-_PAID: Final = ["40 EUR", "95 EUR", "130 EUR"]
+_PAID: Final = ["40 EUR", "95 EUR", "130 EUR", "180 EUR"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,9 @@ async def play(console: Console, *, rig: Callable[[Stage], None] = untouched, pa
     """
     clock = asyncio.get_running_loop().time
     teller, begun = Teller(console, patience=patience), clock()
-    teller.plain("The story of an approval, with the real server on a local Slack. Nothing leaves this machine.")
+    teller.plain(
+        "The story of an approval, with the real server on a local Slack and mail server. Nothing leaves this machine."
+    )
     try:
         async with stage.standing() as standing:
             rig(standing)
@@ -66,6 +68,7 @@ async def play(console: Console, *, rig: Callable[[Stage], None] = untouched, pa
 async def _play(scene: Scene) -> Totals:
     scene.teller.line("server", f"takes Slack’s deliveries at {scene.stage.url}")
     scene.teller.line("Slack", f"is local, at {scene.stage.slack.base_url}")
+    scene.teller.line("mail", f"is taken at {scene.stage.slack.mail.url}, for everybody")
     scene.teller.line("payments", f"are taken at {scene.stage.payments.url}")
     for chapter in _CHAPTERS:
         await chapter(scene)
@@ -84,6 +87,7 @@ async def _count(scene: Scene) -> Totals:
     )
     troubles = [one.code for name in running.slack.world.users for one in running.slack.person(name).troubles]
     teller.claim("nobody saw an error of Slack", not troubles, instead=troubles)
+    _mails(scene)
     paid = [one.amount for one in running.payments.booked]
     teller.claim(f"the payment service paid {', '.join(_PAID)}, and nothing else", paid == _PAID, instead=paid)
     with schema.reading(running.app.settings.database) as connection:
@@ -94,8 +98,20 @@ async def _count(scene: Scene) -> Totals:
     _notices(teller, lines)
     kinds = [json.loads(json.loads(line)["leaf"])["kind"] for line in lines]
     decisions = sum(kinds.count(one) for one in _DECISIONS)
-    teller.claim("it holds the three decisions, one for each answered request", decisions == 3, instead=decisions)
+    teller.claim("it holds the four decisions, one for each answered request", decisions == 4, instead=decisions)
     return Totals(decisions=decisions, payments=len(paid), entries=report.entries)
+
+
+def _mails(scene: Scene) -> None:
+    """Whoever is asked in Slack gets none."""
+    mails = scene.stage.slack.mail.received()
+    to = {one for mail in mails for one in mail.recipients}
+    complaints = {complaint for one in mails for complaint in one.complaints}
+    scene.teller.claim(
+        f"the {len(mails)} mails went to mia alone, and the mail server had nothing to complain of",
+        to == {mailed.MIA} and not complaints,
+        instead=complaints or to,
+    )
 
 
 def _notices(teller: Teller, lines: list[str]) -> None:

@@ -188,6 +188,11 @@ def _decided(_: StoryEntry, facts: _Facts, __: _Names) -> str:
     return f"{said}. Reason: {facts['reason']}" if facts.get("reason") else f"{said}."
 
 
+def _channels(facts: _Facts) -> str:
+    channels = facts.get("channels")
+    return " and ".join(map(str, channels)) if isinstance(channels, list) and channels else "other ways"
+
+
 def _rejected(entry: StoryEntry, facts: _Facts, names: _Names) -> str:
     return _decided(entry, facts, names) if "verdict" in facts else "Nobody decided in time: rejected by the clock."
 
@@ -222,6 +227,7 @@ SENTENCES: Final[Mapping[str, _Say]] = {
     "request.approved": _decided,
     "request.rejected": _rejected,
     "request.expired": lambda _, facts, __: f"Nobody decided in time: the request is {facts.get('becomes')}.",
+    "request.fell_back": lambda _, facts, __: f"Nobody has answered yet: asked by {_channels(facts)} as well.",
     "request.unseen": lambda *_: "No copy reached anybody; the owner is told.",
     "request.withdrawn": lambda *_: "The request was withdrawn.",
     "step.started": lambda entry, facts, _: f"Step {entry.step} acts, attempt {facts.get('attempt')}.",
@@ -234,6 +240,7 @@ SENTENCES: Final[Mapping[str, _Say]] = {
     "step.outcome_unknown": lambda entry, facts, _: (
         f"Nobody knows whether step {entry.step} happened: {facts['error']}"
     ),
+    "links.revoked": lambda _, facts, __: f"The review links of this request were made useless: {facts.get('links')}.",
     "delivery.shown": lambda _, facts, names: f"{_copy_of(facts, names)} was shown.",
     "delivery.dead": lambda _, facts, names: f"{_copy_of(facts, names)} cannot be shown: {facts.get('error')}",
 }

@@ -19,6 +19,8 @@ _STYLES: Final = {
     "ada": "cyan",
     "ben": "blue",
     "gus": "yellow",
+    "mia": "green",
+    "kim": "yellow",
     "ada, ben": "cyan",
 }
 _LOOK_SECONDS: Final = 0.005

@@ -8,7 +8,10 @@ from typing import Final
 from bot.demo import templates
 from bot.demo.templates import changed
 
+OUTSIDER: Final = "mia@example.com"
+"""An approver without Slack, who is asked by mail."""
 _APPROVERS: Final = "approvers: [ada@example.com, ben@example.com]"
+_AND_MIA: Final = f"approvers: [ada@example.com, ben@example.com, {OUTSIDER}]   # Mia has no Slack: she gets a mail"
 
 
 def refund() -> str:
@@ -21,7 +24,7 @@ def _refund(effects: str) -> str:
 
 
 def _expense(effects: str) -> str:  # noqa: ARG001 all are made alike; this one calls nobody
-    return changed(templates.workflow("expense"), "approvers: [finance@example.com]", _APPROVERS)
+    return changed(templates.workflow("expense"), "approvers: [finance@example.com]", _AND_MIA)
 
 
 def _deploy(effects: str) -> str:

@@ -10,56 +10,90 @@ from typing import Final
 
 from playwright.async_api import Browser, Locator, Page, async_playwright
 
-from bot.demo import stage, workflows
+from bot.demo import letters, stage, workflows
 from bot.demo.stage import Stage
 from bot.demo.story_feed import StoryFeed
+from bot.demo.workflows import OUTSIDER
 from engine.data import Value
 from engine.model import Address, Origin, Register, Start
 from tests.browser.conftest import ARGUMENTS, chromium
 
 WIDE: Final = {"width": 1280, "height": 760}
-_INPUTS: Final[dict[str, Value]] = {
+NARROW: Final = {"width": 360, "height": 740}
+_REFUND: Final[dict[str, Value]] = {
     "order": "A-1007",
     "amount": {"amount": "120.00", "currency": "EUR"},
     "reason": "Arrived broken",
 }
+_EXPENSE: Final[dict[str, Value]] = {
+    "what": "Train to Bonn",
+    "amount": {"amount": "84.50", "currency": "EUR"},
+    "spent_on": "2026-03-02",
+}
 
 
 async def take(folder: Path) -> None:
-    """Write message.png, edit.png, outcome.png and page.png into the folder."""
+    """Write the pictures into the folder: those of Slack, and those of a mail and its page."""
     root = ["--no-sandbox"] if os.geteuid() == 0 else []
     async with stage.standing() as standing, async_playwright() as playwright:
         feed = StoryFeed(standing.app)
         standing.slack.tell(story=feed.story, completions=feed.completions)
-        await _begin(standing)
+        await _start(standing, "refund", _REFUND)
         browser = await playwright.chromium.launch(executable_path=chromium(), args=[*ARGUMENTS, *root])
-        ada, ben = await _window(browser, standing, "ada"), await _window(browser, standing, "ben")
-        await ada.get_by_role("button", name="Pay the refund").wait_for()
-        await _asked(ada).screenshot(path=folder / "message.png")
-        await ada.screenshot(path=folder / "page.png")
-        await ada.get_by_role("button", name="Edit").click()
-        await ada.get_by_label("Amount").fill("95")
-        await ada.get_by_role("dialog").screenshot(path=folder / "edit.png")
-        await ada.get_by_role("dialog").get_by_role("button", name="Pay the refund").click()
-        await ben.get_by_text("Approved with edits by Ada Approver").wait_for()
-        await _asked(ben).screenshot(path=folder / "outcome.png")
+        await _slack(browser, standing, folder)
+        await _mail(browser, standing, folder)
         await browser.close()
 
 
-async def _begin(standing: Stage) -> None:
+async def _slack(browser: Browser, standing: Stage, folder: Path) -> None:
+    """message.png, page.png, edit.png and outcome.png."""
+    ada, ben = await _person(browser, standing, "ada"), await _person(browser, standing, "ben")
+    await ada.get_by_role("button", name="Pay the refund").wait_for()
+    await _asked(ada).screenshot(path=folder / "message.png")
+    await ada.screenshot(path=folder / "page.png")
+    await ada.get_by_role("button", name="Edit").click()
+    await ada.get_by_label("Amount").fill("95")
+    await ada.get_by_role("dialog").screenshot(path=folder / "edit.png")
+    await ada.get_by_role("dialog").get_by_role("button", name="Pay the refund").click()
+    await ben.get_by_text("Approved with edits by Ada Approver").wait_for()
+    await _asked(ben).screenshot(path=folder / "outcome.png")
+
+
+async def _mail(browser: Browser, standing: Stage, folder: Path) -> None:
+    """mail.png and review.png, the page as a whole; and what fits a phone: of the page, what can be changed."""
+    await _start(standing, "expense", _EXPENSE)
+    (mail,) = await standing.slack.mail.wait_for(to=OUTSIDER)
+    (link,) = letters.links(mail, standing.public_url)
+    for size, name in ((WIDE, ""), (NARROW, "-narrow")):
+        page = await _window(browser, size, f"{standing.slack.page_url}/mail?to={OUTSIDER}#/{mail.id}")
+        await page.frame_locator(".rendered").get_by_role("link", name="Review").wait_for()
+        await page.screenshot(path=folder / f"mail{name}.png")
+        page = await _window(browser, size, link)
+        await page.get_by_role("button", name="Pay back").wait_for()
+        if size is NARROW:
+            await page.get_by_role("button", name="Reject").evaluate("one => one.scrollIntoView({block: 'end'})")
+        await page.screenshot(path=folder / f"review{name}.png", full_page=size is WIDE)
+
+
+async def _start(standing: Stage, workflow: str, given: dict[str, Value]) -> None:
+    """Cleo registers the workflow of the demo, and runs it."""
     cleo = Address("slack", standing.slack.person("cleo").id)
     origin = Origin(surface="slack", place={"user": cleo.value, "channel": standing.slack.channel("general")})
-    engine, source = standing.app.engine, workflows.ALL["refund"](standing.payments.url)
+    engine, source = standing.app.engine, workflows.ALL[workflow](standing.payments.url)
     await engine.register(Register(source=source.encode(), actor=cleo, origin=origin))
-    await engine.start(Start(workflow="refund", inputs=_INPUTS, actor=cleo, origin=origin))
+    await engine.start(Start(workflow=workflow, inputs=given, actor=cleo, origin=origin))
 
 
-async def _window(browser: Browser, standing: Stage, who: str) -> Page:
+async def _person(browser: Browser, standing: Stage, who: str) -> Page:
+    return await _window(browser, WIDE, f"{standing.slack.page_url}?as={who}#/app")
+
+
+async def _window(browser: Browser, size: dict[str, int], url: str) -> Page:
     context = await browser.new_context(
-        viewport={"width": WIDE["width"], "height": WIDE["height"]}, reduced_motion="reduce", color_scheme="light"
+        viewport={"width": size["width"], "height": size["height"]}, reduced_motion="reduce", color_scheme="light"
     )
     page = await context.new_page()
-    await page.goto(f"{standing.slack.page_url}?as={who}#/app")
+    await page.goto(url)
     return page
 
 

@@ -183,7 +183,7 @@ async def test_suggestions_of_the_app_are_chosen_by_keyboard(desk: Desk) -> None
 async def test_who_has_not_said_who_they_are_is_asked(desk: Desk) -> None:
     page = await desk.window(None)
     await expect(page.get_by_role("heading", name="Who are you?")).to_be_visible()
-    await expect(page.get_by_role("listitem")).to_have_count(5)
+    await expect(page.get_by_role("listitem")).to_have_count(6)
     await page.get_by_role("link", name="Ben Approver").click()
     await expect(page).to_have_url(f"{desk.stage.slack.page_url}?as=ben")
     await expect(page.get_by_role("heading", name="Signoff", exact=True)).to_be_visible()

@@ -14,12 +14,16 @@ from pathlib import Path
 
 import pytest
 
+from bot import settings
 from bot.cli import demo
 from bot.cli.exits import Exit
 from bot.demo import payments, stage, templates
+from bot.demo.mailed import MIA
 from bot.demo.payments import Payments, Refund
 from bot.demo.stage import Stage
+from bot.web.desk import Desk, Visit, decision
 from bot.web.server import PortTaken
+from engine.model import AskCode, CodeLapsed, CodeSent, GiveCode, Link, Proven, Refusal, Verdict, WrongCode
 from tests.support.effects import PATIENCE
 from tests.support.processes import Place, place
 
@@ -58,15 +62,38 @@ the server answers 401 to what Slack did not sign
 the request still waits for ada or ben
 Only builders may register workflows here
 the run was cancelled by Cleo Builder
+mia, who has no Slack, changes it to 180 by mail
+will ask Ada Approver, Ben Approver and mia@example.com above 100 EUR and for VIPs
+gets the mail “Refund order A-1007?” from Signoff <signoff@example.com>
+its one link is to review; none decides
+opening it decides nothing
+the page says all 10 facts that the mail says
+she is asked for a code first
+nothing is decided or paid without it
+it holds eight digits, and no link of ours
+a wrong code decides nothing
+kim gets no further than the page for the code
+kim is told “That is not the code.”
+whoever has the link alone cannot decide
+sees “Approved with edits Refund order A-1007?
+the receipt says who approved it
+and what identified her
+ada’s copy says “Approved with edits by mia@example.com … 200 EUR → 180 EUR”, and has no buttons
+cleo hears “Refund a customer: done”
+180 EUR was paid exactly once
+gets the mail “Re: Refund order A-1007?” from Signoff <signoff@example.com>
+it is in the thread of the first
+it tells both amounts
 no run is left open
 nobody saw an error of Slack
-the payment service paid 40 EUR, 95 EUR, 130 EUR, and nothing else
+the 4 mails went to mia alone, and the mail server had nothing to complain of
+the payment service paid 40 EUR, 95 EUR, 130 EUR, 180 EUR, and nothing else
 the audit log verifies
 every changed entry is found
-it holds the three decisions
+it holds the four decisions
 """
 TOTALS = re.compile(
-    r"3 decisions, 3 payments, (\d+\.\d) seconds; (\d+) claims held; the audit log is whole \(\d+ entries\)\.\s*"
+    r"4 decisions, 4 payments, (\d+\.\d) seconds; (\d+) claims held; the audit log is whole \(\d+ entries\)\.\s*"
 )
 
 
@@ -194,6 +221,66 @@ def fault(on: str, kind: str, **details: object) -> Callable[[Stage], None]:
     return rig
 
 
+def unmailed(skip: int) -> Callable[[Stage], None]:
+    """Mails to mia that come after so many are refused for good."""
+
+    def rig(standing: Stage) -> None:
+        standing.slack.mail.fault("rcpt", "error", code=550, to=MIA, skip=skip, times=None)
+
+    return rig
+
+
+def decided_without_a_code(standing: Stage) -> None:
+    """The page gives the code itself."""
+    identity, codes, label = standing.app.identity, standing.app.codes, "nobody"
+    asked = identity.ask_code
+
+    async def decides(command: AskCode) -> CodeSent | Refusal:
+        sent = await asked(command)
+        assert isinstance(sent, CodeSent)
+        code = codes.code(sent.challenge)
+        await identity.give_code(GiveCode(challenge=sent.challenge, holder=command.holder, code=code, label=label))
+        return sent
+
+    identity.ask_code = decides  # type: ignore[method-assign]
+
+
+def decided_by_opening(standing: Stage) -> None:
+    """Whoever opens the link of a mail approves."""
+    identity, codes, desk = standing.app.identity, standing.app.codes, Desk(standing.app.engine, standing.app.identity)
+    look = identity.link
+
+    async def looks(token: str) -> Link | None:
+        identity.link = look  # type: ignore[method-assign]
+        found = await look(token)
+        assert found is not None
+        visit = await desk.visit(found.request, token=token, browser=None)
+        assert isinstance(visit, Visit)
+        asked = visit.request.asked
+        version, digest = asked.content_version, asked.digest
+        command = decision(
+            visit, Verdict.APPROVE, content_version=version, digest=digest, edits={}, reason="", form="opened"
+        )
+        sent = await identity.ask_code(AskCode(decide=command, holder="nobody"))
+        assert isinstance(sent, CodeSent)
+        code = codes.code(sent.challenge)
+        await identity.give_code(GiveCode(challenge=sent.challenge, holder="nobody", code=code, label="nobody"))
+        return found
+
+    identity.link = looks  # type: ignore[method-assign]
+
+
+def any_code_is_right(standing: Stage) -> None:
+    """What was typed is not compared."""
+    identity, codes = standing.app.identity, standing.app.codes
+    given = identity.give_code
+
+    async def gives(command: GiveCode) -> Proven | WrongCode | CodeLapsed:
+        return await given(replace(command, code=codes.code(command.challenge)))
+
+    identity.give_code = gives  # type: ignore[method-assign]
+
+
 def rewritten(standing: Stage) -> None:
     """Somebody with the file in hand rewrites the record while the last refund is paid."""
 
@@ -256,6 +343,29 @@ BROKEN: dict[str, tuple[Callable[[Stage], None], str, str]] = {
         "gus is told “You are not an approver of this request”",
         "after 4 s",
     ),
+    "no mail comes": (unmailed(0), "mia gets the mail that asks her", "after 4 s"),
+    "the code is not sent": (
+        unmailed(1),
+        "mia gets the mail with the code",
+        "after 4 s, ['Refund order A-1007?']",
+    ),
+    "nobody is told by mail how it ended": (
+        unmailed(3),
+        "mia gets the mail that says how it ended",
+        "'Your code to approve: Refund order A-1007?'",
+    ),
+    "the page decides without the code": (
+        decided_without_a_code,
+        "she is asked for a code first: “Type the code from your mail”",
+        "Approved with edits",
+    ),
+    "opening the link decides": (decided_by_opening, "opening it decides nothing", "it is approved"),
+    "any code is right": (any_code_is_right, "the page says “That is not the code.”", "Approved with edits"),
+    "paid by mail as asked and not as approved": (
+        books(lambda refund: [replace(refund, amount=refund.amount.replace("180", "200"))]),
+        "180 EUR was paid exactly once",
+        "paid 200 EUR",
+    ),
     "the record is rewritten": (rewritten, "the audit log verifies", "the content is not what the leaf names"),
 }
 
@@ -291,6 +401,17 @@ async def test_a_port_that_is_taken_meanwhile_is_no_obstacle() -> None:
         ports = iter((other.getsockname()[1], stage.free_port()))
         async with stage.standing(lambda: next(ports)) as standing:
             assert _answers("127.0.0.1", standing.app.settings.port)
+
+
+async def test_all_that_the_stage_sets_is_a_setting_and_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = dict[str, str]()
+    load = settings.load
+    monkeypatch.setattr(settings, "load", lambda chosen: load(given.update(chosen) or chosen))
+    async with stage.standing() as standing:
+        used = standing.app.settings
+    assert {name.lower() for name in given} == {f"signoff_{name}" for name in used.model_fields_set}
+    assert {"host", "port", "public_url", "smtp_url", "email_from"} <= used.model_fields_set
+    assert used.public_url == f"http://{used.host}:{used.port}"
 
 
 async def test_where_no_port_can_be_had_nothing_is_left() -> None:

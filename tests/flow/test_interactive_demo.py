@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import re
@@ -21,7 +22,7 @@ import aiohttp
 import pytest
 
 from bot.cli.exits import Exit
-from bot.demo import browser, effects, workflows
+from bot.demo import browser, browsing, effects, workflows
 from bot.demo.stage import free_port
 from bot.sandbox.keeping import Unreadable
 from engine import definition
@@ -35,6 +36,7 @@ from tests.support.processes import Place, place
 LAST_LINE = "Ctrl-C stops it"
 GONE_ON = "The demo goes on where it stopped"
 PAY = "Pay the refund"
+MIA = "mia@example.com"
 
 
 class Demo:
@@ -106,11 +108,14 @@ class Demo:
         """Cleo types a command, and the approvers are asked."""
         self.act("cleo", "command", line=f"/signoff run {line}", channel="general")
         for who in "ada", "ben":
-            until(partial(self._copies, who, title))
+            until(partial(self.waiting, who, title))
 
-    def _copies(self, who: str, title: str) -> list[dict[str, Any]]:
+    def waiting(self, who: str, title: str) -> list[dict[str, Any]]:
         """The copies of a request with this title that wait for somebody."""
         return [one for one in self.sees(who) if title in one["text"] and buttons(one)]
+
+    def settled(self, who: str, title: str) -> bool:
+        return not self.waiting(who, title)
 
     def refund(self, order: str, amount: int = 120, more: str = "") -> None:
         self.asks(f"refund order={order} amount={amount} reason=Broken {more}", f"Refund order {order}?")
@@ -128,6 +133,15 @@ class Demo:
     def ends(self, text: str) -> None:
         """Cleo hears how a run ended."""
         until(lambda: [one for one in self.sees("cleo", "general") if text in json.dumps(one)])
+
+    def mails(self, subject: str = "") -> list[dict[str, Any]]:
+        """The mails to Mia with this in their subject."""
+        found: list[dict[str, Any]] = self.call("GET", f"mail?to={MIA}&subject={subject}")["mails"]
+        return found
+
+    def mail(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.call("GET", f"mail/{name}")["mail"]
+        return found
 
     def booked(self) -> list[str]:
         """What was really paid and deployed."""
@@ -182,7 +196,8 @@ def test_it_says_what_to_click_and_that_works(demo: Demo) -> None:
     said = demo.start()
     assert f"Cleo, who runs things: http://127.0.0.1:{demo.page}/sandbox?as=cleo" in " ".join(said.split())
     assert f"Ada, who approves: http://127.0.0.1:{demo.page}/sandbox?as=ada" in " ".join(said.split())
-    assert re.findall(r"^  (\d)\. ", said, flags=re.MULTILINE) == ["1", "2", "3", "4", "5"]
+    assert re.findall(r"^  (\d)\. ", said, flags=re.MULTILINE) == ["1", "2", "3", "4", "5", "6"]
+    assert f"Mia, who has no Slack: http://127.0.0.1:{demo.page}/sandbox/mail?to={MIA}" in " ".join(said.split())
     assert f"http://127.0.0.1:{demo.effects}" in said
     assert "--fresh" in said
 
@@ -222,6 +237,34 @@ def test_an_expense_is_asked_about(demo: Demo) -> None:
     demo.asks('expense what="Train to Bonn" amount=84.50 spent_on=2026-03-02', "Pay back this expense?")
     demo.act("ada", "click", button="Pay back")
     demo.ends("Expense report: done")
+
+
+def test_who_has_no_slack_decides_from_the_mail_also_after_a_restart(demo: Demo) -> None:
+    demo.start()
+    demo.asks('expense what="Train to Bonn" amount=84.50 spent_on=2026-03-02', "Pay back this expense?")
+    (asked,) = until(demo.mails)
+    before = demo.again()
+    assert f"{GONE_ON}; 1 request waits for a decision." in before
+    assert [one["id"] for one in demo.mails()] == [asked["id"]]
+    asyncio.run(_decides(demo, asked["id"]))
+    demo.ends("Expense report: done")
+    for who in "ada", "ben":
+        until(partial(demo.settled, who, "Pay back this expense?"))
+    until(lambda: [one for one in demo.mails() if one["subject"] == f"Re: {asked['subject']}"])
+    demo.again("--fresh")
+    assert demo.mails() == []
+
+
+async def _decides(demo: Demo, asked: str) -> None:
+    """Mia follows the link, changes the amount, and types the code."""
+    (link,) = re.findall(r"^Review: (\S+)$", demo.mail(asked)["text"], flags=re.MULTILINE)
+    async with browsing.browser() as mias:
+        page = await mias.follow(link)
+        at_code = await mias.press(page, "Pay back", {"Amount in EUR": "80"})
+        (newest,) = until(partial(demo.mails, "code"))
+        (code,) = re.findall(r"^\d{8}$", demo.mail(newest["id"])["text"], flags=re.MULTILINE)
+        receipt = await mias.press(at_code, "Confirm", {"Code": code})
+    assert f"By {MIA} (you)" in receipt.page.words
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -386,7 +429,8 @@ def test_its_workflows_are_the_ready_made_ones_and_call_this_machine_only(name: 
     text = workflows.ALL[name]("http://127.0.0.1:8702")
     assert definition.load(text.encode(), kinds=registry.builtin()).name == name
     assert "https://" not in "\n".join(line for line in text.splitlines() if not line.startswith("#"))
-    assert "approvers: [ada@example.com, ben@example.com]" in text
+    assert "approvers: [ada@example.com, ben@example.com" in text
+    assert (MIA in text) is (name == "expense")
 
 
 def test_the_services_remember_what_they_did(tmp_path: Path) -> None:

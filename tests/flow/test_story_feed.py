@@ -16,7 +16,7 @@ from bot.demo.story_feed import StoryFeed
 from engine.data import Value
 from engine.model import Address, Cancel, Done, Origin, Register, Registered, RequestState, RunStatus, Start, Started
 
-_KINDS = re.compile(r"\"((?:run|step|gate|request|delivery)\.(?!id\")[a-z_]+)\"")
+_KINDS = re.compile(r"\"((?:run|step|gate|request|delivery|links)\.(?!id\")[a-z_]+)\"")
 
 
 @pytest.fixture
