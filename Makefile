@@ -86,6 +86,7 @@ format: $(STAMP) ## format the code and mend what ruff can mend
 bench: $(STAMP) ## measure speed (docs/benchmarks.md)
 	$(VENV)/bin/signoff bench engine
 	$(VENV)/bin/signoff bench slack
+	$(VENV)/bin/signoff bench web mail
 
 soak: $(STAMP) ## kill, stop and starve a server for SOAK_MINUTES, then check what must hold (SOAK_SEED=… repeats one)
 	$(RUN) -m tests.soak --minutes "$(SOAK_MINUTES)" --seed "$(SOAK_SEED)"

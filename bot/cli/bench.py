@@ -10,8 +10,10 @@ from typing import TypeAlias
 import click
 
 from bot.bench import engine as of_engine
+from bot.bench import mail as of_mail
 from bot.bench import measure
 from bot.bench import slack as of_slack
+from bot.bench import web as of_web
 from bot.bench.measure import Figure, Machine
 from bot.cli import reach
 from bot.cli.reach import json_option
@@ -53,6 +55,26 @@ def engine(as_json: bool) -> Part:
     Needs no settings and touches no data of yours. Ends with 0 when it has measured, also where a target is missed.
     """
     return Part(lambda: of_engine.run(of_engine.Size(), _say), as_json)
+
+
+@bench.command()
+@json_option
+def web(as_json: bool) -> Part:
+    """Measure how fast review pages come, with many requests stored.
+
+    Needs no settings and touches no data of yours. Ends with 0 when it has measured, also where a target is missed.
+    """
+    return Part(lambda: of_web.run(of_web.Size(), _say), as_json)
+
+
+@bench.command()
+@json_option
+def mail(as_json: bool) -> Part:
+    """Measure how fast mails leave, beside one bare connection.
+
+    Needs no settings and touches no data of yours. Ends with 0 when it has measured, also where a target is missed.
+    """
+    return Part(lambda: of_mail.run(of_mail.Size(), _say), as_json)
 
 
 def _say(line: str) -> None:
