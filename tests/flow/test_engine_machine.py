@@ -260,7 +260,7 @@ class EngineMachine(RuleBasedStateMachine):
             content_version=view.asked.content_version,
             digest=digest,
             origin=ORIGIN,
-            assurance=Assurance.CODE,
+            assurance=Assurance.TERMINAL,
             edits=edits,
             reason=reason,
         )
@@ -704,7 +704,7 @@ class EngineMachine(RuleBasedStateMachine):
             content_version=view.asked.content_version,
             digest=view.asked.digest,
             origin=ORIGIN,
-            assurance=Assurance.CODE,
+            assurance=Assurance.TERMINAL,
             edits=edits,
         )
         answer = self.finish(self.engine.decide(command))
