@@ -13,6 +13,9 @@ from bot.characters import boundary
 _JOINTS: Final = re.compile(r"(?<=[./:@])(?=\S)")
 _COST: Final = {"&": 5, "<": 4, ">": 4, '"': 5, "'": 5, "\n": 4, ".": 6, "/": 6, ":": 6, "@": 6}
 
+_MORE: Final = tuple((character, cost - 1) for character, cost in _COST.items())
+"""By how much a character takes more there than it does by itself."""
+
 
 class Cut(NamedTuple):
     """`missing`: how many characters were left out."""
@@ -33,7 +36,7 @@ def markup(text: str) -> Markup:
 
 def size(text: str) -> int:
     """Bytes in HTML, at most."""
-    return sum(_COST.get(character) or len(character.encode()) for character in text)
+    return len(text.encode()) + sum(more * text.count(character) for character, more in _MORE)
 
 
 def cut(text: str, room: int, *, beyond: int = 0) -> Cut:
@@ -41,6 +44,8 @@ def cut(text: str, room: int, *, beyond: int = 0) -> Cut:
 
     `beyond`: characters that follow the text, and are missing in any case.
     """
+    if size(text) <= room:
+        return Cut(text, beyond)
     taken = 0
     for index, character in enumerate(text):
         taken += _COST.get(character) or len(character.encode())

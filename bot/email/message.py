@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import binascii
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.headerregistry import Address, HeaderRegistry
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import EmailPolicy
 from email.utils import format_datetime
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
 from bot import endpoints
 from bot.email import looks, showing
 from bot.email.showing import Shown
 from engine.model import Card, DeliveryKind
 
+Key = TypeVar("Key")
+T = TypeVar("T")
 _KNOWN: Final = 512
+_PLACE: Final = "\0"
+BOUNDARY: Final = "=_signoff"
+"""In no part of ours: where a part is quoted-printable, `=` stands before a digit, a letter or the end of a line."""
 
 
 class _Headers(HeaderRegistry):
@@ -26,18 +33,34 @@ class _Headers(HeaderRegistry):
     def __init__(self) -> None:
         super().__init__()
         self._parsed: dict[tuple[str, str], Any] = {}
+        self._classes: dict[str, Any] = {}
 
     def __call__(self, name: str, value: Any) -> Any:
-        key = name, str(value)
-        known = self._parsed.get(key)
-        if known is None:
-            if len(self._parsed) >= _KNOWN:
-                self._parsed.clear()
-            known = self._parsed[key] = super().__call__(name, value)
-        return known
+        return _remembered(self._parsed, (name, str(value)), lambda: super(_Headers, self).__call__(name, value))
+
+    def __getitem__(self, name: str) -> Any:
+        return _remembered(self._classes, name, lambda: super(_Headers, self).__getitem__(name))
 
 
-POLICY: Final = SMTP.clone(cte_type="7bit", header_factory=_Headers())
+class _Policy(EmailPolicy):
+    """So is how they are written."""
+
+    _folded: ClassVar[dict[tuple[str, str], bytes]] = {}
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        return _remembered(self._folded, (name, str(value)), lambda: super(_Policy, self).fold_binary(name, value))
+
+
+def _remembered(known: dict[Key, T], key: Key, make: Callable[[], T]) -> T:
+    found = known.get(key)
+    if found is None:
+        if len(known) >= _KNOWN:
+            known.clear()
+        found = known[key] = make()
+    return found
+
+
+POLICY: Final = _Policy(linesep="\r\n", cte_type="7bit", header_factory=_Headers())
 """7bit: no server on the way has to be able to do more, and none changes a signed body."""
 
 
@@ -55,29 +78,47 @@ class Envelope:
 
 def mail(card: Card, envelope: Envelope) -> EmailMessage:
     """The mail of a card. Raises `ValueError` for an address that is none."""
-    return _mail(showing.shown(card, public_url=envelope.public_url), card, envelope)
+    if card.token is None:
+        return _mail(_written(showing.shown(card, public_url=envelope.public_url)), card, envelope)
+    # Copies of a request differ in their link alone, so they are written once, with what no text of ours can hold in
+    # its place: all that comes from data has its control characters marked.
+    written = _once(replace(card, token=_PLACE), envelope.public_url)
+    subject, *bodies = written
+    return _mail(_Written(subject, *(one.replace(_PLACE, card.token) for one in bodies)), card, envelope)
 
 
 def short_mail(card: Card, envelope: Envelope) -> EmailMessage | None:
     """The mail for a server that refused the whole one. None: the card has nothing that could be left in it."""
     shown = showing.short(card, public_url=envelope.public_url)
-    return None if shown is None else _mail(shown, card, envelope)
+    return None if shown is None else _mail(_written(shown), card, envelope)
 
 
-def _mail(shown: Shown, card: Card, envelope: Envelope) -> EmailMessage:
-    made = headed(envelope.sender, envelope.to, subject=shown.subject, date=envelope.date)
+class _Written(NamedTuple):
+    subject: str
+    text: str
+    html: str
+
+
+def _written(shown: Shown) -> _Written:
+    return _Written(shown.subject, _render("mail.txt", shown), _render("mail.html", shown))
+
+
+@lru_cache(32)
+def _once(card: Card, public_url: str) -> _Written:
+    return _written(showing.shown(card, public_url=public_url))
+
+
+def _mail(written: _Written, card: Card, envelope: Envelope) -> EmailMessage:
+    made = headed(envelope.sender, envelope.to, subject=written.subject, date=envelope.date)
     made["Message-ID"] = message_id(card, envelope)
     thread = envelope.thread or _thread(card, envelope)
     if thread is not None:
         made["In-Reply-To"] = made["References"] = thread
     # `All` would keep bounces from us too: https://learn.microsoft.com/openspecs/exchange_server_protocols/ms-oxcmail
     made["X-Auto-Response-Suppress"] = "OOF, AutoReply, RN, NRN"
-    text, html = _render("mail.txt", shown), _render("mail.html", shown)
-    # Of the content itself: nothing in it can know it, and a second try has the same one.
-    boundary = f"signoff-{hashlib.sha256((text + html).encode()).hexdigest()[:32]}"
     made["MIME-Version"] = "1.0"
-    made["Content-Type"] = f'multipart/alternative; boundary="{boundary}"'
-    made.set_payload([_part("plain", text), _part("html", html)])
+    made["Content-Type"] = f'multipart/alternative; boundary="{BOUNDARY}"'
+    made.set_payload([_part("plain", written.text), _part("html", written.html)])
     return made
 
 

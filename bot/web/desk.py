@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
@@ -49,6 +49,9 @@ class Visit:
     """
 
     request: RequestView
+    run: RunView
+    together: Sequence[RequestView]
+    """All requests of the run."""
     person: Person
     address: str
     remembered: bool
@@ -63,12 +66,15 @@ class Desk:
 
     async def visit(self, request: str, *, token: str | None, browser: str | None) -> Visit | Barred:
         """Who is there: as the person of a remembered browser if they are asked, else as whoever has the link."""
-        found = await self.engine.request(request)
+        around = await self.engine.request_in_run(request)
+        found = around[0] if around is not None else None
         known = await self.identity.browser(browser) if browser else None
         link = await self.identity.link(token) if token else None
-        if found is not None and known is not None and _is_asked(found, known.person):
+        if around is not None and known is not None and _is_asked(around[0], known.person):
             return Visit(
-                request=found,
+                request=around[0],
+                run=around[1],
+                together=around[2],
                 person=known.person,
                 address=known.address,
                 remembered=True,
@@ -78,10 +84,17 @@ class Desk:
         barred = _barred(found, known, link, token, request)
         if barred is not None:
             return barred
-        assert found is not None
+        assert around is not None
         assert link is not None
         return Visit(
-            request=found, person=link.person, address=link.address, remembered=False, token=token, browser=browser
+            request=around[0],
+            run=around[1],
+            together=around[2],
+            person=link.person,
+            address=link.address,
+            remembered=False,
+            token=token,
+            browser=browser,
         )
 
     async def decide(self, command: Decide) -> Decided | Refusal:
@@ -98,10 +111,6 @@ class Desk:
         story = await self.engine.story(request.run)
         places = (one.content.get("place") for one in story if one.request == request.id and one.content)
         return any(isinstance(place, dict) and place.get("form") == form for place in places)
-
-    async def run(self, request: RequestView) -> tuple[RunView | None, list[RequestView]]:
-        """The run of a request, and all of the requests in it."""
-        return await self.engine.run(request.run), await self.engine.requests_of_run(request.run)
 
     async def waiting(self, person: Person) -> list[RequestView]:
         """What waits for this person."""

@@ -239,8 +239,7 @@ class Reviewing:
         had: tuple[tuple[str, str], ...] = (),
         status: int = 200,
     ) -> Response:
-        run, earlier = await self._room.desk.run(visit.request)
-        shown = review.review(visit.request, run, earlier, typed)
+        shown = review.review(visit.request, visit.run, visit.together, typed)
         return self._room.form(
             "review",
             request,
@@ -263,8 +262,7 @@ class Reviewing:
 
         To whoever has only a link, which may lie in many mailboxes by then, it shows no more than that.
         """
-        run, earlier = await self._room.desk.run(visit.request)
-        shown = review.review(visit.request, run, earlier)
+        shown = review.review(visit.request, visit.run, visit.together)
         return self._room.pages.page(
             "closed",
             status=status,

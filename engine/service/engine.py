@@ -142,6 +142,10 @@ class Engine:
     async def request(self, request: str) -> RequestView | None:
         return await self.store.read(lambda connection: reading.request_view(connection, request))
 
+    async def request_in_run(self, request: str) -> tuple[RequestView, RunView, list[RequestView]] | None:
+        """A request with its run, and every request in it, the oldest first."""
+        return await self.store.read(lambda connection: reading.request_in_run(connection, request))
+
     async def deliveries(self, *, run: str | None = None, request: str | None = None) -> list[DeliveryView]:
         return await self.store.read(lambda connection: reading.delivery_views(connection, run=run, request=request))
 

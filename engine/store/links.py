@@ -40,7 +40,8 @@ class Minted:
 def mint(tx: Tx, held: HeldDelivery) -> Minted:
     """A fresh link for this copy. Those of earlier attempts stay: nobody knows which of the mails arrived."""
     assert held.request is not None
-    minted = Minted(tx.ids.token(), tx.now + LIFETIME)
+    # To the minute, as people are told it: then copies that leave together say the same.
+    minted = Minted(tx.ids.token(), (tx.now + LIFETIME).replace(second=0, microsecond=0))
     tx.write(
         _NEW,
         {

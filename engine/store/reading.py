@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import Connection, Row, Select, bindparam, exists, or_, select
+from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, exists, or_, select
 
 from engine import data
 from engine.data import Value
@@ -47,33 +48,46 @@ _REQUESTS = requests.LOAD.add_columns(
     _run.c.status.label("run_status"),
 )
 _REQUEST = Prepared(_REQUESTS.where(_request.c.id == bindparam("id")))
+_RUN_OF = Prepared(select(_request.c.run).where(_request.c.id == bindparam("id")))
 _OF_RUN = Prepared(_REQUESTS.where(_request.c.run == bindparam("run")).order_by(_request.c.id))
-_APPROVERS = (
-    select(_approver.c.request, _approver.c.person, _approver.c.rule)
-    .where(_approver.c.request.in_(bindparam("ids", expanding=True)))
-    .order_by(_approver.c.position)
-)
-_DECISIONS = select(_decision).where(_decision.c.request.in_(bindparam("ids", expanding=True))).order_by(_decision.c.id)
 _other = _delivery.alias("other")
 _LOST = (_delivery.c.state == DeliveryState.DEAD.value) & (_delivery.c.shown_version == 0)
-_UNREACHED = (
-    select(_delivery.c.request, _delivery.c.person, _delivery.c.last_error)
-    .where(
-        _delivery.c.run.in_(bindparam("runs", expanding=True)),
-        _delivery.c.request.in_(bindparam("ids", expanding=True)),
-        _delivery.c.kind == DeliveryKind.REQUEST.value,
-        _LOST,
-        # One copy is enough to be asked; of several that are lost the last says why.
-        ~exists().where(
-            _other.c.run == _delivery.c.run,
-            _other.c.request == _delivery.c.request,
-            _other.c.person == _delivery.c.person,
-            _other.c.kind == DeliveryKind.REQUEST.value,
-            or_(_other.c.state != DeliveryState.DEAD.value, _other.c.shown_version > 0, _other.c.id > _delivery.c.id),
-        ),
-    )
-    .order_by(_delivery.c.id)
+_BESIDE = ~exists().where(
+    # One copy is enough to be asked; of several that are lost the last says why.
+    _other.c.run == _delivery.c.run,
+    _other.c.request == _delivery.c.request,
+    _other.c.person == _delivery.c.person,
+    _other.c.kind == DeliveryKind.REQUEST.value,
+    or_(_other.c.state != DeliveryState.DEAD.value, _other.c.shown_version > 0, _other.c.id > _delivery.c.id),
 )
+
+
+class _Around:
+    """What belongs to so many requests: their approvers, decisions, and who could not be reached."""
+
+    def __init__(self, count: int) -> None:
+        ids: list[BindParameter[str]] = [bindparam(f"id{at}") for at in range(count)]
+        runs: list[BindParameter[str]] = [bindparam(f"run{at}") for at in range(count)]
+        self.approvers = Prepared(
+            select(_approver.c.request, _approver.c.person, _approver.c.rule)
+            .where(_approver.c.request.in_(ids))
+            .order_by(_approver.c.position)
+        )
+        self.decisions = Prepared(select(_decision).where(_decision.c.request.in_(ids)).order_by(_decision.c.id))
+        self.unreached = Prepared(
+            select(_delivery.c.request, _delivery.c.person, _delivery.c.last_error)
+            .where(
+                _delivery.c.run.in_(runs),
+                _delivery.c.request.in_(ids),
+                _delivery.c.kind == DeliveryKind.REQUEST.value,
+                _LOST,
+                _BESIDE,
+            )
+            .order_by(_delivery.c.id)
+        )
+
+
+_around = lru_cache(64)(_Around)
 _DELIVERIES = Prepared(
     select(_delivery)
     .join(_request, (_request.c.run == _delivery.c.run) & (_request.c.id == _delivery.c.request))
@@ -173,19 +187,31 @@ def requests_of_run(connection: Connection, run: str) -> list[RequestView]:
     return _request_views(connection, _OF_RUN.all(connection, {"run": run}))
 
 
+def request_in_run(connection: Connection, request: str) -> tuple[RequestView, RunView, list[RequestView]] | None:
+    """A request with its run, and every request in it, the oldest first."""
+    found = _RUN_OF.one(connection, {"id": request})
+    if found is None:
+        return None
+    run, together = run_view(connection, found.run), requests_of_run(connection, found.run)
+    assert run is not None
+    return next(one for one in together if one.id == request), run, together
+
+
 def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[RequestView]:
     ids = [row.id for row in rows]
     if not ids:
         return []
+    around, given = _around(len(ids)), {f"id{at}": one for at, one in enumerate(ids)}
     rules: dict[str, dict[str, str]] = {one: {} for one in ids}
-    for found in connection.execute(_APPROVERS, {"ids": ids}):
+    for found in around.approvers.all(connection, given):
         rules[found.request][found.person] = found.rule
-    decisions = {found.request: found for found in connection.execute(_DECISIONS, {"ids": ids})}
+    decisions = {found.request: found for found in around.decisions.all(connection, given)}
     named = [person for by_person in rules.values() for person in by_person]
     closers = [row.closed_by for row in rows if row.closed_by]
     known = people.load_people(connection, [*named, *closers, *(row.requester for row in rows)])
     unreached: dict[str, list[tuple[Person, str]]] = {one: [] for one in ids}
-    for found in connection.execute(_UNREACHED, {"runs": [row.run for row in rows], "ids": ids}):
+    given |= {f"run{at}": row.run for at, row in enumerate(rows)}
+    for found in around.unreached.all(connection, given):
         unreached[found.request].append((known[found.person], found.last_error or ""))
     return [_request_view(row, rules[row.id], decisions.get(row.id), known, unreached[row.id]) for row in rows]
 
