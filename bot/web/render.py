@@ -35,6 +35,9 @@ class Renderer:
         self._environment.globals.update(
             at=at, **{f"{name.rpartition('.')[2]}_url": _static(at, name) for name in statics.statics()}
         )
+        for name in self._environment.list_templates(extensions=["html"]):
+            # Now, and not while the first people wait for their pages.
+            self._environment.get_template(name)
 
     def page(self, template: str, *, status: int = 200, **view: Any) -> HTMLResponse:
         """The page of a template."""

@@ -50,7 +50,7 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def listening(site: Site, *, host: str, port: int) -> AsyncIterator[tuple[str, int]]:
     """The site is served at the address, which is given, while the body runs. Raises `PortTaken`."""
-    sockets = await _bound(host, port)
+    sockets = await bound(host, port)
     address: tuple[str, int] = sockets[0].getsockname()[:2]
     server = _Server(_config(site.app))
     serving = asyncio.ensure_future(server.serve(sockets))
@@ -80,7 +80,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
     )
 
 
-async def _bound(host: str, port: int) -> list[socket.socket]:
+async def bound(host: str, port: int) -> list[socket.socket]:
     """A socket for each of the addresses that the name stands for and this machine has."""
     bound, error = list[socket.socket](), None
     try:
@@ -109,7 +109,9 @@ def _taken(host: str, port: int, error: OSError) -> PortTaken:
 
 
 def _listening_socket(family: int, address: tuple[Any, ...]) -> socket.socket:
-    made = socket.socket(family, socket.SOCK_STREAM)
+    # By its number: of a socket that does not say so itself, asyncio does not know that it is TCP, and leaves Nagle's
+    # algorithm on, with which the second write of an answer waits 40 ms for the other side.
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:

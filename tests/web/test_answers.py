@@ -6,6 +6,7 @@ import asyncio
 import io
 import logging
 import re
+import socket
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.web import server
 from bot.web.shell import HEADERS, MOST_BYTES
 from engine.model import Cancel, Done
 from tests.support.house import SAM, TERMINAL
@@ -334,3 +336,10 @@ async def test_markup_in_the_data_is_text(here: Hall) -> None:
     _, page = await here.opened()
     assert "<script>alert" not in page.text
     assert "<b onclick" not in page.text
+
+
+async def test_no_answer_waits_for_the_other_side_between_its_parts() -> None:
+    sockets = await server.bound("127.0.0.1", 0)
+    for one in sockets:
+        assert one.proto == socket.IPPROTO_TCP, "asyncio switches Nagle's algorithm off only where a socket says so"
+        one.close()
