@@ -50,7 +50,7 @@ $(STAMP): pyproject.toml constraints.txt
 		fi; \
 		"$$python" -m venv --clear $(VENV); \
 	fi
-	$(PIP) install --quiet --constraint constraints.txt hatchling
+	$(PIP) install --quiet --constraint constraints.txt hatchling 'setuptools>=80'
 	$(PIP) install --quiet --constraint constraints.txt --no-build-isolation --editable '.[dev]'
 	@touch $(STAMP)
 

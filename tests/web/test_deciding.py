@@ -203,6 +203,24 @@ async def test_whoever_comes_too_late_sees_who_decided_and_what_they_had_typed(h
     assert "Not now" in again.page.text
 
 
+async def test_whoever_approves_what_somebody_else_edited_meanwhile_sees_what_was_changed(here: Hall) -> None:
+    await here.asked(BY_LINK)
+    ada, mine = await here.opened(ADA)
+    ben, yours = await here.opened(BEN)
+    name = next(name for name, _ in yours.page.form.fields if name.startswith("f-"))
+    edited = await ben.post(
+        yours.page.form.action,
+        yours.page.form.with_(**{name: "Dear Kim, no."}, verdict="approve"),
+        kind=yours.page.form.kind,
+    )
+    assert "Approved with edits" in edited.page.text
+    late = await ada.send(mine.page.form)
+    assert late.status == 409
+    assert "was already approved by" in late.page.text
+    for shown in ("What was changed", "your refund is on its way", "Dear Kim, no."):
+        assert shown in late.page.text
+
+
 async def test_a_link_shows_what_was_asked_until_it_is_answered_and_a_browser_that_is_remembered_longer(
     here: Hall,
 ) -> None:
