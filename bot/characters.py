@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Final
 
 _HALF_NAME: Final = re.compile(r"⟦U\+[0-9A-F]{0,6}\Z")
@@ -19,6 +20,17 @@ def boundary(text: str, index: int) -> int:
         return index
     half = _HALF_NAME.search(text, max(0, cut - 10), cut)
     return half.start() if half and half.start() > 0 else cut
+
+
+def level(sizes: Iterable[int], room: int) -> int:
+    """The largest cap under which all sizes together fit, so that only the longest texts are cut."""
+    ascending = sorted(sizes)
+    for index, one in enumerate(ascending):
+        share = room // (len(ascending) - index)
+        if one > share:
+            return share
+        room -= one
+    return ascending[-1] if ascending else 0
 
 
 def _joined(text: str, index: int) -> bool:

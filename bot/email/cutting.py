@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from markupsafe import Markup, escape
@@ -53,14 +52,3 @@ def cut(text: str, room: int, *, beyond: int = 0) -> Cut:
             end = boundary(text, index)
             return Cut(text[:end], len(text) - end + beyond)
     return Cut(text, beyond)
-
-
-def level(sizes: Iterable[int], room: int) -> int:
-    """The largest cap under which all sizes together fit, so that only the longest texts are cut."""
-    ascending = sorted(sizes)
-    for index, one in enumerate(ascending):
-        share = room // (len(ascending) - index)
-        if one > share:
-            return share
-        room -= one
-    return ascending[-1] if ascending else 0

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from bot import card as cards
 from bot import links
+from bot.characters import level
 from bot.email import cutting
 from engine.model import Card, CardField, DeliveryKind
 
@@ -186,7 +187,7 @@ def _rows(card: Card) -> tuple[list[tuple[int, Row]], str | None]:
     """The facts and fields with their places in the card, as much as has room; and what has none."""
     wanted = [*_facts(card), *_fields(card.fields, first=len(card.facts))]
     taken = [_prepared(row) for row in sorted(_ranked(wanted, facts=len(card.facts))[:ROWS])]
-    cap = cutting.level((cutting.size(text) for row in taken for text in row.texts), ROOM)
+    cap = level((cutting.size(text) for row in taken for text in row.texts), ROOM)
     rows = [(row.place, _cut(row, cap)) for row in taken]
     missing = sum(row.missing for _, row in rows)
     told = [f"{len(rows)} of {len(wanted)} lines shown"] if len(rows) < len(wanted) else []

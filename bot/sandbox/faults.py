@@ -6,9 +6,10 @@ A fault names what it hits: a method such as `chat.update`, `response_url`, `*` 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
+from bot.sandbox.armed import Armed
 from bot.sandbox.jsontypes import Json
 
 FaultKind = Literal["error", "status", "ratelimited", "slow", "reset", "lost", "hang", "duplicate", "drop", "signature"]
@@ -45,13 +46,8 @@ class Fault:
     landed: bool = False
 
 
-@dataclass
-class Faults:
+class Faults(Armed[Fault]):
     """The queue. `down`: all of Slack answers 503 to the app and delivers nothing."""
-
-    queue: list[Fault] = field(default_factory=list)
-    down: bool = False
-    used: list[Fault] = field(default_factory=list)
 
     def add(self, fault: Fault) -> Fault:
         """Arm a fault. Raises `ValueError` for a kind that cannot hit what it names."""
@@ -64,21 +60,7 @@ class Faults:
 
     def take(self, on: str) -> Fault | None:
         """The fault that hits this call, used up by one."""
-        for fault in self.queue:
-            if fault.on == on or (fault.on == "*" and not on.startswith("deliver:")):
-                if fault.skip > 0:
-                    fault.skip -= 1
-                    continue
-                self.used.append(fault)
-                self._spend(fault)
-                return fault
-        return None
-
-    def _spend(self, fault: Fault) -> None:
-        if fault.times is not None:
-            fault.times -= 1
-            if fault.times <= 0:
-                self.queue.remove(fault)
+        return self.first(lambda fault: fault.on == on or (fault.on == "*" and not on.startswith("deliver:")))
 
     def clear(self) -> None:
         """No faults any more."""

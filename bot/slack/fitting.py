@@ -6,11 +6,12 @@ has room for `ENOUGH` of each of its texts, and what is left over is shared so t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
 from typing import Final
 
+from bot.characters import level
 from bot.slack import ids, text
 from bot.slack.rich import OVERHEAD, Line
 from engine.model import CardField
@@ -123,17 +124,6 @@ def _picked(ranked: Sequence[_Row], room: int) -> list[_Row]:
     spent = accumulate(row.least for row in ranked)
     fitting = takewhile(lambda pair: pair[1] <= room, zip(ranked, spent, strict=True))
     return sorted((row for row, _ in fitting), key=lambda row: row.index)
-
-
-def level(sizes: Iterable[int], room: int) -> int:
-    """The largest cap under which all sizes together fit."""
-    ascending = sorted(sizes)
-    for index, one in enumerate(ascending):
-        share = room // (len(ascending) - index)
-        if one > share:
-            return share
-        room -= one
-    return ascending[-1] if ascending else 0
 
 
 def first(given: Sequence[Line], *, room: int, each: int) -> tuple[list[Line], int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +14,6 @@ import pytest
 
 from engine.codes import MIN_KEY, Codes
 from engine.errors import ChannelError
-from engine.gate import Reference
 from engine.model import (
     Address,
     AlreadyDecided,
@@ -35,7 +34,6 @@ from engine.model import (
     NotAnApprover,
     NotFound,
     Origin,
-    Person,
     Proven,
     ReasonMissing,
     Refusal,
@@ -43,8 +41,8 @@ from engine.model import (
     Verdict,
     WrongCode,
 )
-from engine.ports import Resolution, Route
 from engine.store import challenges
+from tests.support.fakes import by
 from tests.support.house import House, house
 from tests.support.recording import Fault
 
@@ -58,23 +56,9 @@ steps:
 """
 
 
-class ByMail:
-    def asks(self, reference: Reference) -> bool:
-        return False
-
-    async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
-        return {}
-
-    def back(self, origin: Origin, person: Person) -> Route | None:
-        return None
-
-    def reach(self, person: Person) -> Sequence[Route]:
-        return [Route("email", str(person.email))]
-
-
 @pytest.fixture
 async def home(tmp_path: Path) -> AsyncIterator[House]:
-    async with house(tmp_path / "signoff.db", directory=ByMail()) as made:
+    async with house(tmp_path / "signoff.db", directory=by("email")) as made:
         yield made
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import timedelta
 from itertools import pairwise
@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ChannelError
-from engine.gate import Reference
-from engine.model import Decided, DeliveryKind, DeliveryState, Origin, Person
-from engine.ports import Resolution, Route
+from engine.model import Decided, DeliveryKind, DeliveryState
+from engine.ports import Route
 from engine.views import DeliveryView
+from tests.support.fakes import Knowing
 from tests.support.house import House, house
 from tests.support.recording import Fault
 
@@ -30,26 +30,15 @@ GONE = ChannelError("the account is deactivated", permanent=True)
 BROKEN = ChannelError("the mail server does not take our password", about="channel")
 
 
-class Both:
+def both(email: str) -> list[Route]:
     """Lee and Sam have an account and mail, Mia has mail alone."""
-
-    def asks(self, reference: Reference) -> bool:
-        return False
-
-    async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
-        return {}
-
-    def back(self, origin: Origin, person: Person) -> Route | None:
-        return None
-
-    def reach(self, person: Person) -> Sequence[Route]:
-        mail = Route("email", str(person.email))
-        return [mail] if person.email == "mia@example.com" else [Route("recording", str(person.email)), mail]
+    mail = Route("email", email)
+    return [mail] if email == "mia@example.com" else [Route("recording", email), mail]
 
 
 @pytest.fixture
 async def home(tmp_path: Path) -> AsyncIterator[House]:
-    async with house(tmp_path / "signoff.db", directory=Both()) as made:
+    async with house(tmp_path / "signoff.db", directory=Knowing(both)) as made:
         yield made
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.slack import blocks, fitting, ids, rich
+from bot import characters
+from bot.slack import blocks, ids, rich
 from bot.slack.blocks import Message
 from engine.model import Card, CardField, DeliveryKind
 from tests.slack import making, rules
@@ -193,4 +194,4 @@ def test_a_sentence_is_a_message(said: str) -> None:
     ("sizes", "room", "cap"), [([], 10, 0), ([1, 2], 10, 2), ([5, 5, 5], 9, 3), ([1, 9, 9], 11, 5), ([4], 0, 0)]
 )
 def test_room_is_shared_so_that_only_the_longest_are_cut(sizes: list[int], room: int, cap: int) -> None:
-    assert fitting.level(sizes, room) == cap
+    assert characters.level(sizes, room) == cap

@@ -81,8 +81,11 @@ class Call(StepType[CallParams]):
         return {"answer": context.idempotency_key, "text": params.text}
 
 
-class ByEmail:
-    """Everybody has a mailbox, except those at `unreachable.example`."""
+class Knowing:
+    """A directory with nothing to look up. `routes`: the ways to a person, by their first email address."""
+
+    def __init__(self, routes: Callable[[str], Sequence[Route]]) -> None:
+        self._routes = routes
 
     def asks(self, reference: Reference) -> bool:
         return False
@@ -94,8 +97,19 @@ class ByEmail:
         return None
 
     def reach(self, person: Person) -> Sequence[Route]:
-        email = person.email or ""
-        return [] if email.endswith("@unreachable.example") else [Route("mailbox", email)]
+        return self._routes(str(person.email))
+
+
+def by(channel: str) -> Knowing:
+    """Everybody is reached through this channel alone."""
+    return Knowing(lambda email: [Route(channel, email)])
+
+
+class ByEmail(Knowing):
+    """Everybody has a mailbox, except those at `unreachable.example`."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda email: [] if email.endswith("@unreachable.example") else [Route("mailbox", email)])
 
 
 Fault = Literal["none", "refused", "dead", "lost", "landed"]

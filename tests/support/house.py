@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,7 +16,6 @@ from bot import card
 from engine.advance import Advancer
 from engine.codes import MIN_KEY, Codes
 from engine.errors import SignoffError
-from engine.gate import Reference
 from engine.model import (
     Address,
     Assurance,
@@ -24,7 +23,6 @@ from engine.model import (
     Decide,
     Decided,
     Origin,
-    Person,
     Refusal,
     Register,
     Start,
@@ -32,7 +30,7 @@ from engine.model import (
     Verdict,
 )
 from engine.outbox import Relay
-from engine.ports import Directory, Resolution, Route, StepContext, StepType
+from engine.ports import Directory, StepContext, StepType
 from engine.runner import Runner
 from engine.service import Engine, Identity
 from engine.steps.set import Set
@@ -41,7 +39,7 @@ from engine.store import schema
 from engine.store.writer import SqliteFile
 from engine.system import EnvironmentSecrets, RandomIds
 from engine.views import CodeCopy, Copy, RequestView, RunView
-from tests.support.fakes import FakeClock
+from tests.support.fakes import FakeClock, by
 from tests.support.recording import Letters, RecordingChannel
 
 TERMINAL = Origin(surface="terminal")
@@ -92,25 +90,6 @@ class Played(StepType[PlayedParams]):
         self.calls.append((params, context))
         produced: Mapping[str, object] = await self.play(params, context)
         return produced
-
-
-class ByRecording:
-    """Everybody is reached through `channel`."""
-
-    def __init__(self, channel: str) -> None:
-        self.channel = channel
-
-    def asks(self, reference: Reference) -> bool:
-        return False
-
-    async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
-        return {}
-
-    def back(self, origin: Origin, person: Person) -> Route | None:
-        return None
-
-    def reach(self, person: Person) -> list[Route]:
-        return [Route(self.channel, str(person.email))]
 
 
 @dataclass(slots=True)
@@ -204,7 +183,7 @@ async def house(
     with schema.owned(path, clock=clock, ids=RandomIds(), busy_seconds=busy_seconds) as store:
         environment = {f"SIGNOFF_SECRET_{name}": value for name, value in (secrets or {}).items()}
         known = EnvironmentSecrets(environment)
-        known_people = directory or ByRecording(reached_by)
+        known_people = directory or by(reached_by)
         advancer = Advancer(kinds=kinds, directory=known_people, secrets=known)
         rendered: list[Copy] = []
 

@@ -16,13 +16,12 @@ from bot.web import server, site
 from bot.web.desk import Desk
 from bot.web.site import Reviewable
 from engine.codes import MIN_KEY
-from engine.gate import Reference
-from engine.model import DeliveryKind, Origin, Person
-from engine.ports import Resolution, Route, StepType
+from engine.model import DeliveryKind
+from engine.ports import StepType
 from engine.steps.form import Form as Form_
 from engine.steps.set import Set
 from engine.views import RequestView
-from tests.support.fakes import FakeClock
+from tests.support.fakes import FakeClock, by
 from tests.support.house import House, Played, house
 from tests.web import pages
 from tests.web.pages import Form, Page
@@ -53,22 +52,6 @@ steps:
       reject_label: Hold it back
 KEYS
 """
-
-
-class ByMail:
-    """Everybody has a mailbox, and Slack is not there."""
-
-    def asks(self, reference: Reference) -> bool:
-        return False
-
-    async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
-        return {}
-
-    def back(self, origin: Origin, person: Person) -> Route | None:
-        return None
-
-    def reach(self, person: Person) -> Sequence[Route]:
-        return [Route("email", str(person.email))]
 
 
 def asks(keys: str = "") -> str:
@@ -242,7 +225,7 @@ class Hall:
 async def hall(path: Path, *, prefix: str = "", scheme: str = "http", host: str | None = None) -> AsyncIterator[Hall]:
     """`host`: of the public address, where it is another than where the server really is."""
     kinds: dict[str, StepType[Any]] = {"set": Set(), "form": Form_(), "played": Played()}
-    async with house(path, directory=ByMail(), steps=kinds) as home, aiohttp.ClientSession() as session:
+    async with house(path, directory=by("email"), steps=kinds) as home, aiohttp.ClientSession() as session:
         port = free_port()
         base = f"http://127.0.0.1:{port}"
         url = f"{scheme}://{host or f'127.0.0.1:{port}'}{prefix}"

@@ -8,9 +8,10 @@ the same stage are used in the order they were added.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Final, Literal, TypeAlias
 
+from bot.sandbox.armed import Armed
 from bot.sandbox.jsontypes import Json
 from bot.sandbox.mail.replies import Reply
 
@@ -94,13 +95,8 @@ class MailFault:
 Hits: TypeAlias = Callable[[MailFault], bool]
 
 
-@dataclass
-class MailFaults:
+class MailFaults(Armed[MailFault]):
     """The queue. `down`: nothing listens at the port."""
-
-    queue: list[MailFault] = field(default_factory=list)
-    down: bool = False
-    used: list[MailFault] = field(default_factory=list)
 
     def add(self, fault: MailFault) -> MailFault:
         """Arm a fault. Raises `ValueError` for one that can never happen."""
@@ -118,21 +114,7 @@ class MailFaults:
 
     def _take(self, hits: Hits, to: Collection[str]) -> MailFault | None:
         present = {one.lower() for one in to}
-        for fault in self.queue:
-            if hits(fault) and (fault.to is None or fault.to.lower() in present):
-                if fault.skip > 0:
-                    fault.skip -= 1
-                    continue
-                self.used.append(fault)
-                self._spend(fault)
-                return fault
-        return None
-
-    def _spend(self, fault: MailFault) -> None:
-        if fault.times is not None:
-            fault.times -= 1
-            if fault.times <= 0:
-                self.queue.remove(fault)
+        return self.first(lambda fault: hits(fault) and (fault.to is None or fault.to.lower() in present))
 
     def clear(self) -> None:
         """No faults any more. A server that is down is started by its owner."""
