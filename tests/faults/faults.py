@@ -19,6 +19,7 @@ class Fault:
 
 _DECIDING = "tests/unit/test_gate.py tests/slack/test_deciding.py"
 _RUNS = "tests/integration/test_runner.py tests/integration/test_store.py tests/unit/test_plan.py"
+_LINKS = "tests/integration/test_identity.py"
 _COPIES = "tests/integration/test_outbox.py tests/slack/test_messages.py"
 
 FAULTS: Final = (
@@ -180,6 +181,88 @@ FAULTS: Final = (
         "        deliveries.want_again(tx, held.id)\n",
         "",
         _COPIES,
+    ),
+    # -- links, codes, mails --
+    Fault(
+        "a link alone decides, whatever the gate wants",
+        "engine/gate/deciding.py",
+        "    if command.assurance is Assurance.LINK and asked.assurance is not Assurance.LINK:\n",
+        "    if command.assurance is Assurance.SSO and asked.assurance is not Assurance.LINK:\n",
+        _LINKS,
+    ),
+    Fault(
+        "a claim to have given a code is believed",
+        "engine/service/proving.py",
+        "    if command.assurance not in (Assurance.LINK, Assurance.CODE, Assurance.SSO):\n",
+        "    if command.assurance is not Assurance.LINK:\n",
+        _LINKS,
+    ),
+    Fault(
+        "a link that was withdrawn or has run out still identifies",
+        "engine/service/proving.py",
+        "    if link.state is not LinkState.LIVE:\n        return NoLink(state=link.state)\n",
+        "",
+        _LINKS,
+    ),
+    Fault(
+        "a link identifies for every request",
+        "engine/service/proving.py",
+        "    if link is None or link.request != asked.id:\n",
+        "    if link is None:\n",
+        _LINKS,
+    ),
+    Fault(
+        "a code can be given in any browser",
+        "engine/service/coding.py",
+        "    if held is None or view(held, command.holder) is None or not held.open(tx.now):\n",
+        "    if held is None or not held.open(tx.now):\n",
+        _LINKS,
+    ),
+    Fault(
+        "wrong codes are not counted",
+        "engine/store/challenges.py",
+        "        return self.expires_at > now and self.tries < TRIES\n",
+        "        return self.expires_at > now\n",
+        _LINKS,
+    ),
+    Fault(
+        "an address gets no other code while many were asked for",
+        "engine/store/challenges.py",
+        "    return len(sent) < SENDS or sent[-1].at + LIFETIME <= now\n",
+        "    return len(sent) < SENDS\n",
+        _LINKS,
+    ),
+    Fault(
+        "a code for another address is taken",
+        "engine/store/challenges.py",
+        """        _challenge.c.address == bindparam("address"),
+        _challenge.c.created_at > bindparam("since"),
+        _challenge.c.mac.is_not(None),""",
+        """        _challenge.c.address >= bindparam("address"),
+        _challenge.c.created_at > bindparam("since"),
+        _challenge.c.mac.is_not(None),""",
+        _LINKS,
+    ),
+    Fault(
+        "nobody is asked another way where Slack refuses for good",
+        "engine/copies.py",
+        "        if not _ask_another_way(tx, directory, claimed):\n",
+        "        if True:\n",
+        "tests/integration/test_ways.py",
+    ),
+    Fault(
+        "a mail whose answer never came counts as not sent",
+        "bot/email/failures.py",
+        "        return Meaning.UNKNOWN if stage is Stage.ANSWER and not refused else Meaning.LATER\n",
+        "        return Meaning.LATER\n",
+        "tests/email/test_failures.py",
+    ),
+    Fault(
+        "a form of another site is taken",
+        "bot/web/csrf.py",
+        '        return [*sites] == ["same-origin"]\n',
+        "        return True\n",
+        "tests/web/test_answers.py",
     ),
     # -- runs --
     Fault(
