@@ -1,15 +1,18 @@
-"""Mail: whether the mail server can be reached, is who it should be, and lets us log in. Nothing is sent."""
+"""Mail: whether the mail server takes us, and whether the links in mails lead here. Nothing is sent."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import Final
 
-from bot.doctor.case import NETWORK_SECONDS, Case
+import aiohttp
+
+from bot.doctor.case import NETWORK_SECONDS, TIMEOUT, Case, why
 from bot.doctor.finding import Finding, ok, problem, warning
 from bot.email import setup
 from bot.email.failures import MailError, Stage
 from bot.settings import SettingsError
+from bot.web.place import HEALTH
 
 _NEEDED: Final = frozenset({"smtp_url", "email_from", "smtp_ca_file", "dkim_selector", "dkim_domain"})
 _TODO: Final = {
@@ -50,4 +53,35 @@ async def server(case: Case) -> AsyncIterator[Finding]:
         await gate.aclose()
 
 
-CHECKS: Final = (server,)
+async def links(case: Case) -> AsyncIterator[Finding]:
+    """Whether the links in mails lead here."""
+    url = case.settings.public_url
+    if not url or "public_url" in case.unusable:
+        return
+    if not case.serving:
+        yield ok("mail.links", f"The links in mails lead to {url}; no server runs, so it was not tried.")
+        return
+    yield await _followed(url)
+
+
+async def _followed(url: str) -> Finding:
+    todo = "See that browsers reach this server at SIGNOFF_PUBLIC_URL, and that the proxy before it passes it all on."
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=TIMEOUT) as session,
+            session.get(f"{url}{HEALTH}", allow_redirects=False) as response,
+        ):
+            status, text = response.status, (await response.text(errors="replace"))[:10].strip()
+    except (aiohttp.ClientError, OSError, ValueError) as error:  # a timeout is an OSError too
+        reason = why(error) if isinstance(error, OSError) else type(error).__name__
+        return warning(
+            "mail.links", f"The links in mails lead to {url}, which this machine cannot reach ({reason}).", todo
+        )
+    if (status, text) != (200, "ok"):
+        return problem(
+            "mail.links", f"The links in mails lead to {url}, where something else answers ({status}).", todo
+        )
+    return ok("mail.links", f"The links in mails lead to {url}, and this server answers there.")
+
+
+CHECKS: Final = (server, links)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from bot import settings
 from bot.doctor import mail
 from bot.doctor.case import Case, Moment
 from bot.doctor.finding import Finding, State
+from bot.doctor.rounds import NetworkCheck
 from bot.sandbox import MailConfig, Running
 from tests.email.kit import mail_server
 from tests.sandbox.certificates import encrypted
 from tests.support.fakes import FakeClock
 
 
-async def finding(given: dict[str, str]) -> Finding:
+async def finding(given: dict[str, str], check: NetworkCheck = mail.server, *, serving: bool = False) -> Finding:
     named = {f"SIGNOFF_{name}": value for name, value in given.items()}
     read, clock = settings.read(named), FakeClock()
     case = Case(
@@ -27,9 +31,9 @@ async def finding(given: dict[str, str]) -> Finding:
         environment=named,
         clock=clock,
         began=Moment.of(clock),
-        serving=False,
+        serving=serving,
     )
-    (found,) = [one async for one in mail.server(case)]
+    (found,) = [one async for one in check(case)]
     assert "swordfish" not in f"{found.said} {found.todo}"
     return found
 
@@ -84,3 +88,47 @@ async def test_what_is_wrong_comes_with_what_to_do(config: MailConfig, fault: di
         found = await finding(of(running, config))
     assert found.state is State.PROBLEM
     assert todo in str(found.todo)
+
+
+@asynccontextmanager
+async def page(text: str, status: int = 200) -> AsyncIterator[str]:
+    """Something that answers at a public address."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text=text, status=status)
+
+    made = web.Application()
+    made.add_routes([web.get("/healthz", answer)])
+    runner = web.AppRunner(made)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def test_links_that_lead_here_are_well() -> None:
+    async with page("ok\n") as url:
+        found = await finding({"PUBLIC_URL": url}, mail.links, serving=True)
+    assert (found.state, found.said) == (State.OK, f"The links in mails lead to {url}, and this server answers there.")
+
+
+@pytest.mark.parametrize(("text", "status"), [("Welcome to nginx", 200), ("ok", 502), ("", 302)])
+async def test_links_that_lead_to_something_else_are_a_problem(text: str, status: int) -> None:
+    async with page(text, status) as url:
+        found = await finding({"PUBLIC_URL": url}, mail.links, serving=True)
+    assert found.state is State.PROBLEM
+    assert f"something else answers ({status})" in found.said
+
+
+async def test_links_that_cannot_be_followed_from_here_are_only_told() -> None:
+    found = await finding({"PUBLIC_URL": "http://127.0.0.1:9"}, mail.links, serving=True)
+    assert found.state is State.WARNING
+    assert "cannot reach" in found.said
+
+
+async def test_links_are_not_followed_while_no_server_runs() -> None:
+    found = await finding({"PUBLIC_URL": "https://signoff.example.com"}, mail.links)
+    assert "no server runs" in found.said
