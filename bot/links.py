@@ -14,8 +14,3 @@ INBOX: Final = "/inbox"
 def review_link(public_url: str, token: str) -> str:
     """What a mail carries. `public_url`: without a slash at its end; its path may be a prefix of a proxy."""
     return f"{public_url}{OPEN}/{token}"
-
-
-def inbox_link(public_url: str) -> str:
-    """Where somebody signs in to see what waits for them."""
-    return f"{public_url}{INBOX}"

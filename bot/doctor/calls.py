@@ -17,7 +17,7 @@ from bot.doctor.finding import Finding, problem, warning
 from bot.slack import failures
 from bot.slack.failures import FailureClass
 
-_TODO: Final = {
+_ADVICE: Final = {
     "not_authed": "Copy the token of this app again, from its page at https://api.slack.com/apps",
     "invalid_auth": "Copy the token of this app again, from its page at https://api.slack.com/apps",
     "not_allowed_token_type": "Swap the tokens: xoxb-… is the bot's, xapp-… the app-level one.",
@@ -92,7 +92,7 @@ def _read(response: aiohttp.ClientResponse, body: bytes, url: URL, *, ahead: tim
         return Answer(data=said, headers=response.headers, ahead=ahead)
     code = said.get("error") if isinstance(said.get("error"), str) else None
     kind = failures.classify(code, response.status)
-    todo = _TODO.get(code or "", _ELSE)
+    todo = _ADVICE.get(code or "", _ELSE)
     if kind is FailureClass.WAIT:
         todo = f"Look again in {response.headers.get('Retry-After', '60')} seconds."
     elif code is None:

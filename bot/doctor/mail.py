@@ -15,7 +15,7 @@ from bot.settings import SettingsError
 from bot.web.place import HEALTH
 
 _NEEDED: Final = frozenset({"smtp_url", "email_from", "smtp_ca_file", "dkim_selector", "dkim_domain"})
-_TODO: Final = {
+_ADVICE: Final = {
     Stage.CONNECT: "See that this machine may open connections to it, and that host, port and scheme are right; for a "
     "private authority, set SIGNOFF_SMTP_CA_FILE.",
     Stage.EHLO: "Ask whoever runs the mail server why it refuses this machine.",
@@ -43,7 +43,7 @@ async def server(case: Case) -> AsyncIterator[Finding]:
     try:
         await gate.check()
     except MailError as error:
-        todo = _TODO.get(error.failure.stage, _TODO[Stage.CONNECT])
+        todo = _ADVICE.get(error.failure.stage, _ADVICE[Stage.CONNECT])
         yield problem("mail.server", f"{at} cannot be used. {error}", todo)
     else:
         how = "without encryption, on this machine" if chosen.security == "none" else "encrypted"

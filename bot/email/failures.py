@@ -218,7 +218,7 @@ def channel_error(failure: Failure) -> ChannelError:
             return ChannelError(failure.said, patience=FULL_PATIENCE if failure.full else None)
 
 
-_TODO: Final = {
+_ADVICE: Final = {
     Meaning.SETUP: " Have the operator run `signoff doctor`, then start the run again.",
     Meaning.ADDRESS: " Correct the address, then start the run again.",
     Meaning.COPY: " Ask whoever runs the mail server, then start the run again.",
@@ -229,7 +229,7 @@ _TODO: Final = {
 def step_error(failure: Failure) -> StepError:
     """What an `email` step fails with."""
     return StepError(
-        f"{failure.said}{_TODO.get(failure.meaning, '')}",
+        f"{failure.said}{_ADVICE.get(failure.meaning, '')}",
         retryable=failure.meaning is Meaning.LATER,
         outcome_unknown=failure.meaning is Meaning.UNKNOWN,
     )
