@@ -52,19 +52,22 @@ class Live:
         """An event for each state, a comment now and then; ends when nothing more will happen."""
         self._open += 1
         try:
-            told, clock = "", asyncio.get_running_loop().time
+            told, seen, clock = "", None, asyncio.get_running_loop().time
             until, spoke = clock() + LONGEST, clock()
             while clock() < until and not self._room.closing.is_set():
-                found = await self._room.desk.engine.request(request)
-                if found is None:
+                # Before it is looked at: what is written in between is seen the next time.
+                standing = await self._room.desk.engine.standing(request)
+                found = await self._room.desk.engine.request(request) if standing != seen else None
+                if standing is None:
                     return
-                if (now := state(found)) != told:
+                seen = standing
+                if found is not None and (now := state(found)) != told:
                     yield f"data: {now}\n\n"
                     told, spoke = now, clock()
                 elif clock() - spoke >= _HEARTBEAT:
                     yield ": still here\n\n"
                     spoke = clock()
-                if found.run_status.ended and found.asked.state is not RequestState.PENDING:
+                if found is not None and found.run_status.ended and found.asked.state is not RequestState.PENDING:
                     return
                 await self._pause()
         finally:

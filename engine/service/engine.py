@@ -142,6 +142,10 @@ class Engine:
     async def request(self, request: str) -> RequestView | None:
         return await self.store.read(lambda connection: reading.request_view(connection, request))
 
+    async def standing(self, request: str) -> tuple[int, int] | None:
+        """What differs whenever the request or its run was written; cheaper than to look what it is."""
+        return await self.store.read(lambda connection: reading.standing(connection, request))
+
     async def request_in_run(self, request: str) -> tuple[RequestView, RunView, list[RequestView]] | None:
         """A request with its run, and every request in it, the oldest first."""
         return await self.store.read(lambda connection: reading.request_in_run(connection, request))

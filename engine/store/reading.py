@@ -48,6 +48,11 @@ _REQUESTS = requests.LOAD.add_columns(
     _run.c.status.label("run_status"),
 )
 _REQUEST = Prepared(_REQUESTS.where(_request.c.id == bindparam("id")))
+_STANDING = Prepared(
+    select(_request.c.rev, _run.c.rev.label("run_rev"))
+    .select_from(_request.join(_run, _run.c.id == _request.c.run))
+    .where(_request.c.id == bindparam("id"))
+)
 _RUN_OF = Prepared(select(_request.c.run).where(_request.c.id == bindparam("id")))
 _OF_RUN = Prepared(_REQUESTS.where(_request.c.run == bindparam("run")).order_by(_request.c.id))
 _other = _delivery.alias("other")
@@ -185,6 +190,12 @@ def request_views(
 def requests_of_run(connection: Connection, run: str) -> list[RequestView]:
     """Every request of a run, the oldest first."""
     return _request_views(connection, _OF_RUN.all(connection, {"run": run}))
+
+
+def standing(connection: Connection, request: str) -> tuple[int, int] | None:
+    """What differs whenever the request or its run was written: one read by key."""
+    row = _STANDING.one(connection, {"id": request})
+    return None if row is None else (row.rev, row.run_rev)
 
 
 def request_in_run(connection: Connection, request: str) -> tuple[RequestView, RunView, list[RequestView]] | None:
