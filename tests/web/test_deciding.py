@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from engine.model import RequestState
+from bot.email import message
+from bot.slack import blocks
+from engine.model import DeliveryKind, RequestState
+from tests.email.kit import envelope
 from tests.web.kit import ADA, BEN, Hall
 
 CONFIRM = '      confirm: "Really send it?"\n'
@@ -309,3 +312,20 @@ async def test_what_is_wrong_in_a_form_stands_beside_its_field(here: Hall) -> No
     decision = (await here.again(asked)).decision
     assert decision is not None
     assert {one.path: one.after for one in decision.edits} == {("account",): "DE1", ("count",): 2}
+
+
+async def test_untrusted_text_is_shown_as_it_is_and_marked_where_it_cannot_be_seen(here: Hall) -> None:
+    lookalike = "P\N{CYRILLIC SMALL LETTER A}yp\N{CYRILLIC SMALL LETTER A}l"
+    await here.asked(customer=f"{lookalike} <b>*now*</b> <!channel> \u202eevil\u200b")
+    _, page = await here.opened(ADA)
+    shown = f"{lookalike} <b>*now*</b> <!channel> ⟦U+202E⟧evil⟦U+200B⟧"
+    assert f"Send this to {shown}?" in page.page.headings
+    assert "<b>*now*</b>" not in page.text
+    assert not {"\u202e", "\u200b"} & set(page.page.text)
+    card = here.home.mail.to(ADA, DeliveryKind.REQUEST)[-1]
+    sent = message.mail(card, envelope())
+    assert str(sent["Subject"]) == f"Send this to {shown}?"
+    for part in sent.iter_parts():
+        assert lookalike in str(part.get_content())
+        assert "\u202e" not in str(part.get_content())
+    assert shown in str(blocks.message(card, version=1, delivery="d").for_post())
