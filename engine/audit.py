@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
 
-from engine import data
+from engine import data, moments
 from engine.data import Value
 
 GENESIS: Final = bytes(32)
@@ -77,7 +77,7 @@ def seal(entry: Entry, *, workspace: str, at: datetime, seq: int, previous: byte
 @lru_cache(8)
 def _moment(at: datetime) -> str:
     """All entries of a unit have the same."""
-    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    return moments.exact(at)
 
 
 def abridged(name: str, value: dict[str, Value], limit: int) -> dict[str, Value]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from engine.model import Approver, DeliveryKind, EmailPolicy, Person
@@ -27,19 +27,16 @@ class Ways:
         routes = self._directory.reach(person)
         return [one for one in routes if one.channel != MAIL or self._email is not EmailPolicy.NEVER]
 
-    def first(self, person: Person) -> list[Route]:
-        """Where they are asked at once."""
+    def asked(self, run: str, request: str, person: Person) -> tuple[list[NewDelivery], bool]:
+        """The copies that this approver gets at once, and whether there is another way to ask them later.
+
+        Where there is no way at all, a copy that says so.
+        """
         routes = self.of(person)
         also = routes[1:] if self._email is EmailPolicy.ALWAYS else []
-        return [*routes[:1], *(one for one in also if one.channel == MAIL)]
-
-    def later(self, persons: Iterable[Person]) -> bool:
-        """Whether any of them has a way that is not used at once."""
-        return any(len(self.of(one)) > len(self.first(one)) for one in persons)
-
-    def asked(self, run: str, request: str, person: Person) -> list[NewDelivery]:
-        """The copies that this approver gets at once; where there is no way, one that says so."""
-        return [_request_copy(run, request, person, route) for route in self.first(person) or (None,)]
+        first = [*routes[:1], *(one for one in also if one.channel == MAIL)]
+        copies = [_request_copy(run, request, person, route) for route in first or (None,)]
+        return copies, len(routes) > len(first)
 
     def again(self, tx: Tx, run: str, request: str, persons: Sequence[Person]) -> list[NewDelivery]:
         """A copy for each of these approvers on the next way that was not tried."""
@@ -60,9 +57,9 @@ def open_copies(
 ) -> tuple[list[NewDelivery], bool]:
     """The copies of a request that opens, and whether there is another way to ask some of them later."""
     ways = Ways(directory, email)
-    persons = [one.person for one in approvers]
-    copies = [copy for person in persons for copy in ways.asked(run, request, person)]
-    return copies, email is EmailPolicy.FALLBACK and ways.later(persons)
+    asked = [ways.asked(run, request, one.person) for one in approvers]
+    more = any(another for _, another in asked)
+    return [copy for copies, _ in asked for copy in copies], email is EmailPolicy.FALLBACK and more
 
 
 def fall_back(

@@ -75,7 +75,7 @@ class Who:
 
     def actor(self, workspace: str, address: Address) -> Person:
         """The person who acts from `address`; a new one if nobody is known by it."""
-        found = people.find_person(self._tx.connection, workspace, address)
+        found = people.known_person(self._tx, workspace, address)
         if found is not None:
             return found
         return self.named(workspace, Reference(address.kind, address.value, str(address)))[0]
@@ -128,7 +128,7 @@ class Who:
 
     def _had_account(self, held: HeldRun, reference: Reference) -> bool:
         """Whether somebody of whom the directory knows nothing now was one of those it knows: they may have left."""
-        known = people.find_person(self._tx.connection, held.workspace, Address(reference.kind, reference.value))
+        known = people.known_person(self._tx, held.workspace, Address(reference.kind, reference.value))
         return known is not None and any(one.kind == "slack" for one in known.addresses)
 
     def _need(self, references: Sequence[Reference]) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from engine import audit, gate
+from engine import audit, gate, moments
 from engine.data import Value
 from engine.definition import Gate, Step, Workflow
 from engine.definition.kinds import Nature
@@ -63,7 +63,7 @@ def _names(workflow: Workflow, state: RunState) -> dict[str, Value]:
             "id": state.id,
             "workflow": workflow.name,
             "requester": state.requester,
-            "started_at": state.started_at.isoformat(),
+            "started_at": moments.iso(state.started_at),
         },
     }
 

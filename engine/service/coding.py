@@ -73,7 +73,7 @@ def sign_in(codes: Codes, tx: Tx, command: SignIn) -> CodeSent:
     if earlier is not None:
         return _sent(earlier)
     address = command.email.strip().lower()
-    person = people.find_person(tx.connection, command.workspace, Address("email", address))
+    person = people.known_person(tx, command.workspace, Address("email", address))
     return _sent(
         _open(
             codes,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine import data, gate
+from engine import data, gate, moments
 from engine.advance import wake
 from engine.audit import Entry
 from engine.data import Value
@@ -75,8 +75,8 @@ def _record(asked: Asked, command: Decide, ruling: Ruling, labels: tuple[str, st
         "acted_as": proof.held or str(command.actor),
         "surface": command.origin.surface,
         "place": dict(command.origin.place),
-        "opened_at": asked.opened_at.isoformat(),
-        "shown_at": asked.first_shown_at.isoformat() if asked.first_shown_at else None,
+        "opened_at": moments.iso(asked.opened_at),
+        "shown_at": moments.iso(asked.first_shown_at) if asked.first_shown_at else None,
     }
     return {name: value for name, value in record.items() if value not in (None, {})}
 

@@ -27,7 +27,7 @@ def prove(tx: Tx, asked: Asked, command: Decide) -> Proof | Refusal:
     """Who gives this command. A claim of `link` or more is worth what the command holds, and nothing else."""
     if command.assurance not in (Assurance.LINK, Assurance.CODE, Assurance.SSO):
         known = people.known_by((one.person for one in asked.approvers), command.actor)
-        return Proof(known or people.find_person(tx.connection, asked.workspace, command.actor), command.assurance)
+        return Proof(known or people.known_person(tx, asked.workspace, command.actor), command.assurance)
     link, browser = _holder(tx, asked, command), _reader(tx, command)
     if browser is None:
         return link
@@ -62,5 +62,7 @@ def by_code(tx: Tx, person: str, address: str) -> Proof:
 
 def as_proven(command: Decide, proof: Proof) -> Decide:
     """The command with the address and the assurance that it really has."""
+    if proof.address is None and proof.assurance is command.assurance:
+        return command
     actor = Address("email", proof.address) if proof.address else command.actor
     return replace(command, actor=actor, assurance=proof.assurance)

@@ -33,7 +33,7 @@ def start(ground: Ground, tx: Tx, command: Start, resolved: Resolved, *, asking:
         earlier = runs.find_run_by_key(tx.connection, command.workspace, command.key)
         if earlier is not None:
             return Started(run=earlier, created=False)
-    current = workflows.find_current(tx.connection, command.workspace, command.workflow)
+    current = workflows.known_current(tx, command.workspace, command.workflow)
     if current is None:
         return _unknown_workflow(tx, command)
     workflow = ground.advancer.workflow(tx, current.id, current.version)

@@ -89,9 +89,20 @@ def find_person(connection: Connection, workspace: str, address: Address) -> Per
     return next(iter(read_people(rows).values()), None)
 
 
+def known_person(tx: Tx, workspace: str, address: Address) -> Person | None:
+    """`find_person`, for those who may write."""
+    key = (workspace, address)
+    known: Person | None = tx.memory.get(key)
+    if known is None:
+        known = find_person(tx.connection, workspace, address)
+        if known is not None:
+            tx.memory.keep(key, known)
+    return known
+
+
 def need_person(tx: Tx, workspace: str, address: Address, *, name: str = "") -> Person:
     """The person whom the address belongs to; a new one if nobody is known by it."""
-    found = find_person(tx.connection, workspace, address)
+    found = known_person(tx, workspace, address)
     if found is not None:
         return found
     address = Address(address.kind, _key(address))
@@ -116,9 +127,10 @@ def adopt(tx: Tx, workspace: str, found: Found) -> Person:
 
     Where they were known as several, they are one from now on.
     """
-    known = [find_person(tx.connection, workspace, address) for address in found.addresses]
+    known = [known_person(tx, workspace, address) for address in found.addresses]
     if len(known) == 1 and known[0] is not None and found.name in ("", known[0].name):
         return known[0]  # as nearly always: there is nothing to learn
+    tx.memory.forget()
     persons = list({one.id: one for one in known if one is not None}.values())
     person = persons[0] if persons else need_person(tx, workspace, found.addresses[0], name=found.name)
     for other in persons[1:]:

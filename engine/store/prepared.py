@@ -19,6 +19,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Dialect, Executable, Insert, LargeBinary, Select, UpdateBase
 from sqlalchemy.types import TypeEngine
 
+from engine import moments
 from engine.tables import Utc
 
 Params = Mapping[str, Any]
@@ -40,13 +41,13 @@ class Prepared:
     def one(self, connection: Connection, params: Params) -> Any | None:
         """The first row."""
         compiled = self._for(connection, params)
-        row = self._run(connection, compiled, params).fetchone()
+        row = compiled.run(connection, params).fetchone()
         return None if row is None else compiled.read(row)
 
     def all(self, connection: Connection, params: Params) -> list[Any]:
         """Every row."""
         compiled = self._for(connection, params)
-        return compiled.read_all(self._run(connection, compiled, params).fetchall())
+        return compiled.read_all(compiled.run(connection, params).fetchall())
 
     def scalars(self, connection: Connection, params: Params) -> list[Any]:
         """The first column of every row."""
@@ -54,32 +55,27 @@ class Prepared:
 
     def write(self, connection: Connection, params: Params) -> int:
         """The number of rows that it changed."""
-        count: int = self._run(connection, self._for(connection, params), params).rowcount
+        count: int = self._for(connection, params).run(connection, params).rowcount
         return count
 
     def write_all(self, connection: Connection, rows: Sequence[Params]) -> None:
         """Once for each of the rows; none is fine."""
         if rows:
             compiled = self._for(connection, rows[0])
-            _cursor(connection).executemany(compiled.text, [compiled.values(row) for row in rows])
-
-    def _run(self, connection: Connection, compiled: _Compiled, params: Params) -> Any:
-        cursor = _cursor(connection)
-        cursor.execute(compiled.text, compiled.values(params))
-        return cursor
+            _driver(connection).cursor().executemany(compiled.text, [compiled.values(row) for row in rows])
 
     def _for(self, connection: Connection, params: Params) -> _Compiled:
-        dialect = connection.dialect
-        known = self._compiled.get(dialect.name)
-        if known is None:
-            known = self._compiled[dialect.name] = _Compiled(self._construct, dialect, params)
-        return known
+        try:
+            return self._compiled[connection.dialect.name]
+        except KeyError:
+            known = _Compiled(self._construct, connection.dialect, params)
+            return self._compiled.setdefault(connection.dialect.name, known)
 
 
 class _Compiled:
     """A statement as one dialect writes it. `values` puts parameters in its order, `read` makes a row of a tuple."""
 
-    __slots__ = ("_converts", "_fixed", "_pick", "_reads", "_row", "text")
+    __slots__ = ("_converts", "_fixed", "_pick", "_reads", "_row", "_uneven", "text")
 
     def __init__(self, construct: Executable, dialect: Dialect, params: Params) -> None:
         keys = list(params) if isinstance(construct, Insert) else None
@@ -91,13 +87,19 @@ class _Compiled:
         self._pick = _picker([name if name in params else next(iter(params)) for name in names])
         binds = ((at, compiled.binds[name].type) for at, name in enumerate(names) if name in params)
         self._converts = _having((at, _bind(kind, dialect)) for at, kind in binds)
+        self._uneven = bool(self._converts or self._fixed)
         columns = construct.exported_columns if isinstance(construct, Select | UpdateBase) else ()
         self._row = _row([str(column.key) for column in columns])
         self._reads = _having((at, _result(column.type, dialect)) for at, column in enumerate(columns))
 
+    def run(self, connection: Connection, params: Params) -> Any:
+        """A cursor that has executed the statement."""
+        return _driver(connection).execute(self.text, self.values(params) if self._uneven else self._pick(params))
+
     def values(self, params: Params) -> Sequence[Any]:
+        """The parameters as the driver takes them."""
         picked: tuple[Any, ...] = self._pick(params)
-        if not self._converts and not self._fixed:
+        if not self._uneven:
             return picked
         values = list(picked)
         for at, convert in self._converts:
@@ -163,15 +165,13 @@ _SAMPLE: Final = datetime(2026, 3, 2, 9, 5, tzinfo=UTC)
 
 
 def _written(moment: datetime) -> str:
-    if moment.tzinfo is None:
-        raise ValueError("a time without a time zone reached the store")
-    return moment.astimezone(UTC).isoformat(" ", "microseconds").removesuffix("+00:00")
+    text = moments.exact(moment)
+    return f"{text[:10]} {text[11:-1]}"
 
 
 def _read(text: str) -> datetime:
     return datetime.fromisoformat(f"{text}+00:00")
 
 
-def _cursor(connection: Connection) -> Any:
-    driver: Any = connection.connection.dbapi_connection
-    return driver.cursor()
+def _driver(connection: Connection) -> Any:
+    return connection.connection.dbapi_connection

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Executable
 
@@ -13,14 +13,41 @@ from engine.model import Work
 from engine.ports import Ids
 from engine.store.prepared import Prepared
 
+_REMEMBERED: Final = 4096
+
+
+class Memory:
+    """People and workflows as they were read last: each start and each gate asks for the same few.
+
+    True only for who writes the database alone. Whoever writes such rows forgets, and so does a store that takes
+    anything back. What is not there is not remembered.
+    """
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, Any] = {}
+
+    def get(self, key: Hashable) -> Any | None:
+        return self._known.get(key)
+
+    def keep(self, key: Hashable, value: object) -> None:
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[key] = value
+
+    def forget(self) -> None:
+        self._known.clear()
+
 
 class Tx:
     """`now` is the time of the whole unit. `works` rings after the commit; `entries` are sealed before it."""
 
-    __slots__ = ("connection", "entries", "ids", "now", "works")
+    __slots__ = ("connection", "entries", "ids", "memory", "now", "works")
 
-    def __init__(self, connection: Connection, *, now: datetime, ids: Ids) -> None:
+    def __init__(self, connection: Connection, *, now: datetime, ids: Ids, memory: Memory | None = None) -> None:
         self.connection, self.now, self.ids = connection, now, ids
+        self.memory = memory or Memory()
         self.works: list[Work] = []
         self.entries: dict[str, list[Entry]] = {}
 
@@ -45,4 +72,4 @@ class Tx:
         return self.connection.execute(statement, params).rowcount
 
 
-__all__ = ["Connection", "Tx"]
+__all__ = ["Connection", "Memory", "Tx"]

@@ -77,10 +77,16 @@ class Current(Struct, frozen=True, kw_only=True):
     version: int
 
 
-def find_current(connection: Connection, workspace: str, name: str) -> Current | None:
+def known_current(tx: Tx, workspace: str, name: str) -> Current | None:
     """The current version without its bytes: each start would read what is known already (see `load_source`)."""
-    row = _VERSION.one(connection, {"workspace": workspace, "name": name})
-    return None if row is None else Current(id=row.id, name=name, owner=row.owner, version=row.version)
+    key = (workspace, name)
+    known: Current | None = tx.memory.get(key)
+    if known is None:
+        row = _VERSION.one(tx.connection, {"workspace": workspace, "name": name})
+        if row is not None:
+            known = Current(id=row.id, name=name, owner=row.owner, version=row.version)
+            tx.memory.keep(key, known)
+    return known
 
 
 def load_workflow(connection: Connection, workspace: str, name: str) -> Registration | None:
@@ -110,6 +116,7 @@ def load_source(connection: Connection, workflow: str, version: int) -> bytes:
 
 def save_version(tx: Tx, workspace: str, registration: Registration, *, replaces: Registration | None) -> bool:
     """Write the version and make it current. False: another registration came first."""
+    tx.memory.forget()
     values = {
         "workflow": registration.id,
         "version": registration.version,

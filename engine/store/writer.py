@@ -28,7 +28,7 @@ from engine.model import Work
 from engine.ports import Clock, Ids
 from engine.store import binding, journal
 from engine.store.failures import translate, translated
-from engine.store.tx import Tx
+from engine.store.tx import Memory, Tx
 
 T = TypeVar("T")
 GROUP: Final = 128
@@ -37,6 +37,8 @@ PAGE: Final = 8192
 BUSY_SECONDS: Final = 5.0
 """How long another program that holds a lock on the file is waited for."""
 INSIST_SECONDS: Final = 0.5
+HEARD_SECONDS: Final = 0.005
+"""How long the next group waits at most for those who have just been answered, whose next units make it larger."""
 binding.register()
 
 log = logging.getLogger(__name__)
@@ -75,6 +77,8 @@ class SqliteFile:
         self._clock, self._ids, self._busy_seconds = clock, ids, busy_seconds
         self._queue: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._entrance = threading.Lock()
+        self._heard = threading.Event()
+        self._memory = Memory()
         self._closed = False
         self._trouble: str | None = None
         self._bell: Callable[[Sequence[Work]], None] | None = None
@@ -178,6 +182,7 @@ class SqliteFile:
             self._answer(jobs)
             if stop:
                 return
+            self._heard.wait(HEARD_SECONDS)
 
     def _waiting(self) -> Iterator[_Job[Any] | None]:
         for _ in range(GROUP - 1):
@@ -224,6 +229,7 @@ class SqliteFile:
 
     def _undo(self, jobs: list[_Job[Any]]) -> None:
         """Take back what a group did, for its units to run again apart. One alone has nobody to be kept apart from."""
+        self._memory.forget()
         if self._in_transaction:
             self._execute("ROLLBACK")
         if len(jobs) == 1 and jobs[0].error is not None:
@@ -237,6 +243,7 @@ class SqliteFile:
             self._run(job, alone=True)
             self._see_whole(job)
             if job.error is not None:
+                self._memory.forget()
                 self._execute("ROLLBACK TO unit")
             self._execute("RELEASE unit")
 
@@ -246,6 +253,7 @@ class SqliteFile:
             raise job.error or StoreError(f"A transaction on {self.path} was broken off; nothing was saved.")
 
     def _fail_all(self, jobs: list[_Job[Any]], error: BaseException) -> None:
+        self._memory.forget()
         with contextlib.suppress(exc.SQLAlchemyError, sqlite3.Error):
             if self._in_transaction:
                 self._execute("ROLLBACK")
@@ -274,7 +282,7 @@ class SqliteFile:
 
     def _run(self, job: _Job[Any], *, alone: bool = False) -> None:
         """`alone`: its entries are sealed at once, and not with those of the group."""
-        tx = Tx(self._connection, now=self._clock.now(), ids=self._ids)
+        tx = Tx(self._connection, now=self._clock.now(), ids=self._ids, memory=self._memory)
         job.result, job.error, job.works, job.tx = None, None, (), None
         try:
             job.result = job.unit(tx)
@@ -293,20 +301,23 @@ class SqliteFile:
         return self._driver.in_transaction
 
     def _answer(self, jobs: list[_Job[Any]]) -> None:
+        self._heard.clear()
         by_loop: dict[asyncio.AbstractEventLoop, list[_Job[Any]]] = {}
         for job in jobs:
             by_loop.setdefault(job.loop, []).append(job)
         for loop, settled in by_loop.items():
             # A loop that closed meanwhile has nobody left to answer; the work itself is in the tables.
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._settle, settled)
+                loop.call_soon_threadsafe(self._settle, settled, loop)
 
-    def _settle(self, jobs: list[_Job[Any]]) -> None:
+    def _settle(self, jobs: list[_Job[Any]], loop: asyncio.AbstractEventLoop) -> None:
         works = [work for job in jobs for work in job.works]
         for job in jobs:
             job.settle()
         if works and self._bell is not None:
             self._bell(works)
+        # Behind the callers, who have their next units queued by then.
+        loop.call_soon(self._heard.set)
 
 
 def connect(path: Path, *, writable: bool, busy_seconds: float = BUSY_SECONDS, untouched: bool = False) -> Connection:

@@ -344,6 +344,27 @@ FAULTS: Final = (
         "tests/integration/test_store.py",
     ),
     Fault(
+        "what a unit learned of people is remembered though it was taken back",
+        "engine/store/writer.py",
+        "                self._memory.forget()\n",
+        "",
+        "tests/integration/test_store.py",
+    ),
+    Fault(
+        "what was known of people is remembered though they changed",
+        "engine/store/people.py",
+        "    tx.memory.forget()\n",
+        "",
+        "tests/integration/test_store.py",
+    ),
+    Fault(
+        "a new version of a workflow is registered, and the old one is started",
+        "engine/store/workflows.py",
+        "    tx.memory.forget()\n",
+        "",
+        "tests/integration/test_store.py",
+    ),
+    Fault(
         "bells ring for what was not committed",
         "engine/store/writer.py",
         "            job.works = ()\n",

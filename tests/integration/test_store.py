@@ -23,17 +23,20 @@ from engine.errors import Conflict, StoreError, StoreFull, StoreLocked, StoreRea
 from engine.gate import Asked, Ruling
 from engine.model import (
     DEFAULT_WORKSPACE,
+    Address,
     AlreadyDecided,
     Assurance,
     Decide,
     Decided,
+    Person,
     RequestState,
     Start,
     Started,
     Verdict,
     Work,
 )
-from engine.store import deliveries, journal, requests, runs, schema
+from engine.ports import Found
+from engine.store import deliveries, journal, people, requests, runs, schema
 from engine.store.tx import Connection, Tx
 from engine.store.writer import SqliteFile
 from engine.system import RandomIds, SystemClock
@@ -236,6 +239,99 @@ async def test_an_entry_that_cannot_be_sealed_fails_its_unit_alone(store: Sqlite
     lines = await store.read(lambda connection: [json.loads(one) for one in journal.export(connection, "default")])
     assert [line["seq"] for line in lines] == list(range(1, 2 * others + 1))
     assert await store.read(names) == set()
+
+
+# -- what is remembered -------------------------------------------------------------------------------------
+
+ANN = Address("email", "ann@example.com")
+
+
+async def test_a_person_is_remembered_and_not_read_again(store: SqliteFile) -> None:
+    await store.transact(lambda tx: people.need_person(tx, "default", ANN, name="Ann"))
+
+    def asked(tx: Tx) -> list[str]:
+        driver: Any = tx.connection.connection.driver_connection
+        said: list[str] = []
+        driver.set_trace_callback(said.append)
+        known = people.known_person(tx, "default", ANN)
+        driver.set_trace_callback(None)
+        assert known is not None
+        assert known.name == "Ann"
+        return said
+
+    assert len(await store.transact(asked)) == 1
+    assert await store.transact(asked) == []
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_what_a_unit_learns_of_a_person_is_known_to_the_next_unless_it_was_taken_back(
+    store: SqliteFile, fails: bool
+) -> None:
+    await store.transact(lambda tx: people.need_person(tx, "default", ANN, name="Ann"))
+    await store.transact(lambda tx: people.known_person(tx, "default", ANN))
+    slack = Address("slack", "U07ANN")
+
+    def learn(tx: Tx) -> None:
+        assert people.adopt(tx, "default", Found("Ann Lee", (slack, ANN))).name == "Ann Lee"
+        assert people.known_person(tx, "default", slack) is not None
+        if fails:
+            raise ValueError("taken back")
+
+    with pytest.raises(ValueError, match="taken back") if fails else contextlib.nullcontext():
+        await store.transact(learn)
+    known, account = await store.transact(
+        lambda tx: (people.known_person(tx, "default", ANN), people.known_person(tx, "default", slack))
+    )
+    assert known is not None
+    assert (known.name, account) == (("Ann", None) if fails else ("Ann Lee", known))
+
+
+@pytest.mark.parametrize("others", [0, 1])
+async def test_what_a_group_took_back_is_not_remembered(store: SqliteFile, others: int) -> None:
+    def make(tx: Tx) -> None:
+        people.need_person(tx, "default", ANN, name="Ann")
+        assert people.known_person(tx, "default", ANN) is not None
+        raise Conflict("again")
+
+    await grouped(store, *[keep("a")] * others, make)
+    assert await store.transact(lambda tx: people.known_person(tx, "default", ANN)) is None
+
+
+async def test_a_commit_that_fails_leaves_nothing_remembered(store: SqliteFile) -> None:
+    def broken(tx: Tx) -> None:
+        people.need_person(tx, "default", ANN, name="Ann")
+        people.known_person(tx, "default", ANN)
+        tx.connection.exec_driver_sql("ROLLBACK")
+
+    with pytest.raises(StoreError):
+        await store.transact(broken)
+    assert await store.transact(lambda tx: people.known_person(tx, "default", ANN)) is None
+
+
+async def test_two_who_turn_out_to_be_one_are_one_to_whoever_asks_next(store: SqliteFile) -> None:
+    slack = Address("slack", "U07ANN")
+
+    def both(tx: Tx) -> list[Person | None]:
+        return [people.known_person(tx, "default", one) for one in (ANN, slack)]
+
+    await store.transact(lambda tx: [people.need_person(tx, "default", one) for one in (ANN, slack)])
+    first, second = await store.transact(both)
+    assert first != second
+    await store.transact(lambda tx: people.adopt(tx, "default", Found("", (ANN, slack))))
+    first, second = await store.transact(both)
+    assert first == second
+
+
+async def test_a_run_that_is_started_after_a_registration_is_of_the_new_version(tmp_path: Path) -> None:
+    async with house(tmp_path / "signoff.db") as home:
+        versions = []
+        for said in ("one", "two"):
+            await home.register(f"name: flow\nsteps:\n  - {{id: say, uses: set, with: {{text: {said}}}}}\n")
+            for _ in range(2):
+                started = await home.engine.run(await home.start())
+                assert started is not None
+                versions.append(started.version)
+    assert versions == [1, 1, 2, 2]
 
 
 # -- bells --------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from engine.model import Work
 from engine.ports import Clock, Ids
 from engine.store import journal, schema
-from engine.store.tx import Tx
+from engine.store.tx import Memory, Tx
 from engine.store.writer import connect
 
 T = TypeVar("T")
@@ -82,6 +82,7 @@ class DirectStore:
         self.connection = connect(path, writable=True)
         self._clock, self._ids = clock, ids
         self.works: list[Work] = []
+        self._memory = Memory()
         self.driver.execute("PRAGMA synchronous=OFF")
 
     @property
@@ -94,10 +95,11 @@ class DirectStore:
         """One unit, one transaction."""
         self.driver.execute("BEGIN IMMEDIATE")
         try:
-            tx = Tx(self.connection, now=self._clock.now(), ids=self._ids)
+            tx = Tx(self.connection, now=self._clock.now(), ids=self._ids, memory=self._memory)
             result = unit(tx)
             journal.seal([tx])
         except BaseException:
+            self._memory.forget()
             self.driver.execute("ROLLBACK")
             raise
         self.driver.execute("COMMIT")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import gc
+import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -47,6 +49,33 @@ def test_salts_are_16_bytes_and_differ() -> None:
     ids = RandomIds()
     assert {len(ids.salt()), len(ids.salt())} == {16}
     assert ids.salt() != ids.salt()
+
+
+def test_no_random_bytes_are_handed_out_twice_to_threads_that_ask_at_once() -> None:
+    ids = RandomIds()
+
+    def draw(_: int) -> list[bytes]:
+        return [ids.salt() for _ in range(5_000)]
+
+    with ThreadPoolExecutor(4) as pool:
+        drawn = [salt for salts in pool.map(draw, range(4)) for salt in salts]
+    assert len(set(drawn)) == len(drawn) == 20_000
+
+
+def test_a_forked_process_draws_random_bytes_of_its_own() -> None:
+    ids = RandomIds()
+    ids.salt()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, b"".join(ids.salt() for _ in range(8)))
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        theirs = pipe.read()
+    assert len(theirs) == 8 * 16
+    assert {ids.salt() for _ in range(300)}.isdisjoint(theirs[at : at + 16] for at in range(0, len(theirs), 16))
 
 
 def test_a_secret_is_read_from_its_variable() -> None:
