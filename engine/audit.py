@@ -54,7 +54,7 @@ def seal(entry: Entry, *, workspace: str, at: datetime, seq: int, previous: byte
     """
     if at.tzinfo is None or seq < 1 or len(previous) != len(GENESIS) or len(salt) < MIN_SALT:
         raise ValueError("an entry is sealed with an aware time, a seq from 1, a hash of 32 bytes and a salt of 16")
-    content = data.encoded(dict(entry.content))
+    content = data.encoded(entry.content if type(entry.content) is dict else dict(entry.content))
     fields: dict[str, Value] = {
         "seq": seq,
         "workspace": workspace,

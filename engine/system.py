@@ -68,8 +68,11 @@ _PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
 @lru_cache(8)
 def _time(now: datetime) -> str:
     """Nine digits of milliseconds; all ids of a unit have the same."""
-    milliseconds = int((now - _EPOCH).total_seconds() * 1000)
-    return "".join(_PAIRS[milliseconds >> bits & 1023] for bits in (40, 30, 20, 10, 0))[-9:]
+    since = now - _EPOCH
+    at = (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
+    ten = 1023
+    high = f"{_PAIRS[at >> 40 & ten]}{_PAIRS[at >> 30 & ten]}{_PAIRS[at >> 20 & ten]}"
+    return f"{high}{_PAIRS[at >> 10 & ten]}{_PAIRS[at & ten]}"[1:]
 
 
 @contextmanager

@@ -125,7 +125,8 @@ class _Compiled:
 def _picker(names: list[str]) -> Callable[[Params], tuple[Any, ...]]:
     if len(names) > 1:
         return itemgetter(*names)
-    return lambda params: tuple(params[name] for name in names)
+    (name,) = names or [None]
+    return (lambda _: ()) if name is None else (lambda params: (params[name],))
 
 
 def _row(names: list[str]) -> Callable[[Iterable[Any]], Any]:
