@@ -12,7 +12,7 @@ from engine.errors import ChannelError, Conflict
 from engine.model import Address, DeliveryKind, DeliveryState, Receipt, RequestState
 from engine.ports import Directory
 from engine.reaching import Ways
-from engine.store import deliveries, people, requests, runs
+from engine.store import deliveries, loading, people, requests, runs
 from engine.store.deliveries import HeldDelivery
 from engine.store.links import Minted
 from engine.store.tx import Tx
@@ -100,7 +100,7 @@ def _shown(tx: Tx, claimed: Claimed, receipt: Receipt) -> None:
 
 def _start_clocks(tx: Tx, request: str) -> None:
     """The first copy that somebody can see starts the request's clocks."""
-    loaded = requests.load_asked(tx.connection, request)
+    loaded = loading.load_asked(tx.connection, request)
     assert loaded is not None
     asked, _ = loaded
     if asked.state is not RequestState.PENDING or asked.first_shown_at is not None:

@@ -12,13 +12,13 @@ from engine.gate import Asked, Lapsed, Unanswered, Unseen
 from engine.model import RequestState
 from engine.reaching import Ways
 from engine.service.ground import Ground, entry
-from engine.store import deliveries, requests, runs
+from engine.store import deliveries, loading, requests, runs
 from engine.store.tx import Tx
 
 
 def fire(ground: Ground, tx: Tx, request: str) -> None:
     """The unit of `Engine.fire`."""
-    loaded = requests.load_asked(tx.connection, request)
+    loaded = loading.load_asked(tx.connection, request)
     if loaded is None:
         return
     asked, _ = loaded

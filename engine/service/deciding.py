@@ -14,13 +14,13 @@ from engine.model import Decide, Decided, NotAllowed, NotFound, Refusal, Verdict
 from engine.service import proving
 from engine.service.ground import Ground
 from engine.service.proving import Proof
-from engine.store import deliveries, requests
+from engine.store import deliveries, loading, requests
 from engine.store.tx import Tx
 
 
 def decide(ground: Ground, tx: Tx, command: Decide) -> Decided | Refusal:
     """The unit of `Engine.decide`."""
-    loaded = requests.load_asked(tx.connection, command.request)
+    loaded = loading.load_asked(tx.connection, command.request)
     if loaded is None:
         return NotFound(what="request", name=command.request)
     asked, labels = loaded

@@ -21,7 +21,7 @@ from engine.ports import Clock
 from engine.service import coding
 from engine.service.engine import Engine
 from engine.service.ground import entry
-from engine.store import browsers, challenges, links, requests
+from engine.store import browsers, challenges, links, loading
 from engine.store.browsers import SEEN_EVERY
 from engine.store.tx import Tx
 
@@ -79,7 +79,7 @@ class Identity:
 
 
 def _revoke(tx: Tx, request: str) -> int | NotFound:
-    loaded = requests.load_asked(tx.connection, request)
+    loaded = loading.load_asked(tx.connection, request)
     if loaded is None:
         return NotFound(what="request", name=request)
     asked, _ = loaded

@@ -125,8 +125,10 @@ class _Compiled:
 def _picker(names: list[str]) -> Callable[[Params], tuple[Any, ...]]:
     if len(names) > 1:
         return itemgetter(*names)
-    (name,) = names or [None]
-    return (lambda _: ()) if name is None else (lambda params: (params[name],))
+    if not names:
+        return lambda _: ()
+    (name,) = names
+    return lambda params: (params[name],)
 
 
 def _row(names: list[str]) -> Callable[[Iterable[Any]], Any]:

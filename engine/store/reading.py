@@ -21,7 +21,7 @@ from engine.model import (
     RunStatus,
     StepStatus,
 )
-from engine.store import challenges, people, requests, workflows
+from engine.store import challenges, loading, people, workflows
 from engine.store.prepared import Prepared
 from engine.store.runs import read_origin
 from engine.tables import ApproverRow, DecisionRow, DeliveryRow, RequestRow, RunRow, StepRunRow, WorkflowRow
@@ -40,7 +40,7 @@ _RUNS = select(_run, _workflow.c.name.label("workflow_name"), _workflow.c.title,
 )
 _RUN = Prepared(_RUNS.where(_run.c.id == bindparam("id")))
 _VISITS = Prepared(select(_visit).where(_visit.c.run == bindparam("run")).order_by(_visit.c.position, _visit.c.visit))
-_REQUESTS = requests.LOAD.add_columns(
+_REQUESTS = loading.LOAD.add_columns(
     _request.c.title,
     _workflow.c.title.label("workflow_title"),
     _run.c.requester,
@@ -235,7 +235,7 @@ def _request_view(
     unreached: Sequence[tuple[Person, str]],
 ) -> RequestView:
     details = cast("dict[str, Any]", data.loads(row.details))
-    asked = requests.read_asked(row, details, rules, known)
+    asked = loading.read_asked(row, details, rules, known)
     return RequestView(
         asked=asked,
         run=row.run,
@@ -273,7 +273,7 @@ def _edits(text: str, asked: Asked) -> list[Edit]:
     labels = {one.path: one.field.label for one in asked.editable}
     return [
         Edit(path, labels.get(path) or data.show_path(path), data.look(asked.content.value, path), after)
-        for path, after in requests.read_edits(text).items()
+        for path, after in loading.read_edits(text).items()
     ]
 
 

@@ -15,7 +15,7 @@ from engine import data
 from engine.data import Value
 from engine.model import Origin, Params, RunStatus, StepStatus
 from engine.plan import Progress, RunState, Visit
-from engine.store import requests
+from engine.store import loading
 from engine.store.prepared import Prepared
 from engine.store.tx import Tx
 from engine.tables import RunRow, StepRunRow, Utc, WorkflowRow
@@ -190,7 +190,7 @@ def _answer(connection: Connection, row: Any, visits: Mapping[str, Visit]) -> An
     if visit is None:
         return None
     at = "before" if visit.status is StepStatus.IN_REVIEW else "after"
-    return requests.load_answer(connection, run=row.id, step=visit.step, visit=visit.visit, at=at)
+    return loading.load_answer(connection, run=row.id, step=visit.step, visit=visit.visit, at=at)
 
 
 def _read_visit(row: Any) -> Visit:

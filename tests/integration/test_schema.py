@@ -22,7 +22,7 @@ from sqlalchemy import create_engine, exc, insert, select, text, update
 from engine import tables
 from engine.errors import StoreError, StoreOutdated, StoreReadOnly
 from engine.model import Address, Decided, RunStatus, Verdict
-from engine.store import deliveries, journal, people, prepared, reading, requests, runs, schema, workflows
+from engine.store import deliveries, journal, loading, people, prepared, reading, requests, runs, schema, workflows
 from engine.store.tx import Connection, Tx
 from engine.store.writer import connect
 from engine.system import RandomIds, SystemClock
@@ -383,8 +383,8 @@ ALL: dict[str, Query] = {
 FEW: dict[str, Query] = {
     "run": lambda c: reading.run_view(c, "r"),
     "loaded run": lambda c: runs.load_run(c, "r"),
-    "answer": lambda c: requests.load_answer(c, run="r", step="s", visit=1, at="before"),
-    "request": lambda c: requests.load_asked(c, "q"),
+    "answer": lambda c: loading.load_answer(c, run="r", step="s", visit=1, at="before"),
+    "request": lambda c: loading.load_asked(c, "q"),
     "requests of a run": lambda c: reading.requests_of_run(c, "r"),
     "copies of a run": lambda c: reading.delivery_views(c, run="r"),
     "copies of a request": lambda c: reading.delivery_views(c, request="q"),

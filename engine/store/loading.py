@@ -1,0 +1,197 @@
+"""Requests as their rules look at them: what is asked, who may decide, and what was answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, cast
+
+from sqlalchemy import Connection, bindparam, select
+
+from engine import data
+from engine.data import Path, Value
+from engine.definition.workflow import FALLBACK_AFTER
+from engine.fields import Field
+from engine.gate import Asked, Editable, Subject
+from engine.model import (
+    Approver,
+    Assurance,
+    EmailPolicy,
+    OnExpiry,
+    Params,
+    Person,
+    ReasonRequired,
+    RequestState,
+    ReviewPoint,
+)
+from engine.plan import Answer
+from engine.store import people
+from engine.store.prepared import Prepared
+from engine.tables import (
+    AddressRow,
+    ApproverRow,
+    DecisionRow,
+    PersonRow,
+    RequestRow,
+    RunRow,
+    WorkflowRow,
+    WorkflowVersionRow,
+)
+
+_request = RequestRow.__table__  # type: ignore[attr-defined]
+_approver = ApproverRow.__table__  # type: ignore[attr-defined]
+_decision = DecisionRow.__table__  # type: ignore[attr-defined]
+_run = RunRow.__table__  # type: ignore[attr-defined]
+_workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
+_version = WorkflowVersionRow.__table__  # type: ignore[attr-defined]
+_person = PersonRow.__table__  # type: ignore[attr-defined]
+_address = AddressRow.__table__  # type: ignore[attr-defined]
+
+LOAD = select(
+    # What nobody looks at is left out: each column of a row costs as much as half a look-up.
+    *(column for column in _request.c if column.name not in ("title", "policy", "check_at")),
+    _workflow.c.name.label("workflow_name"),
+    _version.c.hash.label("workflow_hash"),
+).select_from(
+    _request.join(_run, _run.c.id == _request.c.run)
+    .join(_workflow, _workflow.c.id == _run.c.workflow)
+    .join(_version, (_version.c.workflow == _run.c.workflow) & (_version.c.version == _run.c.version))
+)
+_BY_ID = Prepared(LOAD.where(_request.c.id == bindparam("id")))
+_APPROVERS = Prepared(
+    select(
+        _approver.c.position,
+        _approver.c.rule,
+        _approver.c.person,
+        _person.c.name,
+        _address.c.kind,
+        _address.c.value,
+        _address.c.added_at,
+    )
+    .select_from(
+        _approver.join(_person, _person.c.id == _approver.c.person).join(
+            _address, _address.c.person == _approver.c.person, isouter=True
+        )
+    )
+    .where(_approver.c.request == bindparam("request"))
+)
+_ANSWER = Prepared(
+    select(
+        _request.c.id,
+        _request.c.state,
+        _request.c.content,
+        _request.c.digest,
+        _request.c.on_expiry,
+        _decision.c.edits,
+        _decision.c.approved_digest,
+    )
+    .select_from(
+        _request.join(
+            _decision,
+            (_decision.c.request == _request.c.id)
+            & (_decision.c.content_version == _request.c.content_version)
+            & (_decision.c.verdict == RequestState.APPROVED.value),
+            isouter=True,
+        )
+    )
+    .where(
+        _request.c.run == bindparam("run"),
+        _request.c.step == bindparam("step"),
+        _request.c.visit == bindparam("visit"),
+        _request.c.at == bindparam("at"),
+    )
+)
+
+
+def load_asked(connection: Connection, request: str) -> tuple[Asked, tuple[str, str]] | None:
+    """The request as its rules look at it, and the words on its Approve and Reject buttons."""
+    row = _BY_ID.one(connection, {"id": request})
+    if row is None:
+        return None
+    found = sorted(_APPROVERS.all(connection, {"request": request}), key=itemgetter(0))
+    rules = {one.person: one.rule for one in found}
+    known = people.read_people(one[2:] for one in found)
+    if row.closed_by and row.closed_by not in known:
+        known |= people.load_people(connection, [row.closed_by])
+    details = cast("dict[str, Any]", data.loads(row.details))
+    return read_asked(row, details, rules, known), (details["approve_label"], details["reject_label"])
+
+
+def read_asked(row: Any, details: Mapping[str, Any], rules: Mapping[str, str], known: Mapping[str, Person]) -> Asked:
+    """From a row of `LOAD`, its unfolded details, who may decide by which rule, and the people named."""
+    return Asked(
+        id=row.id,
+        workspace=row.workspace,
+        subject=Subject(
+            workflow=row.workflow_name,
+            hash=row.workflow_hash,
+            run=row.run,
+            step=row.step,
+            visit=row.visit,
+            uses=details["uses"],
+            at=ReviewPoint(row.at),
+        ),
+        state=RequestState(row.state),
+        rev=row.rev,
+        content_version=row.content_version,
+        content=Params.from_value(data.loads(row.content)),
+        editable=tuple(
+            Editable(tuple(one["path"]), _field(data.dumps(one["field"]))) for one in details.get("editable", ())
+        ),
+        digest=row.digest,
+        approvers=tuple(Approver(known[person], rule) for person, rule in rules.items()),
+        reason_required=ReasonRequired(row.reason_required),
+        opened_at=row.opened_at,
+        first_shown_at=row.first_shown_at,
+        told_unseen=row.told_unseen,
+        expires_after=_delta(row.expires_after),
+        expires_at=row.expires_at,
+        on_expiry=OnExpiry(row.on_expiry),
+        email=EmailPolicy(details.get("email", EmailPolicy.FALLBACK)),
+        fallback_after=_delta(details.get("fallback_after")) or FALLBACK_AFTER,
+        fall_back_at=row.fall_back_at,
+        assurance=Assurance(details.get("assurance", Assurance.CODE)),
+        closed_at=row.closed_at,
+        closed_by=known.get(row.closed_by) if row.closed_by else None,
+    )
+
+
+@lru_cache(1024)
+def _field(text: str) -> Field:
+    """The field of this JSON: there are few, and each request has some of them."""
+    return Field.model_validate(data.loads(text))
+
+
+def load_answer(connection: Connection, *, run: str, step: str, visit: int, at: str) -> Answer | None:
+    """The latest request of this visit, with the content as it was decided."""
+    rows = _ANSWER.all(connection, {"run": run, "step": step, "visit": visit, "at": at})
+    if not rows:
+        return None
+    row = max(rows, key=itemgetter(0))
+    content = Params.from_value(data.loads(row.content))
+    if row.edits is not None:
+        content = Params(_edited(content.value, row.edits), content.secrets)
+    return Answer(
+        state=RequestState(row.state),
+        content=content,
+        digest=row.approved_digest or row.digest,
+        on_expiry=OnExpiry(row.on_expiry),
+    )
+
+
+def _edited(value: dict[str, Value], edits: str) -> dict[str, Value]:
+    whole: Value = value
+    for path, after in read_edits(edits).items():
+        whole = data.replace(whole, path, after)
+    return cast("dict[str, Value]", whole)
+
+
+def read_edits(text: str) -> dict[Path, Value]:
+    """New values by path, as a decision holds them; what stood there before is in the request."""
+    return {tuple(one["path"]): one["after"] for one in cast("list[Any]", data.loads(text))}
+
+
+def _delta(microseconds: Any) -> timedelta | None:
+    return None if microseconds is None else timedelta(microseconds=int(microseconds))
