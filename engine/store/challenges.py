@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
 from engine import data
 from engine.codes import hashed
@@ -26,6 +26,7 @@ GUESSES: Final = 600
 who tries out codes gets 8 digits right once in 20 years. A scanner that fills in forms does not come near."""
 KEPT: Final = timedelta(days=1)
 WINDOW: Final = timedelta(hours=1)
+"""How far back codes and guesses are counted; so long a challenge of somebody who signs in is kept at least."""
 
 _challenge = ChallengeRow.__table__  # type: ignore[attr-defined]
 _NEW = Prepared(insert(_challenge))
@@ -53,7 +54,13 @@ _TRIED = Prepared(
     .where(_challenge.c.id == bindparam("held"), _challenge.c.tries == bindparam("seen"))
     .values(tries=_challenge.c.tries + 1)
 )
-_OLD = Prepared(delete(_challenge).where(_challenge.c.created_at < bindparam("before")))
+_OLD = Prepared(
+    delete(_challenge).where(
+        _challenge.c.created_at < bindparam("before"),
+        or_(_challenge.c.created_at < bindparam("long_before"), _challenge.c.request.is_(None)),
+    )
+)
+"""Anybody may ask to sign in, with any address and as often as they like: that must not fill the disk for a day."""
 _USED = Prepared(update(_challenge).where(_challenge.c.id == bindparam("held")).values(used_at=bindparam("now")))
 
 
@@ -102,7 +109,7 @@ def insert_challenge(
     mac: bytes | None,
 ) -> Held:
     """Write a challenge. `mac`: of the code that is sent for it, if one is. Those of yesterday go: they hold edits."""
-    tx.write(_OLD, {"before": tx.now - KEPT})
+    tx.write(_OLD, {"before": tx.now - WINDOW, "long_before": tx.now - KEPT})
     tx.write(
         _NEW,
         {

@@ -472,6 +472,34 @@ async def test_somebody_signs_in_with_a_code(home: House) -> None:
     assert (known.person.email, known.answer, known.request) == (LEE, None, None)
 
 
+async def test_who_asks_to_sign_in_leaves_nothing_for_longer_than_an_hour(home: House) -> None:
+    for at in range(50):
+        await home.identity.sign_in(SignIn(email=f"no{at}@example.com", holder="browser", form=f"f{at}"))
+    home.pass_(minutes=59)
+    await home.identity.sign_in(SignIn(email="late@example.com", holder="browser", form="g"))
+    assert challenges_of(home) == 51
+    home.pass_(minutes=2)
+    await home.identity.sign_in(SignIn(email="later@example.com", holder="browser", form="h"))
+    assert challenges_of(home) == 2
+
+
+async def test_a_code_that_could_not_be_sent_for_hours_is_not_sent_any_more(home: House) -> None:
+    await asked(home)
+    await home.settle()
+    await home.identity.sign_in(SignIn(email=LEE, holder="browser", form="f"))
+    home.pass_(hours=2)
+    await home.identity.sign_in(SignIn(email="no@example.com", holder="browser", form="g"))
+    assert challenges_of(home) == 1
+    await home.settle()
+    assert home.mail.to(LEE, DeliveryKind.CODE) == []
+
+
+def challenges_of(home: House) -> int:
+    with closing(sqlite3.connect(home.path)) as connection:
+        (found,) = connection.execute("SELECT count(*) FROM challenge").fetchone()
+    return int(found)
+
+
 async def test_an_address_that_nobody_has_looks_like_any_other_and_gets_nothing(home: House) -> None:
     await asked(home)
     known = await home.identity.sign_in(SignIn(email=LEE, holder="browser", form="f"))
