@@ -1,8 +1,9 @@
 // Start here. Who one is stands in the address (?as=ada), where one is behind the # (#/home, #/general).
 
-import { act, get, Gone, listen } from "./api.js";
+import { act, get } from "./api.js";
 import { Composer } from "./composer.js";
 import { h, replace, speak } from "./dom.js";
+import { follow, skipping } from "./follow.js";
 import { showHome } from "./home.js";
 import { showMessages } from "./messages.js";
 import { Modal } from "./modal.js";
@@ -14,7 +15,7 @@ import { Troubles } from "./troubles.js";
 
 const at = (id) => document.getElementById(id);
 const me = new URLSearchParams(location.search).get("as");
-const state = { users: new Map(), outsiders: [], channels: new Map(), person: null, place: null, there: true };
+const state = { users: new Map(), outsiders: [], channels: new Map(), person: null, place: null };
 const troubles = new Troubles();
 const story = new Story(at("story"));
 const switches = new Switches({ node: at("switches"), banner: at("banner"), failed: speak });
@@ -67,7 +68,8 @@ function sidebar() {
 // -- the conversation -----------------------------------------------------------------------------------------------
 
 const list = h("ol", { class: "messages" });
-const log = h("div", { class: "log", role: "log", tabindex: 0 }, list);
+const none = h("p", { class: "nothing" });
+const log = h("div", { class: "log", role: "log", tabindex: 0 }, none, list);
 const title = h("h1", { class: "place-title" });
 const told = h("p", { class: "place-told" });
 let built = null;
@@ -102,9 +104,16 @@ async function showPlace() {
   log.dataset.place = place.id;
   const acted = (where) => troubles.acted(where);
   showMessages(list, messages, { context: context(), me, troubles: troubles.ofMessages(), acted, failed });
+  none.hidden = messages.length > 0;
+  none.textContent = nothing(place);
   composer.show(place, troubles.ofCommands());
   scrollDown(low);
   if (messages.length && !document.hidden) localStorage.setItem(readKey(place.id), messages.at(-1).ts);
+}
+
+function nothing(place) {
+  const begin = "To start something, type / below and choose a command.";
+  return place.kind === "im" ? `Nothing here yet. What the app asks you appears here by itself. ${begin}` : `Nothing here yet. ${begin}`;
 }
 
 function failed(sentence) {
@@ -113,29 +122,7 @@ function failed(sentence) {
 
 // -- bringing up to date --------------------------------------------------------------------------------------------
 
-let busy = false;
-let again = false;
-
-/** Fetch what is shown, and show it; asked for meanwhile, once more. */
-async function refresh() {
-  again = true;
-  if (busy) return;
-  busy = true;
-  try {
-    while (again) {
-      again = false;
-      await refreshOnce();
-      there(true);
-    }
-  } catch (error) {
-    if (error instanceof Gone) there(false);
-    else speak(error.message);
-  } finally {
-    busy = false;
-  }
-}
-
-async function refreshOnce() {
+async function show() {
   if (!state.users.size) {
     const { users, outsiders } = await get("/users");
     state.outsiders = outsiders;
@@ -168,23 +155,11 @@ async function go(place) {
   if (place.kind === "home") await act(me, "home");
 }
 
-function there(answers) {
-  if (answers !== state.there) {
-    state.there = answers;
-    document.body.classList.toggle("gone", !answers);
-    speak(answers ? "The sandbox answers again." : "");
-  }
-  if (!answers) switches.say("The sandbox is gone. This page goes on when it is back.");
-}
-
-document.querySelector(".skip").addEventListener("click", (event) => {
-  event.preventDefault();
-  at("main").focus();
-});
+const refresh = follow({ show, switches });
+skipping(at("main"));
 addEventListener("hashchange", () => {
   showPanels.close();
   refresh();
 });
 // The app also does things of which Slack hears nothing.
 setInterval(() => !document.hidden && me && refresh(), 2000);
-listen({ changed: refresh, there });

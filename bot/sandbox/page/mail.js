@@ -1,7 +1,8 @@
 // Start here for mail. Whose mailbox it is stands in the address (?to=mia@example.com), which mail behind the # (#/12).
 
-import { get, Gone, listen } from "./api.js";
+import { get } from "./api.js";
 import { h, replace, speak } from "./dom.js";
+import { follow, skipping } from "./follow.js";
 import { mailChooser, showMailboxes } from "./mail-boxes.js";
 import { showList } from "./mail-list.js";
 import { Reader } from "./mail-reader.js";
@@ -12,7 +13,7 @@ const at = (id) => document.getElementById(id);
 const to = new URLSearchParams(location.search).get("to")?.toLowerCase() || null;
 const switches = new Switches({ node: at("switches"), banner: at("banner"), failed: speak, subject: MAIL });
 const showPanels = panels();
-const state = { there: true, known: null };
+const state = { known: null };
 
 // -- what was read --------------------------------------------------------------------------------------------------
 
@@ -77,29 +78,7 @@ function showSide(mailboxes) {
 
 // -- bringing up to date --------------------------------------------------------------------------------------------
 
-let busy = false;
-let again = false;
-
-/** Fetch what is shown, and show it; asked for meanwhile, once more. */
-async function refresh() {
-  again = true;
-  if (busy) return;
-  busy = true;
-  try {
-    while (again) {
-      again = false;
-      await refreshOnce();
-      there(true);
-    }
-  } catch (error) {
-    if (error instanceof Gone) there(false);
-    else speak(error.message);
-  } finally {
-    busy = false;
-  }
-}
-
-async function refreshOnce() {
+async function show() {
   const { mailboxes } = await get("/mailboxes");
   showSide(mailboxes);
   if (to === null) {
@@ -109,19 +88,8 @@ async function refreshOnce() {
   await switches.refresh();
 }
 
-function there(answers) {
-  if (answers !== state.there) {
-    state.there = answers;
-    document.body.classList.toggle("gone", !answers);
-    speak(answers ? "The sandbox answers again." : "");
-  }
-  if (!answers) switches.say("The sandbox is gone. This page goes on when it is back.");
-}
-
-document.querySelector(".skip").addEventListener("click", (event) => {
-  event.preventDefault();
-  at("main").focus();
-});
+const refresh = follow({ show, switches });
+skipping(at("main"));
 addEventListener("hashchange", async (event) => {
   showPanels.close();
   const before = decodeURIComponent(new URL(event.oldURL).hash.replace(/^#\//, ""));
@@ -135,4 +103,3 @@ addEventListener("storage", (event) => {
   read = new Set(JSON.parse(event.newValue || "[]"));
   refresh();
 });
-listen({ changed: refresh, there });

@@ -1,0 +1,52 @@
+// Keeping a page up to date: what it shows is fetched again whenever something changed.
+
+import { Gone, listen } from "./api.js";
+import { speak } from "./dom.js";
+
+/**
+ * Have `show` fetch what there is and show it, now and after every change. Returns a function that does it at once;
+ * asked for meanwhile, once more. `switches` say when the sandbox does not answer.
+ */
+export function follow({ show, switches }) {
+  let busy = false;
+  let again = false;
+  let answered = true;
+
+  function there(answers) {
+    if (answers !== answered) {
+      answered = answers;
+      document.body.classList.toggle("gone", !answers);
+      speak(answers ? "The sandbox answers again." : "");
+    }
+    if (!answers) switches.say("The sandbox is gone. This page goes on when it is back.");
+  }
+
+  async function refresh() {
+    again = true;
+    if (busy) return;
+    busy = true;
+    try {
+      while (again) {
+        again = false;
+        await show();
+        there(true);
+      }
+    } catch (error) {
+      if (error instanceof Gone) there(false);
+      else speak(error.message);
+    } finally {
+      busy = false;
+    }
+  }
+
+  listen({ changed: refresh, there });
+  return refresh;
+}
+
+/** The link that skips to the main part: the address behind the # is taken. */
+export function skipping(main) {
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    main.focus();
+  });
+}
