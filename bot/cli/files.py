@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from bot import app
 from bot.cli import reach, trial, wire
 from bot.cli.exits import Exit
 from bot.cli.reach import json_option
+from bot.kinds import step_types
 from bot.terminal import screen
 from engine import definition
 from engine.definition.yaml import MAX_BYTES
@@ -34,7 +34,7 @@ def _bytes(file: Path) -> bytes:
 @json_option
 def check(files: tuple[Path, ...], as_json: bool) -> int:
     """Check workflow FILES, and print everything that is wrong with them, with its line."""
-    kinds = app.step_types(reach.here().settings)
+    kinds = step_types(reach.here().settings)
     found: list[tuple[Path, Problem]] = []
     for file in files:
         try:

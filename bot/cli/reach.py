@@ -14,8 +14,9 @@ from rich.console import Console
 from bot import app, settings
 from bot.cli.exits import Exit
 from bot.local import client
-from bot.local.desk import Desk, Reply
-from bot.local.server import socket_path
+from bot.local.desk import Desk
+from bot.local.place import socket_path
+from bot.local.reply import Reply
 from bot.settings import Settings
 from bot.terminal import screen
 from engine.data import Value

@@ -11,7 +11,7 @@ from bot import card
 from bot.card import visible
 from bot.cli import reach, wire
 from bot.cli.reach import json_option
-from bot.local.desk import NEEDS_CONFIRMATION, Reply
+from bot.local.reply import NEEDS_CONFIRMATION, Reply
 from bot.terminal import screen
 from bot.terminal.channel import next_step
 from engine.data import Value

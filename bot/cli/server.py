@@ -11,7 +11,7 @@ import click
 
 from bot import app, log
 from bot.cli import reach
-from bot.local import server
+from bot.local.place import socket_path
 from bot.settings import Settings
 from bot.slack import listening
 from bot.terminal import screen
@@ -42,7 +42,7 @@ def serve() -> None:
 
     def ready(waiting: int) -> None:
         click.echo(f"Signoff serves {place.settings.database}")
-        click.echo(f"Commands on this machine reach it at {server.socket_path(place.settings.database)}")
+        click.echo(f"Commands on this machine reach it at {socket_path(place.settings.database)}")
         for line in reached_at(place.settings):
             click.echo(line)
         if waiting:
