@@ -16,7 +16,7 @@ from bot.bench import slack as of_slack
 from bot.bench import web as of_web
 from bot.bench.measure import Figure, Machine
 from bot.cli import reach
-from bot.cli.reach import json_option
+from bot.cli.here import json_option
 
 Measure: TypeAlias = Callable[[], Awaitable[tuple[list[Figure], Machine]]]
 
