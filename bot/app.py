@@ -8,15 +8,17 @@ import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 
 from bot import card, keys
 from bot.directory import TerminalDirectory, WithMail
 from bot.email import setup as mail
+from bot.kinds import step_types
 from bot.local import server
 from bot.local.desk import Desk
+from bot.local.place import socket_path
 from bot.settings import Settings
 from bot.slack import listening, surface
 from bot.slack.channel import SlackChannel
@@ -38,11 +40,9 @@ from engine.codes import Codes
 from engine.embedded import Embedded
 from engine.model import Address
 from engine.outbox import Relay
-from engine.ports import Channel, Clock, Directory, Mailer, Sender, StepType
+from engine.ports import Channel, Clock, Directory, Mailer, Sender
 from engine.runner import Runner
 from engine.service import Engine, Identity
-from engine.steps import registry
-from engine.steps.http import Http
 from engine.store import deliveries, schema
 from engine.store.writer import SqliteFile
 from engine.system import EnvironmentSecrets, RandomIds, SystemClock, calm_collector
@@ -73,13 +73,6 @@ class App:
     executor: Embedded
     desk: Desk
     slack: SlackSide | None
-
-
-def step_types(
-    settings: Settings, sender: Sender | None = None, mailer: Mailer | None = None
-) -> dict[str, StepType[Any]]:
-    """The kinds of steps that workflows may use here. `sender`, `mailer`: what some send with. Raises `PluginError`."""
-    return registry.all_kinds(http=Http(allow=settings.http_allow), sender=sender, mailer=mailer)
 
 
 def build(
@@ -218,7 +211,7 @@ async def serving(
     """An app at work that takes commands of this machine, deliveries of Slack and browsers while the body runs."""
     async with (
         opened(settings, environment, console, pace=pace, clock=clock) as app,
-        server.serving(app.desk, server.socket_path(settings.database)),
+        server.serving(app.desk, socket_path(settings.database)),
         _reached(app),
     ):
         yield app

@@ -2,7 +2,8 @@
 
 | module | what is in it |
 |---|---|
-| `measure` | start here: a figure, its target, percentiles, and a report as a table or JSON |
+| `measure` | start here: a figure, its target, percentiles |
+| `report` | figures as a table or JSON |
 | `stage` | the local Slack, its people, and a bot in a process of its own |
 | `serve` | that process |
 | `slack` | the parts of `signoff bench slack` |

@@ -11,12 +11,12 @@ import click
 
 from bot.bench import engine as of_engine
 from bot.bench import mail as of_mail
-from bot.bench import measure
+from bot.bench import report as reports
 from bot.bench import slack as of_slack
 from bot.bench import web as of_web
 from bot.bench.measure import Figure, Machine
 from bot.cli import reach
-from bot.cli.reach import json_option
+from bot.cli.here import json_option
 
 Measure: TypeAlias = Callable[[], Awaitable[tuple[list[Figure], Machine]]]
 
@@ -86,10 +86,10 @@ def report(parts: Sequence[Part]) -> None:
     """Measure one part after the other, and print all figures."""
     figures, machine = asyncio.run(_measured(parts))
     if any(one.as_json for one in parts):
-        click.echo(measure.as_json(figures, machine))
+        click.echo(reports.as_json(figures, machine))
         return
-    reach.console().print(measure.table(figures))
-    click.echo(measure.told(machine))
+    reach.console().print(reports.table(figures))
+    click.echo(reports.told(machine))
 
 
 async def _measured(parts: Sequence[Part]) -> tuple[list[Figure], Machine]:

@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from bot.cli.exits import Exit
-from bot.cli.reach import json_option
+from bot.cli.here import json_option
 from bot.doctor import rounds
 from bot.doctor.finding import Finding, State
 from bot.terminal import screen

@@ -1,29 +1,18 @@
-"""The group of commands, and the one place where errors become sentences."""
+"""The group of commands, and how each of them ends."""
 
 from __future__ import annotations
 
-import logging
-import secrets
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
-from datetime import UTC
-from pathlib import Path
 
 import click
-import platformdirs
 
-from bot import log, settings
-from bot.cli import audits, bench, demo, doctor, files, requests, runs, server, slack
 from bot.cli.exits import Exit
-from bot.settings import SettingsError
-from bot.terminal import screen
-from engine.errors import SignoffError, StoreError
-from engine.system import EnvironmentSecrets, SystemClock
+from bot.cli.later import Group, Later
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def signoff() -> None:
     """Workflows whose risky steps wait for a person's decision.
 
@@ -32,15 +21,40 @@ def signoff() -> None:
 
 
 for _command in (
-    *(files.check, files.try_, files.register, files.workflows),
-    *(runs.run, runs.runs, runs.cancel, runs.resume),
-    *(requests.requests, requests.decide, requests.revoke),
-    *(server.serve, server.migrate, server.backup, server.version),
-    audits.audit,
-    slack.manifest,
-    bench.bench,
-    demo.demo,
-    doctor.doctor,
+    Later(
+        "check", "checking:check", "Check workflow FILES, and print everything that is wrong with them, with its line."
+    ),
+    Later("try", "trying:try_", "Run the workflow in FILE here, and answer its requests at this terminal."),
+    Later("register", "files:register", "Register the workflow in FILE, or a new version of it."),
+    Later("workflows", "files:workflows", "List the registered workflows."),
+    Later("run", "runs:run", "Start a run of the registered WORKFLOW."),
+    Later("runs", "runs:runs", "List the runs, the newest first; or show the run ID with its steps and its story."),
+    Later("cancel", "runs:cancel", "Cancel the run ID: its request is withdrawn, nothing more is begun."),
+    Later("resume", "runs:resume", "Say what became of a step of unknown outcome in the run ID."),
+    Later(
+        "requests",
+        "requests:requests",
+        "List the requests that wait for a decision, the newest first; or show the request ID.",
+    ),
+    Later("decide", "requests:decide", "Decide the request ID: approve, reject, or edit fields and approve."),
+    Later(
+        "revoke",
+        "requests:revoke",
+        "Make the review links that were mailed for the request ID useless, as if one of them went astray.",
+    ),
+    Later("serve", "serving:serve", "Serve until Ctrl-C: own the database, run the workflows, tell the approvers."),
+    Later("migrate", "database:migrate", "Bring the database to this version's schema; a backup is made first."),
+    Later("backup", "database:backup", "Copy the database to TARGET, also while a server uses it."),
+    Later("version", "version:version", "Print the version."),
+    Later("audit", "audits:audit", "Export and verify the record of everything that happened."),
+    Later("manifest", "slack:manifest", "Print the manifest from which the Slack app is created."),
+    Later("bench", "bench:bench", "Measure how fast Signoff is on this machine: one part, or several in one report."),
+    Later(
+        "demo",
+        "demo:demo",
+        "Try Signoff on this machine: a server, a local Slack with its people, mail, and three workflows.",
+    ),
+    Later("doctor", "doctor:doctor", "Look at everything that Signoff needs, and say what is wrong and what to do."),
 ):
     signoff.add_command(_command)
 
@@ -66,39 +80,11 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped.", err=True)
         return 130
-    except SettingsError as error:
-        click.echo("Some settings cannot be used:", err=True)
-        for sentence in error.sentences:
-            click.echo(f"  {sentence}", err=True)
-        return Exit.USAGE
-    except StoreError as error:
-        screen.say(str(error), err=True)
-        return Exit.STORE
-    except SignoffError as error:
-        screen.say(str(error), err=True)
-        return Exit.NO
     except SystemExit:
         # click and rich ask for it when a pipe breaks, and have silenced the output: who read it has seen enough.
         return Exit.DONE
-    except Exception:  # noqa: BLE001 a person never sees a traceback; it goes to a file that the message names
-        return _broken()
+    except Exception as error:  # noqa: BLE001 a person never sees a traceback; it goes to a file that the message names
+        # It needs settings, log and card, and a command that goes well may need none of them.
+        from bot.cli import failures
 
-
-def _broken() -> int:
-    incident, redact = secrets.token_hex(4), EnvironmentSecrets(settings.environment()).redact
-    where = _incidents() / f"{SystemClock().now().astimezone(UTC):%Y%m%dT%H%M%S}-{incident}.txt"
-    try:
-        where.parent.mkdir(parents=True, exist_ok=True)
-        where.touch(mode=0o600)  # a traceback may quote what a run holds
-        where.write_text(redact(traceback.format_exc()), encoding="utf-8")
-        told = f"the traceback is in {where}"
-    except OSError:
-        log.set_up("error", "text", redact)
-        logging.getLogger(__name__).exception("incident %s", incident)
-        told = "the traceback is above"
-    click.echo(f"Something broke (incident {incident}); {told}. Please report it.", err=True)
-    return Exit.BROKEN
-
-
-def _incidents() -> Path:
-    return platformdirs.user_state_path("signoff") / "incidents"
+        return failures.told(error)

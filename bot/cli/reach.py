@@ -5,41 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 from rich.console import Console
 
-from bot import app, settings
 from bot.cli.exits import Exit
-from bot.local import client
-from bot.local.desk import Desk, Reply
-from bot.local.server import socket_path
-from bot.settings import Settings
+from bot.cli.here import Here, here
+from bot.local.place import socket_path
+from bot.local.reply import Reply
 from bot.terminal import screen
 from engine.data import Value
 from engine.errors import StoreLocked
 from engine.store import schema
 
+if TYPE_CHECKING:
+    from bot.local.desk import Desk
+
 STARTING_SECONDS: Final = 5.0
 """How long a command waits for a server that has taken the database but does not answer yet."""
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-
-
-@dataclass(frozen=True, slots=True)
-class Here:
-    """The settings and environment of this command."""
-
-    settings: Settings
-    environment: dict[str, str]
-
-
-def here() -> Here:
-    """Raises `SettingsError` with every wrong setting."""
-    environment = settings.environment()
-    return Here(settings.load(environment), environment)
 
 
 @contextmanager
@@ -60,6 +44,9 @@ def carry_out(command: str, given: dict[str, Value], *, settle: Callable[[Reply]
 async def _carry_out(
     place: Here, command: str, given: dict[str, Value], settle: Callable[[Reply], str | None] | None
 ) -> Reply:
+    # What speaks HTTP costs a fourth of a command that only reads.
+    from bot.local import client
+
     deadline = asyncio.get_running_loop().time() + STARTING_SECONDS
     while True:
         reply = await client.ask(place.settings.database, command, given)
@@ -78,6 +65,9 @@ async def _own(
     act: Callable[[Desk], Awaitable[Reply]],
     settle: Callable[[Reply], str | None] | None,
 ) -> Reply:
+    # Most of the program, which a command leaves to the server where one answers.
+    from bot import app
+
     # What the terminal channel has to tell is beside the answer of the command, which programs read.
     async with app.opened(place.settings, place.environment, screen.console(stderr=True)) as opened:
         reply = await act(opened.desk)

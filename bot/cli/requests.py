@@ -10,8 +10,8 @@ import click
 from bot import card
 from bot.card import visible
 from bot.cli import reach, wire
-from bot.cli.reach import json_option
-from bot.local.desk import NEEDS_CONFIRMATION, Reply
+from bot.cli.here import json_option
+from bot.local.reply import NEEDS_CONFIRMATION, Reply
 from bot.terminal import screen
 from bot.terminal.channel import next_step
 from engine.data import Value

@@ -10,7 +10,7 @@ import click
 from bot import card
 from bot.cli import reach, wire
 from bot.cli.exits import Exit
-from bot.cli.reach import json_option
+from bot.cli.here import json_option
 from bot.terminal import screen
 from engine import data
 from engine.data import Value

@@ -12,7 +12,7 @@ from typing import Final
 
 import aiohttp
 
-from bot.local.server import socket_path
+from bot.local.place import socket_path
 from bot.settings import Settings
 from engine.ports import Clock
 

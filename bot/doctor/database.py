@@ -9,7 +9,7 @@ from typing import Final
 
 from bot.doctor.case import Case
 from bot.doctor.finding import Finding, ok, problem, warning
-from bot.local.server import socket_path
+from bot.local.place import socket_path
 from engine.errors import StoreError
 from engine.store import health, schema
 from engine.store.health import Standing

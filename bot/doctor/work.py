@@ -7,10 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from bot import app
 from bot.doctor import database
 from bot.doctor.case import Case
 from bot.doctor.finding import Finding, ok, problem, warning
+from bot.kinds import step_types
 from engine import definition
 from engine.definition import Workflow
 from engine.errors import DefinitionError, PluginError, StepError
@@ -27,7 +27,7 @@ def workflows(case: Case) -> Iterator[Finding]:
     if sources is None:
         return
     try:
-        kinds = app.step_types(case.settings)
+        kinds = step_types(case.settings)
     except PluginError as error:
         yield problem("workflows", f"{str(error)[:1].upper()}{str(error)[1:]}.", "Then look again.")
         return

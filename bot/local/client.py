@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import aiohttp
 
-from bot.local.desk import Reply
-from bot.local.server import socket_path
+from bot.local.place import socket_path
+from bot.local.reply import Reply
 from engine import data
 from engine.data import Value
 from engine.errors import StoreError

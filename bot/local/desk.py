@@ -6,9 +6,9 @@ The same desk answers the socket of a running server and a command that owns the
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
+from bot.local.reply import NEEDS_CONFIRMATION, Reply
 from engine import data, definition, fields
 from engine.data import Value
 from engine.definition import StepKind
@@ -32,28 +32,10 @@ from engine.model import (
 )
 from engine.service import Engine, Identity
 
-NEEDS_CONFIRMATION: Final = "NeedsConfirmation"
-"""The refusal of an approval whose gate asks back: its sentence is the question, to be answered with `confirmed`."""
 NO_OPERATOR: Final = (
     "Deciding in a terminal is off: set SIGNOFF_OPERATOR to the email address of the person who uses this machine, "
     "where `signoff serve` runs."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What became of a command. `refused`: the sentence why not; `facts`: ids and details for programs."""
-
-    refused: str | None = None
-    facts: dict[str, Value] = field(default_factory=dict)
-
-    def as_value(self) -> dict[str, Value]:
-        return {"refused": self.refused, "facts": self.facts}
-
-    @classmethod
-    def from_value(cls, value: Any) -> Reply:
-        """The reverse of `as_value`."""
-        return cls(value["refused"], value["facts"])
 
 
 class Desk:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import secrets
 import stat
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,32 +13,16 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from bot.local.desk import Desk, Reply
+from bot.local.desk import Desk
+from bot.local.place import own_folder
+from bot.local.reply import Reply
 from engine import data
 from engine.errors import InvalidValue, SignoffError, StoreError
 
 log = logging.getLogger(__name__)
 
-LONGEST_PATH: Final = 100
-"""Bytes of a socket's path that every system takes: `sun_path` holds 104 on macOS and 108 on Linux."""
 MAX_BODY: Final = 1_000_000
 _DESK: Final = web.AppKey("desk", Desk)
-
-
-def socket_path(database: Path) -> Path:
-    """Where the server of this database listens: beside it, or in the temporary folder where that path is too long."""
-    beside = database.with_name(database.name + ".sock")
-    if len(os.fsencode(beside)) <= LONGEST_PATH:
-        return beside
-    name = hashlib.sha256(os.fsencode(database)).hexdigest()[:16]
-    return _own_folder() / f"{name}.sock"
-
-
-def _own_folder() -> Path:
-    """A folder of our own in the temporary one, or in /tmp where that is too deep for a socket."""
-    name = f"signoff-{os.getuid()}"
-    temporary = Path(tempfile.gettempdir()) / name
-    return temporary if len(os.fsencode(temporary)) <= LONGEST_PATH - 22 else Path("/tmp") / name  # noqa: S108
 
 
 @asynccontextmanager
@@ -65,7 +47,7 @@ async def serving(desk: Desk, path: Path) -> AsyncIterator[None]:
 
 
 def _make_room(path: Path) -> None:
-    if path.parent == _own_folder():
+    if path.parent == own_folder():
         _make_private(path.parent)
     path.unlink(missing_ok=True)
 

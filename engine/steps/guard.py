@@ -1,7 +1,4 @@
-"""Where an HTTP step may call, and with which headers.
-
-Checks the URL, vets every address, and pins the connection to what was vetted.
-"""
+"""Where an HTTP step may call, and with which headers: checks the URL, and vets every address."""
 
 from __future__ import annotations
 
@@ -21,7 +18,6 @@ from ipaddress import (
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from engine.errors import InvalidValue, StepError
@@ -154,40 +150,6 @@ class Guard:
 
     def _only_https(self, target: Target) -> StepError:
         return _refuse(target.call, "only https is allowed, except to hosts that SIGNOFF_HTTP_ALLOW names")
-
-
-class PinnedResolver(AbstractResolver):
-    """Tells aiohttp the vetted addresses of one target, so that what was vetted is what is connected to.
-
-    aiohttp asks no resolver about a literal address; `Guard.check` has vetted those before.
-    """
-
-    def __init__(self, guard: Guard, target: Target, resolve: Resolve) -> None:
-        self._guard = guard
-        self._target = target
-        self._resolve = resolve
-
-    async def resolve(
-        self,
-        host: str,
-        port: int = 0,
-        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002
-    ) -> list[ResolveResult]:
-        """The target's addresses, whatever the family. Raises `StepError`, which aiohttp lets through."""
-        return [
-            ResolveResult(
-                hostname=host,
-                host=str(address),
-                port=port,
-                family=socket.AF_INET if address.version == 4 else socket.AF_INET6,
-                proto=0,
-                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-            )
-            for address in await self._guard.addresses(self._target, self._resolve)
-        ]
-
-    async def close(self) -> None:
-        """Nothing is held."""
 
 
 def unwrap(address: Address) -> Address:

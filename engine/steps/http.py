@@ -21,7 +21,7 @@ from engine.definition.kinds import Nature
 from engine.errors import InvalidValue, StepError
 from engine.fields import Field
 from engine.ports import StepContext, StepType
-from engine.steps import answers, guard
+from engine.steps import answers, guard, pinning
 
 Scalar: TypeAlias = StrictStr | StrictBool | StrictInt | Decimal
 
@@ -154,7 +154,7 @@ class Http(StepType[HttpParams]):
             raise answers.broken(target.call, error, connected=wire.connected) from None
 
     def _session(self, target: guard.Target, total: float, wire: _Wire) -> aiohttp.ClientSession:
-        resolver = guard.PinnedResolver(self._guard, target, self._resolve)
+        resolver = pinning.PinnedResolver(self._guard, target, self._resolve)
 
         async def once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> answers.Answer:
             # aiohttp sends GET, PUT and DELETE a second time when the server hangs up (seen with 3.14, even on a fresh

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.bench import measure, slack
+from bot.bench import report, slack
 from bot.bench.measure import Figure, Machine, Target, percentile
 from bot.bench.stage import BenchFailed, Limits, stage
 from tests.support.pages import Page
@@ -21,7 +21,7 @@ HERE = Machine(cores=2, load=0.5, python="3.11.7", sync_ms=0.2)
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
     """The JSON of a small run, as `signoff bench slack --json` prints it."""
-    whole: dict[str, Any] = json.loads(measure.as_json(*asyncio.run(slack.run(SMALL, lambda _: None))))
+    whole: dict[str, Any] = json.loads(report.as_json(*asyncio.run(slack.run(SMALL, lambda _: None))))
     return whole
 
 
@@ -77,11 +77,11 @@ def test_a_report_says_which_targets_are_met() -> None:
         Figure(name="slack.b_ms", value=250, what="", target=Target(250)),
         Figure(name="slack.c", value=1.1, what="", target=Target(1.1, reached=True)),
     ]
-    whole = json.loads(measure.as_json(figures, HERE))
+    whole = json.loads(report.as_json(figures, HERE))
     assert [one["met"] for one in whole["targets"].values()] == [True, False, True]
     assert whole["targets"]["slack.c"]["target"] == "≤ 1.1"
     assert whole["machine"]["cores"] == 2
-    assert list(measure.table(figures).columns[3].cells) != []
+    assert list(report.table(figures).columns[3].cells) != []
 
 
 async def test_what_is_refused_to_the_bench_is_an_error_that_says_what() -> None:

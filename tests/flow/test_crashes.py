@@ -25,7 +25,7 @@ from typing import Any
 import pytest
 
 from bot.local import client
-from bot.local.desk import Reply
+from bot.local.reply import Reply
 from engine import data
 from engine.data import Value
 from engine.errors import StoreError

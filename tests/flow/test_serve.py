@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from bot.local import client
-from bot.local.server import LONGEST_PATH, socket_path
+from bot.local.place import LONGEST_PATH, socket_path
 from engine import data
 from tests.support import direct
 from tests.support.commands import Commands, commands

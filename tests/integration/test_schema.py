@@ -17,6 +17,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, exc, insert, select, text, update
 
 from engine import tables
@@ -86,6 +87,18 @@ def _shape(connection: Connection) -> dict[str, Any]:
             shape[f"{name}.{what}"] = sorted(str(tuple(row)[1:]) for row in rows)
     indexes = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql NOT NULL"))
     return shape | {name: " ".join(sql.split()) for name, sql in indexes}
+
+
+def test_the_names_of_the_files_tell_the_history_as_alembic_reads_it(later: Callable[..., Path]) -> None:
+    for history in (schema.HISTORY, later()):
+        scripts = ScriptDirectory(str(history))
+        assert schema.revisions(history) == [one.revision for one in reversed([*scripts.walk_revisions()])]
+        assert schema.revisions(history)[-1] == scripts.get_current_head()
+
+
+def test_the_schema_of_a_file_is_the_one_that_alembic_reads(path: Path, connection: Connection) -> None:
+    assert schema.revision(path) == MigrationContext.configure(connection).get_current_revision()
+    assert schema.revision(path) is not None
 
 
 def test_a_new_file_is_of_this_schema_and_needs_no_backup(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from bot.local import client
-from bot.local.desk import Reply
+from bot.local.reply import Reply
 from bot.sandbox import Running, sandbox
 from bot.sandbox.server import Person
 from bot.sandbox.world import Message, User

@@ -14,6 +14,7 @@ import click
 import pytest
 
 from bot.cli.exits import Exit
+from bot.cli.later import Later
 from bot.cli.main import signoff
 from bot.settings import PREFIX, Settings
 from bot.slack import blocks, lists
@@ -374,6 +375,7 @@ def test_the_example_of_a_step_type_is_short() -> None:
 
 def commands(group: click.Group = signoff, path: str = "signoff") -> Iterator[tuple[str, click.Command]]:
     for name, command in group.commands.items():
+        command = command.load() if isinstance(command, Later) else command
         if isinstance(command, click.Group):
             yield from commands(command, f"{path} {name}")
         else:

@@ -1,22 +1,19 @@
-"""Commands of the operator: serve, migrate, backup, version."""
+"""The command serve."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from importlib import metadata
-from pathlib import Path
 
 import click
 
 from bot import app, log
-from bot.cli import reach
-from bot.local import server
+from bot.cli.here import here
+from bot.local.place import socket_path
 from bot.settings import Settings
 from bot.slack import listening
 from bot.terminal import screen
-from engine.store import schema
-from engine.system import EnvironmentSecrets, SystemClock
+from engine.system import EnvironmentSecrets
 
 
 def reached_at(settings: Settings) -> Iterator[str]:
@@ -32,7 +29,7 @@ def reached_at(settings: Settings) -> Iterator[str]:
 @click.command()
 def serve() -> None:
     """Serve until Ctrl-C: own the database, run the workflows, tell the approvers."""
-    place = reach.here()
+    place = here()
     secrets = EnvironmentSecrets(place.environment)
     log.set_up(
         place.settings.log_level,
@@ -42,7 +39,7 @@ def serve() -> None:
 
     def ready(waiting: int) -> None:
         click.echo(f"Signoff serves {place.settings.database}")
-        click.echo(f"Commands on this machine reach it at {server.socket_path(place.settings.database)}")
+        click.echo(f"Commands on this machine reach it at {socket_path(place.settings.database)}")
         for line in reached_at(place.settings):
             click.echo(line)
         if waiting:
@@ -50,28 +47,3 @@ def serve() -> None:
 
     asyncio.run(app.serve(place.settings, place.environment, screen.console(), ready))
     click.echo("Stopped; every run goes on at the next start.")
-
-
-@click.command()
-def migrate() -> None:
-    """Bring the database to this version's schema; a backup is made first."""
-    path = reach.here().settings.database
-    with schema.held(path):
-        saved = schema.prepare(path, now=SystemClock().now())
-    click.echo(f"{path} is up to date." + (f" The backup is {saved}." if saved else ""))
-
-
-@click.command()
-@click.argument("target", type=click.Path(path_type=Path))
-def backup(target: Path) -> None:
-    """Copy the database to TARGET, also while a server uses it."""
-    path = reach.here().settings.database
-    schema.revision(path)
-    schema.backup(path, target)
-    click.echo(f"Copied {path} to {target} ({target.stat().st_size:,} bytes).")
-
-
-@click.command()
-def version() -> None:
-    """Print the version."""
-    click.echo(f"signoff {metadata.version('signoff')}")

@@ -1,0 +1,30 @@
+"""Commands about the database file: migrate, backup."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bot.cli.here import here
+from engine.store import schema
+from engine.system import SystemClock
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the database to this version's schema; a backup is made first."""
+    path = here().settings.database
+    with schema.held(path):
+        saved = schema.prepare(path, now=SystemClock().now())
+    click.echo(f"{path} is up to date." + (f" The backup is {saved}." if saved else ""))
+
+
+@click.command()
+@click.argument("target", type=click.Path(path_type=Path))
+def backup(target: Path) -> None:
+    """Copy the database to TARGET, also while a server uses it."""
+    path = here().settings.database
+    schema.revision(path)
+    schema.backup(path, target)
+    click.echo(f"Copied {path} to {target} ({target.stat().st_size:,} bytes).")

@@ -1,0 +1,38 @@
+"""What commands have in common that need no database: the settings of this place, files, an option."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from bot import settings
+from bot.settings import Settings
+from engine.definition.yaml import MAX_BYTES
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """The settings and environment of this command."""
+
+    settings: Settings
+    environment: dict[str, str]
+
+
+def here() -> Here:
+    """Raises `SettingsError` with every wrong setting."""
+    environment = settings.environment()
+    return Here(settings.load(environment), environment)
+
+
+def content(file: Path) -> bytes:
+    """What the file holds, as far as it is taken. Raises `click.UsageError` where it cannot be read."""
+    try:
+        with file.open("rb") as opened:
+            # A character more than is taken: enough to see that a file is too large, however large it is.
+            return opened.read(MAX_BYTES + 4)
+    except OSError as error:
+        raise click.UsageError(f"{file} cannot be read: {error.strerror}.") from None
