@@ -26,6 +26,7 @@ class Rest:
 
     def __init__(self) -> None:
         self._broken: dict[str, tuple[int, datetime]] = {}
+        self._failing: set[str] = set()
 
     def until(self, channel: str) -> datetime | None:
         """When the channel is worth trying; None: now."""
@@ -39,8 +40,17 @@ class Rest:
             wait = RESTS[min(failures, len(RESTS)) - 1]
             log.error("nothing is sent through %s for %d s: %s", channel, wait.total_seconds(), came)
             self._broken[channel] = (failures, at + wait)
-        elif came is not None and not isinstance(came, ChannelError):
+            self._failing.add(channel)
+        elif isinstance(came, ChannelError):
+            if came.about == "copy" and channel not in self._failing:
+                # The first of them: a server that is down fails every copy, and says the same of each.
+                log.warning("a copy could not be shown through %s and is tried again: %s", channel, came)
+                self._failing.add(channel)
+        elif came is not None:
             self._broken.pop(channel, None)
+            if channel in self._failing:
+                log.info("copies get through %s again", channel)
+                self._failing.discard(channel)
 
 
 class Lanes:

@@ -102,7 +102,7 @@ class Replay:
 
     def __init__(self, recording: Recording) -> None:
         self._stages = recording.stages
-        self._ids, self._now = RandomIds(), SystemClock().now()
+        self._ids, self._clock = RandomIds(), SystemClock()
         fresh = {
             write.values[0]: None
             for stage in self._stages
@@ -133,7 +133,7 @@ class Replay:
         return made
 
     def _fresh(self) -> dict[Any, Any]:
-        return {old: self._ids.new(self._now) for old in self._old}
+        return {old: self._ids.new(self._clock.now()) for old in self._old}
 
     def _linked(
         self, write: Write, values: Row, renamed: dict[Any, Any], seq: int, previous: bytes
