@@ -12,7 +12,7 @@ from engine.errors import ChannelError, Conflict
 from engine.model import Address, DeliveryKind, DeliveryState, Receipt, RequestState
 from engine.ports import Directory
 from engine.reaching import Ways
-from engine.store import deliveries, loading, people, requests, runs
+from engine.store import deliveries, links, loading, people, requests, runs
 from engine.store.deliveries import HeldDelivery
 from engine.store.links import Minted
 from engine.store.tx import Tx
@@ -69,11 +69,19 @@ def record(tx: Tx, directory: Directory, claimed: Claimed, came: Receipt | Chann
     """Write down what came of an attempt, and say when. None: there was nothing left to ask, and nobody was."""
     if came is None:
         deliveries.try_shown(tx, claimed.held, None, state=DeliveryState.SKIPPED)
+        _drop_link(tx, claimed)
     elif isinstance(came, ChannelError):
         _failed(tx, directory, claimed, came)
+        if not came.outcome_unknown:
+            _drop_link(tx, claimed)
     else:
         _shown(tx, claimed, came)
     return tx.now
+
+
+def _drop_link(tx: Tx, claimed: Claimed) -> None:
+    if claimed.link is not None:
+        links.drop(tx, claimed.link)
 
 
 def _shown(tx: Tx, claimed: Claimed, receipt: Receipt) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from engine.codes import hashed
 from engine.model import Link, LinkState
@@ -22,6 +22,7 @@ LIFETIME: Final = timedelta(days=30)
 _link = LinkRow.__table__  # type: ignore[attr-defined]
 _NEW = Prepared(insert(_link))
 _BY_HASH = Prepared(select(_link).where(_link.c.hash == bindparam("hash")))
+_DROP = Prepared(delete(_link).where(_link.c.hash == bindparam("hash")))
 _REVOKE = Prepared(
     update(_link)
     .where(_link.c.request == bindparam("held"), _link.c.revoked_at.is_(None))
@@ -38,7 +39,7 @@ class Minted:
 
 
 def mint(tx: Tx, held: HeldDelivery) -> Minted:
-    """A fresh link for this copy. Those of earlier attempts stay: nobody knows which of the mails arrived."""
+    """A fresh link for this copy. Those of earlier attempts stay where nobody knows which of the mails arrived."""
     assert held.request is not None
     # To the minute, as people are told it: then copies that leave together say the same.
     minted = Minted(tx.ids.token(), (tx.now + LIFETIME).replace(second=0, microsecond=0))
@@ -55,6 +56,11 @@ def mint(tx: Tx, held: HeldDelivery) -> Minted:
         },
     )
     return minted
+
+
+def drop(tx: Tx, minted: Minted) -> None:
+    """Forget a link that never left, so that nobody counts it among those that people hold."""
+    tx.write(_DROP, {"hash": hashed(minted.token)})
 
 
 def load_link(connection: Connection, token: str, now: datetime) -> Link | None:

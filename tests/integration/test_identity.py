@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -162,6 +163,23 @@ async def test_each_copy_and_each_attempt_has_a_link_of_its_own_and_all_of_them_
     assert token(home, LEE) != token(home, MIA)
     with closing(sqlite3.connect(home.path)) as connection:
         assert connection.execute("SELECT count(*), count(DISTINCT hash) FROM link").fetchall() == [(4, 4)]
+
+
+async def test_a_link_whose_mail_was_refused_is_forgotten(home: House, caplog: pytest.LogCaptureFixture) -> None:
+    refused = ChannelError("the mail server mail.example.com:587 cannot be reached")
+    home.mail.box.next_calls(*[Fault(error=refused)] * 4)
+    with caplog.at_level(logging.INFO, logger="engine.lanes"):
+        await asked(home)
+        for _ in range(3):
+            home.pass_(seconds=5)
+            await home.settle()
+    assert (await home.identity.link(token(home, LEE))) is not None
+    with closing(sqlite3.connect(home.path)) as connection:
+        assert connection.execute("SELECT count(*) FROM link").fetchall() == [(2,)]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"a copy could not be shown through email and is tried again: {refused}",
+        "copies get through email again",
+    ], "a server that is down says the same of every copy"
 
 
 async def test_a_link_alone_decides_only_where_the_gate_says_so(home: House) -> None:
