@@ -22,6 +22,8 @@ def reached_at(settings: Settings) -> Iterator[str]:
         yield f"Slack's deliveries are taken at http://{settings.host}:{settings.port}{listening.PATH}"
     if settings.slack_app_token:
         yield "Slack's deliveries are taken over Socket Mode"
+    if settings.mail_server:
+        yield f"Mail goes through {settings.mail_server.host}:{settings.mail_server.port}"
     if settings.public_url:
         yield f"Review pages are served at http://{settings.host}:{settings.port}, for {settings.public_url}"
 

@@ -110,11 +110,17 @@ def classify(stage: Stage, error: BaseException) -> Failure:
     return Failure(
         stage=stage,
         meaning=meaning,
-        said=f"{_MEANS[meaning]}, {_WHERE[stage]}: {_clean(quoted)}.",
+        said=f"{_said(stage, meaning)}: {_clean(quoted)}.",
         code=code,
         enhanced=enhanced,
         full=full,
     )
+
+
+def _said(stage: Stage, meaning: Meaning) -> str:
+    if (stage, meaning) == (Stage.CONNECT, Meaning.LATER):
+        return "The mail server cannot be reached"
+    return f"{_MEANS[meaning]}, {_WHERE[stage]}"
 
 
 def _of_reply(stage: Stage, code: int, enhanced: str | None) -> Meaning:

@@ -111,6 +111,7 @@ _WORDS: Final = {
     "run.cancelled": "run cancelled",
     "run.cancel_asked": "cancel asked",
     "run.resumed": "answered",
+    "run.stuck": "cannot go on:",
     "step.started": "calling",
     "step.succeeded": "done",
     "step.skipped": "skipped",
@@ -125,10 +126,13 @@ _WORDS: Final = {
     "request.approved": "approved",
     "request.rejected": "rejected",
     "request.expired": "expired",
+    "request.fell_back": "asked another way as well",
     "request.unseen": "nobody has seen the request",
     "request.withdrawn": "request withdrawn",
     "delivery.shown": "told",
     "delivery.dead": "could not tell",
+    "links.revoked": "review links withdrawn",
+    "browser.remembered": "a browser is remembered for",
 }
 
 
