@@ -1,8 +1,6 @@
 """How fast the engine is beside its floor, and what runs that wait for people cost.
 
-A lifecycle: start a run of three steps (`set`, `set` behind a gate with two approvers and 1 KB of content, `set`),
-approve it with one field changed, and see it end. Durable, with its audit entries; showing the two copies is left out,
-for that is the channel's speed. Start at `run`; the floor is in `bot.bench.floor`.
+Start at `run`; what a lifecycle is stands in `bot.bench.rig`, the floor in `bot.bench.floor`.
 """
 
 from __future__ import annotations
@@ -15,171 +13,21 @@ import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from bot.bench.floor import Floor, Recording, Replay
 from bot.bench.measure import Figure, Machine, Target, percentile
-from engine.advance import Advancer
-from engine.embedded import Embedded, Unit
-from engine.gate import Reference
-from engine.model import Address, Assurance, Decide, Decided, Origin, Person, Register, Start, Started, Verdict, Work
-from engine.ports import Resolution, Route, StepType
-from engine.runner import Runner
-from engine.service import Engine
-from engine.steps.set import Set
-from engine.store import schema
-from engine.store.writer import SqliteFile
-from engine.system import EnvironmentSecrets, RandomIds, SystemClock, calm_collector
+from bot.bench.rig import opened, working
+from engine.system import SystemClock
 
 CLIENTS: Final = 64
-WORKFLOW: Final = b"""
-name: bench
-title: Measure the engine
-inputs:
-  order: {type: text, max_length: 20}
-  note: {type: long_text}
-steps:
-  - id: prepare
-    uses: set
-    with: {order: "{{ inputs.order }}"}
-  - id: review
-    uses: set
-    with: {order: "{{ steps.prepare.order }}", note: "{{ inputs.note }}"}
-    gate:
-      title: "Order {{ inputs.order }}?"
-      approvers: [ann@example.com, lee@example.com]
-  - id: finish
-    uses: set
-    with: {answer: "{{ steps.review.order }}"}
-"""
-NOTE: Final = ("A thousand characters that somebody has to read and may want to change before they go out. " * 12)[
-    :1000
-]
-APPROVER: Final = Address("email", "ann@example.com")
-REQUESTER: Final = Address("email", "sam@example.com")
-ORIGIN: Final = Origin(surface="api")
 SETTLE_SECONDS: Final = 1.5
 """How long a server is left to itself before it is looked at."""
-_BUTTON: Final = "SELECT id, digest FROM request WHERE run = ?"
-
-
-class _Everybody:
-    """Everybody has a box on a channel that nobody serves here."""
-
-    def asks(self, reference: Reference) -> bool:  # noqa: ARG002 the port's shape
-        return False
-
-    async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:  # noqa: ARG002
-        return {}
-
-    def reach(self, person: Person) -> Sequence[Route]:
-        return [Route("recording", person.label)]
-
-    def back(self, origin: Origin, person: Person) -> Route | None:  # noqa: ARG002 the port's shape
-        return None
-
-
-@dataclass(slots=True)
-class Rig:
-    """An engine at work on a file, and its clients."""
-
-    store: SqliteFile
-    engine: Engine
-    runner: Runner
-    copies: sqlite3.Connection
-    """Where a client looks up what the button of its copy carries; through the engine it would count as its work."""
-    ends: dict[str, asyncio.Future[None]] = field(default_factory=dict)
-    decided: list[float] = field(default_factory=list)
-    """Seconds that each decision took."""
-
-    async def register(self) -> None:
-        await self.engine.register(Register(source=WORKFLOW, actor=REQUESTER, origin=ORIGIN))
-
-    async def start(self) -> str:
-        inputs = {"order": "A-1001", "note": NOTE}
-        started = await self.engine.start(Start(workflow="bench", inputs=inputs, actor=REQUESTER, origin=ORIGIN))
-        assert isinstance(started, Started)
-        return started.run
-
-    async def decide(self, run: str, *, all_of_it: bool = False) -> None:
-        """Approve with another number of the order; or with another text as well."""
-        request, digest = self.copies.execute(_BUTTON, (run,)).fetchone()
-        command = Decide(
-            request=request,
-            verdict=Verdict.APPROVE,
-            actor=APPROVER,
-            content_version=1,
-            digest=digest,
-            origin=ORIGIN,
-            assurance=Assurance.TERMINAL,
-            edits={"order": "A-1002", **({"note": f"{NOTE[:-20]} as edited by Ann."} if all_of_it else {})},
-        )
-        began = time.perf_counter()
-        decided = await self.engine.decide(command)
-        self.decided.append(time.perf_counter() - began)
-        assert isinstance(decided, Decided)
-
-    async def advance(self, run: str) -> None:
-        await self.runner.advance(run)
-        if end := self.ends.pop(run, None):
-            end.set_result(None)
-
-    async def due(self, now: datetime) -> list[Work]:
-        return _but_copies(await self.engine.due(now))
-
-    async def lifecycle(self, *, all_of_it: bool = False) -> None:
-        run = await self.start()
-        end = self.ends[run] = asyncio.get_running_loop().create_future()
-        await self.decide(run, all_of_it=all_of_it)
-        await end
-
-    async def lifecycles(self, count: int, clients: int, *, all_of_it: bool = False) -> None:
-        """`count` in all, each client one after the other. `all_of_it`: every text is edited."""
-        left = iter(range(count))
-
-        async def client() -> None:
-            for _ in left:
-                await self.lifecycle(all_of_it=all_of_it)
-
-        await asyncio.gather(*(client() for _ in range(clients)))
-
-
-def _but_copies(works: Sequence[Work]) -> list[Work]:
-    """Nobody shows copies here."""
-    return [work for work in works if work.kind != "deliver"]
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[Rig]:
-    """An engine on the file at `path`, made if need be. Nothing runs by itself yet."""
-    clock, steps, secrets = SystemClock(), dict[str, StepType[Any]](set=Set()), EnvironmentSecrets({})
-    with schema.owned(path, clock=clock, ids=RandomIds()) as store, closing(sqlite3.connect(path)) as copies:
-        advancer = Advancer(kinds=steps, directory=_Everybody(), secrets=secrets)
-        runner = Runner(store, advancer, steps=steps, secrets=secrets)
-        yield Rig(store, Engine(store, advancer), runner, copies)
-
-
-@asynccontextmanager
-async def working(path: Path) -> AsyncIterator[Rig]:
-    """An engine on the file at `path` that does what is due."""
-    with opened(path) as rig:
-        units: dict[str, Unit] = {"advance": rig.advance, "fire": rig.engine.fire}
-        executor = Embedded(units=units, due=rig.due, now=SystemClock().now)
-        rig.store.on_commit(lambda works: executor.submit(_but_copies(works)))
-        await rig.register()
-        running = asyncio.ensure_future(executor.run())
-        try:
-            with calm_collector():  # as `signoff serve` does
-                yield rig
-        finally:
-            executor.stop()
-            await running
 
 
 # -- what is measured -----------------------------------------------------------------------------------------
