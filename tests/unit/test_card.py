@@ -133,6 +133,27 @@ def test_an_open_request_says_what_is_asked_why_and_of_whom() -> None:
     assert card.expires_at == START + timedelta(days=1)
 
 
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        (timedelta(weeks=2), "2 weeks"),
+        (timedelta(days=1), "1 day"),
+        (timedelta(hours=1, minutes=30), "1 hour and 30 minutes"),
+        (timedelta(days=10, hours=2, seconds=1), "10 days, 2 hours and 1 second"),
+    ],
+)
+def test_before_anybody_was_shown_it_a_request_says_in_words_when_it_expires(after: timedelta, words: str) -> None:
+    request = view(asked={"expires_after": after})
+    card = cards.request_card(request)
+    assert card.facts[-2] == ("Expires", f"{words} after somebody was first shown it")
+    assert (card.expires_at, card.expires_after) == (None, after)
+    shown = replace(request, asked=replace(request.asked, expires_at=START + after))
+    over = closed(RequestState.CANCELLED, expires_after=after)
+    for other in (cards.request_card(shown), cards.request_card(over)):
+        assert "Expires" not in dict(other.facts)
+        assert other.expires_after is None
+
+
 def test_a_request_after_a_step_asks_about_what_it_produced() -> None:
     card = cards.request_card(view("- {id: words, uses: set, with: {x: 1}, gate: {at: after}}"))
     assert ("Asks about", "what step words (set) produced") in card.facts
