@@ -262,6 +262,8 @@ async def test_a_prefix_works_whether_the_proxy_passes_it_on_or_not(path: Path, 
         assert "Approved by" in receipt.text
         for address in re.findall(r'(?:href|src)="(/[^"]*)"', receipt.text):
             assert (await browser.get(address)).status == 200
+        for bare in ("/approve/it", "/approve/it/"):
+            assert (await browser.get(bare)).path == "/approve/it/inbox"
 
 
 async def test_what_a_proxy_or_a_client_says_of_the_host_is_not_believed(here: Hall) -> None:
@@ -312,6 +314,11 @@ async def test_nothing_secret_is_logged(here: Hall, caplog: pytest.LogCaptureFix
     assert len(secrets) >= 4
     for one in secrets:
         assert one not in caplog.text
+
+
+async def test_the_bare_address_leads_to_what_waits(here: Hall) -> None:
+    answer = await here.browser().get("/")
+    assert (answer.path, answer.page.headings) == ("/inbox", ["See what waits for you"])
 
 
 async def test_robots_are_sent_away_and_the_server_says_that_it_is_well(here: Hall) -> None:

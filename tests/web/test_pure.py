@@ -8,7 +8,7 @@ from bot.web import csrf, labels, place, seeing
 from bot.web.drafts import Draft, Drafts
 from bot.web.review import Shown
 
-HEADS = frozenset({"r", "review", "inbox"})
+HEADS = frozenset({"", "r", "review", "inbox"})
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,10 @@ def test_the_origin_is_written_as_browsers_write_it(url: str, origin: str, prefi
         ("/review/review/x", "/review", "/review/x"),
         ("/p/nothing", "/p", "/p/nothing"),
         ("/px/review", "/p", "/px/review"),
-        ("/p", "/p", "/p"),
+        ("/p", "/p", "/"),
+        ("/p/", "/p", "/"),
+        ("/", "/p", "/"),
+        ("/px", "/p", "/px"),
     ],
 )
 def test_the_prefix_is_taken_away_where_it_is_one(path: str, prefix: str, inside: str) -> None:
