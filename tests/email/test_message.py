@@ -71,6 +71,11 @@ def test_nothing_is_fetched_and_nothing_runs(card: Card) -> None:
     assert Reading(html).tags.isdisjoint({"form", "input", "button", "iframe", "svg", "object", "base"})
 
 
+def test_nothing_but_an_address_is_broken_inside_of_a_word() -> None:
+    broken = re.findall(r"<p[^>]*break-all[^>]*>(.*?)</p>", html_of(read(message.mail(ASKING, envelope()))))
+    assert broken == [LINK]
+
+
 def test_a_mail_says_that_a_program_wrote_it_and_to_whom(card: Card) -> None:
     made = read(message.mail(card, envelope()))
     assert made["Auto-Submitted"] == "auto-generated"
