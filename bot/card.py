@@ -62,17 +62,23 @@ def visible(text: str) -> str:
     """The text with every invisible, control or direction-changing character written as its code point."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_visible(character, before) for character, before in zip(text, " " + text, strict=False))
+    return "".join(
+        f"⟦U+{ord(character):04X}⟧" if _is_hidden(character, before) else character
+        for character, before in zip(text, " " + text, strict=False)
+    )
 
 
-def _visible(character: str, before: str) -> str:
+def hidden(text: str) -> list[int]:
+    """The places of the characters that `visible` writes as code points."""
+    return [at for at, (one, before) in enumerate(zip(text, " " + text, strict=False)) if _is_hidden(one, before)]
+
+
+def _is_hidden(character: str, before: str) -> bool:
+    if character in _VISIBLE_CONTROLS:
+        return False
     if character == _EMOJI_STYLE:
-        hidden = unicodedata.category(before) != "So"
-    else:
-        hidden = character in _BLANK or unicodedata.category(character) in _HIDDEN
-    if character in _VISIBLE_CONTROLS or not hidden:
-        return character
-    return f"⟦U+{ord(character):04X}⟧"
+        return unicodedata.category(before) != "So"
+    return character in _BLANK or unicodedata.category(character) in _HIDDEN
 
 
 def line(text: str) -> str:

@@ -28,7 +28,8 @@ YES: Final = "yes"
 NO: Final = "no"
 FEW: Final = 5
 """Options that are listed one by one instead of in a menu."""
-_ROWS: Final = range(3, 25)
+_ROWS: Final = range(3, 401)
+"""Far more than most texts have, so that none of them scrolls inside of a page that scrolls."""
 _LINE: Final = 80
 """Characters in a row of a text area, roughly."""
 _LOCAL: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", re.ASCII)

@@ -36,6 +36,18 @@ function touched(control) {
   return control.value !== control.defaultValue;
 }
 
+// Where the style cannot let a field grow with its text.
+if (!CSS.supports("field-sizing", "content")) {
+  for (const area of document.querySelectorAll("textarea")) {
+    const fit = () => {
+      area.style.height = "auto";
+      area.style.height = `${area.scrollHeight + area.offsetHeight - area.clientHeight}px`;
+    };
+    area.addEventListener("input", fit);
+    fit();
+  }
+}
+
 const approve = document.querySelector("button[data-changed]");
 if (approve) {
   const plain = approve.textContent;

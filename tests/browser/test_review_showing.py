@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import Locator
+from playwright.async_api import Locator, Route, expect
 
 from bot.email import message
-from tests.browser.review import BY_LINK, EVERY_FIELD, Reviewers
+from tests.browser.review import BY_LINK, EVERY_FIELD, NARROW, WIDE, Reviewers
 from tests.email.kit import ASKING, envelope, html_of
 from tests.support.replacing import replace
 from tests.web.kit import ADA
@@ -88,3 +88,40 @@ async def test_texts_in_a_mail_run_their_own_way(reviewing: Reviewers) -> None:
     plain = page.locator("p", has_text="Kim")
     assert (await direction(plain), await side(plain)) == ("ltr", "left")
     assert await direction(page.locator("h1")) == "rtl"
+
+
+@pytest.mark.parametrize("style", [True, False], ids=["style", "script"])
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "360"])
+async def test_five_thousand_characters_are_there_to_be_read_without_scrolling_in_their_field(
+    reviewing: Reviewers, size: dict[str, int], style: bool
+) -> None:
+    await reviewing.hall.asked(BY_LINK, body="A text of some length. " * 217 + "The end.")
+    page = await reviewing.window(size=size)
+    if not style:
+        # What a browser does that does not know the property.
+        await page.add_init_script("CSS.supports = () => false")
+        rule = "textarea { field-sizing: fixed !important }"
+        await page.route("**/*.css", lambda route: served(route, rule))
+    await reviewing.opened(ADA, page=page)
+    field = page.get_by_label("text")
+    await expect(page.get_by_text("It came with 4,999 characters.")).to_be_visible()
+    assert await field.evaluate("(one) => one.scrollHeight <= one.clientHeight")
+    await field.press("ControlOrMeta+End")
+    await field.press_sequentially("\nMore\nlines")
+    assert await field.evaluate("(one) => one.scrollHeight <= one.clientHeight")
+
+
+async def served(route: Route, rule: str) -> None:
+    answer = await route.fetch()
+    await route.fulfill(response=answer, body=f"{await answer.text()}\n{rule}")
+
+
+async def test_many_hidden_characters_take_little_room(reviewing: Reviewers) -> None:
+    await reviewing.hall.asked(BY_LINK, body="A few words\u200c and more of them. " * 150)
+    page = await reviewing.opened(ADA, size=NARROW)
+    note = page.locator(".marked")
+    box = await note.bounding_box()
+    assert box is not None
+    assert box["height"] < 640
+    await note.locator("summary").click()
+    assert (await note.inner_text()).count("⟦U+200C⟧") == 150

@@ -103,6 +103,12 @@ def test_the_mark_of_colour_is_hidden_nowhere_but_behind_a_symbol(text: str) -> 
     assert cards.visible(text).endswith("⟦U+FE0F⟧")
 
 
+def test_the_places_of_hidden_characters_are_those_that_are_written_as_their_number() -> None:
+    text = "a\u200b☀\ufe0fb\ufe0f\n\t\u202e"
+    assert [cards.visible(text[at]) for at in cards.hidden(text)] == ["⟦U+200B⟧", "⟦U+FE0F⟧", "⟦U+202E⟧"]
+    assert cards.hidden("plain") == []
+
+
 def test_names_and_titles_are_one_line_whatever_the_data_says() -> None:
     sly = Person("p9", "Eve\nApproved by: Sam")
     request = replace(view(title="Pay?\nYes", workflow_title="A\nB"), requester=sly)

@@ -338,6 +338,22 @@ async def test_invisible_characters_are_marked_and_the_value_stays(here: Hall) -
     assert decision.edits == ()
 
 
+async def test_hidden_characters_are_marked_in_an_excerpt_and_not_in_all_of_the_text(here: Hall) -> None:
+    await here.asked(BY_LINK, body="before it " * 200 + "pay \u202e001 now " + "after it " * 200 + "the end\u200b")
+    _, page = await here.opened()
+    assert "…re it before it pay ⟦U+202E⟧001 now after it af…" in page.text
+    assert "… it after it the end⟦U+200B⟧<" in page.text
+
+
+async def test_a_long_text_says_how_long_it_is(here: Hall) -> None:
+    await here.asked(BY_LINK, body="word " * 1_000)
+    _, page = await here.opened()
+    assert "It came with 5,000 characters." in page.page.text
+    await here.asked(BY_LINK, body="a few words")
+    _, page = await here.opened()
+    assert "It came with" not in page.page.text
+
+
 async def test_markup_in_the_data_is_text(here: Hall) -> None:
     await here.asked(customer="</dd><script>alert(1)</script>", body='</textarea><b onclick="x">')
     _, page = await here.opened()
