@@ -189,7 +189,7 @@ async def test_nothing_on_an_open_page_says_any_longer_that_it_waits(reviewing: 
     await expect(ada.locator("#live p").last).to_have_text("Nothing can be decided here any more.")
     await expect(ada.get_by_text("Waits for", exact=True)).to_have_count(0)
     await expect(ada.get_by_text("waits for this decision")).to_have_count(0)
-    await expect(ada.locator("#state")).to_have_count(0)
+    await expect(ada.locator("#state, #as-it-stands, #counts")).to_have_count(0)
     await expect(ada.get_by_text("The run ended with the rejection")).to_have_count(1 if known else 0)
 
 
