@@ -6,12 +6,13 @@ text cannot look like another than the one that is approved.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Collection, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-from engine import data, fields
+from engine import data, durations, fields
 from engine.data import Path, Value
 from engine.fields import Field, FieldType
 from engine.model import (
@@ -32,6 +33,7 @@ _NAMED: Final = 5
 """People who are named one by one in a list of those who were not reached."""
 _FLAT_DEPTH: Final = 3
 """Levels of nested data that are shown field by field; deeper data is shown as JSON."""
+_UNITS: Final = {"w": "week", "d": "day", "h": "hour", "m": "minute", "s": "second"}
 _VISIBLE_CONTROLS: Final = frozenset("\n\t")
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 _BLANK: Final = frozenset(
@@ -60,17 +62,23 @@ def visible(text: str) -> str:
     """The text with every invisible, control or direction-changing character written as its code point."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_visible(character, before) for character, before in zip(text, " " + text, strict=False))
+    return "".join(
+        f"⟦U+{ord(character):04X}⟧" if _is_hidden(character, before) else character
+        for character, before in zip(text, " " + text, strict=False)
+    )
 
 
-def _visible(character: str, before: str) -> str:
+def hidden(text: str) -> list[int]:
+    """The places of the characters that `visible` writes as code points."""
+    return [at for at, (one, before) in enumerate(zip(text, " " + text, strict=False)) if _is_hidden(one, before)]
+
+
+def _is_hidden(character: str, before: str) -> bool:
+    if character in _VISIBLE_CONTROLS:
+        return False
     if character == _EMOJI_STYLE:
-        hidden = unicodedata.category(before) != "So"
-    else:
-        hidden = character in _BLANK or unicodedata.category(character) in _HIDDEN
-    if character in _VISIBLE_CONTROLS or not hidden:
-        return character
-    return f"⟦U+{ord(character):04X}⟧"
+        return unicodedata.category(before) != "So"
+    return character in _BLANK or unicodedata.category(character) in _HIDDEN
 
 
 def line(text: str) -> str:
@@ -109,6 +117,7 @@ def request_card(request: RequestView) -> Card:
         state=None if pending else outcome(request),
         actions=_actions(request) if pending else (),
         expires_at=asked.expires_at if pending else None,
+        expires_after=asked.expires_after if pending and asked.expires_at is None else None,
         request=request.id,
         run=request.run,
         content_version=asked.content_version,
@@ -129,10 +138,19 @@ def _facts(request: RequestView) -> Iterator[tuple[str, str]]:
     pending = request.asked.state is RequestState.PENDING
     if pending and request.unreached:
         yield "Not reached", _unreached(request)
+    if pending and request.asked.expires_at is None and request.asked.expires_after is not None:
+        yield "Expires", f"{_in_words(request.asked.expires_after)} after somebody was first shown it"
     yield (
         "Waits for" if pending else "Asked",
         ", ".join(line(one.person.label) for one in request.approvers),
     )
+
+
+def _in_words(delta: timedelta) -> str:
+    """Such as `1 hour and 30 minutes`."""
+    parts = [(int(count), _UNITS[unit]) for count, unit in re.findall("([0-9]+)([a-z])", durations.show(delta))]
+    *most, last = (f"{count} {unit}" if count == 1 else f"{count} {unit}s" for count, unit in parts)
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _unreached(request: RequestView) -> str:

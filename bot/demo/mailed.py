@@ -23,7 +23,7 @@ _AMOUNT: Final = "Amount in EUR"
 _ASKS_CODE: Final = "Type the code from your mail"
 _WRONG: Final = "That is not the code."
 _GONE: Final = "This code can no longer be used here"
-_BY_CODE: Final = "by a code that was sent to their email address"
+_BY_CODE: Final = "by a code that was sent to your email address"
 _ONLY_MAIL: Final = "The link works until"
 
 

@@ -216,8 +216,16 @@ def _times(card: Card) -> Iterator[tuple[int, Row]]:
     if card.expires_at is not None:
         yield -1, Row("Expires", cards.moment(card.expires_at), None, 0)
     if card.until is not None:
-        label = "Valid until" if card.kind is DeliveryKind.CODE else "The link works until"
-        yield -1, Row(label, cards.moment(card.until), None, 0)
+        yield -1, Row(_until(card), cards.moment(card.until), None, 0)
+
+
+def _until(card: Card) -> str:
+    """A link outlives most requests: the day of its end must not look like the day until which one can decide."""
+    if card.kind is DeliveryKind.CODE:
+        return "Valid until"
+    if card.expires_at is None and card.expires_after is None:
+        return "The link works until"
+    return "The link shows the request, and what became of it, until"
 
 
 def _ranked(wanted: list[_Wanted], *, facts: int) -> list[_Wanted]:

@@ -55,6 +55,8 @@ class Visit:
     person: Person
     address: str
     remembered: bool
+    mark: str
+    """Another one whenever the request or its run was written since this was read."""
     token: str | None = field(repr=False)
     browser: str | None = field(repr=False)
 
@@ -66,6 +68,8 @@ class Desk:
 
     async def visit(self, request: str, *, token: str | None, browser: str | None) -> Visit | Barred:
         """Who is there: as the person of a remembered browser if they are asked, else as whoever has the link."""
+        # Before the rest: what is written in between makes a page look older than it is, never newer.
+        standing = mark(await self.engine.standing(request))
         around = await self.engine.request_in_run(request)
         found = around[0] if around is not None else None
         known = await self.identity.browser(browser) if browser else None
@@ -78,6 +82,7 @@ class Desk:
                 person=known.person,
                 address=known.address,
                 remembered=True,
+                mark=standing,
                 token=token if link is not None and link.request == request else None,
                 browser=browser,
             )
@@ -93,6 +98,7 @@ class Desk:
             person=link.person,
             address=link.address,
             remembered=False,
+            mark=standing,
             token=token,
             browser=browser,
         )
@@ -115,6 +121,11 @@ class Desk:
     async def waiting(self, person: Person) -> list[RequestView]:
         """What waits for this person."""
         return await self.engine.requests(Page(limit=MOST_LISTED, open_only=True), person=person.id)
+
+
+def mark(standing: tuple[int, int] | None) -> str:
+    """Where a request and its run stand, as pages carry it."""
+    return "" if standing is None else "{}.{}".format(*standing)
 
 
 def _is_asked(request: RequestView, person: Person) -> bool:

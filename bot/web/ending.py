@@ -16,12 +16,14 @@ from engine.model import Assurance, RequestState
 from engine.views import RequestView
 
 _HOW: Final[Mapping[str, str]] = {
-    Assurance.LINK: "by the link alone that was sent to them",
-    Assurance.CODE: "by a code that was sent to their email address",
+    Assurance.LINK: "by the link alone that was sent to {them}",
+    Assurance.CODE: "by a code that was sent to {their} email address",
     Assurance.SSO: "by signing in with Slack",
-    Assurance.SLACK: "by their account in Slack",
+    Assurance.SLACK: "by {their} account in Slack",
     Assurance.TERMINAL: "as the operator, at the terminal of the server",
 }
+_YOURS: Final = {"them": "you", "their": "your"}
+_THEIRS: Final = {"them": "them", "their": "their"}
 _ENDS: Final[Mapping[RequestState, tuple[str, str, str]]] = {
     RequestState.APPROVED: ("Approved", "good", "✓"),
     RequestState.REJECTED: ("Rejected", "bad", "✗"),
@@ -45,8 +47,8 @@ class Outcome:
     reason: str | None = None
 
 
-def outcome(request: RequestView) -> Outcome:
-    """What became of it."""
+def outcome(request: RequestView, *, mine: bool) -> Outcome:
+    """What became of it. `mine`: whoever reads it is known as the one who decided."""
     headline, tone, sign = _ENDS[request.asked.state]
     if request.asked.subject.is_form and request.asked.state is RequestState.APPROVED:
         headline = "Filled in"
@@ -58,11 +60,16 @@ def outcome(request: RequestView) -> Outcome:
         tone=tone,
         sign=sign,
         verdict=card.line(decision.verdict),
-        by=card.line(decision.person.label),
-        identified=_HOW.get(decision.assurance, decision.assurance),
+        by=f"{card.line(decision.person.label)}{' (you)' if mine else ''}",
+        identified=_how(decision.assurance, mine=mine),
         at=decision.decided_at,
         reason=card.visible(decision.reason) if decision.reason else None,
     )
+
+
+def _how(assurance: str, *, mine: bool) -> str:
+    said = _HOW.get(assurance)
+    return assurance if said is None else said.format(**(_YOURS if mine else _THEIRS))
 
 
 # -- around the form ----------------------------------------------------------------------------------------

@@ -27,6 +27,10 @@ class Inbox:
     def __init__(self, held: Room) -> None:
         self._room = held
 
+    async def lead(self, _: Request) -> Response:
+        """From the bare public address, which is what people remember."""
+        return self._room.to(self._room.at.inbox)
+
     async def show(self, request: Request) -> Response:
         """The list; or the form to sign in."""
         browser = await self._browser(request)

@@ -28,11 +28,16 @@ YES: Final = "yes"
 NO: Final = "no"
 FEW: Final = 5
 """Options that are listed one by one instead of in a menu."""
-_ROWS: Final = range(3, 25)
+_ROWS: Final = range(3, 401)
+"""Far more than most texts have, so that none of them scrolls inside of a page that scrolls."""
 _LINE: Final = 80
 """Characters in a row of a text area, roughly."""
 _LOCAL: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", re.ASCII)
 _DAY: Final = re.compile(r"(?!0000)\d{4}-\d\d-\d\d", re.ASCII)
+_SEPARATED: Final = re.compile(
+    r"(-?(?:[0-9]+|[0-9]{1,3}(?:[.,'_\s\N{RIGHT SINGLE QUOTATION MARK}][0-9]{3})+))[.,]([0-9]{1,2})"
+)
+"""A number as it is written in many places, with one or two digits behind the last separator."""
 _LONG: Final = frozenset({FieldType.LONG_TEXT, FieldType.JSON})
 _MODES: Final[Mapping[FieldType, str]] = {FieldType.NUMBER: "decimal", FieldType.INTEGER: "numeric"}
 _HOLDS: Final[Mapping[str, re.Pattern[str]]] = {"date": _DAY, "datetime-local": _LOCAL}
@@ -241,6 +246,8 @@ def changed(path: str, field: Field, current: Value, raws: Raws) -> tuple[Value]
     if made[0].choices:
         return (fields.validate(field, _read_choice(field, said[made[0].name])),)
     raw = said[made[0].name]
+    if field.type is FieldType.NUMBER:
+        _refuse_separators(raw.strip())
     return (fields.from_text(field, f"{raw}Z" if field.type is FieldType.DATETIME and _LOCAL.fullmatch(raw) else raw),)
 
 
@@ -257,8 +264,19 @@ def _untouched(one: Input, raws: Raws) -> bool:
 
 def _read_money(field: Field, path: str, said: Mapping[str, str]) -> Value:
     amount = said[f"{key(path)}-amount"].strip()
+    _refuse_separators(amount)
     currency = said.get(f"{key(path)}-currency", "").strip().upper() or field.currency
     return fields.validate(field, {"amount": amount, "currency": currency} if amount else None)
+
+
+def _refuse_separators(typed: str) -> None:
+    """Say how this very number is written here: what is meant is clear, but only a person may decide about it."""
+    found = _SEPARATED.fullmatch(typed)
+    if found is None:
+        return
+    plain = f"{re.sub('[^-0-9]', '', found[1])}.{found[2]}"
+    if plain != typed:
+        raise InvalidValue(f"must be written as {plain}, with a decimal point and no other separators")
 
 
 def _read_choice(field: Field, raw: str) -> Value:

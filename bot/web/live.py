@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from bot import card
-from bot.web import saying, story
-from bot.web.desk import Barred
+from bot.web import saying
+from bot.web.desk import Barred, mark
 from bot.web.reviewing import Reviewing
 from bot.web.room import Room
 from engine import data
@@ -49,10 +49,10 @@ class Live:
         return StreamingResponse(self._stream(visit.request.id), media_type="text/event-stream", headers=headers)
 
     async def _stream(self, request: str) -> AsyncIterator[str]:
-        """An event for each state, a comment now and then; ends when nothing more will happen."""
+        """An event whenever something was written, a comment now and then; ends when nothing more will happen."""
         self._open += 1
         try:
-            told, seen, clock = "", None, asyncio.get_running_loop().time
+            seen, clock = None, asyncio.get_running_loop().time
             until, spoke = clock() + LONGEST, clock()
             while clock() < until and not self._room.closing.is_set():
                 # Before it is looked at: what is written in between is seen the next time.
@@ -61,9 +61,9 @@ class Live:
                 if standing is None:
                     return
                 seen = standing
-                if found is not None and (now := state(found)) != told:
-                    yield f"data: {now}\n\n"
-                    told, spoke = now, clock()
+                if found is not None:
+                    yield f"data: {state(found, mark=mark(standing))}\n\n"
+                    spoke = clock()
                 elif clock() - spoke >= _HEARTBEAT:
                     yield ": still here\n\n"
                     spoke = clock()
@@ -79,15 +79,15 @@ class Live:
                 await self._room.closing.wait()
 
 
-def state(request: RequestView) -> str:
-    """What the script is told: in one line, as JSON."""
+def state(request: RequestView, *, mark: str) -> str:
+    """What the script is told: in one line, as JSON. With another `mark` than that of the page, it fetches the page."""
     closed = request.asked.state is not RequestState.PENDING
     return data.dumps(
         {
+            "mark": mark,
             "state": request.asked.state.value,
             "said": card.outcome(request) if closed else None,
-            "run": story.run_state(request.run_status),
-            "ended": request.run_status.ended,
+            "ended": closed and request.run_status.ended,
             "digest": request.asked.digest,
         }
     )

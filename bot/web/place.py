@@ -63,6 +63,7 @@ def inside(path: str, prefix: str, heads: frozenset[str]) -> str:
 
     `heads`: the first segments that we serve. Only what is one of ours without the prefix loses it.
     """
-    rest = path[len(prefix) :]
-    is_ours = path.startswith(f"{prefix}/") and rest.split("/", 2)[1] in heads
+    whole = f"{path}/" if path == prefix else path
+    rest = whole[len(prefix) :]
+    is_ours = whole.startswith(f"{prefix}/") and rest.split("/", 2)[1] in heads
     return rest if prefix and is_ours else path

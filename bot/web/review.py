@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Final
 
 from bot import card
+from bot.characters import boundary
 from bot.web import inputs, seeing, story
 from bot.web.inputs import Input, Raws
 from bot.web.story import StepShown
@@ -19,6 +20,11 @@ from engine.fields import Field, FieldType
 from engine.model import Card, ReasonRequired, ReviewPoint
 from engine.views import RequestView, RunView
 
+_AROUND: Final = 20
+"""Characters on each side of one that cannot be seen: enough to find the place."""
+_EXCERPT: Final = 100
+_COUNTED: Final = 300
+"""Characters from which on a text is told to be long: nobody should take its beginning for all of it."""
 MOST_EDITABLE: Final = 1_200_000
 """Bytes of text in the inputs of a page: more would not fit into what is taken back."""
 
@@ -27,7 +33,7 @@ MOST_EDITABLE: Final = 1_200_000
 class Shown:
     """A place in the content. With `inputs` it can be changed; `text` is always what it is now.
 
-    `marked`: the text with its invisible characters made visible, where an input would hide them.
+    `marked`: what stands around each of its invisible characters, which an input would hide.
     """
 
     path: str
@@ -37,7 +43,7 @@ class Shown:
     inputs: tuple[Input, ...] = ()
     is_optional: bool = False
     hints: tuple[str, ...] = ()
-    marked: str | None = None
+    marked: tuple[str, ...] = ()
     error: str | None = None
 
     @property
@@ -173,7 +179,7 @@ def _content(request: RequestView, typed: Typed) -> Iterator[Shown]:
             inputs=inputs.typed(made, typed.raws),
             is_optional=not found.field.required and found.field.blank != "keep",
             hints=tuple(_hints(found.field, value, made)),
-            marked=_marked(value),
+            marked=marked(value),
             error=_said(one.label, wrong.get(one.path)),
         )
 
@@ -186,16 +192,31 @@ def _said(label: str, predicate: str | None) -> str | None:
     return f"{label}: {told}" if told.endswith((".", "?", "!")) else f"{label} {told}."
 
 
-def _marked(value: Value) -> str | None:
-    """The text as it really is, where an input would show nothing for some of its characters."""
-    told = card.visible(value) if isinstance(value, str) else ""
-    return told if told and told != value else None
+def marked(value: Value) -> tuple[str, ...]:
+    """What stands around every character that an input would show as nothing, in order and nothing of it twice."""
+    text = value if isinstance(value, str) else ""
+    found, spelled = list[tuple[int, int]](), [*text.replace("\n", " ")]
+    for at in card.hidden(text):
+        spelled[at] = card.visible(text[at])
+        first, shown = found[-1] if found else (0, 0)
+        start = max(shown, boundary(text, at - _AROUND) if at > _AROUND else 0)
+        end = max(at + 1, boundary(text, at + _AROUND) if at + _AROUND < len(text) else len(text))
+        if found and start == shown and end - first <= _EXCERPT:
+            found[-1] = first, end
+        elif at >= shown:
+            found.append((start, end))
+    return tuple(
+        f"{'…' if start else ''}{''.join(spelled[start:end])}{'…' if end < len(text) else ''}" for start, end in found
+    )
 
 
 def _hints(field: Field, value: Value, made: Sequence[Input]) -> Iterator[str]:
     if field.help:
         yield card.visible(field.help)
     yield from _bounds(field)
+    long = value if isinstance(value, str) else made[0].value
+    if made[0].kind == "textarea" and len(long) >= _COUNTED:
+        yield f"It came with {len(long):,} characters."
     if field.max_length is not None:
         yield f"At most {field.max_length:,} characters."
     if field.type is FieldType.DATETIME and made[0].kind == "text":

@@ -263,15 +263,19 @@ class Reviewing:
         To whoever has only a link, which may lie in many mailboxes by then, it shows no more than that.
         """
         shown = review.review(visit.request, visit.run, visit.together)
+        decision = visit.request.decision
         return self._room.pages.page(
             "closed",
             status=status,
             visit=visit,
             masked=labels.masked(visit.address),
             review=shown,
-            outcome=ending.outcome(visit.request),
+            # Whoever has only the link may be anybody.
+            outcome=ending.outcome(
+                visit.request,
+                mine=visit.remembered and decision is not None and decision.person.id == visit.person.id,
+            ),
             changed=[one for one in shown.content if one.before is not None],
-            mine=visit.request.decision is not None and visit.request.decision.person.id == visit.person.id,
             notice_text=notice,
             had_typed=had,
         )

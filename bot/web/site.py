@@ -73,6 +73,7 @@ def _pages(app: FastAPI, held: Room) -> None:
         f"{places.CODE}/{{challenge}}": (coding.show, coding.give),
         links.INBOX: (inbox.show, inbox.act),
     }
+    app.add_route("/", inbox.lead, methods=["GET"])
     for path, (get, post) in routes.items():
         app.add_route(path, get if post is None else _either(get, post), methods=["GET", *(["POST"] if post else [])])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from engine.model.statuses import DeliveryKind
@@ -45,6 +45,8 @@ class Card:
     state: str | None = None
     actions: tuple[CardAction, ...] = ()
     expires_at: datetime | None = None
+    expires_after: timedelta | None = None
+    """Instead of `expires_at` in copies that are made before anybody was shown one: the clock has not started."""
     request: str | None = None
     run: str | None = None
     topic: str | None = None

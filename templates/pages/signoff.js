@@ -2,12 +2,15 @@
 "use strict";
 
 const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-for (const time of document.querySelectorAll("time[datetime]")) {
-  const at = new Date(time.dateTime);
-  if (!Number.isNaN(at.getTime()) && at.getTimezoneOffset() !== 0) {
-    time.after(` (${local.format(at)} where you are)`);
+function localize(page) {
+  for (const time of page.querySelectorAll("time[datetime]")) {
+    const at = new Date(time.dateTime);
+    if (!Number.isNaN(at.getTime()) && at.getTimezoneOffset() !== 0) {
+      time.after(` (${local.format(at)} where you are)`);
+    }
   }
 }
+localize(document);
 
 document.getElementById("errors")?.focus();
 
@@ -31,6 +34,18 @@ function touched(control) {
   if (control.type === "radio" || control.type === "checkbox") return control.checked !== control.defaultChecked;
   if (control.tagName === "SELECT") return [...control.options].some((one) => one.selected !== one.defaultSelected);
   return control.value !== control.defaultValue;
+}
+
+// Where the style cannot let a field grow with its text.
+if (!CSS.supports("field-sizing", "content")) {
+  for (const area of document.querySelectorAll("textarea")) {
+    const fit = () => {
+      area.style.height = "auto";
+      area.style.height = `${area.scrollHeight + area.offsetHeight - area.clientHeight}px`;
+    };
+    area.addEventListener("input", fit);
+    fit();
+  }
 }
 
 const approve = document.querySelector("button[data-changed]");
@@ -59,13 +74,15 @@ if (approve) {
   mark();
 }
 
-function say(text, tone) {
+function say(lines, tone) {
   const place = document.getElementById("live");
   const made = document.createElement("div");
   made.className = `notice ${tone}`;
-  const line = document.createElement("p");
-  line.textContent = text;
-  made.append(line);
+  for (const text of lines) {
+    const line = document.createElement("p");
+    line.textContent = text;
+    made.append(line);
+  }
   place.replaceChildren(made);
   return made;
 }
@@ -74,27 +91,54 @@ function close(form, told) {
   // What was typed stays to be read and copied.
   for (const control of form.querySelectorAll("textarea, input:not([type=radio], [type=checkbox])")) control.readOnly = true;
   for (const control of form.querySelectorAll("button, select, input[type=radio], input[type=checkbox]")) control.disabled = true;
-  document.querySelector(".state")?.remove();
-  const made = say(`${told.said} Nothing can be decided here any more.`, "warn");
+  const made = say([told.said, "Nothing can be decided here any more."], "warn");
   const again = document.createElement("a");
   again.href = location.pathname;
   again.textContent = "Show what became of it";
   made.append(again);
 }
 
+// All parts that can be outdated are taken from one page, so that none of them says other than the next.
+async function renew(live) {
+  const answer = await fetch(location.pathname);
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  localize(page);
+  for (const old of document.querySelectorAll("[data-renewed]")) {
+    const now = page.getElementById(old.id);
+    if (now === null) {
+      old.remove();
+      continue;
+    }
+    for (const details of old.querySelectorAll("details[open][id]")) {
+      now.querySelector(`#${details.id}`)?.setAttribute("open", "");
+    }
+    if (old.isEqualNode(now)) continue;
+    const focused = old.contains(document.activeElement) && document.activeElement.closest("details")?.id;
+    old.replaceWith(now);
+    if (focused) now.querySelector(`#${focused} > summary`)?.focus();
+  }
+  live.dataset.mark = page.querySelector("[data-mark]")?.dataset.mark ?? "";
+}
+
 const live = document.querySelector("[data-live]");
 if (live && window.EventSource) {
   const source = new EventSource(live.dataset.live);
+  let renewing = Promise.resolve();
   source.addEventListener("message", (event) => {
     const told = JSON.parse(event.data);
-    for (const state of document.querySelectorAll(".run-state")) state.textContent = told.run;
     if (told.said && live.tagName === "FORM" && !live.dataset.closed && !live.dataset.sent) {
       live.dataset.closed = "yes";
       close(live, told);
     } else if (!told.said && live.dataset.digest && told.digest !== live.dataset.digest) {
-      say("What this request asks has changed since you opened it. Load the page again.", "warn");
+      say(["What this request asks has changed since you opened it. Load the page again."], "warn");
+      return;
     }
-    if (told.ended) source.close();
+    renewing = renewing.then(async () => {
+      if (told.mark !== live.dataset.mark) await renew(live);
+      if (told.ended) source.close();
+    }).catch(() => {
+      // Away or offline: the stream ends or breaks too, and tells the same once it is open again.
+    });
   });
   addEventListener("pagehide", () => source.close());
 }

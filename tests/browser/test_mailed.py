@@ -74,7 +74,7 @@ async def test_mia_decides_by_mail_with_the_keyboard_alone(desk: Desk) -> None:
     await review.keyboard.press("Enter")
 
     await expect(review.get_by_text(f"{OUTSIDER} (you)")).to_be_visible()
-    await expect(review.get_by_text("by a code that was sent to their email address")).to_be_visible()
+    await expect(review.get_by_text("by a code that was sent to your email address")).to_be_visible()
     await expect(review.get_by_text("The run is done").first).to_be_visible()
     (request,) = await desk.stage.app.engine.requests_of_run(run)
     assert request.decision is not None

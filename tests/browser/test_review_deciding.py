@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.async_api import Page, expect
 
 from engine.model import RequestState
 from tests.browser.review import BY_LINK, EVERY_FIELD, Reviewers
-from tests.web.kit import ADA, BEN
+from tests.web.kit import ADA, BEN, asks
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -141,9 +143,54 @@ async def test_a_receipt_follows_the_run(reviewing: Reviewers) -> None:
     await reviewing.hall.asked(BY_LINK)
     page = await reviewing.opened()
     await page.get_by_role("button", name="Send email", exact=True).click()
-    await expect(page.locator(".run-state").first).not_to_have_text("is done")
+    await expect(page.get_by_text("The run is done.")).to_have_count(0)
     await reviewing.hall.home.settle()
-    await expect(page.locator(".run-state").first).to_have_text("is done")
+    await expect(page.get_by_text("The run is done.").first).to_be_visible()
+
+
+async def test_all_of_a_receipt_follows_the_run(reviewing: Reviewers) -> None:
+    await reviewing.hall.asked(source=f"{asks()}  - id: note\n    uses: set\n    with: {{sent: true}}\n")
+    page = await reviewing.opened()
+    await page.get_by_role("button", name="Send email", exact=True).click()
+    await page.get_by_label("Code").fill(await reviewing.code())
+    await page.get_by_role("button", name="Confirm").click()
+    story, history = page.locator("#story"), page.locator("#run-history")
+    await expect(story.get_by_text("is done")).to_have_count(0)
+    await expect(story.get_by_text("note", exact=True)).to_have_count(0)
+    await history.locator("summary").click()
+    await reviewing.hall.home.settle()
+    await expect(page.locator("#since")).to_have_text("The run is done.")
+    await expect(story).to_contain_text("The run is done.")
+    await expect(story.get_by_text("note", exact=True)).to_be_visible()
+    assert "wait" not in await story.inner_text()
+    await expect(history).to_have_attribute("open", "")
+    await expect(history.locator("summary")).to_be_focused()
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["signed-in", "link"])
+async def test_nothing_on_an_open_page_says_any_longer_that_it_waits(reviewing: Reviewers, known: bool) -> None:
+    if known:
+        await reviewing.hall.asked()
+        ada = await reviewing.opened(ADA)
+        await ada.get_by_role("button", name="Send email", exact=True).click()
+        await ada.get_by_label("Code").fill(await reviewing.code())
+        await ada.get_by_role("button", name="Confirm").click()
+        await ada.get_by_text(f"{ADA} (you)").wait_for()
+    else:
+        ada = await reviewing.window()
+    await reviewing.hall.asked(f"      expires: 2d\n{BY_LINK}")
+    await reviewing.opened(ADA, page=ada)
+    await expect(ada.get_by_text("Waits for", exact=True)).to_be_visible()
+    ben = await reviewing.opened(BEN)
+    await ben.get_by_label("Reason").fill("Not to Eve")
+    await ben.get_by_role("button", name="Hold it back").click()
+    await reviewing.hall.home.settle()
+    await expect(ada.locator("#live p").first).to_have_text(re.compile("Reason: Not to Eve$"))
+    await expect(ada.locator("#live p").last).to_have_text("Nothing can be decided here any more.")
+    await expect(ada.get_by_text("Waits for", exact=True)).to_have_count(0)
+    await expect(ada.get_by_text("waits for this decision")).to_have_count(0)
+    await expect(ada.locator("#state, #as-it-stands, #counts")).to_have_count(0)
+    await expect(ada.get_by_text("The run ended with the rejection")).to_have_count(1 if known else 0)
 
 
 async def test_times_are_told_where_the_reader_is(reviewing: Reviewers) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import email
 import re
 from dataclasses import replace
+from datetime import timedelta
 from email import policy
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -67,6 +69,11 @@ def test_nothing_is_fetched_and_nothing_runs(card: Card) -> None:
     html = html_of(read(message.mail(card, envelope())))
     assert not re.search(r"url\(|@import|javascript:|<script|<link|<img|src=|background=", html, re.IGNORECASE)
     assert Reading(html).tags.isdisjoint({"form", "input", "button", "iframe", "svg", "object", "base"})
+
+
+def test_nothing_but_an_address_is_broken_inside_of_a_word() -> None:
+    broken = re.findall(r"<p[^>]*break-all[^>]*>(.*?)</p>", html_of(read(message.mail(ASKING, envelope()))))
+    assert broken == [LINK]
 
 
 def test_a_mail_says_that_a_program_wrote_it_and_to_whom(card: Card) -> None:
@@ -130,6 +137,15 @@ def test_a_code_says_what_it_is_for_and_what_to_do_without_having_asked() -> Non
     assert "ten minutes" in text_of(made)
     assert "If you did not ask for it" in text_of(made)
     assert message.mail(replace(CODE, facts=()), envelope())["Subject"] == "Your code to approve"
+
+
+@pytest.mark.parametrize("expiry", [{}, {"expires_at": None, "expires_after": timedelta(hours=1)}], ids=["at", "after"])
+def test_the_end_of_the_link_does_not_look_like_the_end_of_the_request(expiry: dict[str, Any]) -> None:
+    told = text_of(message.mail(replace(ASKING, **expiry), envelope()))
+    assert "The link works until" not in told
+    assert "- The link shows the request, and what became of it, until:\n    2026-03-09 09:00 UTC" in told
+    for_ever = text_of(message.mail(replace(ASKING, expires_at=None), envelope()))
+    assert "- The link works until:\n    2026-03-09 09:00 UTC" in for_ever
 
 
 def test_the_short_mail_has_the_link_and_nothing_else_of_the_card() -> None:

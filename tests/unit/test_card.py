@@ -103,6 +103,12 @@ def test_the_mark_of_colour_is_hidden_nowhere_but_behind_a_symbol(text: str) -> 
     assert cards.visible(text).endswith("⟦U+FE0F⟧")
 
 
+def test_the_places_of_hidden_characters_are_those_that_are_written_as_their_number() -> None:
+    text = "a\u200b☀\ufe0fb\ufe0f\n\t\u202e"
+    assert [cards.visible(text[at]) for at in cards.hidden(text)] == ["⟦U+200B⟧", "⟦U+FE0F⟧", "⟦U+202E⟧"]
+    assert cards.hidden("plain") == []
+
+
 def test_names_and_titles_are_one_line_whatever_the_data_says() -> None:
     sly = Person("p9", "Eve\nApproved by: Sam")
     request = replace(view(title="Pay?\nYes", workflow_title="A\nB"), requester=sly)
@@ -131,6 +137,27 @@ def test_an_open_request_says_what_is_asked_why_and_of_whom() -> None:
     assert (card.kind, card.state, card.request, card.run) == (DeliveryKind.REQUEST, None, "q1", "r1")
     assert (card.content_version, card.digest) == (1, request.asked.digest)
     assert card.expires_at == START + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        (timedelta(weeks=2), "2 weeks"),
+        (timedelta(days=1), "1 day"),
+        (timedelta(hours=1, minutes=30), "1 hour and 30 minutes"),
+        (timedelta(days=10, hours=2, seconds=1), "10 days, 2 hours and 1 second"),
+    ],
+)
+def test_before_anybody_was_shown_it_a_request_says_in_words_when_it_expires(after: timedelta, words: str) -> None:
+    request = view(asked={"expires_after": after})
+    card = cards.request_card(request)
+    assert card.facts[-2] == ("Expires", f"{words} after somebody was first shown it")
+    assert (card.expires_at, card.expires_after) == (None, after)
+    shown = replace(request, asked=replace(request.asked, expires_at=START + after))
+    over = closed(RequestState.CANCELLED, expires_after=after)
+    for other in (cards.request_card(shown), cards.request_card(over)):
+        assert "Expires" not in dict(other.facts)
+        assert other.expires_after is None
 
 
 def test_a_request_after_a_step_asks_about_what_it_produced() -> None:

@@ -262,6 +262,8 @@ async def test_a_prefix_works_whether_the_proxy_passes_it_on_or_not(path: Path, 
         assert "Approved by" in receipt.text
         for address in re.findall(r'(?:href|src)="(/[^"]*)"', receipt.text):
             assert (await browser.get(address)).status == 200
+        for bare in ("/approve/it", "/approve/it/"):
+            assert (await browser.get(bare)).path == "/approve/it/inbox"
 
 
 async def test_what_a_proxy_or_a_client_says_of_the_host_is_not_believed(here: Hall) -> None:
@@ -314,6 +316,11 @@ async def test_nothing_secret_is_logged(here: Hall, caplog: pytest.LogCaptureFix
         assert one not in caplog.text
 
 
+async def test_the_bare_address_leads_to_what_waits(here: Hall) -> None:
+    answer = await here.browser().get("/")
+    assert (answer.path, answer.page.headings) == ("/inbox", ["See what waits for you"])
+
+
 async def test_robots_are_sent_away_and_the_server_says_that_it_is_well(here: Hall) -> None:
     assert "Disallow: /" in (await here.browser().get("/robots.txt")).text
     assert (await here.browser().get("/healthz")).text == "ok\n"
@@ -329,6 +336,22 @@ async def test_invisible_characters_are_marked_and_the_value_stays(here: Hall) -
     decision = (await here.again(asked)).decision
     assert decision is not None
     assert decision.edits == ()
+
+
+async def test_hidden_characters_are_marked_in_an_excerpt_and_not_in_all_of_the_text(here: Hall) -> None:
+    await here.asked(BY_LINK, body="before it " * 200 + "pay \u202e001 now " + "after it " * 200 + "the end\u200b")
+    _, page = await here.opened()
+    assert "…re it before it pay ⟦U+202E⟧001 now after it af…" in page.text
+    assert "… it after it the end⟦U+200B⟧<" in page.text
+
+
+async def test_a_long_text_says_how_long_it_is(here: Hall) -> None:
+    await here.asked(BY_LINK, body="word " * 1_000)
+    _, page = await here.opened()
+    assert "It came with 5,000 characters." in page.page.text
+    await here.asked(BY_LINK, body="a few words")
+    _, page = await here.opened()
+    assert "It came with" not in page.page.text
 
 
 async def test_markup_in_the_data_is_text(here: Hall) -> None:

@@ -47,7 +47,8 @@ async def test_the_first_decision_of_a_browser_takes_a_code_and_the_next_does_no
     assert receipt.status == 200
     assert receipt.path == f"/review/{asked.id}"
     assert "Approved by" in receipt.text
-    assert "by a code that was sent to their email address" in receipt.page.text
+    assert f"{ADA} (you)" in receipt.page.text
+    assert "by a code that was sent to your email address" in receipt.page.text
     decided = await here.again(asked)
     assert decided.asked.state is RequestState.APPROVED
     assert decided.decision is not None
@@ -237,6 +238,17 @@ async def test_a_link_shows_what_was_asked_until_it_is_answered_and_a_browser_th
         assert "your refund is on its way" not in answer.text
     known = await here.remembered(ADA)
     assert "your refund is on its way" in (await known.get(page.path)).text
+
+
+async def test_a_forwarded_link_does_not_take_its_reader_for_who_decided(here: Hall) -> None:
+    await here.asked()
+    browser, page = await here.opened(ADA)
+    await here.proven(browser, await browser.send(page.page.form))
+    _, forwarded = await here.opened(ADA)
+    assert "by a code that was sent to their email address" in forwarded.page.text
+    assert "(you)" not in forwarded.page.text
+    assert "sign in below" in forwarded.page.text
+    assert "Sign in to see what waits for you" in forwarded.page.text
 
 
 async def test_content_that_changed_is_shown_with_its_difference(here: Hall) -> None:

@@ -53,7 +53,8 @@ async def test_a_page_hears_that_somebody_else_decided_and_how_the_run_ends(here
         await here.home.settle()
         while not now["ended"]:
             now = await told(stream)
-        assert now["run"] == "is done"
+        receipt = await ben.get(yours.path)
+        assert f'data-mark="{now["mark"]}"' in receipt.text
         assert await stream.content.read() in (b"", b"\n")
     assert asked.id in page.path
 

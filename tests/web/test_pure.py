@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bot.web import csrf, labels, place, seeing
+from bot import card
+from bot.web import csrf, labels, place, review, seeing
 from bot.web.drafts import Draft, Drafts
 from bot.web.review import Shown
 
-HEADS = frozenset({"r", "review", "inbox"})
+HEADS = frozenset({"", "r", "review", "inbox"})
 
 
 @pytest.mark.parametrize(
@@ -39,7 +42,10 @@ def test_the_origin_is_written_as_browsers_write_it(url: str, origin: str, prefi
         ("/review/review/x", "/review", "/review/x"),
         ("/p/nothing", "/p", "/p/nothing"),
         ("/px/review", "/p", "/px/review"),
-        ("/p", "/p", "/p"),
+        ("/p", "/p", "/"),
+        ("/p/", "/p", "/"),
+        ("/", "/p", "/"),
+        ("/px", "/p", "/px"),
     ],
 )
 def test_the_prefix_is_taken_away_where_it_is_one(path: str, prefix: str, inside: str) -> None:
@@ -126,3 +132,16 @@ def test_only_the_newest_drafts_are_kept() -> None:
     drafts.keep("h", "large", Draft({"f-a": ("x" * 21_000_000,)}, "d"))
     assert drafts.find("h", "599") is None
     drafts.drop("h", "599")
+
+
+@given(st.text(st.sampled_from("ab \n\u200b\u202e\u0301\ufe0f\N{MAN}\N{ZERO WIDTH JOINER}"), max_size=400))
+def test_every_hidden_character_stands_in_one_excerpt(text: str) -> None:
+    shown = review.marked(text)
+    assert sum(one.count("⟦") for one in shown) == len(card.hidden(text))
+    assert "".join(shown).isprintable()
+
+
+def test_hidden_characters_that_stand_together_share_an_excerpt() -> None:
+    assert review.marked("ab\u200b\ncd\u200b" + "e" * 50) == (f"ab⟦U+200B⟧ cd⟦U+200B⟧{'e' * 19}…",)
+    assert len(review.marked("word\u200c" * 100)) == 6
+    assert review.marked("plain") == review.marked(12) == ()

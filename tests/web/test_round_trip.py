@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any, Final
 
@@ -122,6 +123,33 @@ def test_money_is_an_amount_and_a_currency() -> None:
     fixed = field_of(FieldType.MONEY, currency="EUR")
     assert inputs.changed("a", fixed, now, {f"{name}-amount": ["2"]}) == ({"amount": "2", "currency": "EUR"},)
     assert inputs.same(fixed, now, {"amount": "1.5", "currency": "EUR"})
+
+
+@pytest.mark.parametrize(
+    ("typed", "plain"),
+    [
+        ("84,50", "84.50"),
+        ("-84,5", "-84.5"),
+        ("1.234,50", "1234.50"),
+        ("1,234,567.50", "1234567.50"),
+        ("1\N{RIGHT SINGLE QUOTATION MARK}234.50", "1234.50"),
+        ("1\N{NARROW NO-BREAK SPACE}234,50", "1234.50"),
+    ],
+)
+def test_a_number_of_another_country_is_told_how_it_is_written_here(typed: str, plain: str) -> None:
+    name, said = inputs.key("a"), f"must be written as {plain}, with a decimal point and no other separators"
+    with pytest.raises(InvalidValue, match=f"^{re.escape(said)}$"):
+        inputs.changed("a", field_of(FieldType.NUMBER), 1, {name: [typed]})
+    money: Value = {"amount": "1", "currency": "EUR"}
+    with pytest.raises(InvalidValue, match=f"^{re.escape(said)}$"):
+        inputs.changed("a", field_of(FieldType.MONEY), money, {f"{name}-amount": [typed]})
+
+
+@pytest.mark.parametrize("typed", ["1,234", "1,23,45", "84,", "x,50"])
+def test_what_may_mean_more_than_one_number_is_not_guessed(typed: str) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        inputs.changed("a", field_of(FieldType.NUMBER), 1, {inputs.key("a"): [typed]})
+    assert "must be written as" not in str(refused.value)
 
 
 def test_what_was_chosen_before_keeps_its_order() -> None:

@@ -1,0 +1,127 @@
+"""How pages and mails show what comes from data: long, in another direction, with characters that hide."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Locator, Route, expect
+
+from bot.email import message
+from tests.browser.review import BY_LINK, EVERY_FIELD, NARROW, WIDE, Reviewers
+from tests.email.kit import ASKING, envelope, html_of
+from tests.support.replacing import replace
+from tests.web.kit import ADA
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+HEBREW = "שלום עולם 12.50 EUR"
+MIXED = f"{HEBREW}\nDear Kim, thank you!\n{HEBREW}"
+LINES = """\
+(one) => {
+  const range = document.createRange();
+  const text = one.firstChild, at = (index) => {
+    range.setStart(text, index);
+    range.setEnd(text, index + 1);
+    return range.getBoundingClientRect().left;
+  };
+  let start = 0;
+  return text.data.split("\\n").map((line) => {
+    const sides = [at(start), at(start + 1)];
+    start += line.length + 1;
+    return sides[0] < sides[1] ? "ltr" : "rtl";
+  });
+}
+"""
+"""Which way each line of a text runs: whether its second letter stands right of its first or left of it."""
+
+
+async def direction(one: Locator) -> str:
+    return str(await one.evaluate("(one) => getComputedStyle(one).direction"))
+
+
+async def side(one: Locator) -> str:
+    """At which side of its box a text of one line stands."""
+    return str(
+        await one.evaluate(
+            """(one) => {
+              const range = document.createRange();
+              range.selectNodeContents(one);
+              const text = range.getBoundingClientRect(), box = one.getBoundingClientRect();
+              return text.left - box.left < box.right - text.right ? "left" : "right";
+            }"""
+        )
+    )
+
+
+async def test_every_text_of_the_data_runs_its_own_way(reviewing: Reviewers) -> None:
+    await reviewing.hall.asked(BY_LINK, customer=HEBREW, body=MIXED)
+    page = await reviewing.opened(ADA)
+    shown = page.locator("#facts dd", has_text=HEBREW).first
+    assert (await direction(shown), await side(shown)) == ("rtl", "right")
+    assert await direction(page.locator("#facts dd", has_text="It was written by a machine.")) == "ltr"
+    assert await direction(page.get_by_label("text")) == "rtl"
+    await page.get_by_label("Reason").fill(HEBREW)
+    assert await direction(page.get_by_label("Reason")) == "rtl"
+    await page.get_by_label("text").fill(f"Hello\n{MIXED}")
+    assert await direction(page.get_by_label("text")) == "ltr"
+    await page.get_by_role("button", name="Send email with your changes").click()
+    now = page.locator("ins", has_text="Hello")
+    assert await now.evaluate(LINES) == ["ltr", "rtl", "ltr", "rtl"]
+    reason = page.get_by_text(HEBREW, exact=True)
+    assert await direction(reason) == "rtl"
+
+
+async def test_what_is_typed_into_one_line_runs_its_own_way(reviewing: Reviewers) -> None:
+    await reviewing.hall.asked(source=EVERY_FIELD)
+    page = await reviewing.opened(ADA)
+    word = page.get_by_label("Word")
+    assert await direction(word) == "ltr"
+    await word.fill(HEBREW)
+    assert await direction(word) == "rtl"
+
+
+async def test_texts_in_a_mail_run_their_own_way(reviewing: Reviewers) -> None:
+    page = await reviewing.window()
+    facts = (("Why", HEBREW), ("Customer", "Kim"))
+    await page.set_content(html_of(message.mail(replace(ASKING, title=HEBREW, facts=facts), envelope())))
+    shown = page.locator("p", has_text=HEBREW)
+    assert (await direction(shown), await side(shown)) == ("rtl", "right")
+    plain = page.locator("p", has_text="Kim")
+    assert (await direction(plain), await side(plain)) == ("ltr", "left")
+    assert await direction(page.locator("h1")) == "rtl"
+
+
+@pytest.mark.parametrize("style", [True, False], ids=["style", "script"])
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "360"])
+async def test_five_thousand_characters_are_there_to_be_read_without_scrolling_in_their_field(
+    reviewing: Reviewers, size: dict[str, int], style: bool
+) -> None:
+    await reviewing.hall.asked(BY_LINK, body="A text of some length. " * 217 + "The end.")
+    page = await reviewing.window(size=size)
+    if not style:
+        # What a browser does that does not know the property.
+        await page.add_init_script("CSS.supports = () => false")
+        rule = "textarea { field-sizing: fixed !important }"
+        await page.route("**/*.css", lambda route: served(route, rule))
+    await reviewing.opened(ADA, page=page)
+    field = page.get_by_label("text")
+    await expect(page.get_by_text("It came with 4,999 characters.")).to_be_visible()
+    assert await field.evaluate("(one) => one.scrollHeight <= one.clientHeight")
+    await field.press("ControlOrMeta+End")
+    await field.press_sequentially("\nMore\nlines")
+    assert await field.evaluate("(one) => one.scrollHeight <= one.clientHeight")
+
+
+async def served(route: Route, rule: str) -> None:
+    answer = await route.fetch()
+    await route.fulfill(response=answer, body=f"{await answer.text()}\n{rule}")
+
+
+async def test_many_hidden_characters_take_little_room(reviewing: Reviewers) -> None:
+    await reviewing.hall.asked(BY_LINK, body="A few words\u200c and more of them. " * 150)
+    page = await reviewing.opened(ADA, size=NARROW)
+    note = page.locator(".marked")
+    box = await note.bounding_box()
+    assert box is not None
+    assert box["height"] < 640
+    await note.locator("summary").click()
+    assert (await note.inner_text()).count("⟦U+200C⟧") == 150
