@@ -72,6 +72,7 @@ def _actions(app: AsyncApp, actions: Actions) -> None:
         ids.RUN_REPEAT: actions.resume,
         ids.RUN_STOP: actions.resume,
         ids.REGISTER_MORE: actions.more,
+        ids.REGISTER_UPLOAD: actions.upload,
     }.items():
         app.action(name)(handler)
     app.action(_ANY)(actions.unknown)
