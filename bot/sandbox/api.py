@@ -66,6 +66,7 @@ class ScriptApi:
             web.get(f"{root}/changes", get(self.changes)),
             web.get(f"{root}/story", ask(self.story)),
             web.get(f"{root}/completions", ask(self.completions)),
+            web.get(f"{root}/advice", get(self.advice)),
             web.get(f"{root}/clock", get(self.clock)),
             web.post(f"{root}/clock", post(self.advance)),
             web.post(f"{root}/app", post(self.app)),
@@ -155,6 +156,10 @@ class ScriptApi:
         asked = self.slack.completions
         offered = [(name, "") for name in self.slack.app.commands] if asked is None else await asked()
         return {"completions": [{"line": line, "told": told} for line, told in offered]}
+
+    def advice(self, request: web.Request) -> Json:  # noqa: ARG002
+        """What people can do next, where there is nothing to see yet."""
+        return {"advice": {name: [asdict(one) for one in hints] for name, hints in self.slack.advice.items()}}
 
     # --- changing ----------------------------------------------------------------------------------------------
 

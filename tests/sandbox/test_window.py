@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.sandbox import FrozenClock, Running, sandbox, window
+from bot.sandbox import FrozenClock, Hint, Running, sandbox, window
 from tests.sandbox.kit import actions, button, client_of
 
 FOLDER = Path(window.__file__).parent / "page"
@@ -85,10 +85,16 @@ async def test_the_story_and_the_completions_come_from_whoever_started_the_sandb
         async with session.get(slack.script_url + path) as response:
             return json.loads(await response.text())
 
+    advice = {"ada": [Hint(text="Look:"), Hint(text="Home", page="/sandbox?as=ada")]}
     async with sandbox(clock=FrozenClock(), story=story, completions=completions) as slack:
         assert await told(slack, "story") == {"story": {"runs": [], "requests": [], "lines": []}}
         assert await told(slack, "completions") == {"completions": [{"line": "/signoff list", "told": "the workflows"}]}
+        slack.tell(advice=advice)
+        look, home = (await told(slack, "advice"))["advice"]["ada"]
+        assert look == {"text": "Look:", "page": None, "line": None}
+        assert home == {"text": "Home", "page": "/sandbox?as=ada", "line": None}
         slack.tell()
+        assert await told(slack, "advice") == {"advice": {}}
         assert await told(slack, "story") == {"story": None}
         assert await told(slack, "completions") == {"completions": [{"line": "/signoff", "told": ""}]}
 
