@@ -9,6 +9,8 @@ database is a file in a temporary folder that goes when the story ends.
 | `playground` | start here for `signoff demo`: all parts at work, and what people are told |
 | `folder` | where it is kept, by one process at a time |
 | `effects`, `deployments` | the services that it calls, and what they remember |
+| `books` | the page that shows it |
+| `advice` | what people are told where nothing has happened yet |
 | `workflows` | the ready-made workflows, with the people and services of this machine |
 | `browser` | opens the page |
 | `story` | start here for `--play`: `play()`, its chapters in their order, and what is counted at the end |

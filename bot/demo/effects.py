@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from bot.demo import books
 from bot.demo.deployments import Deployment, Deployments
 from bot.demo.payments import Payments, Refund
 from bot.sandbox import keeping
@@ -82,11 +83,14 @@ class Effects:
             self.save()
         return answer
 
-    async def books(self, request: web.Request) -> web.Response:  # noqa: ARG002 the shape of a handler
-        """What was really paid and deployed, for people to read."""
-        paid = [f"paid      {one.amount} for order {one.order} ({one.note})" for one in self.payments.booked]
-        made = [f"deployed  version {one.version}" for one in self.deployments.made]
-        return web.Response(text="\n".join([*paid, *made]) or "Nothing was paid or deployed so far.")
+    async def books(self, request: web.Request) -> web.Response:
+        """What was really paid and deployed, for people to read: as a page in browsers, elsewhere as text."""
+        paid = [("paid", f"{one.amount} for order {one.order} ({one.note})") for one in self.payments.booked]
+        made = [("deployed", f"version {one.version}") for one in self.deployments.made]
+        if "text/html" in request.headers.get("Accept", ""):
+            return web.Response(text=books.page([*paid, *made]), content_type="text/html", headers=books.HEADERS)
+        lines = [f"{what:8}  {which}" for what, which in [*paid, *made]]
+        return web.Response(text="\n".join(lines) or books.NOTHING)
 
 
 def url(port: int) -> str:

@@ -15,6 +15,7 @@ from rich.console import Console
 from bot import app
 from bot.app import App
 from bot.demo import effects, folder, stage, workflows
+from bot.demo.advice import ADVICE
 from bot.demo.effects import Effects
 from bot.demo.folder import Folder
 from bot.demo.story_feed import StoryFeed
@@ -30,6 +31,7 @@ from engine.views import Page
 PAGE_PORT: Final = 8700
 SERVER_PORT: Final = 8701
 EFFECTS_PORT: Final = 8702
+_LAST_PORT: Final = 65_535
 _ANEW: Final = "With --fresh the demo begins anew, and forgets what is there."
 
 
@@ -85,7 +87,7 @@ async def standing(place: Path, ports: Ports, *, fresh: bool = False) -> AsyncIt
         working = await _server(stack, held, ports.server, slack, effecting)
         await _register(working, slack, effecting)
         feed = StoryFeed(working)
-        slack.tell(story=feed.story, completions=feed.completions)
+        slack.tell(story=feed.story, completions=feed.completions, advice=ADVICE)
         waiting = len(await working.engine.requests(Page(limit=1000, open_only=True)))
         yield Playground(app=working, slack=slack, effects=effecting, folder=held, goes_on=goes_on, waiting=waiting)
 
@@ -149,7 +151,8 @@ async def _register(working: App, slack: Running, effecting: Effects) -> None:
 @contextmanager
 def _port(port: int, flag: str) -> Iterator[None]:
     """What cannot listen at the port says which flag names another one."""
-    taken = PortTaken(f"Port {port} is taken by another program; name another one with {flag}.")
+    named = f'{flag}, with make as in: make demo DEMOFLAGS="{flag} {_another(port)}"'
+    taken = PortTaken(f"Port {port} is taken by another program; name another one with {named}.")
     try:
         yield
     except server.PortTaken:
@@ -158,6 +161,11 @@ def _port(port: int, flag: str) -> Iterator[None]:
         if error.errno != errno.EADDRINUSE:
             raise
         raise taken from None
+
+
+def _another(port: int) -> int:
+    """A port for an example."""
+    return port + 300 if port < _LAST_PORT - 300 else port - 300
 
 
 @contextmanager

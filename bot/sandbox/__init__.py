@@ -30,5 +30,6 @@ from bot.sandbox.errors import CannotAct, NotSubmitted
 from bot.sandbox.mail.config import MailConfig
 from bot.sandbox.seed import AppConfig
 from bot.sandbox.server import Running, sandbox
+from bot.sandbox.slack import Hint
 
-__all__ = ["AppConfig", "CannotAct", "FrozenClock", "MailConfig", "NotSubmitted", "Running", "sandbox"]
+__all__ = ["AppConfig", "CannotAct", "FrozenClock", "Hint", "MailConfig", "NotSubmitted", "Running", "sandbox"]

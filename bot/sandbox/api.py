@@ -23,7 +23,6 @@ from bot.sandbox.mail.api import MailApi
 from bot.sandbox.mail.server import MailServer
 from bot.sandbox.people import Person
 from bot.sandbox.slack import Slack
-from bot.sandbox.window import stream
 
 Act: TypeAlias = Callable[[Person, Json], Awaitable[Json]]
 
@@ -64,9 +63,10 @@ class ScriptApi:
             web.post(f"{root}/faults", post(self.add_fault)),
             web.delete(f"{root}/faults", post(self.clear_faults)),
             web.post(f"{root}/rates", post(self.rates)),
-            web.get(f"{root}/changes", self.changes),
+            web.get(f"{root}/changes", get(self.changes)),
             web.get(f"{root}/story", ask(self.story)),
             web.get(f"{root}/completions", ask(self.completions)),
+            web.get(f"{root}/advice", get(self.advice)),
             web.get(f"{root}/clock", get(self.clock)),
             web.post(f"{root}/clock", post(self.advance)),
             web.post(f"{root}/app", post(self.app)),
@@ -143,9 +143,9 @@ class ScriptApi:
         """The sandbox's time."""
         return {"now": self.slack.time.now().isoformat(), "seconds": self.slack.time.seconds}
 
-    async def changes(self, request: web.Request) -> web.StreamResponse:
-        """Server-sent events: a number that moves whenever anything changed."""
-        return await stream(self.slack, request)
+    def changes(self, request: web.Request) -> Json:  # noqa: ARG002
+        """A number that moves whenever anything changed."""
+        return {"count": self.slack.changes.count}
 
     async def story(self) -> Json:
         """What the app says that it did."""
@@ -156,6 +156,10 @@ class ScriptApi:
         asked = self.slack.completions
         offered = [(name, "") for name in self.slack.app.commands] if asked is None else await asked()
         return {"completions": [{"line": line, "told": told} for line, told in offered]}
+
+    def advice(self, request: web.Request) -> Json:  # noqa: ARG002
+        """What people can do next, where there is nothing to see yet."""
+        return {"advice": {name: [asdict(one) for one in hints] for name, hints in self.slack.advice.items()}}
 
     # --- changing ----------------------------------------------------------------------------------------------
 

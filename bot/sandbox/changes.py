@@ -1,4 +1,4 @@
-"""A count that moves whenever something in the sandbox changed, for pages that show it live."""
+"""A count that moves whenever something in the sandbox changed, for pages that show it live, and for whoever waits."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class AppConfig:
     commands: tuple[str, ...] = ("/signoff",)
     escaped_commands: tuple[str, ...] = ()
     shortcuts: tuple[str, ...] = ()
-    events: tuple[str, ...] = ("app_home_opened", "app_uninstalled", "tokens_revoked")
+    events: tuple[str, ...] = ("app_home_opened", "app_uninstalled", "message.im", "tokens_revoked")
     home_tab: bool = True
     messages_tab: bool = True
     interactivity: bool = True

@@ -26,7 +26,7 @@ from bot.sandbox.people import Person
 from bot.sandbox.rates import Rates
 from bot.sandbox.response_urls import ResponseUrls
 from bot.sandbox.seed import AppConfig
-from bot.sandbox.slack import Completions, Slack, Story
+from bot.sandbox.slack import Advice, Completions, Slack, Story
 from bot.sandbox.sockets import DisconnectReason, Sockets
 from bot.sandbox.triggers import Triggers
 from bot.sandbox.web import WebApi
@@ -163,9 +163,11 @@ class Running:
         """The workspace revokes the app's token."""
         people.revoke(self.slack)
 
-    def tell(self, *, story: Story | None = None, completions: Completions | None = None) -> None:
+    def tell(
+        self, *, story: Story | None = None, completions: Completions | None = None, advice: Advice | None = None
+    ) -> None:
         """What the page asks for beside Slack."""
-        self.slack.story, self.slack.completions = story, completions
+        self.slack.story, self.slack.completions, self.slack.advice = story, completions, advice or {}
 
     async def until(self, true: Callable[[], object], *, seconds: float = 5.0) -> None:
         """Wait in real time until something holds. Raises `TimeoutError`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -24,6 +24,19 @@ Story: TypeAlias = Callable[[], Awaitable[Json | None]]
 """Asked for what the app did and why, in the shape of docs/sandbox-api.md; None: there is nothing to tell."""
 Completions: TypeAlias = Callable[[], Awaitable[Sequence[tuple[str, str]]]]
 """Asked for lines that can be typed, each with what it does: `("/signoff list", "the workflows")`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """What to do next. `page`: a page of the sandbox that it opens; `line`: it puts this where people type."""
+
+    text: str
+    page: str | None = None
+    line: str | None = None
+
+
+Advice: TypeAlias = Mapping[str, Sequence[Hint]]
+"""What stands where there is nothing yet: for the name of an account, or the address of a mailbox."""
 
 
 @dataclass(kw_only=True)
@@ -58,6 +71,7 @@ class Slack:
     mail_faults: MailFaults = field(default_factory=MailFaults)
     story: Story | None = None
     completions: Completions | None = None
+    advice: Advice = field(default_factory=dict)
     calls: list[CallRecord] = field(default_factory=list)
     kept: Callable[[], Awaitable[None]] = _not_kept
     """Returns when what happened so far will outlive a crash: apps are answered after that."""

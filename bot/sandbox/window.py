@@ -1,16 +1,13 @@
-"""The page in which people act by hand, at /sandbox: its files, and the stream that tells it of changes."""
+"""The page in which people act by hand, at /sandbox: its files, for its own address alone."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from aiohttp import web
 
-from bot.sandbox.changes import Changes
 from bot.sandbox.slack import Slack
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -28,10 +25,6 @@ HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-_GATHER_SECONDS: Final = 0.03
-"""One act makes many changes: the page is told once."""
-_BEAT_SECONDS: Final = 5.0
-"""A line that says nothing, so that both ends notice when the other is gone."""
 
 
 class Window:
@@ -73,29 +66,3 @@ def foreign(slack: Slack, request: web.Request) -> bool:
     """Whether a page of another site sent this: by its Origin, or by a host name that it made to point here."""
     here = slack.base_url
     return request.headers.get("Origin", here) != here or f"http://{request.host}" != here
-
-
-async def stream(slack: Slack, request: web.Request) -> web.StreamResponse:
-    """Server-sent events: the count of changes, now and whenever it moves, until the page goes away."""
-    if foreign(slack, request):
-        return web.Response(status=403, text="requests from other origins are refused")
-    answer = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
-    await answer.prepare(request)
-    with contextlib.suppress(ConnectionResetError):
-        await answer.write(b"retry: 1000\n\n")
-        await _tell(slack.changes, answer)
-    return answer
-
-
-async def _tell(changes: Changes, answer: web.StreamResponse) -> None:
-    seen = -1
-    while True:
-        try:
-            async with asyncio.timeout(_BEAT_SECONDS):
-                await changes.after(seen)
-        except TimeoutError:
-            await answer.write(b": still here\n\n")
-            continue
-        await asyncio.sleep(_GATHER_SECONDS)
-        seen = changes.count
-        await answer.write(f"data: {seen}\n\n".encode())

@@ -167,6 +167,14 @@ class Actions:
             view = register.register(metadata=click.modal.ref or ModalRef(), parts=parts)
             self._after(click, self._room.replies.update(click.modal.id, view, seen=click.modal.hash))
 
+    async def upload(self, ack: Any, body: Any) -> None:
+        """The form that takes a file."""
+        click = Click.of(body)
+        await ack()
+        if click.modal is not None:
+            view = register.upload(metadata=click.modal.ref or ModalRef())
+            self._after(click, self._room.replies.update(click.modal.id, view, seen=click.modal.hash))
+
     # -- what we do not know --
 
     async def unknown(self, ack: Any, body: Any) -> None:

@@ -21,7 +21,7 @@ from bot.slack.views import Views
 from engine.errors import ChannelError, StoreError
 
 COMMAND: Final = "/signoff"
-EVENTS: Final = ("app_home_opened", "app_uninstalled", "tokens_revoked")
+EVENTS: Final = ("app_home_opened", "app_uninstalled", "message.im", "tokens_revoked")
 _ANY: Final = re.compile("")
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ def bolt(room: Room, *, api_url: str) -> AsyncApp:
     app.command(COMMAND)(Commands(room).command)
     events = Events(room)
     app.event("app_home_opened")(events.home_opened)
+    app.event("message")(events.written)
     app.event("app_uninstalled")(events.removed)
     app.event("tokens_revoked")(events.removed)
     app.error(_Errors(room).answer)
@@ -71,6 +72,7 @@ def _actions(app: AsyncApp, actions: Actions) -> None:
         ids.RUN_REPEAT: actions.resume,
         ids.RUN_STOP: actions.resume,
         ids.REGISTER_MORE: actions.more,
+        ids.REGISTER_UPLOAD: actions.upload,
     }.items():
         app.action(name)(handler)
     app.action(_ANY)(actions.unknown)

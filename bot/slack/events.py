@@ -1,13 +1,21 @@
-"""Events: App Home is opened; the app is removed."""
+"""Events: App Home is opened; somebody writes to the app; the app is removed."""
 
 from __future__ import annotations
 
 import logging
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from bot.slack import home
 from bot.slack.payloads import By
 from bot.slack.room import Room
+
+WRITTEN: Final = (
+    "I do not read messages: requests are decided with their buttons. Type /signoff help to see what I can do for you."
+)
+_SAID_AGAIN: Final = timedelta(hours=1)
+_REMEMBERED: Final = 10_000
+_SLACKBOT: Final = "USLACKBOT"
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +25,7 @@ class Events:
 
     def __init__(self, room: Room) -> None:
         self._room = room
+        self._told: dict[str, datetime] = {}
 
     async def home_opened(self, ack: Any, body: Any) -> None:
         """Show what waits for this person now."""
@@ -31,6 +40,25 @@ class Events:
         view = home.home(pending=await desk.pending(by), runs=await desk.runs(by))
         await self._room.replies.publish(by.user, view)
 
+    async def written(self, ack: Any, body: Any) -> None:
+        """Tell a person who writes to us that nobody reads it: a line of each hour, and never one of an app."""
+        await ack()
+        event = body.get("event") or {}
+        if _is_of_a_person(event, ourselves=_ourselves(body)) and self._may_tell(event["user"]):
+            work = self._room.replies.say(event["channel"], WRITTEN, thread=event.get("thread_ts"))
+            self._room.later.do(work)
+
+    def _may_tell(self, user: str) -> bool:
+        """Once in a while. This is kept in memory: after a restart somebody hears it once more."""
+        now = self._room.desk.clock.now()
+        last = self._told.get(user)
+        if last is not None and now - last < _SAID_AGAIN:
+            return False
+        if len(self._told) >= _REMEMBERED:
+            self._told.clear()
+        self._told[user] = now
+        return True
+
     async def removed(self, ack: Any, body: Any) -> None:
         """Nothing reaches this workspace any more until somebody installs the app again."""
         log.error("the app was removed from Slack workspace %s (%s)", body.get("team_id"), _type(body))
@@ -39,3 +67,15 @@ class Events:
 
 def _type(body: Any) -> str:
     return str((body.get("event") or {}).get("type", ""))
+
+
+def _is_of_a_person(event: Any, *, ourselves: set[str]) -> bool:
+    """Whether a person wrote this in their conversation with us. What has a subtype is an edit, or a notice."""
+    made = any(event.get(one) for one in ("subtype", "bot_id", "bot_profile", "app_id", "hidden"))
+    user, channel = event.get("user"), event.get("channel")
+    known = isinstance(user, str) and isinstance(channel, str) and user not in {_SLACKBOT, *ourselves}
+    return event.get("channel_type") == "im" and known and not made
+
+
+def _ourselves(body: Any) -> set[str]:
+    return {one["user_id"] for one in body.get("authorizations") or [] if isinstance(one.get("user_id"), str)}

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from bot.slack import ids, lists, text
 from bot.slack.text import Block, View
 from engine.views import RequestView, RunView
+
+_NO_RUNS: Final = (
+    "You have started no run yet. To start one, type {command} run and its name in any conversation; "
+    "{command} list says which there are."
+)
 
 
 def home(*, pending: Sequence[RequestView], runs: Sequence[RunView], command: str = "/signoff") -> View:
@@ -19,9 +25,7 @@ def home(*, pending: Sequence[RequestView], runs: Sequence[RunView], command: st
             text.header("Waiting for you", block="pending"),
             *_part(lists.requests(pending[:most]), len(pending) - most, none="Nothing waits for you.", name="pending"),
             text.header("Runs", block="runs"),
-            *_part(
-                lists.run_items(runs[:most]), len(runs) - most, none=f"None of yours yet: {command} list", name="runs"
-            ),
+            *_part(lists.run_items(runs[:most]), len(runs) - most, none=_NO_RUNS.format(command=command), name="runs"),
         ],
     }
 

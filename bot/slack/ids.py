@@ -64,6 +64,7 @@ RUN_DONE: Final = "run.done"
 RUN_REPEAT: Final = "run.repeat"
 RUN_STOP: Final = "run.stop"
 REGISTER_MORE: Final = "register.more"
+REGISTER_UPLOAD: Final = "register.upload"
 INPUT: Final = "value"
 """The action id of the one element in an input block."""
 

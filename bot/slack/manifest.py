@@ -15,7 +15,7 @@ SCOPES: Final = {
     "chat:write": "send requests, answers and outcomes",
     "commands": f"offer {bolt.COMMAND}",
     "files:read": "take a workflow file that was uploaded",
-    "im:history": "find a request again whose sending was cut off",
+    "im:history": "find a request again whose sending was cut off, and answer who writes to it",
     "im:write": "write to people",
     "usergroups:read": "find out who is in a usergroup of approvers",
     "users:read": "see names, and whether an account is deactivated, a guest or a bot",

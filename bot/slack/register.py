@@ -19,20 +19,31 @@ _STEPS_TEXT: Final = 8_000
 
 
 def register(*, metadata: ids.ModalRef, parts: int = 1) -> View:
-    """Paste the file, in up to five parts (an input holds 3,000 characters), or upload it.
+    """Paste the file, in up to five parts: an input holds 3,000 characters.
 
-    `parts`: how many inputs there are now; the button asks for one more.
+    `parts`: how many inputs there are now; a button asks for one more, another one for the form to upload it.
     """
+    parts = max(1, min(parts, MOST_PARTS))
     said = "Paste the workflow file, or upload it. A file of more than 3,000 characters is best uploaded."
     blocks: list[Block] = [text.section(said, block="how")]
-    blocks += [_paste(number, of=min(parts, MOST_PARTS)) for number in range(1, min(parts, MOST_PARTS) + 1)]
+    blocks += [_paste(number, of=parts) for number in range(1, parts + 1)]
+    buttons = [text.button("Upload it instead", action=ids.REGISTER_UPLOAD, value=str(parts))]
     if parts < MOST_PARTS:
-        more = text.button("Room for another part", action=ids.REGISTER_MORE, value=str(parts + 1))
-        blocks.append(text.actions([more], block=ids.block_id("more", parts)))
+        buttons.append(text.button("Room for another part", action=ids.REGISTER_MORE, value=str(parts + 1)))
+    return _form([*blocks, text.actions(buttons, block=ids.block_id("more", parts))], metadata=metadata)
+
+
+def upload(*, metadata: ids.ModalRef) -> View:
+    """Upload the file. Of two inputs in one form Slack would call both optional, and neither would be asked for."""
+    paste = text.button("Paste it instead", action=ids.REGISTER_MORE, value="1")
+    return _form([_upload(), text.actions([paste], block=ids.block_id("more", 0))], metadata=metadata)
+
+
+def _form(blocks: list[Block], *, metadata: ids.ModalRef) -> View:
     return forms.view(
         callback=ids.REGISTER_MODAL,
         title="Register a workflow",
-        blocks=[*blocks, _upload()],
+        blocks=blocks,
         metadata=metadata,
         submit="Register",
         close="Cancel",
@@ -54,7 +65,7 @@ def _paste(number: int, *, of: int) -> Block:
             "multiline": True,
             "max_length": ids.INPUT_TEXT,
         },
-        "optional": True,
+        "optional": number > 1,
     }
 
 
@@ -62,14 +73,14 @@ def _upload() -> Block:
     return {
         "type": "input",
         "block_id": ids.UPLOAD_BLOCK,
-        "label": text.plain_line("Or upload the file", 100),
+        "label": text.plain_line("Workflow file", 100),
         "element": {
             "type": "file_input",
             "action_id": ids.INPUT,
             "filetypes": ["yaml", "yml", "txt"],
             "max_files": 1,
         },
-        "optional": True,
+        "optional": False,
     }
 
 

@@ -50,6 +50,11 @@ class Replies:
             log.info("%s cannot be told in %s: %s", by.user, by.channel, error)
         await self._client.post("chat.postMessage", channel=by.user, **made.for_post())
 
+    async def say(self, channel: str, said: str, *, thread: str | None = None) -> None:
+        """A sentence in a conversation, for all who are in it. `thread`: the message that it stands below."""
+        below = {} if thread is None else {"thread_ts": thread}
+        await self._client.post("chat.postMessage", channel=channel, **blocks.sentence(said).for_post(), **below)
+
     async def answer(self, click: Click, said: str) -> None:
         """A sentence about a click: in the modal that it was in, else to the person."""
         if click.modal is not None:

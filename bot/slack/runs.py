@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.slack import forms, ids, text
-from bot.slack.text import View
+from bot.slack.text import Block, View
 from engine.data import Value
 from engine.definition import Workflow
 
@@ -26,7 +26,7 @@ def run_form(
         version=version,
         room=ids.VIEW_BLOCKS - 3,
     )
-    blocks = [text.section(workflow.description.strip() or workflow.title, block="said"), *made.blocks]
+    blocks = [*_said(workflow), *made.blocks]
     blocks += [text.section(one, block=f"without:{index}") for index, one in enumerate(made.without)]
     return forms.view(
         callback=ids.RUN_MODAL,
@@ -36,3 +36,12 @@ def run_form(
         submit="Start",
         close="Cancel",
     )
+
+
+def _said(workflow: Workflow) -> list[Block]:
+    """What the form is for, unless its title says all of it."""
+    said = workflow.description.strip()
+    title = text.line(workflow.title)
+    if text.size(title) > ids.MODAL_TITLE:
+        said = f"{workflow.title}\n{said}".strip()
+    return [text.section(said, block="said")] if said not in ("", title) else []

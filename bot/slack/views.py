@@ -37,6 +37,8 @@ _REGISTERING: Final = 2.2
 """Seconds after which nobody is looked up any more to be named in the answer."""
 _AGAIN: Final = "Close this, and open it again."
 _TOO_OLD: Final = "This form is from another version of Signoff. Close it, and open the request again."
+HERE: Final = "You hear here how it ends."
+_WHERE_TYPED: Final = "How it ends, you hear in the conversation where you typed the command."
 _REASON_LABEL: Final = "Reason"
 
 
@@ -222,7 +224,7 @@ class Views:
         if isinstance(answer, InvalidInputs) and (placed := answers.place_errors(sent.view.values, answer.errors)):
             await ack(**replies.errors(placed))
         else:
-            await self._say(ack, answer.sentence() if isinstance(answer, Refusal) else started(found[1].title, answer))
+            await self._say(ack, _of_form(found[1].title, answer))
 
     # -- the rest --
 
@@ -234,11 +236,16 @@ class Views:
         await ack(**replies.update(modals.sentence(said)))
 
 
-def started(title: str, answer: Started) -> str:
-    """What whoever started a run is told."""
+def _of_form(title: str, answer: Started | Refusal) -> str:
+    """The form is closed when they hear more, so this says where."""
+    return answer.sentence() if isinstance(answer, Refusal) else started(title, answer, ending=_WHERE_TYPED)
+
+
+def started(title: str, answer: Started, *, ending: str = HERE) -> str:
+    """What whoever started a run is told. `ending`: where they hear how it ends."""
     if not answer.created:
         return f"That was started already: run {answer.run} of {title}."
-    return f"Started {title}: run {answer.run}. You hear here how it ends."
+    return f"Started {title}: run {answer.run}. {ending}"
 
 
 def _under_inputs(values: Mapping[str, Any], wrong: dict[str, str]) -> dict[str, str]:

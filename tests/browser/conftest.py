@@ -13,6 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from bot.demo import stage
+from bot.demo.advice import ADVICE
 from bot.demo.story_feed import StoryFeed
 from tests.browser.kit import Desk
 from tests.browser.review import Reviewers, reviewers
@@ -52,7 +53,7 @@ async def desk(browser: Browser) -> AsyncIterator[Desk]:
     """A fresh bot with a fresh Slack; every window that a test opens is watched for errors."""
     async with stage.standing() as standing:
         feed = StoryFeed(standing.app)
-        standing.slack.tell(story=feed.story, completions=feed.completions)
+        standing.slack.tell(story=feed.story, completions=feed.completions, advice=ADVICE)
         made = Desk(stage=standing, browser=browser)
         try:
             yield made

@@ -37,11 +37,15 @@ class Desk:
             viewport={"width": size["width"], "height": size["height"]}, reduced_motion="reduce", color_scheme="light"
         )
         self.contexts.append(context)
+        address = (at or self.stage.slack).page_url
+        return await self.tab(context, address if who is None else f"{address}?as={who}#/{place}")
+
+    async def tab(self, context: BrowserContext, address: str) -> Page:
+        """One more window of a browser."""
         page = await context.new_page()
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
-        address = (at or self.stage.slack).page_url
-        await page.goto(address if who is None else f"{address}?as={who}#/{place}")
+        await page.goto(address)
         await page.locator("h1").first.wait_for()
         return page
 

@@ -149,11 +149,17 @@ class Demo:
         assert status == 200
         return [" ".join(line.split()) for line in text.splitlines()]
 
+    def booked_page(self) -> str:
+        """The same as a browser gets it."""
+        status, text = ask(self.effects, "GET", "/", wants="text/html,*/*;q=0.8")
+        assert status == 200
+        return text
 
-def ask(port: int, method: str, path: str, given: Any = None) -> tuple[int, str]:
+
+def ask(port: int, method: str, path: str, given: Any = None, *, wants: str = "*/*") -> tuple[int, str]:
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
         body = None if given is None else json.dumps(given)
-        connection.request(method, path, body, {"Content-Type": "application/json"})
+        connection.request(method, path, body, {"Content-Type": "application/json", "Accept": wants})
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
 
@@ -230,6 +236,32 @@ def test_a_deployment_is_carried_out_and_asked_about_again_where_the_service_is_
     demo.act("ada", "click", button="Approve")
     until(lambda: [one for one in demo.sees("cleo") if "The health page answers 503. Keep 2-broken?" in one["text"]])
     assert demo.booked() == ["deployed version 1.4", "deployed version 2-broken"]
+
+    fields = json.dumps(demo.sees("cleo"))
+    assert "ill, since version 2-broken" in fields
+    assert "headers" not in fields
+    assert "Keep it" in fields
+
+
+def test_what_was_paid_is_a_page_in_a_browser(demo: Demo) -> None:
+    demo.start()
+    assert "Nothing was paid" in demo.booked_page()
+    demo.act("cleo", "command", line="/signoff run refund order=A-1 amount=5 reason=<b>Late", channel="general")
+    until(lambda: "5 EUR for order A-1 (&lt;b&gt;Late)" in demo.booked_page())
+    assert 'rel="icon"' in demo.booked_page(), "or the browser asks for one that is not there"
+
+
+def test_people_are_advised_to_do_what_can_be_done(demo: Demo) -> None:
+    demo.start()
+    advice = demo.call("GET", "advice")["advice"]
+    addresses = {one["address"] for one in demo.call("GET", "mailboxes")["mailboxes"]}
+    assert set(advice) <= addresses | {one["name"] for one in demo.call("GET", "users")["users"]}
+    assert {"ada", "ben", "cleo", MIA} <= set(advice)
+    hints = [one for many in advice.values() for one in many]
+    lines = {one["line"] for one in demo.call("GET", "completions")["completions"]}
+    assert {one["line"] for one in hints if one["line"]} <= lines
+    for page in {one["page"] for one in hints if one["page"]}:
+        assert ask(demo.page, "GET", page)[0] == 200
 
 
 def test_an_expense_is_asked_about(demo: Demo) -> None:
@@ -375,7 +407,9 @@ def test_a_port_that_is_taken_is_an_error_with_its_flag(demo: Demo, part: str, f
         setattr(demo, part, port)
         finished = demo.at.run(*demo.options)
     assert (finished.code, finished.out) == (Exit.USAGE, "")
-    assert finished.err.endswith(f"Error: Port {port} is taken by another program; name another one with {flag}.\n")
+    named = rf"Error: Port {port} is taken by another program; name another one with {flag}, (.+)\.\n$"
+    (said,) = re.findall(named, finished.err)
+    assert re.fullmatch(rf'with make as in: make demo DEMOFLAGS="{flag} \d+"', said)
     demo.start()
     demo.refund("A-1")
 

@@ -70,10 +70,12 @@ async def test_everybody_has_a_mailbox_and_so_has_every_address_that_got_mail(sl
     await send(slack, message(to="Nobody@elsewhere.example"))
     boxes = {one["address"]: one for one in (await script("GET", "mailboxes"))["mailboxes"]}
     assert boxes[MIA] == {
-        "address": MIA, "name": "Mia Approver", "tz": "Europe/Berlin", "account": None, "count": 0,
+        "address": MIA, "name": "Mia Approver", "tz": "Europe/Berlin", "account": None, "count": 0, "mails": [],
     }  # fmt: skip
     assert boxes["ada@example.com"]["account"] == "ada"
     assert (boxes["nobody@elsewhere.example"]["name"], boxes["nobody@elsewhere.example"]["count"]) == (None, 1)
+    ((mail,),) = (one["mails"] for one in boxes.values() if one["count"])
+    assert (mail["id"], mail["received_at"]) == ("1", slack.mail.received()[0].received_at)
     assert [one["email"] for one in (await script("GET", "users"))["outsiders"]] == [MIA]
     assert (await script("GET", "state"))["outsiders"][0]["name"] == "mia"
 

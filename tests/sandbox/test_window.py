@@ -1,4 +1,4 @@
-"""The page's files, the stream of changes, and what the page asks for beside Slack."""
+"""The page's files, the count of changes, and what the page asks for beside Slack."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.sandbox import FrozenClock, Running, sandbox, window
+from bot.sandbox import FrozenClock, Hint, Running, sandbox, window
 from tests.sandbox.kit import actions, button, client_of
 
 FOLDER = Path(window.__file__).parent / "page"
@@ -50,54 +50,26 @@ async def test_the_page_answers_to_its_own_address_only(slack: Running, session:
             assert response.status == 403
 
 
-class Listener:
-    """The numbers that the stream of changes told."""
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-
-    async def next(self) -> int:
-        async with asyncio.timeout(2):
-            async for line in self._response.content:
-                if line.startswith(b"data: "):
-                    return int(line[6:])
-        raise AssertionError("the stream ended")
-
-    async def silent(self) -> bool:
-        try:
-            async with asyncio.timeout(0.15):
-                await self.next()
-        except TimeoutError:
-            return True
-        return False
-
-
-async def test_the_stream_tells_of_what_the_app_and_people_do_and_of_nothing_else(
+async def test_a_count_moves_with_what_the_app_and_people_do_and_with_nothing_else(
     slack: Running, session: aiohttp.ClientSession
 ) -> None:
+    async def count() -> int:
+        async with asyncio.timeout(2), session.get(slack.script_url + "changes") as response:
+            found: int = (await response.json())["count"]
+            return found
+
     client, ada = client_of(slack, session), slack.person("ada")
-    async with session.get(slack.script_url + "changes") as response:
-        assert response.content_type == "text/event-stream"
-        stream = Listener(response)
-        seen = await stream.next()
-        async with session.get(slack.script_url + "state"):
-            assert await stream.silent()
-        await client.chat_postMessage(channel=ada.id, text="Pay?", blocks=[actions(button())])
-        assert (after := await stream.next()) > seen
-        await ada.click("Approve")
-        assert (now := await stream.next()) > after
-        ada.say("Hello")
-        assert (later := await stream.next()) > now
-        async with session.post(slack.script_url + "faults", json={"down": True}):
-            assert await stream.next() > later
-
-
-async def test_a_sandbox_stops_while_somebody_listens(session: aiohttp.ClientSession) -> None:
-    async with asyncio.timeout(3):
-        async with sandbox() as slack:
-            response = await session.get(slack.script_url + "changes")
-            await Listener(response).next()
-        response.close()
+    seen = await count()
+    async with session.get(slack.script_url + "state"):
+        assert await count() == seen
+    await client.chat_postMessage(channel=ada.id, text="Pay?", blocks=[actions(button())])
+    assert (after := await count()) > seen
+    await ada.click("Approve")
+    assert (now := await count()) > after
+    ada.say("Hello")
+    assert (later := await count()) > now
+    async with session.post(slack.script_url + "faults", json={"down": True}):
+        assert await count() > later
 
 
 async def test_the_story_and_the_completions_come_from_whoever_started_the_sandbox(
@@ -113,10 +85,16 @@ async def test_the_story_and_the_completions_come_from_whoever_started_the_sandb
         async with session.get(slack.script_url + path) as response:
             return json.loads(await response.text())
 
+    advice = {"ada": [Hint(text="Look:"), Hint(text="Home", page="/sandbox?as=ada")]}
     async with sandbox(clock=FrozenClock(), story=story, completions=completions) as slack:
         assert await told(slack, "story") == {"story": {"runs": [], "requests": [], "lines": []}}
         assert await told(slack, "completions") == {"completions": [{"line": "/signoff list", "told": "the workflows"}]}
+        slack.tell(advice=advice)
+        look, home = (await told(slack, "advice"))["advice"]["ada"]
+        assert look == {"text": "Look:", "page": None, "line": None}
+        assert home == {"text": "Home", "page": "/sandbox?as=ada", "line": None}
         slack.tell()
+        assert await told(slack, "advice") == {"advice": {}}
         assert await told(slack, "story") == {"story": None}
         assert await told(slack, "completions") == {"completions": [{"line": "/signoff", "told": ""}]}
 

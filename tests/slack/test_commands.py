@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from bot.sandbox import NotSubmitted
 from bot.slack.commands import pairs
 from engine.model import RequestState, RunStatus
 from engine.views import Page
@@ -57,12 +60,14 @@ async def test_a_file_that_is_uploaded_is_registered(on: Stage) -> None:
     cleo = on.person("cleo")
     await cleo.command("/signoff register")
     await on.slack.until(lambda: cleo.modal)
-    await cleo.upload("refund.yaml", WRONG.encode(), into="Or upload the file")
+    fine(await cleo.click("Upload it instead"))
+    await on.slack.until(lambda: "Paste it instead" in words(cleo.modal))
+    await cleo.upload("refund.yaml", WRONG.encode(), into="Workflow file")
     fine(await cleo.submit())
     assert cleo.modal is not None
     assert list(cleo.modal["errors"]) == ["upload"]
-    await cleo.fill("Or upload the file", [])
-    await cleo.upload("refund.yaml", ASKS.encode(), into="Or upload the file")
+    await cleo.fill("Workflow file", [])
+    await cleo.upload("refund.yaml", ASKS.encode(), into="Workflow file")
     fine(await cleo.submit())
     assert "registered as version 1" in words(cleo.modal)
 
@@ -184,6 +189,37 @@ async def test_a_run_is_cancelled_by_who_started_it_and_by_nobody_else(on: Stage
     assert "has ended already" in await typed(on, "ben", f"/signoff cancel {run}")
     assert (await on.view(run)).status is RunStatus.CANCELLED
     assert buttons(copy_of(on.person("ada"))) == []
+
+
+async def test_home_says_how_to_start_a_first_run(on: Stage) -> None:
+    ada = on.person("ada")
+    ada.open_home()
+    await on.slack.until(lambda: ada.home)
+    assert "You have started no run yet" in words(ada.home)
+    assert "/signoff list" in words(ada.home)
+
+
+async def test_a_file_is_uploaded_where_one_asks_for_it(on: Stage) -> None:
+    cleo = on.person("cleo")
+    fine(await cleo.command("/signoff register"))
+    await on.slack.until(lambda: cleo.modal)
+    with pytest.raises(NotSubmitted):
+        await cleo.submit()
+    fine(await cleo.click("Upload it instead"))
+    await on.slack.until(lambda: "Paste it instead" in words(cleo.modal))
+    with pytest.raises(NotSubmitted):
+        await cleo.submit()
+    fine(await cleo.click("Paste it instead"))
+    await on.slack.until(lambda: "Upload it instead" in words(cleo.modal))
+
+
+async def test_who_sends_a_form_is_told_where_they_hear_how_it_ends(on: Stage) -> None:
+    await on.register()
+    cleo = on.person("cleo")
+    fine(await cleo.command("/signoff run refund", channel="general"))
+    await on.slack.until(lambda: cleo.modal)
+    fine(await cleo.submit())
+    assert "you hear in the conversation where you typed the command" in words(cleo.modal)
 
 
 async def test_home_shows_what_waits_and_opens_it(on: Stage) -> None:

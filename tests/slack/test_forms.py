@@ -429,3 +429,17 @@ def test_a_hundred_inputs_still_make_a_form() -> None:
     found = workflow({f"i{number}": {"type": "money", "required": False} for number in range(100)})
     view = sure(runs.run_form(found, version=1, metadata=ModalRef()))
     assert any("not here: i" in text and "more." in text for text in rules.texts(view))
+
+
+def test_a_run_form_does_not_say_its_title_twice() -> None:
+    short = runs.run_form(workflow({"to": "email"}), version=1, metadata=ModalRef())
+    assert list(rules.texts(short)).count("Refund a customer") == 1
+    assert [block["type"] for block in short["blocks"]] == ["input"]
+    same = workflow({"to": "email"}, description="Refund a customer\n")
+    assert [block["type"] for block in runs.run_form(same, version=1, metadata=ModalRef())["blocks"]] == ["input"]
+
+
+def test_a_title_that_is_too_long_for_a_form_is_said_in_full_in_it() -> None:
+    long = workflow({"to": "email"}, title="Refund a customer of long standing", description="Pays money back.")
+    said = runs.run_form(long, version=1, metadata=ModalRef())["blocks"][0]["text"]["text"]
+    assert said == "Refund a customer of long standing\nPays money back."

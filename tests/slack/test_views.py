@@ -102,7 +102,9 @@ def test_a_short_card_is_one_page_with_its_buttons() -> None:
 def test_a_file_can_be_pasted_in_parts_or_uploaded(parts: int) -> None:
     view = sure(register.register(metadata=METADATA, parts=parts))
     values = rules.sent_back(view)
-    assert len(values) == min(parts, 5) + 1
+    assert len(values) == min(parts, 5)
+    assert next(block["optional"] for block in view["blocks"] if block["type"] == "input") is False
+    assert ids.REGISTER_UPLOAD in actions(view)
     assert (ids.REGISTER_MORE in actions(view)) is (parts < 5)
     assert answers.read_source(values) == ("", None)
     for number in range(1, min(parts, 5) + 1):
@@ -113,7 +115,7 @@ def test_a_file_can_be_pasted_in_parts_or_uploaded(parts: int) -> None:
 
 
 def test_an_uploaded_file_is_read_as_slack_describes_it() -> None:
-    values = rules.sent_back(register.register(metadata=METADATA))
+    values = rules.sent_back(sure(register.upload(metadata=METADATA)))
     values[ids.UPLOAD_BLOCK][ids.INPUT]["files"] = [{"id": "F1"}]
     assert answers.read_source(values) == ("", {"id": "F1"})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
@@ -45,7 +45,10 @@ class MailApi:
         world = self.slack.world
         accounts = {one.email.lower(): one for one in world.users.values() if one.email}
         outside = {one.email.lower(): one for one in world.outsiders}
-        counts = Counter(address.lower() for mail in world.mails for address in set(mail.recipients))
+        got = defaultdict[str, list[Mail]](list)
+        for mail in world.mails:
+            for address in {one.lower() for one in mail.recipients}:
+                got[address].append(mail)
         found = []
         for address in mailbox.addresses(world):
             account, owner = accounts.get(address), accounts.get(address) or outside.get(address)
@@ -55,7 +58,8 @@ class MailApi:
                     "name": owner.real_name if owner else None,
                     "tz": owner.tz if owner else None,
                     "account": account.name if account else None,
-                    "count": counts[address],
+                    "count": len(got[address]),
+                    "mails": [{"id": one.id, "received_at": one.received_at} for one in got[address]],
                 }
             )
         return {"mailboxes": found}

@@ -1,6 +1,8 @@
-// The sandbox's JSON API (docs/sandbox-api.md), and the stream that says when something changed.
+// The sandbox's JSON API (docs/sandbox-api.md), and what tells a page that something changed.
 
 const ROOT = "/sandbox/api";
+/** An app has three seconds for its answer; after this long nobody gets one any more. */
+const PATIENCE = 10_000;
 
 /** What the sandbox refused. `problems`: by block id, what Slack's client says of inputs. */
 export class Refused extends Error {
@@ -13,18 +15,25 @@ export class Refused extends Error {
 /** The sandbox did not answer at all. */
 export class Gone extends Error {}
 
+const LATE = "There was no answer for ten seconds. Look whether it was done before you try again.";
+
 async function call(method, path, body) {
   const options = { method, headers: { Accept: "application/json" } };
   if (body !== undefined) {
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
   }
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(), PATIENCE);
+  options.signal = patience.signal;
   let response;
   try {
     // Browsers write every refusal by status to their console, and people are refused every day.
     response = await fetch(`${ROOT}${path}${path.includes("?") ? "&" : "?"}quiet=1`, options);
   } catch {
-    throw new Gone("The sandbox cannot be reached.");
+    throw new Gone(patience.signal.aborted ? LATE : "The sandbox cannot be reached.");
+  } finally {
+    clearTimeout(timer);
   }
   let answer;
   try {
@@ -41,41 +50,55 @@ export const post = (path, body = {}) => call("POST", path, body);
 export const remove = (path) => call("DELETE", path);
 
 let last = Promise.resolve();
+const lookers = new Set();
 
 /** Acts of one person happen one after the other, in the order in which they were asked for. */
 export function act(person, what, body = {}) {
   const done = last.then(() => post(`/people/${encodeURIComponent(person)}/${what}`, body));
-  last = done.catch(() => {});
+  last = done.catch(() => {}).then(() => lookers.forEach((look) => look()));
   return done;
 }
 
+/** Milliseconds between two looks: while things happen, while nothing does, and in a window that nobody sees. */
+const SOON = 60;
+const SELDOM = 500;
+const UNSEEN = 2_000;
+
 /**
- * Call `changed` whenever something changed, and `there` with whether the sandbox answers. A page that is not seen
- * listens to nothing: browsers allow few connections to one address, and other windows need theirs.
+ * Call `changed` whenever something changed, and `there` with whether the sandbox answers. The page asks again and
+ * again: a stream would hold a connection, of which browsers allow six to one address, for all windows together.
  */
 export function listen({ changed, there }) {
-  let source = null;
+  let seen = null;
+  let wait = SOON;
   let timer = 0;
-  const stop = () => {
+  let asking = false;
+  const look = async () => {
     clearTimeout(timer);
-    if (source) source.close();
-    source = null;
-  };
-  const start = () => {
-    stop();
-    if (document.hidden) return;
-    source = new EventSource(`${ROOT}/changes`);
-    source.onmessage = () => {
+    if (asking) return;
+    asking = true;
+    try {
+      const { count } = await get("/changes");
       there(true);
-      changed();
-    };
-    source.onerror = () => {
-      there(false);
-      if (source && source.readyState === EventSource.CLOSED) timer = setTimeout(start, 1000);
-    };
+      wait = count === seen ? Math.min(wait * 1.5, SELDOM) : SOON;
+      if (count !== seen) changed();
+      seen = count;
+    } catch (error) {
+      there(!(error instanceof Gone));
+      // One that comes back may count from the beginning.
+      seen = null;
+      wait = SELDOM;
+    } finally {
+      asking = false;
+    }
+    timer = setTimeout(look, document.hidden ? UNSEEN : wait);
   };
-  document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
-  addEventListener("pagehide", stop);
-  addEventListener("pageshow", (event) => event.persisted && start());
-  start();
+  const now = () => {
+    wait = SOON;
+    look();
+  };
+  lookers.add(now);
+  document.addEventListener("visibilitychange", () => document.hidden || now());
+  addEventListener("pageshow", (event) => event.persisted && now());
+  look();
 }

@@ -1,5 +1,6 @@
 // Start here. Who one is stands in the address (?as=ada), where one is behind the # (#/home, #/general).
 
+import { advise } from "./advice.js";
 import { act, get } from "./api.js";
 import { Composer } from "./composer.js";
 import { h, replace, speak } from "./dom.js";
@@ -68,11 +69,15 @@ function sidebar() {
 // -- the conversation -----------------------------------------------------------------------------------------------
 
 const list = h("ol", { class: "messages" });
-const none = h("p", { class: "nothing" });
+const none = h("div", { class: "nothing", "data-empty": "Nothing here yet.", hidden: true });
 const log = h("div", { class: "log", role: "log", tabindex: 0 }, none, list);
 const title = h("h1", { class: "place-title" });
 const told = h("p", { class: "place-told" });
 let built = null;
+let bottom = true;
+log.addEventListener("scroll", () => (bottom = log.scrollTop + log.clientHeight >= log.scrollHeight - 40));
+// What opens below it (a notice, a keyboard) must not hide the message that was read.
+new ResizeObserver(() => scrollDown(bottom)).observe(log);
 
 function build(kind) {
   if (built === kind) return;
@@ -100,12 +105,14 @@ async function showPlace() {
   title.textContent = place.kind === "im" ? place.title : `${place.kind === "private" ? "Private: " : "#"}${place.name}`;
   told.textContent = place.kind === "im" ? "Your messages with the app." : place.has_app ? "The app is in this channel." : "The app is not in this channel.";
   log.setAttribute("aria-label", `Messages in ${title.textContent}`);
-  const low = log.scrollTop + log.clientHeight >= log.scrollHeight - 40 || log.dataset.place !== place.id;
+  const low = bottom || log.dataset.place !== place.id;
   log.dataset.place = place.id;
   const acted = (where) => troubles.acted(where);
   showMessages(list, messages, { context: context(), me, troubles: troubles.ofMessages(), acted, failed });
+  // The list takes all of the height even when it is empty, and would push the sentence out of sight.
+  list.hidden = !messages.length;
   none.hidden = messages.length > 0;
-  none.textContent = nothing(place);
+  if (!none.hidden) await nothing(place);
   composer.show(place, troubles.ofCommands());
   scrollDown(low);
   if (messages.length && !document.hidden) localStorage.setItem(readKey(place.id), messages.at(-1).ts);
@@ -113,7 +120,9 @@ async function showPlace() {
 
 function nothing(place) {
   const begin = "To start something, type / below and choose a command.";
-  return place.kind === "im" ? `Nothing here yet. What the app asks you appears here by itself. ${begin}` : `Nothing here yet. ${begin}`;
+  const asked = place.kind === "im";
+  const otherwise = asked ? `What the app asks you appears here by itself. ${begin}` : begin;
+  return advise(none, { who: asked ? me : null, otherwise, type: (line) => composer.put(line) });
 }
 
 function failed(sentence) {

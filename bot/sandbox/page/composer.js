@@ -32,7 +32,7 @@ export class Composer {
   show(place, trouble) {
     const name = place.kind === "im" ? place.title : `#${place.name}`;
     this.label.textContent = `Message ${name}`;
-    this.input.placeholder = place.is_archived ? "This channel is archived" : `Message ${name}, or / for commands`;
+    this.input.placeholder = place.is_archived ? "This channel is archived" : "Message, or / for commands";
     this.input.disabled = this.button.disabled = place.is_archived;
     this.known = trouble;
     this.tell();
@@ -53,6 +53,12 @@ export class Composer {
     const fixed = fixedPart(value);
     this.input.value = fixed === value ? value : `${fixed} `;
     this.input.setSelectionRange(this.input.value.length, this.input.value.length);
+  }
+
+  /** Have this typed; it is the person who sends it. */
+  put(line) {
+    this.input.value = line;
+    this.input.focus();
   }
 
   async send() {

@@ -1,6 +1,7 @@
 // Whose mailboxes there are.
 
 import { h, reconcile, replace } from "./dom.js";
+import { unreadIn } from "./mail-read.js";
 import { avatar } from "./messages.js";
 
 const address = (one) => `/sandbox/mail?to=${encodeURIComponent(one.address)}`;
@@ -13,7 +14,8 @@ export const by = (one) => (one.name === null ? "Nobody’s address" : one.accou
 let shown = "";
 
 export function showMailboxes(node, mailboxes, to) {
-  const stamp = JSON.stringify([mailboxes, to]);
+  const unread = new Map(mailboxes.map((one) => [one.address, unreadIn(one)]));
+  const stamp = JSON.stringify([mailboxes, to, [...unread]]);
   if (stamp === shown) return;
   shown = stamp;
   const focused = document.activeElement?.dataset?.focus;
@@ -26,7 +28,7 @@ export function showMailboxes(node, mailboxes, to) {
         { href: address(one), "aria-current": one.address === to ? "page" : null, "data-focus": `box ${one.address}`, title: one.address },
         avatar(one.name || one.address, one.address),
         h("span", { class: "person" }, h("span", { class: "place" }, first(one)), h("small", {}, one.name === null ? "nobody’s" : by(one))),
-        one.count > 0 && h("span", { class: "count" }, one.count, h("span", { class: "visually-hidden" }, one.count === 1 ? " mail" : " mails")),
+        unread.get(one.address) > 0 && h("span", { class: "count" }, unread.get(one.address), h("span", { class: "visually-hidden" }, " unread")),
       ),
     );
   const owned = mailboxes.filter((one) => one.name !== null);

@@ -1,10 +1,12 @@
 // Start here for mail. Whose mailbox it is stands in the address (?to=mia@example.com), which mail behind the # (#/12).
 
+import { advise } from "./advice.js";
 import { get } from "./api.js";
 import { h, replace, speak } from "./dom.js";
 import { follow, skipping } from "./follow.js";
 import { mailChooser, showMailboxes } from "./mail-boxes.js";
 import { showList } from "./mail-list.js";
+import { isOfRead, keepRead, readIn, stamp } from "./mail-read.js";
 import { Reader } from "./mail-reader.js";
 import { panels } from "./panels.js";
 import { MAIL, Switches } from "./switches.js";
@@ -17,16 +19,13 @@ const state = { known: null };
 
 // -- what was read --------------------------------------------------------------------------------------------------
 
-const KEY = `mail read ${to}`;
-// A sandbox that begins anew counts from 1 again.
-const stamp = (mail) => `${mail.id} ${mail.received_at}`;
-let read = new Set(JSON.parse(localStorage.getItem(KEY) || "[]"));
+let read = readIn(to);
 
 function remember(mail, mails) {
   if (read.has(stamp(mail))) return;
   const there = new Set(mails.map(stamp));
   read = new Set([...read].filter((one) => there.has(one)).concat(stamp(mail)));
-  localStorage.setItem(KEY, JSON.stringify([...read]));
+  keepRead(to, read);
 }
 
 // -- the mailbox ----------------------------------------------------------------------------------------------------
@@ -34,7 +33,7 @@ function remember(mail, mails) {
 const title = h("h1", { class: "place-title" });
 const told = h("p", { class: "place-told" });
 const list = h("ol", { class: "mails" });
-const none = h("p", { class: "nothing" }, "No mail yet. It appears here by itself.");
+const none = h("div", { class: "nothing", "data-empty": "No mail yet.", hidden: true });
 const reader = new Reader();
 const inbox = h("section", { class: "inbox", "aria-label": "Mails" }, h("div", { class: "place-head" }, title, told), h("div", { class: "mails-scroll", tabindex: 0, role: "region", "aria-label": "List of mails" }, none, list));
 
@@ -56,6 +55,7 @@ async function showMailbox(mailboxes) {
   title.textContent = box?.name || to;
   told.textContent = `${box?.name ? `${to} · ` : ""}${mails.length === 1 ? "1 mail" : `${mails.length} mails`}`;
   none.hidden = mails.length > 0;
+  if (!none.hidden) await advise(none, { who: to, otherwise: "It appears here by itself." });
   showList(list, mails, { zone, now: open?.id, unread: (mail) => !read.has(stamp(mail)) });
   document.body.classList.toggle("reading", Boolean(wanted()));
   await reader.show(wanted() ? open || null : undefined, { zone, thread: open ? mails.filter((one) => one.thread === open.thread) : [] });
@@ -80,11 +80,12 @@ function showSide(mailboxes) {
 
 async function show() {
   const { mailboxes } = await get("/mailboxes");
-  showSide(mailboxes);
   if (to === null) {
     document.body.classList.add("choosing");
     mailChooser(at("main"), mailboxes);
   } else await showMailbox(mailboxes);
+  // What is open now has been read.
+  showSide(mailboxes);
   await switches.refresh();
 }
 
@@ -99,7 +100,7 @@ addEventListener("hashchange", async (event) => {
   else list.querySelector(`[data-focus="mail ${CSS.escape(before)}"]`)?.focus();
 });
 addEventListener("storage", (event) => {
-  if (event.key !== KEY) return;
-  read = new Set(JSON.parse(event.newValue || "[]"));
+  if (!isOfRead(event.key)) return;
+  read = readIn(to);
   refresh();
 });

@@ -14,6 +14,9 @@ export function avatar(name, id = name) {
   return h("span", { class: `avatar tone-${tone}`, "aria-hidden": "true" }, letters);
 }
 
+/** What the colour of somebody is made of: the same in Slack and in the mail. */
+export const coloured = (user) => user?.email?.toLowerCase() || user?.id;
+
 const appAvatar = () => h("span", { class: "avatar app" }, h("img", { src: "/sandbox/page/mark.svg", alt: "" }));
 
 /**
@@ -66,7 +69,7 @@ function item(one, { context, trouble }) {
   return h(
     "li",
     { class: `message ${one.is_ephemeral ? "ephemeral" : ""}` },
-    bot ? appAvatar() : avatar(name, one.user),
+    bot ? appAvatar() : avatar(name, coloured(author) || one.user),
     h(
       "div",
       { class: "message-body" },

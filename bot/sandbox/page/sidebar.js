@@ -2,7 +2,7 @@
 
 import { h, replace } from "./dom.js";
 import { icon } from "./icons.js";
-import { avatar } from "./messages.js";
+import { avatar, coloured } from "./messages.js";
 
 /** What somebody is, in a word or two. */
 export function role(user) {
@@ -52,7 +52,7 @@ export function showSidebar(node, { users, outsiders, me, app, channels, theme }
           h(
             "a",
             { href: address(one.name), "aria-current": one.id === me.id ? "true" : null, "data-focus": `as ${one.name}` },
-            avatar(one.real_name, one.id),
+            avatar(one.real_name, coloured(one)),
             h("span", { class: "person" }, h("span", {}, one.real_name.split(" ")[0]), h("small", {}, role(one))),
           ),
           one.id !== me.id &&
@@ -76,7 +76,7 @@ export function showSidebar(node, { users, outsiders, me, app, channels, theme }
 
 /** Somebody who has an address only: there is nobody to be, but a mailbox to look into. */
 const outsider = (one) =>
-  h("li", {}, h("a", { href: mailbox(one), "data-focus": `mail of ${one.name}` }, avatar(one.real_name, one.email), h("span", { class: "person" }, h("span", {}, one.real_name.split(" ")[0]), h("small", {}, "By email only")), h("span", { class: "visually-hidden" }, ": mailbox"), icon("mail")));
+  h("li", {}, h("a", { href: mailbox(one), "data-focus": `mail of ${one.name}` }, avatar(one.real_name, coloured(one)), h("span", { class: "person" }, h("span", {}, one.real_name.split(" ")[0]), h("small", {}, "By email only")), h("span", { class: "visually-hidden" }, ": mailbox"), icon("mail")));
 
 /** What is shown to whoever has not said who they are. */
 export function chooser(users, outsiders) {
@@ -89,10 +89,10 @@ export function chooser(users, outsiders) {
       "ul",
       { class: "cards" },
       people(users).map((one) =>
-        h("li", {}, h("a", { class: "card", href: address(one.name) }, avatar(one.real_name, one.id), h("span", {}, h("strong", {}, one.real_name), h("small", {}, `${role(one)} · ${one.tz.replace("_", " ")}`)))),
+        h("li", {}, h("a", { class: "card", href: address(one.name) }, avatar(one.real_name, coloured(one)), h("span", {}, h("strong", {}, one.real_name), h("small", {}, `${role(one)} · ${one.tz.replace("_", " ")}`)))),
       ),
       outsiders.map((one) =>
-        h("li", {}, h("a", { class: "card", href: mailbox(one) }, avatar(one.real_name, one.email), h("span", {}, h("strong", {}, one.real_name), h("small", {}, "By email only · opens the mailbox")))),
+        h("li", {}, h("a", { class: "card", href: mailbox(one) }, avatar(one.real_name, coloured(one)), h("span", {}, h("strong", {}, one.real_name), h("small", {}, "By email only · opens the mailbox")))),
       ),
     ),
   );

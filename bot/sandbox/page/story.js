@@ -21,7 +21,7 @@ export class Story {
     this.lines = h("ol", { class: "lines" });
     this.runs = h("ol", { class: "runs" });
     this.wire = h("ol", { class: "wire" });
-    this.none = h("p", { class: "small" }, "Nothing has happened yet. As Cleo, type /signoff list to see what can be run, or /signoff register.");
+    this.none = h("p", { class: "small" }, "Nothing has happened yet. What is started is told here: its steps, who was asked, and why.");
     this.overWire = h("details", { class: "part", ontoggle: () => this.refreshWire() }, h("summary", {}, h("h3", {}, "Over the wire")), this.wire);
     replace(
       node,

@@ -1,0 +1,45 @@
+"""The page of the services: what was really paid and deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Final
+
+NOTHING: Final = "Nothing was paid or deployed so far."
+HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'",
+}
+_SECONDS: Final = 3
+_PAGE: Final = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="refresh" content="{seconds}">
+<title>What really happened – Signoff demo</title>
+<link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E\
+%3Crect width='16' height='16' rx='4' fill='%2312706a'/%3E%3C/svg%3E">
+<style>
+body {{ max-width: 42rem; margin: 0 auto; padding: 2rem 1rem; font: 16px/1.5 system-ui, sans-serif; }}
+h1 {{ margin: 0; font-size: 1.5rem; line-height: 1.25; }}
+ul {{ margin: 1.25rem 0 0; padding: 0; list-style: none; }}
+li {{ padding: .5rem 0; border-top: 1px solid #8886; overflow-wrap: anywhere; }}
+</style>
+</head>
+<body>
+<h1>What really happened</h1>
+<p>The demo’s workflows call this service. It remembers what was paid and deployed, and this page follows.</p>
+{body}
+</body>
+</html>
+"""
+
+
+def page(done: Sequence[tuple[str, str]]) -> str:
+    """Each thing that was done, and to what; it holds what people typed."""
+    items = "".join(f"<li><strong>{escape(what.capitalize())}</strong> {escape(which)}</li>" for what, which in done)
+    return _PAGE.format(seconds=_SECONDS, body=f"<ul>{items}</ul>" if items else f"<p><strong>{NOTHING}</strong></p>")

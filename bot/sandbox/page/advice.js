@@ -1,0 +1,35 @@
+// What stands where there is nothing yet: a sentence, and what can be done next (docs/sandbox-api.md, The story).
+
+import { get } from "./api.js";
+import { h, replace } from "./dom.js";
+
+let known = null;
+
+/** Say what to do. `who`: an account or an address; `otherwise`: the sentence for those whom nobody advises. */
+export async function advise(node, { who, otherwise, type }) {
+  known ||= (await get("/advice")).advice;
+  const hints = known[who] || [{ text: otherwise }];
+  const stamp = JSON.stringify(hints);
+  if (node.dataset.stamp === stamp) return;
+  node.dataset.stamp = stamp;
+  replace(node, h("p", {}, node.dataset.empty), paragraphs(hints).map((one) => h("p", {}, one.map((each) => hint(each, type)))));
+}
+
+/** What can be pressed stands side by side, sentences each for themselves. */
+function paragraphs(hints) {
+  const made = [];
+  for (const one of hints) {
+    const before = made.at(-1);
+    if (before && pressed(one) && pressed(before[0])) before.push(one);
+    else made.push([one]);
+  }
+  return made;
+}
+
+const pressed = (one) => Boolean(one.page || one.line);
+
+function hint({ text, page, line }, type) {
+  if (page?.startsWith("/sandbox")) return h("a", { class: "button", href: page, target: "_blank", rel: "noopener" }, text);
+  if (line && type) return h("button", { type: "button", class: "button", onclick: () => type(line) }, text);
+  return text;
+}
