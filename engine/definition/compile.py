@@ -80,7 +80,9 @@ class _Steps:
         when = compile_condition(self._report, file.when, (*draft.at, "when"), names)
         form = draft.uses == FORM
         params, outputs = self._form(draft, file) if form else self._with(draft, file, kind, names)
-        known = Known(kind=draft.uses or "", outputs=outputs, continues=file.on_error == "continue")
+        known = Known(
+            kind=draft.uses or "", outputs=outputs, fields=draft.fields, continues=file.on_error == "continue"
+        )
         checks.check_step(self._report, draft, file)
         gate = self._gate(draft, params, known, names)
         if kind is not None:

@@ -138,7 +138,9 @@ def _condition(given: object) -> bool | str:
     if isinstance(given, bool):
         return given
     if not isinstance(given, str) or not given.strip():
-        raise refuse("This must be true, false or an expression.", 'Write it like "{{ inputs.amount > 100 }}".')
+        raise refuse(
+            "This must be true, false or an expression.", 'Write it like "{{ inputs.amount | number > 100 }}".'
+        )
     text = given.strip()
     if text.casefold() in ("yes", "no", "on", "off", "true", "false"):
         raise refuse(f"Write true or false here, without quotes, not `{text}`.")
