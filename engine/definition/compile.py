@@ -9,12 +9,12 @@ from datetime import timedelta
 
 from engine import fields
 from engine.data import Path, Value
-from engine.definition import checks, editable, not_yet, yaml
+from engine.definition import checks, editable, yaml
 from engine.definition.gates import compile_condition, compile_gate
 from engine.definition.grammar import GateFile, StepFile
 from engine.definition.kinds import FORM, StepKind
 from engine.definition.problems import Report
-from engine.definition.reading import Draft, Edit, StepDraft, read_draft
+from engine.definition.reading import Draft, Edit, StepDraft, read_draft, refuse_people
 from engine.definition.references import Known, Names, compile_text
 from engine.definition.scalars import has_expression
 from engine.definition.workflow import Gate, Step, Workflow
@@ -30,7 +30,7 @@ def load(source: bytes, *, kinds: Mapping[str, StepKind]) -> Workflow:
     report = Report(yaml.read(source))
     draft = read_draft(report)
     steps = _Steps(report, draft, kinds).compile()
-    not_yet.refuse(report, draft)
+    refuse_people(report, draft)
     report.raise_problems()
     file = draft.file
     assert file is not None
@@ -126,7 +126,7 @@ class _Steps:
 
     def _kind(self, draft: StepDraft) -> StepKind | None:
         kind = self._kinds.get(draft.uses or "")
-        if kind is None and not not_yet.unbuilt_kind(self._report, draft):
+        if kind is None and not checks.unbuilt_kind(self._report, draft):
             checks.unknown_kind(self._report, draft, self._kinds)
         return kind
 
