@@ -44,6 +44,13 @@ def check_params(report: Report, kind: StepKind, params: Mapping[str, Value], at
     return clean
 
 
+def unknown_params(kind: StepKind, params: Mapping[str, Value]) -> frozenset[str]:
+    """Keys of `with` that this kind does not have."""
+    if kind.Params.model_config.get("extra") == "allow":
+        return frozenset()
+    return frozenset(params).difference(keys_of(kind.Params))
+
+
 def _is_open(value: Value) -> bool:
     return any(has_expression(text) for _, text in iter_strings(value))
 

@@ -14,7 +14,7 @@ from engine.definition.gates import compile_condition, compile_gate
 from engine.definition.grammar import GateFile, StepFile
 from engine.definition.kinds import FORM, StepKind
 from engine.definition.problems import Report
-from engine.definition.reading import Draft, Edit, StepDraft, read_draft, refuse_people
+from engine.definition.reading import Draft, StepDraft, read_draft, refuse_people
 from engine.definition.references import Known, Names, compile_text
 from engine.definition.scalars import has_expression
 from engine.definition.workflow import Gate, Step, Workflow
@@ -151,15 +151,18 @@ class _Steps:
         checks.check_gate(self._report, gate, draft.gate_at)
         checks.check_revise(self._report, draft, gate, self._earlier)
         if draft.edit is not None and draft.uses != FORM:
-            self._edit(draft.edit, gate, params, known)
+            self._edit(draft, gate, params, known)
         return compile_gate(self._report, draft, gate, names)
 
-    def _edit(self, edits: list[Edit], gate: GateFile, params: Compiled | None, known: Known) -> None:
+    def _edit(self, draft: StepDraft, gate: GateFile, params: Compiled | None, known: Known) -> None:
+        edits = draft.edit or []
         if gate.at == "after":
             editable.check_outputs(self._report, edits, known.outputs)
         elif params is not None and isinstance(params.value, dict):
             secrets = [path for path, template in params.templates if template.secrets]
-            editable.check_params(self._report, edits, params.value, secrets)
+            kind = self._kinds.get(draft.uses or "")
+            unknown = checks.unknown_params(kind, params.value) if kind is not None else frozenset()
+            editable.check_params(self._report, edits, params.value, secrets=secrets, unknown=unknown)
 
 
 def _retry(file: StepFile) -> Retry:

@@ -900,6 +900,43 @@ def test_whatever_a_kind_asks_of_its_parameters_is_said_in_a_sentence(written: s
 
 
 @pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        *(
+            (in_gate(f"approvers: {written}"), f"Several people stand in one text. Write a list: [{people}].")
+            for written, people in (
+                ('"ada@example.com, ben@example.com"', "ada@example.com, ben@example.com"),
+                ("[ada@example.com ben@example.com]", "ada@example.com, ben@example.com"),
+                ("owner and group:sales", "owner, group:sales"),
+            )
+        ),
+        (
+            in_step("id: a\nuses: set") + "owner: ada@example.com; ben@example.com\n",
+            "The owner is one person: write an email address or a Slack user id.",
+        ),
+        (in_step("id: a\nuses: set\nretry: 5"), "This must be a mapping, not the number 5. Write {attempts: 5}."),
+        (
+            in_step("id: a\nuses: set\nretry: yes"),
+            "This must be a mapping, not the text `yes`. Write {attempts: 3}.",
+        ),
+        (
+            in_step("id: a\nuses: http\nwith: {url: x, jsn: {b: 1}}\ngate: {edit: [json.b]}"),
+            "The `with` of `http` has no key `jsn`. Did you mean `json`?",
+        ),
+    ],
+)
+def test_a_common_mistake_is_told_once_with_what_to_write(source: str, told: str) -> None:
+    (problem,) = problems(source)
+    assert f"{problem.message} {problem.hint}".strip() == told
+
+
+def test_a_key_that_is_not_there_is_no_suggestion_to_edit() -> None:
+    slip, edit = problems(in_step("id: a\nuses: http\nwith: {url: x, jsn: 1}\ngate: {edit: [amount]}"))
+    assert "`jsn`" in slip.message
+    assert edit.hint == "There is `url`."
+
+
+@pytest.mark.parametrize(
     ("source", "fragment"),
     [
         (in_gate("show: ['{{ 1 + }}']"), "cannot be read"),
