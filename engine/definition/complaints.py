@@ -11,7 +11,7 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from engine.data import Path, Value
+from engine.data import Path, Value, clean
 from engine.definition.not_yet import suggestion
 from engine.definition.problems import Report
 from engine.definition.scalars import OWN_ERROR
@@ -115,6 +115,14 @@ def complain(report: Report, errors: Sequence[ErrorDetails], reader: Reader) -> 
         about_key = here[0]["loc"][-1:] == ("[key]",)
         message, hint = _of_value(here, str(path[-1]) if about_key else report.value(path))
         report.add(path, message, hint, at="key" if about_key else "value")
+
+
+def in_words(error: ErrorDetails) -> str:
+    """One error outside of a file, as a sentence for whoever changed the value."""
+    if error["type"] in _ABOUT_KEYS:
+        return "This is needed." if error["type"] == "missing" else "There is no such key."
+    message, _ = _of_value([error], clean(error["input"]))
+    return message
 
 
 def _place(report: Report, loc: Path, reader: Reader) -> Path:
