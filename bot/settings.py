@@ -15,7 +15,6 @@ from typing import Annotated, Final, Literal
 
 import platformdirs
 from dotenv import dotenv_values
-from pydantic import Field as Setting
 from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -37,6 +36,7 @@ _NEEDS: Final = {
     "DKIM_DOMAIN": ("DKIM_KEY_FILE",),
 }
 """Settings that make no sense without others."""
+_LAST_PORT: Final = 65_535
 _EMAIL: Final = Field(type=fields.FieldType.EMAIL)
 
 
@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     """Who may register workflows in Slack, separated by commas: email addresses, Slack user ids, `group:handle`."""
     host: str = "127.0.0.1"
     """The address that HTTP is taken at."""
-    port: Annotated[int, Setting(ge=1, le=65_535)] = 8000
+    port: int = 8000
     """The port that HTTP is taken at."""
     public_url: str = ""
     """Where people's browsers reach this server, as `https://signoff.example.com`; a path is a prefix of a proxy.
@@ -99,6 +99,14 @@ class Settings(BaseSettings):
     """The domain that signs. Default: that of `SIGNOFF_EMAIL_FROM`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
+
+    @field_validator("port", mode="before")
+    @classmethod
+    def _port(cls, value: object) -> object:
+        given = int(value) if isinstance(value, str) and re.fullmatch(r"\d{1,5}", value, re.ASCII) else value
+        if not isinstance(given, int) or not 1 <= given <= _LAST_PORT:
+            raise ValueError(f"must be a whole number from 1 to {_LAST_PORT}, like 8000")
+        return given
 
     @field_validator("admins", "http_allow", "builders", mode="before")
     @classmethod

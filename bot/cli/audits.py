@@ -13,6 +13,7 @@ import click
 
 from bot.cli import reach
 from bot.cli.exits import Exit
+from bot.cli.here import free
 from engine import verify_audit
 from engine.model import DEFAULT_WORKSPACE
 from engine.store import journal
@@ -31,6 +32,8 @@ def export(output: Path | None) -> None:
     Keep the last line's number and hash somewhere else: it shows later that nothing was cut off.
     The log verifies without this program: python -m engine.verify_audit FILE
     """
+    if output is not None:
+        free(output)
     head = ""
     with reach.reading() as connection, _writing(output) as out:
         for line in journal.export(connection, DEFAULT_WORKSPACE):
@@ -68,7 +71,8 @@ def verify(checkpoints: tuple[str, ...]) -> int:
             found += _told(log.read(line))
     found += _told(log.finish())
     click.echo(f"{log.entries:,} entries, {log.erased:,} of them with erased content; head {log.head}")
-    click.echo("The log is whole." if not found else f"{found} findings: the log was changed.", err=bool(found))
+    told = f"{found} finding{'s' if found > 1 else ''}: the log was changed."
+    click.echo(told if found else "The log is whole.", err=bool(found))
     return Exit.NO if found else Exit.DONE
 
 

@@ -31,7 +31,7 @@ class Part:
 
 @click.group(chain=True)
 def bench() -> None:
-    """Measure how fast Signoff is on this machine: one part, or several in one report.
+    """Measure how fast Signoff is on this machine.
 
     For example: signoff bench web mail --json
     """

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from bot.cli.exits import Exit
-from bot.cli.here import content, here, json_option
+from bot.cli.here import here, json_option, read
 from bot.kinds import step_types
 from bot.terminal import screen
 from engine import definition
@@ -18,14 +18,17 @@ from engine.errors import DefinitionError, Problem
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @json_option
 def check(files: tuple[Path, ...], as_json: bool) -> int:
-    """Check workflow FILES, and print everything that is wrong with them, with its line."""
+    """Print everything that is wrong with workflow FILES."""
     kinds = step_types(here().settings)
     found: list[tuple[Path, Problem]] = []
     for file in files:
         try:
-            definition.load(content(file), kinds=kinds)
+            definition.load(read(file), kinds=kinds)
         except DefinitionError as error:
             found += [(file, problem) for problem in error.problems]
+        except OSError as error:
+            # One file that is not there hides nothing in the others.
+            found.append((file, Problem(f"The file cannot be read: {error.strerror}.")))
     if as_json:
         click.echo(screen.as_json([{"file": str(file), **one.facts()} for file, one in found]))
     else:

@@ -49,7 +49,7 @@ def demo(
     fresh: bool,
     no_browser: bool,
 ) -> int:
-    """Try Signoff on this machine: a server, a local Slack with its people, mail, and three workflows.
+    """Play with a whole Signoff that has a Slack of its own.
 
     It takes no settings, and calls nobody outside of this machine. Ctrl-C stops it; the next start goes on from there.
     """

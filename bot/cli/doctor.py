@@ -22,7 +22,7 @@ _MARKS: Final = {State.OK: "✓", State.WARNING: "!", State.PROBLEM: "✗"}
 @click.command()
 @json_option
 def doctor(as_json: bool) -> int:
-    """Look at everything that Signoff needs, and say what is wrong and what to do.
+    """Say what is wrong with this installation, and what to do.
 
     It changes nothing, and may run beside a server. Ends with 1 if there are problems; warnings are printed only.
     """

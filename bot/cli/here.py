@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import click
 from bot import settings
 from bot.settings import Settings
 from engine.definition.yaml import MAX_BYTES
+from engine.errors import StoreError
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
@@ -28,11 +30,33 @@ def here() -> Here:
     return Here(settings.load(environment), environment)
 
 
+def free(target: Path) -> None:
+    """Raises `StoreError` where a file stands already: nothing is written over."""
+    if target.is_file():
+        raise StoreError(f"{target} exists already; name another file.")
+
+
+def made(database: Path) -> Callable[[], None]:
+    """What says so, once it is there, if this command made the database: another path may have been meant."""
+    existed = database.exists()
+
+    def tell() -> None:
+        if not existed and database.exists():
+            click.echo(f"Made a new, empty database at {database}", err=True)
+
+    return tell
+
+
+def read(file: Path) -> bytes:
+    """`content`, but raises `OSError`."""
+    with file.open("rb") as opened:
+        # A character more than is taken: enough to see that a file is too large, however large it is.
+        return opened.read(MAX_BYTES + 4)
+
+
 def content(file: Path) -> bytes:
     """What the file holds, as far as it is taken. Raises `click.UsageError` where it cannot be read."""
     try:
-        with file.open("rb") as opened:
-            # A character more than is taken: enough to see that a file is too large, however large it is.
-            return opened.read(MAX_BYTES + 4)
+        return read(file)
     except OSError as error:
         raise click.UsageError(f"{file} cannot be read: {error.strerror}.") from None

@@ -21,40 +21,42 @@ def signoff() -> None:
 
 
 for _command in (
-    Later(
-        "check", "checking:check", "Check workflow FILES, and print everything that is wrong with them, with its line."
-    ),
-    Later("try", "trying:try_", "Run the workflow in FILE here, and answer its requests at this terminal."),
+    Later("check", "checking:check", "Print everything that is wrong with workflow FILES."),
+    Later("try", "trying:try_", "Run the workflow in FILE here, and answer its requests."),
     Later("register", "files:register", "Register the workflow in FILE, or a new version of it."),
     Later("workflows", "files:workflows", "List the registered workflows."),
     Later("run", "runs:run", "Start a run of the registered WORKFLOW."),
-    Later("runs", "runs:runs", "List the runs, the newest first; or show the run ID with its steps and its story."),
-    Later("cancel", "runs:cancel", "Cancel the run ID: its request is withdrawn, nothing more is begun."),
+    Later("runs", "runs:runs", "List the runs, or show the run ID with its story."),
+    Later("cancel", "runs:cancel", "Cancel the run ID and withdraw its request."),
     Later("resume", "runs:resume", "Say what became of a step of unknown outcome in the run ID."),
     Later(
         "requests",
         "requests:requests",
-        "List the requests that wait for a decision, the newest first; or show the request ID.",
+        "List the requests that wait, or show the request ID.",
     ),
-    Later("decide", "requests:decide", "Decide the request ID: approve, reject, or edit fields and approve."),
+    Later("decide", "requests:decide", "Decide the request ID: approve, edit or reject."),
     Later(
         "revoke",
         "requests:revoke",
-        "Make the review links that were mailed for the request ID useless, as if one of them went astray.",
+        "Make the review links mailed for the request ID useless.",
     ),
-    Later("serve", "serving:serve", "Serve until Ctrl-C: own the database, run the workflows, tell the approvers."),
-    Later("migrate", "database:migrate", "Bring the database to this version's schema; a backup is made first."),
+    Later(
+        "serve",
+        "serving:serve",
+        "Run the workflows and tell the approvers, until Ctrl-C.",
+    ),
+    Later("migrate", "database:migrate", "Bring the database to this version's schema. A backup is made first."),
     Later("backup", "database:backup", "Copy the database to TARGET, also while a server uses it."),
     Later("version", "version:version", "Print the version."),
     Later("audit", "audits:audit", "Export and verify the record of everything that happened."),
     Later("manifest", "slack:manifest", "Print the manifest from which the Slack app is created."),
-    Later("bench", "bench:bench", "Measure how fast Signoff is on this machine: one part, or several in one report."),
+    Later("bench", "bench:bench", "Measure how fast Signoff is on this machine."),
     Later(
         "demo",
         "demo:demo",
-        "Try Signoff on this machine: a server, a local Slack with its people, mail, and three workflows.",
+        "Play with a whole Signoff that has a Slack of its own.",
     ),
-    Later("doctor", "doctor:doctor", "Look at everything that Signoff needs, and say what is wrong and what to do."),
+    Later("doctor", "doctor:doctor", "Say what is wrong with this installation, and what to do."),
 ):
     signoff.add_command(_command)
 

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from bot.cli.exits import Exit
-from bot.cli.here import Here, here
+from bot.cli.here import Here, here, made
 from bot.local.place import socket_path
 from bot.local.reply import Reply
 from bot.terminal import screen
@@ -69,7 +69,9 @@ async def _own(
     from bot import app
 
     # What the terminal channel has to tell is beside the answer of the command, which programs read.
+    tell = made(place.settings.database)
     async with app.opened(place.settings, place.environment, screen.console(stderr=True)) as opened:
+        tell()
         reply = await act(opened.desk)
         run = settle(reply) if settle is not None and reply.refused is None else None
         if run is not None:

@@ -26,7 +26,7 @@ from engine.views import DeliveryView, Page
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
 @json_option
 def requests(request_id: str | None, everything: bool, limit: int, as_json: bool) -> None:
-    """List the requests that wait for a decision, the newest first; or show the request ID.
+    """List the requests that wait, or show the request ID.
 
     Runs that ask what became of a step are named below the list.
     """
@@ -95,7 +95,7 @@ def decide(
     confirmed: bool,
     as_json: bool,
 ) -> None:
-    """Decide the request ID: approve, reject, or edit fields and approve.
+    """Decide the request ID: approve, edit or reject.
 
     This machine's operator decides: set SIGNOFF_OPERATOR to that person's email address.
     """
@@ -122,7 +122,7 @@ def decide(
 @click.argument("request_id", metavar="ID")
 @json_option
 def revoke(request_id: str, as_json: bool) -> None:
-    """Make the review links that were mailed for the request ID useless, as if one of them went astray.
+    """Make the review links mailed for the request ID useless.
 
     Whoever was asked still decides in Slack, or signs in at the inbox.
     """

@@ -49,7 +49,7 @@ def run(workflow: str, inputs: tuple[str, ...], key: str | None, as_json: bool) 
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
 @json_option
 def runs(run_id: str | None, open_only: bool, limit: int, as_json: bool) -> None:
-    """List the runs, the newest first; or show the run ID with its steps and its story."""
+    """List the runs, or show the run ID with its story."""
     with reach.reading() as connection:
         if run_id is not None:
             _one(connection, run_id, as_json=as_json)
@@ -98,7 +98,10 @@ def _hints(view: RunView, pending: list[str]) -> list[str]:
 @click.argument("run_id", metavar="ID")
 @click.option("--reason", help="Why; it is kept on the record.")
 def cancel(run_id: str, reason: str | None) -> None:
-    """Cancel the run ID: its request is withdrawn, nothing more is begun."""
+    """Cancel the run ID and withdraw its request.
+
+    Nothing more is begun; a step at work is left to finish.
+    """
     reach.answered(
         reach.carry_out("cancel", {"run": run_id, "reason": reason}, settle=lambda reply: str(reply.facts["run"]))
     )

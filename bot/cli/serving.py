@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import click
 
 from bot import app, log
-from bot.cli.here import here
+from bot.cli.here import here, made
 from bot.local.place import socket_path
 from bot.settings import Settings
 from bot.slack import listening
@@ -30,7 +30,10 @@ def reached_at(settings: Settings) -> Iterator[str]:
 
 @click.command()
 def serve() -> None:
-    """Serve until Ctrl-C: own the database, run the workflows, tell the approvers."""
+    """Run the workflows and tell the approvers, until Ctrl-C.
+
+    It owns the database; a second server on the same one is refused.
+    """
     place = here()
     secrets = EnvironmentSecrets(place.environment)
     log.set_up(
@@ -39,7 +42,10 @@ def serve() -> None:
         lambda text: secrets.redact(place.settings.redact(text)),
     )
 
+    tell = made(place.settings.database)
+
     def ready(waiting: int) -> None:
+        tell()
         click.echo(f"Signoff serves {place.settings.database}")
         click.echo(f"Commands on this machine reach it at {socket_path(place.settings.database)}")
         for line in reached_at(place.settings):

@@ -6,7 +6,6 @@ import asyncio
 import shlex
 import shutil
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +17,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from rich.console import Console
 
 from bot import app, card, settings
+from bot.cli import leftovers
 from bot.cli.exits import Exit
 from bot.terminal import ask, screen
 from bot.terminal.ask import Answer
@@ -36,6 +36,7 @@ from engine.model import (
     RunStatus,
     Start,
 )
+from engine.system import SystemClock
 from engine.views import Page, RequestView, RunView
 
 _ORIGIN = Origin(surface="terminal")
@@ -61,8 +62,9 @@ def play(plan: Plan) -> int:
     """
     for answer in plan.answers:
         ask.check_answer(answer)
-    folder = None if plan.database is not None else Path(tempfile.mkdtemp(prefix="signoff-try-"))
-    database = plan.database or Path(str(folder)) / "trial.db"
+    leftovers.remove_old(SystemClock().now())
+    folder = None if plan.database is not None else leftovers.folder()
+    database = plan.database or Path(str(folder)) / leftovers.NAME
     if plan.source is None and not database.exists():
         raise click.UsageError(f"There is no trial at {database}; name a workflow file to begin one.")
     waits = False
@@ -76,6 +78,8 @@ def play(plan: Plan) -> int:
             shutil.rmtree(folder, ignore_errors=True)
     if waits:
         click.echo(f"The run waits. Go on with it: signoff try --db {shlex.quote(str(database))}")
+        if folder is not None:
+            click.echo("A later try removes it when a day has passed; start with --db FILE to keep one longer.")
     return code
 
 
@@ -112,6 +116,7 @@ class Trial:
     app: app.App
     console: Console
     _told: dict[str, int] = field(default_factory=dict)
+    _causes: set[str] = field(default_factory=set)
     _answered: int = 0
     _slept: set[tuple[str, datetime]] = field(default_factory=set)
 
@@ -199,7 +204,10 @@ class Trial:
 
         for entry in self.portal.call(story):
             self._told[run] = entry.seq
-            if entry.kind != "delivery.shown":
+            if entry.kind == "step.failed":
+                self._causes.add(str((entry.content or {}).get("error")))
+            # The last line says how the run ended.
+            if entry.kind not in ("delivery.shown", "run.failed"):
                 self.console.print(screen.story_line(entry))
 
     def _pending(self, run: str) -> RequestView | None:
@@ -222,9 +230,10 @@ class Trial:
             if step.output:
                 self.console.print(f"{step.step}:", style="cyan")
                 self.console.print(screen.output_lines(step.output))
-        self.console.print(
-            f"Run {view.status.value}." + (f" {card.visible(view.error)}" if view.error else ""), style="bold"
-        )
+        error = view.error or ""
+        # The step that failed has said why already.
+        why = "" if any(error.endswith(cause) for cause in self._causes) else card.visible(error)
+        self.console.print(f"Run {view.status.value}. {why}".rstrip(), style="bold")
         return Exit.DONE if view.status is RunStatus.SUCCEEDED else Exit.NO
 
     # -- ask --

@@ -25,7 +25,7 @@ from bot.cli.here import content
 def try_(
     file: Path | None, inputs: tuple[str, ...], answers: tuple[str, ...], person: str | None, database: Path | None
 ) -> int:
-    """Run the workflow in FILE here, and answer its requests at this terminal.
+    """Run the workflow in FILE here, and answer its requests.
 
     Steps really happen: an http step calls the real address. The decisions count for this trial only.
     """

@@ -10,6 +10,7 @@ from engine.data import Path, Value
 from engine.definition.complaints import Reader, complain, keys_of, locate, unknown_key
 from engine.definition.grammar import UNBUILT_KINDS, GateFile, PolicyFile, StepFile
 from engine.definition.kinds import FORM, Nature, StepKind
+from engine.definition.not_yet import suggestion
 from engine.definition.problems import Report
 from engine.definition.reading import StepDraft
 from engine.definition.scalars import has_expression, person_kind
@@ -43,6 +44,13 @@ def check_params(report: Report, kind: StepKind, params: Mapping[str, Value], at
     return clean
 
 
+def unknown_params(kind: StepKind, params: Mapping[str, Value]) -> frozenset[str]:
+    """Keys of `with` that this kind does not have."""
+    if kind.Params.model_config.get("extra") == "allow":
+        return frozenset()
+    return frozenset(params).difference(keys_of(kind.Params))
+
+
 def _is_open(value: Value) -> bool:
     return any(has_expression(text) for _, text in iter_strings(value))
 
@@ -62,11 +70,19 @@ def check_keys(report: Report, value: Value, at: Path) -> bool:
     return clean
 
 
+def unbuilt_kind(report: Report, step: StepDraft) -> bool:
+    """Whether the step uses a kind that is still to be built; reports it."""
+    if step.uses not in UNBUILT_KINDS:
+        return False
+    report.add((*step.at, "uses"), f"`uses: {step.uses}` is not available yet.")
+    return True
+
+
 def unknown_kind(report: Report, step: StepDraft, kinds: Mapping[str, StepKind]) -> None:
     if step.uses is None:
         return
     names = sorted(kinds)
-    hint = near(step.uses, [*names, *UNBUILT_KINDS])
+    hint = suggestion(step.uses, names, UNBUILT_KINDS)
     message = f"There is no kind of step `{cite(step.uses)}`; there are {listed(names, 'and')}."
     report.add((*step.at, "uses"), message, hint)
 

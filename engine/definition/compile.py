@@ -9,12 +9,12 @@ from datetime import timedelta
 
 from engine import fields
 from engine.data import Path, Value
-from engine.definition import checks, editable, not_yet, yaml
+from engine.definition import checks, editable, yaml
 from engine.definition.gates import compile_condition, compile_gate
 from engine.definition.grammar import GateFile, StepFile
 from engine.definition.kinds import FORM, StepKind
 from engine.definition.problems import Report
-from engine.definition.reading import Draft, Edit, StepDraft, read_draft
+from engine.definition.reading import Draft, StepDraft, read_draft, refuse_people
 from engine.definition.references import Known, Names, compile_text
 from engine.definition.scalars import has_expression
 from engine.definition.workflow import Gate, Step, Workflow
@@ -30,7 +30,7 @@ def load(source: bytes, *, kinds: Mapping[str, StepKind]) -> Workflow:
     report = Report(yaml.read(source))
     draft = read_draft(report)
     steps = _Steps(report, draft, kinds).compile()
-    not_yet.refuse(report, draft)
+    refuse_people(report, draft)
     report.raise_problems()
     file = draft.file
     assert file is not None
@@ -80,7 +80,9 @@ class _Steps:
         when = compile_condition(self._report, file.when, (*draft.at, "when"), names)
         form = draft.uses == FORM
         params, outputs = self._form(draft, file) if form else self._with(draft, file, kind, names)
-        known = Known(kind=draft.uses or "", outputs=outputs, continues=file.on_error == "continue")
+        known = Known(
+            kind=draft.uses or "", outputs=outputs, fields=draft.fields, continues=file.on_error == "continue"
+        )
         checks.check_step(self._report, draft, file)
         gate = self._gate(draft, params, known, names)
         if kind is not None:
@@ -124,7 +126,7 @@ class _Steps:
 
     def _kind(self, draft: StepDraft) -> StepKind | None:
         kind = self._kinds.get(draft.uses or "")
-        if kind is None and not not_yet.unbuilt_kind(self._report, draft):
+        if kind is None and not checks.unbuilt_kind(self._report, draft):
             checks.unknown_kind(self._report, draft, self._kinds)
         return kind
 
@@ -149,15 +151,18 @@ class _Steps:
         checks.check_gate(self._report, gate, draft.gate_at)
         checks.check_revise(self._report, draft, gate, self._earlier)
         if draft.edit is not None and draft.uses != FORM:
-            self._edit(draft.edit, gate, params, known)
+            self._edit(draft, gate, params, known)
         return compile_gate(self._report, draft, gate, names)
 
-    def _edit(self, edits: list[Edit], gate: GateFile, params: Compiled | None, known: Known) -> None:
+    def _edit(self, draft: StepDraft, gate: GateFile, params: Compiled | None, known: Known) -> None:
+        edits = draft.edit or []
         if gate.at == "after":
             editable.check_outputs(self._report, edits, known.outputs)
         elif params is not None and isinstance(params.value, dict):
             secrets = [path for path, template in params.templates if template.secrets]
-            editable.check_params(self._report, edits, params.value, secrets)
+            kind = self._kinds.get(draft.uses or "")
+            unknown = checks.unknown_params(kind, params.value) if kind is not None else frozenset()
+            editable.check_params(self._report, edits, params.value, secrets=secrets, unknown=unknown)
 
 
 def _retry(file: StepFile) -> Retry:

@@ -11,10 +11,11 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from engine.data import Path, Value
+from engine.data import Path, Value, clean
+from engine.definition.not_yet import suggestion
 from engine.definition.problems import Report
 from engine.definition.scalars import OWN_ERROR
-from engine.definition.wording import cite, listed, near, nearest, sentence, write_path
+from engine.definition.wording import cite, describe, listed, near, nearest, plain, sentence, show, write_path
 
 _NO_SPACE: Final = re.compile(r"[A-Za-z_]\w*:[^\s/]")
 _YES_NO: Final = frozenset({"yes", "no", "on", "off", "y", "n", "true", "false"})
@@ -87,13 +88,14 @@ def keys_of(model: type[BaseModel]) -> tuple[str, ...]:
 class Reader:
     """What was being read: `base` is where the mapping stands that `model` describes, `what` its name in a sentence.
 
-    `hints`: for keys that are unknown here, but known elsewhere.
+    `hints`: for keys that are unknown here, but known elsewhere. `not_yet`: keys of `model` that are no help to name.
     """
 
     base: Path
     model: type[BaseModel]
     what: str
     hints: Mapping[str, str] = field(default_factory=dict)
+    not_yet: frozenset[str] = frozenset()
 
 
 def complain(report: Report, errors: Sequence[ErrorDetails], reader: Reader) -> None:
@@ -113,6 +115,14 @@ def complain(report: Report, errors: Sequence[ErrorDetails], reader: Reader) -> 
         about_key = here[0]["loc"][-1:] == ("[key]",)
         message, hint = _of_value(here, str(path[-1]) if about_key else report.value(path))
         report.add(path, message, hint, at="key" if about_key else "value")
+
+
+def in_words(error: ErrorDetails) -> str:
+    """One error outside of a file, as a sentence for whoever changed the value."""
+    if error["type"] in _ABOUT_KEYS:
+        return "This is needed." if error["type"] == "missing" else "There is no such key."
+    message, _ = _of_value([error], clean(error["input"]))
+    return message
 
 
 def _place(report: Report, loc: Path, reader: Reader) -> Path:
@@ -144,7 +154,10 @@ def _complain_of_unknown(
     known = keys_of(model) if model else ()
     if slip_of := nearest(key, known):
         meant.add((parent, slip_of))
-    hint = reader.hints.get(key, "") if parent == reader.base else ""
+    hint = ""
+    if parent == reader.base:
+        known = tuple(each for each in known if each not in reader.not_yet)
+        hint = reader.hints.get(key, "") or suggestion(key, known, reader.not_yet)
     unknown_key(report, (*parent, key), known=known, what=_owner(parent, reader), hint=hint)
 
 
@@ -203,7 +216,7 @@ def _of_value(errors: Sequence[ErrorDetails], value: Value) -> tuple[str, str]:
         return _LIMITS[kind](ctx), ""
     if kind == OWN_ERROR:
         return error["msg"], str(ctx.get("hint", ""))
-    return f"The value {_show(value)} cannot be used here.", ""
+    return f"The value {show(value)} cannot be used here.", ""
 
 
 def _wanted(kind: str) -> str | None:
@@ -225,43 +238,15 @@ def _wrong_type(wants: Sequence[str], value: Value) -> tuple[str, str]:
     if wants == ["true or false"] and isinstance(value, str) and value.casefold() in _YES_NO:
         return f"Write true or false here, not `{cite(value)}`.", ""
     names = [want for want in wants if want != "a whole number" or "a number" not in wants]
-    message = f"This must be {', or '.join(filter(None, (', '.join(names[:-1]), names[-1])))}, not {_describe(value)}."
+    message = f"This must be {', or '.join(filter(None, (', '.join(names[:-1]), names[-1])))}, not {describe(value)}."
     if isinstance(value, str) and "a mapping" in wants and _NO_SPACE.match(value):
         return message, "Put a space after the colon."
     if "text" in wants and isinstance(value, bool | int | Decimal):
-        return message, f'Put it in quotes: "{_plain(value)}".'
+        return message, f'Put it in quotes: "{plain(value)}".'
     return message, ""
 
 
 def _not_one_of(expected: str, value: Value) -> tuple[str, str]:
     names = re.findall(r"'((?:[^'\\]|\\.)*)'", expected) or [part.strip() for part in expected.split(",")]
     hint = near(value, names) if isinstance(value, str) else ""
-    return f"This must be {listed(names)}, not {_show(value)}.", hint
-
-
-def _plain(value: Value) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return cite(value)
-
-
-def _show(value: Value) -> str:
-    if isinstance(value, str):
-        return f"`{cite(value)}`" if value else "an empty text"
-    return _describe(value)
-
-
-def _describe(value: Value) -> str:
-    match value:
-        case None:
-            return "empty"
-        case bool():
-            return f"`{_plain(value)}`"
-        case int() | Decimal():
-            return f"the number {_plain(value)}"
-        case str():
-            return f"the text `{cite(value)}`" if value else "an empty text"
-        case list():
-            return "a list"
-        case _:
-            return "a mapping"
+    return f"This must be {listed(names)}, not {show(value)}.", hint

@@ -9,26 +9,36 @@ from engine.data import Path, Value
 from engine.definition.problems import Report
 from engine.definition.reading import Edit
 from engine.definition.scalars import has_expression
-from engine.definition.wording import cite, listed, near
+from engine.definition.wording import cite, listed, near, nearest
 from engine.errors import InvalidValue
 from engine.expressions import iter_strings
 from engine.fields import Field
 
 
 def check_params(
-    report: Report, edits: Collection[Edit], params: Mapping[str, Value], secrets: Collection[Path]
+    report: Report,
+    edits: Collection[Edit],
+    params: Mapping[str, Value],
+    *,
+    secrets: Collection[Path],
+    unknown: Collection[str],
 ) -> None:
-    """The fields of what a step is about to do. `secrets`: the paths in `params` that hold one."""
+    """The fields of what a step is about to do.
+
+    `secrets`: the paths in `params` that hold one. `unknown`: keys of `params` that the step does not have.
+    """
     _check_overlap(report, edits)
     for edit in edits:
         written = tuple(edit.name.split("."))
         if any(_touch(written, tuple(map(str, held))) for held in secrets):
             report.add(edit.at, f"`{cite(edit.name)}` contains a secret and can never be edited.", at="key")
             continue
-        path, known = _find(edit.name, dict(params))
+        path, names = _find(edit.name, dict(params))
         if path is None:
-            if known:
-                hint = near(edit.name, known) or f"There are {listed(known, 'and')}."
+            known = [name for name in names if name not in unknown]
+            # A parameter that is only misspelt was told where it stands.
+            if known and not any(nearest(slip, [written[0]]) for slip in unknown):
+                hint = near(edit.name, known) or f"There {'are' if len(known) > 1 else 'is'} {listed(known, 'and')}."
                 report.add(edit.at, f"The step has no parameter `{cite(edit.name)}` to edit.", hint, at="key")
         elif edit.type is not None:
             _check_type(report, edit.at, edit.type, data.look(dict(params), path))

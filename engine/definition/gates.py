@@ -28,7 +28,7 @@ def compile_condition(report: Report, when: bool | str | None, at: Path, names: 
         return compile_template("{{ false }}")
     template = compile_text(report, when, at, names)
     if template is not None and not template.is_whole:
-        hint = 'Put all of it into one pair of braces: "{{ inputs.amount > 100 }}".'
+        hint = 'Put all of it into one pair of braces: "{{ inputs.amount | number > 100 }}".'
         report.add(at, "A condition is one whole expression.", hint)
     return template
 

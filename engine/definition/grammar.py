@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Tag, field_validator, model_validator
 from pydantic import Field as Key
 
+from engine.data import clean
 from engine.definition.scalars import (
     Channel,
     Condition,
@@ -31,6 +32,7 @@ from engine.definition.scalars import (
     Zone,
     refuse,
 )
+from engine.definition.wording import describe
 
 MAX_STEPS: Final = 100
 MAX_INPUTS: Final = 100
@@ -144,6 +146,14 @@ class GateFile(Part):
 class RetryFile(Part):
     attempts: Annotated[int, Key(ge=1, le=20)]
     wait: ShortDuration | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _mapping(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            attempts = given if isinstance(given, int) and given > 1 else 3
+            raise refuse(f"This must be a mapping, not {describe(clean(given))}.", f"Write {{attempts: {attempts}}}.")
+        return given
 
 
 class StepFile(Part):

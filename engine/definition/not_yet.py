@@ -1,20 +1,19 @@
-"""What the grammar knows and the engine cannot do yet: parsed, checked, then refused with a sentence.
+"""What the grammar knows and the engine cannot do yet: set aside before it is read, with a sentence that says so.
 
-Whoever builds one of these deletes its line here.
+Whoever writes such a key should not first be led to write it right. Whoever builds one of these deletes its line here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Final
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Final, get_args
 
-from engine.data import Path
-from engine.definition.grammar import UNBUILT_KINDS, Part
-from engine.definition.kinds import FORM
+from pydantic import BaseModel
+
+from engine.data import Path, Value
 from engine.definition.problems import Report
-from engine.definition.reading import Draft, StepDraft, item_path
 from engine.definition.scalars import person_kind
-from engine.definition.wording import cite, listed
+from engine.definition.wording import cite, listed, near, nearest, show
 
 # part of the file -> key -> the values that are available; none: the whole key is not.
 NOT_YET: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
@@ -43,52 +42,65 @@ NOT_YET: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
 PEOPLE_NOT_YET: Final = frozenset({"role"})
 
 
-def refuse(report: Report, draft: Draft) -> None:
-    """Reports everything in the file that is not available yet and has no other problem."""
-    if draft.file is not None:
-        _keys(report, draft.file, "workflow", ())
-        if draft.file.owner is not None:
-            _person(report, draft.file.owner, ("owner",))
-        for index, person in enumerate(draft.file.may_run or ()):
-            _person(report, person, item_path(report, ("may_run",), index))
-    for step in draft.steps:
-        _refuse_in_step(report, step)
+def set_aside(
+    report: Report, part: Mapping[str, Value], model: type[BaseModel], at: Path, *, kinds: Mapping[str, Collection[str]]
+) -> dict[str, Value]:
+    """`part` without what is not available yet, whatever it looks like; all of it is reported.
+
+    `kinds`: the parts of the file whose keys stand here, each with keys that mean something else here.
+    """
+    rest = dict(part)
+    for kind, other in kinds.items():
+        for key, available in NOT_YET[kind].items():
+            if key in part and key not in other and _refused(report, part[key], model, (*at, key), available):
+                del rest[key]
+    return rest
 
 
-def _refuse_in_step(report: Report, step: StepDraft) -> None:
-    if step.file is not None:
-        # In a form these are the approvers of its gate.
-        _keys(report, step.file, "step", step.at, without=("approvers",) if step.uses == FORM else ())
-    if step.gate is not None:
-        _keys(report, step.gate, "gate", step.gate_at)
-        at: Path = (*step.gate_at, "approvers")
-        for index, person in enumerate(step.gate.approvers):
-            _person(report, person, item_path(report, at, index))
-
-
-def unbuilt_kind(report: Report, step: StepDraft) -> bool:
-    """Whether the step uses a kind that is still to be built; reports it."""
-    if step.uses not in UNBUILT_KINDS:
+def _refused(report: Report, value: Value, model: type[BaseModel], path: Path, available: tuple[object, ...]) -> bool:
+    """Whether `value` is not available; says so."""
+    key = str(path[-1])
+    if not available:
+        report.add(path, f"`{key}` is not available yet.", at="key")
+        return True
+    if value is None or value in available:
         return False
-    report.add((*step.at, "uses"), f"`uses: {step.uses}` is not available yet.")
+    texts = [each for each in available if isinstance(each, str)]
+    info = model.model_fields.get(key)
+    known = {*_words(info.annotation)} if info else set()
+    word = value if isinstance(value, str) else ""
+    if texts and not isinstance(value, dict) and word not in known:
+        hint = near(word, texts)
+        report.add(path, f"This must be {listed(texts)}, not {show(value)}.", hint)
+        return True
+    named = f"{key}: {cite(word)}" if word and texts else key
+    hint = f"So far it can be {listed(texts)}." if texts else ""
+    report.add(path, f"`{named}` is not available yet.", hint, at="key")
     return True
 
 
-def _keys(report: Report, part: Part, kind: str, at: Path, *, without: Collection[str] = ()) -> None:
-    for key, available in NOT_YET[kind].items():
-        path = (*at, key)
-        if key in without or key not in part.model_fields_set or report.has_problem(path):
-            continue
-        value = getattr(part, key)
-        if available and value in available:
-            continue
-        named = f"{key}: {cite(value)}" if isinstance(value, str) and available else key
-        texts = [each for each in available if isinstance(each, str)]
-        hint = f"So far it can be {listed(texts)}." if texts else ""
-        report.add(path, f"`{named}` is not available yet.", hint, at="key")
+def _words(annotation: object) -> Iterator[str]:
+    """The words that the grammar takes for a key."""
+    for each in get_args(annotation):
+        if isinstance(each, str):
+            yield each
+        else:
+            yield from _words(each)
 
 
-def _person(report: Report, person: str, path: Path) -> None:
-    if person_kind(person) in PEOPLE_NOT_YET and not report.has_problem(path):
+def whole_keys(kinds: Iterable[str]) -> frozenset[str]:
+    """Keys that are not available at all."""
+    return frozenset(key for kind in kinds for key, available in NOT_YET[kind].items() if not available)
+
+
+def suggestion(word: str, available: Collection[str], not_yet: Collection[str]) -> str:
+    """What `word` is probably a slip of; of what is not available yet it only says that."""
+    meant = nearest(word, [*available, *not_yet])
+    return f"`{meant}` is not available yet." if meant in not_yet else near(word, available)
+
+
+def refuse_person(report: Report, who: str, path: Path) -> None:
+    """Reports a reference to people that nothing can resolve yet."""
+    if person_kind(who) in PEOPLE_NOT_YET and not report.has_problem(path):
         hint = "Name people by email address or Slack user id, or a usergroup by group:handle."
-        report.add(path, f"`{cite(person)}` is not available yet.", hint)
+        report.add(path, f"`{cite(who)}` is not available yet.", hint)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from engine.data import Path, Value
+from engine.definition import not_yet
 from engine.definition.complaints import Reader, complain, keys_of, locate
 from engine.definition.grammar import (
     MAX_FIELDS,
@@ -22,6 +23,7 @@ from engine.definition.grammar import (
     WorkflowFile,
 )
 from engine.definition.kinds import FORM
+from engine.definition.not_yet import NOT_YET
 from engine.definition.problems import Report
 from engine.definition.scalars import check_name, has_expression
 from engine.definition.wording import cite
@@ -40,6 +42,8 @@ _STEP_HINTS: Final = {
     if key not in keys_of(StepFile)
 }
 _STAND_INS: Final[Mapping[str, object]] = {"id": "unnamed", "uses": "unnamed"}
+_GATE_ONLY: Final = tuple(set(NOT_YET["gate"]) - not_yet.whole_keys(("gate",)))
+"""Keys of a gate that are right at a gate: where they stand on a step they are no more than misplaced."""
 _GATE_HINTS: Final = dict.fromkeys(set(keys_of(StepFile)) - set(keys_of(GateFile)), "Write it on the step.")
 
 
@@ -85,7 +89,13 @@ def read_draft(report: Report) -> Draft:
     if not isinstance(root, dict):
         report.add((), "A workflow file is a mapping that begins with `name: …`.")
         return Draft(file=None)
-    file = _read_part(report, WorkflowFile, root, reader=Reader(base=(), model=WorkflowFile, what="a workflow"))
+    file = _read_part(
+        report,
+        WorkflowFile,
+        root,
+        reader=Reader(base=(), model=WorkflowFile, what="a workflow"),
+        parts={"workflow": ()},
+    )
     return Draft(file=file, inputs=_read_inputs(report, root), steps=_read_steps(report, root))
 
 
@@ -95,12 +105,16 @@ def _read_part(
     value: dict[str, Value],
     *,
     reader: Reader,
+    parts: Mapping[str, Collection[str]],
     stand_ins: Mapping[str, object] | None = None,
 ) -> PartT | None:
     """The part, without the keys that are wrong (they are reported); None if it cannot do without them.
 
-    `stand_ins`: values for needed keys that are missing or wrong, so that the others can be looked at all the same.
+    `parts`: those of the file whose keys stand here, with the keys that mean something else here. `stand_ins`: values
+    for needed keys that are missing or wrong, so that the others can be looked at all the same.
     """
+    value = not_yet.set_aside(report, value, model, reader.base, kinds=parts)
+    reader = replace(reader, not_yet=not_yet.whole_keys(parts))
     known = keys_of(model)
     empty = [key for key in value if value[key] is None and key in known]
     for key in empty:
@@ -200,7 +214,8 @@ def _read_step(report: Report, value: Value, index: int) -> StepDraft:
     if uses == FORM:
         reader = Reader(base=at, model=FormStepFile, what="a form")
         stand_ins = {**_STAND_INS, "fields": {"_": "text"}}
-        form = _read_part(report, FormStepFile, value, reader=reader, stand_ins=stand_ins)
+        parts: dict[str, Collection[str]] = {"step": ("approvers",), "gate": ()}
+        form = _read_part(report, FormStepFile, value, reader=reader, parts=parts, stand_ins=stand_ins)
         draft.file, draft.gate, draft.gate_at = form, form, at
         if isinstance(declared := value.get("fields"), dict):
             if len(declared) > MAX_FIELDS:
@@ -210,7 +225,10 @@ def _read_step(report: Report, value: Value, index: int) -> StepDraft:
             draft.fields = {name: one for name, one in found.items() if one is not None}
     else:
         reader = Reader(base=at, model=StepFile, what="a step", hints=_STEP_HINTS)
-        draft.file = _read_part(report, StepFile, value, reader=reader, stand_ins=_STAND_INS)
+        # Who writes approvers on another step means those of its gate.
+        misplaced = () if value.get("on_error") == "ask" else ("approvers",)
+        parts = {"step": misplaced, "gate": _GATE_ONLY}
+        draft.file = _read_part(report, StepFile, value, reader=reader, parts=parts, stand_ins=_STAND_INS)
         draft.gate_at = (*at, "gate")
         draft.gate = _read_gate(report, value.get("gate"), draft.gate_at)
     if draft.gate is not None and draft.gate.edit is not None:
@@ -229,7 +247,7 @@ def _read_gate(report: Report, value: Value, at: Path) -> GateFile | None:
         return GateFile()
     if isinstance(value, dict):
         reader = Reader(base=at, model=GateFile, what="a gate", hints=_GATE_HINTS)
-        return _read_part(report, GateFile, value, reader=reader)
+        return _read_part(report, GateFile, value, reader=reader, parts={"gate": ()})
     report.add(at, "A gate is `true` or a mapping of its keys.")
     return None
 
@@ -265,3 +283,14 @@ def _read_entry(report: Report, name: str, value: Value, at: Path) -> Edit:
 def item_path(report: Report, at: Path, index: int) -> Path:
     """Where item `index` of a list stands; the list itself where one text was written for a list of one."""
     return locate(report, (*at, index))
+
+
+def refuse_people(report: Report, draft: Draft) -> None:
+    """Reports people that nothing can resolve yet."""
+    if draft.file is not None and draft.file.owner is not None:
+        not_yet.refuse_person(report, draft.file.owner, ("owner",))
+    for index, person in enumerate((draft.file and draft.file.may_run) or ()):
+        not_yet.refuse_person(report, person, item_path(report, ("may_run",), index))
+    for step in draft.steps:
+        for index, person in enumerate(step.gate.approvers if step.gate else ()):
+            not_yet.refuse_person(report, person, item_path(report, (*step.gate_at, "approvers"), index))

@@ -11,7 +11,7 @@ from engine.definition.problems import Report
 from engine.definition.scalars import SECRET_NAME
 from engine.definition.wording import cite, listed, near, sentence
 from engine.errors import ExpressionError
-from engine.expressions import Template, compile_template
+from engine.expressions import Sort, Template, compile_template, find_clashes
 from engine.fields import Field, FieldType
 
 RUN: Final = ("id", "workflow", "requester", "started_at")
@@ -20,6 +20,22 @@ NOT_YET_ROOTS: Final = frozenset({"review", "trigger"})
 
 _FLAT: Final = frozenset(FieldType) - {FieldType.MONEY, FieldType.CHOICES, FieldType.JSON}
 """Types whose values have no parts."""
+_SORTS: Final[Mapping[FieldType, Sort]] = {
+    FieldType.TEXT: Sort(frozenset({"text"}), "text", is_amount=True),
+    FieldType.LONG_TEXT: Sort(frozenset({"text"}), "text", is_amount=True),
+    FieldType.NUMBER: Sort(frozenset({"number"}), "a number"),
+    FieldType.INTEGER: Sort(frozenset({"number"}), "a number"),
+    FieldType.MONEY: Sort(frozenset({"mapping"}), "money (a mapping)", is_amount=True),
+    FieldType.BOOLEAN: Sort(frozenset({"boolean"}), "true or false"),
+    FieldType.DATE: Sort(frozenset({"text"}), "a date (text)"),
+    FieldType.DATETIME: Sort(frozenset({"text"}), "a time (text)"),
+    FieldType.EMAIL: Sort(frozenset({"text"}), "an email address (text)"),
+    FieldType.URL: Sort(frozenset({"text"}), "an address (text)"),
+    FieldType.CHOICE: Sort(frozenset({"text"}), "text", is_amount=True),
+    FieldType.CHOICES: Sort(frozenset({"list"}), "a list"),
+    FieldType.PERSON: Sort(frozenset({"text"}), "a person (text)"),
+}
+"""What a value of each type is in an expression; JSON may be anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +44,8 @@ class Known:
 
     kind: str
     outputs: frozenset[str] | None
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    """Of a form, what people fill in."""
     continues: bool = False
     """Its `on_error` is `continue`: then a failure leaves `error`."""
 
@@ -70,7 +88,35 @@ def compile_text(report: Report, text: str, at: Path, names: Names, *, secrets: 
             report.add(at, f"`{cite(name)}` is no name of a secret: it has only A-Z, 0-9 and `_`, like CRM_TOKEN.")
     for reference in sorted(template.references, key=lambda path: [str(part) for part in path]):
         _check(report, at, reference, names, guarded=reference in template.guarded)
+    # One node is a reference by itself.
+    if template.references and template.nodes > 1:
+        for clash in find_clashes(text, lambda path: _sort(names, path)):
+            report.add(at, clash.message, clash.hint)
     return template
+
+
+def _sort(names: Names, reference: Path) -> Sort | None:
+    """What the file says of a value that an expression names."""
+    match reference:
+        case ("inputs", name, *rest):
+            return _sort_of_part((names.inputs or {}).get(str(name)), rest)
+        case ("steps", str(step), name, *rest) if step in names.steps:
+            sort = _sort_of_part(names.steps[step].fields.get(str(name)), rest)
+            # A form that was skipped leaves nothing.
+            return sort and sort._replace(kinds=sort.kinds | {"null"})
+    return None
+
+
+def _sort_of_part(declared: Field | None, rest: list[str | int]) -> Sort | None:
+    if declared is None:
+        return None
+    if declared.type is FieldType.MONEY and rest in (["amount"], ["currency"]):
+        sort: Sort | None = _SORTS[FieldType.TEXT]._replace(is_amount=rest == ["amount"])
+    else:
+        sort = None if rest else _SORTS.get(declared.type)
+    if sort and not declared.required:
+        sort = sort._replace(kinds=sort.kinds | {"null"})
+    return sort
 
 
 def _braces_hint(text: str) -> str:

@@ -38,6 +38,7 @@ _HANDLE: Final = re.compile(r"@?\w[\w.-]{0,79}")
 _CRON: Final = re.compile(r"[0-9A-Za-z*/,?#-]+(?: +[0-9A-Za-z*/,?#-]+){4}")
 _CHANNEL: Final = re.compile(r"#[^\s#]{1,80}|[CG][A-Z0-9]{6,30}")
 _EMAIL: Final = Field(type=FieldType.EMAIL)
+_BETWEEN: Final = re.compile(r"\s*[,;]\s*|\s+(?:and\s+)?")
 
 
 def refuse(message: str, hint: str = "") -> PydanticCustomError:
@@ -138,7 +139,9 @@ def _condition(given: object) -> bool | str:
     if isinstance(given, bool):
         return given
     if not isinstance(given, str) or not given.strip():
-        raise refuse("This must be true, false or an expression.", 'Write it like "{{ inputs.amount > 100 }}".')
+        raise refuse(
+            "This must be true, false or an expression.", 'Write it like "{{ inputs.amount | number > 100 }}".'
+        )
     text = given.strip()
     if text.casefold() in ("yes", "no", "on", "off", "true", "false"):
         raise refuse(f"Write true or false here, without quotes, not `{text}`.")
@@ -192,14 +195,22 @@ def _person(text: str) -> str:
     text = text.strip()
     kind = person_kind(text)
     if kind is None:
+        if people := _several(text):
+            raise refuse("Several people stand in one text.", f"Write a list: [{cite(', '.join(people))}].")
         ways = "an email address, a Slack user id, `group:handle`, `owner`, `requester` or an expression"
         hint = f"Write `{text.casefold()}`." if text.casefold() in ("owner", "requester") else ""
         raise refuse(f"`{cite(text)}` names nobody: write {ways}.", hint)
     return str(fields.validate(_EMAIL, text)) if kind == "email" else text
 
 
+def _several(text: str) -> list[str]:
+    """The people in a text that should have been a list."""
+    parts = [part for part in _BETWEEN.split(text) if part]
+    return parts if len(parts) > 1 and all(map(person_kind, parts)) else []
+
+
 def _owner(text: str) -> str:
-    text = _person(text)
+    text = text if _several(text.strip()) else _person(text)
     if person_kind(text) not in ("email", "slack"):
         raise refuse("The owner is one person: write an email address or a Slack user id.")
     return text

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from decimal import Decimal
 from difflib import get_close_matches
 from typing import Final
 
-from engine.data import Path
+from engine.data import Path, Value
 
 MAX_PROBLEMS: Final = 100
 """Problems that one refusal lists: nobody reads more, and a hostile file could cause a hundred thousand."""
@@ -56,3 +57,31 @@ def sentence(text: str) -> str:
     text = text.strip()
     text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def plain(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return cite(value)
+
+
+def show(value: Value) -> str:
+    if isinstance(value, str):
+        return f"`{cite(value)}`" if value else "an empty text"
+    return describe(value)
+
+
+def describe(value: Value) -> str:
+    match value:
+        case None:
+            return "empty"
+        case bool():
+            return f"`{plain(value)}`"
+        case int() | Decimal():
+            return f"the number {plain(value)}"
+        case str():
+            return f"the text `{cite(value)}`" if value else "an empty text"
+        case list():
+            return "a list"
+        case _:
+            return "a mapping"

@@ -20,6 +20,8 @@ _EXPRESSION: Final = re.compile(r"(?::\s+|-\s+|[\[,{]\s*)(\{[{%])")
 _NO_SPACE: Final = re.compile(r"\s*(?:-\s+)?[A-Za-z_][\w-]*:[^\s:/]")
 _AFTER_QUOTE: Final = re.compile(r""".*?(?::|-)\s+(["']).*?\1\s*[^\s#,\]}:]""")
 
+_START: Final = re.compile(r"(?P<indent> *)(?P<dash>-\s+)?(?P<key>[\w\"'-]{1,63}(?=\s*:))?")
+
 # What the parser says (either parser's words) -> what to tell the builder. Looked up after the line was looked at.
 _AT_PROBLEM: Final = (
     (r"mapping values are not allowed", "There is a second `: ` here: put the whole text in quotes, or correct the "
@@ -109,7 +111,38 @@ def _line(said: str, at: tuple[int, int], context: tuple[int, int], lines: Seque
         return _problem("Put a space after the colon.", (place[0] - 1, above.index(":") + 1))
     if re.search("expected key|<block end>", said) and _AFTER_QUOTE.match(line[: at[1] + 1]):
         return _problem("There is text after the closing quote; put the whole value in one pair of quotes.", at)
-    return None
+    return _misaligned(at, lines) if re.search("block (collection|sequence)|expected key|<block end>", said) else None
+
+
+def _misaligned(at: tuple[int, int], lines: Sequence[str]) -> Problem | None:
+    """A line that begins in no column of those above: which one is probably meant, whatever the parser waited for."""
+    line, column = at
+    if line >= len(lines) or len(lines[line]) - len(lines[line].lstrip(" ")) != column:
+        return None
+    found = _columns(lines[:line], dashes=lines[line].startswith("-", column))
+    if not found or column in found:
+        return None
+    # Of two that are as near, the deeper one: who slips mostly writes too few spaces.
+    wanted = min(found, key=lambda each: (abs(each - column), -each))
+    above, word = found[wanted]
+    message = f"This does not line up with what stands above: begin it in column {wanted + 1}, like `{cite(word)}`"
+    return _problem(f"{message} on line {above + 1}.", at)
+
+
+def _columns(lines: Sequence[str], *, dashes: bool) -> dict[int, tuple[int, str]]:
+    """Where lines above begin that are still open: column -> line and word. `dashes`: of items of lists, or of keys."""
+    found: dict[int, tuple[int, str]] = {}
+    closed = max(map(len, lines), default=0)
+    for number in reversed(range(len(lines))):
+        start = _START.match(lines[number])
+        if start is None or not (start["dash"] or start["key"]) or start.end("indent") > closed:
+            continue
+        closed = start.end("indent")
+        if dashes and start["dash"]:
+            found.setdefault(start.end("indent"), (number, "-"))
+        elif not dashes and start["key"]:
+            found.setdefault(start.start("key"), (number, start["key"]))
+    return found
 
 
 def _worded(said: str, at: tuple[int, int], context: tuple[int, int]) -> Problem:

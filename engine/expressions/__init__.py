@@ -1,13 +1,16 @@
 """`{{ … }}` expressions: a text of a workflow file, compiled once and evaluated over a scope of plain values.
 
 Jinja2 is used to parse, never to run. `reading` turns a text into Jinja's tree, `translate` turns the tree into Python
-closures over `engine.data` values, and what has no translation is refused. There is no attribute access, no call and
-no Python evaluation anywhere, so there is nothing to escape to; `limits` bounds time and memory.
+closures over `engine.data` values, and what has no translation is refused; `clashes` tells what can only fail. There is
+no attribute access, no call and no Python evaluation anywhere, so there is nothing to escape to; `limits` bounds time
+and memory.
 
 Pure: may import `engine.data`, `engine.errors`, `engine.model` and Jinja's parser, nothing else.
 Start at `template.compile_template`, then `translate`.
 """
 
+from engine.expressions.clashes import Clash, Sort
+from engine.expressions.clashes import find as find_clashes
 from engine.expressions.compiled import Compiled, compile_value, iter_strings, resolve_params
 from engine.expressions.limits import MAX_NESTING, MAX_NODES, MAX_SIZE, MAX_SOURCE, MAX_STEPS, MAX_TEXT
 from engine.expressions.template import Template, compile_template
@@ -20,11 +23,14 @@ __all__ = [
     "MAX_SOURCE",
     "MAX_STEPS",
     "MAX_TEXT",
+    "Clash",
     "Compiled",
+    "Sort",
     "Template",
     "as_text",
     "compile_template",
     "compile_value",
+    "find_clashes",
     "iter_strings",
     "resolve_params",
 ]

@@ -44,12 +44,14 @@ _HINTS: Final[dict[tuple[str, values.Kind], str]] = {
     ("text", "list"): "; add `| join(…)` or `| json`",
     ("text", "mapping"): "; pick one of its keys, or add `| json`",
     ("a number", "text"): "; add `| number`",
-    ("a number", "mapping"): "; add `| number` if it is money, or pick one of its keys",
+    ("a number", "mapping"): "; pick one of its keys",
 }
 _EMPTY_HINT: Final = "; add `| default(…)`"
 
 
 def _hint(wanted: str, value: Value) -> str:
+    if wanted == "a number" and values.is_money(value):
+        return "; add `| number`"
     return _EMPTY_HINT if value is None else _HINTS.get((wanted, values.kind(value)), "")
 
 
@@ -199,13 +201,19 @@ def _ordering(name: str, *, one: str, other: str) -> Check:
         if isinstance(left, str) and isinstance(right, str):
             budget.read(min(len(left), len(right)))
             return holds(left, right)
-        hint = "; add `| number` to the text" if set(kinds) == {"number", "text"} else ""
         raise ExpressionError(
             f"`{symbol}` compares two numbers or two texts, but {one} is {values.phrase(left)} "
-            f"and {other} is {values.phrase(right)}{hint}"
+            f"and {other} is {values.phrase(right)}{_number_hint(left, right)}"
         )
 
     return check
+
+
+def _number_hint(left: Value, right: Value) -> str:
+    """What `| number` would mend."""
+    if values.is_money(left) or values.is_money(right):
+        return "; add `| number` to the money"
+    return "; add `| number` to the text" if {values.kind(left), values.kind(right)} == {"number", "text"} else ""
 
 
 def _contains(budget: Budget, whole: Value, part: Value, *, label: str) -> bool:

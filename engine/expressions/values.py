@@ -23,7 +23,7 @@ _KINDS: Final[dict[type, Kind]] = {
     list: "list",
     dict: "mapping",
 }
-_PHRASES: Final[dict[Kind, str]] = {
+PHRASES: Final[dict[Kind, str]] = {
     "null": "empty (none)",
     "boolean": "true or false",
     "number": "a number",
@@ -48,9 +48,13 @@ def kind(value: Value) -> Kind:
     return found
 
 
+def is_money(value: Value) -> bool:
+    return isinstance(value, dict) and value.keys() == _MONEY
+
+
 def phrase(value: Value) -> str:
     """The kind of `value` in a sentence: `it is …`."""
-    return _PHRASES[kind(value)]
+    return "money (a mapping)" if is_money(value) else PHRASES[kind(value)]
 
 
 def shorten(text: str, *, length: int = _NAME_LENGTH) -> str:
@@ -97,7 +101,7 @@ def write(budget: Budget, value: Value, *, label: str = "the value") -> str:
 
 
 def _write_money(value: Value) -> str | None:
-    if not isinstance(value, dict) or value.keys() != _MONEY:
+    if not isinstance(value, dict) or not is_money(value):
         return None
     amount, currency = value["amount"], value["currency"]
     if kind(amount) not in ("number", "text") or not isinstance(currency, str):

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from engine import data
 from engine.data import Path
+from engine.definition.complaints import in_words
 from engine.definition.kinds import FORM, StepKind
 from engine.definition.workflow import FALLBACK_AFTER
 from engine.errors import Tampered
@@ -113,5 +114,5 @@ def invalid_params(kind: StepKind, params: Params) -> dict[str, str]:
     try:
         kind.Params.model_validate(params.shown())
     except ValidationError as error:
-        return {data.show_path(tuple(item["loc"])) or "with": item["msg"] + "." for item in error.errors()}
+        return {data.show_path(tuple(item["loc"])) or "with": in_words(item) for item in error.errors()}
     return {}

@@ -113,6 +113,15 @@ def test_check_says_when_nothing_is_wrong(signoff: Commands) -> None:
     assert signoff.json("check", "refund.yaml") == []
 
 
+def test_a_file_that_is_missing_hides_nothing_in_the_others(signoff: Commands) -> None:
+    signoff.at.write("bad.yaml", "name: bad\nstep: []\n")
+    finished = signoff("check", "hello.yaml", "missing.yaml", "bad.yaml")
+    assert finished.code == 1
+    assert finished.out.splitlines()[0] == "missing.yaml:1:1: The file cannot be read: No such file or directory."
+    assert finished.out.splitlines()[1].startswith("bad.yaml:2:1: step: ")
+    assert finished.err == "1 of 3 files can be used.\n"
+
+
 def test_check_names_every_problem_with_its_line(signoff: Commands) -> None:
     signoff.at.write("bad.yaml", REFUND.replace("uses: set", "uses: sett", 1).replace("edit: [amount", "edit: [amout"))
     finished = signoff("check", "hello.yaml", "bad.yaml")
@@ -124,14 +133,6 @@ def test_check_names_every_problem_with_its_line(signoff: Commands) -> None:
     assert told.code == 1
     assert [(one["file"], one["line"]) for one in told.json] == [("bad.yaml", 10), ("bad.yaml", 15)]
     assert set(told.json[0]) == {"file", "line", "column", "path", "message", "hint"}
-
-
-def test_check_of_a_file_that_is_not_there_is_wrong_usage(signoff: Commands) -> None:
-    finished = signoff("check", "nowhere.yaml")
-    assert (finished.code, finished.err.splitlines()[-1]) == (
-        2,
-        "Error: nowhere.yaml cannot be read: No such file or directory.",
-    )
 
 
 def test_a_workflow_file_cannot_play_tricks_with_the_terminal(signoff: Commands) -> None:
@@ -519,6 +520,18 @@ def test_commands_without_a_database_say_how_to_get_one(signoff: Commands) -> No
     assert not (signoff.at.folder / "none.db").exists()
 
 
+def test_a_database_that_a_command_made_is_told(signoff: Commands) -> None:
+    other = signoff.at.folder / "othr.db"
+    signoff.set(database_url=f"sqlite:///{other}")
+    made = signoff.done("register", "hello.yaml", "--json")
+    assert made.err == f"Made a new, empty database at {other}\n"
+    assert made.json["version"] == 1
+    assert signoff.done("register", "hello.yaml").err == ""
+    another = signoff.at.folder / "another.db"
+    signoff.set(database_url=f"sqlite:///{another}")
+    assert f"Made a new, empty database at {another}" in signoff.done("migrate").err
+
+
 def test_a_file_that_is_no_database_is_refused_with_a_sentence(signoff: Commands) -> None:
     signoff.at.database.write_bytes(b"a letter to my mother\n" * 500)
     for command in (["runs"], ["register", "hello.yaml"], ["migrate"], ["backup", "copy.db"]):
@@ -593,7 +606,15 @@ def test_a_log_that_was_changed_is_found_out(signoff: Commands, asked: dict[str,
         connection.execute("UPDATE audit SET leaf = replace(leaf, 'request.opened', 'request.closed')")
     finished = signoff("audit", "verify", "--checkpoint", head)
     assert finished.code == 1
-    assert "the log was changed." in finished.err
+    assert finished.err.splitlines()[-1] == "1 finding: the log was changed."
+
+
+def test_an_export_writes_over_nothing(signoff: Commands, asked: dict[str, Any]) -> None:
+    noted = signoff.at.folder / "log.jsonl"
+    noted.write_text("noted earlier\n")
+    again = signoff("audit", "export", "-o", "log.jsonl")
+    assert (again.code, again.err) == (4, "log.jsonl exists already; name another file.\n")
+    assert noted.read_text() == "noted earlier\n"
 
 
 def test_audit_with_wrong_arguments_is_wrong_usage(signoff: Commands, asked: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import subprocess
 import sys
 import tomllib
 from dataclasses import dataclass
@@ -137,6 +138,29 @@ def test_the_examples_of_decide_work_as_they_stand(terminal: Terminal) -> None:
         (request,) = terminal.json("requests")
         _, _, command, _, *rest = shlex.split(line)
         terminal.signoff(command, request["id"], *rest)
+
+
+def test_a_backup_is_restored_as_the_page_says(terminal: Terminal, tmp_path: Path) -> None:
+    terminal.signoff("register", str(EXPENSE))
+    terminal.signoff("run", "expense", *INPUTS)
+    (asked,) = terminal.json("requests")
+    terminal.signoff("backup", "backup.db")
+    terminal.signoff("decide", asked["id"], "approve")
+    # What a server that was killed leaves beside the file.
+    for ending in ("-wal", "-shm"):
+        (tmp_path / f"signoff.db{ending}").write_bytes(b"of another file")
+    (block,) = COMMANDS.under("signoff backup", "sh")
+    for line in block.text.splitlines():
+        command = shlex.split(line)
+        if command[0] == "signoff":
+            terminal.signoff(*command[1:])
+        else:
+            subprocess.run(command, cwd=tmp_path, check=True)
+    assert (tmp_path / "signoff.db").stat().st_mode & 0o777 == 0o600
+    assert [one["id"] for one in terminal.json("requests")] == [asked["id"]]
+    (tmp_path / "signoff.db.key").unlink()
+    terminal.signoff("decide", asked["id"], "approve")
+    assert (tmp_path / "signoff.db.key").exists()
 
 
 # -- a step type of one's own -------------------------------------------------------------------------------

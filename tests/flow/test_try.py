@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from engine.store import schema
 from tests.support.commands import Commands, commands
 from tests.support.effects import Effects, effects
 from tests.support.processes import Place, place, serving
@@ -387,3 +390,65 @@ def test_an_id_can_be_copied_from_a_narrow_terminal(at: Place, signoff: Commands
     with terminal(at, "requests", columns=60) as person:
         person.see(asked["id"])
         assert person.end() == 0
+
+
+# -- what it leaves -----------------------------------------------------------------------------------------
+
+
+def aged(folder: Path, *, hours: int) -> None:
+    for one in [*folder.iterdir(), folder]:
+        os.utime(one, (one.stat().st_atime, one.stat().st_mtime - hours * 3600))
+
+
+def waiting(signoff: Commands, at: Place) -> Path:
+    """The folder of a trial that waits."""
+    before = set(left(at))
+    assert signoff("try", "two.yaml").code == 3
+    (folder,) = set(left(at)) - before
+    return folder
+
+
+def test_a_trial_that_nobody_went_on_with_for_a_day_is_removed_by_the_next(signoff: Commands, at: Place) -> None:
+    old, young = waiting(signoff, at), waiting(signoff, at)
+    aged(old, hours=25)
+    aged(young, hours=23)
+    said = signoff("try", "two.yaml", "--answer", "approve").out
+    assert "A later try removes it" not in said
+    assert left(at) == [young]
+
+
+@pytest.mark.parametrize("change", ["a file besides", "another mode", "no trial", "a link", "in use"])
+def test_what_is_not_surely_a_trial_of_ours_is_never_removed(signoff: Commands, at: Place, change: str) -> None:
+    old = waiting(signoff, at)
+    with ExitStack() as stack:
+        match change:
+            case "a file besides":
+                (old / "letter.txt").write_text("Dear Ada")
+            case "another mode":
+                old.chmod(0o755)
+            case "no trial":
+                (old / "trial.db").write_bytes(b"a letter to my mother\n" * 500)
+            case "a link":
+                moved = old.rename(at.folder / "elsewhere")
+                old.symlink_to(moved)
+            case _:
+                stack.enter_context(schema.held(old / "trial.db"))
+        aged(old, hours=48)
+        signoff.done("try", "two.yaml", "--answer", "approve")
+    assert old.exists()
+    assert (old / "trial.db").exists()
+
+
+def test_a_trial_that_waits_says_how_to_go_on_and_when_it_goes(signoff: Commands) -> None:
+    lines = signoff("try", "two.yaml").out.splitlines()
+    assert lines[-2].startswith("The run waits. Go on with it: signoff try --db ")
+    assert lines[-1] == "A later try removes it when a day has passed; start with --db FILE to keep one longer."
+    assert "A later try" not in signoff("try", "two.yaml", "--db", "mine.db").out
+
+
+def test_a_failure_is_told_once(signoff: Commands, at: Place) -> None:
+    at.write("call.yaml", CALL.replace("URL", "http://127.0.0.1:9"))
+    finished = signoff("try", "call.yaml", "--answer", "approve")
+    assert finished.code == 1
+    assert finished.out.count("was not sent") == 1
+    assert finished.out.endswith("Run failed.\n")

@@ -472,7 +472,13 @@ def test_a_value_that_cannot_be_carried_is_an_invalid_edit() -> None:
 def test_an_edit_that_the_step_would_not_take_is_refused_with_its_place() -> None:
     step = "- {id: send, uses: call, with: {to: bank, text: hello}, gate: {edit: {text: json, to: json}}}"
     refusal = decide(asked(opened(step)), edits={"text": 7})
-    assert refusal == InvalidEdits(errors={"text": "Input should be a valid string."})
+    assert refusal == InvalidEdits(errors={"text": "This must be text, not the number 7."})
+
+
+def test_an_edit_that_takes_what_the_step_needs_is_told_in_our_words() -> None:
+    step = "- {id: send, uses: call, with: {to: bank, text: hello}, gate: {edit: {text: json, to: json}}}"
+    refusal = decide(asked(opened(step)), edits={"text": {"a": 1}})
+    assert refusal == InvalidEdits(errors={"text": "This must be text, not a mapping."})
 
 
 def test_an_edit_of_an_output_is_not_held_against_the_parameters() -> None:

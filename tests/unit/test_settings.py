@@ -117,6 +117,12 @@ def test_what_can_be_used_is_read_beside_what_cannot(tmp_path: Path) -> None:
     assert settings.read({}).complaints == ()
 
 
+@pytest.mark.parametrize("port", ["many", "", "80.5", "0", "65536", "-1"])
+def test_a_port_that_is_none_is_told_in_our_words(port: str) -> None:
+    assert told(port=port) == ["SIGNOFF_PORT: must be a whole number from 1 to 65535, like 8000."]
+    assert settings.read({"SIGNOFF_PORT": "65535"}).settings.port == 65535
+
+
 def test_a_token_of_another_kind_is_told_what_it_must_be() -> None:
     given = {"slack_app_token": "xoxb-1", "slack_bot_token": "xapp-1"}
     assert told(**given) == [
