@@ -122,9 +122,14 @@ async function renew(live) {
 
 const live = document.querySelector("[data-live]");
 if (live && window.EventSource) {
-  const source = new EventSource(live.dataset.live);
+  let source = null;
+  let over = false;
   let renewing = Promise.resolve();
-  source.addEventListener("message", (event) => {
+  const stop = () => {
+    source?.close();
+    source = null;
+  };
+  const hear = (event) => {
     const told = JSON.parse(event.data);
     if (told.said && live.tagName === "FORM" && !live.dataset.closed && !live.dataset.sent) {
       live.dataset.closed = "yes";
@@ -135,10 +140,22 @@ if (live && window.EventSource) {
     }
     renewing = renewing.then(async () => {
       if (told.mark !== live.dataset.mark) await renew(live);
-      if (told.ended) source.close();
+      if (told.ended) {
+        over = true;
+        stop();
+      }
     }).catch(() => {
       // Away or offline: the stream ends or breaks too, and tells the same once it is open again.
     });
-  });
-  addEventListener("pagehide", () => source.close());
+  };
+  const start = () => {
+    if (over || source || document.hidden) return;
+    source = new EventSource(live.dataset.live);
+    source.addEventListener("message", hear);
+  };
+  // Browsers allow six connections to one address for all of its windows: one that nobody sees gives its own back.
+  document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
+  addEventListener("pagehide", stop);
+  addEventListener("pageshow", start);
+  start();
 }

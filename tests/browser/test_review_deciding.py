@@ -199,3 +199,28 @@ async def test_times_are_told_where_the_reader_is(reviewing: Reviewers) -> None:
     await expect(page.locator(".state")).to_contain_text(
         "Expires 2026-03-02 13:00 UTC (2 Mar 2026, 22:00 where you are)"
     )
+
+
+_HIDE = """() => {
+  Object.defineProperty(document, "hidden", {value: true, configurable: true});
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+_SHOW = """() => {
+  delete document.hidden;
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+async def test_pages_that_nobody_sees_leave_the_others_their_connections_and_catch_up(reviewing: Reviewers) -> None:
+    await reviewing.hall.asked(BY_LINK)
+    first = await reviewing.opened()
+    pages = [first]
+    for _ in range(7):
+        await pages[-1].evaluate(_HIDE)
+        pages.append(await reviewing.opened(page=await first.context.new_page()))
+    await pages[-1].get_by_label("Reason").fill("Not today")
+    await pages[-1].get_by_role("button", name="Hold it back").click()
+    await expect(pages[-1].get_by_text("Rejected").first).to_be_visible()
+    await expect(first.get_by_text("Nothing can be decided here any more")).to_have_count(0)
+    await first.evaluate(_SHOW)
+    await expect(first.get_by_text("Nothing can be decided here any more")).to_be_visible()
