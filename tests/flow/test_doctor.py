@@ -167,7 +167,7 @@ def test_people_read_a_line_for_each_finding_and_one_for_what_to_do(signoff: Com
     signoff.set(port="many")
     finished = signoff("doctor")
     assert finished.code == 1
-    assert finished.out.startswith("✗ settings: SIGNOFF_PORT: must be a valid integer")
+    assert finished.out.startswith("✗ settings: SIGNOFF_PORT: must be a whole number from 1 to 65535")
     assert "\n    Correct it in the environment or in the file .env" in finished.out
     assert "\n✓ database.integrity: SQLite's quick check of the database finds no damage.\n" in finished.out
     assert finished.out.endswith("\n\n1 problem, 0 warnings.\n")
@@ -293,7 +293,10 @@ def test_each_missing_scope_is_told_with_what_it_is_for(signoff: Commands, slack
     found = examined(signoff, code=1)
     state, said = only(found, "slack.scopes")
     assert state == "problem"
-    assert "lacks im:history (to find a request again whose sending was cut off), users:read (to see names" in said
+    assert (
+        "lacks im:history (to find a request again whose sending was cut off, and answer who writes to it), users:read"
+        in said
+    )
     assert only(found, "slack.manifest")[0] == "warning"
     assert "slack.bot_user" not in found
     slack.app.scopes += ["im:history", "users:read", "chat:write.public"]

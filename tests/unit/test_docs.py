@@ -107,7 +107,7 @@ def test_an_example_of_a_workflow_passes_the_check(block: Block) -> None:
 def test_every_fenced_block_is_of_a_kind_that_a_test_looks_at() -> None:
     known = {"yaml", "yaml inputs", "yaml steps", "yaml gate", "yaml ledger", "expressions", "toml", "python"}
     assert {block.info for block in WORKFLOWS.blocks} == known
-    assert {block.info for block in COMMANDS.blocks} == {"json", "console"}
+    assert {block.info for block in COMMANDS.blocks} == {"json", "console", "sh"}
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
