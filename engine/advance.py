@@ -50,8 +50,8 @@ class Advancer:
 
     def __init__(self, *, kinds: Mapping[str, StepKind], directory: Directory, secrets: Secrets) -> None:
         self.kinds, self.directory, self.secrets = kinds, directory, secrets
-        self._compiled: Callable[[bytes], Workflow] = lru_cache(_COMPILED)(
-            lambda source: definition.load(source, kinds=kinds)
+        self._pinned_source: Callable[[bytes], Workflow] = lru_cache(_COMPILED)(
+            lambda source: definition.load(source, kinds=kinds, registered=True)
         )
         self._versions: dict[tuple[str, int], Workflow] = {}
 
@@ -62,12 +62,12 @@ class Advancer:
         if known is None:
             if len(self._versions) >= _COMPILED:
                 self._versions.clear()
-            known = self._versions[version] = self._compiled(workflows.load_source(tx.connection, *version))
+            known = self._versions[version] = self._pinned_source(workflows.load_source(tx.connection, *version))
         return known
 
     def compiled(self, source: bytes) -> Workflow:
-        """The workflow of these bytes. Raises `DefinitionError`."""
-        return self._compiled(source)
+        """The workflow of these bytes, which somebody wants to register. Raises `DefinitionError`."""
+        return definition.load(source, kinds=self.kinds)
 
     # -- the runner's units --
 

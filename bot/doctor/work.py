@@ -34,7 +34,7 @@ def workflows(case: Case) -> Iterator[Finding]:
     understood: list[tuple[Source, Workflow]] = []
     for source in sources:
         try:
-            understood.append((source, definition.load(source.source, kinds=kinds)))
+            understood.append((source, definition.load(source.source, kinds=kinds, registered=True)))
         except DefinitionError as error:
             yield _not_understood(source, error)
     if len(understood) == len(sources):

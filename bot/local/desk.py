@@ -89,7 +89,7 @@ class Desk:
         workflow = await self._engine.workflow(name)
         inputs: dict[str, Value] = {}
         if not isinstance(workflow, NotFound):
-            declared = definition.load(workflow.source, kinds=self.kinds).inputs
+            declared = definition.load(workflow.source, kinds=self.kinds, registered=True).inputs
             inputs, errors = fields.from_text_all(declared, _texts(given, "inputs"))
             if errors:
                 return _refused(InvalidInputs(errors=errors))

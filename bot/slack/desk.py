@@ -177,7 +177,7 @@ class Desk:
         if isinstance(found, NotFound):
             return found
         try:
-            return found, definition.load(found.source, kinds=self.kinds)
+            return found, definition.load(found.source, kinds=self.kinds, registered=True)
         except DefinitionError as error:
             first = str(error).partition("\n")[0]
             return NotAllowed(why=f"This server no longer understands the workflow {name}: {first}")

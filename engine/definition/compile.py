@@ -22,12 +22,15 @@ from engine.expressions import Compiled, compile_value, iter_strings
 from engine.model import OnError, Retry
 
 
-def load(source: bytes, *, kinds: Mapping[str, StepKind]) -> Workflow:
+def load(source: bytes, *, kinds: Mapping[str, StepKind], registered: bool = False) -> Workflow:
     """The workflow that a file describes. `kinds`: the kinds of steps that there are, by the name that `uses` takes.
+
+    `registered`: it was taken by this version or an older one, so runs of it must go on: a comparison that can only
+    fail does so when it is evaluated.
 
     Raises `DefinitionError` with all problems of the file, in the order of its lines.
     """
-    report = Report(yaml.read(source))
+    report = Report(yaml.read(source), registered=registered)
     draft = read_draft(report)
     steps = _Steps(report, draft, kinds).compile()
     refuse_people(report, draft)

@@ -22,6 +22,8 @@ class Report:
     """Everything wrong with one document. Paths are those of the file."""
 
     document: Document
+    registered: bool = False
+    """The file was taken once: what can only be advice to whoever writes it is not reported any more."""
     _found: dict[tuple[int, int, str], Problem] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -89,7 +89,7 @@ def compile_text(report: Report, text: str, at: Path, names: Names, *, secrets: 
     for reference in sorted(template.references, key=lambda path: [str(part) for part in path]):
         _check(report, at, reference, names, guarded=reference in template.guarded)
     # One node is a reference by itself.
-    if template.references and template.nodes > 1:
+    if template.references and template.nodes > 1 and not report.registered:
         for clash in find_clashes(text, lambda path: _sort(names, path)):
             report.add(at, clash.message, clash.hint)
     return template

@@ -19,7 +19,7 @@ from sqlalchemy import exc, insert, text
 
 from engine import plan, verify_audit
 from engine.audit import Entry
-from engine.errors import Conflict, StoreError, StoreFull, StoreLocked, StoreReadOnly
+from engine.errors import Conflict, DefinitionError, StoreError, StoreFull, StoreLocked, StoreReadOnly
 from engine.gate import Asked, Ruling
 from engine.model import (
     DEFAULT_WORKSPACE,
@@ -332,6 +332,26 @@ async def test_a_run_that_is_started_after_a_registration_is_of_the_new_version(
                 assert started is not None
                 versions.append(started.version)
     assert versions == [1, 1, 2, 2]
+
+
+async def test_a_run_of_a_file_that_would_not_be_taken_any_more_goes_on(tmp_path: Path) -> None:
+    source = """
+name: flow
+inputs: {amount: {type: money}}
+steps:
+  - {id: pay, uses: set, with: {a: 1}, gate: {approvers: [lee@example.com], when: "{{ inputs.amount | number > 100 }}"}}
+"""
+    older = source.replace(" | number", "").encode()
+    async with house(tmp_path / "signoff.db") as home:
+        with pytest.raises(DefinitionError, match="is money"):
+            await home.register(older.decode())
+        await home.register(source)
+        with contextlib.closing(sqlite3.connect(home.path)) as connection:
+            connection.execute("UPDATE workflow_version SET source = ?", (older,))
+            connection.commit()
+        run = await home.start(amount={"amount": "5", "currency": "EUR"})
+        (asked,) = [await home.request(run)]
+        assert "compares two numbers" in " ".join(asked.notes)
 
 
 # -- bells --------------------------------------------------------------------------------------------------
