@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from msgspec import structs
 
@@ -253,8 +253,14 @@ def _literal(asks: Gate) -> list[Reference]:
 
 
 def _told(reference: Reference, known: Mapping[Reference, Resolution]) -> str:
-    resolution: Any = known.get(reference)
-    names: Sequence[str] = [one.name or one.addresses[0].value for one in resolution.people] if resolution else []
+    """Whom a reference means, by name; whoever mistyped an address must be able to see it."""
+    resolution = known.get(reference)
+    if resolution is None:
+        return reference.rule
+    if resolution.unknown:
+        return f"{reference.rule} (not in Slack{', asked by mail' if resolution.people else ''})"
+    found = [one.name or one.addresses[0].value for one in resolution.people]
+    names = [one for one in found if one != reference.rule]
     if not names:
         return reference.rule
     return f"{reference.rule} ({', '.join(names[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''})"

@@ -154,6 +154,12 @@ async def test_workflows_are_listed_and_shown_with_who_is_asked(on: Stage) -> No
     assert "There is no workflow refunds" in await typed(on, "ada", "/signoff show refunds")
 
 
+async def test_a_mistyped_address_can_be_seen_where_a_workflow_is_shown(on: Stage) -> None:
+    await on.register(ASKS.replace("ada@example.com", "ada@exmaple.com"))
+    shown = " ".join((await typed(on, "cleo", "/signoff show refund")).split())
+    assert "ada@exmaple.com (not in Slack)" in shown
+
+
 async def test_what_waits_for_a_person_can_be_decided_from_the_list(on: Stage) -> None:
     assert "No request waits for you" in await typed(on, "ada", "/signoff pending")
     run = await on.asked()
