@@ -35,6 +35,11 @@ async def registers(scene: Scene) -> None:
     await sends_workflow(scene, "mends it, and sends it again", text)
 
 
+def _asked(name: str) -> str:
+    """How the answer puts somebody: by name, or by the address of whoever has none in Slack."""
+    return f"{name} (not in Slack, asked by mail)" if "@" in name else f"({name})"
+
+
 async def opens_register(scene: Scene) -> None:
     """Cleo opens the form for workflows."""
     acting = scene.person("cleo").command("/signoff register", channel=PLACE)
@@ -51,7 +56,7 @@ async def sends_workflow(scene: Scene, said: str, text: str, *asked: str) -> Non
     scene.teller.line("cleo", f"sees “{answer[: answer.find(shown)]}{shown}”")
     scene.teller.claim(
         f"it is registered, and will ask {', '.join(some)} and {last} above 100 EUR and for VIPs",
-        all(one in answer for one in (shown, *(f"({name})" for name in names), "> 100 or inputs.vip")),
+        all(one in answer for one in (shown, *map(_asked, names), "> 100 or inputs.vip")),
         instead=answer,
     )
     await cleo.close()
