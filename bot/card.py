@@ -6,10 +6,9 @@ text cannot look like another than the one that is approved.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Collection, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from engine import data, durations, fields
@@ -33,7 +32,6 @@ _NAMED: Final = 5
 """People who are named one by one in a list of those who were not reached."""
 _FLAT_DEPTH: Final = 3
 """Levels of nested data that are shown field by field; deeper data is shown as JSON."""
-_UNITS: Final = {"w": "week", "d": "day", "h": "hour", "m": "minute", "s": "second"}
 _VISIBLE_CONTROLS: Final = frozenset("\n\t")
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 _BLANK: Final = frozenset(
@@ -139,18 +137,11 @@ def _facts(request: RequestView) -> Iterator[tuple[str, str]]:
     if pending and request.unreached:
         yield "Not reached", _unreached(request)
     if pending and request.asked.expires_at is None and request.asked.expires_after is not None:
-        yield "Expires", f"{_in_words(request.asked.expires_after)} after somebody was first shown it"
+        yield "Expires", f"{durations.in_words(request.asked.expires_after)} after somebody was first shown it"
     yield (
         "Waits for" if pending else "Asked",
         ", ".join(line(one.person.label) for one in request.approvers),
     )
-
-
-def _in_words(delta: timedelta) -> str:
-    """Such as `1 hour and 30 minutes`."""
-    parts = [(int(count), _UNITS[unit]) for count, unit in re.findall("([0-9]+)([a-z])", durations.show(delta))]
-    *most, last = (f"{count} {unit}" if count == 1 else f"{count} {unit}s" for count, unit in parts)
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _unreached(request: RequestView) -> str:

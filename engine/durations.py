@@ -11,6 +11,7 @@ from engine.errors import InvalidValue
 LONGEST: Final = timedelta(days=3650)
 """Ten years of 365 days: no approval waits longer, and it keeps every sum of times inside what a datetime can hold."""
 
+_NAMES: Final = {"w": "week", "d": "day", "h": "hour", "m": "minute", "s": "second"}
 _SECONDS: Final = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 # Largest unit first and each at most once, so that a text has one reading: `15m2h` is more likely a slip than a wish.
 # Twelve digits are more than ten years of seconds need; without a bound int() would read megabytes of digits.
@@ -38,15 +39,25 @@ def show(delta: timedelta) -> str:
 
     Weeks only where they come out even: `10d` says more than `1w3d`. A negative delta gets a leading minus.
     """
+    counted = "".join(f"{count}{unit}" for count, unit in _parts(delta))
+    return f"{'-' if counted and delta < timedelta() else ''}{counted or '0s'}"
+
+
+def in_words(delta: timedelta) -> str:
+    """What `show` writes of a positive duration, in a sentence: `1 hour and 30 minutes`."""
+    parts = _parts(delta) or [(0, "s")]
+    *most, last = [f"{count} {_NAMES[unit]}{'' if count == 1 else 's'}" for count, unit in parts]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _parts(delta: timedelta) -> list[tuple[int, str]]:
+    """How many of which units, the largest first; none of them for zero."""
     seconds = round(abs(delta).total_seconds())
-    if seconds == 0:
-        return "0s"
-    sign = "-" if delta < timedelta() else ""
     if seconds % _SECONDS["w"] == 0:
-        return f"{sign}{seconds // _SECONDS['w']}w"
-    parts = list[str]()
+        return [(seconds // _SECONDS["w"], "w")] if seconds else []
+    parts = list[tuple[int, str]]()
     for unit in "dhms":
         count, seconds = divmod(seconds, _SECONDS[unit])
         if count:
-            parts.append(f"{count}{unit}")
-    return sign + "".join(parts)
+            parts.append((count, unit))
+    return parts
