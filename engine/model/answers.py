@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import Struct, StructMeta
 
 from engine.model.people import Person
 from engine.model.statuses import RequestState, RunStatus, Verdict
@@ -38,11 +39,16 @@ class Done(Struct, frozen=True, kw_only=True):
     run: str
 
 
-class Refusal(Struct, frozen=True):
+class _Abstract(StructMeta, ABCMeta):
+    """Of structs that are only for deriving from."""
+
+
+class Refusal(Struct, frozen=True, metaclass=_Abstract):
     """An expected no. Every surface answers it with `sentence()` and the current state."""
 
+    @abstractmethod
     def sentence(self) -> str:
-        raise NotImplementedError
+        """For whoever gave the command."""
 
 
 class NotFound(Refusal, frozen=True, kw_only=True):
