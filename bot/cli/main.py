@@ -29,33 +29,17 @@ for _command in (
     Later("runs", "runs:runs", "List the runs, or show the run ID with its story."),
     Later("cancel", "runs:cancel", "Cancel the run ID and withdraw its request."),
     Later("resume", "runs:resume", "Say what became of a step of unknown outcome in the run ID."),
-    Later(
-        "requests",
-        "requests:requests",
-        "List the requests that wait, or show the request ID.",
-    ),
+    Later("requests", "requests:requests", "List the requests that wait, or show the request ID."),
     Later("decide", "requests:decide", "Decide the request ID: approve, edit or reject."),
-    Later(
-        "revoke",
-        "requests:revoke",
-        "Make the review links mailed for the request ID useless.",
-    ),
-    Later(
-        "serve",
-        "serving:serve",
-        "Run the workflows and tell the approvers, until Ctrl-C.",
-    ),
+    Later("revoke", "requests:revoke", "Make the review links mailed for the request ID useless."),
+    Later("serve", "serving:serve", "Run the workflows and tell the approvers, until Ctrl-C."),
     Later("migrate", "database:migrate", "Bring the database to this version's schema. A backup is made first."),
     Later("backup", "database:backup", "Copy the database to TARGET, also while a server uses it."),
     Later("version", "version:version", "Print the version."),
     Later("audit", "audits:audit", "Export and verify the record of everything that happened."),
     Later("manifest", "slack:manifest", "Print the manifest from which the Slack app is created."),
     Later("bench", "bench:bench", "Measure how fast Signoff is on this machine."),
-    Later(
-        "demo",
-        "demo:demo",
-        "Play with a whole Signoff that has a Slack of its own.",
-    ),
+    Later("demo", "demo:demo", "Play with a whole Signoff that has a Slack of its own."),
     Later("doctor", "doctor:doctor", "Say what is wrong with this installation, and what to do."),
 ):
     signoff.add_command(_command)
