@@ -14,11 +14,9 @@ from typing import Any
 import pytest
 
 from engine import data, verify_audit
-from tests.support import direct
 from tests.support.commands import Commands, commands
 from tests.support.effects import PATIENCE, Effects, effects
-from tests.support.fakes import START
-from tests.support.processes import OPERATOR, SIGNOFF, place
+from tests.support.processes import HELLO, OPERATOR, SIGNOFF, place
 
 REFUND = """\
 name: refund
@@ -40,14 +38,6 @@ steps:
     uses: set
     with: {text: "{{ steps.plan.amount }} to {{ steps.plan.customer }}"}
 """
-HELLO = """\
-name: hello
-title: Hello
-steps:
-  - id: greet
-    uses: set
-    with: {text: Hello}
-"""
 CALL = """\
 name: call
 title: Call
@@ -60,11 +50,6 @@ steps:
     uses: set
     with: {receipt: "{{ steps.call.body.receipt }}"}
 """
-
-
-@pytest.fixture(scope="module")
-def blank(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return direct.template(tmp_path_factory.mktemp("blank") / "signoff.db", now=START)
 
 
 @pytest.fixture

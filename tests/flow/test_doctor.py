@@ -26,7 +26,6 @@ from bot.doctor import database, machine, places, rounds, samples
 from bot.sandbox import Running, sandbox
 from engine.store import health, schema
 from engine.system import RandomIds, SystemClock
-from tests.support import direct
 from tests.support.commands import Commands, commands
 from tests.support.effects import effects
 from tests.support.fakes import START, FakeClock
@@ -62,11 +61,6 @@ revision, down_revision, branch_labels, depends_on = "9001", "{before}", None, N
 def upgrade():
     op.execute("CREATE TABLE later (a TEXT)")
 '''
-
-
-@pytest.fixture(scope="module")
-def blank(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return direct.template(tmp_path_factory.mktemp("blank") / "signoff.db", now=START)
 
 
 @pytest.fixture

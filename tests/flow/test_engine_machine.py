@@ -70,7 +70,7 @@ from engine.store.writer import SqliteFile
 from engine.system import EnvironmentSecrets
 from engine.views import RequestView
 from tests.support import direct
-from tests.support.fakes import START, ByEmail, Call, CountingIds, FakeClock, Fault, Mailboxes, Message
+from tests.support.fakes import ByEmail, Call, CountingIds, FakeClock, Fault, Mailboxes, Message
 from tests.support.shapes import SHAPES
 
 T = TypeVar("T")
@@ -758,11 +758,6 @@ class EngineMachine(RuleBasedStateMachine):
 
 def moment(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-@pytest.fixture(scope="session")
-def blank(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return direct.template(tmp_path_factory.mktemp("blank") / "signoff.db", now=START)
 
 
 @pytest.mark.timeout(0)

@@ -17,10 +17,8 @@ import pytest
 from bot.local import client
 from bot.local.place import LONGEST_PATH, socket_path
 from engine import data
-from tests.support import direct
 from tests.support.commands import Commands, commands
 from tests.support.effects import Effects, effects
-from tests.support.fakes import START
 from tests.support.processes import Place, place, serving
 
 HELLO = """\
@@ -45,11 +43,6 @@ steps:
     with: {receipt: "{{ steps.call.body.receipt }}"}
     gate: true
 """
-
-
-@pytest.fixture(scope="module")
-def blank(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return direct.template(tmp_path_factory.mktemp("blank") / "signoff.db", now=START)
 
 
 @pytest.fixture

@@ -13,19 +13,9 @@ import pytest
 
 from bot.cli.later import Later
 from bot.cli.main import signoff
-from tests.support import direct
-from tests.support.fakes import START
-from tests.support.processes import Place, place
+from tests.support.processes import HELLO, Place, place
 
 ROOT = Path(__file__).parents[2]
-HELLO = """\
-name: hello
-title: Hello
-steps:
-  - id: greet
-    uses: set
-    with: {text: Hello}
-"""
 NAMES = """
 import json, sys
 from bot.cli import main
@@ -40,11 +30,6 @@ DATABASE = {"sqlalchemy", "sqlmodel"}
 CALLS = {"aiohttp"}
 UPGRADE = {"alembic"}
 DATA = {"pydantic", "yaml", "rich"}
-
-
-@pytest.fixture(scope="module")
-def blank(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return direct.template(tmp_path_factory.mktemp("blank") / "signoff.db", now=START)
 
 
 @pytest.fixture

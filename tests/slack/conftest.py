@@ -8,13 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.slack.stage import Stage, stage
-from tests.support import direct
-from tests.support.fakes import START
-
-
-@pytest.fixture(scope="session")
-def blank(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return direct.template(tmp_path_factory.mktemp("blank") / "signoff.db", now=START)
 
 
 @pytest.fixture(params=["http", "sockets"])

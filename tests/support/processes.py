@@ -19,6 +19,14 @@ from tests.support.effects import PATIENCE
 
 SIGNOFF = Path(sys.executable).with_name("signoff")
 OPERATOR = "lee@example.com"
+HELLO = """\
+name: hello
+title: Hello
+steps:
+  - id: greet
+    uses: set
+    with: {text: Hello}
+"""
 
 _KEPT = ("LANG", "LC_ALL", "TMPDIR")
 

@@ -7,14 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import direct
-from tests.support.fakes import START
 from tests.web.kit import Hall, hall
-
-
-@pytest.fixture(scope="session")
-def blank(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return direct.template(tmp_path_factory.mktemp("blank") / "signoff.db", now=START)
 
 
 @pytest.fixture
