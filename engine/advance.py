@@ -32,6 +32,8 @@ from engine.store.runs import HeldRun, Place
 from engine.store.tx import Tx
 from engine.who import Resolved, Who
 
+_TOLD: Final = frozenset({RunStatus.FAILED, RunStatus.NEEDS_ATTENTION, RunStatus.EXPIRED})
+"""Where a run stands of which its owner hears."""
 _COMPILED: Final = 256
 """Versions of workflows kept compiled; they are immutable, so a cache can only be cold, never wrong."""
 
@@ -73,7 +75,7 @@ class Advancer:
 
     def advance(self, tx: Tx, run: str, resolved: Resolved) -> Claimed | None:
         """Take the run as far as it goes without acting on the world. An effect comes back claimed."""
-        held = runs.load_run(tx.connection, run)
+        held = runs.load_run(tx, run)
         if held is None or not held.claimable(tx.now):
             return None
         return self._save(tx, held, plan.proceed(self._pinned(tx, held), held.state, now=tx.now), resolved)
@@ -85,7 +87,7 @@ class Advancer:
 
         Not `asking`: the next request is left for a later walk to open.
         """
-        held = runs.load_run(tx.connection, claimed.run)
+        held = runs.load_run(tx, claimed.run)
         if held is None or held.rev != claimed.rev:
             return None
         progress = plan.record(self._pinned(tx, held), held.state, outcome, now=tx.now, asking=asking)
@@ -126,17 +128,16 @@ class Advancer:
             )
         if progress.opening is not None:
             self._open(tx, held, progress.opening, resolved)
-        told = progress.status in (RunStatus.FAILED, RunStatus.NEEDS_ATTENTION, RunStatus.EXPIRED)
         if progress.status.ended:
             self._tell_requester(tx, held)
-        if told or (progress.status is RunStatus.CANCELLED and progress.error):
+        if progress.status in _TOLD or (progress.error and progress.status is RunStatus.CANCELLED):
             self.alert(tx, held.place, topic=progress.status.value)
 
     def _tell_requester(self, tx: Tx, held: HeldRun) -> None:
         """Whoever started the run hears how it ended, where they started it."""
         if held.origin.surface == "terminal" or not held.origin.place:
             return
-        requester = people.load_people(tx.connection, [held.requester])[held.requester]
+        requester = people.known_people(tx, [held.requester])[held.requester]
         route = self.directory.back(held.origin, requester)
         if route is not None:
             copy = NewDelivery(kind=DeliveryKind.OUTCOME, run=held.state.id, person=requester, route=route)
@@ -152,7 +153,7 @@ class Advancer:
         approvers, missing = Who(tx, self.directory, resolved).approvers(held, opening.references)
         notes += missing
         if not approvers:
-            owner = people.load_people(tx.connection, [held.owner])[held.owner]
+            owner = people.known_people(tx, [held.owner])[held.owner]
             approvers = [Approver(owner, "owner, because the gate named nobody who can be asked")]
             notes.append("The gate named nobody who can be asked, so the owner of the workflow is.")
         copies, more_ways = reaching.open_copies(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -37,6 +36,20 @@ class Entry(Struct, frozen=True):
     content: Mapping[str, Value]
 
 
+class _Leaf(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What the chain holds of an entry, in the order in which it is written; `content` is a salted hash."""
+
+    seq: int
+    workspace: str
+    at: str
+    kind: str
+    run: str | None = None
+    request: str | None = None
+    step: str | None = None
+    actor: str | None = None
+    content: str
+
+
 class Sealed(Struct, frozen=True):
     """An entry in its place in the chain. `leaf` and `content` are the exact JSON texts that were hashed."""
 
@@ -55,37 +68,29 @@ def seal(entry: Entry, *, workspace: str, at: datetime, seq: int, previous: byte
     if at.tzinfo is None or seq < 1 or len(previous) != len(GENESIS) or len(salt) < MIN_SALT:
         raise ValueError("an entry is sealed with an aware time, a seq from 1, a hash of 32 bytes and a salt of 16")
     content = data.encoded(entry.content if type(entry.content) is dict else dict(entry.content))
-    fields: dict[str, Value] = {
-        "seq": seq,
-        "workspace": workspace,
-        "at": _moment(at),
-        "kind": entry.kind,
-    }
-    if entry.run is not None:
-        fields["run"] = entry.run
-    if entry.request is not None:
-        fields["request"] = entry.request
-    if entry.step is not None:
-        fields["step"] = entry.step
-    if entry.actor is not None:
-        fields["actor"] = entry.actor
-    fields["content"] = hashlib.sha256(salt + content).hexdigest()
-    leaf = data.encoded(fields)
+    leaf = data.encoded(
+        _Leaf(
+            seq=seq,
+            workspace=workspace,
+            at=moments.exact(at),
+            kind=entry.kind,
+            run=entry.run,
+            request=entry.request,
+            step=entry.step,
+            actor=entry.actor,
+            content=hashlib.sha256(salt + content).hexdigest(),
+        )
+    )
     return Sealed(seq, leaf.decode(), hashlib.sha256(previous + leaf).digest(), salt, content.decode())
-
-
-@lru_cache(8)
-def _moment(at: datetime) -> str:
-    """All entries of a unit have the same."""
-    return moments.exact(at)
 
 
 def abridged(name: str, value: dict[str, Value], limit: int) -> dict[str, Value]:
     """The value under its name; of one that is longer than `limit` as JSON, its digest and length, which prove it."""
-    text = data.dumps(value)
-    if len(text) <= limit:
+    written = data.canonical(value)
+    length = len(written.decode())
+    if length <= limit:
         return {name: value}
-    return {f"{name}_digest": data.digest(value), f"{name}_length": len(text)}
+    return {f"{name}_digest": hashlib.sha256(written).hexdigest(), f"{name}_length": length}
 
 
 def export_line(seq: int, leaf: str, *, hash: bytes, salt: bytes | None, content: str | None) -> str:

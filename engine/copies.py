@@ -108,7 +108,7 @@ def _shown(tx: Tx, claimed: Claimed, receipt: Receipt) -> None:
 
 def _start_clocks(tx: Tx, request: str) -> None:
     """The first copy that somebody can see starts the request's clocks."""
-    loaded = loading.load_asked(tx.connection, request)
+    loaded = loading.load_asked(tx, request)
     assert loaded is not None
     asked, _ = loaded
     if asked.state is not RequestState.PENDING or asked.first_shown_at is not None:
@@ -199,7 +199,7 @@ def _tell_broken(tx: Tx, directory: Directory, held: HeldDelivery) -> None:
     if "broken" in told:
         return
     place = runs.load_place(tx.connection, held.run)
-    owner = people.load_people(tx.connection, [place.owner])[place.owner]
+    owner = people.known_people(tx, [place.owner])[place.owner]
     without = frozenset({held.channel})
     copy = reaching.alert(directory, held.run, owner, topic="broken", request=held.request, without=without)
     deliveries.insert_deliveries(tx, held.workspace, [copy])

@@ -26,14 +26,13 @@ _canonical_encoder = msgspec.json.Encoder(decimal_format="number", order="sorted
 _quote = json.encoder.encode_basestring
 
 
+encoded: Final[Callable[[Value | msgspec.Struct], bytes]] = _encoder.encode
+"""JSON of a clean value in UTF-8, every number exact."""
+
+
 def dumps(value: Value) -> str:
-    """JSON text of a clean value, every number exact."""
-    return encoded(value).decode()
-
-
-def encoded(value: Value) -> bytes:
-    """`dumps` in UTF-8."""
-    return _encoder.encode(value)
+    """`encoded` as text."""
+    return _encoder.encode(value).decode()
 
 
 def loads(text: str | bytes) -> Value:

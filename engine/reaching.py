@@ -73,7 +73,7 @@ def fall_back(
 
 def tell_owner(tx: Tx, directory: Directory, place: Place, *, topic: str, request: str | None = None) -> None:
     """Put an alert to the owner of the workflow into the outbox."""
-    owner = people.load_people(tx.connection, [place.owner])[place.owner]
+    owner = people.known_people(tx, [place.owner])[place.owner]
     copies = [alert(directory, place.run, owner, topic=topic, request=request)]
     deliveries.insert_deliveries(tx, place.workspace, copies)
 

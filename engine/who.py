@@ -152,4 +152,4 @@ class Who:
         if reference.kind == "email":
             return [people.adopt(self._tx, held.workspace, Found("", (Address("email", reference.value),)))]
         known = held.owner if reference.kind == "owner" else held.requester
-        return list(people.load_people(self._tx.connection, [known]).values())
+        return list(people.known_people(self._tx, [known]).values())

@@ -105,6 +105,9 @@ def decide(asked: Asked, command: Decide, *, kind: StepKind, person: Person | No
 
 
 def _closed(asked: Asked, person: Person, now: datetime) -> Refusal | None:
+    if asked.state is RequestState.PENDING:
+        past_due = asked.expires_at is not None and asked.expires_at <= now
+        return Expired(at=asked.expires_at) if past_due and asked.expires_at else None
     match asked.state:
         case RequestState.APPROVED | RequestState.REJECTED:
             assert asked.closed_at is not None
@@ -116,9 +119,6 @@ def _closed(asked: Asked, person: Person, now: datetime) -> Refusal | None:
         case RequestState.CANCELLED:
             assert asked.closed_at is not None
             return Withdrawn(at=asked.closed_at)
-        case RequestState.PENDING:
-            past_due = asked.expires_at is not None and asked.expires_at <= now
-            return Expired(at=asked.expires_at) if past_due and asked.expires_at else None
         case _:  # pragma: no cover
             assert_never(asked.state)
 

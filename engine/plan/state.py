@@ -25,6 +25,9 @@ MAX_OUTPUT: Final = 1_500_000
 """Characters of JSON that one step may produce; more belongs in a file store, not in a run."""
 
 
+_TO_GO_ON: Final = frozenset({StepStatus.READY, StepStatus.SLEEPING})
+
+
 class Visit(Struct, frozen=True, kw_only=True):
     """One visit of the run to a step. `attempt` counts calls; `params` are kept from the first call on."""
 
@@ -45,7 +48,7 @@ class Visit(Struct, frozen=True, kw_only=True):
     @property
     def keeps_params(self) -> bool:
         """Whether somebody will ask for the parameters again: not so once an inline step is over."""
-        return self.attempt > 0 or self.status in (StepStatus.READY, StepStatus.SLEEPING)
+        return self.attempt > 0 or self.status in _TO_GO_ON
 
 
 class Answer(Struct, frozen=True, kw_only=True):

@@ -40,6 +40,8 @@ MAX_CRASHES: Final = 10
 DEFAULT_TIMEOUT: Final = timedelta(seconds=60)
 MAX_RETRY_AFTER: Final = timedelta(days=1)
 """The longest wait that the other side of a call may wish for."""
+_EFFECT, _SLEEP = Nature.EFFECT, Nature.SLEEP  # each look at an enum takes ten times one at a name, and there are many
+_WITH_OUTPUT: Final = frozenset({StepStatus.SUCCEEDED, StepStatus.OUTPUT_IN_REVIEW})
 _RETURNED_LENGTH: Final = 4_000
 """Characters of an effect's return that the audit log keeps in full; of a longer one, its digest and length."""
 
@@ -47,7 +49,7 @@ _RETURNED_LENGTH: Final = 4_000
 def _outputs(visits: Mapping[str, Visit]) -> dict[str, Value]:
     steps: dict[str, Value] = {}
     for name, visit in visits.items():
-        if visit.status in (StepStatus.SUCCEEDED, StepStatus.OUTPUT_IN_REVIEW):
+        if visit.status in _WITH_OUTPUT:
             steps[name] = visit.output or {}
         elif visit.status is StepStatus.FAILED:
             steps[name] = {"error": visit.error}
@@ -167,7 +169,7 @@ class Walk:
         problems = gate.invalid_params(step.kind, params)
         if problems:
             self._fail(step, visit, " ".join(f"{path}: {message}" for path, message in problems.items()))
-        elif not self._opens(step, visit, ReviewPoint.BEFORE, params, names):
+        elif step.gate is None or not self._opens(step, visit, ReviewPoint.BEFORE, params, names):
             self._begin(step, visit, params, None)
 
     def _opens(self, step: Step, visit: Visit, at: ReviewPoint, content: Params, names: dict[str, Value]) -> bool:
@@ -248,13 +250,14 @@ class Walk:
 
     def _begin(self, step: Step, visit: Visit, params: Params, digest: str | None) -> None:
         visit = replace(visit, params=params, digest=digest, started_at=self.now)
-        if step.kind.nature is Nature.EFFECT:
+        nature = step.kind.nature
+        if nature is _EFFECT:
             self._call(step, visit)
             return
         try:
             if digest is not None:
                 self._subject(step, visit, ReviewPoint.BEFORE).check(params, digest)
-            if step.kind.nature is Nature.SLEEP:
+            if nature is _SLEEP:
                 visit = replace(visit, status=StepStatus.SLEEPING, wakes_at=step.kind.wakes_at(params.value, self.now))
                 self._put(visit, "step.sleeping", until=str(visit.wakes_at))
             else:
@@ -344,7 +347,7 @@ class Walk:
 
     def _succeed(self, step: Step, visit: Visit, output: dict[str, Value]) -> None:
         # An inline output follows from what is recorded already; only what the world returned is worth its bytes.
-        effect = step.kind.nature is Nature.EFFECT
+        effect = step.kind.nature is _EFFECT
         returned = audit.abridged("returned", output, _RETURNED_LENGTH) if effect else {}
         visit = replace(visit, status=StepStatus.SUCCEEDED, output=output, error=None, wakes_at=None, ended_at=self.now)
         self._put(visit, "step.succeeded", **returned)

@@ -18,7 +18,7 @@ from engine.store.tx import Tx
 
 def fire(ground: Ground, tx: Tx, request: str) -> None:
     """The unit of `Engine.fire`."""
-    loaded = loading.load_asked(tx.connection, request)
+    loaded = loading.load_asked(tx, request)
     if loaded is None:
         return
     asked, _ = loaded
@@ -52,7 +52,7 @@ def _ask_another_way(ground: Ground, tx: Tx, asked: Asked) -> None:
 
 
 def _tell_unseen(ground: Ground, tx: Tx, asked: Asked, expires_at: datetime | None) -> None:
-    held = runs.load_run(tx.connection, asked.subject.run)
+    held = runs.load_run(tx, asked.subject.run)
     assert held is not None
     if not requests.try_set_clocks(
         tx,

@@ -37,7 +37,7 @@ from engine.store.tx import Tx
 def ask(ground: Ground, codes: Codes, tx: Tx, command: AskCode) -> CodeSent | Refusal:
     """The unit of `Identity.ask_code`. A decision that would be refused anyway is refused now."""
     decide = command.decide
-    loaded = loading.load_asked(tx.connection, decide.request)
+    loaded = loading.load_asked(tx, decide.request)
     if loaded is None:
         return NotFound(what="request", name=decide.request)
     asked, _ = loaded
@@ -176,7 +176,7 @@ def give(ground: Ground, codes: Codes, tx: Tx, command: GiveCode) -> Proven | Wr
 
 def _decide(ground: Ground, tx: Tx, held: Held, proof: proving.Proof) -> Decided | Refusal:
     assert held.decision is not None
-    loaded = loading.load_asked(tx.connection, held.decision.request)
+    loaded = loading.load_asked(tx, held.decision.request)
     assert loaded is not None
     asked, labels = loaded
     return deciding.decide_as(ground, tx, asked, labels, held.decision, proof)

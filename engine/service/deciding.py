@@ -20,7 +20,7 @@ from engine.store.tx import Tx
 
 def decide(ground: Ground, tx: Tx, command: Decide) -> Decided | Refusal:
     """The unit of `Engine.decide`."""
-    loaded = loading.load_asked(tx.connection, command.request)
+    loaded = loading.load_asked(tx, command.request)
     if loaded is None:
         return NotFound(what="request", name=command.request)
     asked, labels = loaded
@@ -74,11 +74,13 @@ def _record(asked: Asked, command: Decide, ruling: Ruling, labels: tuple[str, st
         "rule": ruling.approver.rule,
         "acted_as": proof.held or str(command.actor),
         "surface": command.origin.surface,
-        "place": dict(command.origin.place),
         "opened_at": moments.iso(asked.opened_at),
-        "shown_at": moments.iso(asked.first_shown_at) if asked.first_shown_at else None,
     }
-    return {name: value for name, value in record.items() if value not in (None, {})}
+    if command.origin.place:
+        record["place"] = dict(command.origin.place)
+    if asked.first_shown_at is not None:
+        record["shown_at"] = moments.iso(asked.first_shown_at)
+    return record
 
 
 def _decision_entry(asked: Asked, command: Decide, ruling: Ruling, decision: str, record: Mapping[str, Value]) -> Entry:
@@ -90,18 +92,21 @@ def _decision_entry(asked: Asked, command: Decide, ruling: Ruling, decision: str
         "visit": asked.subject.visit,
         "content_version": asked.content_version,
         "shown_digest": asked.digest,
-        "approved_digest": ruling.approved_digest,
         "assurance": command.assurance.value,
-        "reason": ruling.reason,
-        # What stood there before is in the entry that opened the request, under the digest that was shown.
-        "edits": [{"path": list(one.path), "label": one.label, "after": one.after} for one in ruling.edits],
         "policy": "any",
     }
+    if ruling.approved_digest is not None:
+        content["approved_digest"] = ruling.approved_digest
+    if ruling.reason is not None:
+        content["reason"] = ruling.reason
+    if ruling.edits:
+        # What stood there before is in the entry that opened the request, under the digest that was shown.
+        content["edits"] = [{"path": list(one.path), "label": one.label, "after": one.after} for one in ruling.edits]
     return Entry(
         kind=f"request.{ruling.state}",
         run=asked.subject.run,
         request=asked.id,
         step=asked.subject.step,
         actor=ruling.approver.person.id,
-        content={name: value for name, value in content.items() if value not in (None, [])},
+        content=content,
     )

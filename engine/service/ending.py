@@ -15,7 +15,7 @@ from engine.who import Resolved, Who
 
 def cancel(ground: Ground, tx: Tx, command: Cancel, resolved: Resolved) -> Done | Refusal:
     """The unit of `Engine.cancel`."""
-    held = runs.load_run(tx.connection, command.run)
+    held = runs.load_run(tx, command.run)
     if held is None:
         return NotFound(what="run", name=command.run)
     actor = Who(tx, ground.advancer.directory, resolved).actor(held.workspace, command.actor)
@@ -37,7 +37,7 @@ def cancel(ground: Ground, tx: Tx, command: Cancel, resolved: Resolved) -> Done 
 
 def resume(ground: Ground, tx: Tx, command: Resume, resolved: Resolved) -> Done | Refusal:
     """The unit of `Engine.resume`."""
-    held = runs.load_run(tx.connection, command.run)
+    held = runs.load_run(tx, command.run)
     if held is None:
         return NotFound(what="run", name=command.run)
     actor = Who(tx, ground.advancer.directory, resolved).actor(held.workspace, command.actor)

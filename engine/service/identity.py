@@ -79,7 +79,7 @@ class Identity:
 
 
 def _revoke(tx: Tx, request: str) -> int | NotFound:
-    loaded = loading.load_asked(tx.connection, request)
+    loaded = loading.load_asked(tx, request)
     if loaded is None:
         return NotFound(what="request", name=request)
     asked, _ = loaded

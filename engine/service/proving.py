@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from engine.gate import Asked
 from engine.model import Address, Assurance, Decide, LinkState, NoLink, Person, Refusal
 from engine.store import browsers, links, people
 from engine.store.tx import Tx
+
+_HELD: Final = frozenset({Assurance.LINK, Assurance.CODE, Assurance.SSO})
+"""What a person has to show; what else there is, a surface vouches for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,7 @@ class Proof:
 
 def prove(tx: Tx, asked: Asked, command: Decide) -> Proof | Refusal:
     """Who gives this command. A claim of `link` or more is worth what the command holds, and nothing else."""
-    if command.assurance not in (Assurance.LINK, Assurance.CODE, Assurance.SSO):
+    if command.assurance not in _HELD:
         known = people.known_by((one.person for one in asked.approvers), command.actor)
         return Proof(known or people.known_person(tx, asked.workspace, command.actor), command.assurance)
     link, browser = _holder(tx, asked, command), _reader(tx, command)

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from engine import data
 from engine.codes import hashed
 from engine.model import Address, Assurance, Decide, Origin, Verdict
+from engine.store.connection import Connection
 from engine.store.prepared import Prepared
 from engine.store.tx import Tx
 from engine.tables import ChallengeRow

@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from msgspec import Struct
-from sqlalchemy import Connection, bindparam, case, false, insert, literal_column, null, or_, select, update
+from sqlalchemy import bindparam, case, false, insert, literal_column, null, or_, select, update
 
 from engine import data
 from engine.model import DeliveryKind, DeliveryState, Person, Receipt, Work
+from engine.model.statuses import by_value
 from engine.ports import Route
+from engine.store.connection import Connection
 from engine.store.prepared import Prepared
 from engine.store.tx import Tx
 from engine.tables import DeliveryRow
@@ -20,6 +22,7 @@ LEASE: Final = timedelta(seconds=30)
 """How long a claimed delivery is left alone: longer than most channels may take for one copy."""
 
 _delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
+_KINDS = by_value(DeliveryKind)
 
 _NEW = Prepared(
     # As every copy begins: written into the statement, for what is the same each time need not be bound each time.
@@ -218,7 +221,7 @@ def _read(row: Any) -> HeldDelivery:
     return HeldDelivery(
         id=row.id,
         workspace=row.workspace,
-        kind=DeliveryKind(row.kind),
+        kind=_KINDS[row.kind],
         topic=row.topic,
         run=row.run,
         request=row.request,

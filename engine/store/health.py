@@ -14,13 +14,13 @@ from typing import Any, Final, cast
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Row, Select, bindparam, exists, func, select
+from sqlalchemy import Row, Select, bindparam, exists, func, select
 
 from engine import data
 from engine.model import DeliveryKind, DeliveryState, RequestState, RunStatus
 from engine.store import schema
+from engine.store.connection import Connection, connect
 from engine.store.failures import translated
-from engine.store.writer import connect
 from engine.tables import (
     AddressRow,
     AuditRow,
@@ -92,7 +92,7 @@ def looking(path: Path) -> Iterator[Connection]:
 
 def standing(connection: Connection) -> Standing:
     """What the file is, by its schema."""
-    here = MigrationContext.configure(connection).get_current_revision()
+    here = MigrationContext.configure(connection.core).get_current_revision()
     if here is None:
         tables = connection.exec_driver_sql("SELECT 1 FROM sqlite_master").first()
         return Standing.EMPTY if tables is None else Standing.FOREIGN
@@ -112,8 +112,7 @@ def has_wal(path: Path) -> bool:
 
 def damage(connection: Connection, *, seconds: float) -> str | None:
     """What SQLite's quick check finds; empty: nothing. None: it takes longer than `seconds`."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
+    driver = connection.driver
     deadline = time.monotonic() + seconds
     driver.set_progress_handler(lambda: int(time.monotonic() > deadline), _STEPS_BETWEEN_LOOKS)
     try:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import bindparam, insert, select
 
 from engine import audit
 from engine.audit import Entry
+from engine.store.connection import Connection
 from engine.store.prepared import Prepared
 from engine.store.tx import Tx
 from engine.tables import AuditRow

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from engine.codes import hashed
 from engine.model import Link, LinkState
 from engine.store import people
+from engine.store.connection import Connection
 from engine.store.deliveries import HeldDelivery
 from engine.store.prepared import Prepared
 from engine.store.tx import Tx

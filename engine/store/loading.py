@@ -8,7 +8,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import bindparam, select
 
 from engine import data
 from engine.data import Path, Value
@@ -26,14 +26,15 @@ from engine.model import (
     RequestState,
     ReviewPoint,
 )
+from engine.model.statuses import by_value
 from engine.plan import Answer
-from engine.store import people
+from engine.store import people, workflows
+from engine.store.connection import Connection
 from engine.store.prepared import Prepared
+from engine.store.tx import Tx
 from engine.tables import (
-    AddressRow,
     ApproverRow,
     DecisionRow,
-    PersonRow,
     RequestRow,
     RunRow,
     WorkflowRow,
@@ -46,12 +47,14 @@ _decision = DecisionRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 _version = WorkflowVersionRow.__table__  # type: ignore[attr-defined]
-_person = PersonRow.__table__  # type: ignore[attr-defined]
-_address = AddressRow.__table__  # type: ignore[attr-defined]
+_POINTS, _STATES = by_value(ReviewPoint), by_value(RequestState)
+_REASONS, _ON_EXPIRY = by_value(ReasonRequired), by_value(OnExpiry)
+_POLICIES, _ASSURANCES = by_value(EmailPolicy), by_value(Assurance)
 
+# What nobody looks at is left out: each column of a row costs as much as half a look-up.
+_COLUMNS = tuple(column for column in _request.c if column.name not in ("title", "policy", "check_at"))
 LOAD = select(
-    # What nobody looks at is left out: each column of a row costs as much as half a look-up.
-    *(column for column in _request.c if column.name not in ("title", "policy", "check_at")),
+    *_COLUMNS,
     _workflow.c.name.label("workflow_name"),
     _version.c.hash.label("workflow_hash"),
 ).select_from(
@@ -59,23 +62,16 @@ LOAD = select(
     .join(_workflow, _workflow.c.id == _run.c.workflow)
     .join(_version, (_version.c.workflow == _run.c.workflow) & (_version.c.version == _run.c.version))
 )
-_BY_ID = Prepared(LOAD.where(_request.c.id == bindparam("id")))
+"""Requests with all that `read_asked` needs but people."""
+_BY_ID = Prepared(
+    select(*_COLUMNS, _run.c.workflow, _run.c.version)
+    .select_from(_request.join(_run, _run.c.id == _request.c.run))
+    .where(_request.c.id == bindparam("id"))
+)
 _APPROVERS = Prepared(
-    select(
-        _approver.c.position,
-        _approver.c.rule,
-        _approver.c.person,
-        _person.c.name,
-        _address.c.kind,
-        _address.c.value,
-        _address.c.added_at,
+    select(_approver.c.position, _approver.c.person, _approver.c.rule).where(
+        _approver.c.request == bindparam("request")
     )
-    .select_from(
-        _approver.join(_person, _person.c.id == _approver.c.person).join(
-            _address, _address.c.person == _approver.c.person, isouter=True
-        )
-    )
-    .where(_approver.c.request == bindparam("request"))
 )
 _ANSWER = Prepared(
     select(
@@ -105,35 +101,42 @@ _ANSWER = Prepared(
 )
 
 
-def load_asked(connection: Connection, request: str) -> tuple[Asked, tuple[str, str]] | None:
+def load_asked(tx: Tx, request: str) -> tuple[Asked, tuple[str, str]] | None:
     """The request as its rules look at it, and the words on its Approve and Reject buttons."""
-    row = _BY_ID.one(connection, {"id": request})
+    row = _BY_ID.one(tx.connection, {"id": request})
     if row is None:
         return None
-    found = sorted(_APPROVERS.all(connection, {"request": request}), key=itemgetter(0))
-    rules = {one.person: one.rule for one in found}
-    known = people.read_people(one[2:] for one in found)
-    if row.closed_by and row.closed_by not in known:
-        known |= people.load_people(connection, [row.closed_by])
+    rules = {person: rule for _, person, rule in sorted(_APPROVERS.all(tx.connection, {"request": request}))}
+    known = people.known_people(tx, (*rules, row.closed_by) if row.closed_by else rules)
+    pinned = workflows.known_pinned(tx, row.workflow, row.version)
     details = cast("dict[str, Any]", data.loads(row.details))
-    return read_asked(row, details, rules, known), (details["approve_label"], details["reject_label"])
+    asked = read_asked(row, details, rules, known, workflow=pinned.name, hash=pinned.hash)
+    return asked, (details["approve_label"], details["reject_label"])
 
 
-def read_asked(row: Any, details: Mapping[str, Any], rules: Mapping[str, str], known: Mapping[str, Person]) -> Asked:
-    """From a row of `LOAD`, its unfolded details, who may decide by which rule, and the people named."""
+def read_asked(
+    row: Any,
+    details: Mapping[str, Any],
+    rules: Mapping[str, str],
+    known: Mapping[str, Person],
+    *,
+    workflow: str,
+    hash: str,
+) -> Asked:
+    """From a row of a request, its unfolded details, who may decide by which rule, and the people named."""
     return Asked(
         id=row.id,
         workspace=row.workspace,
         subject=Subject(
-            workflow=row.workflow_name,
-            hash=row.workflow_hash,
+            workflow=workflow,
+            hash=hash,
             run=row.run,
             step=row.step,
             visit=row.visit,
             uses=details["uses"],
-            at=ReviewPoint(row.at),
+            at=_POINTS[row.at],
         ),
-        state=RequestState(row.state),
+        state=_STATES[row.state],
         rev=row.rev,
         content_version=row.content_version,
         content=Params.from_value(data.loads(row.content)),
@@ -142,17 +145,17 @@ def read_asked(row: Any, details: Mapping[str, Any], rules: Mapping[str, str], k
         ),
         digest=row.digest,
         approvers=tuple(Approver(known[person], rule) for person, rule in rules.items()),
-        reason_required=ReasonRequired(row.reason_required),
+        reason_required=_REASONS[row.reason_required],
         opened_at=row.opened_at,
         first_shown_at=row.first_shown_at,
         told_unseen=row.told_unseen,
         expires_after=_delta(row.expires_after),
         expires_at=row.expires_at,
-        on_expiry=OnExpiry(row.on_expiry),
-        email=EmailPolicy(details.get("email", EmailPolicy.FALLBACK)),
+        on_expiry=_ON_EXPIRY[row.on_expiry],
+        email=_POLICIES[details.get("email", "fallback")],
         fallback_after=_delta(details.get("fallback_after")) or FALLBACK_AFTER,
         fall_back_at=row.fall_back_at,
-        assurance=Assurance(details.get("assurance", Assurance.CODE)),
+        assurance=_ASSURANCES[details.get("assurance", "code")],
         closed_at=row.closed_at,
         closed_by=known.get(row.closed_by) if row.closed_by else None,
     )
@@ -174,10 +177,10 @@ def load_answer(connection: Connection, *, run: str, step: str, visit: int, at: 
     if row.edits is not None:
         content = Params(_edited(content.value, row.edits), content.secrets)
     return Answer(
-        state=RequestState(row.state),
+        state=_STATES[row.state],
         content=content,
         digest=row.approved_digest or row.digest,
-        on_expiry=OnExpiry(row.on_expiry),
+        on_expiry=_ON_EXPIRY[row.on_expiry],
     )
 
 

@@ -7,10 +7,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
+from sqlalchemy import bindparam, delete, exists, insert, select, update
 
 from engine.model import Address, Person
 from engine.ports import Found
+from engine.store.connection import Connection
 from engine.store.prepared import Prepared
 from engine.store.tx import Tx
 from engine.tables import AddressRow, ApproverRow, BrowserRow, ChallengeRow, LinkRow, PersonRow
@@ -169,6 +170,23 @@ def mark(tx: Tx, workspace: str, address: Address, *, refused: str | None) -> No
 def _key(address: Address) -> str:
     """Mail systems may tell `Lee@…` from `lee@…`, and none that people use does: one human must not be two."""
     return address.value.lower() if address.kind == "email" else address.value
+
+
+def known_people(tx: Tx, ids: Iterable[str]) -> dict[str, Person]:
+    """`load_people`, for those who may write."""
+    found: dict[str, Person] = {}
+    missing: list[str] = []
+    for one in ids:
+        known: Person | None = tx.memory.get(one)
+        if known is None:
+            missing.append(one)
+        else:
+            found[one] = known
+    if missing:
+        for one, person in load_people(tx.connection, missing).items():
+            found[one] = person
+            tx.memory.keep(one, person)
+    return found
 
 
 def load_people(connection: Connection, ids: Iterable[str]) -> dict[str, Person]:

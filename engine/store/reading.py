@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, exists, or_, select
+from sqlalchemy import BindParameter, Row, Select, bindparam, exists, or_, select
 
 from engine import data
 from engine.data import Value
@@ -22,6 +22,7 @@ from engine.model import (
     StepStatus,
 )
 from engine.store import challenges, loading, people, workflows
+from engine.store.connection import Connection
 from engine.store.prepared import Prepared
 from engine.store.runs import read_origin
 from engine.tables import ApproverRow, DecisionRow, DeliveryRow, RequestRow, RunRow, StepRunRow, WorkflowRow
@@ -235,7 +236,7 @@ def _request_view(
     unreached: Sequence[tuple[Person, str]],
 ) -> RequestView:
     details = cast("dict[str, Any]", data.loads(row.details))
-    asked = loading.read_asked(row, details, rules, known)
+    asked = loading.read_asked(row, details, rules, known, workflow=row.workflow_name, hash=row.workflow_hash)
     return RequestView(
         asked=asked,
         run=row.run,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, false, insert, literal_column, null, or_, select, true, update
+from sqlalchemy import bindparam, false, insert, literal_column, null, or_, select, true, update
 
 from engine import data
 from engine.data import Value
@@ -19,6 +19,7 @@ from engine.model import (
     EmailPolicy,
     RequestState,
 )
+from engine.store.connection import Connection
 from engine.store.prepared import Prepared
 from engine.store.tx import Tx
 from engine.tables import (
@@ -149,22 +150,29 @@ def _microseconds(delta: timedelta | None) -> int | None:
 
 
 def _details(opening: Opening, notes: Sequence[str]) -> dict[str, Value]:
-    editable: list[Value] = [{"path": list(one.path), "field": one.field.given} for one in opening.editable]
-    full: dict[str, Value] = {
-        "reason": opening.reason,
-        "show": [list[Value](pair) for pair in opening.show],
-        "notes": list[Value](notes),
-        "confirm": opening.confirm,
+    # What there is not, and what nearly every request has, is not written down.
+    details: dict[str, Value] = {
         "approve_label": opening.approve_label,
         "reject_label": opening.reject_label,
         "uses": opening.subject.uses,
-        "editable": editable,
-        # What nearly every request has is not written down.
-        "email": None if opening.email is EmailPolicy.FALLBACK else opening.email,
-        "fallback_after": None if opening.fallback_after == FALLBACK_AFTER else _microseconds(opening.fallback_after),
-        "assurance": None if opening.assurance is Assurance.CODE else opening.assurance,
     }
-    return {name: value for name, value in full.items() if value not in (None, [])}
+    if opening.reason is not None:
+        details["reason"] = opening.reason
+    if opening.show:
+        details["show"] = [list[Value](pair) for pair in opening.show]
+    if notes:
+        details["notes"] = list[Value](notes)
+    if opening.confirm is not None:
+        details["confirm"] = opening.confirm
+    if opening.editable:
+        details["editable"] = [{"path": list(one.path), "field": one.field.given} for one in opening.editable]
+    if opening.email is not EmailPolicy.FALLBACK:
+        details["email"] = opening.email
+    if opening.fallback_after != FALLBACK_AFTER:
+        details["fallback_after"] = _microseconds(opening.fallback_after)
+    if opening.assurance is not Assurance.CODE:
+        details["assurance"] = opening.assurance
+    return details
 
 
 def _write_edits(edits: Sequence[Edit]) -> str | None:

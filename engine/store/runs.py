@@ -8,14 +8,16 @@ from operator import attrgetter
 from typing import Any, Final, cast
 
 from msgspec import Struct
-from sqlalchemy import Connection, bindparam, case, insert, literal_column, or_, select, update
+from sqlalchemy import bindparam, case, insert, literal_column, or_, select, update
 from sqlalchemy.dialects import sqlite
 
 from engine import data
 from engine.data import Value
 from engine.model import Origin, Params, RunStatus, StepStatus
+from engine.model.statuses import by_value
 from engine.plan import Progress, RunState, Visit
-from engine.store import loading
+from engine.store import loading, workflows
+from engine.store.connection import Connection
 from engine.store.prepared import Prepared
 from engine.store.tx import Tx
 from engine.tables import RunRow, StepRunRow, Utc, WorkflowRow
@@ -27,14 +29,19 @@ POSTPONED: Final = timedelta(minutes=1)
 
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _visit = StepRunRow.__table__  # type: ignore[attr-defined]
+_STATUSES, _STEP_STATUSES = by_value(RunStatus), by_value(StepStatus)
+_REVIEWED: Final[Mapping[StepStatus, str]] = {StepStatus.IN_REVIEW: "before", StepStatus.OUTPUT_IN_REVIEW: "after"}
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 
+# What nobody looks at is left out: each column of a row costs as much as half a look-up.
 _LOAD = Prepared(
-    select(_run, _workflow.c.name.label("workflow_name"), _workflow.c.owner)
-    .select_from(_run.join(_workflow, _workflow.c.id == _run.c.workflow))
-    .where(_run.c.id == bindparam("id"))
+    select(*(column for column in _run.c if column.name not in ("id", "key", "error", "ended_at"))).where(
+        _run.c.id == bindparam("id")
+    )
 )
-_VISITS = Prepared(select(_visit).where(_visit.c.run == bindparam("run")))
+_VISITS = Prepared(
+    select(*(column for column in _visit.c if column.name != "run")).where(_visit.c.run == bindparam("run"))
+)
 _BY_KEY = Prepared(
     select(_run.c.id).where(_run.c.workspace == bindparam("workspace"), _run.c.key == bindparam("start_key"))
 )
@@ -150,32 +157,34 @@ class HeldRun(Struct, frozen=True, kw_only=True):
         )
 
 
-def load_run(connection: Connection, run: str) -> HeldRun | None:
+def load_run(tx: Tx, run: str) -> HeldRun | None:
     """The run with the latest visit of each step, and the answer to the request that it stands at."""
+    connection = tx.connection
     row = _LOAD.one(connection, {"id": run})
     if row is None:
         return None
+    pinned = workflows.known_pinned(tx, row.workflow, row.version)
     visits: dict[str, Visit] = {}
     for found in sorted(_VISITS.all(connection, {"run": run}), key=attrgetter("position", "visit")):
         visits[found.step] = _read_visit(found)
     return HeldRun(
         state=RunState(
-            id=row.id,
-            status=RunStatus(row.status),
+            id=run,
+            status=_STATUSES[row.status],
             cursor=row.cursor,
             inputs=cast("dict[str, Value]", data.loads(row.inputs)),
             requester=row.requester_label,
             started_at=row.started_at,
             visits=visits,
-            answer=_answer(connection, row, visits),
+            answer=_answer(connection, run, row.cursor, visits),
             cancelled=row.cancel is not None,
         ),
         workspace=row.workspace,
         workflow=row.workflow,
-        workflow_name=row.workflow_name,
+        workflow_name=pinned.name,
         version=row.version,
         requester=row.requester,
-        owner=row.owner,
+        owner=pinned.owner,
         origin=read_origin(row.origin),
         rev=row.rev,
         wakes=row.wakes,
@@ -184,13 +193,11 @@ def load_run(connection: Connection, run: str) -> HeldRun | None:
     )
 
 
-def _answer(connection: Connection, row: Any, visits: Mapping[str, Visit]) -> Any:
-    reviewed = (StepStatus.IN_REVIEW, StepStatus.OUTPUT_IN_REVIEW)
-    visit = next((one for one in visits.values() if one.index == row.cursor and one.status in reviewed), None)
-    if visit is None:
-        return None
-    at = "before" if visit.status is StepStatus.IN_REVIEW else "after"
-    return loading.load_answer(connection, run=row.id, step=visit.step, visit=visit.visit, at=at)
+def _answer(connection: Connection, run: str, cursor: int, visits: Mapping[str, Visit]) -> Any:
+    for visit in visits.values():
+        if visit.index == cursor and (at := _REVIEWED.get(visit.status)):
+            return loading.load_answer(connection, run=run, step=visit.step, visit=visit.visit, at=at)
+    return None
 
 
 def _read_visit(row: Any) -> Visit:
@@ -198,7 +205,7 @@ def _read_visit(row: Any) -> Visit:
         step=row.step,
         index=row.position,
         visit=row.visit,
-        status=StepStatus(row.status),
+        status=_STEP_STATUSES[row.status],
         attempt=row.attempt,
         params=Params.from_value(data.loads(row.params)) if row.params is not None else None,
         digest=row.digest,

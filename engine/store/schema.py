@@ -11,13 +11,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import insert, select
 
 from engine.errors import StoreError, StoreFull, StoreLocked, StoreOutdated, StoreReadOnly
 from engine.model import DEFAULT_WORKSPACE
 from engine.ports import Clock, Ids
+from engine.store.connection import BUSY_SECONDS, Connection, connect
 from engine.store.failures import translate, translated
-from engine.store.writer import BUSY_SECONDS, SqliteFile, connect
+from engine.store.writer import SqliteFile
 from engine.tables import WorkspaceRow
 
 HISTORY: Final = Path(__file__).parents[1] / "migrations"
@@ -155,7 +156,7 @@ def _upgrade(connection: Connection, now: datetime, name: str, history: Path) ->
 
     config = Config()
     config.set_main_option("script_location", str(history).replace("%", "%%"))
-    config.attributes["connection"] = connection
+    config.attributes["connection"] = connection.core
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     try:
         command.upgrade(config, "head")

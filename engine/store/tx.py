@@ -6,18 +6,17 @@ from collections.abc import Hashable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Executable
-
 from engine.audit import Entry
 from engine.model import Work
 from engine.ports import Ids
+from engine.store.connection import Connection
 from engine.store.prepared import Prepared
 
 _REMEMBERED: Final = 4096
 
 
 class Memory:
-    """People and workflows as they were read last: each start and each gate asks for the same few.
+    """People and workflows as they were read last: each start, each gate and each decision asks for the same few.
 
     True only for who writes the database alone. Whoever writes such rows forgets, and so does a store that takes
     anything back. What is not there is not remembered.
@@ -65,11 +64,9 @@ class Tx:
     def one(self, statement: Prepared, params: Mapping[str, Any]) -> Any | None:
         return statement.one(self.connection, params)
 
-    def write(self, statement: Prepared | Executable, params: Mapping[str, Any]) -> int:
+    def write(self, statement: Prepared, params: Mapping[str, Any]) -> int:
         """Execute, and return the number of rows that it changed."""
-        if isinstance(statement, Prepared):
-            return statement.write(self.connection, params)
-        return self.connection.execute(statement, params).rowcount
+        return statement.write(self.connection, params)
 
 
 __all__ = ["Connection", "Memory", "Tx"]

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
+from engine.store.connection import Connection
 from engine.store.prepared import Prepared
 from engine.store.tx import Tx
 from engine.tables import WorkflowRow, WorkflowVersionRow
@@ -34,6 +35,11 @@ _VERSION = Prepared(
     )
 )
 _LISTED = Prepared(_CURRENT.order_by(_workflow.c.name))
+_BY_ID = Prepared(
+    select(_workflow.c.name, _workflow.c.owner, _version.c.hash)
+    .select_from(_workflow.join(_version, _version.c.workflow == _workflow.c.id))
+    .where(_workflow.c.id == bindparam("workflow"), _version.c.version == bindparam("version"))
+)
 _SOURCE = Prepared(
     select(_version.c.source).where(
         _version.c.workflow == bindparam("workflow"), _version.c.version == bindparam("version")
@@ -75,6 +81,26 @@ class Current(Struct, frozen=True, kw_only=True):
     name: str
     owner: str
     version: int
+
+
+class Pinned(Struct, frozen=True, kw_only=True):
+    """What a run has to know of the version that it started with; `owner`: whose workflow it is now."""
+
+    name: str
+    owner: str
+    hash: str
+
+
+def known_pinned(tx: Tx, workflow: str, version: int) -> Pinned:
+    """Of a version that a run pinned, without its bytes."""
+    key = (workflow, version)
+    known: Pinned | None = tx.memory.get(key)
+    if known is None:
+        row = _BY_ID.one(tx.connection, {"workflow": workflow, "version": version})
+        assert row is not None
+        known = Pinned(name=row.name, owner=row.owner, hash=row.hash)
+        tx.memory.keep(key, known)
+    return known
 
 
 def known_current(tx: Tx, workspace: str, name: str) -> Current | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import queue
 import sqlite3
 import threading
@@ -19,27 +18,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
-from urllib.parse import quote
 
-from sqlalchemy import Connection, NullPool, create_engine, exc
+from sqlalchemy import exc
 
-from engine.errors import Conflict, StoreError, StoreReadOnly
+from engine.errors import Conflict, StoreError
 from engine.model import Work
 from engine.ports import Clock, Ids
-from engine.store import binding, journal
+from engine.store import journal
+from engine.store.connection import BUSY_SECONDS, Connection, connect
 from engine.store.failures import translate, translated
 from engine.store.tx import Memory, Tx
 
 T = TypeVar("T")
 GROUP: Final = 128
 """Units of one commit at most, so that the first caller of a group never waits long."""
-PAGE: Final = 8192
-BUSY_SECONDS: Final = 5.0
-"""How long another program that holds a lock on the file is waited for."""
 INSIST_SECONDS: Final = 0.5
 HEARD_SECONDS: Final = 0.005
 """How long the next group waits at most for those who have just been answered, whose next units make it larger."""
-binding.register()
 
 log = logging.getLogger(__name__)
 
@@ -86,9 +81,7 @@ class SqliteFile:
         self._local = threading.local()
         self._opened: list[Connection] = []
         self._connection = connect(path, writable=True, busy_seconds=busy_seconds)
-        driver = self._connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        self._driver = driver
+        self._driver = self._connection.driver
         self._thread = threading.Thread(target=self._work, name="signoff-write", daemon=True)
         self._thread.start()
 
@@ -318,50 +311,3 @@ class SqliteFile:
             self._bell(works)
         # Behind the callers, who have their next units queued by then.
         loop.call_soon(self._heard.set)
-
-
-def connect(path: Path, *, writable: bool, busy_seconds: float = BUSY_SECONDS, untouched: bool = False) -> Connection:
-    """A Core connection in the driver's autocommit mode; transactions are begun by hand.
-
-    `untouched`: nobody changes the file meanwhile, so no files are made beside it to read it.
-    Raises `StoreError` when the file cannot be opened, or cannot be written though it should be.
-    """
-    mode = "rwc" if writable else "ro&immutable=1" if untouched else "ro"
-    if writable and path.exists() and not os.access(path, os.W_OK):
-        # SQLite opens it without a word, and refuses the first write.
-        raise StoreReadOnly(f"The database {path} cannot be written; give this user the right to.")
-
-    def opened() -> sqlite3.Connection:
-        uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
-        driver = sqlite3.connect(uri, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
-        try:
-            for pragma in _pragmas(writable=writable):
-                driver.execute(f"PRAGMA {pragma}")
-        except sqlite3.Error:
-            driver.close()
-            raise
-        return driver
-
-    engine = create_engine(
-        "sqlite+pysqlite://",
-        creator=opened,
-        poolclass=NullPool,
-        isolation_level="AUTOCOMMIT",
-        hide_parameters=True,  # or an error would carry what people wrote into the logs
-    )
-    with translated(path):
-        return engine.connect()
-
-
-def _pragmas(*, writable: bool) -> Iterator[str]:
-    yield "foreign_keys=ON"
-    yield "recursive_triggers=ON"  # or an INSERT OR REPLACE would pass by what keeps rows from being deleted
-    yield "cache_size=-16000"
-    if writable:
-        # Of a new file; most rows hold a text of people, and on small pages much room is left beside them.
-        yield f"page_size={PAGE}"
-        yield "journal_mode=WAL"
-        yield "synchronous=FULL"
-        yield "journal_size_limit=67108864"
-    else:
-        yield "query_only=ON"

@@ -193,7 +193,7 @@ FAULTS: Final = (
     Fault(
         "a claim to have given a code is believed",
         "engine/service/proving.py",
-        "    if command.assurance not in (Assurance.LINK, Assurance.CODE, Assurance.SSO):\n",
+        "    if command.assurance not in _HELD:\n",
         "    if command.assurance is not Assurance.LINK:\n",
         _LINKS,
     ),

@@ -13,19 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, exc, insert, select, text, update
+from sqlalchemy import JSON, bindparam, create_engine, exc, insert, select, text, update
 
 from engine import tables
 from engine.errors import StoreError, StoreOutdated, StoreReadOnly
 from engine.model import Address, Decided, RunStatus, Verdict
-from engine.store import deliveries, journal, loading, people, prepared, reading, requests, runs, schema, workflows
+from engine.store import deliveries, journal, loading, people, reading, requests, runs, schema, workflows
+from engine.store.connection import connect
+from engine.store.prepared import Prepared
 from engine.store.tx import Connection, Tx
-from engine.store.writer import connect
 from engine.system import RandomIds, SystemClock
 from engine.views import Page
 from tests.support.fakes import START
@@ -61,7 +63,7 @@ def connection(path: Path) -> Iterator[Connection]:
 
 
 def test_the_migrations_make_what_the_tables_say(connection: Connection) -> None:
-    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    context = MigrationContext.configure(connection.core, opts={"compare_type": True, "compare_server_default": True})
     assert compare_metadata(context, tables.metadata) == []
 
 
@@ -72,11 +74,11 @@ def test_every_index_and_column_is_the_same_in_the_migrations_and_in_the_tables(
     engine = create_engine(f"sqlite:///{tmp_path / 'made.db'}")
     tables.metadata.create_all(engine)
     with engine.connect() as made:
-        assert _shape(connection) == _shape(made)
+        assert _shape(connection.core) == _shape(made)
     engine.dispose()
 
 
-def _shape(connection: Connection) -> dict[str, Any]:
+def _shape(connection: sqlalchemy.Connection) -> dict[str, Any]:
     names = connection.execute(
         text("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('alembic_version')")
     ).scalars()
@@ -86,7 +88,7 @@ def _shape(connection: Connection) -> dict[str, Any]:
             rows = connection.exec_driver_sql(f"PRAGMA {what}({name})").all()
             shape[f"{name}.{what}"] = sorted(str(tuple(row)[1:]) for row in rows)
     indexes = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql NOT NULL"))
-    return shape | {name: " ".join(sql.split()) for name, sql in indexes}
+    return shape | {row.name: " ".join(row.sql.split()) for row in indexes}
 
 
 def test_the_names_of_the_files_tell_the_history_as_alembic_reads_it(later: Callable[..., Path]) -> None:
@@ -97,7 +99,7 @@ def test_the_names_of_the_files_tell_the_history_as_alembic_reads_it(later: Call
 
 
 def test_the_schema_of_a_file_is_the_one_that_alembic_reads(path: Path, connection: Connection) -> None:
-    assert schema.revision(path) == MigrationContext.configure(connection).get_current_revision()
+    assert schema.revision(path) == MigrationContext.configure(connection.core).get_current_revision()
     assert schema.revision(path) is not None
 
 
@@ -118,15 +120,15 @@ async def test_a_database_of_the_first_schema_is_brought_along_with_all_that_is_
         run = await home.start()
         await home.settle()
     with closing(connect(path, writable=True)) as connection:
-        now, before = _shape(connection), connection.execute(text("SELECT * FROM delivery")).all()
+        now, before = _shape(connection.core), connection.execute(text("SELECT * FROM delivery")).all()
         config = Config()
         config.set_main_option("script_location", str(schema.HISTORY))
-        config.attributes["connection"] = connection
+        config.attributes["connection"] = connection.core
         command.downgrade(config, "0001")
-        assert "link.table_info" not in _shape(connection)
+        assert "link.table_info" not in _shape(connection.core)
     assert schema.prepare(path, now=START) is not None
     with closing(connect(path, writable=True)) as connection:
-        assert _shape(connection) == now
+        assert _shape(connection.core) == now
         assert connection.execute(text("SELECT * FROM delivery")).all() == before
     async with house(path, channel=channel) as home:
         assert isinstance(await home.decide(run), Decided)
@@ -222,7 +224,9 @@ async def test_a_backup_of_a_database_at_work_is_whole_and_holds_all_that_was_ac
         def pair(number: int) -> Callable[[Tx], None]:
             def unit(tx: Tx) -> None:
                 for part in "ab":
-                    tx.write(insert(WORKSPACE), {"id": f"{number}{part}", "name": "x" * 3000, "created_at": tx.now})
+                    tx.connection.execute(
+                        insert(WORKSPACE), {"id": f"{number}{part}", "name": "x" * 3000, "created_at": tx.now}
+                    )
 
             return unit
 
@@ -327,22 +331,38 @@ def test_times_come_back_as_the_same_moment_whatever_zone_they_were_given_in(
     [START, datetime(2020, 2, 29, 23, 59, 59, 7, tzinfo=UTC), START.astimezone(timezone(timedelta(hours=-9)))],
 )
 def test_prepared_statements_write_and_read_times_as_all_others_do(connection: Connection, at: datetime) -> None:
-    bind, result = prepared.times(connection.dialect)
-    kind = tables.Utc().dialect_impl(connection.dialect)
-    others, back = kind.bind_processor(connection.dialect), kind.result_processor(connection.dialect, None)
-    assert bind is not None
-    assert result is not None
-    assert others is not None
-    assert back is not None
-    assert bind(at) == others(at)
-    assert result(bind(at)) == back(others(at)) == at
+    write, read = Prepared(update(WORKSPACE).values(created_at=bindparam("at"))), Prepared(select(WORKSPACE))
+    connection.execute(update(WORKSPACE).values(created_at=at))
+    text = connection.exec_driver_sql("SELECT created_at FROM workspace").scalar()
+    row = read.one(connection, {})
+    assert row is not None
+    assert row.created_at == at
+    assert row.created_at.tzinfo is UTC
+    assert write.write(connection, {"at": at}) == 1
+    assert connection.exec_driver_sql("SELECT created_at FROM workspace").scalar() == text
+    assert connection.execute(select(WORKSPACE.c.created_at)).scalar() == at
 
 
 def test_a_prepared_statement_refuses_a_time_without_a_zone(connection: Connection) -> None:
-    bind, _ = prepared.times(connection.dialect)
-    assert bind is not None
+    write = Prepared(update(WORKSPACE).values(created_at=bindparam("at")))
     with pytest.raises(ValueError, match="without a time zone"):
-        bind(datetime(2026, 3, 2, 9, 0))  # noqa: DTZ001 that is the point
+        write.write(connection, {"at": datetime(2026, 3, 2, 9, 0)})  # noqa: DTZ001 that is the point
+
+
+def test_a_prepared_statement_refuses_what_no_driver_is_known_to_take(connection: Connection) -> None:
+    write = Prepared(update(WORKSPACE).values(name=bindparam("name", type_=JSON)))
+    with pytest.raises(TypeError, match="cannot bind"):
+        write.write(connection, {"name": {}})
+
+
+def test_the_first_of_several_rows_leaves_nothing_open(connection: Connection) -> None:
+    for table in "ab":
+        connection.execute(insert(WORKSPACE), {"id": table, "name": table, "created_at": START})
+    first = Prepared(select(WORKSPACE.c.id).order_by(WORKSPACE.c.id))
+    row = first.one(connection, {})
+    assert row is not None
+    assert row.id == "a"
+    assert connection.cursor.fetchone() is None
 
 
 ELSEWHERE = """
@@ -350,7 +370,7 @@ import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
 from sqlalchemy import select, update
-from engine.store.writer import connect
+from engine.store.connection import connect
 from engine.tables import WorkspaceRow
 
 assert time.localtime(0).tm_hour != 0, "this process has another zone"
@@ -393,11 +413,19 @@ ALL: dict[str, Query] = {
     "workflow": lambda c: workflows.load_workflow(c, "default", "flow"),
     "current version": lambda c: workflows.known_current(Tx(c, now=START, ids=RandomIds()), "default", "flow"),
 }
+
+
+def _pinned(connection: Connection) -> None:
+    with pytest.raises(AssertionError):  # there is none here
+        workflows.known_pinned(Tx(connection, now=START, ids=RandomIds()), "w", 1)
+
+
 FEW: dict[str, Query] = {
     "run": lambda c: reading.run_view(c, "r"),
-    "loaded run": lambda c: runs.load_run(c, "r"),
+    "loaded run": lambda c: runs.load_run(Tx(c, now=START, ids=RandomIds()), "r"),
     "answer": lambda c: loading.load_answer(c, run="r", step="s", visit=1, at="before"),
-    "request": lambda c: loading.load_asked(c, "q"),
+    "request": lambda c: loading.load_asked(Tx(c, now=START, ids=RandomIds()), "q"),
+    "pinned version": _pinned,
     "requests of a run": lambda c: reading.requests_of_run(c, "r"),
     "copies of a run": lambda c: reading.delivery_views(c, run="r"),
     "copies of a request": lambda c: reading.delivery_views(c, request="q"),
@@ -419,8 +447,7 @@ def test_every_query_that_is_asked_often_goes_by_an_index(connection: Connection
 
 def _plans(connection: Connection, work: Callable[[], object]) -> list[str]:
     asked: list[str] = []
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
+    driver = connection.driver
     driver.set_trace_callback(asked.append)
     work()
     driver.set_trace_callback(None)
@@ -432,9 +459,7 @@ async def test_every_write_of_a_lifecycle_goes_by_an_index(tmp_path: Path) -> No
         seen: set[str] = set()
 
         def watch(tx: Tx) -> None:
-            driver = tx.connection.connection.driver_connection
-            assert isinstance(driver, sqlite3.Connection)
-            driver.set_trace_callback(seen.add)
+            tx.connection.driver.set_trace_callback(seen.add)
 
         await home.store.transact(watch)
         await home.register(GATED)

@@ -71,7 +71,7 @@ def store(path: Path) -> Iterator[SqliteFile]:
 
 def keep(name: str, *, ring: bool = False) -> Callable[[Tx], str]:
     def unit(tx: Tx) -> str:
-        tx.write(insert(WorkspaceRow), {"id": name, "name": name, "created_at": tx.now})
+        tx.connection.execute(insert(WorkspaceRow), {"id": name, "name": name, "created_at": tx.now})
         if ring:
             tx.ring(Work("advance", name))
         return name
@@ -250,7 +250,7 @@ async def test_a_person_is_remembered_and_not_read_again(store: SqliteFile) -> N
     await store.transact(lambda tx: people.need_person(tx, "default", ANN, name="Ann"))
 
     def asked(tx: Tx) -> list[str]:
-        driver: Any = tx.connection.connection.driver_connection
+        driver = tx.connection.driver
         said: list[str] = []
         driver.set_trace_callback(said.append)
         known = people.known_person(tx, "default", ANN)
@@ -462,7 +462,7 @@ async def test_a_write_that_compares_with_what_was_loaded_before_somebody_else_w
         await home.register(GATED)
         run = await home.start()
         early = (await home.request(run)).asked
-        held = await home.store.read(lambda connection: runs.load_run(connection, run))
+        held = await home.store.transact(lambda tx: runs.load_run(tx, run))
         assert held is not None
         (copy,) = [one for one in await home.engine.deliveries(run=run) if one.person.email == "lee@example.com"]
         first = await home.store.transact(lambda tx: deliveries.claim_delivery(tx, copy.id))
@@ -517,7 +517,7 @@ async def test_a_wake_while_a_run_is_being_moved_leaves_it_ready(tmp_path: Path)
     async with house(tmp_path / "signoff.db") as home:
         await home.register(GATED)
         run = await home.start()
-        held = await home.store.read(lambda connection: runs.load_run(connection, run))
+        held = await home.store.transact(lambda tx: runs.load_run(tx, run))
         assert held is not None
         progress = plan.proceed(home.advancer.compiled(GATED.encode()), held.state, now=home.clock.now())
         assert progress.ready_at is None
@@ -684,7 +684,7 @@ async def test_a_database_at_its_own_limit_is_full_and_goes_on_when_the_limit_is
         return lambda tx: tx.connection.exec_driver_sql(f"PRAGMA max_page_count={pages}").close()
 
     def large(tx: Tx) -> str:
-        tx.write(insert(WorkspaceRow), {"id": "large", "name": "x" * 100_000, "created_at": tx.now})
+        tx.connection.execute(insert(WorkspaceRow), {"id": "large", "name": "x" * 100_000, "created_at": tx.now})
         return "large"
 
     await store.transact(limit(1))

@@ -14,13 +14,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection
-
 from engine.model import Work
 from engine.ports import Clock, Ids
 from engine.store import journal, schema
+from engine.store.connection import Connection, connect
 from engine.store.tx import Memory, Tx
-from engine.store.writer import connect
 
 T = TypeVar("T")
 
@@ -87,9 +85,7 @@ class DirectStore:
 
     @property
     def driver(self) -> sqlite3.Connection:
-        driver = self.connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        return driver
+        return self.connection.driver
 
     def run(self, unit: Callable[[Tx], T]) -> T:
         """One unit, one transaction."""

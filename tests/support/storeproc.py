@@ -44,7 +44,7 @@ def row(name: str, length: int) -> Callable[[Tx], str]:
 
     def unit(tx: Tx) -> str:
         for one in (f"{name}-a", f"{name}-b"):
-            tx.write(
+            tx.connection.execute(
                 insert(WorkspaceRow), {"id": one, "name": "x" * (length if one[-1] == "b" else 1), "created_at": tx.now}
             )
         return name

@@ -1,0 +1,97 @@
+"""A connection to the database, with what prepared statements need of it found once, and how a file is opened."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import sqlalchemy
+from sqlalchemy import CursorResult, Executable, NullPool, create_engine
+
+from engine.errors import StoreReadOnly
+from engine.store import binding
+from engine.store.failures import translated
+
+PAGE: Final = 8192
+BUSY_SECONDS: Final = 5.0
+"""How long another program that holds a lock on the file is waited for."""
+binding.register()
+
+
+class Connection:
+    """One thread's connection. `core` is SQLAlchemy's; `cursor` is the one that prepared statements are run by.
+
+    To find the driver behind SQLAlchemy's connection, and to make a cursor, took as long as a look-up by key.
+    """
+
+    __slots__ = ("core", "cursor", "database", "driver")
+
+    def __init__(self, core: sqlalchemy.Connection) -> None:
+        self.core = core
+        self.database = core.dialect.name
+        driver = core.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        self.driver = driver
+        self.cursor = driver.cursor()
+
+    def execute(self, statement: Executable, params: Any = None) -> CursorResult[Any]:
+        """Run a statement the long way, for what is asked seldom or differs each time."""
+        return self.core.execute(statement, params)
+
+    def exec_driver_sql(self, statement: str) -> CursorResult[Any]:
+        """Run a text of SQL as it is."""
+        return self.core.exec_driver_sql(statement)
+
+    def close(self) -> None:
+        self.core.close()
+
+
+def connect(path: Path, *, writable: bool, busy_seconds: float = BUSY_SECONDS, untouched: bool = False) -> Connection:
+    """A connection in the driver's autocommit mode; transactions are begun by hand.
+
+    `untouched`: nobody changes the file meanwhile, so no files are made beside it to read it.
+    Raises `StoreError` when the file cannot be opened, or cannot be written though it should be.
+    """
+    mode = "rwc" if writable else "ro&immutable=1" if untouched else "ro"
+    if writable and path.exists() and not os.access(path, os.W_OK):
+        # SQLite opens it without a word, and refuses the first write.
+        raise StoreReadOnly(f"The database {path} cannot be written; give this user the right to.")
+
+    def opened() -> sqlite3.Connection:
+        uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
+        driver = sqlite3.connect(uri, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
+        try:
+            for pragma in _pragmas(writable=writable):
+                driver.execute(f"PRAGMA {pragma}")
+        except sqlite3.Error:
+            driver.close()
+            raise
+        return driver
+
+    engine = create_engine(
+        "sqlite+pysqlite://",
+        creator=opened,
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,  # or an error would carry what people wrote into the logs
+    )
+    with translated(path):
+        return Connection(engine.connect())
+
+
+def _pragmas(*, writable: bool) -> Iterator[str]:
+    yield "foreign_keys=ON"
+    yield "recursive_triggers=ON"  # or an INSERT OR REPLACE would pass by what keeps rows from being deleted
+    yield "cache_size=-16000"
+    if writable:
+        # Of a new file; most rows hold a text of people, and on small pages much room is left beside them.
+        yield f"page_size={PAGE}"
+        yield "journal_mode=WAL"
+        yield "synchronous=FULL"
+        yield "journal_size_limit=67108864"
+    else:
+        yield "query_only=ON"
