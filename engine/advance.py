@@ -193,7 +193,7 @@ def _opened(held: HeldRun, request: str, opening: Opening, approvers: Sequence[A
         "workflow": opening.subject.workflow,
         "workflow_version": held.version,
         "workflow_hash": opening.subject.hash,
-        "at": opening.subject.at.value,
+        "at": opening.subject.at,
         "visit": opening.subject.visit,
         "content": opening.content.as_value(),
         "digest": opening.digest,

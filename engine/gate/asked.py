@@ -58,7 +58,7 @@ class Subject(Struct, frozen=True, kw_only=True):
                 "step": self.step,
                 "visit": self.visit,
                 "uses": self.uses,
-                "at": self.at.value,
+                "at": self.at,
                 "content": content.as_value(),
             }
         )

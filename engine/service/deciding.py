@@ -92,7 +92,7 @@ def _decision_entry(asked: Asked, command: Decide, ruling: Ruling, decision: str
         "visit": asked.subject.visit,
         "content_version": asked.content_version,
         "shown_digest": asked.digest,
-        "assurance": command.assurance.value,
+        "assurance": command.assurance,
         "policy": "any",
     }
     if ruling.approved_digest is not None:

@@ -34,7 +34,7 @@ def entry(
     **content: Value,
 ) -> Entry:
     """An audit entry; facts that are not there are left out."""
-    facts = {name: value for name, value in {**content, **(more or {})}.items() if value not in (None, {}, [])}
+    facts = {name: value for name, value in {**content, **(more or {})}.items() if value or value in (0, "")}
     if actor is not None:
         facts["actor_name"] = actor.label
     return Entry(kind=kind, run=run, request=request, step=step, actor=actor.id if actor else None, content=facts)

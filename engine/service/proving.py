@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
+
+from msgspec import Struct
 
 from engine.gate import Asked
 from engine.model import Address, Assurance, Decide, LinkState, NoLink, Person, Refusal
@@ -14,8 +16,7 @@ _HELD: Final = frozenset({Assurance.LINK, Assurance.CODE, Assurance.SSO})
 """What a person has to show; what else there is, a surface vouches for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(Struct, frozen=True):
     """Who it is, and what says so.
 
     `address`: the mail that they read, and `held`: how the record puts it; None where the surface vouches for them.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
 from typing import Final
 
 from engine import audit, data, fields, gate, plan
@@ -46,14 +45,15 @@ def start(ground: Ground, tx: Tx, command: Start, resolved: Resolved, *, asking:
             allowed = f"You may not start {workflow.name}; it is for {', '.join(workflow.may_run)}."
             return NotAllowed(why=" ".join([allowed, *unknown]))
     inputs, errors = fields.validate_all(workflow.inputs, command.inputs)
-    errors = errors or _too_large(inputs)
+    written = data.dumps(inputs)
+    errors = errors or _too_large(written)
     if errors:
         return InvalidInputs(errors=errors)
     held = _new_run(tx, command, current, requester, inputs)
     # No acting here: an effect is claimed by the runner that performs it.
     progress = plan.proceed(workflow, held.state, now=tx.now, acting=False, asking=asking)
     ground.advancer.foresee(tx, held, progress, resolved)
-    runs.insert_run(tx, held, progress, key=command.key)
+    runs.insert_run(tx, held, progress, key=command.key, inputs=written)
     tx.audit(held.workspace, _started(held, workflow, requester))
     ground.advancer.follow(tx, held, progress, resolved)
     if progress.ready_at is not None and progress.ready_at <= tx.now:
@@ -84,11 +84,10 @@ def _starters(workflow: Workflow) -> list[Reference]:
     return [found for name in workflow.may_run if (found := gate.reference(name, rule=name)) is not None]
 
 
-def _too_large(inputs: Mapping[str, Value]) -> dict[str, str]:
-    length = len(data.dumps(dict(inputs)))
-    if length <= MAX_INPUTS:
+def _too_large(written: str) -> dict[str, str]:
+    if len(written) <= MAX_INPUTS:
         return {}
-    return {"inputs": f"together they are {length:,} characters long; at most {MAX_INPUTS:,} are taken."}
+    return {"inputs": f"together they are {len(written):,} characters long; at most {MAX_INPUTS:,} are taken."}
 
 
 def _new_run(tx: Tx, command: Start, current: Current, requester: Person, inputs: dict[str, Value]) -> HeldRun:

@@ -45,4 +45,4 @@ def register() -> None:
     sqlite3.register_adapter(datetime, write_moment)
     for kind in vars(statuses).values():
         if isinstance(kind, type) and issubclass(kind, StrEnum) and kind is not StrEnum:
-            sqlite3.register_adapter(kind, str)
+            sqlite3.register_adapter(kind, {one: one.value for one in kind}.__getitem__)

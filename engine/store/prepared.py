@@ -93,7 +93,11 @@ class _Compiled:
 
 
 def _picker(names: list[str], fixed: dict[str, Any]) -> Callable[[Params], Sequence[Any]]:
-    pick = itemgetter(*names) if len(names) > 1 else lambda params: [params[name] for name in names]
+    if not names:
+        return lambda params: ()  # noqa: ARG005 as all others are called
+    pick: Callable[[Params], Any] = itemgetter(*names)
+    if len(names) == 1:
+        return (lambda _: tuple(fixed.values())) if fixed else (lambda params: (pick(params),))
     return (lambda params: pick({**fixed, **params})) if fixed else pick
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, Final, cast
@@ -101,6 +101,7 @@ _DUE = Prepared(
     .limit(bindparam("limit"))
 )
 _NEW_VISIT = sqlite.insert(_visit)
+_FIRST_VISITS = Prepared(insert(_visit))
 _SAVE_VISIT = Prepared(
     _NEW_VISIT.on_conflict_do_update(
         index_elements=["run", "step", "visit"],
@@ -239,8 +240,8 @@ def find_run_by_key(connection: Connection, workspace: str, key: str) -> str | N
     return None if row is None else row.id
 
 
-def insert_run(tx: Tx, held: HeldRun, progress: Progress, *, key: str | None) -> None:
-    """Write a new run where its first walk brought it."""
+def insert_run(tx: Tx, held: HeldRun, progress: Progress, *, key: str | None, inputs: str) -> None:
+    """Write a new run where its first walk brought it. `inputs`: as JSON."""
     tx.write(
         _NEW,
         {
@@ -252,12 +253,12 @@ def insert_run(tx: Tx, held: HeldRun, progress: Progress, *, key: str | None) ->
             "requester_label": held.state.requester,
             "origin": write_origin(held.origin),
             "key": key,
-            "inputs": data.dumps(dict(held.state.inputs)),
+            "inputs": inputs,
             "started_at": tx.now,
             **_stand(tx, progress),
         },
     )
-    _save_visits(tx, held.state.id, progress.visits)
+    _FIRST_VISITS.write_all(tx.connection, [_visit_row(held.state.id, one) for one in progress.visits])
 
 
 def try_save_run(tx: Tx, held: HeldRun, progress: Progress) -> bool:
@@ -279,7 +280,7 @@ def try_save_run(tx: Tx, held: HeldRun, progress: Progress) -> bool:
         },
     )
     if won:
-        _save_visits(tx, held.state.id, progress.visits)
+        _SAVE_VISIT.write_all(tx.connection, [_visit_row(held.state.id, one) for one in progress.visits])
     return bool(won)
 
 
@@ -295,27 +296,24 @@ def _stand(tx: Tx, progress: Progress) -> dict[str, Any]:
     }
 
 
-def _save_visits(tx: Tx, run: str, visits: Iterable[Visit]) -> None:
-    rows = [
-        {
-            "run": run,
-            "step": visit.step,
-            "visit": visit.visit,
-            "position": visit.index,
-            "status": visit.status,
-            "attempt": visit.attempt,
-            # An inline step is over in the transaction that began it: nobody will ask again what went into it.
-            "params": data.dumps(visit.params.as_value()) if visit.params and visit.keeps_params else None,
-            "digest": visit.digest if visit.keeps_params else None,
-            "output": data.dumps(visit.output) if visit.output is not None else None,
-            "error": visit.error,
-            "wakes_at": visit.wakes_at,
-            "started_at": visit.started_at,
-            "ended_at": visit.ended_at,
-        }
-        for visit in visits
-    ]
-    _SAVE_VISIT.write_all(tx.connection, rows)
+def _visit_row(run: str, visit: Visit) -> dict[str, Any]:
+    # An inline step is over in the transaction that began it: nobody will ask again what went into it.
+    kept = visit.params is not None and visit.keeps_params
+    return {
+        "run": run,
+        "step": visit.step,
+        "visit": visit.visit,
+        "position": visit.index,
+        "status": visit.status,
+        "attempt": visit.attempt,
+        "params": data.dumps(visit.params.as_value()) if kept and visit.params else None,
+        "digest": visit.digest if kept else None,
+        "output": None if visit.output is None else data.dumps(visit.output),
+        "error": visit.error,
+        "wakes_at": visit.wakes_at,
+        "started_at": visit.started_at,
+        "ended_at": visit.ended_at,
+    }
 
 
 def try_renew(tx: Tx, run: str, rev: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -22,13 +22,11 @@ class Memory:
     anything back. What is not there is not remembered.
     """
 
-    __slots__ = ("_known",)
+    __slots__ = ("_known", "get")
 
     def __init__(self) -> None:
         self._known: dict[Hashable, Any] = {}
-
-    def get(self, key: Hashable) -> Any | None:
-        return self._known.get(key)
+        self.get: Callable[[Hashable], Any | None] = self._known.get
 
     def keep(self, key: Hashable, value: object) -> None:
         if len(self._known) >= _REMEMBERED:

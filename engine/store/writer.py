@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
@@ -204,9 +205,10 @@ class SqliteFile:
         hardly ever gone back to.)
         """
         self._execute("BEGIN IMMEDIATE")
+        now = self._clock.now()  # one for all: what is made of it is remembered from one to the next
         for job in jobs:
             before = self._driver.total_changes
-            self._run(job)
+            self._run(job, now)
             self._see_whole(job)
             if job.error is not None and self._driver.total_changes != before:
                 self._undo(jobs)
@@ -233,7 +235,7 @@ class SqliteFile:
         self._execute("BEGIN IMMEDIATE")
         for job in jobs:
             self._execute("SAVEPOINT unit")
-            self._run(job, alone=True)
+            self._run(job, self._clock.now(), alone=True)
             self._see_whole(job)
             if job.error is not None:
                 self._memory.forget()
@@ -273,9 +275,9 @@ class SqliteFile:
         else:
             log.error("%s", trouble)
 
-    def _run(self, job: _Job[Any], *, alone: bool = False) -> None:
+    def _run(self, job: _Job[Any], now: datetime, *, alone: bool = False) -> None:
         """`alone`: its entries are sealed at once, and not with those of the group."""
-        tx = Tx(self._connection, now=self._clock.now(), ids=self._ids, memory=self._memory)
+        tx = Tx(self._connection, now=now, ids=self._ids, memory=self._memory)
         job.result, job.error, job.works, job.tx = None, None, (), None
         try:
             job.result = job.unit(tx)
