@@ -8,17 +8,13 @@ which changes nothing, and is called without a frame of Python's.
 from __future__ import annotations
 
 import sqlite3
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from types import NoneType
-from typing import Final
 
 from engine import moments
 from engine.model import statuses
-
-SAMPLE: Final = datetime(2026, 3, 2, 9, 5, 0, 120_000, tzinfo=UTC)
-SAMPLE_TEXT: Final = "2026-03-02 09:05:00.120000"
 
 
 @lru_cache(256)
@@ -28,12 +24,6 @@ def write_moment(moment: datetime) -> str:
     Raises `ValueError` for one without a time zone, because nobody knows what it means.
     """
     return moments.exact(moment)[:-1].replace("T", " ")
-
-
-@lru_cache(256)
-def read_moment(text: str) -> datetime:
-    """The moment of such a text."""
-    return datetime.fromisoformat(f"{text}+00:00")
 
 
 def register() -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache, partial
 from operator import itemgetter
 from typing import Any, Final
@@ -19,7 +20,6 @@ from typing import Any, Final
 from sqlalchemy import Boolean, Dialect, Executable, Insert, LargeBinary, Select, UpdateBase
 from sqlalchemy.types import TypeEngine
 
-from engine.store import binding
 from engine.store.connection import Connection
 from engine.tables import Utc
 
@@ -137,7 +137,15 @@ def _result(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
 def times(dialect: Dialect) -> _Convert | None:
     """What makes a moment of what the driver gives for it; it remembers the last, for many rows have the same."""
     result = Utc().dialect_impl(dialect).result_processor(dialect, None)
-    if result is not None and result(binding.SAMPLE_TEXT) == binding.SAMPLE:
+    if result is not None and result(_TEXT) == _read(_TEXT):
         # It reads this text: then the standard library does the same in a fraction of the time.
-        return binding.read_moment
+        return _read
     return result and lru_cache(256)(result)
+
+
+_TEXT: Final = "2026-03-02 09:05:00.120000"
+
+
+@lru_cache(256)
+def _read(text: str) -> datetime:
+    return datetime.fromisoformat(f"{text}+00:00")
