@@ -135,6 +135,13 @@ async def test_units_that_wait_together_share_one_commit(store: SqliteFile) -> N
     assert len(await store.read(names)) == 100
 
 
+async def test_the_units_of_a_group_have_one_moment_and_those_of_the_next_a_later_one(store: SqliteFile) -> None:
+    first = await grouped(store, *[lambda tx: tx.now] * 20)
+    second = await grouped(store, *[lambda tx: tx.now] * 20)
+    assert len({*first}) == len({*second}) == 1
+    assert first[0] < second[0]
+
+
 async def test_a_unit_that_raises_keeps_nothing_and_the_others_of_its_group_keep_all(store: SqliteFile) -> None:
     came = await grouped(
         store, keep("a"), fail("b", ValueError("mine")), keep("c"), fail("d", Conflict("again")), keep("e")
