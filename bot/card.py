@@ -272,8 +272,11 @@ def code_card(copy: CodeCopy) -> Card:
 
 
 def alert_card(copy: Copy) -> Card:
-    """What the owner of a workflow is told."""
-    run, request = copy.run, copy.request
+    """What the owner of a workflow is told; of the end of a run all that whoever started it hears."""
+    run = copy.run
+    ends = run.status.ended and copy.topic == run.status.value
+    request = None if ends else copy.request
+    decided, changed = _answered(copy.request) if ends else ((), ())
     title, what = _alert(copy.topic or "", run, request)
     silent = [("Not reached", _unreached(request))] if request is not None and request.unreached else []
     open_steps = (one for one in run.steps if one.status is StepStatus.OUTCOME_UNKNOWN and one.ended_at is None)
@@ -282,7 +285,8 @@ def alert_card(copy: Copy) -> Card:
     return Card(
         kind=DeliveryKind.ALERT,
         title=title,
-        facts=(*_run_facts(run), *silent, ("What to do", what)),
+        facts=(*_run_facts(run), *decided, *silent, ("What to do", what)),
+        fields=changed,
         run=run.id,
         request=request.id if request else None,
         topic=copy.topic,
@@ -294,16 +298,23 @@ def alert_card(copy: Copy) -> Card:
 
 def outcome_card(copy: Copy) -> Card:
     """What whoever started a run hears at its end."""
-    run, request = copy.run, copy.request
-    closed = request is not None and request.asked.state is not RequestState.PENDING
-    decided = ((line(request.title), outcome(request)),) if request is not None and closed else ()
+    run = copy.run
+    decided, changed = _answered(copy.request)
     return Card(
         kind=DeliveryKind.OUTCOME,
         title=f"{line(run.workflow_title)}: {_ENDS.get(run.status, run.status.value)}",
         facts=(*_run_facts(run), *decided),
-        fields=tuple(one for one in content_fields(request) if one.before is not None) if request and closed else (),
+        fields=changed,
         run=run.id,
     )
+
+
+def _answered(request: RequestView | None) -> tuple[tuple[tuple[str, str], ...], tuple[CardField, ...]]:
+    """What became of a request that is closed: who decided or that nobody did, and the fields that were changed."""
+    if request is None or request.asked.state is RequestState.PENDING:
+        return (), ()
+    changed = tuple(one for one in content_fields(request) if one.before is not None)
+    return ((line(request.title), outcome(request)),), changed
 
 
 def _run_facts(run: RunView) -> Iterator[tuple[str, str]]:

@@ -128,24 +128,26 @@ class Advancer:
             )
         if progress.opening is not None:
             self._open(tx, held, progress.opening, resolved)
-        if progress.status.ended:
-            self._tell_requester(tx, held)
+        alert = None
         if progress.status in _TOLD or (progress.error and progress.status is RunStatus.CANCELLED):
-            self.alert(tx, held.place, topic=progress.status.value)
+            alert = self.alert(tx, held.place, topic=progress.status.value)
+        if progress.status.ended:
+            self._tell_requester(tx, held, alert)
 
-    def _tell_requester(self, tx: Tx, held: HeldRun) -> None:
-        """Whoever started the run hears how it ended, where they started it."""
+    def _tell_requester(self, tx: Tx, held: HeldRun, alert: NewDelivery | None) -> None:
+        """Whoever started the run hears how it ended, where they started it; not if the `alert` tells them there."""
         if held.origin.surface == "terminal" or not held.origin.place:
             return
         requester = people.known_people(tx, [held.requester])[held.requester]
         route = self.directory.back(held.origin, requester)
-        if route is not None:
-            copy = NewDelivery(kind=DeliveryKind.OUTCOME, run=held.state.id, person=requester, route=route)
-            deliveries.insert_deliveries(tx, held.workspace, [copy])
+        if route is None or (alert is not None and alert.person.id == requester.id and alert.route == route):
+            return
+        copy = NewDelivery(kind=DeliveryKind.OUTCOME, run=held.state.id, person=requester, route=route)
+        deliveries.insert_deliveries(tx, held.workspace, [copy])
 
-    def alert(self, tx: Tx, place: Place, *, topic: str, request: str | None = None) -> None:
+    def alert(self, tx: Tx, place: Place, *, topic: str, request: str | None = None) -> NewDelivery:
         """Tell the owner of the workflow, wherever the owner can be reached."""
-        reaching.tell_owner(tx, self.directory, place, topic=topic, request=request)
+        return reaching.tell_owner(tx, self.directory, place, topic=topic, request=request)
 
     def _open(self, tx: Tx, held: HeldRun, opening: Opening, resolved: Resolved) -> None:
         request, notes = tx.new_id(), list(opening.notes)

@@ -183,7 +183,7 @@ def _subject(connection: Connection, key: _Key) -> _Subject:
     run_id, request_id, kind = key
     run = reading.run_view(connection, run_id, steps=kind is DeliveryKind.ALERT)
     assert run is not None
-    if kind is DeliveryKind.OUTCOME:
+    if request_id is None and run.status.ended:
         return run, next(reversed(reading.requests_of_run(connection, run_id)), None)
     return run, reading.request_view(connection, request_id) if request_id else None
 

@@ -71,11 +71,12 @@ def fall_back(
     return copies
 
 
-def tell_owner(tx: Tx, directory: Directory, place: Place, *, topic: str, request: str | None = None) -> None:
-    """Put an alert to the owner of the workflow into the outbox."""
+def tell_owner(tx: Tx, directory: Directory, place: Place, *, topic: str, request: str | None = None) -> NewDelivery:
+    """Put an alert to the owner of the workflow into the outbox; the alert."""
     owner = people.known_people(tx, [place.owner])[place.owner]
-    copies = [alert(directory, place.run, owner, topic=topic, request=request)]
-    deliveries.insert_deliveries(tx, place.workspace, copies)
+    copy = alert(directory, place.run, owner, topic=topic, request=request)
+    deliveries.insert_deliveries(tx, place.workspace, [copy])
+    return copy
 
 
 def alert(

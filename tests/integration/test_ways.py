@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ChannelError
-from engine.model import Decided, DeliveryKind, DeliveryState
+from engine.model import Address, Decided, DeliveryKind, DeliveryState, Origin, Person, Start, Started
 from engine.ports import Route
 from engine.views import DeliveryView
 from tests.support.fakes import Knowing
@@ -151,6 +151,40 @@ async def test_an_alert_takes_another_way_too_and_then_ends(home: House) -> None
     assert ("unreachable", "recording", SAM) in told
     assert ("unreachable", "email", SAM) in told
     assert len(told) == len(set(told)), "no way is tried twice"
+
+
+class Answering(Knowing):
+    """Whoever starts something hears how it ended where they are best reached."""
+
+    def back(self, origin: Origin, person: Person) -> Route | None:
+        return self.reach(person)[0]
+
+
+@pytest.mark.parametrize(
+    ("owner", "told"),
+    [
+        (SAM, [("alert", "recording", SAM)]),
+        (LEE, [("alert", "recording", LEE), ("outcome", "recording", SAM)]),
+    ],
+)
+async def test_an_end_is_told_once_to_one_person_in_one_place(
+    tmp_path: Path, owner: str, told: list[tuple[str, str, str]]
+) -> None:
+    async with house(tmp_path / "signoff.db", directory=Answering(both)) as home:
+        await home.register(GATED.replace(SAM, owner).format(keys=", expires: 1h"))
+        command = Start(
+            workflow="flow",
+            inputs={},
+            actor=Address("email", SAM),
+            origin=Origin(surface="slack", place={"user": "U0SAM"}),
+        )
+        started = await home.engine.start(command)
+        assert isinstance(started, Started)
+        await home.settle()
+        home.pass_(hours=1)
+        await home.settle()
+        found = [one for one in await home.engine.deliveries(run=started.run) if one.kind is not DeliveryKind.REQUEST]
+        assert sorted((one.kind.value, one.channel, one.address) for one in found) == told
 
 
 async def test_a_channel_whose_setup_is_broken_rests_and_the_owner_hears_it_on_another(home: House) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from engine.errors import StepError
 from engine.model import DeliveryState, RequestState, RunStatus
 from engine.views import Page
 from tests.slack.stage import ASKS, Stage, buttons, copy_of, fine, whispered, words
@@ -282,6 +283,72 @@ async def test_a_failed_run_tells_its_owner(on: Stage) -> None:
     on.pass_(hours=3)
     await on.settle()
     assert "nobody decided in time" in words([one["blocks"] for one in on.person("cleo").sees()])
+
+
+# -- an end that somebody has to look into, told to its owner and to whoever started it ---------------------
+
+EXPIRES = ASKS.replace("edit: [text]", "edit: [text]\n      expires: 2h")
+DECIDED = "Expired at 2026-03-02 12:00 UTC without a decision; the run was stopped."
+TO_DO = "Start it again if it is still needed."
+
+
+async def lapsed(on: Stage, *, place: str | None = None, source: str = EXPIRES) -> str:
+    """A run that cleo starts by a command, there or in her conversation with the app, and nobody decides in."""
+    await on.register(source)
+    fine(await on.person("cleo").command("/signoff run refund amount=120", channel=place))
+    await on.settle()
+    (run,) = await on.engine.runs(Page(limit=10))
+    on.pass_(hours=3)
+    await on.settle()
+    assert (await on.view(run.id)).status is RunStatus.EXPIRED
+    return run.id
+
+
+def ends(on: Stage, person: str, place: str | None = None) -> list[str]:
+    """What somebody reads there about the end of a run."""
+    seen = [words(one.get("blocks")) for one in on.person(person).sees(place)]
+    return [one for one in seen if "Refund: nobody decided in time" in one or "Refund failed" in one]
+
+
+async def test_who_owns_what_they_started_hears_of_its_expiry_once_and_all_of_it(on: Stage) -> None:
+    run = await lapsed(on)
+    (told,) = ends(on, "cleo")
+    for said in (run, "Refund 120 EUR?", DECIDED, TO_DO):
+        assert said in told
+
+
+async def test_who_started_it_elsewhere_hears_it_there_and_as_its_owner(on: Stage) -> None:
+    await lapsed(on, place="general")
+    (outcome,), (alert,) = ends(on, "cleo", "general"), ends(on, "cleo")
+    assert DECIDED in outcome
+    assert DECIDED in alert
+    assert TO_DO in alert
+
+
+async def test_an_owner_and_somebody_else_who_started_it_both_hear_of_its_expiry(on: Stage) -> None:
+    await lapsed(on, source=EXPIRES.replace("title: Refund\n", "title: Refund\nowner: ben@example.com\n"))
+    (outcome,), (alert,) = ends(on, "cleo"), ends(on, "ben")
+    assert DECIDED in outcome
+    assert DECIDED in alert
+    assert TO_DO in alert
+
+
+async def test_who_owns_what_they_started_hears_once_that_it_failed_and_what_was_decided_before(on: Stage) -> None:
+    async def refuses(params: PlayedParams, context: object) -> Mapping[str, object]:
+        raise StepError("The bank said no.")
+
+    on.bot.step.play = refuses
+    await on.register()
+    fine(await on.person("cleo").command("/signoff run refund amount=120"))
+    await on.settle()
+    ada = on.person("ada")
+    fine(await ada.click("Edit"))
+    await on.slack.until(lambda: ada.modal)
+    fine(await ada.submit({"text": "Pay 90 EUR"}))
+    await on.settle()
+    (told,) = ends(on, "cleo")
+    for said in ("The bank said no.", "Approved with edits by Ada Approver", "Pay 90 EUR", "Mend the cause"):
+        assert said in told
 
 
 # -- people whom Slack cannot reach -------------------------------------------------------------------------

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from tests.soak.evidence import Evidence, Shown
+
+_ENDS: Final = frozenset({"failed", "expired", "cancelled"})
+"""Topics of alerts about the end of a run."""
 
 
 def rows(found: Evidence) -> Iterator[str]:
@@ -81,13 +84,15 @@ def told(found: Evidence) -> Iterator[str]:
     """Whoever has to know was told: those asked, who started it in Slack, and the owner of what went wrong."""
     shown = [row for row in found.rows("SELECT * FROM delivery WHERE state = 'shown'") if found.posted.get(row["id"])]
     asked = {row["request"] for row in shown if row["kind"] == "request"}
-    ends = {row["run"] for row in shown if row["kind"] == "outcome"}
+    ends = {(row["run"], row["person"]) for row in shown if row["kind"] == "outcome"}
+    # One who would hear it twice in one place hears it by the alert.
+    ends |= {(row["run"], row["person"]) for row in shown if row["kind"] == "alert" and row["topic"] in _ENDS}
     alerts = {(row["run"], row["topic"]) for row in shown if row["kind"] == "alert"}
     for request in found.requests.values():
         if request["state"] == "pending" and request["id"] not in asked:
             yield f"request {request['id']} waits for somebody who was never asked"
     for run in found.runs.values():
-        if run["ended_at"] is not None and '"slack"' in run["origin"] and run["id"] not in ends:
+        if run["ended_at"] is not None and '"slack"' in run["origin"] and (run["id"], run["requester"]) not in ends:
             yield f"who started run {run['id']} was not told that it is {run['status']}"
         if run["status"] in ("failed", "expired", "needs_attention") and (run["id"], run["status"]) not in alerts:
             yield f"the owner was not told that run {run['id']} is {run['status']}"

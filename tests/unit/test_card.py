@@ -361,6 +361,18 @@ def test_an_alert_says_what_happened_and_what_to_do(topic: str | None, title: st
     assert card.facts[4][0] == "What to do"
 
 
+def test_an_alert_about_the_end_of_a_run_says_what_the_outcome_says() -> None:
+    request = replace(closed(RequestState.EXPIRED), title="Pay?")
+    told = alert("expired", request, status=RunStatus.EXPIRED)
+    assert told.request is None
+    assert told.facts[3:] == (
+        ("Pay?", cards.outcome(request)),
+        ("What to do", "The run was stopped. Start it again if it is still needed."),
+    )
+    other = alert("stuck", request, status=RunStatus.EXPIRED)
+    assert [name for name, _ in other.facts[3:]] == ["What to do"], "it is about something else"
+
+
 def test_an_alert_about_a_request_names_it() -> None:
     card = alert("unseen", view(title="Pay?"))
     assert (card.title, card.request) == ("Demo: nobody has seen “Pay?” yet", "q1")
