@@ -91,6 +91,9 @@ function close(form, told) {
   // What was typed stays to be read and copied.
   for (const control of form.querySelectorAll("textarea, input:not([type=radio], [type=checkbox])")) control.readOnly = true;
   for (const control of form.querySelectorAll("button, select, input[type=radio], input[type=checkbox]")) control.disabled = true;
+  // The word for it of a page that is opened now.
+  const heading = form.querySelector("[data-answered]");
+  heading.textContent = heading.dataset.answered;
   const made = say([told.said, "Nothing can be decided here any more."], "warn");
   const again = document.createElement("a");
   again.href = location.pathname;

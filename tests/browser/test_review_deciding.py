@@ -181,6 +181,7 @@ async def test_nothing_on_an_open_page_says_any_longer_that_it_waits(reviewing: 
     await reviewing.hall.asked(f"      expires: 2d\n{BY_LINK}")
     await reviewing.opened(ADA, page=ada)
     await expect(ada.get_by_text("Waits for", exact=True)).to_be_visible()
+    await expect(ada.locator("#content-title")).to_have_text("What will be done")
     ben = await reviewing.opened(BEN)
     await ben.get_by_label("Reason").fill("Not to Eve")
     await ben.get_by_role("button", name="Hold it back").click()
@@ -190,6 +191,8 @@ async def test_nothing_on_an_open_page_says_any_longer_that_it_waits(reviewing: 
     await expect(ada.get_by_text("Waits for", exact=True)).to_have_count(0)
     await expect(ada.get_by_text("waits for this decision")).to_have_count(0)
     await expect(ada.locator("#state, #as-it-stands, #counts")).to_have_count(0)
+    await expect(ada.get_by_text("What will be done")).to_have_count(0)
+    await expect(ada.get_by_role("region", name="What was asked")).to_be_visible()
     await expect(ada.get_by_text("The run ended with the rejection")).to_have_count(1 if known else 0)
 
 
