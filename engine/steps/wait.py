@@ -10,8 +10,9 @@ from typing import ClassVar, Final
 import pydantic
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
-from engine import durations
+from engine import data, durations
 from engine.data import Value
+from engine.definition.complaints import in_words
 from engine.definition.kinds import Nature
 from engine.errors import InvalidValue
 from engine.ports import StepContext, StepType
@@ -30,19 +31,26 @@ class WaitParams(BaseModel):
     for_: str | None = pydantic.Field(default=None, alias="for")
     until: str | None = None
 
-    @field_validator("for_")
+    @field_validator("for_", mode="before")
     @classmethod
-    def _check_for(cls, text: str | None) -> str | None:
-        if text is not None and durations.parse(text) > LONGEST:
+    def _check_for(cls, given: object) -> object:
+        if given is None:
+            return None
+        if not isinstance(given, str):
+            raise InvalidValue("this must be a duration with its unit, like 90s, 15m, 4h, 2d or 1w")
+        if durations.parse(given) > LONGEST:
             raise InvalidValue(f"a run may sleep for at most {LONGEST.days} days")
-        return text
+        return given
 
-    @field_validator("until")
+    @field_validator("until", mode="before")
     @classmethod
-    def _check_until(cls, text: str | None) -> str | None:
-        if text is not None:
-            _moment(text)
-        return text
+    def _check_until(cls, given: object) -> object:
+        if given is None:
+            return None
+        if not isinstance(given, str):
+            raise InvalidValue("this must be a time, like 2026-03-01T09:00+01:00, or a date, like 2026-03-01")
+        _moment(given)
+        return given
 
     @model_validator(mode="after")
     def _check_one(self) -> WaitParams:
@@ -77,7 +85,7 @@ class Wait(StepType[WaitParams]):
             return now + durations.parse(params.for_)
         moment = _moment(params.until or "")  # exactly one of the two is given
         if moment - now > LONGEST:
-            raise InvalidValue(f"the wait until {params.until} is more than {LONGEST.days} days away")
+            raise InvalidValue(f"until: {params.until!r} is more than {LONGEST.days} days away; write an earlier time.")
         return max(moment, now)
 
     async def run(self, params: WaitParams, context: StepContext) -> Mapping[str, object]:  # noqa: ARG002
@@ -101,5 +109,6 @@ def _moment(text: str) -> datetime:
 
 
 def _sentence(error: pydantic.ValidationError) -> str:
-    problem = error.errors(include_input=False, include_url=False)[0]
-    return str(problem["msg"]).removeprefix("Value error, ")
+    problem = error.errors(include_url=False)[0]
+    at = data.show_path(tuple(problem["loc"]))
+    return f"{at}: {in_words(problem)}" if at else in_words(problem)

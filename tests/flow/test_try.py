@@ -345,6 +345,22 @@ def test_a_file_with_problems_is_told_line_by_line(signoff: Commands) -> None:
     assert left(signoff.at) == []
 
 
+@pytest.mark.parametrize(
+    ("key", "given", "told"),
+    [
+        ("for", "5", "for: This must be a duration with its unit, like 90s, 15m, 4h, 2d or 1w."),
+        ("until", "5", "until: This must be a time, like 2026-03-01T09:00+01:00, or a date, like 2026-03-01."),
+        ("until", '"9999-01-01"', "until: '9999-01-01' is more than 366 days away; write an earlier time."),
+    ],
+)
+def test_a_wait_that_cannot_be_says_what_to_write(signoff: Commands, key: str, given: str, told: str) -> None:
+    steps = f'steps: [{{id: pause, uses: wait, with: {{{key}: "{{{{ inputs.n }}}}"}}}}]'
+    signoff.at.write("pause.yaml", f"name: pause\ninputs: {{n: json}}\n{steps}\n")
+    finished = signoff("try", "pause.yaml", "-i", f"n={given}")
+    assert finished.code == 1
+    assert told in " ".join(finished.said.split())
+
+
 def test_an_http_step_really_calls(signoff: Commands, world: Effects) -> None:
     signoff.at.write("call.yaml", CALL.replace("URL", world.url))
     finished = signoff("try", "call.yaml", "--answer", "edit:json.text=goodbye")

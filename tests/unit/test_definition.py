@@ -576,6 +576,8 @@ WRONG: list[tuple[str, int, int, str, str]] = [
     ),
     (in_step("id: a\nuses: http\nwith: {url: x, json: 1, body: y}"), 5, 11, "steps[0].with", "not both"),
     (in_step("id: a\nuses: wait\nwith: {for: soon}"), 5, 17, "steps[0].with.for", "is not a duration"),
+    (in_step("id: a\nuses: wait\nwith: {for: 5}"), 5, 17, "steps[0].with.for", "must be a duration with its unit"),
+    (in_step("id: a\nuses: wait\nwith: {until: [1]}"), 5, 19, "steps[0].with.until", "must be a time, like 2026-"),
     (in_step("id: a\nuses: wait"), 3, 5, "steps[0].with", "exactly one of"),
     (in_step("id: a\nuses: page\nwith: {to: x, levle: 1}"), 5, 19, "steps[0].with.levle", "Did you mean `level`?"),
     (in_step('id: a\nuses: set\nwith: {"{{ x }}": 1}'), 5, 12, "steps[0].with.{{ x }}", "not in keys"),

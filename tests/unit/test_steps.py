@@ -62,11 +62,28 @@ def test_wait_until_a_time_that_has_passed_wakes_at_once() -> None:
     assert Wait().wakes_at({"until": "2020-01-01"}, NOW) == NOW
 
 
-@pytest.mark.parametrize("given", [{"until": "2027-03-03"}, {"for": "367d"}, {"for": "soon"}])
-def test_wait_refuses_at_run_time_what_it_cannot_sleep(given: dict[str, str]) -> None:
+_DURATION = "for: This must be a duration with its unit, like 90s, 15m, 4h, 2d or 1w."
+_TIME = "until: This must be a time, like 2026-03-01T09:00+01:00, or a date, like 2026-03-01."
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"until": "2027-03-03"}, "until: '2027-03-03' is more than 366 days away; write an earlier time."),
+        ({"for": "367d"}, "for: A run may sleep for at most 366 days."),
+        ({"for": "soon"}, "for: 'soon' is not a duration; write it like 90s, 15m, 4h, 2d, 1w or 1h30m."),
+        ({"for": 5}, _DURATION),
+        ({"for": ["1h"]}, _DURATION),
+        ({"until": 2026}, _TIME),
+        ({"until": {"date": "2026-03-01"}}, _TIME),
+        ({"for": "1h", "unless": "2h"}, "unless: There is no such key."),
+        ({}, "A wait needs exactly one of 'for' and 'until'."),
+    ],
+)
+def test_wait_refuses_at_run_time_what_it_cannot_sleep_and_says_so(given: dict[str, Value], told: str) -> None:
     with pytest.raises(InvalidValue) as caught:
         Wait().wakes_at(given, NOW)
-    assert "Value error" not in str(caught.value)
+    assert str(caught.value) == told
 
 
 @pytest.mark.parametrize(
