@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from engine import data, durations, fields
@@ -88,6 +88,11 @@ def moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
+def after_shown(delta: timedelta) -> str:
+    """When a request expires whose clock has not started."""
+    return f"{durations.in_words(delta)} after somebody was first shown it"
+
+
 def card(copy: Copy | CodeCopy) -> Card:
     """The card of a copy, from the current state."""
     if isinstance(copy, CodeCopy):
@@ -137,7 +142,7 @@ def _facts(request: RequestView) -> Iterator[tuple[str, str]]:
     if pending and request.unreached:
         yield "Not reached", _unreached(request)
     if pending and request.asked.expires_at is None and request.asked.expires_after is not None:
-        yield "Expires", f"{durations.in_words(request.asked.expires_after)} after somebody was first shown it"
+        yield "Expires", after_shown(request.asked.expires_after)
     yield (
         "Waits for" if pending else "Asked",
         ", ".join(line(one.person.label) for one in request.approvers),

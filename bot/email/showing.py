@@ -79,7 +79,10 @@ def shown(card: Card, *, public_url: str) -> Shown:
 
 
 def short(card: Card, *, public_url: str) -> Shown | None:
-    """What a mail says whose content the mail server refused: nothing of it. None: there is no link to give."""
+    """What a mail says whose content the mail server refused: nothing of it. None: there is no link to give.
+
+    Until when, as in every copy: that is ours.
+    """
     if not card.token:
         return None
     return Shown(
@@ -88,6 +91,7 @@ def short(card: Card, *, public_url: str) -> Shown | None:
         title="A request is waiting for your decision",
         preheader="Open the review page to see it.",
         lead=("The mail server refused the mail with its content. The review page shows all of it.", *_again(card)),
+        facts=tuple(_short_times(card)),
         link=links.review_link(public_url, card.token),
         footer=_OPEN[DeliveryKind.REQUEST].footer,
     )
@@ -217,6 +221,13 @@ def _times(card: Card) -> Iterator[tuple[int, Row]]:
         yield -1, Row("Expires", cards.moment(card.expires_at), None, 0)
     if card.until is not None:
         yield -1, Row(_until(card), cards.moment(card.until), None, 0)
+
+
+def _short_times(card: Card) -> Iterator[Row]:
+    """The same where there are no other facts, among which is how long a request lasts that nobody was shown yet."""
+    if card.expires_after is not None:
+        yield Row("Expires", cards.after_shown(card.expires_after), None, 0)
+    yield from (row for _, row in _times(card))
 
 
 def _until(card: Card) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Final
 
+from bot import card as cards
 from bot.slack import fitting, ids, rich, text
 from bot.slack.text import Block, Element
 from engine.model import Card, CardAction, DeliveryKind
@@ -89,6 +90,12 @@ def minimal(card: Card, *, version: int, delivery: str) -> Message:
         text.section(text.clipped(text.line(card.title), ids.HEADER), block=ids.block_id("minimal", version)),
         text.section(text.clipped(text.shown(sentence), _STATE), block=ids.block_id("state", version)),
     ]
+    expiry = _expiry(card)
+    if card.expires_after is not None:
+        # In the whole message it is one of the facts.
+        expiry.append(text.plain(f"Expires {cards.after_shown(card.expires_after)}"))
+    if expiry:
+        blocks.append(text.context(expiry, block=ids.block_id("asked", version)))
     ref = ref_of(card, delivery=delivery)
     if ref is not None and card.actions:
         value = ids.encode(ref)
@@ -150,15 +157,17 @@ def _before(card: Card, introduction: _Facts, *, note: str | None, version: int)
 
 def _after(card: Card, asked: _Facts, *, version: int) -> tuple[list[Block], int]:
     """What stands below the lines: the expiry and who is asked."""
-    elements: list[Element] = []
+    elements = _expiry(card)
     missing = 0
-    if card.expires_at is not None:
-        elements.append(text.mrkdwn(f"Expires {text.date(card.expires_at)}"))
     for label, told in asked:
         small = text.clip(text.shown(f"{label}: {told}"), _SMALL_PRINT)
         elements.append(text.plain(small.text))
         missing += small.missing
     return [text.context(elements, block=ids.block_id("asked", version))] if elements else [], missing
+
+
+def _expiry(card: Card) -> list[Element]:
+    return [] if card.expires_at is None else [text.mrkdwn(f"Expires {text.date(card.expires_at)}")]
 
 
 def _lines(fitted: fitting.Fitted, *, version: int) -> list[Block]:

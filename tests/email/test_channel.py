@@ -116,6 +116,7 @@ async def test_a_refused_content_is_followed_by_a_short_mail(
     await show(channel, ASKING)
     (got,) = running.mail.received()
     assert LINK in str(got.text)
+    assert "2026-03-02 10:00 UTC" in str(got.text)
     assert "120" not in got.raw.decode()
     assert got.complaints == []
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from email import policy
 from email.message import EmailMessage
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import example, given, settings
@@ -148,14 +148,34 @@ def test_the_end_of_the_link_does_not_look_like_the_end_of_the_request(expiry: d
     assert "- The link works until:\n    2026-03-09 09:00 UTC" in for_ever
 
 
-def test_the_short_mail_has_the_link_and_nothing_else_of_the_card() -> None:
-    made = message.short_mail(replace(ASKING, again=True), envelope())
+_LATER: Final = {"expires_at": None, "expires_after": timedelta(hours=1)}
+
+
+@pytest.mark.parametrize(
+    ("expiry", "told"), [({}, "2026-03-02 10:00 UTC"), (_LATER, "1 hour after somebody was first shown it")]
+)
+def test_the_short_mail_has_the_link_and_the_times_and_nothing_else_of_the_card(
+    expiry: dict[str, Any], told: str
+) -> None:
+    card = replace(ASKING, again=True, **expiry)
+    made = message.short_mail(card, envelope())
     assert made is not None
-    assert Reading(html_of(made)).links == [LINK]
+    html = Reading(html_of(made))
+    assert html.links == [LINK]
     assert "Refund" not in str(made)
     assert "sent twice" in text_of(made)
+    assert f"- Expires:\n    {told}\n" in text_of(made)
+    assert told in html.text
+    assert text_of(message.mail(card, envelope())).count("until:\n    2026-03-09 09:00 UTC") == 1
+    assert text_of(made).count("until:\n    2026-03-09 09:00 UTC") == 1
     assert made["Message-ID"] == message.mail(ASKING, envelope())["Message-ID"]
     assert message.short_mail(CLOSED, envelope()) is None
+
+
+def test_the_short_mail_of_what_never_expires_says_nothing_of_it() -> None:
+    made = message.short_mail(replace(ASKING, expires_at=None), envelope())
+    assert made is not None
+    assert "Expires" not in text_of(made)
 
 
 def test_a_long_field_is_cut_and_says_by_how_much() -> None:

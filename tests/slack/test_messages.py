@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -166,6 +167,21 @@ def test_a_card_of_nothing_is_still_a_message() -> None:
     made = message(Card(kind=DeliveryKind.OUTCOME, title=""))
     assert made.text == "–"
     assert message(Card(kind=DeliveryKind.OUTCOME, title="Done")).text == "Done"
+
+
+@pytest.mark.parametrize(
+    ("expiry", "told"),
+    [
+        ({}, "2026-03-04 09:30 UTC"),
+        ({"expires_at": None, "expires_after": timedelta(hours=1)}, "Expires 1 hour after somebody was first shown it"),
+    ],
+)
+def test_the_minimal_message_says_when_the_request_expires(expiry: dict[str, Any], told: str) -> None:
+    made = sure(blocks.minimal(making.card(**expiry), version=1, delivery="d1"))
+    assert told in str(made.blocks)
+    for_ever = sure(blocks.minimal(making.card(expires_at=None), version=1, delivery="d1"))
+    closed = sure(blocks.minimal(making.closed(), version=1, delivery="d1"))
+    assert "Expires" not in f"{for_ever.blocks} {closed.blocks}"
 
 
 def test_the_minimal_message_lets_people_review_or_reject_and_never_approve_unseen() -> None:
