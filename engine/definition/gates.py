@@ -10,7 +10,7 @@ from engine.definition.grammar import GateFile, ShowFile
 from engine.definition.kinds import FORM
 from engine.definition.problems import Report
 from engine.definition.reading import StepDraft, item_path
-from engine.definition.references import Names, compile_text
+from engine.definition.references import Names, check_condition, compile_text
 from engine.definition.scalars import MAX_CONFIRM, MAX_REASON, MAX_TITLE
 from engine.definition.workflow import FALLBACK_AFTER, Gate, ShownItem
 from engine.expressions import Template, compile_template
@@ -27,7 +27,9 @@ def compile_condition(report: Report, when: bool | str | None, at: Path, names: 
     if when is False:
         return compile_template("{{ false }}")
     template = compile_text(report, when, at, names)
-    if template is not None and not template.is_whole:
+    if template is not None and template.is_whole:
+        check_condition(report, template, at, names)
+    elif template is not None:
         hint = 'Put all of it into one pair of braces: "{{ inputs.amount | number > 100 }}".'
         report.add(at, "A condition is one whole expression.", hint)
     return template

@@ -11,7 +11,7 @@ from engine.definition.problems import Report
 from engine.definition.scalars import SECRET_NAME
 from engine.definition.wording import cite, listed, near, sentence
 from engine.errors import ExpressionError
-from engine.expressions import Sort, Template, compile_template, find_clashes
+from engine.expressions import Sort, Template, compile_template, find_clashes, find_in_condition
 from engine.fields import Field, FieldType
 
 RUN: Final = ("id", "workflow", "requester", "started_at")
@@ -93,6 +93,15 @@ def compile_text(report: Report, text: str, at: Path, names: Names, *, secrets: 
         for clash in find_clashes(text, lambda path: _sort(names, path)):
             report.add(at, clash.message, clash.hint)
     return template
+
+
+def check_condition(report: Report, template: Template, at: Path, names: Names) -> None:
+    """What is known to be neither true nor false, unless something else is wrong with it."""
+    if report.registered or report.has_problem(at):
+        return
+    clash = find_in_condition(template.source, lambda path: _sort(names, path))
+    if clash is not None:
+        report.add(at, clash.message, clash.hint)
 
 
 def _sort(names: Names, reference: Path) -> Sort | None:

@@ -13,7 +13,8 @@ from pydantic_core import PydanticCustomError
 
 from engine import durations, fields
 from engine.definition.wording import cite, sentence
-from engine.errors import InvalidValue
+from engine.errors import ExpressionError, InvalidValue
+from engine.expressions import compile_template
 from engine.fields import Field, FieldType
 
 OWN_ERROR: Final = "signoff"
@@ -37,6 +38,7 @@ _PREFIXED: Final = re.compile(r"(group|role):(.*)", re.DOTALL)
 _HANDLE: Final = re.compile(r"@?\w[\w.-]{0,79}")
 _CRON: Final = re.compile(r"[0-9A-Za-z*/,?#-]+(?: +[0-9A-Za-z*/,?#-]+){4}")
 _CHANNEL: Final = re.compile(r"#[^\s#]{1,80}|[CG][A-Z0-9]{6,30}")
+_LIKE: Final = 'Write it like "{{ inputs.amount | number > 100 }}".'
 _EMAIL: Final = Field(type=FieldType.EMAIL)
 _BETWEEN: Final = re.compile(r"\s*[,;]\s*|\s+(?:and\s+)?")
 
@@ -139,15 +141,23 @@ def _condition(given: object) -> bool | str:
     if isinstance(given, bool):
         return given
     if not isinstance(given, str) or not given.strip():
-        raise refuse(
-            "This must be true, false or an expression.", 'Write it like "{{ inputs.amount | number > 100 }}".'
-        )
+        raise refuse("This must be true, false or an expression.", _LIKE)
     text = given.strip()
     if text.casefold() in ("yes", "no", "on", "off", "true", "false"):
         raise refuse(f"Write true or false here, without quotes, not `{text}`.")
     if not has_expression(text):
-        raise refuse(f"`{cite(text)}` is no condition.", f'Put it in braces: "{{{{ {cite(text)} }}}}".')
+        hint = f'Put it in braces: "{{{{ {cite(text)} }}}}".' if _is_expression(text) else _LIKE
+        raise refuse(f"`{cite(text)}` is no condition.", hint)
     return text
+
+
+def _is_expression(text: str) -> bool:
+    """Whether it lacks nothing but its braces."""
+    try:
+        template = compile_template(f"{{{{ {text} }}}}")
+    except ExpressionError:
+        return False
+    return template.is_whole and any(len(path) > 1 for path in template.references)
 
 
 def _cron(text: str) -> str:

@@ -9,7 +9,7 @@ Pure: may import `engine.data`, `engine.errors`, `engine.model` and Jinja's pars
 Start at `template.compile_template`, then `translate`.
 """
 
-from engine.expressions.clashes import Clash, Sort
+from engine.expressions.clashes import Clash, Sort, find_in_condition
 from engine.expressions.clashes import find as find_clashes
 from engine.expressions.compiled import Compiled, compile_value, iter_strings, resolve_params
 from engine.expressions.limits import MAX_NESTING, MAX_NODES, MAX_SIZE, MAX_SOURCE, MAX_STEPS, MAX_TEXT
@@ -31,6 +31,7 @@ __all__ = [
     "compile_template",
     "compile_value",
     "find_clashes",
+    "find_in_condition",
     "iter_strings",
     "resolve_params",
 ]

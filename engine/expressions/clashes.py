@@ -5,7 +5,7 @@ What is not surely wrong passes: nothing is known of a value unless its kind can
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 from jinja2 import nodes
 
 from engine.data import Path
-from engine.expressions import lookup, reading, syntax, values
+from engine.expressions import lookup, operators, reading, syntax, values
 from engine.expressions.filters import FILTERS
 from engine.expressions.values import Kind
 
@@ -70,22 +70,37 @@ _EQUALITY: Final = {"eq": "==", "ne": "!="}
 _ORDERED: Final[tuple[Kind, ...]] = ("number", "text")
 _ADDED: Final[tuple[Kind, ...]] = ("number", "text", "list")
 _OPERATIONS: Final = (nodes.Compare, nodes.BinExpr, nodes.Neg, nodes.Pos, nodes.Filter)
+_EXAMPLE: Final = 'Write it like "{{ inputs.amount | number > 100 }}".'
 _BOOLEAN: Final = (nodes.Compare, nodes.Not, nodes.And, nodes.Or, nodes.Test)
+
+
+class _Read(NamedTuple):
+    """A text: its expressions, their operators and filters, and the references whose kind it asks for itself."""
+
+    expressions: tuple[nodes.Expr, ...]
+    operations: tuple[nodes.Expr, ...]
+    tested: frozenset[Path]
 
 
 def find(source: str, sort_of: SortOf) -> list[Clash]:
     """What can only fail in `source`, which is a text that compiles."""
-    judged, tested = _judged(source)
-    judge = _Judge(lambda path: None if path in tested else sort_of(path))
-    return [clash for node in judged for clash in judge.look(node)]
+    read = _read(source)
+    judge = _Judge(read, sort_of)
+    return [clash for node in read.operations for clash in judge.look(node)]
+
+
+def find_in_condition(source: str, sort_of: SortOf) -> Clash | None:
+    """Why `source`, which is one whole expression, can be neither true nor false. None: it may be."""
+    read = _read(source)
+    return _Judge(read, sort_of).condition(read.expressions[0])
 
 
 @lru_cache(maxsize=64)
-def _judged(source: str) -> tuple[tuple[nodes.Expr, ...], frozenset[Path]]:
-    """The operators and filters of a text, which are not read again for the same text; and the references it tests."""
-    expressions = [part for part in reading.read(source) if not isinstance(part, str)]
-    judged = tuple(node for one in expressions for node in _every(one) if isinstance(node, _OPERATIONS))
-    return judged, frozenset(path for one in expressions for path in _tested(one))
+def _read(source: str) -> _Read:
+    """Not done again for the same text."""
+    expressions = tuple(part for part in reading.read(source) if not isinstance(part, str))
+    operations = tuple(node for one in expressions for node in _every(one) if isinstance(node, _OPERATIONS))
+    return _Read(expressions, operations, frozenset(path for one in expressions for path in _tested(one)))
 
 
 def _every(expression: nodes.Expr) -> Iterator[nodes.Expr]:
@@ -94,15 +109,18 @@ def _every(expression: nodes.Expr) -> Iterator[nodes.Expr]:
 
 
 def _tested(expression: nodes.Expr) -> Iterator[Path]:
-    """References whose kind the text asks for itself, as in `inputs.a is number and inputs.a > 3`."""
+    """Such as that in `inputs.a is number and inputs.a > 3`."""
     for node in _every(expression):
         if isinstance(node, nodes.Test) and (path := syntax.static_path(node.node)):
             yield path
 
 
 class _Judge:
-    def __init__(self, sort_of: SortOf) -> None:
-        self._sort_of = sort_of
+    def __init__(self, read: _Read, sort_of: SortOf) -> None:
+        self._tested, self._declared = read.tested, sort_of
+
+    def _sort_of(self, path: Path) -> Sort | None:
+        return None if path in self._tested else self._declared(path)
 
     # -- what clashes ---------------------------------------------------------------------------------------
 
@@ -154,7 +172,31 @@ class _Judge:
             hint = self._amounts(subject) if "number" in _TAKES[takes] else ""
             yield Clash(f"`{name}` works on {takes}, but {self._are(subject)}.", hint)
 
+    def condition(self, node: nodes.Expr, place: str = "A condition") -> Clash | None:
+        """Why `node` can be neither true nor false, where `place` needs that of it."""
+        if "boolean" not in self._kinds(node):
+            return Clash(f"{place} needs true or false, but {self._are(node)}.", self._compared(node))
+        for operator, operand in _needed(node):
+            clash = self.condition(operand, f"`{operator}`")
+            if clash is not None:
+                return clash
+        return None
+
     # -- in words -------------------------------------------------------------------------------------------
+
+    def _compared(self, node: nodes.Expr) -> str:
+        """What to write instead of what is no condition."""
+        sort, text = self.sort(node), _plain(node)
+        assert sort is not None
+        kinds = tuple(sort.kinds - {"null"})
+        if len(kinds) != 1 or isinstance(node, nodes.CondExpr) or syntax.literal(node) is not syntax.DYNAMIC:
+            return _EXAMPLE
+        (kind,) = kinds
+        if kind == "mapping" and sort.is_amount:
+            return f"Compare its number, such as `{text} | number > 0`." if text else _EXAMPLE
+        said = operators.comparison_of(kind)
+        said = said.replace("`", f"`{text} ", 1) if text else said
+        return f"{said[:1].upper()}{said[1:]}."
 
     def _are(self, *operands: nodes.Expr) -> str:
         told = [(node, sort) for node in operands if (sort := self.sort(node))]
@@ -188,17 +230,50 @@ class _Judge:
             return self._sort_of(path) if path else None
         if isinstance(node, nodes.Filter) and node.node is not None:
             return self._default(node) if node.name == "default" else _given(node.name)
+        if isinstance(node, nodes.CondExpr) and node.expr2 is not None:
+            return _either(self.sort(node.expr1), self.sort(node.expr2))
+        if isinstance(node, nodes.Add):
+            return _one_of([kind for kind in _ADDED if kind in self._kinds(node.left) & self._kinds(node.right)])
         return _made(node)
 
     def _default(self, node: nodes.Filter) -> Sort | None:
         assert node.node is not None
         sort = self.sort(node.node)
-        # Where it is there in any case, the default is never taken.
-        return sort if sort and "null" not in sort.kinds else None
+        if sort is None or "null" not in sort.kinds:
+            # Where it is there in any case, the default is never taken.
+            return sort
+        kinds = sort.kinds - {"null"}
+        other = self.sort(node.args[0])
+        return _either(sort._replace(kinds=kinds), other) if kinds else other
 
 
 def _just(kind: Kind) -> Sort:
     return Sort(frozenset({kind}), values.PHRASES[kind])
+
+
+def _one_of(kinds: Sequence[Kind]) -> Sort | None:
+    """Any of these; None where there is none, which is told as a clash."""
+    if not kinds:
+        return None
+    *most, last = [values.PHRASES[kind] for kind in kinds]
+    return Sort(frozenset(kinds), f"{', '.join(most)} or {last}" if most else last)
+
+
+def _either(one: Sort | None, other: Sort | None) -> Sort | None:
+    if one is None or other is None:
+        return None
+    phrase = one.phrase if one.phrase == other.phrase else f"{one.phrase} or {other.phrase}"
+    return Sort(one.kinds | other.kinds, phrase, is_amount=one.is_amount and other.is_amount)
+
+
+def _needed(node: nodes.Expr) -> Iterator[tuple[str, nodes.Expr]]:
+    """What this evaluates in any case and takes as true or false only, each with the word for what does so."""
+    if isinstance(node, nodes.Not):
+        yield "not", node.node
+    elif isinstance(node, nodes.And | nodes.Or):
+        yield "and" if isinstance(node, nodes.And) else "or", node.left
+    elif isinstance(node, nodes.CondExpr):
+        yield "if", node.test
 
 
 def _given(name: str) -> Sort | None:
@@ -215,8 +290,7 @@ def _made(node: nodes.Expr) -> Sort | None:
         return _just("mapping")
     if isinstance(node, _BOOLEAN):
         return _just("boolean")
-    number = type(node) in _ARITHMETIC and not isinstance(node, nodes.Add)
-    return _just("number") if number or isinstance(node, nodes.Neg | nodes.Pos) else None
+    return _just("number") if type(node) in _ARITHMETIC or isinstance(node, nodes.Neg | nodes.Pos) else None
 
 
 def _name(node: nodes.Expr) -> str:

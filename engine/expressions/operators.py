@@ -139,14 +139,15 @@ def condition(operand: Operand, *, place: str) -> Condition:
         if isinstance(value, bool):
             return value
         raise ExpressionError(
-            f"`{place}` needs true or false, but {label} is {values.phrase(value)}; {_comparison(value)}"
+            f"`{place}` needs true or false, but {label} is {values.phrase(value)}; {comparison_of(values.kind(value))}"
         )
 
     return evaluate
 
 
-def _comparison(value: Value) -> str:
-    match values.kind(value):
+def comparison_of(kind: values.Kind) -> str:
+    """What to write in the place of a value of this kind where only true or false makes sense."""
+    match kind:
         case "text":
             return 'compare it with a text, such as `== "yes"`'
         case "number":

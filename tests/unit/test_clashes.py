@@ -32,10 +32,9 @@ steps:
 """
 
 
-def told(expression: str) -> list[tuple[int, int, str]]:
-    source = WORKFLOW.replace("EXPRESSION", expression).encode()
+def told(expression: str, source: str = WORKFLOW) -> list[tuple[int, int, str]]:
     try:
-        load(source, kinds=builtin())
+        load(source.replace("EXPRESSION", expression).encode(), kinds=builtin())
     except DefinitionError as error:
         return [(each.line, each.column, f"{each.message} {each.hint}".strip()) for each in error.problems]
     return []
@@ -67,7 +66,7 @@ ORDER = "compares two numbers or two texts"
         ),
         (
             "inputs.amount > inputs.any.limit + 3",
-            f"`>` {ORDER}, but {MONEY}. Write `inputs.amount | number`.",
+            f"`>` {ORDER}, but {MONEY} and the value is a number. Write `inputs.amount | number`.",
         ),
         (
             "inputs.amount | default(0) > 3",
@@ -133,6 +132,9 @@ ORDER = "compares two numbers or two texts"
                 ('{"a": inputs.n}', "a mapping"),
                 ("(not inputs.ok)", "true or false"),
                 ("(inputs.n | string)", "text"),
+                ('(inputs.count + "a")', "text"),
+                ('("a" if inputs.ok else inputs.day)', "text or a date (text)"),
+                ('(steps.ask.note | default("a"))', "text"),
             )
         ),
         ('-inputs.n > "a"', f'`>` {ORDER}, but the value is a number and `"a"` is text.'),
@@ -176,11 +178,114 @@ def test_what_can_only_fail_is_told_when_the_file_is_checked(expression: str, se
         "inputs.any + 3 > 4",
         "inputs.n + 3 > 4",
         "(3 if inputs.ok else inputs.n) > 2",
+        '("a" if inputs.ok else inputs.n) > 2',
+        '("a" if inputs.ok else inputs.any) > 2',
+        "inputs.any + inputs.any > 2",
+        'inputs.any + "a" + inputs.any > "b"',
+        "inputs.some | default(3) > 2",
+        "inputs.some | default(inputs.any) > 2",
         "run.id == inputs.count",
     ],
 )
 def test_what_may_be_right_passes(expression: str) -> None:
     assert told(expression) == []
+
+
+NEEDS = "A condition needs true or false, but"
+NUMBER = "Compare it with a number, such as"
+TEXT = "Compare it with a text, such as"
+SIZE = "Compare its size, such as"
+EXAMPLE = 'Write it like "{{ inputs.amount | number > 100 }}".'
+
+
+@pytest.mark.parametrize(
+    ("expression", "sentence"),
+    [
+        ("inputs.n", f"{NEEDS} `inputs.n` is a number. {NUMBER} `inputs.n > 0`."),
+        ("inputs.some", f"{NEEDS} `inputs.some` is a number. {NUMBER} `inputs.some > 0`."),
+        ("inputs.n + 1", f"{NEEDS} the value is a number. {NUMBER} `> 0`."),
+        ("inputs.any + 1", f"{NEEDS} the value is a number. {NUMBER} `> 0`."),
+        ("inputs.any + inputs.any", f"{NEEDS} the value is a number, text or a list. {EXAMPLE}"),
+        ("inputs.n * 2", f"{NEEDS} the value is a number. {NUMBER} `> 0`."),
+        ("-inputs.any", f"{NEEDS} the value is a number. {NUMBER} `> 0`."),
+        ("inputs.amount", f"{NEEDS} {MONEY}. Compare its number, such as `inputs.amount | number > 0`."),
+        ("inputs.amount | number", f"{NEEDS} the value is a number. {NUMBER} `> 0`."),
+        ("inputs.to", f'{NEEDS} `inputs.to` is an email address (text). {TEXT} `inputs.to == "yes"`.'),
+        ("inputs.fee | default(inputs.amount)", f"{NEEDS} the value is money (a mapping). {EXAMPLE}"),
+        ("inputs.count", f'{NEEDS} `inputs.count` is text. {TEXT} `inputs.count == "yes"`.'),
+        ("inputs.day", f'{NEEDS} `inputs.day` is a date (text). {TEXT} `inputs.day == "yes"`.'),
+        ('inputs.any ~ "a"', f'{NEEDS} the value is text. {TEXT} `== "yes"`.'),
+        ("inputs.tags", f"{NEEDS} `inputs.tags` is a list. {SIZE} `inputs.tags | length > 0`."),
+        ('{"a": inputs.any}', f"{NEEDS} the value is a mapping. {SIZE} `| length > 0`."),
+        ("steps.ask.pieces", f"{NEEDS} `steps.ask.pieces` is a number. {NUMBER} `steps.ask.pieces > 0`."),
+        ("inputs.some | default(0)", f"{NEEDS} the value is a number. {NUMBER} `> 0`."),
+        ("inputs.fee | default(0)", f"{NEEDS} the value is money (a mapping) or a number. {EXAMPLE}"),
+        ("inputs.n | default(false)", f"{NEEDS} the value is a number. {NUMBER} `> 0`."),
+        ('"yes please"', f'{NEEDS} `"yes please"` is text. {EXAMPLE}'),
+        ("-1", f"{NEEDS} `-1` is a number. {EXAMPLE}"),
+        ("none", f"{NEEDS} `none` is empty (none). {EXAMPLE}"),
+        ('"a" if inputs.ok else "b"', f"{NEEDS} the value is text. {EXAMPLE}"),
+        ("inputs.n if inputs.ok else none", f"{NEEDS} the value is a number or empty (none). {EXAMPLE}"),
+        ("not inputs.n", f"`not` needs true or false, but `inputs.n` is a number. {NUMBER} `inputs.n > 0`."),
+        (
+            "inputs.n and inputs.ok",
+            f"`and` needs true or false, but `inputs.n` is a number. {NUMBER} `inputs.n > 0`.",
+        ),
+        (
+            "not (inputs.count or inputs.ok)",
+            f'`or` needs true or false, but `inputs.count` is text. {TEXT} `inputs.count == "yes"`.',
+        ),
+        (
+            "true if inputs.n else false",
+            f"`if` needs true or false, but `inputs.n` is a number. {NUMBER} `inputs.n > 0`.",
+        ),
+    ],
+)
+@pytest.mark.parametrize("gate", [False, True])
+def test_a_condition_that_can_be_neither_true_nor_false_is_told_when_the_file_is_checked(
+    expression: str, sentence: str, gate: bool
+) -> None:
+    source = WORKFLOW.replace("    when:", "    gate:\n      when:") if gate else WORKFLOW
+    assert told(expression, source) == [(21 if gate else 20, 13 if gate else 11, sentence)]
+    load(source.replace("EXPRESSION", expression).encode(), kinds=builtin(), registered=True)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "true",
+        "false",
+        "inputs.ok",
+        "not inputs.ok",
+        "inputs.any",
+        "inputs.any.a",
+        "inputs.any[inputs.n]",
+        "inputs.any | first",
+        "inputs.tags | first",
+        "inputs.any | default(0)",
+        "inputs.any | default(false)",
+        "inputs.any or inputs.n",
+        "inputs.ok and inputs.n",
+        "inputs.n is number",
+        "inputs.n is defined",
+        "inputs.n if inputs.n is boolean else false",
+        "inputs.ok if inputs.n > 3 else 3",
+        "inputs.any if inputs.ok else 3",
+        "3 if inputs.ok else inputs.any",
+        "steps.ask.note | default(inputs.ok)",
+        "steps.ask",
+        "inputs",
+        "run.id",
+        "inputs.n in [1, 2]",
+    ],
+)
+def test_a_condition_that_may_be_right_passes(expression: str) -> None:
+    assert told(expression) == []
+
+
+def test_what_can_only_fail_is_told_once() -> None:
+    assert len(told("inputs.amount + 1")) == 1
+    assert len(told("inputs.nothing + 1")) == 1
 
 
 def test_what_cannot_be_read_says_nothing_of_its_type() -> None:

@@ -517,6 +517,27 @@ WRONG: list[tuple[str, int, int, str, str]] = [
     ),
     (in_step("id: a\nuses: set\nwhen: inputs.x > 3"), 5, 11, "steps[0].when", 'Put it in braces: "{{ inputs.x > 3 }}"'),
     (
+        in_step("id: a\nuses: set\nwhen: yes please"),
+        5,
+        11,
+        "steps[0].when",
+        '`yes please` is no condition. Write it like "{{ inputs.amount | number > 100 }}".',
+    ),
+    (
+        in_step("id: a\nuses: set\nwhen: please"),
+        5,
+        11,
+        "steps[0].when",
+        '`please` is no condition. Write it like "{{ inputs.amount | number > 100 }}".',
+    ),
+    (
+        in_step("id: a\nuses: set\nwhen: '{{ 1 + 1 }}'"),
+        5,
+        11,
+        "steps[0].when",
+        "A condition needs true or false, but the value is a number. Compare it with a number, such as `> 0`.",
+    ),
+    (
         in_step("id: a\nuses: set\nwhen: '{{ true }} or so'"),
         5,
         11,

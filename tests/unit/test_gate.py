@@ -67,7 +67,7 @@ def test_a_gate_whose_condition_is_false_does_not_open() -> None:
 
 
 @pytest.mark.parametrize(
-    "when", ["{{ inputs.amount > 100 }}", "{{ inputs.any.missing }}", "{{ inputs.any }}", "{{ 1 }}"]
+    "when", ["{{ inputs.amount > 100 }}", "{{ inputs.any.missing }}", "{{ inputs.any }}", "{{ inputs.any | first }}"]
 )
 def test_a_condition_that_cannot_be_evaluated_opens_the_gate_and_shows_why(when: str) -> None:
     opening = words(f'when: "{when}"', amount=None, any=[1])
