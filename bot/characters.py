@@ -1,4 +1,7 @@
-"""Where a text may be cut, pure: every channel has to cut, and none may split what people see as one character."""
+"""Where a text may be cut and which way its lines run, pure.
+
+Every channel has to cut, and none may split what people see as one character.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,11 @@ from typing import Final
 
 _HALF_NAME: Final = re.compile(r"⟦U\+[0-9A-F]{0,6}\Z")
 _LONGEST_CLUSTER: Final = 40
+_FROM_THE_RIGHT: Final = re.compile(
+    "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
+"""Where Unicode has put all letters that run from the right, and keeps room for more:
+https://www.unicode.org/reports/tr44/#Bidi_Class_Values"""
 
 
 def boundary(text: str, index: int) -> int:
@@ -31,6 +39,33 @@ def level(sizes: Iterable[int], room: int) -> int:
             return share
         room -= one
     return ascending[-1] if ascending else 0
+
+
+def stretches(text: str) -> list[str]:
+    """The text in stretches of lines that run the same way, as their first letters do.
+
+    With a line break between them they are the text. A line without letters runs as the one before it; an empty one
+    stands at the beginning of a stretch, for at the end of a block HTML shows none.
+    """
+    if not _FROM_THE_RIGHT.search(text):
+        return [text]
+    made, way = list[list[str]]([[]]), None
+    for line in text.split("\n"):
+        own = _way(line)
+        if own is not None and way not in (None, own):
+            following = list[str]()
+            while not made[-1][-1].strip():
+                following.insert(0, made[-1].pop())
+            made.append(following)
+        way = own or way
+        made[-1].append(line)
+    return ["\n".join(lines) for lines in made]
+
+
+def _way(line: str) -> str | None:
+    """Of the first letter, which is what `dir="auto"` goes by."""
+    kinds = map(unicodedata.bidirectional, line)
+    return next(("right" if kind == "L" else "left" for kind in kinds if kind in ("L", "R", "AL")), None)
 
 
 def _joined(text: str, index: int) -> bool:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from markupsafe import Markup, escape
 
-from bot.characters import boundary
+from bot.characters import boundary, stretches
 
 _JOINTS: Final = re.compile(r"(?<=[./:@])(?=\S)")
 _COST: Final = {"&": 5, "<": 4, ">": 4, '"': 5, "'": 5, "\n": 4, ".": 6, "/": 6, ":": 6, "@": 6}
 
 _MORE: Final = tuple((character, cost - 1) for character, cost in _COST.items())
 """By how much a character takes more there than it does by itself."""
+
+
+_STRETCH: Final = len('<div dir="auto"></div>')
+_STRETCHES: Final = 60
+"""Of one text: with more, the frame around each would leave too little room for the text itself."""
 
 
 class Cut(NamedTuple):
@@ -33,9 +39,17 @@ def markup(text: str) -> Markup:
     return Markup("<br>").join(lines)
 
 
+def stretched(text: str) -> list[str]:
+    """The text in stretches of lines that run the same way; all of it in one where there are very many."""
+    found = stretches(text)
+    return found if len(found) <= _STRETCHES else [text]
+
+
 def size(text: str) -> int:
     """Bytes in HTML, at most."""
-    return len(text.encode()) + sum(more * text.count(character) for character, more in _MORE)
+    framed = len(stretched(text))
+    frames = framed * _STRETCH if framed > 1 else 0
+    return len(text.encode()) + sum(more * text.count(character) for character, more in _MORE) + frames
 
 
 def cut(text: str, room: int, *, beyond: int = 0) -> Cut:
@@ -45,10 +59,17 @@ def cut(text: str, room: int, *, beyond: int = 0) -> Cut:
     """
     if size(text) <= room:
         return Cut(text, beyond)
-    taken = 0
+    taken, framed = 0, _framed(text)
     for index, character in enumerate(text):
         taken += _COST.get(character) or len(character.encode())
+        taken += _STRETCH if index in framed else 0
         if taken > room:
             end = boundary(text, index)
             return Cut(text[:end], len(text) - end + beyond)
     return Cut(text, beyond)
+
+
+def _framed(text: str) -> frozenset[int]:
+    """Where stretches begin, if the beginning of the text may be shown as several."""
+    found = stretches(text)[:_STRETCHES]
+    return frozenset(accumulate((len(one) + 1 for one in found[:-1]), initial=0)) if len(found) > 1 else frozenset()

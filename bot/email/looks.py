@@ -29,6 +29,7 @@ def environment() -> jinja2.Environment:
         auto_reload=False,
     )
     made.filters["markup"] = cutting.markup
+    made.filters["stretched"] = cutting.stretched
     made.filters["indented"] = indented
     made.filters["hanging"] = hanging
     return made

@@ -80,6 +80,8 @@ function say(lines, tone) {
   made.className = `notice ${tone}`;
   for (const text of lines) {
     const line = document.createElement("p");
+    line.className = "text";
+    line.dir = "auto";
     line.textContent = text;
     made.append(line);
   }

@@ -9,7 +9,7 @@ from bot.email import message
 from tests.browser.review import BY_LINK, EVERY_FIELD, NARROW, WIDE, Reviewers
 from tests.email.kit import ASKING, envelope, html_of
 from tests.support.replacing import replace
-from tests.web.kit import ADA
+from tests.web.kit import ADA, BEN
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -88,6 +88,70 @@ async def test_texts_in_a_mail_run_their_own_way(reviewing: Reviewers) -> None:
     plain = page.locator("p", has_text="Kim")
     assert (await direction(plain), await side(plain)) == ("ltr", "left")
     assert await direction(page.locator("h1")) == "rtl"
+
+
+LETTER = f"{HEBREW}\n\nDear Kim, thank you!\n  2.50\n\n\n{HEBREW}\n{HEBREW}\n\nYours, Lee\n"
+RUNS = """\
+(one) => {
+  const letters = document.createTreeWalker(one, NodeFilter.SHOW_TEXT), found = [], range = document.createRange();
+  const box = one.getBoundingClientRect();
+  while (letters.nextNode()) {
+    const text = letters.currentNode, at = (index) => {
+      range.setStart(text, index);
+      range.setEnd(text, index + 1);
+      return range.getBoundingClientRect().left;
+    };
+    if (!/^\\p{L}/u.test(text.data)) continue;
+    range.selectNode(text);
+    const line = range.getBoundingClientRect();
+    const side = line.left - box.left < box.right - line.right ? "left" : "right";
+    found.push([at(0) < at(1) ? "ltr" : "rtl", side]);
+  }
+  return found;
+}
+"""
+"""Which way each line with a letter at its beginning runs, and at which side it stands."""
+COPIED = """\
+(one) => {
+  getSelection().selectAllChildren(one);
+  return getSelection().toString();
+}
+"""
+
+
+async def test_each_line_of_a_text_in_a_mail_runs_its_own_way_and_is_copied_as_it_was(reviewing: Reviewers) -> None:
+    page = await reviewing.window()
+    facts = (("Why", LETTER),)
+    fields = tuple(replace(one, text=f"now {LETTER}", before=LETTER) for one in ASKING.fields[1:])
+    card = replace(ASKING, facts=facts, fields=fields, state=f"Rejected by Lee. Reason: no\n{LETTER}", actions=())
+    await page.set_content(html_of(message.mail(replace(card, token=None), envelope())))
+    right, left = ["rtl", "right"], ["ltr", "left"]
+    for name, text, ways in (
+        (".ink", LETTER, [right, left, right, right, left]),
+        (".old", LETTER, [right, left, right, right, left]),
+        (".new", f"now {LETTER}", [left, left, right, right, left]),
+        (".ink", f"Rejected by Lee. Reason: no\n{LETTER}", [left, right, left, right, right, left]),
+    ):
+        shown = page.locator(f"{name}:not(h1)", has_text="Yours, Lee").nth(0 if text.startswith("Rej") else -1)
+        assert await shown.evaluate(RUNS) == ways, name
+        assert (await shown.evaluate(COPIED)).rstrip("\n") == text.rstrip("\n")
+        assert (await shown.inner_text()).rstrip("\n") == text.rstrip("\n")
+
+
+async def test_each_line_of_a_reason_runs_its_own_way_on_an_open_page(reviewing: Reviewers) -> None:
+    await reviewing.hall.asked()
+    ada, ben = await reviewing.opened(ADA), await reviewing.opened(BEN)
+    await ben.get_by_label("Reason").fill(f"Not today\n{HEBREW}\nSorry")
+    await ben.get_by_role("button", name="Hold it back").click()
+    await ben.get_by_label("Code").fill(await reviewing.code(BEN))
+    await ben.get_by_role("button", name="Confirm").click()
+    told = ada.locator("#live p").first
+    await expect(told).to_contain_text("Sorry")
+    assert await told.evaluate(LINES) == ["ltr", "rtl", "ltr"]
+    assert (await told.inner_text()).endswith(f"Not today\n{HEBREW}\nSorry")
+    await ben.locator("#run-history summary").click()
+    history = ben.locator("#run-history span", has_text="Sorry")
+    assert await history.evaluate(LINES) == ["ltr", "rtl", "ltr"]
 
 
 @pytest.mark.parametrize("style", [True, False], ids=["style", "script"])

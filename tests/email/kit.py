@@ -111,6 +111,8 @@ class Reading(HTMLParser):
         self.tags: set[str] = set()
         self.attributes: set[str] = set()
         self._text: list[str] = []
+        self._ended: str | None = None
+        """The tag that ended right before."""
         self.feed(html)
         self.close()
 
@@ -122,8 +124,13 @@ class Reading(HTMLParser):
         self.tags.add(tag)
         self.attributes |= {name for name, _ in attrs}
         self.links += [str(value) for name, value in attrs if name in ("href", "src", "background", "action")]
-        if tag == "br":
+        if tag == "br" or (tag == "div" and self._ended == "div"):
             self._text.append("\n")
+        self._ended = None
+
+    def handle_endtag(self, tag: str) -> None:
+        self._ended = tag
 
     def handle_data(self, data: str) -> None:
         self._text.append(data)
+        self._ended = None

@@ -1,0 +1,63 @@
+"""Which way the lines of a text run."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot import characters
+from bot.email import cutting
+
+TEXTS = st.lists(st.sampled_from(["", " ", "a", "a.b", "1", "ש", "- ש 5", "\N{ARABIC LETTER BEH}", "⟦U+202E⟧"])).map(
+    "\n".join
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("", [""]),
+        ("a\nb", ["a\nb"]),
+        ("1\n\n2", ["1\n\n2"]),
+        ("1\nש\n2", ["1\nש\n2"]),
+        ("a\nש", ["a", "ש"]),
+        ("a\n1\nש\n1\na", ["a\n1", "ש\n1", "a"]),
+        ("a\n\n \nש\n\na\n", ["a", "\n \nש", "\na\n"]),
+        ("- a ש\n- ש a", ["- a ש", "- ש a"]),
+        ("ש\n\N{ARABIC LETTER BEH}\na", ["ש\n\N{ARABIC LETTER BEH}", "a"]),
+    ],
+)
+def test_a_text_is_taken_apart_where_its_lines_begin_to_run_the_other_way(text: str, parts: list[str]) -> None:
+    assert characters.stretches(text) == parts
+
+
+def test_letters_that_run_from_the_right_are_where_they_are_looked_for() -> None:
+    from_the_right = [chr(code) for code in range(0x110000) if unicodedata.bidirectional(chr(code)) in ("R", "AL")]
+    kept = [one for one in from_the_right if len(characters.stretches(f"{one}\na")) == 1]
+    assert [f"{ord(one):04X}" for one in kept] == ["200F"], "a mark, which is shown by its number"
+
+
+@given(TEXTS)
+def test_nothing_is_lost_or_added_and_no_empty_line_stands_where_it_would_not_be_seen(text: str) -> None:
+    parts = characters.stretches(text)
+    assert "\n".join(parts) == text
+    assert all(part.rpartition("\n")[2].strip() for part in parts[:-1])
+
+
+@given(TEXTS, st.integers(0, 300))
+def test_what_is_cut_has_room_with_all_that_stands_around_its_lines(text: str, room: int) -> None:
+    cut = cutting.cut(text, room)
+    assert text.startswith(cut.text)
+    parts = cutting.stretched(cut.text)
+    framed = [f'<div dir="auto">{cutting.markup(part)}</div>' for part in parts]
+    html = "".join(framed) if len(parts) > 1 else str(cutting.markup(cut.text))
+    assert len(html.encode()) <= cutting.size(cut.text) <= room
+    assert cut.missing == 0 or cutting.size(text) > room
+
+
+def test_a_text_that_turns_very_often_stays_in_one() -> None:
+    assert len(cutting.stretched("a\nש\n" * 30)) == 60
+    assert len(cutting.stretched("a\nש\n" * 31)) == 1
