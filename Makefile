@@ -54,15 +54,17 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt --no-build-isolation --editable '.[dev]'
 	@touch $(STAMP)
 
-# One file stays on one worker, so that what a file starts (a server, a wheel) is started once.
+# One file stays on one worker, so that what a file starts (a server, a wheel) is started once. Files begin in the order
+# of their folders and not by their number of tests: those with few tests hold the longest ones, which came last then.
 test: $(STAMP) ## run all tests but those in a browser
-	$(RUN) -m pytest -n auto --dist loadfile -m "not browser" $(TESTFLAGS)
+	$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not browser" $(TESTFLAGS)
 
+# Two workers, each with one Chromium, which has processes of its own. Every test brings its own servers.
 test-browser: $(STAMP) ## run the tests in a browser (needs Chromium and Java)
 	@if [ -z "$$(find tests -path 'tests/browser/*' -name '*.py')" ]; then \
 		echo "no browser tests yet"; \
 	else \
-		$(RUN) -m pytest -m browser tests/browser $(TESTFLAGS); \
+		$(RUN) -m pytest -n 2 --dist worksteal -m browser tests/browser $(TESTFLAGS); \
 	fi
 
 check: $(STAMP) ## lint, format, types, layers and dependencies; runs all, fails if one does

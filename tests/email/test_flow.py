@@ -13,6 +13,7 @@ from bot.app import App
 from bot.sandbox import Running
 from engine.model import Address, Cancel, Origin, Register, Registered, RunStatus, Start, Started
 from tests.email.kit import MIA, mail_server
+from tests.support import direct
 from tests.support.house import until
 
 SAM = Address("email", "sam@example.com")
@@ -41,7 +42,7 @@ async def server(running: Running, tmp_path: Path) -> AsyncIterator[App]:
         "SIGNOFF_EMAIL_FROM": "Signoff <signoff@example.com>",
         "SIGNOFF_PUBLIC_URL": "https://signoff.example.com",
     }
-    chosen = settings.load(given, database=tmp_path / "signoff.db")
+    chosen = settings.load(given, database=direct.lay(tmp_path / "signoff.db"))
     async with app.opened(chosen, given, None) as opened:
         yield opened
 

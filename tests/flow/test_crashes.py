@@ -276,7 +276,7 @@ def killed_again_and_again(at: Place, dice: random.Random) -> None:
             server.kill()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_twenty_kills_lose_double_and_skip_nothing(tmp_path: Path, world: Effects) -> None:
     print(f"SIGNOFF_TEST_SEED={SEED}")  # noqa: T201 pytest shows it when the test fails
     dice = random.Random(SEED)

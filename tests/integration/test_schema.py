@@ -30,6 +30,7 @@ from engine.store.prepared import Prepared
 from engine.store.tx import Connection, Tx
 from engine.system import RandomIds, SystemClock
 from engine.views import Page
+from tests.support import direct
 from tests.support.fakes import START
 from tests.support.house import house
 from tests.support.recording import RecordingChannel
@@ -47,9 +48,7 @@ steps:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    file = tmp_path / "signoff.db"
-    schema.prepare(file, now=START)
-    return file
+    return direct.lay(tmp_path / "signoff.db")
 
 
 @pytest.fixture

@@ -41,6 +41,7 @@ from engine.store.tx import Connection, Tx
 from engine.store.writer import SqliteFile
 from engine.system import RandomIds, SystemClock
 from engine.tables import WorkspaceRow
+from tests.support import direct
 from tests.support.fakes import START
 from tests.support.house import LEE, SAM, TERMINAL, house, until
 
@@ -49,9 +50,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    file = tmp_path / "signoff.db"
-    schema.prepare(file, now=START)
-    return file
+    return direct.lay(tmp_path / "signoff.db")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from bot.settings import Settings, load
 from bot.slack.listening import PATH
 from engine.model import Address, Origin, Register, RunStatus, Start, Started
 from tests.slack.stage import buttons, copy_of, fine, words
+from tests.support import direct
 
 FLOW = b"""\
 name: hello
@@ -53,7 +54,7 @@ async def test_a_request_is_posted_approved_and_the_run_is_done(tmp_path: Path, 
             "http": {"SIGNOFF_SLACK_SIGNING_SECRET": slack.app.signing_secret},
             "sockets": {"SIGNOFF_SLACK_APP_TOKEN": slack.app.app_token},
         }[over]
-        chosen = settings(slack, tmp_path / "signoff.db", port, **way)
+        chosen = settings(slack, direct.lay(tmp_path / "signoff.db"), port, **way)
         slack.app.request_url = f"http://127.0.0.1:{port}{PATH}" if over == "http" else None
         async with app.opened(chosen, {}, None) as opened, app._reached(opened):  # noqa: SLF001
             if over == "sockets":
@@ -79,7 +80,8 @@ async def test_a_trial_never_writes_to_slack(tmp_path: Path, port: int) -> None:
 
 async def test_a_command_without_a_server_tells_people_in_slack_as_well(tmp_path: Path, port: int) -> None:
     async with sandbox() as slack:
-        chosen = settings(slack, tmp_path / "signoff.db", port, SIGNOFF_SLACK_APP_TOKEN=slack.app.app_token)
+        database = direct.lay(tmp_path / "signoff.db")
+        chosen = settings(slack, database, port, SIGNOFF_SLACK_APP_TOKEN=slack.app.app_token)
         async with app.opened(chosen, {}, None) as opened:
             actor, origin = Address("email", "cleo@example.com"), Origin(surface="terminal")
             await opened.engine.register(Register(source=FLOW, actor=actor, origin=origin))

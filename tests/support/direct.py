@@ -10,8 +10,9 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
-from datetime import datetime
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from engine.model import Work
@@ -19,6 +20,7 @@ from engine.ports import Clock, Ids
 from engine.store import journal, schema
 from engine.store.connection import Connection, connect
 from engine.store.tx import Memory, Tx
+from tests.support.fakes import START
 
 T = TypeVar("T")
 
@@ -116,7 +118,18 @@ class DirectStore:
         self.connection.close()
 
 
-def template(path: Path, *, now: datetime) -> bytes:
-    """The bytes of an empty database of this program's schema."""
-    schema.prepare(path, now=now)
-    return path.read_bytes()
+@cache
+def blank() -> bytes:
+    """The bytes of an empty database of this program's schema. To make one takes many waits for the disk."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "signoff.db")
+        schema.prepare(path, now=START)
+        return path.read_bytes()
+
+
+def lay(path: Path) -> Path:
+    """Put an empty database there, unless there is a file already."""
+    if not path.exists():
+        path.write_bytes(blank())
+        path.chmod(0o600)
+    return path

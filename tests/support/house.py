@@ -39,6 +39,7 @@ from engine.store import schema
 from engine.store.writer import SqliteFile
 from engine.system import EnvironmentSecrets, RandomIds
 from engine.views import CodeCopy, Copy, RequestView, RunView
+from tests.support import direct
 from tests.support.fakes import FakeClock, by
 from tests.support.recording import Letters, RecordingChannel
 
@@ -177,7 +178,8 @@ async def house(
     show_seconds: float = 20.0,
     busy_seconds: float = 5.0,
 ) -> AsyncIterator[House]:
-    """A house on the file at `path`, as its only owner."""
+    """A house on the file at `path`, as its only owner; a file that is not there yet is an empty database."""
+    direct.lay(path)
     clock, channel, played = clock or FakeClock(), channel or RecordingChannel(), Played()
     kinds: dict[str, StepType[Any]] = dict(steps or {"set": Set(), "wait": Wait(), "played": played})
     with schema.owned(path, clock=clock, ids=RandomIds(), busy_seconds=busy_seconds) as store:

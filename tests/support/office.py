@@ -20,6 +20,7 @@ from bot.slack.listening import PATH
 from bot.slack.pace import Pace
 from engine.model import Address, Origin, Register, Registered, Start, Started
 from engine.views import RequestView
+from tests.support import direct
 
 MIA, NOA, SAM = "mia@example.com", "noa@example.com", "sam@example.com"
 TERMINAL: Final = Origin(surface="terminal")
@@ -66,12 +67,13 @@ def links(mail: Mail) -> list[str]:
 @asynccontextmanager
 async def office(folder: Path, *, in_slack: bool = False) -> AsyncIterator[Office]:
     """A server at work while the body runs. `in_slack`: there too, with none of Slack's limits in the way."""
+    database = direct.lay(folder / "signoff.db")
     async with sandbox() as world:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
         chosen = settings.load(
             {
-                "SIGNOFF_DATABASE_URL": f"sqlite:///{folder / 'signoff.db'}",
+                "SIGNOFF_DATABASE_URL": f"sqlite:///{database}",
                 "SIGNOFF_SMTP_URL": world.mail.url,
                 "SIGNOFF_EMAIL_FROM": "Signoff <signoff@example.com>",
                 "SIGNOFF_PUBLIC_URL": url,
