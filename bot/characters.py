@@ -53,10 +53,11 @@ def stretches(text: str) -> list[str]:
     for line in text.split("\n"):
         own = _way(line)
         if own is not None and way not in (None, own):
-            following = list[str]()
-            while not made[-1][-1].strip():
-                following.insert(0, made[-1].pop())
-            made.append(following)
+            end = len(made[-1])
+            while not made[-1][end - 1].strip():
+                end -= 1
+            made.append(made[-1][end:])
+            del made[-2][end:]
         way = own or way
         made[-1].append(line)
     return ["\n".join(lines) for lines in made]

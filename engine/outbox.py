@@ -14,7 +14,7 @@ from engine.codes import Codes
 from engine.copies import Claimed
 from engine.errors import ChannelError
 from engine.lanes import Lanes, Rest
-from engine.model import Card, DeliveryKind, Person, Receipt
+from engine.model import Card, DeliveryKind, Person, Receipt, RunStatus
 from engine.ports import CarriesLinks, Channel, Directory, FindsCopies, TakesLonger
 from engine.store import deliveries, links, people, reading
 from engine.store.deliveries import LEASE, HeldDelivery
@@ -30,8 +30,9 @@ MARGIN: Final = timedelta(seconds=10)
 
 _LINKED: Final = frozenset({DeliveryKind.REQUEST, DeliveryKind.REMINDER})
 
-_Key: TypeAlias = tuple[str, str | None, DeliveryKind]
-"""Copies with the same run, request and kind show the same."""
+_Key: TypeAlias = tuple[str, str | None, DeliveryKind, bool]
+"""Run, request, kind, and whether it is about the end of the run: copies with the same show the same."""
+_ENDS: Final = frozenset(one.value for one in RunStatus if one.ended)
 _Subject: TypeAlias = tuple[RunView, RequestView | None]
 log = logging.getLogger(__name__)
 
@@ -116,7 +117,8 @@ class Relay:
         approvers kept the first copy from leaving for a tenth of a second.
         """
         assert held.run is not None
-        key = (held.run, held.request, held.kind)
+        ends = held.kind is DeliveryKind.OUTCOME or held.topic in _ENDS
+        key = (held.run, held.request, held.kind, ends)
         coming = self._subjects.get(key)
         if coming is None:
             coming = self._subjects[key] = asyncio.ensure_future(self._read(key))
@@ -180,10 +182,10 @@ class Relay:
 
 def _subject(connection: Connection, key: _Key) -> _Subject:
     """What copies of this kind are about: at the end of a run, the last decision in it."""
-    run_id, request_id, kind = key
+    run_id, request_id, kind, ends = key
     run = reading.run_view(connection, run_id, steps=kind is DeliveryKind.ALERT)
     assert run is not None
-    if request_id is None and run.status.ended:
+    if ends:
         return run, next(reversed(reading.requests_of_run(connection, run_id)), None)
     return run, reading.request_view(connection, request_id) if request_id else None
 

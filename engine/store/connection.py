@@ -46,7 +46,14 @@ class Connection:
         """Run a text of SQL as it is."""
         return self.core.exec_driver_sql(statement)
 
+    def renew(self) -> None:
+        """Drop what a statement that failed left open: it would keep what the connection sees."""
+        self.cursor.close()
+        self.cursor = self.driver.cursor()
+
     def close(self) -> None:
+        # First: the statement that it holds would keep the file open, and the files beside it there.
+        self.cursor.close()
         self.core.close()
 
 

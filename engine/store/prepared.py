@@ -3,16 +3,15 @@
 Core's execution of a statement took three times what all else about it takes (measured on a look-up by key: 20
 microseconds, 6 this way), and half of the writing thread's CPU. What it does is the same each time: find the compiled
 text, put the parameters in order, convert them, wrap the result. So it is done once here. A statement stays a Core
-construct, and its text and the order of its parameters come from compiling it for the dialect of the connection;
-nothing here knows SQLite. What a parameter is made of, the driver has to know: text, numbers, bytes, moments, yes or no
-(the one of SQLite learns some of it, see `engine.store.binding`).
+construct, and text, order and conversions come from compiling it for the dialect of the connection; nothing here knows
+SQLite.
 """
 
 from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache, partial
 from operator import itemgetter
 from typing import Any, Final
@@ -20,6 +19,7 @@ from typing import Any, Final
 from sqlalchemy import Boolean, Dialect, Executable, Insert, LargeBinary, Select, UpdateBase
 from sqlalchemy.types import TypeEngine
 
+from engine import moments
 from engine.store.connection import Connection
 from engine.tables import Utc
 
@@ -82,11 +82,10 @@ class _Compiled:
         compiled = construct.compile(dialect=dialect, column_keys=keys)  # type: ignore[attr-defined]
         self.text: str = compiled.string
         names: list[str] = compiled.positiontup or []
-        for name in names:
-            _see_bound_as_it_is(compiled.binds[name].type, dialect)
+        binds = ((at, _bind(compiled.binds[name].type, dialect)) for at, name in enumerate(names))
         # Values that stand in the construct itself.
         fixed = {name: compiled.params[name] for name in names if name not in params}
-        self.values: Callable[[Params], Sequence[Any]] = _picker(names, fixed)
+        self.values = _converting(_picker(names, fixed), _having(binds))
         columns = construct.exported_columns if isinstance(construct, Select | UpdateBase) else ()
         converts = ((at, _result(column.type, dialect)) for at, column in enumerate(columns))
         self.read = _reader([str(column.key) for column in columns], _having(converts))
@@ -99,6 +98,22 @@ def _picker(names: list[str], fixed: dict[str, Any]) -> Callable[[Params], Seque
     if len(names) == 1:
         return (lambda _: tuple(fixed.values())) if fixed else (lambda params: (pick(params),))
     return (lambda params: pick({**fixed, **params})) if fixed else pick
+
+
+def _converting(
+    pick: Callable[[Params], Sequence[Any]], converts: tuple[tuple[int, _Convert], ...]
+) -> Callable[[Params], Sequence[Any]]:
+    if not converts:
+        return pick
+
+    def values(params: Params) -> Sequence[Any]:
+        values = [*pick(params)]
+        for at, convert in converts:
+            if values[at] is not None:
+                values[at] = convert(values[at])
+        return values
+
+    return values
 
 
 def _reader(names: list[str], converts: tuple[tuple[int, _Convert], ...]) -> Callable[[Iterable[Any]], Any]:
@@ -122,28 +137,33 @@ def _having(converts: Iterable[tuple[int, _Convert | None]]) -> tuple[tuple[int,
     return tuple((at, convert) for at, convert in converts if convert is not None)
 
 
-def _see_bound_as_it_is(kind: TypeEngine[Any], dialect: Dialect) -> None:
-    """Raises `TypeError` for a type whose values Core converts and no driver is known to take."""
-    taken = isinstance(kind, Utc | Boolean | LargeBinary)
-    if not taken and kind.dialect_impl(dialect).bind_processor(dialect) is not None:
-        raise TypeError(f"a prepared statement cannot bind {kind!r} for {dialect.name}")
+def _bind(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
+    if isinstance(kind, Boolean | LargeBinary):
+        return None  # every driver takes these as they are; what Core wraps them in was made for older ones
+    return times(dialect)[0] if isinstance(kind, Utc) else kind.dialect_impl(dialect).bind_processor(dialect)
 
 
 def _result(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
-    return times(dialect) if isinstance(kind, Utc) else kind.dialect_impl(dialect).result_processor(dialect, None)
+    return times(dialect)[1] if isinstance(kind, Utc) else kind.dialect_impl(dialect).result_processor(dialect, None)
 
 
 @lru_cache(8)
-def times(dialect: Dialect) -> _Convert | None:
-    """What makes a moment of what the driver gives for it; it remembers the last, for many rows have the same."""
-    result = Utc().dialect_impl(dialect).result_processor(dialect, None)
-    if result is not None and result(_TEXT) == _read(_TEXT):
-        # It reads this text: then the standard library does the same in a fraction of the time.
-        return _read
-    return result and lru_cache(256)(result)
+def times(dialect: Dialect) -> tuple[_Convert | None, _Convert | None]:
+    """Both ways for moments, remembering the last: a unit writes its `now` ten times, and many rows have the same."""
+    kind = Utc().dialect_impl(dialect)
+    bind, result = kind.bind_processor(dialect), kind.result_processor(dialect, None)
+    if bind is not None and bind(_SAMPLE) == _write(_SAMPLE):
+        # What it writes is this text: then the standard library does the same in a fraction of the time.
+        return _write, _read
+    return (bind and lru_cache(256)(bind)), (result and lru_cache(256)(result))
 
 
-_TEXT: Final = "2026-03-02 09:05:00.120000"
+_SAMPLE: Final = datetime(2026, 3, 2, 9, 5, tzinfo=UTC)
+
+
+@lru_cache(256)
+def _write(moment: datetime) -> str:
+    return moments.exact(moment)[:-1].replace("T", " ")
 
 
 @lru_cache(256)

@@ -154,6 +154,9 @@ class SqliteFile:
             connection.exec_driver_sql("BEGIN")
             try:
                 return query(connection)
+            except BaseException:
+                connection.renew()
+                raise
             finally:
                 connection.exec_driver_sql("ROLLBACK")
 
@@ -286,6 +289,7 @@ class SqliteFile:
             job.works, job.tx = tx.works, tx
         except BaseException as error:  # noqa: BLE001 a unit's failure belongs to its caller, whatever it is
             job.error = translate(error, self.path)
+            self._connection.renew()
 
     def _execute(self, statement: str) -> None:
         # Straight to the driver: these carry no parameters.

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from engine.errors import StepError, StoreFull
-from engine.model import Cancel, Done, Resume, ResumeAnswer, RunStatus, StepStatus
+from engine.model import Cancel, Decided, Done, Resume, ResumeAnswer, RunStatus, StepStatus
 from engine.plan import MAX_OUTPUT
 from engine.ports import StepContext
 from engine.runner import Runner
@@ -48,6 +48,18 @@ steps:
 """
 
 SWORDFISH = 'sword"fish\\n'
+
+ASKS_AND_ACTS = """
+name: flow
+title: Ask and act
+steps:
+  - id: ask
+    uses: set
+    with: {amount: 5}
+    gate: {approvers: [lee@example.com]}
+  - id: act
+    uses: played
+"""
 
 
 @pytest.fixture
@@ -145,6 +157,23 @@ async def test_a_failure_that_may_pass_is_retried_under_the_same_key(home: House
     assert (await home.view(run)).status is RunStatus.SUCCEEDED
     assert [context.attempt for _, context in home.step.calls] == [1, 2, 3]
     assert {context.idempotency_key for _, context in home.step.calls} == {f"{run}:act:1"}
+
+
+async def test_an_alert_that_is_late_is_about_its_step_and_not_about_the_last_request_of_the_run(home: House) -> None:
+    home.step.play = raising(StepError("The line went dead.", outcome_unknown=True))
+    await home.register(ASKS_AND_ACTS)
+    run = await home.start()
+    await home.settle()
+    assert isinstance(await home.decide(run), Decided)
+    await home.runner.advance(run)
+    assert (await home.view(run)).status is RunStatus.NEEDS_ATTENTION
+    done = Resume(run=run, answer=ResumeAnswer.DONE, actor=SAM, origin=TERMINAL)
+    assert isinstance(await home.engine.resume(done), Done)
+    assert (await home.view(run)).status is RunStatus.SUCCEEDED
+    await home.settle()
+    (late,) = [copy for copy in home.rendered if copy.topic == "needs_attention"]
+    assert late.run.status is RunStatus.SUCCEEDED
+    assert late.request is None
 
 
 async def test_an_unknown_outcome_asks_a_person_and_is_repeated_only_when_they_say_so(home: House) -> None:

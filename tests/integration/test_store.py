@@ -9,13 +9,15 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import exc, insert, text
+from sqlalchemy import bindparam, exc, insert, select, text, update
 
 from engine import plan, verify_audit
 from engine.audit import Entry
@@ -37,6 +39,8 @@ from engine.model import (
 )
 from engine.ports import Found
 from engine.store import deliveries, journal, people, requests, runs, schema
+from engine.store.connection import connect
+from engine.store.prepared import Prepared
 from engine.store.tx import Connection, Tx
 from engine.store.writer import SqliteFile
 from engine.system import RandomIds, SystemClock
@@ -403,6 +407,49 @@ async def test_what_only_reads_cannot_write(store: SqliteFile) -> None:
     with pytest.raises(StoreReadOnly):
         await store.read(lambda connection: connection.execute(text("DELETE FROM workspace")))
     assert await store.read(names) == set()
+
+
+WORKSPACE: Any = WorkspaceRow.__table__  # type: ignore[attr-defined]
+ALL = Prepared(select(WORKSPACE.c.name).order_by(WORKSPACE.c.id))
+ONE = Prepared(select(WORKSPACE.c.name).where(WORKSPACE.c.id == bindparam("id")))
+
+
+async def test_a_reader_sees_what_is_new_after_a_row_that_could_not_be_read(store: SqliteFile) -> None:
+    def damage(tx: Tx) -> None:
+        keep("a")(tx)
+        keep("b")(tx)
+        tx.connection.exec_driver_sql("UPDATE workspace SET name = CAST(x'ff41' AS TEXT) WHERE id = 'b'")
+
+    await store.transact(damage)
+    for _ in range(8):
+        with pytest.raises(sqlite3.OperationalError, match="UTF-8"):
+            await store.read(lambda connection: ALL.all(connection, {}))
+    with pytest.raises(sqlite3.OperationalError, match="UTF-8"):
+        await store.transact(lambda tx: ALL.all(tx.connection, {}))
+    renamed = update(WORKSPACE).where(WORKSPACE.c.id == "a").values(name="new")
+    await store.transact(lambda tx: tx.connection.execute(renamed).rowcount)
+    found = [await store.read(lambda connection: ONE.one(connection, {"id": "a"})) for _ in range(8)]
+    assert [row.name for row in found if row is not None] == ["new"] * 8
+
+
+def test_a_connection_that_is_closed_lets_go_of_the_file(path: Path) -> None:
+    connection = connect(path, writable=True)
+    rename = Prepared(update(WORKSPACE).where(WORKSPACE.c.id == bindparam("held")).values(name=bindparam("new")))
+    rename.write_all(connection, [{"held": "default", "new": "a"}, {"held": "default", "new": "b"}])
+    assert path.with_name("signoff.db-wal").exists()
+    connection.close()
+    assert not path.with_name("signoff.db-wal").exists(), "or a backup and the next owner would find it"
+
+
+def test_other_databases_of_the_process_write_moments_as_ever(path: Path) -> None:
+    with closing(connect(path, writable=True)), closing(sqlite3.connect(":memory:")) as other:
+        other.execute("CREATE TABLE kept (at TEXT)")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of Python's own adapter, which is what is meant
+            other.execute(
+                "INSERT INTO kept VALUES (?)", (datetime(2026, 3, 2, 9, 5, tzinfo=timezone(timedelta(hours=2))),)
+            )
+        assert other.execute("SELECT at FROM kept").fetchone() == ("2026-03-02 09:05:00+02:00",)
 
 
 async def test_a_wrong_query_is_no_failure_of_the_database(store: SqliteFile) -> None:

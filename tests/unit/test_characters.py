@@ -34,6 +34,12 @@ def test_a_text_is_taken_apart_where_its_lines_begin_to_run_the_other_way(text: 
     assert characters.stretches(text) == parts
 
 
+def test_as_many_empty_lines_as_a_text_may_have_are_taken_apart_once() -> None:
+    # Moved one by one to the front of a list, these took longer than a server may stand still.
+    lines = "\n" * 99_998
+    assert characters.stretches(f"ש{lines}a") == ["ש", f"{lines[1:]}a"]
+
+
 def test_letters_that_run_from_the_right_are_where_they_are_looked_for() -> None:
     from_the_right = [chr(code) for code in range(0x110000) if unicodedata.bidirectional(chr(code)) in ("R", "AL")]
     kept = [one for one in from_the_right if len(characters.stretches(f"{one}\na")) == 1]
