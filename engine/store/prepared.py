@@ -155,14 +155,18 @@ def times(dialect: Dialect) -> tuple[_Convert | None, _Convert | None]:
     if bind is not None and bind(_SAMPLE) == _write(_SAMPLE):
         # What it writes is this text: then the standard library does the same in a fraction of the time.
         return _write, _read
-    return (bind and lru_cache(256)(bind)), (result and lru_cache(256)(result))
+    return bind, result
 
 
 _SAMPLE: Final = datetime(2026, 3, 2, 9, 5, tzinfo=UTC)
 
 
-@lru_cache(256)
 def _write(moment: datetime) -> str:
+    return _written(moment if moment.tzinfo is UTC else moments.in_utc(moment))
+
+
+@lru_cache(256)
+def _written(moment: datetime) -> str:
     return moments.exact(moment)[:-1].replace("T", " ")
 
 

@@ -11,6 +11,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy
@@ -340,6 +341,15 @@ def test_prepared_statements_write_and_read_times_as_all_others_do(connection: C
     assert write.write(connection, {"at": at}) == 1
     assert connection.exec_driver_sql("SELECT created_at FROM workspace").scalar() == text
     assert connection.execute(select(WORKSPACE.c.created_at)).scalar() == at
+
+
+def test_a_prepared_statement_writes_the_two_hours_of_one_name_in_autumn_apart(connection: Connection) -> None:
+    write = Prepared(update(WORKSPACE).values(created_at=bindparam("at")))
+    first = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Zurich"))
+    for at, hour in (first, "00"), (first.replace(fold=1), "01"):
+        write.write(connection, {"at": at})
+        text = connection.exec_driver_sql("SELECT created_at FROM workspace").scalar()
+        assert text == f"2026-10-25 {hour}:30:00.000000"
 
 
 def test_a_prepared_statement_refuses_a_time_without_a_zone(connection: Connection) -> None:

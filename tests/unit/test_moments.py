@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -25,6 +27,14 @@ def test_a_moment_is_written_as_the_standard_library_writes_it(at: datetime) -> 
 @given(MOMENTS | WHOLE)
 def test_an_exact_moment_has_six_digits_and_sorts_as_text(at: datetime) -> None:
     assert moments.exact(at) == f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+
+
+@pytest.mark.parametrize("write", [moments.iso, moments.exact])
+def test_the_two_hours_of_one_name_in_autumn_are_two_moments(write: Callable[[datetime], str]) -> None:
+    first = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Zurich"))
+    second = first.replace(fold=1)
+    assert first == second, "for they are in one zone, and what was equal must not be remembered as the same"
+    assert [write(one)[11:16] for one in (first, second, first)] == ["00:30", "01:30", "00:30"]
 
 
 @pytest.mark.parametrize("write", [moments.iso, moments.exact])
