@@ -67,8 +67,12 @@ class Replies:
     # -- copies --
 
     async def copy(self, response_url: str | None, card: Card, *, delivery: str | None) -> None:
-        """Show the state in the copy that was clicked, at once. Never counts as shown: the relay edits it as well."""
-        if response_url is None:
+        """Show the end in the copy that was clicked, at once. Never counts as shown: the relay edits it as well.
+
+        What can still be clicked is left to the relay: on its way it may be overtaken by the end, and would bring its
+        buttons back over it.
+        """
+        if response_url is None or card.actions or card.step is not None:
             return
         made = channel.whole(card, delivery=delivery or "")
         if not await self._client.respond(response_url, {**made.for_answer(), "replace_original": True}):

@@ -96,6 +96,27 @@ async def test_a_restart_between_click_and_update_updates_all_the_same(on: Stage
     assert (await on.view(run)).status is RunStatus.SUCCEEDED
 
 
+async def test_a_click_after_its_time_that_was_answered_slowly_brings_no_buttons_back(on: Stage) -> None:
+    run = await on.asked(ASKS.replace("edit: [text]", "edit: [text]\n      expires: 2h"))
+    on.pass_(hours=3)
+    on.slack.fault("response_url", "slow", seconds=2)
+    fine(await on.person("ada").click("Approve"))
+    # What it shows is read by now, and on its way; the clock comes to the request meanwhile.
+    await on.slack.until(lambda: not on.slack.faults.queue)
+    for work in await on.engine.due(on.clock.now()):
+        assert work.kind == "fire"
+        await on.engine.fire(work.id)
+    for one in await on.engine.deliveries(run=run):
+        await on.bot.relay.deliver(one.id)
+    assert buttons(copy_of(on.person("ada"))) == []
+    await on.afterwards()
+    await on.settle()
+    assert await on.state(run) is RequestState.EXPIRED
+    assert "expired" in whispered(on.slack, on.person("ada"))[-1]
+    for person in "ada", "ben":
+        assert buttons(copy_of(on.person(person))) == [], "what was read before the end must not be shown after it"
+
+
 # -- outages ------------------------------------------------------------------------------------------------
 
 
