@@ -2,8 +2,8 @@
 
     python -m tests.faults.plant [WORDS]...
 
-WORDS: only the faults in whose name one of these stands. Exit code 1 if one survives, or if the code has moved so that
-a replacement does not match exactly once.
+WORDS: only the faults in whose name one of these stands. Exit code 1 if one survives, if there is none of that
+name, or if the code has moved so that a replacement does not match exactly once.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ FAILED: Final = 1
 def main(words: Sequence[str]) -> int:
     """The table, line by line as it comes; 0 if every fault was noticed."""
     chosen = [one for one in FAULTS if not words or any(word in one.name for word in words)]
+    if not chosen:
+        _say(f"no fault has one of these words in its name: {', '.join(words)}")
+        return 1
     moved = [one for one in chosen if (ROOT / one.file).read_text(encoding="utf-8").count(one.old) != 1]
     for one in moved:
         _say(f"the code has moved: {one.file} has not exactly one place for “{one.name}”")
