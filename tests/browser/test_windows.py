@@ -32,6 +32,16 @@ async def test_eight_windows_of_one_browser_are_all_alive(desk: Desk) -> None:
     await expect(first.locator("li.message")).to_contain_text("Is anybody here?")
 
 
+async def test_whoever_gets_no_list_of_commands_types_without_one(desk: Desk) -> None:
+    page = await desk.window("cleo")
+    desk.offline = True
+    await page.route("**/completions*", lambda route: route.abort())
+    await page.get_by_role("combobox", name="Message").fill("/signoff help")
+    await expect(page.get_by_role("listbox")).to_have_count(0)
+    await page.get_by_role("combobox", name="Message").press("Enter")
+    await expect(page.get_by_role("combobox", name="Message")).to_have_value("")
+
+
 async def test_a_window_that_gets_no_answer_says_so_and_keeps_what_was_typed(desk: Desk) -> None:
     page = await desk.window("cleo")
     desk.offline = True

@@ -22,7 +22,7 @@ export class Story {
     this.runs = h("ol", { class: "runs" });
     this.wire = h("ol", { class: "wire" });
     this.none = h("p", { class: "small" }, "Nothing has happened yet. What is started is told here: its steps, who was asked, and why.");
-    this.overWire = h("details", { class: "part", ontoggle: () => this.refreshWire() }, h("summary", {}, h("h3", {}, "Over the wire")), this.wire);
+    this.overWire = h("details", { class: "part", ontoggle: () => this.refreshWire().catch(() => {}) }, h("summary", {}, h("h3", {}, "Over the wire")), this.wire);
     replace(
       node,
       h("div", { class: "story-head" }, h("h2", { tabindex: -1 }, "Story"), h("button", { type: "button", class: "icon-button close-story" }, icon("close"), h("span", { class: "visually-hidden" }, "Close the story"))),

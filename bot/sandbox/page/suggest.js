@@ -39,7 +39,12 @@ export function combobox(input, { label, find, choose, enter }) {
   const look = async () => {
     const mine = ++asked;
     mark(-1); // what was marked belongs to what was typed before
-    const answer = await find(input.value);
+    let answer = [];
+    try {
+      answer = await find(input.value);
+    } catch {
+      // Without a list one can type all the same; that the sandbox does not answer, the page says itself.
+    }
     if (mine !== asked) return;
     found = answer;
     replace(
