@@ -82,13 +82,14 @@ class _Compiled:
         compiled = construct.compile(dialect=dialect, column_keys=keys)  # type: ignore[attr-defined]
         self.text: str = compiled.string
         names: list[str] = compiled.positiontup or []
-        binds = ((at, _bind(compiled.binds[name].type, dialect)) for at, name in enumerate(names))
+        binds = _having((at, _bind(compiled.binds[name].type, dialect)) for at, name in enumerate(names))
         # Values that stand in the construct itself.
         fixed = {name: compiled.params[name] for name in names if name not in params}
-        self.values = _converting(_picker(names, fixed), _having(binds))
+        pick = _picker(names, fixed)
+        self.values: Callable[[Params], Sequence[Any]] = _converting(pick, binds) if binds else pick
         columns = construct.exported_columns if isinstance(construct, Select | UpdateBase) else ()
-        converts = ((at, _result(column.type, dialect)) for at, column in enumerate(columns))
-        self.read = _reader([str(column.key) for column in columns], _having(converts))
+        results = _having((at, _result(column.type, dialect)) for at, column in enumerate(columns))
+        self.read = _reader([str(column.key) for column in columns], results)
 
 
 def _picker(names: list[str], fixed: dict[str, Any]) -> Callable[[Params], Sequence[Any]]:
@@ -101,13 +102,10 @@ def _picker(names: list[str], fixed: dict[str, Any]) -> Callable[[Params], Seque
 
 
 def _converting(
-    pick: Callable[[Params], Sequence[Any]], converts: tuple[tuple[int, _Convert], ...]
-) -> Callable[[Params], Sequence[Any]]:
-    if not converts:
-        return pick
-
-    def values(params: Params) -> Sequence[Any]:
-        values = [*pick(params)]
+    pick: Callable[[Any], Iterable[Any]], converts: tuple[tuple[int, _Convert], ...]
+) -> Callable[[Any], Sequence[Any]]:
+    def values(given: Any) -> Sequence[Any]:
+        values = [*pick(given)]
         for at, convert in converts:
             if values[at] is not None:
                 values[at] = convert(values[at])
@@ -122,15 +120,8 @@ def _reader(names: list[str], converts: tuple[tuple[int, _Convert], ...]) -> Cal
     make: Callable[[Iterable[Any]], Any] = partial(tuple.__new__, named("Row", names))
     if not converts:
         return make
-
-    def read(row: Iterable[Any]) -> Any:
-        values = list(row)
-        for at, convert in converts:
-            if values[at] is not None:
-                values[at] = convert(values[at])
-        return make(values)
-
-    return read
+    converted = _converting(iter, converts)
+    return lambda row: make(converted(row))
 
 
 def _having(converts: Iterable[tuple[int, _Convert | None]]) -> tuple[tuple[int, _Convert], ...]:
