@@ -101,7 +101,7 @@ def _read(response: aiohttp.ClientResponse, body: bytes, url: URL, *, ahead: tim
         data=said,
         headers=response.headers,
         code=code,
-        sentence=failures.sentence(code, http_status=response.status),
+        sentence=failures.sentence(code, http_status=response.status, changes_nothing=True),
         todo=todo,
         is_busy=kind is FailureClass.WAIT,
         ahead=ahead,

@@ -24,7 +24,7 @@ class Fault:
     | kind | what happens |
     |---|---|
     | error | `{"ok": false, "error": code}`; with `landed` the call's effect happened all the same |
-    | status | an HTTP status with an HTML body; `landed` as above |
+    | status | an HTTP status with `body` (default: a page of HTML) as `content_type`; `landed` as above |
     | ratelimited | HTTP 429 with Retry-After: `seconds` |
     | slow | `seconds` by the sandbox's clock, then as usual; for a delivery: before it is made |
     | reset | the connection is cut before anything happened |
@@ -44,6 +44,9 @@ class Fault:
     status: int = 503
     seconds: float = 1.0
     landed: bool = False
+    body: str = "<html><body>Slack is down</body></html>"
+    """Of `status`. A proxy, or Slack on a bad day, answers 200 with a page, with nothing, or with half of its JSON."""
+    content_type: str = "text/html"
 
 
 class Faults(Armed[Fault]):

@@ -28,6 +28,7 @@ class _Answer:
     status: int = 200
     body: Json | None = None
     text: str = ""
+    content_type: str = "text/html"
     headers: dict[str, str] | None = None
 
     @property
@@ -39,7 +40,10 @@ class _Answer:
     def response(self) -> web.Response:
         if self.body is not None:
             return web.json_response(self.body, status=self.status, headers=self.headers)
-        return web.Response(status=self.status, text=self.text, content_type="text/html", headers=self.headers)
+        body = self.text.encode(errors="surrogateescape")
+        return web.Response(
+            status=self.status, body=body, content_type=self.content_type, charset="utf-8", headers=self.headers
+        )
 
 
 Work: TypeAlias = Callable[[], Awaitable[tuple[_Answer, Json]]]
@@ -191,5 +195,5 @@ def _failure(fault: Fault) -> _Answer:
         body = {"ok": False, "error": "ratelimited"}
         return _Answer(status=429, body=body, headers={"Retry-After": str(int(fault.seconds))})
     if fault.kind == "status":
-        return _Answer(status=fault.status, text=_DOWN)
+        return _Answer(status=fault.status, text=fault.body, content_type=fault.content_type)
     return _Answer(body={"ok": False, "error": fault.code})

@@ -114,8 +114,7 @@ class SlackChannel:
     async def _conversation(self, user: str) -> str:
         known = self._conversations.get(user)
         if known is None:
-            answer = await self._client.post("conversations.open", users=user)
-            known = self._conversations[user] = str(answer["channel"]["id"])
+            known = self._conversations[user] = await self._client.conversation(user)
         return known
 
 
@@ -126,8 +125,11 @@ async def history(client: SlackClient, channel: str, *, pages: int) -> AsyncIter
         page = await client.get(
             "conversations.history", channel=channel, limit=_PAGE, include_all_metadata=True, **cursor
         )
-        for message in page.get("messages", []):
-            yield message
+        if not isinstance(page["messages"], list):
+            raise SlackError(None, http_status=200, changes_nothing=True)
+        for message in page["messages"]:
+            if isinstance(message, Mapping):
+                yield message
         following = (page.get("response_metadata") or {}).get("next_cursor")
         if not following:
             return

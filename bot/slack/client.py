@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -23,6 +24,10 @@ TIMEOUT: Final = aiohttp.ClientTimeout(total=8.0, connect=4.0)
 """A call of Slack takes a tenth of a second; one that takes this long has failed."""
 _WORTH_WAITING: Final = 3.0
 """Seconds that a refused call waits to be made again by itself."""
+_OK_BYTES: Final = 1_000
+"""What is read of the answer of a response_url, which is a word."""
+_HARMLESS: Final = frozenset({"conversations.open", "views.publish"})
+"""Methods that may be called again whatever became of the first call."""
 _LOUD: Final = frozenset({FailureClass.PAYLOAD, FailureClass.INSTALLATION, FailureClass.ROTATE})
 
 log = logging.getLogger(__name__)
@@ -32,13 +37,27 @@ class SlackError(ChannelError):
     """A call that failed. `kind`: what to do about it; `code`: Slack's own word, if it said one."""
 
     def __init__(
-        self, code: str | None, *, http_status: int | None = None, retry_after: timedelta | None = None
+        self,
+        code: str | None,
+        *,
+        http_status: int | None = None,
+        retry_after: timedelta | None = None,
+        changes_nothing: bool = False,
     ) -> None:
-        made = failures.channel_error(code, http_status=http_status, retry_after=retry_after)
+        made = failures.channel_error(
+            code, http_status=http_status, retry_after=retry_after, changes_nothing=changes_nothing
+        )
         super().__init__(
             str(made), permanent=made.permanent, retry_after=made.retry_after, outcome_unknown=made.outcome_unknown
         )
         self.kind, self.code = failures.classify(code, http_status), code
+
+
+class Answer(dict[str, Any]):
+    """What Slack answered. Without the part that somebody reads from it, it is as good as no answer."""
+
+    def __missing__(self, part: str) -> Any:
+        raise SlackError(None, http_status=200)
 
 
 class SlackClient:
@@ -48,15 +67,22 @@ class SlackClient:
         self._session, self._token, self._pace, self.api_url = session, token, pace, api_url
         self._web = AsyncWebClient(token=token, base_url=api_url, session=session, retry_handlers=[])
 
-    async def post(self, method: str, /, *, key: str = "", **arguments: Any) -> dict[str, Any]:
+    async def post(self, method: str, /, *, key: str = "", **arguments: Any) -> Answer:
         """Call a method that takes JSON. `key`: see `Pace.turn`."""
         return await self._call(method, key=key, json=arguments)
 
-    async def get(self, method: str, /, **arguments: Any) -> dict[str, Any]:
+    async def get(self, method: str, /, **arguments: Any) -> Answer:
         """Call a method that takes no JSON. Whoever asks the same again finds the turn kept."""
         return await self._call(method, key=repr(sorted(arguments.items())), params=arguments)
 
-    async def _call(self, method: str, *, key: str, **given: dict[str, Any]) -> dict[str, Any]:
+    async def conversation(self, user: str) -> str:
+        """The conversation of the app with a person, opened if need be."""
+        opened = (await self.post("conversations.open", users=user))["channel"]
+        if not isinstance(opened, Mapping) or not isinstance(opened.get("id"), str):
+            raise SlackError(None, http_status=200, changes_nothing=True)
+        return str(opened["id"])
+
+    async def _call(self, method: str, *, key: str, **given: dict[str, Any]) -> Answer:
         channel = str(given.get("json", {}).get("channel", ""))
         await self._pace.turn(method, channel=channel, key=key)
         try:
@@ -72,24 +98,30 @@ class SlackClient:
         await self._pace.turn(method, key=key)
         return await self._once(method, given)
 
-    async def _once(self, method: str, given: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    async def _once(self, method: str, given: dict[str, dict[str, Any]]) -> Answer:
+        harmless = "params" in given or method in _HARMLESS
         try:
             answer = await self._web.api_call(method, http_verb="POST" if "json" in given else "GET", **given)
         except SlackApiError as error:
-            raise _failed(method, error) from None
+            raise _failed(method, error, changes_nothing=harmless) from None
         except aiohttp.ClientConnectorError as error:
             # No connection, so nothing was sent.
             raise ChannelError(f"Slack cannot be reached: {error.os_error.strerror or 'no connection'}.") from error
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise SlackError(None) from error
-        data = answer.data
-        return data if isinstance(data, dict) else {}
+            raise SlackError(None, changes_nothing=harmless) from error
+        except Exception as error:
+            # The library expects a JSON object, and falls over what else may come: text, a list, too deep a nesting.
+            log.warning("the answer to %s could not be read: %s", method, type(error).__name__)
+            raise SlackError(None, http_status=200, changes_nothing=harmless) from error
+        if not isinstance(answer.data, dict):
+            raise SlackError(None, http_status=answer.status_code, changes_nothing=harmless)
+        return Answer(answer.data)
 
     async def respond(self, url: str, payload: Mapping[str, Any]) -> bool:
         """Post to a response_url; whether Slack took it. A courtesy: it fails without an error."""
         try:
             async with self._session.post(url, json=payload) as response:
-                return response.status == 200
+                return response.status == 200 and _is_ok(await _read(response, _OK_BYTES))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             return False
 
@@ -104,17 +136,20 @@ class SlackClient:
                     # Slack answers with its sign-in page where the token may not read the file.
                     raise SlackError("missing_scope")
                 if response.status != 200:
-                    raise SlackError(None, http_status=response.status)
+                    raise SlackError(None, http_status=response.status, changes_nothing=True)
                 return await _read(response, most)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise SlackError(None) from error
+            raise SlackError(None, changes_nothing=True) from error
 
     def _is_slack(self, url: str) -> bool:
         """Slack's own hosts; or that of the API, where it is another Slack."""
-        asked, api = URL(url), URL(self.api_url)
-        if (asked.scheme, asked.host, asked.port) == (api.scheme, api.host, api.port):
-            return True
-        return asked.scheme == "https" and (asked.host or "").endswith((".slack.com", ".slack-files.com"))
+        try:
+            asked, api = URL(url), URL(self.api_url)
+            if (asked.scheme, asked.host, asked.port) == (api.scheme, api.host, api.port):
+                return True
+            return asked.scheme == "https" and (asked.host or "").endswith((".slack.com", ".slack-files.com"))
+        except ValueError:
+            return False
 
 
 async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
@@ -127,7 +162,16 @@ async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
     return bytes(whole[: most + 1])
 
 
-def _failed(method: str, error: SlackApiError) -> SlackError:
+def _is_ok(body: bytes) -> bool:
+    """Whether that is how a response_url says yes: the word, or JSON. A page of HTML is no yes."""
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return body.strip() == b"ok"
+    return isinstance(said, dict) and said.get("ok") is True
+
+
+def _failed(method: str, error: SlackApiError, *, changes_nothing: bool) -> SlackError:
     response = error.response
     status = getattr(response, "status_code", None) or getattr(response, "status", None)
     data = getattr(response, "data", None)
@@ -137,6 +181,7 @@ def _failed(method: str, error: SlackApiError) -> SlackError:
         code if isinstance(code, str) else None,
         http_status=status if isinstance(status, int) else None,
         retry_after=retry_after(headers.get("Retry-After")) if status == 429 else None,
+        changes_nothing=changes_nothing,
     )
     if made.kind in _LOUD:
         # Slack's own details say which block or scope it is; they quote no token.

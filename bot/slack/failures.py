@@ -67,6 +67,7 @@ _PREFIXES: Final = (("restricted_action", FailureClass.RECIPIENT), ("invalid_blo
 _PERMANENT: Final = frozenset({FailureClass.RECIPIENT, FailureClass.PAYLOAD, FailureClass.MESSAGE})
 MENDING: Final = timedelta(minutes=10)
 """How long a broken installation is left alone before it is tried again."""
+_REQUEST_TIMEOUT: Final = 408
 WITHOUT_RETRY_AFTER: Final = timedelta(seconds=30)
 """How long to wait where Slack did not say: its limits count by the minute."""
 
@@ -82,6 +83,8 @@ _SENTENCES: Final[Mapping[FailureClass, str]] = {
     FailureClass.INSTALLATION: "Signoff is not installed properly in this Slack workspace",
     FailureClass.OTHER: "Slack refused",
 }
+_NO_ANSWER: Final = "Slack did not answer our question"
+"""`UNKNOWN` of a call that changes nothing: there was nothing to take."""
 _WHY: Final[Mapping[str, str]] = {
     "user_disabled": "the account is deactivated",
     "user_not_found": "there is no such user",
@@ -95,7 +98,10 @@ _WHY: Final[Mapping[str, str]] = {
 
 
 def classify(error: str | None, http_status: int | None = None) -> FailureClass:
-    """The class of what Slack answered. No error and no status: it did not answer at all (timeout, reset)."""
+    """The class of what Slack answered. No error and no status: it did not answer at all (timeout, reset).
+
+    No error in an answer of success: something between us answered, or Slack did not finish. It may have happened.
+    """
     if http_status == 429:
         return FailureClass.WAIT
     if error:
@@ -103,30 +109,37 @@ def classify(error: str | None, http_status: int | None = None) -> FailureClass:
         found = _CLASSES.get(error, prefixed)
         if found is not FailureClass.OTHER:
             return found
-    if http_status is None and not error:
-        return FailureClass.UNKNOWN
-    return FailureClass.UNKNOWN if http_status is not None and http_status >= 500 else FailureClass.OTHER
+    if http_status is None:
+        return FailureClass.OTHER if error else FailureClass.UNKNOWN
+    unfinished = not error and (http_status < 300 or http_status == _REQUEST_TIMEOUT)
+    return FailureClass.UNKNOWN if unfinished or http_status >= 500 else FailureClass.OTHER
 
 
 def channel_error(
-    error: str | None, *, http_status: int | None = None, retry_after: timedelta | None = None
+    error: str | None,
+    *,
+    http_status: int | None = None,
+    retry_after: timedelta | None = None,
+    changes_nothing: bool = False,
 ) -> ChannelError:
-    """What a channel raises for it."""
+    """What a channel raises for it. `changes_nothing`: the call was a question, or does no harm twice."""
     kind = classify(error, http_status)
     waits = {
         FailureClass.WAIT: retry_after or WITHOUT_RETRY_AFTER,
         FailureClass.INSTALLATION: MENDING,
     }
     return ChannelError(
-        sentence(error, http_status=http_status),
+        sentence(error, http_status=http_status, changes_nothing=changes_nothing),
         permanent=kind in _PERMANENT,
         retry_after=waits.get(kind, retry_after),
-        outcome_unknown=kind is FailureClass.UNKNOWN,
+        outcome_unknown=kind is FailureClass.UNKNOWN and not changes_nothing,
     )
 
 
-def sentence(error: str | None, *, http_status: int | None = None) -> str:
+def sentence(error: str | None, *, http_status: int | None = None, changes_nothing: bool = False) -> str:
     """What happened, for a person; with Slack's own word for it."""
+    kind = classify(error, http_status)
+    what = _NO_ANSWER if changes_nothing and kind is FailureClass.UNKNOWN else _SENTENCES[kind]
     told = _WHY.get(error or "")
     name = text.clipped(text.line(error), 100) if error else f"HTTP {http_status}" if http_status else "no answer"
-    return f"{_SENTENCES[classify(error, http_status)]}{f': {told}' if told else ''} ({name})."
+    return f"{what}{f': {told}' if told else ''} ({name})."

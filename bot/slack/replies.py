@@ -137,7 +137,8 @@ class Replies:
                 raise
             # Nothing is tried again by itself here: the click has been used up.
             raise ChannelError(f"{error} If nothing opened, click again in a moment.") from error
-        return str((answer.get("view") or {}).get("id", ""))
+        opened = answer.get("view")
+        return str(opened.get("id", "")) if isinstance(opened, dict) else ""
 
 
 def acknowledged(made: Message) -> dict[str, Any]:

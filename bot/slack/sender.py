@@ -49,17 +49,13 @@ class SlackSender:
         if _NAME.fullmatch(to):
             return to
         if found := _USER.fullmatch(to):
-            return await self._opened(found[1] or found[2])
+            return await self._client.conversation(found[1] or found[2])
         if "@" in to:
             answer = await self._client.get("users.lookupByEmail", email=to)
-            return await self._opened(str(answer["user"]["id"]))
+            return await self._client.conversation(str(answer["user"]["id"]))
         raise StepError(
             f"{to!r} is no place in Slack: write #channel, a channel's or person's id, or an email address."
         )
-
-    async def _opened(self, user: str) -> str:
-        answer = await self._client.post("conversations.open", users=user)
-        return str(answer["channel"]["id"])
 
     async def _earlier(self, channel: str, key: str) -> dict[str, Any] | None:
         async for message in history(self._client, channel, pages=_PAGES):
@@ -87,7 +83,8 @@ class SlackSender:
 
 
 def _failure(error: ChannelError) -> StepError:
-    later = isinstance(error, SlackError) and error.kind in (FailureClass.WAIT, FailureClass.INSTALLATION)
+    passing = (FailureClass.WAIT, FailureClass.INSTALLATION, FailureClass.UNKNOWN)
+    later = isinstance(error, SlackError) and error.kind in passing
     reachable = isinstance(error, SlackError)
     return StepError(
         str(error),

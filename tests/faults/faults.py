@@ -393,6 +393,13 @@ FAULTS: Final = (
         "tests/slack/test_trouble.py",
     ),
     Fault(
+        "an answer of success without JSON is taken for nothing that happened",
+        "bot/slack/failures.py",
+        "    unfinished = not error and (http_status < 300 or http_status == _REQUEST_TIMEOUT)\n",
+        "    unfinished = False\n",
+        "tests/slack/test_unreadable.py",
+    ),
+    Fault(
         "a start with the same key starts again",
         "engine/service/starting.py",
         "        if earlier is not None:\n",

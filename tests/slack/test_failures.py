@@ -46,6 +46,10 @@ def test_every_error_is_in_its_class(error: str, kind: FailureClass) -> None:
         ("something_new", 500, FailureClass.UNKNOWN),
         (None, None, FailureClass.UNKNOWN),
         (None, 404, FailureClass.OTHER),
+        (None, 200, FailureClass.UNKNOWN),
+        ("", 200, FailureClass.UNKNOWN),
+        (None, 408, FailureClass.UNKNOWN),
+        ("something_new", 200, FailureClass.OTHER),
         ("user_disabled", 500, FailureClass.RECIPIENT),
     ],
 )
@@ -90,3 +94,10 @@ def test_a_sentence_says_why_where_that_is_known() -> None:
     assert sentence("user_disabled") == "Slack cannot reach this address: the account is deactivated (user_disabled)."
     assert sentence(None, http_status=502) == "Slack did not say whether it took this (HTTP 502)."
     assert sentence(None) == "Slack did not say whether it took this (no answer)."
+
+
+def test_a_question_has_nothing_that_slack_could_have_taken() -> None:
+    assert sentence(None, http_status=502, changes_nothing=True) == "Slack did not answer our question (HTTP 502)."
+    assert not channel_error(None, changes_nothing=True).outcome_unknown
+    refused = "Slack cannot reach this address: the account is deactivated (user_disabled)."
+    assert sentence("user_disabled", changes_nothing=True) == refused
