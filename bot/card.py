@@ -6,11 +6,11 @@ text cannot look like another than the one that is approved.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
+from bot.characters import visible as visible
 from engine import data, durations, fields
 from engine.data import Path, Value
 from engine.fields import Field, FieldType
@@ -32,56 +32,11 @@ _NAMED: Final = 5
 """People who are named one by one in a list of those who were not reached."""
 _FLAT_DEPTH: Final = 3
 """Levels of nested data that are shown field by field; deeper data is shown as JSON."""
-_VISIBLE_CONTROLS: Final = frozenset("\n\t")
-_HIDDEN: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
-_BLANK: Final = frozenset(
-    chr(code)
-    for first, last in (
-        (0x034F, 0x034F),
-        (0x115F, 0x1160),
-        (0x17B4, 0x17B5),
-        (0x180B, 0x180F),
-        (0x2065, 0x2065),
-        (0x2800, 0x2800),
-        (0x3164, 0x3164),
-        (0xFE00, 0xFE0E),
-        (0xFFA0, 0xFFA0),
-        (0xFFF0, 0xFFF8),
-        (0xE0000, 0xE0FFF),
-    )
-    for code in range(first, last + 1)
-)
-"""Characters that print nothing although their category says otherwise: fillers, joiners, variation selectors."""
-_EMOJI_STYLE: Final = "\ufe0f"
-"""Asks for the coloured form of the symbol before it; anywhere else it can only hide something."""
-
-
-def visible(text: str) -> str:
-    """The text with every invisible, control or direction-changing character written as its code point."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        f"⟦U+{ord(character):04X}⟧" if _is_hidden(character, before) else character
-        for character, before in zip(text, " " + text, strict=False)
-    )
-
-
-def hidden(text: str) -> list[int]:
-    """The places of the characters that `visible` writes as code points."""
-    return [at for at, (one, before) in enumerate(zip(text, " " + text, strict=False)) if _is_hidden(one, before)]
-
-
-def _is_hidden(character: str, before: str) -> bool:
-    if character in _VISIBLE_CONTROLS:
-        return False
-    if character == _EMOJI_STYLE:
-        return unicodedata.category(before) != "So"
-    return character in _BLANK or unicodedata.category(character) in _HIDDEN
 
 
 def line(text: str) -> str:
     """`visible`, in one line: for names and titles, which must not look like further lines of ours."""
-    return visible(" ".join(text.split("\n")))
+    return " ".join(visible(text).split())
 
 
 def moment(at: datetime) -> str:

@@ -1,6 +1,7 @@
-"""Where a text may be cut and which way its lines run, pure.
+"""Which characters of a text cannot be seen, where it may be cut and which way its lines run, pure.
 
-Every channel has to cut, and none may split what people see as one character.
+Every channel has to cut, and none may split what people see as one character. What a character is and where a cluster
+ends, the tables of `regex` say, which follow Unicode.
 """
 
 from __future__ import annotations
@@ -10,8 +11,46 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
+import regex
+
 _HALF_NAME: Final = re.compile(r"⟦U\+[0-9A-F]{0,6}\Z")
 _LONGEST_CLUSTER: Final = 40
+_LOOKS_BACK: Final = 2_000
+"""Characters before a cut that are read to find its cluster: a blank stands nearer in any text that people write."""
+
+_INVISIBLE: Final = regex.compile(
+    r"""
+    # An emoji: with its selector and skin colour, and joined with others to one.
+      \p{Extended_Pictographic}[\uFE0E\uFE0F]?\p{Emoji_Modifier}?
+        (?:\u200D\p{Extended_Pictographic}[\uFE0E\uFE0F]?\p{Emoji_Modifier}?)*+
+    | [0-9\#*]\uFE0F(?=\u20E3)
+    # The flags of England, Scotland and Wales, the only ones that are written with tags and drawn everywhere.
+    | (?<=\U0001F3F4)\U000E0067\U000E0062
+        (?:\U000E0065\U000E006E\U000E0067|\U000E0073\U000E0063\U000E0074|\U000E0077\U000E006C\U000E0073)\U000E007F
+    # The form of one ideograph, as names in Japan need it, and of one Mongolian letter.
+    | \p{Script=Han}[\uFE00-\uFE02\U000E0100-\U000E01EF]
+    | (?<=[\p{Script=Mongolian}--\p{DI}])[\u180B-\u180D\u180F]
+    | (?<=[\p{Script=Mongolian}--\p{DI}])\u180E(?=[\p{Script=Mongolian}--\p{DI}])
+    # A place where a word may be broken; never in an address, which has to be what it looks like.
+    | (?<![@./:][^\n\t\p{Zs}]{0,80})(?<=[\p{L}--\p{DI}]\p{M}?)\u00AD(?=[\p{L}--\p{DI}])
+        (?![^\n\t\p{Zs}]{0,80}[@./:][^\n\t\p{Zs}])
+    # A joiner beside the sign that joins consonants: https://www.rfc-editor.org/rfc/rfc5892#appendix-A
+    | (?<=\p{ccc=9})[\u200C\u200D]
+    | (?<=[\p{L}--\p{DI}])[\u200C\u200D](?=\p{ccc=9})
+    # A joiner that changes how letters beside it are drawn: it parts two that would join, or joins one that would not.
+    | (?<=[\p{jt=D}\p{jt=L}][\p{Mn}--\p{DI}]{0,4})\u200C(?=[\p{Mn}--\p{DI}]{0,4}[\p{jt=D}\p{jt=R}])
+    | (?<=[\p{jt=D}\p{jt=L}][\p{Mn}--\p{DI}]{0,4})\u200D(?![\p{Mn}--\p{DI}]{0,4}[\p{jt=D}\p{jt=R}\p{jt=C}])
+    | (?<![\p{jt=D}\p{jt=L}\p{jt=C}][\p{Mn}--\p{DI}]{0,4})\u200D(?=[\p{Mn}--\p{DI}]{0,4}[\p{jt=D}\p{jt=R}])
+    # The end of a line, as mail and browsers write it.
+    | \r\n
+    # Everything else that prints nothing, moves what follows, or turns its direction.
+    | (?P<hidden>[[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}\p{DI}\u2800\uFFF0-\uFFF8]--[\n\t\p{PCM}]])
+    """,
+    regex.VERBOSE | regex.VERSION1,
+)
+"""Characters that may hide something, each with the neighbours that explain it; alone they are the group `hidden`."""
+_APART: Final = regex.compile(r"\n|\t|\p{Zs}{4,}")
+_CLUSTER: Final = regex.compile(r"\X")
 _FROM_THE_RIGHT: Final = re.compile(
     "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]"
 )
@@ -19,15 +58,53 @@ _FROM_THE_RIGHT: Final = re.compile(
 https://www.unicode.org/reports/tr44/#Bidi_Class_Values"""
 
 
+def visible(text: str) -> str:
+    """Return the text with each character that cannot be seen written as its code point, and line ends as LF."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _INVISIBLE.sub(_spelled, text)
+
+
+def _spelled(found: regex.Match[str]) -> str:
+    if found["hidden"] is None:
+        return "\n" if found[0] == "\r\n" else found[0]
+    return f"⟦U+{ord(found[0]):04X}⟧"
+
+
+def hidden(text: str) -> list[int]:
+    """Return the places of the characters that `visible` writes as code points."""
+    return [found.start() for found in _INVISIBLE.finditer(text) if found["hidden"] is not None]
+
+
+def stands_apart(text: str) -> bool:
+    """Return whether a text has to stand in a block of its own: its lines could pass for lines of ours.
+
+    A long blank does what a line end does, as soon as a line is too narrow for it.
+    """
+    return _APART.search(text) is not None
+
+
 def boundary(text: str, index: int) -> int:
     """The place at or before `index` where a cut splits no character and no ⟦U+…⟧; `index` if there is none near."""
-    cut = index
-    while cut > 0 and index - cut < _LONGEST_CLUSTER and _joined(text, cut):
-        cut -= 1
-    if cut == 0 or _joined(text, cut):
+    cut = _cluster_start(text, index)
+    if cut == 0 or index - cut > _LONGEST_CLUSTER:
         return index
     half = _HALF_NAME.search(text, max(0, cut - 10), cut)
     return half.start() if half and half.start() > 0 else cut
+
+
+def _cluster_start(text: str, index: int) -> int:
+    """Return where the cluster that `index` lies in begins; `index` if a cluster begins or the text ends there."""
+    around = text[index - 1 : index + 1]
+    if not 0 < index < len(text) or (around.isascii() and around != "\r\n"):
+        return index
+    window = max(0, index - _LOOKS_BACK)
+    # No cluster goes on behind a blank, except for marks that have nothing else to stand on.
+    start = max(text.rfind(" ", window, index), text.rfind("\n", window, index), window)
+    for found in _CLUSTER.finditer(text, start):
+        if found.end() > index:
+            return found.start()
+    return index
 
 
 def level(sizes: Iterable[int], room: int) -> int:
@@ -67,24 +144,3 @@ def _way(line: str) -> str | None:
     """Of the first letter, which is what `dir="auto"` goes by."""
     kinds = map(unicodedata.bidirectional, line)
     return next(("right" if kind == "L" else "left" for kind in kinds if kind in ("L", "R", "AL")), None)
-
-
-def _joined(text: str, index: int) -> bool:
-    """Whether the characters on both sides of `index` belong together."""
-    before, after = text[index - 1], text[index]
-    if before + after == "\r\n" or "\N{ZERO WIDTH JOINER}" in before + after:
-        return True
-    if unicodedata.category(after).startswith("M") or "\U0001f3fb" <= after <= "\U0001f3ff":
-        return True
-    return _is_flag(before) and _is_flag(after) and _flags_before(text, index) % 2 == 1
-
-
-def _is_flag(character: str) -> bool:
-    return "\U0001f1e6" <= character <= "\U0001f1ff"
-
-
-def _flags_before(text: str, index: int) -> int:
-    start = index
-    while start > 0 and _is_flag(text[start - 1]):
-        start -= 1
-    return index - start

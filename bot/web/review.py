@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Final
 
 from bot import card
-from bot.characters import boundary
+from bot.characters import boundary, hidden
 from bot.web import inputs, seeing, story
 from bot.web.inputs import Input, Raws
 from bot.web.story import StepShown
@@ -195,8 +195,8 @@ def _said(label: str, predicate: str | None) -> str | None:
 def marked(value: Value) -> tuple[str, ...]:
     """What stands around every character that an input would show as nothing, in order and nothing of it twice."""
     text = value if isinstance(value, str) else ""
-    found, spelled = list[tuple[int, int]](), [*text.replace("\n", " ")]
-    for at in card.hidden(text):
+    found, spelled = list[tuple[int, int]](), [*text.replace("\r\n", "  ").replace("\n", " ")]
+    for at in hidden(text):
         spelled[at] = card.visible(text[at])
         first, shown = found[-1] if found else (0, 0)
         start = max(shown, boundary(text, at - _AROUND) if at > _AROUND else 0)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot import card as cards
+from bot import characters
 from engine.data import Value
 from engine.fields import Field, FieldType
 from engine.gate import Edit
@@ -85,7 +89,7 @@ def fields_of(value: dict[str, Value], gate: str = "{edit: []}") -> dict[str, Ca
 @pytest.mark.parametrize(
     "hidden",
     [
-        "\u200b", "\u202e", "\u2066", "\ufeff", "\x00", "\r", "\x7f", "\u0085", "\u2028", "\u00ad", "\ue000",
+        "\u200b", "\u202e", "\u2066", "\ufeff", "\x00", "\r", "\x7f", "\u0085", "\u2028", "\u200d", "\ue000",
         "\U000e0041", "\u3164", "\u115f", "\u2800", "\u034f", "\ufe00", "\U000e0100", "\ud800", "\u061c", "\ufff0",
     ],
 )  # fmt: skip
@@ -98,6 +102,92 @@ def test_what_can_be_read_is_left_alone(text: str) -> None:
     assert cards.visible(text) == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u2139\ufe0f info", "1\ufe0f\u20e3", "\u203c\ufe0f", "\u2194\ufe0f", "\u2600\ufe0e",
+        "\U0001f469\u200d\U0001f4bb",
+        "\U0001f3f3\ufe0f\u200d\U0001f308", "\U0001f469\U0001f3fd\u200d\U0001f680",
+        "\U0001f469\u200d\u2764\ufe0f\u200d\U0001f468",
+        "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",  # Persian
+        "\u0647\u200d 1404",  # Persian: of the Hijra
+        "\u0915\u094d\u200d\u0937", "\u0915\u094d\u200c\u0937",  # Hindi
+        "\u09b0\u200d\u09cd\u09af\u09be\u09ac",  # Bengali
+        "\u0db1\u0dca\u200d\u0dba",  # Sinhala
+        "\u845b\U000e0100\u98fe",  # Japanese: a name
+        "\u1820\u180b\u1821",  # Mongolian
+        "\u0628\u06dd\u0661",  # Arabic: the end of a verse, which is drawn
+        "co\u00adop", "Do\u00adnau\u00addampf.",
+    ],
+)  # fmt: skip
+def test_what_spelling_and_emoji_need_is_shown_as_it_was_written(text: str) -> None:
+    assert cards.visible(text) == text
+    assert characters.hidden(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a\u200db", "\U0001f469\u200d", "\U0001f469\u200d\u200d\U0001f4bb", "x\U0001f3fb\u200d1",
+        "1\ufe0f00", "1\ufe0f", "\u2139\ufe0f\ufe0f", "\U0001f3f4\U000e0067\U000e0062\U000e0031\U000e007f",
+        "\u0628\u200d\u0628",  # joined anyway
+        "\u0645\u06cc\u200c 5", "\u0915\u094d\u200d\u200d\u0937", "\u845b\U000e0100\U000e0101",
+        "pay\u00adpal.example", "pay@b\u00adank", "https://e\u00advil", "co\u00ad op", "co\u00ad\u00adop", "\u00adop",
+    ],
+)  # fmt: skip
+def test_what_no_neighbour_explains_is_shown_as_its_number(text: str) -> None:
+    assert len(characters.hidden(text)) == cards.visible(text).count("⟦U+") >= 1
+
+
+def test_a_carriage_return_is_part_of_a_line_end_and_shown_anywhere_else() -> None:
+    assert cards.visible("Dear Ann,\r\nhello\r\n") == "Dear Ann,\nhello\n"
+    assert cards.visible("a\rb\r\r\n") == "a⟦U+000D⟧b⟦U+000D⟧\n"
+    assert cards.line("a\r\nb") == "a b"
+
+
+_PIECES = st.sampled_from(
+    [
+        *("a", "1", " ", "\n", "\r\n", "\r", "é", "\u0301", "@", "."),
+        *(
+            "\u200d",
+            "\u200c",
+            "\ufe0f",
+            "\ufe0e",
+            "\u00ad",
+            "\u202e",
+            "\u2028",
+            "\u180b",
+            "\U000e0100",
+            "\U000e0067",
+            "\u3164",
+        ),
+        *(
+            "\U0001f469",
+            "\U0001f3fb",
+            "\U0001f3f4",
+            "\u20e3",
+            "\u0628",
+            "\u0915",
+            "\u094d",
+            "\u845b",
+            "\u1820",
+            "\ud800",
+        ),
+    ]
+)
+
+
+@given(st.lists(_PIECES, max_size=12).map("".join))
+def test_a_shown_text_is_the_text_with_some_characters_spelled_out(text: str) -> None:
+    shown = cards.visible(text)
+    spelled = re.sub(r"⟦U\+([0-9A-F]{4,6})⟧", lambda found: chr(int(found[1], 16)), shown)
+    assert spelled.replace("\r\n", "\n") == text.replace("\r\n", "\n")
+    assert shown.count("⟦") == len(characters.hidden(text))
+    assert cards.visible(shown) == shown
+    assert not re.search("[\u202e\u2028\u3164\ud800\r]", shown)
+
+
 @pytest.mark.parametrize("text", ["a\ufe0f", "☀\ufe0f\ufe0f", "\ufe0f"])
 def test_the_mark_of_colour_is_hidden_nowhere_but_behind_a_symbol(text: str) -> None:
     assert cards.visible(text).endswith("⟦U+FE0F⟧")
@@ -105,8 +195,8 @@ def test_the_mark_of_colour_is_hidden_nowhere_but_behind_a_symbol(text: str) -> 
 
 def test_the_places_of_hidden_characters_are_those_that_are_written_as_their_number() -> None:
     text = "a\u200b☀\ufe0fb\ufe0f\n\t\u202e"
-    assert [cards.visible(text[at]) for at in cards.hidden(text)] == ["⟦U+200B⟧", "⟦U+FE0F⟧", "⟦U+202E⟧"]
-    assert cards.hidden("plain") == []
+    assert [cards.visible(text[at]) for at in characters.hidden(text)] == ["⟦U+200B⟧", "⟦U+FE0F⟧", "⟦U+202E⟧"]
+    assert characters.hidden("plain") == []
 
 
 def test_names_and_titles_are_one_line_whatever_the_data_says() -> None:

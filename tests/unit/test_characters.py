@@ -1,10 +1,12 @@
-"""Which way the lines of a text run."""
+"""Where a text may be cut, and which way its lines run."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import pytest
+import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +16,35 @@ from bot.email import cutting
 TEXTS = st.lists(st.sampled_from(["", " ", "a", "a.b", "1", "ש", "- ש 5", "\N{ARABIC LETTER BEH}", "⟦U+202E⟧"])).map(
     "\n".join
 )
+
+
+_SIGNS = st.sampled_from(
+    ["a", " ", "\n", "\r\n", "e\u0301", "\u1100\u1161\u11a8", "\u1100\u1161", "\uac00\u11a8", "\u0915\u094d\u0937",
+     "\U0001f469\u200d\U0001f4bb", "\U0001f1e9\U0001f1ea", "\U0001f44d\U0001f3fd", "1\ufe0f\u20e3", "⟦U+202E⟧"]
+)  # fmt: skip
+
+
+@given(st.lists(_SIGNS, max_size=12), st.integers(0, 80))
+def test_a_cut_splits_nothing_that_people_see_as_one_character(signs: list[str], index: int) -> None:
+    text = "".join(signs)
+    index = min(index, len(text))
+    ends = {0, *(found.end() for found in regex.finditer(r"\X", text))}
+    cut = characters.boundary(text, index)
+    assert cut <= index
+    assert cut in ends or not any(0 < end <= index for end in ends)
+    assert characters.boundary(text, cut) == cut
+    assert not re.search(r"⟦U\+[0-9A-F]*\Z", text[:cut]) or cut == index
+
+
+def test_a_flag_is_not_cut_in_two_however_many_stand_side_by_side() -> None:
+    flags = "\U0001f1e9\U0001f1ea" * 500
+    assert {characters.boundary(flags, at) % 2 for at in range(0, 1000, 7)} == {0}
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\tb", f"a{' ' * 4}b", f"a{chr(0xA0) * 2}{chr(0x3000)} b"])
+def test_a_text_whose_lines_could_pass_for_ours_stands_apart(text: str) -> None:
+    assert characters.stands_apart(text)
+    assert not characters.stands_apart(" ".join(text.split()))
 
 
 @pytest.mark.parametrize(

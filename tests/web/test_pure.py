@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import card
+from bot import characters
 from bot.web import csrf, labels, place, review, seeing
 from bot.web.drafts import Draft, Drafts
 from bot.web.review import Shown
@@ -137,8 +137,8 @@ def test_only_the_newest_drafts_are_kept() -> None:
 @given(st.text(st.sampled_from("ab \n\u200b\u202e\u0301\ufe0f\N{MAN}\N{ZERO WIDTH JOINER}"), max_size=400))
 def test_every_hidden_character_stands_in_one_excerpt(text: str) -> None:
     shown = review.marked(text)
-    assert sum(one.count("⟦") for one in shown) == len(card.hidden(text))
-    assert "".join(shown).isprintable()
+    assert sum(one.count("⟦") for one in shown) == len(characters.hidden(text))
+    assert characters.visible("".join(shown)) == "".join(shown)
 
 
 def test_hidden_characters_that_stand_together_share_an_excerpt() -> None:
