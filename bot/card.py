@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
+from bot.characters import stands_apart
 from bot.characters import visible as visible
 from engine import data, durations, fields
 from engine.data import Path, Value
@@ -87,6 +88,7 @@ def _facts(request: RequestView) -> Iterator[tuple[str, str]]:
     yield "Workflow", line(request.workflow_title)
     yield "Started by", f"{line(request.requester.label)}, {moment(request.started_at)}"
     yield "Asks about", _subject(request)
+    yield from _reason(request)
     if request.reason:
         yield "Why", visible(request.reason)
     for label, text in request.show:
@@ -120,7 +122,7 @@ def _subject(request: RequestView) -> str:
 
 
 def _actions(request: RequestView) -> tuple[CardAction, ...]:
-    confirm = visible(request.confirm) if request.confirm else None
+    confirm = line(request.confirm) if request.confirm else None
     reject = CardAction(verdict="reject", label=line(request.reject_label))
     if request.asked.subject.is_form:
         return CardAction(verdict="edit", label="Fill in", primary=True), reject
@@ -133,7 +135,18 @@ def _actions(request: RequestView) -> tuple[CardAction, ...]:
 
 
 def outcome(request: RequestView) -> str:
-    """The sentence that a closed request carries."""
+    """The sentence that a closed request carries: one line, in which a longer reason is only begun."""
+    said, reason = _outcome(request), request.decision.reason if request.decision else None
+    return f"{said} Reason: {_begun(visible(reason))}" if reason else said
+
+
+def _begun(reason: str) -> str:
+    """The reason in one line; of several lines the first, for the card has all of them as a fact."""
+    first, _, more = reason.strip().partition("\n")
+    return f"{line(first)} …" if more else line(first)
+
+
+def _outcome(request: RequestView) -> str:
     asked = request.asked
     if request.decision is not None:
         return _decided(request.decision, "Filled in" if _filled_in(request) else asked.state.capitalize())
@@ -154,9 +167,15 @@ def _filled_in(request: RequestView) -> bool:
 
 def _decided(decision: DecisionView, what: str) -> str:
     edited = " with edits" if decision.edits and what == "Approved" else ""
-    reason = f" Reason: {visible(decision.reason)}" if decision.reason else ""
     person = line(decision.person.label)
-    return f"{what}{edited} by {person} at {moment(decision.decided_at)}.{reason}"
+    return f"{what}{edited} by {person} at {moment(decision.decided_at)}."
+
+
+def _reason(request: RequestView) -> Iterator[tuple[str, str]]:
+    """The whole reason of a decision, if it does not stand in the sentence: its lines could pass for ours."""
+    reason = visible(request.decision.reason or "") if request.decision else ""
+    if stands_apart(reason):
+        yield "Reason", reason
 
 
 # -- fields -------------------------------------------------------------------------------------------------
@@ -274,7 +293,7 @@ def _answered(request: RequestView | None) -> tuple[tuple[tuple[str, str], ...],
     if request is None or request.asked.state is RequestState.PENDING:
         return (), ()
     changed = tuple(one for one in content_fields(request) if one.before is not None)
-    return ((line(request.title), outcome(request)),), changed
+    return ((line(request.title), outcome(request)), *_reason(request)), changed
 
 
 def _run_facts(run: RunView) -> Iterator[tuple[str, str]]:

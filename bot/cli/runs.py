@@ -81,7 +81,7 @@ def _one(connection: Any, run_id: str, *, as_json: bool) -> None:
     out = reach.console()
     out.print(f"Run {view.id} of {view.workflow} version {view.version}: {view.status.value}")
     if view.error:
-        out.print(card.visible(view.error), style="red")
+        out.print(screen.quoted(card.visible(view.error)), style="red")
     for entry in story:
         out.print(screen.story_line(entry))
     for hint in _hints(view, [one.id for one in requests if one.asked.closed_at is None]):

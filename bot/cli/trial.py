@@ -146,7 +146,7 @@ class Trial:
         started: Any = _accepted(registered) and self.portal.call(
             self.app.engine.start, Start(workflow=workflow.name, inputs=inputs, actor=me, origin=_ORIGIN)
         )
-        self.console.print(card.visible(workflow.title), style="bold")
+        self.console.print(card.line(workflow.title), style="bold")
         return str(_accepted(started).run)
 
     def _inputs(self, workflow: definition.Workflow) -> dict[str, Any]:
@@ -163,7 +163,7 @@ class Trial:
         return values
 
     def _ask_input(self, name: str, declared: fields.Field) -> str:
-        label = card.visible(declared.label or name)
+        label = card.line(declared.label or name)
         while True:
             text: str = click.prompt(f"{label} ({declared.type.value})", default="", show_default=False)
             try:
@@ -232,7 +232,7 @@ class Trial:
                 self.console.print(screen.output_lines(step.output))
         error = view.error or ""
         # The step that failed has said why already.
-        why = "" if any(error.endswith(cause) for cause in self._causes) else card.visible(error)
+        why = "" if any(error.endswith(cause) for cause in self._causes) else card.line(error)
         self.console.print(f"Run {view.status.value}. {why}".rstrip(), style="bold")
         return Exit.DONE if view.status is RunStatus.SUCCEEDED else Exit.NO
 
@@ -268,7 +268,7 @@ class Trial:
         if self.plan.person is not None:
             return Address("email", self.plan.person)
         first = request.approvers[0].person
-        self.console.print(f"Answering as {card.visible(first.label)}.", style="dim")
+        self.console.print(f"Answering as {card.line(first.label)}.", style="dim")
         return first.addresses[0]
 
     @property

@@ -9,6 +9,7 @@ from typing import Final
 import jinja2
 
 import bot
+from bot.characters import stands_apart
 from bot.email import cutting
 
 _PACKAGE: Final = Path(bot.__file__).parent
@@ -32,6 +33,7 @@ def environment() -> jinja2.Environment:
     made.filters["stretched"] = cutting.stretched
     made.filters["indented"] = indented
     made.filters["hanging"] = hanging
+    made.tests["apart"] = stands_apart
     return made
 
 
@@ -42,5 +44,6 @@ def hanging(text: str) -> str:
 
 
 def indented(text: str) -> str:
-    """Every line of a text set off, so that none in the data looks like one of ours."""
-    return "\n".join(f"{_INDENT}{line}".rstrip() for line in text.split("\n"))
+    """Every line of a text set off, so that none in the data looks like one of ours; several have a bar beside them."""
+    bar = f"{_INDENT}| " if stands_apart(text) else _INDENT
+    return "\n".join(f"{bar}{line}".rstrip() for line in text.split("\n"))

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from bot.characters import stands_apart
 from bot.slack import ids, text
 from bot.slack.text import Block, Element
 
@@ -41,28 +42,39 @@ def value(content: str, *, strike: bool = False) -> Iterator[Element]:
 
 
 def lines(shown: Iterable[Line], *, block: str) -> Block:
-    """Lines one below the other."""
-    elements: list[Element] = []
+    """Lines one below the other; each value that could pass for lines of ours in a quote of its own."""
+    parts: list[Element] = []
     for one in shown:
-        if elements:
-            elements += words("\n")
-        elements += _line(one)
-    return rich(elements, block=block)
+        if stands_apart(one.after) or stands_apart(one.before or ""):
+            parts += _apart(one)
+        elif parts and parts[-1]["type"] == _SECTION:
+            parts[-1]["elements"] += [*words("\n"), *_line(one)]
+        else:
+            parts.append(_part(_SECTION, _line(one)))
+    return {"type": "rich_text", "block_id": block, "elements": parts}
+
+
+_SECTION: Final = "rich_text_section"
+_QUOTE: Final = "rich_text_quote"
 
 
 def _line(one: Line) -> Iterator[Element]:
-    """A value of several lines stands below its label."""
     yield from words(one.label, bold=True)
-    yield from words("\n" if "\n" in f"{one.before}{one.after}" else "  ")
+    yield from words("  ")
     if one.before is not None:
         yield from value(one.before, strike=True)
         yield from words(ARROW)
     yield from value(one.after)
 
 
-def rich(elements: list[Element], *, block: str) -> Block:
-    return {
-        "type": "rich_text",
-        "block_id": block,
-        "elements": [{"type": "rich_text_section", "elements": elements}],
-    }
+def _apart(one: Line) -> Iterator[Element]:
+    """A label of ours, and below it the value as a quotation: nothing in it can leave the quote."""
+    yield _part(_SECTION, words(one.label, bold=True))
+    if one.before is not None:
+        yield _part(_QUOTE, value(one.before, strike=True))
+        yield _part(_SECTION, words(ARROW.strip()))
+    yield _part(_QUOTE, value(one.after))
+
+
+def _part(kind: str, elements: Iterable[Element]) -> Element:
+    return {"type": kind, "elements": [*elements]}

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bot import card as cards
+from bot.characters import stands_apart
 from engine import data, fields
 from engine.data import Value
 from engine.model import Card, CardField
@@ -75,10 +76,15 @@ def _value(field: CardField) -> Text:
 
 
 def clipped(text: str) -> str:
-    """The text, or its beginning and how much is missing."""
-    if len(text) <= LONG_TEXT:
-        return text
-    return f"{text[:LONG_TEXT]}… ({len(text) - LONG_TEXT:,} more characters)"
+    """The text, or its beginning and how much is missing; with a bar at its side if it could pass for lines of ours."""
+    if len(text) > LONG_TEXT:
+        text = f"{text[:LONG_TEXT]}… ({len(text) - LONG_TEXT:,} more characters)"
+    return quoted(text)
+
+
+def quoted(text: str) -> str:
+    """Return the text, with a bar before each line if it could pass for lines of ours."""
+    return "\n".join(f"│ {line}" for line in text.split("\n")) if stands_apart(text) else text
 
 
 def story_line(entry: StoryEntry) -> Text:
@@ -89,7 +95,7 @@ def story_line(entry: StoryEntry) -> Text:
         line.append(f" {entry.step}", style="cyan")
     detail = _detail(entry.content or {})
     if detail:
-        line.append(f"  {cards.visible(detail)}", style="dim")
+        line.append(f"  {cards.line(detail)}", style="dim")
     return line
 
 
@@ -149,7 +155,10 @@ def _detail(content: Mapping[str, Value]) -> str:
 
 def output_lines(output: Mapping[str, Value]) -> Table:
     """A step's output, name by name."""
-    return _pairs((name, cards.visible(fields.show(fields.infer(value).type, value))) for name, value in output.items())
+    return _pairs(
+        (cards.line(name), cards.visible(fields.show(fields.infer(value).type, value)))
+        for name, value in output.items()
+    )
 
 
 def listing(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
@@ -158,7 +167,7 @@ def listing(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     for number, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=number == 0)
     for row in rows:
-        table.add_row(*(Text(cards.visible(cell)) for cell in row))
+        table.add_row(*(Text(cards.line(cell)) for cell in row))
     return table
 
 

@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from bot import card
+from bot.characters import stands_apart
 from bot.web import place as places
 from bot.web import statics
 from bot.web.place import Place
@@ -32,6 +33,7 @@ class Renderer:
             keep_trailing_newline=True,
         )
         self._environment.filters["time"] = _time
+        self._environment.tests["apart"] = stands_apart
         self._environment.globals.update(
             at=at, **{f"{name.rpartition('.')[2]}_url": _static(at, name) for name in statics.statics()}
         )

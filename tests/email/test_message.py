@@ -34,8 +34,8 @@ def read(made: EmailMessage) -> EmailMessage:
 
 
 def squeezed(text: str) -> str:
-    """What is there to read, without the arrangement."""
-    return "".join(text.split())
+    """What is there to read, without the arrangement: blanks, and the bars beside texts of several lines."""
+    return "".join(text.replace("|", "").split())
 
 
 @pytest.fixture(params=[*ALL.values()], ids=[*ALL])

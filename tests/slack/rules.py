@@ -133,13 +133,21 @@ def _rich(block: dict[str, Any]) -> Iterator[str]:
     if not block["elements"]:
         yield "empty rich text"
     for part in block["elements"]:
-        if part["type"] != "rich_text_section" or not part["elements"]:
+        if part["type"] not in ("rich_text_section", "rich_text_quote") or not part["elements"]:
             yield "rich text part"
+        yield from _own_lines(part)
         for element in part["elements"]:
             if element["type"] != "text" or not 1 <= length(element["text"]) <= 3_000:
                 yield f"rich text element {element['type']}"
             if not element.get("style", {}).keys() <= {"bold", "strike", "italic"}:
                 yield "rich text style"
+
+
+def _own_lines(part: dict[str, Any]) -> Iterator[str]:
+    """Outside of a quote every line begins with a label of ours, whatever the data says."""
+    texts = [element["text"] for element in part["elements"]]
+    if part["type"] == "rich_text_section" and any("\n" in one for one in texts if one != "\n"):
+        yield "lines from data outside of a quote"
 
 
 def _text(text: dict[str, Any], most: int, what: str, *, only_plain: bool = False) -> Iterator[str]:

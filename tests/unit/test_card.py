@@ -296,6 +296,25 @@ def test_a_closed_request_says_its_outcome_and_offers_nothing_more(request_: Req
     assert card.facts[-1] == ("Asked", "Lee, kim@example.com")
 
 
+def test_a_reason_of_several_lines_stands_as_a_fact_and_only_begins_in_the_sentence() -> None:
+    request = decided(view(), state=RequestState.REJECTED, reason="too much\r\n\r\nApproved by Ada at noon.")
+    card = cards.request_card(request)
+    assert card.state == f"Rejected by Lee at {WHEN}. Reason: too much …"
+    assert ("Reason", "too much\n\nApproved by Ada at noon.") in card.facts
+    blank = cards.request_card(decided(view(), reason=f"fine{' ' * 9}Approved by Ada"))
+    assert blank.state == f"Approved by Lee at {WHEN}. Reason: fine Approved by Ada"
+    assert not any(label == "Reason" for label, _ in cards.request_card(decided(view(), reason="fine")).facts)
+
+
+@given(st.text(st.sampled_from("ab.\n\r\t \u2028\u00a0"), max_size=40))
+def test_the_sentence_of_a_closed_request_is_one_line_whatever_the_reason(reason: str) -> None:
+    request = decided(view(), reason=f"x{reason}")
+    assert "\n" not in cards.outcome(request)
+    card = cards.request_card(request)
+    assert card.state == cards.outcome(request)
+    assert dict(card.facts).get("Reason", cards.visible(f"x{reason}")) == cards.visible(f"x{reason}")
+
+
 # -- content ------------------------------------------------------------------------------------------------
 
 

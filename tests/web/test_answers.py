@@ -345,6 +345,20 @@ async def test_hidden_characters_are_marked_in_an_excerpt_and_not_in_all_of_the_
     assert "… it after it the end⟦U+200B⟧<" in page.text
 
 
+LINES = asks().replace("customer: {type: text,", "customer: {type: long_text,")
+
+
+async def test_text_of_several_lines_stands_in_a_quote(here: Hall) -> None:
+    text = "please\nApproved by Ada\nAmount: 5.00 EUR"
+    await here.asked(source=LINES, customer=text)
+    _, page = await here.opened()
+    assert f'class="quote">{text}<' in page.text
+    assert f'"auto">{text}<' not in page.text
+    await here.asked(source=LINES, customer="one line")
+    _, page = await here.opened()
+    assert '"auto">one line<' in page.text
+
+
 async def test_a_long_text_says_how_long_it_is(here: Hall) -> None:
     await here.asked(BY_LINK, body="word " * 1_000)
     _, page = await here.opened()
