@@ -6,23 +6,18 @@ which every reader sees in their own time zone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import Any, Final
 
 from bot import card as cards
-from bot.slack import fitting, ids, rich, text
+from bot.slack import fitting, ids, notification_text, rich, text
+from bot.slack.notification_text import Facts
 from bot.slack.text import Block, Element
 from engine.model import Card, CardAction, DeliveryKind
 
 NEEDS_ATTENTION: Final = "needs_attention"
 SHOW_EVERYTHING: Final = "Show everything"
 
-_INTRODUCTION: Final = frozenset({"Workflow", "Run", "Started by", "Asks about"})
-"""Facts at the beginning of a card that stand in small print."""
-_ASKED: Final = frozenset({"Waits for", "Asked"})
-"""The fact at the end of a card that stands in small print at the bottom."""
 _SMALL_PRINT: Final = 600
 _STATE: Final = 2_000
 _NOTE: Final = 400
@@ -30,7 +25,10 @@ _NOTE: Final = 400
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is posted or updated. `metadata`: how a post of unknown outcome is found again."""
+    """What is posted or updated.
+
+    `text`: what notifications and screen readers say. `metadata`: how a post of unknown outcome is found again.
+    """
 
     text: str
     blocks: list[Block]
@@ -60,7 +58,7 @@ def message(card: Card, *, version: int, delivery: str, note: str | None = None,
 
     `topic`: of an alert; one that needs attention gets Done, Repeat and Stop.
     """
-    introduction, facts, asked = _arranged(card)
+    introduction, facts, asked = notification_text.arranged(card)
     before, cut_before = _before(card, introduction, note=note, version=version)
     after, cut_after = _after(card, asked, version=version)
     buttons = _buttons(card, delivery=delivery, topic=topic)
@@ -72,7 +70,7 @@ def message(card: Card, *, version: int, delivery: str, note: str | None = None,
     left_out = fitted.left_out(cut_before + cut_after)
     if left_out is not None:
         blocks.append(_left_out(card, left_out, delivery=delivery, version=version))
-    return Message(fallback(card), [*blocks, *after], metadata(delivery))
+    return Message(notification_text.of_card(card, note=note), [*blocks, *after], metadata(delivery))
 
 
 _LEFT_OUT_ROOM: Final = 300
@@ -102,14 +100,7 @@ def minimal(card: Card, *, version: int, delivery: str) -> Message:
         reject = [_action(one, value) for one in card.actions if one.verdict == "reject"]
         review = text.button("Review", action=ids.DETAILS, value=value, style="primary")
         blocks.append(text.actions([review, *reject], block=ids.block_id("actions", version)))
-    return Message(fallback(card), blocks, metadata(delivery))
-
-
-def fallback(card: Card) -> str:
-    """The text of notifications and of screen readers: mrkdwn, so escaped."""
-    told = card.state or _introduction_text(_arranged(card)[0])
-    said = f"{text.line(card.title) or '–'}: {text.shown(told)}" if told else text.line(card.title) or "–"
-    return text.escape(text.clipped(said, ids.FALLBACK_TEXT))
+    return Message(notification_text.of_blocks(blocks), blocks, metadata(delivery))
 
 
 def ref_of(card: Card, *, delivery: str | None) -> ids.Ref | None:
@@ -123,22 +114,8 @@ def ref_of(card: Card, *, delivery: str | None) -> ids.Ref | None:
 
 # -- parts --------------------------------------------------------------------------------------------------
 
-_Facts = Sequence[tuple[str, str]]
 
-
-def _arranged(card: Card) -> tuple[_Facts, _Facts, _Facts]:
-    """The facts for the small print on top, those for the middle, and who is asked."""
-    introduction = list(takewhile(lambda fact: fact[0] in _INTRODUCTION, card.facts))
-    rest = list(card.facts[len(introduction) :])
-    asked = [rest.pop()] if rest and rest[-1][0] in _ASKED else []
-    return introduction, rest, asked
-
-
-def _introduction_text(facts: _Facts) -> str:
-    return " · ".join(f"{label}: {told}" for label, told in facts)
-
-
-def _before(card: Card, introduction: _Facts, *, note: str | None, version: int) -> tuple[list[Block], int]:
+def _before(card: Card, introduction: Facts, *, note: str | None, version: int) -> tuple[list[Block], int]:
     """What stands above the lines, and how many characters of it were cut."""
     blocks = [text.header(card.title, block=ids.block_id("title", version))]
     missing = text.clip(text.line(card.title), ids.HEADER).missing
@@ -149,13 +126,13 @@ def _before(card: Card, introduction: _Facts, *, note: str | None, version: int)
     if note is not None:
         blocks.append(text.context([text.plain(note, _NOTE)], block=ids.block_id("note", version)))
     if introduction:
-        small = text.clip(text.shown(_introduction_text(introduction)), _SMALL_PRINT)
+        small = text.clip(text.shown(notification_text.introduction_text(introduction)), _SMALL_PRINT)
         blocks.append(text.context([text.plain(small.text)], block=ids.block_id("introduction", version)))
         missing += small.missing
     return blocks, missing
 
 
-def _after(card: Card, asked: _Facts, *, version: int) -> tuple[list[Block], int]:
+def _after(card: Card, asked: Facts, *, version: int) -> tuple[list[Block], int]:
     """What stands below the lines: the expiry and who is asked."""
     elements = _expiry(card)
     missing = 0
@@ -239,4 +216,4 @@ def _run_buttons(card: Card, *, delivery: str) -> list[Element]:
 def sentence(said: str) -> Message:
     """One sentence as an answer to whoever just acted."""
     block = text.section(text.clipped(text.shown(said), ids.SECTION), block="sentence")
-    return Message(text.escape(text.clipped(text.shown(said), ids.FALLBACK_TEXT)), [block])
+    return Message(notification_text.of_blocks([block]), [block])

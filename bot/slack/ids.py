@@ -20,7 +20,7 @@ VIEW_BLOCKS: Final = 100
 MESSAGE_TEXT: Final = 9_000
 """All text of one message together. Undocumented: `msg_blocks_too_long` was seen from 11,000 characters on, so we stay
 under 10,000 with room for what else may be counted."""
-FALLBACK_TEXT: Final = 3_000
+FALLBACK_TEXT: Final = 3_900
 """`text` of a message: chat.update refuses more than 4,000 with `msg_too_long`."""
 HEADER: Final = 150
 SECTION: Final = 3_000

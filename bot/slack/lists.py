@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from bot.slack import fitting, ids, register, rich, text
+from bot.slack import fitting, ids, notification_text, register, rich, text
 from bot.slack.blocks import Message
 from bot.slack.rich import Line
 from bot.slack.text import Block
@@ -107,4 +107,4 @@ def _message(title: str, blocks: list[Block], *, more: int = 0) -> Message:
     shown = [text.section(title, block="title"), *blocks]
     if more > 0:
         shown.append(text.context([text.plain(f"And {more:,} more.")], block="more"))
-    return Message(text.escape(text.shown(title)), shown)
+    return Message(notification_text.of_blocks(shown), shown)

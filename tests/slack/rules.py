@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator
@@ -32,10 +33,46 @@ def problems_of_message(text: str, blocks: list[dict[str, Any]], metadata: Any =
     if not text or length(text) > 4_000:
         found.append(f"the fallback text has {length(text)} characters")
     found += _mrkdwn(text)
+    found += unsaid(text, blocks)
     if metadata is not None and not (metadata.keys() == {"event_type", "event_payload"} and metadata["event_type"]):
         found.append("metadata")
     json.dumps([text, blocks], ensure_ascii=False).encode()
     return found
+
+
+_SAID_TOGETHER = 3_000
+"""Characters of blocks that all have to be said in `text`; of longer messages the end may be cut."""
+_CUT = re.compile(r"…( \([\d,]+ more characters\))?$")
+
+
+def unsaid(text: str, blocks: list[dict[str, Any]]) -> list[str]:
+    """What the blocks say and the notification does not; what was cut in a block counts up to there."""
+    facts = [line for one in _facts(blocks) for line in one.split("\n")]
+    is_cut = any(one.startswith("Not everything fits here") for one in facts)
+    if is_cut or sum(length(html.escape(one)) + 8 for one in facts) > _SAID_TOGETHER:
+        return []
+    said = _squeezed(text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+    wanted = [_squeezed(_CUT.sub("", one)) for one in facts]
+    return [f"not in the text: {one}" for one in wanted if one not in said]
+
+
+def _squeezed(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _facts(part: Any) -> Iterator[str]:
+    """Every text that people see outside of buttons, without what only arranges it."""
+    if isinstance(part, list):
+        for one in part:
+            yield from _facts(one)
+    elif isinstance(part, dict) and part.get("type") != "button":
+        told = part.get("text")
+        if isinstance(told, str):
+            parsed = re.sub(r"<!date\^[^|>]*\|([^>]*)>", r"\1", told) if part["type"] == "mrkdwn" else told
+            yield "" if told in (" → ", "–") else parsed
+        for value in part.values():
+            if not isinstance(value, str):
+                yield from _facts(value)
 
 
 def problems_of_view(view: dict[str, Any]) -> list[str]:

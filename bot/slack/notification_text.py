@@ -1,0 +1,149 @@
+"""The top-level `text` of a message: all that mobile notifications show and screen readers read.
+
+Slack shows the blocks instead of it where it can, and reads it as mrkdwn. So it says what the blocks say, escaped, and
+what the decision depends on comes first, because the end is cut.
+https://docs.slack.dev/reference/methods/chat.postMessage#text-blocks-attachments
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import Final
+
+from bot import card as cards
+from bot.slack import fitting, ids, text
+from bot.slack.rich import EMPTY, Line
+from bot.slack.text import Block, Element
+from engine.model import Card, CardField
+
+Facts = Sequence[tuple[str, str]]
+
+_INTRODUCTION: Final = frozenset({"Workflow", "Run", "Started by", "Asks about"})
+"""Facts at the beginning of a card that stand in small print."""
+_ASKED: Final = frozenset({"Waits for", "Asked"})
+"""The fact at the end of a card that stands in small print at the bottom."""
+_LEFT_OUT: Final = 200
+"""Room for the sentence that says what was left out."""
+_QUOTE: Final = "> "
+"""Begins the further lines of a text that has several, so that none of them can pass for one of ours."""
+_DATE: Final = re.compile(r"<!date\^[^|>]*\|([^>]*)>")
+_UNESCAPES: Final = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Limits:
+    """What parts of a card may take, where not all of it has room."""
+
+    title: int
+    state: int
+    note: int
+    small_print: int
+
+
+_ALL: Final = _Limits(title=ids.FALLBACK_TEXT, state=ids.FALLBACK_TEXT, note=400, small_print=ids.FALLBACK_TEXT)
+_TIGHT: Final = _Limits(title=500, state=1_500, note=300, small_print=400)
+
+
+# -- cards --------------------------------------------------------------------------------------------------
+
+
+def arranged(card: Card) -> tuple[Facts, Facts, Facts]:
+    """The facts for the small print on top, those for the middle, and who is asked."""
+    introduction = list(takewhile(lambda fact: fact[0] in _INTRODUCTION, card.facts))
+    rest = list(card.facts[len(introduction) :])
+    asked = [rest.pop()] if rest and rest[-1][0] in _ASKED else []
+    return introduction, rest, asked
+
+
+def introduction_text(facts: Facts) -> str:
+    return " · ".join(f"{label}: {told}" for label, told in facts)
+
+
+def of_card(card: Card, *, note: str | None = None) -> str:
+    """The question or what became of it, the values, why, until when, who is asked; then where it comes from.
+
+    `note`: a sentence of ours about this copy.
+    """
+    lines, is_whole = _lines(card, note, _ALL)
+    return _whole(lines if is_whole else _lines(card, note, _TIGHT)[0])
+
+
+def _lines(card: Card, note: str | None, most: _Limits) -> tuple[list[str], bool]:
+    """The lines, and whether all of the card is in them."""
+    introduction, facts, asked = arranged(card)
+    head = [_line(card.title, most.title) or "–", *_several(card.state, most.state), *_several(note, most.note)]
+    deadline = [] if card.expires_at is None else [f"Expires {cards.moment(card.expires_at)}"]
+    tail = [*deadline, *(_line(f"{label}: {told}", most.small_print) for label, told in asked)]
+    last = [_line(introduction_text(introduction), most.small_print)] if introduction else []
+    room = ids.FALLBACK_TEXT - _LEFT_OUT - sum(text.size(one) + 1 for one in (*head, *tail, *last))
+    # Quoted first: what has many lines needs more room for it.
+    fitted = fitting.fitted([(label, _quoted(told)) for label, told in facts], [*map(_field, card.fields)], room=room)
+    left_out = fitted.left_out()
+    middle = map(_told, (*fitted.fields, *fitted.facts))
+    return [*head, *middle, *tail, *([left_out] if left_out else []), *last], room >= 0 and left_out is None
+
+
+def _field(field: CardField) -> CardField:
+    before = None if field.before is None else _quoted(field.before)
+    return replace(field, text=_quoted(field.text), before=before)
+
+
+def _told(line: Line) -> str:
+    """A label and its value; a value of several lines stands below it."""
+    value = line.after or EMPTY
+    if line.before is not None:
+        value += f" (before: {line.before or EMPTY})"
+    return f"{line.label}:\n{_QUOTE}{value}" if "\n" in value else f"{line.label}: {value}"
+
+
+def _several(said: str | None, limit: int) -> list[str]:
+    return [text.clipped(_quoted(text.shown(said)), limit)] if said else []
+
+
+def _line(said: str, limit: int) -> str:
+    return text.clipped(text.line(said), limit)
+
+
+# -- other messages -----------------------------------------------------------------------------------------
+
+
+def of_blocks(blocks: Sequence[Block]) -> str:
+    """All that these blocks say, a line each; buttons are not said."""
+    return _whole([told for block in blocks for told in _said(block)])
+
+
+def _said(block: Block) -> Iterator[str]:
+    match block["type"]:
+        case "rich_text":
+            for part in block["elements"]:
+                yield "".join(str(one.get("text", "")) for one in part["elements"])
+        case "context":
+            yield " · ".join(_content(one) for one in block["elements"] if "text" in one)
+        case "section" | "header":
+            yield _content(block["text"])
+
+
+def _content(element: Element) -> str:
+    """What a text object says to a person."""
+    said = str(element["text"])
+    if element["type"] != "mrkdwn":
+        return said
+    said = _DATE.sub(r"\1", said)
+    for spelled, meant in _UNESCAPES:
+        said = said.replace(spelled, meant)
+    return said
+
+
+# -- all ----------------------------------------------------------------------------------------------------
+
+
+def _quoted(said: str) -> str:
+    """The text with a mark before all lines but the first."""
+    return said.replace("\n", f"\n{_QUOTE}")
+
+
+def _whole(lines: Iterable[str]) -> str:
+    return text.escape(text.clipped("\n".join(lines), ids.FALLBACK_TEXT)) or "–"
