@@ -14,6 +14,7 @@ from itertools import takewhile
 from typing import Final
 
 from bot import card as cards
+from bot.characters import stands_apart
 from bot.slack import fitting, ids, text
 from bot.slack.rich import EMPTY, Line
 from bot.slack.text import Block, Element
@@ -96,7 +97,7 @@ def _told(line: Line) -> str:
     value = line.after or EMPTY
     if line.before is not None:
         value += f" (before: {line.before or EMPTY})"
-    return f"{line.label}:\n{_QUOTE}{value}" if "\n" in value else f"{line.label}: {value}"
+    return f"{line.label}:\n{_QUOTE}{value}" if stands_apart(value) else f"{line.label}: {value}"
 
 
 def _several(said: str | None, limit: int) -> list[str]:
@@ -119,7 +120,8 @@ def _said(block: Block) -> Iterator[str]:
     match block["type"]:
         case "rich_text":
             for part in block["elements"]:
-                yield "".join(str(one.get("text", "")) for one in part["elements"])
+                said = "".join(str(one.get("text", "")) for one in part["elements"])
+                yield f"{_QUOTE}{_quoted(said)}" if part["type"] == "rich_text_quote" else said
         case "context":
             yield " · ".join(_content(one) for one in block["elements"] if "text" in one)
         case "section" | "header":

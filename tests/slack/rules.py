@@ -69,7 +69,7 @@ def _facts(part: Any) -> Iterator[str]:
         told = part.get("text")
         if isinstance(told, str):
             parsed = re.sub(r"<!date\^[^|>]*\|([^>]*)>", r"\1", told) if part["type"] == "mrkdwn" else told
-            yield "" if told in (" → ", "–") else parsed
+            yield "" if told.strip() in ("→", "–") else parsed
         for value in part.values():
             if not isinstance(value, str):
                 yield from _facts(value)

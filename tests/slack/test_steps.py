@@ -127,7 +127,7 @@ async def test_a_message_is_posted_to_a_channel_once_it_is_approved(on: Stage) -
     fine(await ada.submit({"text": "Hello you"}))
     await on.settle()
     # The outcome of the run, which has blocks, stands in the channel as well and names what was changed.
-    posted = [one["text"] for one in ada.sees("general") if not one["blocks"]]
+    posted = [one["text"] for one in ada.sees("general") if not one.get("blocks")]
     assert [one for one in posted if "Hello" in one] == ["Hello you"]
     assert (await on.view(run)).status is RunStatus.SUCCEEDED
 
