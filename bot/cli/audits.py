@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -17,6 +18,7 @@ from bot.cli.here import free
 from engine import verify_audit
 from engine.model import DEFAULT_WORKSPACE
 from engine.store import journal
+from engine.store.files import create_private
 
 
 @click.group()
@@ -44,8 +46,11 @@ def export(output: Path | None) -> None:
 
 
 def _writing(output: Path | None) -> AbstractContextManager[IO[str]]:
+    """A new file that only this user may read, or what stands there already (a pipe, a terminal) as it is."""
     try:
-        return click.open_file(str(output or "-"), "w", encoding="utf-8")
+        if output is None or output.exists():
+            return click.open_file(str(output or "-"), "w", encoding="utf-8")
+        return os.fdopen(create_private(output), "w", encoding="utf-8")
     except OSError as error:
         raise click.UsageError(f"{output} cannot be written: {error.strerror}.") from None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from bot.cli.here import here, made
-from engine.store import schema
+from engine.store import lock, schema
 from engine.system import SystemClock
 
 
@@ -16,7 +16,7 @@ def migrate() -> None:
     """Bring the database to this version's schema. A backup is made first."""
     path = here().settings.database
     tell = made(path)
-    with schema.held(path):
+    with lock.held(path):
         saved = schema.prepare(path, now=SystemClock().now())
     tell()
     click.echo(f"{path} is up to date." + (f" The backup is {saved}." if saved else ""))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from engine.errors import StoreError
-from engine.store import schema
+from engine.store import lock, schema
 
 PREFIX: Final = "signoff-try-"
 NAME: Final = "trial.db"
@@ -32,7 +32,7 @@ def remove_old(now: datetime) -> None:
                 # Whoever looks into a trial touches it.
                 if _touched(one) < now - KEPT and _is_ours(one):
                     # Whoever still plays it holds it.
-                    with schema.held(one / NAME):
+                    with lock.held(one / NAME):
                         shutil.rmtree(one)
 
 

@@ -11,7 +11,7 @@ from bot.doctor.case import Case
 from bot.doctor.finding import Finding, ok, problem, warning
 from bot.local.place import socket_path
 from engine.errors import StoreError
-from engine.store import health, schema
+from engine.store import health, lock
 from engine.store.health import Standing
 
 QUICK_CHECK_SECONDS: Final = 30.0
@@ -142,11 +142,11 @@ def owner(case: Case) -> Iterator[Finding]:
     if path is None:
         return
     try:
-        held = schema.is_held(path)
+        held = lock.is_held(path)
     except StoreError as error:
         yield problem("database.owner", str(error), "Run this command as the user that the server runs as.")
         return
-    by = _holder(schema.lock_path(path)) if held else ""
+    by = _holder(lock.lock_path(path)) if held else ""
     if held and case.serving:
         yield ok("database.owner", f"A server runs on the database{by}.")
     elif held:

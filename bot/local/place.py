@@ -13,11 +13,15 @@ LONGEST_PATH: Final = 100
 
 
 def socket_path(database: Path) -> Path:
-    """Where the server of this database listens: beside it, or in the temporary folder where that path is too long."""
-    beside = database.with_name(database.name + ".sock")
+    """Where the server of this database listens: beside it, or in the temporary folder where that path is too long.
+
+    Symbolic links are followed first, so that every path to one file leads to one server.
+    """
+    real = os.path.realpath(database)
+    beside = Path(real + ".sock")
     if len(os.fsencode(beside)) <= LONGEST_PATH:
         return beside
-    name = hashlib.sha256(os.fsencode(database)).hexdigest()[:16]
+    name = hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
     return own_folder() / f"{name}.sock"
 
 

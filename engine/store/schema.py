@@ -1,8 +1,8 @@
-"""Opening a database file: lock, backup, migrations. A second owner is refused with a sentence."""
+"""Opening a database file: its migrations, a backup before them, and copies of a live one."""
 
 from __future__ import annotations
 
-import fcntl
+import glob
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -13,11 +13,13 @@ from typing import Final
 
 from sqlalchemy import insert, select
 
-from engine.errors import StoreError, StoreFull, StoreLocked, StoreOutdated, StoreReadOnly
+from engine.errors import StoreError, StoreFull, StoreOutdated, StoreReadOnly
 from engine.model import DEFAULT_WORKSPACE
 from engine.ports import Clock, Ids
 from engine.store.connection import BUSY_SECONDS, Connection, connect
 from engine.store.failures import translate, translated
+from engine.store.files import create_private, sync_folder
+from engine.store.lock import held, make_file
 from engine.store.writer import SqliteFile
 from engine.tables import WorkspaceRow
 
@@ -55,84 +57,31 @@ def owned(
             store.close()
 
 
-def lock_path(path: Path) -> Path:
-    """The lock beside the file itself, so that two links to one file are one lock."""
-    real = path.resolve()
-    return real.with_name(real.name + ".lock")
-
-
-@contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Own the file while the body runs. Raises `StoreLocked` while another process does."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(lock_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StoreReadOnly(
-            f"The folder {path.parent} cannot be written ({error.strerror}); "
-            "give this user the right to, or set SIGNOFF_DATABASE_URL to another place."
-        ) from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise StoreLocked(
-                f"Another Signoff process uses {path}. Stop it, or set SIGNOFF_DATABASE_URL to another file."
-            ) from error
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def is_held(path: Path) -> bool:
-    """Whether another process owns the file. Asking makes nothing, not even the lock.
-
-    Raises `StoreReadOnly` where this user may not see the lock.
-    """
-    try:
-        descriptor = os.open(lock_path(path), os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise StoreReadOnly(f"The lock {lock_path(path)} cannot be looked at: {error.strerror}.") from error
-    try:
-        # Shared, and given back at once: whoever asks too is not in the way.
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
 def prepare(path: Path, *, now: datetime, name: str = DEFAULT_WORKSPACE, history: Path = HISTORY) -> str | None:
     """Bring the file to the schema of `history`, after a backup. Returns the backup's path, if one was made.
 
     Either the whole way is gone or nothing is changed. Raises `StoreOutdated` for a file of a newer program, and
     `StoreError` for one of another program, which stays as it is.
     """
-    _make(path)
+    make_file(path)
     here, known = _own_revision(path), revisions(history)
     if here is not None and here not in known:
         raise StoreOutdated(f"{path} was written by a newer Signoff; install that version to use it.")
     with closing(connect(path, writable=True)) as connection, translated(path):
         if here == known[-1]:
             return None
-        saved = backup(path, path.with_name(f"{path.name}.{here}-{now:%Y%m%dT%H%M%S}.backup")) if here else None
+        saved = backup(path, _backup_path(path, here, now)) if here else None
         _upgrade(connection, now, name, history)
     return str(saved) if saved else None
 
 
-def _make(path: Path) -> None:
-    if path.exists() and not path.is_file():
-        raise StoreError(f"{path} is no file; name another place for the database.")
-    try:
-        if not path.exists():
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    except OSError as error:
-        raise StoreReadOnly(
-            f"The database {path} cannot be made ({error.strerror}); give this user the right to."
-        ) from error
+def _backup_path(path: Path, here: str, now: datetime) -> Path:
+    """A name that is free: an upgrade that was cut off has left its backup, and may be begun again at once."""
+    for part in path.parent.glob(f"{glob.escape(path.name)}.*.backup.part"):
+        part.unlink(missing_ok=True)
+    stem = f"{path.name}.{here}-{now:%Y%m%dT%H%M%S}"
+    names = (f"{stem}{number}.backup" for number in ("", *(f"-{one}" for one in range(2, 1000))))
+    return next(found for name in names if not os.path.lexists(found := path.with_name(name)))
 
 
 def _own_revision(path: Path) -> str | None:
@@ -218,7 +167,8 @@ def backup(path: Path, target: Path) -> Path:
         raise StoreError(f"{target} exists already; name another file.")
     part = target.with_name(target.name + ".part")
     try:
-        os.close(os.open(part, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o600))
+        part.unlink(missing_ok=True)
+        os.close(create_private(part))
         source, copy = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True), sqlite3.connect(part)
         try:
             source.backup(copy)
@@ -227,6 +177,7 @@ def backup(path: Path, target: Path) -> Path:
             copy.close()
             source.close()
         part.replace(target)
+        sync_folder(target.parent)
     except sqlite3.Error as error:
         # The source is only read: where there is no room, it is the copy that has none.
         told = translate(error, path)

@@ -379,11 +379,26 @@ FAULTS: Final = (
         "tests/integration/test_store.py",
     ),
     Fault(
-        "two processes own one database",
-        "engine/store/schema.py",
+        "two processes own what is at one path",
+        "engine/store/lock.py",
         "            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
         "            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)\n",
-        "tests/integration/test_store.py",
+        "tests/flow/test_ownership.py",
+    ),
+    Fault(
+        "the lock is only beside the database, and a hard link leads past it",
+        "engine/store/lock.py",
+        "        _lock_inode(descriptor, path)\n",
+        "",
+        "tests/flow/test_ownership.py",
+    ),
+    Fault(
+        "a key is made where it will stand, and a kill leaves half of it",
+        "bot/keys.py",
+        '    files.write_whole(path, f"{key.hex()}\\n".encode())\n',
+        "    with os.fdopen(files.create_private(path), 'wb') as file:\n"
+        '        file.write(f"{key.hex()}\\n".encode())\n',
+        "tests/unit/test_keys.py",
     ),
     Fault(
         "the answer to a click brings back the buttons that it read",

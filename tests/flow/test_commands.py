@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -592,6 +593,18 @@ def test_a_log_that_was_changed_is_found_out(signoff: Commands, asked: dict[str,
     finished = signoff("audit", "verify", "--checkpoint", head)
     assert finished.code == 1
     assert finished.err.splitlines()[-1] == "1 finding: the log was changed."
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o277])
+def test_an_export_is_for_one_user_whatever_the_umask(signoff: Commands, asked: dict[str, Any], umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        signoff.done("audit", "export", "-o", "log.jsonl")
+        signoff.done("backup", "copy.db")
+    finally:
+        os.umask(before)
+    for name in ("log.jsonl", "copy.db"):
+        assert (signoff.at.folder / name).stat().st_mode & 0o777 == 0o600
 
 
 def test_an_export_writes_over_nothing(signoff: Commands, asked: dict[str, Any]) -> None:

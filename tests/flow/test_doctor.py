@@ -24,7 +24,7 @@ from bot.cli import doctor as command
 from bot.doctor import case as cases
 from bot.doctor import database, machine, places, rounds, samples
 from bot.sandbox import Running, sandbox
-from engine.store import health, schema
+from engine.store import health, lock, schema
 from engine.system import RandomIds, SystemClock
 from tests.support.commands import Commands, commands
 from tests.support.effects import effects
@@ -640,7 +640,7 @@ def test_a_place_that_may_only_be_read_is_told(signoff: Commands, locked: str, b
 
 
 def test_a_process_that_owns_it_and_does_not_answer_is_told(signoff: Commands) -> None:
-    with schema.held(signoff.at.database):
+    with lock.held(signoff.at.database):
         found = examined(signoff, code=0)
     assert states(found) == {"database.owner": "warning"}
     assert f"A process (process {os.getpid()}) owns the database" in only(found, "database.owner")[1]
@@ -648,10 +648,10 @@ def test_a_process_that_owns_it_and_does_not_answer_is_told(signoff: Commands) -
 
 
 def test_asking_for_the_owner_is_in_nobodys_way(signoff: Commands) -> None:
-    assert not schema.is_held(signoff.at.database)
-    with schema.held(signoff.at.database):
-        assert schema.is_held(signoff.at.database)
-    assert not schema.is_held(signoff.at.database)
+    assert not lock.is_held(signoff.at.database)
+    with lock.held(signoff.at.database):
+        assert lock.is_held(signoff.at.database)
+    assert not lock.is_held(signoff.at.database)
 
 
 @pytest.mark.parametrize(

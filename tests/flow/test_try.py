@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.store import schema
+from engine.store import lock
 from tests.support.commands import Commands, commands
 from tests.support.effects import Effects, effects
 from tests.support.processes import Place, place, serving
@@ -448,7 +448,7 @@ def test_what_is_not_surely_a_trial_of_ours_is_never_removed(signoff: Commands, 
                 moved = old.rename(at.folder / "elsewhere")
                 old.symlink_to(moved)
             case _:
-                stack.enter_context(schema.held(old / "trial.db"))
+                stack.enter_context(lock.held(old / "trial.db"))
         aged(old, hours=48)
         signoff.done("try", "two.yaml", "--answer", "approve")
     assert old.exists()

@@ -184,6 +184,33 @@ def test_an_upgrade_that_fails_midway_changes_nothing(path: Path, later: Callabl
     schema.check_current(path)
 
 
+def test_an_upgrade_that_was_cut_off_can_be_begun_again_at_once(path: Path, later: Callable[..., Path]) -> None:
+    older = schema.revision(path)
+    broken = later('op.execute("INSERT INTO nowhere VALUES (1)")')
+    for _ in range(3):
+        with pytest.raises(exc.OperationalError, match="no such table: nowhere"):
+            schema.prepare(path, now=START, history=broken)
+    path.with_name(f"signoff.db.{older}-20260302T085959.backup.part").write_text("of one that was killed")
+    shutil.rmtree(broken)
+    saved = schema.prepare(path, now=START, history=later())
+    assert saved == str(path.with_name(f"signoff.db.{older}-20260302T090000-4.backup"))
+    assert schema.revision(path) == "9001"
+    assert sorted(one.name for one in path.parent.glob("*.backup*")) == [
+        f"signoff.db.{older}-20260302T090000{number}.backup" for number in ("-2", "-3", "-4", "")
+    ]
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o277])
+def test_databases_and_their_copies_are_for_one_user_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        schema.prepare(tmp_path / "signoff.db", now=START)
+        schema.backup(tmp_path / "signoff.db", tmp_path / "copy.db")
+    finally:
+        os.umask(before)
+    assert {one.stat().st_mode & 0o777 for one in tmp_path.iterdir()} == {0o600}
+
+
 def test_a_file_of_a_newer_program_is_refused_and_stays_as_it_is(path: Path, later: Callable[..., Path]) -> None:
     schema.prepare(path, now=START, history=later())
     before = path.read_bytes()

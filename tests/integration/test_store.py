@@ -38,7 +38,7 @@ from engine.model import (
     Work,
 )
 from engine.ports import Found
-from engine.store import deliveries, journal, people, requests, runs, schema
+from engine.store import deliveries, journal, lock, people, requests, runs, schema
 from engine.store.connection import connect
 from engine.store.prepared import Prepared
 from engine.store.tx import Connection, Tx
@@ -772,7 +772,7 @@ def test_a_second_process_is_refused_while_the_first_lives_and_not_after_it_was_
 def test_two_links_to_one_file_are_one_owner(path: Path) -> None:
     link = path.with_name("link.db")
     link.symlink_to(path)
-    with schema.held(path):
+    with lock.held(path):
         assert isinstance(refused(link), StoreLocked)
 
 

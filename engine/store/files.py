@@ -1,0 +1,46 @@
+"""Files beside a database: for its user alone, and there as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def create_private(path: Path) -> int:
+    """A descriptor of a new file that only this user may read and write, whatever the umask is.
+
+    Raises `FileExistsError` where something stands already, and `OSError` where nothing can be made.
+    """
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a private file so that a kill or a power cut leaves the old one or the new one. Raises `OSError`."""
+    part = path.with_name(path.name + ".part")
+    # Of a process that was killed while it wrote.
+    part.unlink(missing_ok=True)
+    try:
+        with os.fdopen(create_private(part), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder outlive a power cut. Raises `OSError`."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

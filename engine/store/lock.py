@@ -1,0 +1,155 @@
+"""The lock of a database: beside the file, and on the file itself, so that no second name leads past it."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from engine.errors import StoreError, StoreLocked, StoreReadOnly
+from engine.store.files import create_private
+
+_PLACE: Final = 2**62
+"""The byte of the file that is locked: far from those that SQLite locks, and from all that is ever written."""
+_UNSUPPORTED: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
+
+
+def real(path: Path) -> Path:
+    """The file that a path leads to through every symbolic link, also where that is not there yet."""
+    return Path(os.path.realpath(path))
+
+
+def lock_path(path: Path) -> Path:
+    """The lock beside the file itself, so that two symbolic links to one file are one lock."""
+    found = real(path)
+    return found.with_name(found.name + ".lock")
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Own the file while the body runs; make an empty one where there is none. No SQLite connection may outlive it.
+
+    Raises `StoreLocked` while another process owns the file, by whatever name: a hard link, a mount, a symbolic link.
+    """
+    with _held_beside(path), _held_inside(path):
+        yield
+
+
+@contextmanager
+def _held_beside(path: Path) -> Iterator[None]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(lock_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreReadOnly(
+            f"The folder {path.parent} cannot be written ({error.strerror}); "
+            "give this user the right to, or set SIGNOFF_DATABASE_URL to another place."
+        ) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise _in_use(path) from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _held_inside(path: Path) -> Iterator[None]:
+    """Lock the inode. Closing the descriptor drops this process's POSIX locks on the file, so it is closed last."""
+    make_file(path)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError as error:
+        raise StoreReadOnly(f"The database {path} cannot be written; give this user the right to.") from error
+    try:
+        _lock_inode(descriptor, path)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock_inode(descriptor: int, path: Path) -> None:
+    """Take a lock of the open file description: unlike a POSIX lock, SQLite's own opening and closing leaves it."""
+    command: int | None = getattr(fcntl, "F_OFD_SETLK", None)
+    if command is None:  # macOS, BSD: the lock beside the file is all there is
+        return
+    try:
+        fcntl.fcntl(descriptor, command, _range())
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            raise _in_use(path) from error
+        if error.errno not in _UNSUPPORTED:
+            raise StoreError(
+                f"The database {path} cannot be locked ({error.strerror}); move it to a local disk."
+            ) from error
+
+
+def _range() -> bytes:
+    return struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, _PLACE, 1, 0)
+
+
+def _in_use(path: Path) -> StoreLocked:
+    return StoreLocked(f"Another Signoff process uses {path}. Stop it, or set SIGNOFF_DATABASE_URL to another file.")
+
+
+def is_held(path: Path) -> bool:
+    """Whether another process owns the file. Asking makes nothing, not even the lock.
+
+    Call it only where this process has no connection to the file open. Raises `StoreReadOnly` where this user may
+    not see the lock.
+    """
+    return _is_held_beside(lock_path(path)) or _is_held_inside(path)
+
+
+def _is_held_beside(lock: Path) -> bool:
+    try:
+        descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StoreReadOnly(f"The lock {lock} cannot be looked at: {error.strerror}.") from error
+    try:
+        # Shared, and given back at once: another process that asks is not in the way.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _is_held_inside(path: Path) -> bool:
+    command: int | None = getattr(fcntl, "F_OFD_GETLK", None)
+    if command is None or not path.is_file():
+        return False
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise StoreReadOnly(f"The database {path} cannot be looked at: {error.strerror}.") from error
+    try:
+        found = fcntl.fcntl(descriptor, command, _range())
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return bool(struct.unpack_from("h", found)[0] != fcntl.F_UNLCK)
+
+
+def make_file(path: Path) -> None:
+    """Make an empty file for this user alone, where there is none. Raises `StoreError` where that cannot be."""
+    if path.exists() and not path.is_file():
+        raise StoreError(f"{path} is no file; name another place for the database.")
+    try:
+        if not path.exists():
+            os.close(create_private(path))
+    except OSError as error:
+        raise StoreReadOnly(
+            f"The database {path} cannot be made ({error.strerror}); give this user the right to."
+        ) from error

@@ -1,0 +1,176 @@
+"""One database, one server: by whatever name the file is reached, and whatever happens to the files beside it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.errors import StoreLocked
+from engine.store import lock
+from tests.support.commands import Commands, commands
+from tests.support.effects import PATIENCE
+from tests.support.processes import HELLO, SIGNOFF, Place, serving
+
+GATED = HELLO + "    gate: {approvers: [lee@example.com]}\n"
+
+
+@pytest.fixture
+def at(tmp_path: Path, blank: bytes) -> Place:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    here = Place(tmp_path, folder / "signoff.db")
+    here.database.write_bytes(blank)
+    here.database.chmod(0o600)
+    here.write("hello.yaml", GATED)
+    return here
+
+
+@pytest.fixture
+def signoff(at: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Commands]:
+    yield from commands(at, capsys, monkeypatch)
+
+
+def other_folder(at: Place) -> Path:
+    found = at.folder / "other"
+    found.mkdir()
+    return found
+
+
+def hard_link(at: Place) -> Path:
+    path = other_folder(at) / "second.db"
+    path.hardlink_to(at.database)
+    return path
+
+
+def link_to_a_hard_link(at: Place) -> Path:
+    path = at.folder / "third.db"
+    path.symlink_to(hard_link(at))
+    return path
+
+
+def symbolic_link(at: Place) -> Path:
+    path = other_folder(at) / "second.db"
+    path.symlink_to(at.database)
+    return path
+
+
+def linked_folder(at: Place) -> Path:
+    (at.folder / "other").symlink_to(at.database.parent)
+    return at.folder / "other" / "signoff.db"
+
+
+def relative_link(at: Place) -> Path:
+    path = other_folder(at) / "second.db"
+    path.symlink_to("../data/signoff.db")
+    return at.folder / "data" / ".." / "other" / "second.db"
+
+
+SECOND_NAMES: list[Callable[[Place], Path]] = [
+    hard_link,
+    link_to_a_hard_link,
+    symbolic_link,
+    linked_folder,
+    relative_link,
+]
+
+
+@pytest.mark.parametrize("second_name", SECOND_NAMES)
+def test_a_server_under_a_second_name_of_the_file_is_refused(
+    at: Place, signoff: Commands, second_name: Callable[[Place], Path]
+) -> None:
+    second = second_name(at)
+    with serving(at) as server:
+        signoff.done("register", "hello.yaml")
+        run = signoff.json("run", "hello")["run"]
+        signoff.set(database_url=f"sqlite:///{second}")
+        for command in ("migrate", "serve"):
+            refused = signoff(command)
+            assert refused.code == 4
+            assert refused.err.startswith(f"Another Signoff process uses {second}. ")
+        signoff.set(database_url=f"sqlite:///{at.database}")
+        (asked,) = signoff.json("requests")
+        signoff.done("decide", asked["id"], "approve")
+        assert server.stop() == 0
+    assert signoff.json("runs", run)["status"] == "succeeded"
+    assert signoff.done("audit", "verify").code == 0
+
+
+def test_a_server_on_the_file_mounted_elsewhere_is_refused(at: Place, signoff: Commands) -> None:
+    second = other_folder(at) / "second.db"
+    second.touch()
+    script = f'mount --bind "{at.database}" "{second}" && exec "{SIGNOFF}" serve'
+    with serving(at):
+        finished = subprocess.run(
+            ["unshare", "--mount", "--map-root-user", "sh", "-c", script],
+            env={**at.environment, "SIGNOFF_DATABASE_URL": f"sqlite:///{second}"},
+            capture_output=True,
+            encoding="utf-8",
+            timeout=PATIENCE,
+            check=False,
+        )
+        if "unshare" in finished.stderr or "mount" in finished.stderr:
+            pytest.skip(f"this machine mounts nothing for us: {finished.stderr}")
+        assert finished.returncode == 4
+        assert finished.stderr.startswith(f"Another Signoff process uses {second}. ")
+        signoff.done("register", "hello.yaml")
+
+
+@pytest.mark.parametrize("second_name", [symbolic_link, linked_folder, relative_link])
+def test_commands_that_follow_a_symbolic_link_reach_the_server(
+    at: Place, signoff: Commands, second_name: Callable[[Place], Path]
+) -> None:
+    second = second_name(at)
+    with serving(at) as server:
+        signoff.set(database_url=f"sqlite:///{second}")
+        signoff.done("register", "hello.yaml")
+        started = signoff.done("run", "hello")
+        assert started.err == "", "the server tells the approvers, not the command"
+        (asked,) = signoff.json("requests")
+        signoff.done("decide", asked["id"], "approve")
+        assert server.stop() == 0
+    assert f"signoff decide {asked['id']} approve" in server.said
+
+
+def test_a_server_that_was_given_a_symbolic_link_is_reached_by_the_file_itself(at: Place, signoff: Commands) -> None:
+    signoff.done("register", "hello.yaml")
+    linked = Place(at.folder, symbolic_link(at))
+    with serving(linked) as server:
+        assert signoff.done("run", "hello").err == ""
+        assert server.socket == at.database.with_name("signoff.db.sock")
+        assert signoff("serve").code == 4
+    assert not any(one.name.endswith(".key") for one in linked.database.parent.iterdir())
+
+
+def test_a_file_that_takes_the_place_of_an_owned_one_has_no_second_owner(at: Place) -> None:
+    with lock.held(at.database):
+        at.database.rename(at.folder / "moved.db")
+        with pytest.raises(StoreLocked), lock.held(at.database):
+            pytest.fail("there are two owners")
+
+
+def test_a_loop_of_symbolic_links_is_told_in_a_sentence(at: Place, signoff: Commands) -> None:
+    loop = at.folder / "loop.db"
+    loop.symlink_to(loop)
+    signoff.set(database_url=f"sqlite:///{loop}")
+    for command in ("serve", "migrate", "workflows"):
+        finished = signoff(command)
+        assert finished.code == 4, finished.said
+        assert len(finished.err.splitlines()) == 1
+        assert str(loop) in finished.err
+
+
+def test_looking_for_the_owner_leaves_the_locks_of_sqlite_alone(at: Place, signoff: Commands) -> None:
+    """A second name is not held beside it, so only the file itself can tell."""
+    second = hard_link(at)
+    assert not lock.is_held(second)
+    with serving(at):
+        signoff.set(database_url=f"sqlite:///{second}")
+        found = signoff("doctor", "--json").json
+        owner = next(one for one in found if one["check"] == "database.owner")
+        assert owner["state"] == "warning"
+        assert "owns the database" in owner["said"]
+    assert os.listdir(second.parent) == [second.name]
