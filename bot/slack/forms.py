@@ -51,7 +51,8 @@ def form(asked: Iterable[Asked], *, version: int, room: int, size: int = ids.VIE
         if parts is None:
             too_long.append(one.label)
             continue
-        made = [_block(one, part, version=version, last=part is parts[-1]) for part in parts]
+        made = [*_above(one, version=version)]
+        made += [_block(one, part, version=version, last=part is parts[-1]) for part in parts]
         weight = sum(map(text.weight, made))
         if len(blocks) + len(made) > room or weight > size:
             too_many.append(one.label)
@@ -73,6 +74,14 @@ def _without(too_long: list[str], too_many: list[str]) -> Iterable[str]:
 def _listed(labels: list[str]) -> str:
     first = ", ".join(text.clipped(text.line(label), _LISTED) for label in labels[:10])
     return f"{first} and {len(labels) - 10} more" if len(labels) > 10 else first
+
+
+def _above(asked: Asked, *, version: int) -> Iterable[Block]:
+    """Yield the options in full where the input has to cut them."""
+    listed = "\n".join(inputs.whole_options(asked.field))
+    for number, piece in enumerate(text.pieces(listed, ids.SECTION)):
+        name = f"options:{ids.field_key(asked.name)}/{number}"
+        yield text.section(piece, block=ids.block_id(name, version))
 
 
 def _block(asked: Asked, part: Part, *, version: int, last: bool) -> Block:

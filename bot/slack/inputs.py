@@ -214,11 +214,17 @@ def from_epoch(raw: str) -> str:
 
 
 def options(field: Field) -> list[Element]:
-    """The options as Slack takes them. Labels that would look alike once they are cut are numbered."""
-    labels = [option.label for option in field.options]
-    if len({text.clipped(text.line(label), ids.OPTION_TEXT) for label in labels}) < len(labels):
-        labels = [f"{number}. {label}" for number, label in enumerate(labels, start=1)]
+    """The options as Slack takes them. Where a label is too long for that, all have the numbers of `whole_options`."""
+    labels = whole_options(field) or [option.label for option in field.options]
     return [_option(label, option.value) for label, option in zip(labels, field.options, strict=True)]
+
+
+def whole_options(field: Field) -> list[str]:
+    """Return the numbered labels of all options in full, where Slack would cut one of them; else nothing."""
+    labels = [text.line(option.label) for option in field.options]
+    if all(text.size(label) <= ids.OPTION_TEXT for label in labels):
+        return []
+    return [f"{number}. {label}" for number, label in enumerate(labels, start=1)]
 
 
 def _option(label: str, value: str) -> Element:

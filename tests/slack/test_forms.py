@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.slack import answers, ids, modals, runs
+from bot.slack import answers, ids, modals, runs, text
 from bot.slack.ids import ModalRef
 from bot.slack.text import View
 from engine import data
@@ -143,6 +143,30 @@ def test_options_come_back_as_the_values_they_stand_for() -> None:
     picked = [long, option(request, "some", "1. red"), option(request, "some", "2. green")]
     assert answer(request, "some", selected_options=picked) == ({"some": ["green", "red", "b" * 200]}, {})
     assert "choices" not in answer(request, "some", selected_options=picked[1:])[0]
+
+
+def test_options_that_are_too_long_for_slack_stand_in_full_above_the_input() -> None:
+    region = "Cost centre 4711 of the northern region, department of sales and marketing, team"
+    options = [{"value": "a", "label": f"{region} A"}, {"value": "b", "label": f"{region} B"}]
+    for kind in "choice", "choices":
+        request = making.request({"centre": ({"type": kind, "options": options}, None)})
+        view = edit(request)
+        (asks,) = [at for at, block in enumerate(view["blocks"]) if block["type"] == "input"]
+        assert view["blocks"][asks - 1]["text"]["text"] == f"1. {region} A\n2. {region} B"
+        second = option(request, "centre", f"2. {region}"[:74] + "…")
+        held = {"selected_option": second} if kind == "choice" else {"selected_options": [second]}
+        assert answer(request, "centre", **held)[0] == {"centre": "b" if kind == "choice" else ["b"]}
+
+
+@given(st.lists(st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=300), max_size=100))
+@settings(max_examples=30, deadline=None)
+def test_every_option_can_be_read_in_full_somewhere(labels: list[str]) -> None:
+    declared = [{"value": f"v{number}", "label": f"{label} {number}"} for number, label in enumerate(["x", *labels])]
+    request = making.request({"c": ({"type": "choice", "options": declared, "required": False}, None)})
+    view = edit(request)
+    whole = " ".join(" ".join(rules.texts(view)).split())
+    for one in declared:
+        assert " ".join(text.line(one["label"]).split()) in whole
 
 
 def test_a_value_that_is_no_option_is_kept_unless_another_is_chosen() -> None:
