@@ -10,7 +10,7 @@ from engine.definition.grammar import GateFile, ShowFile
 from engine.definition.kinds import FORM
 from engine.definition.problems import Report
 from engine.definition.reading import StepDraft, item_path
-from engine.definition.references import Names, check_condition, compile_text
+from engine.definition.references import Names, check_condition, compile_text, doubt
 from engine.definition.scalars import MAX_CONFIRM, MAX_REASON, MAX_TITLE
 from engine.definition.workflow import FALLBACK_AFTER, Gate, ShownItem
 from engine.expressions import Template, compile_template
@@ -51,6 +51,7 @@ def compile_gate(report: Report, step: StepDraft, gate: GateFile, names: Names) 
     return Gate(
         at=ReviewPoint(gate.at),
         when=when,
+        doubt=doubt(when, names) if report.registered and when is not None else "",
         reason=text("reason", gate.reason, MAX_REASON),
         title=text("title", gate.title, MAX_TITLE),
         show=tuple(filter(None, (_shown(report, item, (*at, "show", i), names) for i, item in enumerate(gate.show)))),

@@ -30,6 +30,8 @@ class Gate:
 
     at: ReviewPoint = ReviewPoint.BEFORE
     when: Template | None = None
+    doubt: str = ""
+    """Why a `when` that says no may be wrong: its file was registered before such conditions were refused."""
     reason: Template | None = None
     title: Template | None = None
     show: tuple[ShownItem, ...] = ()

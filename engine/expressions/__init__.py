@@ -9,12 +9,13 @@ Pure: may import `engine.data`, `engine.errors`, `engine.model` and Jinja's pars
 Start at `template.compile_template`, then `translate`.
 """
 
-from engine.expressions.clashes import Clash, Sort, find_in_condition
+from engine.expressions.clashes import Clash, find_in_condition, sort_of_value
 from engine.expressions.clashes import find as find_clashes
 from engine.expressions.compiled import Compiled, compile_value, iter_strings, resolve_params
 from engine.expressions.limits import MAX_NESTING, MAX_NODES, MAX_SIZE, MAX_SOURCE, MAX_STEPS, MAX_TEXT
+from engine.expressions.sorts import Sort, of_texts
 from engine.expressions.template import Template, compile_template
-from engine.expressions.values import as_text
+from engine.expressions.values import Kind, as_text
 
 __all__ = [
     "MAX_NESTING",
@@ -25,6 +26,7 @@ __all__ = [
     "MAX_TEXT",
     "Clash",
     "Compiled",
+    "Kind",
     "Sort",
     "Template",
     "as_text",
@@ -33,5 +35,7 @@ __all__ = [
     "find_clashes",
     "find_in_condition",
     "iter_strings",
+    "of_texts",
     "resolve_params",
+    "sort_of_value",
 ]

@@ -1,47 +1,37 @@
-"""Operators and filters that can only fail, told before anything is evaluated from what is known of their operands.
+"""Operators and filters that can only fail, or say the same for every value, told before anything is evaluated.
 
-What is not surely wrong passes: nothing is known of a value unless its kind can be no other.
+They are told from what is known of their operands. What is not surely wrong passes, with one exception: `<` and `>`
+between texts pass only where one of them is surely a date, because texts that are numbers have another order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from jinja2 import nodes
 
-from engine.data import Path
-from engine.expressions import lookup, operators, reading, syntax, values
-from engine.expressions.filters import FILTERS
+from engine.data import Path, Value
+from engine.expressions import comparisons, dates, filters, lookup, operators, reading, syntax, values
+from engine.expressions.sorts import ADDED, ARITHMETIC, Sort, Sorter, SortOf
 from engine.expressions.values import Kind
 
 
-class Sort(NamedTuple):
-    """What is known of a value: the kinds that it can have, and the words for it in a sentence.
-
-    `is_amount`: whether `| number` makes a number of it.
-    """
-
-    kinds: frozenset[Kind]
-    phrase: str
-    is_amount: bool = False
-
-
 class Clash(NamedTuple):
-    """One sentence on what cannot be, and one on what to write; the second may be empty."""
+    """One sentence on what cannot be, and one on what to write; the second may be empty.
+
+    `is_silent`: evaluating it raises nothing, it gives the same answer whatever the values are.
+    """
 
     message: str
     hint: str
+    is_silent: bool = False
 
 
-SortOf: TypeAlias = Callable[[Path], Sort | None]
-"""What is known of a reference; None: nothing."""
-
-_ALL: Final[frozenset[Kind]] = frozenset({"null", "boolean", "number", "text", "list", "mapping"})
 _TAKES: Final[dict[str, frozenset[Kind]]] = {
-    "any value": _ALL,
+    "any value": frozenset({"null", "boolean", "number", "text", "list", "mapping"}),
     "text": frozenset({"text"}),
     "a number": frozenset({"number"}),
     "a whole number": frozenset({"number"}),
@@ -49,29 +39,13 @@ _TAKES: Final[dict[str, frozenset[Kind]]] = {
     "a mapping": frozenset({"mapping"}),
     "text, a list or a mapping": frozenset({"text", "list", "mapping"}),
 }
-_GIVES: Final[dict[str, Kind]] = {
-    **dict.fromkeys(("upper", "lower", "capitalize", "title", "trim", "replace", "truncate", "date"), "text"),
-    **dict.fromkeys(("join", "string", "json"), "text"),
-    **dict.fromkeys(("length", "sum", "round", "abs", "int", "number"), "number"),
-    **dict.fromkeys(("sort", "unique", "reverse", "map", "keys", "values"), "list"),
-}
-"""Not among them: filters that give an item of a list, which may be anything."""
-
-_ARITHMETIC: Final[dict[type[nodes.Expr], str]] = {
-    nodes.Add: "+",
-    nodes.Sub: "-",
-    nodes.Mul: "*",
-    nodes.Div: "/",
-    nodes.FloorDiv: "//",
-    nodes.Mod: "%",
-}
-_ORDER: Final = {"lt": "<", "lteq": "<=", "gt": ">", "gteq": ">="}
 _EQUALITY: Final = {"eq": "==", "ne": "!="}
-_ORDERED: Final[tuple[Kind, ...]] = ("number", "text")
-_ADDED: Final[tuple[Kind, ...]] = ("number", "text", "list")
 _OPERATIONS: Final = (nodes.Compare, nodes.BinExpr, nodes.Neg, nodes.Pos, nodes.Filter)
 _EXAMPLE: Final = 'Write it like "{{ inputs.amount | number > 100 }}".'
-_BOOLEAN: Final = (nodes.Compare, nodes.Not, nodes.And, nodes.Or, nodes.Test)
+_NO_ORDER: Final = (
+    "Texts have no order: add `| number` to both, or declare the field as a number, an amount of money or a date."
+)
+_MEASURES: Final = frozenset({"min", "max"})
 
 
 class _Read(NamedTuple):
@@ -85,14 +59,20 @@ class _Read(NamedTuple):
 def find(source: str, sort_of: SortOf) -> list[Clash]:
     """What can only fail in `source`, which is a text that compiles."""
     read = _read(source)
-    judge = _Judge(read, sort_of)
+    judge = _Judge(Sorter(read.tested, sort_of))
     return [clash for node in read.operations for clash in judge.look(node)]
 
 
 def find_in_condition(source: str, sort_of: SortOf) -> Clash | None:
     """Why `source`, which is one whole expression, can be neither true nor false. None: it may be."""
     read = _read(source)
-    return _Judge(read, sort_of).condition(read.expressions[0])
+    return _Judge(Sorter(read.tested, sort_of)).condition(read.expressions[0])
+
+
+def sort_of_value(source: str, sort_of: SortOf) -> Sort | None:
+    """What is known of the value of `source`, which is one whole expression."""
+    read = _read(source)
+    return Sorter(read.tested, sort_of).sort(read.expressions[0])
 
 
 @lru_cache(maxsize=64)
@@ -116,11 +96,8 @@ def _tested(expression: nodes.Expr) -> Iterator[Path]:
 
 
 class _Judge:
-    def __init__(self, read: _Read, sort_of: SortOf) -> None:
-        self._tested, self._declared = read.tested, sort_of
-
-    def _sort_of(self, path: Path) -> Sort | None:
-        return None if path in self._tested else self._declared(path)
+    def __init__(self, sorter: Sorter) -> None:
+        self._kinds, self._sort = sorter.kinds, sorter.sort
 
     # -- what clashes ---------------------------------------------------------------------------------------
 
@@ -131,33 +108,104 @@ class _Judge:
             for part in node.ops:
                 yield from self._comparison(left, part.op, part.expr)
                 left = part.expr
-        elif isinstance(node, nodes.BinExpr) and type(node) in _ARITHMETIC:
-            yield from self._arithmetic(node, _ARITHMETIC[type(node)])
+        elif isinstance(node, nodes.BinExpr) and type(node) in ARITHMETIC:
+            yield from self._arithmetic(node, ARITHMETIC[type(node)])
         elif isinstance(node, nodes.Neg | nodes.Pos):
             yield from self._needs_number(node.node, "-" if isinstance(node, nodes.Neg) else "+", ())
-        elif isinstance(node, nodes.Filter) and node.node is not None and node.name in FILTERS:
-            yield from self._filter(node.name, node.node)
+        elif isinstance(node, nodes.Filter) and node.node is not None and node.name in filters.FILTERS:
+            yield from self._filter(node, node.node)
 
     def _comparison(self, left: nodes.Expr, name: str, right: nodes.Expr) -> Iterator[Clash]:
-        one, other = self._kinds(left), self._kinds(right)
-        if name in _ORDER:
-            if not any(kind in one and kind in other for kind in _ORDERED):
-                message = f"`{_ORDER[name]}` compares two numbers or two texts, but {self._are(left, right)}."
-                yield Clash(message, self._amounts(left, _ORDER[name], right))
+        if name in comparisons.ORDER:
+            yield from self._order(left, comparisons.ORDER[name][0], right)
         elif name in _EQUALITY:
-            # Whoever asks for nothing may mean what cannot come yet; that is no slip.
-            if not one & other and "null" not in one | other:
-                never = "never" if name == "eq" else "always"
-                message = f"`{_EQUALITY[name]}` is {never} true here: {self._are(left, right)}."
-                yield Clash(message, self._amounts(left, _EQUALITY[name], right))
-        elif not other & {"list", "mapping"} and not ("text" in other and "text" in one):
-            yield Clash(f"`in` looks into a list, a mapping or for text in text, but {self._are(left, right)}.", "")
+            yield from self._equality(left, name, right)
+        else:
+            yield from self._membership(left, right)
+
+    def _order(self, left: nodes.Expr, symbol: str, right: nodes.Expr) -> Iterator[Clash]:
+        one, other = self._kinds(left), self._kinds(right)
+        if "number" in one and "number" in other:
+            return
+        if "text" in one and "text" in other and _may_be_dates(self._sort(left), self._sort(right)):
+            return
+        message = f"`{symbol}` {comparisons.COMPARES}, but {self._are(left, right)}."
+        hint = self._amounts(left, symbol, right)
+        yield Clash(message, hint or (_NO_ORDER if "text" in one and "text" in other else ""))
+
+    def _equality(self, left: nodes.Expr, name: str, right: nodes.Expr) -> Iterator[Clash]:
+        symbol, always = _EQUALITY[name], "never" if name == "eq" else "always"
+        one, other = self._kinds(left), self._kinds(right)
+        # Whoever asks for nothing may mean what cannot come yet; that is no slip.
+        if not one & other and one - {"null"} and other - {"null"}:
+            message = f"`{symbol}` is {always} true here: {self._are(left, right)}."
+            yield Clash(message, self._amounts(left, symbol, right))
+        elif self._is_digits(left, right):
+            message = f"`{symbol}` compares letter by letter, so 200 is not 200.00, but {self._are(left, right)}."
+            yield Clash(message, self._amounts(left, symbol, right) or "Compare numbers: add `| number` to both.")
+        elif why := self._never(left, right):
+            yield Clash(f"`{symbol}` is {always} true here: {_ended(why)}", "", is_silent=True)
+
+    def _membership(self, part: nodes.Expr, whole: nodes.Expr) -> Iterator[Clash]:
+        one, other = self._kinds(part), self._kinds(whole)
+        if not other & {"list", "mapping"} and not ("text" in other and "text" in one):
+            yield Clash(f"`in` looks into a list, a mapping or for text in text, but {self._are(part, whole)}.", "")
+        elif isinstance(whole, nodes.List):
+            yield from self._listed(part, whole)
+        elif other <= {"text", "null"} and self._is_digits(part, whole):
+            message = f"`in` looks for letters in a text, but {self._are(part, whole)}."
+            yield Clash(message, "Compare numbers: add `| number`, and use `==`, `<` or `>`.")
+        elif why := self._never_inside(part, whole):
+            yield Clash(f"`in` never finds this here: {_ended(why)}", "", is_silent=True)
+
+    def _listed(self, part: nodes.Expr, whole: nodes.List) -> Iterator[Clash]:
+        """An item of a list in the file that is never found in it."""
+        for item in whole.items:
+            one, other = self._kinds(part), self._kinds(item)
+            if not one & other and one - {"null"} and other - {"null"}:
+                yield Clash(f"`in` never finds {_name(item)} here: {self._are(part, item)}.", "")
+            elif self._is_digits(part, item):
+                message = f"`in` compares letter by letter, so 200 is not 200.00, but {self._are(part, item)}."
+                yield Clash(message, "Compare numbers: add `| number`, and write the numbers without quotes.")
+            elif why := self._never(part, item):
+                yield Clash(f"`in` never finds {_name(item)} here: {_ended(why)}", "", is_silent=True)
+
+    def _never_inside(self, part: nodes.Expr, whole: nodes.Expr) -> str:
+        """Why `part` is never among the items of `whole`, or never a part of its text. Empty: it may be."""
+        one, other = self._sort(part), self._sort(whole)
+        if other is not None and other.item is not None:
+            texts = one.texts if one is not None and other.item.never is not None else None
+            whys = [other.item.never(text) for text in texts or ()] if other.item.never else []
+            return f"an item of {_name(whole)} {whys[0]}" if whys and all(whys) else ""
+        if one is None or other is None or one.texts is None or other.texts is None:
+            return ""
+        if any(text in long for text in one.texts for long in other.texts):
+            return ""
+        return f"{_name(whole)} is {_quoted(other.texts)}"
+
+    def _is_digits(self, left: nodes.Expr, right: nodes.Expr) -> bool:
+        """Whether a text that is a number is compared with a text."""
+        sorts = self._sort(left), self._sort(right)
+        if not all(sort is None or "text" in sort.kinds for sort in sorts):
+            return False
+        return any(sort is not None and sort.is_digits for sort in sorts)
+
+    def _never(self, left: nodes.Expr, right: nodes.Expr) -> str:
+        """Why the two are never equal, although they are of one kind. Empty: they may be."""
+        for node, other in ((left, right), (right, left)):
+            sort, against = self._sort(node), self._sort(other)
+            if sort is None or sort.never is None or syntax.literal(node) is not syntax.DYNAMIC:
+                continue
+            whys = [sort.never(value) for value in _all_values(other, against)]
+            if whys and all(whys):
+                return f"{_name(node)} {whys[0]}"
+        return ""
 
     def _arithmetic(self, node: nodes.BinExpr, symbol: str) -> Iterator[Clash]:
         if symbol != "+":
             for operand in (node.left, node.right):
                 yield from self._needs_number(operand, symbol, (node.left, node.right))
-        elif not any(kind in self._kinds(node.left) and kind in self._kinds(node.right) for kind in _ADDED):
+        elif not any(kind in self._kinds(node.left) and kind in self._kinds(node.right) for kind in ADDED):
             message = f"`+` adds two numbers, two texts or two lists, but {self._are(node.left, node.right)}."
             yield Clash(message, self._amounts(node.left, symbol, node.right))
 
@@ -166,11 +214,30 @@ class _Judge:
             hint = self._amounts(both[0], symbol, both[1]) if both else self._amounts(operand)
             yield Clash(f"`{symbol}` needs numbers, but {self._are(operand)}.", hint)
 
-    def _filter(self, name: str, subject: nodes.Expr) -> Iterator[Clash]:
-        takes = FILTERS[name].takes
+    def _filter(self, node: nodes.Filter, subject: nodes.Expr) -> Iterator[Clash]:
+        takes = filters.FILTERS[node.name].takes
         if not self._kinds(subject) & _TAKES[takes]:
             hint = self._amounts(subject) if "number" in _TAKES[takes] else ""
-            yield Clash(f"`{name}` works on {takes}, but {self._are(subject)}.", hint)
+            yield Clash(f"`{node.name}` works on {takes}, but {self._are(subject)}.", hint)
+        elif node.name == "date" and node.args:
+            pattern = syntax.literal(node.args[0])
+            if isinstance(pattern, str) and (why := dates.without_directives(pattern)):
+                yield Clash(*why)
+        elif node.name in _MEASURES or node.name == "sort":
+            yield from self._ordering_filter(node.name, subject)
+
+    def _ordering_filter(self, name: str, subject: nodes.Expr) -> Iterator[Clash]:
+        sort = self._sort(subject)
+        item = sort.item if sort else None
+        if item is None or not item.kinds <= {"text", "null"}:
+            return
+        if name == "sort":
+            items = [self._sort(each) for each in subject.items] if isinstance(subject, nodes.List) else [item]
+            if not item.is_date and any(map(_looks_like_number, items)):
+                message = "`sort` orders texts by their letters, but the texts of this list look like numbers."
+                yield Clash(message, "Make a list of numbers: add `| number` to each.")
+        elif not item.is_date:
+            yield Clash(f"`{name}` compares numbers or dates, but this is a list of texts.", _NO_ORDER)
 
     def condition(self, node: nodes.Expr, place: str = "A condition") -> Clash | None:
         """Why `node` can be neither true nor false, where `place` needs that of it."""
@@ -186,7 +253,7 @@ class _Judge:
 
     def _compared(self, node: nodes.Expr) -> str:
         """What to write instead of what is no condition."""
-        sort, text = self.sort(node), _plain(node)
+        sort, text = self._sort(node), _plain(node)
         assert sort is not None
         kinds = tuple(sort.kinds - {"null"})
         if len(kinds) != 1 or isinstance(node, nodes.CondExpr) or syntax.literal(node) is not syntax.DYNAMIC:
@@ -199,71 +266,39 @@ class _Judge:
         return f"{said[:1].upper()}{said[1:]}."
 
     def _are(self, *operands: nodes.Expr) -> str:
-        told = [(node, sort) for node in operands if (sort := self.sort(node))]
+        told = [(node, sort) for node in operands if (sort := self._sort(node))]
         return " and ".join(f"{_name(node)} is {sort.phrase}" for node, sort in told)
 
     def _amounts(self, left: nodes.Expr, symbol: str = "", right: nodes.Expr | None = None) -> str:
         """How to write it with the numbers of what only stands for a number."""
         sides = [left] if right is None else [left, right]
-        sorts = [self.sort(side) for side in sides]
-        others = [sort for sort in sorts if sort and not sort.is_amount and "number" not in sort.kinds]
-        amounts = [sort for sort in sorts if sort and sort.is_amount]
-        if others or not amounts:
+        sorts = [self._sort(side) for side in sides]
+        if any(_is_no_amount(side, sort) for side, sort in zip(sides, sorts, strict=True)):
+            return ""
+        if not any(sort is not None and sort.is_amount for sort in sorts):
             return ""
         written = [_written(side, sort) for side, sort in zip(sides, sorts, strict=True)]
         if None in written:
             written = [text for text, sort in zip(written, sorts, strict=True) if text and sort and sort.is_amount]
         return f"Write `{f' {symbol} '.join(filter(None, written))}`." if any(written) else ""
 
-    # -- what is known --------------------------------------------------------------------------------------
 
-    def _kinds(self, node: nodes.Expr) -> frozenset[Kind]:
-        sort = self.sort(node)
-        return sort.kinds if sort else _ALL
-
-    def sort(self, node: nodes.Expr) -> Sort | None:
-        """What is known of the value of `node`; None: it may be anything."""
-        if isinstance(node, nodes.Const):
-            return _just(values.kind(syntax.constant(node)))
-        if isinstance(node, nodes.Name | nodes.Getattr | nodes.Getitem):
-            path = syntax.static_path(node)
-            return self._sort_of(path) if path else None
-        if isinstance(node, nodes.Filter) and node.node is not None:
-            return self._default(node) if node.name == "default" else _given(node.name)
-        if isinstance(node, nodes.CondExpr) and node.expr2 is not None:
-            return _either(self.sort(node.expr1), self.sort(node.expr2))
-        if isinstance(node, nodes.Add):
-            return _one_of([kind for kind in _ADDED if kind in self._kinds(node.left) & self._kinds(node.right)])
-        return _made(node)
-
-    def _default(self, node: nodes.Filter) -> Sort | None:
-        assert node.node is not None
-        sort = self.sort(node.node)
-        if sort is None or "null" not in sort.kinds:
-            # Where it is there in any case, the default is never taken.
-            return sort
-        kinds = sort.kinds - {"null"}
-        other = self.sort(node.args[0])
-        return _either(sort._replace(kinds=kinds), other) if kinds else other
+def _may_be_dates(one: Sort | None, other: Sort | None) -> bool:
+    """Whether two texts can be compared: not if one of them is no date, or both may as well be numbers."""
+    known = [sort.is_date for sort in (one, other) if sort is not None]
+    return False not in known and (True in known or not known)
 
 
-def _just(kind: Kind) -> Sort:
-    return Sort(frozenset({kind}), values.PHRASES[kind])
+def _all_values(node: nodes.Expr, sort: Sort | None) -> tuple[Value, ...]:
+    """All values that a node can have, as far as they are few; empty: they are not known."""
+    literal = syntax.literal(node)
+    if literal is not syntax.DYNAMIC:
+        return () if literal is None else (literal,)  # type: ignore[return-value]
+    return sort.texts if sort is not None and sort.texts is not None and sort.kinds == {"text"} else ()
 
 
-def _one_of(kinds: Sequence[Kind]) -> Sort | None:
-    """Any of these; None where there is none, which is told as a clash."""
-    if not kinds:
-        return None
-    *most, last = [values.PHRASES[kind] for kind in kinds]
-    return Sort(frozenset(kinds), f"{', '.join(most)} or {last}" if most else last)
-
-
-def _either(one: Sort | None, other: Sort | None) -> Sort | None:
-    if one is None or other is None:
-        return None
-    phrase = one.phrase if one.phrase == other.phrase else f"{one.phrase} or {other.phrase}"
-    return Sort(one.kinds | other.kinds, phrase, is_amount=one.is_amount and other.is_amount)
+def _looks_like_number(sort: Sort | None) -> bool:
+    return sort is not None and (sort.is_digits or any(map(comparisons.looks_like_number, sort.texts or ())))
 
 
 def _needed(node: nodes.Expr) -> Iterator[tuple[str, nodes.Expr]]:
@@ -276,21 +311,17 @@ def _needed(node: nodes.Expr) -> Iterator[tuple[str, nodes.Expr]]:
         yield "if", node.test
 
 
-def _given(name: str) -> Sort | None:
-    return _just(_GIVES[name]) if name in _GIVES else None
+def _is_no_amount(node: nodes.Expr, sort: Sort | None) -> bool:
+    """Whether no number can be written in the place of this."""
+    if sort is None or sort.is_amount or "number" in sort.kinds:
+        return False
+    return _number_in(node) is None
 
 
-def _made(node: nodes.Expr) -> Sort | None:
-    """What an operator makes, whatever it is given."""
-    if isinstance(node, nodes.Concat):
-        return _just("text")
-    if isinstance(node, nodes.List):
-        return _just("list")
-    if isinstance(node, nodes.Dict):
-        return _just("mapping")
-    if isinstance(node, _BOOLEAN):
-        return _just("boolean")
-    return _just("number") if type(node) in _ARITHMETIC or isinstance(node, nodes.Neg | nodes.Pos) else None
+def _number_in(node: nodes.Expr) -> Decimal | None:
+    """The number that a literal text is."""
+    literal = syntax.literal(node)
+    return values.plain_number(literal) if isinstance(literal, str) else None
 
 
 def _name(node: nodes.Expr) -> str:
@@ -298,7 +329,17 @@ def _name(node: nodes.Expr) -> str:
     return f"`{text}`" if text else "the value"
 
 
+def _ended(text: str) -> str:
+    return text if text.endswith("?") else f"{text}."
+
+
+def _quoted(texts: tuple[str, ...]) -> str:
+    return " or ".join(f'"{values.shorten(text)}"' for text in texts[:5])
+
+
 def _written(node: nodes.Expr, sort: Sort | None) -> str | None:
+    if _number_in(node) is not None:
+        return values.shorten(str(syntax.literal(node)))
     text = _plain(node)
     return f"{text} | number" if text and sort and sort.is_amount else text
 

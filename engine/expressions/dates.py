@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
-from typing import Final
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
 from engine.errors import ExpressionError
 from engine.expressions import values
@@ -17,6 +17,9 @@ _MONTHS: Final = (
 )
 _DIRECTIVE: Final = re.compile(r"%(.?)", re.DOTALL)
 _LONGEST_ISO: Final = 40
+_ISO: Final = re.compile(
+    r"\d{4}-\d\d-\d\d(?P<time>[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d\d:?\d\d)?)?", re.ASCII
+)
 
 DIRECTIVES: Final[dict[str, Callable[[datetime], str]]] = {
     "Y": lambda at: f"{at.year:04d}",
@@ -60,3 +63,65 @@ def format_date(text: str, pattern: str) -> str:
             f'"{values.shorten(text)}" is not a date; `date` reads 2025-01-31 or 2025-01-31T09:30:00+01:00'
         ) from None
     return _DIRECTIVE.sub(lambda found: DIRECTIVES[found[1]](at), pattern)
+
+
+_MEANT: Final = (
+    *(("YYYY", "%Y"), ("yyyy", "%Y"), ("YY", "%y"), ("yy", "%y"), ("MMMM", "%B"), ("MMM", "%b")),
+    *(("DD", "%d"), ("dd", "%d"), ("HH", "%H"), ("hh", "%I"), ("SS", "%S"), ("ss", "%S")),
+)
+_SAMPLE: Final = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+
+
+def without_directives(pattern: str) -> tuple[str, str] | None:
+    """What is wrong with a pattern that prints the same for every date, and what was probably meant."""
+    if "%" in pattern:
+        return None
+    meant = _meant(pattern)
+    hint = f"Write `date({values.shorten(repr(meant))})`." if "%" in meant else "Write it like `date('%d.%m.%Y')`."
+    return f"`date` prints this for every date: `{values.shorten(pattern)}`.", hint
+
+
+def _meant(pattern: str) -> str:
+    for letters, directive in _MEANT:
+        pattern = pattern.replace(letters, directive)
+    # Months and minutes are written with the same letters; minutes stand behind the colon of the hours.
+    date, colon, minutes = pattern.partition(":")
+    return re.sub("MM|mm", "%m", date) + colon + re.sub("MM|mm", "%M", minutes)
+
+
+def writes_iso(pattern: str) -> bool | None:
+    """Whether what this pattern gives is a date or time in ISO 8601; None: it is not known."""
+    try:
+        return instant(format_date(_SAMPLE.isoformat(), pattern)) is not None
+    except ExpressionError:
+        return None
+
+
+class Instant(NamedTuple):
+    """A date or time as it is compared. A date is its midnight, in UTC where it is compared with a moment."""
+
+    at: datetime
+    is_day: bool
+
+
+def instant(text: str) -> Instant | None:
+    """The date or time that an ISO 8601 text is; None for any other text, also for a number such as 20250131."""
+    found = _ISO.fullmatch(text) if len(text) <= _LONGEST_ISO else None
+    if found is None:
+        return None
+    try:
+        return Instant(datetime.fromisoformat(text.upper()), not found["time"])
+    except ValueError:
+        return None
+
+
+def in_utc(instant: Instant) -> datetime:
+    return instant.at if instant.at.tzinfo is not None else instant.at.replace(tzinfo=UTC)
+
+
+def order(one: Instant, other: Instant) -> tuple[datetime, datetime] | None:
+    """Two values of Python that compare as the two do; None where only one of them says its offset."""
+    if (one.at.tzinfo is None) == (other.at.tzinfo is None):
+        return one.at, other.at
+    unaware = one if one.at.tzinfo is None else other
+    return (in_utc(one), in_utc(other)) if unaware.is_day else None

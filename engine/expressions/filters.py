@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from engine.data import Value
 from engine.errors import ExpressionError
-from engine.expressions import dates, numbers, values
+from engine.expressions import comparisons, dates, numbers, values
 from engine.expressions.limits import MAX_SIZE, MAX_TEXT, Budget, measure
 from engine.expressions.lookup import Missing, Result
 from engine.expressions.numbers import Number
@@ -70,6 +70,16 @@ def _title_case(text: str) -> str:
     return "".join([part[:1].upper() + part[1:].lower() for part in _WORD_BREAK.split(text)])
 
 
+CASES: Final[dict[str, Callable[[str], str]]] = {
+    "upper": str.upper,
+    "lower": str.lower,
+    "capitalize": str.capitalize,
+    "title": _title_case,
+    "trim": str.strip,
+}
+"""Filters that change a text to one form: to what has that form already, they do nothing."""
+
+
 def _trim(budget: Budget, text: str) -> str:
     budget.read(len(text))
     return text.strip()
@@ -126,27 +136,16 @@ def _join(budget: Budget, items: List, separator: str = "") -> str:
     return separator.join(parts)
 
 
-def _sorted(name: str, budget: Budget, items: List) -> Any:
-    """The items again, typed so that Python may order them: all numbers, or all texts."""
-    budget.spend(len(items))
-    kinds = {values.kind(item) for item in items}
-    if kinds - {"number"} and kinds - {"text"}:
-        raise ExpressionError(f"`{name}` needs a list of numbers or a list of texts; use `| map(attribute=…)` first")
-    return items
-
-
 def _sort(budget: Budget, items: List) -> List:
-    return sorted(_sorted("sort", budget, items))
+    return sorted(items, key=comparisons.ordered("sort", budget, items, letters=True))
 
 
 def _min(budget: Budget, items: List) -> Result:
-    least: Value = min(_sorted("min", budget, items), default=None)
-    return least if items else _empty("min")
+    return min(items, key=comparisons.ordered("min", budget, items)) if items else _empty("min")
 
 
 def _max(budget: Budget, items: List) -> Result:
-    most: Value = max(_sorted("max", budget, items), default=None)
-    return most if items else _empty("max")
+    return max(items, key=comparisons.ordered("max", budget, items)) if items else _empty("max")
 
 
 def _sum(budget: Budget, items: List) -> Number:

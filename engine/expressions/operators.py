@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from engine.data import Value
 from engine.errors import ExpressionError
-from engine.expressions import numbers, values
+from engine.expressions import comparisons, numbers, values
 from engine.expressions.filters import FITS, Filter
 from engine.expressions.limits import MAX_TEXT, Budget
 from engine.expressions.lookup import Evaluator, Lookup, Result
 
 Condition: TypeAlias = Callable[[Budget], bool]
-Check: TypeAlias = Callable[[Budget, Value, Value], bool]
 
 
 class Operand(NamedTuple):
@@ -31,12 +29,6 @@ _ARITHMETIC: Final[dict[str, Callable[[Any, Any], numbers.Number]]] = {
     "/": numbers.divide,
     "//": numbers.floor_divide,
     "%": numbers.modulo,
-}
-_ORDER: Final[dict[str, tuple[str, Callable[[Any, Any], bool]]]] = {
-    "lt": ("<", operator.lt),
-    "lteq": ("<=", operator.le),
-    "gt": (">", operator.gt),
-    "gteq": (">=", operator.ge),
 }
 _HINTS: Final[dict[tuple[str, values.Kind], str]] = {
     ("text", "number"): "; add `| string`",
@@ -162,7 +154,7 @@ def comparison(first: Operand, rest: Sequence[tuple[str, Operand]]) -> Condition
     """`a < b < c`: every operand is evaluated once, from the left, until a comparison is false."""
     labels = [first.label, *(operand.label for _, operand in rest)]
     steps = [
-        (_check(name, one=labels[index], other=labels[index + 1]), operand.evaluate)
+        (comparisons.check(name, one=labels[index], other=labels[index + 1]), operand.evaluate)
         for index, (name, operand) in enumerate(rest)
     ]
 
@@ -176,59 +168,6 @@ def comparison(first: Operand, rest: Sequence[tuple[str, Operand]]) -> Condition
         return True
 
     return evaluate
-
-
-def _check(name: str, *, one: str, other: str) -> Check:
-    match name:
-        case "eq":
-            return values.same
-        case "ne":
-            return lambda budget, left, right: not values.same(budget, left, right)
-        case "in":
-            return lambda budget, left, right: _contains(budget, right, left, label=other)
-        case "notin":
-            return lambda budget, left, right: not _contains(budget, right, left, label=other)
-        case _:
-            return _ordering(name, one=one, other=other)
-
-
-def _ordering(name: str, *, one: str, other: str) -> Check:
-    symbol, holds = _ORDER[name]
-
-    def check(budget: Budget, left: Value, right: Value) -> bool:
-        kinds = values.kind(left), values.kind(right)
-        if kinds == ("number", "number"):
-            return holds(left, right)
-        if isinstance(left, str) and isinstance(right, str):
-            budget.read(min(len(left), len(right)))
-            return holds(left, right)
-        raise ExpressionError(
-            f"`{symbol}` compares two numbers or two texts, but {one} is {values.phrase(left)} "
-            f"and {other} is {values.phrase(right)}{_number_hint(left, right)}"
-        )
-
-    return check
-
-
-def _number_hint(left: Value, right: Value) -> str:
-    """What `| number` would mend."""
-    if values.is_money(left) or values.is_money(right):
-        return "; add `| number` to the money"
-    return "; add `| number` to the text" if {values.kind(left), values.kind(right)} == {"number", "text"} else ""
-
-
-def _contains(budget: Budget, whole: Value, part: Value, *, label: str) -> bool:
-    if isinstance(whole, list):
-        budget.spend(len(whole))
-        return any(values.same(budget, item, part) for item in whole)
-    if isinstance(whole, dict):
-        return isinstance(part, str) and part in whole
-    if isinstance(whole, str) and isinstance(part, str):
-        budget.read(len(whole) + len(part))
-        return part in whole
-    if isinstance(whole, str):
-        raise ExpressionError(f"`in` looks for text in {label}, not for {values.phrase(part)}; add `| string`")
-    raise ExpressionError(f"`in` looks into a list, a mapping or text, but {label} is {values.phrase(whole)}")
 
 
 # -- filters ------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterable
 from decimal import Context, Decimal
 from difflib import get_close_matches
@@ -32,6 +33,8 @@ PHRASES: Final[dict[Kind, str]] = {
     "mapping": "a mapping",
 }
 _MONEY: Final = frozenset({"amount", "currency"})
+_PLAIN: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?", re.ASCII)
+_LONGEST_NUMBER: Final = 2 * data.MAX_DIGITS
 _EXACT: Final = Context(prec=3 * data.MAX_DIGITS)
 _SHOWN_NAMES: Final = 8
 _COMPARED_NAMES: Final = 500
@@ -50,6 +53,11 @@ def kind(value: Value) -> Kind:
 
 def is_money(value: Value) -> bool:
     return isinstance(value, dict) and value.keys() == _MONEY
+
+
+def plain_number(text: str) -> Decimal | None:
+    """The number that `text` is, if it is written as amounts are: `200` or `200.00`, and not `007` or `2e2`."""
+    return Decimal(text) if len(text) <= _LONGEST_NUMBER and _PLAIN.fullmatch(text) else None
 
 
 def phrase(value: Value) -> str:
@@ -118,9 +126,11 @@ def write_json(budget: Budget, value: Value) -> str:
 
 
 def same(budget: Budget, left: Value, right: Value) -> bool:
-    """`==`: equal and of the same kind, at every level; 1 is 1.0, and never true."""
+    """`==`: equal and of the same kind, at every level; 1 is 1.0, and never true; 5 EUR is 5.00 EUR."""
     if kind(left) != kind(right):
         return False
+    if is_money(left) and is_money(right):
+        return _money_identity(left) == _money_identity(right)
     if isinstance(left, list) and isinstance(right, list):
         if len(left) != len(right):
             return False
@@ -140,9 +150,22 @@ def identity(value: Value) -> Hashable:
     """Equal exactly where `same` says so, and usable in a set."""
     if isinstance(value, list):
         return ("list", *map(identity, value))
+    if is_money(value):
+        return _money_identity(value)
     if isinstance(value, dict):
         return "mapping", frozenset((key, identity(item)) for key, item in value.items())
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        # by its text: the hashes of numbers can be chosen to collide, which makes a set of them quadratic
-        return "number", str(_EXACT.normalize(Decimal(value) if value else Decimal(0)))
+        return "number", _digits(Decimal(value))
     return kind(value), value
+
+
+def _money_identity(value: Value) -> Hashable:
+    assert isinstance(value, dict)
+    amount = value["amount"]
+    number = plain_number(amount) if isinstance(amount, str) else None
+    return "money", identity(amount) if number is None else _digits(number), identity(value["currency"])
+
+
+def _digits(number: Decimal) -> str:
+    """By its text: the hashes of numbers can be chosen to collide, which makes a set of them quadratic."""
+    return str(_EXACT.normalize(number if number else Decimal(0)))

@@ -29,6 +29,7 @@ from engine.model import (
 TITLE_LENGTH: Final = 150
 NOTE_LENGTH: Final = 1000
 MAX_NOTES: Final = 20
+_UNKNOWN: Final = "Whether this needs approval could not be found out"
 
 Scope = Mapping[str, Value]
 
@@ -73,9 +74,10 @@ def wanted(gate: Gate, scope: Scope) -> bool | str:
     if gate.when is None:
         return True
     try:
-        return truth(gate.when, scope)
+        opens = truth(gate.when, scope)
     except ExpressionError as error:
-        return f"Whether this needs approval could not be found out: {error}"
+        return f"{_UNKNOWN}: {error}"
+    return f"{_UNKNOWN}: {gate.doubt}" if gate.doubt and not opens else opens
 
 
 def truth(when: Template, scope: Scope) -> bool:

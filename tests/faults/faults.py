@@ -17,12 +17,46 @@ class Fault:
     tests: str
 
 
+_CONDITIONS = "tests/flow/test_conditions.py tests/unit/test_expressions.py"
 _DECIDING = "tests/unit/test_gate.py tests/slack/test_deciding.py"
 _RUNS = "tests/integration/test_runner.py tests/integration/test_store.py tests/unit/test_plan.py"
 _LINKS = "tests/integration/test_identity.py"
 _COPIES = "tests/integration/test_outbox.py tests/slack/test_messages.py"
 
 FAULTS: Final = (
+    # -- conditions --
+    Fault(
+        "texts are compared by their letters",
+        "engine/expressions/comparisons.py",
+        """        if values.kind(left) == "number" and values.kind(right) == "number":
+            return holds(left, right)
+""",
+        """        if values.kind(left) == values.kind(right):
+            return holds(left, right)
+""",
+        _CONDITIONS,
+    ),
+    Fault(
+        "a number and a text are compared without a word",
+        "engine/expressions/comparisons.py",
+        "    if _differ_by_kind(left, right):\n        raise",
+        "    if False:\n        raise",
+        _CONDITIONS,
+    ),
+    Fault(
+        "an order of texts passes the check",
+        "engine/expressions/clashes.py",
+        "    return False not in known and (True in known or not known)\n",
+        "    return True\n",
+        "tests/flow/test_conditions.py tests/unit/test_clashes.py",
+    ),
+    Fault(
+        "a gate of an older file is skipped by a condition that says nothing",
+        "engine/gate/opening.py",
+        "if gate.doubt and not opens else opens",
+        "if gate.doubt and opens else opens",
+        _CONDITIONS,
+    ),
     # -- deciding --
     Fault(
         "a request is decided whatever its state and revision",
