@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import os
 import re
 from dataclasses import dataclass, field
 from email.headerregistry import Address
 from email.policy import SMTP
+from pathlib import Path
 from typing import Final, Literal, TypeAlias
 from urllib.parse import unquote, urlsplit
 
@@ -24,8 +26,15 @@ _SCHEMES: Final[dict[str, tuple[Security, int]]] = {
     "smtp": ("none", 25),
 }
 _SMTP_SHAPE: Final = "must look like smtps://user:password@host:465 or smtp+starttls://user:password@host:587"
+DATABASE_SHAPE: Final = "sqlite:////absolute/path/signoff.db"
+_LONGEST_NAME: Final = 200
+"""Bytes of the database's name: the files beside it have longer ones, and no file system takes more than 255."""
+_LONGEST_PATH: Final = 450
+"""Bytes of the path that SQLite opens, with the files beside it: it takes 512."""
 _PUBLIC_SHAPE: Final = "must look like https://signoff.example.com"
 _HOST: Final = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9.])?|[0-9a-f:.]+")
+_SEGMENT: Final = re.compile(r"([\w.~-]|%[0-9A-Fa-f]{2})+", re.ASCII)
+"""A part of a path between slashes: nothing that means something in HTML, in Slack or in a mail."""
 _LABELS: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 
 
@@ -110,19 +119,66 @@ def mailbox(address: str, *, name: str = "") -> Address:
     return Address(display_name=name, username=username, domain=domain)
 
 
+def database_file(given: str) -> Path:
+    """The file that stands after `sqlite:///` in the URL of a database. Raises `ValueError` for what is none."""
+    if "?" in given:
+        raise ValueError(f"takes no options after `?`; write {DATABASE_SHAPE}")
+    if given.startswith((":memory:", "file:")):
+        raise ValueError(f"must name a file that outlives the server; write {DATABASE_SHAPE}")
+    if given.endswith("/") or Path(given).name in ("", ".."):
+        raise ValueError(f"must name a file and not a folder; write {DATABASE_SHAPE}")
+    if not given.isprintable():
+        raise ValueError(f"holds characters that cannot be seen; write {DATABASE_SHAPE}")
+    try:
+        path = Path(given).expanduser().absolute()
+    except RuntimeError:
+        raise ValueError(f"names the home folder of a user that is not there; write {DATABASE_SHAPE}") from None
+    if len(os.fsencode(path.name)) > _LONGEST_NAME or len(os.fsencode(path)) > _LONGEST_PATH:
+        raise ValueError(
+            f"is too long: the name of the file has at most {_LONGEST_NAME} bytes, the whole path {_LONGEST_PATH}"
+        )
+    return path
+
+
 def public_url(url: str) -> str:
     """Without a slash at its end. A path is the prefix of a proxy."""
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         raise ValueError(_PUBLIC_SHAPE) from None
     odd = parts.query or parts.fragment or "@" in parts.netloc or "?" in url or "#" in url
-    if parts.scheme not in ("https", "http") or not _HOST.fullmatch(host) or odd or not re.fullmatch(r"[!-~]+", url):
+    if parts.scheme not in ("https", "http") or not is_host(host) or odd or not re.fullmatch(r"[!-~]+", url):
         raise ValueError(f"{_PUBLIC_SHAPE}, without user, query or fragment")
+    if port == 0 or parts.netloc.endswith(":"):
+        raise ValueError(f"{_PUBLIC_SHAPE}; a port is a number from 1 to 65535")
+    _check_prefix(parts.path)
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError("http:// is only for this machine; use https://")
     return url.rstrip("/")
+
+
+def is_host(host: str) -> bool:
+    """Whether browsers can look it up: a name of labels, or an address."""
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(host)
+        return True
+    return len(host) <= 253 and _LABELS.fullmatch(host.removesuffix(".")) is not None
+
+
+def _check_prefix(path: str) -> None:
+    """Raise `ValueError` for a prefix that browsers would write another way, or that is more than a path."""
+    prefix = path.rstrip("/")
+    for one in prefix[1:].split("/") if prefix else ():
+        if (
+            not _SEGMENT.fullmatch(one)
+            or unquote(one) in (".", "..")
+            or not unquote(one, errors="replace").isprintable()
+        ):
+            raise ValueError(
+                "has a path that cannot be used; it may have letters, digits and . _ ~ - between slashes, "
+                "like https://example.com/signoff"
+            )
 
 
 def domain_labels(text: str) -> str:

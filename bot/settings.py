@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import platformdirs
-from dotenv import dotenv_values
 from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot import endpoints
 from bot.endpoints import MailServer
+from bot.env_file import read as read_env_file
 from engine import fields, gate
+from engine.definition.scalars import SECRET_NAME
 from engine.errors import InvalidValue, SignoffError
 from engine.fields import Field
 from engine.steps.guard import Guard
@@ -178,9 +179,17 @@ class Settings(BaseSettings):
     @field_validator("slack_api_url")
     @classmethod
     def _api_url(cls, value: str) -> str:
-        if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
+        if not re.fullmatch(r"https?://[\w.:\[\]-]+(/[\w.~%/-]*)?", value, re.ASCII):
             raise ValueError("must look like https://slack.com/api/")
         return value if value.endswith("/") else f"{value}/"
+
+    @field_validator("host")
+    @classmethod
+    def _bindable(cls, value: str) -> str:
+        # An empty one would be every address of this machine.
+        if not endpoints.is_host(value.lower()):
+            raise ValueError("must be an address of this machine, like 127.0.0.1, or 0.0.0.0 for every one")
+        return value
 
     @field_validator("builders")
     @classmethod
@@ -201,15 +210,16 @@ class Settings(BaseSettings):
     def _database(cls, value: str) -> str:
         url = value or default_database()
         if url.startswith(("postgresql:", "postgres:", "postgresql+")):
-            raise ValueError("PostgreSQL is not available yet; use sqlite:////absolute/path/signoff.db")
+            raise ValueError(f"PostgreSQL is not available yet; use {endpoints.DATABASE_SHAPE}")
         if not url.startswith("sqlite:///") or url.rstrip("/") == "sqlite:":
-            raise ValueError("must look like sqlite:////absolute/path/signoff.db")
+            raise ValueError(f"must look like {endpoints.DATABASE_SHAPE}")
+        endpoints.database_file(url.removeprefix("sqlite:///"))
         return url
 
     @property
     def database(self) -> Path:
         """The database file."""
-        return Path(self.database_url.removeprefix("sqlite:///")).expanduser().absolute()
+        return endpoints.database_file(self.database_url.removeprefix("sqlite:///"))
 
     @property
     def mail_server(self) -> MailServer | None:
@@ -240,15 +250,9 @@ def environment(env_file: Path = Path(".env")) -> dict[str, str]:
     Raises `SettingsError` for a file that is there and cannot be read.
     """
     try:
-        with env_file.open(encoding="utf-8") as opened:
-            from_file = {name: value for name, value in dotenv_values(stream=opened).items() if value is not None}
-    except FileNotFoundError:
-        from_file = {}
-    except UnicodeDecodeError:
-        raise SettingsError([f"{env_file.absolute()} is not text in UTF-8."]) from None
-    except OSError as error:
-        raise SettingsError([f"{env_file.absolute()} cannot be read: {error.strerror}."]) from None
-    return {**from_file, **os.environ}
+        return {**read_env_file(env_file), **os.environ}
+    except ValueError as error:
+        raise SettingsError([str(error)]) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +331,13 @@ def _unknown(present: Mapping[str, str]) -> Iterator[str]:
     known = [name.upper() for name in Settings.model_fields]
     for name in sorted(present):
         bare = name.removeprefix(PREFIX)
-        if bare != name and not name.startswith(SECRET_PREFIX) and bare not in known:
+        if name.startswith(SECRET_PREFIX):
+            if not SECRET_NAME.fullmatch(name.removeprefix(SECRET_PREFIX)):
+                yield (
+                    f"{name}: the name of a secret follows {SECRET_PREFIX} and has only A-Z, 0-9 and _, "
+                    f"like {SECRET_PREFIX}CRM_TOKEN."
+                )
+        elif bare != name and bare not in known:
             # Without the prefix: it would make any two names look alike.
             close = difflib.get_close_matches(bare, known, n=1)
             hint = f" Did you mean {PREFIX}{close[0]}?" if close else ""

@@ -289,6 +289,27 @@ def test_every_wrong_setting_is_told_at_once(at: Place, signoff: Commands) -> No
         assert told == (expected if command == "try" else {*expected, "SIGNOFF_DATABASE_URL"})
 
 
+@pytest.mark.parametrize("command", ["serve", "runs", "try"])
+def test_a_file_of_settings_that_never_ends_holds_no_command_up(at: Place, command: str) -> None:
+    os.mkfifo(at.folder / ".env")
+    given = [command, at.folder / "hello.yaml"] if command == "try" else [command]
+    finished = at.run(*given)
+    assert (finished.code, len(finished.err.splitlines())) == (2, 2)
+    assert f"{at.folder / '.env'} is no regular file" in finished.err
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:///:memory:", "sqlite:////srv/signoff.db?mode=memory", "sqlite:///file::memory:?cache=shared"]
+)
+def test_a_database_that_ends_with_the_server_is_refused_by_every_command(at: Place, url: str) -> None:
+    here = Place(at.folder, at.database, {"SIGNOFF_DATABASE_URL": url})
+    for command in ("serve", "runs", "migrate"):
+        finished = here.run(command)
+        assert (finished.code, len(finished.err.splitlines())) == (2, 2)
+        assert "SIGNOFF_DATABASE_URL: " in finished.err
+    assert {one.name for one in at.folder.iterdir() if "memory" in one.name} == set()
+
+
 def test_a_server_logs_as_it_is_set_to(at: Place) -> None:
     at.settings.update(SIGNOFF_LOG_FORMAT="json", SIGNOFF_LOG_LEVEL="INFO")
     with serving(at) as server:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import html
 import os
 from pathlib import Path
+from urllib.parse import urljoin, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bot import settings
+from bot import endpoints, settings
 from bot.settings import SettingsError
 
 
@@ -80,6 +84,115 @@ def test_a_database_may_be_relative_or_under_the_home_folder(monkeypatch: pytest
 )
 def test_a_database_that_is_no_sqlite_file_is_refused(url: str, sentence: str) -> None:
     assert told(database_url=url) == [f"SIGNOFF_DATABASE_URL: {sentence}"]
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("sqlite:////srv/signoff.db?mode=memory", "takes no options after `?`"),
+        ("sqlite:////srv/signoff.db?mode=memory&cache=shared", "takes no options after `?`"),
+        ("sqlite:////srv/signoff.db?", "takes no options after `?`"),
+        ("sqlite:///:memory:", "must name a file that outlives the server"),
+        ("sqlite:///file::memory:", "must name a file that outlives the server"),
+        ("sqlite:///file:signoff.db", "must name a file that outlives the server"),
+        ("sqlite:////srv/", "must name a file and not a folder"),
+        ("sqlite:////srv/..", "must name a file and not a folder"),
+        ("sqlite:///.", "must name a file and not a folder"),
+        ("sqlite:////srv/sign\noff.db", "holds characters that cannot be seen"),
+        ("sqlite:////srv/sign\0off.db", "holds characters that cannot be seen"),
+        ("sqlite:///~nobody-here/signoff.db", "names the home folder of a user that is not there"),
+        ("sqlite:////srv/" + "n" * 201, "is too long"),
+        ("sqlite:///" + "/nnnn" * 100, "is too long"),
+    ],
+)
+def test_a_database_that_no_server_could_keep_is_refused(url: str, sentence: str) -> None:
+    (told_so,) = told(database_url=url)
+    assert told_so.startswith(f"SIGNOFF_DATABASE_URL: {sentence}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        'https://signoff.example.com/"><script>alert(1)</script>',
+        "https://signoff.example.com/a'b",
+        "https://signoff.example.com/<",
+        "https://signoff.example.com/..",
+        "https://signoff.example.com/a/../b",
+        "https://signoff.example.com/./a",
+        "https://signoff.example.com/%2e%2E/a",
+        "https://signoff.example.com/a//b",
+        "https://signoff.example.com//a",
+        "https://signoff.example.com/a\\b",
+        "https://signoff.example.com/a|b",
+        "https://signoff.example.com/a%0d%0ab",
+        "https://signoff.example.com/%zz",
+        "https://signoff.example.com/a;b",
+        "https://signoff..example.com",
+        "https://-signoff.example.com",
+        "https://signoff.example.com:0",
+        "https://signoff.example.com:",
+        "https://signoff.example.com:65536",
+        "https://user@signoff.example.com",
+        "https://signoff.example.com?x",
+        "https://",
+        "https:///path",
+        "https://" + "a." * 130 + "com",
+        "javascript:alert(1)",
+        "//signoff.example.com",
+    ],
+)
+def test_a_public_address_that_would_be_more_than_an_address_is_refused(url: str) -> None:
+    (told_so,) = told(public_url=url)
+    assert told_so.startswith("SIGNOFF_PUBLIC_URL: ")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://signoff.example.com",
+        "https://Signoff.example.com:8443/tools/signoff-1_2.~x/",
+        "https://example.com./a%20b",
+        "https://[2001:db8::1]:8000/x",
+        "http://127.0.0.1:8000",
+        "http://localhost",
+    ],
+)
+def test_a_public_address_of_the_usual_kinds_is_taken(url: str) -> None:
+    assert settings.load({"SIGNOFF_PUBLIC_URL": url}).public_url == url.rstrip("/")
+
+
+@given(st.text(alphabet=st.sampled_from('abz019.-_~%/:\\"<>&;?#@[]()| \n\r\té'), max_size=30))
+def test_what_is_taken_as_the_public_address_stays_itself_before_every_path(rest: str) -> None:
+    """What browsers make of it is what is written: no step up, no other host, nothing that ends an attribute."""
+    try:
+        taken = endpoints.public_url(f"https://e.example{rest}")
+    except ValueError:
+        return
+    link = f"{taken}/r/token"
+    assert urljoin(link, link) == link
+    assert html.escape(link) == link
+    assert urlsplit(link).path.endswith("/r/token")
+    assert (urlsplit(link).query, urlsplit(link).fragment, urlsplit(link).username) == ("", "", None)
+
+
+@pytest.mark.parametrize("address", ['https://slack.com/"><b>', "https://slack.com/api?x", "https://a@slack.com/", "x"])
+def test_an_address_of_slack_that_is_none_is_told(address: str) -> None:
+    assert told(slack_api_url=address) == ["SIGNOFF_SLACK_API_URL: must look like https://slack.com/api/."]
+
+
+@pytest.mark.parametrize("host", ["", " ", "a b", "0.0.0.0/0", "a..b", "a\0b"])
+def test_a_host_that_is_none_is_told_and_an_empty_one_is_not_every_address(host: str) -> None:
+    (told_so,) = told(host=host)
+    assert told_so.startswith("SIGNOFF_HOST: must be an address of this machine")
+
+
+@pytest.mark.parametrize("name", ["", "crm", "CRM-TOKEN", "1ST", "CRM TOKEN", "CRM.TOKEN", "_X", "É"])
+def test_a_secret_without_a_usable_name_is_told(name: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings.load({f"SIGNOFF_SECRET_{name}": "hunter22"})
+    (told_so,) = caught.value.sentences
+    assert told_so.startswith(f"SIGNOFF_SECRET_{name}: the name of a secret follows SIGNOFF_SECRET_")
+    assert "hunter22" not in told_so
 
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:
@@ -158,6 +271,38 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         settings.environment(file)
     assert caught.value.sentences == [f"{file} cannot be read: Is a directory."]
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device", "large", "nul", "broken"])
+def test_a_file_that_holds_no_settings_is_told_at_once(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / ".env"
+    if kind == "fifo":
+        os.mkfifo(file)
+    elif kind == "device":
+        file.symlink_to("/dev/zero")
+    elif kind == "large":
+        with file.open("wb") as sparse:
+            sparse.truncate(10_000_000_000)
+    elif kind == "nul":
+        file.write_bytes(b"# a note\nSIGNOFF_OPERATOR=lee@example.com\0\n")
+    else:
+        file.write_text("# a note\nSIGNOFF_OPERATOR lee@example.com\n")
+    expected = {
+        "fifo": f"{file} is no regular file; write the settings into a file, or remove it.",
+        "device": f"{file} is no regular file; write the settings into a file, or remove it.",
+        "large": f"{file} is larger than 1,000,000 bytes; it can only hold settings.",
+        "nul": f"{file}: line 2 holds a byte 0, which no setting has; remove it.",
+        "broken": f"{file}: line 2 cannot be read; write NAME=value.",
+    }
+    with pytest.raises(SettingsError) as caught:
+        settings.environment(file)
+    assert caught.value.sentences == [expected[kind]]
+
+
+def test_a_mark_of_an_editor_at_the_start_of_the_file_hides_no_setting(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("SIGNOFF_TEST_MARK=1\n", encoding="utf-8-sig")
+    assert settings.environment(file)["SIGNOFF_TEST_MARK"] == "1"
 
 
 def test_what_is_given_is_all_that_counts(monkeypatch: pytest.MonkeyPatch) -> None:
