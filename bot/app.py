@@ -43,7 +43,8 @@ from engine.outbox import Relay
 from engine.ports import Channel, Clock, Directory, Mailer, Sender
 from engine.runner import Runner
 from engine.service import Engine, Identity
-from engine.store import deliveries, schema
+from engine.store import schema
+from engine.store.release import release
 from engine.store.writer import SqliteFile
 from engine.system import EnvironmentSecrets, RandomIds, SystemClock, calm_collector
 from engine.views import Page
@@ -143,8 +144,7 @@ async def opened(
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         store = stack.enter_context(schema.owned(settings.database, clock=clock, ids=RandomIds(), trial=trial))
-        # Whoever had copies in hand when the file was last used is gone, and they need not wait for it.
-        await store.transact(deliveries.release_deliveries)
+        await store.transact(release)
         client = None if trial else await _to_slack(settings, stack, pace)
         sender = TerminalSender(screen.console()) if trial else SlackSender(client) if client else None
         mails = None if trial else await stack.enter_async_context(mail.mailing(settings, clock.now))

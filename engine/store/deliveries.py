@@ -55,6 +55,7 @@ _CHANNEL = Prepared(select(_delivery.c.channel).where(_delivery.c.id == bindpara
 _RELEASE = Prepared(
     update(_delivery).where(_delivery.c.lease_until > bindparam("now")).values(lease_until=bindparam("now"))
 )
+_TRY_EARLY = Prepared(update(_delivery).where(_delivery.c.next_at > bindparam("now")).values(next_at=bindparam("now")))
 _MINE = (_delivery.c.id == bindparam("held")) & (_delivery.c.rev == bindparam("seen_rev"))
 _SHOWN = Prepared(
     update(_delivery)
@@ -215,6 +216,11 @@ def load_channel(connection: Connection, delivery: str) -> str | None:
 def release_deliveries(tx: Tx) -> None:
     """Let every lease run out now: for whoever owns the database alone and has claimed nothing yet."""
     tx.write(_RELEASE, {"now": tx.now})
+
+
+def try_early(tx: Tx) -> None:
+    """Make every copy due that a clock that was ahead put off; one whose turn has not come is put off again."""
+    tx.write(_TRY_EARLY, {"now": tx.now})
 
 
 def _read(row: Any) -> HeldDelivery:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, cast
 
 from sqlalchemy import bindparam, insert, select
 
-from engine import audit
+from engine import audit, data
 from engine.audit import Entry
 from engine.store.connection import Connection
 from engine.store.prepared import Prepared
@@ -20,6 +22,9 @@ _HEAD = Prepared(
     .where(_audit.c.workspace == bindparam("workspace"))
     .order_by(_audit.c.seq.desc())
     .limit(1)
+)
+_LATEST = Prepared(
+    select(_audit.c.leaf).where(_audit.c.workspace == bindparam("workspace")).order_by(_audit.c.seq.desc()).limit(1)
 )
 _APPEND = Prepared(insert(_audit))
 _STORY = Prepared(
@@ -66,6 +71,12 @@ def _append(connection: Connection, workspace: str, entries: Sequence[tuple[Tx, 
 def _head(connection: Connection, workspace: str) -> tuple[int, bytes]:
     row = _HEAD.one(connection, {"workspace": workspace})
     return (row.seq, row.hash) if row is not None else (0, audit.GENESIS)
+
+
+def latest(connection: Connection, workspace: str) -> datetime | None:
+    """When the last entry was written, by the clock of then."""
+    row = _LATEST.one(connection, {"workspace": workspace})
+    return None if row is None else datetime.fromisoformat(cast("dict[str, Any]", data.loads(row.leaf))["at"])
 
 
 def export(connection: Connection, workspace: str, after: int = 0) -> Iterator[str]:

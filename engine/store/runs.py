@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any, Final, cast
 
 from msgspec import Struct
-from sqlalchemy import bindparam, case, insert, literal_column, or_, select, update
+from sqlalchemy import bindparam, case, exists, insert, literal_column, null, or_, select, update
 from sqlalchemy.dialects import sqlite
 
 from engine import data
@@ -86,6 +86,26 @@ _POSTPONE = Prepared(
         or_(_run.c.lease_until.is_(None), _run.c.lease_until <= bindparam("now")),
     )
     .values(rev=_run.c.rev + 1, error=bindparam("reason"), ready_at=bindparam("later"), lease_until=None)
+)
+_NOW = bindparam("now", type_=Utc)
+_RELEASE = Prepared(
+    update(_run)
+    .where(_run.c.ready_at.is_not(None), _run.c.lease_until.is_not(None))
+    .values(
+        lease_until=null(),
+        ready_at=case(
+            (_run.c.ready_at > bindparam("now", type_=Utc), bindparam("now", type_=Utc)), else_=_run.c.ready_at
+        ),
+    )
+)
+_WAKE_EARLY = Prepared(
+    update(_run)
+    .where(
+        _run.c.ready_at > bindparam("now"),
+        _run.c.ended_at.is_(None),
+        ~exists().where(_visit.c.run == _run.c.id, _visit.c.wakes_at > bindparam("now")),
+    )
+    .values(ready_at=bindparam("now"))
 )
 _CANCEL = Prepared(
     update(_run)
@@ -324,6 +344,19 @@ def try_renew(tx: Tx, run: str, rev: int) -> bool:
 def wake(tx: Tx, run: str) -> None:
     """Have the run advanced, even if somebody is advancing it now."""
     tx.write(_WAKE, {"held": run, "now": tx.now})
+
+
+def release_runs(tx: Tx) -> None:
+    """End every lease: only for the process that owns the database alone and has claimed nothing yet.
+
+    A lease of a clock that was ahead would keep a run whose effect was cut off from being looked at for as long.
+    """
+    tx.write(_RELEASE, {"now": tx.now})
+
+
+def wake_early(tx: Tx) -> None:
+    """Make runs ready that were to be moved at once by a clock that was ahead, and wait for no time of their own."""
+    tx.write(_WAKE_EARLY, {"now": tx.now})
 
 
 def postpone(tx: Tx, run: str, reason: str) -> bool:

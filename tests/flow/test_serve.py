@@ -6,8 +6,10 @@ import asyncio
 import os
 import signal
 import socket
+import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +183,28 @@ def test_something_else_in_the_place_of_the_socket_is_no_obstacle(at: Place, sig
     signoff.done("register", "hello.yaml")
     with serving(at):
         signoff.done("run", "hello")
+
+
+def test_a_run_that_was_cut_off_under_a_clock_that_was_ahead_is_taken_up_at_once(
+    at: Place, signoff: Commands, world: Effects
+) -> None:
+    signoff.at.write("call.yaml", CALL.replace("URL", world.url))
+    signoff.done("register", "call.yaml")
+    world.held.clear()
+    with serving(at) as server:
+        run = signoff.json("run", "call")["run"]
+        world.wait_for(1)
+        server.kill()
+    world.held.set()
+    with closing(sqlite3.connect(at.database)) as file, file:
+        # What a clock leaves that was a year ahead when the server was killed.
+        file.execute(
+            "UPDATE run SET ready_at = datetime(ready_at, '+1 year'), lease_until = datetime('now', '+1 year')"
+        )
+    with serving(at):
+        while (found := signoff.json("runs", run))["status"] == "running":
+            pass
+    assert found["status"] == "needs_attention"
 
 
 # -- stopping -----------------------------------------------------------------------------------------------

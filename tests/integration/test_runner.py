@@ -11,14 +11,17 @@ import pytest
 from sqlalchemy import text
 
 from engine.errors import StepError, StoreFull
-from engine.model import Cancel, Decided, Done, Resume, ResumeAnswer, RunStatus, StepStatus
+from engine.model import Cancel, Decided, Done, RequestState, Resume, ResumeAnswer, RunStatus, StepStatus
 from engine.plan import MAX_OUTPUT
 from engine.ports import StepContext
 from engine.runner import Runner
+from engine.store.release import release
 from engine.store.runs import LEASE, POSTPONED
 from engine.store.tx import Tx
 from engine.views import StepView
+from tests.support.fakes import START, FakeClock
 from tests.support.house import PATIENCE, SAM, TERMINAL, House, PlayedParams, Surprise, echo, house, until
+from tests.support.recording import RecordingChannel
 
 FLOW = """
 name: flow
@@ -399,6 +402,45 @@ async def test_a_step_that_was_under_way_in_a_crash_is_repeated_only_if_that_is_
         await after.settle()
         assert (await after.view(run)).status is status
         assert 1 + len(after.step.calls) == calls
+
+
+WAITS = """
+name: flow
+owner: sam@example.com
+steps:
+  - {id: ask, uses: set, with: {text: hello}, gate: {approvers: [lee@example.com]}}
+  - {id: act, uses: played, with: {again: true}}
+  - {id: sleep, uses: wait, with: {for: 1h}}
+"""
+
+
+async def test_what_a_clock_that_was_ahead_put_off_goes_on_under_the_next_owner(tmp_path: Path) -> None:
+    """It was a year ahead when the server died: right after a decision, in an effect, and with copies to be shown."""
+    ahead, path, channel = FakeClock(START + timedelta(days=365)), tmp_path / "signoff.db", RecordingChannel()
+    async with house(path, clock=ahead, channel=channel) as before:
+        await before.register(WAITS)
+        decided, acting, asked = [await before.start() for _ in range(3)]
+        held = before.step.play = Held()
+        for run in (decided, acting):
+            await before.decide(run)
+        working = asyncio.ensure_future(before.runner.advance(acting))
+        await held.begun.wait()
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+    async with house(path, clock=FakeClock(START), channel=channel) as after:
+        await after.settle()
+        assert after.step.calls == []
+        await after.store.transact(release)
+        await after.settle()
+        assert len(after.step.calls) == 2
+        for run in (decided, acting):
+            assert (await after.view(run)).steps[-1].status is StepStatus.SLEEPING
+            assert (await after.view(run)).ready_at == START + timedelta(hours=1)
+        assert (await after.request(asked)).asked.state is RequestState.PENDING
+        assert (await after.request(asked)).asked.first_shown_at == START
+        ready = (await after.view(decided)).ready_at
+        await after.store.transact(release)
+        assert (await after.view(decided)).ready_at == ready, "it sleeps by its own clock"
 
 
 async def test_a_cancel_while_a_step_works_lets_it_finish_and_be_the_last(home: House) -> None:
