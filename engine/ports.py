@@ -52,6 +52,8 @@ class StepType(ABC, Generic[ParamsT]):
     nature: ClassVar[Nature] = Nature.EFFECT
     secret_params: ClassVar[frozenset[str]] = frozenset()
     """Top-level parameters in which `{{ secret.NAME }}` may stand."""
+    address_params: ClassVar[frozenset[str]] = frozenset()
+    """Top-level parameters that are a web address: values are escaped for the place in it where they stand."""
 
     def outputs(self, given: Mapping[str, Value]) -> frozenset[str] | None:  # noqa: ARG002
         """Names of the output's fields, if they are known from the parameters; None: only known when it ran."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from engine import fields
+from engine import fields, urls
 from engine.data import Path, Value
 from engine.definition import checks, editable, yaml
 from engine.definition.gates import compile_condition, compile_gate
@@ -18,6 +19,7 @@ from engine.definition.reading import Draft, StepDraft, read_draft, refuse_peopl
 from engine.definition.references import Known, Names, compile_text
 from engine.definition.scalars import has_expression
 from engine.definition.workflow import Gate, Step, Workflow
+from engine.errors import InvalidValue
 from engine.expressions import Compiled, compile_value, iter_strings
 from engine.model import OnError, Retry
 
@@ -143,7 +145,10 @@ class _Steps:
             secrets = kind is None or path[0] in kind.secret_params
             template = compile_text(self._report, text, at + path, names, secrets=secrets)
             right = right and template is not None
-        return compile_value(given) if right else None
+        if not right:
+            return None
+        addresses = kind.address_params if kind is not None else frozenset[str]()
+        return compile_value(_spelled(file.with_, addresses), addresses=addresses)
 
     def _gate(self, draft: StepDraft, params: Compiled | None, known: Known, names: Names) -> Gate | None:
         gate = draft.gate
@@ -166,6 +171,17 @@ class _Steps:
             kind = self._kinds.get(draft.uses or "")
             unknown = checks.unknown_params(kind, params.value) if kind is not None else frozenset()
             editable.check_params(self._report, edits, params.value, secrets=secrets, unknown=unknown)
+
+
+def _spelled(given: dict[str, Value], addresses: frozenset[str]) -> dict[str, Value]:
+    """The parameters with each address that has no expression as it is called."""
+    spelled = dict(given)
+    for name in addresses & given.keys():
+        text = given[name]
+        if isinstance(text, str) and not has_expression(text):
+            with contextlib.suppress(InvalidValue):
+                spelled[name] = urls.canonical(text)
+    return spelled
 
 
 def _retry(file: StepFile) -> Retry:

@@ -47,6 +47,10 @@ class StepKind(Protocol):
     def secret_params(self) -> frozenset[str]:
         """Names of the top-level parameters in which `{{ secret.NAME }}` may stand; empty for almost every kind."""
 
+    @property
+    def address_params(self) -> frozenset[str]:
+        """Names of the top-level parameters that are a web address to call; empty for almost every kind."""
+
     def outputs(self, given: Mapping[str, Value]) -> frozenset[str] | None:
         """Names that `steps.<id>.<name>` may use; None: not known before it ran."""
 

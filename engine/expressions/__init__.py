@@ -5,7 +5,7 @@ closures over `engine.data` values, and what has no translation is refused; `cla
 no attribute access, no call and no Python evaluation anywhere, so there is nothing to escape to; `limits` bounds time
 and memory.
 
-Pure: may import `engine.data`, `engine.errors`, `engine.model` and Jinja's parser, nothing else.
+Pure: may import `engine.data`, `engine.errors`, `engine.model`, `engine.urls` and Jinja's parser, nothing else.
 Start at `template.compile_template`, then `translate`.
 """
 
@@ -16,6 +16,7 @@ from engine.expressions.limits import MAX_NESTING, MAX_NODES, MAX_SIZE, MAX_SOUR
 from engine.expressions.sorts import Sort, of_texts
 from engine.expressions.template import Template, compile_template
 from engine.expressions.values import Kind, as_text
+from engine.expressions.web_address import address_origin
 
 __all__ = [
     "MAX_NESTING",
@@ -29,6 +30,7 @@ __all__ = [
     "Kind",
     "Sort",
     "Template",
+    "address_origin",
     "as_text",
     "compile_template",
     "compile_value",

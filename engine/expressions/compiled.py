@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
 
 from engine import data
@@ -11,6 +12,7 @@ from engine.data import MAX_DEPTH, Path, Value
 from engine.errors import ExpressionError
 from engine.expressions.limits import MAX_SIZE, Budget, Scope, measure
 from engine.expressions.template import Template, compile_template
+from engine.expressions.web_address import render_address
 from engine.model import Params, Segments
 
 
@@ -82,8 +84,11 @@ def _strings(value: Value, path: Path) -> Iterator[tuple[Path, str]]:
             yield from _strings(item, (*path, key))
 
 
-def compile_value(value: Value) -> Compiled:
-    """Compiles every text in `value`. Raises `ExpressionError` with the path of the first that cannot be."""
+def compile_value(value: Value, *, addresses: Collection[str] = ()) -> Compiled:
+    """Compiles every text in `value`. Raises `ExpressionError` with the path of the first that cannot be.
+
+    `addresses`: keys of `value` that hold a web address, in which no expression leads elsewhere.
+    """
     templates: dict[Path, Template] = {}
     for path, text in iter_strings(value):
         try:
@@ -101,7 +106,7 @@ def compile_value(value: Value) -> Compiled:
         references=references,
         guarded=references - strict,
         secrets=frozenset(name for template in found for name in template.secrets),
-        fill=_filler(value, (), templates),
+        fill=_filler(value, (), templates, frozenset((name,) for name in addresses)),
     )
 
 
@@ -109,28 +114,30 @@ def _located(path: Path, error: ExpressionError) -> ExpressionError:
     return ExpressionError(f"{data.show_path(path)}: {error}") if path else error
 
 
-def _filler(value: Value, path: Path, templates: Mapping[Path, Template]) -> _Fill | None:
+def _filler(value: Value, path: Path, templates: Mapping[Path, Template], addresses: Collection[Path]) -> _Fill | None:
     """None for what is literal throughout."""
     if isinstance(value, str):
-        return _text_filler(path, templates[path]) if path in templates else None
+        return _text_filler(path, templates[path], is_address=path in addresses) if path in templates else None
     if isinstance(value, list):
-        items = [(item, _filler(item, (*path, index), templates)) for index, item in enumerate(value)]
+        items = [(item, _filler(item, (*path, index), templates, addresses)) for index, item in enumerate(value)]
         if any(fill for _, fill in items):
             return lambda filling: [fill(filling) if fill else item for item, fill in items]
     if isinstance(value, dict):
-        entries = [(key, item, _filler(item, (*path, key), templates)) for key, item in value.items()]
+        entries = [(key, item, _filler(item, (*path, key), templates, addresses)) for key, item in value.items()]
         if any(fill for _, _, fill in entries):
             return lambda filling: {key: fill(filling) if fill else item for key, item, fill in entries}
     return None
 
 
-def _text_filler(path: Path, template: Template) -> _Fill:
+def _text_filler(path: Path, template: Template, *, is_address: bool) -> _Fill:
+    evaluate = partial(render_address, template) if is_address else template.evaluate
+
     def fill(filling: _Filling) -> Value:
         try:
             if template.secrets and filling.secrets is not None:
                 filling.secrets[path] = template.segments(filling.budget)
                 return ""
-            value = template.evaluate(filling.budget)
+            value = evaluate(filling.budget)
             filling.room = measure(value, room=filling.room, depth=len(path))
         except ExpressionError as error:
             raise _located(path, error) from None

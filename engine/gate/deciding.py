@@ -8,7 +8,7 @@ from typing import Any, Final, assert_never
 
 from msgspec import Struct
 
-from engine import data, fields
+from engine import data, fields, urls
 from engine.data import Path, Value
 from engine.definition.kinds import StepKind
 from engine.errors import InvalidValue
@@ -157,7 +157,8 @@ def apply_edits(
             errors[dotted] = _not_editable(by_path)
             continue
         try:
-            edits += _edit(editable, dotted, raw, data.look(asked.content.value, editable.path))
+            before = data.look(asked.content.value, editable.path)
+            edits += _edit(editable, dotted, raw, before, is_address=_is_address(asked, editable, kind))
         except InvalidValue as error:
             errors[dotted] = str(error)
     errors.update(_overlaps(edits))
@@ -173,11 +174,18 @@ def apply_edits(
     return InvalidEdits(errors=errors) if errors else (tuple(edits), approved)
 
 
-def _edit(editable: Editable, dotted: str, raw: Value, before: Value) -> list[Edit]:
+def _is_address(asked: Asked, editable: Editable, kind: StepKind) -> bool:
+    """Whether a web address is edited that the step is about to call."""
+    return asked.subject.at is ReviewPoint.BEFORE and editable.path[0] in kind.address_params
+
+
+def _edit(editable: Editable, dotted: str, raw: Value, before: Value, *, is_address: bool) -> list[Edit]:
     """Nothing, if the value came back as it was: also one that the field would not take, or would write otherwise."""
     if data.canonical(data.clean(raw)) == data.canonical(before):
         return []
     after = fields.validate(editable.field, raw)
+    if is_address and isinstance(after, str):
+        after = urls.checked(after)
     if data.canonical(after) == data.canonical(before):
         return []
     return [Edit(editable.path, editable.field.label or dotted, before, after)]

@@ -14,7 +14,7 @@ from engine import data, fields
 from engine.data import Path, Value
 from engine.definition import Gate, Step
 from engine.errors import ExpressionError, InvalidValue
-from engine.expressions import Template
+from engine.expressions import Template, address_origin
 from engine.fields import Field
 from engine.gate.asked import REASON_LENGTH, Editable, Subject, clip
 from engine.model import (
@@ -93,6 +93,7 @@ def open_request(
 ) -> Opening:
     """The request that `gate` asks. A text that cannot be rendered is replaced by a note, never by a closed gate."""
     notes = [why] if isinstance(why, str) else []
+    notes += _address_notes(gate, step)
 
     def text(template: Template | None, what: str, length: int) -> str | None:
         if template is None:
@@ -129,6 +130,19 @@ def open_request(
         assurance=gate.assurance,
         notes=tuple(_few(notes)),
     )
+
+
+def _address_notes(gate: Gate, step: Step) -> Iterator[str]:
+    """A sentence for each address to call whose server the file does not name."""
+    if gate.at is not ReviewPoint.BEFORE:
+        return
+    for path, template in step.params.templates:
+        origin = address_origin(template) if path[0] in step.kind.address_params else None
+        if origin is not None:
+            yield (
+                f"The address in {path[0]} comes from {origin}, not from the workflow file. "
+                "Check where it leads before you approve."
+            )
 
 
 def _few(notes: list[str]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from yarl import URL
 
+from engine import urls
 from engine.errors import InvalidValue, StepError
 
 Address: TypeAlias = IPv4Address | IPv6Address
@@ -94,14 +95,18 @@ class Guard:
             raise _refuse(method, "its URL contains a control character")
         if url.scheme not in ("http", "https") or not host or port is None:
             raise _refuse(method, "its URL does not begin with https:// and a host")
-        call = f"{method} {url.scheme}://{_shown_authority(url)}{url.raw_path}"
+        called = URL(urls.canonical(text), encoded=True)
+        call = f"{method} {url.scheme}://{_shown_authority(url)}{called.raw_path}"
         call = call if len(call) <= _LABEL_LENGTH else f"{call[:_LABEL_LENGTH]}…"
         if "@" in urlsplit(text).netloc:
             raise _refuse(call, "a URL may not carry a user name or password; send an Authorization header")
         if ":" not in host and "[" in urlsplit(text).netloc:
             raise _refuse(call, "its host is in brackets and not an IPv6 address")
+        # Approved before values were kept in their place: what was read is not what would be called.
+        if urls.moves(text):
+            raise _refuse(call, "its URL has a `#`, or `.` or `..` as a part of its path, which leads elsewhere")
         literal = _literal(call, host)
-        target = Target(url=url, host=host.rstrip("."), port=port, literal=literal, call=call)
+        target = Target(url=called, host=host.rstrip("."), port=port, literal=literal, call=call)
         if literal is not None:
             self._vet(target, literal)
         elif url.scheme == "http" and not self._networks and not self._allows(target):

@@ -14,8 +14,9 @@ import aiohttp
 import pydantic
 from multidict import CIMultiDict
 from pydantic import BaseModel, ConfigDict, StrictBool, StrictInt, StrictStr, field_validator, model_validator
+from yarl import URL
 
-from engine import data
+from engine import data, urls
 from engine.data import Value
 from engine.definition.kinds import Nature
 from engine.errors import InvalidValue, StepError
@@ -105,6 +106,7 @@ class Http(StepType[HttpParams]):
     Params: ClassVar[type[BaseModel]] = HttpParams
     nature: ClassVar[Nature] = Nature.EFFECT
     secret_params: ClassVar[frozenset[str]] = frozenset({"headers", "json", "body"})
+    address_params: ClassVar[frozenset[str]] = frozenset({"url"})
 
     def __init__(
         self,
@@ -142,7 +144,7 @@ class Http(StepType[HttpParams]):
                 self._session(target, total, wire) as session,
                 session.request(
                     params.method,
-                    target.url.extend_query({name: _query_text(value) for name, value in params.query.items()}),
+                    _url(target, params),
                     headers=_headers(params, context.idempotency_key),
                     data=_body(params),
                     allow_redirects=False,
@@ -217,8 +219,14 @@ def _statuses(entry: int | str) -> range:
     return range(first, last + 1)
 
 
+def _url(target: guard.Target, params: HttpParams) -> URL:
+    """Encoded already: yarl would unescape what some servers take for another address."""
+    pairs = [(name, _query_text(value)) for name, value in params.query.items()]
+    return URL(urls.with_query(str(target.url), pairs), encoded=True)
+
+
 def _query_text(value: Scalar) -> str:
-    """As JSON would write it: yarl would cut a Decimal down to a whole number (seen with 1.25)."""
+    """As JSON would write it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return format(value, "f") if isinstance(value, Decimal) else str(value)

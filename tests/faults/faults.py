@@ -455,4 +455,18 @@ FAULTS: Final = (
         "        if earlier == command.key:\n",
         "tests/integration/test_store.py",
     ),
+    Fault(
+        "a value in the path of an address is not escaped",
+        "engine/urls.py",
+        '            return text\n    return quote(text, safe="")\n',
+        "            return text\n    return text\n",
+        "tests/unit/test_urls.py tests/flow/test_try.py",
+    ),
+    Fault(
+        "a dot segment from data leads the call elsewhere",
+        "engine/urls.py",
+        "            if _is_dotted(segment):\n",
+        "            if not segment and _is_dotted(segment):\n",
+        "tests/unit/test_urls.py tests/flow/test_try.py",
+    ),
 )

@@ -15,7 +15,7 @@ import pytest
 from engine.store import lock
 from tests.support.commands import Commands, commands
 from tests.support.effects import Effects, effects
-from tests.support.processes import Place, place, serving
+from tests.support.processes import Finished, Place, place, serving
 from tests.support.terminals import terminal
 
 REFUND = """\
@@ -376,6 +376,68 @@ def test_an_http_step_that_may_not_call_fails_with_a_sentence(signoff: Commands,
     assert "127.0.0.1 is not a public address" in finished.said
     assert "Run failed." in finished.out
     assert world.posts == []
+
+
+REFUND_PATH = """\
+name: path
+owner: sam@example.com
+inputs: {order: text, server: {type: text, default: "URL"}}
+steps:
+  - id: pay
+    uses: http
+    with: {method: POST, url: "ADDRESS", json: {}}
+    gate: {edit: [url], approvers: [ada@example.com]}
+"""
+
+
+def paying(signoff: Commands, world: Effects, address: str, order: str, *answers: str) -> Finished:
+    signoff.at.write("path.yaml", REFUND_PATH.replace("ADDRESS", address).replace("URL", world.url))
+    given = [part for answer in answers for part in ("--answer", answer)]
+    return signoff("try", "path.yaml", "-i", f"order={order}", *given)
+
+
+@pytest.mark.parametrize(
+    ("order", "segment"),
+    [("A 1/x?y#z", "A%201%2Fx%3Fy%23z"), ("100%", "100%25"), ("a%2Fb", "a%252Fb"), ("ü&c=d", "%C3%BC%26c%3Dd")],
+)
+def test_the_address_that_is_shown_is_the_one_that_is_called(
+    signoff: Commands, world: Effects, order: str, segment: str
+) -> None:
+    finished = paying(signoff, world, "URL/orders/{{ inputs.order }}/refund", order, "approve")
+    assert finished.code == 0
+    assert [post.path for post in world.posts] == [f"/orders/{segment}/refund"]
+    assert f"{world.url}/orders/{segment}/refund" in finished.out.replace("\n", "").replace(" ", "")
+    assert "not from the workflow file" not in finished.out
+
+
+@pytest.mark.parametrize("order", ["..", "%2e%2e", "../../admin", "%252e"])
+def test_a_value_that_would_move_the_call_ends_the_run_before_anybody_is_asked(
+    signoff: Commands, world: Effects, order: str
+) -> None:
+    finished = paying(signoff, world, "URL/orders/{{ inputs.order }}/refund", order, "approve")
+    assert finished.code == 1
+    assert "another address" in " ".join(finished.said.split())
+    assert world.posts == []
+
+
+def test_an_address_from_data_is_shown_as_such(signoff: Commands, world: Effects) -> None:
+    finished = paying(signoff, world, "{{ inputs.server }}/pay/{{ inputs.order }}", "7", "approve")
+    assert finished.code == 0
+    assert [post.path for post in world.posts] == ["/pay/7"]
+    shown = " ".join(finished.out.split())
+    assert "The address in url comes from inputs.server, not from the workflow file." in shown
+
+
+def test_an_edited_address_is_called_as_it_is_recorded_or_refused(signoff: Commands, world: Effects) -> None:
+    address = "URL/orders/{{ inputs.order }}/refund"
+    for wrong in ("/orders/../admin", "/orders/%2e%2e/admin", "/orders/7#x"):
+        refused = paying(signoff, world, address, "7", f"edit:url={world.url}{wrong}")
+        assert refused.code != 0
+        assert "url: has" in " ".join(refused.said.split())
+    assert paying(signoff, world, address, "7", "edit:url=example.com/x").code != 0
+    finished = paying(signoff, world, address, "7", f"edit:url={world.url}/orders/a b")
+    assert finished.code == 0
+    assert [post.path for post in world.posts] == ["/orders/a%20b"]
 
 
 def test_a_trial_and_a_real_database_are_never_taken_for_each_other(signoff: Commands) -> None:

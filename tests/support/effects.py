@@ -24,6 +24,8 @@ class Post:
     key: str
     body: Any
     at: datetime
+    path: str = ""
+    """As it stood on the wire, query included."""
 
     @property
     def run(self) -> str:
@@ -71,7 +73,7 @@ def _handler(effects: Effects) -> type[BaseHTTPRequestHandler]:
             if len(raw) < int(self.headers["Content-Length"]):
                 return  # the caller died while it spoke
             key = self.headers.get("Idempotency-Key", "")
-            number = effects.arrived(Post(key, json.loads(raw or b"null"), SystemClock().now()))
+            number = effects.arrived(Post(key, json.loads(raw or b"null"), SystemClock().now(), self.path))
             effects.closing.wait(effects.delay())
             while not effects.held.wait(0.05) and not effects.closing.is_set():
                 pass

@@ -1,0 +1,239 @@
+"""Web addresses: their one spelling, and values that stay in the place where they are put."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from enum import Enum
+from typing import Final, NamedTuple
+from urllib.parse import quote, unquote, urlencode
+
+from yarl import URL
+
+from engine.errors import InvalidValue
+
+_MAX_DECODINGS: Final = 8
+_HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,253}")
+_PORT: Final = re.compile(r"[0-9]{1,5}")
+_BASE: Final = re.compile(r"https?://[^/?#@\\\s]+(/[^?#\\\s]*)?", re.IGNORECASE)
+_AUTHORITY: Final = re.compile(r"[^?#:]*://[^/?#]*")
+_ANY: Final = re.compile(r"https?://[^/?#]", re.IGNORECASE)
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_SUB_DELIMITERS: Final = "!$&'()*+,;=:@~"
+_DOTS: Final = frozenset({".", ".."})
+
+
+class Place(Enum):
+    """Where in an address a value stands."""
+
+    START = "start"
+    SCHEME = "scheme"
+    HOST = "host"
+    PORT = "port"
+    PATH = "path"
+    QUERY = "query"
+    FRAGMENT = "fragment"
+
+    @property
+    def chooses_server(self) -> bool:
+        """Whether a value in this place decides which server is called."""
+        return self in (Place.START, Place.SCHEME, Place.HOST, Place.PORT)
+
+
+class Inserted(NamedTuple):
+    """A value that is put into an address. `label`: what errors call it."""
+
+    text: str
+    label: str
+
+
+class _Span(NamedTuple):
+    start: int
+    end: int
+    label: str
+    place: Place
+
+
+def canonical(text: str) -> str:
+    """Return the address as it is called: percent-encoded, without a fragment, literal dot segments resolved.
+
+    What is escaped stays so: for some servers `%3B` and `;` are two addresses. Raises `InvalidValue` for what cannot
+    be read.
+    """
+    if _CONTROL.search(text):  # yarl drops line breaks in silence
+        raise InvalidValue("has a line break or another control character")
+    try:
+        url = URL(text)
+    except ValueError:
+        raise InvalidValue("is not a web address that can be read") from None
+    found = _AUTHORITY.match(text)
+    if found is None or not url.scheme:
+        return str(url.with_fragment(None))
+    path, mark, query = text[found.end() :].partition("#")[0].partition("?")
+    path = _resolved(_quoted(path, "/" + _SUB_DELIMITERS))
+    port = "" if url.explicit_port is None or url.is_default_port() else f":{url.explicit_port}"
+    authority = url.raw_authority if "@" in found[0] else f"{_bracketed(url.raw_host or '')}{port}"
+    return f"{url.scheme}://{authority}{path or '/'}{mark}{_quoted(query, '/?' + _SUB_DELIMITERS)}"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _resolved(path: str) -> str:
+    """The path without its dot segments (RFC 3986, 5.2.4)."""
+    kept = list[str]()
+    last = ""
+    for last in path.split("/"):
+        if (dots := _plain(last)) not in _DOTS:
+            kept.append(last)
+        elif dots == ".." and len(kept) > 1:
+            kept.pop()
+    return "/".join([*kept, ""] if _plain(last) in _DOTS else kept)
+
+
+def _plain(segment: str) -> str:
+    return segment.lower().replace("%2e", ".")
+
+
+def _quoted(text: str, safe: str) -> str:
+    """What is escaped already stays as it is, in one spelling."""
+    escaped = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", text)
+    return re.sub(r"%[0-9A-Fa-f]{2}", lambda found: found[0].upper(), quote(escaped, safe=f"{safe}%"))
+
+
+def with_query(address: str, pairs: Sequence[tuple[str, str]]) -> str:
+    """Return the address with these names and values at the end of its query."""
+    if not pairs:
+        return address
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(pairs)}"
+
+
+def checked(text: str) -> str:
+    """Return an address that came from data or from a person in its one spelling.
+
+    Raises `InvalidValue` for dot segments, encoded ones too, and for a fragment: with these the call would go to
+    another address than the one that was read.
+    """
+    if not _ANY.match(text):
+        raise InvalidValue("must begin with https:// and a host")
+    if "#" in text:
+        raise InvalidValue("has a `#`: what follows it is never sent; leave it out, or write %23")
+    if any(_is_dotted(segment) for segment in _path(text).split("/")):
+        raise InvalidValue("has `.` or `..` as a part of its path, which leads elsewhere; write it without them")
+    return canonical(text)
+
+
+def moves(text: str) -> bool:
+    """Whether the address that is called is another than the one that is read: a dot segment or a fragment."""
+    return "#" in text or any(_plain(segment) in _DOTS for segment in _path(text).split("/"))
+
+
+def build(parts: Sequence[str | Inserted]) -> str:
+    """Return the address made of literal texts and values, each value escaped for the place where it stands.
+
+    Raises `InvalidValue` for a value that would move the call elsewhere.
+    """
+    built, spans = "", list[_Span]()
+    for index, part in enumerate(parts):
+        if isinstance(part, str):
+            built += part
+            continue
+        place = _place(built, parts[index + 1 :])
+        start = len(built)
+        built += _escaped(place, part, parts[index + 1 :])
+        spans.append(_Span(start, len(built), part.label, place))
+    _check_segments(built, spans)
+    return canonical(built)
+
+
+def places(parts: Sequence[str | Inserted]) -> list[Place]:
+    """The place of each value, in order, whatever the values are."""
+    built, found = "", list[Place]()
+    for index, part in enumerate(parts):
+        if isinstance(part, str):
+            built += part
+        else:
+            found.append(_place(built, parts[index + 1 :]))
+            built += {Place.START: "https://x", Place.SCHEME: "https"}.get(found[-1], "1")
+    return found
+
+
+def _place(built: str, rest: Sequence[str | Inserted]) -> Place:
+    """Where a value stands that follows `built`. Escaped values hold no delimiter, so `built` tells it."""
+    scheme, separator, after = built.partition("://")
+    if not separator:
+        following = rest[0] if rest and isinstance(rest[0], str) else ""
+        return Place.SCHEME if scheme.strip() or following.startswith("://") else Place.START
+    if "#" in after:
+        return Place.FRAGMENT
+    if "?" in after:
+        return Place.QUERY
+    if "/" in after:
+        return Place.PATH
+    return Place.PORT if ":" in after.rpartition("]")[2] else Place.HOST
+
+
+def _escaped(place: Place, value: Inserted, rest: Sequence[str | Inserted]) -> str:
+    text, label = value
+    match place:
+        case Place.START:
+            return _base(value, rest)
+        case Place.SCHEME if text.lower() not in ("http", "https"):
+            raise InvalidValue(f"{label} stands before `://`, so it has to be http or https")
+        case Place.HOST if not _HOST.fullmatch(text):
+            raise InvalidValue(f"{label} stands in the host, so it may only have letters, digits, dots and hyphens")
+        case Place.PORT if not _PORT.fullmatch(text):
+            raise InvalidValue(f"{label} stands in the place of the port, so it has to be a number")
+        case Place.SCHEME | Place.HOST | Place.PORT:
+            return text
+    return quote(text, safe="")
+
+
+def _base(value: Inserted, rest: Sequence[str | Inserted]) -> str:
+    """The beginning of an address; it ends before a `/`, `?` or `#`, or has a path that the rest continues."""
+    found = _BASE.fullmatch(value.text)
+    following = rest[0] if rest and isinstance(rest[0], str) else ""
+    if found is None or not (found[1] or not rest or following.startswith(("/", "?", "#"))):
+        raise InvalidValue(
+            f"{value.label} begins the address, so it has to be one like https://api.example.com, without `?` and `#`"
+        )
+    return value.text
+
+
+def _check_segments(built: str, spans: Sequence[_Span]) -> None:
+    """Raise `InvalidValue` for a segment of the path that a value makes empty, or a dot segment."""
+    found = _AUTHORITY.match(built)
+    offset = found.end() if found else 0
+    for segment in _path(built).split("/"):
+        end = offset + len(segment)
+        for span in spans:
+            if span.start > end or span.end < offset:
+                continue
+            if _is_dotted(segment):
+                raise InvalidValue(f"{span.label} would lead to another address: its path may not have `.` or `..`")
+            if not segment and span.start == span.end:
+                raise InvalidValue(
+                    f"{span.label} is empty, so another address would be called; skip the step with `when`, "
+                    "or give a `default`"
+                )
+        offset = end + 1
+
+
+def _path(text: str) -> str:
+    """The path as it is written, without its host, query and fragment."""
+    found = _AUTHORITY.match(text)
+    return re.split(r"[?#]", text[found.end() :], maxsplit=1)[0] if found else ""
+
+
+def _is_dotted(segment: str) -> bool:
+    """Whether a server might read this as a way up: decoded once or more, behind `%2F` or `\\`, or before a `;`."""
+    for _ in range(_MAX_DECODINGS):
+        pieces = re.split(r"[/\\]", segment)
+        if any(piece.partition(";")[0] in _DOTS for piece in pieces):
+            return True
+        decoded = unquote(segment)
+        if decoded == segment:
+            return False
+        segment = decoded
+    return True
