@@ -171,7 +171,7 @@ class Advancer:
             fall_back_at=tx.now + opening.fallback_after if more_ways else None,
         )
         deliveries.insert_deliveries(tx, held.workspace, copies)
-        tx.audit(held.workspace, _opened(held, request, opening, approvers))
+        tx.audit(held.workspace, _opened(held, request, opening, approvers, notes))
         if not any(copy.route for copy in copies):
             self.alert(tx, held.place, topic="unreachable", request=request)
 
@@ -189,7 +189,9 @@ class Advancer:
         return missing
 
 
-def _opened(held: HeldRun, request: str, opening: Opening, approvers: Sequence[Approver]) -> Entry:
+def _opened(
+    held: HeldRun, request: str, opening: Opening, approvers: Sequence[Approver], notes: Sequence[str]
+) -> Entry:
     content: dict[str, Value] = {
         "title": opening.title,
         "workflow": opening.subject.workflow,
@@ -203,6 +205,8 @@ def _opened(held: HeldRun, request: str, opening: Opening, approvers: Sequence[A
     }
     if opening.reason:
         content["reason"] = opening.reason
+    if notes:
+        content["notes"] = list[Value](notes)
     return Entry(
         kind="request.opened",
         run=held.state.id,

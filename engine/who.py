@@ -120,6 +120,9 @@ class Who:
             if resolution is not None and resolution.why:
                 notes.append(resolution.why)
             for person in self._people(held, reference, resolution):
+                if reference.not_requester and person.id == held.requester:
+                    notes.append(f"{reference.rule} names {person.label}, who started this run, so they are not asked.")
+                    continue
                 found.setdefault(person.id, Approver(person, reference.rule))
         asked = list(found.values())
         if len(asked) > MAX_APPROVERS:
@@ -143,7 +146,7 @@ class Who:
         (person,) = self._people(held, reference, None)
         kinds = ("slack", "email")
         known = sorted((one for one in person.addresses if one.kind in kinds), key=lambda one: kinds.index(one.kind))
-        by_address = [Reference(one.kind, one.value, reference.rule) for one in known]
+        by_address = [replace(reference, kind=one.kind, value=one.value) for one in known]
         return next((one for one in by_address if self._directory.asks(one)), reference)
 
     def _people(self, held: HeldRun, reference: Reference, resolution: Resolution | None) -> list[Person]:

@@ -10,10 +10,10 @@ from datetime import timedelta
 
 from engine import fields, urls
 from engine.data import Path, Value
-from engine.definition import checks, editable, yaml
+from engine.definition import approvers, checks, editable, yaml
 from engine.definition.gates import compile_condition, compile_gate
 from engine.definition.grammar import GateFile, StepFile
-from engine.definition.kinds import FORM, StepKind
+from engine.definition.kinds import FORM, SET, StepKind
 from engine.definition.problems import Report
 from engine.definition.reading import Draft, StepDraft, read_draft, refuse_people
 from engine.definition.references import Known, Names, compile_text
@@ -86,7 +86,11 @@ class _Steps:
         form = draft.uses == FORM
         params, outputs = self._form(draft, file) if form else self._with(draft, file, kind, names)
         known = Known(
-            kind=draft.uses or "", outputs=outputs, fields=draft.fields, continues=file.on_error == "continue"
+            kind=draft.uses or "",
+            outputs=outputs,
+            fields=draft.fields,
+            inputs=approvers.inputs_of_outputs(params, names) if params is not None and draft.uses == SET else {},
+            continues=file.on_error == "continue",
         )
         checks.check_step(self._report, draft, file)
         gate = self._gate(draft, params, known, names)

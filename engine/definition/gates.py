@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from engine.data import Path
+from engine.definition import approvers
 from engine.definition.grammar import GateFile, ShowFile
 from engine.definition.kinds import FORM
 from engine.definition.problems import Report
@@ -44,10 +45,8 @@ def compile_gate(report: Report, step: StepDraft, gate: GateFile, names: Names) 
 
     # The `when` of a form says whether it is asked at all, like that of every step.
     when = None if step.uses == FORM else compile_condition(report, gate.when, (*at, "when"), names)
-    people = [
-        compile_text(report, person, item_path(report, (*at, "approvers"), index), names)
-        for index, person in enumerate(gate.approvers)
-    ]
+    approvers.check_some(report, gate, at)
+    people = list(filter(None, (_person(report, gate, index, at, names) for index in range(len(gate.approvers)))))
     return Gate(
         at=ReviewPoint(gate.at),
         when=when,
@@ -58,7 +57,9 @@ def compile_gate(report: Report, step: StepDraft, gate: GateFile, names: Names) 
         edit=_editable(step),
         approve_label=gate.approve_label,
         reject_label=gate.reject_label,
-        approvers=tuple(filter(None, people)),
+        approvers=tuple(people),
+        approver_inputs={one.source: inputs for one in people if (inputs := approvers.named_by_inputs(one, names))},
+        asks_requester="exclude" in gate.model_fields_set and "requester" not in gate.exclude,
         expires=gate.expires,
         on_expiry=OnExpiry.STOP if gate.on_expiry == "escalate" else OnExpiry(gate.on_expiry),
         confirm=text("confirm", gate.confirm, MAX_CONFIRM),
@@ -67,6 +68,14 @@ def compile_gate(report: Report, step: StepDraft, gate: GateFile, names: Names) 
         fallback_after=gate.fallback_after or FALLBACK_AFTER,
         assurance=Assurance(gate.assurance or Assurance.CODE),
     )
+
+
+def _person(report: Report, gate: GateFile, index: int, at: Path, names: Names) -> Template | None:
+    place = item_path(report, (*at, "approvers"), index)
+    template = compile_text(report, gate.approvers[index], place, names)
+    if template is not None:
+        approvers.check_person(report, template, place, names)
+    return template
 
 
 def _editable(step: StepDraft) -> Mapping[str, Field | None] | None:

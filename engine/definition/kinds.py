@@ -12,6 +12,8 @@ from pydantic import BaseModel
 from engine.data import Value
 from engine.fields import Field
 
+SET: Final = "set"
+"""The kind whose output is its parameters."""
 FORM: Final = "form"
 """The kind whose parameters are fields that people fill in: it always has a gate; what is approved is its output."""
 

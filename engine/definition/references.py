@@ -54,6 +54,8 @@ class Known:
     outputs: frozenset[str] | None
     fields: Mapping[str, Field] = field(default_factory=dict)
     """Of a form, what people fill in."""
+    inputs: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Of `set`, the inputs that each output is made of."""
     continues: bool = False
     """Its `on_error` is `continue`: then a failure leaves `error`."""
 
@@ -98,7 +100,7 @@ def compile_text(report: Report, text: str, at: Path, names: Names, *, secrets: 
         _check(report, at, reference, names, guarded=reference in template.guarded)
     # One node is a reference by itself.
     if template.nodes > 1 and not report.registered:
-        for clash in find_clashes(text, lambda path: _sort(names, path)):
+        for clash in find_clashes(text, known_of(names)):
             report.add(at, clash.message, clash.hint)
     return template
 
@@ -107,14 +109,19 @@ def check_condition(report: Report, template: Template, at: Path, names: Names) 
     """What is known to be neither true nor false, unless something else is wrong with it."""
     if report.registered or report.has_problem(at):
         return
-    clash = find_in_condition(template.source, lambda path: _sort(names, path))
+    clash = find_in_condition(template.source, known_of(names))
     if clash is not None:
         report.add(at, clash.message, clash.hint)
 
 
+def known_of(names: Names) -> Callable[[Path], Sort | None]:
+    """What the file says of what an expression names."""
+    return lambda path: _sort(names, path)
+
+
 def doubt(template: Template, names: Names) -> str:
     """Why a condition gives the same answer whatever the values are; empty where nothing is found."""
-    clashes = find_clashes(template.source, lambda path: _sort(names, path)) if not template.is_literal else []
+    clashes = find_clashes(template.source, known_of(names)) if not template.is_literal else []
     return next((clash.message for clash in clashes if clash.is_silent), "")
 
 

@@ -40,6 +40,10 @@ class Gate:
     reject_label: str = "Reject"
     approvers: tuple[Template, ...] = ()
     """Empty: the owner."""
+    approver_inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The inputs that an approver's expression reads, by its source: then whoever starts the run names the approver."""
+    asks_requester: bool = False
+    """Whether somebody who started the run may be named by data too: `exclude: []` says so."""
     expires: timedelta | None = None
     on_expiry: OnExpiry = OnExpiry.STOP
     confirm: Template | None = None

@@ -13,6 +13,7 @@ from engine.expressions.clashes import Clash, find_in_condition, sort_of_value
 from engine.expressions.clashes import find as find_clashes
 from engine.expressions.compiled import Compiled, compile_value, iter_strings, resolve_params
 from engine.expressions.limits import MAX_NESTING, MAX_NODES, MAX_SIZE, MAX_SOURCE, MAX_STEPS, MAX_TEXT
+from engine.expressions.provenance import Item, Source, joins_texts, render_items, sources_of
 from engine.expressions.sorts import Sort, of_texts
 from engine.expressions.template import Template, compile_template
 from engine.expressions.values import Kind, as_text
@@ -27,8 +28,10 @@ __all__ = [
     "MAX_TEXT",
     "Clash",
     "Compiled",
+    "Item",
     "Kind",
     "Sort",
+    "Source",
     "Template",
     "address_origin",
     "as_text",
@@ -37,7 +40,10 @@ __all__ = [
     "find_clashes",
     "find_in_condition",
     "iter_strings",
+    "joins_texts",
     "of_texts",
+    "render_items",
     "resolve_params",
     "sort_of_value",
+    "sources_of",
 ]

@@ -9,12 +9,13 @@ from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine import data, fields
 from engine.data import Path, Value
 from engine.definition import Gate, Step
 from engine.errors import ExpressionError, InvalidValue
-from engine.expressions import Template, address_origin
+from engine.expressions import Template, address_origin, render_items
 from engine.fields import Field
 from engine.gate.asked import REASON_LENGTH, Editable, Subject, clip
 from engine.model import (
@@ -37,12 +38,14 @@ Scope = Mapping[str, Value]
 class Reference(Struct, frozen=True):
     """Who is asked: `kind` is `owner`, `requester`, `email`, `slack` or `group`. `rule`: how the gate put it.
 
-    `members` is a group of which only matters who is in it, and not who they are.
+    `members` is a group of which only matters who is in it, and not who they are. `not_requester`: it does not mean the
+    person who started the run.
     """
 
     kind: str
     value: str
     rule: str
+    not_requester: bool = False
 
 
 class Opening(Struct, frozen=True, kw_only=True):
@@ -161,19 +164,35 @@ def _references(gate: Gate, scope: Scope, notes: list[str]) -> Iterator[Referenc
     if not gate.approvers:
         yield Reference("owner", "owner", "owner")
     for template in gate.approvers:
-        try:
-            value = template.render(scope)
-        except ExpressionError as error:
-            notes.append(f"An approver could not be found out: {error}")
-            continue
-        for name in value if isinstance(value, list) else [value]:
-            found = reference(name, rule=template.source)
-            if found is None:
-                notes.append(f"{template.source} names {data.dumps(name)}, which is nobody that can be asked.")
-            else:
-                yield found
+        yield from _named(gate, template, scope, notes)
 
 
+def _named(gate: Gate, template: Template, scope: Scope, notes: list[str]) -> Iterator[Reference]:
+    """Whom one entry names. From data only addresses of people count, or whoever fills in a text could say `owner`."""
+    try:
+        items = render_items(template, scope)
+    except ExpressionError as error:
+        notes.append(f"An approver could not be found out: {error}")
+        return
+    from_data, asks_requester = False, gate.asks_requester or _REQUESTER in template.references
+    for item in items:
+        found = reference(item.value, rule=template.source)
+        if found is None:
+            notes.append(f"{template.source} names {data.dumps(item.value)}, which is nobody that can be asked.")
+        elif item.is_written:
+            yield found
+        elif found.kind in _ADDRESSES:
+            from_data = True
+            yield replace(found, not_requester=not asks_requester)
+        else:
+            notes.append(f"{template.source} gave {data.dumps(item.value)}, but data can only name people by address.")
+    if from_data and (inputs := gate.approver_inputs.get(template.source)):
+        where = f"inputs {' and '.join(inputs)}" if len(inputs) > 1 else f"input {inputs[0]}"
+        notes.append(f"The person who started this run named the approver, in the {where}.")
+
+
+_REQUESTER: Final = ("run", "requester")
+_ADDRESSES: Final = frozenset({"email", "slack"})
 _EMAIL: Final = Field(type=fields.FieldType.EMAIL)
 _SLACK: Final = re.compile(r"<@([UW][A-Z0-9]{2,30})(?:\|[^<>]*)?>|([UW][A-Z0-9]{2,30})")
 _GROUP: Final = re.compile(r"group:@?(\w[\w.-]{0,79})")

@@ -57,6 +57,28 @@ FAULTS: Final = (
         "if gate.doubt and opens else opens",
         _CONDITIONS,
     ),
+    # -- approvers --
+    Fault(
+        "a word from data names the owner, the requester or a group",
+        "engine/gate/opening.py",
+        "        elif item.is_written:\n",
+        "        elif item.is_written or found.kind not in _ADDRESSES:\n",
+        "tests/flow/test_approvers.py tests/unit/test_gate.py",
+    ),
+    Fault(
+        "who starts a run names themselves as its approver",
+        "engine/who.py",
+        "if reference.not_requester and person.id == held.requester:",
+        "if reference.not_requester and person.id == reference.value:",
+        "tests/flow/test_approvers.py",
+    ),
+    Fault(
+        "data that repeats a word of the file counts as the file",
+        "engine/expressions/provenance.py",
+        "is_written=syntax.literal(node) is not syntax.DYNAMIC)",
+        "is_written=True)",
+        "tests/flow/test_approvers.py tests/unit/test_gate.py",
+    ),
     # -- deciding --
     Fault(
         "a request is decided whatever its state and revision",

@@ -223,6 +223,28 @@ async def test_an_owner_who_has_left_is_not_asked(on: Stage) -> None:
     assert "is deactivated and is not asked" in " ".join(request.notes)
 
 
+@pytest.mark.parametrize("kind", ["person", "text"])
+async def test_who_starts_a_run_does_not_make_themselves_its_approver(on: Stage, kind: str) -> None:
+    """Neither by a word nor by their own address or account."""
+    source = message("#general", more="gate: {approvers: ['{{ inputs.who }}']}").replace(
+        "steps:", f"owner: ada@example.com\ninputs: {{who: {kind}}}\nsteps:"
+    )
+    ben = on.slack.person("ben").user
+    await on.register(source, by="ada")
+    for who in ("requester", "ben@example.com", ben.id) if kind == "text" else ("ben@example.com", ben.id):
+        run = await on.start("tell", by="ben", who=who)
+        await on.settle()
+        request = await on.request(run)
+        assert [one.person.label for one in request.approvers] == ["Ada Approver"]
+        told = " ".join(request.notes)
+        assert "names Ben Approver, who started this run" in told or "data can only name people by address" in told
+        assert "so the owner of the workflow is" in told
+    ada = await on.start("tell", by="ben", who="ada@example.com")
+    await on.settle()
+    assert "named the approver, in the input who" in words(copy_of(on.person("ada"), "say"))
+    assert [one.person.label for one in (await on.request(ada)).approvers] == ["Ada Approver"]
+
+
 async def test_the_requester_may_be_named_by_an_expression(on: Stage) -> None:
     gate = "gate: {approvers: ['{{ run.requester }}']}"
     run = await on.asked(message("#general", more=gate))

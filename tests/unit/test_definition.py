@@ -231,7 +231,6 @@ def test_the_title_of_a_workflow_defaults_to_its_name() -> None:
         'title: "{{ steps.zero | default(1) }} {{ steps.later.x | default(2) }}"',
         'title: "{{ inputs.gone is defined }}"',
         'title: "{{ run.requester }} {{ run.started_at }}"',
-        "approvers: []",
         "edit: [x, text]",
         "edit: {x: integer, text: {type: text, max_length: 5}}",
         "edit: [x: null]",

@@ -129,16 +129,78 @@ def test_a_gate_that_names_nobody_asks_the_owner() -> None:
 
 def test_approvers_are_named_by_role_address_or_an_expression_that_gives_one_or_a_list() -> None:
     opening = words(
-        'approvers: [owner, requester, lee@Example.com, "{{ inputs.any }}"]', any=["kim@example.com", "owner"]
+        'approvers: [owner, requester, "group:sales", lee@Example.com, "{{ inputs.any }}"]',
+        any=["kim@example.com", "U012AB3CD"],
     )
     rule = "{{ inputs.any }}"
     assert opening.references == (
         Reference("owner", "owner", "owner"),
         Reference("requester", "requester", "requester"),
+        Reference("group", "sales", "group:sales"),
         Reference("email", "lee@example.com", "lee@example.com"),
-        Reference("email", "kim@example.com", rule),
-        Reference("owner", "owner", rule),
+        Reference("email", "kim@example.com", rule, not_requester=True),
+        Reference("slack", "U012AB3CD", rule, not_requester=True),
     )
+    assert opening.notes == ("The person who started this run named the approver, in the input any.",)
+
+
+@pytest.mark.parametrize("word", ["owner", "requester", "group:sales", "group:@sales"])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "{{ inputs.any }}",
+        "{{ inputs.any | default('owner') }}",
+        "{{ [inputs.any] }}",
+        "{{ ['lee@example.com', inputs.any] | last }}",
+        "{{ inputs.any if inputs.amount > 0 else 'requester' }}",
+        "{{ ['lee@example.com'] + [inputs.any] }}",
+        "{{ inputs.any ~ '' }}",
+        "{{ inputs.any | trim }}",
+    ],
+)
+def test_a_word_that_comes_from_data_names_nobody_beyond_what_the_file_writes(word: str, entry: str) -> None:
+    opening = words(f'approvers: ["{entry}"]', any=word, amount=1)
+    assert {one.kind for one in opening.references} <= {"email"}
+    assert opening.notes[0] == f'{entry} gave "{word}", but data can only name people by address.'
+
+
+@pytest.mark.parametrize(
+    ("entry", "kinds"),
+    [
+        ("{{ 'owner' if inputs.amount > 100 else 'group:sales' }}", ["owner"]),
+        ("{{ 'owner' if inputs.amount > 1000 else 'group:sales' }}", ["group"]),
+        ("{{ inputs.any | default('requester') }}", ["requester"]),
+        ("{{ ['owner', 'group:sales'] if inputs.amount > 100 else 'requester' }}", ["owner", "group"]),
+        ("{{ ['owner'] + (inputs.any | default(['requester'])) }}", ["owner", "requester"]),
+        ("{{ 'requester' }}", ["requester"]),
+    ],
+)
+def test_a_word_that_the_file_writes_in_an_expression_counts(entry: str, kinds: list[str]) -> None:
+    opening = words(f'approvers: ["{entry}"]', amount=500)
+    assert [one.kind for one in opening.references] == kinds
+    assert opening.notes == ()
+
+
+@given(st.one_of(st.text(), st.sampled_from(["owner", "requester", "group:sales", "role:boss", " owner", "Owner"])))
+def test_data_never_names_anybody_but_by_an_address(text: str) -> None:
+    opening = words('approvers: ["{{ inputs.any }}"]', any=text)
+    assert {one.kind for one in opening.references} <= {"email", "slack"}
+
+
+def test_the_requester_may_be_named_by_data_where_the_file_says_so() -> None:
+    for more, entry in (("exclude: [], ", "{{ inputs.any }}"), ("", "{{ [run.requester, inputs.any] }}")):
+        opening = words(f'{more}approvers: ["{entry}"]', any="kim@example.com")
+        assert {one.not_requester for one in opening.references} == {False}
+
+
+def test_inputs_that_name_an_approver_are_told_also_where_a_step_passed_them_on() -> None:
+    journey = Journey.of(
+        "- {id: pick, uses: set, with: {to: {who: '{{ inputs.any }}'}, other: x}}\n"
+        "- {id: words, uses: set, with: {}, gate: {approvers: ['{{ steps.pick.to.who }}']}}",
+        any="kim@example.com",
+    )
+    journey.proceed()
+    assert journey.opening.notes == ("The person who started this run named the approver, in the input any.",)
 
 
 @pytest.mark.parametrize(

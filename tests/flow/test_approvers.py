@@ -1,0 +1,147 @@
+"""Who is asked, where data has a say in it: nobody makes themselves the approver of what they started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.commands import Commands, commands
+from tests.support.processes import OPERATOR, place
+
+GATED = """\
+name: gated
+owner: sam@example.com
+inputs:
+  who: %s
+  urgent: {type: boolean, default: false}
+steps:
+  - id: a
+    uses: set
+    with: {x: 1}
+    gate: {%s}
+"""
+FROM_INPUT = 'approvers: ["{{ inputs.who }}"]'
+
+
+@pytest.fixture
+def signoff(
+    tmp_path: Path, blank: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Commands]:
+    at = place(tmp_path)
+    at.database.write_bytes(blank)
+    yield from commands(at, capsys, monkeypatch)
+
+
+def asked(signoff: Commands, source: str, who: str) -> dict[str, Any]:
+    """The request of a run that the operator starts."""
+    signoff.at.write("gated.yaml", source)
+    signoff.done("register", "gated.yaml")
+    signoff.done("run", "gated", "-i", f"who={who}")
+    (request,) = signoff.json("requests")
+    return dict(signoff.json("requests", request["id"]))
+
+
+def names(request: dict[str, Any]) -> list[str]:
+    return [one["person"]["name"] for one in request["approvers"]]
+
+
+@pytest.mark.parametrize("word", ["requester", "owner", "group:everyone"])
+def test_a_keyword_from_an_input_names_nobody(signoff: Commands, word: str) -> None:
+    request = asked(signoff, GATED % ("text", FROM_INPUT), word)
+    assert names(request) == ["sam@example.com"]
+    assert f'{{{{ inputs.who }}}} gave "{word}", but data can only name people by address.' in request["notes"]
+    refused = signoff("decide", request["id"], "approve")
+    assert refused.code == 1
+    assert "lee@example.com is not an approver of this request" in refused.said
+
+
+@pytest.mark.parametrize("kind", ["text", "email", "person"])
+def test_an_input_does_not_make_the_requester_their_own_approver(signoff: Commands, kind: str) -> None:
+    request = asked(signoff, GATED % (kind, FROM_INPUT), OPERATOR)
+    assert names(request) == ["sam@example.com"]
+    assert "{{ inputs.who }} names lee@example.com, who started this run, so they are not asked." in request["notes"]
+    assert signoff("decide", request["id"], "approve").code == 1
+
+
+def test_an_address_in_another_case_is_the_same_person(signoff: Commands) -> None:
+    assert names(asked(signoff, GATED % ("text", FROM_INPUT), "LEE@Example.com")) == ["sam@example.com"]
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        "exclude: [], " + FROM_INPUT,
+        "approvers: [requester]",
+        f"approvers: [{OPERATOR}]",
+        'approvers: ["{{ run.requester }}"]',
+        "approvers: [\"{{ 'owner' if inputs.urgent else 'requester' }}\"]",
+    ],
+)
+def test_the_file_can_let_people_approve_what_they_started(signoff: Commands, gate: str) -> None:
+    request = asked(signoff, GATED % ("email", gate), OPERATOR)
+    assert names(request) == [OPERATOR]
+    assert signoff("decide", request["id"], "approve").code == 0
+
+
+def test_card_and_record_say_that_the_requester_named_the_approver(signoff: Commands) -> None:
+    told = "The person who started this run named the approver, in the input who."
+    request = asked(signoff, GATED % ("email", FROM_INPUT), "kim@example.com")
+    assert names(request) == ["kim@example.com"]
+    assert request["approvers"][0]["rule"] == "{{ inputs.who }}"
+    assert told in request["notes"]
+    assert told in signoff.done("requests", request["id"]).out
+    assert told in signoff.done("audit", "export").out
+
+
+@pytest.mark.parametrize(
+    ("kind", "gate", "sentence"),
+    [
+        ("text", "approvers: []", "gate.approvers: This list names nobody. Name a person, or delete the line"),
+        ("text", 'approvers: ["{{ inputs.who }},{{ inputs.who }}"]', "Several people stand in one text. Write a list"),
+        ("text", 'approvers: "{{ inputs.who }} {{ inputs.who }}"', "Several people stand in one text. Write a list"),
+        ("text", "approvers: [\"{{ inputs.who ~ ', ' ~ inputs.who }}\"]", "Several people stand in one text."),
+        ("json", "approvers: [\"{{ inputs.who | join(', ') }}\"]", "Several people stand in one text."),
+        ("text", 'approvers: ["group:{{ inputs.who }}"]', "Data cannot say which group is asked."),
+        ("number", FROM_INPUT, "An approver is a person, but `inputs.who` is a number."),
+        ("{type: money, currency: EUR}", FROM_INPUT, "An approver is a person, but `inputs.who` is money"),
+        ("date", FROM_INPUT, "An approver is a person, but `inputs.who` is a date"),
+        ("{type: choice, options: [owner, requester]}", FROM_INPUT, "`inputs.who` can be `owner`, which is no address"),
+        (
+            "{type: choices, options: [lee@example.com, nobody]}",
+            FROM_INPUT,
+            "`inputs.who` can be `nobody`, which is no address of a person.",
+        ),
+        ("text", "approvers: [\"{{ 'bos' if inputs.urgent else 'owner' }}\"]", "`bos` names nobody."),
+        ("text", "approvers: [\"{{ 'role:boss' if inputs.urgent else 'owner' }}\"]", "`role:boss` is not available"),
+    ],
+)
+def test_what_can_never_name_a_person_is_refused(signoff: Commands, kind: str, gate: str, sentence: str) -> None:
+    signoff.at.write("gated.yaml", GATED % (kind, gate))
+    for command in ("check", "register", "try"):
+        finished = signoff(command, "gated.yaml")
+        assert finished.code == 1
+        assert sentence in finished.said
+
+
+@pytest.mark.parametrize(
+    ("kind", "gate"),
+    [
+        ("text", 'approvers: ["{{ inputs.who }}@example.com"]'),
+        ("{type: choice, options: [lee@example.com, U012AB3CD]}", FROM_INPUT),
+        ("json", 'approvers: "{{ inputs.who }}"'),
+        ("person", "approvers: [\"{{ inputs.who | default('owner') }}\", lee@example.com]"),
+        ("text", "approvers: [\"{{ ['owner', inputs.who] }}\"]"),
+    ],
+)
+def test_what_may_name_a_person_passes(signoff: Commands, kind: str, gate: str) -> None:
+    signoff.at.write("gated.yaml", GATED % (kind, gate))
+    assert signoff.done("check", "gated.yaml").out == "No problems.\n"
+
+
+def test_a_form_without_approvers_is_refused_too(signoff: Commands) -> None:
+    form = "name: f\nsteps:\n  - {id: a, uses: form, fields: {x: text}, approvers: []}\n"
+    signoff.at.write("form.yaml", form)
+    assert "approvers: This list names nobody." in signoff("check", "form.yaml").said
