@@ -102,7 +102,9 @@ def _one(console: Console, editable: Editable, now: Value) -> tuple[Value] | Non
     label = _label(editable)
     multiline = editable.field.type in (FieldType.LONG_TEXT, FieldType.JSON)
     while True:
-        console.print(f"{label} ({editable.field.type.value}): {screen.clipped(cards.show(editable.field, now))}")
+        shown = screen.clipped(cards.show(editable.field, now))
+        gap = "\n" if "\n" in shown else " "
+        console.print(f"{label} ({editable.field.type.value}):{gap}{shown}")
         typed = _typed(now, editable) if multiline else click.prompt("  new value", default="", show_default=False)
         if typed is None or typed == "":
             return None
@@ -128,7 +130,8 @@ def _show_edits(console: Console, request: RequestView, edits: Mapping[str, Valu
         editable = labels[dotted]
         before = data.look(request.asked.content.value, editable.path)
         shown = [screen.clipped(cards.show(editable.field, value)) for value in (before, after)]
-        console.print(f"  {_label(editable)}: {shown[0]} → {shown[1]}")
+        gap = "\n" if any("\n" in one for one in shown) else " "
+        console.print(f"  {_label(editable)}:{gap}{shown[0]}{gap}→{gap}{shown[1]}")
 
 
 def _label(editable: Editable) -> str:

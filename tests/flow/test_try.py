@@ -163,7 +163,7 @@ def test_edits_are_asked_field_by_field_until_they_are_right(at: Place) -> None:
         person.type("3")
         # The longer text is written in the person's own editor.
         person.see("Count: 1 → 3")
-        person.see("Letter: Dear Ann, → Dear Bob,")
+        person.see("Letter:\nDear Ann,\n→\n│ Dear Bob,\n│ sorry.")
         person.see("[a] Pay it with the edits")
         person.type("a")
         person.see("[y/N]: ")
