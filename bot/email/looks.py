@@ -45,5 +45,6 @@ def hanging(text: str) -> str:
 
 def indented(text: str) -> str:
     """Every line of a text set off, so that none in the data looks like one of ours; several have a bar beside them."""
-    bar = f"{_INDENT}| " if stands_apart(text) else _INDENT
-    return "\n".join(f"{bar}{line}".rstrip() for line in text.split("\n"))
+    lines = [piece for line in text.split("\n") for piece in cutting.folded(line, cutting.octets)]
+    bar = f"{_INDENT}| " if len(lines) > 1 or stands_apart(text) else _INDENT
+    return "\n".join(f"{bar}{line}".rstrip() for line in lines)

@@ -9,7 +9,7 @@ from email.message import EmailMessage
 from typing import Final
 
 from bot import endpoints
-from bot.email import failures, message
+from bot.email import failures, message, transfer_encoding
 from bot.email.failures import MailError, Stage
 from bot.email.smtp import MailGate
 
@@ -39,5 +39,6 @@ class SmtpMailer:
         if reply_to is not None:
             made["Reply-To"] = endpoints.mailbox(reply_to)
         made["Message-ID"] = message.id_for(self._sender, "step", key)
-        made.set_content(body)
+        transfer_encoding.set_text(made, body if body.endswith("\n") else f"{body}\n", subtype="plain")
+        made["MIME-Version"] = "1.0"
         return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from functools import lru_cache
 from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
 from bot import endpoints
-from bot.email import looks, showing
+from bot.email import looks, showing, transfer_encoding
 from bot.email.showing import Shown
 from engine.model import Card, DeliveryKind
 
@@ -24,7 +23,7 @@ T = TypeVar("T")
 _KNOWN: Final = 512
 _PLACE: Final = "\0"
 BOUNDARY: Final = "=_signoff"
-"""In no part of ours: where a part is quoted-printable, `=` stands before a digit, a letter or the end of a line."""
+"""At the beginning of no line of ours: every line of data in the text is set off, and one of HTML begins with a tag."""
 
 
 class _Headers(HeaderRegistry):
@@ -61,7 +60,7 @@ def _remembered(known: dict[Key, T], key: Key, make: Callable[[], T]) -> T:
 
 
 POLICY: Final = _Policy(linesep="\r\n", cte_type="7bit", header_factory=_Headers())
-"""7bit: no server on the way has to be able to do more, and none changes a signed body."""
+"""7bit, unless `transfer_encoding` says otherwise: no server on the way changes a signed body then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,11 +122,8 @@ def _mail(written: _Written, card: Card, envelope: Envelope) -> EmailMessage:
 
 
 def _part(subtype: str, text: str) -> EmailMessage:
-    """What `set_content` makes, by the encoder in C: the one in Python took most of the time that a mail takes."""
     part = EmailMessage(policy=POLICY)
-    part["Content-Type"] = f'text/{subtype}; charset="utf-8"'
-    part["Content-Transfer-Encoding"] = "quoted-printable"
-    part.set_payload(binascii.b2a_qp(text.encode(), istext=True).decode("ascii"))
+    transfer_encoding.set_text(part, text, subtype=subtype)
     return part
 
 

@@ -74,7 +74,7 @@ def shown(card: Card, *, public_url: str) -> Shown:
         left_out=left_out and _with_place(card, left_out),
         link=links.review_link(public_url, card.token) if card.token and made.has_link else None,
         code=card.code if card.kind is DeliveryKind.CODE else None,
-        footer=(*made.footer, *_footer(card)),
+        footer=(*made.footer, NO_REPLIES, *_footer(card)),
     )
 
 
@@ -93,7 +93,7 @@ def short(card: Card, *, public_url: str) -> Shown | None:
         lead=("The mail server refused the mail with its content. The review page shows all of it.", *_again(card)),
         facts=tuple(_short_times(card)),
         link=links.review_link(public_url, card.token),
-        footer=_OPEN[DeliveryKind.REQUEST].footer,
+        footer=(*_OPEN[DeliveryKind.REQUEST].footer, NO_REPLIES),
     )
 
 
@@ -107,6 +107,7 @@ class _Words(NamedTuple):
     has_link: bool = False
 
 
+NO_REPLIES: Final = "Please do not reply to this email. Replies are not read."
 _ONE_LINK: Final = "Signoff put one link into this mail, the one to review. Any other came with the data."
 _NO_LINK: Final = "Signoff put no link into this mail. Any that you see came with the data."
 _ASKED: Final = ("You get this mail because you were asked to decide.", _ONE_LINK)
@@ -136,7 +137,7 @@ _CLOSED: Final = _Words(
 
 def subject(card: Card) -> str:
     """One line, the same for all mails about a request; the first of them is the one without `Re:`."""
-    title = cutting.cut(_one_line(card.title[:TITLE]), SUBJECT).text or "Signoff"
+    title = cutting.cut(_one_line(card.title[:TITLE]), SUBJECT).text.rstrip() or "Signoff"
     if card.kind is DeliveryKind.CODE:
         return ": ".join([title, *(_whole(_one_line(text), SUBJECT) for _, text in card.facts[:1])])
     follows = card.kind is DeliveryKind.REMINDER or (card.kind is DeliveryKind.REQUEST and card.state is not None)

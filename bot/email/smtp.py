@@ -15,6 +15,7 @@ from typing import Final
 import aiosmtplib
 from aiosmtplib.protocol import PERIOD_REGEX, normalize_message_line_endings
 
+from bot.email import transfer_encoding
 from bot.email.failures import MailError, Stage, classify
 from bot.endpoints import MailServer
 
@@ -59,14 +60,17 @@ class MailGate:
         attempt = _Attempt()
         try:
             content = self._sign(mail.as_bytes())
+            # A server on the way that takes seven bits alone would change what is signed: RFC 6376, 5.3.
+            raw = transfer_encoding.in_eight_bits(mail) if self._sign is _SIGN_NOTHING else None
             sender, to = str(mail["From"].addresses[0].addr_spec), str(mail["To"].addresses[0].addr_spec)
             async with (
                 asyncio.timeout(self._before_dot) as limit,
                 self._free,
                 self._connection(attempt) as client,
             ):
-                await attempt.envelope(client, sender, to)
-                await attempt.body(client, content)
+                takes_raw = raw is not None and client.supports_extension("8bitmime")
+                await attempt.envelope(client, sender, to, options=["BODY=8BITMIME"] if takes_raw else [])
+                await attempt.body(client, raw if raw is not None and takes_raw else content)
                 limit.reschedule(asyncio.get_running_loop().time() + answer_seconds)
                 await attempt.dot(client, answer_seconds)
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:  # TimeoutError is an OSError
@@ -179,9 +183,9 @@ class _Attempt:
             raise
         return client
 
-    async def envelope(self, client: aiosmtplib.SMTP, sender: str, to: str) -> None:
+    async def envelope(self, client: aiosmtplib.SMTP, sender: str, to: str, *, options: list[str]) -> None:
         self.stage = Stage.MAIL
-        await client.mail(sender)
+        await client.mail(sender, options=options)
         self.stage = Stage.RCPT
         # An address with letters of all the world asks for SMTPUTF8, which we do not speak: UnicodeError, a ValueError.
         await client.rcpt(to)

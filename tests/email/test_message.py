@@ -58,6 +58,14 @@ def test_both_parts_say_all_that_the_card_says(card: Card) -> None:
             assert moment is None or cards.moment(moment) in said
 
 
+def test_every_mail_says_that_nobody_reads_replies(card: Card) -> None:
+    made = read(message.mail(card, envelope()))
+    short = message.short_mail(card, envelope())
+    for one in (made, *([] if short is None else [read(short)])):
+        for said in (text_of(one), Reading(html_of(one)).text):
+            assert "Please do not reply to this email. Replies are not read." in said
+
+
 def test_only_who_can_decide_gets_a_link_and_only_one(card: Card) -> None:
     made = read(message.mail(card, envelope()))
     links = [LINK] if card.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER) and card.state is None else []
