@@ -226,15 +226,23 @@ async def serve(
     pace: Pace | None = None,
     clock: Clock | None = None,
 ) -> None:
-    """Serve until the process is told to stop (SIGINT, SIGTERM). `ready` is given the number of open requests."""
+    """Serve until the process is told to stop (SIGINT, SIGTERM). `ready` is given the number of open requests.
+
+    Raises `StoreLost` when the files of the database are moved, removed or replaced meanwhile.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with serving(settings, environment, console, pace=pace, clock=clock) as app:
+        app.store.on_loss(lambda: _set_from_thread(loop, stop))
         ready(len(await app.engine.requests(Page(limit=1000, open_only=True))))
         with calm_collector():
             await stop.wait()
+
+
+def _set_from_thread(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
+    loop.call_soon_threadsafe(event.set)
 
 
 async def settle(app: App, run: str) -> None:

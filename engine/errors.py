@@ -117,6 +117,10 @@ class StoreOutdated(StoreError):
     """The schema is older or newer than this program."""
 
 
+class StoreLost(StoreError):
+    """The files of the database were moved, removed or replaced while it was in use."""
+
+
 class Conflict(SignoffError):
     """Somebody else changed the row between the read and the write of this unit; run the unit again."""
 

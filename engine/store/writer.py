@@ -22,13 +22,14 @@ from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import exc
 
-from engine.errors import Conflict, StoreError
+from engine.errors import Conflict, StoreError, StoreLost
 from engine.model import Work
 from engine.ports import Clock, Ids
-from engine.store import journal
+from engine.store import journal, marks
 from engine.store.connection import BUSY_SECONDS, Connection, connect
 from engine.store.failures import translate, translated
 from engine.store.tx import Memory, Tx
+from engine.store.watch import Loss, Watch
 
 T = TypeVar("T")
 GROUP: Final = 128
@@ -83,12 +84,21 @@ class SqliteFile:
         self._opened: list[Connection] = []
         self._connection = connect(path, writable=True, busy_seconds=busy_seconds)
         self._driver = self._connection.driver
+        self._watch = Watch(path, mark=marks.set_open(self._driver, ids))
+        self._loss: Loss | None = None
+        self._tell_loss: Callable[[], None] | None = None
         self._thread = threading.Thread(target=self._work, name="signoff-write", daemon=True)
         self._thread.start()
 
     def on_commit(self, bell: Callable[[Sequence[Work]], None]) -> None:
         """`bell` is called in the event loop with the work that a commit made ready."""
         self._bell = bell
+
+    def on_loss(self, tell: Callable[[], None]) -> None:
+        """`tell` is called, in some thread, when the files of the database are no longer there or no longer ours."""
+        self._tell_loss = tell
+        if self._loss is not None:
+            tell()
 
     async def transact(self, unit: Callable[[Tx], T]) -> T:
         """Run `unit` in a transaction; when this returns, it is on the disk.
@@ -97,6 +107,11 @@ class SqliteFile:
         of it is kept then), and `StoreError` when the file cannot be written. A caller that is cancelled while it
         waits does not call the unit back: it may still be kept, and its bells ring.
         """
+        if self._loss is not None:
+            raise self._lost(self._loss)
+        return await self._submit(unit)
+
+    async def _submit(self, unit: Callable[[Tx], T]) -> T:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         with self._entrance:
@@ -107,20 +122,23 @@ class SqliteFile:
     async def insist(self, unit: Callable[[Tx], T]) -> T:
         """Like `transact`, for what has happened in the world already: tried until it can be written down.
 
-        Raises what the unit raises, and `StoreError` only when the store is closed meanwhile.
+        A file that was moved or removed is still written, and saved when the store is closed. Raises what the unit
+        raises, and `StoreError` only when the store is closed meanwhile or something else was written into its file.
         """
         while True:
             try:
-                return await self.transact(unit)
+                return await self._submit(unit)
             except Conflict:
                 continue
             except StoreError:
-                if self._closed:
+                if self._closed or self._loss is Loss.CONTENT:
                     raise
                 await asyncio.sleep(INSIST_SECONDS)
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run `query` on a connection that cannot write, in a thread of its own. Raises `StoreError`."""
+        if self._loss is not None:
+            raise self._lost(self._loss)
         with self._entrance:
             self._see_open()
             answer = asyncio.get_running_loop().run_in_executor(self._readers, self._read, query)
@@ -130,8 +148,23 @@ class SqliteFile:
         if self._closed:
             raise StoreError(f"The database {self.path} is closed: this process is stopping.")
 
+    def _see_ours(self) -> None:
+        """Raises `StoreLost` when the files are no longer those that were opened; tells it once."""
+        if self._loss is not None or (loss := self._watch.look()) is None:
+            return
+        self._loss = loss
+        if self._tell_loss is not None:
+            self._tell_loss()
+        raise self._lost(loss)
+
+    def _lost(self, loss: Loss) -> StoreLost:
+        return StoreLost(self._watch.sentence(loss))
+
     def close(self) -> None:
-        """Finish what is queued, then close every connection. Whoever comes later gets a `StoreError`."""
+        """Finish what is queued, then close every connection. Whoever comes later gets a `StoreError`.
+
+        Raises `StoreLost` where the files were lost meanwhile, with where all that was saved is.
+        """
         with self._entrance:
             if self._closed:
                 return
@@ -141,13 +174,18 @@ class SqliteFile:
         self._readers.shutdown(wait=True)
         for connection in self._opened:
             connection.close()
-        with contextlib.suppress(exc.SQLAlchemyError):
-            self._connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        if self._loss is not Loss.CONTENT:
+            marks.set_closed(self._driver)
+        rescued = self._watch.rescue(self._driver) if self._loss is Loss.FILE else None
         self._connection.close()
+        self._watch.close()
+        if self._loss is not None:
+            raise StoreLost(" ".join(filter(None, (self._watch.sentence(self._loss), rescued))))
 
     # -- the reading threads --
 
     def _read(self, query: Callable[[Connection], T]) -> T:
+        self._see_ours()
         with translated(self.path):
             connection = self._reader()
             # One snapshot: a request and its decision must be of the same moment.
@@ -197,6 +235,7 @@ class SqliteFile:
                 self._apart(jobs)
             self._execute("COMMIT")
             self.commits += 1
+            self._see_ours()
             self._report(None)
         except BaseException as error:  # noqa: BLE001 whatever happened, every caller must hear of it
             self._fail_all(jobs, error)

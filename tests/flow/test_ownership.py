@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from engine.errors import StoreLocked
 from engine.store import lock
 from tests.support.commands import Commands, commands
-from tests.support.effects import PATIENCE
+from tests.support.effects import PATIENCE, Effects, effects
 from tests.support.processes import HELLO, SIGNOFF, Place, serving
 
 GATED = HELLO + "    gate: {approvers: [lee@example.com]}\n"
@@ -32,6 +33,22 @@ def at(tmp_path: Path, blank: bytes) -> Place:
 @pytest.fixture
 def signoff(at: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Commands]:
     yield from commands(at, capsys, monkeypatch)
+
+
+CALL = """\
+name: call
+owner: sam@example.com
+steps:
+  - id: call
+    uses: http
+    with: {method: POST, url: "URL/pay", json: {}}
+"""
+
+
+@pytest.fixture
+def world() -> Iterator[Effects]:
+    with effects() as found:
+        yield found
 
 
 def other_folder(at: Place) -> Path:
@@ -174,3 +191,109 @@ def test_looking_for_the_owner_leaves_the_locks_of_sqlite_alone(at: Place, signo
         assert owner["state"] == "warning"
         assert "owns the database" in owner["said"]
     assert os.listdir(second.parent) == [second.name]
+
+
+# -- what happens to the files of a server that runs --------------------------------------------------------
+
+
+def move(at: Place) -> Path:
+    return at.database.rename(at.folder / "moved.db")
+
+
+def move_the_folder(at: Place) -> Path:
+    at.database.parent.rename(at.folder / "elsewhere")
+    return at.folder / "elsewhere" / at.database.name
+
+
+def remove(at: Place) -> Path:
+    at.database.unlink()
+    return at.database.with_name("signoff.db.rescued")
+
+
+def replace(at: Place) -> Path:
+    other = at.folder / "other.db"
+    shutil.copy(at.database, other)
+    other.replace(at.database)
+    return at.database.with_name("signoff.db.rescued")
+
+
+def remove_all_beside_it(at: Place) -> Path:
+    for one in at.database.parent.iterdir():
+        one.unlink()
+    return at.database.with_name("signoff.db.rescued")
+
+
+def ending(end: str) -> Callable[[Place], Path]:
+    def remove_beside(at: Place) -> Path:
+        at.database.with_name(at.database.name + end).unlink()
+        return at.database
+
+    return remove_beside
+
+
+def replace_the_lock(at: Place) -> Path:
+    beside = lock.lock_path(at.database)
+    beside.unlink()
+    beside.touch()
+    return at.database
+
+
+HAPPENINGS: list[Callable[[Place], Path]] = [
+    *(move, move_the_folder, remove, replace, remove_all_beside_it, replace_the_lock),
+    *map(ending, ("-wal", "-shm", ".lock")),
+]
+
+
+@pytest.mark.parametrize("happening", HAPPENINGS)
+def test_a_server_whose_files_are_taken_away_stops_says_why_and_loses_nothing(
+    at: Place, signoff: Commands, happening: Callable[[Place], Path]
+) -> None:
+    with serving(at) as server:
+        signoff.done("register", "hello.yaml")
+        run = signoff.json("run", "hello")["run"]
+        where = happening(at)
+        assert server.wait() == 4
+    last = server.said.splitlines()[-1]
+    assert "so Signoff stops." in last
+    assert f"All that was saved is in {where}." in last or f"all that was saved is in {where}." in last
+    assert "Traceback" not in server.said
+    if where != at.database:
+        assert f"back to {at.database}" in last or f"to {at.database}, and start again." in last
+        at.database.parent.mkdir(exist_ok=True)
+        where.replace(at.database)
+    assert where.stat().st_mode & 0o777 == 0o600 if where.exists() else True
+    (asked,) = signoff.json("requests")
+    assert asked["run"] == run
+    signoff.done("decide", asked["id"], "approve")
+    signoff.done("audit", "verify")
+
+
+def test_an_effect_under_way_when_the_database_is_removed_is_recorded_in_what_is_saved(
+    at: Place, signoff: Commands, world: Effects
+) -> None:
+    at.write("call.yaml", CALL.replace("URL", world.url))
+    signoff.done("register", "call.yaml")
+    world.held.clear()
+    with serving(at) as server:
+        run = signoff.json("run", "call")["run"]
+        world.wait_for(1)
+        where = remove(at)
+        while server.socket.exists():  # it takes no more commands, and waits for the effect
+            assert server.process.poll() is None
+        world.held.set()
+        assert server.wait() == 4
+    where.replace(at.database)
+    found = signoff.json("runs", run)
+    assert (found["steps"][0]["status"], len(world.posts)) == ("succeeded", 1)
+
+
+def test_a_server_whose_database_is_written_over_stops_and_says_what_to_do(at: Place, signoff: Commands) -> None:
+    signoff.done("register", "hello.yaml")
+    signoff.done("backup", "copy.db")
+    with serving(at) as server:
+        signoff.done("run", "hello")
+        with (at.folder / "copy.db").open("rb") as copy, at.database.open("r+b") as file:
+            shutil.copyfileobj(copy, file)
+        assert server.wait() == 4
+    assert "Something else was written into the database" in server.said.splitlines()[-1]
+    assert "restore a backup while no server runs" in server.said.splitlines()[-1]

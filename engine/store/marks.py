@@ -1,0 +1,45 @@
+"""Marks in the header of the file, where SQLite leaves room for them: they need no table, and every schema has them.
+
+`user_version`: 0 after the database was closed, 1 in a copy that `backup` made, anything else while it is in use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from typing import Final
+
+from engine.ports import Ids
+
+CLOSED: Final = 0
+COPY: Final = 1
+
+
+def set_open(driver: sqlite3.Connection, ids: Ids) -> int:
+    """Mark the file as in use, each time by another number, and return it. Where there is no room it stays as it is."""
+    mark = int.from_bytes(ids.salt()[:4], "big") & 0x3FFFFFFF | 2
+    with contextlib.suppress(sqlite3.OperationalError):
+        driver.execute(f"PRAGMA user_version = {mark}")
+        # Into the file itself, for whoever finds it without its log. Not TRUNCATE: an empty log would say nothing.
+        driver.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    # Opens the files beside it, also where nothing could be written.
+    driver.execute("SELECT 1 FROM sqlite_master").fetchone()
+    return mark
+
+
+def set_closed(driver: sqlite3.Connection) -> None:
+    """Mark the file as closed, with everything in it."""
+    with contextlib.suppress(sqlite3.Error):
+        driver.execute(f"PRAGMA user_version = {CLOSED}")
+    with contextlib.suppress(sqlite3.Error):
+        driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def set_copy(driver: sqlite3.Connection) -> None:
+    """Mark a copy as one, so that it is noticed when it takes the place of its original."""
+    driver.execute(f"PRAGMA user_version = {COPY}")
+
+
+def read(driver: sqlite3.Connection) -> int:
+    """The mark of the file."""
+    return int(driver.execute("PRAGMA user_version").fetchone()[0])

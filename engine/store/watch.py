@@ -1,0 +1,133 @@
+"""Notices that the files of an open database are no longer the ones that were opened, and saves what they hold.
+
+SQLite goes on writing to a file that was moved or removed, and answers as if all were well. So the writer looks after
+each commit, before it answers, and every reader before it reads.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import struct
+import tempfile
+from contextlib import closing
+from enum import Enum
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from engine.store import lock
+from engine.store.files import create_private, sync_folder
+
+_MARK_AT: Final = 60
+"""Where `PRAGMA user_version` stands in the file: https://sqlite.org/fileformat2.html"""
+_Identity: TypeAlias = tuple[int, int]
+
+
+class Loss(Enum):
+    """What happened to the files of an open database."""
+
+    FILE = "file"
+    """It is no longer at its path: moved, removed, or another one is there."""
+    CONTENT = "content"
+    """Something else was written into it."""
+    BESIDE = "beside"
+    """A file that belongs to it was removed or replaced."""
+
+
+class Watch:
+    """The files as they were when they were opened. Close it after every connection: see `lock.held`."""
+
+    def __init__(self, path: Path, *, mark: int) -> None:
+        """`mark`: what was written to the file when it was opened; it may not have got there from the log yet."""
+        self._path, self.real = path, lock.real(path)
+        self._descriptor = os.open(self.real, os.O_RDONLY | os.O_CLOEXEC)
+        self._file = _identity(self._descriptor)
+        self._marks = {mark, self._mark()}
+        self._beside = {}
+        for one in (
+            self.real.with_name(self.real.name + "-wal"),
+            self.real.with_name(self.real.name + "-shm"),
+            lock.lock_path(path),
+        ):
+            if one.exists():
+                self._beside[one] = _identity(one)
+        self._missing: Path | None = None
+
+    def look(self) -> Loss | None:
+        """What happened to the files, if anything did."""
+        if _identity(self._path) != self._file:
+            return Loss.FILE
+        if self._mark() not in self._marks:
+            return Loss.CONTENT
+        for one, known in self._beside.items():
+            if _identity(one) != known:
+                self._missing = one
+                return Loss.BESIDE
+        return None
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def sentence(self, loss: Loss) -> str:
+        """What happened, for the operator."""
+        match loss:
+            case Loss.FILE:
+                return (
+                    f"The database {self._path} was moved, removed or replaced while it was in use, so Signoff stops."
+                )
+            case Loss.CONTENT:
+                return (
+                    f"Something else was written into the database {self._path} while in use, so Signoff stops. "
+                    "The file may be damaged: restore a backup while no server runs, and start again."
+                )
+            case Loss.BESIDE:
+                return (
+                    f"The file {self._missing} was removed or replaced while it was in use, so Signoff stops. "
+                    f"Nothing is lost: all that was saved is in {self._path}. "
+                    "Start again, and leave the files beside the database alone."
+                )
+
+    def rescue(self, driver: sqlite3.Connection) -> str:
+        """See that all that was saved is in a file, after `Loss.FILE`. Returns a sentence about where it is."""
+        if os.fstat(self._descriptor).st_nlink:
+            where = self._moved_to()
+            found = f"in {where}" if where else "in the file that was moved"
+            return f"All that was saved is {found}. Move it back to {self.real}, and start again."
+        try:
+            target = self._copy(driver)
+        except (OSError, sqlite3.Error) as error:
+            return f"What it held could not be saved anywhere ({error}); restore a backup."
+        return f"All that was saved is in {target}. Move it to {self.real}, and start again."
+
+    def _moved_to(self) -> str | None:
+        """Where the file is now, on Linux."""
+        try:
+            return os.readlink(f"/proc/self/fd/{self._descriptor}")
+        except OSError:
+            return None
+
+    def _copy(self, driver: sqlite3.Connection) -> Path:
+        """A copy of the file that has no name any more."""
+        folder = self.real.parent
+        if not folder.is_dir():
+            folder = Path(tempfile.mkdtemp(prefix="signoff-rescued-"))
+        names = (f"{self.real.name}.rescued{number}" for number in ("", *(f"-{one}" for one in range(2, 1000))))
+        target = next(found for name in names if not os.path.lexists(found := folder / name))
+        os.close(create_private(target))
+        with closing(sqlite3.connect(target)) as copy:
+            driver.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
+        sync_folder(folder)
+        return target
+
+    def _mark(self) -> int | None:
+        found = os.pread(self._descriptor, 4, _MARK_AT)
+        return int(struct.unpack(">i", found)[0]) if len(found) == 4 else None
+
+
+def _identity(file: Path | int) -> _Identity | None:
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
