@@ -22,6 +22,7 @@ from engine.errors import ChannelError, StoreError
 
 COMMAND: Final = "/signoff"
 EVENTS: Final = ("app_home_opened", "app_uninstalled", "message.im", "tokens_revoked")
+HANDLED_EVENTS: Final = frozenset(one.partition(".")[0] for one in EVENTS)
 _ANY: Final = re.compile("")
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def bolt(room: Room, *, api_url: str) -> AsyncApp:
     app.event("app_home_opened")(events.home_opened)
     app.event("message")(events.written)
     app.event("app_uninstalled")(events.removed)
-    app.event("tokens_revoked")(events.removed)
+    app.event("tokens_revoked")(events.revoked)
     app.error(_Errors(room).answer)
     return app
 

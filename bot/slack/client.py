@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Mapping
@@ -16,6 +17,7 @@ from yarl import URL
 
 from bot.slack import failures
 from bot.slack.failures import FailureClass
+from bot.slack.log_throttle import LogThrottle
 from bot.slack.pace import Pace, retry_after
 from engine.errors import ChannelError
 
@@ -65,6 +67,7 @@ class SlackClient:
 
     def __init__(self, *, token: str, session: aiohttp.ClientSession, api_url: str = API_URL, pace: Pace) -> None:
         self._session, self._token, self._pace, self.api_url = session, token, pace, api_url
+        self._throttle = LogThrottle()
         self._web = AsyncWebClient(token=token, base_url=api_url, session=session, retry_handlers=[])
 
     async def post(self, method: str, /, *, key: str = "", **arguments: Any) -> Answer:
@@ -103,7 +106,9 @@ class SlackClient:
         try:
             answer = await self._web.api_call(method, http_verb="POST" if "json" in given else "GET", **given)
         except SlackApiError as error:
-            raise _failed(method, error, changes_nothing=harmless) from None
+            made, detail = _failed(error, changes_nothing=harmless)
+            self._say(method, made, detail)
+            raise made from None
         except aiohttp.ClientConnectorError as error:
             # No connection, so nothing was sent.
             raise ChannelError(f"Slack cannot be reached: {error.os_error.strerror or 'no connection'}.") from error
@@ -116,6 +121,13 @@ class SlackClient:
         if not isinstance(answer.data, dict):
             raise SlackError(None, http_status=answer.status_code, changes_nothing=harmless)
         return Answer(answer.data)
+
+    def _say(self, method: str, made: SlackError, detail: object) -> None:
+        """One line for the operator about what only they can put right, and not for each copy again."""
+        todo = "" if made.kind is FailureClass.PAYLOAD else ". `signoff doctor` says what to do."
+        line = f"Slack refused {method}: {made.code} {detail or ''}".rstrip() + todo
+        if made.kind in _LOUD and self._throttle.passes(line, asyncio.get_running_loop().time()):
+            log.error("%s", line)
 
     async def respond(self, url: str, payload: Mapping[str, Any]) -> bool:
         """Post to a response_url; whether Slack took it. A courtesy: it fails without an error."""
@@ -171,7 +183,8 @@ def _is_ok(body: bytes) -> bool:
     return isinstance(said, dict) and said.get("ok") is True
 
 
-def _failed(method: str, error: SlackApiError, *, changes_nothing: bool) -> SlackError:
+def _failed(error: SlackApiError, *, changes_nothing: bool) -> tuple[SlackError, object]:
+    """Return our error, and Slack's own details, which say which block or scope it is and quote no token."""
     response = error.response
     status = getattr(response, "status_code", None) or getattr(response, "status", None)
     data = getattr(response, "data", None)
@@ -183,11 +196,7 @@ def _failed(method: str, error: SlackApiError, *, changes_nothing: bool) -> Slac
         retry_after=retry_after(headers.get("Retry-After")) if status == 429 else None,
         changes_nothing=changes_nothing,
     )
-    if made.kind in _LOUD:
-        # Slack's own details say which block or scope it is; they quote no token.
-        detail = data.get("response_metadata") or data.get("needed") if isinstance(data, dict) else None
-        log.error("Slack refused %s: %s %s", method, made.code, detail or "")
-    return made
+    return made, data.get("response_metadata") or data.get("needed") if isinstance(data, dict) else None
 
 
 @asynccontextmanager

@@ -16,6 +16,12 @@ WRITTEN: Final = (
 _SAID_AGAIN: Final = timedelta(hours=1)
 _REMEMBERED: Final = 10_000
 _SLACKBOT: Final = "USLACKBOT"
+_WRITTEN_BY_PEOPLE: Final = (None, "file_share", "thread_broadcast", "me_message")
+"""Subtypes of messages that a person wrote: https://docs.slack.dev/reference/events/message#subtypes"""
+INSTALL_AGAIN: Final = (
+    "Nobody is reached in Slack until it is installed again at https://api.slack.com/apps and this server is started "
+    "with the new SIGNOFF_SLACK_BOT_TOKEN."
+)
 
 log = logging.getLogger(__name__)
 
@@ -60,18 +66,22 @@ class Events:
         return True
 
     async def removed(self, ack: Any, body: Any) -> None:
-        """Nothing reaches this workspace any more until somebody installs the app again."""
-        log.error("the app was removed from Slack workspace %s (%s)", body.get("team_id"), _type(body))
+        """Tell the operator that nothing reaches this workspace any more until the app is installed again."""
+        log.error("The app was removed from the Slack workspace %s. %s", body.get("team_id"), INSTALL_AGAIN)
+        await ack()
+
+    async def revoked(self, ack: Any, body: Any) -> None:
+        """The same, where it is the bot's token; the tokens of users are nothing to us, who use none."""
+        tokens = body["event"].get("tokens")
+        if isinstance(tokens, dict) and tokens.get("bot"):
+            log.error("The bot's token for the Slack workspace %s was revoked. %s", body.get("team_id"), INSTALL_AGAIN)
         await ack()
 
 
-def _type(body: Any) -> str:
-    return str((body.get("event") or {}).get("type", ""))
-
-
 def _is_of_a_person(event: Any, *, ourselves: set[str]) -> bool:
-    """Whether a person wrote this in their conversation with us. What has a subtype is an edit, or a notice."""
-    made = any(event.get(one) for one in ("subtype", "bot_id", "bot_profile", "app_id", "hidden"))
+    """Whether a person wrote this in their conversation with us. Most of what has a subtype is an edit, or a notice."""
+    made = any(event.get(one) for one in ("bot_id", "bot_profile", "app_id", "hidden"))
+    made = made or event.get("subtype") not in _WRITTEN_BY_PEOPLE
     user, channel = event.get("user"), event.get("channel")
     known = isinstance(user, str) and isinstance(channel, str) and user not in {_SLACKBOT, *ourselves}
     return event.get("channel_type") == "im" and known and not made

@@ -79,8 +79,8 @@ _SENTENCES: Final[Mapping[FailureClass, str]] = {
     FailureClass.MESSAGE: "Slack no longer lets us change this message",
     FailureClass.STALE: "That click is too old for Slack; click again",
     FailureClass.REREAD: "The view was changed by somebody else meanwhile",
-    FailureClass.ROTATE: "The token for this workspace has run out",
-    FailureClass.INSTALLATION: "Signoff is not installed properly in this Slack workspace",
+    FailureClass.ROTATE: "Signoff's token for this workspace has run out; tell the operator of Signoff",
+    FailureClass.INSTALLATION: "Signoff is not installed properly in this workspace; tell the operator of Signoff",
     FailureClass.OTHER: "Slack refused",
 }
 _NO_ANSWER: Final = "Slack did not answer our question"

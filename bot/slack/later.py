@@ -7,6 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+from engine.errors import ChannelError
+
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -36,10 +38,12 @@ class Later:
         try:
             await work
         except Exception as error:
-            if broke is None:
-                log.error("something after an answer to Slack failed", exc_info=error)
-            else:
+            if broke is not None:
                 await broke(error)
+            elif isinstance(error, ChannelError):
+                log.warning("an answer to a person in Slack could not be sent: %s", error)
+            else:
+                log.error("something after an answer to Slack failed", exc_info=error)
 
     @property
     def idle(self) -> bool:

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from slack_bolt.adapter.socket_mode.async_internals import run_async_bolt_app, send_async_response
-from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.adapter.socket_mode.async_internals import send_async_response
+from slack_bolt.adapter.socket_mode.internals import build_headers
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.signature import SignatureVerifier
@@ -21,7 +21,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from bot.slack.admission import Admission
 from bot.slack.later import Later
+from bot.slack.log_throttle import LogThrottle
 
 PATH: Final = "/slack/events"
 MOST_BYTES: Final = 2 * 1024 * 1024
@@ -29,9 +31,6 @@ MOST_BYTES: Final = 2 * 1024 * 1024
 DRAIN_SECONDS: Final = 8.0
 _LONGEST: Final = 400
 """Characters of a line about the socket."""
-_SAID_AGAIN: Final = 600.0
-"""Seconds."""
-_KEPT: Final = 50
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +38,8 @@ log = logging.getLogger(__name__)
 class Door:
     """The HTTP side. Whoever cannot sign gets nothing but 401."""
 
-    def __init__(self, app: AsyncApp, *, signing_secret: str, later: Later) -> None:
-        self._app, self._later = app, later
+    def __init__(self, admission: Admission, *, signing_secret: str, later: Later) -> None:
+        self._admission, self._later = admission, later
         self._verifier = SignatureVerifier(signing_secret)
 
     async def events(self, request: Request) -> Response:
@@ -50,12 +49,11 @@ class Door:
             return PlainTextResponse("too large", 413)
         if not self._is_signed(request, body):
             return PlainTextResponse("invalid signature", 401)
-        try:
-            made = AsyncBoltRequest(body=body.decode(), query=request.url.query, headers=dict(request.headers.items()))
-        except (ValueError, TypeError, AttributeError):
-            # Bolt reads the payload without asking whether it is an object.
-            return PlainTextResponse("this is nothing that Slack sends", 400)
-        return _answer(await self._later.under_way(self._app.async_dispatch(made)))
+
+        def make() -> AsyncBoltRequest:
+            return AsyncBoltRequest(body=body.decode(), query=request.url.query, headers=dict(request.headers.items()))
+
+        return _answer(await self._later.under_way(self._admission.dispatch(make)))
 
     def _is_signed(self, request: Request, body: bytes) -> bool:
         timestamp = request.headers.get("X-Slack-Request-Timestamp", "")
@@ -92,17 +90,14 @@ class _InOneLine(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: dict[str, float] = {}
+        self._throttle = LogThrottle()
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < logging.WARNING:
             return record.levelno < logging.INFO
         said = " ".join(record.getMessage().replace("\\n", " ").split())[:_LONGEST]
         record.msg, record.args, record.exc_info = f"{said} (signoff doctor says more)", (), None
-        news = record.created - self._said.get(said, 0.0) > _SAID_AGAIN
-        if news:
-            self._said = {said: record.created} if len(self._said) > _KEPT else {**self._said, said: record.created}
-        return news
+        return self._throttle.passes(said, record.created)
 
 
 def _quiet(logger: logging.Logger) -> logging.Logger:
@@ -112,7 +107,7 @@ def _quiet(logger: logging.Logger) -> logging.Logger:
 
 
 @asynccontextmanager
-async def over_sockets(app: AsyncApp, *, app_token: str, api_url: str, later: Later) -> AsyncIterator[None]:
+async def over_sockets(admission: Admission, *, app_token: str, api_url: str, later: Later) -> AsyncIterator[None]:
     """Deliveries are taken over a socket, which is opened again whenever it closes, while the body runs."""
     client = SocketModeClient(
         app_token=app_token,
@@ -122,7 +117,7 @@ async def over_sockets(app: AsyncApp, *, app_token: str, api_url: str, later: La
     )
 
     async def take(_: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
-        await later.under_way(_carry_out(client, app, request))
+        await later.under_way(_carry_out(client, admission, request))
 
     listeners: list[Any] = client.socket_mode_request_listeners
     listeners.append(take)
@@ -138,7 +133,11 @@ async def over_sockets(app: AsyncApp, *, app_token: str, api_url: str, later: La
         await client.close()  # type: ignore[no-untyped-call]
 
 
-async def _carry_out(client: SocketModeClient, app: AsyncApp, request: SocketModeRequest) -> None:
+async def _carry_out(client: SocketModeClient, admission: Admission, request: SocketModeRequest) -> None:
     loop = asyncio.get_running_loop()
-    answer = await run_async_bolt_app(app, request)
+
+    def make() -> AsyncBoltRequest:
+        return AsyncBoltRequest(mode="socket_mode", body=request.payload, headers=build_headers(request))
+
+    answer = await admission.dispatch(make)
     await send_async_response(client, request, answer, loop.time())

@@ -23,6 +23,8 @@ SCOPES: Final = {
 }
 """What each is for."""
 METHODS: Final = {
+    "auth.test": None,
+    "bots.info": "users:read",
     "chat.postEphemeral": "chat:write",
     "chat.postMessage": "chat:write",
     "chat.update": "chat:write",

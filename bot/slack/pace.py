@@ -32,6 +32,7 @@ PER_MINUTE: Final = {
     "views.update": 100,
     "views.publish": 100,
     "auth.test": 100,
+    "bots.info": 50,
 }
 """Calls a minute that Slack's tiers allow. For posts it publishes "several hundred a minute"."""
 POSTS_PER_SECOND: Final = 1.0

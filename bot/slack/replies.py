@@ -24,6 +24,9 @@ CONTENT_SECONDS: Final = 0.8
 """What a modal waits for its content; then it opens and says so, because a trigger lives for three seconds."""
 _NOTHING_CAME: Final = "This could not be fetched; a message beside this says why. Close it, and try again."
 
+_NO_SECOND_CLICK: Final = frozenset({FailureClass.STALE, FailureClass.INSTALLATION, FailureClass.ROTATE})
+"""Failures after which another click does not help, or whose sentence asks for it already."""
+
 log = logging.getLogger(__name__)
 
 
@@ -133,7 +136,7 @@ class Replies:
         try:
             answer = await self._client.post(method, trigger_id=trigger, view=view)
         except ChannelError as error:
-            if error.permanent or (isinstance(error, SlackError) and error.kind is FailureClass.STALE):
+            if error.permanent or (isinstance(error, SlackError) and error.kind in _NO_SECOND_CLICK):
                 raise
             # Nothing is tried again by itself here: the click has been used up.
             raise ChannelError(f"{error} If nothing opened, click again in a moment.") from error

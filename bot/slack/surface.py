@@ -7,9 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from bot.slack import listening
-from bot.slack.bolt import bolt
+from bot.slack.admission import Admission
+from bot.slack.bolt import HANDLED_EVENTS, bolt
 from bot.slack.client import SlackClient
 from bot.slack.desk import Desk
+from bot.slack.installation import Installation
 from bot.slack.later import Later
 from bot.slack.listening import Door
 from bot.slack.replies import Replies
@@ -37,10 +39,15 @@ async def serving(client: SlackClient, asked: Desk, ways: Ways) -> AsyncIterator
     """Take deliveries while the body runs; what is under way at the end is finished."""
     later = Later()
     app = bolt(Room(asked, Replies(client), client, later), api_url=client.api_url)
+    installation = Installation(client)
+    admission = Admission(app, installation, events=HANDLED_EVENTS)
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(installation.close)
         stack.push_async_callback(later.drain, listening.DRAIN_SECONDS)
-        door = Door(app, signing_secret=ways.signing_secret, later=later) if ways.signing_secret else None
+        door = Door(admission, signing_secret=ways.signing_secret, later=later) if ways.signing_secret else None
         if ways.app_token:
-            sockets = listening.over_sockets(app, app_token=ways.app_token, api_url=client.api_url, later=later)
+            sockets = listening.over_sockets(admission, app_token=ways.app_token, api_url=client.api_url, later=later)
             await stack.enter_async_context(sockets)
+        # The first click need not wait for it.
+        later.do(installation.learn())
         yield Surface(later, door)

@@ -55,6 +55,23 @@ async def test_an_answer_below_a_request_is_answered_there(on: Stage) -> None:
 
 
 @pytest.mark.parametrize(
+    "written",
+    [
+        {"subtype": "file_share", "text": "", "files": [{"id": "F1"}], "upload": True},
+        {"subtype": "thread_broadcast", "thread_ts": "ROOT"},
+        {"subtype": "me_message"},
+    ],
+)
+async def test_a_file_and_a_reply_to_everybody_are_answered_like_a_line(on: Stage, written: dict[str, Any]) -> None:
+    ada, app = on.person("ada"), on.slack.app
+    await on.asked()
+    event = {"type": "message", "user": ada.id, "text": "x", "ts": "1.1", "channel": ada.dm, "channel_type": "im"}
+    below = {"thread_ts": ada.sees()[-1]["ts"]} if "thread_ts" in written else {}
+    emit(on.slack.slack, app, inner={**event, **written, **below}, subscribed=True)
+    assert (await said(on, ada, after=1))[-1].startswith("I do not read messages")
+
+
+@pytest.mark.parametrize(
     "changed",
     [
         {"bot_id": "B1"},
