@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -24,6 +25,7 @@ from engine import fields, gate
 from engine.definition.scalars import SECRET_NAME
 from engine.errors import InvalidValue, SignoffError
 from engine.fields import Field
+from engine.redaction import MIN_LENGTH, Redactor
 from engine.steps.guard import Guard
 from engine.system import SECRET_PREFIX
 
@@ -228,13 +230,20 @@ class Settings(BaseSettings):
         return endpoints.mail_server(url) if url else None
 
     def redact(self, text: str) -> str:
-        """The text without the credentials that are set here."""
-        for secret in (self.slack_bot_token, self.slack_signing_secret, self.slack_app_token):
-            if secret:
-                text = text.replace(secret.get_secret_value(), "(a token of Slack)")
-        for mail_secret in endpoints.secrets_of(self.smtp_url.get_secret_value()):
-            text = text.replace(mail_secret, "(the password of the mail server)")
-        return text
+        """The text without the credentials that are set here, however they are escaped or encoded."""
+        tokens = (self.slack_bot_token, self.slack_signing_secret, self.slack_app_token)
+        return _redactor(
+            *((token.get_secret_value(), "(a token of Slack)") for token in tokens),
+            *(
+                (password, "(the password of the mail server)")
+                for password in endpoints.secrets_of(self.smtp_url.get_secret_value())
+            ),
+        ).redact(text)
+
+
+@lru_cache(8)
+def _redactor(*secrets: tuple[str, str]) -> Redactor:
+    return Redactor(secrets)
 
 
 def _address(value: str) -> str:
@@ -289,7 +298,7 @@ def read(present: Mapping[str, str], *, database: Path | None = None) -> Reading
     complaints = [f"{PREFIX}{name.upper()}: {sentence}" for name, sentence in wrong]
     return Reading(
         settings,
-        (*_unknown(present), *_incomplete(present), *complaints),
+        (*_unknown(present), *_incomplete(present), *_too_short(present), *complaints),
         frozenset(name for name, _ in wrong),
     )
 
@@ -325,6 +334,16 @@ def _incomplete(present: Mapping[str, str]) -> Iterator[str]:
         for other in others:
             if present.get(PREFIX + name) and not present.get(PREFIX + other):
                 yield f"{PREFIX}{name}: set {PREFIX}{other} too; one is of no use without the other."
+
+
+def _too_short(present: Mapping[str, str]) -> Iterator[str]:
+    """Secrets that could not be struck out of a text without striking out ordinary words."""
+    for name, value in sorted(present.items()):
+        if name.startswith(SECRET_PREFIX) and 0 < len(value.strip()) < MIN_LENGTH:
+            yield (
+                f"{name}: must have at least {MIN_LENGTH} characters; a shorter secret cannot be hidden where a "
+                "service repeats it."
+            )
 
 
 def _unknown(present: Mapping[str, str]) -> Iterator[str]:

@@ -7,7 +7,7 @@ To add a channel, implement `Channel`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar, Generic, Literal, Protocol, TypeVar, runtime_checkable
@@ -29,7 +29,8 @@ class StepContext:
     """What a step may know of the run it is in.
 
     `idempotency_key` is the same for every call of this visit, over retries and crashes: pass it on.
-    `attempt` counts calls from 1. `timeout` is what is left of the time that the step may take.
+    `attempt` counts calls from 1. `timeout` is what is left of the time that the step may take. `redact` takes the
+    secrets out of a text: use it before you cut a text that quotes the other side, or half of a secret is left.
     """
 
     run: str
@@ -38,6 +39,7 @@ class StepContext:
     attempt: int
     idempotency_key: str
     timeout: timedelta
+    redact: Callable[[str], str] = str
 
 
 class StepType(ABC, Generic[ParamsT]):
@@ -197,7 +199,7 @@ class Secrets(Protocol):
         """The secret's value. Raises `StepError` naming the setting that is missing."""
 
     def redact(self, text: str) -> str:
-        """The text with every known secret value replaced by its name."""
+        """The text with every known secret value replaced by its name, however it is escaped or encoded."""
 
 
 class Executor(Protocol):

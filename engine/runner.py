@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -21,6 +22,8 @@ from engine.who import NeedsDirectory, answered
 
 log = logging.getLogger(__name__)
 
+_SEARCHED_AT_ONCE: Final = 16_384
+"""Characters of an output that are searched for secrets on the loop."""
 RENEW_SECONDS: Final = 2.0
 """How often the lease of a run is renewed while its step works."""
 
@@ -132,12 +135,13 @@ class Runner:
             attempt=act.attempt,
             idempotency_key=f"{claimed.run}:{act.step.id}:{act.visit}",
             timeout=act.timeout,
+            redact=self._secrets.redact,
         )
         limit = asyncio.timeout(act.timeout.total_seconds())
         try:
             async with limit:
                 produced = await step.run(params, context)
-            return Produced(self._output(produced))
+            return Produced(await self._output(produced))
         except StepError as error:
             return Failed(
                 message=self._secrets.redact(str(error)),
@@ -162,13 +166,17 @@ class Runner:
         message = f"The step type {step.kind.name} broke; the server's log has it under run {claimed.run}."
         return Failed(message=message, unknown=unknown, final=not unknown)
 
-    def _output(self, produced: Mapping[str, object]) -> dict[str, Value]:
+    async def _output(self, produced: Mapping[str, object]) -> dict[str, Value]:
         try:
             output = plan.checked_output(produced)
         except InvalidValue as error:
             raise _Unusable(self._secrets.redact(str(error))) from None
         # An echoing server sends back what it was sent, secrets included.
-        redacted = _redacted(output, self._secrets.redact)
+        redacted = (
+            _redacted(output, self._secrets.redact)
+            if _is_short(output)
+            else await asyncio.to_thread(_redacted, output, self._secrets.redact)
+        )
         assert isinstance(redacted, dict)
         return redacted
 
@@ -185,7 +193,25 @@ def _redacted(value: Value, redact: Callable[[str], str]) -> Value:
         return {redact(key): _redacted(item, redact) for key, item in value.items()}
     if isinstance(value, list):
         return [_redacted(item, redact) for item in value]
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        # A secret of digits comes back as a number from whoever reads it as one.
+        text = format(value, "f") if isinstance(value, Decimal) else str(value)
+        return value if (redacted := redact(text)) == text else redacted
     return value
+
+
+def _is_short(output: Mapping[str, Value]) -> bool:
+    """Whether its texts are searched in no time; what takes longer is not done on the loop."""
+    left: list[Value] = [dict(output)]
+    room = _SEARCHED_AT_ONCE
+    while left and room > 0:
+        value = left.pop()
+        if isinstance(value, dict):
+            left += [*value, *value.values()]
+        elif isinstance(value, list):
+            left += value
+        room -= len(value) + 1 if isinstance(value, str) else 1
+    return room > 0
 
 
 def _cancelled() -> bool:

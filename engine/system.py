@@ -12,12 +12,11 @@ from functools import lru_cache
 from typing import Final
 
 from engine.errors import StepError
+from engine.redaction import Redactor
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _EPOCH: Final = datetime(2020, 1, 1, tzinfo=UTC)
 SECRET_PREFIX: Final = "SIGNOFF_SECRET_"  # noqa: S105 a name, not a secret
-_REDACTED_FROM: Final = 4
-"""Secrets shorter than this are not searched for in texts: they would strike out ordinary words."""
 
 
 class SystemClock:
@@ -101,8 +100,7 @@ class EnvironmentSecrets:
         self._secrets = {
             name.removeprefix(SECRET_PREFIX): value for name, value in given.items() if name.startswith(SECRET_PREFIX)
         }
-        long = [(value, name) for name, value in self._secrets.items() if len(value) >= _REDACTED_FROM]
-        self._longest_first = sorted(long, key=lambda pair: (-len(pair[0]), pair[1]))
+        self._redactor = Redactor((value, f"(secret {name})") for name, value in self._secrets.items())
 
     def read(self, name: str) -> str:
         """The secret's value. Raises `StepError` naming the setting that is missing."""
@@ -112,7 +110,5 @@ class EnvironmentSecrets:
         return value
 
     def redact(self, text: str) -> str:
-        """The text with every secret's value replaced by its name, the longest values first."""
-        for value, name in self._longest_first:
-            text = text.replace(value, f"(secret {name})")
-        return text
+        """The text with every secret replaced by its name, however it is escaped or encoded."""
+        return self._redactor.redact(text)

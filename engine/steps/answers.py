@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -22,6 +23,8 @@ MAX_RETRY_AFTER: Final = timedelta(days=1)
 """The longest `Retry-After` that is believed: a larger one is a slip, and would park the run out of sight."""
 EXCERPT: Final = 300
 """Characters of an error body that a message quotes."""
+_READ: Final = 16_384
+"""Bytes of an error body that are read for it."""
 
 _REFUSED: Final = frozenset({501, 503, 505, 511})
 """Of the 5xx, those that say that nothing was done: not implemented, unavailable, HTTP version, network login."""
@@ -42,10 +45,15 @@ def parse(answer: Answer, body: bytes) -> Value:
     if _JSON_TYPES.fullmatch(kind):
         return data.clean(data.loads(body.removeprefix(codecs.BOM_UTF8)))  # JSON is UTF-8, RFC 8259, 8.1
     if kind and not _TEXT_TYPES.fullmatch(kind):
-        raise InvalidValue(f"text or JSON is expected, and its content type is {_printable(kind, 100)}")
+        raise InvalidValue(f"text or JSON is expected, and its content type is {_named(kind)}")
     if not kind and b"\0" in body:
         raise InvalidValue("text or JSON is expected, and it names no content type and is binary")
     return data.clean(body.decode(_charset(answer), "replace"))
+
+
+def _named(kind: str) -> str:
+    """Whole or not at all: half of a secret would not be recognized."""
+    return kind if len(kind) <= 100 and kind.isprintable() else "none that is known"
 
 
 def _charset(answer: Answer) -> str:
@@ -57,16 +65,23 @@ def _charset(answer: Answer) -> str:
     return "utf-8" if found in _NO_CHARSETS else found
 
 
-async def excerpt(answer: Answer) -> str:
-    """The start of an error's body; best effort, because the status has already said what matters."""
+async def excerpt(answer: Answer, redact: Callable[[str], str]) -> str:
+    """The start of an error's body; best effort, because the status has already said what matters.
+
+    Secrets are taken out before it is cut: nobody would know half of one.
+    """
+    kind = answer.content_type.lower()
+    if not (_JSON_TYPES.fullmatch(kind) or _TEXT_TYPES.fullmatch(kind)):
+        return ""
+    start = bytearray()
     try:
-        start = await answer.content.read(EXCERPT * 4)
-        kind = answer.content_type.lower()
-        if not (_JSON_TYPES.fullmatch(kind) or _TEXT_TYPES.fullmatch(kind)):
-            return ""
-        return _printable(start.decode(_charset(answer), "replace"), EXCERPT)
+        while len(start) < _READ and (piece := await answer.content.read(_READ - len(start))):
+            start += piece
     except (aiohttp.ClientError, OSError):
         return ""
+    text = redact(start.decode(_charset(answer), "replace"))
+    # Where the reading stopped there may be half of a secret.
+    return _printable(text[: -_READ // 2] if len(start) >= _READ else text, EXCERPT)
 
 
 def _printable(text: str, length: int) -> str:
@@ -95,6 +110,8 @@ def _location_host(answer: Answer) -> str:
     try:
         host = URL(answer.headers.get("Location", "")).raw_host
     except ValueError:
+        return "an unreadable address"
+    if host and len(host) > 253:
         return "an unreadable address"
     return _printable(host, 253) if host else "the same host"
 

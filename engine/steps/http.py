@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from importlib import metadata
@@ -150,7 +150,7 @@ class Http(StepType[HttpParams]):
                     allow_redirects=False,
                 ) as answer,
             ):
-                return await self._read(params, target.call, answer)
+                return await self._read(params, target.call, answer, context.redact)
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
             # `from None`: aiohttp's own texts quote the whole URL, query included.
             raise answers.broken(target.call, error, connected=wire.connected) from None
@@ -176,9 +176,11 @@ class Http(StepType[HttpParams]):
             middlewares=(once,),
         )
 
-    async def _read(self, params: HttpParams, call: str, answer: answers.Answer) -> dict[str, Value]:
+    async def _read(
+        self, params: HttpParams, call: str, answer: answers.Answer, redact: Callable[[str], str]
+    ) -> dict[str, Value]:
         if not params.accepts(answer.status):
-            raise answers.unwelcome(call, answer, await answers.excerpt(answer))
+            raise answers.unwelcome(call, answer, await answers.excerpt(answer, redact))
         said = f"{call} was carried out (status {answer.status}), but"
         body = bytearray()
         async for chunk in answer.content.iter_any():

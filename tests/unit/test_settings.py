@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import html
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import pytest
 from hypothesis import given
@@ -308,3 +311,24 @@ def test_a_mark_of_an_editor_at_the_start_of_the_file_hides_no_setting(tmp_path:
 def test_what_is_given_is_all_that_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGNOFF_HOST", "9.9.9.9")
     assert settings.load({"SIGNOFF_DATABASE_URL": "sqlite:////tmp/signoff.db"}).host == "127.0.0.1"
+
+
+@pytest.mark.parametrize("value", ["x", "abc", "a  ", " 12 "])
+def test_a_secret_too_short_to_be_hidden_is_refused(value: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        settings.load({"SIGNOFF_SECRET_PIN": value, "SIGNOFF_SECRET_LONG": "1234", "SIGNOFF_SECRET_EMPTY": ""})
+    (told,) = raised.value.sentences
+    assert told.startswith("SIGNOFF_SECRET_PIN: must have at least 4 characters")
+
+
+@pytest.mark.parametrize("written", [json.dumps, quote, lambda text: base64.b64encode(text.encode()).decode()])
+def test_credentials_are_struck_out_however_they_are_escaped(written: Callable[[str], str]) -> None:
+    password = 'p"a\\ss w0rd'
+    url = f"smtps://me:{quote(password, safe='')}@mail.example.com"
+    given = {
+        "SIGNOFF_SMTP_URL": url,
+        "SIGNOFF_EMAIL_FROM": "s@example.com",
+        "SIGNOFF_PUBLIC_URL": "https://s.example.com",
+    }
+    assert "ss w0rd" not in settings.load(given).redact(f"it was {written(password)}, {url}")
+    assert "(the password of the mail server)" in settings.load(given).redact(written(password))

@@ -1,0 +1,244 @@
+"""Takes secrets out of texts, however an answer spells them: plain, escaped, encoded, or broken over lines.
+
+Every text is searched as it is, and as it reads once it is decoded (percent, JSON, HTML, two of them after each other,
+and without white space). An Aho-Corasick automaton finds all secrets in one pass over each of these views, so the
+time grows with the length of the text alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+from urllib.parse import quote
+
+from ahocorasick_rs import BytesAhoCorasick
+
+MIN_LENGTH: Final = 4
+"""Characters that a secret needs to be searched for: a shorter one would strike out ordinary words."""
+_ANY_CASE_FROM: Final = 8
+"""Characters from which a secret is found in capitals and in small letters too, as hosts and headers repeat it."""
+_SPLIT_FROM: Final = 16
+"""Bytes from which something is found across white space."""
+_LINE_FROM: Final = 8
+"""Characters that one line of a secret needs to be searched for by itself."""
+_ARMOUR: Final = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]+-----")
+
+
+class _Code(NamedTuple):
+    """A way to escape. `pattern` finds one escaped piece, `decode` reads it, `mark` is in every text that has one."""
+
+    mark: bytes
+    pattern: re.Pattern[bytes]
+    decode: Callable[[re.Match[bytes]], bytes]
+
+
+class _Needle(NamedTuple):
+    """What is searched for. `before`, `after`: characters beside it that hold a part of the same secret (base64)."""
+
+    shown: str
+    before: int = 0
+    after: int = 0
+
+
+class _Span(NamedTuple):
+    start: int
+    end: int
+    shown: str
+
+
+class _View(NamedTuple):
+    """A text as it reads after decoding. `steps`: what was decoded, each with the bytes that it was decoded from."""
+
+    text: bytes
+    steps: tuple[tuple[_Code, bytes], ...] = ()
+    is_joined: bool = False
+    """Its white space is taken out."""
+
+
+def _unhex(found: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(found[0][1:].decode()) if found[0] != b"+" else b" "
+
+
+_LETTERS: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "0": "\0"}
+
+
+def _unescape(found: re.Match[bytes]) -> bytes:
+    """One escape of JSON, Python or JavaScript; a pair of surrogates is one character."""
+    escape = found[0].decode()[1:]
+    if escape[0] == "U" or escape.startswith("u{"):
+        code = int(escape[1:].strip("{}"), 16)
+        return chr(code).encode("utf-8", "surrogatepass") if code < 0x110000 else found[0]
+    if escape[0] not in "ux":
+        return _LETTERS.get(escape, escape).encode()
+    units = [int(unit, 16) for unit in re.findall(r"[0-9a-fA-F]{2,4}", escape.replace("\\u", " "))]
+    text = b"".join(unit.to_bytes(2, "big") for unit in units).decode("utf-16-be", "surrogatepass")
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _entity(found: re.Match[bytes]) -> bytes:
+    return html.unescape(found[0].decode()).encode("utf-8", "surrogatepass")
+
+
+_PERCENT: Final = _Code(b"%", re.compile(rb"%[0-9A-Fa-f]{2}"), _unhex)
+_FORM: Final = _Code(b"+", re.compile(rb"%[0-9A-Fa-f]{2}|\+"), _unhex)
+_JSON: Final = _Code(
+    b"\\",
+    re.compile(
+        rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}"
+        rb"|\\U[0-9a-fA-F]{8}|\\u\{[0-9a-fA-F]{1,6}\}|\\[\"'\\/bfnrt0]"
+    ),
+    _unescape,
+)
+_HTML: Final = _Code(b"&", re.compile(rb"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});"), _entity)
+_SPACE: Final = _Code(b"", re.compile(rb"\s+"), lambda _: b"")
+_CODES: Final = (_PERCENT, _FORM, _JSON, _HTML)
+
+
+class Redactor:
+    """Replaces secrets in texts. `secrets`: each value with what stands in its place."""
+
+    def __init__(self, secrets: Iterable[tuple[str, str]]) -> None:
+        needles = dict[bytes, _Needle]()
+        for value, shown in sorted(secrets, key=lambda pair: -len(pair[0])):
+            for text, needle in _needles(value, shown):
+                needles.setdefault(text, needle)
+        self._needles = tuple(needles.values())
+        self._plain = BytesAhoCorasick(list(needles))
+        joined = {text.translate(None, b" \t\r\n\v\f"): needle for text, needle in reversed(needles.items())}
+        joined = {text: needle for text, needle in joined.items() if len(text) >= _SPLIT_FROM}
+        self._split_needles = tuple(joined.values())
+        self._split = BytesAhoCorasick(list(joined))
+
+    def redact(self, text: str) -> str:
+        """Return the text with every secret in it replaced, whatever its spelling."""
+        if not self._needles or len(text) < MIN_LENGTH:
+            return text
+        raw = text.encode("utf-8", "surrogatepass")
+        spans = [span for view in views(raw) for span in self._found(view)]
+        return _replaced(raw, spans).decode("utf-8", "surrogatepass") if spans else text
+
+    def _found(self, view: _View) -> list[_Span]:
+        """Where secrets are in the text that the view was made of."""
+        automaton, needles = (self._split, self._split_needles) if view.is_joined else (self._plain, self._needles)
+        spans = list[_Span]()
+        if needles:
+            for index, start, end in automaton.find_matches_as_indexes(view.text, overlapping=True):
+                shown, before, after = needles[index]
+                spans.append(_Span(max(start - before, 0), min(end + after, len(view.text)), shown))
+        for code, source in reversed(view.steps):
+            spans = _mapped(spans, code, source)
+        return spans
+
+
+def views(raw: bytes) -> Iterator[_View]:
+    """The text as it is and decoded, each way that changes it once; their number is bounded, whatever the text."""
+    seen = set[bytes]()
+    layer = [_View(raw)]
+    for depth in range(3):
+        for view in layer:
+            yield view
+            joined = view.text.translate(None, b" \t\r\n\v\f")
+            if len(joined) < len(view.text):
+                yield _View(joined, (*view.steps, (_SPACE, view.text)), is_joined=True)
+        if depth == 2:
+            return
+        below, layer = layer, []
+        for view in below:
+            for code in _CODES:
+                if code.mark in view.text:
+                    text = code.pattern.sub(code.decode, view.text)
+                    if text != view.text and text not in seen:
+                        seen.add(text)
+                        layer.append(_View(text, (*view.steps, (code, view.text))))
+
+
+def _needles(value: str, shown: str) -> Iterator[tuple[bytes, _Needle]]:
+    """What is searched for because of one secret: itself, each of its lines, and both encoded."""
+    lines = [line.strip() for line in value.splitlines() if not _ARMOUR.fullmatch(line.strip())]
+    parts = dict.fromkeys([value, value.strip(), *(line for line in lines if len(line) >= _LINE_FROM)])
+    for part in parts:
+        if len(part) < MIN_LENGTH:
+            continue
+        for text in _cases(part):
+            yield text.encode("utf-8", "surrogatepass"), _Needle(shown)
+        for text in _spellings(part):
+            yield from _encoded(text.encode("utf-8", "surrogatepass"), shown)
+
+
+def _cases(text: str) -> Iterator[str]:
+    yield text
+    if len(text) >= _ANY_CASE_FROM:
+        yield text.lower()
+        yield text.upper()
+
+
+def _spellings(text: str) -> dict[str, None]:
+    """How a text may be escaped before it is encoded as a whole."""
+    written = json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
+    return dict.fromkeys([text, *written, quote(text, safe="", errors="surrogatepass"), html.escape(text)])
+
+
+def _encoded(text: bytes, shown: str) -> Iterator[tuple[bytes, _Needle]]:
+    """In hexadecimal digits, and in base64 for each place in a group of three where it may begin."""
+    yield text.hex().encode(), _Needle(shown)
+    yield text.hex().upper().encode(), _Needle(shown)
+    for offset in range(3):
+        bits = 8 * (offset + len(text))
+        first, last = -(-8 * offset // 6), bits // 6
+        whole = base64.b64encode(b"\0" * offset + text)[first:last]
+        needle = _Needle(shown, before=1 if offset else 0, after=1 if bits % 6 else 0)
+        if len(whole) >= MIN_LENGTH:
+            yield whole, needle
+            yield whole.replace(b"+", b"-").replace(b"/", b"_"), needle
+
+
+def _mapped(spans: Sequence[_Span], code: _Code, source: bytes) -> list[_Span]:
+    """The spans of a decoded text as spans of the text that it was decoded from."""
+    if not spans:
+        return []
+    begins, pieces, shift = list[int](), list[tuple[int, int, int]](), 0
+    for found in code.pattern.finditer(source):
+        begin = found.start() - shift
+        end = begin + len(code.decode(found))
+        begins.append(begin)
+        pieces.append((end, *found.span()))
+        shift = found.end() - end
+
+    def origin(place: int) -> tuple[int, int]:
+        """From where to where the byte at this place of the decoded text came."""
+        at = bisect_right(begins, place) - 1
+        if at < 0:
+            return place, place + 1
+        end, start, stop = pieces[at]
+        return (start, stop) if place < end else (stop + place - end, stop + place - end + 1)
+
+    return [_Span(origin(span.start)[0], origin(span.end - 1)[1], span.shown) for span in spans]
+
+
+def _replaced(raw: bytes, spans: Sequence[_Span]) -> bytes:
+    """The text with each group of overlapping spans replaced by the name of the longest."""
+    pieces, copied = list[bytes](), 0
+    for start, end, shown in _merged(spans):
+        pieces += (raw[copied:start], shown.encode())
+        copied = end
+    return b"".join((*pieces, raw[copied:]))
+
+
+def _merged(spans: Sequence[_Span]) -> Iterator[_Span]:
+    ordered = sorted(spans)
+    start, end, shown = ordered[0]
+    longest = end - start
+    for span in ordered[1:]:
+        if span.start >= end:
+            yield _Span(start, end, shown)
+            (start, end, shown), longest = span, span.end - span.start
+            continue
+        if span.end - span.start > longest:
+            shown, longest = span.shown, span.end - span.start
+        end = max(end, span.end)
+    yield _Span(start, end, shown)

@@ -1,0 +1,140 @@
+"""An `http` step whose answer or error repeats its secret: it is readable nowhere, in no spelling."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from aiohttp import web
+from sqlalchemy import text
+
+from engine.model import Verdict
+from engine.ports import StepType
+from engine.steps.http import Http
+from engine.steps.set import Set
+from tests.support.house import House, house
+
+SECRET = 'kQ7"x\\w/9+&zT<p4\nVb2mR8sLd0'
+PIECES = ("kQ7", "zT<p4", "zT&lt;p4", "Vb2mR8", "zT%3Cp4", base64.b64encode(SECRET.encode())[4:16].decode())
+FLOW = """
+name: flow
+owner: sam@example.com
+steps:
+  - id: act
+    uses: http
+    with: {method: POST, url: "URL", json: {key: "{{ secret.BANK }}"}}
+    on_error: continue
+  - id: ask
+    uses: set
+    with: {said: "{{ steps.act.error | default(steps.act.body | default('') | string) }}"}
+    gate: {approvers: [lee@example.com]}
+"""
+PLAYED = """
+name: flow
+owner: sam@example.com
+steps: [{id: act, uses: played, with: {headers: {a: "{{ secret.BANK }}"}}}]
+"""
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "json": lambda secret: json.dumps({"error": f"bad key {secret}"}),
+    "json in json": lambda secret: json.dumps({"sent": json.dumps({"key": secret})}),
+    "pretty": lambda secret: json.dumps({"lines": secret.split("\n")}, indent=4),
+    "percent": lambda secret: f"key={quote(secret)}",
+    "percent, small letters": lambda secret: f"key={quote(secret, safe='').lower()}" + quote(secret),
+    "html": lambda secret: f"<p>{html.escape(secret)}</p>",
+    "base64": lambda secret: base64.b64encode(f"u:{secret}".encode()).decode(),
+    "base64, url-safe": lambda secret: base64.urlsafe_b64encode(f"ab:{secret}".encode()).decode(),
+    "cut": lambda secret: "x" * 290 + secret,
+    "cut after spaces": lambda secret: "x" * 20 + " " * 16_000 + secret * 30,
+}
+
+
+async def everything(home: House) -> str:
+    """Each value of each table, and all that people were shown."""
+
+    def query(connection: Any) -> list[str]:
+        tables = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars().all()
+        rows = [row for table in tables for row in connection.exec_driver_sql(f"SELECT * FROM {table}")]
+        return [
+            value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+            for row in rows
+            for value in row
+        ]
+
+    return "\n".join(
+        [*await home.store.read(query), *map(repr, home.rendered), *map(repr, home.channel.posted.values())]
+    )
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+@pytest.mark.parametrize("name", SPELLINGS)
+async def test_a_secret_that_an_answer_repeats_is_readable_nowhere(
+    tmp_path: Path, name: str, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = SPELLINGS[name](SECRET)
+
+    async def answer(request: web.Request) -> web.Response:
+        assert (await request.json())["key"] == SECRET
+        kind = "application/json" if body.startswith("{") else "text/plain"
+        return web.Response(text=body, status=status, content_type=kind, headers={"X-Echo": quote(SECRET)})
+
+    app = web.Application()
+    app.router.add_post("/", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    steps: dict[str, StepType[Any]] = {"set": Set(), "http": Http(allow=["127.0.0.1"])}
+    try:
+        with caplog.at_level(logging.DEBUG):
+            async with house(tmp_path / "signoff.db", secrets={"BANK": SECRET}, steps=steps) as home:
+                await home.register(FLOW.replace("URL", url))
+                run = await home.start()
+                await home.settle()
+                if status == 200 or status == 400:
+                    await home.decide(run, Verdict.APPROVE)
+                    await home.settle()
+                kept = await everything(home)
+                view = await home.view(run)
+    finally:
+        await runner.cleanup()
+    shown = f"{kept}\n{view!r}\n{json.dumps(view.steps[0].output, ensure_ascii=False)}\n{caplog.text}"
+    assert [piece for piece in PIECES if piece in shown] == []
+    if "cut" not in name:
+        assert "(secret BANK)" in shown
+
+
+async def test_a_secret_of_digits_that_comes_back_as_a_number_is_masked(tmp_path: Path) -> None:
+    async with house(tmp_path / "signoff.db", secrets={"BANK": "48151623"}) as home:
+
+        async def play(params: object, context: object) -> Any:
+            return {"pin": 48151623, "near": 1548151623.5, "other": 7, "yes": True}
+
+        home.step.play = play
+        await home.register(PLAYED)
+        run = await home.start()
+        await home.settle()
+        output = (await home.view(run)).steps[0].output
+        assert output == {"pin": "(secret BANK)", "near": "15(secret BANK).5", "other": 7, "yes": True}
+
+
+async def test_a_long_output_is_searched_as_a_short_one(tmp_path: Path) -> None:
+    async with house(tmp_path / "signoff.db", secrets={"BANK": SECRET}) as home:
+
+        async def play(params: object, context: object) -> Any:
+            return {"rows": ["x" * 50, json.dumps(SECRET)] * 2_000}
+
+        home.step.play = play
+        await home.register(PLAYED)
+        run = await home.start()
+        await home.settle()
+        output = (await home.view(run)).steps[0].output
+        assert output == {"rows": ["x" * 50, '"(secret BANK)"'] * 2_000}
