@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from msgspec.structs import replace
+
 from engine import definition, plan, reaching
 from engine.audit import Entry
 from engine.data import Value
@@ -24,9 +26,9 @@ from engine.model import (
     SecretName,
     Work,
 )
-from engine.plan import Act, Outcome, Progress
+from engine.plan import Act, Outcome, Progress, RunState
 from engine.ports import Directory, Secrets
-from engine.store import deliveries, people, requests, runs, workflows
+from engine.store import deliveries, loading, people, requests, runs, workflows
 from engine.store.deliveries import NewDelivery
 from engine.store.runs import HeldRun, Place
 from engine.store.tx import Tx
@@ -78,7 +80,7 @@ class Advancer:
         held = runs.load_run(tx, run)
         if held is None or not held.claimable(tx.now):
             return None
-        return self._save(tx, held, plan.proceed(self._pinned(tx, held), held.state, now=tx.now), resolved)
+        return self._save(tx, held, plan.proceed(*self._pinned(tx, held), now=tx.now), resolved)
 
     def record(
         self, tx: Tx, claimed: Claimed, outcome: Outcome, resolved: Resolved, *, asking: bool = True
@@ -90,11 +92,18 @@ class Advancer:
         held = runs.load_run(tx, claimed.run)
         if held is None or held.rev != claimed.rev:
             return None
-        progress = plan.record(self._pinned(tx, held), held.state, outcome, now=tx.now, asking=asking)
+        progress = plan.record(*self._pinned(tx, held), outcome, now=tx.now, asking=asking)
         return self._save(tx, held, progress, resolved)
 
-    def _pinned(self, tx: Tx, held: HeldRun) -> Workflow:
-        return self.workflow(tx, held.workflow, held.version)
+    def _pinned(self, tx: Tx, held: HeldRun) -> tuple[Workflow, RunState]:
+        workflow = self.workflow(tx, held.workflow, held.version)
+        return workflow, self.informed(tx, held, workflow)
+
+    def informed(self, tx: Tx, held: HeldRun, workflow: Workflow) -> RunState:
+        """The state of a run, with what was decided in it if the workflow reads that."""
+        if not workflow.reads_decisions:
+            return held.state
+        return replace(held.state, decisions=loading.load_decisions(tx.connection, held.state.id))
 
     def _save(self, tx: Tx, held: HeldRun, progress: Progress, resolved: Resolved) -> Claimed | None:
         self.foresee(tx, held, progress, resolved)

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from engine import fields, urls
 from engine.data import Path, Value
-from engine.definition import approvers, checks, editable, yaml
+from engine.definition import approvers, checks, decisions, editable, yaml
 from engine.definition.gates import compile_condition, compile_gate
 from engine.definition.grammar import GateFile, StepFile
 from engine.definition.kinds import FORM, SET, StepKind
@@ -49,6 +49,7 @@ def load(source: bytes, *, kinds: Mapping[str, StepKind], registered: bool = Fal
         steps=tuple(steps),
         source=source,
         hash=hashlib.sha256(source).hexdigest(),
+        reads_decisions=any(decisions.reads(step) for step in steps),
     )
 
 
@@ -91,7 +92,9 @@ class _Steps:
             fields=draft.fields,
             inputs=approvers.inputs_of_outputs(params, names) if params is not None and draft.uses == SET else {},
             continues=file.on_error == "continue",
+            gated=draft.gate is not None,
         )
+        decisions.check_output(self._report, draft, outputs)
         checks.check_step(self._report, draft, file)
         gate = self._gate(draft, params, known, names)
         if kind is not None:

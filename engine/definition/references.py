@@ -8,6 +8,7 @@ from typing import Final
 
 from engine import fields
 from engine.data import Path, Value
+from engine.definition import decisions
 from engine.definition.problems import Report
 from engine.definition.scalars import SECRET_NAME
 from engine.definition.wording import cite, listed, near, plain, sentence
@@ -56,6 +57,8 @@ class Known:
     """Of a form, what people fill in."""
     inputs: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Of `set`, the inputs that each output is made of."""
+    gated: bool = False
+    """It has a gate, so it leaves `decision`."""
     continues: bool = False
     """Its `on_error` is `continue`: then a failure leaves `error`."""
 
@@ -134,6 +137,8 @@ def _sort(names: Names, reference: Path) -> Sort | None:
             return _RUN_SORTS.get(name)
         case ("steps", str(step), name, *rest) if step in names.steps:
             known = names.steps[step]
+            if name == decisions.NAME and known.gated and name not in (known.outputs or ()):
+                return decisions.sort_of(tuple(rest))
             sort = _sort_of_part(known.fields.get(str(name)), rest)
             # A form that was skipped leaves nothing.
             return sort and sort._replace(kinds=sort.kinds | {"null"})
@@ -250,6 +255,10 @@ def _check_step(report: Report, at: Path, rest: Path | list[str | int], names: N
         report.add(at, *_absent_step(name, names))
         return
     known = names.steps[name]
+    if parts and parts[0] == decisions.NAME and parts[0] not in (known.outputs or ()):
+        if known.outputs is not None or known.gated:
+            decisions.check_reference(report, at, name, parts[1:], gated=known.gated, is_here=name == names.here)
+        return
     if known.outputs is None or not parts or parts[0] in known.outputs:
         return
     if parts[0] == "error":

@@ -88,6 +88,8 @@ class Workflow:
     steps: tuple[Step, ...]
     source: bytes = b""
     hash: str = ""
+    reads_decisions: bool = False
+    """Whether an expression of it asks what was decided about a step."""
 
     def step(self, name: str) -> Step:
         """The step of that id. Raises `KeyError`."""

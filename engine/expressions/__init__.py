@@ -13,6 +13,7 @@ from engine.expressions.clashes import Clash, find_in_condition, sort_of_value
 from engine.expressions.clashes import find as find_clashes
 from engine.expressions.compiled import Compiled, compile_value, iter_strings, resolve_params
 from engine.expressions.limits import MAX_NESTING, MAX_NODES, MAX_SIZE, MAX_SOURCE, MAX_STEPS, MAX_TEXT
+from engine.expressions.lookup import DECISIONS
 from engine.expressions.provenance import Item, Source, joins_texts, render_items, sources_of
 from engine.expressions.sorts import Sort, of_texts
 from engine.expressions.template import Template, compile_template
@@ -20,6 +21,7 @@ from engine.expressions.values import Kind, as_text
 from engine.expressions.web_address import address_origin
 
 __all__ = [
+    "DECISIONS",
     "MAX_NESTING",
     "MAX_NODES",
     "MAX_SIZE",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from engine import data
 from engine.data import Path, Value
@@ -24,6 +24,14 @@ class Missing:
         return ExpressionError(self._sentence())
 
 
+DECISIONS: Final = "_decisions"
+"""In a scope, what was decided about steps, by id: `steps.<id>.decision` is found here. No expression can name it.
+
+It is no part of `steps.<id>`, or whoever passes on the whole output of a step would pass it on too.
+"""
+_STEPS, _DECISION = "steps", "decision"
+
+
 Result: TypeAlias = "Value | Missing"
 Evaluator: TypeAlias = Callable[[Budget], Value]
 """Evaluates one node; raises `ExpressionError`."""
@@ -33,6 +41,29 @@ Lookup: TypeAlias = Callable[[Budget], Result]
 
 def reference(path: Path) -> Lookup:
     """A reference whose keys are all known when it is compiled; `path[0]` is the name."""
+    look = _plain(path)
+    return _decision(path, look) if path[0] == _STEPS and path[2:3] == (_DECISION,) else look
+
+
+def _decision(path: Path, plain: Lookup) -> Lookup:
+    """What was decided about a step, unless the step itself gave something of this name."""
+    step, keys = path[1], path[3:]
+
+    def look(budget: Budget) -> Result:
+        found, known = plain(budget), budget.scope.get(DECISIONS)
+        if not isinstance(found, Missing) or not isinstance(known, dict) or step not in known:
+            return found
+        if not isinstance(_plain(path[:3])(budget), Missing):
+            return found
+        here: Result = known[str(step)]
+        for index, key in enumerate(keys, start=3):
+            here = item(here, key, label=show(path[:index]))
+        return here
+
+    return look
+
+
+def _plain(path: Path) -> Lookup:
     root, keys = str(path[0]), path[1:]
 
     def look(budget: Budget) -> Result:

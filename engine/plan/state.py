@@ -71,6 +71,8 @@ class RunState(Struct, frozen=True, kw_only=True):
     started_at: datetime
     visits: Mapping[str, Visit] = field(default_factory=dict)
     answer: Answer | None = None
+    decisions: Mapping[str, Value] = field(default_factory=dict)
+    """What people decided about earlier steps, by id; loaded for workflows that read it."""
     cancelled: bool = False
 
 

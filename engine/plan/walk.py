@@ -13,7 +13,7 @@ from engine.data import Value
 from engine.definition import Gate, Step, Workflow
 from engine.definition.kinds import Nature
 from engine.errors import ExpressionError, InvalidValue, Tampered
-from engine.expressions import resolve_params
+from engine.expressions import DECISIONS, resolve_params
 from engine.gate import Opening, Subject
 from engine.model import (
     OnError,
@@ -54,6 +54,11 @@ def _outputs(visits: Mapping[str, Visit]) -> dict[str, Value]:
         elif visit.status is StepStatus.FAILED:
             steps[name] = {"error": visit.error}
     return steps
+
+
+def _was_asked_about(visit: Visit | None) -> bool:
+    """Whether the run came as far as the gate of this step: not where the step was skipped."""
+    return visit is not None and visit.status is not StepStatus.SKIPPED
 
 
 def _names(workflow: Workflow, state: RunState) -> dict[str, Value]:
@@ -139,7 +144,15 @@ class Walk:
     def _scope(self, visits: Mapping[str, Visit]) -> dict[str, Value]:
         if self._names is None:
             self._names = _names(self.workflow, self.state)
-        return {**self._names, "steps": _outputs(visits)}
+        names = {**self._names, "steps": _outputs(visits)}
+        if self.workflow.reads_decisions:
+            names[DECISIONS] = self._decisions(visits)
+        return names
+
+    def _decisions(self, visits: Mapping[str, Visit]) -> dict[str, Value]:
+        """For each step behind us that has a gate: what a person decided; None where no person did."""
+        gated = [step.id for step in self.workflow.steps[: self.cursor] if step.gate is not None]
+        return {name: self.state.decisions.get(name) for name in gated if _was_asked_about(visits.get(name))}
 
     def _step(self) -> tuple[Step, Visit]:
         step = self.workflow.steps[self.cursor]

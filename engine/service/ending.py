@@ -50,7 +50,9 @@ def resume(ground: Ground, tx: Tx, command: Resume, resolved: Resolved) -> Done 
     except InvalidValue as error:
         return InvalidInputs(errors={"output": str(error)})
     workflow = ground.advancer.workflow(tx, held.workflow, held.version)
-    progress = plan.resume(workflow, held.state, command.answer, output=output, now=tx.now)
+    progress = plan.resume(
+        workflow, ground.advancer.informed(tx, held, workflow), command.answer, output=output, now=tx.now
+    )
     if not runs.try_save_run(tx, held, progress):
         raise Conflict(f"run {command.run} was moved by somebody else")
     tx.audit(

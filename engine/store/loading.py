@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from sqlalchemy import bindparam, select
 
-from engine import data
+from engine import data, moments
 from engine.data import Path, Value
 from engine.definition.workflow import FALLBACK_AFTER
 from engine.fields import Field
@@ -100,6 +100,19 @@ _ANSWER = Prepared(
     )
 )
 
+_DECISIONS = Prepared(
+    select(_request.c.step, _decision.c.verdict, _decision.c.reason, _decision.c.edits, _decision.c.record)
+    .add_columns(_decision.c.decided_at)
+    .select_from(
+        _request.join(
+            _decision,
+            (_decision.c.request == _request.c.id) & (_decision.c.content_version == _request.c.content_version),
+        )
+    )
+    .where(_request.c.run == bindparam("run"))
+    .order_by(_decision.c.decided_at, _decision.c.id)
+)
+
 
 def load_asked(tx: Tx, request: str) -> tuple[Asked, tuple[str, str]] | None:
     """The request as its rules look at it, and the words on its Approve and Reject buttons."""
@@ -182,6 +195,32 @@ def load_answer(connection: Connection, *, run: str, step: str, visit: int, at: 
         digest=row.approved_digest or row.digest,
         on_expiry=_ON_EXPIRY[row.on_expiry],
     )
+
+
+def load_decisions(connection: Connection, run: str) -> dict[str, Value]:
+    """What people decided in a run, by step, as later steps read it; of several visits the latest."""
+    return {row.step: _decision_value(row) for row in _DECISIONS.all(connection, {"run": run})}
+
+
+def _decision_value(row: Any) -> dict[str, Value]:
+    record = cast("dict[str, Any]", data.loads(row.record))
+    return {
+        "by": {
+            "name": record["person"]["name"],
+            "address": _address(record["person"]["addresses"], record["acted_as"]),
+        },
+        "at": moments.iso(row.decided_at),
+        "verdict": row.verdict,
+        "reason": row.reason,
+        "edited": row.edits is not None,
+        "rating": None,
+        "comment": None,
+    }
+
+
+def _address(addresses: list[str], acted_as: str) -> str:
+    """How the person can be written to: their email address, else the account that decided."""
+    return next((one for one in addresses if ":" not in one), acted_as.removeprefix("slack:"))
 
 
 def _edited(value: dict[str, Value], edits: str) -> dict[str, Value]:

@@ -245,6 +245,20 @@ async def test_who_starts_a_run_does_not_make_themselves_its_approver(on: Stage,
     assert [one.person.label for one in (await on.request(ada)).approvers] == ["Ada Approver"]
 
 
+async def test_a_later_step_says_who_approved(on: Stage) -> None:
+    source = """\
+name: tell
+title: Tell
+steps:
+  - {id: ask, uses: set, with: {x: 1}, gate: {approvers: [ada@example.com]}}
+  - {id: who, uses: set, with: {by: "{{ steps.ask.decision.by }}"}}
+"""
+    run = await on.asked(source)
+    fine(await on.person("ada").click("Approve"))
+    await on.settle()
+    assert (await on.view(run)).steps[-1].output == {"by": {"name": "Ada Approver", "address": "ada@example.com"}}
+
+
 async def test_the_requester_may_be_named_by_an_expression(on: Stage) -> None:
     gate = "gate: {approvers: ['{{ run.requester }}']}"
     run = await on.asked(message("#general", more=gate))

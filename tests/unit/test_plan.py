@@ -168,6 +168,22 @@ def test_an_expired_request_that_continues_goes_on_and_is_nobodys_approval() -> 
     assert journey.act.params.value == {"to": "bank", "text": "hello"}
 
 
+def test_what_people_decided_is_there_for_later_steps_and_none_where_no_person_did() -> None:
+    steps = (
+        "- {id: a, uses: set, with: {x: 1}, gate: {expires: 1d, on_expiry: continue}}\n"
+        "- {id: b, uses: set, when: '{{ inputs.any is none }}', with: {by: '{{ steps.a.decision }}'}, gate: true}\n"
+        "- {id: c, uses: set, with: {a: '{{ steps.a.decision }}', b: '{{ steps.b.decision | default(1) }}'}}"
+    )
+    journey = begun(steps)
+    journey.answer(RequestState.EXPIRED, on_expiry=OnExpiry.CONTINUE)
+    journey.state = replace(journey.state, decisions={"b": {"verdict": "approved"}, "c": {"verdict": "mine"}})
+    journey.answer(RequestState.APPROVED)
+    assert journey.visit("b").output == {"by": None}
+    assert journey.visit("c").output == {"a": None, "b": {"verdict": "approved"}}
+    passed = begun(steps.replace("expires: 1d, on_expiry: continue", "when: false"), any=1)
+    assert passed.visit("c").output == {"a": None, "b": 1}
+
+
 def test_a_gate_after_a_step_reviews_what_it_produced_and_edits_replace_it() -> None:
     journey = begun(CALL % ", gate: {at: after, when: '{{ steps.send.answer == 1 }}'}" + NOTE)
     journey.record(DONE)
