@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json.encoder
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, TypeAlias
@@ -24,6 +25,11 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _canonical_encoder = msgspec.json.Encoder(decimal_format="number", order="sorted")
 _quote = json.encoder.encode_basestring
+_X = rb"[0-9a-fA-F]{2}"
+_ESCAPE: Final = re.compile(
+    rb"\\(?:u[dD][89abAB]" + _X + rb"\\u[dD][c-fC-F]" + _X + rb"|u([dD][89a-fA-F]" + _X + rb")|.)", re.DOTALL
+)
+"""An escape in JSON text: of a pair of surrogates, of one without the other (group 1), or any other."""
 
 
 encoded: Final[Callable[[Value | msgspec.Struct], bytes]] = _encoder.encode
@@ -38,15 +44,33 @@ def dumps(value: Value) -> str:
 def loads(text: str | bytes) -> Value:
     """The value of JSON text; numbers with a point or an exponent become `Decimal`, never a float.
 
-    Raises `InvalidValue` for anything that is not JSON that the engine can carry.
+    Half of a surrogate pair, which JSON may hold where a program cut an emoji in two, becomes U+FFFD. Raises
+    `InvalidValue` for anything that is not JSON that the engine can carry.
     """
     try:
-        value: Value = _decoder.decode(text)
+        return _decoded(text)
     except ArithmeticError:
         raise InvalidValue("must be JSON whose numbers are not that large") from None
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise InvalidValue(f"this is not valid JSON: {error}") from None
+
+
+def _decoded(text: str | bytes) -> Value:
+    try:
+        value: Value = _decoder.decode(text)
+    except msgspec.DecodeError:
+        whole = _without_halves(text.encode(errors="surrogatepass") if isinstance(text, str) else text)
+        if whole is None:
+            raise
+        value = _decoder.decode(whole)
     return value
+
+
+def _without_halves(text: bytes) -> bytes | None:
+    """The text with U+FFFD for each half of a surrogate pair that is written as an escape; None: it has none."""
+    if b"\\ud" not in text and b"\\uD" not in text:
+        return None
+    return _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], text)
 
 
 def clean(value: object, *, depth: int = 0) -> Value:
@@ -199,6 +223,25 @@ def replace(value: Value, path: Path, new: Value) -> Value:
         return {name: replace(item, rest, new) if name == key else item for name, item in value.items()}
     assert isinstance(value, list)
     return [replace(item, rest, new) if index == key else item for index, item in enumerate(value)]
+
+
+def replace_all(value: Value, changes: Mapping[Path, Value]) -> Value:
+    """A copy of `value` with each of `changes` at its path, none of which lies inside another.
+
+    Each mapping and list on the way is copied once. Raises `KeyError` where nothing stands.
+    """
+    if not changes:
+        return value
+    if () in changes:
+        return changes[()]
+    inside: dict[str | int, dict[Path, Value]] = {}
+    for path, new in changes.items():
+        look(value, path[:1])
+        inside.setdefault(path[0], {})[path[1:]] = new
+    if isinstance(value, dict):
+        return {key: replace_all(item, inside.get(key, {})) for key, item in value.items()}
+    assert isinstance(value, list)
+    return [replace_all(item, inside.get(index, {})) for index, item in enumerate(value)]
 
 
 def show_path(path: Path) -> str:

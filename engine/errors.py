@@ -49,6 +49,13 @@ class InvalidValue(SignoffError, ValueError):
     """A value that its field does not take, or that the engine cannot carry."""
 
 
+def about(name: str, predicate: str) -> str:
+    """Return what is wrong with a field as a sentence: the same on every surface."""
+    if predicate.endswith((".", "?", "!")):
+        return f"{name}: {predicate}"
+    return f"{name} {predicate}."
+
+
 class StepError(SignoffError):
     """A step failed.
 

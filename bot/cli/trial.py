@@ -22,7 +22,7 @@ from bot.cli.exits import Exit
 from bot.terminal import ask, screen
 from bot.terminal.ask import Answer
 from engine import definition, fields
-from engine.errors import DefinitionError, InvalidValue
+from engine.errors import DefinitionError, InvalidValue, about
 from engine.model import (
     Address,
     Assurance,
@@ -157,8 +157,9 @@ class Trial:
                     typed[name] = self._ask_input(name, declared)
         values, errors = fields.from_text_all(workflow.inputs, typed)
         if errors:
+            labels = fields.labels(workflow.inputs)
             for name, sentence in errors.items():
-                screen.say(f"-i {name}: {sentence}{'' if sentence.endswith('?') else '.'}", err=True)
+                screen.say(f"-i {name}: {about(labels.get(name, name), sentence)}", err=True)
             raise click.exceptions.Exit(Exit.USAGE)
         return values
 
@@ -169,7 +170,7 @@ class Trial:
             try:
                 fields.from_text(declared, text)
             except InvalidValue as error:
-                screen.say(f"  {label} {error}.")
+                screen.say(f"  {about(label, str(error))}")
             else:
                 return text
 

@@ -92,7 +92,7 @@ class Desk:
             declared = definition.load(workflow.source, kinds=self.kinds, registered=True).inputs
             inputs, errors = fields.from_text_all(declared, _texts(given, "inputs"))
             if errors:
-                return _refused(InvalidInputs(errors=errors))
+                return _refused(InvalidInputs(errors=errors, labels=fields.labels(declared)))
         answer = await self._engine.start(
             Start(workflow=name, inputs=inputs, actor=self._actor, origin=self._origin, key=_word(given, "key"))
         )
@@ -114,7 +114,7 @@ class Desk:
         known = {path: by_path[path] for path in typed if path in by_path}
         edits, errors = fields.from_text_all(known, {path: typed[path] for path in known})
         if errors:
-            return _refused(InvalidEdits(errors=errors))
+            return _refused(InvalidEdits(errors=errors, labels=fields.labels(known)))
         answer = await self._engine.decide(
             Decide(
                 request=request.id,

@@ -13,11 +13,10 @@ from bot.slack import ids, inputs, text
 from bot.slack.inputs import Part, Raw
 from engine import data, fields
 from engine.data import Value
-from engine.errors import InvalidValue
+from engine.errors import InvalidValue, about
 from engine.fields import Field, FieldType
 from engine.gate import Editable
-
-_NUMBER: Final = Field(type=FieldType.NUMBER)
+from engine.model import InvalidEdits, InvalidInputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +46,8 @@ def read_edits(values: object, editable: Sequence[Editable], current: Value) -> 
         except InvalidValue as error:
             errors[_wrong_block(one.field, here)] = said(one.field.label or name, str(error))
             continue
-        if changed is not None and not _same_value(one.field, now, changed[0]):
-            edits[name] = changed[0]
+        if changed is not None and (edited := fields.edit(one.field, now, changed[0])) is not None:
+            edits[name] = edited[0]
     return edits, errors
 
 
@@ -65,24 +64,28 @@ def read_inputs(
         here = found.get(ids.field_key(name), {})
         try:
             changed = _changed(field, now, here)
-            read[name] = fields.validate(field, now) if changed is None else changed[0]
+            read[name] = _kept(field, now) if changed is None else changed[0]
         except InvalidValue as error:
             errors[_wrong_block(field, here) or name] = said(field.label or name, str(error))
     return read, errors
 
 
-def place_errors(values: object, errors: Mapping[str, str]) -> dict[str, str]:
-    """What the engine says of fields, by dotted path, under the inputs of these fields; empty if there are none.
+def _kept(field: Field, now: Value) -> Value:
+    return fields.absent(field) if now is None else fields.validate(field, now)
+
+
+def place_errors(values: object, refusal: InvalidEdits | InvalidInputs) -> dict[str, str]:
+    """What the engine says of fields, under the inputs of these fields; empty if there are none.
 
     What is about no input of the form stands under its first one.
     """
     found = states(values)
     first = next((state.block for here in found.values() for state in here.values()), None)
     placed: dict[str, list[str]] = {}
-    for path, message in errors.items():
+    for path, message in refusal.errors.items():
         block = _nearest(found, path) or first
         if block is not None:
-            placed.setdefault(block, []).append(said(path, message))
+            placed.setdefault(block, []).append(said(refusal.labels.get(path) or path, message))
     return {block: text.clipped(" ".join(sentences), ids.ERROR_TEXT) for block, sentences in placed.items()}
 
 
@@ -96,9 +99,7 @@ def _nearest(found: Mapping[str, Mapping[str, State]], path: str) -> str | None:
 
 def said(label: str, predicate: str) -> str:
     """A sentence about a field, for under its input."""
-    ends = predicate.endswith((".", "?", "!"))
-    whole = f"{label}: {predicate}" if ends else f"{label} {predicate}."
-    return text.clipped(text.shown(whole), ids.ERROR_TEXT)
+    return text.clipped(text.shown(about(label, predicate)), ids.ERROR_TEXT)
 
 
 def read_reason(values: object) -> str | None:
@@ -143,25 +144,7 @@ def _untouched(part: Part, here: Mapping[str, State]) -> bool:
         return True
     if isinstance(state.raw, tuple) or isinstance(part.prefill, tuple):
         return set(state.raw) == set(part.prefill)
-    if state.kind == "number_input":
-        return _as_number(state.raw) == _as_number(part.prefill)
-    return _as_typed(state.raw) == _as_typed(part.prefill)
-
-
-def _as_typed(content: str) -> str:
-    """A text without what a browser may change in it by itself: line ends, control characters, space around it.
-
-    Nobody can see such a difference, so it is no edit.
-    """
-    unix = content.replace("\r\n", "\n")
-    return "".join(character for character in unix if character >= " " or character in "\n\t").strip()
-
-
-def _as_number(raw: str) -> Value:
-    try:
-        return fields.from_text(_NUMBER, raw)
-    except InvalidValue:
-        return raw.strip()
+    return fields.as_seen(state.raw) == fields.as_seen(part.prefill)
 
 
 def _joined(expected: Sequence[Part], here: Mapping[str, State]) -> str:
@@ -182,9 +165,8 @@ def _joined(expected: Sequence[Part], here: Mapping[str, State]) -> str:
 
 def _money(field: Field, expected: Sequence[Part], here: Mapping[str, State]) -> Value:
     raws = {part.name: here[part.name].raw if part.name in here else part.prefill for part in expected}
-    amount = str(raws.get("amount", "")).strip()
-    currency = str(raws.get("currency", "")).strip().upper() or field.currency
-    return fields.validate(field, {"amount": amount, "currency": currency} if amount else None)
+    amount = str(raws.get("amount", ""))
+    return fields.from_text(field, fields.money_text(amount, str(raws.get("currency", ""))))
 
 
 def _single(field: Field, now: Value, state: State) -> Value:
@@ -200,19 +182,7 @@ def _chosen(field: Field, now: Value, raw: Raw) -> Value:
     by_key = {ids.option_key(value): value for value in field.values}
     if isinstance(raw, str):
         return fields.validate(field, by_key.get(raw, raw) or None)
-    before = now if isinstance(now, list) else []
-    picked = [by_key.get(key, key) for key in raw]
-    order = [*before, *field.values]
-    picked.sort(key=lambda value: order.index(value) if value in order else len(order))
-    return fields.validate(field, [*picked])
-
-
-def _same_value(field: Field, now: Value, after: Value) -> bool:
-    """Whether two values are one and the same to a person: 12.5 and 12.50 are."""
-    if field.type is FieldType.MONEY and isinstance(now, dict) and isinstance(after, dict):
-        same_amount = _as_number(str(now.get("amount"))) == _as_number(str(after.get("amount")))
-        return same_amount and now.get("currency") == after.get("currency")
-    return data.canonical(now) == data.canonical(after)
+    return fields.validate(field, fields.in_order(field, now, [by_key.get(key, key) for key in raw]))
 
 
 def _wrong_block(field: Field, here: Mapping[str, State]) -> str:

@@ -117,7 +117,8 @@ class Commands:
         inputs, errors = fields.from_text_all(workflow.inputs, given)
         if errors:
             hint = f"Or type only {typed.command} run {name}, for a form."
-            return f"{InvalidInputs(errors=errors).sentence()} {hint}"
+            refusal = InvalidInputs(errors=errors, labels=fields.labels(workflow.inputs))
+            return f"{refusal.sentence()} {hint}"
         return await self._start(typed, view, workflow, inputs)
 
     async def _start(self, typed: Typed, view: WorkflowView, workflow: Workflow, inputs: dict[str, Value]) -> Answer:

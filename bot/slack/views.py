@@ -100,7 +100,7 @@ class Views:
         )
 
     async def _answered(self, ack: Any, sent: Submission, ref: Ref, answer: Decided | Refusal) -> None:
-        if isinstance(answer, InvalidEdits) and (placed := answers.place_errors(sent.view.values, answer.errors)):
+        if isinstance(answer, InvalidEdits) and (placed := answers.place_errors(sent.view.values, answer)):
             await ack(**replies.errors(placed))
             return
         if isinstance(answer, ReasonMissing) and ids.REASON_BLOCK in sent.view.values:
@@ -221,7 +221,7 @@ class Views:
                 key=f"slack:{sent.by.team}:{sent.view.id}",
             )
         )
-        if isinstance(answer, InvalidInputs) and (placed := answers.place_errors(sent.view.values, answer.errors)):
+        if isinstance(answer, InvalidInputs) and (placed := answers.place_errors(sent.view.values, answer)):
             await ack(**replies.errors(placed))
         else:
             await self._say(ack, _of_form(found[1].title, answer))

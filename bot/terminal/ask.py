@@ -12,10 +12,10 @@ from bot import card as cards
 from bot.terminal import screen
 from engine import data, fields, gate
 from engine.data import Value
-from engine.errors import InvalidValue
+from engine.errors import InvalidValue, about
 from engine.fields import FieldType
 from engine.gate import Editable
-from engine.model import Card, ReasonRequired, Verdict
+from engine.model import Card, InvalidEdits, ReasonRequired, Verdict
 from engine.views import RequestView
 
 
@@ -109,9 +109,10 @@ def _one(console: Console, editable: Editable, now: Value) -> tuple[Value] | Non
         if typed is None or typed == "":
             return None
         try:
-            return (fields.from_text(editable.field, "" if typed.strip() == "." else typed),)
+            after = fields.from_text(editable.field, "" if typed.strip() == "." else typed)
+            return fields.edit(editable.field, now, after)
         except InvalidValue as error:
-            console.print(f"  {label}: {cards.visible(str(error))}.", style="red")
+            console.print(f"  {about(label, cards.visible(str(error)))}", style="red")
 
 
 def _typed(now: Value, editable: Editable) -> str | None:
@@ -179,13 +180,8 @@ def read_edits(text: str, request: RequestView) -> dict[str, Value]:
 def typed_edits(given: Mapping[str, str], request: RequestView) -> dict[str, Value]:
     """Texts as values of their fields. Raises `click.UsageError` naming every wrong one."""
     by_path = {data.show_path(one.path): one.field for one in request.asked.editable}
-    edits: dict[str, Value] = {}
-    errors: list[str] = []
-    for name, text in given.items():
-        try:
-            edits[name] = fields.from_text(by_path[name], text) if name in by_path else text
-        except InvalidValue as error:
-            errors.append(f"{name}: {error}.")
+    known = {name: by_path[name] for name in given if name in by_path}
+    edits, errors = fields.from_text_all(known, {name: given[name] for name in known})
     if errors:
-        raise click.UsageError(" ".join(errors))
-    return edits
+        raise click.UsageError(InvalidEdits(errors=errors, labels=fields.labels(known)).sentence())
+    return {**given, **edits}

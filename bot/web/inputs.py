@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 
 from bot import card
-from engine import data, fields
+from engine import fields
 from engine.data import Value
 from engine.errors import InvalidValue
 from engine.fields import Field, FieldType
@@ -34,10 +34,6 @@ _LINE: Final = 80
 """Characters in a row of a text area, roughly."""
 _LOCAL: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", re.ASCII)
 _DAY: Final = re.compile(r"(?!0000)\d{4}-\d\d-\d\d", re.ASCII)
-_SEPARATED: Final = re.compile(
-    r"(-?(?:[0-9]+|[0-9]{1,3}(?:[.,'_\s\N{RIGHT SINGLE QUOTATION MARK}][0-9]{3})+))[.,]([0-9]{1,2})"
-)
-"""A number as it is written in many places, with one or two digits behind the last separator."""
 _LONG: Final = frozenset({FieldType.LONG_TEXT, FieldType.JSON})
 _MODES: Final[Mapping[FieldType, str]] = {FieldType.NUMBER: "decimal", FieldType.INTEGER: "numeric"}
 _HOLDS: Final[Mapping[str, re.Pattern[str]]] = {"date": _DAY, "datetime-local": _LOCAL}
@@ -190,13 +186,16 @@ def _choice(name: str, field: Field, current: Value) -> tuple[Input, ...]:
 
 
 def _choices(name: str, field: Field, current: Value) -> tuple[Input, ...]:
-    chosen = current if isinstance(current, list) and _known(field, current) else []
+    chosen = _chosen(field, current)
     offered = tuple(Choice(one.value, card.line(one.label), one.value in chosen) for one in field.options)
     return (Input(name=name, kind="checkbox", choices=offered),)
 
 
-def _known(field: Field, current: Sequence[Value]) -> bool:
-    return all(one in field.values for one in current)
+def _chosen(field: Field, current: Value) -> frozenset[str]:
+    """What is chosen now; nothing where something else than options stands there."""
+    found = frozenset(one for one in current if isinstance(one, str)) if isinstance(current, list) else frozenset()
+    strange = isinstance(current, list) and not all(isinstance(one, str) for one in current)
+    return frozenset() if strange or not found <= frozenset(field.values) else found
 
 
 def _boolean(name: str, field: Field, current: Value) -> tuple[Input, ...] | None:
@@ -234,21 +233,25 @@ def held(one: Input) -> tuple[str, ...]:
 
 
 def changed(path: str, field: Field, current: Value, raws: Raws) -> tuple[Value] | None:
-    """The new value; None where nobody touched the inputs. Raises `InvalidValue`, with a predicate."""
+    """The new value; None where nothing was changed. Raises `InvalidValue`, with a predicate."""
     made = inputs(path, field, current)
     if all(_untouched(one, raws) for one in made):
         return None
     said = {one.name: as_sent((raws.get(one.name) or [one.value])[-1]) for one in made}
-    if field.type is FieldType.MONEY and f"{key(path)}-amount" in said:
-        return (_read_money(field, path, said),)
-    if made[0].kind == "checkbox":
-        return (_read_choices(field, current, raws[made[0].name]),)
-    if made[0].choices:
-        return (fields.validate(field, _read_choice(field, said[made[0].name])),)
-    raw = said[made[0].name]
-    if field.type is FieldType.NUMBER:
-        _refuse_separators(raw.strip())
-    return (fields.from_text(field, f"{raw}Z" if field.type is FieldType.DATETIME and _LOCAL.fullmatch(raw) else raw),)
+    return fields.edit(field, current, _read(path, field, current, made[0], said, raws))
+
+
+def _read(path: str, field: Field, current: Value, first: Input, said: Mapping[str, str], raws: Raws) -> Value:
+    if first.kind == "checkbox":
+        picked = {raw for raw in raws[first.name] if raw}
+        return fields.validate(field, fields.in_order(field, current, sorted(picked)))
+    if first.choices:
+        chosen = _read_choice(field, said[first.name])
+        return fields.nothing(field) if chosen is None else fields.validate(field, chosen)
+    if (amount := said.get(f"{key(path)}-amount")) is not None:
+        return fields.from_text(field, fields.money_text(amount, said.get(f"{key(path)}-currency", "")))
+    raw = said[first.name]
+    return fields.from_text(field, f"{raw}Z" if field.type is FieldType.DATETIME and _LOCAL.fullmatch(raw) else raw)
 
 
 def _untouched(one: Input, raws: Raws) -> bool:
@@ -259,49 +262,10 @@ def _untouched(one: Input, raws: Raws) -> bool:
         return {raw for raw in raws[one.name] if raw} == {option.value for option in one.choices if option.chosen} - {
             ""
         }
-    return [as_sent(raw) for raw in raws[one.name]][-1:] == [as_sent(one.value)]
-
-
-def _read_money(field: Field, path: str, said: Mapping[str, str]) -> Value:
-    amount = said[f"{key(path)}-amount"].strip()
-    _refuse_separators(amount)
-    currency = said.get(f"{key(path)}-currency", "").strip().upper() or field.currency
-    return fields.validate(field, {"amount": amount, "currency": currency} if amount else None)
-
-
-def _refuse_separators(typed: str) -> None:
-    """Say how this very number is written here: what is meant is clear, but only a person may decide about it."""
-    found = _SEPARATED.fullmatch(typed)
-    if found is None:
-        return
-    plain = f"{re.sub('[^-0-9]', '', found[1])}.{found[2]}"
-    if plain != typed:
-        raise InvalidValue(f"must be written as {plain}, with a decimal point and no other separators")
+    return not raws[one.name] or fields.as_seen(raws[one.name][-1]) == fields.as_seen(one.value)
 
 
 def _read_choice(field: Field, raw: str) -> Value:
     if field.type is FieldType.BOOLEAN:
         return {YES: True, NO: False}.get(raw)
     return raw or None
-
-
-def _read_choices(field: Field, current: Value, raws: Sequence[str]) -> Value:
-    """What was chosen before in its order, then the others as they are listed."""
-    order = [*(current if isinstance(current, list) else []), *field.values]
-    picked: list[Value] = sorted({raw for raw in raws if raw}, key=lambda raw: order.index(raw) if raw in order else -1)
-    return fields.validate(field, picked)
-
-
-def same(field: Field, now: Value, after: Value) -> bool:
-    """Whether two values are one and the same to a person: 12.5 and 12.50 EUR are."""
-    if field.type is FieldType.MONEY and isinstance(now, dict) and isinstance(after, dict):
-        try:
-            first, second = (fields.validate(Field(type=FieldType.NUMBER), _number(one)) for one in (now, after))
-        except InvalidValue:
-            return False
-        return first == second and now.get("currency") == after.get("currency")
-    return data.canonical(now) == data.canonical(after)
-
-
-def _number(money: dict[str, Value]) -> Value:
-    return fields.from_text(Field(type=FieldType.NUMBER), str(money.get("amount")))

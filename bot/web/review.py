@@ -15,7 +15,7 @@ from bot.web.inputs import Input, Raws
 from bot.web.story import StepShown
 from engine import data, fields
 from engine.data import Value
-from engine.errors import InvalidValue
+from engine.errors import InvalidValue, about
 from engine.fields import Field, FieldType
 from engine.model import Card, ReasonRequired, ReviewPoint
 from engine.views import RequestView, RunView
@@ -186,10 +186,7 @@ def _content(request: RequestView, typed: Typed) -> Iterator[Shown]:
 
 def _said(label: str, predicate: str | None) -> str | None:
     """What is wrong with a field, as a sentence."""
-    if predicate is None:
-        return None
-    told = card.visible(predicate)
-    return f"{label}: {told}" if told.endswith((".", "?", "!")) else f"{label} {told}."
+    return None if predicate is None else about(label, card.visible(predicate))
 
 
 def marked(value: Value) -> tuple[str, ...]:
@@ -258,6 +255,6 @@ def edits(request: RequestView, raws: Raws) -> tuple[dict[str, Value], dict[str,
         except InvalidValue as error:
             wrong[path] = str(error)
             continue
-        if after is not None and not inputs.same(one.field, now, after[0]):
+        if after is not None:
             found[path] = after[0]
     return found, wrong

@@ -5,8 +5,30 @@ and `validate`; `text` is what people type and read; `inferred` finds the type o
 `form` takes many fields at once. Start reading at `field`.
 """
 
-from engine.fields.field import Field, FieldType, Option, validate
-from engine.fields.form import from_text_all, validate_all
+from engine.fields.field import (
+    Field,
+    FieldType,
+    Option,
+    Part,
+    absent,
+    check_declaration,
+    normal_form,
+    nothing,
+    part_of,
+    stored,
+    validate,
+)
+from engine.fields.form import (
+    as_seen,
+    edit,
+    from_text_all,
+    in_order,
+    labels,
+    money_text,
+    same,
+    same_value,
+    validate_all,
+)
 from engine.fields.inferred import infer
 from engine.fields.text import from_text, show
 
@@ -14,10 +36,24 @@ __all__ = [
     "Field",
     "FieldType",
     "Option",
+    "Part",
+    "absent",
+    "as_seen",
+    "check_declaration",
+    "edit",
     "from_text",
     "from_text_all",
+    "in_order",
     "infer",
+    "labels",
+    "money_text",
+    "normal_form",
+    "nothing",
+    "part_of",
+    "same",
+    "same_value",
     "show",
+    "stored",
     "validate",
     "validate_all",
 ]

@@ -33,6 +33,14 @@ class FieldType(StrEnum):
     JSON = "json"
 
 
+class Part(StrEnum):
+    """What an expression took of money: `inputs.x.amount`, `inputs.x | number` or `inputs.x.currency`."""
+
+    AMOUNT = "amount"
+    NUMBER = "number"
+    CURRENCY = "currency"
+
+
 LONGEST: Final[Mapping[FieldType, int]] = {FieldType.TEXT: 3_000, FieldType.LONG_TEXT: 100_000}
 """Characters that the text kinds take when the field has no `max_length`."""
 MAX_OPTIONS: Final = 100
@@ -111,6 +119,11 @@ class Field(BaseModel):
     currency: str | None = None
     blank: Literal["null", "keep"] = "null"
 
+    @property
+    def part(self) -> Part | None:
+        """Of money, which part of it the value is; None: all of it. No file can say this."""
+        return None
+
     @cached_property
     def given(self) -> Value:
         """What was declared, as it may be stored. Fields are shared by many requests, so it is made once."""
@@ -145,15 +158,7 @@ class Field(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        problems = [*_problems(self)] or [*_default_problems(self)]
-        if problems:
-            raise ValidationError.from_exception_data(
-                "Field",
-                [
-                    {"type": "value_error", "loc": (key,), "input": getattr(self, key), "ctx": {"error": error}}
-                    for key, error in ((key, ValueError(sentence)) for key, sentence in problems)
-                ],
-            )
+        _refuse(self, [*_problems(self)] or [*_default_problems(self, normal_form)])
         return self
 
     @property
@@ -162,7 +167,52 @@ class Field(BaseModel):
         return tuple(option.value for option in self.options)
 
 
+class PartOfMoney(Field):
+    """The declaration of money, for a value that is only a part of it."""
+
+    taken: Part
+
+    @property
+    def part(self) -> Part | None:
+        return self.taken
+
+
+def stored(given: Value) -> Field:
+    """The reverse of `Field.given`."""
+    model = PartOfMoney if isinstance(given, dict) and "taken" in given else Field
+    return model.model_validate(given)
+
+
+def part_of(field: Field, taken: Part) -> Field:
+    """Return the declaration of a part of the money that `field` declares."""
+    return PartOfMoney.model_validate({**field.model_dump(exclude_unset=True, exclude={"default"}), "taken": taken})
+
+
 # -- is the declaration itself right ------------------------------------------------------------------------
+
+
+def check_declaration(field: Field) -> None:
+    """Raise `ValidationError` for what only new files are held to: those registered earlier must go on."""
+    _refuse(field, [*_currency_problems(field), *_default_problems(field, validate)])
+
+
+def _currency_problems(field: Field) -> Iterator[tuple[str, str]]:
+    if field.currency is not None:
+        try:
+            values.currency_code(field.currency)
+        except InvalidValue as error:
+            yield "currency", f"this field {error}"
+
+
+def _refuse(field: Field, problems: list[tuple[str, str]]) -> None:
+    if problems:
+        raise ValidationError.from_exception_data(
+            "Field",
+            [
+                {"type": "value_error", "loc": (key,), "input": getattr(field, key), "ctx": {"error": error}}
+                for key, error in ((key, ValueError(sentence)) for key, sentence in problems)
+            ],
+        )
 
 
 def _problems(field: Field) -> Iterator[tuple[str, str]]:
@@ -216,11 +266,11 @@ def _bound_problems(field: Field) -> Iterator[tuple[str, str]]:
         yield "min", "the min is above the max"
 
 
-def _default_problems(field: Field) -> Iterator[tuple[str, str]]:
+def _default_problems(field: Field, check: Callable[[Field, Value], Value]) -> Iterator[tuple[str, str]]:
     if field.default is None:
         return
     try:
-        validate(field, field.default)
+        check(field, field.default)
     except InvalidValue as error:
         yield "default", f"the default {error}"
 
@@ -229,20 +279,38 @@ def _default_problems(field: Field) -> Iterator[tuple[str, str]]:
 
 
 def validate(field: Field, value: Value) -> Value:
-    """The normal form of a typed value; None where an optional field is left empty.
+    """Return the normal form of a typed value; None where an optional field is left empty.
 
     Nothing is guessed: text never becomes a number, nor a number text. Raises `InvalidValue`, with a predicate that
     reads on after the name of the field.
     """
+    normal = normal_form(field, value)
+    if field.type is FieldType.MONEY and normal is not None:
+        _check_money(field, normal)
+    return normal
+
+
+def normal_form(field: Field, value: Value) -> Value:
+    """`validate` without the rules of ISO 4217 and of signs, which files that were registered earlier need not keep."""
     value = data.clean(value)
     empty = value == [] if field.type is FieldType.CHOICES else _is_blank(field, value)
-    if value is None or empty:
-        if field.required:
-            raise InvalidValue("is required")
-        return [] if value == [] else None
+    if empty or (value is None and field.type is not FieldType.JSON):
+        return nothing(field, [] if value == [] else None)
     normal = _CHECKS[field.type](field, value)
     _check_bounds(field, normal)
     return normal
+
+
+def nothing(field: Field, empty: Value = None) -> Value:
+    """Return the value of a field that was left empty. Raises `InvalidValue` if it is required."""
+    if field.required:
+        raise InvalidValue("is required")
+    return empty
+
+
+def absent(field: Field) -> Value:
+    """Return the value of a field that nobody gave: its default. Raises `InvalidValue` if it is required."""
+    return nothing(field) if field.default is None and field.required else validate(field, field.default)
 
 
 def _is_blank(field: Field, value: Value) -> bool:
@@ -256,12 +324,20 @@ def _text(field: Field, value: Value) -> Value:
     return values.text(value, lines=field.type is FieldType.LONG_TEXT, longest=longest)
 
 
+_MONEY: Final[Mapping[Part | None, Callable[[Field, Value], Value]]] = {
+    None: lambda field, value: values.money(value, currency=field.currency),
+    Part.AMOUNT: lambda _, value: f"{values.amount(value):f}",
+    Part.NUMBER: lambda _, value: values.number(value),
+    Part.CURRENCY: lambda field, value: values.currency(value, only=field.currency),
+}
+
+
 _CHECKS: Final[Mapping[FieldType, Callable[[Field, Value], Value]]] = {
     FieldType.TEXT: _text,
     FieldType.LONG_TEXT: _text,
     FieldType.NUMBER: lambda _, value: values.number(value),
     FieldType.INTEGER: lambda _, value: values.integer(value),
-    FieldType.MONEY: lambda field, value: values.money(value, currency=field.currency),
+    FieldType.MONEY: lambda field, value: _MONEY[field.part](field, value),
     FieldType.BOOLEAN: lambda _, value: values.boolean(value),
     FieldType.DATE: lambda _, value: values.day(value),
     FieldType.DATETIME: lambda _, value: values.moment(value),
@@ -285,7 +361,23 @@ def _rank(kind: FieldType, value: Value) -> Any:
     return values.number(value)
 
 
+def _check_money(field: Field, value: Value) -> None:
+    """An amount has no more decimals than its currency, and is negative only where the `min` says so."""
+    if field.part is Part.CURRENCY:
+        return
+    currency = str(value["currency"]) if isinstance(value, dict) else field.currency
+    exact = Decimal(_rank(field.type, value))
+    if currency is not None:
+        if field.currency is None:
+            values.currency_code(currency)
+        values.check_decimals(exact, currency)
+    if exact < 0 and field.min is None:
+        raise InvalidValue("must not be negative")
+
+
 def _check_bounds(field: Field, value: Value) -> None:
+    if field.part is Part.CURRENCY:
+        return
     if field.min is not None and _rank(field.type, value) < _rank(field.type, field.min):
         word = "not be before" if field.type in _TIMES else "be at least"
         raise InvalidValue(f"must {word} {_show_bound(field.min, value)}")
@@ -296,4 +388,4 @@ def _check_bounds(field: Field, value: Value) -> None:
 
 def _show_bound(bound: int | Decimal | str, value: Value) -> str:
     shown = bound if isinstance(bound, str) else values.plain(bound)
-    return f"{shown} {value['currency']}" if isinstance(value, dict) else shown
+    return f"{shown} {value['currency']}" if isinstance(value, dict) and "currency" in value else shown

@@ -40,9 +40,10 @@ def infer(value: Value) -> Field:
 
 
 def _money(value: Value) -> Field | None:
-    """Whoever changes an amount has not been asked about its currency: that stays."""
+    """Whoever changes an amount has not been asked about its currency: that stays. Only a debt may stay negative."""
     try:
         money = values.money(value, currency=None)
     except InvalidValue:
         return None
-    return Field(type=FieldType.MONEY, currency=money["currency"])
+    amount = values.amount(money["amount"])
+    return Field(type=FieldType.MONEY, currency=str(money["currency"]), min=amount if amount < 0 else None)

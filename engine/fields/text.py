@@ -12,8 +12,8 @@ import msgspec
 from engine import data
 from engine.data import Value
 from engine.errors import InvalidValue
-from engine.fields import values
-from engine.fields.field import Field, FieldType, validate
+from engine.fields import numerals, values
+from engine.fields.field import Field, FieldType, Part, nothing, validate
 
 NOTHING: Final = "\N{EN DASH}"
 """How the absence of a value is printed."""
@@ -21,58 +21,120 @@ NOTHING: Final = "\N{EN DASH}"
 _SPELLINGS: Final = {"yes": True, "true": True, "no": False, "false": False}
 _LETTERS: Final = re.compile(r"[A-Za-z]+")
 _UTC: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(.*)Z")
+_TEXTS: Final = frozenset({FieldType.TEXT, FieldType.LONG_TEXT})
+_QUOTED: Final = 40
+"""Characters of what somebody typed that a sentence repeats."""
 
 
 def from_text(field: Field, text: str) -> Value:
-    """The value that somebody typed, validated; a blank text is no value.
+    """Return the value that somebody typed, validated; a blank text is no value.
 
     Raises `InvalidValue`, with a predicate that reads on after the name of the field.
     """
-    return validate(field, _read(field, text))
-
-
-def _read(field: Field, text: str) -> Value:
-    if field.type is FieldType.TEXT:
-        return text
-    if field.type is FieldType.LONG_TEXT:
+    if field.type in _TEXTS:
         # Browsers send CRLF whatever the text area was filled with: an unedited text must come back as it was.
-        return text.replace("\r\n", "\n")
+        return validate(field, text.replace("\r\n", "\n") if field.type is FieldType.LONG_TEXT else text)
     typed = text.strip()
     if not typed:
-        return [] if field.type is FieldType.CHOICES else None
+        return nothing(field, [] if field.type is FieldType.CHOICES else None)
     read = _READERS.get(field.type)
-    return read(field, typed) if read else typed
+    return validate(field, read(field, typed) if read else typed)
 
 
-def _number(_: Field, typed: str) -> Value:
+# -- numbers ------------------------------------------------------------------------------------------------
+
+
+def _number(field: Field, typed: str) -> Value:
+    """The number; where the points and commas in it may mean something else, the sentence says what to write."""
     number = values.read_number(typed)
-    if number is None and values.read_number(re.sub(r"[,'_\s\N{RIGHT SINGLE QUOTATION MARK}]", "", typed)) is not None:
-        raise InvalidValue("must be written without thousands separators and with a decimal point, like 1234.50")
-    if number is None:
-        raise InvalidValue("must be a number")
-    return number
+    meant = numerals.readings(typed)
+    if number is not None and len(meant) < 2:
+        return number
+    if len(meant) > 1:
+        one, other = meant
+        if field.type is FieldType.INTEGER:
+            other = other.partition(".")[0]
+        raise InvalidValue(f"is not clear: {typed} may mean {one} or {other}; write one of these")
+    if meant:
+        raise InvalidValue(f"must be written as {meant[0]}, with a decimal point and no other separators")
+    raise InvalidValue("must be a number")
 
 
 def _money(field: Field, typed: str) -> Value:
     """`12.50 EUR`, `EUR 12.50`, or `12.50` where the field fixes the currency."""
+    if len(typed) > values.MAX_NUMBER + 10:
+        raise InvalidValue(f"must be an amount and a currency, like 12.50 {field.currency or 'EUR'}")
+    if field.part is Part.CURRENCY:
+        return typed.upper()
+    code, digits = _currency_in(field, typed)
+    if not code and not field.currency and field.part is None:
+        like = digits if values.read_number(digits) is not None else "12.50"
+        raise InvalidValue(f"must say its currency, like {like} EUR")
+    currency = code or field.currency
+    if field.currency and code and code != field.currency:
+        raise InvalidValue(f"must be in {field.currency}, not in {code}")
+    amount = _amount(field, digits, currency)
+    return {"amount": amount, "currency": currency} if field.part is None else amount
+
+
+def _currency_in(field: Field, typed: str) -> tuple[str, str]:
+    """The code of the currency and the rest of what was typed."""
+    if values.has_currency_sign(typed):
+        raise InvalidValue(_without_sign(field, typed))
     words, digits = _LETTERS.findall(typed), _LETTERS.sub("", typed).strip()
     word = "".join(words)
     if not digits or len(words) > 1 or len(word) not in (0, 3) or not (typed.startswith(word) or typed.endswith(word)):
         raise InvalidValue(f"must be an amount and a currency, like 12.50 {field.currency or 'EUR'}")
-    amount = _number(field, digits)
-    if not word and not field.currency:
-        raise InvalidValue(f"must say its currency, like {digits} EUR")
-    return {"amount": amount, "currency": word.upper() or field.currency}
+    return word.upper(), digits
+
+
+def _without_sign(field: Field, typed: str) -> str:
+    """What to write instead of `€12.50`. Other signs stand for several currencies, so nobody can tell which."""
+    digits = "".join(one for one in typed if one.isdigit() or one in ".,'+- ").strip()
+    meant = numerals.readings(digits) or ([digits] if values.read_number(digits) is not None else [])
+    amount = meant[0] if len(meant) == 1 else "12.50"
+    currency = "EUR" if "€" in typed else field.currency
+    if currency is None:
+        return f"must say its currency in three letters, like {amount} USD"
+    if field.currency and currency != field.currency:
+        return f"must be in {field.currency}, not in {currency}"
+    return f"must have its currency in three letters: write {amount} {currency}"
+
+
+def _amount(field: Field, digits: str, currency: str | None) -> Value:
+    """The number before or after the currency, which also tells how many decimals it may have."""
+    meant = numerals.readings(digits)
+    decimals = values.currencies().get(currency) if currency else None
+    if decimals is None or not meant:
+        return _number(field, digits)
+    if len(meant) > 1:
+        if decimals >= numerals.GROUP:
+            # This is how such a currency is written in full.
+            meant = [digits] if values.read_number(digits) is not None else meant
+        elif values.read_number(digits) is not None:
+            has = f"at most {decimals} decimals" if decimals else "no decimals"
+            raise InvalidValue(f"must have {has} in {currency}; write {meant[0]} {currency} if you mean that")
+        else:
+            meant = meant[:1]
+    if len(meant) > 1:
+        return _number(field, digits)
+    if meant[0] == digits:
+        return values.read_number(digits)
+    raise InvalidValue(f"must be written as {meant[0]} {currency}, with a decimal point and no other separators")
+
+
+# -- others -------------------------------------------------------------------------------------------------
 
 
 def _boolean(_: Field, typed: str) -> Value:
-    if typed.lower() not in _SPELLINGS:
+    word = typed.lower() if len(typed) < 10 else ""
+    if word not in _SPELLINGS:
         raise InvalidValue("must be yes or no")
-    return _SPELLINGS[typed.lower()]
+    return _SPELLINGS[word]
 
 
 def _moment(_: Field, typed: str) -> Value:
-    return re.sub(r"\s*UTC$", "Z", typed)
+    return f"{typed.removesuffix('UTC').rstrip()}Z" if typed.endswith("UTC") else typed
 
 
 def _choice(field: Field, typed: str) -> str:
@@ -83,11 +145,25 @@ def _choice(field: Field, typed: str) -> str:
 
 
 def _choices(field: Field, typed: str) -> Value:
-    return [_choice(field, part.strip()) for part in typed.split(",") if part.strip()]
+    """The options of these values or labels."""
+    labels = {option.label: option.value for option in field.options} | {value: value for value in field.values}
+    return [labels.get(part.strip(), part.strip()) for part in typed.split(",") if part.strip()]
 
 
 def _json(_: Field, typed: str) -> Value:
-    return data.loads(typed)
+    try:
+        return data.loads(typed)
+    except InvalidValue as error:
+        said = str(error)
+    if not said.startswith(_MALFORMED):
+        raise InvalidValue(said)
+    if typed[0] not in '{["':
+        quoted = data.dumps(typed if len(typed) <= _QUOTED else f"{typed[: _QUOTED - 1]}…")
+        raise InvalidValue(f"must be JSON; a text is written in double quotes, like {quoted}")
+    raise InvalidValue(f"is not valid JSON{said.removeprefix(_MALFORMED)}")
+
+
+_MALFORMED: Final = "this is not valid JSON"
 
 
 _READERS: Final[Mapping[FieldType, Callable[[Field, str], Value]]] = {

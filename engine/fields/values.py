@@ -7,10 +7,12 @@ Every function takes a clean value and returns its normal form, or raises `Inval
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+import unicodedata
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import cache
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -22,8 +24,14 @@ MAX_EMAIL: Final = 254
 MAX_URL: Final = 3000
 """What a Slack button takes."""
 
+MAX_NUMBER: Final = 2 * data.MAX_DIGITS
+"""Characters of a number that is written as text. Its length is checked before anything else looks at it."""
+MAX_PERSON: Final = 1000
+"""Characters of a person as text: an address, or a mention with a name in it."""
+
 CURRENCY: Final = re.compile(r"[A-Z]{3}")
-_NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?P<exponent>[eE][+-]?\d{1,4})?", re.ASCII)
+# Possessive, so that a text that is almost a number is read once and not once more from each of its digits.
+_NUMBER: Final = re.compile(r"[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?P<exponent>[eE][+-]?\d{1,4})?", re.ASCII)
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
 _MENTION: Final = re.compile(r"<@([UW][A-Z0-9]{2,30})(?:\|[^<>]*)?>|([UW][A-Z0-9]{2,30})")
@@ -57,12 +65,12 @@ def text(value: Value, *, lines: bool, longest: int) -> str:
     """Text of at most `longest` characters; with `lines` it may have more than one."""
     if not isinstance(value, str):
         raise InvalidValue("must be text")
+    if len(value) > longest:
+        raise InvalidValue(f"must be at most {longest} characters long, and has {len(value)}")
     if "\0" in value:
         raise InvalidValue("must not hold a NUL character")
     if not lines and not one_line(value):
         raise InvalidValue("must be one line; use long_text for more")
-    if len(value) > longest:
-        raise InvalidValue(f"must be at most {longest} characters long, and has {len(value)}")
     return value
 
 
@@ -90,10 +98,10 @@ def _is_email(text: str) -> bool:
 
 def url(value: Value) -> str:
     """An http or https address as given. No user name before the host: it makes one host look like another."""
+    if isinstance(value, str) and len(value) > MAX_URL:
+        raise InvalidValue(f"must be at most {MAX_URL} characters long, and has {len(value)}")
     if not isinstance(value, str) or not value.isprintable() or not _NOT_IN_URL.isdisjoint(value):
         raise InvalidValue("must be an http or https address, like https://example.com/page")
-    if len(value) > MAX_URL:
-        raise InvalidValue(f"must be at most {MAX_URL} characters long, and has {len(value)}")
     parts = _split(value)
     if parts is None or parts.scheme not in ("http", "https") or not (parts.hostname or "").strip("."):
         raise InvalidValue("must be an http or https address, like https://example.com/page")
@@ -113,10 +121,11 @@ def _split(text: str) -> SplitResult | None:
 
 def person(value: Value) -> str:
     """An email address, or the id of a Slack user, which may be written as a mention."""
-    if isinstance(value, str) and (found := _MENTION.fullmatch(value)):
-        return found[1] or found[2]
-    if isinstance(value, str) and _is_email(value):
-        return email(value)
+    if isinstance(value, str) and len(value) <= MAX_PERSON:
+        if found := _MENTION.fullmatch(value):
+            return found[1] or found[2]
+        if _is_email(value):
+            return email(value)
     raise InvalidValue("must be a person: an email address, or a Slack user id like U012AB3CD")
 
 
@@ -132,10 +141,11 @@ def choices(value: Value, options: Collection[str]) -> list[Value]:
     """The chosen options in the order given, each once."""
     if not isinstance(value, list):
         raise InvalidValue(f"must be a list with some of: {listed(options)}")
+    known = frozenset(options)
     for item in value:
         if not isinstance(item, str):
             raise InvalidValue(f"must be a list with some of: {listed(options)}")
-        if item not in options:
+        if item not in known:
             raise InvalidValue(f"has {item[:100]!r}, which is not one of: {listed(options)}{near(item, options)}")
     return [*dict.fromkeys(str(item) for item in value)]
 
@@ -144,13 +154,28 @@ def choices(value: Value, options: Collection[str]) -> list[Value]:
 
 
 def read_number(text: str) -> int | Decimal | None:
-    """The number that a text spells, exactly; None if it spells none."""
+    """Return the number that a text spells, exactly, or None if it spells none.
+
+    Raises `InvalidValue` for one with more digits than can be kept.
+    """
+    if len(text) > MAX_NUMBER:
+        raise InvalidValue(_TOO_LARGE)
     found = _NUMBER.fullmatch(text)
     if not found:
         return None
-    spelled = Decimal(text)
-    data.clean(spelled)
+    spelled = _bounded(Decimal(text))
     return spelled if "." in text or found["exponent"] else int(spelled)
+
+
+_TOO_LARGE: Final = f"must be a number of at most {data.MAX_DIGITS} digits"
+
+
+def _bounded(number: Decimal) -> Decimal:
+    try:
+        data.clean(number)
+    except InvalidValue:
+        raise InvalidValue(_TOO_LARGE) from None
+    return number
 
 
 def plain(number: int | Decimal) -> str:
@@ -173,15 +198,21 @@ def integer(value: Value) -> int:
     return int(value)
 
 
+# -- money --------------------------------------------------------------------------------------------------
+
+_AMOUNT: Final = "must have an amount like 12.50, with a decimal point and no thousands separators"
+
+
 def amount(value: Value) -> Decimal:
-    """An exact amount of money, from a number or its text; never minus zero."""
+    """Return an exact amount of money, from a number or its text; never minus zero."""
     if isinstance(value, str):
+        if len(value) > MAX_NUMBER:
+            raise InvalidValue(_TOO_LARGE)
         spelled = _NUMBER.fullmatch(value)
         value = Decimal(value) if spelled and not spelled["exponent"] else None
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise InvalidValue("must have an amount like 12.50, with a decimal point and no thousands separators")
-    data.clean(value)
-    exact = Decimal(value)
+        raise InvalidValue(_AMOUNT)
+    exact = _bounded(Decimal(value))
     return exact if exact else exact.copy_abs()
 
 
@@ -197,6 +228,54 @@ def money(value: Value, *, currency: str | None) -> dict[str, Value]:
     if currency and given != currency:
         raise InvalidValue(f"must be in {currency}, not in {given}")
     return {"amount": f"{exact:f}", "currency": given}
+
+
+def check_decimals(exact: Decimal, currency: str) -> None:
+    """Raise `InvalidValue` for more decimals than the currency has (ISO 4217)."""
+    decimals = currencies().get(currency)
+    if decimals is None or decimals_of(exact) <= decimals:
+        return
+    if decimals == 0:
+        raise InvalidValue(f"must be a whole amount, because {currency} has no decimals")
+    raise InvalidValue(f"must have at most {decimals} decimals in {currency}, and has {decimals_of(exact)}")
+
+
+def decimals_of(number: Decimal) -> int:
+    """Return how many digits stand after the decimal point."""
+    exponent = number.as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+@cache
+def currencies() -> Mapping[str, int | None]:
+    """Return the currencies of ISO 4217 with their decimals; None: any number of them, as for gold.
+
+    The table is read when it is first needed.
+    """
+    import iso4217
+
+    return {one.code: one.exponent for one in iso4217.Currency}
+
+
+def currency_code(value: Value) -> str:
+    """Return the code of a currency in capital letters. Raises `InvalidValue` for one that ISO 4217 does not have."""
+    if not isinstance(value, str) or not CURRENCY.fullmatch(value):
+        raise InvalidValue("must be a currency of three capital letters, like EUR")
+    if value not in currencies():
+        raise InvalidValue(f"has no known currency: {value} is not in ISO 4217{near(value, currencies())}")
+    return value
+
+
+def currency(value: Value, *, only: str | None) -> str:
+    """Return the code of a currency; `only` is the only one allowed."""
+    if only is not None and value != only:
+        raise InvalidValue(f"must be {only}")
+    return only or currency_code(value)
+
+
+def has_currency_sign(text: str) -> bool:
+    """Return whether a sign such as € stands in it."""
+    return any(unicodedata.category(character) == "Sc" for character in text)
 
 
 # -- others -------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from msgspec import Struct, StructMeta
 
+from engine.errors import about
 from engine.model.people import Person
 from engine.model.statuses import RequestState, RunStatus, Verdict
 
@@ -71,12 +72,13 @@ class NotAllowed(Refusal, frozen=True, kw_only=True):
 
 
 class InvalidInputs(Refusal, frozen=True, kw_only=True):
-    """`errors`: one sentence for each input, by name."""
+    """`errors`: one predicate for each input, by name. `labels`: what people call these inputs, where they differ."""
 
     errors: Mapping[str, str]
+    labels: Mapping[str, str] = {}
 
     def sentence(self) -> str:
-        return _told(self.errors)
+        return _told(self.errors, self.labels)
 
 
 class AlreadyDecided(Refusal, frozen=True, kw_only=True):
@@ -125,12 +127,13 @@ class Changed(Refusal, frozen=True, kw_only=True):
 
 
 class InvalidEdits(Refusal, frozen=True, kw_only=True):
-    """`errors`: one sentence for each field, by its dotted path."""
+    """`errors`: one predicate for each field, by dotted path. `labels`: what people call these, where they differ."""
 
     errors: Mapping[str, str]
+    labels: Mapping[str, str] = {}
 
     def sentence(self) -> str:
-        return _told(self.errors)
+        return _told(self.errors, self.labels)
 
 
 class ReasonMissing(Refusal, frozen=True, kw_only=True):
@@ -154,7 +157,5 @@ class NotWaiting(Refusal, frozen=True, kw_only=True):
         return f"Run {self.run} is {self.status}; it does not ask what became of a step."
 
 
-def _told(errors: Mapping[str, str]) -> str:
-    return " ".join(
-        f"{name}: {message}{'' if message.endswith(('.', '?')) else '.'}" for name, message in errors.items()
-    )
+def _told(errors: Mapping[str, str], labels: Mapping[str, str]) -> str:
+    return " ".join(about(labels.get(name) or name, predicate) for name, predicate in errors.items())

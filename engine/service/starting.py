@@ -48,7 +48,7 @@ def start(ground: Ground, tx: Tx, command: Start, resolved: Resolved, *, asking:
     written = data.dumps(inputs)
     errors = errors or _too_large(written)
     if errors:
-        return InvalidInputs(errors=errors)
+        return InvalidInputs(errors=errors, labels=fields.labels(workflow.inputs))
     held = _new_run(tx, command, current, requester, inputs)
     # No acting here: an effect is claimed by the runner that performs it.
     progress = plan.proceed(workflow, held.state, now=tx.now, acting=False, asking=asking)

@@ -16,7 +16,7 @@ from bot.slack.text import View
 from engine import data
 from engine.data import Value
 from engine.definition import Workflow
-from engine.model import ReasonRequired
+from engine.model import InvalidEdits, ReasonRequired
 from engine.views import RequestView
 from tests.slack import making, rules
 
@@ -244,7 +244,7 @@ def test_a_text_too_long_for_five_inputs_says_so() -> None:
             {"value": "sam"},
             "The field must be one email address, like sam@example.com.",
         ),
-        ("json", {"a": 1}, "", {"value": "{"}, "The field this is not valid JSON"),
+        ("json", {"a": 1}, "", {"value": "{"}, "The field is not valid JSON"),
         (
             {"type": "choice", "options": ["a", "b"]},
             "a",
@@ -255,8 +255,20 @@ def test_a_text_too_long_for_five_inputs_says_so() -> None:
         ({"type": "choice", "options": ["a"]}, "a", "", {"selected_option": None}, "The field is required."),
         ({"type": "choices", "options": ["a"]}, ["a"], "", {"selected_options": [{"value": "z"}]}, "is not one of: a"),
         ({"type": "choices", "options": ["a"]}, ["a"], "", {"selected_options": "?"}, "The field is required."),
-        ("money", {"amount": "1", "currency": "EUR"}, "amount", {"value": "x"}, "The field must have an amount"),
-        ("money", {"amount": "1", "currency": "EUR"}, "currency", {"value": "EURO"}, "must have a currency"),
+        (
+            "money",
+            {"amount": "1", "currency": "EUR"},
+            "amount",
+            {"value": "x"},
+            "The field must be an amount and a currency",
+        ),
+        (
+            "money",
+            {"amount": "1", "currency": "EUR"},
+            "currency",
+            {"value": "EURO"},
+            "must be an amount and a currency",
+        ),
     ],
 )
 def test_a_wrong_answer_is_a_sentence_under_its_input(
@@ -398,11 +410,12 @@ def test_what_the_engine_says_of_a_field_stands_under_its_input() -> None:
     request = making.request({"subject": ("text", "a"), "json": ("json", {"a": 1})})
     values = rules.sent_back(edit(request))
     errors = {"json.a.0": "must be text", "with": "Field required.", "subject": "is too long"}
-    placed = answers.place_errors(values, errors)
+    refusal = InvalidEdits(errors=errors, labels={"subject": "The subject"})
+    placed = answers.place_errors(values, refusal)
     assert placed[block_of(values, "json")] == "json.a.0 must be text."
-    assert placed[block_of(values, "subject")] == "with: Field required. subject is too long."
-    assert answers.place_errors({}, errors) == {}
-    long = answers.place_errors(values, {"subject": "x" * 5_000})
+    assert placed[block_of(values, "subject")] == "with: Field required. The subject is too long."
+    assert answers.place_errors({}, refusal) == {}
+    long = answers.place_errors(values, InvalidEdits(errors={"subject": "x" * 5_000}))
     assert len(long[block_of(values, "subject")]) <= ids.ERROR_TEXT
 
 
