@@ -10,7 +10,8 @@ from datetime import timedelta
 
 from engine import fields, urls
 from engine.data import Path, Value
-from engine.definition import approvers, checks, decisions, editable, yaml
+from engine.definition import approvers, checks, decisions, declared, editable, yaml
+from engine.definition.declared import NOTHING, Declared
 from engine.definition.gates import compile_condition, compile_gate
 from engine.definition.grammar import GateFile, StepFile
 from engine.definition.kinds import FORM, SET, StepKind
@@ -61,6 +62,9 @@ class _Steps:
         self._drafts = draft.steps
         self._kinds = kinds
         self._earlier: dict[str, Known] = {}
+        self._declared: dict[str, Declared] = {}
+        """What holds for the outputs of earlier steps."""
+        self._sources = declared.Sources(inputs=declared.of_fields(draft.inputs or {}), steps=self._declared)
         self._names = Names(
             inputs=draft.inputs,
             steps=self._earlier,
@@ -96,7 +100,10 @@ class _Steps:
         )
         decisions.check_output(self._report, draft, outputs)
         checks.check_step(self._report, draft, file)
-        gate = self._gate(draft, params, known, names)
+        here = declared.of_fields(draft.fields) if form else self._declared_params(params)
+        gate = self._gate(draft, params, known, names, here)
+        if draft.id is not None:
+            self._declared.setdefault(draft.id, _passed_on(draft, here))
         if kind is not None:
             checks.check_sleep(self._report, draft, kind)
         if kind is None or params is None:
@@ -121,7 +128,7 @@ class _Steps:
         """Its parameters are its fields, as they are before anybody filled them in."""
         checks.check_form(self._report, draft, file, draft.gate)
         given = {
-            name: None if field.default is None else fields.validate(field, field.default)
+            name: None if field.default is None else fields.normal_form(field, field.default)
             for name, field in draft.fields.items()
         }
         return compile_value(given), frozenset(given)
@@ -157,7 +164,12 @@ class _Steps:
         addresses = kind.address_params if kind is not None else frozenset[str]()
         return compile_value(_spelled(file.with_, addresses), addresses=addresses)
 
-    def _gate(self, draft: StepDraft, params: Compiled | None, known: Known, names: Names) -> Gate | None:
+    def _declared_params(self, params: Compiled | None) -> Declared:
+        return NOTHING if params is None else declared.of_params(params, self._sources)
+
+    def _gate(
+        self, draft: StepDraft, params: Compiled | None, known: Known, names: Names, here: Declared
+    ) -> Gate | None:
         gate = draft.gate
         if gate is None:
             return None
@@ -167,7 +179,9 @@ class _Steps:
         checks.check_revise(self._report, draft, gate, self._earlier)
         if draft.edit is not None and draft.uses != FORM:
             self._edit(draft, gate, params, known)
-        return compile_gate(self._report, draft, gate, names)
+        # Only what `set` and forms produce is what they were given.
+        is_kept = gate.at == "before" or draft.uses in (SET, FORM)
+        return compile_gate(self._report, draft, gate, names, here if is_kept else NOTHING)
 
     def _edit(self, draft: StepDraft, gate: GateFile, params: Compiled | None, known: Known) -> None:
         edits = draft.edit or []
@@ -189,6 +203,20 @@ def _spelled(given: dict[str, Value], addresses: frozenset[str]) -> dict[str, Va
             with contextlib.suppress(InvalidValue):
                 spelled[name] = urls.canonical(text)
     return spelled
+
+
+def _passed_on(draft: StepDraft, here: Declared) -> Declared:
+    """What holds for the output of a step: for `set` also what its gate says of what people may edit."""
+    if draft.uses == FORM:
+        return here
+    if draft.uses != SET:
+        return NOTHING
+    for edit in draft.edit or ():
+        if edit.type is not None:
+            here = here.with_(
+                declared.written(edit.name), declared.labelled(edit.type, here.at(declared.written(edit.name)).field)
+            )
+    return here
 
 
 def _retry(file: StepFile) -> Retry:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from engine.data import Path
 from engine.definition import approvers
+from engine.definition.declared import Declared, labelled, written
 from engine.definition.grammar import GateFile, ShowFile
 from engine.definition.kinds import FORM
 from engine.definition.problems import Report
@@ -36,8 +37,8 @@ def compile_condition(report: Report, when: bool | str | None, at: Path, names: 
     return template
 
 
-def compile_gate(report: Report, step: StepDraft, gate: GateFile, names: Names) -> Gate:
-    """The gate as far as it is right; what is wrong is in the report."""
+def compile_gate(report: Report, step: StepDraft, gate: GateFile, names: Names, declared: Declared) -> Gate:
+    """The gate as far as it is right; what is wrong is in the report. `declared`: of what it asks about."""
     at = step.gate_at
 
     def text(key: str, source: str | None, longest: int) -> Template | None:
@@ -54,7 +55,8 @@ def compile_gate(report: Report, step: StepDraft, gate: GateFile, names: Names) 
         reason=text("reason", gate.reason, MAX_REASON),
         title=text("title", gate.title, MAX_TITLE),
         show=tuple(filter(None, (_shown(report, item, (*at, "show", i), names) for i, item in enumerate(gate.show)))),
-        edit=_editable(step),
+        edit=_editable(step, declared),
+        declared=declared,
         approve_label=gate.approve_label,
         reject_label=gate.reject_label,
         approvers=tuple(people),
@@ -78,10 +80,12 @@ def _person(report: Report, gate: GateFile, index: int, at: Path, names: Names) 
     return template
 
 
-def _editable(step: StepDraft) -> Mapping[str, Field | None] | None:
+def _editable(step: StepDraft, declared: Declared) -> Mapping[str, Field | None] | None:
     if step.uses == FORM:
         return step.fields
-    return None if step.edit is None else {edit.name: edit.type for edit in step.edit}
+    if step.edit is None:
+        return None
+    return {one.name: one.type and labelled(one.type, declared.at(written(one.name)).field) for one in step.edit}
 
 
 def _limited(report: Report, source: str, at: Path, names: Names, *, longest: int) -> Template | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+from engine.definition.declared import NOTHING, Declared
 from engine.definition.kinds import StepKind
 from engine.expressions import Compiled, Template
 from engine.fields import Field
@@ -26,7 +27,10 @@ class ShownItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """`edit`: None means the fields that the step marks as content; a None type means: evident from the value."""
+    """`edit`: None means the fields that the step marks as content; a None type: that of `declared`, or of the value.
+
+    `declared`: what holds for the values that are asked about, by where they come from.
+    """
 
     at: ReviewPoint = ReviewPoint.BEFORE
     when: Template | None = None
@@ -36,6 +40,7 @@ class Gate:
     title: Template | None = None
     show: tuple[ShownItem, ...] = ()
     edit: Mapping[str, Field | None] | None = None
+    declared: Declared = NOTHING
     approve_label: str = "Approve"
     reject_label: str = "Reject"
     approvers: tuple[Template, ...] = ()

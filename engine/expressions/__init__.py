@@ -14,6 +14,7 @@ from engine.expressions.clashes import find as find_clashes
 from engine.expressions.compiled import Compiled, compile_value, iter_strings, resolve_params
 from engine.expressions.limits import MAX_NESTING, MAX_NODES, MAX_SIZE, MAX_SOURCE, MAX_STEPS, MAX_TEXT
 from engine.expressions.lookup import DECISIONS
+from engine.expressions.origin import Origin, origin
 from engine.expressions.provenance import Item, Source, joins_texts, render_items, sources_of
 from engine.expressions.sorts import Sort, of_texts
 from engine.expressions.template import Template, compile_template
@@ -32,6 +33,7 @@ __all__ = [
     "Compiled",
     "Item",
     "Kind",
+    "Origin",
     "Sort",
     "Source",
     "Template",
@@ -44,6 +46,7 @@ __all__ = [
     "iter_strings",
     "joins_texts",
     "of_texts",
+    "origin",
     "render_items",
     "resolve_params",
     "sort_of_value",

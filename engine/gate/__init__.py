@@ -6,7 +6,8 @@ a refusal; `due` says what time has brought. The caller writes the answer with a
 
 from engine.gate.asked import REASON_LENGTH, Asked, Editable, Subject, clip, invalid_params
 from engine.gate.clocks import UNSEEN_AFTER, Lapsed, Unanswered, Unseen, due, expiry, fall_back, next_check
-from engine.gate.deciding import MAX_EDITED, Edit, Ruling, apply_edits, decide, missing
+from engine.gate.deciding import Ruling, decide
+from engine.gate.editing import MAX_EDITED, Edit, apply_edits, missing
 from engine.gate.opening import (
     MAX_NOTES,
     NOTE_LENGTH,

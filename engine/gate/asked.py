@@ -87,6 +87,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     content_version: int
     content: Params
     editable: tuple[Editable, ...]
+    declared: tuple[Editable, ...] = ()
+    """Places that nobody may change here, with the declaration that says how they are called and shown."""
     digest: str
     approvers: tuple[Approver, ...]
     reason_required: ReasonRequired

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, assert_never
+from typing import assert_never
 
 from msgspec import Struct
 
-from engine import data, fields, urls
-from engine.data import Path, Value
+from engine import data
 from engine.definition.kinds import StepKind
-from engine.errors import InvalidValue
-from engine.gate.asked import REASON_LENGTH, Asked, Editable, clip, invalid_params
+from engine.gate.asked import REASON_LENGTH, Asked, clip
+from engine.gate.editing import Edit, apply_edits
 from engine.model import (
     AlreadyDecided,
     Approver,
@@ -20,7 +18,6 @@ from engine.model import (
     Changed,
     Decide,
     Expired,
-    InvalidEdits,
     NeedsCode,
     NotAnApprover,
     Params,
@@ -29,30 +26,9 @@ from engine.model import (
     ReasonRequired,
     Refusal,
     RequestState,
-    ReviewPoint,
     Verdict,
     Withdrawn,
 )
-
-MAX_EDITED: Final = 1_500_000
-"""Characters of JSON that the content may have after edits."""
-
-
-class Edit(Struct, frozen=True):
-    """One field changed by a person."""
-
-    path: Path
-    label: str
-    before: Value
-    after: Value
-
-    def as_value(self) -> dict[str, Value]:
-        return {"path": list(self.path), "label": self.label, "before": self.before, "after": self.after}
-
-    @classmethod
-    def from_value(cls, stored: Any) -> Edit:
-        """The reverse of `as_value`."""
-        return cls(tuple(stored["path"]), stored["label"], stored["before"], stored["after"])
 
 
 class Ruling(Struct, frozen=True, kw_only=True):
@@ -142,82 +118,3 @@ def _unproven(asked: Asked, command: Decide) -> Refusal | None:
     if command.assurance is Assurance.LINK and asked.assurance is not Assurance.LINK:
         return NeedsCode(address=command.actor.value)
     return None
-
-
-def apply_edits(
-    asked: Asked, given: Mapping[str, Value], *, kind: StepKind
-) -> tuple[tuple[Edit, ...], Params] | InvalidEdits:
-    """The edits that change something, and the content with them. Every wrong one is named, none is applied then."""
-    by_path = {data.show_path(one.path): one for one in asked.editable}
-    errors: dict[str, str] = {}
-    edits: list[Edit] = []
-    for dotted, raw in given.items():
-        editable = by_path.get(dotted)
-        if editable is None:
-            errors[dotted] = _not_editable(by_path)
-            continue
-        try:
-            before = data.look(asked.content.value, editable.path)
-            edits += _edit(editable, dotted, raw, before, is_address=_is_address(asked, editable, kind))
-        except InvalidValue as error:
-            errors[dotted] = str(error)
-    errors.update(_overlaps(edits))
-    if errors:
-        return InvalidEdits(errors=errors)
-    approved = _with_edits(asked.content, edits)
-    if edits and len(data.dumps(approved.value)) > MAX_EDITED:
-        errors = {data.show_path(one.path): f"all together may be at most {MAX_EDITED:,} characters." for one in edits}
-    elif asked.subject.is_form:
-        errors = {data.show_path(one.path): "is required" for one in missing(asked, approved)}
-    elif edits and asked.subject.at is ReviewPoint.BEFORE:
-        errors = invalid_params(kind, approved)
-    return InvalidEdits(errors=errors) if errors else (tuple(edits), approved)
-
-
-def _is_address(asked: Asked, editable: Editable, kind: StepKind) -> bool:
-    """Whether a web address is edited that the step is about to call."""
-    return asked.subject.at is ReviewPoint.BEFORE and editable.path[0] in kind.address_params
-
-
-def _edit(editable: Editable, dotted: str, raw: Value, before: Value, *, is_address: bool) -> list[Edit]:
-    """Nothing, if the value came back as it was: also one that the field would not take, or would write otherwise."""
-    if data.canonical(data.clean(raw)) == data.canonical(before):
-        return []
-    after = fields.validate(editable.field, raw)
-    if is_address and isinstance(after, str):
-        after = urls.checked(after)
-    if data.canonical(after) == data.canonical(before):
-        return []
-    return [Edit(editable.path, editable.field.label or dotted, before, after)]
-
-
-def missing(asked: Asked, filled: Params) -> list[Editable]:
-    """The fields of a form that must be filled in, and are not."""
-    empty = [one for one in asked.editable if data.look(filled.value, one.path) in (None, [])]
-    return [one for one in empty if one.field.required]
-
-
-def _with_edits(content: Params, edits: list[Edit]) -> Params:
-    whole: Value = content.value
-    for edit in edits:
-        whole = data.replace(whole, edit.path, edit.after)
-    assert isinstance(whole, dict)
-    return Params(whole, content.secrets)
-
-
-def _not_editable(by_path: Mapping[str, Editable]) -> str:
-    if not by_path:
-        return "nothing of this request can be edited."
-    return f"this field cannot be edited; these can: {', '.join(by_path)}."
-
-
-def _overlaps(edits: list[Edit]) -> dict[str, str]:
-    """Two edits of which one lies inside the other: the order would decide, so neither is taken."""
-    return {
-        data.show_path(
-            one.path
-        ): f"this lies inside {data.show_path(other.path)}, which was edited too; edit one of them."
-        for one in edits
-        for other in edits
-        if one is not other and one.path[: len(other.path)] == other.path
-    }

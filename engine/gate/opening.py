@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from engine import data, fields
 from engine.data import Path, Value
 from engine.definition import Gate, Step
+from engine.definition.declared import NOTHING
 from engine.errors import ExpressionError, InvalidValue
 from engine.expressions import Template, address_origin, render_items
 from engine.fields import Field
@@ -58,6 +59,8 @@ class Opening(Struct, frozen=True, kw_only=True):
     confirm: str | None
     content: Params
     editable: tuple[Editable, ...]
+    declared: tuple[Editable, ...]
+    """Places that nobody may change here, with the declaration of what they come from."""
     references: tuple[Reference, ...]
     digest: str
     approve_label: str
@@ -113,6 +116,7 @@ def open_request(
     show = tuple((item.label, text(item.value, item.label, REASON_LENGTH) or "–") for item in gate.show)
     confirm = text(gate.confirm, "confirmation", 300)
     references = tuple(_references(gate, scope, notes))
+    editable = tuple(_editable(gate, step, content, notes))
     return Opening(
         subject=subject,
         title=title,
@@ -120,7 +124,8 @@ def open_request(
         show=show,
         confirm=confirm,
         content=content,
-        editable=tuple(_editable(gate, step, content, notes)),
+        editable=editable,
+        declared=tuple(_declared(gate, content, editable)),
         references=references,
         digest=subject.digest(content),
         approve_label=gate.approve_label,
@@ -230,6 +235,7 @@ def _editable(gate: Gate, step: Step, content: Params, notes: list[str]) -> Iter
         if gate.at is ReviewPoint.AFTER:
             # The kind speaks of its parameters; what has the same name in its output has another type.
             marked = {name: None for name in marked if name in content.value}
+    names: set[str] = set()
     for dotted, field in marked.items():
         try:
             # A name may itself have a dot in it: then it is that name that is meant.
@@ -237,8 +243,31 @@ def _editable(gate: Gate, step: Step, content: Params, notes: list[str]) -> Iter
         except KeyError:
             notes.append(f"{dotted} was to be editable, but is not there this time.")
             continue
-        if not _touches_secret(path, content):
-            yield Editable(path, field or fields.infer(data.look(content.value, path)))
+        if _touches_secret(path, content):
+            continue
+        places = [Editable(path, field)] if field is not None else _places(gate, content, path)
+        for one in places:
+            if (name := data.show_path(one.path)) in names:
+                notes.append(f"Of two values with the name {name} only the first can be edited.")
+                continue
+            names.add(name)
+            yield one
+
+
+def _places(gate: Gate, content: Params, path: Path) -> Iterator[Editable]:
+    """What is edited of a place: each value that is declared by itself, as it is declared; else all of it."""
+    for place, field in gate.declared.at(path).places(data.look(content.value, path), path):
+        yield Editable(place, field or fields.infer(data.look(content.value, place)))
+
+
+def _declared(gate: Gate, content: Params, editable: tuple[Editable, ...]) -> Iterator[Editable]:
+    """The places that are declared, and not open to edits."""
+    if gate.declared is NOTHING:
+        return
+    taken = {one.path[:length] for one in editable for length in range(1, len(one.path) + 1)}
+    for path, field in gate.declared.places(content.value):
+        if field is not None and not any(path[:length] in taken for length in range(1, len(path) + 1)):
+            yield Editable(path, field)
 
 
 def _touches_secret(path: Path, content: Params) -> bool:

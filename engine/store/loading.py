@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from sqlalchemy import bindparam, select
 
-from engine import data, moments
+from engine import data, fields, moments
 from engine.data import Path, Value
 from engine.definition.workflow import FALLBACK_AFTER
 from engine.fields import Field
@@ -153,9 +153,8 @@ def read_asked(
         rev=row.rev,
         content_version=row.content_version,
         content=Params.from_value(data.loads(row.content)),
-        editable=tuple(
-            Editable(tuple(one["path"]), _field(data.dumps(one["field"]))) for one in details.get("editable", ())
-        ),
+        editable=_places(details.get("editable", ())),
+        declared=_places(details.get("declared", ())),
         digest=row.digest,
         approvers=tuple(Approver(known[person], rule) for person, rule in rules.items()),
         reason_required=_REASONS[row.reason_required],
@@ -174,10 +173,14 @@ def read_asked(
     )
 
 
+def _places(stored: Any) -> tuple[Editable, ...]:
+    return tuple(Editable(tuple(one["path"]), _field(data.dumps(one["field"]))) for one in stored)
+
+
 @lru_cache(1024)
 def _field(text: str) -> Field:
     """The field of this JSON: there are few, and each request has some of them."""
-    return Field.model_validate(data.loads(text))
+    return fields.stored(data.loads(text))
 
 
 def load_answer(connection: Connection, *, run: str, step: str, visit: int, at: str) -> Answer | None:
@@ -224,10 +227,7 @@ def _address(addresses: list[str], acted_as: str) -> str:
 
 
 def _edited(value: dict[str, Value], edits: str) -> dict[str, Value]:
-    whole: Value = value
-    for path, after in read_edits(edits).items():
-        whole = data.replace(whole, path, after)
-    return cast("dict[str, Value]", whole)
+    return cast("dict[str, Value]", data.replace_all(value, read_edits(edits)))
 
 
 def read_edits(text: str) -> dict[Path, Value]:

@@ -166,6 +166,8 @@ def _details(opening: Opening, notes: Sequence[str]) -> dict[str, Value]:
         details["confirm"] = opening.confirm
     if opening.editable:
         details["editable"] = [{"path": list(one.path), "field": one.field.given} for one in opening.editable]
+    if opening.declared:
+        details["declared"] = [{"path": list(one.path), "field": one.field.given} for one in opening.declared]
     if opening.email is not EmailPolicy.FALLBACK:
         details["email"] = opening.email
     if opening.fallback_after != FALLBACK_AFTER:

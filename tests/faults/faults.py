@@ -144,14 +144,14 @@ FAULTS: Final = (
     ),
     Fault(
         "an edit is not checked by its field",
-        "engine/gate/deciding.py",
+        "engine/gate/editing.py",
         "    after = fields.validate(editable.field, raw)\n",
         "    after = data.clean(raw)\n",
         _DECIDING,
     ),
     Fault(
         "an edit is not checked by the step's own parameters",
-        "engine/gate/deciding.py",
+        "engine/gate/editing.py",
         "        errors = invalid_params(kind, approved)\n",
         "        errors = {}\n",
         _DECIDING,
