@@ -185,24 +185,24 @@ def content_fields(request: RequestView) -> Iterator[CardField]:
     """The content as it was decided, field by field; an edited field shows what stood there before."""
     asked = request.asked
     edits = request.decision.edits if request.decision else ()
-    editable = {one.path: one for one in asked.editable}
+    editable = {one.path for one in asked.editable}
+    declared = {one.path: one.field for one in (*asked.declared, *asked.editable)}
     shown: Value = asked.content.shown()
-    decided = shown
-    for edit in edits:
-        decided = data.replace(decided, edit.path, edit.after)
+    decided = data.replace_all(shown, {edit.path: edit.after for edit in edits})
+    edited = {edit.path[:length] for edit in edits for length in range(len(edit.path) + 1)}
     # Taken apart as it was asked: an edit may have changed the shape.
-    for path, before in _flat(shown, editable):
+    for path, before in _flat(shown, _Places(declared)):
         value = data.look(decided, path)
-        field = editable[path].field if path in editable else fields.infer(value)
+        field = declared[path] if path in declared else fields.infer(value)
         # What is filled into a form replaces nothing.
-        edited = not asked.subject.is_form and any(edit.path[: len(path)] == path for edit in edits)
+        replaced = not asked.subject.is_form and path in edited
         yield CardField(
             path=data.show_path(path),
             label=line(field.label or data.show_path(path)),
             type=field.type.value,
             text=show(field, value),
             editable=path in editable,
-            before=show(field, before) if edited else None,
+            before=show(field, before) if replaced else None,
         )
 
 
@@ -212,19 +212,27 @@ def show(field: Field, value: Value) -> str:
     return visible(fields.show(kind, value))
 
 
-def _flat(value: Value, editable: Collection[Path], path: Path = ()) -> Iterator[tuple[Path, Value]]:
-    """The places that are shown one by one. An editable place is one, however deep it lies and whatever is in it."""
-    if path and (path in editable or not _apart(value, editable, path)):
+class _Places:
+    """Places that are shown as one, however deep they lie and whatever is in them; and the places around them."""
+
+    def __init__(self, whole: Collection[Path]) -> None:
+        self.whole = frozenset(whole)
+        self.around = frozenset(path[:length] for path in whole for length in range(len(path)))
+
+
+def _flat(value: Value, places: _Places, path: Path = ()) -> Iterator[tuple[Path, Value]]:
+    """The places that are shown one by one."""
+    if path and (path in places.whole or not _apart(value, places, path)):
         yield path, value
         return
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
-        yield from _flat(item, editable, (*path, key))
+        yield from _flat(item, places, (*path, key))
 
 
-def _apart(value: Value, editable: Collection[Path], path: Path) -> bool:
-    """Whether a place is shown part by part: where something inside can be edited, and small mappings."""
-    if any(len(one) > len(path) and one[: len(path)] == path for one in editable):
+def _apart(value: Value, places: _Places, path: Path) -> bool:
+    """Whether a place is shown part by part: where something inside is declared, and small mappings."""
+    if path in places.around:
         return True
     small = isinstance(value, dict) and bool(value) and len(path) < _FLAT_DEPTH
     return small and fields.infer(value).type is not FieldType.MONEY

@@ -161,7 +161,7 @@ def _content(request: RequestView, typed: Typed) -> Iterator[Shown]:
     editable = {data.show_path(one.path): one for one in request.asked.editable} if pending else {}
     room, wrong = MOST_EDITABLE, typed.wrong or {}
     for one in card.content_fields(request):
-        found = editable.get(one.path)
+        found = editable.get(one.path) if one.editable else None
         shown = Shown(path=one.path, label=one.label, text=one.text, before=one.before)
         if found is None:
             yield shown
