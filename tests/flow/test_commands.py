@@ -225,8 +225,8 @@ def test_run_tells_where_to_look_and_whom_it_waits_for(signoff: Commands) -> Non
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["-i", "customer=Ann"], 1, "amount: "),
-        (["-i", "customer=Ann", "-i", "amount=lots"], 1, "amount: must be an amount and a currency"),
+        (["-i", "customer=Ann"], 1, "amount is required."),
+        (["-i", "customer=Ann", "-i", "amount=lots"], 1, "amount must be an amount and a currency"),
         (["-i", "customer=Ann", "-i", "amount=1 USD"], 1, "EUR"),
         (["-i", "customer=Ann", "-i", "amount=1", "-i", "amuont=1"], 1, "amuont: "),
         (["-i", "customer"], 2, "'customer' is not an input; write name=value."),
@@ -371,9 +371,9 @@ def test_reject_ends_the_run(signoff: Commands, asked: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("edits", "code", "sentence"),
     [
-        (["amount=lots"], 1, "amount: must be"),
+        (["amount=lots"], 1, "amount must be"),
         (["customer=Bob"], 1, "customer: this field cannot be edited; these can: amount, note."),
-        (["amount=lots", "customer=Bob"], 1, "amount: must be"),
+        (["amount=lots", "customer=Bob"], 1, "amount must be"),
         (["amount"], 2, "'amount' is not an edit; write name=value."),
         ([], 2, "Name what changes"),
     ],

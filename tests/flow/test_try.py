@@ -158,7 +158,7 @@ def test_edits_are_asked_field_by_field_until_they_are_right(at: Place) -> None:
         person.see("Count (integer): 1\n")
         person.see("new value: ")
         person.type("none")
-        person.see("Count: must be a number.")
+        person.see("Count must be a number.")
         person.see("new value: ")
         person.type("3")
         # The longer text is written in the person's own editor.
