@@ -25,6 +25,7 @@ from bot.slack.channel import SlackChannel
 from bot.slack.client import SlackClient, connected
 from bot.slack.desk import Desk as SlackDesk
 from bot.slack.directory import SlackDirectory
+from bot.slack.home_publisher import StaleHomes
 from bot.slack.pace import Pace
 from bot.slack.sender import SlackSender
 from bot.slack.surface import Ways
@@ -55,10 +56,11 @@ DRAIN_SECONDS: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class SlackSide:
-    """The client, and who may ask what of the engine in Slack."""
+    """The client, who may ask what of the engine in Slack, and whose Home tabs have to be published."""
 
     client: SlackClient
     desk: SlackDesk
+    homes: StaleHomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +103,9 @@ def build(
     engine = Engine(store, advancer, admins=_admins(settings, login))
     runner = Runner(store, advancer, steps=steps, secrets=secrets)
     channels: dict[str, Channel] = {"terminal": TerminalChannel(console)}
+    homes = StaleHomes()
     if client is not None:
-        channels["slack"] = SlackChannel(client)
+        channels["slack"] = SlackChannel(client, homes)
     if email is not None:
         channels["email"] = email
     codes = keys.codes(settings.database)
@@ -117,7 +120,7 @@ def build(
     desk = Desk(engine, identity, steps, operator=settings.operator, login=login)
     slack = None
     if client is not None:
-        slack = SlackSide(client, SlackDesk(engine, steps, directory, clock, settings.builders))
+        slack = SlackSide(client, SlackDesk(engine, steps, directory, clock, settings.builders), homes)
     return App(settings, store, engine, identity, codes, clock, executor, desk, slack)
 
 
@@ -176,7 +179,8 @@ async def _reached(app: App) -> AsyncIterator[None]:
                 signing_secret=settings.slack_signing_secret.get_secret_value(),
                 app_token=settings.slack_app_token.get_secret_value(),
             )
-            took = await stack.enter_async_context(surface.serving(app.slack.client, app.slack.desk, ways))
+            side = app.slack
+            took = await stack.enter_async_context(surface.serving(side.client, side.desk, ways, side.homes))
             if took.door is not None:
                 mounted[listening.PATH] = took.door.events
         if mounted or settings.public_url:

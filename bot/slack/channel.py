@@ -11,6 +11,7 @@ from bot.slack import blocks, ids
 from bot.slack.blocks import Message
 from bot.slack.client import SlackClient, SlackError
 from bot.slack.failures import FailureClass
+from bot.slack.home_publisher import StaleHomes
 from engine.errors import ChannelError
 from engine.model import Card, Receipt
 
@@ -33,17 +34,26 @@ def whole(card: Card, *, delivery: str) -> Message:
 
 
 class SlackChannel:
-    """Addresses are `U…`, a person; or `C…,U…`: the channel, and if we may not post there, the person."""
+    """Addresses are `U…`, a person; or `C…,U…`: the channel, and if we may not post there, the person.
+
+    `homes`: hears whose copies have changed.
+    """
 
     name = "slack"
 
-    def __init__(self, client: SlackClient) -> None:
-        self._client = client
+    def __init__(self, client: SlackClient, homes: StaleHomes | None = None) -> None:
+        self._client, self._homes = client, homes
         self._conversations: dict[str, str] = {}
         """The conversations with people, as far as we know them: a hint that may be lost."""
 
     async def show(self, *, address: str, card: Card, receipt: Receipt | None, delivery: str) -> Receipt:
         """Post the card, or edit the copy."""
+        receipt = await self._shown(address, card, receipt, delivery)
+        if self._homes is not None:
+            self._homes.mark(address.rpartition(",")[2])
+        return receipt
+
+    async def _shown(self, address: str, card: Card, receipt: Receipt | None, delivery: str) -> Receipt:
         made = whole(card, delivery=delivery)
         try:
             return await self._put(address, made, receipt, delivery=delivery)

@@ -26,6 +26,13 @@ INSTALL_AGAIN: Final = (
 log = logging.getLogger(__name__)
 
 
+async def publish_home(room: Room, user: str) -> None:
+    """Show what waits for this person now."""
+    by = By(team="", user=user)
+    view = home.home(pending=await room.desk.pending(by), runs=await room.desk.runs(by))
+    await room.replies.publish(user, view)
+
+
 class Events:
     """Handlers of events. Slack delivers some of them several times; none of them changes anything of ours."""
 
@@ -36,15 +43,10 @@ class Events:
     async def home_opened(self, ack: Any, body: Any) -> None:
         """Show what waits for this person now."""
         event = body.get("event") or {}
-        by = By(team=str(body.get("team_id", "")), user=str(event.get("user", "")))
+        user = event.get("user")
         await ack()
-        if event.get("tab", "home") == "home" and by.user:
-            self._room.later.do(self._publish(by))
-
-    async def _publish(self, by: By) -> None:
-        desk = self._room.desk
-        view = home.home(pending=await desk.pending(by), runs=await desk.runs(by))
-        await self._room.replies.publish(by.user, view)
+        if event.get("tab", "home") == "home" and isinstance(user, str) and user:
+            self._room.later.do(publish_home(self._room, user))
 
     async def written(self, ack: Any, body: Any) -> None:
         """Tell a person who writes to us that nobody reads it: a line of each hour, and never one of an app."""

@@ -81,10 +81,11 @@ def reject(request: RequestView, *, metadata: ids.ModalRef) -> View:
 
 
 def approve(request: RequestView, *, metadata: ids.ModalRef) -> View:
-    """Asks for the reason of an approval, where the gate always wants one."""
+    """Ask for the reason of an approval, where the gate always wants one.
+
+    The gate's own confirmation was asked by the button that opens this.
+    """
     blocks: list[Block] = [text.section(request.title, block="question")]
-    if request.confirm:
-        blocks.append(text.section(request.confirm, block="confirm"))
     required = request.asked.reason_required is ReasonRequired.ALWAYS
     return forms.view(
         callback=ids.APPROVE_MODAL,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from bot.slack.admission import Admission
 from bot.slack.bolt import HANDLED_EVENTS, bolt
 from bot.slack.client import SlackClient
 from bot.slack.desk import Desk
+from bot.slack.events import publish_home
+from bot.slack.home_publisher import DEBOUNCE_SECONDS, HomePublisher, StaleHomes
 from bot.slack.installation import Installation
 from bot.slack.later import Later
 from bot.slack.listening import Door
@@ -32,16 +35,24 @@ class Surface:
 
     later: Later
     door: Door | None
+    homes: HomePublisher
 
 
 @asynccontextmanager
-async def serving(client: SlackClient, asked: Desk, ways: Ways) -> AsyncIterator[Surface]:
-    """Take deliveries while the body runs; what is under way at the end is finished."""
+async def serving(
+    client: SlackClient, asked: Desk, ways: Ways, stale: StaleHomes, *, debounce: float = DEBOUNCE_SECONDS
+) -> AsyncIterator[Surface]:
+    """Take deliveries while the body runs; what is under way at the end is finished.
+
+    `stale`: whose Home tabs are published again, after they were collected for `debounce` seconds.
+    """
     later = Later()
-    app = bolt(Room(asked, Replies(client), client, later), api_url=client.api_url)
+    room = Room(asked, Replies(client), client, later)
+    app = bolt(room, api_url=client.api_url)
     installation = Installation(client)
     admission = Admission(app, installation, events=HANDLED_EVENTS)
-    async with AsyncExitStack() as stack:
+    homes = HomePublisher(stale, lambda user: publish_home(room, user), debounce=debounce)
+    async with AsyncExitStack() as stack, _working(homes.run()):
         stack.push_async_callback(installation.close)
         stack.push_async_callback(later.drain, listening.DRAIN_SECONDS)
         door = Door(admission, signing_secret=ways.signing_secret, later=later) if ways.signing_secret else None
@@ -50,4 +61,15 @@ async def serving(client: SlackClient, asked: Desk, ways: Ways) -> AsyncIterator
             await stack.enter_async_context(sockets)
         # The first click need not wait for it.
         later.do(installation.learn())
-        yield Surface(later, door)
+        yield Surface(later, door, homes)
+
+
+@asynccontextmanager
+async def _working(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Do some work until the body ends."""
+    task = asyncio.ensure_future(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -19,6 +19,7 @@ from bot.slack.channel import SlackChannel
 from bot.slack.client import SlackClient, connected
 from bot.slack.desk import Desk
 from bot.slack.directory import SlackDirectory
+from bot.slack.home_publisher import StaleHomes
 from bot.slack.listening import PATH
 from bot.slack.sender import SlackSender
 from bot.slack.surface import Surface, Ways, serving
@@ -102,13 +103,16 @@ class Stage:
         stack = AsyncExitStack()
         store = stack.enter_context(schema.owned(self.path, clock=self.clock, ids=RandomIds()))
         client = await stack.enter_async_context(connected(token=self.slack.app.bot_token, api_url=self.slack.api_url))
-        directory, channel, played = SlackDirectory(client), SlackChannel(client), Played()
+        homes = StaleHomes()
+        directory, channel, played = SlackDirectory(client), SlackChannel(client, homes), Played()
         kinds: dict[str, StepType[Any]] = {**registry.builtin(sender=SlackSender(client)), "played": played}
         secrets = EnvironmentSecrets({})
         advancer = Advancer(kinds=kinds, directory=directory, secrets=secrets)
         engine = Engine(store, advancer)
         desk = Desk(engine, kinds, directory, self.clock, self.builders)
-        surface = await stack.enter_async_context(serving(client, desk, self._ways())) if listens else None
+        surface = None
+        if listens:
+            surface = await stack.enter_async_context(serving(client, desk, self._ways(), homes, debounce=0.0))
         if surface is not None and surface.door is not None:
             served = site.site("", mounted={PATH: surface.door.events})
             _, port = await stack.enter_async_context(listening(served, host="127.0.0.1", port=0))
@@ -192,7 +196,7 @@ class Stage:
         surface = self.bot.surface
         if surface is not None:
             async with asyncio.timeout(5):
-                while not surface.later.idle:  # noqa: ASYNC110 what is waited for has no bell
+                while not (surface.later.idle and surface.homes.idle):  # noqa: ASYNC110 what is waited for has no bell
                     await asyncio.sleep(0.002)
 
     async def request(self, run: str) -> RequestView:

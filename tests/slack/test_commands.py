@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from bot.sandbox import NotSubmitted
 from bot.slack.commands import pairs
+from bot.slack.home_publisher import HomePublisher, StaleHomes
 from engine.model import RequestState, RunStatus
 from engine.views import Page
 from tests.slack.stage import ASKS, Stage, buttons, copy_of, fine, whispered, words
@@ -226,6 +229,58 @@ async def test_who_sends_a_form_is_told_where_they_hear_how_it_ends(on: Stage) -
     await on.slack.until(lambda: cleo.modal)
     fine(await cleo.submit())
     assert "you hear in the conversation where you typed the command" in words(cleo.modal)
+
+
+async def test_home_follows_what_waits_though_nobody_opens_it(on: Stage) -> None:
+    await on.asked()
+    ada, ben = on.person("ada"), on.person("ben")
+    assert "Refund 120 EUR?" in words(ada.home)
+    await on.start(amount=7)
+    await on.settle()
+    for person in ada, ben:
+        assert "Refund 120 EUR?" in words(person.home)
+        assert "Refund 7 EUR?" in words(person.home)
+    fine(await ada.click("Approve", on=copy_of(ada)))
+    await on.settle()
+    for person in ada, ben:
+        assert "Refund 120 EUR?" not in words(person.home)
+        assert "Refund 7 EUR?" in words(person.home)
+    (run, *_) = await on.engine.runs(Page(limit=1))
+    fine(await on.person("cleo").command(f"/signoff cancel {run.id}"))
+    await on.settle()
+    assert "Nothing waits for you" in words(ben.home)
+    assert "Refund: cancelled" in words(on.person("cleo").home)
+
+
+async def test_many_changes_publish_a_home_once() -> None:
+    stale, published = StaleHomes(), list[str]()
+
+    async def publish(user: str) -> None:
+        published.append(user)
+
+    publisher = HomePublisher(stale, publish, debounce=0.0)
+    working = asyncio.ensure_future(publisher.run())
+    for _ in range(10):
+        stale.mark("U1")
+        stale.mark("U2")
+    assert not publisher.idle
+    while not publisher.idle:  # noqa: ASYNC110 what is waited for has no bell
+        await asyncio.sleep(0)
+    assert published == ["U1", "U2"]
+    working.cancel()
+
+
+async def test_a_home_that_slack_refuses_for_a_while_is_published_later_and_any_other_failure_is_only_staleness(
+    on: Stage,
+) -> None:
+    on.slack.fault("views.publish", "error", code="internal_error", times=1)
+    await on.asked()
+    homes = [on.person(one).home for one in ("ada", "ben")]
+    assert homes.count(None) == 1
+    on.slack.fault("views.publish", "ratelimited", seconds=1, times=1)
+    await on.start(amount=7)
+    await on.settle()
+    assert all("Refund 7 EUR?" in words(on.person(one).home) for one in ("ada", "ben"))
 
 
 async def test_home_shows_what_waits_and_opens_it(on: Stage) -> None:

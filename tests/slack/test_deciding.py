@@ -91,6 +91,22 @@ async def test_a_gate_that_asks_back_is_decided_when_the_dialog_is_confirmed(on:
     assert await on.state(run) is RequestState.APPROVED
 
 
+async def test_a_gate_that_asks_back_and_wants_a_reason_asks_back_once(on: Stage) -> None:
+    run = await on.asked(
+        REASONS.replace("reason_required: always", 'reason_required: always\n      confirm: "Really?"')
+    )
+    ada = on.person("ada")
+    for way in "Approve", "Edit":
+        (button,) = (one for one in copy_of(ada)["blocks"][-1]["elements"] if one["text"]["text"] == way)
+        fine(await ada.click(way))
+        await on.slack.until(lambda: ada.modal)
+        assert f"{words(button.get('confirm'))} {words(ada.modal)}".count("Really?") == 1
+        if way == "Approve":
+            await ada.close()
+    fine(await ada.submit({"Reason": "They waited long enough."}))
+    assert await on.state(run) is RequestState.APPROVED
+
+
 async def test_an_approval_that_needs_a_reason_asks_for_it(on: Stage) -> None:
     run = await on.asked(REASONS)
     ada = on.person("ada")

@@ -11,6 +11,7 @@ import pytest
 from bot.sandbox import Running, sandbox
 from bot.slack.client import connected
 from bot.slack.desk import Desk
+from bot.slack.home_publisher import StaleHomes
 from bot.slack.surface import Ways, serving
 
 
@@ -22,7 +23,7 @@ async def test_a_refused_app_token_is_told_in_lines_without_a_traceback(
     token = slack.app.bot_token
     async with (
         connected(token=token, api_url=slack.api_url) as client,
-        serving(client, _nobody(), Ways(app_token="xapp-wrong")),
+        serving(client, _nobody(), Ways(app_token="xapp-wrong"), StaleHomes()),
     ):
         async with asyncio.timeout(5):
             while not caplog.records:  # noqa: ASYNC110 what is waited for has no bell

@@ -1,0 +1,87 @@
+"""Keeps Home tabs as current as the copies: whoever's copy changed has another list of what waits.
+
+What is to be published is a hint in memory. One that is lost leaves a tab as it was until its person opens it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from bot.slack.client import SlackError
+from bot.slack.failures import WITHOUT_RETRY_AFTER, FailureClass
+from engine.errors import ChannelError, StoreError
+
+DEBOUNCE_SECONDS: Final = 2.0
+"""How long changes are collected before the tabs of all their people are published, once each."""
+
+log = logging.getLogger(__name__)
+
+
+class StaleHomes:
+    """The people, by their Slack id, whose Home tab shows something that has changed."""
+
+    def __init__(self) -> None:
+        self._users: dict[str, None] = {}
+        self._marked = asyncio.Event()
+
+    def mark(self, user: str) -> None:
+        """Note that this person's tab has to be published."""
+        self._users[user] = None
+        self._marked.set()
+
+    def __bool__(self) -> bool:
+        return bool(self._users)
+
+    async def wait(self) -> None:
+        """Return as soon as there is one."""
+        await self._marked.wait()
+
+    def take(self) -> list[str]:
+        """Return all of them, and forget them."""
+        users = list(self._users)
+        self._users.clear()
+        self._marked.clear()
+        return users
+
+
+class HomePublisher:
+    """Publishes stale tabs one after the other, so that they never stand in the way of copies."""
+
+    def __init__(
+        self,
+        stale: StaleHomes,
+        publish: Callable[[str], Awaitable[None]],
+        *,
+        debounce: float = DEBOUNCE_SECONDS,
+    ) -> None:
+        self._stale, self._publish, self._debounce = stale, publish, debounce
+        self._busy = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether no tab is left to be published."""
+        return not self._stale and not self._busy
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        while True:
+            await self._stale.wait()
+            self._busy = True
+            await asyncio.sleep(self._debounce)
+            for user in self._stale.take():
+                await self._one(user)
+            self._busy = False
+
+    async def _one(self, user: str) -> None:
+        try:
+            await self._publish(user)
+        except SlackError as error:
+            log.info("the Home tab of %s could not be published: %s", user, error)
+            if error.kind is FailureClass.WAIT:
+                self._stale.mark(user)
+                await asyncio.sleep((error.retry_after or WITHOUT_RETRY_AFTER).total_seconds())
+        except (ChannelError, StoreError) as error:
+            log.info("the Home tab of %s could not be published: %s", user, error)
