@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 import click
 
@@ -17,8 +17,11 @@ from bot.cli.exits import Exit
 from bot.cli.here import free
 from engine import verify_audit
 from engine.model import DEFAULT_WORKSPACE
-from engine.store import journal
+from engine.store import journal, reconcile
 from engine.store.files import create_private
+
+SHOWN: Final = 100
+"""Differences between log and tables that are printed."""
 
 
 @click.group()
@@ -63,7 +66,7 @@ def _head(line: str) -> str:
 @audit.command()
 @click.option("--checkpoint", "checkpoints", multiple=True, metavar="SEQ:HASH", help="A head that was noted earlier.")
 def verify(checkpoints: tuple[str, ...]) -> int:
-    """Verify the chain in the database."""
+    """Verify the chain in the database, and that the tables say the same."""
     try:
         noted = [verify_audit.read_checkpoint(one) for one in checkpoints]
     except argparse.ArgumentTypeError:
@@ -71,14 +74,26 @@ def verify(checkpoints: tuple[str, ...]) -> int:
             "A checkpoint looks like 120:9f86d0… (a number, a colon, 64 hexadecimal digits)."
         ) from None
     log, found = verify_audit.Log(checkpoints=noted), 0
-    with reach.reading() as connection:
+    with reach.reading() as connection, reconcile.snapshot(connection):
         for line in journal.export(connection, DEFAULT_WORKSPACE):
             found += _told(log.read(line))
-    found += _told(log.finish())
+        found += _told(log.finish())
+        found += _told_tables(reconcile.compare(connection, DEFAULT_WORKSPACE))
     click.echo(f"{log.entries:,} entries, {log.erased:,} of them with erased content; head {log.head}")
-    told = f"{found} finding{'s' if found > 1 else ''}: the log was changed."
+    told = f"{found} finding{'s' if found > 1 else ''}: the log or the tables were changed."
     click.echo(told if found else "The log is whole.", err=bool(found))
     return Exit.NO if found else Exit.DONE
+
+
+def _told_tables(sentences: Iterator[str]) -> int:
+    """Print the first of them, and how many more there are."""
+    count = 0
+    for count, sentence in enumerate(sentences, 1):
+        if count <= SHOWN:
+            click.echo(f"tables: {sentence}", err=True)
+    if count > SHOWN:
+        click.echo(f"tables: and {count - SHOWN:,} more", err=True)
+    return count
 
 
 def _told(findings: Iterator[verify_audit.Finding]) -> int:

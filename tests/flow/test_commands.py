@@ -592,7 +592,8 @@ def test_a_log_that_was_changed_is_found_out(signoff: Commands, asked: dict[str,
         connection.execute("UPDATE audit SET leaf = replace(leaf, 'request.opened', 'request.closed')")
     finished = signoff("audit", "verify", "--checkpoint", head)
     assert finished.code == 1
-    assert finished.err.splitlines()[-1] == "1 finding: the log was changed."
+    assert "no entry says that it was opened" in finished.err
+    assert finished.err.splitlines()[-1] == "2 findings: the log or the tables were changed."
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o277])
@@ -605,6 +606,17 @@ def test_an_export_is_for_one_user_whatever_the_umask(signoff: Commands, asked: 
         os.umask(before)
     for name in ("log.jsonl", "copy.db"):
         assert (signoff.at.folder / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_decision_that_no_entry_tells_of_is_found_out(signoff: Commands, asked: dict[str, Any]) -> None:
+    signoff.done("decide", asked["id"], "approve")
+    with closing(sqlite3.connect(signoff.at.database)) as connection, connection:
+        connection.execute("DROP TRIGGER decision_unchanged")
+        (decision,) = connection.execute("UPDATE decision SET verdict = 'rejected' RETURNING id").fetchone()
+    finished = signoff("audit", "verify")
+    assert finished.code == 1
+    assert f"tables: decision {decision} (rejected by person" in finished.err
+    assert finished.err.splitlines()[-1] == "2 findings: the log or the tables were changed."
 
 
 def test_an_export_writes_over_nothing(signoff: Commands, asked: dict[str, Any]) -> None:

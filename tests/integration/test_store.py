@@ -21,7 +21,7 @@ from sqlalchemy import bindparam, exc, insert, select, text, update
 
 from engine import plan, verify_audit
 from engine.audit import Entry
-from engine.errors import Conflict, DefinitionError, StoreError, StoreFull, StoreLocked, StoreReadOnly
+from engine.errors import Conflict, DefinitionError, StoreError, StoreFull, StoreLocked, StoreLost, StoreReadOnly
 from engine.gate import Asked, Ruling
 from engine.model import (
     DEFAULT_WORKSPACE,
@@ -774,6 +774,28 @@ def test_two_links_to_one_file_are_one_owner(path: Path) -> None:
     link.symlink_to(path)
     with lock.held(path):
         assert isinstance(refused(link), StoreLocked)
+
+
+@pytest.mark.parametrize("gone", ["file", "-wal", "-shm"])
+async def test_nothing_is_acknowledged_that_went_into_a_file_that_was_taken_away(path: Path, gone: str) -> None:
+    """What was acknowledged before is in the file that the error names; what was not may be."""
+    with pytest.raises(StoreLost, match="so Signoff stops") as told:  # noqa: PT012, SIM117 closing tells where it is
+        with opened(path) as store:
+            assert await store.transact(keep("before")) == "before"
+            taken = path if gone == "file" else path.with_name(path.name + gone)
+            taken.unlink()
+            with pytest.raises(StoreLost, match="removed or replaced"):
+                await store.transact(keep("after"))
+            with pytest.raises(StoreLost, match="removed or replaced"):
+                await store.transact(keep("later"))
+            with pytest.raises(StoreLost, match="removed or replaced"):
+                await store.read(names)
+            assert await store.insist(keep("happened")) == "happened"
+    saved = path.with_name(f"{path.name}.rescued") if gone == "file" else path
+    assert f"is in {saved}." in str(told.value)
+    with opened(saved) as store:
+        assert {"before", "happened"} <= await store.read(names)
+        assert "later" not in await store.read(names)
 
 
 async def test_another_program_that_writes_is_waited_for_and_then_named(path: Path) -> None:
