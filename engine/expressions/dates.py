@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engine.errors import ExpressionError
 from engine.expressions import values
@@ -17,6 +18,10 @@ _MONTHS: Final = (
 )
 _DIRECTIVE: Final = re.compile(r"%(.?)", re.DOTALL)
 _LONGEST_ISO: Final = 40
+_LONGEST_ZONE: Final = 64
+_CLOCK: Final = re.compile(r"%[HI][^%\w]+%M|%p")
+"""Hours with minutes. Hours alone, or digits with nothing between them, are for programs."""
+_NAMED_ZONE: Final = re.compile(r"%[zZ]|\b(?:UTC|GMT)\b|%[SM]Z")
 _ISO: Final = re.compile(
     r"\d{4}-\d\d-\d\d(?P<time>[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d\d:?\d\d)?)?", re.ASCII
 )
@@ -38,10 +43,12 @@ DIRECTIVES: Final[dict[str, Callable[[datetime], str]]] = {
     "M": lambda at: f"{at.minute:02d}",
     "S": lambda at: f"{at.second:02d}",
     "z": lambda at: f"{at:%z}",
+    "Z": lambda at: at.tzname() or "",
     "%": lambda _: "%",
 }
-"""Directive to text. `e` is the day without a leading zero; `z` is like +0200, or empty for a time without a zone."""
-WIDEST: Final = 10
+"""Directive to text. `e` is the day without a leading zero; `z` is like +0200 and `Z` like CET, or empty for a time
+without a zone."""
+WIDEST: Final = 20
 """Characters that one directive may give."""
 
 
@@ -53,8 +60,19 @@ def check_format(pattern: str) -> None:
             raise ExpressionError(f"`date` does not know `%{values.shorten(name)}`; use {known}")
 
 
-def format_date(text: str, pattern: str) -> str:
-    """`text`: an ISO 8601 date or datetime. Raises `ExpressionError` for any other text."""
+def check_zone(name: str) -> ZoneInfo:
+    """The time zone of this name. Raises `ExpressionError`."""
+    try:
+        return ZoneInfo(name if len(name) <= _LONGEST_ZONE else "")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ExpressionError(f"there is no time zone `{values.shorten(name)}`; write it like Europe/Berlin") from None
+
+
+def format_date(text: str, pattern: str, zone: str | None = None) -> str:
+    """`text`: an ISO 8601 date or datetime. Raises `ExpressionError` for any other text.
+
+    `zone`: where the time is told. Without it a time of day that has an offset is followed by that offset.
+    """
     check_format(pattern)
     try:
         at = datetime.fromisoformat(text.strip() if len(text) <= _LONGEST_ISO else "")
@@ -62,7 +80,34 @@ def format_date(text: str, pattern: str) -> str:
         raise ExpressionError(
             f'"{values.shorten(text)}" is not a date; `date` reads 2025-01-31 or 2025-01-31T09:30:00+01:00'
         ) from None
+    if zone is not None:
+        at = _told_in(at, check_zone(zone), text)
+    elif at.tzinfo is not None:
+        pattern += _unnamed_zone(at, pattern)
     return _DIRECTIVE.sub(lambda found: DIRECTIVES[found[1]](at), pattern)
+
+
+def _told_in(at: datetime, zone: ZoneInfo, text: str) -> datetime:
+    """The same moment in another zone. A day has none, and stays that day."""
+    if at.tzinfo is None:
+        if (found := instant(text.strip())) and found.is_day:
+            return at
+        raise ExpressionError(
+            f'"{values.shorten(text)}" has no offset, so no time zone can be found for it; end it with Z or +01:00'
+        )
+    try:
+        return at.astimezone(zone)
+    except (OverflowError, ValueError):
+        raise ExpressionError(f'"{values.shorten(text)}" is too far away to be told in another time zone') from None
+
+
+def _unnamed_zone(at: datetime, pattern: str) -> str:
+    """What a pattern lacks that tells people the time of day, but not where it is that time."""
+    if not _CLOCK.search(pattern) or _NAMED_ZONE.search(pattern):
+        return ""
+    if "T%H" in pattern:
+        return "%z" if at.utcoffset() else "Z"
+    return " %Z"
 
 
 _MEANT: Final = (

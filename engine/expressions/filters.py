@@ -27,7 +27,7 @@ ELLIPSIS: Final = "…"
 class Filter:
     """`run(budget, value, *arguments)`. `takes` and `arguments`: kinds as in `FITS`; the last ones may be optional.
 
-    `keyword`: the name by which the first argument may be given too. `check`: looks at the first argument when it is
+    `keyword`: the name by which the first argument may be given too. `check`: looks at the arguments that are
     literal, so that a mistake shows when the file is registered.
     """
 
@@ -36,7 +36,7 @@ class Filter:
     arguments: tuple[str, ...] = ()
     optional: int = 0
     keyword: str = ""
-    check: Callable[[Any], None] | None = None
+    check: Callable[..., None] | None = None
 
 
 FITS: Final[dict[str, Callable[[Value], bool]]] = {
@@ -102,9 +102,9 @@ def _truncate(budget: Budget, text: str, length: int) -> str:
     return text[: length - 1] + ELLIPSIS
 
 
-def _date(budget: Budget, text: str, pattern: str) -> str:
-    budget.write(len(pattern) * dates.WIDEST)
-    return dates.format_date(text, pattern)
+def _date(budget: Budget, text: str, pattern: str, zone: str | None = None) -> str:
+    budget.write((len(pattern) + 1) * dates.WIDEST)
+    return dates.format_date(text, pattern, zone)
 
 
 def _length(_: Budget, value: str | List | Mapping) -> int:
@@ -207,9 +207,11 @@ def _values(budget: Budget, mapping: Mapping) -> List:
     return list(mapping.values())
 
 
-def _check_date(pattern: object) -> None:
+def _check_date(pattern: object, zone: object = None) -> None:
     if isinstance(pattern, str):
         dates.check_format(pattern)
+    if isinstance(zone, str):
+        dates.check_zone(zone)
 
 
 FILTERS: Final[dict[str, Filter]] = {
@@ -220,7 +222,7 @@ FILTERS: Final[dict[str, Filter]] = {
     "trim": Filter(_trim, "text"),
     "replace": Filter(_replace, "text", ("text", "text")),
     "truncate": Filter(_truncate, "text", ("a whole number",)),
-    "date": Filter(_date, "text", ("text",), check=_check_date),
+    "date": Filter(_date, "text", ("text", "text"), optional=1, check=_check_date),
     "length": Filter(_length, "text, a list or a mapping"),
     "first": Filter(_first, "a list"),
     "last": Filter(_last, "a list"),

@@ -159,7 +159,7 @@ class Translator:
             raise ExpressionError(f"there is no filter `{values.shorten(node.name)}`.{near}")
         arguments = syntax.arguments(node, known)
         if known.check is not None:
-            known.check(syntax.literal(arguments[0]))
+            known.check(*map(syntax.literal, arguments))
         operands = [self.operand(argument) for argument in arguments]
         return operators.apply(node.name, known, subject=self.operand(node.node), arguments=operands)
 

@@ -395,6 +395,16 @@ LETTERS = "compares letter by letter, so 200 is not 200.00, but"
             'inputs.day | date("DD.MM.YYYY") == "a"',
             "`date` prints this for every date: `DD.MM.YYYY`. Write `date('%d.%m.%Y')`.",
         ),
+        *(
+            (f'inputs.at | date("{given}") == "a"', f"`date` prints this for every date: `{given}`. {hint}")
+            for given, hint in (
+                ("YYYY-MM-DD HH:mm", "Write `date('%Y-%m-%d %H:%M')`."),
+                ("dd/mm/yyyy", "Write `date('%d/%m/%Y')`."),
+                ("MMM DD, YYYY", "Write `date('%b %d, %Y')`."),
+                ("hh:mm:ss", "Write `date('%I:%M:%S')`."),
+                ("short", "Write it like `date('%d.%m.%Y')`."),
+            )
+        ),
     ],
 )
 def test_a_comparison_of_texts_that_says_nothing_is_told_when_the_file_is_checked(
