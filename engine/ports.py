@@ -28,6 +28,7 @@ ParamsT = TypeVar("ParamsT", bound=BaseModel)
 class StepContext:
     """What a step may know of the run it is in.
 
+    `workflow` is its name.
     `idempotency_key` is the same for every call of this visit, over retries and crashes: pass it on.
     `attempt` counts calls from 1. `timeout` is what is left of the time that the step may take. `redact` takes the
     secrets out of a text: use it before you cut a text that quotes the other side, or half of a secret is left.
@@ -40,6 +41,7 @@ class StepContext:
     idempotency_key: str
     timeout: timedelta
     redact: Callable[[str], str] = str
+    workflow: str = ""
 
 
 class StepType(ABC, Generic[ParamsT]):
@@ -164,8 +166,12 @@ class Route(Struct, frozen=True):
 class Sender(Protocol):
     """Sends what a step says; bound in the composition root to a channel that can."""
 
-    async def send(self, *, to: str, text: str, key: str) -> Mapping[str, object]:
-        """Send `text` to a person or place. `key`: the same again sends nothing new. Raises `StepError`."""
+    async def send(self, *, to: str, text: str, source: str, key: str) -> Mapping[str, object]:
+        """Send `text` to a person or place. Raises `StepError`.
+
+        `source`: where it comes from, in our words; people can tell it from the text. `key`: the same again sends
+        nothing new.
+        """
 
 
 class Mailer(Protocol):

@@ -136,6 +136,7 @@ class Runner:
             idempotency_key=f"{claimed.run}:{act.step.id}:{act.visit}",
             timeout=act.timeout,
             redact=self._secrets.redact,
+            workflow=act.subject.workflow,
         )
         limit = asyncio.timeout(act.timeout.total_seconds())
         try:

@@ -121,7 +121,7 @@ def _said(block: Block) -> Iterator[str]:
         case "rich_text":
             for part in block["elements"]:
                 said = "".join(str(one.get("text", "")) for one in part["elements"])
-                yield f"{_QUOTE}{_quoted(said)}" if part["type"] == "rich_text_quote" else said
+                yield quoted(said) if part["type"] == "rich_text_quote" else said
         case "context":
             yield " · ".join(_content(one) for one in block["elements"] if "text" in one)
         case "section" | "header":
@@ -140,6 +140,11 @@ def _content(element: Element) -> str:
 
 
 # -- all ----------------------------------------------------------------------------------------------------
+
+
+def quoted(said: str) -> str:
+    """Return the text with a mark before each line."""
+    return f"{_QUOTE}{_quoted(said)}"
 
 
 def _quoted(said: str) -> str:

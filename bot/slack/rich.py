@@ -54,6 +54,11 @@ def lines(shown: Iterable[Line], *, block: str) -> Block:
     return {"type": "rich_text", "block_id": block, "elements": parts}
 
 
+def quotation(content: str, *, block: str) -> Block:
+    """A text of somebody else, all of it in a quote."""
+    return {"type": "rich_text", "block_id": block, "elements": [_part(_QUOTE, value(content))]}
+
+
 _SECTION: Final = "rich_text_section"
 _QUOTE: Final = "rich_text_quote"
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bot.slack import text
+from bot.slack import ids, notification_text, rich, text
 from bot.slack.channel import history
 from bot.slack.client import SlackClient, SlackError
 from bot.slack.failures import FailureClass
@@ -28,8 +28,8 @@ class SlackSender:
     def __init__(self, client: SlackClient) -> None:
         self._client = client
 
-    async def send(self, *, to: str, text: str, key: str) -> Mapping[str, object]:
-        """Post it as it is: nothing in it becomes a mention or a link. Raises `StepError`.
+    async def send(self, *, to: str, text: str, source: str, key: str) -> Mapping[str, object]:
+        """Post it as a quotation with its source: nothing in it becomes a mention or a link. Raises `StepError`.
 
         To a person it is looked for first, because an earlier call may have landed. Channels we may not read: there
         an unknown outcome is for a person to judge.
@@ -37,9 +37,9 @@ class SlackSender:
         try:
             place = await self._place(to)
             earlier = await self._earlier(place, key) if place.startswith("D") else None
-            return earlier or await self._post(place, text, key)
+            return earlier or await self._post(place, message(text, source=source), key)
         except ChannelError as error:
-            raise _failure(error) from error
+            raise _failure(to, error) from error
 
     async def _place(self, to: str) -> str:
         """The conversation. A person's is opened, so that it can be looked into."""
@@ -65,16 +65,11 @@ class SlackSender:
                 return {"channel": channel, "ts": str(message["ts"])}
         return None
 
-    async def _post(self, place: str, said: str, key: str) -> dict[str, Any]:
-        if text.size(said) > MOST_TEXT:
-            raise StepError(
-                f"The text is longer than the {MOST_TEXT:,} characters that a message in Slack may have; "
-                "& counts as five of them, < and > as four."
-            )
+    async def _post(self, place: str, made: dict[str, Any], key: str) -> dict[str, Any]:
         answer = await self._client.post(
             "chat.postMessage",
             channel=place,
-            text=text.escape(said),
+            **made,
             unfurl_links=False,
             unfurl_media=False,
             metadata={"event_type": EVENT, "event_payload": {"key": key}},
@@ -82,12 +77,36 @@ class SlackSender:
         return {"channel": str(answer.get("channel", "")), "ts": str(answer.get("ts", ""))}
 
 
-def _failure(error: ChannelError) -> StepError:
+def message(said: str, *, source: str) -> dict[str, Any]:
+    """Return the text, and the blocks where they can hold all of it. Raises `StepError` where no message can.
+
+    All of it stands in a quote below a line of ours, so that it cannot pass for a request or a decision.
+    """
+    whole, line = text.shown(said), f"Message of {source}:"
+    if text.size(whole) <= ids.MESSAGE_TEXT:
+        blocks = [text.context([text.plain(line)], block="source"), rich.quotation(whole, block="text")]
+        return {"text": notification_text.of_blocks(blocks), "blocks": blocks}
+    escaped = text.escape(f"{line}\n{notification_text.quoted(whole)}")
+    if text.units(escaped) > MOST_TEXT:
+        raise StepError(
+            f"The text is longer than the {MOST_TEXT:,} characters that a message in Slack may have; "
+            "& counts as five of them, < and > as four, and the end of a line as six."
+        )
+    return {"text": escaped}
+
+
+_NOT_IN: Final = frozenset({"not_in_channel", "channel_not_found"})
+
+
+def _failure(to: str, error: ChannelError) -> StepError:
     passing = (FailureClass.WAIT, FailureClass.INSTALLATION, FailureClass.UNKNOWN)
     later = isinstance(error, SlackError) and error.kind in passing
     reachable = isinstance(error, SlackError)
+    channel = _NAME.fullmatch(to.strip()) or _CHANNEL.fullmatch(to.strip())
+    invite = channel is not None and isinstance(error, SlackError) and error.code in _NOT_IN
+    todo = f" Type /invite @Signoff in the channel {text.line(to)}, if there is one." if invite else ""
     return StepError(
-        str(error),
+        f"{error}{todo}",
         retryable=not error.permanent and not error.outcome_unknown and (later or not reachable),
         outcome_unknown=error.outcome_unknown,
         retry_after=error.retry_after,

@@ -16,7 +16,7 @@ class TerminalSender:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    async def send(self, *, to: str, text: str, key: str) -> Mapping[str, object]:  # noqa: ARG002 nothing is sent
+    async def send(self, *, to: str, text: str, source: str, key: str) -> Mapping[str, object]:  # noqa: ARG002
         """Print it."""
         self._console.print(escape(f"A message to {card.line(to)}, which a trial does not send: {card.visible(text)}"))
         return {"channel": to, "ts": ""}

@@ -17,7 +17,7 @@ OUTPUT: Final = frozenset({"channel", "ts"})
 
 
 class MessageParams(BaseModel):
-    """`to`: a channel, a person's account or email address. `text` is sent as it is: nothing in it is markup."""
+    """`to`: a channel, a person's account or email address. Nothing in `text` is markup."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -43,4 +43,5 @@ class Message(StepType[MessageParams]):
     async def run(self, params: MessageParams, context: StepContext) -> Mapping[str, object]:
         if self._sender is None:
             raise StepError("Messages cannot be sent from here: this server is not connected to Slack.")
-        return await self._sender.send(to=params.to, text=params.text, key=context.idempotency_key)
+        source = f"the workflow {context.workflow}, run {context.run}"
+        return await self._sender.send(to=params.to, text=params.text, source=source, key=context.idempotency_key)

@@ -114,7 +114,7 @@ async def test_a_message_is_posted_to_a_person_as_it_is(on: Stage, to: str) -> N
     view = await on.view(run)
     assert view.status is RunStatus.SUCCEEDED
     said = next(one for one in cleo.sees() if one["ts"] == (view.steps[0].output or {})["ts"])
-    assert said["text"] == "Hello &lt;@U012AB3CD&gt; &amp; all"
+    assert words(said["blocks"]) == f"Message of the workflow tell, run {run}: Hello <@U012AB3CD> & all"
 
 
 async def test_a_message_is_posted_to_a_channel_once_it_is_approved(on: Stage) -> None:
@@ -126,9 +126,9 @@ async def test_a_message_is_posted_to_a_channel_once_it_is_approved(on: Stage) -
     await on.settle()
     fine(await ada.submit({"text": "Hello you"}))
     await on.settle()
-    # The outcome of the run, which has blocks, stands in the channel as well and names what was changed.
-    posted = [one["text"] for one in ada.sees("general") if not one.get("blocks")]
-    assert [one for one in posted if "Hello" in one] == ["Hello you"]
+    # The outcome of the run stands in the channel as well, and names what was changed.
+    posted = [words(one["blocks"]) for one in ada.sees("general") if one["text"].startswith("Message of")]
+    assert posted == [f"Message of the workflow tell, run {run}: Hello you"]
     assert (await on.view(run)).status is RunStatus.SUCCEEDED
 
 
