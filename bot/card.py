@@ -6,13 +6,14 @@ text cannot look like another than the one that is approved.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 from bot.characters import stands_apart
 from bot.characters import visible as visible
 from engine import data, durations, fields
+from engine.codes import reference
 from engine.data import Path, Value
 from engine.fields import Field, FieldType
 from engine.model import (
@@ -242,17 +243,35 @@ def _apart(value: Value, places: _Places, path: Path) -> bool:
 
 
 def code_card(copy: CodeCopy) -> Card:
-    """What comes with a code, which the relay puts in."""
-    what = {Verdict.APPROVE: "approve", Verdict.REJECT: "reject"}
-    asks = () if copy.title is None else (("For", line(copy.title)),)
-    verb = what[copy.verdict] if copy.verdict else "sign in"
+    """What comes with a code, which the relay puts in: all that it confirms, and nothing else is done with it."""
+    decision, request = copy.decision, copy.request
+    asked_in = (("Asked for in", line(copy.label)),) if copy.label else ()
+    if decision is None or request is None:
+        return Card(kind=DeliveryKind.CODE, title="Your code to sign in", facts=asked_in, until=copy.until)
+    verb = {Verdict.APPROVE: "approve", Verdict.REJECT: "reject"}[decision.verdict]
+    reason = (("Reason", visible(decision.reason)),) if decision.reason else ()
     return Card(
         kind=DeliveryKind.CODE,
-        title=f"Your code to {verb}",
-        facts=asks,
-        request=copy.request,
+        title=f"Your code to {verb}{' with changes' if decision.edits else ''}",
+        facts=(("For", line(request.title)), ("Reference", reference(copy.challenge)), *reason, *asked_in),
+        fields=tuple(changes(request, decision.edits)),
+        request=request.id,
         until=copy.until,
     )
+
+
+def changes(request: RequestView, edits: Mapping[str, Value]) -> Iterator[CardField]:
+    """Yield each change that is about to be made, with its label, what stands there, and what is to stand there."""
+    for one in request.asked.editable:
+        path = data.show_path(one.path)
+        if path in edits:
+            yield CardField(
+                path=path,
+                label=line(one.field.label or path),
+                type=one.field.type.value,
+                text=show(one.field, edits[path]),
+                before=show(one.field, data.look(request.asked.content.value, one.path)),
+            )
 
 
 # -- alerts -------------------------------------------------------------------------------------------------

@@ -174,7 +174,7 @@ class Relay:
     def _card(self, claimed: Claimed) -> Card:
         card, link = self._render(claimed.copy), claimed.link
         if isinstance(claimed.copy, CodeCopy) and self._codes is not None:
-            card = replace(card, code=self._codes.code(claimed.copy.challenge))
+            card = replace(card, code=self._codes.code(claimed.copy.challenge, claimed.copy.digits))
         if link is not None:
             card = replace(card, token=link.token, until=link.until)
         return replace(card, again=True) if claimed.held.unknown else card

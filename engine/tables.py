@@ -327,9 +327,9 @@ class BrowserRow(SQLModel, table=True):
 
 
 class ChallengeRow(SQLModel, table=True):
-    """A code that was asked for in one browser, and the decision that waits for it.
+    """A code that was sent because one browser asked, and the command that waits for it.
 
-    `person` None: somebody signs in with an address that nobody here has. `mac` None: no code was sent for this one.
+    `purpose` None: of an earlier version; its code is of no use any more.
     """
 
     __tablename__ = "challenge"
@@ -346,12 +346,15 @@ class ChallengeRow(SQLModel, table=True):
     address: str
     request: str | None = Field(default=None, foreign_key="request.id")
     decision: str | None = _text()
-    """The command that waits, as JSON."""
+    """The command that waits, as JSON; dropped when the code is used or has run out."""
     mac: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     tries: int = 0
     created_at: datetime = _utc(nullable=False)
     expires_at: datetime = _utc(nullable=False)
     used_at: datetime | None = _utc()
+    purpose: str | None = None
+    label: str | None = None
+    """What the browser that asked calls itself."""
 
 
 class AuditRow(SQLModel, table=True):

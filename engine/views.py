@@ -12,6 +12,7 @@ from engine.data import Value
 from engine.gate import Asked, Edit
 from engine.model import (
     Approver,
+    Decide,
     DeliveryKind,
     DeliveryState,
     Origin,
@@ -20,7 +21,6 @@ from engine.model import (
     ReviewPoint,
     RunStatus,
     StepStatus,
-    Verdict,
 )
 
 
@@ -147,19 +147,20 @@ class Copy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeCopy:
-    """What the mail with a code says. `request`, `verdict`: what it confirms; None: whoever reads it signs in.
+    """What the mail with a code says. `digits`: the length of the code. `label`: the name of the browser.
 
-    Not `wanted`: nobody waits for it any more.
+    `request`, `decision`: what it confirms; None where it signs in. Not `wanted`: its code is used or has run out.
     """
 
     delivery: str
     person: Person
     challenge: str
-    request: str | None
-    title: str | None
-    verdict: Verdict | None
     until: datetime
     wanted: bool
+    digits: int
+    label: str = ""
+    request: RequestView | None = None
+    decision: Decide | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

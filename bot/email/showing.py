@@ -122,9 +122,10 @@ _OPEN: Final = {
 _CODE: Final = _Words(
     "To see that it is you",
     (
-        "Type it into the page that asks you for it. It is valid for ten minutes.",
-        "If you did not ask for it, somebody who has your review link tried to decide, or typed your address: "
-        "do nothing, and tell nobody the code.",
+        "Type it into the page that asks you for it. It works once, for ten minutes, for exactly what this email says, "
+        "and keeps you signed in in that browser for 30 days.",
+        "If you did not ask for it, another person or program has your review link or typed your address: "
+        "do nothing, and tell no one the code.",
     ),
     ("You get this mail because a code for your address was asked for.", _NO_LINK),
 )
@@ -139,7 +140,8 @@ def subject(card: Card) -> str:
     """One line, the same for all mails about a request; the first of them is the one without `Re:`."""
     title = cutting.cut(_one_line(card.title[:TITLE]), SUBJECT).text.rstrip() or "Signoff"
     if card.kind is DeliveryKind.CODE:
-        return ": ".join([title, *(_whole(_one_line(text), SUBJECT) for _, text in card.facts[:1])])
+        about = card.facts[:1] if card.request else ()
+        return ": ".join([title, *(_whole(_one_line(text), SUBJECT) for _, text in about)])
     follows = card.kind is DeliveryKind.REMINDER or (card.kind is DeliveryKind.REQUEST and card.state is not None)
     return f"Re: {title}" if follows else title
 

@@ -139,6 +139,7 @@ _WORDS: Final = {
     "delivery.dead": "could not tell",
     "links.revoked": "review links withdrawn",
     "browser.remembered": "a browser is remembered for",
+    "code.exhausted": "a code was typed wrong five times",
 }
 
 

@@ -77,15 +77,7 @@ def _how(assurance: str, *, mine: bool) -> str:
 
 def changes(request: RequestView, edits: Mapping[str, Value]) -> tuple[tuple[str, str, str], ...]:
     """Each change with its label, what stood there, and what is to stand there."""
-    return tuple(
-        (
-            card.line(one.field.label or path),
-            card.show(one.field, data.look(request.asked.content.value, one.path)),
-            card.show(one.field, edits[path]),
-        )
-        for one in request.asked.editable
-        if (path := data.show_path(one.path)) in edits
-    )
+    return tuple((one.label, one.before or "", one.text) for one in card.changes(request, edits))
 
 
 def placed(request: RequestView, errors: Mapping[str, str]) -> tuple[dict[str, str], str]:

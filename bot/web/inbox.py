@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot import card
-from bot.web import room
+from bot.web import labels, room
 from bot.web.room import Room
 from engine import fields
 from engine.errors import InvalidValue
@@ -63,7 +63,9 @@ class Inbox:
             return self._sign_in(request, typed=typed, error=f"The address {error}.")
         if salt is None:
             return self._sign_in(request, typed=typed, error=_STALE)
-        sent = await self._room.desk.identity.sign_in(SignIn(email=email, holder=self._room.holder(request), form=salt))
+        label = labels.browser(request.headers.get("user-agent", ""))
+        command = SignIn(email=email, holder=self._room.holder(request), form=salt, label=label)
+        sent = await self._room.desk.identity.sign_in(command)
         return self._room.to(self._room.at.code(sent.challenge))
 
     async def _forget(self, request: Request, form: FormData, browser: Browser) -> Response:

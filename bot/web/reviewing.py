@@ -179,7 +179,8 @@ class Reviewing:
     async def _code(self, request: Request, sent: Sent) -> Response:
         """Whoever has only the link confirms with a code what they decided."""
         holder = self._room.holder(request)
-        answer = await self._room.desk.identity.ask_code(AskCode(decide=sent.command, holder=holder))
+        label = labels.browser(request.headers.get("user-agent", ""))
+        answer = await self._room.desk.identity.ask_code(AskCode(decide=sent.command, holder=holder, label=label))
         if isinstance(answer, Refusal):
             return await self._refused(request, sent, answer)
         kept = {**room.raws(sent.form), "reason": (sent.typed.reason,)}

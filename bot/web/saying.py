@@ -69,8 +69,8 @@ def code_gone(back: str, *, asks: bool) -> Said:
         status=410,
         title="This code can no longer be used here",
         lines=(
-            "A code works for ten minutes, for a few tries, and only in the browser that asked for it.",
-            "Nothing was decided. Go back, and send it once more: there will be another code."
+            "A code works once, for ten minutes, for a few tries, and only in the browser that asked for it.",
+            "Nothing was decided here. Go back and send your decision again: you will get another code."
             if asks
             else "Sign in again.",
         ),

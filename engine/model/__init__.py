@@ -43,6 +43,7 @@ from engine.model.reviews import (
     NeedsCode,
     NoLink,
     Proven,
+    Purpose,
     WrongCode,
 )
 from engine.model.statuses import (
@@ -103,6 +104,7 @@ __all__ = [
     "Params",
     "Person",
     "Proven",
+    "Purpose",
     "ReasonMissing",
     "ReasonRequired",
     "Receipt",

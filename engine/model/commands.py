@@ -70,11 +70,13 @@ class Decide:
 class AskCode:
     """Have a code sent to the assigned address, to confirm this decision, which is kept until then.
 
-    `holder`: a secret of the browser that asks; no other can use the code for this.
+    `holder`: a secret of the browser that asks; no other can use the code for this. `label`: what the browser calls
+    itself, for the mail.
     """
 
     decide: Decide
     holder: str = hidden(repr=False)
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,7 @@ class SignIn:
     email: str
     holder: str = hidden(repr=False)
     form: str | None = None
+    label: str = ""
     workspace: str = DEFAULT_WORKSPACE
 
 

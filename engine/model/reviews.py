@@ -11,6 +11,15 @@ from engine.model.people import Person
 from engine.model.statuses import Verdict
 
 
+class Purpose(StrEnum):
+    """What a code is good for, and nothing else. A new purpose needs a command in `engine.store.challenges`."""
+
+    DECIDE = "decide"
+    """It confirms one decision on one request: its verdict, edits and reason, in the browser that asked."""
+    SIGN_IN = "sign_in"
+    """It signs in a browser that asked with the same address."""
+
+
 class LinkState(StrEnum):
     LIVE = "live"
     EXPIRED = "expired"
@@ -43,26 +52,36 @@ class Browser:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeSent:
-    """A challenge is open. Not `sent`: too many codes went to the address; the newest of them still holds."""
+    """A challenge is open. `challenge`: its id; of one that signs in, a sealed text that its browser carries.
+
+    `purpose` is `sign_in` also where a decision was to be confirmed and no code for it may be sent any more: then
+    nothing of the decision is kept, and it is made once more by the browser that is signed in.
+    """
 
     challenge: str
     address: str
     until: datetime
-    sent: bool = True
+    purpose: Purpose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChallengeView:
-    """A challenge as its browser may see it. `request`, `verdict`: None where somebody signs in."""
+    """A challenge as its browser may see it. `tries_left`: None where tries are not counted.
+
+    `request`: the one that is decided, or to which a browser returns once it is signed in. `reference`: four letters
+    that stand in the mail as well; empty where any mail with such a code will do.
+    """
 
     id: str
+    purpose: Purpose
     address: str
     request: str | None
     verdict: Verdict | None
-    tries_left: int
+    tries_left: int | None
     until: datetime
-    sent: bool
     used: bool
+    digits: int
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,15 +109,20 @@ class NeedsCode(Refusal, frozen=True, kw_only=True):
 
 
 class WrongCode(Refusal, frozen=True, kw_only=True):
-    left: int
+    """`left`: None where tries are not counted."""
+
+    left: int | None = None
+    reference: str = ""
 
     def sentence(self) -> str:
+        if self.left is None:
+            return "That is not the code. Use the one in the newest email that says it is for signing in."
         again = "One try is" if self.left == 1 else f"{self.left} tries are"
-        return f"That is not the code. Use the one in the newest mail; {again} left."
+        return f"That is not the code. Use the one in the email with the reference {self.reference}; {again} left."
 
 
 class CodeLapsed(Refusal, frozen=True, kw_only=True):
-    """Too late, too often, or in another browser."""
+    """Too late, too often, in another browser, or used before."""
 
     def sentence(self) -> str:
         return "This code can no longer be used here. Go back to the request and decide again; a new code will be sent."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.codes import Codes
+from engine.codes import Codes, is_sealed
 from engine.model import (
     AskCode,
     Browser,
@@ -18,7 +18,7 @@ from engine.model import (
     WrongCode,
 )
 from engine.ports import Clock
-from engine.service import coding
+from engine.service import coding, signing_in
 from engine.service.engine import Engine
 from engine.service.ground import entry
 from engine.store import browsers, challenges, links, loading
@@ -69,13 +69,31 @@ class Identity:
 
     async def challenge(self, challenge: str, holder: str) -> ChallengeView | None:
         """A challenge, for the browser that asked for it."""
+        if is_sealed(challenge):
+            carried = signing_in.carried(self._codes, challenge, holder)
+            return signing_in.view(challenge, carried) if carried is not None else None
         held = await self._engine.store.read(lambda connection: challenges.load_challenge(connection, challenge))
         return coding.view(held, holder)
 
     async def give_code(self, command: GiveCode) -> Proven | WrongCode | CodeLapsed:
-        """The code from the mail: what waits for it is decided, and the browser is remembered."""
+        """The code from the mail: what it was sent for is done, and the browser is remembered."""
+        if is_sealed(command.challenge):
+            return await self._give_to_sign_in(command)
         ground = self._engine.ground
         return await self._engine.transact(lambda tx: coding.give(ground, self._codes, tx, command))
+
+    async def _give_to_sign_in(self, command: GiveCode) -> Proven | WrongCode | CodeLapsed:
+        """Wrong codes, of which there may be many, only read."""
+        codes, now = self._codes, self._clock.now()
+        carried = signing_in.carried(codes, command.challenge, command.holder)
+        if carried is None or not carried.open(now):
+            return CodeLapsed()
+        code, label = command.code, command.label
+        if not await self._engine.store.read(
+            lambda connection: signing_in.match(codes, connection, carried, code, now)
+        ):
+            return WrongCode()
+        return await self._engine.transact(lambda tx: signing_in.give(codes, tx, carried, code, label))
 
 
 def _revoke(tx: Tx, request: str) -> int | NotFound:

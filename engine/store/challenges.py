@@ -1,4 +1,8 @@
-"""Codes that were asked for, and the decisions that wait for them."""
+"""Codes that were sent, and the commands that wait for them.
+
+A row is written only where a code is sent, so their number, and what they keep, is limited by how many codes an address
+gets. What a browser carries while it signs in is in `engine.service.signing_in`.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
-from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import bindparam, delete, insert, or_, select, update
 
 from engine import data
-from engine.codes import hashed
-from engine.model import Address, Assurance, Decide, Origin, Verdict
+from engine.codes import DIGITS, LONG_DIGITS, Codes, hashed
+from engine.model import Address, Assurance, Decide, Origin, Purpose, Verdict
+from engine.store.browsers import LABEL_LENGTH
 from engine.store.connection import Connection
 from engine.store.prepared import Prepared
 from engine.store.tx import Tx
@@ -19,15 +24,18 @@ from engine.tables import ChallengeRow
 LIFETIME: Final = timedelta(minutes=10)
 TRIES: Final = 5
 """Codes that may be tried in one browser before it has to ask again."""
-SENDS: Final = 5
-"""Mails with codes that an address gets in an hour without waiting; after them one in `LIFETIME`, so that whoever is
-refused another has a mail with a code that still holds. No scanner that asks for codes can lock a person out."""
-GUESSES: Final = 600
-"""Wrong codes for one address in an hour, from all browsers together, before nothing is compared any more: somebody
-who tries out codes gets 8 digits right once in 20 years. A scanner that fills in forms does not come near."""
-KEPT: Final = timedelta(days=1)
-WINDOW: Final = timedelta(hours=1)
-"""How far back codes and guesses are counted; so long a challenge of somebody who signs in is kept at least."""
+HOUR: Final = timedelta(hours=1)
+DAY: Final = timedelta(days=1)
+UNANSWERED_PER_HOUR: Final = 5
+UNANSWERED_PER_DAY: Final = 20
+"""Codes to confirm something that an address gets, and that nobody types, before it gets none but to sign in. So
+somebody who tries out codes has at most 100 tries a day at 8 digits; docs/decisions.md has the arithmetic."""
+SIGN_INS_PER_HOUR: Final = 3
+"""Codes to sign in that an address gets in an hour, and that nobody types, while an earlier one can still be used."""
+KEPT_BYTES: Final = 100_000
+"""Bytes of a command that waits for its code. One that is larger is made by a browser that is signed in."""
+CLOCK_SLACK: Final = timedelta(minutes=1)
+"""By how much a row may be of the future, because a clock was set back a little. Any other is of a wrong clock."""
 
 _challenge = ChallengeRow.__table__  # type: ignore[attr-defined]
 _NEW = Prepared(insert(_challenge))
@@ -36,18 +44,11 @@ _BY_FORM = Prepared(
     select(_challenge).where(_challenge.c.holder == bindparam("holder"), _challenge.c.form == bindparam("form"))
 )
 _RECENT = Prepared(
-    select(_challenge.c.id, _challenge.c.mac, _challenge.c.created_at, _challenge.c.expires_at).where(
+    select(_challenge).where(
         _challenge.c.workspace == bindparam("workspace"),
         _challenge.c.address == bindparam("address"),
         _challenge.c.created_at > bindparam("since"),
-        _challenge.c.mac.is_not(None),
-    )
-)
-_GUESSED = Prepared(
-    select(func.coalesce(func.sum(_challenge.c.tries), 0).label("tries")).where(
-        _challenge.c.workspace == bindparam("workspace"),
-        _challenge.c.address == bindparam("address"),
-        _challenge.c.created_at > bindparam("since"),
+        _challenge.c.created_at <= bindparam("latest"),
     )
 )
 _TRIED = Prepared(
@@ -55,108 +56,137 @@ _TRIED = Prepared(
     .where(_challenge.c.id == bindparam("held"), _challenge.c.tries == bindparam("seen"))
     .values(tries=_challenge.c.tries + 1)
 )
+_USED = Prepared(
+    update(_challenge)
+    .where(_challenge.c.id == bindparam("held"), _challenge.c.used_at.is_(None))
+    .values(used_at=bindparam("now"), decision=None)
+)
 _OLD = Prepared(
     delete(_challenge).where(
-        _challenge.c.created_at < bindparam("before"),
-        or_(_challenge.c.created_at < bindparam("long_before"), _challenge.c.request.is_(None)),
+        or_(_challenge.c.created_at < bindparam("before"), _challenge.c.created_at > bindparam("latest"))
     )
 )
-"""Anybody may ask to sign in, with any address and as often as they like: that must not fill the disk for a day."""
-_USED = Prepared(update(_challenge).where(_challenge.c.id == bindparam("held")).values(used_at=bindparam("now")))
+_LAPSED = Prepared(
+    update(_challenge)
+    .where(_challenge.c.created_at <= bindparam("before"), _challenge.c.decision.is_not(None))
+    .values(decision=None)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """A challenge. `decision`: what waits for the code; None: somebody signs in."""
+    """A challenge whose code was sent. `command`: what waits for the code; None: it signs in, or is over."""
 
     id: str
     workspace: str
+    purpose: Purpose
     holder: bytes = field(repr=False)
-    person: str | None
+    label: str
+    person: str
     address: str
     request: str | None
-    decision: Decide | None
-    sent: bool
+    command: Decide | None
+    subject: str = field(repr=False)
+    """All that the code stands for: a code that was sent for anything else does not match."""
+    mac: bytes = field(repr=False)
     tries: int
     created_at: datetime
     expires_at: datetime
     used_at: datetime | None
 
     def open(self, now: datetime) -> bool:
-        """Whether a code may still be tried."""
-        return self.expires_at > now and self.tries < TRIES
+        """Return whether a code may still be tried."""
+        made = self.created_at - CLOCK_SLACK <= now < self.expires_at
+        return made and self.tries < TRIES and self.used_at is None
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A code that was sent to an address."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewChallenge:
+    """A challenge to be written. `command` and `request`: of a code that confirms something."""
 
-    challenge: str
-    mac: bytes = field(repr=False)
-    at: datetime
-    until: datetime
+    id: str
+    workspace: str
+    purpose: Purpose
+    holder: str = field(repr=False)
+    form: str | None
+    label: str
+    person: str
+    address: str
+    request: str | None = None
+    command: Decide | None = None
 
 
-def insert_challenge(
-    tx: Tx,
-    *,
-    challenge: str,
-    workspace: str,
-    holder: str,
-    form: str | None,
-    person: str | None,
-    address: str,
-    decision: Decide | None,
-    mac: bytes | None,
-) -> Held:
-    """Write a challenge. `mac`: of the code that is sent for it, if one is. Those of yesterday go: they hold edits."""
-    tx.write(_OLD, {"before": tx.now - WINDOW, "long_before": tx.now - KEPT})
+def insert_challenge(tx: Tx, codes: Codes, new: NewChallenge) -> Held:
+    """Write a challenge, and what is kept of its code."""
+    waits = None if new.command is None else data.dumps(_write(new.command))
+    code = codes.code(new.id, digits(new.purpose))
     tx.write(
         _NEW,
         {
-            "id": challenge,
-            "workspace": workspace,
-            "holder": hashed(holder),
-            "form": form,
-            "person": person,
-            "address": address,
-            "request": decision.request if decision else None,
-            "decision": data.dumps(_write(decision)) if decision else None,
-            "mac": mac,
+            "id": new.id,
+            "workspace": new.workspace,
+            "purpose": new.purpose.value,
+            "holder": hashed(new.holder),
+            "form": new.form,
+            "label": new.label[:LABEL_LENGTH],
+            "person": new.person,
+            "address": new.address,
+            "request": new.request,
+            "decision": waits,
+            "mac": codes.mac(new.id, _subject(new.purpose, new.workspace, new.person, new.address, waits), code),
             "tries": 0,
             "created_at": tx.now,
             "expires_at": tx.now + LIFETIME,
         },
     )
-    return cast("Held", load_challenge(tx.connection, challenge))
+    return cast("Held", load_challenge(tx.connection, new.id))
+
+
+def sweep(tx: Tx) -> None:
+    """Drop what waited too long for its code, old challenges, and those of a clock that was ahead."""
+    tx.write(_OLD, {"before": tx.now - DAY, "latest": tx.now + CLOCK_SLACK})
+    tx.write(_LAPSED, {"before": tx.now - LIFETIME})
 
 
 def load_challenge(connection: Connection, challenge: str) -> Held | None:
+    """Return a challenge, or None if there is none, or none that this version made."""
     row = _BY_ID.one(connection, {"id": challenge})
-    return None if row is None else _read(row)
+    return None if row is None or row.purpose is None else _read(row)
 
 
-def find_challenge(connection: Connection, holder: str, form: str) -> Held | None:
-    """What this browser asked for with this very form."""
-    row = _BY_FORM.one(connection, {"holder": hashed(holder), "form": form})
-    return None if row is None else _read(row)
+def find_challenge(connection: Connection, holder: str, form: str | None) -> Held | None:
+    """Return what this browser asked for with this very form."""
+    row = _BY_FORM.one(connection, {"holder": hashed(holder), "form": form}) if form else None
+    return None if row is None or row.purpose is None else _read(row)
 
 
-def load_sent(connection: Connection, workspace: str, address: str, now: datetime) -> list[Sent]:
-    """Codes that went to the address in the last hour, the oldest first."""
-    rows = _RECENT.all(connection, {"workspace": workspace, "address": address, "since": now - WINDOW})
-    return sorted((Sent(row.id, row.mac, row.created_at, row.expires_at) for row in rows), key=lambda one: one.at)
+def load_sent(connection: Connection, workspace: str, address: str, now: datetime) -> list[Held]:
+    """Return the challenges whose codes went to the address within a day."""
+    span = {"since": now - DAY, "latest": now + CLOCK_SLACK}
+    rows = _RECENT.all(connection, {"workspace": workspace, "address": address, **span})
+    return [_read(row) for row in rows if row.purpose is not None]
 
 
-def may_send(sent: list[Sent], now: datetime) -> bool:
-    """Whether another code may go to an address that got these in the last hour."""
-    return len(sent) < SENDS or sent[-1].at + LIFETIME <= now
+def may_confirm(sent: list[Held], command: Decide, now: datetime) -> bool:
+    """Return whether a code for this command may go to an address that got these."""
+    times = [one.created_at for one in sent if one.purpose is not Purpose.SIGN_IN and one.used_at is None]
+    few = sum(at > now - HOUR for at in times) < UNANSWERED_PER_HOUR and len(times) < UNANSWERED_PER_DAY
+    return few and len(data.dumps(_write(command)).encode()) <= KEPT_BYTES
 
 
-def guessed(connection: Connection, workspace: str, address: str, now: datetime) -> int:
-    """Wrong codes for the address in the last hour."""
-    row = _GUESSED.one(connection, {"workspace": workspace, "address": address, "since": now - WINDOW})
-    return 0 if row is None else int(row.tries)
+def may_sign_in(sent: list[Held], now: datetime) -> bool:
+    """Return whether another code to sign in may go to an address that got these.
+
+    One always may where none of them can be used: nobody can keep a person from signing in by asking for codes.
+    """
+    unanswered = [one for one in sent if one.purpose is Purpose.SIGN_IN and one.used_at is None]
+    few = sum(one.created_at > now - HOUR for one in unanswered) < SIGN_INS_PER_HOUR
+    return few or not any(one.open(now) for one in unanswered)
+
+
+def digits(purpose: Purpose) -> int:
+    """Return how many digits a code has."""
+    return LONG_DIGITS if purpose is Purpose.SIGN_IN else DIGITS
 
 
 def try_count(tx: Tx, held: Held) -> bool:
@@ -164,9 +194,13 @@ def try_count(tx: Tx, held: Held) -> bool:
     return bool(tx.write(_TRIED, {"held": held.id, "seen": held.tries}))
 
 
-def use(tx: Tx, held: Held) -> None:
-    """Write down that the right code was given."""
-    tx.write(_USED, {"held": held.id, "now": tx.now})
+def try_use(tx: Tx, held: Held) -> bool:
+    """Write down that the right code was given, and drop what waited for it. False: it was given before."""
+    return bool(tx.write(_USED, {"held": held.id, "now": tx.now}))
+
+
+def _subject(purpose: Purpose, workspace: str, person: str, address: str, waits: str | None) -> str:
+    return data.dumps([purpose.value, workspace, person, address, waits])
 
 
 # -- the command that waits ---------------------------------------------------------------------------------
@@ -188,15 +222,19 @@ def _write(decision: Decide) -> dict[str, Any]:
 
 
 def _read(row: Any) -> Held:
+    purpose = Purpose(row.purpose)
     return Held(
         id=row.id,
         workspace=row.workspace,
+        purpose=purpose,
         holder=bytes(row.holder),
+        label=row.label or "",
         person=row.person,
         address=row.address,
         request=row.request,
-        decision=_read_decision(cast("dict[str, Any]", data.loads(row.decision))) if row.decision else None,
-        sent=row.mac is not None,
+        command=_read_decision(cast("dict[str, Any]", data.loads(row.decision))) if row.decision else None,
+        subject=_subject(purpose, row.workspace, row.person, row.address, row.decision),
+        mac=bytes(row.mac),
         tries=row.tries,
         created_at=row.created_at,
         expires_at=row.expires_at,

@@ -17,6 +17,7 @@ from engine.model import (
     DeliveryState,
     Params,
     Person,
+    Purpose,
     RequestState,
     RunStatus,
     StepStatus,
@@ -312,26 +313,17 @@ def code_copy(connection: Connection, delivery: str, person: Person, challenge: 
     """What the mail with the code of this challenge says. One that is forgotten lapsed long ago."""
     held = challenges.load_challenge(connection, challenge)
     if held is None:
-        return CodeCopy(
-            delivery=delivery,
-            person=person,
-            challenge=challenge,
-            request=None,
-            title=None,
-            verdict=None,
-            until=now,
-            wanted=False,
-        )
-    asks = _REQUEST.one(connection, {"id": held.request}) if held.request else None
+        return CodeCopy(delivery=delivery, person=person, challenge=challenge, until=now, wanted=False, digits=0)
     return CodeCopy(
         delivery=delivery,
         person=person,
         challenge=challenge,
-        request=held.request,
-        title=asks.title if asks else None,
-        verdict=held.decision.verdict if held.decision else None,
         until=held.expires_at,
-        wanted=held.used_at is None and held.expires_at > now,
+        wanted=held.open(now) and (held.command is None) is (held.purpose is Purpose.SIGN_IN),
+        digits=challenges.digits(held.purpose),
+        label=held.label,
+        request=request_view(connection, held.request) if held.request else None,
+        decision=held.command,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from engine.codes import MIN_KEY, Codes
+from engine.codes import MIN_KEY, Codes, reference
 from engine.errors import ChannelError
 from engine.model import (
     Address,
@@ -36,6 +36,7 @@ from engine.model import (
     NotFound,
     Origin,
     Proven,
+    Purpose,
     ReasonMissing,
     Refusal,
     SignIn,
@@ -294,15 +295,13 @@ async def test_a_code_is_typed_as_people_type_it(home: House) -> None:
     assert isinstance(await give(home, challenge.challenge, f"  {right[:4]} {right[4:]}\n"), Proven)
 
 
-async def test_a_code_that_is_given_twice_is_one_decision(home: House) -> None:
+async def test_a_code_is_taken_once(home: House) -> None:
     run = await asked(home)
     challenge = await sent(home, await command(home, run))
     first = await give(home, challenge.challenge, code(home))
-    second = await give(home, challenge.challenge, code(home))
     assert isinstance(first, Proven)
-    assert isinstance(second, Proven)
-    assert isinstance(second.answer, AlreadyDecided)
-    assert second.answer.by_you
+    assert await give(home, challenge.challenge, code(home)) == CodeLapsed()
+    assert len(await home.identity.browsers(first.person.id)) == 1
     assert record(home)[0] == "code"
 
 
@@ -322,7 +321,9 @@ async def test_five_wrong_codes_end_one_challenge_and_no_other(home: House) -> N
     challenge = await sent(home, await command(home, run))
     wrong = "0" * 8 if code(home) != "0" * 8 else "1" * 8
     answers = [await give(home, challenge.challenge, wrong) for _ in range(6)]
-    assert answers == [*(WrongCode(left=left) for left in (4, 3, 2, 1)), CodeLapsed(), CodeLapsed()]
+    told = reference(challenge.challenge)
+    assert answers == [*(WrongCode(left=left, reference=told) for left in (4, 3, 2, 1)), CodeLapsed(), CodeLapsed()]
+    assert (await home.kinds(run)).count("code.exhausted") == 1
     assert await give(home, challenge.challenge, code(home)) == CodeLapsed()
     again = await sent(home, await command(home, run, form="form-2"))
     assert isinstance(await give(home, again.challenge, code(home)), Proven)
@@ -368,7 +369,12 @@ async def test_a_scanner_that_asks_for_codes_does_not_lock_the_person_out(home: 
         assert newest.until is not None
         assert newest.until >= home.clock.now(), "there is always a mail with a code that holds, or another is sent"
     mine = await sent(home, await command(home, run, form="mine"), "mine")
-    assert isinstance(await give(home, mine.challenge, code(home), "mine"), Proven)
+    assert mine.purpose is Purpose.SIGN_IN
+    known = await give(home, mine.challenge, code(home), "mine")
+    assert isinstance(known, Proven)
+    assert known.answer is None, "a code to sign in decides nothing"
+    assert (await home.request(run)).decision is None
+    assert isinstance(await home.engine.decide(await command(home, run, browser=known.browser)), Decided)
 
 
 async def test_an_address_does_not_get_more_than_a_few_codes(home: House) -> None:
@@ -377,22 +383,41 @@ async def test_an_address_does_not_get_more_than_a_few_codes(home: House) -> Non
     for number in range(60):
         answers.append(await sent(home, await command(home, run, form=f"form-{number}")))
         home.pass_(minutes=1)
-    assert [one.sent for one in answers[: challenges.SENDS + 1]] == [*[True] * challenges.SENDS, False]
-    assert sum(one.sent for one in answers) == len(home.mail.to(LEE, DeliveryKind.CODE)) == challenges.SENDS + 5
+    confirms = [one.purpose is Purpose.DECIDE for one in answers]
+    assert confirms == [*[True] * challenges.UNANSWERED_PER_HOUR, *[False] * 55]
+    assert (
+        len(home.mail.to(LEE, DeliveryKind.CODE)) <= challenges.UNANSWERED_PER_HOUR + challenges.SIGN_INS_PER_HOUR + 6
+    )
 
 
-async def test_somebody_who_tries_out_codes_gets_no_further_than_a_limit(home: House) -> None:
+async def test_wrong_codes_of_others_do_not_keep_a_person_from_using_theirs(home: House) -> None:
     run = await asked(home)
-    await sent(home, await command(home, run), "mine")
+    mine = await sent(home, await command(home, run, form="mine"), "mine")
     right = code(home)
-    with closing(sqlite3.connect(home.path)) as connection:
-        connection.execute("UPDATE challenge SET tries = ?", (challenges.GUESSES,))
-        connection.commit()
-    again = await sent(home, await command(home, run, form="form-2"), "mine")
-    assert isinstance(await give(home, again.challenge, right, "mine"), WrongCode)
-    home.pass_(minutes=61)
-    last = await sent(home, await command(home, run, form="form-3"), "mine")
-    assert isinstance(await give(home, last.challenge, code(home), "mine"), Proven)
+    tried = 0
+    for number in range(144):
+        other = f"guesser {number}"
+        theirs = await sent(home, await command(home, run, form=other), other)
+        for _ in range(5):
+            given = await give(home, theirs.challenge, "12345678" if number < 4 else "1234" * 4, other)
+            tried += 1
+            assert isinstance(given, WrongCode | CodeLapsed)
+    assert tried == 720
+    assert isinstance(await give(home, mine.challenge, right, "mine"), Proven)
+
+
+async def test_wrong_codes_for_decisions_are_few_whatever_is_asked_for(home: House) -> None:
+    run = await asked(home)
+    tried = 0
+    for number in range(24 * 12):
+        asked_for = await sent(home, await command(home, run, form=f"form-{number}"), f"guesser {number}")
+        while asked_for.purpose is Purpose.DECIDE:
+            tried += 1
+            if isinstance(await give(home, asked_for.challenge, "12345678", f"guesser {number}"), CodeLapsed):
+                break
+        home.pass_(minutes=5)
+    assert tried == challenges.UNANSWERED_PER_DAY * challenges.TRIES
+    assert (await home.kinds(run)).count("code.exhausted") == challenges.UNANSWERED_PER_DAY
 
 
 # -- browsers -----------------------------------------------------------------------------------------------
@@ -490,24 +515,26 @@ async def test_somebody_signs_in_with_a_code(home: House) -> None:
     assert (known.person.email, known.answer, known.request) == (LEE, None, None)
 
 
-async def test_who_asks_to_sign_in_leaves_nothing_for_longer_than_an_hour(home: House) -> None:
+async def test_who_asks_to_sign_in_leaves_nothing_unless_a_code_is_sent(home: House) -> None:
+    await asked(home)
     for at in range(50):
         await home.identity.sign_in(SignIn(email=f"no{at}@example.com", holder="browser", form=f"f{at}"))
-    home.pass_(minutes=59)
+    assert challenges_of(home) == 0
+    for at in range(50):
+        await home.identity.sign_in(SignIn(email=LEE, holder=f"browser {at}", form=f"g{at}"))
+    assert challenges_of(home) == challenges.SIGN_INS_PER_HOUR
+    home.pass_(hours=25)
     await home.identity.sign_in(SignIn(email="late@example.com", holder="browser", form="g"))
-    assert challenges_of(home) == 51
-    home.pass_(minutes=2)
-    await home.identity.sign_in(SignIn(email="later@example.com", holder="browser", form="h"))
-    assert challenges_of(home) == 2
+    assert challenges_of(home) == 0
 
 
 async def test_a_code_that_could_not_be_sent_for_hours_is_not_sent_any_more(home: House) -> None:
     await asked(home)
     await home.settle()
     await home.identity.sign_in(SignIn(email=LEE, holder="browser", form="f"))
-    home.pass_(hours=2)
+    home.pass_(hours=25)
     await home.identity.sign_in(SignIn(email="no@example.com", holder="browser", form="g"))
-    assert challenges_of(home) == 1
+    assert challenges_of(home) == 0
     await home.settle()
     assert home.mail.to(LEE, DeliveryKind.CODE) == []
 
@@ -522,13 +549,14 @@ async def test_an_address_that_nobody_has_looks_like_any_other_and_gets_nothing(
     await asked(home)
     known = await home.identity.sign_in(SignIn(email=LEE, holder="browser", form="f"))
     unknown = await home.identity.sign_in(SignIn(email="no@example.com", holder="browser", form="g"))
-    assert unknown.sent == known.sent
+    assert (unknown.purpose, unknown.until) == (known.purpose, known.until)
     assert await home.identity.sign_in(SignIn(email="no@example.com", holder="browser", form="g")) == unknown
     await home.settle()
     assert home.mail.to("no@example.com", DeliveryKind.CODE) == []
     views = [await home.identity.challenge(one.challenge, "browser") for one in (known, unknown)]
-    assert [(one.sent, one.tries_left, one.request) for one in views if one] == [(True, 5, None)] * 2
-    assert isinstance(await give(home, unknown.challenge, "00000000"), WrongCode)
+    assert [(one.purpose, one.tries_left, one.request) for one in views if one] == [(Purpose.SIGN_IN, None, None)] * 2
+    for one in (known, unknown):
+        assert await give(home, one.challenge, "0" * 16) == WrongCode()
 
 
 def test_a_key_that_is_too_short_is_refused() -> None:
@@ -537,4 +565,19 @@ def test_a_key_that_is_too_short_is_refused() -> None:
     one, other = Codes(b"a" * MIN_KEY), Codes(b"b" * MIN_KEY)
     assert one.code("c") == one.code("c") != other.code("c")
     assert len({one.code(str(number)) for number in range(1000)}) == 1000
-    assert not one.matches("c", one.code("d"), one.mac("c", one.code("c")))
+    kept = one.mac("c", "this", one.code("c"))
+    assert one.matches("c", "this", one.code("c"), kept)
+    assert not one.matches("c", "this", one.code("d"), kept)
+    assert not one.matches("c", "that", one.code("c"), kept)
+
+
+def test_what_a_browser_carries_can_neither_be_read_nor_changed() -> None:
+    codes, other = Codes(b"a" * MIN_KEY), Codes(b"b" * MIN_KEY)
+    sealed = codes.seal("lee@example.com")
+    assert codes.unseal(sealed) == "lee@example.com"
+    assert "lee" not in sealed
+    assert other.unseal(sealed) is None
+    for at in range(2, len(sealed)):
+        assert codes.unseal(sealed[:at] + ("A" if sealed[at] != "A" else "B") + sealed[at + 1 :]) is None
+    for broken in ("", "s.", "s.é", "s." + "A" * 3000, "s.A", sealed[2:], sealed[:-2]):
+        assert codes.unseal(broken) is None
