@@ -30,7 +30,7 @@ UNANSWERED_PER_HOUR: Final = 5
 UNANSWERED_PER_DAY: Final = 20
 """Codes to confirm something that an address gets, and that nobody types, before it gets none but to sign in. So
 somebody who tries out codes has at most 100 tries a day at 8 digits; docs/decisions.md has the arithmetic."""
-SIGN_INS_PER_HOUR: Final = 3
+SIGN_INS_PER_HOUR: Final = 2
 """Codes to sign in that an address gets in an hour, and that nobody types, while an earlier one can still be used."""
 KEPT_BYTES: Final = 100_000
 """Bytes of a command that waits for its code. One that is larger is made by a browser that is signed in."""

@@ -64,7 +64,7 @@ async def test_mia_decides_by_mail_with_the_keyboard_alone(desk: Desk) -> None:
     await review.keyboard.type("80")
     await tab_to(review, review.get_by_role("button", name="Pay back with your changes"))
     await review.keyboard.press("Enter")
-    await expect(review.get_by_role("heading", name="Type the code from your mail")).to_be_visible()
+    await expect(review.get_by_role("heading", name="Type the code from your email")).to_be_visible()
 
     await opens_mail(mailbox, "Your code to approve")
     shown = await mail.locator("body").inner_text()

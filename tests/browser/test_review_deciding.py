@@ -27,7 +27,7 @@ async def test_from_the_link_to_the_receipt_with_the_keyboard_alone(reviewing: R
     await expect(page.get_by_role("button", name="Send email with your changes")).to_be_visible()
     await _tab_to(page, "button[value=approve]")
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Type the code from your mail")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Type the code from your email")
     await _tab_to(page, "#code")
     await page.keyboard.type(await reviewing.code())
     await page.keyboard.press("Enter")

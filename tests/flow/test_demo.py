@@ -356,7 +356,7 @@ BROKEN: dict[str, tuple[Callable[[Stage], None], str, str]] = {
     ),
     "the page decides without the code": (
         decided_without_a_code,
-        "she is asked for a code first: “Type the code from your mail”",
+        "she is asked for a code first: “Type the code from your email”",
         "Approved with edits",
     ),
     "opening the link decides": (decided_by_opening, "opening it decides nothing", "it is approved"),

@@ -25,7 +25,7 @@ from tests.support import direct
 MIA, NOA, SAM = "mia@example.com", "noa@example.com", "sam@example.com"
 TERMINAL: Final = Origin(surface="terminal")
 _LINK: Final = re.compile(r"""https?://[^\s"'<>]+""")
-_CODE: Final = re.compile(r"\b\d{4}[ -]?\d{4}\b")
+_CODE: Final = re.compile(r"^(?:\d{8}|\d{4}(?: \d{4}){3})$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
