@@ -13,7 +13,6 @@ from typing import Final
 from bot.characters import stands_apart
 from bot.characters import visible as visible
 from engine import data, durations, fields
-from engine.codes import reference
 from engine.data import Path, Value
 from engine.fields import Field, FieldType
 from engine.model import (
@@ -253,7 +252,7 @@ def code_card(copy: CodeCopy) -> Card:
     return Card(
         kind=DeliveryKind.CODE,
         title=f"Your code to {verb}{' with changes' if decision.edits else ''}",
-        facts=(("For", line(request.title)), ("Reference", reference(copy.challenge)), *reason, *asked_in),
+        facts=(("For", line(request.title)), ("Reference", copy.reference), *reason, *asked_in),
         fields=tuple(changes(request, decision.edits)),
         request=request.id,
         until=copy.until,

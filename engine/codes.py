@@ -88,9 +88,11 @@ def is_sealed(text: str) -> bool:
     return text.startswith(_SEALED)
 
 
-def reference(challenge: str) -> str:
-    """Return four letters that stand on a page and in its mail, so that people see which mail is for which page."""
-    number = int.from_bytes(hashlib.sha256(f"reference\n{challenge}".encode()).digest()[:8], "big")
+def reference(subject: str) -> str:
+    """Return four letters that stand on a page and in its mail, so that people see which mails are for which page."""
+    number = int.from_bytes(
+        hashlib.sha256(f"reference\n{subject}".encode("utf-8", "surrogatepass")).digest()[:8], "big"
+    )
     return "".join(_CONSONANTS[number // len(_CONSONANTS) ** at % len(_CONSONANTS)] for at in range(4))
 
 

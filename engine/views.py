@@ -158,6 +158,7 @@ class CodeCopy:
     until: datetime
     wanted: bool
     digits: int
+    reference: str = ""
     label: str = ""
     request: RequestView | None = None
     decision: Decide | None = None

@@ -59,7 +59,8 @@ class Coding:
         if isinstance(answer, Proven):
             return await self._went_on(request, answer)
         found = await self._challenge(request) or found
-        self._count(request, found)
+        if isinstance(answer, WrongCode) or found.tries_left == 0:
+            self._count(request, found)
         if isinstance(answer, WrongCode):
             return self._page(request, found, error=answer.sentence())
         return await self._used(request, found) or self._gone(found)

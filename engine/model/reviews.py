@@ -69,7 +69,7 @@ class ChallengeView:
     """A challenge as its browser may see it. `tries_left`: None where tries are not counted.
 
     `request`: the one that is decided, or to which a browser returns once it is signed in. `reference`: four letters
-    that stand in the mail as well; empty where any mail with such a code will do.
+    that stand in each mail whose code is good here; empty where any mail to sign in will do.
     """
 
     id: str

@@ -126,7 +126,7 @@ def view(sealed: str, found: Carried) -> ChallengeView:
 def match(codes: Codes, connection: Connection, found: Carried, code: str, now: datetime) -> Held | None:
     """Return the code to sign in that was typed, if it went to the address and can still be used."""
     sent = challenges.load_sent(connection, found.workspace, found.address, now)
-    live = [one for one in sent if one.purpose is Purpose.SIGN_IN and one.open(now)]
+    live = [one for one in sent if one.purpose is Purpose.SIGN_IN and one.live(now)]
     return next((one for one in live if codes.matches(one.id, one.subject, code, one.mac)), None)
 
 

@@ -27,9 +27,9 @@ TRIES: Final = 5
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 UNANSWERED_PER_HOUR: Final = 5
-UNANSWERED_PER_DAY: Final = 20
-"""Codes to confirm something that an address gets, and that nobody types, before it gets none but to sign in. So
-somebody who tries out codes has at most 100 tries a day at 8 digits; docs/decisions.md has the arithmetic."""
+UNANSWERED_PER_DAY: Final = 15
+"""Codes to confirm something that an address gets, and that no one types, before it gets none but to sign in. So
+trying out codes of 8 digits is limited to 75 tries a day; docs/decisions.md has the arithmetic."""
 SIGN_INS_PER_HOUR: Final = 2
 """Codes to sign in that an address gets in an hour, and that nobody types, while an earlier one can still be used."""
 KEPT_BYTES: Final = 100_000
@@ -94,10 +94,13 @@ class Held:
     expires_at: datetime
     used_at: datetime | None
 
+    def live(self, now: datetime) -> bool:
+        """Return whether its code can still be used, in this browser or in another that asked for the same."""
+        return self.created_at - CLOCK_SLACK <= now < self.expires_at and self.used_at is None
+
     def open(self, now: datetime) -> bool:
-        """Return whether a code may still be tried."""
-        made = self.created_at - CLOCK_SLACK <= now < self.expires_at
-        return made and self.tries < TRIES and self.used_at is None
+        """Return whether a code may still be tried in its own browser."""
+        return self.live(now) and self.tries < TRIES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +121,8 @@ class NewChallenge:
 
 def insert_challenge(tx: Tx, codes: Codes, new: NewChallenge) -> Held:
     """Write a challenge, and what is kept of its code."""
-    waits = None if new.command is None else data.dumps(_write(new.command))
-    code = codes.code(new.id, digits(new.purpose))
+    waits = None if new.command is None else _write(new.command)
+    subject = _subject(new.purpose, new.workspace, new.person, new.address, waits)
     tx.write(
         _NEW,
         {
@@ -132,8 +135,8 @@ def insert_challenge(tx: Tx, codes: Codes, new: NewChallenge) -> Held:
             "person": new.person,
             "address": new.address,
             "request": new.request,
-            "decision": waits,
-            "mac": codes.mac(new.id, _subject(new.purpose, new.workspace, new.person, new.address, waits), code),
+            "decision": None if waits is None else data.dumps(waits),
+            "mac": codes.mac(new.id, subject, codes.code(new.id, digits(new.purpose))),
             "tries": 0,
             "created_at": tx.now,
             "expires_at": tx.now + LIFETIME,
@@ -181,7 +184,7 @@ def may_sign_in(sent: list[Held], now: datetime) -> bool:
     """
     unanswered = [one for one in sent if one.purpose is Purpose.SIGN_IN and one.used_at is None]
     few = sum(one.created_at > now - HOUR for one in unanswered) < SIGN_INS_PER_HOUR
-    return few or not any(one.open(now) for one in unanswered)
+    return few or not any(one.live(now) for one in unanswered)
 
 
 def digits(purpose: Purpose) -> int:
@@ -199,8 +202,13 @@ def try_use(tx: Tx, held: Held) -> bool:
     return bool(tx.write(_USED, {"held": held.id, "now": tx.now}))
 
 
-def _subject(purpose: Purpose, workspace: str, person: str, address: str, waits: str | None) -> str:
-    return data.dumps([purpose.value, workspace, person, address, waits])
+_STANDS_FOR: Final = ("request", "content_version", "digest", "verdict", "edits", "reason")
+"""What of a decision its code stands for. Not the form: pressed in two browsers, the same button is the same thing."""
+
+
+def _subject(purpose: Purpose, workspace: str, person: str, address: str, waits: dict[str, Any] | None) -> str:
+    thing = None if waits is None else [waits[name] for name in _STANDS_FOR]
+    return data.canonical([purpose.value, workspace, person, address, thing]).decode()
 
 
 # -- the command that waits ---------------------------------------------------------------------------------
@@ -223,6 +231,7 @@ def _write(decision: Decide) -> dict[str, Any]:
 
 def _read(row: Any) -> Held:
     purpose = Purpose(row.purpose)
+    waits = cast("dict[str, Any]", data.loads(row.decision)) if row.decision else None
     return Held(
         id=row.id,
         workspace=row.workspace,
@@ -232,8 +241,8 @@ def _read(row: Any) -> Held:
         person=row.person,
         address=row.address,
         request=row.request,
-        command=_read_decision(cast("dict[str, Any]", data.loads(row.decision))) if row.decision else None,
-        subject=_subject(purpose, row.workspace, row.person, row.address, row.decision),
+        command=None if waits is None else _read_decision(waits),
+        subject=_subject(purpose, row.workspace, row.person, row.address, waits),
         mac=bytes(row.mac),
         tries=row.tries,
         created_at=row.created_at,

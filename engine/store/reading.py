@@ -10,6 +10,7 @@ from typing import Any, cast
 from sqlalchemy import BindParameter, Row, Select, bindparam, exists, or_, select
 
 from engine import data
+from engine.codes import reference
 from engine.data import Value
 from engine.gate import Asked, Edit
 from engine.model import (
@@ -319,8 +320,9 @@ def code_copy(connection: Connection, delivery: str, person: Person, challenge: 
         person=person,
         challenge=challenge,
         until=held.expires_at,
-        wanted=held.open(now) and (held.command is None) is (held.purpose is Purpose.SIGN_IN),
+        wanted=held.live(now) and (held.command is None) is (held.purpose is Purpose.SIGN_IN),
         digits=challenges.digits(held.purpose),
+        reference=reference(held.subject),
         label=held.label,
         request=request_view(connection, held.request) if held.request else None,
         decision=held.command,

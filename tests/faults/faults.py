@@ -278,30 +278,30 @@ FAULTS: Final = (
     Fault(
         "wrong codes are not counted",
         "engine/store/challenges.py",
-        "        return made and self.tries < TRIES and self.used_at is None\n",
-        "        return made and self.used_at is None\n",
+        "        return self.live(now) and self.tries < TRIES\n",
+        "        return self.live(now)\n",
         _LINKS,
     ),
     Fault(
         "a code to sign in that was used is taken again",
         "engine/store/challenges.py",
-        "        return made and self.tries < TRIES and self.used_at is None\n",
-        "        return made and self.tries < TRIES\n",
+        "        return self.created_at - CLOCK_SLACK <= now < self.expires_at and self.used_at is None\n",
+        "        return self.created_at - CLOCK_SLACK <= now < self.expires_at\n",
         _CODES,
     ),
     Fault(
         "a code is not bound to what its email says",
         "engine/store/challenges.py",
-        "    return data.dumps([purpose.value, workspace, person, address, waits])\n",
-        "    return data.dumps([workspace, person, address])\n",
+        "    return data.canonical([purpose.value, workspace, person, address, thing]).decode()\n",
+        "    return data.canonical([workspace, person, address]).decode()\n",
         _CODES,
     ),
     Fault(
         "any code that went to the address confirms",
         "engine/service/coding.py",
-        "    if not codes.matches(held.id, held.subject, command.code, held.mac):\n",
-        "    sent = challenges.load_sent(tx.connection, held.workspace, held.address, tx.now)\n"
-        "    if not any(codes.matches(one.id, one.subject, command.code, one.mac) for one in sent):\n",
+        "    same = [one for one in sent if one.subject == held.subject and one.live(tx.now)]\n"
+        "    return next((one for one in same if codes.matches(one.id, held.subject, code, one.mac)), None)\n",
+        "    return next((one for one in sent if codes.matches(one.id, one.subject, code, one.mac)), None)\n",
         _CODES,
     ),
     Fault(
@@ -321,7 +321,7 @@ FAULTS: Final = (
     Fault(
         "an address gets no other code while many were asked for",
         "engine/store/challenges.py",
-        "    return few or not any(one.open(now) for one in unanswered)\n",
+        "    return few or not any(one.live(now) for one in unanswered)\n",
         "    return few\n",
         f"{_LINKS} {_CODES}",
     ),

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from engine.codes import MIN_KEY, Codes, reference
+from engine.codes import MIN_KEY, Codes
 from engine.errors import ChannelError
 from engine.model import (
     Address,
@@ -321,7 +321,7 @@ async def test_five_wrong_codes_end_one_challenge_and_no_other(home: House) -> N
     challenge = await sent(home, await command(home, run))
     wrong = "0" * 8 if code(home) != "0" * 8 else "1" * 8
     answers = [await give(home, challenge.challenge, wrong) for _ in range(6)]
-    told = reference(challenge.challenge)
+    told = dict(home.mail.to(LEE, DeliveryKind.CODE)[-1].facts)["Reference"]
     assert answers == [*(WrongCode(left=left, reference=told) for left in (4, 3, 2, 1)), CodeLapsed(), CodeLapsed()]
     assert (await home.kinds(run)).count("code.exhausted") == 1
     assert await give(home, challenge.challenge, code(home)) == CodeLapsed()

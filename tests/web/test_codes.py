@@ -131,6 +131,20 @@ async def test_the_email_says_all_that_its_code_confirms_and_the_page_which_emai
     assert showing.subject(await mail(here)) == "Your code to reject: Send this to Kim?"
 
 
+async def test_the_newest_email_will_do_where_somebody_else_pressed_the_same_button(here: Hall) -> None:
+    asked = await here.asked()
+    ada, page = await here.opened()
+    at_code = await ada.send(page.page.form)
+    scanner, theirs = await here.opened()
+    at_theirs = await scanner.send(theirs.page.form)
+    newest = await here.code()
+    receipt = await typed(here, ada, at_code, newest)
+    assert "Approved by" in receipt.text
+    await typed(here, scanner, at_theirs, newest)
+    assert not any("browser" in name for name, _ in scanner.jar)
+    assert (await here.again(asked)).asked.state is RequestState.APPROVED
+
+
 # -- once ---------------------------------------------------------------------------------------------------
 
 
