@@ -66,4 +66,5 @@ class WithMail:
 def _by_mail(reference: Reference, found: Resolution) -> Resolution:
     if found.people or reference.kind != "email" or not found.unknown:
         return found
-    return Resolution((Found("", (Address("email", reference.value),)),), unknown=True)
+    person = Found("", (Address("email", reference.value),))
+    return Resolution((person,), f"{reference.value} is not in Slack, so they are asked by email.", unknown=True)

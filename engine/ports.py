@@ -134,12 +134,20 @@ class Resolution:
 
     `members`: of a reference of the kind `members`, the addresses of everybody in the group; nobody looks up more.
     `unknown`: nobody there has this address, so that it says nothing about whether they may be asked another way.
+    `never`: what is named is not there, or may never be asked; only another name mends that.
+    `standing`: of one account that may not be asked, what it is, as it follows the word "is".
+    `guests`: those who may not be asked because they belong to others; they are people all the same.
+    `unanswered`: the directory did not answer, so that nothing of this is known.
     """
 
     people: tuple[Found, ...]
     why: str | None = None
     members: frozenset[Address] = frozenset()
     unknown: bool = False
+    never: bool = False
+    standing: str | None = None
+    guests: tuple[Found, ...] = ()
+    unanswered: bool = False
 
 
 class Directory(Protocol):

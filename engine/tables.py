@@ -54,6 +54,8 @@ class PersonRow(SQLModel, table=True):
     workspace: str = Field(foreign_key="workspace.id")
     name: str = ""
     created_at: datetime = _utc(nullable=False)
+    split_from: str | None = Field(default=None, foreign_key="person.id")
+    """The person that an older version took for the same one, until their accounts were separated."""
 
 
 class AddressRow(SQLModel, table=True):
@@ -69,6 +71,29 @@ class AddressRow(SQLModel, table=True):
     refused_at: datetime | None = _utc()
     """When its server last said that it will never take a message."""
     refused_why: str | None = _text()
+
+
+class AddressPeriodRow(SQLModel, table=True):
+    """From when until when an address belonged to a person, and what said so. `until` null: it still does."""
+
+    __tablename__ = "address_period"
+    __table_args__ = (
+        Index("address_period_address", "workspace", "kind", "value"),
+        Index("address_period_person", "person"),
+    )
+    id: str = Field(primary_key=True)
+    workspace: str = Field(foreign_key="workspace.id")
+    kind: str
+    value: str
+    person: str = Field(foreign_key="person.id")
+    since: datetime = _utc(nullable=False)
+    until: datetime | None = _utc()
+    evidence: str = _text(nullable=False)
+    """A sentence: what said that the address is theirs."""
+    ended: str | None = _text()
+    """A sentence: what said that it is not theirs any more."""
+    moved: str | None = _text()
+    """What came to this person together with the address, as JSON: ids of requests, workflows and runs."""
 
 
 class WorkflowRow(SQLModel, table=True):
@@ -234,6 +259,10 @@ class ApproverRow(SQLModel, table=True):
     position: int
     rule: str
     pending: bool = True
+    named_by: str | None = _text()
+    """The references that name this person, as JSON, where `rule` alone does not tell."""
+    excluded: str | None = _text()
+    """Why this person can no longer decide, if that was found out when they tried."""
 
 
 class DecisionRow(SQLModel, table=True):

@@ -11,6 +11,7 @@ from engine import data
 from engine.data import Value
 from engine.gate import Asked, Edit
 from engine.model import (
+    Address,
     Approver,
     Decide,
     DeliveryKind,
@@ -189,6 +190,26 @@ class StoryEntry:
             actor=facts.get("actor"),
             content=None if content is None else cast("dict[str, Value]", data.loads(content)),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressPeriod:
+    """From when until when an address belonged to a person, and what said so. `until` None: it still does."""
+
+    address: Address
+    since: datetime
+    until: datetime | None
+    evidence: str
+    ended: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonView:
+    """A person as operators see them. `split_from`: with whom an older version took them for one person."""
+
+    person: Person
+    split_from: str | None
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,13 @@ from typing import Final, TypeAlias, TypeVar
 
 from msgspec.structs import replace
 
+from engine import gate
 from engine.errors import ChannelError, SignoffError
 from engine.gate import Reference
 from engine.model import Address, Approver, Person
+from engine.model.people import ACCOUNT
 from engine.ports import Directory, Found, Resolution
-from engine.store import people
+from engine.store import identities, people
 from engine.store.runs import HeldRun
 from engine.store.tx import Tx
 
@@ -63,8 +65,12 @@ async def answered(
             error = caught if isinstance(caught, ChannelError) else ChannelError("Nobody answered in time.")
             if patient:
                 raise error from caught
-            resolved |= {one: Resolution((), f"{one.rule} could not be looked up: {error}") for one in wanted}
+            resolved |= {one: _unanswered(one, error) for one in wanted}
     raise SignoffError("The directory gave no answer to what it was asked.")
+
+
+def _unanswered(reference: Reference, error: ChannelError) -> Resolution:
+    return Resolution((), f"{reference.rule} could not be looked up: {error}", unanswered=True)
 
 
 class Who:
@@ -73,12 +79,46 @@ class Who:
     def __init__(self, tx: Tx, directory: Directory, resolved: Resolved) -> None:
         self._tx, self._directory, self._resolved = tx, directory, resolved
 
+    def learn(self, workspace: str) -> bool:
+        """Write down what the directory answered, if it is news; whether any was."""
+        news = [
+            one
+            for resolution in self._resolved.values()
+            for one in resolution.people
+            if people.as_known(self._tx, workspace, one) is None
+        ]
+        for one in news:
+            identities.adopt(self._tx, workspace, one)
+        return bool(news)
+
     def actor(self, workspace: str, address: Address) -> Person:
-        """The person who acts from `address`; a new one if nobody is known by it."""
-        found = people.known_person(self._tx, workspace, address)
-        if found is not None:
-            return found
-        return self.named(workspace, Reference(address.kind, address.value, str(address)))[0]
+        """The person who acts from `address`, which belongs to whom the directory names for it now.
+
+        A new one if nobody is known by it.
+        """
+        self._of_actor(workspace, address)
+        return people.need_person(self._tx, workspace, address, evidence="A command came from it.")
+
+    def guest(self, workspace: str, address: Address) -> Found | None:
+        """Who acts from `address`, if that is a guest, or belongs to another workspace."""
+        resolution = self._of_actor(workspace, address)
+        return resolution.guests[0] if resolution is not None and resolution.guests else None
+
+    def stranger(self, workspace: str, address: Address) -> bool:
+        """Whether it cannot be found out now if `address` is a member's, and never was before."""
+        resolution = self._of_actor(workspace, address)
+        if resolution is None or not resolution.unanswered or address.kind != ACCOUNT:
+            return False
+        known = people.known_person(self._tx, workspace, address)
+        return known is None or known.email is None
+
+    def _of_actor(self, workspace: str, address: Address) -> Resolution | None:
+        reference = Reference(address.kind, address.value, str(address))
+        if not self._directory.asks(reference):
+            return None
+        self._need([reference])
+        self.learn(workspace)
+        return self._resolved[reference]
 
     def named(self, workspace: str, reference: Reference) -> tuple[Person, str | None]:
         """The one person whom a reference means; and why the directory does not find them, if it does not."""
@@ -86,19 +126,26 @@ class Who:
         if self._directory.asks(reference):
             self._need([reference])
             for one in self._resolved[reference].people:
-                return people.adopt(self._tx, workspace, one), None
+                return identities.adopt(self._tx, workspace, one), None
             why = self._resolved[reference].why
-        return people.need_person(self._tx, workspace, Address(reference.kind, reference.value)), why
+        address = Address(reference.kind, reference.value)
+        return people.need_person(self._tx, workspace, address, evidence=f"{reference.rule} names it."), why
 
-    def among(self, person: Person, references: Sequence[Reference]) -> tuple[bool, list[str]]:
-        """Whether one of the references means this person; if not, why some of them mean nobody."""
-        addresses = {(one.kind, one.value) for one in person.addresses}
-        if any((one.kind, one.value) in addresses for one in references):
+    def answers(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
+        """What the directory says of these; those that it is not asked about are left out."""
+        asked = [one for one in references if self._directory.asks(one)]
+        self._need(asked)
+        return {one: self._resolved[one] for one in asked}
+
+    def among(self, addresses: Sequence[Address], references: Sequence[Reference]) -> tuple[bool, list[str]]:
+        """Whether one of the references means who has these addresses; if not, why some of them mean nobody."""
+        mine = {(one.kind, one.value) for one in addresses}
+        if any((one.kind, one.value) in mine for one in references):
             return True, []
         groups = [replace(one, kind="members") for one in references if one.kind == "group"]
         self._need(groups)
         found = [self._resolved[one] for one in groups]
-        known = any(not one.members.isdisjoint(person.addresses) for one in found)
+        known = any(not one.members.isdisjoint(addresses) for one in found)
         return known, [one.why for one in found if one.why]
 
     def foresee(self, held: HeldRun, references: Sequence[Reference]) -> list[Reference]:
@@ -110,7 +157,8 @@ class Who:
     def approvers(self, held: HeldRun, references: Sequence[Reference]) -> tuple[list[Approver], list[str]]:
         """Who is asked, and notes on who cannot be. A person counts once, whatever reference or address names them."""
         meant = self.foresee(held, references)
-        found: dict[str, Approver] = {}
+        self.learn(held.workspace)
+        found: dict[str, tuple[Person, list[Reference]]] = {}
         notes: list[str] = []
         for reference in meant:
             resolution = self._resolved.get(reference)
@@ -123,8 +171,8 @@ class Who:
                 if reference.not_requester and person.id == held.requester:
                     notes.append(f"{reference.rule} names {person.label}, who started this run, so they are not asked.")
                     continue
-                found.setdefault(person.id, Approver(person, reference.rule))
-        asked = list(found.values())
+                found.setdefault(person.id, (person, []))[1].append(reference)
+        asked = [_approver(person, references) for person, references in found.values()]
         if len(asked) > MAX_APPROVERS:
             notes.append(f"The gate names {len(asked):,} approvers; only the first {MAX_APPROVERS} are asked.")
         return asked[:MAX_APPROVERS], notes
@@ -132,7 +180,7 @@ class Who:
     def _had_account(self, held: HeldRun, reference: Reference) -> bool:
         """Whether somebody of whom the directory knows nothing now was one of those it knows: they may have left."""
         known = people.known_person(self._tx, held.workspace, Address(reference.kind, reference.value))
-        return known is not None and any(one.kind == "slack" for one in known.addresses)
+        return known is not None and known.account is not None
 
     def _need(self, references: Sequence[Reference]) -> None:
         missing = [one for one in references if one not in self._resolved]
@@ -151,8 +199,25 @@ class Who:
 
     def _people(self, held: HeldRun, reference: Reference, resolution: Resolution | None) -> list[Person]:
         if resolution is not None:
-            return [people.adopt(self._tx, held.workspace, one) for one in resolution.people]
+            return [identities.adopt(self._tx, held.workspace, one) for one in resolution.people]
         if reference.kind == "email":
-            return [people.adopt(self._tx, held.workspace, Found("", (Address("email", reference.value),)))]
+            address = Address("email", reference.value)
+            return [people.need_person(self._tx, held.workspace, address, evidence=f"{reference.rule} names it.")]
         known = held.owner if reference.kind == "owner" else held.requester
         return list(people.known_people(self._tx, [known]).values())
+
+
+def _approver(person: Person, references: Sequence[Reference]) -> Approver:
+    """What names the person is kept where the rule that is printed does not say all of it."""
+    rule = references[0].rule
+    if list(references) == [gate.reference(rule, rule=rule)]:
+        return Approver(person, rule)
+    return Approver(person, rule, tuple((one.kind, one.value) for one in references))
+
+
+def references_of(approver: Approver) -> list[Reference]:
+    """The references that name an approver, as they were when the request was opened."""
+    if approver.named_by:
+        return [Reference(kind, value, approver.rule) for kind, value in approver.named_by]
+    found = gate.reference(approver.rule, rule=approver.rule)
+    return [] if found is None else [found]

@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
 
+from bot.slack.accounts import Account, Accounts, address_of
 from bot.slack.client import SlackClient, SlackError
 from engine.gate import Reference
 from engine.model import Address, Origin, Person
 from engine.ports import Found, Resolution, Route
 from engine.who import MAX_APPROVERS
 
-T = TypeVar("T")
-FRESH_SECONDS: Final = 180.0
-"""How long an answer of Slack is believed."""
-_MOST_KEPT: Final = 5_000
 _SLICE: Final = 50
 """Members of a usergroup who are looked up at once: a minute allows a hundred."""
 _NO_GROUPS: Final = frozenset({"plan_upgrade_required", "team_not_found", "permission_denied"})
 _SLACKBOT: Final = "USLACKBOT"
-
-Account = Mapping[str, Any]
+_GUEST: Final = "a guest"
+_STRANGER: Final = "from another workspace"
 
 
 class SlackDirectory:
-    """Port Directory. Emails, Slack accounts and usergroups are looked up; answers are kept for some minutes."""
+    """Port Directory. Emails, Slack accounts and usergroups are looked up; answers are kept for a minute."""
 
     def __init__(self, client: SlackClient, *, now: Callable[[], float] | None = None) -> None:
-        self._client = client
-        self._now = now or (lambda: asyncio.get_running_loop().time())
-        self._kept: dict[tuple[str, str], tuple[float, Any]] = {}
+        self._accounts = Accounts(client, now or (lambda: asyncio.get_running_loop().time()))
 
     def asks(self, reference: Reference) -> bool:
         """Only Slack knows these."""
@@ -72,37 +68,40 @@ class SlackDirectory:
                 return await self._email(reference)
 
     async def _account(self, reference: Reference) -> Resolution:
-        account = await self._info(reference.value)
+        account = await self._accounts.by_id(reference.value)
         if account is None:
-            return Resolution(
-                (), f"{_named(reference)} is no account in this Slack workspace, so nobody is asked for it."
-            )
-        return _resolution([account], reference)
+            why = f"{_named(reference)} is no account in this Slack workspace, so nobody is asked for it."
+            return Resolution((), why, never=True)
+        return _one_account(account, reference)
 
     async def _email(self, reference: Reference) -> Resolution:
-        account = await self._by_email(reference.value)
+        account = await self._accounts.by_email(reference.value)
         if account is None:
             # Slack says the same of a deactivated account.
-            return Resolution(
-                (),
-                f"{reference.value} has no active account in this Slack workspace, so they are not asked.",
-                unknown=True,
-            )
-        found = _resolution([account], reference)
+            account = await self._accounts.deactivated(reference.value)
+            if account is not None:
+                return _one_account(account, reference)
+            why = f"{reference.value} has no active account in this Slack workspace, so they are not asked."
+            return Resolution((), why, unknown=True)
+        found = _one_account(account, reference)
         # The address that was looked up is theirs, whatever the app may read of their profile.
-        return Resolution(tuple(_with(one, Address("email", reference.value)) for one in found.people), found.why)
+        asked = Address("email", reference.value)
+        return replace(found, people=tuple(_with(one, asked) for one in found.people))
 
     async def _group(self, reference: Reference) -> Resolution:
         try:
-            groups = await self._groups()
+            groups = await self._accounts.groups()
             if reference.value not in groups:
-                return Resolution((), f"There is no usergroup @{reference.value} in this Slack workspace.")
-            members = await self._members(groups[reference.value])
+                why = f"There is no usergroup @{reference.value} in this Slack workspace."
+                return Resolution((), why, never=True)
+            members = await self._accounts.members(groups[reference.value])
         except SlackError as error:
             if error.code in _NO_GROUPS:
-                return Resolution((), f"{reference.rule} cannot be asked: this Slack workspace has no usergroups.")
+                why = f"{reference.rule} cannot be asked: this Slack workspace has no usergroups."
+                return Resolution((), why, never=True)
             if error.code == "no_such_subteam":
-                return Resolution((), f"The usergroup @{reference.value} is disabled, so nobody in it is asked.")
+                why = f"The usergroup @{reference.value} is disabled, so nobody in it is asked."
+                return Resolution((), why, never=True)
             raise
         if reference.kind == "members":
             return Resolution((), members=frozenset(Address("slack", one) for one in members))
@@ -113,7 +112,9 @@ class SlackDirectory:
         accounts: list[Account] = []
         looked_up = 0
         for looked_up in range(0, len(members), _SLICE):
-            found = await asyncio.gather(*(self._info(one) for one in members[looked_up : looked_up + _SLICE]))
+            found = await asyncio.gather(
+                *(self._accounts.by_id(one) for one in members[looked_up : looked_up + _SLICE])
+            )
             accounts += [one for one in found if one is not None]
             if sum(_unfit(one) is None for one in accounts) >= MAX_APPROVERS:
                 break
@@ -126,53 +127,12 @@ class SlackDirectory:
             return Resolution(resolution.people[:MAX_APPROVERS], few)
         return resolution
 
-    # -- what Slack says --
 
-    async def _info(self, user: str) -> Account | None:
-        async def ask() -> Account | None:
-            try:
-                return dict((await self._client.get("users.info", user=user))["user"])
-            except SlackError as error:
-                if error.code in ("user_not_found", "user_not_visible"):
-                    return None
-                raise
-
-        return await self._fresh(("user", user), ask)
-
-    async def _by_email(self, email: str) -> Account | None:
-        async def ask() -> Account | None:
-            try:
-                return dict((await self._client.get("users.lookupByEmail", email=email))["user"])
-            except SlackError as error:
-                if error.code in ("users_not_found", "user_not_found"):
-                    return None
-                raise
-
-        return await self._fresh(("email", email), ask)
-
-    async def _groups(self) -> Mapping[str, str]:
-        async def ask() -> Mapping[str, str]:
-            answer = await self._client.get("usergroups.list")
-            return {str(one["handle"]): str(one["id"]) for one in answer.get("usergroups", [])}
-
-        return await self._fresh(("groups", ""), ask)
-
-    async def _members(self, group: str) -> list[str]:
-        async def ask() -> list[str]:
-            answer = await self._client.get("usergroups.users.list", usergroup=group)
-            return [str(one) for one in answer.get("users", [])]
-
-        return await self._fresh(("group", group), ask)
-
-    async def _fresh(self, key: tuple[str, str], ask: Callable[[], Awaitable[T]]) -> T:
-        at, kept = self._kept.get(key, (None, None))
-        if at is not None and self._now() - at < FRESH_SECONDS:
-            return kept  # type: ignore[return-value]
-        answer = await ask()
-        if len(self._kept) >= _MOST_KEPT:
-            self._kept.clear()
-        self._kept[key] = (self._now(), answer)
-        return answer
+def _one_account(account: Account, reference: Reference) -> Resolution:
+    """Who has this account, or what keeps them from being asked."""
+    standing = _unfit(account)
+    guests = (_found(account),) if standing in (_GUEST, _STRANGER) else ()
+    return replace(_resolution([account], reference), standing=standing, never=standing is not None, guests=guests)
 
 
 def _resolution(accounts: Sequence[Account], reference: Reference) -> Resolution:
@@ -180,32 +140,33 @@ def _resolution(accounts: Sequence[Account], reference: Reference) -> Resolution
     people: list[Found] = []
     whys: list[str] = []
     for account in accounts:
-        why = _unfit(account)
-        if why is None:
+        standing = _unfit(account)
+        if standing is None:
             people.append(_found(account))
         else:
-            whys.append(f"{_name(account) or account.get('id')} {why} and is not asked")
+            whys.append(f"{_name(account) or account.get('id')} is {standing} and is not asked")
     why = f"{reference.rule}: {'; '.join(whys[:5])}{f'; and {len(whys) - 5} more' if len(whys) > 5 else ''}."
     return Resolution(tuple(people), why if whys else None)
 
 
 def _unfit(account: Account) -> str | None:
+    """Return what an account is that may not be asked, as it follows the word "is"; None: it may."""
     if account.get("deleted"):
-        return "is deactivated"
+        return "deactivated"
     if account.get("is_bot") or account.get("is_workflow_bot") or account.get("id") == _SLACKBOT:
-        return "is a bot"
+        return "a bot"
     if account.get("is_restricted") or account.get("is_ultra_restricted"):
-        return "is a guest"
+        return _GUEST
     if account.get("is_stranger"):
-        return "belongs to another workspace"
+        return _STRANGER
     return None
 
 
 def _found(account: Account) -> Found:
     addresses = [Address("slack", str(account["id"]))]
-    email = (account.get("profile") or {}).get("email")
-    if isinstance(email, str) and email:
-        addresses.append(Address("email", email.lower()))
+    email = address_of(account)
+    if email is not None:
+        addresses.append(Address("email", email))
     return Found(_name(account), tuple(addresses))
 
 

@@ -25,6 +25,7 @@ PER_MINUTE: Final = {
     "conversations.history": 50,
     "users.lookupByEmail": 50,
     "users.info": 100,
+    "users.list": 20,
     "usergroups.list": 20,
     "usergroups.users.list": 20,
     "views.open": 100,

@@ -18,6 +18,8 @@ class Registered(Struct, frozen=True, kw_only=True):
     version: int
     changed: bool
     """False: this very text was the current version already."""
+    warnings: tuple[str, ...] = ()
+    """What will not work as the file has it, as far as is known now."""
 
 
 class Started(Struct, frozen=True, kw_only=True):
@@ -101,6 +103,15 @@ class NotAnApprover(Refusal, frozen=True, kw_only=True):
     def sentence(self) -> str:
         they = f"{self.who} is" if self.who else "You are"
         return f"{they} not an approver of this request; it waits for {', '.join(self.approvers)}."
+
+
+class NoLongerApprover(Refusal, frozen=True, kw_only=True):
+    """Asked when the request was opened, and not meant by the gate any more."""
+
+    why: str
+
+    def sentence(self) -> str:
+        return f"You can no longer decide this request: {self.why}. The owner of the workflow was told."
 
 
 class Expired(Refusal, frozen=True, kw_only=True):

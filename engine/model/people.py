@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
+
+ACCOUNT: Final = "slack"
+"""The kind of address that is an account: it never changes its owner, and a person has at most one."""
 
 
 class Address(Struct, frozen=True):
@@ -27,6 +32,11 @@ class Person(Struct, frozen=True):
         return self._first("email")
 
     @property
+    def account(self) -> Address | None:
+        """The person's account, if they have one: what tells them from everybody else."""
+        return next((one for one in self.addresses if one.kind == ACCOUNT), None)
+
+    @property
     def handle(self) -> str:
         """How an expression names the person, so that a gate or a step can find them: email, else account."""
         return self._first("email") or self._first("slack") or self.label
@@ -48,7 +58,13 @@ class Person(Struct, frozen=True):
 
 
 class Approver(Struct, frozen=True):
-    """A person who may decide a request, and the reference in the gate that says so."""
+    """A person who may decide a request, and the reference in the gate that says so.
+
+    `named_by`: kind and value of the references that name them, where `rule` alone does not tell. `excluded`: why they
+    could no longer decide when they last tried.
+    """
 
     person: Person
     rule: str
+    named_by: tuple[tuple[str, str], ...] = ()
+    excluded: str | None = None

@@ -17,6 +17,7 @@ from engine.model import (
     Decided,
     GiveCode,
     NeedsCode,
+    NoLink,
     NotFound,
     Proven,
     Purpose,
@@ -29,6 +30,7 @@ from engine.service.ground import Ground, entry
 from engine.store import challenges, loading, people
 from engine.store.challenges import Held, NewChallenge
 from engine.store.tx import Tx
+from engine.who import Resolved, Who
 
 
 def ask(ground: Ground, codes: Codes, tx: Tx, command: AskCode) -> CodeSent | Refusal:
@@ -123,7 +125,9 @@ def view(held: Held | None, holder: str) -> ChallengeView | None:
     )
 
 
-def give(ground: Ground, codes: Codes, tx: Tx, command: GiveCode) -> Proven | WrongCode | CodeLapsed:
+def give(
+    ground: Ground, codes: Codes, tx: Tx, command: GiveCode, resolved: Resolved
+) -> Proven | WrongCode | CodeLapsed:
     """The unit of `Identity.give_code`: what the code was sent for is done, once, and the browser is remembered."""
     held = challenges.load_challenge(tx.connection, command.challenge)
     if held is None or view(held, command.holder) is None or held.command is None or not held.open(tx.now):
@@ -133,8 +137,12 @@ def give(ground: Ground, codes: Codes, tx: Tx, command: GiveCode) -> Proven | Wr
         return _wrong(tx, held)
     if sent.id != held.id and not challenges.try_use(tx, held):
         raise Conflict(f"challenge {held.id} was used by somebody else")
+    # Whose address it is now, and not when the code was sent.
+    Who(tx, ground.advancer.directory, resolved).actor(held.workspace, Address("email", held.address))
     proven = signing_in.remember(tx, sent, command.label, request=held.request)
-    return replace(proven, answer=_decide(ground, tx, held, held.command))
+    if isinstance(proven, CodeLapsed):
+        return proven
+    return replace(proven, answer=_decide(ground, tx, held, held.command, resolved))
 
 
 def _match(codes: Codes, tx: Tx, held: Held, code: str) -> Held | None:
@@ -170,9 +178,9 @@ def _wrong(tx: Tx, held: Held) -> WrongCode | CodeLapsed:
     return CodeLapsed()
 
 
-def _decide(ground: Ground, tx: Tx, held: Held, decide: Decide) -> Decided | Refusal:
-    loaded = loading.load_asked(tx, decide.request)
+def _decide(ground: Ground, tx: Tx, held: Held, decide: Decide, resolved: Resolved) -> Decided | Refusal:
+    loaded = deciding.load(ground, tx, decide.request, resolved)
     assert loaded is not None
     asked, labels = loaded
     proof = proving.by_code(tx, held.person, held.address)
-    return deciding.decide_as(ground, tx, asked, labels, decide, proof)
+    return NoLink() if proof is None else deciding.decide_as(ground, tx, asked, labels, decide, proof, resolved)

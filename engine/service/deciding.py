@@ -4,30 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine import data, gate, moments
+from engine import data, eligibility, gate, moments
 from engine.advance import wake
 from engine.audit import Entry
 from engine.data import Value
 from engine.errors import Conflict
 from engine.gate import Asked, Ruling
-from engine.model import Decide, Decided, NotAllowed, NotFound, Refusal, Verdict
+from engine.model import Decide, Decided, NoLongerApprover, NotAllowed, NotFound, Refusal, Verdict
 from engine.service import proving
 from engine.service.ground import Ground
 from engine.service.proving import Proof
 from engine.store import deliveries, loading, requests
 from engine.store.tx import Tx
+from engine.who import Resolved, Who
 
 
-def decide(ground: Ground, tx: Tx, command: Decide) -> Decided | Refusal:
+def decide(ground: Ground, tx: Tx, command: Decide, resolved: Resolved) -> Decided | Refusal:
     """The unit of `Engine.decide`."""
-    loaded = loading.load_asked(tx, command.request)
+    loaded = load(ground, tx, command.request, resolved)
     if loaded is None:
         return NotFound(what="request", name=command.request)
     asked, labels = loaded
+    if command.actor.kind == "email" and proving.vouched(command):
+        Who(tx, ground.advancer.directory, resolved).actor(asked.workspace, command.actor)
     proof = proving.prove(tx, asked, command)
     if isinstance(proof, Refusal):
         return proof
-    return decide_as(ground, tx, asked, labels, command, proof)
+    return decide_as(ground, tx, asked, labels, command, proof, resolved)
+
+
+def load(ground: Ground, tx: Tx, request: str, resolved: Resolved) -> tuple[Asked, tuple[str, str]] | None:
+    """The request, with its people as the directory has just said that they are."""
+    loaded = loading.load_asked(tx, request)
+    if loaded is None or not resolved or not Who(tx, ground.advancer.directory, resolved).learn(loaded[0].workspace):
+        return loaded
+    return loading.load_asked(tx, request)
 
 
 def rule(ground: Ground, tx: Tx, asked: Asked, command: Decide, proof: Proof) -> Ruling | Refusal:
@@ -41,14 +52,27 @@ def rule(ground: Ground, tx: Tx, asked: Asked, command: Decide, proof: Proof) ->
 
 
 def decide_as(
-    ground: Ground, tx: Tx, asked: Asked, labels: tuple[str, str], command: Decide, proof: Proof
+    ground: Ground,
+    tx: Tx,
+    asked: Asked,
+    labels: tuple[str, str],
+    command: Decide,
+    proof: Proof,
+    resolved: Resolved,
 ) -> Decided | Refusal:
-    """Decide as whoever was proven to give the command."""
+    """Decide as whoever was proven to give the command, if the gate still means them."""
     command = proving.as_proven(command, proof)
     ruling = rule(ground, tx, asked, command, proof)
     if isinstance(ruling, Refusal):
         return ruling
+    who = Who(tx, ground.advancer.directory, resolved)
+    found = eligibility.check(who, ruling.approver, command.actor)
+    if found.excluded is not None:
+        eligibility.exclude(ground.advancer, tx, asked, ruling.approver, found.excluded)
+        return NoLongerApprover(why=found.excluded)
     record = _record(asked, command, ruling, labels, proof)
+    if found.unchecked:
+        record["unchecked"] = list[Value](found.unchecked)
     decision = requests.try_decide(tx, asked, command, ruling, record)
     if decision is None:
         raise Conflict(f"request {asked.id} was decided by somebody else")

@@ -54,17 +54,17 @@ class Engine:
         Raises `DefinitionError` with everything that is wrong in them.
         """
         workflow = self.ground.advancer.compiled(command.source)
-        return await self._knowing(
+        return await self.knowing(
             lambda tx, resolved: registering.register(self.ground, tx, command, workflow, resolved), patient=False
         )
 
     async def start(self, command: Start) -> Started | Refusal:
         """Start a run, and take it to its first request, effect or wait in the same transaction."""
         try:
-            return await self._knowing(lambda tx, resolved: starting.start(self.ground, tx, command, resolved))
+            return await self.knowing(lambda tx, resolved: starting.start(self.ground, tx, command, resolved))
         except ChannelError:
             # Who is asked can be found out later; that the run was asked for is known now.
-            later = self._knowing(
+            later = self.knowing(
                 lambda tx, resolved: starting.start(self.ground, tx, command, resolved, asking=False),
                 patient=False,
                 seconds=_LOOKUP_SECONDS / 4,
@@ -73,17 +73,17 @@ class Engine:
 
     async def decide(self, command: Decide) -> Decided | Refusal:
         """Decide a request. When this returns `Decided`, the decision is on the disk and no other will ever count."""
-        return await self.transact(lambda tx: deciding.decide(self.ground, tx, command))
+        return await self.knowing(
+            lambda tx, resolved: deciding.decide(self.ground, tx, command, resolved), patient=False
+        )
 
     async def cancel(self, command: Cancel) -> Done | Refusal:
         """End a run: its open request is withdrawn at once; a step under way is left to finish and is the last."""
-        return await self._knowing(
-            lambda tx, resolved: ending.cancel(self.ground, tx, command, resolved), patient=False
-        )
+        return await self.knowing(lambda tx, resolved: ending.cancel(self.ground, tx, command, resolved), patient=False)
 
     async def resume(self, command: Resume) -> Done | Refusal:
         """Answer for a step of unknown outcome. Raises `ChannelError` if who is asked next cannot be found out now."""
-        return await self._knowing(lambda tx, resolved: ending.resume(self.ground, tx, command, resolved))
+        return await self.knowing(lambda tx, resolved: ending.resume(self.ground, tx, command, resolved))
 
     async def fire(self, request: str) -> None:
         """Do what time has brought to a request: tell the owner that nobody saw it, or let it expire."""
@@ -98,9 +98,10 @@ class Engine:
                 last = conflict
         raise last
 
-    async def _knowing(
+    async def knowing(
         self, unit: Callable[[Tx, Resolved], T], *, patient: bool = True, seconds: float = _LOOKUP_SECONDS
     ) -> T:
+        """Run a unit that may need to know who people are. Raises `ChannelError` only while `patient`."""
         directory = self.ground.advancer.directory
         return await answered(self.transact, unit, directory, patient=patient, seconds=seconds)
 

@@ -24,6 +24,7 @@ from engine.service.ground import entry
 from engine.store import browsers, challenges, links, loading
 from engine.store.browsers import SEEN_EVERY
 from engine.store.tx import Tx
+from engine.who import Who
 
 
 class Identity:
@@ -80,7 +81,9 @@ class Identity:
         if is_sealed(command.challenge):
             return await self._give_to_sign_in(command)
         ground = self._engine.ground
-        return await self._engine.transact(lambda tx: coding.give(ground, self._codes, tx, command))
+        return await self._engine.knowing(
+            lambda tx, resolved: coding.give(ground, self._codes, tx, command, resolved), patient=False
+        )
 
     async def _give_to_sign_in(self, command: GiveCode) -> Proven | WrongCode | CodeLapsed:
         """Wrong codes, of which there may be many, only read."""
@@ -93,7 +96,11 @@ class Identity:
             lambda connection: signing_in.match(codes, connection, carried, code, now)
         ):
             return WrongCode()
-        return await self._engine.transact(lambda tx: signing_in.give(codes, tx, carried, code, label))
+        directory = self._engine.ground.advancer.directory
+        return await self._engine.knowing(
+            lambda tx, resolved: signing_in.give(codes, tx, Who(tx, directory, resolved), carried, code, label),
+            patient=False,
+        )
 
 
 def _revoke(tx: Tx, request: str) -> int | NotFound:

@@ -28,9 +28,14 @@ class Proof(Struct, frozen=True):
     held: str | None = None
 
 
+def vouched(command: Decide) -> bool:
+    """Whether the surface says who gives the command, and not what they hold."""
+    return command.assurance not in _HELD
+
+
 def prove(tx: Tx, asked: Asked, command: Decide) -> Proof | Refusal:
     """Who gives this command. A claim of `link` or more is worth what the command holds, and nothing else."""
-    if command.assurance not in _HELD:
+    if vouched(command):
         known = people.known_by((one.person for one in asked.approvers), command.actor)
         return Proof(known or people.known_person(tx, asked.workspace, command.actor), command.assurance)
     link, browser = _holder(tx, asked, command), _reader(tx, command)
@@ -59,9 +64,11 @@ def _reader(tx: Tx, command: Decide) -> Proof | None:
     return Proof(browser.person, Assurance.CODE, browser.address, f"browser remembered for {browser.address}")
 
 
-def by_code(tx: Tx, person: str, address: str) -> Proof:
-    """Whoever typed the code that was sent to the address."""
+def by_code(tx: Tx, person: str, address: str) -> Proof | None:
+    """Who typed the code that was sent to the address; None: the address is not theirs any more."""
     found = people.load_people(tx.connection, [person])[person]
+    if Address("email", address) not in found.addresses:
+        return None
     return Proof(found, Assurance.CODE, address, f"reader of a code sent to {address}")
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import hmac
 from datetime import datetime
-from typing import cast
 
 import msgspec
 
 from engine.codes import Codes, hashed
 from engine.errors import Conflict
 from engine.model import (
+    Address,
     ChallengeView,
     CodeLapsed,
     CodeSent,
@@ -35,6 +35,7 @@ from engine.store.challenges import CLOCK_SLACK, LIFETIME, Held, NewChallenge
 from engine.store.connection import Connection
 from engine.store.deliveries import NewDelivery
 from engine.store.tx import Tx
+from engine.who import Who
 
 
 class Carried(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,21 +131,26 @@ def match(codes: Codes, connection: Connection, found: Carried, code: str, now: 
     return next((one for one in live if codes.matches(one.id, one.subject, code, one.mac)), None)
 
 
-def give(codes: Codes, tx: Tx, found: Carried, code: str, label: str) -> Proven | WrongCode | CodeLapsed:
+def give(codes: Codes, tx: Tx, who: Who, found: Carried, code: str, label: str) -> Proven | WrongCode | CodeLapsed:
     """Sign in the browser that typed the right code. The code is used up by that."""
     if not found.open(tx.now):
         return CodeLapsed()
     held = match(codes, tx.connection, found, code, tx.now)
     if held is None:
         return WrongCode()
+    # Whose address it is now, and not when the code was sent.
+    who.actor(held.workspace, Address("email", held.address))
     return remember(tx, held, label, request=found.request)
 
 
-def remember(tx: Tx, held: Held, label: str, *, request: str | None) -> Proven:
-    """Use up the code, and remember the browser in which it was typed."""
+def remember(tx: Tx, held: Held, label: str, *, request: str | None) -> Proven | CodeLapsed:
+    """Use up the code, and remember the browser in which it was typed; not for an address that has moved since."""
+    proof = proving.by_code(tx, held.person, held.address)
+    if proof is None or proof.person is None:
+        return CodeLapsed()
     if not challenges.try_use(tx, held):
         raise Conflict(f"the code of challenge {held.id} was used by somebody else")
-    person = cast("Person", proving.by_code(tx, held.person, held.address).person)
+    person = proof.person
     secret, until = browsers.remember(tx, held.workspace, person, held.address, label)
     tx.audit(
         held.workspace,

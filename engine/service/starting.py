@@ -37,13 +37,9 @@ def start(ground: Ground, tx: Tx, command: Start, resolved: Resolved, *, asking:
         return _unknown_workflow(tx, command)
     workflow = ground.advancer.workflow(tx, current.id, current.version)
     who = Who(tx, ground.advancer.directory, resolved)
-    requester = who.actor(command.workspace, command.actor)
-    starters = _starters(workflow)
-    if starters and requester.id != current.owner:
-        may, unknown = who.among(requester, starters)
-        if not may:
-            allowed = f"You may not start {workflow.name}; it is for {', '.join(workflow.may_run)}."
-            return NotAllowed(why=" ".join([allowed, *unknown]))
+    requester = _allowed(who, command, current, workflow)
+    if isinstance(requester, Refusal):
+        return requester
     inputs, errors = fields.validate_all(workflow.inputs, command.inputs)
     written = data.dumps(inputs)
     errors = errors or _too_large(written)
@@ -59,6 +55,26 @@ def start(ground: Ground, tx: Tx, command: Start, resolved: Resolved, *, asking:
     if progress.ready_at is not None and progress.ready_at <= tx.now:
         tx.ring(Work("advance", held.state.id))
     return Started(run=held.state.id)
+
+
+def _allowed(who: Who, command: Start, current: Current, workflow: Workflow) -> Person | Refusal:
+    """The actor, if they may start the workflow. Guests may only where `may_run` names them."""
+    starters = _starters(workflow)
+    guest = who.guest(command.workspace, command.actor)
+    if not starters:
+        if guest is not None:
+            return NotAllowed(why=f"Guests may not start {workflow.name}, because it has no `may_run` that names them.")
+        if who.stranger(command.workspace, command.actor):
+            return NotAllowed(why="Slack did not say in time whether you are a member here. Try again in a moment.")
+        return who.actor(command.workspace, command.actor)
+    requester = who.actor(command.workspace, command.actor)
+    if guest is None and requester.id == current.owner:
+        return requester
+    may, unknown = who.among(guest.addresses if guest else requester.addresses, starters)
+    if may:
+        return requester
+    allowed = f"You may not start {workflow.name}; it is for {', '.join(workflow.may_run)}."
+    return NotAllowed(why=" ".join([allowed, *unknown]))
 
 
 def _unknown_workflow(tx: Tx, command: Start) -> NotFound:

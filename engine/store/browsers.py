@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import bindparam, insert, select, update
 
 from engine.codes import hashed
-from engine.model import Browser, Person
+from engine.model import Address, Browser, Person
 from engine.store import people
 from engine.store.connection import Connection
 from engine.store.prepared import Prepared
@@ -58,7 +58,9 @@ def remember(tx: Tx, workspace: str, person: Person, address: str, label: str) -
 def load_browser(connection: Connection, secret: str, now: datetime) -> Browser | None:
     """The browser that keeps this secret, if it is still remembered."""
     rows = _BY_HASH.all(connection, {"hash": hashed(secret), "now": now})
-    return _read(connection, rows)[0] if rows else None
+    found = _read(connection, rows)
+    # An address that moved proves nothing any more, for whoever has it now or had it then.
+    return found[0] if found and Address("email", found[0].address) in found[0].person.addresses else None
 
 
 def load_browsers(connection: Connection, person: str, now: datetime) -> list[Browser]:

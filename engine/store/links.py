@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from engine.codes import hashed
-from engine.model import Link, LinkState
+from engine.model import Address, Link, LinkState
 from engine.store import people
 from engine.store.connection import Connection
 from engine.store.deliveries import HeldDelivery
@@ -69,12 +69,15 @@ def load_link(connection: Connection, token: str, now: datetime) -> Link | None:
     row = _BY_HASH.one(connection, {"hash": hashed(token)})
     if row is None:
         return None
+    person = people.load_people(connection, [row.person])[row.person]
     live = LinkState.LIVE if row.expires_at > now else LinkState.EXPIRED
+    # The mail lies where somebody else reads it once the address is with another person.
+    moved = Address("email", row.address) not in person.addresses
     return Link(
         request=row.request,
-        person=people.load_people(connection, [row.person])[row.person],
+        person=person,
         address=row.address,
-        state=LinkState.REVOKED if row.revoked_at else live,
+        state=LinkState.REVOKED if row.revoked_at or moved else live,
         until=row.expires_at,
     )
 

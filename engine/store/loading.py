@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from sqlalchemy import bindparam, select
 
@@ -41,6 +41,9 @@ from engine.tables import (
     WorkflowVersionRow,
 )
 
+Rule: TypeAlias = tuple[str, str | None, str | None]
+"""Of an approver: `rule`, `named_by` and `excluded`, as the columns have them."""
+
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _approver = ApproverRow.__table__  # type: ignore[attr-defined]
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]
@@ -69,9 +72,9 @@ _BY_ID = Prepared(
     .where(_request.c.id == bindparam("id"))
 )
 _APPROVERS = Prepared(
-    select(_approver.c.position, _approver.c.person, _approver.c.rule).where(
-        _approver.c.request == bindparam("request")
-    )
+    select(
+        _approver.c.position, _approver.c.person, _approver.c.rule, _approver.c.named_by, _approver.c.excluded
+    ).where(_approver.c.request == bindparam("request"))
 )
 _ANSWER = Prepared(
     select(
@@ -119,7 +122,8 @@ def load_asked(tx: Tx, request: str) -> tuple[Asked, tuple[str, str]] | None:
     row = _BY_ID.one(tx.connection, {"id": request})
     if row is None:
         return None
-    rules = {person: rule for _, person, rule in sorted(_APPROVERS.all(tx.connection, {"request": request}))}
+    rows = sorted(_APPROVERS.all(tx.connection, {"request": request}))
+    rules = {person: (rule, named_by, excluded) for _, person, rule, named_by, excluded in rows}
     known = people.known_people(tx, (*rules, row.closed_by) if row.closed_by else rules)
     pinned = workflows.known_pinned(tx, row.workflow, row.version)
     details = cast("dict[str, Any]", data.loads(row.details))
@@ -130,7 +134,7 @@ def load_asked(tx: Tx, request: str) -> tuple[Asked, tuple[str, str]] | None:
 def read_asked(
     row: Any,
     details: Mapping[str, Any],
-    rules: Mapping[str, str],
+    rules: Mapping[str, Rule],
     known: Mapping[str, Person],
     *,
     workflow: str,
@@ -156,7 +160,7 @@ def read_asked(
         editable=_places(details.get("editable", ())),
         declared=_places(details.get("declared", ())),
         digest=row.digest,
-        approvers=tuple(Approver(known[person], rule) for person, rule in rules.items()),
+        approvers=tuple(_approver_of(known[person], rule) for person, rule in rules.items()),
         reason_required=_REASONS[row.reason_required],
         opened_at=row.opened_at,
         first_shown_at=row.first_shown_at,
@@ -175,6 +179,12 @@ def read_asked(
 
 def _places(stored: Any) -> tuple[Editable, ...]:
     return tuple(Editable(tuple(one["path"]), _field(data.dumps(one["field"]))) for one in stored)
+
+
+def _approver_of(person: Person, rule: Rule) -> Approver:
+    text, named_by, excluded = rule
+    pairs = tuple((kind, value) for kind, value in cast("Any", data.loads(named_by))) if named_by else ()
+    return Approver(person, text, pairs, excluded)
 
 
 @lru_cache(1024)

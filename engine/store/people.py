@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
+from engine import data
+from engine.data import Value
 from engine.model import Address, Person
+from engine.model.people import ACCOUNT
 from engine.ports import Found
 from engine.store.connection import Connection
 from engine.store.prepared import Prepared
 from engine.store.tx import Tx
-from engine.tables import AddressRow, ApproverRow, BrowserRow, ChallengeRow, LinkRow, PersonRow
+from engine.tables import AddressPeriodRow, AddressRow, PersonRow
 
 _person = PersonRow.__table__  # type: ignore[attr-defined]
 _address = AddressRow.__table__  # type: ignore[attr-defined]
-_approver = ApproverRow.__table__  # type: ignore[attr-defined]
+_period = AddressPeriodRow.__table__  # type: ignore[attr-defined]
 _match = _address.alias("match")
 
 _BY_ADDRESS = Prepared(
@@ -34,18 +37,7 @@ _BY_ADDRESS = Prepared(
 )
 _NEW_PERSON = Prepared(insert(_person))
 _NEW_ADDRESS = Prepared(insert(_address))
-_RENAME = Prepared(update(_person).where(_person.c.id == bindparam("held")).values(name=bindparam("new_name")))
-_MOVE_ADDRESSES = Prepared(
-    update(_address).where(_address.c.person == bindparam("held")).values(person=bindparam("into"))
-)
-_MOVE_HELD = tuple(
-    Prepared(update(table).where(table.c.person == bindparam("held")).values(person=bindparam("into")))
-    for table in (
-        LinkRow.__table__,  # type: ignore[attr-defined]
-        BrowserRow.__table__,  # type: ignore[attr-defined]
-        ChallengeRow.__table__,  # type: ignore[attr-defined]
-    )
-)
+_NEW_PERIOD = Prepared(insert(_period))
 _REFUSED = Prepared(
     update(_address)
     .where(
@@ -54,17 +46,6 @@ _REFUSED = Prepared(
         _address.c.value == bindparam("held"),
     )
     .values(refused_at=bindparam("at"), refused_why=bindparam("why"))
-)
-_asked = _approver.alias("asked")
-_DROP_APPROVALS = Prepared(delete(_approver).where(_approver.c.person == bindparam("held"), _approver.c.pending))
-_MOVE_APPROVALS = Prepared(
-    update(_approver)
-    .where(
-        _approver.c.person == bindparam("held"),
-        _approver.c.pending,
-        ~exists().where(_asked.c.request == _approver.c.request, _asked.c.person == bindparam("into")),
-    )
-    .values(person=bindparam("into"))
 )
 
 
@@ -101,56 +82,45 @@ def known_person(tx: Tx, workspace: str, address: Address) -> Person | None:
     return known
 
 
-def need_person(tx: Tx, workspace: str, address: Address, *, name: str = "") -> Person:
-    """The person whom the address belongs to; a new one if nobody is known by it."""
+def need_person(tx: Tx, workspace: str, address: Address, *, name: str = "", evidence: str = "") -> Person:
+    """Return the person whom the address belongs to; a new one if it belongs to none."""
     found = known_person(tx, workspace, address)
     if found is not None:
         return found
-    address = Address(address.kind, _key(address))
-    person = Person(tx.new_id(), name, (address,))
-    tx.write(_NEW_PERSON, {"id": person.id, "workspace": workspace, "name": name, "created_at": tx.now})
-    tx.write(_NEW_ADDRESS, _address_row(tx, workspace, address, person.id))
+    person = insert_person(tx, workspace, name=name)
+    give(tx, workspace, address, person, evidence=evidence or "It was named or used here, and belonged to no person.")
+    return Person(person, name, (Address(address.kind, _key(address)),))
+
+
+def insert_person(tx: Tx, workspace: str, *, name: str, split_from: str | None = None) -> str:
+    """Write a person without any address; their id."""
+    person = tx.new_id()
+    row = {"id": person, "workspace": workspace, "name": name, "created_at": tx.now, "split_from": split_from}
+    tx.write(_NEW_PERSON, row)
     return person
 
 
-def _address_row(tx: Tx, workspace: str, address: Address, person: str) -> dict[str, Any]:
-    return {
-        "workspace": workspace,
-        "kind": address.kind,
-        "value": _key(address),
-        "person": person,
-        "added_at": tx.now,
-    }
+def give(
+    tx: Tx, workspace: str, address: Address, person: str, *, evidence: str, moved: Mapping[str, Value] | None = None
+) -> None:
+    """Write that an address, which is with no person now, belongs to this one from now on, and what says so."""
+    row = {"workspace": workspace, "kind": address.kind, "value": _key(address), "person": person}
+    tx.write(_NEW_ADDRESS, {**row, "added_at": tx.now})
+    written = data.dumps(dict(moved)) if moved else None
+    tx.write(_NEW_PERIOD, {**row, "id": tx.new_id(), "since": tx.now, "evidence": evidence, "moved": written})
 
 
-def adopt(tx: Tx, workspace: str, found: Found) -> Person:
-    """The person whom the directory means, with all addresses that it vouches for.
-
-    Where they were known as several, they are one from now on.
-    """
-    known = [known_person(tx, workspace, address) for address in found.addresses]
-    if len(known) == 1 and known[0] is not None and found.name in ("", known[0].name):
-        return known[0]  # as nearly always: there is nothing to learn
-    tx.memory.forget()
-    persons = list({one.id: one for one in known if one is not None}.values())
-    person = persons[0] if persons else need_person(tx, workspace, found.addresses[0], name=found.name)
-    for other in persons[1:]:
-        _merge(tx, other.id, into=person.id)
-    missing = [address for address, one in zip(found.addresses, known, strict=True) if one is None]
-    for address in missing if persons else missing[1:]:
-        tx.write(_NEW_ADDRESS, _address_row(tx, workspace, address, person.id))
-    if found.name and found.name != person.name:
-        tx.write(_RENAME, {"held": person.id, "new_name": found.name})
-    return load_people(tx.connection, [person.id])[person.id]
-
-
-def _merge(tx: Tx, person: str, *, into: str) -> None:
-    """What is decided keeps the person it names; what waits for one waits for the other now."""
-    tx.write(_MOVE_ADDRESSES, {"held": person, "into": into})
-    tx.write(_MOVE_APPROVALS, {"held": person, "into": into})
-    tx.write(_DROP_APPROVALS, {"held": person})
-    for statement in _MOVE_HELD:
-        tx.write(statement, {"held": person, "into": into})
+def as_known(tx: Tx, workspace: str, found: Found) -> Person | None:
+    """Return the person whom the directory means, if the tables say of them what it says; None: there is news."""
+    person = known_person(tx, workspace, found.addresses[0])
+    if person is None or found.name not in ("", person.name):
+        return None
+    keys = {Address(one.kind, _key(one)) for one in found.addresses}
+    if not keys.issubset(person.addresses):
+        return None
+    emails = {one for one in keys if one.kind == "email"}
+    told = emails and any(one.kind == ACCOUNT for one in keys)
+    return None if told and any(one.kind == "email" and one not in emails for one in person.addresses) else person
 
 
 def mark(tx: Tx, workspace: str, address: Address, *, refused: str | None) -> None:

@@ -77,7 +77,9 @@ class _Around:
         ids: list[BindParameter[str]] = [bindparam(f"id{at}") for at in range(count)]
         runs: list[BindParameter[str]] = [bindparam(f"run{at}") for at in range(count)]
         self.approvers = Prepared(
-            select(_approver.c.request, _approver.c.person, _approver.c.rule)
+            select(
+                _approver.c.request, _approver.c.person, _approver.c.rule, _approver.c.named_by, _approver.c.excluded
+            )
             .where(_approver.c.request.in_(ids))
             .order_by(_approver.c.position)
         )
@@ -216,9 +218,9 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
     if not ids:
         return []
     around, given = _around(len(ids)), {f"id{at}": one for at, one in enumerate(ids)}
-    rules: dict[str, dict[str, str]] = {one: {} for one in ids}
+    rules: dict[str, dict[str, loading.Rule]] = {one: {} for one in ids}
     for found in around.approvers.all(connection, given):
-        rules[found.request][found.person] = found.rule
+        rules[found.request][found.person] = (found.rule, found.named_by, found.excluded)
     decisions = {found.request: found for found in around.decisions.all(connection, given)}
     named = [person for by_person in rules.values() for person in by_person]
     closers = [row.closed_by for row in rows if row.closed_by]
@@ -232,7 +234,7 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
 
 def _request_view(
     row: Row[Any],
-    rules: Mapping[str, str],
+    rules: Mapping[str, loading.Rule],
     decision: Row[Any] | None,
     known: Mapping[str, Person],
     unreached: Sequence[tuple[Person, str]],
@@ -250,13 +252,20 @@ def _request_view(
         title=row.title,
         reason=details.get("reason"),
         show=tuple((label, text) for label, text in details.get("show", ())),
-        notes=tuple(details.get("notes", ())),
+        notes=(*details.get("notes", ()), *_excluded(asked)),
         confirm=details.get("confirm"),
         approve_label=details["approve_label"],
         reject_label=details["reject_label"],
         decision=_decision_view(decision, asked, known) if decision is not None else None,
         unreached=tuple(unreached),
     )
+
+
+def _excluded(asked: Asked) -> list[str]:
+    """Who of those that were asked can no longer decide, while that matters."""
+    if asked.state is not RequestState.PENDING:
+        return []
+    return [f"{one.person.label} can no longer decide: {one.excluded}." for one in asked.approvers if one.excluded]
 
 
 def _decision_view(row: Row[Any], asked: Asked, known: Mapping[str, Person]) -> DecisionView:

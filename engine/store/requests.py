@@ -84,6 +84,20 @@ _CLOCKS = Prepared(
         check_at=bindparam("new_check"),
     )
 )
+_EXCLUDE = Prepared(
+    update(_approver)
+    .where(
+        _approver.c.request == bindparam("held"),
+        _approver.c.person == bindparam("of"),
+        or_(_approver.c.excluded.is_(None), _approver.c.excluded != bindparam("why")),
+    )
+    .values(pending=false(), excluded=bindparam("why"))
+)
+_TOUCH = Prepared(
+    update(_request)
+    .where(_request.c.id == bindparam("held"), _request.c.state == RequestState.PENDING.value)
+    .values(rev=_request.c.rev + _ONE)
+)
 _SETTLE = Prepared(update(_approver).where(_approver.c.request == bindparam("held")).values(pending=false()))
 _DUE = Prepared(
     select(_request.c.id)
@@ -139,7 +153,13 @@ def insert_request(
     _NEW_APPROVER.write_all(
         tx.connection,
         [
-            {"request": request, "person": one.person.id, "position": position, "rule": one.rule}
+            {
+                "request": request,
+                "person": one.person.id,
+                "position": position,
+                "rule": one.rule,
+                "named_by": data.dumps([[*pair] for pair in one.named_by]) if one.named_by else None,
+            }
             for position, one in enumerate(approvers)
         ],
     )
@@ -219,6 +239,14 @@ def try_decide(tx: Tx, asked: Asked, command: Decide, ruling: Ruling, record: Ma
     )
     tx.write(_SETTLE, {"held": asked.id})
     return decision
+
+
+def try_exclude(tx: Tx, request: str, person: str, why: str) -> bool:
+    """Write that an approver can no longer decide, and why. False: that is written there already."""
+    if not tx.write(_EXCLUDE, {"held": request, "of": person, "why": why}):
+        return False
+    tx.write(_TOUCH, {"held": request})
+    return True
 
 
 def try_lapse(tx: Tx, asked: Asked, state: RequestState) -> bool:

@@ -250,8 +250,8 @@ FAULTS: Final = (
     Fault(
         "a claim to have given a code is believed",
         "engine/service/proving.py",
-        "    if command.assurance not in _HELD:\n",
-        "    if command.assurance is not Assurance.LINK:\n",
+        "    return command.assurance not in _HELD\n",
+        "    return command.assurance is not Assurance.LINK\n",
         _LINKS,
     ),
     Fault(
@@ -443,9 +443,10 @@ FAULTS: Final = (
     ),
     Fault(
         "what was known of people is remembered though they changed",
-        "engine/store/people.py",
-        "    tx.memory.forget()\n",
-        "",
+        "engine/store/identities.py",
+        "    tx.memory.forget()\n    return people.load_people(tx.connection, [person.id])[person.id]\n\n\n"
+        "def _with_account",
+        "    return people.load_people(tx.connection, [person.id])[person.id]\n\n\ndef _with_account",
         "tests/integration/test_store.py",
     ),
     Fault(

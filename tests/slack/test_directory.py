@@ -8,8 +8,9 @@ import pytest
 
 from bot.sandbox import Running, sandbox
 from bot.sandbox.world import User
+from bot.slack.accounts import FRESH_SECONDS
 from bot.slack.client import connected
-from bot.slack.directory import FRESH_SECONDS, SlackDirectory
+from bot.slack.directory import SlackDirectory
 from engine.errors import ChannelError
 from engine.gate import Reference
 from engine.model import Address, Origin, Person
@@ -174,7 +175,7 @@ async def test_a_usergroup_is_asked(on: Stage) -> None:
 
 async def test_where_nobody_may_be_asked_the_owner_is_and_reads_why(on: Stage) -> None:
     names = [f"<@{on.person(name).id}>" for name in ("dora", "gus")]
-    await on.asked(WHO, who=[*names, f"<@{on.slack.app.bot_user}>", "dora@example.com"])
+    await on.asked(WHO, who=[*names, f"<@{on.slack.app.bot_user}>", "nobody@example.com"])
     shown = words(copy_of(on.person("cleo")))
     for why in ("is deactivated", "is a guest", "is a bot", "so they are not asked", "so the owner of the workflow is"):
         assert why in shown

@@ -1,0 +1,99 @@
+"""Whether an approver may still decide: looked up again at the decision, because people leave while requests wait."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from engine.advance import Advancer
+from engine.audit import Entry
+from engine.gate import Asked, Reference
+from engine.model import Address, Approver, Person
+from engine.model.people import ACCOUNT
+from engine.ports import Resolution
+from engine.store import deliveries, requests, runs
+from engine.store.tx import Tx
+from engine.who import Who, references_of
+
+
+class Eligibility(Struct, frozen=True):
+    """`excluded`: why the approver can no longer decide. `unchecked`: what the directory did not answer."""
+
+    excluded: str | None = None
+    unchecked: tuple[str, ...] = ()
+
+
+def check(who: Who, approver: Approver, actor: Address) -> Eligibility:
+    """Look whether the gate still means this approver, and whether `actor` still tells who they are.
+
+    Raises `NeedsDirectory` for what only the directory knows.
+    """
+    person = approver.person
+    named = [_as_asked(one, person) for one in references_of(approver)]
+    own = [Reference(ACCOUNT, person.account.value, str(person.account))] if person.account else []
+    proof = [Reference("email", actor.value, actor.value)] if actor.kind == "email" else []
+    # The answer about an email address says how its account stands, that about a group does not.
+    whole = own if all(one.kind == "members" for one in named) else []
+    answers = who.answers(list(dict.fromkeys([*named, *whole, *proof])))
+    unchecked = tuple(str(one.why) for one in answers.values() if one.unanswered)
+    for wanted in (named, whole, proof):
+        reasons = [_why_not(one, answers.get(one), person) for one in wanted]
+        if reasons and None not in reasons:
+            return Eligibility(excluded=reasons[0])
+    return Eligibility(unchecked=unchecked)
+
+
+def _as_asked(reference: Reference, person: Person) -> Reference:
+    """The reference as the directory is asked whether this one person is meant."""
+    match reference.kind:
+        case "group":
+            return Reference("members", reference.value, reference.rule)
+        case "owner" | "requester" if person.account is not None:
+            return Reference(ACCOUNT, person.account.value, reference.rule)
+        case _:
+            return reference
+
+
+def _why_not(reference: Reference, answer: Resolution | None, person: Person) -> str | None:
+    """Why the reference does not mean the person now; None: it does, or that cannot be found out."""
+    if answer is None or answer.unanswered:
+        return None
+    account = person.account
+    if reference.kind == "members":
+        return None if account in answer.members else f"no longer in @{reference.value}"
+    if account is None:
+        return None if answer.unknown else f"{reference.value} {_stands(answer)}"
+    if any(account in one.addresses for one in answer.people):
+        return None
+    if reference.kind == "email" and answer.standing is None:
+        return f"{reference.value} is not the email address of this account any more"
+    return f"the account {_stands(answer)}"
+
+
+def _stands(answer: Resolution) -> str:
+    return f"is {answer.standing}" if answer.standing else "is not in this workspace any more"
+
+
+def exclude(advancer: Advancer, tx: Tx, asked: Asked, approver: Approver, why: str) -> None:
+    """Write down that an approver can no longer decide; the first time, its copies and the owner are told."""
+    person = approver.person
+    if not requests.try_exclude(tx, asked.id, person.id, why):
+        return
+    run = asked.subject.run
+    deliveries.want_update(tx, run, asked.id)
+    advancer.alert(tx, runs.load_place(tx.connection, run), topic="excluded", request=asked.id)
+    entry = Entry(
+        kind="request.approver_excluded",
+        run=run,
+        request=asked.id,
+        step=asked.subject.step,
+        actor=None,
+        content={"person": person.id, "name": person.label, "rule": approver.rule, "why": why},
+    )
+    tx.audit(asked.workspace, entry)
+
+
+def left(approvers: Sequence[Approver]) -> list[Approver]:
+    """Those who may still decide, as far as that was looked up."""
+    return [one for one in approvers if one.excluded is None]

@@ -1,0 +1,409 @@
+"""Whose an address is: it belongs to the account that the directory names for it now. Every change is on the record.
+
+Two persons who each have an account are never joined. An address that moves takes nothing with it but itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, cast
+
+from sqlalchemy import Select, bindparam, delete, exists, func, insert, literal, literal_column, null, select, update
+
+from engine import data
+from engine.audit import Entry
+from engine.data import Value
+from engine.model import Address, Person
+from engine.model.people import ACCOUNT
+from engine.model.statuses import DeliveryKind
+from engine.ports import Found
+from engine.store import people
+from engine.store.connection import Connection
+from engine.store.prepared import Prepared
+from engine.store.tx import Tx
+from engine.tables import (
+    AddressPeriodRow,
+    AddressRow,
+    ApproverRow,
+    BrowserRow,
+    ChallengeRow,
+    DeliveryRow,
+    LinkRow,
+    PersonRow,
+    RunRow,
+    WorkflowRow,
+)
+from engine.views import AddressPeriod, PersonView
+
+_person = PersonRow.__table__  # type: ignore[attr-defined]
+_address = AddressRow.__table__  # type: ignore[attr-defined]
+_period = AddressPeriodRow.__table__  # type: ignore[attr-defined]
+_approver = ApproverRow.__table__  # type: ignore[attr-defined]
+_link = LinkRow.__table__  # type: ignore[attr-defined]
+_browser = BrowserRow.__table__  # type: ignore[attr-defined]
+_challenge = ChallengeRow.__table__  # type: ignore[attr-defined]
+_delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
+_workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
+_run = RunRow.__table__  # type: ignore[attr-defined]
+
+_BY_UPGRADE: Final = "An older version took two accounts for one person, and they were separated."
+
+# -- statements ---------------------------------------------------------------------------------------------
+
+
+def _is(table: Any) -> Any:
+    """The condition that a row is about one address."""
+    return (
+        (table.c.workspace == bindparam("in_workspace"))
+        & (table.c.kind == bindparam("of_kind"))
+        & (table.c.value == bindparam("held"))
+    )
+
+
+_RENAME = Prepared(update(_person).where(_person.c.id == bindparam("held")).values(name=bindparam("new_name")))
+_DROP = Prepared(delete(_address).where(_is(_address)))
+_END = Prepared(
+    update(_period)
+    .where(_is(_period), _period.c.until.is_(None))
+    .values(until=bindparam("now"), ended=bindparam("why"))
+)
+_BY: Final[dict[str, Any]] = {"of": bindparam("of"), "at": bindparam("at_address"), "now": bindparam("now")}
+_OF_WAITING = _link.c.request.in_(
+    select(_approver.c.request).where(_approver.c.person == _BY["of"], _approver.c.pending)
+)
+"""Links to requests that still wait, found by index. Those to closed ones show nothing once the address is gone."""
+_REVOKE_LINKS = Prepared(
+    update(_link)
+    .where(_OF_WAITING, _link.c.person == _BY["of"], _link.c.address == _BY["at"], _link.c.revoked_at.is_(None))
+    .values(revoked_at=_BY["now"])
+)
+_REVOKE_BROWSERS = Prepared(
+    update(_browser)
+    .where(_browser.c.person == _BY["of"], _browser.c.address == _BY["at"], _browser.c.revoked_at.is_(None))
+    .values(revoked_at=_BY["now"])
+)
+_LAPSE_CODES = Prepared(
+    update(_challenge)
+    .where(
+        _challenge.c.person == _BY["of"],
+        _challenge.c.workspace == bindparam("in_workspace"),
+        _challenge.c.address == _BY["at"],
+        _challenge.c.used_at.is_(None),
+        _challenge.c.expires_at > _BY["now"],
+    )
+    .values(expires_at=_BY["now"])
+)
+_MOVE_LINKS = Prepared(update(_link).where(_OF_WAITING, _link.c.person == _BY["of"]).values(person=bindparam("into")))
+_WAITING = _link.c.request.in_(select(_approver.c.request).where(_approver.c.person == _BY["of"], _approver.c.pending))
+"""Links to requests that still wait, found by index. Those to closed ones show nothing once the address is gone."""
+_REVOKE_LINKS = Prepared(
+    update(_link)
+    .where(_OF_WAITING, _link.c.person == _BY["of"], _link.c.address == _BY["at"], _link.c.revoked_at.is_(None))
+    .values(revoked_at=_BY["now"])
+)
+_REVOKE_BROWSERS = Prepared(
+    update(_browser)
+    .where(_browser.c.person == _BY["of"], _browser.c.address == _BY["at"], _browser.c.revoked_at.is_(None))
+    .values(revoked_at=_BY["now"])
+)
+_LAPSE_CODES = Prepared(
+    update(_challenge)
+    .where(
+        _challenge.c.person == _BY["of"],
+        _challenge.c.workspace == bindparam("in_workspace"),
+        _challenge.c.address == _BY["at"],
+        _challenge.c.used_at.is_(None),
+        _challenge.c.expires_at > _BY["now"],
+    )
+    .values(expires_at=_BY["now"])
+)
+_MOVE_LINKS = Prepared(update(_link).where(_OF_WAITING, _link.c.person == _BY["of"]).values(person=bindparam("into")))
+_MOVE_CODES = Prepared(
+    update(_challenge)
+    .where(
+        _challenge.c.workspace == bindparam("in_workspace"),
+        _challenge.c.address == _BY["at"],
+        _challenge.c.person == _BY["of"],
+    )
+    .values(person=bindparam("into"))
+)
+_WAITING = Prepared(select(_approver.c.request).where(_approver.c.person == _BY["of"], _approver.c.pending))
+_asked = _approver.alias("asked")
+_MOVE_APPROVAL = Prepared(
+    update(_approver)
+    .where(
+        _approver.c.request == bindparam("held"),
+        _approver.c.person == _BY["of"],
+        _approver.c.pending,
+        ~exists().where(_asked.c.request == _approver.c.request, _asked.c.person == bindparam("into")),
+    )
+    .values(person=bindparam("into"))
+)
+_DROP_APPROVAL = Prepared(
+    delete(_approver).where(
+        _approver.c.request == bindparam("held"), _approver.c.person == _BY["of"], _approver.c.pending
+    )
+)
+_OWNED = Prepared(select(_workflow.c.id).where(_workflow.c.owner == _BY["of"]))
+_MOVE_WORKFLOW = Prepared(
+    update(_workflow)
+    .where(_workflow.c.id == bindparam("held"), _workflow.c.owner == _BY["of"])
+    .values(owner=bindparam("into"))
+)
+_STARTED = Prepared(
+    select(_run.c.id).where(
+        _run.c.workspace == bindparam("in_workspace"), _run.c.requester == _BY["of"], _run.c.ended_at.is_(None)
+    )
+)
+_MOVE_RUN = Prepared(
+    update(_run)
+    .where(_run.c.id == bindparam("held"), _run.c.requester == _BY["of"], _run.c.ended_at.is_(None))
+    .values(requester=bindparam("into"))
+)
+_MOVES: Final = {"requests": _MOVE_APPROVAL, "workflows": _MOVE_WORKFLOW, "runs": _MOVE_RUN}
+_PERIODS = Prepared(select(_period).where(_is(_period)).order_by(_period.c.since.desc(), _period.c.id.desc()))
+_OF_PERSON = Prepared(
+    select(_period).where(_period.c.person == bindparam("person")).order_by(_period.c.since, _period.c.id)
+)
+_JOINED = Prepared(
+    select(_address.c.person)
+    .where(_address.c.workspace == bindparam("workspace"), _address.c.kind == ACCOUNT)
+    .group_by(_address.c.person)
+    .having(func.count() > literal_column("1"))
+)
+_ALSO_ASKED = Prepared(
+    insert(_approver).from_select(
+        ["request", "person", "position", "rule", "pending", "named_by", "excluded"],
+        select(
+            _asked.c.request,
+            bindparam("into"),
+            _asked.c.position,
+            _asked.c.rule,
+            literal(True),
+            _asked.c.named_by,
+            null(),
+        ).where(
+            _asked.c.person == _BY["of"],
+            _asked.c.pending,
+            exists().where(
+                _delivery.c.request == _asked.c.request,
+                _delivery.c.kind == DeliveryKind.REQUEST.value,
+                _delivery.c.channel == ACCOUNT,
+                _delivery.c.address == bindparam("account"),
+            ),
+        ),
+    )
+)
+
+
+# -- what the directory says --------------------------------------------------------------------------------
+
+
+def adopt(tx: Tx, workspace: str, found: Found) -> Person:
+    """Return the person whom the directory means, with the addresses that it names for them now, and no others."""
+    known = people.as_known(tx, workspace, found)
+    if known is not None:
+        return known  # as nearly always: there is nothing to learn
+    tx.memory.forget()
+    account = next((one for one in found.addresses if one.kind == ACCOUNT), None)
+    emails = [Address(one.kind, one.value.lower()) for one in found.addresses if one.kind == "email"]
+    if account is None:
+        person = people.need_person(tx, workspace, found.addresses[0], name=found.name)
+    else:
+        person = _with_account(tx, workspace, account, emails, found.name)
+        person = _with_emails(tx, workspace, person, account, emails)
+    if found.name and found.name != person.name:
+        tx.write(_RENAME, {"held": person.id, "new_name": found.name})
+    tx.memory.forget()
+    return people.load_people(tx.connection, [person.id])[person.id]
+
+
+def _with_account(tx: Tx, workspace: str, account: Address, emails: Sequence[Address], name: str) -> Person:
+    """Return whose account it is: known by it, or known by one of its email addresses alone, or new."""
+    known = people.find_person(tx.connection, workspace, account)
+    if known is not None:
+        return known
+    evidence = f"The directory named the account {account.value}."
+    for email in emails:
+        holder = people.find_person(tx.connection, workspace, email)
+        if holder is not None and holder.account is None:
+            evidence = f"The directory named the account {account.value} for {email}."
+            people.give(tx, workspace, account, holder.id, evidence=evidence)
+            # Whether the same human reads the address as before is not known, so browsers have to prove it again.
+            _revoke(tx, _REVOKE_BROWSERS, holder.id, email)
+            _record(tx, workspace, "person.account_found", holder.id, account, evidence)
+            return people.load_people(tx.connection, [holder.id])[holder.id]
+    person = people.insert_person(tx, workspace, name=name)
+    people.give(tx, workspace, account, person, evidence=evidence)
+    return people.load_people(tx.connection, [person])[person]
+
+
+def _with_emails(tx: Tx, workspace: str, person: Person, account: Address, emails: Sequence[Address]) -> Person:
+    """Have the person keep and get the addresses that the directory names for the account, and lose all others."""
+    mine = [one for one in person.addresses if one.kind == "email"]
+    for email in emails:
+        if email not in mine:
+            evidence = f"The directory named {email} as an address of the account {account.value}."
+            _bring(tx, workspace, email, person, evidence=evidence, alone=not mine)
+    for email in mine if emails else ():
+        if email not in emails:
+            why = f"The directory names {', '.join(map(str, emails))} for the account {account.value} now."
+            _take(tx, workspace, email, person.id, why=why)
+            _record(tx, workspace, "person.address_ended", person.id, email, why)
+    return person
+
+
+def _bring(tx: Tx, workspace: str, email: Address, person: Person, *, evidence: str, alone: bool) -> None:
+    """Give an address to a person, whoever had it. `alone`: the person is known by the account and nothing else."""
+    holder = people.find_person(tx.connection, workspace, email)
+    if holder is None:
+        people.give(tx, workspace, email, person.id, evidence=evidence)
+        _record(tx, workspace, "person.address_given", person.id, email, evidence)
+    elif holder.account is None and alone:
+        moved = _join(tx, workspace, holder.id, into=person.id)
+        _take(tx, workspace, email, holder.id, why=evidence)
+        people.give(tx, workspace, email, person.id, evidence=evidence, moved=moved)
+        _record(tx, workspace, "person.joined", person.id, email, evidence, holder.id, moved)
+    else:
+        _take(tx, workspace, email, holder.id, why=evidence)
+        people.give(tx, workspace, email, person.id, evidence=evidence)
+        _record(tx, workspace, "person.address_taken", person.id, email, evidence, holder.id)
+
+
+def _take(tx: Tx, workspace: str, address: Address, person: str, *, why: str) -> None:
+    """End that the address belongs to the person, and all that it proved for them."""
+    held = {"in_workspace": workspace, "of_kind": address.kind, "held": address.value}
+    tx.write(_DROP, held)
+    tx.write(_END, {**held, "now": tx.now, "why": why})
+    for statement in (_REVOKE_LINKS, _REVOKE_BROWSERS):
+        _revoke(tx, statement, person, address)
+    tx.write(_LAPSE_CODES, {"in_workspace": workspace, "of": person, "at_address": address.value, "now": tx.now})
+
+
+def _revoke(tx: Tx, statement: Prepared, person: str, address: Address) -> None:
+    tx.write(statement, {"of": person, "at_address": address.value, "now": tx.now})
+
+
+def _join(tx: Tx, workspace: str, person: str, *, into: str) -> dict[str, Value]:
+    """Have what waits for a person without an account wait for the other; what is decided keeps whom it names."""
+    tx.write(_MOVE_LINKS, {"of": person, "into": into})
+    moved: dict[str, Value] = {
+        "requests": list(_WAITING.scalars(tx.connection, {"of": person})),
+        "workflows": list(_OWNED.scalars(tx.connection, {"of": person})),
+        "runs": list(_STARTED.scalars(tx.connection, {"in_workspace": workspace, "of": person})),
+    }
+    _move(tx, moved, person, into=into)
+    return {name: ids for name, ids in moved.items() if ids}
+
+
+def _move(tx: Tx, moved: dict[str, Value], person: str, *, into: str) -> None:
+    for name, statement in _MOVES.items():
+        for one in cast("list[str]", moved.get(name, [])):
+            tx.write(statement, {"held": one, "of": person, "into": into})
+            if name == "requests":
+                tx.write(_DROP_APPROVAL, {"held": one, "of": person})
+
+
+def _record(
+    tx: Tx,
+    workspace: str,
+    kind: str,
+    person: str,
+    address: Address,
+    evidence: str,
+    before: str | None = None,
+    moved: dict[str, Value] | None = None,
+    actor: str | None = None,
+) -> None:
+    content: dict[str, Value] = {"person": person, "address": str(address), "evidence": evidence}
+    if before is not None:
+        content["before"] = before
+    if moved:
+        content["moved"] = moved
+    tx.audit(workspace, Entry(kind=kind, run=None, request=None, step=None, actor=actor, content=content))
+
+
+# -- what an admin undoes -----------------------------------------------------------------------------------
+
+
+def undo(tx: Tx, workspace: str, address: Address, *, actor: Person) -> tuple[str, str | None] | None:
+    """Take the address from who has it, and give it back to who had it before, with all that came along.
+
+    Returns the ids of both persons, the second None where no person had it before; None: no person has it now.
+    """
+    key = {"in_workspace": workspace, "of_kind": address.kind, "held": address.value}
+    periods = _PERIODS.all(tx.connection, key)
+    current = next((one for one in periods if one.until is None), None)
+    if current is None:
+        return None
+    tx.memory.forget()
+    before = next((one.person for one in periods if one.person != current.person), None)
+    why = f"{actor.label} undid it."
+    _take(tx, workspace, address, current.person, why=why)
+    if before is not None:
+        people.give(tx, workspace, address, before, evidence=why)
+        if current.moved is not None:
+            _move(tx, cast("dict[str, Value]", data.loads(current.moved)), current.person, into=before)
+    _record(tx, workspace, "person.undone", before or current.person, address, why, current.person, actor=actor.id)
+    return current.person, before
+
+
+def separate(tx: Tx, workspace: str) -> int:
+    """Separate persons who have several accounts, as older versions made them; how many there were.
+
+    The person keeps the first account. Which addresses belong to which account nobody knows until the directory
+    names them again, so they belong to no person until then.
+    """
+    joined = _JOINED.scalars(tx.connection, {"workspace": workspace})
+    for person in people.load_people(tx.connection, joined).values():
+        tx.memory.forget()
+        accounts = [one for one in person.addresses if one.kind == ACCOUNT]
+        for address in person.addresses:
+            if address.kind == "email":
+                _take(tx, workspace, address, person.id, why=_BY_UPGRADE)
+                _record(tx, workspace, "person.address_ended", person.id, address, _BY_UPGRADE)
+        for account in accounts[1:]:
+            _take(tx, workspace, account, person.id, why=_BY_UPGRADE)
+            other = people.insert_person(tx, workspace, name="", split_from=person.id)
+            people.give(tx, workspace, account, other, evidence=_BY_UPGRADE)
+            tx.write(_ALSO_ASKED, {"of": person.id, "into": other, "account": account.value})
+            _record(tx, workspace, "person.separated", other, account, _BY_UPGRADE, person.id)
+    return len(joined)
+
+
+# -- looking ------------------------------------------------------------------------------------------------
+
+
+def load_periods(connection: Connection, person: str) -> list[AddressPeriod]:
+    """Every address that the person has or had, the oldest first."""
+    return [_read(row) for row in _OF_PERSON.all(connection, {"person": person})]
+
+
+def _read(row: Any) -> AddressPeriod:
+    return AddressPeriod(
+        address=Address(row.kind, row.value),
+        since=row.since,
+        until=row.until,
+        evidence=row.evidence,
+        ended=row.ended,
+    )
+
+
+def person_views(connection: Connection, workspace: str, limit: int) -> list[PersonView]:
+    """People, the newest first."""
+    rows = connection.execute(_listed(workspace).limit(limit)).all()
+    known = people.load_people(connection, [row.id for row in rows])
+    return [PersonView(person=known[row.id], split_from=row.split_from, created_at=row.created_at) for row in rows]
+
+
+def _listed(workspace: str) -> Select[Any]:
+    return select(_person).where(_person.c.workspace == workspace).order_by(_person.c.id.desc())
+
+
+def person_view(connection: Connection, person: str) -> PersonView | None:
+    """One person, by id."""
+    row = connection.execute(select(_person).where(_person.c.id == person)).first()
+    if row is None:
+        return None
+    known = people.load_people(connection, [row.id])
+    return PersonView(person=known[row.id], split_from=row.split_from, created_at=row.created_at)
