@@ -39,12 +39,12 @@ from bot.web.site import Handler, Reviewable
 from engine.advance import Advancer
 from engine.codes import Codes
 from engine.embedded import Embedded
-from engine.model import Address
+from engine.model import DEFAULT_WORKSPACE, Address
 from engine.outbox import Relay
 from engine.ports import Channel, Clock, Directory, Mailer, Sender
 from engine.runner import Runner
 from engine.service import Engine, Identity
-from engine.store import schema
+from engine.store import identities, schema
 from engine.store.release import release
 from engine.store.writer import SqliteFile
 from engine.system import EnvironmentSecrets, RandomIds, SystemClock, calm_collector
@@ -148,6 +148,7 @@ async def opened(
     async with AsyncExitStack() as stack:
         store = stack.enter_context(schema.owned(settings.database, clock=clock, ids=RandomIds(), trial=trial))
         await store.transact(release)
+        await store.transact(lambda tx: identities.separate(tx, DEFAULT_WORKSPACE))
         client = None if trial else await _to_slack(settings, stack, pace)
         sender = TerminalSender(screen.console()) if trial else SlackSender(client) if client else None
         mails = None if trial else await stack.enter_async_context(mail.mailing(settings, clock.now))

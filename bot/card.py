@@ -102,8 +102,19 @@ def _facts(request: RequestView) -> Iterator[tuple[str, str]]:
         yield "Expires", after_shown(request.asked.expires_after)
     yield (
         "Waits for" if pending else "Asked",
-        ", ".join(line(one.person.label) for one in request.approvers),
+        ", ".join(_approvers(request)) or "No approver is left",
     )
+
+
+def _approvers(request: RequestView) -> list[str]:
+    """Who was asked; while the request waits, without those who can no longer decide."""
+    pending = request.asked.state is RequestState.PENDING
+    return [line(one.person.label) for one in request.approvers if not (pending and one.excluded)]
+
+
+def _excluded(request: RequestView) -> str:
+    """Who of those that were asked can no longer decide, and why."""
+    return "; ".join(f"{line(one.person.label)} ({line(one.excluded)})" for one in request.approvers if one.excluded)
 
 
 def _unreached(request: RequestView) -> str:
@@ -284,13 +295,14 @@ def alert_card(copy: Copy) -> Card:
     decided, changed = _answered(copy.request) if ends else ((), ())
     title, what = _alert(copy.topic or "", run, request)
     silent = [("Not reached", _unreached(request))] if request is not None and request.unreached else []
+    gone = [("Can no longer decide", _excluded(request))] if request is not None and _excluded(request) else []
     open_steps = (one for one in run.steps if one.status is StepStatus.OUTCOME_UNKNOWN and one.ended_at is None)
     # Whoever started the run may read of it, and cannot answer.
     asks = next(open_steps, None) if copy.person.id == run.owner.id else None
     return Card(
         kind=DeliveryKind.ALERT,
         title=title,
-        facts=(*_run_facts(run), *decided, *silent, ("What to do", what)),
+        facts=(*_run_facts(run), *decided, *silent, *gone, ("What to do", what)),
         fields=changed,
         run=run.id,
         request=request.id if request else None,
@@ -362,6 +374,13 @@ def _alert(topic: str, run: RunView, request: RequestView | None) -> tuple[str, 
             )
         case "undelivered":
             return f"{name}: not everybody can be reached for “{asks}”", "The others were asked and can decide."
+        case "excluded":
+            left = request is not None and bool(_approvers(request))
+            return f"{name}: an approver of “{asks}” can no longer decide", (
+                "The other approvers can still decide."
+                if left
+                else "No approver is left. Cancel the run, correct who is asked, and start it again."
+            )
         case "expired":
             return f"{name}: nobody decided in time", "The run was stopped. Start it again if it is still needed."
         case _:

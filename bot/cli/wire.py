@@ -64,7 +64,9 @@ def request(view: RequestView) -> dict[str, Value]:
         "notes": list(view.notes),
         "show": [{"label": label, "value": text} for label, text in view.show],
         "requester": person(view.requester),
-        "approvers": [{"person": person(one.person), "rule": one.rule} for one in view.approvers],
+        "approvers": [
+            {"person": person(one.person), "rule": one.rule, "excluded": one.excluded} for one in view.approvers
+        ],
         "content": asked.content.shown(),
         "editable": [
             {"path": data.show_path(one.path), "type": one.field.type.value, "label": one.field.label}

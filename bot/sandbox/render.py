@@ -93,6 +93,7 @@ def user(world: World, one: User, *, email: bool) -> Json:
         "is_ultra_restricted": one.is_ultra_restricted,
         "is_email_confirmed": bool(one.email),
         "who_can_share_contact_card": "EVERYONE",
+        **({"is_stranger": True} if one.is_stranger else {}),
     }
 
 

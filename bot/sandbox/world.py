@@ -44,6 +44,8 @@ class User:
     is_bot: bool = False
     is_restricted: bool = False
     is_ultra_restricted: bool = False
+    is_stranger: bool = False
+    """They belong to another workspace, and are seen in a channel that both share."""
     is_admin: bool = False
 
 

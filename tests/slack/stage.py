@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -26,13 +27,13 @@ from bot.slack.surface import Surface, Ways, serving
 from bot.web import site
 from bot.web.server import listening
 from engine.advance import Advancer
-from engine.model import Address, Origin, Register, Registered, RequestState, Start, Started
+from engine.model import DEFAULT_WORKSPACE, Address, Origin, Register, Registered, RequestState, Start, Started
 from engine.outbox import Relay
 from engine.ports import StepType
 from engine.runner import Runner
 from engine.service import Engine
 from engine.steps import registry
-from engine.store import schema
+from engine.store import journal, schema
 from engine.store.writer import SqliteFile
 from engine.system import EnvironmentSecrets, RandomIds
 from engine.views import RequestView, RunView
@@ -104,7 +105,8 @@ class Stage:
         store = stack.enter_context(schema.owned(self.path, clock=self.clock, ids=RandomIds()))
         client = await stack.enter_async_context(connected(token=self.slack.app.bot_token, api_url=self.slack.api_url))
         homes = StaleHomes()
-        directory, channel, played = SlackDirectory(client), SlackChannel(client, homes), Played()
+        directory = SlackDirectory(client, now=lambda: self.clock.at.timestamp())
+        channel, played = SlackChannel(client, homes), Played()
         kinds: dict[str, StepType[Any]] = {**registry.builtin(sender=SlackSender(client)), "played": played}
         secrets = EnvironmentSecrets({})
         advancer = Advancer(kinds=kinds, directory=directory, secrets=secrets)
@@ -209,6 +211,12 @@ class Stage:
         view = await self.engine.run(run)
         assert view is not None
         return view
+
+    def entries(self) -> list[dict[str, Any]]:
+        """The audit log: the content of each entry, with its kind."""
+        with schema.reading(self.path) as connection:
+            lines = [json.loads(line) for line in journal.export(connection, DEFAULT_WORKSPACE)]
+        return [{**json.loads(one["content"]), "kind": json.loads(one["leaf"])["kind"]} for one in lines]
 
     def pass_(self, **delta: float) -> None:
         """Time passes for the engine and for Slack."""
