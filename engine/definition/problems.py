@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from engine.data import Path, Value
+from engine.definition import lookalikes
 from engine.definition.wording import MAX_PROBLEMS, write_path
 from engine.definition.yaml import Document, Mark
 from engine.errors import DefinitionError, Problem
@@ -28,6 +29,8 @@ class Report:
 
     def __post_init__(self) -> None:
         self._keep(self.document.problems)
+        if not self.registered:
+            self._keep(self.document.lookalikes)
 
     def add(self, path: Path, message: str, hint: str = "", *, at: At = "value") -> None:
         """`at`: whether the key or the value is to be pointed at. Silent where the file was refused anyway."""
@@ -59,7 +62,10 @@ class Report:
         """Raises `DefinitionError` if there was any problem."""
         if not self._found:
             return
-        problems = sorted(self._found.values(), key=lambda problem: (problem.line, problem.column))
+        told = (lookalikes.explain(problem, self.document.lines) for problem in self._found.values())
+        # One character may be the cause of several problems.
+        once = {(problem.line, problem.column, problem.message): problem for problem in told}
+        problems = sorted(once.values(), key=lambda problem: (problem.line, problem.column))
         shown, rest = problems[:MAX_PROBLEMS], len(problems) - MAX_PROBLEMS
         if rest > 0:
             last = shown[-1]

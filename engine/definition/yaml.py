@@ -7,7 +7,7 @@ keys silently, expands aliases without bound, and reads `no` as false.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -16,7 +16,7 @@ import yaml
 
 from engine import data
 from engine.data import Path, Value
-from engine.definition import yaml_errors
+from engine.definition import lookalikes, yaml_errors
 from engine.definition.wording import MAX_PROBLEMS, cite, write_path
 from engine.errors import DefinitionError, InvalidValue, Problem
 
@@ -75,10 +75,15 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """`problems`: what was refused although the tree could be built."""
+    """`problems`: what was refused although the tree could be built.
+
+    `lookalikes`: of characters that only look like a space, in what an older version took.
+    """
 
     root: Node
     problems: tuple[Problem, ...]
+    lookalikes: tuple[Problem, ...] = ()
+    lines: tuple[str, ...] = ()
 
 
 def read(source: bytes, *, loader: Any = FAST) -> Document:
@@ -91,13 +96,18 @@ def read(source: bytes, *, loader: Any = FAST) -> Document:
     except DefinitionError:
         raise
     except yaml.MarkedYAMLError as error:
-        raise DefinitionError([yaml_errors.explain(error, builder.lines)]) from None
+        raise DefinitionError([_explained(error, builder.lines)]) from None
     except (yaml.YAMLError, ValueError, OverflowError):
         # The pure parser lets chr() and int() fail on absurd escapes and directives.
         raise DefinitionError([yaml_errors.somewhere(builder.last.line, builder.last.column)]) from None
     if builder.root is None:
         raise DefinitionError([Problem("The file is empty; a workflow needs at least `name` and `steps`.")])
-    return Document(builder.root, tuple(builder.problems))
+    return Document(builder.root, tuple(builder.problems), tuple(builder.lookalikes), tuple(builder.lines))
+
+
+def _explained(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> Problem:
+    others = [mark.line for mark in (error.problem_mark, error.context_mark) if mark is not None]
+    return lookalikes.explain_unreadable(yaml_errors.explain(error, lines), lines, *others)
 
 
 def _decode(source: bytes) -> str:
@@ -152,6 +162,7 @@ class _Builder:
     def __init__(self, text: str) -> None:
         self.lines = yaml_errors.split(text)
         self.problems: list[Problem] = []
+        self.lookalikes: list[Problem] = []
         self.root: Node | None = None
         self.last = Mark(1, 1)
         self._frames: list[_Frame] = []
@@ -193,6 +204,7 @@ class _Builder:
             self._refuse_marks(event, node)
         if isinstance(event, yaml.ScalarEvent):
             self._scalar(event, node)
+            self._look_at(event)
         container = isinstance(event, yaml.CollectionStartEvent)
         if container:
             node.value = {} if isinstance(event, yaml.MappingStartEvent) else []
@@ -220,6 +232,14 @@ class _Builder:
             except InvalidValue:
                 node.broken = True
                 self._report(f"A number may have at most {data.MAX_DIGITS} digits; put it in quotes to make it text.")
+
+    def _look_at(self, event: yaml.ScalarEvent) -> None:
+        """A text without quotes that has a character which only looks like a space."""
+        if event.style not in (None, "") or len(self.lookalikes) > MAX_PROBLEMS:
+            return
+        line, column = self.last.line - 1, self.last.column - 1
+        found = lookalikes.find_in_scalar(event.value, self.lines, line=line, column=column, is_key=self._wants_key())
+        self.lookalikes += [found] if found else []
 
     def _wants_key(self) -> bool:
         return bool(self._frames) and isinstance(self._frames[-1].node.value, dict) and self._frames[-1].wants_key

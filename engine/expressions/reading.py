@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Final
@@ -15,6 +16,7 @@ from engine.expressions.limits import MAX_NESTING, MAX_SOURCE
 
 TOO_DEEP: Final = f"this nests more than {MAX_NESTING} levels deep; split it over several `set` steps"
 
+_CURLY: Final = re.compile("[\u2018-\u201f]")
 _MARKS: Final = ("{{", "{%", "{#")
 _REFUSED: Final = {
     "block_begin": "`{% … %}` is not available here; put conditions into `when`, and use filters such as `map` and "
@@ -95,6 +97,8 @@ def _printed(body: list[nodes.Node]) -> Iterator[nodes.Expr]:
 
 
 def _unreadable(source: str, error: TemplateSyntaxError) -> str:
+    if curly := _CURLY.search(source):
+        return f"this expression has a curly quote, `{curly[0]}`; replace it with a straight quote, \" or '"
     message = values.shorten((error.message or "").replace("end of print statement", "}}"), length=120).rstrip(".")
     place = f" (line {error.lineno})" if "\n" in source else ""
     return f"this expression cannot be read{place}: {message}; check its quotes, brackets and braces"
