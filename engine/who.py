@@ -120,16 +120,14 @@ class Who:
         self.learn(workspace)
         return self._resolved[reference]
 
-    def named(self, workspace: str, reference: Reference) -> tuple[Person, str | None]:
-        """The one person whom a reference means; and why the directory does not find them, if it does not."""
-        why = None
+    def named(self, workspace: str, reference: Reference) -> Person:
+        """The one person whom a reference means; a new one where the directory knows of nobody."""
         if self._directory.asks(reference):
             self._need([reference])
             for one in self._resolved[reference].people:
-                return identities.adopt(self._tx, workspace, one), None
-            why = self._resolved[reference].why
+                return identities.adopt(self._tx, workspace, one)
         address = Address(reference.kind, reference.value)
-        return people.need_person(self._tx, workspace, address, evidence=f"{reference.rule} names it."), why
+        return people.need_person(self._tx, workspace, address, evidence=f"{reference.rule} names it.")
 
     def answers(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
         """What the directory says of these; those that it is not asked about are left out."""

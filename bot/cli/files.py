@@ -33,6 +33,9 @@ def register(file: Path, as_json: bool) -> None:
     for problem in problems:
         screen.say(Problem(**problem).sentence(str(file)), err=True)
     facts = reach.answered(reply)
+    warnings: Any = facts.get("warnings", [])
+    for warning in warnings:
+        screen.say(f"Warning: {warning}", err=True)
     if as_json:
         click.echo(screen.as_json(facts))
     elif facts["changed"]:

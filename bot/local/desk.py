@@ -82,7 +82,14 @@ class Desk:
         )
         if isinstance(answer, Refusal):
             return _refused(answer)
-        return Reply(facts={"workflow": answer.workflow, "version": answer.version, "changed": answer.changed})
+        facts: dict[str, Value] = {
+            "workflow": answer.workflow,
+            "version": answer.version,
+            "changed": answer.changed,
+        }
+        if answer.warnings:
+            facts["warnings"] = list[Value](answer.warnings)
+        return Reply(facts=facts)
 
     async def _start(self, given: dict[str, Any]) -> Reply:
         name = _text(given, "workflow")

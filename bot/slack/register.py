@@ -16,6 +16,8 @@ from engine.model import ReviewPoint
 MOST_PARTS: Final = 5
 _STEP: Final = 400
 _STEPS_TEXT: Final = 8_000
+_WARNINGS: Final = 10
+"""Warnings about people that are shown; a file with more of them has one cause."""
 
 
 def register(*, metadata: ids.ModalRef, parts: int = 1) -> View:
@@ -104,7 +106,13 @@ def wrong(said: str, *, uploaded: bool = False, of: int = 1) -> dict[str, str]:
 
 
 def registered(
-    workflow: Workflow, *, version: int, changed: bool, asked: Mapping[str, str], command: str = "/signoff"
+    workflow: Workflow,
+    *,
+    version: int,
+    changed: bool,
+    asked: Mapping[str, str],
+    warnings: Sequence[str] = (),
+    command: str = "/signoff",
 ) -> View:
     """What was registered, as numbered steps. `asked`: who would be asked at which step, where that is known."""
     replaced = f", in the place of version {version - 1}, which open runs keep" if version > 1 else ""
@@ -113,7 +121,11 @@ def registered(
         if changed
         else f"{workflow.title} was registered like this already, as version {version}."
     )
-    blocks = [text.section(said, block="said"), *steps(workflow, asked=asked, version=version)]
+    blocks = [text.section(said, block="said")]
+    if warnings:
+        told = [Line(label="Warning", after=text.clipped(one, _STEP)) for one in warnings[:_WARNINGS]]
+        blocks.append(rich.lines(told, block="warnings"))
+    blocks += [*steps(workflow, asked=asked, version=version)]
     blocks.append(text.context([text.plain(f"Start it: {command} run {workflow.name}")], block="start"))
     return forms.view(
         callback=ids.PLAIN_MODAL, title="Registered", blocks=blocks, metadata=ids.ModalRef(), close="Close"

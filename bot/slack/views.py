@@ -170,7 +170,9 @@ class Views:
             await self._say(ack, found.sentence())
             return
         asked = await self._room.desk.asked(found[1], seconds=seconds)
-        view = register.registered(found[1], version=answer.version, changed=answer.changed, asked=asked)
+        view = register.registered(
+            found[1], version=answer.version, changed=answer.changed, asked=asked, warnings=answer.warnings
+        )
         await ack(**replies.update(view))
 
     async def _source(self, pasted: str, file: Mapping[str, Any] | None) -> tuple[bytes, str]:

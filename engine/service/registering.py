@@ -8,6 +8,7 @@ from engine import gate
 from engine.definition import Workflow
 from engine.errors import Conflict
 from engine.model import NotAllowed, Person, Refusal, Register, Registered
+from engine.service import named_people
 from engine.service.ground import Ground, entry
 from engine.store import workflows
 from engine.store.tx import Tx
@@ -30,6 +31,9 @@ def register(ground: Ground, tx: Tx, command: Register, workflow: Workflow, reso
     owner = _owner(who, command, workflow, actor)
     if isinstance(owner, Refusal):
         return owner
+    wrong, doubtful = named_people.check(who, workflow)
+    if wrong:
+        return NotAllowed(why=" ".join(wrong))
     registration = Registration(
         id=current.id if current else tx.new_id(),
         name=workflow.name,
@@ -55,14 +59,15 @@ def register(ground: Ground, tx: Tx, command: Register, workflow: Workflow, reso
             surface=command.origin.surface,
         ),
     )
-    return Registered(workflow=workflow.name, version=registration.version, changed=True)
+    return Registered(workflow=workflow.name, version=registration.version, changed=True, warnings=tuple(doubtful))
 
 
 def _owner(who: Who, command: Register, workflow: Workflow, actor: Person) -> Person | Refusal:
     reference = None if workflow.owner is None else gate.reference(workflow.owner, rule=workflow.owner)
     if reference is None:
         return actor
-    person, why = who.named(command.workspace, reference)
-    if why is not None and reference.kind != "email":
-        return NotAllowed(why=f"The owner could never be told anything: {why}")
-    return person
+    answer = who.answers([reference]).get(reference)
+    lost = answer is not None and answer.why is not None and not answer.unanswered
+    if answer is not None and lost and (answer.never or reference.kind != "email"):
+        return NotAllowed(why=f"The owner could never be told anything: {answer.why}")
+    return who.named(command.workspace, reference)

@@ -7,7 +7,17 @@ import dataclasses
 import pytest
 
 from bot.sandbox.faults import FaultKind
-from engine.model import Address, NotAllowed, Origin, Person, RequestState, Start, Started
+from engine.model import (
+    Address,
+    NotAllowed,
+    Origin,
+    Person,
+    Register,
+    Registered,
+    RequestState,
+    Start,
+    Started,
+)
 from tests.slack.stage import ASKS, Stage, buttons, copy_of, fine, heard, whispered, words
 
 ADA_ONLY = ASKS.replace("[ada@example.com, ben@example.com]", "[ada@example.com]")
@@ -246,6 +256,51 @@ async def test_guests_start_nothing_unless_they_are_named(on: Stage, guest: str)
 async def test_strangers_of_a_shared_channel_start_nothing(on: Stage) -> None:
     await on.register()
     on.person("ben").user.is_stranger = True
+    on.pass_(seconds=MINUTE)
     answer = await started(on, "ben")
     assert isinstance(answer, NotAllowed)
     assert "Guests may not start" in answer.sentence()
+
+
+# -- who is named in a file ---------------------------------------------------------------------------------
+
+
+async def registering(on: Stage, source: str) -> Registered | NotAllowed:
+    actor = Address("slack", on.person("cleo").id)
+    command = Register(source=source.encode(), actor=actor, origin=Origin(surface="slack", place={}))
+    answer = await on.engine.register(command)
+    assert isinstance(answer, Registered | NotAllowed)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [
+        ("group:nobodies", "The gate of step pay: There is no usergroup @nobodies in this Slack workspace."),
+        ("group:disbanded", "There is no usergroup @disbanded"),
+        ("U0NOBODY00", "U0NOBODY00 is no account in this Slack workspace"),
+        ("nobody@example.com", "nobody@example.com has no active account in this Slack workspace"),
+        ("dora@example.com", "Dora Deactivated is deactivated and is not asked"),
+        ("gus@example.com", "Gus Guest is a guest and is not asked"),
+    ],
+)
+async def test_a_file_that_names_who_can_never_be_asked_is_refused(on: Stage, named: str, why: str) -> None:
+    answer = await registering(on, ASKS.replace("ben@example.com", named))
+    assert isinstance(answer, NotAllowed)
+    assert why in answer.sentence()
+
+
+@pytest.mark.parametrize(("named", "fine"), [("group:nobodies", False), ("gus@example.com", True)])
+async def test_a_file_says_who_may_start_it(on: Stage, named: str, *, fine: bool) -> None:
+    answer = await registering(on, ASKS.replace("steps:", f"may_run: [{named}]\nsteps:"))
+    assert isinstance(answer, Registered if fine else NotAllowed)
+
+
+async def test_what_slack_does_not_answer_when_a_file_is_registered_is_a_warning(on: Stage) -> None:
+    await registering(on, ASKS)
+    on.pass_(seconds=MINUTE)
+    on.slack.fault("usergroups.list", "status", times=None)
+    answer = await registering(on, OF_GROUP)
+    assert isinstance(answer, Registered)
+    (warning,) = answer.warnings
+    assert "group:finance-approvers could not be looked up" in warning

@@ -186,6 +186,7 @@ async def test_who_may_start_a_workflow_can_be_people_of_slack(on: Stage, may: s
 
 async def test_a_usergroup_that_cannot_be_looked_up_lets_nobody_start(on: Stage) -> None:
     await on.register(STARTS.replace("OWNER", "cleo@example.com").replace("MAY", "group:finance-approvers"))
+    on.pass_(seconds=61)
     on.slack.faults.down = True
     refused = await started(on, "ben")
     assert isinstance(refused, NotAllowed)

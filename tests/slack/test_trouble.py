@@ -157,6 +157,8 @@ async def test_slack_is_down_for_ten_minutes_while_copies_are_updated(on: Stage)
 
 async def test_a_run_that_starts_while_nobody_can_be_looked_up_asks_later(on: Stage) -> None:
     await on.register()
+    await on.start()
+    on.pass_(seconds=61)
     on.slack.faults.down = True
     run = await on.start()
     assert await on.engine.requests_of_run(run) == []
