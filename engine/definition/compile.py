@@ -10,14 +10,14 @@ from datetime import timedelta
 
 from engine import fields, urls
 from engine.data import Path, Value
-from engine.definition import approvers, checks, decisions, declared, editable, yaml
+from engine.definition import approvers, checks, decisions, declared, editable, sorts, yaml
 from engine.definition.declared import NOTHING, Declared
 from engine.definition.gates import compile_condition, compile_gate
 from engine.definition.grammar import GateFile, StepFile
 from engine.definition.kinds import FORM, SET, StepKind
 from engine.definition.problems import Report
 from engine.definition.reading import Draft, StepDraft, read_draft, refuse_people
-from engine.definition.references import Known, Names, compile_text
+from engine.definition.references import Known, Names, compile_text, known_of
 from engine.definition.scalars import has_expression
 from engine.definition.workflow import Gate, Step, Workflow
 from engine.errors import InvalidValue
@@ -102,6 +102,8 @@ class _Steps:
         checks.check_step(self._report, draft, file)
         here = declared.of_fields(draft.fields) if form else self._declared_params(params)
         gate = self._gate(draft, params, known, names, here)
+        if draft.uses == SET and not self._report.has_problem((*draft.at, "with")):
+            known = replace(known, sorts=sorts.of_parameters(draft, file.with_, here, known_of(names)))
         if draft.id is not None:
             self._declared.setdefault(draft.id, _passed_on(draft, here))
         if kind is not None:

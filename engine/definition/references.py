@@ -6,14 +6,13 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from engine import fields
-from engine.data import Path, Value
-from engine.definition import decisions
+from engine.data import Path
+from engine.definition import decisions, sorts
 from engine.definition.problems import Report
 from engine.definition.scalars import SECRET_NAME
-from engine.definition.wording import cite, listed, near, plain, sentence
-from engine.errors import ExpressionError, InvalidValue
-from engine.expressions import Kind, Sort, Template, compile_template, find_clashes, find_in_condition, of_texts
+from engine.definition.wording import cite, listed, near, sentence
+from engine.errors import ExpressionError
+from engine.expressions import Sort, Template, compile_template, find_clashes, find_in_condition
 from engine.fields import Field, FieldType
 
 RUN: Final = ("id", "workflow", "requester", "started_at")
@@ -22,29 +21,6 @@ NOT_YET_ROOTS: Final = frozenset({"review", "trigger"})
 
 _FLAT: Final = frozenset(FieldType) - {FieldType.MONEY, FieldType.CHOICES, FieldType.JSON}
 """Types whose values have no parts."""
-_TEXT: Final[frozenset[Kind]] = frozenset({"text"})
-_SORTS: Final[Mapping[FieldType, Sort]] = {
-    FieldType.TEXT: Sort(_TEXT, "text", is_amount=True),
-    FieldType.LONG_TEXT: Sort(_TEXT, "text", is_amount=True),
-    FieldType.NUMBER: Sort(frozenset({"number"}), "a number"),
-    FieldType.INTEGER: Sort(frozenset({"number"}), "a number"),
-    FieldType.MONEY: Sort(frozenset({"mapping"}), "money (a mapping)", is_amount=True),
-    FieldType.BOOLEAN: Sort(frozenset({"boolean"}), "true or false"),
-    FieldType.DATE: Sort(_TEXT, "a date (text)", is_date=True),
-    FieldType.DATETIME: Sort(_TEXT, "a time (text)", is_date=True),
-    FieldType.EMAIL: Sort(_TEXT, "an email address (text)", is_date=False),
-    FieldType.URL: Sort(_TEXT, "an address (text)", is_date=False),
-    FieldType.CHOICES: Sort(frozenset({"list"}), "a list"),
-    FieldType.PERSON: Sort(_TEXT, "a person (text)", is_date=False),
-}
-"""What a value of each type is in an expression, but for choices; JSON may be anything."""
-_AMOUNT: Final = Sort(_TEXT, "a number as text", is_amount=True, is_digits=True, is_date=False)
-_RUN_SORTS: Final[Mapping[str, Sort]] = {
-    "id": Sort(_TEXT, "text", is_date=False),
-    "workflow": Sort(_TEXT, "text", is_date=False),
-    "requester": Sort(_TEXT, "a person (text)", is_date=False),
-    "started_at": Sort(_TEXT, "a time (text)", is_date=True),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +31,8 @@ class Known:
     outputs: frozenset[str] | None
     fields: Mapping[str, Field] = field(default_factory=dict)
     """Of a form, what people fill in."""
+    sorts: Mapping[str, Sort] = field(default_factory=dict)
+    """What is known of its outputs, beside `fields`."""
     inputs: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Of `set`, the inputs that each output is made of."""
     gated: bool = False
@@ -132,72 +110,18 @@ def _sort(names: Names, reference: Path) -> Sort | None:
     """What the file says of a value that an expression names."""
     match reference:
         case ("inputs", name, *rest):
-            return _sort_of_part((names.inputs or {}).get(str(name)), rest)
+            return sorts.of_part((names.inputs or {}).get(str(name)), rest)
         case ("run", str(name)):
-            return _RUN_SORTS.get(name)
+            return sorts.RUN.get(name)
         case ("steps", str(step), name, *rest) if step in names.steps:
             known = names.steps[step]
             if name == decisions.NAME and known.gated and name not in (known.outputs or ()):
                 return decisions.sort_of(tuple(rest))
-            sort = _sort_of_part(known.fields.get(str(name)), rest)
-            # A form that was skipped leaves nothing.
+            made = known.sorts.get(str(name))
+            sort = sorts.part_of(made, rest) if made else sorts.of_part(known.fields.get(str(name)), rest)
+            # A step that was skipped leaves nothing.
             return sort and sort._replace(kinds=sort.kinds | {"null"})
     return None
-
-
-def _sort_of_part(declared: Field | None, rest: list[str | int]) -> Sort | None:
-    if declared is None:
-        return None
-    if rest:
-        sort = _sort_of_money(declared, rest) if declared.type is FieldType.MONEY else None
-    else:
-        sort = _sort_of_field(declared)
-    if sort and not declared.required:
-        sort = sort._replace(kinds=sort.kinds | {"null"})
-    return sort
-
-
-def _sort_of_field(declared: Field) -> Sort | None:
-    if declared.type is FieldType.CHOICE:
-        return of_texts(declared.values, "text")._replace(never=_refusal(declared))
-    sort = _SORTS.get(declared.type)
-    if sort and declared.type is FieldType.CHOICES:
-        one = Field(type=FieldType.CHOICE, options=declared.options)
-        return sort._replace(item=of_texts(declared.values, "text")._replace(never=_refusal(one)))
-    return sort and sort._replace(never=_refusal(declared))
-
-
-def _sort_of_money(declared: Field, rest: list[str | int]) -> Sort | None:
-    if rest == ["amount"]:
-        return _AMOUNT
-    if rest != ["currency"]:
-        return None
-    if declared.currency is not None:
-        only = declared.currency
-        return of_texts([only], "text")._replace(
-            is_amount=False, never=lambda value: None if value == only else f"is always {only}"
-        )
-    return Sort(_TEXT, "text", is_date=False, never=_never_currency)
-
-
-def _never_currency(value: Value) -> str | None:
-    fits = isinstance(value, str) and len(value) == 3 and value.isascii() and value.isupper()
-    return None if fits else "has three capital letters, like EUR"
-
-
-def _refusal(declared: Field) -> Callable[[Value], str | None]:
-    """Why a field can never hold a value: it would not take it, or would write it otherwise."""
-
-    def never(value: Value) -> str | None:
-        if value == "" and not declared.required and declared.blank == "null":
-            return "is none where it is left empty, so ask `is none`"
-        try:
-            normal = fields.validate(declared, value)
-        except InvalidValue as error:
-            return str(error)
-        return None if normal == value else f"is written {cite(plain(normal))}"
-
-    return never
 
 
 def _braces_hint(text: str) -> str:

@@ -16,9 +16,10 @@ from engine.expressions.limits import MAX_NESTING, MAX_NODES, MAX_SIZE, MAX_SOUR
 from engine.expressions.lookup import DECISIONS
 from engine.expressions.origin import Origin, origin
 from engine.expressions.provenance import Item, Source, joins_texts, render_items, sources_of
-from engine.expressions.sorts import Sort, of_texts
+from engine.expressions.sorts import Sort, SortOf, either, just, of_texts
 from engine.expressions.template import Template, compile_template
 from engine.expressions.values import Kind, as_text
+from engine.expressions.values import kind as kind_of
 from engine.expressions.web_address import address_origin
 
 __all__ = [
@@ -35,16 +36,20 @@ __all__ = [
     "Kind",
     "Origin",
     "Sort",
+    "SortOf",
     "Source",
     "Template",
     "address_origin",
     "as_text",
     "compile_template",
     "compile_value",
+    "either",
     "find_clashes",
     "find_in_condition",
     "iter_strings",
     "joins_texts",
+    "just",
+    "kind_of",
     "of_texts",
     "origin",
     "render_items",

@@ -446,6 +446,72 @@ def test_a_comparison_that_means_something_passes(expression: str) -> None:
     assert told(expression) == []
 
 
+PASSED_ON = """\
+name: a
+inputs:
+  amount: {type: money, currency: EUR}
+  size: {type: choice, options: [S, M]}
+  n: {type: integer, required: false}
+  any: json
+steps:
+  - id: kept
+    uses: set
+    with: {amount: "{{ inputs.amount }}", size: "{{ inputs.size }}", digits: "{{ inputs.amount.amount }}", word: low,
+      text: "Size {{ inputs.size }}", n: "{{ inputs.n }}", any: "{{ inputs.any }}", list: [1], big: true, count: 3}
+  - id: edited
+    uses: set
+    with: {size: "{{ inputs.size }}", word: low, none: null, list: [1], map: {a: 1}, count: 3, inner: {a: b},
+      typed: "{{ inputs.size }}"}
+    gate: {edit: [size, word, none, list, map, count, {typed: text}, inner.a]}
+  - id: one
+    uses: set
+    when: '{{ EXPRESSION }}'
+"""
+
+
+@pytest.mark.parametrize(
+    ("expression", "sentence"),
+    [
+        (
+            "steps.kept.amount > 100",
+            "but `steps.kept.amount` is money (a mapping) and `100` is a number. Write `steps.k",
+        ),
+        ('steps.kept.amount.amount > "100"', "Write `steps.kept.amount.amount | number > 100`."),
+        ('steps.kept.digits == "100"', "compares letter by letter"),
+        ('steps.kept.size == "XL"', "`==` is never true here: `steps.kept.size` is not one of: S, M."),
+        ('steps.edited.size == "XL"', "`==` is never true here: `steps.edited.size` is not one of: S, M."),
+        ('steps.kept.word > "high"', "Texts have no order"),
+        ('steps.kept.text > "Size L"', "Texts have no order"),
+        ('steps.kept.n == "3"', "`==` is never true here: `steps.kept.n` is a number"),
+        ('steps.kept.big == "true"', "`==` is never true here: `steps.kept.big` is true or false"),
+        ('steps.edited.count == "3"', "`==` is never true here: `steps.edited.count` is a number"),
+        ("steps.kept.list", "A condition needs true or false, but `steps.kept.list` is a list."),
+    ],
+)
+def test_what_a_step_passes_on_is_known_too(expression: str, sentence: str) -> None:
+    (told_,) = told(expression, PASSED_ON)
+    assert sentence in told_[2]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        'steps.kept.any > 3 and steps.kept.any == "x"',
+        'steps.kept.word == "high"',  # a constant that its builder may change
+        'steps.kept.size == "M" and steps.edited.word == "high"',
+        'steps.edited.none == "x" or steps.edited.none == 3',
+        'steps.edited.list == 3 or steps.edited.map == "x"',
+        'steps.edited.typed == "XL"',
+        'steps.edited.inner.a == "x" and steps.edited.inner == "y"',
+        "steps.kept.amount | number > 100",
+        "steps.kept.big",
+        "steps.kept.size | default(3) == 3",
+    ],
+)
+def test_what_people_may_change_on_the_way_is_not_taken_for_known(expression: str) -> None:
+    assert told(expression, PASSED_ON) == []
+
+
 def test_what_can_only_fail_is_told_once() -> None:
     assert len(told("inputs.amount + 1")) == 1
     assert len(told("inputs.nothing + 1")) == 1
