@@ -34,6 +34,7 @@ from bot.terminal.channel import TerminalChannel
 from bot.terminal.sender import TerminalMailer, TerminalSender
 from bot.web import server as http
 from bot.web import site
+from bot.web.connections import limits_for
 from bot.web.desk import Desk as WebDesk
 from bot.web.site import Handler, Reviewable
 from engine.advance import Advancer
@@ -186,7 +187,10 @@ async def _reached(app: App) -> AsyncIterator[None]:
                 mounted[listening.PATH] = took.door.events
         if mounted or settings.public_url:
             served = site.site(settings.public_url, mounted=mounted, review=_reviewable(app))
-            await stack.enter_async_context(http.listening(served, host=settings.host, port=settings.port))
+            limits = limits_for(settings.max_connections)
+            await stack.enter_async_context(
+                http.listening(served, host=settings.host, port=settings.port, limits=limits, kept_for=mounted)
+            )
         yield
 
 

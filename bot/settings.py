@@ -40,6 +40,8 @@ _NEEDS: Final = {
 }
 """Settings that make no sense without others."""
 _LAST_PORT: Final = 65_535
+_FEWEST_CONNECTIONS: Final = 16
+_MOST_CONNECTIONS: Final = 20_000
 _EMAIL: Final = Field(type=fields.FieldType.EMAIL)
 
 
@@ -84,6 +86,8 @@ class Settings(BaseSettings):
     """The address that HTTP is taken at."""
     port: int = 8000
     """The port that HTTP is taken at."""
+    max_connections: int = 500
+    """Connections that HTTP is taken over at the same time; fewer where the process may open fewer files."""
     public_url: str = ""
     """Where people's browsers reach this server, as `https://signoff.example.com`; a path is a prefix of a proxy.
     With it, the review pages are served."""
@@ -109,6 +113,14 @@ class Settings(BaseSettings):
         given = int(value) if isinstance(value, str) and re.fullmatch(r"\d{1,5}", value, re.ASCII) else value
         if not isinstance(given, int) or not 1 <= given <= _LAST_PORT:
             raise ValueError(f"must be a whole number from 1 to {_LAST_PORT}, like 8000")
+        return given
+
+    @field_validator("max_connections", mode="before")
+    @classmethod
+    def _connections(cls, value: object) -> object:
+        given = int(value) if isinstance(value, str) and re.fullmatch(r"\d{1,5}", value, re.ASCII) else value
+        if not isinstance(given, int) or not _FEWEST_CONNECTIONS <= given <= _MOST_CONNECTIONS:
+            raise ValueError(f"must be a whole number from {_FEWEST_CONNECTIONS} to {_MOST_CONNECTIONS}, like 500")
         return given
 
     @field_validator("admins", "http_allow", "builders", mode="before")

@@ -49,6 +49,7 @@ class Door:
             return PlainTextResponse("too large", 413)
         if not self._is_signed(request, body):
             return PlainTextResponse("invalid signature", 401)
+        _say_signed(request)
 
         def make() -> AsyncBoltRequest:
             return AsyncBoltRequest(body=body.decode(), query=request.url.query, headers=dict(request.headers.items()))
@@ -65,6 +66,13 @@ class Door:
             return self._verifier.is_valid(body, timestamp, signature)
         except UnicodeDecodeError:
             return False
+
+
+def _say_signed(request: Request) -> None:
+    """The server keeps the connections of whoever has signed, when others have to go."""
+    trust = request.scope.get("extensions", {}).get("signoff.trust")
+    if trust is not None:
+        trust()
 
 
 async def _body(request: Request) -> bytes | None:

@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from bot.web.connections import DEFAULT_CONNECTIONS, Connections, Limits, limits_for
+from bot.web.protocol import limited
 from bot.web.site import Site
 from engine.errors import SignoffError
 
@@ -21,6 +23,8 @@ _KEPT_OPEN: Final = 75
 """Seconds. Slack reuses its connections; one that is closed just then costs a delivery."""
 
 _BACKLOG: Final = 512
+_ACCEPTED_AT_ONCE: Final = 8
+"""Connections that are accepted, and so have a file, before any of them can be closed for want of room."""
 _MISSING: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 """A name such as localhost has addresses of a kind that the machine lacks."""
 
@@ -48,26 +52,38 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def listening(site: Site, *, host: str, port: int) -> AsyncIterator[tuple[str, int]]:
-    """The site is served at the address, which is given, while the body runs. Raises `PortTaken`."""
+async def listening(
+    site: Site, *, host: str, port: int, limits: Limits | None = None, kept_for: Collection[str] = ()
+) -> AsyncIterator[tuple[str, int]]:
+    """The site is served at the address, which is given, while the body runs. Raises `PortTaken` and `FewFiles`.
+
+    `limits`: default, those that the process has files for. `kept_for`: paths for which connections are kept.
+    """
+    connections = Connections(limits or limits_for(DEFAULT_CONNECTIONS), asyncio.get_running_loop())
     sockets = await bound(host, port)
     address: tuple[str, int] = sockets[0].getsockname()[:2]
-    server = _Server(_config(site.app))
+    server = _Server(_config(site.app, limited(connections, tuple(kept_for))))
     serving = asyncio.ensure_future(server.serve(sockets))
     await server.up.wait()
+    for one in sockets:
+        one.listen(_BACKLOG)  # asyncio has set it to what it accepts at a time
+    connections.sweep()
     try:
         yield address
     finally:
         site.closing.set()
         server.should_exit = True
         await serving
+        connections.stop()
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _config(app: ASGIApp, protocol: Callable[..., asyncio.Protocol]) -> uvicorn.Config:
     """What a proxy says of the client is believed nowhere, so it is not read."""
+    made: Any = protocol  # uvicorn only calls it
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=made,
+        backlog=_ACCEPTED_AT_ONCE,
         ws="none",
         lifespan="off",
         proxy_headers=False,

@@ -332,3 +332,10 @@ def test_credentials_are_struck_out_however_they_are_escaped(written: Callable[[
     }
     assert "ss w0rd" not in settings.load(given).redact(f"it was {written(password)}, {url}")
     assert "(the password of the mail server)" in settings.load(given).redact(written(password))
+
+
+@pytest.mark.parametrize("value", ["15", "20001", "-1", "many", "", "1e3", "500.5"])
+def test_a_number_of_connections_that_makes_no_sense_is_refused(value: str) -> None:
+    (sentence,) = told(max_connections=value)
+    assert sentence == "SIGNOFF_MAX_CONNECTIONS: must be a whole number from 16 to 20000, like 500."
+    assert settings.load({"SIGNOFF_MAX_CONNECTIONS": "64"}).max_connections == 64

@@ -1,0 +1,86 @@
+"""A real server with few files, crowded by one client: Slack, people and commands of this machine still get through."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import resource
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from bot.demo.stage import free_port
+from bot.sandbox.delivery import signature
+from bot.slack.listening import PATH
+from engine.system import SystemClock
+from tests.support.processes import HELLO, Place, Server, place
+
+FILES = 200
+SECRET = "signing-secret-of-a-test"
+HALF = b"POST /slack/events HTTP/1.1\r\nHost: h\r\nContent-Length: 99\r\nX-A: "
+
+
+@contextmanager
+def crowded(at: Place) -> Iterator[Server]:
+    """A server whose process may open few files."""
+    usual = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, usual[1]))
+    try:
+        server = Server(at)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, usual)
+    try:
+        yield server.wait_until_ready()
+    finally:
+        server.kill()
+
+
+def connected(port: int, sent: bytes, stack: ExitStack) -> socket.socket:
+    made = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+    made.sendall(sent)
+    return made
+
+
+def asked(port: int, method: str, path: str, body: bytes = b"", **headers: str) -> http.client.HTTPResponse:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer
+
+
+def delivery(port: int) -> int:
+    """The status that a signed delivery of Slack gets."""
+    body = json.dumps({"type": "url_verification", "challenge": "c", "token": "t"}).encode()
+    signed = signature(body, secret=SECRET, timestamp=int(SystemClock().now().timestamp()))
+    return asked(port, "POST", PATH, body, Content_Type="application/json", **signed).status
+
+
+@pytest.mark.parametrize("sent", [b"", HALF, HALF[:-5] + b"\r\n{"], ids=["nothing", "half a head", "half a body"])
+def test_one_client_that_holds_connections_shuts_nobody_out(tmp_path: Path, sent: bytes) -> None:
+    port = free_port()
+    at = place(
+        tmp_path,
+        slack_bot_token="xoxb-1-test",
+        slack_signing_secret=SECRET,
+        slack_api_url="http://127.0.0.1:9/api/",
+        public_url="https://signoff.example.com",
+        port=str(port),
+    )
+    hello = at.write("hello.yaml", HELLO)
+    with crowded(at) as server, ExitStack() as stack:
+        for _ in range(3 * FILES):
+            connected(port, sent, stack)
+        assert delivery(port) == 200
+        assert asked(port, "GET", "/healthz").status == 200
+        registered = at.run("register", hello)
+        assert registered.code == 0 or "SIGNOFF_BUILDERS" in registered.said, registered.said
+        for _ in range(20):
+            assert delivery(port) == 200
+        assert "Too many open files" not in server.said
+        assert "out of system resource" not in server.said
+        assert server.said.count("HTTP connections:") <= 2
