@@ -70,9 +70,9 @@ class Shell:
             await self._broken(said)(inner, receive, with_headers)
 
     def _inner(self, scope: Scope) -> Scope:
-        """HEAD is GET: the server leaves the body out."""
+        """HEAD is GET: the server leaves the body out. A slash at the end says nothing."""
         head = scope["method"] == "HEAD"
-        path = place.inside(scope["path"], self._at.prefix, self._heads)
+        path = place.inside(scope["path"], self._at.prefix, self._heads).rstrip("/") or "/"
         return {**scope, "method": "GET" if head else scope["method"], "is_head": head, "path": path, "root_path": ""}
 
 

@@ -49,7 +49,8 @@ def site(public_url: str, *, mounted: Mapping[str, Handler], review: Reviewable 
     """`mounted`: what takes POSTs at a path, for instance Slack's deliveries. `review`: what our own pages need."""
     at = places.place(public_url)
     pages = Renderer(at)
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    # Its redirects for slashes are made of the Host header; `Shell` takes the slashes away instead.
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     _plain(app)
     closing = asyncio.Event()
     if review is not None:
