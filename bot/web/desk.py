@@ -103,6 +103,13 @@ class Desk:
             browser=browser,
         )
 
+    async def still_sees(self, visit: Visit) -> bool:
+        """Return whether what the visitor showed when they came would still let them in."""
+        if visit.remembered:
+            return visit.browser is not None and await self.identity.browser(visit.browser) is not None
+        link = await self.identity.link(visit.token) if visit.token else None
+        return link is not None and link.state is LinkState.LIVE
+
     async def decide(self, command: Decide) -> Decided | Refusal:
         """The decision, on the disk when this returns `Decided`; the same form again answers the same."""
         try:

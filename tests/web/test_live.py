@@ -75,6 +75,56 @@ async def test_too_many_streams_are_refused(here: Hall, monkeypatch: pytest.Monk
             assert second.status == 503
 
 
+async def test_one_link_cannot_take_the_streams_of_others(here: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MOST_EACH", 2)
+    await here.asked()
+    async with AsyncExitStack() as stack:
+        pages = [await here.opened(ADA) for _ in range(4)]
+        streams = [await stack.enter_async_context(listening(here, one, page.path)) for one, page in pages]
+        assert [one.status for one in streams] == [200, 200, 503, 503], "whichever browser the link is opened in"
+        ben, theirs = await here.opened(BEN)
+        assert (await told(await stack.enter_async_context(listening(here, ben, theirs.path))))["state"] == "pending"
+        streams[0].close()
+        again, page = pages[3]
+        statuses = [(await stack.enter_async_context(listening(here, again, page.path))).status for _ in range(50)]
+        assert 200 in statuses, "its place is free once it is closed"
+
+
+async def test_many_at_once_are_counted_before_they_begin(here: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MOST_EACH", 3)
+    await here.asked()
+    browser, page = await here.opened()
+    async with AsyncExitStack() as stack:
+        opening = [stack.enter_async_context(listening(here, browser, page.path)) for _ in range(12)]
+        streams = await asyncio.gather(*opening)
+        assert sorted(one.status for one in streams) == [200] * 3 + [503] * 9
+
+
+async def test_the_streams_of_a_link_that_is_revoked_end(here: Hall) -> None:
+    asked = await here.asked()
+    browser, page = await here.opened(ADA)
+    known = await here.remembered(BEN)
+    async with listening(here, browser, page.path) as stream, listening(here, known, page.path) as other:
+        await told(stream)
+        await told(other)
+        await here.home.identity.revoke(asked.id)
+        assert await stream.content.read() in (b"", b"\n")
+        async with listening(here, browser, page.path) as again:
+            assert again.status == 410
+        form = (await known.get("/inbox")).page.form
+        await known.post(form.action, form.with_(act="sign-out"), kind=form.kind)
+        assert await other.content.read() in (b"", b"\n"), "nor one of a browser that signed out"
+
+
+async def test_the_streams_of_a_link_that_has_run_out_end(here: Hall) -> None:
+    await here.asked()
+    browser, page = await here.opened(ADA)
+    async with listening(here, browser, page.path) as stream:
+        await told(stream)
+        here.home.pass_(days=31)
+        assert await stream.content.read() in (b"", b"\n")
+
+
 async def test_streams_do_not_keep_the_server_from_ending(path: Path) -> None:
     async with AsyncExitStack() as stack:
         async with hall(path) as here:
