@@ -35,6 +35,8 @@ class Link:
     address: str
     state: LinkState
     until: datetime
+    is_of_wrong_clock: bool = False
+    """It was made while the clock was ahead, and has to be set right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,8 @@ class Browser:
     created_at: datetime
     seen_at: datetime
     until: datetime
+    is_of_wrong_clock: bool = False
+    """As of a link."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,7 @@ def ask(ground: Ground, codes: Codes, tx: Tx, command: AskCode) -> CodeSent | Re
     if loaded is None:
         return NotFound(what="request", name=decide.request)
     asked, _ = loaded
+    challenges.sweep(tx)
     earlier = challenges.find_challenge(tx.connection, command.holder, decide.form)
     if earlier is not None and earlier.purpose is Purpose.DECIDE and earlier.request == asked.id:
         return _sent(earlier)
@@ -57,7 +58,6 @@ def _confirm(codes: Codes, tx: Tx, command: AskCode, proof: proving.Proof, *, wo
     decide, person, address = command.decide, proof.person, proof.address
     assert person is not None
     assert address is not None
-    challenges.sweep(tx)
     sent = challenges.load_sent(tx.connection, workspace, address, tx.now)
     if not challenges.may_confirm(sent, decide, tx.now):
         return signing_in.ask(

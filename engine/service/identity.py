@@ -36,7 +36,10 @@ class Identity:
     async def link(self, token: str) -> Link | None:
         """What a token opens; None: no link of ours."""
         now = self._clock.now()
-        return await self._engine.store.read(lambda connection: links.load_link(connection, token, now))
+        found = await self._engine.store.read(lambda connection: links.load_link(connection, token, now))
+        if found is not None and found.is_of_wrong_clock:
+            await self._engine.transact(links.set_right)
+        return found
 
     async def revoke(self, request: str) -> int | NotFound:
         """Make every link to this request useless; how many there were."""
@@ -46,7 +49,9 @@ class Identity:
         """The browser that keeps this secret, if it is remembered. That it was used is written down now and then."""
         now = self._clock.now()
         found = await self._engine.store.read(lambda connection: browsers.load_browser(connection, secret, now))
-        if found is not None and found.seen_at + SEEN_EVERY <= now:
+        if found is not None and found.is_of_wrong_clock:
+            await self._engine.transact(browsers.set_right)
+        elif found is not None and found.seen_at + SEEN_EVERY <= now:
             await self._engine.transact(lambda tx: browsers.saw(tx, found))
         return found
 

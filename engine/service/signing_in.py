@@ -31,10 +31,11 @@ from engine.reaching import MAIL
 from engine.service import proving
 from engine.service.ground import entry
 from engine.store import browsers, challenges, deliveries
-from engine.store.challenges import CLOCK_SLACK, LIFETIME, Held, NewChallenge
+from engine.store.challenges import LIFETIME, Held, NewChallenge
 from engine.store.connection import Connection
 from engine.store.deliveries import NewDelivery
 from engine.store.tx import Tx
+from engine.store.wrong_clock import SLACK
 from engine.who import Who
 
 
@@ -49,7 +50,7 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True):
 
     def open(self, now: datetime) -> bool:
         """Return whether a code may still be typed."""
-        return self.until - LIFETIME - CLOCK_SLACK <= now < self.until
+        return self.until - LIFETIME - SLACK <= now < self.until
 
 
 def ask(

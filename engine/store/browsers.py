@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
 from engine.codes import hashed
 from engine.model import Address, Browser, Person
@@ -13,6 +13,7 @@ from engine.store import people
 from engine.store.connection import Connection
 from engine.store.prepared import Prepared
 from engine.store.tx import Tx
+from engine.store.wrong_clock import SLACK
 from engine.tables import BrowserRow
 
 LIFETIME: Final = timedelta(days=30)
@@ -32,6 +33,11 @@ _REVOKE = Prepared(
     update(_browser)
     .where(_browser.c.id == bindparam("held"), _browser.c.person == bindparam("of"), _browser.c.revoked_at.is_(None))
     .values(revoked_at=bindparam("now"))
+)
+_SET_RIGHT = Prepared(
+    update(_browser)
+    .where(or_(_browser.c.expires_at > bindparam("latest"), _browser.c.seen_at > bindparam("soon")))
+    .values(created_at=bindparam("now"), seen_at=bindparam("now"), expires_at=bindparam("until"))
 )
 
 
@@ -58,17 +64,17 @@ def remember(tx: Tx, workspace: str, person: Person, address: str, label: str) -
 def load_browser(connection: Connection, secret: str, now: datetime) -> Browser | None:
     """The browser that keeps this secret, if it is still remembered."""
     rows = _BY_HASH.all(connection, {"hash": hashed(secret), "now": now})
-    found = _read(connection, rows)
+    found = _read(connection, rows, now)
     # An address that moved proves nothing any more, for whoever has it now or had it then.
     return found[0] if found and Address("email", found[0].address) in found[0].person.addresses else None
 
 
 def load_browsers(connection: Connection, person: str, now: datetime) -> list[Browser]:
     """Every browser that is remembered for this person, the oldest first."""
-    return _read(connection, _BY_PERSON.all(connection, {"person": person, "now": now}))
+    return _read(connection, _BY_PERSON.all(connection, {"person": person, "now": now}), now)
 
 
-def _read(connection: Connection, rows: list[Any]) -> list[Browser]:
+def _read(connection: Connection, rows: list[Any], now: datetime) -> list[Browser]:
     known = people.load_people(connection, [row.person for row in rows])
     return [
         Browser(
@@ -78,10 +84,17 @@ def _read(connection: Connection, rows: list[Any]) -> list[Browser]:
             label=row.label,
             created_at=row.created_at,
             seen_at=row.seen_at,
-            until=row.expires_at,
+            until=min(row.expires_at, now + LIFETIME),
+            is_of_wrong_clock=row.expires_at > now + LIFETIME + SLACK or row.seen_at > now + SLACK,
         )
         for row in rows
     ]
+
+
+def set_right(tx: Tx) -> None:
+    """Have the browsers that were remembered while the clock was ahead be remembered from now on."""
+    span = {"latest": tx.now + LIFETIME + SLACK, "soon": tx.now + SLACK}
+    tx.write(_SET_RIGHT, {**span, "now": tx.now, "until": tx.now + LIFETIME})
 
 
 def saw(tx: Tx, browser: Browser) -> None:

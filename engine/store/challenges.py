@@ -19,6 +19,7 @@ from engine.store.browsers import LABEL_LENGTH
 from engine.store.connection import Connection
 from engine.store.prepared import Prepared
 from engine.store.tx import Tx
+from engine.store.wrong_clock import SLACK
 from engine.tables import ChallengeRow
 
 LIFETIME: Final = timedelta(minutes=10)
@@ -34,8 +35,6 @@ SIGN_INS_PER_HOUR: Final = 2
 """Codes to sign in that an address gets in an hour, and that nobody types, while an earlier one can still be used."""
 KEPT_BYTES: Final = 100_000
 """Bytes of a command that waits for its code. One that is larger is made by a browser that is signed in."""
-CLOCK_SLACK: Final = timedelta(minutes=1)
-"""By how much a row may be of the future, because a clock was set back a little. Any other is of a wrong clock."""
 
 _challenge = ChallengeRow.__table__  # type: ignore[attr-defined]
 _NEW = Prepared(insert(_challenge))
@@ -96,7 +95,7 @@ class Held:
 
     def live(self, now: datetime) -> bool:
         """Return whether its code can still be used, in this browser or in another that asked for the same."""
-        return self.created_at - CLOCK_SLACK <= now < self.expires_at and self.used_at is None
+        return self.created_at - SLACK <= now < self.expires_at and self.used_at is None
 
     def open(self, now: datetime) -> bool:
         """Return whether a code may still be tried in its own browser."""
@@ -147,7 +146,7 @@ def insert_challenge(tx: Tx, codes: Codes, new: NewChallenge) -> Held:
 
 def sweep(tx: Tx) -> None:
     """Drop what waited too long for its code, old challenges, and those of a clock that was ahead."""
-    tx.write(_OLD, {"before": tx.now - DAY, "latest": tx.now + CLOCK_SLACK})
+    tx.write(_OLD, {"before": tx.now - DAY, "latest": tx.now + SLACK})
     tx.write(_LAPSED, {"before": tx.now - LIFETIME})
 
 
@@ -165,7 +164,7 @@ def find_challenge(connection: Connection, holder: str, form: str | None) -> Hel
 
 def load_sent(connection: Connection, workspace: str, address: str, now: datetime) -> list[Held]:
     """Return the challenges whose codes went to the address within a day."""
-    span = {"since": now - DAY, "latest": now + CLOCK_SLACK}
+    span = {"since": now - DAY, "latest": now + SLACK}
     rows = _RECENT.all(connection, {"workspace": workspace, "address": address, **span})
     return [_read(row) for row in rows if row.purpose is not None]
 

@@ -15,6 +15,7 @@ from engine.store.connection import Connection
 from engine.store.deliveries import HeldDelivery
 from engine.store.prepared import Prepared
 from engine.store.tx import Tx
+from engine.store.wrong_clock import SLACK
 from engine.tables import LinkRow
 
 LIFETIME: Final = timedelta(days=30)
@@ -28,6 +29,11 @@ _REVOKE = Prepared(
     update(_link)
     .where(_link.c.request == bindparam("held"), _link.c.revoked_at.is_(None))
     .values(revoked_at=bindparam("now"))
+)
+_SET_RIGHT = Prepared(
+    update(_link)
+    .where(_link.c.expires_at > bindparam("latest"))
+    .values(created_at=bindparam("now"), expires_at=bindparam("until"))
 )
 
 
@@ -70,7 +76,8 @@ def load_link(connection: Connection, token: str, now: datetime) -> Link | None:
     if row is None:
         return None
     person = people.load_people(connection, [row.person])[row.person]
-    live = LinkState.LIVE if row.expires_at > now else LinkState.EXPIRED
+    until = min(row.expires_at, now + LIFETIME)
+    live = LinkState.LIVE if until > now else LinkState.EXPIRED
     # The mail lies where somebody else reads it once the address is with another person.
     moved = Address("email", row.address) not in person.addresses
     return Link(
@@ -78,8 +85,14 @@ def load_link(connection: Connection, token: str, now: datetime) -> Link | None:
         person=person,
         address=row.address,
         state=LinkState.REVOKED if row.revoked_at or moved else live,
-        until=row.expires_at,
+        until=until,
+        is_of_wrong_clock=row.expires_at > now + LIFETIME + SLACK,
     )
+
+
+def set_right(tx: Tx) -> None:
+    """Have the links that were made while the clock was ahead begin now: they would hold for longer than others."""
+    tx.write(_SET_RIGHT, {"latest": tx.now + LIFETIME + SLACK, "now": tx.now, "until": tx.now + LIFETIME})
 
 
 def revoke(tx: Tx, request: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.model import DEFAULT_WORKSPACE
-from engine.store import deliveries, journal, runs
+from engine.store import browsers, challenges, deliveries, journal, links, runs
 from engine.store.tx import Tx
 
 
@@ -11,6 +11,9 @@ def release(tx: Tx) -> None:
     """Free runs and copies: only for the process that owns the database alone and has claimed nothing yet."""
     runs.release_runs(tx)
     deliveries.release_deliveries(tx)
+    challenges.sweep(tx)
+    links.set_right(tx)
+    browsers.set_right(tx)
     last = journal.latest(tx.connection, DEFAULT_WORKSPACE)
     if last is not None and last > tx.now:
         # The clock was ahead when it was written: what was meant for "now" would wait until that time comes.
