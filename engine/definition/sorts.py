@@ -32,10 +32,17 @@ _SORTS: Final[Mapping[FieldType, Sort]] = {
 """What a value of each type is in an expression, but for choices; JSON may be anything."""
 _KEPT: Final[frozenset[Kind]] = frozenset({"text", "number", "boolean"})
 AMOUNT: Final = Sort(_TEXT, "a number as text", is_amount=True, is_digits=True, is_date=False)
+
+
+def _never_requester(value: Value) -> str | None:
+    capital = isinstance(value, str) and "@" in value and value != value.lower()
+    return "has small letters in an email address" if capital else None
+
+
 RUN: Final[Mapping[str, Sort]] = {
     "id": Sort(_TEXT, "text", is_date=False),
     "workflow": Sort(_TEXT, "text", is_date=False),
-    "requester": Sort(_TEXT, "a person (text)", is_date=False),
+    "requester": Sort(_TEXT, "a person (text)", is_date=False, never=_never_requester),
     "started_at": Sort(_TEXT, "a time (text)", is_date=True),
 }
 

@@ -40,11 +40,13 @@ _TAKES: Final[dict[str, frozenset[Kind]]] = {
     "text, a list or a mapping": frozenset({"text", "list", "mapping"}),
 }
 _EQUALITY: Final = {"eq": "==", "ne": "!="}
-_OPERATIONS: Final = (nodes.Compare, nodes.BinExpr, nodes.Neg, nodes.Pos, nodes.Filter)
+_OPERATIONS: Final = (nodes.Compare, nodes.BinExpr, nodes.Neg, nodes.Pos, nodes.Filter, nodes.Test)
 _EXAMPLE: Final = 'Write it like "{{ inputs.amount | number > 100 }}".'
 _NO_ORDER: Final = (
     "Texts have no order: add `| number` to both, or declare the field as a number, an amount of money or a date."
 )
+_OF_KIND: Final = frozenset({"number", "string", "mapping", "sequence", "boolean"})
+"""Tests that ask for the kind of a value."""
 _MEASURES: Final = frozenset({"min", "max"})
 
 
@@ -91,7 +93,7 @@ def _every(expression: nodes.Expr) -> Iterator[nodes.Expr]:
 def _tested(expression: nodes.Expr) -> Iterator[Path]:
     """Such as that in `inputs.a is number and inputs.a > 3`."""
     for node in _every(expression):
-        if isinstance(node, nodes.Test) and (path := syntax.static_path(node.node)):
+        if isinstance(node, nodes.Test) and node.name in _OF_KIND and (path := syntax.static_path(node.node)):
             yield path
 
 
@@ -112,6 +114,9 @@ class _Judge:
             yield from self._arithmetic(node, ARITHMETIC[type(node)])
         elif isinstance(node, nodes.Neg | nodes.Pos):
             yield from self._needs_number(node.node, "-" if isinstance(node, nodes.Neg) else "+", ())
+        elif isinstance(node, nodes.Test) and node.name in ("true", "false"):
+            if self._kinds(node.node) - {"null"} and "boolean" not in self._kinds(node.node):
+                yield Clash(f"`is {node.name}` is never true here: {self._are(node.node)}.", self._compared(node.node))
         elif isinstance(node, nodes.Filter) and node.node is not None and node.name in filters.FILTERS:
             yield from self._filter(node, node.node)
 

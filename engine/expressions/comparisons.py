@@ -29,6 +29,7 @@ COMPARES: Final = "compares two numbers, or two dates or times"
 _LONGEST: Final = 80
 """Characters of a text that may be a number; a longer one is none."""
 _NUMBER_LIKE: Final = re.compile(r"[^\w\s]{0,2}\s?(?:[A-Z]{3}\s)?[0-9][0-9.,'_ ]*(?:[^\w\s]|[A-Za-z]{1,4})?", re.ASCII)
+_ADDRESS: Final = re.compile(r"[^\s@]{1,64}@[^\s@]{1,190}")
 _NO_WORDS: Final = frozenset({"no", "false", "off", "0"})
 
 
@@ -159,6 +160,16 @@ def _differ_by_kind(left: Value, right: Value) -> bool:
     return not (_is_nothing(left, right) or _is_nothing(right, left))
 
 
+def is_truth(value: Value, wanted: bool) -> bool:
+    """`is true` and `is false`. Raises `ExpressionError` for "yes", 1 and all else that is neither nor nothing."""
+    if _differ_by_kind(value, True):
+        word = "true" if wanted else "false"
+        raise ExpressionError(
+            f"`is {word}` needs true or false, but this is {values.phrase(value)}; compare it with `==`"
+        )
+    return value is wanted
+
+
 def _is_nothing(value: Value, other: Value) -> bool:
     """Whether `value` says that there is nothing: `default(false)` and `default("")` are written for that."""
     if value is None or value == "":
@@ -184,6 +195,8 @@ def _twins(left: Value, right: Value) -> str | None:
     number = values.plain_number(left)
     if number is not None and number == values.plain_number(right):
         return "one number, written in two ways; add `| number` to both"
+    if left.lower() == right.lower() and _ADDRESS.fullmatch(left):
+        return "one email address, written in two ways; add `| lower` to both"
     one, other = dates.instant(left), dates.instant(right)
     if one is None or other is None or one.is_day is not other.is_day:
         return None

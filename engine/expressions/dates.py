@@ -19,7 +19,7 @@ _MONTHS: Final = (
 _DIRECTIVE: Final = re.compile(r"%(.?)", re.DOTALL)
 _LONGEST_ISO: Final = 40
 _LONGEST_ZONE: Final = 64
-_CLOCK: Final = re.compile(r"%[HI][^%\w]+%M|%p")
+_CLOCK: Final = re.compile(r"%[HI][^%\w]+%M|%I[^%\w]*%p")
 """Hours with minutes. Hours alone, or digits with nothing between them, are for programs."""
 _NAMED_ZONE: Final = re.compile(r"%[zZ]|\b(?:UTC|GMT)\b|%[SM]Z")
 _ISO: Final = re.compile(
@@ -115,6 +115,14 @@ _MEANT: Final = (
     *(("DD", "%d"), ("dd", "%d"), ("HH", "%H"), ("hh", "%I"), ("SS", "%S"), ("ss", "%S")),
 )
 _SAMPLE: Final = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+_DAYS_OF_MONTH: Final = tuple(datetime(2026, 1, day, tzinfo=UTC) for day in range(1, 32))
+_HOURS: Final = tuple(datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(24))
+_SAMPLES: Final[dict[str, tuple[datetime, ...]]] = {
+    **dict.fromkeys(("%A", "%a", "%d", "%e"), _DAYS_OF_MONTH),
+    **dict.fromkeys(("%H", "%I", "%p"), _HOURS),
+    **dict.fromkeys(("%B", "%b", "%m"), tuple(datetime(2026, month, 1, tzinfo=UTC) for month in range(1, 13))),
+}
+"""Times that between them give every text of a directive."""
 
 
 def without_directives(pattern: str) -> tuple[str, str] | None:
@@ -132,6 +140,12 @@ def _meant(pattern: str) -> str:
     # Months and minutes are written with the same letters; minutes stand behind the colon of the hours.
     date, colon, minutes = pattern.partition(":")
     return re.sub("MM|mm", "%m", date) + colon + re.sub("MM|mm", "%M", minutes)
+
+
+def all_texts(pattern: str) -> tuple[str, ...] | None:
+    """All texts that a pattern of one directive gives, where they are few; None: it gives many, or is not known."""
+    samples = _SAMPLES.get(pattern)
+    return None if samples is None else tuple(dict.fromkeys(DIRECTIVES[pattern[1]](at) for at in samples))
 
 
 def writes_iso(pattern: str) -> bool | None:

@@ -252,7 +252,7 @@ TESTS: Final[dict[str, Callable[[Value], bool]]] = {
     "mapping": FITS["a mapping"],
     "sequence": FITS["a list"],
     "boolean": lambda value: isinstance(value, bool),
-    "true": lambda value: value is True,
-    "false": lambda value: value is False,
+    "true": lambda value: comparisons.is_truth(value, True),
+    "false": lambda value: comparisons.is_truth(value, False),
 }
 """Every test but `defined` and `undefined`."""

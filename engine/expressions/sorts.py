@@ -99,7 +99,7 @@ class Sorter:
         if node.name == "string":
             return _as_text(self.sort(subject))
         if node.name == "date":
-            return just("text")._replace(is_date=_gives_date(node))
+            return _dated(node)
         sort = self.sort(subject)
         if node.name in _GIVES_ITEM:
             return sort.item if sort else None
@@ -158,6 +158,11 @@ def of_texts(texts: Sequence[str], phrase: str) -> Sort:
     )
 
 
+def only(texts: Sequence[str]) -> Callable[[Value], str | None]:
+    """Why a text that is one of these is never another value."""
+    return lambda value: None if value in texts else f"is one of: {values.listing(texts)}"
+
+
 def _of_literal(value: object) -> Sort:
     sort = just(values.kind(value))  # type: ignore[arg-type]
     if not isinstance(value, str):
@@ -193,13 +198,19 @@ def _as_text(sort: Sort | None) -> Sort:
         return just("text")
     if sort.kinds <= {"text"}:
         return sort
-    digits = sort.kinds <= {"number", "null"}
-    return just("text")._replace(is_date=None if "text" in sort.kinds else False, is_amount=digits, is_digits=digits)
+    number = sort.kinds <= {"number", "null"}
+    digits = number or (sort.is_amount and "mapping" in sort.kinds)
+    return just("text")._replace(is_date=None if "text" in sort.kinds else False, is_amount=number, is_digits=digits)
 
 
-def _gives_date(node: nodes.Filter) -> bool | None:
+def _dated(node: nodes.Filter) -> Sort:
     pattern = syntax.literal(node.args[0]) if node.args else None
-    return dates.writes_iso(pattern) if isinstance(pattern, str) else None
+    if not isinstance(pattern, str):
+        return just("text")
+    texts = dates.all_texts(pattern)
+    if texts is None:
+        return just("text")._replace(is_date=dates.writes_iso(pattern))
+    return of_texts(texts, "text")._replace(never=only(texts), is_amount=False)
 
 
 def _one_of(kinds: Sequence[Kind]) -> Sort | None:

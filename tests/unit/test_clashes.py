@@ -367,6 +367,36 @@ LETTERS = "compares letter by letter, so 200 is not 200.00, but"
             'inputs.count | upper == "yes"',
             "`==` is never true here: the value is changed by `upper`, so it would be YES.",
         ),
+        (
+            'inputs.fixed | string == "200 EUR"',
+            f'`==` {LETTERS} the value is text and `"200 EUR"` is text. Compare numbers: add `| number` to both.',
+        ),
+        (
+            'inputs.at | date("%A") == "saturday"',
+            "`==` is never true here: the value is one of: "
+            "Friday, Monday, Saturday, Sunday, Thursday, Tuesday, Wednesday.",
+        ),
+        (
+            'inputs.at | date("%p") in ["am"]',
+            '`in` never finds `"am"` here: the value is one of: AM, PM.',
+        ),
+        (
+            'run.requester == "Ann@example.com"',
+            "`==` is never true here: `run.requester` has small letters in an email address.",
+        ),
+        (
+            "inputs.count is true",
+            "`is true` is never true here: `inputs.count` is text. "
+            'Compare it with a text, such as `inputs.count == "yes"`.',
+        ),
+        (
+            "inputs.n is defined and inputs.n is false",
+            "`is false` is never true here: `inputs.n` is a number. Compare it with a number, such as `inputs.n > 0`.",
+        ),
+        (
+            'inputs.size is defined and inputs.size == "XL"',
+            "`==` is never true here: `inputs.size` is not one of: 5, 10, 100.",
+        ),
         ('inputs.tags | first | upper == "C"', "`==` is never true here: the value is one of: A, B."),
         ('("a" if inputs.ok else "b") == "c"', "`==` is never true here: the value is another text."),
         ('inputs.day == "1.3.2026"', "`==` is never true here: `inputs.day` must be a date, like 2026-01-31."),
@@ -418,6 +448,9 @@ def test_a_comparison_of_texts_that_says_nothing_is_told_when_the_file_is_checke
 @pytest.mark.parametrize(
     "expression",
     [
+        'inputs.at | date("%A") in ["Saturday", "Sunday"] or inputs.at | date("%H") == "09"',
+        'run.requester == "ann@example.com" or run.requester == "U012AB3CD"',
+        "inputs.ok is true and inputs.any is false",
         'inputs.day >= "2026-01-01" and inputs.at > inputs.day',
         'inputs.at | date("%Y-%m-%d") > "2026-01-01"',
         'inputs.at | date("%H") | number >= 17',

@@ -297,6 +297,8 @@ def test_and_or_and_if_leave_out_what_does_not_matter() -> None:
             "'2026-03-02T09:00:00+01:00' != '2026-03-02T08:00:00Z'",
             "are one time, written in two ways; write both with Z",
         ),
+        ("'Ada@example.com' == inputs.to", "are one email address, written in two ways; add `| lower` to both"),
+        ("'ADA@example.com' in [inputs.to]", "are one email address, written in two ways"),
         ("true in [1]", "`in` looks for true or false (the value) in a list that has only other kinds of values"),
         ("3 not in ['3']", "such as text; write the number without quotes"),
         ("'200' in ['200.00']", "are one number, written in two ways"),
@@ -583,13 +585,22 @@ def test_a_filter_names_what_does_not_fit(expression: str, sentence: str) -> Non
         ("mapping", {"fee", "nothing"}),
         ("sequence", {"tags", "numbers", "empty"}),
         ("boolean", {"ok", "off"}),
-        ("true", {"ok"}),
-        ("false", {"off"}),
     ],
 )
 def test_a_test_tells_the_kinds_apart(test: str, matching: set[str]) -> None:
     assert {name for name in SCOPE["inputs"] if value_of(f"{{{{ inputs['{name}'] is {test} }}}}")} == matching
     assert value_of(f"{{{{ inputs.amount is not {test} }}}}") is ("amount" not in matching)
+
+
+def test_true_and_false_are_asked_of_what_is_one_of_them() -> None:
+    """A text such as "true" is neither, and no gate may be skipped over it."""
+    for name, is_true, is_false in (("ok", True, False), ("off", False, True), ("note", False, False)):
+        assert value_of(f"{{{{ inputs.{name} is true }}}}") is is_true
+        assert value_of(f"{{{{ inputs.{name} is false }}}}") is is_false
+    for name in ("amount", "name", "tags", "fee"):
+        for word in ("true", "false"):
+            told = error_of(f"{{{{ inputs.{name} is {word} }}}}")
+            assert told.startswith(f"`is {word}` needs true or false, but this is ")
 
 
 # -- what is refused when it is compiled --------------------------------------------------------------------------
