@@ -12,7 +12,7 @@ from typing import Final
 
 from bot.characters import stands_apart
 from bot.characters import visible as visible
-from engine import data, durations, fields
+from engine import data, durations, fields, gate
 from engine.data import Path, Value
 from engine.fields import Field, FieldType
 from engine.model import (
@@ -211,10 +211,29 @@ def content_fields(request: RequestView) -> Iterator[CardField]:
             path=data.show_path(path),
             label=line(field.label or data.show_path(path)),
             type=field.type.value,
-            text=show(field, value),
+            text=show_in(request, field, value),
             editable=path in editable,
-            before=show(field, before) if replaced else None,
+            before=show_in(request, field, before) if replaced else None,
+            account=_account(request, field, value),
         )
+
+
+def show_in(request: RequestView, field: Field, value: Value) -> str:
+    """A value of a request as people read it.
+
+    A person stands by name, and by the email address that tells them from a namesake.
+    """
+    if field.type is not FieldType.PERSON or not gate.is_account(value):
+        return show(field, value)
+    person = request.people.get(str(value))
+    if person is None:
+        return f"Slack user {value}"
+    return line(f"{person.label} ({person.email})" if person.email else person.label)
+
+
+def _account(request: RequestView, field: Field, value: Value) -> str | None:
+    known = field.type is FieldType.PERSON and isinstance(value, str) and value in request.people
+    return str(value) if known else None
 
 
 def show(field: Field, value: Value) -> str:

@@ -124,7 +124,8 @@ class Advancer:
     def foresee(self, tx: Tx, held: HeldRun, progress: Progress, resolved: Resolved) -> None:
         """Raise `NeedsDirectory` before anything is written: then nothing of the group has to be undone."""
         if progress.opening is not None:
-            Who(tx, self.directory, resolved).foresee(held, progress.opening.references)
+            opening = progress.opening
+            Who(tx, self.directory, resolved).foresee(held, opening.references, opening.accounts)
 
     def follow(self, tx: Tx, held: HeldRun, progress: Progress, resolved: Resolved) -> None:
         """Write the request, the alerts and the audit entries that a progress brings."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
@@ -58,6 +58,8 @@ class RequestView:
     decision: DecisionView | None
     unreached: tuple[tuple[Person, str], ...] = ()
     """Approvers whose copy could never be shown, and why."""
+    people: Mapping[str, Person] = field(default_factory=dict)
+    """Those whose account stands in the content or the texts, by it."""
 
     @property
     def id(self) -> str:

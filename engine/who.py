@@ -80,11 +80,11 @@ class Who:
         self._tx, self._directory, self._resolved = tx, directory, resolved
 
     def learn(self, workspace: str) -> bool:
-        """Write down what the directory answered, if it is news; whether any was."""
+        """Write down what the directory answered, if it is news; whether any was. Guests are not asked, but named."""
         news = [
             one
             for resolution in self._resolved.values()
-            for one in resolution.people
+            for one in (*resolution.people, *resolution.guests)
             if people.as_known(self._tx, workspace, one) is None
         ]
         for one in news:
@@ -146,11 +146,26 @@ class Who:
         known = any(not one.members.isdisjoint(addresses) for one in found)
         return known, [one.why for one in found if one.why]
 
-    def foresee(self, held: HeldRun, references: Sequence[Reference]) -> list[Reference]:
-        """Raise `NeedsDirectory` now if the directory has to say who these are: before anything is written."""
+    def foresee(self, held: HeldRun, references: Sequence[Reference], accounts: Sequence[str] = ()) -> list[Reference]:
+        """Raise `NeedsDirectory` now if the directory has to say who these are: before anything is written.
+
+        `accounts`: those that are only shown, by the names of their people.
+        """
         meant = [self._meant(held, one) for one in references]
-        self._need([one for one in meant if self._directory.asks(one)])
+        self._need([*(one for one in meant if self._directory.asks(one)), *self._nameless(held.workspace, accounts)])
         return meant
+
+    def introduce(self, workspace: str, accounts: Sequence[str]) -> None:
+        """Raise `NeedsDirectory` if it has to be asked for the names of these; write down those that it said."""
+        nameless = self._nameless(workspace, accounts)
+        self._need(nameless)
+        if nameless:
+            self.learn(workspace)
+
+    def _nameless(self, workspace: str, accounts: Sequence[str]) -> list[Reference]:
+        known = {one: people.known_person(self._tx, workspace, Address(ACCOUNT, one)) for one in accounts}
+        wanted = [Reference(ACCOUNT, one, one) for one, person in known.items() if person is None or not person.name]
+        return [one for one in wanted if self._directory.asks(one)]
 
     def approvers(self, held: HeldRun, references: Sequence[Reference]) -> tuple[list[Approver], list[str]]:
         """Who is asked, and notes on who cannot be. A person counts once, whatever reference or address names them."""

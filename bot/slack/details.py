@@ -83,7 +83,10 @@ def _lines(card: Card) -> Iterator[Line]:
 
 def _field(field: CardField) -> Iterator[Line]:
     label = field.label or field.path
-    if field.before is None:
+    if field.account is not None:
+        before = None if field.before is None else text.shown(field.before)
+        yield Line(label=_label(label), before=before, after=text.shown(field.text), account=field.account)
+    elif field.before is None:
         yield from _pieces(label, field.text)
     elif text.size(text.shown(field.before) + text.shown(field.text)) <= ids.SECTION:
         yield Line(label=_label(label), before=text.shown(field.before), after=text.shown(field.text))

@@ -7,7 +7,7 @@ has room for `ENOUGH` of each of its texts, and what is left over is shared so t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, takewhile
 from typing import Final
 
@@ -31,6 +31,7 @@ class _Row:
     texts: tuple[str, ...]
     beyond: tuple[int, ...]
     is_field: bool
+    account: str | None = None
 
     @property
     def overhead(self) -> int:
@@ -44,7 +45,8 @@ class _Row:
         """The line with each text cut to `cap`, and how many characters are missing then."""
         cut = [text.clip(one, cap, beyond=beyond) for one, beyond in zip(self.texts, self.beyond, strict=True)]
         before = cut[0].text if len(cut) == 2 else None
-        return Line(label=self.label, before=before, after=cut[-1].text), sum(one.missing for one in cut)
+        line = Line(label=self.label, before=before, after=cut[-1].text, account=self.account)
+        return line, sum(one.missing for one in cut)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +104,7 @@ def _fact(index: int, fact: tuple[str, str]) -> _Row:
 
 def _field(index: int, field: CardField) -> _Row:
     texts = (field.text,) if field.before is None else (field.before, field.text)
-    return _row(index, field.label or field.path, texts, is_field=True)
+    return replace(_row(index, field.label or field.path, texts, is_field=True), account=field.account)
 
 
 def _row(index: int, label: str, texts: tuple[str, ...], *, is_field: bool) -> _Row:

@@ -22,11 +22,15 @@ OVERHEAD: Final = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A label and a value. `before`: what stood there, where it was changed."""
+    """A label and a value.
+
+    `before`: what stood there, where it was changed. `account`: of the person whose name the value is.
+    """
 
     label: str
     after: str
     before: str | None = None
+    account: str | None = None
 
 
 def words(content: str, *, bold: bool = False, strike: bool = False, italic: bool = False) -> Iterator[Element]:
@@ -69,7 +73,10 @@ def _line(one: Line) -> Iterator[Element]:
     if one.before is not None:
         yield from value(one.before, strike=True)
         yield from words(ARROW)
-    yield from value(one.after)
+    if one.account is not None:
+        yield {"type": "user", "user_id": one.account}
+    else:
+        yield from value(one.after)
 
 
 def _apart(one: Line) -> Iterator[Element]:

@@ -92,17 +92,17 @@ def _edit(console: Console, request: RequestView, earlier: Mapping[str, Value]) 
     for editable in request.asked.editable:
         dotted = data.show_path(editable.path)
         now = edits.get(dotted, data.look(request.asked.content.value, editable.path))
-        changed = _one(console, editable, now)
+        changed = _one(console, request, editable, now)
         if changed is not None:
             edits[dotted] = changed[0]
     return edits
 
 
-def _one(console: Console, editable: Editable, now: Value) -> tuple[Value] | None:
+def _one(console: Console, request: RequestView, editable: Editable, now: Value) -> tuple[Value] | None:
     label = _label(editable)
     multiline = editable.field.type in (FieldType.LONG_TEXT, FieldType.JSON)
     while True:
-        shown = screen.clipped(cards.show(editable.field, now))
+        shown = screen.clipped(cards.show_in(request, editable.field, now))
         gap = "\n" if "\n" in shown else " "
         console.print(f"{label} ({editable.field.type.value}):{gap}{shown}")
         typed = _typed(now, editable) if multiline else click.prompt("  new value", default="", show_default=False)
@@ -130,7 +130,7 @@ def _show_edits(console: Console, request: RequestView, edits: Mapping[str, Valu
     for dotted, after in edits.items():
         editable = labels[dotted]
         before = data.look(request.asked.content.value, editable.path)
-        shown = [screen.clipped(cards.show(editable.field, value)) for value in (before, after)]
+        shown = [screen.clipped(cards.show_in(request, editable.field, value)) for value in (before, after)]
         gap = "\n" if any("\n" in one for one in shown) else " "
         console.print(f"  {_label(editable)}:{gap}{shown[0]}{gap}→{gap}{shown[1]}")
 

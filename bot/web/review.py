@@ -13,7 +13,7 @@ from bot.characters import boundary, hidden
 from bot.web import inputs, seeing, story
 from bot.web.inputs import Input, Raws
 from bot.web.story import StepShown
-from engine import data, fields
+from engine import data, fields, gate
 from engine.data import Value
 from engine.errors import InvalidValue, about
 from engine.fields import Field, FieldType
@@ -128,11 +128,11 @@ def review(
         request=request,
         card=card.request_card(request),
         content=content,
-        inputs=story.inputs(run),
+        inputs=story.inputs(run, request.people),
         trigger=story.trigger(run),
         run_id=request.run,
         run_state=story.run_state(request.run_status),
-        steps=story.steps(run),
+        steps=story.steps(run, request.people),
         history=tuple(story.history(request, run, earlier)),
         reason=typed.reason if typed else "",
         reason_error=typed.reason_error if typed else None,
@@ -178,7 +178,7 @@ def _content(request: RequestView, typed: Typed) -> Iterator[Shown]:
             text=one.text,
             inputs=inputs.typed(made, typed.raws),
             is_optional=not found.field.required and found.field.blank != "keep",
-            hints=tuple(_hints(found.field, value, made)),
+            hints=(*_named(request, found.field, value), *_hints(found.field, value, made)),
             marked=marked(value),
             error=_said(one.label, wrong.get(one.path)),
         )
@@ -205,6 +205,12 @@ def marked(value: Value) -> tuple[str, ...]:
     return tuple(
         f"{'…' if start else ''}{''.join(spelled[start:end])}{'…' if end < len(text) else ''}" for start, end in found
     )
+
+
+def _named(request: RequestView, field: Field, value: Value) -> Iterator[str]:
+    """Whose account it is, which the input cannot say."""
+    if field.type is FieldType.PERSON and gate.is_account(value):
+        yield f"Now {card.show_in(request, field, value)}."
 
 
 def _hints(field: Field, value: Value, made: Sequence[Input]) -> Iterator[str]:

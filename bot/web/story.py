@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from bot import card
-from engine import fields
+from engine import fields, gate
 from engine.data import Value
-from engine.model import RunStatus, StepStatus
+from engine.model import Person, RunStatus, StepStatus
 from engine.views import RequestView, RunView, StepView
 
+People: TypeAlias = Mapping[str, Person]
 _STEPS: Final[Mapping[StepStatus, str]] = {
     StepStatus.IN_REVIEW: "waits for this decision",
     StepStatus.READY: "about to run",
@@ -63,14 +64,14 @@ def trigger(run: RunView | None) -> str:
     return _TRIGGERS.get(run.origin.surface, run.origin.surface) if run else ""
 
 
-def inputs(run: RunView | None) -> tuple[tuple[str, str], ...]:
-    """What it was started with."""
-    return tuple(values(run.inputs)) if run else ()
+def inputs(run: RunView | None, people: People) -> tuple[tuple[str, str], ...]:
+    """What it was started with. `people`: those who are shown by name."""
+    return tuple(values(run.inputs, people)) if run else ()
 
 
-def steps(run: RunView | None) -> tuple[StepShown, ...]:
+def steps(run: RunView | None, people: People) -> tuple[StepShown, ...]:
     """What it has come to."""
-    return tuple(map(_step, run.steps)) if run else ()
+    return tuple(_step(one, people) for one in run.steps) if run else ()
 
 
 def run_state(status: RunStatus) -> str:
@@ -78,20 +79,20 @@ def run_state(status: RunStatus) -> str:
     return _RUNS[status]
 
 
-def values(values: Mapping[str, Value]) -> Iterator[tuple[str, str]]:
+def values(values: Mapping[str, Value], people: People) -> Iterator[tuple[str, str]]:
     for name, value in values.items():
-        yield card.line(name), card.show(fields.infer(value), value)
+        yield card.line(name), gate.by_name(card.show(fields.infer(value), value), people)
 
 
-def _step(step: StepView) -> StepShown:
+def _step(step: StepView, people: People) -> StepShown:
     visit = f" (visit {step.visit})" if step.visit > 1 else ""
     return StepShown(
         step=f"{card.line(step.step)}{visit}",
         status=_STEPS[step.status],
         tone="good" if step.status is StepStatus.SUCCEEDED else "bad" if step.status is StepStatus.FAILED else "calm",
         at=step.ended_at or step.started_at,
-        given=tuple(values(step.params.shown())) if step.params else (),
-        output=tuple(values(step.output)) if step.output else (),
+        given=tuple(values(step.params.shown(), people)) if step.params else (),
+        output=tuple(values(step.output, people)) if step.output else (),
         error=card.visible(step.error) if step.error else None,
     )
 

@@ -8,6 +8,7 @@ from engine.gate.asked import REASON_LENGTH, Asked, Editable, Subject, clip, inv
 from engine.gate.clocks import UNSEEN_AFTER, Lapsed, Unanswered, Unseen, due, expiry, fall_back, next_check
 from engine.gate.deciding import Ruling, decide
 from engine.gate.editing import MAX_EDITED, Edit, apply_edits, missing
+from engine.gate.mentioned import by_name, is_account, mentioned
 from engine.gate.opening import (
     MAX_NOTES,
     NOTE_LENGTH,
@@ -40,12 +41,15 @@ __all__ = [
     "Unanswered",
     "Unseen",
     "apply_edits",
+    "by_name",
     "clip",
     "decide",
     "due",
     "expiry",
     "fall_back",
     "invalid_params",
+    "is_account",
+    "mentioned",
     "missing",
     "next_check",
     "open_request",

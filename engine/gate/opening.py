@@ -19,6 +19,7 @@ from engine.errors import ExpressionError, InvalidValue
 from engine.expressions import Template, address_origin, render_items
 from engine.fields import Field
 from engine.gate.asked import REASON_LENGTH, Editable, Subject, clip
+from engine.gate.mentioned import mentioned
 from engine.model import (
     Assurance,
     EmailPolicy,
@@ -73,6 +74,12 @@ class Opening(Struct, frozen=True, kw_only=True):
     assurance: Assurance
     notes: tuple[str, ...]
     """What could not be evaluated, in sentences that the approver sees."""
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts that the request shows, to be shown by name."""
+        texts = (self.title, self.reason or "", *(told for _, told in self.show))
+        return mentioned(self.content.value, (*self.declared, *self.editable), texts)
 
 
 def wanted(gate: Gate, scope: Scope) -> bool | str:

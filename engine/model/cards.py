@@ -20,6 +20,8 @@ class CardField:
     text: str
     editable: bool = False
     before: str | None = None
+    account: str | None = None
+    """Of a person whose name is the text: where they can be shown as more than a name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

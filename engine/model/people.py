@@ -49,12 +49,12 @@ class Person(Struct, frozen=True):
 
     @property
     def label(self) -> str:
-        """How the person is printed: name, else email, else any address."""
+        """How the person is printed: name, else email, else what any address is."""
         known = self.name or self.email
         if known or not self.addresses:
             return known or self.id
         first = self.addresses[0]
-        return f"{first.value} (terminal)" if first.kind == "terminal" else str(first)
+        return f"{first.value} (terminal)" if first.kind == "terminal" else f"Slack user {first.value}"
 
 
 class Approver(Struct, frozen=True):

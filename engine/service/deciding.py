@@ -67,6 +67,8 @@ def decide_as(
         return ruling
     who = Who(tx, ground.advancer.directory, resolved)
     found = eligibility.check(who, ruling.approver, command.actor)
+    changed = data.replace_all(asked.content.value, {edit.path: edit.after for edit in ruling.edits})
+    who.introduce(asked.workspace, gate.mentioned(changed, asked.editable, ()) if ruling.edits else ())
     if found.excluded is not None:
         eligibility.exclude(ground.advancer, tx, asked, ruling.approver, found.excluded)
         return NoLongerApprover(why=found.excluded)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -57,6 +57,30 @@ def _by_ids(count: int) -> Prepared:
         .select_from(_person.join(_address, _address.c.person == _person.c.id, isouter=True))
         .where(_person.c.id.in_([bindparam(f"id{at}") for at in range(count)]))
     )
+
+
+@lru_cache(32)
+def _by_accounts(count: int) -> Prepared:
+    """Persons by so many accounts, `a0` and so on."""
+    return Prepared(
+        select(_person.c.id, _person.c.name, _address.c.kind, _address.c.value, _address.c.added_at)
+        .select_from(
+            _match.join(_person, _person.c.id == _match.c.person).join(_address, _address.c.person == _person.c.id)
+        )
+        .where(
+            _match.c.workspace == bindparam("workspace"),
+            _match.c.kind == ACCOUNT,
+            _match.c.value.in_([bindparam(f"a{at}") for at in range(count)]),
+        )
+    )
+
+
+def load_by_accounts(connection: Connection, workspace: str, accounts: Sequence[str]) -> dict[str, Person]:
+    """Return those of whom the tables know a name, by their account."""
+    given = {f"a{at}": one for at, one in enumerate(accounts)}
+    found = read_people(_by_accounts(len(given)).all(connection, {"workspace": workspace, **given}))
+    named = [one for one in found.values() if one.name]
+    return {address.value: one for one in named for address in one.addresses if address.kind == ACCOUNT}
 
 
 def known_by(persons: Iterable[Person], address: Address) -> Person | None:

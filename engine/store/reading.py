@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
@@ -12,7 +13,7 @@ from sqlalchemy import BindParameter, Row, Select, bindparam, exists, or_, selec
 from engine import data
 from engine.codes import reference
 from engine.data import Value
-from engine.gate import Asked, Edit
+from engine.gate import Asked, Edit, by_name, is_account, mentioned
 from engine.model import (
     DeliveryKind,
     DeliveryState,
@@ -229,7 +230,36 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
     given |= {f"run{at}": row.run for at, row in enumerate(rows)}
     for found in around.unreached.all(connection, given):
         unreached[found.request].append((known[found.person], found.last_error or ""))
-    return [_request_view(row, rules[row.id], decisions.get(row.id), known, unreached[row.id]) for row in rows]
+    views = [_request_view(row, rules[row.id], decisions.get(row.id), known, unreached[row.id]) for row in rows]
+    return _by_name(connection, views)
+
+
+def _by_name(connection: Connection, views: Sequence[RequestView]) -> list[RequestView]:
+    """The views with the people whom they name by their account."""
+    named = {view.id: found for view in views if (found := _mentioned(view))}
+    if not named:
+        return [*views]
+    accounts = sorted({one for found in named.values() for one in found})
+    known = people.load_by_accounts(connection, views[0].asked.workspace, accounts)
+    return [_with_people(view, {one: known[one] for one in named.get(view.id, ()) if one in known}) for view in views]
+
+
+def _mentioned(view: RequestView) -> tuple[str, ...]:
+    asked = view.asked
+    texts = (view.title, view.reason or "", *(told for _, told in view.show))
+    found = mentioned(asked.content.value, (*asked.declared, *asked.editable), texts)
+    edited = [edit.after for edit in view.decision.edits] if view.decision else []
+    return (*found, *(one for one in edited if isinstance(one, str) and is_account(one)))
+
+
+def _with_people(view: RequestView, known: Mapping[str, Person]) -> RequestView:
+    return replace(
+        view,
+        people=known,
+        title=by_name(view.title, known),
+        reason=by_name(view.reason, known) if view.reason else view.reason,
+        show=tuple((label, by_name(told, known)) for label, told in view.show),
+    )
 
 
 def _request_view(

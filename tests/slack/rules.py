@@ -174,6 +174,8 @@ def _rich(block: dict[str, Any]) -> Iterator[str]:
             yield "rich text part"
         yield from _own_lines(part)
         for element in part["elements"]:
+            if element["type"] == "user" and element.keys() == {"type", "user_id"}:
+                continue
             if element["type"] != "text" or not 1 <= length(element["text"]) <= 3_000:
                 yield f"rich text element {element['type']}"
             if not element.get("style", {}).keys() <= {"bold", "strike", "italic"}:
@@ -182,7 +184,7 @@ def _rich(block: dict[str, Any]) -> Iterator[str]:
 
 def _own_lines(part: dict[str, Any]) -> Iterator[str]:
     """Outside of a quote every line begins with a label of ours, whatever the data says."""
-    texts = [element["text"] for element in part["elements"]]
+    texts = [element["text"] for element in part["elements"] if element["type"] == "text"]
     if part["type"] == "rich_text_section" and any("\n" in one for one in texts if one != "\n"):
         yield "lines from data outside of a quote"
 
