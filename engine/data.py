@@ -244,6 +244,25 @@ def replace_all(value: Value, changes: Mapping[Path, Value]) -> Value:
     return [replace_all(item, inside.get(index, {})) for index, item in enumerate(value)]
 
 
+def is_larger(value: Value, characters: int) -> bool:
+    """Return whether there are more characters in all texts and names of `value`; each item counts as one."""
+    return _room_after(value, characters) < 0
+
+
+def _room_after(value: Value, room: int) -> int:
+    if isinstance(value, str):
+        return room - len(value)
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if (room := _room_after(item, room - len(key))) < 0:
+                break
+    elif isinstance(value, list):
+        for item in value:
+            if (room := _room_after(item, room)) < 0:
+                break
+    return room - 1
+
+
 def show_path(path: Path) -> str:
     """A path as people write it: `json.items.0.amount`."""
     return ".".join(str(key) for key in path)

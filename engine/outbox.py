@@ -9,12 +9,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final, TypeAlias
 
-from engine import copies
+from engine import copies, data
 from engine.codes import Codes
 from engine.copies import Claimed
+from engine.data import Value
 from engine.errors import ChannelError
 from engine.lanes import Lanes, Rest
 from engine.model import Card, DeliveryKind, Person, Receipt, RunStatus
+from engine.off_loop import LARGE, off_loop
 from engine.ports import CarriesLinks, Channel, Directory, FindsCopies, TakesLonger
 from engine.store import deliveries, links, people, reading
 from engine.store.deliveries import LEASE, HeldDelivery
@@ -169,7 +171,8 @@ class Relay:
             receipt = await channel.find(address=held.address, delivery=held.id)
         if receipt is None and claimed.answered:
             return None
-        return await channel.show(address=held.address, card=self._card(claimed), receipt=receipt, delivery=held.id)
+        card = await off_loop(lambda: self._card(claimed), large=_is_large(claimed.copy))
+        return await channel.show(address=held.address, card=card, receipt=receipt, delivery=held.id)
 
     def _card(self, claimed: Claimed) -> Card:
         card, link = self._render(claimed.copy), claimed.link
@@ -178,6 +181,15 @@ class Relay:
         if link is not None:
             card = replace(card, token=link.token, until=link.until)
         return replace(card, again=True) if claimed.held.unknown else card
+
+
+def _is_large(copy: Copy | CodeCopy) -> bool:
+    """Whether it may take long to make a card of it."""
+    if isinstance(copy, CodeCopy) or copy.request is None:
+        return False
+    decision = copy.request.decision
+    after: list[Value] = [] if decision is None else [edit.after for edit in decision.edits]
+    return data.is_larger([copy.request.asked.content.value, *after], LARGE)
 
 
 def _subject(connection: Connection, key: _Key) -> _Subject:

@@ -8,12 +8,15 @@ from typing import Any, Final
 import msgspec
 
 from bot.slack import blocks, details, ids, modals, register
+from bot.slack.channel import is_large
 from bot.slack.desk import ANOTHER_VERSION
 from bot.slack.ids import ModalRef, Ref
 from bot.slack.payloads import Click
 from bot.slack.room import Room
 from bot.slack.text import View
+from engine import data
 from engine.model import Decided, Done, ReasonMissing, Refusal, ResumeAnswer, Verdict
+from engine.off_loop import LARGE, off_loop
 from engine.views import RequestView
 
 _RESUMES: Final = {
@@ -85,7 +88,8 @@ class Actions:
         """The modal; or, if this person cannot decide that now, the reason why, and the copy as it is now."""
         found = await self._room.desk.may_decide(click.by, ref)
         if not isinstance(found, Refusal):
-            return make(found, click.opening(ref))
+            large = data.is_larger(found.asked.content.value, LARGE)
+            return await off_loop(lambda: make(found, click.opening(ref)), large=large)
         card = await self._room.desk.card(ref.request)
         if card is not None:
             url = click.opening(ref).response_url
@@ -110,7 +114,8 @@ class Actions:
         if card is None:
             return modals.sentence(f"There is no request {ref.request}.")
         current = blocks.ref_of(card, delivery=ref.delivery)
-        return details.details(card, metadata=click.opening(current or ref))
+        metadata = click.opening(current or ref)
+        return await off_loop(lambda: details.details(card, metadata=metadata), large=is_large(card))
 
     async def page(self, ack: Any, body: Any) -> None:
         """Another page of a request."""

@@ -14,6 +14,7 @@ from bot.slack.failures import FailureClass
 from bot.slack.home_publisher import StaleHomes
 from engine.errors import ChannelError
 from engine.model import Card, Receipt
+from engine.off_loop import LARGE, off_loop
 
 _PAGE: Final = 200
 _PAGES: Final = 5
@@ -25,6 +26,11 @@ log = logging.getLogger(__name__)
 def version_of(card: Card) -> int:
     """A number for what a card shows: block ids are fresh when, and only when, it shows something else."""
     return zlib.crc32(repr(card).encode("utf-8", "surrogatepass"))
+
+
+def is_large(card: Card) -> bool:
+    """Whether it may take long to lay it out."""
+    return sum(len(one.text) + len(one.before or "") for one in card.fields) > LARGE
 
 
 def whole(card: Card, *, delivery: str) -> Message:
@@ -54,7 +60,7 @@ class SlackChannel:
         return receipt
 
     async def _shown(self, address: str, card: Card, receipt: Receipt | None, delivery: str) -> Receipt:
-        made = whole(card, delivery=delivery)
+        made = await off_loop(lambda: whole(card, delivery=delivery), large=is_large(card))
         try:
             return await self._put(address, made, receipt, delivery=delivery)
         except SlackError as error:

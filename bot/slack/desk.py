@@ -12,7 +12,7 @@ from msgspec import structs
 from bot import card as cards
 from bot.slack.ids import Ref, RunRef
 from bot.slack.payloads import By
-from engine import definition, gate
+from engine import data, definition, gate
 from engine.data import Value
 from engine.definition import Gate, StepKind, Workflow
 from engine.errors import ChannelError, Conflict, DefinitionError, Tampered
@@ -33,6 +33,7 @@ from engine.model import (
     ResumeAnswer,
     Verdict,
 )
+from engine.off_loop import LARGE, off_loop
 from engine.ports import Clock, Directory, Resolution
 from engine.service import Engine
 from engine.views import Copy, Page, RequestView, RunView, WorkflowView
@@ -104,7 +105,10 @@ class Desk:
     async def card(self, request: str) -> Card | None:
         """What a copy of the request shows now."""
         found = await self.engine.request(request)
-        return None if found is None else cards.request_card(found)
+        if found is None:
+            return None
+        large = data.is_larger(found.asked.content.value, LARGE)
+        return await off_loop(lambda: cards.request_card(found), large=large)
 
     async def resume(self, by: By, ref: RunRef, answer: ResumeAnswer) -> Done | Refusal:
         """Answer what became of a step."""

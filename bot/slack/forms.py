@@ -128,7 +128,9 @@ def _hidden(current: Value) -> str:
     """Inputs cannot make hidden characters visible, so the hint names them."""
     if not isinstance(current, str):
         return ""
-    found = sorted({character for character in current if text.shown(character) != character and character != "\r"})
+    found = sorted(
+        {character for character in set(current) if text.shown(character) != character and character != "\r"}
+    )
     if not found:
         return ""
     names = ", ".join(f"{text.shown(one)} {unicodedata.name(one, '')}".strip() for one in found[:5])

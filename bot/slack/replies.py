@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from bot.slack import blocks, channel, details, modals
 from bot.slack.blocks import Message
+from bot.slack.channel import is_large
 from bot.slack.client import SlackClient, SlackError
 from bot.slack.failures import FailureClass
 from bot.slack.ids import ModalRef
@@ -19,6 +20,7 @@ from bot.slack.payloads import By, Click
 from bot.slack.text import View
 from engine.errors import ChannelError
 from engine.model import Card
+from engine.off_loop import off_loop
 
 CONTENT_SECONDS: Final = 0.8
 """What a modal waits for its content; then it opens and says so, because a trigger lives for three seconds."""
@@ -115,7 +117,8 @@ class Replies:
 
     async def details(self, view: str, card: Card, *, metadata: ModalRef, seen: str | None = None) -> None:
         """Show a page of everything in a modal that is open."""
-        await self.update(view, details.details(card, metadata=metadata), seen=seen)
+        made = await off_loop(lambda: details.details(card, metadata=metadata), large=is_large(card))
+        await self.update(view, made, seen=seen)
 
     async def update(self, view: str, made: View, *, seen: str | None = None) -> None:
         """Other content in an open view. One that was closed meanwhile needs none."""

@@ -24,6 +24,8 @@ ELLIPSIS: Final = "…"
 _COST: Final = {"&": 5, "<": 4, ">": 4}
 _ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_BEHIND: Final = 100
+"""Characters behind a cut that may belong to the one before it."""
 _SAYS_HOW_MUCH: Final = 100
 """A shorter limit, like that of a button, has no room to say how much is missing."""
 
@@ -101,13 +103,14 @@ def fit(text: str, room: int) -> str:
 
 def pieces(text: str, limit: int) -> Iterator[str]:
     """The text in pieces of at most `limit`, whose concatenation is the text; nothing for an empty text."""
-    rest = text
-    while rest:
-        head = fit(rest, limit)
-        if len(head) < len(rest):
+    at = 0
+    while at < len(text):
+        # No more than `limit` fits, so no more is copied; what stands behind it tells where a character ends.
+        head = fit(text[at : at + limit + _BEHIND], limit)
+        if at + len(head) < len(text):
             head = _to_line_end(head)
         yield head
-        rest = rest[len(head) :]
+        at += len(head)
 
 
 def _to_line_end(head: str) -> str:

@@ -14,6 +14,7 @@ from bot.slack.desk import ANOTHER_VERSION
 from bot.slack.ids import ModalRef, Ref
 from bot.slack.payloads import SeenView, Submission
 from bot.slack.room import Room
+from engine import data
 from engine.data import Value
 from engine.errors import ChannelError, DefinitionError, StoreError
 from engine.model import (
@@ -28,6 +29,7 @@ from engine.model import (
     Started,
     Verdict,
 )
+from engine.off_loop import LARGE, off_loop
 
 MOST_BYTES: Final = 1_000_000
 """Of an uploaded workflow file."""
@@ -84,7 +86,11 @@ class Views:
         request = await self._room.desk.engine.request(ref.request)
         if request is None or request.asked.digest != ref.digest:
             return {}, {}
-        return answers.read_edits(sent.view.values, request.asked.editable, request.asked.content.value)
+        content = request.asked.content.value
+        return await off_loop(
+            lambda: answers.read_edits(sent.view.values, request.asked.editable, content),
+            large=data.is_larger(content, LARGE),
+        )
 
     async def _decide(
         self, sent: Submission, ref: Ref, verdict: Verdict, *, edits: Mapping[str, Value]

@@ -23,6 +23,8 @@ from engine.views import RequestView, RunView
 _AROUND: Final = 20
 """Characters on each side of one that cannot be seen: enough to find the place."""
 _EXCERPT: Final = 100
+_MOST_MARKED: Final = 100
+"""Excerpts of one text: who finds so many invisible characters in it needs no more of them."""
 _COUNTED: Final = 300
 """Characters from which on a text is told to be long: nobody should take its beginning for all of it."""
 MOST_EDITABLE: Final = 1_200_000
@@ -190,21 +192,37 @@ def _said(label: str, predicate: str | None) -> str | None:
 
 
 def marked(value: Value) -> tuple[str, ...]:
-    """What stands around every character that an input would show as nothing, in order and nothing of it twice."""
+    """What stands around every character that an input would show as nothing, in order and nothing of it twice.
+
+    Of very many only the first are shown, with how many more there are.
+    """
     text = value if isinstance(value, str) else ""
-    found, spelled = list[tuple[int, int]](), [*text.replace("\r\n", "  ").replace("\n", " ")]
-    for at in hidden(text):
+    places = hidden(text)
+    if not places:
+        return ()
+    spelled, around = [*text.replace("\r\n", "  ").replace("\n", " ")], _around(places, len(text))
+    for at in places:
         spelled[at] = card.visible(text[at])
-        first, shown = found[-1] if found else (0, 0)
-        start = max(shown, boundary(text, at - _AROUND) if at > _AROUND else 0)
-        end = max(at + 1, boundary(text, at + _AROUND) if at + _AROUND < len(text) else len(text))
-        if found and start == shown and end - first <= _EXCERPT:
-            found[-1] = first, end
-        elif at >= shown:
-            found.append((start, end))
-    return tuple(
-        f"{'…' if start else ''}{''.join(spelled[start:end])}{'…' if end < len(text) else ''}" for start, end in found
-    )
+    found, shown = list[str](), 0
+    for first, last in around[:_MOST_MARKED]:
+        # Where the last excerpt ended this one goes on; anywhere else it begins and ends between two characters.
+        start = shown if first <= shown else boundary(text, first)
+        shown = max(last - _AROUND + 1, boundary(text, last)) if last < len(text) else len(text)
+        found.append(f"{'…' if start else ''}{''.join(spelled[start:shown])}{'…' if shown < len(text) else ''}")
+    left = sum(1 for at in places if at >= shown)
+    return (*found, f"… and {left:,} more.") if left else tuple(found)
+
+
+def _around(places: Sequence[int], length: int) -> list[tuple[int, int]]:
+    """The stretches that show all of these places with what stands around them, none of them long."""
+    found = list[tuple[int, int]]()
+    for at in places:
+        first, last = max(0, at - _AROUND), min(length, at + _AROUND)
+        if found and first <= found[-1][1] and last - found[-1][0] <= _EXCERPT:
+            found[-1] = found[-1][0], last
+        elif not found or at >= found[-1][1]:
+            found.append((max(first, found[-1][1]) if found else first, last))
+    return found
 
 
 def _named(request: RequestView, field: Field, value: Value) -> Iterator[str]:

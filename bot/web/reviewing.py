@@ -34,6 +34,7 @@ from engine.model import (
     Verdict,
     Withdrawn,
 )
+from engine.off_loop import off_loop
 from engine.views import RequestView
 
 _STALE: Final = (
@@ -130,7 +131,7 @@ class Reviewing:
             notice = _STALE if salt is None else "" if back else _CHOOSE
             return await self._again(request, visit, _typed(form), notice, status=200 if back else 422)
         same = visit.request.asked.digest == room.text(form, "digest")
-        edits, wrong = review.edits(visit.request, room.raws(form)) if same else ({}, {})
+        edits, wrong = await off_loop(lambda: review.edits(visit.request, room.raws(form))) if same else ({}, {})
         sent = Sent(visit=visit, form=form, salt=salt, verdict=verdict, edits=edits, wrong=wrong)
         return await self._asked_back(request, sent) or await self._decided(request, sent)
 
@@ -151,21 +152,27 @@ class Reviewing:
             return await self._again(request, sent.visit, _typed(sent.form, wrong=sent.wrong))
         if not asked.confirm or room.text(sent.form, "confirmed") == asked.asked.digest:
             return None
-        return self._room.form(
-            "confirm",
-            request,
-            about(asked.id),
-            salt=sent.salt,
-            visit=sent.visit,
-            masked=labels.masked(sent.visit.address),
-            question=card.visible(asked.confirm),
-            title=card.line(asked.title),
-            label=_label(asked),
-            edits=ending.changes(asked, sent.edits),
-            reason=sent.typed.reason,
-            digest=asked.asked.digest,
-            carried=[(n, v) for n, v in sent.form.multi_items() if n not in _OWN and isinstance(v, str)],
-        )
+
+        question = card.visible(asked.confirm)
+
+        def made() -> Response:
+            return self._room.form(
+                "confirm",
+                request,
+                about(asked.id),
+                salt=sent.salt,
+                visit=sent.visit,
+                masked=labels.masked(sent.visit.address),
+                question=question,
+                title=card.line(asked.title),
+                label=_label(asked),
+                edits=ending.changes(asked, sent.edits),
+                reason=sent.typed.reason,
+                digest=asked.asked.digest,
+                carried=[(n, v) for n, v in sent.form.multi_items() if n not in _OWN and isinstance(v, str)],
+            )
+
+        return await off_loop(made)
 
     async def _decided(self, request: Request, sent: Sent) -> Response:
         answer = await self._room.desk.decide(sent.command)
@@ -211,7 +218,7 @@ class Reviewing:
             return self._room.said(saying.barred(visit, self._room.at))
         if isinstance(answer, AlreadyDecided) and await self._room.desk.was_decided_by(visit.request, sent.salt):
             return self._room.to(self._room.at.review(visit.request.id))
-        had = ending.had(sent.visit.request, sent.typed)
+        had = await off_loop(lambda: ending.had(sent.visit.request, sent.typed))
         if isinstance(answer, Changed):
             return await self._open(
                 request, visit, notice=answer.sentence(), seen=room.text(sent.form, "seen"), had=had, status=409
@@ -226,7 +233,8 @@ class Reviewing:
         self, request: Request, visit: Visit, typed: Typed, notice: str = "", *, status: int = 422
     ) -> Response:
         if visit.request.asked.state is not RequestState.PENDING:
-            return await self.closed(visit, notice=notice, had=ending.had(visit.request, typed), status=409)
+            had = await off_loop(lambda: ending.had(visit.request, typed))
+            return await self.closed(visit, notice=notice, had=had, status=409)
         return await self._open(request, visit, typed=typed, notice=notice, status=status)
 
     async def _open(
@@ -240,21 +248,24 @@ class Reviewing:
         had: tuple[tuple[str, str], ...] = (),
         status: int = 200,
     ) -> Response:
-        shown = review.review(visit.request, visit.run, visit.together, typed)
-        return self._room.form(
-            "review",
-            request,
-            about(visit.request.id),
-            status=status,
-            visit=visit,
-            masked=labels.masked(visit.address),
-            review=shown,
-            label=_label(visit.request),
-            reject_label=card.line(visit.request.reject_label),
-            notice_text=notice,
-            differences=seeing.differences(seen, shown.content) if seen else (),
-            had_typed=had,
-        )
+        def made() -> Response:
+            shown = review.review(visit.request, visit.run, visit.together, typed)
+            return self._room.form(
+                "review",
+                request,
+                about(visit.request.id),
+                status=status,
+                visit=visit,
+                masked=labels.masked(visit.address),
+                review=shown,
+                label=_label(visit.request),
+                reject_label=card.line(visit.request.reject_label),
+                notice_text=notice,
+                differences=seeing.differences(seen, shown.content) if seen else (),
+                had_typed=had,
+            )
+
+        return await off_loop(made)
 
     async def closed(
         self, visit: Visit, *, notice: str = "", had: tuple[tuple[str, str], ...] = (), status: int = 200
@@ -263,23 +274,27 @@ class Reviewing:
 
         To whoever has only a link, which may lie in many mailboxes by then, it shows no more than that.
         """
-        shown = review.review(visit.request, visit.run, visit.together)
-        decision = visit.request.decision
-        return self._room.pages.page(
-            "closed",
-            status=status,
-            visit=visit,
-            masked=labels.masked(visit.address),
-            review=shown,
-            # Whoever has only the link may be anybody.
-            outcome=ending.outcome(
-                visit.request,
-                mine=visit.remembered and decision is not None and decision.person.id == visit.person.id,
-            ),
-            changed=[one for one in shown.content if one.before is not None],
-            notice_text=notice,
-            had_typed=had,
-        )
+
+        def made() -> Response:
+            shown = review.review(visit.request, visit.run, visit.together)
+            decision = visit.request.decision
+            return self._room.pages.page(
+                "closed",
+                status=status,
+                visit=visit,
+                masked=labels.masked(visit.address),
+                review=shown,
+                # Whoever has only the link may be anybody.
+                outcome=ending.outcome(
+                    visit.request,
+                    mine=visit.remembered and decision is not None and decision.person.id == visit.person.id,
+                ),
+                changed=[one for one in shown.content if one.before is not None],
+                notice_text=notice,
+                had_typed=had,
+            )
+
+        return await off_loop(made)
 
 
 _BACK: Final = "This is what you had typed. Nothing was decided yet."
