@@ -15,7 +15,7 @@ import regex
 
 _HALF_NAME: Final = re.compile(r"⟦U\+[0-9A-F]{0,6}\Z")
 _LONGEST_CLUSTER: Final = 40
-_LOOKS_BACK: Final = 2_000
+_LOOKS_BACK: Final = 400
 """Characters before a cut that are read to find its cluster: a blank stands nearer in any text that people write."""
 
 _INVISIBLE: Final = regex.compile(
@@ -102,6 +102,11 @@ def _cluster_start(text: str, index: int) -> int:
     around = text[index - 1 : index + 1]
     if not 0 < index < len(text) or (around.isascii() and around != "\r\n"):
         return index
+    if _is_flag(around[0]) and _is_flag(around[1]):
+        # `regex` counts them from the first one for each of them.
+        last = max(-1, index - 1 - 2 * _LOOKS_BACK)
+        before = next((at for at in range(index - 1, last, -1) if not _is_flag(text[at])), last)
+        return index - (index - 1 - before) % 2
     window = max(0, index - _LOOKS_BACK)
     # No cluster goes on behind a blank, except for marks that have nothing else to stand on.
     start = max(text.rfind(" ", window, index), text.rfind("\n", window, index), window)
@@ -109,6 +114,11 @@ def _cluster_start(text: str, index: int) -> int:
         if found.end() > index:
             return found.start()
     return index
+
+
+def _is_flag(character: str) -> bool:
+    """Return whether two of these make a flag."""
+    return "\U0001f1e6" <= character <= "\U0001f1ff"
 
 
 def level(sizes: Iterable[int], room: int) -> int:
