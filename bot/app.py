@@ -186,7 +186,9 @@ async def _reached(app: App) -> AsyncIterator[None]:
             if took.door is not None:
                 mounted[listening.PATH] = took.door.events
         if mounted or settings.public_url:
-            served = site.site(settings.public_url, mounted=mounted, review=_reviewable(app))
+            served = site.site(
+                settings.public_url, mounted=mounted, review=_reviewable(app), proxies=settings.trusted_proxies
+            )
             limits = limits_for(settings.max_connections)
             await stack.enter_async_context(
                 http.listening(served, host=settings.host, port=settings.port, limits=limits, kept_for=mounted)

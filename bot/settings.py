@@ -6,6 +6,7 @@ Everything that is wrong is reported at once, in sentences.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -91,6 +92,9 @@ class Settings(BaseSettings):
     public_url: str = ""
     """Where people's browsers reach this server, as `https://signoff.example.com`; a path is a prefix of a proxy.
     With it, the review pages are served."""
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    """Addresses and networks, separated by commas, of the proxies in front of this server. What they say of the client
+    (`X-Forwarded-For`) is believed, to limit how often one client may ask for codes."""
     smtp_url: SecretStr = SecretStr("")
     """The mail server: `smtps://user:password@host:465` or `smtp+starttls://user:password@host:587`. Without TLS,
     `smtp://`, only to this machine. With it, people are asked by mail."""
@@ -123,7 +127,7 @@ class Settings(BaseSettings):
             raise ValueError(f"must be a whole number from {_FEWEST_CONNECTIONS} to {_MOST_CONNECTIONS}, like 500")
         return given
 
-    @field_validator("admins", "http_allow", "builders", mode="before")
+    @field_validator("admins", "http_allow", "builders", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -157,6 +161,18 @@ class Settings(BaseSettings):
             Guard(value)
         except InvalidValue as error:
             raise ValueError(f"{error}; write host, host:port, .suffix or a network like 10.1.0.0/16") from None
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            try:
+                network = ipaddress.ip_network(one)
+            except ValueError:
+                raise ValueError(f"{one!r} is no address and no network; write 10.0.0.5 or 10.0.0.0/8") from None
+            if network.prefixlen == 0:
+                raise ValueError(f"{one!r} is every address; name only the proxies that you run")
         return value
 
     @field_validator("public_url")

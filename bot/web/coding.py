@@ -11,7 +11,8 @@ from typing import Final, TypeAlias
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.web import labels, room, saying
+from bot.web import clients, labels, room, saying
+from bot.web.clients import Clients
 from bot.web.desk import Barred
 from bot.web.reviewing import Reviewing
 from bot.web.room import Room
@@ -21,6 +22,8 @@ from engine.model import ChallengeView, CodeLapsed, Decided, GiveCode, NotFound,
 Given: TypeAlias = Proven | WrongCode | CodeLapsed
 _KEPT: Final = 100
 _KEPT_FOR: Final = timedelta(minutes=1)
+_TOLD: Final = 100
+"""Wrong codes of one client that are told one by one within ten minutes."""
 _STALE: Final = "Nothing was done yet. Press the button again."
 _MOST_TYPED: Final = 100
 _Key = tuple[str, str, str]
@@ -32,6 +35,7 @@ class Coding:
 
     def __init__(self, held: Room, reviewing: Reviewing) -> None:
         self._room, self._reviewing = held, reviewing
+        self._told, self._silenced = Clients(_TOLD), Clients(most=1)
         self._given: OrderedDict[_Key, tuple[datetime, asyncio.Future[Given]]] = OrderedDict()
 
     async def show(self, request: Request) -> Response:
@@ -66,13 +70,15 @@ class Coding:
         return await self._used(request, found) or self._gone(found)
 
     def _count(self, request: Request, found: ChallengeView) -> None:
-        """Tell the operator of a wrong code, without the code."""
+        """Tell the operator of a wrong code, without the code; of one client not without end."""
+        who, now = clients.client(request), self._room.clock.now()
+        if self._told.take(who, now) is not None:
+            if self._silenced.take(who, now) is None:
+                log.warning("client %s gives many wrong codes; no more of them are told for a while", who)
+            return
         about = f"request {found.request}" if found.purpose is not Purpose.SIGN_IN else "signing in"
         tries = "" if found.tries_left is None else f"; {found.tries_left} tries are left"
-        client = request.client.host if request.client else "unknown"
-        log.warning(
-            "wrong code for %s, sent to %s, from client %s%s", about, labels.masked(found.address), client, tries
-        )
+        log.warning("wrong code for %s, sent to %s, from client %s%s", about, labels.masked(found.address), who, tries)
 
     async def _challenge(self, request: Request) -> ChallengeView | None:
         holder = self._room.holder(request)

@@ -9,6 +9,8 @@ from typing import Final
 from bot.web.inputs import Raws
 
 _MOST: Final = 500
+_MOST_EACH: Final = 10
+"""Of one request: whoever has its link cannot push out what is typed into others."""
 _MOST_CHARACTERS: Final = 20_000_000
 
 
@@ -33,6 +35,9 @@ class Drafts:
     def keep(self, holder: str, request: str, draft: Draft) -> None:
         self._kept[holder, request] = draft
         self._kept.move_to_end((holder, request))
+        same = [key for key in self._kept if key[1] == request]
+        for key in same[:-_MOST_EACH]:
+            del self._kept[key]
         while len(self._kept) > _MOST or sum(one.size for one in self._kept.values()) > _MOST_CHARACTERS:
             self._kept.popitem(last=False)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import math
+from datetime import timedelta
 from typing import Final
 
 from starlette.datastructures import FormData
@@ -9,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot import card
-from bot.web import labels, room
+from bot.web import clients, labels, room
+from bot.web.clients import Clients
 from bot.web.room import Room
 from engine import fields
 from engine.errors import InvalidValue
@@ -20,12 +24,14 @@ _ABOUT: Final = "inbox"
 _EMAIL: Final = Field(type=FieldType.EMAIL)
 _STALE: Final = "Nothing was done yet. Press the button again."
 
+log = logging.getLogger(__name__)
+
 
 class Inbox:
     """The handlers."""
 
     def __init__(self, held: Room) -> None:
-        self._room = held
+        self._room, self._clients, self._told = held, Clients(), Clients(most=1)
 
     async def lead(self, _: Request) -> Response:
         """From the bare public address, which is what people remember."""
@@ -60,13 +66,32 @@ class Inbox:
         try:
             email = str(fields.validate(_EMAIL, typed))
         except InvalidValue as error:
-            return self._sign_in(request, typed=typed, error=f"The address {error}.")
+            return self._sign_in(request, typed=typed, error=f"The address {error}.", status=422)
         if salt is None:
-            return self._sign_in(request, typed=typed, error=_STALE)
+            return self._sign_in(request, typed=typed, error=_STALE, status=422)
+        wait = self._clients.take(clients.client(request), self._room.clock.now())
+        if wait is not None:
+            return self._too_often(request, typed, wait)
         label = labels.browser(request.headers.get("user-agent", ""))
         command = SignIn(email=email, holder=self._room.holder(request), form=salt, label=label)
         sent = await self._room.desk.identity.sign_in(command)
         return self._room.to(self._room.at.code(sent.challenge))
+
+    def _too_often(self, request: Request, typed: str, wait: timedelta) -> Response:
+        """The answer to a client that asked for codes again and again, whoever they were for."""
+        who = clients.client(request)
+        if self._told.take(who, self._room.clock.now()) is None:
+            proxied = "x-forwarded-for" in request.headers
+            hint = " If it is a proxy of yours, name it in SIGNOFF_TRUSTED_PROXIES." if proxied else ""
+            log.warning("client %s asks for too many codes to sign in, and gets none for a while.%s", who, hint)
+        minutes = max(1, math.ceil(wait.total_seconds() / 60))
+        error = (
+            "Too many codes were asked for from your network. "
+            f"Try again in {minutes} minute{'' if minutes == 1 else 's'}, or open the link in the email that asks you."
+        )
+        answer = self._sign_in(request, typed=typed, error=error, status=429)
+        answer.headers["Retry-After"] = str(math.ceil(wait.total_seconds()))
+        return answer
 
     async def _forget(self, request: Request, form: FormData, browser: Browser) -> Response:
         """This browser, or another one of the same person."""
@@ -77,8 +102,7 @@ class Inbox:
             self._room.forget(answer)
         return answer
 
-    def _sign_in(self, request: Request, *, typed: str = "", error: str = "") -> Response:
-        status = 422 if error else 200
+    def _sign_in(self, request: Request, *, typed: str = "", error: str = "", status: int = 200) -> Response:
         return self._room.form("sign-in", request, _ABOUT, status=status, typed=typed, error=error)
 
     async def _list(self, request: Request, browser: Browser) -> Response:

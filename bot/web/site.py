@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fastapi import FastAPI
@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from bot import links
 from bot.web import place as places
@@ -45,8 +46,17 @@ class Site:
     closing: asyncio.Event
 
 
-def site(public_url: str, *, mounted: Mapping[str, Handler], review: Reviewable | None = None) -> Site:
-    """`mounted`: what takes POSTs at a path, for instance Slack's deliveries. `review`: what our own pages need."""
+def site(
+    public_url: str,
+    *,
+    mounted: Mapping[str, Handler],
+    review: Reviewable | None = None,
+    proxies: Sequence[str] = (),
+) -> Site:
+    """`mounted`: what takes POSTs at a path, for instance Slack's deliveries. `review`: what our own pages need.
+
+    `proxies`: addresses and networks of those that are believed when they say for which client they speak.
+    """
     at = places.place(public_url)
     pages = Renderer(at)
     # Its redirects for slashes are made of the Host header; `Shell` takes the slashes away instead.
@@ -61,6 +71,9 @@ def site(public_url: str, *, mounted: Mapping[str, Handler], review: Reviewable 
     _errors(app, pages)
     heads = {one.path.split("/", 2)[1] for one in app.router.routes if hasattr(one, "path")}
     app.add_middleware(Shell, at=at, heads=heads, broken=lambda said: pages.said(saying.broken(said)))
+    if proxies:
+        # It changes the scheme of a request too, of which nothing here is made.
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=[*proxies])
     return Site(app, closing)
 
 

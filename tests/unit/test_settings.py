@@ -45,6 +45,7 @@ def test_what_is_set_is_read() -> None:
             "SIGNOFF_OPERATOR": "Lee@Example.com",
             "SIGNOFF_ADMINS": " sam@example.com, ,kim@example.com,",
             "SIGNOFF_HTTP_ALLOW": "localhost:8080, .internal ,10.1.0.0/16",
+            "SIGNOFF_TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/8,2001:db8::1",
             "SIGNOFF_LOG_LEVEL": "DEBUG",
             "SIGNOFF_LOG_FORMAT": "Json",
             "SIGNOFF_SECRET_CRM": "not a setting",
@@ -55,7 +56,17 @@ def test_what_is_set_is_read() -> None:
     assert found.operator == "Lee@example.com"
     assert found.admins == ("sam@example.com", "kim@example.com")
     assert found.http_allow == ("localhost:8080", ".internal", "10.1.0.0/16")
+    assert found.trusted_proxies == ("127.0.0.1", "10.0.0.0/8", "2001:db8::1")
     assert (found.log_level, found.log_format) == ("debug", "json")
+
+
+@pytest.mark.parametrize(
+    "given", ["proxy.example.com", "10.0.0.0/8, *", "10.0.0.1/8", "0.0.0.0/0", "::/0", "10.0.0.1:80"]
+)
+def test_a_proxy_that_is_no_address_is_refused(given: str) -> None:
+    (said,) = told(trusted_proxies=given)
+    wrong = given.rpartition(", ")[2]
+    assert said.startswith(f"SIGNOFF_TRUSTED_PROXIES: {wrong!r} is ")
 
 
 def test_a_database_of_a_command_goes_before_the_one_that_is_set(tmp_path: Path) -> None:

@@ -222,7 +222,14 @@ class Hall:
 
 
 @asynccontextmanager
-async def hall(path: Path, *, prefix: str = "", scheme: str = "http", host: str | None = None) -> AsyncIterator[Hall]:
+async def hall(
+    path: Path,
+    *,
+    prefix: str = "",
+    scheme: str = "http",
+    host: str | None = None,
+    proxies: Sequence[str] = (),
+) -> AsyncIterator[Hall]:
     """`host`: of the public address, where it is another than where the server really is."""
     kinds: dict[str, StepType[Any]] = {"set": Set(), "form": Form_(), "played": Played()}
     async with house(path, directory=by("email"), steps=kinds) as home, aiohttp.ClientSession() as session:
@@ -230,6 +237,6 @@ async def hall(path: Path, *, prefix: str = "", scheme: str = "http", host: str 
         base = f"http://127.0.0.1:{port}"
         url = f"{scheme}://{host or f'127.0.0.1:{port}'}{prefix}"
         review = Reviewable(Desk(home.engine, home.identity), home.clock, b"k" * MIN_KEY)
-        served = site.site(url, mounted={}, review=review)
+        served = site.site(url, mounted={}, review=review, proxies=proxies)
         async with server.listening(served, host="127.0.0.1", port=port):
             yield Hall(home, session, url, base)

@@ -134,6 +134,16 @@ def test_only_the_newest_drafts_are_kept() -> None:
     drafts.drop("h", "599")
 
 
+def test_one_request_cannot_push_out_the_drafts_of_others() -> None:
+    drafts = Drafts()
+    drafts.keep("mine", "other", Draft({"f-a": ("x",)}, "d"))
+    for number in range(600):
+        drafts.keep(f"h{number}", "one", Draft({"f-a": ("x" * 100_000,)}, "d"))
+    assert drafts.find("mine", "other") is not None
+    assert drafts.find("h599", "one") is not None
+    assert drafts.find("h500", "one") is None
+
+
 @given(st.text(st.sampled_from("ab \n\u200b\u202e\u0301\ufe0f\N{MAN}\N{ZERO WIDTH JOINER}"), max_size=400))
 def test_every_hidden_character_stands_in_one_excerpt(text: str) -> None:
     shown = review.marked(text)
