@@ -187,6 +187,7 @@ def test_it_looks_beside_a_server_that_takes_deliveries(
         assert "A server runs, but Slack's deliveries are not taken" in only(found, "slack.deliveries")[1]
         # The server does not mind.
         signoff.set(port=str(port))
+        signoff.at.write("hello.yaml", HELLO.replace("lee@", "ada@"))  # who is in this Slack
         signoff.done("register", "hello.yaml")
         assert server.stop() == 0
     assert "is free for `signoff serve`" in only(examined(signoff, code=0), "slack.deliveries")[1]
@@ -318,7 +319,7 @@ def test_a_slack_that_is_down_is_told(signoff: Commands, slack: Running) -> None
     slack.faults.down = True
     found = examined(signoff, code=1)
     assert states(found, "slack.api") == {"slack.token": "problem", "slack.app_token": "problem"}
-    assert "could not be checked. Slack did not say" in only(found, "slack.token")[1]
+    assert "could not be checked. Slack did not answer our question" in only(found, "slack.token")[1]
     assert "slack-status.com" in found["slack.token"][0]["todo"]
 
 
