@@ -26,7 +26,7 @@ def check_some(report: Report, gate: GateFile, at: Path) -> None:
     """Report an empty list: it would ask the owner without a word."""
     if "approvers" in gate.model_fields_set and not gate.approvers and not report.registered:
         hint = "Name a person, or delete the line to ask the owner."
-        report.add((*at, "approvers"), "This list names nobody.", hint, at="key")
+        report.add((*at, "approvers"), "This list is empty.", hint, at="key")
 
 
 def check_person(report: Report, template: Template, at: Path, names: Names) -> None:
@@ -62,7 +62,7 @@ def _check_source(report: Report, source: Source, at: Path) -> None:
 def _check_written(report: Report, text: str, at: Path) -> None:
     kind = person_kind(text)
     if kind is None:
-        report.add(at, f"`{cite(text)}` names nobody.", "Write an email address, a Slack user id or `group:handle`.")
+        report.add(at, f"`{cite(text)}` names no person.", "Write an email address, a Slack user id or `group:handle`.")
     elif kind in PEOPLE_NOT_YET:
         report.add(at, f"`{cite(text)}` is not available yet.")
 

@@ -99,7 +99,7 @@ def test_card_and_record_say_that_the_requester_named_the_approver(signoff: Comm
 @pytest.mark.parametrize(
     ("kind", "gate", "sentence"),
     [
-        ("text", "approvers: []", "gate.approvers: This list names nobody. Name a person, or delete the line"),
+        ("text", "approvers: []", "gate.approvers: This list is empty. Name a person, or delete the line"),
         ("text", 'approvers: ["{{ inputs.who }},{{ inputs.who }}"]', "Several people stand in one text. Write a list"),
         ("text", 'approvers: "{{ inputs.who }} {{ inputs.who }}"', "Several people stand in one text. Write a list"),
         ("text", "approvers: [\"{{ inputs.who ~ ', ' ~ inputs.who }}\"]", "Several people stand in one text."),
@@ -114,7 +114,7 @@ def test_card_and_record_say_that_the_requester_named_the_approver(signoff: Comm
             FROM_INPUT,
             "`inputs.who` can be `nobody`, which is no address of a person.",
         ),
-        ("text", "approvers: [\"{{ 'bos' if inputs.urgent else 'owner' }}\"]", "`bos` names nobody."),
+        ("text", "approvers: [\"{{ 'bos' if inputs.urgent else 'owner' }}\"]", "`bos` names no person."),
         ("text", "approvers: [\"{{ 'role:boss' if inputs.urgent else 'owner' }}\"]", "`role:boss` is not available"),
     ],
 )
@@ -144,4 +144,4 @@ def test_what_may_name_a_person_passes(signoff: Commands, kind: str, gate: str) 
 def test_a_form_without_approvers_is_refused_too(signoff: Commands) -> None:
     form = "name: f\nsteps:\n  - {id: a, uses: form, fields: {x: text}, approvers: []}\n"
     signoff.at.write("form.yaml", form)
-    assert "approvers: This list names nobody." in signoff("check", "form.yaml").said
+    assert "approvers: This list is empty." in signoff("check", "form.yaml").said

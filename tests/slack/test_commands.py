@@ -59,6 +59,23 @@ async def test_a_pasted_workflow_is_refused_with_its_lines_and_then_registered(o
     assert [one.name for one in await on.engine.workflows()] == ["refund"]
 
 
+async def test_a_condition_that_compares_texts_is_refused_where_it_is_pasted(on: Stage) -> None:
+    cleo = on.person("cleo")
+    fine(await cleo.command("/signoff register"))
+    await on.slack.until(lambda: cleo.modal)
+    source = "name: a\ninputs: {n: {type: money, currency: EUR}}\nsteps:\n  - id: a\n    uses: set\n    gate:\n"
+    for gate, sentence in (
+        ("when: \"{{ inputs.n.amount > '200' }}\"", "Write `inputs.n.amount | number > 200`."),
+        ("approvers: []", "This list is empty."),
+        ("approvers: ['{{ inputs.n }}']", "An approver is a person, but `inputs.n` is money"),
+    ):
+        fine(await cleo.submit({"Workflow file": f"{source}      {gate}\n"}))
+        assert cleo.modal is not None
+        (told,) = cleo.modal["errors"].values()
+        assert told.startswith("line 7, column ")
+        assert sentence in told
+
+
 async def test_a_file_that_is_uploaded_is_registered(on: Stage) -> None:
     cleo = on.person("cleo")
     await cleo.command("/signoff register")
