@@ -18,6 +18,9 @@ _LONGEST_CLUSTER: Final = 40
 _LOOKS_BACK: Final = 400
 """Characters before a cut that are read to find its cluster: a blank stands nearer in any text that people write."""
 
+_MOST_FLAGS: Final = 10_000
+"""Halves of flags in a row that are counted."""
+
 _INVISIBLE: Final = regex.compile(
     r"""
     # An emoji: with its selector and skin colour, and joined with others to one.
@@ -104,7 +107,7 @@ def _cluster_start(text: str, index: int) -> int:
         return index
     if _is_flag(around[0]) and _is_flag(around[1]):
         # `regex` counts them from the first one for each of them.
-        last = max(-1, index - 1 - 2 * _LOOKS_BACK)
+        last = max(-1, index - 1 - _MOST_FLAGS)
         before = next((at for at in range(index - 1, last, -1) if not _is_flag(text[at])), last)
         return index - (index - 1 - before) % 2
     window = max(0, index - _LOOKS_BACK)
