@@ -134,6 +134,7 @@ _WORDS: Final = {
     "request.expired": "expired",
     "request.fell_back": "asked another way as well",
     "request.unseen": "nobody has seen the request",
+    "request.approver_excluded": "can no longer decide:",
     "request.withdrawn": "request withdrawn",
     "delivery.shown": "told",
     "delivery.dead": "could not tell",
@@ -145,6 +146,8 @@ _WORDS: Final = {
 
 def _detail(content: Mapping[str, Value]) -> str:
     told = [content[name] for name in ("error", "reason", "until", "answer", "address") if content.get(name)]
+    if content.get("why"):
+        told.append(f"{content.get('name')} {content['why']}")
     if content.get("edits"):
         told.append("with edits")
     if content.get("actor_name"):
