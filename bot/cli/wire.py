@@ -7,11 +7,33 @@ from datetime import datetime
 from engine import data
 from engine.data import Value
 from engine.model import Person
-from engine.views import DeliveryView, RequestView, RunView, StoryEntry, WorkflowView
+from engine.views import AddressPeriod, DeliveryView, PersonView, RequestView, RunView, StoryEntry, WorkflowView
 
 
 def person(one: Person) -> Value:
     return {"name": one.label, "addresses": [str(address) for address in one.addresses]}
+
+
+def known_person(view: PersonView) -> dict[str, Value]:
+    """A person as `signoff people` lists them."""
+    one = view.person
+    return {
+        "id": one.id,
+        "name": one.name,
+        "addresses": [str(address) for address in one.addresses],
+        "split_from": view.split_from,
+        "created_at": moment(view.created_at),
+    }
+
+
+def period(one: AddressPeriod) -> dict[str, Value]:
+    return {
+        "address": str(one.address),
+        "since": moment(one.since),
+        "until": moment(one.until),
+        "evidence": one.evidence,
+        "ended": one.ended,
+    }
 
 
 def moment(at: datetime | None) -> str | None:

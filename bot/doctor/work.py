@@ -122,6 +122,22 @@ def addresses(case: Case) -> Iterator[Finding]:
         yield ok("work.addresses", "No address was refused by its mail server.")
 
 
+def people(case: Case) -> Iterator[Finding]:
+    """Whether an older version took the accounts of two people for one person."""
+    found = _read(case, health.joined)
+    if found is None:
+        return
+    if found.count:
+        yield warning(
+            "work.people",
+            f"Accounts that an older version of Signoff took for one person: {_counted(found)}",
+            "What was decided as one of them then may have been decided by the other. Look at `signoff people show "
+            "ACCOUNT`, at who owns their workflows, and at what waits for them.",
+        )
+    else:
+        yield ok("work.people", "No two accounts were taken for one person.")
+
+
 def attention(case: Case) -> Iterator[Finding]:
     """Whether a run waits for somebody to say what became of a step."""
     found = _read(case, health.attention)
@@ -168,4 +184,4 @@ def _read(case: Case, query: Callable[[Any], Any]) -> Any:
         return query(connection)
 
 
-CHECKS: Final = (workflows, copies, addresses, attention, unseen)
+CHECKS: Final = (workflows, copies, addresses, people, attention, unseen)

@@ -27,6 +27,7 @@ from engine.model import (
     RequestState,
     Resume,
     ResumeAnswer,
+    ReturnAddress,
     Start,
     Verdict,
 )
@@ -53,6 +54,7 @@ class Desk:
             "cancel": self._cancel,
             "resume": self._resume,
             "revoke": self._revoke,
+            "return_address": self._return_address,
         }
 
     @property
@@ -166,6 +168,16 @@ class Desk:
         request = _text(given, "request")
         answer = await self._identity.revoke(request)
         return _refused(answer) if isinstance(answer, Refusal) else Reply(facts={"request": request, "links": answer})
+
+    async def _return_address(self, given: dict[str, Any]) -> Reply:
+        address = Address(_text(given, "kind"), _text(given, "value"))
+        answer = await self._engine.return_address(
+            ReturnAddress(address=address, actor=self._actor, origin=self._origin)
+        )
+        if isinstance(answer, Refusal):
+            return _refused(answer)
+        given_to = answer.given_to.label if answer.given_to else None
+        return Reply(facts={"address": str(address), "taken_from": answer.taken_from.label, "given_to": given_to})
 
 
 # -- what a command brings: anything, since whoever opens the socket may write anything ----------------------

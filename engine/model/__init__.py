@@ -1,6 +1,7 @@
 """Frozen values and enums that every room speaks: the words of docs/words.md as types."""
 
 from engine.model.answers import (
+    AddressReturned,
     AlreadyDecided,
     Changed,
     Decided,
@@ -29,6 +30,7 @@ from engine.model.commands import (
     Origin,
     Register,
     Resume,
+    ReturnAddress,
     SignIn,
     Start,
 )
@@ -68,6 +70,7 @@ __all__ = [
     "DEFAULT_WORKSPACE",
     "SECRET_SHOWN",
     "Address",
+    "AddressReturned",
     "AlreadyDecided",
     "Approver",
     "AskCode",
@@ -117,6 +120,7 @@ __all__ = [
     "Resume",
     "ResumeAnswer",
     "Retry",
+    "ReturnAddress",
     "ReviewPoint",
     "RunStatus",
     "SecretName",

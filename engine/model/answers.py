@@ -9,7 +9,7 @@ from datetime import datetime
 from msgspec import Struct, StructMeta
 
 from engine.errors import about
-from engine.model.people import Person
+from engine.model.people import Address, Person
 from engine.model.statuses import RequestState, RunStatus, Verdict
 
 
@@ -40,6 +40,14 @@ class Done(Struct, frozen=True, kw_only=True):
     """The command was carried out; there is no more to say."""
 
     run: str
+
+
+class AddressReturned(Struct, frozen=True, kw_only=True):
+    """`given_to` None: no person had it before."""
+
+    address: Address
+    taken_from: Person
+    given_to: Person | None
 
 
 class _Abstract(StructMeta, ABCMeta):

@@ -107,6 +107,15 @@ class Cancel(Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
 
+class ReturnAddress(Struct, frozen=True, kw_only=True):
+    """Give an address back to the person who had it before."""
+
+    address: Address
+    actor: Address
+    origin: Origin
+    workspace: str = DEFAULT_WORKSPACE
+
+
 class Resume(Struct, frozen=True, kw_only=True):
     """The answer for a run that `needs_attention`. `output`: with `done`, what the step produced, if known.
 

@@ -12,6 +12,7 @@ from engine.errors import ChannelError, Conflict
 from engine.model import (
     DEFAULT_WORKSPACE,
     Address,
+    AddressReturned,
     Cancel,
     Decide,
     Decided,
@@ -22,11 +23,12 @@ from engine.model import (
     Register,
     Registered,
     Resume,
+    ReturnAddress,
     Start,
     Started,
     Work,
 )
-from engine.service import clocks, deciding, ending, registering, starting
+from engine.service import addresses, clocks, deciding, ending, registering, starting
 from engine.service.ground import Ground
 from engine.store import deliveries, journal, people, reading, requests, runs
 from engine.store.tx import Connection, Tx
@@ -84,6 +86,12 @@ class Engine:
     async def resume(self, command: Resume) -> Done | Refusal:
         """Answer for a step of unknown outcome. Raises `ChannelError` if who is asked next cannot be found out now."""
         return await self.knowing(lambda tx, resolved: ending.resume(self.ground, tx, command, resolved))
+
+    async def return_address(self, command: ReturnAddress) -> AddressReturned | Refusal:
+        """Give an address back to the person who had it before."""
+        return await self.knowing(
+            lambda tx, resolved: addresses.give_back(self.ground, tx, command, resolved), patient=False
+        )
 
     async def fire(self, request: str) -> None:
         """Do what time has brought to a request: tell the owner that nobody saw it, or let it expire."""

@@ -18,6 +18,7 @@ from sqlalchemy import Row, Select, bindparam, exists, func, select
 
 from engine import data
 from engine.model import DeliveryKind, DeliveryState, RequestState, RunStatus
+from engine.model.people import ACCOUNT
 from engine.store import schema
 from engine.store.connection import Connection, connect
 from engine.store.failures import translated
@@ -25,6 +26,7 @@ from engine.tables import (
     AddressRow,
     AuditRow,
     DeliveryRow,
+    PersonRow,
     RequestRow,
     RunRow,
     WorkflowRow,
@@ -35,6 +37,7 @@ from engine.tables import (
 _address = AddressRow.__table__  # type: ignore[attr-defined]
 _audit = AuditRow.__table__  # type: ignore[attr-defined]
 _delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
+_person = PersonRow.__table__  # type: ignore[attr-defined]
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _version = WorkflowVersionRow.__table__  # type: ignore[attr-defined]
@@ -184,6 +187,23 @@ _ATTENTION = (
     .where(_run.c.ended_at.is_(None), _run.c.status == RunStatus.NEEDS_ATTENTION.value)
     .order_by(_run.c.id)
 )
+_TOGETHER = (
+    select(func.aggregate_strings(_address.c.value, " and ").label("accounts"))
+    .where(_address.c.kind == ACCOUNT)
+    .group_by(_address.c.person)
+    .having(func.count() > 1)
+    .order_by(_address.c.person)
+)
+_before = _address.alias("before")
+_APART = (
+    select(_address.c.value.label("account"), _before.c.value.label("other"))
+    .select_from(
+        _person.join(_address, (_address.c.person == _person.c.id) & (_address.c.kind == ACCOUNT)).join(
+            _before, (_before.c.person == _person.c.split_from) & (_before.c.kind == ACCOUNT)
+        )
+    )
+    .order_by(_person.c.id)
+)
 _UNSEEN = (
     select(_request.c.id)
     .where(_PENDING, _request.c.first_shown_at.is_(None), _request.c.opened_at <= bindparam("before"))
@@ -209,6 +229,13 @@ def refused(connection: Connection) -> Some:
 def attention(connection: Connection) -> Some:
     """Runs whose owner has to say what became of a step."""
     return _some(connection, _ATTENTION, lambda row: f"{row.id} ({row.name})")
+
+
+def joined(connection: Connection) -> Some:
+    """Accounts that an older version took for one person, and that are separate now or will be."""
+    both = _some(connection, _TOGETHER, lambda row: f"{row.accounts} (one person until the server starts)")
+    apart = _some(connection, _APART, lambda row: f"{row.account} and {row.other}")
+    return Some(both.count + apart.count, (*both.first, *apart.first)[:_FIRST])
 
 
 def unseen(connection: Connection, *, before: datetime) -> Some:

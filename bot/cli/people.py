@@ -1,0 +1,102 @@
+"""Commands about people: who is known by which addresses, since when, and what said so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from bot.cli import reach, wire
+from bot.cli.here import json_option
+from bot.terminal import screen
+from engine import gate
+from engine.data import Value
+from engine.model import DEFAULT_WORKSPACE, Address
+from engine.store import identities
+from engine.store import people as stored
+from engine.views import AddressPeriod, PersonView
+
+
+@click.group()
+def people() -> None:
+    """List people and their addresses, and undo whose an address is."""
+
+
+@people.command(name="list")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@json_option
+def list_(limit: int, as_json: bool) -> None:
+    """List the people that Signoff knows, the newest first."""
+    with reach.reading() as connection:
+        found = identities.person_views(connection, DEFAULT_WORKSPACE, limit)
+    if as_json:
+        click.echo(screen.as_json([wire.known_person(one) for one in found]))
+        return
+    rows = [
+        (one.person.id, one.person.label, ", ".join(map(str, one.person.addresses)), screen.when(one.created_at))
+        for one in found
+    ]
+    reach.console().print(screen.listing(("person", "name", "addresses", "known since"), rows))
+
+
+@people.command()
+@click.argument("who", metavar="WHO")
+@json_option
+def show(who: str, as_json: bool) -> None:
+    """Show the addresses that a person has and had, and what said so.
+
+    WHO is an email address, a Slack user id, or an id of `signoff people list`.
+    """
+    with reach.reading() as connection:
+        view = _find(connection, who)
+        if view is None:
+            reach.refuse(f"There is no person {who}.")
+        periods = identities.load_periods(connection, view.person.id)
+    if as_json:
+        whole: dict[str, Value] = {**wire.known_person(view), "history": [wire.period(one) for one in periods]}
+        click.echo(screen.as_json(whole))
+        return
+    out = reach.console()
+    out.print(f"Person {view.person.id}: {view.person.label}")
+    if view.split_from is not None:
+        out.print(f"An older version took this account and person {view.split_from} for one person.")
+    out.print(screen.listing(("address", "since", "until", "why"), [_row(one) for one in periods]))
+
+
+def _row(one: AddressPeriod) -> tuple[str, str, str, str]:
+    until = screen.when(one.until) if one.until is not None else "now"
+    return str(one.address), screen.when(one.since), until, f"{one.evidence} {one.ended or ''}".strip()
+
+
+def _find(connection: Any, who: str) -> PersonView | None:
+    view = identities.person_view(connection, who)
+    if view is not None:
+        return view
+    address = _address(who)
+    found = stored.find_person(connection, DEFAULT_WORKSPACE, address) if address is not None else None
+    return identities.person_view(connection, found.id) if found is not None else None
+
+
+def _address(who: str) -> Address | None:
+    reference = gate.reference(who.removeprefix("slack:"), rule=who)
+    return Address(reference.kind, reference.value) if reference and reference.kind in ("email", "slack") else None
+
+
+@people.command()
+@click.argument("address", metavar="ADDRESS")
+@json_option
+def undo(address: str, as_json: bool) -> None:
+    """Give ADDRESS back to the person who had it before.
+
+    What came along with it goes back too: requests that still wait, workflows, and runs that have not ended. Correct
+    the address in Slack first; otherwise the next look-up gives it to the same account again.
+    """
+    meant = _address(address)
+    if meant is None:
+        raise click.UsageError(f"{address} is no email address and no Slack user id.")
+    facts = reach.answered(reach.carry_out("return_address", {"kind": meant.kind, "value": meant.value}))
+    if as_json:
+        click.echo(screen.as_json(facts))
+        return
+    now = f"belongs to {facts['given_to']} again" if facts["given_to"] else "belongs to no person now"
+    click.echo(f"{meant} {now}, and not to {facts['taken_from']} any more.")

@@ -1,0 +1,114 @@
+"""Who is asked in a whole server with Slack and mail, and what operators see of people."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from engine.model import DeliveryKind
+from tests.support.commands import Commands, commands
+from tests.support.office import office
+from tests.support.processes import HELLO, place
+
+ASKS = """
+name: flow
+owner: cleo@example.com
+inputs:
+  who: {type: json}
+steps:
+  - {id: act, uses: set, with: {a: 1}, gate: {title: May it?, approvers: "{{ inputs.who }}"}}
+"""
+
+
+async def test_a_closed_account_is_not_asked_by_mail_though_nothing_is_known_of_it(tmp_path: Path) -> None:
+    async with office(tmp_path, in_slack=True) as here:
+        await here.register(ASKS)
+        run = await here.start("flow", who=["dora@example.com", "mia@example.com"])
+        (asked,) = await here.sandbox.mail.wait_for(to="mia@example.com")
+        request = await here.request(run)
+        assert [one.person.email for one in request.approvers] == ["mia@example.com"]
+        _, dora, mia = request.notes
+        assert "Dora Deactivated is deactivated and is not asked" in dora
+        assert mia == "mia@example.com is not in Slack, so they are asked by email."
+        assert mia in str(asked.text)
+        assert here.sandbox.mail.received(to="dora@example.com") == []
+        copies = await here.app.engine.deliveries(run=run)
+        assert {one.address for one in copies if one.kind is DeliveryKind.REQUEST} == {"mia@example.com"}
+
+
+# -- the terminal -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def signoff(
+    tmp_path: Path, blank: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Commands]:
+    at = place(tmp_path)
+    at.database.write_bytes(blank)
+    at.write("hello.yaml", HELLO.replace("steps:", "owner: sam@example.com\nsteps:"))
+    yield from commands(at, capsys, monkeypatch)
+
+
+def make(database: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(database)) as file:
+        for one in statements:
+            file.execute(one)
+        file.commit()
+
+
+def test_people_are_listed_and_shown_with_what_said_so(signoff: Commands) -> None:
+    signoff.done("register", "hello.yaml")
+    signoff.done("run", "hello")
+    listed = {one["addresses"][0]: one for one in signoff.json("people", "list")}
+    assert "sam@example.com" in listed
+    assert "sam@example.com" in signoff.done("people", "list").out
+    for who in "sam@example.com", "SAM@example.com", listed["sam@example.com"]["id"]:
+        shown = signoff.json("people", "show", who)
+        (period,) = shown["history"]
+        assert (period["address"], period["until"]) == ("sam@example.com", None)
+        assert period["evidence"] == "sam@example.com names it."
+    assert "sam@example.com names it." in " ".join(signoff.done("people", "show", "sam@example.com").out.split())
+    assert signoff("people", "show", "nobody@example.com").said == "There is no person nobody@example.com."
+
+
+def test_whose_an_address_is_can_be_undone(signoff: Commands) -> None:
+    signoff.done("register", "hello.yaml")
+    signoff.done("run", "hello")
+    undone = signoff.done("people", "undo", "sam@example.com").out
+    assert undone.startswith("sam@example.com belongs to no person now, and not to sam@example.com any more.")
+    assert signoff("people", "undo", "sam@example.com").code == 1
+    assert signoff("people", "undo", "owner").code == 2
+    entries = [json.loads(line) for line in signoff.done("audit", "export").out.splitlines()]
+    assert json.loads(entries[-1]["leaf"])["kind"] == "person.undone"
+    signoff.done("audit", "verify")
+
+
+def test_accounts_that_were_joined_are_separated_by_the_next_command_and_told_by_doctor(signoff: Commands) -> None:
+    signoff.done("register", "hello.yaml")
+    signoff.done("run", "hello")
+    row = "SELECT workspace, 'slack', '{}', person, added_at, NULL, NULL FROM address WHERE value = 'lee@example.com'"
+    make(
+        signoff.at.database,
+        f"INSERT INTO address {row.format('U0LEE')}",
+        f"INSERT INTO address {row.format('U0KIM')}",
+    )
+
+    def told() -> tuple[str, str]:
+        found = [one for one in signoff("doctor", "--json").json if one["check"] == "work.people"]
+        return found[0]["state"], found[0]["said"]
+
+    assert told()[0] == "warning"
+    assert "one person until the server starts" in told()[1]
+    signoff.done("run", "hello")
+    state, text = told()
+    assert state == "warning"
+    assert "U0KIM" in text
+    assert "U0LEE" in text
+    accounts = [one["addresses"] for one in signoff.json("people", "list")]
+    assert ["slack:U0LEE"] in accounts
+    assert ["slack:U0KIM"] in accounts
