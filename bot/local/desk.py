@@ -88,9 +88,8 @@ class Desk:
             "workflow": answer.workflow,
             "version": answer.version,
             "changed": answer.changed,
+            "warnings": list[Value](answer.warnings),
         }
-        if answer.warnings:
-            facts["warnings"] = list[Value](answer.warnings)
         return Reply(facts=facts)
 
     async def _start(self, given: dict[str, Any]) -> Reply:

@@ -59,10 +59,9 @@ def _as_asked(reference: Reference) -> Reference:
 
 
 def _never(named: Named, answer: Resolution) -> bool:
-    if answer.never:
-        # Guests are never asked, but they may be allowed to start something.
-        return not (named.starts and answer.guests)
-    return answer.unknown and not answer.people and not named.starts
+    # Guests are never asked, but they may be allowed to start something. An address that has no account today may have
+    # one tomorrow.
+    return answer.never and not (named.starts and answer.guests)
 
 
 def _doubtful(named: Named, answer: Resolution) -> bool:

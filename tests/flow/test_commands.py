@@ -132,10 +132,20 @@ def test_a_workflow_file_cannot_play_tricks_with_the_terminal(signoff: Commands)
 def test_register_makes_a_version_only_of_what_is_new(signoff: Commands) -> None:
     first = signoff.done("register", "refund.yaml")
     assert first.out == "Registered refund, version 1. Run it: signoff run refund\n"
-    assert signoff.json("register", "refund.yaml") == {"workflow": "refund", "version": 1, "changed": False}
+    assert signoff.json("register", "refund.yaml") == {
+        "workflow": "refund",
+        "version": 1,
+        "changed": False,
+        "warnings": [],
+    }
     assert signoff.done("register", "refund.yaml").out == "refund is registered like this already, as version 1.\n"
     signoff.at.write("refund.yaml", REFUND + "# changed\n")
-    assert signoff.json("register", "refund.yaml") == {"workflow": "refund", "version": 2, "changed": True}
+    assert signoff.json("register", "refund.yaml") == {
+        "workflow": "refund",
+        "version": 2,
+        "changed": True,
+        "warnings": [],
+    }
     assert [one["version"] for one in signoff.json("workflows")] == [2]
 
 

@@ -80,10 +80,13 @@ def test_every_command_prints_the_json_of_its_page(terminal: Terminal) -> None:
     real["signoff doctor"] = terminal.json("doctor")
     real["signoff run"] = terminal.json("run", "expense", *INPUTS)
     (pending,) = terminal.json("requests")
+    real["signoff people list"] = terminal.json("people", "list")
+    real["signoff people show"] = terminal.json("people", "show", "finance@example.com")
     real["signoff revoke"] = terminal.json("revoke", pending["id"])
     real["signoff decide"] = terminal.json("decide", pending["id"], "edit", "what=Bus to Bonn")
     real["signoff requests"] = terminal.json("requests", pending["id"])
     real["signoff runs"] = terminal.json("runs", real["signoff run"]["run"])
+    real["signoff people undo"] = terminal.json("people", "undo", "finance@example.com")
     told = {block.section: json.loads(block.text) for block in COMMANDS.blocks if block.info == "json"}
     for bench in ("slack", "engine", "web", "mail"):
         del told[f"signoff bench {bench}"]  # takes a minute; tests/bench and tests/integration have small ones

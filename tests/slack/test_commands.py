@@ -174,12 +174,8 @@ async def test_workflows_are_listed_and_shown_with_who_is_asked(on: Stage) -> No
     assert "There is no workflow refunds" in await typed(on, "ada", "/signoff show refunds")
 
 
-async def test_an_address_that_left_slack_can_be_seen_where_a_workflow_is_shown(on: Stage) -> None:
-    ada = on.person("ada").user
-    ada.email = "ada@exmaple.com"
+async def test_a_mistyped_address_can_be_seen_where_a_workflow_is_shown(on: Stage) -> None:
     await on.register(ASKS.replace("ada@example.com", "ada@exmaple.com"))
-    ada.email = "ada@example.com"
-    on.pass_(seconds=61)
     shown = " ".join((await typed(on, "cleo", "/signoff show refund")).split())
     assert "ada@exmaple.com (not in Slack)" in shown
 

@@ -279,7 +279,6 @@ async def registering(on: Stage, source: str) -> Registered | NotAllowed:
         ("group:nobodies", "The gate of step pay: There is no usergroup @nobodies in this Slack workspace."),
         ("group:disbanded", "There is no usergroup @disbanded"),
         ("U0NOBODY00", "U0NOBODY00 is no account in this Slack workspace"),
-        ("nobody@example.com", "nobody@example.com has no active account in this Slack workspace"),
         ("dora@example.com", "Dora Deactivated is deactivated and is not asked"),
         ("gus@example.com", "Gus Guest is a guest and is not asked"),
     ],
@@ -294,6 +293,21 @@ async def test_a_file_that_names_who_can_never_be_asked_is_refused(on: Stage, na
 async def test_a_file_says_who_may_start_it(on: Stage, named: str, *, fine: bool) -> None:
     answer = await registering(on, ASKS.replace("steps:", f"may_run: [{named}]\nsteps:"))
     assert isinstance(answer, Registered if fine else NotAllowed)
+
+
+async def test_an_address_without_an_account_is_a_warning_where_the_file_is_registered(on: Stage) -> None:
+    cleo = on.person("cleo")
+    answer = await registering(on, ASKS.replace("ben@example.com", "nobody@example.com"))
+    assert isinstance(answer, Registered)
+    told = (
+        "The gate of step pay: nobody@example.com has no active account in this Slack workspace, so they are not asked."
+    )
+    assert answer.warnings == (told,)
+    fine(await cleo.command("/signoff register"))
+    await on.slack.until(lambda: cleo.modal)
+    pasted = ASKS.replace("ben@example.com", "noone@example.com")
+    fine(await cleo.submit({"Workflow file": pasted}))
+    await on.slack.until(lambda: "noone@example.com has no active account" in words(cleo.modal))
 
 
 async def test_what_slack_does_not_answer_when_a_file_is_registered_is_a_warning(on: Stage) -> None:
