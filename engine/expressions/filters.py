@@ -238,8 +238,8 @@ FILTERS: Final[dict[str, Filter]] = {
     "values": Filter(_values, "a mapping"),
     "round": Filter(lambda _, value, places=0: numbers.round_to(value, places), "a number", ("a whole number",), 1),
     "abs": Filter(lambda _, value: numbers.absolute(value), "a number"),
-    "int": Filter(lambda _, value: numbers.whole(value), "any value"),
-    "number": Filter(lambda _, value: numbers.read(value), "any value"),
+    "int": Filter(lambda budget, value: numbers.whole(value, is_guard=budget.is_guard), "any value"),
+    "number": Filter(lambda budget, value: numbers.read(value, is_guard=budget.is_guard), "any value"),
     "string": Filter(values.write, "any value"),
     "json": Filter(values.write_json, "any value"),
 }

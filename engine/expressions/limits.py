@@ -32,10 +32,12 @@ ITEM_SIZE: Final = 40
 class Budget:
     """The scope of one render and the steps that are left to it. Every method raises `ExpressionError` beyond."""
 
-    __slots__ = ("left", "scope")
+    __slots__ = ("is_guard", "left", "scope")
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, *, is_guard: bool = False) -> None:
         self.scope = scope
+        self.is_guard = is_guard
+        """Whether the answer decides if people are asked: then what may mean two things is an error."""
         self.left = MAX_STEPS
 
     def spend(self, steps: int) -> None:

@@ -35,6 +35,8 @@ _CONTEXT: Final = Context(
     prec=PRECISION, rounding=ROUND_HALF_EVEN, Emin=PRECISION - 1 - MAX_DIGITS, Emax=MAX_DIGITS, traps=_TRAPS
 )
 _ROUNDING: Final = Context(prec=3 * MAX_DIGITS, rounding=ROUND_HALF_UP, traps=[InvalidOperation])
+_IN_THOUSANDS: Final = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}", re.ASCII)
+_LONGEST_UNCLEAR: Final = 20
 _TEXT: Final = re.compile(r"[+-]?(\d+(\.\d+)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 
 
@@ -109,19 +111,27 @@ def round_to(number: Number, places: int) -> Number:
     return bounded(rounded if rounded else rounded.copy_abs())
 
 
-def whole(value: Value) -> int:
+def whole(value: Value, *, is_guard: bool = False) -> int:
     """`| int`: exactly that integer, never a rounded one."""
-    number = read(value)
+    number = read(value, is_guard=is_guard)
     if isinstance(number, Decimal) and number != number.to_integral_value():
         raise ExpressionError(f"{values.as_text(number)} is not a whole number; use `| round` to round it")
     return int(number)
 
 
-def read(value: Value) -> Number:
-    """`| number`: a number, a text that is one, or the amount of a money mapping."""
+def read(value: Value, *, is_guard: bool = False) -> Number:
+    """`| number`: a number, a text that is one, or the amount of a money mapping.
+
+    `is_guard`: a text such as 1.234 is an error, because somebody may have meant a thousand.
+    """
     if isinstance(value, dict) and value.keys() == {"amount", "currency"}:
-        value = value["amount"]
+        value, is_guard = value["amount"], False
     if isinstance(value, str):
+        if is_guard and _IN_THOUSANDS.fullmatch(value.strip()[:_LONGEST_UNCLEAR]):
+            raise ExpressionError(
+                f'"{values.shorten(value)}" may mean thousands or decimals; declare it as a number or as money, '
+                "or write a fourth decimal"
+            )
         return _parse(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise ExpressionError(f"a number was expected, but this is {values.phrase(value)}")

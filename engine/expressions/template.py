@@ -44,6 +44,10 @@ class Template:
         """Its value over `scope`. Raises `ExpressionError`, also if it uses a secret: those are for `resolve`."""
         return self.evaluate(Budget(scope))
 
+    def guards(self, scope: Scope) -> Value:
+        """`render` for a condition that decides whether people are asked: what may mean two things is an error."""
+        return self.evaluate(Budget(scope, is_guard=True))
+
     def resolve(self, scope: Scope) -> Value | Segments:
         """Its value, or, if it uses a secret, the segments that are joined with that secret at execution."""
         return self.segments(Budget(scope)) if self.secrets else self.evaluate(Budget(scope))

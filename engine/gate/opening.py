@@ -87,7 +87,7 @@ def wanted(gate: Gate, scope: Scope) -> bool | str:
     if gate.when is None:
         return True
     try:
-        opens = truth(gate.when, scope)
+        opens = _boolean(gate.when, gate.when.guards(scope))
     except ExpressionError as error:
         return f"{_UNKNOWN}: {error}"
     return f"{_UNKNOWN}: {gate.doubt}" if gate.doubt and not opens else opens
@@ -95,7 +95,10 @@ def wanted(gate: Gate, scope: Scope) -> bool | str:
 
 def truth(when: Template, scope: Scope) -> bool:
     """The value of a condition. Raises `ExpressionError` unless it is true or false."""
-    value = when.render(scope)
+    return _boolean(when, when.render(scope))
+
+
+def _boolean(when: Template, value: Value) -> bool:
     if not isinstance(value, bool):
         raise ExpressionError(f"{when.source} gave {fields.show(fields.infer(value).type, value)!r}, not true or false")
     return value
