@@ -47,6 +47,7 @@ from engine.runner import Runner
 from engine.service import Engine, Identity
 from engine.store import identities, schema
 from engine.store.release import release
+from engine.store.restored import record
 from engine.store.writer import SqliteFile
 from engine.system import EnvironmentSecrets, RandomIds, SystemClock, calm_collector
 from engine.views import Page
@@ -140,14 +141,19 @@ async def opened(
     trial: bool = False,
     pace: Pace | None = None,
     clock: Clock | None = None,
+    restored: bool = False,
 ) -> AsyncIterator[App]:
     """An app that owns the database, at work while the body runs. Raises `StoreError` where it cannot.
 
     `pace`: of calls to Slack, where its limits are others than the published ones. `clock`: default, the machine's.
+    `restored`: use a database that may be older than what has happened since; else `StoreRestored` is raised.
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        store = stack.enter_context(schema.owned(settings.database, clock=clock, ids=RandomIds(), trial=trial))
+        owning = schema.owned(settings.database, clock=clock, ids=RandomIds(), trial=trial, restored=restored)
+        store = stack.enter_context(owning)
+        if (doubt := store.doubt) is not None:
+            await store.transact(lambda tx: record(tx, doubt, by=f"terminal:{getpass.getuser()}"))
         await store.transact(release)
         await store.transact(lambda tx: identities.separate(tx, DEFAULT_WORKSPACE))
         client = None if trial else await _to_slack(settings, stack, pace)
@@ -218,10 +224,11 @@ async def serving(
     *,
     pace: Pace | None = None,
     clock: Clock | None = None,
+    restored: bool = False,
 ) -> AsyncIterator[App]:
     """An app at work that takes commands of this machine, deliveries of Slack and browsers while the body runs."""
     async with (
-        opened(settings, environment, console, pace=pace, clock=clock) as app,
+        opened(settings, environment, console, pace=pace, clock=clock, restored=restored) as app,
         server.serving(app.desk, socket_path(settings.database)),
         _reached(app),
     ):
@@ -236,6 +243,7 @@ async def serve(
     *,
     pace: Pace | None = None,
     clock: Clock | None = None,
+    restored: bool = False,
 ) -> None:
     """Serve until the process is told to stop (SIGINT, SIGTERM). `ready` is given the number of open requests.
 
@@ -245,7 +253,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with serving(settings, environment, console, pace=pace, clock=clock) as app:
+    async with serving(settings, environment, console, pace=pace, clock=clock, restored=restored) as app:
         app.store.on_loss(lambda: _set_from_thread(loop, stop))
         ready(len(await app.engine.requests(Page(limit=1000, open_only=True))))
         with calm_collector():

@@ -128,6 +128,10 @@ class StoreLost(StoreError):
     """The files of the database were moved, removed or replaced while it was in use."""
 
 
+class StoreRestored(StoreError):
+    """The database may be older than what has happened since; it is used only after the operator said so."""
+
+
 class Conflict(SignoffError):
     """Somebody else changed the row between the read and the write of this unit; run the unit again."""
 

@@ -13,7 +13,7 @@ class Exit(IntEnum):
     USAGE = 2
     """Wrong arguments or settings; nothing was done."""
     WAITING = 3
-    """The run waits for somebody."""
+    """The run waits for an answer; of `audit verify`: contents were erased, and no entry says by whom."""
     STORE = 4
     """The database or its server cannot be used now; nothing was done."""
     BROKEN = 70

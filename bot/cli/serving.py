@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
 from bot import app, log
+from bot.cli.exits import Exit
 from bot.cli.here import here, made
 from bot.local.place import socket_path
 from bot.settings import Settings
 from bot.slack import listening
 from bot.terminal import screen
+from engine.errors import StoreRestored
+from engine.store import schema
+from engine.store.restored import outlook
 from engine.system import EnvironmentSecrets
 
 
@@ -29,10 +35,12 @@ def reached_at(settings: Settings) -> Iterator[str]:
 
 
 @click.command()
-def serve() -> None:
+@click.option("--restored", is_flag=True, help="Go on with a database that may be older than what has happened since.")
+def serve(restored: bool) -> None:
     """Run the workflows and tell the approvers, until Ctrl-C.
 
-    It owns the database; a second server on the same one is refused.
+    It owns the database; a second server on the same one is refused. Of a backup that was restored it says what may
+    happen twice, and asks before it goes on.
     """
     place = here()
     secrets = EnvironmentSecrets(place.environment)
@@ -53,5 +61,23 @@ def serve() -> None:
         if waiting:
             click.echo(f"{waiting} request{'s wait' if waiting > 1 else ' waits'} for a decision: signoff requests")
 
-    asyncio.run(app.serve(place.settings, place.environment, screen.console(), ready))
+    try:
+        asyncio.run(app.serve(place.settings, place.environment, screen.console(), ready, restored=restored))
+    except StoreRestored as error:
+        _ask(place.settings.database, error)
+        asyncio.run(app.serve(place.settings, place.environment, screen.console(), ready, restored=True))
     click.echo("Stopped; every run goes on at the next start.")
+
+
+def _ask(database: Path, error: StoreRestored) -> None:
+    """Say what may happen twice, and return if the operator goes on all the same."""
+    screen.say(str(error).removesuffix(schema.ASKED).rstrip(), err=True)
+    for sentence in outlook(database):
+        screen.say(sentence, err=True)
+    if sys.stdin.isatty() and click.confirm("Go on with this database?", default=False, err=True):
+        return
+    screen.say(
+        "Nothing was done with it. Put the latest database in its place, or go on with: signoff serve --restored",
+        err=True,
+    )
+    raise click.exceptions.Exit(Exit.STORE)

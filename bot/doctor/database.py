@@ -13,6 +13,7 @@ from bot.local.place import socket_path
 from engine.errors import StoreError
 from engine.store import health, lock
 from engine.store.health import Standing
+from engine.store.restored import find_doubt
 
 QUICK_CHECK_SECONDS: Final = 30.0
 _ANOTHER: Final = "Set SIGNOFF_DATABASE_URL to another file."
@@ -136,6 +137,26 @@ def integrity(case: Case) -> Iterator[Finding]:
         yield ok("database.integrity", "SQLite's quick check of the database finds no damage.")
 
 
+def latest(case: Case) -> Iterator[Finding]:
+    """Whether it may be older than what has happened since."""
+    path = present(case)
+    if path is None or standing(case) not in (Standing.CURRENT, Standing.OLDER):
+        return
+    try:
+        with health.looking(path) as connection:
+            doubt = find_doubt(path, connection)
+    except StoreError:
+        return  # told by the others
+    if doubt is None:
+        yield ok("database.latest", "Nothing says that the database is older than what has happened since.")
+    else:
+        yield warning(
+            "database.latest",
+            f"{path} may be older than what has happened since. {doubt.why}",
+            "Put the latest one in its place; or start `signoff serve`, which says what may happen twice, and asks.",
+        )
+
+
 def owner(case: Case) -> Iterator[Finding]:
     """Whether a server runs on it, or something else holds it."""
     path = case.database
@@ -179,4 +200,4 @@ def _holder(lock: Path) -> str:
     return ""
 
 
-CHECKS: Final = (file, migrations, journal, integrity, owner)
+CHECKS: Final = (file, migrations, journal, integrity, latest, owner)

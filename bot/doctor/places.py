@@ -115,9 +115,9 @@ def permissions(case: Case) -> Iterator[Finding]:
 
 
 def _files(path: Path) -> list[Path]:
-    """The database and what SQLite keeps beside it."""
+    """The database, what SQLite keeps beside it, and the key."""
     real = path.resolve()
-    return [one for end in ("", "-wal", "-shm") if (one := real.with_name(real.name + end)).is_file()]
+    return [one for end in ("", "-wal", "-shm", ".key") if (one := real.with_name(real.name + end)).is_file()]
 
 
 def _names(paths: list[Path]) -> str:

@@ -23,6 +23,9 @@ _HEAD = Prepared(
     .order_by(_audit.c.seq.desc())
     .limit(1)
 )
+_HASH = Prepared(
+    select(_audit.c.hash).where(_audit.c.workspace == bindparam("workspace"), _audit.c.seq == bindparam("seq"))
+)
 _LATEST = Prepared(
     select(_audit.c.leaf).where(_audit.c.workspace == bindparam("workspace")).order_by(_audit.c.seq.desc()).limit(1)
 )
@@ -71,6 +74,20 @@ def _append(connection: Connection, workspace: str, entries: Sequence[tuple[Tx, 
 def _head(connection: Connection, workspace: str) -> tuple[int, bytes]:
     row = _HEAD.one(connection, {"workspace": workspace})
     return (row.seq, row.hash) if row is not None else (0, audit.GENESIS)
+
+
+def head(connection: Connection, workspace: str) -> tuple[int, str]:
+    """The number and the hash of the last entry; of an empty log those before the first."""
+    seq, digest = _head(connection, workspace)
+    return seq, digest.hex()
+
+
+def hash_of(connection: Connection, workspace: str, seq: int) -> str | None:
+    """The hash of an entry; None: there is no such entry."""
+    if seq == 0:
+        return audit.GENESIS.hex()
+    row = _HASH.one(connection, {"workspace": workspace, "seq": seq})
+    return None if row is None else bytes(row.hash).hex()
 
 
 def latest(connection: Connection, workspace: str) -> datetime | None:

@@ -1,6 +1,7 @@
 """Marks in the header of the file, where SQLite leaves room for them: they need no table, and every schema has them.
 
 `user_version`: 0 after the database was closed, 1 in a copy that `backup` made, anything else while it is in use.
+`application_id`: set once the head of the log is noted beside the file, so that a missing note is noticed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from engine.ports import Ids
 
 CLOSED: Final = 0
 COPY: Final = 1
+_NOTED: Final = int.from_bytes(b"Sign", "big")
 
 
 def set_open(driver: sqlite3.Connection, ids: Ids) -> int:
@@ -43,3 +45,21 @@ def set_copy(driver: sqlite3.Connection) -> None:
 def read(driver: sqlite3.Connection) -> int:
     """The mark of the file."""
     return int(driver.execute("PRAGMA user_version").fetchone()[0])
+
+
+def set_noted(driver: sqlite3.Connection) -> None:
+    """Mark the file as one whose head is noted beside it."""
+    if not is_noted(driver):
+        with contextlib.suppress(sqlite3.OperationalError):
+            driver.execute(f"PRAGMA application_id = {_NOTED}")
+
+
+def set_unnoted(driver: sqlite3.Connection) -> None:
+    """Mark the file as one without a note: it is known to be whole, and its note may be gone."""
+    with contextlib.suppress(sqlite3.OperationalError):
+        driver.execute("PRAGMA application_id = 0")
+
+
+def is_noted(driver: sqlite3.Connection) -> bool:
+    """Whether the head of this file was ever noted beside it."""
+    return bool(driver.execute("PRAGMA application_id").fetchone()[0] == _NOTED)

@@ -13,16 +13,19 @@ from typing import Final
 
 from sqlalchemy import insert, select
 
-from engine.errors import StoreError, StoreFull, StoreOutdated, StoreReadOnly
+from engine.errors import StoreError, StoreFull, StoreOutdated, StoreReadOnly, StoreRestored
 from engine.model import DEFAULT_WORKSPACE
 from engine.ports import Clock, Ids
+from engine.store import marks
 from engine.store.connection import BUSY_SECONDS, Connection, connect
 from engine.store.failures import translate, translated
 from engine.store.files import create_private, sync_folder
 from engine.store.lock import held, make_file
+from engine.store.restored import find_doubt
 from engine.store.writer import SqliteFile
 from engine.tables import WorkspaceRow
 
+ASKED: Final = "`signoff serve` says what may happen twice, and asks before it goes on with it."
 HISTORY: Final = Path(__file__).parents[1] / "migrations"
 _workspace = WorkspaceRow.__table__  # type: ignore[attr-defined]
 
@@ -33,11 +36,18 @@ TRIAL: Final = "trial"
 
 @contextmanager
 def owned(
-    path: Path, *, clock: Clock, ids: Ids, trial: bool = False, busy_seconds: float = BUSY_SECONDS
+    path: Path,
+    *,
+    clock: Clock,
+    ids: Ids,
+    trial: bool = False,
+    busy_seconds: float = BUSY_SECONDS,
+    restored: bool = False,
 ) -> Iterator[SqliteFile]:
     """The database file, made and migrated if need be, for this process alone.
 
     `trial`: a database in which anybody may play anybody; such a one is never opened as a real one, nor the reverse.
+    `restored`: use one that may be older than what has happened since; without it, `StoreRestored` is raised.
     Raises `StoreLocked` while another process owns it, and `StoreError` where it cannot be used.
     """
     with held(path):
@@ -49,8 +59,11 @@ def owned(
                 else f"{path} is a database of `signoff try`, in which anybody may answer for anybody; "
                 "use another file."
             )
+        doubt = None if trial else find_doubt(path)
+        if doubt is not None and not restored:
+            raise StoreRestored(f"The database {path} may be older than what has happened since. {doubt.why} {ASKED}")
         prepare(path, now=clock.now(), name=TRIAL if trial else DEFAULT_WORKSPACE)
-        store = SqliteFile(path, clock=clock, ids=ids, busy_seconds=busy_seconds)
+        store = SqliteFile(path, clock=clock, ids=ids, busy_seconds=busy_seconds, noting=not trial, doubt=doubt)
         try:
             yield store
         finally:
@@ -173,6 +186,7 @@ def backup(path: Path, target: Path) -> Path:
         try:
             source.backup(copy)
             copy.execute("PRAGMA journal_mode=DELETE")
+            marks.set_copy(copy)
         finally:
             copy.close()
             source.close()

@@ -23,11 +23,13 @@ from typing import Any, Final, Generic, TypeVar
 from sqlalchemy import exc
 
 from engine.errors import Conflict, StoreError, StoreLost
-from engine.model import Work
+from engine.model import DEFAULT_WORKSPACE, Work
 from engine.ports import Clock, Ids
 from engine.store import journal, marks
 from engine.store.connection import BUSY_SECONDS, Connection, connect
 from engine.store.failures import translate, translated
+from engine.store.head import QUIET_SECONDS, Head, HeadNote
+from engine.store.restored import Doubt
 from engine.store.tx import Memory, Tx
 from engine.store.watch import Loss, Watch
 
@@ -67,8 +69,20 @@ class _Job(Generic[T]):
 class SqliteFile:
     """The database file: `transact` writes, `read` reads. Open it with `store.open_file`."""
 
-    def __init__(self, path: Path, *, clock: Clock, ids: Ids, busy_seconds: float = BUSY_SECONDS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Clock,
+        ids: Ids,
+        busy_seconds: float = BUSY_SECONDS,
+        noting: bool = False,
+        doubt: Doubt | None = None,
+    ) -> None:
+        """`noting`: whether the head of the log is noted beside the file."""
         self.path = path
+        self.doubt = doubt
+        """Why the file may be older than what has happened since, where the operator took it all the same."""
         self.commits = 0
         """Commits since the start, for measurements."""
         self._clock, self._ids, self._busy_seconds = clock, ids, busy_seconds
@@ -84,6 +98,9 @@ class SqliteFile:
         self._opened: list[Connection] = []
         self._connection = connect(path, writable=True, busy_seconds=busy_seconds)
         self._driver = self._connection.driver
+        self._note = HeadNote(path, self._head) if noting else None
+        if self._note is not None and self._note.note():
+            marks.set_noted(self._driver)
         self._watch = Watch(path, mark=marks.set_open(self._driver, ids))
         self._loss: Loss | None = None
         self._tell_loss: Callable[[], None] | None = None
@@ -174,8 +191,12 @@ class SqliteFile:
         self._readers.shutdown(wait=True)
         for connection in self._opened:
             connection.close()
+        if self._loss in (Loss.FILE, Loss.BESIDE):
+            marks.set_unnoted(self._driver)
         if self._loss is not Loss.CONTENT:
             marks.set_closed(self._driver)
+        if self._note is not None and self._loss is None:
+            self._note.note()
         rescued = self._watch.rescue(self._driver) if self._loss is Loss.FILE else None
         self._connection.close()
         self._watch.close()
@@ -209,15 +230,30 @@ class SqliteFile:
     # -- the writing thread --
 
     def _work(self) -> None:
-        while (job := self._queue.get()) is not None:
+        while (job := self._next()) is not None:
             group = [job, *self._waiting()]
             stop = group[-1] is None
             jobs = [one for one in group if one is not None]
             self._commit(jobs)
             self._answer(jobs)
+            if self._note is not None:
+                self._note.committed()
             if stop:
                 return
             self._heard.wait(HEARD_SECONDS)
+
+    def _next(self) -> _Job[Any] | None:
+        """Wait for the next unit. Where none comes for a moment, note the head of the log."""
+        while self._note is not None and self._note.is_behind:
+            try:
+                return self._queue.get(timeout=QUIET_SECONDS)
+            except queue.Empty:
+                self._note.note()
+        return self._queue.get()
+
+    def _head(self) -> Head:
+        with translated(self.path):
+            return journal.head(self._connection, DEFAULT_WORKSPACE)
 
     def _waiting(self) -> Iterator[_Job[Any] | None]:
         for _ in range(GROUP - 1):

@@ -521,6 +521,20 @@ FAULTS: Final = (
         "tests/integration/test_runner.py",
     ),
     Fault(
+        "a backup that was restored is used as if it were the latest",
+        "engine/store/schema.py",
+        "        if doubt is not None and not restored:\n",
+        "        if doubt is not None and not doubt:\n",
+        "tests/flow/test_restoring.py",
+    ),
+    Fault(
+        "contents may be erased without a word",
+        "engine/verify_audit.py",
+        "    at, reached = 0, 0\n",
+        "    at, reached = 0, 10**18\n",
+        "tests/unit/test_audit.py",
+    ),
+    Fault(
         "the answer to a click brings back the buttons that it read",
         "bot/slack/replies.py",
         "if response_url is None or card.actions or card.step is not None:",

@@ -117,8 +117,8 @@ def place(folder: Path, **settings: str) -> Place:
 class Server:
     """A running `signoff serve`."""
 
-    def __init__(self, at: Place) -> None:
-        self.process = at.start("serve")
+    def __init__(self, at: Place, *arguments: str) -> None:
+        self.process = at.start("serve", *arguments)
         self._lines: list[str] = []
         self._ready = threading.Event()
         self._readers = [

@@ -1,0 +1,71 @@
+"""The head of the log, noted in a file beside the database: an older database in its place is noticed by it.
+
+The note is never ahead of the database, for it is written after the commits that it tells of; it may be seconds behind.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from engine.store import files, lock
+
+log = logging.getLogger(__name__)
+
+SECONDS: Final = 5.0
+"""How often the head is noted while there is always something to write."""
+QUIET_SECONDS: Final = 1.0
+"""How long nothing must have been written for the head to be noted sooner."""
+_NOTE: Final = re.compile(rb"([0-9]{1,18}):([0-9a-f]{64})\n?")
+
+Head = tuple[int, str]
+"""The number and the hash of an entry, as `signoff audit` prints them."""
+
+
+def head_path(path: Path) -> Path:
+    """Where the head of this database is noted."""
+    real = lock.real(path)
+    return real.with_name(real.name + ".head")
+
+
+def read(path: Path) -> Head | None:
+    """The head that was noted for this database; None: there is no note, or none that can be read."""
+    try:
+        found = _NOTE.fullmatch(head_path(path).read_bytes())
+    except OSError:
+        return None
+    return (int(found[1]), found[2].decode()) if found else None
+
+
+class HeadNote:
+    """Keeps the note up to date. `head`: asks the database."""
+
+    def __init__(self, path: Path, head: Callable[[], Head]) -> None:
+        self._path, self._head = head_path(path), head
+        self._noted_at = time.monotonic()
+        self._troubled = False
+        self.is_behind = True
+
+    def committed(self) -> None:
+        """Say that there may be a new head."""
+        self.is_behind = True
+        if time.monotonic() - self._noted_at >= SECONDS:
+            self.note()
+
+    def note(self) -> bool:
+        """Write the head down, and return whether that went well. If not it is logged once: the database is well."""
+        self._noted_at, self.is_behind = time.monotonic(), False
+        try:
+            seq, digest = self._head()
+            files.write_whole(self._path, f"{seq}:{digest}\n".encode())
+            self._troubled = False
+            return True
+        except OSError as error:
+            if not self._troubled:
+                log.warning("the head of the log cannot be noted in %s: %s", self._path, error.strerror or error)
+            self._troubled = True
+            return False
