@@ -4,12 +4,15 @@
 
 Note the head that it prints, somewhere the server cannot write, and give it as `--checkpoint` next time: only so can
 a log be noticed that was cut at its end or written anew from the start. `--after` is for an export that begins in the
-middle. Exit code: 0 all is well, 1 something was found, 2 the file cannot be read or the arguments are wrong.
+middle. Exit code: 0 all is well, 1 something was found, 2 the file cannot be read or the arguments are wrong, 3 nothing
+was changed, but contents were erased and no entry says who erased them.
 
 The format, one JSON object a line: `seq` counts from 1. `leaf` is JSON text, an object with at least `seq`,
 `workspace`, `at`, `kind`, and `content`, the SHA-256 of the bytes of `salt` and then of the text `content`. `hash` is
 the SHA-256 of the previous entry's hash (32 bytes; zeros before the first) and then of the text `leaf`. Bytes are
-written as lower-case hexadecimal, text is hashed as UTF-8. `salt` and `content` are null where content was erased.
+written as lower-case hexadecimal, text is hashed as UTF-8. `salt` and `content` are null where content was erased; a
+later entry of the kind `content.erased` explains it, whose content has `entries`, a list of pairs of the first and last
+number, `by`, who erased them, and `reason`.
 """
 
 from __future__ import annotations
@@ -25,6 +28,10 @@ from typing import Any
 
 START = (0, "0" * 64)
 """The checkpoint before the first entry."""
+ERASED = "content.erased"
+"""The kind of entry that says who erased contents, and why."""
+UNEXPLAINED = 3
+"""Exit code: contents were erased, and no entry says by whom."""
 KEYS = ("seq", "leaf", "hash", "salt", "content")
 LEAF_KEYS = ("seq", "workspace", "at", "kind", "content")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -54,6 +61,8 @@ class Report:
     entries: int
     erased: int
     head: str
+    unexplained: tuple[str, ...] = ()
+    """Numbers of entries, like `5` or `7-9`, whose content was erased without an entry that says by whom."""
 
 
 class Unreadable(ValueError):
@@ -67,7 +76,7 @@ def verify(
     log = Log(checkpoints=checkpoints, after=after)
     findings = [finding for line in lines for finding in log.read(line)]
     findings.extend(log.finish())
-    return Report(tuple(findings), log.entries, log.erased, log.head)
+    return Report(tuple(findings), log.entries, log.erased, log.head, log.unexplained)
 
 
 class Log:
@@ -75,6 +84,10 @@ class Log:
 
     def __init__(self, *, checkpoints: Iterable[tuple[int, str]] = (), after: tuple[int, str] = START) -> None:
         self.entries = self.erased = 0
+        self.explanations: list[str] = []
+        """Who erased what, when and why, a line each."""
+        self._erased: list[list[int]] = []
+        self._explained: list[tuple[int, int]] = []
         self.head = f"{after[0]}:{after[1]}"
         self._line = 0
         self._after = after
@@ -111,6 +124,11 @@ class Log:
             for digest in sorted(digests):
                 if (seq, digest) != self._after:
                     yield Finding(0, None, f"entry {seq} is missing; it was noted earlier with the hash {digest}")
+
+    @property
+    def unexplained(self) -> tuple[str, ...]:
+        """The entries so far that were erased without an entry that says by whom, in runs of numbers."""
+        return tuple(_numbers(first, last) for first, last in _uncovered(self._erased, sorted(self._explained)))
 
     def _check(self, entry: dict[str, Any]) -> Iterator[str]:
         for key in sorted(entry.keys() - set(KEYS)):
@@ -151,7 +169,7 @@ class Log:
     def _check_content(self, entry: dict[str, Any], leaf: dict[str, Any] | None) -> Iterator[str]:
         salt, content = entry["salt"], entry["content"]
         if salt is None and content is None:
-            self.erased += 1
+            self._note_erased(entry["seq"])
         elif salt is None or content is None:
             yield f"the {'salt' if salt is None else 'content'} was erased without the other"
         elif not _HEX.fullmatch(salt):
@@ -160,9 +178,55 @@ class Log:
             yield "the content is not what the leaf names"
         else:
             try:
-                _object(content, "the content")
+                found = _object(content, "the content")
             except Unreadable as error:
                 yield str(error)
+                return
+            if leaf and leaf["kind"] == ERASED:
+                yield from self._read_erasure(entry["seq"], leaf, found)
+
+    def _note_erased(self, seq: int) -> None:
+        self.erased += 1
+        if self._erased and self._erased[-1][1] == seq - 1:
+            self._erased[-1][1] = seq
+        else:
+            self._erased.append([seq, seq])
+
+    def _read_erasure(self, seq: int, leaf: dict[str, Any], content: dict[str, Any]) -> Iterator[str]:
+        """Take an explanation for what it says: it stands in the chain, and so do its time and its words."""
+        by, reason, pairs = content.get("by"), content.get("reason"), content.get("entries")
+        told = isinstance(by, str) and by.strip() and isinstance(reason, str)
+        if not told or not isinstance(pairs, list) or not all(_is_pair(one, seq) for one in pairs):
+            yield "it does not say which entries were erased before it, by whom and why"
+            return
+        self._explained.extend((first, last) for first, last in pairs)
+        numbers = ", ".join(_numbers(first, last) for first, last in pairs)
+        self.explanations.append(
+            f"entry {seq}: {numbers} erased by {_quoted(str(by))} at {_quoted(leaf['at'])}: {_quoted(str(reason))}"
+        )
+
+
+def _is_pair(value: Any, seq: int) -> bool:
+    return isinstance(value, list) and [type(one) for one in value] == [int, int] and 0 < value[0] <= value[1] < seq
+
+
+def _uncovered(runs: list[list[int]], covers: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """What no cover reaches of these runs of numbers; both are sorted, and each is gone through once."""
+    at, reached = 0, 0
+    for first, last in runs:
+        while first <= last:
+            while at < len(covers) and covers[at][0] <= first:
+                reached, at = max(reached, covers[at][1]), at + 1
+            if reached >= first:
+                first = reached + 1
+                continue
+            end = min(last, covers[at][0] - 1) if at < len(covers) else last
+            yield first, end
+            first = end + 1
+
+
+def _numbers(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def _check_types(entry: dict[str, Any]) -> None:
@@ -253,9 +317,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"cannot read {given.file}: {error.strerror}\n")
         return 2
     count += _print(log.finish())
-    verdict = f"{count} finding{'s' * (count != 1)}; do not note this head" if count else "nothing wrong found"
+    for line in (*log.explanations, *told_erasures(log)):
+        sys.stdout.write(f"{line}\n")
+    verdict = "nothing wrong found"
+    if log.unexplained:
+        verdict = "contents were erased, and no entry says by whom"
+    if count:
+        verdict = f"{count} finding{'s' * (count != 1)}; do not note this head"
     sys.stdout.write(f"entries {log.entries}, erased {log.erased}, head {log.head}: {verdict}\n")
-    return 1 if count else 0
+    return 1 if count else UNEXPLAINED if log.unexplained else 0
+
+
+def told_erasures(log: Log) -> list[str]:
+    """The line that names what was erased without an explanation, if anything was."""
+    left = log.unexplained
+    more = f" and {len(left) - 20} more" if len(left) > 20 else ""
+    return [f"erased, and no entry says by whom: {', '.join(left[:20])}{more}"] if left else []
 
 
 def _print(findings: Iterator[Finding]) -> int:

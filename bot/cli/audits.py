@@ -14,10 +14,10 @@ import click
 
 from bot.cli import reach
 from bot.cli.exits import Exit
-from bot.cli.here import free
+from bot.cli.here import free, here
 from engine import verify_audit
 from engine.model import DEFAULT_WORKSPACE
-from engine.store import journal, reconcile
+from engine.store import head, journal, reconcile
 from engine.store.files import create_private
 
 SHOWN: Final = 100
@@ -39,13 +39,13 @@ def export(output: Path | None) -> None:
     """
     if output is not None:
         free(output)
-    head = ""
+    last = ""
     with reach.reading() as connection, _writing(output) as out:
         for line in journal.export(connection, DEFAULT_WORKSPACE):
             out.write(line + "\n")
-            head = line
+            last = line
     if output is not None:
-        click.echo(f"Wrote {output}. Head: {_head(head)}")
+        click.echo(f"Wrote {output}. Head: {_head(last)}")
 
 
 def _writing(output: Path | None) -> AbstractContextManager[IO[str]]:
@@ -73,16 +73,37 @@ def verify(checkpoints: tuple[str, ...]) -> int:
         raise click.UsageError(
             "A checkpoint looks like 120:9f86d0… (a number, a colon, 64 hexadecimal digits)."
         ) from None
-    log, found = verify_audit.Log(checkpoints=noted), 0
+    # Read first: a server that works meanwhile may note a later one.
+    beside = head.read(here().settings.database)
+    log, found = verify_audit.Log(checkpoints=[*noted, *([beside] if beside else [])]), 0
     with reach.reading() as connection, reconcile.snapshot(connection):
         for line in journal.export(connection, DEFAULT_WORKSPACE):
             found += _told(log.read(line))
         found += _told(log.finish())
         found += _told_tables(reconcile.compare(connection, DEFAULT_WORKSPACE))
+    for line in (*log.explanations, *verify_audit.told_erasures(log)):
+        click.echo(line, err=line not in log.explanations)
     click.echo(f"{log.entries:,} entries, {log.erased:,} of them with erased content; head {log.head}")
-    told = f"{found} finding{'s' if found > 1 else ''}: the log or the tables were changed."
-    click.echo(told if found else "The log is whole.", err=bool(found))
-    return Exit.NO if found else Exit.DONE
+    if found:
+        click.echo(f"{found} finding{'s' if found > 1 else ''}: the log or the tables were changed.", err=True)
+        return Exit.NO
+    if log.unexplained:
+        click.echo("The chain is whole, but contents were erased and no entry says by whom.", err=True)
+        return Exit.WAITING
+    click.echo("The log is whole.")
+    return Exit.DONE
+
+
+@audit.command()
+@click.argument("run_id", metavar="RUN")
+@click.option("--reason", required=True, help="Why; it is kept on the record.")
+def erase(run_id: str, reason: str) -> None:
+    """Erase what the record and the tables hold of the ended run RUN, for good.
+
+    The links of the chain stay: who decided what and when, and an entry that says who erased the contents and why.
+    """
+    reply = reach.carry_out("erase", {"run": run_id, "reason": reason})
+    click.echo(f"Erased the contents of {reach.answered(reply)['entries']} entries of run {run_id}.")
 
 
 def _told_tables(sentences: Iterator[str]) -> int:

@@ -18,6 +18,7 @@ from engine.model import (
     Assurance,
     Cancel,
     Decide,
+    Erase,
     InvalidEdits,
     InvalidInputs,
     NotFound,
@@ -55,6 +56,7 @@ class Desk:
             "resume": self._resume,
             "revoke": self._revoke,
             "return_address": self._return_address,
+            "erase": self._erase,
         }
 
     @property
@@ -107,6 +109,12 @@ class Desk:
         if isinstance(answer, Refusal):
             return _refused(answer)
         return Reply(facts={"run": answer.run, "created": answer.created})
+
+    async def _erase(self, given: dict[str, Any]) -> Reply:
+        answer = await self._engine.erase(
+            Erase(run=_text(given, "run"), reason=_text(given, "reason"), actor=self._actor, origin=self._origin)
+        )
+        return _refused(answer) if isinstance(answer, Refusal) else Reply(facts={"entries": answer.entries})
 
     async def _decide(self, given: dict[str, Any]) -> Reply:
         if not self._operator:

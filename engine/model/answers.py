@@ -50,6 +50,12 @@ class AddressReturned(Struct, frozen=True, kw_only=True):
     given_to: Person | None
 
 
+class Erased(Struct, frozen=True, kw_only=True):
+    run: str
+    entries: int
+    """How many entries of the record lost their content."""
+
+
 class _Abstract(StructMeta, ABCMeta):
     """Of structs that are only for deriving from."""
 

@@ -116,6 +116,15 @@ class ReturnAddress(Struct, frozen=True, kw_only=True):
     workspace: str = DEFAULT_WORKSPACE
 
 
+class Erase(Struct, frozen=True, kw_only=True):
+    """Erase what the record and the tables hold of a run that has ended."""
+
+    run: str
+    reason: str
+    actor: Address
+    origin: Origin
+
+
 class Resume(Struct, frozen=True, kw_only=True):
     """The answer for a run that `needs_attention`. `output`: with `done`, what the step produced, if known.
 

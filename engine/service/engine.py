@@ -17,6 +17,8 @@ from engine.model import (
     Decide,
     Decided,
     Done,
+    Erase,
+    Erased,
     NotFound,
     Person,
     Refusal,
@@ -28,7 +30,7 @@ from engine.model import (
     Started,
     Work,
 )
-from engine.service import addresses, clocks, deciding, ending, registering, starting
+from engine.service import addresses, clocks, deciding, ending, erasing, registering, starting
 from engine.service.ground import Ground
 from engine.store import deliveries, journal, people, reading, requests, runs
 from engine.store.tx import Connection, Tx
@@ -92,6 +94,10 @@ class Engine:
         return await self.knowing(
             lambda tx, resolved: addresses.give_back(self.ground, tx, command, resolved), patient=False
         )
+
+    async def erase(self, command: Erase) -> Erased | Refusal:
+        """Erase the contents of a run that has ended; the chain stays, and says who erased them and why."""
+        return await self.knowing(lambda tx, resolved: erasing.erase(self.ground, tx, command, resolved), patient=False)
 
     async def fire(self, request: str) -> None:
         """Do what time has brought to a request: tell the owner that nobody saw it, or let it expire."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -627,6 +628,47 @@ def test_a_decision_that_no_entry_tells_of_is_found_out(signoff: Commands, asked
     assert finished.code == 1
     assert f"tables: decision {decision} (rejected by person" in finished.err
     assert finished.err.splitlines()[-1] == "2 findings: the log or the tables were changed."
+
+
+def test_the_contents_of_a_run_are_erased_for_good_and_the_log_says_by_whom(
+    signoff: Commands, asked: dict[str, Any]
+) -> None:
+    refused = signoff("audit", "erase", asked["run"], "--reason", "asked for")
+    assert (refused.code, "has not ended yet" in refused.err) == (1, True)
+    signoff.done("decide", asked["id"], "reject", "--reason", "Mallory lives in Kiel")
+    assert b"Mallory" in everything(signoff)
+    assert signoff("audit", "erase", asked["run"]).code == 2
+    assert "Say why" in signoff("audit", "erase", asked["run"], "--reason", " ").err
+    assert "no run x" in signoff("audit", "erase", "x", "--reason", "asked for").err.lower()
+    done = signoff.done("audit", "erase", asked["run"], "--reason", "asked for")
+    assert re.search(r"Erased the contents of \d+ entries of run", done.out)
+    assert b"Mallory" not in everything(signoff)
+    verified = signoff.done("audit", "verify")
+    assert re.search(r"entry \d+: \d+-\d+ erased by .*lee@example.com.* at .*: 'asked for'", verified.out)
+    assert "The log is whole." in verified.out
+    shown = signoff.done("runs", asked["run"])
+    assert "content.erased" in shown.out
+    assert signoff.json("runs", asked["run"])["status"] == "rejected"
+    assert "approved" not in signoff.done("requests", asked["id"]).out
+    again = signoff.done("audit", "erase", asked["run"], "--reason", "again")
+    assert "Erased the contents of 0 entries" in again.out
+    signoff.done("audit", "verify")
+
+
+def everything(signoff: Commands) -> bytes:
+    """All bytes of the database and of the files beside it."""
+    return b"".join(one.read_bytes() for one in sorted(signoff.at.folder.glob("signoff.db*")) if one.is_file())
+
+
+def test_contents_that_nobody_says_to_have_erased_are_named_and_end_with_three(
+    signoff: Commands, asked: dict[str, Any]
+) -> None:
+    with closing(sqlite3.connect(signoff.at.database)) as connection, connection:
+        connection.execute("UPDATE audit SET salt = NULL, content = NULL WHERE seq = 2")
+    finished = signoff("audit", "verify")
+    assert finished.code == 3
+    assert "erased, and no entry says by whom: 2" in finished.err
+    assert finished.err.splitlines()[-1] == "The chain is whole, but contents were erased and no entry says by whom."
 
 
 def test_an_export_writes_over_nothing(signoff: Commands, asked: dict[str, Any]) -> None:

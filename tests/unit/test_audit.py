@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine import audit, data, verify_audit
 from engine.audit import GENESIS, Entry, Sealed, export_line, seal
@@ -132,6 +134,64 @@ def test_erased_content_is_counted_and_is_no_error() -> None:
     log = [changed(index, salt=None, content=None) if index % 2 else text for index, text in enumerate(LOG)]
     report = verify(log, checkpoints=[HEAD])
     assert (report.findings, report.erased) == ((), 500)
+    assert report.unexplained == tuple(str(seq) for seq in range(2, 1001, 2))
+
+
+def erasing(*pairs: Any, by: Any = "lee@example.com", erased: set[int], more: int = 0) -> list[str]:
+    """A log of ten entries, of which some were erased, and one that says so; `more`: entries after it."""
+    told = Entry(
+        kind="content.erased",
+        run=None,
+        request=None,
+        step=None,
+        actor="person-1",
+        content={"entries": [list(pair) for pair in pairs], "by": by, "reason": "asked for"},
+    )
+    sealed = chain(10)
+    previous = sealed[-1].hash
+    for seq, one in enumerate([told, *map(entry, range(more))], 11):
+        sealed.append(seal(one, workspace="default", at=NOW, seq=seq, previous=previous, salt=b"s" * 16))
+        previous = sealed[-1].hash
+    values = [json.loads(line(one)) for one in sealed]
+    return [json.dumps(value | ({"salt": None, "content": None} if value["seq"] in erased else {})) for value in values]
+
+
+def test_erasures_that_an_entry_explains_are_well() -> None:
+    report = verify(erasing((2, 4), (7, 7), erased={2, 3, 4, 7}))
+    assert (report.findings, report.erased, report.unexplained) == ((), 4, ())
+
+
+@given(
+    st.sets(st.integers(1, 10)),
+    st.lists(st.tuples(st.integers(1, 10), st.integers(1, 10)).map(lambda pair: tuple(sorted(pair))), max_size=6),
+)
+def test_exactly_what_no_explanation_reaches_is_named(erased: set[int], pairs: list[tuple[int, int]]) -> None:
+    report = verify(erasing(*pairs, erased=erased))
+    explained = {number for first, last in pairs for number in range(first, last + 1)}
+    named: set[int] = set()
+    for one in report.unexplained:
+        first, _, last = one.partition("-")
+        named |= set(range(int(first), int(last or first) + 1))
+    assert named == erased - explained
+    assert (report.findings, report.erased) == ((), len(erased))
+
+
+def test_an_explanation_that_was_erased_itself_explains_nothing() -> None:
+    assert verify(erasing((2, 4), erased={2, 3, 11})).unexplained == ("2-3", "11")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "by"),
+    [([(2, 11)], "lee"), ([(0, 2)], "lee"), ([(4, 2)], "lee"), ([(1,)], "lee"), ([("1", "2")], "lee"), ([(1, 2)], " ")],
+)
+def test_an_explanation_that_says_too_little_is_a_finding(pairs: list[Any], by: str) -> None:
+    report = verify(erasing(*pairs, by=by, erased={2}))
+    assert messages(report) == ["it does not say which entries were erased before it, by whom and why"]
+    assert report.unexplained == ("2",)
+
+
+def test_what_comes_after_an_explanation_is_not_explained_by_it() -> None:
+    assert verify(erasing((1, 10), erased={3, 13}, more=3)).unexplained == ("13",)
 
 
 def test_the_rest_of_a_log_verifies_after_a_checkpoint() -> None:
@@ -374,6 +434,18 @@ def test_the_script_prints_each_finding_and_exits_with_one(export: Path) -> None
     assert second == f"log: entry 2000 is missing; it was noted earlier with the hash {'a' * 64}"
     assert summary == f"entries 1000, erased 0, head 1000:{HEAD[1]}: 2 findings; do not note this head"
     assert done.returncode == 1
+
+
+def test_the_script_names_what_was_erased_and_exits_with_three_where_no_entry_says_by_whom(export: Path) -> None:
+    export.write_text("\n".join(erasing((2, 4), erased={2, 3, 4})) + "\n")
+    done = run(str(export))
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[0].startswith("entry 11: 2-4 erased by 'lee@example.com' at '2026-01-02T10:00:00")
+    export.write_text("\n".join(erasing((2, 3), erased={2, 3, 4, 8, 9})) + "\n")
+    done = run(str(export))
+    assert done.returncode == 3
+    assert done.stdout.splitlines()[1] == "erased, and no entry says by whom: 4, 8-9"
+    assert done.stdout.splitlines()[-1].endswith(": contents were erased, and no entry says by whom")
 
 
 @pytest.mark.parametrize("arguments", [[], ["no-such-file"], ["{export}", "--checkpoint", "1:short"]])

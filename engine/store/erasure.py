@@ -1,0 +1,60 @@
+"""Takes the contents of a run out of the log and out of the tables. The links of the chain stay, and so do all keys."""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+from sqlalchemy import bindparam, select, update
+
+from engine import data, verify_audit
+from engine.model import Params
+from engine.store.tx import Tx
+from engine.tables import AuditRow, DecisionRow, RequestRow, RunRow, StepRunRow
+
+_audit = AuditRow.__table__  # type: ignore[attr-defined]
+_decision = DecisionRow.__table__  # type: ignore[attr-defined]
+_request = RequestRow.__table__  # type: ignore[attr-defined]
+_run = RunRow.__table__  # type: ignore[attr-defined]
+_visit = StepRunRow.__table__  # type: ignore[attr-defined]
+
+_TITLE: Final = "(erased)"
+_KEPT: Final = ("approve_label", "reject_label", "uses", "assurance")
+"""What a request says that is of its workflow, and not of this run."""
+
+
+def erase_run(tx: Tx, workspace: str, run: str) -> list[int]:
+    """Erase the contents of a run, and return the numbers of the entries that had one. They go for good.
+
+    An entry that says what was erased before keeps its content: it explains the gap.
+    """
+    # What is freed is written over, and not left in the file.
+    tx.connection.exec_driver_sql("PRAGMA secure_delete = ON")
+    numbers = _erase_entries(tx, workspace, run)
+    of_run = select(_request.c.id).where(_request.c.run == run)
+    tx.connection.execute(
+        update(_decision).where(_decision.c.request.in_(of_run)).values(reason=None, edits=None, record="{}")
+    )
+    _erase_requests(tx, run)
+    tx.connection.execute(update(_visit).where(_visit.c.run == run).values(params=None, output=None, error=None))
+    tx.connection.execute(update(_run).where(_run.c.id == run).values(inputs="{}", error=None))
+    return numbers
+
+
+def _erase_entries(tx: Tx, workspace: str, run: str) -> list[int]:
+    mine = (_audit.c.workspace == workspace, _audit.c.run == run, _audit.c.content.is_not(None))
+    rows = tx.connection.execute(select(_audit.c.seq, _audit.c.leaf).where(*mine).order_by(_audit.c.seq))
+    kinds = {row.seq: cast("dict[str, Any]", data.loads(row.leaf))["kind"] for row in rows}
+    numbers = [seq for seq, kind in kinds.items() if kind != verify_audit.ERASED]
+    if numbers:
+        emptied = update(_audit).where(_audit.c.workspace == workspace, _audit.c.seq == bindparam("number"))
+        tx.connection.execute(emptied.values(salt=None, content=None), [{"number": one} for one in numbers])
+    return numbers
+
+
+def _erase_requests(tx: Tx, run: str) -> None:
+    nothing = data.dumps(Params(value={}).as_value())
+    for row in tx.connection.execute(select(_request.c.id, _request.c.details).where(_request.c.run == run)).all():
+        details = cast("dict[str, Any]", data.loads(row.details))
+        kept = data.dumps({name: details[name] for name in _KEPT if name in details})
+        changed = update(_request).where(_request.c.id == row.id)
+        tx.connection.execute(changed.values(title=_TITLE, details=kept, content=nothing))
