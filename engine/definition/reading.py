@@ -28,7 +28,7 @@ from engine.definition.problems import Report
 from engine.definition.scalars import check_name, has_expression
 from engine.definition.wording import cite
 from engine.expressions import iter_strings
-from engine.fields import Field
+from engine.fields import Field, check_declaration
 
 PartT = TypeVar("PartT", bound=Part)
 
@@ -173,7 +173,10 @@ def read_field(report: Report, value: Value, at: Path) -> Field | None:
     if not literal:
         return None
     try:
-        return Field.model_validate(value)
+        field = Field.model_validate(value)
+        if not report.registered:
+            check_declaration(field)
+        return field
     except ValidationError as error:
         complain(report, error.errors(include_url=False), Reader(base=at, model=Field, what="a field"))
         return None
