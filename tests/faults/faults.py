@@ -151,6 +151,29 @@ FAULTS: Final = (
         _DECIDING,
     ),
     Fault(
+        "an edit is not bound to the declaration of the input",
+        "engine/gate/opening.py",
+        "field or fields.infer(data.look(content.value, place))",
+        "fields.infer(data.look(content.value, place))",
+        "tests/unit/test_declared.py tests/web/test_declared_edits.py",
+    ),
+    Fault(
+        "the length of a number is not checked before its pattern",
+        "engine/fields/values.py",
+        """    if len(text) > MAX_NUMBER:
+        raise InvalidValue(_TOO_LARGE)
+    found = _NUMBER""",
+        """    found = _NUMBER""",
+        "tests/unit/test_fields.py",
+    ),
+    Fault(
+        "an amount of money may have any decimals",
+        "engine/fields/values.py",
+        "if decimals is None or decimals_of(exact) <= decimals:",
+        "if decimals is None or decimals_of(exact) >= 0:",
+        "tests/unit/test_fields.py",
+    ),
+    Fault(
         "an edit is not checked by the step's own parameters",
         "engine/gate/editing.py",
         "        errors = invalid_params(kind, approved)\n",

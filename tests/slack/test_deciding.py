@@ -441,3 +441,44 @@ async def test_what_breaks_is_answered_with_an_incident_and_nothing_is_decided(o
     on.engine.decide = decide  # type: ignore[method-assign]
     fine(await ada.click("Approve"))
     assert await on.state(run) is RequestState.APPROVED
+
+
+DECLARED = """\
+name: pay
+title: Pay
+inputs:
+  amount: {type: money, currency: EUR, max: 500, label: Amount}
+  size: {type: choice, options: [small, large], label: Size}
+  note: {type: text, max_length: 20, label: Note, required: false}
+steps:
+  - id: plan
+    uses: set
+    with: {body: {size: "{{ inputs.size }}"}, amount: "{{ inputs.amount }}", note: "{{ inputs.note }}"}
+    gate: {title: "Pay {{ inputs.amount }}?", approvers: [ada@example.com]}
+"""
+
+
+async def test_an_edit_is_held_to_the_declaration_of_the_input_and_has_its_control(on: Stage) -> None:
+    run = await on.asked(DECLARED, amount={"amount": "400", "currency": "EUR"}, size="small")
+    ada = on.person("ada")
+    assert "Amount" in words(copy_of(ada, "Pay 400 EUR?"))
+    fine(await ada.click("Edit"))
+    await on.slack.until(lambda: ada.modal)
+    assert ada.modal is not None
+    inputs = {block["label"]["text"]: block["element"] for block in ada.modal["blocks"] if block["type"] == "input"}
+    assert inputs["Size"]["type"] == "radio_buttons"
+    assert inputs["Amount (EUR)"]["max_value"] == "500"
+    assert inputs["Note"]["max_length"] == 20
+    fine(await ada.submit({"Amount (EUR)": "1.234"}))
+    assert ada.modal is not None
+    (said,) = ada.modal["errors"].values()
+    assert said == "Amount must have at most 2 decimals in EUR; write 1234 EUR if you mean that."
+    assert await on.state(run) is RequestState.PENDING
+    fine(await ada.submit({"Amount (EUR)": "12.50", "Size": "large"}))
+    await on.settle()
+    decision = (await on.request(run)).decision
+    assert decision is not None
+    assert {one.path: one.after for one in decision.edits} == {
+        ("amount",): {"amount": "12.50", "currency": "EUR"},
+        ("body", "size"): "large",
+    }
