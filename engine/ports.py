@@ -71,6 +71,13 @@ class StepType(ABC, Generic[ParamsT]):
         """Whether repeating the call is harmless by its nature. If not, an unknown outcome asks a person."""
         return False
 
+    async def doubts(self, given: Mapping[str, Value]) -> Sequence[str]:  # noqa: ARG002
+        """Return what will not work, asked when a workflow is registered, in sentences.
+
+        `given`: the parameters that stand in the file as they are. Never raises.
+        """
+        return ()
+
     def produce(self, given: Mapping[str, Value]) -> dict[str, Value]:
         """Only for INLINE and SLEEP kinds: the output, from the parameters alone."""
         raise TypeError(f"{self.name} is not an inline step; it was given {', '.join(given)}")
@@ -179,6 +186,17 @@ class Sender(Protocol):
 
         `source`: where it comes from, in our words; people can tell it from the text. `key`: the same again sends
         nothing new.
+        """
+
+
+@runtime_checkable
+class KnowsPlaces(Protocol):
+    """A sender that can tell ahead whether it could send to a place."""
+
+    async def doubt(self, to: str) -> str | None:
+        """Return why nothing can be sent there now, in a sentence; None if nothing speaks against it.
+
+        Never raises.
         """
 
 

@@ -69,7 +69,7 @@ def _scopes(granted: frozenset[str] | None) -> Finding:
     if missing:
         told = ", ".join(f"{name} (to {manifest.SCOPES[name]})" for name in missing)
         return problem("slack.scopes", f"The bot token lacks {told}.", _REINSTALL)
-    more = sorted(granted - manifest.SCOPES.keys())
+    more = sorted(granted - manifest.SCOPES.keys() - manifest.OPTIONAL.keys())
     also = f" It may also do what Signoff never does: {', '.join(more)}." if more else ""
     return ok("slack.scopes", f"The bot token has all {len(manifest.SCOPES)} scopes that are needed.{also}")
 

@@ -19,6 +19,8 @@ SCOPES: Final = (
     "users:read.email",
     "usergroups:read",
     "files:read",
+    "channels:read",
+    "groups:read",
 )
 
 

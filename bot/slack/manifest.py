@@ -22,6 +22,11 @@ SCOPES: Final = {
     "users:read.email": "find the account of an email address",
 }
 """What each is for."""
+OPTIONAL: Final = {
+    "channels:read": "say when a workflow is registered that the app is not in a channel",
+    "groups:read": "the same for private channels",
+}
+"""What the app does without, where an installation has not got it."""
 METHODS: Final = {
     "auth.test": None,
     "bots.info": "users:read",
@@ -32,6 +37,7 @@ METHODS: Final = {
     "conversations.open": "im:write",
     "usergroups.list": "usergroups:read",
     "usergroups.users.list": "usergroups:read",
+    "users.conversations": "channels:read",
     "users.info": "users:read",
     "users.list": "users:read",
     "users.lookupByEmail": "users:read.email",
@@ -73,7 +79,7 @@ def manifest(url: str | None = None) -> dict[str, Any]:
             "bot_user": {"display_name": "Signoff", "always_online": True},
             "slash_commands": [command],
         },
-        "oauth_config": {"scopes": {"bot": sorted(SCOPES)}},
+        "oauth_config": {"scopes": {"bot": sorted({**SCOPES, **OPTIONAL})}},
         "settings": {
             "event_subscriptions": {**request, "bot_events": sorted(bolt.EVENTS)},
             "interactivity": {"is_enabled": True, **request},

@@ -24,6 +24,7 @@ PER_MINUTE: Final = {
     "conversations.open": 50,
     "conversations.history": 50,
     "users.lookupByEmail": 50,
+    "users.conversations": 50,
     "users.info": 100,
     "users.list": 20,
     "usergroups.list": 20,

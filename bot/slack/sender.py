@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -20,6 +21,11 @@ _USER: Final = re.compile(r"<@([UW][A-Z0-9]{2,30})(?:\|[^<>]*)?>|([UW][A-Z0-9]{2
 _CHANNEL: Final = re.compile(r"<#([CG][A-Z0-9]{2,30})(?:\|[^<>]*)?>|([CG][A-Z0-9]{2,30})")
 _NAME: Final = re.compile(r"#[^\s#,<>]{1,80}")
 _PAGES: Final = 2
+_CHANNELS: Final = 200
+"""Channels that are read at once: https://docs.slack.dev/reference/methods/users.conversations"""
+_MOST_PAGES: Final = 10
+_ASKING: Final = 0.8
+"""Seconds that this may take: whoever registers a workflow in Slack is answered within three."""
 
 
 class SlackSender:
@@ -40,6 +46,41 @@ class SlackSender:
             return earlier or await self._post(place, message(text, source=source), key)
         except ChannelError as error:
             raise _failure(to, error) from error
+
+    async def doubt(self, to: str) -> str | None:
+        """Port KnowsPlaces. Only the conversations that the app is in can be asked for."""
+        to = to.strip()
+        found = _CHANNEL.fullmatch(to)
+        name = (found[1] or found[2]) if found else to
+        if found is None and not _NAME.fullmatch(to):
+            return None
+        try:
+            async with asyncio.timeout(_ASKING):
+                if name.removeprefix("#") in await self._joined():
+                    return None
+        except (ChannelError, TimeoutError) as error:
+            why = str(error) or "Slack did not answer in time."
+            return f"Whether Signoff is in {to} could not be checked ({why}) If it is not, type /invite @Signoff there."
+        return f"Signoff is not in {to}. Type /invite @Signoff there before a run gets to this step."
+
+    async def _joined(self) -> set[str]:
+        """The ids and names of all channels that the app is in."""
+        found, cursor = set[str](), dict[str, Any]()
+        for _ in range(_MOST_PAGES):
+            page = await self._client.get(
+                "users.conversations",
+                types="public_channel,private_channel",
+                exclude_archived=True,
+                limit=_CHANNELS,
+                **cursor,
+            )
+            for one in page["channels"]:
+                found |= {str(one.get("id")), str(one.get("name"))}
+            following = (page.get("response_metadata") or {}).get("next_cursor")
+            if not following:
+                return found
+            cursor = {"cursor": following}
+        raise ChannelError("It is in too many channels to look through.")
 
     async def _place(self, to: str) -> str:
         """The conversation. A person's is opened, so that it can be looked into."""

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final, TypeVar
 
+from msgspec import structs
+
 from engine.advance import Advancer
 from engine.errors import ChannelError, Conflict
 from engine.model import (
@@ -58,9 +60,14 @@ class Engine:
         Raises `DefinitionError` with everything that is wrong in them.
         """
         workflow = self.ground.advancer.compiled(command.source)
-        return await self.knowing(
+        answer = await self.knowing(
             lambda tx, resolved: registering.register(self.ground, tx, command, workflow, resolved), patient=False
         )
+        if not isinstance(answer, Registered):
+            return answer
+        # What only others know is asked once it is registered: it keeps nobody from doing so.
+        doubts = await registering.doubts(self.ground, workflow)
+        return structs.replace(answer, warnings=(*answer.warnings, *doubts))
 
     async def start(self, command: Start) -> Started | Refusal:
         """Start a run, and take it to its first request, effect or wait in the same transaction."""

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import logging
 
 from engine import gate
-from engine.definition import Workflow
+from engine.data import Value
+from engine.definition import Step, Workflow
 from engine.errors import Conflict
 from engine.model import NotAllowed, Person, Refusal, Register, Registered
+from engine.ports import StepType
 from engine.service import named_people
 from engine.service.ground import Ground, entry
 from engine.store import workflows
 from engine.store.tx import Tx
 from engine.store.workflows import Registration
 from engine.who import Resolved, Who
+
+log = logging.getLogger(__name__)
 
 
 def register(ground: Ground, tx: Tx, command: Register, workflow: Workflow, resolved: Resolved) -> Registered | Refusal:
@@ -60,6 +66,27 @@ def register(ground: Ground, tx: Tx, command: Register, workflow: Workflow, reso
         ),
     )
     return Registered(workflow=workflow.name, version=registration.version, changed=True, warnings=tuple(doubtful))
+
+
+async def doubts(ground: Ground, workflow: Workflow) -> list[str]:
+    """Return what the steps of a workflow find against the parameters that its file gives them."""
+    kinds = [(step, ground.advancer.kinds.get(step.kind.name)) for step in workflow.steps]
+    asked = [(step, kind) for step, kind in kinds if isinstance(kind, StepType)]
+    found = await asyncio.gather(*(kind.doubts(_literals(step)) for step, kind in asked), return_exceptions=True)
+    told = dict[str, None]()
+    for (step, _), several in zip(asked, found, strict=True):
+        if isinstance(several, BaseException):
+            log.error("step type %s could not say what it doubts", step.kind.name, exc_info=several)
+        else:
+            told |= {f"{step.label}: {one}": None for one in several}
+    return list(told)
+
+
+def _literals(step: Step) -> dict[str, Value]:
+    """The parameters that hold no expression."""
+    rendered = {path[0] for path, _ in step.params.templates}
+    value = step.params.value
+    return {name: one for name, one in value.items() if name not in rendered} if isinstance(value, dict) else {}
 
 
 def _owner(who: Who, command: Register, workflow: Workflow, actor: Person) -> Person | Refusal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
 import pydantic
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from engine.data import Value
 from engine.errors import StepError
 from engine.fields import Field, FieldType
-from engine.ports import Sender, StepContext, StepType
+from engine.ports import KnowsPlaces, Sender, StepContext, StepType
 
 OUTPUT: Final = frozenset({"channel", "ts"})
 
@@ -39,6 +39,13 @@ class Message(StepType[MessageParams]):
 
     def content(self, given: Mapping[str, Value]) -> Mapping[str, Field | None]:  # noqa: ARG002
         return {"text": Field(type=FieldType.LONG_TEXT)}
+
+    async def doubts(self, given: Mapping[str, Value]) -> Sequence[str]:
+        to = given.get("to")
+        if not isinstance(to, str) or not isinstance(self._sender, KnowsPlaces):
+            return ()
+        doubt = await self._sender.doubt(to)
+        return () if doubt is None else (doubt,)
 
     async def run(self, params: MessageParams, context: StepContext) -> Mapping[str, object]:
         if self._sender is None:

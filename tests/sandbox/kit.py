@@ -27,9 +27,7 @@ SCHEMA = json.loads((Path(__file__).parents[1] / "data/slack/slack-types.schema.
 SCOPES = (
     *AppConfig().scopes,
     "im:read",
-    "channels:read",
     "channels:history",
-    "groups:read",
     "groups:history",
     "team:read",
 )

@@ -76,6 +76,16 @@ async def test_a_condition_that_compares_texts_is_refused_where_it_is_pasted(on:
         assert sentence in told
 
 
+async def test_a_channel_without_the_app_is_said_when_a_workflow_is_registered(on: Stage) -> None:
+    cleo = on.person("cleo")
+    step = "steps:\n  - {id: tell, uses: message, with: {to: '#finance', text: Hello}}\n"
+    fine(await cleo.command("/signoff register"))
+    await on.slack.until(lambda: cleo.modal)
+    fine(await cleo.submit({"Workflow file": f"name: tell\ntitle: Tell\n{step}"}))
+    assert "Tell is registered as version 1" in words(cleo.modal)
+    assert "tell: Signoff is not in #finance. Type /invite @Signoff there" in words(cleo.modal)
+
+
 async def test_a_file_that_is_uploaded_is_registered(on: Stage) -> None:
     cleo = on.person("cleo")
     await cleo.command("/signoff register")
@@ -252,7 +262,7 @@ async def test_home_follows_what_waits_though_nobody_opens_it(on: Stage) -> None
     await on.asked()
     ada, ben = on.person("ada"), on.person("ben")
     assert "Refund 120 EUR?" in words(ada.home)
-    await on.start(amount=7)
+    other = await on.start(amount=7)
     await on.settle()
     for person in ada, ben:
         assert "Refund 120 EUR?" in words(person.home)
@@ -262,8 +272,7 @@ async def test_home_follows_what_waits_though_nobody_opens_it(on: Stage) -> None
     for person in ada, ben:
         assert "Refund 120 EUR?" not in words(person.home)
         assert "Refund 7 EUR?" in words(person.home)
-    (run, *_) = await on.engine.runs(Page(limit=1))
-    fine(await on.person("cleo").command(f"/signoff cancel {run.id}"))
+    fine(await on.person("cleo").command(f"/signoff cancel {other}"))
     await on.settle()
     assert "Nothing waits for you" in words(ben.home)
     assert "Refund: cancelled" in words(on.person("cleo").home)

@@ -56,8 +56,9 @@ def test_it_asks_for_the_scopes_of_what_is_called_and_no_other() -> None:
         "im:history",
         "files:read",
         "commands",
+        "groups:read",
     }
-    assert set(manifest.SCOPES) == needed
+    assert {*manifest.SCOPES, *manifest.OPTIONAL} == needed
     for name, scope in manifest.METHODS.items():
         assert scope is None or name == "conversations.history" or scope in METHODS[name].scopes
     assert manifest.manifest()["oauth_config"]["scopes"]["bot"] == sorted(needed)

@@ -75,6 +75,35 @@ async def test_hidden_characters_of_a_message_are_marked(slack: Running, sender:
     assert "⟦U+202E⟧" in ada.sees()[-1]["text"]
 
 
+@pytest.mark.parametrize(
+    ("to", "told"),
+    [
+        ("#general", None),
+        ("#leads", None),
+        ("ada@example.com", None),
+        ("#finance", "Signoff is not in #finance. Type /invite @Signoff there"),
+        ("#nothing", "Signoff is not in #nothing."),
+    ],
+)
+async def test_a_channel_is_doubted_ahead_where_the_app_is_not_in_it(
+    slack: Running, sender: SlackSender, to: str, told: str | None
+) -> None:
+    doubt = await sender.doubt(to)
+    assert doubt is None if told is None else told in (doubt or "")
+    named = to.removeprefix("#")
+    if to.startswith("#") and slack.world.channel_named(named) is not None:
+        assert (await sender.doubt(slack.channel(named)) is None) is (told is None)
+
+
+async def test_what_slack_does_not_say_is_a_doubt_and_no_error(slack: Running, sender: SlackSender) -> None:
+    slack.fault("users.conversations", "status")
+    doubt = await sender.doubt("#general") or ""
+    assert "could not be checked" in doubt
+    assert "/invite @Signoff" in doubt
+    slack.app.scopes[:] = [one for one in slack.app.scopes if one != "groups:read"]
+    assert "missing_scope" in (await sender.doubt("#general") or "")
+
+
 async def test_a_channel_without_the_app_says_how_to_invite_it(slack: Running, sender: SlackSender) -> None:
     for to in "#finance", "#nothing":
         with pytest.raises(StepError, match=f"/invite @Signoff in the channel {to}"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from bot.sandbox import render
 from bot.sandbox.errors import SlackError
 from bot.sandbox.jsontypes import Json
@@ -27,6 +29,29 @@ def list_(call: Call) -> Json:
     """https://docs.slack.dev/reference/methods/users.list"""
     found = page([_user(call, one) for one in call.world.users.values()], call, key="members")
     return {**found, "cache_ts": int(call.slack.time.seconds)}
+
+
+_KINDS: Final = {"public_channel": ("channel", "channels:read"), "private_channel": ("private", "groups:read")}
+"""The kinds of conversations that can be asked for, and the scope that each needs."""
+
+
+@method("users.conversations", tier=3, scopes=("channels:read", "groups:read"))
+def conversations(call: Call) -> Json:
+    """https://docs.slack.dev/reference/methods/users.conversations: those that the app itself is in"""
+    kinds = set[str]()
+    for name in (call.arguments.text("types") or "public_channel").split(","):
+        if name.strip() not in _KINDS:
+            raise SlackError("invalid_types")
+        kind, scope = _KINDS[name.strip()]
+        call.need(scope)
+        kinds.add(kind)
+    live = not call.arguments.flag("exclude_archived")
+    found = [
+        render.channel(call.world, one, app=call.app)
+        for one in call.world.channels.values()
+        if one.kind in kinds and call.app.bot_user in one.members and (live or not one.is_archived)
+    ]
+    return page(found, call, key="channels", most=1000)
 
 
 @method("users.lookupByEmail", tier=3, scopes=("users:read.email",))
