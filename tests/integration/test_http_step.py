@@ -219,6 +219,7 @@ async def test_proxies_of_the_environment_are_not_used(echo: str, monkeypatch: p
         ("text/plain; charset=idna", b"abc", "abc"),
         ("application/xml", b"<a/>", "<a/>"),
         ("application/json", b"", ""),
+        ("application/json", rb'{"text": "cut \ud83d"}', {"text": "cut \N{REPLACEMENT CHARACTER}"}),
         ("image/png", b"", ""),
     ],
 )

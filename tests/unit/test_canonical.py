@@ -11,6 +11,7 @@ from hypothesis import given
 
 from engine import data
 from engine.data import Value
+from engine.errors import InvalidValue
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 VALUES: st.SearchStrategy[Value] = st.recursive(
@@ -52,3 +53,51 @@ def test_a_decimal_is_written_as_its_own_text_on_both_ways(number: str) -> None:
 
 def test_an_integer_of_any_size_is_written_in_full() -> None:
     assert data.canonical([2**53 + 1, -(10**300)]).decode() == f"[{2**53 + 1},{-(10**300)}]"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (r'"\ud83d"', "\ufffd"),
+        (r'{"a\ude00": ["x\ud83d y"]}', {"a\ufffd": ["x\ufffd y"]}),
+        (r'"\ud83d\ude00 \ud83d"', "\U0001f600 \ufffd"),
+        (r'"\ud83d\ud83d\ude00"', "\ufffd\U0001f600"),
+        (r'"\\ud83d \uD83D"', "\\ud83d \ufffd"),
+    ],
+)
+def test_half_of_an_emoji_that_a_program_cut_in_two_is_readable(text: str, value: Value) -> None:
+    assert data.loads(text) == value
+    assert data.loads(text.encode()) == value
+
+
+@pytest.mark.parametrize("text", [r'"\ud83d', r'"\ud8', r'"\ud83d" x', '{"a": "\\ud83d"'])
+def test_json_that_is_cut_off_stays_unreadable(text: str) -> None:
+    with pytest.raises(InvalidValue, match="this is not valid JSON"):
+        data.loads(text)
+
+
+changes = st.dictionaries(st.sampled_from(["a", "b"]) | st.integers(0, 2), st.integers(), max_size=3)
+
+
+@given(changes)
+def test_many_changes_at_once_are_the_changes_one_by_one(new: dict[str | int, int]) -> None:
+    whole: Value = {"a": 1, "b": {"c": 2}, "list": [1, [2], {"d": 3}]}
+    paths: dict[data.Path, Value] = {(key,) if isinstance(key, str) else ("list", key): one for key, one in new.items()}
+    expected: Value = whole
+    for path, one in paths.items():
+        expected = data.replace(expected, path, one)
+    assert data.replace_all(whole, paths) == expected
+    assert whole == {"a": 1, "b": {"c": 2}, "list": [1, [2], {"d": 3}]}
+
+
+def test_nothing_is_changed_where_nothing_stands() -> None:
+    with pytest.raises(KeyError):
+        data.replace_all({"a": [1]}, {("a", 1): 2})
+    assert data.replace_all({"a": 1}, {(): 2}) == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "is_larger"), [("abc", False), ("abcd", True), ({"ab": "c"}, True), ([1, 2, 3, 4], True)]
+)
+def test_the_size_of_a_value_is_counted_until_it_is_too_much(value: Value, *, is_larger: bool) -> None:
+    assert data.is_larger(value, 3) is is_larger
