@@ -35,7 +35,7 @@ async def rejected(scene: Scene) -> None:
 async def expired(scene: Scene) -> None:
     """Nobody decides in time."""
     scene.teller.chapter(f"cleo refunds 150 EUR by a workflow that waits {_EXPIRES}: nobody decides")
-    text = templates.changed(refund(), "name: refund\n", "name: refund-today\n")
+    text = templates.changed(refund(scene.stage.payments.url), "name: refund\n", "name: refund-today\n")
     text = templates.changed(text, _DECIDE, f"{_DECIDE}\n      expires: {_EXPIRES}")
     await opens_register(scene)
     await sends_workflow(scene, f"pastes refund.yaml under the name refund-today, with expires: {_EXPIRES}", text)

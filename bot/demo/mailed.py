@@ -46,7 +46,7 @@ async def mailed(scene: Scene) -> None:
 
 async def _asked(scene: Scene) -> Asked:
     """The ready-made workflow, with mia among its approvers."""
-    text = templates.changed(refund(), "name: refund\n", f"name: {_NAME}\n")
+    text = templates.changed(refund(scene.stage.payments.url), "name: refund\n", f"name: {_NAME}\n")
     text = templates.changed(text, "ben@example.com]", f"ben@example.com, {MIA}]")
     await opens_register(scene)
     await sends_workflow(

@@ -15,7 +15,7 @@ from engine.model import NotFound, RunStatus
 async def registers(scene: Scene) -> None:
     """Cleo registers the workflow, with a slip of the pen at first."""
     scene.teller.chapter("cleo registers a workflow")
-    text = refund()
+    text = refund(scene.stage.payments.url)
     slip = templates.changed(text, "approve_label:", "aprove_label:")
     line = slip[: slip.index("aprove_label:")].count("\n") + 1
     await opens_register(scene)
@@ -101,7 +101,6 @@ async def _by_form(scene: Scene, order: str) -> str:
         "Order number": order,
         "Amount (EUR)": "120",
         "Why": "Arrived broken",
-        "Payment service": scene.stage.payments.url,
     }
     await scene.act("cleo", f"fills the form in: order {order}, 120 EUR, “Arrived broken”", cleo.submit(values))
     run = scene.started(seen.words((cleo.modal or {}).get("blocks")))

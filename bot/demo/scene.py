@@ -72,10 +72,10 @@ class Scene:
     async def runs(self, workflow: str, order: str, *, amount: str, why: str, vip: bool = False) -> str:
         """Cleo starts a run by one line; its id, as she is told it."""
         known = " vip=yes" if vip else ""
-        shown = f'/signoff run {workflow} order={order} amount={amount} reason="{why}"{known} payments='
+        shown = f'/signoff run {workflow} order={order} amount={amount} reason="{why}"{known}'
         cleo = self.person("cleo")
-        acting = cleo.command(f"{shown}{self.stage.payments.url}", channel=PLACE)
-        await self.act("cleo", f"types {shown}…", acting)
+        acting = cleo.command(shown, channel=PLACE)
+        await self.act("cleo", f"types {shown}", acting)
         return self.started(seen.words(cleo.sees(PLACE)[-1]))
 
     def started(self, answer: str) -> str:

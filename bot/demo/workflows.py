@@ -14,13 +14,10 @@ _APPROVERS: Final = "approvers: [ada@example.com, ben@example.com]"
 _AND_MIA: Final = f"approvers: [ada@example.com, ben@example.com, {OUTSIDER}]   # Mia has no Slack: she gets a mail"
 
 
-def refund() -> str:
-    """The ready-made workflow as it is shipped, with the approvers of the local Slack."""
-    return changed(templates.workflow("refund"), "approvers: [owner, finance@example.com]", _APPROVERS)
-
-
-def _refund(effects: str) -> str:
-    return changed(refund(), "https://payments.example.com", effects)
+def refund(effects: str) -> str:
+    """The ready-made workflow as it is shipped, with the approvers of the local Slack and the payments of the demo."""
+    text = changed(templates.workflow("refund"), "approvers: [owner, finance@example.com]", _APPROVERS)
+    return changed(text, "https://payments.example.com", effects)
 
 
 def _expense(effects: str) -> str:  # noqa: ARG001 all are made alike; this one calls nobody
@@ -35,5 +32,5 @@ def _deploy(effects: str) -> str:
     return changed(text, "      confirm:", f"      {_APPROVERS}\n      confirm:")
 
 
-ALL: Final[Mapping[str, Callable[[str], str]]] = {"refund": _refund, "expense": _expense, "deploy": _deploy}
+ALL: Final[Mapping[str, Callable[[str], str]]] = {"refund": refund, "expense": _expense, "deploy": _deploy}
 """What makes the text of each, given the address of payments and deployments."""

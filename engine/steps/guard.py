@@ -51,6 +51,20 @@ _NOT_PUBLIC: Final = (
     IPv6Network("2001::/23"),  # protocol assignments, Teredo among them
     IPv6Network("3fff::/20"),  # documentation, RFC 9637; unknown to Python 3.11
 )
+# Addresses that look public, and lead from inside a cloud to its platform. The others (169.254.0.0/16 of most clouds,
+# 100.100.100.200 of Alibaba, 192.0.0.192 of Oracle, fd00:ec2::254 of AWS, fd20:ce::254 of Google) are never public.
+_PLATFORMS: Final = (
+    # Azure: learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
+    IPv4Network("168.63.129.16/32"),
+    # restricted and private.googleapis.com: cloud.google.com/vpc/docs/configure-private-google-access
+    IPv4Network("199.36.153.4/30"),
+    IPv4Network("199.36.153.8/30"),
+    IPv6Network("2600:2d00:2:1000::/56"),
+    IPv6Network("2600:2d00:2:2000::/56"),
+    # IBM: cloud.ibm.com/docs/vpc?topic=vpc-service-endpoints-for-vpc
+    IPv4Network("161.26.0.0/16"),
+    IPv4Network("166.8.0.0/14"),
+)
 
 
 async def system_resolve(host: str, port: int) -> list[str]:
@@ -172,7 +186,7 @@ def is_public(address: Address) -> bool:
         return False
     if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
         return False
-    return not any(address in network for network in _NOT_PUBLIC)
+    return not any(address in network for network in (*_NOT_PUBLIC, *_PLATFORMS))
 
 
 def check_header(name: str, value: str = "") -> None:

@@ -67,7 +67,7 @@ class Desk:
     async def registered(self, source: str | None = None, *, by: str = "cleo") -> None:
         actor, origin = self._of(by)
         answer = await self.stage.app.engine.register(
-            Register(source=(source or workflows.refund()).encode(), actor=actor, origin=origin)
+            Register(source=(source or workflows.refund(self.stage.payments.url)).encode(), actor=actor, origin=origin)
         )
         assert isinstance(answer, Registered), answer
 
@@ -78,7 +78,7 @@ class Desk:
 
     async def started_refund(self, order: str, *, amount: str = "120", reason: str = "Arrived broken") -> str:
         money = {"amount": amount, "currency": "EUR"}
-        return await self.started("refund", order=order, amount=money, reason=reason, payments=self.stage.payments.url)
+        return await self.started("refund", order=order, amount=money, reason=reason)
 
     async def started(self, workflow: str, *, by: str = "cleo", **inputs: Any) -> str:
         actor, origin = self._of(by)

@@ -67,7 +67,7 @@ will ask Ada Approver, Ben Approver and mia@example.com above 100 EUR and for VI
 gets the mail “Refund order A-1007?” from Signoff <signoff@example.com>
 its one link is to review; none decides
 opening it decides nothing
-the page says all 12 facts that the mail says
+the page says all 11 facts that the mail says
 she is asked for a code first
 nothing is decided or paid without it
 it holds eight digits, and no link of ours

@@ -29,12 +29,12 @@ async def asked(standing: Stage) -> str:
     """The id of a run whose request both approvers see."""
     cleo = standing.slack.person("cleo").id
     actor, origin = Address("slack", cleo), Origin(surface="slack", place={"user": cleo})
-    source = workflows.refund().encode()
+    source = workflows.refund(standing.payments.url).encode()
     assert isinstance(
         await standing.app.engine.register(Register(source=source, actor=actor, origin=origin)), Registered
     )
     money: Value = {"amount": "240.50", "currency": "EUR"}
-    inputs: dict[str, Value] = {"order": "A-1", "amount": money, "reason": "Broken", "payments": standing.payments.url}
+    inputs: dict[str, Value] = {"order": "A-1", "amount": money, "reason": "Broken"}
     started = await standing.app.engine.start(Start(workflow="refund", inputs=inputs, actor=actor, origin=origin))
     assert isinstance(started, Started)
     await standing.slack.until(lambda: all(standing.slack.person(name).sees() for name in ("ada", "ben")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ import pytest
 
 from bot.cli import main
 from bot.cli.exits import Exit
+from engine import definition
+from engine.expressions import address_origin
+from engine.steps.registry import all_kinds
 
 FOLDER = Path(__file__).parents[2] / "templates" / "workflows"
 FILES = sorted(FOLDER.glob("*.yaml"))
@@ -96,6 +100,7 @@ class Terminal:
     """The command `signoff`, in an empty folder, with nobody at the keyboard."""
 
     capture: pytest.CaptureFixture[str]
+    other_side: OtherSide
 
     def signoff(self, *arguments: str) -> Said:
         with pytest.raises(SystemExit) as ended:
@@ -106,7 +111,13 @@ class Terminal:
 
     def try_(self, name: str, inputs: dict[str, str], *answers: str) -> Said:
         given = [part for key, value in inputs.items() for part in ("-i", f"{key}={value}")]
-        return self.signoff("try", str(FOLDER / name), *given, *(part for one in answers for part in ("--answer", one)))
+        Path(name).write_text(self.local(name), encoding="utf-8")
+        return self.signoff("try", name, *given, *(part for one in answers for part in ("--answer", one)))
+
+    def local(self, name: str) -> str:
+        """The template with the address of the other side, as its user would write it in."""
+        text = (FOLDER / name).read_text(encoding="utf-8")
+        return re.sub(r"https://[a-z]+\.example\.com", self.other_side.url, text)
 
 
 @pytest.fixture
@@ -120,7 +131,7 @@ def terminal(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("SIGNOFF_HTTP_ALLOW", other_side.url.removeprefix("http://"))
     monkeypatch.setenv("SIGNOFF_SECRET_DEPLOY_TOKEN", TOKEN)
-    return Terminal(capsys)
+    return Terminal(capsys, other_side)
 
 
 # -- all ----------------------------------------------------------------------------------------------------
@@ -155,6 +166,19 @@ def test_a_template_calls_nobody_real_unless_it_is_told_to(file: Path) -> None:
     addresses = [word for word in text.replace('"', " ").split() if word.startswith("https://") and word != "https://…"]
     assert all(".example.com" in address for address in addresses)
     assert "http://" not in text
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_no_template_lets_whoever_starts_a_run_choose_what_is_called(file: Path) -> None:
+    workflow = definition.load(file.read_bytes(), kinds=all_kinds())
+    assert [name for name, field in workflow.inputs.items() if field.type == "url"] == []
+    calls = [
+        template
+        for step in workflow.steps
+        for path, template in step.params.templates
+        if path[0] in step.kind.address_params
+    ]
+    assert [template.source for template in calls if address_origin(template) is not None] == []
 
 
 # -- expense ------------------------------------------------------------------------------------------------
@@ -218,12 +242,12 @@ def test_access_that_is_not_granted_is_told_to_nobody(terminal: Terminal) -> Non
 # -- refund -------------------------------------------------------------------------------------------------
 
 
-def refund(other_side: OtherSide, amount: str, **more: str) -> dict[str, str]:
-    return {"order": "A-1001", "amount": amount, "reason": "Arrived broken", "payments": other_side.url, **more}
+def refund(amount: str, **more: str) -> dict[str, str]:
+    return {"order": "A-1001", "amount": amount, "reason": "Arrived broken", **more}
 
 
 def test_a_small_refund_is_paid_without_asking(terminal: Terminal, other_side: OtherSide) -> None:
-    said = terminal.try_("refund.yaml", refund(other_side, "100"))
+    said = terminal.try_("refund.yaml", refund("100"))
     assert said.code == Exit.DONE
     (paid,) = other_side.calls
     assert (paid.method, paid.path) == ("POST", "/refunds")
@@ -236,32 +260,32 @@ def test_a_small_refund_is_paid_without_asking(terminal: Terminal, other_side: O
 
 
 def test_a_large_refund_waits_for_somebody(terminal: Terminal, other_side: OtherSide) -> None:
-    said = terminal.try_("refund.yaml", refund(other_side, "100.01"))
+    said = terminal.try_("refund.yaml", refund("100.01"))
     assert said.code == Exit.WAITING
     assert "Over 100 EUR: refund policy 4.2" in said.out
     assert other_side.calls == []
 
 
 def test_any_refund_for_a_vip_waits_for_somebody(terminal: Terminal, other_side: OtherSide) -> None:
-    said = terminal.try_("refund.yaml", refund(other_side, "0.01", vip="yes"))
+    said = terminal.try_("refund.yaml", refund("0.01", vip="yes"))
     assert said.code == Exit.WAITING
     assert "VIP: refund policy 4.3" in said.out
     assert other_side.calls == []
-    said = terminal.try_("refund.yaml", refund(other_side, "0.01", vip="yes"), "approve")
+    said = terminal.try_("refund.yaml", refund("0.01", vip="yes"), "approve")
     assert said.code == Exit.DONE
     (paid,) = other_side.calls
     assert paid.body["amount"] == {"amount": "0.01", "currency": "EUR"}
 
 
 def test_an_approved_refund_is_paid_once(terminal: Terminal, other_side: OtherSide) -> None:
-    said = terminal.try_("refund.yaml", refund(other_side, "120"), "approve")
+    said = terminal.try_("refund.yaml", refund("120"), "approve")
     assert said.code == Exit.DONE
     (paid,) = other_side.calls
     assert paid.body["amount"] == {"amount": "120", "currency": "EUR"}
 
 
 def test_an_edited_refund_is_paid_as_edited(terminal: Terminal, other_side: OtherSide) -> None:
-    said = terminal.try_("refund.yaml", refund(other_side, "120"), "edit:json.amount=80.50")
+    said = terminal.try_("refund.yaml", refund("120"), "edit:json.amount=80.50")
     assert said.code == Exit.DONE
     (paid,) = other_side.calls
     assert paid.body["amount"] == {"amount": "80.50", "currency": "EUR"}
@@ -269,7 +293,7 @@ def test_an_edited_refund_is_paid_as_edited(terminal: Terminal, other_side: Othe
 
 
 def test_a_rejected_refund_is_not_paid(terminal: Terminal, other_side: OtherSide) -> None:
-    said = terminal.try_("refund.yaml", refund(other_side, "120"), "reject:bought elsewhere")
+    said = terminal.try_("refund.yaml", refund("120"), "reject:bought elsewhere")
     assert said.code == Exit.NO
     assert other_side.calls == []
 
@@ -277,12 +301,10 @@ def test_a_rejected_refund_is_not_paid(terminal: Terminal, other_side: OtherSide
 # -- deploy -------------------------------------------------------------------------------------------------
 
 
-def deploy(other_side: OtherSide) -> dict[str, str]:
+def deploy() -> dict[str, str]:
     return {
         "version": "1.4.0",
         "changes": "Faster search",
-        "deployer": other_side.url,
-        "health": f"{other_side.url}/health",
         "settle": "1s",
     }
 
@@ -290,7 +312,7 @@ def deploy(other_side: OtherSide) -> dict[str, str]:
 def test_an_approved_deployment_carries_the_secret_and_shows_it_to_nobody(
     terminal: Terminal, other_side: OtherSide
 ) -> None:
-    said = terminal.try_("deploy.yaml", deploy(other_side), "approve")
+    said = terminal.try_("deploy.yaml", deploy(), "approve")
     assert said.code == Exit.DONE
     begun, looked = other_side.calls
     assert begun.headers["authorization"] == f"Bearer {TOKEN}"
@@ -302,7 +324,7 @@ def test_an_approved_deployment_carries_the_secret_and_shows_it_to_nobody(
 
 def test_an_ill_service_is_asked_about_after_the_deployment(terminal: Terminal, other_side: OtherSide) -> None:
     other_side.health = 503
-    said = terminal.try_("deploy.yaml", deploy(other_side), "approve", "reject:the front page is down")
+    said = terminal.try_("deploy.yaml", deploy(), "approve", "reject:the front page is down")
     assert said.code == Exit.NO
     assert "The health page answers 503. Keep 1.4.0?" in said.out
     assert len(other_side.writes) == 1
@@ -310,19 +332,19 @@ def test_an_ill_service_is_asked_about_after_the_deployment(terminal: Terminal, 
 
 def test_an_ill_service_is_kept_only_with_a_reason(terminal: Terminal, other_side: OtherSide) -> None:
     other_side.health = 503
-    assert terminal.try_("deploy.yaml", deploy(other_side), "approve", "approve").code == Exit.NO
-    assert terminal.try_("deploy.yaml", deploy(other_side), "approve", "approve:known fault").code == Exit.DONE
+    assert terminal.try_("deploy.yaml", deploy(), "approve", "approve").code == Exit.NO
+    assert terminal.try_("deploy.yaml", deploy(), "approve", "approve:known fault").code == Exit.DONE
 
 
 def test_a_deployment_has_nothing_to_edit(terminal: Terminal, other_side: OtherSide) -> None:
-    said = terminal.try_("deploy.yaml", deploy(other_side), "edit:json.version=2.0.0")
+    said = terminal.try_("deploy.yaml", deploy(), "edit:json.version=2.0.0")
     assert said.code == Exit.NO
     assert "nothing of this request can be edited" in said.err
     assert other_side.calls == []
 
 
 def test_a_rejected_deployment_does_not_begin(terminal: Terminal, other_side: OtherSide) -> None:
-    said = terminal.try_("deploy.yaml", deploy(other_side), "reject:frozen until Monday")
+    said = terminal.try_("deploy.yaml", deploy(), "reject:frozen until Monday")
     assert said.code == Exit.NO
     assert other_side.calls == []
 
@@ -330,18 +352,16 @@ def test_a_rejected_deployment_does_not_begin(terminal: Terminal, other_side: Ot
 # -- data export --------------------------------------------------------------------------------------------
 
 
-def export(other_side: OtherSide) -> dict[str, str]:
+def export() -> dict[str, str]:
     return {
         "query": "town:Bonn & more",
         "purpose": "Yearly statistics",
-        "source": other_side.url,
-        "partner": f"{other_side.url}/inbox",
         "delay": "1s",
     }
 
 
 def test_approved_records_are_sent_as_they_were_collected(terminal: Terminal, other_side: OtherSide) -> None:
-    said = terminal.try_("data-export.yaml", export(other_side), "approve")
+    said = terminal.try_("data-export.yaml", export(), "approve")
     assert said.code == Exit.DONE
     assert "Send 2 records to a partner?" in said.out
     (sent,) = other_side.writes
@@ -349,14 +369,14 @@ def test_approved_records_are_sent_as_they_were_collected(terminal: Terminal, ot
 
 
 def test_records_that_the_reviewer_struck_are_not_sent(terminal: Terminal, other_side: OtherSide) -> None:
-    said = terminal.try_("data-export.yaml", export(other_side), f"edit:body.records={json.dumps(RECORDS[1:])}")
+    said = terminal.try_("data-export.yaml", export(), f"edit:body.records={json.dumps(RECORDS[1:])}")
     assert said.code == Exit.DONE
     (sent,) = other_side.writes
     assert sent.body == {"records": RECORDS[1:]}
 
 
 def test_rejected_records_stay_where_they_are(terminal: Terminal, other_side: OtherSide) -> None:
-    said = terminal.try_("data-export.yaml", export(other_side), "reject:no contract")
+    said = terminal.try_("data-export.yaml", export(), "reject:no contract")
     assert said.code == Exit.NO
     assert [call.method for call in other_side.calls] == ["GET"]
     assert other_side.writes == []
