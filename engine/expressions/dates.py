@@ -148,12 +148,9 @@ def all_texts(pattern: str) -> tuple[str, ...] | None:
     return None if samples is None else tuple(dict.fromkeys(DIRECTIVES[pattern[1]](at) for at in samples))
 
 
-def writes_iso(pattern: str) -> bool | None:
-    """Whether what this pattern gives is a date or time in ISO 8601; None: it is not known."""
-    try:
-        return instant(format_date(_SAMPLE.isoformat(), pattern)) is not None
-    except ExpressionError:
-        return None
+def writes_iso(pattern: str) -> bool:
+    """Whether what this pattern gives is a date or time in ISO 8601. Raises `ExpressionError` for an unknown one."""
+    return instant(format_date(_SAMPLE.isoformat(), pattern)) is not None
 
 
 class Instant(NamedTuple):

@@ -104,6 +104,7 @@ def test_card_and_record_say_that_the_requester_named_the_approver(signoff: Comm
         ("text", 'approvers: "{{ inputs.who }} {{ inputs.who }}"', "Several people stand in one text. Write a list"),
         ("text", "approvers: [\"{{ inputs.who ~ ', ' ~ inputs.who }}\"]", "Several people stand in one text."),
         ("json", "approvers: [\"{{ inputs.who | join(', ') }}\"]", "Several people stand in one text."),
+        ("text", "approvers: [\"{{ inputs.who + '; ' + inputs.who }}\"]", "Several people stand in one text."),
         ("text", 'approvers: ["group:{{ inputs.who }}"]', "Data cannot say which group is asked."),
         ("number", FROM_INPUT, "An approver is a person, but `inputs.who` is a number."),
         ("{type: money, currency: EUR}", FROM_INPUT, "An approver is a person, but `inputs.who` is money"),

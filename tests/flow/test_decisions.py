@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from engine.definition import load
+from engine.expressions import DECISIONS
+from engine.steps.registry import builtin
 from tests.support.commands import Commands, commands
 from tests.support.processes import OPERATOR, place
 
@@ -108,6 +111,14 @@ def test_a_value_of_this_name_keeps_its_meaning_where_there_is_no_gate(signoff: 
         "  - {id: a, uses: set, with: {decision: mine}}\n  - {id: b, uses: set, with: {x: '{{ steps.a.decision }}'}}\n"
     )
     assert outputs(signoff, started(signoff, HEAD + steps))["b"] == {"x": "mine"}
+
+
+def test_an_output_that_hides_the_decision_keeps_its_meaning_in_older_files() -> None:
+    source = HEAD + "  - {id: a, uses: set, with: {decision: {x: 1}}, gate: true}\n"
+    source += "  - {id: b, uses: set, with: {x: '{{ steps.a.decision.by | default(2) }}'}}\n"
+    older = load(source.encode(), kinds=builtin(), registered=True)
+    scope: dict[str, Any] = {"steps": {"a": {"decision": {"x": 1}}}, DECISIONS: {"a": {"by": "me"}}}
+    assert older.steps[1].params.render(scope) == {"x": 2}
 
 
 def test_two_decisions_are_told_apart(signoff: Commands) -> None:

@@ -448,6 +448,9 @@ def test_a_comparison_of_texts_that_says_nothing_is_told_when_the_file_is_checke
 @pytest.mark.parametrize(
     "expression",
     [
+        'inputs.any | string == "a" or inputs.any | date("%d" ~ "%m") == "a"',
+        "inputs.any | upper == inputs.any",
+        'inputs.count | upper == (3 if inputs.ok else "YES") or inputs.any | upper == "YES"',
         'inputs.at | date("%A") in ["Saturday", "Sunday"] or inputs.at | date("%H") == "09"',
         'run.requester == "ann@example.com" or run.requester == "U012AB3CD"',
         "inputs.ok is true and inputs.any is false",

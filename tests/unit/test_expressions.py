@@ -278,6 +278,7 @@ def test_and_or_and_if_leave_out_what_does_not_matter() -> None:
         ),
         ("inputs.amount < inputs.name", "add `| number` to the text"),
         ("inputs.ok > false", "`>` compares two numbers, or two dates or times, but inputs.ok is true or false"),
+        ("'2026-13-01' > '2026-01-01'", "texts have no order"),
         ("'1000' > '200'", "texts have no order, so add `| number` to both if they are numbers"),
         (
             "'100%' > '90%'",
@@ -495,6 +496,11 @@ def test_a_template_knows_what_it_refers_to(source: str, references: set[Any], g
             "Friday Fri March Mar 7 066 25 15 03 PM 04 05 +0100 %",
         ),
         ("'2025-01-01T00:30' | date('%I %p')", "12 AM"),
+        (
+            "['9 very long words, so many that no person takes it for one number, and more', 'a'] | sort | last",
+            "a",
+        ),
+        ("[{'amount': '5', 'currency': 'EUR'}, {'amount': '5.0', 'currency': 'EUR'}] | unique | length", 1),
         ("inputs.moment | date('%d %b %Y, %H:%M')", "07 Mar 2025, 15:04 UTC+01:00"),
         ("'2025-03-07T15:04:05Z' | date('%d %b %Y, %H:%M')", "07 Mar 2025, 15:04 UTC"),
         ("'2025-03-07T15:04:05Z' | date('%I:%M %p')", "03:04 PM UTC"),

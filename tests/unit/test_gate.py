@@ -193,6 +193,11 @@ def test_the_requester_may_be_named_by_data_where_the_file_says_so() -> None:
         assert {one.not_requester for one in opening.references} == {False}
 
 
+def test_an_address_may_be_put_together_of_data() -> None:
+    opening = words('approvers: ["{{ inputs.any }}@example.com"]', any="kim")
+    assert [one.value for one in opening.references] == ["kim@example.com"]
+
+
 def test_inputs_that_name_an_approver_are_told_also_where_a_step_passed_them_on() -> None:
     journey = Journey.of(
         "- {id: pick, uses: set, with: {to: {who: '{{ inputs.any }}'}, other: x}}\n"
