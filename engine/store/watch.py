@@ -1,7 +1,7 @@
 """Notices that the files of an open database are no longer the ones that were opened, and saves what they hold.
 
 SQLite goes on writing to a file that was moved or removed, and answers as if all were well. So the writer looks after
-each commit, before it answers, and every reader before it reads.
+each commit, before it answers, and readers now and then.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import sqlite3
 import struct
 import tempfile
+import time
 from contextlib import closing
 from enum import Enum
 from pathlib import Path
@@ -21,6 +22,10 @@ from engine.store.files import create_private, sync_folder
 _MARK_AT: Final = 60
 """Where `PRAGMA user_version` stands in the file: https://sqlite.org/fileformat2.html"""
 _Identity: TypeAlias = tuple[int, int]
+
+
+STALE_SECONDS: Final = 0.25
+"""How long those who only read rely on the last look: five system calls are a tenth of a short read."""
 
 
 class Loss(Enum):
@@ -52,9 +57,16 @@ class Watch:
             if one.exists():
                 self._beside[one] = _identity(one)
         self._missing: Path | None = None
+        self._looked_at = -STALE_SECONDS
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether nobody looked for a while."""
+        return time.monotonic() - self._looked_at > STALE_SECONDS
 
     def look(self) -> Loss | None:
         """What happened to the files, if anything did."""
+        self._looked_at = time.monotonic()
         if _identity(self._path) != self._file:
             return Loss.FILE
         if self._mark() not in self._marks:

@@ -67,7 +67,7 @@ class _Job(Generic[T]):
 
 
 class SqliteFile:
-    """The database file: `transact` writes, `read` reads. Open it with `store.open_file`."""
+    """The database file: `transact` writes, `read` reads. `noting`: note the head of its log beside it."""
 
     def __init__(
         self,
@@ -79,7 +79,6 @@ class SqliteFile:
         noting: bool = False,
         doubt: Doubt | None = None,
     ) -> None:
-        """`noting`: whether the head of the log is noted beside the file."""
         self.path = path
         self.doubt = doubt
         """Why the file may be older than what has happened since, where the operator took it all the same."""
@@ -167,6 +166,8 @@ class SqliteFile:
 
     def _see_ours(self) -> None:
         """Raises `StoreLost` when the files are no longer those that were opened; tells it once."""
+        if self._loss is Loss.CONTENT:
+            raise self._lost(self._loss)
         if self._loss is not None or (loss := self._watch.look()) is None:
             return
         self._loss = loss
@@ -191,6 +192,9 @@ class SqliteFile:
         self._readers.shutdown(wait=True)
         for connection in self._opened:
             connection.close()
+        if self._loss is Loss.BESIDE:
+            # Files are removed one by one, and the database after what was noticed.
+            self._loss = self._watch.look() or self._loss
         if self._loss in (Loss.FILE, Loss.BESIDE):
             marks.set_unnoted(self._driver)
         if self._loss is not Loss.CONTENT:
@@ -206,7 +210,8 @@ class SqliteFile:
     # -- the reading threads --
 
     def _read(self, query: Callable[[Connection], T]) -> T:
-        self._see_ours()
+        if self._watch.is_stale:
+            self._see_ours()
         with translated(self.path):
             connection = self._reader()
             # One snapshot: a request and its decision must be of the same moment.
