@@ -204,7 +204,6 @@ def adopt(tx: Tx, workspace: str, found: Found) -> Person:
     known = people.as_known(tx, workspace, found)
     if known is not None:
         return known  # as nearly always: there is nothing to learn
-    tx.memory.forget()
     account = next((one for one in found.addresses if one.kind == ACCOUNT), None)
     emails = [Address(one.kind, one.value.lower()) for one in found.addresses if one.kind == "email"]
     if account is None:

@@ -442,6 +442,35 @@ FAULTS: Final = (
         "self._store.transact(lambda tx: self._advancer.record(tx, claimed, outcome, {}))",
         _RUNS,
     ),
+    # -- who a person is --
+    Fault(
+        "two accounts become one person when an address moves",
+        "engine/store/identities.py",
+        "        if holder is not None and holder.account is None:\n",
+        "        if holder is not None:\n",
+        "tests/flow/test_year_of_people.py",
+    ),
+    Fault(
+        "an approver is not looked up again at the decision",
+        "engine/service/deciding.py",
+        "    if found.excluded is not None:\n",
+        "    if found.excluded == command.request:\n",
+        "tests/flow/test_year_of_people.py tests/slack/test_people.py",
+    ),
+    Fault(
+        "an address takes what its old person has along",
+        "engine/store/identities.py",
+        "    elif holder.account is None and alone:\n",
+        "    elif alone or holder.account is not None:\n",
+        "tests/integration/test_people.py tests/slack/test_people.py",
+    ),
+    Fault(
+        "what an address proved is proven again when it is back",
+        "engine/store/identities.py",
+        "    for statement in (_REVOKE_LINKS, _REVOKE_BROWSERS):\n",
+        "    for statement in (_REVOKE_LINKS,):\n",
+        "tests/integration/test_people.py",
+    ),
     # -- the store and the log --
     Fault(
         "a full disk is taken for a unit that failed by itself",
