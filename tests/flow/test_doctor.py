@@ -91,7 +91,8 @@ def slack(signoff: Commands) -> Iterator[Running]:
 
 def traces(folder: Path) -> dict[str, tuple[int, bytes]]:
     """Every file with its time and content, except for what other processes change meanwhile."""
-    ours = [one for one in sorted(folder.rglob("*")) if one.is_file() and not one.name.endswith(("-wal", "-shm"))]
+    theirs = ("-wal", "-shm", ".head", ".head.part")
+    ours = [one for one in sorted(folder.rglob("*")) if one.is_file() and not one.name.endswith(theirs)]
     return {str(one): (one.stat().st_mtime_ns, one.read_bytes()) for one in ours}
 
 
@@ -593,7 +594,9 @@ def test_a_check_that_takes_too_long_is_given_up(signoff: Commands, monkeypatch:
 def test_a_copy_without_a_log_is_told(signoff: Commands) -> None:
     signoff.done("backup", "copy.db")
     signoff.set(database_url=f"sqlite:///{signoff.at.folder}/copy.db")
-    assert states(examined(signoff, code=0)) == {"database.wal": "warning"}
+    found = examined(signoff, code=0)
+    assert states(found) == {"database.wal": "warning", "database.latest": "warning"}
+    assert "It is a copy that `signoff backup` made." in only(found, "database.latest")[1]
 
 
 @pytest.mark.parametrize(("mode", "state"), [(0o640, "warning"), (0o622, "problem")])
