@@ -601,6 +601,13 @@ FAULTS: Final = (
         "tests/slack/test_unreadable.py",
     ),
     Fault(
+        "a delivery of another workspace is taken",
+        "bot/slack/installation.py",
+        "        return self.team in delivery.teams\n",
+        "        return True\n",
+        "tests/slack/test_admission.py",
+    ),
+    Fault(
         "a start with the same key starts again",
         "engine/service/starting.py",
         "        if earlier is not None:\n",
