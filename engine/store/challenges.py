@@ -38,6 +38,7 @@ KEPT_BYTES: Final = 100_000
 
 _challenge = ChallengeRow.__table__  # type: ignore[attr-defined]
 _NEW = Prepared(insert(_challenge))
+_NEW_BLANK = Prepared(insert(_challenge))
 _BY_ID = Prepared(select(_challenge).where(_challenge.c.id == bindparam("id")))
 _BY_FORM = Prepared(
     select(_challenge).where(_challenge.c.holder == bindparam("holder"), _challenge.c.form == bindparam("form"))
@@ -65,6 +66,7 @@ _OLD = Prepared(
         or_(_challenge.c.created_at < bindparam("before"), _challenge.c.created_at > bindparam("latest"))
     )
 )
+_DROPPED = Prepared(delete(_challenge).where(_challenge.c.id == bindparam("id")))
 _LAPSED = Prepared(
     update(_challenge)
     .where(_challenge.c.created_at <= bindparam("before"), _challenge.c.decision.is_not(None))
@@ -148,6 +150,18 @@ def sweep(tx: Tx) -> None:
     """Drop what waited too long for its code, old challenges, and those of a clock that was ahead."""
     tx.write(_OLD, {"before": tx.now - DAY, "latest": tx.now + SLACK})
     tx.write(_LAPSED, {"before": tx.now - LIFETIME})
+
+
+def touch(tx: Tx, workspace: str) -> None:
+    """Write a row of nobody and delete it, so that this unit waits for the disk even if it has nothing to keep.
+
+    Otherwise the time until the answer would tell whether somebody has an address. (A row that is written as it was is
+    no change to SQLite.)
+    """
+    blank = dict.fromkeys((column.key for column in _challenge.columns), None)
+    held = {"id": tx.new_id(), "workspace": workspace, "holder": b"", "address": "", "tries": 0}
+    tx.write(_NEW_BLANK, {**blank, **held, "created_at": tx.now, "expires_at": tx.now})
+    tx.write(_DROPPED, {"id": held["id"]})
 
 
 def load_challenge(connection: Connection, challenge: str) -> Held | None:

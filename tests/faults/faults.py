@@ -342,6 +342,27 @@ FAULTS: Final = (
         _CODES,
     ),
     Fault(
+        "a code of a clock that was ahead is taken",
+        "engine/store/challenges.py",
+        "        return self.created_at - SLACK <= now < self.expires_at and self.used_at is None\n",
+        "        return now < self.expires_at and self.used_at is None\n",
+        "tests/integration/test_clock_ahead.py",
+    ),
+    Fault(
+        "one client has codes sent without end",
+        "bot/web/clients.py",
+        "        if len(times) >= self._most:\n",
+        "        if len(times) > 10**9:\n",
+        "tests/web/test_asking_limits.py",
+    ),
+    Fault(
+        "the streams of a revoked link go on",
+        "bot/web/live.py",
+        "            if standing is None or not await self._room.desk.still_sees(visit):\n",
+        "            if standing is None:\n",
+        "tests/web/test_live.py",
+    ),
+    Fault(
         "an address gets no other code while many were asked for",
         "engine/store/challenges.py",
         "    return few or not any(one.live(now) for one in unanswered)\n",
@@ -349,7 +370,7 @@ FAULTS: Final = (
         f"{_LINKS} {_CODES}",
     ),
     Fault(
-        "a code for another address is taken",
+        "codes that went to other addresses count",
         "engine/store/challenges.py",
         """        _challenge.c.address == bindparam("address"),
         _challenge.c.created_at > bindparam("since"),""",

@@ -539,6 +539,23 @@ async def test_a_code_that_could_not_be_sent_for_hours_is_not_sent_any_more(home
     assert home.mail.to(LEE, DeliveryKind.CODE) == []
 
 
+async def test_whoever_signs_in_waits_for_the_disk_whether_or_not_the_address_is_known(home: House) -> None:
+    await asked(home)
+    wal = home.path.with_name("signoff.db-wal")
+    for email in (LEE, "no@example.com", LEE, "no@example.com", LEE):
+        before = wal.read_bytes()
+        await home.identity.sign_in(SignIn(email=email, holder="browser", form=None))
+        assert wal.read_bytes() != before, "what is written is on the disk before the answer"
+
+
+async def test_codes_that_went_to_others_do_not_count(home: House) -> None:
+    run = await asked(home)
+    for number in range(6):
+        await sent(home, await command(home, run, link=token(home, MIA), form=f"form-{number}"), "browser of Mia")
+    mine = await sent(home, await command(home, run, form="mine"), "mine")
+    assert mine.purpose is Purpose.DECIDE
+
+
 def challenges_of(home: House) -> int:
     with closing(sqlite3.connect(home.path)) as connection:
         (found,) = connection.execute("SELECT count(*) FROM challenge").fetchone()
