@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.errors import ChannelError
-from engine.gate import Reference
 from engine.model import (
     Address,
     AddressReturned,
@@ -37,10 +35,10 @@ from engine.model import (
     SignIn,
     Verdict,
 )
-from engine.ports import Found, Resolution, Route
 from engine.service import Engine
 from engine.store import identities, journal, people, schema
 from engine.store.tx import Tx
+from tests.support.accounts import Book, account
 from tests.support.house import SAM, TERMINAL, House, house
 
 WEB = Origin(surface="web")
@@ -54,44 +52,6 @@ steps:
   - {id: act, uses: set, with: {a: 1}, gate: {approvers: "{{ inputs.who }}"}}
 """
 BY_LINK = ASKS.replace('"{{ inputs.who }}"', '"{{ inputs.who }}", assurance: link')
-
-
-def account(name: str) -> Address:
-    return Address("slack", name)
-
-
-class Book:
-    """A directory of accounts and their email addresses, and everybody has mail too. `active`: by account."""
-
-    def __init__(self, **active: str) -> None:
-        self.active = dict(active)
-        self.closed: dict[str, str] = {}
-        self.down = False
-
-    def asks(self, reference: Reference) -> bool:
-        return reference.kind in ("email", "slack", "members")
-
-    async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
-        if self.down:
-            raise ChannelError("The directory does not answer.")
-        return {one: self._one(one) for one in references}
-
-    def _one(self, reference: Reference) -> Resolution:
-        for users, standing in (self.active, None), (self.closed, "deactivated"):
-            for user, email in users.items():
-                if reference.value in (user, email):
-                    if standing:
-                        return Resolution((), "They are deactivated.", standing=standing, never=True)
-                    return Resolution((Found(user.title(), (account(user), Address("email", email))),))
-        if reference.kind == "email":
-            return Resolution((Found("", (Address("email", reference.value),)),), unknown=True)
-        return Resolution((), "There is no such account.", never=True)
-
-    def reach(self, person: Person) -> Sequence[Route]:
-        return [Route("email", person.email)] if person.email else [Route("recording", person.label)]
-
-    def back(self, origin: Origin, person: Person) -> Route | None:
-        return None
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from bot.web.desk import Desk
 from bot.web.site import Reviewable
 from engine.codes import MIN_KEY
 from engine.model import DeliveryKind
-from engine.ports import StepType
+from engine.ports import Directory, StepType
 from engine.steps.form import Form as Form_
 from engine.steps.set import Set
 from engine.views import RequestView
@@ -229,10 +229,11 @@ async def hall(
     scheme: str = "http",
     host: str | None = None,
     proxies: Sequence[str] = (),
+    directory: Directory | None = None,
 ) -> AsyncIterator[Hall]:
     """`host`: of the public address, where it is another than where the server really is."""
     kinds: dict[str, StepType[Any]] = {"set": Set(), "form": Form_(), "played": Played()}
-    async with house(path, directory=by("email"), steps=kinds) as home, aiohttp.ClientSession() as session:
+    async with house(path, directory=directory or by("email"), steps=kinds) as home, aiohttp.ClientSession() as session:
         port = free_port()
         base = f"http://127.0.0.1:{port}"
         url = f"{scheme}://{host or f'127.0.0.1:{port}'}{prefix}"
