@@ -12,8 +12,8 @@ from bot.terminal import screen
 from engine import gate
 from engine.data import Value
 from engine.model import DEFAULT_WORKSPACE, Address
-from engine.store import identities
 from engine.store import people as stored
+from engine.store import people_views
 from engine.views import AddressPeriod, PersonView
 
 
@@ -28,7 +28,7 @@ def people() -> None:
 def list_(limit: int, as_json: bool) -> None:
     """List the people that Signoff knows, the newest first."""
     with reach.reading() as connection:
-        found = identities.person_views(connection, DEFAULT_WORKSPACE, limit)
+        found = people_views.person_views(connection, DEFAULT_WORKSPACE, limit)
     if as_json:
         click.echo(screen.as_json([wire.known_person(one) for one in found]))
         return
@@ -51,7 +51,7 @@ def show(who: str, as_json: bool) -> None:
         view = _find(connection, who)
         if view is None:
             reach.refuse(f"There is no person {who}.")
-        periods = identities.load_periods(connection, view.person.id)
+        periods = people_views.load_periods(connection, view.person.id)
     if as_json:
         whole: dict[str, Value] = {**wire.known_person(view), "history": [wire.period(one) for one in periods]}
         click.echo(screen.as_json(whole))
@@ -69,12 +69,12 @@ def _row(one: AddressPeriod) -> tuple[str, str, str, str]:
 
 
 def _find(connection: Any, who: str) -> PersonView | None:
-    view = identities.person_view(connection, who)
+    view = people_views.person_view(connection, who)
     if view is not None:
         return view
     address = _address(who)
     found = stored.find_person(connection, DEFAULT_WORKSPACE, address) if address is not None else None
-    return identities.person_view(connection, found.id) if found is not None else None
+    return people_views.person_view(connection, found.id) if found is not None else None
 
 
 def _address(who: str) -> Address | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
-from sqlalchemy import Select, bindparam, delete, exists, func, insert, literal, literal_column, null, select, update
+from sqlalchemy import bindparam, delete, exists, func, insert, literal, literal_column, null, select, update
 
 from engine import data
 from engine.audit import Entry
@@ -18,7 +18,6 @@ from engine.model.people import ACCOUNT
 from engine.model.statuses import DeliveryKind
 from engine.ports import Found
 from engine.store import people
-from engine.store.connection import Connection
 from engine.store.prepared import Prepared
 from engine.store.tx import Tx
 from engine.tables import (
@@ -33,7 +32,6 @@ from engine.tables import (
     RunRow,
     WorkflowRow,
 )
-from engine.views import AddressPeriod, PersonView
 
 _person = PersonRow.__table__  # type: ignore[attr-defined]
 _address = AddressRow.__table__  # type: ignore[attr-defined]
@@ -162,9 +160,6 @@ _MOVE_RUN = Prepared(
 )
 _MOVES: Final = {"requests": _MOVE_APPROVAL, "workflows": _MOVE_WORKFLOW, "runs": _MOVE_RUN}
 _PERIODS = Prepared(select(_period).where(_is(_period)).order_by(_period.c.since.desc(), _period.c.id.desc()))
-_OF_PERSON = Prepared(
-    select(_period).where(_period.c.person == bindparam("person")).order_by(_period.c.since, _period.c.id)
-)
 _JOINED = Prepared(
     select(_address.c.person)
     .where(_address.c.workspace == bindparam("workspace"), _address.c.kind == ACCOUNT)
@@ -368,41 +363,3 @@ def separate(tx: Tx, workspace: str) -> int:
             tx.write(_ALSO_ASKED, {"of": person.id, "into": other, "account": account.value})
             _record(tx, workspace, "person.separated", other, account, _BY_UPGRADE, person.id)
     return len(joined)
-
-
-# -- looking ------------------------------------------------------------------------------------------------
-
-
-def load_periods(connection: Connection, person: str) -> list[AddressPeriod]:
-    """Every address that the person has or had, the oldest first."""
-    return [_read(row) for row in _OF_PERSON.all(connection, {"person": person})]
-
-
-def _read(row: Any) -> AddressPeriod:
-    return AddressPeriod(
-        address=Address(row.kind, row.value),
-        since=row.since,
-        until=row.until,
-        evidence=row.evidence,
-        ended=row.ended,
-    )
-
-
-def person_views(connection: Connection, workspace: str, limit: int) -> list[PersonView]:
-    """People, the newest first."""
-    rows = connection.execute(_listed(workspace).limit(limit)).all()
-    known = people.load_people(connection, [row.id for row in rows])
-    return [PersonView(person=known[row.id], split_from=row.split_from, created_at=row.created_at) for row in rows]
-
-
-def _listed(workspace: str) -> Select[Any]:
-    return select(_person).where(_person.c.workspace == workspace).order_by(_person.c.id.desc())
-
-
-def person_view(connection: Connection, person: str) -> PersonView | None:
-    """One person, by id."""
-    row = connection.execute(select(_person).where(_person.c.id == person)).first()
-    if row is None:
-        return None
-    known = people.load_people(connection, [row.id])
-    return PersonView(person=known[row.id], split_from=row.split_from, created_at=row.created_at)
