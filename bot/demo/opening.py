@@ -37,7 +37,7 @@ async def registers(scene: Scene) -> None:
 
 def _asked(name: str) -> str:
     """How the answer puts somebody: by name, or by the address of whoever has none in Slack."""
-    return f"{name} (not in Slack, asked by mail)" if "@" in name else f"({name})"
+    return f"{name} (not in Slack, asked by email)" if "@" in name else f"({name})"
 
 
 async def opens_register(scene: Scene) -> None:

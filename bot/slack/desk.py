@@ -262,7 +262,7 @@ def _told(reference: Reference, known: Mapping[Reference, Resolution]) -> str:
     if resolution is None:
         return reference.rule
     if resolution.unknown:
-        return f"{reference.rule} (not in Slack{', asked by mail' if resolution.people else ''})"
+        return f"{reference.rule} (not in Slack{', asked by email' if resolution.people else ''})"
     found = [one.name or one.addresses[0].value for one in resolution.people]
     names = [one for one in found if one != reference.rule]
     if not names:
