@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
+from bot import advice
 from bot.characters import stands_apart
 from bot.characters import visible as visible
 from engine import data, durations, fields, gate
@@ -27,7 +28,7 @@ from engine.model import (
     StepStatus,
     Verdict,
 )
-from engine.views import CodeCopy, Copy, DecisionView, RequestView, RunView
+from engine.views import CodeCopy, Copy, DecisionView, RequestView, RunView, StepAnswer
 
 _NAMED: Final = 5
 """People who are named one by one in a list of those who were not reached."""
@@ -318,11 +319,13 @@ def alert_card(copy: Copy) -> Card:
     open_steps = (one for one in run.steps if one.status is StepStatus.OUTCOME_UNKNOWN and one.ended_at is None)
     # Whoever started the run may read of it, and cannot answer.
     asks = next(open_steps, None) if copy.person.id == run.owner.id else None
+    over = _over(copy)
     return Card(
         kind=DeliveryKind.ALERT,
         title=title,
-        facts=(*_run_facts(run), *decided, *silent, *gone, ("What to do", what)),
+        facts=(*_run_facts(run), *decided, *silent, *gone, *(() if over else (("What to do", what),))),
         fields=changed,
+        state=over,
         run=run.id,
         request=request.id if request else None,
         topic=copy.topic,
@@ -330,6 +333,28 @@ def alert_card(copy: Copy) -> Card:
         visit=asks.visit if asks else None,
         attempt=asks.attempt if asks else None,
     )
+
+
+def _over(copy: Copy) -> str | None:
+    """Why an alert asks nothing any more: it was answered, or the request that it is about is closed."""
+    run, request = copy.run, copy.request
+    if copy.topic == RunStatus.NEEDS_ATTENTION:
+        answered = advice.last_answer(run)
+        if answered is not None and _answers(copy, answered[1]):
+            answer = answered[1]
+            return f"Answered by {line(answer.person.label)} at {moment(answer.at)}: {answer.answer.value}."
+        return f"There is nothing to answer any more: the run is {run.status}." if run.status.ended else None
+    about_request = copy.topic in _ABOUT_REQUESTS and request is not None
+    return outcome(request) if about_request and request and request.asked.closed_at is not None else None
+
+
+def _answers(copy: Copy, answer: StepAnswer) -> bool:
+    """Whether the last answer is to the question of this copy, and not to an earlier one."""
+    later = copy.created_at is not None and answer.at > copy.created_at
+    return later or copy.run.status is not RunStatus.NEEDS_ATTENTION
+
+
+_ABOUT_REQUESTS: Final = frozenset({"unseen", "unreachable", "broken", "undelivered", "excluded"})
 
 
 def outcome_card(copy: Copy) -> Card:
@@ -375,12 +400,14 @@ def _alert(topic: str, run: RunView, request: RequestView | None) -> tuple[str, 
     match topic:
         case "needs_attention":
             return f"{name}: did the step happen?", (
-                "The outcome of a step is unknown. Find out, then answer done, repeat or stop."
+                "The outcome of a step is unknown. Find out whether it happened, then answer: done, repeat or stop."
             )
         case "stuck":
             return f"{name} cannot go on", "The server tries again every minute; its operator has to mend the cause."
         case "cancelled":
-            return f"{name} was cancelled in the middle of a step", "Find out whether the step happened."
+            return f"{name} was cancelled in the middle of a step", (
+                "Find out whether the step happened before you start the workflow again."
+            )
         case "unseen":
             return f"{name}: nobody has seen “{asks}” yet", (
                 "No copy reached anybody for 15 minutes. Tell an approver, or see why the copies failed."
@@ -398,9 +425,9 @@ def _alert(topic: str, run: RunView, request: RequestView | None) -> tuple[str, 
             return f"{name}: an approver of “{asks}” can no longer decide", (
                 "The other approvers can still decide."
                 if left
-                else "No approver is left. Cancel the run, correct who is asked, and start it again."
+                else f"No approver is left. {advice.before_asking_anew(run)}"
             )
         case "expired":
-            return f"{name}: nobody decided in time", "The run was stopped. Start it again if it is still needed."
+            return f"{name}: nobody decided in time", advice.after_expiry(run)
         case _:
-            return f"{name} failed", "Mend the cause, then start a new run."
+            return f"{name} failed", advice.after_failure(run)

@@ -127,8 +127,13 @@ class Advancer:
             opening = progress.opening
             Who(tx, self.directory, resolved).foresee(held, opening.references, opening.accounts)
 
-    def follow(self, tx: Tx, held: HeldRun, progress: Progress, resolved: Resolved) -> None:
-        """Write the request, the alerts and the audit entries that a progress brings."""
+    def follow(
+        self, tx: Tx, held: HeldRun, progress: Progress, resolved: Resolved, *, owner_knows: bool = False
+    ) -> None:
+        """Write the request, the alerts and the audit entries that a progress brings.
+
+        `owner_knows`: it is what the owner just asked for, so that nobody has to tell them.
+        """
         for event in progress.events:
             tx.audit(
                 held.workspace,
@@ -139,7 +144,9 @@ class Advancer:
         if progress.opening is not None:
             self._open(tx, held, progress.opening, resolved)
         alert = None
-        if progress.status in _TOLD or (progress.error and progress.status is RunStatus.CANCELLED):
+        if owner_knows and progress.status.ended:
+            pass
+        elif progress.status in _TOLD or (progress.error and progress.status is RunStatus.CANCELLED):
             alert = self.alert(tx, held.place, topic=progress.status.value)
         if progress.status.ended:
             self._tell_requester(tx, held, alert)

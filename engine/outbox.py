@@ -129,7 +129,15 @@ class Relay:
         if person is None:
             found = await self._store.read(lambda connection: people.load_people(connection, [held.person]))
             person = found[held.person]
-        copy = Copy(delivery=held.id, kind=held.kind, topic=held.topic, person=person, run=run, request=request)
+        copy = Copy(
+            delivery=held.id,
+            kind=held.kind,
+            topic=held.topic,
+            person=person,
+            run=run,
+            request=request,
+            created_at=held.created_at,
+        )
         return Claimed(held, copy, link)
 
     async def _read(self, key: _Key) -> _Subject:

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from engine.data import Value
 from engine.definition.kinds import Nature
-from engine.fields import Field
+from engine.fields import Field, FieldType
 from engine.gate import Reference
 from engine.model import Address, Card, Origin, Person, Receipt, Work
 
@@ -58,6 +58,9 @@ class StepType(ABC, Generic[ParamsT]):
     """Top-level parameters in which `{{ secret.NAME }}` may stand."""
     address_params: ClassVar[frozenset[str]] = frozenset()
     """Top-level parameters that are a web address: values are escaped for the place in it where they stand."""
+
+    output_types: ClassVar[Mapping[str, FieldType]] = {}
+    """Types of the outputs that are always of one type, for a person who has to fill them in."""
 
     def outputs(self, given: Mapping[str, Value]) -> frozenset[str] | None:  # noqa: ARG002
         """Names of the output's fields, if they are known from the parameters; None: only known when it ran."""

@@ -190,6 +190,20 @@ class StepRunRow(SQLModel, table=True):
     ended_at: datetime | None = _utc()
 
 
+class StepAnswerRow(SQLModel, table=True):
+    """What a person said of a call whose outcome was unknown."""
+
+    __tablename__ = "step_answer"
+    run: str = Field(primary_key=True, foreign_key="run.id")
+    step: str = Field(primary_key=True)
+    visit: int = Field(primary_key=True)
+    attempt: int = Field(primary_key=True)
+    answer: str
+    person: str = Field(foreign_key="person.id")
+    assurance: str
+    answered_at: datetime = _utc(nullable=False)
+
+
 class RequestRow(SQLModel, table=True):
     """An opened gate. `content_version` changes with what is asked, `rev` with every write; `check_at`: look then."""
 

@@ -9,6 +9,8 @@ from typing import Any, cast
 
 from engine import data
 from engine.data import Value
+from engine.definition.expected_output import ExpectedOutput
+from engine.fields import Field
 from engine.gate import Asked, Edit
 from engine.model import (
     Address,
@@ -19,6 +21,7 @@ from engine.model import (
     Origin,
     Params,
     Person,
+    ResumeAnswer,
     ReviewPoint,
     RunStatus,
     StepStatus,
@@ -75,6 +78,17 @@ class RequestView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepAnswer:
+    """What a person said of a call whose outcome was unknown."""
+
+    answer: ResumeAnswer
+    person: Person
+    assurance: str
+    attempt: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepView:
     step: str
     visit: int
@@ -86,6 +100,27 @@ class StepView:
     wakes_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
+    answers: tuple[StepAnswer, ...] = ()
+    """The oldest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionView:
+    """A call whose outcome a person has to find out, and what to say of it.
+
+    `expected`: what the answer "done" needs.
+    """
+
+    run: RunView
+    step: StepView
+    label: str
+    uses: str
+    expected: ExpectedOutput
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        """What to ask, by dotted path in the output of the step; empty: nothing reads the step."""
+        return self.expected.fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +181,8 @@ class Copy:
     person: Person
     run: RunView
     request: RequestView | None
+    created_at: datetime | None = None
+    """When it was wanted; None: it is what a surface shows at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

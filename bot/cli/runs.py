@@ -111,16 +111,31 @@ def cancel(run_id: str, reason: str | None) -> None:
 @click.command()
 @click.argument("run_id", metavar="ID")
 @click.argument("answer", type=click.Choice(["done", "repeat", "stop"]))
-@click.option("--output", help="With done: what the step produced, as a JSON object, for the steps after it.")
-def resume(run_id: str, answer: str, output: str | None) -> int:
+@click.option("-o", "named", metavar="NAME=VALUE", multiple=True, help="With done: one thing that later steps read.")
+@click.option("--output", help="With done: all that the step produced, as a JSON object, for the steps after it.")
+def resume(run_id: str, answer: str, named: tuple[str, ...], output: str | None) -> int:
     """Say what became of a step of unknown outcome in the run ID.
 
-    done: it happened, go on. repeat: it did not, do it again. stop: end the run.
+    done: it happened, so the run goes on without doing it again; if later steps read what the step produced, you are
+    told what to give with -o. repeat: you know that it did not happen, so it is done now. stop: end the run.
     """
-    given: dict[str, Value] = {"run": run_id, "answer": answer, "output": _output(output, answer)}
+    given: dict[str, Value] = {
+        "run": run_id,
+        "answer": answer,
+        "output": _output(output, answer),
+        "values": dict[str, Value](_named(named, answer)),
+    }
     reach.answered(reach.carry_out("resume", given, settle=lambda reply: str(reply.facts["run"])))
     click.echo(f"Run {run_id} goes on." if answer != "stop" else f"Run {run_id} is stopped.")
     return Exit.DONE
+
+
+def _named(given: tuple[str, ...], answer: str) -> dict[str, str]:
+    if given and answer != "done":
+        raise click.UsageError("-o goes with done: only a step that happened has produced something.")
+    if any("=" not in one for one in given):
+        raise click.UsageError("-o takes a name and a value, like -o body.number=R-1.")
+    return {name.strip(): value for name, _, value in (one.partition("=") for one in given)}
 
 
 def _output(text: str | None, answer: str) -> Value:

@@ -22,6 +22,7 @@ from bot.cli.exits import Exit
 from bot.terminal import ask, screen
 from bot.terminal.ask import Answer
 from engine import definition, fields
+from engine.data import Value
 from engine.errors import DefinitionError, InvalidValue, about
 from engine.model import (
     Address,
@@ -298,9 +299,24 @@ class Trial:
             type=click.Choice([one.value for one in ResumeAnswer]),
         )
         owner = view.owner.addresses[0]
-        command = Resume(run=view.id, answer=ResumeAnswer(answer), actor=owner, origin=_ORIGIN)
+        output = self._produced(view.id) if answer == ResumeAnswer.DONE else {}
+        command = Resume(run=view.id, answer=ResumeAnswer(answer), actor=owner, origin=_ORIGIN, output=output)
         _accepted(self.portal.call(self.app.engine.resume, command))
         return None
+
+    def _produced(self, run: str) -> dict[str, Value]:
+        """What the step produced, as far as later steps read it."""
+        expected = _accepted(self.portal.call(self.app.engine.attention, run)).expected
+        values: dict[str, Value] = {}
+        for name, asked in expected.fields.items():
+            label = card.line(f"{asked.label} ({asked.help})")
+            while name not in values:
+                typed = click.prompt(label, default=None if asked.required else "", show_default=False)
+                found, wrong = expected.from_texts({name: typed} if typed else {})
+                values |= found or ({} if wrong else {name: None})
+                for why in wrong.values():
+                    screen.say(f"{asked.label} {why}.", err=True)
+        return dict(expected.output(values))
 
 
 def _accepted(answer: Any) -> Any:

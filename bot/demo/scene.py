@@ -81,7 +81,7 @@ class Scene:
     def started(self, answer: str) -> str:
         """The id of the run that an answer to cleo names."""
         self.teller.line("cleo", f"sees “{answer}”")
-        found = re.fullmatch(r"Started .+: run (\w+)\. (?:You hear here how|How) it ends.*", answer)
+        found = re.fullmatch(r"Started .+: run (\w+)\. You will get a message.*", answer)
         if found is None:
             raise Broken("cleo is told that her run has started", answer)
         return found[1]

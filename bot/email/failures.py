@@ -225,10 +225,10 @@ def channel_error(failure: Failure) -> ChannelError:
 
 
 _ADVICE: Final = {
-    Meaning.SETUP: " Have the operator run `signoff doctor`, then start the run again.",
-    Meaning.ADDRESS: " Correct the address, then start the run again.",
-    Meaning.COPY: " Ask whoever runs the mail server, then start the run again.",
-    Meaning.CONTENT: " Change the text or make it shorter, then start the run again.",
+    Meaning.SETUP: " Have the operator run `signoff doctor`.",
+    Meaning.ADDRESS: " Correct the address in the workflow or in what the run is started with.",
+    Meaning.COPY: " Ask the operator of the mail server.",
+    Meaning.CONTENT: " Change the text or make it shorter.",
 }
 
 

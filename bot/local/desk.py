@@ -162,14 +162,23 @@ class Desk:
         return _done(await self._engine.cancel(command))
 
     async def _resume(self, given: dict[str, Any]) -> Reply:
-        command = Resume(
-            run=_text(given, "run"),
-            answer=ResumeAnswer(_text(given, "answer")),
-            actor=self._actor,
-            origin=self._origin,
-            output=_mapping(given.get("output") or {}),
-        )
-        return _done(await self._engine.resume(command))
+        run, answer = _text(given, "run"), ResumeAnswer(_text(given, "answer"))
+        output = _mapping(given.get("output") or {})
+        typed = {name: str(text) for name, text in _mapping(given.get("values") or {}).items()}
+        if typed:
+            asked = await self._engine.attention(run)
+            if isinstance(asked, Refusal):
+                return _refused(asked)
+            values, wrong = asked.expected.from_texts(typed)
+            if wrong:
+                return _refused(InvalidInputs(errors=wrong, labels=asked.expected.labels))
+            output = asked.expected.output(values, given=output)
+        command = Resume(run=run, answer=answer, actor=self._actor, origin=self._origin, output=output)
+        refused = await self._engine.resume(command)
+        if isinstance(refused, InvalidInputs) and answer is ResumeAnswer.DONE:
+            needed = " ".join(f"-o {name}=…" for name in refused.errors)
+            return Reply(refused=f"{refused.sentence()} Find it out, then: signoff resume {run} done {needed}")
+        return _done(refused)
 
     async def _revoke(self, given: dict[str, Any]) -> Reply:
         request = _text(given, "request")

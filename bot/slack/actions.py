@@ -7,15 +7,15 @@ from typing import Any, Final
 
 import msgspec
 
-from bot.slack import blocks, details, ids, modals, register
+from bot.slack import blocks, details, ids, modals, register, resume_form
 from bot.slack.channel import is_large
 from bot.slack.desk import ANOTHER_VERSION
-from bot.slack.ids import ModalRef, Ref
+from bot.slack.ids import ModalRef, Ref, RunRef
 from bot.slack.payloads import Click
 from bot.slack.room import Room
 from bot.slack.text import View
 from engine import data
-from engine.model import Decided, Done, ReasonMissing, Refusal, ResumeAnswer, Verdict
+from engine.model import Decided, Done, InvalidInputs, ReasonMissing, Refusal, ResumeAnswer, Verdict
 from engine.off_loop import LARGE, off_loop
 from engine.views import RequestView
 
@@ -147,15 +147,24 @@ class Actions:
             return
         answer = await self._room.desk.resume(click.by, ref, _RESUMES[click.action])
         await ack()
-        self._after(click, self._resumed(click, answer), recorded=isinstance(answer, Done))
+        if isinstance(answer, InvalidInputs):
+            making = self._asking(click, ref)
+            self._after(click, self._room.replies.open_when_ready(click, making, metadata=ModalRef()))
+        else:
+            self._after(click, self._resumed(click, ref, answer), recorded=isinstance(answer, Done))
 
-    async def _resumed(self, click: Click, answer: Done | Refusal) -> None:
-        ref = ids.decode_run(click.value)
-        assert ref is not None
-        person = await self._room.desk.person(click.by)
-        by = person.label if person else click.by.user
-        said = f"Answered by {by}: {_RESUMES[click.action].value}." if isinstance(answer, Done) else None
-        card = await self._room.desk.alert(ref, answered=said)
+    async def _asking(self, click: Click, ref: RunRef) -> View:
+        """The form for what later steps read, or why there is nothing to fill in any more."""
+        asked = await self._room.desk.engine.attention(ref.run)
+        if isinstance(asked, Refusal):
+            return modals.sentence(asked.sentence())
+        origin = ModalRef(
+            channel=click.by.channel or None, message_ts=click.message_ts, response_url=click.response_url, run=ref
+        )
+        return resume_form.resume_form(asked, metadata=origin)
+
+    async def _resumed(self, click: Click, ref: RunRef, answer: Done | Refusal) -> None:
+        card = await self._room.desk.alert(ref)
         if card is not None:
             await self._room.replies.copy(click.response_url, card, delivery=ref.delivery)
         if isinstance(answer, Refusal):

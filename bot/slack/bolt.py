@@ -86,6 +86,7 @@ def _views(app: AsyncApp, views: Views) -> None:
         ids.APPROVE_MODAL: views.approved,
         ids.REGISTER_MODAL: views.register,
         ids.RUN_MODAL: views.run,
+        ids.RESUME_MODAL: views.resumed,
     }.items():
         app.view(name)(handler)
     app.view(_ANY)(views.unknown)

@@ -110,13 +110,17 @@ class Desk:
         large = data.is_larger(found.asked.content.value, LARGE)
         return await off_loop(lambda: cards.request_card(found), large=large)
 
-    async def resume(self, by: By, ref: RunRef, answer: ResumeAnswer) -> Done | Refusal:
-        """Answer what became of a step."""
+    async def resume(
+        self, by: By, ref: RunRef, answer: ResumeAnswer, *, output: Mapping[str, Value] | None = None
+    ) -> Done | Refusal:
+        """Answer what became of a step. `output`: what it produced, where later steps read it."""
         try:
             return await self.engine.resume(
                 Resume(
                     run=ref.run,
                     answer=answer,
+                    output=output or {},
+                    assurance=Assurance.SLACK,
                     actor=by.address,
                     origin=by.origin(delivery=ref.delivery),
                     step=ref.step,
@@ -125,10 +129,10 @@ class Desk:
                 )
             )
         except ChannelError as error:
-            return NotAllowed(why=f"That could not be taken down, because Slack does not answer us: {error} Try again.")
+            return NotAllowed(why=f"Your answer was not saved, because Slack does not answer us: {error} Try again.")
 
-    async def alert(self, ref: RunRef, *, answered: str | None) -> Card | None:
-        """What the alert about a run shows now. `answered`: the sentence about an answer that was just given."""
+    async def alert(self, ref: RunRef) -> Card | None:
+        """What the alert about a run shows now."""
         run = await self.engine.run(ref.run)
         if run is None:
             return None
@@ -144,7 +148,7 @@ class Desk:
         if shown.step is not None and _asks_the_same(shown, ref):
             return shown
         # What is asked now, if anything, is asked in an alert of its own.
-        state = answered or f"This was answered; the run is {run.status.value.replace('_', ' ')}."
+        state = shown.state or f"This was answered; the run is {run.status.value.replace('_', ' ')}."
         return replace(shown, step=None, state=state)
 
     # -- looking --

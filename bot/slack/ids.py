@@ -74,6 +74,7 @@ APPROVE_MODAL: Final = "modal.approve"
 DETAILS_MODAL: Final = "modal.details"
 REGISTER_MODAL: Final = "modal.register"
 RUN_MODAL: Final = "modal.run"
+RESUME_MODAL: Final = "modal.resume"
 PLAIN_MODAL: Final = "modal.plain"
 """Loading, an error, a confirmation: nothing to submit."""
 HOME: Final = "home"
@@ -158,6 +159,8 @@ class ModalRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknow
     page: _Count = 0
     workflow: _Id | None = None
     version: _Count = 0
+    run: RunRef | None = None
+    """Of a form about a step: the call that it is about."""
 
 
 _Travelling = TypeVar("_Travelling", Ref, RunRef, ModalRef)

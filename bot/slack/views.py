@@ -11,7 +11,7 @@ import msgspec
 from bot.log import incident
 from bot.slack import answers, ids, modals, register, replies
 from bot.slack.desk import ANOTHER_VERSION
-from bot.slack.ids import ModalRef, Ref
+from bot.slack.ids import ModalRef, Ref, RunRef
 from bot.slack.payloads import SeenView, Submission
 from bot.slack.room import Room
 from engine import data
@@ -19,12 +19,14 @@ from engine.data import Value
 from engine.errors import ChannelError, DefinitionError, StoreError
 from engine.model import (
     Decided,
+    Done,
     InvalidEdits,
     InvalidInputs,
     ReasonMissing,
     Refusal,
     Register,
     Registered,
+    ResumeAnswer,
     Start,
     Started,
     Verdict,
@@ -39,8 +41,8 @@ _REGISTERING: Final = 2.2
 """Seconds after which nobody is looked up any more to be named in the answer."""
 _AGAIN: Final = "Close this, and open it again."
 _TOO_OLD: Final = "This form is from another version of Signoff. Close it, and open the request again."
-HERE: Final = "You hear here how it ends."
-_WHERE_TYPED: Final = "How it ends, you hear in the conversation where you typed the command."
+_END: Final = "You will get a message from Signoff when it is done."
+"""Not where: in a channel without the app it comes in person."""
 _REASON_LABEL: Final = "Reason"
 
 
@@ -232,7 +234,41 @@ class Views:
         if isinstance(answer, InvalidInputs) and (placed := answers.place_errors(sent.view.values, answer)):
             await ack(**replies.errors(placed))
         else:
-            await self._say(ack, _of_form(found[1].title, answer))
+            title = found[1].title
+            await self._say(ack, answer.sentence() if isinstance(answer, Refusal) else started(title, answer))
+
+    # -- what became of a step --
+
+    async def resumed(self, ack: Any, body: Any) -> None:
+        """Done, with what later steps read of the step."""
+        sent = Submission.of(body)
+        ref = sent.view.ref.run if sent.view.ref is not None else None
+        if ref is None:
+            await self._say(ack, _TOO_OLD)
+            return
+        asked = await self._room.desk.engine.attention(ref.run)
+        if isinstance(asked, Refusal):
+            await self._say(ack, asked.sentence())
+            return
+        values, wrong = answers.read_inputs(sent.view.values, asked.fields)
+        if wrong:
+            await ack(**replies.errors(_under_inputs(sent.view.values, wrong)))
+            return
+        output = asked.expected.output(values)
+        answer = await self._room.desk.resume(sent.by, ref, ResumeAnswer.DONE, output=output)
+        if isinstance(answer, InvalidInputs) and (placed := answers.place_errors(sent.view.values, answer)):
+            await ack(**replies.errors(placed))
+            return
+        await ack(
+            **(replies.update(modals.sentence(answer.sentence())) if isinstance(answer, Refusal) else replies.CLEAR)
+        )
+        self._room.after(sent.by, None, self._alert(sent.view, ref), recorded=isinstance(answer, Done))
+
+    async def _alert(self, view: SeenView, ref: RunRef) -> None:
+        """The alert that was clicked shows the answer at once."""
+        card = await self._room.desk.alert(ref)
+        if card is not None and view.ref is not None:
+            await self._room.replies.copy(view.ref.response_url, card, delivery=ref.delivery)
 
     # -- the rest --
 
@@ -244,16 +280,11 @@ class Views:
         await ack(**replies.update(modals.sentence(said)))
 
 
-def _of_form(title: str, answer: Started | Refusal) -> str:
-    """The form is closed when they hear more, so this says where."""
-    return answer.sentence() if isinstance(answer, Refusal) else started(title, answer, ending=_WHERE_TYPED)
-
-
-def started(title: str, answer: Started, *, ending: str = HERE) -> str:
-    """What whoever started a run is told. `ending`: where they hear how it ends."""
+def started(title: str, answer: Started) -> str:
+    """What whoever started a run is told."""
     if not answer.created:
         return f"That was started already: run {answer.run} of {title}."
-    return f"Started {title}: run {answer.run}. {ending}"
+    return f"Started {title}: run {answer.run}. {_END}"
 
 
 def _under_inputs(values: Mapping[str, Any], wrong: dict[str, str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from engine.definition.problems import Report
 from engine.definition.reading import StepDraft
 from engine.definition.wording import cite, listed, near
 from engine.definition.workflow import Step
-from engine.expressions import Kind, Sort, Template, of_texts
+from engine.expressions import Kind, Sort, of_texts
 
 NAME: Final = "decision"
 PARTS: Final = ("by", "at", "verdict", "reason", "edited", "rating", "comment")
@@ -42,14 +42,8 @@ def sort_of(parts: Path) -> Sort | None:
 
 def reads(step: Step) -> bool:
     """Whether an expression of a step asks for what was decided."""
-    gate = step.gate
-    templates: list[Template | None] = [step.when]
-    if gate is not None:
-        templates += [gate.when, gate.reason, gate.title, gate.confirm, *gate.approvers]
-        templates += [item.value for item in gate.show]
-    found = [template.references for template in templates if template is not None]
     return any(
-        path[0] == "steps" and path[2:3] == (NAME,) for paths in (step.params.references, *found) for path in paths
+        path[0] == "steps" and path[2:3] == (NAME,) for template in step.templates for path in template.references
     )
 
 

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from pydantic import BaseModel
 
 from engine.data import Value
-from engine.fields import Field
+from engine.fields import Field, FieldType
 
 SET: Final = "set"
 """The kind whose output is its parameters."""
@@ -52,6 +52,10 @@ class StepKind(Protocol):
     @property
     def address_params(self) -> frozenset[str]:
         """Names of the top-level parameters that are a web address to call; empty for almost every kind."""
+
+    @property
+    def output_types(self) -> Mapping[str, FieldType]:
+        """Types of the outputs that are always of one type, for a person who has to fill them in."""
 
     def outputs(self, given: Mapping[str, Value]) -> frozenset[str] | None:
         """Names that `steps.<id>.<name>` may use; None: not known before it ran."""

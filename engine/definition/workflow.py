@@ -58,6 +58,12 @@ class Gate:
     assurance: Assurance = Assurance.CODE
     """What identifies somebody who decides on the review page."""
 
+    @property
+    def templates(self) -> tuple[Template, ...]:
+        """Every text of it that is evaluated."""
+        given = (self.when, self.reason, self.title, self.confirm, *self.approvers, *(item.value for item in self.show))
+        return tuple(template for template in given if template is not None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
@@ -78,6 +84,12 @@ class Step:
     @property
     def label(self) -> str:
         return self.title or self.id
+
+    @property
+    def templates(self) -> tuple[Template, ...]:
+        """Every text of the step that is evaluated."""
+        own = tuple(template for _, template in self.params.templates)
+        return (*((self.when,) if self.when else ()), *own, *(self.gate.templates if self.gate else ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from msgspec import Struct, StructMeta
 
 from engine.errors import about
 from engine.model.people import Address, Person
-from engine.model.statuses import RequestState, RunStatus, Verdict
+from engine.model.statuses import RequestState, ResumeAnswer, RunStatus, Verdict
 
 
 class Registered(Struct, frozen=True, kw_only=True):
@@ -169,12 +169,18 @@ class ReasonMissing(Refusal, frozen=True, kw_only=True):
 
 
 class NotWaiting(Refusal, frozen=True, kw_only=True):
-    """Cancel or resume of a run that has ended, or that asks nothing."""
+    """Cancel or resume of a run that has ended, or that asks nothing. `by`, `at`: of an answer that was faster."""
 
     run: str
     status: RunStatus
+    answer: ResumeAnswer | None = None
+    by: Person | None = None
+    at: datetime | None = None
 
     def sentence(self) -> str:
+        if self.answer is not None and self.by is not None and self.at is not None:
+            when = f"{self.at:%Y-%m-%d %H:%M} UTC"
+            return f"{self.by.label} answered this already at {when}: {self.answer.value}. Nothing was changed now."
         if self.status.ended:
             return f"Run {self.run} has ended already ({self.status})."
         if self.status is RunStatus.NEEDS_ATTENTION:

@@ -140,3 +140,5 @@ class Resume(Struct, frozen=True, kw_only=True):
     step: str | None = None
     visit: int | None = None
     attempt: int | None = None
+    assurance: Assurance = Assurance.TERMINAL
+    """What identified the person who answers."""

@@ -346,7 +346,7 @@ class Walk:
         elif answer is ResumeAnswer.REPEAT:
             self._call(step, replace(visit, error=None))
         else:
-            self._fail(step, visit, f"Stopped by a person. {visit.error or ''}".strip(), stop=True)
+            self._stopped(step, visit)
 
     def _complete(self, step: Step, visit: Visit, output: dict[str, Value]) -> None:
         if self.state.cancelled or step.gate is None or step.gate.at is not ReviewPoint.AFTER:
@@ -366,10 +366,20 @@ class Walk:
         self._put(visit, "step.succeeded", **returned)
         self.cursor += 1
 
-    def _fail(self, step: Step, visit: Visit, message: str, *, stop: bool = False) -> None:
+    def _stopped(self, step: Step, visit: Visit) -> None:
+        """A person ends the run instead of finding out what became of the step."""
+        why = f"A person stopped the run; whether step {step.id} happened is unknown. {visit.error or ''}".strip()
+        self._put(
+            replace(visit, status=StepStatus.FAILED, error=why, ended_at=self.now, wakes_at=None),
+            "step.failed",
+            error=why,
+        )
+        self._end(RunStatus.FAILED, why)
+
+    def _fail(self, step: Step, visit: Visit, message: str) -> None:
         visit = replace(visit, status=StepStatus.FAILED, error=message, ended_at=self.now, wakes_at=None)
         self._put(visit, "step.failed", error=message)
-        if step.on_error is OnError.CONTINUE and not stop:
+        if step.on_error is OnError.CONTINUE:
             self.cursor += 1
         else:
             self._end(RunStatus.FAILED, f"Step {step.id} failed: {message}")

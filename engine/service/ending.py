@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 from engine import plan
+from engine.audit import Entry
 from engine.data import Value
+from engine.definition import Workflow
+from engine.definition.expected_output import expected_output
 from engine.errors import Conflict, InvalidValue
-from engine.model import Cancel, Done, InvalidInputs, NotAllowed, NotFound, NotWaiting, Refusal, Resume, RunStatus, Work
+from engine.model import (
+    Cancel,
+    Done,
+    InvalidInputs,
+    NotAllowed,
+    NotFound,
+    NotWaiting,
+    Person,
+    Refusal,
+    Resume,
+    ResumeAnswer,
+    RunStatus,
+    Work,
+)
+from engine.plan import Visit
 from engine.service.ground import Ground, entry
-from engine.store import deliveries, requests, runs
+from engine.store import deliveries, reading, requests, runs, step_answers
 from engine.store.runs import HeldRun
+from engine.store.step_answers import Call
 from engine.store.tx import Tx
+from engine.views import AttentionView, StepAnswer
 from engine.who import Resolved, Who
 
 
@@ -44,24 +63,98 @@ def resume(ground: Ground, tx: Tx, command: Resume, resolved: Resolved) -> Done 
     if not ground.may(actor, command.actor, held.owner):
         return NotAllowed(why="Only the owner of the workflow or an admin may say what became of a step.")
     if held.state.status is not RunStatus.NEEDS_ATTENTION or held.state.cancelled or _stale(held, command):
-        return NotWaiting(run=command.run, status=held.state.status)
-    try:
-        output = plan.checked_output(command.output)
-    except InvalidValue as error:
-        return InvalidInputs(errors={"output": str(error)})
+        return _answered(tx, held, command)
     workflow = ground.advancer.workflow(tx, held.workflow, held.version)
+    asked = held.state.visits[workflow.steps[held.state.cursor].id]
+    output = _output(workflow, asked.step, command)
+    if isinstance(output, Refusal):
+        return output
     progress = plan.resume(
         workflow, ground.advancer.informed(tx, held, workflow), command.answer, output=output, now=tx.now
     )
     if not runs.try_save_run(tx, held, progress):
         raise Conflict(f"run {command.run} was moved by somebody else")
-    tx.audit(
-        held.workspace,
-        entry("run.resumed", run=command.run, actor=actor, answer=command.answer.value, output=output),
+    step_answers.insert_answer(
+        tx,
+        run=command.run,
+        call=(asked.step, asked.visit),
+        attempt=asked.attempt,
+        answer=command.answer,
+        person=actor.id,
+        how=command.assurance.value,
     )
-    ground.advancer.follow(tx, held, progress, resolved)
+    tx.audit(held.workspace, _resumed(command, actor, asked, output))
+    deliveries.want_alert_update(tx, command.run)
+    stopped = command.answer is ResumeAnswer.STOP and actor.id == held.owner
+    ground.advancer.follow(tx, held, progress, resolved, owner_knows=stopped)
     tx.ring(Work("advance", command.run))
     return Done(run=command.run)
+
+
+def attention(ground: Ground, tx: Tx, run: str) -> AttentionView | NotWaiting | NotFound:
+    """The unit of `Engine.attention`. It writes nothing."""
+    held = runs.load_run(tx, run)
+    view = reading.run_view(tx.connection, run)
+    if held is None or view is None:
+        return NotFound(what="run", name=run)
+    if held.state.status is not RunStatus.NEEDS_ATTENTION or held.state.cancelled:
+        return _answered(tx, held)
+    workflow = ground.advancer.workflow(tx, held.workflow, held.version)
+    step = workflow.steps[held.state.cursor]
+    asked = held.state.visits[step.id]
+    return AttentionView(
+        run=view,
+        step=next(one for one in view.steps if (one.step, one.visit) == (asked.step, asked.visit)),
+        label=step.label,
+        uses=step.kind.name,
+        expected=expected_output(workflow, step.id),
+    )
+
+
+def _output(workflow: Workflow, step: str, command: Resume) -> dict[str, Value] | Refusal:
+    """What the step produced, as far as a person can say; a refusal if later steps read more than that."""
+    try:
+        output = plan.checked_output(command.output)
+    except InvalidValue as error:
+        return InvalidInputs(errors={"output": str(error)})
+    if command.answer is not ResumeAnswer.DONE:
+        return output
+    expected = expected_output(workflow, step)
+    problems = expected.problems(output)
+    return InvalidInputs(errors=problems, labels=expected.labels) if problems else output
+
+
+def _resumed(command: Resume, actor: Person, asked: Visit, output: dict[str, Value]) -> Entry:
+    return entry(
+        "run.resumed",
+        run=command.run,
+        step=asked.step,
+        actor=actor,
+        answer=command.answer.value,
+        output=output,
+        visit=asked.visit,
+        attempt=asked.attempt,
+        surface=command.origin.surface,
+        assurance=command.assurance.value,
+    )
+
+
+def _answered(tx: Tx, held: HeldRun, command: Resume | None = None) -> NotWaiting:
+    """The refusal of an answer that comes too late, with the one that was faster."""
+    answers = step_answers.load_answers(tx.connection, held.state.id)
+    given = [one for call, said in answers.items() for one in said if command is None or _is_about(command, call, one)]
+    last = max(given, key=lambda one: one.at, default=None)
+    return NotWaiting(
+        run=held.state.id,
+        status=held.state.status,
+        answer=last.answer if last else None,
+        by=last.person if last else None,
+        at=last.at if last else None,
+    )
+
+
+def _is_about(command: Resume, call: Call, answer: StepAnswer) -> bool:
+    return call == (command.step, command.visit) and command.attempt in (None, answer.attempt)
 
 
 def _stale(held: HeldRun, command: Resume) -> bool:

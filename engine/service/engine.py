@@ -22,6 +22,7 @@ from engine.model import (
     Erase,
     Erased,
     NotFound,
+    NotWaiting,
     Person,
     Refusal,
     Register,
@@ -37,7 +38,7 @@ from engine.service.ground import Ground
 from engine.store import deliveries, journal, people, reading, requests, runs
 from engine.store.tx import Connection, Tx
 from engine.store.writer import SqliteFile
-from engine.views import DeliveryView, Page, RequestView, RunView, StoryEntry, WorkflowView
+from engine.views import AttentionView, DeliveryView, Page, RequestView, RunView, StoryEntry, WorkflowView
 from engine.who import Resolved, answered
 
 T = TypeVar("T")
@@ -95,6 +96,10 @@ class Engine:
     async def resume(self, command: Resume) -> Done | Refusal:
         """Answer for a step of unknown outcome. Raises `ChannelError` if who is asked next cannot be found out now."""
         return await self.knowing(lambda tx, resolved: ending.resume(self.ground, tx, command, resolved))
+
+    async def attention(self, run: str) -> AttentionView | NotWaiting | NotFound:
+        """What a run asks of its owner: which call has an unknown outcome, and what to say if it happened."""
+        return await self.transact(lambda tx: ending.attention(self.ground, tx, run))
 
     async def return_address(self, command: ReturnAddress) -> AddressReturned | Refusal:
         """Give an address back to the person who had it before."""

@@ -20,7 +20,7 @@ from engine import data, urls
 from engine.data import Value
 from engine.definition.kinds import Nature
 from engine.errors import InvalidValue, StepError
-from engine.fields import Field
+from engine.fields import Field, FieldType
 from engine.ports import StepContext, StepType
 from engine.steps import answers, guard, pinning
 
@@ -107,6 +107,11 @@ class Http(StepType[HttpParams]):
     nature: ClassVar[Nature] = Nature.EFFECT
     secret_params: ClassVar[frozenset[str]] = frozenset({"headers", "json", "body"})
     address_params: ClassVar[frozenset[str]] = frozenset({"url"})
+    output_types: ClassVar[Mapping[str, FieldType]] = {
+        "status": FieldType.INTEGER,
+        "headers": FieldType.JSON,
+        "body": FieldType.JSON,
+    }
 
     def __init__(
         self,

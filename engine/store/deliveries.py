@@ -10,7 +10,7 @@ from msgspec import Struct
 from sqlalchemy import bindparam, case, false, insert, literal_column, null, or_, select, update
 
 from engine import data
-from engine.model import DeliveryKind, DeliveryState, Person, Receipt, Work
+from engine.model import DeliveryKind, DeliveryState, Person, Receipt, RunStatus, Work
 from engine.model.statuses import by_value
 from engine.ports import Route
 from engine.store.connection import Connection
@@ -99,7 +99,7 @@ _RAISE = Prepared(
     .where(
         _delivery.c.run == bindparam("of_run"),
         _delivery.c.request == bindparam("held"),
-        _delivery.c.kind == DeliveryKind.REQUEST.value,
+        or_(_delivery.c.kind == DeliveryKind.REQUEST.value, _delivery.c.kind == DeliveryKind.ALERT.value),
         _delivery.c.state != DeliveryState.DEAD.value,
     )
     .values(wanted_version=_delivery.c.wanted_version + 1, next_at=bindparam("now"))
@@ -108,11 +108,25 @@ _RAISED = Prepared(
     select(_delivery.c.id).where(
         _delivery.c.run == bindparam("of_run"),
         _delivery.c.request == bindparam("held"),
-        _delivery.c.kind == DeliveryKind.REQUEST.value,
+        or_(_delivery.c.kind == DeliveryKind.REQUEST.value, _delivery.c.kind == DeliveryKind.ALERT.value),
         _delivery.c.state != DeliveryState.DEAD.value,
     )
 )
-"""Asked apart: with RETURNING, SQLite gathers what it changes in a temporary table first, which costs more."""
+"""Copies of a request, and alerts about it: these say no more what to do once it is closed.
+
+Asked apart: with RETURNING, SQLite gathers what it changes in a temporary table first, which costs more."""
+_ABOUT_A_STEP = (
+    _delivery.c.run == bindparam("of_run"),
+    _delivery.c.kind == DeliveryKind.ALERT.value,
+    _delivery.c.topic == RunStatus.NEEDS_ATTENTION.value,
+    _delivery.c.state != DeliveryState.DEAD.value,
+)
+_RAISE_ALERTS = Prepared(
+    update(_delivery)
+    .where(*_ABOUT_A_STEP)
+    .values(wanted_version=_delivery.c.wanted_version + 1, next_at=bindparam("now"))
+)
+_RAISED_ALERTS = Prepared(select(_delivery.c.id).where(*_ABOUT_A_STEP))
 _AGAIN = Prepared(
     update(_delivery)
     .where(_delivery.c.id == bindparam("held"), _delivery.c.state != DeliveryState.DEAD.value)
@@ -299,6 +313,14 @@ def want_update(tx: Tx, run: str, request: str) -> None:
     if not tx.write(_RAISE, {"of_run": run, "held": request, "now": tx.now}):
         return
     for delivery in _RAISED.scalars(tx.connection, {"of_run": run, "held": request}):
+        tx.ring(Work("deliver", delivery))
+
+
+def want_alert_update(tx: Tx, run: str) -> None:
+    """Have every alert about what a step of the run came to follow what was answered, and ring for each."""
+    if not tx.write(_RAISE_ALERTS, {"of_run": run, "now": tx.now}):
+        return
+    for delivery in _RAISED_ALERTS.scalars(tx.connection, {"of_run": run}):
         tx.ring(Work("deliver", delivery))
 
 

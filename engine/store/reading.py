@@ -24,12 +24,22 @@ from engine.model import (
     RunStatus,
     StepStatus,
 )
-from engine.store import challenges, loading, people, workflows
+from engine.store import challenges, loading, people, step_answers, workflows
 from engine.store.connection import Connection
 from engine.store.prepared import Prepared
 from engine.store.runs import read_origin
 from engine.tables import ApproverRow, DecisionRow, DeliveryRow, RequestRow, RunRow, StepRunRow, WorkflowRow
-from engine.views import CodeCopy, DecisionView, DeliveryView, Page, RequestView, RunView, StepView, WorkflowView
+from engine.views import (
+    CodeCopy,
+    DecisionView,
+    DeliveryView,
+    Page,
+    RequestView,
+    RunView,
+    StepAnswer,
+    StepView,
+    WorkflowView,
+)
 
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _visit = StepRunRow.__table__  # type: ignore[attr-defined]
@@ -126,7 +136,9 @@ def run_view(connection: Connection, run: str, *, steps: bool = True) -> RunView
     if row is None:
         return None
     known = people.load_people(connection, [row.requester, row.owner])
-    visits = tuple(_step_view(found) for found in _VISITS.all(connection, {"run": run})) if steps else ()
+    answers = step_answers.load_answers(connection, run) if steps else {}
+    rows = _VISITS.all(connection, {"run": run}) if steps else ()
+    visits = tuple(_step_view(found, answers.get((found.step, found.visit), ())) for found in rows)
     return _run_view(row, known, visits)
 
 
@@ -158,7 +170,7 @@ def _run_view(row: Row[Any], known: Mapping[str, Person], steps: tuple[StepView,
     )
 
 
-def _step_view(row: Row[Any]) -> StepView:
+def _step_view(row: Row[Any], answers: tuple[StepAnswer, ...]) -> StepView:
     return StepView(
         step=row.step,
         visit=row.visit,
@@ -170,6 +182,7 @@ def _step_view(row: Row[Any]) -> StepView:
         wakes_at=row.wakes_at,
         started_at=row.started_at,
         ended_at=row.ended_at,
+        answers=answers,
     )
 
 

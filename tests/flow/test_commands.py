@@ -465,6 +465,23 @@ def test_done_goes_on_with_what_the_step_produced(signoff: Commands, world: Effe
     assert len(world.posts) == 1
 
 
+def test_done_needs_what_later_steps_read_and_says_how_to_give_it(
+    signoff: Commands, world: Effects, parked: str
+) -> None:
+    refused = signoff("resume", parked, "done")
+    assert refused.code == 1
+    assert "Receipt is required: later steps read it" in refused.err
+    assert f"signoff resume {parked} done -o body.receipt=…" in refused.err
+    assert "-o body.receipt" in signoff("resume", parked, "done", "-o", "number=1").err + refused.err
+    assert signoff("resume", parked, "stop", "-o", "body.receipt=1").code == 2
+    assert signoff("resume", parked, "done", "-o", "body.receipt").code == 2
+    assert signoff.json("runs", parked)["status"] == "needs_attention"
+    signoff.done("resume", parked, "done", "-o", "body.receipt=R-1007")
+    run = signoff.json("runs", parked)
+    assert (run["status"], run["steps"][1]["output"]) == ("succeeded", {"receipt": "R-1007"})
+    assert len(world.posts) == 1
+
+
 def test_repeat_calls_again_with_the_same_key(signoff: Commands, world: Effects, parked: str) -> None:
     signoff.done("resume", parked, "repeat")
     assert signoff.json("runs", parked)["status"] == "succeeded"

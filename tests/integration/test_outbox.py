@@ -232,7 +232,7 @@ async def test_an_address_that_will_never_take_it_is_given_up_and_written_down(h
     home.pass_(minutes=14)
     assert isinstance(await home.decide(run), Decided)
     await home.settle()
-    assert home.channel.calls == 2, "a dead copy follows nothing; its owner was told"
+    assert home.channel.calls == 3, "a dead copy follows nothing; what its owner was told does"
 
 
 async def test_a_channel_that_is_not_set_up_is_said_and_waited_for(tmp_path: Path) -> None:

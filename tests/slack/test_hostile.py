@@ -31,7 +31,7 @@ async def test_an_answer_counts_for_the_call_that_was_asked_about_and_for_no_lat
     for answer in "Repeat", "Done", "Stop":
         fine(await cleo.click(answer, on=old, stale=True))
         await on.settle()
-        assert "was answered already" in whispered(on.slack, cleo)[-1]
+        assert "Cleo Builder answered this already at 2026-03-02 09:00 UTC: repeat." in whispered(on.slack, cleo)[-1]
     assert len(on.bot.step.calls) == 2
     assert (await on.view(run)).status is RunStatus.NEEDS_ATTENTION
     asked, asks = (one for one in cleo.sees() if "did the step happen?" in words(one["blocks"]))

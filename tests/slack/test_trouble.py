@@ -270,13 +270,14 @@ async def test_a_step_of_unknown_outcome_asks_its_owner_who_answers_in_the_messa
     old = cleo.sees()[-1]
     fine(await cleo.click("Done"))
     await on.afterwards()
-    assert "Answered by Cleo Builder: done." in words(cleo.sees()[-1])
+    assert "Answered by Cleo Builder at 2026-03-02 09:00 UTC: done." in words(cleo.sees()[-1])
+    assert "What to do" not in words(cleo.sees()[-1])
     assert buttons(cleo.sees()[-1]) == []
     await on.settle()
     assert (await on.view(run)).status is RunStatus.SUCCEEDED
     fine(await cleo.click("Stop", on=old, stale=True))
     await on.afterwards()
-    assert "has ended already" in whispered(on.slack, cleo)[-1]
+    assert "Cleo Builder answered this already" in whispered(on.slack, cleo)[-1]
 
 
 async def test_a_question_that_its_owner_cannot_read_is_told_to_whoever_started_the_run(on: Stage) -> None:
@@ -286,6 +287,47 @@ async def test_a_question_that_its_owner_cannot_read_is_told_to_whoever_started_
     assert "did the step happen?" in words(told["blocks"])
     assert buttons(told) == [], "only the owner may answer"
     assert (await on.view(run)).status is RunStatus.NEEDS_ATTENTION
+
+
+READS = (
+    ACTS.rstrip("\n")
+    + """
+  - id: receipt
+    uses: set
+    with: {number: "{{ steps.act.body.number }}"}
+"""
+)
+
+
+async def test_done_asks_for_what_later_steps_read_and_the_step_is_not_repeated(on: Stage) -> None:
+    run = await parked(on, READS)
+    cleo, calls = on.person("cleo"), len(on.bot.step.calls)
+    fine(await cleo.click("Done"))
+    await on.slack.until(lambda: cleo.modal)
+    assert "Later steps need what it answered" in words(cleo.modal)
+    assert (await on.view(run)).status is RunStatus.NEEDS_ATTENTION
+    fine(await cleo.submit({"Number": "R-1007"}))
+    await on.settle()
+    view = await on.view(run)
+    assert view.status is RunStatus.SUCCEEDED
+    assert view.steps[-1].output == {"number": "R-1007"}
+    assert len(on.bot.step.calls) == calls, "nothing was carried out a second time"
+    assert "Answered by Cleo Builder" in words(cleo.sees()[-1])
+    assert buttons(cleo.sees()[-1]) == []
+
+
+async def test_a_form_about_an_earlier_call_is_refused_and_nothing_is_lost(on: Stage) -> None:
+    run = await parked(on, READS)
+    cleo = on.person("cleo")
+    fine(await cleo.click("Done"))
+    await on.slack.until(lambda: cleo.modal)
+    fine(await cleo.click("Stop", on=cleo.sees()[-1]))
+    await on.settle()
+    fine(await cleo.submit({"Number": "R-1007"}))
+    await on.settle()
+    view = await on.view(run)
+    assert view.status is RunStatus.FAILED
+    assert "start a new run" not in " ".join(words(one) for one in cleo.sees())
 
 
 async def test_an_answer_to_an_earlier_question_is_none(on: Stage) -> None:
@@ -370,7 +412,8 @@ async def test_who_owns_what_they_started_hears_once_that_it_failed_and_what_was
     fine(await ada.submit({"text": "Pay 90 EUR"}))
     await on.settle()
     (told,) = ends(on, "cleo")
-    for said in ("The bank said no.", "Approved with edits by Ada Approver", "Pay 90 EUR", "Mend the cause"):
+    assert "may have taken effect: pay" in told
+    for said in ("The bank said no.", "Approved with edits by Ada Approver", "Pay 90 EUR"):
         assert said in told
 
 

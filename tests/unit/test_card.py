@@ -459,7 +459,8 @@ def test_the_copy_of_a_request_is_the_card_of_the_request() -> None:
     ],
 )
 def test_an_alert_says_what_happened_and_what_to_do(topic: str | None, title: str) -> None:
-    card = alert(topic, error="It\u200b broke.")
+    status = RunStatus.NEEDS_ATTENTION if topic == "needs_attention" else RunStatus.FAILED
+    card = alert(topic, error="It\u200b broke.", status=status)
     assert (card.kind, card.title, card.run, card.request, card.actions) == (DeliveryKind.ALERT, title, "r1", None, ())
     assert card.facts[:4] == (
         ("Workflow", "Demo"),

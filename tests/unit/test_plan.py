@@ -410,13 +410,13 @@ def test_stop_fails_the_run_even_where_errors_continue() -> None:
     journey = parked(CALL % ", on_error: continue")
     progress = journey.resume(ResumeAnswer.STOP)
     assert (progress.status, journey.visit("send").status) == (RunStatus.FAILED, StepStatus.FAILED)
-    assert progress.error == "Step send failed: Stopped by a person. lost"
+    assert progress.error == "A person stopped the run; whether step send happened is unknown. lost"
 
 
 def test_stop_needs_no_earlier_error() -> None:
     journey = parked()
     journey.state = replace(journey.state, visits={"send": replace(journey.visit("send"), error=None)})
-    assert journey.resume(ResumeAnswer.STOP).error == "Step send failed: Stopped by a person."
+    assert journey.resume(ResumeAnswer.STOP).error == "A person stopped the run; whether step send happened is unknown."
 
 
 # -- sleeping -----------------------------------------------------------------------------------------------

@@ -1,0 +1,46 @@
+"""What people said of steps whose outcome was unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import bindparam, insert, select
+
+from engine.model import ResumeAnswer
+from engine.store import people
+from engine.store.connection import Connection
+from engine.store.prepared import Prepared
+from engine.store.tx import Tx
+from engine.tables import StepAnswerRow
+from engine.views import StepAnswer
+
+_answer = StepAnswerRow.__table__  # type: ignore[attr-defined]
+_NEW = Prepared(insert(_answer))
+_OF_RUN = Prepared(select(_answer).where(_answer.c.run == bindparam("run")).order_by(_answer.c.answered_at))
+
+Call = tuple[str, int]
+"""The step and its visit."""
+
+
+def insert_answer(tx: Tx, *, run: str, call: Call, attempt: int, answer: ResumeAnswer, person: str, how: str) -> None:
+    """Write down what was said of a call. `how`: the assurance of whoever said it."""
+    step, visit = call
+    facts = {"run": run, "step": step, "visit": visit, "attempt": attempt, "answer": answer.value}
+    tx.write(_NEW, {**facts, "person": person, "assurance": how, "answered_at": tx.now})
+
+
+def load_answers(connection: Connection, run: str) -> Mapping[Call, tuple[StepAnswer, ...]]:
+    """What was said in a run, by the call that it is about."""
+    rows = _OF_RUN.all(connection, {"run": run})
+    known = people.load_people(connection, {row.person for row in rows})
+    found: dict[Call, tuple[StepAnswer, ...]] = {}
+    for row in rows:
+        one = StepAnswer(
+            answer=ResumeAnswer(row.answer),
+            person=known[row.person],
+            assurance=row.assurance,
+            attempt=row.attempt,
+            at=row.answered_at,
+        )
+        found[row.step, row.visit] = (*found.get((row.step, row.visit), ()), one)
+    return found
