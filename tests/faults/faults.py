@@ -450,6 +450,20 @@ FAULTS: Final = (
         _RUNS,
     ),
     Fault(
+        "a step is done without what later steps read of it",
+        "engine/service/ending.py",
+        "    return InvalidInputs(errors=problems, labels=expected.labels) if problems else output\n",
+        "    return output\n",
+        "tests/flow/test_commands.py tests/slack/test_trouble.py",
+    ),
+    Fault(
+        "an effect that may have happened is advised once more",
+        "bot/advice.py",
+        '    return again or "Fix the cause, then start a new run."\n',
+        '    return "Fix the cause, then start a new run."\n',
+        "tests/unit/test_card.py tests/slack/test_trouble.py",
+    ),
+    Fault(
         "a call that may not be repeated is repeated after a crash",
         "engine/plan/walk.py",
         "        if self._repeatable(step, visit) and visit.attempt < MAX_CRASHES:\n",
