@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import Enum
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote, urlencode
 
@@ -21,6 +22,10 @@ _ANY: Final = re.compile(r"https?://[^/?#]", re.IGNORECASE)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _SUB_DELIMITERS: Final = "!$&'()*+,;=:@~"
 _DOTS: Final = frozenset({".", ".."})
+_HOST_NAME: Final = re.compile(r"(?=.{1,253}\Z)(?:(?:^|\.)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)+")
+# The URL standard (WHATWG, "ends in a number"): such a host is an IPv4 address or nothing. getaddrinfo reads
+# `2130706433`, `0x7f.1` and `0177.0.0.1` as 127.0.0.1; no honest URL is written so.
+_NUMERIC: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 
 
 class Place(Enum):
@@ -38,6 +43,10 @@ class Place(Enum):
     def chooses_server(self) -> bool:
         """Whether a value in this place decides which server is called."""
         return self in (Place.START, Place.SCHEME, Place.HOST, Place.PORT)
+
+
+_STAND_INS: Final = {Place.START: "https://x", Place.SCHEME: "https", Place.HOST: "x"}
+"""What stands for a value that is not known yet, in its place; anywhere else it is a 1."""
 
 
 class Inserted(NamedTuple):
@@ -65,15 +74,16 @@ def canonical(text: str) -> str:
     try:
         url = URL(text)
     except ValueError:
-        raise InvalidValue("is not a web address that can be read") from None
+        raise InvalidValue("cannot be read as a web address") from None
     found = _AUTHORITY.match(text)
     if found is None or not url.scheme:
         return str(url.with_fragment(None))
     path, mark, query = text[found.end() :].partition("#")[0].partition("?")
     path = _resolved(_quoted(path, "/" + _SUB_DELIMITERS))
     port = "" if url.explicit_port is None or url.is_default_port() else f":{url.explicit_port}"
-    authority = url.raw_authority if "@" in found[0] else f"{_bracketed(url.raw_host or '')}{port}"
-    return f"{url.scheme}://{authority}{path or '/'}{mark}{_quoted(query, '/?' + _SUB_DELIMITERS)}"
+    authority = url.raw_authority if "@" in found[0] else f"{_bracketed((url.raw_host or '').lower())}{port}"
+    asked = f"{mark}{_quoted(query, '/?' + _SUB_DELIMITERS)}" if query else ""  # a `?` alone is never sent
+    return f"{url.scheme}://{authority}{path or '/'}{asked}"
 
 
 def _bracketed(host: str) -> str:
@@ -113,7 +123,7 @@ def checked(text: str) -> str:
     """Return an address that came from data or from a person in its one spelling.
 
     Raises `InvalidValue` for dot segments, encoded ones too, and for a fragment: with these the call would go to
-    another address than the one that was read.
+    another address than the one that was read. So it does for what names no server that can be called.
     """
     if not _ANY.match(text):
         raise InvalidValue("must begin with https:// and a host")
@@ -121,7 +131,48 @@ def checked(text: str) -> str:
         raise InvalidValue("has a `#`: what follows it is never sent; leave it out, or write %23")
     if any(_is_dotted(segment) for segment in _path(text).split("/")):
         raise InvalidValue("has `.` or `..` as a part of its path, which leads elsewhere; write it without them")
-    return canonical(text)
+    return _callable(canonical(text))
+
+
+def check_written(parts: Sequence[str | Inserted]) -> None:
+    """Raise `InvalidValue` where the literal texts of an address name no server that can be called."""
+    built = ""
+    for index, part in enumerate(parts):
+        built += part if isinstance(part, str) else _STAND_INS.get(_place(built, parts[index + 1 :]), "1")
+    _callable(canonical(built))
+
+
+def _callable(address: str) -> str:
+    """Return an address in its one spelling. Raises `InvalidValue` where it names no server that can be called."""
+    found, url = _AUTHORITY.match(address), URL(address)
+    host = url.raw_host or ""
+    if found is None or url.scheme not in ("http", "https") or not host:
+        raise InvalidValue("must begin with https:// and a host")
+    if "@" in found[0]:
+        raise InvalidValue("may not carry a user name or password; send an Authorization header")
+    if url.explicit_port == 0:
+        raise InvalidValue("has the port 0, at which no server can be called")
+    try:
+        literal_host(host)
+    except InvalidValue as error:
+        raise InvalidValue(f"has a host that {error}") from None
+    return address
+
+
+def literal_host(host: str) -> IPv4Address | IPv6Address | None:
+    """Return the address that a host is written as, or None for a name. Raises `InvalidValue` for what is neither."""
+    plain = host.rstrip(".")
+    if ":" in host or _NUMERIC.fullmatch(plain):
+        try:
+            address = ip_address(plain)
+        except ValueError:
+            raise InvalidValue("is a number and not written as a plain address") from None
+        if isinstance(address, IPv6Address) and address.scope_id is not None:
+            raise InvalidValue("names a network interface")
+        return address
+    if not _HOST_NAME.fullmatch(plain):
+        raise InvalidValue("is not a host name")
+    return None
 
 
 def moves(text: str) -> bool:
@@ -144,7 +195,7 @@ def build(parts: Sequence[str | Inserted]) -> str:
         built += _escaped(place, part, parts[index + 1 :])
         spans.append(_Span(start, len(built), part.label, place))
     _check_segments(built, spans)
-    return canonical(built)
+    return _callable(canonical(built))
 
 
 def places(parts: Sequence[str | Inserted]) -> list[Place]:
@@ -155,7 +206,7 @@ def places(parts: Sequence[str | Inserted]) -> list[Place]:
             built += part
         else:
             found.append(_place(built, parts[index + 1 :]))
-            built += {Place.START: "https://x", Place.SCHEME: "https"}.get(found[-1], "1")
+            built += _STAND_INS.get(found[-1], "1")
     return found
 
 

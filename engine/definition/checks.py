@@ -15,7 +15,8 @@ from engine.definition.problems import Report
 from engine.definition.reading import StepDraft
 from engine.definition.scalars import has_expression, person_kind
 from engine.definition.wording import cite, listed, near
-from engine.expressions import iter_strings
+from engine.errors import InvalidValue
+from engine.expressions import Template, check_written, iter_strings
 
 
 def check_params(report: Report, kind: StepKind, params: Mapping[str, Value], at: Path) -> bool:
@@ -68,6 +69,16 @@ def check_keys(report: Report, value: Value, at: Path) -> bool:
         for index, item in enumerate(value):
             clean = check_keys(report, item, (*at, index)) and clean
     return clean
+
+
+def check_address(report: Report, template: Template, at: Path) -> None:
+    """What the file itself writes of a web address: with it, the call could never be made."""
+    if report.registered:
+        return
+    try:
+        check_written(template)
+    except InvalidValue as error:
+        report.add(at, f"This address {error}.")
 
 
 def unbuilt_kind(report: Report, step: StepDraft) -> bool:

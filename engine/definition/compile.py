@@ -155,15 +155,17 @@ class _Steps:
         """The compiled `with`; None if some text of it cannot be."""
         at: Path = (*draft.at, "with")
         given: Value = file.with_
+        addresses = kind.address_params if kind is not None else frozenset[str]()
         right = checks.check_keys(self._report, given, at)
         for path, text in iter_strings(given):
             # What a kind that is not there would do with a secret is not known.
             secrets = kind is None or path[0] in kind.secret_params
             template = compile_text(self._report, text, at + path, names, secrets=secrets)
             right = right and template is not None
+            if template is not None and path[0] in addresses:
+                checks.check_address(self._report, template, at + path)
         if not right:
             return None
-        addresses = kind.address_params if kind is not None else frozenset[str]()
         return compile_value(_spelled(file.with_, addresses), addresses=addresses)
 
     def _declared_params(self, params: Compiled | None) -> Declared:

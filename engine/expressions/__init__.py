@@ -20,7 +20,7 @@ from engine.expressions.sorts import Sort, SortOf, either, just, of_texts
 from engine.expressions.template import Template, compile_template
 from engine.expressions.values import Kind, as_text
 from engine.expressions.values import kind as kind_of
-from engine.expressions.web_address import address_origin
+from engine.expressions.web_address import address_origin, check_written
 
 __all__ = [
     "DECISIONS",
@@ -41,6 +41,7 @@ __all__ = [
     "Template",
     "address_origin",
     "as_text",
+    "check_written",
     "compile_template",
     "compile_value",
     "either",

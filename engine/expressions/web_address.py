@@ -43,13 +43,26 @@ def address_origin(template: Template) -> str | None:
         return None
     if template.is_whole:
         return _source(template)
-    parts = [urls.Inserted("", part.label) if isinstance(part, Operand) else str(part) for part in template.parts]
+    parts = _unfilled(template)
     labels = [part.label for part in parts if isinstance(part, urls.Inserted)]
     choosing = [label for label, place in zip(labels, urls.places(parts), strict=True) if place.chooses_server]
     if not choosing:
         return None
     # What is calculated has no name of its own.
     return values.listing(choosing) if all("." in label for label in choosing) else _source(template)
+
+
+def check_written(template: Template) -> None:
+    """Raise `InvalidValue` where what the file writes of the address names no server that can be called."""
+    if template.is_literal and template.source:
+        urls.check_written([template.source])
+    elif not (template.is_literal or template.is_whole or template.secrets):
+        urls.check_written(_unfilled(template))
+
+
+def _unfilled(template: Template) -> list[str | urls.Inserted]:
+    """The parts of the address, its values left open."""
+    return [urls.Inserted("", part.label) if isinstance(part, Operand) else str(part) for part in template.parts]
 
 
 def _source(template: Template) -> str:

@@ -29,10 +29,6 @@ Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 
 _LABEL_LENGTH: Final = 200
 
-_HOST_NAME: Final = re.compile(r"(?=.{1,253}\Z)(?:(?:^|\.)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)+")
-# The URL standard (WHATWG, "ends in a number"): such a host is an IPv4 address or nothing. getaddrinfo reads
-# `2130706433`, `0x7f.1` and `0177.0.0.1` as 127.0.0.1; no honest URL is written so.
-_NUMERIC: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")  # RFC 9110, 5.6.2
 _NOT_IN_HEADER: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5: of the control characters only a tab
@@ -201,18 +197,10 @@ def check_header(name: str, value: str = "") -> None:
 
 def _literal(call: str, host: str) -> Address | None:
     """The address that the host is written as; None for a name. Raises `StepError` for what is neither."""
-    plain = host.rstrip(".")
-    if ":" in host or _NUMERIC.fullmatch(plain):
-        try:
-            address = ip_address(plain)
-        except ValueError:
-            raise _refuse(call, "its host is a number that is not written as a plain address") from None
-        if isinstance(address, IPv6Address) and address.scope_id is not None:
-            raise _refuse(call, "its host names a network interface")
-        return address
-    if not _HOST_NAME.fullmatch(plain):
-        raise _refuse(call, "its host is not a host name")
-    return None
+    try:
+        return urls.literal_host(host)
+    except InvalidValue as error:
+        raise _refuse(call, f"its host {error}") from None
 
 
 def _network(entry: str) -> IPv4Network | IPv6Network:

@@ -254,7 +254,7 @@ def test_what_a_gate_may_say(gate: str) -> None:
         'id: a\nuses: wait\nwith: {for: "{{ inputs.u }}"}',
         "id: a\nuses: wait\nwith: {until: 2026-03-01}",
         'id: a\nuses: page\nwith: {to: x, level: "{{ inputs.u }}"}',
-        'id: a\nuses: http\nwith: {url: x, json: {a: [{b: "{{ inputs.u }}"}]}}\ngate: {edit: [json.a.0.b.c]}',
+        'id: a\nuses: http\nwith: {url: https://x, json: {a: [{b: "{{ inputs.u }}"}]}}\ngate: {edit: [json.a.0.b.c]}',
     ],
 )
 def test_what_an_expression_will_give_is_not_judged_by_the_file(step: str) -> None:
@@ -570,31 +570,58 @@ WRONG: list[tuple[str, int, int, str, str]] = [
     (in_step("id: a\nuses: set\ngate:"), 5, 5, "steps[0].gate", "`gate` has no value"),
     # parameters
     (in_step("id: a\nuses: http"), 3, 5, "steps[0].with.url", "The `with` of `http` needs the key `url`"),
-    (in_step("id: a\nuses: http\nwith: {url: x, methd: GET}"), 5, 20, "steps[0].with.methd", "Did you mean `method`?"),
-    (in_step("id: a\nuses: http\nwith: {url: x, method: GTE}"), 5, 28, "steps[0].with.method", "Did you mean `GET`?"),
+    (
+        in_step("id: a\nuses: http\nwith: {url: https://x, methd: GET}"),
+        5,
+        28,
+        "steps[0].with.methd",
+        "Did you mean `method`?",
+    ),
+    (
+        in_step("id: a\nuses: http\nwith: {url: https://x, method: GTE}"),
+        5,
+        36,
+        "steps[0].with.method",
+        "Did you mean `GET`?",
+    ),
     (in_step("id: a\nuses: http\nwith: {url: 5}"), 5, 17, "steps[0].with.url", "must be text, not the number 5"),
     (
-        in_step("id: a\nuses: http\nwith: {url: x, headers: {A: [1]}}"),
+        in_step("id: a\nuses: http\nwith: {url: https://x, headers: {A: [1]}}"),
         5,
-        33,
+        41,
         "steps[0].with.headers.A",
         "must be text, not a list",
     ),
     (
-        in_step("id: a\nuses: http\nwith: {url: x, headers: {Host: y}}"),
+        in_step("id: a\nuses: http\nwith: {url: https://x, headers: {Host: y}}"),
         5,
-        29,
+        37,
         "steps[0].with.headers",
         "is set by Signoff itself",
     ),
     (
-        in_step("id: a\nuses: http\nwith: {url: x, query: {a: [1]}}"),
+        in_step("id: a\nuses: http\nwith: {url: https://x, query: {a: [1]}}"),
         5,
-        31,
+        39,
         "steps[0].with.query.a",
         "must be text, true or false, or a number, not a list",
     ),
-    (in_step("id: a\nuses: http\nwith: {url: x, json: 1, body: y}"), 5, 11, "steps[0].with", "not both"),
+    (
+        in_step("id: a\nuses: http\nwith: {url: ftp://x}"),
+        5,
+        17,
+        "steps[0].with.url",
+        "This address must begin with https:// and a host.",
+    ),
+    (
+        in_step("id: a\nuses: http\nwith: {url: 'https://me@{{ 1 }}.x/'}"),
+        5,
+        17,
+        "steps[0].with.url",
+        "send an Authorization header",
+    ),
+    (in_step("id: a\nuses: http\nwith: {url: https://h:99999/}"), 5, 17, "steps[0].with.url", "cannot be read"),
+    (in_step("id: a\nuses: http\nwith: {url: https://x, json: 1, body: y}"), 5, 11, "steps[0].with", "not both"),
     (in_step("id: a\nuses: wait\nwith: {for: soon}"), 5, 17, "steps[0].with.for", "is not a duration"),
     (in_step("id: a\nuses: wait\nwith: {for: 5}"), 5, 17, "steps[0].with.for", "must be a duration with its unit"),
     (in_step("id: a\nuses: wait\nwith: {until: [1]}"), 5, 19, "steps[0].with.until", "must be a time, like 2026-"),
@@ -683,7 +710,7 @@ WRONG: list[tuple[str, int, int, str, str]] = [
     *(
         (
             in_step(
-                "id: a\nuses: http\nwith: {url: x, json: {k: {s: '{{ secret.KEY }}'}}}\n"
+                "id: a\nuses: http\nwith: {url: https://x, json: {k: {s: '{{ secret.KEY }}'}}}\n"
                 f"gate: {{edit: [{path}]}}"
             ),
             6,
@@ -773,9 +800,9 @@ WRONG: list[tuple[str, int, int, str, str]] = [
     ),
     (in_step("id: a\nuses: set\nwith: {x: '{{ secret.KEY }}'}"), 5, 15, "steps[0].with.x", SECRETS),
     (
-        in_step("id: a\nuses: http\nwith: {url: x, body: '{{ secret.key }}'}"),
+        in_step("id: a\nuses: http\nwith: {url: https://x, body: '{{ secret.key }}'}"),
         5,
-        26,
+        34,
         "steps[0].with.body",
         "`key` is no name of a secret",
     ),
@@ -942,7 +969,7 @@ def test_whatever_a_kind_asks_of_its_parameters_is_said_in_a_sentence(written: s
             "This must be a mapping, not the text `yes`. Write {attempts: 3}.",
         ),
         (
-            in_step("id: a\nuses: http\nwith: {url: x, jsn: {b: 1}}\ngate: {edit: [json.b]}"),
+            in_step("id: a\nuses: http\nwith: {url: https://x, jsn: {b: 1}}\ngate: {edit: [json.b]}"),
             "The `with` of `http` has no key `jsn`. Did you mean `json`?",
         ),
     ],
@@ -953,7 +980,7 @@ def test_a_common_mistake_is_told_once_with_what_to_write(source: str, told: str
 
 
 def test_a_key_that_is_not_there_is_no_suggestion_to_edit() -> None:
-    slip, edit = problems(in_step("id: a\nuses: http\nwith: {url: x, jsn: 1}\ngate: {edit: [amount]}"))
+    slip, edit = problems(in_step("id: a\nuses: http\nwith: {url: https://x, jsn: 1}\ngate: {edit: [amount]}"))
     assert "`jsn`" in slip.message
     assert edit.hint == "There is `url`."
 

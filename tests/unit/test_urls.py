@@ -130,6 +130,17 @@ def test_an_empty_value_beside_text_or_in_the_query_is_fine() -> None:
         ("{{ inputs.x }}", "https://h.example/b#c", "never sent"),
         ("{{ inputs.x }}", "https://h.example/b\nc", "control character"),
         ("{{ inputs.x }}", "h.example/b", "must begin with https://"),
+        ("{{ inputs.x }}", "https://me:pw@h.example/", "may not carry a user name"),
+        ("{{ inputs.x }}", "https://h.example@evil.example/", "may not carry a user name"),
+        ("{{ inputs.x }}", "https://h.example evil/", "has a host that is not a host name"),
+        ("{{ inputs.x }}", "https://h.example%2fevil/", "has a host that is not a host name"),
+        ("{{ inputs.x }}", "https://2130706433/", "has a host that is a number"),
+        ("{{ inputs.x }}", "https://[fe80::1%25eth0]/", "has a host that names a network interface"),
+        ("{{ inputs.x }}", "https://h.example:0/", "port 0"),
+        ("{{ inputs.x }}", "https://h.example:99999/", "cannot be read"),
+        ("https://{{ inputs.x }}/a", "0x7f.1", "has a host that is a number"),
+        ("https://h.example{{ inputs.x }}/a", "-", "has a host that is not a host name"),
+        ("https://h.example:{{ inputs.x }}/a", "0", "port 0"),
     ],
 )
 def test_a_value_that_would_move_the_call_is_refused(source: str, value: str, told: str) -> None:
@@ -186,6 +197,9 @@ def test_what_a_server_may_give_a_meaning_stays_escaped() -> None:
         ("https://h.example/a/../b%3bc#f", "https://h.example/b%3Bc"),
         ("https://h.example/../a/./b/..", "https://h.example/a/"),
         ("https://h.example/a/%2E", "https://h.example/a/"),
+        ("https://h.example/a?", "https://h.example/a"),
+        ("https://h.example/?#f", "https://h.example/"),
+        ("HTTPS://H.EXAMPLE\uff5e", "https://h.example~/"),
         ("https://h.example/100%?%", "https://h.example/100%25?%25"),
         ("http://[::1]:8080/ü", "http://[::1]:8080/%C3%BC"),
         ("/no/host#x", "/no/host"),
@@ -203,5 +217,5 @@ def test_every_place_of_an_address_is_told_apart() -> None:
 
 
 def test_what_cannot_be_read_is_refused() -> None:
-    with pytest.raises(InvalidValue, match="can be read"):
+    with pytest.raises(InvalidValue, match="cannot be read"):
         urls.canonical("https://[::1")
