@@ -23,6 +23,8 @@ from engine.model import (
     DeliveryKind,
     OnExpiry,
     RequestState,
+    Resume,
+    ResumeAnswer,
     ReviewPoint,
     RunStatus,
     StepStatus,
@@ -276,6 +278,8 @@ def code_card(copy: CodeCopy) -> Card:
     """What comes with a code, which the relay puts in: all that it confirms, and nothing else is done with it."""
     decision, request = copy.decision, copy.request
     asked_in = (("Asked for in", line(copy.label)),) if copy.label else ()
+    if copy.answer is not None and copy.run is not None:
+        return _answer_code_card(copy, copy.run, copy.answer, asked_in)
     if decision is None or request is None:
         return Card(kind=DeliveryKind.CODE, title="Your code to sign in", facts=asked_in, until=copy.until)
     verb = {Verdict.APPROVE: "approve", Verdict.REJECT: "reject"}[decision.verdict]
@@ -286,6 +290,25 @@ def code_card(copy: CodeCopy) -> Card:
         facts=(("For", line(request.title)), ("Reference", copy.reference), *reason, *asked_in),
         fields=tuple(changes(request, decision.edits)),
         request=request.id,
+        until=copy.until,
+    )
+
+
+def _answer_code_card(copy: CodeCopy, run: RunView, answer: Resume, asked_in: tuple[tuple[str, str], ...]) -> Card:
+    """What comes with a code that confirms what became of a step: the answer in words, and the values given with it."""
+    return Card(
+        kind=DeliveryKind.CODE,
+        title=f"Your code to answer “{ANSWERS[answer.answer]}”",
+        facts=(
+            ("For", f"{line(run.workflow_title)}, step {line(answer.step or '')}"),
+            ("Reference", copy.reference),
+            ("Answer", ANSWERS[answer.answer]),
+            *asked_in,
+        ),
+        fields=tuple(
+            CardField(path=label, label=line(label), type="text", text=visible(text)) for label, text in copy.said
+        ),
+        run=run.id,
         until=copy.until,
     )
 
@@ -303,6 +326,13 @@ def changes(request: RequestView, edits: Mapping[str, Value]) -> Iterator[CardFi
                 before=show(one.field, data.look(request.asked.content.value, one.path)),
             )
 
+
+ANSWERS: Final = {
+    ResumeAnswer.DONE: "It happened: go on",
+    ResumeAnswer.REPEAT: "It did not happen: call it again",
+    ResumeAnswer.STOP: "Stop the run",
+}
+"""What a person may say of a call whose outcome is unknown, in the words of the page and of the code's email."""
 
 # -- alerts -------------------------------------------------------------------------------------------------
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 OPEN: Final = "/r"
-"""Followed by a token: opens a request for whoever was sent the link."""
+"""Followed by a token: opens a request, or what a run asks of its owner, for whoever was sent the link."""
 REVIEW: Final = "/review"
 """Followed by the id of a request."""
+ATTENTION: Final = "/attention"
+"""Followed by the id of a run: what it asks of its owner."""
 INBOX: Final = "/inbox"
 
 

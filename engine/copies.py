@@ -9,10 +9,10 @@ from typing import Final
 from engine import gate, reaching
 from engine.audit import Entry
 from engine.errors import ChannelError, Conflict
-from engine.model import Address, DeliveryKind, DeliveryState, Receipt, RequestState
+from engine.model import Address, DeliveryKind, DeliveryState, Receipt, RequestState, RunStatus
 from engine.ports import Directory
 from engine.reaching import Ways
-from engine.store import deliveries, links, loading, people, requests, runs
+from engine.store import attention_links, deliveries, links, loading, people, requests, runs
 from engine.store.deliveries import HeldDelivery
 from engine.store.links import Minted
 from engine.store.tx import Tx
@@ -27,6 +27,7 @@ _NOBODY_TOLD: Final = frozenset({"unreachable", "unseen", "needs_attention", "st
 """Alerts about what nobody but the owner knows of, and what goes on only when somebody does something."""
 MENDING: Final = timedelta(minutes=1)
 """No set-up is mended sooner."""
+_LINKED: Final = frozenset({DeliveryKind.REQUEST, DeliveryKind.REMINDER})
 LONGEST_WISH: Final = timedelta(days=1)
 """What a vendor may ask us to wait at most."""
 
@@ -62,6 +63,8 @@ class Claimed:
         """Nothing is left to ask: a copy that is out there must say so, and one that is not need not be posted."""
         if isinstance(self.copy, CodeCopy):
             return not self.copy.wanted
+        if self.held.topic == RunStatus.NEEDS_ATTENTION:
+            return self.copy.run.status is not RunStatus.NEEDS_ATTENTION
         return self.held.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER) and not self._pending
 
 
@@ -79,8 +82,26 @@ def record(tx: Tx, directory: Directory, claimed: Claimed, came: Receipt | Chann
     return tx.now
 
 
+def mint_link(tx: Tx, held: HeldDelivery) -> Minted | None:
+    """Make the link that this copy carries: to its request, or to the call that its owner is asked about."""
+    if held.kind in _LINKED:
+        return links.mint(tx, held)
+    if held.kind is not DeliveryKind.ALERT or held.topic != RunStatus.NEEDS_ATTENTION or held.run is None:
+        return None
+    run = runs.load_run(tx, held.run)
+    # Another person who is told, because the owner cannot be, has nothing to answer.
+    if run is None or run.owner != held.person or run.state.status is not RunStatus.NEEDS_ATTENTION:
+        return None
+    asked = next(one for one in run.state.visits.values() if one.index == run.state.cursor)
+    return attention_links.mint(tx, held, step=asked.step, visit=asked.visit, attempt=asked.attempt)
+
+
 def _drop_link(tx: Tx, claimed: Claimed) -> None:
-    if claimed.link is not None:
+    if claimed.link is None:
+        return
+    if claimed.held.kind is DeliveryKind.ALERT:
+        attention_links.drop(tx, claimed.link)
+    else:
         links.drop(tx, claimed.link)
 
 

@@ -18,7 +18,7 @@ from engine.lanes import Lanes, Rest
 from engine.model import Card, DeliveryKind, Person, Receipt, RunStatus
 from engine.off_loop import LARGE, off_loop
 from engine.ports import CarriesLinks, Channel, Directory, FindsCopies, TakesLonger
-from engine.store import deliveries, links, people, reading
+from engine.store import deliveries, people, reading
 from engine.store.deliveries import LEASE, HeldDelivery
 from engine.store.links import Minted
 from engine.store.tx import Connection, Tx
@@ -29,8 +29,6 @@ SHOW_SECONDS: Final = 20.0
 """A channel that takes longer for one copy is cut off, unless it says that it needs more."""
 MARGIN: Final = timedelta(seconds=10)
 """By how much a lease is longer than a channel may take: no other begins before it was cut off."""
-
-_LINKED: Final = frozenset({DeliveryKind.REQUEST, DeliveryKind.REMINDER})
 
 _Key: TypeAlias = tuple[str, str | None, DeliveryKind, bool]
 """Run, request, kind, and whether it is about the end of the run: copies with the same show the same."""
@@ -108,9 +106,8 @@ class Relay:
         if held.kind is DeliveryKind.CODE:
             person = people.load_people(tx.connection, [held.person])[held.person]
             return Claimed(held, reading.code_copy(tx.connection, held.id, person, held.topic or "", tx.now))
-        linked = held.receipt is None and held.kind in _LINKED
-        minted = links.mint(tx, held) if linked and isinstance(self._channels.get(held.channel), CarriesLinks) else None
-        return held, minted
+        carries = held.receipt is None and isinstance(self._channels.get(held.channel), CarriesLinks)
+        return held, copies.mint_link(tx, held) if carries else None
 
     async def _load(self, held: HeldDelivery, link: Minted | None) -> Claimed:
         """What the copy shows, read after it was claimed: as new as what was wanted then, or newer.

@@ -352,6 +352,24 @@ class LinkRow(SQLModel, table=True):
     revoked_at: datetime | None = _utc()
 
 
+class AttentionLinkRow(SQLModel, table=True):
+    """A right to look at one call whose outcome is unknown, for the owner it was sent to. The token is kept hashed."""
+
+    __tablename__ = "attention_link"
+    __table_args__ = (Index("attention_link_run", "run"),)
+    hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    run: str = Field(foreign_key="run.id")
+    step: str
+    visit: int
+    attempt: int
+    person: str = Field(foreign_key="person.id")
+    address: str
+    delivery: str
+    created_at: datetime = _utc(nullable=False)
+    expires_at: datetime = _utc(nullable=False)
+    revoked_at: datetime | None = _utc()
+
+
 class BrowserRow(SQLModel, table=True):
     """A browser that is remembered for whoever reads the mail of `address`. Only the SHA-256 of its secret is kept."""
 
@@ -398,6 +416,8 @@ class ChallengeRow(SQLModel, table=True):
     purpose: str | None = None
     label: str | None = None
     """What the browser that asked calls itself."""
+    run: str | None = Field(default=None, foreign_key="run.id")
+    """Of a code that confirms an answer about a step."""
 
 
 class AuditRow(SQLModel, table=True):

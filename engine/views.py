@@ -21,6 +21,7 @@ from engine.model import (
     Origin,
     Params,
     Person,
+    Resume,
     ResumeAnswer,
     ReviewPoint,
     RunStatus,
@@ -189,7 +190,8 @@ class Copy:
 class CodeCopy:
     """What the mail with a code says. `digits`: the length of the code. `label`: the name of the browser.
 
-    `request`, `decision`: what it confirms; None where it signs in. Not `wanted`: its code is used or has run out.
+    `request`, `decision`: what it confirms, or `run`, `answer` and the values that were `said` with it; None where it
+    signs in. Not `wanted`: its code is used or has run out.
     """
 
     delivery: str
@@ -202,6 +204,9 @@ class CodeCopy:
     label: str = ""
     request: RequestView | None = None
     decision: Decide | None = None
+    run: RunView | None = None
+    answer: Resume | None = None
+    said: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

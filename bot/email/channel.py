@@ -13,7 +13,7 @@ from bot.email import failures, message
 from bot.email.failures import MailError, Meaning, Stage
 from bot.email.message import Envelope
 from bot.email.smtp import BEFORE_DOT_SECONDS, MailGate
-from engine.model import Card, DeliveryKind, Receipt
+from engine.model import Card, DeliveryKind, Receipt, RunStatus
 
 ANSWER_SECONDS: Final = 60.0
 """How long a copy waits for the answer to the final dot. RFC 5321 (4.5.3.2.6) asks for ten minutes, which would keep
@@ -74,5 +74,6 @@ class EmailChannel:
 
 
 def _is_news(card: Card, receipt: Receipt) -> bool:
-    """Whether the card says what no mail has said so far: that a request needs nobody any more."""
-    return card.kind is DeliveryKind.REQUEST and card.state is not None and "closed" not in receipt.data
+    """Whether the card says what no mail has said so far: that a request, or a step, needs nobody any more."""
+    asks = card.kind is DeliveryKind.REQUEST or card.topic == RunStatus.NEEDS_ATTENTION
+    return asks and card.state is not None and "closed" not in receipt.data

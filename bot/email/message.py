@@ -148,17 +148,21 @@ def _render(template: str, shown: Shown) -> str:
 
 def message_id(card: Card, envelope: Envelope) -> str:
     """The same for every attempt to send this mail: a mailbox that has it already may know it again."""
-    if card.kind is not DeliveryKind.REQUEST:
-        return _id(envelope, card.kind.value, envelope.delivery)
-    if card.state is not None:
+    if card.kind in showing.ASKING and card.state is not None:
         return _id(envelope, "closed", envelope.delivery)
-    return _first(card, envelope)
+    return _first(card, envelope) if card.kind is DeliveryKind.REQUEST else _own(card, envelope)
 
 
 def _thread(card: Card, envelope: Envelope) -> str | None:
-    """The first mail about the request to this address, whether or not it was ever sent."""
+    """The first mail about the request, or about the step, to this address, whether or not it was ever sent."""
+    if card.kind is DeliveryKind.ALERT and card.state is not None:
+        return _own(card, envelope)
     follows = card.kind is DeliveryKind.REMINDER or (card.kind is DeliveryKind.REQUEST and card.state is not None)
     return _first(card, envelope) if follows else None
+
+
+def _own(card: Card, envelope: Envelope) -> str:
+    return _id(envelope, card.kind.value, envelope.delivery)
 
 
 def _first(card: Card, envelope: Envelope) -> str:

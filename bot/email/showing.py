@@ -54,13 +54,15 @@ class Shown:
     fields: tuple[Row, ...] = ()
     left_out: str | None = None
     link: str | None = None
+    button: str = "Review"
+    unharmed: str = "Opening it decides nothing."
     code: str | None = None
     footer: Lines
 
 
 def shown(card: Card, *, public_url: str) -> Shown:
     """All that the mail of a card says."""
-    made = _CODE if card.kind is DeliveryKind.CODE else _CLOSED if card.state is not None else _OPEN[card.kind]
+    made = _words(card)
     rows, left_out = _rows(card)
     facts, lead = len(card.facts), (*_lead(card), *made.lead)
     return Shown(
@@ -73,6 +75,8 @@ def shown(card: Card, *, public_url: str) -> Shown:
         fields=tuple(row for index, row in rows if index >= facts),
         left_out=left_out and _with_place(card, left_out),
         link=links.review_link(public_url, card.token) if card.token and made.has_link else None,
+        button=made.button,
+        unharmed=made.unharmed,
         code=card.code if card.kind is DeliveryKind.CODE else None,
         footer=(*made.footer, NO_REPLIES, *_footer(card)),
     )
@@ -85,6 +89,19 @@ def short(card: Card, *, public_url: str) -> Shown | None:
     """
     if not card.token:
         return None
+    if card.kind is DeliveryKind.ALERT:
+        return Shown(
+            subject="A step needs your answer",
+            eyebrow=_ASKED_OF_OWNER.eyebrow,
+            title="A step needs your answer",
+            preheader="Open the page to see it.",
+            lead=("The mail server refused the mail with its content. The page shows all of it.", *_again(card)),
+            facts=tuple(_short_times(card)),
+            link=links.review_link(public_url, card.token),
+            button=_ASKED_OF_OWNER.button,
+            unharmed=_ASKED_OF_OWNER.unharmed,
+            footer=(*_ASKED_OF_OWNER.footer, NO_REPLIES),
+        )
     return Shown(
         subject="A request is waiting for your decision",
         eyebrow="Waiting for your decision",
@@ -105,7 +122,12 @@ class _Words(NamedTuple):
     lead: Lines = ()
     footer: Lines = ()
     has_link: bool = False
+    button: str = "Review"
+    unharmed: str = "Opening it decides nothing."
 
+
+ASKING: Final = frozenset({DeliveryKind.REQUEST, DeliveryKind.ALERT})
+"""Mails that another one may follow, which says that there is nothing to do any more."""
 
 NO_REPLIES: Final = "Please do not reply to this email. Replies are not read."
 _ONE_LINK: Final = "Signoff put one link into this mail, the one to review. Any other came with the data."
@@ -124,7 +146,7 @@ _CODE: Final = _Words(
     (
         "Type it into the page that asks you for it. It works once, for ten minutes, for exactly what this email says, "
         "and keeps you signed in in that browser for 30 days.",
-        "If you did not ask for it, another person or program has your review link or typed your address: "
+        "If you did not ask for it, another person or program has a link of yours or typed your address: "
         "do nothing, and tell no one the code.",
     ),
     ("You get this mail because a code for your address was asked for.", _NO_LINK),
@@ -134,15 +156,37 @@ _CODE: Final = _Words(
 _CLOSED: Final = _Words(
     "No decision needed any more", (), ("You get this mail because you were asked to decide.", _NO_LINK)
 )
+_ASKED_OF_OWNER: Final = _Words(
+    "Needs your answer",
+    (),
+    (
+        "You get this mail because you answer for this workflow.",
+        "Signoff put one link into this mail, the one to answer. Any other came with the data.",
+    ),
+    has_link=True,
+    button="Answer",
+    unharmed="Opening it answers nothing.",
+)
+_ANSWERED: Final = _Words(
+    "No answer needed any more", (), ("You get this mail because you were told that a run needs a look.", _NO_LINK)
+)
+
+
+def _words(card: Card) -> _Words:
+    if card.kind is DeliveryKind.CODE:
+        return _CODE
+    if card.kind is DeliveryKind.ALERT and (card.token or card.state is not None):
+        return _ANSWERED if card.state is not None else _ASKED_OF_OWNER
+    return _CLOSED if card.state is not None else _OPEN[card.kind]
 
 
 def subject(card: Card) -> str:
     """One line, the same for all mails about a request; the first of them is the one without `Re:`."""
     title = cutting.cut(_one_line(card.title[:TITLE]), SUBJECT).text.rstrip() or "Signoff"
     if card.kind is DeliveryKind.CODE:
-        about = card.facts[:1] if card.request else ()
+        about = card.facts[:1] if card.request or card.run else ()
         return ": ".join([title, *(_whole(_one_line(text), SUBJECT) for _, text in about)])
-    follows = card.kind is DeliveryKind.REMINDER or (card.kind is DeliveryKind.REQUEST and card.state is not None)
+    follows = card.kind is DeliveryKind.REMINDER or (card.kind in ASKING and card.state is not None)
     return f"Re: {title}" if follows else title
 
 

@@ -11,13 +11,14 @@ from typing import Final, TypeAlias
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.web import clients, labels, room, saying
+from bot.web import attention_handlers, clients, labels, room, saying
+from bot.web.attention_handlers import AttentionHandlers
 from bot.web.clients import Clients
 from bot.web.desk import Barred
 from bot.web.reviewing import Reviewing
 from bot.web.room import Room
 from engine.codes import tidy
-from engine.model import ChallengeView, CodeLapsed, Decided, GiveCode, NotFound, Proven, Purpose, WrongCode
+from engine.model import ChallengeView, CodeLapsed, GiveCode, NotFound, Proven, Purpose, Refusal, WrongCode
 
 Given: TypeAlias = Proven | WrongCode | CodeLapsed
 _KEPT: Final = 100
@@ -26,6 +27,8 @@ _TOLD: Final = 100
 """Wrong codes of one client that are told one by one within ten minutes."""
 _STALE: Final = "Nothing was done yet. Press the button again."
 _MOST_TYPED: Final = 100
+_ASKS: Final = {Purpose.DECIDE: "decision", Purpose.ANSWER: "answer"}
+"""What a code confirms, in the words of the pages."""
 _Key = tuple[str, str, str]
 log = logging.getLogger(__name__)
 
@@ -33,8 +36,8 @@ log = logging.getLogger(__name__)
 class Coding:
     """The handlers. What was proven last is kept for a double click, whose second answer is the one that is seen."""
 
-    def __init__(self, held: Room, reviewing: Reviewing) -> None:
-        self._room, self._reviewing = held, reviewing
+    def __init__(self, held: Room, reviewing: Reviewing, attention: AttentionHandlers) -> None:
+        self._room, self._reviewing, self._attention = held, reviewing, attention
         self._told, self._silenced = Clients(_TOLD), Clients(most=1)
         self._given: OrderedDict[_Key, tuple[datetime, asyncio.Future[Given]]] = OrderedDict()
 
@@ -76,7 +79,8 @@ class Coding:
             if self._silenced.take(who, now) is None:
                 log.warning("client %s gives many wrong codes; no more of them are told for a while", who)
             return
-        about = f"request {found.request}" if found.purpose is not Purpose.SIGN_IN else "signing in"
+        about = f"request {found.request}" if found.purpose is Purpose.DECIDE else "signing in"
+        about = f"what became of a step of run {found.run}" if found.purpose is Purpose.ANSWER else about
         tries = "" if found.tries_left is None else f"; {found.tries_left} tries are left"
         log.warning("wrong code for %s, sent to %s, from client %s%s", about, labels.masked(found.address), who, tries)
 
@@ -104,16 +108,19 @@ class Coding:
         """The browser is remembered, and shows what came of it."""
         answer = await self._after(proven)
         self._room.remember(answer, proven.browser, lasts=proven.until - self._room.clock.now())
-        if proven.request is not None and proven.answer is not None:
-            self._room.drafts.drop(self._room.holder(request), proven.request)
+        if proven.answer is not None:
+            typed = proven.request or attention_handlers.about(proven.run or "")
+            self._room.drafts.drop(self._room.holder(request), typed)
         return answer
 
     async def _after(self, proven: Proven) -> Response:
-        if proven.request is None:
-            return self._room.to(self._room.at.inbox)
-        if proven.answer is None:
-            return self._room.to(self._back(proven.request))
-        if isinstance(proven.answer, Decided):
+        if proven.run is not None and isinstance(proven.answer, Refusal):
+            return await self._attention.refused(proven.run, proven.answer, browser=proven.browser)
+        if proven.run is not None and proven.answer is not None:
+            return self._room.to(self._room.at.attention(proven.run))
+        if proven.answer is None or proven.request is None:
+            return self._room.to(self._back(proven))
+        if not isinstance(proven.answer, Refusal):
             return self._room.to(self._room.at.review(proven.request))
         visit = await self._room.desk.visit(proven.request, token=None, browser=proven.browser)
         if isinstance(visit, Barred) or isinstance(proven.answer, NotFound) or visit.request.asked.closed_at is None:
@@ -132,30 +139,37 @@ class Coding:
             _about(found.id),
             status=422 if error else 200,
             challenge=found,
+            confirms=_ASKS.get(found.purpose, ""),
             signs_in=found.purpose is Purpose.SIGN_IN,
             masked=labels.masked(found.address),
-            back=self._back(found.request),
+            back=self._back(found),
             error=error,
             digits=found.digits,
         )
 
-    def _back(self, review: str | None) -> str:
+    def _back(self, found: ChallengeView | Proven | None) -> str:
         """Where another code is asked for; what was typed is there."""
-        return f"{self._room.at.review(review)}?typed=1" if review is not None else self._room.at.inbox
+        path = self._place(found)
+        return f"{path}?typed=1" if path is not None else self._room.at.inbox
+
+    def _place(self, found: ChallengeView | Proven | None) -> str | None:
+        """The page of what a code is about; None where somebody only signs in."""
+        if found is not None and found.request is not None:
+            return self._room.at.review(found.request)
+        return self._room.at.attention(found.run) if found is not None and found.run is not None else None
 
     async def _used(self, request: Request, found: ChallengeView) -> Response | None:
         """Where it goes on if the code was used in this browser."""
         if found.purpose is not Purpose.SIGN_IN:
-            return self._room.to(self._room.at.review(found.request or "")) if found.used else None
+            return self._room.to(self._place(found) or self._room.at.inbox) if found.used else None
         secret = self._room.browser(request)
         browser = await self._room.desk.identity.browser(secret) if secret else None
         is_in = browser is not None and browser.address == found.address
-        return self._room.to(self._back(found.request)) if is_in else None
+        return self._room.to(self._back(found)) if is_in else None
 
     def _gone(self, found: ChallengeView | None) -> Response:
-        review = found.request if found is not None else None
-        asks = found is not None and found.purpose is not Purpose.SIGN_IN
-        return self._room.said(saying.code_gone(self._back(review), asks=asks))
+        asks = _ASKS.get(found.purpose, "") if found is not None else ""
+        return self._room.said(saying.code_gone(self._back(found), asks=asks))
 
 
 def _about(challenge: str) -> str:

@@ -61,13 +61,14 @@ def outcome(request: RequestView, *, mine: bool) -> Outcome:
         sign=sign,
         verdict=card.line(decision.verdict),
         by=f"{card.line(decision.person.label)}{' (you)' if mine else ''}",
-        identified=_how(decision.assurance, mine=mine),
+        identified=how(decision.assurance, mine=mine),
         at=decision.decided_at,
         reason=card.visible(decision.reason) if decision.reason else None,
     )
 
 
-def _how(assurance: str, *, mine: bool) -> str:
+def how(assurance: str, *, mine: bool) -> str:
+    """Return what identified the person who answered."""
     said = _HOW.get(assurance)
     return assurance if said is None else said.format(**(_YOURS if mine else _THEIRS))
 

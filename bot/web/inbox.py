@@ -107,6 +107,7 @@ class Inbox:
 
     async def _list(self, request: Request, browser: Browser) -> Response:
         waiting = await self._room.desk.waiting(browser.person)
+        asking = await self._room.desk.engine.asking(browser.person.id)
         browsers = await self._room.desk.identity.browsers(browser.person.id)
         return self._room.form(
             "inbox",
@@ -118,6 +119,7 @@ class Inbox:
                 (one, card.line(one.title), card.line(one.workflow_title), self._room.at.review(one.id))
                 for one in waiting
             ],
+            asking=[(one, card.line(one.workflow_title), self._room.at.attention(one.id)) for one in asking],
             browsers=[(one, card.line(one.label)) for one in browsers],
             this=browser.id,
         )

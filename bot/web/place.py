@@ -41,6 +41,9 @@ class Place:
     def review(self, request: str) -> str:
         return self.path(links.REVIEW, request)
 
+    def attention(self, run: str) -> str:
+        return self.path(links.ATTENTION, run)
+
     def code(self, challenge: str) -> str:
         return self.path(CODE, challenge)
 

@@ -180,7 +180,7 @@ def _content(request: RequestView, typed: Typed) -> Iterator[Shown]:
             text=one.text,
             inputs=inputs.typed(made, typed.raws),
             is_optional=not found.field.required and found.field.blank != "keep",
-            hints=(*_named(request, found.field, value), *_hints(found.field, value, made)),
+            hints=(*_named(request, found.field, value), *hints(found.field, value, made)),
             marked=marked(value),
             error=_said(one.label, wrong.get(one.path)),
         )
@@ -231,7 +231,8 @@ def _named(request: RequestView, field: Field, value: Value) -> Iterator[str]:
         yield f"Now {card.show_in(request, field, value)}."
 
 
-def _hints(field: Field, value: Value, made: Sequence[Input]) -> Iterator[str]:
+def hints(field: Field, value: Value, made: Sequence[Input]) -> Iterator[str]:
+    """Yield what helps to fill in a field."""
     if field.help:
         yield card.visible(field.help)
     yield from _bounds(field)

@@ -24,6 +24,7 @@ from engine.model import (
     Decide,
     Expired,
     InvalidEdits,
+    Link,
     LinkState,
     NeedsCode,
     NoLink,
@@ -95,11 +96,15 @@ class Reviewing:
         """The link in a mail: the token moves from the address into a cookie. Nothing is written."""
         token = request.path_params["token"]
         link = await self._room.desk.identity.link(token)
-        if link is None:
+        asks = await self._room.desk.identity.attention_link(token) if link is None else None
+        found = link or asks
+        if found is None:
             return self._room.said(saying.barred(Barred.UNKNOWN_LINK, self._room.at))
-        answer = self._room.to(self._room.at.review(link.request))
-        left = link.until - self._room.clock.now()
-        self._room.view(answer, link.request, token, lasts=max(left, room.SHORT))
+        at = self._room.at
+        path = at.review(found.request) if isinstance(found, Link) else at.attention(found.run)
+        answer = self._room.to(path)
+        left = found.until - self._room.clock.now()
+        self._room.view(answer, path, token, lasts=max(left, room.SHORT))
         return answer
 
     async def show(self, request: Request) -> Response:

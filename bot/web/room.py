@@ -53,7 +53,7 @@ class Room:
 
     @property
     def _view(self) -> str:
-        """Only for the page of one request, so it cannot be a `__Host-` cookie."""
+        """Only for one page, so it cannot be a `__Host-` cookie."""
         return "__Secure-signoff-view" if self.at.is_secure else "signoff-view"
 
     def token(self, request: Request) -> str | None:
@@ -68,8 +68,9 @@ class Room:
         """The secret that tells this browser from others; empty where it has none yet."""
         return request.cookies.get(f"{self._host}holder") or ""
 
-    def view(self, answer: Response, request: str, token: str, *, lasts: timedelta) -> None:
-        self._set(answer, self._view, token, path=self.at.review(request), lasts=lasts)
+    def view(self, answer: Response, path: str, token: str, *, lasts: timedelta) -> None:
+        """Have the page at this path, and no other, be told what the link had."""
+        self._set(answer, self._view, token, path=path, lasts=lasts)
 
     def remember(self, answer: Response, secret: str, *, lasts: timedelta) -> None:
         self._set(answer, f"{self._host}browser", secret, path="/", lasts=lasts)

@@ -63,19 +63,22 @@ UNREADABLE = Said(
 )
 
 
-def code_gone(back: str, *, asks: bool) -> Said:
-    """`back`: where another code is asked for; `asks`: it was for a decision."""
+def code_gone(back: str, *, asks: str) -> Said:
+    """`back`: where another code is asked for; `asks`: what it was to confirm; empty: it was to sign in."""
     return Said(
         status=410,
         title="This code can no longer be used here",
         lines=(
             "A code works once, for ten minutes, for a few tries, and only in the browser that asked for it.",
-            "Nothing was decided here. Go back and send your decision again: you will get another code."
+            f"Nothing was done here. Go back and send your {asks} again: you will get another code."
             if asks
             else "Sign in again.",
         ),
-        ways=(Way("Back to the request" if asks else "Sign in", back),),
+        ways=(Way(f"Back to {_ABOUT[asks]}" if asks else "Sign in", back),),
     )
+
+
+_ABOUT: Final = {"decision": "the request", "answer": "the question"}
 
 
 def barred(why: Barred, at: Place) -> Said:
@@ -119,6 +122,40 @@ _BARRED: Final[Mapping[Barred, tuple[int, str, tuple[str, ...]]]] = {
         403,
         "Open the link in your mail, or sign in",
         ("This page is only for those who were asked. Their link is in the mail; or sign in with your email address.",),
+    ),
+}
+
+
+def barred_from_run(why: Barred, at: Place) -> Said:
+    """What somebody is told who does not see what a run asks of its owner."""
+    status, title, lines = {**_BARRED, **_BARRED_FROM_RUN}[why]
+    return Said(status=status, title=title, lines=lines, ways=(Way("Sign in to see what waits for you", at.inbox),))
+
+
+_BARRED_FROM_RUN: Final[Mapping[Barred, tuple[int, str, tuple[str, ...]]]] = {
+    Barred.EXPIRED_LINK: (
+        410,
+        "This link has run out",
+        (
+            "Links in emails work for a limited time.",
+            "If the run still waits for your answer, you find it when you sign in.",
+        ),
+    ),
+    Barred.REASSIGNED: (
+        403,
+        "This is no longer yours to answer",
+        ("Another person owns the workflow now. There is nothing for you to do.",),
+    ),
+    Barred.NOT_AN_APPROVER: (
+        403,
+        "You are not asked here",
+        ("Only the owner of the workflow answers this. If you opened a colleague’s link, leave it to them.",),
+    ),
+    Barred.NOT_FOUND: (404, "There is no such run", ("It may be of another server, or its address is cut off.",)),
+    Barred.NO_WAY_IN: (
+        403,
+        "Open the link in your email, or sign in",
+        ("This page is only for the owner of the workflow. The link is in the email; or sign in with your address.",),
     ),
 }
 

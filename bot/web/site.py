@@ -16,6 +16,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from bot import links
 from bot.web import place as places
 from bot.web import saying, statics
+from bot.web.attention_handlers import AttentionHandlers
 from bot.web.coding import Coding
 from bot.web.desk import Desk
 from bot.web.inbox import Inbox
@@ -79,11 +80,13 @@ def site(
 
 def _pages(app: FastAPI, held: Room) -> None:
     reviewing, inbox = Reviewing(held), Inbox(held)
-    coding, live = Coding(held, reviewing), Live(held, reviewing)
+    attention = AttentionHandlers(held)
+    coding, live = Coding(held, reviewing, attention), Live(held, reviewing)
     routes: dict[str, tuple[Handler, Handler | None]] = {
         f"{links.OPEN}/{{token}}": (reviewing.follow, None),
         f"{links.REVIEW}/{{request}}": (reviewing.show, reviewing.decide),
         f"{links.REVIEW}/{{request}}/events": (live.events, None),
+        f"{links.ATTENTION}/{{run}}": (attention.show, attention.answer),
         f"{places.CODE}/{{challenge}}": (coding.show, coding.give),
         links.INBOX: (inbox.show, inbox.act),
     }

@@ -21,7 +21,7 @@ _STEPS: Final[Mapping[StepStatus, str]] = {
     StepStatus.RETRYING: "failed, will be tried again",
     StepStatus.SLEEPING: "waits for a time",
     StepStatus.OUTPUT_IN_REVIEW: "done, its output waits for this decision",
-    StepStatus.OUTCOME_UNKNOWN: "nobody knows whether it happened",
+    StepStatus.OUTCOME_UNKNOWN: "its outcome is unknown",
     StepStatus.SUCCEEDED: "done",
     StepStatus.SKIPPED: "skipped",
     StepStatus.FAILED: "failed",
@@ -30,7 +30,7 @@ _STEPS: Final[Mapping[StepStatus, str]] = {
 _RUNS: Final[Mapping[RunStatus, str]] = {
     RunStatus.RUNNING: "is running",
     RunStatus.WAITING: "waits",
-    RunStatus.NEEDS_ATTENTION: "needs somebody to find out whether a step happened",
+    RunStatus.NEEDS_ATTENTION: "waits for its owner to find out whether a step happened",
     RunStatus.SUCCEEDED: "is done",
     RunStatus.FAILED: "failed",
     RunStatus.REJECTED: "ended with the rejection",

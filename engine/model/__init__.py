@@ -24,6 +24,8 @@ from engine.model.answers import (
 from engine.model.cards import Card, CardAction, CardField, Receipt
 from engine.model.commands import (
     DEFAULT_WORKSPACE,
+    AnswerAttention,
+    AskAnswerCode,
     AskCode,
     Cancel,
     Decide,
@@ -39,6 +41,7 @@ from engine.model.commands import (
 from engine.model.params import SECRET_SHOWN, Params, SecretName, Segments
 from engine.model.people import Address, Approver, Person
 from engine.model.reviews import (
+    AttentionLink,
     Browser,
     ChallengeView,
     CodeLapsed,
@@ -74,9 +77,12 @@ __all__ = [
     "Address",
     "AddressReturned",
     "AlreadyDecided",
+    "AnswerAttention",
     "Approver",
+    "AskAnswerCode",
     "AskCode",
     "Assurance",
+    "AttentionLink",
     "Browser",
     "Cancel",
     "Card",

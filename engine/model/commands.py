@@ -142,3 +142,28 @@ class Resume(Struct, frozen=True, kw_only=True):
     attempt: int | None = None
     assurance: Assurance = Assurance.TERMINAL
     """What identified the person who answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerAttention:
+    """An answer for a run that `needs_attention`, by whoever holds something that identifies them.
+
+    `resume` names the call; who gives the answer is seen from the token of a `link` to it and the secret of a
+    remembered `browser`. `said`: the values that the answer comes with, labelled and as people read them, for the email
+    with the code. `form`: as of a decision.
+    """
+
+    resume: Resume
+    link: str | None = hidden(default=None, repr=False)
+    browser: str | None = hidden(default=None, repr=False)
+    form: str | None = None
+    said: tuple[tuple[str, str], ...] = hidden(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskAnswerCode:
+    """Have a code sent to the owner's address, to confirm this answer. `holder` and `label`: as of `AskCode`."""
+
+    answer: AnswerAttention
+    holder: str = hidden(repr=False)
+    label: str = ""

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from engine.model.answers import Decided, Refusal
+from engine.model.answers import Decided, Done, Refusal
 from engine.model.people import Person
-from engine.model.statuses import Verdict
+from engine.model.statuses import ResumeAnswer, Verdict
 
 
 class Purpose(StrEnum):
@@ -16,6 +16,8 @@ class Purpose(StrEnum):
 
     DECIDE = "decide"
     """It confirms one decision on one request: its verdict, edits and reason, in the browser that asked."""
+    ANSWER = "answer"
+    """It confirms what became of one call of a step: the answer and its values, in the browser that asked."""
     SIGN_IN = "sign_in"
     """It signs in a browser that asked with the same address."""
 
@@ -37,6 +39,22 @@ class Link:
     until: datetime
     is_of_wrong_clock: bool = False
     """It was made while the clock was ahead, and has to be set right."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionLink:
+    """What the token in an alert opens: one call whose outcome is unknown, for the owner who is asked about it."""
+
+    run: str
+    step: str
+    visit: int
+    attempt: int
+    person: Person
+    address: str
+    state: LinkState
+    until: datetime
+    is_of_wrong_clock: bool = False
+    """As of a link."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +90,9 @@ class CodeSent:
 class ChallengeView:
     """A challenge as its browser may see it. `tries_left`: None where tries are not counted.
 
-    `request`: the one that is decided, or to which a browser returns once it is signed in. `reference`: four letters
-    that stand in each mail whose code is good here; empty where any mail to sign in will do.
+    `request`: the one that is decided, or to which a browser returns once it is signed in. `run`: instead, one that
+    asks its owner what became of a step, and `answer`: what they say. `reference`: four letters that stand in each mail
+    whose code is good here; empty where any mail to sign in will do.
     """
 
     id: str
@@ -86,13 +105,16 @@ class ChallengeView:
     used: bool
     digits: int
     reference: str = ""
+    run: str | None = None
+    answer: ResumeAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proven:
     """The code was right. `browser`: the secret to remember it by, until `until`.
 
-    `answer`: what became of the decision that was waiting for it; None where somebody signed in.
+    `answer`: what became of the decision, or of the answer about a step of `run`, that was waiting for it; None where
+    somebody signed in.
     """
 
     person: Person
@@ -100,7 +122,8 @@ class Proven:
     browser: str = field(repr=False)
     until: datetime
     request: str | None = None
-    answer: Decided | Refusal | None = None
+    run: str | None = None
+    answer: Decided | Done | Refusal | None = None
 
 
 class NeedsCode(Refusal, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from engine.model import (
     CodeSent,
     Decide,
     Decided,
+    Done,
     GiveCode,
     NeedsCode,
     NoLink,
@@ -22,10 +23,12 @@ from engine.model import (
     Proven,
     Purpose,
     Refusal,
+    Resume,
     SignIn,
     WrongCode,
 )
-from engine.service import deciding, proving, signing_in
+from engine.service import answering, deciding, proving, signing_in
+from engine.service.answering import sent as _sent
 from engine.service.ground import Ground, entry
 from engine.store import challenges, loading, people
 from engine.store.challenges import Held, NewChallenge
@@ -103,10 +106,6 @@ def sign_in(codes: Codes, tx: Tx, command: SignIn) -> CodeSent:
     )
 
 
-def _sent(held: Held) -> CodeSent:
-    return CodeSent(challenge=held.id, address=held.address, until=held.expires_at, purpose=held.purpose)
-
-
 def view(held: Held | None, holder: str) -> ChallengeView | None:
     """The challenge, for the browser that asked for it. One to sign in is carried by its browser, and not seen here."""
     if held is None or held.purpose is Purpose.SIGN_IN or not hmac.compare_digest(held.holder, hashed(holder)):
@@ -116,12 +115,14 @@ def view(held: Held | None, holder: str) -> ChallengeView | None:
         purpose=held.purpose,
         address=held.address,
         request=held.request,
-        verdict=held.command.verdict if held.command else None,
+        verdict=held.command.verdict if isinstance(held.command, Decide) else None,
         tries_left=max(0, challenges.TRIES - held.tries),
         until=held.expires_at,
         used=held.used_at is not None,
         reference=reference(held.subject),
         digits=challenges.digits(held.purpose),
+        run=held.run,
+        answer=held.command.answer if isinstance(held.command, Resume) else None,
     )
 
 
@@ -139,9 +140,11 @@ def give(
         raise Conflict(f"challenge {held.id} was used by somebody else")
     # Whose address it is now, and not when the code was sent.
     Who(tx, ground.advancer.directory, resolved).actor(held.workspace, Address("email", held.address))
-    proven = signing_in.remember(tx, sent, command.label, request=held.request)
+    proven = signing_in.remember(tx, sent, command.label, request=held.request, run=held.run)
     if isinstance(proven, CodeLapsed):
         return proven
+    if isinstance(held.command, Resume):
+        return replace(proven, answer=_answer(ground, tx, held, held.command, resolved))
     return replace(proven, answer=_decide(ground, tx, held, held.command, resolved))
 
 
@@ -163,7 +166,7 @@ def _wrong(tx: Tx, held: Held) -> WrongCode | CodeLapsed:
     if left:
         return WrongCode(left=left, reference=reference(held.subject))
     loaded = loading.load_asked(tx, held.request) if held.request else None
-    run = loaded[0].subject.run if loaded else None
+    run = loaded[0].subject.run if loaded else held.run
     tx.audit(
         held.workspace,
         entry(
@@ -184,3 +187,8 @@ def _decide(ground: Ground, tx: Tx, held: Held, decide: Decide, resolved: Resolv
     asked, labels = loaded
     proof = proving.by_code(tx, held.person, held.address)
     return NoLink() if proof is None else deciding.decide_as(ground, tx, asked, labels, decide, proof, resolved)
+
+
+def _answer(ground: Ground, tx: Tx, held: Held, resume: Resume, resolved: Resolved) -> Done | Refusal:
+    proof = proving.by_code(tx, held.person, held.address)
+    return NoLink() if proof is None else answering.answer_as(ground, tx, resume, proof, resolved)

@@ -54,21 +54,20 @@ def cancel(ground: Ground, tx: Tx, command: Cancel, resolved: Resolved) -> Done 
     return Done(run=command.run)
 
 
-def resume(ground: Ground, tx: Tx, command: Resume, resolved: Resolved) -> Done | Refusal:
-    """The unit of `Engine.resume`."""
+def resume(
+    ground: Ground, tx: Tx, command: Resume, resolved: Resolved, *, acted_as: str | None = None
+) -> Done | Refusal:
+    """The unit of `Engine.resume`. `acted_as`: for the record, what identified somebody for whom no surface vouches."""
     held = runs.load_run(tx, command.run)
     if held is None:
         return NotFound(what="run", name=command.run)
     actor = Who(tx, ground.advancer.directory, resolved).actor(held.workspace, command.actor)
     if not ground.may(actor, command.actor, held.owner):
         return NotAllowed(why="Only the owner of the workflow or an admin may say what became of a step.")
-    if held.state.status is not RunStatus.NEEDS_ATTENTION or held.state.cancelled or _stale(held, command):
-        return _answered(tx, held, command)
-    workflow = ground.advancer.workflow(tx, held.workflow, held.version)
-    asked = held.state.visits[workflow.steps[held.state.cursor].id]
-    output = _output(workflow, asked.step, command)
-    if isinstance(output, Refusal):
-        return output
+    ruled = rule(ground, tx, held, command)
+    if isinstance(ruled, Refusal):
+        return ruled
+    workflow, asked, output = ruled
     progress = plan.resume(
         workflow, ground.advancer.informed(tx, held, workflow), command.answer, output=output, now=tx.now
     )
@@ -83,12 +82,22 @@ def resume(ground: Ground, tx: Tx, command: Resume, resolved: Resolved) -> Done 
         person=actor.id,
         how=command.assurance.value,
     )
-    tx.audit(held.workspace, _resumed(command, actor, asked, output))
+    tx.audit(held.workspace, _resumed(command, actor, asked, output, acted_as))
     deliveries.want_alert_update(tx, command.run)
     stopped = command.answer is ResumeAnswer.STOP and actor.id == held.owner
     ground.advancer.follow(tx, held, progress, resolved, owner_knows=stopped)
     tx.ring(Work("advance", command.run))
     return Done(run=command.run)
+
+
+def rule(ground: Ground, tx: Tx, held: HeldRun, command: Resume) -> tuple[Workflow, Visit, dict[str, Value]] | Refusal:
+    """What would become of an answer: the workflow, the call, and the output of the step. Nothing is written."""
+    if held.state.status is not RunStatus.NEEDS_ATTENTION or held.state.cancelled or _stale(held, command):
+        return _answered(tx, held, command)
+    workflow = ground.advancer.workflow(tx, held.workflow, held.version)
+    asked = held.state.visits[workflow.steps[held.state.cursor].id]
+    output = _output(workflow, asked.step, command)
+    return output if isinstance(output, Refusal) else (workflow, asked, output)
 
 
 def attention(ground: Ground, tx: Tx, run: str) -> AttentionView | NotWaiting | NotFound:
@@ -124,7 +133,7 @@ def _output(workflow: Workflow, step: str, command: Resume) -> dict[str, Value] 
     return InvalidInputs(errors=problems, labels=expected.labels) if problems else output
 
 
-def _resumed(command: Resume, actor: Person, asked: Visit, output: dict[str, Value]) -> Entry:
+def _resumed(command: Resume, actor: Person, asked: Visit, output: dict[str, Value], acted_as: str | None) -> Entry:
     return entry(
         "run.resumed",
         run=command.run,
@@ -136,6 +145,8 @@ def _resumed(command: Resume, actor: Person, asked: Visit, output: dict[str, Val
         attempt=asked.attempt,
         surface=command.origin.surface,
         assurance=command.assurance.value,
+        acted_as=acted_as,
+        place=dict(command.origin.place),
     )
 
 

@@ -15,6 +15,7 @@ from engine.model import (
     DEFAULT_WORKSPACE,
     Address,
     AddressReturned,
+    AnswerAttention,
     Cancel,
     Decide,
     Decided,
@@ -33,7 +34,7 @@ from engine.model import (
     Started,
     Work,
 )
-from engine.service import addresses, clocks, deciding, ending, erasing, registering, starting
+from engine.service import addresses, answering, clocks, deciding, ending, erasing, registering, starting
 from engine.service.ground import Ground
 from engine.store import deliveries, journal, people, reading, requests, runs
 from engine.store.tx import Connection, Tx
@@ -97,6 +98,13 @@ class Engine:
         """Answer for a step of unknown outcome. Raises `ChannelError` if who is asked next cannot be found out now."""
         return await self.knowing(lambda tx, resolved: ending.resume(self.ground, tx, command, resolved))
 
+    async def answer(self, command: AnswerAttention) -> Done | Refusal:
+        """Answer for a step of unknown outcome as whoever holds a link or a remembered browser.
+
+        A link alone needs a code: `NeedsCode`. Raises `ChannelError` as `resume`.
+        """
+        return await self.knowing(lambda tx, resolved: answering.answer(self.ground, tx, command, resolved))
+
     async def attention(self, run: str) -> AttentionView | NotWaiting | NotFound:
         """What a run asks of its owner: which call has an unknown outcome, and what to say if it happened."""
         return await self.transact(lambda tx: ending.attention(self.ground, tx, run))
@@ -152,6 +160,10 @@ class Engine:
 
     async def runs(self, page: Page, *, workspace: str = DEFAULT_WORKSPACE) -> list[RunView]:
         return await self.store.read(lambda connection: reading.run_views(connection, workspace, page))
+
+    async def asking(self, person: str, *, workspace: str = DEFAULT_WORKSPACE, limit: int = 200) -> list[RunView]:
+        """Return the runs that wait for this person, as their owner, to say what became of a step."""
+        return await self.store.read(lambda connection: reading.runs_asking(connection, workspace, person, limit))
 
     async def run(self, run: str) -> RunView | None:
         return await self.store.read(lambda connection: reading.run_view(connection, run))

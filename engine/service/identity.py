@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from engine.codes import Codes, is_sealed
 from engine.model import (
+    AskAnswerCode,
     AskCode,
+    AttentionLink,
     Browser,
     ChallengeView,
     CodeLapsed,
@@ -18,10 +20,10 @@ from engine.model import (
     WrongCode,
 )
 from engine.ports import Clock
-from engine.service import coding, signing_in
+from engine.service import answering, coding, signing_in
 from engine.service.engine import Engine
 from engine.service.ground import entry
-from engine.store import browsers, challenges, links, loading
+from engine.store import attention_links, browsers, challenges, links, loading, runs
 from engine.store.browsers import SEEN_EVERY
 from engine.store.tx import Tx
 from engine.who import Who
@@ -41,8 +43,16 @@ class Identity:
             await self._engine.transact(links.set_right)
         return found
 
+    async def attention_link(self, token: str) -> AttentionLink | None:
+        """Return what the token of an alert opens, or None if it is no such link of ours."""
+        now = self._clock.now()
+        found = await self._engine.store.read(lambda connection: attention_links.load_link(connection, token, now))
+        if found is not None and found.is_of_wrong_clock:
+            await self._engine.transact(attention_links.set_right)
+        return found
+
     async def revoke(self, request: str) -> int | NotFound:
-        """Make every link to this request useless; how many there were."""
+        """Make every link to this request, or to what this run asks of its owner, useless; how many there were."""
         return await self._engine.transact(lambda tx: _revoke(tx, request))
 
     async def browser(self, secret: str) -> Browser | None:
@@ -68,6 +78,11 @@ class Identity:
         """Keep a decision until it is confirmed with a code, which is sent to the address that was asked."""
         ground = self._engine.ground
         return await self._engine.transact(lambda tx: coding.ask(ground, self._codes, tx, command))
+
+    async def ask_answer_code(self, command: AskAnswerCode) -> CodeSent | Refusal:
+        """Keep an answer about a step until it is confirmed with a code, which is sent to the owner's address."""
+        ground = self._engine.ground
+        return await self._engine.transact(lambda tx: answering.ask(ground, self._codes, tx, command))
 
     async def sign_in(self, command: SignIn) -> CodeSent:
         """Send a code to somebody who wants to see what waits for them."""
@@ -111,10 +126,19 @@ class Identity:
 def _revoke(tx: Tx, request: str) -> int | NotFound:
     loaded = loading.load_asked(tx, request)
     if loaded is None:
-        return NotFound(what="request", name=request)
+        return _revoke_of_run(tx, request)
     asked, _ = loaded
     count = links.revoke(tx, request)
     tx.audit(asked.workspace, entry("links.revoked", run=asked.subject.run, request=request, links=count))
+    return count
+
+
+def _revoke_of_run(tx: Tx, run: str) -> int | NotFound:
+    held = runs.load_run(tx, run)
+    if held is None:
+        return NotFound(what="request", name=run)
+    count = attention_links.revoke(tx, run)
+    tx.audit(held.workspace, entry("links.revoked", run=run, links=count))
     return count
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from engine.gate import Asked
-from engine.model import Address, Assurance, Decide, LinkState, NoLink, Person, Refusal
+from engine.model import Address, Assurance, Browser, Decide, LinkState, NoLink, Person, Refusal
 from engine.store import browsers, links, people
 from engine.store.tx import Tx
 
@@ -59,8 +59,11 @@ def _holder(tx: Tx, asked: Asked, command: Decide) -> Proof | Refusal:
 def _reader(tx: Tx, command: Decide) -> Proof | None:
     """Whoever proved in this browser that they read the mail of an address."""
     browser = browsers.load_browser(tx.connection, command.browser, tx.now) if command.browser else None
-    if browser is None:
-        return None
+    return None if browser is None else of_browser(browser)
+
+
+def of_browser(browser: Browser) -> Proof:
+    """Who uses a remembered browser."""
     return Proof(browser.person, Assurance.CODE, browser.address, f"browser remembered for {browser.address}")
 
 

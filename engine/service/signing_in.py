@@ -40,13 +40,14 @@ from engine.who import Who
 
 
 class Carried(msgspec.Struct, frozen=True, kw_only=True):
-    """What a browser carries while it signs in. `request`: where it goes on afterwards."""
+    """What a browser carries while it signs in. `request`, `run`: where it goes on afterwards."""
 
     workspace: str
     address: str
     holder: str
     until: datetime
     request: str | None = None
+    run: str | None = None
 
     def open(self, now: datetime) -> bool:
         """Return whether a code may still be typed."""
@@ -64,6 +65,7 @@ def ask(
     form: str | None,
     label: str,
     request: str | None = None,
+    run: str | None = None,
 ) -> CodeSent:
     """Send a code to sign in, where somebody has the address and may get another; the answer is always the same."""
     challenges.sweep(tx)
@@ -84,7 +86,8 @@ def ask(
         challenges.insert_challenge(tx, codes, new)
         send(tx, new, person)
     until = tx.now + LIFETIME
-    carried = Carried(workspace=workspace, address=address, holder=hashed(holder).hex(), until=until, request=request)
+    place = {"request": request, "run": run}
+    carried = Carried(workspace=workspace, address=address, holder=hashed(holder).hex(), until=until, **place)
     sealed = codes.seal(msgspec.json.encode(carried).decode())
     return CodeSent(challenge=sealed, address=address, until=until, purpose=Purpose.SIGN_IN)
 
@@ -118,6 +121,7 @@ def view(sealed: str, found: Carried) -> ChallengeView:
         purpose=Purpose.SIGN_IN,
         address=found.address,
         request=found.request,
+        run=found.run,
         verdict=None,
         tries_left=None,
         until=found.until,
@@ -142,10 +146,12 @@ def give(codes: Codes, tx: Tx, who: Who, found: Carried, code: str, label: str) 
         return WrongCode()
     # Whose address it is now, and not when the code was sent.
     who.actor(held.workspace, Address("email", held.address))
-    return remember(tx, held, label, request=found.request)
+    return remember(tx, held, label, request=found.request, run=found.run)
 
 
-def remember(tx: Tx, held: Held, label: str, *, request: str | None) -> Proven | CodeLapsed:
+def remember(
+    tx: Tx, held: Held, label: str, *, request: str | None = None, run: str | None = None
+) -> Proven | CodeLapsed:
     """Use up the code, and remember the browser in which it was typed; not for an address that has moved since."""
     proof = proving.by_code(tx, held.person, held.address)
     if proof is None or proof.person is None:
@@ -156,6 +162,6 @@ def remember(tx: Tx, held: Held, label: str, *, request: str | None) -> Proven |
     secret, until = browsers.remember(tx, held.workspace, person, held.address, label)
     tx.audit(
         held.workspace,
-        entry("browser.remembered", request=held.request, actor=person, address=held.address),
+        entry("browser.remembered", run=held.run, request=held.request, actor=person, address=held.address),
     )
-    return Proven(person=person, address=held.address, browser=secret, until=until, request=request)
+    return Proven(person=person, address=held.address, browser=secret, until=until, request=request, run=run)

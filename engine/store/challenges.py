@@ -6,15 +6,16 @@ gets. What a browser carries while it signs in is in `engine.service.signing_in`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 from sqlalchemy import bindparam, delete, insert, or_, select, update
 
 from engine import data
 from engine.codes import DIGITS, LONG_DIGITS, Codes, hashed
-from engine.model import Address, Assurance, Decide, Origin, Purpose, Verdict
+from engine.model import Address, Assurance, Decide, Origin, Purpose, Resume, ResumeAnswer, Verdict
 from engine.store.browsers import LABEL_LENGTH
 from engine.store.connection import Connection
 from engine.store.prepared import Prepared
@@ -22,6 +23,9 @@ from engine.store.tx import Tx
 from engine.store.wrong_clock import SLACK
 from engine.tables import ChallengeRow
 
+Command: TypeAlias = Decide | Resume
+"""What may wait for its code."""
+Said: TypeAlias = tuple[tuple[str, str], ...]
 LIFETIME: Final = timedelta(minutes=10)
 TRIES: Final = 5
 """Codes that may be tried in one browser before it has to ask again."""
@@ -86,7 +90,10 @@ class Held:
     person: str
     address: str
     request: str | None
-    command: Decide | None
+    run: str | None
+    command: Command | None
+    said: tuple[tuple[str, str], ...] = field(repr=False)
+    """What an answer says a step returned, with labels and as people read it."""
     subject: str = field(repr=False)
     """All that the code stands for: a code that was sent for anything else does not match."""
     mac: bytes = field(repr=False)
@@ -106,7 +113,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewChallenge:
-    """A challenge to be written. `command` and `request`: of a code that confirms something."""
+    """A challenge to be written. `command`, and `request` or `run`: of a code that confirms something."""
 
     id: str
     workspace: str
@@ -117,12 +124,14 @@ class NewChallenge:
     person: str
     address: str
     request: str | None = None
-    command: Decide | None = None
+    run: str | None = None
+    command: Command | None = None
+    said: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 def insert_challenge(tx: Tx, codes: Codes, new: NewChallenge) -> Held:
     """Write a challenge, and what is kept of its code."""
-    waits = None if new.command is None else _write(new.command)
+    waits = None if new.command is None else _write(new.command, new.said)
     subject = _subject(new.purpose, new.workspace, new.person, new.address, waits)
     tx.write(
         _NEW,
@@ -136,6 +145,7 @@ def insert_challenge(tx: Tx, codes: Codes, new: NewChallenge) -> Held:
             "person": new.person,
             "address": new.address,
             "request": new.request,
+            "run": new.run,
             "decision": None if waits is None else data.dumps(waits),
             "mac": codes.mac(new.id, subject, codes.code(new.id, digits(new.purpose))),
             "tries": 0,
@@ -183,7 +193,7 @@ def load_sent(connection: Connection, workspace: str, address: str, now: datetim
     return [_read(row) for row in rows if row.purpose is not None]
 
 
-def may_confirm(sent: list[Held], command: Decide, now: datetime) -> bool:
+def may_confirm(sent: list[Held], command: Command, now: datetime) -> bool:
     """Return whether a code for this command may go to an address that got these."""
     times = [one.created_at for one in sent if one.purpose is not Purpose.SIGN_IN and one.used_at is None]
     few = sum(at > now - HOUR for at in times) < UNANSWERED_PER_HOUR and len(times) < UNANSWERED_PER_DAY
@@ -215,19 +225,41 @@ def try_use(tx: Tx, held: Held) -> bool:
     return bool(tx.write(_USED, {"held": held.id, "now": tx.now}))
 
 
-_STANDS_FOR: Final = ("request", "content_version", "digest", "verdict", "edits", "reason")
-"""What of a decision its code stands for. Not the form: pressed in two browsers, the same button is the same thing."""
+_STANDS_FOR: Final[Mapping[Purpose, tuple[str, ...]]] = {
+    Purpose.DECIDE: ("request", "content_version", "digest", "verdict", "edits", "reason"),
+    Purpose.ANSWER: ("run", "step", "visit", "attempt", "answer", "output"),
+}
+"""What of a command its code stands for. Not the form: pressed in two browsers, the same button is the same thing."""
 
 
 def _subject(purpose: Purpose, workspace: str, person: str, address: str, waits: dict[str, Any] | None) -> str:
-    thing = None if waits is None else [waits[name] for name in _STANDS_FOR]
+    thing = None if waits is None else [waits[name] for name in _STANDS_FOR[purpose]]
     return data.canonical([purpose.value, workspace, person, address, thing]).decode()
 
 
 # -- the command that waits ---------------------------------------------------------------------------------
 
 
-def _write(decision: Decide) -> dict[str, Any]:
+def _write(command: Command, said: Said = ()) -> dict[str, Any]:
+    return _write_decision(command) if isinstance(command, Decide) else _write_answer(command, said)
+
+
+def _write_answer(resume: Resume, said: Said) -> dict[str, Any]:
+    return {
+        "run": resume.run,
+        "step": resume.step,
+        "visit": resume.visit,
+        "attempt": resume.attempt,
+        "answer": resume.answer.value,
+        "output": dict(resume.output),
+        "said": [[*pair] for pair in said],
+        "actor": [resume.actor.kind, resume.actor.value],
+        "surface": resume.origin.surface,
+        "place": dict(resume.origin.place),
+    }
+
+
+def _write_decision(decision: Decide) -> dict[str, Any]:
     return {
         "request": decision.request,
         "verdict": decision.verdict.value,
@@ -254,13 +286,33 @@ def _read(row: Any) -> Held:
         person=row.person,
         address=row.address,
         request=row.request,
-        command=None if waits is None else _read_decision(waits),
+        run=row.run,
+        command=None if waits is None else _read_command(purpose, waits),
+        said=() if waits is None else tuple((label, text) for label, text in waits.get("said", ())),
         subject=_subject(purpose, row.workspace, row.person, row.address, waits),
         mac=bytes(row.mac),
         tries=row.tries,
         created_at=row.created_at,
         expires_at=row.expires_at,
         used_at=row.used_at,
+    )
+
+
+def _read_command(purpose: Purpose, stored: dict[str, Any]) -> Command:
+    return _read_answer(stored) if purpose is Purpose.ANSWER else _read_decision(stored)
+
+
+def _read_answer(stored: dict[str, Any]) -> Resume:
+    return Resume(
+        run=stored["run"],
+        answer=ResumeAnswer(stored["answer"]),
+        actor=Address(*stored["actor"]),
+        origin=Origin(surface=stored["surface"], place=stored["place"]),
+        output=stored["output"],
+        step=stored["step"],
+        visit=int(stored["visit"]),
+        attempt=int(stored["attempt"]),
+        assurance=Assurance.LINK,
     )
 
 

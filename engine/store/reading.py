@@ -15,12 +15,14 @@ from engine.codes import reference
 from engine.data import Value
 from engine.gate import Asked, Edit, by_name, is_account, mentioned
 from engine.model import (
+    Decide,
     DeliveryKind,
     DeliveryState,
     Params,
     Person,
     Purpose,
     RequestState,
+    Resume,
     RunStatus,
     StepStatus,
 )
@@ -53,6 +55,16 @@ _RUNS = select(_run, _workflow.c.name.label("workflow_name"), _workflow.c.title,
     _run.join(_workflow, _workflow.c.id == _run.c.workflow)
 )
 _RUN = Prepared(_RUNS.where(_run.c.id == bindparam("id")))
+_ASKING = Prepared(
+    _RUNS.where(
+        _run.c.workspace == bindparam("workspace"),
+        _run.c.ended_at.is_(None),
+        _run.c.status == RunStatus.NEEDS_ATTENTION.value,
+        _workflow.c.owner == bindparam("owner"),
+    )
+    .order_by(_run.c.id.desc())
+    .limit(bindparam("limit"))
+)
 _VISITS = Prepared(select(_visit).where(_visit.c.run == bindparam("run")).order_by(_visit.c.position, _visit.c.visit))
 _REQUESTS = loading.LOAD.add_columns(
     _request.c.title,
@@ -140,6 +152,13 @@ def run_view(connection: Connection, run: str, *, steps: bool = True) -> RunView
     rows = _VISITS.all(connection, {"run": run}) if steps else ()
     visits = tuple(_step_view(found, answers.get((found.step, found.visit), ())) for found in rows)
     return _run_view(row, known, visits)
+
+
+def runs_asking(connection: Connection, workspace: str, owner: str, limit: int) -> list[RunView]:
+    """The runs that wait for their owner to say what became of a step, the newest first."""
+    rows = _ASKING.all(connection, {"workspace": workspace, "owner": owner, "limit": limit})
+    known = people.load_people(connection, {one for row in rows for one in (row.requester, row.owner)})
+    return [_run_view(row, known, ()) for row in rows]
 
 
 def run_views(connection: Connection, workspace: str, page: Page) -> list[RunView]:
@@ -377,7 +396,10 @@ def code_copy(connection: Connection, delivery: str, person: Person, challenge: 
         reference=reference(held.subject),
         label=held.label,
         request=request_view(connection, held.request) if held.request else None,
-        decision=held.command,
+        decision=held.command if isinstance(held.command, Decide) else None,
+        run=run_view(connection, held.run) if held.run else None,
+        answer=held.command if isinstance(held.command, Resume) else None,
+        said=held.said,
     )
 
 

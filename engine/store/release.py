@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.model import DEFAULT_WORKSPACE
-from engine.store import browsers, challenges, deliveries, journal, links, runs
+from engine.store import attention_links, browsers, challenges, deliveries, journal, links, runs
 from engine.store.tx import Tx
 
 
@@ -13,6 +13,7 @@ def release(tx: Tx) -> None:
     deliveries.release_deliveries(tx)
     challenges.sweep(tx)
     links.set_right(tx)
+    attention_links.set_right(tx)
     browsers.set_right(tx)
     last = journal.latest(tx.connection, DEFAULT_WORKSPACE)
     if last is not None and last > tx.now:

@@ -230,10 +230,14 @@ async def hall(
     host: str | None = None,
     proxies: Sequence[str] = (),
     directory: Directory | None = None,
+    steps: Mapping[str, StepType[Any]] | None = None,
 ) -> AsyncIterator[Hall]:
     """`host`: of the public address, where it is another than where the server really is."""
-    kinds: dict[str, StepType[Any]] = {"set": Set(), "form": Form_(), "played": Played()}
-    async with house(path, directory=directory or by("email"), steps=kinds) as home, aiohttp.ClientSession() as session:
+    usual: dict[str, StepType[Any]] = {"set": Set(), "form": Form_(), "played": Played()}
+    async with (
+        house(path, directory=directory or by("email"), steps=steps or usual) as home,
+        aiohttp.ClientSession() as session,
+    ):
         port = free_port()
         base = f"http://127.0.0.1:{port}"
         url = f"{scheme}://{host or f'127.0.0.1:{port}'}{prefix}"

@@ -1,0 +1,110 @@
+"""Who may see what a run asks of its owner, and what is asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from bot.web.desk import Barred, Desk
+from engine.model import Address, AttentionLink, Browser, LinkState, Person
+from engine.views import AttentionView, RequestView, RunView, StepAnswer, StepView
+
+Call = tuple[str, int, int]
+"""A step, its visit, and the call in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionVisit:
+    """Somebody who may see what a run asks of its owner. `token`, `browser`, `remembered`: as of a visit to a request.
+
+    `asked`: what is asked of them; None: nothing is any more. `answer`: what was said then, and of which step.
+    `asks_again`: the run asks about a later call than the one that the link is about.
+    """
+
+    run: RunView
+    asked: AttentionView | None
+    answer: tuple[StepView, StepAnswer] | None
+    asks_again: bool
+    requests: Sequence[RequestView]
+    person: Person
+    address: str
+    remembered: bool
+    token: str | None = field(repr=False)
+    browser: str | None = field(repr=False)
+
+
+async def visit(desk: Desk, run: str, *, token: str | None, browser: str | None) -> AttentionVisit | Barred:
+    """Who is there: the owner in a remembered browser, else whoever has the link."""
+    found = await desk.engine.run(run)
+    known = await desk.identity.browser(browser) if browser else None
+    link = await desk.identity.attention_link(token) if token else None
+    link = link if link is not None and link.run == run else None
+    if found is not None and known is not None and _may(desk, found, known.person, known.address):
+        return await _seen(desk, found, known, None, token=token, browser=browser)
+    if link is None:
+        if known is not None:
+            return Barred.NOT_AN_APPROVER if found is not None else Barred.NOT_FOUND
+        return Barred.UNKNOWN_LINK if token else Barred.NO_WAY_IN
+    if link.state is not LinkState.LIVE:
+        return Barred.EXPIRED_LINK if link.state is LinkState.EXPIRED else Barred.REVOKED_LINK
+    if found is None or not _may(desk, found, link.person, link.address):
+        return Barred.REASSIGNED
+    return await _seen(desk, found, link, (link.step, link.visit, link.attempt), token=token, browser=browser)
+
+
+def _may(desk: Desk, run: RunView, person: Person, address: str) -> bool:
+    return desk.engine.ground.may(person, Address("email", address), run.owner.id)
+
+
+async def _seen(
+    desk: Desk,
+    run: RunView,
+    who: Browser | AttentionLink,
+    about: Call | None,
+    *,
+    token: str | None,
+    browser: str | None,
+) -> AttentionVisit:
+    """`about`: the one call that they may see; None: each of them."""
+    found = await desk.engine.attention(run.id)
+    asks = found if isinstance(found, AttentionView) else None
+    asked = asks if asks is not None and about in (None, call(asks)) else None
+    return AttentionVisit(
+        run=asked.run if asked is not None else run,
+        asked=asked,
+        answer=_answer(run, about),
+        asks_again=asks is not None and asked is None,
+        requests=await desk.engine.requests_of_run(run.id),
+        person=who.person,
+        address=who.address,
+        remembered=isinstance(who, Browser),
+        token=token,
+        browser=browser,
+    )
+
+
+def call(asked: AttentionView) -> Call:
+    """Return the call that is asked about."""
+    return asked.step.step, asked.step.visit, asked.step.attempt
+
+
+def _answer(run: RunView, about: Call | None) -> tuple[StepView, StepAnswer] | None:
+    """What was said of this call; of none in particular: what was said last."""
+    given = [
+        (step, answer)
+        for step in run.steps
+        for answer in step.answers
+        if about in (None, (step.step, step.visit, answer.attempt))
+    ]
+    return max(given, key=lambda pair: pair[1].at, default=None)
+
+
+_FORM: Final = "form"
+
+
+async def was_answered_by(desk: Desk, run: str, form: str) -> bool:
+    """Whether it was this very form that answered."""
+    story = await desk.engine.story(run)
+    places = [one.content.get("place") for one in story if one.kind == "run.resumed" and one.content]
+    return any(isinstance(place, dict) and place.get(_FORM) == form for place in places)

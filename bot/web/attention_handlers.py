@@ -1,0 +1,269 @@
+"""The page on which the owner of a run says what became of a step: it is shown by GET, and answered by its form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bot.web import attention_access, attention_view, labels, room, saying
+from bot.web.attention_access import AttentionVisit
+from bot.web.attention_view import Typed
+from bot.web.desk import Barred
+from bot.web.drafts import Draft
+from bot.web.room import Room
+from engine.data import Value
+from engine.errors import ChannelError, Conflict
+from engine.model import (
+    Address,
+    AnswerAttention,
+    AskAnswerCode,
+    Assurance,
+    Done,
+    InvalidInputs,
+    LinkState,
+    NeedsCode,
+    NoLink,
+    NotAllowed,
+    NotWaiting,
+    Origin,
+    Refusal,
+    Resume,
+    ResumeAnswer,
+)
+from engine.off_loop import off_loop
+from engine.views import AttentionView
+
+_STALE: Final = (
+    "Nothing was answered yet: this page was open for a long time, or your browser keeps no cookies. "
+    "Everything that you typed is still here. Press the button again."
+)
+_BACK: Final = "This is what you had typed. Nothing was answered yet."
+_NOT_COUNTED: Final = "What you sent was not counted."
+_OTHER_CALL: Final = (
+    "The run asks about another call of the step now. Nothing was answered. Look at what is asked, then answer."
+)
+_LATER: Final = "Who is asked next cannot be found out just now. Nothing was answered. Try again in a minute."
+_TYPED: Final = "typed"
+"""In the address: go back to what was typed before a code was asked for."""
+_LINKS: Final[Mapping[LinkState | None, Barred]] = {
+    LinkState.EXPIRED: Barred.EXPIRED_LINK,
+    LinkState.REVOKED: Barred.REVOKED_LINK,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A form that was sent, read. `salt`: its single-use key. `values`: by dotted path."""
+
+    visit: AttentionVisit
+    asked: AttentionView
+    form: FormData
+    salt: str
+    answer: ResumeAnswer
+    values: dict[str, Value]
+
+    @property
+    def command(self) -> AnswerAttention:
+        step, visit, attempt = attention_access.call(self.asked)
+        resume = Resume(
+            run=self.visit.run.id,
+            answer=self.answer,
+            actor=Address("email", self.visit.address),
+            origin=Origin(surface="web", place={"form": self.salt}),
+            output=self.asked.expected.output(self.values),
+            step=step,
+            visit=visit,
+            attempt=attempt,
+            assurance=Assurance.LINK,
+        )
+        said = attention_view.said(self.asked, self.values)
+        return AnswerAttention(
+            resume=resume, link=self.visit.token, browser=self.visit.browser, form=self.salt, said=said
+        )
+
+
+def about(run: str) -> str:
+    """What the nonce of the form is for."""
+    return f"attention:{run}"
+
+
+def _typed(form: FormData, *, wrong: Mapping[str, str] | None = None, unanswered: bool = False) -> Typed:
+    return Typed(raws=room.raws(form), answer=_answer(form), wrong=wrong, unanswered=unanswered)
+
+
+def _answer(form: FormData) -> ResumeAnswer | None:
+    return _ANSWERS.get(room.text(form, attention_view.ANSWER))
+
+
+_ANSWERS: Final = {one.value: one for one in ResumeAnswer}
+
+
+class AttentionHandlers:
+    """The handlers."""
+
+    def __init__(self, held: Room) -> None:
+        self._room = held
+
+    async def show(self, request: Request) -> Response:
+        """The page. Nothing is written."""
+        visit = await self.visit(request)
+        if isinstance(visit, Barred):
+            return self._barred(visit)
+        if visit.asked is None:
+            return self.closed(visit)
+        draft = self._room.drafts.find(self._room.holder(request), about(visit.run.id))
+        if draft is None or _TYPED not in request.query_params or draft.digest != attention_view.written(visit.asked):
+            return await self._open(request, visit, visit.asked)
+        answer = _ANSWERS.get("".join(draft.raws.get(attention_view.ANSWER, ())))
+        typed = Typed(raws=draft.raws, answer=answer)
+        return await self._open(request, visit, visit.asked, typed=typed, notice=_BACK)
+
+    async def answer(self, request: Request) -> Response:
+        """The form."""
+        foreign = self._room.refuse_foreign(request)
+        if foreign is not None:
+            return foreign
+        form = await room.posted(request)
+        visit = await self.visit(request)
+        if isinstance(visit, Barred):
+            return self._barred(visit)
+        salt = self._room.salt(request, form, about(visit.run.id))
+        asked = visit.asked
+        if asked is None:
+            return await self._too_late(request, visit, form, salt)
+        if room.text(form, "call") != attention_view.written(asked):
+            return await self._open(request, visit, asked, notice=_OTHER_CALL, status=409)
+        answer = _answer(form)
+        if salt is None or answer is None:
+            typed = _typed(form, unanswered=answer is None)
+            return await self._open(request, visit, asked, typed=typed, notice="" if salt else _STALE, status=422)
+        done = answer is ResumeAnswer.DONE
+        values, wrong = await off_loop(lambda: attention_view.values(asked, room.raws(form))) if done else ({}, {})
+        if wrong:
+            return await self._open(request, visit, asked, typed=_typed(form, wrong=wrong), status=422)
+        sent = Sent(visit=visit, asked=asked, form=form, salt=salt, answer=answer, values=values)
+        return await self._answered(request, sent)
+
+    async def visit(self, request: Request) -> AttentionVisit | Barred:
+        """Who is there."""
+        return await attention_access.visit(
+            self._room.desk,
+            request.path_params["run"],
+            token=self._room.token(request),
+            browser=self._room.browser(request),
+        )
+
+    # -- answering --
+
+    async def _answered(self, request: Request, sent: Sent) -> Response:
+        try:
+            answer = await self._room.desk.engine.answer(sent.command)
+        except ChannelError:
+            return await self._open(request, sent.visit, sent.asked, typed=_typed(sent.form), notice=_LATER, status=503)
+        except Conflict:
+            answer = NotAllowed(why="Somebody else answered at the same moment. Look at the page, then try again.")
+        if isinstance(answer, NeedsCode):
+            return await self._code(request, sent)
+        if isinstance(answer, Done):
+            self._room.drafts.drop(self._room.holder(request), about(sent.visit.run.id))
+            return self._room.to(self._room.at.attention(sent.visit.run.id))
+        return await self._refused(request, sent, answer)
+
+    async def _code(self, request: Request, sent: Sent) -> Response:
+        """Whoever has only the link confirms with a code what they answer."""
+        holder = self._room.holder(request)
+        label = labels.browser(request.headers.get("user-agent", ""))
+        command = AskAnswerCode(answer=sent.command, holder=holder, label=label)
+        answer = await self._room.desk.identity.ask_answer_code(command)
+        if isinstance(answer, Refusal):
+            return await self._refused(request, sent, answer)
+        kept = {**room.raws(sent.form), attention_view.ANSWER: (sent.answer.value,)}
+        draft = Draft(kept, attention_view.written(sent.asked))
+        self._room.drafts.keep(holder, about(sent.visit.run.id), draft)
+        return self._room.to(self._room.at.code(answer.challenge))
+
+    async def _refused(self, request: Request, sent: Sent, answer: Refusal) -> Response:
+        match answer:
+            case InvalidInputs():
+                known = {path: said for path, said in answer.errors.items() if path in sent.asked.fields}
+                others = "" if known == answer.errors else answer.sentence()
+                typed = _typed(sent.form, wrong=known)
+                return await self._open(request, sent.visit, sent.asked, typed=typed, notice=others, status=422)
+            case NotWaiting():
+                visit = await self.visit(request)
+                if isinstance(visit, Barred):
+                    return self._barred(visit)
+                return await self._too_late(request, visit, sent.form, sent.salt)
+            case NoLink():
+                return self._barred(_LINKS.get(answer.state, Barred.UNKNOWN_LINK))
+            case _:
+                return await self._open(
+                    request, sent.visit, sent.asked, typed=_typed(sent.form), notice=answer.sentence(), status=409
+                )
+
+    async def _too_late(self, request: Request, visit: AttentionVisit, form: FormData, salt: str | None) -> Response:
+        """The page for an answer to what was answered; a second click on the button of the answer just sees it."""
+        if salt is not None and await attention_access.was_answered_by(self._room.desk, visit.run.id, salt):
+            return self._room.to(self._room.at.attention(visit.run.id))
+        if visit.asked is not None:
+            return await self._open(request, visit, visit.asked, notice=_OTHER_CALL, status=409)
+        had = attention_view.had(room.raws(form))
+        return self.closed(visit, notice=_NOT_COUNTED, had=had, status=409)
+
+    async def refused(self, run: str, answer: Refusal, *, browser: str) -> Response:
+        """The page for an answer that was refused once its code was typed, in a browser that is remembered now."""
+        visit = await attention_access.visit(self._room.desk, run, token=None, browser=browser)
+        if isinstance(visit, Barred):
+            return self._barred(visit)
+        if isinstance(answer, NotWaiting) and visit.asked is None:
+            return self.closed(visit, notice=f"{answer.sentence()} {_NOT_COUNTED}", status=409)
+        return self._room.said(saying.refused(answer.sentence(), status=409, at=self._room.at))
+
+    # -- pages --
+
+    def _barred(self, why: Barred) -> Response:
+        return self._room.said(saying.barred_from_run(why, self._room.at))
+
+    async def _open(
+        self,
+        request: Request,
+        visit: AttentionVisit,
+        asked: AttentionView,
+        *,
+        typed: Typed | None = None,
+        notice: str = "",
+        status: int = 200,
+    ) -> Response:
+        def made() -> Response:
+            return self._room.form(
+                "attention",
+                request,
+                about(visit.run.id),
+                status=status,
+                visit=visit,
+                masked=labels.masked(visit.address),
+                question=attention_view.question(visit, asked, typed),
+                name=attention_view.ANSWER,
+                notice_text=notice,
+            )
+
+        return await off_loop(made)
+
+    def closed(
+        self, visit: AttentionVisit, *, notice: str = "", had: tuple[tuple[str, str], ...] = (), status: int = 200
+    ) -> Response:
+        """The page of a question that is answered: who answered what, and where the run stands."""
+        return self._room.pages.page(
+            "answered",
+            status=status,
+            visit=visit,
+            masked=labels.masked(visit.address),
+            answered=attention_view.closed(visit),
+            notice_text=notice,
+            had_typed=had,
+        )

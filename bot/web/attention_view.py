@@ -1,0 +1,194 @@
+"""The page that asks the owner of a run what became of a step, pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bot import card
+from bot.web import ending, inputs, review, story
+from bot.web.attention_access import AttentionVisit, call
+from bot.web.inputs import Raws
+from bot.web.review import Shown
+from engine.data import Value
+from engine.errors import InvalidValue, about
+from engine.model import ResumeAnswer
+from engine.views import AttentionView
+
+WAYS: Final[Mapping[ResumeAnswer, str]] = {
+    ResumeAnswer.DONE: "The step counts as done, and the run goes on. It is not called again.",
+    ResumeAnswer.REPEAT: "Only if you are sure: if it did happen, it happens twice.",
+    ResumeAnswer.STOP: "Nothing more is called, and the run ends as failed. What happened stays as it is.",
+}
+"""What each answer leads to."""
+ANSWER: Final = "answer"
+"""The name of the inputs among which one answer is chosen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typed:
+    """What came back from the form, and what is wrong with it, by dotted path."""
+
+    raws: Raws
+    answer: ResumeAnswer | None = None
+    wrong: Mapping[str, str] | None = None
+    unanswered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One of the answers that can be given."""
+
+    answer: ResumeAnswer
+    label: str
+    hint: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What the page shows while it asks. `call`: what the form carries, so that it answers this and nothing later."""
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    given: tuple[tuple[str, str], ...]
+    ways: tuple[Way, ...]
+    fields: tuple[Shown, ...]
+    call: str
+    unanswered: bool
+
+    @property
+    def errors(self) -> tuple[tuple[str, str], ...]:
+        """Sentences for the top of the page, each with the id of what it is about."""
+        found = [(one.focus, one.error) for one in self.fields if one.error]
+        return (*([(f"{ANSWER}-0", CHOOSE)] if self.unanswered else []), *found)
+
+
+CHOOSE: Final = "Choose one of the three answers."
+
+
+def question(visit: AttentionVisit, asked: AttentionView, typed: Typed | None = None) -> Question:
+    """Return what the page asks. `typed`: what stands in its inputs."""
+    given = asked.step.params
+    return Question(
+        title=f"Did it happen? {card.line(asked.run.workflow_title)}: {card.line(asked.label)}",
+        facts=tuple(_facts(visit, asked)),
+        given=tuple(story.values(given.shown(), _people(visit))) if given is not None else (),
+        ways=tuple(
+            Way(answer=one, label=card.ANSWERS[one], hint=hint, chosen=typed is not None and typed.answer is one)
+            for one, hint in WAYS.items()
+        ),
+        fields=tuple(_fields(asked, typed or Typed(raws={}))),
+        call=written(asked),
+        unanswered=typed is not None and typed.unanswered,
+    )
+
+
+def written(asked: AttentionView) -> str:
+    """Return the call as a form carries it."""
+    step, visit, attempt = call(asked)
+    return f"{visit}.{attempt}.{step}"
+
+
+def _facts(visit: AttentionVisit, asked: AttentionView) -> Iterator[tuple[str, str]]:
+    step, run = asked.step, asked.run
+    yield "Workflow", card.line(run.workflow_title)
+    yield "Run", run.id
+    yield "Started by", f"{card.line(run.requester.label)}, {card.moment(run.started_at)}"
+    yield "Step", f"{card.line(asked.label)} ({card.line(asked.uses)})"
+    if step.started_at is not None:
+        yield "Called" if step.attempt == 1 else "First called", card.moment(step.started_at)
+    if step.attempt > 1:
+        yield "Calls so far", str(step.attempt)
+    if step.error:
+        yield "What went wrong", card.visible(step.error)
+    for request in visit.requests:
+        if request.asked.subject.step == step.step and request.asked.closed_at is not None:
+            yield card.line(request.title), card.outcome(request)
+    for one in step.answers:
+        yield "Answered before", answered(one.answer, one.person.label, card.moment(one.at))
+
+
+def answered(answer: ResumeAnswer, who: str, when: str) -> str:
+    """Return the sentence that says what was answered."""
+    return f"{card.ANSWERS[answer]}. Answered by {card.line(who)} at {when}."
+
+
+def _people(visit: AttentionVisit) -> story.People:
+    return {account: person for one in visit.requests for account, person in one.people.items()}
+
+
+def _fields(asked: AttentionView, typed: Typed) -> Iterator[Shown]:
+    wrong = typed.wrong or {}
+    for path, field in asked.fields.items():
+        made = inputs.inputs(path, field, None)
+        label = card.line(field.label or path)
+        yield Shown(
+            path=path,
+            label=label,
+            text="",
+            inputs=inputs.typed(made, typed.raws),
+            is_optional=not field.required,
+            hints=tuple(review.hints(field, None, made)),
+            error=None if path not in wrong else about(label, card.visible(wrong[path])),
+        )
+
+
+def values(asked: AttentionView, raws: Raws) -> tuple[dict[str, Value], dict[str, str]]:
+    """Return what was typed, by dotted path, and what is wrong with it, as predicates."""
+    found, wrong = dict[str, Value](), dict[str, str]()
+    for path, field in asked.fields.items():
+        try:
+            after = inputs.changed(path, field, None, raws)
+        except InvalidValue as error:
+            wrong[path] = str(error)
+            continue
+        if after is not None:
+            found[path] = after[0]
+    return found, wrong
+
+
+def said(asked: AttentionView, values: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
+    """Return the values with their labels, as people read them."""
+    return tuple(
+        (card.line(field.label or path), card.show(field, values[path]))
+        for path, field in asked.fields.items()
+        if path in values
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What the page shows once nothing is asked any more."""
+
+    title: str
+    said: str
+    identified: str | None
+    run_state: str
+    asks_again: bool
+
+
+def closed(visit: AttentionVisit) -> Answered:
+    """Return what became of the question."""
+    title = f"{card.line(visit.run.workflow_title)}: did it happen?"
+    state = story.run_state(visit.run.status)
+    if visit.answer is None:
+        said = "This question was withdrawn." if visit.asks_again else "There is nothing to answer."
+        return Answered(title=title, said=said, identified=None, run_state=state, asks_again=visit.asks_again)
+    step, answer = visit.answer
+    mine = visit.remembered and answer.person.id == visit.person.id
+    who = f"{answer.person.label} (you)" if mine else answer.person.label
+    return Answered(
+        title=f"{card.line(visit.run.workflow_title)}: {card.line(step.step)}",
+        said=answered(answer.answer, who, card.moment(answer.at)),
+        identified=ending.how(answer.assurance, mine=mine),
+        run_state=state,
+        asks_again=visit.asks_again,
+    )
+
+
+def had(raws: Raws) -> tuple[tuple[str, str], ...]:
+    """Return what was typed into a form that is of no use any more, so that it can be taken along."""
+    texts = [raw for raws_of_one in raws.values() for raw in raws_of_one if raw.strip()]
+    return tuple(("A value", card.visible(one)) for one in texts)

@@ -1,0 +1,150 @@
+"""Answers about a step of unknown outcome by somebody for whom no surface vouches: links, browsers and codes."""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from engine.codes import Codes
+from engine.model import (
+    Address,
+    AnswerAttention,
+    AskAnswerCode,
+    Assurance,
+    CodeSent,
+    Done,
+    LinkState,
+    NeedsCode,
+    NoLink,
+    NotAllowed,
+    NotFound,
+    Person,
+    Purpose,
+    Refusal,
+    Resume,
+)
+from engine.service import ending, proving, signing_in
+from engine.service.ground import Ground
+from engine.service.proving import Proof
+from engine.store import attention_links, browsers, challenges, runs
+from engine.store.challenges import Held, NewChallenge
+from engine.store.runs import HeldRun
+from engine.store.tx import Tx
+from engine.who import Resolved
+
+_NOT_YOURS = "Only the owner of the workflow or an admin may say what became of a step."
+
+
+def answer(ground: Ground, tx: Tx, command: AnswerAttention, resolved: Resolved) -> Done | Refusal:
+    """The unit of `Engine.answer`."""
+    held = runs.load_run(tx, command.resume.run)
+    if held is None:
+        return NotFound(what="run", name=command.resume.run)
+    proof = _prove(ground, tx, held, command)
+    if isinstance(proof, Refusal):
+        return proof
+    if proof.assurance is not Assurance.LINK:
+        return answer_as(ground, tx, command.resume, proof, resolved)
+    ruled = ending.rule(ground, tx, held, command.resume)
+    assert proof.address is not None
+    # A link lets its holder look; to answer takes more.
+    return ruled if isinstance(ruled, Refusal) else NeedsCode(address=proof.address)
+
+
+def answer_as(ground: Ground, tx: Tx, resume: Resume, proof: Proof, resolved: Resolved) -> Done | Refusal:
+    """Answer as the person who was proven to give the answer, if they still may."""
+    assert proof.address is not None
+    proven = structs.replace(resume, actor=Address("email", proof.address), assurance=proof.assurance)
+    return ending.resume(ground, tx, proven, resolved, acted_as=proof.held)
+
+
+def ask(ground: Ground, codes: Codes, tx: Tx, command: AskAnswerCode) -> CodeSent | Refusal:
+    """The unit of `Identity.ask_answer_code`. An answer that would be refused anyway is refused now."""
+    given = command.answer
+    held = runs.load_run(tx, given.resume.run)
+    if held is None:
+        return NotFound(what="run", name=given.resume.run)
+    challenges.sweep(tx)
+    earlier = challenges.find_challenge(tx.connection, command.holder, given.form)
+    if earlier is not None and earlier.purpose is Purpose.ANSWER and earlier.run == held.state.id:
+        return sent(earlier)
+    proof = _prove(ground, tx, held, given)
+    if isinstance(proof, Refusal):
+        return proof
+    ruled = ending.rule(ground, tx, held, given.resume)
+    if isinstance(ruled, Refusal):
+        return ruled
+    return _confirm(codes, tx, command, proof, held)
+
+
+def _confirm(codes: Codes, tx: Tx, command: AskAnswerCode, proof: Proof, held: HeldRun) -> CodeSent:
+    """Keep the answer and send its code; where too many were sent, or it is too large, have the person sign in."""
+    given, person, address = command.answer, proof.person, proof.address
+    assert person is not None
+    assert address is not None
+    recent = challenges.load_sent(tx.connection, held.workspace, address, tx.now)
+    if not challenges.may_confirm(recent, given.resume, tx.now):
+        return signing_in.ask(
+            codes,
+            tx,
+            workspace=held.workspace,
+            address=address,
+            person=person,
+            holder=command.holder,
+            form=given.form,
+            label=command.label,
+            run=held.state.id,
+        )
+    new = NewChallenge(
+        id=tx.new_id(),
+        workspace=held.workspace,
+        purpose=Purpose.ANSWER,
+        holder=command.holder,
+        form=given.form,
+        label=command.label,
+        person=person.id,
+        address=address,
+        run=held.state.id,
+        command=given.resume,
+        said=given.said,
+    )
+    made = challenges.insert_challenge(tx, codes, new)
+    signing_in.send(tx, new, person, run=held.state.id)
+    return sent(made)
+
+
+def sent(held: Held) -> CodeSent:
+    """Return what the browser that asked is told of its challenge."""
+    return CodeSent(challenge=held.id, address=held.address, until=held.expires_at, purpose=held.purpose)
+
+
+def _prove(ground: Ground, tx: Tx, held: HeldRun, command: AnswerAttention) -> Proof | Refusal:
+    """Who gives the answer: the person of a remembered browser if they may, else whoever holds the link."""
+    link, browser = _holder(ground, tx, held, command), _reader(tx, command)
+    if browser is None:
+        return link
+    may = browser.person is not None and _may(ground, held, browser.person, browser.address or "")
+    # Somebody may open the link of a colleague: they answer as themselves, if they may, and never as the other.
+    return browser if may or isinstance(link, Refusal) else link
+
+
+def _may(ground: Ground, held: HeldRun, person: Person, address: str) -> bool:
+    return ground.may(person, Address("email", address), held.owner)
+
+
+def _holder(ground: Ground, tx: Tx, held: HeldRun, command: AnswerAttention) -> Proof | Refusal:
+    link = attention_links.load_link(tx.connection, command.link, tx.now) if command.link else None
+    if link is None or link.run != held.state.id:
+        return NoLink()
+    if link.state is not LinkState.LIVE:
+        return NoLink(state=link.state)
+    resume = command.resume
+    if (link.step, link.visit, link.attempt) != (resume.step, resume.visit, resume.attempt):
+        return NoLink()
+    if not _may(ground, held, link.person, link.address):
+        return NotAllowed(why=_NOT_YOURS)
+    return Proof(link.person, Assurance.LINK, link.address, f"holder of the link sent to {link.address}")
+
+
+def _reader(tx: Tx, command: AnswerAttention) -> Proof | None:
+    found = browsers.load_browser(tx.connection, command.browser, tx.now) if command.browser else None
+    return proving.of_browser(found) if found is not None else None
