@@ -15,8 +15,8 @@ import platformdirs
 from engine.errors import StoreError, StoreLocked, StoreReadOnly
 
 _DATABASE: Final = "signoff.db"
-_BESIDE: Final = ("", "-wal", "-shm", "-journal", ".key")
-"""What SQLite keeps beside a database, and the key of its server."""
+_BESIDE: Final = ("", "-wal", "-shm", "-journal", ".key", ".head")
+"""What SQLite keeps beside a database, the key of its server, and the note of how far the log was."""
 
 
 def default() -> Path:
