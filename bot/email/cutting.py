@@ -60,7 +60,9 @@ def folded(line: str, cost: Callable[[str], int] = len) -> list[str]:
     for index, character in enumerate(line):
         taken += cost(character)
         if taken > _LINE:
-            end = blank if blank > (start + index) // 2 else max(boundary(line, index), start + 1)
+            # Cuts are looked for within the piece alone: flags are counted from where they begin.
+            whole = start + max(boundary(line[start : index + 1], index - start), 1)
+            end = blank if blank > (start + index) // 2 else whole
             pieces.append(line[start:end])
             taken, start = sum(map(cost, line[end : index + 1])), end
         if character == " ":
