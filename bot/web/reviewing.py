@@ -16,6 +16,7 @@ from bot.web.desk import Barred, Visit
 from bot.web.drafts import Draft
 from bot.web.review import Typed
 from bot.web.room import Room
+from engine import data
 from engine.data import Value
 from engine.model import (
     AlreadyDecided,
@@ -221,7 +222,8 @@ class Reviewing:
         visit = await self.visit(request)
         if isinstance(visit, Barred):
             return self._room.said(saying.barred(visit, self._room.at))
-        if isinstance(answer, AlreadyDecided) and await self._room.desk.was_decided_by(visit.request, sent.salt):
+        mine = isinstance(answer, AlreadyDecided) and _is_as_sent(visit.request, sent)
+        if mine and await self._room.desk.was_decided_by(visit.request, sent.salt):
             return self._room.to(self._room.at.review(visit.request.id))
         had = await off_loop(lambda: ending.had(sent.visit.request, sent.typed))
         if isinstance(answer, Changed):
@@ -308,6 +310,18 @@ _LINKS: Final[Mapping[LinkState | None, Barred]] = {
     LinkState.EXPIRED: Barred.EXPIRED_LINK,
     LinkState.REVOKED: Barred.REVOKED_LINK,
 }
+
+
+def _is_as_sent(request: RequestView, sent: Sent) -> bool:
+    """Whether the request was decided as this form says: by a step back, one form is sent with two answers."""
+    if (request.asked.state is RequestState.APPROVED) is not (sent.verdict is Verdict.APPROVE):
+        return False
+    if request.decision is None or sent.verdict is Verdict.REJECT:
+        return True
+    after = {data.show_path(edit.path): edit.after for edit in request.decision.edits}
+    content = request.asked.content.value
+    stands = {name: after.get(name, data.look(content, data.read_path(name, content))) for name in sent.edits}
+    return stands == sent.edits and after.keys() <= sent.edits.keys()
 
 
 def _label(request: RequestView) -> str:

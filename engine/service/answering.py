@@ -64,8 +64,8 @@ def ask(ground: Ground, codes: Codes, tx: Tx, command: AskAnswerCode) -> CodeSen
     if held is None:
         return NotFound(what="run", name=given.resume.run)
     challenges.sweep(tx)
-    earlier = challenges.find_challenge(tx.connection, command.holder, given.form)
-    if earlier is not None and earlier.purpose is Purpose.ANSWER and earlier.run == held.state.id:
+    earlier = challenges.find_confirming(tx.connection, command.holder, given.form, given.resume)
+    if earlier is not None:
         return sent(earlier)
     proof = _prove(ground, tx, held, given)
     if isinstance(proof, Refusal):

@@ -44,8 +44,8 @@ def ask(ground: Ground, codes: Codes, tx: Tx, command: AskCode) -> CodeSent | Re
         return NotFound(what="request", name=decide.request)
     asked, _ = loaded
     challenges.sweep(tx)
-    earlier = challenges.find_challenge(tx.connection, command.holder, decide.form)
-    if earlier is not None and earlier.purpose is Purpose.DECIDE and earlier.request == asked.id:
+    earlier = challenges.find_confirming(tx.connection, command.holder, decide.form, decide)
+    if earlier is not None:
         return _sent(earlier)
     proof = proving.prove(tx, asked, decide)
     if isinstance(proof, Refusal):

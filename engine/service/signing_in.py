@@ -70,7 +70,7 @@ def ask(
     """Send a code to sign in, where somebody has the address and may get another; the answer is always the same."""
     challenges.sweep(tx)
     challenges.touch(tx, workspace)
-    earlier = challenges.find_challenge(tx.connection, holder, form)
+    earlier = challenges.find_sign_in(tx.connection, holder, form)
     sent = challenges.load_sent(tx.connection, workspace, address, tx.now)
     if person is not None and earlier is None and challenges.may_sign_in(sent, tx.now):
         new = NewChallenge(

@@ -180,10 +180,24 @@ def load_challenge(connection: Connection, challenge: str) -> Held | None:
     return None if row is None or row.purpose is None else _read(row)
 
 
-def find_challenge(connection: Connection, holder: str, form: str | None) -> Held | None:
-    """Return what this browser asked for with this very form."""
-    row = _BY_FORM.one(connection, {"holder": hashed(holder), "form": form}) if form else None
-    return None if row is None or row.purpose is None else _read(row)
+def find_confirming(connection: Connection, holder: str, form: str | None, command: Command) -> Held | None:
+    """Return the challenge in which this very command waits, if this browser sent it before with the same form.
+
+    One form may be sent with one answer and then, by a step back in the browser, with another.
+    """
+    wanted = _thing(command)
+    asked = _by_form(connection, holder, form)
+    return next((one for one in asked if one.command and _thing(one.command) == wanted), None)
+
+
+def find_sign_in(connection: Connection, holder: str, form: str | None) -> Held | None:
+    """Return the code to sign in that this browser asked for with this very form."""
+    return next((one for one in _by_form(connection, holder, form) if one.purpose is Purpose.SIGN_IN), None)
+
+
+def _by_form(connection: Connection, holder: str, form: str | None) -> list[Held]:
+    rows = _BY_FORM.all(connection, {"holder": hashed(holder), "form": form}) if form else []
+    return [_read(row) for row in rows if row.purpose is not None]
 
 
 def load_sent(connection: Connection, workspace: str, address: str, now: datetime) -> list[Held]:
@@ -235,6 +249,11 @@ _STANDS_FOR: Final[Mapping[Purpose, tuple[str, ...]]] = {
 def _subject(purpose: Purpose, workspace: str, person: str, address: str, waits: dict[str, Any] | None) -> str:
     thing = None if waits is None else [waits[name] for name in _STANDS_FOR[purpose]]
     return data.canonical([purpose.value, workspace, person, address, thing]).decode()
+
+
+def _thing(command: Command) -> bytes:
+    waits, purpose = _write(command), Purpose.DECIDE if isinstance(command, Decide) else Purpose.ANSWER
+    return data.canonical([waits[name] for name in _STANDS_FOR[purpose]])
 
 
 # -- the command that waits ---------------------------------------------------------------------------------

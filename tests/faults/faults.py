@@ -349,6 +349,13 @@ FAULTS: Final = (
         "tests/integration/test_clock_ahead.py",
     ),
     Fault(
+        "a form that is sent again with another answer gets the code of the first",
+        "engine/store/challenges.py",
+        "    return next((one for one in asked if one.command and _thing(one.command) == wanted), None)\n",
+        "    return next((one for one in asked if one.command and wanted), None)\n",
+        _CODES,
+    ),
+    Fault(
         "one client has codes sent without end",
         "bot/web/clients.py",
         "        if len(times) >= self._most:\n",

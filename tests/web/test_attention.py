@@ -527,3 +527,21 @@ async def test_a_link_made_while_the_clock_was_ahead_lasts_no_longer_than_others
     await opened(here)
     [(until,)] = rows(here, "select expires_at from attention_link")
     assert str(until)[:4] in ("2024", "2025")
+
+
+async def test_a_form_that_is_sent_again_with_another_answer_is_confirmed_as_it_was_sent_last(
+    here: Hall, line: Line
+) -> None:
+    """A step back in the browser from the page of the code, and the other button: nothing is called again."""
+    run = await asking(here)
+    sam, page = await opened(here)
+    await send(sam, page, "repeat")
+    first = await here.code(SAM)
+    at_code = await send(sam, page, "stop")
+    form = at_code.page.form
+    wrong = await sam.post(form.action, form.with_(code=first), kind=form.kind)
+    assert wrong.status == 422
+    await here.proven(sam, at_code, SAM)
+    await here.home.settle()
+    assert line.calls == 1
+    assert [one.content["answer"] for one in await resumed(here, run) if one.content] == ["stop"]

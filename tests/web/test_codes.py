@@ -86,6 +86,47 @@ async def test_a_code_for_one_text_approves_no_other(here: Hall) -> None:
     assert (await here.again(asked)).asked.state is RequestState.PENDING
 
 
+async def test_a_form_that_is_sent_again_with_another_answer_is_confirmed_as_it_was_sent_last(here: Hall) -> None:
+    """A step back in the browser from the page of the code, and the other button."""
+    asked = await here.asked()
+    browser, page = await here.opened()
+    approving = await browser.send(page.page.form)
+    first = await here.code()
+    rejecting = await browser.send(page.page.form, "reject", reason="No, wait")
+    assert rejecting.path != approving.path
+    assert await here.codes() == 2
+    assert (await typed(here, browser, rejecting, first)).status == 422
+    assert (await typed(here, browser, rejecting, await here.code())).status == 200
+    assert (await here.again(asked)).asked.state is RequestState.REJECTED
+
+
+async def test_a_form_that_is_sent_again_with_other_edits_is_confirmed_with_these(here: Hall) -> None:
+    asked = await here.asked()
+    browser, page = await here.opened()
+    await browser.send(page.page.form, typed={field(page): "one"})
+    await here.code()
+    second = await browser.send(page.page.form, typed={field(page): "another"})
+    again = await browser.send(page.page.form, typed={field(page): "another"})
+    assert again.path == second.path
+    assert await here.codes() == 2
+    await typed(here, browser, second, await here.code())
+    decision = (await here.again(asked)).decision
+    assert decision is not None
+    assert [edit.after for edit in decision.edits] == ["another"]
+
+
+async def test_an_answer_beyond_the_limit_of_codes_gets_a_code_to_sign_in(here: Hall) -> None:
+    """Also where the same form had an answer before it."""
+    await here.asked()
+    browser, page = await here.opened()
+    for number in range(5):
+        await browser.send(page.page.form, typed={field(page): f"text {number}"})
+    at_code = await browser.send(page.page.form, typed={field(page): "text 5"})
+    assert await here.codes() == 6
+    assert (await mail(here)).title == "Your code to sign in"
+    assert (await typed(here, browser, at_code, await here.code())).status == 200
+
+
 async def test_a_code_to_sign_in_decides_nothing_and_a_code_to_decide_signs_nobody_in(here: Hall) -> None:
     asked = await here.asked()
     browser, page = await here.opened()

@@ -343,3 +343,23 @@ async def test_untrusted_text_is_shown_as_it_is_and_marked_where_it_cannot_be_se
         assert lookalike in unescape(str(part.get_content()))
         assert "\u202e" not in str(part.get_content())
     assert shown in str(blocks.message(card, version=1, delivery="d").for_post())
+
+
+async def test_a_form_that_decided_and_is_sent_again_with_another_answer_is_told_that_it_was_not_counted(
+    here: Hall,
+) -> None:
+    """A step back in the browser, and the other button; the same button again is shown what it did."""
+    asked = await here.asked()
+    browser = await here.remembered()
+    page = await browser.get(f"/review/{asked.id}")
+    await browser.send(page.page.form)
+    again = await browser.send(page.page.form)
+    assert again.status == 200
+    assert "not counted" not in again.page.text
+    other = await browser.send(page.page.form, "reject", reason="No, wait")
+    assert other.status == 409
+    assert "What you sent was not counted." in other.page.text
+    name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
+    edited = await browser.send(page.page.form, typed={name: "another"})
+    assert edited.status == 409
+    assert (await here.again(asked)).asked.state is RequestState.APPROVED
