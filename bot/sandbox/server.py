@@ -169,7 +169,7 @@ class Running:
         """What the page asks for beside Slack."""
         self.slack.story, self.slack.completions, self.slack.advice = story, completions, advice or {}
 
-    async def until(self, true: Callable[[], object], *, seconds: float = 5.0) -> None:
+    async def until(self, true: Callable[[], object], *, seconds: float = 30.0) -> None:
         """Wait in real time until something holds. Raises `TimeoutError`."""
         async with asyncio.timeout(seconds):
             while not true():  # noqa: ASYNC110 what is waited for is arbitrary state

@@ -29,8 +29,9 @@ log = logging.getLogger(__name__)
 async def publish_home(room: Room, user: str) -> None:
     """Show what waits for this person now."""
     by = By(team="", user=user)
-    view = home.home(pending=await room.desk.pending(by), runs=await room.desk.runs(by))
-    await room.replies.publish(user, view)
+    async with room.tabs.of(user):
+        view = home.home(pending=await room.desk.pending(by), runs=await room.desk.runs(by))
+        await room.replies.publish(user, view)
 
 
 class Events:

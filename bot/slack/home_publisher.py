@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
+from weakref import WeakValueDictionary
 
 from bot.slack.client import SlackError
 from bot.slack.failures import WITHOUT_RETRY_AFTER, FailureClass
@@ -45,6 +46,23 @@ class StaleHomes:
         self._users.clear()
         self._marked.clear()
         return users
+
+
+class TabLocks:
+    """A lock for each person: of two that publish their tab, the later one reads after the earlier one is done.
+
+    Else what was read first could reach Slack last, and stay.
+    """
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def of(self, user: str) -> asyncio.Lock:
+        """Return the lock of this person's tab; it is kept for as long as it is used."""
+        lock = self._locks.get(user)
+        if lock is None:
+            lock = self._locks[user] = asyncio.Lock()
+        return lock
 
 
 class HomePublisher:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bot.log import incident
 from bot.slack.client import SlackClient
 from bot.slack.desk import Desk
+from bot.slack.home_publisher import TabLocks
 from bot.slack.later import Later
 from bot.slack.payloads import By
 from bot.slack.replies import Replies
@@ -26,6 +27,7 @@ class Room:
     replies: Replies
     client: SlackClient
     later: Later
+    tabs: TabLocks = field(default_factory=TabLocks)
 
     def after(
         self, by: By, response_url: str | None, work: Coroutine[Any, Any, None], *, recorded: bool = False

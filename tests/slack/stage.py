@@ -37,6 +37,7 @@ from engine.store import journal, schema
 from engine.store.writer import SqliteFile
 from engine.system import EnvironmentSecrets, RandomIds
 from engine.views import RequestView, RunView
+from tests.support.effects import PATIENCE
 from tests.support.fakes import FakeClock
 from tests.support.house import Played
 
@@ -197,7 +198,7 @@ class Stage:
         """What goes on after acknowledgements is done."""
         surface = self.bot.surface
         if surface is not None:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 while not (surface.later.idle and surface.homes.idle):  # noqa: ASYNC110 what is waited for has no bell
                     await asyncio.sleep(0.002)
 

@@ -309,6 +309,24 @@ async def test_a_home_that_slack_refuses_for_a_while_is_published_later_and_any_
     assert all("Refund 7 EUR?" in words(on.person(one).home) for one in ("ada", "ben"))
 
 
+async def test_a_home_that_was_read_first_never_replaces_one_that_was_read_later(on: Stage) -> None:
+    run = await on.asked()
+    ada = on.person("ada")
+    on.slack.fault("views.publish", "slow", seconds=60)
+    ada.open_home()
+    await on.slack.until(lambda: not on.slack.faults.queue)
+    fine(await on.person("cleo").command(f"/signoff cancel {run}"))
+    while works := await on.engine.due(on.clock.now()):
+        for work in works:
+            await (on.bot.relay.deliver if work.kind == "deliver" else on.bot.runner.advance)(work.id)
+    # Time for the tab of the others, and for hers if it does not wait.
+    for _ in range(1_000):
+        await asyncio.sleep(0)
+    on.slack.time.advance(60)
+    await on.settle()
+    assert "Nothing waits for you" in words(ada.home)
+
+
 async def test_home_shows_what_waits_and_opens_it(on: Stage) -> None:
     run = await on.asked()
     ada = on.person("ada")
