@@ -7,23 +7,35 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
+import struct
+from pathlib import Path
 from typing import Final
 
+from engine.errors import StoreError
 from engine.ports import Ids
 
 CLOSED: Final = 0
 COPY: Final = 1
+_AT: Final = 60
+"""Where `PRAGMA user_version` stands in the file: https://sqlite.org/fileformat2.html"""
 _NOTED: Final = int.from_bytes(b"Sign", "big")
 
 
 def set_open(driver: sqlite3.Connection, ids: Ids) -> int:
-    """Mark the file as in use, each time by another number, and return it. Where there is no room it stays as it is."""
+    """Mark the file as in use, each time by another number, and return it. Where there is no room it stays as it is.
+
+    Raises `StoreError` where a copy cannot lose its mark because another process reads it.
+    """
+    was_copy = read(driver) == COPY
     mark = int.from_bytes(ids.salt()[:4], "big") & 0x3FFFFFFF | 2
     with contextlib.suppress(sqlite3.OperationalError):
         driver.execute(f"PRAGMA user_version = {mark}")
         # Into the file itself, for whoever finds it without its log. Not TRUNCATE: an empty log would say nothing.
-        driver.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        busy, *_ = driver.execute(f"PRAGMA wal_checkpoint({'FULL' if was_copy else 'PASSIVE'})").fetchone()
+        if was_copy and busy:  # see `check_beside`
+            raise StoreError("Another process reads the database that was restored; try again in a moment.")
     # Opens the files beside it, also where nothing could be written.
     driver.execute("SELECT 1 FROM sqlite_master").fetchone()
     return mark
@@ -40,6 +52,34 @@ def set_closed(driver: sqlite3.Connection) -> None:
 def set_copy(driver: sqlite3.Connection) -> None:
     """Mark a copy as one, so that it is noticed when it takes the place of its original."""
     driver.execute(f"PRAGMA user_version = {COPY}")
+
+
+def check_beside(path: Path) -> None:
+    """Raise `StoreError` where a copy was put beside the log of another file, which would be written into it.
+
+    Call it before the file is opened. From a copy that is in use the mark goes before anything is done with it.
+    """
+    log = path.with_name(path.name + "-wal")
+    with contextlib.suppress(FileNotFoundError):
+        if log.stat().st_size and _read_closed(path) == COPY:
+            raise StoreError(
+                f"{path} is a copy that `signoff backup` made, and {log} belongs to the database that was there before "
+                f"and would damage the copy. Move {log} and {path}-shm away, and start again."
+            )
+
+
+def _read_closed(path: Path) -> int | None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return read_raw(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_raw(descriptor: int) -> int | None:
+    """The mark as it stands in the file itself, without its log."""
+    found = os.pread(descriptor, 4, _AT)
+    return int(struct.unpack(">i", found)[0]) if len(found) == 4 else None
 
 
 def read(driver: sqlite3.Connection) -> int:

@@ -16,7 +16,7 @@ from sqlalchemy import insert, select
 from engine.errors import StoreError, StoreFull, StoreOutdated, StoreReadOnly, StoreRestored
 from engine.model import DEFAULT_WORKSPACE
 from engine.ports import Clock, Ids
-from engine.store import marks
+from engine.store import lock, marks
 from engine.store.connection import BUSY_SECONDS, Connection, connect
 from engine.store.failures import translate, translated
 from engine.store.files import create_private, sync_folder
@@ -51,6 +51,7 @@ def owned(
     Raises `StoreLocked` while another process owns it, and `StoreError` where it cannot be used.
     """
     with held(path):
+        marks.check_beside(lock.real(path))
         # Looked at before anything is migrated: a file for the other purpose stays as it is.
         if path.is_file() and _own_revision(path) is not None and is_trial(path) != trial:
             raise StoreError(
@@ -74,9 +75,10 @@ def prepare(path: Path, *, now: datetime, name: str = DEFAULT_WORKSPACE, history
     """Bring the file to the schema of `history`, after a backup. Returns the backup's path, if one was made.
 
     Either the whole way is gone or nothing is changed. Raises `StoreOutdated` for a file of a newer program, and
-    `StoreError` for one of another program, which stays as it is.
+    `StoreError` for one of another program, or beside the log of another, which stays as it is.
     """
     make_file(path)
+    marks.check_beside(lock.real(path))
     here, known = _own_revision(path), revisions(history)
     if here is not None and here not in known:
         raise StoreOutdated(f"{path} was written by a newer Signoff; install that version to use it.")

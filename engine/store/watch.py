@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import struct
 import tempfile
 import time
 from contextlib import closing
@@ -16,11 +15,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from engine.store import lock
+from engine.store import lock, marks
 from engine.store.files import create_private, sync_folder
 
-_MARK_AT: Final = 60
-"""Where `PRAGMA user_version` stands in the file: https://sqlite.org/fileformat2.html"""
 _Identity: TypeAlias = tuple[int, int]
 
 
@@ -133,8 +130,7 @@ class Watch:
         return target
 
     def _mark(self) -> int | None:
-        found = os.pread(self._descriptor, 4, _MARK_AT)
-        return int(struct.unpack(">i", found)[0]) if len(found) == 4 else None
+        return marks.read_raw(self._descriptor)
 
 
 def _identity(file: Path | int) -> _Identity | None:

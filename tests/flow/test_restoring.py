@@ -139,6 +139,47 @@ def test_at_a_terminal_the_server_asks(at: Place, signoff: Commands, run: str, a
         assert (person.interrupt() if answer == "y" else person.end()) == (0 if answer == "y" else 4)
 
 
+def test_a_copy_beside_the_log_of_a_killed_server_is_left_alone(at: Place, signoff: Commands, run: str) -> None:
+    copy = by_the_command(at, signoff)
+    with serving(at) as server:
+        (asked,) = signoff.json("requests")
+        signoff.done("decide", asked["id"], "approve")
+        while signoff.json("runs", run)["status"] != "succeeded":
+            assert server.process.poll() is None
+        # As after much has been written: from now on the log holds single pages, which are of no use to another file.
+        with closing(sqlite3.connect(at.database)) as file:
+            file.execute("PRAGMA wal_checkpoint(RESTART)")
+        signoff.done("run", "pay")
+        server.kill()
+    log = Path(f"{at.database}-wal")
+    assert log.stat().st_size
+    shutil.copy(copy, at.database)
+    before = at.database.read_bytes(), log.read_bytes()
+    for command in (["serve"], ["serve", "--restored"], ["run", "pay"], ["migrate"]):
+        refused = at.run(*command)
+        assert refused.code == 4
+        assert f"Move {log} and {at.database}-shm away, and start again." in refused.said
+    assert (at.database.read_bytes(), log.read_bytes()) == before
+    log.unlink()
+    assert "may be older than what has happened since." in at.run("serve").said
+    _go_on(at)
+    decide(signoff, run)
+    signoff.done("audit", "verify")
+
+
+def test_a_copy_that_is_in_use_goes_on_after_a_kill(at: Place, signoff: Commands, run: str) -> None:
+    restore(at, by_the_command(at, signoff))
+    server = Server(at, "--restored")
+    try:
+        server.wait_until_ready()
+        (asked,) = signoff.json("requests")
+        signoff.done("decide", asked["id"], "approve")
+    finally:
+        server.kill()
+    with serving(at):
+        assert [one["state"] for one in signoff.json("requests", "--all")] == ["approved"]
+
+
 def test_a_database_that_was_removed_is_not_begun_anew_without_a_yes(at: Place, signoff: Commands, run: str) -> None:
     at.database.unlink()
     refused = signoff("serve")
