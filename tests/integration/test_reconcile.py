@@ -91,6 +91,14 @@ FORGERIES = {
     "another reason": ("UPDATE decision SET reason = 'forged'", "in the tables than entry"),
     "another digest": ("UPDATE decision SET approved_digest = 'forged'", "approved_digest"),
     "other edits": ("""UPDATE decision SET edits = '[{"path":["with"],"after":1}]'""", ": edits"),
+    "other digests behind an erasure": (
+        "UPDATE decision SET approved_digest = 'forged', reason = NULL, edits = NULL, record = '{}'",
+        "were erased in the tables, and not in entry",
+    ),
+    "other content with the digest of before": (
+        "UPDATE request SET content = replace(content, 'hello', 'forged')",
+        "is not about what entry",
+    ),
     "another decider": (
         "UPDATE decision SET person = (SELECT id FROM person WHERE id <> decision.person LIMIT 1)",
         "in the tables, and no entry says so",
