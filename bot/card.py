@@ -30,7 +30,7 @@ from engine.model import (
     StepStatus,
     Verdict,
 )
-from engine.views import CodeCopy, Copy, DecisionView, RequestView, RunView, StepAnswer
+from engine.views import CodeCopy, Copy, DecisionView, RequestView, RunView, StepAnswer, StepView
 
 _NAMED: Final = 5
 """People who are named one by one in a list of those who were not reached."""
@@ -96,6 +96,7 @@ def _facts(request: RequestView) -> Iterator[tuple[str, str]]:
         yield "Why", visible(request.reason)
     for label, text in request.show:
         yield line(label), visible(text)
+    yield from _effect(request)
     for note in request.notes:
         yield "Note", visible(note)
     pending = request.asked.state is RequestState.PENDING
@@ -107,6 +108,16 @@ def _facts(request: RequestView) -> Iterator[tuple[str, str]]:
         "Waits for" if pending else "Asked",
         ", ".join(_approvers(request)) or "No approver is left",
     )
+
+
+def _effect(request: RequestView) -> Iterator[tuple[str, str]]:
+    """What went wrong with the step after it was approved."""
+    status, error = request.effect or (None, None)
+    if status is StepStatus.OUTCOME_UNKNOWN:
+        yield "What became of it", "The step was called, and its outcome is unknown. The owner was asked to find out."
+    elif status is StepStatus.FAILED:
+        why = f"The step failed: {error}" if error else "The step failed."
+        yield "What became of it", visible(why)
 
 
 def _approvers(request: RequestView) -> list[str]:
@@ -343,7 +354,10 @@ def alert_card(copy: Copy) -> Card:
     ends = run.status.ended and copy.topic == run.status.value
     request = None if ends else copy.request
     decided, changed = _answered(copy.request) if ends else ((), ())
-    title, what = _alert(copy.topic or "", run, request)
+    topic = copy.topic or ""
+    title, what = _to_approver(topic, run) if topic in TO_APPROVERS else _alert(topic, run, request)
+    approved = ((line(request.title), outcome(request)),) if request and copy.topic in TO_APPROVERS else ()
+    became = tuple(_effect(request)) if request and copy.topic in TO_APPROVERS else ()
     silent = [("Not reached", _unreached(request))] if request is not None and request.unreached else []
     gone = [("Can no longer decide", _excluded(request))] if request is not None and _excluded(request) else []
     open_steps = (one for one in run.steps if one.status is StepStatus.OUTCOME_UNKNOWN and one.ended_at is None)
@@ -353,12 +367,21 @@ def alert_card(copy: Copy) -> Card:
     return Card(
         kind=DeliveryKind.ALERT,
         title=title,
-        facts=(*_run_facts(run), *decided, *silent, *gone, *(() if over else (("What to do", what),))),
+        facts=(
+            *_run_facts(run),
+            *approved,
+            *became,
+            *decided,
+            *silent,
+            *gone,
+            *(() if over else (("What to do", what),)),
+        ),
         fields=changed,
         state=over,
         run=run.id,
         request=request.id if request else None,
         topic=copy.topic,
+        about=line(request.title) if request and copy.topic in TO_APPROVERS else None,
         step=asks.step if asks else None,
         visit=asks.visit if asks else None,
         attempt=asks.attempt if asks else None,
@@ -371,11 +394,20 @@ def _over(copy: Copy) -> str | None:
     if copy.topic == RunStatus.NEEDS_ATTENTION:
         answered = advice.last_answer(run)
         if answered is not None and _answers(copy, answered[1]):
-            answer = answered[1]
-            return f"Answered by {line(answer.person.label)} at {moment(answer.at)}: {answer.answer.value}."
+            return _answered_by(answered)
         return f"There is nothing to answer any more: the run is {run.status}." if run.status.ended else None
+    if copy.topic == "approved_unknown" and request is not None and request.effect is not None:
+        known = request.effect[0] is not StepStatus.OUTCOME_UNKNOWN
+        return _answered_by(advice.last_answer(run)) if known else None
     about_request = copy.topic in _ABOUT_REQUESTS and request is not None
     return outcome(request) if about_request and request and request.asked.closed_at is not None else None
+
+
+def _answered_by(answered: tuple[StepView, StepAnswer] | None) -> str:
+    if answered is None:
+        return "The outcome is known by now."
+    answer = answered[1]
+    return f"Answered by {line(answer.person.label)} at {moment(answer.at)}: {answer.answer.value}."
 
 
 def _answers(copy: Copy, answer: StepAnswer) -> bool:
@@ -384,6 +416,8 @@ def _answers(copy: Copy, answer: StepAnswer) -> bool:
     return later or copy.run.status is not RunStatus.NEEDS_ATTENTION
 
 
+TO_APPROVERS: Final = frozenset({"approved_failed", "approved_unknown"})
+"""Alerts to whoever approved a step."""
 _ABOUT_REQUESTS: Final = frozenset({"unseen", "unreachable", "broken", "undelivered", "excluded"})
 
 
@@ -422,6 +456,18 @@ _ENDS: Final = {
     RunStatus.EXPIRED: "nobody decided in time",
     RunStatus.CANCELLED: "cancelled",
 }
+
+
+def _to_approver(topic: str, run: RunView) -> tuple[str, str]:
+    """What whoever approved a step is told of it."""
+    name = line(run.workflow_title)
+    if topic == "approved_failed":
+        return f"{name}: what you approved failed", (
+            "You need not do anything. The owner of the workflow decides what happens next."
+        )
+    return f"{name}: the outcome of what you approved is unknown", (
+        "You need not do anything. The owner of the workflow was asked to find out whether it happened."
+    )
 
 
 def _alert(topic: str, run: RunView, request: RequestView | None) -> tuple[str, str]:

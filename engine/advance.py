@@ -24,9 +24,10 @@ from engine.model import (
     DeliveryKind,
     RunStatus,
     SecretName,
+    StepStatus,
     Work,
 )
-from engine.plan import Act, Outcome, Progress, RunState
+from engine.plan import Act, Outcome, Progress, RunState, Visit
 from engine.ports import Directory, Secrets
 from engine.store import deliveries, loading, people, requests, runs, workflows
 from engine.store.deliveries import NewDelivery
@@ -36,6 +37,8 @@ from engine.who import Resolved, Who
 
 _TOLD: Final = frozenset({RunStatus.FAILED, RunStatus.NEEDS_ATTENTION, RunStatus.EXPIRED})
 """Where a run stands of which its owner hears."""
+_WENT_WRONG: Final = {StepStatus.FAILED: "approved_failed", StepStatus.OUTCOME_UNKNOWN: "approved_unknown"}
+"""What becomes of a step, and the topic by which whoever approved it hears of it."""
 _COMPILED: Final = 256
 """Versions of workflows kept compiled; they are immutable, so a cache can only be cold, never wrong."""
 
@@ -150,6 +153,27 @@ class Advancer:
             alert = self.alert(tx, held.place, topic=progress.status.value)
         if progress.status.ended:
             self._tell_requester(tx, held, alert)
+        for visit in progress.visits:
+            self._follow_approval(tx, held, visit, progress.status)
+
+    def _follow_approval(self, tx: Tx, held: HeldRun, visit: Visit, status: RunStatus) -> None:
+        """Have the copies of what was approved say what became of it, and tell whoever approved it that it failed."""
+        before = held.state.visits.get(visit.step)
+        failed = visit.status in _WENT_WRONG
+        if not failed and (before is None or before.status not in _WENT_WRONG):
+            return
+        approval = loading.load_approval(tx.connection, run=held.state.id, step=visit.step, visit=visit.visit)
+        if approval is None:
+            return
+        request, approver = approval
+        deliveries.want_update(tx, held.state.id, request)
+        # Where they own the workflow, and at the end where they started the run, they hear it anyway.
+        knows = {held.owner, *([held.requester] if status.ended else [])}
+        if failed and approver not in knows:
+            person = people.known_people(tx, [approver])[approver]
+            topic = _WENT_WRONG[visit.status]
+            told = reaching.alert(self.directory, held.state.id, person, topic=topic, request=request)
+            deliveries.insert_deliveries(tx, held.workspace, [told])
 
     def _tell_requester(self, tx: Tx, held: HeldRun, alert: NewDelivery | None) -> None:
         """Whoever started the run hears how it ended, where they started it; not if the `alert` tells them there."""

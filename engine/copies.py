@@ -63,8 +63,6 @@ class Claimed:
         """Nothing is left to ask: a copy that is out there must say so, and one that is not need not be posted."""
         if isinstance(self.copy, CodeCopy):
             return not self.copy.wanted
-        if self.held.topic == RunStatus.NEEDS_ATTENTION:
-            return self.copy.run.status is not RunStatus.NEEDS_ATTENTION
         return self.held.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER) and not self._pending
 
 

@@ -62,6 +62,8 @@ class RequestView:
     decision: DecisionView | None
     unreached: tuple[tuple[Person, str], ...] = ()
     """Approvers whose copy could never be shown, and why."""
+    effect: tuple[StepStatus, str | None] | None = None
+    """What became of the step that was approved before it ran, and its error."""
     people: Mapping[str, Person] = field(default_factory=dict)
     """Those whose account stands in the content or the texts, by it."""
 

@@ -155,6 +155,8 @@ def message_id(card: Card, envelope: Envelope) -> str:
 
 def _thread(card: Card, envelope: Envelope) -> str | None:
     """The first mail about the request, or about the step, to this address, whether or not it was ever sent."""
+    if card.about is not None:
+        return _first(card, envelope)
     if card.kind is DeliveryKind.ALERT and card.state is not None:
         return _own(card, envelope)
     follows = card.kind is DeliveryKind.REMINDER or (card.kind is DeliveryKind.REQUEST and card.state is not None)

@@ -172,7 +172,14 @@ _ANSWERED: Final = _Words(
 )
 
 
+_FOLLOWS: Final = _Words(
+    "What became of what you approved", (), ("You get this mail because you approved this.", _NO_LINK)
+)
+
+
 def _words(card: Card) -> _Words:
+    if card.about is not None:
+        return _FOLLOWS
     if card.kind is DeliveryKind.CODE:
         return _CODE
     if card.kind is DeliveryKind.ALERT and (card.token or card.state is not None):
@@ -182,12 +189,12 @@ def _words(card: Card) -> _Words:
 
 def subject(card: Card) -> str:
     """One line, the same for all mails about a request; the first of them is the one without `Re:`."""
-    title = cutting.cut(_one_line(card.title[:TITLE]), SUBJECT).text.rstrip() or "Signoff"
+    title = cutting.cut(_one_line((card.about or card.title)[:TITLE]), SUBJECT).text.rstrip() or "Signoff"
     if card.kind is DeliveryKind.CODE:
         about = card.facts[:1] if card.request or card.run else ()
         return ": ".join([title, *(_whole(_one_line(text), SUBJECT) for _, text in about)])
     follows = card.kind is DeliveryKind.REMINDER or (card.kind in ASKING and card.state is not None)
-    return f"Re: {title}" if follows else title
+    return f"Re: {title}" if follows or card.about is not None else title
 
 
 def _one_line(text: str) -> str:

@@ -53,6 +53,8 @@ class Card:
     run: str | None = None
     topic: str | None = None
     """What an alert is about."""
+    about: str | None = None
+    """The title of the request that an alert follows, for channels with threads: whoever gets it approved that."""
     step: str | None = None
     visit: int | None = None
     attempt: int | None = None

@@ -76,6 +76,17 @@ _APPROVERS = Prepared(
         _approver.c.position, _approver.c.person, _approver.c.rule, _approver.c.named_by, _approver.c.excluded
     ).where(_approver.c.request == bindparam("request"))
 )
+_APPROVAL = Prepared(
+    select(_request.c.id, _decision.c.person)
+    .select_from(_request.join(_decision, _decision.c.request == _request.c.id))
+    .where(
+        _request.c.run == bindparam("run"),
+        _request.c.step == bindparam("step"),
+        _request.c.visit == bindparam("visit"),
+        _request.c.at == ReviewPoint.BEFORE.value,
+        _request.c.state == RequestState.APPROVED.value,
+    )
+)
 _ANSWER = Prepared(
     select(
         _request.c.id,
@@ -208,6 +219,12 @@ def load_answer(connection: Connection, *, run: str, step: str, visit: int, at: 
         digest=row.approved_digest or row.digest,
         on_expiry=_ON_EXPIRY[row.on_expiry],
     )
+
+
+def load_approval(connection: Connection, *, run: str, step: str, visit: int) -> tuple[str, str] | None:
+    """Return the request by which this visit to a step was approved before it ran, and the person who did."""
+    row = _APPROVAL.one(connection, {"run": run, "step": step, "visit": visit})
+    return None if row is None else (row.id, row.person)
 
 
 def load_decisions(connection: Connection, run: str) -> dict[str, Value]:

@@ -23,6 +23,7 @@ from engine.model import (
     Purpose,
     RequestState,
     Resume,
+    ReviewPoint,
     RunStatus,
     StepStatus,
 )
@@ -66,6 +67,11 @@ _ASKING = Prepared(
     .limit(bindparam("limit"))
 )
 _VISITS = Prepared(select(_visit).where(_visit.c.run == bindparam("run")).order_by(_visit.c.position, _visit.c.visit))
+_EFFECT = Prepared(
+    select(_visit.c.status, _visit.c.error).where(
+        _visit.c.run == bindparam("run"), _visit.c.step == bindparam("step"), _visit.c.visit == bindparam("visit")
+    )
+)
 _REQUESTS = loading.LOAD.add_columns(
     _request.c.title,
     _workflow.c.title.label("workflow_title"),
@@ -263,7 +269,16 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
     for found in around.unreached.all(connection, given):
         unreached[found.request].append((known[found.person], found.last_error or ""))
     views = [_request_view(row, rules[row.id], decisions.get(row.id), known, unreached[row.id]) for row in rows]
-    return _by_name(connection, views)
+    return _by_name(connection, [_with_effect(connection, one) for one in views])
+
+
+def _with_effect(connection: Connection, view: RequestView) -> RequestView:
+    """The view with what became of the step, once it was approved."""
+    subject = view.asked.subject
+    if view.asked.state is not RequestState.APPROVED or view.at is not ReviewPoint.BEFORE:
+        return view
+    row = _EFFECT.one(connection, {"run": view.run, "step": subject.step, "visit": subject.visit})
+    return view if row is None else replace(view, effect=(StepStatus(row.status), row.error))
 
 
 def _by_name(connection: Connection, views: Sequence[RequestView]) -> list[RequestView]:

@@ -22,6 +22,7 @@ _DECIDING = "tests/unit/test_gate.py tests/slack/test_deciding.py"
 _RUNS = "tests/integration/test_runner.py tests/integration/test_store.py tests/unit/test_plan.py"
 _LINKS = "tests/integration/test_identity.py"
 _CODES = "tests/web/test_codes.py"
+_ATTENTION = "tests/web/test_attention.py"
 _COPIES = "tests/integration/test_outbox.py tests/slack/test_messages.py"
 
 FAULTS: Final = (
@@ -318,6 +319,48 @@ FAULTS: Final = (
         "    return data.canonical([purpose.value, workspace, person, address, thing]).decode()\n",
         "    return data.canonical([workspace, person, address]).decode()\n",
         _CODES,
+    ),
+    Fault(
+        "a link alone answers what became of a step",
+        "engine/service/answering.py",
+        "    if proof.assurance is not Assurance.LINK:\n",
+        "    if proof.assurance is not None:\n",
+        _ATTENTION,
+    ),
+    Fault(
+        "the link of an earlier call answers for a later one",
+        "engine/service/answering.py",
+        "    if (link.step, link.visit, link.attempt) != (resume.step, resume.visit, resume.attempt):\n",
+        "    if False:\n",
+        _ATTENTION,
+    ),
+    Fault(
+        "a code for one answer confirms another",
+        "engine/store/challenges.py",
+        '    Purpose.ANSWER: ("run", "step", "visit", "attempt", "answer", "output"),\n',
+        '    Purpose.ANSWER: ("run", "step", "visit", "attempt"),\n',
+        _ATTENTION,
+    ),
+    Fault(
+        "a browser of another person answers for the owner",
+        "bot/web/attention_access.py",
+        '    return desk.engine.ground.may(person, Address("email", address), run.owner.id)\n',
+        "    return True\n",
+        _ATTENTION,
+    ),
+    Fault(
+        "an alert in the place of the owner's carries the right to answer",
+        "engine/copies.py",
+        "    if run is None or run.owner != held.person or run.state.status is not RunStatus.NEEDS_ATTENTION:\n",
+        "    if run is None or run.state.status is not RunStatus.NEEDS_ATTENTION:\n",
+        _ATTENTION,
+    ),
+    Fault(
+        "whoever approved never hears that it failed",
+        "engine/advance.py",
+        "        if failed and approver not in knows:\n",
+        "        if False:\n",
+        "tests/web/test_after_approval.py",
     ),
     Fault(
         "any code that went to the address confirms",

@@ -13,11 +13,12 @@ from typing import Any, Final
 import pytest
 
 from engine import views
-from engine.errors import StepError
+from engine.errors import ChannelError, StepError
 from engine.model import Address, Card, DeliveryKind, Done, Origin, Resume, ResumeAnswer, RunStatus
 from engine.ports import StepType
 from engine.steps.set import Set
 from tests.support.house import Played, PlayedParams
+from tests.support.recording import Fault
 from tests.web.kit import BEN, Answer, Browser, Hall, hall
 
 SAM: Final = "sam@example.com"
@@ -545,3 +546,14 @@ async def test_a_form_that_is_sent_again_with_another_answer_is_confirmed_as_it_
     await here.home.settle()
     assert line.calls == 1
     assert [one.content["answer"] for one in await resumed(here, run) if one.content] == ["stop"]
+
+
+async def test_whoever_is_told_in_place_of_the_owner_gets_no_link(here: Hall) -> None:
+    refused = ChannelError("There is no such mailbox.", permanent=True, about="address")
+    here.home.mail.box.next_calls(Fault(error=refused))
+    run = await asking(here)
+    assert alerts(here) == []
+    [told] = alerts(here, ANN)
+    assert told.topic == "needs_attention"
+    assert told.token is None
+    assert rows(here, "select * from attention_link where run = ?", run) == []
