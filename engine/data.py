@@ -51,7 +51,9 @@ def loads(text: str | bytes) -> Value:
         return _decoded(text)
     except ArithmeticError:
         raise InvalidValue("must be JSON whose numbers are not that large") from None
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+    except RecursionError:
+        raise InvalidValue("this is not valid JSON: its lists and mappings lie too deep inside each other") from None
+    except (msgspec.DecodeError, ValueError) as error:
         raise InvalidValue(f"this is not valid JSON: {error}") from None
 
 

@@ -115,14 +115,28 @@ def _gathered(inside: Mapping[Key, Declared] | dict[str, Declared] | dict[int, D
 
 
 def _as_taken(found: Declared, how: Origin) -> Declared:
-    """Under `| number` money is its amount, and what is no number is something else."""
+    """Under `| number` money is its amount, under `| int` a whole one, and what is no number is something else."""
     if not how.as_number:
         return found
     if found.field is None:
         return NOTHING
+    if how.as_whole:
+        return _as_whole(found.field)
     if found.field.type is FieldType.MONEY and found.field.part is not Part.CURRENCY:
         return Declared(part_of(found.field, Part.NUMBER))
     return found if found.field.type in (FieldType.NUMBER, FieldType.INTEGER) else NOTHING
+
+
+_NUMBERS: Final = frozenset({FieldType.NUMBER, FieldType.INTEGER, FieldType.MONEY})
+
+
+def _as_whole(field: Field) -> Declared:
+    if field.type not in _NUMBERS or field.part is Part.CURRENCY:
+        return NOTHING
+    lowest = 0 if field.type is FieldType.MONEY and field.min is None else field.min
+    return Declared(
+        Field(type=FieldType.INTEGER, label=field.label, required=field.required, min=lowest, max=field.max)
+    )
 
 
 def _part(whole: Field, path: Path) -> Declared:

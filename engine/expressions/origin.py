@@ -15,23 +15,24 @@ _MOST_NODES: Final = 8
 
 
 class Origin(NamedTuple):
-    """`as_number`: the value is made a number of by `| number`."""
+    """`as_number`: the value is made a number of by `| number`; `as_whole`: a whole one, by `| int`."""
 
     path: Path
-    as_number: bool
+    as_number: bool = False
+    as_whole: bool = False
 
 
 def origin(template: Template) -> Origin | None:
-    """Return what the whole of `template` names, also under `default` and `number`; None if it computes something."""
+    """Return what all of `template` names, also under `default`, `number` and `int`; None if it computes something."""
     if not template.is_whole or template.nodes > _MOST_NODES or template.secrets:
         return None
     if template.nodes == 1:
         # One node with a reference is that reference.
-        return next((Origin(path, as_number=False) for path in template.references), None)
+        return next((Origin(path) for path in template.references), None)
     node: nodes.Expr | None = next(part for part in reading.read(template.source) if not isinstance(part, str))
-    as_number = False
-    while isinstance(node, nodes.Filter) and node.name in ("default", "number"):
-        as_number = as_number or node.name == "number"
+    names: set[str] = set()
+    while isinstance(node, nodes.Filter) and node.name in ("default", "number", "int"):
+        names.add(node.name)
         node = node.node
     path = None if node is None else syntax.static_path(node)
-    return None if path is None else Origin(path, as_number)
+    return None if path is None else Origin(path, bool(names & {"number", "int"}), "int" in names)

@@ -98,6 +98,10 @@ def _without_sign(field: Field, typed: str) -> str:
         return f"must say its currency in three letters, like {amount} USD"
     if field.currency and currency != field.currency:
         return f"must be in {field.currency}, not in {currency}"
+    if len(meant) > 1:
+        return (
+            f"must have its currency in three letters, and {digits} may mean {' or '.join(meant)}; write one of these"
+        )
     return f"must have its currency in three letters: write {amount} {currency}"
 
 

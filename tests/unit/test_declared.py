@@ -170,6 +170,9 @@ def test_a_wrong_edit_is_refused_with_the_sentence_of_the_form(name: str, edit: 
         ("{{ inputs.amount | number }}", 2_000_000, "must be at most 500"),
         ("{{ inputs.amount | number }}", "2", "must be a number"),
         ("{{ inputs.amount.currency }}", "USD", "must be EUR"),
+        ("{{ inputs.n | int }}", 2_000_000, "must be at most 9"),
+        ("{{ inputs.n | default(1) | int }}", 0, "must be at least 1"),
+        ("{{ inputs.amount | int }}", 501, "must be at most 500"),
         ("{{ inputs.tags[0] }}", "z", "is not one of: a, b, c"),
     ],
 )

@@ -382,6 +382,11 @@ def written(number: str) -> str:
         ("money", "10.9999 EUR", "must have at most 2 decimals in EUR, and has 4"),
         ("money", "5 XYZ", "has no known currency: XYZ is not in ISO 4217"),
         (EUR, "-5", "must not be negative"),
+        (
+            EUR,
+            "€1.234",
+            "must have its currency in three letters, and 1.234 may mean 1234 or 1.2340; write one of these",
+        ),
         (EUR, "€12.50", "must have its currency in three letters: write 12.50 EUR"),
         ("money", "12,50 €", "must have its currency in three letters: write 12.50 EUR"),
         ("money", "€ 1.234,50", "must have its currency in three letters: write 1234.50 EUR"),
