@@ -17,7 +17,7 @@ from engine.definition.grammar import GateFile, StepFile
 from engine.definition.kinds import FORM, SET, StepKind
 from engine.definition.problems import Report
 from engine.definition.reading import Draft, StepDraft, read_draft, refuse_people
-from engine.definition.references import Known, Names, compile_text, known_of
+from engine.definition.references import Known, Names, compile_text, known_of, unclear_outputs
 from engine.definition.scalars import has_expression
 from engine.definition.workflow import Gate, Step, Workflow
 from engine.errors import InvalidValue
@@ -95,6 +95,7 @@ class _Steps:
             outputs=outputs,
             fields=draft.fields,
             inputs=approvers.inputs_of_outputs(params, names) if params is not None and draft.uses == SET else {},
+            unclear=unclear_outputs(params, names) if params is not None and draft.uses == SET else frozenset(),
             continues=file.on_error == "continue",
             gated=draft.gate is not None,
         )

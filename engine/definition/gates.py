@@ -12,7 +12,7 @@ from engine.definition.grammar import GateFile, ShowFile
 from engine.definition.kinds import FORM
 from engine.definition.problems import Report
 from engine.definition.reading import StepDraft, item_path
-from engine.definition.references import Names, check_condition, compile_text, doubt
+from engine.definition.references import Names, check_clear, check_condition, compile_text, doubt
 from engine.definition.scalars import MAX_CONFIRM, MAX_REASON, MAX_TITLE
 from engine.definition.workflow import FALLBACK_AFTER, Gate, ShownItem
 from engine.expressions import Template, compile_template
@@ -46,6 +46,8 @@ def compile_gate(report: Report, step: StepDraft, gate: GateFile, names: Names, 
 
     # The `when` of a form says whether it is asked at all, like that of every step.
     when = None if step.uses == FORM else compile_condition(report, gate.when, (*at, "when"), names)
+    if when is not None:
+        check_clear(report, when, (*at, "when"), names)
     approvers.check_some(report, gate, at)
     people = list(filter(None, (_person(report, gate, index, at, names) for index in range(len(gate.approvers)))))
     return Gate(

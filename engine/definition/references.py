@@ -12,7 +12,15 @@ from engine.definition.problems import Report
 from engine.definition.scalars import SECRET_NAME
 from engine.definition.wording import cite, listed, near, sentence
 from engine.errors import ExpressionError
-from engine.expressions import Sort, Template, compile_template, find_clashes, find_in_condition
+from engine.expressions import (
+    Compiled,
+    Sort,
+    Template,
+    compile_template,
+    find_clashes,
+    find_in_condition,
+    reads_text_as_number,
+)
 from engine.fields import Field, FieldType
 
 RUN: Final = ("id", "workflow", "requester", "started_at")
@@ -35,6 +43,8 @@ class Known:
     """What is known of its outputs, beside `fields`."""
     inputs: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Of `set`, the inputs that each output is made of."""
+    unclear: frozenset[str] = frozenset()
+    """Of `set`, the outputs in which a text was read as a number, as no condition of a gate would read it."""
     gated: bool = False
     """It has a gate, so it leaves `decision`."""
     continues: bool = False
@@ -93,6 +103,39 @@ def check_condition(report: Report, template: Template, at: Path, names: Names) 
     clash = find_in_condition(template.source, known_of(names))
     if clash is not None:
         report.add(at, clash.message, clash.hint)
+
+
+def check_clear(report: Report, when: Template, at: Path, names: Names) -> None:
+    """Report a condition of a gate over a number that an earlier step read from a text: 1.234 would ask nobody."""
+    if report.registered or report.has_problem(at):
+        return
+    for reference in sorted(when.references, key=lambda path: [str(part) for part in path]):
+        if _is_unclear(reference, names):
+            name = ".".join(str(part) for part in reference)
+            report.add(
+                at,
+                f"`{cite(name)}` comes from a text that an earlier step reads as a number, and there "
+                "1.234 is little more than one.",
+                "Pass the text on as it is, and write `| number` in this condition: it asks where a text is not clear.",
+            )
+            return
+
+
+def unclear_outputs(params: Compiled, names: Names) -> frozenset[str]:
+    """The outputs of a `set` step for which somebody's text is read as a number, there or before."""
+    return frozenset(
+        str(path[0])
+        for path, template in params.templates
+        if any(_is_unclear(reference, names) for reference in template.references)
+        or (template.nodes > 1 and reads_text_as_number(template.source, known_of(names)))
+    )
+
+
+def _is_unclear(reference: Path, names: Names) -> bool:
+    match reference:
+        case ("steps", str(step), name, *_) if step in names.steps:
+            return name in names.steps[step].unclear
+    return False
 
 
 def known_of(names: Names) -> Callable[[Path], Sort | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from engine import fields
+from engine import data, fields
 from engine.data import Value
 from engine.definition.declared import Declared
 from engine.definition.reading import StepDraft
@@ -65,7 +65,8 @@ def of_field(declared: Field) -> Sort | None:
     sort = _SORTS.get(declared.type)
     if sort and declared.type is FieldType.CHOICES:
         one = Field(type=FieldType.CHOICE, options=declared.options)
-        return sort._replace(item=of_texts(declared.values, "text")._replace(never=_refusal(one)))
+        item = of_texts(declared.values, "text")._replace(never=_refusal(one))
+        return sort._replace(item=item, never=_refusal(declared))
     return sort and sort._replace(never=_refusal(declared))
 
 
@@ -97,7 +98,9 @@ def _refusal(declared: Field) -> Callable[[Value], str | None]:
             normal = fields.validate(declared, value)
         except InvalidValue as error:
             return str(error)
-        return None if normal == value else f"is written {cite(plain(normal))}"
+        if normal == value:
+            return None
+        return f"is written {cite(data.dumps(normal)) if isinstance(normal, list | dict) else cite(plain(normal))}"
 
     return never
 

@@ -9,7 +9,7 @@ Pure: may import `engine.data`, `engine.errors`, `engine.model`, `engine.urls` a
 Start at `template.compile_template`, then `translate`.
 """
 
-from engine.expressions.clashes import Clash, find_in_condition, sort_of_value
+from engine.expressions.clashes import Clash, find_in_condition, reads_text_as_number, sort_of_value
 from engine.expressions.clashes import find as find_clashes
 from engine.expressions.compiled import Compiled, compile_value, iter_strings, resolve_params
 from engine.expressions.limits import MAX_NESTING, MAX_NODES, MAX_SIZE, MAX_SOURCE, MAX_STEPS, MAX_TEXT
@@ -53,6 +53,7 @@ __all__ = [
     "kind_of",
     "of_texts",
     "origin",
+    "reads_text_as_number",
     "render_items",
     "resolve_params",
     "sort_of_value",

@@ -71,6 +71,15 @@ def find_in_condition(source: str, sort_of: SortOf) -> Clash | None:
     return _Judge(Sorter(read.tested, sort_of)).condition(read.expressions[0])
 
 
+def reads_text_as_number(source: str, sort_of: SortOf) -> bool:
+    """Whether `| number` or `| int` is put on what people write as text, so that 1.234 may mean two things."""
+    read = _read(source)
+    sorter = Sorter(read.tested, sort_of)
+    subjects = [one.node for one in read.operations if isinstance(one, nodes.Filter) and one.name in ("number", "int")]
+    sorts = [sorter.sort(subject) for subject in subjects if subject is not None]
+    return any(sort is not None and "text" in sort.kinds and not sort.is_digits for sort in sorts)
+
+
 def sort_of_value(source: str, sort_of: SortOf) -> Sort | None:
     """What is known of the value of `source`, which is one whole expression."""
     read = _read(source)
@@ -296,10 +305,21 @@ def _may_be_dates(one: Sort | None, other: Sort | None) -> bool:
 
 def _all_values(node: nodes.Expr, sort: Sort | None) -> tuple[Value, ...]:
     """All values that a node can have, as far as they are few; empty: they are not known."""
-    literal = syntax.literal(node)
+    literal = _written_value(node)
     if literal is not syntax.DYNAMIC:
         return () if literal is None else (literal,)  # type: ignore[return-value]
     return sort.texts if sort is not None and sort.texts is not None and sort.kinds == {"text"} else ()
+
+
+def _written_value(node: nodes.Expr) -> object:
+    """The value of a literal, also of a list or mapping of literals; else `DYNAMIC`."""
+    if isinstance(node, nodes.List):
+        items = [_written_value(item) for item in node.items]
+        return syntax.DYNAMIC if syntax.DYNAMIC in items else items
+    if isinstance(node, nodes.Dict):
+        pairs = [(syntax.literal(pair.key), _written_value(pair.value)) for pair in node.items]
+        return syntax.DYNAMIC if any(syntax.DYNAMIC in pair for pair in pairs) else dict(pairs)
+    return syntax.literal(node)
 
 
 def _looks_like_number(sort: Sort | None) -> bool:

@@ -150,7 +150,35 @@ def _equal(budget: Budget, symbol: str, left: Value, right: Value, *, one: str, 
         )
     if twins := _twins(left, right):
         raise ExpressionError(f"`{symbol}` compares letter by letter, but {one} and {other} are {twins}")
+    if _reads_alike(budget, left, right):
+        raise ExpressionError(f"`{symbol}` compares letter by letter, but {one} and {other} {_ALIKE}")
     return False
+
+
+_ALIKE: Final = "have the same parts, written in two ways; compare the parts, numbers with `| number`"
+
+
+def _reads_alike(budget: Budget, left: Value, right: Value) -> bool:
+    """Whether a person reads the same in two lists or mappings: {"amount": 200} is {"amount": "200.00"}."""
+    if isinstance(left, list) and isinstance(right, list):
+        pairs = [*zip(left, right, strict=True)] if len(left) == len(right) else []
+    elif isinstance(left, dict) and isinstance(right, dict):
+        pairs = [(item, right[key]) for key, item in left.items()] if left.keys() == right.keys() else []
+    else:
+        return False
+    budget.spend(len(pairs))
+    return bool(pairs) and all(_part_alike(budget, one, other) for one, other in pairs)
+
+
+def _part_alike(budget: Budget, one: Value, other: Value) -> bool:
+    if isinstance(one, list | dict):
+        return values.same(budget, one, other) or _reads_alike(budget, one, other)
+    if isinstance(other, list | dict):
+        return False
+    if values.same(budget, one, other) or _twins(one, other) is not None:
+        return True
+    numbers = [values.plain_number(each) if isinstance(each, str) else each for each in (one, other)]
+    return {values.kind(one), values.kind(other)} == {"number", "text"} and numbers[0] == numbers[1]
 
 
 def _differ_by_kind(left: Value, right: Value) -> bool:
@@ -230,4 +258,6 @@ def _has_item(budget: Budget, whole: list[Value], part: Value, *, one: str, othe
         )
     if twins := next(filter(None, (_twins(item, part) for item in whole)), None):
         raise ExpressionError(f"`in` compares letter by letter, but {one} and an item of {other} are {twins}")
+    if any(_reads_alike(budget, item, part) for item in whole):
+        raise ExpressionError(f"`in` compares letter by letter, but {one} and an item of {other} {_ALIKE}")
     return False

@@ -114,6 +114,8 @@ _MEANT: Final = (
     *(("YYYY", "%Y"), ("yyyy", "%Y"), ("YY", "%y"), ("yy", "%y"), ("MMMM", "%B"), ("MMM", "%b")),
     *(("DD", "%d"), ("dd", "%d"), ("HH", "%H"), ("hh", "%I"), ("SS", "%S"), ("ss", "%S")),
 )
+_LETTERS: Final = re.compile(rf"(?<![A-Za-z])T?({'|'.join(letters for letters, _ in _MEANT)}|MM|mm)(?![A-Za-z])")
+"""Letters that mean a part of a date in other languages, standing alone."""
 _SAMPLE: Final = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 _DAYS_OF_MONTH: Final = tuple(datetime(2026, 1, day, tzinfo=UTC) for day in range(1, 32))
 _HOURS: Final = tuple(datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(24))
@@ -126,11 +128,15 @@ _SAMPLES: Final[dict[str, tuple[datetime, ...]]] = {
 
 
 def without_directives(pattern: str) -> tuple[str, str] | None:
-    """What is wrong with a pattern that prints the same for every date, and what was probably meant."""
-    if "%" in pattern:
+    """What is wrong with a pattern that prints letters instead of a date, or of a part of it, and what was meant."""
+    letters = _LETTERS.search(_DIRECTIVE.sub(" ", pattern))
+    varies = set(_DIRECTIVE.findall(pattern)) - {"%"}
+    if varies and not letters:
         return None
     meant = _meant(pattern)
-    hint = f"Write `date({values.shorten(repr(meant))})`." if "%" in meant else "Write it like `date('%d.%m.%Y')`."
+    hint = f"Write `date({values.shorten(repr(meant))})`." if meant != pattern else "Write it like `date('%d.%m.%Y')`."
+    if varies and letters:
+        return f"`date` prints these letters as they are: `{letters[0]}`.", hint
     return f"`date` prints this for every date: `{values.shorten(pattern)}`.", hint
 
 

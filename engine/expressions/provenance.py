@@ -46,7 +46,8 @@ def render_items(template: Template, scope: Scope) -> list[Item]:
         return [Item(template.source, is_written=True)]
     if not template.is_whole:
         return [Item(template.render(scope), is_written=False)]
-    budget = Budget(scope)
+    # Whom a condition chooses depends on it as much as whether anybody is asked.
+    budget = Budget(scope, is_guard=True)
     budget.spend(template.nodes)
     return _trace(template.source)(budget)
 

@@ -263,6 +263,20 @@ FAULTS: Final = (
         "",
         _COPIES,
     ),
+    Fault(
+        "a number that a step read from a text guards a gate",
+        "engine/definition/references.py",
+        "            return name in names.steps[step].unclear\n",
+        "            return name in names.steps[step].unclear and False\n",
+        "tests/flow/test_conditions.py tests/unit/test_definition.py",
+    ),
+    Fault(
+        "an amount that is written as a number never equals the same amount",
+        "engine/expressions/comparisons.py",
+        "    if _reads_alike(budget, left, right):\n",
+        "    if _reads_alike(budget, left, right) and left == right:\n",
+        "tests/flow/test_conditions.py",
+    ),
     # -- links, codes, mails --
     Fault(
         "a link alone decides, whatever the gate wants",

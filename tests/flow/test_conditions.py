@@ -99,6 +99,11 @@ def test_a_file_that_was_registered_before_asks_and_says_why(signoff: Commands, 
         ("inputs.answer.used | number > 200", {"used": "1.234"}),
         ("inputs.answer.used | int > 200", {"used": " 12.345"}),
         ("inputs.answer.used | number > 200", {"used": "1,234"}),
+        ("inputs.answer.used == {'amount': 200, 'currency': 'EUR'}", {"used": {"amount": "200", "currency": "EUR"}}),
+        ("inputs.answer.used == ['200', 'a']", {"used": [200, "a"]}),
+        ("inputs.answer.used == ['200.00', ['x']]", {"used": ["200", ["x"]]}),
+        ("inputs.answer.used in [{'to': 'ann@example.com'}]", {"used": {"to": "Ann@example.com"}}),
+        ("not inputs.answer.used != {'n': [1]}", {"used": {"n": ["1"]}}),
     ],
 )
 def test_what_only_the_run_can_know_opens_the_gate(signoff: Commands, condition: str, answer: Any) -> None:
@@ -123,6 +128,14 @@ def test_what_only_the_run_can_know_opens_the_gate(signoff: Commands, condition:
         ("inputs.answer.used | number > 1", {"used": 1.234}, True),
         ("inputs.answer.used == 'yes'", {"used": "no"}, False),
         ("inputs.answer.used | default('') == 'yes'", {"used": None}, False),
+        (
+            "inputs.answer.used == {'amount': '200.00', 'currency': 'EUR'}",
+            {"used": {"amount": "200", "currency": "EUR"}},
+            True,
+        ),
+        ("inputs.answer.used == ['200', 'a']", {"used": [200, "b"]}, False),
+        ("inputs.answer.used == [1, ['x']]", {"used": [1, ["y"]]}, False),
+        ("inputs.answer.used == [[]]", {"used": [{}]}, False),
     ],
 )
 def test_what_compares_rightly_is_decided_by_the_condition(
@@ -133,3 +146,57 @@ def test_what_compares_rightly_is_decided_by_the_condition(
     assert finished.code == 0
     assert ("Answering as ada@example.com." in finished.out) is asks
     assert "could not be found out" not in finished.out
+
+
+PASSED_ON = """\
+name: passed-on
+owner: sam@example.com
+inputs: {total: text, note: {type: long_text, required: false}}
+steps:
+  - {id: made, uses: set, with: {%s}}
+  - {id: again, uses: set, with: {n: "{{ steps.made.n }}"}}
+  - {id: pay, uses: set, with: {x: 1}, gate: {when: "{{ %s }}", approvers: [ada@example.com]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "condition", "named"),
+    [
+        ('n: "{{ inputs.total | number }}"', "steps.made.n > 1000", "steps.made.n"),
+        ('n: "{{ inputs.total | number }}"', "steps.again.n > 1000", "steps.again.n"),
+        ('n: "{{ inputs.total | number > 1000 }}"', "steps.made.n", "steps.made.n"),
+        ('n: "{{ (inputs.total | trim | number) * 2 }}"', "steps.again.n > 1000", "steps.again.n"),
+        ('n: ["{{ inputs.note | default(inputs.total) | int }}"]', "steps.made.n[0] > 1", "steps.made.n.0"),
+    ],
+)
+def test_a_number_that_an_earlier_step_reads_from_a_text_guards_nothing(
+    signoff: Commands, made: str, condition: str, named: str
+) -> None:
+    """`set` reads 1.234 as little more than one; a condition asks."""
+    signoff.at.write("passed-on.yaml", PASSED_ON % (made, condition))
+    finished = signoff("check", "passed-on.yaml")
+    assert finished.code == 1
+    assert "passed-on.yaml:7:" in finished.said
+    assert f"steps[2].gate.when: `{named}` comes from a text that" in finished.said
+
+
+@pytest.mark.parametrize(
+    ("made", "condition"),
+    [
+        ('n: "{{ inputs.total }}"', "steps.made.n | number > 1000"),
+        ('n: "{{ inputs.total }}", m: "{{ inputs.total | number }}"', "steps.again.n | number > 1000"),
+    ],
+)
+def test_a_text_that_is_passed_on_asks_where_it_is_not_clear(signoff: Commands, made: str, condition: str) -> None:
+    signoff.at.write("passed-on.yaml", PASSED_ON % (made, condition))
+    finished = signoff("try", "passed-on.yaml", "-i", "total=1.234", "--answer", "approve")
+    assert finished.code == 0
+    assert '"1.234" may mean thousands or decimals' in finished.out.replace("\n", " ").replace("│", "")
+
+
+def test_whom_a_number_chooses_is_asked_only_where_the_number_is_clear(signoff: Commands) -> None:
+    chosen = "'boss@example.com' if inputs.total | number > 1000 else 'ada@example.com'"
+    text = PASSED_ON % ("n: 1", "true")
+    signoff.at.write("passed-on.yaml", text.replace("[ada@example.com]", f'["{{{{ {chosen} }}}}"]'))
+    finished = signoff("try", "passed-on.yaml", "-i", "total=1.234", "--answer", "approve")
+    assert "Answering as sam@example.com." in finished.out

@@ -435,6 +435,28 @@ LETTERS = "compares letter by letter, so 200 is not 200.00, but"
                 ("short", "Write it like `date('%d.%m.%Y')`."),
             )
         ),
+        *(
+            (f'inputs.at | date("{given}") == "a"', f"`date` prints these letters as they are: `{letters}`. {hint}")
+            for given, letters, hint in (
+                ("%d.%m.YYYY", "YYYY", "Write `date('%d.%m.%Y')`."),
+                ("%Y-%m-%d HH:mm", "HH", "Write `date('%Y-%m-%d %H:%M')`."),
+                ("%H:mm", "mm", "Write `date('%H:%M')`."),
+                ("%Y-%m-%dTHH:%M", "THH", "Write `date('%Y-%m-%dT%H:%M')`."),
+            )
+        ),
+        (
+            'inputs.at | date("%%d") == "a"',
+            "`date` prints this for every date: `%%d`. Write it like `date('%d.%m.%Y')`.",
+        ),
+        (
+            'inputs.fixed == {"amount": "200", "currency": "USD"}',
+            "`==` is never true here: `inputs.fixed` must be in EUR, not in USD.",
+        ),
+        (
+            'inputs.fixed == {"amount": 200, "currency": "EUR"}',
+            '`==` is never true here: `inputs.fixed` is written {"amount":"200","currency":"EUR"}.',
+        ),
+        ('inputs.tags == ["c"]', "`==` is never true here: `inputs.tags` has 'c', which is not one of: a, b."),
     ],
 )
 def test_a_comparison_of_texts_that_says_nothing_is_told_when_the_file_is_checked(
