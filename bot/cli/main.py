@@ -31,7 +31,7 @@ for _command in (
     Later("resume", "runs:resume", "Say what became of a step of unknown outcome in the run ID."),
     Later("requests", "requests:requests", "List the requests that wait, or show the request ID."),
     Later("decide", "requests:decide", "Decide the request ID: approve, edit or reject."),
-    Later("revoke", "requests:revoke", "Make the review links mailed for the request ID useless."),
+    Later("revoke", "requests:revoke", "Make the links mailed for the request or run ID useless."),
     Later("people", "people:people", "List people and their addresses, and undo whose an address is."),
     Later("serve", "serving:serve", "Run the workflows and tell the approvers, until Ctrl-C."),
     Later("migrate", "database:migrate", "Bring the database to this version's schema. A backup is made first."),

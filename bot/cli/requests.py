@@ -122,9 +122,9 @@ def decide(
 @click.argument("request_id", metavar="ID")
 @json_option
 def revoke(request_id: str, as_json: bool) -> None:
-    """Make the review links mailed for the request ID useless.
+    """Make the links mailed for the request or run ID useless.
 
-    Whoever was asked still decides in Slack, or signs in at the inbox.
+    People who were asked still answer in Slack, or sign in at the inbox.
     """
     facts = reach.answered(reach.carry_out("revoke", {"request": request_id}))
     if as_json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from engine.model import DeliveryKind
+from engine.ports import StepType
 from engine.views import RequestView
 from tests.web.kit import ADA, BEN, Hall, hall
 
@@ -101,8 +102,10 @@ class Reviewers:
 
 
 @asynccontextmanager
-async def reviewers(path: Path, browser: Browser) -> AsyncIterator[Reviewers]:
-    async with hall(path) as here:
+async def reviewers(
+    path: Path, browser: Browser, *, steps: Mapping[str, StepType[Any]] | None = None
+) -> AsyncIterator[Reviewers]:
+    async with hall(path, steps=steps) as here:
         made = Reviewers(here, browser)
         try:
             yield made

@@ -11,10 +11,25 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from msgspec import structs
 
 from engine import views
 from engine.errors import ChannelError, StepError
-from engine.model import Address, Card, DeliveryKind, Done, Origin, Resume, ResumeAnswer, RunStatus
+from engine.model import (
+    Address,
+    AnswerAttention,
+    AskAnswerCode,
+    Assurance,
+    Card,
+    CodeSent,
+    DeliveryKind,
+    Done,
+    NoLink,
+    Origin,
+    Resume,
+    ResumeAnswer,
+    RunStatus,
+)
 from engine.ports import StepType
 from engine.steps.set import Set
 from tests.support.house import Played, PlayedParams
@@ -557,3 +572,18 @@ async def test_whoever_is_told_in_place_of_the_owner_gets_no_link(here: Hall) ->
     assert told.topic == "needs_attention"
     assert told.token is None
     assert rows(here, "select * from attention_link where run = ?", run) == []
+
+
+async def test_the_link_of_an_earlier_call_has_no_code_sent_for_a_later_one(here: Hall, line: Line) -> None:
+    line.lost = 2
+    run = await asking(here, ALONE)
+    old = token(here)
+    again = Resume(run=run, answer=ResumeAnswer.REPEAT, actor=Address("email", SAM), origin=Origin(surface="terminal"))
+    assert isinstance(await here.home.engine.resume(again), Done)
+    await here.home.settle()
+    stop = structs.replace(again, answer=ResumeAnswer.STOP, step="pay", visit=1, attempt=2, assurance=Assurance.LINK)
+    asks = {link: AnswerAttention(resume=stop, link=link, form=f"form-of-{link}") for link in (old, token(here))}
+    answers = [
+        await here.home.identity.ask_answer_code(AskAnswerCode(answer=one, holder="browser")) for one in asks.values()
+    ]
+    assert [type(one) for one in answers] == [NoLink, CodeSent]
