@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import traceback
+from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def told(error: Exception) -> int:
 
 
 def _broken() -> int:
-    incident, redact = secrets.token_hex(4), EnvironmentSecrets(settings.environment()).redact
+    incident, redact = secrets.token_hex(4), _redact()
     where = _incidents() / f"{SystemClock().now().astimezone(UTC):%Y%m%dT%H%M%S}-{incident}.txt"
     try:
         where.parent.mkdir(parents=True, exist_ok=True)
@@ -51,6 +52,13 @@ def _broken() -> int:
         told = "the traceback is above"
     click.echo(f"Something broke (incident {incident}); {told}. Please report it.", err=True)
     return Exit.BROKEN
+
+
+def _redact() -> Callable[[str], str]:
+    """What takes every secret out of a traceback: those of workflows, and the credentials of the settings."""
+    given = settings.environment()
+    of_workflows, own = EnvironmentSecrets(given), settings.read(given).settings
+    return lambda text: of_workflows.redact(own.redact(text))
 
 
 def _incidents() -> Path:

@@ -731,10 +731,10 @@ def test_a_bug_is_told_with_a_number_and_a_file_that_holds_the_traceback(
         "class Broken(Set):\n"
         "    name = 'broken'\n"
         "    def outputs(self, given):\n"
-        "        raise RuntimeError('my password is hunter22')\n"
+        "        raise RuntimeError('my password is hunter22, the token xoxb-hunter23')\n"
     )
     monkeypatch.syspath_prepend(plugins)
-    signoff.set(secret_password="hunter22")
+    signoff.set(secret_password="hunter22", slack_bot_token="xoxb-hunter23", slack_signing_secret="hunter24")
     signoff.at.write("hello.yaml", HELLO.replace("uses: set", "uses: broken"))
     finished = signoff("check", "hello.yaml")
     assert finished.code == 70
@@ -743,4 +743,4 @@ def test_a_bug_is_told_with_a_number_and_a_file_that_holds_the_traceback(
     assert finished.err == f"Something broke (incident {incident}); the traceback is in {file}. Please report it.\n"
     assert file.stat().st_mode & 0o777 == 0o600
     told = file.read_text(encoding="utf-8")
-    assert "RuntimeError: my password is (secret PASSWORD)" in told
+    assert "RuntimeError: my password is (secret PASSWORD), the token (a token of Slack)" in told
