@@ -367,7 +367,7 @@ def _incomplete(present: Mapping[str, str]) -> Iterator[str]:
 def _too_short(present: Mapping[str, str]) -> Iterator[str]:
     """Secrets that could not be struck out of a text without striking out ordinary words."""
     for name, value in sorted(present.items()):
-        if name.startswith(SECRET_PREFIX) and 0 < len(value.strip()) < MIN_LENGTH:
+        if name.startswith(SECRET_PREFIX) and value and len(value.strip()) < MIN_LENGTH:
             yield (
                 f"{name}: must have at least {MIN_LENGTH} characters; a shorter secret cannot be hidden where a "
                 "service repeats it."

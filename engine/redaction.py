@@ -95,7 +95,9 @@ _JSON: Final = _Code(
     _unescape,
 )
 _HTML: Final = _Code(b"&", re.compile(rb"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});"), _entity)
-_SPACE: Final = _Code(b"", re.compile(rb"\s+"), lambda _: b"")
+_BETWEEN: Final = b" \t\r\n\v\f\0"
+"""White space, and what stands between letters where a text of two bytes each is read as one of one."""
+_SPACE: Final = _Code(b"", re.compile(rb"[\s\0]+"), lambda _: b"")
 _CODES: Final = (_PERCENT, _FORM, _JSON, _HTML)
 
 
@@ -109,7 +111,7 @@ class Redactor:
                 needles.setdefault(text, needle)
         self._needles = tuple(needles.values())
         self._plain = BytesAhoCorasick(list(needles))
-        joined = {text.translate(None, b" \t\r\n\v\f"): needle for text, needle in reversed(needles.items())}
+        joined = {text.translate(None, _BETWEEN): needle for text, needle in reversed(needles.items())}
         joined = {text: needle for text, needle in joined.items() if len(text) >= _SPLIT_FROM}
         self._split_needles = tuple(joined.values())
         self._split = BytesAhoCorasick(list(joined))
@@ -142,7 +144,7 @@ def views(raw: bytes) -> Iterator[_View]:
     for depth in range(3):
         for view in layer:
             yield view
-            joined = view.text.translate(None, b" \t\r\n\v\f")
+            joined = view.text.translate(None, _BETWEEN)
             if len(joined) < len(view.text):
                 yield _View(joined, (*view.steps, (_SPACE, view.text)), is_joined=True)
         if depth == 2:
@@ -167,6 +169,7 @@ def _needles(value: str, shown: str) -> Iterator[tuple[bytes, _Needle]]:
         for text in _cases(part):
             yield text.encode("utf-8", "surrogatepass"), _Needle(shown)
         for text in _spellings(part):
+            yield text.encode("utf-8", "surrogatepass"), _Needle(shown)
             yield from _encoded(text.encode("utf-8", "surrogatepass"), shown)
 
 
@@ -180,13 +183,16 @@ def _cases(text: str) -> Iterator[str]:
 def _spellings(text: str) -> dict[str, None]:
     """How a text may be escaped before it is encoded as a whole."""
     written = json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
-    return dict.fromkeys([text, *written, quote(text, safe="", errors="surrogatepass"), html.escape(text)])
+    doubled = [text.replace(mark, mark * 2) for mark in ('"', "'", "\\")]  # CSV, SQL, shells
+    escaped = quote(text, safe="", errors="surrogatepass"), html.escape(text)
+    return dict.fromkeys([text, *written, *doubled, *escaped])
 
 
 def _encoded(text: bytes, shown: str) -> Iterator[tuple[bytes, _Needle]]:
     """In hexadecimal digits, and in base64 for each place in a group of three where it may begin."""
-    yield text.hex().encode(), _Needle(shown)
-    yield text.hex().upper().encode(), _Needle(shown)
+    for digits in (text.hex(), text.hex(":"), text.hex("-")):
+        yield digits.encode(), _Needle(shown)
+        yield digits.upper().encode(), _Needle(shown)
     for offset in range(3):
         bits = 8 * (offset + len(text))
         first, last = -(-8 * offset // 6), bits // 6

@@ -41,6 +41,9 @@ SPELLINGS: dict[str, Spell] = {
     "html": html.escape,
     "html, decimal": lambda text: "".join(f"&#{ord(char)};" for char in text),
     "html, hexadecimal": lambda text: "".join(f"&#x{ord(char):X};" for char in text),
+    "csv": lambda text: '"{}"'.format(text.replace('"', '""')),
+    "sql": lambda text: "'{}'".format(text.replace("'", "''")),
+    "hexadecimal, with colons": lambda text: text.encode().hex(":"),
     "hexadecimal": lambda text: text.encode().hex(),
     "hexadecimal, capitals": lambda text: text.encode().hex().upper(),
     **{f"base64 at {offset}": _based(offset) for offset in range(3)},
@@ -93,7 +96,7 @@ def test_a_secret_in_the_middle_of_a_text_in_that_spelling_is_masked_and_the_res
     found = redacted(HARD, text)
     assert found.count("(secret X)") == 1
     assert "3cr" not in found
-    if "base64" not in name:
+    if "base64" not in name and "colons" not in name:
         begin, end = SPELLINGS[name]("begin ").strip("'\""), SPELLINGS[name](" end").strip("'\"")
         assert found.strip("'\"") == f"{begin}(secret X){end}"
 
@@ -121,6 +124,11 @@ def test_a_secret_that_is_broken_over_lines_is_masked(gap: str) -> None:
         assert "(secret X)" in found
         assert "live" not in found
         assert len(found) < 40
+
+
+def test_a_secret_in_two_bytes_a_letter_is_masked_where_they_are_read_as_one() -> None:
+    secret = "sk_live_0123456789"
+    assert redacted(secret, f"<{secret}>".encode("utf-16-le").decode()) == "<\0(secret X)\0>\0"
 
 
 def test_a_secret_in_another_case_is_masked_as_hosts_and_headers_repeat_it() -> None:

@@ -324,7 +324,7 @@ def test_what_is_given_is_all_that_counts(monkeypatch: pytest.MonkeyPatch) -> No
     assert settings.load({"SIGNOFF_DATABASE_URL": "sqlite:////tmp/signoff.db"}).host == "127.0.0.1"
 
 
-@pytest.mark.parametrize("value", ["x", "abc", "a  ", " 12 "])
+@pytest.mark.parametrize("value", ["x", "abc", "a  ", " 12 ", " ", "      "])
 def test_a_secret_too_short_to_be_hidden_is_refused(value: str) -> None:
     with pytest.raises(SettingsError) as raised:
         settings.load({"SIGNOFF_SECRET_PIN": value, "SIGNOFF_SECRET_LONG": "1234", "SIGNOFF_SECRET_EMPTY": ""})
