@@ -131,7 +131,7 @@ def revoke(request_id: str, as_json: bool) -> None:
         click.echo(screen.as_json(facts))
         return
     count = facts["links"]
-    click.echo(f"{count} {'link' if count == 1 else 'links'} to request {request_id} can no longer be used.")
+    click.echo(f"{count} {'link' if count == 1 else 'links'} to {request_id} can no longer be used.")
 
 
 def _decide(given: dict[str, Value]) -> Reply:

@@ -85,6 +85,31 @@ async def test_a_reminder_and_an_alert_are_never_followed_up(running: Running, c
     assert len(running.mail.received()) == 2
 
 
+ASKS_OWNER = replace(
+    ALERT, topic="needs_attention", token=LINK.rpartition("/")[2], step="pay", visit=1, attempt=1, request=None
+)
+ANSWERED = replace(ASKS_OWNER, token=None, state="Answered by Sam at 2026-03-02 09:30 UTC: done.")
+
+
+async def test_an_alert_about_a_step_has_one_link_and_what_was_answered_follows_once_in_its_thread(
+    running: Running, channel: EmailChannel
+) -> None:
+    receipt = await show(channel, ASKS_OWNER)
+    told = await show(channel, ANSWERED, receipt)
+    assert await show(channel, ANSWERED, told) == told
+    first, second = running.mail.received()
+    assert first.text is not None
+    assert second.text is not None
+    assert first.text.count(PUBLIC_URL) == 1
+    assert "Answer: " in first.text
+    assert "Opening it answers nothing." in first.text
+    assert second.subject == f"Re: {first.subject}"
+    assert second.header("in-reply-to") == second.header("references") == first.header("message-id")
+    assert second.header("message-id") != first.header("message-id")
+    assert "Answered by Sam" in second.text
+    assert PUBLIC_URL not in second.text
+
+
 async def test_a_reminder_is_in_the_thread_of_the_request(running: Running, channel: EmailChannel) -> None:
     await show(channel, ASKING, delivery="d1")
     await show(channel, REMINDER, delivery="d2")
