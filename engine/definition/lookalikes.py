@@ -34,7 +34,9 @@ _SPACE: Final = re.compile(
 )
 _IN_KEY: Final = re.compile(f"[{_SPACES}]")
 _AT_EDGE: Final = re.compile(f"^-?[{_SPACES}]|[{_SPACES}]$")
-_QUOTE: Final = re.compile(rf"(?:^{_KEY}{_MARGIN}|^{_MARGIN}-{_MARGIN}|[\[{{,]{_MARGIN})([{_QUOTES}])")
+_INNER_KEY: Final = rf"""[^\s:,#"'\[\]{{}}{_QUOTES}]+:{_MARGIN}"""
+"""A key inside of { }."""
+_QUOTE: Final = re.compile(rf"(?:^{_KEY}{_MARGIN}|^{_MARGIN}-{_MARGIN}|[\[{{,]{_MARGIN}(?:{_INNER_KEY})?)([{_QUOTES}])")
 _WHOLE: Final = re.compile(rf"{_QUOTE.pattern}[^{_QUOTES}]*[{_QUOTES}]{_MARGIN}(?:$|[\]}},])")
 """A whole value in such quotes: where the file could be read, a text may well begin with one."""
 _QUOTED: Final = re.compile(r""""(?:[^"\\]|\\.)*"|(?<![\w])'(?:[^']|'')*'""")

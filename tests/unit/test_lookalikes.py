@@ -88,6 +88,9 @@ def test_both_parsers_come_to_the_same_sentence(loader: object, line: str) -> No
         ("name: copied", "name: “copied”", 1, 7),
         ("expires: 2d", "expires: „2d“", 16, 16),
         ("id: next", "id: “next”", 17, 9),
+        ("{a: 1, b: two}", "{a: “{{ inputs.amount }}”, b: two}", 12, 15),
+        ("{a: 1, b: two}", "{a: 1, b: “{{ inputs.amount }}”}", 12, 21),
+        ("currency: EUR", "label: {en: “{{ a }}”}", 8, 17),
     ],
 )
 def test_curly_quotes_around_a_value_are_named(old: str, new: str, line: int, column: int) -> None:
