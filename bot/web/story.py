@@ -108,6 +108,6 @@ def history(
             yield one.asked.opened_at, f"{card.line(one.title)}: {said}"
     yield request.asked.opened_at, "This request was opened."
     if request.asked.first_shown_at is not None:
-        yield request.asked.first_shown_at, "The first copy of it reached somebody."
+        yield request.asked.first_shown_at, "The request first reached an approver."
     if request.asked.closed_at is not None:
         yield request.asked.closed_at, card.outcome(request)
