@@ -81,7 +81,9 @@ def _lines(card: Card, note: str | None, most: _Limits) -> tuple[list[str], bool
     last = [_line(introduction_text(introduction), most.small_print)] if introduction else []
     room = ids.FALLBACK_TEXT - _LEFT_OUT - sum(text.size(one) + 1 for one in (*head, *tail, *last))
     # Quoted first: what has many lines needs more room for it.
-    fitted = fitting.fitted([(label, _quoted(told)) for label, told in facts], [*map(_field, card.fields)], room=room)
+    fitted = fitting.fitted(
+        [(label, _quoted(told) or EMPTY) for label, told in facts], [*map(_field, card.fields)], room=room
+    )
     left_out = fitted.left_out()
     middle = map(_told, (*fitted.fields, *fitted.facts))
     return [*head, *middle, *tail, *([left_out] if left_out else []), *last], room >= 0 and left_out is None
@@ -89,7 +91,7 @@ def _lines(card: Card, note: str | None, most: _Limits) -> tuple[list[str], bool
 
 def _field(field: CardField) -> CardField:
     before = None if field.before is None else _quoted(field.before)
-    return replace(field, text=_quoted(field.text), before=before)
+    return replace(field, text=_quoted(field.text) or EMPTY, before=before or (None if before is None else EMPTY))
 
 
 def _told(line: Line) -> str:

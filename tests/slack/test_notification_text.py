@@ -55,6 +55,16 @@ def test_a_long_value_hides_neither_the_others_nor_the_deadline() -> None:
         assert fact in told
 
 
+def test_the_deadline_has_room_beside_many_empty_fields() -> None:
+    empty = CardField(path="", label="", type="text", text="", before="")
+    for size in range(2_500, 3_900, 20):
+        told = notification_text.of_card(
+            making.card(title="0" * size, facts=(), fields=(empty,) * 40, expires_at=making.NOW)
+        )
+        assert rules.length(told) <= 4_000
+        assert "Expires 2026-03-04 09:30 UTC" in told
+
+
 @settings(max_examples=60, deadline=None)
 @given(making.cards())
 def test_the_text_of_every_card_is_short_enough_to_be_updated(card: Card) -> None:
