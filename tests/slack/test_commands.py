@@ -249,13 +249,13 @@ async def test_a_file_is_uploaded_where_one_asks_for_it(on: Stage) -> None:
     await on.slack.until(lambda: "Upload it instead" in words(cleo.modal))
 
 
-async def test_who_sends_a_form_is_told_where_they_hear_how_it_ends(on: Stage) -> None:
+async def test_who_sends_a_form_is_told_how_they_hear_of_the_end(on: Stage) -> None:
     await on.register()
     cleo = on.person("cleo")
     fine(await cleo.command("/signoff run refund", channel="general"))
     await on.slack.until(lambda: cleo.modal)
     fine(await cleo.submit())
-    assert "you hear in the conversation where you typed the command" in words(cleo.modal)
+    assert "You will get a message from Signoff when it is done." in words(cleo.modal)
 
 
 async def test_home_follows_what_waits_though_nobody_opens_it(on: Stage) -> None:
