@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Struct
 
@@ -16,6 +17,8 @@ from engine.store import deliveries, requests, runs
 from engine.store.tx import Tx
 from engine.who import Who, references_of
 
+_STARTED_IT: Final = "they started this run themselves"
+
 
 class Eligibility(Struct, frozen=True):
     """`excluded`: why the approver can no longer decide. `unchecked`: what the directory did not answer."""
@@ -24,12 +27,15 @@ class Eligibility(Struct, frozen=True):
     unchecked: tuple[str, ...] = ()
 
 
-def check(who: Who, approver: Approver, actor: Address) -> Eligibility:
+def check(who: Who, asked: Asked, approver: Approver, actor: Address) -> Eligibility:
     """Look whether the gate still means this approver, and whether `actor` still tells who they are.
 
     Raises `NeedsDirectory` for what only the directory knows.
     """
     person = approver.person
+    if approver.not_requester and person.id == asked.requester:
+        # They were two when it was opened; since then the directory named the address for this account.
+        return Eligibility(excluded=_STARTED_IT)
     named = [_as_asked(one, person) for one in references_of(approver)]
     own = [Reference(ACCOUNT, person.account.value, str(person.account))] if person.account else []
     proof = [Reference("email", actor.value, actor.value)] if actor.kind == "email" else []

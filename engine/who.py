@@ -225,7 +225,8 @@ def _approver(person: Person, references: Sequence[Reference]) -> Approver:
     rule = references[0].rule
     if list(references) == [gate.reference(rule, rule=rule)]:
         return Approver(person, rule)
-    return Approver(person, rule, tuple((one.kind, one.value) for one in references))
+    named_by = tuple((one.kind, one.value) for one in references)
+    return Approver(person, rule, named_by, not_requester=all(one.not_requester for one in references))
 
 
 def references_of(approver: Approver) -> list[Reference]:

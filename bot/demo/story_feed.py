@@ -229,7 +229,7 @@ SENTENCES: Final[Mapping[str, _Say]] = {
     "request.expired": lambda _, facts, __: f"Nobody decided in time: the request is {facts.get('becomes')}.",
     "request.fell_back": lambda _, facts, __: f"Nobody has answered yet: asked by {_channels(facts)} as well.",
     "request.unseen": lambda *_: "No copy reached anybody; the owner is told.",
-    "request.approver_excluded": lambda _, facts, __: f"{facts.get('name')} {facts.get('why')}: no approver any more.",
+    "request.approver_excluded": lambda _, facts, __: f"{facts.get('name')} can no longer decide: {facts.get('why')}.",
     "request.withdrawn": lambda *_: "The request was withdrawn.",
     "step.started": lambda entry, facts, _: f"Step {entry.step} acts, attempt {facts.get('attempt')}.",
     "step.succeeded": lambda entry, *_: f"Step {entry.step} succeeded.",

@@ -81,6 +81,8 @@ class Asked(Struct, frozen=True, kw_only=True):
 
     id: str
     workspace: str
+    requester: str | None = None
+    """The id of the person who started the run."""
     subject: Subject
     state: RequestState
     rev: int

@@ -61,10 +61,12 @@ class Approver(Struct, frozen=True):
     """A person who may decide a request, and the reference in the gate that says so.
 
     `named_by`: kind and value of the references that name them, where `rule` alone does not tell. `excluded`: why they
-    could no longer decide when they last tried.
+    could no longer decide when they last tried. `not_requester`: only data names them, so they may not be the person
+    who started the run.
     """
 
     person: Person
     rule: str
     named_by: tuple[tuple[str, str], ...] = ()
     excluded: str | None = None
+    not_requester: bool = False

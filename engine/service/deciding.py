@@ -66,7 +66,7 @@ def decide_as(
     if isinstance(ruling, Refusal):
         return ruling
     who = Who(tx, ground.advancer.directory, resolved)
-    found = eligibility.check(who, ruling.approver, command.actor)
+    found = eligibility.check(who, asked, ruling.approver, command.actor)
     changed = data.replace_all(asked.content.value, {edit.path: edit.after for edit in ruling.edits})
     who.introduce(asked.workspace, gate.mentioned(changed, asked.editable, ()) if ruling.edits else ())
     if found.excluded is not None:

@@ -92,39 +92,6 @@ _LAPSE_CODES = Prepared(
     .values(expires_at=_BY["now"])
 )
 _MOVE_LINKS = Prepared(update(_link).where(_OF_WAITING, _link.c.person == _BY["of"]).values(person=bindparam("into")))
-_WAITING = _link.c.request.in_(select(_approver.c.request).where(_approver.c.person == _BY["of"], _approver.c.pending))
-"""Links to requests that still wait, found by index. Those to closed ones show nothing once the address is gone."""
-_REVOKE_LINKS = Prepared(
-    update(_link)
-    .where(_OF_WAITING, _link.c.person == _BY["of"], _link.c.address == _BY["at"], _link.c.revoked_at.is_(None))
-    .values(revoked_at=_BY["now"])
-)
-_REVOKE_BROWSERS = Prepared(
-    update(_browser)
-    .where(_browser.c.person == _BY["of"], _browser.c.address == _BY["at"], _browser.c.revoked_at.is_(None))
-    .values(revoked_at=_BY["now"])
-)
-_LAPSE_CODES = Prepared(
-    update(_challenge)
-    .where(
-        _challenge.c.person == _BY["of"],
-        _challenge.c.workspace == bindparam("in_workspace"),
-        _challenge.c.address == _BY["at"],
-        _challenge.c.used_at.is_(None),
-        _challenge.c.expires_at > _BY["now"],
-    )
-    .values(expires_at=_BY["now"])
-)
-_MOVE_LINKS = Prepared(update(_link).where(_OF_WAITING, _link.c.person == _BY["of"]).values(person=bindparam("into")))
-_MOVE_CODES = Prepared(
-    update(_challenge)
-    .where(
-        _challenge.c.workspace == bindparam("in_workspace"),
-        _challenge.c.address == _BY["at"],
-        _challenge.c.person == _BY["of"],
-    )
-    .values(person=bindparam("into"))
-)
 _WAITING = Prepared(select(_approver.c.request).where(_approver.c.person == _BY["of"], _approver.c.pending))
 _asked = _approver.alias("asked")
 _MOVE_APPROVAL = Prepared(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 from sqlalchemy import bindparam, select
 
@@ -44,6 +44,9 @@ from engine.tables import (
 Rule: TypeAlias = tuple[str, str | None, str | None]
 """Of an approver: `rule`, `named_by` and `excluded`, as the columns have them."""
 
+NOT_REQUESTER: Final = "not_requester"
+"""After kind and value of `named_by`: data names this approver, so it may not be who started the run."""
+
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _approver = ApproverRow.__table__  # type: ignore[attr-defined]
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]
@@ -58,6 +61,7 @@ _POLICIES, _ASSURANCES = by_value(EmailPolicy), by_value(Assurance)
 _COLUMNS = tuple(column for column in _request.c if column.name not in ("title", "policy", "check_at"))
 LOAD = select(
     *_COLUMNS,
+    _run.c.requester,
     _workflow.c.name.label("workflow_name"),
     _version.c.hash.label("workflow_hash"),
 ).select_from(
@@ -67,7 +71,7 @@ LOAD = select(
 )
 """Requests with all that `read_asked` needs but people."""
 _BY_ID = Prepared(
-    select(*_COLUMNS, _run.c.workflow, _run.c.version)
+    select(*_COLUMNS, _run.c.workflow, _run.c.version, _run.c.requester)
     .select_from(_request.join(_run, _run.c.id == _request.c.run))
     .where(_request.c.id == bindparam("id"))
 )
@@ -155,6 +159,7 @@ def read_asked(
     return Asked(
         id=row.id,
         workspace=row.workspace,
+        requester=row.requester,
         subject=Subject(
             workflow=workflow,
             hash=hash,
@@ -194,8 +199,9 @@ def _places(stored: Any) -> tuple[Editable, ...]:
 
 def _approver_of(person: Person, rule: Rule) -> Approver:
     text, named_by, excluded = rule
-    pairs = tuple((kind, value) for kind, value in cast("Any", data.loads(named_by))) if named_by else ()
-    return Approver(person, text, pairs, excluded)
+    found = cast("list[list[str]]", data.loads(named_by)) if named_by else []
+    pairs = tuple((one[0], one[1]) for one in found)
+    return Approver(person, text, pairs, excluded, any(NOT_REQUESTER in one[2:] for one in found))
 
 
 @lru_cache(1024)

@@ -75,7 +75,6 @@ _EFFECT = Prepared(
 _REQUESTS = loading.LOAD.add_columns(
     _request.c.title,
     _workflow.c.title.label("workflow_title"),
-    _run.c.requester,
     _run.c.started_at,
     _run.c.status.label("run_status"),
 )

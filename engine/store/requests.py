@@ -20,6 +20,7 @@ from engine.model import (
     RequestState,
 )
 from engine.store.connection import Connection
+from engine.store.loading import NOT_REQUESTER
 from engine.store.prepared import Prepared
 from engine.store.tx import Tx
 from engine.tables import (
@@ -158,11 +159,18 @@ def insert_request(
                 "person": one.person.id,
                 "position": position,
                 "rule": one.rule,
-                "named_by": data.dumps([[*pair] for pair in one.named_by]) if one.named_by else None,
+                "named_by": _named_by(one),
             }
             for position, one in enumerate(approvers)
         ],
     )
+
+
+def _named_by(approver: Approver) -> str | None:
+    if not approver.named_by:
+        return None
+    only_others = [NOT_REQUESTER] if approver.not_requester else []
+    return data.dumps([[*pair, *only_others] for pair in approver.named_by])
 
 
 def _microseconds(delta: timedelta | None) -> int | None:

@@ -31,8 +31,11 @@ from engine.model import (
     Person,
     Proven,
     Refusal,
+    RequestState,
     ReturnAddress,
     SignIn,
+    Start,
+    Started,
     Verdict,
 )
 from engine.service import Engine
@@ -273,6 +276,48 @@ async def test_what_waits_for_an_address_waits_for_the_account_that_it_turns_out
     assert (entry["person"], entry["before"]) == (alone.id, by_mail.id)
     assert set(entry["moved"]) == {"requests", "workflows"}
     assert (await home.view(run)).owner.id == alone.id
+    assert isinstance(await home.decide(run, by=account("ULEE")), Decided)
+
+
+async def started_by(home: House, by: Address, **inputs: Any) -> str:
+    started = await home.engine.start(Start(workflow="flow", inputs=inputs, actor=by, origin=TERMINAL))
+    assert isinstance(started, Started)
+    return started.run
+
+
+@pytest.mark.parametrize("verdict", [Verdict.APPROVE, Verdict.REJECT])
+async def test_an_address_that_turns_out_to_be_whoever_started_the_run_decides_nothing(
+    home: House, book: Book, verdict: Verdict
+) -> None:
+    email = book.active.pop("ULEE")
+    await home.store.transact(lambda tx: people.need_person(tx, "default", account("ULEE")))
+    await home.register(ASKS)
+    run = await started_by(home, account("ULEE"))
+    await home.settle()
+    link = token(home)
+    secret = await signed_in(home)
+    book.active["ULEE"] = email
+    await home.start()
+    await home.settle()
+    assert (await home.view(run)).requester.id == (await person(home.engine, Address("email", LEE))).id
+    answer = replace(await command(home, run), verdict=verdict, reason="It is wrong.")
+    told = await home.engine.decide(replace(answer, actor=account("ULEE"), assurance=Assurance.SLACK))
+    assert isinstance(told, NoLongerApprover)
+    assert told.why == "they started this run themselves"
+    for held in replace(answer, link=link), replace(answer, browser=secret), replace(answer, link=link, browser=secret):
+        assert isinstance(await home.engine.decide(held), Refusal)
+    assert (await home.request(run)).asked.state is RequestState.PENDING
+    assert "request.approver_excluded" in [one["kind"] for one in entries(home)]
+
+
+async def test_whom_the_file_names_may_decide_though_they_turn_out_to_have_started_it(home: House, book: Book) -> None:
+    email = book.active.pop("ULEE")
+    await home.store.transact(lambda tx: people.need_person(tx, "default", account("ULEE")))
+    await home.register(ASKS.replace('"{{ inputs.who }}"', "[lee@example.com]"))
+    run = await started_by(home, account("ULEE"))
+    await home.settle()
+    book.active["ULEE"] = email
+    await home.start()
     assert isinstance(await home.decide(run, by=account("ULEE")), Decided)
 
 
