@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from bot.characters import visible
+from bot.characters import line
 from engine.model import ResumeAnswer, StepStatus
 from engine.views import RunView, StepAnswer, StepView
 
@@ -24,9 +24,8 @@ def after_failure(run: RunView) -> str:
     """What the owner of a failed run does next."""
     answered = last_answer(run)
     if answered is not None and answered[1].answer is ResumeAnswer.STOP:
-        return f"It was stopped, as {_line(answered[1].person.label)} answered. {_before_another(run)}".strip()
-    again = _before_another(run)
-    return again or "Fix the cause, then start a new run."
+        return f"It was stopped, as {line(answered[1].person.label)} answered. {_before_another(run)}".strip()
+    return _before_another(run) or "Fix the cause, then start a new run."
 
 
 def after_expiry(run: RunView) -> str:
@@ -37,11 +36,9 @@ def after_expiry(run: RunView) -> str:
 def before_asking_anew(run: RunView) -> str:
     """What the owner does where no approver is left."""
     again = _before_another(run)
-    return (
-        f"Cancel the run and correct who is asked. {again}"
-        if again
-        else ("Cancel the run, correct who is asked, and start it again.")
-    )
+    if again:
+        return f"Cancel the run and correct who is asked. {again}"
+    return "Cancel the run, correct who is asked, and start it again."
 
 
 def _before_another(run: RunView) -> str:
@@ -63,10 +60,6 @@ def _only_reads(step: StepView) -> bool:
     """Whether it was a web call that changes nothing, which may be made again."""
     given = step.params.value if step.params is not None else {}
     return "url" in given and str(given.get("method", "GET")).upper() in _READS
-
-
-def _line(text: str) -> str:
-    return " ".join(visible(text).split())
 
 
 def _names(steps: Iterable[StepView]) -> str:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bot import advice
+from bot.characters import line as line
 from bot.characters import stands_apart
 from bot.characters import visible as visible
 from engine import data, durations, fields, gate
@@ -36,11 +37,6 @@ _NAMED: Final = 5
 """People who are named one by one in a list of those who were not reached."""
 _FLAT_DEPTH: Final = 3
 """Levels of nested data that are shown field by field; deeper data is shown as JSON."""
-
-
-def line(text: str) -> str:
-    """`visible`, in one line: for names and titles, which must not look like further lines of ours."""
-    return " ".join(visible(text).split())
 
 
 def moment(at: datetime) -> str:

@@ -76,6 +76,11 @@ def _spelled(found: regex.Match[str]) -> str:
     return f"⟦U+{ord(found[0]):04X}⟧"
 
 
+def line(text: str) -> str:
+    """Return `visible` in one line: for names and titles, which must not look like further lines of ours."""
+    return " ".join(visible(text).split())
+
+
 def hidden(text: str) -> list[int]:
     """Return the places of the characters that `visible` writes as code points."""
     if text.isascii() and _UNUSUAL.search(text) is None:

@@ -189,20 +189,16 @@ def _words(card: Card) -> _Words:
 
 def subject(card: Card) -> str:
     """One line, the same for all mails about a request; the first of them is the one without `Re:`."""
-    title = cutting.cut(_one_line((card.about or card.title)[:TITLE]), SUBJECT).text.rstrip() or "Signoff"
+    title = cutting.cut(cards.line((card.about or card.title)[:TITLE]), SUBJECT).text.rstrip() or "Signoff"
     if card.kind is DeliveryKind.CODE:
         about = card.facts[:1] if card.request or card.run else ()
-        return ": ".join([title, *(_whole(_one_line(text), SUBJECT) for _, text in about)])
+        return ": ".join([title, *(_whole(cards.line(text), SUBJECT) for _, text in about)])
     follows = card.kind is DeliveryKind.REMINDER or (card.kind in ASKING and card.state is not None)
     return f"Re: {title}" if follows or card.about is not None else title
 
 
-def _one_line(text: str) -> str:
-    return " ".join(cards.line(text).split())
-
-
 def _title(text: str) -> str:
-    return _whole(_one_line(text), TITLE) or "–"
+    return _whole(cards.line(text), TITLE) or "–"
 
 
 def _lead(card: Card) -> Iterator[str]:
@@ -218,7 +214,7 @@ def _again(card: Card) -> Iterator[str]:
 
 def _preheader(card: Card, made: _Words, lead: Lines) -> str:
     told = [lead[0]] if lead else [f"{label}: {text}" for label, text in card.facts[:2]]
-    return cutting.cut(_one_line("; ".join(told)[:TITLE]), SUBJECT).text or made.eyebrow
+    return cutting.cut(cards.line("; ".join(told)[:TITLE]), SUBJECT).text or made.eyebrow
 
 
 def _footer(card: Card) -> Iterator[str]:
@@ -314,7 +310,7 @@ def _whole(text: str, room: int) -> str:
 
 
 def _label(label: str) -> str:
-    return cutting.cut(_one_line(label[:LABEL]), LABEL).text or "–"
+    return cutting.cut(cards.line(label[:LABEL]), LABEL).text or "–"
 
 
 def _with_place(card: Card, left_out: str) -> str:

@@ -43,7 +43,6 @@ _AGAIN: Final = "Close this, and open it again."
 _TOO_OLD: Final = "This form is from another version of Signoff. Close it, and open the request again."
 _END: Final = "You will get a message from Signoff when it is done."
 """Not where: in a channel without the app it comes in person."""
-_REASON_LABEL: Final = "Reason"
 
 
 class Views:

@@ -36,7 +36,7 @@ class ExpectedOutput:
 
     @property
     def labels(self) -> dict[str, str]:
-        return {name: field.label or name for name, field in self.fields.items()}
+        return fields.labels(self.fields)
 
     def output(self, values: Mapping[str, Value], given: Mapping[str, Value] | None = None) -> dict[str, Value]:
         """Return the output that the step would have had. `values`: by dotted path. `given`: what is known of it."""

@@ -26,6 +26,7 @@ from engine.tables import ChallengeRow
 Command: TypeAlias = Decide | Resume
 """What may wait for its code."""
 Said: TypeAlias = tuple[tuple[str, str], ...]
+"""What an answer says a step returned, with labels and as people read it."""
 LIFETIME: Final = timedelta(minutes=10)
 TRIES: Final = 5
 """Codes that may be tried in one browser before it has to ask again."""
@@ -92,8 +93,7 @@ class Held:
     request: str | None
     run: str | None
     command: Command | None
-    said: tuple[tuple[str, str], ...] = field(repr=False)
-    """What an answer says a step returned, with labels and as people read it."""
+    said: Said = field(repr=False)
     subject: str = field(repr=False)
     """All that the code stands for: a code that was sent for anything else does not match."""
     mac: bytes = field(repr=False)
@@ -126,7 +126,7 @@ class NewChallenge:
     request: str | None = None
     run: str | None = None
     command: Command | None = None
-    said: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    said: Said = field(default=(), repr=False)
 
 
 def insert_challenge(tx: Tx, codes: Codes, new: NewChallenge) -> Held:

@@ -93,9 +93,7 @@ _RELEASE = Prepared(
     .where(_run.c.ready_at.is_not(None), _run.c.lease_until.is_not(None))
     .values(
         lease_until=null(),
-        ready_at=case(
-            (_run.c.ready_at > bindparam("now", type_=Utc), bindparam("now", type_=Utc)), else_=_run.c.ready_at
-        ),
+        ready_at=case((_run.c.ready_at > _NOW, _NOW), else_=_run.c.ready_at),
     )
 )
 _WAKE_EARLY = Prepared(

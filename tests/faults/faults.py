@@ -530,7 +530,7 @@ FAULTS: Final = (
     Fault(
         "an effect that may have happened is advised once more",
         "bot/advice.py",
-        '    return again or "Fix the cause, then start a new run."\n',
+        '    return _before_another(run) or "Fix the cause, then start a new run."\n',
         '    return "Fix the cause, then start a new run."\n',
         "tests/unit/test_card.py tests/slack/test_trouble.py",
     ),
