@@ -118,8 +118,9 @@ def _effect(request: RequestView) -> Iterator[tuple[str, str]]:
 
 def _approvers(request: RequestView) -> list[str]:
     """Who was asked; while the request waits, without those who can no longer decide."""
-    pending = request.asked.state is RequestState.PENDING
-    return [line(one.person.label) for one in request.approvers if not (pending and one.excluded)]
+    asked = request.asked
+    approvers = asked.eligible if asked.state is RequestState.PENDING else asked.approvers
+    return [line(one.person.label) for one in approvers]
 
 
 def _excluded(request: RequestView) -> str:

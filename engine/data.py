@@ -247,13 +247,13 @@ def replace_all(value: Value, changes: Mapping[Path, Value]) -> Value:
 
 
 def is_larger(value: Value, characters: int) -> bool:
-    """Return whether there are more characters in all texts and names of `value`; each item counts as one."""
+    """Return whether there are more characters in all texts and names of `value`; an item counts as one at least."""
     return _room_after(value, characters) < 0
 
 
 def _room_after(value: Value, room: int) -> int:
     if isinstance(value, str):
-        return room - len(value)
+        return room - max(len(value), 1)
     if isinstance(value, dict):
         for key, item in value.items():
             if (room := _room_after(item, room - len(key))) < 0:

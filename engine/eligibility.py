@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -98,8 +97,3 @@ def exclude(advancer: Advancer, tx: Tx, asked: Asked, approver: Approver, why: s
         content={"person": person.id, "name": person.label, "rule": approver.rule, "why": why},
     )
     tx.audit(asked.workspace, entry)
-
-
-def left(approvers: Sequence[Approver]) -> list[Approver]:
-    """Those who may still decide, as far as that was looked up."""
-    return [one for one in approvers if one.excluded is None]

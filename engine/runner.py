@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
-from engine import plan
+from engine import data, plan
 from engine.advance import Advancer, Claimed
 from engine.data import Value
 from engine.errors import ChannelError, Conflict, DefinitionError, InvalidValue, StepError, StoreError, Tampered
+from engine.off_loop import off_loop
 from engine.plan import Act, Failed, Outcome, Produced
 from engine.ports import Secrets, StepContext, StepType
 from engine.store import runs
@@ -173,11 +174,8 @@ class Runner:
         except InvalidValue as error:
             raise _Unusable(self._secrets.redact(str(error))) from None
         # An echoing server sends back what it was sent, secrets included.
-        redacted = (
-            _redacted(output, self._secrets.redact)
-            if _is_short(output)
-            else await asyncio.to_thread(_redacted, output, self._secrets.redact)
-        )
+        redact, large = self._secrets.redact, data.is_larger(output, _SEARCHED_AT_ONCE)
+        redacted = await off_loop(lambda: _redacted(output, redact), large=large)
         assert isinstance(redacted, dict)
         return redacted
 
@@ -199,20 +197,6 @@ def _redacted(value: Value, redact: Callable[[str], str]) -> Value:
         text = format(value, "f") if isinstance(value, Decimal) else str(value)
         return value if (redacted := redact(text)) == text else redacted
     return value
-
-
-def _is_short(output: Mapping[str, Value]) -> bool:
-    """Whether its texts are searched in no time; what takes longer is not done on the loop."""
-    left: list[Value] = [dict(output)]
-    room = _SEARCHED_AT_ONCE
-    while left and room > 0:
-        value = left.pop()
-        if isinstance(value, dict):
-            left += [*value, *value.values()]
-        elif isinstance(value, list):
-            left += value
-        room -= len(value) + 1 if isinstance(value, str) else 1
-    return room > 0
 
 
 def _cancelled() -> bool:

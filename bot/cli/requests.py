@@ -45,7 +45,7 @@ def requests(request_id: str | None, everything: bool, limit: int, as_json: bool
             one.title,
             one.workflow,
             one.asked.state.value,
-            ", ".join(approver.person.label for approver in one.approvers if not approver.excluded),
+            ", ".join(approver.person.label for approver in one.asked.eligible),
             screen.when(one.asked.opened_at),
         )
         for one in found

@@ -108,6 +108,11 @@ class Asked(Struct, frozen=True, kw_only=True):
     closed_at: datetime | None = None
     closed_by: Person | None = None
 
+    @property
+    def eligible(self) -> tuple[Approver, ...]:
+        """Those who may still decide, as far as that was looked up."""
+        return tuple(one for one in self.approvers if one.excluded is None)
+
 
 def clip(text: str, length: int) -> str:
     """The text, cut to `length` characters with an ellipsis that says so."""

@@ -51,9 +51,7 @@ def decide(asked: Asked, command: Decide, *, kind: StepKind, person: Person | No
     if approver is None:
         account = command.actor.kind == "slack"
         who = person.label if person else None if account else str(command.actor)
-        return NotAnApprover(
-            who=who, approvers=tuple(one.person.label for one in asked.approvers if one.excluded is None)
-        )
+        return NotAnApprover(who=who, approvers=tuple(one.person.label for one in asked.eligible))
     refusal = _closed(asked, approver.person, now) or _other_content(asked, command) or _no_reason(asked, command)
     if refusal is not None:
         return refusal

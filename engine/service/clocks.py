@@ -45,7 +45,7 @@ def _ask_another_way(ground: Ground, tx: Tx, asked: Asked) -> None:
         raise Conflict(f"request {asked.id} changed meanwhile")
     ways = Ways(ground.advancer.directory, asked.email)
     run = asked.subject.run
-    persons = [one.person for one in asked.approvers if one.excluded is None]
+    persons = [one.person for one in asked.eligible]
     copies = reaching.fall_back(tx, ways, workspace=asked.workspace, run=run, request=asked.id, persons=persons)
     channels = sorted({copy.route.channel for copy in copies if copy.route})
     tx.audit(asked.workspace, entry("request.fell_back", run=run, request=asked.id, channels=list[Value](channels)))

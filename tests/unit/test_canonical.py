@@ -97,7 +97,8 @@ def test_nothing_is_changed_where_nothing_stands() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "is_larger"), [("abc", False), ("abcd", True), ({"ab": "c"}, True), ([1, 2, 3, 4], True)]
+    ("value", "is_larger"),
+    [("abc", False), ("abcd", True), ({"ab": "c"}, True), ([1, 2, 3, 4], True), ([""] * 4, True)],
 )
 def test_the_size_of_a_value_is_counted_until_it_is_too_much(value: Value, *, is_larger: bool) -> None:
     assert data.is_larger(value, 3) is is_larger
