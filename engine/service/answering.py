@@ -18,15 +18,13 @@ from engine.model import (
     NotAllowed,
     NotFound,
     Person,
-    Purpose,
     Refusal,
     Resume,
 )
-from engine.service import ending, proving, signing_in
+from engine.service import confirmation, ending, proving
 from engine.service.ground import Ground
 from engine.service.proving import Proof
 from engine.store import attention_links, browsers, challenges, runs
-from engine.store.challenges import Held, NewChallenge
 from engine.store.runs import HeldRun
 from engine.store.tx import Tx
 from engine.who import Resolved
@@ -66,55 +64,24 @@ def ask(ground: Ground, codes: Codes, tx: Tx, command: AskAnswerCode) -> CodeSen
     challenges.sweep(tx)
     earlier = challenges.find_confirming(tx.connection, command.holder, given.form, given.resume)
     if earlier is not None:
-        return sent(earlier)
+        return confirmation.sent(earlier)
     proof = _prove(ground, tx, held, given)
     if isinstance(proof, Refusal):
         return proof
     ruled = ending.rule(ground, tx, held, given.resume)
     if isinstance(ruled, Refusal):
         return ruled
-    return _confirm(codes, tx, command, proof, held)
-
-
-def _confirm(codes: Codes, tx: Tx, command: AskAnswerCode, proof: Proof, held: HeldRun) -> CodeSent:
-    """Keep the answer and send its code; where too many were sent, or it is too large, have the person sign in."""
-    given, person, address = command.answer, proof.person, proof.address
-    assert person is not None
-    assert address is not None
-    recent = challenges.load_sent(tx.connection, held.workspace, address, tx.now)
-    if not challenges.may_confirm(recent, given.resume, tx.now):
-        return signing_in.ask(
-            codes,
-            tx,
-            workspace=held.workspace,
-            address=address,
-            person=person,
-            holder=command.holder,
-            form=given.form,
-            label=command.label,
-            run=held.state.id,
-        )
-    new = NewChallenge(
-        id=tx.new_id(),
+    return confirmation.ask(
+        codes,
+        tx,
+        command,
+        given.resume,
+        proof,
         workspace=held.workspace,
-        purpose=Purpose.ANSWER,
-        holder=command.holder,
-        form=given.form,
-        label=command.label,
-        person=person.id,
-        address=address,
         run=held.state.id,
-        command=given.resume,
+        form=given.form,
         said=given.said,
     )
-    made = challenges.insert_challenge(tx, codes, new)
-    signing_in.send(tx, new, person, run=held.state.id)
-    return sent(made)
-
-
-def sent(held: Held) -> CodeSent:
-    """Return what the browser that asked is told of its challenge."""
-    return CodeSent(challenge=held.id, address=held.address, until=held.expires_at, purpose=held.purpose)
 
 
 def _prove(ground: Ground, tx: Tx, held: HeldRun, command: AnswerAttention) -> Proof | Refusal:

@@ -1,4 +1,4 @@
-"""Codes by mail that confirm one thing: asking for one, and giving it."""
+"""Codes by mail: asking for one to decide or to sign in, and giving the one that came."""
 
 from __future__ import annotations
 
@@ -27,11 +27,10 @@ from engine.model import (
     SignIn,
     WrongCode,
 )
-from engine.service import answering, deciding, proving, signing_in
-from engine.service.answering import sent as _sent
+from engine.service import answering, confirmation, deciding, proving, signing_in
 from engine.service.ground import Ground, entry
 from engine.store import challenges, loading, people
-from engine.store.challenges import Held, NewChallenge
+from engine.store.challenges import Held
 from engine.store.tx import Tx
 from engine.who import Resolved, Who
 
@@ -46,49 +45,16 @@ def ask(ground: Ground, codes: Codes, tx: Tx, command: AskCode) -> CodeSent | Re
     challenges.sweep(tx)
     earlier = challenges.find_confirming(tx.connection, command.holder, decide.form, decide)
     if earlier is not None:
-        return _sent(earlier)
+        return confirmation.sent(earlier)
     proof = proving.prove(tx, asked, decide)
     if isinstance(proof, Refusal):
         return proof
     ruling = deciding.rule(ground, tx, asked, decide, proof)
     if isinstance(ruling, Refusal) and not isinstance(ruling, NeedsCode):
         return ruling
-    return _confirm(codes, tx, command, proof, workspace=asked.workspace, run=asked.subject.run)
-
-
-def _confirm(codes: Codes, tx: Tx, command: AskCode, proof: proving.Proof, *, workspace: str, run: str) -> CodeSent:
-    """Keep the decision and send its code; where too many were sent, or it is too large, have the person sign in."""
-    decide, person, address = command.decide, proof.person, proof.address
-    assert person is not None
-    assert address is not None
-    sent = challenges.load_sent(tx.connection, workspace, address, tx.now)
-    if not challenges.may_confirm(sent, decide, tx.now):
-        return signing_in.ask(
-            codes,
-            tx,
-            workspace=workspace,
-            address=address,
-            person=person,
-            holder=command.holder,
-            form=decide.form,
-            label=command.label,
-            request=decide.request,
-        )
-    new = NewChallenge(
-        id=tx.new_id(),
-        workspace=workspace,
-        purpose=Purpose.DECIDE,
-        holder=command.holder,
-        form=decide.form,
-        label=command.label,
-        person=person.id,
-        address=address,
-        request=decide.request,
-        command=decide,
+    return confirmation.ask(
+        codes, tx, command, decide, proof, workspace=asked.workspace, run=asked.subject.run, form=decide.form
     )
-    held = challenges.insert_challenge(tx, codes, new)
-    signing_in.send(tx, new, person, run=run)
-    return _sent(held)
 
 
 def sign_in(codes: Codes, tx: Tx, command: SignIn) -> CodeSent:

@@ -224,6 +224,11 @@ def may_sign_in(sent: list[Held], now: datetime) -> bool:
     return few or not any(one.live(now) for one in unanswered)
 
 
+def purpose_of(command: Command) -> Purpose:
+    """Return what a code for this command is good for."""
+    return Purpose.DECIDE if isinstance(command, Decide) else Purpose.ANSWER
+
+
 def digits(purpose: Purpose) -> int:
     """Return how many digits a code has."""
     return LONG_DIGITS if purpose is Purpose.SIGN_IN else DIGITS
@@ -252,8 +257,8 @@ def _subject(purpose: Purpose, workspace: str, person: str, address: str, waits:
 
 
 def _thing(command: Command) -> bytes:
-    waits, purpose = _write(command), Purpose.DECIDE if isinstance(command, Decide) else Purpose.ANSWER
-    return data.canonical([waits[name] for name in _STANDS_FOR[purpose]])
+    waits = _write(command)
+    return data.canonical([waits[name] for name in _STANDS_FOR[purpose_of(command)]])
 
 
 # -- the command that waits ---------------------------------------------------------------------------------
