@@ -7,14 +7,13 @@ from datetime import datetime
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from engine.codes import hashed
-from engine.model import Address, AttentionLink, LinkState
-from engine.store import people
+from engine.model import AttentionLink
+from engine.store import links
 from engine.store.connection import Connection
 from engine.store.deliveries import HeldDelivery
-from engine.store.links import LIFETIME, Minted
+from engine.store.links import Minted
 from engine.store.prepared import Prepared
 from engine.store.tx import Tx
-from engine.store.wrong_clock import SLACK
 from engine.tables import AttentionLinkRow
 
 _link = AttentionLinkRow.__table__  # type: ignore[attr-defined]
@@ -36,22 +35,8 @@ _SET_RIGHT = Prepared(
 def mint(tx: Tx, held: HeldDelivery, *, step: str, visit: int, attempt: int) -> Minted:
     """Make a fresh link to this call, for the alert about it."""
     assert held.run is not None
-    minted = Minted(tx.ids.token(), (tx.now + LIFETIME).replace(second=0, microsecond=0))
-    tx.write(
-        _NEW,
-        {
-            "hash": hashed(minted.token),
-            "run": held.run,
-            "step": step,
-            "visit": visit,
-            "attempt": attempt,
-            "person": held.person,
-            "address": held.address,
-            "delivery": held.id,
-            "created_at": tx.now,
-            "expires_at": minted.until,
-        },
-    )
+    minted, row = links.make(tx, held)
+    tx.write(_NEW, {**row, "run": held.run, "step": step, "visit": visit, "attempt": attempt})
     return minted
 
 
@@ -65,27 +50,13 @@ def load_link(connection: Connection, token: str, now: datetime) -> AttentionLin
     row = _BY_HASH.one(connection, {"hash": hashed(token)})
     if row is None:
         return None
-    person = people.load_people(connection, [row.person])[row.person]
-    until = min(row.expires_at, now + LIFETIME)
-    live = LinkState.LIVE if until > now else LinkState.EXPIRED
-    # As of a link to a request: the mail lies where another person reads it once the address has moved.
-    moved = Address("email", row.address) not in person.addresses
-    return AttentionLink(
-        run=row.run,
-        step=row.step,
-        visit=row.visit,
-        attempt=row.attempt,
-        person=person,
-        address=row.address,
-        state=LinkState.REVOKED if row.revoked_at or moved else live,
-        until=until,
-        is_of_wrong_clock=row.expires_at > now + LIFETIME + SLACK,
-    )
+    held = links.standing(connection, row, now)
+    return AttentionLink(run=row.run, step=row.step, visit=row.visit, attempt=row.attempt, **held)
 
 
 def set_right(tx: Tx) -> None:
     """Have the links that were made while the clock was ahead begin now."""
-    tx.write(_SET_RIGHT, {"latest": tx.now + LIFETIME + SLACK, "now": tx.now, "until": tx.now + LIFETIME})
+    links.set_right(tx, _SET_RIGHT)
 
 
 def revoke(tx: Tx, run: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
@@ -48,21 +48,24 @@ class Minted:
 def mint(tx: Tx, held: HeldDelivery) -> Minted:
     """A fresh link for this copy. Those of earlier attempts stay where nobody knows which of the mails arrived."""
     assert held.request is not None
+    minted, row = make(tx, held)
+    tx.write(_NEW, {**row, "request": held.request})
+    return minted
+
+
+def make(tx: Tx, held: HeldDelivery) -> tuple[Minted, dict[str, Any]]:
+    """Return a fresh link for this copy, and what is kept of it whatever it leads to."""
     # To the minute, as people are told it: then copies that leave together say the same.
     minted = Minted(tx.ids.token(), (tx.now + LIFETIME).replace(second=0, microsecond=0))
-    tx.write(
-        _NEW,
-        {
-            "hash": hashed(minted.token),
-            "request": held.request,
-            "person": held.person,
-            "address": held.address,
-            "delivery": held.id,
-            "created_at": tx.now,
-            "expires_at": minted.until,
-        },
-    )
-    return minted
+    row = {
+        "hash": hashed(minted.token),
+        "person": held.person,
+        "address": held.address,
+        "delivery": held.id,
+        "created_at": tx.now,
+        "expires_at": minted.until,
+    }
+    return minted, row
 
 
 def drop(tx: Tx, minted: Minted) -> None:
@@ -73,26 +76,28 @@ def drop(tx: Tx, minted: Minted) -> None:
 def load_link(connection: Connection, token: str, now: datetime) -> Link | None:
     """What the token opens; None: no link of ours."""
     row = _BY_HASH.one(connection, {"hash": hashed(token)})
-    if row is None:
-        return None
+    return None if row is None else Link(request=row.request, **standing(connection, row, now))
+
+
+def standing(connection: Connection, row: Any, now: datetime) -> dict[str, Any]:
+    """Return what holds of a link whatever it leads to: whose it is, until when, and whether it can be used."""
     person = people.load_people(connection, [row.person])[row.person]
     until = min(row.expires_at, now + LIFETIME)
     live = LinkState.LIVE if until > now else LinkState.EXPIRED
     # The mail lies where somebody else reads it once the address is with another person.
     moved = Address("email", row.address) not in person.addresses
-    return Link(
-        request=row.request,
-        person=person,
-        address=row.address,
-        state=LinkState.REVOKED if row.revoked_at or moved else live,
-        until=until,
-        is_of_wrong_clock=row.expires_at > now + LIFETIME + SLACK,
-    )
+    return {
+        "person": person,
+        "address": row.address,
+        "state": LinkState.REVOKED if row.revoked_at or moved else live,
+        "until": until,
+        "is_of_wrong_clock": row.expires_at > now + LIFETIME + SLACK,
+    }
 
 
-def set_right(tx: Tx) -> None:
+def set_right(tx: Tx, statement: Prepared = _SET_RIGHT) -> None:
     """Have the links that were made while the clock was ahead begin now: they would hold for longer than others."""
-    tx.write(_SET_RIGHT, {"latest": tx.now + LIFETIME + SLACK, "now": tx.now, "until": tx.now + LIFETIME})
+    tx.write(statement, {"latest": tx.now + LIFETIME + SLACK, "now": tx.now, "until": tx.now + LIFETIME})
 
 
 def revoke(tx: Tx, request: str) -> int:
