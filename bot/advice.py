@@ -14,9 +14,18 @@ _READS: Final = frozenset({"GET", "HEAD"})
 """Methods of a call that changes nothing: https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1"""
 
 
-def last_answer(run: RunView) -> tuple[StepView, StepAnswer] | None:
-    """What a person said last about a call of unknown outcome."""
-    given = [(step, answer) for step in run.steps for answer in step.answers]
+Call = tuple[str, int, int]
+"""A step, its visit, and the call in it."""
+
+
+def last_answer(run: RunView, about: Call | None = None) -> tuple[StepView, StepAnswer] | None:
+    """What a person said last about a call of unknown outcome. `about`: this call and no other."""
+    given = [
+        (step, answer)
+        for step in run.steps
+        for answer in step.answers
+        if about in (None, (step.step, step.visit, answer.attempt))
+    ]
     return max(given, key=lambda pair: pair[1].at, default=None)
 
 

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from bot import advice
+from bot.advice import Call
 from bot.web.desk import Barred, Desk
 from engine.model import Address, AttentionLink, Browser, LinkState, Person
 from engine.views import AttentionView, RequestView, RunView, StepAnswer, StepView
-
-Call = tuple[str, int, int]
-"""A step, its visit, and the call in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +72,7 @@ async def _seen(
     return AttentionVisit(
         run=asked.run if asked is not None else run,
         asked=asked,
-        answer=_answer(run, about),
+        answer=advice.last_answer(run, about),
         asks_again=asks is not None and asked is None,
         requests=await desk.engine.requests_of_run(run.id),
         person=who.person,
@@ -87,17 +86,6 @@ async def _seen(
 def call(asked: AttentionView) -> Call:
     """Return the call that is asked about."""
     return asked.step.step, asked.step.visit, asked.step.attempt
-
-
-def _answer(run: RunView, about: Call | None) -> tuple[StepView, StepAnswer] | None:
-    """What was said of this call; of none in particular: what was said last."""
-    given = [
-        (step, answer)
-        for step in run.steps
-        for answer in step.answers
-        if about in (None, (step.step, step.visit, answer.attempt))
-    ]
-    return max(given, key=lambda pair: pair[1].at, default=None)
 
 
 _FORM: Final = "form"

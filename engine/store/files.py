@@ -20,6 +20,13 @@ def create_private(path: Path) -> int:
     return descriptor
 
 
+def free(path: Path, *, before: str = "") -> Path:
+    """Return the path, or one with a number where something stands there. `before`: what the number precedes."""
+    stem = path.name.removesuffix(before)
+    names = (f"{stem}{number}{before}" for number in ("", *(f"-{one}" for one in range(2, 1000))))
+    return next(found for name in names if not os.path.lexists(found := path.with_name(name)))
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a private file so that a kill or a power cut leaves the old one or the new one. Raises `OSError`."""
     part = path.with_name(path.name + ".part")

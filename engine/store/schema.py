@@ -19,7 +19,7 @@ from engine.ports import Clock, Ids
 from engine.store import lock, marks
 from engine.store.connection import BUSY_SECONDS, Connection, connect
 from engine.store.failures import translate, translated
-from engine.store.files import create_private, sync_folder
+from engine.store.files import create_private, free, sync_folder
 from engine.store.lock import held, make_file
 from engine.store.restored import find_doubt
 from engine.store.writer import SqliteFile
@@ -94,9 +94,7 @@ def _backup_path(path: Path, here: str, now: datetime) -> Path:
     """A name that is free: an upgrade that was cut off has left its backup, and may be begun again at once."""
     for part in path.parent.glob(f"{glob.escape(path.name)}.*.backup.part"):
         part.unlink(missing_ok=True)
-    stem = f"{path.name}.{here}-{now:%Y%m%dT%H%M%S}"
-    names = (f"{stem}{number}.backup" for number in ("", *(f"-{one}" for one in range(2, 1000))))
-    return next(found for name in names if not os.path.lexists(found := path.with_name(name)))
+    return free(path.with_name(f"{path.name}.{here}-{now:%Y%m%dT%H%M%S}.backup"), before=".backup")
 
 
 def _own_revision(path: Path) -> str | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from engine.store import lock, marks
-from engine.store.files import create_private, sync_folder
+from engine.store.files import create_private, free, sync_folder
 
 _Identity: TypeAlias = tuple[int, int]
 
@@ -120,8 +120,7 @@ class Watch:
         folder = self.real.parent
         if not folder.is_dir():
             folder = Path(tempfile.mkdtemp(prefix="signoff-rescued-"))
-        names = (f"{self.real.name}.rescued{number}" for number in ("", *(f"-{one}" for one in range(2, 1000))))
-        target = next(found for name in names if not os.path.lexists(found := folder / name))
+        target = free(folder / f"{self.real.name}.rescued")
         os.close(create_private(target))
         with closing(sqlite3.connect(target)) as copy:
             driver.backup(copy)
