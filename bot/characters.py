@@ -35,7 +35,7 @@ _INVISIBLE: Final = regex.compile(
     | (?<=[\p{Script=Mongolian}--\p{DI}])[\u180B-\u180D\u180F]
     | (?<=[\p{Script=Mongolian}--\p{DI}])\u180E(?=[\p{Script=Mongolian}--\p{DI}])
     # A place where a word may be broken; never in an address, which has to be what it looks like.
-    | (?<![@./:][^\n\t\p{Zs}]{0,80})(?<=[\p{L}--\p{DI}]\p{M}?)\u00AD(?=[\p{L}--\p{DI}])
+    | (?<![@./:][^\n\t\p{Zs}]{0,80})(?<=[\p{L}--\p{DI}][\p{M}--\p{DI}]?)\u00AD(?=[\p{L}--\p{DI}])
         (?![^\n\t\p{Zs}]{0,80}[@./:][^\n\t\p{Zs}])
     # A joiner beside the sign that joins consonants: https://www.rfc-editor.org/rfc/rfc5892#appendix-A
     | (?<=\p{ccc=9})[\u200C\u200D]

@@ -180,6 +180,7 @@ _PIECES = st.sampled_from(
 
 @given(st.lists(_PIECES, max_size=12).map("".join))
 @example("\r\r\n")
+@example("a\u180b\u00ada")
 def test_a_shown_text_is_the_text_with_some_characters_spelled_out(text: str) -> None:
     shown = cards.visible(text)
     spelled = re.sub(r"⟦U\+([0-9A-F]{4,6})⟧", lambda found: chr(int(found[1], 16)), shown)
