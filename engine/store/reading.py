@@ -67,11 +67,6 @@ _ASKING = Prepared(
     .limit(bindparam("limit"))
 )
 _VISITS = Prepared(select(_visit).where(_visit.c.run == bindparam("run")).order_by(_visit.c.position, _visit.c.visit))
-_EFFECT = Prepared(
-    select(_visit.c.status, _visit.c.error).where(
-        _visit.c.run == bindparam("run"), _visit.c.step == bindparam("step"), _visit.c.visit == bindparam("visit")
-    )
-)
 _REQUESTS = loading.LOAD.add_columns(
     _request.c.title,
     _workflow.c.title.label("workflow_title"),
@@ -99,7 +94,7 @@ _BESIDE = ~exists().where(
 
 
 class _Around:
-    """What belongs to so many requests: their approvers, decisions, and who could not be reached."""
+    """What belongs to so many requests: approvers, decisions, who could not be reached, and what became of the step."""
 
     def __init__(self, count: int) -> None:
         ids: list[BindParameter[str]] = [bindparam(f"id{at}") for at in range(count)]
@@ -122,6 +117,18 @@ class _Around:
                 _BESIDE,
             )
             .order_by(_delivery.c.id)
+        )
+        of_visit = (
+            (_visit.c.run == _request.c.run) & (_visit.c.step == _request.c.step) & (_visit.c.visit == _request.c.visit)
+        )
+        self.effects = Prepared(
+            select(_request.c.id, _visit.c.status, _visit.c.error)
+            .select_from(_request.join(_visit, of_visit))
+            .where(
+                _request.c.id.in_(ids),
+                _request.c.state == RequestState.APPROVED.value,
+                _request.c.at == ReviewPoint.BEFORE.value,
+            )
         )
 
 
@@ -268,16 +275,10 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
     for found in around.unreached.all(connection, given):
         unreached[found.request].append((known[found.person], found.last_error or ""))
     views = [_request_view(row, rules[row.id], decisions.get(row.id), known, unreached[row.id]) for row in rows]
-    return _by_name(connection, [_with_effect(connection, one) for one in views])
-
-
-def _with_effect(connection: Connection, view: RequestView) -> RequestView:
-    """The view with what became of the step, once it was approved."""
-    subject = view.asked.subject
-    if view.asked.state is not RequestState.APPROVED or view.at is not ReviewPoint.BEFORE:
-        return view
-    row = _EFFECT.one(connection, {"run": view.run, "step": subject.step, "visit": subject.visit})
-    return view if row is None else replace(view, effect=(StepStatus(row.status), row.error))
+    if any(row.state == RequestState.APPROVED.value for row in rows):
+        became = {one.id: (StepStatus(one.status), one.error) for one in around.effects.all(connection, given)}
+        views = [replace(view, effect=became.get(view.id)) for view in views]
+    return _by_name(connection, views)
 
 
 def _by_name(connection: Connection, views: Sequence[RequestView]) -> list[RequestView]:

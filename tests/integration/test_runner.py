@@ -15,10 +15,11 @@ from engine.model import Cancel, Decided, Done, RequestState, Resume, ResumeAnsw
 from engine.plan import MAX_OUTPUT
 from engine.ports import StepContext
 from engine.runner import Runner
+from engine.store import reading
 from engine.store.release import release
 from engine.store.runs import LEASE, POSTPONED
-from engine.store.tx import Tx
-from engine.views import StepView
+from engine.store.tx import Connection, Tx
+from engine.views import Page, RequestView, StepView
 from tests.support.fakes import START, FakeClock
 from tests.support.house import PATIENCE, SAM, TERMINAL, House, PlayedParams, Surprise, echo, house, until
 from tests.support.recording import RecordingChannel
@@ -123,6 +124,25 @@ async def test_an_effect_is_called_once_with_what_was_resolved_and_its_output_go
     assert params.text == "hello"
     assert (context.run, context.step, context.visit, context.attempt) == (run, "act", 1, 1)
     assert context.idempotency_key == f"{run}:act:1"
+
+
+async def test_requests_are_listed_with_what_became_of_their_steps_by_as_many_statements_as_one(home: House) -> None:
+    for _ in range(5):
+        await home.decide(await started(home, ASKS_AND_ACTS))
+    await home.settle()
+
+    def listed(connection: Connection, limit: int) -> tuple[list[RequestView], int]:
+        said: list[str] = []
+        connection.driver.set_trace_callback(said.append)
+        found = reading.request_views(connection, "default", Page(limit=limit))
+        connection.driver.set_trace_callback(None)
+        return found, len(said)
+
+    one, few = await home.engine.store.read(lambda connection: listed(connection, 1))
+    all_of_them, many = await home.engine.store.read(lambda connection: listed(connection, 100))
+    assert [len(one), len(all_of_them)] == [1, 5]
+    assert {view.effect for view in all_of_them} == {(StepStatus.SUCCEEDED, None)}
+    assert many == few
 
 
 async def test_many_hints_at_once_call_the_effect_once(home: House) -> None:
