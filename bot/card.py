@@ -330,8 +330,8 @@ def changes(request: RequestView, edits: Mapping[str, Value]) -> Iterator[CardFi
                 path=path,
                 label=line(one.field.label or path),
                 type=one.field.type.value,
-                text=show(one.field, edits[path]),
-                before=show(one.field, data.look(request.asked.content.value, one.path)),
+                text=show_in(request, one.field, edits[path]),
+                before=show_in(request, one.field, data.look(request.asked.content.value, one.path)),
             )
 
 

@@ -126,13 +126,10 @@ def _typed(now: Value, editable: Editable) -> str | None:
 
 
 def _show_edits(console: Console, request: RequestView, edits: Mapping[str, Value]) -> None:
-    labels = {data.show_path(one.path): one for one in request.asked.editable}
-    for dotted, after in edits.items():
-        editable = labels[dotted]
-        before = data.look(request.asked.content.value, editable.path)
-        shown = [screen.clipped(cards.show_in(request, editable.field, value)) for value in (before, after)]
+    for change in cards.changes(request, edits):
+        shown = [screen.clipped(value) for value in (change.before or "", change.text)]
         gap = "\n" if any("\n" in one for one in shown) else " "
-        console.print(f"  {_label(editable)}:{gap}{shown[0]}{gap}→{gap}{shown[1]}")
+        console.print(f"  {change.label}:{gap}{shown[0]}{gap}→{gap}{shown[1]}")
 
 
 def _label(editable: Editable) -> str:

@@ -7,11 +7,24 @@ from pathlib import Path
 
 import pytest
 
+from bot.web import inputs
 from engine.model import DeliveryKind, RequestState
 from tests.support.accounts import Book
 from tests.web.kit import ADA, BEN, Hall, hall
 
 BY_LINK = "      assurance: link\n"
+NAMES_A_PERSON = """
+name: handover
+title: Hand over
+steps:
+  - id: hand
+    uses: set
+    with: {lead: UANN}
+    gate:
+      approvers: [ada@example.com]
+      edit: {lead: {type: person, label: Lead}}
+      confirm: "Really?"
+""".lstrip()
 
 
 @pytest.fixture
@@ -62,3 +75,17 @@ async def test_a_page_that_was_opened_before_the_address_moved_decides_nothing(
     assert "Approved" not in answer.page.text
     signed_in = await there.remembered()
     assert asked.title not in (await signed_in.get("/inbox")).page.text, "who has the address now was not asked"
+
+
+async def test_a_change_of_a_person_is_confirmed_by_the_names_that_the_page_shows(there: Hall) -> None:
+    await there.asked(source=NAMES_A_PERSON)
+    browser, page = await there.opened()
+    assert "Now Uann (ann@example.com)." in page.page.text
+    confirm = await browser.send(page.page.form, typed={inputs.key("lead"): "UBEN"})
+    assert "Was Uann (ann@example.com) Now Slack user UBEN" in confirm.page.text
+    await browser.send(confirm.page.form)
+    await there.home.settle()
+    mail = there.home.mail.to(ADA, DeliveryKind.CODE)[-1]
+    assert [(one.label, one.before, one.text) for one in mail.fields] == [
+        ("Lead", "Uann (ann@example.com)", "Slack user UBEN")
+    ]
