@@ -14,7 +14,7 @@ from bot import advice
 from bot.characters import line as line
 from bot.characters import stands_apart
 from bot.characters import visible as visible
-from engine import data, durations, fields, gate
+from engine import data, durations, fields, gate, plan
 from engine.data import Path, Value
 from engine.fields import Field, FieldType
 from engine.model import (
@@ -111,6 +111,9 @@ def _effect(request: RequestView) -> Iterator[tuple[str, str]]:
     status, error = request.effect or (None, None)
     if status is StepStatus.OUTCOME_UNKNOWN:
         yield "What became of it", "The step was called, and its outcome is unknown. The owner was asked to find out."
+    elif status is StepStatus.FAILED and error and error.startswith(plan.STOPPED):
+        # That it failed is not known.
+        yield "What became of it", visible(error)
     elif status is StepStatus.FAILED:
         why = f"The step failed: {error}" if error else "The step failed."
         yield "What became of it", visible(why)

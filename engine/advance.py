@@ -131,11 +131,12 @@ class Advancer:
             Who(tx, self.directory, resolved).foresee(held, opening.references, opening.accounts)
 
     def follow(
-        self, tx: Tx, held: HeldRun, progress: Progress, resolved: Resolved, *, owner_knows: bool = False
+        self, tx: Tx, held: HeldRun, progress: Progress, resolved: Resolved, *, stopped_by: str | None = None
     ) -> None:
         """Write the request, the alerts and the audit entries that a progress brings.
 
-        `owner_knows`: it is what the owner just asked for, so that nobody has to tell them.
+        `stopped_by`: the person who ended the run instead of finding out what became of a step. They need not be told,
+        and of the step no more is known than before.
         """
         for event in progress.events:
             tx.audit(
@@ -147,44 +148,52 @@ class Advancer:
         if progress.opening is not None:
             self._open(tx, held, progress.opening, resolved)
         alert = None
-        if owner_knows and progress.status.ended:
+        if stopped_by == held.owner:
             pass
         elif progress.status in _TOLD or (progress.error and progress.status is RunStatus.CANCELLED):
             alert = self.alert(tx, held.place, topic=progress.status.value)
-        if progress.status.ended:
-            self._tell_requester(tx, held, alert)
+        told = progress.status.ended and self._tell_requester(tx, held, alert)
         for visit in progress.visits:
-            self._follow_approval(tx, held, visit, progress.status)
+            approver = self._follow_approval(tx, held, visit)
+            knows = (held.owner, *([held.requester] if told else []))
+            # Of a step that a person stopped, the alert that its outcome is unknown says how that was answered.
+            if approver is not None and stopped_by is None and approver[1] not in knows:
+                self._tell_approver(tx, held, visit, *approver)
 
-    def _follow_approval(self, tx: Tx, held: HeldRun, visit: Visit, status: RunStatus) -> None:
-        """Have the copies of what was approved say what became of it, and tell whoever approved it that it failed."""
+    def _follow_approval(self, tx: Tx, held: HeldRun, visit: Visit) -> tuple[str, str] | None:
+        """Have the copies of what was approved say what became of it.
+
+        Returns the request and its approver where it went wrong, for they have to hear of it.
+        """
         before = held.state.visits.get(visit.step)
         failed = visit.status in _WENT_WRONG
         if not failed and (before is None or before.status not in _WENT_WRONG):
-            return
+            return None
         approval = loading.load_approval(tx.connection, run=held.state.id, step=visit.step, visit=visit.visit)
         if approval is None:
-            return
-        request, approver = approval
-        deliveries.want_update(tx, held.state.id, request)
-        # Where they own the workflow, and at the end where they started the run, they hear it anyway.
-        knows = {held.owner, *([held.requester] if status.ended else [])}
-        if failed and approver not in knows:
-            person = people.known_people(tx, [approver])[approver]
-            topic = _WENT_WRONG[visit.status]
-            told = reaching.alert(self.directory, held.state.id, person, topic=topic, request=request)
-            deliveries.insert_deliveries(tx, held.workspace, [told])
+            return None
+        deliveries.want_update(tx, held.state.id, approval[0])
+        return approval if failed else None
 
-    def _tell_requester(self, tx: Tx, held: HeldRun, alert: NewDelivery | None) -> None:
-        """Whoever started the run hears how it ended, where they started it; not if the `alert` tells them there."""
+    def _tell_approver(self, tx: Tx, held: HeldRun, visit: Visit, request: str, approver: str) -> None:
+        person = people.known_people(tx, [approver])[approver]
+        topic = _WENT_WRONG[visit.status]
+        told = reaching.alert(self.directory, held.state.id, person, topic=topic, request=request)
+        deliveries.insert_deliveries(tx, held.workspace, [told])
+
+    def _tell_requester(self, tx: Tx, held: HeldRun, alert: NewDelivery | None) -> bool:
+        """Whoever started the run hears how it ended, where they started it; whether they do, also by the `alert`."""
         if held.origin.surface == "terminal" or not held.origin.place:
-            return
+            return False
         requester = people.known_people(tx, [held.requester])[held.requester]
         route = self.directory.back(held.origin, requester)
-        if route is None or (alert is not None and alert.person.id == requester.id and alert.route == route):
-            return
+        if route is None:
+            return False
+        if alert is not None and alert.person.id == requester.id and alert.route == route:
+            return True
         copy = NewDelivery(kind=DeliveryKind.OUTCOME, run=held.state.id, person=requester, route=route)
         deliveries.insert_deliveries(tx, held.workspace, [copy])
+        return True
 
     def alert(self, tx: Tx, place: Place, *, topic: str, request: str | None = None) -> NewDelivery:
         """Tell the owner of the workflow, wherever the owner can be reached."""

@@ -20,7 +20,7 @@ from engine.plan.state import (
     Visit,
     checked_output,
 )
-from engine.plan.walk import DEFAULT_TIMEOUT, MAX_CRASHES, MAX_RETRY_AFTER
+from engine.plan.walk import DEFAULT_TIMEOUT, MAX_CRASHES, MAX_RETRY_AFTER, STOPPED
 from engine.plan.ways import proceed, record, resume
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "MAX_CRASHES",
     "MAX_OUTPUT",
     "MAX_RETRY_AFTER",
+    "STOPPED",
     "Act",
     "Answer",
     "Event",

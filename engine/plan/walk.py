@@ -35,6 +35,8 @@ from engine.plan.state import (
     Visit,
 )
 
+STOPPED: Final = "A person stopped the run"
+"""How the error of a step begins of which nobody found out whether it happened."""
 MAX_CRASHES: Final = 10
 """Calls of one visit that were cut off by a crash before a person is asked, even if the step is idempotent."""
 DEFAULT_TIMEOUT: Final = timedelta(seconds=60)
@@ -368,7 +370,7 @@ class Walk:
 
     def _stopped(self, step: Step, visit: Visit) -> None:
         """A person ends the run instead of finding out what became of the step."""
-        why = f"A person stopped the run; whether step {step.id} happened is unknown. {visit.error or ''}".strip()
+        why = f"{STOPPED}; whether step {step.id} happened is unknown. {visit.error or ''}".strip()
         self._put(
             replace(visit, status=StepStatus.FAILED, error=why, ended_at=self.now, wakes_at=None),
             "step.failed",

@@ -84,8 +84,8 @@ def resume(
     )
     tx.audit(held.workspace, _resumed(command, actor, asked, output, acted_as))
     deliveries.want_alert_update(tx, command.run)
-    stopped = command.answer is ResumeAnswer.STOP and actor.id == held.owner
-    ground.advancer.follow(tx, held, progress, resolved, owner_knows=stopped)
+    stopped_by = actor.id if command.answer is ResumeAnswer.STOP else None
+    ground.advancer.follow(tx, held, progress, resolved, stopped_by=stopped_by)
     tx.ring(Work("advance", command.run))
     return Done(run=command.run)
 

@@ -379,8 +379,8 @@ FAULTS: Final = (
     Fault(
         "whoever approved never hears that it failed",
         "engine/advance.py",
-        "        if failed and approver not in knows:\n",
-        "        if False:\n",
+        "        return approval if failed else None\n",
+        "        return None\n",
         "tests/web/test_after_approval.py",
     ),
     Fault(

@@ -39,8 +39,8 @@ async def here(path: Path) -> AsyncIterator[Hall]:
         yield made
 
 
-async def approved(here: Hall, error: StepError | None, source: str = PAYS) -> str:
-    """A run that Ada approved, whose step came to this."""
+async def approved(here: Hall, error: StepError | None, source: str = PAYS, *, by: str = ADA) -> str:
+    """A run that Ada approved, or another approver, whose step came to this."""
 
     async def play(params: PlayedParams, context: Any) -> dict[str, object]:
         if error is not None:
@@ -49,9 +49,9 @@ async def approved(here: Hall, error: StepError | None, source: str = PAYS) -> s
 
     here.home.step.play = play
     asked = await here.asked(source=source)
-    ada = await here.remembered(ADA)
-    page = await ada.get(f"/review/{asked.id}")
-    await ada.send(page.page.form)
+    approver = await here.remembered(by)
+    page = await approver.get(f"/review/{asked.id}")
+    await approver.send(page.page.form)
     await here.home.settle()
     return asked.run
 
@@ -111,6 +111,25 @@ async def test_whoever_approved_hears_that_the_outcome_is_unknown_and_copies_fol
     [now] = [one.card for one in here.home.mail.box.of(ADA) if one.cards[0].kind is DeliveryKind.ALERT]
     assert now.state is not None
     assert now.state.startswith("Answered by")
+
+
+async def test_whoever_approved_is_not_told_that_a_stopped_step_failed(here: Hall) -> None:
+    run = await approved(here, StepError("The line went dead.", outcome_unknown=True))
+    await here.home.engine.resume(Resume(run=run, answer=ResumeAnswer.STOP, actor=SAM, origin=TERMINAL))
+    await here.home.settle()
+    [alert] = [one.card for one in here.home.mail.box.of(ADA) if one.cards[0].kind is DeliveryKind.ALERT]
+    assert alert.topic == "approved_unknown"
+    assert alert.state is not None
+    assert alert.state.startswith("Answered by")
+    unknown = "A person stopped the run; whether step pay happened is unknown. The line went dead."
+    assert told([*copies(here, ADA), *copies(here, BEN)]) == [unknown] * 2
+
+
+async def test_an_approver_who_started_the_run_at_the_terminal_hears_it_too(here: Hall) -> None:
+    """Nothing else tells them: a command that has ended cannot."""
+    source = PAYS.replace("[ada@example.com, ben@example.com]", "[ann@example.com]")
+    await approved(here, StepError("The bank refused it."), source, by="ann@example.com")
+    assert [one.topic for one in here.home.mail.to("ann@example.com", DeliveryKind.ALERT)] == ["approved_failed"]
 
 
 async def test_nothing_more_is_said_of_a_step_that_went_well(here: Hall) -> None:
