@@ -16,23 +16,10 @@ from engine.model import DeliveryKind, RunStatus
 from engine.steps.set import Set
 from tests.browser.review import TIGHT, WIDE, Reviewers, clean, reviewers
 from tests.support.house import Played, PlayedParams
+from tests.web.kit import PAYS
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 SAM: Final = "sam@example.com"
-PAYS: Final = """\
-name: pay
-title: Pay a supplier
-owner: sam@example.com
-inputs: {note: {type: long_text, default: "Rent\\nApproved by Ada"}}
-steps:
-  - id: pay
-    title: Pay the rent
-    uses: played
-    with: {text: "{{ inputs.note }}"}
-  - id: book
-    uses: set
-    with: {receipt: "{{ steps.pay.receipt }}"}
-"""
 
 
 async def loses(params: PlayedParams, context: Any) -> dict[str, object]:
@@ -73,7 +60,7 @@ async def test_every_page_of_the_question_can_be_used_by_everybody(asking: Revie
     await page.goto(link(asking))
     await clean(page)
     await page.get_by_role("button", name="Send this answer").click()
-    await expect(page.get_by_text("Nothing was answered yet")).to_be_visible()
+    await expect(page.get_by_text("Not submitted yet")).to_be_visible()
     await clean(page)
     await page.get_by_label("It happened: go on").check()
     await page.get_by_label("Receipt").fill("R-1")

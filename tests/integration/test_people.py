@@ -16,7 +16,6 @@ from engine.model import (
     Assurance,
     Cancel,
     CodeLapsed,
-    Decide,
     Decided,
     DeliveryKind,
     Done,
@@ -80,20 +79,6 @@ def moves(book: Book, email: str = LEE) -> None:
     book.active |= {"ULEE": "lee.old@example.com", "UKIM": email}
 
 
-async def command(home: House, run: str, **held: Any) -> Decide:
-    view = (await home.request(run)).asked
-    plain = Decide(
-        request=view.id,
-        verdict=Verdict.APPROVE,
-        actor=Address("email", LEE),
-        content_version=view.content_version,
-        digest=view.digest,
-        origin=WEB,
-        assurance=Assurance.LINK,
-    )
-    return replace(plain, **held)
-
-
 def token(home: House) -> str:
     found = home.mail.to(LEE, DeliveryKind.REQUEST)[-1].token
     assert found is not None
@@ -131,15 +116,15 @@ async def test_a_remembered_browser_of_an_address_that_moved_is_of_no_use_to_eit
     secret = await signed_in(home)
     run = await home.start()
     moves(book)
-    answer = await home.engine.decide(await command(home, run, browser=secret))
+    answer = await home.engine.decide(await home.approval_by_link(run, browser=secret))
     assert isinstance(answer, NoLink | NoLongerApprover | NotAnApprover)
     assert await home.identity.browser(secret) is None
     moved = await home.start()
     await home.settle()
-    assert isinstance(await home.engine.decide(await command(home, moved, browser=secret)), NoLink)
+    assert isinstance(await home.engine.decide(await home.approval_by_link(moved, browser=secret)), NoLink)
     book.active |= {"ULEE": LEE, "UKIM": "kim@example.com"}
     back = await home.start()
-    assert isinstance(await home.engine.decide(await command(home, back, browser=secret)), NoLink), (
+    assert isinstance(await home.engine.decide(await home.approval_by_link(back, browser=secret)), NoLink), (
         "nor when it is back"
     )
 
@@ -148,12 +133,12 @@ async def test_a_link_to_an_address_that_moved_decides_nothing(home: House, book
     run = await asked(home, BY_LINK)
     held = token(home)
     moves(book)
-    answer = await home.engine.decide(await command(home, run, link=held))
+    answer = await home.engine.decide(await home.approval_by_link(run, link=held))
     assert isinstance(answer, Refusal)
     link = await home.identity.link(held)
     assert link is not None
     assert link.state is LinkState.REVOKED
-    assert isinstance(await home.engine.decide(await command(home, run, link=held)), NoLink)
+    assert isinstance(await home.engine.decide(await home.approval_by_link(run, link=held)), NoLink)
 
 
 async def test_a_code_that_was_sent_before_the_address_moved_signs_nobody_in(home: House, book: Book) -> None:
@@ -176,7 +161,7 @@ async def test_the_reader_of_an_address_decides_as_who_has_it_now(home: House, b
     moves(book)
     run = await home.start()
     secret = await signed_in(home)
-    assert isinstance(await home.engine.decide(await command(home, run, browser=secret)), Decided)
+    assert isinstance(await home.engine.decide(await home.approval_by_link(run, browser=secret)), Decided)
     decision = (await home.request(run)).decision
     assert decision is not None
     assert decision.person.account == account("UKIM")
@@ -199,7 +184,7 @@ async def test_a_closed_account_decides_by_no_way(home: House, book: Book) -> No
     held = token(home)
     book.closed["ULEE"] = book.active.pop("ULEE")
     for way in {"browser": secret}, {"link": held}:
-        answer = await home.engine.decide(await command(home, run, **way))
+        answer = await home.engine.decide(await home.approval_by_link(run, **way))
         assert isinstance(answer, NoLongerApprover)
         assert answer.sentence().startswith("You can no longer decide this request: the account is deactivated.")
     assert isinstance(await home.decide(run, by=account("ULEE")), NoLongerApprover)
@@ -214,7 +199,7 @@ async def test_a_directory_that_does_not_answer_refuses_no_decision(home: House,
     run = await asked(home)
     secret = await signed_in(home)
     book.down = True
-    assert isinstance(await home.engine.decide(await command(home, run, browser=secret)), Decided)
+    assert isinstance(await home.engine.decide(await home.approval_by_link(run, browser=secret)), Decided)
     entry = next(one for one in entries(home) if one["kind"] == "request.approved")
     assert "could not be looked up: The directory does not answer." in entry["unchecked"][0]
 
@@ -300,7 +285,7 @@ async def test_an_address_that_turns_out_to_be_whoever_started_the_run_decides_n
     await home.start()
     await home.settle()
     assert (await home.view(run)).requester.id == (await person(home.engine, Address("email", LEE))).id
-    answer = replace(await command(home, run), verdict=verdict, reason="It is wrong.")
+    answer = replace(await home.approval_by_link(run), verdict=verdict, reason="It is wrong.")
     told = await home.engine.decide(replace(answer, actor=account("ULEE"), assurance=Assurance.SLACK))
     assert isinstance(told, NoLongerApprover)
     assert told.why == "they started this run themselves"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -43,7 +43,7 @@ from tests.support import direct
 from tests.support.fakes import FakeClock, by
 from tests.support.recording import Letters, RecordingChannel
 
-TERMINAL = Origin(surface="terminal")
+TERMINAL, WEB = Origin(surface="terminal"), Origin(surface="web")
 ANN, LEE, SAM = (Address("email", f"{name}@example.com") for name in ("ann", "lee", "sam"))
 PATIENCE = 3000
 """Looks, a hundredth of a second apart, until a test that waits for something gives up."""
@@ -126,6 +126,20 @@ class House:
     async def request(self, run: str) -> RequestView:
         """The latest request of a run."""
         return (await self.engine.requests_of_run(run))[-1]
+
+    async def approval_by_link(self, run: str, **held: Any) -> Decide:
+        """Return the approval that a page sends for Lee. `held`: what the browser has, and what else differs."""
+        asked = (await self.request(run)).asked
+        plain = Decide(
+            request=asked.id,
+            verdict=Verdict.APPROVE,
+            actor=LEE,
+            content_version=asked.content_version,
+            digest=asked.digest,
+            origin=WEB,
+            assurance=Assurance.LINK,
+        )
+        return replace(plain, **held)
 
     async def decide(self, run: str, verdict: Verdict = Verdict.APPROVE, *, by: Address = LEE) -> Decided | Refusal:
         asked = (await self.request(run)).asked

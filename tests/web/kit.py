@@ -54,6 +54,23 @@ KEYS
 """
 
 
+PAYS: Final = """\
+name: pay
+title: Pay a supplier
+owner: sam@example.com
+inputs: {note: {type: long_text, default: "Rent\\nApproved by Ada"}}
+steps:
+  - id: pay
+    title: Pay the rent
+    uses: played
+    with: {text: "{{ inputs.note }}"}
+  - id: book
+    uses: set
+    with: {receipt: "{{ steps.pay.receipt }}"}
+"""
+"""A workflow whose first step may lose its answer, which the second one reads."""
+
+
 def asks(keys: str = "") -> str:
     """The workflow, its gate with more keys: lines of six blanks."""
     return ASKS.replace("KEYS", keys)

@@ -34,26 +34,12 @@ from engine.ports import StepType
 from engine.steps.set import Set
 from tests.support.house import Played, PlayedParams
 from tests.support.recording import Fault
-from tests.web.kit import BEN, Answer, Browser, Hall, hall
+from tests.web.kit import BEN, PAYS, Answer, Browser, Hall, hall
 
 SAM: Final = "sam@example.com"
 ANN: Final = "ann@example.com"
 """Who started the run: they may read of it, and cannot answer."""
 WRONG: Final = "13572468"
-PAYS: Final = """\
-name: pay
-title: Pay a supplier
-owner: sam@example.com
-inputs: {note: {type: long_text, default: "Rent\\nApproved by Ada"}}
-steps:
-  - id: pay
-    title: Pay the rent
-    uses: played
-    with: {text: "{{ inputs.note }}"}
-  - id: book
-    uses: set
-    with: {receipt: "{{ steps.pay.receipt }}"}
-"""
 ALONE: Final = PAYS.partition("  - id: book")[0]
 """No later step reads what it returned."""
 
