@@ -12,7 +12,7 @@ from bot.web.attention_access import AttentionVisit, call
 from bot.web.inputs import Raws
 from bot.web.review import Shown
 from engine.data import Value
-from engine.errors import InvalidValue, about
+from engine.errors import about
 from engine.model import ResumeAnswer
 from engine.views import AttentionView
 
@@ -137,16 +137,7 @@ def _fields(asked: AttentionView, typed: Typed) -> Iterator[Shown]:
 
 def values(asked: AttentionView, raws: Raws) -> tuple[dict[str, Value], dict[str, str]]:
     """Return what was typed, by dotted path, and what is wrong with it, as predicates."""
-    found, wrong = dict[str, Value](), dict[str, str]()
-    for path, field in asked.fields.items():
-        try:
-            after = inputs.changed(path, field, None, raws)
-        except InvalidValue as error:
-            wrong[path] = str(error)
-            continue
-        if after is not None:
-            found[path] = after[0]
-    return found, wrong
+    return inputs.changes(((path, field, None) for path, field in asked.fields.items()), raws)
 
 
 def said(asked: AttentionView, values: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:

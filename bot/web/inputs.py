@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
@@ -230,6 +230,20 @@ def held(one: Input) -> tuple[str, ...]:
 
 
 # -- reading ------------------------------------------------------------------------------------------------
+
+
+def changes(asked: Iterable[tuple[str, Field, Value]], raws: Raws) -> tuple[dict[str, Value], dict[str, str]]:
+    """What was changed of these fields, by path; and what is wrong, as predicates. `asked`: path, field and value."""
+    found, wrong = dict[str, Value](), dict[str, str]()
+    for path, field, now in asked:
+        try:
+            after = changed(path, field, now, raws)
+        except InvalidValue as error:
+            wrong[path] = str(error)
+            continue
+        if after is not None:
+            found[path] = after[0]
+    return found, wrong
 
 
 def changed(path: str, field: Field, current: Value, raws: Raws) -> tuple[Value] | None:

@@ -15,7 +15,7 @@ from bot.web.inputs import Input, Raws
 from bot.web.story import StepShown
 from engine import data, fields, gate
 from engine.data import Value
-from engine.errors import InvalidValue, about
+from engine.errors import about
 from engine.fields import Field, FieldType
 from engine.model import Card, ReasonRequired, ReviewPoint
 from engine.views import RequestView, RunView
@@ -271,15 +271,7 @@ def _ends(field: Field) -> tuple[Value, Value]:
 
 def edits(request: RequestView, raws: Raws) -> tuple[dict[str, Value], dict[str, str]]:
     """What was changed in the form, by dotted path; and what is wrong, as predicates. Nothing: approve as it is."""
-    found, wrong = dict[str, Value](), dict[str, str]()
-    for one in request.asked.editable:
-        path = data.show_path(one.path)
-        now = data.look(request.asked.content.value, one.path)
-        try:
-            after = inputs.changed(path, one.field, now, raws)
-        except InvalidValue as error:
-            wrong[path] = str(error)
-            continue
-        if after is not None:
-            found[path] = after[0]
-    return found, wrong
+    content = request.asked.content.value
+    return inputs.changes(
+        ((data.show_path(one.path), one.field, data.look(content, one.path)) for one in request.asked.editable), raws
+    )
