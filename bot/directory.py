@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
-from engine.gate import Reference
-from engine.model import Address, Origin, Person
+from engine.model import Origin, Person, accounts
 from engine.ports import Directory, Found, Resolution, Route
 from engine.reaching import MAIL
+from engine.references import EMAIL, GROUP, MEMBERS, Reference
+
+_LOOKED_UP: Final = frozenset({GROUP, MEMBERS}) | accounts.NAMES
 
 
 class TerminalDirectory:
@@ -15,7 +18,7 @@ class TerminalDirectory:
 
     def asks(self, reference: Reference) -> bool:
         """Only of Slack accounts and usergroups is there more to know than the tables hold."""
-        return reference.kind in ("slack", "group", "members")
+        return reference.kind in _LOOKED_UP
 
     async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
         """Nobody: without Slack, nobody can say who these are."""
@@ -64,7 +67,7 @@ class WithMail:
 
 
 def _by_mail(reference: Reference, found: Resolution) -> Resolution:
-    if found.people or reference.kind != "email" or not found.unknown:
+    if found.people or reference.kind != EMAIL or not found.unknown:
         return found
-    person = Found("", (Address("email", reference.value),))
+    person = Found("", (reference.address,))
     return Resolution((person,), f"{reference.value} is not in Slack, so they are asked by email.", unknown=True)

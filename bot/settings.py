@@ -22,11 +22,13 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from bot import endpoints
 from bot.endpoints import MailServer
 from bot.env_file import read as read_env_file
-from engine import fields, gate
+from engine import fields
 from engine.definition.scalars import SECRET_NAME
 from engine.errors import InvalidValue, SignoffError
 from engine.fields import Field
+from engine.model import accounts
 from engine.redaction import MIN_LENGTH, Redactor
+from engine.references import parse_resolvable
 from engine.steps.guard import Guard
 from engine.system import SECRET_PREFIX
 
@@ -225,9 +227,9 @@ class Settings(BaseSettings):
     @classmethod
     def _references(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for one in value:
-            found = gate.reference(one, rule=one)
-            if found is None or found.kind in ("owner", "requester"):
-                raise ValueError(f"{one!r} is no email address, Slack user id or group:handle")
+            reference = parse_resolvable(one)
+            if reference is None or reference.is_keyword:
+                raise ValueError(f"{one!r} is no email address, {accounts.LABELS} or group:handle")
         return value
 
     @field_validator("log_level", "log_format", mode="before")

@@ -8,10 +8,11 @@ from msgspec import Struct
 
 from engine.advance import Advancer
 from engine.audit import Entry
-from engine.gate import Asked, Reference
+from engine.gate import Asked
 from engine.model import Address, Approver, Person
 from engine.model.people import ACCOUNT
 from engine.ports import Resolution
+from engine.references import EMAIL, GROUP, MEMBERS, Reference
 from engine.store import deliveries, requests, runs
 from engine.store.tx import Tx
 from engine.who import Who, references_of
@@ -37,9 +38,9 @@ def check(who: Who, asked: Asked, approver: Approver, actor: Address) -> Eligibi
         return Eligibility(excluded=_STARTED_IT)
     named = [_as_asked(one, person) for one in references_of(approver)]
     own = [Reference(ACCOUNT, person.account.value, str(person.account))] if person.account else []
-    proof = [Reference("email", actor.value, actor.value)] if actor.kind == "email" else []
+    proof = [Reference(EMAIL, actor.value, actor.value)] if actor.kind == EMAIL else []
     # The answer about an email address says how its account stands, that about a group does not.
-    whole = own if all(one.kind == "members" for one in named) else []
+    whole = own if all(one.kind == MEMBERS for one in named) else []
     answers = who.answers(list(dict.fromkeys([*named, *whole, *proof])))
     unchecked = tuple(str(one.why) for one in answers.values() if one.unanswered)
     for wanted in (named, whole, proof):
@@ -51,13 +52,11 @@ def check(who: Who, asked: Asked, approver: Approver, actor: Address) -> Eligibi
 
 def _as_asked(reference: Reference, person: Person) -> Reference:
     """The reference as the directory is asked whether this one person is meant."""
-    match reference.kind:
-        case "group":
-            return Reference("members", reference.value, reference.rule)
-        case "owner" | "requester" if person.account is not None:
-            return Reference(ACCOUNT, person.account.value, reference.rule)
-        case _:
-            return reference
+    if reference.kind == GROUP:
+        return Reference(MEMBERS, reference.value, reference.rule)
+    if reference.is_keyword and person.account is not None:
+        return Reference(ACCOUNT, person.account.value, reference.rule)
+    return reference
 
 
 def _why_not(reference: Reference, answer: Resolution | None, person: Person) -> str | None:
@@ -65,13 +64,13 @@ def _why_not(reference: Reference, answer: Resolution | None, person: Person) ->
     if answer is None or answer.unanswered:
         return None
     account = person.account
-    if reference.kind == "members":
+    if reference.kind == MEMBERS:
         return None if account in answer.members else f"no longer in @{reference.value}"
     if account is None:
         return None if answer.unknown else f"{reference.value} {_stands(answer)}"
     if any(account in one.addresses for one in answer.people):
         return None
-    if reference.kind == "email" and answer.standing is None:
+    if reference.kind == EMAIL and answer.standing is None:
         return f"{reference.value} is not the email address of this account any more"
     return f"the account {_stands(answer)}"
 

@@ -18,8 +18,8 @@ from pydantic import BaseModel
 from engine.data import Value
 from engine.definition.kinds import Nature
 from engine.fields import Field, FieldType
-from engine.gate import Reference
 from engine.model import Address, Card, Origin, Person, Receipt, Work
+from engine.references import Reference
 
 ParamsT = TypeVar("ParamsT", bound=BaseModel)
 

@@ -12,12 +12,11 @@ from typing import Final, TypeAlias, TypeVar
 
 from msgspec.structs import replace
 
-from engine import gate
 from engine.errors import ChannelError, SignoffError
-from engine.gate import Reference
 from engine.model import Address, Approver, Person
 from engine.model.people import ACCOUNT
 from engine.ports import Directory, Found, Resolution
+from engine.references import EMAIL, GROUP, OWNER, Reference, parse_resolvable
 from engine.store import identities, people
 from engine.store.runs import HeldRun
 from engine.store.tx import Tx
@@ -126,8 +125,7 @@ class Who:
             self._need([reference])
             for one in self._resolved[reference].people:
                 return identities.adopt(self._tx, workspace, one)
-        address = Address(reference.kind, reference.value)
-        return people.need_person(self._tx, workspace, address, evidence=f"{reference.rule} names it.")
+        return people.need_person(self._tx, workspace, reference.address, evidence=f"{reference.rule} names it.")
 
     def answers(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
         """What the directory says of these; those that it is not asked about are left out."""
@@ -140,7 +138,7 @@ class Who:
         mine = {(one.kind, one.value) for one in addresses}
         if any((one.kind, one.value) in mine for one in references):
             return True, []
-        groups = [replace(one, kind="members") for one in references if one.kind == "group"]
+        groups = [one.as_members for one in references if one.kind == GROUP]
         self._need(groups)
         found = [self._resolved[one] for one in groups]
         known = any(not one.members.isdisjoint(addresses) for one in found)
@@ -192,7 +190,7 @@ class Who:
 
     def _had_account(self, held: HeldRun, reference: Reference) -> bool:
         """Whether somebody of whom the directory knows nothing now was one of those it knows: they may have left."""
-        known = people.known_person(self._tx, held.workspace, Address(reference.kind, reference.value))
+        known = people.known_person(self._tx, held.workspace, reference.address)
         return known is not None and known.account is not None
 
     def _need(self, references: Sequence[Reference]) -> None:
@@ -202,10 +200,10 @@ class Who:
 
     def _meant(self, held: HeldRun, reference: Reference) -> Reference:
         """`owner` and `requester` by an account or address: the directory knows whether they may still be asked."""
-        if reference.kind not in ("owner", "requester"):
+        if not reference.is_keyword:
             return reference
         (person,) = self._people(held, reference, None)
-        kinds = ("slack", "email")
+        kinds = (ACCOUNT, EMAIL)
         known = sorted((one for one in person.addresses if one.kind in kinds), key=lambda one: kinds.index(one.kind))
         by_address = [replace(reference, kind=one.kind, value=one.value) for one in known]
         return next((one for one in by_address if self._directory.asks(one)), reference)
@@ -213,17 +211,17 @@ class Who:
     def _people(self, held: HeldRun, reference: Reference, resolution: Resolution | None) -> list[Person]:
         if resolution is not None:
             return [identities.adopt(self._tx, held.workspace, one) for one in resolution.people]
-        if reference.kind == "email":
-            address = Address("email", reference.value)
-            return [people.need_person(self._tx, held.workspace, address, evidence=f"{reference.rule} names it.")]
-        known = held.owner if reference.kind == "owner" else held.requester
+        if reference.kind == EMAIL:
+            evidence = f"{reference.rule} names it."
+            return [people.need_person(self._tx, held.workspace, reference.address, evidence=evidence)]
+        known = held.owner if reference.kind == OWNER else held.requester
         return list(people.known_people(self._tx, [known]).values())
 
 
 def _approver(person: Person, references: Sequence[Reference]) -> Approver:
     """What names the person is kept where the rule that is printed does not say all of it."""
     rule = references[0].rule
-    if list(references) == [gate.reference(rule, rule=rule)]:
+    if list(references) == [parse_resolvable(rule)]:
         return Approver(person, rule)
     named_by = tuple((one.kind, one.value) for one in references)
     return Approver(person, rule, named_by, not_requester=all(one.not_requester for one in references))
@@ -233,5 +231,5 @@ def references_of(approver: Approver) -> list[Reference]:
     """The references that name an approver, as they were when the request was opened."""
     if approver.named_by:
         return [Reference(kind, value, approver.rule) for kind, value in approver.named_by]
-    found = gate.reference(approver.rule, rule=approver.rule)
+    found = parse_resolvable(approver.rule)
     return [] if found is None else [found]

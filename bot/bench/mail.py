@@ -32,10 +32,10 @@ from bot.sandbox import sandbox
 from bot.settings import PREFIX
 from engine.advance import Advancer
 from engine.embedded import Embedded
-from engine.gate import Reference
 from engine.model import Address, Origin, Person, Register, Start, Started
 from engine.outbox import Relay
 from engine.ports import Resolution, Route
+from engine.references import Reference
 from engine.service import Engine
 from engine.steps.set import Set
 from engine.store import schema

@@ -19,9 +19,9 @@ from typing import Any, Final
 
 from engine.advance import Advancer
 from engine.embedded import Embedded, Unit
-from engine.gate import Reference
 from engine.model import Address, Assurance, Decide, Decided, Origin, Person, Register, Start, Started, Verdict, Work
 from engine.ports import Resolution, Route, StepType
+from engine.references import Reference
 from engine.runner import Runner
 from engine.service import Engine
 from engine.steps.set import Set

@@ -9,9 +9,9 @@ import click
 from bot.cli import reach, wire
 from bot.cli.here import json_option
 from bot.terminal import screen
-from engine import gate
 from engine.data import Value
 from engine.model import DEFAULT_WORKSPACE, Address
+from engine.references import parse_resolvable
 from engine.store import people as stored
 from engine.store import people_views
 from engine.views import AddressPeriod, PersonView
@@ -78,8 +78,8 @@ def _find(connection: Any, who: str) -> PersonView | None:
 
 
 def _address(who: str) -> Address | None:
-    reference = gate.reference(who.removeprefix("slack:"), rule=who)
-    return Address(reference.kind, reference.value) if reference and reference.kind in ("email", "slack") else None
+    reference = parse_resolvable(who.removeprefix("slack:"))
+    return reference.address if reference is not None and reference.is_address else None
 
 
 @people.command()

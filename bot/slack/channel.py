@@ -14,6 +14,7 @@ from bot.slack.failures import FailureClass
 from bot.slack.home_publisher import StaleHomes
 from engine.errors import ChannelError
 from engine.model import Card, Receipt
+from engine.model.accounts import SLACK
 from engine.off_loop import LARGE, off_loop
 
 _PAGE: Final = 200
@@ -123,7 +124,7 @@ class SlackChannel:
         landed, ts = answer.get("channel"), answer.get("ts")
         if not isinstance(landed, str) or not isinstance(ts, str):
             raise ChannelError("Slack did not say where it put a message.", outcome_unknown=True)
-        if channel.startswith(("U", "W")):
+        if channel.startswith(SLACK.person_starts):
             self._conversations[channel] = landed
         return Receipt({"channel": landed, "ts": ts})
 

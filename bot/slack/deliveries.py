@@ -13,6 +13,8 @@ from typing import Annotated, Any, Final, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
+from bot.slack.ids import SlackId
+
 COMMAND: Final = "command"
 CLICK: Final = "block_actions"
 SUBMISSION: Final = "view_submission"
@@ -21,7 +23,6 @@ RATE_LIMITED: Final = "app_rate_limited"
 PROBES: Final = frozenset({"url_verification", "ssl_check"})
 """Deliveries that only ask whether somebody is there. They are for no workspace."""
 
-_SlackId: TypeAlias = Annotated[str, Meta(pattern="^[A-Z0-9]{1,40}$")]
 _Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=255)]
 
 
@@ -48,7 +49,7 @@ class Delivery:
 
 
 class _Named(Struct):
-    id: _SlackId
+    id: SlackId
 
 
 class _Action(Struct):
@@ -60,7 +61,7 @@ class _State(Struct):
 
 
 class _View(Struct, kw_only=True):
-    id: _SlackId
+    id: SlackId
     type: _Name
     callback_id: str
     hash: str | None = None
@@ -91,9 +92,9 @@ class _Submission(_Interaction, kw_only=True):
 
 class _Command(Struct):
     command: _Name
-    user_id: _SlackId
-    team_id: _SlackId
-    channel_id: _SlackId
+    user_id: SlackId
+    team_id: SlackId
+    channel_id: SlackId
     api_app_id: str | None = None
     enterprise_id: str | None = None
     text: str = ""

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from msgspec import structs
-
 from bot import card as cards
 from bot.slack.ids import Ref, RunRef
 from bot.slack.payloads import By
@@ -16,7 +14,6 @@ from engine import data, definition, gate
 from engine.data import Value
 from engine.definition import Gate, StepKind, Workflow
 from engine.errors import ChannelError, Conflict, DefinitionError, Tampered
-from engine.gate import Reference
 from engine.model import (
     Assurance,
     Card,
@@ -35,6 +32,7 @@ from engine.model import (
 )
 from engine.off_loop import LARGE, off_loop
 from engine.ports import Clock, Directory, Resolution
+from engine.references import EMAIL, GROUP, Reference, parse_resolvable
 from engine.service import Engine
 from engine.views import Copy, Page, RequestView, RunView, WorkflowView
 
@@ -208,11 +206,11 @@ class Desk:
         """Why this person may not register workflows; None: they may."""
         if not self.builders:
             return NotAllowed(why=NO_BUILDERS)
-        references = [found for one in self.builders if (found := gate.reference(one, rule=one)) is not None]
-        if any(one.kind == "slack" and one.value == by.user for one in references):
+        references = [found for one in self.builders if (found := parse_resolvable(one)) is not None]
+        if any(one.address == by.address for one in references):
             return None
-        person = Reference("slack", by.user, by.user)
-        asked = [person, *(structs.replace(one, kind="members") for one in references if one.kind == "group")]
+        person = Reference(by.address.kind, by.user, by.user)
+        asked = [person, *(one.as_members for one in references if one.kind == GROUP)]
         try:
             async with asyncio.timeout(_LOOKING_UP):
                 known = await self.directory.resolve(asked)
@@ -221,7 +219,7 @@ class Desk:
             return NotAllowed(why=f"Whether you may register workflows cannot be found out now: {why}")
         mine = {address for found in known[person].people for address in found.addresses}
         groups = {address for one in asked[1:] for address in known[one].members}
-        emails = {one.value for one in references if one.kind == "email"}
+        emails = {one.value for one in references if one.kind == EMAIL}
         if by.address in mine and (by.address in groups or any(one.value in emails for one in mine)):
             return None
         return NotAllowed(why=f"Only builders may register workflows here: {', '.join(self.builders)}.")
@@ -253,7 +251,7 @@ def _literal(asks: Gate) -> list[Reference]:
     """The approvers of a gate, if all of them stand in the file as they are."""
     found: list[Reference] = []
     for template in asks.approvers:
-        one = gate.reference(template.source, rule=template.source) if template.is_literal else None
+        one = parse_resolvable(template.source) if template.is_literal else None
         if one is None:
             return []
         found.append(one)

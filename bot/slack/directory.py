@@ -9,9 +9,10 @@ from typing import Final
 
 from bot.slack.accounts import Account, Accounts, address_of
 from bot.slack.client import SlackClient, SlackError
-from engine.gate import Reference
 from engine.model import Address, Origin, Person
+from engine.model.accounts import SLACK
 from engine.ports import Found, Resolution, Route
+from engine.references import EMAIL, GROUP, MEMBERS, Reference
 from engine.who import MAX_APPROVERS
 
 _SLICE: Final = 50
@@ -30,7 +31,7 @@ class SlackDirectory:
 
     def asks(self, reference: Reference) -> bool:
         """Only Slack knows these."""
-        return reference.kind in ("email", "slack", "group", "members")
+        return reference.kind in (EMAIL, SLACK.name, GROUP, MEMBERS)
 
     async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
         """Whom each means. Raises `ChannelError` while Slack does not answer."""
@@ -54,18 +55,16 @@ class SlackDirectory:
         if user is None:
             return None
         channel = origin.place.get("channel", "")
-        return Route("slack", f"{channel},{user}" if channel.startswith(("C", "G")) else user)
+        return Route("slack", f"{channel},{user}" if channel.startswith(SLACK.channel_starts) else user)
 
     # -- one reference --
 
     async def _one(self, reference: Reference) -> Resolution:
-        match reference.kind:
-            case "slack":
-                return await self._account(reference)
-            case "group" | "members":
-                return await self._group(reference)
-            case _:
-                return await self._email(reference)
+        if reference.kind == SLACK.name:
+            return await self._account(reference)
+        if reference.kind in (GROUP, MEMBERS):
+            return await self._group(reference)
+        return await self._email(reference)
 
     async def _account(self, reference: Reference) -> Resolution:
         account = await self._accounts.by_id(reference.value)
@@ -85,7 +84,7 @@ class SlackDirectory:
             return Resolution((), why, unknown=True)
         found = _one_account(account, reference)
         # The address that was looked up is theirs, whatever the app may read of their profile.
-        asked = Address("email", reference.value)
+        asked = reference.address
         return replace(found, people=tuple(_with(one, asked) for one in found.people))
 
     async def _group(self, reference: Reference) -> Resolution:
@@ -103,7 +102,7 @@ class SlackDirectory:
                 why = f"The usergroup @{reference.value} is disabled, so nobody in it is asked."
                 return Resolution((), why, never=True)
             raise
-        if reference.kind == "members":
+        if reference.kind == MEMBERS:
             return Resolution((), members=frozenset(Address("slack", one) for one in members))
         return await self._asked(reference, members)
 

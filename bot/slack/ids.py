@@ -126,6 +126,10 @@ _Digest: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 _Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**31)]
 
 
+SlackId: TypeAlias = Annotated[str, Meta(pattern="^[A-Z0-9]{1,40}$")]
+"""The id of anything in Slack. `engine.model.accounts.SLACK` tells people and channels from other things."""
+
+
 class Ref(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_fields=True, tag="q1"):
     """Which content of which request a button or modal is about. `delivery`: the copy, None outside of copies."""
 

@@ -19,6 +19,7 @@ from engine import fields
 from engine.data import Value
 from engine.errors import InvalidValue
 from engine.fields import Field, FieldType
+from engine.model.accounts import SLACK
 
 Raw: TypeAlias = str | tuple[str, ...]
 """What an element says it holds: text, or the keys of the chosen options."""
@@ -28,7 +29,6 @@ NO: Final = "no"
 _NUMBER: Final = re.compile(r"-?\d{1,12}(\.\d{1,6})?", re.ASCII)
 """Numbers that every reader of JSON and every browser keeps exactly: at most 15 significant digits are safe."""
 _SAFE_DIGITS: Final = 15
-_SLACK_USER: Final = re.compile(r"[UW][A-Z0-9]{2,30}", re.ASCII)
 _TEN_DIGITS: Final = range(1_000_000_000, 10_000_000_000)
 """`initial_date_time` is a number of ten digits."""
 _LONG: Final = frozenset({FieldType.LONG_TEXT, FieldType.JSON})
@@ -281,7 +281,7 @@ def _person(field: Field, current: Value) -> list[Part] | None:
     normal = _normal(field, current)
     if not isinstance(normal, str):
         return None
-    if _SLACK_USER.fullmatch(normal):
+    if SLACK.person_id(normal):
         return [Part(element={**picker, "initial_user": normal}, prefill=normal)]
     typed: Element = {"type": "email_text_input", "action_id": ids.INPUT}
     return [Part(element=_prefilled(typed, normal), prefill=normal)]

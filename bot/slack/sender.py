@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,14 +11,12 @@ from bot.slack.channel import history
 from bot.slack.client import SlackClient, SlackError
 from bot.slack.failures import FailureClass
 from engine.errors import ChannelError, StepError
+from engine.model.accounts import SLACK
 
 EVENT: Final = "signoff_message"
 """`event_type` of the metadata in which a message of unknown outcome is found again."""
 MOST_TEXT: Final = 40_000
 """Slack cuts what is longer: https://docs.slack.dev/reference/methods/chat.postMessage#truncating"""
-_USER: Final = re.compile(r"<@([UW][A-Z0-9]{2,30})(?:\|[^<>]*)?>|([UW][A-Z0-9]{2,30})")
-_CHANNEL: Final = re.compile(r"<#([CG][A-Z0-9]{2,30})(?:\|[^<>]*)?>|([CG][A-Z0-9]{2,30})")
-_NAME: Final = re.compile(r"#[^\s#,<>]{1,80}")
 _PAGES: Final = 2
 _CHANNELS: Final = 200
 """Channels that are read at once: https://docs.slack.dev/reference/methods/users.conversations"""
@@ -50,10 +47,9 @@ class SlackSender:
     async def doubt(self, to: str) -> str | None:
         """Port KnowsPlaces. Only the conversations that the app is in can be asked for."""
         to = to.strip()
-        found = _CHANNEL.fullmatch(to)
-        name = (found[1] or found[2]) if found else to
-        if found is None and not _NAME.fullmatch(to):
+        if not _is_channel(to):
             return None
+        name = SLACK.channel_id(to) or to
         try:
             async with asyncio.timeout(_ASKING):
                 if name.removeprefix("#") in await self._joined():
@@ -85,12 +81,10 @@ class SlackSender:
     async def _place(self, to: str) -> str:
         """The conversation. A person's is opened, so that it can be looked into."""
         to = to.strip()
-        if found := _CHANNEL.fullmatch(to):
-            return found[1] or found[2]
-        if _NAME.fullmatch(to):
-            return to
-        if found := _USER.fullmatch(to):
-            return await self._client.conversation(found[1] or found[2])
+        if _is_channel(to):
+            return SLACK.channel_id(to) or to
+        if (user := SLACK.person_id(to)) is not None:
+            return await self._client.conversation(user)
         if "@" in to:
             answer = await self._client.get("users.lookupByEmail", email=to)
             return await self._client.conversation(str(answer["user"]["id"]))
@@ -118,6 +112,11 @@ class SlackSender:
         return {"channel": str(answer.get("channel", "")), "ts": str(answer.get("ts", ""))}
 
 
+def _is_channel(to: str) -> bool:
+    """Return whether it is a channel: its name, its id or a mention of it."""
+    return SLACK.is_channel_name(to) or SLACK.channel_id(to) is not None
+
+
 def message(said: str, *, source: str) -> dict[str, Any]:
     """Return the text, and the blocks where they can hold all of it. Raises `StepError` where no message can.
 
@@ -143,8 +142,7 @@ def _failure(to: str, error: ChannelError) -> StepError:
     passing = (FailureClass.WAIT, FailureClass.INSTALLATION, FailureClass.UNKNOWN)
     later = isinstance(error, SlackError) and error.kind in passing
     reachable = isinstance(error, SlackError)
-    channel = _NAME.fullmatch(to.strip()) or _CHANNEL.fullmatch(to.strip())
-    invite = channel is not None and isinstance(error, SlackError) and error.code in _NOT_IN
+    invite = _is_channel(to.strip()) and isinstance(error, SlackError) and error.code in _NOT_IN
     todo = f" Type /invite @Signoff in the channel {text.line(to)}, if there is one." if invite else ""
     return StepError(
         f"{error}{todo}",

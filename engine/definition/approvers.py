@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from engine import references
 from engine.data import Path
 from engine.definition.grammar import GateFile
-from engine.definition.not_yet import PEOPLE_NOT_YET
 from engine.definition.problems import Report
 from engine.definition.references import Names, known_of
 from engine.definition.scalars import person_kind
 from engine.definition.wording import cite
 from engine.expressions import Compiled, Source, Template, joins_texts, sources_of
+from engine.model import accounts
 
-_ADDRESSES: Final = frozenset({"email", "slack"})
 _AS_LIST: Final = 'Write a list, like ["{{ inputs.a }}", "{{ inputs.b }}"].'
 _KEYWORDS: Final = (
     "From data only addresses of people count; `owner`, `requester` and `group:` count where the file writes them, "
@@ -36,7 +36,7 @@ def check_person(report: Report, template: Template, at: Path, names: Names) -> 
     if joins_texts(template):
         report.add(at, "Several people stand in one text.", _AS_LIST)
     elif not template.is_whole:
-        if template.source.strip().startswith(("group:", "role:", "<@")):
+        if template.source.strip().startswith(references.DATA_CANNOT_NAME):
             report.add(at, "Data cannot say which group is asked.", _KEYWORDS)
     else:
         for source in sources_of(template, known_of(names)):
@@ -54,7 +54,7 @@ def _check_source(report: Report, source: Source, at: Path) -> None:
         report.add(at, f"An approver is a person, but {source.name} is {sort.phrase}.")
     texts = sort.texts if sort.texts is not None else sort.item.texts if sort.item is not None else None
     for text in texts or ():
-        if person_kind(text) not in _ADDRESSES:
+        if person_kind(text) not in references.ADDRESSES:
             report.add(at, f"{source.name} can be `{cite(text)}`, which is no address of a person.", _KEYWORDS)
             break
 
@@ -62,8 +62,8 @@ def _check_source(report: Report, source: Source, at: Path) -> None:
 def _check_written(report: Report, text: str, at: Path) -> None:
     kind = person_kind(text)
     if kind is None:
-        report.add(at, f"`{cite(text)}` names no person.", "Write an email address, a Slack user id or `group:handle`.")
-    elif kind in PEOPLE_NOT_YET:
+        report.add(at, f"`{cite(text)}` names no person.", f"Write an email address, {accounts.ONE} or `group:handle`.")
+    elif kind in references.NOT_YET:
         report.add(at, f"`{cite(text)}` is not available yet.")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
+from engine import references
 from engine.data import Path, Value
 from engine.definition.complaints import Reader, complain, keys_of, locate, unknown_key
 from engine.definition.grammar import UNBUILT_KINDS, GateFile, PolicyFile, StepFile
@@ -13,7 +14,7 @@ from engine.definition.kinds import FORM, Nature, StepKind
 from engine.definition.not_yet import suggestion
 from engine.definition.problems import Report
 from engine.definition.reading import StepDraft
-from engine.definition.scalars import has_expression, person_kind
+from engine.definition.scalars import EXPRESSION, has_expression, person_kind
 from engine.definition.wording import cite, listed, near
 from engine.errors import InvalidValue
 from engine.expressions import Template, check_written, iter_strings
@@ -164,14 +165,15 @@ def _check_clocks(report: Report, gate: GateFile, at: Path) -> None:
 
 
 def _check_policy(report: Report, gate: GateFile, at: Path) -> None:
-    people = gate.approvers or ["owner"]
+    people = gate.approvers or [references.OWNER]
     kinds = {person_kind(person) for person in people}
-    if isinstance(gate.policy, PolicyFile) and gate.policy.quorum and not kinds & {"group", "role", "expression"}:
+    uncounted = {references.GROUP, references.ROLE, EXPRESSION}
+    if isinstance(gate.policy, PolicyFile) and gate.policy.quorum and not kinds & uncounted:
         count = len({person.casefold() for person in people})
         if gate.policy.quorum > count:
             message = f"A quorum of {gate.policy.quorum} can never come together from {count}."
             _never(report, (*at, "policy", "quorum"), message, "Name more approvers.")
-    if "requester" in gate.exclude and kinds == {"requester"}:
+    if references.REQUESTER in gate.exclude and kinds == {references.REQUESTER}:
         message = "Nobody could decide: the only approver is excluded."
         _never(report, (*at, "exclude"), message, "Name another approver.")
 

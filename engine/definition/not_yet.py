@@ -10,10 +10,12 @@ from typing import Final, get_args
 
 from pydantic import BaseModel
 
+from engine import references
 from engine.data import Path, Value
 from engine.definition.problems import Report
 from engine.definition.scalars import person_kind
 from engine.definition.wording import cite, listed, near, nearest, show
+from engine.model import accounts
 
 # part of the file -> key -> the values that are available; none: the whole key is not.
 NOT_YET: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
@@ -39,7 +41,6 @@ NOT_YET: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
         "hold": (),
     },
 }
-PEOPLE_NOT_YET: Final = frozenset({"role"})
 
 
 def set_aside(
@@ -101,6 +102,6 @@ def suggestion(word: str, available: Collection[str], not_yet: Collection[str]) 
 
 def refuse_person(report: Report, who: str, path: Path) -> None:
     """Reports a reference to people that nothing can resolve yet."""
-    if person_kind(who) in PEOPLE_NOT_YET and not report.has_problem(path):
-        hint = "Name people by email address or Slack user id, or a usergroup by group:handle."
+    if person_kind(who) in references.NOT_YET and not report.has_problem(path):
+        hint = f"Name people by email address or {accounts.LABELS}, or a usergroup by group:handle."
         report.add(path, f"`{cite(who)}` is not available yet.", hint)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from engine import durations, fields
+from engine import durations, fields, references
 from engine.definition.wording import cite, sentence
 from engine.errors import ExpressionError, InvalidValue
 from engine.expressions import compile_template
 from engine.fields import Field, FieldType
+from engine.model import accounts
 
 OWN_ERROR: Final = "signoff"
 """pydantic's name for an error that the grammar raises itself: its message is the sentence already."""
@@ -31,13 +32,9 @@ NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 WORKFLOW_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 SECRET_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]*")
 
-PersonKind: TypeAlias = Literal["email", "slack", "group", "role", "owner", "requester", "expression"]
-
-_SLACK: Final = re.compile(r"<@[UW][A-Z0-9]{2,30}(?:\|[^<>\s]*)?>|[UW][A-Z0-9]{6,30}")
-_PREFIXED: Final = re.compile(r"(group|role):(.*)", re.DOTALL)
-_HANDLE: Final = re.compile(r"@?\w[\w.-]{0,79}")
+EXPRESSION: Final = "expression"
+"""The kind of a reference to people that only a run can read."""
 _CRON: Final = re.compile(r"[0-9A-Za-z*/,?#-]+(?: +[0-9A-Za-z*/,?#-]+){4}")
-_CHANNEL: Final = re.compile(r"#[^\s#]{1,80}|[CG][A-Z0-9]{6,30}")
 _LIKE: Final = 'Write it like "{{ inputs.amount | number > 100 }}".'
 _EMAIL: Final = Field(type=FieldType.EMAIL)
 _BETWEEN: Final = re.compile(r"\s*[,;]\s*|\s+(?:and\s+)?")
@@ -184,21 +181,12 @@ Zone = Annotated[str, AfterValidator(_zone)]
 # -- people -------------------------------------------------------------------------------------------------
 
 
-def person_kind(text: str) -> PersonKind | None:
-    """What a reference to people is; None for a text that names nobody."""
-    if text in ("owner", "requester"):
-        return "owner" if text == "owner" else "requester"
+def person_kind(text: str) -> str | None:
+    """Return the kind of a reference to people, `EXPRESSION` included, or None if it names nobody."""
     if has_expression(text):
-        return "expression"
-    if found := _PREFIXED.fullmatch(text):
-        return ("group" if found[1] == "group" else "role") if _HANDLE.fullmatch(found[2]) else None
-    if _SLACK.fullmatch(text):
-        return "slack"
-    try:
-        fields.validate(_EMAIL, text)
-    except InvalidValue:
-        return None
-    return "email"
+        return EXPRESSION
+    reference = references.parse(text)
+    return None if reference is None else reference.kind
 
 
 def _person(text: str) -> str:
@@ -207,10 +195,10 @@ def _person(text: str) -> str:
     if kind is None:
         if people := _several(text):
             raise refuse("Several people stand in one text.", f"Write a list: [{cite(', '.join(people))}].")
-        ways = "an email address, a Slack user id, `group:handle`, `owner`, `requester` or an expression"
-        hint = f"Write `{text.casefold()}`." if text.casefold() in ("owner", "requester") else ""
+        ways = f"an email address, {accounts.ONE}, `group:handle`, `owner`, `requester` or an expression"
+        hint = f"Write `{text.casefold()}`." if text.casefold() in (references.OWNER, references.REQUESTER) else ""
         raise refuse(f"`{cite(text)}` names nobody: write {ways}.", hint)
-    return str(fields.validate(_EMAIL, text)) if kind == "email" else text
+    return str(fields.validate(_EMAIL, text)) if kind == references.EMAIL else text
 
 
 def _several(text: str) -> list[str]:
@@ -221,15 +209,15 @@ def _several(text: str) -> list[str]:
 
 def _owner(text: str) -> str:
     text = text if _several(text.strip()) else _person(text)
-    if person_kind(text) not in ("email", "slack"):
-        raise refuse("The owner is one person: write an email address or a Slack user id.")
+    if person_kind(text) not in references.ADDRESSES:
+        raise refuse(f"The owner is one person: write an email address or {accounts.ONE}.")
     return text
 
 
 def _starter(text: str) -> str:
     text = _person(text)
-    if person_kind(text) in ("requester", "expression"):
-        ways = "email addresses, Slack user ids or `group:handle`"
+    if person_kind(text) in (references.REQUESTER, EXPRESSION):
+        ways = f"email addresses, {accounts.SEVERAL} or `group:handle`"
         raise refuse(f"Who may start a workflow is known before it runs: write {ways}.")
     return text
 
@@ -241,7 +229,7 @@ def _some_starter(people: list[str]) -> list[str]:
 
 
 def _channel(text: str) -> str:
-    if not _CHANNEL.fullmatch(text):
+    if accounts.SLACK.channel_id(text) is None and not accounts.SLACK.is_channel_name(text):
         raise refuse('This must be a Slack channel, like "#approvals".')
     return text
 

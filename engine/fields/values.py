@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, urlsplit
 from engine import data
 from engine.data import Value
 from engine.errors import InvalidValue
+from engine.model import accounts
 
 MAX_EMAIL: Final = 254
 MAX_URL: Final = 3000
@@ -34,7 +35,6 @@ CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _NUMBER: Final = re.compile(r"[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?P<exponent>[eE][+-]?\d{1,4})?", re.ASCII)
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
-_MENTION: Final = re.compile(r"<@([UW][A-Z0-9]{2,30})(?:\|[^<>]*)?>|([UW][A-Z0-9]{2,30})")
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN: Final = re.compile(rf"(?:{_LABEL}\.)+(?!\d+\Z)[a-z0-9][a-z0-9-]{{0,61}}[a-z0-9]")
 _NOT_IN_EMAIL: Final = frozenset(' ()<>[]:;,\\"')
@@ -120,13 +120,13 @@ def _split(text: str) -> SplitResult | None:
 
 
 def person(value: Value) -> str:
-    """An email address, or the id of a Slack user, which may be written as a mention."""
+    """Return an email address, or the id of an account, which may be written as a mention."""
     if isinstance(value, str) and len(value) <= MAX_PERSON:
-        if found := _MENTION.fullmatch(value):
-            return found[1] or found[2]
+        if (account := accounts.parse_account(value)) is not None:
+            return account.value
         if _is_email(value):
             return email(value)
-    raise InvalidValue("must be a person: an email address, or a Slack user id like U012AB3CD")
+    raise InvalidValue(f"must be a person: an email address, or {accounts.EXAMPLES}")
 
 
 def choice(value: Value, options: Collection[str]) -> str:

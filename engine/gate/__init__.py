@@ -14,10 +14,8 @@ from engine.gate.opening import (
     NOTE_LENGTH,
     TITLE_LENGTH,
     Opening,
-    Reference,
     Scope,
     open_request,
-    reference,
     truth,
     wanted,
 )
@@ -34,7 +32,6 @@ __all__ = [
     "Editable",
     "Lapsed",
     "Opening",
-    "Reference",
     "Ruling",
     "Scope",
     "Subject",
@@ -53,7 +50,6 @@ __all__ = [
     "missing",
     "next_check",
     "open_request",
-    "reference",
     "truth",
     "wanted",
 ]

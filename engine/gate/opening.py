@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from engine import data, fields
+from engine import data, fields, references
 from engine.data import Path, Value
 from engine.definition import Gate, Step
 from engine.definition.declared import NOTHING
-from engine.errors import ExpressionError, InvalidValue
+from engine.errors import ExpressionError
 from engine.expressions import Template, address_origin, render_items
-from engine.fields import Field
 from engine.gate.asked import REASON_LENGTH, Editable, Subject, clip
 from engine.gate.mentioned import mentioned
 from engine.model import (
@@ -28,6 +25,7 @@ from engine.model import (
     ReasonRequired,
     ReviewPoint,
 )
+from engine.references import Reference
 
 TITLE_LENGTH: Final = 150
 NOTE_LENGTH: Final = 1000
@@ -35,19 +33,6 @@ MAX_NOTES: Final = 20
 _UNKNOWN: Final = "Whether this needs approval could not be found out"
 
 Scope = Mapping[str, Value]
-
-
-class Reference(Struct, frozen=True):
-    """Who is asked: `kind` is `owner`, `requester`, `email`, `slack` or `group`. `rule`: how the gate put it.
-
-    `members` is a group of which only matters who is in it, and not who they are. `not_requester`: it does not mean the
-    person who started the run.
-    """
-
-    kind: str
-    value: str
-    rule: str
-    not_requester: bool = False
 
 
 class Opening(Struct, frozen=True, kw_only=True):
@@ -125,7 +110,7 @@ def open_request(
     reason = text(gate.reason, "reason", REASON_LENGTH)
     show = tuple((item.label, text(item.value, item.label, REASON_LENGTH) or "–") for item in gate.show)
     confirm = text(gate.confirm, "confirmation", 300)
-    references = tuple(_references(gate, scope, notes))
+    asked = tuple(_references(gate, scope, notes))
     editable = tuple(_editable(gate, step, content, notes))
     return Opening(
         subject=subject,
@@ -136,7 +121,7 @@ def open_request(
         content=content,
         editable=editable,
         declared=tuple(_declared(gate, content, editable)),
-        references=references,
+        references=asked,
         digest=subject.digest(content),
         approve_label=gate.approve_label,
         reject_label=gate.reject_label,
@@ -177,7 +162,7 @@ def _text(template: Template, scope: Scope) -> str:
 
 def _references(gate: Gate, scope: Scope, notes: list[str]) -> Iterator[Reference]:
     if not gate.approvers:
-        yield Reference("owner", "owner", "owner")
+        yield Reference(references.OWNER, references.OWNER, references.OWNER)
     for template in gate.approvers:
         yield from _named(gate, template, scope, notes)
 
@@ -191,14 +176,14 @@ def _named(gate: Gate, template: Template, scope: Scope, notes: list[str]) -> It
         return
     from_data, asks_requester = False, gate.asks_requester or _REQUESTER in template.references
     for item in items:
-        found = reference(item.value, rule=template.source)
-        if found is None:
+        reference = references.parse_resolvable(item.value, rule=template.source)
+        if reference is None:
             notes.append(f"{template.source} names {data.dumps(item.value)}, which is nobody that can be asked.")
         elif item.is_written:
-            yield found
-        elif found.kind in _ADDRESSES:
+            yield reference
+        elif reference.is_address:
             from_data = True
-            yield replace(found, not_requester=not asks_requester)
+            yield replace(reference, not_requester=not asks_requester)
         else:
             notes.append(f"{template.source} gave {data.dumps(item.value)}, but data can only name people by address.")
     if from_data and (inputs := gate.approver_inputs.get(template.source)):
@@ -207,35 +192,6 @@ def _named(gate: Gate, template: Template, scope: Scope, notes: list[str]) -> It
 
 
 _REQUESTER: Final = ("run", "requester")
-_ADDRESSES: Final = frozenset({"email", "slack"})
-_EMAIL: Final = Field(type=fields.FieldType.EMAIL)
-_SLACK: Final = re.compile(r"<@([UW][A-Z0-9]{2,30})(?:\|[^<>]*)?>|([UW][A-Z0-9]{2,30})")
-_GROUP: Final = re.compile(r"group:@?(\w[\w.-]{0,79})")
-
-
-def reference(name: Value, *, rule: str) -> Reference | None:
-    """Who `name` means, or None if it is nobody that can be asked."""
-    return _reference(name, rule) if isinstance(name, str) else None
-
-
-@lru_cache(1024)
-def _reference(name: str, rule: str) -> Reference | None:
-    """The same few people are asked again and again."""
-    if name in ("owner", "requester"):
-        return Reference(name, name, rule)
-    if found := _SLACK.fullmatch(name):
-        return Reference("slack", found[1] or found[2], rule)
-    if found := _GROUP.fullmatch(name):
-        return Reference("group", found[1].lower(), rule)
-    email = _email(name)
-    return None if email is None else Reference("email", email, rule)
-
-
-def _email(name: str) -> str | None:
-    try:
-        return str(fields.validate(_EMAIL, name)).lower()
-    except InvalidValue:
-        return None
 
 
 def _editable(gate: Gate, step: Step, content: Params, notes: list[str]) -> Iterator[Editable]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from engine import gate
+from engine import references
 from engine.definition import Workflow
-from engine.gate import Reference
 from engine.ports import Resolution
+from engine.references import Reference
 from engine.who import Who
 
 
@@ -28,11 +27,12 @@ def check(who: Who, workflow: Workflow) -> tuple[list[str], list[str]]:
     Raises `NeedsDirectory` for what only the directory knows.
     """
     named = list(_named(workflow))
-    answers = who.answers(list(dict.fromkeys(_as_asked(one.reference) for one in named)))
+    # Of a group it is enough to know that it is there: to look its members up takes too long.
+    answers = who.answers(list(dict.fromkeys(one.reference.as_members for one in named)))
     wrong: dict[str, None] = {}
     doubtful: dict[str, None] = {}
     for one in named:
-        answer = answers.get(_as_asked(one.reference))
+        answer = answers.get(one.reference.as_members)
         if answer is not None:
             found = wrong if _never(one, answer) else doubtful if _doubtful(one, answer) else None
             if found is not None:
@@ -43,19 +43,14 @@ def check(who: Who, workflow: Workflow) -> tuple[list[str], list[str]]:
 def _named(workflow: Workflow) -> Iterator[Named]:
     """What stands in the file as it is; what an expression gives is known when a run opens a request."""
     for name in workflow.may_run:
-        reference = gate.reference(name, rule=name)
+        reference = references.parse_resolvable(name)
         if reference is not None:
             yield Named("may_run", reference, starts=True)
     for step in workflow.steps:
         for template in step.gate.approvers if step.gate is not None else ():
-            reference = gate.reference(template.source, rule=template.source) if template.is_literal else None
+            reference = references.parse_resolvable(template.source) if template.is_literal else None
             if reference is not None:
                 yield Named(f"The gate of step {step.id}", reference)
-
-
-def _as_asked(reference: Reference) -> Reference:
-    """Of a group it is enough to know that it is there: to look its members up takes too long."""
-    return replace(reference, kind="members") if reference.kind == "group" else reference
 
 
 def _never(named: Named, answer: Resolution) -> bool:

@@ -6,12 +6,12 @@ import asyncio
 import hashlib
 import logging
 
-from engine import gate
 from engine.data import Value
 from engine.definition import Step, Workflow
 from engine.errors import Conflict
 from engine.model import NotAllowed, Person, Refusal, Register, Registered
 from engine.ports import StepType
+from engine.references import EMAIL, parse_resolvable
 from engine.service import named_people
 from engine.service.ground import Ground, entry
 from engine.store import workflows
@@ -90,11 +90,11 @@ def _literals(step: Step) -> dict[str, Value]:
 
 
 def _owner(who: Who, command: Register, workflow: Workflow, actor: Person) -> Person | Refusal:
-    reference = None if workflow.owner is None else gate.reference(workflow.owner, rule=workflow.owner)
+    reference = None if workflow.owner is None else parse_resolvable(workflow.owner)
     if reference is None:
         return actor
     answer = who.answers([reference]).get(reference)
     lost = answer is not None and answer.why is not None and not answer.unanswered
-    if answer is not None and lost and (answer.never or reference.kind != "email"):
+    if answer is not None and lost and (answer.never or reference.kind != EMAIL):
         return NotAllowed(why=f"The owner could never be told anything: {answer.why}")
     return who.named(command.workspace, reference)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 from typing import Final
 
-from engine import audit, data, fields, gate, plan
+from engine import audit, data, fields, plan
 from engine.audit import Entry
 from engine.data import Value
 from engine.definition import Workflow
-from engine.gate import Reference
 from engine.model import InvalidInputs, NotAllowed, NotFound, Person, Refusal, RunStatus, Start, Started, Work
 from engine.plan import RunState
+from engine.references import Reference, parse_resolvable
 from engine.service.ground import Ground, entry
 from engine.store import runs, workflows
 from engine.store.runs import HeldRun
@@ -97,7 +97,7 @@ def _started(held: HeldRun, workflow: Workflow, requester: Person) -> Entry:
 
 def _starters(workflow: Workflow) -> list[Reference]:
     """Who may start it besides its owner. Empty: everybody."""
-    return [found for name in workflow.may_run if (found := gate.reference(name, rule=name)) is not None]
+    return [found for name in workflow.may_run if (found := parse_resolvable(name)) is not None]
 
 
 def _too_large(written: str) -> dict[str, str]:

@@ -64,7 +64,7 @@ FAULTS: Final = (
         "a word from data names the owner, the requester or a group",
         "engine/gate/opening.py",
         "        elif item.is_written:\n",
-        "        elif item.is_written or found.kind not in _ADDRESSES:\n",
+        "        elif item.is_written or not reference.is_address:\n",
         "tests/flow/test_approvers.py tests/unit/test_gate.py",
     ),
     Fault(

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ChannelError
-from engine.gate import Reference
 from engine.model import (
     Address,
     Decided,
@@ -24,6 +23,7 @@ from engine.model import (
     Verdict,
 )
 from engine.ports import Found, Resolution, Route
+from engine.references import Reference
 from engine.store.runs import POSTPONED
 from tests.support.house import ANN, LEE, SAM, TERMINAL, House, PlayedParams, Surprise, house
 

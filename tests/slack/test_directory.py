@@ -12,9 +12,9 @@ from bot.slack.accounts import FRESH_SECONDS
 from bot.slack.client import connected
 from bot.slack.directory import SlackDirectory
 from engine.errors import ChannelError
-from engine.gate import Reference
 from engine.model import Address, Origin, Person
 from engine.ports import Found, Resolution, Route
+from engine.references import Reference
 from tests.slack.stage import Stage, buttons, copy_of, words
 
 WHO = """\

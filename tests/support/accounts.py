@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from engine.errors import ChannelError
-from engine.gate import Reference
 from engine.model import Address, Origin, Person
 from engine.ports import Found, Resolution, Route
+from engine.references import Reference
 
 
 def account(name: str) -> Address:

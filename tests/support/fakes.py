@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict
 from engine.data import Value
 from engine.errors import ChannelError
 from engine.fields import Field
-from engine.gate import Reference
 from engine.model import Card, Origin, Person, Receipt
 from engine.ports import Resolution, Route, StepContext, StepType
+from engine.references import Reference
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 

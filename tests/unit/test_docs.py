@@ -18,11 +18,11 @@ from bot.cli.later import Later
 from bot.cli.main import signoff
 from bot.settings import PREFIX, Settings
 from bot.slack import blocks, lists
-from engine import data, durations, fields
+from engine import data, durations, fields, references
 from engine.data import Value
 from engine.definition import load, scalars, yaml
 from engine.definition.grammar import MAX_FIELDS, MAX_INPUTS, MAX_STEPS, UNBUILT_KINDS, GateFile, StepFile, WorkflowFile
-from engine.definition.not_yet import NOT_YET, PEOPLE_NOT_YET
+from engine.definition.not_yet import NOT_YET
 from engine.errors import DefinitionError, ExpressionError
 from engine.expressions import MAX_SOURCE, MAX_TEXT, Template, compile_template
 from engine.expressions.filters import FILTERS, TESTS
@@ -335,7 +335,7 @@ def not_yet() -> Iterator[str]:
             yield missing_row(part, key, [value if isinstance(value, str) else json.dumps(value) for value in values])
     for kind in UNBUILT_KINDS:
         yield missing_row("step", f"uses: {kind}", [])
-    for kind in sorted(PEOPLE_NOT_YET):
+    for kind in sorted(references.NOT_YET):
         yield missing_row("people", f"{kind}:…", [])
     yield missing_row("expression", "review.…", [])
 

@@ -14,7 +14,7 @@ from engine import data, gate
 from engine.data import Value
 from engine.errors import InvalidValue, Tampered
 from engine.fields import infer
-from engine.gate import MAX_NOTES, UNSEEN_AFTER, Lapsed, Reference, Ruling, Unseen, reference
+from engine.gate import MAX_NOTES, UNSEEN_AFTER, Lapsed, Ruling, Unseen
 from engine.model import (
     SECRET_SHOWN,
     Address,
@@ -33,6 +33,7 @@ from engine.model import (
     Verdict,
     Withdrawn,
 )
+from engine.references import Reference
 from tests.support.fakes import START
 from tests.support.replacing import replace
 from tests.support.walking import EVE, KIM, LEE, Journey, asked, decide, opened
@@ -215,19 +216,6 @@ def test_an_approver_that_is_nobody_is_noted_and_asks_nobody(junk: Value) -> Non
     opening = words('approvers: ["{{ inputs.any }}"]', any=[junk])
     assert opening.references == ()
     assert opening.notes == (f"{{{{ inputs.any }}}} names {data.dumps(junk)}, which is nobody that can be asked.",)
-
-
-@pytest.mark.parametrize(
-    ("name", "kind", "value"),
-    [
-        ("U012AB3CD", "slack", "U012AB3CD"),
-        ("<@W012AB3CD>", "slack", "W012AB3CD"),
-        ("<@U012AB3CD|lee>", "slack", "U012AB3CD"),
-        ("group:finance-approvers", "group", "finance-approvers"),
-    ],
-)
-def test_slack_accounts_and_usergroups_are_for_the_directory_to_know(name: str, kind: str, value: str) -> None:
-    assert reference(name, rule="the rule") == Reference(kind, value, "the rule")
 
 
 def test_an_approver_that_cannot_be_evaluated_is_noted_and_the_others_are_asked() -> None:

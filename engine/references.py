@@ -1,0 +1,108 @@
+"""References to people, as workflow files, settings and data write them: the one parser of them. Pure.
+
+A reference is `owner`, `requester`, an email address, the id or a mention of an account (`engine.model.accounts` has
+the formats), `group:handle` or `role:name`. `check`, a run and the settings all read it here, so they agree.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from engine import fields
+from engine.data import Value
+from engine.errors import InvalidValue
+from engine.fields import Field, FieldType
+from engine.model import Address, accounts
+
+OWNER: Final = "owner"
+REQUESTER: Final = "requester"
+EMAIL: Final = "email"
+GROUP: Final = "group"
+ROLE: Final = "role"
+MEMBERS: Final = "members"
+"""A group of which only matters who is in it. No text says this; a directory is asked for it."""
+
+ADDRESSES: Final = frozenset({EMAIL}) | accounts.NAMES
+"""Kinds of references that name one person by an address. Data may only name people like this."""
+NOT_YET: Final = frozenset({ROLE})
+"""Kinds that can be written and that nothing resolves yet."""
+DATA_CANNOT_NAME: Final = (f"{GROUP}:", f"{ROLE}:", *accounts.MENTION_PREFIXES)
+"""How a reference begins that an expression may not be a part of."""
+
+_KEYWORDS: Final = frozenset({OWNER, REQUESTER})
+_PREFIXED: Final = re.compile(rf"({GROUP}|{ROLE}):@?(\w[\w.-]{{0,79}})")
+_EMAIL: Final = Field(type=FieldType.EMAIL)
+
+
+class Reference(Struct, frozen=True):
+    """Who is meant. `rule` is how the gate or the setting wrote it.
+
+    `kind` is one of the constants of this module or the name of an account kind. `not_requester`: it does not mean the
+    person who started the run.
+    """
+
+    kind: str
+    value: str
+    rule: str
+    not_requester: bool = False
+
+    @property
+    def is_address(self) -> bool:
+        """Return whether it names one person, by an email address or an account."""
+        return self.kind in ADDRESSES
+
+    @property
+    def address(self) -> Address:
+        """Return the address that it names a person by."""
+        return Address(self.kind, self.value)
+
+    @property
+    def is_keyword(self) -> bool:
+        """Return whether only a run says who it is: `owner` or `requester`."""
+        return self.kind in _KEYWORDS
+
+    @property
+    def is_resolvable(self) -> bool:
+        """Return whether anybody can be asked by it today."""
+        return self.kind not in NOT_YET
+
+    @property
+    def as_members(self) -> Reference:
+        """Return the reference to a group as the question who is in it; any other reference as it is."""
+        return replace(self, kind=MEMBERS) if self.kind == GROUP else self
+
+
+def parse(name: Value, *, rule: str | None = None) -> Reference | None:
+    """Return what a value refers to, or None if it names nobody. `rule` is by default the text itself."""
+    return _parse(name, name if rule is None else rule) if isinstance(name, str) else None
+
+
+def parse_resolvable(name: Value, *, rule: str | None = None) -> Reference | None:
+    """Return what a value refers to, or None if nobody can be asked by it."""
+    reference = parse(name, rule=rule)
+    return reference if reference is not None and reference.is_resolvable else None
+
+
+@lru_cache(1024)
+def _parse(text: str, rule: str) -> Reference | None:
+    """Return the reference. The same few people are asked again and again, so the last ones are kept."""
+    if text in _KEYWORDS:
+        return Reference(text, text, rule)
+    if (account := accounts.parse_account(text)) is not None:
+        return Reference(account.kind, account.value, rule)
+    if match := _PREFIXED.fullmatch(text):
+        return Reference(match[1], match[2].lower(), rule)
+    email = _email(text)
+    return None if email is None else Reference(EMAIL, email, rule)
+
+
+def _email(text: str) -> str | None:
+    try:
+        return str(fields.validate(_EMAIL, text)).lower()
+    except InvalidValue:
+        return None
