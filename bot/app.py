@@ -7,7 +7,7 @@ import getpass
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rich.console import Console
@@ -42,7 +42,7 @@ from engine.codes import Codes
 from engine.embedded import Embedded
 from engine.model import DEFAULT_WORKSPACE, Address
 from engine.outbox import Relay
-from engine.ports import Channel, Clock, Directory, Mailer, Sender
+from engine.ports import Channel, Clock, Directory, Mailer, Secrets, Sender, StepServices
 from engine.runner import Runner
 from engine.service import Engine, Identity
 from engine.store import identities, schema
@@ -65,6 +65,28 @@ class SlackSide:
     homes: StaleHomes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapters:
+    """The implementations of the engine's ports that this process uses; None: this one is not set up.
+
+    `slack` and `email` show copies; `sender` and `mailer` are what steps send with. `console`: where copies for this
+    machine's terminal are printed.
+    """
+
+    clock: Clock
+    secrets: Secrets
+    console: Console | None = None
+    slack: SlackClient | None = None
+    email: Channel | None = None
+    sender: Sender | None = None
+    mailer: Mailer | None = None
+
+    @property
+    def services(self) -> StepServices:
+        """Return those that steps may use."""
+        return StepServices(sender=self.sender, mailer=self.mailer, secrets=self.secrets)
+
+
 @dataclass(frozen=True, slots=True)
 class App:
     """Everything that a process of Signoff is made of."""
@@ -80,38 +102,16 @@ class App:
     slack: SlackSide | None
 
 
-def build(
-    store: SqliteFile,
-    settings: Settings,
-    environment: Mapping[str, str],
-    console: Console | None,
-    client: SlackClient | None = None,
-    sender: Sender | None = None,
-    clock: Clock | None = None,
-    mailer: Mailer | None = None,
-    email: Channel | None = None,
-) -> App:
-    """Bind everything to the store. Nothing runs yet. `client`: the way to Slack, `email`: to mailboxes."""
-    clock, steps, secrets = (
-        clock or SystemClock(),
-        step_types(settings, sender, mailer),
-        EnvironmentSecrets(environment),
-    )
-    login = getpass.getuser()
-    directory: Directory = TerminalDirectory() if client is None else SlackDirectory(client)
-    if email is not None:
-        directory = WithMail(directory)
+def build(store: SqliteFile, settings: Settings, adapters: Adapters) -> App:
+    """Bind everything to the store. Nothing runs yet."""
+    clock, secrets, client, homes = adapters.clock, adapters.secrets, adapters.slack, StaleHomes()
+    steps, login = step_types(settings, adapters.services), getpass.getuser()
+    directory = _directory(adapters)
     advancer = Advancer(kinds=steps, directory=directory, secrets=secrets)
     engine = Engine(store, advancer, admins=_admins(settings, login))
     runner = Runner(store, advancer, steps=steps, secrets=secrets)
-    channels: dict[str, Channel] = {"terminal": TerminalChannel(console)}
-    homes = StaleHomes()
-    if client is not None:
-        channels["slack"] = SlackChannel(client, homes)
-    if email is not None:
-        channels["email"] = email
     codes = keys.codes(settings.database)
-    relay = Relay(store, channels=channels, directory=directory, render=card.card, codes=codes)
+    relay = Relay(store, channels=_channels(adapters, homes), directory=directory, render=card.card, codes=codes)
     executor = Embedded(
         units={"advance": runner.advance, "deliver": relay.deliver, "fire": engine.fire},
         due=engine.due,
@@ -124,6 +124,20 @@ def build(
     if client is not None:
         slack = SlackSide(client, SlackDesk(engine, steps, directory, clock, settings.builders), homes)
     return App(settings, store, engine, identity, codes, clock, executor, desk, slack)
+
+
+def _directory(adapters: Adapters) -> Directory:
+    directory: Directory = TerminalDirectory() if adapters.slack is None else SlackDirectory(adapters.slack)
+    return directory if adapters.email is None else WithMail(directory)
+
+
+def _channels(adapters: Adapters, homes: StaleHomes) -> dict[str, Channel]:
+    channels: dict[str, Channel] = {"terminal": TerminalChannel(adapters.console)}
+    if adapters.slack is not None:
+        channels["slack"] = SlackChannel(adapters.slack, homes)
+    if adapters.email is not None:
+        channels["email"] = adapters.email
+    return channels
 
 
 def _admins(settings: Settings, login: str) -> frozenset[Address]:
@@ -156,17 +170,33 @@ async def opened(
             await store.transact(lambda tx: record(tx, doubt, by=f"terminal:{getpass.getuser()}"))
         await store.transact(release)
         await store.transact(lambda tx: identities.separate(tx, DEFAULT_WORKSPACE))
-        client = None if trial else await _to_slack(settings, stack, pace)
-        sender = TerminalSender(screen.console()) if trial else SlackSender(client) if client else None
-        mails = None if trial else await stack.enter_async_context(mail.mailing(settings, clock.now))
-        mailer = TerminalMailer(screen.console()) if trial else mails.mailer if mails else None
-        email = mails.channel if mails else None
-        app = build(store, settings, environment, console, client, sender, clock, mailer, email)
+        adapters = Adapters(clock=clock, secrets=EnvironmentSecrets(environment), console=console)
+        adapters = _on_trial(adapters) if trial else await _connected(adapters, settings, stack, pace)
+        app = build(store, settings, adapters)
         working = asyncio.ensure_future(app.executor.run())
         try:
             yield app
         finally:
             await _drain(app.executor, working)
+
+
+def _on_trial(adapters: Adapters) -> Adapters:
+    """Return the adapters of a trial: what steps send is printed, and goes nowhere."""
+    console = screen.console()
+    return replace(adapters, sender=TerminalSender(console), mailer=TerminalMailer(console))
+
+
+async def _connected(adapters: Adapters, settings: Settings, stack: AsyncExitStack, pace: Pace | None) -> Adapters:
+    """Return the adapters with those for Slack and email that are set up, open until the stack is left."""
+    client = await _to_slack(settings, stack, pace)
+    mails = await stack.enter_async_context(mail.mailing(settings, adapters.clock.now))
+    return replace(
+        adapters,
+        slack=client,
+        sender=SlackSender(client) if client is not None else None,
+        email=mails.channel if mails is not None else None,
+        mailer=mails.mailer if mails is not None else None,
+    )
 
 
 async def _to_slack(settings: Settings, stack: AsyncExitStack, pace: Pace | None) -> SlackClient | None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from bot.settings import Settings
-from engine.ports import Mailer, Sender, StepType
+from engine.ports import StepServices, StepType
 from engine.steps import registry
-from engine.steps.http import Http
+
+_ONLY_CHECKED: Final = StepServices()
 
 
-def step_types(
-    settings: Settings, sender: Sender | None = None, mailer: Mailer | None = None
-) -> dict[str, StepType[Any]]:
-    """The kinds of steps that workflows may use here. `sender`, `mailer`: what some send with. Raises `PluginError`."""
-    return registry.all_kinds(http=Http(allow=settings.http_allow), sender=sender, mailer=mailer)
+def step_types(settings: Settings, services: StepServices = _ONLY_CHECKED) -> dict[str, StepType[Any]]:
+    """Return the kinds of steps that workflows may use here. Raises `PluginError`.
+
+    Without services they can check a file, and those that send something cannot run.
+    """
+    return registry.all_kinds(replace(services, http_allow=settings.http_allow))

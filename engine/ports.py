@@ -7,10 +7,10 @@ To add a channel, implement `Channel`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import ClassVar, Generic, Literal, Protocol, TypeVar, runtime_checkable
+from typing import ClassVar, Generic, Literal, Protocol, Self, TypeAlias, TypeVar, runtime_checkable
 
 from msgspec import Struct
 from pydantic import BaseModel
@@ -22,6 +22,8 @@ from engine.model import Address, Card, Origin, Person, Receipt, Work
 from engine.references import Reference
 
 ParamsT = TypeVar("ParamsT", bound=BaseModel)
+Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Host and port in, textual addresses out. Raises `OSError` (`socket.gaierror` says whether it may pass)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,27 @@ class StepContext:
     workflow: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepServices:
+    """What steps need from outside: one value, given to every step type when the registry builds it.
+
+    A service that is not set up here is None, and so are all of them where files are only checked: a step that needs
+    one fails when it runs, never when it is built. There is no clock, because a step type is given the times that it
+    may know.
+
+    `http_allow`: hosts that may be private and called by plain http. `resolve`: looks the addresses of a host up; None:
+    the operating system does. `sender`: sends messages to people and channels. `mailer`: sends emails. `secrets`: reads
+    what the server itself was given for a step type. Secrets of a workflow stand in parameters (`secret_params`), so
+    that approvers see where they go.
+    """
+
+    http_allow: tuple[str, ...] = ()
+    resolve: Resolve | None = None
+    sender: Sender | None = None
+    mailer: Mailer | None = None
+    secrets: Secrets | None = None
+
+
 class StepType(ABC, Generic[ParamsT]):
     """A kind of step. It never knows whether it was gated.
 
@@ -61,6 +84,14 @@ class StepType(ABC, Generic[ParamsT]):
 
     output_types: ClassVar[Mapping[str, FieldType]] = {}
     """Types of the outputs that are always of one type, for a person who has to fill them in."""
+
+    @classmethod
+    def create(cls, services: StepServices) -> Self:  # noqa: ARG003
+        """Return the step type with what it needs of the services. Override it to keep some of them.
+
+        Called once in a process, and never for an instance that a distribution built itself.
+        """
+        return cls()
 
     def outputs(self, given: Mapping[str, Value]) -> frozenset[str] | None:  # noqa: ARG002
         """Names of the output's fields, if they are known from the parameters; None: only known when it ran."""
@@ -259,10 +290,12 @@ __all__ = [
     "Ids",
     "Mailer",
     "Resolution",
+    "Resolve",
     "Route",
     "Secrets",
     "Sender",
     "StepContext",
+    "StepServices",
     "StepType",
     "TakesLonger",
 ]

@@ -18,7 +18,8 @@ class AccountKind(Struct, frozen=True, kw_only=True):
     """How one messenger writes people and channels.
 
     `name` is the name of its channel and the kind of its addresses. `label` and `example` show people what an id is.
-    The patterns match whole texts, an id by itself or in a mention; only `in_text` finds ids in sentences.
+    `person` and `channel` match a whole text, with the id in the group `bare` or, of a mention, `mentioned`; `in_text`
+    finds ids in sentences.
     """
 
     name: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, field_validator
@@ -12,7 +12,7 @@ from engine import fields
 from engine.data import Value
 from engine.errors import InvalidValue, StepError
 from engine.fields import Field, FieldType
-from engine.ports import Mailer, StepContext, StepType
+from engine.ports import Mailer, StepContext, StepServices, StepType
 
 OUTPUT: Final = frozenset({"message_id", "to"})
 MAX_SUBJECT: Final = 250
@@ -52,6 +52,11 @@ class Email(StepType[EmailParams]):
 
     def __init__(self, mailer: Mailer | None = None) -> None:
         self._mailer = mailer
+
+    @classmethod
+    def create(cls, services: StepServices) -> Self:
+        """Return the step type that sends with the mailer of these services."""
+        return cls(services.mailer)
 
     def outputs(self, given: Mapping[str, Value]) -> frozenset[str]:  # noqa: ARG002
         return OUTPUT

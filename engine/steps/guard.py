@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import (
     IPv4Address,
@@ -22,10 +22,9 @@ from yarl import URL
 
 from engine import urls
 from engine.errors import InvalidValue, StepError
+from engine.ports import Resolve
 
 Address: TypeAlias = IPv4Address | IPv6Address
-Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Host and port in, textual addresses out. Raises `OSError` (`socket.gaierror` says whether it may pass)."""
 
 _LABEL_LENGTH: Final = 200
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from importlib import metadata
-from typing import Any, ClassVar, Final, Literal, TypeAlias
+from typing import Any, ClassVar, Final, Literal, Self, TypeAlias
 
 import aiohttp
 import pydantic
@@ -21,7 +21,7 @@ from engine.data import Value
 from engine.definition.kinds import Nature
 from engine.errors import InvalidValue, StepError
 from engine.fields import Field, FieldType
-from engine.ports import StepContext, StepType
+from engine.ports import Resolve, StepContext, StepServices, StepType
 from engine.steps import answers, guard, pinning
 
 Scalar: TypeAlias = StrictStr | StrictBool | StrictInt | Decimal
@@ -119,12 +119,17 @@ class Http(StepType[HttpParams]):
         allow: Sequence[str] = (),
         max_bytes: int = MAX_BYTES,
         connect_timeout: float = 10,
-        resolve: guard.Resolve = guard.system_resolve,
+        resolve: Resolve = guard.system_resolve,
     ) -> None:
         self._guard = guard.Guard(allow)
         self._max_bytes = max_bytes
         self._connect_timeout = connect_timeout
         self._resolve = resolve
+
+    @classmethod
+    def create(cls, services: StepServices) -> Self:
+        """Return the step type that calls what is allowed here."""
+        return cls(allow=services.http_allow, resolve=services.resolve or guard.system_resolve)
 
     def outputs(self, given: Mapping[str, Value]) -> frozenset[str]:  # noqa: ARG002
         return frozenset({"status", "headers", "body"})

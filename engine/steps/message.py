@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self
 
 import pydantic
 from pydantic import BaseModel, ConfigDict
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from engine.data import Value
 from engine.errors import StepError
 from engine.fields import Field, FieldType
-from engine.ports import KnowsPlaces, Sender, StepContext, StepType
+from engine.ports import KnowsPlaces, Sender, StepContext, StepServices, StepType
 
 OUTPUT: Final = frozenset({"channel", "ts"})
 
@@ -33,6 +33,11 @@ class Message(StepType[MessageParams]):
 
     def __init__(self, sender: Sender | None = None) -> None:
         self._sender = sender
+
+    @classmethod
+    def create(cls, services: StepServices) -> Self:
+        """Return the step type that sends with the sender of these services."""
+        return cls(services.sender)
 
     def outputs(self, given: Mapping[str, Value]) -> frozenset[str]:  # noqa: ARG002
         return OUTPUT

@@ -6,7 +6,8 @@ import socket
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from engine.steps.guard import Guard, Resolve, Target
+from engine.ports import Resolve
+from engine.steps.guard import Guard, Target
 
 
 class PinnedResolver(AbstractResolver):

@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from engine.errors import PluginError
-from engine.ports import Mailer, Sender, StepType
+from engine.ports import StepServices, StepType
 from engine.steps.email import Email
 from engine.steps.form import Form
 from engine.steps.http import Http
@@ -25,24 +25,25 @@ RESERVED: Final = frozenset({"set", "http", "email", "message", "ai", "form", "w
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 
-def builtin(
-    http: Http | None = None, sender: Sender | None = None, mailer: Mailer | None = None
-) -> dict[str, StepType[Any]]:
-    """Our own kinds, by the name that `uses` takes. `http`: with its own limits; the others: what steps send with."""
-    kinds: tuple[StepType[Any], ...] = (Set(), Form(), Wait(), http or Http(), Message(sender), Email(mailer))
-    return {kind.name: kind for kind in kinds}
+_BUILTIN: Final[tuple[type[StepType[Any]], ...]] = (Set, Form, Wait, Http, Message, Email)
+_NO_SERVICES: Final = StepServices()
 
 
-def discover(group: str = GROUP) -> dict[str, StepType[Any]]:
-    """The kinds that installed distributions offer, by name.
+def builtin(services: StepServices = _NO_SERVICES) -> dict[str, StepType[Any]]:
+    """Return our own kinds, by the name that `uses` takes."""
+    return {kind.name: kind.create(services) for kind in _BUILTIN}
 
-    Each entry point loads to a `StepType` class (called without arguments) or to an instance. Raises `PluginError`,
+
+def discover(services: StepServices = _NO_SERVICES, *, group: str = GROUP) -> dict[str, StepType[Any]]:
+    """Return the kinds that installed distributions offer, by name.
+
+    Each entry point loads to a `StepType` class (its `create` is called) or to an instance. Raises `PluginError`,
     naming distribution and entry point, for the first that cannot be used: a workflow must not find out at run time.
     """
     found: dict[str, StepType[Any]] = {}
     owners: dict[str, EntryPoint] = {}
     for entry in sorted(entry_points(group=group), key=lambda entry: (entry.name, entry.value)):
-        kind = _load(entry)
+        kind = _load(entry, services)
         if kind.name in RESERVED:
             raise _error(entry, f"calls itself {kind.name!r}, a name of Signoff's own", "rename it")
         if kind.name in owners:
@@ -53,17 +54,15 @@ def discover(group: str = GROUP) -> dict[str, StepType[Any]]:
     return found
 
 
-def all_kinds(
-    http: Http | None = None, sender: Sender | None = None, mailer: Mailer | None = None
-) -> dict[str, StepType[Any]]:
-    """`builtin` and `discover` together."""
-    return builtin(http, sender, mailer) | discover()
+def all_kinds(services: StepServices = _NO_SERVICES) -> dict[str, StepType[Any]]:
+    """Return `builtin` and `discover` together."""
+    return builtin(services) | discover(services)
 
 
-def _load(entry: EntryPoint) -> StepType[Any]:
+def _load(entry: EntryPoint, services: StepServices) -> StepType[Any]:
     try:
         loaded = entry.load()
-        kind = loaded() if inspect.isclass(loaded) and issubclass(loaded, StepType) else loaded
+        kind = loaded.create(services) if inspect.isclass(loaded) and issubclass(loaded, StepType) else loaded
     except Exception as error:  # foreign code may raise anything when imported or constructed
         raise _error(entry, f"cannot be loaded ({type(error).__name__}: {error})", "repair or uninstall it") from error
     if not isinstance(kind, StepType):

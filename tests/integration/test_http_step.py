@@ -17,7 +17,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from engine.errors import InvalidValue, StepError
-from engine.ports import StepContext
+from engine.ports import Resolve, StepContext
 from engine.steps import guard
 from engine.steps.http import Http, HttpParams
 
@@ -47,7 +47,7 @@ def kind(error: StepError) -> str:
     return f"{'unknown' if error.outcome_unknown else 'definite'} {'retryable' if error.retryable else 'final'}"
 
 
-def resolver(*answers: Sequence[str] | OSError) -> guard.Resolve:
+def resolver(*answers: Sequence[str] | OSError) -> Resolve:
     """A name server that gives one answer after the other."""
     left = list(answers)
 

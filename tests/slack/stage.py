@@ -29,7 +29,7 @@ from bot.web.server import listening
 from engine.advance import Advancer
 from engine.model import DEFAULT_WORKSPACE, Address, Origin, Register, Registered, RequestState, Start, Started
 from engine.outbox import Relay
-from engine.ports import StepType
+from engine.ports import StepServices, StepType
 from engine.runner import Runner
 from engine.service import Engine
 from engine.steps import registry
@@ -108,7 +108,8 @@ class Stage:
         homes = StaleHomes()
         directory = SlackDirectory(client, now=lambda: self.clock.at.timestamp())
         channel, played = SlackChannel(client, homes), Played()
-        kinds: dict[str, StepType[Any]] = {**registry.builtin(sender=SlackSender(client)), "played": played}
+        services = StepServices(sender=SlackSender(client))
+        kinds: dict[str, StepType[Any]] = {**registry.builtin(services), "played": played}
         secrets = EnvironmentSecrets({})
         advancer = Advancer(kinds=kinds, directory=directory, secrets=secrets)
         engine = Engine(store, advancer)

@@ -19,7 +19,6 @@ from engine.definition import Workflow
 from engine.errors import Problem
 from engine.model import Card, CardField
 from engine.steps import registry
-from engine.steps.http import Http
 from engine.views import WorkflowView
 from tests.slack import making, rules
 
@@ -48,7 +47,7 @@ def actions(view: View) -> list[str]:
 
 
 def workflow(path: Path) -> Workflow:
-    return definition.load(path.read_bytes(), kinds=registry.all_kinds(http=Http()))
+    return definition.load(path.read_bytes(), kinds=registry.all_kinds())
 
 
 # -- details ------------------------------------------------------------------------------------------------

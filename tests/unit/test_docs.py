@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import textwrap
@@ -23,14 +24,14 @@ from engine.data import Value
 from engine.definition import load, scalars, yaml
 from engine.definition.grammar import MAX_FIELDS, MAX_INPUTS, MAX_STEPS, UNBUILT_KINDS, GateFile, StepFile, WorkflowFile
 from engine.definition.not_yet import NOT_YET
-from engine.errors import DefinitionError, ExpressionError
+from engine.errors import DefinitionError, ExpressionError, StepError
 from engine.expressions import MAX_SOURCE, MAX_TEXT, Template, compile_template
 from engine.expressions.filters import FILTERS, TESTS
 from engine.fields import Field, FieldType
 from engine.fields.field import LONGEST, MAX_OPTIONS
 from engine.model import RequestState, RunStatus, StepStatus
 from engine.plan import DEFAULT_TIMEOUT, MAX_OUTPUT
-from engine.ports import StepContext, StepType
+from engine.ports import StepContext, StepServices, StepType
 from engine.service.starting import MAX_INPUTS as MAX_GIVEN
 from engine.steps import answers, http, wait
 from engine.steps.registry import builtin
@@ -368,6 +369,45 @@ def test_the_example_of_a_step_type_is_short() -> None:
     assert len([line for line in block.text.splitlines() if line]) <= 25
     assert "context: StepContext" in block.text
     assert "idempotency_key" in StepContext.__annotations__
+
+
+SERVICES = "What your step type needs from the server"
+
+
+def test_every_service_of_a_step_type_is_named() -> None:
+    services = [one.name for one in dataclasses.fields(StepServices)]
+    assert first_codes(WORKFLOWS.table(SERVICES)) == services
+
+
+class Sent(dict[str, str]):
+    """A sender that remembers what it was asked to send."""
+
+    async def send(self, **message: str) -> dict[str, object]:
+        self.update(message)
+        return {"channel": "C1"}
+
+
+async def test_the_example_of_a_step_type_with_services_uses_them() -> None:
+    (block,) = WORKFLOWS.under(SERVICES, "python")
+    example: dict[str, Any] = {"__name__": "signoff_page"}
+    exec(compile(block.text, "signoff_page.py", "exec"), example)
+    context = StepContext(
+        run="r1",
+        step="tell",
+        visit=1,
+        attempt=1,
+        idempotency_key="r1:tell:1",
+        timeout=timedelta(seconds=5),
+        workflow="disks",
+    )
+    sent = Sent()
+    page: StepType[Any] = example["Page"].create(StepServices(sender=sent))
+    params = page.Params.model_validate({"to": "#ops", "text": "It is full."})
+    assert await page.run(params, context) == {"channel": "C1"}
+    source = "the workflow disks, run r1"
+    assert sent == {"to": "#ops", "text": "It is full.", "source": source, "key": "r1:tell:1"}
+    with pytest.raises(StepError, match="not connected to Slack"):
+        await example["Page"].create(StepServices()).run(params, context)
 
 
 # -- commands -----------------------------------------------------------------------------------------------

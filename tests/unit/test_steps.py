@@ -10,12 +10,12 @@ from pydantic import ValidationError
 from engine.data import Value
 from engine.definition.kinds import Nature
 from engine.errors import InvalidValue, PluginError, StepError
-from engine.ports import StepContext
+from engine.ports import StepContext, StepServices
 from engine.steps import registry
-from engine.steps.http import Http
 from engine.steps.message import Message, MessageParams
 from engine.steps.set import Set
 from engine.steps.wait import Wait
+from engine.system import EnvironmentSecrets
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 CONTEXT = StepContext(run="r1", step="s", visit=1, attempt=1, idempotency_key="r1:s:1", timeout=timedelta(seconds=5))
@@ -118,6 +118,7 @@ async def test_wait_has_no_output() -> None:
 
 GOOD = """
 from pydantic import BaseModel
+from engine.errors import StepError
 from engine.ports import StepType
 
 class Params(BaseModel):
@@ -147,6 +148,22 @@ class Paramless(StepType[Params]):
     async def run(self, params, context):
         return {}
 
+class Tell(Shout):
+    name = "tell"
+
+    def __init__(self, sender=None, secrets=None):
+        self.sender, self.secrets = sender, secrets
+
+    @classmethod
+    def create(cls, services):
+        return cls(services.sender, services.secrets)
+
+    async def run(self, params, context):
+        if self.sender is None:
+            raise StepError("There is nothing to tell with.")
+        to = self.secrets.read("TO")
+        return await self.sender.send(to=to, text=params.text, source="tell", key=context.idempotency_key)
+
 class Abstract(StepType[Params]):
     name = "abstract"
     Params = Params
@@ -155,6 +172,17 @@ class Picky(Shout):
     def __init__(self, where):
         raise AssertionError
 """
+
+
+class Sent:
+    """A sender and a mailer that only remember whom they were asked to send to."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    async def send(self, *, to: str, **_: object) -> dict[str, object]:
+        self.calls.append(to)
+        return {"to": to}
 
 
 def install(folder: Path, points: str, *, name: str = "acme-steps") -> None:
@@ -183,13 +211,37 @@ async def test_a_step_type_of_another_distribution_is_found(site: Path, what: st
 
 def test_without_plugins_there_are_the_builtin_kinds() -> None:
     assert set(registry.builtin()) == {"set", "form", "wait", "http", "message", "email"}
-    assert registry.discover("signoff.steps.of-nobody") == {}
+    assert registry.discover(group="signoff.steps.of-nobody") == {}
 
 
-def test_an_http_step_with_its_own_limits_is_used() -> None:
-    mine = Http(max_bytes=1)
-    assert registry.builtin(mine)["http"] is mine
-    assert registry.all_kinds(mine)["http"] is mine
+async def test_each_step_type_takes_what_it_needs_of_the_services() -> None:
+    sent = Sent()
+
+    async def resolve(host: str, port: int) -> list[str]:
+        sent.calls.append(f"look up {host}:{port}")
+        return ["10.0.0.1"]
+
+    kinds = registry.all_kinds(StepServices(http_allow=("here.example",), resolve=resolve, sender=sent, mailer=sent))
+    message, email, http = (kinds[name] for name in ("message", "email", "http"))
+    await message.run(message.Params.model_validate({"to": "#a", "text": "b"}), CONTEXT)
+    await email.run(email.Params.model_validate({"to": "a@example.com", "subject": "s", "body": "b"}), CONTEXT)
+    with pytest.raises(StepError, match="not a public address"):
+        await http.run(http.Params.model_validate({"url": "https://away.example"}), CONTEXT)
+    with pytest.raises(StepError, match="https"):
+        await http.run(http.Params.model_validate({"url": "http://away.example"}), CONTEXT)
+    assert sent.calls == ["#a", "a@example.com", "look up away.example:443"]
+
+
+async def test_a_step_type_of_another_distribution_takes_what_it_needs_of_the_services(site: Path) -> None:
+    install(site, "tell = MODULE:Tell")
+    sent = Sent()
+    services = StepServices(sender=sent, secrets=EnvironmentSecrets({"SIGNOFF_SECRET_TO": "#ops"}))
+    kind = registry.all_kinds(services)["tell"]
+    await kind.run(kind.Params.model_validate({"text": "hey"}), CONTEXT)
+    assert sent.calls == ["#ops"]
+    unbound = registry.all_kinds()["tell"]
+    with pytest.raises(StepError, match="nothing to tell with"):
+        await unbound.run(kind.Params.model_validate({"text": "hey"}), CONTEXT)
 
 
 @pytest.mark.parametrize(
