@@ -12,45 +12,46 @@ from typing import Final
 
 from rich.console import Console
 
-from bot import card, keys
+from bot import server_key
 from bot.directory import TerminalDirectory, WithMail
 from bot.email import setup as mail
-from bot.kinds import step_types
 from bot.local import server
-from bot.local.desk import Desk
-from bot.local.place import socket_path
+from bot.local.service import OperatorCommands
+from bot.local.socket_path import socket_path
+from bot.presentation import card
 from bot.settings import Settings
-from bot.slack import listening, surface
+from bot.slack import setup, transport
 from bot.slack.channel import SlackChannel
 from bot.slack.client import SlackClient, connected
-from bot.slack.desk import Desk as SlackDesk
 from bot.slack.directory import SlackDirectory
 from bot.slack.home_publisher import StaleHomes
-from bot.slack.pace import Pace
+from bot.slack.rate_limit import RateLimiter
 from bot.slack.sender import SlackSender
-from bot.slack.surface import Ways
+from bot.slack.service import SlackService as SlackDesk
+from bot.slack.setup import SlackCredentials
+from bot.step_types import step_types
 from bot.terminal import screen
 from bot.terminal.channel import TerminalChannel
 from bot.terminal.sender import TerminalMailer, TerminalSender
+from bot.web import routes
 from bot.web import server as http
-from bot.web import site
 from bot.web.connections import limits_for
-from bot.web.desk import Desk as WebDesk
-from bot.web.site import Handler, Reviewable
-from engine.advance import Advancer
-from engine.codes import Codes
-from engine.embedded import Embedded
-from engine.model import DEFAULT_WORKSPACE, Address
-from engine.outbox import Relay
+from bot.web.routes import Handler, Reviewable
+from bot.web.service import ReviewService as WebDesk
+from engine.code_derivation import Codes
+from engine.delivery.outbox import Relay
+from engine.domain import DEFAULT_WORKSPACE, Address
 from engine.ports import Channel, Clock, Directory, Mailer, Secrets, Sender, StepServices
-from engine.runner import Runner
+from engine.read_models import PageQuery
 from engine.service import Engine, Identity
 from engine.store import identities, schema
-from engine.store.release import release
-from engine.store.restored import record
-from engine.store.writer import SqliteFile
+from engine.store.restored_backup import record
+from engine.store.sqlite import SqliteStore
+from engine.store.takeover import take_over
 from engine.system import EnvironmentSecrets, RandomIds, SystemClock, calm_collector
-from engine.views import Page
+from engine.worker.advance import Advancer
+from engine.worker.embedded import Embedded
+from engine.worker.runner import Runner
 
 DRAIN_SECONDS: Final = 10.0
 """How long a server that was told to stop waits for effects under way: a call cut off needs a person's attention."""
@@ -92,17 +93,17 @@ class App:
     """Everything that a process of Signoff is made of."""
 
     settings: Settings
-    store: SqliteFile
+    store: SqliteStore
     engine: Engine
     identity: Identity
     codes: Codes
     clock: Clock
     executor: Embedded
-    desk: Desk
+    desk: OperatorCommands
     slack: SlackSide | None
 
 
-def build(store: SqliteFile, settings: Settings, adapters: Adapters) -> App:
+def build(store: SqliteStore, settings: Settings, adapters: Adapters) -> App:
     """Bind everything to the store. Nothing runs yet."""
     clock, secrets, client, homes = adapters.clock, adapters.secrets, adapters.slack, StaleHomes()
     steps, login = step_types(settings, adapters.services), getpass.getuser()
@@ -110,7 +111,7 @@ def build(store: SqliteFile, settings: Settings, adapters: Adapters) -> App:
     advancer = Advancer(kinds=steps, directory=directory, secrets=secrets)
     engine = Engine(store, advancer, admins=_admins(settings, login))
     runner = Runner(store, advancer, steps=steps, secrets=secrets)
-    codes = keys.codes(settings.database)
+    codes = server_key.codes(settings.database)
     relay = Relay(store, channels=_channels(adapters, homes), directory=directory, render=card.card, codes=codes)
     executor = Embedded(
         units={"advance": runner.advance, "deliver": relay.deliver, "fire": engine.fire},
@@ -119,7 +120,7 @@ def build(store: SqliteFile, settings: Settings, adapters: Adapters) -> App:
     )
     store.on_commit(executor.submit)
     identity = Identity(engine, codes, clock)
-    desk = Desk(engine, identity, steps, operator=settings.operator, login=login)
+    desk = OperatorCommands(engine, identity, steps, operator=settings.operator, login=login)
     slack = None
     if client is not None:
         slack = SlackSide(client, SlackDesk(engine, steps, directory, clock, settings.builders), homes)
@@ -153,7 +154,7 @@ async def opened(
     console: Console | None,
     *,
     trial: bool = False,
-    pace: Pace | None = None,
+    pace: RateLimiter | None = None,
     clock: Clock | None = None,
     restored: bool = False,
 ) -> AsyncIterator[App]:
@@ -168,7 +169,7 @@ async def opened(
         store = stack.enter_context(owning)
         if (doubt := store.doubt) is not None:
             await store.transact(lambda tx: record(tx, doubt, by=f"terminal:{getpass.getuser()}"))
-        await store.transact(release)
+        await store.transact(take_over)
         await store.transact(lambda tx: identities.separate(tx, DEFAULT_WORKSPACE))
         adapters = Adapters(clock=clock, secrets=EnvironmentSecrets(environment), console=console)
         adapters = _on_trial(adapters) if trial else await _connected(adapters, settings, stack, pace)
@@ -186,7 +187,9 @@ def _on_trial(adapters: Adapters) -> Adapters:
     return replace(adapters, sender=TerminalSender(console), mailer=TerminalMailer(console))
 
 
-async def _connected(adapters: Adapters, settings: Settings, stack: AsyncExitStack, pace: Pace | None) -> Adapters:
+async def _connected(
+    adapters: Adapters, settings: Settings, stack: AsyncExitStack, pace: RateLimiter | None
+) -> Adapters:
     """Return the adapters with those for Slack and email that are set up, open until the stack is left."""
     client = await _to_slack(settings, stack, pace)
     mails = await stack.enter_async_context(mail.mailing(settings, adapters.clock.now))
@@ -199,7 +202,7 @@ async def _connected(adapters: Adapters, settings: Settings, stack: AsyncExitSta
     )
 
 
-async def _to_slack(settings: Settings, stack: AsyncExitStack, pace: Pace | None) -> SlackClient | None:
+async def _to_slack(settings: Settings, stack: AsyncExitStack, pace: RateLimiter | None) -> SlackClient | None:
     if not settings.slack_bot_token:
         return None
     token = settings.slack_bot_token.get_secret_value()
@@ -213,16 +216,16 @@ async def _reached(app: App) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         mounted: dict[str, Handler] = {}
         if app.slack is not None:
-            ways = Ways(
+            ways = SlackCredentials(
                 signing_secret=settings.slack_signing_secret.get_secret_value(),
                 app_token=settings.slack_app_token.get_secret_value(),
             )
             side = app.slack
-            took = await stack.enter_async_context(surface.serving(side.client, side.desk, ways, side.homes))
+            took = await stack.enter_async_context(setup.serving(side.client, side.desk, ways, side.homes))
             if took.door is not None:
-                mounted[listening.PATH] = took.door.events
+                mounted[transport.PATH] = took.door.events
         if mounted or settings.public_url:
-            served = site.site(
+            served = routes.site(
                 settings.public_url, mounted=mounted, review=_reviewable(app), proxies=settings.trusted_proxies
             )
             limits = limits_for(settings.max_connections)
@@ -252,7 +255,7 @@ async def serving(
     environment: Mapping[str, str],
     console: Console,
     *,
-    pace: Pace | None = None,
+    pace: RateLimiter | None = None,
     clock: Clock | None = None,
     restored: bool = False,
 ) -> AsyncIterator[App]:
@@ -271,7 +274,7 @@ async def serve(
     console: Console,
     ready: Callable[[int], None],
     *,
-    pace: Pace | None = None,
+    pace: RateLimiter | None = None,
     clock: Clock | None = None,
     restored: bool = False,
 ) -> None:
@@ -285,7 +288,7 @@ async def serve(
         loop.add_signal_handler(number, stop.set)
     async with serving(settings, environment, console, pace=pace, clock=clock, restored=restored) as app:
         app.store.on_loss(lambda: _set_from_thread(loop, stop))
-        ready(len(await app.engine.requests(Page(limit=1000, open_only=True))))
+        ready(len(await app.engine.requests(PageQuery(limit=1000, open_only=True))))
         with calm_collector():
             await stop.wait()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from engine.model import Origin, Person, accounts
+from engine.delivery.routing import MAIL
+from engine.domain import Origin, Person, accounts
 from engine.ports import Directory, Found, Resolution, Route
-from engine.reaching import MAIL
 from engine.references import EMAIL, GROUP, MEMBERS, Reference
 
 _LOOKED_UP: Final = frozenset({GROUP, MEMBERS}) | accounts.NAMES

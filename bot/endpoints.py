@@ -39,7 +39,7 @@ _LABELS: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MailServer:
+class MailServerAddress:
     """Where mails are handed in, and how. `security`: TLS from the start, TLS after STARTTLS, or none."""
 
     host: str
@@ -49,7 +49,7 @@ class MailServer:
     password: str | None = field(default=None, repr=False)
 
 
-def mail_server(url: str) -> MailServer:
+def mail_server(url: str) -> MailServerAddress:
     """Of `smtps://`, `smtp+starttls://` or `smtp://`. What is special in user and password is written as `%40`."""
     scheme, _, rest = url.partition("://")
     if scheme.lower() not in _SCHEMES or not rest:
@@ -72,7 +72,7 @@ def mail_server(url: str) -> MailServer:
         raise ValueError("would send the password unencrypted; use smtps:// or smtp+starttls://")
     if security == "none" and not is_loopback(host):
         raise ValueError("smtp:// is only for this machine; use smtps:// or smtp+starttls://")
-    return MailServer(host=host, port=given_port or port, security=security, user=user, password=password)
+    return MailServerAddress(host=host, port=given_port or port, security=security, user=user, password=password)
 
 
 def _credential(text: str | None) -> str | None:

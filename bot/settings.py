@@ -20,17 +20,17 @@ from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot import endpoints
-from bot.endpoints import MailServer
+from bot.endpoints import MailServerAddress
 from bot.env_file import read as read_env_file
 from engine import fields
-from engine.definition.scalars import SECRET_NAME
+from engine.domain import accounts
 from engine.errors import InvalidValue, SignoffError
 from engine.fields import Field
-from engine.model import accounts
 from engine.redaction import MIN_LENGTH, Redactor
 from engine.references import parse_resolvable
-from engine.steps.guard import Guard
+from engine.steps.url_guard import Guard
 from engine.system import SECRET_PREFIX
+from engine.workflowfile.scalars import SECRET_NAME
 
 PREFIX: Final = "SIGNOFF_"
 _NEEDS: Final = {
@@ -254,7 +254,7 @@ class Settings(BaseSettings):
         return endpoints.database_file(self.database_url.removeprefix("sqlite:///"))
 
     @property
-    def mail_server(self) -> MailServer | None:
+    def mail_server(self) -> MailServerAddress | None:
         """Where mails are handed in; None: mail is not set up."""
         url = self.smtp_url.get_secret_value()
         return endpoints.mail_server(url) if url else None

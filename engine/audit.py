@@ -13,8 +13,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from engine import data, moments
-from engine.data import Value
+from engine import json_values, timestamps
+from engine.json_values import Value
 
 GENESIS: Final = bytes(32)
 """What stands for the hash before the first entry."""
@@ -25,7 +25,7 @@ MIN_SALT: Final = 16
 class Entry(Struct, frozen=True):
     """What happened. `kind` and ids stay for ever; whatever retention may erase belongs into `content`.
 
-    `content`: clean values (`engine.data.clean`).
+    `content`: clean values (`engine.json_values.clean`).
     """
 
     kind: str
@@ -67,12 +67,12 @@ def seal(entry: Entry, *, workspace: str, at: datetime, seq: int, previous: byte
     """
     if at.tzinfo is None or seq < 1 or len(previous) != len(GENESIS) or len(salt) < MIN_SALT:
         raise ValueError("an entry is sealed with an aware time, a seq from 1, a hash of 32 bytes and a salt of 16")
-    content = data.encoded(entry.content if type(entry.content) is dict else dict(entry.content))
-    leaf = data.encoded(
+    content = json_values.encoded(entry.content if type(entry.content) is dict else dict(entry.content))
+    leaf = json_values.encoded(
         _Leaf(
             seq=seq,
             workspace=workspace,
-            at=moments.exact(at),
+            at=timestamps.exact(at),
             kind=entry.kind,
             run=entry.run,
             request=entry.request,
@@ -86,7 +86,7 @@ def seal(entry: Entry, *, workspace: str, at: datetime, seq: int, previous: byte
 
 def abridged(name: str, value: dict[str, Value], limit: int) -> dict[str, Value]:
     """The value under its name; of one that is longer than `limit` as JSON, its digest and length, which prove it."""
-    written = data.canonical(value)
+    written = json_values.canonical(value)
     length = len(written.decode())
     if length <= limit:
         return {name: value}
@@ -95,7 +95,7 @@ def abridged(name: str, value: dict[str, Value], limit: int) -> dict[str, Value]
 
 def export_line(seq: int, leaf: str, *, hash: bytes, salt: bytes | None, content: str | None) -> str:
     """One line of an export, without the newline. `salt` and `content` are both None where they were erased."""
-    return data.dumps(
+    return json_values.dumps(
         {
             "seq": seq,
             "leaf": leaf,

@@ -15,11 +15,11 @@ from typing import ClassVar, Generic, Literal, Protocol, Self, TypeAlias, TypeVa
 from msgspec import Struct
 from pydantic import BaseModel
 
-from engine.data import Value
-from engine.definition.kinds import Nature
+from engine.domain import Address, Card, Origin, Person, Receipt, Work
 from engine.fields import Field, FieldType
-from engine.model import Address, Card, Origin, Person, Receipt, Work
+from engine.json_values import Value
 from engine.references import Reference
+from engine.workflowfile.step_kinds import Nature
 
 ParamsT = TypeVar("ParamsT", bound=BaseModel)
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]

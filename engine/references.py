@@ -1,6 +1,6 @@
 """References to people, as workflow files, settings and data write them: the one parser of them. Pure.
 
-A reference is `owner`, `requester`, an email address, the id or a mention of an account (`engine.model.accounts` has
+A reference is `owner`, `requester`, an email address, the id or a mention of an account (`engine.domain.accounts` has
 the formats), `group:handle` or `role:name`. `check`, a run and the settings all read it here, so they agree.
 """
 
@@ -14,10 +14,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from engine import fields
-from engine.data import Value
+from engine.domain import Address, accounts
 from engine.errors import InvalidValue
 from engine.fields import Field, FieldType
-from engine.model import Address, accounts
+from engine.json_values import Value
 
 OWNER: Final = "owner"
 REQUESTER: Final = "requester"

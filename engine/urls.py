@@ -28,7 +28,7 @@ _HOST_NAME: Final = re.compile(r"(?=.{1,253}\Z)(?:(?:^|\.)[a-z0-9_](?:[a-z0-9_-]
 _NUMERIC: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 
 
-class Place(Enum):
+class UrlPart(Enum):
     """Where in an address a value stands."""
 
     START = "start"
@@ -42,10 +42,10 @@ class Place(Enum):
     @property
     def chooses_server(self) -> bool:
         """Whether a value in this place decides which server is called."""
-        return self in (Place.START, Place.SCHEME, Place.HOST, Place.PORT)
+        return self in (UrlPart.START, UrlPart.SCHEME, UrlPart.HOST, UrlPart.PORT)
 
 
-_STAND_INS: Final = {Place.START: "https://x", Place.SCHEME: "https", Place.HOST: "x"}
+_STAND_INS: Final = {UrlPart.START: "https://x", UrlPart.SCHEME: "https", UrlPart.HOST: "x"}
 """What stands for a value that is not known yet, in its place; anywhere else it is a 1."""
 
 
@@ -56,11 +56,11 @@ class Inserted(NamedTuple):
     label: str
 
 
-class _Span(NamedTuple):
+class _UrlSpan(NamedTuple):
     start: int
     end: int
     label: str
-    place: Place
+    place: UrlPart
 
 
 def canonical(text: str) -> str:
@@ -185,7 +185,7 @@ def build(parts: Sequence[str | Inserted]) -> str:
 
     Raises `InvalidValue` for a value that would move the call elsewhere.
     """
-    built, spans = "", list[_Span]()
+    built, spans = "", list[_UrlSpan]()
     for index, part in enumerate(parts):
         if isinstance(part, str):
             built += part
@@ -193,14 +193,14 @@ def build(parts: Sequence[str | Inserted]) -> str:
         place = _place(built, parts[index + 1 :])
         start = len(built)
         built += _escaped(place, part, parts[index + 1 :])
-        spans.append(_Span(start, len(built), part.label, place))
+        spans.append(_UrlSpan(start, len(built), part.label, place))
     _check_segments(built, spans)
     return _callable(canonical(built))
 
 
-def places(parts: Sequence[str | Inserted]) -> list[Place]:
+def places(parts: Sequence[str | Inserted]) -> list[UrlPart]:
     """The place of each value, in order, whatever the values are."""
-    built, found = "", list[Place]()
+    built, found = "", list[UrlPart]()
     for index, part in enumerate(parts):
         if isinstance(part, str):
             built += part
@@ -210,33 +210,33 @@ def places(parts: Sequence[str | Inserted]) -> list[Place]:
     return found
 
 
-def _place(built: str, rest: Sequence[str | Inserted]) -> Place:
+def _place(built: str, rest: Sequence[str | Inserted]) -> UrlPart:
     """Where a value stands that follows `built`. Escaped values hold no delimiter, so `built` tells it."""
     scheme, separator, after = built.partition("://")
     if not separator:
         following = rest[0] if rest and isinstance(rest[0], str) else ""
-        return Place.SCHEME if scheme.strip() or following.startswith("://") else Place.START
+        return UrlPart.SCHEME if scheme.strip() or following.startswith("://") else UrlPart.START
     if "#" in after:
-        return Place.FRAGMENT
+        return UrlPart.FRAGMENT
     if "?" in after:
-        return Place.QUERY
+        return UrlPart.QUERY
     if "/" in after:
-        return Place.PATH
-    return Place.PORT if ":" in after.rpartition("]")[2] else Place.HOST
+        return UrlPart.PATH
+    return UrlPart.PORT if ":" in after.rpartition("]")[2] else UrlPart.HOST
 
 
-def _escaped(place: Place, value: Inserted, rest: Sequence[str | Inserted]) -> str:
+def _escaped(place: UrlPart, value: Inserted, rest: Sequence[str | Inserted]) -> str:
     text, label = value
     match place:
-        case Place.START:
+        case UrlPart.START:
             return _base(value, rest)
-        case Place.SCHEME if text.lower() not in ("http", "https"):
+        case UrlPart.SCHEME if text.lower() not in ("http", "https"):
             raise InvalidValue(f"{label} stands before `://`, so it has to be http or https")
-        case Place.HOST if not _HOST.fullmatch(text):
+        case UrlPart.HOST if not _HOST.fullmatch(text):
             raise InvalidValue(f"{label} stands in the host, so it may only have letters, digits, dots and hyphens")
-        case Place.PORT if not _PORT.fullmatch(text):
+        case UrlPart.PORT if not _PORT.fullmatch(text):
             raise InvalidValue(f"{label} stands in the place of the port, so it has to be a number")
-        case Place.SCHEME | Place.HOST | Place.PORT:
+        case UrlPart.SCHEME | UrlPart.HOST | UrlPart.PORT:
             return text
     return quote(text, safe="")
 
@@ -252,7 +252,7 @@ def _base(value: Inserted, rest: Sequence[str | Inserted]) -> str:
     return value.text
 
 
-def _check_segments(built: str, spans: Sequence[_Span]) -> None:
+def _check_segments(built: str, spans: Sequence[_UrlSpan]) -> None:
     """Raise `InvalidValue` for a segment of the path that a value makes empty, or a dot segment."""
     found = _AUTHORITY.match(built)
     offset = found.end() if found else 0

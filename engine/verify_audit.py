@@ -40,7 +40,7 @@ _CHECKPOINT = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 
 
 @dataclass(frozen=True)
-class Finding:
+class AuditFinding:
     """One thing wrong. `line` counts from 1, and is 0 for the log as a whole; `seq` as the line says it, if it does."""
 
     line: int
@@ -54,10 +54,10 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Report:
+class VerificationReport:
     """`head` is `SEQ:HASH` of the last entry, as the log says it: worth noting only if nothing was found."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[AuditFinding, ...]
     entries: int
     erased: int
     head: str
@@ -65,18 +65,18 @@ class Report:
     """Numbers of entries, like `5` or `7-9`, whose content was erased without an entry that says by whom."""
 
 
-class Unreadable(ValueError):
+class UnreadableLog(ValueError):
     """A text that is not what the format says; its message is the finding."""
 
 
 def verify(
     lines: Iterable[str], *, checkpoints: Iterable[tuple[int, str]] = (), after: tuple[int, str] = START
-) -> Report:
+) -> VerificationReport:
     """Check a whole log. `checkpoints` are heads noted earlier; `after` is the head before the first line."""
     log = Log(checkpoints=checkpoints, after=after)
     findings = [finding for line in lines for finding in log.read(line)]
     findings.extend(log.finish())
-    return Report(tuple(findings), log.entries, log.erased, log.head, log.unexplained)
+    return VerificationReport(tuple(findings), log.entries, log.erased, log.head, log.unexplained)
 
 
 class Log:
@@ -99,31 +99,31 @@ class Log:
         for seq, digest in checkpoints:
             self._noted.setdefault(seq, set()).add(digest)
 
-    def read(self, line: str) -> Iterator[Finding]:
+    def read(self, line: str) -> Iterator[AuditFinding]:
         """Check the next line."""
         self._line += 1
         if not line.strip():
-            yield Finding(self._line, None, "the line is empty")
+            yield AuditFinding(self._line, None, "the line is empty")
             return
         self.entries += 1
         try:
             entry = _object(line, "the line")
             _check_types(entry)
-        except Unreadable as error:
+        except UnreadableLog as error:
             self._seq, self._linked = self._seq + 1, False
-            yield Finding(self._line, None, str(error))
+            yield AuditFinding(self._line, None, str(error))
             return
         for message in self._check(entry):
-            yield Finding(self._line, entry["seq"], message)
+            yield AuditFinding(self._line, entry["seq"], message)
 
-    def finish(self) -> Iterator[Finding]:
+    def finish(self) -> Iterator[AuditFinding]:
         """Check what only the end of the log can tell."""
         if not self.entries and self._after == START:
-            yield Finding(0, None, "the file is empty: it holds no entry")
+            yield AuditFinding(0, None, "the file is empty: it holds no entry")
         for seq, digests in sorted(self._noted.items()):
             for digest in sorted(digests):
                 if (seq, digest) != self._after:
-                    yield Finding(0, None, f"entry {seq} is missing; it was noted earlier with the hash {digest}")
+                    yield AuditFinding(0, None, f"entry {seq} is missing; it was noted earlier with the hash {digest}")
 
     @property
     def unexplained(self) -> tuple[str, ...]:
@@ -179,7 +179,7 @@ class Log:
         else:
             try:
                 found = _object(content, "the content")
-            except Unreadable as error:
+            except UnreadableLog as error:
                 yield str(error)
                 return
             if leaf and leaf["kind"] == ERASED:
@@ -233,17 +233,17 @@ def _check_types(entry: dict[str, Any]) -> None:
     """Raise `Unreadable` unless every key is there with a value of its type."""
     missing = [key for key in KEYS if key not in entry]
     if missing:
-        raise Unreadable(f"there is no {', no '.join(missing)}")
+        raise UnreadableLog(f"there is no {', no '.join(missing)}")
     if type(entry["seq"]) is not int:
-        raise Unreadable("seq is not a whole number")
+        raise UnreadableLog("seq is not a whole number")
     for key in KEYS[1:]:
         value = entry[key]
         if value is None and key in ("salt", "content"):
             continue
         if not isinstance(value, str):
-            raise Unreadable(f"{key} is not text")
+            raise UnreadableLog(f"{key} is not text")
         if not _is_unicode(value):
-            raise Unreadable(f"{key} is not valid Unicode")
+            raise UnreadableLog(f"{key} is not valid Unicode")
 
 
 def _is_unicode(text: str) -> bool:
@@ -258,7 +258,7 @@ def _read_leaf(entry: dict[str, Any]) -> Generator[str, None, dict[str, Any] | N
     """The leaf as an object with all it needs; None if it is not one."""
     try:
         leaf = _object(entry["leaf"], "the leaf")
-    except Unreadable as error:
+    except UnreadableLog as error:
         yield str(error)
         return None
     wrong = [key for key in LEAF_KEYS[1:] if not isinstance(leaf.get(key), str)]
@@ -274,12 +274,12 @@ def _object(text: str, what: str) -> dict[str, Any]:
     """The JSON object that a text holds, no key twice. Raises `Unreadable`."""
     try:
         value = json.loads(text, object_pairs_hook=_pairs, parse_constant=_no_constant)
-    except Unreadable as error:
-        raise Unreadable(f"{what} {error}") from None
+    except UnreadableLog as error:
+        raise UnreadableLog(f"{what} {error}") from None
     except (ValueError, RecursionError):
-        raise Unreadable(f"{what} is not valid JSON") from None
+        raise UnreadableLog(f"{what} is not valid JSON") from None
     if not isinstance(value, dict):
-        raise Unreadable(f"{what} is not a JSON object")
+        raise UnreadableLog(f"{what} is not a JSON object")
     return value
 
 
@@ -287,13 +287,13 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise Unreadable(f"has the key {_quoted(name)} twice")
+            raise UnreadableLog(f"has the key {_quoted(name)} twice")
         found[name] = value
     return found
 
 
 def _no_constant(name: str) -> Any:
-    raise Unreadable(f"holds {name}, which is not JSON")
+    raise UnreadableLog(f"holds {name}, which is not JSON")
 
 
 def _quoted(text: str) -> str:
@@ -335,7 +335,7 @@ def told_erasures(log: Log) -> list[str]:
     return [f"erased, and no entry says by whom: {', '.join(left[:20])}{more}"] if left else []
 
 
-def _print(findings: Iterator[Finding]) -> int:
+def _print(findings: Iterator[AuditFinding]) -> int:
     count = 0
     for finding in findings:
         sys.stdout.write(f"{finding}\n")

@@ -26,6 +26,6 @@ def pytest_xdist_auto_num_workers() -> int:
 def blank() -> bytes:
     """The bytes of an empty database."""
     # Here, and not above: the process that only hands out the tests needs none of the engine.
-    from tests.support import direct
+    from tests.support import stepwise_units
 
-    return direct.blank()
+    return stepwise_units.blank()

@@ -9,20 +9,20 @@ from typing import TypeAlias
 
 import click
 
-from bot.bench import engine as of_engine
-from bot.bench import mail as of_mail
-from bot.bench import report as reports
-from bot.bench import slack as of_slack
-from bot.bench import web as of_web
-from bot.bench.measure import Figure, Machine
-from bot.cli import reach
-from bot.cli.here import json_option
+from bot.cli import client
+from bot.cli.context import json_option
+from bot.devtools.bench import engine as of_engine
+from bot.devtools.bench import mail as of_mail
+from bot.devtools.bench import report as reports
+from bot.devtools.bench import slack as of_slack
+from bot.devtools.bench import web as of_web
+from bot.devtools.bench.figures import Figure, Machine
 
 Measure: TypeAlias = Callable[[], Awaitable[tuple[list[Figure], Machine]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BenchPart:
     """What one of the commands asks for."""
 
     measure: Measure
@@ -39,42 +39,42 @@ def bench() -> None:
 
 @bench.command()
 @json_option
-def slack(as_json: bool) -> Part:
+def slack(as_json: bool) -> BenchPart:
     """Measure clicks and copies in Slack, against a local one.
 
     Needs no settings and touches no data of yours. Ends with 0 when it has measured, also where a target is missed.
     """
-    return Part(lambda: of_slack.run(of_slack.Size(), _say), as_json)
+    return BenchPart(lambda: of_slack.run(of_slack.Size(), _say), as_json)
 
 
 @bench.command()
 @json_option
-def engine(as_json: bool) -> Part:
+def engine(as_json: bool) -> BenchPart:
     """Measure runs from start to end, beside bare SQLite, and what runs that wait cost.
 
     Needs no settings and touches no data of yours. Ends with 0 when it has measured, also where a target is missed.
     """
-    return Part(lambda: of_engine.run(of_engine.Size(), _say), as_json)
+    return BenchPart(lambda: of_engine.run(of_engine.Size(), _say), as_json)
 
 
 @bench.command()
 @json_option
-def web(as_json: bool) -> Part:
+def web(as_json: bool) -> BenchPart:
     """Measure how fast review pages come, with many requests stored.
 
     Needs no settings and touches no data of yours. Ends with 0 when it has measured, also where a target is missed.
     """
-    return Part(lambda: of_web.run(of_web.Size(), _say), as_json)
+    return BenchPart(lambda: of_web.run(of_web.Size(), _say), as_json)
 
 
 @bench.command()
 @json_option
-def mail(as_json: bool) -> Part:
+def mail(as_json: bool) -> BenchPart:
     """Measure how fast mails leave, beside one bare connection.
 
     Needs no settings and touches no data of yours. Ends with 0 when it has measured, also where a target is missed.
     """
-    return Part(lambda: of_mail.run(of_mail.Size(), _say), as_json)
+    return BenchPart(lambda: of_mail.run(of_mail.Size(), _say), as_json)
 
 
 def _say(line: str) -> None:
@@ -82,17 +82,17 @@ def _say(line: str) -> None:
 
 
 @bench.result_callback()
-def report(parts: Sequence[Part]) -> None:
+def report(parts: Sequence[BenchPart]) -> None:
     """Measure one part after the other, and print all figures."""
     figures, machine = asyncio.run(_measured(parts))
     if any(one.as_json for one in parts):
         click.echo(reports.as_json(figures, machine))
         return
-    reach.console().print(reports.table(figures))
+    client.console().print(reports.table(figures))
     click.echo(reports.told(machine))
 
 
-async def _measured(parts: Sequence[Part]) -> tuple[list[Figure], Machine]:
+async def _measured(parts: Sequence[BenchPart]) -> tuple[list[Figure], Machine]:
     """All figures, and the machine as it was before the first."""
     found = [await one.measure() for one in parts]
     return [figure for figures, _ in found for figure in figures], found[0][1]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bot.cli.here import here, made
+from bot.cli.context import here, made
 from engine.store import lock, schema
 from engine.system import SystemClock
 

@@ -13,10 +13,10 @@ import click
 from click.core import ParameterSource
 
 from bot import log
-from bot.cli.exits import Exit
-from bot.demo import browser, folder, playground, story
-from bot.demo.playground import Ports, PortTaken
-from bot.demo.stage import Stage
+from bot.cli.exit_codes import Exit
+from bot.devtools.demo import browser, folder, playground, story
+from bot.devtools.demo.playground import DemoPortTaken, Ports
+from bot.devtools.demo.servers import DemoEnvironment
 from bot.terminal import screen
 
 _PORT: Final = click.IntRange(1_024, 65_535)
@@ -62,7 +62,7 @@ def demo(
     ports = Ports(page=port, server=server_port, effects=effects_port)
     try:
         asyncio.run(_stay(place or folder.default(), ports, fresh=fresh, opens=not no_browser))
-    except PortTaken as error:
+    except DemoPortTaken as error:
         raise click.UsageError(str(error)) from None
     # The terminal may be gone, and all is kept whoever reads this.
     with contextlib.suppress(OSError):
@@ -87,7 +87,7 @@ async def _stay(place: Path, ports: Ports, *, fresh: bool, opens: bool) -> None:
         await stop.wait()
 
 
-def perform(*, rig: Callable[[Stage], None] = story.untouched, patience: float = story.PATIENCE) -> int:
+def perform(*, rig: Callable[[DemoEnvironment], None] = story.untouched, patience: float = story.PATIENCE) -> int:
     """Play the story here; the exit code. `rig`, `patience`: see `story.play`."""
     try:
         return Exit.DONE if asyncio.run(_play(rig, patience)) else Exit.NO
@@ -95,7 +95,7 @@ def perform(*, rig: Callable[[Stage], None] = story.untouched, patience: float =
         raise click.Abort from None
 
 
-async def _play(rig: Callable[[Stage], None], patience: float) -> bool:
+async def _play(rig: Callable[[DemoEnvironment], None], patience: float) -> bool:
     playing = asyncio.current_task()
     assert playing is not None
     # Whoever ends it this way finds no temporary folder of ours either.

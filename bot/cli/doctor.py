@@ -8,15 +8,15 @@ from typing import Final
 
 import click
 
-from bot.cli.exits import Exit
-from bot.cli.here import json_option
-from bot.doctor import rounds
-from bot.doctor.finding import Finding, State
+from bot.cli.context import json_option
+from bot.cli.exit_codes import Exit
+from bot.doctor import checks
+from bot.doctor.finding import Finding, FindingState
 from bot.terminal import screen
-from engine.data import Value
+from engine.json_values import Value
 from engine.system import SystemClock
 
-_MARKS: Final = {State.OK: "✓", State.WARNING: "!", State.PROBLEM: "✗"}
+_MARKS: Final = {FindingState.OK: "✓", FindingState.WARNING: "!", FindingState.PROBLEM: "✗"}
 
 
 @click.command()
@@ -26,13 +26,13 @@ def doctor(as_json: bool) -> int:
 
     It changes nothing, and may run beside a server. Ends with 1 if there are problems; warnings are printed only.
     """
-    given, complaints = rounds.environment()
-    found = asyncio.run(rounds.examine(given, SystemClock(), complaints=complaints))
+    given, complaints = checks.environment()
+    found = asyncio.run(checks.examine(given, SystemClock(), complaints=complaints))
     if as_json:
         click.echo(screen.as_json([_json(one) for one in found]))
     else:
         _print(found)
-    return Exit.NO if any(one.state is State.PROBLEM for one in found) else Exit.DONE
+    return Exit.NO if any(one.state is FindingState.PROBLEM for one in found) else Exit.DONE
 
 
 def _json(finding: Finding) -> Value:
@@ -45,7 +45,9 @@ def _print(found: list[Finding]) -> None:
         if finding.todo is not None:
             screen.say(f"    {_line(finding.todo)}")
     counts = Counter(finding.state for finding in found)
-    click.echo(f"\n{_counted(counts[State.PROBLEM], 'problem')}, {_counted(counts[State.WARNING], 'warning')}.")
+    click.echo(
+        f"\n{_counted(counts[FindingState.PROBLEM], 'problem')}, {_counted(counts[FindingState.WARNING], 'warning')}."
+    )
 
 
 def _line(text: str) -> str:

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import click
 
-from bot.cli.exits import Exit
-from bot.cli.later import Group, Later
+from bot.cli.exit_codes import Exit
+from bot.cli.lazy import LazyCommand, LazyGroup
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def signoff() -> None:
     """Workflows whose risky steps wait for a person's decision.
 
@@ -21,27 +21,27 @@ def signoff() -> None:
 
 
 for _command in (
-    Later("check", "checking:check", "Print everything that is wrong with workflow FILES."),
-    Later("try", "trying:try_", "Run the workflow in FILE here, and answer its requests."),
-    Later("register", "files:register", "Register the workflow in FILE, or a new version of it."),
-    Later("workflows", "files:workflows", "List the registered workflows."),
-    Later("run", "runs:run", "Start a run of the registered WORKFLOW."),
-    Later("runs", "runs:runs", "List the runs, or show the run ID with its story."),
-    Later("cancel", "runs:cancel", "Cancel the run ID and withdraw its request."),
-    Later("resume", "runs:resume", "Say what became of a step of unknown outcome in the run ID."),
-    Later("requests", "requests:requests", "List the requests that wait, or show the request ID."),
-    Later("decide", "requests:decide", "Decide the request ID: approve, edit or reject."),
-    Later("revoke", "requests:revoke", "Make the links mailed for the request or run ID useless."),
-    Later("people", "people:people", "List people and their addresses, and undo whose an address is."),
-    Later("serve", "serving:serve", "Run the workflows and tell the approvers, until Ctrl-C."),
-    Later("migrate", "database:migrate", "Bring the database to this version's schema. A backup is made first."),
-    Later("backup", "database:backup", "Copy the database to TARGET, also while a server uses it."),
-    Later("version", "version:version", "Print the version."),
-    Later("audit", "audits:audit", "Export and verify the record of everything that happened."),
-    Later("manifest", "slack:manifest", "Print the manifest from which the Slack app is created."),
-    Later("bench", "bench:bench", "Measure how fast Signoff is on this machine."),
-    Later("demo", "demo:demo", "Play with a whole Signoff that has a Slack of its own."),
-    Later("doctor", "doctor:doctor", "Say what is wrong with this installation, and what to do."),
+    LazyCommand("check", "check:check", "Print everything that is wrong with workflow FILES."),
+    LazyCommand("try", "try_:try_", "Run the workflow in FILE here, and answer its requests."),
+    LazyCommand("register", "workflows:register", "Register the workflow in FILE, or a new version of it."),
+    LazyCommand("workflows", "workflows:workflows", "List the registered workflows."),
+    LazyCommand("run", "runs:run", "Start a run of the registered WORKFLOW."),
+    LazyCommand("runs", "runs:runs", "List the runs, or show the run ID with its story."),
+    LazyCommand("cancel", "runs:cancel", "Cancel the run ID and withdraw its request."),
+    LazyCommand("resume", "runs:resume", "Say what became of a step of unknown outcome in the run ID."),
+    LazyCommand("requests", "requests:requests", "List the requests that wait, or show the request ID."),
+    LazyCommand("decide", "requests:decide", "Decide the request ID: approve, edit or reject."),
+    LazyCommand("revoke", "requests:revoke", "Make the links mailed for the request or run ID useless."),
+    LazyCommand("people", "people:people", "List people and their addresses, and undo whose an address is."),
+    LazyCommand("serve", "serve:serve", "Run the workflows and tell the approvers, until Ctrl-C."),
+    LazyCommand("migrate", "database:migrate", "Bring the database to this version's schema. A backup is made first."),
+    LazyCommand("backup", "database:backup", "Copy the database to TARGET, also while a server uses it."),
+    LazyCommand("version", "version:version", "Print the version."),
+    LazyCommand("audit", "audit:audit", "Export and verify the record of everything that happened."),
+    LazyCommand("manifest", "manifest:manifest", "Print the manifest from which the Slack app is created."),
+    LazyCommand("bench", "bench:bench", "Measure how fast Signoff is on this machine."),
+    LazyCommand("demo", "demo:demo", "Play with a whole Signoff that has a Slack of its own."),
+    LazyCommand("doctor", "doctor:doctor", "Say what is wrong with this installation, and what to do."),
 ):
     signoff.add_command(_command)
 
@@ -72,6 +72,6 @@ def _run(arguments: Sequence[str] | None) -> int:
         return Exit.DONE
     except Exception as error:  # noqa: BLE001 a person never sees a traceback; it goes to a file that the message names
         # It needs settings, log and card, and a command that goes well may need none of them.
-        from bot.cli import failures
+        from bot.cli import errors
 
-        return failures.told(error)
+        return errors.told(error)

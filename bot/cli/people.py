@@ -6,15 +6,15 @@ from typing import Any
 
 import click
 
-from bot.cli import reach, wire
-from bot.cli.here import json_option
+from bot.cli import client, serialize
+from bot.cli.context import json_option
 from bot.terminal import screen
-from engine.data import Value
-from engine.model import DEFAULT_WORKSPACE, Address
+from engine.domain import DEFAULT_WORKSPACE, Address
+from engine.json_values import Value
+from engine.read_models import AddressPeriod, PersonView
 from engine.references import parse_resolvable
 from engine.store import people as stored
-from engine.store import people_views
-from engine.views import AddressPeriod, PersonView
+from engine.store import person_queries
 
 
 @click.group()
@@ -27,16 +27,16 @@ def people() -> None:
 @json_option
 def list_(limit: int, as_json: bool) -> None:
     """List the people that Signoff knows, the newest first."""
-    with reach.reading() as connection:
-        found = people_views.person_views(connection, DEFAULT_WORKSPACE, limit)
+    with client.reading() as connection:
+        found = person_queries.person_views(connection, DEFAULT_WORKSPACE, limit)
     if as_json:
-        click.echo(screen.as_json([wire.known_person(one) for one in found]))
+        click.echo(screen.as_json([serialize.known_person(one) for one in found]))
         return
     rows = [
         (one.person.id, one.person.label, ", ".join(map(str, one.person.addresses)), screen.when(one.created_at))
         for one in found
     ]
-    reach.console().print(screen.listing(("person", "name", "addresses", "known since"), rows))
+    client.console().print(screen.listing(("person", "name", "addresses", "known since"), rows))
 
 
 @people.command()
@@ -47,16 +47,19 @@ def show(who: str, as_json: bool) -> None:
 
     WHO is an email address, a Slack user id, or an id of `signoff people list`.
     """
-    with reach.reading() as connection:
+    with client.reading() as connection:
         view = _find(connection, who)
         if view is None:
-            reach.refuse(f"There is no person {who}.")
-        periods = people_views.load_periods(connection, view.person.id)
+            client.refuse(f"There is no person {who}.")
+        periods = person_queries.load_periods(connection, view.person.id)
     if as_json:
-        whole: dict[str, Value] = {**wire.known_person(view), "history": [wire.period(one) for one in periods]}
+        whole: dict[str, Value] = {
+            **serialize.known_person(view),
+            "history": [serialize.period(one) for one in periods],
+        }
         click.echo(screen.as_json(whole))
         return
-    out = reach.console()
+    out = client.console()
     out.print(f"Person {view.person.id}: {view.person.label}")
     if view.split_from is not None:
         out.print(f"An older version took this account and person {view.split_from} for one person.")
@@ -69,12 +72,12 @@ def _row(one: AddressPeriod) -> tuple[str, str, str, str]:
 
 
 def _find(connection: Any, who: str) -> PersonView | None:
-    view = people_views.person_view(connection, who)
+    view = person_queries.person_view(connection, who)
     if view is not None:
         return view
     address = _address(who)
     found = stored.find_person(connection, DEFAULT_WORKSPACE, address) if address is not None else None
-    return people_views.person_view(connection, found.id) if found is not None else None
+    return person_queries.person_view(connection, found.id) if found is not None else None
 
 
 def _address(who: str) -> Address | None:
@@ -94,7 +97,7 @@ def undo(address: str, as_json: bool) -> None:
     meant = _address(address)
     if meant is None:
         raise click.UsageError(f"{address} is no email address and no Slack user id.")
-    facts = reach.answered(reach.carry_out("return_address", {"kind": meant.kind, "value": meant.value}))
+    facts = client.answered(client.carry_out("return_address", {"kind": meant.kind, "value": meant.value}))
     if as_json:
         click.echo(screen.as_json(facts))
         return

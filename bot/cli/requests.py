@@ -7,17 +7,17 @@ from typing import Any
 
 import click
 
-from bot import card
-from bot.card import visible
-from bot.cli import reach, wire
-from bot.cli.here import json_option
-from bot.local.reply import NEEDS_CONFIRMATION, Reply
+from bot.cli import client, serialize
+from bot.cli.context import json_option
+from bot.local.reply import NEEDS_CONFIRMATION, CommandReply
+from bot.presentation import card
+from bot.presentation.card import visible
 from bot.terminal import screen
 from bot.terminal.channel import next_step
-from engine.data import Value
-from engine.model import DEFAULT_WORKSPACE, RequestState, RunStatus
-from engine.store import reading
-from engine.views import DeliveryView, Page
+from engine.domain import DEFAULT_WORKSPACE, RequestState, RunStatus
+from engine.json_values import Value
+from engine.read_models import DeliveryView, PageQuery
+from engine.store import queries
 
 
 @click.command()
@@ -30,14 +30,14 @@ def requests(request_id: str | None, everything: bool, limit: int, as_json: bool
 
     Runs that ask what became of a step are named below the list.
     """
-    with reach.reading() as connection:
+    with client.reading() as connection:
         if request_id is not None:
             _one(connection, request_id, as_json=as_json)
             return
-        found = reading.request_views(connection, DEFAULT_WORKSPACE, Page(limit=limit, open_only=not everything))
-        open_runs = reading.run_views(connection, DEFAULT_WORKSPACE, Page(limit=1000, open_only=True))
+        found = queries.request_views(connection, DEFAULT_WORKSPACE, PageQuery(limit=limit, open_only=not everything))
+        open_runs = queries.run_views(connection, DEFAULT_WORKSPACE, PageQuery(limit=1000, open_only=True))
     if as_json:
-        click.echo(screen.as_json([wire.request(one) for one in found]))
+        click.echo(screen.as_json([serialize.request(one) for one in found]))
         return
     rows = [
         (
@@ -50,7 +50,7 @@ def requests(request_id: str | None, everything: bool, limit: int, as_json: bool
         )
         for one in found
     ]
-    reach.console().print(screen.listing(("request", "asks", "workflow", "state", "waits for", "opened"), rows))
+    client.console().print(screen.listing(("request", "asks", "workflow", "state", "waits for", "opened"), rows))
     for run in open_runs:
         if run.status is RunStatus.NEEDS_ATTENTION:
             screen.say(f"Run {run.id} of {run.workflow} asks whether a step happened: {run.error or ''}")
@@ -58,15 +58,15 @@ def requests(request_id: str | None, everything: bool, limit: int, as_json: bool
 
 
 def _one(connection: Any, request_id: str, *, as_json: bool) -> None:
-    view = reading.request_view(connection, request_id)
+    view = queries.request_view(connection, request_id)
     if view is None:
-        reach.refuse(f"There is no request {request_id}.")
-    copies = reading.delivery_views(connection, request=request_id)
+        client.refuse(f"There is no request {request_id}.")
+    copies = queries.delivery_views(connection, request=request_id)
     if as_json:
-        whole: dict[str, Value] = {**wire.request(view), "deliveries": [wire.delivery(one) for one in copies]}
+        whole: dict[str, Value] = {**serialize.request(view), "deliveries": [serialize.delivery(one) for one in copies]}
         click.echo(screen.as_json(whole))
         return
-    out = reach.console()
+    out = client.console()
     shown = card.request_card(view)
     out.print(screen.card_panel(shown))
     out.print(screen.listing(("copy for", "channel", "state", "shown", "error"), [_copy(one) for one in copies]))
@@ -105,12 +105,12 @@ def decide(
     given: dict[str, Value] = {
         "request": request_id,
         "verdict": "reject" if verdict == "reject" else "approve",
-        "edits": dict(reach.pairs(edits, what="an edit")),
+        "edits": dict(client.pairs(edits, what="an edit")),
         "reason": reason,
         "digest": digest,
         "confirmed": confirmed,
     }
-    facts = reach.answered(_decide(given))
+    facts = client.answered(_decide(given))
     if as_json:
         click.echo(screen.as_json(facts))
         return
@@ -126,7 +126,7 @@ def revoke(request_id: str, as_json: bool) -> None:
 
     People who were asked still answer in Slack, or sign in at the inbox.
     """
-    facts = reach.answered(reach.carry_out("revoke", {"request": request_id}))
+    facts = client.answered(client.carry_out("revoke", {"request": request_id}))
     if as_json:
         click.echo(screen.as_json(facts))
         return
@@ -134,17 +134,17 @@ def revoke(request_id: str, as_json: bool) -> None:
     click.echo(f"{count} {'link' if count == 1 else 'links'} to {request_id} can no longer be used.")
 
 
-def _decide(given: dict[str, Value]) -> Reply:
+def _decide(given: dict[str, Value]) -> CommandReply:
     """Decide; where the gate asks back, put its question to whoever is at the terminal."""
-    reply = reach.carry_out("decide", given, settle=_run_of)
+    reply = client.carry_out("decide", given, settle=_run_of)
     if reply.facts.get("refusal") != NEEDS_CONFIRMATION or reply.refused is None:
         return reply
     if not sys.stdin.isatty():
-        reach.refuse(f"The gate asks: {reply.refused} Answer it with --yes.")
+        client.refuse(f"The gate asks: {reply.refused} Answer it with --yes.")
     if not click.confirm(visible(reply.refused)):
-        reach.refuse("Not approved; nothing was decided.")
-    return reach.carry_out("decide", {**given, "confirmed": True}, settle=_run_of)
+        client.refuse("Not approved; nothing was decided.")
+    return client.carry_out("decide", {**given, "confirmed": True}, settle=_run_of)
 
 
-def _run_of(reply: Reply) -> str:
+def _run_of(reply: CommandReply) -> str:
     return str(reply.facts["run"])

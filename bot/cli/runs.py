@@ -7,17 +7,17 @@ from typing import Any
 
 import click
 
-from bot import card
-from bot.cli import reach, wire
-from bot.cli.exits import Exit
-from bot.cli.here import json_option
+from bot.cli import client, serialize
+from bot.cli.context import json_option
+from bot.cli.exit_codes import Exit
+from bot.presentation import card
 from bot.terminal import screen
-from engine import data
-from engine.data import Value
+from engine import json_values
+from engine.domain import DEFAULT_WORKSPACE, RunStatus
 from engine.errors import InvalidValue
-from engine.model import DEFAULT_WORKSPACE, RunStatus
-from engine.store import journal, reading
-from engine.views import Page, RunView
+from engine.json_values import Value
+from engine.read_models import PageQuery, RunView
+from engine.store import audit_log, queries
 
 
 @click.command()
@@ -29,16 +29,16 @@ def run(workflow: str, inputs: tuple[str, ...], key: str | None, as_json: bool) 
     """Start a run of the registered WORKFLOW."""
     given: dict[str, Value] = {
         "workflow": workflow,
-        "inputs": dict(reach.pairs(inputs, what="an input")),
+        "inputs": dict(client.pairs(inputs, what="an input")),
         # A server that dies before it answers has perhaps started the run: asking again must not start another.
         "key": key or secrets.token_hex(16),
     }
-    facts = reach.answered(reach.carry_out("start", given, settle=lambda reply: str(reply.facts["run"])))
+    facts = client.answered(client.carry_out("start", given, settle=lambda reply: str(reply.facts["run"])))
     if as_json:
         click.echo(screen.as_json(facts))
         return
     click.echo(f"{'Started run' if facts['created'] else 'This key has started run'} {facts['run']}.")
-    if reach.unserved():
+    if client.unserved():
         click.echo("Nothing serves now: what waits for a time goes on when `signoff serve` runs.")
     click.echo(f"Follow it: signoff runs {facts['run']}")
 
@@ -50,35 +50,35 @@ def run(workflow: str, inputs: tuple[str, ...], key: str | None, as_json: bool) 
 @json_option
 def runs(run_id: str | None, open_only: bool, limit: int, as_json: bool) -> None:
     """List the runs, or show the run ID with its story."""
-    with reach.reading() as connection:
+    with client.reading() as connection:
         if run_id is not None:
             _one(connection, run_id, as_json=as_json)
             return
-        found = reading.run_views(connection, DEFAULT_WORKSPACE, Page(limit=limit, open_only=open_only))
+        found = queries.run_views(connection, DEFAULT_WORKSPACE, PageQuery(limit=limit, open_only=open_only))
     if as_json:
-        click.echo(screen.as_json([wire.run(one) for one in found]))
+        click.echo(screen.as_json([serialize.run(one) for one in found]))
         return
     rows = [(one.id, one.workflow, one.status.value, one.requester.label, screen.when(one.started_at)) for one in found]
-    reach.console().print(screen.listing(("run", "workflow", "status", "started by", "started"), rows))
+    client.console().print(screen.listing(("run", "workflow", "status", "started by", "started"), rows))
 
 
 def _one(connection: Any, run_id: str, *, as_json: bool) -> None:
-    view = reading.run_view(connection, run_id)
+    view = queries.run_view(connection, run_id)
     if view is None:
-        reach.refuse(f"There is no run {run_id}.")
-    story = journal.story(connection, run_id)
-    requests = reading.requests_of_run(connection, run_id)
-    copies = reading.delivery_views(connection, run=run_id)
+        client.refuse(f"There is no run {run_id}.")
+    story = audit_log.story(connection, run_id)
+    requests = queries.requests_of_run(connection, run_id)
+    copies = queries.delivery_views(connection, run=run_id)
     if as_json:
         whole: dict[str, Value] = {
-            **wire.run(view),
-            "requests": [wire.request(one) for one in requests],
-            "deliveries": [wire.delivery(one) for one in copies],
-            "story": [wire.story(one) for one in story],
+            **serialize.run(view),
+            "requests": [serialize.request(one) for one in requests],
+            "deliveries": [serialize.delivery(one) for one in copies],
+            "story": [serialize.story(one) for one in story],
         }
         click.echo(screen.as_json(whole))
         return
-    out = reach.console()
+    out = client.console()
     out.print(f"Run {view.id} of {view.workflow} version {view.version}: {view.status.value}")
     if view.error:
         out.print(screen.quoted(card.visible(view.error)), style="red")
@@ -102,8 +102,8 @@ def cancel(run_id: str, reason: str | None) -> None:
 
     Nothing more is begun; a step at work is left to finish.
     """
-    reach.answered(
-        reach.carry_out("cancel", {"run": run_id, "reason": reason}, settle=lambda reply: str(reply.facts["run"]))
+    client.answered(
+        client.carry_out("cancel", {"run": run_id, "reason": reason}, settle=lambda reply: str(reply.facts["run"]))
     )
     click.echo(f"Run {run_id} is being cancelled.")
 
@@ -125,7 +125,7 @@ def resume(run_id: str, answer: str, named: tuple[str, ...], output: str | None)
         "output": _output(output, answer),
         "values": dict[str, Value](_named(named, answer)),
     }
-    reach.answered(reach.carry_out("resume", given, settle=lambda reply: str(reply.facts["run"])))
+    client.answered(client.carry_out("resume", given, settle=lambda reply: str(reply.facts["run"])))
     click.echo(f"Run {run_id} goes on." if answer != "stop" else f"Run {run_id} is stopped.")
     return Exit.DONE
 
@@ -144,7 +144,7 @@ def _output(text: str | None, answer: str) -> Value:
     if answer != "done":
         raise click.UsageError("--output goes with done: only a step that happened has produced something.")
     try:
-        value = data.loads(text)
+        value = json_values.loads(text)
     except InvalidValue as error:
         raise click.UsageError(f"--output: {error}.") from None
     if not isinstance(value, dict):

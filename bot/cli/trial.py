@@ -16,15 +16,14 @@ import click
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from rich.console import Console
 
-from bot import app, card, settings
-from bot.cli import leftovers
-from bot.cli.exits import Exit
-from bot.terminal import ask, screen
-from bot.terminal.ask import Answer
-from engine import definition, fields
-from engine.data import Value
-from engine.errors import DefinitionError, InvalidValue, about
-from engine.model import (
+from bot import app, settings
+from bot.cli import trial_folders
+from bot.cli.exit_codes import Exit
+from bot.presentation import card
+from bot.terminal import prompts, screen
+from bot.terminal.prompts import TypedDecision
+from engine import fields, workflowfile
+from engine.domain import (
     Address,
     Assurance,
     Decide,
@@ -37,8 +36,10 @@ from engine.model import (
     RunStatus,
     Start,
 )
+from engine.errors import DefinitionError, InvalidValue, about
+from engine.json_values import Value
+from engine.read_models import PageQuery, RequestView, RunView
 from engine.system import SystemClock
-from engine.views import Page, RequestView, RunView
 
 _ORIGIN = Origin(surface="terminal")
 _POLL_SECONDS = 0.05
@@ -62,10 +63,10 @@ def play(plan: Plan) -> int:
     A run that still waits is kept, and the last line says how to go on with it.
     """
     for answer in plan.answers:
-        ask.check_answer(answer)
-    leftovers.remove_old(SystemClock().now())
-    folder = None if plan.database is not None else leftovers.folder()
-    database = plan.database or Path(str(folder)) / leftovers.NAME
+        prompts.check_answer(answer)
+    trial_folders.remove_old(SystemClock().now())
+    folder = None if plan.database is not None else trial_folders.folder()
+    database = plan.database or Path(str(folder)) / trial_folders.NAME
     if plan.source is None and not database.exists():
         raise click.UsageError(f"There is no trial at {database}; name a workflow file to begin one.")
     waits = False
@@ -129,13 +130,13 @@ class Trial:
 
     def unfinished(self) -> list[str]:
         """The runs that have not ended, the oldest first."""
-        found: list[RunView] = self.portal.call(self.app.engine.runs, Page(limit=1000, open_only=True))
+        found: list[RunView] = self.portal.call(self.app.engine.runs, PageQuery(limit=1000, open_only=True))
         return [run.id for run in reversed(found)]
 
     def _start(self, source: bytes) -> str:
         me = Address("terminal", self.app.desk.login)
         try:
-            workflow = definition.load(source, kinds=self.app.desk.kinds)
+            workflow = workflowfile.load(source, kinds=self.app.desk.kinds)
             inputs = self._inputs(workflow)
             registered: Any = self.portal.call(
                 self.app.engine.register, Register(source=source, actor=me, origin=_ORIGIN)
@@ -150,7 +151,7 @@ class Trial:
         self.console.print(card.line(workflow.title), style="bold")
         return str(_accepted(started).run)
 
-    def _inputs(self, workflow: definition.Workflow) -> dict[str, Any]:
+    def _inputs(self, workflow: workflowfile.Workflow) -> dict[str, Any]:
         typed = dict(self.plan.inputs)
         if sys.stdin.isatty() and not self.plan.answers:
             for name, declared in workflow.inputs.items():
@@ -277,7 +278,7 @@ class Trial:
     def _interactive(self) -> bool:
         return not self.plan.answers and sys.stdin.isatty()
 
-    def _answer(self, request: RequestView) -> Answer | None:
+    def _answer(self, request: RequestView) -> TypedDecision | None:
         given = self.plan.answers
         if given:
             turn = 0 if len(given) == 1 else self._answered
@@ -285,10 +286,10 @@ class Trial:
             if turn >= len(given):
                 return None
             self.console.print(screen.card_panel(card.request_card(request)))
-            return ask.parse_answer(given[turn], request)
+            return prompts.parse_answer(given[turn], request)
         if not sys.stdin.isatty():
             return None
-        return ask.ask(self.console, card.request_card(request), request)
+        return prompts.ask(self.console, card.request_card(request), request)
 
     def _attend(self, view: RunView) -> int | None:
         if not self._interactive:

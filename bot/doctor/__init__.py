@@ -11,5 +11,5 @@
 | `mail` | the mail server: connection, certificate, login |
 | `door` | the address at which Slack's deliveries are taken over HTTP |
 
-May import what lies below `bot.cli`, but for `bot.demo` and `bot.bench`.
+May import what lies below `bot.cli`, but for `bot.devtools.demo` and `bot.devtools.bench`.
 """

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from bot.doctor.case import Case
+from bot.doctor.context import Case
 from bot.doctor.finding import Finding, ok, problem, warning
-from bot.local.place import socket_path
+from bot.local.socket_path import socket_path
 from engine.errors import StoreError
 from engine.store import health, lock
 from engine.store.health import Standing
-from engine.store.restored import find_doubt
+from engine.store.restored_backup import find_doubt
 
 QUICK_CHECK_SECONDS: Final = 30.0
 _ANOTHER: Final = "Set SIGNOFF_DATABASE_URL to another file."

@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from bot.doctor.case import Case, Moment
+from bot.doctor.context import Case, Moment
 from bot.doctor.finding import Finding, ok, problem, warning
 from engine.errors import StoreError
 from engine.store import health

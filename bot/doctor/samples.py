@@ -9,25 +9,15 @@ from typing import Any, Final
 
 from msgspec import structs
 
-from bot import card
-from bot.slack import blocks, details, home, ids, modals, register, runs
-from engine import definition
-from engine.definition import Workflow
+from bot.presentation import card
+from bot.slack import details_modal, home_view, ids, message_view, register_modal, request_modals, start_modal
+from engine import workflowfile
+from engine.domain import Address, Approver, Card, Params, Person, ReasonRequired, RequestState, ReviewPoint, RunStatus
 from engine.fields import Field, FieldType
-from engine.gate import Asked, Editable, Subject
-from engine.model import (
-    Address,
-    Approver,
-    Card,
-    Params,
-    Person,
-    ReasonRequired,
-    RequestState,
-    ReviewPoint,
-    RunStatus,
-)
+from engine.read_models import DecisionView, RequestView
+from engine.requests import Editable, Request, Subject
 from engine.steps.registry import builtin
-from engine.views import DecisionView, RequestView
+from engine.workflowfile import Workflow
 
 _SOURCE: Final = b"""\
 name: example
@@ -54,21 +44,21 @@ def all_of(now: datetime) -> Iterator[tuple[str, str, dict[str, Any]]]:
     metadata = ids.ModalRef(ref=ref)
     yield "a request", "message", _message(shown)
     yield "a decided request", "message", _message(card.request_card(_decided(asked, now)))
-    yield "the Edit form", "view", modals.edit(asked, metadata=metadata)
-    yield "the Reject form", "view", modals.reject(asked, metadata=metadata)
-    yield "the details", "view", details.details(shown, metadata=metadata)
-    yield "the form of a run", "view", runs.run_form(_workflow(), version=1, metadata=ids.ModalRef())
-    yield "the form to register", "view", register.register(metadata=ids.ModalRef())
-    yield "the Home tab", "view", home.home(pending=[asked], runs=[])
+    yield "the Edit form", "view", request_modals.edit(asked, metadata=metadata)
+    yield "the Reject form", "view", request_modals.reject(asked, metadata=metadata)
+    yield "the details", "view", details_modal.details(shown, metadata=metadata)
+    yield "the form of a run", "view", start_modal.run_form(_workflow(), version=1, metadata=ids.ModalRef())
+    yield "the form to register", "view", register_modal.register(metadata=ids.ModalRef())
+    yield "the Home tab", "view", home_view.home(pending=[asked], runs=[])
 
 
 def _message(shown: Card) -> dict[str, Any]:
-    made = blocks.message(shown, version=1, delivery="example")
+    made = message_view.message(shown, version=1, delivery="example")
     return {"text": made.text, "blocks": made.blocks}
 
 
 def _workflow() -> Workflow:
-    return definition.load(_SOURCE, kinds=builtin())
+    return workflowfile.load(_SOURCE, kinds=builtin())
 
 
 def request(now: datetime) -> RequestView:
@@ -79,7 +69,7 @@ def request(now: datetime) -> RequestView:
         workflow="example", hash=_DIGEST, run="example", step="pay", visit=1, uses="http", at=ReviewPoint.BEFORE
     )
     money = Field(type=FieldType.MONEY, label="Amount", currency="EUR")
-    asked = Asked(
+    asked = Request(
         id="example",
         workspace="default",
         subject=subject,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
-from bot.doctor.case import Case
+from bot.doctor.context import Case
 from bot.doctor.finding import Finding, ok, problem, warning
 from bot.endpoints import is_loopback
 

@@ -8,10 +8,10 @@ from typing import Final
 
 import aiohttp
 
-from bot.doctor import calls, content
-from bot.doctor.calls import Answer
-from bot.doctor.case import TIMEOUT, Case
+from bot.doctor import block_validation, slack_call
+from bot.doctor.context import TIMEOUT, Case
 from bot.doctor.finding import Finding, ok, problem, warning
+from bot.doctor.slack_call import ApiResponse
 from bot.slack import manifest
 
 _APPS: Final = "https://api.slack.com/apps"
@@ -35,7 +35,7 @@ async def bot(case: Case) -> AsyncIterator[Finding]:
         yield ok("slack.token", "Slack is not set up, so people are asked at the terminal of `signoff serve`.")
         return
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
-        answer = await calls.ask(session, case, "auth.test", token)
+        answer = await slack_call.ask(session, case, "auth.test", token)
         for finding in _clock(case, answer):
             yield finding
         if not answer.ok:
@@ -48,11 +48,11 @@ async def bot(case: Case) -> AsyncIterator[Finding]:
         yield _manifest(scopes)
         if scopes is None or "users:read" in scopes:
             yield await _account(session, case, token, str(answer.data.get("user_id", "")))
-        async for finding in content.validate(session, case, token):
+        async for finding in block_validation.validate(session, case, token):
             yield finding
 
 
-def _granted(answer: Answer) -> frozenset[str] | None:
+def _granted(answer: ApiResponse) -> frozenset[str] | None:
     """What the token may do, as Slack says with every answer; None: it did not say."""
     said = answer.headers.get("X-OAuth-Scopes")
     return None if said is None else frozenset(one.strip() for one in said.split(",") if one.strip())
@@ -92,7 +92,7 @@ def _manifest(granted: frozenset[str] | None) -> Finding:
 
 async def _account(session: aiohttp.ClientSession, case: Case, token: str, user: str) -> Finding:
     """Whether the bot user is there."""
-    answer = await calls.ask(session, case, "users.info", token, user=user)
+    answer = await slack_call.ask(session, case, "users.info", token, user=user)
     if not answer.ok:
         return answer.finding("slack.bot_user", "The account of the bot")
     account = answer.data.get("user")
@@ -101,7 +101,7 @@ async def _account(session: aiohttp.ClientSession, case: Case, token: str, user:
     return ok("slack.bot_user", "The bot user is active in the workspace.")
 
 
-def _clock(case: Case, answer: Answer) -> Iterator[Finding]:
+def _clock(case: Case, answer: ApiResponse) -> Iterator[Finding]:
     """Our clock against Slack's: it refuses nothing, but we refuse signed requests that seem too old."""
     if answer.ahead is None:
         return
@@ -123,7 +123,7 @@ async def app(case: Case) -> AsyncIterator[Finding]:
     if not token or "slack_api_url" in case.unusable:
         return
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
-        answer = await calls.ask(session, case, "apps.connections.open", token)
+        answer = await slack_call.ask(session, case, "apps.connections.open", token)
     if answer.ok:
         yield ok("slack.app_token", "The app-level token works, and the app may use Socket Mode.")
     elif answer.code == "missing_scope":

@@ -9,11 +9,11 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from typing import ClassVar, Final, Literal
 
-from bot.email import failures, message
-from bot.email.failures import MailError, Meaning, Stage
+from bot.email import errors, message
+from bot.email.client import BEFORE_DOT_SECONDS, MailGate
+from bot.email.errors import MailError, Meaning, Stage
 from bot.email.message import Envelope
-from bot.email.smtp import BEFORE_DOT_SECONDS, MailGate
-from engine.model import Card, DeliveryKind, Receipt, RunStatus
+from engine.domain import Card, DeliveryKind, Receipt, RunStatus
 
 ANSWER_SECONDS: Final = 60.0
 """How long a copy waits for the answer to the final dot. RFC 5321 (4.5.3.2.6) asks for ten minutes, which would keep
@@ -48,7 +48,7 @@ class EmailChannel:
         try:
             sent = await self._sent(card, envelope)
         except MailError as error:
-            raise failures.channel_error(error.failure) from error
+            raise errors.channel_error(error.failure) from error
         if receipt is not None:
             return Receipt({**receipt.data, "closed": sent})
         return Receipt({"message_id": sent, "delivery": delivery} | ({"closed": sent} if card.state else {}))
@@ -58,7 +58,7 @@ class EmailChannel:
         try:
             whole = message.mail(card, envelope)
         except ValueError as error:
-            raise MailError(failures.classify(Stage.ADDRESS, error)) from error
+            raise MailError(errors.classify(Stage.ADDRESS, error)) from error
         try:
             return await self._send(whole)
         except MailError as error:

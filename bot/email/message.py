@@ -14,9 +14,9 @@ from functools import lru_cache
 from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
 from bot import endpoints
-from bot.email import looks, showing, transfer_encoding
-from bot.email.showing import Shown
-from engine.model import Card, DeliveryKind
+from bot.email import templates, transfer_encoding, view
+from bot.email.view import EmailContent
+from engine.domain import Card, DeliveryKind
 
 Key = TypeVar("Key")
 T = TypeVar("T")
@@ -78,7 +78,7 @@ class Envelope:
 def mail(card: Card, envelope: Envelope) -> EmailMessage:
     """The mail of a card. Raises `ValueError` for an address that is none."""
     if card.token is None:
-        return _mail(_written(showing.shown(card, public_url=envelope.public_url)), card, envelope)
+        return _mail(_written(view.shown(card, public_url=envelope.public_url)), card, envelope)
     # Copies of a request differ in their link alone, so they are written once, with what no text of ours can hold in
     # its place: all that comes from data has its control characters marked.
     written = _once(replace(card, token=_PLACE), envelope.public_url)
@@ -88,7 +88,7 @@ def mail(card: Card, envelope: Envelope) -> EmailMessage:
 
 def short_mail(card: Card, envelope: Envelope) -> EmailMessage | None:
     """The mail for a server that refused the whole one. None: the card has nothing that could be left in it."""
-    shown = showing.short(card, public_url=envelope.public_url)
+    shown = view.short(card, public_url=envelope.public_url)
     return None if shown is None else _mail(_written(shown), card, envelope)
 
 
@@ -98,13 +98,13 @@ class _Written(NamedTuple):
     html: str
 
 
-def _written(shown: Shown) -> _Written:
+def _written(shown: EmailContent) -> _Written:
     return _Written(shown.subject, _render("mail.txt", shown), _render("mail.html", shown))
 
 
 @lru_cache(32)
 def _once(card: Card, public_url: str) -> _Written:
-    return _written(showing.shown(card, public_url=public_url))
+    return _written(view.shown(card, public_url=public_url))
 
 
 def _mail(written: _Written, card: Card, envelope: Envelope) -> EmailMessage:
@@ -139,8 +139,8 @@ def headed(sender: Address, to: str, *, subject: str, date: datetime) -> EmailMe
     return made
 
 
-def _render(template: str, shown: Shown) -> str:
-    return looks.environment().get_template(template).render(mail=shown)
+def _render(template: str, shown: EmailContent) -> str:
+    return templates.environment().get_template(template).render(mail=shown)
 
 
 # -- threads ------------------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ def _render(template: str, shown: Shown) -> str:
 
 def message_id(card: Card, envelope: Envelope) -> str:
     """The same for every attempt to send this mail: a mailbox that has it already may know it again."""
-    if card.kind in showing.ASKING and card.state is not None:
+    if card.kind in view.ASKING and card.state is not None:
         return _id(envelope, "closed", envelope.delivery)
     return _first(card, envelope) if card.kind is DeliveryKind.REQUEST else _own(card, envelope)
 

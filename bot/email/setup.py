@@ -12,14 +12,14 @@ from pathlib import Path
 from bot import endpoints
 from bot.email import dkim
 from bot.email.channel import EmailChannel
-from bot.email.mailer import SmtpMailer
-from bot.email.smtp import MailGate
-from bot.endpoints import MailServer
+from bot.email.client import MailGate
+from bot.email.sender import SmtpMailer
+from bot.endpoints import MailServerAddress
 from bot.settings import PREFIX, Settings, SettingsError
 
 
 @dataclass(frozen=True, slots=True)
-class Mail:
+class EmailSetup:
     """Both ways in which mails leave: copies, and what `email` steps say."""
 
     channel: EmailChannel
@@ -27,7 +27,7 @@ class Mail:
 
 
 @asynccontextmanager
-async def mailing(settings: Settings, now: Callable[[], datetime]) -> AsyncIterator[Mail | None]:
+async def mailing(settings: Settings, now: Callable[[], datetime]) -> AsyncIterator[EmailSetup | None]:
     """Ready to send while the body runs; None where no mail server is set up. Raises `SettingsError`."""
     server = settings.mail_server
     if server is None:
@@ -35,7 +35,7 @@ async def mailing(settings: Settings, now: Callable[[], datetime]) -> AsyncItera
         return
     sender, gate = endpoints.sender(settings.email_from), gate_to(server, settings)
     try:
-        yield Mail(
+        yield EmailSetup(
             EmailChannel(gate, sender=sender, public_url=settings.public_url, now=now),
             SmtpMailer(gate, sender=sender, now=now),
         )
@@ -43,7 +43,7 @@ async def mailing(settings: Settings, now: Callable[[], datetime]) -> AsyncItera
         await gate.aclose()
 
 
-def gate_to(server: MailServer, settings: Settings, *, before_dot_seconds: float | None = None) -> MailGate:
+def gate_to(server: MailServerAddress, settings: Settings, *, before_dot_seconds: float | None = None) -> MailGate:
     """The way to the mail server. Raises `SettingsError` for a file that cannot be used."""
     domain = endpoints.sender(settings.email_from).domain
     limits = {} if before_dot_seconds is None else {"before_dot_seconds": before_dot_seconds}

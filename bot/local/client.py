@@ -7,16 +7,16 @@ from typing import Any, Final
 
 import aiohttp
 
-from bot.local.place import socket_path
-from bot.local.reply import Reply
-from engine import data
-from engine.data import Value
+from bot.local.reply import CommandReply
+from bot.local.socket_path import socket_path
+from engine import json_values
 from engine.errors import StoreError
+from engine.json_values import Value
 
 TIMEOUT_SECONDS: Final = 60
 
 
-async def ask(database: Path, command: str, given: dict[str, Value]) -> Reply | None:
+async def ask(database: Path, command: str, given: dict[str, Value]) -> CommandReply | None:
     """The server's reply, or None if no server answers at the socket.
 
     Raises `StoreError` when the server cannot use its database, or went away while it was at it.
@@ -28,8 +28,8 @@ async def ask(database: Path, command: str, given: dict[str, Value]) -> Reply | 
     connector = aiohttp.UnixConnector(path=str(path))
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         try:
-            async with session.post(f"http://signoff/{command}", data=data.dumps(given)) as response:
-                body: Any = data.loads(await response.read())
+            async with session.post(f"http://signoff/{command}", data=json_values.dumps(given)) as response:
+                body: Any = json_values.loads(await response.read())
                 status = response.status
         except aiohttp.ClientConnectorError:
             return None
@@ -38,7 +38,7 @@ async def ask(database: Path, command: str, given: dict[str, Value]) -> Reply | 
                 "The server went away while it was at it; "
                 "look at `signoff runs` and `signoff requests` for what became of it."
             ) from error
-    reply = Reply.from_value(body)
+    reply = CommandReply.from_value(body)
     if status >= 500:
         raise StoreError(reply.refused or "The server failed.")
     return reply

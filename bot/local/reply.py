@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from engine.data import Value
+from engine.json_values import Value
 
 NEEDS_CONFIRMATION: Final = "NeedsConfirmation"
 """The refusal of an approval whose gate asks back: its sentence is the question, to be answered with `confirmed`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class CommandReply:
     """What became of a command. `refused`: the sentence why not; `facts`: ids and details for programs."""
 
     refused: str | None = None
@@ -22,6 +22,6 @@ class Reply:
         return {"refused": self.refused, "facts": self.facts}
 
     @classmethod
-    def from_value(cls, value: Any) -> Reply:
+    def from_value(cls, value: Any) -> CommandReply:
         """The reverse of `as_value`."""
         return cls(value["refused"], value["facts"])

@@ -13,20 +13,20 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from bot.local.desk import Desk
-from bot.local.place import own_folder
-from bot.local.reply import Reply
-from engine import data
+from bot.local.reply import CommandReply
+from bot.local.service import OperatorCommands
+from bot.local.socket_path import own_folder
+from engine import json_values
 from engine.errors import InvalidValue, SignoffError, StoreError
 
 log = logging.getLogger(__name__)
 
 MAX_BODY: Final = 1_000_000
-_DESK: Final = web.AppKey("desk", Desk)
+_DESK: Final = web.AppKey("desk", OperatorCommands)
 
 
 @asynccontextmanager
-async def serving(desk: Desk, path: Path) -> AsyncIterator[None]:
+async def serving(desk: OperatorCommands, path: Path) -> AsyncIterator[None]:
     """Serve while the body runs. The caller owns the database, so a socket that is left over is nobody's."""
     _make_room(path)
     app = web.Application(client_max_size=MAX_BODY)
@@ -62,21 +62,21 @@ def _make_private(folder: Path) -> None:
 
 async def _answer(request: web.Request) -> web.Response:
     try:
-        given: Any = data.loads(await request.read())
+        given: Any = json_values.loads(await request.read())
         reply = await request.app[_DESK].carry_out(request.match_info["command"], given)
     except web.HTTPRequestEntityTooLarge:
-        reply = Reply(f"The command is larger than {MAX_BODY:,} bytes; nothing was done.")
+        reply = CommandReply(f"The command is larger than {MAX_BODY:,} bytes; nothing was done.")
     except (InvalidValue, KeyError, ValueError, TypeError, AttributeError) as error:
         log.info("a local command was not understood: %s", error)
-        reply = Reply("This server did not understand the command; use the same version of signoff.")
+        reply = CommandReply("This server did not understand the command; use the same version of signoff.")
     except SignoffError as error:
-        return _json(Reply(str(error), {"error": type(error).__name__}), status=503)
+        return _json(CommandReply(str(error), {"error": type(error).__name__}), status=503)
     except Exception:
         incident = secrets.token_hex(4)
         log.exception("incident %s", incident, extra={"incident": incident})
-        return _json(Reply(f"Something broke; the server's log has it under {incident}."), status=500)
+        return _json(CommandReply(f"Something broke; the server's log has it under {incident}."), status=500)
     return _json(reply, status=200)
 
 
-def _json(reply: Reply, *, status: int) -> web.Response:
-    return web.Response(text=data.dumps(reply.as_value()), status=status, content_type="application/json")
+def _json(reply: CommandReply, *, status: int) -> web.Response:
+    return web.Response(text=json_values.dumps(reply.as_value()), status=status, content_type="application/json")

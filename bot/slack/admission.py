@@ -15,10 +15,10 @@ from slack_bolt.error import BoltError
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
-from bot.slack import deliveries, text
-from bot.slack.deliveries import CLICK, COMMAND, EVENT, RATE_LIMITED, SUBMISSION, Delivery, Malformed
+from bot.slack import payload_schema, text_objects
 from bot.slack.installation import Installation
 from bot.slack.log_throttle import LogThrottle
+from bot.slack.payload_schema import CLICK, COMMAND, EVENT, RATE_LIMITED, SUBMISSION, IncomingPayload, Malformed
 
 _HANDLED: Final = frozenset({CLICK, SUBMISSION, COMMAND, EVENT})
 _MALFORMED: Final = "this is nothing that Slack sends"
@@ -38,7 +38,7 @@ class Admission:
         """Answer a delivery. `make` parses it."""
         try:
             request = make()
-            delivery = deliveries.read(request.body)
+            delivery = payload_schema.read(request.body)
         except Malformed as error:
             return self._malformed(str(error))
         except (ValueError, TypeError, AttributeError, LookupError, RecursionError, BoltError) as error:
@@ -47,9 +47,9 @@ class Admission:
         refused = await self._refused(delivery)
         return refused if refused is not None else await self._app.async_dispatch(request)
 
-    async def _refused(self, delivery: Delivery) -> BoltResponse | None:
+    async def _refused(self, delivery: IncomingPayload) -> BoltResponse | None:
         """Return the answer to what no handler gets to see."""
-        if delivery.kind in deliveries.PROBES:
+        if delivery.kind in payload_schema.PROBES:
             return None
         refused = await self._of_others(delivery)
         if refused is not None:
@@ -66,7 +66,7 @@ class Admission:
             return _answer(200)
         return None
 
-    async def _of_others(self, delivery: Delivery) -> BoltResponse | None:
+    async def _of_others(self, delivery: IncomingPayload) -> BoltResponse | None:
         """Refuse what is for another app or workspace.
 
         While Slack does not say who we are, clicks are let through: they carry the digest of a request, which only
@@ -82,15 +82,16 @@ class Admission:
             return None
         where = ", ".join(sorted(delivery.enterprises | delivery.teams)) or "no workspace"
         self._warn(
-            f"A delivery of the app {text.line(delivery.app) or '?'} in {text.line(where)} was refused: this server "
-            f"is for {identity.named}. SIGNOFF_SLACK_BOT_TOKEN and SIGNOFF_SLACK_SIGNING_SECRET (or "
-            "SIGNOFF_SLACK_APP_TOKEN) have to be of one app, installed in one workspace."
+            f"A delivery of the app {text_objects.line(delivery.app) or '?'} in {text_objects.line(where)} was "
+            f"refused: this server is for {identity.named}. SIGNOFF_SLACK_BOT_TOKEN and SIGNOFF_SLACK_SIGNING_SECRET "
+            "(or SIGNOFF_SLACK_APP_TOKEN) have to be of one app, installed in one workspace."
         )
         return _answer(403, "this server is for another app or workspace")
 
     def _malformed(self, why: str) -> BoltResponse:
         self._warn(
-            f"A signed delivery was refused, because it has not the shape of what Slack sends ({text.line(why)}). "
+            f"A signed delivery was refused, because it has not the shape of what Slack sends "
+            f"({text_objects.line(why)}). "
             "Nothing was done. If people miss something, report it with this line."
         )
         return _answer(400, _MALFORMED)
@@ -100,8 +101,8 @@ class Admission:
             log.warning("%s", line)
 
 
-def _quoted(delivery: Delivery) -> str:
-    return text.clipped(text.line(delivery.named), 60)
+def _quoted(delivery: IncomingPayload) -> str:
+    return text_objects.clipped(text_objects.line(delivery.named), 60)
 
 
 def _answer(status: int, body: str = "") -> BoltResponse:

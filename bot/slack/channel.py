@@ -7,14 +7,14 @@ import zlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
-from bot.slack import blocks, ids
-from bot.slack.blocks import Message
+from bot.slack import ids, message_view
 from bot.slack.client import SlackClient, SlackError
-from bot.slack.failures import FailureClass
+from bot.slack.errors import FailureClass
 from bot.slack.home_publisher import StaleHomes
+from bot.slack.message_view import SlackMessage
+from engine.domain import Card, Receipt
+from engine.domain.accounts import SLACK
 from engine.errors import ChannelError
-from engine.model import Card, Receipt
-from engine.model.accounts import SLACK
 from engine.off_loop import LARGE, off_loop
 
 _PAGE: Final = 200
@@ -34,10 +34,10 @@ def is_large(card: Card) -> bool:
     return sum(len(one.text) + len(one.before or "") for one in card.fields) > LARGE
 
 
-def whole(card: Card, *, delivery: str) -> Message:
+def whole(card: Card, *, delivery: str) -> SlackMessage:
     """The message of a copy. What no longer asks what became of a step has no buttons for it."""
     topic = card.topic if card.step is not None else None
-    return blocks.message(card, version=version_of(card), delivery=delivery, topic=topic)
+    return message_view.message(card, version=version_of(card), delivery=delivery, topic=topic)
 
 
 class SlackChannel:
@@ -68,7 +68,7 @@ class SlackChannel:
             if error.kind is not FailureClass.PAYLOAD:
                 raise
             log.error("copy %s could not be shown in full: %s", delivery, error)
-        small = blocks.minimal(card, version=version_of(card), delivery=delivery)
+        small = message_view.minimal(card, version=version_of(card), delivery=delivery)
         return await self._put(address, small, receipt, delivery=delivery)
 
     async def find(self, *, address: str, delivery: str) -> Receipt | None:
@@ -83,7 +83,7 @@ class SlackChannel:
                 return Receipt({"channel": channel, "ts": str(message["ts"])})
         return None
 
-    async def _put(self, address: str, made: Message, receipt: Receipt | None, *, delivery: str) -> Receipt:
+    async def _put(self, address: str, made: SlackMessage, receipt: Receipt | None, *, delivery: str) -> Receipt:
         if receipt is None:
             return await self._post(address, made, delivery=delivery)
         try:
@@ -101,7 +101,7 @@ class SlackChannel:
             return found
         return await self._post(address, made, delivery=delivery)
 
-    async def _post(self, address: str, made: Message, *, delivery: str) -> Receipt:
+    async def _post(self, address: str, made: SlackMessage, *, delivery: str) -> Receipt:
         place, _, user = address.rpartition(",")
         if place:
             try:
@@ -118,7 +118,7 @@ class SlackChannel:
         self._conversations.pop(user, None)
         return await self._post_to(await self._conversation(user), made, delivery=delivery)
 
-    async def _post_to(self, channel: str, made: Message, *, delivery: str) -> Receipt:
+    async def _post_to(self, channel: str, made: SlackMessage, *, delivery: str) -> Receipt:
         """To a person's id it goes to our conversation with them, whose id comes back."""
         answer = await self._client.post("chat.postMessage", key=delivery, channel=channel, **made.for_post())
         landed, ts = answer.get("channel"), answer.get("ts")

@@ -15,10 +15,10 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from yarl import URL
 
-from bot.slack import failures
-from bot.slack.failures import FailureClass
+from bot.slack import errors
+from bot.slack.errors import FailureClass
 from bot.slack.log_throttle import LogThrottle
-from bot.slack.pace import Pace, retry_after
+from bot.slack.rate_limit import RateLimiter, retry_after
 from engine.errors import ChannelError
 
 API_URL: Final = "https://slack.com/api/"
@@ -46,16 +46,16 @@ class SlackError(ChannelError):
         retry_after: timedelta | None = None,
         changes_nothing: bool = False,
     ) -> None:
-        made = failures.channel_error(
+        made = errors.channel_error(
             code, http_status=http_status, retry_after=retry_after, changes_nothing=changes_nothing
         )
         super().__init__(
             str(made), permanent=made.permanent, retry_after=made.retry_after, outcome_unknown=made.outcome_unknown
         )
-        self.kind, self.code = failures.classify(code, http_status), code
+        self.kind, self.code = errors.classify(code, http_status), code
 
 
-class Answer(dict[str, Any]):
+class SlackResponse(dict[str, Any]):
     """What Slack answered. Without the part that somebody reads from it, it is as good as no answer."""
 
     def __missing__(self, part: str) -> Any:
@@ -65,16 +65,18 @@ class Answer(dict[str, Any]):
 class SlackClient:
     """The one way to Slack. Raises only `ChannelError`."""
 
-    def __init__(self, *, token: str, session: aiohttp.ClientSession, api_url: str = API_URL, pace: Pace) -> None:
+    def __init__(
+        self, *, token: str, session: aiohttp.ClientSession, api_url: str = API_URL, pace: RateLimiter
+    ) -> None:
         self._session, self._token, self._pace, self.api_url = session, token, pace, api_url
         self._throttle = LogThrottle()
         self._web = AsyncWebClient(token=token, base_url=api_url, session=session, retry_handlers=[])
 
-    async def post(self, method: str, /, *, key: str = "", **arguments: Any) -> Answer:
-        """Call a method that takes JSON. `key`: see `Pace.turn`."""
+    async def post(self, method: str, /, *, key: str = "", **arguments: Any) -> SlackResponse:
+        """Call a method that takes JSON. `key`: see `RateLimiter.turn`."""
         return await self._call(method, key=key, json=arguments)
 
-    async def get(self, method: str, /, **arguments: Any) -> Answer:
+    async def get(self, method: str, /, **arguments: Any) -> SlackResponse:
         """Call a method that takes no JSON. Whoever asks the same again finds the turn kept."""
         return await self._call(method, key=repr(sorted(arguments.items())), params=arguments)
 
@@ -85,7 +87,7 @@ class SlackClient:
             raise SlackError(None, http_status=200, changes_nothing=True)
         return str(opened["id"])
 
-    async def _call(self, method: str, *, key: str, **given: dict[str, Any]) -> Answer:
+    async def _call(self, method: str, *, key: str, **given: dict[str, Any]) -> SlackResponse:
         channel = str(given.get("json", {}).get("channel", ""))
         await self._pace.turn(method, channel=channel, key=key)
         try:
@@ -93,7 +95,7 @@ class SlackClient:
         except SlackError as error:
             if error.kind is not FailureClass.WAIT:
                 raise
-            wait = (error.retry_after or failures.WITHOUT_RETRY_AFTER).total_seconds()
+            wait = (error.retry_after or errors.WITHOUT_RETRY_AFTER).total_seconds()
             self._pace.stop(method, wait)
             if wait > _WORTH_WAITING:
                 raise
@@ -101,7 +103,7 @@ class SlackClient:
         await self._pace.turn(method, key=key)
         return await self._once(method, given)
 
-    async def _once(self, method: str, given: dict[str, dict[str, Any]]) -> Answer:
+    async def _once(self, method: str, given: dict[str, dict[str, Any]]) -> SlackResponse:
         harmless = "params" in given or method in _HARMLESS
         try:
             answer = await self._web.api_call(method, http_verb="POST" if "json" in given else "GET", **given)
@@ -120,7 +122,7 @@ class SlackClient:
             raise SlackError(None, http_status=200, changes_nothing=harmless) from error
         if not isinstance(answer.data, dict):
             raise SlackError(None, http_status=answer.status_code, changes_nothing=harmless)
-        return Answer(answer.data)
+        return SlackResponse(answer.data)
 
     def _say(self, method: str, made: SlackError, detail: object) -> None:
         """One line for the operator about what only they can put right, and not for each copy again."""
@@ -200,7 +202,9 @@ def _failed(error: SlackApiError, *, changes_nothing: bool) -> tuple[SlackError,
 
 
 @asynccontextmanager
-async def connected(*, token: str, api_url: str = API_URL, pace: Pace | None = None) -> AsyncIterator[SlackClient]:
+async def connected(
+    *, token: str, api_url: str = API_URL, pace: RateLimiter | None = None
+) -> AsyncIterator[SlackClient]:
     """A client with its connection pool, open while the body runs."""
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
-        yield SlackClient(token=token, session=session, api_url=api_url, pace=pace or Pace())
+        yield SlackClient(token=token, session=session, api_url=api_url, pace=pace or RateLimiter())

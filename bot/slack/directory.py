@@ -9,11 +9,11 @@ from typing import Final
 
 from bot.slack.accounts import Account, Accounts, address_of
 from bot.slack.client import SlackClient, SlackError
-from engine.model import Address, Origin, Person
-from engine.model.accounts import SLACK
+from engine.delivery.recipients import MAX_APPROVERS
+from engine.domain import Address, Origin, Person
+from engine.domain.accounts import SLACK
 from engine.ports import Found, Resolution, Route
 from engine.references import EMAIL, GROUP, MEMBERS, Reference
-from engine.who import MAX_APPROVERS
 
 _SLICE: Final = 50
 """Members of a usergroup who are looked up at once: a minute allows a hundred."""

@@ -12,7 +12,7 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from bot.slack.client import SlackError
-from bot.slack.failures import WITHOUT_RETRY_AFTER, FailureClass
+from bot.slack.errors import WITHOUT_RETRY_AFTER, FailureClass
 from engine.errors import ChannelError, StoreError
 
 DEBOUNCE_SECONDS: Final = 2.0

@@ -127,7 +127,7 @@ _Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**31)]
 
 
 SlackId: TypeAlias = Annotated[str, Meta(pattern="^[A-Z0-9]{1,40}$")]
-"""The id of anything in Slack. `engine.model.accounts.SLACK` tells people and channels from other things."""
+"""The id of anything in Slack. `engine.domain.accounts.SLACK` tells people and channels from other things."""
 
 
 class Ref(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_fields=True, tag="q1"):

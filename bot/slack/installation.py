@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.slack.client import SlackClient
-from bot.slack.deliveries import Delivery
+from bot.slack.payload_schema import IncomingPayload
 from engine.errors import ChannelError
 
 _PATIENCE: Final = 1.0
@@ -20,14 +20,14 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class AppIdentity:
     """`app`: empty where Slack did not say. `enterprise`: set where the app is installed in a whole organisation."""
 
     team: str
     app: str = ""
     enterprise: str = ""
 
-    def takes(self, delivery: Delivery) -> bool:
+    def takes(self, delivery: IncomingPayload) -> bool:
         """Return whether a delivery is for this app in this workspace or organisation."""
         if self.app and delivery.app and delivery.app != self.app:
             return False
@@ -46,10 +46,10 @@ class Installation:
 
     def __init__(self, client: SlackClient) -> None:
         self._client = client
-        self._asking: asyncio.Future[Identity] | None = None
+        self._asking: asyncio.Future[AppIdentity] | None = None
         self._asked_at = 0.0
 
-    async def identity(self) -> Identity | None:
+    async def identity(self) -> AppIdentity | None:
         """Return who we are, or None while Slack does not say."""
         now = asyncio.get_running_loop().time()
         failed = self._asking is not None and self._asking.done() and not _came(self._asking)
@@ -68,11 +68,11 @@ class Installation:
             self._asking.cancel()
             await asyncio.gather(self._asking, return_exceptions=True)
 
-    async def _ask(self) -> Identity:
+    async def _ask(self) -> AppIdentity:
         """Raise `ChannelError` where Slack does not answer."""
         said = await self._client.get("auth.test")
         enterprise = str(said.get("enterprise_id") or "") if said.get("is_enterprise_install") is True else ""
-        return Identity(team=str(said["team_id"]), app=await self._app(said.get("bot_id")), enterprise=enterprise)
+        return AppIdentity(team=str(said["team_id"]), app=await self._app(said.get("bot_id")), enterprise=enterprise)
 
     async def _app(self, bot: object) -> str:
         """The id of the app, where the token may ask for it."""
@@ -86,5 +86,5 @@ class Installation:
         return str(said.get("app_id") or "") if isinstance(said, dict) else ""
 
 
-def _came(asking: asyncio.Future[Identity]) -> bool:
+def _came(asking: asyncio.Future[AppIdentity]) -> bool:
     return asking.done() and not asking.cancelled() and asking.exception() is None

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import yaml
 
-from bot.slack import bolt, listening
+from bot.slack import bolt_app, transport
 
 SCOPES: Final = {
     "chat:write": "send requests, answers and outcomes",
-    "commands": f"offer {bolt.COMMAND}",
+    "commands": f"offer {bolt_app.COMMAND}",
     "files:read": "take a workflow file that was uploaded",
     "im:history": "find a request again whose sending was cut off, and answer who writes to it",
     "im:write": "write to people",
@@ -56,9 +56,9 @@ _HEAD: Final = """\
 def manifest(url: str | None = None) -> dict[str, Any]:
     """The manifest. `url`: where Slack reaches this server; without one, the server opens a socket to Slack."""
     sockets = url is None
-    request = {} if url is None else {"request_url": url.rstrip("/") + listening.PATH}
+    request = {} if url is None else {"request_url": url.rstrip("/") + transport.PATH}
     command = {
-        "command": bolt.COMMAND,
+        "command": bolt_app.COMMAND,
         "description": "Run workflows, and see what waits for you",
         "usage_hint": "help | run NAME | list | pending | runs",
         "should_escape": False,
@@ -81,7 +81,7 @@ def manifest(url: str | None = None) -> dict[str, Any]:
         },
         "oauth_config": {"scopes": {"bot": sorted({**SCOPES, **OPTIONAL})}},
         "settings": {
-            "event_subscriptions": {**request, "bot_events": sorted(bolt.EVENTS)},
+            "event_subscriptions": {**request, "bot_events": sorted(bolt_app.EVENTS)},
             "interactivity": {"is_enabled": True, **request},
             "org_deploy_enabled": False,
             "socket_mode_enabled": sockets,

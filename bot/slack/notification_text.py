@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Final
 
-from bot import card as cards
-from bot.characters import stands_apart
-from bot.slack import fitting, ids, text
-from bot.slack.rich import EMPTY, Line
-from bot.slack.text import Block, Element
-from engine.model import Card, CardField
+from bot.presentation import card as cards
+from bot.presentation.characters import stands_apart
+from bot.slack import ids, text_objects, truncate
+from bot.slack.rich_text import EMPTY, Line
+from bot.slack.text_objects import Block, Element
+from engine.domain import Card, CardField
 
 Facts = Sequence[tuple[str, str]]
 
@@ -79,9 +79,9 @@ def _lines(card: Card, note: str | None, most: _Limits) -> tuple[list[str], bool
     deadline = [] if card.expires_at is None else [f"Expires {cards.moment(card.expires_at)}"]
     tail = [*deadline, *(_line(f"{label}: {told}", most.small_print) for label, told in asked)]
     last = [_line(introduction_text(introduction), most.small_print)] if introduction else []
-    room = ids.FALLBACK_TEXT - _LEFT_OUT - sum(text.size(one) + 1 for one in (*head, *tail, *last))
+    room = ids.FALLBACK_TEXT - _LEFT_OUT - sum(text_objects.size(one) + 1 for one in (*head, *tail, *last))
     # Quoted first: what has many lines needs more room for it.
-    fitted = fitting.fitted(
+    fitted = truncate.fitted(
         [(label, _quoted(told) or EMPTY) for label, told in facts], [*map(_field, card.fields)], room=room
     )
     left_out = fitted.left_out()
@@ -103,11 +103,11 @@ def _told(line: Line) -> str:
 
 
 def _several(said: str | None, limit: int) -> list[str]:
-    return [text.clipped(_quoted(text.shown(said)), limit)] if said else []
+    return [text_objects.clipped(_quoted(text_objects.shown(said)), limit)] if said else []
 
 
 def _line(said: str, limit: int) -> str:
-    return text.clipped(text.line(said), limit)
+    return text_objects.clipped(text_objects.line(said), limit)
 
 
 # -- other messages -----------------------------------------------------------------------------------------
@@ -155,4 +155,4 @@ def _quoted(said: str) -> str:
 
 
 def _whole(lines: Iterable[str]) -> str:
-    return text.escape(text.clipped("\n".join(lines), ids.FALLBACK_TEXT)) or "–"
+    return text_objects.escape(text_objects.clipped("\n".join(lines), ids.FALLBACK_TEXT)) or "–"

@@ -12,11 +12,11 @@ from typing import Any, Literal
 
 from bot.slack import ids
 from bot.slack.ids import ModalRef, Ref
-from engine.model import Address, Origin
+from engine.domain import Address, Origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class By:
+class Actor:
     """Who acted, and where."""
 
     team: str
@@ -53,7 +53,7 @@ class SeenView:
 class Click:
     """A button. `message_ts`: of the message it is in, None in views; `private`: only this person sees that message."""
 
-    by: By
+    by: Actor
     action: str
     value: str
     trigger: str
@@ -103,7 +103,7 @@ class Click:
 class Submission:
     """A modal that was sent."""
 
-    by: By
+    by: Actor
     view: SeenView
 
     @classmethod
@@ -112,14 +112,14 @@ class Submission:
         assert view is not None, "Slack sends the view with each submission"
         channel = view.ref.channel if view.ref is not None else None
         by = _by(body)
-        return cls(by=By(team=by.team, user=by.user, channel=channel or ""), view=view)
+        return cls(by=Actor(team=by.team, user=by.user, channel=channel or ""), view=view)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Typed:
+class TypedCommand:
     """A slash command: the first word of its text, and what follows."""
 
-    by: By
+    by: Actor
     command: str
     word: str
     rest: str
@@ -127,10 +127,10 @@ class Typed:
     response_url: str | None
 
     @classmethod
-    def of(cls, body: Mapping[str, Any]) -> Typed:
+    def of(cls, body: Mapping[str, Any]) -> TypedCommand:
         word, rest = first_word(_text(body, "text"))
         return cls(
-            by=By(
+            by=Actor(
                 team=_text(body, "team_id"),
                 user=_text(body, "user_id"),
                 channel=_text(body, "channel_id"),
@@ -149,20 +149,20 @@ def first_word(typed: str) -> tuple[str, str]:
     return word, "".join(rest).rstrip()
 
 
-def who(body: Mapping[str, Any]) -> By:
+def who(body: Mapping[str, Any]) -> Actor:
     """Who is behind any delivery, as far as it says."""
     if isinstance(body.get("user_id"), str):
-        return Typed.of(body).by
+        return TypedCommand.of(body).by
     return _by(body)
 
 
-def _by(body: Mapping[str, Any]) -> By:
+def _by(body: Mapping[str, Any]) -> Actor:
     user, team = _part(body, "user"), body.get("team")
     # In a workspace of Enterprise Grid `team` is null for apps of the whole organisation.
     team_id = _text(team, "id") if isinstance(team, Mapping) else _text(user, "team_id")
     container = _part(body, "container")
     channel = _text(_part(body, "channel"), "id") or _text(container, "channel_id")
-    return By(team=team_id, user=_text(user, "id"), channel=channel)
+    return Actor(team=team_id, user=_text(user, "id"), channel=channel)
 
 
 def _view(body: Mapping[str, Any]) -> SeenView | None:

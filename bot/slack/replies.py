@@ -10,16 +10,16 @@ import logging
 from collections.abc import Awaitable
 from typing import Any, Final
 
-from bot.slack import blocks, channel, details, modals
-from bot.slack.blocks import Message
+from bot.slack import channel, details_modal, message_view, request_modals
 from bot.slack.channel import is_large
 from bot.slack.client import SlackClient, SlackError
-from bot.slack.failures import FailureClass
+from bot.slack.errors import FailureClass
 from bot.slack.ids import ModalRef
-from bot.slack.payloads import By, Click
-from bot.slack.text import View
+from bot.slack.message_view import SlackMessage
+from bot.slack.payloads import Actor, Click
+from bot.slack.text_objects import View
+from engine.domain import Card
 from engine.errors import ChannelError
-from engine.model import Card
 from engine.off_loop import off_loop
 
 CONTENT_SECONDS: Final = 0.8
@@ -40,9 +40,9 @@ class Replies:
 
     # -- sentences --
 
-    async def tell(self, by: By, said: str, *, response_url: str | None = None) -> None:
+    async def tell(self, by: Actor, said: str, *, response_url: str | None = None) -> None:
         """Say something to one person: where they are, or in the conversation with them."""
-        made = blocks.sentence(said)
+        made = message_view.sentence(said)
         if response_url and await self._client.respond(
             response_url, {**made.for_answer(), "response_type": "ephemeral", "replace_original": False}
         ):
@@ -58,14 +58,14 @@ class Replies:
     async def say(self, channel: str, said: str, *, thread: str | None = None) -> None:
         """A sentence in a conversation, for all who are in it. `thread`: the message that it stands below."""
         below = {} if thread is None else {"thread_ts": thread}
-        await self._client.post("chat.postMessage", channel=channel, **blocks.sentence(said).for_post(), **below)
+        await self._client.post("chat.postMessage", channel=channel, **message_view.sentence(said).for_post(), **below)
 
     async def answer(self, click: Click, said: str) -> None:
         """A sentence about a click: in the modal that it was in, else to the person."""
         if click.modal is not None:
-            await self.update(click.modal.id, modals.sentence(said, metadata=click.modal.ref))
+            await self.update(click.modal.id, request_modals.sentence(said, metadata=click.modal.ref))
         elif click.view is not None:
-            await self.open(click, modals.sentence(said))
+            await self.open(click, request_modals.sentence(said))
         else:
             await self.tell(click.by, said, response_url=click.response_url)
 
@@ -103,12 +103,12 @@ class Replies:
             if done:
                 await self._opened(method, trigger, made.result())
                 return
-            opened = await self._opened(method, trigger, modals.loading(metadata=metadata))
+            opened = await self._opened(method, trigger, request_modals.loading(metadata=metadata))
             try:
                 content = await made
             except Exception:
                 # Whoever waits in front of it must not wait for ever; what broke is told beside it.
-                await self.update(opened, modals.sentence(_NOTHING_CAME))
+                await self.update(opened, request_modals.sentence(_NOTHING_CAME))
                 raise
             await self.update(opened, content)
         finally:
@@ -117,7 +117,7 @@ class Replies:
 
     async def details(self, view: str, card: Card, *, metadata: ModalRef, seen: str | None = None) -> None:
         """Show a page of everything in a modal that is open."""
-        made = await off_loop(lambda: details.details(card, metadata=metadata), large=is_large(card))
+        made = await off_loop(lambda: details_modal.details(card, metadata=metadata), large=is_large(card))
         await self.update(view, made, seen=seen)
 
     async def update(self, view: str, made: View, *, seen: str | None = None) -> None:
@@ -147,14 +147,14 @@ class Replies:
         return str(opened.get("id", "")) if isinstance(opened, dict) else ""
 
 
-def acknowledged(made: Message) -> dict[str, Any]:
+def acknowledged(made: SlackMessage) -> dict[str, Any]:
     """What `ack` takes to answer a command."""
     return {**made.for_answer(), "response_type": "ephemeral"}
 
 
 def sentence(said: str) -> dict[str, Any]:
     """The same for one sentence."""
-    return acknowledged(blocks.sentence(said))
+    return acknowledged(message_view.sentence(said))
 
 
 def update(view: View) -> dict[str, Any]:

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bot.slack import ids, notification_text, rich, text
+from bot.slack import ids, notification_text, rich_text, text_objects
 from bot.slack.channel import history
 from bot.slack.client import SlackClient, SlackError
-from bot.slack.failures import FailureClass
+from bot.slack.errors import FailureClass
+from engine.domain.accounts import SLACK
 from engine.errors import ChannelError, StepError
-from engine.model.accounts import SLACK
 
 EVENT: Final = "signoff_message"
 """`event_type` of the metadata in which a message of unknown outcome is found again."""
@@ -122,12 +122,15 @@ def message(said: str, *, source: str) -> dict[str, Any]:
 
     All of it stands in a quote below a line of ours, so that it cannot pass for a request or a decision.
     """
-    whole, line = text.shown(said), f"Message of {source}:"
-    if text.size(whole) <= ids.MESSAGE_TEXT:
-        blocks = [text.context([text.plain(line)], block="source"), rich.quotation(whole, block="text")]
+    whole, line = text_objects.shown(said), f"Message of {source}:"
+    if text_objects.size(whole) <= ids.MESSAGE_TEXT:
+        blocks = [
+            text_objects.context([text_objects.plain(line)], block="source"),
+            rich_text.quotation(whole, block="text"),
+        ]
         return {"text": notification_text.of_blocks(blocks), "blocks": blocks}
-    escaped = text.escape(f"{line}\n{notification_text.quoted(whole)}")
-    if text.units(escaped) > MOST_TEXT:
+    escaped = text_objects.escape(f"{line}\n{notification_text.quoted(whole)}")
+    if text_objects.units(escaped) > MOST_TEXT:
         raise StepError(
             f"The text is longer than the {MOST_TEXT:,} characters that a message in Slack may have; "
             "& counts as five of them, < and > as four, and the end of a line as six."
@@ -143,7 +146,7 @@ def _failure(to: str, error: ChannelError) -> StepError:
     later = isinstance(error, SlackError) and error.kind in passing
     reachable = isinstance(error, SlackError)
     invite = _is_channel(to.strip()) and isinstance(error, SlackError) and error.code in _NOT_IN
-    todo = f" Type /invite @Signoff in the channel {text.line(to)}, if there is one." if invite else ""
+    todo = f" Type /invite @Signoff in the channel {text_objects.line(to)}, if there is one." if invite else ""
     return StepError(
         f"{error}{todo}",
         retryable=not error.permanent and not error.outcome_unknown and (later or not reachable),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 
 from bot.terminal import screen
+from engine.domain import Card, DeliveryKind, Receipt
 from engine.errors import ChannelError
-from engine.model import Card, DeliveryKind, Receipt
 
 
 class TerminalChannel:

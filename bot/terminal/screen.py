@@ -12,12 +12,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from bot import card as cards
-from bot.characters import stands_apart
-from engine import data, fields
-from engine.data import Value
-from engine.model import Card, CardField
-from engine.views import StoryEntry
+from bot.presentation import card as cards
+from bot.presentation.characters import stands_apart
+from engine import fields, json_values
+from engine.domain import Card, CardField
+from engine.json_values import Value
+from engine.read_models import StoryEntry
 
 LONG_TEXT: Final = 2_000
 """Characters of one field that a card shows; `signoff requests ID --json` gives the whole."""
@@ -181,4 +181,4 @@ def when(at: datetime | None) -> str:
 
 def as_json(value: Value) -> str:
     """Indented JSON with exact numbers."""
-    return fields.show(fields.FieldType.JSON, value) if value else data.dumps(value)
+    return fields.show(fields.FieldType.JSON, value) if value else json_values.dumps(value)

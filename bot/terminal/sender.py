@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.markup import escape
 
-from bot import card
+from bot.presentation import card
 
 
 class TerminalSender:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from bot import advice
-from bot.advice import Call
-from bot.web.desk import Barred, Desk
-from engine.model import Address, AttentionLink, Browser, LinkState, Person
-from engine.views import AttentionView, RequestView, RunView, StepAnswer, StepView
+from bot.presentation import advice
+from bot.presentation.advice import Call
+from bot.web.service import Barred, ReviewService
+from engine.domain import Address, AttentionLink, LinkState, Person, RememberedBrowser
+from engine.read_models import AttentionView, RequestView, RunView, StepAnswer, StepView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class AttentionVisit:
     browser: str | None = field(repr=False)
 
 
-async def visit(desk: Desk, run: str, *, token: str | None, browser: str | None) -> AttentionVisit | Barred:
+async def visit(desk: ReviewService, run: str, *, token: str | None, browser: str | None) -> AttentionVisit | Barred:
     """Who is there: the owner in a remembered browser, else whoever has the link."""
     found = await desk.engine.run(run)
     known = await desk.identity.browser(browser) if browser else None
@@ -52,14 +52,14 @@ async def visit(desk: Desk, run: str, *, token: str | None, browser: str | None)
     return await _seen(desk, found, link, (link.step, link.visit, link.attempt), token=token, browser=browser)
 
 
-def _may(desk: Desk, run: RunView, person: Person, address: str) -> bool:
+def _may(desk: ReviewService, run: RunView, person: Person, address: str) -> bool:
     return desk.engine.ground.may(person, Address("email", address), run.owner.id)
 
 
 async def _seen(
-    desk: Desk,
+    desk: ReviewService,
     run: RunView,
-    who: Browser | AttentionLink,
+    who: RememberedBrowser | AttentionLink,
     about: Call | None,
     *,
     token: str | None,
@@ -77,7 +77,7 @@ async def _seen(
         requests=await desk.engine.requests_of_run(run.id),
         person=who.person,
         address=who.address,
-        remembered=isinstance(who, Browser),
+        remembered=isinstance(who, RememberedBrowser),
         token=token,
         browser=browser,
     )
@@ -91,7 +91,7 @@ def call(asked: AttentionView) -> Call:
 _FORM: Final = "form"
 
 
-async def was_answered_by(desk: Desk, run: str, form: str) -> bool:
+async def was_answered_by(desk: ReviewService, run: str, form: str) -> bool:
     """Whether it was this very form that answered."""
     story = await desk.engine.story(run)
     places = [one.content.get("place") for one in story if one.kind == "run.resumed" and one.content]

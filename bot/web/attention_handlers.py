@@ -10,15 +10,13 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.web import attention_access, attention_view, labels, room, saying
+from bot.web import attention_access, attention_view, context, status_pages, user_agents
 from bot.web.attention_access import AttentionVisit
-from bot.web.attention_view import Typed
-from bot.web.desk import Barred
-from bot.web.drafts import Draft
-from bot.web.room import Room
-from engine.data import Value
-from engine.errors import ChannelError, Conflict
-from engine.model import (
+from bot.web.attention_view import TypedAnswer
+from bot.web.context import RequestContext
+from bot.web.drafts import FormDraft
+from bot.web.service import Barred
+from engine.domain import (
     Address,
     AnswerAttention,
     AskAnswerCode,
@@ -35,8 +33,10 @@ from engine.model import (
     Resume,
     ResumeAnswer,
 )
+from engine.errors import ChannelError, Conflict
+from engine.json_values import Value
 from engine.off_loop import off_loop
-from engine.views import AttentionView
+from engine.read_models import AttentionView
 
 _STALE: Final = (
     "Nothing was answered yet: this page was open for a long time, or your browser keeps no cookies. "
@@ -57,7 +57,7 @@ _LINKS: Final[Mapping[LinkState | None, Barred]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class SubmittedAnswer:
     """A form that was sent, read. `salt`: its single-use key. `values`: by dotted path."""
 
     visit: AttentionVisit
@@ -92,12 +92,12 @@ def about(run: str) -> str:
     return f"attention:{run}"
 
 
-def _typed(form: FormData, *, wrong: Mapping[str, str] | None = None, unanswered: bool = False) -> Typed:
-    return Typed(raws=room.raws(form), answer=_answer(form), wrong=wrong, unanswered=unanswered)
+def _typed(form: FormData, *, wrong: Mapping[str, str] | None = None, unanswered: bool = False) -> TypedAnswer:
+    return TypedAnswer(raws=context.raws(form), answer=_answer(form), wrong=wrong, unanswered=unanswered)
 
 
 def _answer(form: FormData) -> ResumeAnswer | None:
-    return _ANSWERS.get(room.text(form, attention_view.ANSWER))
+    return _ANSWERS.get(context.text(form, attention_view.ANSWER))
 
 
 _ANSWERS: Final = {one.value: one for one in ResumeAnswer}
@@ -106,7 +106,7 @@ _ANSWERS: Final = {one.value: one for one in ResumeAnswer}
 class AttentionHandlers:
     """The handlers."""
 
-    def __init__(self, held: Room) -> None:
+    def __init__(self, held: RequestContext) -> None:
         self._room = held
 
     async def show(self, request: Request) -> Response:
@@ -120,7 +120,7 @@ class AttentionHandlers:
         if draft is None or _TYPED not in request.query_params or draft.digest != attention_view.written(visit.asked):
             return await self._open(request, visit, visit.asked)
         answer = _ANSWERS.get("".join(draft.raws.get(attention_view.ANSWER, ())))
-        typed = Typed(raws=draft.raws, answer=answer)
+        typed = TypedAnswer(raws=draft.raws, answer=answer)
         return await self._open(request, visit, visit.asked, typed=typed, notice=_BACK)
 
     async def answer(self, request: Request) -> Response:
@@ -128,7 +128,7 @@ class AttentionHandlers:
         foreign = self._room.refuse_foreign(request)
         if foreign is not None:
             return foreign
-        form = await room.posted(request)
+        form = await context.posted(request)
         visit = await self.visit(request)
         if isinstance(visit, Barred):
             return self._barred(visit)
@@ -136,17 +136,17 @@ class AttentionHandlers:
         asked = visit.asked
         if asked is None:
             return await self._too_late(request, visit, form, salt)
-        if room.text(form, "call") != attention_view.written(asked):
+        if context.text(form, "call") != attention_view.written(asked):
             return await self._open(request, visit, asked, notice=_OTHER_CALL, status=409)
         answer = _answer(form)
         if salt is None or answer is None:
             typed = _typed(form, unanswered=answer is None)
             return await self._open(request, visit, asked, typed=typed, notice="" if salt else _STALE, status=422)
         done = answer is ResumeAnswer.DONE
-        values, wrong = await off_loop(lambda: attention_view.values(asked, room.raws(form))) if done else ({}, {})
+        values, wrong = await off_loop(lambda: attention_view.values(asked, context.raws(form))) if done else ({}, {})
         if wrong:
             return await self._open(request, visit, asked, typed=_typed(form, wrong=wrong), status=422)
-        sent = Sent(visit=visit, asked=asked, form=form, salt=salt, answer=answer, values=values)
+        sent = SubmittedAnswer(visit=visit, asked=asked, form=form, salt=salt, answer=answer, values=values)
         return await self._answered(request, sent)
 
     async def visit(self, request: Request) -> AttentionVisit | Barred:
@@ -160,7 +160,7 @@ class AttentionHandlers:
 
     # -- answering --
 
-    async def _answered(self, request: Request, sent: Sent) -> Response:
+    async def _answered(self, request: Request, sent: SubmittedAnswer) -> Response:
         try:
             answer = await self._room.desk.engine.answer(sent.command)
         except ChannelError:
@@ -174,20 +174,20 @@ class AttentionHandlers:
             return self._room.to(self._room.at.attention(sent.visit.run.id))
         return await self._refused(request, sent, answer)
 
-    async def _code(self, request: Request, sent: Sent) -> Response:
+    async def _code(self, request: Request, sent: SubmittedAnswer) -> Response:
         """Whoever has only the link confirms with a code what they answer."""
         holder = self._room.holder(request)
-        label = labels.browser(request.headers.get("user-agent", ""))
+        label = user_agents.browser(request.headers.get("user-agent", ""))
         command = AskAnswerCode(answer=sent.command, holder=holder, label=label)
         answer = await self._room.desk.identity.ask_answer_code(command)
         if isinstance(answer, Refusal):
             return await self._refused(request, sent, answer)
-        kept = {**room.raws(sent.form), attention_view.ANSWER: (sent.answer.value,)}
-        draft = Draft(kept, attention_view.written(sent.asked))
+        kept = {**context.raws(sent.form), attention_view.ANSWER: (sent.answer.value,)}
+        draft = FormDraft(kept, attention_view.written(sent.asked))
         self._room.drafts.keep(holder, about(sent.visit.run.id), draft)
         return self._room.to(self._room.at.code(answer.challenge))
 
-    async def _refused(self, request: Request, sent: Sent, answer: Refusal) -> Response:
+    async def _refused(self, request: Request, sent: SubmittedAnswer, answer: Refusal) -> Response:
         match answer:
             case InvalidInputs():
                 known = {path: said for path, said in answer.errors.items() if path in sent.asked.fields}
@@ -212,7 +212,7 @@ class AttentionHandlers:
             return self._room.to(self._room.at.attention(visit.run.id))
         if visit.asked is not None:
             return await self._open(request, visit, visit.asked, notice=_OTHER_CALL, status=409)
-        had = attention_view.had(room.raws(form))
+        had = attention_view.had(context.raws(form))
         return self.closed(visit, notice=_NOT_COUNTED, had=had, status=409)
 
     async def refused(self, run: str, answer: Refusal, *, browser: str) -> Response:
@@ -222,12 +222,12 @@ class AttentionHandlers:
             return self._barred(visit)
         if isinstance(answer, NotWaiting) and visit.asked is None:
             return self.closed(visit, notice=f"{answer.sentence()} {_NOT_COUNTED}", status=409)
-        return self._room.said(saying.refused(answer.sentence(), status=409, at=self._room.at))
+        return self._room.said(status_pages.refused(answer.sentence(), status=409, at=self._room.at))
 
     # -- pages --
 
     def _barred(self, why: Barred) -> Response:
-        return self._room.said(saying.barred_from_run(why, self._room.at))
+        return self._room.said(status_pages.barred_from_run(why, self._room.at))
 
     async def _open(
         self,
@@ -235,7 +235,7 @@ class AttentionHandlers:
         visit: AttentionVisit,
         asked: AttentionView,
         *,
-        typed: Typed | None = None,
+        typed: TypedAnswer | None = None,
         notice: str = "",
         status: int = 200,
     ) -> Response:
@@ -246,7 +246,7 @@ class AttentionHandlers:
                 about(visit.run.id),
                 status=status,
                 visit=visit,
-                masked=labels.masked(visit.address),
+                masked=user_agents.masked(visit.address),
                 question=attention_view.question(visit, asked, typed),
                 name=attention_view.ANSWER,
                 notice_text=notice,
@@ -262,7 +262,7 @@ class AttentionHandlers:
             "answered",
             status=status,
             visit=visit,
-            masked=labels.masked(visit.address),
+            masked=user_agents.masked(visit.address),
             answered=attention_view.closed(visit),
             notice_text=notice,
             had_typed=had,

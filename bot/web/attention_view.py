@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bot import card
-from bot.web import ending, inputs, review, story
+from bot.presentation import card
+from bot.web import form_inputs, outcome, review_view, run_history
 from bot.web.attention_access import AttentionVisit, call
-from bot.web.inputs import Raws
-from bot.web.review import Shown
-from engine.data import Value
+from bot.web.form_inputs import Raws
+from bot.web.review_view import ShownField
+from engine.domain import ResumeAnswer
 from engine.errors import about
-from engine.model import ResumeAnswer
-from engine.views import AttentionView
+from engine.json_values import Value
+from engine.read_models import AttentionView
 
 WAYS: Final[Mapping[ResumeAnswer, str]] = {
     ResumeAnswer.DONE: "The step counts as done, and the run goes on. It is not called again.",
@@ -27,7 +27,7 @@ ANSWER: Final = "answer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Typed:
+class TypedAnswer:
     """What came back from the form, and what is wrong with it, by dotted path."""
 
     raws: Raws
@@ -37,7 +37,7 @@ class Typed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class AnswerOption:
     """One of the answers that can be given."""
 
     answer: ResumeAnswer
@@ -53,8 +53,8 @@ class Question:
     title: str
     facts: tuple[tuple[str, str], ...]
     given: tuple[tuple[str, str], ...]
-    ways: tuple[Way, ...]
-    fields: tuple[Shown, ...]
+    ways: tuple[AnswerOption, ...]
+    fields: tuple[ShownField, ...]
     call: str
     unanswered: bool
 
@@ -68,18 +68,20 @@ class Question:
 CHOOSE: Final = "Choose one of the three answers."
 
 
-def question(visit: AttentionVisit, asked: AttentionView, typed: Typed | None = None) -> Question:
+def question(visit: AttentionVisit, asked: AttentionView, typed: TypedAnswer | None = None) -> Question:
     """Return what the page asks. `typed`: what stands in its inputs."""
     given = asked.step.params
     return Question(
         title=f"Did it happen? {card.line(asked.run.workflow_title)}: {card.line(asked.label)}",
         facts=tuple(_facts(visit, asked)),
-        given=tuple(story.values(given.shown(), _people(visit))) if given is not None else (),
+        given=tuple(run_history.values(given.shown(), _people(visit))) if given is not None else (),
         ways=tuple(
-            Way(answer=one, label=card.ANSWERS[one], hint=hint, chosen=typed is not None and typed.answer is one)
+            AnswerOption(
+                answer=one, label=card.ANSWERS[one], hint=hint, chosen=typed is not None and typed.answer is one
+            )
             for one, hint in WAYS.items()
         ),
-        fields=tuple(_fields(asked, typed or Typed(raws={}))),
+        fields=tuple(_fields(asked, typed or TypedAnswer(raws={}))),
         call=written(asked),
         unanswered=typed is not None and typed.unanswered,
     )
@@ -115,29 +117,29 @@ def answered(answer: ResumeAnswer, who: str, when: str) -> str:
     return f"{card.ANSWERS[answer]}. Answered by {card.line(who)} at {when}."
 
 
-def _people(visit: AttentionVisit) -> story.People:
+def _people(visit: AttentionVisit) -> run_history.People:
     return {account: person for one in visit.requests for account, person in one.people.items()}
 
 
-def _fields(asked: AttentionView, typed: Typed) -> Iterator[Shown]:
+def _fields(asked: AttentionView, typed: TypedAnswer) -> Iterator[ShownField]:
     wrong = typed.wrong or {}
     for path, field in asked.fields.items():
-        made = inputs.inputs(path, field, None)
+        made = form_inputs.inputs(path, field, None)
         label = card.line(field.label or path)
-        yield Shown(
+        yield ShownField(
             path=path,
             label=label,
             text="",
-            inputs=inputs.typed(made, typed.raws),
+            inputs=form_inputs.typed(made, typed.raws),
             is_optional=not field.required,
-            hints=tuple(review.hints(field, None, made)),
+            hints=tuple(review_view.hints(field, None, made)),
             error=None if path not in wrong else about(label, card.visible(wrong[path])),
         )
 
 
 def values(asked: AttentionView, raws: Raws) -> tuple[dict[str, Value], dict[str, str]]:
     """Return what was typed, by dotted path, and what is wrong with it, as predicates."""
-    return inputs.changes(((path, field, None) for path, field in asked.fields.items()), raws)
+    return form_inputs.changes(((path, field, None) for path, field in asked.fields.items()), raws)
 
 
 def said(asked: AttentionView, values: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
@@ -163,7 +165,7 @@ class Answered:
 def closed(visit: AttentionVisit) -> Answered:
     """Return what became of the question."""
     title = f"{card.line(visit.run.workflow_title)}: did it happen?"
-    state = story.run_state(visit.run.status)
+    state = run_history.run_state(visit.run.status)
     if visit.answer is None:
         said = "This question was withdrawn." if visit.asks_again else "There is nothing to answer."
         return Answered(title=title, said=said, identified=None, run_state=state, asks_again=visit.asks_again)
@@ -173,7 +175,7 @@ def closed(visit: AttentionVisit) -> Answered:
     return Answered(
         title=f"{card.line(visit.run.workflow_title)}: {card.line(step.step)}",
         said=answered(answer.answer, who, card.moment(answer.at)),
-        identified=ending.how(answer.assurance, mine=mine),
+        identified=outcome.how(answer.assurance, mine=mine),
         run_state=state,
         asks_again=visit.asks_again,
     )

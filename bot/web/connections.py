@@ -22,7 +22,7 @@ _REPORT_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class ConnectionLimits:
     """What one client may take. Sizes are in bytes, times in seconds."""
 
     connections: int = DEFAULT_CONNECTIONS
@@ -52,17 +52,17 @@ class FewFiles(SignoffError):
     """The machine lets this process open too few files."""
 
 
-def limits_for(connections: int) -> Limits:
+def limits_for(connections: int) -> ConnectionLimits:
     """The limits, with as many connections as this process may open files for. Raises `FewFiles`."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:
-        return Limits(connections=connections)
+        return ConnectionLimits(connections=connections)
     if files < _OTHER_FILES + _FEWEST:
         raise FewFiles(
             f"This process may open {files} files, and a server needs at least {_OTHER_FILES + _FEWEST}; "
             "raise the limit, for instance with `ulimit -n 1024`."
         )
-    return Limits(connections=min(connections, files - _OTHER_FILES))
+    return ConnectionLimits(connections=min(connections, files - _OTHER_FILES))
 
 
 class Use(IntEnum):
@@ -78,7 +78,7 @@ class Use(IntEnum):
     """A request is being answered: never closed."""
 
 
-class Connection(Protocol):
+class HttpConnection(Protocol):
     """What is known of one connection."""
 
     host: str
@@ -100,10 +100,10 @@ class Connection(Protocol):
 class Connections:
     """The connections of one server. `loop`: whose time is used."""
 
-    def __init__(self, limits: Limits, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, limits: ConnectionLimits, loop: asyncio.AbstractEventLoop) -> None:
         self.limits = limits
         self._loop = loop
-        self._open = set[Connection]()
+        self._open = set[HttpConnection]()
         self._counts = Counter[str]()
         self._reported_at = float("-inf")
         self._sweeping: asyncio.TimerHandle | None = None
@@ -114,7 +114,7 @@ class Connections:
     def now(self) -> float:
         return self._loop.time()
 
-    def admit(self, connection: Connection) -> bool:
+    def admit(self, connection: HttpConnection) -> bool:
         """Whether there is room, made by closing another one if need be.
 
         Where everybody else is being answered, one of the kept connections is given out.
@@ -133,7 +133,7 @@ class Connections:
         unsigned = sum(not one.is_signed for one in self._open)
         return unsigned > self.limits.connections - self.limits.kept
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: HttpConnection) -> None:
         """It is closed."""
         self._open.discard(connection)
 

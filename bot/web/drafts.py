@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
-from bot.web.inputs import Raws
+from bot.web.form_inputs import Raws
 
 _MOST: Final = 500
 _MOST_EACH: Final = 10
@@ -15,7 +15,7 @@ _MOST_CHARACTERS: Final = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class FormDraft:
     """`digest`: of the content that it was typed over."""
 
     raws: Raws
@@ -30,9 +30,9 @@ class Drafts:
     """The newest of them, by browser and request."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, str], Draft] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], FormDraft] = OrderedDict()
 
-    def keep(self, holder: str, request: str, draft: Draft) -> None:
+    def keep(self, holder: str, request: str, draft: FormDraft) -> None:
         self._kept[holder, request] = draft
         self._kept.move_to_end((holder, request))
         same = [key for key in self._kept if key[1] == request]
@@ -41,7 +41,7 @@ class Drafts:
         while len(self._kept) > _MOST or sum(one.size for one in self._kept.values()) > _MOST_CHARACTERS:
             self._kept.popitem(last=False)
 
-    def find(self, holder: str, request: str) -> Draft | None:
+    def find(self, holder: str, request: str) -> FormDraft | None:
         return self._kept.get((holder, request))
 
     def drop(self, holder: str, request: str) -> None:

@@ -13,9 +13,9 @@ from typing import Any, Final
 import uvicorn
 from starlette.types import ASGIApp
 
-from bot.web.connections import DEFAULT_CONNECTIONS, Connections, Limits, limits_for
+from bot.web.connections import DEFAULT_CONNECTIONS, ConnectionLimits, Connections, limits_for
 from bot.web.protocol import limited
-from bot.web.site import Site
+from bot.web.routes import Site
 from engine.errors import SignoffError
 
 DRAIN_SECONDS: Final = 8
@@ -53,7 +53,7 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def listening(
-    site: Site, *, host: str, port: int, limits: Limits | None = None, kept_for: Collection[str] = ()
+    site: Site, *, host: str, port: int, limits: ConnectionLimits | None = None, kept_for: Collection[str] = ()
 ) -> AsyncIterator[tuple[str, int]]:
     """The site is served at the address, which is given, while the body runs. Raises `PortTaken` and `FewFiles`.
 

@@ -11,10 +11,10 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from engine.data import Value
 from engine.errors import ExpressionError
-from engine.expressions import dates, values
+from engine.expressions import dates, value_text
 from engine.expressions.limits import Budget
+from engine.json_values import Value
 
 Check = Callable[[Budget, Value, Value], bool]
 
@@ -62,13 +62,13 @@ def _ordering(name: str, *, one: str, other: str) -> Check:
     symbol, holds = ORDER[name]
 
     def compare(_: Budget, left: Value, right: Value) -> bool:
-        if values.kind(left) == "number" and values.kind(right) == "number":
+        if value_text.kind(left) == "number" and value_text.kind(right) == "number":
             return holds(left, right)
         moments = _moments(left, right)
         if moments is not None:
             return holds(*moments)
         raise ExpressionError(
-            f"`{symbol}` {COMPARES}, but {one} is {values.phrase(left)} and {other} is {values.phrase(right)}"
+            f"`{symbol}` {COMPARES}, but {one} is {value_text.phrase(left)} and {other} is {value_text.phrase(right)}"
             f"{_order_hint(left, right)}"
         )
 
@@ -84,9 +84,9 @@ def _moments(left: Value, right: Value) -> tuple[Any, Any] | None:
 
 def _order_hint(left: Value, right: Value) -> str:
     """What `| number` would make right, or why it would not."""
-    if values.is_money(left) or values.is_money(right):
+    if value_text.is_money(left) or value_text.is_money(right):
         return "; add `| number` to the money"
-    kinds = {values.kind(left), values.kind(right)}
+    kinds = {value_text.kind(left), value_text.kind(right)}
     if kinds == {"number", "text"}:
         return "; add `| number` to the text"
     if kinds != {"text"}:
@@ -102,7 +102,7 @@ def ordered(name: str, budget: Budget, items: Sequence[Value], *, letters: bool 
     `letters`: texts may be ordered by their letters, unless they look like numbers.
     """
     budget.spend(len(items))
-    kinds = {values.kind(item) for item in items}
+    kinds = {value_text.kind(item) for item in items}
     if kinds <= {"number"}:
         return lambda item: item
     if kinds == {"text"}:
@@ -129,7 +129,7 @@ def _by_time(name: str, instants: Sequence[dates.Instant]) -> Callable[[Any], An
     return key
 
 
-def _disordered(name: str, kinds: set[values.Kind], *, letters: bool) -> str:
+def _disordered(name: str, kinds: set[value_text.Kind], *, letters: bool) -> str:
     if kinds == {"text"}:
         why = "these look like numbers" if letters else "texts have no order"
         return f"`{name}` needs numbers or dates, but this is a list of texts, and {why}; make numbers of them first"
@@ -141,12 +141,12 @@ def _disordered(name: str, kinds: set[values.Kind], *, letters: bool) -> str:
 
 
 def _equal(budget: Budget, symbol: str, left: Value, right: Value, *, one: str, other: str) -> bool:
-    if values.same(budget, left, right):
+    if value_text.same(budget, left, right):
         return True
     if _differ_by_kind(left, right):
         raise ExpressionError(
-            f"`{symbol}` compares values of one kind, but {one} is {values.phrase(left)} and {other} is "
-            f"{values.phrase(right)}{_kind_hint(left, right)}"
+            f"`{symbol}` compares values of one kind, but {one} is {value_text.phrase(left)} and {other} is "
+            f"{value_text.phrase(right)}{_kind_hint(left, right)}"
         )
     if twins := _twins(left, right):
         raise ExpressionError(f"`{symbol}` compares letter by letter, but {one} and {other} are {twins}")
@@ -172,18 +172,18 @@ def _reads_alike(budget: Budget, left: Value, right: Value) -> bool:
 
 def _part_alike(budget: Budget, one: Value, other: Value) -> bool:
     if isinstance(one, list | dict):
-        return values.same(budget, one, other) or _reads_alike(budget, one, other)
+        return value_text.same(budget, one, other) or _reads_alike(budget, one, other)
     if isinstance(other, list | dict):
         return False
-    if values.same(budget, one, other) or _twins(one, other) is not None:
+    if value_text.same(budget, one, other) or _twins(one, other) is not None:
         return True
-    numbers = [values.plain_number(each) if isinstance(each, str) else each for each in (one, other)]
-    return {values.kind(one), values.kind(other)} == {"number", "text"} and numbers[0] == numbers[1]
+    numbers = [value_text.plain_number(each) if isinstance(each, str) else each for each in (one, other)]
+    return {value_text.kind(one), value_text.kind(other)} == {"number", "text"} and numbers[0] == numbers[1]
 
 
 def _differ_by_kind(left: Value, right: Value) -> bool:
     """Whether one can never equal the other, although neither stands for nothing."""
-    if values.kind(left) == values.kind(right):
+    if value_text.kind(left) == value_text.kind(right):
         return False
     return not (_is_nothing(left, right) or _is_nothing(right, left))
 
@@ -193,7 +193,7 @@ def is_truth(value: Value, wanted: bool) -> bool:
     if _differ_by_kind(value, True):
         word = "true" if wanted else "false"
         raise ExpressionError(
-            f"`is {word}` needs true or false, but this is {values.phrase(value)}; compare it with `==`"
+            f"`is {word}` needs true or false, but this is {value_text.phrase(value)}; compare it with `==`"
         )
     return value is wanted
 
@@ -208,8 +208,8 @@ def _is_nothing(value: Value, other: Value) -> bool:
 
 
 def _kind_hint(left: Value, right: Value) -> str:
-    kinds = {values.kind(left), values.kind(right)}
-    if values.is_money(left) or values.is_money(right):
+    kinds = {value_text.kind(left), value_text.kind(right)}
+    if value_text.is_money(left) or value_text.is_money(right):
         return "; add `| number` to the money" if "number" in kinds else ""
     if kinds == {"number", "text"}:
         return "; write the number without quotes, or add `| number` to the text"
@@ -220,8 +220,8 @@ def _twins(left: Value, right: Value) -> str | None:
     """What two different texts are that mean the same: 200 and 200.00; not 7 and 007, which name different things."""
     if not isinstance(left, str) or not isinstance(right, str):
         return None
-    number = values.plain_number(left)
-    if number is not None and number == values.plain_number(right):
+    number = value_text.plain_number(left)
+    if number is not None and number == value_text.plain_number(right):
         return "one number, written in two ways; add `| number` to both"
     if left.lower() == right.lower() and _ADDRESS.fullmatch(left):
         return "one email address, written in two ways; add `| lower` to both"
@@ -238,23 +238,25 @@ def _contains(budget: Budget, whole: Value, part: Value, *, one: str, other: str
     if isinstance(whole, dict):
         if isinstance(part, str) or _is_nothing(part, whole):
             return isinstance(part, str) and part in whole
-        raise ExpressionError(f"`in` looks for a key in {other}, but {one} is {values.phrase(part)}; add `| string`")
+        raise ExpressionError(
+            f"`in` looks for a key in {other}, but {one} is {value_text.phrase(part)}; add `| string`"
+        )
     if isinstance(whole, str) and isinstance(part, str):
         budget.read(len(whole) + len(part))
         return part in whole
     if isinstance(whole, str):
-        raise ExpressionError(f"`in` looks for text in {other}, not for {values.phrase(part)}; add `| string`")
-    raise ExpressionError(f"`in` looks into a list, a mapping or text, but {other} is {values.phrase(whole)}")
+        raise ExpressionError(f"`in` looks for text in {other}, not for {value_text.phrase(part)}; add `| string`")
+    raise ExpressionError(f"`in` looks into a list, a mapping or text, but {other} is {value_text.phrase(whole)}")
 
 
 def _has_item(budget: Budget, whole: list[Value], part: Value, *, one: str, other: str) -> bool:
     budget.spend(len(whole))
-    if any(values.same(budget, item, part) for item in whole):
+    if any(value_text.same(budget, item, part) for item in whole):
         return True
     if whole and all(_differ_by_kind(item, part) for item in whole):
         raise ExpressionError(
-            f"`in` looks for {values.phrase(part)} ({one}) in a list that has only other kinds of values, such as "
-            f"{values.phrase(whole[0])}{_kind_hint(whole[0], part)}"
+            f"`in` looks for {value_text.phrase(part)} ({one}) in a list that has only other kinds of values, such as "
+            f"{value_text.phrase(whole[0])}{_kind_hint(whole[0], part)}"
         )
     if twins := next(filter(None, (_twins(item, part) for item in whole)), None):
         raise ExpressionError(f"`in` compares letter by letter, but {one} and an item of {other} are {twins}")

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engine.errors import ExpressionError
-from engine.expressions import values
+from engine.expressions import value_text
 
 _DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS: Final = (
@@ -57,7 +57,7 @@ def check_format(pattern: str) -> None:
     for name in _DIRECTIVE.findall(pattern):
         if name not in DIRECTIVES:
             known = " ".join(f"%{directive}" for directive in DIRECTIVES)
-            raise ExpressionError(f"`date` does not know `%{values.shorten(name)}`; use {known}")
+            raise ExpressionError(f"`date` does not know `%{value_text.shorten(name)}`; use {known}")
 
 
 def check_zone(name: str) -> ZoneInfo:
@@ -65,7 +65,9 @@ def check_zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name if len(name) <= _LONGEST_ZONE else "")
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ExpressionError(f"there is no time zone `{values.shorten(name)}`; write it like Europe/Berlin") from None
+        raise ExpressionError(
+            f"there is no time zone `{value_text.shorten(name)}`; write it like Europe/Berlin"
+        ) from None
 
 
 def format_date(text: str, pattern: str, zone: str | None = None) -> str:
@@ -78,7 +80,7 @@ def format_date(text: str, pattern: str, zone: str | None = None) -> str:
         at = datetime.fromisoformat(text.strip() if len(text) <= _LONGEST_ISO else "")
     except ValueError:
         raise ExpressionError(
-            f'"{values.shorten(text)}" is not a date; `date` reads 2025-01-31 or 2025-01-31T09:30:00+01:00'
+            f'"{value_text.shorten(text)}" is not a date; `date` reads 2025-01-31 or 2025-01-31T09:30:00+01:00'
         ) from None
     if zone is not None:
         at = _told_in(at, check_zone(zone), text)
@@ -93,12 +95,12 @@ def _told_in(at: datetime, zone: ZoneInfo, text: str) -> datetime:
         if (found := instant(text.strip())) and found.is_day:
             return at
         raise ExpressionError(
-            f'"{values.shorten(text)}" has no offset, so no time zone can be found for it; end it with Z or +01:00'
+            f'"{value_text.shorten(text)}" has no offset, so no time zone can be found for it; end it with Z or +01:00'
         )
     try:
         return at.astimezone(zone)
     except (OverflowError, ValueError):
-        raise ExpressionError(f'"{values.shorten(text)}" is too far away to be told in another time zone') from None
+        raise ExpressionError(f'"{value_text.shorten(text)}" is too far away to be told in another time zone') from None
 
 
 def _unnamed_zone(at: datetime, pattern: str) -> str:
@@ -134,10 +136,12 @@ def without_directives(pattern: str) -> tuple[str, str] | None:
     if varies and not letters:
         return None
     meant = _meant(pattern)
-    hint = f"Write `date({values.shorten(repr(meant))})`." if meant != pattern else "Write it like `date('%d.%m.%Y')`."
+    hint = (
+        f"Write `date({value_text.shorten(repr(meant))})`." if meant != pattern else "Write it like `date('%d.%m.%Y')`."
+    )
     if varies and letters:
         return f"`date` prints these letters as they are: `{letters[0]}`.", hint
-    return f"`date` prints this for every date: `{values.shorten(pattern)}`.", hint
+    return f"`date` prints this for every date: `{value_text.shorten(pattern)}`.", hint
 
 
 def _meant(pattern: str) -> str:

@@ -9,12 +9,12 @@ from decimal import Decimal
 from functools import reduce
 from typing import Any, Final, TypeAlias
 
-from engine.data import Value
 from engine.errors import ExpressionError
-from engine.expressions import comparisons, dates, numbers, values
+from engine.expressions import comparisons, dates, numbers, value_text
 from engine.expressions.limits import MAX_SIZE, MAX_TEXT, Budget, measure
 from engine.expressions.lookup import Missing, Result
 from engine.expressions.numbers import Number
+from engine.json_values import Value
 
 List: TypeAlias = list[Value]
 Mapping: TypeAlias = dict[str, Value]
@@ -128,7 +128,7 @@ def _join(budget: Budget, items: List, separator: str = "") -> str:
     total = len(separator) * max(len(items) - 1, 0)
     parts: list[str] = []
     for index, item in enumerate(items):
-        parts.append(values.write(budget, item, label=f"item {index} of the list"))
+        parts.append(value_text.write(budget, item, label=f"item {index} of the list"))
         total += len(parts[-1])
         if total > MAX_TEXT:
             break
@@ -151,8 +151,8 @@ def _max(budget: Budget, items: List) -> Result:
 def _sum(budget: Budget, items: List) -> Number:
     budget.spend(len(items))
     for index, item in enumerate(items):
-        if values.kind(item) != "number":
-            raise ExpressionError(f"`sum` adds numbers, but item {index} of the list is {values.phrase(item)}")
+        if value_text.kind(item) != "number":
+            raise ExpressionError(f"`sum` adds numbers, but item {index} of the list is {value_text.phrase(item)}")
     terms: Any = items
     nothing: Number = 0
     return reduce(numbers.add, terms, nothing)
@@ -163,7 +163,7 @@ def _unique(budget: Budget, items: List) -> List:
     budget.read(MAX_SIZE - measure(items))
     firsts: dict[Hashable, Value] = {}
     for item in items:
-        firsts.setdefault(values.identity(item), item)
+        firsts.setdefault(value_text.identity(item), item)
     return list(firsts.values())
 
 
@@ -187,9 +187,9 @@ def _map(budget: Budget, items: List, attribute: str) -> List:
 
 
 def _no_attribute(index: int, here: Value, *, key: str) -> str:
-    what = f"it has {values.listing(here)}" if isinstance(here, dict) else f"it is {values.phrase(here)}"
+    what = f"it has {value_text.listing(here)}" if isinstance(here, dict) else f"it is {value_text.phrase(here)}"
     hint = "; `map` looks keys up, it applies no filter" if key in FILTERS else ""
-    return f"`map` found no `{values.shorten(key)}` in item {index} of the list: {what}{hint}"
+    return f"`map` found no `{value_text.shorten(key)}` in item {index} of the list: {what}{hint}"
 
 
 def _check_attribute(attribute: object) -> None:
@@ -240,8 +240,8 @@ FILTERS: Final[dict[str, Filter]] = {
     "abs": Filter(lambda _, value: numbers.absolute(value), "a number"),
     "int": Filter(lambda budget, value: numbers.whole(value, is_guard=budget.is_guard), "any value"),
     "number": Filter(lambda budget, value: numbers.read(value, is_guard=budget.is_guard), "any value"),
-    "string": Filter(values.write, "any value"),
-    "json": Filter(values.write_json, "any value"),
+    "string": Filter(value_text.write, "any value"),
+    "json": Filter(value_text.write_json, "any value"),
 }
 """Every filter but `default`, which takes what is missing and is therefore a node of its own in `translate`."""
 

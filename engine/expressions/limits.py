@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final, TypeAlias
 
-from engine.data import MAX_DEPTH, Value
 from engine.errors import ExpressionError
+from engine.json_values import MAX_DEPTH, Value
 
 Scope: TypeAlias = Mapping[str, Value]
 

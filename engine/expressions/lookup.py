@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from engine import data
-from engine.data import Path, Value
+from engine import json_values
 from engine.errors import ExpressionError
-from engine.expressions import values
+from engine.expressions import value_text
 from engine.expressions.limits import Budget, Scope
+from engine.json_values import Path, Value
 
 
 class Missing:
@@ -105,21 +105,21 @@ def _explain(here: Value, path: Path) -> Missing:
 
 
 def show(path: Path) -> str:
-    return values.shorten(data.show_path(path))
+    return value_text.shorten(json_values.show_path(path))
 
 
 def _unknown(root: str, scope: Scope) -> str:
-    known = f"there are {values.listing(scope)}" if scope else "there is nothing"
-    return f"`{values.shorten(root)}` is not known here; {known}.{values.suggestion(root, scope)}"
+    known = f"there are {value_text.listing(scope)}" if scope else "there is nothing"
+    return f"`{value_text.shorten(root)}` is not known here; {known}.{value_text.suggestion(root, scope)}"
 
 
 def _nothing_there(here: Value, key: Value, *, label: str) -> str:
-    if values.kind(key) not in ("text", "number"):
-        return f"{label} was asked for an item, but the key is {values.phrase(key)}; use text or a whole number."
-    name = values.shorten(values.as_text(key))
+    if value_text.kind(key) not in ("text", "number"):
+        return f"{label} was asked for an item, but the key is {value_text.phrase(key)}; use text or a whole number."
+    name = value_text.shorten(value_text.as_text(key))
     if isinstance(here, dict):
-        has = f"it has {values.listing(here)}" if here else "it is an empty mapping"
-        return f"{label} has no `{name}`; {has}.{values.suggestion(name, here)}"
+        has = f"it has {value_text.listing(here)}" if here else "it is an empty mapping"
+        return f"{label} has no `{name}`; {has}.{value_text.suggestion(name, here)}"
     if isinstance(here, list):
         return f"{label} has no `{name}`; it is a list of {len(here)}, and the first item is 0."
-    return f"{label} has no `{name}`; it is {values.phrase(here)}."
+    return f"{label} has no `{name}`; it is {value_text.phrase(here)}."

@@ -1,4 +1,4 @@
-"""Arithmetic: integers exactly, decimals to 50 digits, nothing beyond what `engine.data` carries."""
+"""Arithmetic: integers exactly, decimals to 50 digits, nothing beyond what `engine.json_values` carries."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from decimal import (
 )
 from typing import Final, TypeAlias
 
-from engine import data
-from engine.data import MAX_DIGITS, Value
+from engine import json_values
 from engine.errors import ExpressionError, InvalidValue
-from engine.expressions import values
+from engine.expressions import value_text
+from engine.json_values import MAX_DIGITS, Value
 
 Number: TypeAlias = int | Decimal
 
@@ -43,7 +43,7 @@ _TEXT: Final = re.compile(r"[+-]?(\d+(\.\d+)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASC
 def bounded(number: Number) -> Number:
     """`number`, unless it has more digits than a workflow may carry."""
     try:
-        data.clean(number)
+        json_values.clean(number)
     except InvalidValue as error:
         raise ExpressionError(f"{error}; use smaller numbers") from None
     return number
@@ -115,7 +115,7 @@ def whole(value: Value, *, is_guard: bool = False) -> int:
     """`| int`: exactly that integer, never a rounded one."""
     number = read(value, is_guard=is_guard)
     if isinstance(number, Decimal) and number != number.to_integral_value():
-        raise ExpressionError(f"{values.as_text(number)} is not a whole number; use `| round` to round it")
+        raise ExpressionError(f"{value_text.as_text(number)} is not a whole number; use `| round` to round it")
     return int(number)
 
 
@@ -129,18 +129,20 @@ def read(value: Value, *, is_guard: bool = False) -> Number:
     if isinstance(value, str):
         if is_guard and _IN_THOUSANDS.fullmatch(value.strip()[:_LONGEST_UNCLEAR]):
             raise ExpressionError(
-                f'"{values.shorten(value)}" may mean thousands or decimals; declare it as a number or as money, '
+                f'"{value_text.shorten(value)}" may mean thousands or decimals; declare it as a number or as money, '
                 "or write a fourth decimal"
             )
         return _parse(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise ExpressionError(f"a number was expected, but this is {values.phrase(value)}")
+        raise ExpressionError(f"a number was expected, but this is {value_text.phrase(value)}")
     return value
 
 
 def _parse(text: str) -> Number:
     if len(text) > 2 * MAX_DIGITS or not _TEXT.fullmatch(text := text.strip()):
-        raise ExpressionError(f'"{values.shorten(text)}" is not a number; write it like 1234.50, with no other signs')
+        raise ExpressionError(
+            f'"{value_text.shorten(text)}" is not a number; write it like 1234.50, with no other signs'
+        )
     return bounded(int(text) if text.lstrip("+-").isdigit() else Decimal(text))
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from engine.data import Value
 from engine.errors import ExpressionError
-from engine.expressions import comparisons, numbers, values
+from engine.expressions import comparisons, numbers, value_text
 from engine.expressions.filters import FITS, Filter
 from engine.expressions.limits import MAX_TEXT, Budget
 from engine.expressions.lookup import Evaluator, Lookup, Result
+from engine.json_values import Value
 
 Condition: TypeAlias = Callable[[Budget], bool]
 
@@ -30,7 +30,7 @@ _ARITHMETIC: Final[dict[str, Callable[[Any, Any], numbers.Number]]] = {
     "//": numbers.floor_divide,
     "%": numbers.modulo,
 }
-_HINTS: Final[dict[tuple[str, values.Kind], str]] = {
+_HINTS: Final[dict[tuple[str, value_text.Kind], str]] = {
     ("text", "number"): "; add `| string`",
     ("text", "boolean"): "; add `| string`",
     ("text", "list"): "; add `| join(…)` or `| json`",
@@ -42,9 +42,9 @@ _EMPTY_HINT: Final = "; add `| default(…)`"
 
 
 def _hint(wanted: str, value: Value) -> str:
-    if wanted == "a number" and values.is_money(value):
+    if wanted == "a number" and value_text.is_money(value):
         return "; add `| number`"
-    return _EMPTY_HINT if value is None else _HINTS.get((wanted, values.kind(value)), "")
+    return _EMPTY_HINT if value is None else _HINTS.get((wanted, value_text.kind(value)), "")
 
 
 # -- numbers and text ---------------------------------------------------------------------------------------
@@ -56,7 +56,7 @@ def arithmetic(symbol: str, left: Operand, right: Operand) -> Evaluator:
     def evaluate(budget: Budget) -> Value:
         one, other = left.evaluate(budget), right.evaluate(budget)
         for value, label in ((one, left.label), (other, right.label)):
-            if values.kind(value) != "number":
+            if value_text.kind(value) != "number":
                 raise ExpressionError(_not_a_number(symbol, value, label=label))
         return calculate(one, other)
 
@@ -64,7 +64,7 @@ def arithmetic(symbol: str, left: Operand, right: Operand) -> Evaluator:
 
 
 def _not_a_number(symbol: str, value: Value, *, label: str) -> str:
-    return f"`{symbol}` needs numbers, but {label} is {values.phrase(value)}{_hint('a number', value)}"
+    return f"`{symbol}` needs numbers, but {label} is {value_text.phrase(value)}{_hint('a number', value)}"
 
 
 def sign(symbol: str, operand: Operand) -> Evaluator:
@@ -72,7 +72,7 @@ def sign(symbol: str, operand: Operand) -> Evaluator:
 
     def evaluate(budget: Budget) -> Value:
         value = operand.evaluate(budget)
-        if values.kind(value) != "number":
+        if value_text.kind(value) != "number":
             raise ExpressionError(_not_a_number(symbol, value, label=operand.label))
         return negate(value) if symbol == "-" else value
 
@@ -84,7 +84,7 @@ def addition(left: Operand, right: Operand) -> Evaluator:
 
     def evaluate(budget: Budget) -> Value:
         one, other = left.evaluate(budget), right.evaluate(budget)
-        match values.kind(one), values.kind(other):
+        match value_text.kind(one), value_text.kind(other):
             case "number", "number":
                 return calculate(one, other)
             case "text", "text":
@@ -92,8 +92,8 @@ def addition(left: Operand, right: Operand) -> Evaluator:
             case "list", "list":
                 return _append(budget, one, other)
         raise ExpressionError(
-            f"`+` adds two numbers, two texts or two lists, but {left.label} is {values.phrase(one)} "
-            f"and {right.label} is {values.phrase(other)}; add `| number`, or use `~` to join them as text"
+            f"`+` adds two numbers, two texts or two lists, but {left.label} is {value_text.phrase(one)} "
+            f"and {right.label} is {value_text.phrase(other)}; add `| number`, or use `~` to join them as text"
         )
 
     calculate = _ARITHMETIC["+"]
@@ -110,7 +110,7 @@ def glue(budget: Budget, parts: Sequence[str | Operand]) -> str:
     texts: list[str] = []
     total = 0
     for part in parts:
-        text = part if isinstance(part, str) else values.write(budget, part.evaluate(budget), label=part.label)
+        text = part if isinstance(part, str) else value_text.write(budget, part.evaluate(budget), label=part.label)
         texts.append(text)
         total += len(text)
         if total > MAX_TEXT:
@@ -131,13 +131,14 @@ def condition(operand: Operand, *, place: str) -> Condition:
         if isinstance(value, bool):
             return value
         raise ExpressionError(
-            f"`{place}` needs true or false, but {label} is {values.phrase(value)}; {comparison_of(values.kind(value))}"
+            f"`{place}` needs true or false, but {label} is {value_text.phrase(value)}; "
+            f"{comparison_of(value_text.kind(value))}"
         )
 
     return evaluate
 
 
-def comparison_of(kind: values.Kind) -> str:
+def comparison_of(kind: value_text.Kind) -> str:
     """What to write in the place of a value of this kind where only true or false makes sense."""
     match kind:
         case "text":
@@ -181,7 +182,7 @@ def apply(name: str, filter_: Filter, *, subject: Operand, arguments: Sequence[O
         value = subject.evaluate(budget)
         if not fits(value):
             hint = _hint(takes, value)
-            raise ExpressionError(f"`{name}` works on {takes}, but {subject.label} is {values.phrase(value)}{hint}")
+            raise ExpressionError(f"`{name}` works on {takes}, but {subject.label} is {value_text.phrase(value)}{hint}")
         return run(budget, value, *[_argument(budget, name, wanted, given) for wanted, given in expected])
 
     return evaluate
@@ -190,5 +191,5 @@ def apply(name: str, filter_: Filter, *, subject: Operand, arguments: Sequence[O
 def _argument(budget: Budget, name: str, wanted: str, given: Operand) -> Value:
     value = given.evaluate(budget)
     if not FITS[wanted](value):
-        raise ExpressionError(f"an argument of `{name}` is {values.phrase(value)}, but it has to be {wanted}")
+        raise ExpressionError(f"an argument of `{name}` is {value_text.phrase(value)}, but it has to be {wanted}")
     return value

@@ -11,13 +11,13 @@ from typing import Final, NamedTuple, TypeAlias
 
 from jinja2 import nodes
 
-from engine.data import Value
-from engine.expressions import lookup, reading, syntax
+from engine.expressions import lookup, parser, syntax
+from engine.expressions.compiler import Translator
 from engine.expressions.limits import Budget, Scope
 from engine.expressions.lookup import Evaluator
-from engine.expressions.sorts import Sort, Sorter, SortOf
+from engine.expressions.static_types import SortOf, StaticType, TypeInference
 from engine.expressions.template import Template
-from engine.expressions.translate import Translator
+from engine.json_values import Value
 
 
 class Item(NamedTuple):
@@ -28,12 +28,12 @@ class Item(NamedTuple):
     """It stands in the file as it is; conditions may have chosen it."""
 
 
-class Source(NamedTuple):
+class ValueSource(NamedTuple):
     """Where an item can come from. `literal`: as the file writes it, None for data, of which `sort` is known."""
 
     literal: str | None
     name: str
-    sort: Sort | None
+    sort: StaticType | None
 
 
 _Trace: TypeAlias = Callable[[Budget], list[Item]]
@@ -52,16 +52,16 @@ def render_items(template: Template, scope: Scope) -> list[Item]:
     return _trace(template.source)(budget)
 
 
-def sources_of(template: Template, sort_of: SortOf) -> list[Source]:
+def sources_of(template: Template, sort_of: SortOf) -> list[ValueSource]:
     """Where the items of a whole expression can come from."""
-    sorter = Sorter(frozenset(), sort_of)
+    sorter = TypeInference(frozenset(), sort_of)
     return [_source(node, sorter) for node in _ends(_expression(template.source))]
 
 
 def joins_texts(template: Template) -> bool:
     """Whether the value is one text that several others are joined to with commas, semicolons or spaces."""
     if not template.is_whole:
-        return any(_SEPARATORS & set(part) for part in reading.read(template.source) if isinstance(part, str))
+        return any(_SEPARATORS & set(part) for part in parser.read(template.source) if isinstance(part, str))
     return any(_joins(node) for node in _ends(_expression(template.source)))
 
 
@@ -71,7 +71,7 @@ def _trace(source: str) -> _Trace:
 
 
 def _expression(source: str) -> nodes.Expr:
-    return next(part for part in reading.read(source) if not isinstance(part, str))
+    return next(part for part in parser.read(source) if not isinstance(part, str))
 
 
 def _traced(node: nodes.Expr, translator: Translator) -> _Trace:
@@ -128,11 +128,11 @@ def _ends(node: nodes.Expr) -> Iterator[nodes.Expr]:
         yield from _ends(part)
 
 
-def _source(node: nodes.Expr, sorter: Sorter) -> Source:
+def _source(node: nodes.Expr, sorter: TypeInference) -> ValueSource:
     literal = syntax.literal(node)
     path = syntax.static_path(node)
     name = f"`{lookup.show(path)}`" if path else "the value"
-    return Source(literal if isinstance(literal, str) else None, name, sorter.sort(node))
+    return ValueSource(literal if isinstance(literal, str) else None, name, sorter.sort(node))
 
 
 def _joins(node: nodes.Expr) -> bool:

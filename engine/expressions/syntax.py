@@ -6,11 +6,11 @@ from typing import Final
 
 from jinja2 import nodes
 
-from engine import data
-from engine.data import Path, Value
+from engine import json_values
 from engine.errors import ExpressionError, InvalidValue
-from engine.expressions import lookup, values
+from engine.expressions import lookup, value_text
 from engine.expressions.filters import FILTERS, Filter
+from engine.json_values import Path, Value
 
 DYNAMIC: Final = object()
 """`literal` of a node whose value is only known when it is evaluated."""
@@ -35,13 +35,15 @@ def refusal(node: nodes.Expr) -> str:
     name = called.attr if isinstance(called, nodes.Getattr) else called.name if isinstance(called, nodes.Name) else "…"
     if name in FILTERS and isinstance(called, nodes.Getattr):
         return f"`.{name}(…)` is not available here; write it as a filter: `… | {name}`"
-    return f"`{values.shorten(name)}(…)` is not available here: expressions call nothing; use filters such as `length`"
+    return (
+        f"`{value_text.shorten(name)}(…)` is not available here: expressions call nothing; use filters such as `length`"
+    )
 
 
 def constant(node: nodes.Const) -> Value:
     """The value of a literal. Raises `ExpressionError` for a number with too many digits."""
     try:
-        return data.clean(node.value)
+        return json_values.clean(node.value)
     except InvalidValue as error:
         raise ExpressionError(f"{error}; use a smaller number") from None
 
@@ -74,13 +76,15 @@ def static_path(node: nodes.Expr) -> Path | None:
             return None
         node = node.node
     if node.name.startswith("_"):
-        raise ExpressionError(f"`{values.shorten(node.name)}` is not available here; no name begins with an underscore")
+        raise ExpressionError(
+            f"`{value_text.shorten(node.name)}` is not available here; no name begins with an underscore"
+        )
     return node.name, *reversed(keys)
 
 
 def attribute(node: nodes.Getattr) -> str:
     if node.attr.startswith("_"):
-        key = values.shorten(node.attr)
+        key = value_text.shorten(node.attr)
         hint = "" if key.startswith("__") else f'; write ["{key}"] if that is a key of the data'
         raise ExpressionError(f"`.{key}` is not available here: no name begins with an underscore{hint}")
     return node.attr
@@ -88,7 +92,9 @@ def attribute(node: nodes.Getattr) -> str:
 
 def _checked(key: object) -> str | int:
     if isinstance(key, str) and key.startswith("__"):
-        raise ExpressionError(f'["{values.shorten(key)}"] is not available here; no key begins with two underscores')
+        raise ExpressionError(
+            f'["{value_text.shorten(key)}"] is not available here; no key begins with two underscores'
+        )
     if isinstance(key, bool) or not isinstance(key, str | int):
         raise ExpressionError("in the square brackets of a lookup stands a text or a whole number")
     return key
@@ -116,7 +122,9 @@ def arguments(node: nodes.Filter, known: Filter) -> list[nodes.Expr]:
         raise ExpressionError(f"`{node.name}` takes its arguments one by one; `*` and `**` are not available here")
     for keyword in node.kwargs:
         if keyword.key != known.keyword:
-            raise ExpressionError(f"`{node.name}` has no argument that is called `{values.shorten(str(keyword.key))}`")
+            raise ExpressionError(
+                f"`{node.name}` has no argument that is called `{value_text.shorten(str(keyword.key))}`"
+            )
     given = [*node.args, *(keyword.value for keyword in node.kwargs)]
     most = len(known.arguments)
     if not most - known.optional <= len(given) <= most:

@@ -9,14 +9,14 @@ from typing import TypeAlias
 
 from jinja2 import nodes
 
-from engine.data import Path, Value
+from engine.domain import SecretName, Segments
 from engine.errors import ExpressionError
-from engine.expressions import operators, reading, syntax
+from engine.expressions import operators, parser, syntax
+from engine.expressions.compiler import Translator
 from engine.expressions.limits import Budget, Scope, measure
 from engine.expressions.lookup import Evaluator
 from engine.expressions.operators import Operand
-from engine.expressions.translate import Translator
-from engine.model import SecretName, Segments
+from engine.json_values import Path, Value
 
 _Part: TypeAlias = str | SecretName | Operand
 
@@ -83,7 +83,7 @@ def _text(budget: Budget, parts: Sequence[str | Operand]) -> list[str]:
 
 def compile_template(source: str) -> Template:
     """Reads and translates `source`, once for the same text. Raises `ExpressionError`: one sentence for its writer."""
-    if not reading.has_marks(source):
+    if not parser.has_marks(source):
         return Template(source=source, is_literal=True, is_whole=False)
     return _compile(source)
 
@@ -92,9 +92,9 @@ def compile_template(source: str) -> Template:
 def _compile(source: str) -> Template:
     translator = Translator()
     try:
-        parts = tuple(_part(translator, part) for part in reading.read(source))
+        parts = tuple(_part(translator, part) for part in parser.read(source))
     except RecursionError:
-        raise ExpressionError(reading.TOO_DEEP) from None
+        raise ExpressionError(parser.TOO_DEEP) from None
     expressions = [part for part in parts if not isinstance(part, str)]
     is_whole = len(expressions) == 1 and not any(part.strip() for part in parts if isinstance(part, str))
     secrets = frozenset(part.name for part in parts if isinstance(part, SecretName))

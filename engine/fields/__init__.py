@@ -1,15 +1,15 @@
 """Typed fields: what inputs, outputs and editable parameters may hold, and how people type and read it.
 
-May import `engine.data` and `engine.errors`. `values` knows one value at a time and no field; `field` is the model
-and `validate`; `text` is what people type and read; `inferred` finds the type of a value that has none declared;
-`form` takes many fields at once. Start reading at `field`.
+May import `engine.json_values` and `engine.errors`. `normal_forms` knows one value at a time and no field; `field` is
+the model and `validate`; `text` is what people type and read; `inference` finds the type of a value that has none
+declared; `forms` takes many fields at once. Start reading at `field`.
 """
 
 from engine.fields.field import (
     Field,
+    FieldPart,
     FieldType,
     Option,
-    Part,
     absent,
     check_declaration,
     normal_form,
@@ -18,7 +18,7 @@ from engine.fields.field import (
     stored,
     validate,
 )
-from engine.fields.form import (
+from engine.fields.forms import (
     as_seen,
     edit,
     from_text_all,
@@ -29,14 +29,14 @@ from engine.fields.form import (
     same_value,
     validate_all,
 )
-from engine.fields.inferred import infer
+from engine.fields.inference import infer
 from engine.fields.text import from_text, show
 
 __all__ = [
     "Field",
+    "FieldPart",
     "FieldType",
     "Option",
-    "Part",
     "absent",
     "as_seen",
     "check_declaration",

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, Strict, ValidationError, field_validator, model_validator
 
-from engine import data
-from engine.data import Value
+from engine import json_values
 from engine.errors import InvalidValue
-from engine.fields import values
+from engine.fields import normal_forms
+from engine.json_values import Value
 
 
 class FieldType(StrEnum):
@@ -33,7 +33,7 @@ class FieldType(StrEnum):
     JSON = "json"
 
 
-class Part(StrEnum):
+class FieldPart(StrEnum):
     """What an expression took of money: `inputs.x.amount`, `inputs.x | number` or `inputs.x.currency`."""
 
     AMOUNT = "amount"
@@ -54,7 +54,7 @@ _WRITTEN_AS_TEXT: Final = (_TEXTS | _TIMES) | {FieldType.EMAIL, FieldType.URL, F
 
 
 def _bound(value: object) -> int | Decimal | str | None:
-    bound = data.clean(value)
+    bound = json_values.clean(value)
     if isinstance(bound, bool | list | dict):
         raise ValueError("a bound is a number or a date")
     return bound
@@ -65,7 +65,7 @@ def _is_line(given: object) -> bool:
         isinstance(given, str)
         and given != ""
         and given == given.strip()
-        and values.one_line(given)
+        and normal_forms.one_line(given)
         and "\0" not in given
     )
 
@@ -110,7 +110,7 @@ class Field(BaseModel):
     type: FieldType
     label: str = ""
     help: str = ""
-    default: Annotated[Any, PlainValidator(data.clean)] = None
+    default: Annotated[Any, PlainValidator(json_values.clean)] = None
     required: bool = True
     min: Annotated[int | Decimal | str | None, PlainValidator(_bound)] = None
     max: Annotated[int | Decimal | str | None, PlainValidator(_bound)] = None
@@ -120,14 +120,14 @@ class Field(BaseModel):
     blank: Literal["null", "keep"] = "null"
 
     @property
-    def part(self) -> Part | None:
+    def part(self) -> FieldPart | None:
         """Of money, which part of it the value is; None: all of it. No file can say this."""
         return None
 
     @cached_property
     def given(self) -> Value:
         """What was declared, as it may be stored. Fields are shared by many requests, so it is made once."""
-        return data.clean(self.model_dump(exclude_unset=True))
+        return json_values.clean(self.model_dump(exclude_unset=True))
 
     @model_validator(mode="before")
     @classmethod
@@ -145,7 +145,7 @@ class Field(BaseModel):
         if given in names:
             return given
         if isinstance(given, str):
-            hint = values.near(given, names) or f"; there are {', '.join(names)}"
+            hint = normal_forms.near(given, names) or f"; there are {', '.join(names)}"
             raise ValueError(f"there is no field type {given[:100]}{hint}")
         raise ValueError(f"the type is one of: {', '.join(names)}")
 
@@ -170,10 +170,10 @@ class Field(BaseModel):
 class PartOfMoney(Field):
     """The declaration of money, for a value that is only a part of it."""
 
-    taken: Part
+    taken: FieldPart
 
     @property
-    def part(self) -> Part | None:
+    def part(self) -> FieldPart | None:
         return self.taken
 
 
@@ -183,7 +183,7 @@ def stored(given: Value) -> Field:
     return model.model_validate(given)
 
 
-def part_of(field: Field, taken: Part) -> Field:
+def part_of(field: Field, taken: FieldPart) -> Field:
     """Return the declaration of a part of the money that `field` declares."""
     return PartOfMoney.model_validate({**field.model_dump(exclude_unset=True, exclude={"default"}), "taken": taken})
 
@@ -199,7 +199,7 @@ def check_declaration(field: Field) -> None:
 def _currency_problems(field: Field) -> Iterator[tuple[str, str]]:
     if field.currency is not None:
         try:
-            values.currency_code(field.currency)
+            normal_forms.currency_code(field.currency)
         except InvalidValue as error:
             yield "currency", f"this field {error}"
 
@@ -227,7 +227,7 @@ def _problems(field: Field) -> Iterator[tuple[str, str]]:
     if field.currency is not None:
         if field.type is not FieldType.MONEY:
             yield "currency", "only money fields have a currency"
-        elif not values.CURRENCY.fullmatch(field.currency):
+        elif not normal_forms.CURRENCY.fullmatch(field.currency):
             yield "currency", "a currency is three capital letters, like EUR"
     if field.blank == "keep" and field.type not in _TEXTS:
         yield "blank", "only text and long_text fields keep a blank text"
@@ -292,7 +292,7 @@ def validate(field: Field, value: Value) -> Value:
 
 def normal_form(field: Field, value: Value) -> Value:
     """`validate` without the rules of ISO 4217 and of signs, which files that were registered earlier need not keep."""
-    value = data.clean(value)
+    value = json_values.clean(value)
     empty = value == [] if field.type is FieldType.CHOICES else _is_blank(field, value)
     if empty or (value is None and field.type is not FieldType.JSON):
         return nothing(field, [] if value == [] else None)
@@ -321,31 +321,31 @@ def _is_blank(field: Field, value: Value) -> bool:
 
 def _text(field: Field, value: Value) -> Value:
     longest = LONGEST[field.type] if field.max_length is None else field.max_length
-    return values.text(value, lines=field.type is FieldType.LONG_TEXT, longest=longest)
+    return normal_forms.text(value, lines=field.type is FieldType.LONG_TEXT, longest=longest)
 
 
-_MONEY: Final[Mapping[Part | None, Callable[[Field, Value], Value]]] = {
-    None: lambda field, value: values.money(value, currency=field.currency),
-    Part.AMOUNT: lambda _, value: f"{values.amount(value):f}",
-    Part.NUMBER: lambda _, value: values.number(value),
-    Part.CURRENCY: lambda field, value: values.currency(value, only=field.currency),
+_MONEY: Final[Mapping[FieldPart | None, Callable[[Field, Value], Value]]] = {
+    None: lambda field, value: normal_forms.money(value, currency=field.currency),
+    FieldPart.AMOUNT: lambda _, value: f"{normal_forms.amount(value):f}",
+    FieldPart.NUMBER: lambda _, value: normal_forms.number(value),
+    FieldPart.CURRENCY: lambda field, value: normal_forms.currency(value, only=field.currency),
 }
 
 
 _CHECKS: Final[Mapping[FieldType, Callable[[Field, Value], Value]]] = {
     FieldType.TEXT: _text,
     FieldType.LONG_TEXT: _text,
-    FieldType.NUMBER: lambda _, value: values.number(value),
-    FieldType.INTEGER: lambda _, value: values.integer(value),
+    FieldType.NUMBER: lambda _, value: normal_forms.number(value),
+    FieldType.INTEGER: lambda _, value: normal_forms.integer(value),
     FieldType.MONEY: lambda field, value: _MONEY[field.part](field, value),
-    FieldType.BOOLEAN: lambda _, value: values.boolean(value),
-    FieldType.DATE: lambda _, value: values.day(value),
-    FieldType.DATETIME: lambda _, value: values.moment(value),
-    FieldType.EMAIL: lambda _, value: values.email(value),
-    FieldType.URL: lambda _, value: values.url(value),
-    FieldType.CHOICE: lambda field, value: values.choice(value, field.values),
-    FieldType.CHOICES: lambda field, value: values.choices(value, field.values),
-    FieldType.PERSON: lambda _, value: values.person(value),
+    FieldType.BOOLEAN: lambda _, value: normal_forms.boolean(value),
+    FieldType.DATE: lambda _, value: normal_forms.day(value),
+    FieldType.DATETIME: lambda _, value: normal_forms.moment(value),
+    FieldType.EMAIL: lambda _, value: normal_forms.email(value),
+    FieldType.URL: lambda _, value: normal_forms.url(value),
+    FieldType.CHOICE: lambda field, value: normal_forms.choice(value, field.values),
+    FieldType.CHOICES: lambda field, value: normal_forms.choices(value, field.values),
+    FieldType.PERSON: lambda _, value: normal_forms.person(value),
     FieldType.JSON: lambda _, value: value,
 }
 
@@ -353,30 +353,30 @@ _CHECKS: Final[Mapping[FieldType, Callable[[Field, Value], Value]]] = {
 def _rank(kind: FieldType, value: Value) -> Any:
     """What a value or a bound of a bounded type is compared by."""
     if kind is FieldType.DATE:
-        return values.day(value)
+        return normal_forms.day(value)
     if kind is FieldType.DATETIME:
-        return values.instant(value)
+        return normal_forms.instant(value)
     if kind is FieldType.MONEY:
-        return values.amount(value["amount"] if isinstance(value, dict) else value)
-    return values.number(value)
+        return normal_forms.amount(value["amount"] if isinstance(value, dict) else value)
+    return normal_forms.number(value)
 
 
 def _check_money(field: Field, value: Value) -> None:
     """An amount has no more decimals than its currency, and is negative only where the `min` says so."""
-    if field.part is Part.CURRENCY:
+    if field.part is FieldPart.CURRENCY:
         return
     currency = str(value["currency"]) if isinstance(value, dict) else field.currency
     exact = Decimal(_rank(field.type, value))
     if currency is not None:
         if field.currency is None:
-            values.currency_code(currency)
-        values.check_decimals(exact, currency)
+            normal_forms.currency_code(currency)
+        normal_forms.check_decimals(exact, currency)
     if exact < 0 and field.min is None:
         raise InvalidValue("must not be negative")
 
 
 def _check_bounds(field: Field, value: Value) -> None:
-    if field.part is Part.CURRENCY:
+    if field.part is FieldPart.CURRENCY:
         return
     if field.min is not None and _rank(field.type, value) < _rank(field.type, field.min):
         word = "not be before" if field.type in _TIMES else "be at least"
@@ -387,5 +387,5 @@ def _check_bounds(field: Field, value: Value) -> None:
 
 
 def _show_bound(bound: int | Decimal | str, value: Value) -> str:
-    shown = bound if isinstance(bound, str) else values.plain(bound)
+    shown = bound if isinstance(bound, str) else normal_forms.plain(bound)
     return f"{shown} {value['currency']}" if isinstance(value, dict) and "currency" in value else shown

@@ -9,11 +9,11 @@ from typing import Final
 
 import msgspec
 
-from engine import data
-from engine.data import Value
+from engine import json_values
 from engine.errors import InvalidValue
-from engine.fields import numerals, values
-from engine.fields.field import Field, FieldType, Part, nothing, validate
+from engine.fields import normal_forms, number_formats
+from engine.fields.field import Field, FieldPart, FieldType, nothing, validate
+from engine.json_values import Value
 
 NOTHING: Final = "\N{EN DASH}"
 """How the absence of a value is printed."""
@@ -46,8 +46,8 @@ def from_text(field: Field, text: str) -> Value:
 
 def _number(field: Field, typed: str) -> Value:
     """The number; where the points and commas in it may mean something else, the sentence says what to write."""
-    number = values.read_number(typed)
-    meant = numerals.readings(typed)
+    number = normal_forms.read_number(typed)
+    meant = number_formats.readings(typed)
     if number is not None and len(meant) < 2:
         return number
     if len(meant) > 1:
@@ -62,13 +62,13 @@ def _number(field: Field, typed: str) -> Value:
 
 def _money(field: Field, typed: str) -> Value:
     """`12.50 EUR`, `EUR 12.50`, or `12.50` where the field fixes the currency."""
-    if len(typed) > values.MAX_NUMBER + 10:
+    if len(typed) > normal_forms.MAX_NUMBER + 10:
         raise InvalidValue(f"must be an amount and a currency, like 12.50 {field.currency or 'EUR'}")
-    if field.part is Part.CURRENCY:
+    if field.part is FieldPart.CURRENCY:
         return typed.upper()
     code, digits = _currency_in(field, typed)
     if not code and not field.currency and field.part is None:
-        like = digits if values.read_number(digits) is not None else "12.50"
+        like = digits if normal_forms.read_number(digits) is not None else "12.50"
         raise InvalidValue(f"must say its currency, like {like} EUR")
     currency = code or field.currency
     if field.currency and code and code != field.currency:
@@ -79,7 +79,7 @@ def _money(field: Field, typed: str) -> Value:
 
 def _currency_in(field: Field, typed: str) -> tuple[str, str]:
     """The code of the currency and the rest of what was typed."""
-    if values.has_currency_sign(typed):
+    if normal_forms.has_currency_sign(typed):
         raise InvalidValue(_without_sign(field, typed))
     words, digits = _LETTERS.findall(typed), _LETTERS.sub("", typed).strip()
     word = "".join(words)
@@ -91,7 +91,7 @@ def _currency_in(field: Field, typed: str) -> tuple[str, str]:
 def _without_sign(field: Field, typed: str) -> str:
     """What to write instead of `€12.50`. Other signs stand for several currencies, so nobody can tell which."""
     digits = "".join(one for one in typed if one.isdigit() or one in ".,'+- ").strip()
-    meant = numerals.readings(digits) or ([digits] if values.read_number(digits) is not None else [])
+    meant = number_formats.readings(digits) or ([digits] if normal_forms.read_number(digits) is not None else [])
     amount = meant[0] if len(meant) == 1 else "12.50"
     currency = "EUR" if "€" in typed else field.currency
     if currency is None:
@@ -107,15 +107,15 @@ def _without_sign(field: Field, typed: str) -> str:
 
 def _amount(field: Field, digits: str, currency: str | None) -> Value:
     """The number before or after the currency, which also tells how many decimals it may have."""
-    meant = numerals.readings(digits)
-    decimals = values.currencies().get(currency) if currency else None
+    meant = number_formats.readings(digits)
+    decimals = normal_forms.currencies().get(currency) if currency else None
     if decimals is None or not meant:
         return _number(field, digits)
     if len(meant) > 1:
-        if decimals >= numerals.GROUP:
+        if decimals >= number_formats.GROUP:
             # This is how such a currency is written in full.
-            meant = [digits] if values.read_number(digits) is not None else meant
-        elif values.read_number(digits) is not None:
+            meant = [digits] if normal_forms.read_number(digits) is not None else meant
+        elif normal_forms.read_number(digits) is not None:
             has = f"at most {decimals} decimals" if decimals else "no decimals"
             raise InvalidValue(f"must have {has} in {currency}; write {meant[0]} {currency} if you mean that")
         else:
@@ -123,7 +123,7 @@ def _amount(field: Field, digits: str, currency: str | None) -> Value:
     if len(meant) > 1:
         return _number(field, digits)
     if meant[0] == digits:
-        return values.read_number(digits)
+        return normal_forms.read_number(digits)
     raise InvalidValue(f"must be written as {meant[0]} {currency}, with a decimal point and no other separators")
 
 
@@ -156,13 +156,13 @@ def _choices(field: Field, typed: str) -> Value:
 
 def _json(_: Field, typed: str) -> Value:
     try:
-        return data.loads(typed)
+        return json_values.loads(typed)
     except InvalidValue as error:
         said = str(error)
     if not said.startswith(_MALFORMED):
         raise InvalidValue(said)
     if typed[0] not in '{["':
-        quoted = data.dumps(typed if len(typed) <= _QUOTED else f"{typed[: _QUOTED - 1]}…")
+        quoted = json_values.dumps(typed if len(typed) <= _QUOTED else f"{typed[: _QUOTED - 1]}…")
         raise InvalidValue(f"must be JSON; a text is written in double quotes, like {quoted}")
     raise InvalidValue(f"is not valid JSON{said.removeprefix(_MALFORMED)}")
 
@@ -192,7 +192,7 @@ def show(field_type: FieldType, value: Value) -> str:
         case bool():
             return "yes" if value else "no"
         case int() | Decimal():
-            return values.plain(value)
+            return normal_forms.plain(value)
         case str():
             return _show_moment(value) if field_type is FieldType.DATETIME else value
         case {"amount": str(amount), "currency": str(currency)} if field_type is FieldType.MONEY:
@@ -204,7 +204,7 @@ def show(field_type: FieldType, value: Value) -> str:
 
 
 def _pretty(value: Value) -> str:
-    return msgspec.json.format(data.dumps(value), indent=2)
+    return msgspec.json.format(json_values.dumps(value), indent=2)
 
 
 def _show_moment(text: str) -> str:

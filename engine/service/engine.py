@@ -9,9 +9,8 @@ from typing import Final, TypeVar
 
 from msgspec import structs
 
-from engine.advance import Advancer
-from engine.errors import ChannelError, Conflict
-from engine.model import (
+from engine.delivery.recipients import Resolved, answered
+from engine.domain import (
     DEFAULT_WORKSPACE,
     Address,
     AddressReturned,
@@ -34,13 +33,23 @@ from engine.model import (
     Started,
     Work,
 )
-from engine.service import addresses, answering, clocks, deciding, ending, erasing, registering, starting
-from engine.service.ground import Ground
-from engine.store import deliveries, journal, people, reading, requests, runs
-from engine.store.tx import Connection, Tx
-from engine.store.writer import SqliteFile
-from engine.views import AttentionView, DeliveryView, Page, RequestView, RunView, StoryEntry, WorkflowView
-from engine.who import Resolved, answered
+from engine.errors import ChannelError, Conflict
+from engine.read_models import AttentionView, DeliveryView, PageQuery, RequestView, RunView, StoryEntry, WorkflowView
+from engine.service import (
+    answer_attention,
+    cancel_and_resume,
+    decide,
+    erase,
+    process_due,
+    register,
+    return_address,
+    start,
+)
+from engine.service.context import CommandContext
+from engine.store import audit_log, deliveries, people, queries, request_rows, run_rows
+from engine.store.sqlite import SqliteStore
+from engine.store.transaction import Connection, Tx
+from engine.worker.advance import Advancer
 
 T = TypeVar("T")
 _TRIES: Final = 5
@@ -51,8 +60,8 @@ _LOOKUP_SECONDS: Final = 1.2
 class Engine:
     """Everything that can be asked of Signoff. `admins`: who may replace, cancel and resume what others own."""
 
-    def __init__(self, store: SqliteFile, advancer: Advancer, *, admins: frozenset[Address] = frozenset()) -> None:
-        self.store, self.ground = store, Ground(advancer, admins)
+    def __init__(self, store: SqliteStore, advancer: Advancer, *, admins: frozenset[Address] = frozenset()) -> None:
+        self.store, self.ground = store, CommandContext(advancer, admins)
 
     # -- commands --
 
@@ -63,22 +72,22 @@ class Engine:
         """
         workflow = self.ground.advancer.compiled(command.source)
         answer = await self.knowing(
-            lambda tx, resolved: registering.register(self.ground, tx, command, workflow, resolved), patient=False
+            lambda tx, resolved: register.register(self.ground, tx, command, workflow, resolved), patient=False
         )
         if not isinstance(answer, Registered):
             return answer
         # What only others know is asked once it is registered: it keeps nobody from doing so.
-        doubts = await registering.doubts(self.ground, workflow)
+        doubts = await register.doubts(self.ground, workflow)
         return structs.replace(answer, warnings=(*answer.warnings, *doubts))
 
     async def start(self, command: Start) -> Started | Refusal:
         """Start a run, and take it to its first request, effect or wait in the same transaction."""
         try:
-            return await self.knowing(lambda tx, resolved: starting.start(self.ground, tx, command, resolved))
+            return await self.knowing(lambda tx, resolved: start.start(self.ground, tx, command, resolved))
         except ChannelError:
             # Who is asked can be found out later; that the run was asked for is known now.
             later = self.knowing(
-                lambda tx, resolved: starting.start(self.ground, tx, command, resolved, asking=False),
+                lambda tx, resolved: start.start(self.ground, tx, command, resolved, asking=False),
                 patient=False,
                 seconds=_LOOKUP_SECONDS / 4,
             )
@@ -86,42 +95,42 @@ class Engine:
 
     async def decide(self, command: Decide) -> Decided | Refusal:
         """Decide a request. When this returns `Decided`, the decision is on the disk and no other will ever count."""
-        return await self.knowing(
-            lambda tx, resolved: deciding.decide(self.ground, tx, command, resolved), patient=False
-        )
+        return await self.knowing(lambda tx, resolved: decide.decide(self.ground, tx, command, resolved), patient=False)
 
     async def cancel(self, command: Cancel) -> Done | Refusal:
         """End a run: its open request is withdrawn at once; a step under way is left to finish and is the last."""
-        return await self.knowing(lambda tx, resolved: ending.cancel(self.ground, tx, command, resolved), patient=False)
+        return await self.knowing(
+            lambda tx, resolved: cancel_and_resume.cancel(self.ground, tx, command, resolved), patient=False
+        )
 
     async def resume(self, command: Resume) -> Done | Refusal:
         """Answer for a step of unknown outcome. Raises `ChannelError` if who is asked next cannot be found out now."""
-        return await self.knowing(lambda tx, resolved: ending.resume(self.ground, tx, command, resolved))
+        return await self.knowing(lambda tx, resolved: cancel_and_resume.resume(self.ground, tx, command, resolved))
 
     async def answer(self, command: AnswerAttention) -> Done | Refusal:
         """Answer for a step of unknown outcome as whoever holds a link or a remembered browser.
 
         A link alone needs a code: `NeedsCode`. Raises `ChannelError` as `resume`.
         """
-        return await self.knowing(lambda tx, resolved: answering.answer(self.ground, tx, command, resolved))
+        return await self.knowing(lambda tx, resolved: answer_attention.answer(self.ground, tx, command, resolved))
 
     async def attention(self, run: str) -> AttentionView | NotWaiting | NotFound:
         """What a run asks of its owner: which call has an unknown outcome, and what to say if it happened."""
-        return await self.transact(lambda tx: ending.attention(self.ground, tx, run))
+        return await self.transact(lambda tx: cancel_and_resume.attention(self.ground, tx, run))
 
     async def return_address(self, command: ReturnAddress) -> AddressReturned | Refusal:
         """Give an address back to the person who had it before."""
         return await self.knowing(
-            lambda tx, resolved: addresses.give_back(self.ground, tx, command, resolved), patient=False
+            lambda tx, resolved: return_address.give_back(self.ground, tx, command, resolved), patient=False
         )
 
     async def erase(self, command: Erase) -> Erased | Refusal:
         """Erase the contents of a run that has ended; the chain stays, and says who erased them and why."""
-        return await self.knowing(lambda tx, resolved: erasing.erase(self.ground, tx, command, resolved), patient=False)
+        return await self.knowing(lambda tx, resolved: erase.erase(self.ground, tx, command, resolved), patient=False)
 
     async def fire(self, request: str) -> None:
         """Do what time has brought to a request: tell the owner that nobody saw it, or let it expire."""
-        await self.transact(lambda tx: clocks.fire(self.ground, tx, request))
+        await self.transact(lambda tx: process_due.fire(self.ground, tx, request))
 
     async def transact(self, unit: Callable[[Tx], T]) -> T:
         """Run a unit of work of this package, again where somebody else was faster."""
@@ -146,9 +155,9 @@ class Engine:
 
         def query(connection: Connection) -> list[Work]:
             found = {
-                "advance": runs.due_runs(connection, now, limit),
+                "advance": run_rows.due_runs(connection, now, limit),
                 "deliver": deliveries.due_deliveries(connection, now, limit),
-                "fire": requests.due_requests(connection, now, limit),
+                "fire": request_rows.due_requests(connection, now, limit),
             }
             return [Work(kind, one) for kind, ids in found.items() for one in ids]  # type: ignore[arg-type]
 
@@ -158,39 +167,39 @@ class Engine:
         """Who is known by this address."""
         return await self.store.read(lambda connection: people.find_person(connection, workspace, address))
 
-    async def runs(self, page: Page, *, workspace: str = DEFAULT_WORKSPACE) -> list[RunView]:
-        return await self.store.read(lambda connection: reading.run_views(connection, workspace, page))
+    async def runs(self, page: PageQuery, *, workspace: str = DEFAULT_WORKSPACE) -> list[RunView]:
+        return await self.store.read(lambda connection: queries.run_views(connection, workspace, page))
 
     async def asking(self, person: str, *, workspace: str = DEFAULT_WORKSPACE, limit: int = 200) -> list[RunView]:
         """Return the runs that wait for this person, as their owner, to say what became of a step."""
-        return await self.store.read(lambda connection: reading.runs_asking(connection, workspace, person, limit))
+        return await self.store.read(lambda connection: queries.runs_asking(connection, workspace, person, limit))
 
     async def run(self, run: str) -> RunView | None:
-        return await self.store.read(lambda connection: reading.run_view(connection, run))
+        return await self.store.read(lambda connection: queries.run_view(connection, run))
 
     async def requests(
-        self, page: Page, *, workspace: str = DEFAULT_WORKSPACE, person: str | None = None
+        self, page: PageQuery, *, workspace: str = DEFAULT_WORKSPACE, person: str | None = None
     ) -> list[RequestView]:
         return await self.store.read(
-            lambda connection: reading.request_views(connection, workspace, page, person=person)
+            lambda connection: queries.request_views(connection, workspace, page, person=person)
         )
 
     async def requests_of_run(self, run: str) -> list[RequestView]:
-        return await self.store.read(lambda connection: reading.requests_of_run(connection, run))
+        return await self.store.read(lambda connection: queries.requests_of_run(connection, run))
 
     async def request(self, request: str) -> RequestView | None:
-        return await self.store.read(lambda connection: reading.request_view(connection, request))
+        return await self.store.read(lambda connection: queries.request_view(connection, request))
 
     async def standing(self, request: str) -> tuple[int, int] | None:
         """What differs whenever the request or its run was written; cheaper than to look what it is."""
-        return await self.store.read(lambda connection: reading.standing(connection, request))
+        return await self.store.read(lambda connection: queries.standing(connection, request))
 
     async def request_in_run(self, request: str) -> tuple[RequestView, RunView, list[RequestView]] | None:
         """A request with its run, and every request in it, the oldest first."""
-        return await self.store.read(lambda connection: reading.request_in_run(connection, request))
+        return await self.store.read(lambda connection: queries.request_in_run(connection, request))
 
     async def deliveries(self, *, run: str | None = None, request: str | None = None) -> list[DeliveryView]:
-        return await self.store.read(lambda connection: reading.delivery_views(connection, run=run, request=request))
+        return await self.store.read(lambda connection: queries.delivery_views(connection, run=run, request=request))
 
     async def workflow(self, name: str, *, workspace: str = DEFAULT_WORKSPACE) -> WorkflowView | NotFound:
         """The current version of a workflow."""
@@ -202,7 +211,7 @@ class Engine:
         return NotFound(what="workflow", name=name, suggestion=close[0] if close else None)
 
     async def workflows(self, *, workspace: str = DEFAULT_WORKSPACE) -> list[WorkflowView]:
-        return await self.store.read(lambda connection: reading.workflow_views(connection, workspace))
+        return await self.store.read(lambda connection: queries.workflow_views(connection, workspace))
 
     async def story(self, run: str, *, after: int = 0) -> list[StoryEntry]:
-        return await self.store.read(lambda connection: journal.story(connection, run, after))
+        return await self.store.read(lambda connection: audit_log.story(connection, run, after))

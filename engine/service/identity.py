@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from engine.codes import Codes, is_sealed
-from engine.model import (
+from engine.code_derivation import Codes, is_sealed
+from engine.delivery.recipients import Recipients
+from engine.domain import (
     AskAnswerCode,
     AskCode,
     AttentionLink,
-    Browser,
     ChallengeView,
     CodeLapsed,
     CodeSent,
@@ -16,17 +16,17 @@ from engine.model import (
     NotFound,
     Proven,
     Refusal,
+    RememberedBrowser,
     SignIn,
     WrongCode,
 )
 from engine.ports import Clock
-from engine.service import answering, coding, signing_in
+from engine.service import answer_attention, one_time_codes, sign_in
+from engine.service.context import entry
 from engine.service.engine import Engine
-from engine.service.ground import entry
-from engine.store import attention_links, browsers, challenges, links, loading, runs
+from engine.store import attention_links, browsers, challenges, links, request_model, run_rows
 from engine.store.browsers import SEEN_EVERY
-from engine.store.tx import Tx
-from engine.who import Who
+from engine.store.transaction import Tx
 
 
 class Identity:
@@ -55,7 +55,7 @@ class Identity:
         """Make every link to this request, or to what this run asks of its owner, useless; how many there were."""
         return await self._engine.transact(lambda tx: _revoke(tx, request))
 
-    async def browser(self, secret: str) -> Browser | None:
+    async def browser(self, secret: str) -> RememberedBrowser | None:
         """The browser that keeps this secret, if it is remembered. That it was used is written down now and then."""
         now = self._clock.now()
         found = await self._engine.store.read(lambda connection: browsers.load_browser(connection, secret, now))
@@ -65,7 +65,7 @@ class Identity:
             await self._engine.transact(lambda tx: browsers.saw(tx, found))
         return found
 
-    async def browsers(self, person: str) -> list[Browser]:
+    async def browsers(self, person: str) -> list[RememberedBrowser]:
         """Every browser that is remembered for this person."""
         now = self._clock.now()
         return await self._engine.store.read(lambda connection: browsers.load_browsers(connection, person, now))
@@ -77,24 +77,24 @@ class Identity:
     async def ask_code(self, command: AskCode) -> CodeSent | Refusal:
         """Keep a decision until it is confirmed with a code, which is sent to the address that was asked."""
         ground = self._engine.ground
-        return await self._engine.transact(lambda tx: coding.ask(ground, self._codes, tx, command))
+        return await self._engine.transact(lambda tx: one_time_codes.ask(ground, self._codes, tx, command))
 
     async def ask_answer_code(self, command: AskAnswerCode) -> CodeSent | Refusal:
         """Keep an answer about a step until it is confirmed with a code, which is sent to the owner's address."""
         ground = self._engine.ground
-        return await self._engine.transact(lambda tx: answering.ask(ground, self._codes, tx, command))
+        return await self._engine.transact(lambda tx: answer_attention.ask(ground, self._codes, tx, command))
 
     async def sign_in(self, command: SignIn) -> CodeSent:
         """Send a code to somebody who wants to see what waits for them."""
-        return await self._engine.transact(lambda tx: coding.sign_in(self._codes, tx, command))
+        return await self._engine.transact(lambda tx: one_time_codes.ask_sign_in_code(self._codes, tx, command))
 
     async def challenge(self, challenge: str, holder: str) -> ChallengeView | None:
         """A challenge, for the browser that asked for it."""
         if is_sealed(challenge):
-            carried = signing_in.carried(self._codes, challenge, holder)
-            return signing_in.view(challenge, carried) if carried is not None else None
+            carried = sign_in.carried(self._codes, challenge, holder)
+            return sign_in.view(challenge, carried) if carried is not None else None
         held = await self._engine.store.read(lambda connection: challenges.load_challenge(connection, challenge))
-        return coding.view(held, holder)
+        return one_time_codes.view(held, holder)
 
     async def give_code(self, command: GiveCode) -> Proven | WrongCode | CodeLapsed:
         """The code from the mail: what it was sent for is done, and the browser is remembered."""
@@ -102,29 +102,27 @@ class Identity:
             return await self._give_to_sign_in(command)
         ground = self._engine.ground
         return await self._engine.knowing(
-            lambda tx, resolved: coding.give(ground, self._codes, tx, command, resolved), patient=False
+            lambda tx, resolved: one_time_codes.give(ground, self._codes, tx, command, resolved), patient=False
         )
 
     async def _give_to_sign_in(self, command: GiveCode) -> Proven | WrongCode | CodeLapsed:
         """Wrong codes, of which there may be many, only read."""
         codes, now = self._codes, self._clock.now()
-        carried = signing_in.carried(codes, command.challenge, command.holder)
+        carried = sign_in.carried(codes, command.challenge, command.holder)
         if carried is None or not carried.open(now):
             return CodeLapsed()
         code, label = command.code, command.label
-        if not await self._engine.store.read(
-            lambda connection: signing_in.match(codes, connection, carried, code, now)
-        ):
+        if not await self._engine.store.read(lambda connection: sign_in.match(codes, connection, carried, code, now)):
             return WrongCode()
         directory = self._engine.ground.advancer.directory
         return await self._engine.knowing(
-            lambda tx, resolved: signing_in.give(codes, tx, Who(tx, directory, resolved), carried, code, label),
+            lambda tx, resolved: sign_in.give(codes, tx, Recipients(tx, directory, resolved), carried, code, label),
             patient=False,
         )
 
 
 def _revoke(tx: Tx, request: str) -> int | NotFound:
-    loaded = loading.load_asked(tx, request)
+    loaded = request_model.load_asked(tx, request)
     if loaded is None:
         return _revoke_of_run(tx, request)
     asked, _ = loaded
@@ -134,7 +132,7 @@ def _revoke(tx: Tx, request: str) -> int | NotFound:
 
 
 def _revoke_of_run(tx: Tx, run: str) -> int | NotFound:
-    held = runs.load_run(tx, run)
+    held = run_rows.load_run(tx, run)
     if held is None:
         return NotFound(what="request", name=run)
     count = attention_links.revoke(tx, run)

@@ -9,9 +9,9 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from engine import fields
-from engine.data import Value
 from engine.errors import InvalidValue, StepError
 from engine.fields import Field, FieldType
+from engine.json_values import Value
 from engine.ports import Mailer, StepContext, StepServices, StepType
 
 OUTPUT: Final = frozenset({"message_id", "to"})
@@ -44,7 +44,7 @@ class EmailParams(BaseModel):
         return subject
 
 
-class Email(StepType[EmailParams]):
+class EmailStep(StepType[EmailParams]):
     """Its output names what was sent: `message_id` and `to`."""
 
     name: ClassVar[str] = "email"

@@ -16,13 +16,13 @@ from multidict import CIMultiDict
 from pydantic import BaseModel, ConfigDict, StrictBool, StrictInt, StrictStr, field_validator, model_validator
 from yarl import URL
 
-from engine import data, urls
-from engine.data import Value
-from engine.definition.kinds import Nature
+from engine import json_values, urls
 from engine.errors import InvalidValue, StepError
 from engine.fields import Field, FieldType
+from engine.json_values import Value
 from engine.ports import Resolve, StepContext, StepServices, StepType
-from engine.steps import answers, guard, pinning
+from engine.steps import http_response, pinned_resolver, url_guard
+from engine.workflowfile.step_kinds import Nature
 
 Scalar: TypeAlias = StrictStr | StrictBool | StrictInt | Decimal
 
@@ -58,7 +58,7 @@ class HttpParams(BaseModel):
     @classmethod
     def _check_headers(cls, headers: dict[str, str]) -> dict[str, str]:
         for name, value in headers.items():
-            guard.check_header(name, value)
+            url_guard.check_header(name, value)
         if len({name.lower() for name in headers}) < len(headers):
             raise InvalidValue("a header stands there twice (upper and lower case are the same)")
         return headers
@@ -66,13 +66,13 @@ class HttpParams(BaseModel):
     @field_validator("idempotency_header")
     @classmethod
     def _check_idempotency_header(cls, name: str) -> str:
-        guard.check_header(name)
+        url_guard.check_header(name)
         return name
 
     @field_validator("json_body")
     @classmethod
     def _clean_json(cls, value: object) -> Value:
-        return data.clean(value)
+        return json_values.clean(value)
 
     @field_validator("expect")
     @classmethod
@@ -95,7 +95,7 @@ class HttpParams(BaseModel):
         return any(status in _statuses(entry) for entry in self.expect)
 
 
-class Http(StepType[HttpParams]):
+class HttpStep(StepType[HttpParams]):
     """One request, no redirects, no cookies, no proxy; output `status`, `headers` (lower-case names) and `body`.
 
     `allow`: hosts that may be private and use plain http (see `guard.Guard`). `max_bytes`: of the decoded body.
@@ -119,9 +119,9 @@ class Http(StepType[HttpParams]):
         allow: Sequence[str] = (),
         max_bytes: int = MAX_BYTES,
         connect_timeout: float = 10,
-        resolve: Resolve = guard.system_resolve,
+        resolve: Resolve = url_guard.system_resolve,
     ) -> None:
-        self._guard = guard.Guard(allow)
+        self._guard = url_guard.Guard(allow)
         self._max_bytes = max_bytes
         self._connect_timeout = connect_timeout
         self._resolve = resolve
@@ -129,7 +129,7 @@ class Http(StepType[HttpParams]):
     @classmethod
     def create(cls, services: StepServices) -> Self:
         """Return the step type that calls what is allowed here."""
-        return cls(allow=services.http_allow, resolve=services.resolve or guard.system_resolve)
+        return cls(allow=services.http_allow, resolve=services.resolve or url_guard.system_resolve)
 
     def outputs(self, given: Mapping[str, Value]) -> frozenset[str]:  # noqa: ARG002
         return frozenset({"status", "headers", "body"})
@@ -163,18 +163,18 @@ class Http(StepType[HttpParams]):
                 return await self._read(params, target.call, answer, context.redact)
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
             # `from None`: aiohttp's own texts quote the whole URL, query included.
-            raise answers.broken(target.call, error, connected=wire.connected) from None
+            raise http_response.broken(target.call, error, connected=wire.connected) from None
 
-    def _session(self, target: guard.Target, total: float, wire: _Wire) -> aiohttp.ClientSession:
-        resolver = pinning.PinnedResolver(self._guard, target, self._resolve)
+    def _session(self, target: url_guard.CallTarget, total: float, wire: _Wire) -> aiohttp.ClientSession:
+        resolver = pinned_resolver.PinnedResolver(self._guard, target, self._resolve)
 
-        async def once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> answers.Answer:
+        async def once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> http_response.Answer:
             # aiohttp sends GET, PUT and DELETE a second time when the server hangs up (seen with 3.14, even on a fresh
             # connection); an error that it does not know keeps it to one.
             try:
                 return await send(request)
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-                raise answers.broken(target.call, error, connected=wire.connected) from None
+                raise http_response.broken(target.call, error, connected=wire.connected) from None
 
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False, force_close=True),
@@ -187,10 +187,10 @@ class Http(StepType[HttpParams]):
         )
 
     async def _read(
-        self, params: HttpParams, call: str, answer: answers.Answer, redact: Callable[[str], str]
+        self, params: HttpParams, call: str, answer: http_response.Answer, redact: Callable[[str], str]
     ) -> dict[str, Value]:
         if not params.accepts(answer.status):
-            raise answers.unwelcome(call, answer, await answers.excerpt(answer, redact))
+            raise http_response.unwelcome(call, answer, await http_response.excerpt(answer, redact))
         said = f"{call} was carried out (status {answer.status}), but"
         body = bytearray()
         async for chunk in answer.content.iter_any():
@@ -199,8 +199,8 @@ class Http(StepType[HttpParams]):
                 raise StepError(f"{said} it answered more than {self._max_bytes} bytes")
         names = [name for name in dict.fromkeys(name.lower() for name in answer.headers) if name != "set-cookie"]
         try:
-            headers: Value = {name: data.clean(", ".join(answer.headers.getall(name))) for name in names}
-            return {"status": answer.status, "headers": headers, "body": answers.parse(answer, bytes(body))}
+            headers: Value = {name: json_values.clean(", ".join(answer.headers.getall(name))) for name in names}
+            return {"status": answer.status, "headers": headers, "body": http_response.parse(answer, bytes(body))}
         except InvalidValue as error:
             raise StepError(f"{said} its answer cannot be used: {error}") from None
 
@@ -231,7 +231,7 @@ def _statuses(entry: int | str) -> range:
     return range(first, last + 1)
 
 
-def _url(target: guard.Target, params: HttpParams) -> URL:
+def _url(target: url_guard.CallTarget, params: HttpParams) -> URL:
     """Encoded already: yarl would unescape what some servers take for another address."""
     pairs = [(name, _query_text(value)) for name, value in params.query.items()]
     return URL(urls.with_query(str(target.url), pairs), encoded=True)
@@ -267,5 +267,5 @@ def _headers(params: HttpParams, key: str) -> CIMultiDict[str]:
 
 def _body(params: HttpParams) -> io.BytesIO | None:
     """As a file: aiohttp warns about plain bytes over 1 MiB, and sends a file in pieces."""
-    text = data.dumps(params.json_body) if params.sends_json else params.body
+    text = json_values.dumps(params.json_body) if params.sends_json else params.body
     return None if text is None else io.BytesIO(text.encode())

@@ -8,9 +8,9 @@ from typing import ClassVar, Final, Self
 import pydantic
 from pydantic import BaseModel, ConfigDict
 
-from engine.data import Value
 from engine.errors import StepError
 from engine.fields import Field, FieldType
+from engine.json_values import Value
 from engine.ports import KnowsPlaces, Sender, StepContext, StepServices, StepType
 
 OUTPUT: Final = frozenset({"channel", "ts"})
@@ -25,7 +25,7 @@ class MessageParams(BaseModel):
     text: str = pydantic.Field(min_length=1)
 
 
-class Message(StepType[MessageParams]):
+class MessageStep(StepType[MessageParams]):
     """Its output says where the message is: `channel` and `ts`."""
 
     name: ClassVar[str] = "message"

@@ -11,12 +11,12 @@ from pydantic import BaseModel
 
 from engine.errors import PluginError
 from engine.ports import StepServices, StepType
-from engine.steps.email import Email
-from engine.steps.form import Form
-from engine.steps.http import Http
-from engine.steps.message import Message
-from engine.steps.set import Set
-from engine.steps.wait import Wait
+from engine.steps.email import EmailStep
+from engine.steps.form import FormStep
+from engine.steps.http import HttpStep
+from engine.steps.message import MessageStep
+from engine.steps.set import SetStep
+from engine.steps.wait import WaitStep
 
 GROUP: Final = "signoff.steps"
 RESERVED: Final = frozenset({"set", "http", "email", "message", "ai", "form", "wait", "run"})
@@ -25,7 +25,7 @@ RESERVED: Final = frozenset({"set", "http", "email", "message", "ai", "form", "w
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 
-_BUILTIN: Final[tuple[type[StepType[Any]], ...]] = (Set, Form, Wait, Http, Message, Email)
+_BUILTIN: Final[tuple[type[StepType[Any]], ...]] = (SetStep, FormStep, WaitStep, HttpStep, MessageStep, EmailStep)
 _NO_SERVICES: Final = StepServices()
 
 

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from engine.data import Value
-from engine.definition.kinds import Nature
 from engine.fields import Field
+from engine.json_values import Value
 from engine.ports import StepContext, StepType
+from engine.workflowfile.step_kinds import Nature
 
 
 class SetParams(BaseModel):
@@ -19,7 +19,7 @@ class SetParams(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
 
 
-class Set(StepType[SetParams]):
+class SetStep(StepType[SetParams]):
     """Its output is what it was given; useful to name a value once and to let people edit it."""
 
     name: ClassVar[str] = "set"

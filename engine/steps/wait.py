@@ -10,12 +10,12 @@ from typing import ClassVar, Final
 import pydantic
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
-from engine import data, durations
-from engine.data import Value
-from engine.definition.complaints import in_words
-from engine.definition.kinds import Nature
+from engine import durations, json_values
 from engine.errors import InvalidValue
+from engine.json_values import Value
 from engine.ports import StepContext, StepType
+from engine.workflowfile.schema_errors import in_words
+from engine.workflowfile.step_kinds import Nature
 
 LONGEST: Final = timedelta(days=366)
 """A year, leap years included. A run that sleeps longer outlives the people and addresses it was written for."""
@@ -59,7 +59,7 @@ class WaitParams(BaseModel):
         return self
 
 
-class Wait(StepType[WaitParams]):
+class WaitStep(StepType[WaitParams]):
     """Nothing is held in memory meanwhile: the run's row says when it goes on. No output."""
 
     name: ClassVar[str] = "wait"
@@ -110,5 +110,5 @@ def _moment(text: str) -> datetime:
 
 def _sentence(error: pydantic.ValidationError) -> str:
     problem = error.errors(include_url=False)[0]
-    at = data.show_path(tuple(problem["loc"]))
+    at = json_values.show_path(tuple(problem["loc"]))
     return f"{at}: {in_words(problem)}" if at else in_words(problem)

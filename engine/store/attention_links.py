@@ -6,26 +6,26 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from engine.codes import hashed
-from engine.model import AttentionLink
+from engine.code_derivation import hashed
+from engine.domain import AttentionLink
 from engine.store import links
 from engine.store.connection import Connection
 from engine.store.deliveries import HeldDelivery
 from engine.store.links import Minted
-from engine.store.prepared import Prepared
-from engine.store.tx import Tx
-from engine.tables import AttentionLinkRow
+from engine.store.statements import Statement
+from engine.store.tables import AttentionLinkRow
+from engine.store.transaction import Tx
 
 _link = AttentionLinkRow.__table__  # type: ignore[attr-defined]
-_NEW = Prepared(insert(_link))
-_BY_HASH = Prepared(select(_link).where(_link.c.hash == bindparam("hash")))
-_DROP = Prepared(delete(_link).where(_link.c.hash == bindparam("hash")))
-_REVOKE = Prepared(
+_NEW = Statement(insert(_link))
+_BY_HASH = Statement(select(_link).where(_link.c.hash == bindparam("hash")))
+_DROP = Statement(delete(_link).where(_link.c.hash == bindparam("hash")))
+_REVOKE = Statement(
     update(_link)
     .where(_link.c.run == bindparam("held"), _link.c.revoked_at.is_(None))
     .values(revoked_at=bindparam("now"))
 )
-_SET_RIGHT = Prepared(
+_SET_RIGHT = Statement(
     update(_link)
     .where(_link.c.expires_at > bindparam("latest"))
     .values(created_at=bindparam("now"), expires_at=bindparam("until"))

@@ -7,14 +7,14 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, insert, or_, select, update
 
-from engine.codes import hashed
-from engine.model import Address, Browser, Person
+from engine.code_derivation import hashed
+from engine.domain import Address, Person, RememberedBrowser
 from engine.store import people
 from engine.store.connection import Connection
-from engine.store.prepared import Prepared
-from engine.store.tx import Tx
+from engine.store.statements import Statement
+from engine.store.tables import BrowserRow
+from engine.store.transaction import Tx
 from engine.store.wrong_clock import SLACK
-from engine.tables import BrowserRow
 
 LIFETIME: Final = timedelta(days=30)
 SEEN_EVERY: Final = timedelta(hours=1)
@@ -23,18 +23,18 @@ LABEL_LENGTH: Final = 100
 
 _browser = BrowserRow.__table__  # type: ignore[attr-defined]
 _LIVE = (_browser.c.revoked_at.is_(None)) & (_browser.c.expires_at > bindparam("now"))
-_NEW = Prepared(insert(_browser))
-_BY_HASH = Prepared(select(_browser).where(_browser.c.hash == bindparam("hash"), _LIVE))
-_BY_PERSON = Prepared(
+_NEW = Statement(insert(_browser))
+_BY_HASH = Statement(select(_browser).where(_browser.c.hash == bindparam("hash"), _LIVE))
+_BY_PERSON = Statement(
     select(_browser).where(_browser.c.person == bindparam("person"), _LIVE).order_by(_browser.c.created_at)
 )
-_SEEN = Prepared(update(_browser).where(_browser.c.id == bindparam("held")).values(seen_at=bindparam("now")))
-_REVOKE = Prepared(
+_SEEN = Statement(update(_browser).where(_browser.c.id == bindparam("held")).values(seen_at=bindparam("now")))
+_REVOKE = Statement(
     update(_browser)
     .where(_browser.c.id == bindparam("held"), _browser.c.person == bindparam("of"), _browser.c.revoked_at.is_(None))
     .values(revoked_at=bindparam("now"))
 )
-_SET_RIGHT = Prepared(
+_SET_RIGHT = Statement(
     update(_browser)
     .where(or_(_browser.c.expires_at > bindparam("latest"), _browser.c.seen_at > bindparam("soon")))
     .values(created_at=bindparam("now"), seen_at=bindparam("now"), expires_at=bindparam("until"))
@@ -61,7 +61,7 @@ def remember(tx: Tx, workspace: str, person: Person, address: str, label: str) -
     return secret, until
 
 
-def load_browser(connection: Connection, secret: str, now: datetime) -> Browser | None:
+def load_browser(connection: Connection, secret: str, now: datetime) -> RememberedBrowser | None:
     """The browser that keeps this secret, if it is still remembered."""
     rows = _BY_HASH.all(connection, {"hash": hashed(secret), "now": now})
     found = _read(connection, rows, now)
@@ -69,15 +69,15 @@ def load_browser(connection: Connection, secret: str, now: datetime) -> Browser 
     return found[0] if found and Address("email", found[0].address) in found[0].person.addresses else None
 
 
-def load_browsers(connection: Connection, person: str, now: datetime) -> list[Browser]:
+def load_browsers(connection: Connection, person: str, now: datetime) -> list[RememberedBrowser]:
     """Every browser that is remembered for this person, the oldest first."""
     return _read(connection, _BY_PERSON.all(connection, {"person": person, "now": now}), now)
 
 
-def _read(connection: Connection, rows: list[Any], now: datetime) -> list[Browser]:
+def _read(connection: Connection, rows: list[Any], now: datetime) -> list[RememberedBrowser]:
     known = people.load_people(connection, [row.person for row in rows])
     return [
-        Browser(
+        RememberedBrowser(
             id=row.id,
             person=known[row.person],
             address=row.address,
@@ -97,7 +97,7 @@ def set_right(tx: Tx) -> None:
     tx.write(_SET_RIGHT, {**span, "now": tx.now, "until": tx.now + LIFETIME})
 
 
-def saw(tx: Tx, browser: Browser) -> None:
+def saw(tx: Tx, browser: RememberedBrowser) -> None:
     """Write down that it was used."""
     tx.write(_SEEN, {"held": browser.id, "now": tx.now})
 

@@ -1,7 +1,7 @@
 """Codes that were sent, and the commands that wait for them.
 
 A row is written only where a code is sent, so their number, and what they keep, is limited by how many codes an address
-gets. What a browser carries while it signs in is in `engine.service.signing_in`.
+gets. What a browser carries while it signs in is in `engine.service.sign_in`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any, Final, TypeAlias, cast
 
 from sqlalchemy import bindparam, delete, insert, or_, select, update
 
-from engine import data
-from engine.codes import DIGITS, LONG_DIGITS, Codes, hashed
-from engine.model import Address, Assurance, Decide, Origin, Purpose, Resume, ResumeAnswer, Verdict
+from engine import json_values
+from engine.code_derivation import DIGITS, LONG_DIGITS, Codes, hashed
+from engine.domain import Address, Assurance, Decide, Origin, Purpose, Resume, ResumeAnswer, Verdict
 from engine.store.browsers import LABEL_LENGTH
 from engine.store.connection import Connection
-from engine.store.prepared import Prepared
-from engine.store.tx import Tx
+from engine.store.statements import Statement
+from engine.store.tables import ChallengeRow
+from engine.store.transaction import Tx
 from engine.store.wrong_clock import SLACK
-from engine.tables import ChallengeRow
 
 Command: TypeAlias = Decide | Resume
 """What may wait for its code."""
@@ -42,13 +42,13 @@ KEPT_BYTES: Final = 100_000
 """Bytes of a command that waits for its code. One that is larger is made by a browser that is signed in."""
 
 _challenge = ChallengeRow.__table__  # type: ignore[attr-defined]
-_NEW = Prepared(insert(_challenge))
-_NEW_BLANK = Prepared(insert(_challenge))
-_BY_ID = Prepared(select(_challenge).where(_challenge.c.id == bindparam("id")))
-_BY_FORM = Prepared(
+_NEW = Statement(insert(_challenge))
+_NEW_BLANK = Statement(insert(_challenge))
+_BY_ID = Statement(select(_challenge).where(_challenge.c.id == bindparam("id")))
+_BY_FORM = Statement(
     select(_challenge).where(_challenge.c.holder == bindparam("holder"), _challenge.c.form == bindparam("form"))
 )
-_RECENT = Prepared(
+_RECENT = Statement(
     select(_challenge).where(
         _challenge.c.workspace == bindparam("workspace"),
         _challenge.c.address == bindparam("address"),
@@ -56,23 +56,23 @@ _RECENT = Prepared(
         _challenge.c.created_at <= bindparam("latest"),
     )
 )
-_TRIED = Prepared(
+_TRIED = Statement(
     update(_challenge)
     .where(_challenge.c.id == bindparam("held"), _challenge.c.tries == bindparam("seen"))
     .values(tries=_challenge.c.tries + 1)
 )
-_USED = Prepared(
+_USED = Statement(
     update(_challenge)
     .where(_challenge.c.id == bindparam("held"), _challenge.c.used_at.is_(None))
     .values(used_at=bindparam("now"), decision=None)
 )
-_OLD = Prepared(
+_OLD = Statement(
     delete(_challenge).where(
         or_(_challenge.c.created_at < bindparam("before"), _challenge.c.created_at > bindparam("latest"))
     )
 )
-_DROPPED = Prepared(delete(_challenge).where(_challenge.c.id == bindparam("id")))
-_LAPSED = Prepared(
+_DROPPED = Statement(delete(_challenge).where(_challenge.c.id == bindparam("id")))
+_LAPSED = Statement(
     update(_challenge)
     .where(_challenge.c.created_at <= bindparam("before"), _challenge.c.decision.is_not(None))
     .values(decision=None)
@@ -146,7 +146,7 @@ def insert_challenge(tx: Tx, codes: Codes, new: NewChallenge) -> Held:
             "address": new.address,
             "request": new.request,
             "run": new.run,
-            "decision": None if waits is None else data.dumps(waits),
+            "decision": None if waits is None else json_values.dumps(waits),
             "mac": codes.mac(new.id, subject, codes.code(new.id, digits(new.purpose))),
             "tries": 0,
             "created_at": tx.now,
@@ -211,7 +211,7 @@ def may_confirm(sent: list[Held], command: Command, now: datetime) -> bool:
     """Return whether a code for this command may go to an address that got these."""
     times = [one.created_at for one in sent if one.purpose is not Purpose.SIGN_IN and one.used_at is None]
     few = sum(at > now - HOUR for at in times) < UNANSWERED_PER_HOUR and len(times) < UNANSWERED_PER_DAY
-    return few and len(data.dumps(_write(command)).encode()) <= KEPT_BYTES
+    return few and len(json_values.dumps(_write(command)).encode()) <= KEPT_BYTES
 
 
 def may_sign_in(sent: list[Held], now: datetime) -> bool:
@@ -253,12 +253,12 @@ _STANDS_FOR: Final[Mapping[Purpose, tuple[str, ...]]] = {
 
 def _subject(purpose: Purpose, workspace: str, person: str, address: str, waits: dict[str, Any] | None) -> str:
     thing = None if waits is None else [waits[name] for name in _STANDS_FOR[purpose]]
-    return data.canonical([purpose.value, workspace, person, address, thing]).decode()
+    return json_values.canonical([purpose.value, workspace, person, address, thing]).decode()
 
 
 def _thing(command: Command) -> bytes:
     waits = _write(command)
-    return data.canonical([waits[name] for name in _STANDS_FOR[purpose_of(command)]])
+    return json_values.canonical([waits[name] for name in _STANDS_FOR[purpose_of(command)]])
 
 
 # -- the command that waits ---------------------------------------------------------------------------------
@@ -300,7 +300,7 @@ def _write_decision(decision: Decide) -> dict[str, Any]:
 
 def _read(row: Any) -> Held:
     purpose = Purpose(row.purpose)
-    waits = cast("dict[str, Any]", data.loads(row.decision)) if row.decision else None
+    waits = cast("dict[str, Any]", json_values.loads(row.decision)) if row.decision else None
     return Held(
         id=row.id,
         workspace=row.workspace,

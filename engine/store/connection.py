@@ -13,13 +13,13 @@ import sqlalchemy
 from sqlalchemy import CursorResult, Executable, NullPool, create_engine
 
 from engine.errors import StoreReadOnly
-from engine.store import binding
-from engine.store.failures import translated
+from engine.store import driver_types
+from engine.store.errors import translated
 
 PAGE: Final = 8192
 BUSY_SECONDS: Final = 5.0
 """How long another program that holds a lock on the file is waited for."""
-binding.register()
+driver_types.register()
 
 
 class Connection:

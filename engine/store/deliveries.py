@@ -9,14 +9,14 @@ from typing import Any, Final, cast
 from msgspec import Struct
 from sqlalchemy import bindparam, case, false, insert, literal_column, null, or_, select, update
 
-from engine import data
-from engine.model import DeliveryKind, DeliveryState, Person, Receipt, RunStatus, Work
-from engine.model.statuses import by_value
+from engine import json_values
+from engine.domain import DeliveryKind, DeliveryState, Person, Receipt, RunStatus, Work
+from engine.domain.statuses import by_value
 from engine.ports import Route
 from engine.store.connection import Connection
-from engine.store.prepared import Prepared
-from engine.store.tx import Tx
-from engine.tables import DeliveryRow
+from engine.store.statements import Statement
+from engine.store.tables import DeliveryRow
+from engine.store.transaction import Tx
 
 LEASE: Final = timedelta(seconds=30)
 """How long a claimed delivery is left alone: longer than most channels may take for one copy."""
@@ -24,7 +24,7 @@ LEASE: Final = timedelta(seconds=30)
 _delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
 _KINDS = by_value(DeliveryKind)
 
-_NEW = Prepared(
+_NEW = Statement(
     # As every copy begins: written into the statement, for what is the same each time need not be bound each time.
     insert(_delivery).values(
         wanted_version=literal_column("1"),
@@ -34,7 +34,7 @@ _NEW = Prepared(
         unknown=false(),
     )
 )
-_CLAIM = Prepared(
+_CLAIM = Statement(
     update(_delivery)
     .where(
         _delivery.c.id == bindparam("held"),
@@ -51,13 +51,13 @@ _CLAIM = Prepared(
     )
     .returning(_delivery)
 )
-_CHANNEL = Prepared(select(_delivery.c.channel).where(_delivery.c.id == bindparam("id")))
-_RELEASE = Prepared(
+_CHANNEL = Statement(select(_delivery.c.channel).where(_delivery.c.id == bindparam("id")))
+_RELEASE = Statement(
     update(_delivery).where(_delivery.c.lease_until > bindparam("now")).values(lease_until=bindparam("now"))
 )
-_TRY_EARLY = Prepared(update(_delivery).where(_delivery.c.next_at > bindparam("now")).values(next_at=bindparam("now")))
+_TRY_EARLY = Statement(update(_delivery).where(_delivery.c.next_at > bindparam("now")).values(next_at=bindparam("now")))
 _MINE = (_delivery.c.id == bindparam("held")) & (_delivery.c.rev == bindparam("seen_rev"))
-_SHOWN = Prepared(
+_SHOWN = Statement(
     update(_delivery)
     .where(_MINE)
     .values(
@@ -73,7 +73,7 @@ _SHOWN = Prepared(
     )
     .returning(_delivery.c.next_at)
 )
-_POSTPONED = Prepared(
+_POSTPONED = Statement(
     update(_delivery)
     .where(_MINE)
     .values(
@@ -83,7 +83,7 @@ _POSTPONED = Prepared(
         next_at=bindparam("new_next"),
     )
 )
-_FAILED = Prepared(
+_FAILED = Statement(
     update(_delivery)
     .where(_MINE)
     .values(
@@ -94,7 +94,7 @@ _FAILED = Prepared(
         next_at=bindparam("new_next"),
     )
 )
-_RAISE = Prepared(
+_RAISE = Statement(
     update(_delivery)
     .where(
         _delivery.c.run == bindparam("of_run"),
@@ -104,7 +104,7 @@ _RAISE = Prepared(
     )
     .values(wanted_version=_delivery.c.wanted_version + 1, next_at=bindparam("now"))
 )
-_RAISED = Prepared(
+_RAISED = Statement(
     select(_delivery.c.id).where(
         _delivery.c.run == bindparam("of_run"),
         _delivery.c.request == bindparam("held"),
@@ -121,28 +121,28 @@ _ABOUT_A_STEP = (
     _delivery.c.topic == RunStatus.NEEDS_ATTENTION.value,
     _delivery.c.state != DeliveryState.DEAD.value,
 )
-_RAISE_ALERTS = Prepared(
+_RAISE_ALERTS = Statement(
     update(_delivery)
     .where(*_ABOUT_A_STEP)
     .values(wanted_version=_delivery.c.wanted_version + 1, next_at=bindparam("now"))
 )
-_RAISED_ALERTS = Prepared(select(_delivery.c.id).where(*_ABOUT_A_STEP))
-_AGAIN = Prepared(
+_RAISED_ALERTS = Statement(select(_delivery.c.id).where(*_ABOUT_A_STEP))
+_AGAIN = Statement(
     update(_delivery)
     .where(_delivery.c.id == bindparam("held"), _delivery.c.state != DeliveryState.DEAD.value)
     .values(wanted_version=_delivery.c.wanted_version + 1, next_at=bindparam("now"))
 )
-_OF_REQUEST = Prepared(
+_OF_REQUEST = Statement(
     select(_delivery.c.kind, _delivery.c.topic, _delivery.c.state, _delivery.c.person, _delivery.c.channel).where(
         _delivery.c.run == bindparam("run"), _delivery.c.request == bindparam("request")
     )
 )
-_ALERTED = Prepared(
+_ALERTED = Statement(
     select(_delivery.c.person, _delivery.c.channel, _delivery.c.topic).where(
         _delivery.c.run == bindparam("run"), _delivery.c.kind == DeliveryKind.ALERT.value
     )
 )
-_DUE = Prepared(
+_DUE = Statement(
     select(_delivery.c.id)
     .where(
         _delivery.c.next_at <= bindparam("now"),
@@ -259,7 +259,7 @@ def _read(row: Any) -> HeldDelivery:
 
 
 def read_receipt(text: str | None) -> Receipt | None:
-    return None if text is None else Receipt(cast("dict[str, str]", data.loads(text)))
+    return None if text is None else Receipt(cast("dict[str, str]", json_values.loads(text)))
 
 
 def try_shown(tx: Tx, held: HeldDelivery, receipt: Receipt | None, *, state: DeliveryState) -> bool:
@@ -270,7 +270,7 @@ def try_shown(tx: Tx, held: HeldDelivery, receipt: Receipt | None, *, state: Del
             "held": held.id,
             "seen_rev": held.rev,
             "new_state": state,
-            "new_receipt": None if receipt is None else data.dumps(dict(receipt.data)),
+            "new_receipt": None if receipt is None else json_values.dumps(dict(receipt.data)),
             "version": held.wanted_version,
             "now": tx.now,
         },

@@ -6,10 +6,10 @@ from typing import Any, Final, cast
 
 from sqlalchemy import bindparam, select, update
 
-from engine import data, verify_audit
-from engine.model import Params
-from engine.store.tx import Tx
-from engine.tables import AuditRow, DecisionRow, RequestRow, RunRow, StepRunRow
+from engine import json_values, verify_audit
+from engine.domain import Params
+from engine.store.tables import AuditRow, DecisionRow, RequestRow, RunRow, StepRunRow
+from engine.store.transaction import Tx
 
 _audit = AuditRow.__table__  # type: ignore[attr-defined]
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]
@@ -43,7 +43,7 @@ def erase_run(tx: Tx, workspace: str, run: str) -> list[int]:
 def _erase_entries(tx: Tx, workspace: str, run: str) -> list[int]:
     mine = (_audit.c.workspace == workspace, _audit.c.run == run, _audit.c.content.is_not(None))
     rows = tx.connection.execute(select(_audit.c.seq, _audit.c.leaf).where(*mine).order_by(_audit.c.seq))
-    kinds = {row.seq: cast("dict[str, Any]", data.loads(row.leaf))["kind"] for row in rows}
+    kinds = {row.seq: cast("dict[str, Any]", json_values.loads(row.leaf))["kind"] for row in rows}
     numbers = [seq for seq, kind in kinds.items() if kind != verify_audit.ERASED]
     if numbers:
         emptied = update(_audit).where(_audit.c.workspace == workspace, _audit.c.seq == bindparam("number"))
@@ -52,9 +52,9 @@ def _erase_entries(tx: Tx, workspace: str, run: str) -> list[int]:
 
 
 def _erase_requests(tx: Tx, run: str) -> None:
-    nothing = data.dumps(Params(value={}).as_value())
+    nothing = json_values.dumps(Params(value={}).as_value())
     for row in tx.connection.execute(select(_request.c.id, _request.c.details).where(_request.c.run == run)).all():
-        details = cast("dict[str, Any]", data.loads(row.details))
-        kept = data.dumps({name: details[name] for name in _KEPT if name in details})
+        details = cast("dict[str, Any]", json_values.loads(row.details))
+        kept = json_values.dumps({name: details[name] for name in _KEPT if name in details})
         changed = update(_request).where(_request.c.id == row.id)
         tx.connection.execute(changed.values(title=_TITLE, details=kept, content=nothing))

@@ -16,13 +16,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Row, Select, bindparam, exists, func, select
 
-from engine import data
-from engine.model import DeliveryKind, DeliveryState, RequestState, RunStatus
-from engine.model.people import ACCOUNT
+from engine import json_values
+from engine.domain import DeliveryKind, DeliveryState, RequestState, RunStatus
+from engine.domain.people import ACCOUNT
 from engine.store import schema
 from engine.store.connection import Connection, connect
-from engine.store.failures import translated
-from engine.tables import (
+from engine.store.errors import translated
+from engine.store.tables import (
     AddressRow,
     AuditRow,
     DeliveryRow,
@@ -132,7 +132,7 @@ def damage(connection: Connection, *, seconds: float) -> str | None:
 def newest(connection: Connection) -> datetime | None:
     """When the last entry of the audit log was written."""
     leaf = connection.execute(select(_audit.c.leaf).order_by(_audit.c.seq.desc()).limit(1)).scalar()
-    return None if leaf is None else datetime.fromisoformat(cast("dict[str, Any]", data.loads(leaf))["at"])
+    return None if leaf is None else datetime.fromisoformat(cast("dict[str, Any]", json_values.loads(leaf))["at"])
 
 
 def sources(connection: Connection) -> list[Source]:

@@ -10,17 +10,16 @@ from typing import Any, Final, cast
 
 from sqlalchemy import bindparam, delete, exists, func, insert, literal, literal_column, null, select, update
 
-from engine import data
+from engine import json_values
 from engine.audit import Entry
-from engine.data import Value
-from engine.model import Address, Person
-from engine.model.people import ACCOUNT
-from engine.model.statuses import DeliveryKind
+from engine.domain import Address, Person
+from engine.domain.people import ACCOUNT
+from engine.domain.statuses import DeliveryKind
+from engine.json_values import Value
 from engine.ports import Found
 from engine.store import people
-from engine.store.prepared import Prepared
-from engine.store.tx import Tx
-from engine.tables import (
+from engine.store.statements import Statement
+from engine.store.tables import (
     AddressPeriodRow,
     AddressRow,
     ApproverRow,
@@ -32,6 +31,7 @@ from engine.tables import (
     RunRow,
     WorkflowRow,
 )
+from engine.store.transaction import Tx
 
 _person = PersonRow.__table__  # type: ignore[attr-defined]
 _address = AddressRow.__table__  # type: ignore[attr-defined]
@@ -58,9 +58,9 @@ def _is(table: Any) -> Any:
     )
 
 
-_RENAME = Prepared(update(_person).where(_person.c.id == bindparam("held")).values(name=bindparam("new_name")))
-_DROP = Prepared(delete(_address).where(_is(_address)))
-_END = Prepared(
+_RENAME = Statement(update(_person).where(_person.c.id == bindparam("held")).values(name=bindparam("new_name")))
+_DROP = Statement(delete(_address).where(_is(_address)))
+_END = Statement(
     update(_period)
     .where(_is(_period), _period.c.until.is_(None))
     .values(until=bindparam("now"), ended=bindparam("why"))
@@ -70,17 +70,17 @@ _OF_WAITING = _link.c.request.in_(
     select(_approver.c.request).where(_approver.c.person == _BY["of"], _approver.c.pending)
 )
 """Links to requests that still wait, found by index. Those to closed ones show nothing once the address is gone."""
-_REVOKE_LINKS = Prepared(
+_REVOKE_LINKS = Statement(
     update(_link)
     .where(_OF_WAITING, _link.c.person == _BY["of"], _link.c.address == _BY["at"], _link.c.revoked_at.is_(None))
     .values(revoked_at=_BY["now"])
 )
-_REVOKE_BROWSERS = Prepared(
+_REVOKE_BROWSERS = Statement(
     update(_browser)
     .where(_browser.c.person == _BY["of"], _browser.c.address == _BY["at"], _browser.c.revoked_at.is_(None))
     .values(revoked_at=_BY["now"])
 )
-_LAPSE_CODES = Prepared(
+_LAPSE_CODES = Statement(
     update(_challenge)
     .where(
         _challenge.c.person == _BY["of"],
@@ -91,10 +91,10 @@ _LAPSE_CODES = Prepared(
     )
     .values(expires_at=_BY["now"])
 )
-_MOVE_LINKS = Prepared(update(_link).where(_OF_WAITING, _link.c.person == _BY["of"]).values(person=bindparam("into")))
-_WAITING = Prepared(select(_approver.c.request).where(_approver.c.person == _BY["of"], _approver.c.pending))
+_MOVE_LINKS = Statement(update(_link).where(_OF_WAITING, _link.c.person == _BY["of"]).values(person=bindparam("into")))
+_WAITING = Statement(select(_approver.c.request).where(_approver.c.person == _BY["of"], _approver.c.pending))
 _asked = _approver.alias("asked")
-_MOVE_APPROVAL = Prepared(
+_MOVE_APPROVAL = Statement(
     update(_approver)
     .where(
         _approver.c.request == bindparam("held"),
@@ -104,36 +104,36 @@ _MOVE_APPROVAL = Prepared(
     )
     .values(person=bindparam("into"))
 )
-_DROP_APPROVAL = Prepared(
+_DROP_APPROVAL = Statement(
     delete(_approver).where(
         _approver.c.request == bindparam("held"), _approver.c.person == _BY["of"], _approver.c.pending
     )
 )
-_OWNED = Prepared(select(_workflow.c.id).where(_workflow.c.owner == _BY["of"]))
-_MOVE_WORKFLOW = Prepared(
+_OWNED = Statement(select(_workflow.c.id).where(_workflow.c.owner == _BY["of"]))
+_MOVE_WORKFLOW = Statement(
     update(_workflow)
     .where(_workflow.c.id == bindparam("held"), _workflow.c.owner == _BY["of"])
     .values(owner=bindparam("into"))
 )
-_STARTED = Prepared(
+_STARTED = Statement(
     select(_run.c.id).where(
         _run.c.workspace == bindparam("in_workspace"), _run.c.requester == _BY["of"], _run.c.ended_at.is_(None)
     )
 )
-_MOVE_RUN = Prepared(
+_MOVE_RUN = Statement(
     update(_run)
     .where(_run.c.id == bindparam("held"), _run.c.requester == _BY["of"], _run.c.ended_at.is_(None))
     .values(requester=bindparam("into"))
 )
 _MOVES: Final = {"requests": _MOVE_APPROVAL, "workflows": _MOVE_WORKFLOW, "runs": _MOVE_RUN}
-_PERIODS = Prepared(select(_period).where(_is(_period)).order_by(_period.c.since.desc(), _period.c.id.desc()))
-_JOINED = Prepared(
+_PERIODS = Statement(select(_period).where(_is(_period)).order_by(_period.c.since.desc(), _period.c.id.desc()))
+_JOINED = Statement(
     select(_address.c.person)
     .where(_address.c.workspace == bindparam("workspace"), _address.c.kind == ACCOUNT)
     .group_by(_address.c.person)
     .having(func.count() > literal_column("1"))
 )
-_ALSO_ASKED = Prepared(
+_ALSO_ASKED = Statement(
     insert(_approver).from_select(
         ["request", "person", "position", "rule", "pending", "named_by", "excluded"],
         select(
@@ -241,7 +241,7 @@ def _take(tx: Tx, workspace: str, address: Address, person: str, *, why: str) ->
     tx.write(_LAPSE_CODES, {"in_workspace": workspace, "of": person, "at_address": address.value, "now": tx.now})
 
 
-def _revoke(tx: Tx, statement: Prepared, person: str, address: Address) -> None:
+def _revoke(tx: Tx, statement: Statement, person: str, address: Address) -> None:
     tx.write(statement, {"of": person, "at_address": address.value, "now": tx.now})
 
 
@@ -304,7 +304,7 @@ def undo(tx: Tx, workspace: str, address: Address, *, actor: Person) -> tuple[st
     if before is not None:
         people.give(tx, workspace, address, before, evidence=why)
         if current.moved is not None:
-            _move(tx, cast("dict[str, Value]", data.loads(current.moved)), current.person, into=before)
+            _move(tx, cast("dict[str, Value]", json_values.loads(current.moved)), current.person, into=before)
     _record(tx, workspace, "person.undone", before or current.person, address, why, current.person, actor=actor.id)
     return current.person, before
 

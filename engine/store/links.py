@@ -8,29 +8,29 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from engine.codes import hashed
-from engine.model import Address, Link, LinkState
+from engine.code_derivation import hashed
+from engine.domain import Address, Link, LinkState
 from engine.store import people
 from engine.store.connection import Connection
 from engine.store.deliveries import HeldDelivery
-from engine.store.prepared import Prepared
-from engine.store.tx import Tx
+from engine.store.statements import Statement
+from engine.store.tables import LinkRow
+from engine.store.transaction import Tx
 from engine.store.wrong_clock import SLACK
-from engine.tables import LinkRow
 
 LIFETIME: Final = timedelta(days=30)
 """After it, whoever still has the mail signs in at the inbox instead."""
 
 _link = LinkRow.__table__  # type: ignore[attr-defined]
-_NEW = Prepared(insert(_link))
-_BY_HASH = Prepared(select(_link).where(_link.c.hash == bindparam("hash")))
-_DROP = Prepared(delete(_link).where(_link.c.hash == bindparam("hash")))
-_REVOKE = Prepared(
+_NEW = Statement(insert(_link))
+_BY_HASH = Statement(select(_link).where(_link.c.hash == bindparam("hash")))
+_DROP = Statement(delete(_link).where(_link.c.hash == bindparam("hash")))
+_REVOKE = Statement(
     update(_link)
     .where(_link.c.request == bindparam("held"), _link.c.revoked_at.is_(None))
     .values(revoked_at=bindparam("now"))
 )
-_SET_RIGHT = Prepared(
+_SET_RIGHT = Statement(
     update(_link)
     .where(_link.c.expires_at > bindparam("latest"))
     .values(created_at=bindparam("now"), expires_at=bindparam("until"))
@@ -95,7 +95,7 @@ def standing(connection: Connection, row: Any, now: datetime) -> dict[str, Any]:
     }
 
 
-def set_right(tx: Tx, statement: Prepared = _SET_RIGHT) -> None:
+def set_right(tx: Tx, statement: Statement = _SET_RIGHT) -> None:
     """Have the links that were made while the clock was ahead begin now: they would hold for longer than others."""
     tx.write(statement, {"latest": tx.now + LIFETIME + SLACK, "now": tx.now, "until": tx.now + LIFETIME})
 

@@ -9,22 +9,22 @@ from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
 
-from engine import data
-from engine.data import Value
-from engine.model import Address, Person
-from engine.model.people import ACCOUNT
+from engine import json_values
+from engine.domain import Address, Person
+from engine.domain.people import ACCOUNT
+from engine.json_values import Value
 from engine.ports import Found
 from engine.store.connection import Connection
-from engine.store.prepared import Prepared
-from engine.store.tx import Tx
-from engine.tables import AddressPeriodRow, AddressRow, PersonRow
+from engine.store.statements import Statement
+from engine.store.tables import AddressPeriodRow, AddressRow, PersonRow
+from engine.store.transaction import Tx
 
 _person = PersonRow.__table__  # type: ignore[attr-defined]
 _address = AddressRow.__table__  # type: ignore[attr-defined]
 _period = AddressPeriodRow.__table__  # type: ignore[attr-defined]
 _match = _address.alias("match")
 
-_BY_ADDRESS = Prepared(
+_BY_ADDRESS = Statement(
     select(_person.c.id, _person.c.name, _address.c.kind, _address.c.value, _address.c.added_at)
     .select_from(
         _match.join(_person, _person.c.id == _match.c.person).join(_address, _address.c.person == _person.c.id)
@@ -35,10 +35,10 @@ _BY_ADDRESS = Prepared(
         _match.c.value == bindparam("value"),
     )
 )
-_NEW_PERSON = Prepared(insert(_person))
-_NEW_ADDRESS = Prepared(insert(_address))
-_NEW_PERIOD = Prepared(insert(_period))
-_REFUSED = Prepared(
+_NEW_PERSON = Statement(insert(_person))
+_NEW_ADDRESS = Statement(insert(_address))
+_NEW_PERIOD = Statement(insert(_period))
+_REFUSED = Statement(
     update(_address)
     .where(
         _address.c.workspace == bindparam("in_workspace"),
@@ -50,9 +50,9 @@ _REFUSED = Prepared(
 
 
 @lru_cache(256)
-def _by_ids(count: int) -> Prepared:
+def _by_ids(count: int) -> Statement:
     """Persons by so many ids, `id0` and so on."""
-    return Prepared(
+    return Statement(
         select(_person.c.id, _person.c.name, _address.c.kind, _address.c.value, _address.c.added_at)
         .select_from(_person.join(_address, _address.c.person == _person.c.id, isouter=True))
         .where(_person.c.id.in_([bindparam(f"id{at}") for at in range(count)]))
@@ -60,9 +60,9 @@ def _by_ids(count: int) -> Prepared:
 
 
 @lru_cache(32)
-def _by_accounts(count: int) -> Prepared:
+def _by_accounts(count: int) -> Statement:
     """Persons by so many accounts, `a0` and so on."""
-    return Prepared(
+    return Statement(
         select(_person.c.id, _person.c.name, _address.c.kind, _address.c.value, _address.c.added_at)
         .select_from(
             _match.join(_person, _person.c.id == _match.c.person).join(_address, _address.c.person == _person.c.id)
@@ -130,7 +130,7 @@ def give(
     """Write that an address, which is with no person now, belongs to this one from now on, and what says so."""
     row = {"workspace": workspace, "kind": address.kind, "value": _key(address), "person": person}
     tx.write(_NEW_ADDRESS, {**row, "added_at": tx.now})
-    written = data.dumps(dict(moved)) if moved else None
+    written = json_values.dumps(dict(moved)) if moved else None
     tx.write(_NEW_PERIOD, {**row, "id": tx.new_id(), "since": tx.now, "evidence": evidence, "moved": written})
 
 

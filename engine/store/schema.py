@@ -13,20 +13,20 @@ from typing import Final
 
 from sqlalchemy import insert, select
 
+from engine.domain import DEFAULT_WORKSPACE
 from engine.errors import StoreError, StoreFull, StoreOutdated, StoreReadOnly, StoreRestored
-from engine.model import DEFAULT_WORKSPACE
 from engine.ports import Clock, Ids
-from engine.store import lock, marks
+from engine.store import file_marks, lock
 from engine.store.connection import BUSY_SECONDS, Connection, connect
-from engine.store.failures import translate, translated
+from engine.store.errors import translate, translated
 from engine.store.files import create_private, free, sync_folder
 from engine.store.lock import held, make_file
-from engine.store.restored import find_doubt
-from engine.store.writer import SqliteFile
-from engine.tables import WorkspaceRow
+from engine.store.restored_backup import find_doubt
+from engine.store.sqlite import SqliteStore
+from engine.store.tables import WorkspaceRow
 
 ASKED: Final = "`signoff serve` says what may happen twice, and asks before it goes on with it."
-HISTORY: Final = Path(__file__).parents[1] / "migrations"
+HISTORY: Final = Path(__file__).parent / "migrations"
 _workspace = WorkspaceRow.__table__  # type: ignore[attr-defined]
 
 
@@ -43,7 +43,7 @@ def owned(
     trial: bool = False,
     busy_seconds: float = BUSY_SECONDS,
     restored: bool = False,
-) -> Iterator[SqliteFile]:
+) -> Iterator[SqliteStore]:
     """The database file, made and migrated if need be, for this process alone.
 
     `trial`: a database in which anybody may play anybody; such a one is never opened as a real one, nor the reverse.
@@ -51,7 +51,7 @@ def owned(
     Raises `StoreLocked` while another process owns it, and `StoreError` where it cannot be used.
     """
     with held(path):
-        marks.check_beside(lock.real(path))
+        file_marks.check_beside(lock.real(path))
         # Looked at before anything is migrated: a file for the other purpose stays as it is.
         if path.is_file() and _own_revision(path) is not None and is_trial(path) != trial:
             raise StoreError(
@@ -64,7 +64,7 @@ def owned(
         if doubt is not None and not restored:
             raise StoreRestored(f"The database {path} may be older than what has happened since. {doubt.why} {ASKED}")
         prepare(path, now=clock.now(), name=TRIAL if trial else DEFAULT_WORKSPACE)
-        store = SqliteFile(path, clock=clock, ids=ids, busy_seconds=busy_seconds, noting=not trial, doubt=doubt)
+        store = SqliteStore(path, clock=clock, ids=ids, busy_seconds=busy_seconds, noting=not trial, doubt=doubt)
         try:
             yield store
         finally:
@@ -78,7 +78,7 @@ def prepare(path: Path, *, now: datetime, name: str = DEFAULT_WORKSPACE, history
     `StoreError` for one of another program, or beside the log of another, which stays as it is.
     """
     make_file(path)
-    marks.check_beside(lock.real(path))
+    file_marks.check_beside(lock.real(path))
     here, known = _own_revision(path), revisions(history)
     if here is not None and here not in known:
         raise StoreOutdated(f"{path} was written by a newer Signoff; install that version to use it.")
@@ -186,7 +186,7 @@ def backup(path: Path, target: Path) -> Path:
         try:
             source.backup(copy)
             copy.execute("PRAGMA journal_mode=DELETE")
-            marks.set_copy(copy)
+            file_marks.set_copy(copy)
         finally:
             copy.close()
             source.close()

@@ -6,17 +6,17 @@ from collections.abc import Mapping
 
 from sqlalchemy import bindparam, insert, select
 
-from engine.model import ResumeAnswer
+from engine.domain import ResumeAnswer
+from engine.read_models import StepAnswer
 from engine.store import people
 from engine.store.connection import Connection
-from engine.store.prepared import Prepared
-from engine.store.tx import Tx
-from engine.tables import StepAnswerRow
-from engine.views import StepAnswer
+from engine.store.statements import Statement
+from engine.store.tables import StepAnswerRow
+from engine.store.transaction import Tx
 
 _answer = StepAnswerRow.__table__  # type: ignore[attr-defined]
-_NEW = Prepared(insert(_answer))
-_OF_RUN = Prepared(select(_answer).where(_answer.c.run == bindparam("run")).order_by(_answer.c.answered_at))
+_NEW = Statement(insert(_answer))
+_OF_RUN = Statement(select(_answer).where(_answer.c.run == bindparam("run")).order_by(_answer.c.answered_at))
 
 Call = tuple[str, int]
 """The step and its visit."""

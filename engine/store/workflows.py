@@ -9,9 +9,9 @@ from msgspec import Struct
 from sqlalchemy import bindparam, insert, select, update
 
 from engine.store.connection import Connection
-from engine.store.prepared import Prepared
-from engine.store.tx import Tx
-from engine.tables import WorkflowRow, WorkflowVersionRow
+from engine.store.statements import Statement
+from engine.store.tables import WorkflowRow, WorkflowVersionRow
+from engine.store.transaction import Tx
 
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 _version = WorkflowVersionRow.__table__  # type: ignore[attr-defined]
@@ -28,27 +28,27 @@ _CURRENT = (
     )
     .where(_workflow.c.workspace == bindparam("workspace"))
 )
-_BY_NAME = Prepared(_CURRENT.where(_workflow.c.name == bindparam("name")))
-_VERSION = Prepared(
+_BY_NAME = Statement(_CURRENT.where(_workflow.c.name == bindparam("name")))
+_VERSION = Statement(
     select(_workflow.c.id, _workflow.c.owner, _workflow.c.version).where(
         _workflow.c.workspace == bindparam("workspace"), _workflow.c.name == bindparam("name")
     )
 )
-_LISTED = Prepared(_CURRENT.order_by(_workflow.c.name))
-_BY_ID = Prepared(
+_LISTED = Statement(_CURRENT.order_by(_workflow.c.name))
+_BY_ID = Statement(
     select(_workflow.c.name, _workflow.c.owner, _version.c.hash)
     .select_from(_workflow.join(_version, _version.c.workflow == _workflow.c.id))
     .where(_workflow.c.id == bindparam("workflow"), _version.c.version == bindparam("version"))
 )
-_SOURCE = Prepared(
+_SOURCE = Statement(
     select(_version.c.source).where(
         _version.c.workflow == bindparam("workflow"), _version.c.version == bindparam("version")
     )
 )
-_NAMES = Prepared(select(_workflow.c.name).where(_workflow.c.workspace == bindparam("workspace")))
-_NEW = Prepared(insert(_workflow))
-_NEW_VERSION = Prepared(insert(_version))
-_REPLACE = Prepared(
+_NAMES = Statement(select(_workflow.c.name).where(_workflow.c.workspace == bindparam("workspace")))
+_NEW = Statement(insert(_workflow))
+_NEW_VERSION = Statement(insert(_version))
+_REPLACE = Statement(
     update(_workflow)
     .where(_workflow.c.id == bindparam("held"), _workflow.c.version == bindparam("seen"))
     .values(

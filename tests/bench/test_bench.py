@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bot.bench import report, slack
-from bot.bench.measure import Figure, Machine, Target, percentile
-from bot.bench.stage import BenchFailed, Limits, stage
-from tests.support.pages import Page
+from bot.devtools.bench import report, slack
+from bot.devtools.bench.figures import Figure, Machine, Target, percentile
+from bot.devtools.bench.slack_env import BenchFailed, SlackLimits, stage
+from tests.support.documents import Page
 
 SECTION = "signoff bench slack"
 SMALL = slack.Size(clicks=6, clicks_per_second=20, people=3, opened=1, decided=1)
@@ -85,7 +85,7 @@ def test_a_report_says_which_targets_are_met() -> None:
 
 
 async def test_what_is_refused_to_the_bench_is_an_error_that_says_what() -> None:
-    async with stage(people=1, limits=Limits(multiplier=1000)) as here:
+    async with stage(people=1, limits=SlackLimits(multiplier=1000)) as here:
         with pytest.raises(BenchFailed, match="The bot refused to start: "):
             await here.start("nothing")
         with pytest.raises(BenchFailed, match="still not: never"):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from bot.bench import mail, report, web
-from tests.support.pages import Page
+from bot.devtools.bench import mail, report, web
+from tests.support.documents import Page
 
 
 def told(command: str, part: str) -> list[str]:

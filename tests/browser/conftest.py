@@ -12,11 +12,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
-from bot.demo import stage
-from bot.demo.advice import ADVICE
-from bot.demo.story_feed import StoryFeed
-from tests.browser.kit import Desk
-from tests.browser.review import Reviewers, reviewers
+from bot.devtools.demo import servers
+from bot.devtools.demo.advice import ADVICE
+from bot.devtools.demo.story_feed import StoryFeed
+from tests.browser.review_page import Reviewers, reviewers
+from tests.browser.sandbox_page import Desk
 
 logging.getLogger("slack_bolt").setLevel(logging.CRITICAL)
 logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
@@ -51,7 +51,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def desk(browser: Browser) -> AsyncIterator[Desk]:
     """A fresh bot with a fresh Slack; every window that a test opens is watched for errors."""
-    async with stage.standing() as standing:
+    async with servers.standing() as standing:
         feed = StoryFeed(standing.app)
         standing.slack.tell(story=feed.story, completions=feed.completions, advice=ADVICE)
         made = Desk(stage=standing, browser=browser)

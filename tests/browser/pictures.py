@@ -10,12 +10,12 @@ from typing import Final
 
 from playwright.async_api import Browser, Locator, Page, async_playwright
 
-from bot.demo import letters, stage, workflows
-from bot.demo.stage import Stage
-from bot.demo.story_feed import StoryFeed
-from bot.demo.workflows import OUTSIDER
-from engine.data import Value
-from engine.model import Address, Origin, Register, Start
+from bot.devtools.demo import emails, servers, workflows
+from bot.devtools.demo.servers import DemoEnvironment
+from bot.devtools.demo.story_feed import StoryFeed
+from bot.devtools.demo.workflows import OUTSIDER
+from engine.domain import Address, Origin, Register, Start
+from engine.json_values import Value
 from tests.browser.conftest import ARGUMENTS, chromium
 
 WIDE: Final = {"width": 1280, "height": 760}
@@ -35,7 +35,7 @@ _EXPENSE: Final[dict[str, Value]] = {
 async def take(folder: Path) -> None:
     """Write the pictures into the folder: those of Slack, and those of a mail and its page."""
     root = ["--no-sandbox"] if os.geteuid() == 0 else []
-    async with stage.standing() as standing, async_playwright() as playwright:
+    async with servers.standing() as standing, async_playwright() as playwright:
         feed = StoryFeed(standing.app)
         standing.slack.tell(story=feed.story, completions=feed.completions)
         await _start(standing, "refund", _REFUND)
@@ -45,7 +45,7 @@ async def take(folder: Path) -> None:
         await browser.close()
 
 
-async def _slack(browser: Browser, standing: Stage, folder: Path) -> None:
+async def _slack(browser: Browser, standing: DemoEnvironment, folder: Path) -> None:
     """message.png, page.png, edit.png and outcome.png."""
     ada, ben = await _person(browser, standing, "ada"), await _person(browser, standing, "ben")
     await ada.get_by_role("button", name="Pay the refund").wait_for()
@@ -59,11 +59,11 @@ async def _slack(browser: Browser, standing: Stage, folder: Path) -> None:
     await _asked(ben).screenshot(path=folder / "outcome.png")
 
 
-async def _mail(browser: Browser, standing: Stage, folder: Path) -> None:
+async def _mail(browser: Browser, standing: DemoEnvironment, folder: Path) -> None:
     """mail.png and review.png, the page as a whole; and what fits a phone: of the page, what can be changed."""
     await _start(standing, "expense", _EXPENSE)
     (mail,) = await standing.slack.mail.wait_for(to=OUTSIDER)
-    (link,) = letters.links(mail, standing.public_url)
+    (link,) = emails.links(mail, standing.public_url)
     for size, name in ((WIDE, ""), (NARROW, "-narrow")):
         page = await _window(browser, size, f"{standing.slack.page_url}/mail?to={OUTSIDER}#/{mail.id}")
         await page.frame_locator(".rendered").get_by_role("link", name="Review").wait_for()
@@ -75,7 +75,7 @@ async def _mail(browser: Browser, standing: Stage, folder: Path) -> None:
         await page.screenshot(path=folder / f"review{name}.png", full_page=size is WIDE)
 
 
-async def _start(standing: Stage, workflow: str, given: dict[str, Value]) -> None:
+async def _start(standing: DemoEnvironment, workflow: str, given: dict[str, Value]) -> None:
     """Cleo registers the workflow of the demo, and runs it."""
     cleo = Address("slack", standing.slack.person("cleo").id)
     origin = Origin(surface="slack", place={"user": cleo.value, "channel": standing.slack.channel("general")})
@@ -84,7 +84,7 @@ async def _start(standing: Stage, workflow: str, given: dict[str, Value]) -> Non
     await engine.start(Start(workflow=workflow, inputs=given, actor=cleo, origin=origin))
 
 
-async def _person(browser: Browser, standing: Stage, who: str) -> Page:
+async def _person(browser: Browser, standing: DemoEnvironment, who: str) -> Page:
     return await _window(browser, WIDE, f"{standing.slack.page_url}?as={who}#/app")
 
 

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
-from tests.browser.kit import EVERYTHING, NARROW, WIDE, Desk, copy
+from tests.browser.sandbox_page import EVERYTHING, NARROW, WIDE, Desk, copy
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 RULES: Final[dict[Literal["light", "dark"], dict[str, Any]]] = {

@@ -11,12 +11,12 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 from playwright.async_api import Error as BrowserError
 
+from engine.domain import DeliveryKind, RunStatus
 from engine.errors import StepError
-from engine.model import DeliveryKind, RunStatus
-from engine.steps.set import Set
-from tests.browser.review import TIGHT, WIDE, Reviewers, clean, reviewers
-from tests.support.house import Played, PlayedParams
-from tests.web.kit import PAYS
+from engine.steps.set import SetStep
+from tests.browser.review_page import TIGHT, WIDE, Reviewers, clean, reviewers
+from tests.support.engine_env import Played, PlayedParams
+from tests.support.web_env import PAYS
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 SAM: Final = "sam@example.com"
@@ -33,7 +33,7 @@ async def asking(tmp_path: Path, browser: Browser, blank: bytes) -> AsyncIterato
     path.chmod(0o600)
     played = Played()
     played.play = loses
-    async with reviewers(path, browser, steps={"set": Set(), "played": played}) as made:
+    async with reviewers(path, browser, steps={"set": SetStep(), "played": played}) as made:
         await made.hall.home.register(PAYS)
         yield made
 

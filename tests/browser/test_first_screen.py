@@ -7,8 +7,8 @@ import re
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.kit import NARROW, WIDE, Desk
-from tests.sandbox.mailing import MIA, message, send
+from tests.browser.sandbox_page import NARROW, WIDE, Desk
+from tests.support.smtp_conversation import MIA, message, send
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 _CUT = """input => {

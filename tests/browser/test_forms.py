@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import FilePayload, Page, expect
 
-from bot.demo import templates, workflows
-from engine.data import Value
-from engine.views import Page as Rows
-from tests.browser.kit import EVERYTHING, Desk
+from bot.devtools.demo import templates, workflows
+from engine.json_values import Value
+from engine.read_models import PageQuery as Rows
+from tests.browser.sandbox_page import EVERYTHING, Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

@@ -11,10 +11,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, TimeoutError, expect
 
-from bot.sandbox import Running, sandbox
-from tests.browser.kit import NARROW, WIDE
+from bot.devtools.sandbox import Running, sandbox
+from tests.browser.sandbox_page import NARROW, WIDE
 from tests.browser.test_access import SIZES, clean
-from tests.sandbox.mailing import MIA, message, options, send, send_raw
+from tests.support.smtp_conversation import MIA, message, options, send, send_raw
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 HTML = '<html><body><h1>Refund order A-1007?</h1><p><a href="{url}">Review</a></p></body></html>'

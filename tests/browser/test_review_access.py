@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from tests.browser.review import EVERY_FIELD, TIGHT, WIDE, Reviewers, clean, walk
+from tests.browser.review_page import EVERY_FIELD, TIGHT, WIDE, Reviewers, clean, walk
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 _OLD: Final = "not supported in all browsers"

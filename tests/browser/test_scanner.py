@@ -17,10 +17,10 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 from playwright.async_api import Error as BrowserError
 
-from bot.sandbox.mail.kinds import Mail
-from engine.model import RequestState
-from tests.support.office import MIA, Office, links, office
-from tests.web import pages
+from bot.devtools.sandbox.mail.records import ReceivedMail
+from engine.domain import RequestState
+from tests.support import html_forms
+from tests.support.server_env import MIA, ServerEnv, links, office
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 ROUNDS = 3
@@ -45,12 +45,12 @@ SITES: tuple[dict[str, str], ...] = ({}, {"Sec-Fetch-Site": "same-origin"}, {"Or
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def here(tmp_path: Path) -> AsyncIterator[Office]:
+async def here(tmp_path: Path) -> AsyncIterator[ServerEnv]:
     async with office(tmp_path) as made:
         yield made
 
 
-async def asked(here: Office, keys: str = "") -> str:
+async def asked(here: ServerEnv, keys: str = "") -> str:
     """A run that waits for Mia and Noa; the mail has come."""
     await here.register(ASKS.replace("KEYS", keys))
     before = len(here.sandbox.mail.received(to=MIA, subject="Pay"))
@@ -59,7 +59,7 @@ async def asked(here: Office, keys: str = "") -> str:
     return run
 
 
-def requests(here: Office) -> list[Mail]:
+def requests(here: ServerEnv) -> list[ReceivedMail]:
     """The mails that ask Mia."""
     return [one for one in here.sandbox.mail.received(to=MIA) if one.subject == "Pay 900 EUR?"]
 
@@ -67,7 +67,7 @@ def requests(here: Office) -> list[Mail]:
 # -- a scanner without a browser ----------------------------------------------------------------------------
 
 
-async def fetches(here: Office, mail: Mail) -> None:
+async def fetches(here: ServerEnv, mail: ReceivedMail) -> None:
     """HEAD and GET without cookies; then with them, following and sending everything."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as plain:
         for link in links(mail):
@@ -87,7 +87,7 @@ async def _crawls(session: aiohttp.ClientSession, url: str, *, depth: int, seen:
         return
     seen.add(url)
     async with session.get(url) as answer:
-        page, at = pages.read(await answer.text()), str(answer.url)
+        page, at = html_forms.read(await answer.text()), str(answer.url)
     for link in page.links:
         await _crawls(session, urljoin(at, link), depth=depth - 1, seen=seen)
     for form in page.forms:
@@ -96,14 +96,14 @@ async def _crawls(session: aiohttp.ClientSession, url: str, *, depth: int, seen:
 
 
 async def _sends(
-    session: aiohttp.ClientSession, url: str, form: pages.Form, name: str, value: str, *, depth: int
+    session: aiohttp.ClientSession, url: str, form: html_forms.Form, name: str, value: str, *, depth: int
 ) -> None:
     """A form with every empty field filled; then whatever comes back is sent as well."""
     fields = [(one, given or ("12345678" if "code" in one else "looks fine")) for one, given in form.fields]
     data = aiohttp.FormData([*fields, *([(name, value)] if name else [])])
     async with session.post(url, data=data) as answer:
         assert answer.status < 500
-        page, at = pages.read(await answer.text()), str(answer.url)
+        page, at = html_forms.read(await answer.text()), str(answer.url)
     if depth > 0:
         for following in page.forms:
             for button in following.buttons:
@@ -113,7 +113,7 @@ async def _sends(
 # -- a scanner with a browser -------------------------------------------------------------------------------
 
 
-async def looks(browser: Browser, mail: Mail, *, scripts: bool, depth: int) -> None:
+async def looks(browser: Browser, mail: ReceivedMail, *, scripts: bool, depth: int) -> None:
     """Opens every link in a real browser, waits, and clicks everything that can be clicked, there and `depth` on."""
     context = await browser.new_context(java_script_enabled=scripts)
     try:
@@ -156,7 +156,7 @@ async def _fills(page: Page) -> None:
 # -- what comes of it ---------------------------------------------------------------------------------------
 
 
-async def scans(here: Office, browser: Browser, run: str) -> None:
+async def scans(here: ServerEnv, browser: Browser, run: str) -> None:
     """Every mail that is there, in rounds: what it has sent to the person it scans too."""
     for number in range(ROUNDS):
         for mail in here.sandbox.mail.received(to=MIA):
@@ -169,7 +169,7 @@ async def scans(here: Office, browser: Browser, run: str) -> None:
         assert request.decision is None
 
 
-async def decides(here: Office, browser: Browser, run: str) -> None:
+async def decides(here: ServerEnv, browser: Browser, run: str) -> None:
     """Mia opens the same mail, and approves; after so many codes that others had sent, she signs in for it first."""
     (mail,) = requests(here)
     context = await browser.new_context()
@@ -195,7 +195,7 @@ async def presses_pay(page: Page) -> None:
         await confirm.click()
 
 
-async def newest_code(here: Office) -> str:
+async def newest_code(here: ServerEnv) -> str:
     """From the newest mail; one that is on its way yet is waited for."""
     await asyncio.sleep(1)
     return await here.code()
@@ -203,7 +203,7 @@ async def newest_code(here: Office) -> str:
 
 @pytest.mark.parametrize("keys", ["", "      confirm: This pays money. Sure?"], ids=["plain", "asks back"])
 async def test_a_hostile_scanner_decides_nothing_and_the_person_still_can(
-    here: Office, browser: Browser, keys: str
+    here: ServerEnv, browser: Browser, keys: str
 ) -> None:
     run = await asked(here, keys)
     await scans(here, browser, run)
@@ -215,7 +215,7 @@ async def test_a_hostile_scanner_decides_nothing_and_the_person_still_can(
 
 
 async def test_whoever_got_a_forwarded_link_sees_the_request_and_cannot_decide_it(
-    here: Office, browser: Browser
+    here: ServerEnv, browser: Browser
 ) -> None:
     run = await asked(here)
     (mail,) = requests(here)

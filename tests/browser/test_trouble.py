@@ -6,8 +6,8 @@ import pytest
 from playwright.async_api import expect
 from yarl import URL
 
-from bot.sandbox import sandbox
-from tests.browser.kit import Desk, copy
+from bot.devtools.sandbox import sandbox
+from tests.browser.sandbox_page import Desk, copy
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

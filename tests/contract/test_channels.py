@@ -12,11 +12,11 @@ from rich.console import Console
 
 from bot.email.channel import EmailChannel
 from bot.terminal.channel import TerminalChannel
-from engine import data
-from engine.model import Card, CardAction, CardField, DeliveryKind, Receipt
+from engine import json_values
+from engine.domain import Card, CardAction, CardField, DeliveryKind, Receipt
 from engine.ports import Channel, FindsCopies
-from tests.email.kit import AT, PUBLIC_URL, SENDER, RecordingGate, text_of
-from tests.support.recording import RecordingChannel
+from tests.support.email_env import AT, PUBLIC_URL, SENDER, RecordingGate, text_of
+from tests.support.recording_channel import RecordingChannel
 
 ADDRESS = "lee@example.com"
 
@@ -86,7 +86,7 @@ async def test_a_post_shows_what_is_asked(surface: Surface) -> None:
 async def test_a_receipt_says_something_and_survives_being_stored(surface: Surface) -> None:
     receipt = await post(surface)
     assert receipt.data
-    stored = data.loads(data.dumps(dict(receipt.data)))
+    stored = json_values.loads(json_values.dumps(dict(receipt.data)))
     assert isinstance(stored, dict)
     assert stored == dict(receipt.data)
     assert all(isinstance(value, str) and value for value in stored.values())

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.commands import Commands, commands
+from tests.support.cli import Commands, commands
 from tests.support.processes import OPERATOR, place
 
 GATED = """\

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from engine import data, verify_audit
-from tests.support.commands import Commands, commands
-from tests.support.effects import PATIENCE, Effects, effects
+from engine import json_values, verify_audit
+from tests.support.cli import Commands, commands
+from tests.support.http_service import PATIENCE, Effects, effects
 from tests.support.processes import HELLO, OPERATOR, SIGNOFF, place
 
 REFUND = """\
@@ -460,7 +460,7 @@ def test_done_goes_on_with_what_the_step_produced(signoff: Commands, world: Effe
     run = signoff.json("runs", parked)
     assert (run["status"], run["steps"][1]["output"]) == (
         "succeeded",
-        {"receipt": data.loads("12345678901234567890.10")},
+        {"receipt": json_values.loads("12345678901234567890.10")},
     )
     assert len(world.posts) == 1
 
@@ -727,8 +727,8 @@ def test_a_bug_is_told_with_a_number_and_a_file_that_holds_the_traceback(
     (plugins / "broken-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
     (plugins / "broken-1.0.dist-info" / "entry_points.txt").write_text("[signoff.steps]\nbroken = broken_step:Broken\n")
     (plugins / "broken_step.py").write_text(
-        "from engine.steps.set import Set\n"
-        "class Broken(Set):\n"
+        "from engine.steps.set import SetStep\n"
+        "class Broken(SetStep):\n"
         "    name = 'broken'\n"
         "    def outputs(self, given):\n"
         "        raise RuntimeError('my password is hunter22, the token xoxb-hunter23')\n"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.commands import Commands, commands
+from tests.support.cli import Commands, commands
 from tests.support.processes import place
 
 TEXTS = """\

@@ -25,11 +25,11 @@ from typing import Any
 import pytest
 
 from bot.local import client
-from bot.local.reply import Reply
-from engine import data
-from engine.data import Value
+from bot.local.reply import CommandReply
+from engine import json_values
 from engine.errors import StoreError
-from tests.support.effects import PATIENCE, Effects, Post, effects
+from engine.json_values import Value
+from tests.support.http_service import PATIENCE, Effects, Post, effects
 from tests.support.processes import OPERATOR, Place, Server, place, serving
 
 SEED = int(os.environ.get("SIGNOFF_TEST_SEED") or random.SystemRandom().randrange(2**32))
@@ -92,7 +92,7 @@ class Said:
     token: str
     verdict: str
     edits: dict[str, str]
-    reply: Reply | None
+    reply: CommandReply | None
 
 
 @dataclass
@@ -115,7 +115,7 @@ class Campaign:
     def rows(self, query: str, *given: object) -> list[sqlite3.Row]:
         return rows(self.at.database, query, *given)
 
-    async def ask(self, command: str, given: dict[str, Value]) -> Reply | None:
+    async def ask(self, command: str, given: dict[str, Value]) -> CommandReply | None:
         """The server's answer. None: there was none, and whether it did anything is not known."""
         try:
             return await client.ask(self.at.database, command, given)
@@ -411,7 +411,7 @@ def check_effects(campaign: Campaign) -> None:
         assert approval["verdict"] == "approved"
         wanted = json.loads(approval["content"])["value"]["json"]
         for edit in json.loads(approval["edits"] or "[]"):
-            wanted = data.replace(wanted, tuple(edit["path"][1:]), edit["after"])
+            wanted = json_values.replace(wanted, tuple(edit["path"][1:]), edit["after"])
         assert wanted["token"] == run["key"]
         decided_at = datetime.fromisoformat(approval["decided_at"]).replace(tzinfo=UTC)
         for call in calls:

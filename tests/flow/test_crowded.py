@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.stage import free_port
-from bot.sandbox.delivery import signature
-from bot.slack.listening import PATH
+from bot.devtools.demo.servers import free_port
+from bot.devtools.sandbox.delivery import signature
+from bot.slack.transport import PATH
 from engine.system import SystemClock
 from tests.support.processes import HELLO, Place, Server, place
 

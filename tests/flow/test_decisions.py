@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from engine.definition import load
 from engine.expressions import DECISIONS
 from engine.steps.registry import builtin
-from tests.support.commands import Commands, commands
+from engine.workflowfile import load
+from tests.support.cli import Commands, commands
 from tests.support.processes import OPERATOR, place
 
 HEAD = """\

@@ -16,15 +16,15 @@ import pytest
 
 from bot import settings
 from bot.cli import demo
-from bot.cli.exits import Exit
-from bot.demo import payments, stage, templates
-from bot.demo.mailed import MIA
-from bot.demo.payments import Payments, Refund
-from bot.demo.stage import Stage
-from bot.web.desk import Desk, Visit, decision
+from bot.cli.exit_codes import Exit
+from bot.devtools.demo import payments, servers, templates
+from bot.devtools.demo.email_chapter import MIA
+from bot.devtools.demo.payments import Payments, Refund
+from bot.devtools.demo.servers import DemoEnvironment
 from bot.web.server import PortTaken
-from engine.model import AskCode, CodeLapsed, CodeSent, GiveCode, Link, Proven, Refusal, Verdict, WrongCode
-from tests.support.effects import PATIENCE
+from bot.web.service import ReviewService, ReviewVisit, decision
+from engine.domain import AskCode, CodeLapsed, CodeSent, GiveCode, Link, Proven, Refusal, Verdict, WrongCode
+from tests.support.http_service import PATIENCE
 from tests.support.processes import Place, place
 
 STORY = """\
@@ -207,30 +207,30 @@ def _until(lines: Iterable[str] | None, part: str) -> str:
 # -- broken on purpose --------------------------------------------------------------------------------------
 
 
-def books(what: Callable[[Refund], list[Refund]]) -> Callable[[Stage], None]:
-    def rig(standing: Stage) -> None:
+def books(what: Callable[[Refund], list[Refund]]) -> Callable[[DemoEnvironment], None]:
+    def rig(standing: DemoEnvironment) -> None:
         standing.payments.books = what
 
     return rig
 
 
-def fault(on: str, kind: str, **details: object) -> Callable[[Stage], None]:
-    def rig(standing: Stage) -> None:
+def fault(on: str, kind: str, **details: object) -> Callable[[DemoEnvironment], None]:
+    def rig(standing: DemoEnvironment) -> None:
         standing.slack.fault(on, kind, **{"times": None, **details})  # type: ignore[arg-type]
 
     return rig
 
 
-def unmailed(skip: int) -> Callable[[Stage], None]:
+def unmailed(skip: int) -> Callable[[DemoEnvironment], None]:
     """Mails to mia that come after so many are refused for good."""
 
-    def rig(standing: Stage) -> None:
+    def rig(standing: DemoEnvironment) -> None:
         standing.slack.mail.fault("rcpt", "error", code=550, to=MIA, skip=skip, times=None)
 
     return rig
 
 
-def decided_without_a_code(standing: Stage) -> None:
+def decided_without_a_code(standing: DemoEnvironment) -> None:
     """The page gives the code itself."""
     identity, codes, label = standing.app.identity, standing.app.codes, "nobody"
     asked = identity.ask_code
@@ -245,9 +245,13 @@ def decided_without_a_code(standing: Stage) -> None:
     identity.ask_code = decides  # type: ignore[method-assign]
 
 
-def decided_by_opening(standing: Stage) -> None:
+def decided_by_opening(standing: DemoEnvironment) -> None:
     """Whoever opens the link of a mail approves."""
-    identity, codes, desk = standing.app.identity, standing.app.codes, Desk(standing.app.engine, standing.app.identity)
+    identity, codes, desk = (
+        standing.app.identity,
+        standing.app.codes,
+        ReviewService(standing.app.engine, standing.app.identity),
+    )
     look = identity.link
 
     async def looks(token: str) -> Link | None:
@@ -255,7 +259,7 @@ def decided_by_opening(standing: Stage) -> None:
         found = await look(token)
         assert found is not None
         visit = await desk.visit(found.request, token=token, browser=None)
-        assert isinstance(visit, Visit)
+        assert isinstance(visit, ReviewVisit)
         asked = visit.request.asked
         version, digest = asked.content_version, asked.digest
         command = decision(
@@ -270,7 +274,7 @@ def decided_by_opening(standing: Stage) -> None:
     identity.link = looks  # type: ignore[method-assign]
 
 
-def any_code_is_right(standing: Stage) -> None:
+def any_code_is_right(standing: DemoEnvironment) -> None:
     """What was typed is not compared."""
     identity, codes = standing.app.identity, standing.app.codes
     given = identity.give_code
@@ -281,7 +285,7 @@ def any_code_is_right(standing: Stage) -> None:
     identity.give_code = gives  # type: ignore[method-assign]
 
 
-def rewritten(standing: Stage) -> None:
+def rewritten(standing: DemoEnvironment) -> None:
     """Somebody with the file in hand rewrites the record while the last refund is paid."""
 
     def rewrite(refund: Refund) -> list[Refund]:
@@ -301,7 +305,7 @@ def rewritten(standing: Stage) -> None:
     standing.payments.books = rewrite
 
 
-BROKEN: dict[str, tuple[Callable[[Stage], None], str, str]] = {
+BROKEN: dict[str, tuple[Callable[[DemoEnvironment], None], str, str]] = {
     "paid twice": (
         books(lambda refund: [refund, refund]),
         "40 EUR was paid exactly once",
@@ -375,7 +379,7 @@ def test_a_claim_that_does_not_hold_is_named_and_ends_with_1(what: str, capsys: 
     rig, claim, instead = BROKEN[what]
     folders: list[Path] = []
 
-    def rigged(standing: Stage) -> None:
+    def rigged(standing: DemoEnvironment) -> None:
         folders.append(standing.folder)
         rig(standing)
 
@@ -398,8 +402,8 @@ async def test_a_port_that_is_taken_meanwhile_is_no_obstacle() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        ports = iter((other.getsockname()[1], stage.free_port()))
-        async with stage.standing(lambda: next(ports)) as standing:
+        ports = iter((other.getsockname()[1], servers.free_port()))
+        async with servers.standing(lambda: next(ports)) as standing:
             assert _answers("127.0.0.1", standing.app.settings.port)
 
 
@@ -407,7 +411,7 @@ async def test_all_that_the_stage_sets_is_a_setting_and_is_taken(monkeypatch: py
     given = dict[str, str]()
     load = settings.load
     monkeypatch.setattr(settings, "load", lambda chosen: load(given.update(chosen) or chosen))
-    async with stage.standing() as standing:
+    async with servers.standing() as standing:
         used = standing.app.settings
     assert {name.lower() for name in given} == {f"signoff_{name}" for name in used.model_fields_set}
     assert {"host", "port", "public_url", "smtp_url", "email_from"} <= used.model_fields_set
@@ -419,7 +423,7 @@ async def test_where_no_port_can_be_had_nothing_is_left() -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         with pytest.raises(PortTaken):
-            async with stage.standing(lambda: other.getsockname()[1]):
+            async with servers.standing(lambda: other.getsockname()[1]):
                 raise AssertionError("it has no port")
 
 

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from bot.cli import main
-from bot.cli.exits import Exit
-from tests.support.pages import DOCS, Page
+from bot.cli.exit_codes import Exit
+from tests.support.documents import DOCS, Page
 from tests.support.processes import Server, place
 
 WORKFLOWS = Page.of("workflows.md")

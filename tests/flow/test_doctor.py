@@ -21,15 +21,15 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 from bot.cli import doctor as command
-from bot.doctor import case as cases
-from bot.doctor import database, machine, places, rounds, samples
-from bot.sandbox import Running, sandbox
+from bot.devtools.sandbox import Running, sandbox
+from bot.doctor import checks, database, database_folder, machine, samples
+from bot.doctor import context as cases
 from engine.store import health, lock, schema
 from engine.system import RandomIds, SystemClock
-from tests.support.commands import Commands, commands
-from tests.support.effects import effects
+from tests.support.cli import Commands, commands
+from tests.support.documents import Page
 from tests.support.fakes import START, FakeClock
-from tests.support.pages import Page
+from tests.support.http_service import effects
 from tests.support.processes import SIGNOFF, place, serving
 
 SECRETS = ("xoxb-sandbox-signoff", "xapp-sandbox-signoff", "sandbox-signing-secret", "s3cret-of-the-shop")
@@ -72,7 +72,7 @@ def signoff(
     at.database.chmod(0o600)
     at.write("hello.yaml", HELLO)
     mounts = at.write("mounts", "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n")
-    monkeypatch.setattr(places, "MOUNTS", mounts)
+    monkeypatch.setattr(database_folder, "MOUNTS", mounts)
     yield from commands(at, capsys, monkeypatch)
 
 
@@ -839,8 +839,8 @@ def test_a_check_that_breaks_hides_no_other(
         yield
 
     breaks.__module__ = too.__module__ = "bot.doctor.machine"
-    monkeypatch.setattr(rounds, "LOCAL", ((breaks,), *rounds.LOCAL))
-    monkeypatch.setattr(rounds, "REMOTE", (too, *rounds.REMOTE))
+    monkeypatch.setattr(checks, "LOCAL", ((breaks,), *checks.LOCAL))
+    monkeypatch.setattr(checks, "REMOTE", (too, *checks.REMOTE))
     found = examined(signoff, code=1)
     assert [told in one["said"] for one in found["machine"]] == [True, True]
     assert only(found, "database.integrity")[0] == "ok"
@@ -848,7 +848,7 @@ def test_a_check_that_breaks_hides_no_other(
 
 
 def test_every_check_is_documented_and_no_other() -> None:
-    sources = [path.read_text() for path in Path(rounds.__file__).parent.glob("*.py")]
+    sources = [path.read_text() for path in Path(checks.__file__).parent.glob("*.py")]
     _, _, section = Page.of("commands.md").text.partition("\n### signoff doctor\n")
     told = re.findall(r"^- ([^:]+): ", section.partition("\n### ")[0], re.MULTILINE)
     names = {name for source in sources for name in re.findall(r'\(\s*"((?:\w+\.\w+)|settings|workflows)",', source)}

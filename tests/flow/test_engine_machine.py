@@ -28,16 +28,16 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from bot import card as cards
-from engine import data, verify_audit
-from engine.advance import Advancer, Claimed, wake
-from engine.data import Value
-from engine.model import (
+from bot.presentation import card as cards
+from engine import json_values, verify_audit
+from engine.delivery.outbox import Relay
+from engine.domain import (
     DEFAULT_WORKSPACE,
     Address,
     AlreadyDecided,
     Assurance,
     Cancel,
+    Cancelled,
     Changed,
     Decide,
     Decided,
@@ -58,20 +58,20 @@ from engine.model import (
     Start,
     Started,
     Verdict,
-    Withdrawn,
 )
-from engine.outbox import Relay
-from engine.plan import Failed, Outcome, Produced
+from engine.json_values import Value
+from engine.read_models import RequestView
+from engine.runs import Failed, Outcome, Produced
 from engine.service import Engine
-from engine.steps.set import Set
-from engine.steps.wait import Wait
-from engine.store import journal, runs
-from engine.store.writer import SqliteFile
+from engine.steps.set import SetStep
+from engine.steps.wait import WaitStep
+from engine.store import audit_log, run_rows
+from engine.store.sqlite import SqliteStore
 from engine.system import EnvironmentSecrets
-from engine.views import RequestView
-from tests.support import direct
+from engine.worker.advance import Advancer, ClaimedEffect, wake
+from tests.support import stepwise_units
 from tests.support.fakes import ByEmail, Call, CountingIds, FakeClock, Fault, Mailboxes, Message
-from tests.support.shapes import SHAPES
+from tests.support.sample_workflows import SHAPES
 
 T = TypeVar("T")
 ORIGIN = Origin(surface="api")
@@ -96,7 +96,7 @@ def name(person: Person) -> str:
 class Job:
     """A claimed effect in the hands of a worker. `outcome`: what it came to, once the worker has acted."""
 
-    claimed: Claimed
+    claimed: ClaimedEffect
     outcome: Outcome | None = None
 
 
@@ -105,7 +105,7 @@ class Delivering:
     """A relay at work. `phase`: 1 it has not claimed yet, 2 it has and not acted, 3 it has acted and not recorded."""
 
     delivery: str
-    flight: direct.Flight
+    flight: stepwise_units.Flight
     phase: int = 0
     rev: int = 0
 
@@ -147,12 +147,12 @@ class EngineMachine(RuleBasedStateMachine):
         path.write_bytes(self.blank)
         self.loop = asyncio.new_event_loop()
         self.clock, self.world = FakeClock(), World()
-        self.store = direct.DirectStore(path, clock=self.clock, ids=CountingIds())
-        kinds = {kind.name: kind for kind in (Set(), Wait(), Call())}
+        self.store = stepwise_units.DirectStore(path, clock=self.clock, ids=CountingIds())
+        kinds = {kind.name: kind for kind in (SetStep(), WaitStep(), Call())}
         self.advancer = Advancer(kinds=kinds, directory=ByEmail(), secrets=EnvironmentSecrets({}))
-        store = cast(SqliteFile, self.store)
+        store = cast(SqliteStore, self.store)
         self.engine = Engine(store, self.advancer)
-        self.mailboxes = Mailboxes(direct.pause)
+        self.mailboxes = Mailboxes(stepwise_units.pause)
         channels = {"mailbox": self.mailboxes}
         self.relays = [Relay(store, channels=channels, directory=ByEmail(), render=cards.card) for _ in range(2)]
         self.jobs: list[Job] = []
@@ -310,7 +310,7 @@ class EngineMachine(RuleBasedStateMachine):
             "approved": AlreadyDecided,
             "rejected": AlreadyDecided,
             "expired": Expired,
-            "cancelled": Withdrawn,
+            "cancelled": Cancelled,
         }
         if row["state"] in closed:
             return closed[row["state"]]
@@ -430,7 +430,7 @@ class EngineMachine(RuleBasedStateMachine):
     def _claim(self, run: str) -> Job | None:
         return self._taken(self.store.run(lambda tx: self.advancer.advance(tx, run, {})))
 
-    def _taken(self, claimed: Claimed | None) -> Job | None:
+    def _taken(self, claimed: ClaimedEffect | None) -> Job | None:
         if claimed is None:
             return None
         act, at = claimed.act, (claimed.run, claimed.act.step.id)
@@ -447,12 +447,12 @@ class EngineMachine(RuleBasedStateMachine):
         self.jobs.append(job)
         return job
 
-    def _check_approved(self, claimed: Claimed) -> None:
+    def _check_approved(self, claimed: ClaimedEffect) -> None:
         act = claimed.act
         found = self.rows(
             "SELECT * FROM request WHERE run = ? AND step = ? AND visit = ?", claimed.run, act.step.id, act.visit
         )
-        inputs = data.loads(self.rows("SELECT inputs FROM run WHERE id = ?", claimed.run)[0][0])
+        inputs = json_values.loads(self.rows("SELECT inputs FROM run WHERE id = ?", claimed.run)[0][0])
         if act.step.id in SHAPES[self.shape_of[claimed.run]].conditional and cast(Any, inputs)["amount"] <= 100:
             assert not found
             return
@@ -516,7 +516,7 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(draws=st.data())
     def renew(self, draws: st.DataObject) -> None:
         claimed = draws.draw(st.sampled_from(self.jobs)).claimed
-        held = self.store.run(lambda tx: runs.try_renew(tx, claimed.run, claimed.rev))
+        held = self.store.run(lambda tx: run_rows.try_renew(tx, claimed.run, claimed.rev))
         assert held == (self._rev(claimed.run) == claimed.rev)
 
     @precondition(lambda self: self.jobs)
@@ -525,7 +525,7 @@ class EngineMachine(RuleBasedStateMachine):
         job = draws.draw(st.sampled_from(self.jobs))
         self.jobs.remove(job)
         if lapse:
-            self.clock.pass_(runs.LEASE)
+            self.clock.pass_(run_rows.LEASE)
 
     # -- copies --
 
@@ -552,7 +552,7 @@ class EngineMachine(RuleBasedStateMachine):
         """Leave a relay before its claim, before its call, or before its record."""
         delivery = self.pick(draws, "SELECT id FROM delivery ORDER BY next_at IS NULL, next_at DESC, id LIMIT 4")
         assert delivery is not None
-        flight = Delivering(delivery, direct.Flight(self.loop, self.relays[relay].deliver(delivery)))
+        flight = Delivering(delivery, stepwise_units.Flight(self.loop, self.relays[relay].deliver(delivery)))
         if all(self._go_on(flight) for _ in range(steps)):
             self.flights.append(flight)
 
@@ -662,7 +662,7 @@ class EngineMachine(RuleBasedStateMachine):
                 self._check_rest()
                 self._answer_everything()
                 self._answer_everything()
-            lines = journal.export(self.store.connection, DEFAULT_WORKSPACE)
+            lines = audit_log.export(self.store.connection, DEFAULT_WORKSPACE)
             assert verify_audit.verify(lines).findings == ()
         finally:
             for flight in self.flights:

@@ -21,16 +21,16 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.cli.exits import Exit
-from bot.demo import browser, browsing, effects, workflows
-from bot.demo.stage import free_port
-from bot.sandbox.keeping import Unreadable
-from engine import definition
-from engine.model import DEFAULT_WORKSPACE
+from bot.cli.exit_codes import Exit
+from bot.devtools.demo import browser, services, story_browser, workflows
+from bot.devtools.demo.servers import free_port
+from bot.devtools.sandbox.persistence import Unreadable
+from engine import workflowfile
+from engine.domain import DEFAULT_WORKSPACE
 from engine.steps import registry
 from engine.store import schema
 from engine.store.workflows import load_workflows
-from tests.support.effects import PATIENCE
+from tests.support.http_service import PATIENCE
 from tests.support.processes import Place, place
 
 LAST_LINE = "Ctrl-C stops it"
@@ -290,7 +290,7 @@ def test_who_has_no_slack_decides_from_the_mail_also_after_a_restart(demo: Demo)
 async def _decides(demo: Demo, asked: str) -> None:
     """Mia follows the link, changes the amount, and types the code."""
     (link,) = re.findall(r"^Review: (\S+)$", demo.mail(asked)["text"], flags=re.MULTILINE)
-    async with browsing.browser() as mias:
+    async with story_browser.browser() as mias:
         page = await mias.follow(link)
         at_code = await mias.press(page, "Pay back", {"Amount in EUR": "80"})
         (newest,) = until(partial(demo.mails, "code"))
@@ -461,7 +461,7 @@ def test_a_folder_that_cannot_be_made_is_named(demo: Demo) -> None:
 @pytest.mark.parametrize("name", workflows.ALL)
 def test_its_workflows_are_the_ready_made_ones_and_call_this_machine_only(name: str) -> None:
     text = workflows.ALL[name]("http://127.0.0.1:8702")
-    assert definition.load(text.encode(), kinds=registry.builtin()).name == name
+    assert workflowfile.load(text.encode(), kinds=registry.builtin()).name == name
     assert "https://" not in "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     assert "approvers: [ada@example.com, ben@example.com" in text
     assert (MIA in text) is (name == "expense")
@@ -469,10 +469,10 @@ def test_its_workflows_are_the_ready_made_ones_and_call_this_machine_only(name: 
 
 def test_the_services_remember_what_they_did(tmp_path: Path) -> None:
     file = tmp_path / "effects.json"
-    assert effects.kept(file) is None
+    assert services.kept(file) is None
     file.write_text('{"version": 2, "port": 1}')
     with pytest.raises(Unreadable, match="another version"):
-        effects.kept(file)
+        services.kept(file)
 
 
 async def test_a_repeated_deployment_is_made_once_also_after_a_restart(tmp_path: Path) -> None:
@@ -480,7 +480,7 @@ async def test_a_repeated_deployment_is_made_once_also_after_a_restart(tmp_path:
     given = {"version": "1", "environment": "production"}
     for token in "one", "two":
         async with (
-            effects.serving(file, port=free_port(), token=token) as serving,
+            services.serving(file, port=free_port(), token=token) as serving,
             aiohttp.ClientSession(serving.url) as session,
         ):
             for headers, status in (

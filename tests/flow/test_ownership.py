@@ -12,8 +12,8 @@ import pytest
 
 from engine.errors import StoreLocked
 from engine.store import lock
-from tests.support.commands import Commands, commands
-from tests.support.effects import PATIENCE, Effects, effects
+from tests.support.cli import Commands, commands
+from tests.support.http_service import PATIENCE, Effects, effects
 from tests.support.processes import HELLO, SIGNOFF, Place, serving
 
 GATED = HELLO + "    gate: {approvers: [lee@example.com]}\n"

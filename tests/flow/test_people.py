@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.model import DeliveryKind
-from tests.support.commands import Commands, commands
-from tests.support.office import office
+from engine.domain import DeliveryKind
+from tests.support.cli import Commands, commands
 from tests.support.processes import HELLO, place
+from tests.support.server_env import office
 
 ASKS = """
 name: flow

@@ -11,15 +11,15 @@ from pathlib import Path
 import aiohttp
 from yarl import URL
 
-from bot import links
-from bot.sandbox.server import Person
-from bot.sandbox.world import User
-from engine.model import DEFAULT_WORKSPACE, Address
+from bot import page_urls
+from bot.devtools.sandbox.server import SimulatedPerson
+from bot.devtools.sandbox.world import User
+from engine.domain import DEFAULT_WORKSPACE, Address
 from engine.store import browsers, people
-from engine.store.tx import Tx
-from tests.slack.stage import buttons, copy_of, whispered
-from tests.support.office import Office, office
-from tests.web import pages
+from engine.store.transaction import Tx
+from tests.support import html_forms
+from tests.support.server_env import ServerEnv, office
+from tests.support.slack_env import buttons, copy_of, whispered
 
 EACH = 10
 TIMES = 10
@@ -34,12 +34,12 @@ steps:
 """
 
 
-def joined(here: Office, number: int) -> Person:
+def joined(here: ServerEnv, number: int) -> SimulatedPerson:
     """Somebody new in Slack."""
     world = here.sandbox.world
     made = User(id=world.new_id("U"), name=f"p{number}", real_name=f"P {number}", email=f"p{number}@example.com")
     world.users[made.id] = made
-    return Person(here.sandbox.slack, made.id)
+    return SimulatedPerson(here.sandbox.slack, made.id)
 
 
 @dataclass
@@ -48,18 +48,18 @@ class Reader:
 
     email: str
     session: aiohttp.ClientSession
-    form: pages.Form
+    form: html_forms.Form
     url: str
 
     async def presses(self, verdict: str) -> tuple[int, str]:
         """What the page says then."""
         fields, headers = aiohttp.FormData(self.form.with_(verdict=verdict)), {"Sec-Fetch-Site": "same-origin"}
         async with self.session.post(self.url + self.form.action, data=fields, headers=headers) as answer:
-            return answer.status, pages.read(await answer.text()).text
+            return answer.status, html_forms.read(await answer.text()).text
 
 
 @asynccontextmanager
-async def readers(here: Office, request: str) -> AsyncIterator[list[Reader]]:
+async def readers(here: ServerEnv, request: str) -> AsyncIterator[list[Reader]]:
     """All who were asked by mail, with the page open."""
     async with AsyncExitStack() as stack:
         made = []
@@ -68,12 +68,12 @@ async def readers(here: Office, request: str) -> AsyncIterator[list[Reader]]:
             session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar))
             email = f"m{number}@example.com"
             jar.update_cookies({"signoff-browser": await remembered(here, email)}, URL(here.url))
-            async with session.get(f"{here.url}{links.REVIEW}/{request}") as answer:
-                made.append(Reader(email, session, pages.read(await answer.text()).form, here.url))
+            async with session.get(f"{here.url}{page_urls.REVIEW}/{request}") as answer:
+                made.append(Reader(email, session, html_forms.read(await answer.text()).form, here.url))
         yield made
 
 
-async def remembered(here: Office, email: str) -> str:
+async def remembered(here: ServerEnv, email: str) -> str:
     """The secret of a browser that is remembered for whoever reads that mail."""
 
     def unit(tx: Tx) -> str:
@@ -106,7 +106,7 @@ async def test_of_two_hundred_decisions_one_wins_and_all_others_are_answered(tmp
         assert {status for status, _ in answers} <= {200, 409}
         assert all(f"pproved by {by}" in said for _, said in answers), answers
 
-        def told(one: Person) -> int:
+        def told(one: SimulatedPerson) -> int:
             return len(whispered(here.sandbox, one)) + (one.user.real_name == by)
 
         await here.sandbox.until(lambda: all(told(one) == TIMES for one in clickers), seconds=30)

@@ -10,9 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from engine import definition
+from engine import workflowfile
 from engine.steps import registry
-from tests.support.pages import DOCS, Block, Page
+from tests.support.documents import DOCS, Block, Page
 
 ROOT = DOCS.parent
 README = Page((ROOT / "README.md").read_text(encoding="utf-8"))
@@ -42,7 +42,7 @@ def signoff(home: Path, *arguments: str) -> str:
 
 def test_the_workflow_of_the_page_can_be_used() -> None:
     (shown,) = blocks("yaml")
-    assert definition.load(shown.text.encode(), kinds=registry.builtin()).name == "refund-customer"
+    assert workflowfile.load(shown.text.encode(), kinds=registry.builtin()).name == "refund-customer"
 
 
 def test_the_walk_of_the_page_works_word_for_word(tmp_path: Path) -> None:

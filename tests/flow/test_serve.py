@@ -17,10 +17,10 @@ import aiohttp
 import pytest
 
 from bot.local import client
-from bot.local.place import LONGEST_PATH, socket_path
-from engine import data
-from tests.support.commands import Commands, commands
-from tests.support.effects import Effects, effects
+from bot.local.socket_path import LONGEST_PATH, socket_path
+from engine import json_values
+from tests.support.cli import Commands, commands
+from tests.support.http_service import Effects, effects
 from tests.support.processes import Place, place, serving
 
 HELLO = """\
@@ -87,7 +87,7 @@ def say(path: Path, command: str, body: bytes, method: str = "POST") -> tuple[in
 def refused(path: Path, command: str, body: bytes) -> str:
     """The sentence that this is refused with."""
     status, text = say(path, command, body)
-    reply: Any = data.loads(text)
+    reply: Any = json_values.loads(text)
     assert (status, reply["facts"]) == (200, {})
     return str(reply["refused"])
 
@@ -266,12 +266,15 @@ def test_what_the_socket_does_not_understand_gets_a_sentence(at: Place, signoff:
             ("start", b'{"workflow": "hello", "inputs": {}, "key": ["k"]}'),
             ("start", b'{"workflow": "hello", "inputs": {}, "key": 7}'),
             ("register", b'{"source": 1}'),
-            ("decide", data.dumps({"request": asked["id"], "verdict": "maybe", "edits": {}}).encode()),
-            ("decide", data.dumps({"request": asked["id"], "verdict": "approve", "edits": []}).encode()),
-            ("decide", data.dumps({"request": asked["id"], "verdict": "approve", "edits": {}, "reason": 7}).encode()),
+            ("decide", json_values.dumps({"request": asked["id"], "verdict": "maybe", "edits": {}}).encode()),
+            ("decide", json_values.dumps({"request": asked["id"], "verdict": "approve", "edits": []}).encode()),
+            (
+                "decide",
+                json_values.dumps({"request": asked["id"], "verdict": "approve", "edits": {}, "reason": 7}).encode(),
+            ),
             ("decide", b'{"request": ["x"], "verdict": "approve", "edits": {}}'),
             ("cancel", b'{"run": {"a": 1}}'),
-            ("cancel", data.dumps({"run": started["run"], "reason": ["x"]}).encode()),
+            ("cancel", json_values.dumps({"run": started["run"], "reason": ["x"]}).encode()),
             ("resume", b'{"run": "x", "answer": "perhaps"}'),
         ]:
             assert refused(path, command, body) == not_understood, (command, body[:60])
@@ -340,5 +343,5 @@ def test_a_server_logs_as_it_is_set_to(at: Place) -> None:
     with serving(at) as server:
         refused(server.socket, "start", b"{")
         assert server.stop() == 0
-    entries = [data.loads(line) for line in server.said.splitlines() if line.startswith("{")]
+    entries = [json_values.loads(line) for line in server.said.splitlines() if line.startswith("{")]
     assert any(isinstance(one, dict) and one["logger"] == "bot.local.server" for one in entries)

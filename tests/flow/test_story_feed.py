@@ -10,22 +10,22 @@ from typing import Any
 import pytest
 
 import engine
-from bot.demo import stage, story_feed, workflows
-from bot.demo.stage import Stage
-from bot.demo.story_feed import StoryFeed
-from engine.data import Value
-from engine.model import Address, Cancel, Done, Origin, Register, Registered, RequestState, RunStatus, Start, Started
+from bot.devtools.demo import servers, story_feed, workflows
+from bot.devtools.demo.servers import DemoEnvironment
+from bot.devtools.demo.story_feed import StoryFeed
+from engine.domain import Address, Cancel, Done, Origin, Register, Registered, RequestState, RunStatus, Start, Started
+from engine.json_values import Value
 
 _KINDS = re.compile(r"\"((?:run|step|gate|request|delivery|links)\.(?!id\")[a-z_]+)\"")
 
 
 @pytest.fixture
-async def standing() -> AsyncIterator[Stage]:
-    async with stage.standing() as up:
+async def standing() -> AsyncIterator[DemoEnvironment]:
+    async with servers.standing() as up:
         yield up
 
 
-async def asked(standing: Stage) -> str:
+async def asked(standing: DemoEnvironment) -> str:
     """The id of a run whose request both approvers see."""
     cleo = standing.slack.person("cleo").id
     actor, origin = Address("slack", cleo), Origin(surface="slack", place={"user": cleo})
@@ -41,7 +41,7 @@ async def asked(standing: Stage) -> str:
     return started.run
 
 
-async def comes(feed: StoryFeed, standing: Stage, kind: str) -> dict[str, Any]:
+async def comes(feed: StoryFeed, standing: DemoEnvironment, kind: str) -> dict[str, Any]:
     """The story, once it has a line of this kind."""
     for _ in range(200):
         told = await feed.story()
@@ -56,7 +56,7 @@ def sentences(told: dict[str, Any]) -> str:
     return "\n".join(f"{one['who']}: {one['sentence']}" for one in told["lines"])
 
 
-async def test_a_run_is_told_with_its_request_its_copies_and_why(standing: Stage) -> None:
+async def test_a_run_is_told_with_its_request_its_copies_and_why(standing: DemoEnvironment) -> None:
     run, feed = await asked(standing), StoryFeed(standing.app)
     told = await comes(feed, standing, "delivery.shown")
     assert [one["id"] for one in told["runs"]] == [run]
@@ -79,7 +79,7 @@ async def test_a_run_is_told_with_its_request_its_copies_and_why(standing: Stage
     assert told["runs"][0]["status"] == RunStatus.SUCCEEDED
 
 
-async def test_a_run_that_is_cancelled_is_told(standing: Stage) -> None:
+async def test_a_run_that_is_cancelled_is_told(standing: DemoEnvironment) -> None:
     run, feed = await asked(standing), StoryFeed(standing.app)
     cleo = Address("slack", standing.slack.person("cleo").id)
     answer = await standing.app.engine.cancel(Cancel(run=run, actor=cleo, origin=Origin(surface="slack")))
@@ -89,7 +89,7 @@ async def test_a_run_that_is_cancelled_is_told(standing: Stage) -> None:
     assert "The request was withdrawn." in said
 
 
-async def test_commands_are_offered_with_the_workflows_that_there_are(standing: Stage) -> None:
+async def test_commands_are_offered_with_the_workflows_that_there_are(standing: DemoEnvironment) -> None:
     feed = StoryFeed(standing.app)
     assert "/signoff run refund" not in dict(await feed.completions())
     await asked(standing)
@@ -99,7 +99,7 @@ async def test_commands_are_offered_with_the_workflows_that_there_are(standing: 
 
 
 async def test_an_app_that_has_stopped_has_nothing_to_tell() -> None:
-    async with stage.standing() as up:
+    async with servers.standing() as up:
         feed = StoryFeed(up.app)
     assert await feed.story() is None
 

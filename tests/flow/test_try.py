@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from engine.store import lock
-from tests.support.commands import Commands, commands
-from tests.support.effects import Effects, effects
+from tests.support.cli import Commands, commands
+from tests.support.http_service import Effects, effects
 from tests.support.processes import Finished, Place, place, serving
 from tests.support.terminals import terminal
 

@@ -16,13 +16,13 @@ from typing import Any, Final
 
 import pytest
 
+from bot.devtools.sandbox import Running, sandbox
+from bot.devtools.sandbox.world import User, Usergroup
 from bot.directory import WithMail
-from bot.sandbox import Running, sandbox
-from bot.sandbox.world import User, Usergroup
 from bot.slack.client import connected
 from bot.slack.directory import SlackDirectory
-from bot.slack.pace import Pace
-from engine.model import (
+from bot.slack.rate_limit import RateLimiter
+from engine.domain import (
     Address,
     AskCode,
     Assurance,
@@ -45,9 +45,9 @@ from engine.model import (
     Verdict,
 )
 from engine.ports import Route
-from engine.views import RequestView
+from engine.read_models import RequestView
+from tests.support.engine_env import EngineEnv, house
 from tests.support.fakes import FakeClock
-from tests.support.house import House, house
 
 DAYS: Final = 365
 POOL: Final = [f"desk{number}@example.com" for number in range(6)]
@@ -87,7 +87,7 @@ class Human:
 class Year:
     """The world, what is true in it, and the engine that has to find it out."""
 
-    def __init__(self, home: House, slack: Running, dice: random.Random) -> None:
+    def __init__(self, home: EngineEnv, slack: Running, dice: random.Random) -> None:
         self.home, self.slack, self.dice = home, slack, dice
         self.humans: list[Human] = []
         self.behind: dict[str, Human] = {}
@@ -403,7 +403,7 @@ async def year(path: Path, seed: int) -> AsyncIterator[Year]:
     clock, dice = FakeClock(), random.Random(seed)
     async with sandbox() as slack:
         slack.rates.configure(enabled=False)
-        token, pace = slack.app.bot_token, Pace(multiplier=1000)
+        token, pace = slack.app.bot_token, RateLimiter(multiplier=1000)
         async with connected(token=token, api_url=slack.api_url, pace=pace) as client:
             directory = Ways(SlackDirectory(client, now=lambda: clock.at.timestamp()))
             async with house(path, directory=directory, clock=clock) as home:

@@ -8,10 +8,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from bot.bench import engine as bench
+from bot.devtools.bench import engine as bench
 from engine import verify_audit
-from engine.store import journal, schema
-from tests.support.pages import Page
+from engine.store import audit_log, schema
+from tests.support.documents import Page
 
 
 async def test_a_small_measurement_gives_every_figure(tmp_path: Path) -> None:
@@ -39,4 +39,4 @@ async def test_the_floor_writes_rows_like_the_engines_and_a_log_that_verifies(tm
         assert statuses == [("succeeded", 132), ("waiting", 3)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     with schema.reading(path) as connection:
-        assert verify_audit.verify(journal.export(connection, "default")).findings == ()
+        assert verify_audit.verify(audit_log.export(connection, "default")).findings == ()

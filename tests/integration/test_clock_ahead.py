@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.model import (
+from engine.domain import (
     Address,
     AskCode,
     Assurance,
@@ -25,9 +25,9 @@ from engine.model import (
     Verdict,
     WrongCode,
 )
-from engine.store.release import release
+from engine.store.takeover import take_over
+from tests.support.engine_env import EngineEnv, house
 from tests.support.fakes import START, by
-from tests.support.house import House, house
 
 LEE = "lee@example.com"
 GATED = """
@@ -40,29 +40,29 @@ AHEAD = timedelta(days=3_650)
 
 
 @pytest.fixture
-async def home(tmp_path: Path) -> AsyncIterator[House]:
+async def home(tmp_path: Path) -> AsyncIterator[EngineEnv]:
     """A house whose clock is ten years ahead."""
     async with house(tmp_path / "signoff.db", directory=by("email")) as made:
         made.clock.at = START + AHEAD
         yield made
 
 
-async def asked(home: House) -> str:
+async def asked(home: EngineEnv) -> str:
     await home.register(GATED)
     run = await home.start()
     await home.settle()
     return run
 
 
-def link(home: House) -> str:
+def link(home: EngineEnv) -> str:
     return home.mail.to(LEE, DeliveryKind.REQUEST)[-1].token or ""
 
 
-def code(home: House) -> str:
+def code(home: EngineEnv) -> str:
     return home.mail.to(LEE, DeliveryKind.CODE)[-1].code or ""
 
 
-async def command(home: House, run: str, form: str, *, browser: str | None = None) -> Decide:
+async def command(home: EngineEnv, run: str, form: str, *, browser: str | None = None) -> Decide:
     view = (await home.request(run)).asked
     return Decide(
         request=view.id,
@@ -78,31 +78,31 @@ async def command(home: House, run: str, form: str, *, browser: str | None = Non
     )
 
 
-async def ask(home: House, run: str, form: str) -> CodeSent:
+async def ask(home: EngineEnv, run: str, form: str) -> CodeSent:
     sent = await home.identity.ask_code(AskCode(decide=await command(home, run, form), holder=form))
     assert isinstance(sent, CodeSent)
     await home.settle()
     return sent
 
 
-async def give(home: House, challenge: str, holder: str, given: str) -> Proven | WrongCode | CodeLapsed:
+async def give(home: EngineEnv, challenge: str, holder: str, given: str) -> Proven | WrongCode | CodeLapsed:
     return await home.identity.give_code(GiveCode(challenge=challenge, holder=holder, code=given, label="Firefox"))
 
 
-async def sign_in(home: House, holder: str) -> CodeSent:
+async def sign_in(home: EngineEnv, holder: str) -> CodeSent:
     sent = await home.identity.sign_in(SignIn(email=LEE, holder=holder, form=holder))
     await home.settle()
     return sent
 
 
-async def set_right(home: House, *, restarts: bool) -> None:
+async def set_right(home: EngineEnv, *, restarts: bool) -> None:
     home.clock.at = START + timedelta(minutes=1)
     if restarts:
-        await home.store.transact(release)
+        await home.store.transact(take_over)
 
 
 @pytest.mark.parametrize("restarts", [False, True])
-async def test_codes_of_a_clock_that_was_ahead_neither_work_nor_count(home: House, restarts: bool) -> None:
+async def test_codes_of_a_clock_that_was_ahead_neither_work_nor_count(home: EngineEnv, restarts: bool) -> None:
     run = await asked(home)
     old = [await ask(home, run, f"ahead {number}") for number in range(8)]
     mail = [one.code or "" for one in home.mail.to(LEE, DeliveryKind.CODE)]
@@ -123,7 +123,9 @@ async def test_codes_of_a_clock_that_was_ahead_neither_work_nor_count(home: Hous
 
 
 @pytest.mark.parametrize("restarts", [False, True])
-async def test_links_and_browsers_of_a_clock_that_was_ahead_last_as_long_as_others(home: House, restarts: bool) -> None:
+async def test_links_and_browsers_of_a_clock_that_was_ahead_last_as_long_as_others(
+    home: EngineEnv, restarts: bool
+) -> None:
     run = await asked(home)
     sent = await ask(home, run, "ahead")
     known = await give(home, sent.challenge, "ahead", code(home))
@@ -151,7 +153,7 @@ async def test_links_and_browsers_of_a_clock_that_was_ahead_last_as_long_as_othe
     assert await home.identity.browser(known.browser) is None
 
 
-async def test_a_clock_that_is_set_back_a_little_spoils_no_code(home: House) -> None:
+async def test_a_clock_that_is_set_back_a_little_spoils_no_code(home: EngineEnv) -> None:
     run = await asked(home)
     sent = await ask(home, run, "mine")
     home.clock.at -= timedelta(seconds=30)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import ChannelError
-from engine.model import (
+from engine.domain import (
     Address,
     Decided,
     DeliveryKind,
@@ -22,10 +21,11 @@ from engine.model import (
     Started,
     Verdict,
 )
+from engine.errors import ChannelError
 from engine.ports import Found, Resolution, Route
 from engine.references import Reference
-from engine.store.runs import POSTPONED
-from tests.support.house import ANN, LEE, SAM, TERMINAL, House, PlayedParams, Surprise, house
+from engine.store.run_rows import POSTPONED
+from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, PlayedParams, Surprise, house
 
 LEE_SLACK = Address("slack", "U0LEE")
 KIM_SLACK = Address("slack", "U0KIM")
@@ -84,12 +84,12 @@ def book() -> Book:
 
 
 @pytest.fixture
-async def home(tmp_path: Path, book: Book) -> AsyncIterator[House]:
+async def home(tmp_path: Path, book: Book) -> AsyncIterator[EngineEnv]:
     async with house(tmp_path / "signoff.db", directory=book) as home:
         yield home
 
 
-async def test_people_are_asked_where_the_directory_says_that_they_are(home: House) -> None:
+async def test_people_are_asked_where_the_directory_says_that_they_are(home: EngineEnv) -> None:
     await home.register(ASKS)
     run = await home.start()
     (approver,) = (await home.request(run)).approvers
@@ -99,7 +99,7 @@ async def test_people_are_asked_where_the_directory_says_that_they_are(home: Hou
     assert isinstance(await home.decide(run, by=LEE_SLACK), Decided)
 
 
-async def test_a_person_counts_once_whatever_reference_names_them(home: House) -> None:
+async def test_a_person_counts_once_whatever_reference_names_them(home: EngineEnv) -> None:
     await home.register(ASKS.replace('"{{ inputs.who }}"', '["lee@example.com", "group:finance", "<@U0LEE>"]'))
     run = await home.start()
     request = await home.request(run)
@@ -107,14 +107,14 @@ async def test_a_person_counts_once_whatever_reference_names_them(home: House) -
     assert request.notes == ("group:finance: one account is deactivated and is not asked.",)
 
 
-async def test_a_group_with_nobody_left_asks_the_owner_and_says_why(home: House) -> None:
+async def test_a_group_with_nobody_left_asks_the_owner_and_says_why(home: EngineEnv) -> None:
     await home.register(ASKS.replace('"{{ inputs.who }}"', '["group:ghosts"]'))
     request = await home.request(await home.start())
     assert [one.person.email for one in request.approvers] == ["sam@example.com"]
     assert request.notes[0] == "group:ghosts has nobody who can be asked."
 
 
-async def test_somebody_who_left_is_not_asked_another_way(home: House, book: Book) -> None:
+async def test_somebody_who_left_is_not_asked_another_way(home: EngineEnv, book: Book) -> None:
     await home.register(ASKS)
     book.known["new@example.com"] = Resolution((Found("", (Address("email", "new@example.com"),)),), unknown=True)
     request = await home.request(await home.start(who=["new@example.com"]))
@@ -126,7 +126,7 @@ async def test_somebody_who_left_is_not_asked_another_way(home: House, book: Boo
     assert request.notes[1] == "lee@example.com has no active account any more, so they are not asked."
 
 
-async def test_two_who_turn_out_to_be_one_decide_as_one(home: House, book: Book) -> None:
+async def test_two_who_turn_out_to_be_one_decide_as_one(home: EngineEnv, book: Book) -> None:
     book.known["lee@example.com"] = Resolution((Found("", (LEE,)),))
     book.known["U0LEE"] = Resolution((Found("", (LEE_SLACK,)),))
     await home.register(ASKS)
@@ -141,7 +141,7 @@ async def test_two_who_turn_out_to_be_one_decide_as_one(home: House, book: Book)
     assert isinstance(await home.decide(both, by=LEE), Decided)
 
 
-async def test_a_run_starts_while_the_directory_is_out_of_reach_and_asks_later(home: House, book: Book) -> None:
+async def test_a_run_starts_while_the_directory_is_out_of_reach_and_asks_later(home: EngineEnv, book: Book) -> None:
     await home.register(ASKS)
     book.down = True
     run = await home.start()
@@ -155,7 +155,7 @@ async def test_a_run_starts_while_the_directory_is_out_of_reach_and_asks_later(h
     assert isinstance(await home.decide(run), Decided)
 
 
-async def test_an_effect_is_recorded_though_nobody_can_say_who_is_asked_about_it(home: House, book: Book) -> None:
+async def test_an_effect_is_recorded_though_nobody_can_say_who_is_asked_about_it(home: EngineEnv, book: Book) -> None:
     await home.register(ASKS_AFTER)
     run = await home.start()
     book.down = True
@@ -178,7 +178,7 @@ async def test_an_effect_is_recorded_though_nobody_can_say_who_is_asked_about_it
     assert len(home.step.calls) == 1
 
 
-async def test_who_started_a_run_hears_its_end_where_they_started_it(home: House) -> None:
+async def test_who_started_a_run_hears_its_end_where_they_started_it(home: EngineEnv) -> None:
     await home.register(ASKS)
     started = await home.engine.start(Start(workflow="flow", inputs={}, actor=ANN, origin=IN_SLACK))
     assert isinstance(started, Started)
@@ -189,7 +189,7 @@ async def test_who_started_a_run_hears_its_end_where_they_started_it(home: House
     assert [posted.card.title for posted in home.channel.of("C1")] == ["flow: rejected"]
 
 
-async def test_an_answer_about_an_earlier_visit_is_none(home: House) -> None:
+async def test_an_answer_about_an_earlier_visit_is_none(home: EngineEnv) -> None:
     await home.register(ACTS)
 
     async def breaks(params: PlayedParams, context: object) -> Mapping[str, object]:

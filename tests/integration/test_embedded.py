@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.embedded import CONCURRENT, Embedded
+from engine.domain import RunStatus, Work
 from engine.errors import StoreError, StoreFull
-from engine.model import RunStatus, Work
+from engine.worker.embedded import CONCURRENT, Embedded
+from tests.support.engine_env import EngineEnv, house, until
 from tests.support.fakes import START
-from tests.support.house import House, house, until
 
 
 class Units:
@@ -230,7 +230,7 @@ steps:
 
 
 @asynccontextmanager
-async def at_work(home: House, *, hints: bool) -> AsyncIterator[Embedded]:
+async def at_work(home: EngineEnv, *, hints: bool) -> AsyncIterator[Embedded]:
     executor = Embedded(
         units={"advance": home.runner.advance, "deliver": home.relay.deliver, "fire": home.engine.fire},
         due=home.engine.due,

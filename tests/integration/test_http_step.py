@@ -18,8 +18,8 @@ from pydantic import ValidationError
 
 from engine.errors import InvalidValue, StepError
 from engine.ports import Resolve, StepContext
-from engine.steps import guard
-from engine.steps.http import Http, HttpParams
+from engine.steps import url_guard
+from engine.steps.http import HttpParams, HttpStep
 
 Raw = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 LOCAL = ["127.0.0.1"]
@@ -32,11 +32,11 @@ def context(seconds: float = 5) -> StepContext:
     )
 
 
-async def call(step: Http, url: str, *, seconds: float = 5, **given: Any) -> dict[str, Any]:
+async def call(step: HttpStep, url: str, *, seconds: float = 5, **given: Any) -> dict[str, Any]:
     return dict(await step.run(HttpParams.model_validate({"url": url, **given}), context(seconds)))
 
 
-async def failure(step: Http, url: str, *, seconds: float = 5, **given: Any) -> StepError:
+async def failure(step: HttpStep, url: str, *, seconds: float = 5, **given: Any) -> StepError:
     with pytest.raises(StepError) as caught:
         await call(step, url, seconds=seconds, **given)
     return caught.value
@@ -135,13 +135,13 @@ async def echo() -> AsyncIterator[str]:
     [("GET", False), ("get", False), ("POST", True), ("put", True), ("PATCH", True), ("DELETE", True)],
 )
 async def test_the_idempotency_key_goes_with_every_method_that_acts(echo: str, method: str, sent: bool) -> None:
-    answer = await call(Http(allow=LOCAL), f"{echo}/x", method=method)
+    answer = await call(HttpStep(allow=LOCAL), f"{echo}/x", method=method)
     assert answer["body"]["method"] == method.upper()
     assert answer["body"]["headers"].get("Idempotency-Key") == ("r1:call:1" if sent else None)
 
 
 async def test_the_idempotency_header_can_be_renamed_or_set_by_the_builder(echo: str) -> None:
-    step = Http(allow=LOCAL)
+    step = HttpStep(allow=LOCAL)
     renamed = await call(step, echo, method="POST", idempotency_header="X-Request-Key")
     assert renamed["body"]["headers"]["X-Request-Key"] == "r1:call:1"
     own = await call(step, echo, method="POST", headers={"idempotency-key": "mine"})
@@ -149,20 +149,20 @@ async def test_the_idempotency_header_can_be_renamed_or_set_by_the_builder(echo:
 
 
 async def test_a_secret_in_a_header_arrives(echo: str) -> None:
-    answer = await call(Http(allow=LOCAL), echo, headers={"Authorization": "Bearer s3cret"})
+    answer = await call(HttpStep(allow=LOCAL), echo, headers={"Authorization": "Bearer s3cret"})
     assert answer["body"]["headers"]["Authorization"] == "Bearer s3cret"
     assert answer["body"]["headers"]["User-Agent"].startswith("signoff/")
     assert answer["body"]["headers"]["Accept-Encoding"] == "identity"
 
 
 async def test_json_goes_out_with_exact_numbers(echo: str) -> None:
-    answer = await call(Http(allow=LOCAL), echo, method="POST", json={"amount": Decimal("12.50"), "big": 2**53 + 1})
+    answer = await call(HttpStep(allow=LOCAL), echo, method="POST", json={"amount": Decimal("12.50"), "big": 2**53 + 1})
     assert answer["body"]["body"] == '{"amount":12.50,"big":9007199254740993}'
     assert answer["body"]["headers"]["Content-Type"] == "application/json"
 
 
 async def test_a_json_null_is_a_body_and_no_json_is_none(echo: str) -> None:
-    step = Http(allow=LOCAL)
+    step = HttpStep(allow=LOCAL)
     assert (await call(step, echo, method="POST", json=None))["body"]["body"] == "null"
     empty = await call(step, echo, method="POST")
     assert empty["body"]["body"] == ""
@@ -170,19 +170,19 @@ async def test_a_json_null_is_a_body_and_no_json_is_none(echo: str) -> None:
 
 
 async def test_text_goes_out_in_utf_8_with_the_content_type_of_the_builder(echo: str) -> None:
-    answer = await call(Http(allow=LOCAL), echo, method="PUT", body="grün", headers={"content-type": "text/csv"})
+    answer = await call(HttpStep(allow=LOCAL), echo, method="PUT", body="grün", headers={"content-type": "text/csv"})
     assert answer["body"]["body"] == "grün"
     assert answer["body"]["headers"]["Content-Type"] == "text/csv"
 
 
 async def test_a_body_over_a_mebibyte_goes_out_without_a_warning(echo: str) -> None:
-    answer = await call(Http(allow=LOCAL, max_bytes=2**23), echo, method="POST", body="x" * 2_000_000)
+    answer = await call(HttpStep(allow=LOCAL, max_bytes=2**23), echo, method="POST", body="x" * 2_000_000)
     assert len(answer["body"]["body"]) == 2_000_000
 
 
 async def test_the_query_is_added_to_the_one_in_the_url_as_exact_text(echo: str) -> None:
     query = {"amount": Decimal("1.50"), "on": True, "n": 3, "q": "a b&c=ü"}
-    answer = await call(Http(allow=LOCAL), f"{echo}/p?first=1", query=query)
+    answer = await call(HttpStep(allow=LOCAL), f"{echo}/p?first=1", query=query)
     assert answer["body"]["path"] == "/p?first=1&amount=1.50&on=true&n=3&q=a+b%26c%3D%C3%BC"
 
 
@@ -193,7 +193,7 @@ async def test_cookies_do_not_travel_from_one_call_to_the_next() -> None:
         return response
 
     async with serving(handler) as url:
-        step = Http(allow=LOCAL)
+        step = HttpStep(allow=LOCAL)
         first, second = await call(step, url), await call(step, url)
     assert first["body"] == second["body"] == {}
     assert "set-cookie" not in first["headers"]
@@ -202,7 +202,7 @@ async def test_cookies_do_not_travel_from_one_call_to_the_next() -> None:
 async def test_proxies_of_the_environment_are_not_used(echo: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    assert (await call(Http(allow=LOCAL), echo))["status"] == 200
+    assert (await call(HttpStep(allow=LOCAL), echo))["status"] == 200
 
 
 # -- what comes back ----------------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ async def test_proxies_of_the_environment_are_not_used(echo: str, monkeypatch: p
 )
 async def test_the_body_is_read_by_its_content_type(content_type: str, sent: bytes, body: object) -> None:
     async with serving(replying(sent, Content_Type=content_type, X_Two="2")) as url:
-        answer = await call(Http(allow=LOCAL), url)
+        answer = await call(HttpStep(allow=LOCAL), url)
     assert answer["body"] == body
     assert answer["status"] == 200
     assert answer["headers"]["content-type"] == content_type
@@ -235,14 +235,14 @@ async def test_the_body_is_read_by_its_content_type(content_type: str, sent: byt
 async def test_a_body_without_content_type_is_text_unless_it_is_binary() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"
     async with raw(answering(head + b"abc")) as url:
-        assert (await call(Http(allow=LOCAL), url))["body"] == "abc"
+        assert (await call(HttpStep(allow=LOCAL), url))["body"] == "abc"
     async with raw(answering(head + b"a\0c")) as url:
-        assert "binary" in str(await failure(Http(allow=LOCAL), url))
+        assert "binary" in str(await failure(HttpStep(allow=LOCAL), url))
 
 
 async def test_a_head_request_has_no_body() -> None:
     async with serving(replying(b"{}", Content_Type="application/json")) as url:
-        answer = await call(Http(allow=LOCAL), url, method="HEAD")
+        answer = await call(HttpStep(allow=LOCAL), url, method="HEAD")
     assert answer["body"] == ""
     assert answer["headers"]["content-length"] == "2"
 
@@ -250,7 +250,7 @@ async def test_a_head_request_has_no_body() -> None:
 async def test_gzip_that_nobody_asked_for_is_read_all_the_same() -> None:
     body = gzip.compress(b'{"a": 1}')
     async with serving(replying(body, Content_Type="application/json", Content_Encoding="gzip")) as url:
-        assert (await call(Http(allow=LOCAL), url))["body"] == {"a": 1}
+        assert (await call(HttpStep(allow=LOCAL), url))["body"] == {"a": 1}
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ async def test_an_answer_that_cannot_be_used_says_that_the_call_was_made(
     content_type: str, sent: bytes, message: str
 ) -> None:
     async with serving(replying(sent, Content_Type=content_type)) as url:
-        error = await failure(Http(allow=LOCAL), url, method="POST")
+        error = await failure(HttpStep(allow=LOCAL), url, method="POST")
     assert message in str(error)
     assert "was carried out (status 200), but" in str(error)
     assert kind(error) == "definite final"
@@ -274,8 +274,8 @@ async def test_an_answer_that_cannot_be_used_says_that_the_call_was_made(
 
 async def test_a_body_may_be_as_large_as_the_limit_and_no_larger() -> None:
     async with serving(replying(b"x" * 1000, Content_Type="text/plain")) as url:
-        assert len((await call(Http(allow=LOCAL, max_bytes=1000), url))["body"]) == 1000
-        error = await failure(Http(allow=LOCAL, max_bytes=999), url)
+        assert len((await call(HttpStep(allow=LOCAL, max_bytes=1000), url))["body"]) == 1000
+        error = await failure(HttpStep(allow=LOCAL, max_bytes=999), url)
     assert "it answered more than 999 bytes" in str(error)
     assert kind(error) == "definite final"
 
@@ -283,7 +283,7 @@ async def test_a_body_may_be_as_large_as_the_limit_and_no_larger() -> None:
 async def test_the_limit_counts_what_a_gzip_bomb_unfolds_to() -> None:
     bomb = gzip.compress(b"\0" * 50_000_000)
     async with serving(replying(bomb, Content_Type="text/plain", Content_Encoding="gzip")) as url:
-        error = await failure(Http(allow=LOCAL), url)
+        error = await failure(HttpStep(allow=LOCAL), url)
     assert "more than 1048576 bytes" in str(error)
     assert len(bomb) < 100_000
 
@@ -297,7 +297,7 @@ async def test_the_limit_holds_for_a_body_that_never_ends() -> None:
             await writer.drain()
 
     async with raw(talk) as url:
-        assert "more than 1048576 bytes" in str(await failure(Http(allow=LOCAL), url))
+        assert "more than 1048576 bytes" in str(await failure(HttpStep(allow=LOCAL), url))
 
 
 # -- statuses -----------------------------------------------------------------------------------------------
@@ -328,7 +328,7 @@ async def test_the_limit_holds_for_a_body_that_never_ends() -> None:
 )
 async def test_what_an_unexpected_status_means(status: int, expected: str) -> None:
     async with serving(replying(b"", status=status)) as url:
-        error = await failure(Http(allow=LOCAL), f"{url}/a", method="POST")
+        error = await failure(HttpStep(allow=LOCAL), f"{url}/a", method="POST")
     assert kind(error) == expected
     assert f"POST {url}/a answered {status}" in str(error)
 
@@ -350,12 +350,12 @@ async def test_the_servers_wish_when_to_retry_is_kept(
     status: int, headers: dict[str, str], seconds: int | None
 ) -> None:
     async with serving(replying(b"", status=status, **headers)) as url:
-        error = await failure(Http(allow=LOCAL), url)
+        error = await failure(HttpStep(allow=LOCAL), url)
     assert error.retry_after == (None if seconds is None else timedelta(seconds=seconds))
 
 
 async def test_expect_says_which_statuses_are_fine() -> None:
-    step = Http(allow=LOCAL)
+    step = HttpStep(allow=LOCAL)
     async with serving(replying(b"gone", status=404, Content_Type="text/plain")) as url:
         assert (await call(step, url, expect=[200, 404]))["body"] == "gone"
         assert (await call(step, url, expect=["400-410"]))["status"] == 404
@@ -371,9 +371,9 @@ async def test_a_redirect_is_not_followed_and_only_its_host_is_named() -> None:
         return web.Response(status=302, headers={"Location": location})
 
     async with serving(handler) as url:
-        away = await failure(Http(allow=LOCAL), f"{url}/away")
-        near = await failure(Http(allow=LOCAL), f"{url}/near")
-        taken = await call(Http(allow=LOCAL), f"{url}/away", expect=[302])
+        away = await failure(HttpStep(allow=LOCAL), f"{url}/away")
+        near = await failure(HttpStep(allow=LOCAL), f"{url}/near")
+        taken = await call(HttpStep(allow=LOCAL), f"{url}/away", expect=[302])
     assert "points to elsewhere.example; redirects are not followed" in str(away)
     assert "token" not in str(away)
     assert "points to the same host" in str(near)
@@ -384,13 +384,13 @@ async def test_a_redirect_is_not_followed_and_only_its_host_is_named() -> None:
 
 async def test_a_redirect_to_nowhere_readable_is_still_a_sentence() -> None:
     async with serving(replying(status=302, Location="https://[::1")) as url:
-        assert "points to an unreadable address" in str(await failure(Http(allow=LOCAL), url))
+        assert "points to an unreadable address" in str(await failure(HttpStep(allow=LOCAL), url))
 
 
 async def test_an_error_body_is_quoted_shortly_and_cleaned() -> None:
     body = "no\x00 such\r\nthing\x1b[31m " + "x" * 1000
     async with serving(replying(body, status=422, Content_Type="text/plain; charset=utf-8")) as url:
-        message = str(await failure(Http(allow=LOCAL), url))
+        message = str(await failure(HttpStep(allow=LOCAL), url))
     quoted = message.split(": ", 1)[1]
     assert quoted.startswith("no such thing [31m xxx")
     assert quoted.endswith("x…")
@@ -399,16 +399,16 @@ async def test_an_error_body_is_quoted_shortly_and_cleaned() -> None:
 
 async def test_a_binary_error_body_is_not_quoted() -> None:
     async with serving(replying(b"\x89PNG", status=404, Content_Type="image/png")) as url:
-        assert str(await failure(Http(allow=LOCAL), url)).endswith("answered 404 Not Found")
+        assert str(await failure(HttpStep(allow=LOCAL), url)).endswith("answered 404 Not Found")
 
 
 async def test_messages_hold_no_query_header_or_body(echo: str) -> None:
     parts: dict[str, Any] = {"headers": {"X-Key": "hush1"}, "query": {"q": "hush2"}, "body": "hush3"}
-    broken = await failure(Http(), f"{echo}/p?k=hush4", method="POST", **parts)
-    unwelcome = await failure(Http(allow=LOCAL), f"{echo}/p?k=hush4", method="POST", expect=[201])
-    moved = await failure(Http(allow=LOCAL), f"{echo}/p?k=hush4#hush5", method="POST", **parts)
+    broken = await failure(HttpStep(), f"{echo}/p?k=hush4", method="POST", **parts)
+    unwelcome = await failure(HttpStep(allow=LOCAL), f"{echo}/p?k=hush4", method="POST", expect=[201])
+    moved = await failure(HttpStep(allow=LOCAL), f"{echo}/p?k=hush4#hush5", method="POST", **parts)
     async with raw(answering(b"")) as url:
-        lost = await failure(Http(allow=LOCAL), f"{url}/p?k=hush4", method="POST", **parts)
+        lost = await failure(HttpStep(allow=LOCAL), f"{url}/p?k=hush4", method="POST", **parts)
     assert "hush" not in str(moved) + str(broken) + str(lost) + str(unwelcome).split(": ", 1)[0]
     assert lost.__suppress_context__
 
@@ -419,7 +419,7 @@ async def test_messages_hold_no_query_header_or_body(echo: str) -> None:
 async def test_a_refused_connection_did_nothing_and_may_be_tried_again() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        error = await failure(Http(allow=LOCAL), f"http://127.0.0.1:{closed.getsockname()[1]}/", method="POST")
+        error = await failure(HttpStep(allow=LOCAL), f"http://127.0.0.1:{closed.getsockname()[1]}/", method="POST")
     assert kind(error) == "definite retryable"
     assert "was not sent" in str(error)
 
@@ -431,7 +431,7 @@ async def test_no_connection_in_time_did_nothing() -> None:
 
     for limit in (0.05, 10):
         error = await failure(
-            Http(resolve=never, connect_timeout=limit), "https://slow.example/", seconds=0.2, method="POST"
+            HttpStep(resolve=never, connect_timeout=limit), "https://slow.example/", seconds=0.2, method="POST"
         )
         assert kind(error) == "definite retryable"
         assert "no connection in time" in str(error)
@@ -442,14 +442,14 @@ async def test_a_tls_handshake_that_hangs_did_nothing() -> None:
         await reader.read()
 
     async with raw(talk) as url:
-        step = Http(allow=LOCAL, connect_timeout=0.1)
+        step = HttpStep(allow=LOCAL, connect_timeout=0.1)
         error = await failure(step, url.replace("http:", "https:"), method="POST")
     assert kind(error) == "definite retryable"
     assert "no connection in time" in str(error)
 
 
 async def test_a_step_without_time_left_sends_nothing(echo: str) -> None:
-    assert kind(await failure(Http(allow=LOCAL), echo, seconds=0)) == "definite retryable"
+    assert kind(await failure(HttpStep(allow=LOCAL), echo, seconds=0)) == "definite retryable"
 
 
 @pytest.fixture(scope="module")
@@ -462,14 +462,14 @@ def self_signed() -> ssl.SSLContext:
 
 async def test_a_certificate_that_is_not_valid_did_nothing_and_stays_so(self_signed: ssl.SSLContext) -> None:
     async with raw(answering(b"HTTP/1.1 200 OK\r\n\r\n"), self_signed) as url:
-        error = await failure(Http(allow=LOCAL), url, method="POST")
+        error = await failure(HttpStep(allow=LOCAL), url, method="POST")
     assert kind(error) == "definite final"
     assert "TLS certificate" in str(error)
 
 
 async def test_a_host_that_speaks_no_tls_did_nothing() -> None:
     async with serving(replying(b"")) as url:
-        error = await failure(Http(allow=LOCAL), url.replace("http:", "https:"), method="POST")
+        error = await failure(HttpStep(allow=LOCAL), url.replace("http:", "https:"), method="POST")
     assert kind(error) == "definite final"
     assert "TLS" in str(error)
 
@@ -488,7 +488,7 @@ async def test_a_host_that_speaks_no_tls_did_nothing() -> None:
 async def test_a_name_that_does_not_resolve_did_nothing(
     answer: Sequence[str] | OSError, expected: str, message: str
 ) -> None:
-    error = await failure(Http(resolve=resolver(answer)), "https://crm.example/a", method="POST")
+    error = await failure(HttpStep(resolve=resolver(answer)), "https://crm.example/a", method="POST")
     assert kind(error) == expected
     assert message in str(error)
     assert "POST https://crm.example/a was not sent" in str(error)
@@ -524,7 +524,7 @@ async def test_what_breaks_after_sending_may_have_happened_and_is_sent_once(talk
         await talk(reader, writer)
 
     async with raw(counting) as url:
-        error = await failure(Http(allow=LOCAL), f"{url}/a", method=method)
+        error = await failure(HttpStep(allow=LOCAL), f"{url}/a", method=method)
     assert kind(error) == "unknown retryable"
     assert str(error).startswith(f"{method} {url}/a ")
     assert "it may have been carried out" in str(error)
@@ -536,7 +536,7 @@ async def test_no_answer_in_time_may_have_happened() -> None:
         await reader.read()
 
     async with raw(talk) as url:
-        error = await failure(Http(allow=LOCAL), url, seconds=0.2, method="POST")
+        error = await failure(HttpStep(allow=LOCAL), url, seconds=0.2, method="POST")
     assert kind(error) == "unknown retryable"
     assert "did not answer in time" in str(error)
 
@@ -552,7 +552,7 @@ async def test_a_slow_drip_ends_with_the_time_of_the_step(head: bytes) -> None:
             await asyncio.sleep(0.02)
 
     async with raw(talk) as url:
-        error = await asyncio.wait_for(failure(Http(allow=LOCAL), url, seconds=0.3, method="POST"), 2)
+        error = await asyncio.wait_for(failure(HttpStep(allow=LOCAL), url, seconds=0.3, method="POST"), 2)
     assert kind(error) == "unknown retryable"
 
 
@@ -563,7 +563,7 @@ async def test_an_error_status_counts_even_if_its_body_never_comes() -> None:
         await reader.read()
 
     async with raw(talk) as url:
-        error = await failure(Http(allow=LOCAL), url, seconds=0.3, method="POST")
+        error = await failure(HttpStep(allow=LOCAL), url, seconds=0.3, method="POST")
     assert kind(error) == "definite retryable"
     assert str(error).endswith("answered 404 Not Found")
 
@@ -578,7 +578,7 @@ async def test_cancelling_the_step_cancels_the_call() -> None:
         gone.set()
 
     async with raw(talk) as url, asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(call(Http(allow=LOCAL), url, method="POST"))
+        task = tasks.create_task(call(HttpStep(allow=LOCAL), url, method="POST"))
         await arrived.wait()
         task.cancel()
         await asyncio.wait_for(gone.wait(), 2)
@@ -644,14 +644,14 @@ PRIVATE = [
 
 @pytest.mark.parametrize("host", PRIVATE)
 async def test_an_address_that_is_not_public_is_refused(host: str) -> None:
-    error = await failure(Http(resolve=resolver()), f"https://{host}:8443/x", method="POST")
+    error = await failure(HttpStep(resolve=resolver()), f"https://{host}:8443/x", method="POST")
     assert kind(error) == "definite final"
     assert "not a public address" in str(error)
 
 
 @pytest.mark.parametrize("host", PRIVATE)
 async def test_a_name_that_resolves_to_such_an_address_is_refused(host: str) -> None:
-    step = Http(resolve=resolver(["93.184.216.34", host.strip("[]")]))
+    step = HttpStep(resolve=resolver(["93.184.216.34", host.strip("[]")]))
     error = await failure(step, "https://innocent.example/x", method="POST")
     assert kind(error) == "definite final"
     assert "resolves to one that is not" in str(error)
@@ -687,7 +687,7 @@ STRANGE = [
 
 @pytest.mark.parametrize("host", STRANGE)
 async def test_a_host_written_strangely_is_refused_before_any_look_up(host: str) -> None:
-    error = await failure(Http(resolve=resolver()), f"https://{host}/x")
+    error = await failure(HttpStep(resolve=resolver()), f"https://{host}/x")
     assert kind(error) == "definite final"
     assert "was not sent" in str(error)
 
@@ -714,19 +714,19 @@ async def test_a_host_written_strangely_is_refused_before_any_look_up(host: str)
     ],
 )
 async def test_a_url_that_is_not_plain_https_is_refused(url: str) -> None:
-    error = await failure(Http(resolve=resolver()), url)
+    error = await failure(HttpStep(resolve=resolver()), url)
     assert kind(error) == "definite final"
     assert "u:p" not in str(error)
 
 
 @pytest.mark.parametrize("name", ["localhost", "localhost.", "LOCALHOST", "ⓛocalhost"])
 async def test_localhost_is_refused_as_the_system_resolves_it(name: str) -> None:
-    assert "not a public address" in str(await failure(Http(), f"https://{name}:1/"))
+    assert "not a public address" in str(await failure(HttpStep(), f"https://{name}:1/"))
 
 
 async def test_a_name_is_looked_up_once_so_a_second_answer_cannot_lead_elsewhere(echo: str) -> None:
     port = echo.rpartition(":")[2]
-    rebinding = Http(allow=["good.example", "127.0.0.1"], resolve=resolver(["127.0.0.1"], ["10.0.0.1"]))
+    rebinding = HttpStep(allow=["good.example", "127.0.0.1"], resolve=resolver(["127.0.0.1"], ["10.0.0.1"]))
     answer = await call(rebinding, f"http://good.example:{port}/x")
     assert answer["body"]["headers"]["Host"] == f"good.example:{port}"
 
@@ -738,10 +738,10 @@ async def test_public_then_private_is_refused_at_the_second_call() -> None:
         asked.append(host)
         return ["10.0.0.1"] if len(asked) > 1 else ["203.0.112.1"]
 
-    step = guard.Guard()
+    step = url_guard.Guard()
     target = step.check("GET", "https://rebind.example/")
     assert [str(address) for address in await step.addresses(target, flipping)] == ["203.0.112.1"]
-    error = await failure(Http(resolve=flipping), "https://rebind.example/")
+    error = await failure(HttpStep(resolve=flipping), "https://rebind.example/")
     assert "not a public address" in str(error)
     assert asked == ["rebind.example", "rebind.example"]
 
@@ -760,7 +760,7 @@ async def test_public_then_private_is_refused_at_the_second_call() -> None:
 @pytest.mark.parametrize("host", ["crm.internal", "CRM.Internal."])
 async def test_what_the_settings_allow_may_be_private_and_plain(echo: str, allow: list[str], host: str) -> None:
     port = echo.rpartition(":")[2]
-    step = Http(allow=[entry.replace("PORT", port) for entry in allow], resolve=resolver(["127.0.0.1"]))
+    step = HttpStep(allow=[entry.replace("PORT", port) for entry in allow], resolve=resolver(["127.0.0.1"]))
     assert (await call(step, f"http://{host}:{port}/x"))["status"] == 200
 
 
@@ -770,12 +770,12 @@ async def test_what_the_settings_allow_may_be_private_and_plain(echo: str, allow
 )
 async def test_an_allow_list_covers_nothing_but_what_it_names(echo: str, allow: list[str]) -> None:
     port = echo.rpartition(":")[2]
-    error = await failure(Http(allow=allow, resolve=resolver(["127.0.0.1"])), f"http://crm.internal:{port}/x")
+    error = await failure(HttpStep(allow=allow, resolve=resolver(["127.0.0.1"])), f"http://crm.internal:{port}/x")
     assert kind(error) == "definite final"
 
 
 async def test_plain_http_to_a_public_address_needs_an_allowed_host() -> None:
-    step = Http(allow=["10.0.0.0/8"], resolve=resolver(["93.184.216.34"]))
+    step = HttpStep(allow=["10.0.0.0/8"], resolve=resolver(["93.184.216.34"]))
     assert "only https is allowed" in str(await failure(step, "http://www.example/"))
 
 
@@ -793,13 +793,13 @@ async def test_plain_http_to_a_public_address_needs_an_allowed_host() -> None:
     ],
 )
 def test_an_address_inside_an_address_is_judged_by_where_it_leads(address: str, public: bool) -> None:
-    assert guard.is_public(guard.unwrap(ip_address(address))) is public
+    assert url_guard.is_public(url_guard.unwrap(ip_address(address))) is public
 
 
 @pytest.mark.parametrize("entry", ["", ".", "10.0.0.1/8", "https://h", "u@h", "h:x", "2130706433", "a b", "h?x", "*.x"])
 def test_an_allow_list_entry_that_means_nothing_is_refused(entry: str) -> None:
     with pytest.raises(InvalidValue, match="allow-list"):
-        Http(allow=[entry])
+        HttpStep(allow=[entry])
 
 
 # -- parameters ---------------------------------------------------------------------------------------------
@@ -845,7 +845,7 @@ def test_the_name_of_the_json_parameter_survives_a_round_trip() -> None:
 
 
 def test_the_step_says_what_it_is() -> None:
-    step = Http()
+    step = HttpStep()
     assert step.secret_params == {"headers", "json", "body"}
     assert step.outputs({}) == {"status", "headers", "body"}
     assert list(step.content({"url": "u", "method": "POST", "headers": {}, "query": {}, "json": {}})) == ["json"]

@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from engine.codes import MIN_KEY, Codes
-from engine.errors import ChannelError
-from engine.model import (
+from engine.code_derivation import MIN_KEY, Codes
+from engine.domain import (
     Address,
     AlreadyDecided,
     AskCode,
@@ -42,10 +41,11 @@ from engine.model import (
     Verdict,
     WrongCode,
 )
+from engine.errors import ChannelError
 from engine.store import challenges
+from tests.support.engine_env import EngineEnv, house
 from tests.support.fakes import by
-from tests.support.house import House, house
-from tests.support.recording import Fault
+from tests.support.recording_channel import Fault
 
 LEE, MIA = "lee@example.com", "mia@example.com"
 WEB = Origin(surface="web")
@@ -58,12 +58,12 @@ steps:
 
 
 @pytest.fixture
-async def home(tmp_path: Path) -> AsyncIterator[House]:
+async def home(tmp_path: Path) -> AsyncIterator[EngineEnv]:
     async with house(tmp_path / "signoff.db", directory=by("email")) as made:
         yield made
 
 
-async def asked(home: House, keys: str = "") -> str:
+async def asked(home: EngineEnv, keys: str = "") -> str:
     """A run whose approvers have mail."""
     await home.register(GATED.format(keys=keys))
     run = await home.start()
@@ -71,27 +71,27 @@ async def asked(home: House, keys: str = "") -> str:
     return run
 
 
-def token(home: House, address: str = LEE) -> str:
+def token(home: EngineEnv, address: str = LEE) -> str:
     """What the link of the newest mail to the address carries."""
     found = home.mail.to(address, DeliveryKind.REQUEST)[-1].token
     assert found is not None
     return found
 
 
-def code(home: House, address: str = LEE) -> str:
+def code(home: EngineEnv, address: str = LEE) -> str:
     """The code in the newest mail to the address."""
     found = home.mail.to(address, DeliveryKind.CODE)[-1].code
     assert found is not None
     return found
 
 
-async def command(home: House, run: str, **changes: Any) -> Decide:
+async def command(home: EngineEnv, run: str, **changes: Any) -> Decide:
     """An approval by whoever holds Lee's link."""
     held: dict[str, Any] = {} if "link" in changes else {"link": token(home)}
     return await home.approval_by_link(run, **{"form": "form-1", **held, **changes})
 
 
-async def sent(home: House, decide: Decide, holder: str = "browser") -> CodeSent:
+async def sent(home: EngineEnv, decide: Decide, holder: str = "browser") -> CodeSent:
     """A code for this decision, in its mail when this returns."""
     answer = await home.identity.ask_code(AskCode(decide=decide, holder=holder))
     assert isinstance(answer, CodeSent)
@@ -99,11 +99,11 @@ async def sent(home: House, decide: Decide, holder: str = "browser") -> CodeSent
     return answer
 
 
-async def give(home: House, challenge: str, given: str, holder: str = "browser") -> Proven | WrongCode | CodeLapsed:
+async def give(home: EngineEnv, challenge: str, given: str, holder: str = "browser") -> Proven | WrongCode | CodeLapsed:
     return await home.identity.give_code(GiveCode(challenge=challenge, holder=holder, code=given, label="Firefox"))
 
 
-async def proven(home: House, run: str, holder: str = "browser") -> Proven:
+async def proven(home: EngineEnv, run: str, holder: str = "browser") -> Proven:
     """Lee, who decided with a code, and whose browser is remembered."""
     challenge = await sent(home, await command(home, run), holder)
     answer = await give(home, challenge.challenge, code(home), holder)
@@ -111,7 +111,7 @@ async def proven(home: House, run: str, holder: str = "browser") -> Proven:
     return answer
 
 
-def record(home: House) -> tuple[str, str]:
+def record(home: EngineEnv) -> tuple[str, str]:
     """How the one decision was made: its assurance, and as whom."""
     with closing(sqlite3.connect(home.path)) as connection:
         query = "SELECT assurance, json_extract(record, '$.acted_as') FROM decision"
@@ -122,7 +122,7 @@ def record(home: House) -> tuple[str, str]:
 # -- links --------------------------------------------------------------------------------------------------
 
 
-async def test_a_link_opens_its_request_for_whoever_it_was_sent_to(home: House) -> None:
+async def test_a_link_opens_its_request_for_whoever_it_was_sent_to(home: EngineEnv) -> None:
     run = await asked(home)
     link = await home.identity.link(token(home))
     assert isinstance(link, Link)
@@ -131,7 +131,7 @@ async def test_a_link_opens_its_request_for_whoever_it_was_sent_to(home: House) 
     assert await home.identity.link("x" * 43) is None
 
 
-async def test_only_the_hash_of_a_token_is_kept_and_nothing_of_a_code(home: House) -> None:
+async def test_only_the_hash_of_a_token_is_kept_and_nothing_of_a_code(home: EngineEnv) -> None:
     run = await asked(home)
     await sent(home, await command(home, run))
     kept = home.path.read_bytes() + home.path.with_name("signoff.db-wal").read_bytes()
@@ -141,7 +141,7 @@ async def test_only_the_hash_of_a_token_is_kept_and_nothing_of_a_code(home: Hous
     assert code(home) not in repr(home.mail.to(LEE, DeliveryKind.CODE))
 
 
-async def test_each_copy_and_each_attempt_has_a_link_of_its_own_and_all_of_them_work(home: House) -> None:
+async def test_each_copy_and_each_attempt_has_a_link_of_its_own_and_all_of_them_work(home: EngineEnv) -> None:
     unknown = ChannelError("no answer after the final dot", outcome_unknown=True)
     home.mail.box.next_calls(Fault(error=unknown), Fault(error=unknown))
     await asked(home)
@@ -154,10 +154,10 @@ async def test_each_copy_and_each_attempt_has_a_link_of_its_own_and_all_of_them_
         assert connection.execute("SELECT count(*), count(DISTINCT hash) FROM link").fetchall() == [(4, 4)]
 
 
-async def test_a_link_whose_mail_was_refused_is_forgotten(home: House, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_link_whose_mail_was_refused_is_forgotten(home: EngineEnv, caplog: pytest.LogCaptureFixture) -> None:
     refused = ChannelError("the mail server mail.example.com:587 cannot be reached")
     home.mail.box.next_calls(*[Fault(error=refused)] * 4)
-    with caplog.at_level(logging.INFO, logger="engine.lanes"):
+    with caplog.at_level(logging.INFO, logger="engine.delivery.concurrency"):
         await asked(home)
         for _ in range(3):
             home.pass_(seconds=5)
@@ -171,7 +171,7 @@ async def test_a_link_whose_mail_was_refused_is_forgotten(home: House, caplog: p
     ], "a server that is down says the same of every copy"
 
 
-async def test_a_link_alone_decides_only_where_the_gate_says_so(home: House) -> None:
+async def test_a_link_alone_decides_only_where_the_gate_says_so(home: EngineEnv) -> None:
     run = await asked(home)
     assert await home.engine.decide(await command(home, run)) == NeedsCode(address=LEE)
     assert (await home.request(run)).decision is None
@@ -180,7 +180,7 @@ async def test_a_link_alone_decides_only_where_the_gate_says_so(home: House) -> 
     assert record(home) == ("link", f"holder of the link sent to {LEE}")
 
 
-async def test_no_claim_is_worth_more_than_what_is_held(home: House) -> None:
+async def test_no_claim_is_worth_more_than_what_is_held(home: EngineEnv) -> None:
     run = await asked(home, ", assurance: link")
     for assurance in (Assurance.LINK, Assurance.CODE, Assurance.SSO):
         for link in (None, "", "x" * 43):
@@ -191,7 +191,7 @@ async def test_no_claim_is_worth_more_than_what_is_held(home: House) -> None:
     assert record(home)[0] == "link", "what is written down is what was proven"
 
 
-async def test_a_link_to_another_request_proves_nothing(home: House) -> None:
+async def test_a_link_to_another_request_proves_nothing(home: EngineEnv) -> None:
     first = await asked(home, ", assurance: link")
     other = token(home)
     await home.decide(first)
@@ -199,7 +199,7 @@ async def test_a_link_to_another_request_proves_nothing(home: House) -> None:
     assert await home.engine.decide(await command(home, second, link=other)) == NoLink()
 
 
-async def test_whose_link_it_is_decides_and_not_the_address_that_is_claimed(home: House) -> None:
+async def test_whose_link_it_is_decides_and_not_the_address_that_is_claimed(home: EngineEnv) -> None:
     run = await asked(home, ", assurance: link")
     claimed = await command(home, run, actor=Address("email", MIA))
     assert isinstance(await home.engine.decide(claimed), Decided)
@@ -208,7 +208,7 @@ async def test_whose_link_it_is_decides_and_not_the_address_that_is_claimed(home
     assert decision.person.email == LEE
 
 
-async def test_links_run_out_and_can_be_withdrawn(home: House) -> None:
+async def test_links_run_out_and_can_be_withdrawn(home: EngineEnv) -> None:
     run = await asked(home, ", assurance: link")
     link = token(home)
     assert await home.identity.revoke((await home.request(run)).id) == 2
@@ -229,7 +229,7 @@ async def test_links_run_out_and_can_be_withdrawn(home: House) -> None:
 # -- codes --------------------------------------------------------------------------------------------------
 
 
-async def test_a_decision_waits_for_its_code_and_is_then_the_one_that_was_meant(home: House) -> None:
+async def test_a_decision_waits_for_its_code_and_is_then_the_one_that_was_meant(home: EngineEnv) -> None:
     run = await asked(home, ", reason_required: always")
     decide = await command(home, run, edits={"n": 2}, reason="cheaper")
     challenge = await sent(home, decide)
@@ -247,7 +247,7 @@ async def test_a_decision_waits_for_its_code_and_is_then_the_one_that_was_meant(
     assert record(home) == ("code", f"reader of a code sent to {LEE}")
 
 
-async def test_what_would_be_refused_is_refused_before_a_code_is_sent(home: House) -> None:
+async def test_what_would_be_refused_is_refused_before_a_code_is_sent(home: EngineEnv) -> None:
     run = await asked(home)
     wrong: list[tuple[dict[str, Any], type[Refusal]]] = [
         ({"edits": {"nothing": 1}}, InvalidEdits),
@@ -266,7 +266,7 @@ async def test_what_would_be_refused_is_refused_before_a_code_is_sent(home: Hous
     assert home.mail.to(LEE, DeliveryKind.CODE) == []
 
 
-async def test_a_form_that_is_sent_twice_asks_for_one_code(home: House) -> None:
+async def test_a_form_that_is_sent_twice_asks_for_one_code(home: EngineEnv) -> None:
     run = await asked(home)
     decide = await command(home, run)
     assert await sent(home, decide) == await sent(home, decide)
@@ -276,14 +276,14 @@ async def test_a_form_that_is_sent_twice_asks_for_one_code(home: House) -> None:
     assert other != await sent(home, decide)
 
 
-async def test_a_code_is_typed_as_people_type_it(home: House) -> None:
+async def test_a_code_is_typed_as_people_type_it(home: EngineEnv) -> None:
     run = await asked(home)
     challenge = await sent(home, await command(home, run))
     right = code(home)
     assert isinstance(await give(home, challenge.challenge, f"  {right[:4]} {right[4:]}\n"), Proven)
 
 
-async def test_a_code_is_taken_once(home: House) -> None:
+async def test_a_code_is_taken_once(home: EngineEnv) -> None:
     run = await asked(home)
     challenge = await sent(home, await command(home, run))
     first = await give(home, challenge.challenge, code(home))
@@ -293,7 +293,7 @@ async def test_a_code_is_taken_once(home: House) -> None:
     assert record(home)[0] == "code"
 
 
-async def test_a_challenge_belongs_to_the_browser_that_asked(home: House) -> None:
+async def test_a_challenge_belongs_to_the_browser_that_asked(home: EngineEnv) -> None:
     run = await asked(home)
     challenge = await sent(home, await command(home, run))
     assert await give(home, challenge.challenge, code(home), "another") == CodeLapsed()
@@ -304,7 +304,7 @@ async def test_a_challenge_belongs_to_the_browser_that_asked(home: House) -> Non
     assert await home.identity.challenge("nothing", "browser") is None
 
 
-async def test_five_wrong_codes_end_one_challenge_and_no_other(home: House) -> None:
+async def test_five_wrong_codes_end_one_challenge_and_no_other(home: EngineEnv) -> None:
     run = await asked(home)
     challenge = await sent(home, await command(home, run))
     wrong = "0" * 8 if code(home) != "0" * 8 else "1" * 8
@@ -317,21 +317,21 @@ async def test_five_wrong_codes_end_one_challenge_and_no_other(home: House) -> N
     assert isinstance(await give(home, again.challenge, code(home)), Proven)
 
 
-async def test_a_code_holds_for_ten_minutes(home: House) -> None:
+async def test_a_code_holds_for_ten_minutes(home: EngineEnv) -> None:
     run = await asked(home)
     challenge = await sent(home, await command(home, run))
     home.pass_(minutes=10)
     assert await give(home, challenge.challenge, code(home)) == CodeLapsed()
 
 
-async def test_a_code_for_somebody_else_is_wrong(home: House) -> None:
+async def test_a_code_for_somebody_else_is_wrong(home: EngineEnv) -> None:
     run = await asked(home)
     challenge = await sent(home, await command(home, run))
     await sent(home, await command(home, run, link=token(home, MIA), form="form-2"), "browser of Mia")
     assert isinstance(await give(home, challenge.challenge, code(home, MIA)), WrongCode)
 
 
-async def test_a_decision_that_came_first_is_told_and_the_browser_is_remembered_all_the_same(home: House) -> None:
+async def test_a_decision_that_came_first_is_told_and_the_browser_is_remembered_all_the_same(home: EngineEnv) -> None:
     run = await asked(home)
     challenge = await sent(home, await command(home, run))
     assert isinstance(await home.decide(run, by=Address("email", MIA)), Decided)
@@ -344,7 +344,7 @@ async def test_a_decision_that_came_first_is_told_and_the_browser_is_remembered_
 # -- scanners -----------------------------------------------------------------------------------------------
 
 
-async def test_a_scanner_that_asks_for_codes_does_not_lock_the_person_out(home: House) -> None:
+async def test_a_scanner_that_asks_for_codes_does_not_lock_the_person_out(home: EngineEnv) -> None:
     run = await asked(home)
     for minute in range(30):
         for number in range(3):
@@ -365,7 +365,7 @@ async def test_a_scanner_that_asks_for_codes_does_not_lock_the_person_out(home: 
     assert isinstance(await home.engine.decide(await command(home, run, browser=known.browser)), Decided)
 
 
-async def test_an_address_does_not_get_more_than_a_few_codes(home: House) -> None:
+async def test_an_address_does_not_get_more_than_a_few_codes(home: EngineEnv) -> None:
     run = await asked(home)
     answers = []
     for number in range(60):
@@ -378,7 +378,7 @@ async def test_an_address_does_not_get_more_than_a_few_codes(home: House) -> Non
     )
 
 
-async def test_wrong_codes_of_others_do_not_keep_a_person_from_using_theirs(home: House) -> None:
+async def test_wrong_codes_of_others_do_not_keep_a_person_from_using_theirs(home: EngineEnv) -> None:
     run = await asked(home)
     mine = await sent(home, await command(home, run, form="mine"), "mine")
     right = code(home)
@@ -394,7 +394,7 @@ async def test_wrong_codes_of_others_do_not_keep_a_person_from_using_theirs(home
     assert isinstance(await give(home, mine.challenge, right, "mine"), Proven)
 
 
-async def test_wrong_codes_for_decisions_are_few_whatever_is_asked_for(home: House) -> None:
+async def test_wrong_codes_for_decisions_are_few_whatever_is_asked_for(home: EngineEnv) -> None:
     run = await asked(home)
     tried = 0
     for number in range(24 * 12):
@@ -411,7 +411,7 @@ async def test_wrong_codes_for_decisions_are_few_whatever_is_asked_for(home: Hou
 # -- browsers -----------------------------------------------------------------------------------------------
 
 
-async def test_a_browser_that_is_remembered_needs_no_other_code(home: House) -> None:
+async def test_a_browser_that_is_remembered_needs_no_other_code(home: EngineEnv) -> None:
     known = await proven(home, await asked(home))
     run = await asked(home)
     assert isinstance(await home.engine.decide(await command(home, run, browser=known.browser)), Decided)
@@ -420,7 +420,7 @@ async def test_a_browser_that_is_remembered_needs_no_other_code(home: House) -> 
     assert isinstance(await home.engine.decide(without_link), Decided), "from the inbox there is no link"
 
 
-async def test_a_browser_is_remembered_for_thirty_days_or_until_it_is_forgotten(home: House) -> None:
+async def test_a_browser_is_remembered_for_thirty_days_or_until_it_is_forgotten(home: EngineEnv) -> None:
     known = await proven(home, await asked(home))
     browser = await home.identity.browser(known.browser)
     assert browser is not None
@@ -437,7 +437,7 @@ async def test_a_browser_is_remembered_for_thirty_days_or_until_it_is_forgotten(
     assert await home.identity.browser(other.browser) is None
 
 
-async def test_nobody_forgets_the_browser_of_somebody_else(home: House) -> None:
+async def test_nobody_forgets_the_browser_of_somebody_else(home: EngineEnv) -> None:
     run = await asked(home)
     lee = await proven(home, run)
     run = await asked(home)
@@ -451,7 +451,7 @@ async def test_nobody_forgets_the_browser_of_somebody_else(home: House) -> None:
     assert await home.identity.browser(lee.browser) is not None
 
 
-async def test_whoever_opens_the_link_of_a_colleague_decides_as_themselves(home: House) -> None:
+async def test_whoever_opens_the_link_of_a_colleague_decides_as_themselves(home: EngineEnv) -> None:
     run = await asked(home)
     challenge = await sent(home, await command(home, run, link=token(home, MIA)), "browser of Mia")
     mia = await give(home, challenge.challenge, code(home, MIA), "browser of Mia")
@@ -463,7 +463,7 @@ async def test_whoever_opens_the_link_of_a_colleague_decides_as_themselves(home:
     assert decision.person.email == MIA
 
 
-async def test_a_forwarded_link_is_of_no_use_in_the_browser_of_somebody_who_is_not_asked(home: House) -> None:
+async def test_a_forwarded_link_is_of_no_use_in_the_browser_of_somebody_who_is_not_asked(home: EngineEnv) -> None:
     await home.register(GATED.format(keys="").replace("lee@example.com, mia", "mia"))
     run = await home.start()
     await home.settle()
@@ -478,7 +478,7 @@ async def test_a_forwarded_link_is_of_no_use_in_the_browser_of_somebody_who_is_n
     assert isinstance(await home.engine.decide(without_link), NotAnApprover)
 
 
-async def test_when_a_browser_was_seen_is_written_down_now_and_then(home: House) -> None:
+async def test_when_a_browser_was_seen_is_written_down_now_and_then(home: EngineEnv) -> None:
     known = await proven(home, await asked(home))
     began = home.clock.now()
     home.pass_(minutes=59)
@@ -494,7 +494,7 @@ async def test_when_a_browser_was_seen_is_written_down_now_and_then(home: House)
 # -- signing in ---------------------------------------------------------------------------------------------
 
 
-async def test_somebody_signs_in_with_a_code(home: House) -> None:
+async def test_somebody_signs_in_with_a_code(home: EngineEnv) -> None:
     await asked(home)
     answer = await home.identity.sign_in(SignIn(email=" Lee@Example.com ", holder="browser", form="f"))
     await home.settle()
@@ -503,7 +503,7 @@ async def test_somebody_signs_in_with_a_code(home: House) -> None:
     assert (known.person.email, known.answer, known.request) == (LEE, None, None)
 
 
-async def test_who_asks_to_sign_in_leaves_nothing_unless_a_code_is_sent(home: House) -> None:
+async def test_who_asks_to_sign_in_leaves_nothing_unless_a_code_is_sent(home: EngineEnv) -> None:
     await asked(home)
     for at in range(50):
         await home.identity.sign_in(SignIn(email=f"no{at}@example.com", holder="browser", form=f"f{at}"))
@@ -516,7 +516,7 @@ async def test_who_asks_to_sign_in_leaves_nothing_unless_a_code_is_sent(home: Ho
     assert challenges_of(home) == 0
 
 
-async def test_a_code_that_could_not_be_sent_for_hours_is_not_sent_any_more(home: House) -> None:
+async def test_a_code_that_could_not_be_sent_for_hours_is_not_sent_any_more(home: EngineEnv) -> None:
     await asked(home)
     await home.settle()
     await home.identity.sign_in(SignIn(email=LEE, holder="browser", form="f"))
@@ -527,7 +527,7 @@ async def test_a_code_that_could_not_be_sent_for_hours_is_not_sent_any_more(home
     assert home.mail.to(LEE, DeliveryKind.CODE) == []
 
 
-async def test_whoever_signs_in_waits_for_the_disk_whether_or_not_the_address_is_known(home: House) -> None:
+async def test_whoever_signs_in_waits_for_the_disk_whether_or_not_the_address_is_known(home: EngineEnv) -> None:
     await asked(home)
     wal = home.path.with_name("signoff.db-wal")
     for email in (LEE, "no@example.com", LEE, "no@example.com", LEE):
@@ -536,7 +536,7 @@ async def test_whoever_signs_in_waits_for_the_disk_whether_or_not_the_address_is
         assert wal.read_bytes() != before, "what is written is on the disk before the answer"
 
 
-async def test_codes_that_went_to_others_do_not_count(home: House) -> None:
+async def test_codes_that_went_to_others_do_not_count(home: EngineEnv) -> None:
     run = await asked(home)
     for number in range(6):
         await sent(home, await command(home, run, link=token(home, MIA), form=f"form-{number}"), "browser of Mia")
@@ -544,13 +544,13 @@ async def test_codes_that_went_to_others_do_not_count(home: House) -> None:
     assert mine.purpose is Purpose.DECIDE
 
 
-def challenges_of(home: House) -> int:
+def challenges_of(home: EngineEnv) -> int:
     with closing(sqlite3.connect(home.path)) as connection:
         (found,) = connection.execute("SELECT count(*) FROM challenge").fetchone()
     return int(found)
 
 
-async def test_an_address_that_nobody_has_looks_like_any_other_and_gets_nothing(home: House) -> None:
+async def test_an_address_that_nobody_has_looks_like_any_other_and_gets_nothing(home: EngineEnv) -> None:
     await asked(home)
     known = await home.identity.sign_in(SignIn(email=LEE, holder="browser", form="f"))
     unknown = await home.identity.sign_in(SignIn(email="no@example.com", holder="browser", form="g"))

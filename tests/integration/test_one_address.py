@@ -9,11 +9,11 @@ import pytest
 from aiohttp import web
 from sqlalchemy import text
 
-from engine.model import StepStatus, Verdict
+from engine.domain import StepStatus, Verdict
 from engine.ports import StepType
-from engine.steps.http import Http
-from engine.steps.set import Set
-from tests.support.house import House, house
+from engine.steps.http import HttpStep
+from engine.steps.set import SetStep
+from tests.support.engine_env import EngineEnv, house
 
 FLOW = """
 name: flow
@@ -25,7 +25,7 @@ steps:
     with: {method: POST, url: "URL/orders/{{ inputs.order }}/refund"}
     gate: {approvers: [lee@example.com]}
 """
-STEPS: dict[str, StepType[Any]] = {"set": Set(), "http": Http(allow=["127.0.0.1"])}
+STEPS: dict[str, StepType[Any]] = {"set": SetStep(), "http": HttpStep(allow=["127.0.0.1"])}
 
 
 class Other:
@@ -52,7 +52,7 @@ async def other() -> Any:
     await runner.cleanup()
 
 
-async def waiting(home: House, other: Other, order: str) -> str:
+async def waiting(home: EngineEnv, other: Other, order: str) -> str:
     await home.register(FLOW.replace("URL", other.url))
     run = await home.start(order=order)
     await home.settle()

@@ -11,16 +11,16 @@ from typing import ClassVar
 
 import pytest
 
-from bot import card
-from engine import copies, outbox
+from bot.presentation import card
+from engine.delivery import outbox, results
+from engine.delivery.concurrency import SLOW_AT_ONCE
+from engine.domain import Cancel, Decided, DeliveryKind, DeliveryState, Done, Expired, RequestState, Verdict
 from engine.errors import ChannelError
-from engine.lanes import SLOW_AT_ONCE
-from engine.model import Cancel, Decided, DeliveryKind, DeliveryState, Done, Expired, RequestState, Verdict
+from engine.read_models import DeliveryView
 from engine.store import deliveries
 from engine.store.deliveries import LEASE
-from engine.views import DeliveryView
-from tests.support.house import SAM, TERMINAL, House, Surprise, house, until
-from tests.support.recording import Fault, RecordingChannel
+from tests.support.engine_env import SAM, TERMINAL, EngineEnv, Surprise, house, until
+from tests.support.recording_channel import Fault, RecordingChannel
 
 GATED = """
 name: flow
@@ -45,17 +45,17 @@ DEAD = ChannelError("There is no such mailbox.", permanent=True)
 
 
 @pytest.fixture
-async def home(tmp_path: Path) -> AsyncIterator[House]:
+async def home(tmp_path: Path) -> AsyncIterator[EngineEnv]:
     async with house(tmp_path / "signoff.db") as home:
         yield home
 
 
-async def opened(home: House, source: str = GATED) -> str:
+async def opened(home: EngineEnv, source: str = GATED) -> str:
     await home.register(source)
     return await home.start()
 
 
-async def copy(home: House, run: str) -> DeliveryView:
+async def copy(home: EngineEnv, run: str) -> DeliveryView:
     (only,) = await home.engine.deliveries(run=run)
     return only
 
@@ -63,7 +63,7 @@ async def copy(home: House, run: str) -> DeliveryView:
 # -- the usual way ------------------------------------------------------------------------------------------
 
 
-async def test_a_copy_is_posted_once_and_edited_after_the_decision(home: House) -> None:
+async def test_a_copy_is_posted_once_and_edited_after_the_decision(home: EngineEnv) -> None:
     run = await opened(home)
     await home.settle()
     (posted,) = home.channel.of("lee@example.com")
@@ -80,7 +80,7 @@ async def test_a_copy_is_posted_once_and_edited_after_the_decision(home: House) 
     assert (await home.kinds(run)).count("delivery.shown") == 1
 
 
-async def test_a_copy_follows_a_run_that_is_cancelled(home: House) -> None:
+async def test_a_copy_follows_a_run_that_is_cancelled(home: EngineEnv) -> None:
     run = await opened(home)
     await home.settle()
     assert isinstance(await home.engine.cancel(Cancel(run=run, actor=SAM, origin=TERMINAL)), Done)
@@ -90,7 +90,7 @@ async def test_a_copy_follows_a_run_that_is_cancelled(home: House) -> None:
     assert "Withdrawn" in str(posted.card.state)
 
 
-async def test_a_hint_for_a_copy_that_is_not_due_does_nothing(home: House) -> None:
+async def test_a_hint_for_a_copy_that_is_not_due_does_nothing(home: EngineEnv) -> None:
     run = await opened(home)
     await home.settle()
     for _ in range(3):
@@ -99,14 +99,14 @@ async def test_a_hint_for_a_copy_that_is_not_due_does_nothing(home: House) -> No
     assert home.channel.calls == 1
 
 
-async def test_two_hints_at_once_post_one_copy(home: House) -> None:
+async def test_two_hints_at_once_post_one_copy(home: EngineEnv) -> None:
     run = await opened(home)
     one = (await copy(home, run)).id
     await asyncio.gather(*(home.relay.deliver(one) for _ in range(10)))
     assert home.channel.calls == 1
 
 
-async def test_the_first_receipt_starts_the_clock_and_the_second_does_not_move_it(home: House) -> None:
+async def test_the_first_receipt_starts_the_clock_and_the_second_does_not_move_it(home: EngineEnv) -> None:
     run = await opened(home, TWO)
     first, second = await home.engine.deliveries(run=run)
     home.pass_(minutes=5)
@@ -124,7 +124,7 @@ async def test_the_first_receipt_starts_the_clock_and_the_second_does_not_move_i
     assert {str(one.card.state)[:7] for one in home.channel.posted.values() if one.card.request} == {"Expired"}
 
 
-async def test_a_request_that_closes_before_its_first_post_is_never_posted(home: House) -> None:
+async def test_a_request_that_closes_before_its_first_post_is_never_posted(home: EngineEnv) -> None:
     run = await opened(home)
     assert isinstance(await home.decide(run, Verdict.REJECT), Decided)
     await home.settle()
@@ -132,7 +132,7 @@ async def test_a_request_that_closes_before_its_first_post_is_never_posted(home:
     assert (await copy(home, run)).state is DeliveryState.SKIPPED
 
 
-async def test_a_decision_while_a_post_is_under_way_leaves_no_live_buttons(home: House) -> None:
+async def test_a_decision_while_a_post_is_under_way_leaves_no_live_buttons(home: EngineEnv) -> None:
     run = await opened(home)
     gate = asyncio.Event()
     home.channel.next_calls(Fault(gate=gate))
@@ -151,7 +151,7 @@ async def test_a_decision_while_a_post_is_under_way_leaves_no_live_buttons(home:
     assert asked.first_shown_at is None, "a clock that starts after the decision would be no clock"
 
 
-async def test_an_alert_is_told_once(home: House) -> None:
+async def test_an_alert_is_told_once(home: EngineEnv) -> None:
     run = await opened(home, FAILING)
     await home.settle()
     home.pass_(days=2)
@@ -161,7 +161,7 @@ async def test_an_alert_is_told_once(home: House) -> None:
     assert (await copy(home, run)).state is DeliveryState.SHOWN
 
 
-async def test_what_a_copy_shows_is_read_without_the_outputs_of_steps(home: House) -> None:
+async def test_what_a_copy_shows_is_read_without_the_outputs_of_steps(home: EngineEnv) -> None:
     await opened(home)
     await home.settle()
     assert [one.run.steps for one in home.rendered] == [()]
@@ -170,7 +170,7 @@ async def test_what_a_copy_shows_is_read_without_the_outputs_of_steps(home: Hous
 # -- failures that are certain ------------------------------------------------------------------------------
 
 
-async def test_a_post_that_fails_is_tried_again_ever_more_rarely(home: House) -> None:
+async def test_a_post_that_fails_is_tried_again_ever_more_rarely(home: EngineEnv) -> None:
     run = await opened(home)
     home.channel.next_calls(*[Fault(error=REFUSED)] * 8)
     waits = []
@@ -183,13 +183,13 @@ async def test_a_post_that_fails_is_tried_again_ever_more_rarely(home: House) ->
         home.clock.pass_(waits[-1] - timedelta(microseconds=1))
         assert await home.deliver() == 0, "not a moment too early"
         home.clock.pass_(timedelta(microseconds=1))
-    assert waits == [*copies.BACKOFF, timedelta(hours=1), timedelta(hours=1)]
+    assert waits == [*results.BACKOFF, timedelta(hours=1), timedelta(hours=1)]
     assert await home.deliver() == 1
     view = await copy(home, run)
     assert (view.state, view.attempts, view.last_error) == (DeliveryState.SHOWN, 0, None)
 
 
-async def test_an_edit_that_fails_is_tried_again(home: House) -> None:
+async def test_an_edit_that_fails_is_tried_again(home: EngineEnv) -> None:
     run = await opened(home)
     await home.settle()
     await home.decide(run)
@@ -210,17 +210,19 @@ async def test_an_edit_that_fails_is_tried_again(home: House) -> None:
     [
         (timedelta(seconds=47), timedelta(seconds=47)),
         (timedelta(milliseconds=1), timedelta(seconds=1)),
-        (timedelta.max, copies.LONGEST_WISH),
+        (timedelta.max, results.LONGEST_WISH),
     ],
 )
-async def test_the_vendors_wish_to_wait_is_obeyed_within_reason(home: House, wish: timedelta, wait: timedelta) -> None:
+async def test_the_vendors_wish_to_wait_is_obeyed_within_reason(
+    home: EngineEnv, wish: timedelta, wait: timedelta
+) -> None:
     run = await opened(home)
     home.channel.next_calls(Fault(error=ChannelError("Too many.", retry_after=wish)))
     await home.deliver()
     assert (await copy(home, run)).next_at == home.clock.now() + wait
 
 
-async def test_an_address_that_will_never_take_it_is_given_up_and_written_down(home: House) -> None:
+async def test_an_address_that_will_never_take_it_is_given_up_and_written_down(home: EngineEnv) -> None:
     run = await opened(home)
     home.channel.next_calls(Fault(error=DEAD))
     await home.settle()
@@ -250,12 +252,12 @@ async def test_a_channel_that_is_not_set_up_is_said_and_waited_for(tmp_path: Pat
 # -- failures that are not ----------------------------------------------------------------------------------
 
 
-async def test_a_post_of_unknown_outcome_that_landed_is_adopted(home: House) -> None:
+async def test_a_post_of_unknown_outcome_that_landed_is_adopted(home: EngineEnv) -> None:
     run = await opened(home)
     home.channel.next_calls(Fault(error=LOST, landed=True))
     await home.deliver()
-    assert (await copy(home, run)).next_at == home.clock.now() + copies.SECOND_LOOK
-    home.clock.pass_(copies.SECOND_LOOK)
+    assert (await copy(home, run)).next_at == home.clock.now() + results.SECOND_LOOK
+    home.clock.pass_(results.SECOND_LOOK)
     await home.settle()
     assert len(home.channel.of("lee@example.com")) == 1
     assert (await copy(home, run)).state is DeliveryState.SHOWN
@@ -264,17 +266,17 @@ async def test_a_post_of_unknown_outcome_that_landed_is_adopted(home: House) -> 
     assert "Approved" in str(home.channel.of("lee@example.com")[0].card.state)
 
 
-async def test_a_post_of_unknown_outcome_that_did_not_land_is_posted_again(home: House) -> None:
+async def test_a_post_of_unknown_outcome_that_did_not_land_is_posted_again(home: EngineEnv) -> None:
     run = await opened(home)
     home.channel.next_calls(Fault(error=LOST))
     await home.deliver()
-    home.clock.pass_(copies.SECOND_LOOK)
+    home.clock.pass_(results.SECOND_LOOK)
     await home.settle()
     assert (home.channel.looks, len(home.channel.of("lee@example.com"))) == (1, 1)
     assert (await copy(home, run)).state is DeliveryState.SHOWN
 
 
-async def test_as_long_as_nobody_can_look_nothing_is_posted_again(home: House) -> None:
+async def test_as_long_as_nobody_can_look_nothing_is_posted_again(home: EngineEnv) -> None:
     await opened(home)
     home.channel.next_calls(Fault(error=LOST, landed=True))
     home.channel.next_looks(REFUSED, REFUSED)
@@ -287,7 +289,7 @@ async def test_as_long_as_nobody_can_look_nothing_is_posted_again(home: House) -
 
 @pytest.mark.parametrize("landed", [True, False])
 async def test_a_request_that_closes_after_a_post_of_unknown_outcome_leaves_no_live_buttons(
-    home: House, landed: bool
+    home: EngineEnv, landed: bool
 ) -> None:
     run = await opened(home)
     home.channel.next_calls(Fault(error=LOST, landed=landed))
@@ -321,7 +323,7 @@ async def test_after_a_crash_between_the_post_and_its_record_one_copy_is_found_o
         assert (await after.request(run)).asked.first_shown_at == after.clock.now()
 
 
-async def test_a_relay_that_was_taken_over_records_nothing(home: House, tmp_path: Path) -> None:
+async def test_a_relay_that_was_taken_over_records_nothing(home: EngineEnv, tmp_path: Path) -> None:
     run = await opened(home)
     one, gate = (await copy(home, run)).id, asyncio.Event()
     home.channel.next_calls(Fault(gate=gate, error=DEAD))
@@ -339,7 +341,7 @@ async def test_a_relay_that_was_taken_over_records_nothing(home: House, tmp_path
     assert (view.state, view.last_error) == (DeliveryState.DUE, "The channel recording is not set up on this server.")
 
 
-async def test_a_relay_that_comes_back_after_its_lease_leaves_no_live_buttons(home: House) -> None:
+async def test_a_relay_that_comes_back_after_its_lease_leaves_no_live_buttons(home: EngineEnv) -> None:
     run = await opened(home)
     await home.settle()
     one, gate = (await copy(home, run)).id, asyncio.Event()
@@ -369,7 +371,7 @@ async def test_a_channel_that_hangs_is_cut_off_and_its_copy_looked_for(tmp_path:
         home.channel.next_calls(Fault(gate=asyncio.Event()))
         await home.deliver()
         assert "did not answer within 0.01 seconds" in str((await copy(home, run)).last_error)
-        home.clock.pass_(copies.SECOND_LOOK)
+        home.clock.pass_(results.SECOND_LOOK)
         await home.settle()
         assert home.channel.looks == 1
         assert (await copy(home, run)).state is DeliveryState.SHOWN
@@ -378,7 +380,7 @@ async def test_a_channel_that_hangs_is_cut_off_and_its_copy_looked_for(tmp_path:
 @pytest.mark.parametrize("error", [Surprise("oh"), KeyError("oh"), TimeoutError(), BrokenPipeError()])
 @pytest.mark.parametrize("landed", [True, False])
 async def test_a_channel_with_a_bug_neither_loses_the_copy_nor_posts_it_twice_nor_spins(
-    home: House, error: Exception, landed: bool, caplog: pytest.LogCaptureFixture
+    home: EngineEnv, error: Exception, landed: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     run = await opened(home)
     home.channel.next_calls(Fault(error=error, landed=landed))
@@ -388,7 +390,7 @@ async def test_a_channel_with_a_bug_neither_loses_the_copy_nor_posts_it_twice_no
     assert view.id in str(view.last_error)
     assert [record.exc_info is not None and view.id in record.getMessage() for record in caplog.records] == [True]
     assert await home.deliver() == 0
-    home.clock.pass_(copies.SECOND_LOOK)
+    home.clock.pass_(results.SECOND_LOOK)
     await home.settle()
     assert len(home.channel.of("lee@example.com")) == 1
     assert (await copy(home, run)).state is DeliveryState.SHOWN
@@ -426,10 +428,10 @@ async def test_a_receipt_that_cannot_be_recorded_is_kept_until_it_can_and_nothin
     ("attempts", "seconds"), [(1, 1), (2, 5), (3, 30), (4, 120), (5, 600), (6, 1800), (7, 3600), (1000, 3600)]
 )
 def test_the_waits_after_failures(attempts: int, seconds: int) -> None:
-    assert copies.backoff(attempts) == timedelta(seconds=seconds)
+    assert results.backoff(attempts) == timedelta(seconds=seconds)
 
 
-async def test_many_copies_of_one_request_all_follow_its_end(home: House) -> None:
+async def test_many_copies_of_one_request_all_follow_its_end(home: EngineEnv) -> None:
     everybody = [f"p{number}@example.com" for number in range(50)]
     run = await opened(home, GATED.replace("[lee@example.com]", json.dumps(["lee@example.com", *everybody])))
     await home.settle()

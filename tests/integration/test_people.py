@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engine.model import (
+from engine.domain import (
     Address,
     AddressReturned,
     Assurance,
@@ -38,10 +38,10 @@ from engine.model import (
     Verdict,
 )
 from engine.service import Engine
-from engine.store import identities, journal, people, schema
-from engine.store.tx import Tx
-from tests.support.accounts import Book, account
-from tests.support.house import SAM, TERMINAL, House, house
+from engine.store import audit_log, identities, people, schema
+from engine.store.transaction import Tx
+from tests.support.account_directory import Book, account
+from tests.support.engine_env import SAM, TERMINAL, EngineEnv, house
 
 WEB = Origin(surface="web")
 LEE = "lee@example.com"
@@ -62,12 +62,12 @@ def book() -> Book:
 
 
 @pytest.fixture
-async def home(tmp_path: Path, book: Book) -> AsyncIterator[House]:
+async def home(tmp_path: Path, book: Book) -> AsyncIterator[EngineEnv]:
     async with house(tmp_path / "signoff.db", directory=book) as made:
         yield made
 
 
-async def asked(home: House, source: str = ASKS) -> str:
+async def asked(home: EngineEnv, source: str = ASKS) -> str:
     await home.register(source)
     run = await home.start()
     await home.settle()
@@ -79,13 +79,13 @@ def moves(book: Book, email: str = LEE) -> None:
     book.active |= {"ULEE": "lee.old@example.com", "UKIM": email}
 
 
-def token(home: House) -> str:
+def token(home: EngineEnv) -> str:
     found = home.mail.to(LEE, DeliveryKind.REQUEST)[-1].token
     assert found is not None
     return found
 
 
-async def signed_in(home: House, holder: str = "browser") -> str:
+async def signed_in(home: EngineEnv, holder: str = "browser") -> str:
     """A browser that is remembered for whoever reads the mail of the address; its secret."""
     sent = await home.identity.sign_in(SignIn(email=LEE, holder=holder))
     await home.settle()
@@ -96,9 +96,9 @@ async def signed_in(home: House, holder: str = "browser") -> str:
     return proven.browser
 
 
-def entries(home: House) -> list[dict[str, Any]]:
+def entries(home: EngineEnv) -> list[dict[str, Any]]:
     with schema.reading(home.path) as connection:
-        lines = [json.loads(line) for line in journal.export(connection, "default")]
+        lines = [json.loads(line) for line in audit_log.export(connection, "default")]
     return [{**json.loads(one["content"]), "kind": json.loads(one["leaf"])["kind"]} for one in lines]
 
 
@@ -111,7 +111,9 @@ async def person(engine: Engine, address: Address) -> Person:
 # -- what an address proves ---------------------------------------------------------------------------------
 
 
-async def test_a_remembered_browser_of_an_address_that_moved_is_of_no_use_to_either(home: House, book: Book) -> None:
+async def test_a_remembered_browser_of_an_address_that_moved_is_of_no_use_to_either(
+    home: EngineEnv, book: Book
+) -> None:
     await asked(home)
     secret = await signed_in(home)
     run = await home.start()
@@ -129,7 +131,7 @@ async def test_a_remembered_browser_of_an_address_that_moved_is_of_no_use_to_eit
     )
 
 
-async def test_a_link_to_an_address_that_moved_decides_nothing(home: House, book: Book) -> None:
+async def test_a_link_to_an_address_that_moved_decides_nothing(home: EngineEnv, book: Book) -> None:
     run = await asked(home, BY_LINK)
     held = token(home)
     moves(book)
@@ -141,7 +143,7 @@ async def test_a_link_to_an_address_that_moved_decides_nothing(home: House, book
     assert isinstance(await home.engine.decide(await home.approval_by_link(run, link=held)), NoLink)
 
 
-async def test_a_code_that_was_sent_before_the_address_moved_signs_nobody_in(home: House, book: Book) -> None:
+async def test_a_code_that_was_sent_before_the_address_moved_signs_nobody_in(home: EngineEnv, book: Book) -> None:
     await asked(home)
     sent = await home.identity.sign_in(SignIn(email=LEE, holder="browser"))
     await home.settle()
@@ -156,7 +158,7 @@ async def test_a_code_that_was_sent_before_the_address_moved_signs_nobody_in(hom
     assert browser.person.account == account("UKIM")
 
 
-async def test_the_reader_of_an_address_decides_as_who_has_it_now(home: House, book: Book) -> None:
+async def test_the_reader_of_an_address_decides_as_who_has_it_now(home: EngineEnv, book: Book) -> None:
     await asked(home)
     moves(book)
     run = await home.start()
@@ -167,7 +169,7 @@ async def test_the_reader_of_an_address_decides_as_who_has_it_now(home: House, b
     assert decision.person.account == account("UKIM")
 
 
-async def test_an_operator_by_an_address_that_moved_is_who_has_it_now(home: House, book: Book) -> None:
+async def test_an_operator_by_an_address_that_moved_is_who_has_it_now(home: EngineEnv, book: Book) -> None:
     await asked(home)
     book.active["UKIM"] = "kim.old@example.com"
     run = await home.start(who=["UKIM"])
@@ -178,7 +180,7 @@ async def test_an_operator_by_an_address_that_moved_is_who_has_it_now(home: Hous
     assert decision.person.account == account("UKIM")
 
 
-async def test_a_closed_account_decides_by_no_way(home: House, book: Book) -> None:
+async def test_a_closed_account_decides_by_no_way(home: EngineEnv, book: Book) -> None:
     run = await asked(home, BY_LINK)
     secret = await signed_in(home)
     held = token(home)
@@ -195,7 +197,7 @@ async def test_a_closed_account_decides_by_no_way(home: House, book: Book) -> No
     assert "an approver of “act” can no longer decide" in alert.title
 
 
-async def test_a_directory_that_does_not_answer_refuses_no_decision(home: House, book: Book) -> None:
+async def test_a_directory_that_does_not_answer_refuses_no_decision(home: EngineEnv, book: Book) -> None:
     run = await asked(home)
     secret = await signed_in(home)
     book.down = True
@@ -207,7 +209,7 @@ async def test_a_directory_that_does_not_answer_refuses_no_decision(home: House,
 # -- people who turn out to be one --------------------------------------------------------------------------
 
 
-async def test_who_was_asked_by_mail_is_the_same_once_they_have_an_account(home: House, book: Book) -> None:
+async def test_who_was_asked_by_mail_is_the_same_once_they_have_an_account(home: EngineEnv, book: Book) -> None:
     del book.active["ULEE"]
     run = await asked(home)
     secret = await signed_in(home)
@@ -220,7 +222,7 @@ async def test_who_was_asked_by_mail_is_the_same_once_they_have_an_account(home:
     assert [one["person"] for one in entries(home) if one["kind"] == "person.account_found"] == [by_mail.id]
 
 
-async def test_a_person_with_another_address_takes_only_the_address(home: House, book: Book) -> None:
+async def test_a_person_with_another_address_takes_only_the_address(home: EngineEnv, book: Book) -> None:
     """Both were there before, so they are two: the other one's rights stay where they are."""
     del book.active["ULEE"]
     await asked(home)
@@ -234,7 +236,7 @@ async def test_a_person_with_another_address_takes_only_the_address(home: House,
     assert kim.id != started.id
 
 
-async def joined(home: House, book: Book) -> tuple[Person, Person, str]:
+async def joined(home: EngineEnv, book: Book) -> tuple[Person, Person, str]:
     """An account and an address that were two, and are one now: the account, the address, and what waits for it."""
     email = book.active.pop("ULEE")
     await home.register(ASKS)
@@ -255,7 +257,9 @@ def _own(tx: Tx, owner: str) -> None:
     tx.memory.forget()
 
 
-async def test_what_waits_for_an_address_waits_for_the_account_that_it_turns_out_to_be(home: House, book: Book) -> None:
+async def test_what_waits_for_an_address_waits_for_the_account_that_it_turns_out_to_be(
+    home: EngineEnv, book: Book
+) -> None:
     alone, by_mail, run = await joined(home, book)
     (entry,) = [one for one in entries(home) if one["kind"] == "person.joined"]
     assert (entry["person"], entry["before"]) == (alone.id, by_mail.id)
@@ -264,7 +268,7 @@ async def test_what_waits_for_an_address_waits_for_the_account_that_it_turns_out
     assert isinstance(await home.decide(run, by=account("ULEE")), Decided)
 
 
-async def started_by(home: House, by: Address, **inputs: Any) -> str:
+async def started_by(home: EngineEnv, by: Address, **inputs: Any) -> str:
     started = await home.engine.start(Start(workflow="flow", inputs=inputs, actor=by, origin=TERMINAL))
     assert isinstance(started, Started)
     return started.run
@@ -272,7 +276,7 @@ async def started_by(home: House, by: Address, **inputs: Any) -> str:
 
 @pytest.mark.parametrize("verdict", [Verdict.APPROVE, Verdict.REJECT])
 async def test_an_address_that_turns_out_to_be_whoever_started_the_run_decides_nothing(
-    home: House, book: Book, verdict: Verdict
+    home: EngineEnv, book: Book, verdict: Verdict
 ) -> None:
     email = book.active.pop("ULEE")
     await home.store.transact(lambda tx: people.need_person(tx, "default", account("ULEE")))
@@ -295,7 +299,9 @@ async def test_an_address_that_turns_out_to_be_whoever_started_the_run_decides_n
     assert "request.approver_excluded" in [one["kind"] for one in entries(home)]
 
 
-async def test_whom_the_file_names_may_decide_though_they_turn_out_to_have_started_it(home: House, book: Book) -> None:
+async def test_whom_the_file_names_may_decide_though_they_turn_out_to_have_started_it(
+    home: EngineEnv, book: Book
+) -> None:
     email = book.active.pop("ULEE")
     await home.store.transact(lambda tx: people.need_person(tx, "default", account("ULEE")))
     await home.register(ASKS.replace('"{{ inputs.who }}"', "[lee@example.com]"))
@@ -309,11 +315,11 @@ async def test_whom_the_file_names_may_decide_though_they_turn_out_to_have_start
 # -- an admin undoes it -------------------------------------------------------------------------------------
 
 
-def admin(home: House) -> Engine:
+def admin(home: EngineEnv) -> Engine:
     return Engine(home.store, home.advancer, admins=frozenset({SAM}))
 
 
-async def test_only_an_admin_undoes_whose_an_address_is(home: House, book: Book) -> None:
+async def test_only_an_admin_undoes_whose_an_address_is(home: EngineEnv, book: Book) -> None:
     await joined(home, book)
     command = ReturnAddress(address=Address("email", LEE), actor=SAM, origin=TERMINAL)
     assert isinstance(await home.engine.return_address(command), NotAllowed)
@@ -321,7 +327,7 @@ async def test_only_an_admin_undoes_whose_an_address_is(home: House, book: Book)
     assert isinstance(await admin(home).return_address(nobody), NotFound)
 
 
-async def test_a_joining_is_undone_with_all_that_came_along(home: House, book: Book) -> None:
+async def test_a_joining_is_undone_with_all_that_came_along(home: EngineEnv, book: Book) -> None:
     alone, by_mail, run = await joined(home, book)
     del book.active["ULEE"]
     command = ReturnAddress(address=Address("email", LEE), actor=SAM, origin=TERMINAL)
@@ -353,7 +359,7 @@ def _join_as_before(tx: Tx) -> None:
     tx.memory.forget()
 
 
-async def test_people_who_were_joined_are_separated_when_the_server_starts(home: House, book: Book) -> None:
+async def test_people_who_were_joined_are_separated_when_the_server_starts(home: EngineEnv, book: Book) -> None:
     await home.register(ASKS)
     run = await home.start()
     home.pass_(minutes=1)

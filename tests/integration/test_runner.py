@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from engine.domain import Cancel, Decided, Done, RequestState, Resume, ResumeAnswer, RunStatus, StepStatus
 from engine.errors import StepError, StoreFull
-from engine.model import Cancel, Decided, Done, RequestState, Resume, ResumeAnswer, RunStatus, StepStatus
-from engine.plan import MAX_OUTPUT
 from engine.ports import StepContext
-from engine.runner import Runner
-from engine.store import reading
-from engine.store.release import release
-from engine.store.runs import LEASE, POSTPONED
-from engine.store.tx import Connection, Tx
-from engine.views import Page, RequestView, StepView
+from engine.read_models import PageQuery, RequestView, StepView
+from engine.runs import MAX_OUTPUT
+from engine.store import queries
+from engine.store.run_rows import LEASE, POSTPONED
+from engine.store.takeover import take_over
+from engine.store.transaction import Connection, Tx
+from engine.worker.runner import Runner
+from tests.support.engine_env import PATIENCE, SAM, TERMINAL, EngineEnv, PlayedParams, Surprise, echo, house, until
 from tests.support.fakes import START, FakeClock
-from tests.support.house import PATIENCE, SAM, TERMINAL, House, PlayedParams, Surprise, echo, house, until
-from tests.support.recording import RecordingChannel
+from tests.support.recording_channel import RecordingChannel
 
 FLOW = """
 name: flow
@@ -67,17 +67,17 @@ steps:
 
 
 @pytest.fixture
-async def home(tmp_path: Path) -> AsyncIterator[House]:
+async def home(tmp_path: Path) -> AsyncIterator[EngineEnv]:
     async with house(tmp_path / "signoff.db", secrets={"BANK": SWORDFISH}) as home:
         yield home
 
 
-async def started(home: House, source: str = FLOW) -> str:
+async def started(home: EngineEnv, source: str = FLOW) -> str:
     await home.register(source)
     return await home.start()
 
 
-async def step(home: House, run: str) -> StepView:
+async def step(home: EngineEnv, run: str) -> StepView:
     return (await home.view(run)).steps[0]
 
 
@@ -114,7 +114,7 @@ class Held:
 # -- the usual way ------------------------------------------------------------------------------------------
 
 
-async def test_an_effect_is_called_once_with_what_was_resolved_and_its_output_goes_on(home: House) -> None:
+async def test_an_effect_is_called_once_with_what_was_resolved_and_its_output_goes_on(home: EngineEnv) -> None:
     run = await started(home)
     await home.settle()
     view = await home.view(run)
@@ -126,7 +126,9 @@ async def test_an_effect_is_called_once_with_what_was_resolved_and_its_output_go
     assert context.idempotency_key == f"{run}:act:1"
 
 
-async def test_requests_are_listed_with_what_became_of_their_steps_by_as_many_statements_as_one(home: House) -> None:
+async def test_requests_are_listed_with_what_became_of_their_steps_by_as_many_statements_as_one(
+    home: EngineEnv,
+) -> None:
     for _ in range(5):
         await home.decide(await started(home, ASKS_AND_ACTS))
     await home.settle()
@@ -134,7 +136,7 @@ async def test_requests_are_listed_with_what_became_of_their_steps_by_as_many_st
     def listed(connection: Connection, limit: int) -> tuple[list[RequestView], int]:
         said: list[str] = []
         connection.driver.set_trace_callback(said.append)
-        found = reading.request_views(connection, "default", Page(limit=limit))
+        found = queries.request_views(connection, "default", PageQuery(limit=limit))
         connection.driver.set_trace_callback(None)
         return found, len(said)
 
@@ -145,7 +147,7 @@ async def test_requests_are_listed_with_what_became_of_their_steps_by_as_many_st
     assert many == few
 
 
-async def test_many_hints_at_once_call_the_effect_once(home: House) -> None:
+async def test_many_hints_at_once_call_the_effect_once(home: EngineEnv) -> None:
     run = await started(home)
     await asyncio.gather(*(home.runner.advance(run) for _ in range(20)))
     await home.runner.advance("nowhere")
@@ -156,7 +158,7 @@ async def test_many_hints_at_once_call_the_effect_once(home: House) -> None:
 # -- failures -----------------------------------------------------------------------------------------------
 
 
-async def test_a_failure_for_good_ends_the_run_with_its_sentence(home: House) -> None:
+async def test_a_failure_for_good_ends_the_run_with_its_sentence(home: EngineEnv) -> None:
     home.step.play = raising(StepError("The bank said no."))
     run = await started(home, RETRIED)
     await home.settle()
@@ -165,7 +167,7 @@ async def test_a_failure_for_good_ends_the_run_with_its_sentence(home: House) ->
     assert len(home.step.calls) == 1
 
 
-async def test_a_failure_that_may_pass_is_retried_under_the_same_key(home: House) -> None:
+async def test_a_failure_that_may_pass_is_retried_under_the_same_key(home: EngineEnv) -> None:
     busy = StepError("The bank is busy.", retryable=True)
     home.step.play = raising(busy, StepError("Later.", retryable=True, retry_after=timedelta(seconds=99)))
     run = await started(home, RETRIED)
@@ -182,7 +184,9 @@ async def test_a_failure_that_may_pass_is_retried_under_the_same_key(home: House
     assert {context.idempotency_key for _, context in home.step.calls} == {f"{run}:act:1"}
 
 
-async def test_an_alert_that_is_late_is_about_its_step_and_not_about_the_last_request_of_the_run(home: House) -> None:
+async def test_an_alert_that_is_late_is_about_its_step_and_not_about_the_last_request_of_the_run(
+    home: EngineEnv,
+) -> None:
     home.step.play = raising(StepError("The line went dead.", outcome_unknown=True))
     await home.register(ASKS_AND_ACTS)
     run = await home.start()
@@ -199,7 +203,7 @@ async def test_an_alert_that_is_late_is_about_its_step_and_not_about_the_last_re
     assert late.request is None
 
 
-async def test_an_unknown_outcome_asks_a_person_and_is_repeated_only_when_they_say_so(home: House) -> None:
+async def test_an_unknown_outcome_asks_a_person_and_is_repeated_only_when_they_say_so(home: EngineEnv) -> None:
     home.step.play = raising(StepError("The line went dead.", outcome_unknown=True))
     run = await started(home)
     await home.settle()
@@ -215,7 +219,7 @@ async def test_an_unknown_outcome_asks_a_person_and_is_repeated_only_when_they_s
     assert {context.idempotency_key for _, context in home.step.calls} == {f"{run}:act:1"}
 
 
-async def test_a_step_that_takes_too_long_is_cut_off_with_unknown_outcome(home: House) -> None:
+async def test_a_step_that_takes_too_long_is_cut_off_with_unknown_outcome(home: EngineEnv) -> None:
     home.step.play = Held()
     run = await started(home, FLOW.replace("with: {text", "timeout: 1s, with: {text", 1))
     await home.settle()
@@ -227,7 +231,7 @@ async def test_a_step_that_takes_too_long_is_cut_off_with_unknown_outcome(home: 
     "error", [Surprise("SECRET"), KeyError("SECRET"), TimeoutError("SECRET"), asyncio.CancelledError("SECRET")]
 )
 async def test_a_step_type_with_a_bug_has_an_unknown_outcome_and_its_traceback_is_logged(
-    home: House, error: BaseException, caplog: pytest.LogCaptureFixture
+    home: EngineEnv, error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
     home.step.play = raising(error)
     run = await started(home)
@@ -254,7 +258,7 @@ async def test_a_step_type_with_a_bug_has_an_unknown_outcome_and_its_traceback_i
     ],
 )
 async def test_an_output_that_cannot_be_kept_fails_the_step_and_says_that_it_did_its_work(
-    home: House, output: Any, message: str
+    home: EngineEnv, output: Any, message: str
 ) -> None:
     home.step.play = returning(output)
     run = await started(home, RETRIED)
@@ -268,7 +272,7 @@ async def test_an_output_that_cannot_be_kept_fails_the_step_and_says_that_it_did
 # -- secrets and what was approved --------------------------------------------------------------------------
 
 
-async def test_secrets_are_joined_when_the_step_is_called_and_are_nowhere_in_the_file(home: House) -> None:
+async def test_secrets_are_joined_when_the_step_is_called_and_are_nowhere_in_the_file(home: EngineEnv) -> None:
     async def echo(params: PlayedParams, context: StepContext) -> Mapping[str, object]:
         return {"sent": params.headers, SWORDFISH: ["x" + SWORDFISH, 7, None, True]}
 
@@ -283,7 +287,7 @@ async def test_secrets_are_joined_when_the_step_is_called_and_are_nowhere_in_the
     assert await _texts_with(home, "sword") == []
 
 
-async def test_secrets_are_struck_out_of_errors(home: House) -> None:
+async def test_secrets_are_struck_out_of_errors(home: EngineEnv) -> None:
     home.step.play = raising(StepError(f"401 for Bearer {SWORDFISH}"))
     run = await started(home, SECRET)
     await home.settle()
@@ -291,7 +295,7 @@ async def test_secrets_are_struck_out_of_errors(home: House) -> None:
     assert await _texts_with(home, "sword") == []
 
 
-async def _texts_with(home: House, part: str) -> list[str]:
+async def _texts_with(home: EngineEnv, part: str) -> list[str]:
     def query(connection: Any) -> list[str]:
         tables = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars().all()
         rows = [row for table in tables for row in connection.exec_driver_sql(f"SELECT * FROM {table}")]
@@ -308,7 +312,7 @@ async def test_a_secret_that_is_missing_fails_the_step_without_a_call(tmp_path: 
         assert home.step.calls == []
 
 
-async def test_what_differs_from_what_was_approved_is_never_run(home: House) -> None:
+async def test_what_differs_from_what_was_approved_is_never_run(home: EngineEnv) -> None:
     run = await started(home, GATED)
     await home.settle()
     await home.decide(run)
@@ -324,12 +328,12 @@ async def test_what_differs_from_what_was_approved_is_never_run(home: House) -> 
 # -- leases, fences, crashes --------------------------------------------------------------------------------
 
 
-async def lease(home: House, run: str) -> str:
+async def lease(home: EngineEnv, run: str) -> str:
     query = text("SELECT lease_until FROM run WHERE id = :run")
     return str(await home.store.read(lambda connection: connection.execute(query, {"run": run}).scalar()))
 
 
-async def _until_lease(home: House, run: str, wanted: str) -> None:
+async def _until_lease(home: EngineEnv, run: str, wanted: str) -> None:
     for _ in range(PATIENCE):
         if (await lease(home, run)).startswith(wanted):
             return
@@ -354,7 +358,7 @@ async def test_a_lease_is_renewed_while_a_long_step_works(tmp_path: Path) -> Non
         assert len(home.step.calls) == 1
 
 
-async def test_a_run_that_another_worker_is_at_is_left_alone(home: House) -> None:
+async def test_a_run_that_another_worker_is_at_is_left_alone(home: EngineEnv) -> None:
     held = home.step.play = Held()
     run = await started(home, AGAIN)
     working = asyncio.ensure_future(home.runner.advance(run))
@@ -368,7 +372,7 @@ async def test_a_run_that_another_worker_is_at_is_left_alone(home: House) -> Non
 
 
 async def test_the_outcome_of_a_worker_that_lost_its_lease_is_dropped(
-    home: House, caplog: pytest.LogCaptureFixture
+    home: EngineEnv, caplog: pytest.LogCaptureFixture
 ) -> None:
     first, second = Held(), Held()
     home.step.play = first
@@ -450,7 +454,7 @@ async def test_what_a_clock_that_was_ahead_put_off_goes_on_under_the_next_owner(
     async with house(path, clock=FakeClock(START), channel=channel) as after:
         await after.settle()
         assert after.step.calls == []
-        await after.store.transact(release)
+        await after.store.transact(take_over)
         await after.settle()
         assert len(after.step.calls) == 2
         for run in (decided, acting):
@@ -459,11 +463,11 @@ async def test_what_a_clock_that_was_ahead_put_off_goes_on_under_the_next_owner(
         assert (await after.request(asked)).asked.state is RequestState.PENDING
         assert (await after.request(asked)).asked.first_shown_at == START
         ready = (await after.view(decided)).ready_at
-        await after.store.transact(release)
+        await after.store.transact(take_over)
         assert (await after.view(decided)).ready_at == ready, "it sleeps by its own clock"
 
 
-async def test_a_cancel_while_a_step_works_lets_it_finish_and_be_the_last(home: House) -> None:
+async def test_a_cancel_while_a_step_works_lets_it_finish_and_be_the_last(home: EngineEnv) -> None:
     held = home.step.play = Held()
     run = await started(home)
     working = asyncio.ensure_future(home.runner.advance(run))
@@ -478,7 +482,7 @@ async def test_a_cancel_while_a_step_works_lets_it_finish_and_be_the_last(home: 
 
 
 async def test_an_outcome_that_cannot_be_recorded_is_kept_until_there_is_room_and_no_crash_meanwhile(
-    home: House, caplog: pytest.LogCaptureFixture
+    home: EngineEnv, caplog: pytest.LogCaptureFixture
 ) -> None:
     held = home.step.play = Held()
     run = await started(home, AGAIN)
@@ -530,7 +534,7 @@ async def test_a_run_of_a_step_type_that_is_gone_is_put_off_and_goes_on_when_it_
 
 
 async def test_a_run_that_trips_over_a_bug_is_put_off_and_the_traceback_is_logged(
-    home: House, caplog: pytest.LogCaptureFixture
+    home: EngineEnv, caplog: pytest.LogCaptureFixture
 ) -> None:
     run = await started(home)
     spoilt = "UPDATE run SET inputs = 'no json'"

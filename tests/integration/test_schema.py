@@ -22,19 +22,29 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import bindparam, create_engine, exc, insert, select, text, update
 
-from engine import tables
+from engine.domain import Address, Decided, RunStatus, Verdict
 from engine.errors import StoreError, StoreOutdated, StoreReadOnly
-from engine.model import Address, Decided, RunStatus, Verdict
-from engine.store import deliveries, journal, loading, people, reading, requests, runs, schema, workflows
+from engine.read_models import PageQuery
+from engine.store import (
+    audit_log,
+    deliveries,
+    people,
+    queries,
+    request_model,
+    request_rows,
+    run_rows,
+    schema,
+    tables,
+    workflows,
+)
 from engine.store.connection import connect
-from engine.store.prepared import Prepared
-from engine.store.tx import Connection, Tx
+from engine.store.statements import Statement
+from engine.store.transaction import Connection, Tx
 from engine.system import RandomIds, SystemClock
-from engine.views import Page
-from tests.support import direct
+from tests.support import stepwise_units
+from tests.support.engine_env import house
 from tests.support.fakes import START
-from tests.support.house import house
-from tests.support.recording import RecordingChannel
+from tests.support.recording_channel import RecordingChannel
 
 ROOT = Path(__file__).parents[2]
 WORKSPACE = tables.metadata.tables["workspace"]
@@ -49,7 +59,7 @@ steps:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return direct.lay(tmp_path / "signoff.db")
+    return stepwise_units.lay(tmp_path / "signoff.db")
 
 
 @pytest.fixture
@@ -327,7 +337,7 @@ async def test_decisions_and_the_audit_log_are_append_only_and_can_only_be_empti
             change(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
     change("UPDATE audit SET salt = NULL, content = NULL")
     change("UPDATE decision SET reason = NULL, edits = NULL, record = '{}'")
-    decided = reading.requests_of_run(connection, run)[0].decision
+    decided = queries.requests_of_run(connection, run)[0].decision
     assert decided is not None
     assert (decided.verdict, decided.reason) == ("approved", None)
     connection.close()
@@ -358,7 +368,7 @@ def test_times_come_back_as_the_same_moment_whatever_zone_they_were_given_in(
     [START, datetime(2020, 2, 29, 23, 59, 59, 7, tzinfo=UTC), START.astimezone(timezone(timedelta(hours=-9)))],
 )
 def test_prepared_statements_write_and_read_times_as_all_others_do(connection: Connection, at: datetime) -> None:
-    write, read = Prepared(update(WORKSPACE).values(created_at=bindparam("at"))), Prepared(select(WORKSPACE))
+    write, read = Statement(update(WORKSPACE).values(created_at=bindparam("at"))), Statement(select(WORKSPACE))
     connection.execute(update(WORKSPACE).values(created_at=at))
     text = connection.exec_driver_sql("SELECT created_at FROM workspace").scalar()
     row = read.one(connection, {})
@@ -371,7 +381,7 @@ def test_prepared_statements_write_and_read_times_as_all_others_do(connection: C
 
 
 def test_a_prepared_statement_writes_the_two_hours_of_one_name_in_autumn_apart(connection: Connection) -> None:
-    write = Prepared(update(WORKSPACE).values(created_at=bindparam("at")))
+    write = Statement(update(WORKSPACE).values(created_at=bindparam("at")))
     first = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Zurich"))
     for at, hour in (first, "00"), (first.replace(fold=1), "01"):
         write.write(connection, {"at": at})
@@ -380,7 +390,7 @@ def test_a_prepared_statement_writes_the_two_hours_of_one_name_in_autumn_apart(c
 
 
 def test_a_prepared_statement_refuses_a_time_without_a_zone(connection: Connection) -> None:
-    write = Prepared(update(WORKSPACE).values(created_at=bindparam("at")))
+    write = Statement(update(WORKSPACE).values(created_at=bindparam("at")))
     with pytest.raises(ValueError, match="without a time zone"):
         write.write(connection, {"at": datetime(2026, 3, 2, 9, 0)})  # noqa: DTZ001 that is the point
 
@@ -388,7 +398,7 @@ def test_a_prepared_statement_refuses_a_time_without_a_zone(connection: Connecti
 def test_the_first_of_several_rows_leaves_nothing_open(connection: Connection) -> None:
     for table in "ab":
         connection.execute(insert(WORKSPACE), {"id": table, "name": table, "created_at": START})
-    first = Prepared(select(WORKSPACE.c.id).order_by(WORKSPACE.c.id))
+    first = Statement(select(WORKSPACE.c.id).order_by(WORKSPACE.c.id))
     row = first.one(connection, {})
     assert row is not None
     assert row.id == "a"
@@ -401,7 +411,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from sqlalchemy import select, update
 from engine.store.connection import connect
-from engine.tables import WorkspaceRow
+from engine.store.tables import WorkspaceRow
 
 assert time.localtime(0).tm_hour != 0, "this process has another zone"
 connection = connect(Path(sys.argv[1]), writable=True)
@@ -429,17 +439,17 @@ def test_processes_in_other_time_zones_read_and_write_the_same_moments(path: Pat
 
 Query = Callable[[Connection], object]
 ALL: dict[str, Query] = {
-    "due_runs": lambda c: runs.due_runs(c, START, 10),
-    "due_requests": lambda c: requests.due_requests(c, START, 10),
+    "due_runs": lambda c: run_rows.due_runs(c, START, 10),
+    "due_requests": lambda c: request_rows.due_requests(c, START, 10),
     "due_deliveries": lambda c: deliveries.due_deliveries(c, START, 10),
-    "runs": lambda c: reading.run_views(c, "default", Page()),
-    "older runs": lambda c: reading.run_views(c, "default", Page(before="x")),
-    "open runs": lambda c: reading.run_views(c, "default", Page(open_only=True)),
-    "requests": lambda c: reading.request_views(c, "default", Page(before="x")),
-    "pending requests": lambda c: reading.request_views(c, "default", Page(open_only=True)),
-    "inbox": lambda c: reading.request_views(c, "default", Page(open_only=True), person="p"),
-    "by key": lambda c: runs.find_run_by_key(c, "default", "k"),
-    "export": lambda c: list(journal.export(c, "default", after=7)),
+    "runs": lambda c: queries.run_views(c, "default", PageQuery()),
+    "older runs": lambda c: queries.run_views(c, "default", PageQuery(before="x")),
+    "open runs": lambda c: queries.run_views(c, "default", PageQuery(open_only=True)),
+    "requests": lambda c: queries.request_views(c, "default", PageQuery(before="x")),
+    "pending requests": lambda c: queries.request_views(c, "default", PageQuery(open_only=True)),
+    "inbox": lambda c: queries.request_views(c, "default", PageQuery(open_only=True), person="p"),
+    "by key": lambda c: run_rows.find_run_by_key(c, "default", "k"),
+    "export": lambda c: list(audit_log.export(c, "default", after=7)),
     "workflow": lambda c: workflows.load_workflow(c, "default", "flow"),
     "current version": lambda c: workflows.known_current(Tx(c, now=START, ids=RandomIds()), "default", "flow"),
 }
@@ -451,15 +461,15 @@ def _pinned(connection: Connection) -> None:
 
 
 FEW: dict[str, Query] = {
-    "run": lambda c: reading.run_view(c, "r"),
-    "loaded run": lambda c: runs.load_run(Tx(c, now=START, ids=RandomIds()), "r"),
-    "answer": lambda c: loading.load_answer(c, run="r", step="s", visit=1, at="before"),
-    "request": lambda c: loading.load_asked(Tx(c, now=START, ids=RandomIds()), "q"),
+    "run": lambda c: queries.run_view(c, "r"),
+    "loaded run": lambda c: run_rows.load_run(Tx(c, now=START, ids=RandomIds()), "r"),
+    "answer": lambda c: request_model.load_answer(c, run="r", step="s", visit=1, at="before"),
+    "request": lambda c: request_model.load_asked(Tx(c, now=START, ids=RandomIds()), "q"),
     "pinned version": _pinned,
-    "requests of a run": lambda c: reading.requests_of_run(c, "r"),
-    "copies of a run": lambda c: reading.delivery_views(c, run="r"),
-    "copies of a request": lambda c: reading.delivery_views(c, request="q"),
-    "story": lambda c: journal.story(c, "r"),
+    "requests of a run": lambda c: queries.requests_of_run(c, "r"),
+    "copies of a run": lambda c: queries.delivery_views(c, run="r"),
+    "copies of a request": lambda c: queries.delivery_views(c, request="q"),
+    "story": lambda c: audit_log.story(c, "r"),
     "person": lambda c: people.find_person(c, "default", Address("email", "a@example.com")),
     "people": lambda c: people.load_people(c, ["p", "q"]),
 }

@@ -15,11 +15,11 @@ import pytest
 from aiohttp import web
 from sqlalchemy import text
 
-from engine.model import Verdict
+from engine.domain import Verdict
 from engine.ports import StepType
-from engine.steps.http import Http
-from engine.steps.set import Set
-from tests.support.house import House, house
+from engine.steps.http import HttpStep
+from engine.steps.set import SetStep
+from tests.support.engine_env import EngineEnv, house
 
 SECRET = 'kQ7"x\\w/9+&zT<p4\nVb2mR8sLd0'
 PIECES = ("kQ7", "zT<p4", "zT&lt;p4", "Vb2mR8", "zT%3Cp4", base64.b64encode(SECRET.encode())[4:16].decode())
@@ -56,7 +56,7 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
 }
 
 
-async def everything(home: House) -> str:
+async def everything(home: EngineEnv) -> str:
     """Each value of each table, and all that people were shown."""
 
     def query(connection: Any) -> list[str]:
@@ -92,7 +92,7 @@ async def test_a_secret_that_an_answer_repeats_is_readable_nowhere(
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    steps: dict[str, StepType[Any]] = {"set": Set(), "http": Http(allow=["127.0.0.1"])}
+    steps: dict[str, StepType[Any]] = {"set": SetStep(), "http": HttpStep(allow=["127.0.0.1"])}
     try:
         with caplog.at_level(logging.DEBUG):
             async with house(tmp_path / "signoff.db", secrets={"BANK": SECRET}, steps=steps) as home:

@@ -19,11 +19,9 @@ from typing import Any
 import pytest
 from sqlalchemy import bindparam, exc, insert, select, text, update
 
-from engine import plan, verify_audit
+from engine import runs, verify_audit
 from engine.audit import Entry
-from engine.errors import Conflict, DefinitionError, StoreError, StoreFull, StoreLocked, StoreLost, StoreReadOnly
-from engine.gate import Asked, Ruling
-from engine.model import (
+from engine.domain import (
     DEFAULT_WORKSPACE,
     Address,
     AlreadyDecided,
@@ -37,29 +35,31 @@ from engine.model import (
     Verdict,
     Work,
 )
+from engine.errors import Conflict, DefinitionError, StoreError, StoreFull, StoreLocked, StoreLost, StoreReadOnly
 from engine.ports import Found
-from engine.store import deliveries, identities, journal, lock, people, requests, runs, schema
+from engine.requests import Request, Ruling
+from engine.store import audit_log, deliveries, identities, lock, people, request_rows, run_rows, schema
 from engine.store.connection import connect
-from engine.store.prepared import Prepared
-from engine.store.tx import Connection, Tx
-from engine.store.writer import SqliteFile
+from engine.store.sqlite import SqliteStore
+from engine.store.statements import Statement
+from engine.store.tables import WorkspaceRow
+from engine.store.transaction import Connection, Tx
 from engine.system import RandomIds, SystemClock
-from engine.tables import WorkspaceRow
-from tests.support import direct
+from tests.support import stepwise_units
+from tests.support.engine_env import LEE, SAM, TERMINAL, house, until
 from tests.support.fakes import START
-from tests.support.house import LEE, SAM, TERMINAL, house, until
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return direct.lay(tmp_path / "signoff.db")
+    return stepwise_units.lay(tmp_path / "signoff.db")
 
 
 @contextmanager
-def opened(path: Path, **options: Any) -> Iterator[SqliteFile]:
-    store = SqliteFile(path, clock=SystemClock(), ids=RandomIds(), **options)
+def opened(path: Path, **options: Any) -> Iterator[SqliteStore]:
+    store = SqliteStore(path, clock=SystemClock(), ids=RandomIds(), **options)
     try:
         yield store
     finally:
@@ -67,7 +67,7 @@ def opened(path: Path, **options: Any) -> Iterator[SqliteFile]:
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[SqliteFile]:
+def store(path: Path) -> Iterator[SqliteStore]:
     with opened(path) as store:
         yield store
 
@@ -113,7 +113,7 @@ class Pause:
         self._over.set()
 
 
-async def grouped(store: SqliteFile, *units: Callable[[Tx], Any]) -> list[Any]:
+async def grouped(store: SqliteStore, *units: Callable[[Tx], Any]) -> list[Any]:
     """Run the units as one group; their results and exceptions."""
     pause = Pause()
     async with asyncio.TaskGroup() as group:
@@ -130,7 +130,7 @@ async def grouped(store: SqliteFile, *units: Callable[[Tx], Any]) -> list[Any]:
 # -- groups -------------------------------------------------------------------------------------------------
 
 
-async def test_units_that_wait_together_share_one_commit(store: SqliteFile) -> None:
+async def test_units_that_wait_together_share_one_commit(store: SqliteStore) -> None:
     before = store.commits
     came = await grouped(store, *(keep(f"w{number}") for number in range(100)))
     assert came == [f"w{number}" for number in range(100)]
@@ -138,14 +138,14 @@ async def test_units_that_wait_together_share_one_commit(store: SqliteFile) -> N
     assert len(await store.read(names)) == 100
 
 
-async def test_the_units_of_a_group_have_one_moment_and_those_of_the_next_a_later_one(store: SqliteFile) -> None:
+async def test_the_units_of_a_group_have_one_moment_and_those_of_the_next_a_later_one(store: SqliteStore) -> None:
     first = await grouped(store, *[lambda tx: tx.now] * 20)
     second = await grouped(store, *[lambda tx: tx.now] * 20)
     assert len({*first}) == len({*second}) == 1
     assert first[0] < second[0]
 
 
-async def test_a_unit_that_raises_keeps_nothing_and_the_others_of_its_group_keep_all(store: SqliteFile) -> None:
+async def test_a_unit_that_raises_keeps_nothing_and_the_others_of_its_group_keep_all(store: SqliteStore) -> None:
     came = await grouped(
         store, keep("a"), fail("b", ValueError("mine")), keep("c"), fail("d", Conflict("again")), keep("e")
     )
@@ -153,12 +153,12 @@ async def test_a_unit_that_raises_keeps_nothing_and_the_others_of_its_group_keep
     assert isinstance(came[1], ValueError)
     assert isinstance(came[3], Conflict)
     assert await store.read(names) == {"a", "c", "e"}
-    assert await store.read(lambda connection: list(journal.export(connection, "default"))) == []
+    assert await store.read(lambda connection: list(audit_log.export(connection, "default"))) == []
 
 
 @pytest.mark.parametrize(("writes", "runs"), [(False, 1), (True, 2)])
 async def test_the_others_of_a_group_run_again_only_where_one_failed_after_it_had_written(
-    store: SqliteFile, writes: bool, runs: int
+    store: SqliteStore, writes: bool, runs: int
 ) -> None:
     ran: list[str] = []
 
@@ -177,14 +177,14 @@ async def test_the_others_of_a_group_run_again_only_where_one_failed_after_it_ha
     assert len(ran) == runs
 
 
-async def test_a_unit_alone_that_raises_keeps_nothing(store: SqliteFile) -> None:
+async def test_a_unit_alone_that_raises_keeps_nothing(store: SqliteStore) -> None:
     with pytest.raises(ValueError, match="mine"):
         await store.transact(fail("a", ValueError("mine")))
     assert await store.transact(keep("b")) == "b"
     assert await store.read(names) == {"b"}
 
 
-async def test_a_statement_that_fails_belongs_to_its_unit_alone(store: SqliteFile) -> None:
+async def test_a_statement_that_fails_belongs_to_its_unit_alone(store: SqliteStore) -> None:
     came = await grouped(store, keep("a"), keep("a"), keep("b"))
     assert isinstance(came[1], exc.IntegrityError)
     assert "[SQL parameters hidden" in str(came[1])
@@ -193,7 +193,7 @@ async def test_a_statement_that_fails_belongs_to_its_unit_alone(store: SqliteFil
 
 @pytest.mark.parametrize("error", [StopIteration(), asyncio.CancelledError(), MemoryError()])
 async def test_no_exception_of_a_unit_keeps_the_others_from_their_answers(
-    store: SqliteFile, error: BaseException
+    store: SqliteStore, error: BaseException
 ) -> None:
     pause = Pause()
     first = asyncio.ensure_future(store.transact(pause))
@@ -207,7 +207,7 @@ async def test_no_exception_of_a_unit_keeps_the_others_from_their_answers(
     assert await store.read(names) == {"b"}
 
 
-async def test_a_transaction_that_is_broken_off_fails_every_unit_of_the_group(store: SqliteFile) -> None:
+async def test_a_transaction_that_is_broken_off_fails_every_unit_of_the_group(store: SqliteStore) -> None:
     def break_off(tx: Tx) -> None:
         tx.connection.exec_driver_sql("ROLLBACK")
         raise ValueError("mine alone")
@@ -222,19 +222,19 @@ async def test_a_transaction_that_is_broken_off_fails_every_unit_of_the_group(st
     assert await store.transact(keep("c")) == "c"
 
 
-async def test_the_time_and_the_audit_of_a_unit_are_its_own(store: SqliteFile) -> None:
+async def test_the_time_and_the_audit_of_a_unit_are_its_own(store: SqliteStore) -> None:
     def said(kind: str) -> Callable[[Tx], None]:
         entry = Entry(kind=kind, run=None, request=None, step=None, actor=None, content={})
         return lambda tx: tx.audit("default", entry)
 
     await grouped(store, *(said(f"k{number}") for number in range(5)))
-    lines = await store.read(lambda connection: [json.loads(one) for one in journal.export(connection, "default")])
+    lines = await store.read(lambda connection: [json.loads(one) for one in audit_log.export(connection, "default")])
     assert [line["seq"] for line in lines] == [1, 2, 3, 4, 5]
     assert sorted(json.loads(line["leaf"])["kind"] for line in lines) == ["k0", "k1", "k2", "k3", "k4"]
 
 
 @pytest.mark.parametrize("others", [0, 2])
-async def test_an_entry_that_cannot_be_sealed_fails_its_unit_alone(store: SqliteFile, others: int) -> None:
+async def test_an_entry_that_cannot_be_sealed_fails_its_unit_alone(store: SqliteStore, others: int) -> None:
     def unsaid(tx: Tx) -> None:
         keep("unsaid")(tx)
         content: Any = {"what": object()}
@@ -246,7 +246,7 @@ async def test_an_entry_that_cannot_be_sealed_fails_its_unit_alone(store: Sqlite
 
     came = await grouped(store, *[said] * others, unsaid, *[said] * others)
     assert [type(one) for one in came] == [*[str] * others, TypeError, *[str] * others]
-    lines = await store.read(lambda connection: [json.loads(one) for one in journal.export(connection, "default")])
+    lines = await store.read(lambda connection: [json.loads(one) for one in audit_log.export(connection, "default")])
     assert [line["seq"] for line in lines] == list(range(1, 2 * others + 1))
     assert await store.read(names) == set()
 
@@ -256,7 +256,7 @@ async def test_an_entry_that_cannot_be_sealed_fails_its_unit_alone(store: Sqlite
 ANN = Address("email", "ann@example.com")
 
 
-async def test_a_person_is_remembered_and_not_read_again(store: SqliteFile) -> None:
+async def test_a_person_is_remembered_and_not_read_again(store: SqliteStore) -> None:
     await store.transact(lambda tx: people.need_person(tx, "default", ANN, name="Ann"))
 
     def asked(tx: Tx) -> list[str]:
@@ -275,7 +275,7 @@ async def test_a_person_is_remembered_and_not_read_again(store: SqliteFile) -> N
 
 @pytest.mark.parametrize("fails", [False, True])
 async def test_what_a_unit_learns_of_a_person_is_known_to_the_next_unless_it_was_taken_back(
-    store: SqliteFile, fails: bool
+    store: SqliteStore, fails: bool
 ) -> None:
     await store.transact(lambda tx: people.need_person(tx, "default", ANN, name="Ann"))
     await store.transact(lambda tx: people.known_person(tx, "default", ANN))
@@ -297,7 +297,7 @@ async def test_what_a_unit_learns_of_a_person_is_known_to_the_next_unless_it_was
 
 
 @pytest.mark.parametrize("others", [0, 1])
-async def test_what_a_group_took_back_is_not_remembered(store: SqliteFile, others: int) -> None:
+async def test_what_a_group_took_back_is_not_remembered(store: SqliteStore, others: int) -> None:
     def make(tx: Tx) -> None:
         people.need_person(tx, "default", ANN, name="Ann")
         assert people.known_person(tx, "default", ANN) is not None
@@ -307,7 +307,7 @@ async def test_what_a_group_took_back_is_not_remembered(store: SqliteFile, other
     assert await store.transact(lambda tx: people.known_person(tx, "default", ANN)) is None
 
 
-async def test_a_commit_that_fails_leaves_nothing_remembered(store: SqliteFile) -> None:
+async def test_a_commit_that_fails_leaves_nothing_remembered(store: SqliteStore) -> None:
     def broken(tx: Tx) -> None:
         people.need_person(tx, "default", ANN, name="Ann")
         people.known_person(tx, "default", ANN)
@@ -318,7 +318,7 @@ async def test_a_commit_that_fails_leaves_nothing_remembered(store: SqliteFile) 
     assert await store.transact(lambda tx: people.known_person(tx, "default", ANN)) is None
 
 
-async def test_two_who_turn_out_to_be_one_are_one_to_whoever_asks_next(store: SqliteFile) -> None:
+async def test_two_who_turn_out_to_be_one_are_one_to_whoever_asks_next(store: SqliteStore) -> None:
     slack = Address("slack", "U07ANN")
 
     def both(tx: Tx) -> list[Person | None]:
@@ -367,7 +367,7 @@ steps:
 # -- bells --------------------------------------------------------------------------------------------------
 
 
-async def test_bells_ring_after_the_commit_and_only_for_what_was_kept(store: SqliteFile, path: Path) -> None:
+async def test_bells_ring_after_the_commit_and_only_for_what_was_kept(store: SqliteStore, path: Path) -> None:
     rung: list[str] = []
     kept: list[set[str]] = []
 
@@ -383,7 +383,7 @@ async def test_bells_ring_after_the_commit_and_only_for_what_was_kept(store: Sql
     assert kept == [{"default", "a", "c", "d"}]
 
 
-async def test_a_caller_that_is_cancelled_takes_nothing_from_the_others(store: SqliteFile) -> None:
+async def test_a_caller_that_is_cancelled_takes_nothing_from_the_others(store: SqliteStore) -> None:
     rung: list[Work] = []
     store.on_commit(rung.extend)
     pause = Pause()
@@ -403,18 +403,18 @@ async def test_a_caller_that_is_cancelled_takes_nothing_from_the_others(store: S
 # -- reading and closing ------------------------------------------------------------------------------------
 
 
-async def test_what_only_reads_cannot_write(store: SqliteFile) -> None:
+async def test_what_only_reads_cannot_write(store: SqliteStore) -> None:
     with pytest.raises(StoreReadOnly):
         await store.read(lambda connection: connection.execute(text("DELETE FROM workspace")))
     assert await store.read(names) == set()
 
 
 WORKSPACE: Any = WorkspaceRow.__table__  # type: ignore[attr-defined]
-ALL = Prepared(select(WORKSPACE.c.name).order_by(WORKSPACE.c.id))
-ONE = Prepared(select(WORKSPACE.c.name).where(WORKSPACE.c.id == bindparam("id")))
+ALL = Statement(select(WORKSPACE.c.name).order_by(WORKSPACE.c.id))
+ONE = Statement(select(WORKSPACE.c.name).where(WORKSPACE.c.id == bindparam("id")))
 
 
-async def test_a_reader_sees_what_is_new_after_a_row_that_could_not_be_read(store: SqliteFile) -> None:
+async def test_a_reader_sees_what_is_new_after_a_row_that_could_not_be_read(store: SqliteStore) -> None:
     def damage(tx: Tx) -> None:
         keep("a")(tx)
         keep("b")(tx)
@@ -434,7 +434,7 @@ async def test_a_reader_sees_what_is_new_after_a_row_that_could_not_be_read(stor
 
 def test_a_connection_that_is_closed_lets_go_of_the_file(path: Path) -> None:
     connection = connect(path, writable=True)
-    rename = Prepared(update(WORKSPACE).where(WORKSPACE.c.id == bindparam("held")).values(name=bindparam("new")))
+    rename = Statement(update(WORKSPACE).where(WORKSPACE.c.id == bindparam("held")).values(name=bindparam("new")))
     rename.write_all(connection, [{"held": "default", "new": "a"}, {"held": "default", "new": "b"}])
     assert path.with_name("signoff.db-wal").exists()
     connection.close()
@@ -452,7 +452,7 @@ def test_other_databases_of_the_process_write_moments_as_ever(path: Path) -> Non
         assert other.execute("SELECT at FROM kept").fetchone() == ("2026-03-02 09:05:00+02:00",)
 
 
-async def test_a_wrong_query_is_no_failure_of_the_database(store: SqliteFile) -> None:
+async def test_a_wrong_query_is_no_failure_of_the_database(store: SqliteStore) -> None:
     with pytest.raises(exc.OperationalError, match="no such table"):
         await store.read(lambda connection: connection.execute(text("SELECT 1 FROM nowhere")))
     with pytest.raises(exc.OperationalError, match="no such table"):
@@ -460,7 +460,7 @@ async def test_a_wrong_query_is_no_failure_of_the_database(store: SqliteFile) ->
 
 
 async def test_closing_finishes_what_is_queued_and_refuses_what_comes_later(path: Path) -> None:
-    store = SqliteFile(path, clock=SystemClock(), ids=RandomIds())
+    store = SqliteStore(path, clock=SystemClock(), ids=RandomIds())
     waiting = [asyncio.ensure_future(store.transact(keep(f"w{number}"))) for number in range(300)]
     await asyncio.sleep(0)
     store.close()
@@ -473,7 +473,7 @@ async def test_closing_finishes_what_is_queued_and_refuses_what_comes_later(path
         assert len(await again.read(names)) == 300
 
 
-async def test_a_conflict_of_what_must_be_written_is_tried_again(store: SqliteFile) -> None:
+async def test_a_conflict_of_what_must_be_written_is_tried_again(store: SqliteStore) -> None:
     tries = iter([Conflict("not yet"), Conflict("not yet"), None])
 
     def unit(tx: Tx) -> str:
@@ -515,7 +515,7 @@ async def test_a_write_that_compares_with_what_was_loaded_before_somebody_else_w
         await home.register(GATED)
         run = await home.start()
         early = (await home.request(run)).asked
-        held = await home.store.transact(lambda tx: runs.load_run(tx, run))
+        held = await home.store.transact(lambda tx: run_rows.load_run(tx, run))
         assert held is not None
         (copy,) = [one for one in await home.engine.deliveries(run=run) if one.person.email == "lee@example.com"]
         first = await home.store.transact(lambda tx: deliveries.claim_delivery(tx, copy.id))
@@ -525,20 +525,20 @@ async def test_a_write_that_compares_with_what_was_loaded_before_somebody_else_w
         assert isinstance(await home.decide(run), Decided)
         await home.settle()
         late = (await home.request(run)).asked
-        progress = plan.proceed(home.advancer.compiled(GATED.encode()), held.state, now=home.clock.now())
+        progress = runs.proceed(home.advancer.compiled(GATED.encode()), held.state, now=home.clock.now())
 
         def lost(tx: Tx) -> list[bool]:
             return [
-                requests.try_lapse(tx, early, RequestState.EXPIRED),
-                requests.try_lapse(tx, late, RequestState.EXPIRED),
-                requests.try_set_clocks(
+                request_rows.try_lapse(tx, early, RequestState.EXPIRED),
+                request_rows.try_lapse(tx, late, RequestState.EXPIRED),
+                request_rows.try_set_clocks(
                     tx, early, first_shown_at=tx.now, told_unseen=True, expires_at=None, fall_back_at=None
                 ),
-                requests.try_set_clocks(
+                request_rows.try_set_clocks(
                     tx, late, first_shown_at=tx.now, told_unseen=True, expires_at=None, fall_back_at=None
                 ),
-                runs.try_save_run(tx, held, progress),
-                runs.try_renew(tx, run, held.rev),
+                run_rows.try_save_run(tx, held, progress),
+                run_rows.try_renew(tx, run, held.rev),
             ]
 
         assert await home.store.transact(lost) == [False] * 6
@@ -561,7 +561,7 @@ async def test_what_one_unit_wrote_down_hangs_together_and_on_what_came_before(t
         run = await home.start()
         assert isinstance(await home.decide(run), Decided)
         await home.settle()
-        lines = await home.store.read(lambda connection: list(journal.export(connection, DEFAULT_WORKSPACE)))
+        lines = await home.store.read(lambda connection: list(audit_log.export(connection, DEFAULT_WORKSPACE)))
         assert len(await home.kinds(run)) > 3
         assert verify_audit.verify(lines).findings == ()
 
@@ -570,12 +570,12 @@ async def test_a_wake_while_a_run_is_being_moved_leaves_it_ready(tmp_path: Path)
     async with house(tmp_path / "signoff.db") as home:
         await home.register(GATED)
         run = await home.start()
-        held = await home.store.transact(lambda tx: runs.load_run(tx, run))
+        held = await home.store.transact(lambda tx: run_rows.load_run(tx, run))
         assert held is not None
-        progress = plan.proceed(home.advancer.compiled(GATED.encode()), held.state, now=home.clock.now())
+        progress = runs.proceed(home.advancer.compiled(GATED.encode()), held.state, now=home.clock.now())
         assert progress.ready_at is None
-        await home.store.transact(lambda tx: runs.wake(tx, run))
-        assert await home.store.transact(lambda tx: runs.try_save_run(tx, held, progress))
+        await home.store.transact(lambda tx: run_rows.wake(tx, run))
+        assert await home.store.transact(lambda tx: run_rows.try_save_run(tx, held, progress))
         assert (await home.view(run)).ready_at == home.clock.now()
 
 
@@ -589,12 +589,14 @@ async def test_a_request_that_moved_since_it_was_loaded_or_is_past_due_is_not_de
         shown = (await home.request(run)).asked
         assert (shown.state, shown.rev) == (RequestState.PENDING, before_it_was_shown.rev + 1)
 
-        def decided(tx: Tx, asked: Asked) -> str | None:
+        def decided(tx: Tx, asked: Request) -> str | None:
             ruling = Ruling(state=RequestState.APPROVED, approver=asked.approvers[0], approved_digest=asked.digest)
-            return requests.try_decide(tx, asked, approval(asked), ruling, {})
+            return request_rows.try_decide(tx, asked, approval(asked), ruling, {})
 
         assert await home.store.transact(lambda tx: decided(tx, before_it_was_shown)) is None
-        lapsed = await home.store.transact(lambda tx: requests.try_lapse(tx, before_it_was_shown, RequestState.EXPIRED))
+        lapsed = await home.store.transact(
+            lambda tx: request_rows.try_lapse(tx, before_it_was_shown, RequestState.EXPIRED)
+        )
         assert not lapsed
         home.pass_(hours=1)
         assert await home.store.transact(lambda tx: decided(tx, shown)) is None
@@ -603,7 +605,7 @@ async def test_a_request_that_moved_since_it_was_loaded_or_is_past_due_is_not_de
         assert await home.store.transact(lambda tx: decided(tx, shown)) is not None
 
 
-def approval(asked: Asked) -> Decide:
+def approval(asked: Request) -> Decide:
     return Decide(
         request=asked.id,
         verdict=Verdict.APPROVE,
@@ -619,11 +621,11 @@ def approval(asked: Asked) -> Decide:
 
 
 class Process:
-    """`tests.support.storeproc` at work on a file."""
+    """`tests.support.store_process` at work on a file."""
 
     def __init__(self, path: Path, *arguments: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.storeproc", str(path), *arguments],
+            [sys.executable, "-m", "tests.support.store_process", str(path), *arguments],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -732,7 +734,7 @@ def test_what_was_kept_before_a_kill_on_a_full_disk_is_there_afterwards(path: Pa
         assert len(owner.ask("write late 2 100")["kept"]) == 2
 
 
-async def test_a_database_at_its_own_limit_is_full_and_goes_on_when_the_limit_is_raised(store: SqliteFile) -> None:
+async def test_a_database_at_its_own_limit_is_full_and_goes_on_when_the_limit_is_raised(store: SqliteStore) -> None:
     def limit(pages: int) -> Callable[[Tx], None]:
         return lambda tx: tx.connection.exec_driver_sql(f"PRAGMA max_page_count={pages}").close()
 
@@ -876,7 +878,7 @@ def test_a_file_that_may_only_be_read_is_refused_when_it_is_opened(locked: str, 
     assert path.read_bytes() == before
 
 
-async def test_one_reader_that_fails_leaves_the_others(store: SqliteFile) -> None:
+async def test_one_reader_that_fails_leaves_the_others(store: SqliteStore) -> None:
     await store.transact(keep("a"))
     async with asyncio.TaskGroup() as group:
         good = [group.create_task(store.read(names)) for _ in range(20)]

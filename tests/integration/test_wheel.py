@@ -115,7 +115,7 @@ def test_the_wheel_carries_every_template(wheel: Path) -> None:
 
 
 def test_the_wheel_carries_the_sandbox_s_page(wheel: Path) -> None:
-    files = [path.relative_to(ROOT).as_posix() for path in (ROOT / "bot/sandbox/page").iterdir()]
+    files = [path.relative_to(ROOT).as_posix() for path in (ROOT / "bot/devtools/sandbox/page").iterdir()]
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     assert files

@@ -21,8 +21,8 @@ from typing import Any, Final
 from tests.soak import evidence, verdict
 from tests.soak.chaos import BLOWS_A_MINUTE, LONGER, Chaos
 from tests.soak.clients import STUCK, Clients, open_requests
+from tests.soak.disk_full import Limit, Room, SmallDisk, small_disk
 from tests.soak.people import People
-from tests.soak.room import Limit, Room, SmallDisk, small_disk
 from tests.soak.servers import Servers, servers
 from tests.soak.verdict import Finding
 from tests.soak.world import APPROVERS, MULTIPLIER, OWNER, SLOW_SECONDS, World, world

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.soak.room import Room
+from tests.soak.disk_full import Room
 from tests.soak.servers import Server, Servers
 from tests.soak.world import World
 

@@ -9,7 +9,7 @@ import sqlite3
 from dataclasses import dataclass, field
 from typing import Final
 
-from engine.data import Value
+from engine.json_values import Value
 from tests.soak.evidence import Claim
 from tests.soak.world import KINDS, OPERATOR, OWNER, World, left_waiting, workflow
 

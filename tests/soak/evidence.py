@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bot.sandbox.world import Message, World
+from bot.devtools.sandbox.world import Message, World
 from bot.slack import ids
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from bot.sandbox import CannotAct, NotSubmitted
-from bot.sandbox.delivery import Ack
-from bot.sandbox.server import Person
+from bot.devtools.sandbox import CannotAct, NotSubmitted
+from bot.devtools.sandbox.delivery import Ack
+from bot.devtools.sandbox.server import SimulatedPerson
 from bot.slack import ids
 from tests.soak.clients import Clients, edited_path, open_requests
 from tests.soak.evidence import Claim
@@ -122,7 +122,7 @@ class People:
         self,
         email: str,
         request: str,
-        opened: Coroutine[Any, Any, Person | None],
+        opened: Coroutine[Any, Any, SimulatedPerson | None],
         asks: tuple[str, dict[str, str]],
         values: dict[str, str],
     ) -> None:
@@ -144,7 +144,7 @@ class People:
         claim = Claim(how="modal", request=request, by=email, decision=None, verdict=verdict, edits=edits)
         self.world.evidence.claims.append(claim)
 
-    async def _modal(self, email: str, request: str, button: str, callback: str) -> Person | None:
+    async def _modal(self, email: str, request: str, button: str, callback: str) -> SimulatedPerson | None:
         """Open a modal; the person who has it before them."""
         person = self.world.person(email)
         await _put_away(person)
@@ -197,7 +197,7 @@ class People:
             await asyncio.sleep(self.dice.uniform(2, 6))
 
 
-async def _put_away(person: Person) -> None:
+async def _put_away(person: SimulatedPerson) -> None:
     """Close every modal that is open, if one is."""
     with suppress(CannotAct):
         await person.close(everything=True)

@@ -24,7 +24,7 @@ from typing import Final
 
 from bot import app, log, settings
 from bot.settings import Settings
-from bot.slack.pace import Pace
+from bot.slack.rate_limit import RateLimiter
 from bot.terminal import screen
 from engine.errors import SignoffError
 from engine.system import EnvironmentSecrets, SystemClock
@@ -82,7 +82,7 @@ def _child(chosen: Settings, environment: Mapping[str, str], clock: Stepped, mul
 def _serve(chosen: Settings, environment: Mapping[str, str], clock: Stepped, multiplier: float) -> int:
     secrets = EnvironmentSecrets(environment)
     log.set_up(chosen.log_level, chosen.log_format, lambda text: secrets.redact(chosen.redact(text)))
-    pace = Pace(multiplier=multiplier)
+    pace = RateLimiter(multiplier=multiplier)
     try:
         asyncio.run(
             app.serve(

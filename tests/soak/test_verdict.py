@@ -18,9 +18,9 @@ import pytest
 from rich.console import Console
 
 from bot import app, settings
-from bot.slack.pace import Pace
-from engine.model import DEFAULT_WORKSPACE
-from engine.store import journal, schema
+from bot.slack.rate_limit import RateLimiter
+from engine.domain import DEFAULT_WORKSPACE
+from engine.store import audit_log, schema
 from tests.soak import evidence, verdict
 from tests.soak.campaign import UNSETTLED
 from tests.soak.clients import Clients
@@ -113,11 +113,11 @@ async def tell(database: Path) -> Evidence:
     clock = FakeClock()
     async with world(database) as here:
         chosen = settings.load(here.settings())
-        pace = Pace(multiplier=MULTIPLIER)
+        pace = RateLimiter(multiplier=MULTIPLIER)
         async with app.serving(chosen, {}, Console(quiet=True), pace=pace, clock=clock):
             await Story(here, clock).tell()
         with schema.reading(database) as connection:
-            here.evidence.export = "".join(f"{line}\n" for line in journal.export(connection, DEFAULT_WORKSPACE))
+            here.evidence.export = "".join(f"{line}\n" for line in audit_log.export(connection, DEFAULT_WORKSPACE))
         here.evidence.messages = list(evidence.messages(here.slack.world))
         return here.evidence
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from engine import data
+from engine import json_values
 from tests.soak import copies
 from tests.soak.evidence import Call, Claim, Evidence
 
@@ -197,7 +197,7 @@ def _wrong(found: Evidence, run: Any, made: list[Call]) -> Iterator[str]:
     wanted = json.loads(gate["content"])["value"]["json"]
     for decision in found.decisions.get(gate["id"], []):
         for edit in json.loads(decision["edits"] or "[]"):
-            wanted = data.replace(wanted, tuple(edit["path"][1:]), edit["after"])
+            wanted = json_values.replace(wanted, tuple(edit["path"][1:]), edit["after"])
     if any(call.body != wanted for call in made):
         yield f"run {run['id']} called with {[call.body for call in made]}, and {wanted} was approved"
     repeated = found.repeated[run["id"]]

@@ -13,14 +13,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from bot.devtools.sandbox import Running, sandbox
+from bot.devtools.sandbox.server import SimulatedPerson
+from bot.devtools.sandbox.world import Message, User
 from bot.local import client
-from bot.local.reply import Reply
-from bot.sandbox import Running, sandbox
-from bot.sandbox.server import Person
-from bot.sandbox.world import Message, User
-from bot.slack.listening import PATH
-from engine.data import Value
+from bot.local.reply import CommandReply
+from bot.slack.transport import PATH
 from engine.errors import StoreError
+from engine.json_values import Value
 from engine.system import SystemClock
 from tests.soak import evidence, service
 from tests.soak.evidence import Claim, Evidence
@@ -155,7 +155,7 @@ class World:
         by_person = any(row["verdict"] == "approved" and row["state"] == "approved" for row in found)
         return by_person or any((row["state"], row["on_expiry"]) == ("expired", "continue") for row in found)
 
-    def person(self, email: str) -> Person:
+    def person(self, email: str) -> SimulatedPerson:
         return self.slack.person(email.partition("@")[0])
 
     def copy(self, email: str, about: str) -> Message | None:
@@ -171,7 +171,7 @@ class World:
 
     # -- the socket --
 
-    async def ask(self, command: str, given: dict[str, Value]) -> Reply | None:
+    async def ask(self, command: str, given: dict[str, Value]) -> CommandReply | None:
         """The server's answer. None: there was none, and whether it did anything is not known."""
         try:
             return await client.ask(self.database, command, given)

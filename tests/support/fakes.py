@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from engine.data import Value
+from engine.domain import Card, Origin, Person, Receipt
 from engine.errors import ChannelError
 from engine.fields import Field
-from engine.model import Card, Origin, Person, Receipt
+from engine.json_values import Value
 from engine.ports import Resolution, Route, StepContext, StepType
 from engine.references import Reference
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine import data
-from tests.support.effects import PATIENCE
+from engine import json_values
+from tests.support.http_service import PATIENCE
 
 SIGNOFF = Path(sys.executable).with_name("signoff")
 OPERATOR = "lee@example.com"
@@ -46,7 +46,7 @@ class Finished:
 
     @property
     def json(self) -> Any:
-        return data.loads(self.out)
+        return json_values.loads(self.out)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.effects import PATIENCE
+from tests.support.http_service import PATIENCE
 from tests.support.processes import SIGNOFF, Place
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

@@ -14,29 +14,37 @@ from typing import Any, get_args
 import click
 import pytest
 
-from bot.cli.exits import Exit
-from bot.cli.later import Later
+from bot.cli.exit_codes import Exit
+from bot.cli.lazy import LazyCommand
 from bot.cli.main import signoff
 from bot.settings import PREFIX, Settings
-from bot.slack import blocks, lists
-from engine import data, durations, fields, references
-from engine.data import Value
-from engine.definition import load, scalars, yaml
-from engine.definition.grammar import MAX_FIELDS, MAX_INPUTS, MAX_STEPS, UNBUILT_KINDS, GateFile, StepFile, WorkflowFile
-from engine.definition.not_yet import NOT_YET
+from bot.slack import command_messages, message_view
+from engine import durations, fields, json_values, references
+from engine.domain import RequestState, RunStatus, StepStatus
 from engine.errors import DefinitionError, ExpressionError, StepError
 from engine.expressions import MAX_SOURCE, MAX_TEXT, Template, compile_template
 from engine.expressions.filters import FILTERS, TESTS
 from engine.fields import Field, FieldType
 from engine.fields.field import LONGEST, MAX_OPTIONS
-from engine.model import RequestState, RunStatus, StepStatus
-from engine.plan import DEFAULT_TIMEOUT, MAX_OUTPUT
+from engine.json_values import Value
 from engine.ports import StepContext, StepServices, StepType
-from engine.service.starting import MAX_INPUTS as MAX_GIVEN
-from engine.steps import answers, http, wait
+from engine.runs import DEFAULT_TIMEOUT, MAX_OUTPUT
+from engine.service.start import MAX_INPUTS as MAX_GIVEN
+from engine.steps import http, http_response, wait
 from engine.steps.registry import builtin
 from engine.system import SECRET_PREFIX
-from tests.support.pages import DOCS, Block, Page, Row
+from engine.workflowfile import load, scalars, yaml_tree
+from engine.workflowfile.grammar import (
+    MAX_FIELDS,
+    MAX_INPUTS,
+    MAX_STEPS,
+    UNBUILT_KINDS,
+    GateFile,
+    StepFile,
+    WorkflowFile,
+)
+from engine.workflowfile.unsupported import NOT_YET
+from tests.support.documents import DOCS, Block, Page, Row
 
 WORKFLOWS = Page.of("workflows.md")
 COMMANDS = Page.of("commands.md")
@@ -184,7 +192,7 @@ def test_the_statuses_of_the_page_mean_what_they_mean_to_the_code() -> None:
     found = {}
     for status in range(300, 600):
         answer: Any = SimpleNamespace(status=status, headers={"Retry-After": "5", "Location": "https://example.com/"})
-        found[status] = answers.unwelcome("GET", answer, "")
+        found[status] = http_response.unwelcome("GET", answer, "")
     rows = [row for row in WORKFLOWS.table("When a step fails") if "status" in row[0]]
     refused, others, unknown = ([int(number) for number in re.findall(r"\d{3}", " ".join(row.cells))] for row in rows)
     least, *patient = refused
@@ -214,7 +222,7 @@ def test_every_field_type_and_every_key_of_a_field_stands_in_its_table() -> None
 
 @pytest.mark.parametrize("row", WORKFLOWS.tables("Fields")[0], ids=lambda row: row[0])
 def test_a_field_is_typed_and_shown_as_its_row_says(row: Row) -> None:
-    kind, value, typed = row.code(0)[0], data.loads(row.code(1)[0]), row.code(2)[0].replace("⏎", "\n")
+    kind, value, typed = row.code(0)[0], json_values.loads(row.code(1)[0]), row.code(2)[0].replace("⏎", "\n")
     field = typed_fields()[kind]
     assert fields.validate(field, value) == value
     assert fields.from_text(field, typed) == value
@@ -231,7 +239,7 @@ def test_the_longest_texts_are_those_of_the_code() -> None:
 # -- expressions --------------------------------------------------------------------------------------------
 
 SCOPE: dict[str, Value] = {
-    "inputs": data.loads(
+    "inputs": json_values.loads(
         '{"n": 12, "price": 2.50, "who": "ann lee", "amount": {"amount": "120", "currency": "EUR"}, "tags": ["b", "a"],'
         ' "lines": [{"name": "pen", "cost": 2}, {"name": "ink", "cost": 5}], "at": "2026-03-02T09:00:00Z",'
         ' "empty": null}'
@@ -246,12 +254,12 @@ GIVEN, REFUSED = (
 def test_the_page_names_the_data_that_its_expressions_are_about() -> None:
     told = re.search(r"`inputs = (\{.*?\})`", WORKFLOWS.text, re.DOTALL)
     assert told is not None
-    assert data.loads(told[1].replace("none", "null")) == SCOPE["inputs"]
+    assert json_values.loads(told[1].replace("none", "null")) == SCOPE["inputs"]
 
 
 @pytest.mark.parametrize(("source", "gives"), [(left.strip(), right.strip()) for left, _, right in GIVEN])
 def test_an_expression_gives_what_the_page_says(source: str, gives: str) -> None:
-    assert template(source).render(SCOPE) == data.loads(gives)
+    assert template(source).render(SCOPE) == json_values.loads(gives)
 
 
 @pytest.mark.parametrize(("source", "why"), [(left.strip(), right.strip()) for left, _, right in REFUSED])
@@ -285,9 +293,9 @@ def test_every_status_is_explained() -> None:
 
 def test_the_limits_are_those_of_the_code() -> None:
     limits = {
-        "size of a file": f"{yaml.MAX_BYTES // 1024} KiB",
-        "keys and values in a file": f"{yaml.MAX_VALUES:,}",
-        "nesting in a file": f"{yaml.MAX_DEPTH} levels",
+        "size of a file": f"{yaml_tree.MAX_BYTES // 1024} KiB",
+        "keys and values in a file": f"{yaml_tree.MAX_VALUES:,}",
+        "nesting in a file": f"{yaml_tree.MAX_DEPTH} levels",
         "steps": f"{MAX_STEPS}",
         "inputs": f"{MAX_INPUTS}",
         "fields of a form": f"{MAX_FIELDS}",
@@ -415,7 +423,7 @@ async def test_the_example_of_a_step_type_with_services_uses_them() -> None:
 
 def commands(group: click.Group = signoff, path: str = "signoff") -> Iterator[tuple[str, click.Command]]:
     for name, command in group.commands.items():
-        command = command.load() if isinstance(command, Later) else command
+        command = command.load() if isinstance(command, LazyCommand) else command
         if isinstance(command, click.Group):
             yield from commands(command, f"{path} {name}")
         else:
@@ -499,10 +507,10 @@ def test_the_values_that_a_setting_may_have_are_documented() -> None:
 
 def test_the_commands_of_slack_are_those_that_help_lists() -> None:
     rows = [(row.code(0), row[1]) for row in Page.of("slack.md").tables("Builders")[0] if row.code(0)]
-    assert rows == [((usage,), told) for usage, told in lists.COMMANDS]
+    assert rows == [((usage,), told) for usage, told in command_messages.COMMANDS]
 
 
 def test_the_buttons_that_slack_shows_are_explained() -> None:
     told = " ".join(row[0] for row in Page.of("slack.md").table("Approvers"))
-    for button in ("Approve", "Edit", "Fill in", "Reject", blocks.SHOW_EVERYTHING):
+    for button in ("Approve", "Edit", "Fill in", "Reject", message_view.SHOW_EVERYTHING):
         assert button in told

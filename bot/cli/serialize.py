@@ -1,0 +1,159 @@
+"""Views as JSON: what `--json` prints. The shapes are documented in docs/commands.md."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from engine import json_values
+from engine.domain import Person
+from engine.json_values import Value
+from engine.read_models import AddressPeriod, DeliveryView, PersonView, RequestView, RunView, StoryEntry, WorkflowView
+
+
+def person(one: Person) -> Value:
+    return {"name": one.label, "addresses": [str(address) for address in one.addresses]}
+
+
+def known_person(view: PersonView) -> dict[str, Value]:
+    """A person as `signoff people` lists them."""
+    one = view.person
+    return {
+        "id": one.id,
+        "name": one.name,
+        "addresses": [str(address) for address in one.addresses],
+        "split_from": view.split_from,
+        "created_at": moment(view.created_at),
+    }
+
+
+def period(one: AddressPeriod) -> dict[str, Value]:
+    return {
+        "address": str(one.address),
+        "since": moment(one.since),
+        "until": moment(one.until),
+        "evidence": one.evidence,
+        "ended": one.ended,
+    }
+
+
+def moment(at: datetime | None) -> str | None:
+    return at.isoformat() if at is not None else None
+
+
+def run(view: RunView) -> dict[str, Value]:
+    """A run; `steps` only where the view has them."""
+    return {
+        "id": view.id,
+        "workflow": view.workflow,
+        "title": view.workflow_title,
+        "version": view.version,
+        "status": view.status.value,
+        "requester": person(view.requester),
+        "owner": person(view.owner),
+        "inputs": dict(view.inputs),
+        "error": view.error,
+        "started_at": moment(view.started_at),
+        "ended_at": moment(view.ended_at),
+        "steps": [
+            {
+                "step": step.step,
+                "visit": step.visit,
+                "status": step.status.value,
+                "attempt": step.attempt,
+                "output": dict(step.output) if step.output is not None else None,
+                "error": step.error,
+                "wakes_at": moment(step.wakes_at),
+                "started_at": moment(step.started_at),
+                "ended_at": moment(step.ended_at),
+            }
+            for step in view.steps
+        ],
+    }
+
+
+def request(view: RequestView) -> dict[str, Value]:
+    """A request with its content as people may see it."""
+    asked = view.asked
+    return {
+        "id": view.id,
+        "run": view.run,
+        "workflow": view.workflow,
+        "step": asked.subject.step,
+        "at": view.at.value,
+        "state": asked.state.value,
+        "title": view.title,
+        "reason": view.reason,
+        "notes": list(view.notes),
+        "show": [{"label": label, "value": text} for label, text in view.show],
+        "requester": person(view.requester),
+        "approvers": [
+            {"person": person(one.person), "rule": one.rule, "excluded": one.excluded} for one in view.approvers
+        ],
+        "content": asked.content.shown(),
+        "editable": [
+            {"path": json_values.show_path(one.path), "type": one.field.type.value, "label": one.field.label}
+            for one in asked.editable
+        ],
+        "content_version": asked.content_version,
+        "digest": asked.digest,
+        "opened_at": moment(asked.opened_at),
+        "first_shown_at": moment(asked.first_shown_at),
+        "expires_at": moment(asked.expires_at),
+        "closed_at": moment(asked.closed_at),
+        "decision": _decision(view),
+    }
+
+
+def _decision(view: RequestView) -> Value:
+    if view.decision is None:
+        return None
+    return {
+        "id": view.decision.id,
+        "verdict": view.decision.verdict,
+        "person": person(view.decision.person),
+        "reason": view.decision.reason,
+        "assurance": view.decision.assurance,
+        "edits": [
+            {"path": json_values.show_path(edit.path), "before": edit.before, "after": edit.after}
+            for edit in view.decision.edits
+        ],
+        "decided_at": moment(view.decision.decided_at),
+    }
+
+
+def delivery(view: DeliveryView) -> dict[str, Value]:
+    return {
+        "id": view.id,
+        "kind": view.kind.value,
+        "topic": view.topic,
+        "state": view.state.value,
+        "person": person(view.person),
+        "channel": view.channel,
+        "address": view.address,
+        "attempts": view.attempts,
+        "error": view.last_error,
+        "shown_at": moment(view.shown_at),
+        "next_at": moment(view.next_at),
+    }
+
+
+def workflow(view: WorkflowView) -> dict[str, Value]:
+    return {
+        "name": view.name,
+        "title": view.title,
+        "version": view.version,
+        "owner": person(view.owner),
+        "hash": view.hash,
+        "updated_at": moment(view.updated_at),
+    }
+
+
+def story(entry: StoryEntry) -> dict[str, Value]:
+    return {
+        "seq": entry.seq,
+        "at": moment(entry.at),
+        "kind": entry.kind,
+        "step": entry.step,
+        "request": entry.request,
+        "content": dict(entry.content) if entry.content is not None else None,
+    }

@@ -1,0 +1,59 @@
+"""Commands about registered workflows: register, workflows."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bot.cli import client, serialize
+from bot.cli.context import content, json_option
+from bot.terminal import screen
+from engine.domain import DEFAULT_WORKSPACE
+from engine.errors import Problem
+from engine.store import queries
+from engine.workflowfile.yaml_tree import MAX_BYTES
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@json_option
+def register(file: Path, as_json: bool) -> None:
+    """Register the workflow in FILE, or a new version of it."""
+    raw = content(file)
+    try:
+        # The end of a file that is too large may be the middle of a character.
+        source = codecs.getincrementaldecoder("utf-8")().decode(raw, final=len(raw) <= MAX_BYTES)
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{file} is not text in UTF-8.") from None
+    reply = client.carry_out("register", {"source": source})
+    problems: Any = reply.facts.get("problems", [])
+    for problem in problems:
+        screen.say(Problem(**problem).sentence(str(file)), err=True)
+    facts = client.answered(reply)
+    warnings: Any = facts.get("warnings", [])
+    for warning in warnings:
+        screen.say(f"Warning: {warning}", err=True)
+    if as_json:
+        click.echo(screen.as_json(facts))
+    elif facts["changed"]:
+        click.echo(
+            f"Registered {facts['workflow']}, version {facts['version']}. Run it: signoff run {facts['workflow']}"
+        )
+    else:
+        click.echo(f"{facts['workflow']} is registered like this already, as version {facts['version']}.")
+
+
+@click.command()
+@json_option
+def workflows(as_json: bool) -> None:
+    """List the registered workflows."""
+    with client.reading() as connection:
+        found = queries.workflow_views(connection, DEFAULT_WORKSPACE)
+    if as_json:
+        click.echo(screen.as_json([serialize.workflow(one) for one in found]))
+        return
+    rows = [(one.name, str(one.version), one.title, one.owner.label, screen.when(one.updated_at)) for one in found]
+    client.console().print(screen.listing(("name", "version", "title", "owner", "updated"), rows))

@@ -1,0 +1,1 @@
+"""Tools for developers, not the product: a local Slack with a mail server, the demo, and the benchmarks."""

@@ -1,0 +1,160 @@
+"""Whole payloads: the blocks of a message, and views. Raises what Slack would answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from bot.devtools.sandbox import limits
+from bot.devtools.sandbox.blocks import layout, parts, rules
+from bot.devtools.sandbox.blocks.rules import Rule, Surface, ValidationReport, record, string
+from bot.devtools.sandbox.errors import ApiError, bad_arguments
+from bot.devtools.sandbox.jsontypes import Json
+
+_TEXT_TYPES: Final = frozenset({"plain_text", "mrkdwn", "raw_text", "raw_number", "text", "markdown", "link"})
+
+
+def elements_of(block: Json) -> list[Json]:
+    """The elements of one block that a person may act on, and images."""
+    found = [block[key] for key in ("accessory", "element") if key in block]
+    if block.get("type") in ("actions", "context_actions"):
+        found += block["elements"]
+    return found
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every text that is shown, at any depth."""
+    if isinstance(value, dict):
+        text = value.get("text")
+        if value.get("type") in _TEXT_TYPES and isinstance(text, str):
+            yield text
+        for part in value.values():
+            yield from texts(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from texts(part)
+
+
+def report_on(blocks: Any, *, surface: Surface, at: str = "/blocks") -> ValidationReport:
+    """All that is wrong with the blocks. `at`: the JSON pointer of the list."""
+    report = ValidationReport(surface)
+    most = limits.BLOCKS_PER_MESSAGE if surface == "message" else limits.BLOCKS_PER_VIEW
+    # a Home tab may be empty, and a modal too; a message's empty list means "no blocks" and does not come here
+    rules.array(layout.block, most=most, least=0)(blocks, at, report)
+    if not report.problems:
+        _across(blocks, at, report)
+    return report
+
+
+def _across(blocks: list[Json], at: str, report: ValidationReport) -> None:
+    seen: set[str] = set()
+    focused = 0
+    for index, block in enumerate(blocks):
+        here = f"{at}/{index}"
+        name = block.get("block_id")
+        if name is not None and name in seen:
+            report.add(f"{here}/block_id", f"`block_id` {name} already exists")
+        seen.add(name or "")
+        focused += sum(bool(one.get("focus_on_load")) for one in elements_of(block))
+        _action_ids(block, here, report)
+    if focused > 1:
+        report.add(at, "only one element can have focus_on_load set to true")
+    _counted(blocks, at, report)
+
+
+def _action_ids(block: Json, here: str, report: ValidationReport) -> None:
+    seen: set[str] = set()
+    for index, element in enumerate(elements_of(block)):
+        name = element.get("action_id")
+        if name is not None and name in seen:
+            report.add(f"{here}/elements/{index}/action_id", f"`action_id` {name} already exists")
+        seen.add(name or "")
+
+
+def _counted(blocks: list[Json], at: str, report: ValidationReport) -> None:
+    if sum(one["type"] == "table" for one in blocks) > limits.TABLES_PER_MESSAGE:
+        report.add(at, "only_one_table_allowed")
+    markdown = sum(len(one["text"]) for one in blocks if one["type"] == "markdown")
+    if markdown > limits.MARKDOWN_TEXT:
+        report.add(at, f"markdown blocks must be less than {limits.MARKDOWN_TEXT + 1} characters together")
+
+
+def message_blocks(blocks: Any) -> None:
+    """Raise what chat.* answers to these blocks: `invalid_blocks_format`, `invalid_blocks`, `msg_blocks_too_long`."""
+    if not isinstance(blocks, list) or not all(isinstance(one, dict) for one in blocks):
+        raise ApiError("invalid_blocks_format")
+    report = report_on(blocks, surface="message")
+    if report.problems:
+        problems = [str(one) for one in report.problems]
+        error = bad_arguments(problems, "invalid_blocks")
+        raise ApiError(error.code, errors=problems, **error.extra)
+    if sum(len(one) for one in texts(blocks)) > limits.MESSAGE_BLOCK_TEXT:
+        raise ApiError("msg_blocks_too_long")
+
+
+def _shape(kind: str) -> Rule:
+    common: dict[str, Rule] = {
+        "private_metadata": string(most=limits.PRIVATE_METADATA),
+        "callback_id": string(most=limits.CALLBACK_ID),
+        "external_id": string(most=limits.EXTERNAL_ID),
+    }
+    required: dict[str, Rule] = {"type": rules.one_of(kind), "blocks": _anything}
+    if kind == "home":
+        # Slack tolerates the keys of a modal on a home view only in part; the reference lists none of them.
+        return record(required, common)
+    button = parts.plain(limits.VIEW_BUTTON)
+    return record(
+        {**required, "title": parts.plain(limits.VIEW_TITLE)},
+        {
+            **common,
+            "close": button,
+            "submit": button,
+            "clear_on_close": rules.boolean,
+            "notify_on_close": rules.boolean,
+            "submit_disabled": rules.boolean,
+        },
+    )
+
+
+def _anything(value: Any, at: str, report: ValidationReport) -> None:
+    """The blocks are checked apart, with their own surface."""
+
+
+def view_report(view: Json, *, kind: Surface) -> ValidationReport:
+    """All that is wrong with a view."""
+    report = ValidationReport(kind)
+    _shape(kind)(view, "/view", report)
+    blocks = view.get("blocks")
+    if blocks is not None:
+        inner = report_on(blocks, surface=kind, at="/view/blocks")
+        report.problems += inner.problems
+        report.features |= inner.features
+    if kind == "modal" and not report.problems and _has_input(blocks or []) and "submit" not in view:
+        report.add("/view", "missing required field: submit")
+    return report
+
+
+def _has_input(blocks: Iterable[Json]) -> bool:
+    return any(one["type"] == "input" for one in blocks)
+
+
+def view(payload: Any, *, kinds: tuple[Surface, ...], scopes: Iterable[str]) -> Json:
+    """The view, checked. Raises `invalid_arguments`, `view_too_large`, or `missing_scope` for a file input."""
+    if not isinstance(payload, dict):
+        raise bad_arguments(["must provide an object [json-pointer:/view]"])
+    if len(json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()) > limits.VIEW_BYTES:
+        raise ApiError("view_too_large")
+    kind = next((one for one in kinds if payload.get("type") == one), None)
+    if kind is None:
+        missing = "type" not in payload
+        what = "missing required field: type" if missing else f"unsupported type: {payload['type']}"
+        at = "/view" if missing else "/view/type"
+        raise bad_arguments([f"{what} [json-pointer:{at}]"])
+    report = view_report(payload, kind=kind)
+    if report.problems:
+        problems = [str(one) for one in report.problems]
+        raise bad_arguments(["failed to match all allowed schemas [json-pointer:/view]", *problems])
+    if "file_input" in report.features and "files:read" not in scopes:
+        raise ApiError("missing_scope", needed="files:read", provided=",".join(scopes))
+    return payload

@@ -1,0 +1,108 @@
+"""What a strict world refuses in the content of a mail, and what it would complain of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from bot.devtools.sandbox.mail import message_parser, syntax
+from bot.devtools.sandbox.mail.dialogue import SmtpEnvelope
+from bot.devtools.sandbox.mail.message_parser import Parsed
+from bot.devtools.sandbox.mail.replies import SmtpRefusal
+from bot.devtools.sandbox.mail.wire import LONGEST_TEXT_LINE, MailData
+
+_ONCE: Final = (
+    "Date", "From", "Sender", "Reply-To", "To", "Cc", "Message-ID", "In-Reply-To", "References", "Subject",
+    "MIME-Version", "Content-Type", "Content-Transfer-Encoding",
+)  # fmt: skip
+_MESSAGE_ID: Final = re.compile(r"<[^<>@\s]+@[^<>@\s]+>")
+_HEADER: Final = re.compile(rb"[!-9;-~]+:")
+
+
+def addresses(rest: str) -> list[str]:
+    """The address that RCPT names, if it can be read."""
+    try:
+        return [syntax.path(rest, "TO").address]
+    except SmtpRefusal:
+        return []
+
+
+def check(content: MailData, envelope: SmtpEnvelope, *, most: int) -> None:
+    """Raise `Refusal` for what some server out there takes from nobody."""
+    if content.size > most:
+        raise SmtpRefusal(552, "5.3.4", f"Message too big: at most {most} bytes")
+    if content.bare:
+        raise SmtpRefusal(554, "5.6.0", "A CR or LF stands alone in the message")
+    if content.longest > LONGEST_TEXT_LINE:
+        raise SmtpRefusal(554, "5.6.0", f"A line is longer than {LONGEST_TEXT_LINE} bytes")
+    if b"\0" in content.raw:
+        raise SmtpRefusal(554, "5.6.0", "There is a NUL in the message")
+    head, _, body = content.raw.partition(b"\r\n\r\n")
+    if not head.isascii() and not envelope.utf8:
+        raise SmtpRefusal(554, "5.6.9", "The headers are not ASCII, and SMTPUTF8 was not said")
+    if not body.isascii() and not (envelope.eight_bit or envelope.utf8):
+        raise SmtpRefusal(554, "5.6.3", "The content is not ASCII, and BODY=8BITMIME was not said")
+
+
+def complaints(raw: bytes, envelope: SmtpEnvelope, *, exposed: bool) -> list[str]:
+    """What is wrong with a mail that was taken over all the same: a sentence each, for the mail's protocols alone."""
+    found = message_parser.parsed(raw)
+    return [
+        *_headers(raw, found),
+        *_origin(found),
+        *_delivery(found, envelope),
+        *_content(raw, found),
+        *(["The credentials were sent unencrypted."] if exposed else []),
+    ]
+
+
+def _headers(raw: bytes, found: Parsed) -> Iterator[str]:
+    for name in ("Message-ID", "Date", "From"):
+        if not found.header(name):
+            yield f"There is no {name}."
+    for name in _ONCE:
+        if len(found.all(name)) > 1:
+            yield f"There is more than one {name}."
+    for line in raw.partition(b"\r\n\r\n")[0].split(b"\r\n"):
+        if not line.startswith((b" ", b"\t")) and not _HEADER.match(line):
+            yield "A line among the headers is none."
+            break
+
+
+def _origin(found: Parsed) -> Iterator[str]:
+    given = found.header("Message-ID")
+    if given and not _MESSAGE_ID.fullmatch(given):
+        yield "The Message-ID is not of the form <left@right>."
+    if found.header("Date"):
+        try:
+            parsedate_to_datetime(found.header("Date"))
+        except message_parser.BROKEN:
+            yield "The Date cannot be read."
+    authors = message_parser.addresses(found.all("From"))
+    if found.header("From") and not (authors and all("@" in one for one in authors)):
+        yield "The From is no address."
+    if len(authors) > 1 and not found.header("Sender"):
+        yield "There are several addresses in From, and no Sender."
+
+
+def _delivery(found: Parsed, envelope: SmtpEnvelope) -> Iterator[str]:
+    if len(envelope.recipients) > 1:
+        yield "One message went to several recipients, who learn of each other."
+    if found.all("Bcc"):
+        yield "The Bcc was sent along."
+    if not found.addressed:
+        yield "Nobody is named in To or Cc."
+
+
+def _content(raw: bytes, found: Parsed) -> Iterator[str]:
+    if found.header("Content-Type") and not found.header("MIME-Version"):
+        yield "There is a Content-Type, and no MIME-Version."
+    if found.html is not None and found.text is None:
+        yield "There is HTML, and no text for those who do not show it."
+    plain, marked = (raw.lower().find(one) for one in (b"content-type: text/plain", b"content-type: text/html"))
+    if 0 <= marked < plain:
+        yield "The HTML comes before the text; the best form is to come last."
+    for name in found.defects:
+        yield f"The message is malformed: {name}."

@@ -1,0 +1,129 @@
+"""Faults of the mail server on demand, each at a stage of the SMTP dialogue.
+
+The stages are `connect` (the greeting), `tls` (the handshake), `ehlo`, `starttls`, `auth`, `mail`, `rcpt`, `data` (the
+command), `dot` (the end of the content), `rset`, `noop`, `vrfy`, `quit`, and `*` (every one but `tls`). Faults that hit
+the same stage are used in the order they were added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass
+from typing import Final, Literal, TypeAlias
+
+from bot.devtools.sandbox.armed_faults import Armed
+from bot.devtools.sandbox.jsontypes import Json
+from bot.devtools.sandbox.mail.replies import SmtpReply
+
+MailFaultKind = Literal["error", "slow", "reset", "lost", "hang", "missing", "certificate", "broken"]
+KINDS: Final = frozenset(MailFaultKind.__args__)  # type: ignore[attr-defined]
+STAGES: Final = frozenset(
+    {"connect", "tls", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "dot", "rset", "noop", "vrfy", "quit", "*"}
+)
+EXTENSIONS: Final = frozenset({"starttls", "auth", "size", "8bitmime", "smtputf8", "pipelining", "enhancedstatuscodes"})
+_WITH_RECIPIENT: Final = frozenset({"rcpt", "data", "dot"})
+
+# What real servers say with these codes.
+_USUAL: Final = {
+    421: ("4.3.2", "Service not available, closing transmission channel"),
+    450: ("4.2.0", "Mailbox busy, try again later"),
+    451: ("4.3.0", "Local error in processing"),
+    452: ("4.3.1", "Insufficient system storage"),
+    454: ("4.7.0", "Temporary failure"),
+    530: ("5.7.0", "Authentication required"),
+    535: ("5.7.8", "Authentication credentials invalid"),
+    550: ("5.1.1", "User unknown"),
+    552: ("5.3.4", "Message too big"),
+    553: ("5.1.3", "Mailbox name not allowed"),
+    554: ("5.7.1", "Refused by policy"),
+}
+_FULL: Final = ("5.2.2", "Mailbox full")
+
+
+@dataclass(kw_only=True)
+class MailFault:
+    """One fault, to be used `times` times (None: until it is cleared).
+
+    | kind | what happens |
+    |---|---|
+    | error | the answer is `code`, `enhanced` and `text` (default: what is usual with the code); with `landed`, a mail at `dot` is kept all the same. After 421 the connection is closed |
+    | slow | `seconds` pass by the sandbox's clock first |
+    | reset | the connection is cut before anything happened |
+    | lost | it happens (at `dot`: the mail is kept), then the connection is cut instead of an answer |
+    | hang | it happens, and no answer ever comes |
+    | missing | `on` names an extension, which is neither announced nor understood on one connection |
+    | certificate | at `tls`: the handshake is made with a certificate that nobody vouches for |
+    | broken | at `tls`: what answers the handshake is no TLS |
+    """  # noqa: E501 a row of a table
+
+    on: str
+    kind: MailFaultKind
+    times: int | None = 1
+    skip: int = 0
+    """Chances to let pass first."""
+    to: str | None = None
+    """Only where this address is the recipient (`rcpt`) or among those that were accepted (`data`, `dot`)."""
+    code: int = 451
+    enhanced: str | None = None
+    text: str | None = None
+    seconds: float = 1.0
+    landed: bool = False
+
+    @property
+    def reply(self) -> SmtpReply:
+        """The answer of an error."""
+        enhanced, text = _USUAL.get(self.code, (f"{self.code // 100}.0.0", "As the sandbox was told"))
+        if self.code == 552 and self.on == "rcpt":
+            enhanced, text = _FULL
+        return SmtpReply(self.code, self.text if self.text is not None else text, enhanced=self.enhanced or enhanced)
+
+    def check(self) -> None:
+        """Raise `ValueError` for what cannot be."""
+        if self.kind not in KINDS:
+            raise ValueError(f"there is no fault {self.kind!r}; there are {', '.join(sorted(KINDS))}")
+        places = EXTENSIONS if self.kind == "missing" else STAGES
+        if self.on not in places or (self.kind in ("certificate", "broken") and self.on != "tls"):
+            raise ValueError(f"a fault {self.kind!r} cannot hit {self.on!r}")
+        if self.on == "tls" and self.kind == "error":
+            raise ValueError("a handshake is answered by no code; there are 'certificate', 'broken' and 'reset'")
+        if self.to is not None and self.on not in _WITH_RECIPIENT:
+            raise ValueError(f"at {self.on!r} no recipient is known; it is at {', '.join(sorted(_WITH_RECIPIENT))}")
+        if self.kind == "error" and not 200 <= self.code <= 599:
+            raise ValueError(f"there is no code {self.code}")
+
+
+Hits: TypeAlias = Callable[[MailFault], bool]
+
+
+class MailFaults(Armed[MailFault]):
+    """The queue. `down`: nothing listens at the port."""
+
+    def add(self, fault: MailFault) -> MailFault:
+        """Arm a fault. Raises `ValueError` for one that can never happen."""
+        fault.check()
+        self.queue.append(fault)
+        return fault
+
+    def take(self, stage: str, to: Collection[str] = ()) -> MailFault | None:
+        """The fault that hits this stage with these recipients, used up by one."""
+        return self._take(lambda one: one.kind != "missing" and _at(one, stage), to)
+
+    def lacks(self, extension: str) -> bool:
+        """Whether the server is to do without the extension on this connection; uses a fault up by one."""
+        return self._take(lambda one: one.kind == "missing" and one.on == extension, ()) is not None
+
+    def _take(self, hits: Hits, to: Collection[str]) -> MailFault | None:
+        present = {one.lower() for one in to}
+        return self.first(lambda fault: hits(fault) and (fault.to is None or fault.to.lower() in present))
+
+    def clear(self) -> None:
+        """No faults any more. A server that is down is started by its owner."""
+        self.queue.clear()
+
+    def to_json(self) -> Json:
+        """What is armed."""
+        return {"down": self.down, "queue": [asdict(one) for one in self.queue]}
+
+
+def _at(fault: MailFault, stage: str) -> bool:
+    return fault.on == stage or (fault.on == "*" and stage != "tls")

@@ -1,0 +1,66 @@
+"""What the mail side remembers: mails that arrived, and people who have an address but no Slack account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bot.devtools.sandbox.mail import message_parser
+from bot.devtools.sandbox.mail.message_parser import Parsed
+
+
+@dataclass(kw_only=True)
+class Outsider:
+    """Somebody with an email address and no Slack account."""
+
+    name: str
+    real_name: str
+    email: str
+    tz: str = "Europe/Berlin"
+
+
+@dataclass(kw_only=True)
+class ReceivedMail:
+    """A message that the mail server took over.
+
+    `received_at`: seconds since 1970 by the sandbox's clock. `sender` and `recipients`: the envelope; a sender of ""
+    is the null reverse-path of bounces. `raw`: as it was sent, lines ending in CRLF. `complaints`: sentences about
+    what a stricter world would object to. `tls`: the connection was encrypted. `user`: who had authenticated.
+    """
+
+    id: str
+    received_at: float
+    helo: str
+    sender: str
+    recipients: list[str]
+    raw: bytes = field(repr=False)
+    complaints: list[str]
+    tls: bool = False
+    user: str | None = None
+
+    @property
+    def parsed(self) -> Parsed:
+        """What is in it, as far as it can be made out."""
+        return message_parser.parsed(self.raw)
+
+    @property
+    def subject(self) -> str:
+        """The decoded Subject; "" if there is none."""
+        return self.parsed.header("subject")
+
+    @property
+    def text(self) -> str | None:
+        """The first text part, with line ends of one character; None: there is none."""
+        return self.parsed.text
+
+    @property
+    def html(self) -> str | None:
+        """The first HTML part; None: there is none."""
+        return self.parsed.html
+
+    def header(self, name: str) -> str:
+        """The first header of this name, decoded; "" if there is none."""
+        return self.parsed.header(name)
+
+    def is_for(self, address: str) -> bool:
+        """Whether this address is among the recipients of the envelope. Case does not matter."""
+        return address.lower() in (one.lower() for one in self.recipients)

@@ -1,0 +1,34 @@
+"""Answers of the server: a code, an enhanced code, a text (RFC 5321, RFC 2034)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class SmtpReply:
+    """`text` may have several lines. `enhanced`: such as `5.1.1`, where one is usual."""
+
+    code: int
+    text: str
+    enhanced: str | None = None
+
+    def encoded(self, *, enhanced: bool) -> bytes:
+        """As it is sent; `enhanced`: with the enhanced code."""
+        prefix = f"{self.enhanced} " if enhanced and self.enhanced else ""
+        lines = self.text.splitlines() or [""]
+        marks = ["-"] * (len(lines) - 1) + [" "]
+        written = "".join(f"{self.code}{mark}{prefix}{line}\r\n" for mark, line in zip(marks, lines, strict=True))
+        return written.encode("utf-8", "replace")
+
+
+class SmtpRefusal(Exception):
+    """What the client asked is refused."""
+
+    def __init__(self, code: int, enhanced: str, text: str) -> None:
+        super().__init__(text)
+        self.reply = SmtpReply(code, text, enhanced=enhanced)
+
+
+OK: Final = SmtpReply(250, "OK", enhanced="2.0.0")

@@ -1,0 +1,190 @@
+"""One connection: reads commands, lets the dialogue answer them, and goes wrong where a fault says."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from bot.devtools.sandbox.clock import Time
+from bot.devtools.sandbox.mail import contents, syntax
+from bot.devtools.sandbox.mail.config import MailConfig
+from bot.devtools.sandbox.mail.dialogue import COMMANDS, NAME, Dialogue, SmtpEnvelope
+from bot.devtools.sandbox.mail.faults import EXTENSIONS, MailFault, MailFaults
+from bot.devtools.sandbox.mail.records import ReceivedMail
+from bot.devtools.sandbox.mail.replies import SmtpRefusal, SmtpReply
+from bot.devtools.sandbox.mail.syntax import Command
+from bot.devtools.sandbox.mail.wire import Gone, MailData, Wire
+
+_MOST_MISTAKES: Final = 50
+"""A client that understands nothing is sent away at last."""
+_ALONE: Final = frozenset({"EHLO", "HELO", "STARTTLS", "AUTH", "DATA", "VRFY", "NOOP", "QUIT"})
+"""Commands whose answer must be waited for, also with PIPELINING (RFC 2920)."""
+
+Work: TypeAlias = Callable[[], Awaitable[SmtpReply]]
+Keep: TypeAlias = Callable[[ReceivedMail], Awaitable[None]]
+"""Takes a mail over (and gives it its id), and returns when it may be acknowledged."""
+
+
+@dataclass(kw_only=True)
+class Wants:
+    """What sessions share."""
+
+    config: MailConfig
+    faults: MailFaults
+    time: Time
+    keep: Keep
+
+
+class Session:
+    """One connection."""
+
+    def __init__(self, wire: Wire, wants: Wants) -> None:
+        self.wire, self.wants = wire, wants
+        self.dialogue = Dialogue(config=wants.config, ask=self._ask)
+        self._mistakes = 0
+        self._over = False
+
+    async def run(self) -> None:
+        """Talk until one of both has enough."""
+        try:
+            if self.wants.config.security == "tls":
+                await self._handshake()
+            self.dialogue.lacking = frozenset(one for one in sorted(EXTENSIONS) if self.wants.faults.lacks(one))
+            greeting = await self._staged("connect", self._greet)
+            self.dialogue.closed = greeting.code != 220
+            while not self._over:
+                await self._next()
+            self.wire.close()
+            await self.wire.ended()
+        except Gone:
+            pass
+        finally:
+            self.wire.cut()
+
+    async def _greet(self) -> SmtpReply:
+        return SmtpReply(220, f"{NAME} ESMTP")
+
+    async def _next(self) -> None:
+        try:
+            given = syntax.command(await self.wire.line())
+            self._in_step(given)
+        except SmtpRefusal as refusal:
+            self._say(self._mistaken(refusal))
+            return
+        stage = "ehlo" if given.verb == "HELO" else given.verb.lower()
+        to = contents.addresses(given.rest) if stage == "rcpt" else self.dialogue.envelope.recipients
+        reply = await self._staged(stage, lambda: self.dialogue.answer(given), to=to)
+        if stage == "quit":
+            self._over = True
+        elif stage == "starttls" and reply.code == 220:
+            await self._handshake()
+        elif stage == "data" and reply.code == 354:
+            await self._content()
+
+    def _in_step(self, given: Command) -> None:
+        if not self.wire.ahead:
+            return
+        if given.verb == "STARTTLS":
+            # What follows in clear may be somebody else's: no server can go on from here (CVE-2011-0411).
+            self._over = True
+        if given.verb in _ALONE or "pipelining" not in self.dialogue.announced:
+            raise SmtpRefusal(503, "5.5.1", f"Wait for the answer to {given.verb}")
+
+    def _mistaken(self, refusal: SmtpRefusal) -> SmtpReply:
+        self._mistakes += 1
+        if self._mistakes < _MOST_MISTAKES:
+            return refusal.reply
+        return SmtpReply(421, "Too many mistakes", enhanced="4.7.0")
+
+    async def _ask(self, challenge: str) -> str:
+        self.wire.say(f"334 {challenge}\r\n".encode())
+        return (await self.wire.line()).decode("ascii", "replace").rstrip("\r\n")
+
+    # --- answers, and what may go wrong with them --------------------------------------------------------------
+
+    async def _staged(self, stage: str, work: Work, *, to: Sequence[str] = ()) -> SmtpReply:
+        """Do the work and answer, or go wrong as a fault says. Raises `Gone`."""
+        fault = self.wants.faults.take(stage if stage in _STAGES else "*", to)
+        if fault is None:
+            reply = await self._done(work)
+        else:
+            reply = await self._faulty(fault, stage, work)
+        self._say(reply)
+        return reply
+
+    async def _faulty(self, fault: MailFault, stage: str, work: Work) -> SmtpReply:
+        if fault.kind == "slow":
+            await self.wants.time.sleep(fault.seconds)
+            return await self._done(work)
+        if fault.kind == "error":
+            if fault.landed and stage == "dot":
+                await self._done(work)
+            return fault.reply
+        if fault.kind in ("lost", "hang"):
+            await self._done(work)
+        await self._end(hanging=fault.kind == "hang")
+        raise Gone
+
+    async def _end(self, *, hanging: bool) -> None:
+        if hanging:
+            await self.wire.ended()
+        self.wire.cut()
+
+    async def _done(self, work: Work) -> SmtpReply:
+        try:
+            return await work()
+        except SmtpRefusal as refusal:
+            return self._mistaken(refusal)
+
+    def _say(self, reply: SmtpReply) -> None:
+        self.wire.say(reply.encoded(enhanced="enhancedstatuscodes" in self.dialogue.announced))
+        if reply.code == 421:
+            self._over = True
+
+    async def _handshake(self) -> None:
+        """TLS, or what a fault makes of it. Raises `Gone`."""
+        self.wire.hold()
+        fault = self.wants.faults.take("tls")
+        if fault is not None and fault.kind == "slow":
+            await self.wants.time.sleep(fault.seconds)
+        elif fault is not None and fault.kind != "certificate":
+            if fault.kind == "broken":
+                self.wire.say(b"This is no TLS.\r\n")
+                self.wire.close()
+            await self._end(hanging=fault.kind in ("hang", "broken"))
+            raise Gone
+        wrong = fault is not None and fault.kind == "certificate"
+        try:
+            await self.wire.start_tls(self.wants.config.context(wrong=wrong))
+        except OSError:
+            raise Gone from None
+        self.dialogue.encrypted()
+
+    # --- contents ----------------------------------------------------------------------------------------------
+
+    async def _content(self) -> None:
+        content = await self.wire.content(most=self.wants.config.size)
+        envelope = self.dialogue.envelope
+        await self._staged("dot", lambda: self._take(content, envelope), to=envelope.recipients)
+        self.dialogue.envelope = SmtpEnvelope()
+
+    async def _take(self, content: MailData, envelope: SmtpEnvelope) -> SmtpReply:
+        contents.check(content, envelope, most=self.wants.config.size)
+        assert envelope.sender is not None
+        mail = ReceivedMail(
+            id="",
+            received_at=self.wants.time.seconds,
+            helo=self.dialogue.helo or "",
+            sender=envelope.sender,
+            recipients=envelope.recipients,
+            raw=content.raw,
+            complaints=contents.complaints(content.raw, envelope, exposed=self.dialogue.exposed),
+            tls=self.dialogue.tls,
+            user=self.dialogue.user,
+        )
+        await self.wants.keep(mail)
+        return SmtpReply(250, f"Taken over as {mail.id}", enhanced="2.0.0")
+
+
+_STAGES: Final = frozenset({"connect", "dot"} | {one.lower() for one in COMMANDS})

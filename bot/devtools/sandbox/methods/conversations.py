@@ -1,0 +1,124 @@
+"""conversations.*"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bot.devtools.sandbox import limits, render
+from bot.devtools.sandbox.errors import ApiError, bad_arguments
+from bot.devtools.sandbox.jsontypes import Json
+from bot.devtools.sandbox.methods.registry import Call, method, page
+from bot.devtools.sandbox.world import Conversation, Message
+
+_PREFIX: Final = {"im": "im", "channel": "channels", "private": "groups"}
+"""How scopes call the kinds of conversations."""
+
+
+def _conversation(call: Call, right: str) -> Conversation:
+    """The conversation, if the app may see it and has the scope for its kind."""
+    channel = call.world.channels.get(call.arguments.required("channel"))
+    if channel is None or (channel.kind != "channel" and call.app.bot_user not in channel.members):
+        raise ApiError("channel_not_found")
+    call.need(f"{_PREFIX[channel.kind]}:{right}")
+    return channel
+
+
+@method("conversations.open", tier=3, scopes=("im:write", "mpim:write"))
+def open_(call: Call) -> Json:
+    """https://docs.slack.dev/reference/methods/conversations.open"""
+    if name := call.arguments.text("channel"):
+        known = call.world.channels.get(name)
+        if known is None or call.app.bot_user not in known.members:
+            raise ApiError("channel_not_found")
+        return {"no_op": True, "already_open": True, "channel": {"id": known.id}}
+    names = [one.strip() for one in (call.arguments.text("users") or "").split(",") if one.strip()]
+    if not names:
+        raise ApiError("users_list_not_supplied")
+    if len(names) > 1:
+        call.need("mpim:write")
+        raise bad_arguments(["the sandbox opens conversations with one person only [json-pointer:/users]"])
+    user = call.world.users.get(names[0])
+    if user is None:
+        raise ApiError("user_not_found")
+    if user.is_bot:
+        raise ApiError("cannot_dm_bot")
+    if user.deleted:
+        raise ApiError("user_disabled")
+    before = len(call.world.channels)
+    channel = call.world.dm(call.app.bot_user, user.id)
+    already = len(call.world.channels) == before
+    whole = call.arguments.flag("return_im")
+    body = render.channel(call.world, channel, app=call.app) if whole else {"id": channel.id}
+    return {"no_op": already, "already_open": already, "channel": body}
+
+
+@method("conversations.info", tier=3)
+def info(call: Call) -> Json:
+    """https://docs.slack.dev/reference/methods/conversations.info"""
+    return {"channel": render.channel(call.world, _conversation(call, "read"), app=call.app)}
+
+
+@method("conversations.members", tier=4)
+def members(call: Call) -> Json:
+    """https://docs.slack.dev/reference/methods/conversations.members"""
+    channel = _conversation(call, "read")
+    found = page([{"id": one} for one in channel.members], call, key="members")
+    return {**found, "members": [one["id"] for one in found["members"]]}
+
+
+def _shown(call: Call, found: list[Message]) -> Json:
+    """A page of messages, as the arguments ask for it."""
+    limit = call.arguments.whole("limit", default=limits.HISTORY_DEFAULT, most=limits.HISTORY_LIMIT)
+    cursor = call.arguments.text("cursor") or "0"
+    if not cursor.isdigit():
+        raise ApiError("invalid_cursor")
+    start = int(cursor)
+    more = len(found) > start + limit
+    with_metadata = call.arguments.flag("include_all_metadata")
+    body: Json = {
+        "messages": [render.message(call.world, one, metadata=with_metadata) for one in found[start : start + limit]],
+        "has_more": more,
+    }
+    if more:
+        body["response_metadata"] = {"next_cursor": str(start + limit)}
+    return body
+
+
+def _in_window(call: Call, found: list[Message]) -> list[Message]:
+    inclusive = call.arguments.flag("inclusive")
+    for name in ("oldest", "latest"):
+        bound = call.arguments.text(name)
+        if bound is None:
+            continue
+        try:
+            edge = float(bound)
+        except ValueError:
+            raise ApiError(f"invalid_ts_{name}") from None
+        sign = 1 if name == "oldest" else -1
+        found = [one for one in found if (float(one.ts) - edge) * sign > 0 or (inclusive and float(one.ts) == edge)]
+    return found
+
+
+@method("conversations.history", tier=3)
+def history(call: Call) -> Json:
+    """https://docs.slack.dev/reference/methods/conversations.history: newest first, without replies in threads"""
+    channel = _conversation(call, "history")
+    if call.app.bot_user not in channel.members:
+        raise ApiError("not_in_channel")
+    found = [
+        one
+        for one in reversed(call.world.messages[channel.id])
+        if one.thread_ts in (None, one.ts) or one.reply_broadcast
+    ]
+    return {**_shown(call, _in_window(call, found)), "pin_count": 0}
+
+
+@method("conversations.replies", tier=3)
+def replies(call: Call) -> Json:
+    """https://docs.slack.dev/reference/methods/conversations.replies: oldest first, the parent before them"""
+    channel = _conversation(call, "history")
+    ts = call.arguments.required("ts")
+    if call.world.message(channel.id, ts) is None:
+        raise ApiError("thread_not_found")
+    found = [one for one in call.world.messages[channel.id] if ts in (one.ts, one.thread_ts)]
+    return _shown(call, _in_window(call, found))

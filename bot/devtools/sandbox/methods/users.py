@@ -1,0 +1,64 @@
+"""users.*"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bot.devtools.sandbox import render
+from bot.devtools.sandbox.errors import ApiError
+from bot.devtools.sandbox.jsontypes import Json
+from bot.devtools.sandbox.methods.registry import Call, method, page
+from bot.devtools.sandbox.world import User
+
+
+def _user(call: Call, one: User) -> Json:
+    return render.user(call.world, one, email="users:read.email" in call.app.scopes)
+
+
+@method("users.info", tier=4, scopes=("users:read",))
+def info(call: Call) -> Json:
+    """https://docs.slack.dev/reference/methods/users.info"""
+    user = call.world.users.get(call.arguments.required("user"))
+    if user is None:
+        raise ApiError("user_not_found")
+    return {"user": _user(call, user)}
+
+
+@method("users.list", tier=2, scopes=("users:read",))
+def list_(call: Call) -> Json:
+    """https://docs.slack.dev/reference/methods/users.list"""
+    found = page([_user(call, one) for one in call.world.users.values()], call, key="members")
+    return {**found, "cache_ts": int(call.slack.time.seconds)}
+
+
+_KINDS: Final = {"public_channel": ("channel", "channels:read"), "private_channel": ("private", "groups:read")}
+"""The kinds of conversations that can be asked for, and the scope that each needs."""
+
+
+@method("users.conversations", tier=3, scopes=("channels:read", "groups:read"))
+def conversations(call: Call) -> Json:
+    """https://docs.slack.dev/reference/methods/users.conversations: those that the app itself is in"""
+    kinds = set[str]()
+    for name in (call.arguments.text("types") or "public_channel").split(","):
+        if name.strip() not in _KINDS:
+            raise ApiError("invalid_types")
+        kind, scope = _KINDS[name.strip()]
+        call.need(scope)
+        kinds.add(kind)
+    live = not call.arguments.flag("exclude_archived")
+    found = [
+        render.channel(call.world, one, app=call.app)
+        for one in call.world.channels.values()
+        if one.kind in kinds and call.app.bot_user in one.members and (live or not one.is_archived)
+    ]
+    return page(found, call, key="channels", most=1000)
+
+
+@method("users.lookupByEmail", tier=3, scopes=("users:read.email",))
+def lookup_by_email(call: Call) -> Json:
+    """https://docs.slack.dev/reference/methods/users.lookupByEmail: not found is `users_not_found`, in the plural"""
+    email = call.arguments.required("email").lower()
+    for one in call.world.users.values():
+        if one.email.lower() == email and not one.deleted:
+            return {"user": _user(call, one)}
+    raise ApiError("users_not_found")

@@ -1,0 +1,195 @@
+"""The bodies of interactions and events, as Slack sends them.
+
+https://docs.slack.dev/reference/interaction-payloads and https://docs.slack.dev/apis/events-api
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from bot.devtools.sandbox import render
+from bot.devtools.sandbox.inputs import State
+from bot.devtools.sandbox.jsontypes import Json
+from bot.devtools.sandbox.slack import Slack
+from bot.devtools.sandbox.world import Conversation, InstalledApp, Message, User, View
+
+
+def _common(slack: Slack, app: InstalledApp, user: User) -> Json:
+    team = slack.world.team
+    return {
+        "team": {"id": team.id, "domain": team.domain},
+        "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": team.id},
+        "api_app_id": app.id,
+        "token": app.verification_token,
+        "enterprise": None,
+        "is_enterprise_install": False,
+    }
+
+
+def channel_name(channel: Conversation) -> str:
+    """How interactions call a conversation: only public channels by their name."""
+    return {"im": "directmessage", "private": "privategroup"}.get(channel.kind, channel.name)
+
+
+def message_action(slack: Slack, *, user: User, message: Message, shown: Json, action: Json, state: State) -> Json:
+    """`block_actions` from a message. `shown`: the message as the person saw it."""
+    app = slack.world.apps[message.app_id or ""]
+    channel = slack.world.channels[message.channel]
+    ephemeral = message.seen_by is not None
+    path = slack.response_urls.issue(app=app, user=user.id, channel=channel.id, ts=message.ts)
+    body: Json = {
+        "type": "block_actions",
+        **_common(slack, app, user),
+        "container": {
+            "type": "message",
+            "message_ts": message.ts,
+            "channel_id": channel.id,
+            "is_ephemeral": ephemeral,
+        },
+        "trigger_id": slack.triggers.issue(app_id=app.id, user=user.id),
+        "channel": {"id": channel.id, "name": channel_name(channel)},
+        "state": {"values": copy.deepcopy(state)},
+        "response_url": slack.base_url + path,
+        "actions": [action],
+    }
+    if message.thread_ts is not None:
+        body["container"]["thread_ts"] = message.thread_ts
+    if not ephemeral:  # Slack does not send the content of ephemeral messages back
+        body["message"] = shown
+    return body
+
+
+def view_action(slack: Slack, *, user: User, view: View, action: Json) -> Json:
+    """`block_actions` from a modal or from App Home."""
+    app = slack.world.apps[view.app_id]
+    inside = view.id if view.payload["type"] == "modal" else None
+    return {
+        "type": "block_actions",
+        **_common(slack, app, user),
+        "container": {"type": "view", "view_id": view.id},
+        "trigger_id": slack.triggers.issue(app_id=app.id, user=user.id, view=inside),
+        "view": render.view(slack.world, view),
+        "actions": [action],
+    }
+
+
+def submission(slack: Slack, *, user: User, view: View) -> Json:
+    """`view_submission`."""
+    app = slack.world.apps[view.app_id]
+    return {
+        "type": "view_submission",
+        **_common(slack, app, user),
+        "trigger_id": slack.triggers.issue(app_id=app.id, user=user.id, view=view.id),
+        "view": render.view(slack.world, view),
+        "response_urls": [],
+    }
+
+
+def closed(slack: Slack, *, user: User, view: View, cleared: bool) -> Json:
+    """`view_closed`."""
+    app = slack.world.apps[view.app_id]
+    return {
+        "type": "view_closed",
+        **_common(slack, app, user),
+        "view": render.view(slack.world, view),
+        "is_cleared": cleared,
+    }
+
+
+def suggestion(slack: Slack, *, user: User, view: View, block_id: str, action_id: str, typed: str) -> Json:
+    """`block_suggestion`: options for an external select in a view."""
+    app = slack.world.apps[view.app_id]
+    return {
+        "type": "block_suggestion",
+        **_common(slack, app, user),
+        "container": {"type": "view", "view_id": view.id},
+        "view": render.view(slack.world, view),
+        "block_id": block_id,
+        "action_id": action_id,
+        "value": typed,
+    }
+
+
+def shortcut(slack: Slack, *, app: InstalledApp, user: User, callback_id: str, message: Message | None) -> Json:
+    """A global shortcut, or one on a message (`message_action`)."""
+    body: Json = {
+        "type": "shortcut" if message is None else "message_action",
+        **_common(slack, app, user),
+        "callback_id": callback_id,
+        "action_ts": f"{slack.time.seconds:.6f}",
+        "trigger_id": slack.triggers.issue(app_id=app.id, user=user.id),
+    }
+    if message is not None:
+        channel = slack.world.channels[message.channel]
+        path = slack.response_urls.issue(app=app, user=user.id, channel=channel.id, ts=message.ts)
+        body |= {
+            "response_url": slack.base_url + path,
+            "message_ts": message.ts,
+            "message": render.message(slack.world, message),
+            "channel": {"id": channel.id, "name": channel_name(channel)},
+        }
+    return body
+
+
+def command(
+    slack: Slack, *, app: InstalledApp, user: User, channel: Conversation, words: tuple[str, str]
+) -> tuple[Json, str]:
+    """A slash command's form, and the path of its response_url. `words`: the command and its text."""
+    team = slack.world.team
+    path = slack.response_urls.issue(app=app, user=user.id, channel=channel.id)
+    name, text = words
+    return {
+        "token": app.verification_token,
+        "team_id": team.id,
+        "team_domain": team.domain,
+        "channel_id": channel.id,
+        "channel_name": channel_name(channel),
+        "user_id": user.id,
+        "user_name": user.name,
+        "command": name,
+        "text": text,
+        "api_app_id": app.id,
+        "is_enterprise_install": "false",
+        "response_url": slack.base_url + path,
+        "trigger_id": slack.triggers.issue(app_id=app.id, user=user.id),
+    }, path
+
+
+def event(slack: Slack, app: InstalledApp, *, inner: Json) -> Json:
+    """The envelope of an event."""
+    team = slack.world.team
+    return {
+        "token": app.verification_token,
+        "team_id": team.id,
+        "api_app_id": app.id,
+        "event": inner,
+        "type": "event_callback",
+        "event_id": slack.world.new_id("Ev"),
+        "event_time": int(slack.time.seconds),
+        "authorizations": [
+            {
+                "enterprise_id": None,
+                "team_id": team.id,
+                "user_id": app.bot_user,
+                "is_bot": True,
+                "is_enterprise_install": False,
+            }
+        ],
+        "is_ext_shared_channel": False,
+        "event_context": f"4-{app.id}",
+    }
+
+
+def action(slack: Slack, *, block: Json, element: Json, value: Json | None) -> Json:
+    """One entry of `actions`. `value`: the state's entry for elements that hold a value."""
+    made: Json = {
+        "type": element["type"],
+        "action_id": element["action_id"],
+        "block_id": block["block_id"],
+        "action_ts": f"{slack.time.seconds:.6f}",
+    }
+    kept: dict[str, Any] = {
+        name: copy.deepcopy(element[name]) for name in ("text", "value", "style") if name in element
+    }
+    return {**made, **kept, **(value or {})}

@@ -1,0 +1,145 @@
+"""People: what they see (`seeing`), click and fill in (`acting`), type and open (here).
+
+The outcome of an act is the app's `Ack`; where Slack would show a failure, it is also in `troubles`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from bot.devtools.sandbox import messages, payloads, render, view_stack
+from bot.devtools.sandbox.delivery import Ack
+from bot.devtools.sandbox.errors import ApiError, CannotAct
+from bot.devtools.sandbox.jsontypes import Json
+from bot.devtools.sandbox.response_urls import answer
+from bot.devtools.sandbox.slack import Slack
+from bot.devtools.sandbox.user_actions import UserActions
+from bot.devtools.sandbox.world import Conversation, InstalledApp, Message
+
+
+class SimulatedPerson(UserActions):
+    """Somebody in the workspace."""
+
+    async def command(self, line: str, *, channel: str | None = None) -> Ack:
+        """Type a slash command, in a channel or (default) in the conversation with the app.
+
+        Raises `CannotAct` for a command that no app has: Slack's client knows them all.
+        """
+        name, _, text = line.strip().partition(" ")
+        # Not namespaced: the last app installed wins a name.
+        app = next((one for one in reversed(self.slack.world.apps.values()) if name in one.commands), None)
+        if app is None or app.token_error is not None:
+            raise CannotAct(f"{name} is not a valid command.")
+        place = self.channel(channel)
+        words = (name, self._escaped(text) if name in app.escaped_commands else text)
+        body, path = payloads.command(self.slack, app=app, user=self.user, channel=place, words=words)
+        ack = await self.send(app, body, where=f"command {name}", kind="slash_commands")
+        if ack.ok:
+            self._answered(path, ack.body, where=f"command {name}")
+        return ack
+
+    def _escaped(self, text: str) -> str:
+        """People and channels as Slack writes them where a command has "escape" on."""
+        world = self.slack.world
+
+        def person(match: re.Match[str]) -> str:
+            user = world.user_named(match[1])
+            return f"<@{user.id}|{user.name}>" if user else match[0]
+
+        def place(match: re.Match[str]) -> str:
+            channel = world.channel_named(match[1])
+            return f"<#{channel.id}|{channel.name}>" if channel else match[0]
+
+        return re.sub(r"#([\w-]+)", place, re.sub(r"@([\w.-]+)", person, text))
+
+    def _answered(self, path: str, body: Any, *, where: str) -> None:
+        """The message in the acknowledgement of a command, if there is one."""
+        given: Json = {"text": body} if isinstance(body, str) else body
+        if not given or given == {"text": ""}:
+            return
+        world = self.slack.world
+        try:
+            made = messages.content(given, longest=None)
+            answer(world, url=self.slack.response_urls.issued[path], made=made, given=given)
+        except ApiError as error:
+            world.trouble(self.id, where=where, code=error.code, text="This app’s answer could not be shown.")
+
+    async def shortcut(self, callback_id: str, *, on: Json | None = None) -> Ack:
+        """Use a shortcut of the app, global or (with a message from `sees`) on a message."""
+        app = self.slack.app
+        if callback_id not in app.shortcuts:
+            raise CannotAct(f"the app has no shortcut {callback_id!r}")
+        message = None if on is None else self.message(on, stale=False)
+        body = payloads.shortcut(self.slack, app=app, user=self.user, callback_id=callback_id, message=message)
+        return await self.send(app, body, where=f"shortcut {callback_id}")
+
+    def open_home(self, tab: str = "home") -> None:
+        """Open the app's Home (or its "messages" tab). The app hears of it as an event, in the background."""
+        app = self.slack.app
+        inner: Json = {
+            "type": "app_home_opened",
+            "user": self.id,
+            "channel": self.dm,
+            "tab": tab,
+            "event_ts": f"{self.slack.time.seconds:.6f}",
+        }
+        name = self.slack.world.homes.get((app.id, self.id))
+        if name is not None and tab == "home":
+            inner["view"] = render.view(self.slack.world, self.slack.world.views[name])
+        emit(self.slack, app, inner=inner)
+
+    def reload(self) -> None:
+        """Restart their client: ephemeral messages are gone, as in Slack, and modals too."""
+        world = self.slack.world
+        world.ephemerals[:] = [one for one in world.ephemerals if one.seen_by != self.id]
+        view_stack.close_all(world, self.id)
+        self.slack.changes.moved()
+
+    def say(self, text: str, *, channel: str | None = None, thread_ts: str | None = None) -> str:
+        """Write a message; returns its ts."""
+        place = self.channel(channel)
+        message = Message(
+            channel=place.id,
+            ts=self.slack.world.new_ts(place),
+            user=self.id,
+            text=text,
+            thread_ts=thread_ts,
+        )
+        self.slack.world.messages[place.id].append(message)
+        self._tell_apps(place, message)
+        self.slack.changes.moved()
+        return message.ts
+
+    def _tell_apps(self, place: Conversation, message: Message) -> None:
+        kind = {"im": "im", "private": "groups"}.get(place.kind, "channels")
+        inner = {
+            **render.message(self.slack.world, message),
+            "channel": place.id,
+            "channel_type": {"im": "im", "private": "group"}.get(place.kind, "channel"),
+            "event_ts": message.ts,
+        }
+        for app in self.slack.world.apps.values():
+            if app.bot_user in place.members and f"message.{kind}" in app.events:
+                emit(self.slack, app, inner=inner, subscribed=True)
+
+
+def emit(slack: Slack, app: InstalledApp, *, inner: Json, subscribed: bool = False) -> None:
+    """Send an event to the app, if it subscribed to its type."""
+    if subscribed or inner["type"] in app.events:
+        slack.deliveries.event(app, payloads.event(slack, app, inner=inner))
+
+
+def uninstall(slack: Slack) -> None:
+    """Remove the app from the workspace: its tokens stop working, and it is told."""
+    app = slack.app
+    app.token_error = "account_inactive"  # noqa: S105 an error code
+    emit(slack, app, inner={"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [app.bot_user]}})
+    emit(slack, app, inner={"type": "app_uninstalled"})
+
+
+def revoke(slack: Slack) -> None:
+    """Revoke the app's bot token; it stays installed."""
+    app = slack.app
+    app.token_error = "token_revoked"  # noqa: S105 an error code
+    emit(slack, app, inner={"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [app.bot_user]}})

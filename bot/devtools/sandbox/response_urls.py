@@ -1,0 +1,92 @@
+"""response_urls: five uses in thirty minutes (interactivity/handling-user-interaction#message_responses)."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.devtools.sandbox import limits, messages
+from bot.devtools.sandbox.errors import ApiError
+from bot.devtools.sandbox.jsontypes import Json
+from bot.devtools.sandbox.world import InstalledApp, Message, World
+
+
+@dataclass(kw_only=True)
+class ResponseUrl:
+    """Where one interaction may be answered. `ts`: the message it came from; None for slash commands."""
+
+    app_id: str
+    user: str
+    channel: str
+    issued: float
+    ts: str | None = None
+    uses: int = 0
+
+
+@dataclass
+class ResponseUrls:
+    """All that were handed out."""
+
+    world: World
+    issued: dict[str, ResponseUrl] = field(default_factory=dict)
+
+    def issue(self, *, app: InstalledApp, user: str, channel: str, ts: str | None = None) -> str:
+        """The path of a fresh one."""
+        kind = "commands" if ts is None else "actions"
+        path = f"/{kind}/{self.world.team.id}/{self.world.count('response_url')}/{uuid.uuid4().hex}"
+        self.issued[path] = ResponseUrl(
+            app_id=app.id, user=user, channel=channel, issued=self.world.time.seconds, ts=ts
+        )
+        return path
+
+    def use(self, path: str, given: Any) -> None:
+        """Do what the app posted there. Raises `SlackError`: `used_url` and `expired_url` are HTTP 404."""
+        url = self.issued.get(path)
+        if url is None:
+            raise ApiError("no_service")
+        if url.uses >= limits.RESPONSE_URL_USES:
+            raise ApiError("used_url")
+        if self.world.time.seconds - url.issued > limits.RESPONSE_URL_SECONDS:
+            raise ApiError("expired_url")
+        if not isinstance(given, dict):
+            raise ApiError("invalid_payload")
+        self._apply(url, given)
+        url.uses += 1
+
+    def _apply(self, url: ResponseUrl, given: Json) -> None:
+        # Slack's examples write "true" as a string, and its SDKs send a boolean: both are taken.
+        original = self._original(url)
+        if _true(given.get("delete_original")):
+            if original is None:
+                raise ApiError("message_not_found")
+            messages.remove(self.world, original)
+            return
+        made = messages.content(given, longest=None)
+        if _true(given.get("replace_original")) and url.ts is not None:
+            if original is None:
+                raise ApiError("message_not_found")
+            messages.change(self.world, original, made=made)
+            return
+        answer(self.world, url=url, made=made, given=given)
+
+    def _original(self, url: ResponseUrl) -> Message | None:
+        if url.ts is None:
+            return None
+        return self.world.message(url.channel, url.ts) or self.world.ephemeral(url.channel, url.ts)
+
+
+def answer(world: World, *, url: ResponseUrl, made: messages.MessageContent, given: Json) -> None:
+    """A new message in the conversation of the interaction: seen by that person only, unless `in_channel`."""
+    app, channel = world.apps[url.app_id], world.channels[url.channel]
+    kind = given.get("response_type", "ephemeral")
+    if kind == "in_channel":
+        messages.post(world, app=app, channel=channel, made=made, given=given)
+    elif kind == "ephemeral":
+        messages.post_ephemeral(world, app=app, channel=channel, user=url.user, made=made)
+    else:
+        raise ApiError("invalid_response_type")
+
+
+def _true(value: Any) -> bool:
+    return value is True or value in ("true", "1")

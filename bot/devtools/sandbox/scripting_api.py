@@ -1,0 +1,275 @@
+"""The scripting API under `/sandbox/api`: JSON to see everything, act as people, inject faults, move the clock.
+
+Documented in docs/sandbox-api.md; a test keeps the two together. Refusals are HTTP 409 with `{"error": sentence}`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Any, TypeAlias
+
+from aiohttp import web
+
+from bot.devtools.sandbox import people
+from bot.devtools.sandbox.api_responses import Answering, Refused, body, last
+from bot.devtools.sandbox.delivery import Ack
+from bot.devtools.sandbox.errors import CannotAct
+from bot.devtools.sandbox.faults import Fault
+from bot.devtools.sandbox.jsontypes import Json
+from bot.devtools.sandbox.mail.api import MailApi
+from bot.devtools.sandbox.mail.server import MailServer
+from bot.devtools.sandbox.people import SimulatedPerson
+from bot.devtools.sandbox.slack import Slack
+
+Act: TypeAlias = Callable[[SimulatedPerson, Json], Awaitable[Json]]
+
+
+class ScriptApi:
+    """The handlers. `people` may be named by name or id, channels by name or id."""
+
+    def __init__(self, slack: Slack, mail: MailServer) -> None:
+        self.slack, self.mail = slack, mail
+        self.answering = Answering(slack)
+
+    def routes(self) -> list[web.RouteDef]:
+        """All of them, under /sandbox/api."""
+        root = "/sandbox/api"
+        get, post, ask = self.answering.get, self.answering.post, self.answering.ask
+        acts: dict[str, Act] = {
+            "click": _click,
+            "choose": _choose,
+            "fill": _fill,
+            "submit": _submit,
+            "close": _close,
+            "command": _command,
+            "upload": _upload,
+            "say": _say,
+            "home": _home,
+            "shortcut": _shortcut,
+            "options": _options,
+        }
+        return [
+            web.get(f"{root}/state", get(self.state)),
+            web.get(f"{root}/users", get(self.users)),
+            web.get(f"{root}/people/{{person}}", get(self.view_of)),
+            web.get(f"{root}/people/{{person}}/messages", get(self.messages_of)),
+            web.get(f"{root}/calls", get(self.calls)),
+            web.get(f"{root}/deliveries", get(self.deliveries)),
+            *(web.post(f"{root}/people/{{person}}/{name}", self._act(act)) for name, act in acts.items()),
+            web.get(f"{root}/faults", get(self.faults)),
+            web.post(f"{root}/faults", post(self.add_fault)),
+            web.delete(f"{root}/faults", post(self.clear_faults)),
+            web.post(f"{root}/rates", post(self.rates)),
+            web.get(f"{root}/changes", get(self.changes)),
+            web.get(f"{root}/story", ask(self.story)),
+            web.get(f"{root}/completions", ask(self.completions)),
+            web.get(f"{root}/advice", get(self.advice)),
+            web.get(f"{root}/clock", get(self.clock)),
+            web.post(f"{root}/clock", post(self.advance)),
+            web.post(f"{root}/app", post(self.app)),
+            web.post(f"{root}/sockets", post(self.sockets)),
+            web.post(f"{root}/reset", post(self.reset)),
+            *MailApi(self.slack, self.mail, self.answering).routes(root),
+        ]
+
+    def _act(self, act: Act) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def handler(request: web.Request) -> web.Response:
+            given = await body(request)
+
+            async def run() -> Json:
+                return await act(self._person(request), given)
+
+            answer = await self.answering.answer(request, run)
+            self.slack.changes.moved()
+            return answer
+
+        return handler
+
+    def _person(self, request: web.Request) -> SimulatedPerson:
+        name = request.match_info["person"]
+        user = self.slack.world.user_named(name)
+        if user is None:
+            raise Refused(f"there is nobody called {name!r}")
+        return SimulatedPerson(self.slack, user.id)
+
+    # --- reading -----------------------------------------------------------------------------------------------
+
+    def state(self, request: web.Request) -> Json:  # noqa: ARG002 all reading handlers are called alike
+        """Everything."""
+        return self.slack.world.to_json()
+
+    def users(self, request: web.Request) -> Json:  # noqa: ARG002
+        """Everybody, and those who have an email address only."""
+        world = self.slack.world
+        return {
+            "users": [asdict(one) for one in world.users.values()],
+            "outsiders": [asdict(one) for one in world.outsiders],
+        }
+
+    def view_of(self, request: web.Request) -> Json:
+        """What one person has open."""
+        person = self._person(request)
+        return {
+            "user": asdict(person.user),
+            "modal": person.modal,
+            "stack": person.stack,
+            "home": person.home,
+            "conversations": person.conversations,
+            "troubles": [asdict(one) for one in person.troubles],
+        }
+
+    def messages_of(self, request: web.Request) -> Json:
+        """What one person sees in a channel (`?channel=`; default: with the app)."""
+        return {"messages": self._person(request).sees(request.query.get("channel"))}
+
+    def calls(self, request: web.Request) -> Json:
+        """What the app called (`?method=`)."""
+        wanted = request.query.get("method")
+        found = [one for one in self.slack.calls if wanted in (None, one.method)]
+        return {"calls": [asdict(one) for one in last(found, request)]}
+
+    def deliveries(self, request: web.Request) -> Json:
+        """What was delivered to the app."""
+        return {"deliveries": [asdict(one) for one in last(self.slack.deliveries.log, request)]}
+
+    def faults(self, request: web.Request) -> Json:  # noqa: ARG002
+        """What is armed."""
+        return self.slack.faults.to_json()
+
+    def clock(self, request: web.Request) -> Json:  # noqa: ARG002
+        """The sandbox's time."""
+        return {"now": self.slack.time.now().isoformat(), "seconds": self.slack.time.seconds}
+
+    def changes(self, request: web.Request) -> Json:  # noqa: ARG002
+        """A number that moves whenever anything changed."""
+        return {"count": self.slack.changes.count}
+
+    async def story(self) -> Json:
+        """What the app says that it did."""
+        return {"story": None if self.slack.story is None else await self.slack.story()}
+
+    async def completions(self) -> Json:
+        """Lines that can be typed."""
+        asked = self.slack.completions
+        offered = [(name, "") for name in self.slack.app.commands] if asked is None else await asked()
+        return {"completions": [{"line": line, "told": told} for line, told in offered]}
+
+    def advice(self, request: web.Request) -> Json:  # noqa: ARG002
+        """What people can do next, where there is nothing to see yet."""
+        return {"advice": {name: [asdict(one) for one in hints] for name, hints in self.slack.advice.items()}}
+
+    # --- changing ----------------------------------------------------------------------------------------------
+
+    async def add_fault(self, given: Json) -> Json:
+        """Arm a fault, or switch Slack off and on with `down`."""
+        if "down" in given:
+            self.slack.faults.down = bool(given["down"])
+        else:
+            self.slack.faults.add(Fault(**given))
+        return self.slack.faults.to_json()
+
+    async def clear_faults(self, given: Json) -> Json:  # noqa: ARG002
+        """No faults any more."""
+        self.slack.faults.clear()
+        return self.slack.faults.to_json()
+
+    async def rates(self, given: Json) -> Json:
+        """Other rate limits."""
+        self.slack.rates.configure(**given)
+        return {"enabled": self.slack.rates.enabled}
+
+    async def advance(self, given: Json) -> Json:
+        """Move the clock on."""
+        self.slack.time.advance(float(given["advance"]))
+        return {"now": self.slack.time.now().isoformat()}
+
+    async def app(self, given: Json) -> Json:
+        """Set the app's request URL, or take it away from the workspace."""
+        if "request_url" in given:
+            self.slack.app.request_url = given["request_url"]
+        if given.get("uninstall"):
+            people.uninstall(self.slack)
+        if given.get("revoke"):
+            people.revoke(self.slack)
+        return asdict(self.slack.app)
+
+    async def sockets(self, given: Json) -> Json:
+        """Tell the app's sockets to go."""
+        await self.slack.sockets.disconnect(self.slack.app.id, given["disconnect"])
+        return {"connections": len(self.slack.sockets.of(self.slack.app.id))}
+
+    async def reset(self, given: Json) -> Json:  # noqa: ARG002
+        """A fresh world."""
+        self.slack.reset()
+        await self.mail.come_back()
+        return {}
+
+
+def _ack(ack: Ack | None) -> Json:
+    return {"sent": ack is not None, "ack": None if ack is None else asdict(ack)}
+
+
+async def _click(person: SimulatedPerson, given: Json) -> Json:
+    on = given.get("on")
+    if isinstance(on, dict) and "blocks" not in on:  # named by channel and ts: as it is now
+        on = _seen(person, on)
+    options = {key: given[key] for key in ("confirm", "stale") if key in given}
+    return _ack(await person.click(given["button"], on=on, **options))
+
+
+def _seen(person: SimulatedPerson, on: Json) -> Json:
+    for one in person.sees(on.get("channel")):
+        if one["ts"] == on["ts"]:
+            return one
+    raise CannotAct(f"{person.user.name} sees no message {on['ts']}")
+
+
+async def _choose(person: SimulatedPerson, given: Json) -> Json:
+    return _ack(await person.choose(given["input"], given["value"], on=_seen(person, given["on"])))
+
+
+async def _fill(person: SimulatedPerson, given: Json) -> Json:
+    return _ack(await person.fill(given["input"], given["value"], on=given.get("on", "modal")))
+
+
+async def _submit(person: SimulatedPerson, given: Json) -> Json:
+    return _ack(await person.submit(given.get("values")))
+
+
+async def _close(person: SimulatedPerson, given: Json) -> Json:
+    await person.close(everything=bool(given.get("everything")))
+    return {}
+
+
+async def _command(person: SimulatedPerson, given: Json) -> Json:
+    return _ack(await person.command(given["line"], channel=given.get("channel")))
+
+
+async def _upload(person: SimulatedPerson, given: Json) -> Json:
+    try:
+        content = base64.b64decode(given["base64"], validate=True) if "base64" in given else given["text"].encode()
+    except binascii.Error:
+        raise Refused("base64: cannot be decoded") from None
+    return {"file": await person.upload(given["name"], content, into=given.get("into"))}
+
+
+async def _say(person: SimulatedPerson, given: Json) -> Json:
+    return {"ts": person.say(given["text"], channel=given.get("channel"), thread_ts=given.get("thread_ts"))}
+
+
+async def _home(person: SimulatedPerson, given: Json) -> Json:
+    person.open_home(given.get("tab", "home"))
+    return {}
+
+
+async def _shortcut(person: SimulatedPerson, given: Json) -> Json:
+    on = given.get("on")
+    return _ack(await person.shortcut(given["callback_id"], on=None if on is None else _seen(person, on)))
+
+
+async def _options(person: SimulatedPerson, given: Json) -> Json:
+    options: list[Any] = await person.options(given["input"], given["typed"])
+    return {"options": options}

@@ -1,0 +1,163 @@
+"""The people and places of a fresh sandbox, and the app that is installed in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from bot.devtools.sandbox.clock import Time
+from bot.devtools.sandbox.mail.records import Outsider
+from bot.devtools.sandbox.world import InstalledApp, User, Usergroup, World
+
+SCOPES: Final = (
+    "chat:write",
+    "im:write",
+    "im:history",
+    "commands",
+    "users:read",
+    "users:read.email",
+    "usergroups:read",
+    "files:read",
+    "channels:read",
+    "groups:read",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppConfig:
+    """The app under test, as its manifest and its installation say."""
+
+    name: str = "Signoff"
+    bot_token: str = "xoxb-sandbox-signoff"  # noqa: S105 opens nothing but the sandbox
+    app_token: str = "xapp-sandbox-signoff"  # noqa: S105
+    signing_secret: str = "sandbox-signing-secret"  # noqa: S105
+    scopes: tuple[str, ...] = SCOPES
+    request_url: str | None = None
+    """Where deliveries go. Without one, and without a socket, the app cannot be reached."""
+    commands: tuple[str, ...] = ("/signoff",)
+    escaped_commands: tuple[str, ...] = ()
+    shortcuts: tuple[str, ...] = ()
+    events: tuple[str, ...] = ("app_home_opened", "app_uninstalled", "message.im", "tokens_revoked")
+    home_tab: bool = True
+    messages_tab: bool = True
+    interactivity: bool = True
+    socket_mode: bool = True
+
+    @classmethod
+    def from_manifest(cls, manifest: Mapping[str, Any], **others: Any) -> AppConfig:
+        """The app that a manifest describes (https://docs.slack.dev/reference/app-manifest)."""
+        features = manifest.get("features", {})
+        settings = manifest.get("settings", {})
+        home = features.get("app_home", {})
+        commands = features.get("slash_commands", [])
+        return cls(
+            name=manifest["display_information"]["name"],
+            scopes=tuple(manifest.get("oauth_config", {}).get("scopes", {}).get("bot", ())),
+            commands=tuple(one["command"] for one in commands),
+            escaped_commands=tuple(one["command"] for one in commands if one.get("should_escape")),
+            shortcuts=tuple(one["callback_id"] for one in features.get("shortcuts", [])),
+            events=tuple(settings.get("event_subscriptions", {}).get("bot_events", ())),
+            home_tab=home.get("home_tab_enabled", False),
+            messages_tab=home.get("messages_tab_enabled", False),
+            interactivity=settings.get("interactivity", {}).get("is_enabled", False),
+            socket_mode=settings.get("socket_mode_enabled", False),
+            **others,
+        )
+
+
+def install(world: World, config: AppConfig) -> InstalledApp:
+    """The app with its bot user."""
+    bot = User(
+        id=world.new_id("U"),
+        name=config.name.lower().replace(" ", "_"),
+        real_name=config.name,
+        is_bot=True,
+    )
+    world.users[bot.id] = bot
+    made = InstalledApp(
+        id=world.new_id("A"),
+        bot_id=world.new_id("B"),
+        bot_user=bot.id,
+        **_shaped(config),
+    )
+    world.apps[made.id] = made
+    return made
+
+
+def reinstall(app: InstalledApp, config: AppConfig) -> None:
+    """The same app, installed once more: its tokens work, and it is as its manifest says now."""
+    app.token_error = None
+    for name, value in _shaped(config).items():
+        setattr(app, name, value)
+
+
+def _shaped(config: AppConfig) -> dict[str, Any]:
+    given: dict[str, Any] = {one.name: getattr(config, one.name) for one in fields(config)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
+
+
+_PEOPLE: Final[tuple[dict[str, Any], ...]] = (
+    {"name": "ada", "real_name": "Ada Approver"},
+    {
+        "name": "ben",
+        "real_name": "Ben Approver",
+        "tz": "America/New_York",
+        "tz_label": "Eastern Standard Time",
+        "tz_offset": -18_000,
+    },
+    {
+        "name": "cleo",
+        "real_name": "Cleo Builder",
+        "tz": "Asia/Kolkata",
+        "tz_label": "India Standard Time",
+        "tz_offset": 19_800,
+        "is_admin": True,
+    },
+    {"name": "gus", "real_name": "Gus Guest", "is_restricted": True},
+    {"name": "una", "real_name": "Una Single-Channel Guest", "is_restricted": True, "is_ultra_restricted": True},
+    {"name": "dora", "real_name": "Dora Deactivated", "deleted": True},
+)
+OTHER_BOT: Final = AppConfig(
+    name="Other bot",
+    bot_token="xoxb-sandbox-other",  # noqa: S106
+    app_token="xapp-sandbox-other",  # noqa: S106
+    signing_secret="other-secret",  # noqa: S106
+    commands=(),
+    events=(),
+)
+
+
+def outsiders() -> list[Outsider]:
+    """The people who have an email address and no Slack account."""
+    return [Outsider(name="mia", real_name="Mia Approver", email="mia@example.com")]
+
+
+def fresh(time: Time, config: AppConfig) -> World:
+    """A workspace with people, groups, channels, the app, and one other bot; and somebody who is not in it.
+
+    Channels: `general` (everybody, and the app), `finance` (public, without the app), `leads` (private, with the
+    app), `secret` (private, without it), `old` (archived). Usergroups: `finance-approvers`, `disbanded`.
+    """
+    world = World(time)
+    world.users["USLACKBOT"] = User(id="USLACKBOT", name="slackbot", real_name="Slackbot", is_bot=True)
+    for one in _PEOPLE:
+        made = User(id=world.new_id("U"), email=f"{one['name']}@example.com", **one)
+        world.users[made.id] = made
+    world.outsiders = outsiders()
+    ids = {one.name: one.id for one in world.users.values()}
+    bot = install(world, config).bot_user
+    install(world, OTHER_BOT)
+    present = [ids[name] for name in ("ada", "ben", "cleo", "gus")]
+    world.add_channel(name="general", kind="channel", members=[*present, bot])
+    world.add_channel(name="finance", kind="channel", members=[ids["ada"], ids["ben"]])
+    world.add_channel(name="leads", kind="private", members=[ids["ada"], ids["cleo"], bot])
+    world.add_channel(name="secret", kind="private", members=[ids["cleo"]])
+    world.add_channel(name="old", kind="channel", members=[ids["ada"], bot]).is_archived = True
+    for handle, members, disabled in (
+        ("finance-approvers", [ids["ada"], ids["ben"]], False),
+        ("disbanded", [ids["gus"]], True),
+    ):
+        group = Usergroup(id=world.new_id("S"), handle=handle, name=handle.title(), users=members, disabled=disabled)
+        world.usergroups[group.id] = group
+    return world

@@ -1,0 +1,257 @@
+"""Starting and stopping the local Slack."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from bot.devtools.sandbox import people, seed
+from bot.devtools.sandbox.changes import Changes
+from bot.devtools.sandbox.clock import Time
+from bot.devtools.sandbox.delivery import Ack, AppDelivery, Deliveries
+from bot.devtools.sandbox.faults import Fault, FaultKind, Faults
+from bot.devtools.sandbox.mail.config import MailConfig
+from bot.devtools.sandbox.mail.mailbox_page import MailWindow
+from bot.devtools.sandbox.mail.server import MailServer
+from bot.devtools.sandbox.page_files import Window
+from bot.devtools.sandbox.people import SimulatedPerson
+from bot.devtools.sandbox.rates import Rates
+from bot.devtools.sandbox.response_urls import ResponseUrls
+from bot.devtools.sandbox.scripting_api import ScriptApi
+from bot.devtools.sandbox.seed import AppConfig
+from bot.devtools.sandbox.slack import Advice, Completions, Slack, Story
+from bot.devtools.sandbox.sockets import DisconnectReason, Sockets
+from bot.devtools.sandbox.triggers import Triggers
+from bot.devtools.sandbox.web_api import WebApi
+from bot.devtools.sandbox.world import InstalledApp, World
+from engine.ports import Clock
+
+_MEGABYTE = 1024 * 1024
+
+
+class Tasks:
+    """What goes on in the background: it ends by itself, or when the server stops."""
+
+    def __init__(self) -> None:
+        self.going: set[asyncio.Future[None]] = set()
+
+    def keep(self, work: Coroutine[Any, Any, None]) -> None:
+        """Start something."""
+        task = asyncio.ensure_future(work)
+        self.going.add(task)
+        task.add_done_callback(self.going.discard)
+
+    async def stop(self) -> None:
+        """End everything."""
+        ending = list(self.going)
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+
+
+@dataclass(kw_only=True)
+class Running:
+    """A local Slack at work: its addresses, and handles for tests in the same process."""
+
+    slack: Slack
+    tasks: Tasks
+    mail: MailServer
+
+    @property
+    def base_url(self) -> str:
+        """`http://127.0.0.1:PORT`"""
+        return self.slack.base_url
+
+    @property
+    def api_url(self) -> str:
+        """The `base_url` of slack_sdk's clients: ends in `/api/`."""
+        return f"{self.slack.base_url}/api/"
+
+    @property
+    def script_url(self) -> str:
+        """Where `/sandbox/api` is: ends in a slash."""
+        return f"{self.slack.base_url}/sandbox/api/"
+
+    @property
+    def page_url(self) -> str:
+        """The page in which people act by hand; `?as=ada` makes one Ada."""
+        return f"{self.slack.base_url}/sandbox"
+
+    @property
+    def world(self) -> World:
+        """The state."""
+        return self.slack.world
+
+    @property
+    def app(self) -> InstalledApp:
+        """The app under test. Set its `request_url` when the bot's port is known."""
+        return self.slack.app
+
+    @property
+    def time(self) -> Time:
+        """The clock."""
+        return self.slack.time
+
+    @property
+    def faults(self) -> Faults:
+        """Faults on demand."""
+        return self.slack.faults
+
+    @property
+    def rates(self) -> Rates:
+        """The rate limits."""
+        return self.slack.rates
+
+    @property
+    def sockets(self) -> Sockets:
+        """The app's Socket Mode connections."""
+        return self.slack.sockets
+
+    @property
+    def deliveries(self) -> list[AppDelivery]:
+        """All that was sent to the app, oldest first."""
+        return self.slack.deliveries.log
+
+    def trigger(self, person: SimulatedPerson) -> str:
+        """A trigger id, as if this person had just done something, in the modal that they have open if there is one."""
+        top = person.modal
+        return self.slack.triggers.issue(app_id=self.app.id, user=person.id, view=top["id"] if top else None)
+
+    def person(self, name: str) -> SimulatedPerson:
+        """Somebody, by name or id. Raises `KeyError`."""
+        user = self.world.user_named(name)
+        if user is None:
+            raise KeyError(name)
+        return SimulatedPerson(self.slack, user.id)
+
+    def fault(self, on: str, kind: FaultKind, **details: Any) -> Fault:
+        """Arm a fault: `fault("chat.update", "error", code="fatal_error", times=2)`."""
+        return self.faults.add(Fault(on=on, kind=kind, **details))
+
+    def channel(self, name: str) -> str:
+        """The id of a channel. Raises `KeyError`."""
+        found = self.world.channel_named(name)
+        if found is None:
+            raise KeyError(name)
+        return found.id
+
+    def calls(self, method: str) -> list[dict[str, Any]]:
+        """The arguments of all calls of a method (or `response_url`) that did what they should."""
+        return [one.arguments for one in self.slack.calls if one.method == method and one.outcome == "ok"]
+
+    async def verify_request_url(self) -> bool:
+        """Send the challenge of a new request URL; whether the app answered it."""
+        return await self.slack.deliveries.verify_url(self.app)
+
+    async def disconnect(self, reason: DisconnectReason = "refresh_requested") -> None:
+        """Tell the app's sockets to go."""
+        await self.slack.sockets.disconnect(self.app.id, reason)
+
+    def uninstall(self) -> None:
+        """The workspace removes the app."""
+        people.uninstall(self.slack)
+
+    def revoke(self) -> None:
+        """The workspace revokes the app's token."""
+        people.revoke(self.slack)
+
+    def tell(
+        self, *, story: Story | None = None, completions: Completions | None = None, advice: Advice | None = None
+    ) -> None:
+        """What the page asks for beside Slack."""
+        self.slack.story, self.slack.completions, self.slack.advice = story, completions, advice or {}
+
+    async def until(self, true: Callable[[], object], *, seconds: float = 30.0) -> None:
+        """Wait in real time until something holds. Raises `TimeoutError`."""
+        async with asyncio.timeout(seconds):
+            while not true():  # noqa: ASYNC110 what is waited for is arbitrary state
+                await asyncio.sleep(0.002)
+
+
+def _loopback(host: str) -> str:
+    """The host. Raises `ValueError` unless nobody else can reach it: whoever can may play every person."""
+    with contextlib.suppress(ValueError):
+        if ipaddress.ip_address(host).is_loopback:
+            return host
+    raise ValueError(f"the sandbox is bound to loopback addresses only, not to {host!r}")
+
+
+def _build(time: Time, config: AppConfig, session: aiohttp.ClientSession, *, world: World, mail: MailConfig) -> Running:
+    faults, tasks, changes = Faults(), Tasks(), Changes()
+    sockets = Sockets(time, tasks.keep)
+    deliveries = Deliveries(
+        time=time, faults=faults, sockets=sockets, session=session, keep=tasks.keep, changes=changes
+    )
+    slack = Slack(
+        time=time,
+        config=config,
+        faults=faults,
+        rates=Rates(time),
+        sockets=sockets,
+        deliveries=deliveries,
+        base_url="",
+        world=world,
+        triggers=Triggers(world),
+        response_urls=ResponseUrls(world),
+        changes=changes,
+    )
+    return Running(slack=slack, tasks=tasks, mail=MailServer(slack, mail, tasks.keep))
+
+
+@asynccontextmanager
+async def sandbox(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    clock: Clock | None = None,
+    app: AppConfig | None = None,
+    story: Story | None = None,
+    completions: Completions | None = None,
+    world: Callable[[Time, AppConfig], World] = seed.fresh,
+    mail: MailConfig | None = None,
+) -> AsyncIterator[Running]:
+    """A local Slack, serving while the body runs. Raises `ValueError` for a host that is not loopback.
+
+    `clock`: any clock; the sandbox's time is that plus what `time.advance` adds. Default: the machine's.
+    `story`, `completions`: what the page asks for beside Slack; `Running.tell` sets them once the app is there.
+    `world`: makes the workspace to begin with; default: a fresh one. `mail`: how mail is taken; default: in plain.
+    """
+    address = _loopback(host)
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
+        time, config = Time(clock), app or AppConfig()
+        running = _build(time, config, session, world=world(time, config), mail=mail or MailConfig())
+        running.tell(story=story, completions=completions)
+        application = web.Application(client_max_size=32 * _MEGABYTE)
+        application.add_routes(WebApi(running.slack).routes())
+        application.add_routes(ScriptApi(running.slack, running.mail).routes())
+        application.add_routes(Window(running.slack).routes())
+        application.add_routes(MailWindow(running.slack).routes())
+        application.add_routes([web.get("/link/", running.slack.sockets.serve)])
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, address, port)
+            await site.start()
+            shown = f"[{address}]" if ":" in address else address
+            running.slack.base_url = f"http://{shown}:{runner.addresses[0][1]}"
+            async with running.mail.serving(address):
+                yield running
+        finally:
+            await _stop(running, runner)
+
+
+async def _stop(running: Running, runner: web.AppRunner) -> None:
+    await running.tasks.stop()
+    await running.slack.sockets.close()
+    await runner.cleanup()
+
+
+__all__ = ["Ack", "AppConfig", "Running", "SimulatedPerson", "sandbox"]

@@ -1,0 +1,52 @@
+"""Trigger ids: three seconds, one use (docs.slack.dev/interactivity/handling-user-interaction#modal_responses)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.devtools.sandbox import limits
+from bot.devtools.sandbox.errors import ApiError
+from bot.devtools.sandbox.world import World
+
+
+@dataclass(kw_only=True)
+class Trigger:
+    """What a person did that lets the app open a modal. `view`: the modal in which they did it."""
+
+    app_id: str
+    user: str
+    issued: float
+    view: str | None = None
+    used: bool = False
+
+
+class Triggers:
+    """All trigger ids that were handed out."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.issued: dict[str, Trigger] = {}
+
+    def issue(self, *, app_id: str, user: str, view: str | None = None) -> str:
+        """A fresh id, in Slack's form of three parts."""
+        now = self.world.time.seconds
+        name = f"{int(now * 1000)}.{self.world.count('trigger'):010d}.{self.world.new_id('t').lower()}"
+        self.issued[name] = Trigger(app_id=app_id, user=user, issued=now, view=view)
+        return name
+
+    def redeem(self, name: str, *, app_id: str) -> Trigger:
+        """What the id stands for. Raises `invalid_trigger_id`, `exchanged_trigger_id`, `expired_trigger_id`."""
+        trigger = self.look(name, app_id=app_id)
+        trigger.used = True
+        return trigger
+
+    def look(self, name: str, *, app_id: str) -> Trigger:
+        """Like `redeem`, without using it up: a call with other faults leaves the trigger alone."""
+        trigger = self.issued.get(name)
+        if trigger is None or trigger.app_id != app_id:
+            raise ApiError("invalid_trigger_id")
+        if trigger.used:
+            raise ApiError("exchanged_trigger_id")
+        if self.world.time.seconds - trigger.issued > limits.TRIGGER_SECONDS:
+            raise ApiError("expired_trigger_id")
+        return trigger

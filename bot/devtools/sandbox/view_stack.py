@@ -1,0 +1,172 @@
+"""Modals and Home tabs: opening, pushing, updating, and what an app's answer to a submission does to them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final
+
+from bot.devtools.sandbox import limits
+from bot.devtools.sandbox.blocks import check
+from bot.devtools.sandbox.errors import ApiError, bad_arguments
+from bot.devtools.sandbox.inputs import initial_state
+from bot.devtools.sandbox.jsontypes import Json
+from bot.devtools.sandbox.messages import with_ids
+from bot.devtools.sandbox.world import InstalledApp, View, World
+
+_ACTIONS: Final = frozenset({"errors", "update", "push", "clear"})
+
+
+def top(world: World, user: str) -> View | None:
+    """The modal that the person has in front of them."""
+    stack = world.stacks.get(user)
+    return world.views[stack[-1]] if stack else None
+
+
+def modal(payload: Any, app: InstalledApp) -> Json:
+    """A modal, checked."""
+    return check.view(payload, kinds=("modal",), scopes=app.scopes)
+
+
+def open_(world: World, *, app: InstalledApp, user: str, payload: Json) -> View:
+    """A first modal. One that is open already is replaced: Slack shows one stack at a time."""
+    _external_id_is_free(world, payload)
+    close_all(world, user)
+    return _show(world, app=app, user=user, payload=payload)
+
+
+def push(world: World, *, app: InstalledApp, user: str, payload: Json) -> View:
+    """One more modal on top. Raises `push_limit_reached`, or `not_found` where none is open."""
+    stack = world.stacks.get(user)
+    if not stack:
+        raise ApiError("not_found")
+    if len(stack) >= limits.VIEW_STACK:
+        raise ApiError("push_limit_reached")
+    _external_id_is_free(world, payload)
+    return _show(world, app=app, user=user, payload=payload)
+
+
+def _show(world: World, *, app: InstalledApp, user: str, payload: Json) -> View:
+    stack = world.stacks.setdefault(user, [])
+    name = world.new_id("V")
+    view = View(
+        id=name,
+        app_id=app.id,
+        user=user,
+        payload={},
+        hash="",
+        root=stack[0] if stack else name,
+        previous=stack[-1] if stack else None,
+    )
+    _fill(world, view, payload)
+    world.views[name] = view
+    stack.append(name)
+    return view
+
+
+def _fill(world: World, view: View, payload: Json) -> None:
+    """New content. What the person had typed survives where the block_id and action_id stay the same."""
+    view.payload = {**payload, "blocks": with_ids(world, payload["blocks"])}
+    fresh = initial_state(view.payload["blocks"])
+    for block, actions in fresh.items():
+        for action, value in actions.items():
+            typed = view.state.get(block, {}).get(action)
+            if typed is not None and typed["type"] == value["type"]:
+                actions[action] = typed
+    view.state = fresh
+    view.errors = {}
+    digest = hashlib.sha256(f"{view.id}{world.count('hash')}".encode()).hexdigest()[:8]
+    view.hash = f"{int(world.time.seconds)}.{digest}"
+
+
+def _external_id_is_free(world: World, payload: Json, *, but: str | None = None) -> None:
+    wanted = payload.get("external_id")
+    taken = (
+        one for one in world.views.values() if wanted and one.payload.get("external_id") == wanted and not one.closed
+    )
+    if any(one.id != but for one in taken):
+        raise ApiError("duplicate_external_id")
+
+
+def find(world: World, *, app: InstalledApp, view_id: str | None, external_id: str | None) -> View:
+    """A view of the app that is still open. Raises `not_found`."""
+    for one in world.views.values():
+        named = one.id == view_id if view_id else one.payload.get("external_id") == external_id
+        if named and one.app_id == app.id and not one.closed:
+            return one
+    raise ApiError("not_found")
+
+
+def update(world: World, view: View, *, payload: Json, seen: str | None) -> None:
+    """Other content in the same place. `seen`: the hash that the app knows. Raises `hash_conflict`."""
+    if seen is not None and seen != view.hash:
+        raise ApiError("hash_conflict")
+    if payload["type"] != view.payload["type"]:
+        raise bad_arguments(["view type cannot change [json-pointer:/view/type]"])
+    _external_id_is_free(world, payload, but=view.id)
+    _fill(world, view, payload)
+
+
+def publish(world: World, *, app: InstalledApp, user: str, payload: Json, seen: str | None) -> View:
+    """The Home tab that one person sees of the app."""
+    key = (app.id, user)
+    if key in world.homes:
+        view = world.views[world.homes[key]]
+        update(world, view, payload=payload, seen=seen)
+        return view
+    if seen is not None:
+        raise ApiError("hash_conflict")
+    _external_id_is_free(world, payload)
+    name = world.new_id("V")
+    view = View(id=name, app_id=app.id, user=user, payload={}, hash="", root=name)
+    _fill(world, view, payload)
+    world.views[name] = view
+    world.homes[key] = name
+    return view
+
+
+def close_top(world: World, user: str) -> View | None:
+    """Take the front modal away; the one below is seen again."""
+    stack = world.stacks.get(user)
+    if not stack:
+        return None
+    view = world.views[stack.pop()]
+    view.closed = True
+    return view
+
+
+def close_all(world: World, user: str) -> list[View]:
+    """Take all modals away, the front one first."""
+    closed = []
+    while (view := close_top(world, user)) is not None:
+        closed.append(view)
+    return closed
+
+
+def apply_answer(world: World, view: View, *, answer: Any) -> None:
+    """What the body of the app's ack does (surfaces/modals#response_actions). Raises `SlackError` if it is unusable."""
+    if not answer:
+        if view.id in world.stacks.get(view.user, []):
+            close_top(world, view.user)
+        return
+    app = world.apps[view.app_id]
+    action = answer.get("response_action") if isinstance(answer, dict) else None
+    if action not in _ACTIONS:
+        raise ApiError("invalid_response_action")
+    if action == "errors":
+        view.errors = _errors(view, answer.get("errors"))
+    elif action == "clear":
+        close_all(world, view.user)
+    elif action == "push":
+        push(world, app=app, user=view.user, payload=modal(answer.get("view"), app))
+    else:
+        update(world, view, payload=modal(answer.get("view"), app), seen=None)
+
+
+def _errors(view: View, errors: Any) -> dict[str, str]:
+    """Errors must name input blocks of the view: Slack shows a general failure otherwise."""
+    inputs = {one["block_id"] for one in view.payload["blocks"] if one["type"] == "input"}
+    if not isinstance(errors, dict) or not errors or not set(errors) <= inputs:
+        raise ApiError("invalid_response_action_errors")
+    if not all(isinstance(text, str) and text for text in errors.values()):
+        raise ApiError("invalid_response_action_errors")
+    return dict(errors)

@@ -1,0 +1,199 @@
+"""The HTTP side that apps talk to: `/api/METHOD`, response_urls, and downloads of files."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from email.utils import format_datetime
+from typing import Final, TypeAlias
+
+from aiohttp import web
+
+from bot.devtools.sandbox import arguments
+from bot.devtools.sandbox.arguments import Arguments
+from bot.devtools.sandbox.errors import ApiError, RateLimited
+from bot.devtools.sandbox.faults import Fault
+from bot.devtools.sandbox.jsontypes import Json
+from bot.devtools.sandbox.methods import METHODS, Call, Method
+from bot.devtools.sandbox.slack import Slack
+from bot.devtools.sandbox.world import InstalledApp
+
+_DOWN: Final = "<html><body>Slack is down</body></html>"
+_SIGN_IN: Final = "<html><head><title>Slack</title></head><body>Sign in to your workspace</body></html>"
+
+
+@dataclass(kw_only=True)
+class _Answer:
+    status: int = 200
+    body: Json | None = None
+    text: str = ""
+    content_type: str = "text/html"
+    headers: dict[str, str] | None = None
+
+    @property
+    def outcome(self) -> str:
+        if self.body is None:
+            return "ok" if self.status == 200 else str(self.status)
+        return "ok" if self.body.get("ok") else str(self.body["error"])
+
+    def response(self) -> web.Response:
+        if self.body is not None:
+            return web.json_response(self.body, status=self.status, headers=self.headers)
+        body = self.text.encode(errors="surrogateescape")
+        return web.Response(
+            status=self.status, body=body, content_type=self.content_type, charset="utf-8", headers=self.headers
+        )
+
+
+Work: TypeAlias = Callable[[], Awaitable[tuple[_Answer, Json]]]
+
+
+class WebApi:
+    """The handlers."""
+
+    def __init__(self, slack: Slack) -> None:
+        self.slack = slack
+
+    def routes(self) -> list[web.RouteDef]:
+        """Everything under the root except for `/sandbox`."""
+        return [
+            web.get("/api/{method}", self.call),
+            web.post("/api/{method}", self.call),
+            web.post("/actions/{rest:.*}", self.respond),
+            web.post("/commands/{rest:.*}", self.respond),
+            web.get("/files-pri/{name}/{rest:.*}", self.download),
+        ]
+
+    async def call(self, request: web.Request) -> web.StreamResponse:
+        """A call of a method."""
+        name = request.match_info["method"]
+        response = await self._faulty(request, name, lambda: self._answer(request, name))
+        # By Slack's clock, as everything that it says.
+        response.headers["Date"] = format_datetime(self.slack.time.now(), usegmt=True)
+        return response
+
+    async def _faulty(self, request: web.Request, name: str, work: Work) -> web.StreamResponse:
+        """Do the work and answer, or go wrong as a fault says."""
+        if self.slack.faults.down:
+            return _Answer(status=503, text=_DOWN).response()
+        fault = self.slack.faults.take(name)
+        if fault is not None and fault.kind == "slow":
+            await self.slack.time.sleep(fault.seconds)
+        if fault is None or _lands(fault):
+            answer, given = await work()
+            await self.slack.kept()
+        else:
+            answer, given = _failure(fault), {}
+        if fault is None or fault.kind == "slow":
+            self.slack.record(name, given, outcome=answer.outcome)
+            return answer.response()
+        self.slack.record(name, given, outcome=f"{fault.kind}, {answer.outcome}" if _lands(fault) else fault.kind)
+        return await self._break(request, fault)
+
+    async def _break(self, request: web.Request, fault: Fault) -> web.StreamResponse:
+        """What the caller gets to see of a fault."""
+        if fault.kind == "hang":
+            await asyncio.Event().wait()
+        if fault.kind in ("reset", "lost") and request.transport is not None:
+            # The caller sees the connection reset. What is returned below goes nowhere.
+            request.transport.abort()
+        return _failure(fault).response()
+
+    async def _answer(self, request: web.Request, name: str) -> tuple[_Answer, Json]:
+        given = Arguments(values={})
+        headers: dict[str, str] = {}
+        try:
+            given = await arguments.read(request)
+            if name not in METHODS:
+                raise ApiError("unknown_method", req_method=name)
+            method = METHODS[name]
+            app = self._caller(method, given)
+            headers = {"X-OAuth-Scopes": ",".join(app.scopes), "X-Accepted-OAuth-Scopes": ",".join(method.scopes)}
+            call = Call(slack=self.slack, app=app, arguments=given)
+            call.need(*method.scopes)
+            self._count(method, call)
+            body = {"ok": True, **method.run(call)}
+        except ApiError as error:
+            body = error.to_json()
+        except RateLimited as error:
+            limited = {"ok": False, "error": "ratelimited"}
+            return _Answer(status=429, body=limited, headers={"Retry-After": str(error.retry_after)}), given.values
+        if given.warnings:
+            body["warning"] = ",".join(given.warnings)
+            body.setdefault("response_metadata", {})["warnings"] = list(given.warnings)
+        return _Answer(body=body, headers=headers), given.values
+
+    def _caller(self, method: Method, given: Arguments) -> InstalledApp:
+        """The app whose token was given. Raises Slack's errors of authentication."""
+        if method.by == "nobody":
+            return self.slack.app
+        if given.token is None:
+            raise ApiError("not_authed")
+        app = self.slack.world.app_of_token(given.token)
+        if app is None:
+            raise ApiError("invalid_auth")
+        # Revoking the bot's token leaves the app-level token; removing the app ends both.
+        if app.token_error is not None and (method.by == "bot" or app.token_error == "account_inactive"):  # noqa: S105 an error code
+            raise ApiError(app.token_error)
+        if given.token != (app.bot_token if method.by == "bot" else app.app_token):
+            raise ApiError("not_allowed_token_type")
+        return app
+
+    def _count(self, method: Method, call: Call) -> None:
+        given = call.arguments.values.get("channel")
+        channel = self._one_name(call, given) if isinstance(given, str) else None
+        self.slack.rates.take(
+            app_id=call.app.id,
+            team_id=self.slack.world.team.id,
+            method=method.name,
+            tier=method.tier,
+            channel=channel,
+        )
+
+    def _one_name(self, call: Call, given: str) -> str:
+        """The id of the conversation: a name, or the person on its other side, must not have a bucket of its own."""
+        world = self.slack.world
+        user = world.users.get(given)
+        if user is not None and not user.is_bot and not user.deleted:
+            return world.dm(call.app.bot_user, user.id).id
+        channel = world.channel_named(given)
+        return channel.id if channel is not None else given
+
+    async def respond(self, request: web.Request) -> web.StreamResponse:
+        """A message posted to a response_url. Success is the text "ok"."""
+        return await self._faulty(request, "response_url", lambda: self._respond(request))
+
+    async def _respond(self, request: web.Request) -> tuple[_Answer, Json]:
+        given: Json = {}
+        try:
+            given = (await arguments.read(request)).values
+            self.slack.response_urls.use(request.path, given)
+        except ApiError as error:
+            gone = error.code in ("used_url", "expired_url", "no_service")
+            return _Answer(status=404 if gone else 400, body=error.to_json()), given
+        return _Answer(text="ok"), given
+
+    async def download(self, request: web.Request) -> web.StreamResponse:
+        """A file's contents. Without a token that may read it: Slack's sign-in page, with status 200."""
+        _, _, token = request.headers.get("Authorization", "").partition(" ")
+        app = self.slack.world.app_of_token(token) if token else None
+        file = self.slack.world.files.get(request.match_info["name"].partition("-")[2])
+        if app is None or app.token_error or token != app.bot_token or "files:read" not in app.scopes:
+            return web.Response(text=_SIGN_IN, content_type="text/html")
+        if file is None:
+            return web.Response(status=404, text="not found")
+        return web.Response(body=file.content, content_type=file.mimetype)
+
+
+def _lands(fault: Fault) -> bool:
+    return fault.kind in ("slow", "lost", "hang") or fault.landed
+
+
+def _failure(fault: Fault) -> _Answer:
+    if fault.kind == "ratelimited":
+        body = {"ok": False, "error": "ratelimited"}
+        return _Answer(status=429, body=body, headers={"Retry-After": str(int(fault.seconds))})
+    if fault.kind == "status":
+        return _Answer(status=fault.status, text=fault.body, content_type=fault.content_type)
+    return _Answer(body={"ok": False, "error": fault.code})

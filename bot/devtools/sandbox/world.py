@@ -1,0 +1,270 @@
+"""The state of the workspace. Plain dataclasses; no rules live here except for unique ids and timestamps."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Literal
+
+from bot.devtools.sandbox.clock import Time
+from bot.devtools.sandbox.jsontypes import Json
+from bot.devtools.sandbox.mail.records import Outsider, ReceivedMail
+
+ChannelKind = Literal["channel", "private", "im"]
+_MICRO: Final = 1_000_000
+
+
+@dataclass(kw_only=True)
+class Team:
+    """The workspace."""
+
+    id: str
+    name: str = "Sandbox"
+    domain: str = "sandbox"
+    has_usergroups: bool = True
+    """False: a plan without usergroups, which answers `plan_upgrade_required`."""
+    edit_window_seconds: float | None = None
+    """How long messages may be edited; None: for ever, as is the default of a workspace."""
+
+
+@dataclass(kw_only=True)
+class User:
+    """A person or a bot."""
+
+    id: str
+    name: str
+    real_name: str
+    email: str = ""
+    tz: str = "Europe/Berlin"
+    tz_label: str = "Central European Time"
+    tz_offset: int = 3600
+    deleted: bool = False
+    is_bot: bool = False
+    is_restricted: bool = False
+    is_ultra_restricted: bool = False
+    is_stranger: bool = False
+    """They belong to another workspace, and are seen in a channel that both share."""
+    is_admin: bool = False
+
+
+@dataclass(kw_only=True)
+class Usergroup:
+    id: str
+    handle: str
+    name: str
+    users: list[str]
+    disabled: bool = False
+
+
+@dataclass(kw_only=True)
+class Conversation:
+    id: str
+    name: str
+    kind: ChannelKind
+    members: list[str]
+    is_archived: bool = False
+    created: int = 0
+    last_micro: int = 0
+    """The newest timestamp given out here, in microseconds."""
+
+
+@dataclass(kw_only=True)
+class Message:
+    """`seen_by` is set on ephemeral messages only: the one user who sees it."""
+
+    channel: str
+    ts: str
+    user: str
+    app_id: str | None = None
+    bot_id: str | None = None
+    text: str = ""
+    blocks: list[Json] = field(default_factory=list)
+    attachments: list[Json] = field(default_factory=list)
+    metadata: Json | None = None
+    thread_ts: str | None = None
+    reply_broadcast: bool = False
+    edited: Json | None = None
+    updates: int = 0
+    seen_by: str | None = None
+    unfurl_links: bool = False
+    unfurl_media: bool = True
+    files: list[str] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class View:
+    """A modal or a Home tab. `payload` is as the app sent it, with ids added to blocks that had none."""
+
+    id: str
+    app_id: str
+    user: str
+    payload: Json
+    hash: str
+    root: str
+    previous: str | None = None
+    state: dict[str, dict[str, Json]] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    """What the app answered to a submission, by block id: shown under the fields."""
+    closed: bool = False
+
+
+@dataclass(kw_only=True)
+class File:
+    id: str
+    name: str
+    mimetype: str
+    filetype: str
+    user: str
+    created: int
+    content: bytes = field(repr=False)
+
+
+@dataclass(kw_only=True)
+class InstalledApp:
+    """An installed app. `tokens_state` is the error that its tokens answer with, if any."""
+
+    id: str
+    name: str
+    bot_id: str
+    bot_user: str
+    bot_token: str
+    app_token: str
+    signing_secret: str
+    scopes: list[str]
+    verification_token: str = "sandbox-verification"  # noqa: S105 deprecated by Slack, still in payloads
+    request_url: str | None = None
+    commands: list[str] = field(default_factory=list)
+    escaped_commands: list[str] = field(default_factory=list)
+    """Commands whose text Slack escapes: `@ada` arrives as `<@U…|ada>`."""
+    shortcuts: list[str] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+    home_tab: bool = True
+    messages_tab: bool = True
+    interactivity: bool = True
+    socket_mode: bool = True
+    token_error: str | None = None
+
+
+@dataclass(kw_only=True)
+class Trouble:
+    """A failure that Slack's client showed to a person."""
+
+    where: str
+    code: str
+    text: str
+    at: float
+
+
+class World:
+    """Everything that there is, with lookups."""
+
+    def __init__(self, time: Time) -> None:
+        self.time = time
+        self.counters: Counter[str] = Counter()
+        self.team = Team(id=self.new_id("T"))
+        self.users: dict[str, User] = {}
+        self.outsiders: list[Outsider] = []
+        self.usergroups: dict[str, Usergroup] = {}
+        self.channels: dict[str, Conversation] = {}
+        self.messages: dict[str, list[Message]] = {}
+        self.ephemerals: list[Message] = []
+        self.views: dict[str, View] = {}
+        self.stacks: dict[str, list[str]] = {}
+        self.homes: dict[tuple[str, str], str] = {}
+        self.files: dict[str, File] = {}
+        self.apps: dict[str, InstalledApp] = {}
+        self.mails: list[ReceivedMail] = []
+        self.troubles: dict[str, list[Trouble]] = {}
+
+    def new_id(self, prefix: str) -> str:
+        """An id in Slack's shape: the same ones in every fresh world."""
+        self.counters[prefix] += 1
+        digest = hashlib.sha256(f"{prefix}{self.counters[prefix]}".encode()).digest()
+        return prefix + "0" + base64.b32encode(digest).decode()[:9].replace("=", "X")
+
+    def count(self, name: str) -> int:
+        """1, 2, 3 … for each name."""
+        self.counters[name] += 1
+        return self.counters[name]
+
+    def new_ts(self, channel: Conversation) -> str:
+        """A message's timestamp: unique in its channel, and later than all before."""
+        micro = max(int(self.time.seconds * _MICRO), channel.last_micro + 1)
+        channel.last_micro = micro
+        return f"{micro // _MICRO}.{micro % _MICRO:06d}"
+
+    def user_named(self, name: str) -> User | None:
+        """By name or id."""
+        return self.users.get(name) or next((one for one in self.users.values() if one.name == name), None)
+
+    def channel_named(self, name: str) -> Conversation | None:
+        """By name (with or without #) or id."""
+        bare = name.removeprefix("#")
+        return self.channels.get(name) or next(
+            (one for one in self.channels.values() if one.kind != "im" and one.name == bare), None
+        )
+
+    def dm(self, one: str, other: str) -> Conversation:
+        """The direct conversation of two users, made when it is first asked for."""
+        members = sorted({one, other})
+        for channel in self.channels.values():
+            if channel.kind == "im" and channel.members == members:
+                return channel
+        return self.add_channel(name="", kind="im", members=members)
+
+    def add_channel(self, *, name: str, kind: ChannelKind, members: list[str]) -> Conversation:
+        """A new conversation."""
+        made = Conversation(
+            id=self.new_id("D" if kind == "im" else "C"),
+            name=name,
+            kind=kind,
+            members=members,
+            created=int(self.time.seconds),
+        )
+        self.channels[made.id] = made
+        self.messages[made.id] = []
+        return made
+
+    def message(self, channel: str, ts: str) -> Message | None:
+        """A message that everybody in the channel sees."""
+        return next((one for one in self.messages.get(channel, []) if one.ts == ts), None)
+
+    def ephemeral(self, channel: str, ts: str) -> Message | None:
+        """A message that one person sees."""
+        return next((one for one in self.ephemerals if one.channel == channel and one.ts == ts), None)
+
+    def app_of_token(self, token: str) -> InstalledApp | None:
+        """The app whose bot or app-level token this is."""
+        return next((one for one in self.apps.values() if token in (one.bot_token, one.app_token)), None)
+
+    def trouble(self, user: str, *, where: str, code: str, text: str) -> None:
+        """Note what Slack's client shows to this person."""
+        self.troubles.setdefault(user, []).append(Trouble(where=where, code=code, text=text, at=self.time.seconds))
+
+    def to_json(self) -> Json:
+        """All of it but mails. Of files only the size is given; secrets are part of the sandbox's state."""
+        files = {
+            key: {name: value for name, value in vars(one).items() if name != "content"} | {"size": len(one.content)}
+            for key, one in self.files.items()
+        }
+        return {
+            "team": asdict(self.team),
+            "users": _all(self.users),
+            "outsiders": [asdict(one) for one in self.outsiders],
+            "usergroups": _all(self.usergroups),
+            "channels": _all(self.channels),
+            "messages": {key: [asdict(one) for one in many] for key, many in self.messages.items()},
+            "ephemerals": [asdict(one) for one in self.ephemerals],
+            "views": _all(self.views),
+            "stacks": {key: list(ids) for key, ids in self.stacks.items()},
+            "homes": [{"app": app, "user": user, "view": view} for (app, user), view in self.homes.items()],
+            "files": files,
+            "apps": _all(self.apps),
+            "troubles": {key: [asdict(one) for one in many] for key, many in self.troubles.items()},
+        }
+
+
+def _all(things: dict[str, Any]) -> Json:
+    return {key: asdict(one) for key, one in things.items()}

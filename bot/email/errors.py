@@ -1,0 +1,241 @@
+"""What went wrong with a mail, pure: where it failed decides what it means.
+
+RFC 5321 (4.2 replies, 4.5.3.2 timeouts) and RFC 3463 (enhanced codes such as 5.1.1).
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum, IntEnum
+from typing import Final
+
+import aiosmtplib
+
+from bot.presentation import card as cards
+from engine.errors import ChannelError, StepError
+
+
+class Stage(IntEnum):
+    """How far a mail had come."""
+
+    ADDRESS = 0
+    """Nothing was asked of the server yet."""
+    CONNECT = 1
+    """Name, connection, TLS from the start, greeting."""
+    EHLO = 2
+    STARTTLS = 3
+    AUTH = 4
+    MAIL = 5
+    RCPT = 6
+    DATA = 7
+    """Up to the final dot."""
+    ANSWER = 8
+    """From the final dot on: the server may have taken the mail."""
+
+
+class Meaning(Enum):
+    LATER = "later"
+    """It did not happen, and may go well another time."""
+    SETUP = "setup"
+    """Our configuration: nothing goes through before somebody mends it."""
+    ADDRESS = "address"
+    """This address, for good."""
+    COPY = "copy"
+    """This mail to this address, for good; why, is not sure enough to give up the address."""
+    CONTENT = "content"
+    """The server will never take this content."""
+    UNKNOWN = "unknown"
+    """The server may have taken it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """`code`, `enhanced`: what the server answered, where it did; `said`: a sentence. `full`: the mailbox is full."""
+
+    stage: Stage
+    meaning: Meaning
+    said: str
+    code: int | None = None
+    enhanced: str | None = None
+    full: bool = False
+
+
+class MailError(Exception):
+    """A mail that was not sent, or of which nobody knows."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.said)
+        self.failure = failure
+
+
+FULL_PATIENCE: Final = timedelta(hours=24)
+"""How long a mailbox may be full."""
+SECOND_TRY: Final = timedelta(minutes=1)
+"""A server that did not answer may still be about to deliver; a second mail right behind the first helps nobody."""
+
+_ENHANCED: Final = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
+_LONGEST: Final = 200
+_WHERE: Final = {
+    Stage.ADDRESS: "before it was sent",
+    Stage.CONNECT: "while connecting",
+    Stage.EHLO: "at EHLO",
+    Stage.STARTTLS: "at STARTTLS",
+    Stage.AUTH: "at the login",
+    Stage.MAIL: "at the sender's address",
+    Stage.RCPT: "at the recipient's address",
+    Stage.DATA: "before the mail was complete",
+    Stage.ANSWER: "after the mail was complete",
+}
+_MEANS: Final = {
+    Meaning.LATER: "The mail server did not take the mail",
+    Meaning.SETUP: "Mail is not set up properly",
+    Meaning.ADDRESS: "Mail cannot reach this address",
+    Meaning.COPY: "The mail server refused this mail for this address",
+    Meaning.CONTENT: "The mail server refused the content of the mail",
+    Meaning.UNKNOWN: "The mail server did not say whether it took the mail",
+}
+
+
+def classify(stage: Stage, error: BaseException) -> Failure:
+    """What an error means that was raised at this stage."""
+    code, text = _reply(error)
+    enhanced = _enhanced(text)
+    meaning = _of_reply(stage, code, enhanced) if code is not None else _of_error(stage, error)
+    full = meaning is Meaning.LATER and (enhanced in ("5.2.2", "4.2.2") or (stage is Stage.RCPT and code == 552))
+    quoted = f"{code} {text}" if code is not None else _described(error)
+    return Failure(
+        stage=stage,
+        meaning=meaning,
+        said=f"{_said(stage, meaning)}: {_clean(quoted)}.",
+        code=code,
+        enhanced=enhanced,
+        full=full,
+    )
+
+
+def _said(stage: Stage, meaning: Meaning) -> str:
+    if (stage, meaning) == (Stage.CONNECT, Meaning.LATER):
+        return "The mail server cannot be reached"
+    return f"{_MEANS[meaning]}, {_WHERE[stage]}"
+
+
+def _of_reply(stage: Stage, code: int, enhanced: str | None) -> Meaning:
+    """Of what the server answered. Anything but a refusal is an answer that makes no sense there."""
+    if not 500 <= code < 600:
+        refused = 400 <= code < 500
+        return Meaning.UNKNOWN if stage is Stage.ANSWER and not refused else Meaning.LATER
+    if enhanced == "5.2.2":
+        return Meaning.LATER
+    if stage < Stage.RCPT or code == 530:
+        return Meaning.SETUP
+    return _of_recipient(code, enhanced) if stage is Stage.RCPT else _of_content(enhanced)
+
+
+def _of_recipient(code: int, enhanced: str | None) -> Meaning:
+    if code == 552:
+        return Meaning.LATER
+    if enhanced is None:
+        return Meaning.ADDRESS if code in (550, 551, 553) else Meaning.COPY
+    return Meaning.ADDRESS if enhanced.startswith("5.1.") or enhanced == "5.2.1" or code in (551, 553) else Meaning.COPY
+
+
+def _of_content(enhanced: str | None) -> Meaning:
+    """Some servers look at the recipient only now."""
+    return Meaning.ADDRESS if enhanced is not None and enhanced.startswith("5.1.") else Meaning.CONTENT
+
+
+def _of_error(stage: Stage, error: BaseException) -> Meaning:
+    """Of what was no answer of the server's."""
+    if stage is Stage.ANSWER:
+        return Meaning.UNKNOWN
+    if isinstance(error, aiosmtplib.SMTPNotSupported | UnicodeError) or (
+        isinstance(error, ValueError) and stage in (Stage.ADDRESS, Stage.RCPT)
+    ):
+        return Meaning.ADDRESS
+    if _is_certificate(error):
+        return Meaning.SETUP
+    # What aiosmtplib says without a more exact class is that the server offers no STARTTLS, or no way to log in.
+    lacks = type(error) is aiosmtplib.SMTPException and stage in (Stage.STARTTLS, Stage.AUTH)
+    return Meaning.SETUP if lacks else Meaning.LATER
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _is_certificate(error: BaseException) -> bool:
+    """Or another failure of TLS that waiting does not mend: no common version, no TLS at all at this port."""
+    return any(isinstance(one, ssl.SSLError) and not isinstance(one, _PASSING) for one in _causes(error))
+
+
+_PASSING: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+
+
+def _reply(error: BaseException) -> tuple[int | None, str]:
+    """The code and text of an answer. Of several recipients there is one here, and the error of all has no code."""
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        return _reply(error.recipients[0])
+    if isinstance(error, aiosmtplib.SMTPResponseException) and error.code > 0:
+        return error.code, error.message
+    return None, ""
+
+
+def _enhanced(text: str) -> str | None:
+    found = _ENHANCED.match(text)
+    return found[1] if found else None
+
+
+def _described(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "it did not answer in time"
+    certificate = next((one for one in _causes(error) if isinstance(one, ssl.SSLCertVerificationError)), None)
+    if certificate is not None:
+        return f"its certificate cannot be trusted ({certificate.verify_message})"
+    return str(error) or type(error).__name__
+
+
+def _clean(text: str) -> str:
+    """What a server says is data."""
+    said = cards.visible(" ".join(text.encode(errors="replace").decode().split())).rstrip(".")
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
+
+
+# -- for those who asked ------------------------------------------------------------------------------------
+
+
+def channel_error(failure: Failure) -> ChannelError:
+    """What the channel raises for it."""
+    match failure.meaning:
+        case Meaning.SETUP:
+            return ChannelError(failure.said, about="channel")
+        case Meaning.ADDRESS:
+            return ChannelError(failure.said, about="address", permanent=True)
+        case Meaning.COPY | Meaning.CONTENT:
+            return ChannelError(failure.said, permanent=True)
+        case Meaning.UNKNOWN:
+            return ChannelError(failure.said, outcome_unknown=True, retry_after=SECOND_TRY)
+        case Meaning.LATER:
+            return ChannelError(failure.said, patience=FULL_PATIENCE if failure.full else None)
+
+
+_ADVICE: Final = {
+    Meaning.SETUP: " Have the operator run `signoff doctor`.",
+    Meaning.ADDRESS: " Correct the address in the workflow or in what the run is started with.",
+    Meaning.COPY: " Ask the operator of the mail server.",
+    Meaning.CONTENT: " Change the text or make it shorter.",
+}
+
+
+def step_error(failure: Failure) -> StepError:
+    """What an `email` step fails with."""
+    return StepError(
+        f"{failure.said}{_ADVICE.get(failure.meaning, '')}",
+        retryable=failure.meaning is Meaning.LATER,
+        outcome_unknown=failure.meaning is Meaning.UNKNOWN,
+    )

@@ -1,0 +1,317 @@
+"""What a mail says, pure: a card as the texts and rows that both of its parts are made of.
+
+Everything from a card goes through `bot.presentation.card.visible` once more; nothing in it is markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from bot import page_urls
+from bot.email import truncate
+from bot.presentation import card as cards
+from bot.presentation.characters import level
+from engine.domain import Card, CardField, DeliveryKind
+
+ROOM: Final = 36_000
+"""Bytes of HTML for facts and fields. With its frame the HTML stays under the 102 kB that Gmail shows:
+https://github.com/hteumeuleu/email-bugs/issues/41"""
+ROWS: Final = 40
+LABEL: Final = 120
+TITLE: Final = 1_500
+"""Also of the sentence that says how a request ended, which has somebody's reason in it."""
+SUBJECT: Final = 150
+"""Characters."""
+
+Lines = tuple[str, ...]
+
+
+class Row(NamedTuple):
+    """`before`: what stood there, where a person changed it. `missing`: characters cut from both texts."""
+
+    label: str
+    text: str
+    before: str | None
+    missing: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailContent:
+    """`eyebrow`: what kind of mail it is, in a few words; `lead`: what to do or what happened, in a sentence or two.
+
+    `preheader`: what mail programs show beside the subject. `link`: the one address of ours in the mail.
+    `left_out`: the sentence that says what is missing here.
+    """
+
+    subject: str
+    eyebrow: str
+    title: str
+    preheader: str
+    lead: Lines
+    facts: tuple[Row, ...] = ()
+    fields: tuple[Row, ...] = ()
+    left_out: str | None = None
+    link: str | None = None
+    button: str = "Review"
+    unharmed: str = "Opening it decides nothing."
+    code: str | None = None
+    footer: Lines
+
+
+def shown(card: Card, *, public_url: str) -> EmailContent:
+    """All that the mail of a card says."""
+    made = _words(card)
+    rows, left_out = _rows(card)
+    facts, lead = len(card.facts), (*_lead(card), *made.lead)
+    return EmailContent(
+        subject=subject(card),
+        eyebrow=made.eyebrow,
+        title=_title(card.title),
+        preheader=_preheader(card, made, lead),
+        lead=lead,
+        facts=tuple(row for index, row in rows if index < facts),
+        fields=tuple(row for index, row in rows if index >= facts),
+        left_out=left_out and _with_place(card, left_out),
+        link=page_urls.review_link(public_url, card.token) if card.token and made.has_link else None,
+        button=made.button,
+        unharmed=made.unharmed,
+        code=card.code if card.kind is DeliveryKind.CODE else None,
+        footer=(*made.footer, NO_REPLIES, *_footer(card)),
+    )
+
+
+def short(card: Card, *, public_url: str) -> EmailContent | None:
+    """What a mail says whose content the mail server refused: nothing of it. None: there is no link to give.
+
+    Until when, as in every copy: that is ours.
+    """
+    if not card.token:
+        return None
+    if card.kind is DeliveryKind.ALERT:
+        return EmailContent(
+            subject="A step needs your answer",
+            eyebrow=_ASKED_OF_OWNER.eyebrow,
+            title="A step needs your answer",
+            preheader="Open the page to see it.",
+            lead=("The mail server refused the mail with its content. The page shows all of it.", *_again(card)),
+            facts=tuple(_short_times(card)),
+            link=page_urls.review_link(public_url, card.token),
+            button=_ASKED_OF_OWNER.button,
+            unharmed=_ASKED_OF_OWNER.unharmed,
+            footer=(*_ASKED_OF_OWNER.footer, NO_REPLIES),
+        )
+    return EmailContent(
+        subject="A request is waiting for your decision",
+        eyebrow="Waiting for your decision",
+        title="A request is waiting for your decision",
+        preheader="Open the review page to see it.",
+        lead=("The mail server refused the mail with its content. The review page shows all of it.", *_again(card)),
+        facts=tuple(_short_times(card)),
+        link=page_urls.review_link(public_url, card.token),
+        footer=(*_OPEN[DeliveryKind.REQUEST].footer, NO_REPLIES),
+    )
+
+
+# -- the words of each kind ---------------------------------------------------------------------------------
+
+
+class _Words(NamedTuple):
+    eyebrow: str
+    lead: Lines = ()
+    footer: Lines = ()
+    has_link: bool = False
+    button: str = "Review"
+    unharmed: str = "Opening it decides nothing."
+
+
+ASKING: Final = frozenset({DeliveryKind.REQUEST, DeliveryKind.ALERT})
+"""Mails that another one may follow, which says that there is nothing to do any more."""
+
+NO_REPLIES: Final = "Please do not reply to this email. Replies are not read."
+_ONE_LINK: Final = "Signoff put one link into this mail, the one to review. Any other came with the data."
+_NO_LINK: Final = "Signoff put no link into this mail. Any that you see came with the data."
+_ASKED: Final = ("You get this mail because you were asked to decide.", _ONE_LINK)
+_OPEN: Final = {
+    DeliveryKind.REQUEST: _Words("Waiting for your decision", (), _ASKED, has_link=True),
+    DeliveryKind.REMINDER: _Words("Reminder: still waiting for your decision", (), _ASKED, has_link=True),
+    DeliveryKind.OUTCOME: _Words("How it ended", (), ("You get this mail because you started this run.", _NO_LINK)),
+    DeliveryKind.ALERT: _Words(
+        "Needs a look", (), ("You get this mail because you started this run or answer for it.", _NO_LINK)
+    ),
+}
+_CODE: Final = _Words(
+    "To see that it is you",
+    (
+        "Type it into the page that asks you for it. It works once, for ten minutes, for exactly what this email says, "
+        "and keeps you signed in in that browser for 30 days.",
+        "If you did not ask for it, another person or program has a link of yours or typed your address: "
+        "do nothing, and tell no one the code.",
+    ),
+    ("You get this mail because a code for your address was asked for.", _NO_LINK),
+)
+
+
+_CLOSED: Final = _Words(
+    "No decision needed any more", (), ("You get this mail because you were asked to decide.", _NO_LINK)
+)
+_ASKED_OF_OWNER: Final = _Words(
+    "Needs your answer",
+    (),
+    (
+        "You get this mail because you answer for this workflow.",
+        "Signoff put one link into this mail, the one to answer. Any other came with the data.",
+    ),
+    has_link=True,
+    button="Answer",
+    unharmed="Opening it answers nothing.",
+)
+_ANSWERED: Final = _Words(
+    "No answer needed any more", (), ("You get this mail because you were told that a run needs a look.", _NO_LINK)
+)
+
+
+_FOLLOWS: Final = _Words(
+    "What became of what you approved", (), ("You get this mail because you approved this.", _NO_LINK)
+)
+
+
+def _words(card: Card) -> _Words:
+    if card.about is not None:
+        return _FOLLOWS
+    if card.kind is DeliveryKind.CODE:
+        return _CODE
+    if card.kind is DeliveryKind.ALERT and (card.token or card.state is not None):
+        return _ANSWERED if card.state is not None else _ASKED_OF_OWNER
+    return _CLOSED if card.state is not None else _OPEN[card.kind]
+
+
+def subject(card: Card) -> str:
+    """One line, the same for all mails about a request; the first of them is the one without `Re:`."""
+    title = truncate.cut(cards.line((card.about or card.title)[:TITLE]), SUBJECT).text.rstrip() or "Signoff"
+    if card.kind is DeliveryKind.CODE:
+        about = card.facts[:1] if card.request or card.run else ()
+        return ": ".join([title, *(_whole(cards.line(text), SUBJECT) for _, text in about)])
+    follows = card.kind is DeliveryKind.REMINDER or (card.kind in ASKING and card.state is not None)
+    return f"Re: {title}" if follows or card.about is not None else title
+
+
+def _title(text: str) -> str:
+    return _whole(cards.line(text), TITLE) or "–"
+
+
+def _lead(card: Card) -> Iterator[str]:
+    if card.state is not None:
+        yield _whole(cards.visible(card.state), TITLE)
+    yield from _again(card)
+
+
+def _again(card: Card) -> Iterator[str]:
+    if card.again:
+        yield "This may have been sent twice: nobody knows whether an earlier mail arrived. Both say the same."
+
+
+def _preheader(card: Card, made: _Words, lead: Lines) -> str:
+    told = [lead[0]] if lead else [f"{label}: {text}" for label, text in card.facts[:2]]
+    return truncate.cut(cards.line("; ".join(told)[:TITLE]), SUBJECT).text or made.eyebrow
+
+
+def _footer(card: Card) -> Iterator[str]:
+    named = [f"Request {card.request}"] if card.request else []
+    named += [f"Run {card.run}"] if card.run else []
+    if named:
+        yield f"{', '.join(named)}. Sent by Signoff."
+    else:
+        yield "Sent by Signoff."
+
+
+# -- rows ---------------------------------------------------------------------------------------------------
+
+
+class _Wanted(NamedTuple):
+    place: int
+    label: str
+    texts: tuple[str, ...]
+    beyond: tuple[int, ...] = ()
+    """Characters of each text that no mail could hold anyway."""
+
+
+def _rows(card: Card) -> tuple[list[tuple[int, Row]], str | None]:
+    """The facts and fields with their places in the card, as much as has room; and what has none."""
+    wanted = [*_facts(card), *_fields(card.fields, first=len(card.facts))]
+    taken = [_prepared(row) for row in sorted(_ranked(wanted, facts=len(card.facts))[:ROWS])]
+    cap = level((truncate.size(text) for row in taken for text in row.texts), ROOM)
+    rows = [(row.place, _cut(row, cap)) for row in taken]
+    missing = sum(row.missing for _, row in rows)
+    told = [f"{len(rows)} of {len(wanted)} lines shown"] if len(rows) < len(wanted) else []
+    told += [f"{missing:,} characters left out"] if missing else []
+    return [*rows, *_times(card)], f"Not everything fits here: {', '.join(told)}." if told else None
+
+
+def _facts(card: Card) -> Iterator[_Wanted]:
+    for index, (label, text) in enumerate(card.facts):
+        yield _Wanted(index, label, (text,))
+
+
+def _fields(fields: Sequence[CardField], *, first: int) -> Iterator[_Wanted]:
+    for index, field in enumerate(fields, first):
+        texts = (field.text,) if field.before is None else (field.before, field.text)
+        yield _Wanted(index, field.label or field.path, texts)
+
+
+def _prepared(row: _Wanted) -> _Wanted:
+    texts = tuple(cards.visible(text[:ROOM]) for text in row.texts)
+    return _Wanted(row.place, _label(row.label), texts, tuple(max(0, len(text) - ROOM) for text in row.texts))
+
+
+def _times(card: Card) -> Iterator[tuple[int, Row]]:
+    """Until when, as the last of the facts."""
+    if card.expires_at is not None:
+        yield -1, Row("Expires", cards.moment(card.expires_at), None, 0)
+    if card.until is not None:
+        yield -1, Row(_until(card), cards.moment(card.until), None, 0)
+
+
+def _short_times(card: Card) -> Iterator[Row]:
+    """The same where there are no other facts, among which is how long a request lasts that nobody was shown yet."""
+    if card.expires_after is not None:
+        yield Row("Expires", cards.after_shown(card.expires_after), None, 0)
+    yield from (row for _, row in _times(card))
+
+
+def _until(card: Card) -> str:
+    """A link outlives most requests: the day of its end must not look like the day until which one can decide."""
+    if card.kind is DeliveryKind.CODE:
+        return "Valid until"
+    if card.expires_at is None and card.expires_after is None:
+        return "The link works until"
+    return "The link shows the request, and what became of it, until"
+
+
+def _ranked(wanted: list[_Wanted], *, facts: int) -> list[_Wanted]:
+    """The most important first: what a person changed, the facts, the other fields."""
+    return sorted(wanted, key=lambda row: (len(row.texts) == 1, row.place >= facts, row.place))
+
+
+def _cut(row: _Wanted, cap: int) -> Row:
+    made = [truncate.cut(text, cap, beyond=beyond) for text, beyond in zip(row.texts, row.beyond, strict=True)]
+    texts = [_marked(one) for one in made]
+    before = texts[0] if len(texts) == 2 else None
+    return Row(row.label, texts[-1] or "–", before, sum(one.missing for one in made))
+
+
+def _marked(one: truncate.Cut) -> str:
+    return f"{one.text}… ({one.missing:,} more characters)" if one.missing else one.text
+
+
+def _whole(text: str, room: int) -> str:
+    return _marked(truncate.cut(text[:room], room, beyond=max(0, len(text) - room)))
+
+
+def _label(label: str) -> str:
+    return truncate.cut(cards.line(label[:LABEL]), LABEL).text or "–"
+
+
+def _with_place(card: Card, left_out: str) -> str:
+    return f"{left_out} The review page shows all of it." if card.token else left_out

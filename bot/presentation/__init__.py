@@ -1,0 +1,1 @@
+"""What every surface shows the same way: cards, sentences, dates and words for states. Pure."""

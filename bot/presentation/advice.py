@@ -1,0 +1,75 @@
+"""What to do after a run did not end well, pure. Nobody is advised to repeat an effect that may have happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from bot.presentation.characters import line
+from engine.domain import ResumeAnswer, StepStatus
+from engine.read_models import RunView, StepAnswer, StepView
+
+_DONE: Final = frozenset({StepStatus.SUCCEEDED, StepStatus.OUTPUT_IN_REVIEW})
+_READS: Final = frozenset({"GET", "HEAD"})
+"""Methods of a call that changes nothing: https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1"""
+
+
+Call = tuple[str, int, int]
+"""A step, its visit, and the call in it."""
+
+
+def last_answer(run: RunView, about: Call | None = None) -> tuple[StepView, StepAnswer] | None:
+    """What a person said last about a call of unknown outcome. `about`: this call and no other."""
+    given = [
+        (step, answer)
+        for step in run.steps
+        for answer in step.answers
+        if about in (None, (step.step, step.visit, answer.attempt))
+    ]
+    return max(given, key=lambda pair: pair[1].at, default=None)
+
+
+def after_failure(run: RunView) -> str:
+    """What the owner of a failed run does next."""
+    answered = last_answer(run)
+    if answered is not None and answered[1].answer is ResumeAnswer.STOP:
+        return f"It was stopped, as {line(answered[1].person.label)} answered. {_before_another(run)}".strip()
+    return _before_another(run) or "Fix the cause, then start a new run."
+
+
+def after_expiry(run: RunView) -> str:
+    """What the owner of a run does in which no decision came in time."""
+    return f"The run was stopped. {_before_another(run) or 'Start it again if it is still needed.'}"
+
+
+def before_asking_anew(run: RunView) -> str:
+    """What the owner does where no approver is left."""
+    again = _before_another(run)
+    if again:
+        return f"Cancel the run and correct who is asked. {again}"
+    return "Cancel the run, correct who is asked, and start it again."
+
+
+def _before_another(run: RunView) -> str:
+    """What has happened or may have happened already; empty: nothing was called."""
+    called = [step for step in run.steps if step.attempt > 0 and not _only_reads(step)]
+    done = [step for step in called if step.status in _DONE or step.output is not None]
+    maybe = [step for step in called if step not in done]
+    said = []
+    if done:
+        said.append(f"Already carried out: {_names(done)}.")
+    if maybe:
+        said.append(f"Called, and may have taken effect: {_names(maybe)}. Find out first.")
+    if called:
+        said.append("Do not just start the workflow again: it would repeat what has happened. Do only what is missing.")
+    return " ".join(said)
+
+
+def _only_reads(step: StepView) -> bool:
+    """Whether it was a web call that changes nothing, which may be made again."""
+    given = step.params.value if step.params is not None else {}
+    return "url" in given and str(given.get("method", "GET")).upper() in _READS
+
+
+def _names(steps: Iterable[StepView]) -> str:
+    return ", ".join(dict.fromkeys(step.step for step in steps))

@@ -1,0 +1,203 @@
+"""Buttons: of copies, of the pages of a request, of alerts, and of lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import msgspec
+
+from bot.slack import details_modal, ids, message_view, register_modal, request_modals, resume_modal
+from bot.slack.channel import is_large
+from bot.slack.context import SlackContext
+from bot.slack.ids import ModalRef, Ref, RunRef
+from bot.slack.payloads import Click
+from bot.slack.service import ANOTHER_VERSION
+from bot.slack.text_objects import View
+from engine import json_values
+from engine.domain import Decided, Done, InvalidInputs, ReasonMissing, Refusal, ResumeAnswer, Verdict
+from engine.off_loop import LARGE, off_loop
+from engine.read_models import RequestView
+
+_RESUMES: Final = {
+    ids.RUN_DONE: ResumeAnswer.DONE,
+    ids.RUN_REPEAT: ResumeAnswer.REPEAT,
+    ids.RUN_STOP: ResumeAnswer.STOP,
+}
+MakesView = Callable[[RequestView, ModalRef], View]
+
+
+class ActionHandlers:
+    """Handlers of `block_actions`. Deciding commits before it acknowledges; opening a modal acknowledges first."""
+
+    def __init__(self, room: SlackContext) -> None:
+        self._room = room
+
+    # -- deciding --
+
+    async def approve(self, ack: Any, body: Any) -> None:
+        """One click: decided when it is acknowledged."""
+        click = Click.of(body)
+        ref = ids.decode_ref(click.value)
+        if ref is None:
+            await self._answer(ack, click, ANOTHER_VERSION)
+            return
+        answer = await self._room.desk.decide(click.by, ref, Verdict.APPROVE, message=click.message_ts)
+        await ack()
+        if isinstance(answer, ReasonMissing):
+            self._open(click, ref, lambda request, metadata: request_modals.approve(request, metadata=metadata))
+        else:
+            self._after(click, self._decided(click, ref, answer), recorded=isinstance(answer, Decided))
+
+    async def edit(self, ack: Any, body: Any) -> None:
+        """Open the form."""
+        click = Click.of(body)
+        await ack()
+        self._open_for(click, lambda request, metadata: request_modals.edit(request, metadata=metadata))
+
+    async def reject(self, ack: Any, body: Any) -> None:
+        """Ask for the reason."""
+        click = Click.of(body)
+        await ack()
+        self._open_for(click, lambda request, metadata: request_modals.reject(request, metadata=metadata))
+
+    async def _decided(self, click: Click, ref: Ref, answer: Decided | Refusal) -> None:
+        """The clicked copy shows the state as it is now, and a refusal is said."""
+        card = await self._room.desk.card(ref.request)
+        if card is not None:
+            await self._room.replies.copy(click.opening(ref).response_url, card, delivery=ref.delivery)
+        if isinstance(answer, Refusal):
+            await self._room.replies.answer(click, answer.sentence())
+        elif card is not None and (click.modal is not None or click.message_ts is None):
+            await self._room.replies.answer(click, card.state or "It is decided.")
+
+    # -- opening modals --
+
+    def _open_for(self, click: Click, make: MakesView) -> None:
+        ref = ids.decode_ref(click.value)
+        if ref is None:
+            self._after(click, self._room.replies.answer(click, ANOTHER_VERSION))
+        else:
+            self._open(click, ref, make)
+
+    def _open(self, click: Click, ref: Ref, make: MakesView) -> None:
+        making = self._made(click, ref, make)
+        self._after(click, self._room.replies.open_when_ready(click, making, metadata=ModalRef()))
+
+    async def _made(self, click: Click, ref: Ref, make: MakesView) -> View:
+        """The modal; or, if this person cannot decide that now, the reason why, and the copy as it is now."""
+        found = await self._room.desk.may_decide(click.by, ref)
+        if not isinstance(found, Refusal):
+            large = json_values.is_larger(found.asked.content.value, LARGE)
+            return await off_loop(lambda: make(found, click.opening(ref)), large=large)
+        card = await self._room.desk.card(ref.request)
+        if card is not None:
+            url = click.opening(ref).response_url
+            self._after(click, self._room.replies.copy(url, card, delivery=ref.delivery))
+        return request_modals.sentence(found.sentence())
+
+    # -- everything in full --
+
+    async def details(self, ack: Any, body: Any) -> None:
+        """Everything of a request, over as many pages as it takes."""
+        click = Click.of(body)
+        await ack()
+        ref = ids.decode_ref(click.value)
+        if ref is None:
+            self._after(click, self._room.replies.answer(click, ANOTHER_VERSION))
+            return
+        making = self._details(click, ref)
+        self._after(click, self._room.replies.open_when_ready(click, making, metadata=ModalRef()))
+
+    async def _details(self, click: Click, ref: Ref) -> View:
+        card = await self._room.desk.card(ref.request)
+        if card is None:
+            return request_modals.sentence(f"There is no request {ref.request}.")
+        current = message_view.ref_of(card, delivery=ref.delivery)
+        metadata = click.opening(current or ref)
+        return await off_loop(lambda: details_modal.details(card, metadata=metadata), large=is_large(card))
+
+    async def page(self, ack: Any, body: Any) -> None:
+        """Another page of a request."""
+        click = Click.of(body)
+        await ack()
+        self._after(click, self._turn(click))
+
+    async def _turn(self, click: Click) -> None:
+        view = click.modal
+        if view is None or view.ref is None or view.ref.ref is None or not click.value.isdecimal():
+            await self._room.replies.answer(click, ANOTHER_VERSION)
+            return
+        card = await self._room.desk.card(view.ref.ref.request)
+        if card is None:
+            await self._room.replies.answer(click, f"There is no request {view.ref.ref.request}.")
+            return
+        current = message_view.ref_of(card, delivery=view.ref.ref.delivery)
+        metadata = msgspec.structs.replace(view.ref, ref=current, page=int(click.value[:6]))
+        await self._room.replies.details(view.id, card, metadata=metadata, seen=view.hash)
+
+    # -- what became of a step --
+
+    async def resume(self, ack: Any, body: Any) -> None:
+        """Done, Repeat or Stop."""
+        click = Click.of(body)
+        ref = ids.decode_run(click.value)
+        if ref is None:
+            await self._answer(ack, click, ANOTHER_VERSION)
+            return
+        answer = await self._room.desk.resume(click.by, ref, _RESUMES[click.action])
+        await ack()
+        if isinstance(answer, InvalidInputs):
+            making = self._asking(click, ref)
+            self._after(click, self._room.replies.open_when_ready(click, making, metadata=ModalRef()))
+        else:
+            self._after(click, self._resumed(click, ref, answer), recorded=isinstance(answer, Done))
+
+    async def _asking(self, click: Click, ref: RunRef) -> View:
+        """The form for what later steps read, or why there is nothing to fill in any more."""
+        asked = await self._room.desk.engine.attention(ref.run)
+        if isinstance(asked, Refusal):
+            return request_modals.sentence(asked.sentence())
+        origin = ModalRef(
+            channel=click.by.channel or None, message_ts=click.message_ts, response_url=click.response_url, run=ref
+        )
+        return resume_modal.resume_form(asked, metadata=origin)
+
+    async def _resumed(self, click: Click, ref: RunRef, answer: Done | Refusal) -> None:
+        card = await self._room.desk.alert(ref)
+        if card is not None:
+            await self._room.replies.copy(click.response_url, card, delivery=ref.delivery)
+        if isinstance(answer, Refusal):
+            await self._room.replies.answer(click, answer.sentence())
+
+    # -- registering --
+
+    async def more(self, ack: Any, body: Any) -> None:
+        """Room for another part of a file."""
+        click = Click.of(body)
+        await ack()
+        if click.modal is not None:
+            parts = int(click.value) if click.value.isdecimal() and len(click.value) < 3 else 1
+            view = register_modal.register(metadata=click.modal.ref or ModalRef(), parts=parts)
+            self._after(click, self._room.replies.update(click.modal.id, view, seen=click.modal.hash))
+
+    async def upload(self, ack: Any, body: Any) -> None:
+        """The form that takes a file."""
+        click = Click.of(body)
+        await ack()
+        if click.modal is not None:
+            view = register_modal.upload(metadata=click.modal.ref or ModalRef())
+            self._after(click, self._room.replies.update(click.modal.id, view, seen=click.modal.hash))
+
+    # -- what we do not know --
+
+    async def unknown(self, ack: Any, body: Any) -> None:
+        """A button of another version of us."""
+        await self._answer(ack, Click.of(body), ANOTHER_VERSION)
+
+    async def _answer(self, ack: Any, click: Click, said: str) -> None:
+        await ack()
+        self._after(click, self._room.replies.answer(click, said))
+
+    def _after(self, click: Click, work: Coroutine[Any, Any, None], *, recorded: bool = False) -> None:
+        self._room.after(click.by, click.response_url, work, recorded=recorded)

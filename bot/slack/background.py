@@ -1,0 +1,60 @@
+"""What goes on after a delivery was acknowledged: owned here, logged when it breaks, and waited for at shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from engine.errors import ChannelError
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+Broke = Callable[[Exception], Awaitable[None]]
+
+
+class BackgroundTasks:
+    """Work in the background. Nothing that matters is only here: what was decided is on the disk already."""
+
+    def __init__(self) -> None:
+        self._going: set[asyncio.Future[Any]] = set()
+
+    def do(self, work: Coroutine[Any, Any, None], *, broke: Broke | None = None) -> None:
+        """Start something. `broke`: what to do with its error; the default is to log it."""
+        self._keep(asyncio.ensure_future(self._doing(work, broke)))
+
+    async def under_way(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do it now; the end of the process waits for it as well."""
+        return await asyncio.shield(self._keep(asyncio.ensure_future(work)))
+
+    def _keep(self, task: asyncio.Future[T]) -> asyncio.Future[T]:
+        self._going.add(task)
+        task.add_done_callback(self._going.discard)
+        return task
+
+    async def _doing(self, work: Coroutine[Any, Any, None], broke: Broke | None) -> None:
+        try:
+            await work
+        except Exception as error:
+            if broke is not None:
+                await broke(error)
+            elif isinstance(error, ChannelError):
+                log.warning("an answer to a person in Slack could not be sent: %s", error)
+            else:
+                log.error("something after an answer to Slack failed", exc_info=error)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is going on."""
+        return not self._going
+
+    async def drain(self, seconds: float) -> None:
+        """Wait until it is all done; what takes longer is cut off."""
+        if self._going:
+            await asyncio.wait(set(self._going), timeout=seconds)
+        late = list(self._going)
+        for one in late:
+            one.cancel()
+        await asyncio.gather(*late, return_exceptions=True)

@@ -1,0 +1,116 @@
+"""The Bolt app: which handler takes what, and the one place where errors become answers."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any, Final
+
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.response import BoltResponse
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.log import incident
+from bot.slack import ids, message_view, payloads, replies, request_modals
+from bot.slack.action_handlers import ActionHandlers
+from bot.slack.command_handlers import CommandHandlers
+from bot.slack.context import SlackContext
+from bot.slack.event_handlers import EventHandlers
+from bot.slack.submission_handlers import SubmissionHandlers
+from engine.errors import ChannelError, StoreError
+
+COMMAND: Final = "/signoff"
+EVENTS: Final = ("app_home_opened", "app_uninstalled", "message.im", "tokens_revoked")
+HANDLED_EVENTS: Final = frozenset(one.partition(".")[0] for one in EVENTS)
+_ANY: Final = re.compile("")
+
+log = logging.getLogger(__name__)
+
+
+def bolt(room: SlackContext, *, api_url: str) -> AsyncApp:
+    """The app. Signatures are checked before anything gets here, and whoever acts is known to the engine or not."""
+    app = AsyncApp(
+        name="signoff",
+        logger=logging.getLogger("slack_bolt"),
+        client=AsyncWebClient(base_url=api_url),
+        authorize=_authorize,
+        # A handler has committed, and acknowledged, when it returns; what goes on afterwards is in `room.later`,
+        # which is waited for at the end. Bolt would keep no reference to it.
+        process_before_response=True,
+        request_verification_enabled=False,
+        ignoring_self_events_enabled=False,
+        ignoring_self_assistant_message_events_enabled=False,
+        attaching_function_token_enabled=False,
+        attaching_conversation_kwargs_enabled=False,
+    )
+    _actions(app, ActionHandlers(room))
+    _views(app, SubmissionHandlers(room))
+    app.command(COMMAND)(CommandHandlers(room).command)
+    events = EventHandlers(room)
+    app.event("app_home_opened")(events.home_opened)
+    app.event("message")(events.written)
+    app.event("app_uninstalled")(events.removed)
+    app.event("tokens_revoked")(events.revoked)
+    app.error(_Errors(room).answer)
+    return app
+
+
+async def _authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+    """One installation, whose token our own client has. Asking Slack who we are would eat of the three seconds."""
+    return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token="xoxb-not-used-here")  # noqa: S106
+
+
+def _actions(app: AsyncApp, actions: ActionHandlers) -> None:
+    for name, handler in {
+        ids.APPROVE: actions.approve,
+        ids.EDIT: actions.edit,
+        ids.REJECT: actions.reject,
+        ids.DETAILS: actions.details,
+        ids.PREVIOUS_PAGE: actions.page,
+        ids.NEXT_PAGE: actions.page,
+        ids.RUN_DONE: actions.resume,
+        ids.RUN_REPEAT: actions.resume,
+        ids.RUN_STOP: actions.resume,
+        ids.REGISTER_MORE: actions.more,
+        ids.REGISTER_UPLOAD: actions.upload,
+    }.items():
+        app.action(name)(handler)
+    app.action(_ANY)(actions.unknown)
+
+
+def _views(app: AsyncApp, views: SubmissionHandlers) -> None:
+    for name, handler in {
+        ids.EDIT_MODAL: views.edited,
+        ids.REJECT_MODAL: views.rejected,
+        ids.APPROVE_MODAL: views.approved,
+        ids.REGISTER_MODAL: views.register,
+        ids.RUN_MODAL: views.run,
+        ids.RESUME_MODAL: views.resumed,
+    }.items():
+        app.view(name)(handler)
+    app.view(_ANY)(views.unknown)
+
+
+class _Errors:
+    """Whatever a handler raises: a sentence for the person, with an incident number that the log has too."""
+
+    def __init__(self, room: SlackContext) -> None:
+        self._room = room
+
+    async def answer(self, error: Exception, body: Any) -> BoltResponse:
+        """Nothing was committed, or it was and is on the disk: either way the person is told, and may try again."""
+        said = str(error) if isinstance(error, ChannelError) else incident(error)
+        if body.get("type") == "view_submission":
+            return _json(replies.update(request_modals.sentence(said)))
+        if isinstance(body.get("command"), str):
+            return _json(replies.acknowledged(message_view.sentence(said)))
+        by, url = payloads.who(body), body.get("response_url")
+        if by.user and body.get("type") != "event_callback":
+            self._room.after(by, None, self._room.replies.tell(by, said, response_url=url))
+        # A click that was not written down must not look as if it had been, even if nobody can be told any more.
+        return BoltResponse(status=500 if isinstance(error, StoreError) else 200, body="")
+
+
+def _json(body: dict[str, Any]) -> BoltResponse:
+    return BoltResponse(status=200, body=body)

@@ -1,0 +1,178 @@
+"""The slash command."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeAlias
+
+from bot.slack import command_messages, message_view, register_modal, replies, start_modal
+from bot.slack.context import SlackContext
+from bot.slack.ids import ModalRef
+from bot.slack.message_view import SlackMessage
+from bot.slack.payloads import TypedCommand, first_word
+from bot.slack.submission_handlers import started
+from bot.slack.text_objects import View
+from engine import fields
+from engine.domain import Cancel, InvalidInputs, NotWaiting, Refusal, Start
+from engine.json_values import Value
+from engine.read_models import WorkflowView
+from engine.workflowfile import Workflow
+
+Answer: TypeAlias = SlackMessage | str | None
+"""What is answered; None: a modal opens instead."""
+_QUOTES: Final = ('"', "“", "”")
+_NAME: Final = re.compile(r"\s*([^\s=\"“”]+)=")
+_NAME_AHEAD: Final = re.compile(r"(?<=\s)[^\s=\"“”]+=")
+_QUOTED: Final = re.compile(r"[\"“”]([^\"“”]*)[\"“”](?=\s|$)")
+
+
+class CommandHandlers:
+    """The handler of `/signoff`. What it starts or cancels is on the disk when it acknowledges."""
+
+    def __init__(self, room: SlackContext) -> None:
+        self._room = room
+        self._words: dict[str, Callable[[TypedCommand], Awaitable[Answer]]] = {
+            "": self._help,
+            "help": self._help,
+            "register": self._register,
+            "run": self._run,
+            "list": self._list,
+            "show": self._show,
+            "pending": self._pending,
+            "runs": self._runs,
+            "cancel": self._cancel,
+        }
+
+    async def command(self, ack: Any, body: Any) -> None:
+        """Carry out what was typed."""
+        typed = TypedCommand.of(body)
+        answer = await self._words.get(typed.word, self._unknown)(typed)
+        if answer is None:
+            await ack()
+        else:
+            made = message_view.sentence(answer) if isinstance(answer, str) else answer
+            await ack(**replies.acknowledged(made))
+
+    # -- looking --
+
+    async def _help(self, typed: TypedCommand) -> Answer:
+        return command_messages.help_message(typed.command)
+
+    async def _unknown(self, typed: TypedCommand) -> Answer:
+        return f"There is no command '{typed.word}'. What there is: {typed.command} help"
+
+    async def _list(self, typed: TypedCommand) -> Answer:
+        return command_messages.workflows(await self._room.desk.engine.workflows(), command=typed.command)
+
+    async def _show(self, typed: TypedCommand) -> Answer:
+        if not typed.rest:
+            return f"Which workflow? {typed.command} show NAME"
+        found = await self._room.desk.workflow(typed.rest)
+        if isinstance(found, Refusal):
+            return found.sentence()
+        view, workflow = found
+        asked = await self._room.desk.asked(workflow)
+        return command_messages.workflow(workflow, version=view.version, asked=asked, command=typed.command)
+
+    async def _pending(self, typed: TypedCommand) -> Answer:
+        return command_messages.pending(await self._room.desk.pending(typed.by))
+
+    async def _runs(self, typed: TypedCommand) -> Answer:
+        return command_messages.runs(await self._room.desk.runs(typed.by))
+
+    # -- acting --
+
+    async def _cancel(self, typed: TypedCommand) -> Answer:
+        run = typed.rest.removeprefix("run ").strip()
+        if not run:
+            return f"Which run? {typed.command} cancel RUN; {typed.command} runs lists them."
+        answer = await self._room.desk.engine.cancel(Cancel(run=run, actor=typed.by.address, origin=typed.by.origin()))
+        if isinstance(answer, NotWaiting) and not answer.status.ended:
+            return f"Run {run} is cancelled already."
+        return answer.sentence() if isinstance(answer, Refusal) else f"Run {run} is cancelled."
+
+    async def _register(self, typed: TypedCommand) -> Answer:
+        refusal = await self._room.desk.may_register(typed.by)
+        if refusal is not None:
+            return refusal.sentence()
+        self._open(typed, register_modal.register(metadata=_metadata(typed)))
+        return None
+
+    async def _run(self, typed: TypedCommand) -> Answer:
+        name, line = first_word(typed.rest)
+        if not name:
+            return f"Which workflow? {typed.command} run NAME; {typed.command} list lists them."
+        found = await self._room.desk.workflow(name)
+        if isinstance(found, Refusal):
+            return found.sentence()
+        view, workflow = found
+        if workflow.inputs and not line.strip():
+            self._open(typed, self._form(typed, view, workflow))
+            return None
+        given, left = pairs(line)
+        if left:
+            form = f"Or type only {typed.command} run {name}, for a form."
+            return f"'{left}' is no input; write name=value, each name once, each quote closed. {form}"
+        inputs, errors = fields.from_text_all(workflow.inputs, given)
+        if errors:
+            hint = f"Or type only {typed.command} run {name}, for a form."
+            refusal = InvalidInputs(errors=errors, labels=fields.labels(workflow.inputs))
+            return f"{refusal.sentence()} {hint}"
+        return await self._start(typed, view, workflow, inputs)
+
+    async def _start(
+        self, typed: TypedCommand, view: WorkflowView, workflow: Workflow, inputs: dict[str, Value]
+    ) -> Answer:
+        answer = await self._room.desk.engine.start(
+            Start(
+                workflow=view.name,
+                inputs=inputs,
+                actor=typed.by.address,
+                origin=typed.by.origin(),
+                # A trigger is of one act of one person: a delivery that comes twice starts one run.
+                key=f"slack:{typed.by.team}:{typed.trigger}" if typed.trigger else None,
+            )
+        )
+        return answer.sentence() if isinstance(answer, Refusal) else started(workflow.title, answer)
+
+    def _form(self, typed: TypedCommand, view: WorkflowView, workflow: Workflow) -> View:
+        metadata = _metadata(typed, workflow=view.name, version=view.version)
+        return start_modal.run_form(workflow, version=view.version, metadata=metadata)
+
+    def _open(self, typed: TypedCommand, view: View) -> None:
+        async def ready() -> View:
+            return view
+
+        opening = self._room.replies.modal_when_ready("views.open", typed.trigger, ready(), metadata=ModalRef())
+        self._room.after(typed.by, typed.response_url, opening)
+
+
+def _metadata(typed: TypedCommand, *, workflow: str | None = None, version: int = 0) -> ModalRef:
+    return ModalRef(
+        channel=typed.by.channel or None, response_url=typed.response_url, workflow=workflow, version=version
+    )
+
+
+def pairs(line: str) -> tuple[dict[str, str], str]:
+    """`name=value …` as typed; a value goes on until the next name, or stands in quotes. And what is none of these.
+
+    A name that comes twice, or a quote that is never closed, could mean one thing or another: that is left over.
+    """
+    found: dict[str, str] = {}
+    at = 0
+    while name := _NAME.match(line, at):
+        quoted = _QUOTED.match(line, name.end())
+        end = quoted.end() if quoted else _end_of_value(line, name.end())
+        value = quoted[1] if quoted else line[name.end() : end].strip()
+        if name[1] in found or (quoted is None and value.startswith(_QUOTES)):
+            return found, line[name.start(1) :].strip()
+        found[name[1]] = value
+        at = end
+    return found, line[at:].strip()
+
+
+def _end_of_value(line: str, start: int) -> int:
+    """Where a value without quotes ends: at the next name, or at the end."""
+    following = _NAME_AHEAD.search(line, start)
+    return following.start() if following else len(line)

@@ -1,0 +1,112 @@
+"""What the slash command answers: help, and lists of workflows, requests and runs, as messages within the limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from bot.slack import ids, notification_text, register_modal, rich_text, text_objects, truncate
+from bot.slack.message_view import SlackMessage
+from bot.slack.rich_text import Line
+from bot.slack.text_objects import Block
+from engine.read_models import RequestView, RunView, WorkflowView
+from engine.workflowfile import Workflow
+
+MOST_ITEMS: Final = 20
+_ITEM: Final = 250
+_LIST_TEXT: Final = 8_000
+COMMANDS: Final = (
+    ("help", "this list"),
+    ("register", "register a workflow, or a new version of it"),
+    ("run NAME", "start a run; inputs may follow as name=value"),
+    ("list", "the workflows"),
+    ("show NAME", "the steps of a workflow, its gates, and who is asked"),
+    ("pending", "the requests that wait for you"),
+    ("runs", "the latest runs that you may see"),
+    ("cancel RUN", "cancel a run"),
+)
+
+
+def help_message(command: str = "/signoff") -> SlackMessage:
+    """What can be typed."""
+    lines = [Line(label=f"{command} {usage}", after=told) for usage, told in COMMANDS]
+    said = "Signoff runs workflows whose risky steps wait for a person's decision."
+    return _message(said, [rich_text.lines(lines, block="commands")])
+
+
+def workflows(found: Sequence[WorkflowView], *, command: str = "/signoff") -> SlackMessage:
+    """The registered workflows, a line each."""
+    if not found:
+        return _message(f"No workflow is registered yet. Register one: {command} register", [])
+    lines = [
+        Line(label=one.name, after=f"{one.title} (version {one.version}, owner {one.owner.label})") for one in found
+    ]
+    shown, more = truncate.first(lines, room=_LIST_TEXT, each=_ITEM)
+    return _message("Workflows", [rich_text.lines(shown, block="workflows")], more=more)
+
+
+def workflow(found: Workflow, *, version: int, asked: Mapping[str, str], command: str = "/signoff") -> SlackMessage:
+    """One workflow with its steps. `asked`: who would be asked at which step, where that is known."""
+    title = f"{text_objects.clipped(text_objects.line(found.title), _ITEM)}, version {version}"
+    start = text_objects.context([text_objects.plain(f"Start it: {command} run {found.name}")], block="start")
+    return _message(title, [*register_modal.steps(found, asked=asked, version=version), start])
+
+
+def pending(found: Sequence[RequestView]) -> SlackMessage:
+    """The requests that wait for somebody, each with a button that shows all of it."""
+    if not found:
+        return _message("No request waits for you.", [])
+    return _message("Waiting for you", requests(found[:MOST_ITEMS]), more=len(found) - MOST_ITEMS)
+
+
+def runs(found: Sequence[RunView]) -> SlackMessage:
+    """Runs, in the order given."""
+    if not found:
+        return _message("None of the runs is yours: you started none, and own none of their workflows.", [])
+    return _message("Runs", run_items(found[:MOST_ITEMS]), more=len(found) - MOST_ITEMS)
+
+
+def requests(found: Sequence[RequestView]) -> list[Block]:
+    """Two blocks for each request."""
+    return [block for one in found for block in _request(one)]
+
+
+def _request(request: RequestView) -> list[Block]:
+    asked = request.asked
+    ref = ids.Ref(request=request.id, content_version=asked.content_version, digest=asked.digest)
+    said = f"{text_objects.line(request.title)}\n{text_objects.line(request.workflow_title)}"
+    review = text_objects.button("Review", action=ids.DETAILS, value=ids.encode(ref))
+    return [
+        text_objects.section(text_objects.clipped(said, _ITEM), block=f"request:{request.id}", accessory=review),
+        _when("Asked", asked.opened_at, until=asked.expires_at, block=f"when:{request.id}"),
+    ]
+
+
+def run_items(found: Sequence[RunView]) -> list[Block]:
+    """Two blocks for each run."""
+    return [block for one in found for block in _run(one)]
+
+
+def _run(run: RunView) -> list[Block]:
+    status = run.status.value.replace("_", " ")
+    who = text_objects.line(run.requester.label)
+    said = (
+        f"{text_objects.clipped(text_objects.line(run.workflow_title), 100)}: {status}\nRun {run.id}, started by {who}"
+    )
+    return [
+        text_objects.section(text_objects.clipped(said, _ITEM), block=f"run:{run.id}"),
+        _when("Started", run.started_at, until=None, block=f"when:{run.id}"),
+    ]
+
+
+def _when(word: str, at: datetime, *, until: datetime | None, block: str) -> Block:
+    expires = f" · Expires {text_objects.date(until)}" if until is not None else ""
+    return text_objects.context([text_objects.mrkdwn(f"{word} {text_objects.date(at)}{expires}")], block=block)
+
+
+def _message(title: str, blocks: list[Block], *, more: int = 0) -> SlackMessage:
+    shown = [text_objects.section(title, block="title"), *blocks]
+    if more > 0:
+        shown.append(text_objects.context([text_objects.plain(f"And {more:,} more.")], block="more"))
+    return SlackMessage(notification_text.of_blocks(shown), shown)

@@ -1,0 +1,47 @@
+"""What every handler works with, and what it does when something breaks after the acknowledgement."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.log import incident
+from bot.slack.background import BackgroundTasks
+from bot.slack.client import SlackClient
+from bot.slack.home_publisher import TabLocks
+from bot.slack.payloads import Actor
+from bot.slack.replies import Replies
+from bot.slack.service import SlackService
+from engine.errors import ChannelError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SlackContext:
+    """`desk` asks the engine, `replies` answers people, `later` is what goes on after an acknowledgement."""
+
+    desk: SlackService
+    replies: Replies
+    client: SlackClient
+    later: BackgroundTasks
+    tabs: TabLocks = field(default_factory=TabLocks)
+
+    def after(
+        self, by: Actor, response_url: str | None, work: Coroutine[Any, Any, None], *, recorded: bool = False
+    ) -> None:
+        """Do it once this delivery is acknowledged. If it breaks, the person hears of it.
+
+        `recorded`: what they did is on the disk, whatever becomes of this.
+        """
+
+        async def broke(error: Exception) -> None:
+            said = str(error) if isinstance(error, ChannelError) else incident(error, recorded=recorded)
+            try:
+                await self.replies.tell(by, said, response_url=response_url)
+            except ChannelError as silent:
+                log.warning("%s could not be told %r: %s", by.user, said, silent)
+
+        self.later.do(work, broke=broke)

@@ -1,0 +1,123 @@
+"""Everything that a card says, in full, over as many pages of a modal as it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import accumulate, groupby
+from typing import Final
+
+import msgspec
+
+from bot.slack import form_blocks, ids, message_view, rich_text, text_objects
+from bot.slack.rich_text import Line
+from bot.slack.text_objects import Block, Element, View
+from engine.domain import Card, CardField
+
+PAGE_TEXT: Final = 9_000
+"""Text of a page. No limit for views is documented but their 250 KB; this much is well inside of it."""
+PAGE_LINES: Final = 60
+
+
+def details(card: Card, *, metadata: ids.ModalRef) -> View:
+    """The page `metadata.page` (from 0; the last one where there are fewer).
+
+    The last page has the buttons of an open request: whoever got there has seen all of it.
+    """
+    pages = paged(card)
+    number = min(metadata.page, len(pages) - 1)
+    last = number == len(pages) - 1
+    version = number
+    shown: list[Block] = [] if number else _head(card)
+    shown += [rich_text.lines([one], block=f"line:{index}@{version}") for index, one in enumerate(pages[number])]
+    if len(pages) > 1:
+        shown += _turning(number, of=len(pages))
+    delivery = metadata.ref.delivery if metadata.ref else None
+    buttons = message_view.request_buttons(card, delivery=delivery) if last else []
+    if buttons:
+        shown.append(text_objects.actions(buttons, block=ids.block_id("actions", version)))
+    return form_blocks.view(
+        callback=ids.DETAILS_MODAL,
+        title="Everything in full",
+        blocks=shown,
+        metadata=msgspec.structs.replace(metadata, page=number),
+        close="Close",
+    )
+
+
+def paged(card: Card) -> list[list[Line]]:
+    """The lines of each page; at least one page."""
+    lines = list(_lines(card))
+    filled = accumulate(lines, _turn, initial=(0, 0, 0))
+    numbered = zip((page for page, _, _ in [*filled][1:]), lines, strict=True)
+    return [[line for _, line in group] for _, group in groupby(numbered, key=lambda pair: pair[0])] or [[]]
+
+
+def _turn(so_far: tuple[int, int, int], line: Line) -> tuple[int, int, int]:
+    """The page that a line comes on, and how many lines and how much text that page has with it."""
+    page, count, used = so_far
+    need = text_objects.size(f"{line.label}{line.before or ''}{line.after}") + rich_text.OVERHEAD
+    if count and (count == PAGE_LINES or used + need > PAGE_TEXT):
+        return page + 1, 1, need
+    return page, count + 1, used + need
+
+
+def _head(card: Card) -> list[Block]:
+    """The question and the expiry; a question that a header cannot hold stands among the lines as well."""
+    made: list[Block] = [text_objects.header(card.title, block="title")]
+    if card.expires_at is not None:
+        made.append(
+            text_objects.context([text_objects.mrkdwn(f"Expires {text_objects.date(card.expires_at)}")], block="expiry")
+        )
+    return made
+
+
+def _lines(card: Card) -> Iterator[Line]:
+    """Each text in pieces that one block holds."""
+    if text_objects.clip(text_objects.line(card.title), ids.HEADER).missing:
+        yield from _pieces("Question", card.title)
+    if card.state is not None:
+        yield from _pieces("Outcome", card.state)
+    for label, told in card.facts:
+        yield from _pieces(label, told)
+    for field in card.fields:
+        yield from _field(field)
+
+
+def _field(field: CardField) -> Iterator[Line]:
+    label = field.label or field.path
+    if field.account is not None:
+        before = None if field.before is None else text_objects.shown(field.before)
+        yield Line(label=_label(label), before=before, after=text_objects.shown(field.text), account=field.account)
+    elif field.before is None:
+        yield from _pieces(label, field.text)
+    elif text_objects.size(text_objects.shown(field.before) + text_objects.shown(field.text)) <= ids.SECTION:
+        yield Line(label=_label(label), before=text_objects.shown(field.before), after=text_objects.shown(field.text))
+    else:
+        yield from _pieces(f"{label} (before)", field.before)
+        yield from _pieces(f"{label} (now)", field.text)
+
+
+def _pieces(label: str, told: str) -> Iterator[Line]:
+    whole = text_objects.shown(told)
+    parts = list(text_objects.pieces(whole, ids.SECTION)) or [""]
+    if len(parts) == 1:
+        yield Line(label=_label(label), after=whole)
+        return
+    for number, part in enumerate(parts, start=1):
+        yield Line(label=f"{_label(label)} (part {number} of {len(parts)})", after=part)
+
+
+def _label(label: str) -> str:
+    """A label in full up to what a section holds: it is data as well."""
+    return text_objects.clipped(text_objects.line(label), ids.SECTION) or "–"
+
+
+def _turning(number: int, *, of: int) -> list[Block]:
+    """Which page this is, and the ways to the others."""
+    ways: list[Element] = []
+    if number > 0:
+        ways.append(text_objects.button("Previous", action=ids.PREVIOUS_PAGE, value=str(number - 1)))
+    if number < of - 1:
+        ways.append(text_objects.button("Next", action=ids.NEXT_PAGE, value=str(number + 1)))
+    said = text_objects.context([text_objects.plain(f"Page {number + 1} of {of}")], block=ids.block_id("page", number))
+    return [said, text_objects.actions(ways, block=ids.block_id("turn", number))]

@@ -1,0 +1,94 @@
+"""Events: App Home is opened; somebody writes to the app; the app is removed."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from bot.slack import home_view
+from bot.slack.context import SlackContext
+from bot.slack.payloads import Actor
+
+WRITTEN: Final = (
+    "I do not read messages: requests are decided with their buttons. Type /signoff help to see what I can do for you."
+)
+_SAID_AGAIN: Final = timedelta(hours=1)
+_REMEMBERED: Final = 10_000
+_SLACKBOT: Final = "USLACKBOT"
+_WRITTEN_BY_PEOPLE: Final = (None, "file_share", "thread_broadcast", "me_message")
+"""Subtypes of messages that a person wrote: https://docs.slack.dev/reference/events/message#subtypes"""
+INSTALL_AGAIN: Final = (
+    "Nobody is reached in Slack until it is installed again at https://api.slack.com/apps and this server is started "
+    "with the new SIGNOFF_SLACK_BOT_TOKEN."
+)
+
+log = logging.getLogger(__name__)
+
+
+async def publish_home(room: SlackContext, user: str) -> None:
+    """Show what waits for this person now."""
+    by = Actor(team="", user=user)
+    async with room.tabs.of(user):
+        view = home_view.home(pending=await room.desk.pending(by), runs=await room.desk.runs(by))
+        await room.replies.publish(user, view)
+
+
+class EventHandlers:
+    """Handlers of events. Slack delivers some of them several times; none of them changes anything of ours."""
+
+    def __init__(self, room: SlackContext) -> None:
+        self._room = room
+        self._told: dict[str, datetime] = {}
+
+    async def home_opened(self, ack: Any, body: Any) -> None:
+        """Show what waits for this person now."""
+        event = body.get("event") or {}
+        user = event.get("user")
+        await ack()
+        if event.get("tab", "home") == "home" and isinstance(user, str) and user:
+            self._room.later.do(publish_home(self._room, user))
+
+    async def written(self, ack: Any, body: Any) -> None:
+        """Tell a person who writes to us that nobody reads it: a line of each hour, and never one of an app."""
+        await ack()
+        event = body.get("event") or {}
+        if _is_of_a_person(event, ourselves=_ourselves(body)) and self._may_tell(event["user"]):
+            work = self._room.replies.say(event["channel"], WRITTEN, thread=event.get("thread_ts"))
+            self._room.later.do(work)
+
+    def _may_tell(self, user: str) -> bool:
+        """Once in a while. This is kept in memory: after a restart somebody hears it once more."""
+        now = self._room.desk.clock.now()
+        last = self._told.get(user)
+        if last is not None and now - last < _SAID_AGAIN:
+            return False
+        if len(self._told) >= _REMEMBERED:
+            self._told.clear()
+        self._told[user] = now
+        return True
+
+    async def removed(self, ack: Any, body: Any) -> None:
+        """Tell the operator that nothing reaches this workspace any more until the app is installed again."""
+        log.error("The app was removed from the Slack workspace %s. %s", body.get("team_id"), INSTALL_AGAIN)
+        await ack()
+
+    async def revoked(self, ack: Any, body: Any) -> None:
+        """The same, where it is the bot's token; the tokens of users are nothing to us, who use none."""
+        tokens = body["event"].get("tokens")
+        if isinstance(tokens, dict) and tokens.get("bot"):
+            log.error("The bot's token for the Slack workspace %s was revoked. %s", body.get("team_id"), INSTALL_AGAIN)
+        await ack()
+
+
+def _is_of_a_person(event: Any, *, ourselves: set[str]) -> bool:
+    """Whether a person wrote this in their conversation with us. Most of what has a subtype is an edit, or a notice."""
+    made = any(event.get(one) for one in ("bot_id", "bot_profile", "app_id", "hidden"))
+    made = made or event.get("subtype") not in _WRITTEN_BY_PEOPLE
+    user, channel = event.get("user"), event.get("channel")
+    known = isinstance(user, str) and isinstance(channel, str) and user not in {_SLACKBOT, *ourselves}
+    return event.get("channel_type") == "im" and known and not made
+
+
+def _ourselves(body: Any) -> set[str]:
+    return {one["user_id"] for one in body.get("authorizations") or [] if isinstance(one.get("user_id"), str)}

@@ -1,0 +1,174 @@
+"""Typed fields as the input blocks of a modal, as many as fit; used by the edit form and by the run form."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from bot.slack import ids, input_blocks, text_objects
+from bot.slack.input_blocks import InputPart
+from bot.slack.text_objects import Block, Element, View
+from engine import fields
+from engine.fields import Field, FieldType
+from engine.json_values import Value
+
+_LABEL: Final = 300
+_LISTED: Final = 60
+"""Characters of each field's name in the sentence that says what is not in the form."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedField:
+    """A field of a form. `name`: its dotted path, or the name of the input."""
+
+    name: str
+    field: Field
+    current: Value
+
+    @property
+    def label(self) -> str:
+        return self.field.label or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class ModalForm:
+    """`without`: sentences about the fields that the form does not have."""
+
+    blocks: list[Block]
+    without: tuple[str, ...]
+    named: tuple[str, ...]
+    """Names of the fields that the form has."""
+
+
+def form(asked: Iterable[AskedField], *, version: int, room: int, size: int = ids.VIEW_BYTES) -> ModalForm:
+    """Inputs for as many fields as fit into `room` blocks and `size` bytes, in their order."""
+    blocks: list[Block] = []
+    named, too_long, too_many = list[str](), list[str](), list[str]()
+    for one in asked:
+        parts = input_blocks.parts(one.field, one.current)
+        if parts is None:
+            too_long.append(one.label)
+            continue
+        made = [*_above(one, version=version)]
+        made += [_block(one, part, version=version, last=part is parts[-1]) for part in parts]
+        weight = sum(map(text_objects.weight, made))
+        if len(blocks) + len(made) > room or weight > size:
+            too_many.append(one.label)
+            continue
+        size -= weight
+        blocks += made
+        named.append(one.name)
+    return ModalForm(blocks, tuple(_without(too_long, too_many)), tuple(named))
+
+
+def _without(too_long: list[str], too_many: list[str]) -> Iterable[str]:
+    longest = ids.INPUT_TEXT * ids.LONGEST_TEXT_INPUTS
+    if too_long:
+        yield f"Too long for a form in Slack (over {longest:,} characters): {_listed(too_long)}."
+    if too_many:
+        yield f"More than fits into one form; not here: {_listed(too_many)}."
+
+
+def _listed(labels: list[str]) -> str:
+    first = ", ".join(text_objects.clipped(text_objects.line(label), _LISTED) for label in labels[:10])
+    return f"{first} and {len(labels) - 10} more" if len(labels) > 10 else first
+
+
+def _above(asked: AskedField, *, version: int) -> Iterable[Block]:
+    """Yield the options in full where the input has to cut them."""
+    listed = "\n".join(input_blocks.whole_options(asked.field))
+    for number, piece in enumerate(text_objects.pieces(listed, ids.SECTION)):
+        name = f"options:{ids.field_key(asked.name)}/{number}"
+        yield text_objects.section(piece, block=ids.block_id(name, version))
+
+
+def _block(asked: AskedField, part: InputPart, *, version: int, last: bool) -> Block:
+    """One input block. Parts of one text are optional: only together they must be something."""
+    alone = part.name in ("", "amount", "currency")
+    block: Block = {
+        "type": "input",
+        "block_id": ids.field_block(asked.name, part=part.name, version=version),
+        "label": text_objects.plain_line(input_blocks.named(part, asked.label).label, _LABEL),
+        "element": part.element,
+        "optional": not (asked.field.required and alone and not part.keeps),
+    }
+    hint = _hint(asked, part) if last else ""
+    if hint:
+        block["hint"] = text_objects.plain(hint, ids.INPUT_HINT)
+    return block
+
+
+def _hint(asked: AskedField, part: InputPart) -> str:
+    field = asked.field
+    return " ".join(
+        filter(None, (text_objects.shown(field.help), _bounds(field), _keeps(asked, part), _hidden(asked.current)))
+    )
+
+
+def _bounds(field: Field) -> str:
+    told = [
+        f"{word} {fields.show(field.type if field.type is not FieldType.MONEY else FieldType.NUMBER, bound)}"
+        for word, bound in (("at least", field.min), ("at most", field.max))
+        if bound is not None
+    ]
+    if field.max_length is not None:
+        told.append(f"at most {field.max_length:,} characters")
+    said = ", ".join(told)
+    return f"{said[:1].upper()}{said[1:]}." if said else ""
+
+
+def _keeps(asked: AskedField, part: InputPart) -> str:
+    if not part.keeps:
+        return ""
+    now = text_objects.clipped(text_objects.shown(fields.show(asked.field.type, asked.current)), _LABEL)
+    return f"It is {now} now, which is none of these; leave it empty to keep that."
+
+
+def _hidden(current: Value) -> str:
+    """Inputs cannot make hidden characters visible, so the hint names them."""
+    if not isinstance(current, str):
+        return ""
+    found = sorted(
+        {character for character in set(current) if text_objects.shown(character) != character and character != "\r"}
+    )
+    if not found:
+        return ""
+    names = ", ".join(f"{text_objects.shown(one)} {unicodedata.name(one, '')}".strip() for one in found[:5])
+    more = f" and {len(found) - 5} more kinds" if len(found) > 5 else ""
+    return f"It holds characters that cannot be seen: {names}{more}."
+
+
+def view(
+    *, callback: str, title: str, blocks: list[Block], metadata: ids.ModalRef, submit: str | None = None, close: str
+) -> View:
+    """A modal. Without `submit` there is nothing to send."""
+    made: View = {
+        "type": "modal",
+        "callback_id": callback,
+        "title": text_objects.plain_line(title, ids.MODAL_TITLE),
+        "close": text_objects.plain_line(close, ids.MODAL_TITLE),
+        "blocks": blocks[: ids.VIEW_BLOCKS],
+        "private_metadata": ids.encode(metadata),
+    }
+    if submit is not None:
+        made["submit"] = text_objects.plain_line(submit, ids.MODAL_TITLE)
+    return made
+
+
+def reason_input(*, required: bool, label: str, hint: str) -> Block:
+    element: Element = {
+        "type": "plain_text_input",
+        "action_id": ids.INPUT,
+        "multiline": True,
+        "max_length": ids.INPUT_TEXT,
+    }
+    return {
+        "type": "input",
+        "block_id": ids.REASON_BLOCK,
+        "label": text_objects.plain_line(label, _LABEL),
+        "hint": text_objects.plain(hint, ids.INPUT_HINT),
+        "element": element,
+        "optional": not required,
+    }

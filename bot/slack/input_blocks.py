@@ -1,0 +1,312 @@
+"""A typed field as inputs of a modal, prefilled with a value; what it is prefilled with is also what "unchanged" means.
+
+`parts` is used twice: to build the form, and to read its answer. A value that the right kind of element cannot hold
+exactly (a number of forty digits, a date with microseconds, a text where a number should be) gets a text input with
+what people read; one that fits no input at all is not editable here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final, TypeAlias
+
+from bot.slack import ids, text_objects
+from bot.slack.text_objects import Element
+from engine import fields
+from engine.domain.accounts import SLACK
+from engine.errors import InvalidValue
+from engine.fields import Field, FieldType
+from engine.json_values import Value
+
+Raw: TypeAlias = str | tuple[str, ...]
+"""What an element says it holds: text, or the keys of the chosen options."""
+
+YES: Final = "yes"
+NO: Final = "no"
+_NUMBER: Final = re.compile(r"-?\d{1,12}(\.\d{1,6})?", re.ASCII)
+"""Numbers that every reader of JSON and every browser keeps exactly: at most 15 significant digits are safe."""
+_SAFE_DIGITS: Final = 15
+_TEN_DIGITS: Final = range(1_000_000_000, 10_000_000_000)
+"""`initial_date_time` is a number of ten digits."""
+_LONG: Final = frozenset({FieldType.LONG_TEXT, FieldType.JSON})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputPart:
+    """One input. `name` tells the inputs of one field apart; `prefill` is what comes back if nobody touches it."""
+
+    element: Element
+    name: str = ""
+    label: str = ""
+    prefill: Raw = ""
+    keeps: bool = False
+    """The present value cannot be prefilled: leaving the input empty keeps it."""
+
+
+def parts(field: Field, current: Value) -> list[InputPart] | None:
+    """The inputs for this field, prefilled with `current`; None: too long to be edited here."""
+    made = _MAKERS[field.type](field, current)
+    if made is not None:
+        return made
+    return _texts(field, _printed(field, current), lines=field.type in _LONG)
+
+
+def _printed(field: Field, current: Value) -> str:
+    return "" if current is None else fields.show(field.type, current)
+
+
+def _normal(field: Field, current: Value) -> Value:
+    """The normal form of a value that may be of the wrong type, or that people would type like that; else None."""
+    optional = field.model_copy(update={"required": False, "min": None, "max": None})
+    try:
+        return fields.validate(optional, current)
+    except InvalidValue:
+        pass
+    try:
+        return fields.from_text(optional, fields.show(field.type, current))
+    except InvalidValue:
+        return None
+
+
+# -- texts --------------------------------------------------------------------------------------------------
+
+
+def _texts(field: Field, content: str, *, lines: bool) -> list[InputPart] | None:
+    """One text input, or up to five for a long text."""
+    found = text_objects.input_pieces(content)
+    if found is None:
+        return None
+    multiline = lines or len(found) > 1 or "\n" in content
+    if len(found) == 1:
+        return [InputPart(element=_text_input(field, content, multiline=multiline), prefill=content)]
+    return [
+        InputPart(
+            name=str(number),
+            label=f"part {number} of {len(found)}",
+            element=_text_input(None, piece, multiline=True),
+            prefill=piece,
+        )
+        for number, piece in enumerate(found, start=1)
+    ]
+
+
+def _text_input(field: Field | None, content: str, *, multiline: bool) -> Element:
+    element: Element = {"type": "plain_text_input", "action_id": ids.INPUT, "multiline": multiline}
+    longest = ids.INPUT_TEXT
+    if field is not None and field.max_length is not None:
+        longest = min(longest, max(field.max_length, text_objects.units(content)))
+    element["max_length"] = longest
+    return _prefilled(element, content)
+
+
+def _prefilled(element: Element, content: str) -> Element:
+    return {**element, "initial_value": content} if content else element
+
+
+def _as_text(field: Field, current: Value) -> list[InputPart] | None:
+    content = current if isinstance(current, str) else _printed(field, current)
+    return _texts(field, content, lines=field.type is FieldType.LONG_TEXT)
+
+
+def _address(field: Field, current: Value) -> list[InputPart] | None:
+    """An email or url input takes nothing else as its initial value."""
+    kind = "email_text_input" if field.type is FieldType.EMAIL else "url_text_input"
+    if current is None or current == "":
+        return [InputPart(element={"type": kind, "action_id": ids.INPUT})]
+    if not isinstance(current, str) or _normal(field, current) is None:
+        return None
+    return [InputPart(element=_prefilled({"type": kind, "action_id": ids.INPUT}, current), prefill=current)]
+
+
+# -- numbers ------------------------------------------------------------------------------------------------
+
+
+def _number(field: Field, current: Value) -> list[InputPart] | None:
+    whole = field.type is FieldType.INTEGER
+    element = _number_input(field, _printed(field, current), whole=whole)
+    return None if element is None else [InputPart(element=element, prefill=_printed(field, current))]
+
+
+def _number_input(field: Field, content: str, *, whole: bool) -> Element | None:
+    """None where the number would not come back exactly."""
+    if content and not _safe(content, whole=whole):
+        return None
+    element: Element = {"type": "number_input", "action_id": ids.INPUT, "is_decimal_allowed": not whole}
+    if not content or _within(field, content):
+        for key, bound in ("min_value", field.min), ("max_value", field.max):
+            spelled = None if bound is None else fields.show(FieldType.NUMBER, bound)
+            if spelled is not None and _safe(spelled, whole=whole):
+                element[key] = spelled
+    return _prefilled(element, content)
+
+
+def _safe(content: str, *, whole: bool) -> bool:
+    digits = sum(character.isdigit() for character in content)
+    return _NUMBER.fullmatch(content) is not None and digits <= _SAFE_DIGITS and not (whole and "." in content)
+
+
+def _within(field: Field, content: str) -> bool:
+    """Whether the number keeps the bounds: an initial value outside of them would be refused."""
+    plain = Field(type=FieldType.NUMBER, min=field.min, max=field.max)
+    try:
+        fields.from_text(plain, content)
+    except InvalidValue:
+        return False
+    return True
+
+
+def _money(field: Field, current: Value) -> list[InputPart] | None:
+    """The amount, and the currency unless the field fixes it."""
+    normal = None if current is None else _normal(field, current)
+    if current is not None and not isinstance(normal, dict):
+        return None
+    amount, currency = (str(normal["amount"]), str(normal["currency"])) if isinstance(normal, dict) else ("", "")
+    element = _number_input(field, amount, whole=False)
+    if element is None:
+        return None
+    if field.currency is not None:
+        return [InputPart(name="amount", label=field.currency, element=element, prefill=amount)]
+    currency_input: Element = {"type": "plain_text_input", "action_id": ids.INPUT, "max_length": 3}
+    return [
+        InputPart(name="amount", label="amount", element=element, prefill=amount),
+        InputPart(name="currency", label="currency", element=_prefilled(currency_input, currency), prefill=currency),
+    ]
+
+
+# -- times --------------------------------------------------------------------------------------------------
+
+
+def _date(field: Field, current: Value) -> list[InputPart] | None:
+    element: Element = {"type": "datepicker", "action_id": ids.INPUT}
+    if current is None or current == "":
+        return [InputPart(element=element)]
+    day = _normal(field, current)
+    return [InputPart(element={**element, "initial_date": day}, prefill=day)] if isinstance(day, str) else None
+
+
+def _datetime(field: Field, current: Value) -> list[InputPart] | None:
+    """Slack shows and takes it in the reader's own time zone."""
+    element: Element = {"type": "datetimepicker", "action_id": ids.INPUT}
+    if current is None or current == "":
+        return [InputPart(element=element)]
+    normal = _normal(field, current)
+    if not isinstance(normal, str):
+        return None
+    at = datetime.fromisoformat(normal)
+    epoch = int(at.timestamp())
+    if at.microsecond or epoch not in _TEN_DIGITS:
+        return None
+    return [InputPart(element={**element, "initial_date_time": epoch}, prefill=str(epoch))]
+
+
+def from_epoch(raw: str) -> str:
+    """What a datetimepicker says, as our own spelling. Raises `InvalidValue`."""
+    try:
+        return datetime.fromtimestamp(int(raw), UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        raise InvalidValue("must be a date and time") from None
+
+
+# -- choosing -----------------------------------------------------------------------------------------------
+
+
+def options(field: Field) -> list[Element]:
+    """The options as Slack takes them. Where a label is too long for that, all have the numbers of `whole_options`."""
+    labels = whole_options(field) or [option.label for option in field.options]
+    return [_option(label, option.value) for label, option in zip(labels, field.options, strict=True)]
+
+
+def whole_options(field: Field) -> list[str]:
+    """Return the numbered labels of all options in full, where Slack would cut one of them; else nothing."""
+    labels = [text_objects.line(option.label) for option in field.options]
+    if all(text_objects.size(label) <= ids.OPTION_TEXT for label in labels):
+        return []
+    return [f"{number}. {label}" for number, label in enumerate(labels, start=1)]
+
+
+def _option(label: str, value: str) -> Element:
+    return {"text": text_objects.plain_line(label, ids.OPTION_TEXT), "value": ids.option_key(value)}
+
+
+def _choice(field: Field, current: Value) -> list[InputPart] | None:
+    """Radio buttons where there are few and one must be chosen: they cannot be cleared."""
+    offered = options(field)
+    few = field.required and len(offered) <= ids.RADIO_OPTIONS
+    element: Element = {
+        "type": "radio_buttons" if few else "static_select",
+        "action_id": ids.INPUT,
+        "options": offered,
+    }
+    if current is None or current == "":
+        return [InputPart(element=element)]
+    if not isinstance(current, str) or current not in field.values:
+        return [InputPart(element={**element, "type": "static_select"}, keeps=True)]
+    chosen = offered[field.values.index(current)]
+    return [InputPart(element={**element, "initial_option": chosen}, prefill=str(chosen["value"]))]
+
+
+def _choices(field: Field, current: Value) -> list[InputPart] | None:
+    offered = options(field)
+    few = len(offered) <= ids.RADIO_OPTIONS
+    kind = "checkboxes" if few else "multi_static_select"
+    element: Element = {"type": kind, "action_id": ids.INPUT, "options": offered}
+    if current is None or current == []:
+        return [InputPart(element=element, prefill=())]
+    if not isinstance(current, list) or any(one not in field.values for one in current):
+        return [InputPart(element=element, prefill=(), keeps=True)]
+    chosen = [one for one, value in zip(offered, field.values, strict=True) if value in current]
+    return [
+        InputPart(element={**element, "initial_options": chosen}, prefill=tuple(str(one["value"]) for one in chosen))
+    ]
+
+
+def _boolean(field: Field, current: Value) -> list[InputPart] | None:
+    offered = [_option("Yes", YES), _option("No", NO)]
+    element: Element = {"type": "radio_buttons", "action_id": ids.INPUT, "options": offered}
+    if current is None or current == "":
+        return [InputPart(element=element)]
+    normal = _normal(field, current)
+    if not isinstance(normal, bool):
+        return None
+    chosen = offered[0] if normal else offered[1]
+    return [InputPart(element={**element, "initial_option": chosen}, prefill=YES if normal else NO)]
+
+
+def _person(field: Field, current: Value) -> list[InputPart] | None:
+    """People of Slack are picked, others are typed as email addresses."""
+    picker: Element = {"type": "users_select", "action_id": ids.INPUT}
+    if current is None or current == "":
+        return [InputPart(element=picker)]
+    normal = _normal(field, current)
+    if not isinstance(normal, str):
+        return None
+    if SLACK.person_id(normal):
+        return [InputPart(element={**picker, "initial_user": normal}, prefill=normal)]
+    typed: Element = {"type": "email_text_input", "action_id": ids.INPUT}
+    return [InputPart(element=_prefilled(typed, normal), prefill=normal)]
+
+
+_MAKERS: Final[Mapping[FieldType, Callable[[Field, Value], list[InputPart] | None]]] = {
+    FieldType.TEXT: _as_text,
+    FieldType.LONG_TEXT: _as_text,
+    FieldType.NUMBER: _number,
+    FieldType.INTEGER: _number,
+    FieldType.MONEY: _money,
+    FieldType.BOOLEAN: _boolean,
+    FieldType.DATE: _date,
+    FieldType.DATETIME: _datetime,
+    FieldType.EMAIL: _address,
+    FieldType.URL: _address,
+    FieldType.CHOICE: _choice,
+    FieldType.CHOICES: _choices,
+    FieldType.PERSON: _person,
+    FieldType.JSON: lambda _, __: None,
+}
+
+
+def named(part: InputPart, label: str) -> InputPart:
+    """The part with the label that people read: that of the field, and what tells it from the other parts."""
+    return replace(part, label=f"{label} ({part.label})" if part.label else label)

@@ -1,0 +1,227 @@
+"""Messages: the card of a copy, arranged so that Slack takes it whatever its content is.
+
+What data says stands in plain_text or rich_text, where Slack parses nothing. The one mrkdwn text is ours: the expiry,
+which every reader sees in their own time zone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bot.presentation import card as cards
+from bot.slack import ids, notification_text, rich_text, text_objects, truncate
+from bot.slack.notification_text import Facts
+from bot.slack.text_objects import Block, Element
+from engine.domain import Card, CardAction, DeliveryKind
+
+NEEDS_ATTENTION: Final = "needs_attention"
+SHOW_EVERYTHING: Final = "Show everything"
+
+_SMALL_PRINT: Final = 600
+_STATE: Final = 2_000
+_NOTE: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class SlackMessage:
+    """What is posted or updated.
+
+    `text`: what notifications and screen readers say. `metadata`: how a post of unknown outcome is found again.
+    """
+
+    text: str
+    blocks: list[Block]
+    metadata: dict[str, Any] | None = None
+
+    def for_post(self) -> dict[str, Any]:
+        """Arguments of chat.postMessage: nothing in the text is looked up or previewed."""
+        return {**self.for_update(), "unfurl_links": False, "unfurl_media": False}
+
+    def for_update(self) -> dict[str, Any]:
+        """Arguments of chat.update. Always with blocks: without them Slack would delete those that are there."""
+        made: dict[str, Any] = {"text": self.text, "blocks": self.blocks}
+        return made if self.metadata is None else {**made, "metadata": self.metadata}
+
+    def for_answer(self) -> dict[str, Any]:
+        """What a response_url takes, besides `replace_original` or `response_type`."""
+        return {"text": self.text, "blocks": self.blocks}
+
+
+def metadata(delivery: str) -> dict[str, Any]:
+    """Message metadata that names the delivery."""
+    return {"event_type": ids.METADATA_EVENT, "event_payload": {"delivery": delivery}}
+
+
+def message(
+    card: Card, *, version: int, delivery: str, note: str | None = None, topic: str | None = None
+) -> SlackMessage:
+    """The message of a copy. `version`: the one being shown; `note`: a sentence of ours about this copy.
+
+    `topic`: of an alert; one that needs attention gets Done, Repeat and Stop.
+    """
+    introduction, facts, asked = notification_text.arranged(card)
+    before, cut_before = _before(card, introduction, note=note, version=version)
+    after, cut_after = _after(card, asked, version=version)
+    buttons = _buttons(card, delivery=delivery, topic=topic)
+    if buttons:
+        after.append(text_objects.actions(buttons, block=ids.block_id("actions", version)))
+    room = ids.MESSAGE_TEXT - text_objects.total(before) - text_objects.total(after) - _LEFT_OUT_ROOM
+    fitted = truncate.fitted(facts, card.fields, room=room)
+    blocks = [*before, *_lines(fitted, version=version)]
+    left_out = fitted.left_out(cut_before + cut_after)
+    if left_out is not None:
+        blocks.append(_left_out(card, left_out, delivery=delivery, version=version))
+    return SlackMessage(notification_text.of_card(card, note=note), [*blocks, *after], metadata(delivery))
+
+
+_LEFT_OUT_ROOM: Final = 300
+
+
+def minimal(card: Card, *, version: int, delivery: str) -> SlackMessage:
+    """What is shown where Slack refused the message: our own words, and the way to the whole.
+
+    It has no Approve: nobody approves what they have not seen. `Review` opens everything, with all buttons.
+    """
+    sentence = card.state if card.state is not None else "Slack could not show this request here. Review it to decide."
+    if card.kind is not DeliveryKind.REQUEST and card.state is None:
+        sentence = "Slack could not show this message here."
+    blocks: list[Block] = [
+        text_objects.section(
+            text_objects.clipped(text_objects.line(card.title), ids.HEADER), block=ids.block_id("minimal", version)
+        ),
+        text_objects.section(
+            text_objects.clipped(text_objects.shown(sentence), _STATE), block=ids.block_id("state", version)
+        ),
+    ]
+    expiry = _expiry(card)
+    if card.expires_after is not None:
+        # In the whole message it is one of the facts.
+        expiry.append(text_objects.plain(f"Expires {cards.after_shown(card.expires_after)}"))
+    if expiry:
+        blocks.append(text_objects.context(expiry, block=ids.block_id("asked", version)))
+    ref = ref_of(card, delivery=delivery)
+    if ref is not None and card.actions:
+        value = ids.encode(ref)
+        reject = [_action(one, value) for one in card.actions if one.verdict == "reject"]
+        review = text_objects.button("Review", action=ids.DETAILS, value=value, style="primary")
+        blocks.append(text_objects.actions([review, *reject], block=ids.block_id("actions", version)))
+    return SlackMessage(notification_text.of_blocks(blocks), blocks, metadata(delivery))
+
+
+def ref_of(card: Card, *, delivery: str | None) -> ids.Ref | None:
+    """What the buttons of this card are about; None if it is no request's."""
+    if card.request is None or card.content_version is None or card.digest is None:
+        return None
+    return ids.Ref(
+        request=card.request, content_version=card.content_version, digest=card.digest, delivery=delivery or None
+    )
+
+
+# -- parts --------------------------------------------------------------------------------------------------
+
+
+def _before(card: Card, introduction: Facts, *, note: str | None, version: int) -> tuple[list[Block], int]:
+    """What stands above the lines, and how many characters of it were cut."""
+    blocks = [text_objects.header(card.title, block=ids.block_id("title", version))]
+    missing = text_objects.clip(text_objects.line(card.title), ids.HEADER).missing
+    if card.state is not None:
+        state = text_objects.clip(text_objects.shown(card.state), _STATE)
+        blocks.append(text_objects.section(state.text, block=ids.block_id("state", version)))
+        missing += state.missing
+    if note is not None:
+        blocks.append(text_objects.context([text_objects.plain(note, _NOTE)], block=ids.block_id("note", version)))
+    if introduction:
+        small = text_objects.clip(text_objects.shown(notification_text.introduction_text(introduction)), _SMALL_PRINT)
+        blocks.append(
+            text_objects.context([text_objects.plain(small.text)], block=ids.block_id("introduction", version))
+        )
+        missing += small.missing
+    return blocks, missing
+
+
+def _after(card: Card, asked: Facts, *, version: int) -> tuple[list[Block], int]:
+    """What stands below the lines: the expiry and who is asked."""
+    elements = _expiry(card)
+    missing = 0
+    for label, told in asked:
+        small = text_objects.clip(text_objects.shown(f"{label}: {told}"), _SMALL_PRINT)
+        elements.append(text_objects.plain(small.text))
+        missing += small.missing
+    return [text_objects.context(elements, block=ids.block_id("asked", version))] if elements else [], missing
+
+
+def _expiry(card: Card) -> list[Element]:
+    return [] if card.expires_at is None else [text_objects.mrkdwn(f"Expires {text_objects.date(card.expires_at)}")]
+
+
+def _lines(fitted: truncate.Fitted, *, version: int) -> list[Block]:
+    named = ("facts", fitted.facts), ("fields", fitted.fields)
+    return [rich_text.lines(lines, block=ids.block_id(name, version)) for name, lines in named if lines]
+
+
+def _left_out(card: Card, sentence: str, *, delivery: str, version: int) -> Block:
+    """Says what is missing; while the request is open, with the button that shows all of it."""
+    ref = ref_of(card, delivery=delivery)
+    block = ids.block_id("left_out", version)
+    if ref is None or not card.actions:
+        return text_objects.context([text_objects.plain(sentence)], block=block)
+    everything = text_objects.button(SHOW_EVERYTHING, action=ids.DETAILS, value=ids.encode(ref))
+    return text_objects.section(sentence, block=block, accessory=everything)
+
+
+# -- buttons ------------------------------------------------------------------------------------------------
+
+
+def _buttons(card: Card, *, delivery: str, topic: str | None) -> list[Element]:
+    if card.kind is DeliveryKind.ALERT:
+        asks = topic == NEEDS_ATTENTION and card.run is not None and card.state is None
+        return _run_buttons(card, delivery=delivery) if asks else []
+    return request_buttons(card, delivery=delivery)
+
+
+def request_buttons(card: Card, *, delivery: str | None) -> list[Element]:
+    """Approve, Edit, Reject in the words of the workflow; none where the card has no actions."""
+    ref = ref_of(card, delivery=delivery)
+    return [] if ref is None else [_action(one, ids.encode(ref)) for one in card.actions]
+
+
+def _action(action: CardAction, value: str) -> Element:
+    asks = None if action.confirm is None else text_objects.confirm(action.confirm, yes=action.label)
+    match action.verdict:
+        case "approve":
+            return text_objects.button(action.label, action=ids.APPROVE, value=value, style="primary", confirm=asks)
+        case "reject":
+            return text_objects.button(action.label, action=ids.REJECT, value=value, style="danger", confirm=asks)
+        case _:
+            style = "primary" if action.primary else None
+            return text_objects.button(action.label, action=ids.EDIT, value=value, style=style, confirm=asks)
+
+
+_RUN_BUTTONS: Final = (
+    ("Done", ids.RUN_DONE, "It happened: the run goes on with the next step.", None),
+    ("Repeat", ids.RUN_REPEAT, "It did not happen: the step is carried out again. If it did, it happens twice.", None),
+    ("Stop", ids.RUN_STOP, "The run is stopped here; nothing more is carried out.", "danger"),
+)
+
+
+def _run_buttons(card: Card, *, delivery: str) -> list[Element]:
+    assert card.run is not None
+    ref = ids.RunRef(run=card.run, delivery=delivery or None, step=card.step, visit=card.visit, attempt=card.attempt)
+    value = ids.encode(ref)
+    return [
+        text_objects.button(
+            label,
+            action=action,
+            value=value,
+            style=style,
+            confirm=text_objects.confirm(question, yes=label, style=style or "primary"),
+        )
+        for label, action, question, style in _RUN_BUTTONS
+    ]
+
+
+def sentence(said: str) -> SlackMessage:
+    """One sentence as an answer to whoever just acted."""
+    block = text_objects.section(text_objects.clipped(text_objects.shown(said), ids.SECTION), block="sentence")
+    return SlackMessage(notification_text.of_blocks([block]), [block])

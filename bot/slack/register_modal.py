@@ -1,0 +1,161 @@
+"""Registering a workflow: the form to paste or upload a file, its errors, and what was registered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from bot.slack import form_blocks, ids, rich_text, text_objects, truncate
+from bot.slack.rich_text import Line
+from bot.slack.text_objects import Block, View
+from engine import durations
+from engine.domain import ReviewPoint
+from engine.errors import Problem
+from engine.workflowfile import Gate, Step, Workflow
+
+MOST_PARTS: Final = 5
+_STEP: Final = 400
+_STEPS_TEXT: Final = 8_000
+_WARNINGS: Final = 10
+"""Warnings about people that are shown; a file with more of them has one cause."""
+
+
+def register(*, metadata: ids.ModalRef, parts: int = 1) -> View:
+    """Paste the file, in up to five parts: an input holds 3,000 characters.
+
+    `parts`: how many inputs there are now; a button asks for one more, another one for the form to upload it.
+    """
+    parts = max(1, min(parts, MOST_PARTS))
+    said = "Paste the workflow file, or upload it. A file of more than 3,000 characters is best uploaded."
+    blocks: list[Block] = [text_objects.section(said, block="how")]
+    blocks += [_paste(number, of=parts) for number in range(1, parts + 1)]
+    buttons = [text_objects.button("Upload it instead", action=ids.REGISTER_UPLOAD, value=str(parts))]
+    if parts < MOST_PARTS:
+        buttons.append(text_objects.button("Room for another part", action=ids.REGISTER_MORE, value=str(parts + 1)))
+    return _form([*blocks, text_objects.actions(buttons, block=ids.block_id("more", parts))], metadata=metadata)
+
+
+def upload(*, metadata: ids.ModalRef) -> View:
+    """Upload the file. Of two inputs in one form Slack would call both optional, and neither would be asked for."""
+    paste = text_objects.button("Paste it instead", action=ids.REGISTER_MORE, value="1")
+    return _form([_upload(), text_objects.actions([paste], block=ids.block_id("more", 0))], metadata=metadata)
+
+
+def _form(blocks: list[Block], *, metadata: ids.ModalRef) -> View:
+    return form_blocks.view(
+        callback=ids.REGISTER_MODAL,
+        title="Register a workflow",
+        blocks=blocks,
+        metadata=metadata,
+        submit="Register",
+        close="Cancel",
+    )
+
+
+def paste_block(number: int) -> str:
+    return f"{ids.PASTE_BLOCK}:{number}"
+
+
+def _paste(number: int, *, of: int) -> Block:
+    return {
+        "type": "input",
+        "block_id": paste_block(number),
+        "label": text_objects.plain_line("Workflow file" if of == 1 else f"Workflow file, part {number} of {of}", 100),
+        "element": {
+            "type": "plain_text_input",
+            "action_id": ids.INPUT,
+            "multiline": True,
+            "max_length": ids.INPUT_TEXT,
+        },
+        "optional": number > 1,
+    }
+
+
+def _upload() -> Block:
+    return {
+        "type": "input",
+        "block_id": ids.UPLOAD_BLOCK,
+        "label": text_objects.plain_line("Workflow file", 100),
+        "element": {
+            "type": "file_input",
+            "action_id": ids.INPUT,
+            "filetypes": ["yaml", "yml", "txt"],
+            "max_files": 1,
+        },
+        "optional": False,
+    }
+
+
+def problems(found: Sequence[Problem], *, uploaded: bool = False) -> dict[str, str]:
+    """What is wrong in the file, each with its line, under the input that it came from."""
+    return wrong("\n".join(one.sentence() for one in found), uploaded=uploaded, of=len(found))
+
+
+def wrong(said: str, *, uploaded: bool = False, of: int = 1) -> dict[str, str]:
+    """Sentences, a line each, under the input that the file came from; whole lines, and how many more there are."""
+    lines, kept, room = text_objects.shown(said).split("\n"), list[str](), ids.ERROR_TEXT - 40
+    for line in lines:
+        room -= text_objects.size(line) + 1
+        if room < 0:
+            break
+        kept.append(line)
+    kept = kept or [text_objects.clipped(lines[0], ids.ERROR_TEXT - 40)]
+    if len(lines) > len(kept):
+        kept.append(f"And {max(of, len(lines)) - len(kept):,} more problems.")
+    return {ids.UPLOAD_BLOCK if uploaded else paste_block(1): "\n".join(kept)}
+
+
+def registered(
+    workflow: Workflow,
+    *,
+    version: int,
+    changed: bool,
+    asked: Mapping[str, str],
+    warnings: Sequence[str] = (),
+    command: str = "/signoff",
+) -> View:
+    """What was registered, as numbered steps. `asked`: who would be asked at which step, where that is known."""
+    replaced = f", in the place of version {version - 1}, which open runs keep" if version > 1 else ""
+    said = (
+        f"{workflow.title} is registered as version {version}{replaced}."
+        if changed
+        else f"{workflow.title} was registered like this already, as version {version}."
+    )
+    blocks = [text_objects.section(said, block="said")]
+    if warnings:
+        told = [Line(label="Warning", after=text_objects.clipped(one, _STEP)) for one in warnings[:_WARNINGS]]
+        blocks.append(rich_text.lines(told, block="warnings"))
+    blocks += [*steps(workflow, asked=asked, version=version)]
+    blocks.append(text_objects.context([text_objects.plain(f"Start it: {command} run {workflow.name}")], block="start"))
+    return form_blocks.view(
+        callback=ids.PLAIN_MODAL, title="Registered", blocks=blocks, metadata=ids.ModalRef(), close="Close"
+    )
+
+
+def steps(workflow: Workflow, *, asked: Mapping[str, str], version: int) -> list[Block]:
+    """The steps of a workflow, numbered, with their gates and who would be asked."""
+    lines = [_step(number, step, asked.get(step.id)) for number, step in enumerate(workflow.steps, start=1)]
+    shown, more = truncate.first(lines, room=_STEPS_TEXT, each=_STEP)
+    blocks = [rich_text.lines(shown, block=ids.block_id("steps", version))]
+    if more:
+        blocks.append(
+            text_objects.context([text_objects.plain(f"And {more} more steps.")], block=ids.block_id("more", version))
+        )
+    return blocks
+
+
+def _step(number: int, step: Step, asked: str | None) -> Line:
+    told = [step.kind.name]
+    if step.when is not None:
+        told.append(f"only if {step.when.source}")
+    if step.gate is not None:
+        told.append(_gate(step.gate, asked))
+    return Line(label=f"{number}. {step.label}", after="\n".join(told) if step.gate else ", ".join(told))
+
+
+def _gate(gate: Gate, asked: str | None) -> str:
+    people = asked or ", ".join(one.source for one in gate.approvers) or "the owner"
+    what = "before it runs" if gate.at is ReviewPoint.BEFORE else "on what it produced"
+    when = f", if {gate.when.source}" if gate.when is not None else ""
+    expires = f"; expires after {durations.show(gate.expires)}, then: {gate.on_expiry}" if gate.expires else ""
+    return f"Asks {people} {what}{when}{expires}"

@@ -1,0 +1,128 @@
+"""The modals of a request: edit, reject, approve with a reason; and the plain ones: loading, a sentence."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bot.slack import form_blocks, ids, text_objects
+from bot.slack.form_blocks import AskedField
+from bot.slack.text_objects import Block, View
+from engine import json_values, requests
+from engine.domain import ReasonRequired
+from engine.read_models import RequestView
+from engine.requests import Editable
+
+_OWN_BLOCKS: Final = 6
+"""Blocks of an edit form that are no fields: the question, the confirmation, the reason, what is not in it."""
+_WITH_EDITS: Final = " with edits"
+_TOO_LARGE: Final = (
+    "This form is too large for Slack and cannot be filled in here; tell the owner of the workflow. "
+    "There was no room for:"
+)
+
+
+def edit(request: RequestView, *, metadata: ids.ModalRef) -> View:
+    """An input for every editable field, prefilled; submitting it unchanged is a plain approval, or a form's answer.
+
+    `metadata` says which content it was filled with: its `ref` must be of the content in `request`.
+    """
+    asked, filling = request.asked, request.asked.subject.is_form
+    made = form_blocks.form(
+        [
+            AskedField(name=_name(one), field=one.field, current=json_values.look(asked.content.value, one.path))
+            for one in asked.editable
+        ],
+        version=asked.content_version,
+        room=ids.VIEW_BLOCKS - _OWN_BLOCKS,
+    )
+    if filling and (lacking := [one for one in requests.missing(asked, asked.content) if _name(one) not in made.named]):
+        labels = ", ".join(one.field.label or _name(one) for one in lacking)
+        return plain("Fill in", f"{_TOO_LARGE} {text_objects.clipped(labels, ids.HEADER)}.", metadata=metadata)
+    blocks = [text_objects.section(request.title, block="question"), *made.blocks]
+    blocks += [text_objects.section(one, block=f"without:{index}") for index, one in enumerate(made.without)]
+    if not made.blocks:
+        blocks.append(
+            text_objects.section("None of its fields can be edited here; submit to approve as it is.", block="none")
+        )
+    if request.confirm:
+        blocks.append(text_objects.section(request.confirm, block="confirm"))
+    if asked.reason_required is ReasonRequired.ALWAYS:
+        blocks.append(_reason(required=True))
+    return form_blocks.view(
+        callback=ids.EDIT_MODAL,
+        title="Fill in" if filling else "Edit, then approve",
+        blocks=blocks,
+        metadata=metadata,
+        submit=submit_label(request.approve_label, edited=bool(made.blocks) and not filling),
+        close="Cancel",
+    )
+
+
+def _name(one: Editable) -> str:
+    return json_values.show_path(one.path)
+
+
+def submit_label(label: str, *, edited: bool) -> str:
+    """The workflow's own words for approving, with what they do here where there is room for it."""
+    words = text_objects.line(label)
+    longer = words + _WITH_EDITS
+    return (
+        longer
+        if edited and text_objects.size(longer) <= ids.MODAL_TITLE
+        else text_objects.clipped(words, ids.MODAL_TITLE)
+    )
+
+
+def reject(request: RequestView, *, metadata: ids.ModalRef) -> View:
+    """Asks for the reason, which must be given unless the gate never wants one."""
+    required = request.asked.reason_required is not ReasonRequired.NEVER
+    return form_blocks.view(
+        callback=ids.REJECT_MODAL,
+        title=request.reject_label,
+        blocks=[text_objects.section(request.title, block="question"), _reason(required=required)],
+        metadata=metadata,
+        submit=request.reject_label,
+        close="Cancel",
+    )
+
+
+def approve(request: RequestView, *, metadata: ids.ModalRef) -> View:
+    """Ask for the reason of an approval, where the gate always wants one.
+
+    The gate's own confirmation was asked by the button that opens this.
+    """
+    blocks: list[Block] = [text_objects.section(request.title, block="question")]
+    required = request.asked.reason_required is ReasonRequired.ALWAYS
+    return form_blocks.view(
+        callback=ids.APPROVE_MODAL,
+        title=request.approve_label,
+        blocks=[*blocks, _reason(required=required)],
+        metadata=metadata,
+        submit=request.approve_label,
+        close="Cancel",
+    )
+
+
+def _reason(*, required: bool) -> Block:
+    return form_blocks.reason_input(required=required, label="Reason", hint="Whoever asked will read it.")
+
+
+def loading(*, metadata: ids.ModalRef) -> View:
+    """Opened within Slack's three seconds where the content is not ready yet."""
+    return plain("One moment", "Fetching the current state…", metadata=metadata)
+
+
+def sentence(said: str, *, metadata: ids.ModalRef | None = None) -> View:
+    """A refusal, or an error, in a sentence."""
+    return plain("Signoff", said, metadata=metadata)
+
+
+def plain(title: str, said: str, *, metadata: ids.ModalRef | None = None) -> View:
+    """A modal that only says something."""
+    return form_blocks.view(
+        callback=ids.PLAIN_MODAL,
+        title=title,
+        blocks=[text_objects.section(said, block="sentence")],
+        metadata=metadata or ids.ModalRef(),
+        close="Close",
+    )

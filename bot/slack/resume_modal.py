@@ -1,0 +1,36 @@
+"""A form for what later steps read of a step that happened, but whose answer was lost."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bot.presentation import card as cards
+from bot.slack import form_blocks, ids, text_objects
+from bot.slack.form_blocks import AskedField
+from bot.slack.text_objects import View
+from engine.read_models import AttentionView
+
+_OWN_BLOCKS: Final = 4
+
+
+def resume_form(asked: AttentionView, *, metadata: ids.ModalRef) -> View:
+    """Return the form. Read it back with `answers.read_inputs(values, asked.fields)`."""
+    made = form_blocks.form(
+        [AskedField(name=name, field=field, current=None) for name, field in asked.fields.items()],
+        version=asked.step.attempt,
+        room=ids.VIEW_BLOCKS - _OWN_BLOCKS,
+    )
+    said = (
+        f"{cards.line(asked.run.workflow_title)}: step {asked.label} happened. Later steps need what it answered, "
+        "so look it up where it happened. Nothing is carried out a second time."
+    )
+    blocks = [text_objects.section(said, block="said"), *made.blocks]
+    blocks += [text_objects.section(one, block=f"without:{index}") for index, one in enumerate(made.without)]
+    return form_blocks.view(
+        callback=ids.RESUME_MODAL,
+        title="It happened",
+        blocks=blocks,
+        metadata=metadata,
+        submit="Go on",
+        close="Cancel",
+    )

@@ -1,0 +1,272 @@
+"""What people in Slack may ask of the engine, in our own types; whatever it refuses is a sentence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from bot.presentation import card as cards
+from bot.slack.ids import Ref, RunRef
+from bot.slack.payloads import Actor
+from engine import json_values, requests, workflowfile
+from engine.domain import (
+    Assurance,
+    Card,
+    Decide,
+    Decided,
+    DeliveryKind,
+    Done,
+    InvalidEdits,
+    NotAllowed,
+    NotFound,
+    Person,
+    Refusal,
+    Resume,
+    ResumeAnswer,
+    Verdict,
+)
+from engine.errors import ChannelError, Conflict, DefinitionError, Tampered
+from engine.json_values import Value
+from engine.off_loop import LARGE, off_loop
+from engine.ports import Clock, Directory, Resolution
+from engine.read_models import DeliveryContent, PageQuery, RequestView, RunView, WorkflowView
+from engine.references import EMAIL, GROUP, Reference, parse_resolvable
+from engine.service import Engine
+from engine.workflowfile import Gate, StepKind, Workflow
+
+MOST_SHOWN: Final = 200
+"""Rows that are looked through for those of one person."""
+_PAGES: Final = 10
+"""How often as many are looked through while those of the person are few: others may have started hundreds since."""
+_LOOKING_UP: Final = 1.2
+"""Seconds that the names of those who would be asked may take: Slack waits three for all of an answer."""
+NO_BUILDERS: Final = (
+    "Nobody may register workflows here yet: the operator of this server names the builders in SIGNOFF_BUILDERS "
+    "(email addresses, Slack user ids, or group:handle, separated by commas)."
+)
+ANOTHER_VERSION: Final = (
+    "This button is from another version of Signoff. Open the request again: it waits in the Home tab of this app."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SlackService:
+    """`builders`: who may register workflows, as references are written in gates."""
+
+    engine: Engine
+    kinds: Mapping[str, StepKind]
+    directory: Directory
+    clock: Clock
+    builders: tuple[str, ...] = ()
+
+    # -- deciding --
+
+    async def decide(
+        self,
+        by: Actor,
+        ref: Ref,
+        verdict: Verdict,
+        *,
+        edits: Mapping[str, Value] | None = None,
+        reason: str | None = None,
+        message: str | None = None,
+    ) -> Decided | Refusal:
+        """The decision, on the disk when this returns `Decided`. `message`: the copy in which it was made."""
+        command = _decide(by, ref, verdict, edits=edits or {}, reason=reason, message=message)
+        try:
+            return await self.engine.decide(command)
+        except Tampered as error:
+            return NotAllowed(why=str(error))
+        except Conflict:
+            return NotAllowed(why="Others were deciding at the same moment; look at the request, then try again.")
+
+    async def may_decide(self, by: Actor, ref: Ref) -> RequestView | Refusal:
+        """The request, if this person could decide what they see now. Reads only."""
+        request = await self.engine.request(ref.request)
+        if request is None:
+            return NotFound(what="request", name=ref.request)
+        kind = self.kinds.get(request.asked.subject.uses)
+        person = await self.person(by)
+        command = _decide(by, ref, Verdict.APPROVE, edits={}, reason="–", message=None)
+        if kind is not None:
+            try:
+                ruling = requests.decide(request.asked, command, kind=kind, person=person, now=self.clock.now())
+            except Tampered as error:
+                return NotAllowed(why=str(error))
+            # A form that nobody has filled in yet cannot be sent as it is, and that is why it opens.
+            if isinstance(ruling, Refusal) and not isinstance(ruling, InvalidEdits):
+                return ruling
+        return request
+
+    async def card(self, request: str) -> Card | None:
+        """What a copy of the request shows now."""
+        found = await self.engine.request(request)
+        if found is None:
+            return None
+        large = json_values.is_larger(found.asked.content.value, LARGE)
+        return await off_loop(lambda: cards.request_card(found), large=large)
+
+    async def resume(
+        self, by: Actor, ref: RunRef, answer: ResumeAnswer, *, output: Mapping[str, Value] | None = None
+    ) -> Done | Refusal:
+        """Answer what became of a step. `output`: what it produced, where later steps read it."""
+        try:
+            return await self.engine.resume(
+                Resume(
+                    run=ref.run,
+                    answer=answer,
+                    output=output or {},
+                    assurance=Assurance.SLACK,
+                    actor=by.address,
+                    origin=by.origin(delivery=ref.delivery),
+                    step=ref.step,
+                    visit=ref.visit,
+                    attempt=ref.attempt,
+                )
+            )
+        except ChannelError as error:
+            return NotAllowed(why=f"Your answer was not saved, because Slack does not answer us: {error} Try again.")
+
+    async def alert(self, ref: RunRef) -> Card | None:
+        """What the alert about a run shows now."""
+        run = await self.engine.run(ref.run)
+        if run is None:
+            return None
+        copy = DeliveryContent(
+            delivery=ref.delivery or "",
+            kind=DeliveryKind.ALERT,
+            topic="needs_attention",
+            person=run.owner,
+            run=run,
+            request=None,
+        )
+        shown = cards.alert_card(copy)
+        if shown.step is not None and _asks_the_same(shown, ref):
+            return shown
+        # What is asked now, if anything, is asked in an alert of its own.
+        state = shown.state or f"This was answered; the run is {run.status.value.replace('_', ' ')}."
+        return replace(shown, step=None, state=state)
+
+    # -- looking --
+
+    async def person(self, by: Actor) -> Person | None:
+        """Who that is, if we know them."""
+        return await self.engine.person(by.address)
+
+    async def pending(self, by: Actor) -> list[RequestView]:
+        """The requests that wait for this person."""
+        person = await self.person(by)
+        if person is None:
+            return []
+        return await self.engine.requests(PageQuery(limit=MOST_SHOWN, open_only=True), person=person.id)
+
+    async def runs(self, by: Actor) -> list[RunView]:
+        """The latest runs that this person started, or whose workflow is theirs."""
+        person = await self.person(by)
+        if person is None:
+            return []
+        mine: list[RunView] = []
+        before: str | None = None
+        for _ in range(_PAGES):
+            found = await self.engine.runs(PageQuery(limit=MOST_SHOWN, before=before))
+            mine += [one for one in found if person.id in (one.requester.id, one.owner.id)]
+            if len(found) < MOST_SHOWN or len(mine) >= MOST_SHOWN:
+                break
+            before = found[-1].id
+        return mine
+
+    async def workflow(self, name: str) -> tuple[WorkflowView, Workflow] | Refusal:
+        """A registered workflow, read."""
+        found = await self.engine.workflow(name)
+        if isinstance(found, NotFound):
+            return found
+        try:
+            return found, workflowfile.load(found.source, kinds=self.kinds, registered=True)
+        except DefinitionError as error:
+            first = str(error).partition("\n")[0]
+            return NotAllowed(why=f"This server no longer understands the workflow {name}: {first}")
+
+    async def asked(self, workflow: Workflow, *, seconds: float = _LOOKING_UP) -> dict[str, str]:
+        """Who would be asked at which step, where that is known before a run and can be found out in time."""
+        wanted = {step.id: _literal(step.gate) for step in workflow.steps if step.gate is not None}
+        references = sorted({one for found in wanted.values() for one in found}, key=str)
+        try:
+            async with asyncio.timeout(seconds):
+                known = await self.directory.resolve([one for one in references if self.directory.asks(one)])
+        except (ChannelError, TimeoutError):
+            return {}
+        named = {step: [_told(one, known) for one in found] for step, found in wanted.items() if found}
+        return {step: ", ".join(found) for step, found in named.items()}
+
+    # -- builders --
+
+    async def may_register(self, by: Actor) -> Refusal | None:
+        """Why this person may not register workflows; None: they may."""
+        if not self.builders:
+            return NotAllowed(why=NO_BUILDERS)
+        references = [found for one in self.builders if (found := parse_resolvable(one)) is not None]
+        if any(one.address == by.address for one in references):
+            return None
+        person = Reference(by.address.kind, by.user, by.user)
+        asked = [person, *(one.as_members for one in references if one.kind == GROUP)]
+        try:
+            async with asyncio.timeout(_LOOKING_UP):
+                known = await self.directory.resolve(asked)
+        except (ChannelError, TimeoutError) as error:
+            why = str(error) or "Slack did not answer in time."
+            return NotAllowed(why=f"Whether you may register workflows cannot be found out now: {why}")
+        mine = {address for found in known[person].people for address in found.addresses}
+        groups = {address for one in asked[1:] for address in known[one].members}
+        emails = {one.value for one in references if one.kind == EMAIL}
+        if by.address in mine and (by.address in groups or any(one.value in emails for one in mine)):
+            return None
+        return NotAllowed(why=f"Only builders may register workflows here: {', '.join(self.builders)}.")
+
+
+def _asks_the_same(shown: Card, ref: RunRef) -> bool:
+    """Whether the question of the alert is still the one that was clicked; older buttons say less of it."""
+    clicked, asked = (ref.step, ref.visit, ref.attempt), (shown.step, shown.visit, shown.attempt)
+    return all(one is None or one == now for one, now in zip(clicked, asked, strict=True))
+
+
+def _decide(
+    by: Actor, ref: Ref, verdict: Verdict, *, edits: Mapping[str, Value], reason: str | None, message: str | None
+) -> Decide:
+    return Decide(
+        request=ref.request,
+        verdict=verdict,
+        actor=by.address,
+        content_version=ref.content_version,
+        digest=ref.digest,
+        origin=by.origin(message=message, delivery=ref.delivery),
+        assurance=Assurance.SLACK,
+        edits=edits,
+        reason=reason,
+    )
+
+
+def _literal(asks: Gate) -> list[Reference]:
+    """The approvers of a gate, if all of them stand in the file as they are."""
+    found: list[Reference] = []
+    for template in asks.approvers:
+        one = parse_resolvable(template.source) if template.is_literal else None
+        if one is None:
+            return []
+        found.append(one)
+    return found
+
+
+def _told(reference: Reference, known: Mapping[Reference, Resolution]) -> str:
+    """Whom a reference means, by name; whoever mistyped an address must be able to see it."""
+    resolution = known.get(reference)
+    if resolution is None:
+        return reference.rule
+    if resolution.unknown:
+        return f"{reference.rule} (not in Slack{', asked by email' if resolution.people else ''})"
+    found = [one.name or one.addresses[0].value for one in resolution.people]
+    names = [one for one in found if one != reference.rule]
+    if not names:
+        return reference.rule
+    return f"{reference.rule} ({', '.join(names[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''})"

@@ -1,0 +1,82 @@
+"""Slack as a surface of one engine: the app with its handlers, taking deliveries."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from bot.slack import transport
+from bot.slack.admission import Admission
+from bot.slack.background import BackgroundTasks
+from bot.slack.bolt_app import HANDLED_EVENTS, bolt
+from bot.slack.client import SlackClient
+from bot.slack.context import SlackContext
+from bot.slack.event_handlers import publish_home
+from bot.slack.home_publisher import DEBOUNCE_SECONDS, HomePublisher, StaleHomes
+from bot.slack.installation import Installation
+from bot.slack.replies import Replies
+from bot.slack.service import SlackService
+from bot.slack.transport import EventsEndpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackCredentials:
+    """How deliveries come: with a signing secret over HTTP, with an app token over a socket, with both over both."""
+
+    signing_secret: str = ""
+    app_token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SlackApp:
+    """What is being served. `door`: takes what is posted to `listening.PATH`, for whoever listens for HTTP."""
+
+    later: BackgroundTasks
+    door: EventsEndpoint | None
+    homes: HomePublisher
+
+
+@asynccontextmanager
+async def serving(
+    client: SlackClient,
+    asked: SlackService,
+    ways: SlackCredentials,
+    stale: StaleHomes,
+    *,
+    debounce: float = DEBOUNCE_SECONDS,
+) -> AsyncIterator[SlackApp]:
+    """Take deliveries while the body runs; what is under way at the end is finished.
+
+    `stale`: whose Home tabs are published again, after they were collected for `debounce` seconds.
+    """
+    later = BackgroundTasks()
+    room = SlackContext(asked, Replies(client), client, later)
+    app = bolt(room, api_url=client.api_url)
+    installation = Installation(client)
+    admission = Admission(app, installation, events=HANDLED_EVENTS)
+    homes = HomePublisher(stale, lambda user: publish_home(room, user), debounce=debounce)
+    async with AsyncExitStack() as stack, _working(homes.run()):
+        stack.push_async_callback(installation.close)
+        stack.push_async_callback(later.drain, transport.DRAIN_SECONDS)
+        door = (
+            EventsEndpoint(admission, signing_secret=ways.signing_secret, later=later) if ways.signing_secret else None
+        )
+        if ways.app_token:
+            sockets = transport.over_sockets(admission, app_token=ways.app_token, api_url=client.api_url, later=later)
+            await stack.enter_async_context(sockets)
+        # The first click need not wait for it.
+        later.do(installation.learn())
+        yield SlackApp(later, door, homes)
+
+
+@asynccontextmanager
+async def _working(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Do some work until the body ends."""
+    task = asyncio.ensure_future(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,47 @@
+"""Starting a run: a form made from the inputs of a workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.slack import form_blocks, ids, text_objects
+from bot.slack.text_objects import Block, View
+from engine.json_values import Value
+from engine.workflowfile import Workflow
+
+
+def run_form(
+    workflow: Workflow, *, version: int, metadata: ids.ModalRef, given: Mapping[str, Value] | None = None
+) -> View:
+    """A form of the workflow's inputs. `given`: values that were typed with the command already.
+
+    Read it back with `answers.read_inputs(values, workflow.inputs, given)`.
+    """
+    given = given or {}
+    made = form_blocks.form(
+        [
+            form_blocks.AskedField(name=name, field=field, current=given.get(name, field.default))
+            for name, field in workflow.inputs.items()
+        ],
+        version=version,
+        room=ids.VIEW_BLOCKS - 3,
+    )
+    blocks = [*_said(workflow), *made.blocks]
+    blocks += [text_objects.section(one, block=f"without:{index}") for index, one in enumerate(made.without)]
+    return form_blocks.view(
+        callback=ids.RUN_MODAL,
+        title=workflow.title,
+        blocks=blocks,
+        metadata=metadata,
+        submit="Start",
+        close="Cancel",
+    )
+
+
+def _said(workflow: Workflow) -> list[Block]:
+    """What the form is for, unless its title says all of it."""
+    said = workflow.description.strip()
+    title = text_objects.line(workflow.title)
+    if text_objects.size(title) > ids.MODAL_TITLE:
+        said = f"{workflow.title}\n{said}".strip()
+    return [text_objects.section(said, block="said")] if said not in ("", title) else []

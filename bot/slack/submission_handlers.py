@@ -1,0 +1,301 @@
+"""Modals that are sent: the decision, the file, the inputs. What the engine refuses stands under the fields."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from bot.log import incident
+from bot.slack import ids, register_modal, replies, request_modals, view_state
+from bot.slack.context import SlackContext
+from bot.slack.ids import ModalRef, Ref, RunRef
+from bot.slack.payloads import SeenView, Submission
+from bot.slack.service import ANOTHER_VERSION
+from engine import json_values
+from engine.domain import (
+    Decided,
+    Done,
+    InvalidEdits,
+    InvalidInputs,
+    ReasonMissing,
+    Refusal,
+    Register,
+    Registered,
+    ResumeAnswer,
+    Start,
+    Started,
+    Verdict,
+)
+from engine.errors import ChannelError, DefinitionError, StoreError
+from engine.json_values import Value
+from engine.off_loop import LARGE, off_loop
+
+MOST_BYTES: Final = 1_000_000
+"""Of an uploaded workflow file."""
+_FETCHING: Final = 1.5
+"""Seconds that an uploaded file may take: Slack waits three for all of an answer."""
+_REGISTERING: Final = 2.2
+"""Seconds after which nobody is looked up any more to be named in the answer."""
+_AGAIN: Final = "Close this, and open it again."
+_TOO_OLD: Final = "This form is from another version of Signoff. Close it, and open the request again."
+_END: Final = "You will get a message from Signoff when it is done."
+"""Not where: in a channel without the app it comes in person."""
+
+
+class SubmissionHandlers:
+    """Handlers of `view_submission`. All commit before they acknowledge."""
+
+    def __init__(self, room: SlackContext) -> None:
+        self._room = room
+
+    # -- decisions --
+
+    async def edited(self, ack: Any, body: Any) -> None:
+        """Approve with what was changed; without a change, approve."""
+        sent = Submission.of(body)
+        ref = sent.view.ref.ref if sent.view.ref is not None else None
+        if ref is None:
+            await self._say(ack, _TOO_OLD)
+            return
+        edits, wrong = await self._edits(sent, ref)
+        if wrong:
+            await ack(**replies.errors(wrong))
+            return
+        answer = await self._decide(sent, ref, Verdict.APPROVE, edits=edits)
+        await self._answered(ack, sent, ref, answer)
+
+    async def rejected(self, ack: Any, body: Any) -> None:
+        """Reject with the reason."""
+        await self._verdict(ack, Submission.of(body), Verdict.REJECT)
+
+    async def approved(self, ack: Any, body: Any) -> None:
+        """Approve with the reason."""
+        await self._verdict(ack, Submission.of(body), Verdict.APPROVE)
+
+    async def _verdict(self, ack: Any, sent: Submission, verdict: Verdict) -> None:
+        ref = sent.view.ref.ref if sent.view.ref is not None else None
+        if ref is None:
+            await self._say(ack, _TOO_OLD)
+            return
+        await self._answered(ack, sent, ref, await self._decide(sent, ref, verdict, edits={}))
+
+    async def _edits(self, sent: Submission, ref: Ref) -> tuple[dict[str, Value], dict[str, str]]:
+        """What was changed in the form. Of another content than the form was made from: nothing, which is refused."""
+        request = await self._room.desk.engine.request(ref.request)
+        if request is None or request.asked.digest != ref.digest:
+            return {}, {}
+        content = request.asked.content.value
+        return await off_loop(
+            lambda: view_state.read_edits(sent.view.values, request.asked.editable, content),
+            large=json_values.is_larger(content, LARGE),
+        )
+
+    async def _decide(
+        self, sent: Submission, ref: Ref, verdict: Verdict, *, edits: Mapping[str, Value]
+    ) -> Decided | Refusal:
+        assert sent.view.ref is not None
+        return await self._room.desk.decide(
+            sent.by,
+            ref,
+            verdict,
+            edits=edits,
+            reason=view_state.read_reason(sent.view.values),
+            message=sent.view.ref.message_ts,
+        )
+
+    async def _answered(self, ack: Any, sent: Submission, ref: Ref, answer: Decided | Refusal) -> None:
+        if isinstance(answer, InvalidEdits) and (placed := view_state.place_errors(sent.view.values, answer)):
+            await ack(**replies.errors(placed))
+            return
+        if isinstance(answer, ReasonMissing) and ids.REASON_BLOCK in sent.view.values:
+            await ack(**replies.errors({ids.REASON_BLOCK: answer.sentence()}))
+            return
+        if isinstance(answer, Refusal):
+            await self._say(ack, answer.sentence())
+        elif sent.view.ref is not None and sent.view.ref.message_ts is None:
+            # There is no copy in which they could see what became of it.
+            await self._say(ack, await self._outcome(ref))
+        else:
+            await ack(**replies.CLEAR)
+        work = self._copy(sent.view, ref)
+        self._room.after(sent.by, None, work, recorded=isinstance(answer, Decided))
+
+    async def _outcome(self, ref: Ref) -> str:
+        """What became of a request that was decided just now."""
+        try:
+            card = await self._room.desk.card(ref.request)
+        except StoreError as error:
+            return incident(error, recorded=True)
+        return (card.state if card is not None else None) or "It is decided."
+
+    async def _copy(self, view: SeenView, ref: Ref) -> None:
+        """The copy, and the pages, that the modal was opened from show the state at once."""
+        card = await self._room.desk.card(ref.request)
+        if card is None or view.ref is None:
+            return
+        await self._room.replies.copy(view.ref.response_url, card, delivery=ref.delivery)
+        if view.below:
+            # Only everything in full has other modals on top of it. If all were closed, nothing is to be done.
+            await self._room.replies.details(view.below, card, metadata=msgspec.structs.replace(view.ref, page=0))
+
+    # -- registering --
+
+    async def register(self, ack: Any, body: Any) -> None:
+        """Register what was pasted or uploaded."""
+        sent, clock = Submission.of(body), asyncio.get_running_loop().time
+        until = clock() + _REGISTERING
+        pasted, file = view_state.read_source(sent.view.values)
+        refusal, (source, wrong) = await asyncio.gather(
+            self._room.desk.may_register(sent.by), self._source(pasted, file)
+        )
+        if refusal is not None or wrong:
+            said = refusal.sentence() if refusal is not None else wrong
+            await ack(**replies.errors(register_modal.wrong(said, uploaded=file is not None)))
+            return
+        try:
+            answer = await self._room.desk.engine.register(
+                Register(source=source, actor=sent.by.address, origin=sent.by.origin())
+            )
+        except DefinitionError as error:
+            await ack(**replies.errors(register_modal.problems(error.problems, uploaded=file is not None)))
+            return
+        if isinstance(answer, Refusal):
+            await ack(**replies.errors(register_modal.wrong(answer.sentence(), uploaded=file is not None)))
+        else:
+            await self._registered(ack, answer, seconds=until - clock())
+
+    async def _registered(self, ack: Any, answer: Registered, *, seconds: float) -> None:
+        try:
+            found = await self._room.desk.workflow(answer.workflow)
+        except StoreError as error:
+            await self._say(ack, incident(error, recorded=True))
+            return
+        if isinstance(found, Refusal):
+            await self._say(ack, found.sentence())
+            return
+        asked = await self._room.desk.asked(found[1], seconds=seconds)
+        view = register_modal.registered(
+            found[1], version=answer.version, changed=answer.changed, asked=asked, warnings=answer.warnings
+        )
+        await ack(**replies.update(view))
+
+    async def _source(self, pasted: str, file: Mapping[str, Any] | None) -> tuple[bytes, str]:
+        """The bytes of the file, or a sentence why there are none."""
+        if file is None:
+            return pasted.encode("utf-8", "replace"), "" if pasted.strip() else "Paste the file, or upload it."
+        if pasted.strip():
+            return b"", "Paste the file or upload it, not both."
+        url = file.get("url_private_download") or file.get("url_private")
+        if not isinstance(url, str):
+            return b"", "Slack did not say where this file is; paste its text."
+        try:
+            async with asyncio.timeout(_FETCHING):
+                content = await self._room.client.download(url, most=MOST_BYTES)
+        except (ChannelError, TimeoutError) as error:
+            why = str(error) or "Slack did not send it in time; send the form again, or paste the text."
+            return b"", f"The file could not be fetched: {why}"
+        if len(content) > MOST_BYTES:
+            return b"", f"The file is larger than {MOST_BYTES:,} bytes."
+        return content, ""
+
+    # -- starting --
+
+    async def run(self, ack: Any, body: Any) -> None:
+        """Start a run with the inputs of the form."""
+        sent = Submission.of(body)
+        opened = sent.view.ref or ModalRef()
+        found = await self._room.desk.workflow(opened.workflow) if opened.workflow else None
+        if found is None or isinstance(found, Refusal):
+            await self._say(ack, found.sentence() if found is not None else _TOO_OLD)
+            return
+        if found[0].version != opened.version:
+            # It may ask for something else now, and do something else with it.
+            await self._say(
+                ack, f"{found[1].title} has changed since this form was opened; nothing was started. {_AGAIN}"
+            )
+            return
+        inputs, wrong = view_state.read_inputs(sent.view.values, found[1].inputs)
+        if wrong:
+            await ack(**replies.errors(_under_inputs(sent.view.values, wrong)))
+            return
+        answer = await self._room.desk.engine.start(
+            Start(
+                workflow=found[0].name,
+                inputs=inputs,
+                actor=sent.by.address,
+                origin=sent.by.origin(),
+                key=f"slack:{sent.by.team}:{sent.view.id}",
+            )
+        )
+        if isinstance(answer, InvalidInputs) and (placed := view_state.place_errors(sent.view.values, answer)):
+            await ack(**replies.errors(placed))
+        else:
+            title = found[1].title
+            await self._say(ack, answer.sentence() if isinstance(answer, Refusal) else started(title, answer))
+
+    # -- what became of a step --
+
+    async def resumed(self, ack: Any, body: Any) -> None:
+        """Done, with what later steps read of the step."""
+        sent = Submission.of(body)
+        ref = sent.view.ref.run if sent.view.ref is not None else None
+        if ref is None:
+            await self._say(ack, _TOO_OLD)
+            return
+        asked = await self._room.desk.engine.attention(ref.run)
+        if isinstance(asked, Refusal):
+            await self._say(ack, asked.sentence())
+            return
+        values, wrong = view_state.read_inputs(sent.view.values, asked.fields)
+        if wrong:
+            await ack(**replies.errors(_under_inputs(sent.view.values, wrong)))
+            return
+        output = asked.expected.output(values)
+        answer = await self._room.desk.resume(sent.by, ref, ResumeAnswer.DONE, output=output)
+        if isinstance(answer, InvalidInputs) and (placed := view_state.place_errors(sent.view.values, answer)):
+            await ack(**replies.errors(placed))
+            return
+        await ack(
+            **(
+                replies.update(request_modals.sentence(answer.sentence()))
+                if isinstance(answer, Refusal)
+                else replies.CLEAR
+            )
+        )
+        self._room.after(sent.by, None, self._alert(sent.view, ref), recorded=isinstance(answer, Done))
+
+    async def _alert(self, view: SeenView, ref: RunRef) -> None:
+        """The alert that was clicked shows the answer at once."""
+        card = await self._room.desk.alert(ref)
+        if card is not None and view.ref is not None:
+            await self._room.replies.copy(view.ref.response_url, card, delivery=ref.delivery)
+
+    # -- the rest --
+
+    async def unknown(self, ack: Any) -> None:
+        """A modal of another version of us."""
+        await self._say(ack, ANOTHER_VERSION)
+
+    async def _say(self, ack: Any, said: str) -> None:
+        await ack(**replies.update(request_modals.sentence(said)))
+
+
+def started(title: str, answer: Started) -> str:
+    """What whoever started a run is told."""
+    if not answer.created:
+        return f"That was started already: run {answer.run} of {title}."
+    return f"Started {title}: run {answer.run}. {_END}"
+
+
+def _under_inputs(values: Mapping[str, Any], wrong: dict[str, str]) -> dict[str, str]:
+    """Slack takes errors for inputs only: what has none of its own stands under the first one."""
+    first = next((block for block in values if block.startswith("field:")), None)
+    placed: dict[str, str] = {}
+    for block, said in wrong.items():
+        under = block if block in values else first
+        if under is not None:
+            placed[under] = f"{placed[under]} {said}" if under in placed else said
+    return placed

@@ -1,0 +1,244 @@
+"""Text objects, and the arithmetic of text that has to fit.
+
+Data is shown as plain text wherever Slack lets us, with what is invisible made visible. Slack does not say what it
+counts as a character: we count UTF-16 units of the text with `& < >` escaped, the largest count that makes sense.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from bot.presentation import card as cards
+from bot.presentation.characters import boundary
+from bot.slack import ids
+
+Block: TypeAlias = dict[str, Any]
+Element: TypeAlias = dict[str, Any]
+View: TypeAlias = dict[str, Any]
+
+ELLIPSIS: Final = "…"
+_COST: Final = {"&": 5, "<": 4, ">": 4}
+_ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_BEHIND: Final = 100
+"""Characters behind a cut that may belong to the one before it."""
+_SAYS_HOW_MUCH: Final = 100
+"""A shorter limit, like that of a button, has no room to say how much is missing."""
+
+
+def escape(text: str) -> str:
+    """The text for a place where Slack reads mrkdwn: no mention, link or date can come out of it.
+
+    https://docs.slack.dev/messaging/formatting-message-text#escaping
+    """
+    return text.translate(_ESCAPES)
+
+
+def size(text: str) -> int:
+    """How much Slack may count this text as."""
+    escaped = 4 * text.count("&") + 3 * (text.count("<") + text.count(">"))
+    return units(text) + escaped
+
+
+def units(text: str) -> int:
+    """UTF-16 units: what a browser counts in an input."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def shown(text: str) -> str:
+    """The text as people may see it: hidden characters by their code points, nothing that is no character."""
+    return cards.visible(_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text))
+
+
+def line(text: str) -> str:
+    """The same in one line."""
+    return " ".join(shown(text).split())
+
+
+# -- cutting ------------------------------------------------------------------------------------------------
+
+
+class Clipped(NamedTuple):
+    """`missing`: how many characters were left out."""
+
+    text: str
+    missing: int
+
+
+def clip(text: str, limit: int, *, beyond: int = 0) -> Clipped:
+    """The text, or its beginning with an ellipsis that says how much is missing if there is room.
+
+    `beyond`: characters that follow the text, and are missing in any case.
+    """
+    if size(text) <= limit and not beyond:
+        return Clipped(text, 0)
+    says = limit >= _SAYS_HOW_MUCH
+    head = fit(text, limit - size(_more(len(text) + beyond) if says else ELLIPSIS))
+    missing = len(text) + beyond - len(head)
+    return Clipped(head + (_more(missing) if says else ELLIPSIS), missing)
+
+
+def _more(missing: int) -> str:
+    return f"{ELLIPSIS} ({missing:,} more characters)"
+
+
+def clipped(text: str, limit: int) -> str:
+    """`clip` without the count."""
+    return clip(text, limit).text
+
+
+def fit(text: str, room: int) -> str:
+    """The longest beginning of at most `room`, cut between two characters as people see them."""
+    taken = 0
+    for index, character in enumerate(text):
+        taken += _COST.get(character) or units(character)
+        if taken > room:
+            return text[: boundary(text, index)]
+    return text
+
+
+def pieces(text: str, limit: int) -> Iterator[str]:
+    """The text in pieces of at most `limit`, whose concatenation is the text; nothing for an empty text."""
+    at = 0
+    while at < len(text):
+        # No more than `limit` fits, so no more is copied; what stands behind it tells where a character ends.
+        head = fit(text[at : at + limit + _BEHIND], limit)
+        if at + len(head) < len(text):
+            head = _to_line_end(head)
+        yield head
+        at += len(head)
+
+
+def _to_line_end(head: str) -> str:
+    """Up to the last line end, or else word end, in the second half of the piece."""
+    for mark in ("\n", " "):
+        cut = head.rfind(mark) + 1
+        if cut > len(head) // 2:
+            return head[:cut]
+    return head
+
+
+def input_pieces(text: str) -> list[str] | None:
+    """A text as the contents of at most five inputs, with room to grow if possible; None if it is too long.
+
+    Concatenated they are the text, exactly. At least one piece.
+    """
+    if units(text) > ids.INPUT_TEXT * ids.LONGEST_TEXT_INPUTS:
+        return None
+    full = ids.INPUT_TEXT
+    for room, tidy in ((full * 9 // 10, True), (full, True), (full, False)):
+        found = list(_input_pieces(text, room=room, tidy=tidy)) or [""]
+        if len(found) <= ids.LONGEST_TEXT_INPUTS:
+            return found
+    return None
+
+
+def _input_pieces(text: str, *, room: int, tidy: bool) -> Iterator[str]:
+    """Like `pieces`, but counted as an input counts. Not `tidy`: as full as can be."""
+    rest = text
+    while rest:
+        end = _input_end(rest, room)
+        if tidy and end < len(rest):
+            end = len(_to_line_end(rest[: boundary(rest, end)]))
+        yield rest[:end]
+        rest = rest[end:]
+
+
+def _input_end(text: str, room: int) -> int:
+    for index, character in enumerate(text):
+        room -= 2 if character > "\uffff" else 1
+        if room < 0:
+            return index
+    return len(text)
+
+
+# -- text objects -------------------------------------------------------------------------------------------
+
+
+def plain(text: str, limit: int = ids.SECTION) -> Element:
+    """A plain_text object of what may be data. `:smile:` stays as it was written."""
+    return {"type": "plain_text", "text": clipped(shown(text), limit) or "–", "emoji": False}
+
+
+def plain_line(text: str, limit: int) -> Element:
+    """The same in one line, for headers, labels and buttons."""
+    return {"type": "plain_text", "text": clipped(line(text), limit) or "–", "emoji": False}
+
+
+def mrkdwn(text: str) -> Element:
+    """Text of our own, already escaped. Slack adds no links or mentions of its own to it."""
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def date(at: datetime) -> str:
+    """mrkdwn that every reader sees in their own time zone.
+
+    https://docs.slack.dev/messaging/formatting-message-text#date-formatting
+    """
+    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} at {{time}}|{cards.moment(at)}>"
+
+
+# -- small blocks -------------------------------------------------------------------------------------------
+
+
+def section(text: str, *, block: str, accessory: Element | None = None) -> Block:
+    made: Block = {"type": "section", "block_id": block, "text": plain(text)}
+    if accessory is not None:
+        made["accessory"] = accessory
+    return made
+
+
+def context(elements: Sequence[Element], *, block: str) -> Block:
+    return {"type": "context", "block_id": block, "elements": [*elements][: ids.CONTEXT_ELEMENTS]}
+
+
+def header(text: str, *, block: str) -> Block:
+    return {"type": "header", "block_id": block, "text": plain_line(text, ids.HEADER)}
+
+
+def actions(buttons: Sequence[Element], *, block: str) -> Block:
+    return {"type": "actions", "block_id": block, "elements": [*buttons]}
+
+
+def button(label: str, *, action: str, value: str, style: str | None = None, confirm: Element | None = None) -> Element:
+    made: Element = {
+        "type": "button",
+        "action_id": action,
+        "text": plain_line(label, ids.BUTTON_TEXT),
+        "value": value,
+    }
+    if style is not None:
+        made["style"] = style
+    if confirm is not None:
+        made["confirm"] = confirm
+    return made
+
+
+def confirm(question: str, *, yes: str, style: str = "primary") -> Element:
+    """The dialog that a button asks back with."""
+    return {
+        "title": plain_line("Are you sure?", ids.CONFIRM_TITLE),
+        "text": plain(question, ids.CONFIRM_TEXT),
+        "confirm": plain_line(yes, ids.CONFIRM_BUTTON),
+        "deny": plain_line("Go back", ids.CONFIRM_BUTTON),
+        "style": style,
+    }
+
+
+def total(part: Any) -> int:
+    """What all texts inside a payload count together."""
+    if isinstance(part, dict):
+        return sum(
+            size(item) if key in ("text", "fallback") and isinstance(item, str) else total(item)
+            for key, item in part.items()
+        )
+    return sum(map(total, part)) if isinstance(part, list) else 0
+
+
+def weight(part: Any) -> int:
+    """Bytes of a payload as JSON, in its longest spelling."""
+    return len(json.dumps(part))

@@ -1,0 +1,153 @@
+"""How Slack reaches us: signed HTTP requests, or sockets that we open."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from slack_bolt.adapter.socket_mode.async_internals import send_async_response
+from slack_bolt.adapter.socket_mode.internals import build_headers
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+from slack_sdk.signature import SignatureVerifier
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.web.async_client import AsyncWebClient
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from bot.slack.admission import Admission
+from bot.slack.background import BackgroundTasks
+from bot.slack.log_throttle import LogThrottle
+
+PATH: Final = "/slack/events"
+MOST_BYTES: Final = 2 * 1024 * 1024
+"""Slack's largest deliveries carry a view (250 KB) and its state."""
+DRAIN_SECONDS: Final = 8.0
+_LONGEST: Final = 400
+"""Characters of a line about the socket."""
+
+log = logging.getLogger(__name__)
+
+
+class EventsEndpoint:
+    """The HTTP side. Whoever cannot sign gets nothing but 401."""
+
+    def __init__(self, admission: Admission, *, signing_secret: str, later: BackgroundTasks) -> None:
+        self._admission, self._later = admission, later
+        self._verifier = SignatureVerifier(signing_secret)
+
+    async def events(self, request: Request) -> Response:
+        """A delivery."""
+        body = await _body(request)
+        if body is None:
+            return PlainTextResponse("too large", 413)
+        if not self._is_signed(request, body):
+            return PlainTextResponse("invalid signature", 401)
+        _say_signed(request)
+
+        def make() -> AsyncBoltRequest:
+            return AsyncBoltRequest(body=body.decode(), query=request.url.query, headers=dict(request.headers.items()))
+
+        return _answer(await self._later.under_way(self._admission.dispatch(make)))
+
+    def _is_signed(self, request: Request, body: bytes) -> bool:
+        timestamp = request.headers.get("X-Slack-Request-Timestamp", "")
+        signature = request.headers.get("X-Slack-Signature", "")
+        # int() takes more than digits, and what it does not take would be an error of ours.
+        if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) < 16 and signature.isascii()):
+            return False
+        try:
+            return self._verifier.is_valid(body, timestamp, signature)
+        except UnicodeDecodeError:
+            return False
+
+
+def _say_signed(request: Request) -> None:
+    """The server keeps the connections of whoever has signed, when others have to go."""
+    trust = request.scope.get("extensions", {}).get("signoff.trust")
+    if trust is not None:
+        trust()
+
+
+async def _body(request: Request) -> bytes | None:
+    """All of it; None where it is too large."""
+    parts, size = list[bytes](), 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MOST_BYTES:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _answer(made: BoltResponse) -> Response:
+    headers = {
+        name: value for name, value in made.first_headers_without_set_cookie().items() if name != "content-length"
+    }
+    return Response(made.body, made.status, headers)
+
+
+class _InOneLine(logging.Filter):
+    """While the library cannot connect it writes tracebacks every ten seconds: here lines, each now and then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._throttle = LogThrottle()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return record.levelno < logging.INFO
+        said = " ".join(record.getMessage().replace("\\n", " ").split())[:_LONGEST]
+        record.msg, record.args, record.exc_info = f"{said} (signoff doctor says more)", (), None
+        return self._throttle.passes(said, record.created)
+
+
+def _quiet(logger: logging.Logger) -> logging.Logger:
+    if not any(isinstance(one, _InOneLine) for one in logger.filters):
+        logger.addFilter(_InOneLine())
+    return logger
+
+
+@asynccontextmanager
+async def over_sockets(
+    admission: Admission, *, app_token: str, api_url: str, later: BackgroundTasks
+) -> AsyncIterator[None]:
+    """Deliveries are taken over a socket, which is opened again whenever it closes, while the body runs."""
+    client = SocketModeClient(
+        app_token=app_token,
+        web_client=AsyncWebClient(base_url=api_url, logger=_quiet(logging.getLogger("slack_sdk.web"))),
+        logger=_quiet(logging.getLogger("slack_sdk.socket_mode")),
+        ping_interval=10,
+    )
+
+    async def take(_: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
+        await later.under_way(_carry_out(client, admission, request))
+
+    listeners: list[Any] = client.socket_mode_request_listeners
+    listeners.append(take)
+    connecting = asyncio.ensure_future(client.connect())  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        # What has come is answered over the socket that it came by.
+        await later.drain(DRAIN_SECONDS)
+        connecting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await connecting
+        await client.close()  # type: ignore[no-untyped-call]
+
+
+async def _carry_out(client: SocketModeClient, admission: Admission, request: SocketModeRequest) -> None:
+    loop = asyncio.get_running_loop()
+
+    def make() -> AsyncBoltRequest:
+        return AsyncBoltRequest(mode="socket_mode", body=request.payload, headers=build_headers(request))
+
+    answer = await admission.dispatch(make)
+    await send_async_response(client, request, answer, loop.time())

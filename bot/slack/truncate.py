@@ -1,0 +1,140 @@
+"""What of a card is shown where not all of it fits: which lines, and how much of each. Deterministic.
+
+Changed fields come first, then the first facts, then the other fields, then the other facts. Every line that is shown
+has room for `ENOUGH` of each of its texts, and what is left over is shared so that only the longest are cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, takewhile
+from typing import Final
+
+from bot.presentation.characters import level
+from bot.slack import ids, text_objects
+from bot.slack.rich_text import OVERHEAD, Line
+from engine.domain import CardField
+
+MOST_LINES: Final = 40
+FIRST_FACTS: Final = 10
+ENOUGH: Final = 150
+LABEL: Final = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """A line that should be shown. `beyond`: characters of each text that no message could hold anyway."""
+
+    index: int
+    label: str
+    texts: tuple[str, ...]
+    beyond: tuple[int, ...]
+    is_field: bool
+    account: str | None = None
+
+    @property
+    def overhead(self) -> int:
+        return text_objects.size(self.label) + OVERHEAD
+
+    @property
+    def least(self) -> int:
+        return self.overhead + sum(min(text_objects.size(one), ENOUGH) for one in self.texts)
+
+    def cut(self, cap: int) -> tuple[Line, int]:
+        """The line with each text cut to `cap`, and how many characters are missing then."""
+        cut = [text_objects.clip(one, cap, beyond=beyond) for one, beyond in zip(self.texts, self.beyond, strict=True)]
+        before = cut[0].text if len(cut) == 2 else None
+        line = Line(label=self.label, before=before, after=cut[-1].text, account=self.account)
+        return line, sum(one.missing for one in cut)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """What is shown, in the order of the card, and what is not."""
+
+    facts: tuple[Line, ...]
+    fields: tuple[Line, ...]
+    of_facts: int
+    of_fields: int
+    missing: int
+    """Characters cut from the lines that are shown."""
+
+    def left_out(self, also: int = 0) -> str | None:
+        """The sentence that says what is missing, or None. `also`: characters cut elsewhere."""
+        told = []
+        if len(self.fields) < self.of_fields:
+            told.append(f"{len(self.fields)} of {self.of_fields} fields shown")
+        if len(self.facts) < self.of_facts:
+            told.append(f"{len(self.facts)} of {self.of_facts} notes shown")
+        if self.missing + also:
+            told.append(f"{self.missing + also:,} characters left out")
+        return f"Not everything fits here: {', '.join(told)}." if told else None
+
+
+def fitted(facts: Sequence[tuple[str, str]], fields: Sequence[CardField], *, room: int) -> Fitted:
+    """As much of the facts and fields of a card as has room."""
+    picked = _picked(_ranked(facts, fields), room)
+    sizes = [text_objects.size(one) for row in picked for one in row.texts]
+    cap = level(sizes, room - sum(row.overhead for row in picked))
+    cut = [(row.is_field, *row.cut(cap)) for row in picked]
+    return Fitted(
+        facts=tuple(line for is_field, line, _ in cut if not is_field),
+        fields=tuple(line for is_field, line, _ in cut if is_field),
+        of_facts=len(facts),
+        of_fields=len(fields),
+        missing=sum(missing for _, _, missing in cut),
+    )
+
+
+def _ranked(facts: Sequence[tuple[str, str]], fields: Sequence[CardField]) -> list[_Row]:
+    """The lines that may be shown, the most important first."""
+    ranks = [1 if index < FIRST_FACTS else 3 for index in range(len(facts))]
+    ranks += [2 if field.before is None else 0 for field in fields]
+    order = sorted(range(len(ranks)), key=lambda index: (ranks[index], index))
+    return [
+        _fact(index, facts[index]) if index < len(facts) else _field(index, fields[index - len(facts)])
+        for index in order[:MOST_LINES]
+    ]
+
+
+def _fact(index: int, fact: tuple[str, str]) -> _Row:
+    return _row(index, fact[0], fact[1:], is_field=False)
+
+
+def _field(index: int, field: CardField) -> _Row:
+    texts = (field.text,) if field.before is None else (field.before, field.text)
+    return replace(_row(index, field.label or field.path, texts, is_field=True), account=field.account)
+
+
+def _row(index: int, label: str, texts: tuple[str, ...], *, is_field: bool) -> _Row:
+    return _Row(
+        index=index,
+        label=_label(label),
+        texts=tuple(text_objects.shown(one[: ids.MESSAGE_TEXT]) for one in texts),
+        beyond=tuple(max(0, len(one) - ids.MESSAGE_TEXT) for one in texts),
+        is_field=is_field,
+    )
+
+
+def _label(label: str) -> str:
+    return text_objects.clipped(text_objects.line(label[: LABEL * 2]), LABEL) or "–"
+
+
+def _picked(ranked: Sequence[_Row], room: int) -> list[_Row]:
+    """The first ones that have room together, in the order of the card."""
+    spent = accumulate(row.least for row in ranked)
+    fitting = takewhile(lambda pair: pair[1] <= room, zip(ranked, spent, strict=True))
+    return sorted((row for row, _ in fitting), key=lambda row: row.index)
+
+
+def first(given: Sequence[Line], *, room: int, each: int) -> tuple[list[Line], int]:
+    """The first lines, each cut to `each`, as many as have room; and how many others there are."""
+    taken: list[Line] = []
+    for one in given[:MOST_LINES]:
+        cut = Line(label=_label(one.label), after=text_objects.clipped(text_objects.shown(one.after), each))
+        room -= text_objects.size(cut.label + cut.after) + OVERHEAD
+        if room < 0:
+            break
+        taken.append(cut)
+    return taken, len(given) - len(taken)

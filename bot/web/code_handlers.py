@@ -1,0 +1,178 @@
+"""The page for a code that came by mail."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bot.web import attention_handlers, client_limits, context, status_pages, user_agents
+from bot.web.attention_handlers import AttentionHandlers
+from bot.web.client_limits import ClientLimits
+from bot.web.context import RequestContext
+from bot.web.review_handlers import ReviewHandlers
+from bot.web.service import Barred
+from engine.code_derivation import tidy
+from engine.domain import ChallengeView, CodeLapsed, GiveCode, NotFound, Proven, Purpose, Refusal, WrongCode
+
+Given: TypeAlias = Proven | WrongCode | CodeLapsed
+_KEPT: Final = 100
+_KEPT_FOR: Final = timedelta(minutes=1)
+_TOLD: Final = 100
+"""Wrong codes of one client that are told one by one within ten minutes."""
+_STALE: Final = "Nothing was done yet. Press the button again."
+_MOST_TYPED: Final = 100
+_ASKS: Final = {Purpose.DECIDE: "decision", Purpose.ANSWER: "answer"}
+"""What a code confirms, in the words of the pages."""
+_Key = tuple[str, str, str]
+log = logging.getLogger(__name__)
+
+
+class CodeHandlers:
+    """The handlers. What was proven last is kept for a double click, whose second answer is the one that is seen."""
+
+    def __init__(self, held: RequestContext, reviewing: ReviewHandlers, attention: AttentionHandlers) -> None:
+        self._room, self._reviewing, self._attention = held, reviewing, attention
+        self._told, self._silenced = ClientLimits(_TOLD), ClientLimits(most=1)
+        self._given: OrderedDict[_Key, tuple[datetime, asyncio.Future[Given]]] = OrderedDict()
+
+    async def show(self, request: Request) -> Response:
+        """The page; where the code was given already, what came of it."""
+        found = await self._challenge(request)
+        if found is None:
+            return self._gone(None)
+        return await self._used(request, found) or self._page(request, found)
+
+    async def give(self, request: Request) -> Response:
+        """The code."""
+        foreign = self._room.refuse_foreign(request)
+        if foreign is not None:
+            return foreign
+        form = await context.posted(request)
+        found = await self._challenge(request)
+        if found is None:
+            return self._gone(None)
+        if self._room.salt(request, form, _about(found.id)) is None:
+            return self._page(request, found, error=_STALE)
+        code = tidy(context.text(form, "code")[:_MOST_TYPED]).strip()
+        if not (code.isascii() and code.isdecimal() and len(code) == found.digits):
+            return self._page(request, found, error=f"Type the {found.digits} digits from the email.")
+        answer = await self._give(request, found, code)
+        if isinstance(answer, Proven):
+            return await self._went_on(request, answer)
+        found = await self._challenge(request) or found
+        if isinstance(answer, WrongCode) or found.tries_left == 0:
+            self._count(request, found)
+        if isinstance(answer, WrongCode):
+            return self._page(request, found, error=answer.sentence())
+        return await self._used(request, found) or self._gone(found)
+
+    def _count(self, request: Request, found: ChallengeView) -> None:
+        """Tell the operator of a wrong code, without the code; of one client not without end."""
+        who, now = client_limits.client(request), self._room.clock.now()
+        if self._told.take(who, now) is not None:
+            if self._silenced.take(who, now) is None:
+                log.warning("client %s gives many wrong codes; no more of them are told for a while", who)
+            return
+        about = f"request {found.request}" if found.purpose is Purpose.DECIDE else "signing in"
+        about = f"what became of a step of run {found.run}" if found.purpose is Purpose.ANSWER else about
+        tries = "" if found.tries_left is None else f"; {found.tries_left} tries are left"
+        log.warning(
+            "wrong code for %s, sent to %s, from client %s%s", about, user_agents.masked(found.address), who, tries
+        )
+
+    async def _challenge(self, request: Request) -> ChallengeView | None:
+        holder = self._room.holder(request)
+        return await self._room.desk.identity.challenge(request.path_params["challenge"], holder) if holder else None
+
+    async def _give(self, request: Request, found: ChallengeView, code: str) -> Given:
+        """Return what comes of the code; a second click, also one during the first, gets the same answer."""
+        key, now = (found.id, self._room.holder(request), code), self._room.clock.now()
+        at, giving = self._given.get(key, (now, None))
+        if giving is None or not at <= now < at + _KEPT_FOR:
+            label = user_agents.browser(request.headers.get("user-agent", ""))
+            given = GiveCode(challenge=found.id, holder=key[1], code=code, label=label)
+            giving = asyncio.ensure_future(self._room.desk.identity.give_code(given))
+            self._given[key] = now, giving
+            while len(self._given) > _KEPT:
+                self._given.popitem(last=False)
+        answer: Given = await asyncio.shield(giving)
+        if not isinstance(answer, Proven):
+            self._given.pop(key, None)
+        return answer
+
+    async def _went_on(self, request: Request, proven: Proven) -> Response:
+        """The browser is remembered, and shows what came of it."""
+        answer = await self._after(proven)
+        self._room.remember(answer, proven.browser, lasts=proven.until - self._room.clock.now())
+        if proven.answer is not None:
+            typed = proven.request or attention_handlers.about(proven.run or "")
+            self._room.drafts.drop(self._room.holder(request), typed)
+        return answer
+
+    async def _after(self, proven: Proven) -> Response:
+        if proven.run is not None and isinstance(proven.answer, Refusal):
+            return await self._attention.refused(proven.run, proven.answer, browser=proven.browser)
+        if proven.run is not None and proven.answer is not None:
+            return self._room.to(self._room.at.attention(proven.run))
+        if proven.answer is None or proven.request is None:
+            return self._room.to(self._back(proven))
+        if not isinstance(proven.answer, Refusal):
+            return self._room.to(self._room.at.review(proven.request))
+        visit = await self._room.desk.visit(proven.request, token=None, browser=proven.browser)
+        if isinstance(visit, Barred) or isinstance(proven.answer, NotFound) or visit.request.asked.closed_at is None:
+            return self._room.said(status_pages.refused(proven.answer.sentence(), status=409, at=self._room.at))
+        notice = f"{proven.answer.sentence()} What you sent was not counted."
+        return await self._reviewing.closed(visit, notice=notice, status=409)
+
+    # -- pages --
+
+    def _page(self, request: Request, found: ChallengeView, *, error: str = "") -> Response:
+        if found.tries_left == 0 or found.used or found.until <= self._room.clock.now():
+            return self._gone(found)
+        return self._room.form(
+            "code",
+            request,
+            _about(found.id),
+            status=422 if error else 200,
+            challenge=found,
+            confirms=_ASKS.get(found.purpose, ""),
+            signs_in=found.purpose is Purpose.SIGN_IN,
+            masked=user_agents.masked(found.address),
+            back=self._back(found),
+            error=error,
+            digits=found.digits,
+        )
+
+    def _back(self, found: ChallengeView | Proven | None) -> str:
+        """Where another code is asked for; what was typed is there."""
+        path = self._place(found)
+        return f"{path}?typed=1" if path is not None else self._room.at.inbox
+
+    def _place(self, found: ChallengeView | Proven | None) -> str | None:
+        """The page of what a code is about; None where somebody only signs in."""
+        if found is not None and found.request is not None:
+            return self._room.at.review(found.request)
+        return self._room.at.attention(found.run) if found is not None and found.run is not None else None
+
+    async def _used(self, request: Request, found: ChallengeView) -> Response | None:
+        """Where it goes on if the code was used in this browser."""
+        if found.purpose is not Purpose.SIGN_IN:
+            return self._room.to(self._place(found) or self._room.at.inbox) if found.used else None
+        secret = self._room.browser(request)
+        browser = await self._room.desk.identity.browser(secret) if secret else None
+        is_in = browser is not None and browser.address == found.address
+        return self._room.to(self._back(found)) if is_in else None
+
+    def _gone(self, found: ChallengeView | None) -> Response:
+        asks = _ASKS.get(found.purpose, "") if found is not None else ""
+        return self._room.said(status_pages.code_gone(self._back(found), asks=asks))
+
+
+def _about(challenge: str) -> str:
+    return f"code:{challenge}"

@@ -1,0 +1,156 @@
+"""What every page works with, and what came with a request from a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import Message
+
+from bot.web import csrf, status_pages
+from bot.web.drafts import Drafts
+from bot.web.middleware import MOST_BYTES
+from bot.web.renderer import Renderer
+from bot.web.service import ReviewService
+from bot.web.site_urls import SiteUrls
+from bot.web.status_pages import Said
+from engine.ports import Clock
+
+_MOST_FIELDS: Final = 2_000
+_MOST_SWALLOWED: Final = 10 * MOST_BYTES
+_HOLDS: Final = timedelta(days=1)
+"""How long a browser is known as the one that asked for a code: whoever reads mail on a phone leaves it for that."""
+
+SHORT: Final = timedelta(minutes=10)
+"""How long a link that is of no use any more is remembered, so that its page can say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """`key`: signs forms. `closing`: set when the server ends."""
+
+    desk: ReviewService
+    clock: Clock
+    at: SiteUrls
+    pages: Renderer
+    key: bytes = field(repr=False)
+    drafts: Drafts = field(default_factory=Drafts)
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+
+    # -- cookies --
+
+    @property
+    def _host(self) -> str:
+        return "__Host-signoff-" if self.at.is_secure else "signoff-"
+
+    @property
+    def _view(self) -> str:
+        """Only for one page, so it cannot be a `__Host-` cookie."""
+        return "__Secure-signoff-view" if self.at.is_secure else "signoff-view"
+
+    def token(self, request: Request) -> str | None:
+        """The token that the link had."""
+        return request.cookies.get(self._view) or None
+
+    def browser(self, request: Request) -> str | None:
+        """The secret of a remembered browser."""
+        return request.cookies.get(f"{self._host}browser") or None
+
+    def holder(self, request: Request) -> str:
+        """The secret that tells this browser from others; empty where it has none yet."""
+        return request.cookies.get(f"{self._host}holder") or ""
+
+    def view(self, answer: Response, path: str, token: str, *, lasts: timedelta) -> None:
+        """Have the page at this path, and no other, be told what the link had."""
+        self._set(answer, self._view, token, path=path, lasts=lasts)
+
+    def remember(self, answer: Response, secret: str, *, lasts: timedelta) -> None:
+        self._set(answer, f"{self._host}browser", secret, path="/", lasts=lasts)
+
+    def forget(self, answer: Response) -> None:
+        self._set(answer, f"{self._host}browser", "", path="/", lasts=timedelta())
+
+    def _set(self, answer: Response, name: str, value: str, *, path: str, lasts: timedelta) -> None:
+        answer.set_cookie(
+            name,
+            value,
+            max_age=int(lasts.total_seconds()),
+            path=path,
+            secure=self.at.is_secure,
+            httponly=True,
+            samesite="lax",
+        )
+
+    # -- forms --
+
+    def form(self, template: str, request: Request, about: str, *, status: int = 200, **view: Any) -> Response:
+        """A page with a form about something: with its nonce, and for a browser that can be told from others."""
+        holder = self.holder(request) or secrets.token_urlsafe(32)
+        salt = view.pop("salt", None) or secrets.token_urlsafe(18)
+        answer = self.pages.page(
+            template, status=status, nonce=csrf.nonce(self.key, holder=holder, about=about, salt=salt), **view
+        )
+        self._set(answer, f"{self._host}holder", holder, path="/", lasts=_HOLDS)
+        return answer
+
+    def salt(self, request: Request, given: FormData, about: str) -> str | None:
+        """The single-use key of a form of ours; None where it was not made for this browser."""
+        return csrf.salt_of(self.key, text(given, "nonce"), holder=self.holder(request), about=about)
+
+    def refuse_foreign(self, request: Request) -> Response | None:
+        """The answer to a form that another site sent."""
+        sites, origins = request.headers.getlist("sec-fetch-site"), request.headers.getlist("origin")
+        return None if csrf.is_from_us(sites, origins, origin=self.at.origin) else self.said(status_pages.FOREIGN)
+
+    # -- answers --
+
+    def said(self, said: Said) -> Response:
+        return self.pages.said(said)
+
+    def to(self, path: str) -> Response:
+        """Go on at another of our pages."""
+        return RedirectResponse(path, 303)
+
+
+async def posted(request: Request) -> FormData:
+    """The form that was sent. Raises 413 for one that is too large, 400 for what is none."""
+    size = 0
+
+    async def receive() -> Message:
+        nonlocal size
+        message = await request.receive()
+        size += len(message.get("body", b""))
+        if size > MOST_BYTES:
+            await _swallow(request, message, size)
+            raise HTTPException(413)
+        return message
+
+    return await Request(request.scope, receive).form(max_files=0, max_fields=_MOST_FIELDS, max_part_size=MOST_BYTES)
+
+
+async def _swallow(request: Request, message: Message, size: int) -> None:
+    """Take the rest of what is too large: a browser that is cut off while it sends shows no answer."""
+    while message.get("more_body") and size < _MOST_SWALLOWED:
+        message = await request.receive()
+        size += len(message.get("body", b""))
+
+
+def text(form: FormData, name: str) -> str:
+    """The last of the values of that name; empty where there is none."""
+    found = [one for one in form.getlist(name) if isinstance(one, str)]
+    return found[-1] if found else ""
+
+
+def raws(form: FormData) -> Mapping[str, tuple[str, ...]]:
+    """What stood in the inputs for the content."""
+    return {
+        name: tuple(one for one in form.getlist(name) if isinstance(one, str)) for name in form if name.startswith("f-")
+    }

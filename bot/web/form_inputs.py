@@ -1,0 +1,285 @@
+"""A typed field as inputs of a page, filled with its value; and what came back, as a value. Pure.
+
+What an input is filled with is also what "untouched" means: whatever a browser does to a text by itself (line ends,
+NUL) is done to both sides before they are compared. A value that the right kind of input cannot hold exactly gets an
+input for text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final, Literal, TypeAlias
+
+from bot.presentation import card
+from engine import fields
+from engine.errors import InvalidValue
+from engine.fields import Field, FieldType
+from engine.json_values import Value
+
+Kind: TypeAlias = Literal["text", "textarea", "email", "url", "date", "datetime-local", "select", "radio", "checkbox"]
+Raws: TypeAlias = Mapping[str, Sequence[str]]
+"""What a form says, by the names of its inputs: a name may come more than once."""
+
+YES: Final = "yes"
+NO: Final = "no"
+FEW: Final = 5
+"""Options that are listed one by one instead of in a menu."""
+_ROWS: Final = range(3, 401)
+"""Far more than most texts have, so that none of them scrolls inside of a page that scrolls."""
+_LINE: Final = 80
+"""Characters in a row of a text area, roughly."""
+_LOCAL: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", re.ASCII)
+_DAY: Final = re.compile(r"(?!0000)\d{4}-\d\d-\d\d", re.ASCII)
+_LONG: Final = frozenset({FieldType.LONG_TEXT, FieldType.JSON})
+_MODES: Final[Mapping[FieldType, str]] = {FieldType.NUMBER: "decimal", FieldType.INTEGER: "numeric"}
+_HOLDS: Final[Mapping[str, re.Pattern[str]]] = {"date": _DAY, "datetime-local": _LOCAL}
+"""What an input of this kind can show; anything else that was typed needs one for text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    value: str
+    label: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """One input. `values`: what it holds; `unit`: what stands beside it."""
+
+    name: str
+    kind: Kind
+    values: tuple[str, ...] = ("",)
+    label: str = ""
+    unit: str = ""
+    mode: str = ""
+    choices: tuple[Choice, ...] = ()
+
+    @property
+    def value(self) -> str:
+        return self.values[0] if self.values else ""
+
+    @property
+    def rows(self) -> int:
+        """Rows of a text area that shows all of its text, if that is not too much."""
+        lines = sum(1 + len(one) // _LINE for one in self.value.split("\n"))
+        return max(_ROWS.start, min(lines, _ROWS.stop))
+
+
+def key(path: str) -> str:
+    """The name of the inputs of a field: paths come from data, and may hold what no browser sends back unchanged."""
+    return f"f-{hashlib.sha256(path.encode()).hexdigest()[:16]}"
+
+
+def as_sent(text: str) -> str:
+    """A text as it comes back from a browser in which nobody touched it."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+# -- making -------------------------------------------------------------------------------------------------
+
+
+def inputs(path: str, field: Field, current: Value) -> tuple[Input, ...]:
+    """The inputs for this field, filled with `current`."""
+    made = _MAKERS[field.type](key(path), field, current)
+    return made if made is not None else (_text(key(path), field, _printed(field, current)),)
+
+
+def typed(made: Sequence[Input], raws: Raws) -> tuple[Input, ...]:
+    """The same inputs, filled with what somebody typed."""
+    return tuple(_typed(one, [as_sent(raw) for raw in raws[one.name]]) if one.name in raws else one for one in made)
+
+
+def _typed(one: Input, raws: list[str]) -> Input:
+    if one.choices:
+        return replace(one, choices=tuple(replace(option, chosen=option.value in raws) for option in one.choices))
+    raw = raws[-1] if raws else ""
+    holds = _HOLDS.get(one.kind)
+    kind: Kind = "text" if raw and holds and not holds.fullmatch(raw) else one.kind
+    return replace(one, kind="textarea" if "\n" in raw else kind, values=(raw,))
+
+
+def _printed(field: Field, current: Value) -> str:
+    if isinstance(current, dict | list):
+        return fields.show(FieldType.JSON, current)
+    return "" if current is None else fields.show(field.type, current)
+
+
+def _normal(field: Field, current: Value) -> Value:
+    """The normal form of a value of the right type; None for any other."""
+    try:
+        return fields.validate(field.model_copy(update={"required": False, "min": None, "max": None}), current)
+    except InvalidValue:
+        return None
+
+
+def _text(name: str, field: Field, content: str) -> Input:
+    lines = field.type in _LONG or "\n" in content or "\r" in content
+    return Input(
+        name=name, kind="textarea" if lines else "text", values=(as_sent(content),), mode=_MODES.get(field.type, "")
+    )
+
+
+def _as_text(name: str, field: Field, current: Value) -> tuple[Input, ...]:
+    return (_text(name, field, current if isinstance(current, str) else _printed(field, current)),)
+
+
+def _address(name: str, field: Field, current: Value) -> tuple[Input, ...] | None:
+    kind: Kind = "email" if field.type is FieldType.EMAIL else "url"
+    if current is None or current == "":
+        return (Input(name=name, kind=kind),)
+    is_one = isinstance(current, str) and _normal(field, current) == current
+    return (Input(name=name, kind=kind, values=(str(current),)),) if is_one else None
+
+
+def _money(name: str, field: Field, current: Value) -> tuple[Input, ...] | None:
+    """The amount, and the currency unless the field fixes it."""
+    normal = _normal(field, current)
+    if current is not None and not isinstance(normal, dict):
+        return None
+    amount, currency = (str(normal["amount"]), str(normal["currency"])) if isinstance(normal, dict) else ("", "")
+    number = Input(name=f"{name}-amount", kind="text", values=(amount,), label="Amount", mode="decimal")
+    if field.currency is not None:
+        return (replace(number, label="", unit=field.currency),)
+    return number, Input(name=f"{name}-currency", kind="text", values=(currency,), label="Currency")
+
+
+def _day(name: str, field: Field, current: Value) -> tuple[Input, ...] | None:
+    if current is None or current == "":
+        return (Input(name=name, kind="date"),)
+    day = _normal(field, current)
+    return (Input(name=name, kind="date", values=(day,)),) if isinstance(day, str) and _DAY.fullmatch(day) else None
+
+
+def _moment(name: str, field: Field, current: Value) -> tuple[Input, ...] | None:
+    """In UTC, because without a script nobody knows where the reader is."""
+    if current is None or current == "":
+        return (Input(name=name, kind="datetime-local", unit="UTC"),)
+    normal = _normal(field, current)
+    if not isinstance(normal, str):
+        return None
+    local = _local(normal)
+    return None if local is None else (Input(name=name, kind="datetime-local", values=(local,), unit="UTC"),)
+
+
+def _local(normal: str) -> str | None:
+    """A moment as such an input writes it; None where it would lose something."""
+    at = datetime.fromisoformat(normal)
+    exact = at.isoformat(timespec="seconds" if at.second else "minutes").removesuffix("+00:00")
+    return exact if at.utcoffset() == UTC.utcoffset(None) and "." not in normal and _LOCAL.fullmatch(exact) else None
+
+
+def _choice(name: str, field: Field, current: Value) -> tuple[Input, ...]:
+    """A list where there are few and one must be chosen: what is chosen there cannot be taken back."""
+    empty = current is None or current == ""
+    known = isinstance(current, str) and current in field.values
+    offered = [Choice(one.value, card.line(one.label), one.value == current) for one in field.options]
+    if field.required and len(offered) <= FEW and (known or empty):
+        return (Input(name=name, kind="radio", choices=tuple(offered)),)
+    nothing = "Choose …" if field.required else "–"
+    first = Choice("", nothing if known or empty else f"As it is: {card.line(card.show(field, current))}", not known)
+    return (Input(name=name, kind="select", choices=(first, *offered)),)
+
+
+def _choices(name: str, field: Field, current: Value) -> tuple[Input, ...]:
+    chosen = _chosen(field, current)
+    offered = tuple(Choice(one.value, card.line(one.label), one.value in chosen) for one in field.options)
+    return (Input(name=name, kind="checkbox", choices=offered),)
+
+
+def _chosen(field: Field, current: Value) -> frozenset[str]:
+    """What is chosen now; nothing where something else than options stands there."""
+    found = frozenset(one for one in current if isinstance(one, str)) if isinstance(current, list) else frozenset()
+    strange = isinstance(current, list) and not all(isinstance(one, str) for one in current)
+    return frozenset() if strange or not found <= frozenset(field.values) else found
+
+
+def _boolean(name: str, field: Field, current: Value) -> tuple[Input, ...] | None:
+    if current not in (None, "") and not isinstance(current, bool):
+        return None
+    offered = [Choice(YES, "Yes", current is True), Choice(NO, "No", current is False)]
+    empty = [] if field.required else [Choice("", "No answer", current in (None, ""))]
+    return (Input(name=name, kind="radio", choices=(*offered, *empty)),)
+
+
+_MAKERS: Final[Mapping[FieldType, Callable[[str, Field, Value], tuple[Input, ...] | None]]] = {
+    FieldType.TEXT: _as_text,
+    FieldType.LONG_TEXT: _as_text,
+    FieldType.NUMBER: lambda _, __, ___: None,
+    FieldType.INTEGER: lambda _, __, ___: None,
+    FieldType.MONEY: _money,
+    FieldType.BOOLEAN: _boolean,
+    FieldType.DATE: _day,
+    FieldType.DATETIME: _moment,
+    FieldType.EMAIL: _address,
+    FieldType.URL: _address,
+    FieldType.CHOICE: _choice,
+    FieldType.CHOICES: _choices,
+    FieldType.PERSON: lambda _, __, ___: None,
+    FieldType.JSON: lambda _, __, ___: None,
+}
+
+
+def held(one: Input) -> tuple[str, ...]:
+    """What the input holds: its text, or the labels of what is chosen."""
+    return tuple(option.label for option in one.choices if option.chosen) if one.choices else one.values
+
+
+# -- reading ------------------------------------------------------------------------------------------------
+
+
+def changes(asked: Iterable[tuple[str, Field, Value]], raws: Raws) -> tuple[dict[str, Value], dict[str, str]]:
+    """What was changed of these fields, by path; and what is wrong, as predicates. `asked`: path, field and value."""
+    found, wrong = dict[str, Value](), dict[str, str]()
+    for path, field, now in asked:
+        try:
+            after = changed(path, field, now, raws)
+        except InvalidValue as error:
+            wrong[path] = str(error)
+            continue
+        if after is not None:
+            found[path] = after[0]
+    return found, wrong
+
+
+def changed(path: str, field: Field, current: Value, raws: Raws) -> tuple[Value] | None:
+    """The new value; None where nothing was changed. Raises `InvalidValue`, with a predicate."""
+    made = inputs(path, field, current)
+    if all(_untouched(one, raws) for one in made):
+        return None
+    said = {one.name: as_sent((raws.get(one.name) or [one.value])[-1]) for one in made}
+    return fields.edit(field, current, _read(path, field, current, made[0], said, raws))
+
+
+def _read(path: str, field: Field, current: Value, first: Input, said: Mapping[str, str], raws: Raws) -> Value:
+    if first.kind == "checkbox":
+        picked = {raw for raw in raws[first.name] if raw}
+        return fields.validate(field, fields.in_order(field, current, sorted(picked)))
+    if first.choices:
+        chosen = _read_choice(field, said[first.name])
+        return fields.nothing(field) if chosen is None else fields.validate(field, chosen)
+    if (amount := said.get(f"{key(path)}-amount")) is not None:
+        return fields.from_text(field, fields.money_text(amount, said.get(f"{key(path)}-currency", "")))
+    raw = said[first.name]
+    return fields.from_text(field, f"{raw}Z" if field.type is FieldType.DATETIME and _LOCAL.fullmatch(raw) else raw)
+
+
+def _untouched(one: Input, raws: Raws) -> bool:
+    """Whether the input came back as it was. One that did not come at all was not there to be touched."""
+    if one.name not in raws:
+        return True
+    if one.choices:
+        return {raw for raw in raws[one.name] if raw} == {option.value for option in one.choices if option.chosen} - {
+            ""
+        }
+    return not raws[one.name] or fields.as_seen(raws[one.name][-1]) == fields.as_seen(one.value)
+
+
+def _read_choice(field: Field, raw: str) -> Value:
+    if field.type is FieldType.BOOLEAN:
+        return {YES: True, NO: False}.get(raw)
+    return raw or None

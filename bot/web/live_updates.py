@@ -1,0 +1,121 @@
+"""Tells open pages what became of their request, while a script listens."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from bot.presentation import card
+from bot.web import status_pages
+from bot.web.context import RequestContext
+from bot.web.review_handlers import ReviewHandlers
+from bot.web.service import Barred, ReviewVisit, mark
+from engine import json_values
+from engine.code_derivation import hashed
+from engine.domain import RequestState
+from engine.read_models import RequestView
+
+EVERY: Final = 2.0
+"""Seconds between two looks at the request of an open page."""
+LONGEST: Final = 600.0
+"""Seconds, after which the browser asks again by itself."""
+MOST: Final = 200
+"""Pages that are told at the same time; others work without."""
+MOST_EACH: Final = 10
+"""Pages of one link, or of one remembered browser, that are told at the same time."""
+_HEARTBEAT: Final = 15.0
+"""Seconds: proxies close a connection that says nothing."""
+
+
+class LiveUpdates:
+    """The handler."""
+
+    def __init__(self, held: RequestContext, reviewing: ReviewHandlers) -> None:
+        self._room, self._reviewing = held, reviewing
+        self._open = Counter[str]()
+
+    async def events(self, request: Request) -> Response:
+        """The stream of a page."""
+        visit = await self._reviewing.visit(request)
+        if isinstance(visit, Barred):
+            return self._room.said(status_pages.barred(visit, self._room.at))
+        if request.scope.get("is_head"):
+            return Response(media_type="text/event-stream")
+        return _Counted(self._open, _whose(visit), self._stream(visit))
+
+    async def _stream(self, visit: ReviewVisit) -> AsyncIterator[str]:
+        """An event whenever something was written, a comment now and then; ends when nothing more will happen.
+
+        It ends as well when the link or the browser that opened it is of no use any more.
+        """
+        request, seen, clock = visit.request.id, None, asyncio.get_running_loop().time
+        until, spoke = clock() + LONGEST, clock()
+        while clock() < until and not self._room.closing.is_set():
+            # Before it is looked at: what is written in between is seen the next time.
+            standing = await self._room.desk.engine.standing(request)
+            if standing is None or not await self._room.desk.still_sees(visit):
+                return
+            found = await self._room.desk.engine.request(request) if standing != seen else None
+            seen = standing
+            if found is not None:
+                yield f"data: {state(found, mark=mark(standing))}\n\n"
+                spoke = clock()
+            elif clock() - spoke >= _HEARTBEAT:
+                yield ": still here\n\n"
+                spoke = clock()
+            if found is not None and found.run_status.ended and found.asked.state is not RequestState.PENDING:
+                return
+            await self._pause()
+
+    async def _pause(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(EVERY):
+                await self._room.closing.wait()
+
+
+class _Counted(Response):
+    """A stream that is counted from before its first byte until its connection is gone, or the refusal to open it."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, opened: Counter[str], whose: str, stream: AsyncIterator[str]) -> None:
+        super().__init__()
+        self._opened, self._whose, self._streamed = opened, whose, stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._opened.total() >= MOST or self._opened[self._whose] >= MOST_EACH:
+            await PlainTextResponse("Too many pages are open; this one is told nothing.\n", 503)(scope, receive, send)
+            return
+        self._opened[self._whose] += 1
+        try:
+            headers = {"X-Accel-Buffering": "no"}
+            await StreamingResponse(self._streamed, media_type=self.media_type, headers=headers)(scope, receive, send)
+        finally:
+            self._opened[self._whose] -= 1
+            self._opened += Counter()  # without those that are at zero
+
+
+def _whose(visit: ReviewVisit) -> str:
+    """Whom a stream counts for, without the secret itself."""
+    return hashed(visit.browser or "" if visit.remembered else visit.token or "").hex()
+
+
+def state(request: RequestView, *, mark: str) -> str:
+    """What the script is told: in one line, as JSON. With another `mark` than that of the page, it fetches the page."""
+    closed = request.asked.state is not RequestState.PENDING
+    return json_values.dumps(
+        {
+            "mark": mark,
+            "state": request.asked.state.value,
+            "said": card.outcome(request) if closed else None,
+            "ended": closed and request.run_status.ended,
+            "digest": request.asked.digest,
+        }
+    )

@@ -1,0 +1,112 @@
+"""What became of a request, and of what was typed into its form, pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from bot.presentation import card
+from bot.web import form_inputs
+from bot.web.review_view import TypedReview
+from engine import json_values
+from engine.domain import Assurance, RequestState
+from engine.json_values import Value
+from engine.read_models import RequestView
+
+_HOW: Final[Mapping[str, str]] = {
+    Assurance.LINK: "by the link alone that was sent to {them}",
+    Assurance.CODE: "by a code that was sent to {their} email address",
+    Assurance.SSO: "by signing in with Slack",
+    Assurance.SLACK: "by {their} account in Slack",
+    Assurance.TERMINAL: "as the operator, at the terminal of the server",
+}
+_YOURS: Final = {"them": "you", "their": "your"}
+_THEIRS: Final = {"them": "them", "their": "their"}
+_ENDS: Final[Mapping[RequestState, tuple[str, str, str]]] = {
+    RequestState.APPROVED: ("Approved", "good", "✓"),
+    RequestState.REJECTED: ("Rejected", "bad", "✗"),
+    RequestState.EXPIRED: ("Expired", "calm", "○"),
+    RequestState.CANCELLED: ("Withdrawn", "calm", "○"),
+    RequestState.PENDING: ("Waits for a decision", "wait", "●"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """`verdict`: in the words of the button; `identified`: how the decider was. All None where the clock decided."""
+
+    headline: str
+    tone: str
+    sign: str
+    verdict: str | None = None
+    by: str | None = None
+    identified: str | None = None
+    at: datetime | None = None
+    reason: str | None = None
+
+
+def outcome(request: RequestView, *, mine: bool) -> Outcome:
+    """What became of it. `mine`: whoever reads it is known as the one who decided."""
+    headline, tone, sign = _ENDS[request.asked.state]
+    if request.asked.subject.is_form and request.asked.state is RequestState.APPROVED:
+        headline = "Filled in"
+    decision = request.decision
+    if decision is None:
+        return Outcome(headline=headline, tone=tone, sign=sign)
+    return Outcome(
+        headline=f"{headline} with edits" if decision.edits and headline == "Approved" else headline,
+        tone=tone,
+        sign=sign,
+        verdict=card.line(decision.verdict),
+        by=f"{card.line(decision.person.label)}{' (you)' if mine else ''}",
+        identified=how(decision.assurance, mine=mine),
+        at=decision.decided_at,
+        reason=card.visible(decision.reason) if decision.reason else None,
+    )
+
+
+def how(assurance: str, *, mine: bool) -> str:
+    """Return what identified the person who answered."""
+    said = _HOW.get(assurance)
+    return assurance if said is None else said.format(**(_YOURS if mine else _THEIRS))
+
+
+# -- around the form ----------------------------------------------------------------------------------------
+
+
+def changes(request: RequestView, edits: Mapping[str, Value]) -> tuple[tuple[str, str, str], ...]:
+    """Each change with its label, what stood there, and what is to stand there."""
+    return tuple((one.label, one.before or "", one.text) for one in card.changes(request, edits))
+
+
+def placed(request: RequestView, errors: Mapping[str, str]) -> tuple[dict[str, str], str]:
+    """What the engine says of fields, by the field that has inputs; what is about no field, as a notice."""
+    known = {json_values.show_path(one.path) for one in request.asked.editable}
+    found, others = dict[str, str](), list[str]()
+    for path, said in errors.items():
+        near = next((one for one in _around(path) if one in known), None)
+        if near is None:
+            others.append(f"{card.line(path)}: {card.visible(said)}")
+        else:
+            found[near] = f"{found[near]} {said}" if near in found else said
+    return found, " ".join(others)
+
+
+def _around(path: str) -> Iterator[str]:
+    while path:
+        yield path
+        path = path.rpartition(".")[0]
+
+
+def had(request: RequestView, typed: TypedReview) -> tuple[tuple[str, str], ...]:
+    """What somebody had typed into a form that is of no use any more, so that they can take it with them."""
+    found = []
+    for one in request.asked.editable:
+        path = json_values.show_path(one.path)
+        made = form_inputs.inputs(path, one.field, json_values.look(request.asked.content.value, one.path))
+        now = [raw for each in form_inputs.typed(made, typed.raws) for raw in form_inputs.held(each)]
+        if now != [raw for each in made for raw in form_inputs.held(each)]:
+            found.append((card.line(one.field.label or path), card.visible(" ".join(now)) or "–"))
+    return (*found, *([("Reason", card.visible(typed.reason))] if typed.reason else []))

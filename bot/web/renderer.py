@@ -1,0 +1,61 @@
+"""Views into pages. What comes from people or data is escaped by the templates and never trusted to be markup."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+from starlette.responses import HTMLResponse
+
+from bot.presentation import card
+from bot.presentation.characters import stands_apart
+from bot.web import site_urls as places
+from bot.web import static_files
+from bot.web.site_urls import SiteUrls
+from bot.web.status_pages import Said
+
+_TYPE: Final = "text/html; charset=utf-8"
+
+
+class Renderer:
+    """Makes answers of the templates in `templates/pages`."""
+
+    def __init__(self, at: SiteUrls) -> None:
+        self._environment = Environment(
+            loader=FileSystemLoader(static_files.folder()),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            # A text area begins with a newline of ours, which browsers take away; one of the data must stay.
+            keep_trailing_newline=True,
+        )
+        self._environment.filters["time"] = _time
+        self._environment.tests["apart"] = stands_apart
+        self._environment.globals.update(
+            at=at, **{f"{name.rpartition('.')[2]}_url": _static(at, name) for name in static_files.statics()}
+        )
+        for name in self._environment.list_templates(extensions=["html"]):
+            # Now, and not while the first people wait for their pages.
+            self._environment.get_template(name)
+
+    def page(self, template: str, *, status: int = 200, **view: Any) -> HTMLResponse:
+        """The page of a template."""
+        made = self._environment.get_template(f"{template}.html").render(**view)
+        return HTMLResponse(made, status, media_type=_TYPE)
+
+    def said(self, said: Said) -> HTMLResponse:
+        """The page that says what happened, and what can be done now."""
+        return self.page("said", status=said.status, said=said)
+
+
+def _static(at: SiteUrls, name: str) -> str:
+    return at.path(places.STATIC, static_files.statics()[name].name)
+
+
+def _time(moment: datetime) -> Markup:
+    """In UTC for everybody; the script adds the time where the reader is."""
+    exact = moment.astimezone(UTC).isoformat(timespec="seconds")
+    return Markup('<time datetime="{}">{}</time>').format(exact, escape(card.moment(moment)))

@@ -1,0 +1,333 @@
+"""The page of a request: the link that opens it, the page, and the form that decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bot.presentation import card
+from bot.web import context, outcome, review_view, service, stale_form, status_pages, user_agents
+from bot.web.context import RequestContext
+from bot.web.drafts import FormDraft
+from bot.web.review_view import TypedReview
+from bot.web.service import Barred, ReviewVisit
+from engine import json_values
+from engine.domain import (
+    AlreadyDecided,
+    AskCode,
+    Cancelled,
+    Changed,
+    Decide,
+    Expired,
+    InvalidEdits,
+    Link,
+    LinkState,
+    NeedsCode,
+    NoLink,
+    NotAnApprover,
+    ReasonMissing,
+    Refusal,
+    RequestState,
+    Verdict,
+)
+from engine.json_values import Value
+from engine.off_loop import off_loop
+from engine.read_models import RequestView
+
+_STALE: Final = (
+    "Nothing was decided yet: this page was open for a long time, or your browser keeps no cookies. "
+    "Everything that you typed is still here. Press the button again."
+)
+_CHOOSE: Final = "Nothing was decided yet. Choose one of the buttons at the end."
+_VERDICTS: Final = {"approve": Verdict.APPROVE, "reject": Verdict.REJECT}
+_TYPED: Final = "typed"
+"""In the address: go back to what was typed before a code was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmittedReview:
+    """A form that was sent, read. `salt`: its single-use key. `edits` and `wrong`: by dotted path."""
+
+    visit: ReviewVisit
+    form: FormData
+    salt: str
+    verdict: Verdict
+    edits: dict[str, Value]
+    wrong: dict[str, str]
+
+    @property
+    def typed(self) -> TypedReview:
+        return _typed(self.form)
+
+    @property
+    def command(self) -> Decide:
+        number = context.text(self.form, "content_version")
+        return service.decision(
+            self.visit,
+            self.verdict,
+            content_version=int(number) if number.isascii() and number.isdecimal() and len(number) < 10 else 0,
+            digest=context.text(self.form, "digest"),
+            edits=self.edits,
+            reason=self.typed.reason,
+            form=self.salt,
+        )
+
+
+def _typed(form: FormData, **wrong: Any) -> TypedReview:
+    return TypedReview(raws=context.raws(form), reason=context.text(form, "reason").replace("\r\n", "\n"), **wrong)
+
+
+def about(request: str) -> str:
+    """What the nonce of a review form is for."""
+    return f"review:{request}"
+
+
+class ReviewHandlers:
+    """The handlers."""
+
+    def __init__(self, held: RequestContext) -> None:
+        self._room = held
+
+    async def follow(self, request: Request) -> Response:
+        """The link in a mail: the token moves from the address into a cookie. Nothing is written."""
+        token = request.path_params["token"]
+        link = await self._room.desk.identity.link(token)
+        asks = await self._room.desk.identity.attention_link(token) if link is None else None
+        found = link or asks
+        if found is None:
+            return self._room.said(status_pages.barred(Barred.UNKNOWN_LINK, self._room.at))
+        at = self._room.at
+        path = at.review(found.request) if isinstance(found, Link) else at.attention(found.run)
+        answer = self._room.to(path)
+        left = found.until - self._room.clock.now()
+        self._room.view(answer, path, token, lasts=max(left, context.SHORT))
+        return answer
+
+    async def show(self, request: Request) -> Response:
+        """The page."""
+        visit = await self.visit(request)
+        if isinstance(visit, Barred):
+            return self._room.said(status_pages.barred(visit, self._room.at))
+        if visit.request.asked.state is not RequestState.PENDING:
+            return await self.closed(visit)
+        draft = self._room.drafts.find(self._room.holder(request), visit.request.id)
+        if draft is None or _TYPED not in request.query_params or draft.digest != visit.request.asked.digest:
+            return await self._open(request, visit)
+        reason = "".join(draft.raws.get("reason", ()))
+        return await self._open(request, visit, typed=TypedReview(raws=draft.raws, reason=reason), notice=_BACK)
+
+    async def decide(self, request: Request) -> Response:
+        """The form."""
+        foreign = self._room.refuse_foreign(request)
+        if foreign is not None:
+            return foreign
+        form = await context.posted(request)
+        visit = await self.visit(request)
+        if isinstance(visit, Barred):
+            return self._room.said(status_pages.barred(visit, self._room.at))
+        salt = self._room.salt(request, form, about(visit.request.id))
+        verdict = _VERDICTS.get(context.text(form, "verdict"))
+        if salt is None or verdict is None:
+            back = context.text(form, "verdict") == "back"
+            notice = _STALE if salt is None else "" if back else _CHOOSE
+            return await self._again(request, visit, _typed(form), notice, status=200 if back else 422)
+        same = visit.request.asked.digest == context.text(form, "digest")
+        edits, wrong = (
+            await off_loop(lambda: review_view.edits(visit.request, context.raws(form))) if same else ({}, {})
+        )
+        sent = SubmittedReview(visit=visit, form=form, salt=salt, verdict=verdict, edits=edits, wrong=wrong)
+        return await self._asked_back(request, sent) or await self._decided(request, sent)
+
+    async def visit(self, request: Request) -> ReviewVisit | Barred:
+        """Who is there."""
+        return await self._room.desk.visit(
+            request.path_params["request"], token=self._room.token(request), browser=self._room.browser(request)
+        )
+
+    # -- deciding --
+
+    async def _asked_back(self, request: Request, sent: SubmittedReview) -> Response | None:
+        """What is asked before anything is decided: to mend what is wrong, and what the gate wants confirmed."""
+        asked = sent.visit.request
+        if sent.verdict is Verdict.REJECT or asked.asked.state is not RequestState.PENDING:
+            return None
+        if sent.wrong:
+            return await self._again(request, sent.visit, _typed(sent.form, wrong=sent.wrong))
+        if not asked.confirm or context.text(sent.form, "confirmed") == asked.asked.digest:
+            return None
+
+        question = card.visible(asked.confirm)
+
+        def made() -> Response:
+            return self._room.form(
+                "confirm",
+                request,
+                about(asked.id),
+                salt=sent.salt,
+                visit=sent.visit,
+                masked=user_agents.masked(sent.visit.address),
+                question=question,
+                title=card.line(asked.title),
+                label=_label(asked),
+                edits=outcome.changes(asked, sent.edits),
+                reason=sent.typed.reason,
+                digest=asked.asked.digest,
+                carried=[(n, v) for n, v in sent.form.multi_items() if n not in _OWN and isinstance(v, str)],
+            )
+
+        return await off_loop(made)
+
+    async def _decided(self, request: Request, sent: SubmittedReview) -> Response:
+        answer = await self._room.desk.decide(sent.command)
+        if isinstance(answer, NeedsCode):
+            return await self._code(request, sent)
+        if isinstance(answer, Refusal):
+            return await self._refused(request, sent, answer)
+        self._room.drafts.drop(self._room.holder(request), sent.visit.request.id)
+        return self._room.to(self._room.at.review(sent.visit.request.id))
+
+    async def _code(self, request: Request, sent: SubmittedReview) -> Response:
+        """Whoever has only the link confirms with a code what they decided."""
+        holder = self._room.holder(request)
+        label = user_agents.browser(request.headers.get("user-agent", ""))
+        answer = await self._room.desk.identity.ask_code(AskCode(decide=sent.command, holder=holder, label=label))
+        if isinstance(answer, Refusal):
+            return await self._refused(request, sent, answer)
+        kept = {**context.raws(sent.form), "reason": (sent.typed.reason,)}
+        self._room.drafts.keep(holder, sent.visit.request.id, FormDraft(kept, sent.visit.request.asked.digest))
+        return self._room.to(self._room.at.code(answer.challenge))
+
+    async def _refused(self, request: Request, sent: SubmittedReview, answer: Refusal) -> Response:
+        """Each refusal with a page that says it, and nothing that was typed is lost."""
+        match answer:
+            case InvalidEdits():
+                wrong, notice = outcome.placed(sent.visit.request, answer.errors)
+                return await self._again(request, sent.visit, _typed(sent.form, wrong=wrong), notice)
+            case ReasonMissing():
+                return await self._again(request, sent.visit, _typed(sent.form, reason_error=answer.sentence()))
+            case AlreadyDecided() | Expired() | Cancelled() | Changed():
+                return await self._too_late(request, sent, answer)
+            case NotAnApprover():
+                return self._room.said(status_pages.barred(Barred.REASSIGNED, self._room.at))
+            case NoLink():
+                why = _LINKS.get(answer.state, Barred.UNKNOWN_LINK)
+                return self._room.said(status_pages.barred(why, self._room.at))
+            case _:
+                return await self._again(request, sent.visit, sent.typed, answer.sentence(), status=409)
+
+    async def _too_late(self, request: Request, sent: SubmittedReview, answer: Refusal) -> Response:
+        visit = await self.visit(request)
+        if isinstance(visit, Barred):
+            return self._room.said(status_pages.barred(visit, self._room.at))
+        mine = isinstance(answer, AlreadyDecided) and _is_as_sent(visit.request, sent)
+        if mine and await self._room.desk.was_decided_by(visit.request, sent.salt):
+            return self._room.to(self._room.at.review(visit.request.id))
+        had = await off_loop(lambda: outcome.had(sent.visit.request, sent.typed))
+        if isinstance(answer, Changed):
+            return await self._open(
+                request, visit, notice=answer.sentence(), seen=context.text(sent.form, "seen"), had=had, status=409
+            )
+        status = 409 if isinstance(answer, AlreadyDecided) else 410
+        notice = f"{answer.sentence()} What you sent was not counted."
+        return await self.closed(visit, notice=notice, had=had, status=status)
+
+    # -- pages --
+
+    async def _again(
+        self, request: Request, visit: ReviewVisit, typed: TypedReview, notice: str = "", *, status: int = 422
+    ) -> Response:
+        if visit.request.asked.state is not RequestState.PENDING:
+            had = await off_loop(lambda: outcome.had(visit.request, typed))
+            return await self.closed(visit, notice=notice, had=had, status=409)
+        return await self._open(request, visit, typed=typed, notice=notice, status=status)
+
+    async def _open(
+        self,
+        request: Request,
+        visit: ReviewVisit,
+        *,
+        typed: TypedReview | None = None,
+        notice: str = "",
+        seen: str = "",
+        had: tuple[tuple[str, str], ...] = (),
+        status: int = 200,
+    ) -> Response:
+        def made() -> Response:
+            shown = review_view.review(visit.request, visit.run, visit.together, typed)
+            return self._room.form(
+                "review",
+                request,
+                about(visit.request.id),
+                status=status,
+                visit=visit,
+                masked=user_agents.masked(visit.address),
+                review=shown,
+                label=_label(visit.request),
+                reject_label=card.line(visit.request.reject_label),
+                notice_text=notice,
+                differences=stale_form.differences(seen, shown.content) if seen else (),
+                had_typed=had,
+            )
+
+        return await off_loop(made)
+
+    async def closed(
+        self, visit: ReviewVisit, *, notice: str = "", had: tuple[tuple[str, str], ...] = (), status: int = 200
+    ) -> Response:
+        """The page of a request that is decided or over: what became of it, and of its run.
+
+        To whoever has only a link, which may lie in many mailboxes by then, it shows no more than that.
+        """
+
+        def made() -> Response:
+            shown = review_view.review(visit.request, visit.run, visit.together)
+            decision = visit.request.decision
+            return self._room.pages.page(
+                "closed",
+                status=status,
+                visit=visit,
+                masked=user_agents.masked(visit.address),
+                review=shown,
+                # Whoever has only the link may be anybody.
+                outcome=outcome.outcome(
+                    visit.request,
+                    mine=visit.remembered and decision is not None and decision.person.id == visit.person.id,
+                ),
+                changed=[one for one in shown.content if one.before is not None],
+                notice_text=notice,
+                had_typed=had,
+            )
+
+        return await off_loop(made)
+
+
+_BACK: Final = "This is what you had typed. Nothing was decided yet."
+_OWN: Final = frozenset({"verdict", "confirmed", "nonce"})
+_LINKS: Final[Mapping[LinkState | None, Barred]] = {
+    LinkState.EXPIRED: Barred.EXPIRED_LINK,
+    LinkState.REVOKED: Barred.REVOKED_LINK,
+}
+
+
+def _is_as_sent(request: RequestView, sent: SubmittedReview) -> bool:
+    """Whether the request was decided as this form says: by a step back, one form is sent with two answers."""
+    if (request.asked.state is RequestState.APPROVED) is not (sent.verdict is Verdict.APPROVE):
+        return False
+    if request.decision is None or sent.verdict is Verdict.REJECT:
+        return True
+    after = {json_values.show_path(edit.path): edit.after for edit in request.decision.edits}
+    content = request.asked.content.value
+    stands = {
+        name: after.get(name, json_values.look(content, json_values.read_path(name, content))) for name in sent.edits
+    }
+    return stands == sent.edits and after.keys() <= sent.edits.keys()
+
+
+def _label(request: RequestView) -> str:
+    """What the button says."""
+    return "Send" if request.asked.subject.is_form else card.line(request.approve_label)

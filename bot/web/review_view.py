@@ -1,0 +1,283 @@
+"""What the page of a request shows, pure: all that the message in Slack says, and all that it had to cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Final
+
+from bot.presentation import card
+from bot.presentation.characters import boundary, hidden
+from bot.web import form_inputs, run_history, stale_form
+from bot.web.form_inputs import Input, Raws
+from bot.web.run_history import StepShown
+from engine import fields, json_values, requests
+from engine.domain import Card, ReasonRequired, ReviewPoint
+from engine.errors import about
+from engine.fields import Field, FieldType
+from engine.json_values import Value
+from engine.read_models import RequestView, RunView
+
+_AROUND: Final = 20
+"""Characters on each side of one that cannot be seen: enough to find the place."""
+_EXCERPT: Final = 100
+_MOST_MARKED: Final = 100
+"""Excerpts of one text: who finds so many invisible characters in it needs no more of them."""
+_COUNTED: Final = 300
+"""Characters from which on a text is told to be long: nobody should take its beginning for all of it."""
+MOST_EDITABLE: Final = 1_200_000
+"""Bytes of text in the inputs of a page: more would not fit into what is taken back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownField:
+    """A place in the content. With `inputs` it can be changed; `text` is always what it is now.
+
+    `marked`: what stands around each of its invisible characters, which an input would hide.
+    """
+
+    path: str
+    label: str
+    text: str
+    before: str | None = None
+    inputs: tuple[Input, ...] = ()
+    is_optional: bool = False
+    hints: tuple[str, ...] = ()
+    marked: tuple[str, ...] = ()
+    error: str | None = None
+
+    @property
+    def id(self) -> str:
+        return form_inputs.key(self.path)
+
+    @property
+    def is_group(self) -> bool:
+        """Whether several inputs answer it, which then need a name in common."""
+        return len(self.inputs) > 1 or any(one.kind in ("radio", "checkbox") for one in self.inputs)
+
+    @property
+    def focus(self) -> str:
+        """The id of the first thing that can be typed or chosen."""
+        first = self.inputs[0]
+        return f"{first.name}-0" if first.kind in ("radio", "checkbox") else first.name
+
+    @property
+    def described(self) -> str:
+        """The ids of what a screen reader says with it."""
+        parts = [*(["hint"] if self.hints else []), *(["marked"] if self.marked else [])]
+        return " ".join(f"{self.id}-{one}" for one in [*parts, *(["error"] if self.error else [])])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """A request as its page shows it. `seen`: what the form carries, to tell later what has changed since."""
+
+    request: RequestView
+    card: Card
+    content: tuple[ShownField, ...]
+    inputs: tuple[tuple[str, str], ...]
+    trigger: str
+    run_id: str
+    run_state: str
+    steps: tuple[StepShown, ...]
+    history: tuple[tuple[datetime | None, str], ...]
+    reason: str
+    reason_error: str | None
+    reason_hint: str
+    seen: str
+
+    @property
+    def headline(self) -> str:
+        """What the content is to whoever decides."""
+        if self.request.asked.subject.is_form:
+            return "What is needed"
+        return "What will be done" if self.request.at is ReviewPoint.BEFORE else "What was produced"
+
+    @property
+    def is_editable(self) -> bool:
+        return any(one.inputs for one in self.content)
+
+    @property
+    def parts(self) -> list[list[ShownField]]:
+        """The content in its order, what stands together and is of one kind (to read, to change) in one list."""
+        return [list(group) for _, group in groupby(self.content, key=lambda one: bool(one.inputs))]
+
+    @property
+    def errors(self) -> tuple[tuple[str, str], ...]:
+        """Sentences for the top of the page, each with the id of what it is about."""
+        found = [(one.focus, one.error) for one in self.content if one.error and one.inputs]
+        return (*found, *([("reason", self.reason_error)] if self.reason_error else []))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypedReview:
+    """What came back from the form, and what is wrong with it by dotted path."""
+
+    raws: Raws
+    reason: str = ""
+    wrong: Mapping[str, str] | None = None
+    reason_error: str | None = None
+
+
+def review(
+    request: RequestView, run: RunView | None, earlier: Sequence[RequestView] = (), typed: TypedReview | None = None
+) -> Review:
+    """The page. `earlier`: the other requests of the run; `typed`: what stands in the inputs instead of the content."""
+    content = tuple(_content(request, typed or TypedReview(raws={})))
+    return Review(
+        request=request,
+        card=card.request_card(request),
+        content=content,
+        inputs=run_history.inputs(run, request.people),
+        trigger=run_history.trigger(run),
+        run_id=request.run,
+        run_state=run_history.run_state(request.run_status),
+        steps=run_history.steps(run, request.people),
+        history=tuple(run_history.history(request, run, earlier)),
+        reason=typed.reason if typed else "",
+        reason_error=typed.reason_error if typed else None,
+        reason_hint=_reason_hint(request),
+        seen=stale_form.seen(content),
+    )
+
+
+def _reason_hint(request: RequestView) -> str:
+    who = card.line(request.requester.label)
+    match request.asked.reason_required:
+        case ReasonRequired.ALWAYS:
+            return f"Needed for either answer. {who}, who started this, reads it."
+        case ReasonRequired.REJECT:
+            return f"Needed for “{card.line(request.reject_label)}”. {who}, who started this, reads it."
+        case _:
+            return f"You may leave it empty. {who}, who started this, reads it."
+
+
+# -- the content --------------------------------------------------------------------------------------------
+
+
+def _content(request: RequestView, typed: TypedReview) -> Iterator[ShownField]:
+    """The content in its order; where it is open, with inputs for what may be changed."""
+    pending = request.decision is None and request.asked.closed_at is None
+    editable = {json_values.show_path(one.path): one for one in request.asked.editable} if pending else {}
+    room, wrong = MOST_EDITABLE, typed.wrong or {}
+    for one in card.content_fields(request):
+        found = editable.get(one.path) if one.editable else None
+        shown = ShownField(path=one.path, label=one.label, text=one.text, before=one.before)
+        if found is None:
+            yield shown
+            continue
+        value = json_values.look(request.asked.content.value, found.path)
+        made = form_inputs.inputs(one.path, found.field, value)
+        room -= sum(len(text.encode()) for each in made for text in each.values)
+        if room < 0:
+            yield ShownField(
+                path=one.path, label=one.label, text=one.text, hints=("This is too long to be edited here.",)
+            )
+            continue
+        yield ShownField(
+            path=one.path,
+            label=one.label,
+            text=one.text,
+            inputs=form_inputs.typed(made, typed.raws),
+            is_optional=not found.field.required and found.field.blank != "keep",
+            hints=(*_named(request, found.field, value), *hints(found.field, value, made)),
+            marked=marked(value),
+            error=_said(one.label, wrong.get(one.path)),
+        )
+
+
+def _said(label: str, predicate: str | None) -> str | None:
+    """What is wrong with a field, as a sentence."""
+    return None if predicate is None else about(label, card.visible(predicate))
+
+
+def marked(value: Value) -> tuple[str, ...]:
+    """What stands around every character that an input would show as nothing, in order and nothing of it twice.
+
+    Of very many only the first are shown, with how many more there are.
+    """
+    text = value if isinstance(value, str) else ""
+    places = hidden(text)
+    if not places:
+        return ()
+    spelled, around = [*text.replace("\r\n", "  ").replace("\n", " ")], _around(places, len(text))
+    for at in places:
+        spelled[at] = card.visible(text[at])
+    found, shown = list[str](), 0
+    for first, last in around[:_MOST_MARKED]:
+        # Where the last excerpt ended this one goes on; anywhere else it begins and ends between two characters.
+        start = shown if first <= shown else boundary(text, first)
+        shown = max(last - _AROUND + 1, boundary(text, last)) if last < len(text) else len(text)
+        found.append(f"{'…' if start else ''}{''.join(spelled[start:shown])}{'…' if shown < len(text) else ''}")
+    left = sum(1 for at in places if at >= shown)
+    return (*found, f"… and {left:,} more.") if left else tuple(found)
+
+
+def _around(places: Sequence[int], length: int) -> list[tuple[int, int]]:
+    """The stretches that show all of these places with what stands around them, none of them long."""
+    found = list[tuple[int, int]]()
+    for at in places:
+        first, last = max(0, at - _AROUND), min(length, at + _AROUND)
+        if found and first <= found[-1][1] and last - found[-1][0] <= _EXCERPT:
+            found[-1] = found[-1][0], last
+        elif not found or at >= found[-1][1]:
+            found.append((max(first, found[-1][1]) if found else first, last))
+    return found
+
+
+def _named(request: RequestView, field: Field, value: Value) -> Iterator[str]:
+    """Whose account it is, which the input cannot say."""
+    if field.type is FieldType.PERSON and requests.is_account(value):
+        yield f"Now {card.show_in(request, field, value)}."
+
+
+def hints(field: Field, value: Value, made: Sequence[Input]) -> Iterator[str]:
+    """Yield what helps to fill in a field."""
+    if field.help:
+        yield card.visible(field.help)
+    yield from _bounds(field)
+    long = value if isinstance(value, str) else made[0].value
+    if made[0].kind == "textarea" and len(long) >= _COUNTED:
+        yield f"It came with {len(long):,} characters."
+    if field.max_length is not None:
+        yield f"At most {field.max_length:,} characters."
+    if field.type is FieldType.DATETIME and made[0].kind == "text":
+        yield "In UTC, like 2026-03-02 09:30."
+    if field.type is FieldType.PERSON:
+        yield "An email address."
+    if field.type is FieldType.JSON:
+        yield "Written as JSON."
+    if made[0].kind == "checkbox" and value not in (None, []) and not any(one.chosen for one in made[0].choices):
+        yield f"Now {card.line(card.show(field, value))}; whatever you choose replaces it."
+
+
+def _bounds(field: Field) -> Iterator[str]:
+    low, high = (None if one is None else fields.show(_PLAIN.get(field.type, field.type), one) for one in _ends(field))
+    if low is not None and high is not None:
+        yield f"From {low} to {high}."
+    elif low is not None:
+        yield f"At least {low}." if field.type not in _TIMES else f"Not before {low}."
+    elif high is not None:
+        yield f"At most {high}." if field.type not in _TIMES else f"Not after {high}."
+
+
+_TIMES: Final = frozenset({FieldType.DATE, FieldType.DATETIME})
+_PLAIN: Final[Mapping[FieldType, FieldType]] = {FieldType.MONEY: FieldType.NUMBER}
+
+
+def _ends(field: Field) -> tuple[Value, Value]:
+    return field.min, field.max
+
+
+def edits(request: RequestView, raws: Raws) -> tuple[dict[str, Value], dict[str, str]]:
+    """What was changed in the form, by dotted path; and what is wrong, as predicates. Nothing: approve as it is."""
+    content = request.asked.content.value
+    return form_inputs.changes(
+        (
+            (json_values.show_path(one.path), one.field, json_values.look(content, one.path))
+            for one in request.asked.editable
+        ),
+        raws,
+    )

@@ -1,0 +1,113 @@
+"""The run of a request as its page tells it, pure: where it stands, what its steps did, who decided what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeAlias
+
+from bot.presentation import card
+from engine import fields, requests
+from engine.domain import Person, RunStatus, StepStatus
+from engine.json_values import Value
+from engine.read_models import RequestView, RunView, StepView
+
+People: TypeAlias = Mapping[str, Person]
+_STEPS: Final[Mapping[StepStatus, str]] = {
+    StepStatus.IN_REVIEW: "waits for this decision",
+    StepStatus.READY: "about to run",
+    StepStatus.STARTED: "running",
+    StepStatus.RETRYING: "failed, will be tried again",
+    StepStatus.SLEEPING: "waits for a time",
+    StepStatus.OUTPUT_IN_REVIEW: "done, its output waits for this decision",
+    StepStatus.OUTCOME_UNKNOWN: "its outcome is unknown",
+    StepStatus.SUCCEEDED: "done",
+    StepStatus.SKIPPED: "skipped",
+    StepStatus.FAILED: "failed",
+    StepStatus.STOPPED: "stopped",
+}
+_RUNS: Final[Mapping[RunStatus, str]] = {
+    RunStatus.RUNNING: "is running",
+    RunStatus.WAITING: "waits",
+    RunStatus.NEEDS_ATTENTION: "waits for its owner to find out whether a step happened",
+    RunStatus.SUCCEEDED: "is done",
+    RunStatus.FAILED: "failed",
+    RunStatus.REJECTED: "ended with the rejection",
+    RunStatus.EXPIRED: "ended because nobody decided in time",
+    RunStatus.CANCELLED: "was cancelled",
+}
+_TRIGGERS: Final = {
+    "terminal": "from the terminal of the server",
+    "slack": "in Slack",
+    "web": "on these pages",
+    "email": "by mail",
+    "schedule": "by the schedule",
+    "webhook": "by a webhook",
+    "api": "through the API",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepShown:
+    step: str
+    status: str
+    tone: str
+    at: datetime | None
+    given: tuple[tuple[str, str], ...]
+    output: tuple[tuple[str, str], ...]
+    error: str | None
+
+
+def trigger(run: RunView | None) -> str:
+    """Reads on after “It was started”."""
+    return _TRIGGERS.get(run.origin.surface, run.origin.surface) if run else ""
+
+
+def inputs(run: RunView | None, people: People) -> tuple[tuple[str, str], ...]:
+    """What it was started with. `people`: those who are shown by name."""
+    return tuple(values(run.inputs, people)) if run else ()
+
+
+def steps(run: RunView | None, people: People) -> tuple[StepShown, ...]:
+    """What it has come to."""
+    return tuple(_step(one, people) for one in run.steps) if run else ()
+
+
+def run_state(status: RunStatus) -> str:
+    """Reads on after “The run”."""
+    return _RUNS[status]
+
+
+def values(values: Mapping[str, Value], people: People) -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        yield card.line(name), requests.by_name(card.show(fields.infer(value), value), people)
+
+
+def _step(step: StepView, people: People) -> StepShown:
+    visit = f" (visit {step.visit})" if step.visit > 1 else ""
+    return StepShown(
+        step=f"{card.line(step.step)}{visit}",
+        status=_STEPS[step.status],
+        tone="good" if step.status is StepStatus.SUCCEEDED else "bad" if step.status is StepStatus.FAILED else "calm",
+        at=step.ended_at or step.started_at,
+        given=tuple(values(step.params.shown(), people)) if step.params else (),
+        output=tuple(values(step.output, people)) if step.output else (),
+        error=card.visible(step.error) if step.error else None,
+    )
+
+
+def history(
+    request: RequestView, run: RunView | None, earlier: Sequence[RequestView]
+) -> Iterator[tuple[datetime | None, str]]:
+    if run is not None:
+        yield run.started_at, f"{card.line(run.requester.label)} started run {run.id}."
+    for one in earlier:
+        if one.id != request.id and one.asked.opened_at <= request.asked.opened_at:
+            said = card.outcome(one) if one.asked.closed_at else "Waits for a decision."
+            yield one.asked.opened_at, f"{card.line(one.title)}: {said}"
+    yield request.asked.opened_at, "This request was opened."
+    if request.asked.first_shown_at is not None:
+        yield request.asked.first_shown_at, "The request first reached an approver."
+    if request.asked.closed_at is not None:
+        yield request.asked.closed_at, card.outcome(request)

@@ -1,0 +1,181 @@
+"""What the pages ask of the engine: who is there, what they may see, and what becomes of what they send."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Final
+
+from engine.domain import (
+    Address,
+    Assurance,
+    Decide,
+    Decided,
+    Link,
+    LinkState,
+    NotAllowed,
+    Origin,
+    Person,
+    Refusal,
+    RememberedBrowser,
+    Verdict,
+)
+from engine.errors import Conflict, Tampered
+from engine.json_values import Value
+from engine.read_models import PageQuery, RequestView, RunView
+from engine.service import Engine, Identity
+
+MOST_LISTED: Final = 200
+
+
+class Barred(Enum):
+    """Why somebody does not see a request."""
+
+    UNKNOWN_LINK = auto()
+    EXPIRED_LINK = auto()
+    REVOKED_LINK = auto()
+    REASSIGNED = auto()
+    NOT_AN_APPROVER = auto()
+    NOT_FOUND = auto()
+    NO_WAY_IN = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewVisit:
+    """Somebody who may see a request. `token` and `browser`: what they hold, for the engine to judge.
+
+    `remembered`: they proved in this browser who they are.
+    """
+
+    request: RequestView
+    run: RunView
+    together: Sequence[RequestView]
+    """All requests of the run."""
+    person: Person
+    address: str
+    remembered: bool
+    mark: str
+    """Another one whenever the request or its run was written since this was read."""
+    token: str | None = field(repr=False)
+    browser: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewService:
+    engine: Engine
+    identity: Identity
+
+    async def visit(self, request: str, *, token: str | None, browser: str | None) -> ReviewVisit | Barred:
+        """Who is there: as the person of a remembered browser if they are asked, else as whoever has the link."""
+        # Before the rest: what is written in between makes a page look older than it is, never newer.
+        standing = mark(await self.engine.standing(request))
+        around = await self.engine.request_in_run(request)
+        found = around[0] if around is not None else None
+        known = await self.identity.browser(browser) if browser else None
+        link = await self.identity.link(token) if token else None
+        if around is not None and known is not None and _is_asked(around[0], known.person):
+            return ReviewVisit(
+                request=around[0],
+                run=around[1],
+                together=around[2],
+                person=known.person,
+                address=known.address,
+                remembered=True,
+                mark=standing,
+                token=token if link is not None and link.request == request else None,
+                browser=browser,
+            )
+        barred = _barred(found, known, link, token, request)
+        if barred is not None:
+            return barred
+        assert around is not None
+        assert link is not None
+        return ReviewVisit(
+            request=around[0],
+            run=around[1],
+            together=around[2],
+            person=link.person,
+            address=link.address,
+            remembered=False,
+            mark=standing,
+            token=token,
+            browser=browser,
+        )
+
+    async def still_sees(self, visit: ReviewVisit) -> bool:
+        """Return whether what the visitor showed when they came would still let them in."""
+        if visit.remembered:
+            return visit.browser is not None and await self.identity.browser(visit.browser) is not None
+        link = await self.identity.link(visit.token) if visit.token else None
+        return link is not None and link.state is LinkState.LIVE
+
+    async def decide(self, command: Decide) -> Decided | Refusal:
+        """The decision, on the disk when this returns `Decided`; the same form again answers the same."""
+        try:
+            return await self.engine.decide(command)
+        except Tampered as error:
+            return NotAllowed(why=str(error))
+        except Conflict:
+            return NotAllowed(why="Others were deciding at the same moment. Look at the request, then try again.")
+
+    async def was_decided_by(self, request: RequestView, form: str) -> bool:
+        """Whether it was this very form that decided the request."""
+        story = await self.engine.story(request.run)
+        places = (one.content.get("place") for one in story if one.request == request.id and one.content)
+        return any(isinstance(place, dict) and place.get("form") == form for place in places)
+
+    async def waiting(self, person: Person) -> list[RequestView]:
+        """What waits for this person."""
+        return await self.engine.requests(PageQuery(limit=MOST_LISTED, open_only=True), person=person.id)
+
+
+def mark(standing: tuple[int, int] | None) -> str:
+    """Where a request and its run stand, as pages carry it."""
+    return "" if standing is None else "{}.{}".format(*standing)
+
+
+def _is_asked(request: RequestView, person: Person) -> bool:
+    return any(one.person.id == person.id for one in request.approvers)
+
+
+def _barred(
+    found: RequestView | None, known: RememberedBrowser | None, link: Link | None, token: str | None, request: str
+) -> Barred | None:
+    """Whoever shows nothing learns nothing, not even whether there is such a request."""
+    if link is None or link.request != request:
+        if known is not None:
+            return Barred.NOT_AN_APPROVER if found is not None else Barred.NOT_FOUND
+        return Barred.UNKNOWN_LINK if token else Barred.NO_WAY_IN
+    if link.state is not LinkState.LIVE:
+        return Barred.EXPIRED_LINK if link.state is LinkState.EXPIRED else Barred.REVOKED_LINK
+    if found is None:
+        return Barred.NOT_FOUND
+    return None if _is_asked(found, link.person) else Barred.REASSIGNED
+
+
+def decision(
+    visit: ReviewVisit,
+    verdict: Verdict,
+    *,
+    content_version: int,
+    digest: str,
+    edits: Mapping[str, Value],
+    reason: str,
+    form: str,
+) -> Decide:
+    """The command of somebody who sent the form. `form`: its single-use key."""
+    return Decide(
+        request=visit.request.id,
+        verdict=verdict,
+        actor=Address("email", visit.address),
+        content_version=content_version,
+        digest=digest,
+        origin=Origin(surface="web", place={"form": form}),
+        assurance=Assurance.LINK,
+        edits=edits if verdict is Verdict.APPROVE else {},
+        reason=reason or None,
+        link=visit.token,
+        browser=visit.browser,
+        form=form,
+    )

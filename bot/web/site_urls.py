@@ -1,0 +1,72 @@
+"""Where browsers reach us, pure: every address, redirect and cookie is made from the public address alone.
+
+What a request says of its own host is whatever somebody sent: nothing is made of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from bot import page_urls
+
+CODE: Final = "/code"
+STATIC: Final = "/static"
+HEALTH: Final = "/healthz"
+ROBOTS: Final = "/robots.txt"
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class SiteUrls:
+    """`origin`: as browsers write it in headers. `prefix`: the path of the public address, with no slash at its end."""
+
+    origin: str
+    prefix: str
+
+    @property
+    def is_secure(self) -> bool:
+        return self.origin.startswith("https:")
+
+    @property
+    def root(self) -> str:
+        """The path that covers all of our pages."""
+        return self.prefix or "/"
+
+    def path(self, head: str, *parts: str) -> str:
+        """The path of a page, as it stands in links, redirects and cookies."""
+        return self.prefix + "/".join([head, *(quote(part, safe="") for part in parts)])
+
+    def review(self, request: str) -> str:
+        return self.path(page_urls.REVIEW, request)
+
+    def attention(self, run: str) -> str:
+        return self.path(page_urls.ATTENTION, run)
+
+    def code(self, challenge: str) -> str:
+        return self.path(CODE, challenge)
+
+    @property
+    def inbox(self) -> str:
+        return self.path(page_urls.INBOX)
+
+
+def place(public_url: str) -> SiteUrls:
+    """The place of a public address such as `https://signoff.example.com/prefix`; empty: plain loopback."""
+    parts = urlsplit(public_url or "http://127.0.0.1")
+    host = (parts.hostname or "").encode("idna").decode() if not (parts.hostname or "").isascii() else parts.hostname
+    host = f"[{host}]" if host and ":" in host else host
+    port = "" if parts.port in (None, _PORTS.get(parts.scheme)) else f":{parts.port}"
+    return SiteUrls(f"{parts.scheme}://{host}{port}", parts.path.rstrip("/"))
+
+
+def inside(path: str, prefix: str, heads: frozenset[str]) -> str:
+    """The path without the prefix, whether the proxy in front of us takes it away or passes it on.
+
+    `heads`: the first segments that we serve. Only what is one of ours without the prefix loses it.
+    """
+    whole = f"{path}/" if path == prefix else path
+    rest = whole[len(prefix) :]
+    is_ours = whole.startswith(f"{prefix}/") and rest.split("/", 2)[1] in heads
+    return rest if prefix and is_ours else path

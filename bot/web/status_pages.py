@@ -1,0 +1,174 @@
+"""Pages that only say what happened and what to do, pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bot.web.service import Barred
+from bot.web.site_urls import SiteUrls
+
+
+@dataclass(frozen=True, slots=True)
+class PageLink:
+    """A link to where it goes on."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """`title`: what happened. `lines`: why, and what to do. `tone`: only for the sign beside the title."""
+
+    status: int
+    title: str
+    lines: tuple[str, ...]
+    ways: tuple[PageLink, ...] = ()
+
+
+def broken(sentence: str) -> Said:
+    """`sentence`: with the number of the incident."""
+    return Said(status=500, title="Something broke", lines=(sentence,))
+
+
+NOT_FOUND = Said(
+    status=404,
+    title="There is no such page",
+    lines=("The address may be cut off. Open the link in the mail again, all of it.",),
+)
+WRONG_METHOD = Said(
+    status=405,
+    title="That does not work at this address",
+    lines=("Go back to the page that you came from, and use its buttons.",),
+)
+TOO_LARGE = Said(
+    status=413,
+    title="That is too much text",
+    lines=("What you sent is larger than 2 MB; nothing was done. Go back, and shorten it.",),
+)
+FOREIGN = Said(
+    status=403,
+    title="This form was sent from somewhere else",
+    lines=(
+        "Nothing was done. Forms are only taken from our own pages, so that no other website can act for you.",
+        "Open the link in the mail again, and decide there.",
+    ),
+)
+UNREADABLE = Said(
+    status=400,
+    title="That form cannot be read",
+    lines=("Nothing was done. Open the link in the mail again, and decide there.",),
+)
+
+
+def code_gone(back: str, *, asks: str) -> Said:
+    """`back`: where another code is asked for; `asks`: what it was to confirm; empty: it was to sign in."""
+    return Said(
+        status=410,
+        title="This code can no longer be used here",
+        lines=(
+            "A code works once, for ten minutes, for a few tries, and only in the browser that asked for it.",
+            f"Nothing was done here. Go back and send your {asks} again: you will get another code."
+            if asks
+            else "Sign in again.",
+        ),
+        ways=(PageLink(f"Back to {_ABOUT[asks]}" if asks else "Sign in", back),),
+    )
+
+
+_ABOUT: Final = {"decision": "the request", "answer": "the question"}
+
+
+def barred(why: Barred, at: SiteUrls) -> Said:
+    """What somebody is told who does not see a request."""
+    status, title, lines = _BARRED[why]
+    return Said(
+        status=status, title=title, lines=lines, ways=(PageLink("Sign in to see what waits for you", at.inbox),)
+    )
+
+
+_BARRED: Final[Mapping[Barred, tuple[int, str, tuple[str, ...]]]] = {
+    Barred.UNKNOWN_LINK: (
+        404,
+        "This link is not known here",
+        ("It may be cut off. Open the link in the mail again, all of it.", "Or sign in with your email address."),
+    ),
+    Barred.EXPIRED_LINK: (
+        410,
+        "This link has run out",
+        ("Links in mails work for a limited time.", "If the request is still open, you find it when you sign in."),
+    ),
+    Barred.REVOKED_LINK: (
+        410,
+        "This link was withdrawn",
+        ("Somebody made it useless, perhaps because it had got into other hands.", "Sign in to go on."),
+    ),
+    Barred.REASSIGNED: (
+        403,
+        "This request is no longer yours to decide",
+        ("Other people are asked now. There is nothing for you to do.",),
+    ),
+    Barred.NOT_AN_APPROVER: (
+        403,
+        "You are not asked here",
+        ("Somebody else decides this request. If you opened a colleague’s link, leave it to them.",),
+    ),
+    Barred.NOT_FOUND: (
+        404,
+        "There is no such request",
+        ("It may be of another server, or its address is cut off.",),
+    ),
+    Barred.NO_WAY_IN: (
+        403,
+        "Open the link in your mail, or sign in",
+        ("This page is only for those who were asked. Their link is in the mail; or sign in with your email address.",),
+    ),
+}
+
+
+def barred_from_run(why: Barred, at: SiteUrls) -> Said:
+    """What somebody is told who does not see what a run asks of its owner."""
+    status, title, lines = {**_BARRED, **_BARRED_FROM_RUN}[why]
+    return Said(
+        status=status, title=title, lines=lines, ways=(PageLink("Sign in to see what waits for you", at.inbox),)
+    )
+
+
+_BARRED_FROM_RUN: Final[Mapping[Barred, tuple[int, str, tuple[str, ...]]]] = {
+    Barred.EXPIRED_LINK: (
+        410,
+        "This link has run out",
+        (
+            "Links in emails work for a limited time.",
+            "If the run still waits for your answer, you find it when you sign in.",
+        ),
+    ),
+    Barred.REASSIGNED: (
+        403,
+        "This is no longer yours to answer",
+        ("Another person owns the workflow now. There is nothing for you to do.",),
+    ),
+    Barred.NOT_AN_APPROVER: (
+        403,
+        "You are not asked here",
+        ("Only the owner of the workflow answers this. If you opened a colleague’s link, leave it to them.",),
+    ),
+    Barred.NOT_FOUND: (404, "There is no such run", ("It may be of another server, or its address is cut off.",)),
+    Barred.NO_WAY_IN: (
+        403,
+        "Open the link in your email, or sign in",
+        ("This page is only for the owner of the workflow. The link is in the email; or sign in with your address.",),
+    ),
+}
+
+
+def refused(sentence: str, *, status: int, at: SiteUrls) -> Said:
+    """A refusal that has no page of its own."""
+    return Said(
+        status=status,
+        title="That could not be done",
+        lines=(sentence,),
+        ways=(PageLink("See what waits for you", at.inbox),),
+    )

@@ -1,0 +1,238 @@
+"""What came of an attempt to show a copy, written down: clocks that start, another way, somebody who is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from engine import requests
+from engine.audit import Entry
+from engine.delivery import routing
+from engine.delivery.routing import Routing
+from engine.domain import Address, DeliveryKind, DeliveryState, Receipt, RequestState, RunStatus
+from engine.errors import ChannelError, Conflict
+from engine.ports import Directory
+from engine.read_models import CodeDelivery, DeliveryContent, RequestView
+from engine.store import attention_links, deliveries, links, people, request_model, request_rows, run_rows
+from engine.store.deliveries import HeldDelivery
+from engine.store.links import Minted
+from engine.store.transaction import Tx
+
+BACKOFF: Final = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600, 1800))
+"""Waits after failures of one copy, then hourly."""
+SECOND_LOOK: Final = timedelta(seconds=2)
+PATIENCE: Final = 12
+"""Failures in a row, over some hours, after which a copy that people see is given up as well."""
+_NOBODY_TOLD: Final = frozenset({"unreachable", "unseen", "needs_attention", "stuck"})
+"""Alerts about what nobody but the owner knows of, and what goes on only when somebody does something."""
+MENDING: Final = timedelta(minutes=1)
+"""No set-up is mended sooner."""
+_LINKED: Final = frozenset({DeliveryKind.REQUEST, DeliveryKind.REMINDER})
+LONGEST_WISH: Final = timedelta(days=1)
+"""What a vendor may ask us to wait at most."""
+
+
+def backoff(attempts: int) -> timedelta:
+    """How long to wait after failure number `attempts` in a row."""
+    return BACKOFF[attempts - 1] if attempts <= len(BACKOFF) else timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedDelivery:
+    """A copy that is ours to show now. `link`: made for this attempt, where the channel's copies carry one."""
+
+    held: HeldDelivery
+    copy: DeliveryContent | CodeDelivery
+    link: Minted | None = None
+
+    @property
+    def request(self) -> RequestView | None:
+        return self.copy.request if isinstance(self.copy, DeliveryContent) else None
+
+    @property
+    def asks(self) -> bool:
+        """A copy of a request that is still open."""
+        return self.held.kind is DeliveryKind.REQUEST and self._pending
+
+    @property
+    def _pending(self) -> bool:
+        return self.request is not None and self.request.asked.state is RequestState.PENDING
+
+    @property
+    def answered(self) -> bool:
+        """Nothing is left to ask: a copy that is out there must say so, and one that is not need not be posted."""
+        if isinstance(self.copy, CodeDelivery):
+            return not self.copy.wanted
+        return self.held.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER) and not self._pending
+
+
+def record(tx: Tx, directory: Directory, claimed: ClaimedDelivery, came: Receipt | ChannelError | None) -> datetime:
+    """Write down what came of an attempt, and say when. None: there was nothing left to ask, and nobody was."""
+    if came is None:
+        deliveries.try_shown(tx, claimed.held, None, state=DeliveryState.SKIPPED)
+        _drop_link(tx, claimed)
+    elif isinstance(came, ChannelError):
+        _failed(tx, directory, claimed, came)
+        if not came.outcome_unknown:
+            _drop_link(tx, claimed)
+    else:
+        _shown(tx, claimed, came)
+    return tx.now
+
+
+def mint_link(tx: Tx, held: HeldDelivery) -> Minted | None:
+    """Make the link that this copy carries: to its request, or to the call that its owner is asked about."""
+    if held.kind in _LINKED:
+        return links.mint(tx, held)
+    if held.kind is not DeliveryKind.ALERT or held.topic != RunStatus.NEEDS_ATTENTION or held.run is None:
+        return None
+    run = run_rows.load_run(tx, held.run)
+    # Another person who is told, because the owner cannot be, has nothing to answer.
+    if run is None or run.owner != held.person or run.state.status is not RunStatus.NEEDS_ATTENTION:
+        return None
+    asked = next(one for one in run.state.visits.values() if one.index == run.state.cursor)
+    return attention_links.mint(tx, held, step=asked.step, visit=asked.visit, attempt=asked.attempt)
+
+
+def _drop_link(tx: Tx, claimed: ClaimedDelivery) -> None:
+    if claimed.link is None:
+        return
+    if claimed.held.kind is DeliveryKind.ALERT:
+        attention_links.drop(tx, claimed.link)
+    else:
+        links.drop(tx, claimed.link)
+
+
+def _shown(tx: Tx, claimed: ClaimedDelivery, receipt: Receipt) -> None:
+    held = claimed.held
+    if not deliveries.try_shown(tx, held, receipt, state=DeliveryState.SHOWN):
+        # We came back after our lease: what we showed may lie over what somebody else has shown since.
+        deliveries.want_again(tx, held.id)
+        return
+    first = held.shown_version == 0
+    if first:
+        content = {"kind": held.kind.value, "channel": held.channel, "address": held.address, "person": held.person}
+        tx.audit(
+            held.workspace,
+            Entry(
+                kind="delivery.shown", run=held.run, request=held.request, step=None, actor=None, content={**content}
+            ),
+        )
+        if held.channel == routing.MAIL:
+            people.mark(tx, held.workspace, Address(held.channel, held.address), refused=None)
+    request = claimed.request
+    if first and held.kind is DeliveryKind.REQUEST and request is not None and request.asked.first_shown_at is None:
+        _start_clocks(tx, request.id)
+
+
+def _start_clocks(tx: Tx, request: str) -> None:
+    """The first copy that somebody can see starts the request's clocks."""
+    loaded = request_model.load_asked(tx, request)
+    assert loaded is not None
+    asked, _ = loaded
+    if asked.state is not RequestState.PENDING or asked.first_shown_at is not None:
+        return
+    if not request_rows.try_set_clocks(
+        tx,
+        asked,
+        first_shown_at=tx.now,
+        told_unseen=asked.told_unseen,
+        expires_at=requests.expiry(asked, shown_at=tx.now),
+        fall_back_at=requests.fall_back(asked, shown_at=tx.now),
+    ):
+        raise Conflict(f"request {request} changed meanwhile")
+
+
+def _failed(tx: Tx, directory: Directory, claimed: ClaimedDelivery, error: ChannelError) -> None:
+    held = claimed.held
+    wish = min(error.retry_after or timedelta(0), LONGEST_WISH)
+    wait = max(SECOND_LOOK if error.outcome_unknown and held.attempts == 1 else backoff(held.attempts), wish)
+    if error.about == "channel":
+        wait = max(wait, MENDING)
+    dead = _is_dead(tx, held, error)
+    recorded = deliveries.try_failed(
+        tx,
+        held,
+        error=str(error),
+        next_at=None if dead else tx.now + wait,
+        unknown=held.unknown or error.outcome_unknown,
+    )
+    if not recorded:
+        return
+    if error.about == "channel":
+        _tell_broken(tx, directory, held)
+    if dead:
+        content = {"channel": held.channel, "address": held.address, "person": held.person, "error": str(error)}
+        tx.audit(
+            held.workspace,
+            Entry(kind="delivery.dead", run=held.run, request=held.request, step=None, actor=None, content={**content}),
+        )
+        if error.about == "address":
+            people.mark(tx, held.workspace, Address(held.channel, held.address), refused=str(error))
+        _after_death(tx, directory, claimed)
+
+
+def _is_dead(tx: Tx, held: HeldDelivery, error: ChannelError) -> bool:
+    """Whether the copy is given up. One that people see may have live buttons: not at the first "never"."""
+    if error.patience is not None and held.created_at + error.patience <= tx.now:
+        return True
+    return error.permanent and (held.shown_version == 0 or held.attempts >= PATIENCE)
+
+
+def _after_death(tx: Tx, directory: Directory, claimed: ClaimedDelivery) -> None:
+    held, copy = claimed.held, claimed.copy
+    if held.shown_version == 0 and claimed.asks:
+        if not _ask_another_way(tx, directory, claimed):
+            _tell_unreached(tx, directory, held)
+    elif held.kind is DeliveryKind.ALERT and isinstance(copy, DeliveryContent):
+        _alert_another_way(tx, directory, held, copy)
+
+
+def _ask_another_way(tx: Tx, directory: Directory, claimed: ClaimedDelivery) -> bool:
+    held, request = claimed.held, claimed.request
+    assert held.run is not None
+    assert request is not None
+    ways = Routing(directory, request.asked.email)
+    persons = [one.person for one in request.approvers if one.person.id == held.person]
+    more = routing.fall_back(tx, ways, workspace=held.workspace, run=held.run, request=request.id, persons=persons)
+    return bool(more)
+
+
+def _tell_unreached(tx: Tx, directory: Directory, held: HeldDelivery) -> None:
+    """The other copies say who was not reached; so does one alert to the owner, and another when nobody is left."""
+    assert held.run is not None
+    assert held.request is not None
+    deliveries.want_update(tx, held.run, held.request)
+    alive, told = deliveries.load_outlook(tx.connection, held.run, held.request)
+    topic = "undelivered" if alive else "unreachable"
+    if topic not in told:
+        place = run_rows.load_place(tx.connection, held.run)
+        routing.tell_owner(tx, directory, place, topic=topic, request=held.request)
+
+
+def _tell_broken(tx: Tx, directory: Directory, held: HeldDelivery) -> None:
+    """Nothing goes through this channel before somebody mends it: the owner hears it on another, once a request."""
+    if held.run is None or held.request is None:
+        return
+    _, told = deliveries.load_outlook(tx.connection, held.run, held.request)
+    if "broken" in told:
+        return
+    place = run_rows.load_place(tx.connection, held.run)
+    owner = people.known_people(tx, [place.owner])[place.owner]
+    without = frozenset({held.channel})
+    copy = routing.alert(directory, held.run, owner, topic="broken", request=held.request, without=without)
+    deliveries.insert_deliveries(tx, held.workspace, [copy])
+
+
+def _alert_another_way(tx: Tx, directory: Directory, held: HeldDelivery, copy: DeliveryContent) -> None:
+    """On the next way to whom it was for; where there is none, whoever started the run is told in their place."""
+    assert held.run is not None
+    tried = deliveries.load_alerted(tx.connection, held.run, held.topic)
+    persons = [copy.person, *([copy.run.requester] if held.topic in _NOBODY_TOLD else [])]
+    for person in persons:
+        without = frozenset(tried.get(person.id, ()))
+        again = routing.alert(directory, held.run, person, topic=held.topic, request=held.request, without=without)
+        if again.route is not None:
+            deliveries.insert_deliveries(tx, held.workspace, [again])
+            return

@@ -1,0 +1,72 @@
+"""What a step is given: parameters as they are shown, approved, hashed and run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+from msgspec import Struct, field
+
+from engine import json_values
+from engine.json_values import Path, Value
+
+SECRET_SHOWN: Final = "\N{BULLET}\N{BULLET}\N{BULLET}\N{BULLET} (secret {name})"  # noqa: S105 what stands in its place
+
+
+class SecretName(Struct, frozen=True):
+    """The place of a secret in a text: its name, never its value."""
+
+    name: str
+
+
+Segments: TypeAlias = tuple[str | SecretName, ...]
+
+
+class Params(Struct, frozen=True):
+    """Resolved parameters of one visit: what is shown, approved, hashed, and run.
+
+    `value` holds an empty text wherever a secret belongs; `secrets` says, outside of the data, which texts are joined
+    from which segments at execution. Data can therefore never name a secret.
+    """
+
+    value: dict[str, Value]
+    secrets: Mapping[Path, Segments] = field(default_factory=dict)
+
+    def as_value(self) -> dict[str, Value]:
+        """The form that is stored and hashed."""
+        if not self.secrets:
+            return {"value": self.value}
+        held: list[Value] = [
+            {
+                "path": list(path),
+                "segments": [{"secret": part.name} if isinstance(part, SecretName) else part for part in segments],
+            }
+            for path, segments in sorted(self.secrets.items(), key=lambda item: json_values.show_path(item[0]))
+        ]
+        return {"value": self.value, "secrets": held}
+
+    @classmethod
+    def from_value(cls, stored: Any) -> Params:
+        """The reverse of `as_value`."""
+        return cls(
+            value=stored["value"],
+            secrets={
+                tuple(item["path"]): tuple(
+                    SecretName(part["secret"]) if isinstance(part, dict) else part for part in item["segments"]
+                )
+                for item in stored.get("secrets", ())
+            },
+        )
+
+    def shown(self) -> dict[str, Value]:
+        """The value as people may see it: the names of secrets in the place of their values."""
+        return self.joined(lambda name: SECRET_SHOWN.replace("{name}", name))
+
+    def joined(self, secret: Callable[[str], str]) -> dict[str, Value]:
+        """The value with every secret put in by `secret(name)`."""
+        whole: Value = self.value
+        for path, segments in self.secrets.items():
+            text = "".join(secret(part.name) if isinstance(part, SecretName) else part for part in segments)
+            whole = json_values.replace(whole, path, text)
+        assert isinstance(whole, dict)
+        return whole

@@ -1,0 +1,104 @@
+"""From a text to Jinja's tree. Jinja's lexer and parser are all that is used of it; nothing of it ever runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any, Final
+
+from jinja2 import Environment, TemplateSyntaxError, lexer, nodes
+from jinja2.parser import Parser
+
+from engine.errors import ExpressionError
+from engine.expressions import value_text
+from engine.expressions.limits import MAX_NESTING, MAX_SOURCE
+
+TOO_DEEP: Final = f"this nests more than {MAX_NESTING} levels deep; split it over several `set` steps"
+
+_CURLY: Final = re.compile("[\u2018-\u201f]")
+_MARKS: Final = ("{{", "{%", "{#")
+_REFUSED: Final = {
+    "block_begin": "`{% … %}` is not available here; put conditions into `when`, and use filters such as `map` and "
+    "`join` in the place of loops",
+    "raw_begin": '`{% raw %}` is not available here; write {{ "{{" }} for the two braces',
+    "comment_begin": '`{# … #}` is not available here; use a YAML comment, or {{ "{#" }} for the two characters',
+}
+
+
+class _Lexer(lexer.Lexer):
+    """Jinja's lexer, except that decimals are exact, and that what may recurse or run is refused before the parser."""
+
+    def wrap(
+        self, stream: Iterable[tuple[int, str, str]], name: str | None = None, filename: str | None = None
+    ) -> Iterator[lexer.Token]:
+        written = ""
+
+        def watched() -> Iterator[tuple[int, str, str]]:
+            nonlocal written
+            depth = 0
+            for line, sort, text in stream:
+                if sort in _REFUSED:
+                    raise ExpressionError(_REFUSED[sort])
+                if sort == "operator":
+                    depth += (text in "([{") - (text in ")]}")
+                    if depth > MAX_NESTING:
+                        raise ExpressionError(TOO_DEEP)
+                written = text
+                yield line, sort, text
+
+        for token in super().wrap(watched(), name, filename):
+            if token.type == "float":
+                # super() made a float of it; the text that it read last is this very number
+                exact: Any = Decimal(written.replace("_", ""))
+                yield lexer.Token(token.lineno, token.type, exact)
+            else:
+                yield token
+
+
+class _Environment(Environment):
+    @property
+    def lexer(self) -> lexer.Lexer:
+        return _LEXER
+
+
+_ENVIRONMENT: Final = _Environment(keep_trailing_newline=True)
+_LEXER: Final = _Lexer(_ENVIRONMENT)
+
+
+def has_marks(source: str) -> bool:
+    """Whether any of Jinja's opening marks is in `source`; without one it is literal text."""
+    return any(mark in source for mark in _MARKS)
+
+
+def read(source: str) -> list[str | nodes.Expr]:
+    """The literal texts and the expressions of `source`, in order. Raises `ExpressionError`."""
+    if len(source) > MAX_SOURCE:
+        raise ExpressionError(
+            f"a text with expressions may have {MAX_SOURCE} characters, this one has {len(source)}; split it"
+        )
+    try:
+        body = Parser(_ENVIRONMENT, source).parse().body
+    except ExpressionError:
+        raise
+    except TemplateSyntaxError as error:
+        raise ExpressionError(_unreadable(source, error)) from None
+    except RecursionError:
+        raise ExpressionError(TOO_DEEP) from None
+    except ValueError:  # Python's limit on the digits of an integer literal
+        raise ExpressionError("a number in this expression has too many digits; use a smaller number") from None
+    return [part.data if isinstance(part, nodes.TemplateData) else part for part in _printed(body)]
+
+
+def _printed(body: list[nodes.Node]) -> Iterator[nodes.Expr]:
+    for output in body:
+        assert isinstance(output, nodes.Output)  # statements are refused by the lexer
+        yield from output.nodes
+
+
+def _unreadable(source: str, error: TemplateSyntaxError) -> str:
+    if curly := _CURLY.search(source):
+        return f"this expression has a curly quote, `{curly[0]}`; replace it with a straight quote, \" or '"
+    message = value_text.shorten((error.message or "").replace("end of print statement", "}}"), length=120).rstrip(".")
+    place = f" (line {error.lineno})" if "\n" in source else ""
+    return f"this expression cannot be read{place}: {message}; check its quotes, brackets and braces"

@@ -1,0 +1,49 @@
+"""The field of a value whose type nobody declared."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from engine.errors import InvalidValue
+from engine.fields import normal_forms
+from engine.fields.field import Field, FieldType
+from engine.json_values import Value
+
+SHORT_TEXT: Final = 200
+"""Text in one line is `text` up to this length."""
+# Made once: validating a field costs more than all else that opening a request does with it.
+_BOOLEAN: Final = Field(type=FieldType.BOOLEAN)
+_INTEGER: Final = Field(type=FieldType.INTEGER)
+_NUMBER: Final = Field(type=FieldType.NUMBER)
+_TEXT: Final = Field(type=FieldType.TEXT, required=False, blank="keep")
+_LONG_TEXT: Final = Field(type=FieldType.LONG_TEXT, required=False, blank="keep")
+_JSON: Final = Field(type=FieldType.JSON)
+
+
+def infer(value: Value) -> Field:
+    """The field whose type is evident from the value. Text may be emptied, and is then kept as an empty text."""
+    match value:
+        case bool():
+            return _BOOLEAN
+        case int():
+            return _INTEGER
+        case Decimal():
+            return _NUMBER
+        case None:
+            return _TEXT
+        case str():
+            short = len(value) <= SHORT_TEXT and normal_forms.one_line(value)
+            return _TEXT if short else _LONG_TEXT
+        case _:
+            return _money(value) or _JSON
+
+
+def _money(value: Value) -> Field | None:
+    """Whoever changes an amount has not been asked about its currency: that stays. Only a debt may stay negative."""
+    try:
+        money = normal_forms.money(value, currency=None)
+    except InvalidValue:
+        return None
+    amount = normal_forms.amount(money["amount"])
+    return Field(type=FieldType.MONEY, currency=str(money["currency"]), min=amount if amount < 0 else None)

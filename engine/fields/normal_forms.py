@@ -1,0 +1,315 @@
+"""One value at a time: is it a date, an email, an amount, and how is it written in the one normal form.
+
+Every function takes a clean value and returns its normal form, or raises `InvalidValue` with a predicate ("must be
+…", "is not …") that reads on after the name of a field.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from difflib import get_close_matches
+from functools import cache
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from engine import json_values
+from engine.domain import accounts
+from engine.errors import InvalidValue
+from engine.json_values import Value
+
+MAX_EMAIL: Final = 254
+MAX_URL: Final = 3000
+"""What a Slack button takes."""
+
+MAX_NUMBER: Final = 2 * json_values.MAX_DIGITS
+"""Characters of a number that is written as text. Its length is checked before anything else looks at it."""
+MAX_PERSON: Final = 1000
+"""Characters of a person as text: an address, or a mention with a name in it."""
+
+CURRENCY: Final = re.compile(r"[A-Z]{3}")
+# Possessive, so that a text that is almost a number is read once and not once more from each of its digits.
+_NUMBER: Final = re.compile(r"[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?P<exponent>[eE][+-]?\d{1,4})?", re.ASCII)
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
+_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_DOMAIN: Final = re.compile(rf"(?:{_LABEL}\.)+(?!\d+\Z)[a-z0-9][a-z0-9-]{{0,61}}[a-z0-9]")
+_NOT_IN_EMAIL: Final = frozenset(' ()<>[]:;,\\"')
+_NOT_IN_URL: Final = frozenset(' <>"\\')
+
+
+def near(text: str, names: Collection[str]) -> str:
+    """`; did you mean …?` if one of `names` is close to `text`, else nothing."""
+    found = get_close_matches(text[:100].casefold(), {name.casefold(): name for name in names}, n=1)
+    return next((f"; did you mean {name}?" for name in names if [name.casefold()] == found), "")
+
+
+def listed(names: Collection[str]) -> str:
+    """Names with commas, at most twenty of them."""
+    shown = ", ".join([*names][:20])
+    return f"{shown} and {len(names) - 20} more" if len(names) > 20 else shown
+
+
+# -- text ---------------------------------------------------------------------------------------------------
+
+
+def one_line(text: str) -> bool:
+    """Whether no character in it breaks a line, in the sense of `str.splitlines`: mail headers are folded by that."""
+    return "".join(text.splitlines()) == text
+
+
+def text(value: Value, *, lines: bool, longest: int) -> str:
+    """Text of at most `longest` characters; with `lines` it may have more than one."""
+    if not isinstance(value, str):
+        raise InvalidValue("must be text")
+    if len(value) > longest:
+        raise InvalidValue(f"must be at most {longest} characters long, and has {len(value)}")
+    if "\0" in value:
+        raise InvalidValue("must not hold a NUL character")
+    if not lines and not one_line(value):
+        raise InvalidValue("must be one line; use long_text for more")
+    return value
+
+
+def email(value: Value) -> str:
+    """One address, without a name; the domain in lower case. Pragmatic: what real mailboxes look like."""
+    if not isinstance(value, str) or not _is_email(value):
+        raise InvalidValue("must be one email address, like sam@example.com")
+    local, domain = value.split("@")
+    return f"{local}@{domain.lower()}"
+
+
+def _is_email(text: str) -> bool:
+    local, at, domain = text.partition("@")
+    return (
+        len(text) <= MAX_EMAIL
+        and at == "@"
+        and len(local) <= 64
+        and local.isprintable()
+        and _NOT_IN_EMAIL.isdisjoint(local)
+        and all(local.split("."))
+        and domain.isascii()  # before lower(): the Kelvin sign would become a k
+        and _DOMAIN.fullmatch(domain.lower()) is not None
+    )
+
+
+def url(value: Value) -> str:
+    """An http or https address as given. No user name before the host: it makes one host look like another."""
+    if isinstance(value, str) and len(value) > MAX_URL:
+        raise InvalidValue(f"must be at most {MAX_URL} characters long, and has {len(value)}")
+    if not isinstance(value, str) or not value.isprintable() or not _NOT_IN_URL.isdisjoint(value):
+        raise InvalidValue("must be an http or https address, like https://example.com/page")
+    parts = _split(value)
+    if parts is None or parts.scheme not in ("http", "https") or not (parts.hostname or "").strip("."):
+        raise InvalidValue("must be an http or https address, like https://example.com/page")
+    if "@" in parts.netloc:
+        raise InvalidValue("must not hold a user name or password before the host")
+    return value
+
+
+def _split(text: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # raises as well
+    except ValueError:
+        return None
+    return parts
+
+
+def person(value: Value) -> str:
+    """Return an email address, or the id of an account, which may be written as a mention."""
+    if isinstance(value, str) and len(value) <= MAX_PERSON:
+        if (account := accounts.parse_account(value)) is not None:
+            return account.value
+        if _is_email(value):
+            return email(value)
+    raise InvalidValue(f"must be a person: an email address, or {accounts.EXAMPLES}")
+
+
+def choice(value: Value, options: Collection[str]) -> str:
+    if not isinstance(value, str):
+        raise InvalidValue(f"must be one of: {listed(options)}")
+    if value not in options:
+        raise InvalidValue(f"is not one of: {listed(options)}{near(value, options)}")
+    return value
+
+
+def choices(value: Value, options: Collection[str]) -> list[Value]:
+    """The chosen options in the order given, each once."""
+    if not isinstance(value, list):
+        raise InvalidValue(f"must be a list with some of: {listed(options)}")
+    known = frozenset(options)
+    for item in value:
+        if not isinstance(item, str):
+            raise InvalidValue(f"must be a list with some of: {listed(options)}")
+        if item not in known:
+            raise InvalidValue(f"has {item[:100]!r}, which is not one of: {listed(options)}{near(item, options)}")
+    return [*dict.fromkeys(str(item) for item in value)]
+
+
+# -- numbers ------------------------------------------------------------------------------------------------
+
+
+def read_number(text: str) -> int | Decimal | None:
+    """Return the number that a text spells, exactly, or None if it spells none.
+
+    Raises `InvalidValue` for one with more digits than can be kept.
+    """
+    if len(text) > MAX_NUMBER:
+        raise InvalidValue(_TOO_LARGE)
+    found = _NUMBER.fullmatch(text)
+    if not found:
+        return None
+    spelled = _bounded(Decimal(text))
+    return spelled if "." in text or found["exponent"] else int(spelled)
+
+
+_TOO_LARGE: Final = f"must be a number of at most {json_values.MAX_DIGITS} digits"
+
+
+def _bounded(number: Decimal) -> Decimal:
+    try:
+        json_values.clean(number)
+    except InvalidValue:
+        raise InvalidValue(_TOO_LARGE) from None
+    return number
+
+
+def plain(number: int | Decimal) -> str:
+    """The digits without an exponent, exactly; with one only where there would be a long row of zeros."""
+    if isinstance(number, int) or abs(number.adjusted()) > 30:
+        return str(number)
+    return f"{number:f}"
+
+
+def number(value: Value) -> int | Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise InvalidValue("must be a number")
+    return value
+
+
+def integer(value: Value) -> int:
+    """A whole number; a decimal with nothing after the point is one."""
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or value != int(value):
+        raise InvalidValue("must be a whole number")
+    return int(value)
+
+
+# -- money --------------------------------------------------------------------------------------------------
+
+_AMOUNT: Final = "must have an amount like 12.50, with a decimal point and no thousands separators"
+
+
+def amount(value: Value) -> Decimal:
+    """Return an exact amount of money, from a number or its text; never minus zero."""
+    if isinstance(value, str):
+        if len(value) > MAX_NUMBER:
+            raise InvalidValue(_TOO_LARGE)
+        spelled = _NUMBER.fullmatch(value)
+        value = Decimal(value) if spelled and not spelled["exponent"] else None
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise InvalidValue(_AMOUNT)
+    exact = _bounded(Decimal(value))
+    return exact if exact else exact.copy_abs()
+
+
+def money(value: Value, *, currency: str | None) -> dict[str, Value]:
+    """`{"amount": "12.50", "currency": "EUR"}`; `currency` is the only one allowed, and then may be left out."""
+    if currency and isinstance(value, int | Decimal):
+        value = {"amount": value}
+    if not isinstance(value, dict) or "amount" not in value or not value.keys() <= {"amount", "currency"}:
+        raise InvalidValue('must be money, like {"amount": "12.50", "currency": "EUR"}')
+    exact, given = amount(value["amount"]), value.get("currency", currency)
+    if not isinstance(given, str) or not CURRENCY.fullmatch(given):
+        raise InvalidValue("must have a currency of three capital letters, like EUR")
+    if currency and given != currency:
+        raise InvalidValue(f"must be in {currency}, not in {given}")
+    return {"amount": f"{exact:f}", "currency": given}
+
+
+def check_decimals(exact: Decimal, currency: str) -> None:
+    """Raise `InvalidValue` for more decimals than the currency has (ISO 4217)."""
+    decimals = currencies().get(currency)
+    if decimals is None or decimals_of(exact) <= decimals:
+        return
+    if decimals == 0:
+        raise InvalidValue(f"must be a whole amount, because {currency} has no decimals")
+    raise InvalidValue(f"must have at most {decimals} decimals in {currency}, and has {decimals_of(exact)}")
+
+
+def decimals_of(number: Decimal) -> int:
+    """Return how many digits stand after the decimal point."""
+    exponent = number.as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+@cache
+def currencies() -> Mapping[str, int | None]:
+    """Return the currencies of ISO 4217 with their decimals; None: any number of them, as for gold.
+
+    The table is read when it is first needed.
+    """
+    import iso4217
+
+    return {one.code: one.exponent for one in iso4217.Currency}
+
+
+def currency_code(value: Value) -> str:
+    """Return the code of a currency in capital letters. Raises `InvalidValue` for one that ISO 4217 does not have."""
+    if not isinstance(value, str) or not CURRENCY.fullmatch(value):
+        raise InvalidValue("must be a currency of three capital letters, like EUR")
+    if value not in currencies():
+        raise InvalidValue(f"has no known currency: {value} is not in ISO 4217{near(value, currencies())}")
+    return value
+
+
+def currency(value: Value, *, only: str | None) -> str:
+    """Return the code of a currency; `only` is the only one allowed."""
+    if only is not None and value != only:
+        raise InvalidValue(f"must be {only}")
+    return only or currency_code(value)
+
+
+def has_currency_sign(text: str) -> bool:
+    """Return whether a sign such as € stands in it."""
+    return any(unicodedata.category(character) == "Sc" for character in text)
+
+
+# -- others -------------------------------------------------------------------------------------------------
+
+
+def boolean(value: Value) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidValue("must be true or false")
+    return value
+
+
+def day(value: Value) -> str:
+    """A date as `YYYY-MM-DD`."""
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        try:
+            return date.fromisoformat(value).isoformat()
+        except ValueError:
+            raise InvalidValue("is not a day in the calendar") from None
+    raise InvalidValue("must be a date, like 2026-01-31")
+
+
+def moment(value: Value) -> str:
+    """A time with an offset, in UTC: `YYYY-MM-DDTHH:MM:SSZ`, with six digits of a second unless they are zero."""
+    return f"{instant(value).replace(tzinfo=None).isoformat()}Z"
+
+
+def instant(value: Value) -> datetime:
+    """What `moment` writes, as an aware datetime in UTC."""
+    found = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        raise InvalidValue("must be a date and time, like 2026-01-31T09:00:00Z")
+    if not found[3]:
+        raise InvalidValue("must say its time zone: end it with Z for UTC, or with an offset like +01:00")
+    try:
+        return datetime.fromisoformat(f"{found[1]}T{found[2]}{found[3].upper()}").astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidValue("is not a time in the calendar") from None

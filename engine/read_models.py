@@ -1,0 +1,267 @@
+"""What can be read of the engine: frozen views, made by the store from its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, cast
+
+from engine import json_values
+from engine.domain import (
+    Address,
+    Approver,
+    Decide,
+    DeliveryKind,
+    DeliveryState,
+    Origin,
+    Params,
+    Person,
+    Resume,
+    ResumeAnswer,
+    ReviewPoint,
+    RunStatus,
+    StepStatus,
+)
+from engine.fields import Field
+from engine.json_values import Value
+from engine.requests import Edit, Request
+from engine.workflowfile.expected_output import ExpectedOutput
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionView:
+    id: str
+    person: Person
+    verdict: str
+    """In the words of the button that was pressed."""
+    reason: str | None
+    edits: tuple[Edit, ...]
+    assurance: str
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestView:
+    """A request with what leads to it. `asked` is what the gate's rules look at."""
+
+    asked: Request
+    run: str
+    run_status: RunStatus
+    workflow: str
+    workflow_title: str
+    requester: Person
+    started_at: datetime
+    title: str
+    reason: str | None
+    show: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+    confirm: str | None
+    approve_label: str
+    reject_label: str
+    decision: DecisionView | None
+    unreached: tuple[tuple[Person, str], ...] = ()
+    """Approvers whose copy could never be shown, and why."""
+    effect: tuple[StepStatus, str | None] | None = None
+    """What became of the step that was approved before it ran, and its error."""
+    people: Mapping[str, Person] = field(default_factory=dict)
+    """Those whose account stands in the content or the texts, by it."""
+
+    @property
+    def id(self) -> str:
+        return self.asked.id
+
+    @property
+    def at(self) -> ReviewPoint:
+        return self.asked.subject.at
+
+    @property
+    def approvers(self) -> tuple[Approver, ...]:
+        return self.asked.approvers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepAnswer:
+    """What a person said of a call whose outcome was unknown."""
+
+    answer: ResumeAnswer
+    person: Person
+    assurance: str
+    attempt: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepView:
+    step: str
+    visit: int
+    status: StepStatus
+    attempt: int
+    params: Params | None
+    output: Mapping[str, Value] | None
+    error: str | None
+    wakes_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    answers: tuple[StepAnswer, ...] = ()
+    """The oldest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionView:
+    """A call whose outcome a person has to find out, and what to say of it.
+
+    `expected`: what the answer "done" needs.
+    """
+
+    run: RunView
+    step: StepView
+    label: str
+    uses: str
+    expected: ExpectedOutput
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        """What to ask, by dotted path in the output of the step; empty: nothing reads the step."""
+        return self.expected.fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    id: str
+    workspace: str
+    workflow: str
+    workflow_title: str
+    version: int
+    status: RunStatus
+    requester: Person
+    owner: Person
+    origin: Origin
+    inputs: Mapping[str, Value]
+    error: str | None
+    ready_at: datetime | None
+    started_at: datetime
+    ended_at: datetime | None
+    cancelled: bool = False
+    steps: tuple[StepView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryView:
+    id: str
+    kind: DeliveryKind
+    topic: str | None
+    state: DeliveryState
+    person: Person
+    channel: str
+    address: str
+    attempts: int
+    wanted_version: int
+    shown_version: int
+    last_error: str | None
+    next_at: datetime | None
+    shown_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowView:
+    name: str
+    title: str
+    version: int
+    owner: Person
+    source: bytes
+    hash: str
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryContent:
+    """All that a copy says, from the current state: what a card is made of."""
+
+    delivery: str
+    kind: DeliveryKind
+    topic: str | None
+    person: Person
+    run: RunView
+    request: RequestView | None
+    created_at: datetime | None = None
+    """When it was wanted; None: it is what a surface shows at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeDelivery:
+    """What the mail with a code says. `digits`: the length of the code. `label`: the name of the browser.
+
+    `request`, `decision`: what it confirms, or `run`, `answer` and the values that were `said` with it; None where it
+    signs in. Not `wanted`: its code is used or has run out.
+    """
+
+    delivery: str
+    person: Person
+    challenge: str
+    until: datetime
+    wanted: bool
+    digits: int
+    reference: str = ""
+    label: str = ""
+    request: RequestView | None = None
+    decision: Decide | None = None
+    run: RunView | None = None
+    answer: Resume | None = None
+    said: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryEntry:
+    """One audit entry of a run. `content` is None where it was erased."""
+
+    seq: int
+    at: datetime
+    kind: str
+    step: str | None
+    request: str | None
+    actor: str | None
+    content: Mapping[str, Value] | None
+
+    @classmethod
+    def read(cls, seq: int, leaf: str, content: str | None) -> StoryEntry:
+        """From the exact texts of the audit log."""
+        facts = cast("dict[str, Any]", json_values.loads(leaf))
+        return cls(
+            seq=seq,
+            at=datetime.fromisoformat(facts["at"]),
+            kind=facts["kind"],
+            step=facts.get("step"),
+            request=facts.get("request"),
+            actor=facts.get("actor"),
+            content=None if content is None else cast("dict[str, Value]", json_values.loads(content)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressPeriod:
+    """From when until when an address belonged to a person, and what said so. `until` None: it still does."""
+
+    address: Address
+    since: datetime
+    until: datetime | None
+    evidence: str
+    ended: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonView:
+    """A person as operators see them. `split_from`: with whom an older version took them for one person."""
+
+    person: Person
+    split_from: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageQuery:
+    """Which part of a listing: at most `limit` rows, older than the id `before`."""
+
+    limit: int = 50
+    before: str | None = None
+    open_only: bool = False

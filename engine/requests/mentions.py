@@ -1,0 +1,40 @@
+"""The accounts that a request names: people of whom only an id stands in its values and texts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from engine import json_values
+from engine.domain import Person, accounts
+from engine.fields import FieldType
+from engine.json_values import Value
+from engine.requests.model import Editable
+
+MAX_MENTIONED: Final = 20
+"""Accounts of one request that are looked up to be shown by name."""
+
+
+def is_account(value: Value) -> bool:
+    """Return whether a value of type `person` is the id of an account."""
+    return isinstance(value, str) and accounts.is_account_id(value)
+
+
+def mentioned(content: Value, places: Iterable[Editable], texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the accounts in the values of type `person`, and those that were written into texts."""
+    values = [json_values.look(content, place.path) for place in places if place.field.type is FieldType.PERSON]
+    ids = [value for value in values if isinstance(value, str) and is_account(value)]
+    ids += [account_id for text in texts for account_id in accounts.ids_in(text)]
+    return tuple(dict.fromkeys(ids))[:MAX_MENTIONED]
+
+
+def by_name(text: str, people: Mapping[str, Person]) -> str:
+    """Return a text in which the people that we know stand by their names."""
+    if not people:
+        return text
+    return accounts.replace_ids(text, lambda account_id: _label(account_id, people))
+
+
+def _label(account_id: str, people: Mapping[str, Person]) -> str:
+    person = people.get(account_id)
+    return account_id if person is None else person.label

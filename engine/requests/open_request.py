@@ -1,0 +1,235 @@
+"""Opening a request: everything that it shows is evaluated here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from engine import fields, json_values, references
+from engine.domain import Assurance, EmailPolicy, OnExpiry, Params, ReasonRequired, ReviewPoint
+from engine.errors import ExpressionError
+from engine.expressions import Template, address_origin, render_items
+from engine.json_values import Path, Value
+from engine.references import Reference
+from engine.requests.mentions import mentioned
+from engine.requests.model import REASON_LENGTH, Editable, Subject, clip
+from engine.workflowfile import Gate, Step
+from engine.workflowfile.declarations import NOTHING
+
+TITLE_LENGTH: Final = 150
+NOTE_LENGTH: Final = 1000
+MAX_NOTES: Final = 20
+_UNKNOWN: Final = "Whether this needs approval could not be found out"
+
+Scope = Mapping[str, Value]
+
+
+class Opening(Struct, frozen=True, kw_only=True):
+    """A request about to be opened: everything evaluated, once."""
+
+    subject: Subject
+    title: str
+    reason: str | None
+    show: tuple[tuple[str, str], ...]
+    confirm: str | None
+    content: Params
+    editable: tuple[Editable, ...]
+    declared: tuple[Editable, ...]
+    """Places that nobody may change here, with the declaration of what they come from."""
+    references: tuple[Reference, ...]
+    digest: str
+    approve_label: str
+    reject_label: str
+    reason_required: ReasonRequired
+    expires_after: timedelta | None
+    on_expiry: OnExpiry
+    email: EmailPolicy
+    fallback_after: timedelta
+    assurance: Assurance
+    notes: tuple[str, ...]
+    """What could not be evaluated, in sentences that the approver sees."""
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts that the request shows, to be shown by name."""
+        texts = (self.title, self.reason or "", *(told for _, told in self.show))
+        return mentioned(self.content.value, (*self.declared, *self.editable), texts)
+
+
+def wanted(gate: Gate, scope: Scope) -> bool | str:
+    """Whether the gate opens. A text: it cannot be known, so it opens, and this is why."""
+    if gate.when is None:
+        return True
+    try:
+        opens = _boolean(gate.when, gate.when.guards(scope))
+    except ExpressionError as error:
+        return f"{_UNKNOWN}: {error}"
+    return f"{_UNKNOWN}: {gate.doubt}" if gate.doubt and not opens else opens
+
+
+def truth(when: Template, scope: Scope) -> bool:
+    """The value of a condition. Raises `ExpressionError` unless it is true or false."""
+    return _boolean(when, when.render(scope))
+
+
+def _boolean(when: Template, value: Value) -> bool:
+    if not isinstance(value, bool):
+        raise ExpressionError(f"{when.source} gave {fields.show(fields.infer(value).type, value)!r}, not true or false")
+    return value
+
+
+def open_request(
+    *, gate: Gate, step: Step, subject: Subject, content: Params, scope: Scope, why: bool | str
+) -> Opening:
+    """The request that `gate` asks. A text that cannot be rendered is replaced by a note, never by a closed gate."""
+    notes = [why] if isinstance(why, str) else []
+    notes += _address_notes(gate, step)
+
+    def text(template: Template | None, what: str, length: int) -> str | None:
+        if template is None:
+            return None
+        try:
+            return clip(_text(template, scope), length)
+        except ExpressionError as error:
+            notes.append(f"The {what} of this request could not be written: {error}")
+            return None
+
+    # One line: a title from data must not add lines that look as if they were ours.
+    title = " ".join((text(gate.title, "title", TITLE_LENGTH) or "").split()) or clip(step.label, TITLE_LENGTH)
+    reason = text(gate.reason, "reason", REASON_LENGTH)
+    show = tuple((item.label, text(item.value, item.label, REASON_LENGTH) or "–") for item in gate.show)
+    confirm = text(gate.confirm, "confirmation", 300)
+    asked = tuple(_references(gate, scope, notes))
+    editable = tuple(_editable(gate, step, content, notes))
+    return Opening(
+        subject=subject,
+        title=title,
+        reason=reason,
+        show=show,
+        confirm=confirm,
+        content=content,
+        editable=editable,
+        declared=tuple(_declared(gate, content, editable)),
+        references=asked,
+        digest=subject.digest(content),
+        approve_label=gate.approve_label,
+        reject_label=gate.reject_label,
+        reason_required=gate.reason_required,
+        expires_after=gate.expires,
+        on_expiry=gate.on_expiry,
+        email=gate.email,
+        fallback_after=gate.fallback_after,
+        assurance=gate.assurance,
+        notes=tuple(_few(notes)),
+    )
+
+
+def _address_notes(gate: Gate, step: Step) -> Iterator[str]:
+    """A sentence for each address to call whose server the file does not name."""
+    if gate.at is not ReviewPoint.BEFORE:
+        return
+    for path, template in step.params.templates:
+        origin = address_origin(template) if path[0] in step.kind.address_params else None
+        if origin is not None:
+            yield (
+                f"The address in {path[0]} comes from {origin}, not from the workflow file. "
+                "Check where it leads before you approve."
+            )
+
+
+def _few(notes: list[str]) -> Iterator[str]:
+    """Junk from data may bring any number of notes, of any length."""
+    yield from (clip(note, NOTE_LENGTH) for note in notes[:MAX_NOTES])
+    if len(notes) > MAX_NOTES:
+        yield f"There are {len(notes) - MAX_NOTES:,} more notes like these."
+
+
+def _text(template: Template, scope: Scope) -> str:
+    value = template.render(scope)
+    return value if isinstance(value, str) else fields.show(fields.infer(value).type, value)
+
+
+def _references(gate: Gate, scope: Scope, notes: list[str]) -> Iterator[Reference]:
+    if not gate.approvers:
+        yield Reference(references.OWNER, references.OWNER, references.OWNER)
+    for template in gate.approvers:
+        yield from _named(gate, template, scope, notes)
+
+
+def _named(gate: Gate, template: Template, scope: Scope, notes: list[str]) -> Iterator[Reference]:
+    """Whom one entry names. From data only addresses of people count, or whoever fills in a text could say `owner`."""
+    try:
+        items = render_items(template, scope)
+    except ExpressionError as error:
+        notes.append(f"An approver could not be found out: {error}")
+        return
+    from_data, asks_requester = False, gate.asks_requester or _REQUESTER in template.references
+    for item in items:
+        reference = references.parse_resolvable(item.value, rule=template.source)
+        if reference is None:
+            notes.append(f"{template.source} names {json_values.dumps(item.value)}, which is nobody that can be asked.")
+        elif item.is_written:
+            yield reference
+        elif reference.is_address:
+            from_data = True
+            yield replace(reference, not_requester=not asks_requester)
+        else:
+            notes.append(
+                f"{template.source} gave {json_values.dumps(item.value)}, but data can only name people by address."
+            )
+    if from_data and (inputs := gate.approver_inputs.get(template.source)):
+        where = f"inputs {' and '.join(inputs)}" if len(inputs) > 1 else f"input {inputs[0]}"
+        notes.append(f"The person who started this run named the approver, in the {where}.")
+
+
+_REQUESTER: Final = ("run", "requester")
+
+
+def _editable(gate: Gate, step: Step, content: Params, notes: list[str]) -> Iterator[Editable]:
+    marked = gate.edit
+    if marked is None:
+        marked = step.kind.content(content.value)
+        if gate.at is ReviewPoint.AFTER:
+            # The kind speaks of its parameters; what has the same name in its output has another type.
+            marked = {name: None for name in marked if name in content.value}
+    names: set[str] = set()
+    for dotted, field in marked.items():
+        try:
+            # A name may itself have a dot in it: then it is that name that is meant.
+            path = (dotted,) if dotted in content.value else json_values.read_path(dotted, content.value)
+        except KeyError:
+            notes.append(f"{dotted} was to be editable, but is not there this time.")
+            continue
+        if _touches_secret(path, content):
+            continue
+        places = [Editable(path, field)] if field is not None else _places(gate, content, path)
+        for one in places:
+            if (name := json_values.show_path(one.path)) in names:
+                notes.append(f"Of two values with the name {name} only the first can be edited.")
+                continue
+            names.add(name)
+            yield one
+
+
+def _places(gate: Gate, content: Params, path: Path) -> Iterator[Editable]:
+    """What is edited of a place: each value that is declared by itself, as it is declared; else all of it."""
+    for place, field in gate.declared.at(path).places(json_values.look(content.value, path), path):
+        yield Editable(place, field or fields.infer(json_values.look(content.value, place)))
+
+
+def _declared(gate: Gate, content: Params, editable: tuple[Editable, ...]) -> Iterator[Editable]:
+    """The places that are declared, and not open to edits."""
+    if gate.declared is NOTHING:
+        return
+    taken = {one.path[:length] for one in editable for length in range(1, len(one.path) + 1)}
+    for path, field in gate.declared.places(content.value):
+        if field is not None and not any(path[:length] in taken for length in range(1, len(path) + 1)):
+            yield Editable(path, field)
+
+
+def _touches_secret(path: Path, content: Params) -> bool:
+    return any(path[: len(held)] == held or held[: len(path)] == path for held in content.secrets)

@@ -1,0 +1,51 @@
+"""Erasing contents: what people wrote goes, what happened stays."""
+
+from __future__ import annotations
+
+from engine import verify_audit
+from engine.delivery.recipients import Recipients, Resolved
+from engine.domain import Erase, Erased, NotAllowed, NotFound, Refusal
+from engine.json_values import Value
+from engine.service.context import CommandContext, entry
+from engine.store import erasure, run_rows
+from engine.store.transaction import Tx
+
+
+def erase(ground: CommandContext, tx: Tx, command: Erase, resolved: Resolved) -> Erased | Refusal:
+    """The unit of `Engine.erase`."""
+    held = run_rows.load_run(tx, command.run)
+    if held is None:
+        return NotFound(what="run", name=command.run)
+    actor = Recipients(tx, ground.advancer.directory, resolved).actor(held.workspace, command.actor)
+    if not ground.may(actor, command.actor):
+        return NotAllowed(why="Only an admin may erase what the record holds.")
+    if not held.state.status.ended:
+        return NotAllowed(why=f"Run {command.run} has not ended yet; cancel it, or wait until it has.")
+    if not command.reason.strip():
+        return NotAllowed(why="Say why it is erased: the record keeps the reason.")
+    numbers = erasure.erase_run(tx, held.workspace, command.run)
+    if numbers:
+        tx.audit(
+            held.workspace,
+            entry(
+                verify_audit.ERASED,
+                run=command.run,
+                actor=actor,
+                by=actor.label,
+                reason=command.reason.strip(),
+                surface=command.origin.surface,
+                more={"entries": _pairs(numbers)},
+            ),
+        )
+    return Erased(run=command.run, entries=len(numbers))
+
+
+def _pairs(numbers: list[int]) -> list[Value]:
+    """The first and last of each run of numbers."""
+    pairs: list[list[int]] = []
+    for number in numbers:
+        if pairs and pairs[-1][1] == number - 1:
+            pairs[-1][1] = number
+        else:
+            pairs.append([number, number])
+    return [list[Value](pair) for pair in pairs]

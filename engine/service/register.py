@@ -1,0 +1,102 @@
+"""Registering a workflow, or a new version of it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+
+from engine.delivery.recipients import Recipients, Resolved
+from engine.domain import NotAllowed, Person, Refusal, Register, Registered
+from engine.errors import Conflict
+from engine.json_values import Value
+from engine.ports import StepType
+from engine.references import EMAIL, parse_resolvable
+from engine.service import reference_checks
+from engine.service.context import CommandContext, entry
+from engine.store import workflows
+from engine.store.transaction import Tx
+from engine.store.workflows import Registration
+from engine.workflowfile import Step, Workflow
+
+log = logging.getLogger(__name__)
+
+
+def register(
+    ground: CommandContext, tx: Tx, command: Register, workflow: Workflow, resolved: Resolved
+) -> Registered | Refusal:
+    """The unit of `Engine.register`."""
+    who = Recipients(tx, ground.advancer.directory, resolved)
+    actor = who.actor(command.workspace, command.actor)
+    current = workflows.load_workflow(tx.connection, command.workspace, workflow.name)
+    if current is not None and not ground.may(actor, command.actor, current.owner):
+        return NotAllowed(
+            why=f"Only the owner of {workflow.name} or an admin may replace it. "
+            "Register it under another name, or ask its owner."
+        )
+    if current is not None and current.source == command.source:
+        return Registered(workflow=workflow.name, version=current.version, changed=False)
+    owner = _owner(who, command, workflow, actor)
+    if isinstance(owner, Refusal):
+        return owner
+    wrong, doubtful = reference_checks.check(who, workflow)
+    if wrong:
+        return NotAllowed(why=" ".join(wrong))
+    registration = Registration(
+        id=current.id if current else tx.new_id(),
+        name=workflow.name,
+        title=workflow.title,
+        owner=owner.id,
+        version=current.version + 1 if current else 1,
+        source=command.source,
+        hash=hashlib.sha256(command.source).hexdigest(),
+        registered_by=actor.id,
+        updated_at=tx.now,
+    )
+    if not workflows.save_version(tx, command.workspace, registration, replaces=current):
+        raise Conflict(f"workflow {workflow.name} was replaced by somebody else")
+    tx.audit(
+        command.workspace,
+        entry(
+            "workflow.registered",
+            actor=actor,
+            workflow=workflow.name,
+            version=registration.version,
+            hash=registration.hash,
+            owner=owner.label,
+            surface=command.origin.surface,
+        ),
+    )
+    return Registered(workflow=workflow.name, version=registration.version, changed=True, warnings=tuple(doubtful))
+
+
+async def doubts(ground: CommandContext, workflow: Workflow) -> list[str]:
+    """Return what the steps of a workflow find against the parameters that its file gives them."""
+    kinds = [(step, ground.advancer.kinds.get(step.kind.name)) for step in workflow.steps]
+    asked = [(step, kind) for step, kind in kinds if isinstance(kind, StepType)]
+    found = await asyncio.gather(*(kind.doubts(_literals(step)) for step, kind in asked), return_exceptions=True)
+    told = dict[str, None]()
+    for (step, _), several in zip(asked, found, strict=True):
+        if isinstance(several, BaseException):
+            log.error("step type %s could not say what it doubts", step.kind.name, exc_info=several)
+        else:
+            told |= {f"{step.label}: {one}": None for one in several}
+    return list(told)
+
+
+def _literals(step: Step) -> dict[str, Value]:
+    """The parameters that hold no expression."""
+    rendered = {path[0] for path, _ in step.params.templates}
+    value = step.params.value
+    return {name: one for name, one in value.items() if name not in rendered} if isinstance(value, dict) else {}
+
+
+def _owner(who: Recipients, command: Register, workflow: Workflow, actor: Person) -> Person | Refusal:
+    reference = None if workflow.owner is None else parse_resolvable(workflow.owner)
+    if reference is None:
+        return actor
+    answer = who.answers([reference]).get(reference)
+    lost = answer is not None and answer.why is not None and not answer.unanswered
+    if answer is not None and lost and (answer.never or reference.kind != EMAIL):
+        return NotAllowed(why=f"The owner could never be told anything: {answer.why}")
+    return who.named(command.workspace, reference)

@@ -1,0 +1,158 @@
+"""What an answer to an `http` step means: its body as a value, its failures by what they leave open."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Final, TypeAlias
+
+import aiohttp
+from yarl import URL
+
+from engine import json_values
+from engine.errors import InvalidValue, StepError
+from engine.json_values import Value
+
+Answer: TypeAlias = aiohttp.ClientResponse
+
+MAX_RETRY_AFTER: Final = timedelta(days=1)
+"""The longest `Retry-After` that is believed: a larger one is a slip, and would park the run out of sight."""
+EXCERPT: Final = 300
+"""Characters of an error body that a message quotes."""
+_READ: Final = 16_384
+"""Bytes of an error body that are read for it."""
+
+_REFUSED: Final = frozenset({501, 503, 505, 511})
+"""Of the 5xx, those that say that nothing was done: not implemented, unavailable, HTTP version, network login."""
+
+_TEXT_TYPES: Final = re.compile(
+    r"text/.+|.+\+xml|application/(?:xml|yaml|x-yaml|x-ndjson|javascript|x-www-form-urlencoded)"
+)
+_JSON_TYPES: Final = re.compile(r"(?:application|text)/json|.+\+json")
+# Python calls these text encodings too, but they execute escapes or take quadratic time.
+_NO_CHARSETS: Final = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7"})
+
+
+def parse(answer: Answer, body: bytes) -> Value:
+    """The body by its content type; an empty one is an empty text. Raises `InvalidValue`."""
+    kind = answer.content_type.lower() if "Content-Type" in answer.headers else ""
+    if not body:
+        return ""
+    if _JSON_TYPES.fullmatch(kind):
+        return json_values.clean(json_values.loads(body.removeprefix(codecs.BOM_UTF8)))  # JSON is UTF-8, RFC 8259, 8.1
+    if kind and not _TEXT_TYPES.fullmatch(kind):
+        raise InvalidValue(f"text or JSON is expected, and its content type is {_named(kind)}")
+    if not kind and b"\0" in body:
+        raise InvalidValue("text or JSON is expected, and it names no content type and is binary")
+    return json_values.clean(body.decode(_charset(answer), "replace"))
+
+
+def _named(kind: str) -> str:
+    """Whole or not at all: half of a secret would not be recognized."""
+    return kind if len(kind) <= 100 and kind.isprintable() else "none that is known"
+
+
+def _charset(answer: Answer) -> str:
+    try:
+        found = codecs.lookup(answer.charset or "utf-8").name
+        b"-".decode(found)  # rot13 and zip are codecs of no text
+    except (LookupError, ValueError):
+        return "utf-8"
+    return "utf-8" if found in _NO_CHARSETS else found
+
+
+async def excerpt(answer: Answer, redact: Callable[[str], str]) -> str:
+    """The start of an error's body; best effort, because the status has already said what matters.
+
+    Secrets are taken out before it is cut: nobody would know half of one.
+    """
+    kind = answer.content_type.lower()
+    if not (_JSON_TYPES.fullmatch(kind) or _TEXT_TYPES.fullmatch(kind)):
+        return ""
+    start = bytearray()
+    try:
+        while len(start) < _READ and (piece := await answer.content.read(_READ - len(start))):
+            start += piece
+    except (aiohttp.ClientError, OSError):
+        return ""
+    text = redact(start.decode(_charset(answer), "replace"))
+    # Where the reading stopped there may be half of a secret.
+    return _printable(text[: -_READ // 2] if len(start) >= _READ else text, EXCERPT)
+
+
+def _printable(text: str, length: int) -> str:
+    words = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return words if len(words) <= length else f"{words[:length]}…"
+
+
+def unwelcome(call: str, answer: Answer, quoted: str) -> StepError:
+    """A status that `expect` does not name. A 5xx leaves open how far the server came, unless it says it refused."""
+    status = answer.status
+    phrase = f" {HTTPStatus(status).phrase}" if status in HTTPStatus._value2member_map_ else ""
+    message = f"{call} answered {status}{phrase}"
+    if 300 <= status < 400:
+        message += f" and points to {_location_host(answer)}; redirects are not followed"
+    unknown = status >= 500 and status not in _REFUSED
+    return StepError(
+        f"{message}: {quoted}" if quoted else message,
+        outcome_unknown=unknown,
+        # A refusal did nothing, so calling again as the file's `retry` says is for its author to judge.
+        retryable=status >= 400,
+        retry_after=_retry_after(answer) if status in (408, 425, 429, 503) else None,
+    )
+
+
+def _location_host(answer: Answer) -> str:
+    try:
+        host = URL(answer.headers.get("Location", "")).raw_host
+    except ValueError:
+        return "an unreadable address"
+    if host and len(host) > 253:
+        return "an unreadable address"
+    return _printable(host, 253) if host else "the same host"
+
+
+def _retry_after(answer: Answer) -> timedelta | None:
+    """Seconds or a date (RFC 9110, 10.2.3); a date is measured against the answer's own `Date`, not our clock."""
+    text = answer.headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return min(timedelta(seconds=int(text[:9])), MAX_RETRY_AFTER)
+    try:
+        wait = parsedate_to_datetime(text) - parsedate_to_datetime(answer.headers.get("Date", ""))
+    except (ValueError, TypeError, OverflowError):  # TypeError: one of them without a zone
+        return None
+    return min(max(wait, timedelta()), MAX_RETRY_AFTER)
+
+
+def broken(call: str, error: Exception, *, connected: bool) -> StepError:
+    """No answer, or half of one. Only what fails before the connection stands is known to have done nothing."""
+    if not connected:
+        return _unconnected(call, error)
+    match error:
+        case TimeoutError():
+            what = "did not answer in time"
+        case aiohttp.ClientPayloadError():
+            what = "broke off in the middle of its answer"
+        case aiohttp.ClientResponseError():
+            what = "answered something that is not HTTP"
+        case _:
+            what = "closed the connection without an answer"
+    return StepError(f"{call} {what}; it may have been carried out", outcome_unknown=True, retryable=True)
+
+
+def _unconnected(call: str, error: Exception) -> StepError:
+    match error:
+        case TimeoutError():
+            return StepError(f"{call} was not sent: no connection in time", retryable=True)
+        case aiohttp.ClientConnectorCertificateError():
+            return StepError(f"{call} was not sent: the host's TLS certificate is not valid for it")
+        case aiohttp.ClientSSLError():
+            return StepError(f"{call} was not sent: no TLS connection could be agreed on")
+        case aiohttp.InvalidURL():
+            return StepError(f"{call} was not sent: its URL cannot be called")
+        case _:
+            return StepError(f"{call} was not sent: the connection was refused or failed", retryable=True)

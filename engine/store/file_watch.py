@@ -1,0 +1,140 @@
+"""Notices that the files of an open database are no longer the ones that were opened, and saves what they hold.
+
+SQLite goes on writing to a file that was moved or removed, and answers as if all were well. So the writer looks after
+each commit, before it answers, and readers now and then.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+import time
+from contextlib import closing
+from enum import Enum
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from engine.store import file_marks, lock
+from engine.store.files import create_private, free, sync_folder
+
+_Identity: TypeAlias = tuple[int, int]
+
+
+STALE_SECONDS: Final = 0.25
+"""How long those who only read rely on the last look: five system calls are a tenth of a short read."""
+
+
+class Loss(Enum):
+    """What happened to the files of an open database."""
+
+    FILE = "file"
+    """It is no longer at its path: moved, removed, or another one is there."""
+    CONTENT = "content"
+    """Something else was written into it."""
+    BESIDE = "beside"
+    """A file that belongs to it was removed or replaced."""
+
+
+class FileWatch:
+    """The files as they were when they were opened. Close it after every connection: see `lock.held`."""
+
+    def __init__(self, path: Path, *, mark: int) -> None:
+        """`mark`: what was written to the file when it was opened; it may not have got there from the log yet."""
+        self._path, self.real = path, lock.real(path)
+        self._descriptor = os.open(self.real, os.O_RDONLY | os.O_CLOEXEC)
+        self._file = _identity(self._descriptor)
+        self._marks = {mark, self._mark()}
+        self._beside = {}
+        for one in (
+            self.real.with_name(self.real.name + "-wal"),
+            self.real.with_name(self.real.name + "-shm"),
+            lock.lock_path(path),
+        ):
+            if one.exists():
+                self._beside[one] = _identity(one)
+        self._missing: Path | None = None
+        self._looked_at = -STALE_SECONDS
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether nobody looked for a while."""
+        return time.monotonic() - self._looked_at > STALE_SECONDS
+
+    def look(self) -> Loss | None:
+        """What happened to the files, if anything did."""
+        self._looked_at = time.monotonic()
+        if _identity(self._path) != self._file:
+            return Loss.FILE
+        if self._mark() not in self._marks:
+            return Loss.CONTENT
+        for one, known in self._beside.items():
+            if _identity(one) != known:
+                self._missing = one
+                return Loss.BESIDE
+        return None
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def sentence(self, loss: Loss) -> str:
+        """What happened, for the operator."""
+        match loss:
+            case Loss.FILE:
+                return (
+                    f"The database {self._path} was moved, removed or replaced while it was in use, so Signoff stops."
+                )
+            case Loss.CONTENT:
+                return (
+                    f"Something else was written into the database {self._path} while in use, so Signoff stops. "
+                    "The file may be damaged: restore a backup while no server runs, and start again."
+                )
+            case Loss.BESIDE:
+                return (
+                    f"The file {self._missing} was removed or replaced while it was in use, so Signoff stops. "
+                    f"Nothing is lost: all that was saved is in {self._path}. "
+                    "Start again, and leave the files beside the database alone."
+                )
+
+    def rescue(self, driver: sqlite3.Connection) -> str:
+        """See that all that was saved is in a file, after `Loss.FILE`. Returns a sentence about where it is."""
+        if os.fstat(self._descriptor).st_nlink:
+            where = self._moved_to()
+            found = f"in {where}" if where else "in the file that was moved"
+            return f"All that was saved is {found}. Move it back to {self.real}, and start again."
+        try:
+            target = self._copy(driver)
+        except (OSError, sqlite3.Error) as error:
+            return f"What it held could not be saved anywhere ({error}); restore a backup."
+        return f"All that was saved is in {target}. Move it to {self.real}, and start again."
+
+    def _moved_to(self) -> str | None:
+        """Where the file is now, on Linux."""
+        try:
+            return os.readlink(f"/proc/self/fd/{self._descriptor}")
+        except OSError:
+            return None
+
+    def _copy(self, driver: sqlite3.Connection) -> Path:
+        """A copy of the file that has no name any more."""
+        folder = self.real.parent
+        if not folder.is_dir():
+            folder = Path(tempfile.mkdtemp(prefix="signoff-rescued-"))
+        target = free(folder / f"{self.real.name}.rescued")
+        os.close(create_private(target))
+        with closing(sqlite3.connect(target)) as copy:
+            driver.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
+        sync_folder(folder)
+        return target
+
+    def _mark(self) -> int | None:
+        return file_marks.read_raw(self._descriptor)
+
+
+def _identity(file: Path | int) -> _Identity | None:
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,14 @@
+"""Alembic's entry: runs the steps on the connection that `engine.store.schema` hands over."""
+
+from alembic import context
+
+from engine.store import tables
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=tables.metadata,
+    render_as_batch=True,
+    compare_type=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

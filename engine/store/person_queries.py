@@ -1,0 +1,55 @@
+"""People as operators see them: with the addresses that they have and had."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, bindparam, select
+
+from engine.domain import Address
+from engine.read_models import AddressPeriod, PersonView
+from engine.store import people
+from engine.store.connection import Connection
+from engine.store.statements import Statement
+from engine.store.tables import AddressPeriodRow, PersonRow
+
+_person = PersonRow.__table__  # type: ignore[attr-defined]
+_period = AddressPeriodRow.__table__  # type: ignore[attr-defined]
+_OF_PERSON = Statement(
+    select(_period).where(_period.c.person == bindparam("person")).order_by(_period.c.since, _period.c.id)
+)
+
+
+def load_periods(connection: Connection, person: str) -> list[AddressPeriod]:
+    """Every address that the person has or had, the oldest first."""
+    return [_read(row) for row in _OF_PERSON.all(connection, {"person": person})]
+
+
+def _read(row: Any) -> AddressPeriod:
+    return AddressPeriod(
+        address=Address(row.kind, row.value),
+        since=row.since,
+        until=row.until,
+        evidence=row.evidence,
+        ended=row.ended,
+    )
+
+
+def person_views(connection: Connection, workspace: str, limit: int) -> list[PersonView]:
+    """People, the newest first."""
+    rows = connection.execute(_listed(workspace).limit(limit)).all()
+    known = people.load_people(connection, [row.id for row in rows])
+    return [PersonView(person=known[row.id], split_from=row.split_from, created_at=row.created_at) for row in rows]
+
+
+def _listed(workspace: str) -> Select[Any]:
+    return select(_person).where(_person.c.workspace == workspace).order_by(_person.c.id.desc())
+
+
+def person_view(connection: Connection, person: str) -> PersonView | None:
+    """One person, by id."""
+    row = connection.execute(select(_person).where(_person.c.id == person)).first()
+    if row is None:
+        return None
+    known = people.load_people(connection, [row.id])
+    return PersonView(person=known[row.id], split_from=row.split_from, created_at=row.created_at)

@@ -1,0 +1,279 @@
+"""Compares the audit log with the tables: the chain says that no entry was changed, this that the rows say the same.
+
+Whoever can write the file can write a decision into its table, or leave one out of the log before it is sealed; neither
+breaks a link. So every run, request, decision and version must have its entry, and every such entry its row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from typing import Any, Final, cast
+
+from msgspec import Struct
+from sqlalchemy import exists, select
+
+from engine import json_values
+from engine.domain import RequestState, RunStatus
+from engine.store.connection import Connection
+from engine.store.tables import AuditRow, DecisionRow, RequestRow, RunRow, WorkflowRow, WorkflowVersionRow
+
+_audit = AuditRow.__table__  # type: ignore[attr-defined]
+_decision = DecisionRow.__table__  # type: ignore[attr-defined]
+_request = RequestRow.__table__  # type: ignore[attr-defined]
+_run = RunRow.__table__  # type: ignore[attr-defined]
+_workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
+_version = WorkflowVersionRow.__table__  # type: ignore[attr-defined]
+
+PAGE: Final = 200
+"""Runs that are looked at together, so that a large log takes time but no memory."""
+_DECIDED: Final = ("request.approved", "request.rejected")
+_ENDED: Final = frozenset(f"run.{one.value}" for one in RunStatus if one.ended)
+_CLOSED_BY: Final[Mapping[str, tuple[str, ...]]] = {
+    RequestState.APPROVED.value: ("request.approved", "request.expired"),
+    RequestState.REJECTED.value: ("request.rejected", "request.expired"),
+    RequestState.CANCELLED.value: ("request.withdrawn",),
+}
+"""The entries that tell how a request came to be in a state; in any other that is closed, its clock did it."""
+_RECORDED: Final = ("reason", "assurance", "shown_digest", "approved_digest")
+"""What a decision says in its row and in its entry by the same name."""
+
+
+class _Told(Struct, frozen=True):
+    """An entry, as far as it is compared. `content` None: it was erased."""
+
+    seq: int
+    at: datetime
+    kind: str
+    run: str | None
+    request: str | None
+    actor: str | None
+    content: dict[str, Any] | None
+
+
+@contextmanager
+def snapshot(connection: Connection) -> Iterator[None]:
+    """See the database as it is now while the body runs, whatever a server writes meanwhile."""
+    connection.exec_driver_sql("BEGIN")
+    try:
+        yield
+    finally:
+        connection.renew()
+        connection.exec_driver_sql("ROLLBACK")
+
+
+def compare(connection: Connection, workspace: str) -> Iterator[str]:
+    """A sentence for everything that the log and the tables say differently."""
+    began = _first(connection, workspace)
+    yield from _begun_anew(connection, workspace, began)
+    yield from _versions(connection, workspace)
+    yield from _without_run(connection, workspace)
+    after = ""
+    while rows := _runs(connection, workspace, after):
+        requests, decisions, told = _around(connection, workspace, [row.id for row in rows])
+        for row in rows:
+            if began is None or row.started_at >= began.at:
+                yield from _compare_run(row, requests.get(row.id, ()), decisions, told.get(row.id, ()))
+        after = rows[-1].id
+
+
+def _entries(rows: Iterable[Any]) -> Iterator[_Told]:
+    """The entries of these rows. One that cannot be read is left out: the check of the chain names it."""
+    for row in rows:
+        with suppress(ValueError, KeyError, TypeError, AttributeError):
+            yield _read(row)
+
+
+def _read(row: Any) -> _Told:
+    leaf = cast("dict[str, Any]", json_values.loads(row.leaf))
+    content = None if row.content is None else cast("dict[str, Any]", json_values.loads(row.content))
+    at = datetime.fromisoformat(leaf["at"])
+    return _Told(row.seq, at, leaf["kind"], leaf.get("run"), leaf.get("request"), leaf.get("actor"), content)
+
+
+def _first(connection: Connection, workspace: str) -> _Told | None:
+    row = connection.execute(
+        select(_audit).where(_audit.c.workspace == workspace).order_by(_audit.c.seq).limit(1)
+    ).first()
+    return None if row is None else _read(row)
+
+
+# -- the log as a whole -------------------------------------------------------------------------------------
+
+
+def _begun_anew(connection: Connection, workspace: str, began: _Told | None) -> Iterator[str]:
+    """Runs from before the first entry: the log was removed, and another one begun."""
+    earlier = _run.c.workspace == workspace
+    if began is not None:
+        earlier = earlier & (_run.c.started_at < began.at)
+    found = connection.execute(select(_run.c.id, _run.c.started_at).where(earlier).order_by(_run.c.id).limit(1)).first()
+    if found is None:
+        return
+    when = f"{found.started_at:%Y-%m-%d %H:%M} UTC"
+    if began is None:
+        yield f"the log is empty, and the tables hold runs (the first is {found.id}, of {when}): it was removed"
+    else:
+        yield (
+            f"the log begins at {began.at:%Y-%m-%d %H:%M} UTC, and the tables hold runs from before that "
+            f"(the first is {found.id}, of {when}): it was begun anew"
+        )
+
+
+def _versions(connection: Connection, workspace: str) -> Iterator[str]:
+    """Versions of workflows. Their entries belong to no run, and there are few of either."""
+    columns = (_workflow.c.name, _version.c.version, _version.c.hash, _version.c.source)
+    joined = _version.join(_workflow, _workflow.c.id == _version.c.workflow)
+    rows = connection.execute(select(*columns).select_from(joined).where(_workflow.c.workspace == workspace)).all()
+    held = {(row.name, row.version): row for row in rows}
+    told: dict[tuple[Any, Any], Any] = {}
+    erased = False
+    entries = select(_audit).where(_audit.c.workspace == workspace, _audit.c.run.is_(None)).order_by(_audit.c.seq)
+    for entry in _entries(connection.execute(entries)):
+        if entry.kind != "workflow.registered":
+            continue
+        if entry.content is None:
+            erased = True
+            continue
+        name, number = entry.content.get("workflow"), entry.content.get("version")
+        told[name, number] = entry.content.get("hash")
+        if (name, number) not in held:
+            yield f"entry {entry.seq} says that {name}, version {number}, was registered, and the tables do not hold it"
+    for (name, number), row in held.items():
+        # Text in the place of bytes is what somebody wrote there by hand.
+        source = row.source if isinstance(row.source, bytes) else str(row.source).encode()
+        if hashlib.sha256(source).hexdigest() != row.hash or told.get((name, number), row.hash) != row.hash:
+            yield f"the file of {name}, version {number}, is not the one that was registered"
+        if (name, number) not in told and not erased:
+            yield f"{name}, version {number}, is in the tables, and no entry says that it was registered"
+
+
+def _without_run(connection: Connection, workspace: str) -> Iterator[str]:
+    """Entries, requests and decisions of what is not there: no walk over the runs would come by them."""
+    missing = ~exists().where(_run.c.id == _audit.c.run)
+    entries = select(_audit).where(_audit.c.workspace == workspace, _audit.c.run.is_not(None), missing)
+    named: set[str | None] = set()
+    for entry in _entries(connection.execute(entries.order_by(_audit.c.seq))):
+        if entry.run not in named:
+            named.add(entry.run)
+            yield f"entry {entry.seq} is about run {entry.run}, and the tables hold no such run"
+    orphans = select(_request.c.id).where(
+        _request.c.workspace == workspace, ~exists().where(_run.c.id == _request.c.run)
+    )
+    for request in connection.execute(orphans).scalars():
+        yield f"request {request} is in the tables, and its run is not"
+    alone = ~exists().where(_request.c.id == _decision.c.request)
+    for decision in connection.execute(
+        select(_decision.c.id).where(_decision.c.workspace == workspace, alone)
+    ).scalars():
+        yield f"decision {decision} is in the tables, and its request is not"
+
+
+# -- run by run ---------------------------------------------------------------------------------------------
+
+
+def _runs(connection: Connection, workspace: str, after: str) -> Sequence[Any]:
+    columns = (_run.c.id, _run.c.status, _run.c.started_at, _run.c.ended_at)
+    statement = select(*columns).where(_run.c.workspace == workspace, _run.c.id > after).order_by(_run.c.id).limit(PAGE)
+    return connection.execute(statement).all()
+
+
+def _around(
+    connection: Connection, workspace: str, runs: Sequence[str]
+) -> tuple[dict[str, list[Any]], dict[str, list[Any]], dict[str, list[_Told]]]:
+    """The requests by run, the decisions by request, and the entries by run."""
+    requests: dict[str, list[Any]] = {}
+    columns = (_request.c.id, _request.c.run, _request.c.state, _request.c.digest, _request.c.content)
+    for row in connection.execute(select(*columns).where(_request.c.run.in_(runs))):
+        requests.setdefault(row.run, []).append(row)
+    decisions: dict[str, list[Any]] = {}
+    joined = _decision.join(_request, _request.c.id == _decision.c.request)
+    for row in connection.execute(select(_decision).select_from(joined).where(_request.c.run.in_(runs))):
+        decisions.setdefault(row.request, []).append(row)
+    told: dict[str, list[_Told]] = {}
+    entries = select(_audit).where(_audit.c.workspace == workspace, _audit.c.run.in_(runs)).order_by(_audit.c.seq)
+    for entry in _entries(connection.execute(entries)):
+        told.setdefault(str(entry.run), []).append(entry)
+    return requests, decisions, told
+
+
+def _compare_run(
+    row: Any, requests: Sequence[Any], decisions: Mapping[str, Sequence[Any]], told: Sequence[_Told]
+) -> Iterator[str]:
+    kinds = {entry.kind for entry in told}
+    if "run.started" not in kinds:
+        yield f"run {row.id} is in the tables, and no entry says that it was started"
+    ends = kinds & _ENDED
+    if row.ended_at is not None and f"run.{row.status}" not in ends:
+        yield f"run {row.id} is {row.status} in the tables, and no entry says so"
+    if row.ended_at is None and ends:
+        yield f"run {row.id} ended by its entries ({', '.join(sorted(ends))}), and is {row.status} in the tables"
+    held = {one.id: one for one in requests}
+    for entry in told:
+        if entry.kind == "request.opened" and entry.request not in held:
+            yield f"entry {entry.seq} says that request {entry.request} was opened, and the tables do not hold it"
+    for one in requests:
+        about = [entry for entry in told if entry.request == one.id]
+        yield from _compare_request(one, about)
+        yield from _compare_decisions(one.id, decisions.get(one.id, ()), about)
+
+
+def _compare_request(row: Any, told: Sequence[_Told]) -> Iterator[str]:
+    opened = [entry for entry in told if entry.kind == "request.opened"]
+    if not opened:
+        yield f"request {row.id} is in the tables, and no entry says that it was opened"
+    for entry in opened:
+        if entry.content is not None and not _is_about(row, entry.content):
+            yield f"request {row.id} is not about what entry {entry.seq} says"
+    closing = {"request.approved", "request.rejected", "request.expired", "request.withdrawn"}
+    closed = {entry.kind for entry in told} & closing
+    if row.state == RequestState.PENDING.value:
+        if closed:
+            yield f"request {row.id} was closed by its entries ({', '.join(sorted(closed))}), and waits in the tables"
+    elif not closed & set(_CLOSED_BY.get(row.state, ("request.expired",))):
+        yield f"request {row.id} is {row.state} in the tables, and no entry says so"
+
+
+def _is_about(row: Any, content: Mapping[str, Any]) -> bool:
+    """Whether a request still asks about what it was opened with."""
+    try:
+        return bool((row.digest, json_values.loads(row.content)) == (content.get("digest"), content.get("content")))
+    except ValueError:
+        return False
+
+
+def _compare_decisions(request: str, rows: Sequence[Any], told: Sequence[_Told]) -> Iterator[str]:
+    entries = [entry for entry in told if entry.kind in _DECIDED]
+    for row in rows:
+        entry = next((one for one in entries if _is_of(row, one)), None)
+        if entry is None:
+            yield (
+                f"decision {row.id} ({row.verdict} by person {row.person}, request {request}) is in the tables, "
+                "and no entry says so"
+            )
+        elif entry.content is not None:
+            yield from _compare_fields(row, entry, entry.content)
+    for entry in entries:
+        if not any(_is_of(row, entry) for row in rows):
+            yield f"entry {entry.seq} says {entry.kind} of request {request}, and the tables hold no such decision"
+
+
+def _is_of(row: Any, entry: _Told) -> bool:
+    named = row.id if entry.content is None else entry.content.get("decision")
+    return (named, row.person, f"request.{row.verdict}") == (row.id, entry.actor, entry.kind)
+
+
+def _compare_fields(row: Any, entry: _Told, content: Mapping[str, Any]) -> Iterator[str]:
+    if row.record == "{}":
+        yield f"the contents of decision {row.id} were erased in the tables, and not in entry {entry.seq}"
+        return
+    wrong = [name for name in _RECORDED if getattr(row, name) != content.get(name)]
+    if _edits(json_values.loads(row.edits) if row.edits else []) != _edits(content.get("edits", [])):
+        wrong.append("edits")
+    if wrong:
+        yield f"decision {row.id} says something else in the tables than entry {entry.seq}: {', '.join(wrong)}"
+
+
+def _edits(value: Any) -> list[tuple[Any, Any]]:
+    return [(one["path"], one["after"]) for one in value]

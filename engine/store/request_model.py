@@ -1,0 +1,265 @@
+"""Requests as their rules look at them: what is asked, who may decide, and what was answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, Final, TypeAlias, cast
+
+from sqlalchemy import bindparam, select
+
+from engine import fields, json_values, timestamps
+from engine.domain import (
+    Approver,
+    Assurance,
+    EmailPolicy,
+    OnExpiry,
+    Params,
+    Person,
+    ReasonRequired,
+    RequestState,
+    ReviewPoint,
+)
+from engine.domain.statuses import by_value
+from engine.fields import Field
+from engine.json_values import Path, Value
+from engine.requests import Editable, Request, Subject
+from engine.runs import OwnerAnswer
+from engine.store import people, workflows
+from engine.store.connection import Connection
+from engine.store.statements import Statement
+from engine.store.tables import ApproverRow, DecisionRow, RequestRow, RunRow, WorkflowRow, WorkflowVersionRow
+from engine.store.transaction import Tx
+from engine.workflowfile.workflow import FALLBACK_AFTER
+
+Rule: TypeAlias = tuple[str, str | None, str | None]
+"""Of an approver: `rule`, `named_by` and `excluded`, as the columns have them."""
+
+NOT_REQUESTER: Final = "not_requester"
+"""After kind and value of `named_by`: data names this approver, so it may not be who started the run."""
+
+_request = RequestRow.__table__  # type: ignore[attr-defined]
+_approver = ApproverRow.__table__  # type: ignore[attr-defined]
+_decision = DecisionRow.__table__  # type: ignore[attr-defined]
+_run = RunRow.__table__  # type: ignore[attr-defined]
+_workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
+_version = WorkflowVersionRow.__table__  # type: ignore[attr-defined]
+_POINTS, _STATES = by_value(ReviewPoint), by_value(RequestState)
+_REASONS, _ON_EXPIRY = by_value(ReasonRequired), by_value(OnExpiry)
+_POLICIES, _ASSURANCES = by_value(EmailPolicy), by_value(Assurance)
+
+# What nobody looks at is left out: each column of a row costs as much as half a look-up.
+_COLUMNS = tuple(column for column in _request.c if column.name not in ("title", "policy", "check_at"))
+LOAD = select(
+    *_COLUMNS,
+    _run.c.requester,
+    _workflow.c.name.label("workflow_name"),
+    _version.c.hash.label("workflow_hash"),
+).select_from(
+    _request.join(_run, _run.c.id == _request.c.run)
+    .join(_workflow, _workflow.c.id == _run.c.workflow)
+    .join(_version, (_version.c.workflow == _run.c.workflow) & (_version.c.version == _run.c.version))
+)
+"""Requests with all that `read_asked` needs but people."""
+_BY_ID = Statement(
+    select(*_COLUMNS, _run.c.workflow, _run.c.version, _run.c.requester)
+    .select_from(_request.join(_run, _run.c.id == _request.c.run))
+    .where(_request.c.id == bindparam("id"))
+)
+_APPROVERS = Statement(
+    select(
+        _approver.c.position, _approver.c.person, _approver.c.rule, _approver.c.named_by, _approver.c.excluded
+    ).where(_approver.c.request == bindparam("request"))
+)
+_APPROVAL = Statement(
+    select(_request.c.id, _decision.c.person)
+    .select_from(_request.join(_decision, _decision.c.request == _request.c.id))
+    .where(
+        _request.c.run == bindparam("run"),
+        _request.c.step == bindparam("step"),
+        _request.c.visit == bindparam("visit"),
+        _request.c.at == ReviewPoint.BEFORE.value,
+        _request.c.state == RequestState.APPROVED.value,
+    )
+)
+_ANSWER = Statement(
+    select(
+        _request.c.id,
+        _request.c.state,
+        _request.c.content,
+        _request.c.digest,
+        _request.c.on_expiry,
+        _decision.c.edits,
+        _decision.c.approved_digest,
+    )
+    .select_from(
+        _request.join(
+            _decision,
+            (_decision.c.request == _request.c.id)
+            & (_decision.c.content_version == _request.c.content_version)
+            & (_decision.c.verdict == RequestState.APPROVED.value),
+            isouter=True,
+        )
+    )
+    .where(
+        _request.c.run == bindparam("run"),
+        _request.c.step == bindparam("step"),
+        _request.c.visit == bindparam("visit"),
+        _request.c.at == bindparam("at"),
+    )
+)
+
+_DECISIONS = Statement(
+    select(_request.c.step, _decision.c.verdict, _decision.c.reason, _decision.c.edits, _decision.c.record)
+    .add_columns(_decision.c.decided_at)
+    .select_from(
+        _request.join(
+            _decision,
+            (_decision.c.request == _request.c.id) & (_decision.c.content_version == _request.c.content_version),
+        )
+    )
+    .where(_request.c.run == bindparam("run"))
+    .order_by(_decision.c.decided_at, _decision.c.id)
+)
+
+
+def load_asked(tx: Tx, request: str) -> tuple[Request, tuple[str, str]] | None:
+    """The request as its rules look at it, and the words on its Approve and Reject buttons."""
+    row = _BY_ID.one(tx.connection, {"id": request})
+    if row is None:
+        return None
+    rows = sorted(_APPROVERS.all(tx.connection, {"request": request}))
+    rules = {person: (rule, named_by, excluded) for _, person, rule, named_by, excluded in rows}
+    known = people.known_people(tx, (*rules, row.closed_by) if row.closed_by else rules)
+    pinned = workflows.known_pinned(tx, row.workflow, row.version)
+    details = cast("dict[str, Any]", json_values.loads(row.details))
+    asked = read_asked(row, details, rules, known, workflow=pinned.name, hash=pinned.hash)
+    return asked, (details["approve_label"], details["reject_label"])
+
+
+def read_asked(
+    row: Any,
+    details: Mapping[str, Any],
+    rules: Mapping[str, Rule],
+    known: Mapping[str, Person],
+    *,
+    workflow: str,
+    hash: str,
+) -> Request:
+    """From a row of a request, its unfolded details, who may decide by which rule, and the people named."""
+    return Request(
+        id=row.id,
+        workspace=row.workspace,
+        requester=row.requester,
+        subject=Subject(
+            workflow=workflow,
+            hash=hash,
+            run=row.run,
+            step=row.step,
+            visit=row.visit,
+            uses=details["uses"],
+            at=_POINTS[row.at],
+        ),
+        state=_STATES[row.state],
+        rev=row.rev,
+        content_version=row.content_version,
+        content=Params.from_value(json_values.loads(row.content)),
+        editable=_places(details.get("editable", ())),
+        declared=_places(details.get("declared", ())),
+        digest=row.digest,
+        approvers=tuple(_approver_of(known[person], rule) for person, rule in rules.items()),
+        reason_required=_REASONS[row.reason_required],
+        opened_at=row.opened_at,
+        first_shown_at=row.first_shown_at,
+        told_unseen=row.told_unseen,
+        expires_after=_delta(row.expires_after),
+        expires_at=row.expires_at,
+        on_expiry=_ON_EXPIRY[row.on_expiry],
+        email=_POLICIES[details.get("email", "fallback")],
+        fallback_after=_delta(details.get("fallback_after")) or FALLBACK_AFTER,
+        fall_back_at=row.fall_back_at,
+        assurance=_ASSURANCES[details.get("assurance", "code")],
+        closed_at=row.closed_at,
+        closed_by=known.get(row.closed_by) if row.closed_by else None,
+    )
+
+
+def _places(stored: Any) -> tuple[Editable, ...]:
+    return tuple(Editable(tuple(one["path"]), _field(json_values.dumps(one["field"]))) for one in stored)
+
+
+def _approver_of(person: Person, rule: Rule) -> Approver:
+    text, named_by, excluded = rule
+    found = cast("list[list[str]]", json_values.loads(named_by)) if named_by else []
+    pairs = tuple((one[0], one[1]) for one in found)
+    return Approver(person, text, pairs, excluded, any(NOT_REQUESTER in one[2:] for one in found))
+
+
+@lru_cache(1024)
+def _field(text: str) -> Field:
+    """The field of this JSON: there are few, and each request has some of them."""
+    return fields.stored(json_values.loads(text))
+
+
+def load_answer(connection: Connection, *, run: str, step: str, visit: int, at: str) -> OwnerAnswer | None:
+    """The latest request of this visit, with the content as it was decided."""
+    rows = _ANSWER.all(connection, {"run": run, "step": step, "visit": visit, "at": at})
+    if not rows:
+        return None
+    row = max(rows, key=itemgetter(0))
+    content = Params.from_value(json_values.loads(row.content))
+    if row.edits is not None:
+        content = Params(_edited(content.value, row.edits), content.secrets)
+    return OwnerAnswer(
+        state=_STATES[row.state],
+        content=content,
+        digest=row.approved_digest or row.digest,
+        on_expiry=_ON_EXPIRY[row.on_expiry],
+    )
+
+
+def load_approval(connection: Connection, *, run: str, step: str, visit: int) -> tuple[str, str] | None:
+    """Return the request by which this visit to a step was approved before it ran, and the person who did."""
+    row = _APPROVAL.one(connection, {"run": run, "step": step, "visit": visit})
+    return None if row is None else (row.id, row.person)
+
+
+def load_decisions(connection: Connection, run: str) -> dict[str, Value]:
+    """What people decided in a run, by step, as later steps read it; of several visits the latest."""
+    return {row.step: _decision_value(row) for row in _DECISIONS.all(connection, {"run": run})}
+
+
+def _decision_value(row: Any) -> dict[str, Value]:
+    record = cast("dict[str, Any]", json_values.loads(row.record))
+    return {
+        "by": {
+            "name": record["person"]["name"],
+            "address": _address(record["person"]["addresses"], record["acted_as"]),
+        },
+        "at": timestamps.iso(row.decided_at),
+        "verdict": row.verdict,
+        "reason": row.reason,
+        "edited": row.edits is not None,
+        "rating": None,
+        "comment": None,
+    }
+
+
+def _address(addresses: list[str], acted_as: str) -> str:
+    """How the person can be written to: their email address, else the account that decided."""
+    return next((one for one in addresses if ":" not in one), acted_as.removeprefix("slack:"))
+
+
+def _edited(value: dict[str, Value], edits: str) -> dict[str, Value]:
+    return cast("dict[str, Value]", json_values.replace_all(value, read_edits(edits)))
+
+
+def read_edits(text: str) -> dict[Path, Value]:
+    """New values by path, as a decision holds them; what stood there before is in the request."""
+    return {tuple(one["path"]): one["after"] for one in cast("list[Any]", json_values.loads(text))}
+
+
+def _delta(microseconds: Any) -> timedelta | None:
+    return None if microseconds is None else timedelta(microseconds=int(microseconds))

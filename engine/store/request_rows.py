@@ -1,0 +1,301 @@
+"""Writing requests, their approvers and decisions. A decision is one conditional update: exactly one of many wins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import bindparam, false, insert, literal_column, null, or_, select, true, update
+
+from engine import json_values
+from engine.domain import Approver, Assurance, Decide, EmailPolicy, RequestState
+from engine.json_values import Value
+from engine.requests import Edit, Opening, Request, Ruling, next_check
+from engine.store.connection import Connection
+from engine.store.request_model import NOT_REQUESTER
+from engine.store.statements import Statement
+from engine.store.tables import ApproverRow, DecisionRow, RequestRow
+from engine.store.transaction import Tx
+from engine.workflowfile.workflow import FALLBACK_AFTER
+
+_request = RequestRow.__table__  # type: ignore[attr-defined]
+_approver = ApproverRow.__table__  # type: ignore[attr-defined]
+_decision = DecisionRow.__table__  # type: ignore[attr-defined]
+
+_ONE: Final[Any] = literal_column("1")
+"""Written into the statement: what is the same each time need not be bound each time."""
+_NEW = Statement(
+    insert(_request).values(rev=_ONE, content_version=_ONE, policy=literal_column("'any'"), told_unseen=false())
+)
+_NEW_APPROVER = Statement(insert(_approver).values(pending=true()))
+_NEW_DECISION = Statement(insert(_decision))
+_CLOSED = (
+    update(_request)
+    .where(
+        _request.c.id == bindparam("held"),
+        _request.c.rev == bindparam("seen_rev"),
+        _request.c.state == RequestState.PENDING.value,
+    )
+    .values(
+        state=bindparam("new_state"),
+        rev=_request.c.rev + _ONE,
+        check_at=null(),
+        closed_at=bindparam("now"),
+        closed_by=bindparam("by"),
+    )
+)
+_CLOSE = Statement(_CLOSED)
+_DECIDE = Statement(_CLOSED.where(or_(_request.c.expires_at.is_(None), _request.c.expires_at > bindparam("now"))))
+_WITHDRAW = Statement(
+    update(_request)
+    .where(_request.c.run == bindparam("held"), _request.c.state == RequestState.PENDING.value)
+    .values(
+        state=RequestState.CANCELLED.value,
+        rev=_request.c.rev + 1,
+        check_at=None,
+        closed_at=bindparam("now"),
+        closed_by=bindparam("by"),
+    )
+    .returning(_request.c.id)
+)
+_CLOCKS = Statement(
+    update(_request)
+    .where(
+        _request.c.id == bindparam("held"),
+        _request.c.rev == bindparam("seen_rev"),
+        _request.c.state == RequestState.PENDING.value,
+    )
+    .values(
+        rev=_request.c.rev + 1,
+        first_shown_at=bindparam("new_shown"),
+        told_unseen=bindparam("new_told"),
+        expires_at=bindparam("new_expiry"),
+        fall_back_at=bindparam("new_fall_back"),
+        check_at=bindparam("new_check"),
+    )
+)
+_EXCLUDE = Statement(
+    update(_approver)
+    .where(
+        _approver.c.request == bindparam("held"),
+        _approver.c.person == bindparam("of"),
+        or_(_approver.c.excluded.is_(None), _approver.c.excluded != bindparam("why")),
+    )
+    .values(pending=false(), excluded=bindparam("why"))
+)
+_TOUCH = Statement(
+    update(_request)
+    .where(_request.c.id == bindparam("held"), _request.c.state == RequestState.PENDING.value)
+    .values(rev=_request.c.rev + _ONE)
+)
+_SETTLE = Statement(update(_approver).where(_approver.c.request == bindparam("held")).values(pending=false()))
+_DUE = Statement(
+    select(_request.c.id)
+    .where(_request.c.check_at <= bindparam("now"))
+    .order_by(_request.c.check_at)
+    .limit(bindparam("limit"))
+)
+
+
+# -- opening ------------------------------------------------------------------------------------------------
+
+
+def insert_request(
+    tx: Tx,
+    opening: Opening,
+    *,
+    request: str,
+    workspace: str,
+    approvers: Sequence[Approver],
+    notes: Sequence[str],
+    fall_back_at: datetime | None,
+) -> None:
+    """Write a request that was opened now, with those who may decide it."""
+    subject = opening.subject
+    tx.write(
+        _NEW,
+        {
+            "id": request,
+            "workspace": workspace,
+            "run": subject.run,
+            "step": subject.step,
+            "visit": subject.visit,
+            "at": subject.at,
+            "state": RequestState.PENDING,
+            "title": opening.title,
+            "details": json_values.dumps(_details(opening, notes)),
+            "content": json_values.dumps(opening.content.as_value()),
+            "digest": opening.digest,
+            "reason_required": opening.reason_required,
+            "expires_after": _microseconds(opening.expires_after),
+            "on_expiry": opening.on_expiry,
+            "opened_at": tx.now,
+            "fall_back_at": fall_back_at,
+            "check_at": next_check(
+                opened_at=tx.now,
+                first_shown_at=None,
+                told_unseen=False,
+                expires_at=None,
+                fall_back_at=fall_back_at,
+            ),
+        },
+    )
+    _NEW_APPROVER.write_all(
+        tx.connection,
+        [
+            {
+                "request": request,
+                "person": one.person.id,
+                "position": position,
+                "rule": one.rule,
+                "named_by": _named_by(one),
+            }
+            for position, one in enumerate(approvers)
+        ],
+    )
+
+
+def _named_by(approver: Approver) -> str | None:
+    if not approver.named_by:
+        return None
+    only_others = [NOT_REQUESTER] if approver.not_requester else []
+    return json_values.dumps([[*pair, *only_others] for pair in approver.named_by])
+
+
+def _microseconds(delta: timedelta | None) -> int | None:
+    return None if delta is None else delta // timedelta(microseconds=1)
+
+
+def _details(opening: Opening, notes: Sequence[str]) -> dict[str, Value]:
+    # What there is not, and what nearly every request has, is not written down.
+    details: dict[str, Value] = {
+        "approve_label": opening.approve_label,
+        "reject_label": opening.reject_label,
+        "uses": opening.subject.uses,
+    }
+    if opening.reason is not None:
+        details["reason"] = opening.reason
+    if opening.show:
+        details["show"] = [list[Value](pair) for pair in opening.show]
+    if notes:
+        details["notes"] = list[Value](notes)
+    if opening.confirm is not None:
+        details["confirm"] = opening.confirm
+    if opening.editable:
+        details["editable"] = [{"path": list(one.path), "field": one.field.given} for one in opening.editable]
+    if opening.declared:
+        details["declared"] = [{"path": list(one.path), "field": one.field.given} for one in opening.declared]
+    if opening.email is not EmailPolicy.FALLBACK:
+        details["email"] = opening.email
+    if opening.fallback_after != FALLBACK_AFTER:
+        details["fallback_after"] = _microseconds(opening.fallback_after)
+    if opening.assurance is not Assurance.CODE:
+        details["assurance"] = opening.assurance
+    return details
+
+
+def _write_edits(edits: Sequence[Edit]) -> str | None:
+    return json_values.dumps([{"path": list(edit.path), "after": edit.after} for edit in edits]) if edits else None
+
+
+# -- closing ------------------------------------------------------------------------------------------------
+
+
+def try_decide(tx: Tx, asked: Request, command: Decide, ruling: Ruling, record: Mapping[str, Value]) -> str | None:
+    """Write the decision, if the request is still as loaded, pending and not past due. Returns the decision's id."""
+    won = tx.write(
+        _DECIDE,
+        {
+            "held": asked.id,
+            "seen_rev": asked.rev,
+            "now": tx.now,
+            "new_state": ruling.state,
+            "by": ruling.approver.person.id,
+        },
+    )
+    if not won:
+        return None
+    decision = tx.new_id()
+    tx.write(
+        _NEW_DECISION,
+        {
+            "id": decision,
+            "workspace": asked.workspace,
+            "request": asked.id,
+            "content_version": asked.content_version,
+            "person": ruling.approver.person.id,
+            "verdict": ruling.state,
+            "reason": ruling.reason,
+            "edits": _write_edits(ruling.edits),
+            "shown_digest": asked.digest,
+            "approved_digest": ruling.approved_digest,
+            "assurance": command.assurance,
+            "record": json_values.dumps(dict(record)),
+            "decided_at": tx.now,
+        },
+    )
+    tx.write(_SETTLE, {"held": asked.id})
+    return decision
+
+
+def try_exclude(tx: Tx, request: str, person: str, why: str) -> bool:
+    """Write that an approver can no longer decide, and why. False: that is written there already."""
+    if not tx.write(_EXCLUDE, {"held": request, "of": person, "why": why}):
+        return False
+    tx.write(_TOUCH, {"held": request})
+    return True
+
+
+def try_lapse(tx: Tx, asked: Request, state: RequestState) -> bool:
+    """Close a request by the clock. False: somebody was faster."""
+    won = tx.write(_CLOSE, {"held": asked.id, "seen_rev": asked.rev, "now": tx.now, "new_state": state, "by": None})
+    if won:
+        tx.write(_SETTLE, {"held": asked.id})
+    return bool(won)
+
+
+def withdraw(tx: Tx, run: str, *, by: str) -> list[str]:
+    """Close every open request of a run that was cancelled; their ids."""
+    closed = _WITHDRAW.scalars(tx.connection, {"held": run, "now": tx.now, "by": by})
+    for request in closed:
+        tx.write(_SETTLE, {"held": request})
+    return closed
+
+
+def try_set_clocks(
+    tx: Tx,
+    asked: Request,
+    *,
+    first_shown_at: datetime | None,
+    told_unseen: bool,
+    expires_at: datetime | None,
+    fall_back_at: datetime | None,
+) -> bool:
+    """Write when the request was shown, and when what will happen. False: it changed meanwhile."""
+    check = next_check(
+        opened_at=asked.opened_at,
+        first_shown_at=first_shown_at,
+        told_unseen=told_unseen,
+        expires_at=expires_at,
+        fall_back_at=fall_back_at,
+    )
+    return bool(
+        tx.write(
+            _CLOCKS,
+            {
+                "held": asked.id,
+                "seen_rev": asked.rev,
+                "new_shown": first_shown_at,
+                "new_told": told_unseen,
+                "new_expiry": expires_at,
+                "new_fall_back": fall_back_at,
+                "new_check": check,
+            },
+        )
+    )
+
+
+def due_requests(connection: Connection, now: datetime, limit: int) -> list[str]:
+    """Requests whose clock wants to be looked at."""
+    return _DUE.scalars(connection, {"now": now, "limit": limit})

@@ -1,0 +1,98 @@
+"""Notices that a database may be older than what has happened since: a backup that was put in its place.
+
+People have decided and calls were made that it does not know; what it does next may happen twice. So nothing is done
+with it until the operator was told and said yes.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import func, select
+
+from engine.audit import Entry
+from engine.domain import DEFAULT_WORKSPACE, RequestState
+from engine.store import audit_log, file_marks, log_head
+from engine.store.connection import Connection, connect
+from engine.store.errors import translated
+from engine.store.tables import RequestRow, RunRow
+from engine.store.transaction import Tx
+
+_request = RequestRow.__table__  # type: ignore[attr-defined]
+_run = RunRow.__table__  # type: ignore[attr-defined]
+_NAMED = 3
+"""Runs that are named; of the others, how many there are."""
+
+
+class Doubt(Struct, frozen=True, kw_only=True):
+    """Why a database may be older than what has happened since. `why`: a sentence."""
+
+    why: str
+    noted: str | None
+    """The head that was noted beside it, where there is one."""
+
+
+def find_doubt(path: Path, connection: Connection | None = None) -> Doubt | None:
+    """Why the database may not be the latest, if there is a reason. `connection`: one to it that is open already."""
+    if connection is None:
+        with closing(connect(path, writable=False)) as opened, translated(path):
+            return find_doubt(path, opened)
+    noted = log_head.read(path)
+    why = _why(path, connection, noted)
+    return None if why is None else Doubt(why=why, noted=None if noted is None else f"{noted[0]}:{noted[1]}")
+
+
+def _why(path: Path, connection: Connection, noted: log_head.Head | None) -> str | None:
+    if _is_empty(connection):
+        return f"It is new, and entry {noted[0]} was written here already." if noted is not None and noted[0] else None
+    here = audit_log.head(connection, DEFAULT_WORKSPACE)
+    if noted is not None and audit_log.hash_of(connection, DEFAULT_WORKSPACE, noted[0]) != noted[1]:
+        if here[0] < noted[0]:
+            return f"Its log ends with entry {here[0]}, and entry {noted[0]} was written here already."
+        return f"Entry {noted[0]} of its log is not the one that was written here."
+    if file_marks.read(connection.driver) == file_marks.COPY:
+        return "It is a copy that `signoff backup` made."
+    if noted is None and file_marks.is_noted(connection.driver):
+        return f"The note of how far it was ({log_head.head_path(path)}) is missing or cannot be read."
+    return None
+
+
+def outlook(path: Path) -> list[str]:
+    """What may happen twice, a sentence each."""
+    with closing(connect(path, writable=False)) as connection, translated(path):
+        if _is_empty(connection):
+            return [f"It is empty. If that is meant, remove {log_head.head_path(path)} too."]
+        last = audit_log.latest(connection, DEFAULT_WORKSPACE)
+        when = "" if last is None else f" The last that it knows is of {last:%Y-%m-%d %H:%M:%S} UTC."
+        waiting = connection.execute(
+            select(func.count()).select_from(_request).where(_request.c.state == RequestState.PENDING.value)
+        ).scalar()
+        open_runs = connection.execute(select(_run.c.id).where(_run.c.ended_at.is_(None)).order_by(_run.c.id)).scalars()
+        return [_told(int(waiting or 0), list(open_runs)) + when]
+
+
+def _is_empty(connection: Connection) -> bool:
+    return connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'audit'").first() is None
+
+
+def _told(waiting: int, runs: list[str]) -> str:
+    if not runs:
+        return "No run is open in it, so nothing that it knows can happen twice."
+    named = ", ".join(runs[:_NAMED]) + (f" and {len(runs) - _NAMED:,} more" if len(runs) > _NAMED else "")
+    asked = "1 request waits" if waiting == 1 else f"{waiting:,} requests wait"
+    return (
+        f"{asked} in it, so people may be asked again what they have decided since; and open runs ({named}) may make "
+        "calls and send messages again that were made and sent since. Links that were emailed since lead nowhere."
+    )
+
+
+def record(tx: Tx, found: Doubt, *, by: str) -> None:
+    """Write down that the database was taken as it is, and who said so."""
+    content: dict[str, Any] = {"why": found.why, "by": by}
+    if found.noted is not None:
+        content["noted"] = found.noted
+    entry = Entry(kind="database.restored", run=None, request=None, step=None, actor=None, content=content)
+    tx.audit(DEFAULT_WORKSPACE, entry)

@@ -1,0 +1,377 @@
+"""Runs and their visits to steps, as the plan sees them. The fence is `run.rev`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import Any, Final, cast
+
+from msgspec import Struct
+from sqlalchemy import bindparam, case, exists, insert, literal_column, null, or_, select, update
+from sqlalchemy.dialects import sqlite
+
+from engine import json_values
+from engine.domain import Origin, Params, RunStatus, StepStatus
+from engine.domain.statuses import by_value
+from engine.json_values import Value
+from engine.runs import Progress, RunState, Visit
+from engine.store import request_model, workflows
+from engine.store.connection import Connection
+from engine.store.statements import Statement
+from engine.store.tables import RunRow, StepRunRow, Utc, WorkflowRow
+from engine.store.transaction import Tx
+
+LEASE: Final = timedelta(seconds=8)
+"""How long a claimed run is left alone; renewed every 2 s while its step works."""
+
+POSTPONED: Final = timedelta(minutes=1)
+
+_run = RunRow.__table__  # type: ignore[attr-defined]
+_visit = StepRunRow.__table__  # type: ignore[attr-defined]
+_STATUSES, _STEP_STATUSES = by_value(RunStatus), by_value(StepStatus)
+_REVIEWED: Final[Mapping[StepStatus, str]] = {StepStatus.IN_REVIEW: "before", StepStatus.OUTPUT_IN_REVIEW: "after"}
+_workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
+
+# What nobody looks at is left out: each column of a row costs as much as half a look-up.
+_LOAD = Statement(
+    select(*(column for column in _run.c if column.name not in ("id", "key", "error", "ended_at"))).where(
+        _run.c.id == bindparam("id")
+    )
+)
+_VISITS = Statement(
+    select(*(column for column in _visit.c if column.name != "run")).where(_visit.c.run == bindparam("run"))
+)
+_BY_KEY = Statement(
+    select(_run.c.id).where(_run.c.workspace == bindparam("workspace"), _run.c.key == bindparam("start_key"))
+)
+_ONE: Final[Any] = literal_column("1")
+_NEW = Statement(insert(_run).values(rev=_ONE, wakes=literal_column("0")))
+_PROGRESS = Statement(
+    update(_run)
+    .where(_run.c.id == bindparam("held"), _run.c.rev == bindparam("seen_rev"))
+    .values(
+        rev=_run.c.rev + _ONE,
+        status=bindparam("new_status"),
+        cursor=bindparam("new_cursor"),
+        error=bindparam("new_error"),
+        ready_at=case(
+            (_run.c.wakes > bindparam("seen_wakes"), bindparam("now", type_=Utc)), else_=bindparam("next_at", type_=Utc)
+        ),
+        lease_until=bindparam("new_lease"),
+        ended_at=bindparam("new_end"),
+    )
+)
+_RENEW = Statement(
+    update(_run)
+    .where(_run.c.id == bindparam("held"), _run.c.rev == bindparam("seen_rev"))
+    .values(lease_until=bindparam("new_lease"))
+)
+_WAKE = Statement(
+    update(_run)
+    .where(_run.c.id == bindparam("held"), _run.c.ended_at.is_(None))
+    .values(wakes=_run.c.wakes + _ONE, ready_at=bindparam("now"))
+)
+_PLACE = Statement(
+    select(_run.c.workspace, _workflow.c.owner)
+    .select_from(_run.join(_workflow, _workflow.c.id == _run.c.workflow))
+    .where(_run.c.id == bindparam("id"))
+)
+_ERROR = Statement(select(_run.c.error).where(_run.c.id == bindparam("run")))
+_POSTPONE = Statement(
+    update(_run)
+    .where(
+        _run.c.id == bindparam("held"),
+        _run.c.ended_at.is_(None),
+        or_(_run.c.lease_until.is_(None), _run.c.lease_until <= bindparam("now")),
+    )
+    .values(rev=_run.c.rev + 1, error=bindparam("reason"), ready_at=bindparam("later"), lease_until=None)
+)
+_NOW = bindparam("now", type_=Utc)
+_RELEASE = Statement(
+    update(_run)
+    .where(_run.c.ready_at.is_not(None), _run.c.lease_until.is_not(None))
+    .values(
+        lease_until=null(),
+        ready_at=case((_run.c.ready_at > _NOW, _NOW), else_=_run.c.ready_at),
+    )
+)
+_WAKE_EARLY = Statement(
+    update(_run)
+    .where(
+        _run.c.ready_at > bindparam("now"),
+        _run.c.ended_at.is_(None),
+        ~exists().where(_visit.c.run == _run.c.id, _visit.c.wakes_at > bindparam("now")),
+    )
+    .values(ready_at=bindparam("now"))
+)
+_CANCEL = Statement(
+    update(_run)
+    .where(_run.c.id == bindparam("held"), _run.c.ended_at.is_(None), _run.c.cancel.is_(None))
+    .values(cancel=bindparam("record"), wakes=_run.c.wakes + 1, ready_at=bindparam("now"))
+)
+_DUE = Statement(
+    select(_run.c.id)
+    .where(
+        _run.c.ready_at <= bindparam("now"), or_(_run.c.lease_until.is_(None), _run.c.lease_until <= bindparam("now"))
+    )
+    .order_by(_run.c.ready_at)
+    .limit(bindparam("limit"))
+)
+_NEW_VISIT = sqlite.insert(_visit)
+_FIRST_VISITS = Statement(insert(_visit))
+_SAVE_VISIT = Statement(
+    _NEW_VISIT.on_conflict_do_update(
+        index_elements=["run", "step", "visit"],
+        set_={
+            name: _NEW_VISIT.excluded[name]
+            for name in (
+                "status",
+                "attempt",
+                "params",
+                "digest",
+                "output",
+                "error",
+                "wakes_at",
+                "started_at",
+                "ended_at",
+            )
+        },
+    )
+)
+
+
+class RunOwner(Struct, frozen=True, kw_only=True):
+    """Where a run belongs: its workspace, and the owner of its workflow."""
+
+    run: str
+    workspace: str
+    owner: str
+
+
+class LoadedRun(Struct, frozen=True, kw_only=True):
+    """A run as loaded, with what its next conditional write compares."""
+
+    state: RunState
+    workspace: str
+    workflow: str
+    workflow_name: str
+    version: int
+    requester: str
+    owner: str
+    origin: Origin
+    rev: int
+    wakes: int
+    ready_at: datetime | None
+    lease_until: datetime | None
+
+    @property
+    def place(self) -> RunOwner:
+        return RunOwner(run=self.state.id, workspace=self.workspace, owner=self.owner)
+
+    def claimable(self, now: datetime) -> bool:
+        """Whether the run wants to be advanced, and nobody else is at it."""
+        return (
+            self.ready_at is not None and self.ready_at <= now and (self.lease_until is None or self.lease_until <= now)
+        )
+
+
+def load_run(tx: Tx, run: str) -> LoadedRun | None:
+    """The run with the latest visit of each step, and the answer to the request that it stands at."""
+    connection = tx.connection
+    row = _LOAD.one(connection, {"id": run})
+    if row is None:
+        return None
+    pinned = workflows.known_pinned(tx, row.workflow, row.version)
+    visits: dict[str, Visit] = {}
+    for found in sorted(_VISITS.all(connection, {"run": run}), key=attrgetter("position", "visit")):
+        visits[found.step] = _read_visit(found)
+    return LoadedRun(
+        state=RunState(
+            id=run,
+            status=_STATUSES[row.status],
+            cursor=row.cursor,
+            inputs=cast("dict[str, Value]", json_values.loads(row.inputs)),
+            requester=row.requester_label,
+            started_at=row.started_at,
+            visits=visits,
+            answer=_answer(connection, run, row.cursor, visits),
+            cancelled=row.cancel is not None,
+        ),
+        workspace=row.workspace,
+        workflow=row.workflow,
+        workflow_name=pinned.name,
+        version=row.version,
+        requester=row.requester,
+        owner=pinned.owner,
+        origin=read_origin(row.origin),
+        rev=row.rev,
+        wakes=row.wakes,
+        ready_at=row.ready_at,
+        lease_until=row.lease_until,
+    )
+
+
+def _answer(connection: Connection, run: str, cursor: int, visits: Mapping[str, Visit]) -> Any:
+    for visit in visits.values():
+        if visit.index == cursor and (at := _REVIEWED.get(visit.status)):
+            return request_model.load_answer(connection, run=run, step=visit.step, visit=visit.visit, at=at)
+    return None
+
+
+def _read_visit(row: Any) -> Visit:
+    return Visit(
+        step=row.step,
+        index=row.position,
+        visit=row.visit,
+        status=_STEP_STATUSES[row.status],
+        attempt=row.attempt,
+        params=Params.from_value(json_values.loads(row.params)) if row.params is not None else None,
+        digest=row.digest,
+        output=cast("dict[str, Value]", json_values.loads(row.output)) if row.output is not None else None,
+        error=row.error,
+        wakes_at=row.wakes_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+    )
+
+
+def read_origin(text: str) -> Origin:
+    stored = cast("dict[str, Any]", json_values.loads(text))
+    return Origin(surface=stored["surface"], place=stored.get("place", {}))
+
+
+def write_origin(origin: Origin) -> str:
+    return json_values.dumps({"surface": origin.surface, "place": dict(origin.place)})
+
+
+def load_place(connection: Connection, run: str) -> RunOwner:
+    """Where a run belongs, even if nothing else of it can be read."""
+    row = _PLACE.one(connection, {"id": run})
+    assert row is not None
+    return RunOwner(run=run, workspace=row.workspace, owner=row.owner)
+
+
+def find_run_by_key(connection: Connection, workspace: str, key: str) -> str | None:
+    """The run that was started with this key."""
+    row = _BY_KEY.one(connection, {"workspace": workspace, "start_key": key})
+    return None if row is None else row.id
+
+
+def insert_run(tx: Tx, held: LoadedRun, progress: Progress, *, key: str | None, inputs: str) -> None:
+    """Write a new run where its first walk brought it. `inputs`: as JSON."""
+    tx.write(
+        _NEW,
+        {
+            "id": held.state.id,
+            "workspace": held.workspace,
+            "workflow": held.workflow,
+            "version": held.version,
+            "requester": held.requester,
+            "requester_label": held.state.requester,
+            "origin": write_origin(held.origin),
+            "key": key,
+            "inputs": inputs,
+            "started_at": tx.now,
+            **_stand(tx, progress),
+        },
+    )
+    _FIRST_VISITS.write_all(tx.connection, [_visit_row(held.state.id, one) for one in progress.visits])
+
+
+def try_save_run(tx: Tx, held: LoadedRun, progress: Progress) -> bool:
+    """Write where the run stands now, if it is still as loaded. False: another took over, so drop the result."""
+    stand = _stand(tx, progress)
+    won = tx.write(
+        _PROGRESS,
+        {
+            "held": held.state.id,
+            "seen_rev": held.rev,
+            "seen_wakes": held.wakes,
+            "now": tx.now,
+            "new_status": stand["status"],
+            "new_cursor": stand["cursor"],
+            "new_error": stand["error"],
+            "next_at": stand["ready_at"],
+            "new_lease": stand["lease_until"],
+            "new_end": stand["ended_at"],
+        },
+    )
+    if won:
+        _SAVE_VISIT.write_all(tx.connection, [_visit_row(held.state.id, one) for one in progress.visits])
+    return bool(won)
+
+
+def _stand(tx: Tx, progress: Progress) -> dict[str, Any]:
+    acting = progress.act is not None
+    return {
+        "status": progress.status,
+        "cursor": progress.cursor,
+        "error": progress.error,
+        "ready_at": tx.now if acting else progress.ready_at,
+        "lease_until": tx.now + LEASE if acting else None,
+        "ended_at": tx.now if progress.status.ended else None,
+    }
+
+
+def _visit_row(run: str, visit: Visit) -> dict[str, Any]:
+    # An inline step is over in the transaction that began it: nobody will ask again what went into it.
+    kept = visit.params is not None and visit.keeps_params
+    return {
+        "run": run,
+        "step": visit.step,
+        "visit": visit.visit,
+        "position": visit.index,
+        "status": visit.status,
+        "attempt": visit.attempt,
+        "params": json_values.dumps(visit.params.as_value()) if kept and visit.params else None,
+        "digest": visit.digest if kept else None,
+        "output": None if visit.output is None else json_values.dumps(visit.output),
+        "error": visit.error,
+        "wakes_at": visit.wakes_at,
+        "started_at": visit.started_at,
+        "ended_at": visit.ended_at,
+    }
+
+
+def try_renew(tx: Tx, run: str, rev: int) -> bool:
+    """Keep the lease while a step works. False: another took over."""
+    return bool(tx.write(_RENEW, {"held": run, "seen_rev": rev, "new_lease": tx.now + LEASE}))
+
+
+def wake(tx: Tx, run: str) -> None:
+    """Have the run advanced, even if somebody is advancing it now."""
+    tx.write(_WAKE, {"held": run, "now": tx.now})
+
+
+def release_runs(tx: Tx) -> None:
+    """End every lease: only for the process that owns the database alone and has claimed nothing yet.
+
+    A lease of a clock that was ahead would keep a run whose effect was cut off from being looked at for as long.
+    """
+    tx.write(_RELEASE, {"now": tx.now})
+
+
+def wake_early(tx: Tx) -> None:
+    """Make runs ready that were to be moved at once by a clock that was ahead, and wait for no time of their own."""
+    tx.write(_WAKE_EARLY, {"now": tx.now})
+
+
+def postpone(tx: Tx, run: str, reason: str) -> bool:
+    """Leave a run that cannot be moved for a minute, saying why; but not one that somebody is moving.
+
+    Returns whether this is news: the first time for this reason.
+    """
+    before = tx.one(_ERROR, {"run": run})
+    later = {"held": run, "reason": reason, "now": tx.now, "later": tx.now + POSTPONED}
+    return bool(tx.write(_POSTPONE, later)) and before is not None and before.error != reason
+
+
+def try_cancel(tx: Tx, run: str, record: dict[str, Value]) -> bool:
+    """Ask the run to end. False: it has ended, or was asked before."""
+    return bool(tx.write(_CANCEL, {"held": run, "record": json_values.dumps(record), "now": tx.now}))
+
+
+def due_runs(connection: Connection, now: datetime, limit: int) -> list[str]:
+    """Runs that want to be advanced."""
+    return _DUE.scalars(connection, {"now": now, "limit": limit})

@@ -1,0 +1,399 @@
+"""One SQLite file, one writer: units of work run in a thread of their own, grouped into few commits.
+
+A unit is a plain function over a `Tx`. What waits is run together with one durable commit, then all callers are
+answered and the bells ring. Where a unit fails after it has written, the others are run again, a savepoint each.
+Reads use connections of their own that cannot write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+from sqlalchemy import exc
+
+from engine.domain import DEFAULT_WORKSPACE, Work
+from engine.errors import Conflict, StoreError, StoreLost
+from engine.ports import Clock, Ids
+from engine.store import audit_log, file_marks
+from engine.store.connection import BUSY_SECONDS, Connection, connect
+from engine.store.errors import translate, translated
+from engine.store.file_watch import FileWatch, Loss
+from engine.store.log_head import QUIET_SECONDS, Head, HeadNote
+from engine.store.restored_backup import Doubt
+from engine.store.transaction import Memory, Tx
+
+T = TypeVar("T")
+GROUP: Final = 128
+"""Units of one commit at most, so that the first caller of a group never waits long."""
+INSIST_SECONDS: Final = 0.5
+HEARD_SECONDS: Final = 0.005
+"""How long the next group waits at most for those who have just been answered, whose next units make it larger."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Job(Generic[T]):
+    unit: Callable[[Tx], T]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[T]
+    result: T | None = None
+    error: BaseException | None = None
+    works: Sequence[Work] = ()
+    tx: Tx | None = None
+    """What the unit did, if it did not fail."""
+
+    def settle(self) -> None:
+        if self.future.done():
+            return
+        if isinstance(self.error, StopIteration):
+            # A future does not take it, and the callers after this one would never be answered.
+            self.future.set_exception(RuntimeError("a unit of work raised StopIteration"))
+        elif self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)  # type: ignore[arg-type]
+
+
+class SqliteStore:
+    """The database file: `transact` writes, `read` reads. `noting`: note the head of its log beside it."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Clock,
+        ids: Ids,
+        busy_seconds: float = BUSY_SECONDS,
+        noting: bool = False,
+        doubt: Doubt | None = None,
+    ) -> None:
+        self.path = path
+        self.doubt = doubt
+        """Why the file may be older than what has happened since, where the operator took it all the same."""
+        self.commits = 0
+        """Commits since the start, for measurements."""
+        self._clock, self._ids, self._busy_seconds = clock, ids, busy_seconds
+        self._queue: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._entrance = threading.Lock()
+        self._heard = threading.Event()
+        self._memory = Memory()
+        self._closed = False
+        self._trouble: str | None = None
+        self._bell: Callable[[Sequence[Work]], None] | None = None
+        self._readers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="signoff-read")
+        self._local = threading.local()
+        self._opened: list[Connection] = []
+        self._connection = connect(path, writable=True, busy_seconds=busy_seconds)
+        self._driver = self._connection.driver
+        self._note = HeadNote(path, self._head) if noting else None
+        if self._note is not None and self._note.note():
+            file_marks.set_noted(self._driver)
+        self._watch = FileWatch(path, mark=file_marks.set_open(self._driver, ids))
+        self._loss: Loss | None = None
+        self._tell_loss: Callable[[], None] | None = None
+        self._thread = threading.Thread(target=self._work, name="signoff-write", daemon=True)
+        self._thread.start()
+
+    def on_commit(self, bell: Callable[[Sequence[Work]], None]) -> None:
+        """`bell` is called in the event loop with the work that a commit made ready."""
+        self._bell = bell
+
+    def on_loss(self, tell: Callable[[], None]) -> None:
+        """`tell` is called, in some thread, when the files of the database are no longer there or no longer ours."""
+        self._tell_loss = tell
+        if self._loss is not None:
+            tell()
+
+    async def transact(self, unit: Callable[[Tx], T]) -> T:
+        """Run `unit` in a transaction; when this returns, it is on the disk.
+
+        `unit` may run more than once and must touch nothing outside of its `Tx`. Raises what the unit raises (nothing
+        of it is kept then), and `StoreError` when the file cannot be written. A caller that is cancelled while it
+        waits does not call the unit back: it may still be kept, and its bells ring.
+        """
+        if self._loss is not None:
+            raise self._lost(self._loss)
+        return await self._submit(unit)
+
+    async def _submit(self, unit: Callable[[Tx], T]) -> T:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        with self._entrance:
+            self._see_open()
+            self._queue.put(_Job(unit, loop, future))
+        return await future
+
+    async def insist(self, unit: Callable[[Tx], T]) -> T:
+        """Like `transact`, for what has happened in the world already: tried until it can be written down.
+
+        A file that was moved or removed is still written, and saved when the store is closed. Raises what the unit
+        raises, and `StoreError` only when the store is closed meanwhile or something else was written into its file.
+        """
+        while True:
+            try:
+                return await self._submit(unit)
+            except Conflict:
+                continue
+            except StoreError:
+                if self._closed or self._loss is Loss.CONTENT:
+                    raise
+                await asyncio.sleep(INSIST_SECONDS)
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Run `query` on a connection that cannot write, in a thread of its own. Raises `StoreError`."""
+        if self._loss is not None:
+            raise self._lost(self._loss)
+        with self._entrance:
+            self._see_open()
+            answer = asyncio.get_running_loop().run_in_executor(self._readers, self._read, query)
+        return await answer
+
+    def _see_open(self) -> None:
+        if self._closed:
+            raise StoreError(f"The database {self.path} is closed: this process is stopping.")
+
+    def _see_ours(self) -> None:
+        """Raises `StoreLost` when the files are no longer those that were opened; tells it once."""
+        if self._loss is Loss.CONTENT:
+            raise self._lost(self._loss)
+        if self._loss is not None or (loss := self._watch.look()) is None:
+            return
+        self._loss = loss
+        if self._tell_loss is not None:
+            self._tell_loss()
+        raise self._lost(loss)
+
+    def _lost(self, loss: Loss) -> StoreLost:
+        return StoreLost(self._watch.sentence(loss))
+
+    def close(self) -> None:
+        """Finish what is queued, then close every connection. Whoever comes later gets a `StoreError`.
+
+        Raises `StoreLost` where the files were lost meanwhile, with where all that was saved is.
+        """
+        with self._entrance:
+            if self._closed:
+                return
+            self._closed = True
+            self._queue.put(None)
+        self._thread.join()
+        self._readers.shutdown(wait=True)
+        for connection in self._opened:
+            connection.close()
+        if self._loss is Loss.BESIDE:
+            # Files are removed one by one, and the database after what was noticed.
+            self._loss = self._watch.look() or self._loss
+        if self._loss in (Loss.FILE, Loss.BESIDE):
+            file_marks.set_unnoted(self._driver)
+        if self._loss is not Loss.CONTENT:
+            file_marks.set_closed(self._driver)
+        if self._note is not None and self._loss is None:
+            self._note.note()
+        rescued = self._watch.rescue(self._driver) if self._loss is Loss.FILE else None
+        self._connection.close()
+        self._watch.close()
+        if self._loss is not None:
+            raise StoreLost(" ".join(filter(None, (self._watch.sentence(self._loss), rescued))))
+
+    # -- the reading threads --
+
+    def _read(self, query: Callable[[Connection], T]) -> T:
+        if self._watch.is_stale:
+            self._see_ours()
+        with translated(self.path):
+            connection = self._reader()
+            # One snapshot: a request and its decision must be of the same moment.
+            connection.exec_driver_sql("BEGIN")
+            try:
+                return query(connection)
+            except BaseException:
+                connection.renew()
+                raise
+            finally:
+                connection.exec_driver_sql("ROLLBACK")
+
+    def _reader(self) -> Connection:
+        known: Connection | None = getattr(self._local, "connection", None)
+        if known is not None:
+            return known
+        opened = self._local.connection = connect(self.path, writable=False, busy_seconds=self._busy_seconds)
+        self._opened.append(opened)
+        return opened
+
+    # -- the writing thread --
+
+    def _work(self) -> None:
+        while (job := self._next()) is not None:
+            group = [job, *self._waiting()]
+            stop = group[-1] is None
+            jobs = [one for one in group if one is not None]
+            self._commit(jobs)
+            self._answer(jobs)
+            if self._note is not None:
+                self._note.committed()
+            if stop:
+                return
+            self._heard.wait(HEARD_SECONDS)
+
+    def _next(self) -> _Job[Any] | None:
+        """Wait for the next unit. Where none comes for a moment, note the head of the log."""
+        while self._note is not None and self._note.is_behind:
+            try:
+                return self._queue.get(timeout=QUIET_SECONDS)
+            except queue.Empty:
+                self._note.note()
+        return self._queue.get()
+
+    def _head(self) -> Head:
+        with translated(self.path):
+            return audit_log.head(self._connection, DEFAULT_WORKSPACE)
+
+    def _waiting(self) -> Iterator[_Job[Any] | None]:
+        for _ in range(GROUP - 1):
+            try:
+                job = self._queue.get_nowait()
+            except queue.Empty:
+                return
+            yield job
+            if job is None:
+                return
+
+    def _commit(self, jobs: list[_Job[Any]]) -> None:
+        try:
+            if not self._together(jobs):
+                self._apart(jobs)
+            self._execute("COMMIT")
+            self.commits += 1
+            self._see_ours()
+            self._report(None)
+        except BaseException as error:  # noqa: BLE001 whatever happened, every caller must hear of it
+            self._fail_all(jobs, error)
+
+    def _together(self, jobs: list[_Job[Any]]) -> bool:
+        """Run the units without savepoints: for each of those SQLite copies every page that it then writes.
+
+        False: one failed after it had written, so all is undone. (A fifth of all CPU was spent on savepoints that are
+        hardly ever gone back to.)
+        """
+        self._execute("BEGIN IMMEDIATE")
+        now = self._clock.now()  # one for all: what is made of it is remembered from one to the next
+        for job in jobs:
+            before = self._driver.total_changes
+            self._run(job, now)
+            self._see_whole(job)
+            if job.error is not None and self._driver.total_changes != before:
+                self._undo(jobs)
+                return False
+        try:
+            # For all of them at once: that saves looks at the end of the chain, and statements.
+            audit_log.seal([job.tx for job in jobs if job.tx is not None])
+        except Exception as error:  # noqa: BLE001 whose entry it was shows when they run apart
+            jobs[0].error = jobs[0].error or translate(error, self.path)
+            self._undo(jobs)
+            return False
+        return True
+
+    def _undo(self, jobs: list[_Job[Any]]) -> None:
+        """Take back what a group did, for its units to run again apart. One alone has nobody to be kept apart from."""
+        self._memory.forget()
+        if self._in_transaction:
+            self._execute("ROLLBACK")
+        if len(jobs) == 1 and jobs[0].error is not None:
+            raise jobs[0].error
+
+    def _apart(self, jobs: list[_Job[Any]]) -> None:
+        """Run the units again, a savepoint each: one that fails leaves the others alone."""
+        self._execute("BEGIN IMMEDIATE")
+        for job in jobs:
+            self._execute("SAVEPOINT unit")
+            self._run(job, self._clock.now(), alone=True)
+            self._see_whole(job)
+            if job.error is not None:
+                self._memory.forget()
+                self._execute("ROLLBACK TO unit")
+            self._execute("RELEASE unit")
+
+    def _see_whole(self, job: _Job[Any]) -> None:
+        """Some errors (a full disk) roll the whole transaction back, not only the statement."""
+        if not self._in_transaction:
+            raise job.error or StoreError(f"A transaction on {self.path} was broken off; nothing was saved.")
+
+    def _fail_all(self, jobs: list[_Job[Any]], error: BaseException) -> None:
+        self._memory.forget()
+        with contextlib.suppress(exc.SQLAlchemyError, sqlite3.Error):
+            if self._in_transaction:
+                self._execute("ROLLBACK")
+        for job in jobs:
+            job.error = job.error or self._failure(error)
+            job.works = ()
+            if isinstance(job.error, StoreError):
+                self._report(str(job.error))
+
+    def _failure(self, error: BaseException) -> StoreError:
+        """What a caller hears whose own unit was blameless: an exception of its own, for each caller adds to it."""
+        told = translate(error, self.path)
+        if isinstance(told, StoreError):
+            return type(told)(*told.args)
+        return StoreError(f"A transaction on {self.path} was broken off ({type(error).__name__}); nothing was saved.")
+
+    def _report(self, trouble: str | None) -> None:
+        """Log when trouble begins or ends, not every unit that it stops: nothing is scarcer now than room for logs."""
+        if trouble == self._trouble:
+            return
+        self._trouble = trouble
+        if trouble is None:
+            log.info("the database %s can be written again", self.path)
+        else:
+            log.error("%s", trouble)
+
+    def _run(self, job: _Job[Any], now: datetime, *, alone: bool = False) -> None:
+        """`alone`: its entries are sealed at once, and not with those of the group."""
+        tx = Tx(self._connection, now=now, ids=self._ids, memory=self._memory)
+        job.result, job.error, job.works, job.tx = None, None, (), None
+        try:
+            job.result = job.unit(tx)
+            if alone:
+                audit_log.seal([tx])
+            job.works, job.tx = tx.works, tx
+        except BaseException as error:  # noqa: BLE001 a unit's failure belongs to its caller, whatever it is
+            job.error = translate(error, self.path)
+            self._connection.renew()
+
+    def _execute(self, statement: str) -> None:
+        # Straight to the driver: these carry no parameters.
+        self._driver.execute(statement)
+
+    @property
+    def _in_transaction(self) -> bool:
+        return self._driver.in_transaction
+
+    def _answer(self, jobs: list[_Job[Any]]) -> None:
+        self._heard.clear()
+        by_loop: dict[asyncio.AbstractEventLoop, list[_Job[Any]]] = {}
+        for job in jobs:
+            by_loop.setdefault(job.loop, []).append(job)
+        for loop, settled in by_loop.items():
+            # A loop that closed meanwhile has nobody left to answer; the work itself is in the tables.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._settle, settled, loop)
+
+    def _settle(self, jobs: list[_Job[Any]], loop: asyncio.AbstractEventLoop) -> None:
+        works = [work for job in jobs for work in job.works]
+        for job in jobs:
+            job.settle()
+        if works and self._bell is not None:
+            self._bell(works)
+        # Behind the callers, who have their next units queued by then.
+        loop.call_soon(self._heard.set)

@@ -1,0 +1,22 @@
+"""What a new owner of the database frees: work that the last one had in hand, or that its clock put off."""
+
+from __future__ import annotations
+
+from engine.domain import DEFAULT_WORKSPACE
+from engine.store import attention_links, audit_log, browsers, challenges, deliveries, links, run_rows
+from engine.store.transaction import Tx
+
+
+def take_over(tx: Tx) -> None:
+    """Free runs and copies: only for the process that owns the database alone and has claimed nothing yet."""
+    run_rows.release_runs(tx)
+    deliveries.release_deliveries(tx)
+    challenges.sweep(tx)
+    links.set_right(tx)
+    attention_links.set_right(tx)
+    browsers.set_right(tx)
+    last = audit_log.latest(tx.connection, DEFAULT_WORKSPACE)
+    if last is not None and last > tx.now:
+        # The clock was ahead when it was written: what was meant for "now" would wait until that time comes.
+        run_rows.wake_early(tx)
+        deliveries.try_early(tx)

@@ -1,0 +1,112 @@
+"""The executor of one process: a bell rung after commits, a tick, and the tables as the queue."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+from engine.domain import Work
+from engine.errors import StoreError
+from engine.worker import tick
+
+log = logging.getLogger(__name__)
+
+CONCURRENT: Final = {"advance": 64, "deliver": 32, "fire": 8}
+"""Units of each kind at once, so that slow steps never keep copies or clocks waiting."""
+
+Unit = Callable[[str], Awaitable[None]]
+
+
+class Embedded:
+    """`units`: what does each kind of work; `due`: what is ready at a time, from the tables."""
+
+    def __init__(
+        self,
+        *,
+        units: dict[str, Unit],
+        due: Callable[[datetime], Awaitable[list[Work]]],
+        now: Callable[[], datetime],
+        tick_seconds: float = tick.TICK_SECONDS,
+    ) -> None:
+        self._units, self._due, self._now, self._tick_seconds = units, due, now, tick_seconds
+        self._queues: dict[str, asyncio.Queue[str]] = {kind: asyncio.Queue() for kind in units}
+        self._queued: set[Work] = set()
+        self._busy = 0
+        self._stopping = False
+        self._trouble: str | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is queued or under way. Time may still bring work."""
+        return not self._queued and self._busy == 0
+
+    def submit(self, works: Sequence[Work]) -> None:
+        """A hint that these may be ready. One that is queued already is not queued twice."""
+        for work in works:
+            if work not in self._queued:
+                self._queued.add(work)
+                self._queues[work.kind].put_nowait(work.id)
+
+    async def run(self) -> None:
+        """Do work until cancelled, or until stopped and what is under way is done."""
+        async with tick.ticking(self._tick, seconds=self._tick_seconds), asyncio.TaskGroup() as group:
+            await self._tick()
+            for kind in self._units:
+                for _ in range(CONCURRENT[kind]):
+                    group.create_task(self._consume(kind))
+
+    def stop(self) -> None:
+        """Begin nothing more; `run` returns when what is under way is done."""
+        self._stopping = True
+        for kind, queue in self._queues.items():
+            for _ in range(CONCURRENT[kind]):
+                queue.put_nowait("")
+
+    async def _tick(self) -> None:
+        try:
+            self.submit(await self._due(self._now()))
+        except asyncio.CancelledError:
+            # The scheduler would log it as a failure of the job.
+            if not self._stopping:
+                raise
+        except StoreError as error:
+            self._report(f"cannot look for due work: {error}")
+        except Exception:
+            log.exception("cannot look for due work")
+
+    async def _consume(self, kind: str) -> None:
+        while True:
+            one = await self._queues[kind].get()
+            if self._stopping:
+                return
+            # Taken off before it is done: a bell that rings meanwhile must be heard.
+            self._queued.discard(Work(kind, one))  # type: ignore[arg-type]
+            self._busy += 1
+            try:
+                await self._do(kind, one)
+            finally:
+                self._busy -= 1
+
+    async def _do(self, kind: str, one: str) -> None:
+        try:
+            await self._units[kind](one)
+            self._trouble = None
+        except StoreError as error:
+            self._report(str(error))
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Not we are cancelled, but something that the unit waited for.
+            log.exception("%s %s was cut off; it is tried again", kind, one)
+        except Exception:
+            log.exception("%s %s failed; it is tried again", kind, one)
+
+    def _report(self, trouble: str) -> None:
+        """Log what stops everything once, not for every unit of every tick."""
+        if trouble != self._trouble:
+            self._trouble = trouble
+            log.error("%s", trouble)

@@ -1,0 +1,247 @@
+"""The single values of the workflow language: names, one-line texts, durations, conditions, people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from engine import durations, fields, references
+from engine.domain import accounts
+from engine.errors import ExpressionError, InvalidValue
+from engine.expressions import compile_template
+from engine.fields import Field, FieldType
+from engine.workflowfile.phrases import cite, sentence
+
+OWN_ERROR: Final = "signoff"
+"""pydantic's name for an error that the grammar raises itself: its message is the sentence already."""
+MAX_TITLE: Final = 150
+MAX_LABEL: Final = 75
+"""What a button holds, in Slack."""
+MAX_REASON: Final = 500
+MAX_CONFIRM: Final = 300
+MAX_DESCRIPTION: Final = 3_000
+LONGEST_TIMEOUT: Final = timedelta(hours=1)
+
+NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
+WORKFLOW_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+SECRET_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]*")
+
+EXPRESSION: Final = "expression"
+"""The kind of a reference to people that only a run can read."""
+_CRON: Final = re.compile(r"[0-9A-Za-z*/,?#-]+(?: +[0-9A-Za-z*/,?#-]+){4}")
+_LIKE: Final = 'Write it like "{{ inputs.amount | number > 100 }}".'
+_EMAIL: Final = Field(type=FieldType.EMAIL)
+_BETWEEN: Final = re.compile(r"\s*[,;]\s*|\s+(?:and\s+)?")
+
+
+def refuse(message: str, hint: str = "") -> PydanticCustomError:
+    """An error of the grammar: a sentence that is shown as it is."""
+    return PydanticCustomError(OWN_ERROR, "{message}", {"message": message, "hint": hint})
+
+
+def has_expression(text: str) -> bool:
+    """Whether the text would be read as a template (its author meant it so, even if it has a mistake)."""
+    return any(mark in text for mark in ("{{", "{%", "{#"))
+
+
+# -- names --------------------------------------------------------------------------------------------------
+
+
+def check_name(text: str, what: str) -> str:
+    """A name that expressions can use. Raises the grammar's error."""
+    if NAME.fullmatch(text):
+        return text
+    better = re.sub(r"\W", "_", text.strip().lower(), flags=re.ASCII)
+    hint = f"Write `{better}`." if NAME.fullmatch(better) else ""
+    if "-" in text:
+        hint = f"Use `_` instead of `-`: `{better}`." if NAME.fullmatch(better) else "Use `_` instead of `-`."
+    raise refuse(f"{what} begins with a letter and has only a-z, 0-9 and `_`, at most 63 of them.", hint)
+
+
+def _workflow_name(text: str) -> str:
+    if WORKFLOW_NAME.fullmatch(text):
+        return text
+    better = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    hint = f"Write `{better}`." if WORKFLOW_NAME.fullmatch(better) else ""
+    raise refuse("The name of a workflow has only a-z, 0-9 and `-`, at most 63 of them.", hint)
+
+
+def _secret_name(text: str) -> str:
+    if SECRET_NAME.fullmatch(text):
+        return text
+    raise refuse("The name of a secret has only A-Z, 0-9 and `_`, like OUTREACH_HOOK.")
+
+
+WorkflowName = Annotated[str, AfterValidator(_workflow_name)]
+StepId = Annotated[str, AfterValidator(lambda text: check_name(text, "The id of a step"))]
+SecretRef = Annotated[str, AfterValidator(_secret_name)]
+
+
+# -- texts --------------------------------------------------------------------------------------------------
+
+
+def _literal(longest: int, *, lines: bool = False) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        text = text.strip()
+        if not text:
+            raise refuse("This may not be empty.")
+        if has_expression(text):
+            raise refuse("This text is shown as it is written; expressions do not work here.")
+        if not lines and len(text.splitlines()) > 1:
+            raise refuse("This must be one line.")
+        if len(text) > longest:
+            raise refuse(f"This may be at most {longest:,} characters long; it has {len(text):,}.")
+        return text
+
+    return check
+
+
+def _template(text: str) -> str:
+    # A block scalar (`>`, `|`) ends with a line break that nobody means.
+    text = text.strip()
+    if not text:
+        raise refuse("This may not be empty.")
+    return text
+
+
+Title = Annotated[str, AfterValidator(_literal(MAX_TITLE))]
+Label = Annotated[str, AfterValidator(_literal(MAX_LABEL))]
+Description = Annotated[str, AfterValidator(_literal(MAX_DESCRIPTION, lines=True))]
+TemplateText = Annotated[str, AfterValidator(_template)]
+
+
+# -- times and conditions -----------------------------------------------------------------------------------
+
+
+def _duration(given: object) -> timedelta:
+    if not isinstance(given, str):
+        raise refuse("This must be a duration with its unit, like 90s, 15m, 4h, 2d or 1w.")
+    try:
+        return durations.parse(given)
+    except InvalidValue as error:
+        raise refuse(sentence(str(error))) from None
+
+
+def _up_to_an_hour(given: timedelta) -> timedelta:
+    if given > LONGEST_TIMEOUT:
+        raise refuse("This may be at most 1h.")
+    return given
+
+
+def _condition(given: object) -> bool | str:
+    if isinstance(given, bool):
+        return given
+    if not isinstance(given, str) or not given.strip():
+        raise refuse("This must be true, false or an expression.", _LIKE)
+    text = given.strip()
+    if text.casefold() in ("yes", "no", "on", "off", "true", "false"):
+        raise refuse(f"Write true or false here, without quotes, not `{text}`.")
+    if not has_expression(text):
+        hint = f'Put it in braces: "{{{{ {cite(text)} }}}}".' if _is_expression(text) else _LIKE
+        raise refuse(f"`{cite(text)}` is no condition.", hint)
+    return text
+
+
+def _is_expression(text: str) -> bool:
+    """Whether it lacks nothing but its braces."""
+    try:
+        template = compile_template(f"{{{{ {text} }}}}")
+    except ExpressionError:
+        return False
+    return template.is_whole and any(len(path) > 1 for path in template.references)
+
+
+def _cron(text: str) -> str:
+    if not _CRON.fullmatch(text.strip()):
+        raise refuse("A schedule has five fields: minute, hour, day, month, weekday.", 'For example "0 9 * * mon".')
+    return text.strip()
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise refuse(f"There is no time zone `{cite(text)}`.", "Write it like Europe/Berlin.") from None
+    return text
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+ShortDuration = Annotated[Duration, AfterValidator(_up_to_an_hour)]
+Condition = Annotated[bool | str, BeforeValidator(_condition)]
+Cron = Annotated[str, AfterValidator(_cron)]
+Zone = Annotated[str, AfterValidator(_zone)]
+
+
+# -- people -------------------------------------------------------------------------------------------------
+
+
+def person_kind(text: str) -> str | None:
+    """Return the kind of a reference to people, `EXPRESSION` included, or None if it names nobody."""
+    if has_expression(text):
+        return EXPRESSION
+    reference = references.parse(text)
+    return None if reference is None else reference.kind
+
+
+def _person(text: str) -> str:
+    text = text.strip()
+    kind = person_kind(text)
+    if kind is None:
+        if people := _several(text):
+            raise refuse("Several people stand in one text.", f"Write a list: [{cite(', '.join(people))}].")
+        ways = f"an email address, {accounts.ONE}, `group:handle`, `owner`, `requester` or an expression"
+        hint = f"Write `{text.casefold()}`." if text.casefold() in (references.OWNER, references.REQUESTER) else ""
+        raise refuse(f"`{cite(text)}` names nobody: write {ways}.", hint)
+    return str(fields.validate(_EMAIL, text)) if kind == references.EMAIL else text
+
+
+def _several(text: str) -> list[str]:
+    """The people in a text that should have been a list."""
+    parts = [part for part in _BETWEEN.split(text) if part]
+    return parts if len(parts) > 1 and all(map(person_kind, parts)) else []
+
+
+def _owner(text: str) -> str:
+    text = text if _several(text.strip()) else _person(text)
+    if person_kind(text) not in references.ADDRESSES:
+        raise refuse(f"The owner is one person: write an email address or {accounts.ONE}.")
+    return text
+
+
+def _starter(text: str) -> str:
+    text = _person(text)
+    if person_kind(text) in (references.REQUESTER, EXPRESSION):
+        ways = f"email addresses, {accounts.SEVERAL} or `group:handle`"
+        raise refuse(f"Who may start a workflow is known before it runs: write {ways}.")
+    return text
+
+
+def _some_starter(people: list[str]) -> list[str]:
+    if not people:
+        raise refuse("Nobody could start this workflow.", "Name somebody, or delete the line to let everyone start it.")
+    return people
+
+
+def _channel(text: str) -> str:
+    if accounts.SLACK.channel_id(text) is None and not accounts.SLACK.is_channel_name(text):
+        raise refuse('This must be a Slack channel, like "#approvals".')
+    return text
+
+
+def _one_or_more(given: object) -> object:
+    return [given] if isinstance(given, str) else given
+
+
+Person = Annotated[str, AfterValidator(_person)]
+Owner = Annotated[str, AfterValidator(_owner)]
+People = Annotated[list[Person], BeforeValidator(_one_or_more)]
+Starters = Annotated[
+    list[Annotated[str, AfterValidator(_starter)]], BeforeValidator(_one_or_more), AfterValidator(_some_starter)
+]
+Channel = Annotated[str, AfterValidator(_channel)]

@@ -1,0 +1,155 @@
+"""PyYAML's complaints as sentences for a builder: libyaml and the pure parser word them differently, so most of the
+diagnosis looks at the line itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import yaml
+
+from engine.errors import Problem
+from engine.workflowfile.phrases import cite
+
+UNQUOTED_EXPRESSION: Final = 'Put the value in quotes: "{{ … }}".'
+_SOMEWHERE: Final = "This is not valid YAML; check the indentation, quotes and brackets of this line and the one above."
+
+_LINE_BREAK: Final = re.compile("\r\n|\r|\n")
+_EXPRESSION: Final = re.compile(r"(?::\s+|-\s+|[\[,{]\s*)(\{[{%])")
+_NO_SPACE: Final = re.compile(r"\s*(?:-\s+)?[A-Za-z_][\w-]*:[^\s:/]")
+_AFTER_QUOTE: Final = re.compile(r""".*?(?::|-)\s+(["']).*?\1\s*[^\s#,\]}:]""")
+
+_START: Final = re.compile(r"(?P<indent> *)(?P<dash>-\s+)?(?P<key>[\w\"'-]{1,63}(?=\s*:))?")
+
+# What the parser says (either parser's words) -> what to tell the builder. Looked up after the line was looked at.
+_AT_PROBLEM: Final = (
+    (r"mapping values are not allowed", "There is a second `: ` here: put the whole text in quotes, or correct the "
+     "indentation of this line."),
+    (r"sequence entries are not allowed", "A list begins on a line of its own: put this `- ` on the next line."),
+    (r"mapping keys are not allowed", "A `? ` cannot stand here; put the text in quotes."),
+    (r"(did not find|expected).*(comment|line break|chomping|indentation indicator|URI|numeric character)"
+     r"|indentation indicator", "Text cannot begin like this; put the whole value in quotes."),
+    (r"block (collection|sequence)", "The items of a list must begin in the same column, each with `- `."),
+    (r"expected key|<block end>", "The indentation does not fit the lines above; align this key with its neighbours."),
+    (r"document (start|indicator)|<document start>", "This stands outside of the workflow; check the indentation."),
+)  # fmt: skip
+_AT_CONTEXT: Final = (
+    (r"escape|hexadecimal|hexdecimal|Unicode character",
+     "This text in double quotes has an unknown `\\` escape; use single quotes, or write `\\\\`."),
+    (r"quoted scalar", "This quote is never closed."),
+    (r"simple key|expected ':'", "This line is no `key: value` pair; add the colon, or indent it like the text above."),
+)  # fmt: skip
+
+
+def split(text: str) -> list[str]:
+    """The lines of a file, as YAML counts them; at least one."""
+    return _LINE_BREAK.split(text)
+
+
+def opens_expression(lines: Sequence[str], *, line: int, column: int) -> bool:
+    """Whether `{{` or `{%` stands there (both count from 0)."""
+    return line < len(lines) and lines[line].startswith(("{{", "{%"), column)
+
+
+def somewhere(line: int, column: int) -> Problem:
+    return Problem(_SOMEWHERE, line=line, column=column)
+
+
+def explain(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> Problem:
+    """One sentence, at the place where the builder has to change something."""
+    at = _place(error.problem_mark)
+    context = _place(error.context_mark) if error.context_mark else at
+    for line in dict.fromkeys((at[0], context[0])):
+        if line < len(lines) and (found := _EXPRESSION.search(lines[line])):
+            return _problem(UNQUOTED_EXPRESSION, (line, found.start(1)))
+    said = f"{error.context or ''} {error.problem or ''}"
+    return (
+        _character(said, at, lines)
+        or _bracket(said, at, context, lines)
+        or _line(said, at, context, lines)
+        or _worded(said, at, context)
+    )
+
+
+def _place(mark: yaml.Mark | None) -> tuple[int, int]:
+    return (mark.line, mark.column) if mark else (0, 0)
+
+
+def _problem(message: str, place: tuple[int, int]) -> Problem:
+    return Problem(message, line=place[0] + 1, column=place[1] + 1)
+
+
+def _character(said: str, at: tuple[int, int], lines: Sequence[str]) -> Problem | None:
+    line, column = at
+    character = lines[line][column : column + 1] if line < len(lines) else ""
+    if "tab character" in said or (character == "\t" and "cannot start" in said):
+        return _problem("A tab stands here; YAML wants spaces.", at)
+    if "cannot start" in said:
+        return _problem(f"A value cannot begin with `{cite(character)}`; put it in quotes.", at)
+    return None
+
+
+def _bracket(said: str, at: tuple[int, int], context: tuple[int, int], lines: Sequence[str]) -> Problem | None:
+    """Lists in `[ ]` and mappings in `{ }`: an error further down means that the bracket was never closed."""
+    for word, opening, closing in (("flow sequence", "[", "]"), ("flow mapping", "{", "}")):
+        if word in said:
+            if at[0] != context[0] or at[0] >= len(lines):
+                return _problem(f"This `{opening}` is never closed; add the `{closing}`.", context)
+            return _problem(f"A comma or `{closing}` is missing before this; a text with such signs needs quotes.", at)
+    return None
+
+
+def _line(said: str, at: tuple[int, int], context: tuple[int, int], lines: Sequence[str]) -> Problem | None:
+    place = context if "simple key" in said else at
+    line = lines[place[0]] if place[0] < len(lines) else ""
+    if "quoted scalar" in said:
+        return None
+    if "simple key" in said and _NO_SPACE.match(line):
+        return _problem("Put a space after the colon.", (place[0], line.index(":") + 1))
+    if "mapping values" in said and place[0] > 0 and _NO_SPACE.match(above := lines[place[0] - 1]):
+        return _problem("Put a space after the colon.", (place[0] - 1, above.index(":") + 1))
+    if re.search("expected key|<block end>", said) and _AFTER_QUOTE.match(line[: at[1] + 1]):
+        return _problem("There is text after the closing quote; put the whole value in one pair of quotes.", at)
+    return _misaligned(at, lines) if re.search("block (collection|sequence)|expected key|<block end>", said) else None
+
+
+def _misaligned(at: tuple[int, int], lines: Sequence[str]) -> Problem | None:
+    """A line that begins in no column of those above: which one is probably meant, whatever the parser waited for."""
+    line, column = at
+    if line >= len(lines) or len(lines[line]) - len(lines[line].lstrip(" ")) != column:
+        return None
+    found = _columns(lines[:line], dashes=lines[line].startswith("-", column))
+    if not found or column in found:
+        return None
+    # Of two that are as near, the deeper one: who slips mostly writes too few spaces.
+    wanted = min(found, key=lambda each: (abs(each - column), -each))
+    above, word = found[wanted]
+    message = f"This does not line up with what stands above: begin it in column {wanted + 1}, like `{cite(word)}`"
+    return _problem(f"{message} on line {above + 1}.", at)
+
+
+def _columns(lines: Sequence[str], *, dashes: bool) -> dict[int, tuple[int, str]]:
+    """Where lines above begin that are still open: column -> line and word. `dashes`: of items of lists, or of keys."""
+    found: dict[int, tuple[int, str]] = {}
+    closed = max(map(len, lines), default=0)
+    for number in reversed(range(len(lines))):
+        start = _START.match(lines[number])
+        if start is None or not (start["dash"] or start["key"]) or start.end("indent") > closed:
+            continue
+        closed = start.end("indent")
+        if dashes and start["dash"]:
+            found.setdefault(start.end("indent"), (number, "-"))
+        elif not dashes and start["key"]:
+            found.setdefault(start.start("key"), (number, start["key"]))
+    return found
+
+
+def _worded(said: str, at: tuple[int, int], context: tuple[int, int]) -> Problem:
+    for pattern, message in _AT_CONTEXT:
+        if re.search(pattern, said):
+            return _problem(message, context)
+    for pattern, message in _AT_PROBLEM:
+        if re.search(pattern, said):
+            return _problem(message, at)
+    return somewhere(at[0] + 1, at[1] + 1)

@@ -1,0 +1,193 @@
+"""Review pages in Chromium: a hall of their own, windows with and without a script, and how to look at a page."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page
+
+from engine.domain import DeliveryKind
+from engine.ports import StepType
+from engine.read_models import RequestView
+from tests.support.web_env import ADA, BEN, Hall, hall
+
+WIDE: Final = {"width": 1280, "height": 900}
+NARROW: Final = {"width": 360, "height": 740}
+TIGHT: Final = {"width": 320, "height": 640}
+TAGS: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+BY_LINK: Final = "      assurance: link\n"
+EVERY_FIELD: Final = """\
+name: everything
+title: Everything that can be asked
+owner: sam@example.com
+steps:
+  - id: gather
+    uses: set
+    with: {found: "three orders", list: [1, 2, 3]}
+  - id: ask
+    uses: form
+    fields:
+      word: {type: text, label: Word, help: One word is enough., default: hello}
+      lines: {type: long_text, label: Lines, default: "\\n one\\n two"}
+      number: {type: number, label: Number, default: 1.5, min: 0, max: 10}
+      count: {type: integer, label: Count, default: 3}
+      price: {type: money, label: Price, default: {amount: "12.50", currency: EUR}}
+      fee: {type: money, label: Fee, currency: EUR, default: {amount: "1", currency: EUR}}
+      sure: {type: boolean, label: Sure, default: true}
+      day: {type: date, label: Day, default: "2026-03-02"}
+      moment: {type: datetime, label: Moment, default: "2026-03-02T09:30:00Z"}
+      mail: {type: email, label: Mail, default: sam@example.com}
+      site: {type: url, label: Site, default: "https://example.com/"}
+      colour: {type: choice, label: Colour, options: [red, green], default: red, required: true}
+      size: {type: choice, label: Size, options: [a, b, c, d, e, f, g], required: false}
+      extras: {type: choices, label: Extras, options: [salt, pepper, oil], default: [salt]}
+      who: {type: person, label: Who, default: sam@example.com}
+      data: {type: json, label: Data, default: {a: [1, 2]}}
+      none: {type: text, label: Must be typed}
+    title: Fill this in
+    approvers: [ada@example.com]
+    assurance: link
+"""
+
+
+@dataclass
+class Reviewers:
+    """`complaints`: what went wrong in any window."""
+
+    hall: Hall
+    browser: Browser
+    contexts: list[BrowserContext] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    async def window(self, *, size: dict[str, int] = WIDE, script: bool = True, zoom: float = 1, **more: Any) -> Page:
+        """A browser of its own."""
+        context = await self.browser.new_context(
+            viewport={"width": int(size["width"] / zoom), "height": int(size["height"] / zoom)},
+            device_scale_factor=zoom,
+            java_script_enabled=script,
+            reduced_motion="reduce",
+            color_scheme="light",
+            **more,
+        )
+        self.contexts.append(context)
+        page = await context.new_page()
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
+        return page
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        # The browser itself writes a line about every page whose status is an error.
+        if message.type in ("error", "warning") and "the server responded with a status of" not in message.text:
+            self.complaints.append(f"{message.type}: {message.text} {message.location}")
+
+    async def opened(self, address: str = ADA, *, page: Page | None = None, **window: Any) -> Page:
+        """A window in which the link of the newest mail was opened."""
+        used = page or await self.window(**window)
+        await used.goto(f"{self.hall.url}/r/{self.hall.token(address)}")
+        return used
+
+    async def code(self, address: str = ADA) -> str:
+        return await self.hall.code(address)
+
+    async def request(self, run: str) -> RequestView:
+        return await self.hall.home.request(run)
+
+    def mails(self, address: str = BEN) -> int:
+        return len(self.hall.home.mail.to(address, DeliveryKind.REQUEST))
+
+
+@asynccontextmanager
+async def reviewers(
+    path: Path, browser: Browser, *, steps: Mapping[str, StepType[Any]] | None = None
+) -> AsyncIterator[Reviewers]:
+    async with hall(path, steps=steps) as here:
+        made = Reviewers(here, browser)
+        try:
+            yield made
+        finally:
+            for one in made.contexts:
+                await one.close()
+        assert made.complaints == []
+
+
+async def clean(page: Page) -> None:
+    """Nothing that axe objects to, in both colours, and nothing wider than the window."""
+    rules: dict[Literal["light", "dark"], dict[str, Any]] = {
+        "light": {"type": "tag", "values": TAGS},
+        "dark": {"type": "rule", "values": ["color-contrast"]},
+    }
+    for colours, only in rules.items():
+        await page.emulate_media(color_scheme=colours)
+        found = await Axe().run(page, options={"runOnly": only, "resultTypes": ["violations"]})
+        wrong = [
+            (one["id"], [f"{node['target']}: {node['failureSummary']}" for node in one["nodes"]])
+            for one in found.response["violations"]
+        ]
+        assert not wrong, (page.url, colours, wrong)
+    await page.emulate_media(color_scheme="light")
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.url
+
+
+async def walk(room: Reviewers, page: Page) -> AsyncIterator[str]:
+    """Every kind of page, one after the other, in this window: its name when it stands there."""
+    here, url = room.hall, room.hall.url
+    await page.goto(f"{url}/inbox")
+    yield "sign-in"
+    await page.get_by_label("Email address").fill("nobody")
+    await page.get_by_role("button", name="Send me a code").click()
+    yield "sign-in-error"
+    asked = await here.asked(
+        '      confirm: "Really send it to the customer?"\n      expires: 4h\n      reason_required: reject\n',
+        body="Dear Kim,\nyour \u200brefund is on its way.\n\nBest wishes",
+    )
+    await page.goto(f"{url}/review/{asked.id}")
+    yield "no-way-in"
+    await room.opened(page=page)
+    yield "review"
+    await page.get_by_role("button", name="Hold it back").click()
+    yield "review-error"
+    await page.get_by_label("text").fill("Dear Kim,\nit is done.")
+    await page.get_by_label("Reason").fill("Shorter")
+    await page.get_by_role("button", name="Send email").click()
+    yield "confirm"
+    await page.get_by_role("button", name="Yes: Send email").click()
+    yield "code"
+    await page.get_by_label("Code").fill("1")
+    await page.get_by_role("button", name="Confirm").click()
+    yield "code-error"
+    await page.get_by_label("Code").fill(await room.code())
+    await page.get_by_role("button", name="Confirm").click()
+    await here.home.settle()
+    await page.reload()
+    for details in await page.locator("details").all():
+        await details.locator("summary").click()
+    yield "receipt"
+    await here.asked(BY_LINK)
+    await room.opened(page=page)
+    await page.locator("input[name=digest]").evaluate("(one) => { one.value = '0'.repeat(64) }")
+    await page.locator("input[name=seen]").evaluate("(one) => { one.value = one.value.replace('refund', 'bill') }")
+    await page.get_by_role("button", name="Send email").click()
+    yield "changed"
+    await here.asked(BY_LINK)
+    await room.opened(page=page)
+    other = await room.opened(BEN)
+    await other.get_by_role("button", name="Send email").click()
+    await page.get_by_text("Nothing can be decided here any more").wait_for()
+    yield "decided-elsewhere"
+    await here.asked(source=EVERY_FIELD)
+    await room.opened(page=page)
+    yield "form"
+    await page.get_by_label("Count").fill("many")
+    await page.get_by_role("button", name="Send").click()
+    yield "form-error"
+    await page.goto(f"{url}/inbox")
+    yield "inbox"
+    await page.goto(f"{url}/r/unknown")
+    yield "unknown-link"
+    await page.goto(f"{url}/nothing")
+    yield "not-found"

@@ -1,0 +1,82 @@
+"""Mia, who has no Slack, from the mail to the receipt in the demo, without a mouse."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.async_api import ConsoleMessage, FrameLocator, Locator, Page, expect
+
+from bot.devtools.demo import workflows
+from bot.devtools.demo.workflows import OUTSIDER
+from tests.browser.sandbox_page import Desk
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+TITLE = "Pay back this expense?"
+MOST_STOPS = 60
+
+
+async def tab_to(page: Page, there: Locator, *, within: FrameLocator | None = None) -> None:
+    """In the window that is in front now, press Tab until it has the focus."""
+    await page.bring_to_front()
+    await expect(there).to_be_visible()
+    # Scripts of the page's own world may not run in the frame, and the browser complains of each that tries.
+    focused = there.and_((within or page).locator(":focus"))
+    for _ in range(MOST_STOPS):
+        await page.keyboard.press("Tab")
+        if await focused.count():
+            return
+    raise AssertionError(f"{there} is not reached with Tab")
+
+
+async def opens_mail(page: Page, subject: str) -> None:
+    """The newest mail with this in its subject."""
+    listed = page.get_by_role("region", name="List of mails").get_by_role("link", name=subject).first
+    await tab_to(page, listed)
+    await page.keyboard.press("Enter")
+    opened = page.get_by_role("region", name="The open mail").get_by_role("heading", level=2)
+    await expect(opened).to_contain_text(subject)
+
+
+async def test_mia_decides_by_mail_with_the_keyboard_alone(desk: Desk) -> None:
+    heard = list[str]()
+
+    def hears(said: ConsoleMessage) -> None:
+        if said.type in ("error", "warning"):
+            heard.append(said.text)
+
+    await desk.registered(workflows.ALL["expense"](""))
+    spent = {"amount": "84.50", "currency": "EUR"}
+    run = await desk.started("expense", what="Train to Bonn", amount=spent, spent_on="2026-03-02", category="travel")
+    mailbox = await desk.window(None)
+    mailbox.context.on("console", hears)
+    await mailbox.goto(f"{desk.stage.slack.page_url}/mail?to={OUTSIDER}")
+    await opens_mail(mailbox, TITLE)
+    async with mailbox.context.expect_page() as opening:
+        mail = mailbox.frame_locator(".rendered")
+        await tab_to(mailbox, mail.get_by_role("link", name="Review"), within=mail)
+        await mailbox.keyboard.press("Enter")
+    review = await opening.value
+
+    await expect(review.get_by_role("heading", name=TITLE)).to_be_visible()
+    await tab_to(review, review.get_by_label("Amount"))
+    await review.keyboard.press("ControlOrMeta+a")
+    await review.keyboard.type("80")
+    await tab_to(review, review.get_by_role("button", name="Pay back with your changes"))
+    await review.keyboard.press("Enter")
+    await expect(review.get_by_role("heading", name="Type the code from your email")).to_be_visible()
+
+    await opens_mail(mailbox, "Your code to approve")
+    shown = await mail.locator("body").inner_text()
+    (code,) = re.findall(r"\b\d{4} ?\d{4}\b", shown)
+    await tab_to(review, review.get_by_label("Code"))
+    await review.keyboard.type(code)
+    await review.keyboard.press("Enter")
+
+    await expect(review.get_by_text(f"{OUTSIDER} (you)")).to_be_visible()
+    await expect(review.get_by_text("by a code that was sent to your email address")).to_be_visible()
+    await expect(review.get_by_text("The run is done").first).to_be_visible()
+    (request,) = await desk.stage.app.engine.requests_of_run(run)
+    assert request.decision is not None
+    assert request.decision.person.email == OUTSIDER
+    assert heard == []

@@ -1,0 +1,168 @@
+"""The settings of mail: each is checked when it is read, and none of the sentences has a password in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from bot import endpoints, settings
+from bot.email import setup
+from bot.settings import SettingsError
+from tests.support.email_env import AT
+
+GOOD = {
+    "SMTP_URL": "smtp+starttls://signoff%40example.com:sword%2Ffish@smtp.example.com",
+    "EMAIL_FROM": "Signoff <signoff@Example.com>",
+    "PUBLIC_URL": "https://signoff.example.com/prefix/",
+}
+
+
+def load(**changed: str) -> settings.Settings:
+    return settings.load({f"SIGNOFF_{name}": value for name, value in {**GOOD, **changed}.items() if value})
+
+
+def told(**changed: str) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load(**changed)
+    assert "fish" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_what_is_right_is_read() -> None:
+    found = load()
+    assert found.mail_server == endpoints.MailServerAddress(
+        host="smtp.example.com", port=587, security="starttls", user="signoff@example.com", password="sword/fish"
+    )
+    assert "fish" not in repr(found)
+    assert "fish" not in repr(found.mail_server)
+    assert found.email_from == "Signoff <signoff@example.com>"
+    assert found.public_url == "https://signoff.example.com/prefix"
+    assert settings.load({}).mail_server is None
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "security"),
+    [
+        ("smtps://smtp.example.com", 465, "tls"),
+        ("SMTPS://smtp.example.com:2465/", 2465, "tls"),
+        ("smtp+starttls://u:p@smtp.example.com", 587, "starttls"),
+        ("smtp://localhost", 25, "none"),
+        ("smtp://127.0.0.1:1025", 1025, "none"),
+        ("smtp://[::1]:1025", 1025, "none"),
+    ],
+)
+def test_a_mail_server_has_a_port_and_a_way_of_encryption(url: str, port: int, security: str) -> None:
+    found = endpoints.mail_server(url)
+    assert (found.port, found.security) == (port, security)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("smtp.example.com", "must look like smtps://"),
+        ("https://smtp.example.com", "must look like smtps://"),
+        ("smtps://", "must look like smtps://"),
+        ("smtps://u:fish@", "must look like"),
+        ("smtps://u:sword/fish@smtp.example.com", "%2F"),
+        ("smtps://u:sword#fish@smtp.example.com", "%23"),
+        ("smtps://u:sword?fish@smtp.example.com", "%3F"),
+        ("smtps://u:fish@smtp.example.com:99999", "must look like"),
+        ("smtps://u:fish@smtp.example.com:0", "must look like"),
+        ("smtps://u:fish@smtp.example.com/fish", "must look like"),
+        ("smtps://u:fish@[::1", "must look like"),
+        ("smtps://u@smtp.example.com", "without the other"),
+        ("smtps://:fish@smtp.example.com", "without the other"),
+        ("smtps://u:fish%0A@smtp.example.com", "no mail server takes"),
+        ("smtps://u:fish%FF@smtp.example.com", "no mail server takes"),
+        ("smtp://smtp.example.com", "only for this machine"),
+        ("smtp://u:fish@localhost", "unencrypted"),
+    ],
+)
+def test_a_mail_server_that_cannot_be_used_is_told_without_the_password(url: str, said: str) -> None:
+    assert said in told(SMTP_URL=url)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "signoff",
+        "Signoff",
+        "a@example.com, b@example.com",
+        "Signoff, Inc <a@example.com>",
+        "<@example.com>",
+        "ü@example.com",
+        "a@example.com\nBcc: b@example.com",
+    ],
+)
+def test_a_sender_is_one_mailbox(wrong: str) -> None:
+    assert "SIGNOFF_EMAIL_FROM: must be" in told(EMAIL_FROM=wrong)
+
+
+def test_a_sender_may_have_any_name() -> None:
+    assert endpoints.sender('"Signoff, Inc" <a@example.com>').display_name == "Signoff, Inc"
+    assert endpoints.sender("Größe <a@example.com>").display_name == "Größe"
+    assert endpoints.sender("a@example.com").display_name == ""
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "signoff.example.com",
+        "ftp://signoff.example.com",
+        "https://",
+        "https://signoff.example.com?x",
+        "https://signoff.example.com/#x",
+        "https://u:fish@signoff.example.com",
+        "https://signoff.example.com:x",
+        "https://signoff.example.com/a b",
+        "http://signoff.example.com",
+    ],
+)
+def test_a_public_address_is_https_and_nothing_else(wrong: str) -> None:
+    assert "SIGNOFF_PUBLIC_URL: " in told(PUBLIC_URL=wrong)
+
+
+def test_on_this_machine_it_may_be_http() -> None:
+    assert endpoints.public_url("http://localhost:8000/") == "http://localhost:8000"
+    assert endpoints.public_url("http://[::1]:8000") == "http://[::1]:8000"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"EMAIL_FROM": ""}, "SMTP_URL: set SIGNOFF_EMAIL_FROM too"),
+        ({"PUBLIC_URL": ""}, "SMTP_URL: set SIGNOFF_PUBLIC_URL too"),
+        ({"SMTP_URL": ""}, "EMAIL_FROM: set SIGNOFF_SMTP_URL too"),
+        ({"DKIM_KEY_FILE": "x"}, "DKIM_KEY_FILE: set SIGNOFF_DKIM_SELECTOR too"),
+        ({"DKIM_SELECTOR": "x"}, "DKIM_SELECTOR: set SIGNOFF_DKIM_KEY_FILE too"),
+        ({"DKIM_DOMAIN": "x"}, "DKIM_DOMAIN: set SIGNOFF_DKIM_KEY_FILE too"),
+        ({"DKIM_SELECTOR": "a b", "DKIM_KEY_FILE": "x"}, "DKIM_SELECTOR: must be a name"),
+    ],
+)
+def test_what_needs_something_else_says_so(changed: Mapping[str, str], said: str) -> None:
+    assert said in told(**changed)
+
+
+def test_a_log_never_has_the_password() -> None:
+    assert "fish" not in load().redact("sword/fish, sword%2Ffish")
+
+
+@pytest.mark.parametrize("name", ["SMTP_CA_FILE", "DKIM_KEY_FILE"])
+@pytest.mark.parametrize(("content", "said"), [(None, "cannot be read"), ("fish", "no")])
+async def test_a_file_that_cannot_be_used_keeps_the_server_from_starting(
+    tmp_path: Path, name: str, content: str | None, said: str
+) -> None:
+    file = tmp_path / "file.pem"
+    if content is not None:
+        file.write_text(content)
+    chosen = load(**{name: str(file)}, **({"DKIM_SELECTOR": "s1"} if name == "DKIM_KEY_FILE" else {}))
+    with pytest.raises(SettingsError, match=f"{name}: .*{said}"):
+        async with setup.mailing(chosen, lambda: AT):
+            pass
+
+
+async def test_without_a_mail_server_there_is_no_mail() -> None:
+    async with setup.mailing(settings.load({}), lambda: AT) as mail:
+        assert mail is None

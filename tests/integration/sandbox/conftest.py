@@ -1,0 +1,30 @@
+"""A sandbox whose clock stands still, and the official client on it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.devtools.sandbox import AppConfig, FrozenClock, Running, sandbox
+from tests.support.sandbox_env import SCOPES, client_of
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[Running]:
+    config = AppConfig(scopes=SCOPES, shortcuts=("make", "on_message"), escaped_commands=())
+    async with sandbox(clock=FrozenClock(), app=config) as running:
+        yield running
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as one:
+        yield one
+
+
+@pytest.fixture
+async def client(slack: Running, session: aiohttp.ClientSession) -> AsyncWebClient:
+    return client_of(slack, session)

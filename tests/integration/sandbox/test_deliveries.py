@@ -1,0 +1,448 @@
+"""Deliveries to the app: signatures, deadlines, retries, response_urls, and what a person sees when the app fails."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import parse_qs
+
+import aiohttp
+import pytest
+from aiohttp import web
+from slack_sdk.signature import SignatureVerifier
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from bot.devtools.sandbox import CannotAct, Running
+from bot.devtools.sandbox.people import SimulatedPerson
+from tests.support.sandbox_env import actions, bolt, button, conforms, field, modal, over_http, section, served
+
+
+class Recorder:
+    """An app that only takes notes and answers what it is told to."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[dict[str, str], bytes]] = []
+        self.status = 200
+        self.answer: Any = None
+        self.headers: dict[str, str] = {}
+        self.silent = False
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append((dict(request.headers), await request.read()))
+        if self.silent:
+            await asyncio.sleep(60)
+        if isinstance(self.answer, dict):
+            return web.json_response(self.answer, status=self.status)
+        return web.Response(status=self.status, text=self.answer or "", headers=self.headers)
+
+    def bodies(self) -> list[Any]:
+        return [json.loads(body) for _, body in self.requests]
+
+
+@pytest.fixture
+async def recorder(slack: Running) -> AsyncIterator[Recorder]:
+    one = Recorder()
+    async with served(one.handle) as url:
+        slack.app.request_url = url
+        yield one
+
+
+@pytest.fixture
+async def ada(slack: Running, client: AsyncWebClient) -> SimulatedPerson:
+    """Ada, who has a request in front of her."""
+    person = slack.person("ada")
+    await client.chat_postMessage(channel=person.id, text="Pay?", blocks=[section(), actions(button(value="v1"))])
+    return person
+
+
+# --- payloads and signatures -------------------------------------------------------------------------------------
+
+
+async def test_deliveries_are_signed_forms_with_json_inside(
+    slack: Running, recorder: Recorder, ada: SimulatedPerson
+) -> None:
+    await ada.click("Approve")
+    headers, body = recorder.requests[0]
+    verifier = SignatureVerifier(slack.app.signing_secret)
+    assert verifier.is_valid_request(body, headers)
+    assert not SignatureVerifier("other").is_valid_request(body, headers)
+    assert headers["Content-Type"] == "application/x-www-form-urlencoded"
+    payload = json.loads(parse_qs(body.decode())["payload"][0])
+    assert payload["type"] == "block_actions"
+    assert payload["actions"][0]["value"] == "v1"
+    assert payload["user"]["id"] == ada.id
+    assert payload["container"]["channel_id"] == ada.dm
+    assert payload["message"]["ts"] == payload["container"]["message_ts"]
+    assert payload["response_url"].startswith(slack.base_url)
+    conforms(payload["message"]["blocks"], "AMessageBlocks")
+
+
+async def test_a_request_with_a_wrong_signature_is_refused_by_bolt(
+    slack: Running, session: aiohttp.ClientSession, ada: SimulatedPerson
+) -> None:
+    app = bolt(slack, session)
+
+    @app.action("approve")
+    async def approve(ack: Any) -> None:
+        await ack()
+
+    async with over_http(slack, app):
+        slack.fault("deliver:interactive", "signature")
+        refused = await ada.click("Approve")
+        accepted = await ada.click("Approve")
+    assert refused is not None
+    assert (refused.problem, refused.status) == ("http_service_error", 401)
+    assert accepted is not None
+    assert accepted.ok
+
+
+async def test_a_command_is_a_form_with_a_response_url(
+    slack: Running, recorder: Recorder, ada: SimulatedPerson
+) -> None:
+    slack.app.escaped_commands.append("/signoff")
+    await ada.command("/signoff ask @ben in #general about @nobody", channel="leads")
+    form = {name: values[0] for name, values in parse_qs(recorder.requests[0][1].decode()).items()}
+    ben, general = slack.person("ben").id, slack.channel("general")
+    assert form["text"] == f"ask <@{ben}|ben> in <#{general}|general> about @nobody"
+    assert (form["command"], form["channel_name"]) == ("/signoff", "privategroup")
+    assert form["user_id"] == ada.id
+    with pytest.raises(CannotAct, match="not a valid command"):
+        await ada.command("/other")
+
+
+async def test_the_answer_to_a_command_may_be_in_its_ack(
+    slack: Running, recorder: Recorder, ada: SimulatedPerson
+) -> None:
+    recorder.answer = "Just text"
+    await ada.command("/signoff help", channel="general")
+    recorder.answer = {"response_type": "in_channel", "text": "For all"}
+    await ada.command("/signoff help", channel="general")
+    recorder.answer = {"text": "x", "blocks": [{"type": "what"}]}
+    await ada.command("/signoff help", channel="general")
+    assert [one["text"] for one in ada.sees("general")] == ["Just text", "For all"]
+    assert [one["text"] for one in slack.person("ben").sees("general")] == ["For all"]
+    assert [one.code for one in ada.troubles] == ["invalid_blocks"]
+
+
+@pytest.mark.parametrize("kind", ["app_home_opened", "message", "app_uninstalled", "tokens_revoked"])
+async def test_events_conform_to_the_official_types(
+    slack: Running, recorder: Recorder, ada: SimulatedPerson, client: AsyncWebClient, kind: str
+) -> None:
+    slack.app.events.append("message.im")
+    await client.views_publish(user_id=ada.id, view={"type": "home", "blocks": [section()]})
+    if kind == "app_home_opened":
+        ada.open_home()
+    elif kind == "message":
+        ada.say("hello")
+    else:
+        slack.uninstall()
+    await slack.until(lambda: any(one["event"]["type"] == kind for one in recorder.bodies()))
+    body = next(one for one in recorder.bodies() if one["event"]["type"] == kind)
+    event = body["event"]
+    if kind == "app_home_opened":
+        # The types know a view as an app writes it; what Slack sends has more keys (view-interactions-payload).
+        conforms({**event, "view": {"type": "home", "blocks": event["view"]["blocks"]}}, "AnEvent")
+    else:
+        conforms(event, "AnEvent")
+    assert body["type"] == "event_callback"
+    assert body["event_id"].startswith("Ev")
+    assert body["authorizations"][0]["user_id"] == slack.app.bot_user
+
+
+async def test_an_uninstalled_app_has_no_token_any_more(
+    slack: Running, recorder: Recorder, ada: SimulatedPerson
+) -> None:
+    slack.uninstall()
+    await slack.until(lambda: len(recorder.requests) == 2)
+    assert {one["event"]["type"] for one in recorder.bodies()} == {"tokens_revoked", "app_uninstalled"}
+    assert slack.app.token_error == "account_inactive"
+    with pytest.raises(CannotAct):
+        await ada.command("/signoff help")
+
+
+async def test_a_revoked_token_stops_working(slack: Running, recorder: Recorder) -> None:
+    slack.revoke()
+    await slack.until(lambda: recorder.requests)
+    assert slack.app.token_error == "token_revoked"
+
+
+async def test_shortcuts_are_delivered_with_a_trigger(slack: Running, recorder: Recorder, ada: SimulatedPerson) -> None:
+    await ada.shortcut("make")
+    await ada.shortcut("on_message", on=ada.sees()[0])
+    kinds = [one.payload["type"] for one in slack.deliveries]
+    assert kinds == ["shortcut", "message_action"]
+    assert slack.deliveries[1].payload["message"]["text"] == "Pay?"
+    with pytest.raises(CannotAct):
+        await ada.shortcut("unknown")
+
+
+async def test_a_request_url_is_verified_with_a_challenge(slack: Running, session: aiohttp.ClientSession) -> None:
+    async with over_http(slack, bolt(slack, session)):
+        assert await slack.verify_request_url()
+    slack.app.request_url = None
+    assert not await slack.verify_request_url()
+
+
+# --- deadlines and failures --------------------------------------------------------------------------------------
+
+
+async def test_an_app_that_is_silent_for_three_seconds_has_failed(
+    slack: Running, recorder: Recorder, ada: SimulatedPerson
+) -> None:
+    recorder.silent = True
+    clicking = asyncio.ensure_future(ada.click("Approve"))
+    await slack.until(lambda: recorder.requests)
+    slack.time.advance(2.9)
+    await asyncio.sleep(0.03)
+    assert not clicking.done()
+    slack.time.advance(0.2)
+    ack = await clicking
+    assert ack is not None
+    assert ack.problem == "operation_timeout"
+    assert [one.code for one in ada.troubles] == ["operation_timeout"]
+
+
+async def test_an_app_that_answers_an_error_or_is_not_there_has_failed(
+    slack: Running, recorder: Recorder, ada: SimulatedPerson
+) -> None:
+    recorder.status = 500
+    await ada.click("Approve")
+    slack.app.request_url = "http://127.0.0.1:9/slack/events"
+    await ada.click("Approve")
+    slack.app.request_url = None
+    await ada.click("Approve")
+    slack.app.interactivity = False
+    await ada.click("Approve")
+    assert [one.code for one in ada.troubles] == ["http_service_error", *["dispatch_failed"] * 3]
+    assert ada.troubles[0].text == "This app responded with an error."
+
+
+async def test_events_are_retried_at_once_after_one_minute_and_after_five(
+    slack: Running, recorder: Recorder, ada: SimulatedPerson
+) -> None:
+    recorder.status = 500
+
+    async def failed(times: int) -> None:
+        """The app has failed so often, and Slack has begun to wait."""
+        await slack.until(lambda: len(slack.deliveries) == times and slack.deliveries[-1].ack)
+        await asyncio.sleep(0.02)
+
+    ada.open_home()
+    await failed(2)
+    slack.time.advance(59)
+    await asyncio.sleep(0.03)
+    assert len(recorder.requests) == 2
+    slack.time.advance(1)
+    await failed(3)
+    slack.time.advance(300)
+    await slack.until(lambda: len(recorder.requests) == 4)
+    numbers = [headers.get("X-Slack-Retry-Num") for headers, _ in recorder.requests]
+    assert numbers == [None, "1", "2", "3"]
+    assert recorder.requests[1][0]["X-Slack-Retry-Reason"] == "http_error"
+    assert len({one["event_id"] for one in recorder.bodies()}) == 1
+
+
+async def test_an_app_can_refuse_retries(slack: Running, recorder: Recorder, ada: SimulatedPerson) -> None:
+    recorder.status, recorder.headers = 500, {"X-Slack-No-Retry": "1"}
+    ada.open_home()
+    await slack.until(lambda: not slack.tasks.going)
+    assert len(recorder.requests) == 1
+
+
+async def test_a_delivery_can_be_made_twice_or_be_lost(
+    slack: Running, recorder: Recorder, ada: SimulatedPerson
+) -> None:
+    slack.fault("deliver:interactive", "duplicate")
+    slack.fault("deliver:interactive", "drop")
+    await ada.click("Approve")
+    assert len(recorder.requests) == 2
+    assert recorder.requests[0][1] == recorder.requests[1][1]
+    lost = await ada.click("Approve")
+    assert lost is not None
+    assert lost.problem == "operation_timeout"
+    assert len(recorder.requests) == 2
+
+
+async def test_a_delivery_can_be_late(slack: Running, recorder: Recorder, ada: SimulatedPerson) -> None:
+    slack.fault("deliver:interactive", "slow", seconds=10)
+    clicking = asyncio.ensure_future(ada.click("Approve"))
+    await asyncio.sleep(0.02)
+    assert recorder.requests == []
+    slack.time.advance(10)
+    ack = await clicking
+    assert ack is not None
+    assert ack.ok
+
+
+# --- answers to submissions --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def editing(slack: Running, client: AsyncWebClient, ada: SimulatedPerson) -> SimulatedPerson:
+    """Ada, who has a modal open."""
+    trigger = slack.trigger(ada)
+    await client.views_open(trigger_id=trigger, view=modal(field({"type": "plain_text_input"}), notify_on_close=True))
+    return ada
+
+
+async def test_an_empty_answer_closes_the_modal(recorder: Recorder, editing: SimulatedPerson) -> None:
+    await editing.submit({"Reason": "x"})
+    assert editing.modal is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "titles"),
+    [
+        ({"response_action": "clear"}, []),
+        ({"response_action": "update", "view": modal(title={"type": "plain_text", "text": "New"})}, ["New"]),
+        ({"response_action": "push", "view": modal(title={"type": "plain_text", "text": "Two"})}, ["Edit", "Two"]),
+        ({"response_action": "errors", "errors": {"field": "No."}}, ["Edit"]),
+    ],
+)
+async def test_an_answer_changes_the_stack(
+    recorder: Recorder, editing: SimulatedPerson, answer: dict[str, Any], titles: list[str]
+) -> None:
+    recorder.answer = answer
+    await editing.submit({"Reason": "x"})
+    assert [one["title"]["text"] for one in editing.stack] == titles
+    assert not editing.troubles
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "what",
+        {"response_action": "dance"},
+        {"response_action": "errors", "errors": {"nowhere": "No."}},
+        {"response_action": "errors", "errors": {}},
+        {"response_action": "update", "view": {"type": "modal"}},
+    ],
+)
+async def test_an_answer_that_is_wrong_is_a_failure_that_the_person_sees(
+    recorder: Recorder, editing: SimulatedPerson, answer: Any
+) -> None:
+    recorder.answer = answer
+    await editing.submit({"Reason": "x"})
+    assert len(editing.stack) == 1
+    assert [one.text for one in editing.troubles] == ["We had some trouble connecting. Try again?"]
+
+
+async def test_closing_is_told_to_apps_that_asked_for_it(
+    slack: Running, recorder: Recorder, editing: SimulatedPerson
+) -> None:
+    await editing.close()
+    payload = slack.deliveries[-1].payload
+    assert (payload["type"], payload["is_cleared"]) == ("view_closed", False)
+
+
+# --- response_urls -----------------------------------------------------------------------------------------------
+
+
+async def response_url(slack: Running, person: SimulatedPerson) -> str:
+    await person.click("Approve")
+    return str(slack.deliveries[-1].payload["response_url"])
+
+
+async def test_a_response_url_replaces_the_message_that_was_clicked(
+    slack: Running, recorder: Recorder, ada: SimulatedPerson
+) -> None:
+    hook = AsyncWebhookClient(await response_url(slack, ada))
+    answer = await hook.send(text="Done", blocks=[section("Done")], replace_original=True)
+    assert (answer.status_code, answer.body) == (200, "ok")
+    assert ada.sees()[0]["text"] == "Done"
+    await hook.send(text="Just text", replace_original=True)
+    assert "blocks" not in ada.sees()[0]
+    await hook.send(text="Only you")
+    await hook.send(text="All", response_type="in_channel")
+    assert [one["text"] for one in ada.sees()] == ["Just text", "Only you", "All"]
+    await hook.send(delete_original=True)
+    assert [one["text"] for one in ada.sees()] == ["Only you", "All"]
+
+
+async def test_a_response_url_works_five_times(slack: Running, recorder: Recorder, ada: SimulatedPerson) -> None:
+    hook = AsyncWebhookClient(await response_url(slack, ada))
+    for _ in range(5):
+        assert (await hook.send(text="x")).status_code == 200
+    refused = await hook.send(text="x")
+    assert refused.status_code == 404
+    assert json.loads(refused.body)["error"] == "used_url"
+
+
+async def test_a_response_url_works_for_half_an_hour(slack: Running, recorder: Recorder, ada: SimulatedPerson) -> None:
+    hook = AsyncWebhookClient(await response_url(slack, ada))
+    slack.time.advance(30 * 60)
+    assert (await hook.send(text="x")).status_code == 200
+    slack.time.advance(1)
+    refused = await hook.send(text="x")
+    assert json.loads(refused.body)["error"] == "expired_url"
+    unknown = await AsyncWebhookClient(slack.base_url + "/actions/T/1/x").send(text="x")
+    assert unknown.status_code == 404
+
+
+async def test_a_response_url_refuses_what_cannot_be_shown(
+    slack: Running, recorder: Recorder, ada: SimulatedPerson
+) -> None:
+    hook = AsyncWebhookClient(await response_url(slack, ada))
+    codes = [
+        (await hook.send(blocks=[{"type": "what"}])).body,
+        (await hook.send(text="")).body,
+        (await hook.send(text="x", response_type="to_all")).body,
+    ]
+    assert [json.loads(one)["error"] for one in codes] == ["invalid_blocks", "no_text", "invalid_response_type"]
+
+
+async def test_an_ephemeral_message_is_replaced_by_its_response_url_alone(
+    slack: Running, recorder: Recorder, ada: SimulatedPerson, client: AsyncWebClient
+) -> None:
+    await client.chat_postEphemeral(channel=ada.dm, user=ada.id, text="?", blocks=[actions(button("Yes", "yes"))])
+    await ada.click("Yes")
+    payload = slack.deliveries[-1].payload
+    assert payload["container"]["is_ephemeral"]
+    assert "message" not in payload
+    hook = AsyncWebhookClient(payload["response_url"])
+    await hook.send(text="Thanks", replace_original=True)
+    assert ada.sees()[-1]["text"] == "Thanks"
+
+
+async def test_the_response_url_of_a_command_replaces_nothing(
+    slack: Running, recorder: Recorder, ada: SimulatedPerson
+) -> None:
+    await ada.command("/signoff help")
+    hook = AsyncWebhookClient(slack.deliveries[-1].payload["response_url"])
+    await hook.send(text="One")
+    await hook.send(text="Two", replace_original=True)
+    assert [one["text"] for one in ada.sees()] == ["Pay?", "One", "Two"]
+    deleting = await hook.send(delete_original=True)
+    assert json.loads(deleting.body)["error"] == "message_not_found"
+
+
+async def test_an_external_select_asks_the_app_for_its_options(
+    slack: Running, recorder: Recorder, ada: SimulatedPerson, client: AsyncWebClient
+) -> None:
+    trigger = slack.trigger(ada)
+    await client.views_open(trigger_id=trigger, view=modal(field({"type": "external_select"})))
+    offered = [{"text": {"type": "plain_text", "text": "Berlin"}, "value": "b"}]
+    recorder.answer = {"options": offered}
+    assert await ada.options("Reason", "ber") == offered
+    payload = slack.deliveries[-1].payload
+    assert (payload["type"], payload["value"], payload["action_id"]) == ("block_suggestion", "ber", "value")
+    recorder.answer = {"options": offered * 101}
+    with pytest.raises(CannotAct, match="more than 100"):
+        await ada.options("Reason", "ber")
+    recorder.answer = "nothing"
+    with pytest.raises(CannotAct, match="no options"):
+        await ada.options("Reason", "ber")
+
+
+async def test_a_reply_in_a_thread_says_so_when_it_is_clicked(
+    slack: Running, recorder: Recorder, ada: SimulatedPerson, client: AsyncWebClient
+) -> None:
+    parent = ada.say("please")
+    await client.chat_postMessage(
+        channel=ada.dm, text="Pay?", thread_ts=parent, blocks=[actions(button("In thread", "threaded"))]
+    )
+    await ada.click("In thread")
+    assert slack.deliveries[-1].payload["container"]["thread_ts"] == parent

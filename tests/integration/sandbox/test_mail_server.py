@@ -1,0 +1,421 @@
+"""The SMTP server, by its dialogue: what it takes, what it refuses, and how it is reached."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiosmtplib
+import pytest
+from aiosmtplib import SMTP
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bot.devtools.sandbox import FrozenClock, MailConfig, Running, sandbox
+from bot.devtools.sandbox.mail.config import Security
+from tests.support.certificates import encrypted
+from tests.support.smtp_conversation import MIA, SENDER, Talk, message, options, send, send_raw, talking
+
+
+async def test_a_mail_arrives_with_its_envelope_and_nothing_to_complain_of(slack: Running) -> None:
+    assert "Taken over as 1" in await send(slack, message(html="<p>Refund?</p>"))
+    (mail,) = await slack.mail.wait_for(to="MIA@example.com", subject="A-1007")
+    assert (mail.sender, mail.recipients, mail.id) == (SENDER, [MIA], "1")
+    assert mail.text == "Refund order A-1007?\n\nAmount: 120 EUR\n"
+    assert (mail.html, mail.header("to")) == ("<p>Refund?</p>\n", MIA)
+    assert mail.received_at == slack.time.seconds
+    assert (mail.complaints, mail.tls, mail.user) == ([], False, None)
+    assert slack.mail.received(to="somebody@example.com") == []
+
+
+async def test_waiting_for_a_mail_that_does_not_come_tells_what_came(slack: Running) -> None:
+    await send(slack)
+    with pytest.raises(
+        TimeoutError, match=r"no 2 mails to ben@example.com.*'Refund order A-1007\?' to mia@example.com"
+    ):
+        await slack.mail.wait_for(to="ben@example.com", count=2, seconds=0.01)
+
+
+async def test_a_mail_that_comes_later_is_waited_for(slack: Running) -> None:
+    waiting = asyncio.ensure_future(slack.mail.wait_for(count=2))
+    await send(slack)
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    await send(slack)
+    assert [one.id for one in await waiting] == ["1", "2"]
+    slack.mail.clear()
+    assert slack.mail.received() == []
+
+
+# -- ways to be reached --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["plain", "starttls", "tls"])
+async def guarded(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Running]:
+    """A server that asks for user and password, in each mode."""
+    security: Security = request.param
+    config = encrypted(tmp_path, security, user="sign@off", password="pass:word")
+    async with sandbox(clock=FrozenClock(), mail=config) as running:
+        yield running
+
+
+async def test_every_mode_takes_mail_of_whoever_authenticates(guarded: Running) -> None:
+    scheme = {"plain": "smtp", "starttls": "smtp+starttls", "tls": "smtps"}[guarded.mail.config.security]
+    assert guarded.mail.url == f"{scheme}://sign%40off:pass%3Aword@127.0.0.1:{guarded.mail.port}"
+    large = message()
+    large.set_content("A line of some length, many times.\n" * 10_000)
+    await send(guarded, large)
+    (mail,) = guarded.mail.received()
+    assert (mail.user, mail.tls) == ("sign@off", scheme != "smtp")
+    assert mail.text == "A line of some length, many times.\n" * 10_000
+    assert mail.complaints == (["The credentials were sent unencrypted."] if scheme == "smtp" else [])
+
+
+async def test_without_authenticating_nothing_is_taken(guarded: Running) -> None:
+    with pytest.raises(aiosmtplib.SMTPSenderRefused) as refused:
+        await send(guarded, username=None, password=None)
+    assert refused.value.code == 530
+
+
+async def test_a_wrong_password_is_refused(guarded: Running) -> None:
+    with pytest.raises(aiosmtplib.SMTPAuthenticationError) as refused:
+        await send(guarded, password="wrong")
+    assert refused.value.code == 535
+
+
+@pytest.mark.parametrize("mechanism", ["plain", "login"])
+async def test_both_mechanisms_work(guarded: Running, mechanism: str) -> None:
+    given = options(guarded.mail)
+    user, password = given.pop("username"), given.pop("password")
+    async with SMTP(**given) as client:
+        await client.ehlo()
+        assert (await getattr(client, f"auth_{mechanism}")(user, password)).code == 235
+
+
+async def test_encryption_needs_a_certificate() -> None:
+    with pytest.raises(ValueError, match="'tls' needs a certificate"):
+        MailConfig(security="tls")
+
+
+async def test_nothing_is_taken_before_starttls(tmp_path: Path) -> None:
+    async with sandbox(mail=encrypted(tmp_path, "starttls", user="u", password="p")) as slack, talking(slack) as talk:
+        assert "AUTH" not in await talk("EHLO me.example")
+        assert await talk(f"MAIL FROM:<{SENDER}>") == "530 5.7.0 Must issue a STARTTLS command first"
+        assert await talk("AUTH PLAIN AHUAcA==") == "538 5.7.11 Encryption is required"
+        assert await talk("STARTTLS now") == "501 5.5.4 STARTTLS takes no parameters"
+
+
+async def test_what_was_said_before_the_handshake_is_forgotten(tmp_path: Path) -> None:
+    async with (
+        sandbox(mail=encrypted(tmp_path, "starttls")) as slack,
+        SMTP(**options(slack.mail, start_tls=False)) as client,
+    ):
+        await client.ehlo()
+        await client.starttls(tls_context=ssl.create_default_context(cafile=slack.mail.config.ca))
+        refused = await client.execute_command(b"MAIL", f"FROM:<{SENDER}>".encode())
+        assert refused.code == 503
+        assert (await client.execute_command(b"STARTTLS")).code == 502
+
+
+async def test_a_command_that_was_slipped_in_before_the_handshake_ends_the_connection(tmp_path: Path) -> None:
+    async with sandbox(mail=encrypted(tmp_path, "starttls")) as slack, talking(slack) as talk:
+        talk.write(b"STARTTLS\r\nMAIL FROM:<evil@example.com>\r\n")
+        assert (await talk.hears()).startswith("503 5.5.1 Wait")
+        assert await talk.hears() == ""
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        (["AUTH PLAIN"], 334),
+        (["AUTH PLAIN", "*"], 501),
+        (["AUTH PLAIN !"], 501),
+        (["AUTH PLAIN AHU="], 501),
+        (["AUTH LOGIN", "dQ=="], 334),
+        (["AUTH CRAM-MD5"], 504),
+        (["AUTH PLAIN AHUAcA=="], 235),
+        (["AUTH PLAIN AHUAcA==", "AUTH PLAIN AHUAcA=="], 503),
+        (["AUTH PLAIN " + base64.b64encode(b"\0u\0" + b"p" * 9000).decode()], 535),
+    ],
+)
+async def test_authentication_by_the_book(lines: list[str], code: int) -> None:
+    async with sandbox(mail=MailConfig(user="u", password="p")) as slack, talking(slack) as talk:
+        assert (await talk.codes(*lines))[-1] == code
+
+
+# -- the dialogue --------------------------------------------------------------------------------------------
+
+
+async def test_the_extensions_are_announced(slack: Running) -> None:
+    async with talking(slack, greeted=False) as talk:
+        assert await talk.hears() == "220 mail.sandbox.example ESMTP"
+        said = (await talk("EHLO me.example")).splitlines()
+        assert said[0] == "250-mail.sandbox.example"
+        assert [one[4:] for one in said[1:]] == [
+            "8BITMIME",
+            "ENHANCEDSTATUSCODES",
+            "PIPELINING",
+            f"SIZE {10 * 1024 * 1024}",
+            "SMTPUTF8",
+        ]
+        assert await talk("HELO me.example") == "250 mail.sandbox.example"
+        # Without EHLO there are no extensions, and no enhanced codes.
+        assert (
+            await talk(f"MAIL FROM:<{SENDER}> SIZE=1")
+            == "555 The parameter SIZE is not understood, or its value is not"
+        )
+
+
+FROM, TO = f"MAIL FROM:<{SENDER}>", f"RCPT TO:<{MIA}>"
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["NONSENSE"], "500 5.5.1"),
+        ([""], "500 5.5.1"),
+        (["EHLO"], "501 5.5.4"),
+        (["EHLO not a domain"], "501 5.5.4"),
+        (["EHLO [127.0.0.1]"], "250-mail"),
+        ([TO], "503 5.5.1"),
+        (["DATA"], "503 5.5.1"),
+        ([FROM, "DATA"], "503 5.5.1"),
+        ([FROM, FROM], "503 5.5.1"),
+        ([FROM, "RSET", TO], "503 5.5.1"),
+        ([FROM, "EHLO again.example", TO], "503 5.5.1"),
+        (["RSET x"], "501 5.5.4"),
+        ([FROM, TO, "DATA now"], "501 5.5.4"),
+        (["NOOP whatever"], "250 2.0.0"),
+        (["VRFY"], "501 5.5.4"),
+        ([f"VRFY {MIA}"], "252 2.1.5"),
+        (["STARTTLS"], "502 5.5.1"),
+        (["AUTH PLAIN AHUAcA=="], "502 5.5.1"),
+        (["QUIT"], "221 2.0.0"),
+        (["mail from:<>"], "250 2.1.0"),
+        (["MAIL FROM: <a@b.example>"], "501 5.5.4"),
+        (["MAIL TO:<a@b.example>"], "501 5.5.4"),
+        (["MAIL FROM:a@b.example"], "501 5.5.4"),
+        (["MAIL FROM:<a@b.example>SIZE=1"], "501 5.5.4"),
+        (["MAIL FROM:<a b@b.example>"], "553 5.1.3"),
+        (['MAIL FROM:<"a b"@b.example>'], "250 2.1.0"),
+        (["MAIL FROM:<a..b@b.example>"], "553 5.1.3"),
+        (["MAIL FROM:<a@-b.example>"], "553 5.1.3"),
+        (["MAIL FROM:<a@[IPv6:::1]>"], "250 2.1.0"),
+        ([f"MAIL FROM:<{'a' * 65}@b.example>"], "553 5.1.3"),
+        (["MAIL FROM:<gr\u00fc\u00dfe@b.example>"], "553 5.6.7"),
+        (["MAIL FROM:<gr\u00fc\u00dfe@b.example> SMTPUTF8"], "250 2.1.0"),
+        (["MAIL FROM:<a@b.example> SMTPUTF8", "RCPT TO:<\u4f60@\u597d.example>"], "250 2.1.5"),
+        (["MAIL FROM:<a@b.example>", "RCPT TO:<\u4f60@\u597d.example>"], "553 5.6.7"),
+        (["MAIL FROM:<a@b.example> SIZE=10485760 BODY=8BITMIME"], "250 2.1.0"),
+        (["MAIL FROM:<a@b.example> SIZE=10485761"], "552 5.3.4"),
+        (["MAIL FROM:<a@b.example> SIZE=many"], "555 5.5.4"),
+        (["MAIL FROM:<a@b.example> SIZE=1 SIZE=1"], "501 5.5.4"),
+        (["MAIL FROM:<a@b.example> BODY=BINARYMIME"], "555 5.5.4"),
+        (["MAIL FROM:<a@b.example> RET=HDRS"], "555 5.5.4"),
+        ([FROM, "RCPT TO:<>"], "501 5.1.3"),
+        ([FROM, "RCPT TO:<mia>"], "553 5.1.3"),
+        ([FROM, f"{TO} NOTIFY=NEVER"], "555 5.5.4"),
+        (["NOOP " + "x" * 506], "500 5.5.2"),
+        (["NOOP " + "x" * 200_000], "500 5.5.2"),
+        (["NOOP \x07"], "500 5.5.2"),
+    ],
+)
+async def test_commands_are_answered_by_the_book(slack: Running, lines: list[str], said: str) -> None:
+    async with talking(slack) as talk:
+        answers = [await talk(line) for line in lines]
+        assert answers[-1].startswith(said), answers
+
+
+async def test_nothing_is_said_before_ehlo(slack: Running) -> None:
+    async with talking(slack, greeted=False) as talk:
+        await talk.hears()
+        assert await talk(FROM) == "503 Say EHLO first"
+
+
+@pytest.mark.parametrize("line", [b"NOOP\n", b"NO\rOP\r\n", b"NOOP \xff\xfe\r\n"])
+async def test_lines_that_are_not_as_they_should_be_are_refused(slack: Running, line: bytes) -> None:
+    async with talking(slack) as talk:
+        talk.write(line)
+        assert (await talk.hears()).startswith("500 5.5.2")
+
+
+async def test_no_more_than_a_hundred_recipients(slack: Running) -> None:
+    async with talking(slack) as talk:
+        assert await talk.codes(FROM, *[TO] * 101) == [*[250] * 101, 452]
+
+
+async def test_a_client_that_makes_nothing_but_mistakes_is_sent_away(slack: Running) -> None:
+    async with talking(slack) as talk:
+        assert await talk.codes(*["WHAT"] * 50) == [*[500] * 49, 421]
+        assert await talk.hears() == ""
+
+
+async def test_what_may_be_sent_ahead_is_answered_in_order(slack: Running) -> None:
+    async with talking(slack) as talk:
+        talk.write(f"{FROM}\r\n{TO}\r\nRCPT TO:<nonsense>\r\nDATA\r\n".encode())
+        assert [(await talk.hears())[:3] for _ in range(4)] == ["250", "250", "553", "354"]
+
+
+@pytest.mark.parametrize("ahead", [f"DATA\r\n{FROM}\r\n", "EHLO a.example\r\nNOOP\r\n"])
+async def test_what_may_not_be_sent_ahead_is_refused(slack: Running, ahead: str) -> None:
+    async with talking(slack) as talk:
+        await talk.codes(FROM, TO)
+        talk.write(ahead.encode())
+        assert (await talk.hears()).startswith("503 5.5.1 Wait for the answer")
+
+
+async def test_without_pipelining_nothing_may_be_sent_ahead(slack: Running) -> None:
+    slack.mail.fault("pipelining", "missing")
+    async with talking(slack) as talk:
+        talk.write(f"{FROM}\r\n{TO}\r\n".encode())
+        assert (await talk.hears()).startswith("503")
+
+
+# -- contents ------------------------------------------------------------------------------------------------
+
+HEAD = (
+    b"From: a@b.example\r\nTo: mia@example.com\r\nDate: Mon, 05 Jan 2026 10:00:00 +0000\r\n"
+    b"Message-ID: <1@b.example>\r\n\r\n"
+)
+
+
+async def dotted(talk: Talk, content: bytes) -> str:
+    """What the server says at the final dot."""
+    await talk.up_to_data()
+    talk.write(content + b"\r\n.\r\n")
+    return await talk.hears()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"bare\nline feed", "554 5.6.0 A CR or LF"),
+        (b"bare\rreturn", "554 5.6.0 A CR or LF"),
+        (b"x" * 998, "250 2.0.0"),
+        (b"." + b"x" * 998, "250 2.0.0"),
+        (b"x" * 999, "554 5.6.0 A line"),
+        (b"x" * 300_000, "554 5.6.0 A line"),
+        (b"nul\0", "554 5.6.0 There is a NUL"),
+        (b"gr\xc3\xbc\xc3\x9fe", "554 5.6.3"),
+    ],
+)
+async def test_contents_that_are_not_as_they_should_be_are_refused(slack: Running, content: bytes, said: str) -> None:
+    async with talking(slack) as talk:
+        assert (await dotted(talk, HEAD + content)).startswith(said)
+        assert len(slack.mail.received()) == (said[0] == "2")
+        assert await talk(FROM) == "250 2.1.0 Sender accepted"
+
+
+async def test_headers_in_utf8_need_smtputf8(slack: Running) -> None:
+    content = b"Subject: gr\xc3\xbc\xc3\x9fe\r\n" + HEAD
+    with pytest.raises(aiosmtplib.SMTPDataError, match=r"5\.6\.9"):
+        await send_raw(slack, content)
+    await send_raw(slack, content, mail_options=["SMTPUTF8"])
+    assert slack.mail.received()[0].subject == "grüße"
+
+
+@pytest.mark.parametrize("ending", [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\n", b"\r\n.\r"])
+async def test_only_a_dot_between_whole_line_ends_is_the_end(slack: Running, ending: bytes) -> None:
+    async with talking(slack) as talk:
+        assert (await dotted(talk, HEAD + b"one" + ending + b"MAIL FROM:<evil@example.com>")).startswith("554 5.6.0")
+        assert slack.mail.received() == []
+
+
+async def test_a_mail_that_is_too_big_is_refused_at_the_end_and_the_next_one_is_taken() -> None:
+    async with sandbox(mail=MailConfig(size=2000)) as slack:
+        async with talking(slack) as talk:
+            assert (await dotted(talk, HEAD + b"a line\r\n" * 1000)).startswith("552 5.3.4")
+        with pytest.raises(aiosmtplib.SMTPSenderRefused, match=r"5\.3\.4"):
+            await send_raw(slack, HEAD + b"a line\r\n" * 1000, mail_options=[])
+        await send(slack)
+
+
+LINE = st.binary(max_size=80).map(lambda one: one.translate(None, b"\0\r\n"))
+LINES = st.lists(
+    LINE | st.sampled_from([b".", b"..", b".x", b"", b"...."]) | LINE.map(lambda one: b"." + one), max_size=12
+)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lines=LINES)
+async def test_every_content_arrives_byte_by_byte(slack: Running, lines: list[bytes]) -> None:
+    content = HEAD + b"\r\n".join(lines) + b"\r\n"
+    await send_raw(slack, content)
+    assert slack.mail.received()[-1].raw == content
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lines=LINES, cuts=st.lists(st.integers(1, 40), max_size=40))
+async def test_it_does_not_matter_where_the_network_cuts_a_content(
+    slack: Running, lines: list[bytes], cuts: list[int]
+) -> None:
+    content = HEAD + b"\r\n".join(one.decode("ascii", "ignore").encode() for one in lines) + b"\r\n"
+    stuffed = b"".join(b"." + one if one.startswith(b".") else one for one in content.splitlines(keepends=True))
+    async with talking(slack) as talk:
+        await talk.up_to_data()
+        rest = stuffed + b".\r\n"
+        for cut in cuts:
+            talk.write(rest[:cut])
+            rest = rest[cut:]
+            await asyncio.sleep(0)
+        talk.write(rest)
+        assert (await talk.hears()).startswith("250")
+    assert slack.mail.received()[-1].raw == content
+
+
+# -- coming and going ----------------------------------------------------------------------------------------
+
+
+async def test_a_client_that_goes_away_leaves_nothing(slack: Running) -> None:
+    async with talking(slack) as talk:
+        await talk.up_to_data()
+        talk.write(HEAD + b"half a")
+    await send(slack)
+    assert [one.subject for one in slack.mail.received()] == ["Refund order A-1007?"]
+
+
+async def test_a_sandbox_stops_while_somebody_talks() -> None:
+    async with asyncio.timeout(3):
+        async with sandbox() as slack:
+            reader, writer = await asyncio.open_connection(slack.mail.host, slack.mail.port)
+            await reader.readline()
+        assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_port_that_is_taken_is_an_error() -> None:
+    async with sandbox() as one:
+        with pytest.raises(OSError, match="already in use"):
+            async with sandbox(mail=MailConfig(port=one.mail.port)):
+                pass
+
+
+async def test_several_clients_are_served_at_once(slack: Running) -> None:
+    subjects = [f"Mail {number}" for number in range(20)]
+    await asyncio.gather(*(send(slack, message(one)) for one in subjects))
+    assert sorted(one.subject for one in slack.mail.received()) == sorted(subjects)
+    assert sorted(int(one.id) for one in slack.mail.received()) == list(range(1, 21))
+
+
+async def test_the_oldest_mails_go_when_there_are_too_many(slack: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit, value in (("MOST", 3), ("MOST_BYTES", 10**9)):
+        monkeypatch.setattr(f"bot.devtools.sandbox.mail.mailbox.{limit}", value)
+    for _ in range(5):
+        await send(slack)
+    assert [one.id for one in slack.mail.received()] == ["3", "4", "5"]
+    monkeypatch.setattr("bot.devtools.sandbox.mail.mailbox.MOST_BYTES", 2 * len(slack.mail.received()[0].raw))
+    await send(slack)
+    assert [one.id for one in slack.mail.received()] == ["5", "6"]
+
+
+async def test_nobody_is_known_to_slack_who_has_an_address_only(slack: Running, client: Any) -> None:
+    (mia,) = slack.world.outsiders
+    assert mia.email == MIA
+    answer = await client.api_call("users.lookupByEmail", params={"email": "ada@example.com"})
+    assert answer["ok"]
+    with pytest.raises(Exception, match="users_not_found"):
+        await client.users_lookupByEmail(email=MIA)

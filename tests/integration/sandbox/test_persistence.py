@@ -1,0 +1,256 @@
+"""The workspace on disk: what is written comes back, and what cannot be used is refused with its reason."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import stat
+from dataclasses import fields
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.devtools.sandbox import AppConfig, FrozenClock, Running, persistence, sandbox, seed
+from bot.devtools.sandbox.clock import Time
+from bot.devtools.sandbox.mail.records import Outsider, ReceivedMail
+from bot.devtools.sandbox.persistence import Unreadable, Unwritable
+from bot.devtools.sandbox.world import Conversation, File, InstalledApp, Message, Team, User, Usergroup, World
+from tests.support.sandbox_env import actions, button, client_of, served
+
+# Halves of surrogate pairs too: JSON can carry them, and Slack takes them.
+TEXT = st.text(st.characters(), max_size=8)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXT, inner, max_size=2),
+    max_leaves=4,
+)
+OBJECT = st.dictionaries(TEXT, JSON, max_size=2)
+OBJECTS = st.lists(OBJECT, max_size=2)
+
+
+def made(kind: Any, **given_fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Instances with every field drawn, those with defaults too."""
+    drawn = {
+        "str": TEXT,
+        "int": st.integers(),
+        "bool": st.booleans(),
+        "bytes": st.binary(max_size=8),
+        "str | None": st.none() | TEXT,
+        "float": st.floats(allow_nan=False),
+        "float | None": st.none() | st.floats(allow_nan=False),
+        "Json | None": st.none() | OBJECT,
+        "list[str]": st.lists(TEXT, max_size=2),
+        "list[Json]": OBJECTS,
+        "ChannelKind": st.sampled_from(["channel", "private", "im"]),
+    }
+    return st.builds(kind, **{one.name: given_fields.get(one.name, drawn[str(one.type)]) for one in fields(kind)})
+
+
+def named(kind: Any, least: int = 0) -> st.SearchStrategy[dict[str, Any]]:
+    return st.dictionaries(TEXT, made(kind), min_size=least, max_size=2)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    world = World(Time(FrozenClock()))
+    world.time.ahead = timedelta(seconds=draw(st.integers(0, 10**6)))
+    world.counters.update(draw(st.dictionaries(TEXT, st.integers(1, 99), max_size=3)))
+    world.team = draw(made(Team))
+    world.users, world.usergroups, world.files = draw(named(User)), draw(named(Usergroup)), draw(named(File))
+    world.apps, world.channels = draw(named(InstalledApp, least=1)), draw(named(Conversation))
+    world.messages = {name: draw(st.lists(made(Message), max_size=2)) for name in world.channels}
+    world.ephemerals = draw(st.lists(made(Message), max_size=2))
+    world.outsiders, world.mails = (
+        draw(st.lists(made(Outsider), max_size=2)),
+        draw(st.lists(made(ReceivedMail), max_size=2)),
+    )
+    return world
+
+
+NOT_KEPT = {"time", "views", "stacks", "homes", "troubles"}
+
+
+@settings(deadline=None, max_examples=50)
+@given(world=worlds())
+def test_what_is_written_comes_back(world: World) -> None:
+    found = persistence.loads(persistence.dumps(world), Time(world.time.clock))
+    assert set(vars(found)) == set(vars(world))
+    for name in set(vars(world)) - NOT_KEPT:
+        assert getattr(found, name) == getattr(world, name), name
+    assert list(found.apps) == list(world.apps)
+    assert found.time.now() == world.time.now()
+    assert persistence.dumps(found) == persistence.dumps(world)
+
+
+def test_ids_and_timestamps_count_on() -> None:
+    time = Time(FrozenClock())
+    world = seed.fresh(time, AppConfig())
+    general = world.channel_named("general")
+    assert general is not None
+    before = {world.new_id("D"), world.new_ts(general), str(world.count("trigger"))}
+    found = persistence.loads(persistence.dumps(world), Time(time.clock))
+    after = {found.new_id("D"), found.new_ts(found.channels[general.id]), str(found.count("trigger"))}
+    assert before.isdisjoint(after)
+
+
+# -- files --------------------------------------------------------------------------------------------------
+
+
+def test_where_there_is_no_file_there_is_a_fresh_workspace(tmp_path: Path) -> None:
+    world = persistence.load(tmp_path / "slack.json", Time(), AppConfig())
+    assert world.user_named("ada") is not None
+
+
+def test_the_app_is_as_it_is_configured_now(tmp_path: Path) -> None:
+    file, time = tmp_path / "slack.json", Time(FrozenClock())
+    before = seed.fresh(time, AppConfig(scopes=("chat:write",), commands=("/other",)))
+    next(iter(before.apps.values())).token_error = "token_revoked"
+    file.write_bytes(persistence.dumps(before))
+    found = persistence.load(file, time, AppConfig())
+    assert list(found.apps) == list(before.apps)
+    assert list(found.apps.values()) == list(seed.fresh(time, AppConfig()).apps.values())
+
+
+GOOD = json.loads(persistence.dumps(seed.fresh(Time(FrozenClock()), AppConfig())))
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "Expecting value"),
+        (b"\xff\xfe\x00", "decode"),
+        (json.dumps(GOOD).encode()[:-100], "Unterminated|Expecting|delimiter"),
+        (b"[]", "Expected `object`, got `array`"),
+        (b"[" * 100_000, "recursion"),
+        (json.dumps({**GOOD, "version": 2}).encode(), "another version of Signoff wrote it"),
+        (json.dumps({**GOOD, "users": {"U1": {"id": 1}}}).encode(), r"\$.users"),
+        (json.dumps({**GOOD, "more": 1}).encode(), "unknown field `more`"),
+        (json.dumps({**GOOD, "apps": {}}).encode(), "parts of it are missing"),
+        (json.dumps({**GOOD, "messages": {}}).encode(), "parts of it are missing"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_with_the_reason(tmp_path: Path, content: bytes, why: str) -> None:
+    file = tmp_path / "slack.json"
+    file.write_bytes(content)
+    with pytest.raises(Unreadable, match=why):
+        persistence.load(file, Time(), AppConfig())
+    assert file.read_bytes() == content
+
+
+def test_a_folder_in_its_place_is_refused_too(tmp_path: Path) -> None:
+    with pytest.raises(Unreadable, match="Is a directory"):
+        persistence.load(tmp_path, Time(), AppConfig())
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "slack.json"
+    persistence.write(file, b"one")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("os.fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            persistence.write(file, b"two")
+    assert file.read_bytes() == b"one"
+    persistence.write(file, b"three")
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("slack.json", b"three")]
+
+
+# -- at work ------------------------------------------------------------------------------------------------
+
+
+def again(file: Path) -> Any:
+    return sandbox(world=partial(persistence.load, file))
+
+
+async def test_the_next_start_goes_on_with_the_same_messages(tmp_path: Path, session: aiohttp.ClientSession) -> None:
+    file = tmp_path / "slack.json"
+    async with sandbox() as slack, persistence.keeping(slack.slack, file):
+        client = client_of(slack, session)
+        ada = slack.person("ada")
+        blocks = [actions(button("Approve"))]
+        posted = await client.chat_postMessage(channel=ada.id, text="Sure?", blocks=blocks)
+        ada.say("Let me see.", channel="general")
+        seen = ada.sees(), ada.sees("general")
+    clicks: list[Any] = []
+
+    async def take(request: Any) -> Any:
+        clicks.append((await request.post())["payload"])
+        return aiohttp.web.Response()
+
+    async with again(file) as slack, served(take) as url:
+        slack.app.request_url = url
+        ada = slack.person("ada")
+        assert (ada.sees(), ada.sees("general")) == seen
+        assert (await ada.click("Approve")).ok
+        assert json.loads(clicks[0])["container"]["message_ts"] == posted["ts"]
+        edited = await client_of(slack, session).chat_update(
+            channel=str(posted["channel"]), ts=str(posted["ts"]), text="Approved"
+        )
+        assert edited["ts"] == posted["ts"]
+        assert [one["text"] for one in ada.sees()] == ["Approved"]
+        assert ada.say("Done.", channel="general") > seen[1][-1]["ts"]
+
+
+async def test_a_change_is_in_the_file_a_moment_later(slack: Running, tmp_path: Path) -> None:
+    file = tmp_path / "slack.json"
+    async with persistence.keeping(slack.slack, file):
+        slack.person("ada").say("What a crash must not take", channel="general")
+        await slack.until(lambda: file.exists() and b"must not take" in file.read_bytes())
+        slack.slack.reset()
+        await slack.until(lambda: b"must not take" not in file.read_bytes())
+
+
+async def test_what_the_app_posts_is_in_the_file_before_it_is_answered(
+    slack: Running, client: AsyncWebClient, tmp_path: Path
+) -> None:
+    file = tmp_path / "slack.json"
+    slack.rates.configure(enabled=False)
+    async with persistence.keeping(slack.slack, file):
+        for number in range(3):
+            await client.chat_postMessage(channel="#general", text=f"Number {number}")
+            assert f"Number {number}".encode() in file.read_bytes()
+        await asyncio.gather(*(client.chat_postMessage(channel=f"#{one}", text=one) for one in ("general", "leads")))
+        assert b'"text":"leads"' in file.read_bytes()
+
+
+async def test_what_cannot_be_written_is_told_and_tried_again(
+    slack: Running, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, away = tmp_path / "folder", tmp_path / "away"
+    folder.mkdir()
+    file = folder / "slack.json"
+    with caplog.at_level(logging.ERROR):
+        async with persistence.keeping(slack.slack, file):
+            folder.rename(away)
+            slack.person("ada").say("Hello", channel="general")
+            await slack.until(lambda: caplog.records)
+            assert caplog.messages == [f"{file} cannot be written: No such file or directory; trying again"]
+            away.rename(folder)
+            await slack.until(lambda: b"Hello" in file.read_bytes())
+    assert len(caplog.records) == 1
+
+
+async def test_what_cannot_be_written_at_the_beginning_or_the_end_is_an_error(slack: Running, tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "slack.json"
+    with pytest.raises(Unwritable, match="No such file"):
+        async with persistence.keeping(slack.slack, file):
+            raise AssertionError("it cannot be kept")
+    file.parent.mkdir()
+    at_work = persistence.keeping(slack.slack, file)
+    await at_work.__aenter__()
+    file.parent.rename(tmp_path / "away")
+    slack.person("ada").say("Hello", channel="general")
+    with pytest.raises(Unwritable, match="No such file"):
+        await at_work.__aexit__(None, None, None)

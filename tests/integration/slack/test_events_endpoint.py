@@ -1,0 +1,129 @@
+"""The HTTP side against whoever is not Slack, and the end of a process."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from bot.devtools.sandbox.delivery import encoded, signature
+from bot.slack.transport import MOST_BYTES
+from bot.web import routes
+from bot.web.server import PortTaken, listening
+from engine.domain import RequestState
+from engine.system import SystemClock
+from tests.support.slack_env import SlackEnv, copy_of, fine, stage
+
+
+@pytest.fixture
+async def on(tmp_path: Path, blank: bytes) -> AsyncIterator[SlackEnv]:
+    path = tmp_path / "signoff.db"
+    path.write_bytes(blank)
+    path.chmod(0o600)
+    async with stage(path, "http") as here:
+        yield here
+
+
+async def status(on: SlackEnv, body: bytes, headers: dict[str, str]) -> int:
+    async with aiohttp.ClientSession() as session:
+        given = {"Content-Type": "application/x-www-form-urlencoded", **headers}
+        async with session.post(str(on.slack.app.request_url), data=io.BytesIO(body), headers=given) as response:
+            return response.status
+
+
+def signed(on: SlackEnv, body: bytes, *, late: int = 0) -> dict[str, str]:
+    now = int(SystemClock().now().timestamp())
+    return signature(body, secret=on.slack.app.signing_secret, timestamp=now - late)
+
+
+async def test_slack_can_set_the_request_url(on: SlackEnv) -> None:
+    assert await on.slack.verify_request_url()
+
+
+async def test_whoever_cannot_sign_gets_nothing(on: SlackEnv) -> None:
+    typed = {"command": "/signoff", "text": "list", "user_id": "U1", "channel_id": "C1"}
+    body, _ = encoded("slash_commands", {**typed, "team_id": on.slack.world.team.id})
+    good = signed(on, body)
+    stamp, sign = "X-Slack-Request-Timestamp", "X-Slack-Signature"
+    for headers in (
+        {},
+        {stamp: good[stamp]},
+        {**good, sign: "v0=" + "0" * 64},
+        {**good, stamp: "soon"},
+        {**good, stamp: "١٢٣"},
+        {**good, stamp: "9" * 400},
+        {**good, stamp: "-1"},
+        {**good, sign: "v0=é"},
+        signed(on, body, late=301),
+        signed(on, b"other"),
+    ):
+        assert await status(on, body, headers) == 401, headers
+    assert await status(on, body, good) == 200
+
+
+async def test_signed_nonsense_is_refused_and_breaks_nothing(on: SlackEnv) -> None:
+    assert await status(on, b"\xff\xfe", signed(on, b"\xff\xfe")) == 401
+    for body in b"payload=%7Bnot json", b"payload=[1]", b"":
+        assert await status(on, body, signed(on, body)) in (400, 404), body
+    body = b"a" * (MOST_BYTES + 1)
+    assert await status(on, body, signed(on, body)) == 413
+
+
+async def test_a_wrong_signature_decides_nothing(on: SlackEnv) -> None:
+    run = await on.asked()
+    on.slack.fault("deliver:interactive", "signature")
+    ack = await on.person("ada").click("Approve")
+    assert ack is not None
+    assert ack.status == 401
+    assert await on.state(run) is RequestState.PENDING
+
+
+async def test_a_port_that_is_taken_is_an_error_that_names_the_setting() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(PortTaken, match=f"listens on 127.0.0.1:{port} already.*SIGNOFF_PORT"):
+            async with listening(routes.site("", mounted={}), host="127.0.0.1", port=port):
+                pass
+    with pytest.raises(PortTaken, match="SIGNOFF_HOST"):
+        async with listening(routes.site("", mounted={}), host="192.0.2.1", port=1):
+            pass
+
+
+async def test_a_click_under_way_is_finished_before_the_process_ends(on: SlackEnv) -> None:
+    run = await on.asked()
+    ada = on.person("ada")
+    decide, begun = on.engine.decide, asyncio.Event()
+
+    async def slowly(command):  # type: ignore[no-untyped-def]
+        begun.set()
+        await asyncio.sleep(0.2)
+        return await decide(command)
+
+    on.engine.decide = slowly  # type: ignore[method-assign]
+    clicking = asyncio.ensure_future(ada.click("Approve"))
+    await begun.wait()
+    await on.stop_bot()
+    fine(await clicking)
+    await on.start_bot()
+    assert await on.state(run) is RequestState.APPROVED
+    await on.settle()
+    assert copy_of(ada)
+
+
+async def test_a_socket_that_is_refreshed_goes_on(tmp_path: Path, blank: bytes) -> None:
+    path = tmp_path / "other.db"
+    path.write_bytes(blank)
+    path.chmod(0o600)
+    async with stage(path, "sockets") as on:
+        run = await on.asked()
+        await on.slack.disconnect("refresh_requested")
+        await on.slack.until(lambda: on.slack.sockets.of(on.slack.app.id))
+        fine(await on.person("ada").click("Approve"))
+        assert await on.state(run) is RequestState.APPROVED

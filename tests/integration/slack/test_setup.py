@@ -1,0 +1,94 @@
+"""The whole process, `signoff serve`, with a local Slack: settings in, a request approved, the run done."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from bot import app
+from bot.devtools.sandbox import Running, sandbox
+from bot.settings import Settings, load
+from bot.slack.transport import PATH
+from engine.domain import Address, Origin, Register, RunStatus, Start, Started
+from tests.support import stepwise_units
+from tests.support.slack_env import buttons, copy_of, fine, words
+
+FLOW = b"""\
+name: hello
+title: Hello
+steps:
+  - id: greet
+    uses: set
+    with: {text: Hello}
+    gate: {title: "Greet?", approvers: [ada@example.com, ben@example.com]}
+"""
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number: int = free.getsockname()[1]
+    return number
+
+
+def settings(slack: Running, path: Path, port: int, **more: str) -> Settings:
+    return load(
+        {
+            "SIGNOFF_DATABASE_URL": f"sqlite:///{path}",
+            "SIGNOFF_SLACK_BOT_TOKEN": slack.app.bot_token,
+            "SIGNOFF_SLACK_API_URL": slack.api_url,
+            "SIGNOFF_BUILDERS": "cleo@example.com",
+            "SIGNOFF_PORT": str(port),
+            **more,
+        }
+    )
+
+
+@pytest.mark.parametrize("over", ["http", "sockets"])
+async def test_a_request_is_posted_approved_and_the_run_is_done(tmp_path: Path, port: int, over: str) -> None:
+    async with sandbox() as slack:
+        way = {
+            "http": {"SIGNOFF_SLACK_SIGNING_SECRET": slack.app.signing_secret},
+            "sockets": {"SIGNOFF_SLACK_APP_TOKEN": slack.app.app_token},
+        }[over]
+        chosen = settings(slack, stepwise_units.lay(tmp_path / "signoff.db"), port, **way)
+        slack.app.request_url = f"http://127.0.0.1:{port}{PATH}" if over == "http" else None
+        async with app.opened(chosen, {}, None) as opened, app._reached(opened):  # noqa: SLF001
+            if over == "sockets":
+                await slack.until(lambda: slack.sockets.of(slack.app.id))
+            ada, ben, cleo = (slack.person(name) for name in ("ada", "ben", "cleo"))
+            await cleo.command("/signoff register")
+            await slack.until(lambda: cleo.modal)
+            fine(await cleo.submit({"Workflow file": FLOW.decode()}))
+            fine(await cleo.command("/signoff run hello", channel="general"))
+            await slack.until(lambda: ada.sees() and ben.sees())
+            fine(await ada.click("Approve"))
+            await slack.until(lambda: not buttons(copy_of(ben, "Greet?")))
+            assert "Approved by Ada Approver" in words(copy_of(ben, "Greet?"))
+            await slack.until(lambda: "Hello: done" in words(cleo.sees("general")))
+
+
+async def test_a_trial_never_writes_to_slack(tmp_path: Path, port: int) -> None:
+    async with sandbox() as slack:
+        chosen = settings(slack, tmp_path / "signoff.db", port, SIGNOFF_SLACK_APP_TOKEN=slack.app.app_token)
+        async with app.opened(chosen, {}, None, trial=True) as opened:
+            assert opened.slack is None
+
+
+async def test_a_command_without_a_server_tells_people_in_slack_as_well(tmp_path: Path, port: int) -> None:
+    async with sandbox() as slack:
+        database = stepwise_units.lay(tmp_path / "signoff.db")
+        chosen = settings(slack, database, port, SIGNOFF_SLACK_APP_TOKEN=slack.app.app_token)
+        async with app.opened(chosen, {}, None) as opened:
+            actor, origin = Address("email", "cleo@example.com"), Origin(surface="terminal")
+            await opened.engine.register(Register(source=FLOW, actor=actor, origin=origin))
+            started = await opened.engine.start(Start(workflow="hello", inputs={}, actor=actor, origin=origin))
+            assert isinstance(started, Started)
+            await slack.until(lambda: slack.person("ada").sees())
+            view = await opened.engine.run(started.run)
+            assert view is not None
+            assert view.status is RunStatus.WAITING
+            assert view.requester.name == "Cleo Builder"

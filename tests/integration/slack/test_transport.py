@@ -1,0 +1,47 @@
+"""What the operator reads while Slack's socket cannot be opened."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.devtools.sandbox import Running, sandbox
+from bot.slack.client import connected
+from bot.slack.home_publisher import StaleHomes
+from bot.slack.service import SlackService
+from bot.slack.setup import SlackCredentials, serving
+
+
+async def test_a_refused_app_token_is_told_in_lines_without_a_traceback(
+    caplog: pytest.LogCaptureFixture, slack: Running
+) -> None:
+    caplog.set_level(logging.INFO)
+    logging.getLogger("slack_sdk").setLevel(logging.NOTSET)
+    token = slack.app.bot_token
+    async with (
+        connected(token=token, api_url=slack.api_url) as client,
+        serving(client, _nobody(), SlackCredentials(app_token="xapp-wrong"), StaleHomes()),
+    ):
+        async with asyncio.timeout(5):
+            while not caplog.records:  # noqa: ASYNC110 what is waited for has no bell
+                await asyncio.sleep(0.01)
+    logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
+    lines = [one for one in caplog.records if one.name.startswith("slack_sdk")]
+    assert any("invalid_auth" in line.getMessage() for line in lines)
+    for line in lines:
+        assert "signoff doctor says more" in line.getMessage()
+        assert "\n" not in line.getMessage()
+        assert line.exc_info is None
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[Running]:
+    async with sandbox() as running:
+        yield running
+
+
+def _nobody() -> SlackService:
+    return None  # type: ignore[return-value]

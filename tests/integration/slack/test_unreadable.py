@@ -1,0 +1,130 @@
+"""Slack, or what stands before it, answers with success and no JSON object: what was asked may have happened."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from bot.devtools.sandbox import Running, sandbox
+from bot.slack.client import SlackClient, connected
+from engine.domain import RequestState
+from engine.errors import ChannelError
+from tests.support.slack_env import SlackEnv, buttons, copy_of, fine, words
+
+BODIES = {
+    "a page of HTML": ("<html><body>Just a moment…</body></html>", "text/html"),
+    "nothing": ("", "application/json"),
+    "nothing at all": ("", "text/html"),
+    "half of its JSON": ('{"ok": true, "channel": "D0', "application/json"),
+    "a list": ("[1]", "application/json"),
+    "a text in JSON": ('"ok"', "application/json"),
+    "null": ("null", "application/json"),
+    "a number": ("1", "application/json"),
+    "text": ("ok", "text/plain"),
+    "an empty object": ("{}", "application/json"),
+    "a refusal that names no error": ('{"ok": false}', "application/json"),
+    "an error that is no text": ('{"ok": false, "error": {}}', "application/json"),
+    "a success without its parts": ('{"ok": true}', "application/json"),
+    "parts of another shape": ('{"ok": true, "channel": [], "ts": {}, "view": 1, "messages": {}}', "application/json"),
+    "a deep nesting": ("[" * 60_000 + "]" * 60_000, "application/json"),
+    "bytes that are no text": ("\udcff\udcfe", "application/json"),
+    "an archive": ("ok", "application/gzip"),
+}
+METHODS: dict[str, dict[str, Any]] = {
+    "chat.postMessage": {"text": "hello", "channel": "#general"},
+    "chat.update": {"text": "hello", "channel": "C1", "ts": "1.1"},
+    "views.open": {"trigger_id": "t", "view": {}},
+    "conversations.open": {"users": "U1"},
+}
+
+
+def unreadable(slack: Running, on: str, body: str, **more: Any) -> None:
+    """The call lands, and the answer is no JSON object of Slack's."""
+    content, content_type = BODIES[body]
+    slack.fault(on, "status", status=200, body=content, content_type=content_type, landed=True, **more)
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[Running]:
+    async with sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+async def client(slack: Running) -> AsyncIterator[SlackClient]:
+    async with connected(token=slack.app.bot_token, api_url=slack.api_url) as made:
+        yield made
+
+
+@pytest.mark.parametrize("body", [one for one in BODIES if not one.startswith(("a success", "parts"))])
+@pytest.mark.parametrize("method", METHODS)
+async def test_only_a_channel_error_leaves_the_client(
+    slack: Running, client: SlackClient, method: str, body: str
+) -> None:
+    unreadable(slack, method, body)
+    with pytest.raises(ChannelError) as caught:
+        await client.post(method, **METHODS[method])
+    assert caught.value.outcome_unknown is (method != "conversations.open")
+    assert not caught.value.permanent
+
+
+@pytest.mark.parametrize("body", BODIES)
+async def test_a_post_that_landed_unheard_stays_the_one_copy(on: SlackEnv, body: str) -> None:
+    await on.register()
+    for _ in range(2):
+        unreadable(on.slack, "chat.postMessage", body)
+    run = await on.start()
+    await on.settle()
+    on.pass_(minutes=1)
+    await on.settle()
+    fine(await on.person("ada").click("Approve"))
+    await on.settle()
+    assert await on.state(run) is RequestState.APPROVED
+    for person in "ada", "ben":
+        seen = [one for one in on.person(person).sees() if "Refund 120 EUR?" in words(one.get("blocks"))]
+        assert [buttons(one) for one in seen] == [[]], "a second copy would keep its buttons for ever"
+
+
+@pytest.mark.parametrize("body", BODIES)
+async def test_a_copy_that_cannot_be_looked_for_is_not_posted_again(on: SlackEnv, body: str) -> None:
+    await on.register()
+    for _ in range(2):
+        unreadable(on.slack, "chat.postMessage", body)
+        unreadable(on.slack, "conversations.history", body)
+        unreadable(on.slack, "conversations.open", body)
+    await on.start()
+    for _ in range(12):
+        await on.settle()
+        on.pass_(minutes=1)
+    for person in "ada", "ben":
+        assert sum("Refund 120 EUR?" in words(one.get("blocks")) for one in on.person(person).sees()) == 1
+
+
+@pytest.mark.parametrize("body", BODIES)
+async def test_an_update_that_was_answered_so_takes_the_buttons_all_the_same(on: SlackEnv, body: str) -> None:
+    await on.asked()
+    unreadable(on.slack, "chat.update", body, times=2)
+    unreadable(on.slack, "response_url", body)
+    fine(await on.person("ada").click("Approve"))
+    await on.settle()
+    on.pass_(minutes=1)
+    await on.settle()
+    for person in "ada", "ben":
+        assert buttons(copy_of(on.person(person))) == []
+
+
+@pytest.mark.parametrize("body", BODIES)
+async def test_a_modal_that_was_answered_so_leads_to_a_sentence_and_no_error(
+    on: SlackEnv, body: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = await on.asked()
+    unreadable(on.slack, "views.open", body)
+    ada = on.person("ada")
+    fine(await ada.click("Edit"))
+    await on.settle()
+    assert not [one for one in caplog.records if one.exc_info]
+    fine(await ada.submit({"text": "Pay half"}))
+    await on.settle()
+    assert await on.state(run) is RequestState.APPROVED

@@ -1,0 +1,177 @@
+"""The log and the tables: they say the same of everything that can happen, and whatever is changed in one is found."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from engine.domain import Cancel, Done, Verdict
+from engine.store import reconciliation
+from engine.store.connection import connect
+from tests.support.engine_env import SAM, TERMINAL, EngineEnv, Surprise, house
+
+FLOW = """
+name: flow
+owner: sam@example.com
+inputs:
+  text: {type: text, default: hello}
+steps:
+  - id: ask
+    uses: played
+    with: {text: "{{ inputs.text }}"}
+    gate: {approvers: [lee@example.com], edit: [text], expires: 1h}
+  - id: more
+    uses: set
+    with: {text: done}
+    gate: {at: after, approvers: [lee@example.com, sam@example.com]}
+"""
+
+
+def differences(path: Path) -> list[str]:
+    with closing(connect(path, writable=False)) as connection, reconciliation.snapshot(connection):
+        return list(reconciliation.compare(connection, "default"))
+
+
+async def lived(home: EngineEnv) -> dict[str, str]:
+    """A run of every kind of end, and one that waits."""
+    await home.register(FLOW)
+    await home.register(FLOW.replace("hello", "hello again"))
+    runs = {name: await home.start() for name in ("approved", "rejected", "cancelled", "expired", "broken")}
+    await home.settle()
+    await home.decide(runs["approved"])
+    await home.decide(runs["rejected"], Verdict.REJECT)
+    assert isinstance(await home.engine.cancel(Cancel(run=runs["cancelled"], actor=SAM, origin=TERMINAL)), Done)
+    await home.settle()
+    await home.decide(runs["approved"])
+    home.step.play = _broken
+    await home.decide(runs["broken"])
+    await home.settle()
+    home.pass_(hours=2)
+    await home.settle()
+    runs["waiting"] = await home.start()
+    await home.settle()
+    return runs
+
+
+async def _broken(*_: object) -> dict[str, object]:
+    raise Surprise("it broke")
+
+
+async def test_the_log_and_the_tables_say_the_same_of_all_that_happens(tmp_path: Path) -> None:
+    async with house(tmp_path / "signoff.db") as home:
+        await lived(home)
+        assert differences(home.path) == [], "while a server works too"
+    assert differences(tmp_path / "signoff.db") == []
+
+
+@pytest.fixture
+async def path(tmp_path: Path) -> Path:
+    async with house(tmp_path / "signoff.db") as home:
+        await lived(home)
+    return tmp_path / "signoff.db"
+
+
+_NEW_DECISION = (
+    "INSERT INTO decision SELECT 'forged', d.workspace, q.id, q.content_version, d.person, 'approved', d.reason, "
+    "d.edits, q.digest, q.digest, d.assurance, d.record, d.decided_at FROM decision d, request q "
+    "WHERE q.state = 'pending' LIMIT 1"
+)
+_ENTRY = 'DELETE FROM audit WHERE leaf LIKE \'%"kind":"{}"%\''
+FORGERIES = {
+    "a decision without its entry": (_NEW_DECISION, "decision forged"),
+    "a decision whose entry is gone": (_ENTRY.format("request.approved"), "and no entry says so"),
+    "an entry without its decision": ("DELETE FROM decision WHERE verdict = 'rejected'", "hold no such decision"),
+    "another verdict": (
+        "UPDATE decision SET verdict = 'approved' WHERE verdict = 'rejected'",
+        "(approved by person",
+    ),
+    "another reason": ("UPDATE decision SET reason = 'forged'", "in the tables than entry"),
+    "another digest": ("UPDATE decision SET approved_digest = 'forged'", "approved_digest"),
+    "other edits": ("""UPDATE decision SET edits = '[{"path":["with"],"after":1}]'""", ": edits"),
+    "other digests behind an erasure": (
+        "UPDATE decision SET approved_digest = 'forged', reason = NULL, edits = NULL, record = '{}'",
+        "were erased in the tables, and not in entry",
+    ),
+    "other content with the digest of before": (
+        "UPDATE request SET content = replace(content, 'hello', 'forged')",
+        "is not about what entry",
+    ),
+    "another decider": (
+        "UPDATE decision SET person = (SELECT id FROM person WHERE id <> decision.person LIMIT 1)",
+        "in the tables, and no entry says so",
+    ),
+    "an approval by hand": (
+        "UPDATE request SET state = 'approved' WHERE state = 'pending'",
+        "is approved in the tables",
+    ),
+    "an approval taken back": (
+        "UPDATE request SET state = 'pending' WHERE state = 'rejected'",
+        "waits in the tables",
+    ),
+    "other content": ("UPDATE request SET digest = 'forged'", "is not about what entry"),
+    "a request whose entry is gone": (_ENTRY.format("request.opened"), "no entry says that it was opened"),
+    "an entry without its request": ("DELETE FROM request WHERE state = 'pending'", "was opened, and the tables"),
+    "a run whose entry is gone": (_ENTRY.format("run.started"), "no entry says that it was started"),
+    "an entry without its run": ("UPDATE run SET id = 'x' WHERE status = 'cancelled'", "the tables hold no such run"),
+    "a run ended by hand": (
+        "UPDATE run SET status = 'succeeded', ended_at = started_at WHERE ended_at IS NULL",
+        "is succeeded in the tables, and no entry",
+    ),
+    "a run begun again by hand": ("UPDATE run SET ended_at = NULL, status = 'running'", "ended by its entries"),
+    "another file of a workflow": ("UPDATE workflow_version SET source = 'x'", "not the one that was registered"),
+    "another file with its hash": (
+        "UPDATE workflow_version SET source = CAST('x' AS BLOB), "
+        "hash = '2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881'",
+        "not the one that was registered",
+    ),
+    "a version that nobody registered": (
+        "INSERT INTO workflow_version SELECT workflow, 7, source, hash, registered_by, registered_at "
+        "FROM workflow_version LIMIT 1",
+        "no entry says that it was registered",
+    ),
+    "a version that is gone": ("DELETE FROM workflow_version WHERE version = 1", "and the tables do not hold it"),
+    "no log at all": ("DELETE FROM audit", "it was removed"),
+}
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_what_was_changed_in_the_tables_or_the_log_is_named(path: Path, name: str) -> None:
+    statement, told = FORGERIES[name]
+    with closing(sqlite3.connect(path)) as file, file:
+        for (trigger,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            file.execute(f"DROP TRIGGER {trigger}")
+        assert file.execute(statement).rowcount > 0
+    found = differences(path)
+    assert any(told in one for one in found), found
+
+
+def empty_the_log(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("DROP TRIGGER audit_kept")
+        file.execute("DELETE FROM audit")
+        file.execute("PRAGMA application_id = 0")
+    Path(f"{path}.head").unlink()  # or it would be noticed when the file is opened
+
+
+async def test_a_log_that_begins_anew_is_named_once(path: Path) -> None:
+    """The log is emptied, and a server writes a chain of its own, which is whole by itself."""
+    empty_the_log(path)
+    async with house(path) as home:
+        home.pass_(days=30)
+        await home.decide(await home.start())
+    found = [one for one in differences(path) if "was begun anew" in one]
+    assert len(found) == 1
+    assert "the tables hold runs from before that" in found[0]
+
+
+async def test_many_runs_are_compared_page_by_page(tmp_path: Path) -> None:
+    async with house(tmp_path / "signoff.db") as home:
+        await home.register(FLOW)
+        for _ in range(2 * reconciliation.PAGE + 1):
+            last = await home.start()
+    with closing(sqlite3.connect(tmp_path / "signoff.db")) as file, file:
+        file.execute("UPDATE request SET digest = 'forged' WHERE run = ?", (last,))
+    assert len(differences(tmp_path / "signoff.db")) == 1

@@ -1,0 +1,24 @@
+"""The pages on a house of their own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.web_env import Hall, hall
+
+
+@pytest.fixture
+def path(tmp_path: Path, blank: bytes) -> Path:
+    made = tmp_path / "signoff.db"
+    made.write_bytes(blank)
+    made.chmod(0o600)
+    return made
+
+
+@pytest.fixture
+async def here(path: Path) -> AsyncIterator[Hall]:
+    async with hall(path) as made:
+        yield made

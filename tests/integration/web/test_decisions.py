@@ -1,0 +1,365 @@
+"""From the link in a mail to the decision, over real HTTP."""
+
+from __future__ import annotations
+
+from html import unescape
+
+import pytest
+
+from bot.email import message
+from bot.slack import message_view
+from engine.domain import DeliveryKind, RequestState
+from tests.support.email_env import envelope
+from tests.support.web_env import ADA, BEN, Hall
+
+CONFIRM = '      confirm: "Really send it?"\n'
+BY_LINK = "      assurance: link\n"
+
+
+async def test_the_link_opens_the_page_and_leaves_the_address_bar(here: Hall) -> None:
+    asked = await here.asked()
+    _, page = await here.opened()
+    assert page.status == 200
+    assert page.path == f"/review/{asked.id}"
+    assert here.token() not in page.text
+    assert page.page.headings[0] == "Send this to Kim?"
+    for told in ("It was written by a machine.", "Dear Kim,", "Send email", "Hold it back", "Answer a customer", "ann"):
+        assert told in page.text, told
+
+
+async def test_opening_writes_nothing_and_spends_nothing(here: Hall) -> None:
+    asked = await here.asked()
+    before = await here.home.kinds(asked.run)
+    for _ in range(3):
+        _, page = await here.opened()
+        assert page.status == 200
+    assert await here.home.kinds(asked.run) == before
+
+
+async def test_the_first_decision_of_a_browser_takes_a_code_and_the_next_does_not(here: Hall) -> None:
+    asked = await here.asked()
+    browser, page = await here.opened()
+    at_code = await browser.send(page.page.form)
+    assert at_code.status == 200
+    assert at_code.path.startswith("/code/")
+    assert "a…@example.com" in at_code.text
+    assert ADA not in at_code.text
+    assert (await here.again(asked)).asked.state is RequestState.PENDING
+    receipt = await here.proven(browser, at_code)
+    assert receipt.status == 200
+    assert receipt.path == f"/review/{asked.id}"
+    assert "Approved by" in receipt.text
+    assert f"{ADA} (you)" in receipt.page.text
+    assert "by a code that was sent to your email address" in receipt.page.text
+    decided = await here.again(asked)
+    assert decided.asked.state is RequestState.APPROVED
+    assert decided.decision is not None
+    assert decided.decision.edits == ()
+
+    second = await here.asked()
+    browser, page = await here.opened(browser=browser)
+    receipt = await browser.send(page.page.form, "reject", reason="No")
+    assert (await here.again(second)).asked.state is RequestState.REJECTED
+    assert "Reason: No" in receipt.text
+    assert await here.codes() == 1
+
+
+async def test_where_the_gate_says_so_the_link_is_enough(here: Hall) -> None:
+    asked = await here.asked(BY_LINK)
+    browser, page = await here.opened()
+    receipt = await browser.send(page.page.form)
+    assert (await here.again(asked)).asked.state is RequestState.APPROVED
+    assert "by the link alone that was sent to them" in receipt.page.text
+
+
+async def test_what_stands_in_the_fields_is_approved_and_the_receipt_shows_both(here: Hall) -> None:
+    asked = await here.asked(BY_LINK)
+    browser, page = await here.opened()
+    name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
+    receipt = await browser.send(page.page.form, typed={name: "Dear Kim,\r\nit is done."})
+    decision = (await here.again(asked)).decision
+    assert decision is not None
+    assert [(one.path, one.after) for one in decision.edits] == [(("text",), "Dear Kim,\nit is done.")]
+    assert "your refund is on its way" in receipt.text
+    assert "it is done." in receipt.text
+    assert "Approved with edits" in receipt.page.text
+
+
+async def test_a_double_click_does_nothing_twice_and_shows_the_same(here: Hall) -> None:
+    asked = await here.asked(BY_LINK)
+    browser, page = await here.opened()
+    first = await browser.send(page.page.form)
+    second = await browser.send(page.page.form)
+    assert (first.status, first.path, first.page.headings) == (second.status, second.path, second.page.headings)
+    assert (await here.home.kinds(asked.run)).count("request.approved") == 1
+    other = await browser.send(page.page.form, nonce="x" * 24)
+    assert other.status == 409
+
+
+async def test_a_double_click_sends_one_code(here: Hall) -> None:
+    await here.asked()
+    browser, page = await here.opened()
+    first = await browser.send(page.page.form, follow=False)
+    second = await browser.send(page.page.form, follow=False)
+    assert first.headers["Location"] == second.headers["Location"]
+    assert await here.codes() == 1
+    form = (await browser.get(first.headers["Location"])).page.form
+    given = form.with_(code=await here.code())
+    answers = [await browser.post(form.action, given, kind=form.kind, follow=False) for _ in range(2)]
+    assert [one.status for one in answers] == [303, 303]
+    assert answers[0].headers["Location"] == answers[1].headers["Location"]
+    assert all(any("signoff-browser=" in one for one in answer.cookies) for answer in answers)
+
+
+async def test_a_reason_that_is_missing_is_asked_for_and_nothing_typed_is_lost(here: Hall) -> None:
+    asked = await here.asked()
+    browser, page = await here.opened()
+    name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
+    answer = await browser.send(page.page.form, "reject", typed={name: "\r\nTyped <b>"})
+    assert answer.status == 422
+    assert dict(answer.page.form.fields)[name] == "\r\nTyped <b>"
+    assert answer.page.title.startswith("Error: ")
+    assert "#reason" in answer.page.links
+    assert answer.page.ids["reason"]["aria-describedby"] == "reason-hint reason-error"
+    assert (await here.again(asked)).asked.state is RequestState.PENDING
+
+
+async def test_a_confirmation_is_asked_back_and_carries_everything(here: Hall) -> None:
+    asked = await here.asked(CONFIRM + BY_LINK)
+    browser, page = await here.opened()
+    name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
+    typed = {name: "\r\nOther  text\r\n", "reason": "Because"}
+    question = await browser.send(page.page.form, typed=typed)
+    assert question.page.headings[0] == "Really send it?"
+    assert (await here.again(asked)).asked.state is RequestState.PENDING
+    back = await browser.send(question.page.form, "back")
+    assert back.status == 200
+    assert dict(back.page.form.fields)[name] == "\r\nOther  text\r\n"
+    assert dict(back.page.form.fields)["reason"] == "Because"
+    await browser.send((await browser.send(back.page.form)).page.form)
+    decision = (await here.again(asked)).decision
+    assert decision is not None
+    assert [one.after for one in decision.edits] == ["\nOther  text\n"]
+    assert decision.reason == "Because"
+
+
+async def test_going_back_from_the_code_loses_nothing(here: Hall) -> None:
+    await here.asked()
+    browser, page = await here.opened()
+    name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
+    at_code = await browser.send(page.page.form, typed={name: "Mine", "reason": "So"})
+    back = next(one for one in at_code.page.links if one.endswith("typed=1"))
+    again = await browser.get(back)
+    assert dict(again.page.form.fields)[name] == "Mine"
+    assert dict(again.page.form.fields)["reason"] == "So"
+    assert dict((await browser.get(back.partition("?")[0])).page.form.fields)[name] != "Mine"
+    assert (await browser.send(again.page.form)).path.startswith("/code/")
+    assert await here.codes() == 2
+
+
+async def test_wrong_codes_are_counted_and_the_last_one_ends_it(here: Hall) -> None:
+    asked = await here.asked()
+    browser, page = await here.opened()
+    at_code = await browser.send(page.page.form)
+    for left in (4, 3, 2):
+        form = at_code.page.form
+        at_code = await browser.post(form.action, form.with_(code="0000 0000"), kind=form.kind)
+        assert at_code.status == 422
+        assert f"{left} tries are left" in at_code.page.text
+    assert (await browser.post(form.action, at_code.page.form.with_(code="12"), kind=form.kind)).status == 422
+    assert f"{left} tries are left" in (await browser.get(at_code.path)).page.text
+    for _ in range(2):
+        ended = await browser.post(form.action, at_code.page.form.with_(code="00000000"), kind=form.kind)
+    assert ended.status == 410
+    assert (await here.again(asked)).asked.state is RequestState.PENDING
+
+
+async def test_a_code_may_be_pasted_with_what_stands_around_it(here: Hall) -> None:
+    asked = await here.asked()
+    browser, page = await here.opened()
+    form = (await browser.send(page.page.form)).page.form
+    code = await here.code()
+    await browser.post(form.action, form.with_(code=f" {code[:4]}-{code[4:]}\u2009"), kind=form.kind)
+    assert (await here.again(asked)).asked.state is RequestState.APPROVED
+
+
+async def test_the_page_of_a_code_is_for_the_browser_that_asked(here: Hall) -> None:
+    await here.asked()
+    browser, page = await here.opened()
+    at_code = await browser.send(page.page.form)
+    other, _ = await here.opened()
+    assert (await other.get(at_code.path)).status == 410
+    here.home.pass_(minutes=11)
+    assert (await browser.get(at_code.path)).status == 410
+
+
+async def test_whoever_comes_too_late_sees_who_decided_and_what_they_had_typed(here: Hall) -> None:
+    await here.asked(BY_LINK)
+    ada, mine = await here.opened(ADA)
+    ben, yours = await here.opened(BEN)
+    await ben.send(yours.page.form, "reject", reason="Not now")
+    name = next(name for name, _ in mine.page.form.fields if name.startswith("f-"))
+    late = await ada.send(mine.page.form, typed={name: "My long text"})
+    assert late.status == 409
+    assert "was already rejected by" in late.page.text
+    assert "My long text" in late.text
+    again = await ada.get(late.path)
+    assert again.status == 200
+    assert BEN in again.page.text
+    assert "Not now" in again.page.text
+
+
+async def test_whoever_approves_what_somebody_else_edited_meanwhile_sees_what_was_changed(here: Hall) -> None:
+    await here.asked(BY_LINK)
+    ada, mine = await here.opened(ADA)
+    ben, yours = await here.opened(BEN)
+    name = next(name for name, _ in yours.page.form.fields if name.startswith("f-"))
+    edited = await ben.post(
+        yours.page.form.action,
+        yours.page.form.with_(**{name: "Dear Kim, no."}, verdict="approve"),
+        kind=yours.page.form.kind,
+    )
+    assert "Approved with edits" in edited.page.text
+    late = await ada.send(mine.page.form)
+    assert late.status == 409
+    assert "was already approved by" in late.page.text
+    for shown in ("What was changed", "your refund is on its way", "Dear Kim, no."):
+        assert shown in late.page.text
+
+
+async def test_a_link_shows_what_was_asked_until_it_is_answered_and_a_browser_that_is_remembered_longer(
+    here: Hall,
+) -> None:
+    await here.asked(BY_LINK)
+    browser, page = await here.opened(ADA)
+    assert "your refund is on its way" in page.text
+    await browser.send(page.page.form)
+    for used in (browser, here.browser()):
+        answer = await used.get(f"/r/{here.token(ADA)}")
+        assert "Approved" in answer.page.text
+        assert "your refund is on its way" not in answer.text
+    known = await here.remembered(ADA)
+    assert "your refund is on its way" in (await known.get(page.path)).text
+
+
+async def test_a_forwarded_link_does_not_take_its_reader_for_who_decided(here: Hall) -> None:
+    await here.asked()
+    browser, page = await here.opened(ADA)
+    await here.proven(browser, await browser.send(page.page.form))
+    _, forwarded = await here.opened(ADA)
+    assert "by a code that was sent to their email address" in forwarded.page.text
+    assert "(you)" not in forwarded.page.text
+    assert "sign in below" in forwarded.page.text
+    assert "Sign in to see what waits for you" in forwarded.page.text
+
+
+async def test_content_that_changed_is_shown_with_its_difference(here: Hall) -> None:
+    asked = await here.asked(BY_LINK)
+    browser, page = await here.opened()
+    fields = dict(page.page.form.fields)
+    seen = fields["seen"].replace("refund is on its way", "money is gone")
+    answer = await browser.send(page.page.form, digest="0" * 64, seen=seen)
+    assert answer.status == 409
+    assert "What is different now" in answer.page.headings
+    assert "your money is gone" in answer.page.text
+    assert (await here.again(asked)).asked.state is RequestState.PENDING
+    assert (await browser.send(answer.page.form)).status == 200
+    assert (await here.again(asked)).asked.state is RequestState.APPROVED
+
+
+async def test_a_form_that_is_stale_is_shown_again_as_it_was_typed(here: Hall) -> None:
+    asked = await here.asked(BY_LINK)
+    browser, page = await here.opened()
+    name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
+    browser.jar = {key: value for key, value in browser.jar.items() if "holder" not in key[0]}
+    answer = await browser.send(page.page.form, typed={name: "Mine"})
+    assert answer.status == 422
+    assert dict(answer.page.form.fields)[name] == "Mine"
+    assert (await here.again(asked)).asked.state is RequestState.PENDING
+    await browser.send(answer.page.form)
+    assert (await here.again(asked)).asked.state is RequestState.APPROVED
+
+
+@pytest.mark.parametrize("verdict", ["", "delete", "APPROVE"])
+async def test_a_form_without_a_button_decides_nothing(here: Hall, verdict: str) -> None:
+    asked = await here.asked(BY_LINK)
+    browser, page = await here.opened()
+    assert (await browser.send(page.page.form, verdict)).status == 422
+    assert (await here.again(asked)).asked.state is RequestState.PENDING
+
+
+FORM = """\
+name: details
+title: Details
+owner: sam@example.com
+steps:
+  - id: ask
+    uses: form
+    title: Which account?
+    approvers: [ada@example.com]
+    assurance: link
+    fields:
+      account: {type: text, label: Account, max_length: 5}
+      count: {type: integer, label: Count, default: 1, min: 1, max: 9}
+"""
+
+
+async def test_what_is_wrong_in_a_form_stands_beside_its_field(here: Hall) -> None:
+    asked = await here.asked(source=FORM)
+    browser, page = await here.opened()
+    account, count = (name for name, _ in page.page.form.fields if name.startswith("f-"))
+    wrong = await browser.send(page.page.form, typed={account: "far too long", count: "many"})
+    assert wrong.status == 422
+    assert "Account must be at most 5 characters long" in wrong.page.text
+    assert "Count must be a number." in wrong.page.text
+    for name, typed in ((account, "far too long"), (count, "many")):
+        assert dict(wrong.page.form.fields)[name] == typed
+        assert f"{name}-error" in wrong.page.ids[name]["aria-describedby"].split()
+        assert f"#{name}" in wrong.page.links
+    missing = await browser.send(wrong.page.form, typed={account: "", count: "12"})
+    assert missing.status == 422
+    assert "Count must be at most 9." in missing.page.text
+    missing = await browser.send(missing.page.form, typed={count: "2"})
+    assert "Account is required." in missing.page.text
+    done = await browser.send(missing.page.form, typed={account: "DE1"})
+    assert "Filled in" in done.page.text
+    decision = (await here.again(asked)).decision
+    assert decision is not None
+    assert {one.path: one.after for one in decision.edits} == {("account",): "DE1", ("count",): 2}
+
+
+async def test_untrusted_text_is_shown_as_it_is_and_marked_where_it_cannot_be_seen(here: Hall) -> None:
+    lookalike = "P\N{CYRILLIC SMALL LETTER A}yp\N{CYRILLIC SMALL LETTER A}l"
+    await here.asked(customer=f"{lookalike} <b>*now*</b> <!channel> \u202eevil\u200b")
+    _, page = await here.opened(ADA)
+    shown = f"{lookalike} <b>*now*</b> <!channel> ⟦U+202E⟧evil⟦U+200B⟧"
+    assert f"Send this to {shown}?" in page.page.headings
+    assert "<b>*now*</b>" not in page.text
+    assert not {"\u202e", "\u200b"} & set(page.page.text)
+    card = here.home.mail.to(ADA, DeliveryKind.REQUEST)[-1]
+    sent = message.mail(card, envelope())
+    assert str(sent["Subject"]) == f"Send this to {shown}?"
+    for part in sent.iter_parts():
+        assert lookalike in unescape(str(part.get_content()))
+        assert "\u202e" not in str(part.get_content())
+    assert shown in str(message_view.message(card, version=1, delivery="d").for_post())
+
+
+async def test_a_form_that_decided_and_is_sent_again_with_another_answer_is_told_that_it_was_not_counted(
+    here: Hall,
+) -> None:
+    """A step back in the browser, and the other button; the same button again is shown what it did."""
+    asked = await here.asked()
+    browser = await here.remembered()
+    page = await browser.get(f"/review/{asked.id}")
+    await browser.send(page.page.form)
+    again = await browser.send(page.page.form)
+    assert again.status == 200
+    assert "not counted" not in again.page.text
+    other = await browser.send(page.page.form, "reject", reason="No, wait")
+    assert other.status == 409
+    assert "What you sent was not counted." in other.page.text
+    name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
+    edited = await browser.send(page.page.form, typed={name: "another"})
+    assert edited.status == 409
+    assert (await here.again(asked)).asked.state is RequestState.APPROVED

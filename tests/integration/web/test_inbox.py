@@ -1,0 +1,90 @@
+"""Signing in by mail, what waits, and the browsers that are remembered."""
+
+from __future__ import annotations
+
+from tests.support.web_env import ADA, BEN, Hall
+
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:130.0) Gecko/20100101 Firefox/130.0"
+
+
+async def test_whoever_reads_the_mail_sees_what_waits_for_them(here: Hall) -> None:
+    asked = await here.asked()
+    browser = here.browser()
+    sign_in = await browser.get("/inbox")
+    assert sign_in.page.headings == ["See what waits for you"]
+    form = sign_in.page.form
+    at_code = await browser.post(form.action, form.with_(email=f" {ADA.upper()} "), kind=form.kind)
+    assert at_code.path.startswith("/code/")
+    inbox = await here.proven(browser, at_code)
+    assert inbox.path == "/inbox"
+    assert "Send this to Kim?" in inbox.page.headings
+    assert f"/review/{asked.id}" in inbox.page.links
+    assert "Chrome on Linux" in inbox.page.text
+    assert "this one" in inbox.page.text
+    page = await browser.get(f"/review/{asked.id}")
+    await browser.send(page.page.form)
+    assert (await here.again(asked)).decision is not None
+    assert "Nothing waits for you" in (await browser.get("/inbox")).page.text
+
+
+async def test_nobody_learns_who_is_known(here: Hall) -> None:
+    await here.asked()
+    pages = []
+    for email in (ADA, "nobody@example.com"):
+        browser = here.browser()
+        form = (await browser.get("/inbox")).page.form
+        answer = await browser.post(form.action, form.with_(email=email), kind=form.kind)
+        pages.append((answer.status, answer.page.text.replace("n…@", "a…@")))
+    assert pages[0] == pages[1]
+    assert await here.codes("nobody@example.com") == 0
+
+
+async def test_what_is_no_address_is_shown_again_with_what_is_wrong(here: Hall) -> None:
+    browser = here.browser()
+    form = (await browser.get("/inbox")).page.form
+    for typed in ("", "ada", 'a"<b>@example'):
+        answer = await browser.post(form.action, form.with_(email=typed), kind=form.kind)
+        assert answer.status == 422
+        assert dict(answer.page.form.fields)["email"] == typed
+        assert answer.page.ids["email"]["aria-describedby"] == "email-error"
+
+
+async def test_a_browser_can_be_forgotten_from_another_one(here: Hall) -> None:
+    await here.asked()
+    lost = await here.remembered()
+    lost.extra["User-Agent"] = FIREFOX
+    mine = await here.remembered()
+    inbox = await mine.get("/inbox")
+    others = [
+        one for one in inbox.page.forms if ("act", "forget", "Sign out of Chrome on Linux") in _short(one.buttons)
+    ]
+    assert len(inbox.page.forms) == 2
+    assert len(others) == 1
+    form = others[0]
+    after = await mine.post(form.action, form.with_(act="forget"), kind=form.kind)
+    assert len(after.page.forms) == 1
+    assert (await lost.get("/inbox")).page.headings == ["See what waits for you"]
+
+
+def _short(buttons: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    return [(name, value, text.partition(",")[0]) for name, value, text in buttons]
+
+
+async def test_signing_out_forgets_this_browser(here: Hall) -> None:
+    await here.asked()
+    mine = await here.remembered()
+    form = (await mine.get("/inbox")).page.form
+    out = await mine.post(form.action, form.with_(act="sign-out"), kind=form.kind)
+    assert out.page.headings == ["See what waits for you"]
+    assert not any("browser" in name for name, _ in mine.jar)
+
+
+async def test_nobody_signs_out_others(here: Hall) -> None:
+    await here.asked()
+    ada, ben = await here.remembered(ADA), await here.remembered(BEN)
+    theirs = dict((await ada.get("/inbox")).page.form.fields)["browser"]
+    form = (await ben.get("/inbox")).page.form
+    await ben.post(form.action, form.with_(act="forget", browser=theirs), kind=form.kind)
+    assert (await ada.get("/inbox")).page.headings[0] == "What waits for you"
+    await ada.post(form.action, [("act", "forget"), ("browser", theirs), ("nonce", "old")], kind=form.kind)
+    assert (await ada.get("/inbox")).page.headings[0] == "What waits for you"

@@ -1,0 +1,91 @@
+"""Pages for people who left or whose address moved while their request waited, over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.web import form_inputs
+from engine.domain import DeliveryKind, RequestState
+from tests.support.account_directory import Book
+from tests.support.web_env import ADA, BEN, Hall, hall
+
+BY_LINK = "      assurance: link\n"
+NAMES_A_PERSON = """
+name: handover
+title: Hand over
+steps:
+  - id: hand
+    uses: set
+    with: {lead: UANN}
+    gate:
+      approvers: [ada@example.com]
+      edit: {lead: {type: person, label: Lead}}
+      confirm: "Really?"
+""".lstrip()
+
+
+@pytest.fixture
+def book() -> Book:
+    return Book(UADA=ADA, UBEN=BEN, USAM="sam@example.com", UANN="ann@example.com")
+
+
+@pytest.fixture
+async def there(tmp_path: Path, book: Book) -> AsyncIterator[Hall]:
+    async with hall(tmp_path / "signoff.db", directory=book) as made:
+        yield made
+
+
+async def test_a_browser_of_somebody_who_left_decides_nothing(there: Hall, book: Book) -> None:
+    asked = await there.asked()
+    browser = await there.remembered()
+    page = await browser.get(f"/review/{asked.id}")
+    book.closed["UADA"] = book.active.pop("UADA")
+    answer = await browser.send(page.page.form)
+    assert "You can no longer decide this request: the account is deactivated." in answer.page.text
+    assert (await there.again(asked)).asked.state is RequestState.PENDING
+    await there.home.settle()
+    assert there.home.mail.to("sam@example.com", DeliveryKind.ALERT)
+    _, page = await there.opened(BEN)
+    assert "Uada can no longer decide: the account is deactivated." in page.page.text
+
+
+async def test_a_link_of_somebody_who_left_decides_nothing(there: Hall, book: Book) -> None:
+    asked = await there.asked(BY_LINK)
+    browser, page = await there.opened()
+    book.closed["UADA"] = book.active.pop("UADA")
+    answer = await browser.send(page.page.form)
+    assert "You can no longer decide this request" in answer.page.text
+    assert (await there.again(asked)).asked.state is RequestState.PENDING
+
+
+@pytest.mark.parametrize("keys", ["", BY_LINK], ids=["code", "link"])
+async def test_a_page_that_was_opened_before_the_address_moved_decides_nothing(
+    there: Hall, book: Book, keys: str
+) -> None:
+    asked = await there.asked(keys)
+    browser, page = await there.opened()
+    book.active |= {"UADA": "ada.old@example.com", "UBEN": "ben.old@example.com", "UANN": ADA}
+    answer = await browser.send(page.page.form)
+    if answer.path.startswith("/code/"):
+        answer = await there.proven(browser, answer)
+    assert (await there.again(asked)).asked.state is RequestState.PENDING
+    assert "Approved" not in answer.page.text
+    signed_in = await there.remembered()
+    assert asked.title not in (await signed_in.get("/inbox")).page.text, "who has the address now was not asked"
+
+
+async def test_a_change_of_a_person_is_confirmed_by_the_names_that_the_page_shows(there: Hall) -> None:
+    await there.asked(source=NAMES_A_PERSON)
+    browser, page = await there.opened()
+    assert "Now Uann (ann@example.com)." in page.page.text
+    confirm = await browser.send(page.page.form, typed={form_inputs.key("lead"): "UBEN"})
+    assert "Was Uann (ann@example.com) Now Slack user UBEN" in confirm.page.text
+    await browser.send(confirm.page.form)
+    await there.home.settle()
+    mail = there.home.mail.to(ADA, DeliveryKind.CODE)[-1]
+    assert [(one.label, one.before, one.text) for one in mail.fields] == [
+        ("Lead", "Uann (ann@example.com)", "Slack user UBEN")
+    ]

@@ -1,0 +1,79 @@
+"""No answer takes its address from what a request says of its own host, at whatever path, behind whatever proxy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support.web_env import Answer, Browser, Hall, hall
+
+EVIL = {
+    "Host": "evil.example:444",
+    "X-Forwarded-Host": "evil.example",
+    "X-Forwarded-Proto": "http",
+    "X-Forwarded-Prefix": "/evil",
+    "Forwarded": "host=evil.example;proto=http",
+}
+
+
+def trusted(answer: Answer, url: str) -> None:
+    """What it says of addresses is ours."""
+    assert "evil" not in answer.text
+    assert "evil" not in str(answer.headers)
+    location = answer.headers.get("Location", "/")
+    found, ours = urlsplit(location), urlsplit(url)
+    assert (found.scheme, found.netloc) in (("", ""), (ours.scheme, ours.netloc)), location
+    assert location.startswith("/") or location.startswith(url)
+    assert not location.startswith("//")
+
+
+def paths(here: Hall, request: str) -> list[str]:
+    return [
+        "/",
+        "/inbox",
+        f"/r/{here.token()}",
+        f"/review/{request}",
+        f"/review/{request}/events",
+        "/code/x",
+        "/healthz",
+        "/robots.txt",
+        "/static/x",
+        "/nothing",
+        "/slack/events",
+    ]
+
+
+@pytest.mark.parametrize("prefix", ["", "/approve/it"])
+@pytest.mark.parametrize("strips", [True, False])
+async def test_no_answer_believes_the_host_that_a_request_names(path: Path, prefix: str, strips: bool) -> None:
+    async with hall(path, prefix=prefix, scheme="https", host="signoff.example.com") as here:
+        asked = await here.asked()
+        browser = Browser(here.session, here.base)
+        browser.extra.update(EVIL)
+        browser.strips = prefix if strips else ""
+        for bare in paths(here, asked.id):
+            for path_asked in (bare, f"{bare}/", f"{bare}//", f"{bare}/?a=b"):
+                for method in ("GET", "HEAD", "POST", "PUT", "OPTIONS"):
+                    browser.jar.clear()
+                    answer = await browser.get(prefix + path_asked, method=method, follow=False)
+                    trusted(answer, here.url)
+                    assert answer.status not in (301, 302, 307, 308), "a redirect of the library"
+                    assert answer.status < 500, (method, path_asked)
+
+
+@pytest.mark.parametrize("prefix", ["", "/approve/it"])
+async def test_a_slash_at_the_end_is_served_like_none(path: Path, prefix: str) -> None:
+    async with hall(path, prefix=prefix, scheme="https", host="signoff.example.com") as here:
+        asked = await here.asked()
+        browser = Browser(here.session, here.base)
+        page = await browser.get(f"{prefix}/r/{here.token()}/", follow=False)
+        assert page.status == 303
+        assert page.headers["Location"] == f"{prefix}/review/{asked.id}"
+        for bare in ("/inbox", "/healthz", f"/review/{asked.id}"):
+            plain, slashed = [await browser.get(prefix + bare + end, follow=False) for end in ("", "/")]
+            assert slashed.status == plain.status == 200, bare
+        form = (await browser.get(f"{prefix}/review/{asked.id}/")).page.form
+        sent = await browser.post(f"{form.action}/", form.with_(verdict="approve"), kind=form.kind, follow=False)
+        assert sent.headers["Location"].startswith(f"{prefix}/code/")

@@ -1,0 +1,48 @@
+"""A directory of accounts and their email addresses, in which people come and go as a test says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from engine.domain import Address, Origin, Person
+from engine.errors import ChannelError
+from engine.ports import Found, Resolution, Route
+from engine.references import Reference
+
+
+def account(name: str) -> Address:
+    return Address("slack", name)
+
+
+class Book:
+    """A directory of accounts and their email addresses, and everybody has mail too. `active`: by account."""
+
+    def __init__(self, **active: str) -> None:
+        self.active = dict(active)
+        self.closed: dict[str, str] = {}
+        self.down = False
+
+    def asks(self, reference: Reference) -> bool:
+        return reference.kind in ("email", "slack", "members")
+
+    async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
+        if self.down:
+            raise ChannelError("The directory does not answer.")
+        return {one: self._one(one) for one in references}
+
+    def _one(self, reference: Reference) -> Resolution:
+        for users, standing in (self.active, None), (self.closed, "deactivated"):
+            for user, email in users.items():
+                if reference.value in (user, email):
+                    if standing:
+                        return Resolution((), "They are deactivated.", standing=standing, never=True)
+                    return Resolution((Found(user.title(), (account(user), Address("email", email))),))
+        if reference.kind == "email":
+            return Resolution((Found("", (Address("email", reference.value),)),), unknown=True)
+        return Resolution((), "There is no such account.", never=True)
+
+    def reach(self, person: Person) -> Sequence[Route]:
+        return [Route("email", person.email)] if person.email else [Route("recording", person.label)]
+
+    def back(self, origin: Origin, person: Person) -> Route | None:
+        return None

@@ -1,0 +1,136 @@
+"""Cards and envelopes to make mails of, and a gate to a mail server that says what it is told to."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+from bot import endpoints
+from bot.devtools.sandbox import FrozenClock, MailConfig, Running, sandbox
+from bot.email.client import MailGate
+from bot.email.message import Envelope
+from engine.domain import Card, CardAction, CardField, DeliveryKind
+
+SENDER = Address("Signoff", addr_spec="signoff@example.com")
+PUBLIC_URL = "https://signoff.example.com"
+AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
+TOKEN = "k3Jx0mPZ8eQ2vYt7uW1sA9bC4dE6fG5hI0jK3lM2nO8"
+LINK = f"{PUBLIC_URL}/r/{TOKEN}"
+MIA = "mia@example.com"
+
+ASKING = Card(
+    kind=DeliveryKind.REQUEST,
+    title="Refund 120 €?",
+    facts=(("Workflow", "Refund a customer"), ("Why", "over 100: refund policy 4.2"), ("Waits for", "Lee, Mia")),
+    fields=(
+        CardField(path="amount", label="Amount", type="number", text="120", editable=True),
+        CardField(path="text", label="Text", type="long_text", text="We pay 100.", before="We pay 120."),
+    ),
+    actions=(CardAction(verdict="approve", label="Approve"), CardAction(verdict="reject", label="Reject")),
+    expires_at=datetime(2026, 3, 2, 10, tzinfo=UTC),
+    request="q1",
+    run="r1",
+    token=TOKEN,
+    until=datetime(2026, 3, 9, 9, tzinfo=UTC),
+)
+CODE = Card(
+    kind=DeliveryKind.CODE,
+    title="Your code to approve",
+    facts=(("For", "Refund 120 €?"),),
+    request="q1",
+    code="48151623",
+    until=datetime(2026, 3, 2, 9, 10, tzinfo=UTC),
+)
+ALERT = Card(kind=DeliveryKind.ALERT, title="Refund failed", facts=(("What to do", "Mend it"),), run="r1")
+OUTCOME = Card(kind=DeliveryKind.OUTCOME, title="Refund: done", facts=(("Refund?", "Approved by Lee"),), run="r1")
+
+
+def envelope(**changed: Any) -> Envelope:
+    given = {"sender": SENDER, "to": MIA, "public_url": PUBLIC_URL, "delivery": "d1", "date": AT}
+    return Envelope(**{**given, **changed})
+
+
+def text_of(mail: EmailMessage) -> str:
+    """The text part as it is read."""
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
+
+
+def html_of(mail: EmailMessage) -> str:
+    part = mail.get_body(("html",))
+    assert part is not None
+    return str(part.get_content())
+
+
+class RecordingGate(MailGate):
+    """Sends nothing, and keeps what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__(endpoints.mail_server("smtp://127.0.0.1"), local_name="example.com")
+        self.sent: list[EmailMessage] = []
+
+    async def send(self, mail: EmailMessage, *, answer_seconds: float) -> None:
+        self.sent.append(mail)
+
+
+def connections(running: Running) -> int:
+    """How many are open."""
+    return len(running.mail._wires)  # noqa: SLF001 the handle does not tell
+
+
+@asynccontextmanager
+async def mail_server(config: MailConfig | None = None) -> AsyncIterator[Running]:
+    async with sandbox(clock=FrozenClock(), mail=config) as running:
+        yield running
+
+
+@asynccontextmanager
+async def gate_to(running: Running, *, ca: Path | None = None, **more: Any) -> AsyncIterator[MailGate]:
+    trust = ssl.create_default_context(cafile=ca)
+    gate = MailGate(endpoints.mail_server(running.mail.url), trust=trust, local_name="example.com", **more)
+    try:
+        yield gate
+    finally:
+        await gate.aclose()
+
+
+class Reading(HTMLParser):
+    """What a reader sees of HTML, where its links lead, and everything that would be fetched."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.links: list[str] = []
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self._text: list[str] = []
+        self._ended: str | None = None
+        """The tag that ended right before."""
+        self.feed(html)
+        self.close()
+
+    @property
+    def text(self) -> str:
+        return "".join(self._text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        self.links += [str(value) for name, value in attrs if name in ("href", "src", "background", "action")]
+        if tag == "br" or (tag == "div" and self._ended == "div"):
+            self._text.append("\n")
+        self._ended = None
+
+    def handle_endtag(self, tag: str) -> None:
+        self._ended = tag
+
+    def handle_data(self, data: str) -> None:
+        self._text.append(data)
+        self._ended = None

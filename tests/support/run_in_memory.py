@@ -1,0 +1,156 @@
+"""A run without a store: what the plan says is carried over from walk to walk, as the tables would."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from engine import json_values, requests, runs, workflowfile
+from engine.domain import (
+    Address,
+    Approver,
+    Assurance,
+    Decide,
+    OnExpiry,
+    Origin,
+    Person,
+    RequestState,
+    ResumeAnswer,
+    RunStatus,
+    Verdict,
+)
+from engine.json_values import Value
+from engine.requests import Opening, Request
+from engine.runs import Act, Outcome, OwnerAnswer, Progress, RunState, Visit
+from engine.steps.set import SetStep
+from engine.steps.wait import WaitStep
+from engine.workflowfile import Workflow
+from tests.support.copies import replace
+from tests.support.fakes import START, Call
+
+KINDS = {kind.name: kind for kind in (SetStep(), WaitStep(), Call())}
+LEE = Person("p1", "Lee", (Address("email", "lee@example.com"),))
+KIM = Person("p2", "", (Address("email", "kim@example.com"),))
+EVE = Person("p3", "Eve", (Address("email", "eve@example.com"),))
+
+
+def load(steps: str) -> Workflow:
+    """A workflow with these steps, and inputs of every kind to choose from."""
+    head = "name: demo\ninputs: {amount: {type: number, required: false}, any: {type: json, required: false}}\nsteps:\n"
+    return workflowfile.load((head + textwrap.indent(textwrap.dedent(steps), "  ")).encode(), kinds=KINDS)
+
+
+@dataclass
+class Journey:
+    """One run, walk by walk."""
+
+    workflow: Workflow
+    state: RunState
+    now: datetime = START
+    last: Progress | None = None
+
+    @classmethod
+    def of(cls, steps: str, **inputs: Value) -> Journey:
+        given: dict[str, Value] = {"amount": None, "any": None, **inputs}
+        state = RunState(id="r1", status=RunStatus.RUNNING, cursor=0, inputs=given, requester="Ann", started_at=START)
+        return cls(load(steps), state)
+
+    def proceed(self, *, acting: bool = True) -> Progress:
+        return self._moved(runs.proceed(self.workflow, self.state, now=self.now, acting=acting))
+
+    def record(self, outcome: Outcome) -> Progress:
+        return self._moved(runs.record(self.workflow, self.state, outcome, now=self.now))
+
+    def resume(self, answer: ResumeAnswer, **output: Value) -> Progress:
+        return self._moved(runs.resume(self.workflow, self.state, answer, output=output, now=self.now))
+
+    def later(self, **delta: float) -> None:
+        self.now += timedelta(**delta)
+
+    def cancel(self) -> None:
+        self.state = replace(self.state, cancelled=True)
+
+    def answer(self, state: RequestState, *, on_expiry: OnExpiry = OnExpiry.STOP, **edits: Value) -> Progress:
+        """What was decided about the request that the last walk opened."""
+        opening = self.opening
+        content = replace(opening.content, value={**opening.content.value, **edits})
+        digest = opening.subject.digest(content)
+        self.state = replace(
+            self.state, answer=OwnerAnswer(state=state, content=content, digest=digest, on_expiry=on_expiry)
+        )
+        return self.proceed()
+
+    @property
+    def opening(self) -> Opening:
+        assert self.last is not None
+        assert self.last.opening is not None
+        return self.last.opening
+
+    @property
+    def act(self) -> Act:
+        assert self.last is not None
+        assert self.last.act is not None
+        return self.last.act
+
+    def visit(self, step: str) -> Visit:
+        return self.state.visits[step]
+
+    def kinds(self) -> list[str]:
+        """The kinds of the last walk's events."""
+        assert self.last is not None
+        return [event.kind for event in self.last.events]
+
+    def _moved(self, progress: Progress) -> Progress:
+        visits = {**self.state.visits, **{visit.step: visit for visit in progress.visits}}
+        self.state = replace(self.state, status=progress.status, cursor=progress.cursor, visits=visits, answer=None)
+        self.last = progress
+        return progress
+
+
+def asked(opening: Opening, **changes: Any) -> Request:
+    """The request that this opening becomes, read back from its stored form."""
+    request = Request(
+        id="q1",
+        workspace="default",
+        subject=opening.subject,
+        state=RequestState.PENDING,
+        rev=1,
+        content_version=1,
+        content=type(opening.content).from_value(json_values.loads(json_values.dumps(opening.content.as_value()))),
+        editable=opening.editable,
+        digest=opening.digest,
+        approvers=(Approver(LEE, "lee@example.com"), Approver(KIM, "kim@example.com")),
+        reason_required=opening.reason_required,
+        opened_at=START,
+        expires_after=opening.expires_after,
+        on_expiry=opening.on_expiry,
+    )
+    return replace(request, **changes)
+
+
+def opened(step: str, **inputs: Value) -> Opening:
+    """The opening of a workflow's first and only step."""
+    journey = Journey.of(step, **inputs)
+    journey.proceed()
+    return journey.opening
+
+
+def command(request: Request, **changes: Any) -> Decide:
+    approve = Decide(
+        request=request.id,
+        verdict=Verdict.APPROVE,
+        actor=LEE.addresses[0],
+        content_version=request.content_version,
+        digest=request.digest,
+        origin=Origin(surface="api"),
+        assurance=Assurance.CODE,
+    )
+    return replace(approve, **changes)
+
+
+def decide(request: Request, *, person: Person | None = LEE, now: datetime = START, **changes: Any) -> Any:
+    """The ruling or refusal; `changes` are of the command."""
+    kind = KINDS[request.subject.uses]
+    return requests.decide(request, command(request, **changes), kind=kind, person=person, now=now)

@@ -1,0 +1,248 @@
+"""Cards, requests, runs and fields for tests; and hypothesis strategies for hostile ones."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import strategies as st
+
+from engine.domain import (
+    Approver,
+    Card,
+    CardAction,
+    CardField,
+    DeliveryKind,
+    Origin,
+    Params,
+    Person,
+    ReasonRequired,
+    RequestState,
+    ReviewPoint,
+    RunStatus,
+)
+from engine.fields import Field
+from engine.json_values import Value
+from engine.read_models import RequestView, RunView
+from engine.requests import Editable, Request, Subject
+from tests.support.copies import replace
+
+NOW = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
+DIGEST = "ab" * 32
+PERSON = Person("p1", "Sam")
+
+ACTIONS = (
+    CardAction(verdict="approve", label="Pay it", confirm="This pays 90 EUR. Sure?"),
+    CardAction(verdict="edit", label="Edit"),
+    CardAction(verdict="reject", label="Do not pay"),
+)
+
+
+def card(**changes: Any) -> Card:
+    whole = Card(
+        kind=DeliveryKind.REQUEST,
+        title="Pay 90 EUR back?",
+        facts=(
+            ("Workflow", "Refunds"),
+            ("Started by", "Sam, 2026-03-04 09:00 UTC"),
+            ("Why", "over 50"),
+            ("Waits for", "Lee"),
+        ),
+        fields=(CardField(path="json.amount", label="Amount", type="money", text="90.00 EUR", editable=True),),
+        actions=ACTIONS,
+        expires_at=NOW,
+        request="req1",
+        run="run1",
+        content_version=1,
+        digest=DIGEST,
+    )
+    return replace(whole, **changes)
+
+
+def closed(**changes: Any) -> Card:
+    return card(**{"actions": (), "state": "Approved by Lee at 2026-03-04 09:40 UTC.", "expires_at": None, **changes})
+
+
+def declared(declaration: object) -> Field:
+    return Field.model_validate(declaration)
+
+
+def request(fields: dict[str, tuple[object, Value]] | None = None, **changes: Any) -> RequestView:
+    """A request with these fields: declaration and value by name. Other changes go to the view or to `asked`."""
+    fields = {"subject": ("text", "Hello")} if fields is None else fields
+    subject = Subject(workflow="refund", hash="h", run="run1", step="pay", visit=1, uses="http", at=ReviewPoint.BEFORE)
+    asked = Request(
+        id="req1",
+        workspace="default",
+        subject=subject,
+        state=RequestState.PENDING,
+        rev=1,
+        content_version=1,
+        content=Params({name: value for name, (_, value) in fields.items()}),
+        editable=tuple(Editable((name,), declared(one)) for name, (one, _) in fields.items()),
+        digest=DIGEST,
+        approvers=(Approver(PERSON, "owner"),),
+        reason_required=ReasonRequired.REJECT,
+        opened_at=NOW,
+        expires_at=NOW,
+    )
+    inner = {key: changes.pop(key) for key in list(changes) if key in Request.__struct_fields__}
+    whole = RequestView(
+        asked=replace(asked, **inner),
+        run="run1",
+        run_status=RunStatus.WAITING,
+        workflow="refund",
+        workflow_title="Refunds",
+        requester=PERSON,
+        started_at=NOW,
+        title="Pay it back?",
+        reason=None,
+        show=(),
+        notes=(),
+        confirm=None,
+        approve_label="Pay it",
+        reject_label="Do not pay",
+        decision=None,
+    )
+    return replace(whole, **changes)
+
+
+def run(**changes: Any) -> RunView:
+    whole = RunView(
+        id="run1",
+        workspace="default",
+        workflow="refund",
+        workflow_title="Refunds",
+        version=1,
+        status=RunStatus.NEEDS_ATTENTION,
+        requester=PERSON,
+        owner=PERSON,
+        origin=Origin(surface="slack"),
+        inputs={},
+        error=None,
+        ready_at=None,
+        started_at=NOW,
+        ended_at=None,
+    )
+    return replace(whole, **changes)
+
+
+# -- strategies ---------------------------------------------------------------------------------------------
+
+HOSTILE = st.sampled_from(
+    [
+        "",
+        " ",
+        "\n",
+        "\0\x07\x1b[31m",
+        "‮evil‬",
+        "<!channel> <@U1> <http://x|y> <!here|h> <#C1>",
+        "*bold* ~strike~ `code` ```block``` > quote :smile:",
+        "&amp; & < >",
+        "👩‍👩‍👧‍👦🇩🇪🇫🇷👍🏽",
+        "e" + "\u0301" * 60,
+        "\ud800 alone",
+        "https://example.com/?a=1&b=2",
+        "\r\n\t|",
+        "עברית العربية",
+        "\u200b\u2066\u2800",
+    ]
+)
+TEXTS = st.lists(HOSTILE | st.text(max_size=30), max_size=4).map("".join)
+LONG = st.builds(lambda text, times: (text or "x") * times, TEXTS, st.integers(1, 3_000)).map(
+    lambda text: text[:50_000]
+)
+ANY = TEXTS | LONG
+CARD_FIELDS = st.builds(
+    CardField,
+    path=st.text(max_size=20),
+    label=ANY,
+    type=st.sampled_from(["text", "json", "money"]),
+    text=ANY,
+    editable=st.booleans(),
+    before=st.none() | ANY,
+)
+FACTS = st.tuples(st.sampled_from(["Workflow", "Started by", "Why", "Waits for", "Asked", "Run"]) | ANY, ANY)
+
+
+@st.composite
+def cards(draw: st.DrawFn) -> Card:
+    is_open = draw(st.booleans())
+    labels = draw(st.lists(ANY, min_size=3, max_size=3))
+    actions = (
+        CardAction(verdict="approve", label=labels[0], confirm=draw(st.none() | ANY)),
+        CardAction(verdict="edit", label=labels[1]),
+        CardAction(verdict="reject", label=labels[2], confirm=draw(st.none() | ANY)),
+    )
+    many = draw(st.integers(1, 30))
+    return Card(
+        kind=draw(st.sampled_from([DeliveryKind.REQUEST, DeliveryKind.ALERT, DeliveryKind.OUTCOME])),
+        title=draw(ANY),
+        facts=tuple(draw(st.lists(FACTS, max_size=5))) * draw(st.integers(1, 6)),
+        fields=tuple(draw(st.lists(CARD_FIELDS, max_size=6))) * many,
+        state=None if is_open else draw(ANY),
+        actions=actions if is_open else (),
+        expires_at=NOW if is_open else None,
+        request=draw(st.none() | st.just("req1")),
+        run="run1",
+        content_version=1,
+        digest=DIGEST,
+    )
+
+
+OPTIONS = ["red", "green", {"value": "b" * 200, "label": "B" * 100}, {"value": "c" * 200, "label": "B" * 101}]
+MANY_OPTIONS = [f"option {number}" for number in range(60)]
+FIELDS: dict[str, object] = {
+    "text": "text",
+    "short": {"type": "text", "max_length": 5, "required": False},
+    "long": "long_text",
+    "number": {"type": "number", "min": 0, "max": 1000},
+    "integer": {"type": "integer", "min": -5, "help": "Count <them>"},
+    "money": {"type": "money", "min": 1},
+    "euros": {"type": "money", "currency": "EUR", "required": False},
+    "boolean": "boolean",
+    "date": {"type": "date", "min": "2026-01-01"},
+    "datetime": "datetime",
+    "email": "email",
+    "url": "url",
+    "choice": {"type": "choice", "options": OPTIONS},
+    "optional choice": {"type": "choice", "options": MANY_OPTIONS, "required": False},
+    "choices": {"type": "choices", "options": OPTIONS},
+    "many": {"type": "choices", "options": MANY_OPTIONS, "required": False},
+    "person": "person",
+    "json": "json",
+}
+VALUES: st.SearchStrategy[Value] = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.decimals(allow_nan=False, allow_infinity=False, min_value=Decimal("-1e9"), max_value=Decimal("1e9"), places=3),
+    ANY.map(lambda text: text.replace("\ud800", "")),
+    st.sampled_from(
+        [
+            "red",
+            "b" * 200,
+            "option 7",
+            "sam@example.com",
+            "U012AB3CD",
+            "<@U012AB3CD|sam>",
+            "https://example.com/a?b=1",
+            "2026-03-04",
+            "2026-03-04T09:30:00Z",
+            "2026-03-04T09:30:00.5Z",
+            "1900-03-04T09:30:00+01:00",
+            "12.50",
+            "yes",
+        ]
+    ),
+    st.builds(
+        lambda amount, currency: {"amount": amount, "currency": currency},
+        st.sampled_from(["12.50", "0.00", "99999999999999999999.99"]),
+        st.sampled_from(["EUR", "USD"]),
+    ),
+    st.lists(st.sampled_from(["red", "green", "b" * 200, "option 3", "option 9", "gone"]), unique=True).map(
+        lambda found: [*found]
+    ),
+    st.just({"a": [1, {"b": None}]}),
+)

@@ -1,0 +1,95 @@
+"""The whole server without Slack: real mail to a real SMTP server, and its pages over real HTTP."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from bot import app, settings
+from bot.app import App
+from bot.devtools.demo.servers import free_port
+from bot.devtools.sandbox import Running, sandbox
+from bot.devtools.sandbox.mail.records import ReceivedMail
+from bot.slack.rate_limit import RateLimiter
+from bot.slack.transport import PATH
+from engine.domain import Address, Origin, Register, Registered, Start, Started
+from engine.read_models import RequestView
+from tests.support import stepwise_units
+
+MIA, NOA, SAM = "mia@example.com", "noa@example.com", "sam@example.com"
+TERMINAL: Final = Origin(surface="terminal")
+_LINK: Final = re.compile(r"""https?://[^\s"'<>]+""")
+_CODE: Final = re.compile(r"^(?:\d{8}|\d{4}(?: \d{4}){3})$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEnv:
+    """A server, and the mail of the world."""
+
+    app: App
+    sandbox: Running
+    url: str
+
+    async def register(self, source: str) -> None:
+        command = Register(source=source.encode(), actor=Address("email", SAM), origin=TERMINAL)
+        assert isinstance(await self.app.engine.register(command), Registered)
+
+    async def start(self, workflow: str, **inputs: Any) -> str:
+        command = Start(workflow=workflow, inputs=inputs, actor=Address("email", SAM), origin=TERMINAL)
+        started = await self.app.engine.start(command)
+        assert isinstance(started, Started), started
+        return started.run
+
+    async def request(self, run: str) -> RequestView:
+        """The latest request of a run."""
+        return (await self.app.engine.requests_of_run(run))[-1]
+
+    async def code(self, to: str = MIA, *, after: int = 0) -> str:
+        """The code in the newest mail; `after`: once there are more than so many."""
+        mails = await self.sandbox.mail.wait_for(to=to, subject="code", count=after + 1)
+        found = _CODE.search(mails[-1].text or "")
+        assert found is not None, mails[-1].text
+        return found[0]
+
+
+def links(mail: ReceivedMail) -> list[str]:
+    """Every address in a mail, in its text or its HTML."""
+    found = [*_LINK.findall(mail.text or ""), *_LINK.findall((mail.html or "").replace("&amp;", "&"))]
+    return list(dict.fromkeys(one.rstrip(".,)") for one in found))
+
+
+@asynccontextmanager
+async def office(folder: Path, *, in_slack: bool = False) -> AsyncIterator[ServerEnv]:
+    """A server at work while the body runs. `in_slack`: there too, with none of Slack's limits in the way."""
+    database = stepwise_units.lay(folder / "signoff.db")
+    async with sandbox() as world:
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        chosen = settings.load(
+            {
+                "SIGNOFF_DATABASE_URL": f"sqlite:///{database}",
+                "SIGNOFF_SMTP_URL": world.mail.url,
+                "SIGNOFF_EMAIL_FROM": "Signoff <signoff@example.com>",
+                "SIGNOFF_PUBLIC_URL": url,
+                "SIGNOFF_PORT": str(port),
+                **(_slack(world) if in_slack else {}),
+            }
+        )
+        world.rates.configure(multiplier=1000)
+        world.app.request_url = f"{url}{PATH}" if in_slack else None
+        async with app.serving(chosen, {}, Console(quiet=True), pace=RateLimiter(multiplier=1000)) as serving:
+            yield ServerEnv(serving, world, url)
+
+
+def _slack(world: Running) -> dict[str, str]:
+    return {
+        "SIGNOFF_SLACK_BOT_TOKEN": world.app.bot_token,
+        "SIGNOFF_SLACK_SIGNING_SECRET": world.app.signing_secret,
+        "SIGNOFF_SLACK_API_URL": world.api_url,
+    }

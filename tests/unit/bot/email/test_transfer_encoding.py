@@ -1,0 +1,91 @@
+"""A link stays in one line on its way, through a real mail server, whatever else the mail says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import default
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.email import message
+from bot.email.sender import SmtpMailer
+from bot.email.transfer_encoding import LONGEST_LINE, in_eight_bits
+from bot.presentation.characters import visible
+from tests.support.email_env import ASKING, AT, MIA, SENDER, TOKEN, Reading, envelope, gate_to, html_of, mail_server
+
+FAR = "https://approvals.internal.department.company.example/teams/finance/approvals"
+LINK = f"{FAR}/r/{TOKEN}"
+TEXTS = {
+    "ascii": "We pay 100.",
+    "accents": "Grüße aus Köln",
+    "script": "承認してください " * 200,
+    "long": "word " * 2_000,
+}
+NASTY = st.text(st.sampled_from("a .<&é承\U0001f469\u200d\u0628\n"), max_size=3_000) | st.builds(
+    lambda word, count: word * count,
+    st.sampled_from(["word ", "x", "承", "\U0001f600", "&", "a.b/"]),
+    st.integers(1, 4_000),
+)
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=[*TEXTS])
+async def test_both_parts_have_the_link_in_one_line(text: str) -> None:
+    card = replace(ASKING, title="Pay?", facts=(("Why", text),), fields=())
+    async with mail_server() as running, gate_to(running) as gate:
+        await gate.send(message.mail(card, envelope(public_url=FAR)), answer_seconds=5)
+        (got,) = running.mail.received()
+    assert got.complaints == []
+    assert got.raw.count(LINK.encode()) == 3, "in the text, on the button and below it"
+    assert text.strip() in " ".join(Reading(got.html or "").text.split()) or "word" in text
+    assert max(map(len, got.raw.split(b"\r\n"))) <= LONGEST_LINE
+
+
+async def test_a_server_of_seven_bits_gets_seven_bits() -> None:
+    card = replace(ASKING, facts=(("Why", TEXTS["script"]),))
+    async with mail_server() as running, gate_to(running) as gate:
+        running.mail.fault("8bitmime", "missing")
+        await gate.send(message.mail(card, envelope(public_url=FAR)), answer_seconds=5)
+        (got,) = running.mail.received()
+    assert got.complaints == []
+    assert got.raw.isascii()
+    assert got.raw.count(LINK.encode()) >= 2, "HTML needs no more than seven bits"
+    assert "承認してください" in (got.text or "")
+
+
+async def test_what_is_signed_is_in_seven_bits_for_any_server_on_the_way() -> None:
+    card = replace(ASKING, facts=(("Why", TEXTS["accents"]),))
+    async with mail_server() as running, gate_to(running, sign=lambda content: b"X-Signed: yes\r\n" + content) as gate:
+        await gate.send(message.mail(card, envelope()), answer_seconds=5)
+        (got,) = running.mail.received()
+    assert got.raw.isascii()
+    assert got.header("x-signed") == "yes"
+
+
+@pytest.mark.parametrize("body", [f"See {LINK}", f"Grüße: {LINK}\n", "x" * 5_000, "a\rb\0c"])
+async def test_the_body_of_an_email_step_arrives_as_it_was_written(body: str) -> None:
+    async with mail_server() as running, gate_to(running) as gate:
+        mailer = SmtpMailer(gate, sender=SENDER, now=lambda: AT)
+        await mailer.send(to=MIA, subject="Hi", body=body, reply_to=None, key="k")
+        (got,) = running.mail.received()
+    assert got.complaints == []
+    assert (LINK.encode() in got.raw) == (LINK in body)
+    assert re.sub(r"\r\n?", "\n", got.text or "").rstrip("\n") == re.sub(r"\r\n?", "\n", body).rstrip("\n")
+
+
+@settings(max_examples=60, deadline=None)
+@given(NASTY, NASTY)
+def test_no_line_of_a_mail_is_longer_than_servers_take_and_nothing_is_lost(fact: str, value: str) -> None:
+    fields = (replace(ASKING.fields[0], text=value),)
+    made = message.mail(replace(ASKING, facts=(("Why", fact),), fields=fields), envelope())
+    raw = in_eight_bits(made) or made.as_bytes()
+    for content in (raw, made.as_bytes()):
+        assert max(map(len, content.split(b"\r\n"))) <= LONGEST_LINE
+    if len(fact) + len(value) < 3_000:
+        read = BytesParser(policy=default).parsebytes(made.as_bytes())
+        assert isinstance(read, EmailMessage)
+        assert "".join(visible(value).split()) in "".join(Reading(html_of(read)).text.split())

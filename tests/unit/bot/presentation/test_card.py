@@ -1,0 +1,484 @@
+"""What people see: the card of every copy, in every state."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bot.presentation import card as cards
+from bot.presentation import characters
+from engine.domain import CardAction, CardField, DeliveryKind, OnExpiry, Origin, Person, RequestState, RunStatus
+from engine.fields import Field, FieldType
+from engine.json_values import Value
+from engine.read_models import DecisionView, DeliveryContent, RequestView, RunView
+from engine.requests import Edit
+from tests.support.copies import replace
+from tests.support.fakes import START
+from tests.support.run_in_memory import EVE, LEE, asked, opened
+
+WHEN = "2026-03-02 09:00 UTC"
+
+
+def view(step: str = "- {id: words, uses: set, with: {text: draft}, gate: {}}", **changes: Any) -> RequestView:
+    inputs = changes.pop("inputs", {})
+    opening = opened(step, **inputs)
+    request = asked(opening, **changes.pop("asked", {}))
+    made = RequestView(
+        asked=request,
+        run="r1",
+        run_status=RunStatus.WAITING,
+        workflow="demo",
+        workflow_title="Demo",
+        requester=EVE,
+        started_at=START,
+        title=opening.title,
+        reason=opening.reason,
+        show=opening.show,
+        notes=opening.notes,
+        confirm=opening.confirm,
+        approve_label=opening.approve_label,
+        reject_label=opening.reject_label,
+        decision=None,
+    )
+    return replace(made, **changes)
+
+
+def decided(request: RequestView, *edits: Edit, state: RequestState = RequestState.APPROVED, **changes: Any) -> Any:
+    decision = DecisionView(
+        id="d1",
+        person=LEE,
+        verdict="Take",
+        reason=None,
+        edits=edits,
+        assurance="code",
+        decided_at=START,
+    )
+    closed = replace(request.asked, state=state, closed_at=START, closed_by=LEE)
+    return replace(request, asked=closed, decision=replace(decision, **changes))
+
+
+def closed(state: RequestState, **changes: Any) -> RequestView:
+    return view(asked={"state": state, "closed_at": START, **changes})
+
+
+def fields_of(value: dict[str, Value], gate: str = "{edit: []}") -> dict[str, CardField]:
+    given = {f"v{index}": item for index, item in enumerate(value.values())}
+    names = ", ".join(f"{name}: '{{{{ inputs.any.v{index} }}}}'" for index, name in enumerate(value))
+    request = view(f"- {{id: words, uses: set, with: {{{names}}}, gate: {gate}}}", inputs={"any": given})
+    return {one.path: one for one in cards.content_fields(request)}
+
+
+# -- what cannot be seen is made visible --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "\u200b", "\u202e", "\u2066", "\ufeff", "\x00", "\r", "\x7f", "\u0085", "\u2028", "\u200d", "\ue000",
+        "\U000e0041", "\u3164", "\u115f", "\u2800", "\u034f", "\ufe00", "\U000e0100", "\ud800", "\u061c", "\ufff0",
+    ],
+)  # fmt: skip
+def test_a_character_that_hides_itself_or_turns_the_text_is_shown_as_its_number(hidden: str) -> None:
+    assert cards.visible(f"pay{hidden}pal") == f"pay⟦U+{ord(hidden):04X}⟧pal"
+
+
+@pytest.mark.parametrize("text", ["plain", "two\nlines\tand a tab", "Grüße, 日本語 שלום", "☀\ufe0f", "é", "¢ € – ’"])
+def test_what_can_be_read_is_left_alone(text: str) -> None:
+    assert cards.visible(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u2139\ufe0f info", "1\ufe0f\u20e3", "\u203c\ufe0f", "\u2194\ufe0f", "\u2600\ufe0e",
+        "\U0001f469\u200d\U0001f4bb",
+        "\U0001f3f3\ufe0f\u200d\U0001f308", "\U0001f469\U0001f3fd\u200d\U0001f680",
+        "\U0001f469\u200d\u2764\ufe0f\u200d\U0001f468",
+        "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",  # Persian
+        "\u0647\u200d 1404",  # Persian: of the Hijra
+        "\u0915\u094d\u200d\u0937", "\u0915\u094d\u200c\u0937",  # Hindi
+        "\u09b0\u200d\u09cd\u09af\u09be\u09ac",  # Bengali
+        "\u0db1\u0dca\u200d\u0dba",  # Sinhala
+        "\u845b\U000e0100\u98fe",  # Japanese: a name
+        "\u1820\u180b\u1821",  # Mongolian
+        "\u0628\u06dd\u0661",  # Arabic: the end of a verse, which is drawn
+        "co\u00adop", "Do\u00adnau\u00addampf.",
+    ],
+)  # fmt: skip
+def test_what_spelling_and_emoji_need_is_shown_as_it_was_written(text: str) -> None:
+    assert cards.visible(text) == text
+    assert characters.hidden(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a\u200db", "\U0001f469\u200d", "\U0001f469\u200d\u200d\U0001f4bb", "x\U0001f3fb\u200d1",
+        "1\ufe0f00", "1\ufe0f", "\u2139\ufe0f\ufe0f", "\U0001f3f4\U000e0067\U000e0062\U000e0031\U000e007f",
+        "\u0628\u200d\u0628",  # joined anyway
+        "\u0645\u06cc\u200c 5", "\u0915\u094d\u200d\u200d\u0937", "\u845b\U000e0100\U000e0101",
+        "pay\u00adpal.example", "pay@b\u00adank", "https://e\u00advil", "co\u00ad op", "co\u00ad\u00adop", "\u00adop",
+    ],
+)  # fmt: skip
+def test_what_no_neighbour_explains_is_shown_as_its_number(text: str) -> None:
+    assert len(characters.hidden(text)) == cards.visible(text).count("⟦U+") >= 1
+
+
+def test_a_carriage_return_is_part_of_a_line_end_and_shown_anywhere_else() -> None:
+    assert cards.visible("Dear Ann,\r\nhello\r\n") == "Dear Ann,\nhello\n"
+    assert cards.visible("a\rb\r\r\n") == "a⟦U+000D⟧b⟦U+000D⟧\n"
+    assert cards.line("a\r\nb") == "a b"
+
+
+_PIECES = st.sampled_from(
+    [
+        *("a", "1", " ", "\n", "\r\n", "\r", "é", "\u0301", "@", "."),
+        *(
+            "\u200d",
+            "\u200c",
+            "\ufe0f",
+            "\ufe0e",
+            "\u00ad",
+            "\u202e",
+            "\u2028",
+            "\u180b",
+            "\U000e0100",
+            "\U000e0067",
+            "\u3164",
+        ),
+        *(
+            "\U0001f469",
+            "\U0001f3fb",
+            "\U0001f3f4",
+            "\u20e3",
+            "\u0628",
+            "\u0915",
+            "\u094d",
+            "\u845b",
+            "\u1820",
+            "\ud800",
+        ),
+    ]
+)
+
+
+@given(st.lists(_PIECES, max_size=12).map("".join))
+@example("\r\r\n")
+@example("a\u180b\u00ada")
+def test_a_shown_text_is_the_text_with_some_characters_spelled_out(text: str) -> None:
+    shown = cards.visible(text)
+    spelled = re.sub(r"⟦U\+([0-9A-F]{4,6})⟧", lambda found: chr(int(found[1], 16)), shown)
+    assert spelled == text.replace("\r\n", "\n")
+    assert shown.count("⟦") == len(characters.hidden(text))
+    assert cards.visible(shown) == shown
+    assert not re.search("[\u202e\u2028\u3164\ud800\r]", shown)
+
+
+@pytest.mark.parametrize("text", ["a\ufe0f", "☀\ufe0f\ufe0f", "\ufe0f"])
+def test_the_mark_of_colour_is_hidden_nowhere_but_behind_a_symbol(text: str) -> None:
+    assert cards.visible(text).endswith("⟦U+FE0F⟧")
+
+
+def test_the_places_of_hidden_characters_are_those_that_are_written_as_their_number() -> None:
+    text = "a\u200b☀\ufe0fb\ufe0f\n\t\u202e"
+    assert [cards.visible(text[at]) for at in characters.hidden(text)] == ["⟦U+200B⟧", "⟦U+FE0F⟧", "⟦U+202E⟧"]
+    assert characters.hidden("plain") == []
+
+
+def test_names_and_titles_are_one_line_whatever_the_data_says() -> None:
+    sly = Person("p9", "Eve\nApproved by: Sam")
+    request = replace(view(title="Pay?\nYes", workflow_title="A\nB"), requester=sly)
+    card = cards.request_card(request)
+    assert card.title == "Pay? Yes"
+    assert card.facts[:2] == (("Workflow", "A B"), ("Started by", f"Eve Approved by: Sam, {WHEN}"))
+
+
+# -- an open request ----------------------------------------------------------------------------------------
+
+
+def test_an_open_request_says_what_is_asked_why_and_of_whom() -> None:
+    request = view(
+        reason="over 100", show=(("To", "lee\u200b"),), notes=("Odd.",), asked={"expires_at": START + timedelta(days=1)}
+    )
+    card = cards.request_card(request)
+    assert card.facts == (
+        ("Workflow", "Demo"),
+        ("Started by", f"Eve, {WHEN}"),
+        ("Asks about", "what step words (set) is about to do"),
+        ("Why", "over 100"),
+        ("To", "lee⟦U+200B⟧"),
+        ("Note", "Odd."),
+        ("Waits for", "Lee, kim@example.com"),
+    )
+    assert (card.kind, card.state, card.request, card.run) == (DeliveryKind.REQUEST, None, "q1", "r1")
+    assert (card.content_version, card.digest) == (1, request.asked.digest)
+    assert card.expires_at == START + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        (timedelta(weeks=2), "2 weeks"),
+        (timedelta(days=1), "1 day"),
+        (timedelta(hours=1, minutes=30), "1 hour and 30 minutes"),
+        (timedelta(days=10, hours=2, seconds=1), "10 days, 2 hours and 1 second"),
+    ],
+)
+def test_before_anybody_was_shown_it_a_request_says_in_words_when_it_expires(after: timedelta, words: str) -> None:
+    request = view(asked={"expires_after": after})
+    card = cards.request_card(request)
+    assert card.facts[-2] == ("Expires", f"{words} after somebody was first shown it")
+    assert (card.expires_at, card.expires_after) == (None, after)
+    shown = replace(request, asked=replace(request.asked, expires_at=START + after))
+    over = closed(RequestState.CANCELLED, expires_after=after)
+    for other in (cards.request_card(shown), cards.request_card(over)):
+        assert "Expires" not in dict(other.facts)
+        assert other.expires_after is None
+
+
+def test_a_request_after_a_step_asks_about_what_it_produced() -> None:
+    card = cards.request_card(view("- {id: words, uses: set, with: {x: 1}, gate: {at: after}}"))
+    assert ("Asks about", "what step words (set) produced") in card.facts
+
+
+def test_the_actions_carry_the_words_of_the_gate_and_its_question() -> None:
+    request = view(approve_label="Take", reject_label="Leave\u202e", confirm="Sure?\u202e")
+    assert cards.request_card(request).actions == (
+        CardAction(verdict="approve", label="Take", confirm="Sure?⟦U+202E⟧", primary=True),
+        CardAction(verdict="edit", label="Edit"),
+        CardAction(verdict="reject", label="Leave⟦U+202E⟧"),
+    )
+    bare = view("- {id: words, uses: set, with: {text: draft}, gate: {edit: []}}")
+    assert [one.verdict for one in cards.request_card(bare).actions] == ["approve", "reject"]
+
+
+# -- a closed request ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("request_", "sentence"),
+    [
+        (decided(view()), f"Approved by Lee at {WHEN}."),
+        (decided(view(), Edit(("text",), "text", "draft", "x")), f"Approved with edits by Lee at {WHEN}."),
+        (
+            decided(view(), state=RequestState.REJECTED, reason="too\u200b much"),
+            f"Rejected by Lee at {WHEN}. Reason: too⟦U+200B⟧ much",
+        ),
+        (closed(RequestState.REJECTED), f"Nobody decided in time: rejected by the clock at {WHEN}."),
+        (closed(RequestState.EXPIRED), f"Expired at {WHEN} without a decision; the run was stopped."),
+        (
+            closed(RequestState.EXPIRED, on_expiry=OnExpiry.CONTINUE),
+            f"Expired at {WHEN} without a decision; the run went on without an approval.",
+        ),
+        (closed(RequestState.CANCELLED), f"Withdrawn at {WHEN}: the run was cancelled."),
+        (closed(RequestState.CANCELLED, closed_by=LEE), f"Withdrawn at {WHEN}: the run was cancelled by Lee."),
+        (closed(RequestState.EXPIRED, closed_at=None), "Expired at – without a decision; the run was stopped."),
+    ],
+)
+def test_a_closed_request_says_its_outcome_and_offers_nothing_more(request_: RequestView, sentence: str) -> None:
+    open_until = replace(request_, asked=replace(request_.asked, expires_at=START))
+    card = cards.request_card(open_until)
+    assert (card.state, card.actions, card.expires_at) == (sentence, (), None)
+    assert card.facts[-1] == ("Asked", "Lee, kim@example.com")
+
+
+def test_a_reason_of_several_lines_stands_as_a_fact_and_only_begins_in_the_sentence() -> None:
+    request = decided(view(), state=RequestState.REJECTED, reason="too much\r\n\r\nApproved by Ada at noon.")
+    card = cards.request_card(request)
+    assert card.state == f"Rejected by Lee at {WHEN}. Reason: too much …"
+    assert ("Reason", "too much\n\nApproved by Ada at noon.") in card.facts
+    blank = cards.request_card(decided(view(), reason=f"fine{' ' * 9}Approved by Ada"))
+    assert blank.state == f"Approved by Lee at {WHEN}. Reason: fine Approved by Ada"
+    assert not any(label == "Reason" for label, _ in cards.request_card(decided(view(), reason="fine")).facts)
+
+
+@given(st.text(st.sampled_from("ab.\n\r\t \u2028\u00a0"), max_size=40))
+def test_the_sentence_of_a_closed_request_is_one_line_whatever_the_reason(reason: str) -> None:
+    request = decided(view(), reason=f"x{reason}")
+    assert "\n" not in cards.outcome(request)
+    card = cards.request_card(request)
+    assert card.state == cards.outcome(request)
+    assert dict(card.facts).get("Reason", cards.visible(f"x{reason}")) == cards.visible(f"x{reason}")
+
+
+# -- content ------------------------------------------------------------------------------------------------
+
+
+def test_every_field_is_shown_by_its_type() -> None:
+    shown = fields_of(
+        {
+            "text": "hello",
+            "number": Decimal("12.50"),
+            "whole": 7,
+            "yes": True,
+            "nothing": None,
+            "sum": {"amount": "9.99", "currency": "EUR"},
+            "list": [1, {"a": None}],
+            "empty": {},
+        }
+    )
+    assert {path: (one.type, one.text) for path, one in shown.items()} == {
+        "text": ("text", "hello"),
+        "number": ("number", "12.50"),
+        "whole": ("integer", "7"),
+        "yes": ("boolean", "yes"),
+        "nothing": ("text", "–"),
+        "sum": ("money", "9.99 EUR"),
+        "list": ("json", '[\n  1,\n  {\n    "a": null\n  }\n]'),
+        "empty": ("json", "{}"),
+    }
+    assert not any(one.editable for one in shown.values())
+
+
+def test_nested_mappings_are_shown_part_by_part_down_to_a_depth_and_then_as_json() -> None:
+    shown = fields_of({"a": {"b": {"c": {"d": 1}}, "e": 2}})
+    assert {path: one.text for path, one in shown.items()} == {"a.b.c": '{\n  "d": 1\n}', "a.e": "2"}
+
+
+def test_an_editable_place_inside_of_a_list_is_shown_by_itself() -> None:
+    shown = fields_of(
+        {"a": [{"b": 1, "c": [2, 3]}, "x"], "m": {"amount": "1", "currency": "EUR"}, "z": [1]},
+        gate="{edit: {a.0.b: {type: integer, label: Count}, m.amount: }}",
+    )
+    assert {path: (one.label, one.text, one.editable) for path, one in shown.items()} == {
+        "a.0.b": ("Count", "1", True),
+        "a.0.c": ("a.0.c", "[\n  2,\n  3\n]", False),
+        "a.1": ("a.1", "x", False),
+        "m.amount": ("m.amount", "1", True),
+        "m.currency": ("m.currency", "EUR", False),
+        "z": ("z", "[\n  1\n]", False),
+    }
+
+
+def test_an_editable_mapping_is_never_taken_apart() -> None:
+    shown = fields_of({"a": {"b": {"c": 1}}}, gate="{}")
+    assert [(path, one.editable) for path, one in shown.items()] == [("a", True)]
+
+
+def test_a_hundred_fields_are_a_hundred_fields() -> None:
+    request = view(
+        "- {id: words, uses: set, with: {all: '{{ inputs.any }}'}, gate: {edit: []}}",
+        inputs={"any": {f"k{index}": index for index in range(100)}},
+    )
+    assert len(cards.request_card(request).fields) == 100
+
+
+def test_a_value_that_is_not_of_its_declared_type_is_shown_all_the_same() -> None:
+    assert cards.show(Field(type=FieldType.MONEY), "twelve") == "twelve"
+    assert cards.show(Field(type=FieldType.TEXT), {"a": 1}) == '{\n  "a": 1\n}'
+    assert cards.show(Field(type=FieldType.NUMBER), [1]) == "[\n  1\n]"
+    assert cards.show(Field(type=FieldType.CHOICES, options=({"value": "a", "label": "a"},)), ["a", "b"]) == "a, b"
+
+
+def test_the_name_of_a_field_cannot_look_like_another_line() -> None:
+    assert fields_of({"a": {"b\nApproved": 1}})["a.b\nApproved"].label == "a.b Approved"
+
+
+def test_a_secret_is_shown_by_its_name() -> None:
+    step = "- {id: send, uses: call, with: {to: x, headers: {token: 'Bearer {{ secret.BANK }}'}}, gate: {}}"
+    shown = {one.path: one.text for one in cards.content_fields(view(step))}
+    assert shown["headers.token"] == "Bearer •••• (secret BANK)"
+
+
+def test_an_edited_field_shows_what_was_approved_and_what_stood_there_before() -> None:
+    (field,) = cards.content_fields(decided(view(), Edit(("text",), "text", "draft", "better\u200b")))
+    assert (field.text, field.before) == ("better⟦U+200B⟧", "draft")
+
+
+def test_an_edit_is_shown_wherever_in_a_field_it_was_made() -> None:
+    request = view("- {id: words, uses: set, with: {a: {b: 1}, c: 2}, gate: {}}")
+    inside, other = cards.content_fields(decided(request, Edit(("a", "b"), "b", 1, 5)))
+    assert (inside.text, inside.before) == ('{\n  "b": 5\n}', '{\n  "b": 1\n}')
+    assert (other.text, other.before) == ("2", None)
+
+
+def test_an_edit_that_changes_the_shape_is_shown_as_a_whole() -> None:
+    request = view("- {id: words, uses: set, with: {a: {b: 1}}, gate: {}}")
+    (field,) = cards.content_fields(decided(request, Edit(("a",), "a", {"b": 1}, [2])))
+    assert (field.path, field.text, field.before) == ("a", "[\n  2\n]", '{\n  "b": 1\n}')
+
+
+# -- copies and alerts --------------------------------------------------------------------------------------
+
+
+def run(**changes: Any) -> RunView:
+    made = RunView(
+        id="r1",
+        workspace="default",
+        workflow="demo",
+        workflow_title="Demo",
+        version=1,
+        status=RunStatus.FAILED,
+        requester=EVE,
+        owner=LEE,
+        origin=Origin(surface="api"),
+        inputs={},
+        error=None,
+        ready_at=None,
+        started_at=START,
+        ended_at=None,
+    )
+    return replace(made, **changes)
+
+
+def alert(topic: str | None, request: RequestView | None = None, **changes: Any) -> Any:
+    copy = DeliveryContent(
+        delivery="c1", kind=DeliveryKind.ALERT, topic=topic, person=LEE, run=run(**changes), request=request
+    )
+    return cards.card(copy)
+
+
+def test_the_copy_of_a_request_is_the_card_of_the_request() -> None:
+    request = view()
+    copy = DeliveryContent(delivery="c1", kind=DeliveryKind.REQUEST, topic=None, person=LEE, run=run(), request=request)
+    assert cards.card(copy) == cards.request_card(request)
+
+
+@pytest.mark.parametrize(
+    ("topic", "title"),
+    [
+        ("failed", "Demo failed"),
+        ("something new", "Demo failed"),
+        (None, "Demo failed"),
+        ("needs_attention", "Demo: did the step happen?"),
+        ("expired", "Demo: nobody decided in time"),
+        ("unseen", "Demo: nobody has seen “A request” yet"),
+        ("unreachable", "Demo: nobody can be reached for “A request”"),
+    ],
+)
+def test_an_alert_says_what_happened_and_what_to_do(topic: str | None, title: str) -> None:
+    status = RunStatus.NEEDS_ATTENTION if topic == "needs_attention" else RunStatus.FAILED
+    card = alert(topic, error="It\u200b broke.", status=status)
+    assert (card.kind, card.title, card.run, card.request, card.actions) == (DeliveryKind.ALERT, title, "r1", None, ())
+    assert card.facts[:4] == (
+        ("Workflow", "Demo"),
+        ("Run", "r1"),
+        ("Started by", f"Eve, {WHEN}"),
+        ("Error", "It⟦U+200B⟧ broke."),
+    )
+    assert card.facts[4][0] == "What to do"
+
+
+def test_an_alert_about_the_end_of_a_run_says_what_the_outcome_says() -> None:
+    request = replace(closed(RequestState.EXPIRED), title="Pay?")
+    told = alert("expired", request, status=RunStatus.EXPIRED)
+    assert told.request is None
+    assert told.facts[3:] == (
+        ("Pay?", cards.outcome(request)),
+        ("What to do", "The run was stopped. Start it again if it is still needed."),
+    )
+    other = alert("stuck", request, status=RunStatus.EXPIRED)
+    assert [name for name, _ in other.facts[3:]] == ["What to do"], "it is about something else"
+
+
+def test_an_alert_about_a_request_names_it() -> None:
+    card = alert("unseen", view(title="Pay?"))
+    assert (card.title, card.request) == ("Demo: nobody has seen “Pay?” yet", "q1")
+    assert [name for name, _ in card.facts] == ["Workflow", "Run", "Started by", "What to do"]

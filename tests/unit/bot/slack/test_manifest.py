@@ -1,0 +1,151 @@
+"""The manifest against the code: what it offers is handled, and what is called is asked for."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+import bot.slack
+from bot import settings
+from bot.cli.manifest import manifest as command
+from bot.devtools.sandbox import AppConfig
+from bot.devtools.sandbox.methods import METHODS
+from bot.settings import SettingsError
+from bot.slack import bolt_app, home_view, manifest, text_objects
+from bot.slack.rate_limit import PER_MINUTE
+
+ROOT = Path(__file__).parents[4]
+SOURCES = [path.read_text() for path in Path(inspect.getfile(bot.slack)).parent.glob("*.py") if path.stem != "manifest"]
+
+
+def called() -> set[str]:
+    """Methods that the code calls; pacing names some that it does not."""
+    sources = [source for source in SOURCES if "PER_MINUTE: Final" not in source]
+    return {name for name in METHODS if any(f'"{name}"' in source for source in sources)}
+
+
+def test_the_file_is_what_the_command_prints() -> None:
+    printed = CliRunner().invoke(command, []).output
+    assert (ROOT / "manifest.yml").read_text() == printed
+    assert yaml.safe_load(printed)["settings"]["socket_mode_enabled"] is True
+
+
+def test_with_an_address_everything_is_delivered_there() -> None:
+    printed = CliRunner().invoke(command, ["--url", "https://signoff.example.com/"]).output
+    made = yaml.safe_load(printed)
+    events = "https://signoff.example.com/slack/events"
+    assert made["settings"]["event_subscriptions"]["request_url"] == events
+    assert made["settings"]["interactivity"]["request_url"] == events
+    assert [one["url"] for one in made["features"]["slash_commands"]] == [events]
+    assert made["settings"]["socket_mode_enabled"] is False
+
+
+def test_an_address_that_slack_cannot_deliver_to_is_refused() -> None:
+    refused = CliRunner().invoke(command, ["--url", "http://signoff.example.com"])
+    assert refused.exit_code == 2
+    assert "https:// addresses only" in refused.output
+
+
+def test_it_asks_for_the_scopes_of_what_is_called_and_no_other() -> None:
+    assert called() == set(manifest.METHODS)
+    needed = {scope for name in called() for scope in METHODS[name].scopes[:1]} | {
+        "im:history",
+        "files:read",
+        "commands",
+        "groups:read",
+    }
+    assert {*manifest.SCOPES, *manifest.OPTIONAL} == needed
+    for name, scope in manifest.METHODS.items():
+        assert scope is None or name == "conversations.history" or scope in METHODS[name].scopes
+    assert manifest.manifest()["oauth_config"]["scopes"]["bot"] == sorted(needed)
+
+
+def test_every_method_that_is_called_has_a_pace() -> None:
+    assert called() <= set(PER_MINUTE)
+
+
+def test_the_commands_and_events_are_those_that_are_handled() -> None:
+    made = manifest.manifest()
+    assert [one["command"] for one in made["features"]["slash_commands"]] == [bolt_app.COMMAND]
+    assert made["settings"]["event_subscriptions"]["bot_events"] == sorted(bolt_app.EVENTS)
+    assert made["settings"]["interactivity"]["is_enabled"]
+    tabs = made["features"]["app_home"]
+    assert tabs["home_tab_enabled"]
+    assert tabs["messages_tab_enabled"]
+    assert home_view.home(pending=[], runs=[])["type"] == "home"
+
+
+def test_its_texts_are_as_long_as_slack_allows() -> None:
+    made = manifest.manifest("https://signoff.example.com")
+    assert text_objects.units(made["display_information"]["name"]) <= 35
+    assert text_objects.units(made["display_information"]["description"]) <= 140
+    assert all(
+        len(one["description"]) <= 2000 and len(one["command"]) <= 32 for one in made["features"]["slash_commands"]
+    )
+
+
+def test_the_sandbox_installs_it_as_it_is() -> None:
+    config = AppConfig.from_manifest(manifest.manifest())
+    default = AppConfig()
+    assert sorted(config.scopes) == sorted(default.scopes)
+    assert (config.commands, sorted(config.events)) == (default.commands, sorted(default.events))
+    assert config.home_tab
+    assert config.messages_tab
+    assert config.interactivity
+
+
+# -- settings -----------------------------------------------------------------------------------------------
+
+TOKENS = {
+    "SIGNOFF_SLACK_BOT_TOKEN": "xoxb-1-secret",
+    "SIGNOFF_SLACK_SIGNING_SECRET": "sign-secret",
+    "SIGNOFF_SLACK_APP_TOKEN": "xapp-1-secret",
+}
+
+
+def refused(**given: str) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        settings.load({f"SIGNOFF_{name.upper()}": value for name, value in given.items()})
+    assert "secret" not in str(caught.value).replace("_SECRET", "")
+    return caught.value.sentences
+
+
+def test_tokens_are_read_and_never_printed() -> None:
+    found = settings.load({**TOKENS, "SIGNOFF_SLACK_API_URL": "http://127.0.0.1:1/api", "SIGNOFF_PORT": "8123"})
+    assert found.slack_bot_token.get_secret_value() == "xoxb-1-secret"
+    assert (found.slack_api_url, found.host, found.port) == ("http://127.0.0.1:1/api/", "127.0.0.1", 8123)
+    assert "secret" not in repr(found).replace("_secret", "").replace("SecretStr", "")
+    assert found.redact("sent xoxb-1-secret and xapp-1-secret") == "sent (a token of Slack) and (a token of Slack)"
+    assert settings.load({}).redact("nothing") == "nothing"
+
+
+def test_combinations_that_make_no_sense_are_told_at_once() -> None:
+    (told,) = refused(slack_bot_token="xoxb-1-secret")
+    assert "SIGNOFF_SLACK_SIGNING_SECRET" in told
+    assert "SIGNOFF_SLACK_APP_TOKEN" in told
+    (told,) = refused(slack_signing_secret="sign-secret")
+    assert told.startswith("SIGNOFF_SLACK_SIGNING_SECRET: set SIGNOFF_SLACK_BOT_TOKEN too")
+    wrong = refused(
+        slack_bot_token="xapp-1-secret",
+        slack_api_url="slack.com",
+        builders="ada@example.com,group:x,U0ADA,owner",
+        port="99999",
+        log_level="loud",
+    )
+    assert [one.partition(":")[0].removeprefix("SIGNOFF_") for one in wrong] == [
+        "SLACK_BOT_TOKEN",
+        "SLACK_BOT_TOKEN",
+        "SLACK_API_URL",
+        "BUILDERS",
+        "PORT",
+        "LOG_LEVEL",
+    ]
+
+
+def test_a_token_that_takes_turns_with_others_is_one_too() -> None:
+    given = {**TOKENS, "SIGNOFF_SLACK_BOT_TOKEN": "xoxe.xoxb-1-secret"}
+    assert settings.load(given).slack_bot_token.get_secret_value().startswith("xoxe")

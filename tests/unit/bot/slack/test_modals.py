@@ -1,0 +1,237 @@
+"""Details, registering, lists and App Home: within the limits, and nothing is lost on the way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.slack import command_messages, details_modal, home_view, ids, register_modal, request_modals, view_state
+from bot.slack.ids import ModalRef
+from bot.slack.message_view import SlackMessage
+from bot.slack.text_objects import View
+from engine import workflowfile
+from engine.domain import Card, CardField
+from engine.errors import Problem
+from engine.read_models import WorkflowView
+from engine.steps import registry
+from engine.workflowfile import Workflow
+from tests.support import samples, slack_rules
+
+REF = ids.Ref(request="req1", content_version=1, digest=samples.DIGEST, delivery="d1")
+METADATA = ModalRef(ref=REF)
+FULL = Path(__file__).parents[3] / "data" / "workflows" / "full.yaml"
+TEMPLATES = sorted((Path(__file__).parents[4] / "templates" / "workflows").glob("*.yaml"))
+
+
+def sure(view: View) -> View:
+    assert slack_rules.problems_of_view(view) == []
+    return view
+
+
+def sure_message(made: SlackMessage) -> SlackMessage:
+    assert slack_rules.problems_of_message(made.text, made.blocks, made.metadata) == []
+    return made
+
+
+def all_text(payload: Any) -> str:
+    return "\n".join(slack_rules.texts(payload))
+
+
+def actions(view: View) -> list[str]:
+    return [one["action_id"] for block in view["blocks"] if block["type"] == "actions" for one in block["elements"]]
+
+
+def workflow(path: Path) -> Workflow:
+    return workflowfile.load(path.read_bytes(), kinds=registry.all_kinds())
+
+
+# -- details ------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=15, deadline=None)
+@given(samples.cards(), st.integers(0, 3))
+def test_every_page_of_the_details_is_within_the_limits(card: Card, page: int) -> None:
+    small = replace(card, fields=card.fields[:8], facts=card.facts[:8])
+    sure(details_modal.details(small, metadata=ModalRef(ref=REF, page=page)))
+    sure(details_modal.details(small, metadata=ModalRef(page=10**6)))
+
+
+def test_the_pages_together_show_everything() -> None:
+    long = "".join(f"word{number} " for number in range(6_000))
+    fields = [
+        CardField(path=f"f{number}", label=f"Field {number}", type="text", text=f"value {number}")
+        for number in range(99)
+    ]
+    fields.append(CardField(path="body", label="Body", type="long_text", text=long, before="before"))
+    card = samples.card(fields=tuple(fields), title="T" * 200)
+    pages = details_modal.paged(card)
+    views = [sure(details_modal.details(card, metadata=ModalRef(ref=REF, page=number))) for number in range(len(pages))]
+    assert len(views) > 5
+    shown = all_text(views)
+    assert all(f"value {number}\n" in f"{shown}\n" for number in range(99))
+    told = [line for page in pages for line in page]
+    assert "".join(line.after for line in told if line.label.startswith("Body (now)")) == long
+    assert "T" * 200 in shown
+    assert [ids.APPROVE in actions(view) for view in views] == [False] * (len(views) - 1) + [True]
+    assert actions(views[0]) == [ids.NEXT_PAGE]
+    assert ids.PREVIOUS_PAGE in actions(views[-1])
+    assert ids.NEXT_PAGE not in actions(views[-1])
+
+
+def test_a_short_card_is_one_page_with_its_buttons() -> None:
+    view = sure(details_modal.details(samples.card(), metadata=METADATA))
+    assert actions(view) == [ids.APPROVE, ids.EDIT, ids.REJECT]
+    assert "Page" not in all_text(view)
+    assert ids.decode_modal(view["private_metadata"]) == METADATA
+    changed = CardField(path="a", label="Amount", type="text", text="new", before="old")
+    done = sure(details_modal.details(samples.closed(fields=(changed,)), metadata=ModalRef()))
+    assert actions(done) == []
+    assert "Approved by Lee" in all_text(done)
+
+
+# -- registering --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parts", [1, 3, 5, 9])
+def test_a_file_can_be_pasted_in_parts_or_uploaded(parts: int) -> None:
+    view = sure(register_modal.register(metadata=METADATA, parts=parts))
+    values = slack_rules.sent_back(view)
+    assert len(values) == min(parts, 5)
+    assert next(block["optional"] for block in view["blocks"] if block["type"] == "input") is False
+    assert ids.REGISTER_UPLOAD in actions(view)
+    assert (ids.REGISTER_MORE in actions(view)) is (parts < 5)
+    assert view_state.read_source(values) == ("", None)
+    for number in range(1, min(parts, 5) + 1):
+        values[register_modal.paste_block(number)][ids.INPUT]["value"] = f"part {number}\n"
+    pasted, file = view_state.read_source(values)
+    assert pasted == "".join(f"part {number}\n" for number in range(1, min(parts, 5) + 1))
+    assert file is None
+
+
+def test_an_uploaded_file_is_read_as_slack_describes_it() -> None:
+    values = slack_rules.sent_back(sure(register_modal.upload(metadata=METADATA)))
+    values[ids.UPLOAD_BLOCK][ids.INPUT]["files"] = [{"id": "F1"}]
+    assert view_state.read_source(values) == ("", {"id": "F1"})
+
+
+def test_problems_stand_under_the_input_with_their_lines() -> None:
+    found = [Problem("This is wrong.", path="steps[0]", line=4, column=2)]
+    assert register_modal.problems(found) == {
+        register_modal.paste_block(1): "line 4, column 2: steps[0]: This is wrong."
+    }
+    assert list(register_modal.problems(found, uploaded=True)) == [ids.UPLOAD_BLOCK]
+
+
+def test_more_problems_than_fit_are_counted() -> None:
+    many = register_modal.problems([Problem("This is wrong.", line=number) for number in range(1, 101)])
+    (said,) = many.values()
+    assert len(said) <= ids.ERROR_TEXT
+    kept = said.count("This is wrong.")
+    assert said.endswith(f"And {100 - kept} more problems.")
+    (long,) = register_modal.problems([Problem("x" * 5_000)]).values()
+    assert len(long) <= ids.ERROR_TEXT
+
+
+def test_what_was_registered_is_shown_step_by_step_with_its_gates() -> None:
+    found = workflow(FULL)
+    view = sure(register_modal.registered(found, version=3, changed=True, asked={"pay": "Lee and Kim"}))
+    shown = all_text(view)
+    for part in (
+        "registered as version 3",
+        "1. Look the order up",
+        "only if {{ not inputs.urgent }}",
+        "Asks Lee and Kim before it runs, if {{ inputs.amount.amount | number > 100 }}",
+        "then: reject",
+        "Asks the owner before it runs",
+        "on what it produced",
+        "/signoff run refund",
+    ):
+        assert part in shown
+    assert "already" in all_text(register_modal.registered(found, version=3, changed=False, asked={}))
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_every_ready_made_workflow_can_be_shown(path: Path) -> None:
+    found = workflow(path)
+    sure(register_modal.registered(found, version=1, changed=True, asked={}))
+    sure_message(command_messages.workflow(found, version=1, asked={}))
+
+
+def test_a_workflow_of_many_steps_says_how_many_are_not_shown() -> None:
+    found = workflow(FULL)
+    long = replace(found, steps=found.steps * 20)
+    made = sure_message(command_messages.workflow(long, version=1, asked={}))
+    assert "more steps." in all_text(made.blocks)
+    titled = replace(found, steps=tuple(replace(step, title="x" * 3_000) for step in long.steps))
+    sure_message(command_messages.workflow(titled, version=1, asked={"pay": "y" * 3_000}))
+
+
+# -- lists and Home -----------------------------------------------------------------------------------------
+
+
+def workflow_view(name: str) -> WorkflowView:
+    return WorkflowView(
+        name=name,
+        title="Refunds <!here>",
+        version=1,
+        owner=samples.PERSON,
+        source=b"",
+        hash="h",
+        updated_at=samples.NOW,
+    )
+
+
+def test_help_names_every_command() -> None:
+    made = sure_message(command_messages.help_message("/approve"))
+    for name in "help", "register", "run NAME", "list", "show NAME", "pending", "runs", "cancel":
+        assert f"/approve {name}" in all_text(made.blocks)
+
+
+def test_empty_lists_say_so_in_a_sentence() -> None:
+    assert "/signoff register" in sure_message(command_messages.workflows([])).text
+    assert sure_message(command_messages.pending([])).text == "No request waits for you."
+    assert (
+        sure_message(command_messages.runs([])).text
+        == "None of the runs is yours: you started none, and own none of their workflows."
+    )
+    view = sure(home_view.home(pending=[], runs=[]))
+    assert "Nothing waits for you." in all_text(view)
+
+
+@settings(max_examples=15, deadline=None)
+@given(samples.ANY.map(lambda text: text[:3_000]), st.integers(1, 60))
+def test_lists_of_any_length_and_content_are_within_the_limits(text: str, count: int) -> None:
+    requests = [samples.request(id=f"r{number}", title=text, workflow_title=text) for number in range(count)]
+    runs = [samples.run(id=f"u{number}", workflow_title=text) for number in range(count)]
+    workflows = [replace(workflow_view(f"w{number}"), title=text) for number in range(count)]
+    for made in command_messages.pending(requests), command_messages.runs(runs), command_messages.workflows(workflows):
+        sure_message(made)
+        if count > 40:
+            assert "more." in all_text(made.blocks)
+    view = sure(home_view.home(pending=requests, runs=runs))
+    sections = [block for block in view["blocks"] if "accessory" in block]
+    assert len(sections) == min(count, command_messages.MOST_ITEMS)
+
+
+def test_a_request_in_a_list_opens_with_what_it_is_about() -> None:
+    made = command_messages.pending([samples.request(expires_at=None)])
+    (button,) = [block["accessory"] for block in made.blocks if "accessory" in block]
+    assert button["action_id"] == ids.DETAILS
+    assert ids.decode_ref(button["value"]) == replace_delivery(None)
+
+
+def replace_delivery(delivery: str | None) -> ids.Ref:
+    return ids.Ref(request="req1", content_version=1, digest=samples.DIGEST, delivery=delivery)
+
+
+@settings(deadline=None)
+@given(samples.ANY)
+def test_a_sentence_is_a_view(said: str) -> None:
+    sure(request_modals.sentence(said))
+    sure(request_modals.sentence(said, metadata=METADATA))
+    sure(request_modals.loading(metadata=METADATA))

@@ -1,0 +1,107 @@
+"""Cutting, splitting and escaping."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.slack import ids, text_objects
+from tests.support import samples, slack_rules
+
+
+@settings(deadline=None)
+@given(samples.ANY, st.integers(1, 4_000))
+def test_a_cut_text_fits_and_begins_like_the_whole(given_text: str, limit: int) -> None:
+    cut, missing = text_objects.clip(given_text, limit)
+    assert text_objects.size(cut) <= limit
+    assert slack_rules.length(cut) <= limit
+    if missing:
+        head = cut[: len(given_text) - missing]
+        assert given_text.startswith(head)
+        assert cut[len(head) :].startswith("…")
+    else:
+        assert cut == given_text
+
+
+def test_a_cut_says_how_much_is_missing() -> None:
+    assert text_objects.clip("x" * 2_000, 100).text == "x" * 75 + "… (1,925 more characters)"
+    assert text_objects.clip("x" * 50, 20).text == "x" * 19 + "…"
+    assert text_objects.clip("x" * 5, 100, beyond=10) == ("xxxxx… (10 more characters)", 10)
+
+
+@pytest.mark.parametrize(
+    ("whole", "room", "head"),
+    [
+        ("ae\u0301", 2, "a"),
+        ("a👍🏽", 3, "a"),
+        ("a👩‍👧", 4, "a"),
+        ("🇩🇪🇫🇷", 4, "🇩🇪"),
+        ("🇩🇪🇫🇷", 6, "🇩🇪"),
+        ("ab\r\n", 3, "ab"),
+        ("ab⟦U+202E⟧", 6, "ab"),
+        ("⟦U+202E⟧", 4, "⟦U+2"),
+        ("e" + "\u0301" * 99, 60, "e" + "\u0301" * 59),
+        ("\u0301\u0301", 1, "\u0301"),
+        ("a<b", 4, "a"),
+        ("a<b", 5, "a<"),
+    ],
+)
+def test_a_cut_splits_no_character_as_people_see_it(whole: str, room: int, head: str) -> None:
+    assert text_objects.fit(whole, room) == head
+
+
+@settings(deadline=None)
+@given(samples.ANY, st.integers(10, 3_000))
+def test_pieces_are_the_text_again(whole: str, limit: int) -> None:
+    found = list(text_objects.pieces(whole, limit))
+    assert "".join(found) == whole
+    assert all(0 < text_objects.size(one) <= limit for one in found)
+
+
+@settings(deadline=None)
+@given(samples.ANY.map(lambda whole: whole[:16_000]))
+def test_the_inputs_of_a_long_text_are_the_text_again(whole: str) -> None:
+    found = text_objects.input_pieces(whole)
+    if found is None:
+        assert slack_rules.length(whole) > ids.INPUT_TEXT * 5
+        return
+    assert "".join(found) == whole
+    assert 1 <= len(found) <= 5
+    assert all(slack_rules.length(one) <= ids.INPUT_TEXT for one in found)
+
+
+def test_a_text_is_split_at_line_ends_else_at_words_and_with_room_to_grow() -> None:
+    lines = text_objects.input_pieces("a line of words\n" * 500)
+    assert lines is not None
+    assert all(one.endswith("\n") and len(one) <= 2_700 for one in lines)
+    words = text_objects.input_pieces("word " * 1_000)
+    assert words is not None
+    assert all(one.endswith(" ") for one in words)
+
+
+@pytest.mark.parametrize("length", [13_600, 15_000])
+def test_a_text_that_barely_fits_is_split_all_the_same(length: int) -> None:
+    found = text_objects.input_pieces(("x" * 1_600 + "\n") * 9 + "y" * (length - 1_601 * 9))
+    assert found is not None
+    assert len(found) == 5
+
+
+def test_a_text_of_line_ends_alone_fits_without_them() -> None:
+    whole = ("x" * 1_600 + "\n") * 20
+    assert "".join(text_objects.input_pieces(whole[:15_000]) or []) == whole[:15_000]
+    assert text_objects.input_pieces(whole) is None
+
+
+def test_a_text_whose_last_character_fits_no_more_is_too_long() -> None:
+    assert text_objects.input_pieces("a" + "\N{GRINNING FACE}" * 7_499 + "b") is None
+
+
+def test_escaping_leaves_nothing_to_parse() -> None:
+    assert text_objects.escape("<!here> & <@U1>") == "&lt;!here&gt; &amp; &lt;@U1&gt;"
+
+
+def test_text_objects_are_never_empty_and_show_what_is_hidden() -> None:
+    assert text_objects.plain("")["text"] == "–"
+    assert text_objects.plain_line(" \n ", 75)["text"] == "–"
+    assert text_objects.plain("a\u202eb\ud800")["text"] == "a⟦U+202E⟧b\N{REPLACEMENT CHARACTER}"

@@ -1,0 +1,112 @@
+"""The log: one line an entry, as text or JSON, and no secret in it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bot import log
+from engine.system import EnvironmentSecrets
+
+REDACT = EnvironmentSecrets({"SIGNOFF_SECRET_CRM": "hunter22", "SIGNOFF_SECRET_SHORT": "on"}).redact
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was() -> Iterator[None]:
+    """Leave the logging of the whole process as it was found."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    chatty = {name: logging.getLogger(name).level for name in ("alembic", "aiohttp.access", "apscheduler")}
+    # What pytest listens with is no part of what is tested.
+    for handler in handlers:
+        root.removeHandler(handler)
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, found in chatty.items():
+        logging.getLogger(name).setLevel(found)
+
+
+def entries(captured: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in captured.splitlines()]
+
+
+def test_text_is_one_line_with_time_level_and_name(capsys: pytest.CaptureFixture[str]) -> None:
+    log.set_up("info", "text", REDACT)
+    logging.getLogger("engine.worker.runner").warning("run %s was taken over", "r1")
+    out, err = capsys.readouterr()
+    at, _, rest = err.partition(" ")
+    assert out == ""
+    assert at.endswith("+00:00")
+    assert rest == "warning engine.worker.runner: run r1 was taken over\n"
+
+
+def test_json_has_what_programs_look_for(capsys: pytest.CaptureFixture[str]) -> None:
+    log.set_up("info", "json", REDACT)
+    logging.getLogger("a").error("broke\nhere ü", extra={"run": "r1", "incident": "i1"})
+    logging.getLogger("b").info("fine")
+    first, second = entries(capsys.readouterr().err)
+    assert {name: value for name, value in first.items() if name != "at"} == {
+        "level": "error",
+        "logger": "a",
+        "message": "broke\nhere ü",
+        "run": "r1",
+        "incident": "i1",
+    }
+    assert set(second) == {"at", "level", "logger", "message"}
+
+
+def test_below_the_level_nothing_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    log.set_up("error", "text", REDACT)
+    logging.getLogger("a").warning("not now")
+    assert capsys.readouterr().err == ""
+
+
+def test_chatty_libraries_are_heard_when_they_warn(capsys: pytest.CaptureFixture[str]) -> None:
+    log.set_up("debug", "text", REDACT)
+    for name in ("alembic.runtime", "aiohttp.access", "apscheduler.scheduler"):
+        logging.getLogger(name).info("chat")
+        logging.getLogger(name).warning("beware")
+    assert capsys.readouterr().err.count("chat") == 0
+    logging.getLogger("alembic").warning("beware")
+    assert "warning alembic: beware" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_secrets_are_struck_out_of_messages_and_tracebacks(capsys: pytest.CaptureFixture[str], form: Any) -> None:
+    log.set_up("info", form, REDACT)
+    try:
+        raise RuntimeError("the password hunter22 is on")
+    except RuntimeError:
+        logging.getLogger("a").exception("could not use %s", "hunter22")
+    err = capsys.readouterr().err
+    assert "hunter22" not in err
+    assert err.count("(secret CRM)") == 3 if form == "text" else err.count("(secret CRM)") >= 2
+    # A secret as short as a word strikes out no words.
+    assert " is on" in err
+
+
+def test_a_secret_that_json_would_escape_is_struck_out_too(capsys: pytest.CaptureFixture[str]) -> None:
+    secret = 'pass"word\\ü\n2'
+    log.set_up("info", "json", EnvironmentSecrets({"SIGNOFF_SECRET_CRM": secret}).redact)
+    logging.getLogger("a").info("it is %s", secret)
+    (entry,) = entries(capsys.readouterr().err)
+    assert entry["message"] == "it is (secret CRM)"
+
+
+def test_every_line_of_json_stays_json(capsys: pytest.CaptureFixture[str]) -> None:
+    log.set_up("info", "json", EnvironmentSecrets({"SIGNOFF_SECRET_ODD": '"message": '}).redact)
+    logging.getLogger("a").info("one")
+    assert entries(capsys.readouterr().err)[0]["message"] == "one"
+
+
+def test_an_entry_is_one_line_whatever_it_quotes(capsys: pytest.CaptureFixture[str]) -> None:
+    log.set_up("info", "text", REDACT)
+    logging.getLogger("a").info("it said %s", "x\n2026-01-01T00:00:00+00:00 info b: forged\x1b[2J")
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "\x1b" not in err

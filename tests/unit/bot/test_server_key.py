@@ -1,0 +1,138 @@
+"""The key of a server: made once, kept to its user, read again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot import server_key
+from bot.server_key import KeyUnusable
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(params=[0o022, 0o000, 0o077, 0o277, 0o777], ids=oct)
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def test_a_key_is_made_once_and_then_the_same(tmp_path: Path) -> None:
+    database = tmp_path / "signoff.db"
+    made = server_key.codes(database)
+    assert server_key.codes(database) == made
+    assert server_key.codes(tmp_path / "other.db") != made
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["other.db.key", "signoff.db.key"]
+
+
+def test_a_database_has_one_key_by_whatever_link_it_is_reached(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link.db").symlink_to(tmp_path / "data" / "signoff.db")
+    assert server_key.codes(tmp_path / "link.db") == server_key.codes(tmp_path / "data" / "signoff.db")
+
+
+def test_a_key_is_for_its_user_alone_whatever_the_umask_and_never_printed(tmp_path: Path, umask: int) -> None:
+    made = server_key.codes(tmp_path / "signoff.db")
+    assert server_key.key_path(tmp_path / "signoff.db").stat().st_mode & 0o777 == 0o600
+    assert made.key.hex() not in repr(made)
+    assert str(made.key) not in repr(made)
+
+
+@pytest.mark.parametrize("text", ["", "not hexadecimal", "abcd", "ü" * 64])
+def test_a_key_that_cannot_be_used_is_named_with_what_to_do(tmp_path: Path, text: str) -> None:
+    path = server_key.key_path(tmp_path / "signoff.db")
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
+    with pytest.raises(KeyUnusable, match=r"signoff\.db\.key cannot be used \(it holds no key\)\. Put the key") as told:
+        server_key.codes(tmp_path / "signoff.db")
+    assert "or remove it: a new one is made then" in str(told.value)
+
+
+def test_a_key_that_cannot_be_made_is_named_too(tmp_path: Path) -> None:
+    with pytest.raises(KeyUnusable):
+        server_key.codes(tmp_path / "no folder" / "signoff.db")
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o610, 0o666, 0o777])
+def test_a_key_that_others_may_read_or_write_is_refused(tmp_path: Path, mode: int) -> None:
+    database = tmp_path / "signoff.db"
+    made = server_key.codes(database)
+    path = server_key.key_path(database)
+    path.chmod(mode)
+    with pytest.raises(KeyUnusable, match="may read or write the key") as told:
+        server_key.codes(database)
+    assert f"chmod 600 {path}" in str(told.value)
+    assert made.key.hex() not in str(told.value)
+    path.chmod(0o600)
+    assert server_key.codes(database) == made
+
+
+@pytest.mark.parametrize("kind", ["folder", "fifo", "device", "link to a fifo"])
+def test_a_key_that_is_no_regular_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
+    path = server_key.key_path(tmp_path / "signoff.db")
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(path, 0o600)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        os.mkfifo(tmp_path / "fifo", 0o600)
+        path.symlink_to(tmp_path / "fifo")
+    with pytest.raises(KeyUnusable, match="is no regular file"):
+        server_key.codes(tmp_path / "signoff.db")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from bot import server_key
+
+left = int(sys.argv[2])
+
+def count(event, arguments):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(count)
+server_key.codes(Path(sys.argv[1]))
+"""
+
+
+def test_a_kill_at_any_moment_while_the_key_is_made_leaves_a_whole_one_or_none(tmp_path: Path) -> None:
+    """The process dies before the first thing that it asks of the system, before the second, and so on."""
+    for moment in range(1, 50):
+        database = tmp_path / f"{moment}.db"
+        made = subprocess.run(
+            [sys.executable, "-c", KILLED, str(database), str(moment)], cwd=ROOT, check=False, timeout=60
+        )
+        whole = server_key.codes(database)
+        assert server_key.codes(database) == whole
+        assert server_key.key_path(database).stat().st_mode & 0o777 == 0o600
+        if made.returncode == 0:
+            break
+        assert made.returncode == -signal.SIGKILL
+    assert made.returncode == 0
+    assert moment > 5
+
+
+def test_a_disk_without_room_leaves_no_empty_key(tmp_path: Path) -> None:
+    database = tmp_path / "signoff.db"
+    limited = (
+        "import resource, sys; from pathlib import Path; from bot import server_key\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); server_key.codes(Path(sys.argv[1]))"
+    )
+    command = [sys.executable, "-c", limited, str(database)]
+    failed = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False, timeout=60)
+    assert "KeyUnusable" in failed.stderr
+    assert list(tmp_path.iterdir()) == []
+    server_key.codes(database)

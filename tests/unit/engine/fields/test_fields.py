@@ -1,0 +1,618 @@
+"""Fields: what their declarations allow, what values they take, and what people type and read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from engine import json_values
+from engine.errors import InvalidValue
+from engine.fields import Field, FieldType, from_text, from_text_all, infer, show, validate, validate_all
+from engine.fields.normal_forms import listed
+from engine.fields.number_formats import readings
+from engine.json_values import Value
+
+
+class Cannot(Enum):
+    """Stands in tables for a value that is refused."""
+
+
+def declared(declaration: object) -> Field:
+    return Field.model_validate(declaration)
+
+
+def refusal(call: Callable[[], object]) -> str:
+    with pytest.raises(InvalidValue) as caught:
+        call()
+    return str(caught.value)
+
+
+OPTIONS: dict[str, Any] = {"options": ["red", "green", {"value": "b", "label": "Sky blue"}]}
+
+# -- declarations -------------------------------------------------------------------------------------------
+
+
+def test_a_field_may_be_written_as_its_type_alone() -> None:
+    assert declared("long_text") == declared({"type": "long_text"}) == Field(type=FieldType.LONG_TEXT)
+
+
+def test_a_field_is_required_unless_it_has_a_default_or_says_otherwise() -> None:
+    assert declared("text").required
+    assert not declared({"type": "text", "default": "x"}).required
+    assert declared({"type": "text", "default": "x", "required": True}).required
+    assert declared({"type": "text", "default": None}).required
+
+
+def test_a_short_option_is_its_own_label() -> None:
+    field = declared({"type": "choice", **OPTIONS})
+    assert [(option.value, option.label) for option in field.options] == [
+        ("red", "red"),
+        ("green", "green"),
+        ("b", "Sky blue"),
+    ]
+    assert declared({"type": "choice", "options": field.options}) == field
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        "text",
+        {"type": "choice", "default": "b", **OPTIONS},
+        {"type": "money", "currency": "EUR", "min": Decimal("0.50"), "max": 3, "default": 1},
+        {"type": "date", "min": "2026-01-01", "max": "2026-12-31", "label": "Day", "help": "When?"},
+        {"type": "text", "max_length": 5, "required": False, "blank": "keep"},
+    ],
+)
+def test_a_declaration_survives_being_dumped_and_read(declaration: object) -> None:
+    field = declared(declaration)
+    assert declared(field) is field
+    assert declared(field.model_dump()) == field
+    assert declared(json_values.loads(json_values.dumps(json_values.clean(field.model_dump())))) == field
+
+
+@pytest.mark.parametrize(
+    ("declaration", "errors"),
+    [
+        ("txt", {"type": "there is no field type txt; did you mean text?"}),
+        ("zzz", {"type": "there is no field type zzz; there are text, long_text, number, integer, money, boolean, "
+                         "date, datetime, email, url, choice, choices, person, json"}),
+        ({"type": 5}, {"type": "the type is one of: text, long_text, number, integer, money, boolean, date, datetime, "
+                               "email, url, choice, choices, person, json"}),
+        (5, {"": "a field is the name of its type, like text, or a mapping that has a type"}),
+        ({"type": "choice"}, {"options": "a choice field needs options to choose from"}),
+        ({"type": "choices", "options": []}, {"options": "a choices field needs options to choose from"}),
+        ({"type": "choice", "options": "red"}, {"options": "options is a list"}),
+        ({"type": "choice", "options": [1]},
+         {"options.0": "an option is text (write numbers in quotes) or a mapping of value and label"}),
+        ({"type": "choice", "options": [" a"]},
+         {"options.0.value": "an option is one line of text, not empty and with no space around it"}),
+        ({"type": "choice", "options": [{"value": "a", "label": "x\ny"}]},
+         {"options.0.label": "an option is one line of text, not empty and with no space around it"}),
+        ({"type": "choice", "options": ["a", "b", "a"]},
+         {"options": "two options have the value a"}),
+        ({"type": "choice", "options": ["a", {"value": "b", "label": "a"}]},
+         {"options": "two options have the label a"}),
+        ({"type": "choice", "options": [str(n) for n in range(101)]},
+         {"options": "there are 101 options, and at most 100 can be shown"}),
+        ({"type": "choices", "options": ["a, b"]},
+         {"options": "the values of choices are typed with commas between them, so none may hold a comma"}),
+        ({"type": "text", "options": ["a"]}, {"options": "only choice and choices fields have options"}),
+        ({"type": "text", "min": 1, "max": 2},
+         {"min": "only number, integer, money, date and datetime fields have a min",
+          "max": "only number, integer, money, date and datetime fields have a max"}),
+        ({"type": "number", "min": 2, "max": 1}, {"min": "the min is above the max"}),
+        ({"type": "number", "min": "2"}, {"min": "the min must be a number"}),
+        ({"type": "number", "min": True}, {"min": "a bound is a number or a date"}),
+        ({"type": "date", "max": 2}, {"max": "the max must be a date, like 2026-01-31"}),
+        ({"type": "datetime", "min": "2026-01-01T00:00:00+01:00", "max": "2025-12-31T23:00:00Z"}, {}),
+        ({"type": "email", "max_length": 5}, {"max_length": "only text and long_text fields have a max_length"}),
+        ({"type": "text", "max_length": 0}, {"max_length": "max_length is at least 1"}),
+        ({"type": "text", "currency": "EUR"}, {"currency": "only money fields have a currency"}),
+        ({"type": "money", "currency": "eur"}, {"currency": "a currency is three capital letters, like EUR"}),
+        ({"type": "date", "blank": "keep"}, {"blank": "only text and long_text fields keep a blank text"}),
+        ({"type": "number", "default": 5, "max": 4}, {"default": "the default must be at most 4"}),
+        ({"type": "text", "default": " ", "required": True}, {"default": "the default is required"}),
+        ({"type": "json", "default": Decimal("NaN")}, {"default": "NaN is not a number that can be written down"}),
+        ({"type": "choice", "default": "rde", **OPTIONS},
+         {"default": "the default is not one of: red, green, b; did you mean red?"}),
+    ],
+)  # fmt: skip
+def test_a_wrong_declaration_is_refused_at_its_key_with_a_sentence(declaration: object, errors: dict[str, str]) -> None:
+    if not errors:
+        declared(declaration)
+        return
+    with pytest.raises(ValidationError) as caught:
+        declared(declaration)
+    found = {".".join(map(str, error["loc"])): error for error in caught.value.errors()}
+    assert {place: str(error["ctx"]["error"]) for place, error in found.items()} == errors
+    assert all(error["msg"] == f"Value error, {error['ctx']['error']}" for error in found.values())
+
+
+def test_unknown_keys_and_changes_are_refused() -> None:
+    with pytest.raises(ValidationError, match="lable"):
+        declared({"type": "text", "lable": "x"})
+    with pytest.raises(ValidationError, match="frozen"):
+        declared("text").label = "x"  # type: ignore[misc]
+
+
+# -- values -------------------------------------------------------------------------------------------------
+
+EUR = {"type": "money", "currency": "EUR"}
+LONG_LABEL = "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("declaration", "value", "normal"),
+    [
+        ("text", " a ", " a "),
+        ("text", "\ud800", "\N{REPLACEMENT CHARACTER}"),
+        ("text", "x" * 3000, "x" * 3000),
+        ("long_text", "a\nb", "a\nb"),
+        ("long_text", "x" * 100_000, "x" * 100_000),
+        ({"type": "text", "required": False}, " ", None),
+        ({"type": "text", "required": False, "blank": "keep"}, "", ""),
+        ({"type": "email", "required": False}, "", None),
+        ({"type": "number", "required": False}, None, None),
+        ("number", 5, 5),
+        ("number", Decimal("1.50"), Decimal("1.50")),
+        ("integer", Decimal("1E+2"), 100),
+        ({"type": "integer", "min": 1, "max": 3}, 1, 1),
+        ({"type": "integer", "min": 1, "max": 3}, 3, 3),
+        ("money", {"amount": "12.50", "currency": "EUR"}, {"amount": "12.50", "currency": "EUR"}),
+        ("money", {"currency": "JPY", "amount": Decimal("1E+3")}, {"amount": "1000", "currency": "JPY"}),
+        ("money", {"amount": "-0.00", "currency": "EUR"}, {"amount": "0.00", "currency": "EUR"}),
+        ({"type": "money", "min": -10}, {"amount": "-007.5", "currency": "EUR"}, {"amount": "-7.5", "currency": "EUR"}),
+        ("money", {"amount": "1.234", "currency": "KWD"}, {"amount": "1.234", "currency": "KWD"}),
+        ("money", {"amount": "0.00123", "currency": "XAU"}, {"amount": "0.00123", "currency": "XAU"}),
+        ({"type": "money", "currency": "BTC"}, {"amount": "0.00123"}, {"amount": "0.00123", "currency": "BTC"}),
+        ("json", None, None),
+        (EUR, 3, {"amount": "3", "currency": "EUR"}),
+        (EUR, Decimal("3.10"), {"amount": "3.10", "currency": "EUR"}),
+        (EUR, {"amount": 3}, {"amount": "3", "currency": "EUR"}),
+        ("boolean", False, False),
+        ("date", "2024-02-29", "2024-02-29"),
+        ("datetime", "2026-01-02T10:00:00Z", "2026-01-02T10:00:00Z"),
+        ("datetime", "2026-01-02t10:00+0130", "2026-01-02T08:30:00Z"),
+        ("datetime", "2026-01-02 10:00:00.5z", "2026-01-02T10:00:00.500000Z"),
+        ("datetime", "2026-01-02T10:00:00.000000000Z", "2026-01-02T10:00:00Z"),
+        ({"type": "datetime", "max": "2026-01-02T10:00:00+01:00"}, "2026-01-02T09:00:00Z", "2026-01-02T09:00:00Z"),
+        ("email", "Sam.O'Hara+x@Mail.Example.COM", "Sam.O'Hara+x@mail.example.com"),
+        ("email", "jürgen@xn--mller-kva.de", "jürgen@xn--mller-kva.de"),
+        ("url", "HTTPS://Example.com:8080/a?b=c|d#e", "HTTPS://Example.com:8080/a?b=c|d#e"),
+        ("url", "http://[::1]/", "http://[::1]/"),
+        ({"type": "choice", **OPTIONS}, "b", "b"),
+        ({"type": "choices", **OPTIONS}, ["b", "red", "b"], ["b", "red"]),
+        ({"type": "choices", "required": False, **OPTIONS}, [], []),
+        ({"type": "choices", "required": False, **OPTIONS}, None, None),
+        ("person", "U012AB3CD", "U012AB3CD"),
+        ("person", "<@W012AB3CD>", "W012AB3CD"),
+        ("person", "<@U012AB3CD|sam>", "U012AB3CD"),
+        ("person", "sam@EXAMPLE.com", "sam@example.com"),
+        ("json", {"a": [1, Decimal("1.0"), ""]}, {"a": [1, Decimal("1.0"), ""]}),
+        ("json", "", ""),
+    ],
+)  # fmt: skip
+def test_a_right_value_gets_its_normal_form(declaration: object, value: Value, normal: Value) -> None:
+    found = validate(declared(declaration), value)
+    assert found == normal
+    assert type(found) is type(normal)
+
+
+@pytest.mark.parametrize(
+    ("declaration", "value", "message"),
+    [
+        ("text", None, "is required"),
+        ("text", " \t", "is required"),
+        ({"type": "text", "blank": "keep"}, "", "is required"),
+        ("email", "", "is required"),
+        ({"type": "choices", **OPTIONS}, [], "is required"),
+        ("text", 5, "must be text"),
+        ("text", "a\0", "must not hold a NUL character"),
+        ("long_text", "a\0", "must not hold a NUL character"),
+        ("text", "a\nb", "must be one line; use long_text for more"),
+        ("text", "a\N{LINE SEPARATOR}", "must be one line; use long_text for more"),
+        ("text", "x" * 3001, "must be at most 3000 characters long, and has 3001"),
+        ("long_text", "x" * 100_001, "must be at most 100000 characters long, and has 100001"),
+        ({"type": "text", "max_length": 2}, "abc", "must be at most 2 characters long, and has 3"),
+        ("number", "5", "must be a number"),
+        ("number", True, "must be a number"),
+        ("number", Decimal("Infinity"), "Infinity is not a number that can be written down"),
+        ("integer", False, "must be a whole number"),
+        ("integer", Decimal("1.5"), "must be a whole number"),
+        ("integer", "1", "must be a whole number"),
+        ({"type": "integer", "min": 10}, 9, "must be at least 10"),
+        ({"type": "number", "max": Decimal("1E+1")}, Decimal("10.01"), "must be at most 10"),
+        ("money", 5, 'must be money, like {"amount": "12.50", "currency": "EUR"}'),
+        (EUR, "5", 'must be money, like {"amount": "12.50", "currency": "EUR"}'),
+        (EUR, True, "must have an amount like 12.50, with a decimal point and no thousands separators"),
+        (EUR, {"amount": 1, "tip": 2}, 'must be money, like {"amount": "12.50", "currency": "EUR"}'),
+        (EUR, {"amount": "1,000"},
+         "must have an amount like 12.50, with a decimal point and no thousands separators"),
+        (EUR, {"amount": "1e3"}, "must have an amount like 12.50, with a decimal point and no thousands separators"),
+        (EUR, {"amount": "9" * 500}, "must be a number of at most 400 digits"),
+        (EUR, {"amount": "9" * 50_000}, "must be a number of at most 400 digits"),
+        (EUR, Decimal("10.999"), "must have at most 2 decimals in EUR, and has 3"),
+        (EUR, {"amount": "10.500"}, "must have at most 2 decimals in EUR, and has 3"),
+        ("money", {"amount": "10.5", "currency": "JPY"}, "must be a whole amount, because JPY has no decimals"),
+        ("money", {"amount": "5", "currency": "EUT"},
+         "has no known currency: EUT is not in ISO 4217; did you mean EUR?"),
+        (EUR, -5, "must not be negative"),
+        ({"min": -5, **EUR}, -6, "must be at least -5 EUR"),
+        (EUR, {"amount": 1, "currency": "USD"}, "must be in EUR, not in USD"),
+        (EUR, {"amount": 1, "currency": None}, "must have a currency of three capital letters, like EUR"),
+        ("money", {"amount": 1, "currency": "eur"}, "must have a currency of three capital letters, like EUR"),
+        ("money", {"amount": 1}, "must have a currency of three capital letters, like EUR"),
+        ({"min": Decimal("0.50"), **EUR}, Decimal("0.4"), "must be at least 0.50 EUR"),
+        ({"type": "money", "max": "9.90"}, {"amount": 10, "currency": "CHF"}, "must be at most 9.90 CHF"),
+        ("boolean", 1, "must be true or false"),
+        ("date", "20260102", "must be a date, like 2026-01-31"),
+        ("date", "2026-01-02\n", "must be a date, like 2026-01-31"),
+        ("date", "2026-02-30", "is not a day in the calendar"),
+        ({"type": "date", "min": "2026-01-02"}, "2026-01-01", "must not be before 2026-01-02"),
+        ({"type": "date", "max": "2026-01-02"}, "2026-01-03", "must not be after 2026-01-02"),
+        ("datetime", 5, "must be a date and time, like 2026-01-31T09:00:00Z"),
+        ("datetime", "2026-01-02", "must be a date and time, like 2026-01-31T09:00:00Z"),
+        ("datetime", "2026-01-02T10:00:00",
+         "must say its time zone: end it with Z for UTC, or with an offset like +01:00"),
+        ("datetime", "2026-13-02T10:00:00Z", "is not a time in the calendar"),
+        ("datetime", "0001-01-01T00:00:00+14:00", "is not a time in the calendar"),
+        *[("email", wrong, "must be one email address, like sam@example.com") for wrong in (
+            5, "sam", "a@b@example.com", "Sam <sam@example.com>", "a@example.com,b", "a,b@example.com",
+            "a b@example.com",
+            "a@example.com\n", "a\u200b@example.com", "a..b@example.com", "@example.com", "a@example", "a@-b.com",
+            "a@1.2.3.4", "a@exa_mple.com", "a@\N{KELVIN SIGN}.com", f"{'a' * 65}@example.com",
+            f"a@{'.'.join([LONG_LABEL[:60]] * 5)}.com", f"a@{LONG_LABEL}.com",
+        )],
+        *[("url", wrong, "must be an http or https address, like https://example.com/page") for wrong in (
+            5, "example.com", "ftp://example.com", "javascript:alert(1)", "https://", "https:///x", "https://./",
+            "https://a b.com", "https://a.com/\n", "https://a.com\\@b.com", "https://[::1", "https://a.com:99999/",
+            "https://a.com/<b>",
+        )],
+        ("url", "https://good.com@evil.com/", "must not hold a user name or password before the host"),
+        ("url", f"https://a.com/{'x' * 3000}", "must be at most 3000 characters long, and has 3014"),
+        ({"type": "choice", **OPTIONS}, 1, "must be one of: red, green, b"),
+        ({"type": "choice", **OPTIONS}, "GREE", "is not one of: red, green, b; did you mean green?"),
+        ({"type": "choice", **OPTIONS}, "zzz", "is not one of: red, green, b"),
+        ({"type": "choices", **OPTIONS}, "red", "must be a list with some of: red, green, b"),
+        ({"type": "choices", **OPTIONS}, ["red", None], "must be a list with some of: red, green, b"),
+        ({"type": "choices", **OPTIONS}, ["red", "gren"],
+         "has 'gren', which is not one of: red, green, b; did you mean green?"),
+        *[("person", wrong, "must be a person: an email address, or a Slack user id like U012AB3CD") for wrong in (
+            5, "sam", "<@U012AB3CD", "u012ab3cd", "<sam@example.com>", "B012AB3CD",
+        )],
+        ("json", cast(Value, object()), "a value of the type object cannot be carried by a workflow"),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_refused_with_what_would_be_right(declaration: object, value: Value, message: str) -> None:
+    field = declared(declaration)
+    assert refusal(lambda: validate(field, value)) == message
+
+
+def test_long_lists_of_names_are_cut() -> None:
+    assert listed([str(number) for number in range(22)]).endswith("18, 19 and 2 more")
+
+
+# -- what people type and read ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("declaration", "typed", "value"),
+    [
+        ("text", " a ", " a "),
+        ("long_text", "a\r\nb", "a\nb"),
+        ("number", " 5 ", 5),
+        ("number", "+5.50", Decimal("5.50")),
+        ("number", "-.5e1", Decimal("-5")),
+        ("integer", "5.0", 5),
+        ("money", "12.50 EUR", {"amount": "12.50", "currency": "EUR"}),
+        ("money", " eur12.50 ", {"amount": "12.50", "currency": "EUR"}),
+        ({"min": -20, **EUR}, "-12.50", {"amount": "-12.50", "currency": "EUR"}),
+        ("money", f"0.{'0' * 40}1 XAU", {"amount": f"0.{'0' * 40}1", "currency": "XAU"}),
+        ("money", "1.234 KWD", {"amount": "1.234", "currency": "KWD"}),
+        ("number", "1.2340", Decimal("1.2340")),
+        ("number", "0.125", Decimal("0.125")),
+        ("number", "1234.567", Decimal("1234.567")),
+        ("json", "null", None),
+        ("json", '"some text"', "some text"),
+        ("json", "12", 12),
+        ("boolean", " YES", True),
+        ("boolean", "true", True),
+        ("boolean", "No", False),
+        ("boolean", "FALSE", False),
+        ("date", " 2026-01-02 ", "2026-01-02"),
+        ("datetime", "2026-01-02 10:00 UTC", "2026-01-02T10:00:00Z"),
+        ("email", " sam@example.com ", "sam@example.com"),
+        ({"type": "choice", **OPTIONS}, " Sky blue ", "b"),
+        ({"type": "choices", **OPTIONS}, "Sky blue, red,", ["b", "red"]),
+        ({"type": "choices", "required": False, **OPTIONS}, " ", []),
+        ({"type": "number", "required": False}, " ", None),
+        ({"type": "text", "required": False}, "", None),
+        ("json", ' {"a": [1.50, null]} ', {"a": [Decimal("1.50"), None]}),
+    ],
+)
+def test_what_somebody_typed_becomes_a_value(declaration: object, typed: str, value: Value) -> None:
+    assert from_text(declared(declaration), typed) == value
+
+
+def written(number: str) -> str:
+    return f"must be written as {number}, with a decimal point and no other separators"
+
+
+@pytest.mark.parametrize(
+    ("declaration", "typed", "message"),
+    [
+        ("number", "1,234", "is not clear: 1,234 may mean 1234 or 1.2340; write one of these"),
+        ("number", "1.234", "is not clear: 1.234 may mean 1234 or 1.2340; write one of these"),
+        ("number", "-12.345", "is not clear: -12.345 may mean -12345 or -12.3450; write one of these"),
+        ("integer", "1.000", "is not clear: 1.000 may mean 1000 or 1; write one of these"),
+        ("integer", "1 234", written("1234")),
+        ("number", "1_000", written("1000")),
+        ("number", "1’234’567", written("1234567")),
+        ("number", "1.234.567", written("1234567")),
+        ("number", "1.234.567,891", written("1234567.891")),
+        ("number", "12,50", written("12.50")),
+        ("number", "0,125", written("0.125")),
+        ("number", "1,2,3", "must be a number"),
+        ("number", "12.34,567.8", "must be a number"),
+        ("number", "nan", "must be a number"),
+        ("number", "\N{ARABIC-INDIC DIGIT ONE}", "must be a number"),
+        ("number", "1e99999", "must be a number"),
+        ("number", "1e999", "must be a number of at most 400 digits"),
+        ("number", "9" * 5000, "must be a number of at most 400 digits"),
+        ("number", f"{'9' * 500_000}x", "must be a number of at most 400 digits"),
+        ("number", " ", "is required"),
+        ("money", "1.234,50 EUR", written("1234.50 EUR")),
+        ("money", "1.2.3 EUR", "must be a number"),
+        ("money", "1,234.50 EUR", written("1234.50 EUR")),
+        ("money", "1,234 EUR", written("1234 EUR")),
+        ("money", "12,50 EUR", written("12.50 EUR")),
+        ("money", "1.234 EUR", "must have at most 2 decimals in EUR; write 1234 EUR if you mean that"),
+        (EUR, "1.234", "must have at most 2 decimals in EUR; write 1234 EUR if you mean that"),
+        ("money", "1.234 JPY", "must have no decimals in JPY; write 1234 JPY if you mean that"),
+        ("money", "1,234 KWD", "is not clear: 1,234 may mean 1234 or 1.2340; write one of these"),
+        ("money", "5.5 JPY", "must be a whole amount, because JPY has no decimals"),
+        ("money", "10.9999 EUR", "must have at most 2 decimals in EUR, and has 4"),
+        ("money", "5 XYZ", "has no known currency: XYZ is not in ISO 4217"),
+        (EUR, "-5", "must not be negative"),
+        (
+            EUR,
+            "€1.234",
+            "must have its currency in three letters, and 1.234 may mean 1234 or 1.2340; write one of these",
+        ),
+        (EUR, "€12.50", "must have its currency in three letters: write 12.50 EUR"),
+        ("money", "12,50 €", "must have its currency in three letters: write 12.50 EUR"),
+        ("money", "€ 1.234,50", "must have its currency in three letters: write 1234.50 EUR"),
+        ("money", "$12.50", "must say its currency in three letters, like 12.50 USD"),
+        ({"type": "money", "currency": "CAD"}, "$12.50", "must have its currency in three letters: write 12.50 CAD"),
+        ({"type": "money", "currency": "USD"}, "€12.50", "must be in USD, not in EUR"),
+        ("money", "12.50", "must say its currency, like 12.50 EUR"),
+        ("money", "EUR", "must be an amount and a currency, like 12.50 EUR"),
+        ("money", "12.50 EURO", "must be an amount and a currency, like 12.50 EUR"),
+        ("money", "EUR 12.50 EUR", "must be an amount and a currency, like 12.50 EUR"),
+        ("money", "9" * 50_000, "must be an amount and a currency, like 12.50 EUR"),
+        ({"type": "money", "currency": "CHF"}, "12 CHF 50", "must be an amount and a currency, like 12.50 CHF"),
+        (EUR, "5 USD", "must be in EUR, not in USD"),
+        ("boolean", "maybe", "must be yes or no"),
+        ("json", "1e99999999999999999999", "must be JSON whose numbers are not that large"),
+        ("json", " ", "is required"),
+        ("json", "plain text", 'must be JSON; a text is written in double quotes, like "plain text"'),
+        ("json", "x" * 50, f'must be JSON; a text is written in double quotes, like "{"x" * 39}…"'),
+        ("json", '{"a" 1}', "is not valid JSON: JSON is malformed: expected ':' (byte 5)"),
+        ({"type": "choice", **OPTIONS}, "Sky", "is not one of: red, green, b"),
+        ({"type": "choices", **OPTIONS}, "red, Sky", "has 'Sky', which is not one of: red, green, b"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_a_sentence(declaration: object, typed: str, message: str) -> None:
+    field = declared(declaration)
+    assert refusal(lambda: from_text(field, typed)) == message
+
+
+def test_json_that_cannot_be_read_is_refused() -> None:
+    assert refusal(lambda: from_text(declared("json"), "{")).startswith("is not valid JSON")
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "shown"),
+    [
+        ("text", None, "–"),
+        ("choices", [], "–"),
+        ("choices", ["a", "b"], "a, b"),
+        ("choices", ["a", 1], '[\n  "a",\n  1\n]'),
+        ("text", "a", "a"),
+        ("money", {"amount": "12.50", "currency": "EUR"}, "12.50 EUR"),
+        ("money", {"amount": 1}, '{\n  "amount": 1\n}'),
+        ("boolean", True, "yes"),
+        ("boolean", False, "no"),
+        ("number", Decimal("1E+2"), "100"),
+        ("number", Decimal("1E+200"), "1E+200"),
+        ("integer", 10**40, str(10**40)),
+        ("date", "2026-01-02", "2026-01-02"),
+        ("datetime", "2026-01-02T10:00:00Z", "2026-01-02 10:00 UTC"),
+        ("datetime", "2026-01-02T10:00:30Z", "2026-01-02 10:00:30 UTC"),
+        ("datetime", "2026-01-02T10:00:00.500000Z", "2026-01-02 10:00:00.500000 UTC"),
+        ("datetime", "soon", "soon"),
+        ("json", "a", '"a"'),
+        ("json", [], "[]"),
+        ("json", {"a": [Decimal("1.50"), 2**70]}, f'{{\n  "a": [\n    1.50,\n    {2**70}\n  ]\n}}'),
+        ("text", {"a": 1}, '{\n  "a": 1\n}'),
+    ],
+)
+def test_a_value_is_printed_for_people(kind: str, value: Value, shown: str) -> None:
+    assert show(FieldType(kind), value) == shown
+
+
+# -- types that nobody declared -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (True, "boolean"),
+        (1, "integer"),
+        (Decimal("1.0"), "number"),
+        ({"amount": "1.00", "currency": "EUR"}, "money"),
+        ({"amount": "1.00", "currency": "EUR", "x": 1}, "json"),
+        ({"amount": "much", "currency": "EUR"}, "json"),
+        ([], "json"),
+        ("", "text"),
+        ("x" * 200, "text"),
+        ("x" * 201, "long_text"),
+        ("a\nb", "long_text"),
+        (None, "text"),
+    ],
+)
+def test_the_type_of_a_value_is_evident(value: Value, kind: str) -> None:
+    field = infer(value)
+    assert field.type == kind
+    assert validate(field, value) == value
+    assert field.required == (kind not in ("text", "long_text"))
+
+
+def test_a_text_of_no_declared_type_may_be_emptied_and_stays_text() -> None:
+    assert from_text(infer("a"), "") == ""
+    assert from_text(infer("a\nb"), "") == ""
+
+
+# -- many at once -------------------------------------------------------------------------------------------
+
+FORM = {
+    "amount": declared(EUR),
+    "note": declared({"type": "text", "required": False}),
+    "day": declared({"type": "date", "default": "2026-01-02"}),
+    "moment": declared({"type": "datetime", "default": "2026-01-02T10:00+01:00"}),
+}
+
+
+def test_a_form_is_filled_with_defaults_in_the_order_of_its_fields() -> None:
+    expected = {
+        "amount": {"amount": "5", "currency": "EUR"},
+        "note": None,
+        "day": "2026-01-02",
+        "moment": "2026-01-02T09:00:00Z",
+    }
+    for found, errors in (
+        validate_all(FORM, {"note": None, "amount": 5}),
+        from_text_all(FORM, {"note": "", "amount": "5"}),
+    ):
+        assert (found, errors) == (expected, {})
+        assert list(found) == list(expected)
+
+
+def test_everything_wrong_with_a_form_is_reported_by_name() -> None:
+    found, errors = validate_all(FORM, {"amonut": 5, "zzz": 1, "day": "soon", "note": "x"})
+    assert found == {"note": "x", "moment": "2026-01-02T09:00:00Z"}
+    assert errors == {
+        "amonut": "is not known here; did you mean amount?",
+        "zzz": "is not known here",
+        "amount": "is required",
+        "day": "must be a date, like 2026-01-31",
+    }
+    assert from_text_all(FORM, {"amount": "x"})[1] == {"amount": "must be an amount and a currency, like 12.50 EUR"}
+
+
+# -- properties ---------------------------------------------------------------------------------------------
+
+decimals = st.decimals(allow_nan=False, allow_infinity=False)
+scalars: st.SearchStrategy[Any] = st.none() | st.booleans() | st.integers() | decimals | st.text()
+anything = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4), max_leaves=8
+)
+money = st.fixed_dictionaries({"amount": decimals | st.integers(), "currency": st.sampled_from(["EUR", "JPY"])})
+moments = st.datetimes(timezones=st.timezones()).map(lambda at: at.isoformat())
+domains = st.from_regex(r"[A-Za-z0-9-]{1,9}\.[A-Za-z]{2,5}", fullmatch=True)
+likely: dict[FieldType, st.SearchStrategy[Any]] = {
+    FieldType.TEXT: st.text(),
+    FieldType.LONG_TEXT: st.text(),
+    FieldType.NUMBER: decimals | st.integers(),
+    FieldType.INTEGER: st.integers(),
+    FieldType.MONEY: money,
+    FieldType.BOOLEAN: st.booleans(),
+    FieldType.DATE: st.dates().map(str),
+    FieldType.DATETIME: moments | st.datetimes().map(lambda at: at.replace(tzinfo=UTC).isoformat()),
+    FieldType.EMAIL: st.builds("{}@{}".format, st.text(min_size=1), domains),
+    FieldType.URL: st.builds("https://{}/{}".format, domains, st.text()),
+    FieldType.CHOICE: st.sampled_from(["red", "green", "b"]),
+    FieldType.CHOICES: st.lists(st.sampled_from(["red", "green", "b"]), min_size=1),
+    FieldType.PERSON: st.from_regex(r"U[A-Z0-9]{8}|<@W[A-Z0-9]{8}>", fullmatch=True),
+    FieldType.JSON: anything,
+}
+
+
+def every_field(kind: FieldType, required: bool) -> Field:
+    options = OPTIONS if kind in (FieldType.CHOICE, FieldType.CHOICES) else {}
+    return declared({"type": kind, "required": required, **options})
+
+
+def attempt(call: Callable[[], Value]) -> Value | type[Cannot]:
+    try:
+        return call()
+    except InvalidValue:
+        return Cannot
+
+
+unhurried = settings(deadline=None)  # a busy machine is no bug
+kinds = pytest.mark.parametrize("kind", list(FieldType))
+
+
+@kinds
+@unhurried
+@given(draw=st.data(), required=st.booleans())
+def test_a_normal_form_is_its_own_normal_form(kind: FieldType, draw: st.DataObject, required: bool) -> None:
+    field = every_field(kind, required)
+    value = draw.draw(likely[kind] | anything)
+    normal = attempt(lambda: validate(field, value))
+    if not isinstance(normal, type):
+        assert json_values.canonical(validate(field, normal)) == json_values.canonical(normal)
+        assert isinstance(show(kind, normal), str)
+
+
+@kinds
+@unhurried
+@given(draw=st.data())
+def test_what_is_printed_can_be_typed_again(kind: FieldType, draw: st.DataObject) -> None:
+    """Except for line ends, which a form changes, the absence of a value, and a number that may mean two."""
+    field = every_field(kind, required=True)
+    normal = attempt(lambda: validate(field, draw.draw(likely[kind])))
+    if isinstance(normal, type) or normal is None or (isinstance(normal, str) and "\r\n" in normal):
+        return
+    if kind is FieldType.NUMBER and len(readings(show(kind, normal))) > 1:
+        assert refusal(lambda: from_text(field, show(kind, normal))).startswith("is not clear: ")
+        return
+    assert from_text(field, show(kind, normal)) == normal
+
+
+@kinds
+@unhurried
+@given(typed=st.text() | st.from_regex(r"[-+0-9.,:TZe ]{1,30}([A-Z]{3})?"), required=st.booleans())
+def test_whatever_is_typed_only_ever_raises_invalid_value(kind: FieldType, typed: str, required: bool) -> None:
+    attempt(lambda: from_text(every_field(kind, required), typed))
+
+
+@kinds
+@unhurried
+@given(value=anything)
+def test_any_value_can_be_printed_as_any_type(kind: FieldType, value: Value) -> None:
+    assert isinstance(show(kind, json_values.clean(value)), str)
+
+
+@unhurried
+@given(value=anything.filter(lambda value: not (isinstance(value, str) and "\0" in value)))
+def test_the_type_found_for_a_value_takes_that_value(value: Value) -> None:
+    clean = json_values.clean(value)
+    field = infer(clean)
+    found = validate(field, clean)
+    if field.type is not FieldType.MONEY:
+        assert found == clean
+
+
+def test_times_are_normalised_as_the_standard_library_does() -> None:
+    at = datetime(2026, 1, 2, 10, 0, 0, 7, tzinfo=UTC)
+    assert validate(declared("datetime"), at.isoformat()) == "2026-01-02T10:00:00.000007Z"

@@ -1,0 +1,46 @@
+"""Accounts in values and texts: found where they stand for a person, and nowhere else."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.domain import Person
+from engine.fields import Field
+from engine.json_values import Value
+from engine.requests import Editable, by_name, is_account, mentioned
+from engine.requests.mentions import MAX_MENTIONED
+
+PERSON = Editable(("who",), Field.model_validate("person"))
+TEXT = Editable(("note",), Field.model_validate("text"))
+
+
+def test_an_account_is_found_in_a_person_and_in_texts_and_once() -> None:
+    content: dict[str, Value] = {"who": "U012AB3CD", "note": "U999999999"}
+    found = mentioned(content, [PERSON, TEXT], ["May U012AB3CD come in?", "with W0ABCDEF12", "and U0ABCDEF34."])
+    assert found == ("U012AB3CD", "W0ABCDEF12", "U0ABCDEF34")
+
+
+def test_what_is_no_account_is_none() -> None:
+    texts = ["WAREHOUSES", "xU012AB3CD", "u012ab3cd", "@U012AB3CD", "U012AB3CD_x", "U1", "UNITEDSTATES"]
+    assert mentioned({"who": "ada@example.com"}, [PERSON], texts) == ()
+    assert mentioned({"who": None}, [PERSON], []) == ()
+    assert not is_account(["U012AB3CD"])
+
+
+def test_only_so_many_are_looked_up() -> None:
+    text = " ".join(f"U{number:09d}" for number in range(MAX_MENTIONED * 2))
+    assert len(mentioned({}, [], [text])) == MAX_MENTIONED
+
+
+def test_those_who_are_known_stand_by_name_and_the_others_as_they_are() -> None:
+    known = {"U012AB3CD": Person("p1", "Ada")}
+    assert by_name("U012AB3CD asks U0ABCDEF34", known) == "Ada asks U0ABCDEF34"
+    assert by_name("U012AB3CD", {}) == "U012AB3CD"
+
+
+@given(st.text(max_size=200))
+def test_a_text_that_names_no_account_stays_as_it_is(text: str) -> None:
+    assert by_name(text, {"U012AB3CD": Person("p1", "Ada")}).replace("Ada", "U012AB3CD") == text.replace(
+        "Ada", "U012AB3CD"
+    )

@@ -1,0 +1,218 @@
+"""References to people: read by one parser, so that a check, a run, a field and a setting agree on each text."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from bot.settings import Settings
+from engine import fields, json_values, references, workflowfile
+from engine.domain import Address, accounts
+from engine.errors import DefinitionError, InvalidValue
+from engine.fields import Field
+from engine.json_values import Value
+from engine.references import Reference, parse, parse_resolvable
+from engine.requests import is_account
+from engine.workflowfile.scalars import EXPRESSION, has_expression, person_kind
+from tests.support.run_in_memory import KINDS, Journey
+
+PERSON = Field.model_validate("person")
+
+_IDS = st.from_regex(r"[UWCGBT][A-Z0-9]{0,32}", fullmatch=True)
+_PIECES = st.sampled_from(
+    [
+        *(
+            "owner",
+            "requester",
+            "Owner",
+            "group:",
+            "role:",
+            "@",
+            "<@",
+            ">",
+            "|",
+            "U012AB3CD",
+            "U12",
+            "U1",
+            "W0ABCDEF12",
+        ),
+        *("lee", "lee@example.com", "LEE@Example.com", "example.com", "finance-approvers", "sales.eu", "C012AB3CD"),
+        *("U1", "#", " ", "\n", ",", ".", "-", "_", "é", "x" * 90, "USA", "u012ab3cd", "\u2003"),
+    ]
+)
+TEXTS = st.one_of(
+    _IDS,
+    _IDS.map(lambda one: f"<@{one}>"),
+    _IDS.map(lambda one: f"<@{one}|Lee Ann>"),
+    st.from_regex(r"(group|role):@?[\w.-]{0,82}", fullmatch=True),
+    st.emails(),
+    st.lists(_PIECES, max_size=4).map("".join),
+    st.text(max_size=40),
+)
+
+
+# -- what a text means --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "value"),
+    [
+        ("owner", "owner", "owner"),
+        ("requester", "requester", "requester"),
+        ("U012AB3CD", "slack", "U012AB3CD"),
+        ("U123", "slack", "U123"),
+        ("<@W012AB3CD>", "slack", "W012AB3CD"),
+        ("<@U012AB3CD|lee>", "slack", "U012AB3CD"),
+        ("<@U012AB3CD|Lee Ann>", "slack", "U012AB3CD"),
+        ("group:finance-approvers", "group", "finance-approvers"),
+        ("group:@Finance", "group", "finance"),
+        ("role:sales", "role", "sales"),
+        ("Lee@Example.com", "email", "lee@example.com"),
+    ],
+)
+def test_a_reference_has_a_kind_a_value_and_the_rule_that_it_was_written_as(name: str, kind: str, value: str) -> None:
+    assert parse(name, rule="the rule") == Reference(kind, value, "the rule")
+    assert parse(name) == Reference(kind, value, name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(None, 7, True, {"email": "lee@example.com"}, "", "nobody", " owner", "OWNER", "group:", "group:the sales"),
+        *("@lee", "a@b@c", "<@nobody>", "<@U012AB3CD", "<#C012AB3CD>", "C012AB3CD", "#sales", "U1", "u012ab3cd"),
+        "U012AB3CD\n",
+    ],
+)
+def test_what_names_nobody_is_no_reference(name: Value) -> None:
+    assert parse(name) is None
+    assert parse_resolvable(name) is None
+
+
+def test_a_role_can_be_written_and_nobody_is_asked_by_it() -> None:
+    assert parse("role:sales") is not None
+    assert parse_resolvable("role:sales") is None
+
+
+def test_a_reference_says_what_it_can_be_used_for() -> None:
+    owner, group = Reference("owner", "owner", "rule"), Reference("group", "sales", "rule")
+    account, email = Reference("slack", "U012AB3CD", "rule"), Reference("email", "lee@example.com", "rule")
+    assert [one.is_keyword for one in (owner, group, account, email)] == [True, False, False, False]
+    assert [one.is_address for one in (owner, group, account, email)] == [False, False, True, True]
+    assert account.address == Address("slack", "U012AB3CD")
+    assert group.as_members == Reference("members", "sales", "rule")
+    assert email.as_members == email
+
+
+# -- everybody agrees ---------------------------------------------------------------------------------------
+
+
+@given(TEXTS)
+@example("U123")
+@example("<@U123>")
+@example("<@U012AB3CD|Lee Ann>")
+@example("role:sales")
+@example("group:@Finance")
+def test_a_check_of_a_literal_says_what_a_run_says_of_it(text: str) -> None:
+    """Whatever the check takes, the run asks, as the same kind; whatever it refuses, the run would not ask either."""
+    text = text.strip()
+    if has_expression(text):
+        assert person_kind(text) == EXPRESSION
+        return
+    reference = parse_resolvable(text)
+    steps = (
+        f"- {{id: words, uses: set, with: {{text: a}}, gate: {{approvers: [{json.dumps(text, ensure_ascii=False)}]}}}}"
+    )
+    if reference is None or not text.isprintable():
+        # The check also refuses characters that cannot be seen, so a run is never given them.
+        with pytest.raises(DefinitionError):
+            Journey.of(steps)
+        return
+    journey = Journey.of(steps)
+    journey.proceed()
+    assert journey.opening.notes == ()
+    (asked,) = journey.opening.references
+    assert (asked.kind, asked.value) == (reference.kind, reference.value)
+    assert person_kind(text) == asked.kind
+
+
+@given(TEXTS)
+def test_a_field_of_type_person_takes_exactly_the_addresses_that_name_one_person(text: str) -> None:
+    reference = parse(text)
+    try:
+        value = fields.validate(PERSON, text)
+    except InvalidValue:
+        assert reference is None or not reference.is_address
+        return
+    assert reference is not None
+    assert reference.is_address
+    assert str(value).lower() == reference.value.lower()
+    assert is_account(value) == (reference.kind in accounts.NAMES)
+
+
+@given(TEXTS)
+def test_what_data_gives_is_asked_if_it_is_an_address_and_else_noted(text: str) -> None:
+    journey = Journey.of(
+        "- {id: words, uses: set, with: {text: a}, gate: {approvers: ['{{ inputs.any }}']}}", any=[text]
+    )
+    journey.proceed()
+    reference = parse(text)
+    asked = [] if reference is None or not reference.is_address else [(reference.kind, reference.value)]
+    assert [(one.kind, one.value) for one in journey.opening.references] == asked
+    assert (json_values.dumps(text)[:100] in journey.opening.notes[0]) == (not asked)
+
+
+@pytest.mark.parametrize("name", ["U123", "lee@example.com", "group:sales", "role:sales", "owner", "nobody"])
+def test_builders_are_those_who_can_be_named_before_anything_runs(name: str) -> None:
+    reference = parse_resolvable(name)
+    if reference is not None and not reference.is_keyword:
+        assert Settings(builders=(name,)).builders == (name,)
+        return
+    with pytest.raises(ValidationError, match="is no email address, Slack user id or group:handle"):
+        Settings(builders=(name,))
+
+
+@pytest.mark.parametrize("name", ["<@U12>", "<@U012AB3CD|lee>", "UABCDEF", "group:@Finance", "Lee@Example.com"])
+def test_what_was_registered_before_still_loads(name: str) -> None:
+    """What the check took when it had patterns of its own."""
+    source = (
+        f"name: pay\nowner: lee@example.com\nmay_run: [{json.dumps(name)}]\n"
+        f"steps:\n  - {{id: pay, uses: set, with: {{a: 1}}, gate: {{approvers: {json.dumps(name)}}}}}\n"
+    )
+    workflow = workflowfile.load(source.encode(), kinds=KINDS, registered=True)
+    assert all(parse_resolvable(one) is not None for one in workflow.may_run)
+
+
+# -- account kinds ------------------------------------------------------------------------------------------
+
+
+def test_the_kinds_of_accounts_are_told_apart_by_their_ids() -> None:
+    assert [len([one for one in accounts.KINDS if one.person_id(kind.example)]) for kind in accounts.KINDS] == [1]
+    assert all(accounts.parse_account(kind.example) == Address(kind.name, kind.example) for kind in accounts.KINDS)
+    assert {"email", *(kind.name for kind in accounts.KINDS)} == references.ADDRESSES
+
+
+@pytest.mark.parametrize(
+    ("text", "channel"),
+    [
+        ("C012AB3CD", "C012AB3CD"),
+        ("<#G012AB3CD|sales>", "G012AB3CD"),
+        ("#sales", None),
+        ("U012AB3CD", None),
+        ("", None),
+    ],
+)
+def test_a_channel_is_told_by_its_id(text: str, channel: str | None) -> None:
+    assert accounts.SLACK.channel_id(text) == channel
+    assert accounts.SLACK.is_channel_name(text) == text.startswith("#")
+
+
+@given(st.text(st.sampled_from("UW09AZ @.|<>_"), max_size=60))
+def test_only_the_ids_in_a_text_are_replaced(text: str) -> None:
+    ids = accounts.ids_in(text)
+    assert accounts.replace_ids(text, lambda one: one) == text
+    assert accounts.replace_ids(text, lambda _: "Lee").count("Lee") == len(ids)
+    assert all(accounts.is_account_id(one) for one in ids)

@@ -1,0 +1,631 @@
+"""The rules of a request: what opens, who may decide what, what an edit may change, when a clock strikes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from engine import json_values, requests
+from engine.domain import (
+    SECRET_SHOWN,
+    Address,
+    AlreadyDecided,
+    Cancelled,
+    Changed,
+    Expired,
+    InvalidEdits,
+    NotAnApprover,
+    OnExpiry,
+    Params,
+    ReasonMissing,
+    ReasonRequired,
+    RequestState,
+    ReviewPoint,
+    SecretName,
+    Verdict,
+)
+from engine.errors import InvalidValue, Tampered
+from engine.fields import infer
+from engine.json_values import Value
+from engine.references import Reference
+from engine.requests import MAX_NOTES, UNSEEN_AFTER, Lapsed, Ruling, Unseen
+from tests.support.copies import replace
+from tests.support.fakes import START
+from tests.support.run_in_memory import EVE, KIM, LEE, Journey, asked, decide, opened
+
+SECOND = timedelta(seconds=1)
+SEND = """
+- id: send
+  uses: call
+  with: {to: bank, text: Pay, headers: {token: "Bearer {{ secret.BANK }}"}}
+  gate: {approvers: [lee@example.com]}
+"""
+NAMED = "- {id: words, uses: set, with: {text: draft}, gate: {%s}}"
+
+
+def words(gate_: str = "", **inputs: Value) -> Any:
+    return opened(NAMED % gate_, **inputs)
+
+
+# -- opening ------------------------------------------------------------------------------------------------
+
+
+def test_a_gate_without_a_condition_always_opens() -> None:
+    assert words().notes == ()
+
+
+def test_a_gate_whose_condition_is_false_does_not_open() -> None:
+    journey = Journey.of(NAMED % 'when: "{{ inputs.amount > 100 }}"', amount=5)
+    journey.proceed()
+    assert "gate.passed" in journey.kinds()
+    assert journey.last is not None
+    assert journey.last.opening is None
+
+
+@pytest.mark.parametrize(
+    "when", ["{{ inputs.amount > 100 }}", "{{ inputs.any.missing }}", "{{ inputs.any }}", "{{ inputs.any | first }}"]
+)
+def test_a_condition_that_cannot_be_evaluated_opens_the_gate_and_shows_why(when: str) -> None:
+    opening = words(f'when: "{when}"', amount=None, any=[1])
+    assert len(opening.notes) == 1
+    assert opening.notes[0].startswith("Whether this needs approval could not be found out: ")
+
+
+def test_a_request_holds_what_the_gate_says_evaluated_once() -> None:
+    opening = words(
+        'title: "Take {{ inputs.amount }}?", reason: "over {{ inputs.amount }}", '
+        'confirm: "Sure about {{ inputs.amount }}?", '
+        'show: [{label: Sum, value: "{{ inputs.amount }}"}, {label: None, value: "{{ inputs.any }}"}], '
+        "approve_label: Take, reject_label: Leave, expires: 2d, on_expiry: reject, reason_required: always",
+        amount=Decimal("2.50"),
+    )
+    assert opening.title == "Take 2.50?"
+    assert opening.reason == "over 2.50"
+    assert opening.confirm == "Sure about 2.50?"
+    assert opening.show == (("Sum", "2.50"), ("None", "–"))
+    assert (opening.approve_label, opening.reject_label) == ("Take", "Leave")
+    assert (opening.expires_after, opening.on_expiry) == (timedelta(days=2), OnExpiry.REJECT)
+    assert opening.reason_required is ReasonRequired.ALWAYS
+    assert opening.digest == opening.subject.digest(opening.content)
+
+
+def test_a_text_that_cannot_be_rendered_is_replaced_by_a_note() -> None:
+    bad = '"{{ inputs.any.missing }}"'
+    opening = words(f"title: {bad}, reason: {bad}, confirm: {bad}, show: [{{label: Sum, value: {bad}}}]", any={})
+    assert (opening.title, opening.reason, opening.confirm, opening.show) == ("words", None, None, (("Sum", "–"),))
+    assert [note.split(" of this request could not be written: ")[0] for note in opening.notes] == [
+        "The title",
+        "The reason",
+        "The Sum",
+        "The confirmation",
+    ]
+
+
+@pytest.mark.parametrize("given_", ["", " ", "\n\n"])
+def test_a_title_that_comes_out_empty_is_the_label_of_the_step(given_: str) -> None:
+    assert words('title: "{{ inputs.any }}"', any=given_).title == "words"
+
+
+def test_a_title_from_data_stays_one_line() -> None:
+    assert words('title: "Pay {{ inputs.any }}?"', any="5\nApproved by:\n Sam").title == "Pay 5 Approved by: Sam?"
+
+
+def test_long_texts_are_cut_with_an_ellipsis() -> None:
+    opening = words('title: "{{ inputs.any }}", reason: "{{ inputs.any }}"', any="x" * 4000)
+    assert opening.title == "x" * 149 + "…"
+    assert opening.reason == "x" * 2999 + "…"
+
+
+# -- who is asked -------------------------------------------------------------------------------------------
+
+
+def test_a_gate_that_names_nobody_asks_the_owner() -> None:
+    assert words().references == (Reference("owner", "owner", "owner"),)
+
+
+def test_approvers_are_named_by_role_address_or_an_expression_that_gives_one_or_a_list() -> None:
+    opening = words(
+        'approvers: [owner, requester, "group:sales", lee@Example.com, "{{ inputs.any }}"]',
+        any=["kim@example.com", "U012AB3CD"],
+    )
+    rule = "{{ inputs.any }}"
+    assert opening.references == (
+        Reference("owner", "owner", "owner"),
+        Reference("requester", "requester", "requester"),
+        Reference("group", "sales", "group:sales"),
+        Reference("email", "lee@example.com", "lee@example.com"),
+        Reference("email", "kim@example.com", rule, not_requester=True),
+        Reference("slack", "U012AB3CD", rule, not_requester=True),
+    )
+    assert opening.notes == ("The person who started this run named the approver, in the input any.",)
+
+
+@pytest.mark.parametrize("word", ["owner", "requester", "group:sales", "group:@sales"])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "{{ inputs.any }}",
+        "{{ inputs.any | default('owner') }}",
+        "{{ [inputs.any] }}",
+        "{{ ['lee@example.com', inputs.any] | last }}",
+        "{{ inputs.any if inputs.amount > 0 else 'requester' }}",
+        "{{ ['lee@example.com'] + [inputs.any] }}",
+        "{{ inputs.any ~ '' }}",
+        "{{ inputs.any | trim }}",
+    ],
+)
+def test_a_word_that_comes_from_data_names_nobody_beyond_what_the_file_writes(word: str, entry: str) -> None:
+    opening = words(f'approvers: ["{entry}"]', any=word, amount=1)
+    assert {one.kind for one in opening.references} <= {"email"}
+    assert opening.notes[0] == f'{entry} gave "{word}", but data can only name people by address.'
+
+
+@pytest.mark.parametrize(
+    ("entry", "kinds"),
+    [
+        ("{{ 'owner' if inputs.amount > 100 else 'group:sales' }}", ["owner"]),
+        ("{{ 'owner' if inputs.amount > 1000 else 'group:sales' }}", ["group"]),
+        ("{{ inputs.any | default('requester') }}", ["requester"]),
+        ("{{ ['owner', 'group:sales'] if inputs.amount > 100 else 'requester' }}", ["owner", "group"]),
+        ("{{ ['owner'] + (inputs.any | default(['requester'])) }}", ["owner", "requester"]),
+        ("{{ 'requester' }}", ["requester"]),
+    ],
+)
+def test_a_word_that_the_file_writes_in_an_expression_counts(entry: str, kinds: list[str]) -> None:
+    opening = words(f'approvers: ["{entry}"]', amount=500)
+    assert [one.kind for one in opening.references] == kinds
+    assert opening.notes == ()
+
+
+@given(st.one_of(st.text(), st.sampled_from(["owner", "requester", "group:sales", "role:boss", " owner", "Owner"])))
+def test_data_never_names_anybody_but_by_an_address(text: str) -> None:
+    opening = words('approvers: ["{{ inputs.any }}"]', any=text)
+    assert {one.kind for one in opening.references} <= {"email", "slack"}
+
+
+def test_the_requester_may_be_named_by_data_where_the_file_says_so() -> None:
+    for more, entry in (("exclude: [], ", "{{ inputs.any }}"), ("", "{{ [run.requester, inputs.any] }}")):
+        opening = words(f'{more}approvers: ["{entry}"]', any="kim@example.com")
+        assert {one.not_requester for one in opening.references} == {False}
+
+
+def test_an_address_may_be_put_together_of_data() -> None:
+    opening = words('approvers: ["{{ inputs.any }}@example.com"]', any="kim")
+    assert [one.value for one in opening.references] == ["kim@example.com"]
+
+
+def test_inputs_that_name_an_approver_are_told_also_where_a_step_passed_them_on() -> None:
+    journey = Journey.of(
+        "- {id: pick, uses: set, with: {to: {who: '{{ inputs.any }}'}, other: x}}\n"
+        "- {id: words, uses: set, with: {}, gate: {approvers: ['{{ steps.pick.to.who }}']}}",
+        any="kim@example.com",
+    )
+    journey.proceed()
+    assert journey.opening.notes == ("The person who started this run named the approver, in the input any.",)
+
+
+@pytest.mark.parametrize(
+    "junk", [None, 7, True, "", "nobody", "role:sales", "group:", "a@b@c", "<@nobody>", {"email": "lee@example.com"}]
+)
+def test_an_approver_that_is_nobody_is_noted_and_asks_nobody(junk: Value) -> None:
+    opening = words('approvers: ["{{ inputs.any }}"]', any=[junk])
+    assert opening.references == ()
+    assert opening.notes == (
+        f"{{{{ inputs.any }}}} names {json_values.dumps(junk)}, which is nobody that can be asked.",
+    )
+
+
+def test_an_approver_that_cannot_be_evaluated_is_noted_and_the_others_are_asked() -> None:
+    opening = words('approvers: ["{{ inputs.any.boss }}", lee@example.com]', any={})
+    assert [one.value for one in opening.references] == ["lee@example.com"]
+    assert opening.notes[0].startswith("An approver could not be found out: ")
+
+
+def test_any_amount_of_junk_makes_few_and_short_notes() -> None:
+    opening = words('approvers: ["{{ inputs.any }}"]', any=["x" * 5000, *range(5000)])
+    assert len(opening.notes) == MAX_NOTES + 1
+    assert max(len(note) for note in opening.notes) <= 1000
+    assert opening.notes[-1] == "There are 4,981 more notes like these."
+
+
+# -- what can be edited -------------------------------------------------------------------------------------
+
+
+def paths(opening: Any) -> list[str]:
+    return [json_values.show_path(one.path) for one in opening.editable]
+
+
+def test_content_is_editable_and_addresses_are_not_unless_the_gate_says_so() -> None:
+    assert paths(opened(SEND)) == ["text"]
+
+
+def test_what_touches_a_secret_is_never_editable_and_shown_by_name_only() -> None:
+    opening = opened(SEND)
+    assert opening.content.secrets == {("headers", "token"): ("Bearer ", SecretName("BANK"))}
+    shown = opening.content.shown()
+    assert shown["headers"] == {"token": "Bearer " + SECRET_SHOWN.replace("{name}", "BANK")}
+    assert json_values.look(dict(opening.content.value), ("headers", "token")) == ""
+    step = Journey.of(SEND).workflow.steps[0]
+    assert step.gate is not None
+    for name in ("headers", "headers.token"):
+        widened = replace(step.gate, edit={name: None, "text": None})
+        again = requests.open_request(
+            gate=widened, step=step, subject=opening.subject, content=opening.content, scope={}, why=True
+        )
+        assert paths(again) == ["text"]
+
+
+def test_a_field_that_is_not_there_this_time_is_noted() -> None:
+    opening = opened(
+        """
+        - id: send
+          uses: call
+          with: {to: bank, details: "{{ inputs.any }}"}
+          gate: {edit: [details.items.1, details.items.0]}
+        """,
+        any={"items": ["a"]},
+    )
+    assert paths(opening) == ["details.items.0"]
+    assert opening.notes == ("details.items.1 was to be editable, but is not there this time.",)
+
+
+def test_a_name_with_a_dot_in_it_is_that_name_and_not_a_path() -> None:
+    opening = opened('- {id: words, uses: set, with: {"a.b": one, a: {b: two}}, gate: {}}')
+    assert [one.path for one in opening.editable] == [("a.b",), ("a",)]
+    ruling = decide(asked(opening), edits={"a.b": "three"})
+    assert ruling.approved.value == {"a.b": "three", "a": {"b": "two"}}
+
+
+def test_after_a_step_all_of_its_output_is_editable_by_default() -> None:
+    journey = Journey.of("- {id: words, uses: set, with: {one: 1, two: [2]}, gate: {at: after}}")
+    journey.proceed()
+    assert journey.opening.subject.at is ReviewPoint.AFTER
+    assert paths(journey.opening) == ["one", "two"]
+
+
+# -- the digest ---------------------------------------------------------------------------------------------
+
+
+def test_the_digest_covers_subject_and_content() -> None:
+    opening = words()
+    subject, content = opening.subject, opening.content
+    others = [
+        replace(subject, workflow="other"),
+        replace(subject, hash="0"),
+        replace(subject, run="r2"),
+        replace(subject, step="other"),
+        replace(subject, visit=2),
+        replace(subject, uses="call"),
+        replace(subject, at=ReviewPoint.AFTER),
+    ]
+    contents = [Params({"text": "Draft"}), Params({"text": ""}, {("text",): (SecretName("A"),)})]
+    digests = {one.digest(content) for one in others} | {subject.digest(one) for one in contents}
+    assert len(digests | {opening.digest}) == len(others) + len(contents) + 1
+
+
+def test_content_that_is_not_what_was_approved_is_refused() -> None:
+    opening = words()
+    opening.subject.check(opening.content, opening.digest)
+    with pytest.raises(Tampered, match="not what was approved"):
+        opening.subject.check(Params({"text": "other"}), opening.digest)
+
+
+NUMBERS = st.one_of(st.integers(), st.decimals(allow_nan=False, allow_infinity=False))
+
+
+@example(Decimal("-0"))
+@given(NUMBERS)
+def test_a_number_keeps_its_digest_through_the_store(number: int | Decimal) -> None:
+    """-0 included: what is stored and read again is still what was approved."""
+    try:
+        value = json_values.clean(number)
+    except InvalidValue:
+        return
+    assert json_values.digest(json_values.loads(json_values.dumps(value))) == json_values.digest(value)
+
+
+# -- who may decide, and when -------------------------------------------------------------------------------
+
+
+def test_an_approval_without_edits_approves_what_was_shown() -> None:
+    request = asked(words())
+    assert decide(request, reason="  fine ") == Ruling(
+        state=RequestState.APPROVED,
+        approver=request.approvers[0],
+        approved=request.content,
+        approved_digest=request.digest,
+        reason="fine",
+    )
+
+
+def test_a_rejection_takes_a_reason_and_no_edits() -> None:
+    request = asked(words())
+    ruling = decide(request, verdict=Verdict.REJECT, reason="no", edits={"text": "other", "nonsense": 1})
+    assert ruling == Ruling(state=RequestState.REJECTED, approver=request.approvers[0], reason="no")
+
+
+def test_whoever_is_known_by_an_account_only_is_no_number() -> None:
+    refusal = decide(asked(words()), person=None, actor=Address("slack", "U0225G7YX4C"))
+    assert isinstance(refusal, NotAnApprover)
+    assert refusal.sentence() == "You are not an approver of this request; it waits for Lee, kim@example.com."
+
+
+@pytest.mark.parametrize(("person", "who"), [(EVE, "Eve"), (None, "lee@example.com")])
+def test_who_is_not_an_approver_is_told_who_is(person: Any, who: str) -> None:
+    refusal = decide(asked(words()), person=person)
+    assert refusal == NotAnApprover(who=who, approvers=("Lee", "kim@example.com"))
+
+
+def test_a_stranger_learns_nothing_of_the_state() -> None:
+    assert isinstance(decide(asked(words(), state=RequestState.CANCELLED, closed_at=START), person=EVE), NotAnApprover)
+
+
+@pytest.mark.parametrize("state", [RequestState.APPROVED, RequestState.REJECTED])
+def test_a_decided_request_says_by_whom_and_whether_it_was_you(state: RequestState) -> None:
+    request = asked(words(), state=state, closed_at=START, closed_by=LEE)
+    assert decide(request) == AlreadyDecided(state=state, by=LEE, at=START, by_you=True)
+    assert decide(request, person=KIM) == AlreadyDecided(state=state, by=LEE, at=START)
+    assert "by you at" in decide(request).sentence()
+
+
+def test_a_request_rejected_by_the_clock_was_not_decided_by_you() -> None:
+    refusal = decide(asked(words(), state=RequestState.REJECTED, closed_at=START))
+    assert refusal == AlreadyDecided(state=RequestState.REJECTED, by=None, at=START)
+    assert "by the clock" in refusal.sentence()
+
+
+def test_an_expired_or_withdrawn_request_says_since_when() -> None:
+    assert decide(asked(words(), state=RequestState.EXPIRED, closed_at=START)) == Expired(at=START)
+    assert decide(asked(words(), state=RequestState.CANCELLED, closed_at=START)) == Cancelled(at=START)
+
+
+def test_a_decision_is_taken_until_just_before_the_expiry_and_refused_exactly_at_it() -> None:
+    request = asked(words(), expires_at=START + SECOND)
+    assert isinstance(decide(request, now=START), Ruling)
+    assert decide(request, now=START + SECOND) == Expired(at=START + SECOND)
+    assert decide(request, now=START + SECOND, verdict=Verdict.REJECT, reason="x") == Expired(at=START + SECOND)
+
+
+@pytest.mark.parametrize("changes", [{"content_version": 2}, {"digest": "0" * 64}, {"content_version": 0}])
+def test_who_saw_other_content_is_asked_to_look_again(changes: dict[str, Any]) -> None:
+    assert decide(asked(words()), **changes) == Changed(content_version=1)
+
+
+@pytest.mark.parametrize(
+    ("rule", "verdict", "missing"),
+    [
+        ("reject", Verdict.REJECT, True),
+        ("reject", Verdict.APPROVE, False),
+        ("always", Verdict.APPROVE, True),
+        ("always", Verdict.REJECT, True),
+        ("never", Verdict.REJECT, False),
+    ],
+)
+@pytest.mark.parametrize("reason", [None, "", " \n"])
+def test_a_reason_is_asked_for_where_the_gate_says_so(
+    rule: str, verdict: Verdict, missing: bool, reason: str | None
+) -> None:
+    answer = decide(asked(words(f"reason_required: {rule}")), verdict=verdict, reason=reason)
+    if missing:
+        assert answer == ReasonMissing(verdict=verdict)
+    else:
+        assert answer.reason is None
+
+
+def test_a_reason_is_cut_and_can_always_be_stored() -> None:
+    ruling = decide(asked(words()), reason="\ud800" + "x" * 4000)
+    assert ruling.reason == "\ufffd" + "x" * 2998 + "…"
+
+
+def test_content_that_was_changed_behind_the_approvers_back_is_never_ruled_on() -> None:
+    request = replace(asked(words()), content=Params({"text": "tampered"}))
+    for edits in ({}, {"text": "edited"}):
+        with pytest.raises(Tampered):
+            decide(request, edits=edits)
+    assert isinstance(decide(request, verdict=Verdict.REJECT, reason="odd"), Ruling)
+
+
+# -- edits --------------------------------------------------------------------------------------------------
+
+TYPED: list[tuple[str, Value, Value, Value]] = [
+    ("text", "draft", "better", "better"),
+    ("text", "draft", "", ""),
+    ("long_text", "draft", "one\ntwo", "one\ntwo"),
+    ("number", Decimal("1.5"), Decimal("2.50"), Decimal("2.50")),
+    ("integer", 1, 2**70, 2**70),
+    ("{type: money, currency: EUR}", {"amount": "1", "currency": "EUR"}, 2, {"amount": "2", "currency": "EUR"}),
+    ("boolean", True, False, False),
+    ("date", "2026-01-31", "2026-02-01", "2026-02-01"),
+    ("datetime", "2026-01-31T09:00:00Z", "2026-01-31T09:00:00+01:00", "2026-01-31T08:00:00Z"),
+    ("email", "lee@example.com", "kim@EXAMPLE.com", "kim@example.com"),
+    ("url", "https://example.com/", "https://example.com/2", "https://example.com/2"),
+    ("{type: choice, options: [a, b]}", "a", "b", "b"),
+    ("{type: choices, options: [a, b]}", ["a"], ["b", "b"], ["b"]),
+    ("person", "lee@example.com", "U012AB3CD", "U012AB3CD"),
+    ("json", {"a": 1}, [1, {"b": None}], [1, {"b": None}]),
+]
+
+
+@pytest.mark.parametrize(("field", "before", "raw", "after"), TYPED)
+def test_an_edit_of_every_type_takes_the_normal_form_and_keeps_what_stood_before(
+    field: str, before: Value, raw: Value, after: Value
+) -> None:
+    if raw == "":
+        field = f"{{type: {field}, required: false, blank: keep}}"
+    request = asked(
+        opened(
+            "- {id: words, uses: set, with: {value: '{{ inputs.any }}', rest: 1}, gate: {edit: {value: TYPE}}}".replace(
+                "TYPE", field
+            ),
+            any=before,
+        )
+    )
+    ruling = decide(request, edits={"value": raw})
+    assert [(edit.before, edit.after) for edit in ruling.edits] == [(before, after)]
+    assert ruling.approved == Params({"value": after, "rest": 1})
+    assert ruling.approved_digest == request.subject.digest(ruling.approved) != request.digest
+    assert requests.Edit.from_value(json_values.loads(json_values.dumps(ruling.edits[0].as_value()))) == ruling.edits[0]
+
+
+DEEP = """
+- id: send
+  uses: call
+  with: {to: bank, text: hello, details: {items: [{name: one, count: 1}, {name: two, count: 2}]}}
+  gate: {edit: {details.items.0.name: {type: text, label: First}, details.items.1.count: , text: }}
+"""
+
+
+def test_an_edit_reaches_into_lists_and_mappings() -> None:
+    ruling = decide(asked(opened(DEEP)), edits={"details.items.0.name": "uno", "details.items.1.count": 3})
+    assert ruling.approved.value["details"] == {"items": [{"name": "uno", "count": 1}, {"name": "two", "count": 3}]}
+    assert [edit.label for edit in ruling.edits] == ["First", "details.items.1.count"]
+
+
+def test_what_comes_back_as_it_was_is_no_edit() -> None:
+    request = asked(opened(DEEP))
+    ruling = decide(request, edits={"text": "hello", "details.items.1.count": 2})
+    assert (ruling.edits, ruling.approved_digest) == ((), request.digest)
+
+
+@pytest.mark.parametrize(
+    ("field", "before", "raw"),
+    [
+        ("email", "not an email", "not an email"),
+        ("datetime", "2026-01-31T09:00:00+00:00", "2026-01-31T09:00:00+00:00"),
+        ("email", "lee@example.com", "lee@EXAMPLE.com"),
+    ],
+)
+def test_a_form_that_sends_everything_back_edits_nothing(field: str, before: Value, raw: Value) -> None:
+    step = "- {id: words, uses: set, with: {value: '{{ inputs.any }}'}, gate: {edit: {value: TYPE}}}".replace(
+        "TYPE", field
+    )
+    assert decide(asked(opened(step, any=before)), edits={"value": raw}).edits == ()
+
+
+def test_every_wrong_edit_is_named_and_none_is_applied() -> None:
+    refusal = decide(asked(opened(DEEP)), edits={"text": "fine", "to": "thief", "details.items.1.count": "many"})
+    assert refusal == InvalidEdits(
+        errors={
+            "to": "this field cannot be edited; these can: details.items.0.name, details.items.1.count, text.",
+            "details.items.1.count": "must be a whole number",
+        }
+    )
+
+
+def test_a_request_with_nothing_to_edit_says_so() -> None:
+    refusal = decide(asked(words("edit: []")), edits={"text": "x"})
+    assert refusal == InvalidEdits(errors={"text": "nothing of this request can be edited."})
+
+
+def test_a_value_that_cannot_be_carried_is_an_invalid_edit() -> None:
+    assert decide(asked(words()), edits={"text": object()}).errors.keys() == {"text"}
+
+
+def test_an_edit_that_the_step_would_not_take_is_refused_with_its_place() -> None:
+    step = "- {id: send, uses: call, with: {to: bank, text: hello}, gate: {edit: {text: json, to: json}}}"
+    refusal = decide(asked(opened(step)), edits={"text": 7})
+    assert refusal == InvalidEdits(errors={"text": "This must be text, not the number 7."})
+
+
+def test_an_edit_that_takes_what_the_step_needs_is_told_in_our_words() -> None:
+    step = "- {id: send, uses: call, with: {to: bank, text: hello}, gate: {edit: {text: json, to: json}}}"
+    refusal = decide(asked(opened(step)), edits={"text": {"a": 1}})
+    assert refusal == InvalidEdits(errors={"text": "This must be text, not a mapping."})
+
+
+def test_an_edit_of_an_output_is_not_held_against_the_parameters() -> None:
+    journey = Journey.of("- {id: words, uses: set, with: {to: 1}, gate: {at: after}}")
+    journey.proceed()
+    assert decide(asked(journey.opening), edits={"to": 2}).approved.value == {"to": 2}
+
+
+@pytest.mark.parametrize("outer", [{}, {"b": 3}, 7])
+@pytest.mark.parametrize("inner_first", [True, False])
+def test_an_edit_inside_of_another_edit_is_refused(outer: Value, inner_first: bool) -> None:
+    request = asked(opened("- {id: words, uses: set, with: {a: {b: 1}}, gate: {}}"))
+    inside = requests.Editable(("a", "b"), infer(1))
+    edits = {"a.b": 2, "a": outer} if inner_first else {"a": outer, "a.b": 2}
+    refusal = decide(replace(request, editable=(*request.editable, inside)), edits=edits)
+    assert refusal == InvalidEdits(errors={"a.b": "this lies inside a, which was edited too; edit one of them."})
+
+
+def test_edits_that_make_the_content_too_large_are_refused() -> None:
+    refusal = decide(asked(opened("- {id: w, uses: set, with: {a: {}}, gate: {}}")), edits={"a": ["x" * 1_500_000]})
+    assert refusal == InvalidEdits(errors={"a": "all together may be at most 1,500,000 characters."})
+
+
+def test_parameters_that_are_wrong_as_a_whole_are_named_as_with() -> None:
+    kind = Journey.of("- {id: nap, uses: wait, with: {for: 1s}}").workflow.steps[0].kind
+    assert requests.invalid_params(kind, Params({})).keys() == {"with"}
+
+
+# -- time ---------------------------------------------------------------------------------------------------
+
+
+def test_a_request_is_due_when_nobody_saw_it_for_fifteen_minutes_and_its_clock_starts_then() -> None:
+    request = asked(words("expires: 1h"))
+    assert requests.due(request, START + UNSEEN_AFTER - SECOND) is None
+    at = START + UNSEEN_AFTER
+    assert requests.due(request, at) == Unseen(at + timedelta(hours=1))
+    assert requests.due(replace(request, first_shown_at=START), at) is None
+    assert requests.due(replace(request, told_unseen=True), at) is None
+    assert requests.due(asked(words()), at) == Unseen(None)
+
+
+def test_going_on_without_approval_never_starts_on_a_request_that_nobody_was_shown() -> None:
+    request = asked(words("expires: 1h, on_expiry: continue"))
+    assert requests.due(request, START + UNSEEN_AFTER) == Unseen(None)
+    told = replace(request, told_unseen=True)
+    assert requests.due(told, START + timedelta(days=1000)) is None
+    assert requests.expiry(told, shown_at=START + timedelta(days=1)) == START + timedelta(days=1, hours=1)
+
+
+@pytest.mark.parametrize(
+    ("on_expiry", "state"),
+    [
+        (OnExpiry.STOP, RequestState.EXPIRED),
+        (OnExpiry.CONTINUE, RequestState.EXPIRED),
+        (OnExpiry.REJECT, RequestState.REJECTED),
+    ],
+)
+def test_a_request_lapses_exactly_when_it_expires(on_expiry: OnExpiry, state: RequestState) -> None:
+    request = asked(words(), expires_at=START + SECOND, first_shown_at=START, on_expiry=on_expiry)
+    assert requests.due(request, START) is None
+    assert requests.due(request, START + SECOND) == Lapsed(state)
+
+
+def test_time_brings_nothing_to_a_closed_request() -> None:
+    assert requests.due(asked(words(), state=RequestState.APPROVED, expires_at=START), START) is None
+
+
+def test_the_clock_starts_once() -> None:
+    request = asked(words("expires: 1h"))
+    assert requests.expiry(request, shown_at=START) == START + timedelta(hours=1)
+    assert requests.expiry(replace(request, expires_at=START), shown_at=START + SECOND) == START
+    assert requests.expiry(asked(words()), shown_at=START) is None
+
+
+def test_the_next_look_is_at_the_earlier_clock() -> None:
+    def look(**changes: Any) -> Any:
+        return requests.next_check(
+            **{
+                "opened_at": START,
+                "first_shown_at": None,
+                "told_unseen": False,
+                "expires_at": None,
+                "fall_back_at": None,
+                **changes,
+            }
+        )
+
+    assert look() == START + UNSEEN_AFTER
+    assert look(expires_at=START + SECOND) == START + SECOND
+    assert look(first_shown_at=START) is None
+    assert look(told_unseen=True, expires_at=START) == START
+    assert look(fall_back_at=START + SECOND) == START + SECOND
+    assert look(first_shown_at=START, fall_back_at=START + SECOND, expires_at=START) == START

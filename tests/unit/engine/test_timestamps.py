@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import timestamps
+
+ZONES = st.just(UTC) | st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+MOMENTS = st.datetimes(
+    min_value=datetime(2, 1, 1),  # noqa: DTZ001 the strategy adds the zone
+    max_value=datetime(9998, 1, 1),  # noqa: DTZ001
+    timezones=ZONES,
+)
+WHOLE = MOMENTS.map(lambda at: at.replace(microsecond=0))
+
+
+@given(MOMENTS | WHOLE)
+def test_a_moment_is_written_as_the_standard_library_writes_it(at: datetime) -> None:
+    assert timestamps.iso(at) == at.astimezone(UTC).isoformat()
+
+
+@given(MOMENTS | WHOLE)
+def test_an_exact_moment_has_six_digits_and_sorts_as_text(at: datetime) -> None:
+    assert timestamps.exact(at) == f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+
+
+@pytest.mark.parametrize("write", [timestamps.iso, timestamps.exact])
+def test_the_two_hours_of_one_name_in_autumn_are_two_moments(write: Callable[[datetime], str]) -> None:
+    first = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Zurich"))
+    second = first.replace(fold=1)
+    assert first == second, "for they are in one zone, and what was equal must not be remembered as the same"
+    assert [write(one)[11:16] for one in (first, second, first)] == ["00:30", "01:30", "00:30"]
+
+
+@pytest.mark.parametrize("write", [timestamps.iso, timestamps.exact])
+def test_a_moment_without_a_time_zone_is_refused(write: object) -> None:
+    assert callable(write)
+    with pytest.raises(ValueError, match="time zone"):
+        write(datetime(2026, 1, 1))  # noqa: DTZ001 what is refused

@@ -1,0 +1,221 @@
+"""Values in a web address: each stays in the place where its expression stands, or is refused."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from yarl import URL
+
+from engine import urls
+from engine.errors import ExpressionError, InvalidValue
+from engine.expressions import address_origin, compile_template, compile_value
+from engine.urls import Inserted, UrlPart
+
+TEXT = st.text(alphabet=st.characters(codec="utf-8"), max_size=30) | st.text("./%2eEfF\\;?#&=:@ ", max_size=12)
+
+
+def render(source: str, **inputs: str) -> object:
+    compiled = compile_value({"url": source}, addresses=["url"])
+    rendered = compiled.render({"inputs": dict(inputs)})
+    assert isinstance(rendered, dict)
+    return rendered["url"]
+
+
+def refusal(source: str, **inputs: str) -> str:
+    with pytest.raises(ExpressionError) as caught:
+        render(source, **inputs)
+    return str(caught.value)
+
+
+ORDER = "https://api.example.com/orders/{{ inputs.order }}/refund?by={{ inputs.by }}"
+
+
+@given(order=TEXT, by=TEXT)
+def test_a_value_in_path_or_query_moves_nothing_or_is_refused(order: str, by: str) -> None:
+    try:
+        address = str(render(ORDER, order=order, by=by))
+    except ExpressionError:
+        return
+    called = URL(address, encoded=True)
+    assert urls.canonical(address) == address == str(called)  # shown as it is called
+    assert (called.scheme, called.raw_host, called.port, called.fragment) == ("https", "api.example.com", 443, "")
+    assert address.count("/") == 5
+    parts = called.raw_path.split("/")
+    assert [unquote(part) for part in parts] == ["", "orders", order, "refund"]
+    assert parse_qsl(called.raw_query_string, keep_blank_values=True) == [("by", by)]
+
+
+@pytest.mark.parametrize(
+    "order",
+    ["A 1/x?y#z", "100%", "%2F", "a&b=c", "ü", "a+b", "a\\b", "a\nb", "...", "..a", "a..", "-", "@evil.example"],
+)
+def test_an_everyday_or_odd_value_is_escaped(order: str) -> None:
+    address = str(render(ORDER, order=order, by=order))
+    assert [unquote(part) for part in URL(address).raw_path.split("/")][2] == order
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        ".",
+        "..",
+        "%2e",
+        "%2E%2e",
+        ".%2e",
+        "%252e%252e",
+        "../x",
+        "x/../y",
+        "..\\x",
+        "x%2f..%2fy",
+        "..;a=b",
+        "x/.",
+        "./x",
+        "%25252525252525252525252e",
+    ],
+)
+def test_a_dot_segment_is_refused_however_it_is_written(order: str) -> None:
+    assert "inputs.order would lead to another address" in refusal(ORDER, order=order, by="x")
+
+
+@pytest.mark.parametrize(
+    ("source", "order"),
+    [
+        ("https://h.example/a/.{{ inputs.order }}/b", "."),
+        ("https://h.example/a/{{ inputs.order }}./b", "."),
+        ("https://h.example/a/%2{{ inputs.order }}/b", "e%2e"),
+        ("https://h.example/a/..{{ inputs.order }}", ";x"),
+        ("https://h.example/a/{{ inputs.order }}{{ inputs.order }}", "."),
+    ],
+)
+def test_a_dot_segment_put_together_of_parts_is_refused(source: str, order: str) -> None:
+    assert "inputs.order would lead to another address" in refusal(source, order=order)
+
+
+@pytest.mark.parametrize(
+    "source", [ORDER, "https://h.example/orders/{{ inputs.order }}", "{{ inputs.by }}/{{ inputs.order }}"]
+)
+def test_an_empty_value_does_not_turn_one_record_into_all(source: str) -> None:
+    assert "inputs.order is empty" in refusal(source, order="", by="https://h.example")
+
+
+def test_an_empty_value_beside_text_or_in_the_query_is_fine() -> None:
+    assert render("https://h.example/a-{{ inputs.x }}?q={{ inputs.x }}", x="") == "https://h.example/a-?q="
+
+
+@pytest.mark.parametrize(
+    ("source", "value", "told"),
+    [
+        ("https://{{ inputs.x }}.example.com/a", "evil.com/", "in the host"),
+        ("https://{{ inputs.x }}.example.com/a", "evil.com#", "in the host"),
+        ("https://{{ inputs.x }}.example.com/a", "me@evil", "in the host"),
+        ("https://{{ inputs.x }}/a", "evil\\b", "in the host"),
+        ("https://{{ inputs.x }}/a", "", "in the host"),
+        ("https://h.example:{{ inputs.x }}/a", "1@evil", "has to be a number"),
+        ("https://h.example:{{ inputs.x }}/a", "80/b", "has to be a number"),
+        ("{{ inputs.x }}://h.example/a", "https://evil.example/", "http or https"),
+        ("{{ inputs.x }}://h.example/a", "javascript", "http or https"),
+        ("{{ inputs.x }}.example.com/a", "https://evil", "begins the address"),
+        ("{{ inputs.x }}:80/a", "https://evil", "begins the address"),
+        ("{{ inputs.x }}/a", "https://h.example?", "begins the address"),
+        ("{{ inputs.x }}/a", "https://h.example#", "begins the address"),
+        ("{{ inputs.x }}/a", "https://me@h.example", "begins the address"),
+        ("{{ inputs.x }}/a", "h.example", "begins the address"),
+        ("{{ inputs.x }}/a", "https://h.example/b/..", "would lead to another"),
+        ("{{ inputs.x }}/a", "https://h.example/%2e%2e", "would lead to another"),
+        ("{{ inputs.x }}", "https://h.example/b/../c", "leads elsewhere"),
+        ("{{ inputs.x }}", "https://h.example/b/%2e%2E/c", "leads elsewhere"),
+        ("{{ inputs.x }}", "https://h.example/b#c", "never sent"),
+        ("{{ inputs.x }}", "https://h.example/b\nc", "control character"),
+        ("{{ inputs.x }}", "h.example/b", "must begin with https://"),
+        ("{{ inputs.x }}", "https://me:pw@h.example/", "may not carry a user name"),
+        ("{{ inputs.x }}", "https://h.example@evil.example/", "may not carry a user name"),
+        ("{{ inputs.x }}", "https://h.example evil/", "has a host that is not a host name"),
+        ("{{ inputs.x }}", "https://h.example%2fevil/", "has a host that is not a host name"),
+        ("{{ inputs.x }}", "https://2130706433/", "has a host that is a number"),
+        ("{{ inputs.x }}", "https://[fe80::1%25eth0]/", "has a host that names a network interface"),
+        ("{{ inputs.x }}", "https://h.example:0/", "port 0"),
+        ("{{ inputs.x }}", "https://h.example:99999/", "cannot be read"),
+        ("https://{{ inputs.x }}/a", "0x7f.1", "has a host that is a number"),
+        ("https://h.example{{ inputs.x }}/a", "-", "has a host that is not a host name"),
+        ("https://h.example:{{ inputs.x }}/a", "0", "port 0"),
+    ],
+)
+def test_a_value_that_would_move_the_call_is_refused(source: str, value: str, told: str) -> None:
+    assert told in refusal(source, x=value)
+
+
+@pytest.mark.parametrize(
+    ("source", "value", "address"),
+    [
+        ("https://{{ inputs.x }}.example.com/a", "shop-1", "https://shop-1.example.com/a"),
+        ("https://h.example:{{ inputs.x }}/a", "8443", "https://h.example:8443/a"),
+        ("{{ inputs.x }}://h.example/a", "https", "https://h.example/a"),
+        ("{{ inputs.x }}/a", "https://h.example/v1", "https://h.example/v1/a"),
+        ("{{ inputs.x }}a", "https://h.example/v1/", "https://h.example/v1/a"),
+        ("{{ inputs.x }}?q=1", "https://h.example", "https://h.example/?q=1"),
+        ("{{ inputs.x }}", "https://h.example/a b?c=ü", "https://h.example/a%20b?c=%C3%BC"),
+        ("{{ inputs.x }}", "https://bücher.example/", "https://xn--bcher-kva.example/"),
+        ("https://h.example/a#{{ inputs.x }}", "b", "https://h.example/a"),
+    ],
+)
+def test_a_value_that_stays_in_its_place_is_taken(source: str, value: str, address: str) -> None:
+    assert render(source, x=value) == address
+
+
+@pytest.mark.parametrize(
+    ("source", "origin"),
+    [
+        ("https://h.example/{{ inputs.x }}?q={{ inputs.x }}", None),
+        ("{{ 'https://h.example' }}", None),
+        ("https://h.example/", None),
+        ("{{ inputs.x }}", "inputs.x"),
+        ("{{ inputs.x }}/orders/{{ inputs.y }}", "inputs.x"),
+        ("{{ inputs.x ~ inputs.y }}/orders", "inputs.x, inputs.y"),
+        ("https://{{ inputs.x }}.example.com/", "inputs.x"),
+        ("https://h.example:{{ inputs.x }}/", "inputs.x"),
+        ("{{ steps.find.body.url ~ '/x' }}", "steps.find.body.url"),
+    ],
+)
+def test_it_is_known_whether_data_chooses_the_server(source: str, origin: str | None) -> None:
+    assert address_origin(compile_template(source)) == origin
+
+
+def test_what_a_server_may_give_a_meaning_stays_escaped() -> None:
+    reserved = "!$&'()*+,;=:@"
+    address = str(render(ORDER, order=f"7{reserved}", by="x"))
+    assert not set(reserved) & set(URL(address, encoded=True).raw_path)
+
+
+@pytest.mark.parametrize(
+    ("written", "spelled"),
+    [
+        ("https://H.example:443", "https://h.example/"),
+        ("https://h.example/a;b=c:d/%7ex?q=%26&r=a b", "https://h.example/a;b=c:d/%7Ex?q=%26&r=a%20b"),
+        ("https://h.example/a/../b%3bc#f", "https://h.example/b%3Bc"),
+        ("https://h.example/../a/./b/..", "https://h.example/a/"),
+        ("https://h.example/a/%2E", "https://h.example/a/"),
+        ("https://h.example/a?", "https://h.example/a"),
+        ("https://h.example/?#f", "https://h.example/"),
+        ("HTTPS://H.EXAMPLE\uff5e", "https://h.example~/"),
+        ("https://h.example/100%?%", "https://h.example/100%25?%25"),
+        ("http://[::1]:8080/ü", "http://[::1]:8080/%C3%BC"),
+        ("/no/host#x", "/no/host"),
+        ("//h.example/a", "//h.example/a"),
+    ],
+)
+def test_an_address_of_a_file_is_called_in_one_spelling(written: str, spelled: str) -> None:
+    assert urls.canonical(written) == spelled == urls.canonical(spelled)
+
+
+def test_every_place_of_an_address_is_told_apart() -> None:
+    x = Inserted("", "x")
+    parts: list[str | Inserted] = ["https://", x, ":", x, "/", x, "?", x, "#", x]
+    assert urls.places(parts) == [UrlPart.HOST, UrlPart.PORT, UrlPart.PATH, UrlPart.QUERY, UrlPart.FRAGMENT]
+
+
+def test_what_cannot_be_read_is_refused() -> None:
+    with pytest.raises(InvalidValue, match="cannot be read"):
+        urls.canonical("https://[::1")

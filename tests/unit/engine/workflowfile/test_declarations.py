@@ -1,0 +1,440 @@
+"""A value that comes from an input is edited as the input is filled in, wherever it stands and on every surface."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+
+import click
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.presentation import card
+from bot.slack import ids, view_state
+from bot.terminal import prompts
+from bot.web import form_inputs as page_inputs
+from engine import fields, json_values, requests, runs, workflowfile
+from engine.domain import InvalidEdits, RequestState, RunStatus
+from engine.errors import DefinitionError, InvalidValue
+from engine.fields import Field, FieldType
+from engine.json_values import Value
+from engine.requests import Opening, Request
+from engine.runs import OwnerAnswer, RunState
+from engine.steps.form import FormStep
+from engine.store.request_rows import _details
+from engine.workflowfile import Workflow
+from tests.support import samples
+from tests.support.copies import replace
+from tests.support.fakes import START
+from tests.support.run_in_memory import KINDS, asked
+
+ALL: Final = KINDS | {"form": FormStep()}
+INPUTS: Final[dict[str, object]] = {
+    "amount": {"type": "money", "currency": "EUR", "min": 1, "max": 500, "label": "Amount"},
+    "size": {"type": "choice", "options": ["small", "large"]},
+    "due": {"type": "date", "min": "2026-01-01"},
+    "n": {"type": "integer", "min": 1, "max": 9, "label": "Number"},
+    "mail": {"type": "email", "label": "Mail"},
+    "tags": {"type": "choices", "options": ["a", "b", "c"]},
+    "note": {"type": "text", "max_length": 5, "required": False},
+    "later": {"type": "date", "required": False},
+    "args": {"type": "json", "label": "Arguments"},
+}
+GIVEN: Final[dict[str, Value]] = {
+    "amount": {"amount": "400", "currency": "EUR"},
+    "size": "small",
+    "due": "2026-02-01",
+    "n": 9,
+    "mail": "a@example.com",
+    "tags": ["a", "b"],
+    "note": None,
+    "later": None,
+    "args": "some text",
+}
+GATE: Final[dict[str, Value]] = {"approvers": ["ann@example.com"]}
+
+
+def load(*steps: Value, registered: bool = False, inputs: Any = None) -> Workflow:
+    source: Value = {
+        "name": "flow",
+        "inputs": json_values.clean(INPUTS if inputs is None else inputs),
+        "steps": [*steps],
+    }
+    return workflowfile.load(json_values.dumps(source).encode(), kinds=ALL, registered=registered)
+
+
+def opening_of(*steps: Value, given_inputs: dict[str, Value] | None = None, inputs: Any = None) -> Opening:
+    """What the last of the steps asks; the forms before it are filled in as they stand."""
+    workflow = load(*steps, inputs=inputs)
+    state = RunState(
+        id="r1",
+        status=RunStatus.RUNNING,
+        cursor=0,
+        inputs=given_inputs or GIVEN,
+        requester="Ann",
+        started_at=START,
+    )
+    while True:
+        progress = runs.proceed(workflow, state, now=START)
+        visits = {**state.visits, **{visit.step: visit for visit in progress.visits}}
+        assert progress.opening is not None
+        if progress.opening.subject.step == workflow.steps[-1].id:
+            return progress.opening
+        content = replace(progress.opening.content, value={"n": 3, "mail": "b@example.com"})
+        answer = OwnerAnswer(
+            state=RequestState.APPROVED, content=content, digest=progress.opening.subject.digest(content)
+        )
+        state = replace(state, visits=visits, cursor=progress.cursor, status=progress.status, answer=answer)
+
+
+def step(params: dict[str, Value], **keys: Value) -> Value:
+    return {"id": "last", "uses": "set", "with": params, "gate": {**GATE, **keys}}
+
+
+def decide(opening: Opening, **edits: Value) -> Any:
+    return requests.apply_edits(
+        asked(opening), {key.replace("__", "."): one for key, one in edits.items()}, kind=ALL["set"]
+    )
+
+
+def wrong(opening: Opening, **edits: Value) -> dict[str, str]:
+    refused = decide(opening, **edits)
+    assert isinstance(refused, InvalidEdits)
+    return dict(refused.errors)
+
+
+FORM: Final[Value] = {
+    "id": "ask",
+    "uses": "form",
+    "approvers": ["ann@example.com"],
+    "fields": {"n": json_values.clean(INPUTS["n"]), "mail": json_values.clean(INPUTS["mail"])},
+}
+SAVED: Final[Value] = {"id": "saved", "uses": "set", "with": {"x": "{{ inputs.n }}", "all": ["{{ inputs.n }}", "b"]}}
+AGAIN: Final[Value] = {"id": "again", "uses": "set", "with": {"deep": {"er": "{{ steps.saved.x }}"}}}
+PLACES: Final[list[tuple[str, list[Value], Value, str]]] = [
+    ("at the top", [], "{{ inputs.n }}", "x"),
+    ("with other blanks", [], "{{inputs.n}} ", "x"),
+    ("by its key", [], '{{ inputs["n"] }}', "x"),
+    ("in a mapping", [], {"a": {"b": "{{ inputs.n }}"}, "c": 1}, "x.a.b"),
+    ("in a list", [], ["first", "{{ inputs.n }}"], "x.1"),
+    ("under a default", [], "{{ inputs.n | default(1) }}", "x"),
+    ("as a number", [], "{{ inputs.n | number }}", "x"),
+    ("with all inputs", [], "{{ inputs }}", "x.n"),
+    ("of a form", [FORM], "{{ steps.ask.n }}", "x"),
+    ("of a whole form", [FORM], "{{ steps.ask }}", "x.n"),
+    ("through set", [SAVED], "{{ steps.saved.x }}", "x"),
+    ("through a list of set", [SAVED], "{{ steps.saved.all[0] }}", "x"),
+    ("with the output of set", [SAVED], "{{ steps.saved }}", "x.x"),
+    ("through two steps", [SAVED, AGAIN], "{{ steps.again }}", "x.deep.er"),
+]
+
+
+@pytest.mark.parametrize(("steps", "value", "path"), [one[1:] for one in PLACES], ids=[one[0] for one in PLACES])
+@pytest.mark.parametrize("at", ["before", "after"])
+def test_a_value_keeps_the_declaration_of_its_input(steps: list[Value], value: Value, path: str, at: str) -> None:
+    opening = opening_of(*steps, step({"x": value}, at=at))
+    edits = {path.replace(".", "__"): Decimal(2_000_000)}
+    assert wrong(opening, **edits) == {path: "must be at most 9"}
+    assert wrong(opening, **{path.replace(".", "__"): "two"}) == {path: "must be a whole number"}
+    (found,) = [one for one in opening.editable if json_values.show_path(one.path) == path]
+    assert found.field.label == "Number"
+    taken = decide(opening, **{path.replace(".", "__"): 4})
+    assert [one.after for one in taken[0]] == [4]
+
+
+@pytest.mark.parametrize(
+    ("name", "edit", "sentence"),
+    [
+        ("n", 2_000_000, "must be at most 9"),
+        ("size", "huge", "is not one of: small, large"),
+        ("due", "not a date", "must be a date, like 2026-01-31"),
+        ("due", "2025-12-31", "must not be before 2026-01-01"),
+        ("mail", "hello", "must be one email address, like sam@example.com"),
+        ("tags", ["z"], "has 'z', which is not one of: a, b, c"),
+        ("tags", '["z"]', "must be a list with some of: a, b, c"),
+        ("amount", {"amount": "501", "currency": "EUR"}, "must be at most 500 EUR"),
+        ("amount", {"amount": "5", "currency": "USD"}, "must be in EUR, not in USD"),
+        ("amount", {"amount": "5.001", "currency": "EUR"}, "must have at most 2 decimals in EUR, and has 3"),
+        ("amount", {"amount": "-5", "currency": "EUR"}, "must be at least 1 EUR"),
+        ("note", "too long", "must be at most 5 characters long, and has 8"),
+        ("later", "next Tuesday", "must be a date, like 2026-01-31"),
+        ("size", None, "is required"),
+    ],
+)
+def test_a_wrong_edit_is_refused_with_the_sentence_of_the_form(name: str, edit: Value, sentence: str) -> None:
+    opening = opening_of(step({name: f"{{{{ inputs.{name} }}}}"}))
+    assert wrong(opening, **{name: edit}) == {name: sentence}
+    assert fields.validate_all({name: Field.model_validate(INPUTS[name])}, {name: edit})[1] == {name: sentence}
+
+
+@pytest.mark.parametrize(
+    ("value", "edit", "sentence"),
+    [
+        ("{{ inputs.amount.amount }}", "2000000", "must be at most 500"),
+        ("{{ inputs.amount.amount }}", "1.001", "must have at most 2 decimals in EUR, and has 3"),
+        ("{{ inputs.amount | number }}", 2_000_000, "must be at most 500"),
+        ("{{ inputs.amount | number }}", "2", "must be a number"),
+        ("{{ inputs.amount.currency }}", "USD", "must be EUR"),
+        ("{{ inputs.n | int }}", 2_000_000, "must be at most 9"),
+        ("{{ inputs.n | default(1) | int }}", 0, "must be at least 1"),
+        ("{{ inputs.amount | int }}", 501, "must be at most 500"),
+        ("{{ inputs.tags[0] }}", "z", "is not one of: a, b, c"),
+    ],
+)
+def test_a_part_of_an_input_keeps_what_its_declaration_says_of_it(value: str, edit: Value, sentence: str) -> None:
+    opening = opening_of(step({"x": value}))
+    assert wrong(opening, x=edit) == {"x": sentence}
+    (place,) = opening.editable
+    assert fields.stored(json_values.loads(json_values.dumps(place.field.given))) == place.field
+
+
+@pytest.mark.parametrize(("typed", "after"), [("12.50", "12.50"), ("12.50 EUR", "12.50")])
+def test_the_amount_alone_is_typed_like_money_and_stays_a_text(typed: str, after: str) -> None:
+    (place,) = opening_of(step({"x": "{{ inputs.amount.amount }}"})).editable
+    assert fields.from_text(place.field, typed) == after
+
+
+def test_what_the_gate_itself_declares_holds_under_the_label_of_the_input() -> None:
+    opening = opening_of(step({"n": "{{ inputs.n }}"}, edit={"n": {"type": "integer", "max": 20}}))
+    assert wrong(opening, n=21) == {"n": "must be at most 20"}
+    (place,) = opening.editable
+    assert place.field.label == "Number"
+
+
+def test_what_a_gate_declares_for_set_holds_where_it_is_passed_on() -> None:
+    first: Value = {**SAVED, "gate": {"when": False, "edit": {"all.1": {"type": "choice", "options": ["b", "c"]}}}}  # type: ignore[dict-item]
+    opening = opening_of(first, step({"x": "{{ steps.saved.all }}"}))
+    assert wrong(opening, x__1="d", x__0=10) == {"x.1": "is not one of: b, c", "x.0": "must be at most 9"}
+
+
+def test_json_stays_json_whatever_it_holds() -> None:
+    for held in ("some text", True, 12, None):
+        opening = opening_of(step({"args": "{{ inputs.args }}"}), given_inputs={**GIVEN, "args": held})
+        edits: list[Value] = [{"n": 1}, None, "text", [1]]
+        for edit in edits:
+            taken = decide(opening, args=edit)
+            assert [one.after for one in taken[0]] == ([] if edit == held else [edit])
+
+
+def test_a_mapping_may_be_edited_as_a_whole_if_it_keeps_its_shape() -> None:
+    body: dict[str, Value] = {"a": {"n": "{{ inputs.n }}", "b": 1}, "list": ["{{ inputs.mail }}"]}
+    opening = opening_of(step({"json": body}))
+    assert [json_values.show_path(one.path) for one in opening.editable] == ["json.a.n", "json.a.b", "json.list.0"]
+    taken = decide(opening, json={"a": {"n": 2, "b": 1}, "list": ["c@example.com"]})
+    assert [(json_values.show_path(one.path), one.after) for one in taken[0]] == [
+        ("json.a.n", 2),
+        ("json.list.0", "c@example.com"),
+    ]
+    assert wrong(opening, json={"a": {"n": 20, "b": 1}, "list": ["c@example.com"]}) == {"json.a.n": "must be at most 9"}
+    kept = "must keep its names and its length; only its values can be changed"
+    others: list[Value] = [{"a": {"n": 2}, "list": ["x"]}, {"a": {"n": 2, "b": 1}, "list": []}, "text"]
+    for other in others:
+        assert wrong(opening, json=other) == {"json": kept}
+    assert set(wrong(opening, jsn=1)) == {"jsn"}
+
+
+def test_of_two_values_with_one_name_only_one_can_be_edited() -> None:
+    opening = opening_of(step({"a": {"b": "{{ inputs.n }}", "b.c": "{{ inputs.mail }}", "x": {"y": 1}}, "a.b": 1}))
+    names = [json_values.show_path(one.path) for one in opening.editable]
+    assert len(names) == len(set(names))
+    assert "Of two values with the name a.b only the first can be edited." in opening.notes
+
+
+def test_a_missing_answer_is_named_by_its_label() -> None:
+    declared = {"n": {"type": "integer", "label": "How many"}}
+    form: Value = {"id": "ask", "uses": "form", "approvers": ["ann@example.com"], "fields": json_values.clean(declared)}
+    refused = requests.apply_edits(asked(opening_of(form)), {}, kind=ALL["form"])
+    assert isinstance(refused, InvalidEdits)
+    assert refused.sentence() == "How many is required."
+
+
+def test_null_is_an_answer_to_a_form_that_asks_for_json() -> None:
+    form: Value = {"id": "ask", "uses": "form", "approvers": ["ann@example.com"], "fields": {"x": "json"}}
+    request = asked(opening_of(form))
+    assert isinstance(requests.apply_edits(request, {}, kind=ALL["form"]), InvalidEdits)
+    assert not isinstance(requests.apply_edits(request, {"x": None}, kind=ALL["form"]), InvalidEdits)
+
+
+def test_what_cannot_be_edited_is_shown_as_it_is_declared() -> None:
+    opening = opening_of(step({"n": "{{ inputs.n }}", "tags": "{{ inputs.tags }}"}, edit=[]))
+    request = samples.request({}, content=opening.content, editable=(), declared=opening.declared)
+    assert [(one.label, one.text, one.editable) for one in card.content_fields(request)] == [
+        ("Number", "9", False),
+        ("tags", "a, b", False),
+    ]
+    assert len(_details(opening, ())["declared"]) == 2  # type: ignore[arg-type]
+
+
+# -- files that were registered before ----------------------------------------------------------------------
+
+OLD: Final = {
+    "coin": {"type": "money", "currency": "BTC", "default": {"amount": "0.00001", "currency": "BTC"}},
+    "debt": {"type": "money", "currency": "EUR", "default": {"amount": "-10.999", "currency": "EUR"}},
+}
+
+
+def test_a_file_is_held_to_the_table_of_currencies_and_one_that_was_registered_goes_on() -> None:
+    with pytest.raises(DefinitionError) as refused:
+        load(step({"x": 1}), inputs=OLD)
+    said = [problem.message for problem in refused.value.problems]
+    assert any("BTC is not in ISO 4217" in one for one in said), said
+    assert any("must have at most 2 decimals in EUR" in one for one in said), said
+    form: Value = {"id": "ask", "uses": "form", "approvers": ["ann@example.com"], "fields": json_values.clean(OLD)}
+    assert load(form, registered=True, inputs=OLD).inputs["coin"].currency == "BTC"
+
+
+# -- the same on every surface ------------------------------------------------------------------------------
+
+OPTIONS: Final = ("s", "m", "x y", "ü")
+DECLARATIONS: Final[dict[FieldType, list[dict[str, Any]]]] = {
+    FieldType.TEXT: [{}, {"max_length": 3}],
+    FieldType.LONG_TEXT: [{}, {"max_length": 3}],
+    FieldType.NUMBER: [{}, {"min": 0, "max": 100}],
+    FieldType.INTEGER: [{}, {"min": 1, "max": 9}],
+    FieldType.MONEY: [{}, {"currency": "EUR"}, {"currency": "JPY", "min": -5}, {"min": 1, "max": 100}],
+    FieldType.BOOLEAN: [{}],
+    FieldType.DATE: [{}, {"min": "2026-01-01"}],
+    FieldType.DATETIME: [{}, {"max": "2026-01-01T00:00:00Z"}],
+    FieldType.EMAIL: [{}],
+    FieldType.URL: [{}],
+    FieldType.CHOICE: [{"options": OPTIONS}],
+    FieldType.CHOICES: [{"options": OPTIONS}],
+    FieldType.PERSON: [{}],
+    FieldType.JSON: [{}],
+}
+DECLARED: Final = st.sampled_from(list(FieldType)).flatmap(
+    lambda kind: st.builds(
+        lambda more, required: Field.model_validate({"type": kind, "required": required, "label": "X", **more}),
+        st.sampled_from(DECLARATIONS[kind]),
+        st.booleans(),
+    )
+)
+VALUES: Final[st.SearchStrategy[Any]] = st.one_of(
+    samples.VALUES,
+    st.sampled_from([*OPTIONS, *OPTIONS[:1], "abcd", "U012AB3CD", "2025-01-01", "2025-06-01T10:00:00Z", "", " "]),
+    st.lists(st.sampled_from([*OPTIONS, "z"]), max_size=3),
+    st.integers(-10, 200),
+    st.decimals(-10, 200, places=3),
+    st.fixed_dictionaries(
+        {"amount": st.sampled_from(["1", "-1", "1.5", "1.234", "200", "x"])},
+        optional={"currency": st.sampled_from(["EUR", "JPY", "KWD", "XYZ", "eur"])},
+    ),
+)
+TYPED: Final = st.one_of(
+    st.sampled_from(
+        [
+            *(
+                "1",
+                "-1",
+                "1.234",
+                "1,234",
+                "12,50",
+                "1.5 EUR",
+                "€1",
+                "5 JPY",
+                "5.5 JPY",
+                "1 XYZ",
+                "1.234 KWD",
+                "yes",
+                "no",
+            ),
+            *(
+                "2026-03-04",
+                "2025-03-04",
+                "2025-03-04T10:00Z",
+                "tomorrow",
+                "a@example.com",
+                "https://example.com/",
+                "s",
+            ),
+            *(
+                "x y",
+                "s, m",
+                "z",
+                "null",
+                '"a"',
+                '{"a": 1}',
+                "{",
+                "plain",
+                "",
+                " ",
+                "abcd",
+                "U012AB3CD",
+                "<@U012AB3CD>",
+            ),
+        ]
+    ),
+    # What no browser sends as it was typed is left out.
+    st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=6),
+)
+
+
+def of_input(field: Field, now: Value) -> Request:
+    """A request about nothing but the value of an input with this declaration."""
+    declaration = json_values.loads(json_values.dumps(field.given))
+    return asked(opening_of(step({"x": "{{ inputs.x }}"}), given_inputs={"x": now}, inputs={"x": declaration}))
+
+
+@settings(deadline=None, max_examples=400)
+@given(field=DECLARED, value=VALUES, draw=st.data())
+def test_a_gate_takes_exactly_the_edits_that_the_input_takes(field: Field, value: Value, draw: st.DataObject) -> None:
+    now = draw.draw(VALUES)
+    value, now = json_values.clean(value), json_values.clean(now)
+    taken, refused = fields.validate_all({"x": field}, {"x": value})
+    found = requests.apply_edits(of_input(field, now), {"x": value}, kind=ALL["set"])
+    if json_values.canonical(value) == json_values.canonical(now):
+        assert found == ((), of_input(field, now).content)
+    elif isinstance(found, InvalidEdits):
+        assert dict(found.errors) == refused
+    else:
+        assert not refused
+        assert [one.after for one in found[0]] == [taken["x"]] or fields.same_value(field, now, taken["x"])
+
+
+def typed_on_a_page(field: Field, typed: str) -> Value:
+    """Into an input for text, as a value that its own kind of input cannot hold gets one."""
+    first = page_inputs.inputs("x", field, None)[0]
+    if first.choices:
+        return fields.from_text(field, typed)
+    changed = page_inputs.changed("x", field, None, {one: [typed] for one in (first.name,)})
+    return fields.nothing(field) if changed is None else changed[0]
+
+
+def typed_in_slack(field: Field, typed: str) -> Value:
+    block = ids.field_block("x", part="amount" if field.type is FieldType.MONEY else "", version=1)
+    state = {block: {ids.INPUT: {"type": "plain_text_input", "value": typed}}}
+    read, errors = view_state.read_inputs(state, {"x": field})
+    if errors:
+        raise InvalidValue(next(iter(errors.values())))
+    return read["x"]
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    field=DECLARED.filter(lambda one: one.type not in (FieldType.CHOICE, FieldType.CHOICES, FieldType.BOOLEAN)),
+    typed=TYPED,
+)
+def test_the_same_typing_has_the_same_result_and_sentence_everywhere(field: Field, typed: str) -> None:
+    request = samples.request({"x": (field, None)})
+    try:
+        expected: tuple[Value, str] = fields.from_text(field, typed), ""
+    except InvalidValue as error:
+        expected = None, str(error)
+    if not fields.as_seen(typed):
+        return  # An input that nobody touched is empty in each of them, and says no more than that.
+    for name, read in {"page": typed_on_a_page, "slack": typed_in_slack}.items():
+        try:
+            found: tuple[Value, str] = read(field, typed), ""
+        except InvalidValue as error:
+            found = None, str(error)
+        if expected[1]:
+            assert card.visible(expected[1]) in card.visible(found[1]), name
+        else:
+            assert found == expected or fields.same(field, found[0], expected[0]), name
+    if not expected[1]:
+        assert prompts.read_edits(f"x={typed}", request) == {"x": expected[0]}
+        return
+    with pytest.raises(click.UsageError) as refused:
+        prompts.read_edits(f"x={typed}", request)
+    assert expected[1] in refused.value.message

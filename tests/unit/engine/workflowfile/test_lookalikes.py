@@ -1,0 +1,135 @@
+"""A workflow file that was copied from a page: what looks like a space or a quote is named where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from engine.errors import DefinitionError, Problem
+from engine.steps.registry import builtin
+from engine.workflowfile import load, yaml_tree
+
+FILE = """\
+name: copied
+title: A name
+owner: sam@example.com
+inputs:
+  size: {type: choice, options: [a, b]}
+  amount:
+    type: money
+    currency: EUR
+steps:
+  - id: go
+    uses: set
+    with: {a: 1, b: two}
+    gate:
+      when: "{{ inputs.amount | number > 100 }}"
+      approvers: [ann@example.com, bob@example.com]
+      expires: 2d
+  - id: next
+    uses: set
+    with:
+      list:
+        - one
+        - two
+"""
+LINES = FILE.splitlines()
+SPACES = "\u00a0\u2003\u2007\u200b\u202f\u3000"
+
+
+def problems(source: str) -> tuple[Problem, ...]:
+    try:
+        load(source.encode(), kinds=builtin())
+    except DefinitionError as error:
+        return error.problems
+    return ()
+
+
+def places() -> Iterator[tuple[int, int]]:
+    """Line and column, from 0, of each space that is part of the structure, and of the end of each line."""
+    for number, line in enumerate(LINES):
+        text = line.find('"') if '"' in line else line.find("A name")
+        yield from ((number, at) for at, one in enumerate(line) if one == " " and not 0 <= text < at)
+        yield number, len(line)
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: f"U+{ord(space):04X}")
+def test_what_looks_like_a_space_is_named_where_it_stands(space: str) -> None:
+    for number, column in places():
+        line = LINES[number][:column] + space + LINES[number][column + 1 :]
+        found = problems("\n".join([*LINES[:number], line, *LINES[number + 1 :]]))
+        told = [one for one in found if f"(U+{ord(space):04X}) stands here: replace it with an ordinary" in one.message]
+        assert (told[0].line, told[0].column) == (number + 1, column + 1), line
+
+
+@pytest.mark.parametrize("loader", [yaml_tree.FAST, yaml_tree.PURE])
+@pytest.mark.parametrize(
+    "line", ["  \u00a0 uses: set", "    uses\u00a0: set", "    uses:\u00a0set", "\u00a0   uses: set"]
+)
+def test_both_parsers_come_to_the_same_sentence(loader: object, line: str) -> None:
+    source = "name: nb\nsteps:\n  - id: go\n" + line + "\n    with: {a: 1}\n"
+    try:
+        read = yaml_tree.read(source.encode(), loader=loader)
+    except DefinitionError as error:
+        found = error.problems
+    else:
+        found = read.lookalikes
+    assert [(one.line, one.column) for one in found] == [(4, line.index("\u00a0") + 1)]
+    assert found[0].message == "A no-break space (U+00A0) stands here: replace it with an ordinary space."
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "column"),
+    [
+        ('"{{ inputs.amount | number > 100 }}"', "“{{ inputs.amount | number > 100 }}”", 14, 13),
+        ('"{{ inputs.amount | number > 100 }}"', "\u2018{{ inputs.amount | number > 100 }}\u2019", 14, 13),
+        ("[ann@example.com,", "[“ann@example.com”,", 15, 19),
+        ("name: copied", "name: “copied”", 1, 7),
+        ("expires: 2d", "expires: „2d“", 16, 16),
+        ("id: next", "id: “next”", 17, 9),
+        ("{a: 1, b: two}", "{a: “{{ inputs.amount }}”, b: two}", 12, 15),
+        ("{a: 1, b: two}", "{a: 1, b: “{{ inputs.amount }}”}", 12, 21),
+        ("currency: EUR", "label: {en: “{{ a }}”}", 8, 17),
+    ],
+)
+def test_curly_quotes_around_a_value_are_named(old: str, new: str, line: int, column: int) -> None:
+    found = [
+        one
+        for one in problems(FILE.replace(old, new, 1))
+        if "replace it with a straight quote, \" or '." in one.message
+    ]
+    assert [(one.line, one.column) for one in found] == [(line, column)]
+
+
+def test_curly_quotes_in_an_expression_are_named() -> None:
+    (found,) = problems(FILE.replace("number > 100", "string == “x”"))
+    assert found.message == "This expression has a curly quote, `“`; replace it with a straight quote, \" or '."
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "title: Prix en\u00a0EUR, c’est “bon”",
+        "title: “Good” and “better”",
+        'title: "\u00a0A name\u00a0"',
+        "title: A name  # “a\u00a0comment”\u00a0",
+        "description: >\n  Some\u00a0text:\u00a0yes\u00a0\n  - “more”",
+    ],
+)
+def test_such_characters_within_a_text_are_text(line: str) -> None:
+    assert problems(FILE.replace("title: A name", line)) == ()
+
+
+def test_another_problem_on_a_line_with_such_a_text_is_told_as_it_is() -> None:
+    line = "titel: C’est\u00a0bien, n’est-ce\u00a0pas"
+    assert ["no key `titel`" in one.message for one in problems(FILE.replace("title: A name", line))] == [True]
+
+
+def test_a_file_that_was_registered_with_such_a_space_goes_on() -> None:
+    source = FILE.replace("- two", "- two\u00a0").encode()
+    assert load(source, kinds=builtin(), registered=True).steps[1].params.value == {"list": ["one", "two\u00a0"]}
+
+
+def test_a_long_line_of_such_characters_is_looked_at_up_to_a_limit() -> None:
+    assert problems(FILE.replace("A name", "[" * 100_000 + "\u00a0"))
