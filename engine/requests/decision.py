@@ -25,6 +25,7 @@ from engine.domain import (
     Refusal,
     RequestState,
     Verdict,
+    accounts,
 )
 from engine.requests.edits import Edit, apply_edits
 from engine.requests.model import REASON_LENGTH, Request, clip
@@ -51,8 +52,8 @@ def decide(
     """
     approver = next((one for one in asked.approvers if person and one.person.id == person.id), None)
     if approver is None:
-        account = command.actor.kind == "slack"
-        who = person.label if person else None if account else str(command.actor)
+        # The id of an account says nothing to people.
+        who = person.label if person else None if command.actor.kind in accounts.NAMES else str(command.actor)
         return NotAnApprover(who=who, approvers=tuple(one.person.label for one in asked.eligible))
     refusal = _closed(asked, approver.person, now) or _other_content(asked, command) or _no_reason(asked, command)
     if refusal is not None:

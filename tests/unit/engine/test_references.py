@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -20,6 +22,7 @@ from engine.requests import is_account
 from engine.workflowfile.scalars import EXPRESSION, has_expression, person_kind
 from tests.support.run_in_memory import KINDS, Journey
 
+ROOT = Path(__file__).parents[3]
 PERSON = Field.model_validate("person")
 
 _IDS = st.from_regex(r"[UWCGBT][A-Z0-9]{0,32}", fullmatch=True)
@@ -193,6 +196,14 @@ def test_the_kinds_of_accounts_are_told_apart_by_their_ids() -> None:
     assert [len([one for one in accounts.KINDS if one.person_id(kind.example)]) for kind in accounts.KINDS] == [1]
     assert all(accounts.parse_account(kind.example) == Address(kind.name, kind.example) for kind in accounts.KINDS)
     assert {"email", *(kind.name for kind in accounts.KINDS)} == references.ADDRESSES
+
+
+def test_no_other_module_knows_what_an_id_of_an_account_looks_like() -> None:
+    """The sandbox is a Slack of its own, and makes its ids itself."""
+    sources = [path for folder in ("engine", "bot") for path in (ROOT / folder).rglob("*.py")]
+    pattern = re.compile(r"\[UW\]|\[CG\]|<@|<#")
+    knowing = {str(path.relative_to(ROOT)) for path in sources if pattern.search(path.read_text(encoding="utf-8"))}
+    assert {name for name in knowing if "sandbox" not in name} == {"engine/domain/accounts.py"}
 
 
 @pytest.mark.parametrize(
