@@ -192,7 +192,7 @@ async def _connected(
 ) -> Adapters:
     """Return the adapters with those for Slack and email that are set up, open until the stack is left."""
     client = await _to_slack(settings, stack, pace)
-    mails = await stack.enter_async_context(mail.mailing(settings, adapters.clock.now))
+    mails = await stack.enter_async_context(mail.open_email(settings, adapters.clock.now))
     return replace(
         adapters,
         slack=client,

@@ -36,12 +36,12 @@ async def server(case: Case) -> AsyncIterator[Finding]:
         return
     at = f"{chosen.host}:{chosen.port}"
     try:
-        gate = setup.gate_to(chosen, case.settings, before_dot_seconds=NETWORK_SECONDS)
+        client = setup.smtp_client(chosen, case.settings, before_dot_seconds=NETWORK_SECONDS)
     except SettingsError as error:
         yield problem("mail.server", str(error), "Correct that setting.")
         return
     try:
-        await gate.check()
+        await client.check()
     except MailError as error:
         todo = _ADVICE.get(error.failure.stage, _ADVICE[Stage.CONNECT])
         yield problem("mail.server", f"{at} cannot be used. {error}", todo)
@@ -50,7 +50,7 @@ async def server(case: Case) -> AsyncIterator[Finding]:
         who = " and lets us log in" if chosen.user is not None else ""
         yield ok("mail.server", f"The mail server {at} answers {how}{who}; nothing was sent.")
     finally:
-        await gate.aclose()
+        await client.aclose()
 
 
 async def links(case: Case) -> AsyncIterator[Finding]:

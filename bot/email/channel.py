@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from typing import ClassVar, Final, Literal
 
 from bot.email import errors, message
-from bot.email.client import BEFORE_DOT_SECONDS, MailGate
+from bot.email.client import BEFORE_DOT_SECONDS, SmtpClient
 from bot.email.errors import MailError, Meaning, Stage
 from bot.email.message import Envelope
 from engine.domain import Card, DeliveryKind, Receipt, RunStatus
@@ -30,8 +30,8 @@ class EmailChannel:
     show_seconds: ClassVar[float] = 2 * BEFORE_DOT_SECONDS + ANSWER_SECONDS + 4
     """The longest that one copy takes: the whole mail that was refused, and the short one."""
 
-    def __init__(self, gate: MailGate, *, sender: Address, public_url: str, now: Callable[[], datetime]) -> None:
-        self._gate, self._sender, self._public_url, self._now = gate, sender, public_url, now
+    def __init__(self, client: SmtpClient, *, sender: Address, public_url: str, now: Callable[[], datetime]) -> None:
+        self._client, self._sender, self._public_url, self._now = client, sender, public_url, now
 
     async def show(self, *, address: str, card: Card, receipt: Receipt | None, delivery: str) -> Receipt:
         """Send the mail of the card, or the one that says how the request ended, once."""
@@ -69,7 +69,7 @@ class EmailChannel:
         return await self._send(short)
 
     async def _send(self, mail: EmailMessage) -> str:
-        await self._gate.send(mail, answer_seconds=ANSWER_SECONDS)
+        await self._client.send(mail, answer_seconds=ANSWER_SECONDS)
         return str(mail["Message-ID"])
 
 

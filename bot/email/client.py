@@ -1,41 +1,62 @@
-"""Handing mails in: a few connections to the mail server, kept warm, and each mail step by step.
+"""SMTP client: hands emails to the mail server over a few connections that are kept open, command by command.
 
-Where a mail fails decides what it means, so nothing here leaves that to an exception's class: `_Attempt.stage` says it.
+Where an email fails decides what that means. The class of an exception does not tell, so `_Attempt.stage` records it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from email.message import EmailMessage
-from typing import Final
+from typing import Final, NamedTuple
 
 import aiosmtplib
-from aiosmtplib.protocol import PERIOD_REGEX, normalize_message_line_endings
 
 from bot.email import transfer_encoding
 from bot.email.errors import MailError, Stage, classify
 from bot.endpoints import MailServerAddress
 
 BEFORE_DOT_SECONDS: Final = 12.0
-"""For connection, login and all that comes before the final dot; one that takes longer is tried again later."""
+"""Maximum time for the connection, the login and everything else before the final dot, in seconds. An email that takes
+longer is tried again later."""
 CONNECTIONS: Final = 3
-"""At once: what a mailbox of Microsoft 365 may have.
+"""Maximum number of connections at once: what Microsoft 365 allows a mailbox.
 https://learn.microsoft.com/exchange/troubleshoot/send-emails/smtp-submission-improvements"""
 IDLE_SECONDS: Final = 20.0
-"""How long a connection is kept without a mail. Servers may hang up after five minutes, and many do much earlier."""
+"""How long an unused connection is kept, in seconds. Many servers hang up long before the five minutes of RFC 5321."""
 _METHODS: Final = ("plain", "login", "cram-md5")
-"""Everything is inside of TLS, so the plainest is the best: it hangs on nothing that a server may do in its own way."""
-_NOT_THIS_METHOD: Final = frozenset({502, 504})
-_SIGN_NOTHING: Final[Callable[[bytes], bytes]] = bytes
+"""Login methods, the preferred one first. Everything is inside of TLS, so the plainest is the most reliable one."""
+_METHOD_NOT_SUPPORTED: Final = frozenset({502, 504})
+_FLUSH_CHECK_SECONDS: Final = 0.01
+"""Interval of looking whether the system has taken all bytes of a large email, in seconds."""
+_LEADING_DOT: Final = re.compile(rb"(?m)^\.")
 
 
-class MailGate:
-    """The way to one mail server. `trust`: a context that verifies. `sign`: makes the final bytes, as DKIM does.
+class _Content(NamedTuple):
+    """The bytes of an email, with CR LF at the end of each line.
 
-    `local_name`: what we call ourselves at EHLO. Close it in the end.
+    `eight_bits`: None if they are the same in seven bits. `seven_bits`: None until a server needs them.
+    """
+
+    mail: EmailMessage
+    eight_bits: bytes | None
+    seven_bits: bytes | None
+
+    def for_server(self, connection: aiosmtplib.SMTP) -> tuple[bytes, list[str]]:
+        """Return the bytes for this server, and the parameters of MAIL that go with them."""
+        if self.eight_bits is not None and connection.supports_extension("8bitmime"):
+            return self.eight_bits, ["BODY=8BITMIME"]
+        return self.seven_bits or self.mail.as_bytes(), []
+
+
+class SmtpClient:
+    """Sends emails through one mail server. Close it with `aclose`.
+
+    `trust`: an SSL context that verifies the server. `local_name`: our name in EHLO. `sign`: turns the final bytes into
+    signed ones, as DKIM does.
     """
 
     def __init__(
@@ -44,40 +65,50 @@ class MailGate:
         *,
         trust: ssl.SSLContext | None = None,
         local_name: str,
-        sign: Callable[[bytes], bytes] = _SIGN_NOTHING,
+        sign: Callable[[bytes], bytes] | None = None,
         before_dot_seconds: float = BEFORE_DOT_SECONDS,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self._server, self._local_name, self._sign = server, local_name, sign
         self._trust = trust if server.security != "none" else None
         self._before_dot, self._idle_seconds = before_dot_seconds, idle_seconds
-        self._free = asyncio.Semaphore(CONNECTIONS)
-        self._warm: list[_Warm] = []
+        self._slots = asyncio.Semaphore(CONNECTIONS)
+        self._idle: list[_IdleConnection] = []
         self._closed = False
 
     async def send(self, mail: EmailMessage, *, answer_seconds: float) -> None:
-        """Hand it in. `answer_seconds`: how long to wait for the answer to the final dot. Raises only `MailError`."""
+        """Send the email. Raises only `MailError`.
+
+        `answer_seconds`: how long to wait for the answer to the final dot.
+        """
         attempt = _Attempt()
         try:
-            content = self._sign(mail.as_bytes())
-            # A server on the way that takes seven bits alone would change what is signed: RFC 6376, 5.3.
-            raw = transfer_encoding.in_eight_bits(mail) if self._sign is _SIGN_NOTHING else None
+            content = self._content(mail)
             sender, to = str(mail["From"].addresses[0].addr_spec), str(mail["To"].addresses[0].addr_spec)
             async with (
                 asyncio.timeout(self._before_dot) as limit,
-                self._free,
-                self._connection(attempt) as client,
+                self._slots,
+                self._connection(attempt) as connection,
             ):
-                takes_raw = raw is not None and client.supports_extension("8bitmime")
-                await attempt.envelope(client, sender, to, options=["BODY=8BITMIME"] if takes_raw else [])
-                await attempt.body(client, raw if raw is not None and takes_raw else content)
+                data, options = content.for_server(connection)
+                await attempt.envelope(connection, sender, to, options=options)
+                await attempt.body(connection, data)
                 limit.reschedule(asyncio.get_running_loop().time() + answer_seconds)
-                await attempt.dot(client, answer_seconds)
+                await attempt.dot(connection, answer_seconds)
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:  # TimeoutError is an OSError
             raise MailError(classify(attempt.stage, error)) from error
 
+    def _content(self, mail: EmailMessage) -> _Content:
+        """Write the email. Raises `ValueError` if it cannot be written."""
+        if self._sign is not None:
+            # A server that takes only seven bits would change eight-bit content on the way, and break the signature
+            # (RFC 6376, 5.3).
+            return _Content(mail, None, self._sign(mail.as_bytes()))
+        eight_bits = transfer_encoding.in_eight_bits(mail)
+        return _Content(mail, eight_bits, mail.as_bytes() if eight_bits is None else None)
+
     async def check(self) -> None:
-        """Connect, log in, and hang up. Raises only `MailError`."""
+        """Connect, log in and hang up. Raises only `MailError`."""
         attempt = _Attempt()
         try:
             async with asyncio.timeout(self._before_dot), self._connection(attempt):
@@ -86,129 +117,133 @@ class MailGate:
             raise MailError(classify(attempt.stage, error)) from error
 
     async def aclose(self) -> None:
-        """Hang up wherever nothing is under way."""
+        """Close the connections that are idle now, and the others as soon as their email is sent."""
         self._closed = True
-        for warm in self._warm:
-            warm.hang_up()
-        self._warm.clear()
+        for idle in self._idle:
+            idle.hang_up()
+        self._idle.clear()
 
     @asynccontextmanager
     async def _connection(self, attempt: _Attempt) -> AsyncIterator[aiosmtplib.SMTP]:
-        """A connection that is logged in and in no mail.
+        """Open or reuse a connection that is logged in and has no email under way.
 
-        One on which anything went wrong is not used again: after a cancelled command the next would read its answer.
+        A connection on which anything failed is never used again: after a cancelled command, the next command would
+        read the answer to the cancelled one.
         """
-        client = await self._reused() or await attempt.connected(self._client(), self._server)
+        connection = await self._reused() or await attempt.connect(self._new_connection(), self._server)
         try:
-            yield client
+            yield connection
         except BaseException:
-            client.close()
+            connection.close()
             raise
-        if client.is_connected and not self._closed:
-            self._warm.append(_Warm(client, self._idle_seconds, self._warm))
+        if connection.is_connected and not self._closed:
+            self._idle.append(_IdleConnection(connection, self._idle_seconds, self._idle))
 
     async def _reused(self) -> aiosmtplib.SMTP | None:
-        """One that is still there, as the server says. Nothing of a mail was sent, so it may fail silently."""
-        while self._warm:
-            client = self._warm.pop().taken()
+        """Return an idle connection that the server still answers on, or None.
+
+        Nothing of an email was sent yet, so a connection that fails here is dropped without an error.
+        """
+        while self._idle:
+            connection = self._idle.pop().take()
             try:
-                await client.rset()
+                await connection.rset()
             except (aiosmtplib.SMTPException, OSError):
-                client.close()
+                connection.close()
             except BaseException:
-                client.close()
+                connection.close()
                 raise
             else:
-                return client
+                return connection
         return None
 
-    def _client(self) -> aiosmtplib.SMTP:
+    def _new_connection(self) -> aiosmtplib.SMTP:
         return aiosmtplib.SMTP(
             hostname=self._server.host,
             port=self._server.port,
             use_tls=self._server.security == "tls",
-            start_tls=False,  # it is a step of its own
+            start_tls=False,  # STARTTLS is a stage of its own
             tls_context=self._trust,
             local_hostname=self._local_name,
             timeout=self._before_dot,
         )
 
 
-class _Warm:
-    """A connection that waits for its next mail, and is closed if none comes."""
+class _IdleConnection:
+    """A connection that waits for the next email, and is closed if none comes in time."""
 
-    def __init__(self, client: aiosmtplib.SMTP, seconds: float, among: list[_Warm]) -> None:
-        self._client, self._among = client, among
+    def __init__(self, connection: aiosmtplib.SMTP, seconds: float, pool: list[_IdleConnection]) -> None:
+        self._connection, self._pool = connection, pool
         self._timer = asyncio.get_running_loop().call_later(seconds, self._expire)
 
-    def taken(self) -> aiosmtplib.SMTP:
+    def take(self) -> aiosmtplib.SMTP:
+        """Stop the timer and return the connection."""
         self._timer.cancel()
-        return self._client
+        return self._connection
 
     def _expire(self) -> None:
-        self._among.remove(self)
+        self._pool.remove(self)
         self.hang_up()
 
     def hang_up(self) -> None:
-        """Say so, and do not wait for an answer."""
+        """Say QUIT and close the connection without waiting for an answer."""
         self._timer.cancel()
-        protocol = self._client.protocol
+        protocol = self._connection.protocol
         if protocol is not None and protocol.is_connected:
             protocol.write(b"QUIT\r\n")
-        self._client.close()
+        self._connection.close()
 
 
 class _Attempt:
-    """One mail on its way. `stage`: how far it has come."""
+    """One attempt to send an email. `stage`: how far it has come."""
 
     def __init__(self) -> None:
         self.stage = Stage.ADDRESS
 
-    async def connected(self, client: aiosmtplib.SMTP, server: MailServerAddress) -> aiosmtplib.SMTP:
+    async def connect(self, connection: aiosmtplib.SMTP, server: MailServerAddress) -> aiosmtplib.SMTP:
+        """Open the connection, encrypt it and log in as the server needs it. Closes it on failure."""
         try:
             self.stage = Stage.CONNECT
-            await client.connect()
+            await connection.connect()
             self.stage = Stage.EHLO
-            await client.ehlo()
+            await connection.ehlo()
             if server.security == "starttls":
                 self.stage = Stage.STARTTLS
-                await client.starttls()
+                await connection.starttls()
                 self.stage = Stage.EHLO
-                await client.ehlo()
+                await connection.ehlo()
             if server.user is not None and server.password is not None:
                 self.stage = Stage.AUTH
-                await _log_in(client, server.user, server.password)
+                await _log_in(connection, server.user, server.password)
         except BaseException:
-            client.close()
+            connection.close()
             raise
-        return client
+        return connection
 
-    async def envelope(self, client: aiosmtplib.SMTP, sender: str, to: str, *, options: list[str]) -> None:
+    async def envelope(self, connection: aiosmtplib.SMTP, sender: str, to: str, *, options: list[str]) -> None:
+        """Send MAIL and RCPT."""
         self.stage = Stage.MAIL
-        await client.mail(sender, options=options)
+        await connection.mail(sender, options=options)
         self.stage = Stage.RCPT
-        # An address with letters of all the world asks for SMTPUTF8, which we do not speak: UnicodeError, a ValueError.
-        await client.rcpt(to)
+        # An address with letters beyond ASCII needs SMTPUTF8, which we do not use: aiosmtplib raises UnicodeError, a
+        # ValueError.
+        await connection.rcpt(to)
 
-    async def body(self, client: aiosmtplib.SMTP, content: bytes) -> None:
-        """All but the final dot, until the system has taken all of it: what fails so far did not happen."""
+    async def body(self, connection: aiosmtplib.SMTP, data: bytes) -> None:
+        """Send DATA and everything up to the final dot, and wait until the system has taken all of it.
+
+        The server delivers nothing before the final dot, so whatever fails until then did not happen.
+        """
         self.stage = Stage.DATA
-        answer = await client.execute_command(b"DATA")
+        answer = await connection.execute_command(b"DATA")
         if answer.code != aiosmtplib.SMTPStatus.start_input:
             raise aiosmtplib.SMTPDataError(answer.code, answer.message)
-        transport, protocol = client.transport, client.protocol
-        if protocol is None or not isinstance(transport, asyncio.WriteTransport):
-            raise aiosmtplib.SMTPServerDisconnected("Connection lost")
-        transport.set_write_buffer_limits(high=0)
-        protocol.write(PERIOD_REGEX.sub(b"..", normalize_message_line_endings(content)))
-        # What StreamWriter.drain() calls; a StreamWriter of our own would close the connection when it is collected.
-        await protocol._drain_helper()  # noqa: SLF001
-        if not client.is_connected:
-            raise aiosmtplib.SMTPServerDisconnected("Connection lost")
+        _write(connection, _LEADING_DOT.sub(b"..", data))
+        await _flush(connection)
 
-    async def dot(self, client: aiosmtplib.SMTP, seconds: float) -> None:
-        """The final dot, and what the server says to it."""
-        protocol = client.protocol
+    async def dot(self, connection: aiosmtplib.SMTP, seconds: float) -> None:
+        """Send the final dot and wait for the answer."""
+        protocol = connection.protocol
         if protocol is None:
             raise aiosmtplib.SMTPServerDisconnected("Connection lost")
         self.stage = Stage.ANSWER
@@ -218,18 +253,38 @@ class _Attempt:
             raise aiosmtplib.SMTPDataError(answer.code, answer.message)
 
 
-async def _log_in(client: aiosmtplib.SMTP, user: str, password: str) -> None:
-    """By the first method that the server really knows: some offer what they do not support."""
-    refused: aiosmtplib.SMTPException | None = None
-    methods = {"plain": client.auth_plain, "login": client.auth_login, "cram-md5": client.auth_crammd5}
+def _write(connection: aiosmtplib.SMTP, data: bytes) -> None:
+    protocol = connection.protocol
+    if protocol is None:
+        raise aiosmtplib.SMTPServerDisconnected("Connection lost")
+    protocol.write(data)
+
+
+async def _flush(connection: aiosmtplib.SMTP) -> None:
+    """Wait until the system has taken all that was written. Raises `SMTPServerDisconnected`.
+
+    aiosmtplib has no public way to wait for that. Most emails fit into the buffer of the socket and never wait.
+    """
+    transport = connection.transport
+    while connection.is_connected and isinstance(transport, asyncio.WriteTransport):
+        if not transport.get_write_buffer_size():
+            return
+        await asyncio.sleep(_FLUSH_CHECK_SECONDS)
+    raise aiosmtplib.SMTPServerDisconnected("Connection lost")
+
+
+async def _log_in(connection: aiosmtplib.SMTP, user: str, password: str) -> None:
+    """Log in by the first method that the server supports: some servers offer methods that they do not support."""
+    refusal: aiosmtplib.SMTPException | None = None
+    methods = {"plain": connection.auth_plain, "login": connection.auth_login, "cram-md5": connection.auth_crammd5}
     for name in _METHODS:
-        if name in client.server_auth_methods:
+        if name in connection.server_auth_methods:
             try:
                 await methods[name](user, password)
             except aiosmtplib.SMTPAuthenticationError as error:
-                if error.code not in _NOT_THIS_METHOD:
+                if error.code not in _METHOD_NOT_SUPPORTED:
                     raise
-                refused = error
+                refusal = error
             else:
                 return
-    raise refused or aiosmtplib.SMTPException("it offers no way to log in that we know")
+    raise refusal or aiosmtplib.SMTPException("it offers no way to log in that we know")

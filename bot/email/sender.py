@@ -10,7 +10,7 @@ from typing import Final
 
 from bot import endpoints
 from bot.email import errors, message, transfer_encoding
-from bot.email.client import MailGate
+from bot.email.client import SmtpClient
 from bot.email.errors import MailError, Stage
 
 ANSWER_SECONDS: Final = 600.0
@@ -20,14 +20,14 @@ ANSWER_SECONDS: Final = 600.0
 class SmtpMailer:
     """Port Mailer. `now`: what mails are dated with."""
 
-    def __init__(self, gate: MailGate, *, sender: Address, now: Callable[[], datetime]) -> None:
-        self._gate, self._sender, self._now = gate, sender, now
+    def __init__(self, client: SmtpClient, *, sender: Address, now: Callable[[], datetime]) -> None:
+        self._client, self._sender, self._now = client, sender, now
 
     async def send(self, *, to: str, subject: str, body: str, reply_to: str | None, key: str) -> Mapping[str, object]:
         """Send it. Raises `StepError`."""
         try:
             mail = self._mail(to=to, subject=subject, body=body, reply_to=reply_to, key=key)
-            await self._gate.send(mail, answer_seconds=ANSWER_SECONDS)
+            await self._client.send(mail, answer_seconds=ANSWER_SECONDS)
         except MailError as error:
             raise errors.step_error(error.failure) from error
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""What the settings say about mail, bound: the gate, the channel and the mailer."""
+"""Sets up email from the settings: the SMTP client, the channel and the sender of the step `email`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from bot import endpoints
 from bot.email import dkim
 from bot.email.channel import EmailChannel
-from bot.email.client import MailGate
+from bot.email.client import SmtpClient
 from bot.email.sender import SmtpMailer
 from bot.endpoints import MailServerAddress
 from bot.settings import PREFIX, Settings, SettingsError
@@ -20,38 +20,41 @@ from bot.settings import PREFIX, Settings, SettingsError
 
 @dataclass(frozen=True, slots=True)
 class EmailSetup:
-    """Both ways in which mails leave: copies, and what `email` steps say."""
+    """Both senders of emails: the channel sends copies, the mailer what `email` steps say."""
 
     channel: EmailChannel
     mailer: SmtpMailer
 
 
 @asynccontextmanager
-async def mailing(settings: Settings, now: Callable[[], datetime]) -> AsyncIterator[EmailSetup | None]:
-    """Ready to send while the body runs; None where no mail server is set up. Raises `SettingsError`."""
+async def open_email(settings: Settings, now: Callable[[], datetime]) -> AsyncIterator[EmailSetup | None]:
+    """Open email for the time of the body, or yield None if no mail server is set up. Raises `SettingsError`."""
     server = settings.mail_server
     if server is None:
         yield None
         return
-    sender, gate = endpoints.sender(settings.email_from), gate_to(server, settings)
+    sender, client = endpoints.sender(settings.email_from), smtp_client(server, settings)
     try:
         yield EmailSetup(
-            EmailChannel(gate, sender=sender, public_url=settings.public_url, now=now),
-            SmtpMailer(gate, sender=sender, now=now),
+            EmailChannel(client, sender=sender, public_url=settings.public_url, now=now),
+            SmtpMailer(client, sender=sender, now=now),
         )
     finally:
-        await gate.aclose()
+        await client.aclose()
 
 
-def gate_to(server: MailServerAddress, settings: Settings, *, before_dot_seconds: float | None = None) -> MailGate:
-    """The way to the mail server. Raises `SettingsError` for a file that cannot be used."""
+def smtp_client(
+    server: MailServerAddress, settings: Settings, *, before_dot_seconds: float | None = None
+) -> SmtpClient:
+    """Return a client of the mail server. Raises `SettingsError` for a file that cannot be used."""
     domain = endpoints.sender(settings.email_from).domain
     limits = {} if before_dot_seconds is None else {"before_dot_seconds": before_dot_seconds}
-    # We call ourselves by the domain of our mails: the machine's own name may take seconds to find, and often is none.
-    return MailGate(server, trust=_trust(settings), local_name=domain, sign=_sign(settings, domain), **limits)
+    # EHLO names the domain of our emails. To look up the machine's own name may take seconds, and it often has none.
+    return SmtpClient(server, trust=_trust(settings), local_name=domain, sign=_signature(settings, domain), **limits)
 
 
 def _trust(settings: Settings) -> ssl.SSLContext:
+    """Return an SSL context that trusts the system's authorities and the one in the settings."""
     trust = ssl.create_default_context()
     if settings.smtp_ca_file:
         path = Path(settings.smtp_ca_file).expanduser()
@@ -64,9 +67,10 @@ def _trust(settings: Settings) -> ssl.SSLContext:
     return trust
 
 
-def _sign(settings: Settings, domain: str) -> Callable[[bytes], bytes]:
+def _signature(settings: Settings, domain: str) -> Callable[[bytes], bytes] | None:
+    """Return the function that signs with DKIM, or None if no key is set up."""
     if not settings.dkim_key_file:
-        return bytes
+        return None
     path = Path(settings.dkim_key_file).expanduser()
     try:
         key = dkim.load(path)

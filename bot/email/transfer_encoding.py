@@ -7,7 +7,6 @@ Quoted-printable cuts every line at 76 characters, links too. ASCII in lines tha
 from __future__ import annotations
 
 import binascii
-from copy import deepcopy
 from email.message import EmailMessage, Message
 from typing import Any, Final
 
@@ -29,23 +28,34 @@ def set_text(part: EmailMessage, text: str, *, subtype: str) -> None:
 
 
 def in_eight_bits(mail: EmailMessage) -> bytes | None:
-    """Return the mail with its texts as they are, or None if that is no other than in seven bits."""
-    made = deepcopy(mail)
-    if not any([_lifted(part) for part in made.walk()]):  # noqa: C419, every part
+    """Return the mail with its texts written in eight bits, or None if that is the same as in seven bits."""
+    if all(_eight_bit_content(part) is None for part in mail.walk()):
         return None
-    return made.as_bytes(policy=mail.policy.clone(cte_type="8bit"))
+    return _rewritten(mail).as_bytes(policy=mail.policy.clone(cte_type="8bit"))
 
 
-def _lifted(part: Message[Any, Any]) -> bool:
-    """Write a quoted-printable text as it is, if a server takes its lines."""
+def _rewritten(part: Message[Any, Any]) -> EmailMessage:
+    """Return a copy of the part that has the same headers, and its texts in eight bits where a server takes them."""
+    copy = EmailMessage(policy=part.policy)
+    for name, value in part.items():
+        copy[name] = value
+    content = _eight_bit_content(part)
+    if content is not None:
+        copy.replace_header("Content-Transfer-Encoding", "8bit")
+        copy.set_payload(content.decode("ascii", "surrogateescape"))
+    elif isinstance(part, EmailMessage) and part.is_multipart():
+        copy.set_payload([_rewritten(inner) for inner in part.iter_parts()])
+    else:
+        copy.set_payload(part.get_payload())
+    return copy
+
+
+def _eight_bit_content(part: Message[Any, Any]) -> bytes | None:
+    """Return the text of a quoted-printable part as it is, or None if the part needs its encoding."""
     if part["Content-Transfer-Encoding"] != "quoted-printable":
-        return False
+        return None
     content = part.get_payload(decode=True)
-    if not isinstance(content, bytes) or not _fits(content):
-        return False
-    part.replace_header("Content-Transfer-Encoding", "8bit")
-    part.set_payload(content.decode("ascii", "surrogateescape"))
-    return True
+    return content if isinstance(content, bytes) and _fits(content) else None
 
 
 def _with_references(html: str) -> str:

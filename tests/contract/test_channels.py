@@ -15,7 +15,7 @@ from bot.terminal.channel import TerminalChannel
 from engine import json_values
 from engine.domain import Card, CardAction, CardField, DeliveryKind, Receipt
 from engine.ports import Channel, FindsCopies
-from tests.support.email_env import AT, PUBLIC_URL, SENDER, RecordingGate, text_of
+from tests.support.email_env import AT, PUBLIC_URL, SENDER, RecordingClient, text_of
 from tests.support.recording_channel import RecordingChannel
 
 ADDRESS = "lee@example.com"
@@ -40,9 +40,9 @@ def terminal() -> Surface:
 
 
 def email() -> Surface:
-    gate = RecordingGate()
-    channel = EmailChannel(gate, sender=SENDER, public_url=PUBLIC_URL, now=lambda: AT)
-    return Surface(channel, lambda: "\n".join(map(text_of, gate.sent)))
+    client = RecordingClient()
+    channel = EmailChannel(client, sender=SENDER, public_url=PUBLIC_URL, now=lambda: AT)
+    return Surface(channel, lambda: "\n".join(map(text_of, client.sent)))
 
 
 SURFACES = {"recording": recording, "terminal": terminal, "email": email}

@@ -1,4 +1,4 @@
-"""Cards and envelopes to make mails of, and a gate to a mail server that says what it is told to."""
+"""Cards and envelopes to make mails of, and a client to a mail server that says what it is told to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from bot import endpoints
 from bot.devtools.sandbox import FrozenClock, MailConfig, Running, sandbox
-from bot.email.client import MailGate
+from bot.email.client import SmtpClient
 from bot.email.message import Envelope
 from engine.domain import Card, CardAction, CardField, DeliveryKind
 
@@ -70,7 +70,7 @@ def html_of(mail: EmailMessage) -> str:
     return str(part.get_content())
 
 
-class RecordingGate(MailGate):
+class RecordingClient(SmtpClient):
     """Sends nothing, and keeps what it was given."""
 
     def __init__(self) -> None:
@@ -93,13 +93,13 @@ async def mail_server(config: MailConfig | None = None) -> AsyncIterator[Running
 
 
 @asynccontextmanager
-async def gate_to(running: Running, *, ca: Path | None = None, **more: Any) -> AsyncIterator[MailGate]:
+async def client_to(running: Running, *, ca: Path | None = None, **more: Any) -> AsyncIterator[SmtpClient]:
     trust = ssl.create_default_context(cafile=ca)
-    gate = MailGate(endpoints.mail_server(running.mail.url), trust=trust, local_name="example.com", **more)
+    client = SmtpClient(endpoints.mail_server(running.mail.url), trust=trust, local_name="example.com", **more)
     try:
-        yield gate
+        yield client
     finally:
-        await gate.aclose()
+        await client.aclose()
 
 
 class Reading(HTMLParser):

@@ -151,7 +151,7 @@ async def _rig(place: Path, server: str, asked: int) -> AsyncIterator[_Rig]:
         "PUBLIC_URL": "http://127.0.0.1:8000",
     }
     chosen, clock = settings.load({PREFIX + name: value for name, value in given.items()}), SystemClock()
-    async with setup.mailing(chosen, clock.now) as mail:
+    async with setup.open_email(chosen, clock.now) as mail:
         assert mail is not None
         with schema.owned(chosen.database, clock=clock, ids=RandomIds()) as store, calm_collector():
             advancer = Advancer(kinds={"set": SetStep()}, directory=_ByMail(), secrets=EnvironmentSecrets({}))

@@ -23,7 +23,7 @@ from tests.support.email_env import (
     OUTCOME,
     PUBLIC_URL,
     SENDER,
-    gate_to,
+    client_to,
     mail_server,
 )
 
@@ -41,8 +41,8 @@ async def running() -> AsyncIterator[Running]:
 
 @pytest.fixture
 async def channel(running: Running) -> AsyncIterator[EmailChannel]:
-    async with gate_to(running) as gate:
-        yield EmailChannel(gate, sender=SENDER, public_url=PUBLIC_URL, now=lambda: AT)
+    async with client_to(running) as client:
+        yield EmailChannel(client, sender=SENDER, public_url=PUBLIC_URL, now=lambda: AT)
 
 
 async def show(channel: EmailChannel, card: Card, receipt: Receipt | None = None, **more: Any) -> Receipt:

@@ -159,10 +159,10 @@ async def test_a_file_that_cannot_be_used_keeps_the_server_from_starting(
         file.write_text(content)
     chosen = load(**{name: str(file)}, **({"DKIM_SELECTOR": "s1"} if name == "DKIM_KEY_FILE" else {}))
     with pytest.raises(SettingsError, match=f"{name}: .*{said}"):
-        async with setup.mailing(chosen, lambda: AT):
+        async with setup.open_email(chosen, lambda: AT):
             pass
 
 
 async def test_without_a_mail_server_there_is_no_mail() -> None:
-    async with setup.mailing(settings.load({}), lambda: AT) as mail:
+    async with setup.open_email(settings.load({}), lambda: AT) as mail:
         assert mail is None

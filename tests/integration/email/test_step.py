@@ -16,7 +16,7 @@ from bot.terminal.sender import TerminalMailer
 from engine.errors import StepError
 from engine.ports import StepContext
 from engine.steps.email import EmailParams, EmailStep
-from tests.support.email_env import AT, MIA, SENDER, gate_to, mail_server
+from tests.support.email_env import AT, MIA, SENDER, client_to, mail_server
 
 CONTEXT = StepContext(run="r1", step="mail", visit=1, attempt=1, idempotency_key="r1:mail:1", timeout=timedelta(1))
 PARAMS = EmailParams(to=MIA, subject="Your refund: ✓", body="Hello,\n\n{{ not a template }} <b>120</b>\n.\n")
@@ -30,8 +30,8 @@ async def running() -> AsyncIterator[Running]:
 
 @pytest.fixture
 async def step(running: Running) -> AsyncIterator[EmailStep]:
-    async with gate_to(running) as gate:
-        yield EmailStep(SmtpMailer(gate, sender=SENDER, now=lambda: AT))
+    async with client_to(running) as client:
+        yield EmailStep(SmtpMailer(client, sender=SENDER, now=lambda: AT))
 
 
 async def failed(step: EmailStep) -> StepError:

@@ -18,7 +18,7 @@ from bot.devtools.sandbox import MailConfig, Running
 from bot.email import errors, message
 from bot.email.errors import Failure, MailError, Meaning, Stage
 from tests.support.certificates import encrypted
-from tests.support.email_env import ASKING, MIA, SENDER, connections, envelope, gate_to, mail_server
+from tests.support.email_env import ASKING, MIA, SENDER, client_to, connections, envelope, mail_server
 from tests.support.engine_env import until
 
 SOON = 0.4
@@ -129,9 +129,9 @@ def _made(folder: Path) -> Path:
 
 
 async def failure_of(running: Running, ca: Path | None, mail: EmailMessage | None = None) -> Failure:
-    async with gate_to(running, ca=ca, before_dot_seconds=SOON * 3) as gate:
+    async with client_to(running, ca=ca, before_dot_seconds=SOON * 3) as client:
         with pytest.raises(MailError) as caught:
-            await gate.send(mail or message.mail(ASKING, envelope()), answer_seconds=SOON)
+            await client.send(mail or message.mail(ASKING, envelope()), answer_seconds=SOON)
     return caught.value.failure
 
 
@@ -148,8 +148,8 @@ async def test_a_failure_means_what_its_row_says(row: Row, configs: dict[str, Ma
 
 async def test_the_same_server_takes_the_mail_when_nothing_is_wrong(configs: dict[str, MailConfig]) -> None:
     for config in configs.values():
-        async with mail_server(config) as running, gate_to(running, ca=config.ca) as gate:
-            await gate.send(message.mail(ASKING, envelope()), answer_seconds=SOON)
+        async with mail_server(config) as running, client_to(running, ca=config.ca) as client:
+            await client.send(message.mail(ASKING, envelope()), answer_seconds=SOON)
             (got,) = running.mail.received(to=MIA)
             assert (got.sender, got.tls, got.user) == (SENDER.addr_spec, True, "signoff")
             assert got.complaints == []
@@ -253,20 +253,20 @@ async def running() -> AsyncIterator[Running]:
 
 
 async def test_one_connection_carries_many_mails(running: Running) -> None:
-    async with gate_to(running) as gate:
+    async with client_to(running) as client:
         for number in range(5):
-            await gate.send(message.mail(ASKING, envelope(delivery=f"d{number}")), answer_seconds=5)
+            await client.send(message.mail(ASKING, envelope(delivery=f"d{number}")), answer_seconds=5)
         assert connections(running) == 1
     assert len(running.mail.received()) == 5
 
 
 async def test_a_connection_that_the_server_closed_meanwhile_is_not_noticed(running: Running) -> None:
-    async with gate_to(running) as gate:
-        await gate.send(message.mail(ASKING, envelope()), answer_seconds=5)
+    async with client_to(running) as client:
+        await client.send(message.mail(ASKING, envelope()), answer_seconds=5)
         running.mail.disconnect()
-        await gate.send(message.mail(ASKING, envelope()), answer_seconds=5)
+        await client.send(message.mail(ASKING, envelope()), answer_seconds=5)
         running.mail.fault("rset", "reset")
-        await gate.send(message.mail(ASKING, envelope()), answer_seconds=5)
+        await client.send(message.mail(ASKING, envelope()), answer_seconds=5)
     assert len(running.mail.received()) == 3
 
 
@@ -275,31 +275,31 @@ async def test_no_more_than_a_few_connections_at_once(running: Running) -> None:
 
     async def one(number: int) -> None:
         nonlocal most
-        await gate.send(message.mail(ASKING, envelope(to=f"p{number}@example.com")), answer_seconds=5)
+        await client.send(message.mail(ASKING, envelope(to=f"p{number}@example.com")), answer_seconds=5)
         most = max(most, connections(running))
 
-    async with gate_to(running) as gate:
+    async with client_to(running) as client:
         await asyncio.gather(*map(one, range(20)))
     assert most <= 3
     assert len({got.recipients[0] for got in running.mail.received()}) == 20
 
 
 async def test_a_mail_that_is_cancelled_takes_its_connection_with_it(running: Running) -> None:
-    async with gate_to(running) as gate:
-        await gate.send(message.mail(ASKING, envelope()), answer_seconds=5)
+    async with client_to(running) as client:
+        await client.send(message.mail(ASKING, envelope()), answer_seconds=5)
         running.mail.fault("rcpt", "hang", to=MIA)
-        sending = asyncio.ensure_future(gate.send(message.mail(ASKING, envelope()), answer_seconds=5))
+        sending = asyncio.ensure_future(client.send(message.mail(ASKING, envelope()), answer_seconds=5))
         await until(lambda: bool(running.mail.faults.used))
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sending
-        await gate.send(message.mail(ASKING, envelope(to="lee@example.com")), answer_seconds=5)
+        await client.send(message.mail(ASKING, envelope(to="lee@example.com")), answer_seconds=5)
     assert [got.recipients for got in running.mail.received()] == [[MIA], ["lee@example.com"]]
 
 
 async def test_a_connection_that_nobody_needs_is_closed(running: Running) -> None:
-    async with gate_to(running, idle_seconds=0.0) as gate:
-        await gate.send(message.mail(ASKING, envelope()), answer_seconds=5)
+    async with client_to(running, idle_seconds=0.0) as client:
+        await client.send(message.mail(ASKING, envelope()), answer_seconds=5)
         await until(lambda: connections(running) == 0)
 
 
@@ -308,7 +308,7 @@ async def test_a_long_mail_with_dots_arrives_as_it_was(running: Running) -> None
     made["Message-ID"] = "<a@example.com>"
     body = "\n".join([".", "..", ".x", "", *("." * 70 for _ in range(20_000))]) + "\n"
     made.set_content(body)
-    async with gate_to(running) as gate:
-        await gate.send(made, answer_seconds=30)
+    async with client_to(running) as client:
+        await client.send(made, answer_seconds=30)
     (got,) = running.mail.received()
     assert got.text == body

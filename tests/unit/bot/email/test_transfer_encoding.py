@@ -16,7 +16,7 @@ from bot.email import message
 from bot.email.sender import SmtpMailer
 from bot.email.transfer_encoding import LONGEST_LINE, in_eight_bits
 from bot.presentation.characters import visible
-from tests.support.email_env import ASKING, AT, MIA, SENDER, TOKEN, Reading, envelope, gate_to, html_of, mail_server
+from tests.support.email_env import ASKING, AT, MIA, SENDER, TOKEN, Reading, client_to, envelope, html_of, mail_server
 
 FAR = "https://approvals.internal.department.company.example/teams/finance/approvals"
 LINK = f"{FAR}/r/{TOKEN}"
@@ -36,8 +36,8 @@ NASTY = st.text(st.sampled_from("a .<&é承\U0001f469\u200d\u0628\n"), max_size=
 @pytest.mark.parametrize("text", TEXTS.values(), ids=[*TEXTS])
 async def test_both_parts_have_the_link_in_one_line(text: str) -> None:
     card = replace(ASKING, title="Pay?", facts=(("Why", text),), fields=())
-    async with mail_server() as running, gate_to(running) as gate:
-        await gate.send(message.mail(card, envelope(public_url=FAR)), answer_seconds=5)
+    async with mail_server() as running, client_to(running) as client:
+        await client.send(message.mail(card, envelope(public_url=FAR)), answer_seconds=5)
         (got,) = running.mail.received()
     assert got.complaints == []
     assert got.raw.count(LINK.encode()) == 3, "in the text, on the button and below it"
@@ -47,9 +47,9 @@ async def test_both_parts_have_the_link_in_one_line(text: str) -> None:
 
 async def test_a_server_of_seven_bits_gets_seven_bits() -> None:
     card = replace(ASKING, facts=(("Why", TEXTS["script"]),))
-    async with mail_server() as running, gate_to(running) as gate:
+    async with mail_server() as running, client_to(running) as client:
         running.mail.fault("8bitmime", "missing")
-        await gate.send(message.mail(card, envelope(public_url=FAR)), answer_seconds=5)
+        await client.send(message.mail(card, envelope(public_url=FAR)), answer_seconds=5)
         (got,) = running.mail.received()
     assert got.complaints == []
     assert got.raw.isascii()
@@ -59,8 +59,11 @@ async def test_a_server_of_seven_bits_gets_seven_bits() -> None:
 
 async def test_what_is_signed_is_in_seven_bits_for_any_server_on_the_way() -> None:
     card = replace(ASKING, facts=(("Why", TEXTS["accents"]),))
-    async with mail_server() as running, gate_to(running, sign=lambda content: b"X-Signed: yes\r\n" + content) as gate:
-        await gate.send(message.mail(card, envelope()), answer_seconds=5)
+    async with (
+        mail_server() as running,
+        client_to(running, sign=lambda content: b"X-Signed: yes\r\n" + content) as client,
+    ):
+        await client.send(message.mail(card, envelope()), answer_seconds=5)
         (got,) = running.mail.received()
     assert got.raw.isascii()
     assert got.header("x-signed") == "yes"
@@ -68,8 +71,8 @@ async def test_what_is_signed_is_in_seven_bits_for_any_server_on_the_way() -> No
 
 @pytest.mark.parametrize("body", [f"See {LINK}", f"Grüße: {LINK}\n", "x" * 5_000, "a\rb\0c"])
 async def test_the_body_of_an_email_step_arrives_as_it_was_written(body: str) -> None:
-    async with mail_server() as running, gate_to(running) as gate:
-        mailer = SmtpMailer(gate, sender=SENDER, now=lambda: AT)
+    async with mail_server() as running, client_to(running) as client:
+        mailer = SmtpMailer(client, sender=SENDER, now=lambda: AT)
         await mailer.send(to=MIA, subject="Hi", body=body, reply_to=None, key="k")
         (got,) = running.mail.received()
     assert got.complaints == []
