@@ -26,8 +26,11 @@ from engine import fields, workflowfile
 from engine.domain import (
     Address,
     Assurance,
+    Contested,
     Decide,
+    InvalidEdits,
     Origin,
+    ReasonMissing,
     Refusal,
     Register,
     RequestState,
@@ -119,6 +122,7 @@ class Trial:
     console: Console
     _told: dict[str, int] = field(default_factory=dict)
     _causes: set[str] = field(default_factory=set)
+    _refused_edits: dict[str, Mapping[str, Value]] = field(default_factory=dict)
     _answered: int = 0
     _slept: set[tuple[str, datetime]] = field(default_factory=set)
 
@@ -264,6 +268,8 @@ class Trial:
         if not isinstance(decided, Refusal):
             return None
         screen.say(decided.sentence(), err=True)
+        if isinstance(decided, InvalidEdits | ReasonMissing | Contested):
+            self._refused_edits[request.id] = answer.edits
         # Nobody is there to answer better: another round would say the same.
         return None if self._interactive else Exit.NO
 
@@ -289,7 +295,7 @@ class Trial:
             return prompts.parse_answer(given[turn], request)
         if not sys.stdin.isatty():
             return None
-        return prompts.ask(self.console, card.request_card(request), request)
+        return prompts.ask(self.console, card.request_card(request), request, self._refused_edits.pop(request.id, None))
 
     def _attend(self, view: RunView) -> int | None:
         if not self._interactive:

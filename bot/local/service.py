@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from bot.local.reply import NEEDS_CONFIRMATION, CommandReply
-from engine import fields, json_values, workflowfile
+from engine import fields, requests, workflowfile
 from engine.domain import (
     Address,
     Assurance,
@@ -126,11 +126,9 @@ class OperatorCommands:
         asks = request.confirm is not None and request.asked.state is RequestState.PENDING
         if asks and given.get("verdict") == "approve" and given.get("confirmed") is not True:
             return CommandReply(request.confirm, {"refusal": NEEDS_CONFIRMATION})
-        by_path = {json_values.show_path(one.path): one.field for one in request.asked.editable}
-        known = {path: by_path[path] for path in typed if path in by_path}
-        edits, errors = fields.from_text_all(known, {path: typed[path] for path in known})
-        if errors:
-            return _refused(InvalidEdits(errors=errors, labels=fields.labels(known)))
+        edits = requests.read_text_edits(request.asked, typed)
+        if isinstance(edits, InvalidEdits):
+            return _refused(edits)
         answer = await self._engine.decide(
             Decide(
                 request=request.id,
@@ -141,7 +139,7 @@ class OperatorCommands:
                 digest=_word(given, "digest") or request.asked.digest,
                 origin=self._origin,
                 assurance=Assurance.TERMINAL,
-                edits={**typed, **edits},
+                edits=edits,
                 reason=_word(given, "reason"),
             )
         )

@@ -18,7 +18,7 @@ from bot.slack.text_objects import Element
 from engine import fields
 from engine.domain.accounts import SLACK
 from engine.errors import InvalidValue
-from engine.fields import Field, FieldType
+from engine.fields import Field, FieldType, forms
 from engine.json_values import Value
 
 Raw: TypeAlias = str | tuple[str, ...]
@@ -36,7 +36,10 @@ _LONG: Final = frozenset({FieldType.LONG_TEXT, FieldType.JSON})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputPart:
-    """One input. `name` tells the inputs of one field apart; `prefill` is what comes back if nobody touches it."""
+    """One input. `name` tells the inputs of one field apart.
+
+    `prefill` is what comes back if nobody touches it: text, a moment in the normal form, or keys of options.
+    """
 
     element: Element
     name: str = ""
@@ -51,11 +54,7 @@ def parts(field: Field, current: Value) -> list[InputPart] | None:
     made = _MAKERS[field.type](field, current)
     if made is not None:
         return made
-    return _texts(field, _printed(field, current), lines=field.type in _LONG)
-
-
-def _printed(field: Field, current: Value) -> str:
-    return "" if current is None else fields.show(field.type, current)
+    return _texts(field, forms.printed(field, current), lines=field.type in _LONG)
 
 
 def _normal(field: Field, current: Value) -> Value:
@@ -107,7 +106,7 @@ def _prefilled(element: Element, content: str) -> Element:
 
 
 def _as_text(field: Field, current: Value) -> list[InputPart] | None:
-    content = current if isinstance(current, str) else _printed(field, current)
+    content = forms.printed(field, current)
     return _texts(field, content, lines=field.type is FieldType.LONG_TEXT)
 
 
@@ -126,8 +125,8 @@ def _address(field: Field, current: Value) -> list[InputPart] | None:
 
 def _number(field: Field, current: Value) -> list[InputPart] | None:
     whole = field.type is FieldType.INTEGER
-    element = _number_input(field, _printed(field, current), whole=whole)
-    return None if element is None else [InputPart(element=element, prefill=_printed(field, current))]
+    element = _number_input(field, forms.printed(field, current), whole=whole)
+    return None if element is None else [InputPart(element=element, prefill=forms.printed(field, current))]
 
 
 def _number_input(field: Field, content: str, *, whole: bool) -> Element | None:
@@ -199,13 +198,13 @@ def _datetime(field: Field, current: Value) -> list[InputPart] | None:
     epoch = int(at.timestamp())
     if at.microsecond or epoch not in _TEN_DIGITS:
         return None
-    return [InputPart(element={**element, "initial_date_time": epoch}, prefill=str(epoch))]
+    return [InputPart(element={**element, "initial_date_time": epoch}, prefill=normal)]
 
 
 def from_epoch(raw: str) -> str:
-    """What a datetimepicker says, as our own spelling. Raises `InvalidValue`."""
+    """Return the moment that was picked, as it is written in the normal form. Raises `InvalidValue`."""
     try:
-        return datetime.fromtimestamp(int(raw), UTC).isoformat()
+        return f"{datetime.fromtimestamp(int(raw), UTC).replace(tzinfo=None).isoformat()}Z"
     except (ValueError, OverflowError, OSError):
         raise InvalidValue("must be a date and time") from None
 

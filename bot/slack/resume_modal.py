@@ -14,7 +14,7 @@ _OWN_BLOCKS: Final = 4
 
 
 def resume_form(asked: AttentionView, *, metadata: ids.ModalRef) -> View:
-    """Return the form. Read it back with `answers.read_inputs(values, asked.fields)`."""
+    """Return the form. Read it back with `answers.read_output(values, asked.fields)`."""
     made = form_blocks.form(
         [AskedField(name=name, field=field, current=None) for name, field in asked.fields.items()],
         version=asked.step.attempt,

@@ -27,7 +27,7 @@ from engine.domain import (
     ResumeAnswer,
     Verdict,
 )
-from engine.errors import ChannelError, Conflict, DefinitionError, Tampered
+from engine.errors import ChannelError, DefinitionError, Tampered
 from engine.json_values import Value
 from engine.off_loop import LARGE, off_loop
 from engine.ports import Clock, Directory, Resolution
@@ -75,12 +75,7 @@ class SlackService:
     ) -> Decided | Refusal:
         """The decision, on the disk when this returns `Decided`. `message`: the copy in which it was made."""
         command = _decide(by, ref, verdict, edits=edits or {}, reason=reason, message=message)
-        try:
-            return await self.engine.decide(command)
-        except Tampered as error:
-            return NotAllowed(why=str(error))
-        except Conflict:
-            return NotAllowed(why="Others were deciding at the same moment; look at the request, then try again.")
+        return await self.engine.decide(command)
 
     async def may_decide(self, by: Actor, ref: Ref) -> RequestView | Refusal:
         """The request, if this person could decide what they see now. Reads only."""

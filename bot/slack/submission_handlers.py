@@ -249,7 +249,7 @@ class SubmissionHandlers:
         if isinstance(asked, Refusal):
             await self._say(ack, asked.sentence())
             return
-        values, wrong = view_state.read_inputs(sent.view.values, asked.fields)
+        values, wrong = view_state.read_output(sent.view.values, asked.fields)
         if wrong:
             await ack(**replies.errors(_under_inputs(sent.view.values, wrong)))
             return

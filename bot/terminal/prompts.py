@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import click
 from rich.console import Console
 
 from bot.presentation import card as cards
 from bot.terminal import screen
-from engine import fields, json_values, requests
-from engine.domain import Card, InvalidEdits, ReasonRequired, Verdict
+from engine import json_values, requests
+from engine.domain import Card, InvalidEdits, ReasonMissing, ReasonRequired, Verdict
 from engine.errors import InvalidValue, about
-from engine.fields import FieldType
+from engine.fields import Field, FieldType, forms
 from engine.json_values import Value
 from engine.read_models import RequestView
-from engine.requests import Editable
 
 
 @dataclass(frozen=True, slots=True)
 class TypedDecision:
-    """What the person said. `edits`: new values by dotted path."""
+    """What the person answered. `edits`: new values by dotted path."""
 
     verdict: Verdict
     reason: str | None = None
-    edits: Mapping[str, Value] = field(default_factory=dict)
+    edits: Mapping[str, Value] = dataclasses.field(default_factory=dict)
 
 
-def ask(console: Console, card: Card, request: RequestView) -> TypedDecision:
-    """Show the card and ask until there is an answer. Raises `click.Abort` on Ctrl-C or the end of input."""
+def ask(console: Console, card: Card, request: RequestView, edits: Mapping[str, Value] | None = None) -> TypedDecision:
+    """Show the card and ask until there is an answer. `edits`: what was typed before, if the answer was refused.
+
+    Raises `click.Abort` on Ctrl-C or the end of input.
+    """
     console.print(screen.card_panel(card))
-    edits: dict[str, Value] = {}
+    edits = dict(edits or {})
     while True:
         choice = _choose(request, edited=bool(edits))
         if choice == "e":
@@ -39,23 +42,30 @@ def ask(console: Console, card: Card, request: RequestView) -> TypedDecision:
             _show_edits(console, request, edits)
         elif choice == "r":
             return TypedDecision(Verdict.REJECT, _reason(request, Verdict.REJECT))
-        elif still := _to_fill_in(request, edits):
-            console.print(f"Still to be filled in: {', '.join(_label(one) for one in still)}.")
+        elif missing := _missing(request, edits):
+            _print_wrong(console, missing)
             edits = _edit(console, request, edits)
             _show_edits(console, request, edits)
         elif _confirmed(request):
             return TypedDecision(Verdict.APPROVE, _reason(request, Verdict.APPROVE), edits)
 
 
-def _to_fill_in(request: RequestView, edits: Mapping[str, Value]) -> list[Editable]:
-    """The fields of a form that nobody has given yet."""
+def _missing(request: RequestView, edits: Mapping[str, Value]) -> InvalidEdits | None:
+    """Return what the engine would say of the fields of a form that nobody has filled in yet."""
     if not request.asked.subject.is_form:
-        return []
-    return [
-        one
-        for one in requests.missing(request.asked, request.asked.content)
-        if json_values.show_path(one.path) not in edits
-    ]
+        return None
+    empty = requests.missing(request.asked, request.asked.content)
+    errors = {json_values.show_path(place.path): "is required" for place in empty}
+    errors = {path: predicate for path, predicate in errors.items() if path not in edits}
+    return InvalidEdits(errors=errors, labels=_labels(request)) if errors else None
+
+
+def _labels(request: RequestView) -> dict[str, str]:
+    return {json_values.show_path(place.path): place.field.label for place in request.asked.editable}
+
+
+def _print_wrong(console: Console, refusal: InvalidEdits) -> None:
+    console.print(cards.visible(refusal.sentence()), style="red")
 
 
 def _choose(request: RequestView, *, edited: bool) -> str:
@@ -74,74 +84,79 @@ def _confirmed(request: RequestView) -> bool:
 
 def _reason(request: RequestView, verdict: Verdict) -> str | None:
     rule = request.asked.reason_required
-    needed = rule is ReasonRequired.ALWAYS or (rule is ReasonRequired.REJECT and verdict is Verdict.REJECT)
-    if needed:
-        return _line("Reason")
+    if rule is ReasonRequired.ALWAYS or (rule is ReasonRequired.REJECT and verdict is Verdict.REJECT):
+        return _required_reason(verdict)
     if verdict is Verdict.REJECT:
         return click.prompt("Reason (Enter for none)", default="", show_default=False) or None
     return None
 
 
-def _line(question: str) -> str:
+def _required_reason(verdict: Verdict) -> str:
     while True:
-        text: str = click.prompt(question, default="", show_default=False)
+        text: str = click.prompt("Reason", default="", show_default=False)
         if text.strip():
             return text.strip()
-        click.echo("A reason is needed; whoever asked will read it.")
+        click.echo(ReasonMissing(verdict=verdict).sentence())
 
 
 def _edit(console: Console, request: RequestView, earlier: Mapping[str, Value]) -> dict[str, Value]:
-    edits = dict(earlier)
+    """Ask for each field. Return what differs from the content of the request, by dotted path."""
+    edits = dict[str, Value]()
     console.print("Enter keeps a value; a single dot empties it.")
-    for editable in request.asked.editable:
-        dotted = json_values.show_path(editable.path)
-        now = edits.get(dotted, json_values.look(request.asked.content.value, editable.path))
-        changed = _one(console, request, editable, now)
-        if changed is not None:
-            edits[dotted] = changed[0]
+    for path, field, now in requests.editable_fields(request.asked.editable, request.asked.content.value):
+        edit = _edit_field(console, request, path, field, now, (earlier[path],) if path in earlier else None)
+        if edit is not None:
+            edits[path] = edit[0]
     return edits
 
 
-def _one(console: Console, request: RequestView, editable: Editable, now: Value) -> tuple[Value] | None:
-    label = _label(editable)
-    multiline = editable.field.type in (FieldType.LONG_TEXT, FieldType.JSON)
+def _edit_field(
+    console: Console, request: RequestView, path: str, field: Field, now: Value, earlier: tuple[Value] | None
+) -> tuple[Value] | None:
+    """Ask for a field until what is typed can be its value. Return its edit, or None if it stays as it is."""
+    shown = now if earlier is None else earlier[0]
     while True:
-        shown = screen.clipped(cards.show_in(request, editable.field, now))
-        gap = "\n" if "\n" in shown else " "
-        console.print(f"{label} ({editable.field.type.value}):{gap}{shown}")
-        typed = _typed(now, editable) if multiline else click.prompt("  new value", default="", show_default=False)
-        if typed is None or typed == "":
-            return None
+        typed = _ask_field(console, request, path, field, shown)
+        if typed is None:
+            return earlier
         try:
-            after = fields.from_text(editable.field, "" if typed.strip() == "." else typed)
-            return fields.edit(editable.field, now, after)
+            return forms.changed(field, now, forms.text_entries(field, now, typed, shown=shown))
         except InvalidValue as error:
-            console.print(f"  {about(label, cards.visible(str(error)))}", style="red")
+            console.print(f"  {cards.visible(about(field.label or path, str(error)))}", style="red")
 
 
-def _typed(now: Value, editable: Editable) -> str | None:
-    """Longer texts are written in the person's own editor; without one, on one line."""
-    text = now if isinstance(now, str) else fields.show(editable.field.type, now)
+def _ask_field(console: Console, request: RequestView, path: str, field: Field, shown: Value) -> str | None:
+    """Return what is typed for a field, or None to keep its value."""
+    text = screen.clipped(cards.show_in(request, field, shown))
+    gap = "\n" if "\n" in text else " "
+    console.print(f"{cards.visible(field.label or path)} ({field.type.value}):{gap}{text}")
+    typed = _in_editor(field, shown) if field.type in (FieldType.LONG_TEXT, FieldType.JSON) else _in_line()
+    return "" if typed is not None and typed.strip() == "." else typed
+
+
+def _in_line() -> str | None:
+    typed: str = click.prompt("  new value", default="", show_default=False)
+    return typed or None
+
+
+def _in_editor(field: Field, shown: Value) -> str | None:
+    """Return a longer text as it is written in the person's own editor; without one, on one line."""
     try:
-        edited = click.edit(text, require_save=True)
+        edited = click.edit(forms.printed(field, shown), require_save=True)
     except click.ClickException:
-        return str(click.prompt("  new value", default="", show_default=False))
-    return None if edited is None else edited.removesuffix("\n")
+        return _in_line()
+    return edited.removesuffix("\n") or None if edited is not None else None
 
 
 def _show_edits(console: Console, request: RequestView, edits: Mapping[str, Value]) -> None:
     for change in cards.changes(request, edits):
-        shown = [screen.clipped(value) for value in (change.before or "", change.text)]
-        gap = "\n" if any("\n" in one for one in shown) else " "
-        console.print(f"  {change.label}:{gap}{shown[0]}{gap}→{gap}{shown[1]}")
-
-
-def _label(editable: Editable) -> str:
-    return cards.visible(editable.field.label or json_values.show_path(editable.path))
+        before, after = screen.clipped(change.before or ""), screen.clipped(change.text)
+        gap = "\n" if "\n" in before + after else " "
+        console.print(f"  {change.label}:{gap}{before}{gap}→{gap}{after}")
 
 
 def check_answer(text: str) -> None:
-    """Whether a text can be an answer, before anything is begun. Raises `click.UsageError` with a sentence."""
+    """Raise `click.UsageError` with a sentence if a text can be no answer, before anything is begun."""
     word, _, rest = text.partition(":")
     if word not in ("approve", "reject", "edit"):
         raise click.UsageError(f"{text!r} is no answer; write approve, reject:reason or edit:field=value.")
@@ -166,7 +181,7 @@ def parse_answer(text: str, request: RequestView) -> TypedDecision:
 
 
 def read_edits(text: str, request: RequestView) -> dict[str, Value]:
-    """Edits as typed, `field=value` or a JSON object. Raises `click.UsageError`."""
+    """Return edits as typed, `field=value`, or the values of a JSON object. Raises `click.UsageError`."""
     if text.lstrip().startswith("{"):
         try:
             given = json_values.loads(text)
@@ -175,14 +190,7 @@ def read_edits(text: str, request: RequestView) -> dict[str, Value]:
         assert isinstance(given, dict)
         return given
     name, _, value = text.partition("=")
-    return typed_edits({name.strip(): value}, request)
-
-
-def typed_edits(given: Mapping[str, str], request: RequestView) -> dict[str, Value]:
-    """Texts as values of their fields. Raises `click.UsageError` naming every wrong one."""
-    by_path = {json_values.show_path(one.path): one.field for one in request.asked.editable}
-    known = {name: by_path[name] for name in given if name in by_path}
-    edits, errors = fields.from_text_all(known, {name: given[name] for name in known})
-    if errors:
-        raise click.UsageError(InvalidEdits(errors=errors, labels=fields.labels(known)).sentence())
-    return {**given, **edits}
+    edits = requests.read_text_edits(request.asked, {name.strip(): value})
+    if isinstance(edits, InvalidEdits):
+        raise click.UsageError(edits.sentence())
+    return edits

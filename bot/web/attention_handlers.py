@@ -10,6 +10,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bot.presentation import card
 from bot.web import attention_access, attention_view, context, status_pages, user_agents
 from bot.web.attention_access import AttentionVisit
 from bot.web.attention_view import TypedAnswer
@@ -26,14 +27,14 @@ from engine.domain import (
     LinkState,
     NeedsCode,
     NoLink,
-    NotAllowed,
     NotWaiting,
     Origin,
     Refusal,
     Resume,
     ResumeAnswer,
 )
-from engine.errors import ChannelError, Conflict
+from engine.errors import ChannelError
+from engine.fields import forms
 from engine.json_values import Value
 from engine.off_loop import off_loop
 from engine.read_models import AttentionView
@@ -165,8 +166,6 @@ class AttentionHandlers:
             answer = await self._room.desk.engine.answer(sent.command)
         except ChannelError:
             return await self._open(request, sent.visit, sent.asked, typed=_typed(sent.form), notice=_LATER, status=503)
-        except Conflict:
-            answer = NotAllowed(why="Somebody else answered at the same moment. Look at the page, then try again.")
         if isinstance(answer, NeedsCode):
             return await self._code(request, sent)
         if isinstance(answer, Done):
@@ -190,10 +189,9 @@ class AttentionHandlers:
     async def _refused(self, request: Request, sent: SubmittedAnswer, answer: Refusal) -> Response:
         match answer:
             case InvalidInputs():
-                known = {path: said for path, said in answer.errors.items() if path in sent.asked.fields}
-                others = "" if known == answer.errors else answer.sentence()
-                typed = _typed(sent.form, wrong=known)
-                return await self._open(request, sent.visit, sent.asked, typed=typed, notice=others, status=422)
+                placed = forms.place(answer.errors, answer.labels, sent.asked.fields.__contains__)
+                typed, notice = _typed(sent.form, wrong=placed.under), card.visible(placed.elsewhere)
+                return await self._open(request, sent.visit, sent.asked, typed=typed, notice=notice, status=422)
             case NotWaiting():
                 visit = await self.visit(request)
                 if isinstance(visit, Barred):

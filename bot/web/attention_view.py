@@ -28,7 +28,7 @@ ANSWER: Final = "answer"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypedAnswer:
-    """What came back from the form, and what is wrong with it, by dotted path."""
+    """What came back from the form, and sentences about what is wrong with it, by dotted path."""
 
     raws: Raws
     answer: ResumeAnswer | None = None
@@ -133,13 +133,14 @@ def _fields(asked: AttentionView, typed: TypedAnswer) -> Iterator[ShownField]:
             inputs=form_inputs.typed(made, typed.raws),
             is_optional=not field.required,
             hints=tuple(review_view.hints(field, None, made)),
-            error=None if path not in wrong else about(label, card.visible(wrong[path])),
+            error=card.visible(wrong[path]) if path in wrong else None,
         )
 
 
 def values(asked: AttentionView, raws: Raws) -> tuple[dict[str, Value], dict[str, str]]:
-    """Return what was typed, by dotted path, and what is wrong with it, as predicates."""
-    return form_inputs.changes(((path, field, None) for path, field in asked.fields.items()), raws)
+    """Return what was typed, and sentences about what is wrong with it, by dotted path."""
+    given, errors = form_inputs.read_edits(((path, field, None) for path, field in asked.fields.items()), raws)
+    return given, {path: about(asked.fields[path].label or path, predicate) for path, predicate in errors.items()}
 
 
 def said(asked: AttentionView, values: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:

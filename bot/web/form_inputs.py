@@ -1,8 +1,7 @@
-"""A typed field as inputs of a page, filled with its value; and what came back, as a value. Pure.
+"""A typed field as inputs of a page, filled with its value; and what came back from them. Pure.
 
-What an input is filled with is also what "untouched" means: whatever a browser does to a text by itself (line ends,
-NUL) is done to both sides before they are compared. A value that the right kind of input cannot hold exactly gets an
-input for text.
+What the inputs mean is the same on every surface: `engine.fields.forms`. A value that the right kind of input cannot
+hold exactly gets an input for text.
 """
 
 from __future__ import annotations
@@ -17,7 +16,8 @@ from typing import Final, Literal, TypeAlias
 from bot.presentation import card
 from engine import fields
 from engine.errors import InvalidValue
-from engine.fields import Field, FieldType
+from engine.fields import Field, FieldType, forms
+from engine.fields.forms import Entry, Typed
 from engine.json_values import Value
 
 Kind: TypeAlias = Literal["text", "textarea", "email", "url", "date", "datetime-local", "select", "radio", "checkbox"]
@@ -64,6 +64,11 @@ class Input:
         return self.values[0] if self.values else ""
 
     @property
+    def filled(self) -> tuple[str, ...]:
+        """What a browser sends of it if nobody touches it."""
+        return tuple(option.value for option in self.choices if option.chosen) if self.choices else self.values
+
+    @property
     def rows(self) -> int:
         """Rows of a text area that shows all of its text, if that is not too much."""
         lines = sum(1 + len(one) // _LINE for one in self.value.split("\n"))
@@ -75,23 +80,20 @@ def key(path: str) -> str:
     return f"f-{hashlib.sha256(path.encode()).hexdigest()[:16]}"
 
 
-def as_sent(text: str) -> str:
-    """A text as it comes back from a browser in which nobody touched it."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\N{REPLACEMENT CHARACTER}")
-
-
 # -- making -------------------------------------------------------------------------------------------------
 
 
 def inputs(path: str, field: Field, current: Value) -> tuple[Input, ...]:
     """The inputs for this field, filled with `current`."""
     made = _MAKERS[field.type](key(path), field, current)
-    return made if made is not None else (_text(key(path), field, _printed(field, current)),)
+    return made if made is not None else (_text(key(path), field, forms.printed(field, current)),)
 
 
 def typed(made: Sequence[Input], raws: Raws) -> tuple[Input, ...]:
     """The same inputs, filled with what somebody typed."""
-    return tuple(_typed(one, [as_sent(raw) for raw in raws[one.name]]) if one.name in raws else one for one in made)
+    return tuple(
+        _typed(one, [forms.as_sent(raw) for raw in raws[one.name]]) if one.name in raws else one for one in made
+    )
 
 
 def _typed(one: Input, raws: list[str]) -> Input:
@@ -101,12 +103,6 @@ def _typed(one: Input, raws: list[str]) -> Input:
     holds = _HOLDS.get(one.kind)
     kind: Kind = "text" if raw and holds and not holds.fullmatch(raw) else one.kind
     return replace(one, kind="textarea" if "\n" in raw else kind, values=(raw,))
-
-
-def _printed(field: Field, current: Value) -> str:
-    if isinstance(current, dict | list):
-        return fields.show(FieldType.JSON, current)
-    return "" if current is None else fields.show(field.type, current)
 
 
 def _normal(field: Field, current: Value) -> Value:
@@ -120,12 +116,15 @@ def _normal(field: Field, current: Value) -> Value:
 def _text(name: str, field: Field, content: str) -> Input:
     lines = field.type in _LONG or "\n" in content or "\r" in content
     return Input(
-        name=name, kind="textarea" if lines else "text", values=(as_sent(content),), mode=_MODES.get(field.type, "")
+        name=name,
+        kind="textarea" if lines else "text",
+        values=(forms.as_sent(content),),
+        mode=_MODES.get(field.type, ""),
     )
 
 
 def _as_text(name: str, field: Field, current: Value) -> tuple[Input, ...]:
-    return (_text(name, field, current if isinstance(current, str) else _printed(field, current)),)
+    return (_text(name, field, forms.printed(field, current)),)
 
 
 def _address(name: str, field: Field, current: Value) -> tuple[Input, ...] | None:
@@ -232,54 +231,28 @@ def held(one: Input) -> tuple[str, ...]:
 # -- reading ------------------------------------------------------------------------------------------------
 
 
-def changes(asked: Iterable[tuple[str, Field, Value]], raws: Raws) -> tuple[dict[str, Value], dict[str, str]]:
-    """What was changed of these fields, by path; and what is wrong, as predicates. `asked`: path, field and value."""
-    found, wrong = dict[str, Value](), dict[str, str]()
-    for path, field, now in asked:
-        try:
-            after = changed(path, field, now, raws)
-        except InvalidValue as error:
-            wrong[path] = str(error)
-            continue
-        if after is not None:
-            found[path] = after[0]
-    return found, wrong
+def read_edits(asked: Iterable[tuple[str, Field, Value]], raws: Raws) -> tuple[dict[str, Value], dict[str, str]]:
+    """Return the fields that were changed, and what is wrong as predicates, by path. `asked`: path, field and value."""
+    return forms.read_edits(asked, lambda path, field, current: entries(path, field, current, raws))
 
 
-def changed(path: str, field: Field, current: Value, raws: Raws) -> tuple[Value] | None:
-    """The new value; None where nothing was changed. Raises `InvalidValue`, with a predicate."""
-    made = inputs(path, field, current)
-    if all(_untouched(one, raws) for one in made):
-        return None
-    said = {one.name: as_sent((raws.get(one.name) or [one.value])[-1]) for one in made}
-    return fields.edit(field, current, _read(path, field, current, made[0], said, raws))
+def entries(path: str, field: Field, current: Value, raws: Raws) -> tuple[Entry, ...]:
+    """Return the inputs of a field as they came back."""
+    return tuple(
+        Entry(
+            prefill=_contents(field, one, one.filled),
+            typed=_contents(field, one, raws[one.name]) if raws.get(one.name) else None,
+            part=one.name.removeprefix(key(path)).removeprefix("-"),
+        )
+        for one in inputs(path, field, current)
+    )
 
 
-def _read(path: str, field: Field, current: Value, first: Input, said: Mapping[str, str], raws: Raws) -> Value:
-    if first.kind == "checkbox":
-        picked = {raw for raw in raws[first.name] if raw}
-        return fields.validate(field, fields.in_order(field, current, sorted(picked)))
-    if first.choices:
-        chosen = _read_choice(field, said[first.name])
-        return fields.nothing(field) if chosen is None else fields.validate(field, chosen)
-    if (amount := said.get(f"{key(path)}-amount")) is not None:
-        return fields.from_text(field, fields.money_text(amount, said.get(f"{key(path)}-currency", "")))
-    raw = said[first.name]
-    return fields.from_text(field, f"{raw}Z" if field.type is FieldType.DATETIME and _LOCAL.fullmatch(raw) else raw)
-
-
-def _untouched(one: Input, raws: Raws) -> bool:
-    """Whether the input came back as it was. One that did not come at all was not there to be touched."""
-    if one.name not in raws:
-        return True
-    if one.choices:
-        return {raw for raw in raws[one.name] if raw} == {option.value for option in one.choices if option.chosen} - {
-            ""
-        }
-    return not raws[one.name] or fields.as_seen(raws[one.name][-1]) == fields.as_seen(one.value)
-
-
-def _read_choice(field: Field, raw: str) -> Value:
-    if field.type is FieldType.BOOLEAN:
-        return {YES: True, NO: False}.get(raw)
-    return raw or None
+def _contents(field: Field, one: Input, raws: Sequence[str]) -> Typed:
+    """Return what an input holds: its text, or the options that are chosen in it."""
+    if field.type is FieldType.CHOICES and one.choices:
+        return tuple(raw for raw in raws if raw)
+    last = raws[-1] if raws else ""
+    if field.type is FieldType.CHOICE and one.choices:
+        return (last,) if last else ()
+    return f"{last}Z" if field.type is FieldType.DATETIME and _LOCAL.fullmatch(last) else last

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -11,7 +11,9 @@ from bot.presentation import card
 from bot.web import form_inputs
 from bot.web.review_view import TypedReview
 from engine import json_values
-from engine.domain import Assurance, RequestState
+from engine.domain import Assurance, InvalidEdits, RequestState
+from engine.fields import forms
+from engine.fields.forms import Placed
 from engine.json_values import Value
 from engine.read_models import RequestView
 
@@ -81,23 +83,10 @@ def changes(request: RequestView, edits: Mapping[str, Value]) -> tuple[tuple[str
     return tuple((one.label, one.before or "", one.text) for one in card.changes(request, edits))
 
 
-def placed(request: RequestView, errors: Mapping[str, str]) -> tuple[dict[str, str], str]:
-    """What the engine says of fields, by the field that has inputs; what is about no field, as a notice."""
-    known = {json_values.show_path(one.path) for one in request.asked.editable}
-    found, others = dict[str, str](), list[str]()
-    for path, said in errors.items():
-        near = next((one for one in _around(path) if one in known), None)
-        if near is None:
-            others.append(f"{card.line(path)}: {card.visible(said)}")
-        else:
-            found[near] = f"{found[near]} {said}" if near in found else said
-    return found, " ".join(others)
-
-
-def _around(path: str) -> Iterator[str]:
-    while path:
-        yield path
-        path = path.rpartition(".")[0]
+def placed(request: RequestView, refusal: InvalidEdits) -> Placed:
+    """Return what the engine says of fields, by the field that has inputs."""
+    editable = {json_values.show_path(place.path) for place in request.asked.editable}
+    return forms.place(refusal.errors, refusal.labels, editable.__contains__)
 
 
 def had(request: RequestView, typed: TypedReview) -> tuple[tuple[str, str], ...]:

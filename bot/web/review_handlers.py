@@ -51,7 +51,7 @@ _TYPED: Final = "typed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmittedReview:
-    """A form that was sent, read. `salt`: its single-use key. `edits` and `wrong`: by dotted path."""
+    """A form that was sent, read. `salt`: its single-use key. `edits`, and sentences in `wrong`: by dotted path."""
 
     visit: ReviewVisit
     form: FormData
@@ -183,7 +183,7 @@ class ReviewHandlers:
         return await off_loop(made)
 
     async def _decided(self, request: Request, sent: SubmittedReview) -> Response:
-        answer = await self._room.desk.decide(sent.command)
+        answer = await self._room.desk.engine.decide(sent.command)
         if isinstance(answer, NeedsCode):
             return await self._code(request, sent)
         if isinstance(answer, Refusal):
@@ -206,8 +206,9 @@ class ReviewHandlers:
         """Each refusal with a page that says it, and nothing that was typed is lost."""
         match answer:
             case InvalidEdits():
-                wrong, notice = outcome.placed(sent.visit.request, answer.errors)
-                return await self._again(request, sent.visit, _typed(sent.form, wrong=wrong), notice)
+                placed = outcome.placed(sent.visit.request, answer)
+                typed = _typed(sent.form, wrong=placed.under)
+                return await self._again(request, sent.visit, typed, card.visible(placed.elsewhere))
             case ReasonMissing():
                 return await self._again(request, sent.visit, _typed(sent.form, reason_error=answer.sentence()))
             case AlreadyDecided() | Expired() | Cancelled() | Changed():

@@ -113,7 +113,7 @@ class Review:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypedReview:
-    """What came back from the form, and what is wrong with it by dotted path."""
+    """What came back from the form, and sentences about what is wrong with it, by dotted path."""
 
     raws: Raws
     reason: str = ""
@@ -184,13 +184,8 @@ def _content(request: RequestView, typed: TypedReview) -> Iterator[ShownField]:
             is_optional=not found.field.required and found.field.blank != "keep",
             hints=(*_named(request, found.field, value), *hints(found.field, value, made)),
             marked=marked(value),
-            error=_said(one.label, wrong.get(one.path)),
+            error=card.visible(wrong[one.path]) if one.path in wrong else None,
         )
-
-
-def _said(label: str, predicate: str | None) -> str | None:
-    """What is wrong with a field, as a sentence."""
-    return None if predicate is None else about(label, card.visible(predicate))
 
 
 def marked(value: Value) -> tuple[str, ...]:
@@ -272,12 +267,8 @@ def _ends(field: Field) -> tuple[Value, Value]:
 
 
 def edits(request: RequestView, raws: Raws) -> tuple[dict[str, Value], dict[str, str]]:
-    """What was changed in the form, by dotted path; and what is wrong, as predicates. Nothing: approve as it is."""
-    content = request.asked.content.value
-    return form_inputs.changes(
-        (
-            (json_values.show_path(one.path), one.field, json_values.look(content, one.path))
-            for one in request.asked.editable
-        ),
-        raws,
-    )
+    """Return what was changed in the form, and sentences about what is wrong, by dotted path. No edits: approve."""
+    editable = request.asked.editable
+    found, errors = form_inputs.read_edits(requests.editable_fields(editable, request.asked.content.value), raws)
+    labels = {json_values.show_path(place.path): place.field.label for place in editable}
+    return found, {path: about(labels[path] or path, predicate) for path, predicate in errors.items()}

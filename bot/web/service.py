@@ -7,21 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
-from engine.domain import (
-    Address,
-    Assurance,
-    Decide,
-    Decided,
-    Link,
-    LinkState,
-    NotAllowed,
-    Origin,
-    Person,
-    Refusal,
-    RememberedBrowser,
-    Verdict,
-)
-from engine.errors import Conflict, Tampered
+from engine.domain import Address, Assurance, Decide, Link, LinkState, Origin, Person, RememberedBrowser, Verdict
 from engine.json_values import Value
 from engine.read_models import PageQuery, RequestView, RunView
 from engine.service import Engine, Identity
@@ -109,15 +95,6 @@ class ReviewService:
             return visit.browser is not None and await self.identity.browser(visit.browser) is not None
         link = await self.identity.link(visit.token) if visit.token else None
         return link is not None and link.state is LinkState.LIVE
-
-    async def decide(self, command: Decide) -> Decided | Refusal:
-        """The decision, on the disk when this returns `Decided`; the same form again answers the same."""
-        try:
-            return await self.engine.decide(command)
-        except Tampered as error:
-            return NotAllowed(why=str(error))
-        except Conflict:
-            return NotAllowed(why="Others were deciding at the same moment. Look at the request, then try again.")
 
     async def was_decided_by(self, request: RequestView, form: str) -> bool:
         """Whether it was this very form that decided the request."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 
 from msgspec import Struct, StructMeta
 
@@ -149,6 +150,16 @@ class Changed(Refusal, frozen=True, kw_only=True):
 
     def sentence(self) -> str:
         return "What this request asks has changed since you opened it; look at it again, then decide."
+
+
+class Contested(Refusal, frozen=True, kw_only=True):
+    """Others acted on the same request or run at the same moment, again and again; nothing was written."""
+
+    what: Literal["request", "run"]
+
+    def sentence(self) -> str:
+        acted = "deciding" if self.what == "request" else "answering"
+        return f"Others were {acted} at the same moment. Look at the {self.what}, then try again."
 
 
 class InvalidEdits(Refusal, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 May import `engine.json_values` and `engine.errors`. `normal_forms` knows one value at a time and no field; `field` is
 the model and `validate`; `text` is what people type and read; `inference` finds the type of a value that has none
-declared; `forms` takes many fields at once. Start reading at `field`.
+declared; `forms` reads what people type into many fields at once. Start reading at `field`.
 """
 
 from engine.fields.field import (
@@ -18,17 +18,7 @@ from engine.fields.field import (
     stored,
     validate,
 )
-from engine.fields.forms import (
-    as_seen,
-    edit,
-    from_text_all,
-    in_order,
-    labels,
-    money_text,
-    same,
-    same_value,
-    validate_all,
-)
+from engine.fields.forms import as_seen, from_text_all, in_order, labels, same, same_value, validate_all
 from engine.fields.inference import infer
 from engine.fields.text import from_text, show
 
@@ -40,13 +30,11 @@ __all__ = [
     "absent",
     "as_seen",
     "check_declaration",
-    "edit",
     "from_text",
     "from_text_all",
     "in_order",
     "infer",
     "labels",
-    "money_text",
     "normal_form",
     "nothing",
     "part_of",

@@ -1,47 +1,137 @@
-"""What starts a run, answers a form or edits a request: many fields at once, and what counts as changed.
+"""What people type into a form: what counts as changed, what it means, and under which field an error stands.
 
-The same for every surface, so that the same typing has the same result and the same sentence.
+Every surface reads its forms with this module, so that the same typing has the same result and the same sentence on
+each. A surface turns what its vendor sends into an `Entry` for each input, and shows the errors where its inputs are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 from engine import json_values
-from engine.errors import InvalidValue
+from engine.errors import InvalidValue, about
 from engine.fields import normal_forms
 from engine.fields.field import Field, FieldType, absent, validate
-from engine.fields.text import from_text
+from engine.fields.text import from_text, picked, show
 from engine.json_values import Value
 
-Given = TypeVar("Given")
+Typed: TypeAlias = str | tuple[str, ...]
+"""What an input holds: text, or the values of the options that are chosen. Yes and no are the texts `yes` and `no`."""
+
+AMOUNT: Final = "amount"
+CURRENCY: Final = "currency"
+"""The parts of money that has two inputs."""
 
 
-def validate_all(fields: Mapping[str, Field], given: Mapping[str, Value]) -> tuple[dict[str, Value], dict[str, str]]:
-    """The values in the order of `fields`, and one predicate for each name that is wrong.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One input of a field. `prefill`: what it was filled with; `typed`: what came back, None if the input did not.
 
-    What is not given takes its default, or None if it is optional. Values are of use only without errors.
+    `part`: `amount` or `currency` of money, or the number of a piece of a long text; empty where one input holds all.
     """
-    return _all(fields, given, read=validate)
+
+    prefill: Typed
+    typed: Typed | None
+    part: str = ""
+
+    @property
+    def current(self) -> Typed:
+        """Return what the input holds now."""
+        return self.prefill if self.typed is None else self.typed
+
+    @property
+    def is_untouched(self) -> bool:
+        """Return whether the input came back as it was, apart from what nobody can see in it."""
+        if isinstance(self.prefill, str) and isinstance(self.current, str):
+            return as_seen(self.prefill) == as_seen(self.current)
+        return frozenset(self.prefill) == frozenset(self.current)
 
 
-def from_text_all(fields: Mapping[str, Field], given: Mapping[str, str]) -> tuple[dict[str, Value], dict[str, str]]:
-    """`validate_all` for what somebody typed."""
-    return _all(fields, given, read=from_text)
+ReadEntries: TypeAlias = Callable[[str, Field, Value], Sequence[Entry]]
+"""Returns the inputs of a field, given its name, itself and its value; none if the form has no input for it.
+
+Raises `InvalidValue` if the vendor sent something that its own input cannot hold.
+"""
 
 
-def _all(
-    fields: Mapping[str, Field], given: Mapping[str, Given], *, read: Callable[[Field, Given], Value]
-) -> tuple[dict[str, Value], dict[str, str]]:
-    found: dict[str, Value] = {}
-    errors = {name: f"is not known here{normal_forms.near(name, fields)}" for name in given if name not in fields}
-    for name, field in fields.items():
+# -- whole forms --------------------------------------------------------------------------------------------
+
+
+def read_edits(asked: Iterable[tuple[str, Field, Value]], read: ReadEntries) -> tuple[dict[str, Value], dict[str, str]]:
+    """Return the new values of the fields that were changed, and a predicate for each field that is wrong, by name.
+
+    `asked`: name, field and present value of each field. Without a change both are empty.
+    """
+    edits, errors = dict[str, Value](), dict[str, str]()
+    for name, field, now in asked:
         try:
-            found[name] = read(field, given[name]) if name in given else absent(field)
+            after = changed(field, now, read(name, field, now))
+        except InvalidValue as error:
+            errors[name] = str(error)
+        else:
+            if after is not None:
+                edits[name] = after[0]
+    return edits, errors
+
+
+def read_text_edits(
+    asked: Iterable[tuple[str, Field, Value]], given: Mapping[str, str]
+) -> tuple[dict[str, Value], dict[str, str]]:
+    """Return the same as `read_edits` for values that were typed as text, without a form. `given`: by name."""
+
+    def read(name: str, field: Field, now: Value) -> Sequence[Entry]:
+        return text_entries(field, now, given[name]) if name in given else ()
+
+    return read_edits(asked, read)
+
+
+def read_inputs(
+    fields: Mapping[str, Field], read: ReadEntries, prefilled: Mapping[str, Value] | None = None
+) -> tuple[dict[str, Value], dict[str, str]]:
+    """Return the values of all fields, and a predicate for each field that is wrong, by name.
+
+    A field that nobody touched has the value that its input was filled with, or else its default.
+    """
+    found, errors = dict[str, Value](), dict[str, str]()
+    for name, field in fields.items():
+        now = (prefilled or {}).get(name, field.default)
+        try:
+            after = changed(field, now, read(name, field, now))
+            found[name] = after[0] if after is not None else absent(field) if now is None else validate(field, now)
         except InvalidValue as error:
             errors[name] = str(error)
     return found, errors
+
+
+def validate_all(fields: Mapping[str, Field], given: Mapping[str, Value]) -> tuple[dict[str, Value], dict[str, str]]:
+    """Return the values in the order of `fields`, and one predicate for each name that is wrong.
+
+    What is not given takes its default, or None if it is optional. Values are of use only without errors.
+    """
+    found: dict[str, Value] = {}
+    errors = _unknown(fields, given)
+    for name, field in fields.items():
+        try:
+            found[name] = validate(field, given[name]) if name in given else absent(field)
+        except InvalidValue as error:
+            errors[name] = str(error)
+    return found, errors
+
+
+def from_text_all(fields: Mapping[str, Field], given: Mapping[str, str]) -> tuple[dict[str, Value], dict[str, str]]:
+    """Return the same as `validate_all` for values that were typed as text, without a form."""
+
+    def read(name: str, field: Field, now: Value) -> Sequence[Entry]:
+        return text_entries(field, now, given[name]) if name in given else ()
+
+    found, errors = read_inputs(fields, read)
+    return found, _unknown(fields, given) | errors
+
+
+def _unknown(fields: Mapping[str, Field], given: Iterable[str]) -> dict[str, str]:
+    return {name: f"is not known here{normal_forms.near(name, fields)}" for name in given if name not in fields}
 
 
 def labels(fields: Mapping[str, Field]) -> dict[str, str]:
@@ -49,7 +139,130 @@ def labels(fields: Mapping[str, Field]) -> dict[str, str]:
     return {name: field.label or name for name, field in fields.items()}
 
 
-# -- what was changed ---------------------------------------------------------------------------------------
+# -- where errors stand -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Sentences about what is wrong. `under`: by the field that they stand under; `elsewhere`: about no such field."""
+
+    under: dict[str, str]
+    elsewhere: str
+
+
+def place(errors: Mapping[str, str], labels: Mapping[str, str], has_input: Callable[[str], bool]) -> Placed:
+    """Return each error as a sentence under its field, or under the nearest field around it that has an input.
+
+    `errors`: predicates by dotted path. `labels`: what people call these paths, where they differ.
+    """
+    under, elsewhere = dict[str, list[str]](), list[str]()
+    for path, predicate in errors.items():
+        name = next(filter(has_input, _around(path)), None)
+        sentences = elsewhere if name is None else under.setdefault(name, [])
+        sentences.append(about(labels.get(path) or path, predicate))
+    return Placed({name: " ".join(sentences) for name, sentences in under.items()}, " ".join(elsewhere))
+
+
+def _around(path: str) -> Iterator[str]:
+    while path:
+        yield path
+        path = path.rpartition(".")[0]
+
+
+# -- one field ----------------------------------------------------------------------------------------------
+
+
+def changed(field: Field, now: Value, entries: Sequence[Entry]) -> tuple[Value] | None:
+    """Return the new value, or None if it is the present one. Raises `InvalidValue`, with a predicate.
+
+    A null that was typed where nothing stood counts as new: it may be the answer to a form.
+    """
+    if all(entry.is_untouched for entry in entries):
+        return None
+    after = _meaning(field, now, entries)
+    if field.type is FieldType.JSON and now is None and after is None:
+        return (None,)
+    return None if same(field, now, after) else (after,)
+
+
+def text_entries(field: Field, now: Value, typed: str, *, shown: Value = None) -> tuple[Entry, ...]:
+    """Return the entries of a surface where a field is one text, such as a command line.
+
+    An amount without a currency keeps the present one, as it does where the currency has an input of its own. `shown`:
+    the value that the person saw, if an earlier edit has replaced the present one.
+    """
+    prefill = printed(field, now)
+    whole = Entry(prefill=prefill, typed=typed)
+    if field.type is not FieldType.MONEY or field.currency is not None or whole.is_untouched:
+        return (whole,)
+    currency = _currency(now if shown is None else shown)
+    return (
+        Entry(prefill=prefill, typed=typed, part=AMOUNT),
+        Entry(prefill=currency, typed=None, part=CURRENCY),
+    )
+
+
+def _currency(money: Value) -> str:
+    currency = money.get("currency") if isinstance(money, dict) else None
+    return currency if isinstance(currency, str) else ""
+
+
+def printed(field: Field, value: Value) -> str:
+    """Return the text that stands in an input for this value; an empty one for nothing."""
+    is_nothing = value is None or (value == [] and field.type is FieldType.CHOICES)
+    return "" if is_nothing else show(field.type, value)
+
+
+def _meaning(field: Field, now: Value, entries: Sequence[Entry]) -> Value:
+    """Return the value that the inputs of a field hold together. Raises `InvalidValue`."""
+    current = entries[0].current
+    if isinstance(current, tuple):
+        return _options(field, now, current)
+    parts = {entry.part: str(entry.current) for entry in entries}
+    text = as_sent(_money_text(parts[AMOUNT], parts.get(CURRENCY, "")) if AMOUNT in parts else _joined(entries))
+    return _options(field, now, picked(field, text)) if field.type is FieldType.CHOICES else from_text(field, text)
+
+
+def _options(field: Field, now: Value, chosen: Collection[str]) -> Value:
+    if field.type is FieldType.CHOICE and len(chosen) < 2:
+        return validate(field, next(iter(chosen), None))
+    return validate(field, in_order(field, now, sorted(frozenset(chosen))))
+
+
+def _money_text(amount: str, currency: str) -> str:
+    """Return what was typed into two inputs, as it is typed into one."""
+    amount, currency = amount.strip(), currency.strip()
+    alone = not amount or not currency or any(map(str.isalpha, amount)) or normal_forms.has_currency_sign(amount)
+    return amount if alone else f"{amount} {currency}"
+
+
+def _joined(entries: Sequence[Entry]) -> str:
+    """Return a text of several pieces. The white space between two pieces stays, even if one is written anew."""
+    pieces = []
+    for index, entry in enumerate(entries):
+        before, after = str(entry.prefill), str(entry.current)
+        if entry.is_untouched and len(entries) > 1:
+            pieces.append(before)
+            continue
+        gap = before[len(before.rstrip()) :]
+        keeps_gap = index < len(entries) - 1 and after.strip() and after == after.rstrip()
+        pieces.append(after + gap if keeps_gap else after)
+    return "".join(pieces)
+
+
+def in_order(field: Field, now: Value, picked: Collection[str]) -> list[Value]:
+    """Return the options that were picked: those that were there before in their order, then the others as listed."""
+    before = [item for item in now if isinstance(item, str)] if isinstance(now, list) else []
+    place = {value: index for index, value in reversed([*enumerate([*before, *field.values])])}
+    return [*sorted(picked, key=lambda value: place.get(value, -1))]
+
+
+# -- what is the same ---------------------------------------------------------------------------------------
+
+
+def as_sent(text: str) -> str:
+    """Return a text with one kind of line end and without NUL, as it comes back from a form that nobody touched."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def as_seen(text: str) -> str:
@@ -69,19 +282,19 @@ def same(field: Field, now: Value, after: Value) -> bool:
 
 
 def same_value(field: Field, now: Value, after: Value) -> bool:
-    """`same`, except that of texts every character counts."""
+    """Return the same as `same`, except that of texts every character counts."""
     if field.type in _NUMBERS:
-        one, other = _number(now), _number(after)
-        if one is not None and other is not None:
-            return one == other
+        number, other = _number(now), _number(after)
+        if number is not None and other is not None:
+            return number == other
     return json_values.canonical(json_values.clean(now)) == json_values.canonical(json_values.clean(after))
 
 
-_NUMBERS = frozenset({FieldType.NUMBER, FieldType.INTEGER, FieldType.MONEY})
+_NUMBERS: Final = frozenset({FieldType.NUMBER, FieldType.INTEGER, FieldType.MONEY})
 
 
 def _number(value: Value) -> tuple[object, object] | None:
-    """What a number is compared by, with its currency if it has one; None: it is no number."""
+    """Return what a number is compared by, with its currency if it has one, or None if it is no number."""
     try:
         if isinstance(value, dict):
             money = normal_forms.money(value, currency=None)
@@ -91,27 +304,3 @@ def _number(value: Value) -> tuple[object, object] | None:
         ) is str
     except InvalidValue:
         return None
-
-
-def edit(field: Field, now: Value, after: Value) -> tuple[Value] | None:
-    """Return what somebody typed, or None where it is what stood there before.
-
-    A null that somebody wrote where nothing stood counts: it may be the answer to a form.
-    """
-    if field.type is FieldType.JSON and now is None and after is None:
-        return (None,)
-    return None if same(field, now, after) else (after,)
-
-
-def money_text(amount: str, currency: str) -> str:
-    """Return what was typed into two inputs, as it is typed into one."""
-    amount, currency = amount.strip(), currency.strip()
-    alone = not amount or not currency or any(one.isalpha() for one in amount) or normal_forms.has_currency_sign(amount)
-    return amount if alone else f"{amount} {currency}"
-
-
-def in_order(field: Field, now: Value, picked: Collection[str]) -> list[Value]:
-    """Return the options that were picked: those that were there before in their order, then the others as listed."""
-    before = [one for one in now if isinstance(one, str)] if isinstance(now, list) else []
-    place = {value: index for index, value in reversed([*enumerate([*before, *field.values])])}
-    return [*sorted(picked, key=lambda value: place.get(value, -1))]

@@ -148,8 +148,8 @@ def _choice(field: Field, typed: str) -> str:
     return next((option.value for option in field.options if option.label == typed), typed)
 
 
-def _choices(field: Field, typed: str) -> Value:
-    """The options of these values or labels."""
+def picked(field: Field, typed: str) -> list[str]:
+    """Return the options of the values or labels that were typed with commas between them."""
     labels = {option.label: option.value for option in field.options} | {value: value for value in field.values}
     return [labels.get(part.strip(), part.strip()) for part in typed.split(",") if part.strip()]
 
@@ -177,7 +177,7 @@ _READERS: Final[Mapping[FieldType, Callable[[Field, str], Value]]] = {
     FieldType.BOOLEAN: _boolean,
     FieldType.DATETIME: _moment,
     FieldType.CHOICE: _choice,
-    FieldType.CHOICES: _choices,
+    FieldType.CHOICES: lambda field, typed: [*picked(field, typed)],
     FieldType.JSON: _json,
 }
 

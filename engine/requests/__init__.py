@@ -6,7 +6,7 @@ a refusal; `due` says what time has brought. The caller writes the answer with a
 
 from engine.requests.deadlines import UNSEEN_AFTER, Lapsed, Unanswered, Unseen, due, expiry, fall_back, next_check
 from engine.requests.decision import Ruling, decide
-from engine.requests.edits import MAX_EDITED, Edit, apply_edits, missing
+from engine.requests.edits import MAX_EDITED, Edit, apply_edits, editable_fields, missing, read_text_edits
 from engine.requests.mentions import by_name, is_account, mentioned
 from engine.requests.model import REASON_LENGTH, Editable, Request, Subject, clip, invalid_params
 from engine.requests.open_request import (
@@ -42,6 +42,7 @@ __all__ = [
     "clip",
     "decide",
     "due",
+    "editable_fields",
     "expiry",
     "fall_back",
     "invalid_params",
@@ -50,6 +51,7 @@ __all__ = [
     "missing",
     "next_check",
     "open_request",
+    "read_text_edits",
     "truth",
     "wanted",
 ]

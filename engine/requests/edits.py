@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from msgspec import Struct
@@ -10,6 +10,7 @@ from msgspec import Struct
 from engine import fields, json_values, urls
 from engine.domain import InvalidEdits, Params, ReviewPoint
 from engine.errors import InvalidValue
+from engine.fields import Field, forms
 from engine.fields.normal_forms import listed
 from engine.json_values import Path, Value
 from engine.requests.model import Editable, Request, invalid_params
@@ -34,6 +35,25 @@ class Edit(Struct, frozen=True):
     def from_value(cls, stored: Any) -> Edit:
         """The reverse of `as_value`."""
         return cls(tuple(stored["path"]), stored["label"], stored["before"], stored["after"])
+
+
+def editable_fields(editable: Iterable[Editable], content: Value) -> Iterator[tuple[str, Field, Value]]:
+    """Yield dotted path, field and present value of everything that may be changed, as forms are read by."""
+    for place in editable:
+        yield json_values.show_path(place.path), place.field, json_values.look(content, place.path)
+
+
+def read_text_edits(asked: Request, given: Mapping[str, str]) -> dict[str, Value] | InvalidEdits:
+    """Return the edits that were typed as text, by dotted path, without what is the same as before.
+
+    A text for a path that cannot be edited is kept as it is: `apply_edits` says what can.
+    """
+    places = [*editable_fields(asked.editable, asked.content.value)]
+    edits, errors = forms.read_text_edits(places, given)
+    if errors:
+        return _refused(errors, {json_values.show_path(place.path): place for place in asked.editable})
+    known = {path for path, _, _ in places}
+    return {**{path: text for path, text in given.items() if path not in known}, **edits}
 
 
 def apply_edits(

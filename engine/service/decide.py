@@ -8,7 +8,7 @@ from engine import json_values, requests, timestamps
 from engine.audit import Entry
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import Decide, Decided, NoLongerApprover, NotAllowed, NotFound, Refusal, Verdict
-from engine.errors import Conflict
+from engine.errors import Conflict, Tampered
 from engine.json_values import Value
 from engine.requests import Request, Ruling
 from engine.service import assurance, eligibility
@@ -46,13 +46,16 @@ def load(ground: CommandContext, tx: Tx, request: str, resolved: Resolved) -> tu
 
 
 def rule(ground: CommandContext, tx: Tx, asked: Request, command: Decide, proof: Proof) -> Ruling | Refusal:
-    """What would become of the command. Nothing is written."""
+    """Return what would become of the command. Nothing is written."""
     kind = ground.advancer.kinds.get(asked.subject.uses)
     if kind is None:
         return NotAllowed(
             why=f"This server has no step type {asked.subject.uses} any more; its operator must install it again."
         )
-    return requests.decide(asked, assurance.as_proven(command, proof), kind=kind, person=proof.person, now=tx.now)
+    try:
+        return requests.decide(asked, assurance.as_proven(command, proof), kind=kind, person=proof.person, now=tx.now)
+    except Tampered as error:
+        return NotAllowed(why=str(error))
 
 
 def decide_as(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 from msgspec import structs
 
@@ -16,6 +16,7 @@ from engine.domain import (
     AddressReturned,
     AnswerAttention,
     Cancel,
+    Contested,
     Decide,
     Decided,
     Done,
@@ -95,24 +96,28 @@ class Engine:
 
     async def decide(self, command: Decide) -> Decided | Refusal:
         """Decide a request. When this returns `Decided`, the decision is on the disk and no other will ever count."""
-        return await self.knowing(lambda tx, resolved: decide.decide(self.ground, tx, command, resolved), patient=False)
+        decision = self.knowing(lambda tx, resolved: decide.decide(self.ground, tx, command, resolved), patient=False)
+        return await _or_contested(decision, "request")
 
     async def cancel(self, command: Cancel) -> Done | Refusal:
         """End a run: its open request is withdrawn at once; a step under way is left to finish and is the last."""
-        return await self.knowing(
+        cancellation = self.knowing(
             lambda tx, resolved: cancel_and_resume.cancel(self.ground, tx, command, resolved), patient=False
         )
+        return await _or_contested(cancellation, "run")
 
     async def resume(self, command: Resume) -> Done | Refusal:
         """Answer for a step of unknown outcome. Raises `ChannelError` if who is asked next cannot be found out now."""
-        return await self.knowing(lambda tx, resolved: cancel_and_resume.resume(self.ground, tx, command, resolved))
+        resumption = self.knowing(lambda tx, resolved: cancel_and_resume.resume(self.ground, tx, command, resolved))
+        return await _or_contested(resumption, "run")
 
     async def answer(self, command: AnswerAttention) -> Done | Refusal:
         """Answer for a step of unknown outcome as whoever holds a link or a remembered browser.
 
         A link alone needs a code: `NeedsCode`. Raises `ChannelError` as `resume`.
         """
-        return await self.knowing(lambda tx, resolved: answer_attention.answer(self.ground, tx, command, resolved))
+        answer = self.knowing(lambda tx, resolved: answer_attention.answer(self.ground, tx, command, resolved))
+        return await _or_contested(answer, "run")
 
     async def attention(self, run: str) -> AttentionView | NotWaiting | NotFound:
         """What a run asks of its owner: which call has an unknown outcome, and what to say if it happened."""
@@ -215,3 +220,11 @@ class Engine:
 
     async def story(self, run: str, *, after: int = 0) -> list[StoryEntry]:
         return await self.store.read(lambda connection: audit_log.story(connection, run, after))
+
+
+async def _or_contested(unit: Awaitable[T], what: Literal["request", "run"]) -> T | Contested:
+    """Return what a unit answers, or the refusal if others were faster each time that it was tried."""
+    try:
+        return await unit
+    except Conflict:
+        return Contested(what=what)

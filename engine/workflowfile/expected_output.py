@@ -11,7 +11,7 @@ from engine import fields, json_values
 from engine.domain import ReviewPoint
 from engine.errors import InvalidValue
 from engine.expressions import Template
-from engine.fields import Field, FieldType
+from engine.fields import Field, FieldType, forms
 from engine.json_values import Path, Value
 from engine.workflowfile import decision_outputs
 from engine.workflowfile.workflow import Step, Workflow
@@ -51,18 +51,13 @@ class ExpectedOutput:
         return made
 
     def from_texts(self, texts: Mapping[str, str]) -> tuple[dict[str, Value], dict[str, str]]:
-        """Return what was typed for each dotted path, and what is wrong with it."""
-        values, wrong = dict[str, Value](), dict[str, str]()
-        for name, typed in texts.items():
-            field = self.fields.get(name)
-            try:
-                if field is None:
-                    known = ", ".join(self.fields) or "nothing"
-                    raise InvalidValue(f"is not read by any later step; they read: {known}")
-                values[name] = fields.from_text(field, typed)
-            except InvalidValue as error:
-                wrong[name] = str(error)
-        return values, wrong
+        """Return what was typed for each dotted path, and what is wrong with it. A blank text is no value."""
+        known = ", ".join(self.fields) or "nothing"
+        unknown = {
+            name: f"is not read by any later step; they read: {known}" for name in texts if name not in self.fields
+        }
+        values, wrong = forms.read_text_edits(((name, field, None) for name, field in self.fields.items()), texts)
+        return values, unknown | wrong
 
     def problems(self, output: Mapping[str, Value]) -> dict[str, str]:
         """Return what is missing in an output or wrong with it, one predicate for each dotted path that is asked."""

@@ -182,7 +182,7 @@ def test_a_rejection_needs_a_reason(at: Place) -> None:
         person.type("r")
         person.see("Reason: ")
         person.type("  ")
-        person.see("A reason is needed; whoever asked will read it.")
+        person.see("Give a reason to reject; whoever asked will read it.")
         person.see("Reason: ")
         person.type("too much")
         person.see("too much · by lee@example.com")

@@ -130,7 +130,8 @@ def of_field(field: Field) -> dict[str, Work]:
 
     def on_page(typed: str) -> object:
         name = form_inputs.key("x")
-        return form_inputs.changed("x", field, "before", {name: [typed], f"{name}-amount": [typed]})
+        raws = {name: [typed], f"{name}-amount": [typed]}
+        return form_inputs.read_edits([("x", field, "before")], raws)
 
     def in_slack(typed: str) -> object:
         block = ids.field_block("x", version=1)

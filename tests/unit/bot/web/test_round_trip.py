@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from bot.web.renderer import Renderer
 from bot.web.review_view import ShownField
 from engine import fields, json_values
 from engine.errors import InvalidValue
-from engine.fields import Field, FieldType
+from engine.fields import Field, FieldType, forms
 from engine.json_values import Value
 from tests.support import html_forms
 
@@ -67,6 +68,11 @@ def field_of(kind: FieldType, *, required: bool = True, currency: str | None = N
     return Field.model_validate(given)
 
 
+def changed(path: str, field: Field, now: Value, raws: Mapping[str, list[str]]) -> tuple[Value] | None:
+    """The new value of a field, as its page read it."""
+    return forms.changed(field, now, form_inputs.entries(path, field, now, raws))
+
+
 def sent(field: Field, value: Value) -> dict[str, list[str]]:
     """What a browser sends of the field if nobody touches it."""
     shown = ShownField(path="a.b", label="A", text="", inputs=form_inputs.inputs("a.b", field, value))
@@ -83,15 +89,15 @@ def sent(field: Field, value: Value) -> dict[str, list[str]]:
 def test_what_nobody_touches_is_no_edit(kind: FieldType, required: bool, currency: str | None, draw: Any) -> None:
     field = field_of(kind, required=required, currency=currency)
     value = json_values.clean(draw.draw(st.one_of(_RIGHT[kind], _JSON, st.none())))
-    assert form_inputs.changed("a.b", field, value, sent(field, value)) is None
+    assert changed("a.b", field, value, sent(field, value)) is None
 
 
 @given(TEXTS)
 def test_a_text_that_was_typed_arrives(typed: str) -> None:
     field = Field(type=FieldType.LONG_TEXT, required=False, blank="keep")
-    unix = form_inputs.as_sent(typed)
+    unix = forms.as_sent(typed)
     raws = {form_inputs.key("a"): [unix.replace("\n", "\r\n")]}
-    found = form_inputs.changed("a", field, "before", raws)
+    found = changed("a", field, "before", raws)
     assert found == ((unix,) if fields.as_seen(unix) != "before" else None)
 
 
@@ -112,17 +118,17 @@ def test_a_text_that_was_typed_arrives(typed: str) -> None:
     ],
 )
 def test_what_was_typed_is_read_as_its_type(kind: FieldType, now: Value, raw: str, after: Value) -> None:
-    assert form_inputs.changed("a", field_of(kind), now, {form_inputs.key("a"): [raw]}) == (after,)
+    assert changed("a", field_of(kind), now, {form_inputs.key("a"): [raw]}) == (after,)
 
 
 def test_money_is_an_amount_and_a_currency() -> None:
     name = form_inputs.key("a")
     now: Value = {"amount": "1.50", "currency": "EUR"}
     typed = {f"{name}-amount": ["2"], f"{name}-currency": ["usd"]}
-    assert form_inputs.changed("a", field_of(FieldType.MONEY), now, typed) == ({"amount": "2", "currency": "USD"},)
+    assert changed("a", field_of(FieldType.MONEY), now, typed) == ({"amount": "2", "currency": "USD"},)
     fixed = field_of(FieldType.MONEY, currency="EUR")
-    assert form_inputs.changed("a", fixed, now, {f"{name}-amount": ["2"]}) == ({"amount": "2", "currency": "EUR"},)
-    assert form_inputs.changed("a", fixed, now, {f"{name}-amount": ["1.5"]}) is None
+    assert changed("a", fixed, now, {f"{name}-amount": ["2"]}) == ({"amount": "2", "currency": "EUR"},)
+    assert changed("a", fixed, now, {f"{name}-amount": ["1.5"]}) is None
 
 
 @pytest.mark.parametrize(
@@ -139,28 +145,28 @@ def test_money_is_an_amount_and_a_currency() -> None:
 def test_a_number_of_another_country_is_told_how_it_is_written_here(typed: str, plain: str) -> None:
     name, said = form_inputs.key("a"), f"must be written as {plain}, with a decimal point and no other separators"
     with pytest.raises(InvalidValue, match=f"^{re.escape(said)}$"):
-        form_inputs.changed("a", field_of(FieldType.NUMBER), 1, {name: [typed]})
+        changed("a", field_of(FieldType.NUMBER), 1, {name: [typed]})
     money: Value = {"amount": "1", "currency": "EUR"}
     said = said.replace(plain, f"{plain} EUR")
     with pytest.raises(InvalidValue, match=f"^{re.escape(said)}$"):
-        form_inputs.changed("a", field_of(FieldType.MONEY), money, {f"{name}-amount": [typed]})
+        changed("a", field_of(FieldType.MONEY), money, {f"{name}-amount": [typed]})
 
 
 @pytest.mark.parametrize("typed", ["1,234", "1,23,45", "84,", "x,50"])
 def test_what_may_mean_more_than_one_number_is_not_guessed(typed: str) -> None:
     with pytest.raises(InvalidValue) as refused:
-        form_inputs.changed("a", field_of(FieldType.NUMBER), 1, {form_inputs.key("a"): [typed]})
+        changed("a", field_of(FieldType.NUMBER), 1, {form_inputs.key("a"): [typed]})
     assert "must be written as" not in str(refused.value)
 
 
 def test_what_was_chosen_before_keeps_its_order() -> None:
     name, field = form_inputs.key("a"), field_of(FieldType.CHOICES)
-    assert form_inputs.changed("a", field, ["ü", "s"], {name: ["", "s", "ü", "five"]}) == (["ü", "s", "five"],)
-    assert form_inputs.changed("a", field, ["gone"], {name: [""]}) is None
+    assert changed("a", field, ["ü", "s"], {name: ["", "s", "ü", "five"]}) == (["ü", "s", "five"],)
+    assert changed("a", field, ["gone"], {name: [""]}) is None
     with pytest.raises(InvalidValue):
-        form_inputs.changed("a", field, ["s"], {name: [""]})
+        changed("a", field, ["s"], {name: [""]})
     with pytest.raises(InvalidValue):
-        form_inputs.changed("a", field, ["s"], {name: ["", "never offered"]})
+        changed("a", field, ["s"], {name: ["", "never offered"]})
 
 
 def test_a_wrong_value_stands_there_as_it_was_typed() -> None:
@@ -168,7 +174,7 @@ def test_a_wrong_value_stands_there_as_it_was_typed() -> None:
     again = form_inputs.typed(made, {form_inputs.key("a"): ["tomorrow"]})
     assert (again[0].kind, again[0].value) == ("text", "tomorrow")
     with pytest.raises(InvalidValue):
-        form_inputs.changed("a", field_of(FieldType.DATE), "2026-03-02", {form_inputs.key("a"): ["tomorrow"]})
+        changed("a", field_of(FieldType.DATE), "2026-03-02", {form_inputs.key("a"): ["tomorrow"]})
 
 
 def test_every_type_is_shown_by_the_right_kind_of_input() -> None:

@@ -17,7 +17,7 @@ from bot.web import form_inputs as page_inputs
 from engine import fields, json_values, requests, runs, workflowfile
 from engine.domain import InvalidEdits, RequestState, RunStatus
 from engine.errors import DefinitionError, InvalidValue
-from engine.fields import Field, FieldType
+from engine.fields import Field, FieldType, forms
 from engine.json_values import Value
 from engine.requests import Opening, Request
 from engine.runs import OwnerAnswer, RunState
@@ -397,7 +397,7 @@ def typed_on_a_page(field: Field, typed: str) -> Value:
     first = page_inputs.inputs("x", field, None)[0]
     if first.choices:
         return fields.from_text(field, typed)
-    changed = page_inputs.changed("x", field, None, {one: [typed] for one in (first.name,)})
+    changed = forms.changed(field, None, page_inputs.entries("x", field, None, {first.name: [typed]}))
     return fields.nothing(field) if changed is None else changed[0]
 
 
