@@ -1,7 +1,10 @@
-"""How fast each method is called, so that Slack rarely has to say no: a turn for every call.
+"""Limits how fast each method is called, so that Slack rarely refuses a call.
 
-Slack counts a method for a workspace and an app, and posts for each conversation as well; a refusal (429) stops the
-method for everybody. https://docs.slack.dev/apis/web-api/rate-limits
+Slack counts the calls of a method by workspace and app, and posts by conversation as well. A refusal (429) stops the
+method for the whole workspace. https://docs.slack.dev/apis/web-api/rate-limits
+
+Each count is a token bucket that hands out turns in advance. A plain bucket is shorter, but after a refusal it lets
+every caller wait at the same time, far longer than a delivery may take: each must learn when to come back.
 """
 
 from __future__ import annotations
@@ -36,59 +39,61 @@ PER_MINUTE: Final = {
     "auth.test": 100,
     "bots.info": 50,
 }
-"""Calls a minute that Slack's tiers allow. For posts it publishes "several hundred a minute"."""
+"""Calls per minute that Slack's tiers allow. For posts Slack publishes "several hundred per minute"."""
 POSTS_PER_SECOND: Final = 1.0
-"""To one conversation."""
+"""Maximum rate of posts to one conversation."""
 POST_BURST: Final = 3
+"""Maximum number of posts to one conversation at once, after a rest."""
 LONGEST_WAIT: Final = 10.0
-"""Seconds that a call waits for its turn; one that had to wait longer comes back for it."""
+"""Maximum time that a call waits for its turn, in seconds. A caller that would wait longer comes back for its turn."""
 _EARLY: Final = 1.5
-"""Seconds that somebody who comes back for a turn is asked to be there before it."""
+"""How long before its turn a caller is asked to come back, in seconds."""
 _LATE: Final = 0.005
-"""Seconds that a call may leave after its turn without making those behind it late too: timers are not exact. Where the
-machine stalls for longer, that time is lost: what is overdue is not made up for all at once."""
+"""How late a call may leave without making the next ones late too, in seconds: timers are not exact. If the machine
+stalls for longer, that time is lost, because overdue calls must not leave all at once."""
 _NOW: Final = 0.0005
-"""Seconds that are not worth a sleep."""
+"""Waits up to this many seconds are not worth a sleep."""
 
 
 @dataclass(slots=True)
 class _Turns:
-    """One call every `interval` seconds, and `burst` at once after a rest.
+    """The turns of one count: one call every `interval` seconds, and `burst` at once after a rest.
 
-    Turns are planned, so that everybody knows how long they wait, and kept to as calls really leave.
+    Turns are planned in advance, so that every caller knows how long it waits. `left` follows the calls themselves.
     """
 
     interval: float
     burst: float
     planned: float = -math.inf
-    """When the next turn is, if all that were given are taken in time and evenly."""
+    """Time of the next turn, if every turn so far is taken in time and evenly."""
     left: float = -math.inf
-    """The same, by the calls that have left."""
+    """Time of the next turn, by the calls that have left."""
     promised: dict[str, float] = field(default_factory=dict)
+    """Times of the turns that are kept for callers that come back, by key."""
 
     def reserve(self, now: float) -> float:
-        """When the next call may be made; that turn is taken."""
+        """Take the next turn and return its time."""
         at = max(now, self.planned - self._head_start)
         self.planned = max(self.planned, at) + self.interval
         return at
 
     def promise(self, key: str, at: float, now: float) -> None:
-        """Keep a turn for somebody who comes back; and forget those who did not."""
-        self.promised = {one: when for one, when in self.promised.items() if when > now - LONGEST_WAIT}
+        """Keep a turn for a caller that comes back, and drop the turns of callers that did not."""
+        self.promised = {other: time for other, time in self.promised.items() if time > now - LONGEST_WAIT}
         self.promised[key] = at
 
     @property
     def free(self) -> float:
-        """Nobody may leave before that."""
+        """Return the time before which no call may leave."""
         return self.left - self._head_start
 
     def leave(self, now: float) -> None:
-        """A call is made."""
+        """Record that a call leaves now."""
         on_time = now - self.left < _LATE
         self.left = (self.left if on_time else now) + self.interval
 
     def stop(self, until: float) -> None:
-        """Nothing before that, also not from those who have a turn; and then one by one."""
+        """Let no call leave before `until`, also none that has a turn, and then one at a time."""
         self.planned = max(self.planned, until + self._head_start)
         self.left = max(self.left, until + self._head_start)
 
@@ -98,7 +103,10 @@ class _Turns:
 
 
 class RateLimiter:
-    """Turns for all methods. `multiplier`: of Slack's published rates; `burst`: calls at once, None: a minute's."""
+    """Hands out turns for all methods.
+
+    `multiplier`: of Slack's published rates. `burst`: calls at once; None allows the calls of a minute at once.
+    """
 
     def __init__(
         self,
@@ -114,46 +122,47 @@ class RateLimiter:
         self._turns: dict[tuple[str, str], _Turns] = {}
 
     async def turn(self, method: str, *, channel: str = "", key: str = "") -> None:
-        """Return when the method may be called. Raises `ChannelError` where that is too long to wait.
+        """Wait until the method may be called. Raises `ChannelError` if that takes too long.
 
-        `key`: who comes back later with the same key finds the turn kept.
+        `key`: a caller that comes back with the same key gets the turn that was kept for it.
         """
         counted = [self._of(method)]
         if channel and method == POST:
             counted.append(self._of(method, channel))
-        at = max(self._planned(one, key) for one in counted)
+        at = max(self._planned(turns, key) for turns in counted)
         try:
-            # Whoever else is ready runs first: a call whose turn is now would be held up by them on its way out, and
-            # the next one would come too close behind it.
+            # Other tasks that are ready run first. They would delay a call whose turn is now on its way out, and the
+            # next call would come too close behind it.
             await self._wait(0)
-            while (wait := max(at, *(one.free for one in counted)) - self._now()) > _NOW:
+            while (wait := max(at, *(turns.free for turns in counted)) - self._now()) > _NOW:
                 if wait > LONGEST_WAIT:
                     raise self._too_long(counted, at, key)
                 await self._wait(wait)
         except asyncio.CancelledError:
-            # Whoever gave up waiting comes back: else the turns of those who are in a hurry would all be lost.
-            for one in counted if key else ():
-                one.promise(key, at, self._now())
+            # A caller that gave up waiting comes back. Without its turn, callers with short timeouts would use up turns
+            # and never leave.
+            for turns in counted if key else ():
+                turns.promise(key, at, self._now())
             raise
-        for one in counted:
-            one.leave(self._now())
+        for turns in counted:
+            turns.leave(self._now())
 
     def stop(self, method: str, seconds: float) -> None:
-        """Slack refused a call: nobody calls this method for so long."""
+        """Stop all calls of the method for so many seconds, because Slack refused one."""
         self._of(method).stop(self._now() + seconds)
 
     def _planned(self, turns: _Turns, key: str) -> float:
-        """The turn that was promised, or a new one."""
+        """Return the turn that was kept for the key, or a new one."""
         at = turns.promised.pop(key, None) if key else None
         return turns.reserve(self._now()) if at is None else at
 
     def _too_long(self, counted: list[_Turns], at: float, key: str) -> ChannelError:
         now = self._now()
         if at - now <= LONGEST_WAIT:
-            # Slack refused somebody meanwhile, so this turn has come to nothing.
-            at = max(one.reserve(now) for one in counted)
-        for one in counted if key else ():
-            one.promise(key, at, now)
+            # Slack refused another call meanwhile, which voided this turn.
+            at = max(turns.reserve(now) for turns in counted)
+        for turns in counted if key else ():
+            turns.promise(key, at, now)
         wait = timedelta(seconds=at - now - _EARLY)
         return ChannelError("Too much is being sent to Slack at once; this has to wait.", retry_after=wait)
 
@@ -173,7 +182,7 @@ class RateLimiter:
 
 
 def retry_after(header: str | None) -> timedelta:
-    """What Slack asks for in `Retry-After`, in seconds."""
+    """Return the time that Slack asks for in `Retry-After`, at most an hour."""
     if header and header.strip().isdecimal():
         return timedelta(seconds=min(int(header.strip()[:9]), 3600))
     return errors.WITHOUT_RETRY_AFTER

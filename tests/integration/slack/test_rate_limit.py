@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
 import time
+from collections.abc import Coroutine
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -26,6 +30,34 @@ class Moving:
 
     def sleep(self, seconds: float) -> None:
         self.at += seconds
+
+
+class SteppedClock:
+    """A clock for several tasks: it moves on to the next end of a sleep when all of them sleep."""
+
+    def __init__(self) -> None:
+        self.at = 100.0
+        self._sleeping: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._count = itertools.count()
+
+    def now(self) -> float:
+        return self.at
+
+    async def sleep(self, seconds: float) -> None:
+        end = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleeping, (self.at + seconds, next(self._count), end))
+        await end
+
+    async def run(self, *work: Coroutine[Any, Any, None]) -> None:
+        """Run everything to its end."""
+        running = asyncio.gather(*work)
+        while not running.done():
+            await asyncio.sleep(0)
+            if self._sleeping:
+                self.at, _, end = heapq.heappop(self._sleeping)
+                end.set_result(None)
+                await asyncio.sleep(0)
+        await running
 
 
 @pytest.fixture
@@ -212,3 +244,28 @@ async def test_copies_are_updated_although_the_limits_allow_no_burst() -> None:
         )
         updated = [one for one in slack.slack.calls if one.method == "chat.update" and one.outcome == "ok"]
         assert len(updated) == 20
+
+
+async def test_many_callers_share_out_the_turns_and_none_waits_longer_than_allowed() -> None:
+    """A hundred copies after a refusal: each leaves at its turn, after at most one visit before it."""
+    clock, visits, waits = SteppedClock(), list[str](), list[float]()
+    limiter = RateLimiter(burst=1, now=clock.now, sleep=clock.sleep)
+    limiter.stop("chat.update", 30)
+
+    async def deliver(key: str) -> None:
+        while True:
+            visits.append(key)
+            came = clock.at
+            try:
+                await limiter.turn("chat.update", key=key)
+            except ChannelError as error:
+                await clock.sleep((error.retry_after or timedelta()).total_seconds())
+            else:
+                waits.append(clock.at - came)
+                return
+
+    await clock.run(*(deliver(f"d{number}") for number in range(100)))
+    assert len(waits) == 100
+    assert max(waits) <= LONGEST_WAIT
+    assert len(visits) == 200
+    assert clock.at - 100 == pytest.approx(30 + 100 * 60 / 50, rel=0.02)
