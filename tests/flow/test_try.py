@@ -176,6 +176,21 @@ def test_edits_are_asked_field_by_field_until_they_are_right(at: Place) -> None:
         assert "3 x Dear Bob," in person.screen
 
 
+def test_what_was_typed_is_kept_when_the_answer_is_refused(at: Place) -> None:
+    at.write("call.yaml", CALL.replace("URL", "http://127.0.0.1:9").replace("edit: [json.text]", "edit: [url]"))
+    with terminal(at, "try", "call.yaml") as person:
+        person.see("[r] Reject: ")
+        person.type("e")
+        person.see("new value: ")
+        person.type("nowhere")
+        person.see("[a] Approve with the edits")
+        person.see("[r] Reject: ")
+        person.type("a")
+        person.see("url must")
+        person.see("[a] Approve with the edits")
+        assert person.interrupt() == 3
+
+
 def test_a_rejection_needs_a_reason(at: Place) -> None:
     with terminal(at, "try", "refund.yaml", *INPUTS) as person:
         person.see("Keep it: ")

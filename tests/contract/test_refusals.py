@@ -1,0 +1,108 @@
+"""A decision that cannot be taken is answered with the same sentence in Slack, on a page and in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from sqlalchemy import text
+
+from bot.local.service import OperatorCommands
+from bot.slack.ids import Ref
+from bot.slack.payloads import Actor
+from bot.slack.service import SlackService
+from engine.domain import Address, Cancel, Refusal, Verdict
+from engine.errors import Conflict
+from engine.read_models import RequestView
+from tests.support.account_directory import Book
+from tests.support.engine_env import SAM, TERMINAL
+from tests.support.web_env import ADA, BEN, Hall, hall
+
+Prepare = Callable[[Hall, RequestView], Awaitable[object]]
+
+
+class OvertakenStore:
+    """A store in which others are always faster: what is written conflicts, what is read is there."""
+
+    def __init__(self, store: Any) -> None:
+        self.read = store.read
+
+    async def transact(self, unit: object) -> None:
+        raise Conflict("somebody else was faster")
+
+
+async def rejected(world: Hall, request: RequestView) -> None:
+    await world.home.decide(request.run, Verdict.REJECT, by=Address("email", BEN))
+
+
+async def cancelled(world: Hall, request: RequestView) -> None:
+    await world.home.engine.cancel(Cancel(run=request.run, actor=SAM, origin=TERMINAL))
+
+
+async def expired(world: Hall, request: RequestView) -> None:
+    world.home.pass_(hours=5)
+
+
+async def tampered(world: Hall, request: RequestView) -> None:
+    forged = "UPDATE request SET content = replace(content, 'refund', 'salary')"
+    await world.home.store.transact(lambda tx: tx.connection.execute(text(forged)).close())
+
+
+async def overtaken(world: Hall, request: RequestView) -> None:
+    world.home.engine.store = OvertakenStore(world.home.store)  # type: ignore[assignment]
+
+
+async def nothing(world: Hall, request: RequestView) -> None:
+    """The request is as it was."""
+
+
+EXPIRES: Final = "      expires: 4h"
+REASON: Final = "      reason_required: always"
+OTHER: Final = "0" * 64
+"""The digest of another content."""
+
+REFUSED: Final[dict[str, tuple[Prepare, str, str | None, str]]] = {
+    "decided": (rejected, "", None, "This request was already rejected by ben@example.com at "),
+    "cancelled": (cancelled, "", None, "because its run was cancelled."),
+    "expired": (expired, EXPIRES, None, "This request expired at "),
+    "changed": (nothing, "", OTHER, "What this request asks has changed since you opened it"),
+    "tampered": (tampered, "", None, "is not what was approved; nothing was run."),
+    "overtaken": (overtaken, "", None, "Others were deciding at the same moment. Look at the request, then try again."),
+    "no reason": (nothing, REASON, None, "Give a reason to approve; whoever asked will read it."),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+async def test_every_surface_says_the_same(tmp_path: Path, why: str) -> None:
+    prepare, keys, digest, sentence = REFUSED[why]
+    async with hall(tmp_path / "signoff.db", directory=Book(uada=ADA)) as world:
+        request = await world.asked(keys)
+        browser, opened = await world.opened()
+        await prepare(world, request)
+        digest = digest or request.asked.digest
+
+        slack = await in_slack(world, request, digest)
+        assert sentence in slack
+        assert await in_a_terminal(world, request, digest) == slack
+        page = (await browser.send(opened.page.form, digest=digest)).page
+        assert slack in " ".join(page.text.split())
+
+
+async def in_slack(world: Hall, request: RequestView, digest: str) -> str:
+    home = world.home
+    service = SlackService(home.engine, home.advancer.kinds, home.advancer.directory, home.clock)
+    ref = Ref(request=request.id, content_version=request.asked.content_version, digest=digest)
+    refusal = await service.decide(Actor(team="T1", user="uada"), ref, Verdict.APPROVE)
+    assert isinstance(refusal, Refusal)
+    return refusal.sentence()
+
+
+async def in_a_terminal(world: Hall, request: RequestView, digest: str) -> str:
+    home = world.home
+    commands = OperatorCommands(home.engine, home.identity, home.advancer.kinds, operator=ADA, login="ada")
+    given: dict[str, Any] = {"request": request.id, "verdict": "approve", "edits": {}, "digest": digest}
+    reply = await commands.carry_out("decide", given)
+    assert reply.refused is not None
+    return reply.refused
