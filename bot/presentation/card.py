@@ -14,7 +14,7 @@ from bot.presentation import advice
 from bot.presentation.characters import line as line
 from bot.presentation.characters import stands_apart
 from bot.presentation.characters import visible as visible
-from engine import durations, fields, json_values, requests, runs
+from engine import durations, fields, json_values, runs
 from engine.domain import (
     Card,
     CardAction,
@@ -28,6 +28,7 @@ from engine.domain import (
     RunStatus,
     StepStatus,
     Verdict,
+    accounts,
 )
 from engine.fields import Field, FieldType
 from engine.json_values import Path, Value
@@ -237,11 +238,12 @@ def show_in(request: RequestView, field: Field, value: Value) -> str:
 
     A person stands by name, and by the email address that tells them from a namesake.
     """
-    if field.type is not FieldType.PERSON or not requests.is_account(value):
+    account = accounts.parse_account(value) if field.type is FieldType.PERSON and isinstance(value, str) else None
+    if account is None or account.value != value:
         return show(field, value)
-    person = request.people.get(str(value))
+    person = request.people.get(account.value)
     if person is None:
-        return f"Slack user {value}"
+        return accounts.person_label(account.kind, account.value)
     return line(f"{person.label} ({person.email})" if person.email else person.label)
 
 

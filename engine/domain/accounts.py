@@ -11,19 +11,19 @@ from typing import Final
 
 from msgspec import Struct
 
-from engine.domain.people import Address
-
 
 class AccountKind(Struct, frozen=True, kw_only=True):
     """How one messenger writes people and channels.
 
-    `name` is the name of its channel and the kind of its addresses. `label` and `example` show people what an id is.
+    `name` is the name of its channel and the kind of its addresses. `label` and `example` show people what an id is;
+    `person_label` stands before the id of a person whose name is not known.
     `person` and `channel` match a whole text, with the id in the group `bare` or, of a mention, `mentioned`; `in_text`
     finds ids in sentences.
     """
 
     name: str
     label: str
+    person_label: str
     example: str
     person: re.Pattern[str]
     """An id or a mention of a person."""
@@ -59,6 +59,7 @@ def _id(pattern: re.Pattern[str], text: str) -> str | None:
 SLACK: Final = AccountKind(
     name="slack",
     label="Slack user id",
+    person_label="Slack user",
     example="U012AB3CD",
     person=re.compile(r"<@(?P<mentioned>[UW][A-Z0-9]{2,30})(?:\|[^<>]*)?>|(?P<bare>[UW][A-Z0-9]{2,30})"),
     in_text=re.compile(r"(?<![A-Za-z0-9_@.])[UW](?=[A-Z]*[0-9])[A-Z0-9]{8,14}(?![A-Za-z0-9_])"),
@@ -78,11 +79,18 @@ SEVERAL: Final = ", ".join(f"{kind.label}s" for kind in KINDS)
 EXAMPLES: Final = " or ".join(f"a {kind.label} like {kind.example}" for kind in KINDS)
 
 
-def parse_account(text: str) -> Address | None:
+class Account(Struct, frozen=True):
+    """An account: the name of its kind, and its id."""
+
+    kind: str
+    value: str
+
+
+def parse_account(text: str) -> Account | None:
     """Return the account that a text is an id or a mention of, or None if it is neither."""
     for kind in KINDS:
         if (account_id := kind.person_id(text)) is not None:
-            return Address(kind.name, account_id)
+            return Account(kind.name, account_id)
     return None
 
 
@@ -90,6 +98,12 @@ def is_account_id(text: str) -> bool:
     """Return whether a text is the id of an account, and not a mention of it."""
     account = parse_account(text)
     return account is not None and account.value == text
+
+
+def person_label(kind: str, account_id: str) -> str:
+    """Return how a person is printed of whom only the account is known."""
+    label = next((one.person_label for one in KINDS if one.name == kind), kind)
+    return f"{label} {account_id}"
 
 
 def ids_in(text: str) -> list[str]:

@@ -6,7 +6,9 @@ from typing import Final
 
 from msgspec import Struct
 
-ACCOUNT: Final = "slack"
+from engine.domain import accounts
+
+ACCOUNT: Final = accounts.SLACK.name
 """The kind of address that is an account: it never changes its owner, and a person has at most one."""
 
 
@@ -39,7 +41,7 @@ class Person(Struct, frozen=True):
     @property
     def handle(self) -> str:
         """How an expression names the person, so that a gate or a step can find them: email, else account."""
-        return self._first("email") or self._first("slack") or self.label
+        return self._first("email") or self._first(ACCOUNT) or self.label
 
     def _first(self, kind: str) -> str | None:
         for address in self.addresses:
@@ -54,7 +56,9 @@ class Person(Struct, frozen=True):
         if known or not self.addresses:
             return known or self.id
         first = self.addresses[0]
-        return f"{first.value} (terminal)" if first.kind == "terminal" else f"Slack user {first.value}"
+        if first.kind == "terminal":
+            return f"{first.value} (terminal)"
+        return accounts.person_label(first.kind, first.value)
 
 
 class Approver(Struct, frozen=True):

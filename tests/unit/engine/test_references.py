@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from bot.settings import Settings
 from engine import fields, json_values, references, workflowfile
-from engine.domain import Address, accounts
+from engine.domain import Address, Person, accounts
 from engine.errors import DefinitionError, InvalidValue
 from engine.fields import Field
 from engine.json_values import Value
@@ -194,8 +194,15 @@ def test_what_was_registered_before_still_loads(name: str) -> None:
 
 def test_the_kinds_of_accounts_are_told_apart_by_their_ids() -> None:
     assert [len([one for one in accounts.KINDS if one.person_id(kind.example)]) for kind in accounts.KINDS] == [1]
-    assert all(accounts.parse_account(kind.example) == Address(kind.name, kind.example) for kind in accounts.KINDS)
+    assert all(
+        accounts.parse_account(kind.example) == accounts.Account(kind.name, kind.example) for kind in accounts.KINDS
+    )
     assert {"email", *(kind.name for kind in accounts.KINDS)} == references.ADDRESSES
+
+
+def test_somebody_of_whom_only_the_account_is_known_is_printed_with_its_kind() -> None:
+    assert Person("p1", "", (Address("slack", "U012AB3CD"),)).label == "Slack user U012AB3CD"
+    assert accounts.person_label("pager", "7") == "pager 7"
 
 
 def test_no_other_module_knows_what_an_id_of_an_account_looks_like() -> None:
