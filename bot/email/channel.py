@@ -1,4 +1,4 @@
-"""Mail as a channel. A mail cannot be edited: how a request ended is a second one, in the same thread."""
+"""Email as a channel. An email cannot be edited, so the outcome of a request is a second one in the same thread."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from bot.email.message import Envelope
 from engine.domain import Card, DeliveryKind, Receipt, RunStatus
 
 ANSWER_SECONDS: Final = 60.0
-"""How long a copy waits for the answer to the final dot. RFC 5321 (4.5.3.2.6) asks for ten minutes, which would keep
-other copies waiting; one that is given up is sent a second time."""
+"""How long a copy waits for the answer to the final dot, in seconds. RFC 5321 (4.5.3.2.6) asks for ten minutes, which
+would keep other copies waiting. A copy without an answer is sent a second time."""
 
 log = logging.getLogger(__name__)
 
 
 class EmailChannel:
-    """Addresses are email addresses. `now`: what mails are dated with."""
+    """The port `Channel` for email addresses. `now`: the clock that dates the emails."""
 
     name = "email"
     carries_links: ClassVar[Literal[True]] = True
     show_seconds: ClassVar[float] = 2 * BEFORE_DOT_SECONDS + ANSWER_SECONDS + 4
-    """The longest that one copy takes: the whole mail that was refused, and the short one."""
+    """Maximum time for one copy, in seconds: the whole email is refused, and the short one is sent."""
 
     def __init__(self, client: SmtpClient, *, sender: Address, public_url: str, now: Callable[[], datetime]) -> None:
         self._client, self._sender, self._public_url, self._now = client, sender, public_url, now
 
     async def show(self, *, address: str, card: Card, receipt: Receipt | None, delivery: str) -> Receipt:
-        """Send the mail of the card, or the one that says how the request ended, once."""
+        """Send the email of the card, or once the one that tells the outcome. Raises `ChannelError`."""
         if receipt is not None and not _is_news(card, receipt):
             return receipt
         envelope = Envelope(
@@ -54,7 +54,7 @@ class EmailChannel:
         return Receipt({"message_id": sent, "delivery": delivery} | ({"closed": sent} if card.state else {}))
 
     async def _sent(self, card: Card, envelope: Envelope) -> str:
-        """The Message-ID of what was sent. Raises `MailError`."""
+        """Send the email, or the short one if its content is refused, and return its Message-ID. Raises `MailError`."""
         try:
             whole = message.mail(card, envelope)
         except ValueError as error:
@@ -74,6 +74,6 @@ class EmailChannel:
 
 
 def _is_news(card: Card, receipt: Receipt) -> bool:
-    """Whether the card says what no mail has said so far: that a request, or a step, needs nobody any more."""
+    """Return whether the card tells for the first time that a request or step no longer needs an answer."""
     asks = card.kind is DeliveryKind.REQUEST or card.topic == RunStatus.NEEDS_ATTENTION
     return asks and card.state is not None and "closed" not in receipt.data

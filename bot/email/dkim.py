@@ -1,6 +1,7 @@
 """DKIM signatures (RFC 6376, RFC 8463) over the final bytes of a mail, relaxed/relaxed.
 
-Ours, because the one library for it comes as source only, and an installation should need no compiler or build tool.
+It is our own code because the library for it (dkimpy) comes as source only, and an installation should need no
+compiler or build tool.
 """
 
 from __future__ import annotations
@@ -21,30 +22,30 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 Key: TypeAlias = RSAPrivateKey | Ed25519PrivateKey
 
 SMALLEST_RSA: Final = 1024
-"""Bits; verifiers take no signature of fewer (RFC 8301, 3.2)."""
+"""Minimum size of an RSA key in bits: verifiers refuse smaller ones (RFC 8301, 3.2)."""
 _SIGNED: Final = (
     *("from", "to", "reply-to", "subject", "date", "message-id", "in-reply-to", "references"),
     *("mime-version", "content-type", "content-transfer-encoding", "auto-submitted"),
 )
 _ONCE: Final = ("from", "to", "subject", "date")
-"""Named once more than they are there: then nobody can add a second one (8.15)."""
+"""Named once more than they occur, so that a second one would break the signature (8.15)."""
 _SPACE: Final = re.compile(rb"[ \t]+")
 _FIELD: Final = re.compile(rb"([!-9;-~]+)[ \t]*:((?:[^\r]|\r\n[ \t])*)\r\n")
 _LINE: Final = 72
 
 
 def load(path: Path) -> Key:
-    """The private key in a PEM file. Raises `ValueError` with a sentence, `OSError`."""
+    """Return the private key in a PEM file. Raises `ValueError` with a sentence, or `OSError`."""
     try:
-        found = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        # `from None`: their texts may quote what is in the file.
+        # The texts of these errors may quote the file, so they are not chained.
         raise ValueError("is no private key in PEM, without a password") from None
-    if not isinstance(found, RSAPrivateKey | Ed25519PrivateKey):
+    if not isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
         raise ValueError("is neither an RSA nor an Ed25519 key")
-    if isinstance(found, RSAPrivateKey) and found.key_size < SMALLEST_RSA:
+    if isinstance(key, RSAPrivateKey) and key.key_size < SMALLEST_RSA:
         raise ValueError(f"is an RSA key of fewer than {SMALLEST_RSA} bits, which no verifier takes")
-    return found
+    return key
 
 
 class Signer:
@@ -54,7 +55,7 @@ class Signer:
         self._key, self._domain, self._selector = key, domain, selector
 
     def sign(self, content: bytes) -> bytes:
-        """The mail with its signature on top. `content`: with CRLF at the end of each line."""
+        """Return the email with its signature on top. `content`: lines end in CR LF."""
         head, _, body = content.partition(b"\r\n\r\n")
         fields = [(name.lower(), value) for name, value in _FIELD.findall(head + b"\r\n")]
         names = [*_present(fields), *_ONCE]
@@ -76,10 +77,10 @@ class Signer:
 
     def _signature(self, data: bytes) -> str:
         if isinstance(self._key, RSAPrivateKey):
-            made = self._key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+            signature = self._key.sign(data, padding.PKCS1v15(), hashes.SHA256())
         else:
-            made = self._key.sign(hashlib.sha256(data).digest())
-        return base64.b64encode(made).decode()
+            signature = self._key.sign(hashlib.sha256(data).digest())
+        return base64.b64encode(signature).decode()
 
 
 def _present(fields: list[tuple[bytes, bytes]]) -> list[str]:
@@ -88,7 +89,7 @@ def _present(fields: list[tuple[bytes, bytes]]) -> list[str]:
 
 
 def _chosen(fields: list[tuple[bytes, bytes]], names: list[str]) -> Iterator[tuple[bytes, bytes]]:
-    """From the bottom up (5.4.2); a name without a field left stands for nothing."""
+    """Yield the fields that are signed, from the bottom up (5.4.2). A name without a field left adds nothing."""
     left = {name: [value for other, value in fields if other.decode("ascii") == name] for name in names}
     for name in names:
         if left[name]:
@@ -96,15 +97,15 @@ def _chosen(fields: list[tuple[bytes, bytes]], names: list[str]) -> Iterator[tup
 
 
 def _relaxed(name: bytes, value: bytes) -> bytes:
-    """3.4.2"""
+    """Return a field in relaxed form (3.4.2)."""
     return name + b":" + _SPACE.sub(b" ", value.replace(b"\r\n", b"")).strip()
 
 
 def _relaxed_body(body: bytes) -> bytes:
-    """3.4.4"""
+    """Return the body in relaxed form (3.4.4)."""
     lines = [_SPACE.sub(b" ", line).rstrip(b" ") for line in body.split(b"\r\n")]
-    made = b"\r\n".join(lines).rstrip(b"\r\n")
-    return made + b"\r\n" if made else b""
+    relaxed = b"\r\n".join(lines).rstrip(b"\r\n")
+    return relaxed + b"\r\n" if relaxed else b""
 
 
 def _listed(names: list[str]) -> str:

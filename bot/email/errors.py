@@ -1,4 +1,4 @@
-"""What went wrong with a mail, pure: where it failed decides what it means.
+"""Failures of emails, pure: the stage at which an email failed decides what the failure means.
 
 RFC 5321 (4.2 replies, 4.5.3.2 timeouts) and RFC 3463 (enhanced codes such as 5.1.1).
 """
@@ -20,12 +20,12 @@ from engine.errors import ChannelError, StepError
 
 
 class Stage(IntEnum):
-    """How far a mail had come."""
+    """How far an email has come."""
 
     ADDRESS = 0
-    """Nothing was asked of the server yet."""
+    """Before the first command to the server."""
     CONNECT = 1
-    """Name, connection, TLS from the start, greeting."""
+    """Looking up the name, connecting, TLS from the start, and the greeting."""
     EHLO = 2
     STARTTLS = 3
     AUTH = 4
@@ -34,27 +34,32 @@ class Stage(IntEnum):
     DATA = 7
     """Up to the final dot."""
     ANSWER = 8
-    """From the final dot on: the server may have taken the mail."""
+    """From the final dot on: the server may have accepted the email."""
 
 
 class Meaning(Enum):
+    """What a failure means for the email, its address or all emails."""
+
     LATER = "later"
-    """It did not happen, and may go well another time."""
+    """The email was not sent; another attempt may succeed."""
     SETUP = "setup"
-    """Our configuration: nothing goes through before somebody mends it."""
+    """Our configuration is wrong: no email is sent until it is fixed."""
     ADDRESS = "address"
-    """This address, for good."""
+    """No email can ever be sent to this address."""
     COPY = "copy"
-    """This mail to this address, for good; why, is not sure enough to give up the address."""
+    """This email can never be sent to this address. The reason is not clear enough to give up the address."""
     CONTENT = "content"
-    """The server will never take this content."""
+    """The server never accepts this content."""
     UNKNOWN = "unknown"
-    """The server may have taken it."""
+    """The server may have accepted the email."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """`code`, `enhanced`: what the server answered, where it did; `said`: a sentence. `full`: the mailbox is full."""
+    """One failure. `code`, `enhanced`: the codes of the answer, if the server answered. `said`: a sentence for people.
+
+    `full`: the mailbox is full.
+    """
 
     stage: Stage
     meaning: Meaning
@@ -65,7 +70,7 @@ class Failure:
 
 
 class MailError(Exception):
-    """A mail that was not sent, or of which nobody knows."""
+    """An email was not sent, or it is unknown whether it was."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.said)
@@ -73,9 +78,9 @@ class MailError(Exception):
 
 
 FULL_PATIENCE: Final = timedelta(hours=24)
-"""How long a mailbox may be full."""
+"""How long a copy is tried again while the mailbox is full."""
 SECOND_TRY: Final = timedelta(minutes=1)
-"""A server that did not answer may still be about to deliver; a second mail right behind the first helps nobody."""
+"""Delay before a second attempt after an unknown outcome: the server may still be delivering the first email."""
 
 _ENHANCED: Final = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
 _LONGEST: Final = 200
@@ -101,7 +106,7 @@ _MEANS: Final = {
 
 
 def classify(stage: Stage, error: BaseException) -> Failure:
-    """What an error means that was raised at this stage."""
+    """Return the failure for an error that was raised at this stage."""
     code, text = _reply(error)
     enhanced = _enhanced(text)
     meaning = _of_reply(stage, code, enhanced) if code is not None else _of_error(stage, error)
@@ -124,7 +129,7 @@ def _said(stage: Stage, meaning: Meaning) -> str:
 
 
 def _of_reply(stage: Stage, code: int, enhanced: str | None) -> Meaning:
-    """Of what the server answered. Anything but a refusal is an answer that makes no sense there."""
+    """Return the meaning of an answer. An answer that is no refusal makes no sense here, and decides nothing."""
     if not 500 <= code < 600:
         refused = 400 <= code < 500
         return Meaning.UNKNOWN if stage is Stage.ANSWER and not refused else Meaning.LATER
@@ -144,12 +149,12 @@ def _of_recipient(code: int, enhanced: str | None) -> Meaning:
 
 
 def _of_content(enhanced: str | None) -> Meaning:
-    """Some servers look at the recipient only now."""
+    """Return the meaning of a refusal from DATA on. Some servers check the recipient only then."""
     return Meaning.ADDRESS if enhanced is not None and enhanced.startswith("5.1.") else Meaning.CONTENT
 
 
 def _of_error(stage: Stage, error: BaseException) -> Meaning:
-    """Of what was no answer of the server's."""
+    """Return the meaning of an error that is no answer of the server."""
     if stage is Stage.ANSWER:
         return Meaning.UNKNOWN
     if isinstance(error, aiosmtplib.SMTPNotSupported | UnicodeError) or (
@@ -158,7 +163,7 @@ def _of_error(stage: Stage, error: BaseException) -> Meaning:
         return Meaning.ADDRESS
     if _is_certificate(error):
         return Meaning.SETUP
-    # What aiosmtplib says without a more exact class is that the server offers no STARTTLS, or no way to log in.
+    # aiosmtplib raises its most general class if the server offers no STARTTLS or no login.
     lacks = type(error) is aiosmtplib.SMTPException and stage in (Stage.STARTTLS, Stage.AUTH)
     return Meaning.SETUP if lacks else Meaning.LATER
 
@@ -170,15 +175,18 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _is_certificate(error: BaseException) -> bool:
-    """Or another failure of TLS that waiting does not mend: no common version, no TLS at all at this port."""
-    return any(isinstance(one, ssl.SSLError) and not isinstance(one, _PASSING) for one in _causes(error))
+    """Return whether TLS failed for a lasting reason: the certificate, no common version, or no TLS at this port."""
+    return any(isinstance(cause, ssl.SSLError) and not isinstance(cause, _TEMPORARY) for cause in _causes(error))
 
 
-_PASSING: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+_TEMPORARY: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
 def _reply(error: BaseException) -> tuple[int | None, str]:
-    """The code and text of an answer. Of several recipients there is one here, and the error of all has no code."""
+    """Return the code and text of the answer, if there is one.
+
+    The error for refused recipients has no code of its own. An email has one recipient, so the first one has it.
+    """
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
         return _reply(error.recipients[0])
     if isinstance(error, aiosmtplib.SMTPResponseException) and error.code > 0:
@@ -187,30 +195,30 @@ def _reply(error: BaseException) -> tuple[int | None, str]:
 
 
 def _enhanced(text: str) -> str | None:
-    found = _ENHANCED.match(text)
-    return found[1] if found else None
+    match = _ENHANCED.match(text)
+    return match[1] if match else None
 
 
 def _described(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "it did not answer in time"
-    certificate = next((one for one in _causes(error) if isinstance(one, ssl.SSLCertVerificationError)), None)
+    certificate = next((cause for cause in _causes(error) if isinstance(cause, ssl.SSLCertVerificationError)), None)
     if certificate is not None:
         return f"its certificate cannot be trusted ({certificate.verify_message})"
     return str(error) or type(error).__name__
 
 
 def _clean(text: str) -> str:
-    """What a server says is data."""
-    said = cards.visible(" ".join(text.encode(errors="replace").decode().split())).rstrip(".")
-    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
+    """Return the text of a server for people: in one line, visible and short."""
+    text = cards.visible(" ".join(text.encode(errors="replace").decode().split())).rstrip(".")
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-# -- for those who asked ------------------------------------------------------------------------------------
+# -- errors of the ports ------------------------------------------------------------------------------------
 
 
 def channel_error(failure: Failure) -> ChannelError:
-    """What the channel raises for it."""
+    """Return the error that the channel raises for a failure."""
     match failure.meaning:
         case Meaning.SETUP:
             return ChannelError(failure.said, about="channel")
@@ -233,7 +241,7 @@ _ADVICE: Final = {
 
 
 def step_error(failure: Failure) -> StepError:
-    """What an `email` step fails with."""
+    """Return the error that an `email` step fails with."""
     return StepError(
         f"{failure.said}{_ADVICE.get(failure.meaning, '')}",
         retryable=failure.meaning is Meaning.LATER,

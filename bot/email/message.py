@@ -1,4 +1,4 @@
-"""Mails, pure: a card and its envelope make an `EmailMessage` with a text and an HTML part that say the same."""
+"""Emails, pure: makes an `EmailMessage` of a card, with a text part and an HTML part that say the same."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.email.view import EmailContent
 from engine.domain import Card, DeliveryKind
 
 BOUNDARY: Final = "=_signoff"
-"""At the beginning of no line of ours: every line of data in the text is set off, and one of HTML begins with a tag."""
+"""No line of an email begins with it: data is indented in the text, and lines of the HTML begin with a tag."""
 
 
 POLICY: Final = EmailPolicy(linesep="\r\n", cte_type="7bit")
@@ -26,7 +26,7 @@ POLICY: Final = EmailPolicy(linesep="\r\n", cte_type="7bit")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """Whom a mail is from and to. `thread`: the Message-ID that it answers. `date`: when it is written."""
+    """Sender and recipient of an email. `thread`: the Message-ID that it replies to. `delivery`: the id of the copy."""
 
     sender: Address
     to: str
@@ -90,14 +90,17 @@ def _render(template: str, shown: EmailContent) -> str:
 
 
 def message_id(card: Card, envelope: Envelope) -> str:
-    """The same for every attempt to send this mail: a mailbox that has it already may know it again."""
+    """Return the Message-ID, the same for every attempt to send the email: mailboxes may drop a second one."""
     if card.kind in view.ASKING and card.state is not None:
         return _id(envelope, "closed", envelope.delivery)
     return _first(card, envelope) if card.kind is DeliveryKind.REQUEST else _own(card, envelope)
 
 
 def _thread(card: Card, envelope: Envelope) -> str | None:
-    """The first mail about the request, or about the step, to this address, whether or not it was ever sent."""
+    """Return the Message-ID of the first email about the request or step to this address, even if it was never sent.
+
+    None: the email starts a thread.
+    """
     if card.about is not None:
         return _first(card, envelope)
     if card.kind is DeliveryKind.ALERT and card.state is not None:
@@ -119,6 +122,6 @@ def _id(envelope: Envelope, *parts: str) -> str:
 
 
 def id_for(sender: Address, *parts: str) -> str:
-    """A Message-ID that only these parts make."""
+    """Return a Message-ID that is unique to these parts."""
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     return f"<signoff.{digest[:32]}@{sender.domain}>"

@@ -1,4 +1,4 @@
-"""The templates of mails, which lie inside the package in a wheel and beside it in a checkout."""
+"""The templates of emails. A wheel has them inside the package, a checkout beside it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _INDENT: Final = "    "
 
 @cache
 def environment() -> jinja2.Environment:
-    """Of our own templates only: what comes from data is a value in them, and escaped in HTML."""
-    made = jinja2.Environment(
+    """Return the environment for our own templates. Data is only ever a value in them, and escaped in HTML."""
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(
             [folder / "email" for folder in (_PACKAGE / "_templates", _PACKAGE.parent / "templates")]
         ),
@@ -29,22 +29,25 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters["markup"] = truncate.markup
-    made.filters["stretched"] = truncate.stretched
-    made.filters["indented"] = indented
-    made.filters["hanging"] = hanging
-    made.tests["apart"] = stands_apart
-    return made
+    environment.filters["markup"] = truncate.markup
+    environment.filters["stretched"] = truncate.stretched
+    environment.filters["indented"] = indented
+    environment.filters["hanging"] = hanging
+    environment.tests["apart"] = stands_apart
+    return environment
 
 
 def hanging(text: str) -> str:
-    """The same for all lines but the first, which begins with words of ours."""
+    """Return the text with all lines but the first indented: the first one follows words of ours."""
     first, _, rest = text.partition("\n")
     return f"{first}\n{indented(rest)}" if rest else first
 
 
 def indented(text: str) -> str:
-    """Every line of a text set off, so that none in the data looks like one of ours; several have a bar beside them."""
+    """Return the text with every line indented, so that no line of data looks like one of ours.
+
+    Several lines have a bar beside them.
+    """
     lines = [piece for line in text.split("\n") for piece in truncate.folded(line, truncate.octets)]
     bar = f"{_INDENT}| " if len(lines) > 1 or stands_apart(text) else _INDENT
     return "\n".join(f"{bar}{line}".rstrip() for line in lines)

@@ -1,4 +1,4 @@
-"""How the text of a mail is written for the way, pure: so that a long link stays in one line wherever that is possible.
+"""Transfer encodings of texts, pure: a long link stays in one line wherever that is possible.
 
 Quoted-printable cuts every line at 76 characters, links too. ASCII in lines that a server takes needs no encoding
 (7bit); other text goes as it is to a server that takes eight bits (RFC 6152), else as quoted-printable.
@@ -11,9 +11,10 @@ from email.message import EmailMessage, Message
 from typing import Any, Final
 
 LONGEST_LINE: Final = 998
-"""Octets without CR LF that a server has to take: https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.6"""
+"""Maximum length of a line that every server accepts, in octets without CR LF:
+https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.6"""
 _REFERENCES: Final = 100_000
-"""Bytes of HTML up to which characters beyond ASCII are written as references; with more Gmail would cut the mail."""
+"""Maximum size of HTML in which characters beyond ASCII are references, in bytes. Gmail would cut a larger email."""
 
 
 def set_text(part: EmailMessage, text: str, *, subtype: str) -> None:
@@ -23,7 +24,7 @@ def set_text(part: EmailMessage, text: str, *, subtype: str) -> None:
         text = _with_references(text)
     plain = text.isascii() and _fits(text.encode())
     part["Content-Transfer-Encoding"] = "7bit" if plain else "quoted-printable"
-    # By the encoder in C: what `set_content` does in Python took most of the time that a mail takes.
+    # `set_content` would encode in Python, which takes most of the time of an email: docs/benchmarks.md.
     part.set_payload(text if plain else binascii.b2a_qp(text.encode(), istext=True).decode("ascii"))
 
 
@@ -59,10 +60,11 @@ def _eight_bit_content(part: Message[Any, Any]) -> bytes | None:
 
 
 def _with_references(html: str) -> str:
-    """The same page in ASCII, if it does not grow too long by that."""
-    made = html.encode("ascii", "xmlcharrefreplace")
-    return made.decode() if len(made) <= _REFERENCES else html
+    """Return the same page in ASCII if that is not too long, else the page itself."""
+    page = html.encode("ascii", "xmlcharrefreplace")
+    return page.decode() if len(page) <= _REFERENCES else html
 
 
 def _fits(content: bytes) -> bool:
+    """Return whether every server accepts the lines of the content."""
     return b"\0" not in content and b"\r" not in content and max(map(len, content.split(b"\n"))) <= LONGEST_LINE

@@ -1,4 +1,4 @@
-"""How much of a text a mail shows, pure. Sizes are bytes of the HTML part, in which a text takes the most."""
+"""How much of a text an email shows, pure. Sizes are bytes of the HTML part, which is the larger one."""
 
 from __future__ import annotations
 
@@ -15,34 +15,35 @@ _JOINTS: Final = re.compile(r"(?<=[./:@])(?=\S)")
 _COST: Final = {"&": 5, "<": 4, ">": 4, '"': 5, "'": 5, "\n": 4, ".": 6, "/": 6, ":": 6, "@": 6}
 
 _MORE: Final = tuple((character, cost - 1) for character, cost in _COST.items())
-"""By how much a character takes more there than it does by itself."""
+"""How many bytes more each character takes in HTML than in UTF-8."""
 
 
 _LINE: Final = 600
-"""Octets of one line of data; with the tags around it a line stays under the 998 that every server takes."""
+"""Maximum octets of one line of data. With the tags around it, a line stays under the 998 that every server accepts."""
 _FOLD: Final = Markup("<!--\n-->")
-"""A line end in HTML that nobody sees, also where line ends of the text are kept."""
+"""A line end in HTML that is not shown, also where line ends of the text are."""
 _NEVER_FOLDED: Final = _LINE * 2 // 7
-"""Bytes of UTF-8: a character takes seven as a reference where it takes two itself, which is the most it can grow."""
+"""Bytes of UTF-8 that always fit into one line: a character of two bytes may take seven as a reference, no other grows
+more."""
 _BYTES_OF_A_FOLD: Final = _NEVER_FOLDED // 2 // len(_FOLD)
 
 _STRETCH: Final = len('<div dir="auto"></div>')
 _STRETCHES: Final = 60
-"""Of one text: with more, the frame around each would leave too little room for the text itself."""
+"""Maximum number of stretches of one text. With more, their frames would leave too little room for the text."""
 
 
 class Cut(NamedTuple):
-    """`missing`: how many characters were left out."""
+    """A text that may be cut. `missing`: how many characters were left out."""
 
     text: str
     missing: int
 
 
 def markup(text: str) -> Markup:
-    """The text for HTML, as it is.
+    """Return the text as HTML.
 
-    `<wbr>` inside of what looks like an address lets a long one wrap on a telephone, and many mail programs do not
-    make a link of it then; unlike an invisible character it is not copied along with the text.
+    `<wbr>` in what looks like an address lets a long one wrap on a phone, and keeps many mail programs from making a
+    link of it. Unlike an invisible character it is not copied along with the text.
     """
     return Markup("<br>").join(_FOLD.join(map(_marked_up, folded(line, _reference_size))) for line in text.split("\n"))
 
@@ -52,15 +53,15 @@ def _marked_up(piece: str) -> Markup:
 
 
 def folded(line: str, cost: Callable[[str], int] = len) -> list[str]:
-    """The line in pieces of at most `_LINE` octets, taken apart behind a blank where there is one near.
+    """Return the line in pieces of at most `_LINE` octets, divided after a blank if one is near.
 
-    `cost`: octets of a character. A server may refuse longer lines, and what is encoded instead cuts every link.
+    `cost`: the octets of a character. A server may refuse longer lines, and an encoding would cut every link.
     """
     pieces, start, blank, taken = list[str](), 0, 0, 0
     for index, character in enumerate(line):
         taken += cost(character)
         if taken > _LINE:
-            # Cuts are looked for within the piece alone: flags are counted from where they begin.
+            # The boundary is searched in the piece alone, because flags are counted from the beginning of a text.
             whole = start + max(boundary(line[start : index + 1], index - start), 1)
             end = blank if blank > (start + index) // 2 else whole
             pieces.append(line[start:end])
@@ -71,36 +72,37 @@ def folded(line: str, cost: Callable[[str], int] = len) -> list[str]:
 
 
 def octets(character: str) -> int:
+    """Return the size of a character in UTF-8."""
     return len(character.encode(errors="replace"))
 
 
 def _reference_size(character: str) -> int:
-    """In HTML, where a character beyond ASCII may be written as a reference."""
+    """Return the size of a character in HTML, where one beyond ASCII may be written as a reference."""
     return _COST.get(character) or (1 if character.isascii() else len(f"&#{ord(character)};"))
 
 
 def stretched(text: str) -> list[str]:
-    """The text in stretches of lines that run the same way; all of it in one where there are very many."""
-    found = stretches(text)
-    return found if len(found) <= _STRETCHES else [text]
+    """Return the text in stretches of lines that run in the same direction, or undivided if there are very many."""
+    parts = stretches(text)
+    return parts if len(parts) <= _STRETCHES else [text]
 
 
 def size(text: str) -> int:
-    """Bytes in HTML, at most."""
+    """Return the maximum size of the text in HTML."""
     framed = len(stretched(text))
     frames = framed * _STRETCH if framed > 1 else 0
     return _with_folds(len(text.encode()) + sum(more * text.count(character) for character, more in _MORE) + frames)
 
 
 def _with_folds(count: int) -> int:
-    """So many bytes, and the folds between them: at most one to each half of a line that references make long."""
+    """Return the size with the folds: at most one for each half of a line that references make long."""
     return count if count <= _NEVER_FOLDED else count + count // _BYTES_OF_A_FOLD
 
 
 def cut(text: str, room: int, *, beyond: int = 0) -> Cut:
-    """The longest beginning that has room, cut between two characters as people see them.
+    """Return the longest beginning of the text that fits, cut between two characters as people see them.
 
-    `beyond`: characters that follow the text, and are missing in any case.
+    `beyond`: the number of characters that follow the text and are left out in any case.
     """
     if size(text) <= room:
         return Cut(text, beyond)
@@ -115,6 +117,6 @@ def cut(text: str, room: int, *, beyond: int = 0) -> Cut:
 
 
 def _framed(text: str) -> frozenset[int]:
-    """Where stretches begin, if the beginning of the text may be shown as several."""
-    found = stretches(text)[:_STRETCHES]
-    return frozenset(accumulate((len(one) + 1 for one in found[:-1]), initial=0)) if len(found) > 1 else frozenset()
+    """Return the places where stretches begin, if the beginning of the text may be shown as several."""
+    parts = stretches(text)[:_STRETCHES]
+    return frozenset(accumulate((len(part) + 1 for part in parts[:-1]), initial=0)) if len(parts) > 1 else frozenset()

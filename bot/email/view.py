@@ -1,4 +1,4 @@
-"""What a mail says, pure: a card as the texts and rows that both of its parts are made of.
+"""The texts of an email, pure: makes the texts and rows of both of its parts from a card.
 
 Everything from a card goes through `bot.presentation.card.visible` once more; nothing in it is markup.
 """
@@ -29,7 +29,7 @@ Lines = tuple[str, ...]
 
 
 class Row(NamedTuple):
-    """`before`: what stood there, where a person changed it. `missing`: characters cut from both texts."""
+    """A label and its text. `before`: the text before a person changed it. `missing`: characters cut from both."""
 
     label: str
     text: str
@@ -39,10 +39,11 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailContent:
-    """`eyebrow`: what kind of mail it is, in a few words; `lead`: what to do or what happened, in a sentence or two.
+    """The texts of an email.
 
-    `preheader`: what mail programs show beside the subject. `link`: the one address of ours in the mail.
-    `left_out`: the sentence that says what is missing here.
+    `eyebrow`: the kind of email, in a few words. `lead`: one or two sentences, what to do or what happened.
+    `preheader`: the text that mail programs show beside the subject. `link`: the only address of ours in the email.
+    `left_out`: a sentence about what the email leaves out.
     """
 
     subject: str
@@ -61,7 +62,7 @@ class EmailContent:
 
 
 def shown(card: Card, *, public_url: str) -> EmailContent:
-    """All that the mail of a card says."""
+    """Return the texts of the email of a card."""
     made = _words(card)
     rows, left_out = _rows(card)
     facts, lead = len(card.facts), (*_lead(card), *made.lead)
@@ -83,9 +84,9 @@ def shown(card: Card, *, public_url: str) -> EmailContent:
 
 
 def short(card: Card, *, public_url: str) -> EmailContent | None:
-    """What a mail says whose content the mail server refused: nothing of it. None: there is no link to give.
+    """Return the texts of an email without the content, which the mail server refused, or None if there is no link.
 
-    Until when, as in every copy: that is ours.
+    The dates stay, because they are not part of the content.
     """
     if not card.token:
         return None
@@ -127,7 +128,7 @@ class _Words(NamedTuple):
 
 
 ASKING: Final = frozenset({DeliveryKind.REQUEST, DeliveryKind.ALERT})
-"""Mails that another one may follow, which says that there is nothing to do any more."""
+"""Kinds of emails that a second one may follow, which says that there is nothing left to do."""
 
 NO_REPLIES: Final = "Please do not reply to this email. Replies are not read."
 _ONE_LINK: Final = "Signoff put one link into this mail, the one to review. Any other came with the data."
@@ -188,7 +189,7 @@ def _words(card: Card) -> _Words:
 
 
 def subject(card: Card) -> str:
-    """One line, the same for all mails about a request; the first of them is the one without `Re:`."""
+    """Return the subject in one line. All emails about a request share it; all but the first begin with `Re:`."""
     title = truncate.cut(cards.line((card.about or card.title)[:TITLE]), SUBJECT).text.rstrip() or "Signoff"
     if card.kind is DeliveryKind.CODE:
         about = card.facts[:1] if card.request or card.run else ()
@@ -234,11 +235,11 @@ class _Wanted(NamedTuple):
     label: str
     texts: tuple[str, ...]
     beyond: tuple[int, ...] = ()
-    """Characters of each text that no mail could hold anyway."""
+    """Number of characters of each text that are left out in any case."""
 
 
 def _rows(card: Card) -> tuple[list[tuple[int, Row]], str | None]:
-    """The facts and fields with their places in the card, as much as has room; and what has none."""
+    """Return the facts and fields that fit, with their places in the card, and a sentence about what does not."""
     wanted = [*_facts(card), *_fields(card.fields, first=len(card.facts))]
     taken = [_prepared(row) for row in sorted(_ranked(wanted, facts=len(card.facts))[:ROWS])]
     cap = level((truncate.size(text) for row in taken for text in row.texts), ROOM)
@@ -266,7 +267,7 @@ def _prepared(row: _Wanted) -> _Wanted:
 
 
 def _times(card: Card) -> Iterator[tuple[int, Row]]:
-    """Until when, as the last of the facts."""
+    """Yield the dates that follow the facts."""
     if card.expires_at is not None:
         yield -1, Row("Expires", cards.moment(card.expires_at), None, 0)
     if card.until is not None:
@@ -274,7 +275,7 @@ def _times(card: Card) -> Iterator[tuple[int, Row]]:
 
 
 def _short_times(card: Card) -> Iterator[Row]:
-    """The same where there are no other facts, among which is how long a request lasts that nobody was shown yet."""
+    """Yield the dates for an email without facts, with the time that a request lasts after it is first shown."""
     if card.expires_after is not None:
         yield Row("Expires", cards.after_shown(card.expires_after), None, 0)
     yield from (row for _, row in _times(card))
@@ -290,19 +291,19 @@ def _until(card: Card) -> str:
 
 
 def _ranked(wanted: list[_Wanted], *, facts: int) -> list[_Wanted]:
-    """The most important first: what a person changed, the facts, the other fields."""
+    """Return the rows by importance: those that a person changed, the facts, the other fields."""
     return sorted(wanted, key=lambda row: (len(row.texts) == 1, row.place >= facts, row.place))
 
 
 def _cut(row: _Wanted, cap: int) -> Row:
-    made = [truncate.cut(text, cap, beyond=beyond) for text, beyond in zip(row.texts, row.beyond, strict=True)]
-    texts = [_marked(one) for one in made]
+    cuts = [truncate.cut(text, cap, beyond=beyond) for text, beyond in zip(row.texts, row.beyond, strict=True)]
+    texts = [_marked(cut) for cut in cuts]
     before = texts[0] if len(texts) == 2 else None
-    return Row(row.label, texts[-1] or "–", before, sum(one.missing for one in made))
+    return Row(row.label, texts[-1] or "–", before, sum(cut.missing for cut in cuts))
 
 
-def _marked(one: truncate.Cut) -> str:
-    return f"{one.text}… ({one.missing:,} more characters)" if one.missing else one.text
+def _marked(cut: truncate.Cut) -> str:
+    return f"{cut.text}… ({cut.missing:,} more characters)" if cut.missing else cut.text
 
 
 def _whole(text: str, room: int) -> str:
