@@ -50,7 +50,7 @@ class InputPart:
 
 
 def parts(field: Field, current: Value) -> list[InputPart] | None:
-    """The inputs for this field, prefilled with `current`; None: too long to be edited here."""
+    """Return the inputs for this field, prefilled with `current`, or None if it is too long to be edited in Slack."""
     made = _MAKERS[field.type](field, current)
     if made is not None:
         return made
@@ -58,7 +58,7 @@ def parts(field: Field, current: Value) -> list[InputPart] | None:
 
 
 def _normal(field: Field, current: Value) -> Value:
-    """The normal form of a value that may be of the wrong type, or that people would type like that; else None."""
+    """Return the normal form of a value, or of a text that people would type for it, or None if it has none."""
     optional = field.model_copy(update={"required": False, "min": None, "max": None})
     try:
         return fields.validate(optional, current)
@@ -74,7 +74,7 @@ def _normal(field: Field, current: Value) -> Value:
 
 
 def _texts(field: Field, content: str, *, lines: bool) -> list[InputPart] | None:
-    """One text input, or up to five for a long text."""
+    """Return one text input, or up to five for a long text."""
     found = text_objects.input_pieces(content)
     if found is None:
         return None
@@ -111,7 +111,7 @@ def _as_text(field: Field, current: Value) -> list[InputPart] | None:
 
 
 def _address(field: Field, current: Value) -> list[InputPart] | None:
-    """An email or url input takes nothing else as its initial value."""
+    """Return an email or url input, if the value can be its initial value: Slack refuses any other."""
     kind = "email_text_input" if field.type is FieldType.EMAIL else "url_text_input"
     if current is None or current == "":
         return [InputPart(element={"type": kind, "action_id": ids.INPUT})]
@@ -130,7 +130,7 @@ def _number(field: Field, current: Value) -> list[InputPart] | None:
 
 
 def _number_input(field: Field, content: str, *, whole: bool) -> Element | None:
-    """None where the number would not come back exactly."""
+    """Return a number input, or None if the number would not come back exactly."""
     if content and not _safe(content, whole=whole):
         return None
     element: Element = {"type": "number_input", "action_id": ids.INPUT, "is_decimal_allowed": not whole}
@@ -148,7 +148,7 @@ def _safe(content: str, *, whole: bool) -> bool:
 
 
 def _within(field: Field, content: str) -> bool:
-    """Whether the number keeps the bounds: an initial value outside of them would be refused."""
+    """Return whether the number keeps the bounds: Slack refuses an initial value outside of them."""
     plain = Field(type=FieldType.NUMBER, min=field.min, max=field.max)
     try:
         fields.from_text(plain, content)
@@ -158,7 +158,7 @@ def _within(field: Field, content: str) -> bool:
 
 
 def _money(field: Field, current: Value) -> list[InputPart] | None:
-    """The amount, and the currency unless the field fixes it."""
+    """Return an input for the amount, and one for the currency unless the field fixes it."""
     normal = None if current is None else _normal(field, current)
     if current is not None and not isinstance(normal, dict):
         return None
@@ -187,7 +187,7 @@ def _date(field: Field, current: Value) -> list[InputPart] | None:
 
 
 def _datetime(field: Field, current: Value) -> list[InputPart] | None:
-    """Slack shows and takes it in the reader's own time zone."""
+    """Return a picker, which Slack shows in the time zone of the reader."""
     element: Element = {"type": "datetimepicker", "action_id": ids.INPUT}
     if current is None or current == "":
         return [InputPart(element=element)]
@@ -213,7 +213,7 @@ def from_epoch(raw: str) -> str:
 
 
 def options(field: Field) -> list[Element]:
-    """The options as Slack takes them. Where a label is too long for that, all have the numbers of `whole_options`."""
+    """Return the options as Slack takes them. If a label is too long, all have the numbers of `whole_options`."""
     labels = whole_options(field) or [option.label for option in field.options]
     return [_option(label, option.value) for label, option in zip(labels, field.options, strict=True)]
 
@@ -231,7 +231,7 @@ def _option(label: str, value: str) -> Element:
 
 
 def _choice(field: Field, current: Value) -> list[InputPart] | None:
-    """Radio buttons where there are few and one must be chosen: they cannot be cleared."""
+    """Return radio buttons for few options of which one is required, because they cannot be cleared; else a menu."""
     offered = options(field)
     few = field.required and len(offered) <= ids.RADIO_OPTIONS
     element: Element = {
@@ -254,11 +254,13 @@ def _choices(field: Field, current: Value) -> list[InputPart] | None:
     element: Element = {"type": kind, "action_id": ids.INPUT, "options": offered}
     if current is None or current == []:
         return [InputPart(element=element, prefill=())]
-    if not isinstance(current, list) or any(one not in field.values for one in current):
+    if not isinstance(current, list) or any(value not in field.values for value in current):
         return [InputPart(element=element, prefill=(), keeps=True)]
-    chosen = [one for one, value in zip(offered, field.values, strict=True) if value in current]
+    chosen = [option for option, value in zip(offered, field.values, strict=True) if value in current]
     return [
-        InputPart(element={**element, "initial_options": chosen}, prefill=tuple(str(one["value"]) for one in chosen))
+        InputPart(
+            element={**element, "initial_options": chosen}, prefill=tuple(str(option["value"]) for option in chosen)
+        )
     ]
 
 
@@ -275,7 +277,7 @@ def _boolean(field: Field, current: Value) -> list[InputPart] | None:
 
 
 def _person(field: Field, current: Value) -> list[InputPart] | None:
-    """People of Slack are picked, others are typed as email addresses."""
+    """Return a picker for people in Slack; other people are typed as email addresses."""
     picker: Element = {"type": "users_select", "action_id": ids.INPUT}
     if current is None or current == "":
         return [InputPart(element=picker)]
@@ -307,5 +309,5 @@ _MAKERS: Final[Mapping[FieldType, Callable[[Field, Value], list[InputPart] | Non
 
 
 def named(part: InputPart, label: str) -> InputPart:
-    """The part with the label that people read: that of the field, and what tells it from the other parts."""
+    """Return the part with its full label: that of the field, and its own if the field has several parts."""
     return replace(part, label=f"{label} ({part.label})" if part.label else label)

@@ -165,7 +165,9 @@ def check_answer(text: str) -> None:
 
 
 def parse_answer(text: str, request: RequestView) -> TypedDecision:
-    """`approve`, `reject`, `reject:reason`, `edit:field=value` (several fields: a JSON object after `edit:`).
+    """Return the decision of `approve`, `reject`, `reject:reason` or `edit:field=value`.
+
+    Several fields are edited by a JSON object after `edit:`.
 
     Raises `click.UsageError` with a sentence.
     """

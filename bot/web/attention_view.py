@@ -130,7 +130,7 @@ def _fields(asked: AttentionView, typed: TypedAnswer) -> Iterator[ShownField]:
             path=path,
             label=label,
             text="",
-            inputs=form_inputs.typed(made, typed.raws),
+            inputs=form_inputs.refilled(made, typed.raws),
             is_optional=not field.required,
             hints=tuple(review_view.hints(field, None, made)),
             error=card.visible(wrong[path]) if path in wrong else None,

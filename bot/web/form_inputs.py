@@ -22,7 +22,7 @@ from engine.json_values import Value
 
 Kind: TypeAlias = Literal["text", "textarea", "email", "url", "date", "datetime-local", "select", "radio", "checkbox"]
 Raws: TypeAlias = Mapping[str, Sequence[str]]
-"""What a form says, by the names of its inputs: a name may come more than once."""
+"""What a form sends, by the names of its inputs: a name may come more than once."""
 
 YES: Final = "yes"
 NO: Final = "no"
@@ -49,7 +49,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """One input. `values`: what it holds; `unit`: what stands beside it."""
+    """One input. `values`: its text; `unit`: the unit that is shown beside it."""
 
     name: str
     kind: Kind
@@ -65,18 +65,21 @@ class Input:
 
     @property
     def filled(self) -> tuple[str, ...]:
-        """What a browser sends of it if nobody touches it."""
+        """Return what a browser sends of it if nobody touches it."""
         return tuple(option.value for option in self.choices if option.chosen) if self.choices else self.values
 
     @property
     def rows(self) -> int:
-        """Rows of a text area that shows all of its text, if that is not too much."""
-        lines = sum(1 + len(one) // _LINE for one in self.value.split("\n"))
+        """Return the rows of a text area that shows all of its text, up to a limit."""
+        lines = sum(1 + len(line) // _LINE for line in self.value.split("\n"))
         return max(_ROWS.start, min(lines, _ROWS.stop))
 
 
 def key(path: str) -> str:
-    """The name of the inputs of a field: paths come from data, and may hold what no browser sends back unchanged."""
+    """Return the name of the inputs of a field.
+
+    It is a hash: paths come from data, and may hold characters that no browser sends back unchanged.
+    """
     return f"f-{hashlib.sha256(path.encode()).hexdigest()[:16]}"
 
 
@@ -84,29 +87,30 @@ def key(path: str) -> str:
 
 
 def inputs(path: str, field: Field, current: Value) -> tuple[Input, ...]:
-    """The inputs for this field, filled with `current`."""
+    """Return the inputs for this field, filled with `current`."""
     made = _MAKERS[field.type](key(path), field, current)
     return made if made is not None else (_text(key(path), field, forms.printed(field, current)),)
 
 
-def typed(made: Sequence[Input], raws: Raws) -> tuple[Input, ...]:
-    """The same inputs, filled with what somebody typed."""
+def refilled(empty: Sequence[Input], raws: Raws) -> tuple[Input, ...]:
+    """Return the same inputs, filled with what came back from the form."""
     return tuple(
-        _typed(one, [forms.as_sent(raw) for raw in raws[one.name]]) if one.name in raws else one for one in made
+        _refilled(item, [forms.as_sent(raw) for raw in raws[item.name]]) if item.name in raws else item
+        for item in empty
     )
 
 
-def _typed(one: Input, raws: list[str]) -> Input:
-    if one.choices:
-        return replace(one, choices=tuple(replace(option, chosen=option.value in raws) for option in one.choices))
+def _refilled(item: Input, raws: list[str]) -> Input:
+    if item.choices:
+        return replace(item, choices=tuple(replace(option, chosen=option.value in raws) for option in item.choices))
     raw = raws[-1] if raws else ""
-    holds = _HOLDS.get(one.kind)
-    kind: Kind = "text" if raw and holds and not holds.fullmatch(raw) else one.kind
-    return replace(one, kind="textarea" if "\n" in raw else kind, values=(raw,))
+    holds = _HOLDS.get(item.kind)
+    kind: Kind = "text" if raw and holds and not holds.fullmatch(raw) else item.kind
+    return replace(item, kind="textarea" if "\n" in raw else kind, values=(raw,))
 
 
 def _normal(field: Field, current: Value) -> Value:
-    """The normal form of a value of the right type; None for any other."""
+    """Return the normal form of a value of the right type, or None for any other."""
     try:
         return fields.validate(field.model_copy(update={"required": False, "min": None, "max": None}), current)
     except InvalidValue:
@@ -136,7 +140,7 @@ def _address(name: str, field: Field, current: Value) -> tuple[Input, ...] | Non
 
 
 def _money(name: str, field: Field, current: Value) -> tuple[Input, ...] | None:
-    """The amount, and the currency unless the field fixes it."""
+    """Return an input for the amount, and one for the currency unless the field fixes it."""
     normal = _normal(field, current)
     if current is not None and not isinstance(normal, dict):
         return None
@@ -155,7 +159,7 @@ def _day(name: str, field: Field, current: Value) -> tuple[Input, ...] | None:
 
 
 def _moment(name: str, field: Field, current: Value) -> tuple[Input, ...] | None:
-    """In UTC, because without a script nobody knows where the reader is."""
+    """Return an input in UTC: without a script the time zone of the reader is not known."""
     if current is None or current == "":
         return (Input(name=name, kind="datetime-local", unit="UTC"),)
     normal = _normal(field, current)
@@ -166,17 +170,17 @@ def _moment(name: str, field: Field, current: Value) -> tuple[Input, ...] | None
 
 
 def _local(normal: str) -> str | None:
-    """A moment as such an input writes it; None where it would lose something."""
+    """Return a moment as such an input writes it, or None if the input cannot hold it exactly."""
     at = datetime.fromisoformat(normal)
     exact = at.isoformat(timespec="seconds" if at.second else "minutes").removesuffix("+00:00")
     return exact if at.utcoffset() == UTC.utcoffset(None) and "." not in normal and _LOCAL.fullmatch(exact) else None
 
 
 def _choice(name: str, field: Field, current: Value) -> tuple[Input, ...]:
-    """A list where there are few and one must be chosen: what is chosen there cannot be taken back."""
+    """Return radio buttons for few options of which one is required, because they cannot be cleared; else a menu."""
     empty = current is None or current == ""
     known = isinstance(current, str) and current in field.values
-    offered = [Choice(one.value, card.line(one.label), one.value == current) for one in field.options]
+    offered = [Choice(option.value, card.line(option.label), option.value == current) for option in field.options]
     if field.required and len(offered) <= FEW and (known or empty):
         return (Input(name=name, kind="radio", choices=tuple(offered)),)
     nothing = "Choose …" if field.required else "–"
@@ -186,14 +190,16 @@ def _choice(name: str, field: Field, current: Value) -> tuple[Input, ...]:
 
 def _choices(name: str, field: Field, current: Value) -> tuple[Input, ...]:
     chosen = _chosen(field, current)
-    offered = tuple(Choice(one.value, card.line(one.label), one.value in chosen) for one in field.options)
+    offered = tuple(Choice(option.value, card.line(option.label), option.value in chosen) for option in field.options)
     return (Input(name=name, kind="checkbox", choices=offered),)
 
 
 def _chosen(field: Field, current: Value) -> frozenset[str]:
-    """What is chosen now; nothing where something else than options stands there."""
-    found = frozenset(one for one in current if isinstance(one, str)) if isinstance(current, list) else frozenset()
-    strange = isinstance(current, list) and not all(isinstance(one, str) for one in current)
+    """Return the options that are chosen now, or none if the value is no list of options."""
+    found = (
+        frozenset(value for value in current if isinstance(value, str)) if isinstance(current, list) else frozenset()
+    )
+    strange = isinstance(current, list) and not all(isinstance(value, str) for value in current)
     return frozenset() if strange or not found <= frozenset(field.values) else found
 
 
@@ -223,9 +229,9 @@ _MAKERS: Final[Mapping[FieldType, Callable[[str, Field, Value], tuple[Input, ...
 }
 
 
-def held(one: Input) -> tuple[str, ...]:
-    """What the input holds: its text, or the labels of what is chosen."""
-    return tuple(option.label for option in one.choices if option.chosen) if one.choices else one.values
+def shown_values(item: Input) -> tuple[str, ...]:
+    """Return what a person sees in the input: its text, or the labels of what is chosen."""
+    return tuple(option.label for option in item.choices if option.chosen) if item.choices else item.values
 
 
 # -- reading ------------------------------------------------------------------------------------------------
@@ -240,19 +246,19 @@ def entries(path: str, field: Field, current: Value, raws: Raws) -> tuple[Entry,
     """Return the inputs of a field as they came back."""
     return tuple(
         Entry(
-            prefill=_contents(field, one, one.filled),
-            typed=_contents(field, one, raws[one.name]) if raws.get(one.name) else None,
-            part=one.name.removeprefix(key(path)).removeprefix("-"),
+            prefill=_contents(field, item, item.filled),
+            typed=_contents(field, item, raws[item.name]) if raws.get(item.name) else None,
+            part=item.name.removeprefix(key(path)).removeprefix("-"),
         )
-        for one in inputs(path, field, current)
+        for item in inputs(path, field, current)
     )
 
 
-def _contents(field: Field, one: Input, raws: Sequence[str]) -> Typed:
+def _contents(field: Field, item: Input, raws: Sequence[str]) -> Typed:
     """Return what an input holds: its text, or the options that are chosen in it."""
-    if field.type is FieldType.CHOICES and one.choices:
+    if field.type is FieldType.CHOICES and item.choices:
         return tuple(raw for raw in raws if raw)
     last = raws[-1] if raws else ""
-    if field.type is FieldType.CHOICE and one.choices:
+    if field.type is FieldType.CHOICE and item.choices:
         return (last,) if last else ()
     return f"{last}Z" if field.type is FieldType.DATETIME and _LOCAL.fullmatch(last) else last

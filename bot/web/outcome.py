@@ -95,7 +95,7 @@ def had(request: RequestView, typed: TypedReview) -> tuple[tuple[str, str], ...]
     for one in request.asked.editable:
         path = json_values.show_path(one.path)
         made = form_inputs.inputs(path, one.field, json_values.look(request.asked.content.value, one.path))
-        now = [raw for each in form_inputs.typed(made, typed.raws) for raw in form_inputs.held(each)]
-        if now != [raw for each in made for raw in form_inputs.held(each)]:
+        now = [raw for each in form_inputs.refilled(made, typed.raws) for raw in form_inputs.shown_values(each)]
+        if now != [raw for each in made for raw in form_inputs.shown_values(each)]:
             found.append((card.line(one.field.label or path), card.visible(" ".join(now)) or "–"))
     return (*found, *([("Reason", card.visible(typed.reason))] if typed.reason else []))

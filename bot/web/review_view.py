@@ -180,7 +180,7 @@ def _content(request: RequestView, typed: TypedReview) -> Iterator[ShownField]:
             path=one.path,
             label=one.label,
             text=one.text,
-            inputs=form_inputs.typed(made, typed.raws),
+            inputs=form_inputs.refilled(made, typed.raws),
             is_optional=not found.field.required and found.field.blank != "keep",
             hints=(*_named(request, found.field, value), *hints(found.field, value, made)),
             marked=marked(value),
@@ -239,7 +239,7 @@ def hints(field: Field, value: Value, made: Sequence[Input]) -> Iterator[str]:
     if field.max_length is not None:
         yield f"At most {field.max_length:,} characters."
     if field.type is FieldType.DATETIME and made[0].kind == "text":
-        yield "In UTC, like 2026-03-02 09:30."
+        yield "Like 2026-03-02 09:30 UTC."
     if field.type is FieldType.PERSON:
         yield "An email address."
     if field.type is FieldType.JSON:

@@ -409,6 +409,13 @@ def test_a_form_that_nobody_touched_changes_nothing_anywhere(kind: str) -> None:
     assert set(map(str, found.values())) == {str(({}, []))}
 
 
+def test_the_example_beside_a_time_can_be_typed_as_it_stands() -> None:
+    now = "2026-03-04T09:30:00.5Z"  # no picker can hold it, so it has an input for text
+    (shown,) = review_view.review(samples.request({"x": ("datetime", now)}), None).content
+    (example,) = [hint.removeprefix("Like ").removesuffix(".") for hint in shown.hints if hint.startswith("Like ")]
+    assert results("datetime", now, Write(example)) == dict.fromkeys(EVERY, ({"x": "2026-03-02T09:30:00Z"}, []))
+
+
 # -- whatever is typed --------------------------------------------------------------------------------------
 
 _TYPED: Final = st.one_of(

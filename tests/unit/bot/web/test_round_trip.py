@@ -171,7 +171,7 @@ def test_what_was_chosen_before_keeps_its_order() -> None:
 
 def test_a_wrong_value_stands_there_as_it_was_typed() -> None:
     made = form_inputs.inputs("a", field_of(FieldType.DATE), "2026-03-02")
-    again = form_inputs.typed(made, {form_inputs.key("a"): ["tomorrow"]})
+    again = form_inputs.refilled(made, {form_inputs.key("a"): ["tomorrow"]})
     assert (again[0].kind, again[0].value) == ("text", "tomorrow")
     with pytest.raises(InvalidValue):
         changed("a", field_of(FieldType.DATE), "2026-03-02", {form_inputs.key("a"): ["tomorrow"]})
