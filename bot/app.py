@@ -114,7 +114,7 @@ def build(store: SqliteStore, settings: Settings, adapters: Adapters) -> App:
     codes = server_key.codes(settings.database)
     relay = Relay(store, channels=_channels(adapters, homes), directory=directory, render=card.card, codes=codes)
     executor = Embedded(
-        units={"advance": runner.advance, "deliver": relay.deliver, "fire": engine.fire},
+        units={"advance": runner.advance, "deliver": relay.deliver, "process_due": engine.process_due},
         due=engine.due,
         now=clock.now,
     )

@@ -46,7 +46,7 @@ def requests(request_id: str | None, everything: bool, limit: int, as_json: bool
             one.workflow,
             one.asked.state.value,
             ", ".join(approver.person.label for approver in one.asked.eligible),
-            screen.when(one.asked.opened_at),
+            screen.when(one.asked.deadlines.opened_at),
         )
         for one in found
     ]

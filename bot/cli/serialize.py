@@ -96,9 +96,9 @@ def request(view: RequestView) -> dict[str, Value]:
         ],
         "content_version": asked.content_version,
         "digest": asked.digest,
-        "opened_at": moment(asked.opened_at),
-        "first_shown_at": moment(asked.first_shown_at),
-        "expires_at": moment(asked.expires_at),
+        "opened_at": moment(asked.deadlines.opened_at),
+        "first_shown_at": moment(asked.deadlines.first_shown_at),
+        "expires_at": moment(asked.deadlines.expires_at),
         "closed_at": moment(asked.closed_at),
         "decision": _decision(view),
     }

@@ -15,7 +15,7 @@ from engine import workflowfile
 from engine.domain import Address, Approver, Card, Params, Person, ReasonRequired, RequestState, ReviewPoint, RunStatus
 from engine.fields import Field, FieldType
 from engine.read_models import DecisionView, RequestView
-from engine.requests import Editable, Request, Subject
+from engine.requests import Deadlines, Editable, Request, Subject
 from engine.steps.registry import builtin
 from engine.workflowfile import Workflow
 
@@ -84,8 +84,7 @@ def request(now: datetime) -> RequestView:
         digest=_DIGEST,
         approvers=(Approver(lee, "lee@example.com"),),
         reason_required=ReasonRequired.REJECT,
-        opened_at=now,
-        expires_at=now + timedelta(days=1),
+        deadlines=Deadlines(opened_at=now, expires_at=now + timedelta(days=1)),
     )
     return RequestView(
         asked=asked,

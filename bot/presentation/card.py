@@ -75,8 +75,8 @@ def request_card(request: RequestView) -> Card:
         fields=tuple(content_fields(request)),
         state=None if pending else outcome(request),
         actions=_actions(request) if pending else (),
-        expires_at=asked.expires_at if pending else None,
-        expires_after=asked.expires_after if pending and asked.expires_at is None else None,
+        expires_at=asked.deadlines.expires_at if pending else None,
+        expires_after=asked.deadlines.expires_after if pending and asked.deadlines.expires_at is None else None,
         request=request.id,
         run=request.run,
         content_version=asked.content_version,
@@ -99,8 +99,8 @@ def _facts(request: RequestView) -> Iterator[tuple[str, str]]:
     pending = request.asked.state is RequestState.PENDING
     if pending and request.unreached:
         yield "Not reached", _unreached(request)
-    if pending and request.asked.expires_at is None and request.asked.expires_after is not None:
-        yield "Expires", after_shown(request.asked.expires_after)
+    if pending and request.asked.deadlines.expires_at is None and request.asked.deadlines.expires_after is not None:
+        yield "Expires", after_shown(request.asked.deadlines.expires_after)
     yield (
         "Waits for" if pending else "Asked",
         ", ".join(_approvers(request)) or "No approver is left",
@@ -182,7 +182,7 @@ def _outcome(request: RequestView) -> str:
         return f"Withdrawn at {at}: the run was cancelled{who}."
     if asked.state is RequestState.REJECTED:
         return f"Nobody decided in time: rejected by the clock at {at}."
-    goes_on = asked.on_expiry is OnExpiry.CONTINUE
+    goes_on = asked.deadlines.on_expiry is OnExpiry.CONTINUE
     end = "the run went on without an approval" if goes_on else "the run was stopped"
     return f"Expired at {at} without a decision; {end}."
 

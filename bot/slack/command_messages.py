@@ -79,7 +79,7 @@ def _request(request: RequestView) -> list[Block]:
     review = text_objects.button("Review", action=ids.DETAILS, value=ids.encode(ref))
     return [
         text_objects.section(text_objects.clipped(said, _ITEM), block=f"request:{request.id}", accessory=review),
-        _when("Asked", asked.opened_at, until=asked.expires_at, block=f"when:{request.id}"),
+        _when("Asked", asked.deadlines.opened_at, until=asked.deadlines.expires_at, block=f"when:{request.id}"),
     ]
 
 

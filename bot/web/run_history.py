@@ -103,11 +103,11 @@ def history(
     if run is not None:
         yield run.started_at, f"{card.line(run.requester.label)} started run {run.id}."
     for one in earlier:
-        if one.id != request.id and one.asked.opened_at <= request.asked.opened_at:
+        if one.id != request.id and one.asked.deadlines.opened_at <= request.asked.deadlines.opened_at:
             said = card.outcome(one) if one.asked.closed_at else "Waits for a decision."
-            yield one.asked.opened_at, f"{card.line(one.title)}: {said}"
-    yield request.asked.opened_at, "This request was opened."
-    if request.asked.first_shown_at is not None:
-        yield request.asked.first_shown_at, "The request first reached an approver."
+            yield one.asked.deadlines.opened_at, f"{card.line(one.title)}: {said}"
+    yield request.asked.deadlines.opened_at, "This request was opened."
+    if request.asked.deadlines.first_shown_at is not None:
+        yield request.asked.deadlines.first_shown_at, "The request first reached an approver."
     if request.asked.closed_at is not None:
         yield request.asked.closed_at, card.outcome(request)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from engine import requests
 from engine.audit import Entry
 from engine.delivery import routing
 from engine.delivery.routing import Routing
@@ -122,26 +121,21 @@ def _shown(tx: Tx, claimed: ClaimedDelivery, receipt: Receipt) -> None:
         if held.channel == routing.MAIL:
             people.mark(tx, held.workspace, Address(held.channel, held.address), refused=None)
     request = claimed.request
-    if first and held.kind is DeliveryKind.REQUEST and request is not None and request.asked.first_shown_at is None:
-        _start_clocks(tx, request.id)
+    if first and held.kind is DeliveryKind.REQUEST and request is not None:
+        _start_clocks(tx, request)
 
 
-def _start_clocks(tx: Tx, request: str) -> None:
-    """The first copy that somebody can see starts the request's clocks."""
-    loaded = request_model.load_asked(tx, request)
+def _start_clocks(tx: Tx, request: RequestView) -> None:
+    """Start the clocks of a request with the first copy that reached somebody."""
+    if request.asked.deadlines.first_shown_at is not None:
+        return
+    loaded = request_model.load_asked(tx, request.id)
     assert loaded is not None
     asked, _ = loaded
-    if asked.state is not RequestState.PENDING or asked.first_shown_at is not None:
+    if asked.state is not RequestState.PENDING or asked.deadlines.first_shown_at is not None:
         return
-    if not request_rows.try_set_clocks(
-        tx,
-        asked,
-        first_shown_at=tx.now,
-        told_unseen=asked.told_unseen,
-        expires_at=requests.expiry(asked, shown_at=tx.now),
-        fall_back_at=requests.fall_back(asked, shown_at=tx.now),
-    ):
-        raise Conflict(f"request {request} changed meanwhile")
+    if not request_rows.try_set_deadlines(tx, asked, asked.deadlines.after_shown(tx.now)):
+        raise Conflict(f"request {request.id} changed meanwhile")
 
 
 def _failed(tx: Tx, directory: Directory, claimed: ClaimedDelivery, error: ChannelError) -> None:

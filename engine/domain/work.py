@@ -11,7 +11,7 @@ from msgspec import Struct
 class Work(Struct, frozen=True):
     """A hint that a unit of work may be ready: the tables are the truth."""
 
-    kind: Literal["advance", "deliver", "fire"]
+    kind: Literal["advance", "deliver", "process_due"]
     id: str
 
 

@@ -85,8 +85,8 @@ def decide(
 
 def _closed(asked: Request, person: Person, now: datetime) -> Refusal | None:
     if asked.state is RequestState.PENDING:
-        past_due = asked.expires_at is not None and asked.expires_at <= now
-        return Expired(at=asked.expires_at) if past_due and asked.expires_at else None
+        expires_at = asked.deadlines.expires_at
+        return Expired(at=expires_at) if expires_at is not None and asked.deadlines.is_past_due(now) else None
     match asked.state:
         case RequestState.APPROVED | RequestState.REJECTED:
             assert asked.closed_at is not None

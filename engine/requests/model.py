@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
@@ -14,7 +14,6 @@ from engine.domain import (
     Approver,
     Assurance,
     EmailPolicy,
-    OnExpiry,
     Params,
     Person,
     ReasonRequired,
@@ -24,9 +23,9 @@ from engine.domain import (
 from engine.errors import Tampered
 from engine.fields import Field
 from engine.json_values import Path
+from engine.requests.deadlines import Deadlines
 from engine.workflowfile.schema_errors import in_words
 from engine.workflowfile.step_kinds import FORM, StepKind
-from engine.workflowfile.workflow import FALLBACK_AFTER
 
 REASON_LENGTH: Final = 3000
 """Characters of a reason, asked or given."""
@@ -94,16 +93,8 @@ class Request(Struct, frozen=True, kw_only=True):
     digest: str
     approvers: tuple[Approver, ...]
     reason_required: ReasonRequired
-    opened_at: datetime
-    first_shown_at: datetime | None = None
-    told_unseen: bool = False
-    expires_after: timedelta | None = None
-    expires_at: datetime | None = None
-    on_expiry: OnExpiry = OnExpiry.STOP
+    deadlines: Deadlines
     email: EmailPolicy = EmailPolicy.FALLBACK
-    fallback_after: timedelta = FALLBACK_AFTER
-    fall_back_at: datetime | None = None
-    """When approvers who did not act are asked by mail as well; None: they are not, or they were."""
     assurance: Assurance = Assurance.CODE
     closed_at: datetime | None = None
     closed_by: Person | None = None

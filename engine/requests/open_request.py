@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
@@ -15,6 +15,7 @@ from engine.errors import ExpressionError
 from engine.expressions import Template, address_origin, render_items
 from engine.json_values import Path, Value
 from engine.references import Reference
+from engine.requests.deadlines import Deadlines
 from engine.requests.mentions import mentioned
 from engine.requests.model import REASON_LENGTH, Editable, Subject, clip
 from engine.workflowfile import Gate, Step
@@ -52,6 +53,16 @@ class Opening(Struct, frozen=True, kw_only=True):
     assurance: Assurance
     notes: tuple[str, ...]
     """What could not be evaluated, in sentences that the approver sees."""
+
+    def deadlines(self, now: datetime, *, falls_back: bool) -> Deadlines:
+        """Return the clocks of the request as it is opened. `falls_back`: whether there is email to fall back to."""
+        return Deadlines(
+            opened_at=now,
+            expires_after=self.expires_after,
+            on_expiry=self.on_expiry,
+            fallback_after=self.fallback_after,
+            fall_back_at=now + self.fallback_after if falls_back else None,
+        )
 
     @property
     def accounts(self) -> tuple[str, ...]:

@@ -107,12 +107,12 @@ def _record(asked: Request, command: Decide, ruling: Ruling, labels: tuple[str, 
         "rule": ruling.approver.rule,
         "acted_as": proof.held or str(command.actor),
         "surface": command.origin.surface,
-        "opened_at": timestamps.iso(asked.opened_at),
+        "opened_at": timestamps.iso(asked.deadlines.opened_at),
     }
     if command.origin.place:
         record["place"] = dict(command.origin.place)
-    if asked.first_shown_at is not None:
-        record["shown_at"] = timestamps.iso(asked.first_shown_at)
+    if asked.deadlines.first_shown_at is not None:
+        record["shown_at"] = timestamps.iso(asked.deadlines.first_shown_at)
     return record
 
 

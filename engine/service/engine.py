@@ -133,9 +133,9 @@ class Engine:
         """Erase the contents of a run that has ended; the chain stays, and says who erased them and why."""
         return await self.knowing(lambda tx, resolved: erase.erase(self.ground, tx, command, resolved), patient=False)
 
-    async def fire(self, request: str) -> None:
+    async def process_due(self, request: str) -> None:
         """Do what time has brought to a request: tell the owner that nobody saw it, or let it expire."""
-        await self.transact(lambda tx: process_due.fire(self.ground, tx, request))
+        await self.transact(lambda tx: process_due.process_due(self.ground, tx, request))
 
     async def transact(self, unit: Callable[[Tx], T]) -> T:
         """Run a unit of work of this package, again where somebody else was faster."""
@@ -162,7 +162,7 @@ class Engine:
             found = {
                 "advance": run_rows.due_runs(connection, now, limit),
                 "deliver": deliveries.due_deliveries(connection, now, limit),
-                "fire": request_rows.due_requests(connection, now, limit),
+                "process_due": request_rows.due_requests(connection, now, limit),
             }
             return [Work(kind, one) for kind, ids in found.items() for one in ids]  # type: ignore[arg-type]
 

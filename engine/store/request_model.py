@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final, TypeAlias, cast
@@ -27,12 +26,11 @@ from engine.fields import Field
 from engine.json_values import Path, Value
 from engine.requests import Editable, Request, Subject
 from engine.runs import OwnerAnswer
-from engine.store import people, workflows
+from engine.store import deadline_columns, people, workflows
 from engine.store.connection import Connection
 from engine.store.statements import Statement
 from engine.store.tables import ApproverRow, DecisionRow, RequestRow, RunRow, WorkflowRow, WorkflowVersionRow
 from engine.store.transaction import Tx
-from engine.workflowfile.workflow import FALLBACK_AFTER
 
 Rule: TypeAlias = tuple[str, str | None, str | None]
 """Of an approver: `rule`, `named_by` and `excluded`, as the columns have them."""
@@ -171,15 +169,8 @@ def read_asked(
         digest=row.digest,
         approvers=tuple(_approver_of(known[person], rule) for person, rule in rules.items()),
         reason_required=_REASONS[row.reason_required],
-        opened_at=row.opened_at,
-        first_shown_at=row.first_shown_at,
-        told_unseen=row.told_unseen,
-        expires_after=_delta(row.expires_after),
-        expires_at=row.expires_at,
-        on_expiry=_ON_EXPIRY[row.on_expiry],
+        deadlines=deadline_columns.read(row, details),
         email=_POLICIES[details.get("email", "fallback")],
-        fallback_after=_delta(details.get("fallback_after")) or FALLBACK_AFTER,
-        fall_back_at=row.fall_back_at,
         assurance=_ASSURANCES[details.get("assurance", "code")],
         closed_at=row.closed_at,
         closed_by=known.get(row.closed_by) if row.closed_by else None,
@@ -259,7 +250,3 @@ def _edited(value: dict[str, Value], edits: str) -> dict[str, Value]:
 def read_edits(text: str) -> dict[Path, Value]:
     """New values by path, as a decision holds them; what stood there before is in the request."""
     return {tuple(one["path"]): one["after"] for one in cast("list[Any]", json_values.loads(text))}
-
-
-def _delta(microseconds: Any) -> timedelta | None:
-    return None if microseconds is None else timedelta(microseconds=int(microseconds))

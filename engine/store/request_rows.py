@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import bindparam, false, insert, literal_column, null, or_, select, true, update
@@ -11,13 +11,13 @@ from sqlalchemy import bindparam, false, insert, literal_column, null, or_, sele
 from engine import json_values
 from engine.domain import Approver, Assurance, Decide, EmailPolicy, RequestState
 from engine.json_values import Value
-from engine.requests import Edit, Opening, Request, Ruling, next_check
+from engine.requests import Deadlines, Edit, Opening, Request, Ruling
+from engine.store import deadline_columns
 from engine.store.connection import Connection
 from engine.store.request_model import NOT_REQUESTER
 from engine.store.statements import Statement
 from engine.store.tables import ApproverRow, DecisionRow, RequestRow
 from engine.store.transaction import Tx
-from engine.workflowfile.workflow import FALLBACK_AFTER
 
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _approver = ApproverRow.__table__  # type: ignore[attr-defined]
@@ -25,9 +25,7 @@ _decision = DecisionRow.__table__  # type: ignore[attr-defined]
 
 _ONE: Final[Any] = literal_column("1")
 """Written into the statement: what is the same each time need not be bound each time."""
-_NEW = Statement(
-    insert(_request).values(rev=_ONE, content_version=_ONE, policy=literal_column("'any'"), told_unseen=false())
-)
+_NEW = Statement(insert(_request).values(rev=_ONE, content_version=_ONE, policy=literal_column("'any'")))
 _NEW_APPROVER = Statement(insert(_approver).values(pending=true()))
 _NEW_DECISION = Statement(insert(_decision))
 _CLOSED = (
@@ -59,7 +57,7 @@ _WITHDRAW = Statement(
     )
     .returning(_request.c.id)
 )
-_CLOCKS = Statement(
+_SET_DEADLINES = Statement(
     update(_request)
     .where(
         _request.c.id == bindparam("held"),
@@ -68,11 +66,11 @@ _CLOCKS = Statement(
     )
     .values(
         rev=_request.c.rev + 1,
-        first_shown_at=bindparam("new_shown"),
-        told_unseen=bindparam("new_told"),
-        expires_at=bindparam("new_expiry"),
-        fall_back_at=bindparam("new_fall_back"),
-        check_at=bindparam("new_check"),
+        first_shown_at=bindparam("new_first_shown_at"),
+        told_unseen=bindparam("new_told_unseen"),
+        expires_at=bindparam("new_expires_at"),
+        fall_back_at=bindparam("new_fall_back_at"),
+        check_at=bindparam("new_check_at"),
     )
 )
 _EXCLUDE = Statement(
@@ -109,51 +107,46 @@ def insert_request(
     workspace: str,
     approvers: Sequence[Approver],
     notes: Sequence[str],
-    fall_back_at: datetime | None,
+    deadlines: Deadlines,
 ) -> None:
     """Write a request that was opened now, with those who may decide it."""
+    details = _details(opening, notes) | deadline_columns.details(deadlines)
+    columns = {
+        "id": request,
+        "workspace": workspace,
+        **_opening_columns(opening),
+        **deadline_columns.fixed(deadlines),
+        **deadline_columns.moving(deadlines),
+        "details": json_values.dumps(details),
+    }
+    tx.write(_NEW, columns)
+    rows = [_approver_columns(request, position, approver) for position, approver in enumerate(approvers)]
+    _NEW_APPROVER.write_all(tx.connection, rows)
+
+
+def _opening_columns(opening: Opening) -> dict[str, Any]:
     subject = opening.subject
-    tx.write(
-        _NEW,
-        {
-            "id": request,
-            "workspace": workspace,
-            "run": subject.run,
-            "step": subject.step,
-            "visit": subject.visit,
-            "at": subject.at,
-            "state": RequestState.PENDING,
-            "title": opening.title,
-            "details": json_values.dumps(_details(opening, notes)),
-            "content": json_values.dumps(opening.content.as_value()),
-            "digest": opening.digest,
-            "reason_required": opening.reason_required,
-            "expires_after": _microseconds(opening.expires_after),
-            "on_expiry": opening.on_expiry,
-            "opened_at": tx.now,
-            "fall_back_at": fall_back_at,
-            "check_at": next_check(
-                opened_at=tx.now,
-                first_shown_at=None,
-                told_unseen=False,
-                expires_at=None,
-                fall_back_at=fall_back_at,
-            ),
-        },
-    )
-    _NEW_APPROVER.write_all(
-        tx.connection,
-        [
-            {
-                "request": request,
-                "person": one.person.id,
-                "position": position,
-                "rule": one.rule,
-                "named_by": _named_by(one),
-            }
-            for position, one in enumerate(approvers)
-        ],
-    )
+    return {
+        "run": subject.run,
+        "step": subject.step,
+        "visit": subject.visit,
+        "at": subject.at,
+        "state": RequestState.PENDING,
+        "title": opening.title,
+        "content": json_values.dumps(opening.content.as_value()),
+        "digest": opening.digest,
+        "reason_required": opening.reason_required,
+    }
+
+
+def _approver_columns(request: str, position: int, approver: Approver) -> dict[str, Any]:
+    return {
+        "request": request,
+        "person": approver.person.id,
+        "position": position,
+        "rule": approver.rule,
+        "named_by": _named_by(approver),
+    }
 
 
 def _named_by(approver: Approver) -> str | None:
@@ -161,10 +154,6 @@ def _named_by(approver: Approver) -> str | None:
         return None
     only_others = [NOT_REQUESTER] if approver.not_requester else []
     return json_values.dumps([[*pair, *only_others] for pair in approver.named_by])
-
-
-def _microseconds(delta: timedelta | None) -> int | None:
-    return None if delta is None else delta // timedelta(microseconds=1)
 
 
 def _details(opening: Opening, notes: Sequence[str]) -> dict[str, Value]:
@@ -188,8 +177,6 @@ def _details(opening: Opening, notes: Sequence[str]) -> dict[str, Value]:
         details["declared"] = [{"path": list(one.path), "field": one.field.given} for one in opening.declared]
     if opening.email is not EmailPolicy.FALLBACK:
         details["email"] = opening.email
-    if opening.fallback_after != FALLBACK_AFTER:
-        details["fallback_after"] = _microseconds(opening.fallback_after)
     if opening.assurance is not Assurance.CODE:
         details["assurance"] = opening.assurance
     return details
@@ -247,8 +234,8 @@ def try_exclude(tx: Tx, request: str, person: str, why: str) -> bool:
     return True
 
 
-def try_lapse(tx: Tx, asked: Request, state: RequestState) -> bool:
-    """Close a request by the clock. False: somebody was faster."""
+def try_expire(tx: Tx, asked: Request, state: RequestState) -> bool:
+    """Close a request that is past due. False: it was decided or has changed since it was loaded."""
     won = tx.write(_CLOSE, {"held": asked.id, "seen_rev": asked.rev, "now": tx.now, "new_state": state, "by": None})
     if won:
         tx.write(_SETTLE, {"held": asked.id})
@@ -263,39 +250,12 @@ def withdraw(tx: Tx, run: str, *, by: str) -> list[str]:
     return closed
 
 
-def try_set_clocks(
-    tx: Tx,
-    asked: Request,
-    *,
-    first_shown_at: datetime | None,
-    told_unseen: bool,
-    expires_at: datetime | None,
-    fall_back_at: datetime | None,
-) -> bool:
-    """Write when the request was shown, and when what will happen. False: it changed meanwhile."""
-    check = next_check(
-        opened_at=asked.opened_at,
-        first_shown_at=first_shown_at,
-        told_unseen=told_unseen,
-        expires_at=expires_at,
-        fall_back_at=fall_back_at,
-    )
-    return bool(
-        tx.write(
-            _CLOCKS,
-            {
-                "held": asked.id,
-                "seen_rev": asked.rev,
-                "new_shown": first_shown_at,
-                "new_told": told_unseen,
-                "new_expiry": expires_at,
-                "new_fall_back": fall_back_at,
-                "new_check": check,
-            },
-        )
-    )
+def try_set_deadlines(tx: Tx, asked: Request, deadlines: Deadlines) -> bool:
+    """Write the clocks of a pending request. False: it has changed since it was loaded."""
+    columns = {f"new_{name}": value for name, value in deadline_columns.moving(deadlines).items()}
+    return bool(tx.write(_SET_DEADLINES, {"held": asked.id, "seen_rev": asked.rev, **columns}))
 
 
 def due_requests(connection: Connection, now: datetime, limit: int) -> list[str]:
-    """Requests whose clock wants to be looked at."""
+    """Return the ids of requests for which a deadline is due."""
     return _DUE.scalars(connection, {"now": now, "limit": limit})

@@ -1,6 +1,6 @@
 """Units of work that move runs: load, ask the plan, save. Each is one transaction and may be repeated.
 
-`start`, `decide`, `cancel`, `resume` and `fire` are what the service calls; `advance` and `record` are the runner's.
+`start`, `decide`, `cancel`, `resume` and `process_due` are what the service calls; `advance` and `record` are the runner's.
 """
 
 from __future__ import annotations
@@ -212,7 +212,7 @@ class Advancer:
             workspace=held.workspace,
             approvers=approvers,
             notes=notes,
-            fall_back_at=tx.now + opening.fallback_after if more_ways else None,
+            deadlines=opening.deadlines(tx.now, falls_back=more_ways),
         )
         deliveries.insert_deliveries(tx, held.workspace, copies)
         tx.audit(held.workspace, _opened(held, request, opening, approvers, notes))

@@ -14,7 +14,7 @@ from engine.worker import tick
 
 log = logging.getLogger(__name__)
 
-CONCURRENT: Final = {"advance": 64, "deliver": 32, "fire": 8}
+CONCURRENT: Final = {"advance": 64, "deliver": 32, "process_due": 8}
 """Units of each kind at once, so that slow steps never keep copies or clocks waiting."""
 
 Unit = Callable[[str], Awaitable[None]]

@@ -125,9 +125,9 @@ FAULTS: Final = (
     ),
     Fault(
         "the rules let people decide after the expiry",
-        "engine/requests/decision.py",
-        "past_due = asked.expires_at is not None and asked.expires_at <= now",
-        "past_due = False",
+        "engine/requests/deadlines.py",
+        "return self.expires_at is not None and self.expires_at <= now",
+        "return False",
         _DECIDING,
     ),
     Fault(

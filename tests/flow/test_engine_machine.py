@@ -329,7 +329,7 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(edit=st.sampled_from(["no", "text"]))
     def approve_all_that_is_asked(self, edit: str) -> None:
         for view in self.views(state="pending"):
-            if view.asked.expires_at is None or view.asked.expires_at > self.clock.at:
+            if view.asked.deadlines.expires_at is None or view.asked.deadlines.expires_at > self.clock.at:
                 self._approve(view, edit)
 
     @precondition(lambda self: self.shape_of)
@@ -395,7 +395,7 @@ class EngineMachine(RuleBasedStateMachine):
         """A hint may name any request, due or not."""
         request = self.pick(draws, "SELECT id FROM request ORDER BY coalesce(check_at, '9'), id DESC LIMIT 3")
         assert request is not None
-        self.finish(self.engine.fire(request))
+        self.finish(self.engine.process_due(request))
 
     # -- workers --
 
@@ -425,7 +425,7 @@ class EngineMachine(RuleBasedStateMachine):
             elif work.kind == "deliver":
                 self.finish(self.relays[0].deliver(work.id))
             else:
-                self.finish(self.engine.fire(work.id))
+                self.finish(self.engine.process_due(work.id))
 
     def _claim(self, run: str) -> Job | None:
         return self._taken(self.store.run(lambda tx: self.advancer.advance(tx, run, {})))

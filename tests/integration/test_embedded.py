@@ -43,7 +43,7 @@ class Units:
 
 
 def embedded(units: Units, *, tick_seconds: float = 0.01) -> Embedded:
-    kinds = ("advance", "deliver", "fire")
+    kinds = ("advance", "deliver", "process_due")
     return Embedded(
         units={kind: units.unit(kind) for kind in kinds},
         due=units.look,
@@ -76,7 +76,7 @@ async def test_a_hint_is_followed_without_a_tick() -> None:
     units = Units()
     executor = embedded(units, tick_seconds=NEVER)
     async with working(executor):
-        executor.submit([Work("advance", "a"), Work("deliver", "b"), Work("fire", "c")])
+        executor.submit([Work("advance", "a"), Work("deliver", "b"), Work("process_due", "c")])
         await until(lambda: executor.idle)
     assert {work.id for work in units.done} == {"a", "b", "c"}
     assert units.looks == 1, "only the look at the start"
@@ -119,7 +119,7 @@ async def test_slow_steps_do_not_keep_copies_and_clocks_waiting() -> None:
     units.acts = {work.id: wait for work in slow}
     async with working(executor):
         executor.submit(slow)
-        executor.submit([Work("deliver", "copy"), Work("fire", "clock")])
+        executor.submit([Work("deliver", "copy"), Work("process_due", "clock")])
         await until(lambda: len(units.done) == 2)
         assert {work.id for work in units.done} == {"copy", "clock"}
         assert not executor.idle
@@ -134,14 +134,14 @@ async def test_a_unit_that_fails_is_logged_and_stops_nothing(
 ) -> None:
     units = Units()
     executor = embedded(units, tick_seconds=NEVER)
-    failing = [Work("fire", f"bad{number}") for number in range(CONCURRENT["fire"] * 2)]
+    failing = [Work("process_due", f"bad{number}") for number in range(CONCURRENT["process_due"] * 2)]
     units.acts = {work.id: raising(error) for work in failing}
     with caplog.at_level(logging.ERROR):
         async with working(executor):
             executor.submit(failing)
             await until(lambda: executor.idle)
-            executor.submit([Work("fire", "good")])
-            await until(lambda: units.done == [Work("fire", "good")])
+            executor.submit([Work("process_due", "good")])
+            await until(lambda: units.done == [Work("process_due", "good")])
     assert len(caplog.records) == len(failing)
     assert all(record.exc_info for record in caplog.records)
 
@@ -232,7 +232,7 @@ steps:
 @asynccontextmanager
 async def at_work(home: EngineEnv, *, hints: bool) -> AsyncIterator[Embedded]:
     executor = Embedded(
-        units={"advance": home.runner.advance, "deliver": home.relay.deliver, "fire": home.engine.fire},
+        units={"advance": home.runner.advance, "deliver": home.relay.deliver, "process_due": home.engine.process_due},
         due=home.engine.due,
         now=home.clock.now,
         tick_seconds=NEVER if hints else 0.02,

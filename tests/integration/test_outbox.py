@@ -112,12 +112,12 @@ async def test_the_first_receipt_starts_the_clock_and_the_second_does_not_move_i
     home.pass_(minutes=5)
     await home.relay.deliver(first.id)
     asked = (await home.request(run)).asked
-    assert asked.first_shown_at == home.clock.now()
-    assert asked.expires_at == home.clock.now() + timedelta(hours=1)
+    assert asked.deadlines.first_shown_at == home.clock.now()
+    assert asked.deadlines.expires_at == home.clock.now() + timedelta(hours=1)
     home.pass_(minutes=5)
     await home.relay.deliver(second.id)
     later = (await home.request(run)).asked
-    assert (later.first_shown_at, later.expires_at) == (asked.first_shown_at, asked.expires_at)
+    assert later.deadlines == asked.deadlines
     home.pass_(minutes=55)
     assert isinstance(await home.decide(run), Expired)
     await home.settle()
@@ -148,7 +148,7 @@ async def test_a_decision_while_a_post_is_under_way_leaves_no_live_buttons(home:
     assert "Approved" in str(posted.card.state)
     assert len(posted.cards) == 2
     asked = (await home.request(run)).asked
-    assert asked.first_shown_at is None, "a clock that starts after the decision would be no clock"
+    assert asked.deadlines.first_shown_at is None, "a clock that starts after the decision would be no clock"
 
 
 async def test_an_alert_is_told_once(home: EngineEnv) -> None:
@@ -320,7 +320,7 @@ async def test_after_a_crash_between_the_post_and_its_record_one_copy_is_found_o
         assert len(after.channel.of("lee@example.com")) == 1
         assert after.channel.looks == 1
         assert (await copy(after, run)).state is DeliveryState.SHOWN
-        assert (await after.request(run)).asked.first_shown_at == after.clock.now()
+        assert (await after.request(run)).asked.deadlines.first_shown_at == after.clock.now()
 
 
 async def test_a_relay_that_was_taken_over_records_nothing(home: EngineEnv, tmp_path: Path) -> None:

@@ -529,14 +529,10 @@ async def test_a_write_that_compares_with_what_was_loaded_before_somebody_else_w
 
         def lost(tx: Tx) -> list[bool]:
             return [
-                request_rows.try_lapse(tx, early, RequestState.EXPIRED),
-                request_rows.try_lapse(tx, late, RequestState.EXPIRED),
-                request_rows.try_set_clocks(
-                    tx, early, first_shown_at=tx.now, told_unseen=True, expires_at=None, fall_back_at=None
-                ),
-                request_rows.try_set_clocks(
-                    tx, late, first_shown_at=tx.now, told_unseen=True, expires_at=None, fall_back_at=None
-                ),
+                request_rows.try_expire(tx, early, RequestState.EXPIRED),
+                request_rows.try_expire(tx, late, RequestState.EXPIRED),
+                request_rows.try_set_deadlines(tx, early, early.deadlines.after_shown(tx.now)),
+                request_rows.try_set_deadlines(tx, late, late.deadlines.after_shown(tx.now)),
                 run_rows.try_save_run(tx, held, progress),
                 run_rows.try_renew(tx, run, held.rev),
             ]
@@ -595,7 +591,7 @@ async def test_a_request_that_moved_since_it_was_loaded_or_is_past_due_is_not_de
 
         assert await home.store.transact(lambda tx: decided(tx, before_it_was_shown)) is None
         lapsed = await home.store.transact(
-            lambda tx: request_rows.try_lapse(tx, before_it_was_shown, RequestState.EXPIRED)
+            lambda tx: request_rows.try_expire(tx, before_it_was_shown, RequestState.EXPIRED)
         )
         assert not lapsed
         home.pass_(hours=1)

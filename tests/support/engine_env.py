@@ -153,7 +153,7 @@ class EngineEnv:
 
     async def settle(self) -> None:
         """Do whatever is due now until nothing is."""
-        units = {"advance": self.runner.advance, "deliver": self.relay.deliver, "fire": self.engine.fire}
+        units = {"advance": self.runner.advance, "deliver": self.relay.deliver, "process_due": self.engine.process_due}
         while works := await self.engine.due(self.clock.now()):
             for work in works:
                 await units[work.kind](work.id)

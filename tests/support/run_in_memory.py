@@ -22,7 +22,7 @@ from engine.domain import (
     Verdict,
 )
 from engine.json_values import Value
-from engine.requests import Opening, Request
+from engine.requests import Deadlines, Opening, Request
 from engine.runs import Act, Outcome, OwnerAnswer, Progress, RunState, Visit
 from engine.steps.set import SetStep
 from engine.steps.wait import WaitStep
@@ -123,11 +123,10 @@ def asked(opening: Opening, **changes: Any) -> Request:
         digest=opening.digest,
         approvers=(Approver(LEE, "lee@example.com"), Approver(KIM, "kim@example.com")),
         reason_required=opening.reason_required,
-        opened_at=START,
-        expires_after=opening.expires_after,
-        on_expiry=opening.on_expiry,
+        deadlines=opening.deadlines(START, falls_back=False),
     )
-    return replace(request, **changes)
+    clocks = {name: changes.pop(name) for name in list(changes) if name in Deadlines.__struct_fields__}
+    return replace(request, deadlines=replace(request.deadlines, **clocks), **changes)
 
 
 def opened(step: str, **inputs: Value) -> Opening:

@@ -25,7 +25,7 @@ from engine.domain import (
 from engine.fields import Field
 from engine.json_values import Value
 from engine.read_models import RequestView, RunView
-from engine.requests import Editable, Request, Subject
+from engine.requests import Deadlines, Editable, Request, Subject
 from tests.support.copies import replace
 
 NOW = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
@@ -84,12 +84,12 @@ def request(fields: dict[str, tuple[object, Value]] | None = None, **changes: An
         digest=DIGEST,
         approvers=(Approver(PERSON, "owner"),),
         reason_required=ReasonRequired.REJECT,
-        opened_at=NOW,
-        expires_at=NOW,
+        deadlines=Deadlines(opened_at=NOW, expires_at=NOW),
     )
+    clocks = {key: changes.pop(key) for key in list(changes) if key in Deadlines.__struct_fields__}
     inner = {key: changes.pop(key) for key in list(changes) if key in Request.__struct_fields__}
     whole = RequestView(
-        asked=replace(asked, **inner),
+        asked=replace(asked, deadlines=replace(asked.deadlines, **clocks), **inner),
         run="run1",
         run_status=RunStatus.WAITING,
         workflow="refund",

@@ -185,7 +185,7 @@ class SlackEnv:
         units = {
             "advance": self.bot.runner.advance,
             "deliver": self.bot.relay.deliver,
-            "fire": self.engine.fire,
+            "process_due": self.engine.process_due,
         }
         while True:
             await self.afterwards()

@@ -158,7 +158,7 @@ def opened(path: Path) -> Iterator[Rig]:
 async def working(path: Path) -> AsyncIterator[Rig]:
     """An engine on the file at `path` that does what is due."""
     with opened(path) as rig:
-        units: dict[str, Unit] = {"advance": rig.advance, "fire": rig.engine.fire}
+        units: dict[str, Unit] = {"advance": rig.advance, "process_due": rig.engine.process_due}
         executor = Embedded(units=units, due=rig.due, now=SystemClock().now)
         rig.store.on_commit(lambda works: executor.submit(_but_copies(works)))
         await rig.register()

@@ -104,8 +104,8 @@ async def test_a_click_after_its_time_that_was_answered_slowly_brings_no_buttons
     # What it shows is read by now, and on its way; the clock comes to the request meanwhile.
     await on.slack.until(lambda: not on.slack.faults.queue)
     for work in await on.engine.due(on.clock.now()):
-        assert work.kind == "fire"
-        await on.engine.fire(work.id)
+        assert work.kind == "process_due"
+        await on.engine.process_due(work.id)
     for one in await on.engine.deliveries(run=run):
         await on.bot.relay.deliver(one.id)
     assert buttons(copy_of(on.person("ada"))) == []
@@ -130,7 +130,7 @@ async def test_slack_is_down_for_ten_minutes_while_copies_are_posted(on: SlackEn
         await on.settle()
         on.pass_(seconds=30)
     request = await on.request(run)
-    assert request.asked.first_shown_at is None
+    assert request.asked.deadlines.first_shown_at is None
     on.slack.faults.down = False
     on.pass_(minutes=11)
     await on.settle()

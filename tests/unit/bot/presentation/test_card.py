@@ -236,7 +236,9 @@ def test_before_anybody_was_shown_it_a_request_says_in_words_when_it_expires(aft
     card = cards.request_card(request)
     assert card.facts[-2] == ("Expires", f"{words} after somebody was first shown it")
     assert (card.expires_at, card.expires_after) == (None, after)
-    shown = replace(request, asked=replace(request.asked, expires_at=START + after))
+    shown = replace(
+        request, asked=replace(request.asked, deadlines=replace(request.asked.deadlines, expires_at=START + after))
+    )
     over = closed(RequestState.CANCELLED, expires_after=after)
     for other in (cards.request_card(shown), cards.request_card(over)):
         assert "Expires" not in dict(other.facts)
@@ -283,7 +285,9 @@ def test_the_actions_carry_the_words_of_the_gate_and_its_question() -> None:
     ],
 )
 def test_a_closed_request_says_its_outcome_and_offers_nothing_more(request_: RequestView, sentence: str) -> None:
-    open_until = replace(request_, asked=replace(request_.asked, expires_at=START))
+    open_until = replace(
+        request_, asked=replace(request_.asked, deadlines=replace(request_.asked.deadlines, expires_at=START))
+    )
     card = cards.request_card(open_until)
     assert (card.state, card.actions, card.expires_at) == (sentence, (), None)
     assert card.facts[-1] == ("Asked", "Lee, kim@example.com")

@@ -33,7 +33,7 @@ from engine.errors import InvalidValue, Tampered
 from engine.fields import infer
 from engine.json_values import Value
 from engine.references import Reference
-from engine.requests import MAX_NOTES, UNSEEN_AFTER, Lapsed, Ruling, Unseen
+from engine.requests import MAX_NOTES, Ruling
 from tests.support.copies import replace
 from tests.support.fakes import START
 from tests.support.run_in_memory import EVE, KIM, LEE, Journey, asked, decide, opened
@@ -562,70 +562,3 @@ def test_edits_that_make_the_content_too_large_are_refused() -> None:
 def test_parameters_that_are_wrong_as_a_whole_are_named_as_with() -> None:
     kind = Journey.of("- {id: nap, uses: wait, with: {for: 1s}}").workflow.steps[0].kind
     assert requests.invalid_params(kind, Params({})).keys() == {"with"}
-
-
-# -- time ---------------------------------------------------------------------------------------------------
-
-
-def test_a_request_is_due_when_nobody_saw_it_for_fifteen_minutes_and_its_clock_starts_then() -> None:
-    request = asked(words("expires: 1h"))
-    assert requests.due(request, START + UNSEEN_AFTER - SECOND) is None
-    at = START + UNSEEN_AFTER
-    assert requests.due(request, at) == Unseen(at + timedelta(hours=1))
-    assert requests.due(replace(request, first_shown_at=START), at) is None
-    assert requests.due(replace(request, told_unseen=True), at) is None
-    assert requests.due(asked(words()), at) == Unseen(None)
-
-
-def test_going_on_without_approval_never_starts_on_a_request_that_nobody_was_shown() -> None:
-    request = asked(words("expires: 1h, on_expiry: continue"))
-    assert requests.due(request, START + UNSEEN_AFTER) == Unseen(None)
-    told = replace(request, told_unseen=True)
-    assert requests.due(told, START + timedelta(days=1000)) is None
-    assert requests.expiry(told, shown_at=START + timedelta(days=1)) == START + timedelta(days=1, hours=1)
-
-
-@pytest.mark.parametrize(
-    ("on_expiry", "state"),
-    [
-        (OnExpiry.STOP, RequestState.EXPIRED),
-        (OnExpiry.CONTINUE, RequestState.EXPIRED),
-        (OnExpiry.REJECT, RequestState.REJECTED),
-    ],
-)
-def test_a_request_lapses_exactly_when_it_expires(on_expiry: OnExpiry, state: RequestState) -> None:
-    request = asked(words(), expires_at=START + SECOND, first_shown_at=START, on_expiry=on_expiry)
-    assert requests.due(request, START) is None
-    assert requests.due(request, START + SECOND) == Lapsed(state)
-
-
-def test_time_brings_nothing_to_a_closed_request() -> None:
-    assert requests.due(asked(words(), state=RequestState.APPROVED, expires_at=START), START) is None
-
-
-def test_the_clock_starts_once() -> None:
-    request = asked(words("expires: 1h"))
-    assert requests.expiry(request, shown_at=START) == START + timedelta(hours=1)
-    assert requests.expiry(replace(request, expires_at=START), shown_at=START + SECOND) == START
-    assert requests.expiry(asked(words()), shown_at=START) is None
-
-
-def test_the_next_look_is_at_the_earlier_clock() -> None:
-    def look(**changes: Any) -> Any:
-        return requests.next_check(
-            **{
-                "opened_at": START,
-                "first_shown_at": None,
-                "told_unseen": False,
-                "expires_at": None,
-                "fall_back_at": None,
-                **changes,
-            }
-        )
-
-    assert look() == START + UNSEEN_AFTER
-    assert look(expires_at=START + SECOND) == START + SECOND
-    assert look(first_shown_at=START) is None
-    assert look(told_unseen=True, expires_at=START) == START
-    assert look(fall_back_at=START + SECOND) == START + SECOND
-    assert look(first_shown_at=START, fall_back_at=START + SECOND, expires_at=START) == START
