@@ -1,6 +1,6 @@
-"""Units of work that move runs: load, ask the plan, save. Each is one transaction and may be repeated.
+"""Units of work that move runs: load, ask the state machine, save. Each is one transaction and may run twice.
 
-`start`, `decide`, `cancel`, `resume` and `process_due` are what the service calls; `advance` and `record` are the runner's.
+The service calls `start`, `decide`, `cancel`, `resume` and `process_due`; the runner calls `advance` and `record`.
 """
 
 from __future__ import annotations
