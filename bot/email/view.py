@@ -91,27 +91,20 @@ def short(card: Card, *, public_url: str) -> EmailContent | None:
     if not card.token:
         return None
     if card.kind is DeliveryKind.ALERT:
-        return EmailContent(
-            subject="A step needs your answer",
-            eyebrow=_ASKED_OF_OWNER.eyebrow,
-            title="A step needs your answer",
-            preheader="Open the page to see it.",
-            lead=("The mail server refused the mail with its content. The page shows all of it.", *_again(card)),
-            facts=tuple(_short_times(card)),
-            link=page_urls.review_link(public_url, card.token),
-            button=_ASKED_OF_OWNER.button,
-            unharmed=_ASKED_OF_OWNER.unharmed,
-            footer=(*_ASKED_OF_OWNER.footer, NO_REPLIES),
-        )
+        title, page, words = "A step needs your answer", "page", _ASKED_OF_OWNER
+    else:
+        title, page, words = "A request is waiting for your decision", "review page", _OPEN[DeliveryKind.REQUEST]
     return EmailContent(
-        subject="A request is waiting for your decision",
-        eyebrow="Waiting for your decision",
-        title="A request is waiting for your decision",
-        preheader="Open the review page to see it.",
-        lead=("The mail server refused the mail with its content. The review page shows all of it.", *_again(card)),
+        subject=title,
+        eyebrow=words.eyebrow,
+        title=title,
+        preheader=f"Open the {page} to see it.",
+        lead=(f"The mail server refused the mail with its content. The {page} shows all of it.", *_again(card)),
         facts=tuple(_short_times(card)),
         link=page_urls.review_link(public_url, card.token),
-        footer=(*_OPEN[DeliveryKind.REQUEST].footer, NO_REPLIES),
+        button=words.button,
+        unharmed=words.unharmed,
+        footer=(*words.footer, NO_REPLIES),
     )
 
 

@@ -1,21 +1,22 @@
-"""The mail side of the sandbox: a real SMTP server that every address of the world is reached by, and its mailboxes.
+"""The email side of the sandbox: a real SMTP server that accepts email for every address, and its mailboxes.
 
     mail = slack.mail
     await aiosmtplib.send(message, hostname=mail.host, port=mail.port)
     (got,) = await mail.wait_for(to="mia@example.com", subject="Refund")
     mail.fault("dot", "lost")
 
-As strict as the strictest server out there. It is our own and not aiosmtpd, whose last release asks asyncio for what
-Python 3.14 deprecates, and which has no place for half of the faults: before the greeting, in the handshake, or
-between keeping a mail and saying so.
+It is as strict as the strictest servers. It is our own code and not aiosmtpd behind a proxy: a proxy cannot see inside
+of TLS, and aiosmtpd accepts what strict servers refuse and has no hook for faults before the greeting, in the
+handshake, or between keeping an email and answering.
 
 | module | what is in it |
 |---|---|
 | `server` | start here: `MailServer`, the handle of tests |
 | `config` | plain, STARTTLS or TLS; who may send |
-| `session`, `wire` | one connection: the order of things, and its bytes |
-| `dialogue`, `syntax`, `replies` | what each command is answered with |
-| `contents` | what is refused in a mail, and what is complained of |
+| `session`, `wire` | one connection: its sequence and its bytes |
+| `dialogue`, `syntax`, `replies` | commands and their answers |
+| `contents` | rules for the content of emails |
 | `faults` | faults on demand |
-| `kinds`, `mailbox`, `parsing` | mails, where they are kept, and what is in them |
+| `records`, `mailbox`, `message_parser` | received emails, their mailboxes and contents |
+| `api`, `mailbox_page` | the scripting API and the page |
 """

@@ -1,4 +1,4 @@
-"""The scripting API for mail, under `/sandbox/api/mail`. Documented in docs/sandbox-api.md."""
+"""The scripting API for email, under `/sandbox/api/mail`. Documented in docs/sandbox-api.md."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _SNIPPET: Final = 140
 
 
 class MailApi:
-    """The handlers."""
+    """Handlers of the scripting API."""
 
     def __init__(self, slack: Slack, mail: MailServer, answering: Answering) -> None:
         self.slack, self.mail, self.answering = slack, mail, answering
 
     def routes(self, root: str) -> list[web.RouteDef]:
-        """All of them."""
+        """Return all routes."""
         get, post = self.answering.get, self.answering.post
         return [
             web.get(f"{root}/mailboxes", get(self.mailboxes)),
@@ -41,7 +41,7 @@ class MailApi:
         ]
 
     def mailboxes(self, request: web.Request) -> Json:  # noqa: ARG002 all reading handlers are called alike
-        """Everybody who has an address, and every address that got mail."""
+        """Return the mailboxes of all people with an address, and of all other addresses that received email."""
         world = self.slack.world
         accounts = {one.email.lower(): one for one in world.users.values() if one.email}
         outside = {one.email.lower(): one for one in world.outsiders}
@@ -65,13 +65,13 @@ class MailApi:
         return {"mailboxes": found}
 
     def list(self, request: web.Request) -> Json:
-        """Mails without their contents, oldest first (`?to=`, `?subject=`, `?last=`)."""
+        """Return emails without their contents, oldest first (`?to=`, `?subject=`, `?last=`)."""
         query = request.query
         found = mailbox.found(self.slack.world, to=query.get("to"), subject=query.get("subject", ""))
         return {"mails": _summaries(last(found, request), threads=mailbox.threads(found))}
 
     def read(self, request: web.Request) -> Json:
-        """One mail with its contents."""
+        """Return one email with its contents."""
         mail = mailbox.named(self.slack.world, request.match_info["id"])
         if mail is None:
             raise Refused(f"there is no mail {request.match_info['id']!r}")
@@ -80,7 +80,7 @@ class MailApi:
         return {"mail": {**_summary(mail), **contents}}
 
     async def raw(self, request: web.Request) -> web.Response:
-        """One mail, byte by byte."""
+        """Return the bytes of one email."""
         if foreign(self.slack, request):
             return web.Response(status=403)
         mail = mailbox.named(self.slack.world, request.match_info["id"])
@@ -90,17 +90,17 @@ class MailApi:
         return web.Response(body=mail.raw, content_type="message/rfc822", headers=headers)
 
     async def clear(self, given: Json) -> Json:  # noqa: ARG002
-        """Throw all mails away."""
+        """Delete all emails."""
         self.mail.clear()
         return {}
 
     def server(self, request: web.Request) -> Json:  # noqa: ARG002
-        """Where mail is taken."""
+        """Return the address and the encryption of the mail server."""
         config = self.mail.config
         return {"url": self.mail.url, "security": config.security, "ca": str(config.ca) if config.ca else None}
 
     def faults(self, request: web.Request) -> Json:  # noqa: ARG002
-        """What is armed."""
+        """Return the faults that are armed."""
         return self.mail.faults.to_json()
 
     async def add_fault(self, given: Json) -> Json:
@@ -112,7 +112,7 @@ class MailApi:
         return self.mail.faults.to_json()
 
     async def clear_faults(self, given: Json) -> Json:  # noqa: ARG002
-        """No faults any more."""
+        """Disarm all faults and start the server."""
         self.mail.faults.clear()
         await self.mail.come_back()
         return self.mail.faults.to_json()

@@ -1,4 +1,4 @@
-"""How the mail server is set up."""
+"""Configuration of the mail server."""
 
 from __future__ import annotations
 
@@ -14,31 +14,32 @@ _MEGABYTE = 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class MailConfig:
-    """`security`: `starttls` takes no mail before STARTTLS, `tls` is encrypted from the first byte.
+    """Configuration of the mail server.
 
-    Whoever wants encryption brings the certificate: the sandbox makes none, so that it needs no cryptography.
+    `security`: `starttls` accepts no email before STARTTLS, `tls` is encrypted from the first byte. The caller provides
+    the certificate, so that the sandbox needs no cryptography.
     """
 
     port: int = 0
     security: Security = "plain"
     certificate: Path | None = None
-    """PEM: the private key, the server's certificate, and what links it to the authority."""
+    """PEM file with the private key, the server's certificate and the chain up to its authority."""
     ca: Path | None = None
-    """PEM: what clients are to trust."""
+    """PEM file with the authority that clients trust."""
     wrong_certificate: Path | None = None
-    """PEM like `certificate`, from an authority that clients do not trust: for the fault `certificate`."""
+    """PEM file like `certificate`, from an authority that clients do not trust, for the fault `certificate`."""
     user: str | None = None
-    """With a user, nobody sends mail without authenticating."""
+    """User name. If it is set, clients must authenticate."""
     password: str = ""
     size: int = 10 * _MEGABYTE
-    """Of a mail, in bytes."""
+    """Maximum size of an email, in bytes."""
 
     def __post_init__(self) -> None:
         if self.security != "plain" and self.certificate is None:
             raise ValueError(f"{self.security!r} needs a certificate")
 
     def context(self, *, wrong: bool = False) -> ssl.SSLContext:
-        """The server's end of TLS."""
+        """Return the SSL context of the server."""
         file = self.wrong_certificate if wrong else self.certificate
         assert file is not None
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -46,7 +47,7 @@ class MailConfig:
         return context
 
     def url(self, host: str, port: int) -> str:
-        """`smtp://`, `smtp+starttls://` or `smtps://`, with user and password."""
+        """Return the URL: `smtp://`, `smtp+starttls://` or `smtps://`, with user and password."""
         scheme = {"plain": "smtp", "starttls": "smtp+starttls", "tls": "smtps"}[self.security]
         who = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@" if self.user is not None else ""
         return f"{scheme}://{who}{f'[{host}]' if ':' in host else host}:{port}"

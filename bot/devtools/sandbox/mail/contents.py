@@ -1,4 +1,4 @@
-"""What a strict world refuses in the content of a mail, and what it would complain of."""
+"""Rules for the content of emails: strict servers refuse some of it and complain about some."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HEADER: Final = re.compile(rb"[!-9;-~]+:")
 
 
 def addresses(rest: str) -> list[str]:
-    """The address that RCPT names, if it can be read."""
+    """Return the address that RCPT names, or nothing if it cannot be read."""
     try:
         return [syntax.path(rest, "TO").address]
     except SmtpRefusal:
@@ -30,7 +30,7 @@ def addresses(rest: str) -> list[str]:
 
 
 def check(content: MailData, envelope: SmtpEnvelope, *, most: int) -> None:
-    """Raise `Refusal` for what some server out there takes from nobody."""
+    """Raise `SmtpRefusal` for content that some real servers always refuse."""
     if content.size > most:
         raise SmtpRefusal(552, "5.3.4", f"Message too big: at most {most} bytes")
     if content.bare:
@@ -47,7 +47,7 @@ def check(content: MailData, envelope: SmtpEnvelope, *, most: int) -> None:
 
 
 def complaints(raw: bytes, envelope: SmtpEnvelope, *, exposed: bool) -> list[str]:
-    """What is wrong with a mail that was taken over all the same: a sentence each, for the mail's protocols alone."""
+    """Return a sentence for each fault of an accepted email, by the rules of email alone."""
     found = message_parser.parsed(raw)
     return [
         *_headers(raw, found),

@@ -1,4 +1,4 @@
-"""What the server answers to each command (RFC 5321 and its extensions), as strictly as the strictest out there."""
+"""Answers to each command (RFC 5321 and its extensions), as strict as those of the strictest servers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Ask: TypeAlias = Callable[[str], Awaitable[str]]
 
 @dataclass
 class SmtpEnvelope:
-    """What was said with MAIL and RCPT. `sender` None: no MAIL yet."""
+    """Sender and recipients, as given by MAIL and RCPT. `sender` is None before MAIL."""
 
     sender: str | None = None
     eight_bit: bool = False
@@ -33,7 +33,7 @@ class SmtpEnvelope:
 
 @dataclass(kw_only=True)
 class Dialogue:
-    """The state of a conversation. Commands return their answer, or raise `Refusal` with it.
+    """The state of a conversation. Commands return their answer, or raise `SmtpRefusal` with it.
 
     `lacking`: extensions that the server does without. `exposed`: credentials came unencrypted.
     """
@@ -43,7 +43,7 @@ class Dialogue:
     tls: bool = False
     lacking: frozenset[str] = frozenset()
     closed: bool = False
-    """The greeting was a refusal."""
+    """Whether the greeting was a refusal."""
     helo: str | None = None
     announced: frozenset[str] = frozenset()
     user: str | None = None
@@ -51,7 +51,7 @@ class Dialogue:
     envelope: SmtpEnvelope = field(default_factory=SmtpEnvelope)
 
     async def answer(self, given: Command) -> SmtpReply:
-        """Raises `Refusal`."""
+        """Return the answer to a command. Raises `SmtpRefusal`."""
         if self.closed and given.verb != "QUIT":
             raise SmtpRefusal(503, "5.5.1", "No service here")
         if given.verb not in COMMANDS:
@@ -59,18 +59,18 @@ class Dialogue:
         return await COMMANDS[given.verb](self, given)
 
     def encrypted(self) -> None:
-        """TLS begins: all that was said before is forgotten (RFC 3207)."""
+        """Start over after the handshake: everything before it is forgotten (RFC 3207)."""
         self.tls, self.helo, self.announced, self.user, self.envelope = True, None, frozenset(), None, SmtpEnvelope()
 
     async def ehlo(self, given: Command) -> SmtpReply:
-        """EHLO: the extensions."""
+        """Answer EHLO with the extensions."""
         self._begin(given)
         self.announced = self._offers()
         shown = {"size": f"SIZE {self.config.size}", "auth": f"AUTH {' '.join(sorted(_RESPONSES))}"}
         return SmtpReply(250, "\n".join([NAME, *(shown.get(one, one.upper()) for one in sorted(self.announced))]))
 
     async def helo_(self, given: Command) -> SmtpReply:
-        """HELO: none."""
+        """Answer HELO, without extensions."""
         self._begin(given)
         self.announced = frozenset()
         return SmtpReply(250, NAME)
@@ -87,7 +87,7 @@ class Dialogue:
         return EXTENSIONS - self.lacking - unusable
 
     async def starttls(self, given: Command) -> SmtpReply:
-        """The handshake follows the answer."""
+        """Answer STARTTLS. The handshake follows the answer."""
         if "starttls" not in self.announced:
             raise SmtpRefusal(502, "5.5.1", "STARTTLS is not offered here")
         if given.rest:
@@ -95,7 +95,7 @@ class Dialogue:
         return SmtpReply(220, "Go ahead", enhanced="2.0.0")
 
     async def auth(self, given: Command) -> SmtpReply:
-        """AUTH PLAIN or LOGIN."""
+        """Answer AUTH PLAIN or AUTH LOGIN."""
         self._greeted()
         if self.config.security == "starttls" and not self.tls:
             raise SmtpRefusal(538, "5.7.11", "Encryption is required")
@@ -129,7 +129,7 @@ class Dialogue:
             raise SmtpRefusal(503, "5.5.1", "Say EHLO first")
 
     async def mail(self, given: Command) -> SmtpReply:
-        """MAIL FROM."""
+        """Answer MAIL FROM."""
         self._greeted()
         if self.config.security == "starttls" and not self.tls:
             raise SmtpRefusal(530, "5.7.0", "Must issue a STARTTLS command first")
@@ -164,7 +164,7 @@ class Dialogue:
             raise SmtpRefusal(553, "5.6.7", "The address is not ASCII, and SMTPUTF8 was not said")
 
     async def rcpt(self, given: Command) -> SmtpReply:
-        """RCPT TO."""
+        """Answer RCPT TO."""
         if self.envelope.sender is None:
             raise SmtpRefusal(503, "5.5.1", "Say MAIL first")
         path = syntax.path(given.rest, "TO")
@@ -179,7 +179,7 @@ class Dialogue:
         return SmtpReply(250, "Recipient accepted", enhanced="2.1.5")
 
     async def data(self, given: Command) -> SmtpReply:
-        """The content follows the answer."""
+        """Answer DATA. The content follows the answer."""
         if given.rest:
             raise SmtpRefusal(501, "5.5.4", "DATA takes no parameters")
         if not self.envelope.recipients:
@@ -187,24 +187,24 @@ class Dialogue:
         return SmtpReply(354, "End it with a dot on a line of its own")
 
     async def rset(self, given: Command) -> SmtpReply:
-        """No mail after all."""
+        """Answer RSET, which drops the envelope."""
         if given.rest:
             raise SmtpRefusal(501, "5.5.4", "RSET takes no parameters")
         self.envelope = SmtpEnvelope()
         return OK
 
     async def noop(self, given: Command) -> SmtpReply:  # noqa: ARG002 commands are called alike
-        """Nothing."""
+        """Answer NOOP."""
         return OK
 
     async def vrfy(self, given: Command) -> SmtpReply:
-        """Whether an address is known: no server tells any more."""
+        """Answer VRFY without telling whether the address is known."""
         if not given.rest:
             raise SmtpRefusal(501, "5.5.4", "Syntax: VRFY address")
         return SmtpReply(252, "Send some mail, and see", enhanced="2.1.5")
 
     async def quit(self, given: Command) -> SmtpReply:  # noqa: ARG002
-        """Goodbye."""
+        """Answer QUIT."""
         return SmtpReply(221, "Goodbye", enhanced="2.0.0")
 
 

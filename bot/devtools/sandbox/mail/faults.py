@@ -60,9 +60,9 @@ class MailFault:
     kind: MailFaultKind
     times: int | None = 1
     skip: int = 0
-    """Chances to let pass first."""
+    """How many matching events pass before the fault is used."""
     to: str | None = None
-    """Only where this address is the recipient (`rcpt`) or among those that were accepted (`data`, `dot`)."""
+    """Limits the fault to emails to this address: the recipient at `rcpt`, an accepted one at `data` and `dot`."""
     code: int = 451
     enhanced: str | None = None
     text: str | None = None
@@ -71,14 +71,14 @@ class MailFault:
 
     @property
     def reply(self) -> SmtpReply:
-        """The answer of an error."""
+        """Return the answer of an error."""
         enhanced, text = _USUAL.get(self.code, (f"{self.code // 100}.0.0", "As the sandbox was told"))
         if self.code == 552 and self.on == "rcpt":
             enhanced, text = _FULL
         return SmtpReply(self.code, self.text if self.text is not None else text, enhanced=self.enhanced or enhanced)
 
     def check(self) -> None:
-        """Raise `ValueError` for what cannot be."""
+        """Raise `ValueError` for a fault that can never happen."""
         if self.kind not in KINDS:
             raise ValueError(f"there is no fault {self.kind!r}; there are {', '.join(sorted(KINDS))}")
         places = EXTENSIONS if self.kind == "missing" else STAGES
@@ -96,7 +96,7 @@ Hits: TypeAlias = Callable[[MailFault], bool]
 
 
 class MailFaults(Armed[MailFault]):
-    """The queue. `down`: nothing listens at the port."""
+    """The armed faults. `down`: nothing listens at the port."""
 
     def add(self, fault: MailFault) -> MailFault:
         """Arm a fault. Raises `ValueError` for one that can never happen."""
@@ -105,11 +105,11 @@ class MailFaults(Armed[MailFault]):
         return fault
 
     def take(self, stage: str, to: Collection[str] = ()) -> MailFault | None:
-        """The fault that hits this stage with these recipients, used up by one."""
+        """Return the fault for this stage and these recipients, and count one use of it."""
         return self._take(lambda one: one.kind != "missing" and _at(one, stage), to)
 
     def lacks(self, extension: str) -> bool:
-        """Whether the server is to do without the extension on this connection; uses a fault up by one."""
+        """Return whether the extension is missing on this connection, and count one use of the fault."""
         return self._take(lambda one: one.kind == "missing" and one.on == extension, ()) is not None
 
     def _take(self, hits: Hits, to: Collection[str]) -> MailFault | None:
@@ -117,11 +117,11 @@ class MailFaults(Armed[MailFault]):
         return self.first(lambda fault: hits(fault) and (fault.to is None or fault.to.lower() in present))
 
     def clear(self) -> None:
-        """No faults any more. A server that is down is started by its owner."""
+        """Disarm all faults. The owner of the server starts it if it is down."""
         self.queue.clear()
 
     def to_json(self) -> Json:
-        """What is armed."""
+        """Return the armed faults."""
         return {"down": self.down, "queue": [asdict(one) for one in self.queue]}
 
 

@@ -1,4 +1,4 @@
-"""The mails of the world: kept, found, and put into threads."""
+"""The received emails of a world: storing, finding and threading them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from bot.devtools.sandbox.world import World
 
 MOST: Final = 10_000
 MOST_BYTES: Final = 32 * 1024 * 1024
-"""The oldest mails go when there are more, or larger ones."""
+"""Maximum number and total size of emails, in bytes. Beyond that the oldest are deleted."""
 
 
 def add(world: World, mail: ReceivedMail) -> None:
-    """Keep a mail, under an id of its own."""
+    """Store an email and give it an id."""
     mail.id = str(world.count("mail"))
     world.mails.append(mail)
     size = sum(len(one.raw) for one in world.mails)
@@ -23,19 +23,19 @@ def add(world: World, mail: ReceivedMail) -> None:
 
 
 def found(world: World, *, to: str | None = None, subject: str = "") -> list[ReceivedMail]:
-    """The mails whose envelope names this address (None: all) and whose Subject has this in it, oldest first."""
+    """Return the emails to this address (None: all) whose subject contains this text, oldest first."""
     return [one for one in world.mails if (to is None or one.is_for(to)) and subject in one.subject]
 
 
 def named(world: World, name: str) -> ReceivedMail | None:
-    """The mail with this id."""
+    """Return the email with this id, or None."""
     return next((one for one in world.mails if one.id == name), None)
 
 
 def threads(mails: Sequence[ReceivedMail]) -> dict[str, str]:
-    """For each mail's id, that of the first mail of its conversation, by References and In-Reply-To.
+    """Return the id of the first email of the conversation for the id of each email, by References and In-Reply-To.
 
-    Two mails that answer the same one belong together, also where that one is not there.
+    Two emails that reply to the same one belong together, even if that one is missing.
     """
     roots: dict[str, str] = {}
     first: dict[str, str] = {}
@@ -49,7 +49,7 @@ def threads(mails: Sequence[ReceivedMail]) -> dict[str, str]:
 
 
 def addresses(world: World) -> list[str]:
-    """Everybody who has an address, and every address that got mail, in lower case and in that order."""
+    """Return the addresses of all people, then other addresses that received email, in lower case."""
     owned = [one.email.lower() for one in world.users.values() if one.email and not one.deleted]
     outside = [one.email.lower() for one in world.outsiders]
     got = [address.lower() for mail in world.mails for address in mail.recipients]

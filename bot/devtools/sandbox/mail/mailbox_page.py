@@ -1,4 +1,4 @@
-"""The mailbox page at /sandbox/mail, and the HTML of mails, which is shown in a frame that can do nothing."""
+"""The mailbox page at /sandbox/mail, and the HTML of emails in a frame without any rights."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _LINK: Final = re.compile(r"<(a|area)(?=[\s/>])", re.IGNORECASE)
 
 
 class MailWindow:
-    """The handlers."""
+    """Handlers of the page."""
 
     def __init__(self, slack: Slack) -> None:
         self.slack = slack
 
     def routes(self) -> list[web.RouteDef]:
-        """The page and the frame. The page's other files are served with those of the Slack page."""
+        """Return the routes of the page and the frame. The Slack page serves the other files."""
         return [
             web.get("/sandbox/mail", page_files.file(self.slack, "mail.html", frames=True)),
             web.get("/sandbox/mail/{id}/rendered", self.rendered),
         ]
 
     async def rendered(self, request: web.Request) -> web.Response:
-        """The HTML of a mail."""
+        """Return the HTML of an email."""
         mail = mailbox.named(self.slack.world, request.match_info["id"])
         if page_files.foreign(self.slack, request) or mail is None:
             return web.Response(status=404, text="There is no such mail.")
@@ -43,5 +43,5 @@ class MailWindow:
 
 
 def linked(html: str) -> str:
-    """The same, but its links open in a window of their own: of two attributes of a name, browsers take the first."""
+    """Return the page with links that open a new window. Browsers take the first of two attributes of one name."""
     return _LINK.sub(r'<\1 target="_blank" rel="noopener noreferrer"', html)

@@ -1,4 +1,4 @@
-"""What is in a message, as far as it can be made out. Whatever arrives, nothing here fails."""
+"""Reads the contents of an email, as far as possible. Nothing here fails, whatever the email contains."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ _MESSAGE_ID: Final = re.compile(r"<[^<>\s]+>")
 
 @dataclass(frozen=True, kw_only=True)
 class Parsed:
-    """`headers`: all, in their order, decoded. `text`, `html`: the first of each that is no attachment.
+    """The contents of an email.
 
+    `headers`: all, in order, decoded. `text`, `html`: the first part of each kind that is no attachment.
     `attachments`: their names. `defects`: what is malformed, by the names that Python gives to it.
     """
 
@@ -36,32 +37,32 @@ class Parsed:
     defects: tuple[str, ...]
 
     def all(self, name: str) -> list[str]:
-        """The headers of this name."""
+        """Return the headers of this name."""
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
     def header(self, name: str) -> str:
-        """The first header of this name; "" if there is none."""
+        """Return the first header of this name, or ""."""
         return next(iter(self.all(name)), "")
 
     @property
     def message_id(self) -> str | None:
-        """The Message-ID with its angle brackets, if there is one."""
+        """Return the Message-ID with its angle brackets, or None."""
         found = _MESSAGE_ID.search(self.header("message-id"))
         return found[0] if found else None
 
     @property
     def references(self) -> list[str]:
-        """The messages that this one answers, by Message-ID, the nearest last."""
+        """Return the Message-IDs of the emails that this one replies to, the nearest last."""
         return _MESSAGE_ID.findall(self.header("references") + self.header("in-reply-to"))
 
     @property
     def addressed(self) -> list[str]:
-        """The addresses in To and Cc, in lower case."""
+        """Return the addresses in To and Cc, in lower case."""
         return addresses([*self.all("to"), *self.all("cc")])
 
 
 def addresses(values: list[str]) -> list[str]:
-    """The addresses in headers, in lower case."""
+    """Return the addresses in headers, in lower case."""
     try:
         return [address.lower() for _, address in getaddresses(values) if address]
     except BROKEN:
@@ -71,7 +72,7 @@ def addresses(values: list[str]) -> list[str]:
 # Bytes remember their hash, and the same mails are looked at again and again.
 @lru_cache(maxsize=4096)
 def parsed(raw: bytes) -> Parsed:
-    """The message, taken apart."""
+    """Return the contents of the email."""
     try:
         return _parsed(message_from_bytes(raw))
     except BROKEN as error:
@@ -107,7 +108,7 @@ def _named(error: object) -> str:
 
 
 def _attachment(part: Message) -> str | None:
-    """The name of an attachment; None: it is none."""
+    """Return the name of an attachment, or None if the part is no attachment."""
     try:
         name, kept_apart = part.get_filename(), part.get_content_disposition() == "attachment"
     except BROKEN:
@@ -118,7 +119,7 @@ def _attachment(part: Message) -> str | None:
 
 
 def _content(part: Message, defects: list[str]) -> str:
-    """The text of a part; what its charset does not have is shown by replacement characters."""
+    """Return the text of a part, with replacement characters for bytes that its charset does not have."""
     try:
         found = part.get_payload(decode=True)
         content = found if isinstance(found, bytes) else b""
@@ -136,14 +137,14 @@ def _content(part: Message, defects: list[str]) -> str:
 
 
 def decoded(value: str) -> str:
-    """A header's value as people read it: unfolded, encoded words decoded, raw bytes taken as UTF-8."""
+    """Return a header as people read it: unfolded, encoded words decoded, raw bytes read as UTF-8."""
     unfolded = re.sub(r"\r?\n(?=[ \t])", "", _clean(value))
     joined = re.sub(r"(?<=\?=)[ \t]+(?==\?)", "", unfolded)
     return _clean(_WORD.sub(_word, joined)).strip()
 
 
 def _word(match: re.Match[str]) -> str:
-    """RFC 2047. Not the standard library's: it mistakes backslashes in the rest of the header for escapes."""
+    """Decode an encoded word (RFC 2047). The standard library takes backslashes after it for escapes."""
     charset, coding, text = match.groups()
     try:
         content = base64.b64decode(text) if coding in "bB" else quopri.decodestring(text.replace("_", " "))
@@ -153,7 +154,7 @@ def _word(match: re.Match[str]) -> str:
 
 
 def _clean(text: str) -> str:
-    """Without halves of surrogate pairs: where they stand for bytes that are no ASCII, those are taken as UTF-8."""
+    """Return the text without lone surrogates. Those that stand for bytes are read as UTF-8."""
     try:
         content = text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""What the mail side remembers: mails that arrived, and people who have an address but no Slack account."""
+"""Records of the email side: received emails, and people who have an address but no Slack account."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.devtools.sandbox.mail.message_parser import Parsed
 
 @dataclass(kw_only=True)
 class Outsider:
-    """Somebody with an email address and no Slack account."""
+    """A person with an email address and no Slack account."""
 
     name: str
     real_name: str
@@ -20,7 +20,7 @@ class Outsider:
 
 @dataclass(kw_only=True)
 class ReceivedMail:
-    """A message that the mail server took over.
+    """An email that the mail server accepted.
 
     `received_at`: seconds since 1970 by the sandbox's clock. `sender` and `recipients`: the envelope; a sender of ""
     is the null reverse-path of bounces. `raw`: as it was sent, lines ending in CRLF. `complaints`: sentences about
@@ -39,28 +39,28 @@ class ReceivedMail:
 
     @property
     def parsed(self) -> Parsed:
-        """What is in it, as far as it can be made out."""
+        """Return the contents, as far as they can be read."""
         return message_parser.parsed(self.raw)
 
     @property
     def subject(self) -> str:
-        """The decoded Subject; "" if there is none."""
+        """Return the decoded subject, or ""."""
         return self.parsed.header("subject")
 
     @property
     def text(self) -> str | None:
-        """The first text part, with line ends of one character; None: there is none."""
+        """Return the first text part with line ends of one character, or None."""
         return self.parsed.text
 
     @property
     def html(self) -> str | None:
-        """The first HTML part; None: there is none."""
+        """Return the first HTML part, or None."""
         return self.parsed.html
 
     def header(self, name: str) -> str:
-        """The first header of this name, decoded; "" if there is none."""
+        """Return the first header of this name, decoded, or ""."""
         return self.parsed.header(name)
 
     def is_for(self, address: str) -> bool:
-        """Whether this address is among the recipients of the envelope. Case does not matter."""
+        """Return whether the envelope names this address, in upper or lower case."""
         return address.lower() in (one.lower() for one in self.recipients)

@@ -1,4 +1,4 @@
-"""Answers of the server: a code, an enhanced code, a text (RFC 5321, RFC 2034)."""
+"""Answers of the server: a code, an enhanced code and a text (RFC 5321, RFC 2034)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Final
 
 @dataclass(frozen=True)
 class SmtpReply:
-    """`text` may have several lines. `enhanced`: such as `5.1.1`, where one is usual."""
+    """An answer. `text` may have several lines. `enhanced`: a code such as `5.1.1`."""
 
     code: int
     text: str
     enhanced: str | None = None
 
     def encoded(self, *, enhanced: bool) -> bytes:
-        """As it is sent; `enhanced`: with the enhanced code."""
+        """Return the bytes of the answer. `enhanced`: with the enhanced code."""
         prefix = f"{self.enhanced} " if enhanced and self.enhanced else ""
         lines = self.text.splitlines() or [""]
         marks = ["-"] * (len(lines) - 1) + [" "]
@@ -24,7 +24,7 @@ class SmtpReply:
 
 
 class SmtpRefusal(Exception):
-    """What the client asked is refused."""
+    """A command is refused with this answer."""
 
     def __init__(self, code: int, enhanced: str, text: str) -> None:
         super().__init__(text)

@@ -1,4 +1,4 @@
-"""The mail server: listens, takes mails over, and is told to fail."""
+"""The mail server: listens, accepts emails, and fails on demand."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from bot.devtools.sandbox.mail import mailbox
 from bot.devtools.sandbox.mail.config import MailConfig
 from bot.devtools.sandbox.mail.faults import MailFault, MailFaultKind, MailFaults
 from bot.devtools.sandbox.mail.records import ReceivedMail
-from bot.devtools.sandbox.mail.session import Session, Wants
+from bot.devtools.sandbox.mail.session import Session, SessionContext
 from bot.devtools.sandbox.mail.wire import Wire
 from bot.devtools.sandbox.slack import Slack
 
 
 class MailServer:
-    """The world's mail servers in one: every address gets its mail here.
+    """The mail server of all addresses.
 
     `keep`: runs a coroutine until it ends or the sandbox stops.
     """
@@ -27,19 +27,19 @@ class MailServer:
         self.slack, self.config = slack, config
         self.host, self.port = "", config.port
         self._keep = keep
-        self._wants = Wants(config=config, faults=slack.mail_faults, time=slack.time, keep=self._take)
+        self._context = SessionContext(config=config, faults=slack.mail_faults, time=slack.time, keep=self._take)
         self._wires: set[Wire] = set()
         self._server: asyncio.Server | None = None
         self._held: socket.socket | None = None
 
     @property
     def url(self) -> str:
-        """`smtp://127.0.0.1:PORT`, `smtp+starttls://…` or `smtps://…`, with user and password if it asks for them."""
+        """Return the URL, with user and password if the server asks for them."""
         return self.config.url(self.host, self.port)
 
     @property
     def faults(self) -> MailFaults:
-        """Faults on demand."""
+        """Return the armed faults."""
         return self.slack.mail_faults
 
     def fault(self, on: str, kind: MailFaultKind, **details: Any) -> MailFault:
@@ -56,13 +56,13 @@ class MailServer:
         await self.slack.kept()
 
     def received(self, *, to: str | None = None, subject: str = "") -> list[ReceivedMail]:
-        """The mails for this address (None: all) with this in their Subject, oldest first."""
+        """Return the emails to this address (None: all) whose subject contains this text, oldest first."""
         return mailbox.found(self.slack.world, to=to, subject=subject)
 
     async def wait_for(
         self, *, to: str | None = None, subject: str = "", count: int = 1, seconds: float = 5.0
     ) -> list[ReceivedMail]:
-        """The same, once there are as many. Waits in real time; raises `TimeoutError` that tells what there is."""
+        """Wait in real time for `count` such emails. Raises `TimeoutError` with a list of all emails."""
         try:
             async with asyncio.timeout(seconds):
                 while len(there := self.received(to=to, subject=subject)) < count:
@@ -73,7 +73,7 @@ class MailServer:
         return there
 
     def clear(self) -> None:
-        """Throw all mails away."""
+        """Delete all emails."""
         self.slack.world.mails.clear()
         self.slack.changes.moved()
 
@@ -81,7 +81,7 @@ class MailServer:
 
     @asynccontextmanager
     async def serving(self, host: str) -> AsyncIterator[None]:
-        """Listens while the body runs. Raises `OSError` for a port that is taken."""
+        """Listen while the body runs. Raises `OSError` for a port that is in use."""
         self.host = host
         await self.come_back()
         try:
@@ -92,7 +92,7 @@ class MailServer:
                 self._held.close()
 
     async def come_back(self) -> None:
-        """Listen, at the same port as before."""
+        """Listen at the same port as before."""
         if self._server is None:
             own = self._held or self._bound()
             self._held = None
@@ -101,9 +101,9 @@ class MailServer:
         self.slack.changes.moved()
 
     async def go_down(self) -> None:
-        """Cut all connections, and refuse new ones."""
+        """Cut all connections and refuse new ones."""
         self._close()
-        # Nobody else may get the port meanwhile.
+        # The port stays bound, so that no other program gets it meanwhile.
         self._held = self._held or self._bound()
         self.faults.down = True
         self.slack.changes.moved()
@@ -136,6 +136,6 @@ class MailServer:
 
     async def _serve(self, wire: Wire) -> None:
         try:
-            await Session(wire, self._wants).run()
+            await Session(wire, self._context).run()
         finally:
             self._wires.discard(wire)

@@ -1,4 +1,4 @@
-"""One connection: reads commands, lets the dialogue answer them, and goes wrong where a fault says."""
+"""One connection: reads commands, sends the answers of the dialogue, and fails as the faults say."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from bot.devtools.sandbox.mail.faults import EXTENSIONS, MailFault, MailFaults
 from bot.devtools.sandbox.mail.records import ReceivedMail
 from bot.devtools.sandbox.mail.replies import SmtpRefusal, SmtpReply
 from bot.devtools.sandbox.mail.syntax import Command
-from bot.devtools.sandbox.mail.wire import Gone, MailData, Wire
+from bot.devtools.sandbox.mail.wire import Disconnected, MailData, Wire
 
 _MOST_MISTAKES: Final = 50
-"""A client that understands nothing is sent away at last."""
+"""Maximum number of refused commands of a client before it is disconnected."""
 _ALONE: Final = frozenset({"EHLO", "HELO", "STARTTLS", "AUTH", "DATA", "VRFY", "NOOP", "QUIT"})
-"""Commands whose answer must be waited for, also with PIPELINING (RFC 2920)."""
+"""Commands whose answer a client must wait for, even with PIPELINING (RFC 2920)."""
 
 Work: TypeAlias = Callable[[], Awaitable[SmtpReply]]
 Keep: TypeAlias = Callable[[ReceivedMail], Awaitable[None]]
-"""Takes a mail over (and gives it its id), and returns when it may be acknowledged."""
+"""Stores an email, gives it an id, and returns when the email may be acknowledged."""
 
 
 @dataclass(kw_only=True)
-class Wants:
-    """What sessions share."""
+class SessionContext:
+    """The values that all sessions share."""
 
     config: MailConfig
     faults: MailFaults
@@ -37,27 +37,27 @@ class Wants:
 
 
 class Session:
-    """One connection."""
+    """The conversation on one connection."""
 
-    def __init__(self, wire: Wire, wants: Wants) -> None:
-        self.wire, self.wants = wire, wants
-        self.dialogue = Dialogue(config=wants.config, ask=self._ask)
+    def __init__(self, wire: Wire, context: SessionContext) -> None:
+        self.wire, self.context = wire, context
+        self.dialogue = Dialogue(config=context.config, ask=self._ask)
         self._mistakes = 0
         self._over = False
 
     async def run(self) -> None:
-        """Talk until one of both has enough."""
+        """Talk until the client or the server ends the connection."""
         try:
-            if self.wants.config.security == "tls":
+            if self.context.config.security == "tls":
                 await self._handshake()
-            self.dialogue.lacking = frozenset(one for one in sorted(EXTENSIONS) if self.wants.faults.lacks(one))
+            self.dialogue.lacking = frozenset(one for one in sorted(EXTENSIONS) if self.context.faults.lacks(one))
             greeting = await self._staged("connect", self._greet)
             self.dialogue.closed = greeting.code != 220
             while not self._over:
                 await self._next()
             self.wire.close()
             await self.wire.ended()
-        except Gone:
+        except Disconnected:
             pass
         finally:
             self.wire.cut()
@@ -86,7 +86,7 @@ class Session:
         if not self.wire.ahead:
             return
         if given.verb == "STARTTLS":
-            # What follows in clear may be somebody else's: no server can go on from here (CVE-2011-0411).
+            # An attacker may have added the plain text that follows, so the connection must end (CVE-2011-0411).
             self._over = True
         if given.verb in _ALONE or "pipelining" not in self.dialogue.announced:
             raise SmtpRefusal(503, "5.5.1", f"Wait for the answer to {given.verb}")
@@ -104,8 +104,8 @@ class Session:
     # --- answers, and what may go wrong with them --------------------------------------------------------------
 
     async def _staged(self, stage: str, work: Work, *, to: Sequence[str] = ()) -> SmtpReply:
-        """Do the work and answer, or go wrong as a fault says. Raises `Gone`."""
-        fault = self.wants.faults.take(stage if stage in _STAGES else "*", to)
+        """Do the work and answer, or fail as a fault says. Raises `Disconnected`."""
+        fault = self.context.faults.take(stage if stage in _STAGES else "*", to)
         if fault is None:
             reply = await self._done(work)
         else:
@@ -115,7 +115,7 @@ class Session:
 
     async def _faulty(self, fault: MailFault, stage: str, work: Work) -> SmtpReply:
         if fault.kind == "slow":
-            await self.wants.time.sleep(fault.seconds)
+            await self.context.time.sleep(fault.seconds)
             return await self._done(work)
         if fault.kind == "error":
             if fault.landed and stage == "dot":
@@ -124,7 +124,7 @@ class Session:
         if fault.kind in ("lost", "hang"):
             await self._done(work)
         await self._end(hanging=fault.kind == "hang")
-        raise Gone
+        raise Disconnected
 
     async def _end(self, *, hanging: bool) -> None:
         if hanging:
@@ -143,38 +143,38 @@ class Session:
             self._over = True
 
     async def _handshake(self) -> None:
-        """TLS, or what a fault makes of it. Raises `Gone`."""
+        """Make the TLS handshake, or fail as a fault says. Raises `Disconnected`."""
         self.wire.hold()
-        fault = self.wants.faults.take("tls")
+        fault = self.context.faults.take("tls")
         if fault is not None and fault.kind == "slow":
-            await self.wants.time.sleep(fault.seconds)
+            await self.context.time.sleep(fault.seconds)
         elif fault is not None and fault.kind != "certificate":
             if fault.kind == "broken":
                 self.wire.say(b"This is no TLS.\r\n")
                 self.wire.close()
             await self._end(hanging=fault.kind in ("hang", "broken"))
-            raise Gone
+            raise Disconnected
         wrong = fault is not None and fault.kind == "certificate"
         try:
-            await self.wire.start_tls(self.wants.config.context(wrong=wrong))
+            await self.wire.start_tls(self.context.config.context(wrong=wrong))
         except OSError:
-            raise Gone from None
+            raise Disconnected from None
         self.dialogue.encrypted()
 
     # --- contents ----------------------------------------------------------------------------------------------
 
     async def _content(self) -> None:
-        content = await self.wire.content(most=self.wants.config.size)
+        content = await self.wire.content(most=self.context.config.size)
         envelope = self.dialogue.envelope
         await self._staged("dot", lambda: self._take(content, envelope), to=envelope.recipients)
         self.dialogue.envelope = SmtpEnvelope()
 
     async def _take(self, content: MailData, envelope: SmtpEnvelope) -> SmtpReply:
-        contents.check(content, envelope, most=self.wants.config.size)
+        contents.check(content, envelope, most=self.context.config.size)
         assert envelope.sender is not None
         mail = ReceivedMail(
             id="",
-            received_at=self.wants.time.seconds,
+            received_at=self.context.time.seconds,
             helo=self.dialogue.helo or "",
             sender=envelope.sender,
             recipients=envelope.recipients,
@@ -183,7 +183,7 @@ class Session:
             tls=self.dialogue.tls,
             user=self.dialogue.user,
         )
-        await self.wants.keep(mail)
+        await self.context.keep(mail)
         return SmtpReply(250, f"Taken over as {mail.id}", enhanced="2.0.0")
 
 

@@ -1,4 +1,4 @@
-"""The grammar of commands (RFC 5321, RFC 6531), strictly: what it does not allow is refused."""
+"""The grammar of commands (RFC 5321, RFC 6531). Everything that it does not allow is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Final
 from bot.devtools.sandbox.mail.replies import SmtpRefusal
 
 _LONGEST_LINE: Final = {"MAIL": 512 + 52, "AUTH": 12_288}
-"""With CRLF. Extensions allow more than the 512 of RFC 5321: SIZE, BODY and SMTPUTF8 with MAIL; SASL."""
+"""Maximum length of commands in bytes, with CRLF, where extensions allow more than the 512 of RFC 5321: SIZE, BODY and
+SMTPUTF8 for MAIL, SASL for AUTH."""
 _LONGEST_LOCAL: Final = 64
 _LONGEST_DOMAIN: Final = 255
 _PATH: Final = re.compile(r'<(?P<address>(?:[^<>"]|"(?:[^"\\]|\\.)*")*)>(?P<rest>.*)')
@@ -25,7 +26,7 @@ _DOMAIN: Final = re.compile(rf"{_LABEL}(\.{_LABEL})*|\[[0-9A-Za-z.:]+\]")
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """`verb`: in capitals. `rest`: what follows it, without the space."""
+    """A command. `verb`: in capitals. `rest`: its arguments."""
 
     verb: str
     rest: str
@@ -40,7 +41,7 @@ class Path:
 
 
 def command(line: bytes) -> Command:
-    """A line with its line end. Raises `Refusal`."""
+    """Return the command in a line with its line end. Raises `SmtpRefusal`."""
     if not line.endswith(b"\r\n") or b"\r" in line[:-2]:
         raise SmtpRefusal(500, "5.5.2", "A line ends in CR LF, and neither stands alone")
     try:
@@ -56,7 +57,7 @@ def command(line: bytes) -> Command:
 
 
 def path(given: str, keyword: str) -> Path:
-    """`FROM:<address> PARAMETER=value …`; the keyword is `FROM` or `TO`. Raises `Refusal`."""
+    """Return the path in `FROM:<address> PARAMETER=value …`. `keyword`: `FROM` or `TO`. Raises `SmtpRefusal`."""
     if given[: len(keyword) + 1].upper() != f"{keyword}:":
         raise SmtpRefusal(501, "5.5.4", f"Syntax: {keyword}:<address>")
     found = _PATH.fullmatch(given[len(keyword) + 1 :])
@@ -91,12 +92,12 @@ def _address(address: str) -> str:
 
 
 def is_domain(text: str) -> bool:
-    """Whether it may follow EHLO: a domain or an address literal."""
+    """Return whether the text is a domain or an address literal, which EHLO needs."""
     return _DOMAIN.fullmatch(text) is not None
 
 
 def plain(text: str) -> tuple[str, str]:
-    """User and password of a response to AUTH PLAIN. Raises `Refusal`."""
+    """Return user and password of a response to AUTH PLAIN. Raises `SmtpRefusal`."""
     parts = unpacked(text).split("\0")
     if len(parts) != 3:
         raise SmtpRefusal(501, "5.5.2", "Three parts are expected, with NUL between them")
@@ -104,7 +105,7 @@ def plain(text: str) -> tuple[str, str]:
 
 
 def unpacked(text: str) -> str:
-    """Base64 of UTF-8. Raises `Refusal`."""
+    """Return the text in Base64 of UTF-8. Raises `SmtpRefusal`."""
     if text == "*":
         raise SmtpRefusal(501, "5.7.0", "Authentication was given up")
     try:

@@ -1,4 +1,4 @@
-"""The bytes of one connection: lines, contents of mails, TLS."""
+"""The bytes of one connection: lines, contents of emails, TLS."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from typing import Final
 
 LONGEST_TEXT_LINE: Final = 998
-"""Without its CRLF (RFC 5322)."""
+"""Maximum length of a line of text, in bytes without CRLF (RFC 5322)."""
 _FULL: Final = 256 * 1024
-"""Bytes that may wait to be read."""
+"""Maximum number of received bytes that wait to be read."""
 _PIECE: Final = 64 * 1024
-"""A line longer than this is taken in pieces."""
+"""Maximum number of bytes of a line that are read at once."""
 
 
-class Gone(Exception):
+class Disconnected(Exception):
     """The client has closed the connection, or it was cut."""
 
 
 @dataclass(kw_only=True)
 class MailData:
-    """What came between DATA and the final dot, the dots that SMTP adds taken away. `size`: also of what was dropped.
+    """The content between DATA and the final dot, without the dots that SMTP adds. `size`: includes dropped bytes.
 
     `longest`: of the lines, in bytes without CRLF. `bare`: a CR or LF stood alone.
     """
@@ -34,7 +34,11 @@ class MailData:
 
 
 class Wire(asyncio.Protocol):
-    """Not asyncio's streams: what a client sent ahead of STARTTLS has to be seen, and must never be read after it."""
+    """A connection.
+
+    It does not use the streams of asyncio: bytes that a client sends ahead of STARTTLS must be seen before the
+    handshake, and never be read after it.
+    """
 
     def __init__(self, begin: Callable[[Wire], None]) -> None:
         self._begin = begin
@@ -67,12 +71,12 @@ class Wire(asyncio.Protocol):
     @property
     def _open(self) -> asyncio.Transport:
         if self._transport is None:
-            raise Gone
+            raise Disconnected
         return self._transport
 
     @property
     def ahead(self) -> bool:
-        """Whether the client has sent more than was read."""
+        """Return whether the client has sent bytes that were not read yet."""
         return bool(self._buffer)
 
     async def _more(self) -> None:
@@ -80,10 +84,10 @@ class Wire(asyncio.Protocol):
         self._open.resume_reading()
         await self._arrived.wait()
         if self._transport is None and not self._buffer:
-            raise Gone
+            raise Disconnected
 
     async def line(self) -> bytes:
-        """The next line with its line end; of one that is much too long, the beginning. Raises `Gone`."""
+        """Return the next line with its line end, or the beginning of a very long one. Raises `Disconnected`."""
         while (end := self._buffer.find(b"\n")) < 0:
             if len(self._buffer) > _PIECE:
                 return await self._shortened()
@@ -104,7 +108,7 @@ class Wire(asyncio.Protocol):
         return taken
 
     async def content(self, *, most: int) -> MailData:
-        """Everything up to the final dot, of which `most` bytes are remembered. Raises `Gone`."""
+        """Return everything up to the final dot, and drop the bytes after the first `most`. Raises `Disconnected`."""
         raw, size, width, longest, bare = bytearray(), 0, 0, 0, False
         while True:
             piece, ended = await self._piece()
@@ -120,7 +124,7 @@ class Wire(asyncio.Protocol):
             width = 0 if ended else width + len(piece)
 
     async def _piece(self) -> tuple[bytes, bool]:
-        """The next line without its CRLF; of a long one a part, and False."""
+        """Return the next line without its CRLF and True, or a part of a long line and False."""
         while (end := self._buffer.find(b"\r\n")) < 0:
             if len(self._buffer) > _PIECE:
                 return self._cut(_PIECE), False
@@ -132,16 +136,16 @@ class Wire(asyncio.Protocol):
     # --- writing and ending ------------------------------------------------------------------------------------
 
     def say(self, content: bytes) -> None:
-        """Send something. Raises `Gone`."""
+        """Send bytes. Raises `Disconnected`."""
         self._open.write(content)
 
     def hold(self) -> None:
-        """Leave what comes next unread: it belongs to the handshake. Raises `Gone`."""
+        """Stop reading, because the next bytes belong to the handshake. Raises `Disconnected`."""
         self._open.pause_reading()
 
     async def start_tls(self, context: ssl.SSLContext) -> None:
-        """Go on encrypted. Raises `OSError` (which `ssl.SSLError` is) if the client does not."""
-        # Whatever was sent in clear must not be taken for something that came encrypted.
+        """Encrypt the connection. Raises `OSError` (`ssl.SSLError` is one) if the handshake fails."""
+        # Bytes that were sent in clear must not be taken for encrypted ones.
         self._buffer.clear()
         loop = asyncio.get_running_loop()
         try:
@@ -153,17 +157,17 @@ class Wire(asyncio.Protocol):
         self._transport, self.tls = made, True
 
     async def ended(self) -> None:
-        """Wait until the client goes away."""
+        """Wait until the connection is closed."""
         if self._transport is not None:
             self._open.resume_reading()
         await self._ended.wait()
 
     def close(self) -> None:
-        """Send what is still to be sent, and close."""
+        """Send the remaining bytes, then close the connection."""
         if self._transport is not None:
             self._transport.close()
 
     def cut(self) -> None:
-        """Close at once; the client sees the connection break."""
+        """Close the connection at once."""
         if self._transport is not None:
             self._transport.abort()
