@@ -84,8 +84,8 @@ class Signer:
 
 
 def _present(fields: list[tuple[bytes, bytes]]) -> list[str]:
-    there = {name.decode("ascii") for name, _ in fields}
-    return [name for name in _SIGNED if name in there]
+    present = {name.decode("ascii") for name, _ in fields}
+    return [name for name in _SIGNED if name in present]
 
 
 def _chosen(fields: list[tuple[bytes, bytes]], names: list[str]) -> Iterator[tuple[bytes, bytes]]:

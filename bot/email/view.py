@@ -63,23 +63,23 @@ class EmailContent:
 
 def shown(card: Card, *, public_url: str) -> EmailContent:
     """Return the texts of the email of a card."""
-    made = _words(card)
+    words = _words(card)
     rows, left_out = _rows(card)
-    facts, lead = len(card.facts), (*_lead(card), *made.lead)
+    facts, lead = len(card.facts), (*_lead(card), *words.lead)
     return EmailContent(
         subject=subject(card),
-        eyebrow=made.eyebrow,
+        eyebrow=words.eyebrow,
         title=_title(card.title),
-        preheader=_preheader(card, made, lead),
+        preheader=_preheader(card, words, lead),
         lead=lead,
         facts=tuple(row for index, row in rows if index < facts),
         fields=tuple(row for index, row in rows if index >= facts),
         left_out=left_out and _with_place(card, left_out),
-        link=page_urls.review_link(public_url, card.token) if card.token and made.has_link else None,
-        button=made.button,
-        unharmed=made.unharmed,
+        link=page_urls.review_link(public_url, card.token) if card.token and words.has_link else None,
+        button=words.button,
+        unharmed=words.unharmed,
         code=card.code if card.kind is DeliveryKind.CODE else None,
-        footer=(*made.footer, NO_REPLIES, *_footer(card)),
+        footer=(*words.footer, NO_REPLIES, *_footer(card)),
     )
 
 
@@ -206,9 +206,9 @@ def _again(card: Card) -> Iterator[str]:
         yield "This may have been sent twice: nobody knows whether an earlier mail arrived. Both say the same."
 
 
-def _preheader(card: Card, made: _Words, lead: Lines) -> str:
-    told = [lead[0]] if lead else [f"{label}: {text}" for label, text in card.facts[:2]]
-    return truncate.cut(cards.line("; ".join(told)[:TITLE]), SUBJECT).text or made.eyebrow
+def _preheader(card: Card, words: _Words, lead: Lines) -> str:
+    parts = [lead[0]] if lead else [f"{label}: {text}" for label, text in card.facts[:2]]
+    return truncate.cut(cards.line("; ".join(parts)[:TITLE]), SUBJECT).text or words.eyebrow
 
 
 def _footer(card: Card) -> Iterator[str]:
@@ -238,9 +238,9 @@ def _rows(card: Card) -> tuple[list[tuple[int, Row]], str | None]:
     cap = level((truncate.size(text) for row in taken for text in row.texts), ROOM)
     rows = [(row.place, _cut(row, cap)) for row in taken]
     missing = sum(row.missing for _, row in rows)
-    told = [f"{len(rows)} of {len(wanted)} lines shown"] if len(rows) < len(wanted) else []
-    told += [f"{missing:,} characters left out"] if missing else []
-    return [*rows, *_times(card)], f"Not everything fits here: {', '.join(told)}." if told else None
+    parts = [f"{len(rows)} of {len(wanted)} lines shown"] if len(rows) < len(wanted) else []
+    parts += [f"{missing:,} characters left out"] if missing else []
+    return [*rows, *_times(card)], f"Not everything fits here: {', '.join(parts)}." if parts else None
 
 
 def _facts(card: Card) -> Iterator[_Wanted]:

@@ -49,10 +49,10 @@ class MailApi:
         for mail in world.mails:
             for address in {one.lower() for one in mail.recipients}:
                 got[address].append(mail)
-        found = []
+        mailboxes = []
         for address in mailbox.addresses(world):
             account, owner = accounts.get(address), accounts.get(address) or outside.get(address)
-            found.append(
+            mailboxes.append(
                 {
                     "address": address,
                     "name": owner.real_name if owner else None,
@@ -62,13 +62,13 @@ class MailApi:
                     "mails": [{"id": one.id, "received_at": one.received_at} for one in got[address]],
                 }
             )
-        return {"mailboxes": found}
+        return {"mailboxes": mailboxes}
 
     def list(self, request: web.Request) -> Json:
         """Return emails without their contents, oldest first (`?to=`, `?subject=`, `?last=`)."""
         query = request.query
-        found = mailbox.found(self.slack.world, to=query.get("to"), subject=query.get("subject", ""))
-        return {"mails": _summaries(last(found, request), threads=mailbox.threads(found))}
+        mails = mailbox.found(self.slack.world, to=query.get("to"), subject=query.get("subject", ""))
+        return {"mails": _summaries(last(mails, request), threads=mailbox.threads(mails))}
 
     def read(self, request: web.Request) -> Json:
         """Return one email with its contents."""
@@ -119,7 +119,7 @@ class MailApi:
 
 
 def _summaries(mails: Sequence[ReceivedMail], *, threads: dict[str, str]) -> list[Json]:
-    return [{**_summary(one), "thread": threads[one.id]} for one in mails]
+    return [{**_summary(mail), "thread": threads[mail.id]} for mail in mails]
 
 
 def _summary(mail: ReceivedMail) -> Json:

@@ -48,22 +48,22 @@ def check(content: MailData, envelope: SmtpEnvelope, *, most: int) -> None:
 
 def complaints(raw: bytes, envelope: SmtpEnvelope, *, exposed: bool) -> list[str]:
     """Return a sentence for each fault of an accepted email, by the rules of email alone."""
-    found = message_parser.parsed(raw)
+    message = message_parser.parsed(raw)
     return [
-        *_headers(raw, found),
-        *_origin(found),
-        *_delivery(found, envelope),
-        *_content(raw, found),
+        *_headers(raw, message),
+        *_origin(message),
+        *_delivery(message, envelope),
+        *_content(raw, message),
         *(["The credentials were sent unencrypted."] if exposed else []),
     ]
 
 
-def _headers(raw: bytes, found: Parsed) -> Iterator[str]:
+def _headers(raw: bytes, message: Parsed) -> Iterator[str]:
     for name in ("Message-ID", "Date", "From"):
-        if not found.header(name):
+        if not message.header(name):
             yield f"There is no {name}."
     for name in _ONCE:
-        if len(found.all(name)) > 1:
+        if len(message.all(name)) > 1:
             yield f"There is more than one {name}."
     for line in raw.partition(b"\r\n\r\n")[0].split(b"\r\n"):
         if not line.startswith((b" ", b"\t")) and not _HEADER.match(line):
@@ -71,38 +71,38 @@ def _headers(raw: bytes, found: Parsed) -> Iterator[str]:
             break
 
 
-def _origin(found: Parsed) -> Iterator[str]:
-    given = found.header("Message-ID")
-    if given and not _MESSAGE_ID.fullmatch(given):
+def _origin(message: Parsed) -> Iterator[str]:
+    message_id = message.header("Message-ID")
+    if message_id and not _MESSAGE_ID.fullmatch(message_id):
         yield "The Message-ID is not of the form <left@right>."
-    if found.header("Date"):
+    if message.header("Date"):
         try:
-            parsedate_to_datetime(found.header("Date"))
+            parsedate_to_datetime(message.header("Date"))
         except message_parser.BROKEN:
             yield "The Date cannot be read."
-    authors = message_parser.addresses(found.all("From"))
-    if found.header("From") and not (authors and all("@" in one for one in authors)):
+    authors = message_parser.addresses(message.all("From"))
+    if message.header("From") and not (authors and all("@" in author for author in authors)):
         yield "The From is no address."
-    if len(authors) > 1 and not found.header("Sender"):
+    if len(authors) > 1 and not message.header("Sender"):
         yield "There are several addresses in From, and no Sender."
 
 
-def _delivery(found: Parsed, envelope: SmtpEnvelope) -> Iterator[str]:
+def _delivery(message: Parsed, envelope: SmtpEnvelope) -> Iterator[str]:
     if len(envelope.recipients) > 1:
         yield "One message went to several recipients, who learn of each other."
-    if found.all("Bcc"):
+    if message.all("Bcc"):
         yield "The Bcc was sent along."
-    if not found.addressed:
+    if not message.addressed:
         yield "Nobody is named in To or Cc."
 
 
-def _content(raw: bytes, found: Parsed) -> Iterator[str]:
-    if found.header("Content-Type") and not found.header("MIME-Version"):
+def _content(raw: bytes, message: Parsed) -> Iterator[str]:
+    if message.header("Content-Type") and not message.header("MIME-Version"):
         yield "There is a Content-Type, and no MIME-Version."
-    if found.html is not None and found.text is None:
+    if message.html is not None and message.text is None:
         yield "There is HTML, and no text for those who do not show it."
     plain, marked = (raw.lower().find(one) for one in (b"content-type: text/plain", b"content-type: text/html"))
     if 0 <= marked < plain:
         yield "The HTML comes before the text; the best form is to come last."
-    for name in found.defects:
+    for name in message.defects:
         yield f"The message is malformed: {name}."

@@ -50,35 +50,36 @@ class Dialogue:
     exposed: bool = False
     envelope: SmtpEnvelope = field(default_factory=SmtpEnvelope)
 
-    async def answer(self, given: Command) -> SmtpReply:
+    async def answer(self, command: Command) -> SmtpReply:
         """Return the answer to a command. Raises `SmtpRefusal`."""
-        if self.closed and given.verb != "QUIT":
+        if self.closed and command.verb != "QUIT":
             raise SmtpRefusal(503, "5.5.1", "No service here")
-        if given.verb not in COMMANDS:
+        if command.verb not in COMMANDS:
             raise SmtpRefusal(500, "5.5.1", "There is no such command")
-        return await COMMANDS[given.verb](self, given)
+        return await COMMANDS[command.verb](self, command)
 
     def encrypted(self) -> None:
         """Start over after the handshake: everything before it is forgotten (RFC 3207)."""
         self.tls, self.helo, self.announced, self.user, self.envelope = True, None, frozenset(), None, SmtpEnvelope()
 
-    async def ehlo(self, given: Command) -> SmtpReply:
+    async def ehlo(self, command: Command) -> SmtpReply:
         """Answer EHLO with the extensions."""
-        self._begin(given)
+        self._begin(command)
         self.announced = self._offers()
         shown = {"size": f"SIZE {self.config.size}", "auth": f"AUTH {' '.join(sorted(_RESPONSES))}"}
-        return SmtpReply(250, "\n".join([NAME, *(shown.get(one, one.upper()) for one in sorted(self.announced))]))
+        lines = [shown.get(extension, extension.upper()) for extension in sorted(self.announced)]
+        return SmtpReply(250, "\n".join([NAME, *lines]))
 
-    async def helo_(self, given: Command) -> SmtpReply:
+    async def helo_(self, command: Command) -> SmtpReply:
         """Answer HELO, without extensions."""
-        self._begin(given)
+        self._begin(command)
         self.announced = frozenset()
         return SmtpReply(250, NAME)
 
-    def _begin(self, given: Command) -> None:
-        if not syntax.is_domain(given.rest):
-            raise SmtpRefusal(501, "5.5.4", f"Syntax: {given.verb} your.domain")
-        self.helo, self.envelope = given.rest, SmtpEnvelope()
+    def _begin(self, command: Command) -> None:
+        if not syntax.is_domain(command.rest):
+            raise SmtpRefusal(501, "5.5.4", f"Syntax: {command.verb} your.domain")
+        self.helo, self.envelope = command.rest, SmtpEnvelope()
 
     def _offers(self) -> frozenset[str]:
         unusable = {"starttls"} if self.tls or self.config.security != "starttls" else {"auth"}
@@ -86,15 +87,15 @@ class Dialogue:
             unusable.add("auth")
         return EXTENSIONS - self.lacking - unusable
 
-    async def starttls(self, given: Command) -> SmtpReply:
+    async def starttls(self, command: Command) -> SmtpReply:
         """Answer STARTTLS. The handshake follows the answer."""
         if "starttls" not in self.announced:
             raise SmtpRefusal(502, "5.5.1", "STARTTLS is not offered here")
-        if given.rest:
+        if command.rest:
             raise SmtpRefusal(501, "5.5.4", "STARTTLS takes no parameters")
         return SmtpReply(220, "Go ahead", enhanced="2.0.0")
 
-    async def auth(self, given: Command) -> SmtpReply:
+    async def auth(self, command: Command) -> SmtpReply:
         """Answer AUTH PLAIN or AUTH LOGIN."""
         self._greeted()
         if self.config.security == "starttls" and not self.tls:
@@ -103,7 +104,7 @@ class Dialogue:
             raise SmtpRefusal(502, "5.5.1", "AUTH is not offered here")
         if self.user is not None or self.envelope.sender is not None:
             raise SmtpRefusal(503, "5.5.1", "Not now")
-        mechanism, _, initial = given.rest.partition(" ")
+        mechanism, _, initial = command.rest.partition(" ")
         if mechanism.upper() not in _RESPONSES:
             raise SmtpRefusal(504, "5.5.4", "There is no such mechanism")
         self.exposed = not self.tls
@@ -128,7 +129,7 @@ class Dialogue:
         if self.helo is None:
             raise SmtpRefusal(503, "5.5.1", "Say EHLO first")
 
-    async def mail(self, given: Command) -> SmtpReply:
+    async def mail(self, command: Command) -> SmtpReply:
         """Answer MAIL FROM."""
         self._greeted()
         if self.config.security == "starttls" and not self.tls:
@@ -137,23 +138,23 @@ class Dialogue:
             raise SmtpRefusal(530, "5.7.0", "Authentication required")
         if self.envelope.sender is not None:
             raise SmtpRefusal(503, "5.5.1", "There is a sender already")
-        path = syntax.path(given.rest, "FROM")
-        made = SmtpEnvelope(sender=path.address)
+        path = syntax.path(command.rest, "FROM")
+        envelope = SmtpEnvelope(sender=path.address)
         for name, value in path.parameters.items():
-            self._parameter(made, name, value)
-        self._ascii(path.address, utf8=made.utf8)
-        self.envelope = made
+            self._parameter(envelope, name, value)
+        self._ascii(path.address, utf8=envelope.utf8)
+        self.envelope = envelope
         return SmtpReply(250, "Sender accepted", enhanced="2.1.0")
 
-    def _parameter(self, made: SmtpEnvelope, name: str, value: str | None) -> None:
+    def _parameter(self, envelope: SmtpEnvelope, name: str, value: str | None) -> None:
         offered = self.announced
         if name == "SIZE" and "size" in offered and value is not None and value.isdecimal():
             if int(value) > self.config.size:
                 raise SmtpRefusal(552, "5.3.4", f"Message too big: at most {self.config.size} bytes")
         elif name == "BODY" and "8bitmime" in offered and value is not None and value.upper() in ("7BIT", "8BITMIME"):
-            made.eight_bit = value.upper() == "8BITMIME"
+            envelope.eight_bit = value.upper() == "8BITMIME"
         elif name == "SMTPUTF8" and "smtputf8" in offered and value is None:
-            made.utf8 = True
+            envelope.utf8 = True
         elif name == "AUTH" and "auth" in offered and value:
             return
         else:
@@ -163,11 +164,11 @@ class Dialogue:
         if not utf8 and not address.isascii():
             raise SmtpRefusal(553, "5.6.7", "The address is not ASCII, and SMTPUTF8 was not said")
 
-    async def rcpt(self, given: Command) -> SmtpReply:
+    async def rcpt(self, command: Command) -> SmtpReply:
         """Answer RCPT TO."""
         if self.envelope.sender is None:
             raise SmtpRefusal(503, "5.5.1", "Say MAIL first")
-        path = syntax.path(given.rest, "TO")
+        path = syntax.path(command.rest, "TO")
         if path.parameters:
             raise SmtpRefusal(555, "5.5.4", f"The parameter {next(iter(path.parameters))} is not understood")
         if not path.address:
@@ -178,32 +179,32 @@ class Dialogue:
         self.envelope.recipients.append(path.address)
         return SmtpReply(250, "Recipient accepted", enhanced="2.1.5")
 
-    async def data(self, given: Command) -> SmtpReply:
+    async def data(self, command: Command) -> SmtpReply:
         """Answer DATA. The content follows the answer."""
-        if given.rest:
+        if command.rest:
             raise SmtpRefusal(501, "5.5.4", "DATA takes no parameters")
         if not self.envelope.recipients:
             raise SmtpRefusal(503, "5.5.1", "There is no recipient")
         return SmtpReply(354, "End it with a dot on a line of its own")
 
-    async def rset(self, given: Command) -> SmtpReply:
+    async def rset(self, command: Command) -> SmtpReply:
         """Answer RSET, which drops the envelope."""
-        if given.rest:
+        if command.rest:
             raise SmtpRefusal(501, "5.5.4", "RSET takes no parameters")
         self.envelope = SmtpEnvelope()
         return OK
 
-    async def noop(self, given: Command) -> SmtpReply:  # noqa: ARG002 commands are called alike
+    async def noop(self, command: Command) -> SmtpReply:  # noqa: ARG002 commands are called alike
         """Answer NOOP."""
         return OK
 
-    async def vrfy(self, given: Command) -> SmtpReply:
+    async def vrfy(self, command: Command) -> SmtpReply:
         """Answer VRFY without telling whether the address is known."""
-        if not given.rest:
+        if not command.rest:
             raise SmtpRefusal(501, "5.5.4", "Syntax: VRFY address")
         return SmtpReply(252, "Send some mail, and see", enhanced="2.1.5")
 
-    async def quit(self, given: Command) -> SmtpReply:  # noqa: ARG002
+    async def quit(self, command: Command) -> SmtpReply:  # noqa: ARG002
         """Answer QUIT."""
         return SmtpReply(221, "Goodbye", enhanced="2.0.0")
 

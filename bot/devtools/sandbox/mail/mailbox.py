@@ -17,19 +17,19 @@ def add(world: World, mail: ReceivedMail) -> None:
     """Store an email and give it an id."""
     mail.id = str(world.count("mail"))
     world.mails.append(mail)
-    size = sum(len(one.raw) for one in world.mails)
+    size = sum(len(mail.raw) for mail in world.mails)
     while len(world.mails) > MOST or (size > MOST_BYTES and len(world.mails) > 1):
         size -= len(world.mails.pop(0).raw)
 
 
 def found(world: World, *, to: str | None = None, subject: str = "") -> list[ReceivedMail]:
     """Return the emails to this address (None: all) whose subject contains this text, oldest first."""
-    return [one for one in world.mails if (to is None or one.is_for(to)) and subject in one.subject]
+    return [mail for mail in world.mails if (to is None or mail.is_for(to)) and subject in mail.subject]
 
 
 def named(world: World, name: str) -> ReceivedMail | None:
     """Return the email with this id, or None."""
-    return next((one for one in world.mails if one.id == name), None)
+    return next((mail for mail in world.mails if mail.id == name), None)
 
 
 def threads(mails: Sequence[ReceivedMail]) -> dict[str, str]:
@@ -50,7 +50,7 @@ def threads(mails: Sequence[ReceivedMail]) -> dict[str, str]:
 
 def addresses(world: World) -> list[str]:
     """Return the addresses of all people, then other addresses that received email, in lower case."""
-    owned = [one.email.lower() for one in world.users.values() if one.email and not one.deleted]
-    outside = [one.email.lower() for one in world.outsiders]
+    owned = [person.email.lower() for person in world.users.values() if person.email and not person.deleted]
+    outside = [person.email.lower() for person in world.outsiders]
     got = [address.lower() for mail in world.mails for address in mail.recipients]
     return list(dict.fromkeys([*owned, *outside, *got]))

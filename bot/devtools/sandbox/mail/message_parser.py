@@ -47,8 +47,8 @@ class Parsed:
     @property
     def message_id(self) -> str | None:
         """Return the Message-ID with its angle brackets, or None."""
-        found = _MESSAGE_ID.search(self.header("message-id"))
-        return found[0] if found else None
+        match = _MESSAGE_ID.search(self.header("message-id"))
+        return match[0] if match else None
 
     @property
     def references(self) -> list[str]:
@@ -84,7 +84,7 @@ def parsed(raw: bytes) -> Parsed:
 def _parsed(message: Message) -> Parsed:
     text, html, attachments, defects = None, None, list[str](), list[str]()
     for part in message.walk():
-        defects += [_named(one) for one in part.defects]
+        defects += [_named(defect) for defect in part.defects]
         kind = part.get_content_type()
         if part.is_multipart():
             continue
@@ -121,13 +121,13 @@ def _attachment(part: Message) -> str | None:
 def _content(part: Message, defects: list[str]) -> str:
     """Return the text of a part, with replacement characters for bytes that its charset does not have."""
     try:
-        found = part.get_payload(decode=True)
-        content = found if isinstance(found, bytes) else b""
+        payload = part.get_payload(decode=True)
+        content = payload if isinstance(payload, bytes) else b""
         charset = part.get_content_charset("utf-8")
     except BROKEN as error:
         defects.append(_named(error))
         return ""
-    defects += [_named(one) for one in part.defects]
+    defects += [_named(defect) for defect in part.defects]
     try:
         text = content.decode(charset)
     except BROKEN:

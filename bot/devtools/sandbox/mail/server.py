@@ -65,12 +65,14 @@ class MailServer:
         """Wait in real time for `count` such emails. Raises `TimeoutError` with a list of all emails."""
         try:
             async with asyncio.timeout(seconds):
-                while len(there := self.received(to=to, subject=subject)) < count:
+                while len(mails := self.received(to=to, subject=subject)) < count:
                     await self.slack.changes.after(self.slack.changes.count)
         except TimeoutError:
-            got = ", ".join(f"{one.subject!r} to {' '.join(one.recipients)}" for one in self.received())
-            raise TimeoutError(f"no {count} mails to {to or 'anybody'} with {subject!r}; there are: {got}") from None
-        return there
+            existing = ", ".join(f"{mail.subject!r} to {' '.join(mail.recipients)}" for mail in self.received())
+            raise TimeoutError(
+                f"no {count} mails to {to or 'anybody'} with {subject!r}; there are: {existing}"
+            ) from None
+        return mails
 
     def clear(self) -> None:
         """Delete all emails."""
@@ -109,15 +111,15 @@ class MailServer:
         self.slack.changes.moved()
 
     def _bound(self) -> socket.socket:
-        made = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
+        listener = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
         try:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            made.bind((self.host, self.port))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((self.host, self.port))
         except OSError:
-            made.close()
+            listener.close()
             raise
-        self.port = made.getsockname()[1]
-        return made
+        self.port = listener.getsockname()[1]
+        return listener
 
     def _close(self) -> None:
         if self._server is not None:

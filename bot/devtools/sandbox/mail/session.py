@@ -50,7 +50,7 @@ class Session:
         try:
             if self.context.config.security == "tls":
                 await self._handshake()
-            self.dialogue.lacking = frozenset(one for one in sorted(EXTENSIONS) if self.context.faults.lacks(one))
+            self.dialogue.lacking = frozenset(filter(self.context.faults.lacks, sorted(EXTENSIONS)))
             greeting = await self._staged("connect", self._greet)
             self.dialogue.closed = greeting.code != 220
             while not self._over:
@@ -67,14 +67,14 @@ class Session:
 
     async def _next(self) -> None:
         try:
-            given = syntax.command(await self.wire.line())
-            self._in_step(given)
+            command = syntax.command(await self.wire.line())
+            self._in_step(command)
         except SmtpRefusal as refusal:
             self._say(self._mistaken(refusal))
             return
-        stage = "ehlo" if given.verb == "HELO" else given.verb.lower()
-        to = contents.addresses(given.rest) if stage == "rcpt" else self.dialogue.envelope.recipients
-        reply = await self._staged(stage, lambda: self.dialogue.answer(given), to=to)
+        stage = "ehlo" if command.verb == "HELO" else command.verb.lower()
+        to = contents.addresses(command.rest) if stage == "rcpt" else self.dialogue.envelope.recipients
+        reply = await self._staged(stage, lambda: self.dialogue.answer(command), to=to)
         if stage == "quit":
             self._over = True
         elif stage == "starttls" and reply.code == 220:
@@ -82,14 +82,14 @@ class Session:
         elif stage == "data" and reply.code == 354:
             await self._content()
 
-    def _in_step(self, given: Command) -> None:
+    def _in_step(self, command: Command) -> None:
         if not self.wire.ahead:
             return
-        if given.verb == "STARTTLS":
+        if command.verb == "STARTTLS":
             # An attacker may have added the plain text that follows, so the connection must end (CVE-2011-0411).
             self._over = True
-        if given.verb in _ALONE or "pipelining" not in self.dialogue.announced:
-            raise SmtpRefusal(503, "5.5.1", f"Wait for the answer to {given.verb}")
+        if command.verb in _ALONE or "pipelining" not in self.dialogue.announced:
+            raise SmtpRefusal(503, "5.5.1", f"Wait for the answer to {command.verb}")
 
     def _mistaken(self, refusal: SmtpRefusal) -> SmtpReply:
         self._mistakes += 1
@@ -187,4 +187,4 @@ class Session:
         return SmtpReply(250, f"Taken over as {mail.id}", enhanced="2.0.0")
 
 
-_STAGES: Final = frozenset({"connect", "dot"} | {one.lower() for one in COMMANDS})
+_STAGES: Final = frozenset({"connect", "dot"} | {verb.lower() for verb in COMMANDS})

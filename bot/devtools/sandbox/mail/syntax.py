@@ -51,31 +51,31 @@ def command(line: bytes) -> Command:
     verb, _, rest = text.partition(" ")
     if len(line) > _LONGEST_LINE.get(verb.upper(), 512):
         raise SmtpRefusal(500, "5.5.2", "Line too long")
-    if any(ord(one) < 32 or ord(one) == 127 for one in text):
+    if any(ord(character) < 32 or ord(character) == 127 for character in text):
         raise SmtpRefusal(500, "5.5.2", "Control characters are not allowed")
     return Command(verb=verb.upper(), rest=rest)
 
 
-def path(given: str, keyword: str) -> Path:
+def path(text: str, keyword: str) -> Path:
     """Return the path in `FROM:<address> PARAMETER=value …`. `keyword`: `FROM` or `TO`. Raises `SmtpRefusal`."""
-    if given[: len(keyword) + 1].upper() != f"{keyword}:":
+    if text[: len(keyword) + 1].upper() != f"{keyword}:":
         raise SmtpRefusal(501, "5.5.4", f"Syntax: {keyword}:<address>")
-    found = _PATH.fullmatch(given[len(keyword) + 1 :])
-    if found is None:
+    match = _PATH.fullmatch(text[len(keyword) + 1 :])
+    if match is None:
         raise SmtpRefusal(501, "5.5.4", f"Syntax: {keyword}:<address>, without a space before the angle bracket")
-    return Path(address=_address(found["address"]), parameters=_parameters(found["rest"]))
+    return Path(address=_address(match["address"]), parameters=_parameters(match["rest"]))
 
 
 def _parameters(rest: str) -> dict[str, str | None]:
     if rest and not rest.startswith(" "):
         raise SmtpRefusal(501, "5.5.4", "A space is missing after the address")
-    made: dict[str, str | None] = {}
-    for one in rest.split():
-        name, equals, value = one.partition("=")
-        if name.upper() in made:
+    parameters: dict[str, str | None] = {}
+    for parameter in rest.split():
+        name, equals, value = parameter.partition("=")
+        if name.upper() in parameters:
             raise SmtpRefusal(501, "5.5.4", f"{name.upper()} is given twice")
-        made[name.upper()] = value if equals else None
-    return made
+        parameters[name.upper()] = value if equals else None
+    return parameters
 
 
 def _address(address: str) -> str:

@@ -149,12 +149,12 @@ class Wire(asyncio.Protocol):
         self._buffer.clear()
         loop = asyncio.get_running_loop()
         try:
-            made = await loop.start_tls(self._open, self, context, server_side=True)
+            transport = await loop.start_tls(self._open, self, context, server_side=True)
         except OSError:
             self.connection_lost(None)
             raise
-        assert made is not None
-        self._transport, self.tls = made, True
+        assert transport is not None
+        self._transport, self.tls = transport, True
 
     async def ended(self) -> None:
         """Wait until the connection is closed."""
