@@ -14,8 +14,10 @@ from typing import Any
 import aiosmtplib
 import pytest
 
+from bot import endpoints
 from bot.devtools.sandbox import MailConfig, Running
 from bot.email import errors, message
+from bot.email.client import SmtpClient
 from bot.email.errors import Failure, MailError, Meaning, Stage
 from tests.support.certificates import encrypted
 from tests.support.email_env import ASKING, MIA, SENDER, client_to, connections, envelope, mail_server
@@ -312,3 +314,35 @@ async def test_a_long_mail_with_dots_arrives_as_it_was(running: Running) -> None
         await client.send(made, answer_seconds=30)
     (got,) = running.mail.received()
     assert got.text == body
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["stops reading", "is cut"])
+async def test_an_email_that_the_server_stops_reading_was_not_sent(*, cut: bool) -> None:
+    """Nothing is delivered before the final dot, which is never sent while bytes before it wait."""
+    ended = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example\r\n")
+        while line := await reader.readline():
+            writer.write(b"354 Go ahead\r\n" if line == b"DATA\r\n" else b"250 OK\r\n")
+            if line == b"DATA\r\n":
+                break
+        await reader.readexactly(1)
+        if cut:
+            writer.transport.abort()
+        await ended.wait()
+        writer.transport.abort()
+
+    mail = message.headed(SENDER, MIA, subject="long", date=envelope().date)
+    mail.set_content("x" * 70 + "\n")
+    mail.set_payload("\n".join(["x" * 900] * 20_000))
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        client = SmtpClient(
+            endpoints.mail_server(f"smtp://127.0.0.1:{port}"), local_name="a.example", before_dot_seconds=1
+        )
+        with pytest.raises(MailError) as caught:
+            await client.send(mail, answer_seconds=SOON)
+        ended.set()
+        await client.aclose()
+    assert (caught.value.failure.stage, caught.value.failure.meaning) == (Stage.DATA, LATER)
