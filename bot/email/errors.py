@@ -9,13 +9,13 @@ import re
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import Enum, IntEnum
 from typing import Final
 
 import aiosmtplib
 
 from bot.presentation import card as cards
+from engine import retry
 from engine.errors import ChannelError, StepError
 
 
@@ -76,11 +76,6 @@ class MailError(Exception):
         super().__init__(failure.said)
         self.failure = failure
 
-
-FULL_PATIENCE: Final = timedelta(hours=24)
-"""How long a copy is tried again while the mailbox is full."""
-SECOND_TRY: Final = timedelta(minutes=1)
-"""Delay before a second attempt after an unknown outcome: the server may still be delivering the first email."""
 
 _ENHANCED: Final = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
 _LONGEST: Final = 200
@@ -227,9 +222,9 @@ def channel_error(failure: Failure) -> ChannelError:
         case Meaning.COPY | Meaning.CONTENT:
             return ChannelError(failure.said, permanent=True)
         case Meaning.UNKNOWN:
-            return ChannelError(failure.said, outcome_unknown=True, retry_after=SECOND_TRY)
+            return ChannelError(failure.said, outcome_unknown=True, retry_after=retry.EMAIL_UNKNOWN_OUTCOME_WAIT)
         case Meaning.LATER:
-            return ChannelError(failure.said, patience=FULL_PATIENCE if failure.full else None)
+            return ChannelError(failure.said, patience=retry.EMAIL_FULL_MAILBOX_PATIENCE if failure.full else None)
 
 
 _ADVICE: Final = {

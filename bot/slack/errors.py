@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Final
 
 from bot.slack import text_objects
+from engine import retry
 from engine.errors import ChannelError
 
 
@@ -65,11 +66,7 @@ _CLASSES: Final = {name: kind for kind, names in _NAMES.items() for name in name
 _PREFIXES: Final = (("restricted_action", FailureClass.RECIPIENT), ("invalid_blocks", FailureClass.PAYLOAD))
 
 _PERMANENT: Final = frozenset({FailureClass.RECIPIENT, FailureClass.PAYLOAD, FailureClass.MESSAGE})
-MENDING: Final = timedelta(minutes=10)
-"""How long a broken installation is left alone before it is tried again."""
 _REQUEST_TIMEOUT: Final = 408
-WITHOUT_RETRY_AFTER: Final = timedelta(seconds=30)
-"""How long to wait where Slack did not say: its limits count by the minute."""
 
 _SENTENCES: Final[Mapping[FailureClass, str]] = {
     FailureClass.WAIT: "Slack asks us to slow down",
@@ -125,8 +122,8 @@ def channel_error(
     """What a channel raises for it. `changes_nothing`: the call was a question, or does no harm twice."""
     kind = classify(error, http_status)
     waits = {
-        FailureClass.WAIT: retry_after or WITHOUT_RETRY_AFTER,
-        FailureClass.INSTALLATION: MENDING,
+        FailureClass.WAIT: retry_after or retry.SLACK_RATE_LIMIT_WAIT,
+        FailureClass.INSTALLATION: retry.SLACK_INSTALLATION_WAIT,
     }
     return ChannelError(
         sentence(error, http_status=http_status, changes_nothing=changes_nothing),

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from bot.slack import errors
+from engine import retry
 from engine.errors import ChannelError
 
 POST: Final = "chat.postMessage"
@@ -184,5 +184,5 @@ class RateLimiter:
 def retry_after(header: str | None) -> timedelta:
     """Return the time that Slack asks for in `Retry-After`, at most an hour."""
     if header and header.strip().isdecimal():
-        return timedelta(seconds=min(int(header.strip()[:9]), 3600))
-    return errors.WITHOUT_RETRY_AFTER
+        return min(timedelta(seconds=int(header.strip()[:9])), retry.SLACK_MAX_RETRY_AFTER)
+    return retry.SLACK_RATE_LIMIT_WAIT

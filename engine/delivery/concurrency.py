@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
+from engine import retry
 from engine.domain import Receipt
 from engine.errors import ChannelError
 
-RESTS: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 10))
-"""How long a channel is left alone whose set-up is broken, the last from then on."""
 SLOW_AT_ONCE: Final = 16
 """Copies at once on a channel that may take long for one: half of all places, so that other channels have theirs."""
 
@@ -37,7 +36,7 @@ class Rest:
         """What came of an attempt that was recorded at this time."""
         if isinstance(came, ChannelError) and came.about == "channel":
             failures = self._broken.get(channel, (0, at))[0] + 1
-            wait = RESTS[min(failures, len(RESTS)) - 1]
+            wait = retry.waits(retry.CHANNEL_WAITS, failures)
             log.error("nothing is sent through %s for %d s: %s", channel, wait.total_seconds(), came)
             self._broken[channel] = (failures, at + wait)
             self._failing.add(channel)

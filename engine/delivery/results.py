@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
+from engine import retry
 from engine.audit import Entry
 from engine.delivery import routing
 from engine.delivery.routing import Routing
@@ -18,23 +19,9 @@ from engine.store.deliveries import HeldDelivery
 from engine.store.links import Minted
 from engine.store.transaction import Tx
 
-BACKOFF: Final = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600, 1800))
-"""Waits after failures of one copy, then hourly."""
-SECOND_LOOK: Final = timedelta(seconds=2)
-PATIENCE: Final = 12
-"""Failures in a row, over some hours, after which a copy that people see is given up as well."""
 _NOBODY_TOLD: Final = frozenset({"unreachable", "unseen", "needs_attention", "stuck"})
 """Alerts about what nobody but the owner knows of, and what goes on only when somebody does something."""
-MENDING: Final = timedelta(minutes=1)
-"""No set-up is mended sooner."""
 _LINKED: Final = frozenset({DeliveryKind.REQUEST, DeliveryKind.REMINDER})
-LONGEST_WISH: Final = timedelta(days=1)
-"""What a vendor may ask us to wait at most."""
-
-
-def backoff(attempts: int) -> timedelta:
-    """How long to wait after failure number `attempts` in a row."""
-    return BACKOFF[attempts - 1] if attempts <= len(BACKOFF) else timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +127,12 @@ def _start_clocks(tx: Tx, request: RequestView) -> None:
 
 def _failed(tx: Tx, directory: Directory, claimed: ClaimedDelivery, error: ChannelError) -> None:
     held = claimed.held
-    wish = min(error.retry_after or timedelta(0), LONGEST_WISH)
-    wait = max(SECOND_LOOK if error.outcome_unknown and held.attempts == 1 else backoff(held.attempts), wish)
-    if error.about == "channel":
-        wait = max(wait, MENDING)
+    wait = retry.delivery_wait(
+        held.attempts,
+        outcome_unknown=error.outcome_unknown,
+        channel_broken=error.about == "channel",
+        retry_after=error.retry_after,
+    )
     dead = _is_dead(tx, held, error)
     recorded = deliveries.try_failed(
         tx,
@@ -171,7 +160,7 @@ def _is_dead(tx: Tx, held: HeldDelivery, error: ChannelError) -> bool:
     """Whether the copy is given up. One that people see may have live buttons: not at the first "never"."""
     if error.patience is not None and held.created_at + error.patience <= tx.now:
         return True
-    return error.permanent and (held.shown_version == 0 or held.attempts >= PATIENCE)
+    return error.permanent and (held.shown_version == 0 or held.attempts >= retry.GIVE_UP_AFTER)
 
 
 def _after_death(tx: Tx, directory: Directory, claimed: ClaimedDelivery) -> None:

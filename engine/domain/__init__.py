@@ -70,7 +70,7 @@ from engine.domain.statuses import (
     StepStatus,
     Verdict,
 )
-from engine.domain.work import Retry, Work
+from engine.domain.work import Work
 
 __all__ = [
     "DEFAULT_WORKSPACE",
@@ -132,7 +132,6 @@ __all__ = [
     "RequestState",
     "Resume",
     "ResumeAnswer",
-    "Retry",
     "ReturnAddress",
     "ReviewPoint",
     "RunStatus",

@@ -1,8 +1,7 @@
-"""Hints that work is ready, and how failed work is tried again."""
+"""Hints that work is ready."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Literal
 
 from msgspec import Struct
@@ -13,16 +12,3 @@ class Work(Struct, frozen=True):
 
     kind: Literal["advance", "deliver", "process_due"]
     id: str
-
-
-class Retry(Struct, frozen=True):
-    """`attempts` counts all calls; the wait doubles each time, up to an hour."""
-
-    attempts: int = 1
-    wait: timedelta = timedelta(seconds=1)
-
-    def delay(self, attempt: int) -> timedelta | None:
-        """How long to wait after the failure of call number `attempt` (from 1); None: no further call."""
-        if attempt >= self.attempts:
-            return None
-        return min(self.wait * (1 << min(attempt - 1, 20)), timedelta(hours=1))

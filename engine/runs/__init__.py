@@ -21,13 +21,12 @@ from engine.runs.state import (
     checked_output,
 )
 from engine.runs.state_machine import proceed, record, resume
-from engine.runs.transition import DEFAULT_TIMEOUT, MAX_CRASHES, MAX_RETRY_AFTER, STOPPED
+from engine.runs.transition import DEFAULT_TIMEOUT, MAX_CRASHES, STOPPED
 
 __all__ = [
     "DEFAULT_TIMEOUT",
     "MAX_CRASHES",
     "MAX_OUTPUT",
-    "MAX_RETRY_AFTER",
     "STOPPED",
     "Act",
     "Event",

@@ -14,6 +14,7 @@ from engine.errors import ExpressionError, InvalidValue, Tampered
 from engine.expressions import DECISIONS, resolve_params
 from engine.json_values import Value
 from engine.requests import Opening, Subject
+from engine.retry import MAX_RETRY_AFTER
 from engine.runs.state import Act, Event, Failed, OwnerAnswer, Progress, RunState, Visit
 from engine.workflowfile import Gate, Step, Workflow
 from engine.workflowfile.step_kinds import Nature
@@ -23,8 +24,6 @@ STOPPED: Final = "A person stopped the run"
 MAX_CRASHES: Final = 10
 """Calls of one visit that were cut off by a crash before a person is asked, even if the step is idempotent."""
 DEFAULT_TIMEOUT: Final = timedelta(seconds=60)
-MAX_RETRY_AFTER: Final = timedelta(days=1)
-"""The longest wait that the other side of a call may wish for."""
 _EFFECT, _SLEEP = Nature.EFFECT, Nature.SLEEP  # each look at an enum takes ten times one at a name, and there are many
 _WITH_OUTPUT: Final = frozenset({StepStatus.SUCCEEDED, StepStatus.OUTPUT_IN_REVIEW})
 _RETURNED_LENGTH: Final = 4_000

@@ -16,11 +16,10 @@ from yarl import URL
 from engine import json_values
 from engine.errors import InvalidValue, StepError
 from engine.json_values import Value
+from engine.retry import MAX_RETRY_AFTER
 
 Answer: TypeAlias = aiohttp.ClientResponse
 
-MAX_RETRY_AFTER: Final = timedelta(days=1)
-"""The longest `Retry-After` that is believed: a larger one is a slip, and would park the run out of sight."""
 EXCERPT: Final = 300
 """Characters of an error body that a message quotes."""
 _READ: Final = 16_384

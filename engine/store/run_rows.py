@@ -15,6 +15,7 @@ from engine import json_values
 from engine.domain import Origin, Params, RunStatus, StepStatus
 from engine.domain.statuses import by_value
 from engine.json_values import Value
+from engine.retry import DIRECTORY_DOWN_WAIT
 from engine.runs import Progress, RunState, Visit
 from engine.store import request_model, workflows
 from engine.store.connection import Connection
@@ -25,7 +26,6 @@ from engine.store.transaction import Tx
 LEASE: Final = timedelta(seconds=8)
 """How long a claimed run is left alone; renewed every 2 s while its step works."""
 
-POSTPONED: Final = timedelta(minutes=1)
 
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _visit = StepRunRow.__table__  # type: ignore[attr-defined]
@@ -363,7 +363,7 @@ def postpone(tx: Tx, run: str, reason: str) -> bool:
     Returns whether this is news: the first time for this reason.
     """
     before = tx.one(_ERROR, {"run": run})
-    later = {"held": run, "reason": reason, "now": tx.now, "later": tx.now + POSTPONED}
+    later = {"held": run, "reason": reason, "now": tx.now, "later": tx.now + DIRECTORY_DOWN_WAIT}
     return bool(tx.write(_POSTPONE, later)) and before is not None and before.error != reason
 
 

@@ -1,16 +1,19 @@
-"""The executor of one process: a bell rung after commits, a tick, and the tables as the queue."""
+"""The executor of one process: hints after commits, a tick every half second, and the tables as the queue."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final
 
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
 from engine.domain import Work
 from engine.errors import StoreError
-from engine.worker import tick
+from engine.retry import TICK_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +32,7 @@ class Embedded:
         units: dict[str, Unit],
         due: Callable[[datetime], Awaitable[list[Work]]],
         now: Callable[[], datetime],
-        tick_seconds: float = tick.TICK_SECONDS,
+        tick_seconds: float = TICK_SECONDS,
     ) -> None:
         self._units, self._due, self._now, self._tick_seconds = units, due, now, tick_seconds
         self._queues: dict[str, asyncio.Queue[str]] = {kind: asyncio.Queue() for kind in units}
@@ -52,7 +55,7 @@ class Embedded:
 
     async def run(self) -> None:
         """Do work until cancelled, or until stopped and what is under way is done."""
-        async with tick.ticking(self._tick, seconds=self._tick_seconds), asyncio.TaskGroup() as group:
+        async with _ticking(self._tick, seconds=self._tick_seconds), asyncio.TaskGroup() as group:
             await self._tick()
             for kind in self._units:
                 for _ in range(CONCURRENT[kind]):
@@ -110,3 +113,17 @@ class Embedded:
         if trouble != self._trouble:
             self._trouble = trouble
             log.error("%s", trouble)
+
+
+@asynccontextmanager
+async def _ticking(tick: Callable[[], Awaitable[None]], *, seconds: float) -> AsyncIterator[None]:
+    """Call `tick` every `seconds` while the body runs; never two at once, and several that are late count as one."""
+    scheduler = AsyncIOScheduler(timezone="UTC")
+    scheduler.add_job(
+        tick, "interval", seconds=seconds, max_instances=1, coalesce=True, misfire_grace_time=None, id="tick"
+    )
+    scheduler.start()
+    try:
+        yield
+    finally:
+        scheduler.shutdown(wait=False)

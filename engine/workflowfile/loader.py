@@ -9,10 +9,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from engine import fields, urls
-from engine.domain import OnError, Retry
+from engine.domain import OnError
 from engine.errors import InvalidValue
 from engine.expressions import Compiled, compile_value, iter_strings
 from engine.json_values import Path, Value
+from engine.retry import RetryPolicy
 from engine.workflowfile import (
     approver_checks,
     checks,
@@ -233,7 +234,7 @@ def _passed_on(draft: StepDraft, here: Declared) -> Declared:
     return here
 
 
-def _retry(file: StepFile) -> Retry:
+def _retry(file: StepFile) -> RetryPolicy:
     if file.retry is None:
-        return Retry()
-    return Retry(attempts=file.retry.attempts, wait=file.retry.wait or timedelta(seconds=1))
+        return RetryPolicy()
+    return RetryPolicy(attempts=file.retry.attempts, wait=file.retry.wait or timedelta(seconds=1))

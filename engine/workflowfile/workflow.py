@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from engine.domain import Assurance, EmailPolicy, OnError, OnExpiry, ReasonRequired, Retry, ReviewPoint
+from engine.domain import Assurance, EmailPolicy, OnError, OnExpiry, ReasonRequired, ReviewPoint
 from engine.expressions import Compiled, Template
 from engine.fields import Field
+from engine.retry import RetryPolicy
 from engine.workflowfile.declarations import NOTHING, Declared
 from engine.workflowfile.step_kinds import StepKind
 
@@ -75,7 +76,7 @@ class Step:
     params: Compiled
     title: str = ""
     when: Template | None = None
-    retry: Retry = field(default_factory=Retry)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
     timeout: timedelta | None = None
     idempotent: bool | None = None
     on_error: OnError = OnError.STOP

@@ -24,7 +24,7 @@ from engine.domain import (
 from engine.errors import ChannelError
 from engine.ports import Found, Resolution, Route
 from engine.references import Reference
-from engine.store.run_rows import POSTPONED
+from engine.retry import DIRECTORY_DOWN_WAIT
 from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, PlayedParams, Surprise, house
 
 LEE_SLACK = Address("slack", "U0LEE")
@@ -149,7 +149,7 @@ async def test_a_run_starts_while_the_directory_is_out_of_reach_and_asks_later(h
     await home.settle()
     assert (await home.view(run)).error == "The directory does not answer."
     book.down = False
-    home.clock.pass_(POSTPONED)
+    home.clock.pass_(DIRECTORY_DOWN_WAIT)
     await home.settle()
     assert (await home.view(run)).error is None
     assert isinstance(await home.decide(run), Decided)

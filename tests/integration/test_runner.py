@@ -14,9 +14,10 @@ from engine.domain import Cancel, Decided, Done, RequestState, Resume, ResumeAns
 from engine.errors import StepError, StoreFull
 from engine.ports import StepContext
 from engine.read_models import PageQuery, RequestView, StepView
+from engine.retry import DIRECTORY_DOWN_WAIT
 from engine.runs import MAX_OUTPUT
 from engine.store import queries
-from engine.store.run_rows import LEASE, POSTPONED
+from engine.store.run_rows import LEASE
 from engine.store.takeover import take_over
 from engine.store.transaction import Connection, Tx
 from engine.worker.runner import Runner
@@ -524,9 +525,9 @@ async def test_a_run_of_a_step_type_that_is_gone_is_put_off_and_goes_on_when_it_
         view = await without.view(run)
         assert "no longer understood by this server" in str(view.error)
         assert "played" in str(view.error)
-        assert view.ready_at == without.clock.now() + POSTPONED
+        assert view.ready_at == without.clock.now() + DIRECTORY_DOWN_WAIT
         assert not view.status.ended
-    before.clock.pass_(POSTPONED)
+    before.clock.pass_(DIRECTORY_DOWN_WAIT)
     async with house(path, clock=before.clock) as after:
         await after.settle()
         view = await after.view(run)
@@ -548,6 +549,6 @@ async def test_a_run_that_trips_over_a_bug_is_put_off_and_the_traceback_is_logge
     mended = "UPDATE run SET inputs = '{}'"
     await home.store.transact(lambda tx: tx.connection.execute(text(mended)).close())
     assert f"under run {run}" in str((await home.view(run)).error)
-    home.clock.pass_(POSTPONED)
+    home.clock.pass_(DIRECTORY_DOWN_WAIT)
     await home.settle()
     assert (await home.view(run)).status is RunStatus.SUCCEEDED
