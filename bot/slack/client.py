@@ -19,6 +19,7 @@ from bot.slack import errors
 from bot.slack.errors import FailureClass
 from bot.slack.log_throttle import LogThrottle
 from bot.slack.rate_limit import RateLimiter, retry_after
+from engine import retry
 from engine.errors import ChannelError
 
 API_URL: Final = "https://slack.com/api/"
@@ -95,7 +96,7 @@ class SlackClient:
         except SlackError as error:
             if error.kind is not FailureClass.WAIT:
                 raise
-            wait = (error.retry_after or errors.WITHOUT_RETRY_AFTER).total_seconds()
+            wait = (error.retry_after or retry.SLACK_RATE_LIMIT_WAIT).total_seconds()
             self._pace.stop(method, wait)
             if wait > _WORTH_WAITING:
                 raise

@@ -12,8 +12,9 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from bot.slack.client import SlackError
-from bot.slack.errors import WITHOUT_RETRY_AFTER, FailureClass
+from bot.slack.errors import FailureClass
 from engine.errors import ChannelError, StoreError
+from engine.retry import SLACK_RATE_LIMIT_WAIT
 
 DEBOUNCE_SECONDS: Final = 2.0
 """How long changes are collected before the tabs of all their people are published, once each."""
@@ -100,6 +101,6 @@ class HomePublisher:
             log.info("the Home tab of %s could not be published: %s", user, error)
             if error.kind is FailureClass.WAIT:
                 self._stale.mark(user)
-                await asyncio.sleep((error.retry_after or WITHOUT_RETRY_AFTER).total_seconds())
+                await asyncio.sleep((error.retry_after or SLACK_RATE_LIMIT_WAIT).total_seconds())
         except (ChannelError, StoreError) as error:
             log.info("the Home tab of %s could not be published: %s", user, error)

@@ -17,7 +17,7 @@ SLOW_AT_ONCE: Final = 16
 log = logging.getLogger(__name__)
 
 
-class Rest:
+class CircuitBreaker:
     """Channels whose set-up somebody has to mend: nothing is tried on them for a while, then one copy is.
 
     Only a hint: a server that starts anew finds out by its first copy.
@@ -52,7 +52,7 @@ class Rest:
                 self._failing.discard(channel)
 
 
-class Lanes:
+class ConcurrencyLimiter:
     """The places of slow channels. What finds none waits here, holding no other place, until one is free.
 
     Only hints: what is lost here is still due. `enter` may be called from a unit of work, on another thread and twice.

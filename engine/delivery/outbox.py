@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from engine import json_values
 from engine.code_derivation import Codes
 from engine.delivery import results
-from engine.delivery.concurrency import Lanes, Rest
+from engine.delivery.concurrency import CircuitBreaker, ConcurrencyLimiter
 from engine.delivery.results import ClaimedDelivery
 from engine.domain import Card, DeliveryKind, Person, Receipt, RunStatus
 from engine.errors import ChannelError
@@ -55,8 +55,8 @@ class Relay:
         self._directory, self._codes = directory, codes
         longest = max([show_seconds, *(self._seconds(name) for name in channels)])
         self._lease = max(LEASE, timedelta(seconds=longest) + MARGIN)
-        self._rest = Rest()
-        self._lanes = Lanes([name for name, one in channels.items() if isinstance(one, TakesLonger)])
+        self._rest = CircuitBreaker()
+        self._lanes = ConcurrencyLimiter([name for name, one in channels.items() if isinstance(one, TakesLonger)])
         self._under_way: set[str] = set()
         self._subjects: dict[_Key, asyncio.Future[_Subject]] = {}
 

@@ -12,7 +12,8 @@ from typing import ClassVar
 import pytest
 
 from bot.presentation import card
-from engine.delivery import outbox, results
+from engine import retry
+from engine.delivery import outbox
 from engine.delivery.concurrency import SLOW_AT_ONCE
 from engine.domain import Cancel, Decided, DeliveryKind, DeliveryState, Done, Expired, RequestState, Verdict
 from engine.errors import ChannelError
@@ -183,7 +184,7 @@ async def test_a_post_that_fails_is_tried_again_ever_more_rarely(home: EngineEnv
         home.clock.pass_(waits[-1] - timedelta(microseconds=1))
         assert await home.deliver() == 0, "not a moment too early"
         home.clock.pass_(timedelta(microseconds=1))
-    assert waits == [*results.BACKOFF, timedelta(hours=1), timedelta(hours=1)]
+    assert waits == [*retry.DELIVERY_WAITS, timedelta(hours=1)]
     assert await home.deliver() == 1
     view = await copy(home, run)
     assert (view.state, view.attempts, view.last_error) == (DeliveryState.SHOWN, 0, None)
@@ -210,7 +211,7 @@ async def test_an_edit_that_fails_is_tried_again(home: EngineEnv) -> None:
     [
         (timedelta(seconds=47), timedelta(seconds=47)),
         (timedelta(milliseconds=1), timedelta(seconds=1)),
-        (timedelta.max, results.LONGEST_WISH),
+        (timedelta.max, retry.MAX_RETRY_AFTER),
     ],
 )
 async def test_the_vendors_wish_to_wait_is_obeyed_within_reason(
@@ -256,8 +257,8 @@ async def test_a_post_of_unknown_outcome_that_landed_is_adopted(home: EngineEnv)
     run = await opened(home)
     home.channel.next_calls(Fault(error=LOST, landed=True))
     await home.deliver()
-    assert (await copy(home, run)).next_at == home.clock.now() + results.SECOND_LOOK
-    home.clock.pass_(results.SECOND_LOOK)
+    assert (await copy(home, run)).next_at == home.clock.now() + retry.UNKNOWN_OUTCOME_WAIT
+    home.clock.pass_(retry.UNKNOWN_OUTCOME_WAIT)
     await home.settle()
     assert len(home.channel.of("lee@example.com")) == 1
     assert (await copy(home, run)).state is DeliveryState.SHOWN
@@ -270,7 +271,7 @@ async def test_a_post_of_unknown_outcome_that_did_not_land_is_posted_again(home:
     run = await opened(home)
     home.channel.next_calls(Fault(error=LOST))
     await home.deliver()
-    home.clock.pass_(results.SECOND_LOOK)
+    home.clock.pass_(retry.UNKNOWN_OUTCOME_WAIT)
     await home.settle()
     assert (home.channel.looks, len(home.channel.of("lee@example.com"))) == (1, 1)
     assert (await copy(home, run)).state is DeliveryState.SHOWN
@@ -371,7 +372,7 @@ async def test_a_channel_that_hangs_is_cut_off_and_its_copy_looked_for(tmp_path:
         home.channel.next_calls(Fault(gate=asyncio.Event()))
         await home.deliver()
         assert "did not answer within 0.01 seconds" in str((await copy(home, run)).last_error)
-        home.clock.pass_(results.SECOND_LOOK)
+        home.clock.pass_(retry.UNKNOWN_OUTCOME_WAIT)
         await home.settle()
         assert home.channel.looks == 1
         assert (await copy(home, run)).state is DeliveryState.SHOWN
@@ -390,7 +391,7 @@ async def test_a_channel_with_a_bug_neither_loses_the_copy_nor_posts_it_twice_no
     assert view.id in str(view.last_error)
     assert [record.exc_info is not None and view.id in record.getMessage() for record in caplog.records] == [True]
     assert await home.deliver() == 0
-    home.clock.pass_(results.SECOND_LOOK)
+    home.clock.pass_(retry.UNKNOWN_OUTCOME_WAIT)
     await home.settle()
     assert len(home.channel.of("lee@example.com")) == 1
     assert (await copy(home, run)).state is DeliveryState.SHOWN
@@ -428,7 +429,7 @@ async def test_a_receipt_that_cannot_be_recorded_is_kept_until_it_can_and_nothin
     ("attempts", "seconds"), [(1, 1), (2, 5), (3, 30), (4, 120), (5, 600), (6, 1800), (7, 3600), (1000, 3600)]
 )
 def test_the_waits_after_failures(attempts: int, seconds: int) -> None:
-    assert results.backoff(attempts) == timedelta(seconds=seconds)
+    assert retry.waits(retry.DELIVERY_WAITS, attempts) == timedelta(seconds=seconds)
 
 
 async def test_many_copies_of_one_request_all_follow_its_end(home: EngineEnv) -> None:

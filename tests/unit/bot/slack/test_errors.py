@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.slack.errors import MENDING, WITHOUT_RETRY_AFTER, FailureClass, channel_error, classify, sentence
+from bot.slack.errors import FailureClass, channel_error, classify, sentence
+from engine.retry import SLACK_INSTALLATION_WAIT, SLACK_RATE_LIMIT_WAIT
 
 LISTED = {
     FailureClass.WAIT: "ratelimited rate_limited message_limit_exceeded",
@@ -60,13 +61,13 @@ def test_the_status_decides_where_the_error_does_not(error: str | None, status: 
 @pytest.mark.parametrize(
     ("error", "permanent", "unknown", "waits"),
     [
-        ("ratelimited", False, False, WITHOUT_RETRY_AFTER),
+        ("ratelimited", False, False, SLACK_RATE_LIMIT_WAIT),
         ("fatal_error", False, True, None),
         (None, False, True, None),
         ("user_disabled", True, False, None),
         ("msg_too_long", True, False, None),
         ("message_not_found", True, False, None),
-        ("token_revoked", False, False, MENDING),
+        ("token_revoked", False, False, SLACK_INSTALLATION_WAIT),
         ("token_expired", False, False, None),
         ("something_new", False, False, None),
     ],

@@ -12,7 +12,8 @@ from engine import runs
 from engine.domain import OnExpiry, Params, RequestState, ResumeAnswer, ReviewPoint, RunStatus, StepStatus
 from engine.errors import InvalidValue
 from engine.json_values import Value
-from engine.runs import DEFAULT_TIMEOUT, MAX_CRASHES, MAX_RETRY_AFTER, Failed, Produced
+from engine.retry import MAX_RETRY_AFTER
+from engine.runs import DEFAULT_TIMEOUT, MAX_CRASHES, Failed, Produced
 from engine.workflowfile import Nature
 from tests.support.copies import replace
 from tests.support.fakes import START, Call

@@ -17,11 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, HttpUrl
 
-from engine.domain import OnError, OnExpiry, ReasonRequired, Retry, ReviewPoint
+from engine.domain import OnError, OnExpiry, ReasonRequired, ReviewPoint
 from engine.errors import DefinitionError, Problem
 from engine.fields import Field, FieldType
 from engine.json_values import Value
 from engine.ports import StepContext, StepType
+from engine.retry import RetryPolicy
 from engine.steps.registry import builtin
 from engine.workflowfile import StepKind, Workflow, load, unsupported
 from engine.workflowfile.unsupported import NOT_YET
@@ -146,7 +147,7 @@ def test_steps_keep_their_order_and_their_keys(full: Workflow) -> None:
     ]
     lookup, pause, letter, pay, _, quiet = full.steps
     assert lookup.label == "Look the order up"
-    assert lookup.retry == Retry(attempts=3, wait=timedelta(seconds=2))
+    assert lookup.retry == RetryPolicy(attempts=3, wait=timedelta(seconds=2))
     assert lookup.timeout == timedelta(seconds=30)
     assert lookup.on_error is OnError.CONTINUE
     assert lookup.params.secrets == {"SHOP_TOKEN"}
@@ -156,7 +157,7 @@ def test_steps_keep_their_order_and_their_keys(full: Workflow) -> None:
     assert letter.when is None
     assert pay.when is not None
     assert pay.when.render({}) is False
-    assert (letter.on_error, letter.retry, letter.label) == (OnError.STOP, Retry(), "letter")
+    assert (letter.on_error, letter.retry, letter.label) == (OnError.STOP, RetryPolicy(), "letter")
     assert quiet.gate is None
 
 
