@@ -8,6 +8,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args
 
@@ -49,6 +50,8 @@ from tests.support.documents import DOCS, Block, Page, Row
 WORKFLOWS = Page.of("workflows.md")
 COMMANDS = Page.of("commands.md")
 KINDS = builtin()
+ROOT = DOCS.parent
+PAGES = sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md")])
 YAML = [block for block in WORKFLOWS.blocks if block.info.split(" ")[0] == "yaml"]
 
 
@@ -119,18 +122,45 @@ def test_every_fenced_block_is_of_a_kind_that_a_test_looks_at() -> None:
     assert {block.info for block in COMMANDS.blocks} == {"json", "console", "sh"}
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
-def test_a_link_leads_somewhere(page: Any) -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_link_leads_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#:]*)(?:#([\w-]*))?\)", text):
         there = page if target[0] == "" else (page.parent / target[0])
         assert there.exists(), target[0]
         if target[1]:
-            assert target[1] in anchors(Page.of(there.name)), target
+            assert target[1] in anchors(Page(there.read_text(encoding="utf-8"))), target
 
 
 def anchors(page: Page) -> set[str]:
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for _, title in page.headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_file_that_a_page_names_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for path in re.findall(r"`((?:engine|bot|tests|docs|templates)/[\w./-]+)`", text):
+        assert any((ROOT / f"{path}{suffix}").exists() for suffix in ("", ".py")), path
+
+
+# -- decisions ----------------------------------------------------------------------------------------------
+
+DECISIONS = Page.of("decisions.md")
+
+
+@pytest.mark.parametrize("title", [title for level, title in DECISIONS.headings if level == 3])
+def test_a_decision_has_its_date_and_its_four_parts(title: str) -> None:
+    text = DECISIONS.text.partition(f"### {title}\n\n")[2].partition("\n#")[0]
+    assert re.match(r"\*20\d\d-\d\d-\d\d\.\* \*\*Context:\*\*", text)
+    assert re.findall(r"\*\*(\w+):?\*\*", text) == ["Context", "Choice", "Why", "Reconsider"]
+
+
+def test_code_refers_only_to_decisions_that_exist() -> None:
+    titles = anchors(DECISIONS)
+    for folder in ("engine", "bot", "tests"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for name in re.findall(r"decisions\.md#([\w-]+)", path.read_text(encoding="utf-8")):
+                assert name in titles, path
 
 
 # -- keys ---------------------------------------------------------------------------------------------------
