@@ -13,8 +13,8 @@ from typing import Final
 from rich.console import Console
 
 from bot import server_key
-from bot.directory import TerminalDirectory, WithMail
 from bot.email import setup as mail
+from bot.email.directory import DirectoryWithEmail
 from bot.local import server
 from bot.local.service import OperatorCommands
 from bot.local.socket_path import socket_path
@@ -32,6 +32,7 @@ from bot.slack.setup import SlackCredentials
 from bot.step_types import step_types
 from bot.terminal import screen
 from bot.terminal.channel import TerminalChannel
+from bot.terminal.directory import TerminalDirectory
 from bot.terminal.sender import TerminalMailer, TerminalSender
 from bot.web import routes
 from bot.web import server as http
@@ -129,7 +130,7 @@ def build(store: SqliteStore, settings: Settings, adapters: Adapters) -> App:
 
 def _directory(adapters: Adapters) -> Directory:
     directory: Directory = TerminalDirectory() if adapters.slack is None else SlackDirectory(adapters.slack)
-    return directory if adapters.email is None else WithMail(directory)
+    return directory if adapters.email is None else DirectoryWithEmail(directory)
 
 
 def _channels(adapters: Adapters, homes: StaleHomes) -> dict[str, Channel]:

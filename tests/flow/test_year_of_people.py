@@ -18,7 +18,7 @@ import pytest
 
 from bot.devtools.sandbox import Running, sandbox
 from bot.devtools.sandbox.world import User, Usergroup
-from bot.directory import WithMail
+from bot.email.directory import DirectoryWithEmail
 from bot.slack.client import connected
 from bot.slack.directory import SlackDirectory
 from bot.slack.rate_limit import RateLimiter
@@ -62,7 +62,7 @@ WEB: Final = Origin(surface="web")
 SLACK: Final = Origin(surface="slack")
 
 
-class Ways(WithMail):
+class RecordingDirectory(DirectoryWithEmail):
     """Accounts are reached on the channel that the test reads."""
 
     def reach(self, person: Person) -> Sequence[Route]:
@@ -405,7 +405,7 @@ async def year(path: Path, seed: int) -> AsyncIterator[Year]:
         slack.rates.configure(enabled=False)
         token, pace = slack.app.bot_token, RateLimiter(multiplier=1000)
         async with connected(token=token, api_url=slack.api_url, pace=pace) as client:
-            directory = Ways(SlackDirectory(client, now=lambda: clock.at.timestamp()))
+            directory = RecordingDirectory(SlackDirectory(client, now=lambda: clock.at.timestamp()))
             async with house(path, directory=directory, clock=clock) as home:
                 yield Year(home, slack, dice)
 
