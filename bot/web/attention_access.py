@@ -53,7 +53,7 @@ async def visit(desk: ReviewService, run: str, *, token: str | None, browser: st
 
 
 def _may(desk: ReviewService, run: RunView, person: Person, address: str) -> bool:
-    return desk.engine.ground.may(person, Address("email", address), run.owner.id)
+    return desk.engine.context.may(person, Address("email", address), run.owner.id)
 
 
 async def _seen(

@@ -1,4 +1,4 @@
-"""Answers about a step of unknown outcome by somebody for whom no surface vouches: links, browsers and codes."""
+"""Answers for a step of unknown outcome by a person whom a link, a remembered browser or a code identifies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from engine.domain import (
     Refusal,
     Resume,
 )
-from engine.service import assurance, cancel_and_resume, code_confirmation
+from engine.service import assurance, code_confirmation, resume
 from engine.service.assurance import Proof
 from engine.service.context import CommandContext
 from engine.store import attention_links, browsers, challenges, run_rows
@@ -32,86 +32,89 @@ from engine.store.transaction import Tx
 _NOT_YOURS = "Only the owner of the workflow or an admin may say what became of a step."
 
 
-def answer(ground: CommandContext, tx: Tx, command: AnswerAttention, resolved: Resolved) -> Done | Refusal:
-    """The unit of `Engine.answer`."""
-    held = run_rows.load_run(tx, command.resume.run)
-    if held is None:
+def answer(context: CommandContext, tx: Tx, command: AnswerAttention, resolved: Resolved) -> Done | Refusal:
+    """Answer for a step, or ask for a code first if there is only a link: the unit of `Engine.answer`."""
+    run = run_rows.load_run(tx, command.resume.run)
+    if run is None:
         return NotFound(what="run", name=command.resume.run)
-    proof = _prove(ground, tx, held, command)
+    proof = _prove(context, tx, run, command)
     if isinstance(proof, Refusal):
         return proof
     if proof.assurance is not Assurance.LINK:
-        return answer_as(ground, tx, command.resume, proof, resolved)
-    ruled = cancel_and_resume.rule(ground, tx, held, command.resume)
+        return answer_as(context, tx, command.resume, proof, resolved)
+    accepted = resume.check_answer(context, tx, run, command.resume)
     assert proof.address is not None
-    # A link lets its holder look; to answer takes more.
-    return ruled if isinstance(ruled, Refusal) else NeedsCode(address=proof.address)
+    # A link lets its holder look. An answer needs a code as well.
+    return accepted if isinstance(accepted, Refusal) else NeedsCode(address=proof.address)
 
 
-def answer_as(ground: CommandContext, tx: Tx, resume: Resume, proof: Proof, resolved: Resolved) -> Done | Refusal:
-    """Answer as the person who was proven to give the answer, if they still may."""
+def answer_as(context: CommandContext, tx: Tx, command: Resume, proof: Proof, resolved: Resolved) -> Done | Refusal:
+    """Answer as the person whom the proof identifies, if they are still allowed to."""
     assert proof.address is not None
-    proven = structs.replace(resume, actor=Address("email", proof.address), assurance=proof.assurance)
-    return cancel_and_resume.resume(ground, tx, proven, resolved, acted_as=proof.held)
+    proven = structs.replace(command, actor=Address("email", proof.address), assurance=proof.assurance)
+    return resume.resume(context, tx, proven, resolved, acted_as=proof.held)
 
 
-def ask(ground: CommandContext, codes: Codes, tx: Tx, command: AskAnswerCode) -> CodeSent | Refusal:
-    """The unit of `Identity.ask_answer_code`. An answer that would be refused anyway is refused now."""
+def ask(context: CommandContext, codes: Codes, tx: Tx, command: AskAnswerCode) -> CodeSent | Refusal:
+    """Send a code that confirms an answer: the unit of `Identity.ask_answer_code`.
+
+    An answer that would be refused anyway is refused here, before a code is sent.
+    """
     given = command.answer
-    held = run_rows.load_run(tx, given.resume.run)
-    if held is None:
+    run = run_rows.load_run(tx, given.resume.run)
+    if run is None:
         return NotFound(what="run", name=given.resume.run)
     challenges.sweep(tx)
     earlier = challenges.find_confirming(tx.connection, command.holder, given.form, given.resume)
     if earlier is not None:
         return code_confirmation.sent(earlier)
-    proof = _prove(ground, tx, held, given)
+    proof = _prove(context, tx, run, given)
     if isinstance(proof, Refusal):
         return proof
-    ruled = cancel_and_resume.rule(ground, tx, held, given.resume)
-    if isinstance(ruled, Refusal):
-        return ruled
+    accepted = resume.check_answer(context, tx, run, given.resume)
+    if isinstance(accepted, Refusal):
+        return accepted
     return code_confirmation.ask(
         codes,
         tx,
         command,
         given.resume,
         proof,
-        workspace=held.workspace,
-        run=held.state.id,
+        workspace=run.workspace,
+        run=run.state.id,
         form=given.form,
         said=given.said,
     )
 
 
-def _prove(ground: CommandContext, tx: Tx, held: LoadedRun, command: AnswerAttention) -> Proof | Refusal:
-    """Who gives the answer: the person of a remembered browser if they may, else whoever holds the link."""
-    link, browser = _holder(ground, tx, held, command), _reader(tx, command)
+def _prove(context: CommandContext, tx: Tx, run: LoadedRun, command: AnswerAttention) -> Proof | Refusal:
+    """Return the proof of the person who answers: of a remembered browser if they are allowed to, else of the link."""
+    link, browser = _link_proof(context, tx, run, command), _browser_proof(tx, command)
     if browser is None:
         return link
-    may = browser.person is not None and _may(ground, held, browser.person, browser.address or "")
-    # Somebody may open the link of a colleague: they answer as themselves, if they may, and never as the other.
+    may = browser.person is not None and _may_answer(context, run, browser.person, browser.address or "")
+    # A person may open the link of a colleague. They answer as themselves if they may, and never as the colleague.
     return browser if may or isinstance(link, Refusal) else link
 
 
-def _may(ground: CommandContext, held: LoadedRun, person: Person, address: str) -> bool:
-    return ground.may(person, Address("email", address), held.owner)
+def _may_answer(context: CommandContext, run: LoadedRun, person: Person, address: str) -> bool:
+    return context.may(person, Address("email", address), run.owner)
 
 
-def _holder(ground: CommandContext, tx: Tx, held: LoadedRun, command: AnswerAttention) -> Proof | Refusal:
+def _link_proof(context: CommandContext, tx: Tx, run: LoadedRun, command: AnswerAttention) -> Proof | Refusal:
     link = attention_links.load_link(tx.connection, command.link, tx.now) if command.link else None
-    if link is None or link.run != held.state.id:
+    if link is None or link.run != run.state.id:
         return NoLink()
     if link.state is not LinkState.LIVE:
         return NoLink(state=link.state)
-    resume = command.resume
-    if (link.step, link.visit, link.attempt) != (resume.step, resume.visit, resume.attempt):
+    given = command.resume
+    if (link.step, link.visit, link.attempt) != (given.step, given.visit, given.attempt):
         return NoLink()
-    if not _may(ground, held, link.person, link.address):
+    if not _may_answer(context, run, link.person, link.address):
         return NotAllowed(why=_NOT_YOURS)
     return Proof(link.person, Assurance.LINK, link.address, f"holder of the link sent to {link.address}")
 
 
-def _reader(tx: Tx, command: AnswerAttention) -> Proof | None:
-    found = browsers.load_browser(tx.connection, command.browser, tx.now) if command.browser else None
-    return assurance.of_browser(found) if found is not None else None
+def _browser_proof(tx: Tx, command: AnswerAttention) -> Proof | None:
+    browser = browsers.load_browser(tx.connection, command.browser, tx.now) if command.browser else None
+    return None if browser is None else assurance.of_browser(browser)

@@ -19,35 +19,35 @@ from engine.store.transaction import Tx
 from engine.worker.advance import wake
 
 
-def decide(ground: CommandContext, tx: Tx, command: Decide, resolved: Resolved) -> Decided | Refusal:
+def decide(context: CommandContext, tx: Tx, command: Decide, resolved: Resolved) -> Decided | Refusal:
     """The unit of `Engine.decide`."""
-    loaded = load(ground, tx, command.request, resolved)
+    loaded = load(context, tx, command.request, resolved)
     if loaded is None:
         return NotFound(what="request", name=command.request)
     asked, labels = loaded
     if command.actor.kind == "email" and assurance.vouched(command):
-        Recipients(tx, ground.advancer.directory, resolved).actor(asked.workspace, command.actor)
+        Recipients(tx, context.advancer.directory, resolved).actor(asked.workspace, command.actor)
     proof = assurance.prove(tx, asked, command)
     if isinstance(proof, Refusal):
         return proof
-    return decide_as(ground, tx, asked, labels, command, proof, resolved)
+    return decide_as(context, tx, asked, labels, command, proof, resolved)
 
 
-def load(ground: CommandContext, tx: Tx, request: str, resolved: Resolved) -> tuple[Request, tuple[str, str]] | None:
+def load(context: CommandContext, tx: Tx, request: str, resolved: Resolved) -> tuple[Request, tuple[str, str]] | None:
     """The request, with its people as the directory has just said that they are."""
     loaded = request_model.load_asked(tx, request)
     if (
         loaded is None
         or not resolved
-        or not Recipients(tx, ground.advancer.directory, resolved).learn(loaded[0].workspace)
+        or not Recipients(tx, context.advancer.directory, resolved).learn(loaded[0].workspace)
     ):
         return loaded
     return request_model.load_asked(tx, request)
 
 
-def rule(ground: CommandContext, tx: Tx, asked: Request, command: Decide, proof: Proof) -> Ruling | Refusal:
+def rule(context: CommandContext, tx: Tx, asked: Request, command: Decide, proof: Proof) -> Ruling | Refusal:
     """Return what would become of the command. Nothing is written."""
-    kind = ground.advancer.kinds.get(asked.subject.uses)
+    kind = context.advancer.kinds.get(asked.subject.uses)
     if kind is None:
         return NotAllowed(
             why=f"This server has no step type {asked.subject.uses} any more; its operator must install it again."
@@ -59,7 +59,7 @@ def rule(ground: CommandContext, tx: Tx, asked: Request, command: Decide, proof:
 
 
 def decide_as(
-    ground: CommandContext,
+    context: CommandContext,
     tx: Tx,
     asked: Request,
     labels: tuple[str, str],
@@ -69,15 +69,15 @@ def decide_as(
 ) -> Decided | Refusal:
     """Decide as whoever was proven to give the command, if the gate still means them."""
     command = assurance.as_proven(command, proof)
-    ruling = rule(ground, tx, asked, command, proof)
+    ruling = rule(context, tx, asked, command, proof)
     if isinstance(ruling, Refusal):
         return ruling
-    who = Recipients(tx, ground.advancer.directory, resolved)
+    who = Recipients(tx, context.advancer.directory, resolved)
     found = eligibility.check(who, asked, ruling.approver, command.actor)
     changed = json_values.replace_all(asked.content.value, {edit.path: edit.after for edit in ruling.edits})
     who.introduce(asked.workspace, requests.mentioned(changed, asked.editable, ()) if ruling.edits else ())
     if found.excluded is not None:
-        eligibility.exclude(ground.advancer, tx, asked, ruling.approver, found.excluded)
+        eligibility.exclude(context.advancer, tx, asked, ruling.approver, found.excluded)
         return NoLongerApprover(why=found.excluded)
     record = _record(asked, command, ruling, labels, proof)
     if found.unchecked:

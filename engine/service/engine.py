@@ -38,11 +38,12 @@ from engine.errors import ChannelError, Conflict
 from engine.read_models import AttentionView, DeliveryView, PageQuery, RequestView, RunView, StoryEntry, WorkflowView
 from engine.service import (
     answer_attention,
-    cancel_and_resume,
+    cancel,
     decide,
     erase,
     process_due,
     register,
+    resume,
     return_address,
     start,
 )
@@ -62,7 +63,7 @@ class Engine:
     """Everything that can be asked of Signoff. `admins`: who may replace, cancel and resume what others own."""
 
     def __init__(self, store: SqliteStore, advancer: Advancer, *, admins: frozenset[Address] = frozenset()) -> None:
-        self.store, self.ground = store, CommandContext(advancer, admins)
+        self.store, self.context = store, CommandContext(advancer, admins)
 
     # -- commands --
 
@@ -71,24 +72,24 @@ class Engine:
 
         Raises `DefinitionError` with everything that is wrong in them.
         """
-        workflow = self.ground.advancer.compiled(command.source)
+        workflow = self.context.advancer.compiled(command.source)
         answer = await self.knowing(
-            lambda tx, resolved: register.register(self.ground, tx, command, workflow, resolved), patient=False
+            lambda tx, resolved: register.register(self.context, tx, command, workflow, resolved), patient=False
         )
         if not isinstance(answer, Registered):
             return answer
         # What only others know is asked once it is registered: it keeps nobody from doing so.
-        doubts = await register.doubts(self.ground, workflow)
+        doubts = await register.doubts(self.context, workflow)
         return structs.replace(answer, warnings=(*answer.warnings, *doubts))
 
     async def start(self, command: Start) -> Started | Refusal:
         """Start a run, and take it to its first request, effect or wait in the same transaction."""
         try:
-            return await self.knowing(lambda tx, resolved: start.start(self.ground, tx, command, resolved))
+            return await self.knowing(lambda tx, resolved: start.start(self.context, tx, command, resolved))
         except ChannelError:
             # Who is asked can be found out later; that the run was asked for is known now.
             later = self.knowing(
-                lambda tx, resolved: start.start(self.ground, tx, command, resolved, asking=False),
+                lambda tx, resolved: start.start(self.context, tx, command, resolved, asking=False),
                 patient=False,
                 seconds=_LOOKUP_SECONDS / 4,
             )
@@ -96,19 +97,19 @@ class Engine:
 
     async def decide(self, command: Decide) -> Decided | Refusal:
         """Decide a request. When this returns `Decided`, the decision is on the disk and no other will ever count."""
-        decision = self.knowing(lambda tx, resolved: decide.decide(self.ground, tx, command, resolved), patient=False)
+        decision = self.knowing(lambda tx, resolved: decide.decide(self.context, tx, command, resolved), patient=False)
         return await _or_contested(decision, "request")
 
     async def cancel(self, command: Cancel) -> Done | Refusal:
         """End a run: its open request is withdrawn at once; a step under way is left to finish and is the last."""
         cancellation = self.knowing(
-            lambda tx, resolved: cancel_and_resume.cancel(self.ground, tx, command, resolved), patient=False
+            lambda tx, resolved: cancel.cancel(self.context, tx, command, resolved), patient=False
         )
         return await _or_contested(cancellation, "run")
 
     async def resume(self, command: Resume) -> Done | Refusal:
         """Answer for a step of unknown outcome. Raises `ChannelError` if who is asked next cannot be found out now."""
-        resumption = self.knowing(lambda tx, resolved: cancel_and_resume.resume(self.ground, tx, command, resolved))
+        resumption = self.knowing(lambda tx, resolved: resume.resume(self.context, tx, command, resolved))
         return await _or_contested(resumption, "run")
 
     async def answer(self, command: AnswerAttention) -> Done | Refusal:
@@ -116,26 +117,26 @@ class Engine:
 
         A link alone needs a code: `NeedsCode`. Raises `ChannelError` as `resume`.
         """
-        answer = self.knowing(lambda tx, resolved: answer_attention.answer(self.ground, tx, command, resolved))
+        answer = self.knowing(lambda tx, resolved: answer_attention.answer(self.context, tx, command, resolved))
         return await _or_contested(answer, "run")
 
     async def attention(self, run: str) -> AttentionView | NotWaiting | NotFound:
         """What a run asks of its owner: which call has an unknown outcome, and what to say if it happened."""
-        return await self.transact(lambda tx: cancel_and_resume.attention(self.ground, tx, run))
+        return await self.transact(lambda tx: resume.attention(self.context, tx, run))
 
     async def return_address(self, command: ReturnAddress) -> AddressReturned | Refusal:
         """Give an address back to the person who had it before."""
         return await self.knowing(
-            lambda tx, resolved: return_address.give_back(self.ground, tx, command, resolved), patient=False
+            lambda tx, resolved: return_address.give_back(self.context, tx, command, resolved), patient=False
         )
 
     async def erase(self, command: Erase) -> Erased | Refusal:
         """Erase the contents of a run that has ended; the chain stays, and says who erased them and why."""
-        return await self.knowing(lambda tx, resolved: erase.erase(self.ground, tx, command, resolved), patient=False)
+        return await self.knowing(lambda tx, resolved: erase.erase(self.context, tx, command, resolved), patient=False)
 
     async def process_due(self, request: str) -> None:
         """Do what time has brought to a request: tell the owner that nobody saw it, or let it expire."""
-        await self.transact(lambda tx: process_due.process_due(self.ground, tx, request))
+        await self.transact(lambda tx: process_due.process_due(self.context, tx, request))
 
     async def transact(self, unit: Callable[[Tx], T]) -> T:
         """Run a unit of work of this package, again where somebody else was faster."""
@@ -150,7 +151,7 @@ class Engine:
         self, unit: Callable[[Tx, Resolved], T], *, patient: bool = True, seconds: float = _LOOKUP_SECONDS
     ) -> T:
         """Run a unit that may need to know who people are. Raises `ChannelError` only while `patient`."""
-        directory = self.ground.advancer.directory
+        directory = self.context.advancer.directory
         return await answered(self.transact, unit, directory, patient=patient, seconds=seconds)
 
     # -- reads --

@@ -11,13 +11,13 @@ from engine.store import erasure, run_rows
 from engine.store.transaction import Tx
 
 
-def erase(ground: CommandContext, tx: Tx, command: Erase, resolved: Resolved) -> Erased | Refusal:
+def erase(context: CommandContext, tx: Tx, command: Erase, resolved: Resolved) -> Erased | Refusal:
     """The unit of `Engine.erase`."""
     held = run_rows.load_run(tx, command.run)
     if held is None:
         return NotFound(what="run", name=command.run)
-    actor = Recipients(tx, ground.advancer.directory, resolved).actor(held.workspace, command.actor)
-    if not ground.may(actor, command.actor):
+    actor = Recipients(tx, context.advancer.directory, resolved).actor(held.workspace, command.actor)
+    if not context.may(actor, command.actor):
         return NotAllowed(why="Only an admin may erase what the record holds.")
     if not held.state.status.ended:
         return NotAllowed(why=f"Run {command.run} has not ended yet; cancel it, or wait until it has.")

@@ -76,13 +76,13 @@ class Identity:
 
     async def ask_code(self, command: AskCode) -> CodeSent | Refusal:
         """Keep a decision until it is confirmed with a code, which is sent to the address that was asked."""
-        ground = self._engine.ground
-        return await self._engine.transact(lambda tx: one_time_codes.ask(ground, self._codes, tx, command))
+        context = self._engine.context
+        return await self._engine.transact(lambda tx: one_time_codes.ask(context, self._codes, tx, command))
 
     async def ask_answer_code(self, command: AskAnswerCode) -> CodeSent | Refusal:
         """Keep an answer about a step until it is confirmed with a code, which is sent to the owner's address."""
-        ground = self._engine.ground
-        return await self._engine.transact(lambda tx: answer_attention.ask(ground, self._codes, tx, command))
+        context = self._engine.context
+        return await self._engine.transact(lambda tx: answer_attention.ask(context, self._codes, tx, command))
 
     async def sign_in(self, command: SignIn) -> CodeSent:
         """Send a code to somebody who wants to see what waits for them."""
@@ -100,9 +100,9 @@ class Identity:
         """The code from the mail: what it was sent for is done, and the browser is remembered."""
         if is_sealed(command.challenge):
             return await self._give_to_sign_in(command)
-        ground = self._engine.ground
+        context = self._engine.context
         return await self._engine.knowing(
-            lambda tx, resolved: one_time_codes.give(ground, self._codes, tx, command, resolved), patient=False
+            lambda tx, resolved: one_time_codes.give(context, self._codes, tx, command, resolved), patient=False
         )
 
     async def _give_to_sign_in(self, command: GiveCode) -> Proven | WrongCode | CodeLapsed:
@@ -114,7 +114,7 @@ class Identity:
         code, label = command.code, command.label
         if not await self._engine.store.read(lambda connection: sign_in.match(codes, connection, carried, code, now)):
             return WrongCode()
-        directory = self._engine.ground.advancer.directory
+        directory = self._engine.context.advancer.directory
         return await self._engine.knowing(
             lambda tx, resolved: sign_in.give(codes, tx, Recipients(tx, directory, resolved), carried, code, label),
             patient=False,

@@ -35,7 +35,7 @@ from engine.store.challenges import Held
 from engine.store.transaction import Tx
 
 
-def ask(ground: CommandContext, codes: Codes, tx: Tx, command: AskCode) -> CodeSent | Refusal:
+def ask(context: CommandContext, codes: Codes, tx: Tx, command: AskCode) -> CodeSent | Refusal:
     """The unit of `Identity.ask_code`. A decision that would be refused anyway is refused now."""
     decision = command.decide
     loaded = request_model.load_asked(tx, decision.request)
@@ -49,7 +49,7 @@ def ask(ground: CommandContext, codes: Codes, tx: Tx, command: AskCode) -> CodeS
     proof = assurance.prove(tx, asked, decision)
     if isinstance(proof, Refusal):
         return proof
-    ruling = decide.rule(ground, tx, asked, decision, proof)
+    ruling = decide.rule(context, tx, asked, decision, proof)
     if isinstance(ruling, Refusal) and not isinstance(ruling, NeedsCode):
         return ruling
     return code_confirmation.ask(
@@ -93,7 +93,7 @@ def view(held: Held | None, holder: str) -> ChallengeView | None:
 
 
 def give(
-    ground: CommandContext, codes: Codes, tx: Tx, command: GiveCode, resolved: Resolved
+    context: CommandContext, codes: Codes, tx: Tx, command: GiveCode, resolved: Resolved
 ) -> Proven | WrongCode | CodeLapsed:
     """The unit of `Identity.give_code`: what the code was sent for is done, once, and the browser is remembered."""
     held = challenges.load_challenge(tx.connection, command.challenge)
@@ -105,13 +105,13 @@ def give(
     if sent.id != held.id and not challenges.try_use(tx, held):
         raise Conflict(f"challenge {held.id} was used by somebody else")
     # Whose address it is now, and not when the code was sent.
-    Recipients(tx, ground.advancer.directory, resolved).actor(held.workspace, Address("email", held.address))
+    Recipients(tx, context.advancer.directory, resolved).actor(held.workspace, Address("email", held.address))
     proven = sign_in.remember(tx, sent, command.label, request=held.request, run=held.run)
     if isinstance(proven, CodeLapsed):
         return proven
     if isinstance(held.command, Resume):
-        return replace(proven, answer=_answer(ground, tx, held, held.command, resolved))
-    return replace(proven, answer=_decide(ground, tx, held, held.command, resolved))
+        return replace(proven, answer=_answer(context, tx, held, held.command, resolved))
+    return replace(proven, answer=_decide(context, tx, held, held.command, resolved))
 
 
 def _match(codes: Codes, tx: Tx, held: Held, code: str) -> Held | None:
@@ -147,14 +147,14 @@ def _wrong(tx: Tx, held: Held) -> WrongCode | CodeLapsed:
     return CodeLapsed()
 
 
-def _decide(ground: CommandContext, tx: Tx, held: Held, decision: Decide, resolved: Resolved) -> Decided | Refusal:
-    loaded = decide.load(ground, tx, decision.request, resolved)
+def _decide(context: CommandContext, tx: Tx, held: Held, decision: Decide, resolved: Resolved) -> Decided | Refusal:
+    loaded = decide.load(context, tx, decision.request, resolved)
     assert loaded is not None
     asked, labels = loaded
     proof = assurance.by_code(tx, held.person, held.address)
-    return NoLink() if proof is None else decide.decide_as(ground, tx, asked, labels, decision, proof, resolved)
+    return NoLink() if proof is None else decide.decide_as(context, tx, asked, labels, decision, proof, resolved)
 
 
-def _answer(ground: CommandContext, tx: Tx, held: Held, resume: Resume, resolved: Resolved) -> Done | Refusal:
+def _answer(context: CommandContext, tx: Tx, held: Held, resume: Resume, resolved: Resolved) -> Done | Refusal:
     proof = assurance.by_code(tx, held.person, held.address)
-    return NoLink() if proof is None else answer_attention.answer_as(ground, tx, resume, proof, resolved)
+    return NoLink() if proof is None else answer_attention.answer_as(context, tx, resume, proof, resolved)

@@ -14,7 +14,7 @@ from engine.store.transaction import Tx
 from engine.worker.advance import wake
 
 
-def process_due(ground: CommandContext, tx: Tx, request: str) -> None:
+def process_due(context: CommandContext, tx: Tx, request: str) -> None:
     """Do the first thing that is due for a request. The unit of `Engine.process_due`."""
     loaded = request_model.load_asked(tx, request)
     if loaded is None or loaded[0].state is not RequestState.PENDING:
@@ -22,9 +22,9 @@ def process_due(ground: CommandContext, tx: Tx, request: str) -> None:
     asked, _ = loaded
     match asked.deadlines.due(tx.now):
         case NoResponse():
-            _ask_another_way(ground, tx, asked)
+            _ask_another_way(context, tx, asked)
         case NotDelivered():
-            _notify_owner(ground, tx, asked)
+            _notify_owner(context, tx, asked)
         case PastDue(state):
             _expire(tx, asked, state)
         case None:
@@ -36,9 +36,9 @@ def _set(tx: Tx, asked: Request, deadlines: Deadlines) -> None:
         raise Conflict(f"request {asked.id} changed meanwhile")
 
 
-def _ask_another_way(ground: CommandContext, tx: Tx, asked: Request) -> None:
+def _ask_another_way(context: CommandContext, tx: Tx, asked: Request) -> None:
     _set(tx, asked, asked.deadlines.after_falling_back())
-    ways = Routing(ground.advancer.directory, asked.email)
+    ways = Routing(context.advancer.directory, asked.email)
     run = asked.subject.run
     persons = [one.person for one in asked.eligible]
     copies = routing.fall_back(tx, ways, workspace=asked.workspace, run=run, request=asked.id, persons=persons)
@@ -46,11 +46,11 @@ def _ask_another_way(ground: CommandContext, tx: Tx, asked: Request) -> None:
     tx.audit(asked.workspace, entry("request.fell_back", run=run, request=asked.id, channels=list[Value](channels)))
 
 
-def _notify_owner(ground: CommandContext, tx: Tx, asked: Request) -> None:
+def _notify_owner(context: CommandContext, tx: Tx, asked: Request) -> None:
     held = run_rows.load_run(tx, asked.subject.run)
     assert held is not None
     _set(tx, asked, asked.deadlines.after_notifying_owner(tx.now))
-    ground.advancer.alert(tx, held.place, topic="unseen", request=asked.id)
+    context.advancer.alert(tx, held.place, topic="unseen", request=asked.id)
     tx.audit(asked.workspace, entry("request.unseen", run=asked.subject.run, request=asked.id))
 
 

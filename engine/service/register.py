@@ -23,13 +23,13 @@ log = logging.getLogger(__name__)
 
 
 def register(
-    ground: CommandContext, tx: Tx, command: Register, workflow: Workflow, resolved: Resolved
+    context: CommandContext, tx: Tx, command: Register, workflow: Workflow, resolved: Resolved
 ) -> Registered | Refusal:
     """The unit of `Engine.register`."""
-    who = Recipients(tx, ground.advancer.directory, resolved)
+    who = Recipients(tx, context.advancer.directory, resolved)
     actor = who.actor(command.workspace, command.actor)
     current = workflows.load_workflow(tx.connection, command.workspace, workflow.name)
-    if current is not None and not ground.may(actor, command.actor, current.owner):
+    if current is not None and not context.may(actor, command.actor, current.owner):
         return NotAllowed(
             why=f"Only the owner of {workflow.name} or an admin may replace it. "
             "Register it under another name, or ask its owner."
@@ -70,9 +70,9 @@ def register(
     return Registered(workflow=workflow.name, version=registration.version, changed=True, warnings=tuple(doubtful))
 
 
-async def doubts(ground: CommandContext, workflow: Workflow) -> list[str]:
+async def doubts(context: CommandContext, workflow: Workflow) -> list[str]:
     """Return what the steps of a workflow find against the parameters that its file gives them."""
-    kinds = [(step, ground.advancer.kinds.get(step.kind.name)) for step in workflow.steps]
+    kinds = [(step, context.advancer.kinds.get(step.kind.name)) for step in workflow.steps]
     asked = [(step, kind) for step, kind in kinds if isinstance(kind, StepType)]
     found = await asyncio.gather(*(kind.doubts(_literals(step)) for step, kind in asked), return_exceptions=True)
     told = dict[str, None]()

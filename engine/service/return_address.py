@@ -9,10 +9,10 @@ from engine.store import identities, people
 from engine.store.transaction import Tx
 
 
-def give_back(ground: CommandContext, tx: Tx, command: ReturnAddress, resolved: Resolved) -> AddressReturned | Refusal:
+def give_back(context: CommandContext, tx: Tx, command: ReturnAddress, resolved: Resolved) -> AddressReturned | Refusal:
     """The unit of `Engine.return_address`."""
-    actor = Recipients(tx, ground.advancer.directory, resolved).actor(command.workspace, command.actor)
-    if not ground.may(actor, command.actor):
+    actor = Recipients(tx, context.advancer.directory, resolved).actor(command.workspace, command.actor)
+    if not context.may(actor, command.actor):
         return NotAllowed(why="Only an admin may undo whose an address is.")
     holder = people.known_person(tx, command.workspace, command.address)
     moved = identities.undo(tx, command.workspace, command.address, actor=actor)

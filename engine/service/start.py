@@ -27,7 +27,7 @@ RECORDED_INPUTS: Final = 500
 
 
 def start(
-    ground: CommandContext, tx: Tx, command: Start, resolved: Resolved, *, asking: bool = True
+    context: CommandContext, tx: Tx, command: Start, resolved: Resolved, *, asking: bool = True
 ) -> Started | Refusal:
     """The unit of `Engine.start`. Not `asking`: the first request is left for a runner to open."""
     if command.key is not None:
@@ -37,8 +37,8 @@ def start(
     current = workflows.known_current(tx, command.workspace, command.workflow)
     if current is None:
         return _unknown_workflow(tx, command)
-    workflow = ground.advancer.workflow(tx, current.id, current.version)
-    who = Recipients(tx, ground.advancer.directory, resolved)
+    workflow = context.advancer.workflow(tx, current.id, current.version)
+    who = Recipients(tx, context.advancer.directory, resolved)
     requester = _allowed(who, command, current, workflow)
     if isinstance(requester, Refusal):
         return requester
@@ -50,10 +50,10 @@ def start(
     held = _new_run(tx, command, current, requester, inputs)
     # No acting here: an effect is claimed by the runner that performs it.
     progress = runs.proceed(workflow, held.state, now=tx.now, acting=False, asking=asking)
-    ground.advancer.foresee(tx, held, progress, resolved)
+    context.advancer.foresee(tx, held, progress, resolved)
     run_rows.insert_run(tx, held, progress, key=command.key, inputs=written)
     tx.audit(held.workspace, _started(held, workflow, requester))
-    ground.advancer.follow(tx, held, progress, resolved)
+    context.advancer.follow(tx, held, progress, resolved)
     if progress.ready_at is not None and progress.ready_at <= tx.now:
         tx.ring(Work("advance", held.state.id))
     return Started(run=held.state.id)

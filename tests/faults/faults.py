@@ -237,8 +237,8 @@ FAULTS: Final = (
     ),
     Fault(
         "the copies do not follow a cancelled run",
-        "engine/service/cancel_and_resume.py",
-        "        deliveries.want_update(tx, command.run, request)\n",
+        "engine/service/cancel.py",
+        "        deliveries.want_update(tx, command.run, request_id)\n",
         "",
         f"{_COPIES} tests/integration/slack/test_decisions.py",
     ),
@@ -351,7 +351,7 @@ FAULTS: Final = (
     Fault(
         "the link of an earlier call answers for a later one",
         "engine/service/answer_attention.py",
-        "    if (link.step, link.visit, link.attempt) != (resume.step, resume.visit, resume.attempt):\n",
+        "    if (link.step, link.visit, link.attempt) != (given.step, given.visit, given.attempt):\n",
         "    if False:\n",
         _ATTENTION,
     ),
@@ -365,7 +365,7 @@ FAULTS: Final = (
     Fault(
         "a browser of another person answers for the owner",
         "bot/web/attention_access.py",
-        '    return desk.engine.ground.may(person, Address("email", address), run.owner.id)\n',
+        '    return desk.engine.context.may(person, Address("email", address), run.owner.id)\n',
         "    return True\n",
         _ATTENTION,
     ),
@@ -522,7 +522,7 @@ FAULTS: Final = (
     ),
     Fault(
         "a step is done without what later steps read of it",
-        "engine/service/cancel_and_resume.py",
+        "engine/service/resume.py",
         "    return InvalidInputs(errors=problems, labels=expected.labels) if problems else output\n",
         "    return output\n",
         "tests/flow/test_commands.py tests/integration/slack/test_trouble.py",

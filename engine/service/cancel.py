@@ -1,0 +1,32 @@
+"""The command that ends a run."""
+
+from __future__ import annotations
+
+from engine.delivery.recipients import Recipients, Resolved
+from engine.domain import Cancel, Done, NotAllowed, NotFound, NotWaiting, Refusal, Work
+from engine.json_values import Value
+from engine.service.context import CommandContext, entry
+from engine.store import deliveries, request_rows, run_rows
+from engine.store.transaction import Tx
+
+
+def cancel(context: CommandContext, tx: Tx, command: Cancel, resolved: Resolved) -> Done | Refusal:
+    """Close the open request of a run and end the run: the unit of `Engine.cancel`."""
+    run = run_rows.load_run(tx, command.run)
+    if run is None:
+        return NotFound(what="run", name=command.run)
+    actor = Recipients(tx, context.advancer.directory, resolved).actor(run.workspace, command.actor)
+    if not context.may(actor, command.actor, run.requester, run.owner):
+        return NotAllowed(why="Only who started a run, the owner of its workflow, or an admin may cancel it.")
+    record: dict[str, Value] = {"by": actor.id, "reason": command.reason}
+    if not run_rows.try_cancel(tx, command.run, record):
+        return NotWaiting(run=command.run, status=run.state.status)
+    for request_id in request_rows.withdraw(tx, command.run, by=actor.id):
+        deliveries.want_update(tx, command.run, request_id)
+        tx.audit(run.workspace, entry("request.withdrawn", run=command.run, request=request_id, actor=actor))
+    tx.audit(
+        run.workspace,
+        entry("run.cancel_asked", run=command.run, actor=actor, reason=command.reason, surface=command.origin.surface),
+    )
+    tx.ring(Work("advance", command.run))
+    return Done(run=command.run)
