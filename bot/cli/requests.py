@@ -10,8 +10,8 @@ import click
 from bot.cli import client, serialize
 from bot.cli.context import json_option
 from bot.local.reply import NEEDS_CONFIRMATION, CommandReply
-from bot.presentation import card
-from bot.presentation.card import visible
+from bot.presentation import request_card
+from bot.presentation.characters import visible
 from bot.terminal import screen
 from bot.terminal.channel import next_step
 from engine.domain import DEFAULT_WORKSPACE, RequestState, RunStatus
@@ -67,7 +67,7 @@ def _one(connection: Any, request_id: str, *, as_json: bool) -> None:
         click.echo(screen.as_json(whole))
         return
     out = client.console()
-    shown = card.request_card(view)
+    shown = request_card.request_card(view)
     out.print(screen.card_panel(shown))
     out.print(screen.listing(("copy for", "channel", "state", "shown", "error"), [_copy(one) for one in copies]))
     if view.asked.state is RequestState.PENDING:

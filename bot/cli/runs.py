@@ -10,7 +10,7 @@ import click
 from bot.cli import client, serialize
 from bot.cli.context import json_option
 from bot.cli.exit_codes import Exit
-from bot.presentation import card
+from bot.presentation import characters
 from bot.terminal import screen
 from engine import json_values
 from engine.domain import DEFAULT_WORKSPACE, RunStatus
@@ -81,7 +81,7 @@ def _one(connection: Any, run_id: str, *, as_json: bool) -> None:
     out = client.console()
     out.print(f"Run {view.id} of {view.workflow} version {view.version}: {view.status.value}")
     if view.error:
-        out.print(screen.quoted(card.visible(view.error)), style="red")
+        out.print(screen.quoted(characters.visible(view.error)), style="red")
     for entry in story:
         out.print(screen.story_line(entry))
     for hint in _hints(view, [one.id for one in requests if one.asked.closed_at is None]):

@@ -19,7 +19,7 @@ from rich.console import Console
 from bot import app, settings
 from bot.cli import trial_folders
 from bot.cli.exit_codes import Exit
-from bot.presentation import card
+from bot.presentation import characters, dates, request_card
 from bot.terminal import prompts, screen
 from bot.terminal.prompts import TypedDecision
 from engine import fields, workflowfile
@@ -152,7 +152,7 @@ class Trial:
         started: Any = _accepted(registered) and self.portal.call(
             self.app.engine.start, Start(workflow=workflow.name, inputs=inputs, actor=me, origin=_ORIGIN)
         )
-        self.console.print(card.line(workflow.title), style="bold")
+        self.console.print(characters.line(workflow.title), style="bold")
         return str(_accepted(started).run)
 
     def _inputs(self, workflow: workflowfile.Workflow) -> dict[str, Any]:
@@ -170,7 +170,7 @@ class Trial:
         return values
 
     def _ask_input(self, name: str, declared: fields.Field) -> str:
-        label = card.line(declared.label or name)
+        label = characters.line(declared.label or name)
         while True:
             text: str = click.prompt(f"{label} ({declared.type.value})", default="", show_default=False)
             try:
@@ -225,7 +225,7 @@ class Trial:
         until = view.ready_at
         if until is not None and view.status is RunStatus.WAITING and (view.id, until) not in self._slept:
             self._slept.add((view.id, until))
-            self.console.print(f"Waits until {card.moment(until)}; Ctrl-C leaves it waiting.")
+            self.console.print(f"Waits until {dates.moment(until)}; Ctrl-C leaves it waiting.")
 
         async def pause() -> None:
             await asyncio.sleep(_POLL_SECONDS)
@@ -239,7 +239,7 @@ class Trial:
                 self.console.print(screen.output_lines(step.output))
         error = view.error or ""
         # The step that failed has said why already.
-        why = "" if any(error.endswith(cause) for cause in self._causes) else card.line(error)
+        why = "" if any(error.endswith(cause) for cause in self._causes) else characters.line(error)
         self.console.print(f"Run {view.status.value}. {why}".rstrip(), style="bold")
         return Exit.DONE if view.status is RunStatus.SUCCEEDED else Exit.NO
 
@@ -248,7 +248,7 @@ class Trial:
     def _ask(self, request: RequestView) -> int | None:
         answer = self._answer(request)
         if answer is None:
-            self.console.print(screen.card_panel(card.request_card(request)))
+            self.console.print(screen.card_panel(request_card.request_card(request)))
             click.echo("Nobody is here to ask: answer at a terminal, or with --answer approve.")
             return Exit.WAITING
         decided: Any = self.portal.call(
@@ -277,7 +277,7 @@ class Trial:
         if self.plan.person is not None:
             return Address("email", self.plan.person)
         first = request.approvers[0].person
-        self.console.print(f"Answering as {card.line(first.label)}.", style="dim")
+        self.console.print(f"Answering as {characters.line(first.label)}.", style="dim")
         return first.addresses[0]
 
     @property
@@ -291,11 +291,13 @@ class Trial:
             self._answered += 1
             if turn >= len(given):
                 return None
-            self.console.print(screen.card_panel(card.request_card(request)))
+            self.console.print(screen.card_panel(request_card.request_card(request)))
             return prompts.parse_answer(given[turn], request)
         if not sys.stdin.isatty():
             return None
-        return prompts.ask(self.console, card.request_card(request), request, self._refused_edits.pop(request.id, None))
+        return prompts.ask(
+            self.console, request_card.request_card(request), request, self._refused_edits.pop(request.id, None)
+        )
 
     def _attend(self, view: RunView) -> int | None:
         if not self._interactive:
@@ -316,7 +318,7 @@ class Trial:
         expected = _accepted(self.portal.call(self.app.engine.attention, run)).expected
         values: dict[str, Value] = {}
         for name, asked in expected.fields.items():
-            label = card.line(f"{asked.label} ({asked.help})")
+            label = characters.line(f"{asked.label} ({asked.help})")
             while name not in values:
                 typed = click.prompt(label, default=None if asked.required else "", show_default=False)
                 found, wrong = expected.from_texts({name: typed} if typed else {})

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from msgspec import structs
 
-from bot.presentation import card
+from bot.presentation import request_card
 from bot.slack import details_modal, home_view, ids, message_view, register_modal, request_modals, start_modal
 from engine import workflowfile
 from engine.domain import Address, Approver, Card, Params, Person, ReasonRequired, RequestState, ReviewPoint, RunStatus
@@ -39,11 +39,11 @@ _DIGEST: Final = "00" * 32
 def all_of(now: datetime) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """What each is called, the argument that it is given as, and itself."""
     asked = request(now)
-    shown = card.request_card(asked)
+    shown = request_card.request_card(asked)
     ref = ids.Ref(request=asked.id, content_version=1, digest=_DIGEST, delivery="example")
     metadata = ids.ModalRef(ref=ref)
     yield "a request", "message", _message(shown)
-    yield "a decided request", "message", _message(card.request_card(_decided(asked, now)))
+    yield "a decided request", "message", _message(request_card.request_card(_decided(asked, now)))
     yield "the Edit form", "view", request_modals.edit(asked, metadata=metadata)
     yield "the Reject form", "view", request_modals.reject(asked, metadata=metadata)
     yield "the details", "view", details_modal.details(shown, metadata=metadata)

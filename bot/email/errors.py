@@ -14,7 +14,7 @@ from typing import Final
 
 import aiosmtplib
 
-from bot.presentation import card as cards
+from bot.presentation import characters
 from engine import retry
 from engine.errors import ChannelError, StepError
 
@@ -205,7 +205,7 @@ def _described(error: BaseException) -> str:
 
 def _clean(text: str) -> str:
     """Return the text of a server for people: in one line, visible and short."""
-    text = cards.visible(" ".join(text.encode(errors="replace").decode().split())).rstrip(".")
+    text = characters.visible(" ".join(text.encode(errors="replace").decode().split())).rstrip(".")
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 

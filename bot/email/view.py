@@ -1,6 +1,6 @@
 """The texts of an email, pure: makes the texts and rows of both of its parts from a card.
 
-Everything from a card goes through `bot.presentation.card.visible` once more; nothing in it is markup.
+Everything from a card goes through `bot.presentation.characters.visible` once more; nothing in it is markup.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from bot import page_urls
 from bot.email import truncate
-from bot.presentation import card as cards
+from bot.presentation import characters, dates, expiry
 from bot.presentation.characters import level
 from engine.domain import Card, CardField, DeliveryKind
 
@@ -183,21 +183,21 @@ def _words(card: Card) -> _Words:
 
 def subject(card: Card) -> str:
     """Return the subject in one line. All emails about a request share it; all but the first begin with `Re:`."""
-    title = truncate.cut(cards.line((card.about or card.title)[:TITLE]), SUBJECT).text.rstrip() or "Signoff"
+    title = truncate.cut(characters.line((card.about or card.title)[:TITLE]), SUBJECT).text.rstrip() or "Signoff"
     if card.kind is DeliveryKind.CODE:
         about = card.facts[:1] if card.request or card.run else ()
-        return ": ".join([title, *(_whole(cards.line(text), SUBJECT) for _, text in about)])
+        return ": ".join([title, *(_whole(characters.line(text), SUBJECT) for _, text in about)])
     follows = card.kind is DeliveryKind.REMINDER or (card.kind in ASKING and card.state is not None)
     return f"Re: {title}" if follows or card.about is not None else title
 
 
 def _title(text: str) -> str:
-    return _whole(cards.line(text), TITLE) or "–"
+    return _whole(characters.line(text), TITLE) or "–"
 
 
 def _lead(card: Card) -> Iterator[str]:
     if card.state is not None:
-        yield _whole(cards.visible(card.state), TITLE)
+        yield _whole(characters.visible(card.state), TITLE)
     yield from _again(card)
 
 
@@ -208,7 +208,7 @@ def _again(card: Card) -> Iterator[str]:
 
 def _preheader(card: Card, words: _Words, lead: Lines) -> str:
     parts = [lead[0]] if lead else [f"{label}: {text}" for label, text in card.facts[:2]]
-    return truncate.cut(cards.line("; ".join(parts)[:TITLE]), SUBJECT).text or words.eyebrow
+    return truncate.cut(characters.line("; ".join(parts)[:TITLE]), SUBJECT).text or words.eyebrow
 
 
 def _footer(card: Card) -> Iterator[str]:
@@ -255,22 +255,22 @@ def _fields(fields: Sequence[CardField], *, first: int) -> Iterator[_Wanted]:
 
 
 def _prepared(row: _Wanted) -> _Wanted:
-    texts = tuple(cards.visible(text[:ROOM]) for text in row.texts)
+    texts = tuple(characters.visible(text[:ROOM]) for text in row.texts)
     return _Wanted(row.place, _label(row.label), texts, tuple(max(0, len(text) - ROOM) for text in row.texts))
 
 
 def _times(card: Card) -> Iterator[tuple[int, Row]]:
     """Yield the dates that follow the facts."""
     if card.expires_at is not None:
-        yield -1, Row("Expires", cards.moment(card.expires_at), None, 0)
+        yield -1, Row("Expires", dates.moment(card.expires_at), None, 0)
     if card.until is not None:
-        yield -1, Row(_until(card), cards.moment(card.until), None, 0)
+        yield -1, Row(_until(card), dates.moment(card.until), None, 0)
 
 
 def _short_times(card: Card) -> Iterator[Row]:
     """Yield the dates for an email without facts, with the time that a request lasts after it is first shown."""
     if card.expires_after is not None:
-        yield Row("Expires", cards.after_shown(card.expires_after), None, 0)
+        yield Row("Expires", expiry.after_shown(card.expires_after), None, 0)
     yield from (row for _, row in _times(card))
 
 
@@ -304,7 +304,7 @@ def _whole(text: str, room: int) -> str:
 
 
 def _label(label: str) -> str:
-    return truncate.cut(cards.line(label[:LABEL]), LABEL).text or "–"
+    return truncate.cut(characters.line(label[:LABEL]), LABEL).text or "–"
 
 
 def _with_place(card: Card, left_out: str) -> str:

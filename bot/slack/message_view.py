@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bot.presentation import card as cards
+from bot.presentation import expiry
 from bot.slack import ids, notification_text, rich_text, text_objects, truncate
 from bot.slack.notification_text import Facts
 from bot.slack.text_objects import Block, Element
@@ -94,12 +94,12 @@ def minimal(card: Card, *, version: int, delivery: str) -> SlackMessage:
             text_objects.clipped(text_objects.shown(sentence), _STATE), block=ids.block_id("state", version)
         ),
     ]
-    expiry = _expiry(card)
+    asked = _expiry(card)
     if card.expires_after is not None:
         # In the whole message it is one of the facts.
-        expiry.append(text_objects.plain(f"Expires {cards.after_shown(card.expires_after)}"))
-    if expiry:
-        blocks.append(text_objects.context(expiry, block=ids.block_id("asked", version)))
+        asked.append(text_objects.plain(f"Expires {expiry.after_shown(card.expires_after)}"))
+    if asked:
+        blocks.append(text_objects.context(asked, block=ids.block_id("asked", version)))
     ref = ref_of(card, delivery=delivery)
     if ref is not None and card.actions:
         value = ids.encode(ref)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from bot.presentation import card as cards
+from bot.presentation import characters
 from bot.slack import form_blocks, ids, text_objects
 from bot.slack.form_blocks import AskedField
 from bot.slack.text_objects import View
@@ -21,7 +21,7 @@ def resume_form(asked: AttentionView, *, metadata: ids.ModalRef) -> View:
         room=ids.VIEW_BLOCKS - _OWN_BLOCKS,
     )
     said = (
-        f"{cards.line(asked.run.workflow_title)}: step {asked.label} happened. Later steps need what it answered, "
+        f"{characters.line(asked.run.workflow_title)}: step {asked.label} happened. Later steps need what it answered, "
         "so look it up where it happened. Nothing is carried out a second time."
     )
     blocks = [text_objects.section(said, block="said"), *made.blocks]

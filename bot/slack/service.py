@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bot.presentation import card as cards
+from bot.presentation import alert_card, request_card
 from bot.slack.ids import Ref, RunRef
 from bot.slack.payloads import Actor
 from engine import json_values, requests, workflowfile
@@ -101,7 +101,7 @@ class SlackService:
         if found is None:
             return None
         large = json_values.is_larger(found.asked.content.value, LARGE)
-        return await off_loop(lambda: cards.request_card(found), large=large)
+        return await off_loop(lambda: request_card.request_card(found), large=large)
 
     async def resume(
         self, by: Actor, ref: RunRef, answer: ResumeAnswer, *, output: Mapping[str, Value] | None = None
@@ -137,7 +137,7 @@ class SlackService:
             run=run,
             request=None,
         )
-        shown = cards.alert_card(copy)
+        shown = alert_card.alert_card(copy)
         if shown.step is not None and _asks_the_same(shown, ref):
             return shown
         # What is asked now, if anything, is asked in an alert of its own.

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from bot.presentation import card as cards
+from bot.presentation import characters, dates
 from bot.presentation.characters import boundary
 from bot.slack import ids
 
@@ -51,7 +51,7 @@ def units(text: str) -> int:
 
 def shown(text: str) -> str:
     """The text as people may see it: hidden characters by their code points, nothing that is no character."""
-    return cards.visible(_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text))
+    return characters.visible(_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 def line(text: str) -> str:
@@ -179,7 +179,7 @@ def date(at: datetime) -> str:
 
     https://docs.slack.dev/messaging/formatting-message-text#date-formatting
     """
-    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} at {{time}}|{cards.moment(at)}>"
+    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} at {{time}}|{dates.moment(at)}>"
 
 
 # -- small blocks -------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import click
 from rich.console import Console
 
-from bot.presentation import card as cards
+from bot.presentation import changes, characters, request_content
 from bot.terminal import screen
 from engine import json_values, requests
 from engine.domain import Card, InvalidEdits, ReasonMissing, ReasonRequired, Verdict
@@ -65,21 +65,21 @@ def _labels(request: RequestView) -> dict[str, str]:
 
 
 def _print_wrong(console: Console, refusal: InvalidEdits) -> None:
-    console.print(cards.visible(refusal.sentence()), style="red")
+    console.print(characters.visible(refusal.sentence()), style="red")
 
 
 def _choose(request: RequestView, *, edited: bool) -> str:
     filling = request.asked.subject.is_form
-    approve = f"[a] {cards.visible(request.approve_label)}" + (" with the edits" if edited and not filling else "")
+    approve = f"[a] {characters.visible(request.approve_label)}" + (" with the edits" if edited and not filling else "")
     edit = f"  [e] {'Fill in' if filling else 'Edit'}" if request.asked.editable else ""
     choices = ["a", "r", *("e" if request.asked.editable else "")]
-    question = f"{approve}{edit}  [r] {cards.visible(request.reject_label)}"
+    question = f"{approve}{edit}  [r] {characters.visible(request.reject_label)}"
     answer: str = click.prompt(question, type=click.Choice(choices, case_sensitive=False), show_choices=False)
     return answer.lower()
 
 
 def _confirmed(request: RequestView) -> bool:
-    return request.confirm is None or click.confirm(cards.visible(request.confirm))
+    return request.confirm is None or click.confirm(characters.visible(request.confirm))
 
 
 def _reason(request: RequestView, verdict: Verdict) -> str | None:
@@ -122,14 +122,14 @@ def _edit_field(
         try:
             return forms.changed(field, now, forms.text_entries(field, now, typed, shown=shown))
         except InvalidValue as error:
-            console.print(f"  {cards.visible(about(field.label or path, str(error)))}", style="red")
+            console.print(f"  {characters.visible(about(field.label or path, str(error)))}", style="red")
 
 
 def _ask_field(console: Console, request: RequestView, path: str, field: Field, shown: Value) -> str | None:
     """Return what is typed for a field, or None to keep its value."""
-    text = screen.clipped(cards.show_in(request, field, shown))
+    text = screen.clipped(request_content.show_in(request, field, shown))
     gap = "\n" if "\n" in text else " "
-    console.print(f"{cards.visible(field.label or path)} ({field.type.value}):{gap}{text}")
+    console.print(f"{characters.visible(field.label or path)} ({field.type.value}):{gap}{text}")
     typed = _in_editor(field, shown) if field.type in (FieldType.LONG_TEXT, FieldType.JSON) else _in_line()
     return "" if typed is not None and typed.strip() == "." else typed
 
@@ -149,7 +149,7 @@ def _in_editor(field: Field, shown: Value) -> str | None:
 
 
 def _show_edits(console: Console, request: RequestView, edits: Mapping[str, Value]) -> None:
-    for change in cards.changes(request, edits):
+    for change in changes.proposed(request, edits):
         before, after = screen.clipped(change.before or ""), screen.clipped(change.text)
         gap = "\n" if "\n" in before + after else " "
         console.print(f"  {change.label}:{gap}{before}{gap}→{gap}{after}")

@@ -12,7 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from bot.presentation import card as cards
+from bot.presentation import characters, dates
 from bot.presentation.characters import stands_apart
 from engine import fields, json_values
 from engine.domain import Card, CardField
@@ -33,7 +33,7 @@ def console(*, stderr: bool = False) -> Console:
 
 def say(sentence: str, *, err: bool = False) -> None:
     """Print a sentence that may quote data, so that nothing in it can move the cursor or hide text."""
-    click.echo(cards.visible(sentence), err=err)
+    click.echo(characters.visible(sentence), err=err)
 
 
 def card_panel(card: Card) -> RenderableType:
@@ -44,7 +44,7 @@ def card_panel(card: Card) -> RenderableType:
     if card.state is not None:
         parts += [Text(""), Text(card.state, style="bold")]
     elif card.expires_at is not None:
-        parts += [Text(""), Text(f"Expires at {cards.moment(card.expires_at)}", style="dim")]
+        parts += [Text(""), Text(f"Expires at {dates.moment(card.expires_at)}", style="dim")]
     title = Text(card.title, style="bold")
     subtitle = Text(f"request {card.request}" if card.request else f"run {card.run}", style="dim")
     return Panel(Group(*parts), title=title, title_align="left", subtitle=subtitle, subtitle_align="right")
@@ -95,7 +95,7 @@ def story_line(entry: StoryEntry) -> Text:
         line.append(f" {entry.step}", style="cyan")
     detail = _detail(entry.content or {})
     if detail:
-        line.append(f"  {cards.line(detail)}", style="dim")
+        line.append(f"  {characters.line(detail)}", style="dim")
     return line
 
 
@@ -160,7 +160,7 @@ def _detail(content: Mapping[str, Value]) -> str:
 def output_lines(output: Mapping[str, Value]) -> Table:
     """A step's output, name by name."""
     return _pairs(
-        (cards.line(name), cards.visible(fields.show(fields.infer(value).type, value)))
+        (characters.line(name), characters.visible(fields.show(fields.infer(value).type, value)))
         for name, value in output.items()
     )
 
@@ -171,12 +171,12 @@ def listing(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     for number, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=number == 0)
     for row in rows:
-        table.add_row(*(Text(cards.line(cell)) for cell in row))
+        table.add_row(*(Text(characters.line(cell)) for cell in row))
     return table
 
 
 def when(at: datetime | None) -> str:
-    return cards.moment(at) if at is not None else ""
+    return dates.moment(at) if at is not None else ""
 
 
 def as_json(value: Value) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.markup import escape
 
-from bot.presentation import card
+from bot.presentation import characters
 
 
 class TerminalSender:
@@ -18,7 +18,9 @@ class TerminalSender:
 
     async def send(self, *, to: str, text: str, source: str, key: str) -> Mapping[str, object]:  # noqa: ARG002
         """Print it."""
-        self._console.print(escape(f"A message to {card.line(to)}, which a trial does not send: {card.visible(text)}"))
+        self._console.print(
+            escape(f"A message to {characters.line(to)}, which a trial does not send: {characters.visible(text)}")
+        )
         return {"channel": to, "ts": ""}
 
 
@@ -30,13 +32,13 @@ class TerminalMailer:
 
     async def send(self, *, to: str, subject: str, body: str, reply_to: str | None, key: str) -> Mapping[str, object]:
         """Print it."""
-        answers = [f"Reply-To: {card.line(reply_to)}"] if reply_to is not None else []
+        answers = [f"Reply-To: {characters.line(reply_to)}"] if reply_to is not None else []
         told = [
-            f"A mail to {card.line(to)}, which a trial does not send:",
-            f"Subject: {card.line(subject)}",
+            f"A mail to {characters.line(to)}, which a trial does not send:",
+            f"Subject: {characters.line(subject)}",
             *answers,
             "",
-            card.visible(body),
+            characters.visible(body),
         ]
         self._console.print(escape("\n".join(told)))
         return {"message_id": f"<{key}@trial.invalid>", "to": to}

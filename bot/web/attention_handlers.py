@@ -10,7 +10,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.presentation import card
+from bot.presentation import characters
 from bot.web import attention_access, attention_view, context, status_pages, user_agents
 from bot.web.attention_access import AttentionVisit
 from bot.web.attention_view import TypedAnswer
@@ -190,7 +190,7 @@ class AttentionHandlers:
         match answer:
             case InvalidInputs():
                 placed = forms.place(answer.errors, answer.labels, sent.asked.fields.__contains__)
-                typed, notice = _typed(sent.form, wrong=placed.under), card.visible(placed.elsewhere)
+                typed, notice = _typed(sent.form, wrong=placed.under), characters.visible(placed.elsewhere)
                 return await self._open(request, sent.visit, sent.asked, typed=typed, notice=notice, status=422)
             case NotWaiting():
                 visit = await self.visit(request)

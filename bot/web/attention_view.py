@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bot.presentation import card
+from bot.presentation import characters, code_card, dates, request_content, request_outcome
 from bot.web import form_inputs, outcome, review_view, run_history
 from bot.web.attention_access import AttentionVisit, call
 from bot.web.form_inputs import Raws
@@ -72,12 +72,12 @@ def question(visit: AttentionVisit, asked: AttentionView, typed: TypedAnswer | N
     """Return what the page asks. `typed`: what stands in its inputs."""
     given = asked.step.params
     return Question(
-        title=f"Did it happen? {card.line(asked.run.workflow_title)}: {card.line(asked.label)}",
+        title=f"Did it happen? {characters.line(asked.run.workflow_title)}: {characters.line(asked.label)}",
         facts=tuple(_facts(visit, asked)),
         given=tuple(run_history.values(given.shown(), _people(visit))) if given is not None else (),
         ways=tuple(
             AnswerOption(
-                answer=one, label=card.ANSWERS[one], hint=hint, chosen=typed is not None and typed.answer is one
+                answer=one, label=code_card.ANSWERS[one], hint=hint, chosen=typed is not None and typed.answer is one
             )
             for one, hint in WAYS.items()
         ),
@@ -95,26 +95,26 @@ def written(asked: AttentionView) -> str:
 
 def _facts(visit: AttentionVisit, asked: AttentionView) -> Iterator[tuple[str, str]]:
     step, run = asked.step, asked.run
-    yield "Workflow", card.line(run.workflow_title)
+    yield "Workflow", characters.line(run.workflow_title)
     yield "Run", run.id
-    yield "Started by", f"{card.line(run.requester.label)}, {card.moment(run.started_at)}"
-    yield "Step", f"{card.line(asked.label)} ({card.line(asked.uses)})"
+    yield "Started by", f"{characters.line(run.requester.label)}, {dates.moment(run.started_at)}"
+    yield "Step", f"{characters.line(asked.label)} ({characters.line(asked.uses)})"
     if step.started_at is not None:
-        yield "Called" if step.attempt == 1 else "First called", card.moment(step.started_at)
+        yield "Called" if step.attempt == 1 else "First called", dates.moment(step.started_at)
     if step.attempt > 1:
         yield "Calls so far", str(step.attempt)
     if step.error:
-        yield "What went wrong", card.visible(step.error)
+        yield "What went wrong", characters.visible(step.error)
     for request in visit.requests:
         if request.asked.subject.step == step.step and request.asked.closed_at is not None:
-            yield card.line(request.title), card.outcome(request)
+            yield characters.line(request.title), request_outcome.outcome(request)
     for one in step.answers:
-        yield "Answered before", answered(one.answer, one.person.label, card.moment(one.at))
+        yield "Answered before", answered(one.answer, one.person.label, dates.moment(one.at))
 
 
 def answered(answer: ResumeAnswer, who: str, when: str) -> str:
     """Return the sentence that says what was answered."""
-    return f"{card.ANSWERS[answer]}. Answered by {card.line(who)} at {when}."
+    return f"{code_card.ANSWERS[answer]}. Answered by {characters.line(who)} at {when}."
 
 
 def _people(visit: AttentionVisit) -> run_history.People:
@@ -125,7 +125,7 @@ def _fields(asked: AttentionView, typed: TypedAnswer) -> Iterator[ShownField]:
     wrong = typed.wrong or {}
     for path, field in asked.fields.items():
         made = form_inputs.inputs(path, field, None)
-        label = card.line(field.label or path)
+        label = characters.line(field.label or path)
         yield ShownField(
             path=path,
             label=label,
@@ -133,7 +133,7 @@ def _fields(asked: AttentionView, typed: TypedAnswer) -> Iterator[ShownField]:
             inputs=form_inputs.refilled(made, typed.raws),
             is_optional=not field.required,
             hints=tuple(review_view.hints(field, None, made)),
-            error=card.visible(wrong[path]) if path in wrong else None,
+            error=characters.visible(wrong[path]) if path in wrong else None,
         )
 
 
@@ -146,7 +146,7 @@ def values(asked: AttentionView, raws: Raws) -> tuple[dict[str, Value], dict[str
 def said(asked: AttentionView, values: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
     """Return the values with their labels, as people read them."""
     return tuple(
-        (card.line(field.label or path), card.show(field, values[path]))
+        (characters.line(field.label or path), request_content.show(field, values[path]))
         for path, field in asked.fields.items()
         if path in values
     )
@@ -165,7 +165,7 @@ class Answered:
 
 def closed(visit: AttentionVisit) -> Answered:
     """Return what became of the question."""
-    title = f"{card.line(visit.run.workflow_title)}: did it happen?"
+    title = f"{characters.line(visit.run.workflow_title)}: did it happen?"
     state = run_history.run_state(visit.run.status)
     if visit.answer is None:
         said = "This question was withdrawn." if visit.asks_again else "There is nothing to answer."
@@ -174,8 +174,8 @@ def closed(visit: AttentionVisit) -> Answered:
     mine = visit.remembered and answer.person.id == visit.person.id
     who = f"{answer.person.label} (you)" if mine else answer.person.label
     return Answered(
-        title=f"{card.line(visit.run.workflow_title)}: {card.line(step.step)}",
-        said=answered(answer.answer, who, card.moment(answer.at)),
+        title=f"{characters.line(visit.run.workflow_title)}: {characters.line(step.step)}",
+        said=answered(answer.answer, who, dates.moment(answer.at)),
         identified=outcome.how(answer.assurance, mine=mine),
         run_state=state,
         asks_again=visit.asks_again,
@@ -185,4 +185,4 @@ def closed(visit: AttentionVisit) -> Answered:
 def had(raws: Raws) -> tuple[tuple[str, str], ...]:
     """Return what was typed into a form that is of no use any more, so that it can be taken along."""
     texts = [raw for raws_of_one in raws.values() for raw in raws_of_one if raw.strip()]
-    return tuple(("A value", card.visible(one)) for one in texts)
+    return tuple(("A value", characters.visible(one)) for one in texts)

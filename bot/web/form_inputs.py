@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 
-from bot.presentation import card
+from bot.presentation import characters, request_content
 from engine import fields
 from engine.errors import InvalidValue
 from engine.fields import Field, FieldType, forms
@@ -180,17 +180,23 @@ def _choice(name: str, field: Field, current: Value) -> tuple[Input, ...]:
     """Return radio buttons for few options of which one is required, because they cannot be cleared; else a menu."""
     empty = current is None or current == ""
     known = isinstance(current, str) and current in field.values
-    offered = [Choice(option.value, card.line(option.label), option.value == current) for option in field.options]
+    offered = [Choice(option.value, characters.line(option.label), option.value == current) for option in field.options]
     if field.required and len(offered) <= FEW and (known or empty):
         return (Input(name=name, kind="radio", choices=tuple(offered)),)
     nothing = "Choose …" if field.required else "–"
-    first = Choice("", nothing if known or empty else f"As it is: {card.line(card.show(field, current))}", not known)
+    first = Choice(
+        "",
+        nothing if known or empty else f"As it is: {characters.line(request_content.show(field, current))}",
+        not known,
+    )
     return (Input(name=name, kind="select", choices=(first, *offered)),)
 
 
 def _choices(name: str, field: Field, current: Value) -> tuple[Input, ...]:
     chosen = _chosen(field, current)
-    offered = tuple(Choice(option.value, card.line(option.label), option.value in chosen) for option in field.options)
+    offered = tuple(
+        Choice(option.value, characters.line(option.label), option.value in chosen) for option in field.options
+    )
     return (Input(name=name, kind="checkbox", choices=offered),)
 
 

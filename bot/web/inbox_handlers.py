@@ -11,7 +11,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.presentation import card
+from bot.presentation import characters
 from bot.web import client_limits, context, user_agents
 from bot.web.client_limits import ClientLimits
 from bot.web.context import RequestContext
@@ -113,13 +113,13 @@ class InboxHandlers:
             "inbox",
             request,
             _ABOUT,
-            me=card.line(browser.person.label),
+            me=characters.line(browser.person.label),
             address=browser.address,
             waiting=[
-                (one, card.line(one.title), card.line(one.workflow_title), self._room.at.review(one.id))
+                (one, characters.line(one.title), characters.line(one.workflow_title), self._room.at.review(one.id))
                 for one in waiting
             ],
-            asking=[(one, card.line(one.workflow_title), self._room.at.attention(one.id)) for one in asking],
-            browsers=[(one, card.line(one.label)) for one in browsers],
+            asking=[(one, characters.line(one.workflow_title), self._room.at.attention(one.id)) for one in asking],
+            browsers=[(one, characters.line(one.label)) for one in browsers],
             this=browser.id,
         )

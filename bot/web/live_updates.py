@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from bot.presentation import card
+from bot.presentation import request_outcome
 from bot.web import status_pages
 from bot.web.context import RequestContext
 from bot.web.review_handlers import ReviewHandlers
@@ -114,7 +114,7 @@ def state(request: RequestView, *, mark: str) -> str:
         {
             "mark": mark,
             "state": request.asked.state.value,
-            "said": card.outcome(request) if closed else None,
+            "said": request_outcome.outcome(request) if closed else None,
             "ended": closed and request.run_status.ended,
             "digest": request.asked.digest,
         }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bot.presentation import card
+from bot.presentation import changes, characters
 from bot.web import form_inputs
 from bot.web.review_view import TypedReview
 from engine import json_values
@@ -61,11 +61,11 @@ def outcome(request: RequestView, *, mine: bool) -> Outcome:
         headline=f"{headline} with edits" if decision.edits and headline == "Approved" else headline,
         tone=tone,
         sign=sign,
-        verdict=card.line(decision.verdict),
-        by=f"{card.line(decision.person.label)}{' (you)' if mine else ''}",
+        verdict=characters.line(decision.verdict),
+        by=f"{characters.line(decision.person.label)}{' (you)' if mine else ''}",
         identified=how(decision.assurance, mine=mine),
         at=decision.decided_at,
-        reason=card.visible(decision.reason) if decision.reason else None,
+        reason=characters.visible(decision.reason) if decision.reason else None,
     )
 
 
@@ -78,9 +78,9 @@ def how(assurance: str, *, mine: bool) -> str:
 # -- around the form ----------------------------------------------------------------------------------------
 
 
-def changes(request: RequestView, edits: Mapping[str, Value]) -> tuple[tuple[str, str, str], ...]:
+def proposed_changes(request: RequestView, edits: Mapping[str, Value]) -> tuple[tuple[str, str, str], ...]:
     """Each change with its label, what stood there, and what is to stand there."""
-    return tuple((one.label, one.before or "", one.text) for one in card.changes(request, edits))
+    return tuple((one.label, one.before or "", one.text) for one in changes.proposed(request, edits))
 
 
 def placed(request: RequestView, refusal: InvalidEdits) -> Placed:
@@ -97,5 +97,5 @@ def had(request: RequestView, typed: TypedReview) -> tuple[tuple[str, str], ...]
         made = form_inputs.inputs(path, one.field, json_values.look(request.asked.content.value, one.path))
         now = [raw for each in form_inputs.refilled(made, typed.raws) for raw in form_inputs.shown_values(each)]
         if now != [raw for each in made for raw in form_inputs.shown_values(each)]:
-            found.append((card.line(one.field.label or path), card.visible(" ".join(now)) or "–"))
-    return (*found, *([("Reason", card.visible(typed.reason))] if typed.reason else []))
+            found.append((characters.line(one.field.label or path), characters.visible(" ".join(now)) or "–"))
+    return (*found, *([("Reason", characters.visible(typed.reason))] if typed.reason else []))

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
-from bot.presentation import card
+from bot.presentation import dates
 from bot.presentation.characters import stands_apart
 from bot.web import site_urls as places
 from bot.web import static_files
@@ -58,4 +58,4 @@ def _static(at: SiteUrls, name: str) -> str:
 def _time(moment: datetime) -> Markup:
     """In UTC for everybody; the script adds the time where the reader is."""
     exact = moment.astimezone(UTC).isoformat(timespec="seconds")
-    return Markup('<time datetime="{}">{}</time>').format(exact, escape(card.moment(moment)))
+    return Markup('<time datetime="{}">{}</time>').format(exact, escape(dates.moment(moment)))

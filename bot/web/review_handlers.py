@@ -10,7 +10,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.presentation import card
+from bot.presentation import characters
 from bot.web import context, outcome, review_view, service, stale_form, status_pages, user_agents
 from bot.web.context import RequestContext
 from bot.web.drafts import FormDraft
@@ -161,7 +161,7 @@ class ReviewHandlers:
         if not asked.confirm or context.text(sent.form, "confirmed") == asked.asked.digest:
             return None
 
-        question = card.visible(asked.confirm)
+        question = characters.visible(asked.confirm)
 
         def made() -> Response:
             return self._room.form(
@@ -172,9 +172,9 @@ class ReviewHandlers:
                 visit=sent.visit,
                 masked=user_agents.masked(sent.visit.address),
                 question=question,
-                title=card.line(asked.title),
+                title=characters.line(asked.title),
                 label=_label(asked),
-                edits=outcome.changes(asked, sent.edits),
+                edits=outcome.proposed_changes(asked, sent.edits),
                 reason=sent.typed.reason,
                 digest=asked.asked.digest,
                 carried=[(n, v) for n, v in sent.form.multi_items() if n not in _OWN and isinstance(v, str)],
@@ -208,7 +208,7 @@ class ReviewHandlers:
             case InvalidEdits():
                 placed = outcome.placed(sent.visit.request, answer)
                 typed = _typed(sent.form, wrong=placed.under)
-                return await self._again(request, sent.visit, typed, card.visible(placed.elsewhere))
+                return await self._again(request, sent.visit, typed, characters.visible(placed.elsewhere))
             case ReasonMissing():
                 return await self._again(request, sent.visit, _typed(sent.form, reason_error=answer.sentence()))
             case AlreadyDecided() | Expired() | Cancelled() | Changed():
@@ -269,7 +269,7 @@ class ReviewHandlers:
                 masked=user_agents.masked(visit.address),
                 review=shown,
                 label=_label(visit.request),
-                reject_label=card.line(visit.request.reject_label),
+                reject_label=characters.line(visit.request.reject_label),
                 notice_text=notice,
                 differences=stale_form.differences(seen, shown.content) if seen else (),
                 had_typed=had,
@@ -331,4 +331,4 @@ def _is_as_sent(request: RequestView, sent: SubmittedReview) -> bool:
 
 def _label(request: RequestView) -> str:
     """What the button says."""
-    return "Send" if request.asked.subject.is_form else card.line(request.approve_label)
+    return "Send" if request.asked.subject.is_form else characters.line(request.approve_label)

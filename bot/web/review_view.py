@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Final
 
-from bot.presentation import card
+from bot.presentation import characters, request_card, request_content
 from bot.presentation.characters import boundary, hidden
 from bot.web import form_inputs, run_history, stale_form
 from bot.web.form_inputs import Input, Raws
@@ -128,7 +128,7 @@ def review(
     content = tuple(_content(request, typed or TypedReview(raws={})))
     return Review(
         request=request,
-        card=card.request_card(request),
+        card=request_card.request_card(request),
         content=content,
         inputs=run_history.inputs(run, request.people),
         trigger=run_history.trigger(run),
@@ -144,12 +144,12 @@ def review(
 
 
 def _reason_hint(request: RequestView) -> str:
-    who = card.line(request.requester.label)
+    who = characters.line(request.requester.label)
     match request.asked.reason_required:
         case ReasonRequired.ALWAYS:
             return f"Needed for either answer. {who}, who started this, reads it."
         case ReasonRequired.REJECT:
-            return f"Needed for “{card.line(request.reject_label)}”. {who}, who started this, reads it."
+            return f"Needed for “{characters.line(request.reject_label)}”. {who}, who started this, reads it."
         case _:
             return f"You may leave it empty. {who}, who started this, reads it."
 
@@ -162,7 +162,7 @@ def _content(request: RequestView, typed: TypedReview) -> Iterator[ShownField]:
     pending = request.decision is None and request.asked.closed_at is None
     editable = {json_values.show_path(one.path): one for one in request.asked.editable} if pending else {}
     room, wrong = MOST_EDITABLE, typed.wrong or {}
-    for one in card.content_fields(request):
+    for one in request_content.content_fields(request):
         found = editable.get(one.path) if one.editable else None
         shown = ShownField(path=one.path, label=one.label, text=one.text, before=one.before)
         if found is None:
@@ -184,7 +184,7 @@ def _content(request: RequestView, typed: TypedReview) -> Iterator[ShownField]:
             is_optional=not found.field.required and found.field.blank != "keep",
             hints=(*_named(request, found.field, value), *hints(found.field, value, made)),
             marked=marked(value),
-            error=card.visible(wrong[one.path]) if one.path in wrong else None,
+            error=characters.visible(wrong[one.path]) if one.path in wrong else None,
         )
 
 
@@ -199,7 +199,7 @@ def marked(value: Value) -> tuple[str, ...]:
         return ()
     spelled, around = [*text.replace("\r\n", "  ").replace("\n", " ")], _around(places, len(text))
     for at in places:
-        spelled[at] = card.visible(text[at])
+        spelled[at] = characters.visible(text[at])
     found, shown = list[str](), 0
     for first, last in around[:_MOST_MARKED]:
         # Where the last excerpt ended this one goes on; anywhere else it begins and ends between two characters.
@@ -225,13 +225,13 @@ def _around(places: Sequence[int], length: int) -> list[tuple[int, int]]:
 def _named(request: RequestView, field: Field, value: Value) -> Iterator[str]:
     """Whose account it is, which the input cannot say."""
     if field.type is FieldType.PERSON and requests.is_account(value):
-        yield f"Now {card.show_in(request, field, value)}."
+        yield f"Now {request_content.show_in(request, field, value)}."
 
 
 def hints(field: Field, value: Value, made: Sequence[Input]) -> Iterator[str]:
     """Yield what helps to fill in a field."""
     if field.help:
-        yield card.visible(field.help)
+        yield characters.visible(field.help)
     yield from _bounds(field)
     long = value if isinstance(value, str) else made[0].value
     if made[0].kind == "textarea" and len(long) >= _COUNTED:
@@ -245,7 +245,7 @@ def hints(field: Field, value: Value, made: Sequence[Input]) -> Iterator[str]:
     if field.type is FieldType.JSON:
         yield "Written as JSON."
     if made[0].kind == "checkbox" and value not in (None, []) and not any(one.chosen for one in made[0].choices):
-        yield f"Now {card.line(card.show(field, value))}; whatever you choose replaces it."
+        yield f"Now {characters.line(request_content.show(field, value))}; whatever you choose replaces it."
 
 
 def _bounds(field: Field) -> Iterator[str]:

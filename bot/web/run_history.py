@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from bot.presentation import card
+from bot.presentation import characters, request_content, request_outcome
 from engine import fields, requests
 from engine.domain import Person, RunStatus, StepStatus
 from engine.json_values import Value
@@ -81,19 +81,19 @@ def run_state(status: RunStatus) -> str:
 
 def values(values: Mapping[str, Value], people: People) -> Iterator[tuple[str, str]]:
     for name, value in values.items():
-        yield card.line(name), requests.by_name(card.show(fields.infer(value), value), people)
+        yield characters.line(name), requests.by_name(request_content.show(fields.infer(value), value), people)
 
 
 def _step(step: StepView, people: People) -> StepShown:
     visit = f" (visit {step.visit})" if step.visit > 1 else ""
     return StepShown(
-        step=f"{card.line(step.step)}{visit}",
+        step=f"{characters.line(step.step)}{visit}",
         status=_STEPS[step.status],
         tone="good" if step.status is StepStatus.SUCCEEDED else "bad" if step.status is StepStatus.FAILED else "calm",
         at=step.ended_at or step.started_at,
         given=tuple(values(step.params.shown(), people)) if step.params else (),
         output=tuple(values(step.output, people)) if step.output else (),
-        error=card.visible(step.error) if step.error else None,
+        error=characters.visible(step.error) if step.error else None,
     )
 
 
@@ -101,13 +101,13 @@ def history(
     request: RequestView, run: RunView | None, earlier: Sequence[RequestView]
 ) -> Iterator[tuple[datetime | None, str]]:
     if run is not None:
-        yield run.started_at, f"{card.line(run.requester.label)} started run {run.id}."
+        yield run.started_at, f"{characters.line(run.requester.label)} started run {run.id}."
     for one in earlier:
         if one.id != request.id and one.asked.deadlines.opened_at <= request.asked.deadlines.opened_at:
-            said = card.outcome(one) if one.asked.closed_at else "Waits for a decision."
-            yield one.asked.deadlines.opened_at, f"{card.line(one.title)}: {said}"
+            said = request_outcome.outcome(one) if one.asked.closed_at else "Waits for a decision."
+            yield one.asked.deadlines.opened_at, f"{characters.line(one.title)}: {said}"
     yield request.asked.deadlines.opened_at, "This request was opened."
     if request.asked.deadlines.first_shown_at is not None:
         yield request.asked.deadlines.first_shown_at, "The request first reached an approver."
     if request.asked.closed_at is not None:
-        yield request.asked.closed_at, card.outcome(request)
+        yield request.asked.closed_at, request_outcome.outcome(request)

@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bot.presentation import card
+from bot.presentation import request_card
 from bot.slack import ids, request_modals, view_state
 from bot.slack import text_objects as slack_text
 from bot.terminal import prompts
@@ -181,7 +181,7 @@ def at_a_prompt(request: RequestView, act: Act) -> Result:
         console = Console(file=screen, width=10_000, markup=False, highlight=False, emoji=False)
         with CliRunner().isolation(input=keys):
             try:
-                answer = prompts.ask(console, card.request_card(request), request)
+                answer = prompts.ask(console, request_card.request_card(request), request)
             except click.Abort:
                 continue
         assert answer.verdict is Verdict.APPROVE

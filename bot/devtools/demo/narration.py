@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bot.presentation import card
+from bot.presentation import characters
 
 T = TypeVar("T")
 
@@ -52,11 +52,11 @@ class Teller:
 
     def line(self, who: str, said: str) -> None:
         """Who did or says what."""
-        self._row(Text(who, style=_STYLES.get(who, "dim")), Text(card.visible(said)))
+        self._row(Text(who, style=_STYLES.get(who, "dim")), Text(characters.visible(said)))
 
     def plain(self, said: str, *, style: str = "") -> None:
         """A line of the story itself."""
-        self._console.print(card.visible(said), style=style)
+        self._console.print(characters.visible(said), style=style)
 
     def _row(self, first: Text, second: Text) -> None:
         row = Table.grid(padding=(0, 1))
@@ -73,7 +73,7 @@ class Teller:
         if not holds:
             raise Broken(claim, str(instead))
         self.held += 1
-        self._row(Text("✓".rjust(8), style="bold green"), Text(card.visible(claim), style="green"))
+        self._row(Text("✓".rjust(8), style="bold green"), Text(characters.visible(claim), style="green"))
 
     async def comes(
         self, claim: str, look: Callable[[], T | None], *, instead: Callable[[], object] = lambda: "nothing came"
@@ -97,7 +97,7 @@ class Teller:
 
     def broke(self, broken: Broken) -> None:
         """The end of a story whose claim did not hold."""
-        self._row(Text("✗".rjust(8), style="bold red"), Text(card.visible(broken.claim), style="bold red"))
+        self._row(Text("✗".rjust(8), style="bold red"), Text(characters.visible(broken.claim), style="bold red"))
         self.line("instead", broken.instead)
         self._console.print()
         self._console.print("The story broke off: this claim does not hold.", style="bold red")

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from bot.app import App
-from bot.presentation import card
+from bot.presentation import characters
 from bot.slack import bolt_app, command_messages
 from engine.domain import Person
 from engine.errors import StoreError
@@ -90,9 +90,9 @@ def _run(run: RunView, copies: Iterable[DeliveryView]) -> Json:
     return {
         "id": run.id,
         "workflow": run.workflow,
-        "title": card.line(run.workflow_title),
+        "title": characters.line(run.workflow_title),
         "status": run.status.value,
-        "requester": card.line(run.requester.label),
+        "requester": characters.line(run.requester.label),
         "started_at": _at(run.started_at),
         "ended_at": _at(run.ended_at),
         "error": None if run.error is None else _short(run.error),
@@ -115,7 +115,7 @@ def _request(request: RequestView, copies: Iterable[DeliveryView]) -> Json:
     return {
         "id": request.id,
         "run": request.run,
-        "title": card.line(request.title),
+        "title": characters.line(request.title),
         "state": request.asked.state.value,
         "deliveries": [_copy(one) for one in copies],
     }
@@ -124,7 +124,7 @@ def _request(request: RequestView, copies: Iterable[DeliveryView]) -> Json:
 def _copy(copy: DeliveryView) -> Json:
     return {
         "id": copy.id,
-        "person": card.line(copy.person.label),
+        "person": characters.line(copy.person.label),
         "kind": copy.kind.value,
         "channel": copy.channel,
         "state": copy.state.value,
@@ -141,7 +141,7 @@ def _at(at: datetime | None) -> str | None:
 
 
 def _short(text: str) -> str:
-    return card.visible(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
+    return characters.visible(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
 
 
 def _names(run: RunView, requests: Sequence[RequestView], copies: Iterable[DeliveryView]) -> dict[str, str]:
@@ -149,7 +149,7 @@ def _names(run: RunView, requests: Sequence[RequestView], copies: Iterable[Deliv
     decided = (one.decision.person for one in requests if one.decision is not None)
     asked = (one.person for request in requests for one in request.approvers)
     everybody: Iterable[Person] = chain((run.requester, run.owner), decided, asked, (one.person for one in copies))
-    return {one.id: card.line(one.label) for one in everybody}
+    return {one.id: characters.line(one.label) for one in everybody}
 
 
 # -- sentences ----------------------------------------------------------------------------------------------

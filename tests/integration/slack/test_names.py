@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bot.presentation import card as cards
+from bot.presentation import request_card
 from bot.slack import details_modal, ids
 from bot.slack.notification_text import of_card
 from bot.web import review_view
@@ -61,7 +61,7 @@ async def test_a_person_in_a_request_is_shown_by_name_on_every_surface(on: Slack
         assert name in text
     assert person.id not in seen["text"]
     request = await on.request(run)
-    card = cards.request_card(request)
+    card = request_card.request_card(request)
     shown = json.dumps([card.title, *card.facts, *[(one.label, one.text) for one in card.fields]])
     assert name in shown
     assert person.id not in shown, "pages, emails and the terminal show the texts of the card"

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from bot.email import message
-from bot.presentation import card
+from bot.presentation import request_card
 from bot.presentation.characters import stretches
 from bot.slack import details_modal, ids, message_view, request_modals, text_objects, view_state
 from bot.terminal import screen
@@ -190,7 +190,7 @@ JSON: Final[dict[str, Callable[[int], str]]] = {
 def test_the_time_for_json_grows_with_its_text(make: Callable[[int], str]) -> None:
     grows_with_its_text("loads", lambda text: json_values.digest(json_values.clean(json_values.loads(text))), make)
     grows_with_its_text("show", lambda text: fields.show(FieldType.JSON, json_values.loads(text)), make)
-    grows_with_its_text("card", lambda text: card.request_card(request("json", json_values.loads(text))), make)
+    grows_with_its_text("card", lambda text: request_card.request_card(request("json", json_values.loads(text))), make)
 
 
 def test_the_time_for_many_edits_grows_with_their_number() -> None:
@@ -214,7 +214,7 @@ def request(kind: str, value: Value) -> Any:
 
 
 RENDERERS: Final[dict[str, Work]] = {
-    "card": lambda text: card.request_card(request("long_text", text)),
+    "card": lambda text: request_card.request_card(request("long_text", text)),
     "page": lambda text: review_view.review(request("long_text", text), None),
     "edits of a page": lambda text: review_view.edits(request("long_text", text), {form_inputs.key("x"): [f"{text}x"]}),
     "message": lambda text: message_view.message(laid(text), version=1, delivery="d"),
@@ -229,7 +229,7 @@ RENDERERS: Final[dict[str, Work]] = {
 
 
 def laid(text: str) -> Any:
-    return card.request_card(request("long_text", text))
+    return request_card.request_card(request("long_text", text))
 
 
 @units

@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.email import message, view
-from bot.presentation import card as cards
+from bot.presentation import characters, dates
 from engine.domain import Card, CardField, DeliveryKind
 from tests.support.email_env import ALERT, ASKING, CODE, LINK, OUTCOME, Reading, envelope, html_of, text_of
 
@@ -55,7 +55,7 @@ def test_both_parts_say_all_that_the_card_says(card: Card) -> None:
         for one in (card.title, card.state, card.code, card.request):
             assert one is None or one in said
         for moment in (card.expires_at, card.until):
-            assert moment is None or cards.moment(moment) in said
+            assert moment is None or dates.moment(moment) in said
 
 
 def test_every_mail_says_that_nobody_reads_replies(card: Card) -> None:
@@ -273,17 +273,17 @@ def test_whatever_the_data_is_a_mail_says_it_and_nothing_more(
     assert found.keys() == made.keys()
     assert not any(part.defects for part in found.walk())
     subject = str(found["Subject"])
-    assert cards.line(subject) == subject
+    assert characters.line(subject) == subject
     assert squeezed(subject) == squeezed(str(made["Subject"]))
     html, plain = html_of(found), text_of(found)
     assert Reading(html).links == ([LINK] if state is None else [])
     for said in (plain, Reading(html).text):
         for one in (text, before, state):
             if one is not None:
-                assert squeezed(cards.visible(one)) in squeezed(said)
+                assert squeezed(characters.visible(one)) in squeezed(said)
         # A label may be 120 bytes of HTML, of which a hidden character takes ten.
-        assert squeezed(cards.visible(label[:10])) in squeezed(said)
-        assert squeezed(cards.line(title)) in squeezed(said)
+        assert squeezed(characters.visible(label[:10])) in squeezed(said)
+        assert squeezed(characters.line(title)) in squeezed(said)
     assert not set(plain) & set("\u202e\u200b\u2028\x00\x85")
     assert set(Reading(html).tags) <= set(Reading(html_of(message.mail(ASKING, envelope()))).tags) | {"br", "wbr"}
     ours = [line for line in plain.splitlines() if line.startswith("Review:")]

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.presentation import card as cards
-from bot.presentation import characters
+from bot.presentation import characters, request_card, request_content, request_outcome
 from engine.domain import CardAction, CardField, DeliveryKind, OnExpiry, Origin, Person, RequestState, RunStatus
 from engine.fields import Field, FieldType
 from engine.json_values import Value
@@ -71,7 +71,7 @@ def fields_of(value: dict[str, Value], gate: str = "{edit: []}") -> dict[str, Ca
     given = {f"v{index}": item for index, item in enumerate(value.values())}
     names = ", ".join(f"{name}: '{{{{ inputs.any.v{index} }}}}'" for index, name in enumerate(value))
     request = view(f"- {{id: words, uses: set, with: {{{names}}}, gate: {gate}}}", inputs={"any": given})
-    return {one.path: one for one in cards.content_fields(request)}
+    return {one.path: one for one in request_content.content_fields(request)}
 
 
 # -- what cannot be seen is made visible --------------------------------------------------------------------
@@ -85,12 +85,12 @@ def fields_of(value: dict[str, Value], gate: str = "{edit: []}") -> dict[str, Ca
     ],
 )  # fmt: skip
 def test_a_character_that_hides_itself_or_turns_the_text_is_shown_as_its_number(hidden: str) -> None:
-    assert cards.visible(f"pay{hidden}pal") == f"pay⟦U+{ord(hidden):04X}⟧pal"
+    assert characters.visible(f"pay{hidden}pal") == f"pay⟦U+{ord(hidden):04X}⟧pal"
 
 
 @pytest.mark.parametrize("text", ["plain", "two\nlines\tand a tab", "Grüße, 日本語 שלום", "☀\ufe0f", "é", "¢ € – ’"])
 def test_what_can_be_read_is_left_alone(text: str) -> None:
-    assert cards.visible(text) == text
+    assert characters.visible(text) == text
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_what_can_be_read_is_left_alone(text: str) -> None:
     ],
 )  # fmt: skip
 def test_what_spelling_and_emoji_need_is_shown_as_it_was_written(text: str) -> None:
-    assert cards.visible(text) == text
+    assert characters.visible(text) == text
     assert characters.hidden(text) == []
 
 
@@ -128,13 +128,13 @@ def test_what_spelling_and_emoji_need_is_shown_as_it_was_written(text: str) -> N
     ],
 )  # fmt: skip
 def test_what_no_neighbour_explains_is_shown_as_its_number(text: str) -> None:
-    assert len(characters.hidden(text)) == cards.visible(text).count("⟦U+") >= 1
+    assert len(characters.hidden(text)) == characters.visible(text).count("⟦U+") >= 1
 
 
 def test_a_carriage_return_is_part_of_a_line_end_and_shown_anywhere_else() -> None:
-    assert cards.visible("Dear Ann,\r\nhello\r\n") == "Dear Ann,\nhello\n"
-    assert cards.visible("a\rb\r\r\n") == "a⟦U+000D⟧b⟦U+000D⟧\n"
-    assert cards.line("a\r\nb") == "a b"
+    assert characters.visible("Dear Ann,\r\nhello\r\n") == "Dear Ann,\nhello\n"
+    assert characters.visible("a\rb\r\r\n") == "a⟦U+000D⟧b⟦U+000D⟧\n"
+    assert characters.line("a\r\nb") == "a b"
 
 
 _PIECES = st.sampled_from(
@@ -173,29 +173,29 @@ _PIECES = st.sampled_from(
 @example("\r\r\n")
 @example("a\u180b\u00ada")
 def test_a_shown_text_is_the_text_with_some_characters_spelled_out(text: str) -> None:
-    shown = cards.visible(text)
+    shown = characters.visible(text)
     spelled = re.sub(r"⟦U\+([0-9A-F]{4,6})⟧", lambda found: chr(int(found[1], 16)), shown)
     assert spelled == text.replace("\r\n", "\n")
     assert shown.count("⟦") == len(characters.hidden(text))
-    assert cards.visible(shown) == shown
+    assert characters.visible(shown) == shown
     assert not re.search("[\u202e\u2028\u3164\ud800\r]", shown)
 
 
 @pytest.mark.parametrize("text", ["a\ufe0f", "☀\ufe0f\ufe0f", "\ufe0f"])
 def test_the_mark_of_colour_is_hidden_nowhere_but_behind_a_symbol(text: str) -> None:
-    assert cards.visible(text).endswith("⟦U+FE0F⟧")
+    assert characters.visible(text).endswith("⟦U+FE0F⟧")
 
 
 def test_the_places_of_hidden_characters_are_those_that_are_written_as_their_number() -> None:
     text = "a\u200b☀\ufe0fb\ufe0f\n\t\u202e"
-    assert [cards.visible(text[at]) for at in characters.hidden(text)] == ["⟦U+200B⟧", "⟦U+FE0F⟧", "⟦U+202E⟧"]
+    assert [characters.visible(text[at]) for at in characters.hidden(text)] == ["⟦U+200B⟧", "⟦U+FE0F⟧", "⟦U+202E⟧"]
     assert characters.hidden("plain") == []
 
 
 def test_names_and_titles_are_one_line_whatever_the_data_says() -> None:
     sly = Person("p9", "Eve\nApproved by: Sam")
     request = replace(view(title="Pay?\nYes", workflow_title="A\nB"), requester=sly)
-    card = cards.request_card(request)
+    card = request_card.request_card(request)
     assert card.title == "Pay? Yes"
     assert card.facts[:2] == (("Workflow", "A B"), ("Started by", f"Eve Approved by: Sam, {WHEN}"))
 
@@ -207,7 +207,7 @@ def test_an_open_request_says_what_is_asked_why_and_of_whom() -> None:
     request = view(
         reason="over 100", show=(("To", "lee\u200b"),), notes=("Odd.",), asked={"expires_at": START + timedelta(days=1)}
     )
-    card = cards.request_card(request)
+    card = request_card.request_card(request)
     assert card.facts == (
         ("Workflow", "Demo"),
         ("Started by", f"Eve, {WHEN}"),
@@ -233,32 +233,32 @@ def test_an_open_request_says_what_is_asked_why_and_of_whom() -> None:
 )
 def test_before_anybody_was_shown_it_a_request_says_in_words_when_it_expires(after: timedelta, words: str) -> None:
     request = view(asked={"expires_after": after})
-    card = cards.request_card(request)
+    card = request_card.request_card(request)
     assert card.facts[-2] == ("Expires", f"{words} after somebody was first shown it")
     assert (card.expires_at, card.expires_after) == (None, after)
     shown = replace(
         request, asked=replace(request.asked, deadlines=replace(request.asked.deadlines, expires_at=START + after))
     )
     over = closed(RequestState.CANCELLED, expires_after=after)
-    for other in (cards.request_card(shown), cards.request_card(over)):
+    for other in (request_card.request_card(shown), request_card.request_card(over)):
         assert "Expires" not in dict(other.facts)
         assert other.expires_after is None
 
 
 def test_a_request_after_a_step_asks_about_what_it_produced() -> None:
-    card = cards.request_card(view("- {id: words, uses: set, with: {x: 1}, gate: {at: after}}"))
+    card = request_card.request_card(view("- {id: words, uses: set, with: {x: 1}, gate: {at: after}}"))
     assert ("Asks about", "what step words (set) produced") in card.facts
 
 
 def test_the_actions_carry_the_words_of_the_gate_and_its_question() -> None:
     request = view(approve_label="Take", reject_label="Leave\u202e", confirm="Sure?\u202e")
-    assert cards.request_card(request).actions == (
+    assert request_card.request_card(request).actions == (
         CardAction(verdict="approve", label="Take", confirm="Sure?⟦U+202E⟧", primary=True),
         CardAction(verdict="edit", label="Edit"),
         CardAction(verdict="reject", label="Leave⟦U+202E⟧"),
     )
     bare = view("- {id: words, uses: set, with: {text: draft}, gate: {edit: []}}")
-    assert [one.verdict for one in cards.request_card(bare).actions] == ["approve", "reject"]
+    assert [one.verdict for one in request_card.request_card(bare).actions] == ["approve", "reject"]
 
 
 # -- a closed request ---------------------------------------------------------------------------------------
@@ -288,28 +288,28 @@ def test_a_closed_request_says_its_outcome_and_offers_nothing_more(request_: Req
     open_until = replace(
         request_, asked=replace(request_.asked, deadlines=replace(request_.asked.deadlines, expires_at=START))
     )
-    card = cards.request_card(open_until)
+    card = request_card.request_card(open_until)
     assert (card.state, card.actions, card.expires_at) == (sentence, (), None)
     assert card.facts[-1] == ("Asked", "Lee, kim@example.com")
 
 
 def test_a_reason_of_several_lines_stands_as_a_fact_and_only_begins_in_the_sentence() -> None:
     request = decided(view(), state=RequestState.REJECTED, reason="too much\r\n\r\nApproved by Ada at noon.")
-    card = cards.request_card(request)
+    card = request_card.request_card(request)
     assert card.state == f"Rejected by Lee at {WHEN}. Reason: too much …"
     assert ("Reason", "too much\n\nApproved by Ada at noon.") in card.facts
-    blank = cards.request_card(decided(view(), reason=f"fine{' ' * 9}Approved by Ada"))
+    blank = request_card.request_card(decided(view(), reason=f"fine{' ' * 9}Approved by Ada"))
     assert blank.state == f"Approved by Lee at {WHEN}. Reason: fine Approved by Ada"
-    assert not any(label == "Reason" for label, _ in cards.request_card(decided(view(), reason="fine")).facts)
+    assert not any(label == "Reason" for label, _ in request_card.request_card(decided(view(), reason="fine")).facts)
 
 
 @given(st.text(st.sampled_from("ab.\n\r\t \u2028\u00a0"), max_size=40))
 def test_the_sentence_of_a_closed_request_is_one_line_whatever_the_reason(reason: str) -> None:
     request = decided(view(), reason=f"x{reason}")
-    assert "\n" not in cards.outcome(request)
-    card = cards.request_card(request)
-    assert card.state == cards.outcome(request)
-    assert dict(card.facts).get("Reason", cards.visible(f"x{reason}")) == cards.visible(f"x{reason}")
+    assert "\n" not in request_outcome.outcome(request)
+    card = request_card.request_card(request)
+    assert card.state == request_outcome.outcome(request)
+    assert dict(card.facts).get("Reason", characters.visible(f"x{reason}")) == characters.visible(f"x{reason}")
 
 
 # -- content ------------------------------------------------------------------------------------------------
@@ -371,14 +371,17 @@ def test_a_hundred_fields_are_a_hundred_fields() -> None:
         "- {id: words, uses: set, with: {all: '{{ inputs.any }}'}, gate: {edit: []}}",
         inputs={"any": {f"k{index}": index for index in range(100)}},
     )
-    assert len(cards.request_card(request).fields) == 100
+    assert len(request_card.request_card(request).fields) == 100
 
 
 def test_a_value_that_is_not_of_its_declared_type_is_shown_all_the_same() -> None:
-    assert cards.show(Field(type=FieldType.MONEY), "twelve") == "twelve"
-    assert cards.show(Field(type=FieldType.TEXT), {"a": 1}) == '{\n  "a": 1\n}'
-    assert cards.show(Field(type=FieldType.NUMBER), [1]) == "[\n  1\n]"
-    assert cards.show(Field(type=FieldType.CHOICES, options=({"value": "a", "label": "a"},)), ["a", "b"]) == "a, b"
+    assert request_content.show(Field(type=FieldType.MONEY), "twelve") == "twelve"
+    assert request_content.show(Field(type=FieldType.TEXT), {"a": 1}) == '{\n  "a": 1\n}'
+    assert request_content.show(Field(type=FieldType.NUMBER), [1]) == "[\n  1\n]"
+    assert (
+        request_content.show(Field(type=FieldType.CHOICES, options=({"value": "a", "label": "a"},)), ["a", "b"])
+        == "a, b"
+    )
 
 
 def test_the_name_of_a_field_cannot_look_like_another_line() -> None:
@@ -387,25 +390,25 @@ def test_the_name_of_a_field_cannot_look_like_another_line() -> None:
 
 def test_a_secret_is_shown_by_its_name() -> None:
     step = "- {id: send, uses: call, with: {to: x, headers: {token: 'Bearer {{ secret.BANK }}'}}, gate: {}}"
-    shown = {one.path: one.text for one in cards.content_fields(view(step))}
+    shown = {one.path: one.text for one in request_content.content_fields(view(step))}
     assert shown["headers.token"] == "Bearer •••• (secret BANK)"
 
 
 def test_an_edited_field_shows_what_was_approved_and_what_stood_there_before() -> None:
-    (field,) = cards.content_fields(decided(view(), Edit(("text",), "text", "draft", "better\u200b")))
+    (field,) = request_content.content_fields(decided(view(), Edit(("text",), "text", "draft", "better\u200b")))
     assert (field.text, field.before) == ("better⟦U+200B⟧", "draft")
 
 
 def test_an_edit_is_shown_wherever_in_a_field_it_was_made() -> None:
     request = view("- {id: words, uses: set, with: {a: {b: 1}, c: 2}, gate: {}}")
-    inside, other = cards.content_fields(decided(request, Edit(("a", "b"), "b", 1, 5)))
+    inside, other = request_content.content_fields(decided(request, Edit(("a", "b"), "b", 1, 5)))
     assert (inside.text, inside.before) == ('{\n  "b": 5\n}', '{\n  "b": 1\n}')
     assert (other.text, other.before) == ("2", None)
 
 
 def test_an_edit_that_changes_the_shape_is_shown_as_a_whole() -> None:
     request = view("- {id: words, uses: set, with: {a: {b: 1}}, gate: {}}")
-    (field,) = cards.content_fields(decided(request, Edit(("a",), "a", {"b": 1}, [2])))
+    (field,) = request_content.content_fields(decided(request, Edit(("a",), "a", {"b": 1}, [2])))
     assert (field.path, field.text, field.before) == ("a", "[\n  2\n]", '{\n  "b": 1\n}')
 
 
@@ -442,7 +445,7 @@ def alert(topic: str | None, request: RequestView | None = None, **changes: Any)
 def test_the_copy_of_a_request_is_the_card_of_the_request() -> None:
     request = view()
     copy = DeliveryContent(delivery="c1", kind=DeliveryKind.REQUEST, topic=None, person=LEE, run=run(), request=request)
-    assert cards.card(copy) == cards.request_card(request)
+    assert cards.card(copy) == request_card.request_card(request)
 
 
 @pytest.mark.parametrize(
@@ -475,7 +478,7 @@ def test_an_alert_about_the_end_of_a_run_says_what_the_outcome_says() -> None:
     told = alert("expired", request, status=RunStatus.EXPIRED)
     assert told.request is None
     assert told.facts[3:] == (
-        ("Pay?", cards.outcome(request)),
+        ("Pay?", request_outcome.outcome(request)),
         ("What to do", "The run was stopped. Start it again if it is still needed."),
     )
     other = alert("stuck", request, status=RunStatus.EXPIRED)

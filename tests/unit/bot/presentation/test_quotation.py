@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bot.email import message
 from bot.email.message import Envelope
-from bot.presentation import card as cards
+from bot.presentation import characters
 from bot.slack import details_modal, ids, message_view, rich_text
 from bot.slack.text_objects import Block
 from bot.terminal import screen
@@ -28,8 +28,8 @@ def card(text: str, before: str | None = None) -> Card:
     return Card(
         kind=DeliveryKind.REQUEST,
         title="Pay?",
-        facts=(("Note", cards.visible(text)),),
-        fields=(CardField(path="note", label="Note", type="text", text=cards.visible(text), before=before),),
+        facts=(("Note", characters.visible(text)),),
+        fields=(CardField(path="note", label="Note", type="text", text=characters.visible(text), before=before),),
         request="q1",
         run="r1",
         content_version=1,
@@ -71,7 +71,7 @@ def test_what_is_one_line_stands_beside_its_label_in_slack() -> None:
 
 @given(st.lists(st.tuples(TEXTS, st.none() | TEXTS), min_size=1, max_size=4))
 def test_outside_of_quotes_every_line_in_slack_begins_with_a_label(given_: list[tuple[str, str | None]]) -> None:
-    lines = [rich_text.Line(label="LABEL", after=cards.visible(text), before=before) for text, before in given_]
+    lines = [rich_text.Line(label="LABEL", after=characters.visible(text), before=before) for text, before in given_]
     for part in rich_text.lines(lines, block="b")["elements"]:
         if part["type"] == "rich_text_section":
             for line in "".join(one["text"] for one in part["elements"]).split("\n"):
@@ -86,7 +86,7 @@ def test_a_mail_sets_every_line_of_it_off(text: str, before: str | None) -> None
     assert labels == [line for line in ours.splitlines() if line and not line.startswith((" ", "  "))]
     if "\n" in text:
         rows = re.findall(r"^    \|(.*)$", plain, re.MULTILINE)
-        assert all(line.strip() in map(str.strip, rows) for line in cards.visible(text).split("\n"))
+        assert all(line.strip() in map(str.strip, rows) for line in characters.visible(text).split("\n"))
 
 
 @pytest.mark.parametrize(("text", "barred"), [(IMITATION, True), (f"a{' ' * 9}b", True), ("one line", False)])

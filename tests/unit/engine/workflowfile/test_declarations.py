@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.presentation import card
+from bot.presentation import characters, request_content
 from bot.slack import ids, view_state
 from bot.terminal import prompts
 from bot.web import form_inputs as page_inputs
@@ -259,7 +259,7 @@ def test_null_is_an_answer_to_a_form_that_asks_for_json() -> None:
 def test_what_cannot_be_edited_is_shown_as_it_is_declared() -> None:
     opening = opening_of(step({"n": "{{ inputs.n }}", "tags": "{{ inputs.tags }}"}, edit=[]))
     request = samples.request({}, content=opening.content, editable=(), declared=opening.declared)
-    assert [(one.label, one.text, one.editable) for one in card.content_fields(request)] == [
+    assert [(one.label, one.text, one.editable) for one in request_content.content_fields(request)] == [
         ("Number", "9", False),
         ("tags", "a, b", False),
     ]
@@ -429,7 +429,7 @@ def test_the_same_typing_has_the_same_result_and_sentence_everywhere(field: Fiel
         except InvalidValue as error:
             found = None, str(error)
         if expected[1]:
-            assert card.visible(expected[1]) in card.visible(found[1]), name
+            assert characters.visible(expected[1]) in characters.visible(found[1]), name
         else:
             assert found == expected or fields.same(field, found[0], expected[0]), name
     if not expected[1]:

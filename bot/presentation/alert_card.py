@@ -1,0 +1,151 @@
+"""The cards that tell the owner of a workflow, or an approver, about trouble. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from bot.presentation import advice, dates, outcome_card, people, request_card, request_outcome
+from bot.presentation.characters import line
+from engine.domain import Card, DeliveryKind, RunStatus, StepStatus
+from engine.read_models import DeliveryContent, RequestView, RunView, StepAnswer, StepView
+
+
+def alert_card(copy: DeliveryContent) -> Card:
+    """Return the alert about a run; about the end of a run it says all that the outcome card says."""
+    run, topic = copy.run, copy.topic or ""
+    ends = run.status.ended and topic == run.status.value
+    request = None if ends else copy.request
+    approved = request if topic in TO_APPROVERS else None
+    title, what = _to_approver(topic, run) if topic in TO_APPROVERS else _alert(topic, run, request)
+    decided, changed = outcome_card.decision_facts(copy.request) if ends else ((), ())
+    question = _open_question(copy)
+    over = _over(copy)
+    return Card(
+        kind=DeliveryKind.ALERT,
+        title=title,
+        facts=(
+            *outcome_card.run_facts(run),
+            *(_approved_facts(approved) if approved else ()),
+            *decided,
+            *(_people_facts(request) if request else ()),
+            *(() if over else (("What to do", what),)),
+        ),
+        fields=changed,
+        state=over,
+        run=run.id,
+        request=request.id if request else None,
+        topic=copy.topic,
+        about=line(approved.title) if approved else None,
+        step=question.step if question else None,
+        visit=question.visit if question else None,
+        attempt=question.attempt if question else None,
+    )
+
+
+def _open_question(copy: DeliveryContent) -> StepView | None:
+    """Return the step of unknown outcome that the reader may answer for: only the owner of the workflow may."""
+    if copy.person.id != copy.run.owner.id:
+        return None
+    steps = (step for step in copy.run.steps if step.status is StepStatus.OUTCOME_UNKNOWN and step.ended_at is None)
+    return next(steps, None)
+
+
+def _approved_facts(request: RequestView) -> Iterator[tuple[str, str]]:
+    """Yield what was approved by whom, and what became of it."""
+    yield line(request.title), request_outcome.outcome(request)
+    yield from request_card.effect_facts(request)
+
+
+def _people_facts(request: RequestView) -> Iterator[tuple[str, str]]:
+    """Yield which approvers were not reached, and which can no longer decide."""
+    if request.unreached:
+        yield "Not reached", people.not_reached(request)
+    excluded = people.excluded(request)
+    if excluded:
+        yield "Can no longer decide", excluded
+
+
+def _over(copy: DeliveryContent) -> str | None:
+    """Why an alert asks nothing any more: it was answered, or the request that it is about is closed."""
+    run, request = copy.run, copy.request
+    if copy.topic == RunStatus.NEEDS_ATTENTION:
+        answered = advice.last_answer(run)
+        if answered is not None and _answers(copy, answered[1]):
+            return _answered_by(answered)
+        return f"There is nothing to answer any more: the run is {run.status}." if run.status.ended else None
+    if copy.topic == "approved_unknown" and request is not None and request.effect is not None:
+        known = request.effect[0] is not StepStatus.OUTCOME_UNKNOWN
+        return _answered_by(advice.last_answer(run)) if known else None
+    if request is None or request.asked.closed_at is None or copy.topic not in _ABOUT_REQUESTS:
+        return None
+    return request_outcome.outcome(request)
+
+
+def _answered_by(answered: tuple[StepView, StepAnswer] | None) -> str:
+    if answered is None:
+        return "The outcome is known by now."
+    answer = answered[1]
+    return f"Answered by {line(answer.person.label)} at {dates.moment(answer.at)}: {answer.answer.value}."
+
+
+def _answers(copy: DeliveryContent, answer: StepAnswer) -> bool:
+    """Whether the last answer is to the question of this copy, and not to an earlier one."""
+    later = copy.created_at is not None and answer.at > copy.created_at
+    return later or copy.run.status is not RunStatus.NEEDS_ATTENTION
+
+
+TO_APPROVERS: Final = frozenset({"approved_failed", "approved_unknown"})
+"""Alerts to whoever approved a step."""
+_ABOUT_REQUESTS: Final = frozenset({"unseen", "unreachable", "broken", "undelivered", "excluded"})
+
+
+def _to_approver(topic: str, run: RunView) -> tuple[str, str]:
+    """What whoever approved a step is told of it."""
+    name = line(run.workflow_title)
+    if topic == "approved_failed":
+        return f"{name}: what you approved failed", (
+            "You need not do anything. The owner of the workflow decides what happens next."
+        )
+    return f"{name}: the outcome of what you approved is unknown", (
+        "You need not do anything. The owner of the workflow was asked to find out whether it happened."
+    )
+
+
+def _alert(topic: str, run: RunView, request: RequestView | None) -> tuple[str, str]:
+    name = line(run.workflow_title)
+    asks = line(request.title) if request else "A request"
+    match topic:
+        case "needs_attention":
+            return f"{name}: did the step happen?", (
+                "The outcome of a step is unknown. Find out whether it happened, then answer: done, repeat or stop."
+            )
+        case "stuck":
+            return f"{name} cannot go on", "The server tries again every minute; its operator has to mend the cause."
+        case "cancelled":
+            return f"{name} was cancelled in the middle of a step", (
+                "Find out whether the step happened before you start the workflow again."
+            )
+        case "unseen":
+            return f"{name}: nobody has seen “{asks}” yet", (
+                "No copy reached anybody for 15 minutes. Tell an approver, or see why the copies failed."
+            )
+        case "unreachable":
+            return f"{name}: nobody can be reached for “{asks}”", "Tell an approver, or mend how they are reached."
+        case "broken":
+            return f"{name}: nobody can be asked by mail for “{asks}”", (
+                "The mail server does not take what this server sends; its operator sees why with `signoff doctor`."
+            )
+        case "undelivered":
+            return f"{name}: not everybody can be reached for “{asks}”", "The others were asked and can decide."
+        case "excluded":
+            left = request is not None and bool(people.approvers(request))
+            return f"{name}: an approver of “{asks}” can no longer decide", (
+                "The other approvers can still decide."
+                if left
+                else f"No approver is left. {advice.before_asking_anew(run)}"
+            )
+        case "expired":
+            return f"{name}: nobody decided in time", advice.after_expiry(run)
+        case _:
+            return f"{name} failed", advice.after_failure(run)

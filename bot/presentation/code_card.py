@@ -1,0 +1,57 @@
+"""The card that comes with a code: everything that the code confirms. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bot.presentation import changes
+from bot.presentation.characters import line, visible
+from engine.domain import Card, CardField, DeliveryKind, Resume, ResumeAnswer, Verdict
+from engine.read_models import CodeDelivery, RunView
+
+
+def code_card(copy: CodeDelivery) -> Card:
+    """What comes with a code, which the relay puts in: all that it confirms, and nothing else is done with it."""
+    decision, request = copy.decision, copy.request
+    asked_in = (("Asked for in", line(copy.label)),) if copy.label else ()
+    if copy.answer is not None and copy.run is not None:
+        return _answer_code_card(copy, copy.run, copy.answer, asked_in)
+    if decision is None or request is None:
+        return Card(kind=DeliveryKind.CODE, title="Your code to sign in", facts=asked_in, until=copy.until)
+    verb = {Verdict.APPROVE: "approve", Verdict.REJECT: "reject"}[decision.verdict]
+    reason = (("Reason", visible(decision.reason)),) if decision.reason else ()
+    return Card(
+        kind=DeliveryKind.CODE,
+        title=f"Your code to {verb}{' with changes' if decision.edits else ''}",
+        facts=(("For", line(request.title)), ("Reference", copy.reference), *reason, *asked_in),
+        fields=tuple(changes.proposed(request, decision.edits)),
+        request=request.id,
+        until=copy.until,
+    )
+
+
+def _answer_code_card(copy: CodeDelivery, run: RunView, answer: Resume, asked_in: tuple[tuple[str, str], ...]) -> Card:
+    """What comes with a code that confirms what became of a step: the answer in words, and the values given with it."""
+    return Card(
+        kind=DeliveryKind.CODE,
+        title=f"Your code to answer “{ANSWERS[answer.answer]}”",
+        facts=(
+            ("For", f"{line(run.workflow_title)}, step {line(answer.step or '')}"),
+            ("Reference", copy.reference),
+            ("Answer", ANSWERS[answer.answer]),
+            *asked_in,
+        ),
+        fields=tuple(
+            CardField(path=label, label=line(label), type="text", text=visible(text)) for label, text in copy.said
+        ),
+        run=run.id,
+        until=copy.until,
+    )
+
+
+ANSWERS: Final = {
+    ResumeAnswer.DONE: "It happened: go on",
+    ResumeAnswer.REPEAT: "It did not happen: call it again",
+    ResumeAnswer.STOP: "Stop the run",
+}
+"""What a person may say of a call whose outcome is unknown, in the words of the page and of the code's email."""

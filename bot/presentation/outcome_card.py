@@ -1,0 +1,48 @@
+"""The card about the end of a run, for the person who started it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from bot.presentation import dates, request_content, request_outcome
+from bot.presentation.characters import line, visible
+from engine.domain import Card, CardField, DeliveryKind, RequestState, RunStatus
+from engine.read_models import DeliveryContent, RequestView, RunView
+
+
+def outcome_card(copy: DeliveryContent) -> Card:
+    """What whoever started a run hears at its end."""
+    run = copy.run
+    decided, changed = decision_facts(copy.request)
+    return Card(
+        kind=DeliveryKind.OUTCOME,
+        title=f"{line(run.workflow_title)}: {_ENDS.get(run.status, run.status.value)}",
+        facts=(*run_facts(run), *decided),
+        fields=changed,
+        run=run.id,
+    )
+
+
+def decision_facts(request: RequestView | None) -> tuple[tuple[tuple[str, str], ...], tuple[CardField, ...]]:
+    """What became of a request that is closed: who decided or that nobody did, and the fields that were changed."""
+    if request is None or request.asked.state is RequestState.PENDING:
+        return (), ()
+    changed = tuple(one for one in request_content.content_fields(request) if one.before is not None)
+    return ((line(request.title), request_outcome.outcome(request)), *request_outcome.reason_facts(request)), changed
+
+
+def run_facts(run: RunView) -> Iterator[tuple[str, str]]:
+    yield "Workflow", line(run.workflow_title)
+    yield "Run", run.id
+    yield "Started by", f"{line(run.requester.label)}, {dates.moment(run.started_at)}"
+    if run.error:
+        yield "Error", visible(run.error)
+
+
+_ENDS: Final = {
+    RunStatus.SUCCEEDED: "done",
+    RunStatus.REJECTED: "rejected",
+    RunStatus.EXPIRED: "nobody decided in time",
+    RunStatus.CANCELLED: "cancelled",
+}

@@ -1,0 +1,31 @@
+"""The names of the people of a request: asked, no longer able to decide, not reached. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bot.presentation.characters import line
+from engine.domain import RequestState
+from engine.read_models import RequestView
+
+_NAMED: Final = 5
+"""People who are named one by one in a list of those who were not reached."""
+
+
+def approvers(request: RequestView) -> list[str]:
+    """Who was asked; while the request waits, without those who can no longer decide."""
+    asked = request.asked
+    approvers = asked.eligible if asked.state is RequestState.PENDING else asked.approvers
+    return [line(one.person.label) for one in approvers]
+
+
+def excluded(request: RequestView) -> str:
+    """Who of those that were asked can no longer decide, and why."""
+    return "; ".join(f"{line(one.person.label)} ({line(one.excluded)})" for one in request.approvers if one.excluded)
+
+
+def not_reached(request: RequestView) -> str:
+    """Who has no copy, with the reason; of many only how many more."""
+    told = [f"{line(person.label)} ({line(why.rstrip('.'))})" for person, why in request.unreached[:_NAMED]]
+    more = len(request.unreached) - _NAMED
+    return "; ".join([*told, *([f"and {more} more"] if more > 0 else [])])

@@ -1,0 +1,88 @@
+"""The card of a request, with actions while it is pending and with its outcome afterwards. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.presentation import dates, expiry, people, request_content, request_outcome
+from bot.presentation.characters import line, visible
+from engine import runs
+from engine.domain import Card, CardAction, DeliveryKind, RequestState, ReviewPoint, StepStatus
+from engine.read_models import RequestView
+
+
+def request_card(request: RequestView) -> Card:
+    """What people see of a request: with actions while it is pending, with its outcome afterwards."""
+    asked = request.asked
+    pending = asked.state is RequestState.PENDING
+    return Card(
+        kind=DeliveryKind.REQUEST,
+        title=line(request.title),
+        facts=tuple(_facts(request)),
+        fields=tuple(request_content.content_fields(request)),
+        state=None if pending else request_outcome.outcome(request),
+        actions=_actions(request) if pending else (),
+        expires_at=asked.deadlines.expires_at if pending else None,
+        expires_after=asked.deadlines.expires_after if pending and asked.deadlines.expires_at is None else None,
+        request=request.id,
+        run=request.run,
+        content_version=asked.content_version,
+        digest=asked.digest,
+    )
+
+
+def _facts(request: RequestView) -> Iterator[tuple[str, str]]:
+    yield "Workflow", line(request.workflow_title)
+    yield "Started by", f"{line(request.requester.label)}, {dates.moment(request.started_at)}"
+    yield "Asks about", _subject(request)
+    yield from request_outcome.reason_facts(request)
+    if request.reason:
+        yield "Why", visible(request.reason)
+    for label, text in request.show:
+        yield line(label), visible(text)
+    yield from effect_facts(request)
+    for note in request.notes:
+        yield "Note", visible(note)
+    pending = request.asked.state is RequestState.PENDING
+    if pending and request.unreached:
+        yield "Not reached", people.not_reached(request)
+    if pending and request.asked.deadlines.expires_at is None and request.asked.deadlines.expires_after is not None:
+        yield "Expires", expiry.after_shown(request.asked.deadlines.expires_after)
+    yield (
+        "Waits for" if pending else "Asked",
+        ", ".join(people.approvers(request)) or "No approver is left",
+    )
+
+
+def effect_facts(request: RequestView) -> Iterator[tuple[str, str]]:
+    """What went wrong with the step after it was approved."""
+    status, error = request.effect or (None, None)
+    if status is StepStatus.OUTCOME_UNKNOWN:
+        yield "What became of it", "The step was called, and its outcome is unknown. The owner was asked to find out."
+    elif status is StepStatus.FAILED and error and error.startswith(runs.STOPPED):
+        # That it failed is not known.
+        yield "What became of it", visible(error)
+    elif status is StepStatus.FAILED:
+        why = f"The step failed: {error}" if error else "The step failed."
+        yield "What became of it", visible(why)
+
+
+def _subject(request: RequestView) -> str:
+    subject = request.asked.subject
+    if subject.is_form:
+        return f"what step {subject.step} needs to know"
+    what = "is about to do" if request.at is ReviewPoint.BEFORE else "produced"
+    return f"what step {subject.step} ({subject.uses}) {what}"
+
+
+def _actions(request: RequestView) -> tuple[CardAction, ...]:
+    confirm = line(request.confirm) if request.confirm else None
+    reject = CardAction(verdict="reject", label=line(request.reject_label))
+    if request.asked.subject.is_form:
+        return CardAction(verdict="edit", label="Fill in", primary=True), reject
+    edit = (CardAction(verdict="edit", label="Edit"),) if request.asked.editable else ()
+    return (
+        CardAction(verdict="approve", label=line(request.approve_label), confirm=confirm, primary=True),
+        *edit,
+        reject,
+    )

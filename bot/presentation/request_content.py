@@ -1,0 +1,93 @@
+"""The content of a request, field by field, as people read it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from bot.presentation.characters import line, visible
+from engine import fields, json_values
+from engine.domain import CardField, accounts
+from engine.fields import Field, FieldType
+from engine.json_values import Path, Value
+from engine.read_models import RequestView
+
+_FLAT_DEPTH: Final = 3
+"""Levels of nested data that are shown field by field; deeper data is shown as JSON."""
+
+
+def content_fields(request: RequestView) -> Iterator[CardField]:
+    """The content as it was decided, field by field; an edited field shows what stood there before."""
+    asked = request.asked
+    edits = request.decision.edits if request.decision else ()
+    editable = {one.path for one in asked.editable}
+    declared = {one.path: one.field for one in (*asked.declared, *asked.editable)}
+    shown: Value = asked.content.shown()
+    decided = json_values.replace_all(shown, {edit.path: edit.after for edit in edits})
+    edited = {edit.path[:length] for edit in edits for length in range(len(edit.path) + 1)}
+    # Taken apart as it was asked: an edit may have changed the shape.
+    for path, before in _flat(shown, _Places(declared)):
+        value = json_values.look(decided, path)
+        field = declared[path] if path in declared else fields.infer(value)
+        # What is filled into a form replaces nothing.
+        replaced = not asked.subject.is_form and path in edited
+        yield CardField(
+            path=json_values.show_path(path),
+            label=line(field.label or json_values.show_path(path)),
+            type=field.type.value,
+            text=show_in(request, field, value),
+            editable=path in editable,
+            before=show_in(request, field, before) if replaced else None,
+            account=_account(request, field, value),
+        )
+
+
+def show_in(request: RequestView, field: Field, value: Value) -> str:
+    """A value of a request as people read it.
+
+    A person stands by name, and by the email address that tells them from a namesake.
+    """
+    account = accounts.parse_account(value) if field.type is FieldType.PERSON and isinstance(value, str) else None
+    if account is None or account.value != value:
+        return show(field, value)
+    person = request.people.get(account.value)
+    if person is None:
+        return accounts.person_label(account.kind, account.value)
+    return line(f"{person.label} ({person.email})" if person.email else person.label)
+
+
+def _account(request: RequestView, field: Field, value: Value) -> str | None:
+    known = field.type is FieldType.PERSON and isinstance(value, str) and value in request.people
+    return str(value) if known else None
+
+
+def show(field: Field, value: Value) -> str:
+    """A value of this field as people read it."""
+    kind = FieldType.JSON if isinstance(value, dict | list) and field.type is FieldType.TEXT else field.type
+    return visible(fields.show(kind, value))
+
+
+class _Places:
+    """Places that are shown as one, however deep they lie and whatever is in them; and the places around them."""
+
+    def __init__(self, whole: Collection[Path]) -> None:
+        self.whole = frozenset(whole)
+        self.around = frozenset(path[:length] for path in whole for length in range(len(path)))
+
+
+def _flat(value: Value, places: _Places, path: Path = ()) -> Iterator[tuple[Path, Value]]:
+    """The places that are shown one by one."""
+    if path and (path in places.whole or not _apart(value, places, path)):
+        yield path, value
+        return
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from _flat(item, places, (*path, key))
+
+
+def _apart(value: Value, places: _Places, path: Path) -> bool:
+    """Whether a place is shown part by part: where something inside is declared, and small mappings."""
+    if path in places.around:
+        return True
+    small = isinstance(value, dict) and bool(value) and len(path) < _FLAT_DEPTH
+    return small and fields.infer(value).type is not FieldType.MONEY
