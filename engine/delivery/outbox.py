@@ -81,7 +81,9 @@ class Relay:
             elif taken is not None:
                 claimed = taken if isinstance(taken, ClaimedDelivery) else await self._load(*taken)
                 came = await self._attempt(claimed)
-                at = await self._store.insist(lambda tx: results.record(tx, self._directory, claimed, came))
+                at = await self._store.transact_with_retry(
+                    lambda tx: results.record(tx, self._directory, claimed, came)
+                )
                 self._rest.learn(claimed.held.channel, came, at)
         finally:
             following = self._lanes.leave(delivery)

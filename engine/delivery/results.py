@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from engine import retry
-from engine.audit import Entry
+from engine.audit_entries import EntryKind, entry
 from engine.delivery import routing
 from engine.delivery.routing import Routing
 from engine.domain import Address, DeliveryKind, DeliveryState, Receipt, RequestState, RunStatus
@@ -94,16 +94,14 @@ def _shown(tx: Tx, claimed: ClaimedDelivery, receipt: Receipt) -> None:
     held = claimed.held
     if not deliveries.try_shown(tx, held, receipt, state=DeliveryState.SHOWN):
         # We came back after our lease: what we showed may lie over what somebody else has shown since.
-        deliveries.want_again(tx, held.id)
+        deliveries.mark_to_show_again(tx, held.id)
         return
     first = held.shown_version == 0
     if first:
         content = {"kind": held.kind.value, "channel": held.channel, "address": held.address, "person": held.person}
         tx.audit(
             held.workspace,
-            Entry(
-                kind="delivery.shown", run=held.run, request=held.request, step=None, actor=None, content={**content}
-            ),
+            entry(EntryKind.DELIVERY_SHOWN, run=held.run, request=held.request, content={**content}),
         )
         if held.channel == routing.MAIL:
             people.mark(tx, held.workspace, Address(held.channel, held.address), refused=None)
@@ -149,7 +147,7 @@ def _failed(tx: Tx, directory: Directory, claimed: ClaimedDelivery, error: Chann
         content = {"channel": held.channel, "address": held.address, "person": held.person, "error": str(error)}
         tx.audit(
             held.workspace,
-            Entry(kind="delivery.dead", run=held.run, request=held.request, step=None, actor=None, content={**content}),
+            entry(EntryKind.DELIVERY_DEAD, run=held.run, request=held.request, content={**content}),
         )
         if error.about == "address":
             people.mark(tx, held.workspace, Address(held.channel, held.address), refused=str(error))
@@ -186,7 +184,7 @@ def _tell_unreached(tx: Tx, directory: Directory, held: HeldDelivery) -> None:
     """The other copies say who was not reached; so does one alert to the owner, and another when nobody is left."""
     assert held.run is not None
     assert held.request is not None
-    deliveries.want_update(tx, held.run, held.request)
+    deliveries.mark_outdated(tx, held.run, held.request)
     alive, told = deliveries.load_outlook(tx.connection, held.run, held.request)
     topic = "undelivered" if alive else "unreachable"
     if topic not in told:

@@ -9,6 +9,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from engine import json_values
+from engine.audit_entries import EntryKind
 from engine.domain import OnExpiry, Params, RequestState, RunStatus, StepStatus
 from engine.errors import InvalidValue
 from engine.json_values import Value
@@ -85,7 +86,7 @@ class Act(Struct, frozen=True, kw_only=True):
 class Event(Struct, frozen=True):
     """A transition for the audit log. `content` may be erased later; what is in `kind` and `step` may not."""
 
-    kind: str
+    kind: EntryKind
     step: str | None = None
     content: Mapping[str, Value] = field(default_factory=dict)
 

@@ -9,6 +9,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from engine import audit, requests, timestamps
+from engine.audit_entries import EntryKind
 from engine.domain import OnError, OnExpiry, Params, RequestState, ResumeAnswer, ReviewPoint, RunStatus, StepStatus
 from engine.errors import ExpressionError, InvalidValue, Tampered
 from engine.expressions import DECISIONS, resolve_params
@@ -156,7 +157,7 @@ class Transition:
         names = self._scope(self.visits)
         try:
             if step.when is not None and not requests.truth(step.when, names):
-                self._put(replace(visit, status=StepStatus.SKIPPED, ended_at=self.now), "step.skipped")
+                self._put(replace(visit, status=StepStatus.SKIPPED, ended_at=self.now), EntryKind.STEP_SKIPPED)
                 self.cursor += 1
                 return
             params = resolve_params(step.params, names)
@@ -175,7 +176,7 @@ class Transition:
             return False
         why = requests.wanted(rule, names)
         if why is False:
-            self.events.append(Event("gate.passed", step.id))
+            self.events.append(Event(EntryKind.GATE_PASSED, step.id))
             return False
         self._open(rule, step, visit, content, names, why)
         return True
@@ -222,14 +223,14 @@ class Transition:
         if answer.state is RequestState.APPROVED:
             go_on(step, visit, answer)
         elif answer.state is RequestState.EXPIRED and answer.on_expiry is OnExpiry.CONTINUE:
-            self.events.append(Event("gate.unanswered", step.id))
+            self.events.append(Event(EntryKind.GATE_UNANSWERED, step.id))
             go_on(step, visit, answer)
         else:
             ends = {
                 RequestState.REJECTED: RunStatus.REJECTED,
                 RequestState.EXPIRED: RunStatus.EXPIRED,
             }.get(answer.state, RunStatus.CANCELLED)
-            self._put(replace(visit, status=StepStatus.STOPPED, ended_at=self.now), "step.stopped")
+            self._put(replace(visit, status=StepStatus.STOPPED, ended_at=self.now), EntryKind.STEP_STOPPED)
             self._end(ends)
 
     def _go_on_reviewed(self, step: Step, visit: Visit, answer: OwnerAnswer) -> None:
@@ -256,7 +257,7 @@ class Transition:
                 self._subject(step, visit, ReviewPoint.BEFORE).check(params, digest)
             if nature is _SLEEP:
                 visit = replace(visit, status=StepStatus.SLEEPING, wakes_at=step.kind.wakes_at(params.value, self.now))
-                self._put(visit, "step.sleeping", until=str(visit.wakes_at))
+                self._put(visit, EntryKind.STEP_SLEEPING, until=str(visit.wakes_at))
             else:
                 self._yield(step, visit)
         except (Tampered, InvalidValue) as error:
@@ -270,7 +271,7 @@ class Transition:
             self._wait(RunStatus.RUNNING, self.now)
             return
         visit = replace(visit, status=StepStatus.STARTED, attempt=visit.attempt + 1, wakes_at=None)
-        self._put(visit, "step.started", attempt=visit.attempt)
+        self._put(visit, EntryKind.STEP_STARTED, attempt=visit.attempt)
         self.act = Act(
             step=step,
             visit=visit.visit,
@@ -321,7 +322,7 @@ class Transition:
             return
         wakes_at = self.now + max(delay, min(failure.retry_after or delay, MAX_RETRY_AFTER))
         visit = replace(visit, status=StepStatus.RETRYING, wakes_at=wakes_at, error=failure.message)
-        self._put(visit, "step.retrying", attempt=visit.attempt, error=failure.message, until=str(wakes_at))
+        self._put(visit, EntryKind.STEP_RETRYING, attempt=visit.attempt, error=failure.message, until=str(wakes_at))
 
     def answered(self, answer: ResumeAnswer, output: dict[str, Value]) -> None:
         step, visit = self._step()
@@ -347,7 +348,7 @@ class Transition:
         effect = step.kind.nature is _EFFECT
         returned = audit.abridged("returned", output, _RETURNED_LENGTH) if effect else {}
         visit = replace(visit, status=StepStatus.SUCCEEDED, output=output, error=None, wakes_at=None, ended_at=self.now)
-        self._put(visit, "step.succeeded", **returned)
+        self._put(visit, EntryKind.STEP_SUCCEEDED, **returned)
         self.cursor += 1
 
     def _stopped(self, step: Step, visit: Visit) -> None:
@@ -355,14 +356,14 @@ class Transition:
         why = f"{STOPPED}; whether step {step.id} happened is unknown. {visit.error or ''}".strip()
         self._put(
             replace(visit, status=StepStatus.FAILED, error=why, ended_at=self.now, wakes_at=None),
-            "step.failed",
+            EntryKind.STEP_FAILED,
             error=why,
         )
         self._end(RunStatus.FAILED, why)
 
     def _fail(self, step: Step, visit: Visit, message: str) -> None:
         visit = replace(visit, status=StepStatus.FAILED, error=message, ended_at=self.now, wakes_at=None)
-        self._put(visit, "step.failed", error=message)
+        self._put(visit, EntryKind.STEP_FAILED, error=message)
         if step.on_error is OnError.CONTINUE:
             self.cursor += 1
         else:
@@ -370,7 +371,9 @@ class Transition:
 
     def _park(self, visit: Visit, message: str) -> None:
         self._put(
-            replace(visit, status=StepStatus.OUTCOME_UNKNOWN, error=message), "step.outcome_unknown", error=message
+            replace(visit, status=StepStatus.OUTCOME_UNKNOWN, error=message),
+            EntryKind.STEP_OUTCOME_UNKNOWN,
+            error=message,
         )
         self._wait(RunStatus.NEEDS_ATTENTION, None)
         self.error = message
@@ -383,13 +386,13 @@ class Transition:
             lost = visit.status in (StepStatus.STARTED, StepStatus.OUTCOME_UNKNOWN)
             status = StepStatus.OUTCOME_UNKNOWN if lost else StepStatus.STOPPED
             error = f"Whether step {visit.step} happened before the run was cancelled is unknown." if lost else None
-            self._put(replace(visit, status=status, ended_at=self.now, wakes_at=None), "step.stopped")
+            self._put(replace(visit, status=status, ended_at=self.now, wakes_at=None), EntryKind.STEP_STOPPED)
         self.ready_at = None
         self._end(RunStatus.CANCELLED, error)
 
     # -- bookkeeping --
 
-    def _put(self, visit: Visit, kind: str | None = None, **content: Value) -> None:
+    def _put(self, visit: Visit, kind: EntryKind | None = None, **content: Value) -> None:
         self.visits[visit.step] = self.changed[visit.step] = visit
         if kind is not None:
             self.events.append(Event(kind, visit.step, content))
@@ -399,4 +402,4 @@ class Transition:
 
     def _end(self, status: RunStatus, error: str | None = None) -> None:
         self.status, self.error, self.stopped = status, error, True
-        self.events.append(Event(f"run.{status}", None, {"error": error} if error else {}))
+        self.events.append(Event(EntryKind(f"run.{status}"), None, {"error": error} if error else {}))

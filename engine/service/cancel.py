@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import Cancel, Done, NotAllowed, NotFound, NotWaiting, Refusal, Work
 from engine.json_values import Value
-from engine.service.context import CommandContext, entry
+from engine.service.context import CommandContext
 from engine.store import deliveries, request_rows, run_rows
 from engine.store.transaction import Tx
 
@@ -22,11 +23,17 @@ def cancel(context: CommandContext, tx: Tx, command: Cancel, resolved: Resolved)
     if not run_rows.try_cancel(tx, command.run, record):
         return NotWaiting(run=command.run, status=run.state.status)
     for request_id in request_rows.withdraw(tx, command.run, by=actor.id):
-        deliveries.want_update(tx, command.run, request_id)
-        tx.audit(run.workspace, entry("request.withdrawn", run=command.run, request=request_id, actor=actor))
+        deliveries.mark_outdated(tx, command.run, request_id)
+        tx.audit(run.workspace, entry(EntryKind.REQUEST_WITHDRAWN, run=command.run, request=request_id, actor=actor))
     tx.audit(
         run.workspace,
-        entry("run.cancel_asked", run=command.run, actor=actor, reason=command.reason, surface=command.origin.surface),
+        entry(
+            EntryKind.RUN_CANCEL_ASKED,
+            run=command.run,
+            actor=actor,
+            reason=command.reason,
+            surface=command.origin.surface,
+        ),
     )
-    tx.ring(Work("advance", command.run))
+    tx.enqueue(Work("advance", command.run))
     return Done(run=command.run)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from engine import json_values, requests, timestamps
 from engine.audit import Entry
+from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import Decide, Decided, NoLongerApprover, NotAllowed, NotFound, Refusal, Verdict
 from engine.errors import Conflict, Tampered
@@ -85,7 +86,7 @@ def decide_as(
     decision = request_rows.try_decide(tx, asked, command, ruling, record)
     if decision is None:
         raise Conflict(f"request {asked.id} was decided by somebody else")
-    deliveries.want_update(tx, asked.subject.run, asked.id)
+    deliveries.mark_outdated(tx, asked.subject.run, asked.id)
     wake(tx, asked.subject.run)
     tx.audit(asked.workspace, _decision_entry(asked, command, ruling, decision, record))
     return Decided(
@@ -137,8 +138,8 @@ def _decision_entry(
     if ruling.edits:
         # What stood there before is in the entry that opened the request, under the digest that was shown.
         content["edits"] = [{"path": list(one.path), "label": one.label, "after": one.after} for one in ruling.edits]
-    return Entry(
-        kind=f"request.{ruling.state}",
+    return entry(
+        EntryKind(f"request.{ruling.state}"),
         run=asked.subject.run,
         request=asked.id,
         step=asked.subject.step,

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from engine.audit import Entry
+from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, references_of
 from engine.domain import Address, Approver, Person
 from engine.domain.people import ACCOUNT
@@ -85,14 +85,13 @@ def exclude(advancer: Advancer, tx: Tx, asked: Request, approver: Approver, why:
     if not request_rows.try_exclude(tx, asked.id, person.id, why):
         return
     run = asked.subject.run
-    deliveries.want_update(tx, run, asked.id)
+    deliveries.mark_outdated(tx, run, asked.id)
     advancer.alert(tx, run_rows.load_place(tx.connection, run), topic="excluded", request=asked.id)
-    entry = Entry(
-        kind="request.approver_excluded",
+    record = entry(
+        EntryKind.REQUEST_APPROVER_EXCLUDED,
         run=run,
         request=asked.id,
         step=asked.subject.step,
-        actor=None,
         content={"person": person.id, "name": person.label, "rule": approver.rule, "why": why},
     )
-    tx.audit(asked.workspace, entry)
+    tx.audit(asked.workspace, record)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from engine import verify_audit
+from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import Erase, Erased, NotAllowed, NotFound, Refusal
 from engine.json_values import Value
-from engine.service.context import CommandContext, entry
+from engine.service.context import CommandContext
 from engine.store import erasure, run_rows
 from engine.store.transaction import Tx
 
@@ -28,13 +28,13 @@ def erase(context: CommandContext, tx: Tx, command: Erase, resolved: Resolved) -
         tx.audit(
             held.workspace,
             entry(
-                verify_audit.ERASED,
+                EntryKind.CONTENT_ERASED,
                 run=command.run,
                 actor=actor,
                 by=actor.label,
                 reason=command.reason.strip(),
                 surface=command.origin.surface,
-                more={"entries": _pairs(numbers)},
+                entries=_pairs(numbers),
             ),
         )
     return Erased(run=command.run, entries=len(numbers))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.audit_entries import EntryKind, entry
 from engine.code_derivation import Codes, is_sealed
 from engine.delivery.recipients import Recipients
 from engine.domain import (
@@ -22,7 +23,6 @@ from engine.domain import (
 )
 from engine.ports import Clock
 from engine.service import answer_attention, one_time_codes, sign_in
-from engine.service.context import entry
 from engine.service.engine import Engine
 from engine.store import attention_links, browsers, challenges, links, request_model, run_rows
 from engine.store.browsers import SEEN_EVERY
@@ -127,7 +127,7 @@ def _revoke(tx: Tx, request: str) -> int | NotFound:
         return _revoke_of_run(tx, request)
     asked, _ = loaded
     count = links.revoke(tx, request)
-    tx.audit(asked.workspace, entry("links.revoked", run=asked.subject.run, request=request, links=count))
+    tx.audit(asked.workspace, entry(EntryKind.LINKS_REVOKED, run=asked.subject.run, request=request, links=count))
     return count
 
 
@@ -136,7 +136,7 @@ def _revoke_of_run(tx: Tx, run: str) -> int | NotFound:
     if held is None:
         return NotFound(what="request", name=run)
     count = attention_links.revoke(tx, run)
-    tx.audit(held.workspace, entry("links.revoked", run=run, links=count))
+    tx.audit(held.workspace, entry(EntryKind.LINKS_REVOKED, run=run, links=count))
     return count
 
 

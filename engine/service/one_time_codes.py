@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import replace
 
+from engine.audit_entries import EntryKind, entry
 from engine.code_derivation import Codes, hashed, reference
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import (
@@ -29,7 +30,7 @@ from engine.domain import (
 )
 from engine.errors import Conflict
 from engine.service import answer_attention, assurance, code_confirmation, decide, sign_in
-from engine.service.context import CommandContext, entry
+from engine.service.context import CommandContext
 from engine.store import challenges, people, request_model
 from engine.store.challenges import Held
 from engine.store.transaction import Tx
@@ -136,7 +137,7 @@ def _wrong(tx: Tx, held: Held) -> WrongCode | CodeLapsed:
     tx.audit(
         held.workspace,
         entry(
-            "code.exhausted",
+            EntryKind.CODE_EXHAUSTED,
             run=run,
             request=held.request,
             address=held.address,

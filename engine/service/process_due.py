@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from engine.audit_entries import EntryKind, entry
 from engine.delivery import routing
 from engine.delivery.routing import Routing
 from engine.domain import RequestState
 from engine.errors import Conflict
 from engine.json_values import Value
 from engine.requests import Deadlines, NoResponse, NotDelivered, PastDue, Request
-from engine.service.context import CommandContext, entry
+from engine.service.context import CommandContext
 from engine.store import deliveries, request_model, request_rows, run_rows
 from engine.store.transaction import Tx
 from engine.worker.advance import wake
@@ -43,7 +44,9 @@ def _ask_another_way(context: CommandContext, tx: Tx, asked: Request) -> None:
     persons = [one.person for one in asked.eligible]
     copies = routing.fall_back(tx, ways, workspace=asked.workspace, run=run, request=asked.id, persons=persons)
     channels = sorted({copy.route.channel for copy in copies if copy.route})
-    tx.audit(asked.workspace, entry("request.fell_back", run=run, request=asked.id, channels=list[Value](channels)))
+    tx.audit(
+        asked.workspace, entry(EntryKind.REQUEST_FELL_BACK, run=run, request=asked.id, channels=list[Value](channels))
+    )
 
 
 def _notify_owner(context: CommandContext, tx: Tx, asked: Request) -> None:
@@ -51,18 +54,18 @@ def _notify_owner(context: CommandContext, tx: Tx, asked: Request) -> None:
     assert held is not None
     _set(tx, asked, asked.deadlines.after_notifying_owner(tx.now))
     context.advancer.alert(tx, held.place, topic="unseen", request=asked.id)
-    tx.audit(asked.workspace, entry("request.unseen", run=asked.subject.run, request=asked.id))
+    tx.audit(asked.workspace, entry(EntryKind.REQUEST_UNSEEN, run=asked.subject.run, request=asked.id))
 
 
 def _expire(tx: Tx, asked: Request, state: RequestState) -> None:
     if not request_rows.try_expire(tx, asked, state):
         raise Conflict(f"request {asked.id} was decided meanwhile")
-    deliveries.want_update(tx, asked.subject.run, asked.id)
+    deliveries.mark_outdated(tx, asked.subject.run, asked.id)
     wake(tx, asked.subject.run)
     tx.audit(
         asked.workspace,
         entry(
-            "request.expired",
+            EntryKind.REQUEST_EXPIRED,
             run=asked.subject.run,
             request=asked.id,
             step=asked.subject.step,

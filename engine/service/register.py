@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 
+from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import NotAllowed, Person, Refusal, Register, Registered
 from engine.errors import Conflict
@@ -13,7 +14,7 @@ from engine.json_values import Value
 from engine.ports import StepType
 from engine.references import EMAIL, parse_resolvable
 from engine.service import reference_checks
-from engine.service.context import CommandContext, entry
+from engine.service.context import CommandContext
 from engine.store import workflows
 from engine.store.transaction import Tx
 from engine.store.workflows import Registration
@@ -58,7 +59,7 @@ def register(
     tx.audit(
         command.workspace,
         entry(
-            "workflow.registered",
+            EntryKind.WORKFLOW_REGISTERED,
             actor=actor,
             workflow=workflow.name,
             version=registration.version,

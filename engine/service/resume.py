@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from engine import runs
 from engine.audit import Entry
+from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import (
     Done,
@@ -24,7 +25,7 @@ from engine.errors import Conflict, InvalidValue
 from engine.json_values import Value
 from engine.read_models import AttentionView, StepAnswer
 from engine.runs import Visit
-from engine.service.context import CommandContext, entry
+from engine.service.context import CommandContext
 from engine.store import deliveries, queries, run_rows, step_answers
 from engine.store.run_rows import LoadedRun
 from engine.store.step_answers import Call
@@ -71,10 +72,10 @@ def resume(
         how=command.assurance.value,
     )
     tx.audit(run.workspace, _resumed_entry(command, actor, accepted, acted_as))
-    deliveries.want_alert_update(tx, command.run)
+    deliveries.mark_alerts_outdated(tx, command.run)
     stopped_by = actor.id if command.answer is ResumeAnswer.STOP else None
     context.advancer.follow(tx, run, progress, resolved, stopped_by=stopped_by)
-    tx.ring(Work("advance", command.run))
+    tx.enqueue(Work("advance", command.run))
     return Done(run=command.run)
 
 
@@ -128,7 +129,7 @@ def _check_output(workflow: Workflow, step: str, command: Resume) -> dict[str, V
 
 def _resumed_entry(command: Resume, actor: Person, accepted: AcceptedAnswer, acted_as: str | None) -> Entry:
     return entry(
-        "run.resumed",
+        EntryKind.RUN_RESUMED,
         run=command.run,
         step=accepted.visit.step,
         actor=actor,

@@ -13,6 +13,7 @@ from datetime import datetime
 
 import msgspec
 
+from engine.audit_entries import EntryKind, entry
 from engine.code_derivation import Codes, hashed
 from engine.delivery.recipients import Recipients
 from engine.delivery.routing import MAIL
@@ -20,7 +21,6 @@ from engine.domain import Address, ChallengeView, CodeLapsed, CodeSent, Delivery
 from engine.errors import Conflict
 from engine.ports import Route
 from engine.service import assurance
-from engine.service.context import entry
 from engine.store import browsers, challenges, deliveries
 from engine.store.challenges import LIFETIME, Held, NewChallenge
 from engine.store.connection import Connection
@@ -154,6 +154,6 @@ def remember(
     secret, until = browsers.remember(tx, held.workspace, person, held.address, label)
     tx.audit(
         held.workspace,
-        entry("browser.remembered", run=held.run, request=held.request, actor=person, address=held.address),
+        entry(EntryKind.BROWSER_REMEMBERED, run=held.run, request=held.request, actor=person, address=held.address),
     )
     return Proven(person=person, address=held.address, browser=secret, until=until, request=request, run=run)

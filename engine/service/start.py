@@ -7,12 +7,13 @@ from typing import Final
 
 from engine import audit, fields, json_values, runs
 from engine.audit import Entry
+from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import InvalidInputs, NotAllowed, NotFound, Person, Refusal, RunStatus, Start, Started, Work
 from engine.json_values import Value
 from engine.references import Reference, parse_resolvable
 from engine.runs import RunState
-from engine.service.context import CommandContext, entry
+from engine.service.context import CommandContext
 from engine.store import run_rows, workflows
 from engine.store.run_rows import LoadedRun
 from engine.store.transaction import Tx
@@ -55,7 +56,7 @@ def start(
     tx.audit(held.workspace, _started(held, workflow, requester))
     context.advancer.follow(tx, held, progress, resolved)
     if progress.ready_at is not None and progress.ready_at <= tx.now:
-        tx.ring(Work("advance", held.state.id))
+        tx.enqueue(Work("advance", held.state.id))
     return Started(run=held.state.id)
 
 
@@ -85,16 +86,15 @@ def _unknown_workflow(tx: Tx, command: Start) -> NotFound:
 
 
 def _started(held: LoadedRun, workflow: Workflow, requester: Person) -> Entry:
-    return entry(
-        "run.started",
-        run=held.state.id,
-        actor=requester,
-        workflow=workflow.name,
-        version=held.version,
-        hash=workflow.hash,
-        surface=held.origin.surface,
-        more=audit.abridged("inputs", dict(held.state.inputs), RECORDED_INPUTS),
-    )
+    content: dict[str, Value] = {
+        "workflow": workflow.name,
+        "version": held.version,
+        "hash": workflow.hash,
+        "surface": held.origin.surface,
+    }
+    if held.state.inputs:
+        content |= audit.abridged("inputs", dict(held.state.inputs), RECORDED_INPUTS)
+    return entry(EntryKind.RUN_STARTED, run=held.state.id, actor=requester, content=content)
 
 
 def _starters(workflow: Workflow) -> list[Reference]:

@@ -189,12 +189,12 @@ UNREACHABLE: Final = "Nothing is set up that could reach this person."
 
 
 def insert_deliveries(tx: Tx, workspace: str, copies: Sequence[NewDelivery]) -> None:
-    """Write copies into the outbox and ring for each that has somewhere to go."""
+    """Write deliveries into the outbox, and enqueue each that has an address."""
     rows = [_row(tx, workspace, copy) for copy in copies]
     _NEW.write_all(tx.connection, rows)
     for row in rows:
         if row["next_at"] is not None:
-            tx.ring(Work("deliver", row["id"]))
+            tx.enqueue(Work("deliver", row["id"]))
 
 
 def _row(tx: Tx, workspace: str, copy: NewDelivery) -> dict[str, Any]:
@@ -276,7 +276,7 @@ def try_shown(tx: Tx, held: HeldDelivery, receipt: Receipt | None, *, state: Del
         },
     )
     if row is not None and row.next_at is not None:
-        tx.ring(Work("deliver", held.id))
+        tx.enqueue(Work("deliver", held.id))
     return row is not None
 
 
@@ -302,26 +302,26 @@ def try_postponed(tx: Tx, held: HeldDelivery, next_at: datetime) -> bool:
     return bool(tx.write(_POSTPONED, {"held": held.id, "seen_rev": held.rev, "new_next": next_at}))
 
 
-def want_again(tx: Tx, delivery: str) -> None:
+def mark_to_show_again(tx: Tx, delivery: str) -> None:
     """Have one copy shown once more, whatever it shows."""
     tx.write(_AGAIN, {"held": delivery, "now": tx.now})
-    tx.ring(Work("deliver", delivery))
+    tx.enqueue(Work("deliver", delivery))
 
 
-def want_update(tx: Tx, run: str, request: str) -> None:
-    """Have every copy of the request follow its new state, and ring for each."""
+def mark_outdated(tx: Tx, run: str, request: str) -> None:
+    """Mark every delivery of the request as outdated, and enqueue each."""
     if not tx.write(_RAISE, {"of_run": run, "held": request, "now": tx.now}):
         return
     for delivery in _RAISED.scalars(tx.connection, {"of_run": run, "held": request}):
-        tx.ring(Work("deliver", delivery))
+        tx.enqueue(Work("deliver", delivery))
 
 
-def want_alert_update(tx: Tx, run: str) -> None:
-    """Have every alert about what a step of the run came to follow what was answered, and ring for each."""
+def mark_alerts_outdated(tx: Tx, run: str) -> None:
+    """Mark every alert about a step of the run as outdated after an answer, and enqueue each."""
     if not tx.write(_RAISE_ALERTS, {"of_run": run, "now": tx.now}):
         return
     for delivery in _RAISED_ALERTS.scalars(tx.connection, {"of_run": run}):
-        tx.ring(Work("deliver", delivery))
+        tx.enqueue(Work("deliver", delivery))
 
 
 def load_outlook(connection: Connection, run: str, request: str) -> tuple[bool, frozenset[str]]:

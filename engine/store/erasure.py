@@ -6,7 +6,8 @@ from typing import Any, Final, cast
 
 from sqlalchemy import bindparam, select, update
 
-from engine import json_values, verify_audit
+from engine import json_values
+from engine.audit_entries import EntryKind
 from engine.domain import Params
 from engine.store.tables import AuditRow, DecisionRow, RequestRow, RunRow, StepRunRow
 from engine.store.transaction import Tx
@@ -44,7 +45,7 @@ def _erase_entries(tx: Tx, workspace: str, run: str) -> list[int]:
     mine = (_audit.c.workspace == workspace, _audit.c.run == run, _audit.c.content.is_not(None))
     rows = tx.connection.execute(select(_audit.c.seq, _audit.c.leaf).where(*mine).order_by(_audit.c.seq))
     kinds = {row.seq: cast("dict[str, Any]", json_values.loads(row.leaf))["kind"] for row in rows}
-    numbers = [seq for seq, kind in kinds.items() if kind != verify_audit.ERASED]
+    numbers = [seq for seq, kind in kinds.items() if kind != EntryKind.CONTENT_ERASED]
     if numbers:
         emptied = update(_audit).where(_audit.c.workspace == workspace, _audit.c.seq == bindparam("number"))
         tx.connection.execute(emptied.values(salt=None, content=None), [{"number": one} for one in numbers])

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 from sqlalchemy import bindparam, delete, exists, func, insert, literal, literal_column, null, select, update
 
 from engine import json_values
-from engine.audit import Entry
+from engine.audit_entries import EntryKind, entry
 from engine.domain import Address, Person
 from engine.domain.people import ACCOUNT
 from engine.domain.statuses import DeliveryKind
@@ -192,7 +192,7 @@ def _with_account(tx: Tx, workspace: str, account: Address, emails: Sequence[Add
             people.give(tx, workspace, account, holder.id, evidence=evidence)
             # Whether the same human reads the address as before is not known, so browsers have to prove it again.
             _revoke(tx, _REVOKE_BROWSERS, holder.id, email)
-            _record(tx, workspace, "person.account_found", holder.id, account, evidence)
+            _record(tx, workspace, EntryKind.PERSON_ACCOUNT_FOUND, holder.id, account, evidence)
             return people.load_people(tx.connection, [holder.id])[holder.id]
     person = people.insert_person(tx, workspace, name=name)
     people.give(tx, workspace, account, person, evidence=evidence)
@@ -210,7 +210,7 @@ def _with_emails(tx: Tx, workspace: str, person: Person, account: Address, email
         if email not in emails:
             why = f"The directory names {', '.join(map(str, emails))} for the account {account.value} now."
             _take(tx, workspace, email, person.id, why=why)
-            _record(tx, workspace, "person.address_ended", person.id, email, why)
+            _record(tx, workspace, EntryKind.PERSON_ADDRESS_ENDED, person.id, email, why)
     return person
 
 
@@ -219,16 +219,16 @@ def _bring(tx: Tx, workspace: str, email: Address, person: Person, *, evidence: 
     holder = people.find_person(tx.connection, workspace, email)
     if holder is None:
         people.give(tx, workspace, email, person.id, evidence=evidence)
-        _record(tx, workspace, "person.address_given", person.id, email, evidence)
+        _record(tx, workspace, EntryKind.PERSON_ADDRESS_GIVEN, person.id, email, evidence)
     elif holder.account is None and alone:
         moved = _join(tx, workspace, holder.id, into=person.id)
         _take(tx, workspace, email, holder.id, why=evidence)
         people.give(tx, workspace, email, person.id, evidence=evidence, moved=moved)
-        _record(tx, workspace, "person.joined", person.id, email, evidence, holder.id, moved)
+        _record(tx, workspace, EntryKind.PERSON_JOINED, person.id, email, evidence, holder.id, moved)
     else:
         _take(tx, workspace, email, holder.id, why=evidence)
         people.give(tx, workspace, email, person.id, evidence=evidence)
-        _record(tx, workspace, "person.address_taken", person.id, email, evidence, holder.id)
+        _record(tx, workspace, EntryKind.PERSON_ADDRESS_TAKEN, person.id, email, evidence, holder.id)
 
 
 def _take(tx: Tx, workspace: str, address: Address, person: str, *, why: str) -> None:
@@ -268,7 +268,7 @@ def _move(tx: Tx, moved: dict[str, Value], person: str, *, into: str) -> None:
 def _record(
     tx: Tx,
     workspace: str,
-    kind: str,
+    kind: EntryKind,
     person: str,
     address: Address,
     evidence: str,
@@ -281,7 +281,7 @@ def _record(
         content["before"] = before
     if moved:
         content["moved"] = moved
-    tx.audit(workspace, Entry(kind=kind, run=None, request=None, step=None, actor=actor, content=content))
+    tx.audit(workspace, entry(kind, actor=actor, content=content))
 
 
 # -- what an admin undoes -----------------------------------------------------------------------------------
@@ -305,7 +305,9 @@ def undo(tx: Tx, workspace: str, address: Address, *, actor: Person) -> tuple[st
         people.give(tx, workspace, address, before, evidence=why)
         if current.moved is not None:
             _move(tx, cast("dict[str, Value]", json_values.loads(current.moved)), current.person, into=before)
-    _record(tx, workspace, "person.undone", before or current.person, address, why, current.person, actor=actor.id)
+    _record(
+        tx, workspace, EntryKind.PERSON_UNDONE, before or current.person, address, why, current.person, actor=actor.id
+    )
     return current.person, before
 
 
@@ -322,11 +324,11 @@ def separate(tx: Tx, workspace: str) -> int:
         for address in person.addresses:
             if address.kind == "email":
                 _take(tx, workspace, address, person.id, why=_BY_UPGRADE)
-                _record(tx, workspace, "person.address_ended", person.id, address, _BY_UPGRADE)
+                _record(tx, workspace, EntryKind.PERSON_ADDRESS_ENDED, person.id, address, _BY_UPGRADE)
         for account in accounts[1:]:
             _take(tx, workspace, account, person.id, why=_BY_UPGRADE)
             other = people.insert_person(tx, workspace, name="", split_from=person.id)
             people.give(tx, workspace, account, other, evidence=_BY_UPGRADE)
             tx.write(_ALSO_ASKED, {"of": person.id, "into": other, "account": account.value})
-            _record(tx, workspace, "person.separated", other, account, _BY_UPGRADE, person.id)
+            _record(tx, workspace, EntryKind.PERSON_SEPARATED, other, account, _BY_UPGRADE, person.id)
     return len(joined)

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import func, select
 
-from engine.audit import Entry
+from engine.audit_entries import EntryKind, entry
 from engine.domain import DEFAULT_WORKSPACE, RequestState
 from engine.store import audit_log, file_marks, log_head
 from engine.store.connection import Connection, connect
@@ -94,5 +94,4 @@ def record(tx: Tx, found: Doubt, *, by: str) -> None:
     content: dict[str, Any] = {"why": found.why, "by": by}
     if found.noted is not None:
         content["noted"] = found.noted
-    entry = Entry(kind="database.restored", run=None, request=None, step=None, actor=None, content=content)
-    tx.audit(DEFAULT_WORKSPACE, entry)
+    tx.audit(DEFAULT_WORKSPACE, entry(EntryKind.DATABASE_RESTORED, content=content))

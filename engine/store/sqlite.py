@@ -1,8 +1,8 @@
 """One SQLite file, one writer: units of work run in a thread of their own, grouped into few commits.
 
-A unit is a plain function over a `Tx`. What waits is run together with one durable commit, then all callers are
-answered and the bells ring. Where a unit fails after it has written, the others are run again, a savepoint each.
-Reads use connections of their own that cannot write.
+A unit is a plain function over a `Tx`. Units that wait run together with one durable commit; then their callers are
+answered, and the listener hears of the work that is ready. Where a unit fails after it has written, the others run
+again, a savepoint each. Reads use connections of their own that cannot write.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from sqlalchemy import exc
 from engine.domain import DEFAULT_WORKSPACE, Work
 from engine.errors import Conflict, StoreError, StoreLost
 from engine.ports import Clock, Ids
+from engine.retry import CONFLICT_SECONDS
 from engine.store import audit_log, file_marks
 from engine.store.connection import BUSY_SECONDS, Connection, connect
 from engine.store.errors import translate, translated
@@ -36,7 +37,6 @@ from engine.store.transaction import Memory, Tx
 T = TypeVar("T")
 GROUP: Final = 128
 """Units of one commit at most, so that the first caller of a group never waits long."""
-INSIST_SECONDS: Final = 0.5
 HEARD_SECONDS: Final = 0.005
 """How long the next group waits at most for those who have just been answered, whose next units make it larger."""
 
@@ -91,7 +91,7 @@ class SqliteStore:
         self._memory = Memory()
         self._closed = False
         self._trouble: str | None = None
-        self._bell: Callable[[Sequence[Work]], None] | None = None
+        self._listener: Callable[[Sequence[Work]], None] | None = None
         self._readers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="signoff-read")
         self._local = threading.local()
         self._opened: list[Connection] = []
@@ -106,9 +106,9 @@ class SqliteStore:
         self._thread = threading.Thread(target=self._work, name="signoff-write", daemon=True)
         self._thread.start()
 
-    def on_commit(self, bell: Callable[[Sequence[Work]], None]) -> None:
-        """`bell` is called in the event loop with the work that a commit made ready."""
-        self._bell = bell
+    def on_commit(self, listener: Callable[[Sequence[Work]], None]) -> None:
+        """Call `listener` in the event loop with the work that each commit made ready."""
+        self._listener = listener
 
     def on_loss(self, tell: Callable[[], None]) -> None:
         """`tell` is called, in some thread, when the files of the database are no longer there or no longer ours."""
@@ -121,7 +121,7 @@ class SqliteStore:
 
         `unit` may run more than once and must touch nothing outside of its `Tx`. Raises what the unit raises (nothing
         of it is kept then), and `StoreError` when the file cannot be written. A caller that is cancelled while it
-        waits does not call the unit back: it may still be kept, and its bells ring.
+        waits does not call the unit back: it may still be kept, and the listener hears of its work.
         """
         if self._loss is not None:
             raise self._lost(self._loss)
@@ -135,7 +135,7 @@ class SqliteStore:
             self._queue.put(_Job(unit, loop, future))
         return await future
 
-    async def insist(self, unit: Callable[[Tx], T]) -> T:
+    async def transact_with_retry(self, unit: Callable[[Tx], T]) -> T:
         """Like `transact`, for what has happened in the world already: tried until it can be written down.
 
         A file that was moved or removed is still written, and saved when the store is closed. Raises what the unit
@@ -149,7 +149,7 @@ class SqliteStore:
             except StoreError:
                 if self._closed or self._loss is Loss.CONTENT:
                     raise
-                await asyncio.sleep(INSIST_SECONDS)
+                await asyncio.sleep(CONFLICT_SECONDS)
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run `query` on a connection that cannot write, in a thread of its own. Raises `StoreError`."""
@@ -393,7 +393,7 @@ class SqliteStore:
         works = [work for job in jobs for work in job.works]
         for job in jobs:
             job.settle()
-        if works and self._bell is not None:
-            self._bell(works)
+        if works and self._listener is not None:
+            self._listener(works)
         # Behind the callers, who have their next units queued by then.
         loop.call_soon(self._heard.set)

@@ -51,7 +51,7 @@ class Tx:
     def new_id(self) -> str:
         return self.ids.new(self.now)
 
-    def ring(self, work: Work) -> None:
+    def enqueue(self, work: Work) -> None:
         """A hint, given to the executor once this unit is committed."""
         self.works.append(work)
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from engine import runs, workflowfile
 from engine.audit import Entry
+from engine.audit_entries import EntryKind, entry
 from engine.delivery import routing
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import Approver, DeliveryKind, RunStatus, SecretName, StepStatus, Work
@@ -113,8 +114,8 @@ class Advancer:
         """Tell the owner that this server cannot move a run, of which nothing else may be readable."""
         place = run_rows.load_place(tx.connection, run)
         self.alert(tx, place, topic="stuck")
-        entry = Entry(kind="run.stuck", run=run, request=None, step=None, actor=None, content={"error": reason})
-        tx.audit(place.workspace, entry)
+        record = entry(EntryKind.RUN_STUCK, run=run, content={"error": reason})
+        tx.audit(place.workspace, record)
 
     # -- what follows from a progress --
 
@@ -135,9 +136,7 @@ class Advancer:
         for event in progress.events:
             tx.audit(
                 held.workspace,
-                Entry(
-                    kind=event.kind, run=held.state.id, request=None, step=event.step, actor=None, content=event.content
-                ),
+                entry(event.kind, run=held.state.id, step=event.step, content=event.content),
             )
         if progress.opening is not None:
             self._open(tx, held, progress.opening, resolved)
@@ -166,7 +165,7 @@ class Advancer:
         approval = request_model.load_approval(tx.connection, run=held.state.id, step=visit.step, visit=visit.visit)
         if approval is None:
             return None
-        deliveries.want_update(tx, held.state.id, approval[0])
+        deliveries.mark_outdated(tx, held.state.id, approval[0])
         return approval if failed else None
 
     def _tell_approver(self, tx: Tx, held: LoadedRun, visit: Visit, request: str, approver: str) -> None:
@@ -251,12 +250,11 @@ def _opened(
         content["reason"] = opening.reason
     if notes:
         content["notes"] = list[Value](notes)
-    return Entry(
-        kind="request.opened",
+    return entry(
+        EntryKind.REQUEST_OPENED,
         run=held.state.id,
         request=request,
         step=opening.subject.step,
-        actor=None,
         content=content,
     )
 
@@ -264,4 +262,4 @@ def _opened(
 def wake(tx: Tx, run: str) -> None:
     """Have the run advanced soon, whatever is going on with it now."""
     run_rows.wake(tx, run)
-    tx.ring(Work("advance", run))
+    tx.enqueue(Work("advance", run))

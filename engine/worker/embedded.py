@@ -85,7 +85,7 @@ class Embedded:
             one = await self._queues[kind].get()
             if self._stopping:
                 return
-            # Taken off before it is done: a bell that rings meanwhile must be heard.
+            # Taken off before it is done: a hint that comes meanwhile must count.
             self._queued.discard(Work(kind, one))  # type: ignore[arg-type]
             self._busy += 1
             try:

@@ -93,10 +93,12 @@ class Runner:
             finally:
                 renewing.cancel()
         try:
-            return await self._store.insist(lambda tx: self._advancer.record(tx, claimed, outcome, {}))
+            return await self._store.transact_with_retry(lambda tx: self._advancer.record(tx, claimed, outcome, {}))
         except NeedsDirectory:
             # That an effect happened is written down at once; who is asked next is for the next walk to find out.
-            await self._store.insist(lambda tx: self._advancer.record(tx, claimed, outcome, {}, asking=False))
+            await self._store.transact_with_retry(
+                lambda tx: self._advancer.record(tx, claimed, outcome, {}, asking=False)
+            )
         await self._advance(claimed.run)
         return None
 

@@ -224,21 +224,21 @@ FAULTS: Final = (
     Fault(
         "the copies do not follow a decision",
         "engine/service/decide.py",
-        "    deliveries.want_update(tx, asked.subject.run, asked.id)\n",
+        "    deliveries.mark_outdated(tx, asked.subject.run, asked.id)\n",
         "",
         f"{_DECIDING} {_COPIES}",
     ),
     Fault(
         "the copies do not follow an expiry",
         "engine/service/process_due.py",
-        "    deliveries.want_update(tx, asked.subject.run, asked.id)\n",
+        "    deliveries.mark_outdated(tx, asked.subject.run, asked.id)\n",
         "",
         f"{_COPIES} tests/integration/slack/test_decisions.py",
     ),
     Fault(
         "the copies do not follow a cancelled run",
         "engine/service/cancel.py",
-        "        deliveries.want_update(tx, command.run, request_id)\n",
+        "        deliveries.mark_outdated(tx, command.run, request_id)\n",
         "",
         f"{_COPIES} tests/integration/slack/test_decisions.py",
     ),
@@ -266,7 +266,7 @@ FAULTS: Final = (
     Fault(
         "a relay that comes back after its lease leaves what it showed",
         "engine/delivery/results.py",
-        "        deliveries.want_again(tx, held.id)\n",
+        "        deliveries.mark_to_show_again(tx, held.id)\n",
         "",
         _COPIES,
     ),
@@ -544,7 +544,7 @@ FAULTS: Final = (
     Fault(
         "an outcome that cannot be written down is dropped",
         "engine/worker/runner.py",
-        "self._store.insist(lambda tx: self._advancer.record(tx, claimed, outcome, {}))",
+        "self._store.transact_with_retry(lambda tx: self._advancer.record(tx, claimed, outcome, {}))",
         "self._store.transact(lambda tx: self._advancer.record(tx, claimed, outcome, {}))",
         _RUNS,
     ),
@@ -615,7 +615,7 @@ FAULTS: Final = (
         "tests/integration/test_store.py",
     ),
     Fault(
-        "bells ring for what was not committed",
+        "work is announced that was not committed",
         "engine/store/sqlite.py",
         "            job.works = ()\n",
         "",

@@ -346,7 +346,7 @@ async def test_a_relay_that_comes_back_after_its_lease_leaves_no_live_buttons(ho
     run = await opened(home)
     await home.settle()
     one, gate = (await copy(home, run)).id, asyncio.Event()
-    await home.store.transact(lambda tx: deliveries.want_again(tx, one))
+    await home.store.transact(lambda tx: deliveries.mark_to_show_again(tx, one))
     home.channel.next_calls(Fault(gate=gate))
     slow = asyncio.ensure_future(home.relay.deliver(one))
     await until(lambda: home.channel.calls == 2)

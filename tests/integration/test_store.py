@@ -72,11 +72,11 @@ def store(path: Path) -> Iterator[SqliteStore]:
         yield store
 
 
-def keep(name: str, *, ring: bool = False) -> Callable[[Tx], str]:
+def keep(name: str, *, enqueues: bool = False) -> Callable[[Tx], str]:
     def unit(tx: Tx) -> str:
         tx.connection.execute(insert(WorkspaceRow), {"id": name, "name": name, "created_at": tx.now})
-        if ring:
-            tx.ring(Work("advance", name))
+        if enqueues:
+            tx.enqueue(Work("advance", name))
         return name
 
     return unit
@@ -84,7 +84,7 @@ def keep(name: str, *, ring: bool = False) -> Callable[[Tx], str]:
 
 def fail(name: str, error: BaseException) -> Callable[[Tx], str]:
     def unit(tx: Tx) -> str:
-        keep(name, ring=True)(tx)
+        keep(name, enqueues=True)(tx)
         tx.audit("default", Entry(kind="lost", run=None, request=None, step=None, actor=None, content={}))
         raise error
 
@@ -214,7 +214,7 @@ async def test_a_transaction_that_is_broken_off_fails_every_unit_of_the_group(st
 
     rung: list[Work] = []
     store.on_commit(rung.extend)
-    came = await grouped(store, keep("a", ring=True), break_off, keep("b", ring=True))
+    came = await grouped(store, keep("a", enqueues=True), break_off, keep("b", enqueues=True))
     assert rung == [], "nothing was kept"
     assert [type(one) for one in came] == [StoreError, ValueError, StoreError]
     assert came[0] is not came[2]
@@ -364,21 +364,21 @@ steps:
         assert "compares two numbers" in " ".join(asked.notes)
 
 
-# -- bells --------------------------------------------------------------------------------------------------
+# -- hints --------------------------------------------------------------------------------------------------
 
 
-async def test_bells_ring_after_the_commit_and_only_for_what_was_kept(store: SqliteStore, path: Path) -> None:
+async def test_work_is_announced_after_the_commit_and_only_what_was_kept(store: SqliteStore, path: Path) -> None:
     rung: list[str] = []
     kept: list[set[str]] = []
 
-    def bell(works: Any) -> None:
+    def listener(works: Any) -> None:
         rung.extend(work.id for work in works)
         with sqlite3.connect(path) as other:
             kept.append({one for (one,) in other.execute("SELECT id FROM workspace")})
         other.close()
 
-    store.on_commit(bell)
-    await grouped(store, keep("a", ring=True), fail("b", ValueError()), keep("c"), keep("d", ring=True))
+    store.on_commit(listener)
+    await grouped(store, keep("a", enqueues=True), fail("b", ValueError()), keep("c"), keep("d", enqueues=True))
     assert rung == ["a", "d"]
     assert kept == [{"default", "a", "c", "d"}]
 
@@ -389,7 +389,7 @@ async def test_a_caller_that_is_cancelled_takes_nothing_from_the_others(store: S
     pause = Pause()
     first = asyncio.ensure_future(store.transact(pause))
     await pause.begun()
-    cancelled, other = (asyncio.ensure_future(store.transact(keep(name, ring=True))) for name in ("a", "b"))
+    cancelled, other = (asyncio.ensure_future(store.transact(keep(name, enqueues=True))) for name in ("a", "b"))
     await asyncio.sleep(0)
     cancelled.cancel()
     pause.end()
@@ -456,7 +456,7 @@ async def test_a_wrong_query_is_no_failure_of_the_database(store: SqliteStore) -
     with pytest.raises(exc.OperationalError, match="no such table"):
         await store.read(lambda connection: connection.execute(text("SELECT 1 FROM nowhere")))
     with pytest.raises(exc.OperationalError, match="no such table"):
-        await store.insist(lambda tx: tx.connection.execute(text("SELECT 1 FROM nowhere")))
+        await store.transact_with_retry(lambda tx: tx.connection.execute(text("SELECT 1 FROM nowhere")))
 
 
 async def test_closing_finishes_what_is_queued_and_refuses_what_comes_later(path: Path) -> None:
@@ -466,7 +466,7 @@ async def test_closing_finishes_what_is_queued_and_refuses_what_comes_later(path
     store.close()
     store.close()
     assert [await one for one in waiting] == [f"w{number}" for number in range(300)]
-    for late in (store.transact(keep("late")), store.insist(keep("late")), store.read(names)):
+    for late in (store.transact(keep("late")), store.transact_with_retry(keep("late")), store.read(names)):
         with pytest.raises(StoreError, match="is closed"):
             await late
     with opened(path) as again:
@@ -481,7 +481,7 @@ async def test_a_conflict_of_what_must_be_written_is_tried_again(store: SqliteSt
             raise error
         return keep("a")(tx)
 
-    assert await store.insist(unit) == "a"
+    assert await store.transact_with_retry(unit) == "a"
 
 
 # -- races --------------------------------------------------------------------------------------------------
@@ -711,7 +711,7 @@ def _rows(name: str, count: int) -> list[str]:
 def test_what_must_be_written_waits_for_room(path: Path) -> None:
     with process(path) as owner:
         owner.allow(0)
-        owner.send("insist kept 5000")
+        owner.send("transact_with_retry kept 5000")
         assert FULL in owner.log()
         owner.allow(resource.RLIM_INFINITY)
         assert owner.answer() == {"insisted": "kept"}
@@ -788,7 +788,7 @@ async def test_nothing_is_acknowledged_that_went_into_a_file_that_was_taken_away
                 await store.transact(keep("later"))
             with pytest.raises(StoreLost, match="removed or replaced"):
                 await store.read(names)
-            assert await store.insist(keep("happened")) == "happened"
+            assert await store.transact_with_retry(keep("happened")) == "happened"
     saved = path.with_name(f"{path.name}.rescued") if gone == "file" else path
     assert f"is in {saved}." in str(told.value)
     with opened(saved) as store:

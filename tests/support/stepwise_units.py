@@ -108,7 +108,7 @@ class DirectStore:
         await pause()
         return self.run(unit)
 
-    async def insist(self, unit: Callable[[Tx], T]) -> T:
+    async def transact_with_retry(self, unit: Callable[[Tx], T]) -> T:
         return await self.transact(unit)
 
     async def read(self, query: Callable[[Connection], T]) -> T:

@@ -62,7 +62,7 @@ async def _write(store: SqliteStore, name: str, count: int, length: int) -> None
 
 
 async def _insist(store: SqliteStore, name: str, length: int) -> None:
-    say(insisted=await store.insist(row(name, length)))
+    say(insisted=await store.transact_with_retry(row(name, length)))
 
 
 async def _count(store: SqliteStore) -> None:
@@ -76,7 +76,7 @@ async def _obey(store: SqliteStore) -> None:
         word, *rest = line.split()
         if word == "write":
             await _write(store, rest[0], int(rest[1]), int(rest[2]))
-        elif word == "insist":
+        elif word == "transact_with_retry":
             await _insist(store, rest[0], int(rest[1]))
         elif word == "count":
             await _count(store)

@@ -41,11 +41,11 @@ async def test_a_restart_between_post_and_receipt_finds_the_copy_again(on: Slack
     async def killed(*_: object) -> None:
         raise asyncio.CancelledError
 
-    record, on.bot.store.insist = on.bot.store.insist, killed  # type: ignore[method-assign,assignment]
+    record, on.bot.store.transact_with_retry = on.bot.store.transact_with_retry, killed  # type: ignore[method-assign,assignment]
     for one in await on.engine.deliveries(run=run):
         with pytest.raises(asyncio.CancelledError):
             await on.bot.relay.deliver(one.id)
-    on.bot.store.insist = record  # type: ignore[method-assign]
+    on.bot.store.transact_with_retry = record  # type: ignore[method-assign]
     assert copies(on, "ada") == 1
     await on.restart()
     on.pass_(seconds=60)

@@ -1,0 +1,80 @@
+"""The entries of the audit log: every kind there is, and the one place where an entry is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from engine import verify_audit
+from engine.audit import Entry
+from engine.domain import Person
+from engine.json_values import Value
+
+
+class EntryKind(StrEnum):
+    """What happened. The words stay for ever: they are in logs that were exported."""
+
+    RUN_STARTED = "run.started"
+    RUN_CANCEL_ASKED = "run.cancel_asked"
+    RUN_RESUMED = "run.resumed"
+    RUN_STUCK = "run.stuck"
+    RUN_SUCCEEDED = "run.succeeded"
+    RUN_FAILED = "run.failed"
+    RUN_REJECTED = "run.rejected"
+    RUN_EXPIRED = "run.expired"
+    RUN_CANCELLED = "run.cancelled"
+    GATE_PASSED = "gate.passed"
+    GATE_UNANSWERED = "gate.unanswered"
+    REQUEST_OPENED = "request.opened"
+    REQUEST_APPROVED = "request.approved"
+    REQUEST_REJECTED = "request.rejected"
+    REQUEST_EXPIRED = "request.expired"
+    REQUEST_FELL_BACK = "request.fell_back"
+    REQUEST_UNSEEN = "request.unseen"
+    REQUEST_APPROVER_EXCLUDED = "request.approver_excluded"
+    REQUEST_WITHDRAWN = "request.withdrawn"
+    STEP_STARTED = "step.started"
+    STEP_SUCCEEDED = "step.succeeded"
+    STEP_SKIPPED = "step.skipped"
+    STEP_STOPPED = "step.stopped"
+    STEP_SLEEPING = "step.sleeping"
+    STEP_RETRYING = "step.retrying"
+    STEP_FAILED = "step.failed"
+    STEP_OUTCOME_UNKNOWN = "step.outcome_unknown"
+    DELIVERY_SHOWN = "delivery.shown"
+    DELIVERY_DEAD = "delivery.dead"
+    LINKS_REVOKED = "links.revoked"
+    CODE_EXHAUSTED = "code.exhausted"
+    BROWSER_REMEMBERED = "browser.remembered"
+    WORKFLOW_REGISTERED = "workflow.registered"
+    PERSON_ACCOUNT_FOUND = "person.account_found"
+    PERSON_ADDRESS_GIVEN = "person.address_given"
+    PERSON_ADDRESS_TAKEN = "person.address_taken"
+    PERSON_ADDRESS_ENDED = "person.address_ended"
+    PERSON_JOINED = "person.joined"
+    PERSON_SEPARATED = "person.separated"
+    PERSON_UNDONE = "person.undone"
+    CONTENT_ERASED = verify_audit.ERASED
+    DATABASE_RESTORED = "database.restored"
+
+
+def entry(
+    kind: EntryKind,
+    *,
+    run: str | None = None,
+    request: str | None = None,
+    step: str | None = None,
+    actor: Person | str | None = None,
+    content: Mapping[str, Value] | None = None,
+    **facts: Value,
+) -> Entry:
+    """Return an entry of `content` and the `facts` that there are: nulls and empty lists and mappings are left out.
+
+    All of it are clean values (`engine.json_values.clean`) that retention may erase. Of an actor who is given as a
+    person, the name is recorded beside the id.
+    """
+    whole = {**(content or {}), **{name: value for name, value in facts.items() if value not in (None, [], {})}}
+    if isinstance(actor, Person):
+        whole["actor_name"] = actor.label
+        actor = actor.id
+    return Entry(kind=kind, run=run, request=request, step=step, actor=actor, content=whole)
