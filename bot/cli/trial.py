@@ -19,7 +19,7 @@ from rich.console import Console
 from bot import app, settings
 from bot.cli import trial_folders
 from bot.cli.exit_codes import Exit
-from bot.presentation import characters, dates, request_card
+from bot.presentation import characters, dates, refusals, request_card
 from bot.terminal import prompts, screen
 from bot.terminal.prompts import TypedDecision
 from engine import fields, workflowfile
@@ -267,7 +267,7 @@ class Trial:
         )
         if not isinstance(decided, Refusal):
             return None
-        screen.say(decided.sentence(), err=True)
+        screen.say(refusals.sentence(decided), err=True)
         if isinstance(decided, InvalidEdits | ReasonMissing | Contested):
             self._refused_edits[request.id] = answer.edits
         # Nobody is there to answer better: another round would say the same.
@@ -330,6 +330,6 @@ class Trial:
 
 def _accepted(answer: Any) -> Any:
     if isinstance(answer, Refusal):
-        screen.say(answer.sentence(), err=True)
+        screen.say(refusals.sentence(answer), err=True)
         raise click.exceptions.Exit(Exit.NO)
     return answer

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from bot.local.reply import NEEDS_CONFIRMATION, CommandReply
+from bot.presentation import refusals
 from engine import fields, requests, workflowfile
 from engine.domain import (
     Address,
@@ -175,7 +176,9 @@ class OperatorCommands:
         refused = await self._engine.resume(command)
         if isinstance(refused, InvalidInputs) and answer is ResumeAnswer.DONE:
             needed = " ".join(f"-o {name}=…" for name in refused.errors)
-            return CommandReply(refused=f"{refused.sentence()} Find it out, then: signoff resume {run} done {needed}")
+            return CommandReply(
+                refused=f"{refusals.sentence(refused)} Find it out, then: signoff resume {run} done {needed}"
+            )
         return _done(refused)
 
     async def _revoke(self, given: dict[str, Any]) -> CommandReply:
@@ -240,4 +243,4 @@ def _done(answer: Any) -> CommandReply:
 
 
 def _refused(refusal: Refusal) -> CommandReply:
-    return CommandReply(refusal.sentence(), {"refusal": type(refusal).__name__})
+    return CommandReply(refusals.sentence(refusal), {"refusal": type(refusal).__name__})

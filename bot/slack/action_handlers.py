@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from bot.presentation import refusals
 from bot.slack import details_modal, ids, message_view, register_modal, request_modals, resume_modal
 from bot.slack.channel import is_large
 from bot.slack.context import SlackContext
@@ -67,7 +68,7 @@ class ActionHandlers:
         if card is not None:
             await self._room.replies.copy(click.opening(ref).response_url, card, delivery=ref.delivery)
         if isinstance(answer, Refusal):
-            await self._room.replies.answer(click, answer.sentence())
+            await self._room.replies.answer(click, refusals.sentence(answer))
         elif card is not None and (click.modal is not None or click.message_ts is None):
             await self._room.replies.answer(click, card.state or "It is decided.")
 
@@ -94,7 +95,7 @@ class ActionHandlers:
         if card is not None:
             url = click.opening(ref).response_url
             self._after(click, self._room.replies.copy(url, card, delivery=ref.delivery))
-        return request_modals.sentence(found.sentence())
+        return request_modals.sentence(refusals.sentence(found))
 
     # -- everything in full --
 
@@ -157,7 +158,7 @@ class ActionHandlers:
         """The form for what later steps read, or why there is nothing to fill in any more."""
         asked = await self._room.desk.engine.attention(ref.run)
         if isinstance(asked, Refusal):
-            return request_modals.sentence(asked.sentence())
+            return request_modals.sentence(refusals.sentence(asked))
         origin = ModalRef(
             channel=click.by.channel or None, message_ts=click.message_ts, response_url=click.response_url, run=ref
         )
@@ -168,7 +169,7 @@ class ActionHandlers:
         if card is not None:
             await self._room.replies.copy(click.response_url, card, delivery=ref.delivery)
         if isinstance(answer, Refusal):
-            await self._room.replies.answer(click, answer.sentence())
+            await self._room.replies.answer(click, refusals.sentence(answer))
 
     # -- registering --
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
+from bot.presentation import refusals
 from bot.slack import command_messages, message_view, register_modal, replies, start_modal
 from bot.slack.context import SlackContext
 from bot.slack.ids import ModalRef
@@ -70,7 +71,7 @@ class CommandHandlers:
             return f"Which workflow? {typed.command} show NAME"
         found = await self._room.desk.workflow(typed.rest)
         if isinstance(found, Refusal):
-            return found.sentence()
+            return refusals.sentence(found)
         view, workflow = found
         asked = await self._room.desk.asked(workflow)
         return command_messages.workflow(workflow, version=view.version, asked=asked, command=typed.command)
@@ -90,12 +91,12 @@ class CommandHandlers:
         answer = await self._room.desk.engine.cancel(Cancel(run=run, actor=typed.by.address, origin=typed.by.origin()))
         if isinstance(answer, NotWaiting) and not answer.status.ended:
             return f"Run {run} is cancelled already."
-        return answer.sentence() if isinstance(answer, Refusal) else f"Run {run} is cancelled."
+        return refusals.sentence(answer) if isinstance(answer, Refusal) else f"Run {run} is cancelled."
 
     async def _register(self, typed: TypedCommand) -> Answer:
         refusal = await self._room.desk.may_register(typed.by)
         if refusal is not None:
-            return refusal.sentence()
+            return refusals.sentence(refusal)
         self._open(typed, register_modal.register(metadata=_metadata(typed)))
         return None
 
@@ -105,7 +106,7 @@ class CommandHandlers:
             return f"Which workflow? {typed.command} run NAME; {typed.command} list lists them."
         found = await self._room.desk.workflow(name)
         if isinstance(found, Refusal):
-            return found.sentence()
+            return refusals.sentence(found)
         view, workflow = found
         if workflow.inputs and not line.strip():
             self._open(typed, self._form(typed, view, workflow))
@@ -118,7 +119,7 @@ class CommandHandlers:
         if errors:
             hint = f"Or type only {typed.command} run {name}, for a form."
             refusal = InvalidInputs(errors=errors, labels=fields.labels(workflow.inputs))
-            return f"{refusal.sentence()} {hint}"
+            return f"{refusals.sentence(refusal)} {hint}"
         return await self._start(typed, view, workflow, inputs)
 
     async def _start(
@@ -134,7 +135,7 @@ class CommandHandlers:
                 key=f"slack:{typed.by.team}:{typed.trigger}" if typed.trigger else None,
             )
         )
-        return answer.sentence() if isinstance(answer, Refusal) else started(workflow.title, answer)
+        return refusals.sentence(answer) if isinstance(answer, Refusal) else started(workflow.title, answer)
 
     def _form(self, typed: TypedCommand, view: WorkflowView, workflow: Workflow) -> View:
         metadata = _metadata(typed, workflow=view.name, version=view.version)

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from bot.log import incident
+from bot.presentation import refusals
 from bot.slack import ids, register_modal, replies, request_modals, view_state
 from bot.slack.context import SlackContext
 from bot.slack.ids import ModalRef, Ref, RunRef
@@ -111,10 +112,10 @@ class SubmissionHandlers:
             await ack(**replies.errors(placed))
             return
         if isinstance(answer, ReasonMissing) and ids.REASON_BLOCK in sent.view.values:
-            await ack(**replies.errors({ids.REASON_BLOCK: answer.sentence()}))
+            await ack(**replies.errors({ids.REASON_BLOCK: refusals.sentence(answer)}))
             return
         if isinstance(answer, Refusal):
-            await self._say(ack, answer.sentence())
+            await self._say(ack, refusals.sentence(answer))
         elif sent.view.ref is not None and sent.view.ref.message_ts is None:
             # There is no copy in which they could see what became of it.
             await self._say(ack, await self._outcome(ref))
@@ -152,7 +153,7 @@ class SubmissionHandlers:
             self._room.desk.may_register(sent.by), self._source(pasted, file)
         )
         if refusal is not None or wrong:
-            said = refusal.sentence() if refusal is not None else wrong
+            said = refusals.sentence(refusal) if refusal is not None else wrong
             await ack(**replies.errors(register_modal.wrong(said, uploaded=file is not None)))
             return
         try:
@@ -163,7 +164,7 @@ class SubmissionHandlers:
             await ack(**replies.errors(register_modal.problems(error.problems, uploaded=file is not None)))
             return
         if isinstance(answer, Refusal):
-            await ack(**replies.errors(register_modal.wrong(answer.sentence(), uploaded=file is not None)))
+            await ack(**replies.errors(register_modal.wrong(refusals.sentence(answer), uploaded=file is not None)))
         else:
             await self._registered(ack, answer, seconds=until - clock())
 
@@ -174,7 +175,7 @@ class SubmissionHandlers:
             await self._say(ack, incident(error, recorded=True))
             return
         if isinstance(found, Refusal):
-            await self._say(ack, found.sentence())
+            await self._say(ack, refusals.sentence(found))
             return
         asked = await self._room.desk.asked(found[1], seconds=seconds)
         view = register_modal.registered(
@@ -209,7 +210,7 @@ class SubmissionHandlers:
         opened = sent.view.ref or ModalRef()
         found = await self._room.desk.workflow(opened.workflow) if opened.workflow else None
         if found is None or isinstance(found, Refusal):
-            await self._say(ack, found.sentence() if found is not None else _TOO_OLD)
+            await self._say(ack, refusals.sentence(found) if found is not None else _TOO_OLD)
             return
         if found[0].version != opened.version:
             # It may ask for something else now, and do something else with it.
@@ -234,7 +235,7 @@ class SubmissionHandlers:
             await ack(**replies.errors(placed))
         else:
             title = found[1].title
-            await self._say(ack, answer.sentence() if isinstance(answer, Refusal) else started(title, answer))
+            await self._say(ack, refusals.sentence(answer) if isinstance(answer, Refusal) else started(title, answer))
 
     # -- what became of a step --
 
@@ -247,7 +248,7 @@ class SubmissionHandlers:
             return
         asked = await self._room.desk.engine.attention(ref.run)
         if isinstance(asked, Refusal):
-            await self._say(ack, asked.sentence())
+            await self._say(ack, refusals.sentence(asked))
             return
         values, wrong = view_state.read_output(sent.view.values, asked.fields)
         if wrong:
@@ -260,7 +261,7 @@ class SubmissionHandlers:
             return
         await ack(
             **(
-                replies.update(request_modals.sentence(answer.sentence()))
+                replies.update(request_modals.sentence(refusals.sentence(answer)))
                 if isinstance(answer, Refusal)
                 else replies.CLEAR
             )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import click
 from rich.console import Console
 
-from bot.presentation import changes, characters, request_content
+from bot.presentation import changes, characters, refusals, request_content
 from bot.terminal import screen
 from engine import json_values, requests
 from engine.domain import Card, InvalidEdits, ReasonMissing, ReasonRequired, Verdict
@@ -65,7 +65,7 @@ def _labels(request: RequestView) -> dict[str, str]:
 
 
 def _print_wrong(console: Console, refusal: InvalidEdits) -> None:
-    console.print(characters.visible(refusal.sentence()), style="red")
+    console.print(characters.visible(refusals.sentence(refusal)), style="red")
 
 
 def _choose(request: RequestView, *, edited: bool) -> str:
@@ -96,7 +96,7 @@ def _required_reason(verdict: Verdict) -> str:
         text: str = click.prompt("Reason", default="", show_default=False)
         if text.strip():
             return text.strip()
-        click.echo(ReasonMissing(verdict=verdict).sentence())
+        click.echo(refusals.sentence(ReasonMissing(verdict=verdict)))
 
 
 def _edit(console: Console, request: RequestView, earlier: Mapping[str, Value]) -> dict[str, Value]:
@@ -194,5 +194,5 @@ def read_edits(text: str, request: RequestView) -> dict[str, Value]:
     name, _, value = text.partition("=")
     edits = requests.read_text_edits(request.asked, {name.strip(): value})
     if isinstance(edits, InvalidEdits):
-        raise click.UsageError(edits.sentence())
+        raise click.UsageError(refusals.sentence(edits))
     return edits

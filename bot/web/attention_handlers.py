@@ -10,7 +10,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.presentation import characters
+from bot.presentation import characters, refusals
 from bot.web import attention_access, attention_view, context, status_pages, user_agents
 from bot.web.attention_access import AttentionVisit
 from bot.web.attention_view import TypedAnswer
@@ -201,7 +201,12 @@ class AttentionHandlers:
                 return self._barred(_LINKS.get(answer.state, Barred.UNKNOWN_LINK))
             case _:
                 return await self._open(
-                    request, sent.visit, sent.asked, typed=_typed(sent.form), notice=answer.sentence(), status=409
+                    request,
+                    sent.visit,
+                    sent.asked,
+                    typed=_typed(sent.form),
+                    notice=refusals.sentence(answer),
+                    status=409,
                 )
 
     async def _too_late(self, request: Request, visit: AttentionVisit, form: FormData, salt: str | None) -> Response:
@@ -219,8 +224,8 @@ class AttentionHandlers:
         if isinstance(visit, Barred):
             return self._barred(visit)
         if isinstance(answer, NotWaiting) and visit.asked is None:
-            return self.closed(visit, notice=f"{answer.sentence()} {_NOT_COUNTED}", status=409)
-        return self._room.said(status_pages.refused(answer.sentence(), status=409, at=self._room.at))
+            return self.closed(visit, notice=f"{refusals.sentence(answer)} {_NOT_COUNTED}", status=409)
+        return self._room.said(status_pages.refused(refusals.sentence(answer), status=409, at=self._room.at))
 
     # -- pages --
 

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bot.presentation import refusals
 from bot.web import attention_handlers, client_limits, context, status_pages, user_agents
 from bot.web.attention_handlers import AttentionHandlers
 from bot.web.client_limits import ClientLimits
@@ -69,7 +70,7 @@ class CodeHandlers:
         if isinstance(answer, WrongCode) or found.tries_left == 0:
             self._count(request, found)
         if isinstance(answer, WrongCode):
-            return self._page(request, found, error=answer.sentence())
+            return self._page(request, found, error=refusals.sentence(answer))
         return await self._used(request, found) or self._gone(found)
 
     def _count(self, request: Request, found: ChallengeView) -> None:
@@ -126,8 +127,8 @@ class CodeHandlers:
             return self._room.to(self._room.at.review(proven.request))
         visit = await self._room.desk.visit(proven.request, token=None, browser=proven.browser)
         if isinstance(visit, Barred) or isinstance(proven.answer, NotFound) or visit.request.asked.closed_at is None:
-            return self._room.said(status_pages.refused(proven.answer.sentence(), status=409, at=self._room.at))
-        notice = f"{proven.answer.sentence()} What you sent was not counted."
+            return self._room.said(status_pages.refused(refusals.sentence(proven.answer), status=409, at=self._room.at))
+        notice = f"{refusals.sentence(proven.answer)} What you sent was not counted."
         return await self._reviewing.closed(visit, notice=notice, status=409)
 
     # -- pages --

@@ -10,7 +10,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.presentation import characters
+from bot.presentation import characters, refusals
 from bot.web import context, outcome, review_view, service, stale_form, status_pages, user_agents
 from bot.web.context import RequestContext
 from bot.web.drafts import FormDraft
@@ -210,7 +210,7 @@ class ReviewHandlers:
                 typed = _typed(sent.form, wrong=placed.under)
                 return await self._again(request, sent.visit, typed, characters.visible(placed.elsewhere))
             case ReasonMissing():
-                return await self._again(request, sent.visit, _typed(sent.form, reason_error=answer.sentence()))
+                return await self._again(request, sent.visit, _typed(sent.form, reason_error=refusals.sentence(answer)))
             case AlreadyDecided() | Expired() | Cancelled() | Changed():
                 return await self._too_late(request, sent, answer)
             case NotAnApprover():
@@ -219,7 +219,7 @@ class ReviewHandlers:
                 why = _LINKS.get(answer.state, Barred.UNKNOWN_LINK)
                 return self._room.said(status_pages.barred(why, self._room.at))
             case _:
-                return await self._again(request, sent.visit, sent.typed, answer.sentence(), status=409)
+                return await self._again(request, sent.visit, sent.typed, refusals.sentence(answer), status=409)
 
     async def _too_late(self, request: Request, sent: SubmittedReview, answer: Refusal) -> Response:
         visit = await self.visit(request)
@@ -231,10 +231,15 @@ class ReviewHandlers:
         had = await off_loop(lambda: outcome.had(sent.visit.request, sent.typed))
         if isinstance(answer, Changed):
             return await self._open(
-                request, visit, notice=answer.sentence(), seen=context.text(sent.form, "seen"), had=had, status=409
+                request,
+                visit,
+                notice=refusals.sentence(answer),
+                seen=context.text(sent.form, "seen"),
+                had=had,
+                status=409,
             )
         status = 409 if isinstance(answer, AlreadyDecided) else 410
-        notice = f"{answer.sentence()} What you sent was not counted."
+        notice = f"{refusals.sentence(answer)} What you sent was not counted."
         return await self.closed(visit, notice=notice, had=had, status=status)
 
     # -- pages --

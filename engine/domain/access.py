@@ -131,9 +131,6 @@ class NeedsCode(Refusal, frozen=True, kw_only=True):
 
     address: str
 
-    def sentence(self) -> str:
-        return f"Confirm this with a code that is sent to {self.address}."
-
 
 class WrongCode(Refusal, frozen=True, kw_only=True):
     """`left`: None where tries are not counted."""
@@ -141,26 +138,12 @@ class WrongCode(Refusal, frozen=True, kw_only=True):
     left: int | None = None
     reference: str = ""
 
-    def sentence(self) -> str:
-        if self.left is None:
-            return "That is not the code. Use the one in the newest email that says it is for signing in."
-        again = "One try is" if self.left == 1 else f"{self.left} tries are"
-        return f"That is not the code. Use the one in the email with the reference {self.reference}; {again} left."
-
 
 class CodeLapsed(Refusal, frozen=True, kw_only=True):
     """Too late, too often, in another browser, or used before."""
-
-    def sentence(self) -> str:
-        return "This code can no longer be used here. Go back to the request and decide again; a new code will be sent."
 
 
 class NoLink(Refusal, frozen=True, kw_only=True):
     """What should identify the decider does not: the link was withdrawn, has run out, or is for something else."""
 
     state: LinkState | None = None
-
-    def sentence(self) -> str:
-        why = {LinkState.EXPIRED: "has run out", LinkState.REVOKED: "was withdrawn"}
-        said = f"This link {why.get(self.state, 'is not known here') if self.state else 'is not known here'}."
-        return f"{said} Sign in with your email address to see what waits for you."

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from bot.local.service import OperatorCommands
+from bot.presentation import refusals
 from bot.slack.ids import Ref
 from bot.slack.payloads import Actor
 from bot.slack.service import SlackService
@@ -96,7 +97,7 @@ async def in_slack(world: Hall, request: RequestView, digest: str) -> str:
     ref = Ref(request=request.id, content_version=request.asked.content_version, digest=digest)
     refusal = await service.decide(Actor(team="T1", user="uada"), ref, Verdict.APPROVE)
     assert isinstance(refusal, Refusal)
-    return refusal.sentence()
+    return refusals.sentence(refusal)
 
 
 async def in_a_terminal(world: Hall, request: RequestView, digest: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bot.presentation import refusals
 from engine.domain import (
     Address,
     AddressReturned,
@@ -188,7 +189,9 @@ async def test_a_closed_account_decides_by_no_way(home: EngineEnv, book: Book) -
     for way in {"browser": secret}, {"link": held}:
         answer = await home.engine.decide(await home.approval_by_link(run, **way))
         assert isinstance(answer, NoLongerApprover)
-        assert answer.sentence().startswith("You can no longer decide this request: the account is deactivated.")
+        assert refusals.sentence(answer).startswith(
+            "You can no longer decide this request: the account is deactivated."
+        )
     assert isinstance(await home.decide(run, by=account("ULEE")), NoLongerApprover)
     assert isinstance(await home.decide(run, by=Address("email", LEE)), NoLongerApprover)
     await home.settle()

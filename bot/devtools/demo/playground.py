@@ -21,6 +21,7 @@ from bot.devtools.demo.services import Effects
 from bot.devtools.demo.story_feed import StoryFeed
 from bot.devtools.sandbox import Running, persistence, sandbox
 from bot.devtools.sandbox.persistence import Unreadable, Unwritable
+from bot.presentation import refusals
 from bot.slack import transport
 from bot.web import server
 from engine.domain import Address, NotFound, Origin, Refusal, Register
@@ -143,7 +144,7 @@ async def _register(working: App, slack: Running, effecting: Effects) -> None:
         )
         answer = await working.engine.register(command)
         if isinstance(answer, Refusal):
-            raise SignoffError(f"The workflow {name} cannot be registered: {answer.sentence()}")
+            raise SignoffError(f"The workflow {name} cannot be registered: {refusals.sentence(answer)}")
     effecting.named = effecting.port
     effecting.save()
 

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from bot.devtools.sandbox.faults import FaultKind
+from bot.presentation import refusals
 from engine.domain import Address, NotAllowed, Origin, Person, Register, Registered, RequestState, Start, Started
 from tests.support.slack_env import ASKS, SlackEnv, buttons, copy_of, fine, heard, whispered, words
 
@@ -249,7 +250,7 @@ async def test_strangers_of_a_shared_channel_start_nothing(on: SlackEnv) -> None
     on.pass_(seconds=MINUTE)
     answer = await started(on, "ben")
     assert isinstance(answer, NotAllowed)
-    assert "Guests may not start" in answer.sentence()
+    assert "Guests may not start" in refusals.sentence(answer)
 
 
 # -- who is named in a file ---------------------------------------------------------------------------------
@@ -276,7 +277,7 @@ async def registering(on: SlackEnv, source: str) -> Registered | NotAllowed:
 async def test_a_file_that_names_who_can_never_be_asked_is_refused(on: SlackEnv, named: str, why: str) -> None:
     answer = await registering(on, ASKS.replace("ben@example.com", named))
     assert isinstance(answer, NotAllowed)
-    assert why in answer.sentence()
+    assert why in refusals.sentence(answer)
 
 
 @pytest.mark.parametrize(("named", "fine"), [("group:nobodies", False), ("gus@example.com", True)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.devtools.sandbox import NotSubmitted
+from bot.presentation import refusals
 from engine.domain import (
     Address,
     Assurance,
@@ -181,7 +182,7 @@ async def test_who_may_start_a_workflow_can_be_people_of_slack(on: SlackEnv, may
     assert isinstance(await started(on, "cleo"), Started), "the owner always may"
     refused = await started(on, "gus")
     assert isinstance(refused, NotAllowed)
-    assert may.replace("ADA", on.person("ada").id) in refused.sentence()
+    assert may.replace("ADA", on.person("ada").id) in refusals.sentence(refused)
 
 
 async def test_a_usergroup_that_cannot_be_looked_up_lets_nobody_start(on: SlackEnv) -> None:
@@ -190,7 +191,7 @@ async def test_a_usergroup_that_cannot_be_looked_up_lets_nobody_start(on: SlackE
     on.slack.faults.down = True
     refused = await started(on, "ben")
     assert isinstance(refused, NotAllowed)
-    assert "could not be looked up" in refused.sentence()
+    assert "could not be looked up" in refusals.sentence(refused)
 
 
 async def test_an_owner_who_is_named_by_an_account_must_be_one(on: SlackEnv) -> None:
@@ -202,7 +203,7 @@ async def test_an_owner_who_is_named_by_an_account_must_be_one(on: SlackEnv) -> 
     )
     answer = await on.engine.register(command)
     assert isinstance(answer, NotAllowed)
-    assert "U0NOBODY00" in answer.sentence()
+    assert "U0NOBODY00" in refusals.sentence(answer)
 
 
 async def test_an_owner_who_was_never_seen_is_told_in_slack(on: SlackEnv) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bot.presentation import refusals
 from engine import json_values, requests
 from engine.domain import (
     SECRET_SHOWN,
@@ -352,7 +353,7 @@ def test_a_rejection_takes_a_reason_and_no_edits() -> None:
 def test_whoever_is_known_by_an_account_only_is_no_number() -> None:
     refusal = decide(asked(words()), person=None, actor=Address("slack", "U0225G7YX4C"))
     assert isinstance(refusal, NotAnApprover)
-    assert refusal.sentence() == "You are not an approver of this request; it waits for Lee, kim@example.com."
+    assert refusals.sentence(refusal) == "You are not an approver of this request; it waits for Lee, kim@example.com."
 
 
 @pytest.mark.parametrize(("person", "who"), [(EVE, "Eve"), (None, "lee@example.com")])
@@ -370,13 +371,13 @@ def test_a_decided_request_says_by_whom_and_whether_it_was_you(state: RequestSta
     request = asked(words(), state=state, closed_at=START, closed_by=LEE)
     assert decide(request) == AlreadyDecided(state=state, by=LEE, at=START, by_you=True)
     assert decide(request, person=KIM) == AlreadyDecided(state=state, by=LEE, at=START)
-    assert "by you at" in decide(request).sentence()
+    assert "by you at" in refusals.sentence(decide(request))
 
 
 def test_a_request_rejected_by_the_clock_was_not_decided_by_you() -> None:
     refusal = decide(asked(words(), state=RequestState.REJECTED, closed_at=START))
     assert refusal == AlreadyDecided(state=RequestState.REJECTED, by=None, at=START)
-    assert "by the clock" in refusal.sentence()
+    assert "by the clock" in refusals.sentence(refusal)
 
 
 def test_an_expired_or_withdrawn_request_says_since_when() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.presentation import characters, request_content
+from bot.presentation import characters, refusals, request_content
 from bot.slack import ids, view_state
 from bot.terminal import prompts
 from bot.web import form_inputs as page_inputs
@@ -246,7 +246,7 @@ def test_a_missing_answer_is_named_by_its_label() -> None:
     form: Value = {"id": "ask", "uses": "form", "approvers": ["ann@example.com"], "fields": json_values.clean(declared)}
     refused = requests.apply_edits(asked(opening_of(form)), {}, kind=ALL["form"])
     assert isinstance(refused, InvalidEdits)
-    assert refused.sentence() == "How many is required."
+    assert refusals.sentence(refused) == "How many is required."
 
 
 def test_null_is_an_answer_to_a_form_that_asks_for_json() -> None:

@@ -1,0 +1,141 @@
+"""Every refusal has a sentence, and every surface takes it from there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+import pytest
+
+from bot.presentation import refusals
+from engine.domain import (
+    AlreadyDecided,
+    Cancelled,
+    Changed,
+    CodeLapsed,
+    Contested,
+    Expired,
+    InvalidEdits,
+    InvalidInputs,
+    LinkState,
+    NeedsCode,
+    NoLink,
+    NoLongerApprover,
+    NotAllowed,
+    NotAnApprover,
+    NotFound,
+    NotWaiting,
+    Person,
+    ReasonMissing,
+    Refusal,
+    RequestState,
+    ResumeAnswer,
+    RunStatus,
+    Verdict,
+    WrongCode,
+)
+
+AT: Final = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+LEE: Final = Person(id="p1", name="Lee")
+SENTENCES: Final[list[tuple[Refusal, str]]] = [
+    (NotFound(what="run", name="R9"), "There is no run R9."),
+    (
+        NotFound(what="workflow", name="refnd", suggestion="refund"),
+        "There is no workflow refnd. Did you mean refund?",
+    ),
+    (NotAllowed(why="Guests may not start it."), "Guests may not start it."),
+    (
+        Contested(what="request"),
+        "Others were deciding at the same moment. Look at the request, then try again.",
+    ),
+    (Contested(what="run"), "Others were answering at the same moment. Look at the run, then try again."),
+    (InvalidInputs(errors={"n": "is required"}, labels={"n": "How many"}), "How many is required."),
+    (InvalidEdits(errors={"a": "is required", "b.c": "is not a number"}), "a is required. b.c is not a number."),
+    (ReasonMissing(verdict=Verdict.REJECT), "Give a reason to reject; whoever asked will read it."),
+    (
+        AlreadyDecided(state=RequestState.APPROVED, by=LEE, at=AT),
+        "This request was already approved by Lee at 2026-03-02 09:30 UTC.",
+    ),
+    (
+        AlreadyDecided(state=RequestState.REJECTED, by=LEE, at=AT, by_you=True),
+        "This request was already rejected by you at 2026-03-02 09:30 UTC.",
+    ),
+    (
+        AlreadyDecided(state=RequestState.REJECTED, by=None, at=AT),
+        "This request was already rejected by the clock at 2026-03-02 09:30 UTC.",
+    ),
+    (NotAnApprover(who=None, approvers=("Lee",)), "You are not an approver of this request; it waits for Lee."),
+    (NotAnApprover(who="Kim", approvers=("Lee",)), "Kim is not an approver of this request; it waits for Lee."),
+    (
+        NoLongerApprover(why="the account is deactivated"),
+        "You can no longer decide this request: the account is deactivated. The owner of the workflow was told.",
+    ),
+    (Expired(at=AT), "This request expired at 2026-03-02 09:30 UTC and can no longer be decided."),
+    (Cancelled(at=AT), "This request was withdrawn at 2026-03-02 09:30 UTC, because its run was cancelled."),
+    (
+        Changed(content_version=2),
+        "What this request asks has changed since you opened it; look at it again, then decide.",
+    ),
+    (
+        NotWaiting(run="R1", status=RunStatus.RUNNING, answer=ResumeAnswer.DONE, by=LEE, at=AT),
+        "Lee answered this already at 2026-03-02 09:30 UTC: done. Nothing was changed now.",
+    ),
+    (NotWaiting(run="R1", status=RunStatus.FAILED), "Run R1 has ended already (failed)."),
+    (
+        NotWaiting(run="R1", status=RunStatus.NEEDS_ATTENTION),
+        "This question was answered already; run R1 now asks what became of a later call.",
+    ),
+    (NotWaiting(run="R1", status=RunStatus.WAITING), "Run R1 is waiting; it does not ask what became of a step."),
+    (NeedsCode(address="lee@example.com"), "Confirm this with a code that is sent to lee@example.com."),
+    (WrongCode(), "That is not the code. Use the one in the newest email that says it is for signing in."),
+    (
+        WrongCode(left=1, reference="ABCD"),
+        "That is not the code. Use the one in the email with the reference ABCD; one try is left.",
+    ),
+    (
+        WrongCode(left=3, reference="ABCD"),
+        "That is not the code. Use the one in the email with the reference ABCD; 3 tries are left.",
+    ),
+    (
+        CodeLapsed(),
+        "This code can no longer be used here. Go back to the request and decide again; a new code will be sent.",
+    ),
+    (NoLink(), "This link is not known here. Sign in with your email address to see what waits for you."),
+    (
+        NoLink(state=LinkState.LIVE),
+        "This link is not known here. Sign in with your email address to see what waits for you.",
+    ),
+    (
+        NoLink(state=LinkState.EXPIRED),
+        "This link has run out. Sign in with your email address to see what waits for you.",
+    ),
+    (
+        NoLink(state=LinkState.REVOKED),
+        "This link was withdrawn. Sign in with your email address to see what waits for you.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("refusal", "sentence"), SENTENCES, ids=lambda value: type(value).__name__)
+def test_the_sentence(refusal: Refusal, sentence: str) -> None:
+    assert refusals.sentence(refusal) == sentence
+
+
+def test_every_refusal_of_the_engine_has_a_sentence_that_is_tested() -> None:
+    assert {type(refusal) for refusal, _ in SENTENCES} == set(refusals_of_the_engine(Refusal))
+
+
+def test_a_refusal_without_a_sentence_is_named() -> None:
+    class Unheard(Refusal, frozen=True):
+        pass
+
+    with pytest.raises(NotImplementedError, match="Unheard has no sentence"):
+        refusals.sentence(Unheard())
+
+
+def refusals_of_the_engine(kind: type[Refusal]) -> Iterator[type[Refusal]]:
+    for each in kind.__subclasses__():
+        if each.__module__.startswith("engine."):
+            yield each
+        yield from refusals_of_the_engine(each)
