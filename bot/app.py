@@ -1,4 +1,8 @@
-"""The composition root: builds the engine with its channels and steps, and owns the tasks of a process."""
+"""The composition root: builds the engine with its channels and step types, and owns the tasks of a process.
+
+`open_trial` and `open_app` run workflows; `open_server` also takes commands, Slack's events and HTTP requests; `serve`
+does so until the process is told to stop.
+"""
 
 from __future__ import annotations
 
@@ -7,27 +11,28 @@ import getpass
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from rich.console import Console
 
 from bot import server_key
-from bot.email import setup as mail
 from bot.email.directory import DirectoryWithEmail
-from bot.local import server
+from bot.email.setup import open_email
+from bot.local import server as command_server
 from bot.local.service import OperatorCommands
 from bot.local.socket_path import socket_path
 from bot.presentation import card
 from bot.settings import Settings
-from bot.slack import setup, transport
+from bot.slack import setup as slack_setup
+from bot.slack import transport
 from bot.slack.channel import SlackChannel
 from bot.slack.client import SlackClient, connected
 from bot.slack.directory import SlackDirectory
 from bot.slack.home_publisher import StaleHomes
 from bot.slack.rate_limit import RateLimiter
 from bot.slack.sender import SlackSender
-from bot.slack.service import SlackService as SlackDesk
+from bot.slack.service import SlackService
 from bot.slack.setup import SlackCredentials
 from bot.step_types import step_types
 from bot.terminal import screen
@@ -35,18 +40,17 @@ from bot.terminal.channel import TerminalChannel
 from bot.terminal.directory import TerminalDirectory
 from bot.terminal.sender import TerminalMailer, TerminalSender
 from bot.web import routes
-from bot.web import server as http
+from bot.web import server as http_server
 from bot.web.connections import limits_for
 from bot.web.routes import Handler, Reviewable
-from bot.web.service import ReviewService as WebDesk
+from bot.web.service import ReviewService
 from engine.code_derivation import Codes
 from engine.delivery.outbox import Relay
 from engine.domain import DEFAULT_WORKSPACE, Address
 from engine.ports import Channel, Clock, Directory, Mailer, Secrets, Sender, StepServices
 from engine.read_models import PageQuery
 from engine.service import Engine, Identity
-from engine.store import identities, schema
-from engine.store.restored_backup import record
+from engine.store import identities, restored_backup, schema
 from engine.store.sqlite import SqliteStore
 from engine.store.takeover import take_over
 from engine.system import EnvironmentSecrets, RandomIds, SystemClock, calm_collector
@@ -55,24 +59,31 @@ from engine.worker.embedded import Embedded
 from engine.worker.runner import Runner
 
 DRAIN_SECONDS: Final = 10.0
-"""How long a server that was told to stop waits for effects under way: a call cut off needs a person's attention."""
+"""How long a process that stops waits for effects in progress, in seconds: a call that is cut off needs a person."""
 
 
-@dataclass(frozen=True, slots=True)
-class SlackSide:
-    """The client, who may ask what of the engine in Slack, and whose Home tabs have to be published."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppOptions:
+    """What a process starts with: its settings, and what a test or another process may choose beside them.
 
-    client: SlackClient
-    desk: SlackDesk
-    homes: StaleHomes
+    `console` prints the copies for this machine's terminal; without one they are not printed. `slack_limiter` replaces
+    the rate limits that Slack publishes. `restored` accepts a database that may be older than the latest events.
+    """
+
+    settings: Settings
+    environment: Mapping[str, str]
+    console: Console | None = None
+    clock: Clock = field(default_factory=SystemClock)
+    slack_limiter: RateLimiter | None = None
+    restored: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapters:
-    """The implementations of the engine's ports that this process uses; None: this one is not set up.
+    """The implementations of the engine's ports that this process uses. An optional one is None if it is not set up.
 
-    `slack` and `email` show copies; `sender` and `mailer` are what steps send with. `console`: where copies for this
-    machine's terminal are printed.
+    `slack` and `email` show copies; `sender` and `mailer` are what steps send with. `console` prints the copies for
+    this machine's terminal.
     """
 
     clock: Clock
@@ -85,13 +96,22 @@ class Adapters:
 
     @property
     def services(self) -> StepServices:
-        """Return those that steps may use."""
+        """Return the adapters that steps may use."""
         return StepServices(sender=self.sender, mailer=self.mailer, secrets=self.secrets)
 
 
 @dataclass(frozen=True, slots=True)
+class SlackParts:
+    """The parts of an app that serve Slack: its client, its use cases, and the Home tabs that are out of date."""
+
+    client: SlackClient
+    service: SlackService
+    stale_homes: StaleHomes
+
+
+@dataclass(frozen=True, slots=True)
 class App:
-    """Everything that a process of Signoff is made of."""
+    """All parts of a process. `slack` is None if Slack is not set up."""
 
     settings: Settings
     store: SqliteStore
@@ -100,20 +120,24 @@ class App:
     codes: Codes
     clock: Clock
     executor: Embedded
-    desk: OperatorCommands
-    slack: SlackSide | None
+    operator_commands: OperatorCommands
+    slack: SlackParts | None
+
+
+# -- building -----------------------------------------------------------------------------------------------
 
 
 def build(store: SqliteStore, settings: Settings, adapters: Adapters) -> App:
-    """Bind everything to the store. Nothing runs yet."""
-    clock, secrets, client, homes = adapters.clock, adapters.secrets, adapters.slack, StaleHomes()
-    steps, login = step_types(settings, adapters.services), getpass.getuser()
-    directory = _directory(adapters)
-    advancer = Advancer(kinds=steps, directory=directory, secrets=secrets)
+    """Build all parts around the store. None of them runs yet."""
+    clock, secrets = adapters.clock, adapters.secrets
+    kinds, login = step_types(settings, adapters.services), getpass.getuser()
+    directory, stale_homes = _build_directory(adapters), StaleHomes()
+    advancer = Advancer(kinds=kinds, directory=directory, secrets=secrets)
     engine = Engine(store, advancer, admins=_admins(settings, login))
-    runner = Runner(store, advancer, steps=steps, secrets=secrets)
-    codes = server_key.codes(settings.database)
-    relay = Relay(store, channels=_channels(adapters, homes), directory=directory, render=card.card, codes=codes)
+    runner = Runner(store, advancer, steps=kinds, secrets=secrets)
+    codes = server_key.load_codes(settings.database)
+    channels = _build_channels(adapters, stale_homes)
+    relay = Relay(store, channels=channels, directory=directory, render=card.card, codes=codes)
     executor = Embedded(
         units={"advance": runner.advance, "deliver": relay.deliver, "process_due": engine.process_due},
         due=engine.due,
@@ -121,190 +145,199 @@ def build(store: SqliteStore, settings: Settings, adapters: Adapters) -> App:
     )
     store.on_commit(executor.submit)
     identity = Identity(engine, codes, clock)
-    desk = OperatorCommands(engine, identity, steps, operator=settings.operator, login=login)
+    commands = OperatorCommands(engine, identity, kinds, operator=settings.operator, login=login)
     slack = None
-    if client is not None:
-        slack = SlackSide(client, SlackDesk(engine, steps, directory, clock, settings.builders), homes)
-    return App(settings, store, engine, identity, codes, clock, executor, desk, slack)
+    if adapters.slack is not None:
+        service = SlackService(engine, kinds, directory, clock, settings.builders)
+        slack = SlackParts(adapters.slack, service, stale_homes)
+    return App(settings, store, engine, identity, codes, clock, executor, commands, slack)
 
 
-def _directory(adapters: Adapters) -> Directory:
+def _build_directory(adapters: Adapters) -> Directory:
     directory: Directory = TerminalDirectory() if adapters.slack is None else SlackDirectory(adapters.slack)
     return directory if adapters.email is None else DirectoryWithEmail(directory)
 
 
-def _channels(adapters: Adapters, homes: StaleHomes) -> dict[str, Channel]:
+def _build_channels(adapters: Adapters, stale_homes: StaleHomes) -> dict[str, Channel]:
     channels: dict[str, Channel] = {"terminal": TerminalChannel(adapters.console)}
     if adapters.slack is not None:
-        channels["slack"] = SlackChannel(adapters.slack, homes)
+        channels["slack"] = SlackChannel(adapters.slack, stale_homes)
     if adapters.email is not None:
         channels["email"] = adapters.email
     return channels
 
 
 def _admins(settings: Settings, login: str) -> frozenset[Address]:
-    """Whoever can open the database file can change everything in it, so its user is an admin (never an approver)."""
+    """Return the admins. This machine's user is one, but never an approver: the database file is theirs to change."""
     emails = [*settings.admins, *([settings.operator] if settings.operator else [])]
-    return frozenset({Address("terminal", login), *(Address("email", one) for one in emails)})
+    return frozenset({Address("terminal", login), *(Address("email", email) for email in emails)})
+
+
+# -- running workflows --------------------------------------------------------------------------------------
 
 
 @asynccontextmanager
-async def opened(
-    settings: Settings,
-    environment: Mapping[str, str],
-    console: Console | None,
-    *,
-    trial: bool = False,
-    pace: RateLimiter | None = None,
-    clock: Clock | None = None,
-    restored: bool = False,
-) -> AsyncIterator[App]:
-    """An app that owns the database, at work while the body runs. Raises `StoreError` where it cannot.
+async def open_app(options: AppOptions) -> AsyncIterator[App]:
+    """Own the database, connect Slack and email, and run workflows while the body runs.
 
-    `pace`: of calls to Slack, where its limits are others than the published ones. `clock`: default, the machine's.
-    `restored`: use a database that may be older than what has happened since; else `StoreRestored` is raised.
+    Raises `StoreError` if the database cannot be used, and `StoreRestored` if it may be older than the latest events.
     """
-    clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        owning = schema.owned(settings.database, clock=clock, ids=RandomIds(), trial=trial, restored=restored)
-        store = stack.enter_context(owning)
-        if (doubt := store.doubt) is not None:
-            await store.transact(lambda tx: record(tx, doubt, by=f"terminal:{getpass.getuser()}"))
-        await store.transact(take_over)
-        await store.transact(lambda tx: identities.separate(tx, DEFAULT_WORKSPACE))
-        adapters = Adapters(clock=clock, secrets=EnvironmentSecrets(environment), console=console)
-        adapters = _on_trial(adapters) if trial else await _connected(adapters, settings, stack, pace)
-        app = build(store, settings, adapters)
-        working = asyncio.ensure_future(app.executor.run())
-        try:
-            yield app
-        finally:
-            await _drain(app.executor, working)
-
-
-def _on_trial(adapters: Adapters) -> Adapters:
-    """Return the adapters of a trial: what steps send is printed, and goes nowhere."""
-    console = screen.console()
-    return replace(adapters, sender=TerminalSender(console), mailer=TerminalMailer(console))
-
-
-async def _connected(
-    adapters: Adapters, settings: Settings, stack: AsyncExitStack, pace: RateLimiter | None
-) -> Adapters:
-    """Return the adapters with those for Slack and email that are set up, open until the stack is left."""
-    client = await _to_slack(settings, stack, pace)
-    mails = await stack.enter_async_context(mail.open_email(settings, adapters.clock.now))
-    return replace(
-        adapters,
-        slack=client,
-        sender=SlackSender(client) if client is not None else None,
-        email=mails.channel if mails is not None else None,
-        mailer=mails.mailer if mails is not None else None,
-    )
-
-
-async def _to_slack(settings: Settings, stack: AsyncExitStack, pace: RateLimiter | None) -> SlackClient | None:
-    if not settings.slack_bot_token:
-        return None
-    token = settings.slack_bot_token.get_secret_value()
-    return await stack.enter_async_context(connected(token=token, api_url=settings.slack_api_url, pace=pace))
-
-
-@asynccontextmanager
-async def _reached(app: App) -> AsyncIterator[None]:
-    """Take what comes from outside while the body runs: Slack's deliveries, and people's browsers."""
-    settings = app.settings
-    async with AsyncExitStack() as stack:
-        mounted: dict[str, Handler] = {}
-        if app.slack is not None:
-            ways = SlackCredentials(
-                signing_secret=settings.slack_signing_secret.get_secret_value(),
-                app_token=settings.slack_app_token.get_secret_value(),
-            )
-            side = app.slack
-            took = await stack.enter_async_context(setup.serving(side.client, side.desk, ways, side.homes))
-            if took.door is not None:
-                mounted[transport.PATH] = took.door.events
-        if mounted or settings.public_url:
-            served = routes.site(
-                settings.public_url, mounted=mounted, review=_reviewable(app), proxies=settings.trusted_proxies
-            )
-            limits = limits_for(settings.max_connections)
-            await stack.enter_async_context(
-                http.listening(served, host=settings.host, port=settings.port, limits=limits, kept_for=mounted)
-            )
-        yield
-
-
-def _reviewable(app: App) -> Reviewable | None:
-    if not app.settings.public_url:
-        return None
-    return Reviewable(WebDesk(app.engine, app.identity), app.clock, app.codes.key)
-
-
-async def _drain(executor: Embedded, working: asyncio.Future[None]) -> None:
-    executor.stop()
-    _, late = await asyncio.wait({working}, timeout=DRAIN_SECONDS)
-    for one in late:
-        one.cancel()
-    await asyncio.gather(working, return_exceptions=True)
-
-
-@asynccontextmanager
-async def serving(
-    settings: Settings,
-    environment: Mapping[str, str],
-    console: Console,
-    *,
-    pace: RateLimiter | None = None,
-    clock: Clock | None = None,
-    restored: bool = False,
-) -> AsyncIterator[App]:
-    """An app at work that takes commands of this machine, deliveries of Slack and browsers while the body runs."""
-    async with (
-        opened(settings, environment, console, pace=pace, clock=clock, restored=restored) as app,
-        server.serving(app.desk, socket_path(settings.database)),
-        _reached(app),
-    ):
+        store = await _open_store(options, stack, trial=False)
+        adapters = await _connect_adapters(options, stack)
+        app = build(store, options.settings, adapters)
+        await stack.enter_async_context(_run(app.executor))
         yield app
 
 
-async def serve(
-    settings: Settings,
-    environment: Mapping[str, str],
-    console: Console,
-    ready: Callable[[int], None],
-    *,
-    pace: RateLimiter | None = None,
-    clock: Clock | None = None,
-    restored: bool = False,
-) -> None:
-    """Serve until the process is told to stop (SIGINT, SIGTERM). `ready` is given the number of open requests.
+@asynccontextmanager
+async def open_trial(options: AppOptions) -> AsyncIterator[App]:
+    """Own a database of `signoff try`, and run workflows while the body runs.
 
-    Raises `StoreLost` when the files of the database are moved, removed or replaced meanwhile.
+    Slack and email are not connected: the messages of steps are printed and not sent. Raises `StoreError`.
     """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    async with serving(settings, environment, console, pace=pace, clock=clock, restored=restored) as app:
-        app.store.on_loss(lambda: _set_from_thread(loop, stop))
-        ready(len(await app.engine.requests(PageQuery(limit=1000, open_only=True))))
-        with calm_collector():
-            await stop.wait()
+    async with AsyncExitStack() as stack:
+        store = await _open_store(options, stack, trial=True)
+        console = screen.console()
+        adapters = replace(_local_adapters(options), sender=TerminalSender(console), mailer=TerminalMailer(console))
+        app = build(store, options.settings, adapters)
+        await stack.enter_async_context(_run(app.executor))
+        yield app
 
 
-def _set_from_thread(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
-    loop.call_soon_threadsafe(event.set)
+async def _open_store(options: AppOptions, stack: AsyncExitStack, *, trial: bool) -> SqliteStore:
+    """Own the database until the stack is left, and bring it up to date after another process or version."""
+    ids, database = RandomIds(), options.settings.database
+    ownership = schema.owned(database, clock=options.clock, ids=ids, trial=trial, restored=options.restored)
+    store = stack.enter_context(ownership)
+    if (doubt := store.doubt) is not None:
+        await store.transact(lambda tx: restored_backup.record(tx, doubt, by=f"terminal:{getpass.getuser()}"))
+    await store.transact(take_over)
+    await store.transact(lambda tx: identities.separate(tx, DEFAULT_WORKSPACE))
+    return store
 
 
-async def settle(app: App, run: str) -> None:
-    """Wait until the run waits for people or time, or has ended."""
+def _local_adapters(options: AppOptions) -> Adapters:
+    """Return the adapters that need no connection."""
+    return Adapters(clock=options.clock, secrets=EnvironmentSecrets(options.environment), console=options.console)
+
+
+async def _connect_adapters(options: AppOptions, stack: AsyncExitStack) -> Adapters:
+    """Return the local adapters and those for Slack and email that are set up, open until the stack is left."""
+    client = await _connect_slack(options, stack)
+    email = await stack.enter_async_context(open_email(options.settings, options.clock.now))
+    return replace(
+        _local_adapters(options),
+        slack=client,
+        sender=SlackSender(client) if client is not None else None,
+        email=email.channel if email is not None else None,
+        mailer=email.mailer if email is not None else None,
+    )
+
+
+async def _connect_slack(options: AppOptions, stack: AsyncExitStack) -> SlackClient | None:
+    settings = options.settings
+    if not settings.slack_bot_token:
+        return None
+    token = settings.slack_bot_token.get_secret_value()
+    client = connected(token=token, api_url=settings.slack_api_url, pace=options.slack_limiter)
+    return await stack.enter_async_context(client)
+
+
+@asynccontextmanager
+async def _run(executor: Embedded) -> AsyncIterator[None]:
+    """Run the executor while the body runs. At the end, let the work in progress finish for `DRAIN_SECONDS`."""
+    task = asyncio.ensure_future(executor.run())
+    try:
+        yield
+    finally:
+        executor.stop()
+        _, unfinished = await asyncio.wait({task}, timeout=DRAIN_SECONDS)
+        for late in unfinished:
+            late.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def wait_for_run(app: App, run_id: str) -> None:
+    """Wait until the run has ended, or waits for a person or for a time."""
     while True:
-        view = await app.engine.run(run)
+        view = await app.engine.run(run_id)
         if view is None or view.ready_at is None or view.status.ended:
             if app.executor.idle:
                 return
         elif view.status.value == "waiting" and app.executor.idle:
             return
         await asyncio.sleep(0.02)
+
+
+# -- serving ------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def open_server(options: AppOptions) -> AsyncIterator[App]:
+    """Open the app, and take this machine's commands, Slack's events and HTTP requests while the body runs."""
+    async with (
+        open_app(options) as app,
+        command_server.serving(app.operator_commands, socket_path(options.settings.database)),
+        open_endpoints(app),
+    ):
+        yield app
+
+
+@asynccontextmanager
+async def open_endpoints(app: App) -> AsyncIterator[None]:
+    """Take Slack's events and HTTP requests while the body runs, as far as they are set up."""
+    settings = app.settings
+    async with AsyncExitStack() as stack:
+        mounted = await _open_slack(app, stack)
+        if mounted or settings.public_url:
+            site = routes.site(
+                settings.public_url, mounted=mounted, review=_review_pages(app), proxies=settings.trusted_proxies
+            )
+            limits = limits_for(settings.max_connections)
+            await stack.enter_async_context(
+                http_server.listening(site, host=settings.host, port=settings.port, limits=limits, kept_for=mounted)
+            )
+        yield
+
+
+async def _open_slack(app: App, stack: AsyncExitStack) -> dict[str, Handler]:
+    """Take Slack's events until the stack is left. Return the handlers of those that come over HTTP, by path."""
+    slack, settings = app.slack, app.settings
+    if slack is None:
+        return {}
+    credentials = SlackCredentials(
+        signing_secret=settings.slack_signing_secret.get_secret_value(),
+        app_token=settings.slack_app_token.get_secret_value(),
+    )
+    served = await stack.enter_async_context(
+        slack_setup.serving(slack.client, slack.service, credentials, slack.stale_homes)
+    )
+    return {} if served.door is None else {transport.PATH: served.door.events}
+
+
+def _review_pages(app: App) -> Reviewable | None:
+    if not app.settings.public_url:
+        return None
+    return Reviewable(ReviewService(app.engine, app.identity), app.clock, app.codes.key)
+
+
+async def serve(options: AppOptions, on_ready: Callable[[int], None]) -> None:
+    """Serve until the process is told to stop (SIGINT, SIGTERM). Pass the number of open requests to `on_ready`.
+
+    Raises `StoreLost` if the files of the database are moved, removed or replaced meanwhile.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with open_server(options) as app:
+        # The store reports a loss from its own thread.
+        app.store.on_loss(lambda: _set_from_thread(loop, stop))
+        on_ready(len(await app.engine.requests(PageQuery(limit=1000, open_only=True))))
+        with calm_collector():
+            await stop.wait()
+
+
+def _set_from_thread(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
+    loop.call_soon_threadsafe(event.set)

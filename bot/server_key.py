@@ -25,7 +25,7 @@ def key_path(database: Path) -> Path:
     return Path(os.path.realpath(database) + ".key")
 
 
-def codes(database: Path) -> Codes:
+def load_codes(database: Path) -> Codes:
     """Codes made with the key beside the database; with a new one, if there is none yet. Raises `KeyUnusable`.
 
     Without it, codes that are under way are lost, and nothing else.

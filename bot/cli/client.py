@@ -72,12 +72,15 @@ async def _own(
 
     # What the terminal channel has to tell is beside the answer of the command, which programs read.
     tell = made(place.settings.database)
-    async with app.opened(place.settings, place.environment, screen.console(stderr=True)) as opened:
+    options = app.AppOptions(
+        settings=place.settings, environment=place.environment, console=screen.console(stderr=True)
+    )
+    async with app.open_app(options) as opened:
         tell()
-        reply = await act(opened.desk)
+        reply = await act(opened.operator_commands)
         run = settle(reply) if settle is not None and reply.refused is None else None
         if run is not None:
-            await app.settle(opened, run)
+            await app.wait_for_run(opened, run)
         return reply
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -61,11 +62,14 @@ def serve(restored: bool) -> None:
         if waiting:
             click.echo(f"{waiting} request{'s wait' if waiting > 1 else ' waits'} for a decision: signoff requests")
 
+    options = app.AppOptions(
+        settings=place.settings, environment=place.environment, console=screen.console(), restored=restored
+    )
     try:
-        asyncio.run(app.serve(place.settings, place.environment, screen.console(), ready, restored=restored))
+        asyncio.run(app.serve(options, ready))
     except StoreRestored as error:
         _ask(place.settings.database, error)
-        asyncio.run(app.serve(place.settings, place.environment, screen.console(), ready, restored=True))
+        asyncio.run(app.serve(replace(options, restored=True), ready))
     click.echo("Stopped; every run goes on at the next start.")
 
 

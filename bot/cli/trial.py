@@ -17,6 +17,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from rich.console import Console
 
 from bot import app, settings
+from bot.app import AppOptions
 from bot.cli import trial_folders
 from bot.cli.exit_codes import Exit
 from bot.presentation import characters, dates, refusals, request_card
@@ -91,10 +92,10 @@ def play(plan: Plan) -> int:
 def _play(plan: Plan, database: Path) -> tuple[int, bool]:
     """The exit code, and whether a run still waits."""
     environment = settings.environment()
-    chosen = settings.load(environment, database=database)
+    options = AppOptions(settings=settings.load(environment, database=database), environment=environment)
     with (
         start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(app.opened(chosen, environment, None, trial=True)) as opened,
+        portal.wrap_async_context_manager(app.open_trial(options)) as opened,
     ):
         trial = Trial(plan=plan, portal=portal, app=opened, console=screen.console())
         runs = trial.begin()
@@ -138,9 +139,9 @@ class Trial:
         return [run.id for run in reversed(found)]
 
     def _start(self, source: bytes) -> str:
-        me = Address("terminal", self.app.desk.login)
+        me = Address("terminal", self.app.operator_commands.login)
         try:
-            workflow = workflowfile.load(source, kinds=self.app.desk.kinds)
+            workflow = workflowfile.load(source, kinds=self.app.operator_commands.kinds)
             inputs = self._inputs(workflow)
             registered: Any = self.portal.call(
                 self.app.engine.register, Register(source=source, actor=me, origin=_ORIGIN)
@@ -185,7 +186,7 @@ class Trial:
     def follow(self, run: str) -> int:
         """Tell the story of the run as it goes, and ask where it asks."""
         while True:
-            self.portal.call(app.settle, self.app, run)
+            self.portal.call(app.wait_for_run, self.app, run)
             self._tell(run)
             view = self._view(run)
             if view.status.ended:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from bot import app, log, settings
+from bot.app import AppOptions
 from bot.settings import Settings
 from bot.slack.rate_limit import RateLimiter
 from bot.terminal import screen
@@ -82,18 +83,15 @@ def _child(chosen: Settings, environment: Mapping[str, str], clock: Stepped, mul
 def _serve(chosen: Settings, environment: Mapping[str, str], clock: Stepped, multiplier: float) -> int:
     secrets = EnvironmentSecrets(environment)
     log.set_up(chosen.log_level, chosen.log_format, lambda text: secrets.redact(chosen.redact(text)))
-    pace = RateLimiter(multiplier=multiplier)
+    options = AppOptions(
+        settings=chosen,
+        environment=environment,
+        console=screen.console(),
+        clock=clock,
+        slack_limiter=RateLimiter(multiplier=multiplier),
+    )
     try:
-        asyncio.run(
-            app.serve(
-                chosen,
-                environment,
-                screen.console(),
-                lambda _: _say("ready", os.getpid()),
-                pace=pace,
-                clock=clock,
-            )
-        )
+        asyncio.run(app.serve(options, lambda _: _say("ready", os.getpid())))
     except SignoffError as error:
         sys.stderr.write(f"broke off: {error}\n")
         return BROKE_OFF

@@ -18,6 +18,7 @@ import pytest
 from rich.console import Console
 
 from bot import app, settings
+from bot.app import AppOptions
 from bot.slack.rate_limit import RateLimiter
 from engine.domain import DEFAULT_WORKSPACE
 from engine.store import audit_log, schema
@@ -113,8 +114,14 @@ async def tell(database: Path) -> Evidence:
     clock = FakeClock()
     async with world(database) as here:
         chosen = settings.load(here.settings())
-        pace = RateLimiter(multiplier=MULTIPLIER)
-        async with app.serving(chosen, {}, Console(quiet=True), pace=pace, clock=clock):
+        options = AppOptions(
+            settings=chosen,
+            environment={},
+            console=Console(quiet=True),
+            clock=clock,
+            slack_limiter=RateLimiter(multiplier=MULTIPLIER),
+        )
+        async with app.open_server(options):
             await Story(here, clock).tell()
         with schema.reading(database) as connection:
             here.evidence.export = "".join(f"{line}\n" for line in audit_log.export(connection, DEFAULT_WORKSPACE))

@@ -12,7 +12,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from bot import app, settings
-from bot.app import App
+from bot.app import App, AppOptions
 from bot.devtools.demo.servers import free_port
 from bot.devtools.sandbox import Running, sandbox
 from bot.devtools.sandbox.mail.records import ReceivedMail
@@ -83,7 +83,10 @@ async def office(folder: Path, *, in_slack: bool = False) -> AsyncIterator[Serve
         )
         world.rates.configure(multiplier=1000)
         world.app.request_url = f"{url}{PATH}" if in_slack else None
-        async with app.serving(chosen, {}, Console(quiet=True), pace=RateLimiter(multiplier=1000)) as serving:
+        options = AppOptions(
+            settings=chosen, environment={}, console=Console(quiet=True), slack_limiter=RateLimiter(multiplier=1000)
+        )
+        async with app.open_server(options) as serving:
             yield ServerEnv(serving, world, url)
 
 

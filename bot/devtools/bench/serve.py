@@ -13,6 +13,7 @@ from typing import Final
 import click
 
 from bot import app, log, settings
+from bot.app import AppOptions
 from bot.slack.rate_limit import RateLimiter
 from bot.terminal import screen
 
@@ -26,9 +27,13 @@ def main(arguments: Sequence[str]) -> None:
     environment = settings.environment()
     chosen = settings.load(environment)
     log.set_up(chosen.log_level, chosen.log_format, chosen.redact)
-    pace = RateLimiter(multiplier=float(multiplier), burst=int(burst[0]) if burst else None)
-    ready = app.serve(chosen, environment, screen.console(), lambda _: click.echo(READY), pace=pace)
-    asyncio.run(ready)
+    options = AppOptions(
+        settings=chosen,
+        environment=environment,
+        console=screen.console(),
+        slack_limiter=RateLimiter(multiplier=float(multiplier), burst=int(burst[0]) if burst else None),
+    )
+    asyncio.run(app.serve(options, lambda _: click.echo(READY)))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Final
 from rich.console import Console
 
 from bot import app
-from bot.app import App
+from bot.app import App, AppOptions
 from bot.devtools.demo import folder, servers, services, workflows
 from bot.devtools.demo.advice import ADVICE
 from bot.devtools.demo.folder import Folder
@@ -120,8 +120,9 @@ async def _server(stack: AsyncExitStack, held: Folder, port: int, slack: Running
         slack, database=held.database, allow=effecting.url.removeprefix("http://"), port=port
     )
     environment = {f"{SECRET_PREFIX}DEPLOY_TOKEN": effecting.deployments.token}
+    options = AppOptions(settings=chosen, environment=environment, console=Console(quiet=True))
     with _port(port, "--server-port"), _usable():
-        working = await stack.enter_async_context(app.serving(chosen, environment, Console(quiet=True)))
+        working = await stack.enter_async_context(app.open_server(options))
     slack.app.request_url = f"http://{chosen.host}:{chosen.port}{transport.PATH}"
     return working
 

@@ -14,7 +14,7 @@ from typing import Final
 from rich.console import Console
 
 from bot import app, settings
-from bot.app import App
+from bot.app import App, AppOptions
 from bot.devtools.demo import payments
 from bot.devtools.demo.payments import Payments
 from bot.devtools.sandbox import Running, sandbox
@@ -73,8 +73,9 @@ async def standing(port: Callable[[], int] = free_port) -> AsyncIterator[DemoEnv
                 allow=paying.url.removeprefix("http://"),
                 port=port(),
             )
+            options = AppOptions(settings=chosen, environment={}, console=Console(quiet=True))
             try:
-                serving = await stack.enter_async_context(app.serving(chosen, {}, Console(quiet=True)))
+                serving = await stack.enter_async_context(app.open_server(options))
                 break
             except PortTaken:
                 if tried == _TRIES:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot import app, settings
-from bot.app import App
+from bot.app import App, AppOptions
 from bot.devtools.sandbox import Running
 from engine.domain import Address, Cancel, Origin, Register, Registered, RunStatus, Start, Started
 from tests.support import stepwise_units
@@ -43,7 +43,7 @@ async def server(running: Running, tmp_path: Path) -> AsyncIterator[App]:
         "SIGNOFF_PUBLIC_URL": "https://signoff.example.com",
     }
     chosen = settings.load(given, database=stepwise_units.lay(tmp_path / "signoff.db"))
-    async with app.opened(chosen, given, None) as opened:
+    async with app.open_app(AppOptions(settings=chosen, environment=given)) as opened:
         yield opened
 
 
@@ -58,7 +58,7 @@ async def begun(server: App, source: str) -> str:
 
 async def status(server: App, run: str) -> RunStatus:
     async with asyncio.timeout(20):
-        await app.settle(server, run)
+        await app.wait_for_run(server, run)
     view = await server.engine.run(run)
     assert view is not None
     return view.status

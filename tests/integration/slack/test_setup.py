@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot import app
+from bot.app import AppOptions
 from bot.devtools.sandbox import Running, sandbox
 from bot.settings import Settings, load
 from bot.slack.transport import PATH
@@ -56,7 +57,8 @@ async def test_a_request_is_posted_approved_and_the_run_is_done(tmp_path: Path, 
         }[over]
         chosen = settings(slack, stepwise_units.lay(tmp_path / "signoff.db"), port, **way)
         slack.app.request_url = f"http://127.0.0.1:{port}{PATH}" if over == "http" else None
-        async with app.opened(chosen, {}, None) as opened, app._reached(opened):  # noqa: SLF001
+        options = AppOptions(settings=chosen, environment={})
+        async with app.open_app(options) as opened, app.open_endpoints(opened):
             if over == "sockets":
                 await slack.until(lambda: slack.sockets.of(slack.app.id))
             ada, ben, cleo = (slack.person(name) for name in ("ada", "ben", "cleo"))
@@ -74,7 +76,7 @@ async def test_a_request_is_posted_approved_and_the_run_is_done(tmp_path: Path, 
 async def test_a_trial_never_writes_to_slack(tmp_path: Path, port: int) -> None:
     async with sandbox() as slack:
         chosen = settings(slack, tmp_path / "signoff.db", port, SIGNOFF_SLACK_APP_TOKEN=slack.app.app_token)
-        async with app.opened(chosen, {}, None, trial=True) as opened:
+        async with app.open_trial(AppOptions(settings=chosen, environment={})) as opened:
             assert opened.slack is None
 
 
@@ -82,7 +84,7 @@ async def test_a_command_without_a_server_tells_people_in_slack_as_well(tmp_path
     async with sandbox() as slack:
         database = stepwise_units.lay(tmp_path / "signoff.db")
         chosen = settings(slack, database, port, SIGNOFF_SLACK_APP_TOKEN=slack.app.app_token)
-        async with app.opened(chosen, {}, None) as opened:
+        async with app.open_app(AppOptions(settings=chosen, environment={})) as opened:
             actor, origin = Address("email", "cleo@example.com"), Origin(surface="terminal")
             await opened.engine.register(Register(source=FLOW, actor=actor, origin=origin))
             started = await opened.engine.start(Start(workflow="hello", inputs={}, actor=actor, origin=origin))

@@ -26,20 +26,20 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
 
 def test_a_key_is_made_once_and_then_the_same(tmp_path: Path) -> None:
     database = tmp_path / "signoff.db"
-    made = server_key.codes(database)
-    assert server_key.codes(database) == made
-    assert server_key.codes(tmp_path / "other.db") != made
+    made = server_key.load_codes(database)
+    assert server_key.load_codes(database) == made
+    assert server_key.load_codes(tmp_path / "other.db") != made
     assert sorted(one.name for one in tmp_path.iterdir()) == ["other.db.key", "signoff.db.key"]
 
 
 def test_a_database_has_one_key_by_whatever_link_it_is_reached(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "link.db").symlink_to(tmp_path / "data" / "signoff.db")
-    assert server_key.codes(tmp_path / "link.db") == server_key.codes(tmp_path / "data" / "signoff.db")
+    assert server_key.load_codes(tmp_path / "link.db") == server_key.load_codes(tmp_path / "data" / "signoff.db")
 
 
 def test_a_key_is_for_its_user_alone_whatever_the_umask_and_never_printed(tmp_path: Path, umask: int) -> None:
-    made = server_key.codes(tmp_path / "signoff.db")
+    made = server_key.load_codes(tmp_path / "signoff.db")
     assert server_key.key_path(tmp_path / "signoff.db").stat().st_mode & 0o777 == 0o600
     assert made.key.hex() not in repr(made)
     assert str(made.key) not in repr(made)
@@ -51,27 +51,27 @@ def test_a_key_that_cannot_be_used_is_named_with_what_to_do(tmp_path: Path, text
     path.write_text(text, encoding="utf-8")
     path.chmod(0o600)
     with pytest.raises(KeyUnusable, match=r"signoff\.db\.key cannot be used \(it holds no key\)\. Put the key") as told:
-        server_key.codes(tmp_path / "signoff.db")
+        server_key.load_codes(tmp_path / "signoff.db")
     assert "or remove it: a new one is made then" in str(told.value)
 
 
 def test_a_key_that_cannot_be_made_is_named_too(tmp_path: Path) -> None:
     with pytest.raises(KeyUnusable):
-        server_key.codes(tmp_path / "no folder" / "signoff.db")
+        server_key.load_codes(tmp_path / "no folder" / "signoff.db")
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o610, 0o666, 0o777])
 def test_a_key_that_others_may_read_or_write_is_refused(tmp_path: Path, mode: int) -> None:
     database = tmp_path / "signoff.db"
-    made = server_key.codes(database)
+    made = server_key.load_codes(database)
     path = server_key.key_path(database)
     path.chmod(mode)
     with pytest.raises(KeyUnusable, match="may read or write the key") as told:
-        server_key.codes(database)
+        server_key.load_codes(database)
     assert f"chmod 600 {path}" in str(told.value)
     assert made.key.hex() not in str(told.value)
     path.chmod(0o600)
-    assert server_key.codes(database) == made
+    assert server_key.load_codes(database) == made
 
 
 @pytest.mark.parametrize("kind", ["folder", "fifo", "device", "link to a fifo"])
@@ -87,7 +87,7 @@ def test_a_key_that_is_no_regular_file_is_refused_at_once(tmp_path: Path, kind: 
         os.mkfifo(tmp_path / "fifo", 0o600)
         path.symlink_to(tmp_path / "fifo")
     with pytest.raises(KeyUnusable, match="is no regular file"):
-        server_key.codes(tmp_path / "signoff.db")
+        server_key.load_codes(tmp_path / "signoff.db")
 
 
 KILLED = """
@@ -104,7 +104,7 @@ def count(event, arguments):
         os.kill(os.getpid(), signal.SIGKILL)
 
 sys.addaudithook(count)
-server_key.codes(Path(sys.argv[1]))
+server_key.load_codes(Path(sys.argv[1]))
 """
 
 
@@ -115,8 +115,8 @@ def test_a_kill_at_any_moment_while_the_key_is_made_leaves_a_whole_one_or_none(t
         made = subprocess.run(
             [sys.executable, "-c", KILLED, str(database), str(moment)], cwd=ROOT, check=False, timeout=60
         )
-        whole = server_key.codes(database)
-        assert server_key.codes(database) == whole
+        whole = server_key.load_codes(database)
+        assert server_key.load_codes(database) == whole
         assert server_key.key_path(database).stat().st_mode & 0o777 == 0o600
         if made.returncode == 0:
             break
@@ -129,10 +129,10 @@ def test_a_disk_without_room_leaves_no_empty_key(tmp_path: Path) -> None:
     database = tmp_path / "signoff.db"
     limited = (
         "import resource, sys; from pathlib import Path; from bot import server_key\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); server_key.codes(Path(sys.argv[1]))"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); server_key.load_codes(Path(sys.argv[1]))"
     )
     command = [sys.executable, "-c", limited, str(database)]
     failed = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False, timeout=60)
     assert "KeyUnusable" in failed.stderr
     assert list(tmp_path.iterdir()) == []
-    server_key.codes(database)
+    server_key.load_codes(database)
