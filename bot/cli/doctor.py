@@ -1,4 +1,4 @@
-"""The command that looks at everything."""
+"""The command `signoff doctor`."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ def doctor(as_json: bool) -> int:
 
     It changes nothing, and may run beside a server. Ends with 1 if there are problems; warnings are printed only.
     """
-    given, complaints = checks.environment()
-    found = asyncio.run(checks.examine(given, SystemClock(), complaints=complaints))
+    environment, complaints = checks.read_environment()
+    findings = asyncio.run(checks.run_checks(environment, SystemClock(), complaints=complaints))
     if as_json:
-        click.echo(screen.as_json([_json(one) for one in found]))
+        click.echo(screen.as_json([_json(finding) for finding in findings]))
     else:
-        _print(found)
-    return Exit.NO if any(one.state is FindingState.PROBLEM for one in found) else Exit.DONE
+        _print(findings)
+    return Exit.NO if any(finding.state is FindingState.PROBLEM for finding in findings) else Exit.DONE
 
 
 def _json(finding: Finding) -> Value:
-    return {"check": finding.check, "state": finding.state.value, "said": finding.said, "todo": finding.todo}
+    return {"check": finding.check, "state": finding.state.value, "said": finding.message, "todo": finding.advice}
 
 
-def _print(found: list[Finding]) -> None:
-    for finding in found:
-        screen.say(f"{_MARKS[finding.state]} {finding.check}: {_line(finding.said)}")
-        if finding.todo is not None:
-            screen.say(f"    {_line(finding.todo)}")
-    counts = Counter(finding.state for finding in found)
+def _print(findings: list[Finding]) -> None:
+    for finding in findings:
+        screen.say(f"{_MARKS[finding.state]} {finding.check}: {_line(finding.message)}")
+        if finding.advice is not None:
+            screen.say(f"    {_line(finding.advice)}")
+    counts = Counter(finding.state for finding in findings)
     click.echo(
         f"\n{_counted(counts[FindingState.PROBLEM], 'problem')}, {_counted(counts[FindingState.WARNING], 'warning')}."
     )
@@ -54,5 +54,5 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

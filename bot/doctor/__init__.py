@@ -1,15 +1,15 @@
-"""`signoff doctor`: looks at everything that a working Signoff needs, and changes nothing.
+"""`signoff doctor`: checks everything that a working Signoff needs, and changes nothing.
 
 | module | what is in it |
 |---|---|
-| `rounds` | start here: carries out all checks; one that breaks is a finding and hides no other |
-| `finding`, `case` | what a check says; what all checks are given |
-| `settings`, `machine` | the settings; time, time zones |
-| `database`, `places` | the file: schema, damage, owner; where it lies: disk, file system, permissions |
-| `work` | workflows and their secrets, copies that fail, runs and requests that nobody sees to |
-| `slack`, `calls`, `content`, `samples` | tokens, scopes, manifest, clock; whether Slack takes what we show |
-| `mail` | the mail server: connection, certificate, login |
-| `door` | the address at which Slack's deliveries are taken over HTTP |
+| `checks` | start here: runs all checks; a check that breaks becomes a finding and does not hide the others |
+| `finding`, `context` | the result of a check; the settings and the clock that every check is given |
+| `settings`, `machine` | the settings; the machine's clock and time zones |
+| `database`, `database_folder` | the file: schema, damage, owner; its folder: disk space, file system, permissions |
+| `workload` | workflows and their secrets, failing copies, runs and requests that wait for attention |
+| `slack`, `slack_call`, `block_validation`, `samples` | tokens, scopes, clock; whether Slack accepts our blocks |
+| `email` | the mail server: connection, certificate, login |
+| `events_endpoint` | the address at which Slack delivers over HTTP |
 
-May import what lies below `bot.cli`, but for `bot.devtools.demo` and `bot.devtools.bench`.
+May import everything below `bot.cli` except `bot.devtools.demo` and `bot.devtools.bench`.
 """

@@ -1,4 +1,4 @@
-"""Whether Slack takes what we show: it looks at examples, and shows them to nobody."""
+"""Check that Slack accepts our messages and views: it validates examples and shows them to no one."""
 
 from __future__ import annotations
 
@@ -8,48 +8,51 @@ from typing import Any, Final
 import aiohttp
 
 from bot.doctor import samples, slack_call
-from bot.doctor.context import Case
+from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, ok, problem, warning
 from bot.doctor.slack_call import ApiResponse
 
 _UNKNOWN: Final = frozenset({"unknown_method", "method_deprecated", "deprecated_endpoint"})
 
 
-async def validate(session: aiohttp.ClientSession, case: Case, token: str) -> AsyncIterator[Finding]:
-    """https://docs.slack.dev/reference/methods/blocks.validate: one by one, up to the first that gets no verdict."""
-    names: list[str] = []
+async def validate(session: aiohttp.ClientSession, context: CheckContext, token: str) -> AsyncIterator[Finding]:
+    """Validate each sample, until one call gives no verdict.
+
+    https://docs.slack.dev/reference/methods/blocks.validate
+    """
+    accepted: list[str] = []
     failed = False
-    for name, kind, given in samples.all_of(case.clock.now()):
-        answer = await slack_call.ask(session, case, "blocks.validate", token, **{kind: given})
-        if answer.ok:
-            names.append(name)
-        elif (answer.code or "").startswith("invalid_"):
+    for name, kind, sample in samples.build_samples(context.clock.now()):
+        response = await slack_call.call_method(session, context, "blocks.validate", token, **{kind: sample})
+        if response.ok:
+            accepted.append(name)
+        elif (response.code or "").startswith("invalid_"):
             failed = True
             yield problem(
                 "slack.blocks",
-                f"Slack would not take {name}: {_why(answer.data, answer.code)}.",
-                "Please report it with this line; the minimal message is shown in its place.",
+                f"Slack would not accept {name}: {_error_text(response.data, response.code)}.",
+                "Please report it with this line; people see the minimal message instead.",
             )
         else:
-            yield _without_verdict(answer, name)
+            yield _no_verdict(response, name)
             return
     if not failed:
-        yield ok("slack.blocks", f"Slack takes {', '.join(names)}.")
+        yield ok("slack.blocks", f"Slack accepts {', '.join(accepted)}.")
 
 
-def _without_verdict(answer: ApiResponse, name: str) -> Finding:
-    if answer.code in _UNKNOWN:
+def _no_verdict(response: ApiResponse, name: str) -> Finding:
+    if response.code in _UNKNOWN:
         return warning(
             "slack.blocks",
-            "This Slack does not offer blocks.validate, so our messages were not looked at.",
-            "Start a run that asks you for something, and see that the request appears.",
+            "This Slack does not offer blocks.validate, so our messages were not checked.",
+            "Start a run that asks you for something, and check that the request appears.",
         )
-    return answer.finding("slack.blocks", f"What {name} looks like")
+    return response.finding("slack.blocks", f"The layout of {name}")
 
 
-def _why(data: Mapping[str, Any], code: str | None) -> str:
-    """Slack's own words, which quote nothing but our example."""
+def _error_text(data: Mapping[str, Any], code: str | None) -> str:
+    """Return Slack's own text, which quotes only our sample."""
     errors = data.get("errors")
-    found = errors if isinstance(errors, list) else []
-    told = [f"{one.get('pointer', '')} {one.get('message', '')}".strip() for one in found if isinstance(one, dict)]
-    return "; ".join(told[:3]) or str(code)
+    objects = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+    texts = [f"{error.get('pointer', '')} {error.get('message', '')}".strip() for error in objects]
+    return "; ".join(texts[:3]) or str(code)

@@ -1,4 +1,4 @@
-"""All checks, each by itself: what breaks in one is a finding of its own, and hides no other."""
+"""Run all checks. A check that breaks becomes a finding and does not hide the others."""
 
 from __future__ import annotations
 
@@ -10,109 +10,123 @@ from dataclasses import replace
 from typing import Final, TypeAlias
 
 from bot import endpoints
-from bot import settings as reading
-from bot.doctor import context as cases
+from bot import settings as bot_settings
 from bot.doctor import database, database_folder, email, events_endpoint, machine, settings, slack, workload
-from bot.doctor.context import Case, Moment
+from bot.doctor.context import CheckContext, ClockReading, is_serving
 from bot.doctor.finding import Finding, problem
 from bot.settings import PREFIX, SettingsError
 from engine.errors import SignoffError
 from engine.ports import Clock
 from engine.system import SECRET_PREFIX, EnvironmentSecrets
 
-Check: TypeAlias = Callable[[Case], Iterator[Finding]]
-NetworkCheck: TypeAlias = Callable[[Case], AsyncIterator[Finding]]
-LOCAL: Final[tuple[tuple[Check, ...], ...]] = (
+Check: TypeAlias = Callable[[CheckContext], Iterator[Finding]]
+NetworkCheck: TypeAlias = Callable[[CheckContext], AsyncIterator[Finding]]
+LOCAL_CHECKS: Final[tuple[tuple[Check, ...], ...]] = (
     settings.CHECKS,
     machine.CHECKS,
     database.CHECKS,
     database_folder.CHECKS,
     workload.CHECKS,
 )
-REMOTE: Final[tuple[NetworkCheck, ...]] = (*slack.CHECKS, *events_endpoint.CHECKS, *email.CHECKS)
+NETWORK_CHECKS: Final[tuple[NetworkCheck, ...]] = (*slack.CHECKS, *events_endpoint.CHECKS, *email.CHECKS)
 _ORDER: Final = ("settings", "slack", "mail", "machine", "database", "workflows", "work")
+_SUBJECTS: Final = {
+    "settings": "settings",
+    "machine": "machine",
+    "database": "database",
+    "database_folder": "database",
+    "workload": "work",
+    "slack": "slack",
+    "events_endpoint": "slack",
+    "email": "mail",
+}
+"""The subject of the findings of each module with checks."""
 _CREDENTIALS: Final = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET")
 _TOKEN: Final = re.compile(r"\b(?:xox[a-z]|xapp)[.-]\w[\w.-]*\w")
-_SHORTEST: Final = 4
-"""Values that are shorter are not searched for: they would strike out ordinary words."""
+_MIN_SECRET_LENGTH: Final = 4
+"""Characters. Shorter secrets are not redacted, because that would mask ordinary words."""
 
 
-def environment() -> tuple[dict[str, str], tuple[str, ...]]:
-    """What is set, and what is wrong with the file that says so."""
+def read_environment() -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the environment with the file of settings, and what is wrong with that file."""
     try:
-        return reading.environment(), ()
+        return bot_settings.environment(), ()
     except SettingsError as error:
         return dict(os.environ), tuple(error.sentences)
 
 
-async def examine(given: Mapping[str, str], clock: Clock, *, complaints: Iterable[str] = ()) -> list[Finding]:
-    """Everything that can be said, in the order of the subjects. Writes nothing."""
-    read = reading.read(given)
-    case = Case(
+async def run_checks(environment: Mapping[str, str], clock: Clock, *, complaints: Iterable[str] = ()) -> list[Finding]:
+    """Run all checks and return their findings in the order of the subjects. Writes nothing."""
+    read = bot_settings.read(environment)
+    context = CheckContext(
         settings=read.settings,
         complaints=(*complaints, *read.complaints),
         unusable=read.unusable,
-        environment=given,
+        environment=environment,
         clock=clock,
-        began=Moment.of(clock),
+        started=ClockReading.take(clock),
         serving=False,
     )
-    if case.database is not None:
-        case = replace(case, serving=await cases.answers(case.database))
+    if context.database is not None:
+        context = replace(context, serving=await is_serving(context.database))
     parts = await asyncio.gather(
-        asyncio.to_thread(_local, case),
-        *(_remote(check, case) for check in REMOTE),
+        asyncio.to_thread(_run_local_checks, context),
+        *(_run_network_check(check, context) for check in NETWORK_CHECKS),
     )
-    found = [finding for part in parts for finding in part]
-    found += machine.steadiness(case, Moment.of(clock))
-    found.sort(key=lambda finding: _ORDER.index(finding.check.partition(".")[0]))
-    return [_redacted(finding, given) for finding in found]
+    findings = [finding for part in parts for finding in part]
+    findings += machine.clock_jump(context, ClockReading.take(clock))
+    findings.sort(key=lambda finding: _ORDER.index(finding.check.partition(".")[0]))
+    redact = _redactor(environment)
+    return [
+        replace(
+            finding,
+            message=redact(finding.message),
+            advice=None if finding.advice is None else redact(finding.advice),
+        )
+        for finding in findings
+    ]
 
 
-def _local(case: Case) -> list[Finding]:
-    return [finding for checks in LOCAL for check in checks for finding in _guarded(check, case)]
+def _run_local_checks(context: CheckContext) -> list[Finding]:
+    return [finding for checks in LOCAL_CHECKS for check in checks for finding in _run_local_check(check, context)]
 
 
-def _guarded(check: Check, case: Case) -> Iterator[Finding]:
+def _run_local_check(check: Check, context: CheckContext) -> Iterator[Finding]:
     try:
-        yield from check(case)
-    except Exception as error:  # noqa: BLE001 whatever one check meets, the others still tell what they find
-        yield _broken(check, error)
+        yield from check(context)
+    except Exception as error:  # noqa: BLE001 an error in one check must not hide the findings of the others
+        yield _broken_check(check, error)
 
 
-async def _remote(check: NetworkCheck, case: Case) -> list[Finding]:
-    found: list[Finding] = []
+async def _run_network_check(check: NetworkCheck, context: CheckContext) -> list[Finding]:
+    findings: list[Finding] = []
     try:
-        async for finding in check(case):
-            found.append(finding)  # noqa: PERF401 what came before an error is kept
+        async for finding in check(context):
+            findings.append(finding)  # noqa: PERF401 findings from before an error are kept
     except Exception as error:  # noqa: BLE001 as above
-        found.append(_broken(check, error))
-    return found
+        findings.append(_broken_check(check, error))
+    return findings
 
 
-def _broken(check: Check | NetworkCheck, error: Exception) -> Finding:
-    subject = check.__module__.rpartition(".")[2]
-    name = {"door": "slack", "places": "database"}.get(subject, subject)
+def _broken_check(check: Check | NetworkCheck, error: Exception) -> Finding:
+    subject = _SUBJECTS[check.__module__.rpartition(".")[2]]
     if isinstance(error, SignoffError | OSError):
-        why = str(error).rstrip(".")
-        return problem(name, f"{check.__name__} could not be looked at: {why}.", "See to that, then look again.")
+        reason = str(error).rstrip(".")
+        return problem(subject, f"{check.__name__} could not be checked: {reason}.", "Fix that, then look again.")
     return problem(
-        name,
-        f"{check.__name__} could not be looked at: something broke ({type(error).__name__}: {error}).",
+        subject,
+        f"{check.__name__} could not be checked: something broke ({type(error).__name__}: {error}).",
         "Please report it.",
     )
 
 
-def _redacted(finding: Finding, given: Mapping[str, str]) -> Finding:
-    """Without anything that is secret, wherever it came from: a token may stand in a setting that is not for tokens."""
-    held = {name: given.get(PREFIX + name, "") for name in _CREDENTIALS}
-    held |= {f"SMTP_URL_{n}": one for n, one in enumerate(endpoints.secrets_of(given.get(f"{PREFIX}SMTP_URL", "")))}
+def _redactor(environment: Mapping[str, str]) -> Callable[[str], str]:
+    """Return a function that masks every secret, because a token may stand in a setting that is not for tokens."""
+    smtp_secrets = endpoints.secrets_of(environment.get(f"{PREFIX}SMTP_URL", ""))
+    credentials = {name: environment.get(PREFIX + name, "") for name in _CREDENTIALS}
+    credentials |= {f"SMTP_URL_{number}": secret for number, secret in enumerate(smtp_secrets)}
     secrets = EnvironmentSecrets(
-        {name: value for name, value in given.items() if name.startswith(SECRET_PREFIX)}
-        | {SECRET_PREFIX + name: value for name, value in held.items() if len(value) >= _SHORTEST}
+        {name: value for name, value in environment.items() if name.startswith(SECRET_PREFIX)}
+        | {SECRET_PREFIX + name: value for name, value in credentials.items() if len(value) >= _MIN_SECRET_LENGTH}
     )
-
-    def clean(text: str) -> str:
-        return _TOKEN.sub("(a token)", secrets.redact(text))
-
-    return replace(finding, said=clean(finding.said), todo=None if finding.todo is None else clean(finding.todo))
+    return lambda text: _TOKEN.sub("(a token)", secrets.redact(text))

@@ -1,4 +1,4 @@
-"""What all checks are given."""
+"""The context of a check: settings, environment and clock."""
 
 from __future__ import annotations
 
@@ -17,50 +17,52 @@ from bot.settings import Settings
 from engine.ports import Clock
 
 NETWORK_SECONDS: Final = 3.0
-"""How long one check waits for somebody else's answer."""
+"""How long one check waits for a server on the network."""
 TIMEOUT: Final = aiohttp.ClientTimeout(total=NETWORK_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """The same moment by the clock that people read and by the one that only ever goes on."""
+class ClockReading:
+    """One moment by the wall clock and by the monotonic clock, which nobody can set."""
 
     wall: datetime
-    steady: float
+    monotonic: float
 
     @classmethod
-    def of(cls, clock: Clock) -> Moment:
-        """This moment."""
+    def take(cls, clock: Clock) -> ClockReading:
+        """Read both clocks now."""
         return cls(clock.now(), time.monotonic())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """`complaints`: what is wrong with the settings; `unusable`: those whose default stands in `settings`."""
+class CheckContext:
+    """Everything that a check may look at."""
 
     settings: Settings
     complaints: tuple[str, ...]
+    """Sentences about wrong settings."""
     unusable: frozenset[str]
+    """Names of wrong settings; `settings` has their defaults."""
     environment: Mapping[str, str]
     clock: Clock
-    began: Moment
+    started: ClockReading
     serving: bool
     """Whether a server of this database answers on this machine."""
 
     @property
     def database(self) -> Path | None:
-        """The file; None where its setting cannot be used, for the default one is not meant then."""
+        """Return the database file, or None if its setting is wrong: the default file is not meant then."""
         return None if "database_url" in self.unusable else self.settings.database
 
 
-def why(error: OSError) -> str:
-    """What the system says, in its own words: asyncio puts others in their place."""
+def os_error_text(error: OSError) -> str:
+    """Return the operating system's text for an error, which asyncio replaces by its own."""
     known = error.errno is not None and error.errno > 0
     return os.strerror(error.errno or 0) if known else error.strerror or str(error) or "no connection"
 
 
-async def answers(database: Path) -> bool:
-    """Whether a server answers at the socket of this database."""
+async def is_serving(database: Path) -> bool:
+    """Return whether a server answers at the socket of this database."""
     path = socket_path(database)
     try:
         if not path.exists():
@@ -69,7 +71,7 @@ async def answers(database: Path) -> bool:
             aiohttp.ClientSession(connector=aiohttp.UnixConnector(path=str(path)), timeout=TIMEOUT) as session,
             session.get("http://signoff/") as response,
         ):
-            # No command is a GET, so it does nothing; any answer is one.
+            # No command is a GET request, so this one does nothing; any response shows that a server runs.
             return response.status > 0
     except (aiohttp.ClientError, TimeoutError, OSError):
         return False

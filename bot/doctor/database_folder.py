@@ -1,4 +1,4 @@
-"""Where the database lies: room, file system, permissions."""
+"""Checks of the folder of the database: disk space, file system, permissions."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Final
 
 from bot.doctor import database
-from bot.doctor.context import Case
+from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, ok, problem, warning
 
 MOUNTS: Final = Path("/proc/self/mountinfo")
-_NEAR: Final = 256 * 1024 * 1024
-_FULL: Final = 32 * 1024 * 1024
-"""Less than the log that a busy server writes between two checkpoints."""
+_LOW_SPACE: Final = 256 * 1024 * 1024
+"""Free bytes beyond a copy of the database, below which a warning is due."""
+_NO_SPACE: Final = 32 * 1024 * 1024
+"""Free bytes below which the disk counts as full: a busy server's write-ahead log needs more between checkpoints."""
 _NETWORK: Final = re.compile(
     r"(nfs\d?|cifs|smb\w*|afs|ceph|9p|lustre|gpfs|ocfs2|gfs2|glusterfs|davfs|ncpfs|virtiofs|prl_fs|vboxsf"
     r"|fuse\.(?!fuseblk|ntfs|exfat|bindfs|mergerfs).+)"
@@ -25,39 +26,41 @@ _NETWORK: Final = re.compile(
 _IN_MEMORY: Final = frozenset({"tmpfs", "ramfs"})
 
 
-def room(case: Case) -> Iterator[Finding]:
-    """Whether the database can grow, and be copied before a migration."""
-    if case.database is None:
+def disk_space(context: CheckContext) -> Iterator[Finding]:
+    """Check that the database can grow, and can be copied before a migration."""
+    if context.database is None:
         return
-    folder, needed = _folder(case.database), database.size(case.database)
+    folder, needed = _folder(context.database), database.size(context.database)
     free = shutil.disk_usage(folder).free
-    told = f"{_bytes(free)} are free beside a database of {_bytes(needed)}"
-    if free < _FULL:
-        yield problem("database.disk", f"The disk is full: {told}.", "Make room; nothing can be saved without it.")
-    elif free < needed + _NEAR:
-        yield warning("database.disk", f"{told}: not enough for a copy of it.", "Make room on its disk.")
+    space = f"{_bytes(free)} are free beside a database of {_bytes(needed)}"
+    if free < _NO_SPACE:
+        yield problem(
+            "database.disk", f"The disk is full: {space}.", "Free disk space; nothing can be saved without it."
+        )
+    elif free < needed + _LOW_SPACE:
+        yield warning("database.disk", f"{space}: not enough for a copy of it.", "Free space on its disk.")
     else:
-        yield ok("database.disk", f"{told}.")
+        yield ok("database.disk", f"{space}.")
 
 
-def file_system(case: Case) -> Iterator[Finding]:
-    """Whether locks can be relied on, and whether it outlives a restart."""
-    if case.database is None:
+def file_system(context: CheckContext) -> Iterator[Finding]:
+    """Check that file locks work, and that the database survives a restart."""
+    if context.database is None:
         return
-    folder = _folder(case.database)
+    folder = _folder(context.database)
     kind = kind_of(folder)
     if kind is None:
-        yield ok("database.file_system", "This system does not tell what kind of file system the database is on.")
+        yield ok("database.file_system", "This system does not report which file system the database is on.")
     elif _NETWORK.fullmatch(kind):
         yield warning(
             "database.file_system",
-            f"{folder} is on {kind}, a file system of a network or of another machine, where locks may not hold.",
+            f"{folder} is on {kind}, a network file system or one of another machine, where locks may not hold.",
             "Move the database to a local disk: two servers on it at once would destroy it.",
         )
     elif kind in _IN_MEMORY:
         yield warning(
             "database.file_system",
-            f"{folder} is on {kind}, in memory: the database is gone with the next restart.",
+            f"{folder} is on {kind}, in memory: the database is lost at the next restart.",
             "Move the database to a disk.",
         )
     else:
@@ -65,59 +68,60 @@ def file_system(case: Case) -> Iterator[Finding]:
 
 
 def kind_of(folder: Path) -> str | None:
-    """The file system that a folder is on; the last mount of the longest path covers the others."""
+    """Return the type of the file system of a folder. Of several mounts, the last with the longest path counts."""
     try:
         lines = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return None
-    best, kind = -1, None
+    longest, kind = -1, None
     for line in lines:
-        mount, _, about = line.partition(" - ")
-        words = mount.split(" ")
-        if len(words) < 5 or not about:
+        mount, _, source = line.partition(" - ")
+        fields = mount.split(" ")
+        if len(fields) < 5 or not source:
             continue
-        place = Path(re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), words[4]))
-        if folder.is_relative_to(place) and len(place.parts) >= best:
-            best, kind = len(place.parts), about.split(" ")[0]
+        mount_point = Path(re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), fields[4]))
+        if folder.is_relative_to(mount_point) and len(mount_point.parts) >= longest:
+            longest, kind = len(mount_point.parts), source.split(" ")[0]
     return kind
 
 
-def permissions(case: Case) -> Iterator[Finding]:
-    """Whether we may write it, and nobody else may look into it."""
-    path = case.database
+def permissions(context: CheckContext) -> Iterator[Finding]:
+    """Check that this user may write the database, and that other users may not open it."""
+    path = context.database
     if path is None:
         return
     folder = _folder(path)
-    barred = [one for one in (path, folder) if one.exists() and not os.access(one, os.W_OK)]
-    if barred:
+    unwritable = [item for item in (path, folder) if item.exists() and not os.access(item, os.W_OK)]
+    if unwritable:
         yield problem(
             "database.permissions",
-            f"This user cannot write {' and '.join(map(str, barred))}.",
-            "Give the user of the server the right to, and run this command as that user.",
+            f"This user cannot write {' and '.join(map(str, unwritable))}.",
+            "Let the user of the server write there, and run this command as that user.",
         )
     if not path.is_file():
         return
-    open_to = [one for one in _files(path) if stat.S_IMODE(one.stat().st_mode) & 0o077]
-    if any(stat.S_IMODE(one.stat().st_mode) & 0o022 for one in open_to):
+    exposed = [item for item in _files(path) if stat.S_IMODE(item.stat().st_mode) & 0o077]
+    if any(stat.S_IMODE(item.stat().st_mode) & 0o022 for item in exposed):
         yield problem(
             "database.permissions",
-            f"Other users of this machine may write {_names(open_to)}, and so decide for anybody.",
-            f"chmod 600 {_names(open_to)}",
+            f"Other users of this machine may write {_names(exposed)}, and so decide for anyone.",
+            f"chmod 600 {_names(exposed)}",
         )
-    elif open_to:
+    elif exposed:
         yield warning(
             "database.permissions",
-            f"Other users of this machine may read {_names(open_to)}, with all that people were asked.",
-            f"chmod 600 {_names(open_to)}",
+            f"Other users of this machine may read {_names(exposed)}, with all that people were asked.",
+            f"chmod 600 {_names(exposed)}",
         )
-    elif not barred:
+    elif not unwritable:
         yield ok("database.permissions", "Only this user may read and write the database.")
 
 
 def _files(path: Path) -> list[Path]:
-    """The database, what SQLite keeps beside it, and the key."""
+    """Return the database, the files that SQLite keeps beside it, and the key."""
     real = path.resolve()
-    return [one for end in ("", "-wal", "-shm", ".key") if (one := real.with_name(real.name + end)).is_file()]
+    siblings = (real.with_name(real.name + suffix) for suffix in ("", "-wal", "-shm", ".key"))
+    return [sibling for sibling in siblings if sibling.is_file()]
 
 
 def _names(paths: list[Path]) -> str:
@@ -125,12 +129,12 @@ def _names(paths: list[Path]) -> str:
 
 
 def _folder(path: Path) -> Path:
-    """Where the file lies, or would: the nearest folder that is there."""
-    return next(one for one in path.resolve().parents if one.is_dir())
+    """Return the nearest existing folder above the file."""
+    return next(parent for parent in path.resolve().parents if parent.is_dir())
 
 
 def _bytes(count: int) -> str:
-    """A size that people read."""
+    """Format a size for people."""
     size = float(count)
     for unit in ("bytes", "kB", "MB"):
         if size < 1000:
@@ -139,4 +143,4 @@ def _bytes(count: int) -> str:
     return f"{size:,.1f} GB"
 
 
-CHECKS: Final = (permissions, room, file_system)
+CHECKS: Final = (permissions, disk_space, file_system)

@@ -1,4 +1,4 @@
-"""The address at which Slack's deliveries are taken over HTTP."""
+"""Check of the address at which Slack delivers over HTTP."""
 
 from __future__ import annotations
 
@@ -12,44 +12,44 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
-from bot.doctor.context import NETWORK_SECONDS, TIMEOUT, Case, why
+from bot.doctor.context import NETWORK_SECONDS, TIMEOUT, CheckContext, os_error_text
 from bot.doctor.finding import Finding, ok, problem, warning
 from bot.slack import transport
 
-_TAKEN: Final = "Stop that program, or set SIGNOFF_PORT to another port."
+_PORT_IN_USE: Final = "Stop that program, or set SIGNOFF_PORT to another port."
 _RESTART: Final = "Restart the server with the settings that this command was given."
 
 
-async def deliveries(case: Case) -> AsyncIterator[Finding]:
-    """Whether we are there, refuse what is not signed, or could be there."""
-    settings = case.settings
+async def deliveries(context: CheckContext) -> AsyncIterator[Finding]:
+    """Check that our server listens there and refuses unsigned requests, or that it could listen there."""
+    settings = context.settings
     if not settings.slack_signing_secret:
         if settings.slack_app_token:
-            yield ok("slack.deliveries", "Slack's deliveries come over Socket Mode; nothing listens.")
+            yield ok("slack.deliveries", "Slack delivers over Socket Mode; no port is listened on.")
         return
-    if {"host", "port"} & case.unusable:
+    if {"host", "port"} & context.unusable:
         yield warning(
-            "slack.deliveries", "Where deliveries are taken was not checked: a setting is wrong.", "See `settings`."
+            "slack.deliveries", "The address of deliveries was not checked: a setting is wrong.", "See `settings`."
         )
         return
     try:
-        url = _address(settings.host, settings.port)
+        url = _local_url(settings.host, settings.port)
     except ValueError:
-        yield problem("slack.deliveries", f"{settings.host!r} is no host.", "Correct SIGNOFF_HOST.")
+        yield problem("slack.deliveries", f"{settings.host!r} is not a host.", "Correct SIGNOFF_HOST.")
         return
-    yield await _knock(case, url)
+    yield await _post_unsigned(context, url)
 
 
-def _address(host: str, port: int) -> URL:
-    """Where we reach what listens at `host`: that it may be every address of this machine is no address to call."""
+def _local_url(host: str, port: int) -> URL:
+    """Return the URL to call for a host that is listened on; 0.0.0.0 and :: are called at loopback."""
     with contextlib.suppress(ValueError):
-        at = ipaddress.ip_address(host)
-        if at.is_unspecified:
-            host = "::1" if at.version == 6 else "127.0.0.1"
+        address = ipaddress.ip_address(host)
+        if address.is_unspecified:
+            host = "::1" if address.version == 6 else "127.0.0.1"
     return URL.build(scheme="http", host=host, port=port, path=transport.PATH)
 
 
-async def _knock(case: Case, url: URL) -> Finding:
+async def _post_unsigned(context: CheckContext, url: URL) -> Finding:
     try:
         async with (
             aiohttp.ClientSession(timeout=TIMEOUT) as session,
@@ -57,45 +57,49 @@ async def _knock(case: Case, url: URL) -> Finding:
         ):
             status = response.status
     except aiohttp.ClientConnectorError as error:
-        return await _nobody(case, url, error.os_error)
+        return await _not_listening(context, url, error.os_error)
     except TimeoutError:
-        said = f"What listens at {url.authority} did not answer within {NETWORK_SECONDS:.0f} seconds."
-        return problem("slack.deliveries", said, _RESTART if case.serving else _TAKEN)
+        message = f"The program that listens at {url.authority} did not answer within {NETWORK_SECONDS:.0f} seconds."
+        return problem("slack.deliveries", message, _RESTART if context.serving else _PORT_IN_USE)
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        said = f"What listens at {url.authority} is no web server ({type(error).__name__})."
-        return problem("slack.deliveries", said, _TAKEN)
+        message = f"The program that listens at {url.authority} is not a web server ({type(error).__name__})."
+        return problem("slack.deliveries", message, _PORT_IN_USE)
     if status != 401:
-        said = f"What listens at {url.authority} answers an unsigned request with {status} and not with 401."
-        return problem("slack.deliveries", f"{said} It is not Signoff.", _TAKEN)
-    if not case.serving:
-        said = f"Something refuses unsigned requests at {url}, and no server of this database runs."
-        return warning("slack.deliveries", said, f"If it is a Signoff with another database: {_TAKEN}")
-    return ok("slack.deliveries", f"Slack's deliveries are taken at {url}; an unsigned request is refused with 401.")
+        message = (
+            f"The program that listens at {url.authority} answers an unsigned request with {status} and not with 401."
+        )
+        return problem("slack.deliveries", f"{message} It is not Signoff.", _PORT_IN_USE)
+    if not context.serving:
+        message = f"A program refuses unsigned requests at {url}, and no server of this database runs."
+        return warning("slack.deliveries", message, f"If it is a Signoff with another database: {_PORT_IN_USE}")
+    return ok(
+        "slack.deliveries", f"The server takes Slack's deliveries at {url}; an unsigned request is refused with 401."
+    )
 
 
-async def _nobody(case: Case, url: URL, refused: OSError) -> Finding:
-    """Nobody listens there: whether that is as it should be."""
-    if case.serving:
-        said = f"A server runs, but Slack's deliveries are not taken at {url.authority} ({why(refused)})."
-        return problem("slack.deliveries", said, _RESTART)
+async def _not_listening(context: CheckContext, url: URL, refusal: OSError) -> Finding:
+    """Return the finding for an address without a listener: an error while a server runs, else a free port."""
+    if context.serving:
+        message = f"A server runs, but does not take Slack's deliveries at {url.authority} ({os_error_text(refusal)})."
+        return problem("slack.deliveries", message, _RESTART)
     try:
-        await asyncio.wait_for(asyncio.to_thread(_bind, case), NETWORK_SECONDS)
-    except OSError as error:  # a timeout is one too
+        await asyncio.wait_for(asyncio.to_thread(_bind, context), NETWORK_SECONDS)
+    except OSError as error:  # TimeoutError is an OSError too.
         return problem(
             "slack.deliveries",
-            f"{case.settings.host}:{case.settings.port} cannot be listened on: {why(error)}.",
+            f"{context.settings.host}:{context.settings.port} cannot be listened on: {os_error_text(error)}.",
             "Set SIGNOFF_HOST and SIGNOFF_PORT to an address of this machine and a free port, above 1023.",
         )
     return ok("slack.deliveries", f"{url.authority} is free for `signoff serve` to take Slack's deliveries at.")
 
 
-def _bind(case: Case) -> None:
-    """Take the address for a moment, without listening: a server that starts now is not in our way, nor we in its."""
-    host, port = case.settings.host, case.settings.port
+def _bind(context: CheckContext) -> None:
+    """Bind the address for a moment without listening, so that a server that starts now is not disturbed."""
+    host, port = context.settings.host, context.settings.port
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    with socket.socket(family, kind, protocol) as made:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind(address)
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
 
 
 CHECKS: Final = (deliveries,)

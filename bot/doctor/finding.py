@@ -1,4 +1,4 @@
-"""What a check says."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from enum import StrEnum
 class FindingState(StrEnum):
     OK = "ok"
     WARNING = "warning"
-    """It works, and somebody should look at it; or it could not be checked."""
+    """It works but needs the operator's attention, or it could not be checked."""
     PROBLEM = "problem"
     """Something that is set up does not work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One sentence on what was found, and one on what to do about it, where there is anything."""
+    """The result of a check in one sentence, and advice where the operator can do something."""
 
     check: str
     state: FindingState
-    said: str
-    todo: str | None = None
+    message: str
+    advice: str | None = None
 
 
-def ok(check: str, said: str, todo: str | None = None) -> Finding:
-    return Finding(check=check, state=FindingState.OK, said=said, todo=todo)
+def ok(check: str, message: str, advice: str | None = None) -> Finding:
+    return Finding(check=check, state=FindingState.OK, message=message, advice=advice)
 
 
-def warning(check: str, said: str, todo: str) -> Finding:
-    return Finding(check=check, state=FindingState.WARNING, said=said, todo=todo)
+def warning(check: str, message: str, advice: str) -> Finding:
+    return Finding(check=check, state=FindingState.WARNING, message=message, advice=advice)
 
 
-def problem(check: str, said: str, todo: str) -> Finding:
-    return Finding(check=check, state=FindingState.PROBLEM, said=said, todo=todo)
+def problem(check: str, message: str, advice: str) -> Finding:
+    return Finding(check=check, state=FindingState.PROBLEM, message=message, advice=advice)

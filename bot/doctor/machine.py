@@ -1,4 +1,4 @@
-"""The machine: its clock, and what it knows of time zones."""
+"""Checks of the machine: its clock and its time zone data."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from bot.doctor.context import Case, Moment
+from bot.doctor.context import CheckContext, ClockReading
 from bot.doctor.finding import Finding, ok, problem, warning
 from engine.errors import StoreError
 from engine.store import health
 
 ZONES: Final = ("Europe/Berlin", "America/New_York")
 _OLD_YEARS: Final = 2
+"""Age from which time zone data is reported as old."""
 _JUMP: Final = timedelta(seconds=1)
+"""Difference between the two clocks from which the wall clock was set."""
 _AHEAD: Final = timedelta(seconds=5)
-"""How far entries may lie ahead of the clock, for it is set back by that much now and then."""
-_BUILT: Final = datetime(2026, 1, 1, tzinfo=UTC)
-"""This program did not exist before."""
-_SET_IT: Final = "Set the clock of this machine, and have it kept right (NTP)."
+"""How far audit entries may lie ahead of the clock: time servers set clocks back by as much."""
+_RELEASED: Final = datetime(2026, 1, 1, tzinfo=UTC)
+"""No version of Signoff is older, so an earlier time is wrong."""
+_SET_CLOCK: Final = "Set the clock of this machine, and have it kept right (NTP)."
 
 
-def time_zones(case: Case) -> Iterator[Finding]:
-    """Whether the zones of people can be loaded, and how old their rules are."""
+def time_zones(context: CheckContext) -> Iterator[Finding]:
+    """Check that time zones can be loaded, and how old their rules are."""
     for name in ZONES:
         try:
             zoneinfo.ZoneInfo.no_cache(name)
@@ -37,21 +39,21 @@ def time_zones(case: Case) -> Iterator[Finding]:
                 "Install the time zone data again: pip install --force-reinstall tzdata",
             )
             return
-    where, version = _version()
+    source, version = _time_zone_data()
     year = re.match(r"\d{4}", version)
-    if year is not None and int(year[0]) < case.clock.now().year - _OLD_YEARS:
+    if year is not None and int(year[0]) < context.clock.now().year - _OLD_YEARS:
         yield warning(
             "machine.time_zones",
-            f"The time zone data of {where} is of {version}; rules have changed since.",
+            f"The time zone data of {source} is of {version}; rules have changed since.",
             "Update the package tzdata of this system and of Python.",
         )
     else:
-        yield ok("machine.time_zones", f"{' and '.join(ZONES)} can be loaded, from {where}, version {version}.")
+        yield ok("machine.time_zones", f"{' and '.join(ZONES)} can be loaded, from {source}, version {version}.")
 
 
-def _version() -> tuple[str, str]:
-    """Where the data comes from, as zoneinfo looks for it, and its version."""
-    for folder in _places():
+def _time_zone_data() -> tuple[str, str]:
+    """Return the source of the time zone data that zoneinfo uses, and its version."""
+    for folder in _system_folders():
         if (folder / ZONES[0]).is_file():
             return str(folder), _system_version(folder)
     try:
@@ -60,58 +62,60 @@ def _version() -> tuple[str, str]:
         return "an unknown place", "unknown"
 
 
-def _places() -> list[Path]:
-    """Where zoneinfo looks before it takes Python's own."""
-    return [Path(one) for one in zoneinfo.TZPATH]
+def _system_folders() -> list[Path]:
+    """Return the folders in which zoneinfo looks before it uses the Python package."""
+    return [Path(folder) for folder in zoneinfo.TZPATH]
 
 
 def _system_version(folder: Path) -> str:
     try:
         with (folder / "tzdata.zi").open(encoding="utf-8") as file:
-            found = re.match(r"# version (\w+)", file.readline())
+            match = re.match(r"# version (\w+)", file.readline())
     except (OSError, ValueError):
-        found = None
-    return found[1] if found else "unknown"
+        match = None
+    return match[1] if match else "unknown"
 
 
-def clock(case: Case) -> Iterator[Finding]:
-    """Whether the time can be right: not before anything that is written down already."""
-    now = case.clock.now()
-    since = max(one for one in (_BUILT, _newest(case)) if one is not None)
-    if now < since - _AHEAD:
+def clock(context: CheckContext) -> Iterator[Finding]:
+    """Check that the clock is not behind this release or the last entry of the audit log."""
+    now = context.clock.now()
+    newest = _newest_entry(context)
+    earliest = _RELEASED if newest is None else max(_RELEASED, newest)
+    if now < earliest - _AHEAD:
         yield problem(
             "machine.clock",
-            f"This machine's clock says {moment(now)}, and {moment(since)} has been already.",
-            _SET_IT,
+            f"This machine's clock says {_format(now)}, but {_format(earliest)} is already past.",
+            _SET_CLOCK,
         )
     else:
-        yield ok("machine.clock", f"This machine's clock says {moment(now)}, which can be.")
+        yield ok("machine.clock", f"This machine's clock says {_format(now)}, which is plausible.")
 
 
-def _newest(case: Case) -> datetime | None:
-    """The last entry of the audit log, where it can be read; whether it can is told elsewhere."""
-    if case.database is None or not case.database.is_file():
+def _newest_entry(context: CheckContext) -> datetime | None:
+    """Return the time of the last audit entry, or None if it cannot be read, which the database checks report."""
+    if context.database is None or not context.database.is_file():
         return None
     try:
-        with health.looking(case.database) as connection:
+        with health.looking(context.database) as connection:
             usable = health.standing(connection) is health.Standing.CURRENT
             return health.newest(connection) if usable else None
     except StoreError:
         return None
 
 
-def steadiness(case: Case, ended: Moment) -> Iterator[Finding]:
-    """Whether the clock was set while we looked: asked after everything else."""
-    jump = (ended.wall - case.began.wall) - timedelta(seconds=ended.steady - case.began.steady)
+def clock_jump(context: CheckContext, ended: ClockReading) -> Iterator[Finding]:
+    """Check whether the clock was set while the other checks ran."""
+    elapsed = timedelta(seconds=ended.monotonic - context.started.monotonic)
+    jump = (ended.wall - context.started.wall) - elapsed
     if abs(jump) > _JUMP:
         yield warning(
             "machine.clock",
             f"This machine's clock jumped by {jump.total_seconds():+.1f} seconds while this command ran.",
-            "Find out what sets it; it should be led to the right time, not set again and again (NTP).",
+            "Find out which program sets it. It should be adjusted slowly (NTP), not set.",
         )
 
 
-def moment(at: datetime) -> str:
+def _format(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 

@@ -1,4 +1,4 @@
-"""Examples of what people see in Slack, rendered exactly as for them."""
+"""Samples of the messages and views that people see in Slack, rendered as in the product."""
 
 from __future__ import annotations
 
@@ -36,40 +36,40 @@ steps:
 _DIGEST: Final = "00" * 32
 
 
-def all_of(now: datetime) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """What each is called, the argument that it is given as, and itself."""
-    asked = request(now)
-    shown = request_card.request_card(asked)
-    ref = ids.Ref(request=asked.id, content_version=1, digest=_DIGEST, delivery="example")
+def build_samples(now: datetime) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Return for each sample its name, the argument of blocks.validate, and the sample."""
+    pending = pending_request(now)
+    pending_card = request_card.request_card(pending)
+    ref = ids.Ref(request=pending.id, content_version=1, digest=_DIGEST, delivery="example")
     metadata = ids.ModalRef(ref=ref)
-    yield "a request", "message", _message(shown)
-    yield "a decided request", "message", _message(request_card.request_card(_decided(asked, now)))
-    yield "the Edit form", "view", request_modals.edit(asked, metadata=metadata)
-    yield "the Reject form", "view", request_modals.reject(asked, metadata=metadata)
-    yield "the details", "view", details_modal.details(shown, metadata=metadata)
+    yield "a request", "message", _message(pending_card)
+    yield "a decided request", "message", _message(request_card.request_card(_decided(pending, now)))
+    yield "the Edit form", "view", request_modals.edit(pending, metadata=metadata)
+    yield "the Reject form", "view", request_modals.reject(pending, metadata=metadata)
+    yield "the details", "view", details_modal.details(pending_card, metadata=metadata)
     yield "the form of a run", "view", start_modal.run_form(_workflow(), version=1, metadata=ids.ModalRef())
     yield "the form to register", "view", register_modal.register(metadata=ids.ModalRef())
-    yield "the Home tab", "view", home_view.home(pending=[asked], runs=[])
+    yield "the Home tab", "view", home_view.home(pending=[pending], runs=[])
 
 
-def _message(shown: Card) -> dict[str, Any]:
-    made = message_view.message(shown, version=1, delivery="example")
-    return {"text": made.text, "blocks": made.blocks}
+def _message(sample: Card) -> dict[str, Any]:
+    message = message_view.message(sample, version=1, delivery="example")
+    return {"text": message.text, "blocks": message.blocks}
 
 
 def _workflow() -> Workflow:
     return workflowfile.load(_SOURCE, kinds=builtin())
 
 
-def request(now: datetime) -> RequestView:
-    """A request that waits."""
+def pending_request(now: datetime) -> RequestView:
+    """Return the view of a pending request."""
     sam = Person("sam", "Sam", (Address("email", "sam@example.com"),))
     lee = Person("lee", "Lee", (Address("email", "lee@example.com"),))
     subject = Subject(
         workflow="example", hash=_DIGEST, run="example", step="pay", visit=1, uses="http", at=ReviewPoint.BEFORE
     )
     money = Field(type=FieldType.MONEY, label="Amount", currency="EUR")
-    asked = Request(
+    request = Request(
         id="example",
         workspace="default",
         subject=subject,
@@ -87,7 +87,7 @@ def request(now: datetime) -> RequestView:
         deadlines=Deadlines(opened_at=now, expires_at=now + timedelta(days=1)),
     )
     return RequestView(
-        asked=asked,
+        asked=request,
         run="example",
         run_status=RunStatus.WAITING,
         workflow="example",
@@ -105,10 +105,10 @@ def request(now: datetime) -> RequestView:
     )
 
 
-def _decided(asked: RequestView, now: datetime) -> RequestView:
-    lee = asked.approvers[0].person
-    closed = structs.replace(asked.asked, state=RequestState.APPROVED, closed_at=now, closed_by=lee)
+def _decided(pending: RequestView, now: datetime) -> RequestView:
+    lee = pending.approvers[0].person
+    closed = structs.replace(pending.asked, state=RequestState.APPROVED, closed_at=now, closed_by=lee)
     decision = DecisionView(
         id="example", person=lee, verdict="Pay it", reason="Fine", edits=(), assurance="slack", decided_at=now
     )
-    return replace(asked, asked=closed, decision=decision, run_status=RunStatus.RUNNING)
+    return replace(pending, asked=closed, decision=decision, run_status=RunStatus.RUNNING)

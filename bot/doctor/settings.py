@@ -1,4 +1,4 @@
-"""The settings: what is wrong with them, and which Slack they mean."""
+"""Checks of the settings: wrong values, the Slack that they name, and the builders."""
 
 from __future__ import annotations
 
@@ -6,50 +6,52 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
-from bot.doctor.context import Case
+from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, ok, problem, warning
 from bot.endpoints import is_loopback
 
-_REAL: Final = frozenset({"https://slack.com/api/", "https://slack-gov.com/api/"})
-"""Slack and GovSlack: https://docs.slack.dev/govslack"""
+_REAL_SLACK: Final = frozenset({"https://slack.com/api/", "https://slack-gov.com/api/"})
+"""The API addresses of Slack and GovSlack: https://docs.slack.dev/govslack"""
 
 
-def values(case: Case) -> Iterator[Finding]:
-    """Each setting by itself, and those that need each other."""
-    for sentence in case.complaints:
+def values(context: CheckContext) -> Iterator[Finding]:
+    """Check each setting, and settings that need each other."""
+    for sentence in context.complaints:
         yield problem("settings", sentence, "Correct it in the environment or in the file .env of the server's folder.")
-    if not case.complaints:
+    if not context.complaints:
         yield ok("settings", "All settings can be used.")
 
 
-def which_slack(case: Case) -> Iterator[Finding]:
-    """Whether the API's address is Slack's own, or was left at a sandbox."""
-    address = case.settings.slack_api_url
-    if "slack_api_url" in case.unusable:
+def which_slack(context: CheckContext) -> Iterator[Finding]:
+    """Check whether the API's address is Slack's own, or was left at a sandbox."""
+    address = context.settings.slack_api_url
+    if "slack_api_url" in context.unusable:
         return
-    back = "Unset SIGNOFF_SLACK_API_URL, unless that is what you want."
+    advice = "Unset SIGNOFF_SLACK_API_URL, unless that is what you want."
     if is_loopback(urlsplit(address).hostname or ""):
         yield warning(
-            "slack.api", f"{address} is on this machine: a sandbox, not the real Slack, so nobody real is asked.", back
+            "slack.api",
+            f"{address} is on this machine: a sandbox, not the real Slack, so no real person is asked.",
+            advice,
         )
-    elif address not in _REAL:
-        clear = " Tokens travel to it unencrypted." if address.startswith("http://") else ""
-        yield warning("slack.api", f"{address} is not the real Slack.{clear}", back)
-    elif case.settings.slack_bot_token:
+    elif address not in _REAL_SLACK:
+        unencrypted = " Tokens travel to it unencrypted." if address.startswith("http://") else ""
+        yield warning("slack.api", f"{address} is not the real Slack.{unencrypted}", advice)
+    elif context.settings.slack_bot_token:
         yield ok("slack.api", f"{address} is the real Slack.")
 
 
-def builders(case: Case) -> Iterator[Finding]:
-    """Whether anybody may register workflows in Slack."""
-    settings = case.settings
-    if not settings.slack_bot_token or "builders" in case.unusable:
+def builders(context: CheckContext) -> Iterator[Finding]:
+    """Check whether anyone may register workflows in Slack."""
+    settings = context.settings
+    if not settings.slack_bot_token or "builders" in context.unusable:
         return
     if settings.builders:
         yield ok("slack.builders", f"Workflows may be registered in Slack by {', '.join(settings.builders)}.")
     else:
         yield warning(
             "slack.builders",
-            "Nobody may register workflows in Slack, because SIGNOFF_BUILDERS names nobody.",
+            "No one may register workflows in Slack, because SIGNOFF_BUILDERS is empty.",
             "Set SIGNOFF_BUILDERS, or register them on this machine: signoff register FILE",
         )
 

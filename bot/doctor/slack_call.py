@@ -1,4 +1,4 @@
-"""One call of Slack's Web API, with what the bot's own client does not keep: headers, and when it was."""
+"""One call of Slack's Web API that keeps the response's headers and Slack's time, which the bot's client drops."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Final
 import aiohttp
 from yarl import URL
 
-from bot.doctor.context import NETWORK_SECONDS, Case, why
+from bot.doctor.context import NETWORK_SECONDS, CheckContext, os_error_text
 from bot.doctor.finding import Finding, problem, warning
 from bot.slack import errors
 from bot.slack.errors import FailureClass
@@ -25,93 +25,101 @@ _ADVICE: Final = {
     "account_inactive": "Install the app again at https://api.slack.com/apps, and set the new token.",
     "token_expired": "Turn off token rotation for the app, install it again, and set the new token.",
 }
-_ELSE: Final = "Look that word up at https://docs.slack.dev, and compare the app with `signoff manifest`."
+_DEFAULT_ADVICE: Final = "Look that word up at https://docs.slack.dev, and compare the app with `signoff manifest`."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiResponse:
-    """What came back. `code`: Slack's own word for what is wrong; `sentence`: all of it, for a person."""
+    """The response of a method. `code`: Slack's error code; `sentence`: the error for people, None if it is ok."""
 
     data: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     code: str | None = None
     sentence: str | None = None
-    todo: str = _ELSE
+    advice: str = _DEFAULT_ADVICE
     is_busy: bool = False
     ahead: timedelta | None = None
-    """By how much Slack's clock is ahead of ours, to a second."""
+    """How far Slack's clock is ahead of ours, accurate to a second."""
 
     @property
     def ok(self) -> bool:
         return self.sentence is None
 
-    def finding(self, check: str, what: str) -> Finding:
-        """That it failed. `what`: was asked about."""
+    def finding(self, check: str, subject: str) -> Finding:
+        """Return the finding of a failed call about the subject."""
         if self.is_busy:
-            return warning(check, f"{what} could not be checked. {self.sentence}", self.todo)
+            return warning(check, f"{subject} could not be checked. {self.sentence}", self.advice)
         verdict = "could not be checked" if self.code is None else "is refused"
-        return problem(check, f"{what} {verdict}. {self.sentence}", self.todo)
+        return problem(check, f"{subject} {verdict}. {self.sentence}", self.advice)
 
 
-async def ask(
-    session: aiohttp.ClientSession, case: Case, method: str, token: str, **arguments: str | Mapping[str, Any]
+async def call_method(
+    session: aiohttp.ClientSession, context: CheckContext, method: str, token: str, **arguments: str | Mapping[str, Any]
 ) -> ApiResponse:
-    """Call a method. Form fields, which all methods take; no failure raises."""
-    form = {name: one if isinstance(one, str) else json.dumps(one) for name, one in arguments.items()}
+    """Call a method with form fields, which all methods accept. Failures are part of the response, not raised."""
+    form = {name: value if isinstance(value, str) else json.dumps(value) for name, value in arguments.items()}
     try:
-        url = URL(case.settings.slack_api_url) / method
+        url = URL(context.settings.slack_api_url) / method
     except ValueError as error:
-        return ApiResponse(sentence=f"SIGNOFF_SLACK_API_URL is no address: {error}.", todo="Correct that setting.")
-    began = case.clock.now()
+        return ApiResponse(
+            sentence=f"SIGNOFF_SLACK_API_URL is not an address: {error}.", advice="Correct that setting."
+        )
+    started = context.clock.now()
     try:
         headers = {"Authorization": f"Bearer {token}"}
         async with session.post(url, data=form, headers=headers, allow_redirects=False) as response:
             body = await response.read()
     except aiohttp.ClientConnectorError as error:
-        return _unreached(url, f"cannot be reached: {why(error.os_error)}.")
+        return _no_response(url, f"cannot be reached: {os_error_text(error.os_error)}.")
     except TimeoutError:
-        return _unreached(url, f"did not answer within {NETWORK_SECONDS:.0f} seconds.")
+        return _no_response(url, f"did not answer within {NETWORK_SECONDS:.0f} seconds.")
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        return _unreached(url, f"broke off ({type(error).__name__}).")
-    middle = began + (case.clock.now() - began) / 2
-    return _read(response, body, url, ahead=_ahead(response.headers.get("Date"), middle))
+        return _no_response(url, f"closed the connection ({type(error).__name__}).")
+    middle = started + (context.clock.now() - started) / 2
+    return _parse_response(response, body, url, ahead=_clock_offset(response.headers.get("Date"), middle))
 
 
-def _unreached(url: URL, said: str) -> ApiResponse:
-    todo = f"See that this machine may open connections to {url.host}:{url.port}, and that Slack is up."
-    return ApiResponse(sentence=f"Slack at {url.host}:{url.port} {said}", todo=todo)
+def _no_response(url: URL, error: str) -> ApiResponse:
+    advice = f"Check that this machine may open connections to {url.host}:{url.port}, and that Slack is up."
+    return ApiResponse(sentence=f"Slack at {url.host}:{url.port} {error}", advice=advice)
 
 
-def _read(response: aiohttp.ClientResponse, body: bytes, url: URL, *, ahead: timedelta | None) -> ApiResponse:
-    try:
-        data = json.loads(body)
-    except ValueError:
-        data = None
-    said = data if isinstance(data, dict) else {}
-    if said.get("ok") is True and response.status == 200:
-        return ApiResponse(data=said, headers=response.headers, ahead=ahead)
-    code = said.get("error") if isinstance(said.get("error"), str) else None
+def _parse_response(response: aiohttp.ClientResponse, body: bytes, url: URL, *, ahead: timedelta | None) -> ApiResponse:
+    data = _json_object(body)
+    if data.get("ok") is True and response.status == 200:
+        return ApiResponse(data=data, headers=response.headers, ahead=ahead)
+    error = data.get("error")
+    code = error if isinstance(error, str) else None
     kind = errors.classify(code, response.status)
-    todo = _ADVICE.get(code or "", _ELSE)
+    advice = _ADVICE.get(code or "", _DEFAULT_ADVICE)
     if kind is FailureClass.WAIT:
-        todo = f"Look again in {response.headers.get('Retry-After', '60')} seconds."
+        advice = f"Look again in {response.headers.get('Retry-After', '60')} seconds."
     elif code is None:
-        todo = f"See that {url.parent} is a Slack API, and at https://slack-status.com that it is up."
+        advice = f"Check that {url.parent} is a Slack API, and at https://slack-status.com that it is up."
     return ApiResponse(
-        data=said,
+        data=data,
         headers=response.headers,
         code=code,
         sentence=errors.sentence(code, http_status=response.status, changes_nothing=True),
-        todo=todo,
+        advice=advice,
         is_busy=kind is FailureClass.WAIT,
         ahead=ahead,
     )
 
 
-def _ahead(date: str | None, ours: datetime) -> timedelta | None:
-    """Slack's `Date` has whole seconds, so half of one is the best guess for what it leaves out."""
+def _json_object(body: bytes) -> dict[str, Any]:
+    """Return the object in the body, or an empty one if there is none."""
     try:
-        theirs = parsedate_to_datetime(date or "")
+        data = json.loads(body)
+    except ValueError:
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _clock_offset(date: str | None, our_time: datetime) -> timedelta | None:
+    """Return how far Slack's clock is ahead. Its `Date` has whole seconds, so half a second is added."""
+    try:
+        slack_time = parsedate_to_datetime(date or "")
     except ValueError:
         return None
-    return theirs.astimezone(UTC) + timedelta(seconds=0.5) - ours
+    return slack_time.astimezone(UTC) + timedelta(seconds=0.5) - our_time

@@ -1,4 +1,4 @@
-"""What is registered and under way: workflows, their secrets, copies, runs, requests."""
+"""Checks of the workload: workflows, their secrets, copies, addresses, runs and requests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bot.doctor import database
-from bot.doctor.context import Case
+from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, ok, problem, warning
 from bot.step_types import step_types
 from engine import workflowfile
@@ -19,17 +19,18 @@ from engine.system import SECRET_PREFIX, EnvironmentSecrets
 from engine.workflowfile import Workflow
 
 UNSEEN_DAYS: Final = 3
+"""Days after which a request that was shown to no one is reported."""
 
 
-def workflows(case: Case) -> Iterator[Finding]:
-    """Whether this version understands what is registered, and what open runs began with."""
-    sources = _read(case, health.sources)
+def workflows(context: CheckContext) -> Iterator[Finding]:
+    """Check that this version understands the registered workflows and those of open runs."""
+    sources = _query(context, health.sources)
     if sources is None:
         return
     try:
-        kinds = step_types(case.settings)
+        kinds = step_types(context.settings)
     except PluginError as error:
-        yield problem("workflows", f"{str(error)[:1].upper()}{str(error)[1:]}.", "Then look again.")
+        yield problem("workflows", f"{str(error)[:1].upper()}{str(error)[1:]}.", "Fix that, then look again.")
         return
     understood: list[tuple[Source, Workflow]] = []
     for source in sources:
@@ -39,39 +40,39 @@ def workflows(case: Case) -> Iterator[Finding]:
             yield _not_understood(source, error)
     if len(understood) == len(sources):
         count = sum(source.is_current for source in sources)
-        yield ok("workflows", f"Registered: {count}; this version understands all of them." if count else _NONE)
-    yield from _secrets(case, understood)
+        yield ok("workflows", f"Registered: {count}; this version understands all of them." if count else _NO_WORKFLOWS)
+    yield from _secrets(context, understood)
 
 
-_NONE: Final = "No workflows are registered yet."
+_NO_WORKFLOWS: Final = "No workflows are registered yet."
 
 
 def _not_understood(source: Source, error: DefinitionError) -> Finding:
-    why = error.problems[0].sentence()
+    reason = error.problems[0].sentence()
     if source.is_current:
         return problem(
             "workflows",
-            f"This version does not understand the workflow {source.name}: {why}",
+            f"This version does not understand the workflow {source.name}: {reason}",
             "Correct the file, and register it again: signoff register FILE",
         )
     return problem(
         "workflows",
-        f"Runs of version {source.version} of {source.name} have not ended, and are not understood any more: {why}",
-        "Cancel those runs, or end them with the version of Signoff that they began with.",
+        f"This version does not understand version {source.version} of {source.name}, which open runs use: {reason}",
+        "Cancel those runs, or complete them with the version of Signoff that started them.",
     )
 
 
-def _secrets(case: Case, understood: list[tuple[Source, Workflow]]) -> Iterator[Finding]:
-    """Whether each secret that a workflow names is set."""
-    secrets, users = EnvironmentSecrets(case.environment), dict[str, list[str]]()
+def _secrets(context: CheckContext, understood: list[tuple[Source, Workflow]]) -> Iterator[Finding]:
+    """Check that every secret that a workflow names is set."""
+    secrets, users = EnvironmentSecrets(context.environment), dict[str, list[str]]()
     for source, workflow in understood:
         for name in sorted({name for step in workflow.steps for name in step.params.secrets}):
             users.setdefault(name, []).append(f"{source.name} {source.version}")
-    missing = {name: by for name, by in sorted(users.items()) if not _is_set(secrets, name)}
-    for name, by in missing.items():
+    missing = {name: workflows for name, workflows in sorted(users.items()) if not _is_set(secrets, name)}
+    for name, workflows in missing.items():
         yield problem(
             "workflows.secrets",
-            f"The secret {name} is not set; workflows that name it: {', '.join(by)}.",
+            f"The secret {name} is not set; workflows that name it: {', '.join(workflows)}.",
             f"Set {SECRET_PREFIX}{name} where the server runs; runs fail at that step without it.",
         )
     if users and not missing:
@@ -86,101 +87,101 @@ def _is_set(secrets: EnvironmentSecrets, name: str) -> bool:
     return True
 
 
-def copies(case: Case) -> Iterator[Finding]:
-    """Whether what people should see reaches them."""
-    failing, dead = _read(case, health.failing), _read(case, health.dead)
+def copies(context: CheckContext) -> Iterator[Finding]:
+    """Check that copies reach their people."""
+    failing, dead = _query(context, health.failing), _query(context, health.dead)
     if failing is None or dead is None:
         return
     if failing.count:
         yield warning(
             "work.copies",
             f"Copies that could not be shown so far: {_counted(failing)}",
-            "See to what they say; they are tried again by themselves while a server runs.",
+            "Fix the named errors; a running server retries these copies by itself.",
         )
     if dead.count:
         yield warning(
             "work.copies",
-            f"Copies of open requests that nobody will ever see: {_counted(dead)}",
-            "See that these people can be reached, or that others are asked; then cancel and start those runs again.",
+            f"Copies of open requests that will never be shown: {_counted(dead)}",
+            "Make sure that these people can be reached, or name others; then cancel those runs and start them again.",
         )
     if not failing.count and not dead.count:
         yield ok("work.copies", "No copies fail.")
 
 
-def addresses(case: Case) -> Iterator[Finding]:
-    """Whether mail reaches whom it is for."""
-    found = _read(case, health.refused)
-    if found is None:
+def addresses(context: CheckContext) -> Iterator[Finding]:
+    """Check for addresses that mail servers refused."""
+    refused = _query(context, health.refused)
+    if refused is None:
         return
-    if found.count:
+    if refused.count:
         yield warning(
             "work.addresses",
-            f"Addresses whose mail server refused what was last sent to them: {_counted(found)}",
-            "Correct them where workflows name them, or have those mailboxes made.",
+            f"Addresses whose mail server refused the last email: {_counted(refused)}",
+            "Correct them in the workflows, or have those mailboxes created.",
         )
     else:
         yield ok("work.addresses", "No address was refused by its mail server.")
 
 
-def people(case: Case) -> Iterator[Finding]:
-    """Whether an older version took the accounts of two people for one person."""
-    found = _read(case, health.joined)
-    if found is None:
+def people(context: CheckContext) -> Iterator[Finding]:
+    """Check whether an older version took the accounts of two people for one person."""
+    joined = _query(context, health.joined)
+    if joined is None:
         return
-    if found.count:
+    if joined.count:
         yield warning(
             "work.people",
-            f"Accounts that an older version of Signoff took for one person: {_counted(found)}",
-            "What was decided as one of them then may have been decided by the other. Look at `signoff people show "
-            "ACCOUNT`, at who owns their workflows, and at what waits for them.",
+            f"Accounts that an older version of Signoff took for one person: {_counted(joined)}",
+            "A decision recorded for one of them may be the decision of the other. Check `signoff people show "
+            "ACCOUNT`, the owners of their workflows, and the requests that wait for them.",
         )
     else:
         yield ok("work.people", "No two accounts were taken for one person.")
 
 
-def attention(case: Case) -> Iterator[Finding]:
-    """Whether a run waits for somebody to say what became of a step."""
-    found = _read(case, health.attention)
-    if found is None:
+def attention(context: CheckContext) -> Iterator[Finding]:
+    """Check whether a run waits for its owner to say if a step happened."""
+    attention = _query(context, health.attention)
+    if attention is None:
         return
-    if found.count:
+    if attention.count:
         yield warning(
             "work.attention",
-            f"Runs whose step may have happened or not, nobody knows: {_counted(found)}",
-            "Find out, then: signoff resume RUN done, repeat or stop",
+            f"Runs with a step that may have happened or not: {_counted(attention)}",
+            "Find out whether it happened, then run: signoff resume RUN done, repeat or stop",
         )
     else:
         yield ok("work.attention", "No run needs attention.")
 
 
-def unseen(case: Case) -> Iterator[Finding]:
-    """Whether requests wait for people who never saw them."""
-    before = case.clock.now() - timedelta(days=UNSEEN_DAYS)
-    found = _read(case, lambda connection: health.unseen(connection, before=before))
-    if found is None:
+def unseen(context: CheckContext) -> Iterator[Finding]:
+    """Check for requests that wait and were shown to no one."""
+    before = context.clock.now() - timedelta(days=UNSEEN_DAYS)
+    unseen = _query(context, lambda connection: health.unseen(connection, before=before))
+    if unseen is None:
         return
-    if found.count:
+    if unseen.count:
         yield warning(
             "work.unseen",
-            f"Requests that wait for over {UNSEEN_DAYS} days and that nobody was shown: {_counted(found)}",
+            f"Requests that have waited for over {UNSEEN_DAYS} days and were shown to no one: {_counted(unseen)}",
             "signoff requests REQUEST says why; start the server if none runs.",
         )
     else:
-        yield ok("work.unseen", f"No request waits for over {UNSEEN_DAYS} days without having been shown to anybody.")
+        yield ok("work.unseen", f"No request has waited for over {UNSEEN_DAYS} days without being shown.")
 
 
-def _counted(found: Some) -> str:
-    more = f"; and {found.count - len(found.first)} more" if found.count > len(found.first) else ""
-    first = "; ".join(one.rstrip(".") for one in found.first)
-    return f"{found.count}. {first}{more}."
+def _counted(rows: Some) -> str:
+    more = f"; and {rows.count - len(rows.first)} more" if rows.count > len(rows.first) else ""
+    first = "; ".join(row.rstrip(".") for row in rows.first)
+    return f"{rows.count}. {first}{more}."
 
 
-def _read(case: Case, query: Callable[[Any], Any]) -> Any:
-    """What the query gives; None where the database is not one that it can be put to, which is told elsewhere."""
-    if database.standing(case) is not Standing.CURRENT:
+def _query(context: CheckContext, query: Callable[[Any], Any]) -> Any:
+    """Return the result of the query, or None if the database cannot be read, which the database checks report."""
+    if database.schema_state(context) is not Standing.CURRENT:
         return None
-    assert isinstance(case.database, Path)
-    with health.looking(case.database) as connection:
+    assert isinstance(context.database, Path)
+    with health.looking(context.database) as connection:
         return query(connection)
 
 

@@ -1,4 +1,4 @@
-"""`signoff doctor` on installations that are well, and on those that are ill in one way each."""
+"""`signoff doctor` on a healthy installation, and on installations with one fault each."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from anyio.from_thread import start_blocking_portal
 from bot.cli import doctor as command
 from bot.devtools.sandbox import Running, sandbox
 from bot.doctor import checks, database, database_folder, machine, samples
-from bot.doctor import context as cases
+from bot.doctor.context import NETWORK_SECONDS, TIMEOUT, CheckContext
 from engine.store import health, lock, schema
 from engine.system import RandomIds, SystemClock
 from tests.support.cli import Commands, commands
@@ -114,13 +115,13 @@ def examined(signoff: Commands, *, code: int | None = None) -> dict[str, list[di
     return found
 
 
-def states(found: dict[str, list[dict[str, Any]]], *except_for: str) -> dict[str, str]:
+def states(found: dict[str, list[dict[str, Any]]], *ignored: str) -> dict[str, str]:
     """What is not ok."""
     return {
         check: one["state"]
         for check, many in found.items()
         for one in many
-        if one["state"] != "ok" and check not in except_for
+        if one["state"] != "ok" and check not in ignored
     }
 
 
@@ -150,7 +151,7 @@ def test_an_installation_with_slack_is_well_but_for_its_sandbox(signoff: Command
     assert "cannot be seen without a configuration token" in only(found, "slack.manifest")[1]
     assert "a request, a decided request, the Edit form" in only(found, "slack.blocks")[1]
     assert "may use Socket Mode" in only(found, "slack.app_token")[1]
-    assert "Socket Mode; nothing listens" in only(found, "slack.deliveries")[1]
+    assert "Socket Mode; no port is listened on" in only(found, "slack.deliveries")[1]
     # Nothing is shown to anybody, and no connection is kept.
     assert {one.method for one in slack.slack.calls} == {
         *("auth.test", "users.info", "blocks.validate", "apps.connections.open")
@@ -185,7 +186,7 @@ def test_it_looks_beside_a_server_that_takes_deliveries(
         assert "an unsigned request is refused with 401" in only(found, "slack.deliveries")[1]
         signoff.set(port=str(free_port()))
         found = examined(signoff, code=1)
-        assert "A server runs, but Slack's deliveries are not taken" in only(found, "slack.deliveries")[1]
+        assert "A server runs, but does not take Slack's deliveries" in only(found, "slack.deliveries")[1]
         # The server does not mind.
         signoff.set(port=str(port))
         signoff.at.write("hello.yaml", HELLO.replace("lee@", "ada@"))  # who is in this Slack
@@ -296,7 +297,9 @@ def test_each_missing_scope_is_told_with_what_it_is_for(signoff: Commands, slack
     assert only(found, "slack.manifest")[0] == "warning"
     assert "slack.bot_user" not in found
     slack.app.scopes += ["im:history", "users:read", "chat:write.public"]
-    assert only(examined(signoff, code=0), "slack.scopes")[1].endswith("what Signoff never does: chat:write.public.")
+    assert only(examined(signoff, code=0), "slack.scopes")[1].endswith(
+        "scopes that Signoff never uses: chat:write.public."
+    )
 
 
 def test_scopes_that_slack_does_not_tell_are_no_verdict(signoff: Commands, slack: Running) -> None:
@@ -331,7 +334,7 @@ def test_a_slack_that_cannot_be_reached_is_told(signoff: Commands, slack: Runnin
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"), [("reset", "broke off (ServerDisconnectedError)."), ("status", "(HTTP 502)")]
+    ("kind", "told"), [("reset", "closed the connection (ServerDisconnectedError)."), ("status", "(HTTP 502)")]
 )
 def test_an_answer_that_breaks_is_told(signoff: Commands, slack: Running, kind: Any, told: str) -> None:
     slack.fault("auth.test", kind, status=502)
@@ -341,7 +344,7 @@ def test_an_answer_that_breaks_is_told(signoff: Commands, slack: Running, kind: 
 def test_a_slack_that_does_not_answer_is_waited_for_a_moment_only(
     signoff: Commands, slack: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert cases.TIMEOUT.total == cases.NETWORK_SECONDS == 3
+    assert TIMEOUT.total == NETWORK_SECONDS == 3
     slack.fault("*", "hang", times=None)
     found = examined(signoff, code=1)
     assert "did not answer within 3 seconds." in only(found, "slack.token")[1]
@@ -394,16 +397,16 @@ def test_a_clock_that_is_off_is_told(signoff: Commands, slack: Running, seconds:
 def test_what_slack_would_not_take_is_told_with_its_own_words(
     signoff: Commands, slack: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = samples.all_of
+    real = samples.build_samples
 
     def riddles(now: datetime) -> Iterator[tuple[str, str, dict[str, Any]]]:
         yield "a riddle", "message", {"blocks": [{"type": "riddle"}]}
         yield from real(now)
 
-    monkeypatch.setattr(samples, "all_of", riddles)
+    monkeypatch.setattr(samples, "build_samples", riddles)
     state, said = only(examined(signoff, code=1), "slack.blocks")
     assert state == "problem"
-    assert said.startswith("Slack would not take a riddle: /blocks/0")
+    assert said.startswith("Slack would not accept a riddle: /blocks/0")
 
 
 @pytest.mark.parametrize(("code", "state"), [("unknown_method", "warning"), ("fatal_error", "problem")])
@@ -458,7 +461,7 @@ def listening(answer: bytes | None) -> Iterator[int]:
     [
         (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "problem", "with 200 and not with 401. It is not Signoff."),
         (b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", "warning", "no server of this database runs"),
-        (b"SSH-2.0-OpenSSH_9.9\r\n", "problem", "is no web server"),
+        (b"SSH-2.0-OpenSSH_9.9\r\n", "problem", "is not a web server"),
         (None, "problem", "did not answer within 3 seconds"),
     ],
 )
@@ -481,7 +484,7 @@ def test_a_host_that_is_none_is_told(signoff: Commands, slack: Running) -> None:
     found = examined(signoff, code=1)
     assert "SIGNOFF_HOST: must be an address of this machine" in only(found, "settings")[1]
     assert only(found, "slack.deliveries")[0] == "warning"
-    assert "SIGNOFF_SLACK_API_URL is no address" in only(found, "slack.token")[1]
+    assert "SIGNOFF_SLACK_API_URL is not an address" in only(found, "slack.token")[1]
 
 
 def test_every_address_is_asked_at_loopback(signoff: Commands, slack: Running) -> None:
@@ -509,21 +512,21 @@ def make(path: Path, *statements: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ill", "check", "state", "told"),
+    ("damage_file", "check", "state", "told"),
     [
         (lambda path: path.write_bytes(b""), "database.schema", "warning", "is empty"),
         (lambda path: path.write_bytes(b"no database" * 999), "database.schema", "problem", "not a Signoff database"),
         (lambda path: make(path.with_name("other"), "CREATE TABLE a (b)"), "database.schema", "problem", "another"),
-        (lambda path: path.mkdir(), "database.file", "problem", "is no file"),
+        (lambda path: path.mkdir(), "database.file", "problem", "is not a file"),
     ],
     ids=["empty", "not one", "another program's", "folder"],
 )
 def test_a_file_that_is_no_database_of_ours_is_told(
-    signoff: Commands, ill: Callable[[Path], object], check: str, state: str, told: str
+    signoff: Commands, damage_file: Callable[[Path], object], check: str, state: str, told: str
 ) -> None:
     path = signoff.at.database
     path.unlink()
-    ill(path)
+    damage_file(path)
     if not path.exists():
         path.with_name("other").rename(path)
     if path.is_file():
@@ -666,7 +669,7 @@ def test_asking_for_the_owner_is_in_nobodys_way(signoff: Commands) -> None:
         ("cifs", "warning", "locks may not hold"),
         ("fuse.sshfs", "warning", "locks may not hold"),
         ("9p", "warning", "locks may not hold"),
-        ("tmpfs", "warning", "gone with the next restart"),
+        ("tmpfs", "warning", "lost at the next restart"),
         ("xfs", "ok", "on xfs"),
         ("fuseblk", "ok", "on fuseblk"),
     ],
@@ -706,7 +709,7 @@ def test_a_clock_behind_the_audit_log_is_told(signoff: Commands, monkeypatch: py
     signoff.done("register", "hello.yaml")
     yesterday = FakeClock(SystemClock().now() - timedelta(days=1))
     monkeypatch.setattr(command, "SystemClock", lambda: yesterday)
-    assert "has been already" in only(examined(signoff, code=1), "machine.clock")[1]
+    assert "is already past" in only(examined(signoff, code=1), "machine.clock")[1]
 
 
 def test_a_clock_that_jumps_is_told(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -732,10 +735,10 @@ def test_old_rules_of_time_zones_are_told(signoff: Commands, monkeypatch: pytest
     (folder / "Europe").mkdir(parents=True)
     signoff.at.write("zones/Europe/Berlin", "")
     signoff.at.write("zones/tzdata.zi", "# version 2019c\n")
-    monkeypatch.setattr(machine, "_places", lambda: [folder])
+    monkeypatch.setattr(machine, "_system_folders", lambda: [folder])
     state, said = only(examined(signoff, code=0), "machine.time_zones")
     assert (state, "of 2019c" in said) == ("warning", True)
-    monkeypatch.setattr(machine, "_places", list)
+    monkeypatch.setattr(machine, "_system_folders", list)
     assert "the Python package tzdata" in only(examined(signoff, code=0), "machine.time_zones")[1]
 
 
@@ -753,7 +756,7 @@ def test_a_workflow_that_is_not_understood_is_told_and_so_are_its_runs(signoff: 
         "UPDATE workflow_version SET source = CAST(replace(CAST(source AS TEXT), 'uses: set', 'uses: sett') AS BLOB)",
     )
     runs, current = examined(signoff, code=1)["workflows"]
-    assert runs["said"].startswith("Runs of version 1 of hello have not ended, and are not understood any more: line 6")
+    assert runs["said"].startswith("This version does not understand version 1 of hello, which open runs use: line 6")
     assert current["said"].startswith("This version does not understand the workflow hello: line 6")
     assert "Did you mean" in current["said"]
 
@@ -800,7 +803,7 @@ def test_copies_that_do_not_arrive_and_requests_that_nobody_saw_are_told(signoff
     assert told.startswith("Copies that could not be shown so far: 4. lee@example.com (terminal): Slack asks us")
     assert told.endswith("; and 1 more.")
     make(signoff.at.database, "UPDATE delivery SET state = 'dead', next_at = NULL")
-    assert "nobody will ever see: 4." in only(examined(signoff, code=0), "work.copies")[1]
+    assert "will never be shown: 4." in only(examined(signoff, code=0), "work.copies")[1]
 
 
 def test_addresses_that_a_mail_server_refused_are_told(signoff: Commands) -> None:
@@ -824,27 +827,54 @@ def test_addresses_that_a_mail_server_refused_are_told(signoff: Commands) -> Non
     ("error", "told"),
     [
         (RuntimeError("with xoxb-sandbox-signoff"), "something broke (RuntimeError: with (a token))."),
-        (OSError(5, "Input/output error"), "could not be looked at: [Errno 5] Input/output error"),
+        (OSError(5, "Input/output error"), "could not be checked: [Errno 5] Input/output error"),
     ],
 )
 def test_a_check_that_breaks_hides_no_other(
     signoff: Commands, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
 ) -> None:
-    def breaks(case: cases.Case) -> Iterator[Any]:
+    def broken(context: CheckContext) -> Iterator[Any]:
         raise error
         yield
 
-    async def too(case: cases.Case) -> Any:
+    async def broken_network(context: CheckContext) -> Any:
         raise error
         yield
 
-    breaks.__module__ = too.__module__ = "bot.doctor.machine"
-    monkeypatch.setattr(checks, "LOCAL", ((breaks,), *checks.LOCAL))
-    monkeypatch.setattr(checks, "REMOTE", (too, *checks.REMOTE))
+    broken.__module__ = broken_network.__module__ = "bot.doctor.machine"
+    monkeypatch.setattr(checks, "LOCAL_CHECKS", ((broken,), *checks.LOCAL_CHECKS))
+    monkeypatch.setattr(checks, "NETWORK_CHECKS", (broken_network, *checks.NETWORK_CHECKS))
     found = examined(signoff, code=1)
     assert [told in one["said"] for one in found["machine"]] == [True, True]
     assert only(found, "database.integrity")[0] == "ok"
     assert only(found, "slack.token")[0] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("module", "subject"),
+    [
+        ("settings", "settings"),
+        ("machine", "machine"),
+        ("database", "database"),
+        ("database_folder", "database"),
+        ("workload", "work"),
+        ("slack", "slack"),
+        ("events_endpoint", "slack"),
+        ("email", "mail"),
+    ],
+)
+def test_a_check_that_breaks_is_reported_under_the_subject_of_its_module(
+    signoff: Commands, monkeypatch: pytest.MonkeyPatch, module: str, subject: str
+) -> None:
+    def broken(context: CheckContext) -> Iterator[Any]:
+        raise RuntimeError("broken")
+        yield
+
+    assert import_module(f"bot.doctor.{module}").CHECKS
+    broken.__module__ = f"bot.doctor.{module}"
+    monkeypatch.setattr(checks, "LOCAL_CHECKS", ((broken,), *checks.LOCAL_CHECKS))
+    found = examined(signoff, code=1)
+    assert "broken could not be checked: something broke (RuntimeError: broken)." in found[subject][0]["said"]
 
 
 def test_every_check_is_documented_and_no_other() -> None:

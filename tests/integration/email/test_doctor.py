@@ -14,7 +14,7 @@ from bot import settings
 from bot.devtools.sandbox import MailConfig, Running
 from bot.doctor import email
 from bot.doctor.checks import NetworkCheck
-from bot.doctor.context import Case, Moment
+from bot.doctor.context import CheckContext, ClockReading
 from bot.doctor.finding import Finding, FindingState
 from tests.support.certificates import encrypted
 from tests.support.email_env import mail_server
@@ -24,17 +24,17 @@ from tests.support.fakes import FakeClock
 async def finding(given: dict[str, str], check: NetworkCheck = email.server, *, serving: bool = False) -> Finding:
     named = {f"SIGNOFF_{name}": value for name, value in given.items()}
     read, clock = settings.read(named), FakeClock()
-    case = Case(
+    context = CheckContext(
         settings=read.settings,
         complaints=read.complaints,
         unusable=read.unusable,
         environment=named,
         clock=clock,
-        began=Moment.of(clock),
+        started=ClockReading.take(clock),
         serving=serving,
     )
-    (found,) = [one async for one in check(case)]
-    assert "swordfish" not in f"{found.said} {found.todo}"
+    (found,) = [one async for one in check(context)]
+    assert "swordfish" not in f"{found.message} {found.advice}"
     return found
 
 
@@ -53,23 +53,23 @@ async def test_a_server_that_works_is_well_and_gets_no_mail(config: MailConfig) 
         found = await finding(of(running, config))
         assert running.mail.received() == []
     assert found.state is FindingState.OK
-    assert "encrypted and lets us log in" in found.said
+    assert "encrypted and lets us log in" in found.message
 
 
 async def test_without_mail_there_is_nothing_to_check() -> None:
-    assert "not set up" in (await finding({})).said
+    assert "not set up" in (await finding({})).message
 
 
 async def test_a_wrong_setting_is_not_tried() -> None:
     found = await finding({"SMTP_URL": "smtp://u:swordfish@mail.example.com"})
-    assert (found.state, found.todo) == (FindingState.WARNING, "See `settings`.")
+    assert (found.state, found.advice) == (FindingState.WARNING, "See `settings`.")
 
 
 async def test_a_file_that_is_not_there_is_told(config: MailConfig) -> None:
     async with mail_server(config) as running:
         found = await finding(of(running, SMTP_CA_FILE="/nowhere.pem"))
     assert found.state is FindingState.PROBLEM
-    assert "SIGNOFF_SMTP_CA_FILE" in found.said
+    assert "SIGNOFF_SMTP_CA_FILE" in found.message
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ async def test_what_is_wrong_comes_with_what_to_do(config: MailConfig, fault: di
         running.mail.fault(**fault)
         found = await finding(of(running, config))
     assert found.state is FindingState.PROBLEM
-    assert todo in str(found.todo)
+    assert todo in str(found.advice)
 
 
 @asynccontextmanager
@@ -112,9 +112,9 @@ async def page(text: str, status: int = 200) -> AsyncIterator[str]:
 async def test_links_that_lead_here_are_well() -> None:
     async with page("ok\n") as url:
         found = await finding({"PUBLIC_URL": url}, email.links, serving=True)
-    assert (found.state, found.said) == (
+    assert (found.state, found.message) == (
         FindingState.OK,
-        f"The links in mails lead to {url}, and this server answers there.",
+        f"The links in emails lead to {url}, and this server answers there.",
     )
 
 
@@ -123,15 +123,15 @@ async def test_links_that_lead_to_something_else_are_a_problem(text: str, status
     async with page(text, status) as url:
         found = await finding({"PUBLIC_URL": url}, email.links, serving=True)
     assert found.state is FindingState.PROBLEM
-    assert f"something else answers ({status})" in found.said
+    assert f"something else answers ({status})" in found.message
 
 
 async def test_links_that_cannot_be_followed_from_here_are_only_told() -> None:
     found = await finding({"PUBLIC_URL": "http://127.0.0.1:9"}, email.links, serving=True)
     assert found.state is FindingState.WARNING
-    assert "cannot reach" in found.said
+    assert "cannot reach" in found.message
 
 
 async def test_links_are_not_followed_while_no_server_runs() -> None:
     found = await finding({"PUBLIC_URL": "https://signoff.example.com"}, email.links)
-    assert "no server runs" in found.said
+    assert "no server runs" in found.message
