@@ -278,7 +278,7 @@ async def open_server(options: AppOptions) -> AsyncIterator[App]:
     """Open the app, and take this machine's commands, Slack's events and HTTP requests while the body runs."""
     async with (
         open_app(options) as app,
-        command_server.serving(app.operator_commands, socket_path(options.settings.database)),
+        command_server.serving(app.operator_commands.carry_out, socket_path(options.settings.database)),
         open_endpoints(app),
     ):
         yield app

@@ -69,10 +69,16 @@ def set_up(level: str, form: Literal["text", "json"], redact: Callable[[str], st
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
-def incident(error: Exception, *, recorded: bool = False) -> str:
-    """Log what nobody expected, and the sentence that names it."""
+def log_incident(error: Exception) -> str:
+    """Log an error that nobody expected, and return the name under which the log has it."""
     name = secrets.token_hex(4)
     log.error("incident %s", name, exc_info=error, extra={"incident": name})
+    return name
+
+
+def incident(error: Exception, *, recorded: bool = False) -> str:
+    """Log an error that nobody expected, and return the sentence that names it."""
+    name = log_incident(error)
     if recorded:
         return f"What you did is recorded; it only could not be shown here (incident {name})."
     what = (

@@ -1,82 +1,118 @@
-"""Serves the desk on a Unix socket that only the user of this process can open."""
+"""Serves the operator's commands on a Unix socket that only the user of this process can open."""
 
 from __future__ import annotations
 
 import logging
 import os
-import secrets
+import socket
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from aiohttp import web
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
 
+from bot import http_server
 from bot.local.reply import CommandReply
-from bot.local.service import OperatorCommands
 from bot.local.socket_path import own_folder
+from bot.log import log_incident
 from engine import json_values
 from engine.errors import InvalidValue, SignoffError, StoreError
 
 log = logging.getLogger(__name__)
 
 MAX_BODY: Final = 1_000_000
-_DESK: Final = web.AppKey("desk", OperatorCommands)
+"""Maximum size of a command, in bytes."""
+_BACKLOG: Final = 128
+"""Connections that may wait to be accepted."""
+
+CarryOut = Callable[[str, dict[str, Any]], Awaitable[CommandReply]]
+"""Carries out a command by its name and arguments. Raises `SignoffError` when the database fails."""
+
+
+class _TooLarge(Exception):
+    """The body is larger than `MAX_BODY`."""
 
 
 @asynccontextmanager
-async def serving(desk: OperatorCommands, path: Path) -> AsyncIterator[None]:
-    """Serve while the body runs. The caller owns the database, so a socket that is left over is nobody's."""
-    _make_room(path)
-    app = web.Application(client_max_size=MAX_BODY)
-    app[_DESK] = desk
-    app.router.add_post("/{command}", _answer)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
-    await runner.setup()
-    mask = os.umask(0o177)
-    try:
-        await web.UnixSite(runner, str(path)).start()
-    finally:
-        os.umask(mask)
-    try:
-        yield
-    finally:
-        await runner.cleanup()
-        _make_room(path)
+async def serving(carry_out: CarryOut, path: Path) -> AsyncIterator[None]:
+    """Serve while the body runs. The caller owns the database, so no other server uses a socket that is left there."""
+    _remove_socket(path)
+
+    async def answer(request: Request) -> Response:
+        return await _answer(carry_out, request)
+
+    app = Starlette(routes=[Route("/{command}", answer, methods=["POST"])])
+    async with http_server.running(app, [_private_socket(path)], backlog=_BACKLOG):
+        try:
+            yield
+        finally:
+            # Before the server stops: a client that comes meanwhile finds no server and waits for the database.
+            _remove_socket(path)
 
 
-def _make_room(path: Path) -> None:
+def _remove_socket(path: Path) -> None:
     if path.parent == own_folder():
         _make_private(path.parent)
     path.unlink(missing_ok=True)
 
 
 def _make_private(folder: Path) -> None:
-    """In the temporary folder, only a folder of our own keeps others from taking the socket's name."""
+    """Make sure that in the temporary folder nobody else can take the socket's name."""
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise StoreError(f"The folder {folder} is open to others; remove it.")
 
 
-async def _answer(request: web.Request) -> web.Response:
+def _private_socket(path: Path) -> socket.socket:
+    """Return a socket that listens at the path; its file is never open to others, not even for a moment."""
+    listener = socket.socket(socket.AF_UNIX)
+    mask = os.umask(0o177)
     try:
-        given: Any = json_values.loads(await request.read())
-        reply = await request.app[_DESK].carry_out(request.match_info["command"], given)
-    except web.HTTPRequestEntityTooLarge:
+        listener.bind(str(path))
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    finally:
+        os.umask(mask)
+    return listener
+
+
+async def _answer(carry_out: CarryOut, request: Request) -> Response:
+    try:
+        given: Any = json_values.loads(await _body(request))
+        reply = await carry_out(request.path_params["command"], given)
+    except ClientDisconnect:
+        return Response(status_code=400)  # the client is gone and reads nothing
+    except _TooLarge:
         reply = CommandReply(f"The command is larger than {MAX_BODY:,} bytes; nothing was done.")
     except (InvalidValue, KeyError, ValueError, TypeError, AttributeError) as error:
         log.info("a local command was not understood: %s", error)
         reply = CommandReply("This server did not understand the command; use the same version of signoff.")
     except SignoffError as error:
         return _json(CommandReply(str(error), {"error": type(error).__name__}), status=503)
-    except Exception:
-        incident = secrets.token_hex(4)
-        log.exception("incident %s", incident, extra={"incident": incident})
-        return _json(CommandReply(f"Something broke; the server's log has it under {incident}."), status=500)
+    except Exception as error:  # noqa: BLE001 the one boundary: an error that nobody expected becomes an incident
+        name = log_incident(error)
+        return _json(CommandReply(f"Something broke; the server's log has it under {name}."), status=500)
     return _json(reply, status=200)
 
 
-def _json(reply: CommandReply, *, status: int) -> web.Response:
-    return web.Response(text=json_values.dumps(reply.as_value()), status=status, content_type="application/json")
+async def _body(request: Request) -> bytes:
+    """Return the whole body. Raises `_TooLarge`, and starlette's `ClientDisconnect`."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise _TooLarge
+    return bytes(body)
+
+
+def _json(reply: CommandReply, *, status: int) -> Response:
+    return Response(json_values.dumps(reply.as_value()), status_code=status, media_type="application/json")

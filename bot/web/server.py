@@ -1,24 +1,20 @@
-"""Listens for HTTP in this process: no signals, no lines about requests, and whatever is under way is answered."""
+"""Listens for HTTP at the address of the settings, with limits on what clients may take."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import socket
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-import uvicorn
-from starlette.types import ASGIApp
-
+from bot import http_server
 from bot.web.connections import DEFAULT_CONNECTIONS, ConnectionLimits, Connections, limits_for
 from bot.web.protocol import limited
 from bot.web.routes import Site
 from engine.errors import SignoffError
 
-DRAIN_SECONDS: Final = 8
 _KEPT_OPEN: Final = 75
 """Seconds. Slack reuses its connections; one that is closed just then costs a delivery."""
 
@@ -33,24 +29,6 @@ class PortTaken(SignoffError):
     """The address to listen on cannot be had."""
 
 
-class _Server(uvicorn.Server):
-    """Ends when it is told to by us; signals are for the process to understand."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.up = asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        try:
-            await super().startup(sockets)
-        finally:
-            self.up.set()
-
-
 @asynccontextmanager
 async def listening(
     site: Site, *, host: str, port: int, limits: ConnectionLimits | None = None, kept_for: Collection[str] = ()
@@ -62,38 +40,20 @@ async def listening(
     connections = Connections(limits or limits_for(DEFAULT_CONNECTIONS), asyncio.get_running_loop())
     sockets = await bound(host, port)
     address: tuple[str, int] = sockets[0].getsockname()[:2]
-    server = _Server(_config(site.app, limited(connections, tuple(kept_for))))
-    serving = asyncio.ensure_future(server.serve(sockets))
-    await server.up.wait()
-    for one in sockets:
-        one.listen(_BACKLOG)  # asyncio has set it to what it accepts at a time
-    connections.sweep()
+    protocol = limited(connections, tuple(kept_for))
     try:
-        yield address
+        async with http_server.running(
+            site.app, sockets, http=protocol, backlog=_ACCEPTED_AT_ONCE, timeout_keep_alive=_KEPT_OPEN
+        ):
+            for one in sockets:
+                one.listen(_BACKLOG)  # asyncio has set it to what it accepts at a time
+            connections.sweep()
+            try:
+                yield address
+            finally:
+                site.closing.set()
     finally:
-        site.closing.set()
-        server.should_exit = True
-        await serving
         connections.stop()
-
-
-def _config(app: ASGIApp, protocol: Callable[..., asyncio.Protocol]) -> uvicorn.Config:
-    """What a proxy says of the client is believed nowhere, so it is not read."""
-    made: Any = protocol  # uvicorn only calls it
-    return uvicorn.Config(
-        app,
-        http=made,
-        backlog=_ACCEPTED_AT_ONCE,
-        ws="none",
-        lifespan="off",
-        proxy_headers=False,
-        server_header=False,
-        access_log=False,
-        log_config=None,
-        log_level="warning",
-        timeout_keep_alive=_KEPT_OPEN,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
-    )
 
 
 async def bound(host: str, port: int) -> list[socket.socket]:
