@@ -1,7 +1,7 @@
-"""`<`, `==` and `in` over values, and the order of lists. What compares only by accident raises instead.
+"""The operators `<`, `==` and `in` over values, and the order of the items of a list.
 
-A condition that guards something is wrong in silence where it compares "1000" with "200" as letters, or the number 200
-with the text "200". Each of these is an error here, so that a gate opens and says why.
+A comparison that would give a misleading answer raises an error instead. Comparing "1000" with "200" letter by letter,
+or the number 200 with the text "200", would silently skip a gate. The error opens the gate and names the reason.
 """
 
 from __future__ import annotations
@@ -9,130 +9,130 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from engine.errors import ExpressionError
 from engine.expressions import dates, value_text
 from engine.expressions.limits import Budget
 from engine.json_values import Value
 
-Check = Callable[[Budget, Value, Value], bool]
+Comparison: TypeAlias = Callable[[Budget, Value, Value], bool]
 
-ORDER: Final[dict[str, tuple[str, Callable[[Any, Any], bool]]]] = {
+ORDER_OPERATORS: Final[dict[str, tuple[str, Callable[[Any, Any], bool]]]] = {
     "lt": ("<", operator.lt),
     "lteq": ("<=", operator.le),
     "gt": (">", operator.gt),
     "gteq": (">=", operator.ge),
 }
-COMPARES: Final = "compares two numbers, or two dates or times"
+ORDER_RULE: Final = "compares two numbers, or two dates or times"
 
-_LONGEST: Final = 80
-"""Characters of a text that may be a number; a longer one is none."""
+_MAX_NUMBER_LENGTH: Final = 80
+"""Maximum length of a text that can look like a number, in characters."""
 _NUMBER_LIKE: Final = re.compile(r"[^\w\s]{0,2}\s?(?:[A-Z]{3}\s)?[0-9][0-9.,'_ ]*(?:[^\w\s]|[A-Za-z]{1,4})?", re.ASCII)
 _ADDRESS: Final = re.compile(r"[^\s@]{1,64}@[^\s@]{1,190}")
-_NO_WORDS: Final = frozenset({"no", "false", "off", "0"})
+_FALSE_WORDS: Final = frozenset({"no", "false", "off", "0"})
 
 
 def looks_like_number(text: str) -> bool:
-    """Whether a person reads a number or an amount here: `90%`, `1,000`, `12.50 EUR`, and `5kg` too."""
-    if len(text) > _LONGEST or dates.instant(text) is not None:
+    """Return whether a person would read the text as a number or an amount: `90%`, `1,000`, `12.50 EUR`, `5kg`."""
+    if len(text) > _MAX_NUMBER_LENGTH or dates.parse_instant(text) is not None:
         return False
     return _NUMBER_LIKE.fullmatch(text.strip()) is not None
 
 
-def check(name: str, *, one: str, other: str) -> Check:
-    """The comparison that Jinja calls `name`; `one` and `other` are what errors call its sides."""
+def build_comparison(name: str, *, one: str, other: str) -> Comparison:
+    """Return the comparison with the name that Jinja gives it. Error messages call its sides `one` and `other`."""
     match name:
         case "eq":
-            return lambda budget, left, right: _equal(budget, "==", left, right, one=one, other=other)
+            return lambda budget, left, right: _check_equal(budget, "==", left, right, one=one, other=other)
         case "ne":
-            return lambda budget, left, right: not _equal(budget, "!=", left, right, one=one, other=other)
+            return lambda budget, left, right: not _check_equal(budget, "!=", left, right, one=one, other=other)
         case "in":
-            return lambda budget, left, right: _contains(budget, right, left, one=one, other=other)
+            return lambda budget, left, right: _check_contains(budget, right, left, one=one, other=other)
         case "notin":
-            return lambda budget, left, right: not _contains(budget, right, left, one=one, other=other)
+            return lambda budget, left, right: not _check_contains(budget, right, left, one=one, other=other)
         case _:
-            return _ordering(name, one=one, other=other)
+            return _build_order_comparison(name, one=one, other=other)
 
 
 # -- order --------------------------------------------------------------------------------------------------
 
 
-def _ordering(name: str, *, one: str, other: str) -> Check:
-    symbol, holds = ORDER[name]
+def _build_order_comparison(name: str, *, one: str, other: str) -> Comparison:
+    symbol, holds = ORDER_OPERATORS[name]
 
     def compare(_: Budget, left: Value, right: Value) -> bool:
-        if value_text.kind(left) == "number" and value_text.kind(right) == "number":
+        if value_text.kind_of(left) == "number" and value_text.kind_of(right) == "number":
             return holds(left, right)
-        moments = _moments(left, right)
+        moments = _comparable_moments(left, right)
         if moments is not None:
             return holds(*moments)
         raise ExpressionError(
-            f"`{symbol}` {COMPARES}, but {one} is {value_text.phrase(left)} and {other} is {value_text.phrase(right)}"
-            f"{_order_hint(left, right)}"
+            f"`{symbol}` {ORDER_RULE}, but {one} is {value_text.describe_kind(left)} and {other} is "
+            f"{value_text.describe_kind(right)}{_order_hint(left, right)}"
         )
 
     return compare
 
 
-def _moments(left: Value, right: Value) -> tuple[Any, Any] | None:
+def _comparable_moments(left: Value, right: Value) -> tuple[Any, Any] | None:
     if not isinstance(left, str) or not isinstance(right, str):
         return None
-    one, another = dates.instant(left), dates.instant(right)
-    return None if one is None or another is None else dates.order(one, another)
+    first, second = dates.parse_instant(left), dates.parse_instant(right)
+    return None if first is None or second is None else dates.comparable_pair(first, second)
 
 
 def _order_hint(left: Value, right: Value) -> str:
-    """What `| number` would make right, or why it would not."""
+    """Return how to make two values comparable, as the end of an error message."""
     if value_text.is_money(left) or value_text.is_money(right):
         return "; add `| number` to the money"
-    kinds = {value_text.kind(left), value_text.kind(right)}
+    kinds = {value_text.kind_of(left), value_text.kind_of(right)}
     if kinds == {"number", "text"}:
         return "; add `| number` to the text"
     if kinds != {"text"}:
         return ""
-    if dates.instant(str(left)) is not None and dates.instant(str(right)) is not None:
+    if dates.parse_instant(str(left)) is not None and dates.parse_instant(str(right)) is not None:
         return "; give both times an offset, such as Z or +01:00"
     return "; texts have no order, so add `| number` to both if they are numbers"
 
 
-def ordered(name: str, budget: Budget, items: Sequence[Value], *, letters: bool = False) -> Callable[[Any], Any]:
-    """The key by which the filter `name` orders these items.
+def build_sort_key(name: str, budget: Budget, items: Sequence[Value], *, letters: bool = False) -> Callable[[Any], Any]:
+    """Return the key by which the filter `name` orders the items. Raises `ExpressionError` if they have no order.
 
     `letters`: texts may be ordered by their letters, unless they look like numbers.
     """
     budget.spend(len(items))
-    kinds = {value_text.kind(item) for item in items}
+    kinds = {value_text.kind_of(item) for item in items}
     if kinds <= {"number"}:
         return lambda item: item
     if kinds == {"text"}:
-        instants = [dates.instant(str(item)) for item in items]
-        found = [each for each in instants if each is not None]
-        if len(found) == len(items):
-            return _by_time(name, found)
+        instants = [dates.parse_instant(str(item)) for item in items]
+        known_instants = [instant for instant in instants if instant is not None]
+        if len(known_instants) == len(items):
+            return _build_time_key(name, known_instants)
         if letters and not any(looks_like_number(str(item)) for item in items):
             return lambda item: item
-    raise ExpressionError(_disordered(name, kinds, letters=letters))
+    raise ExpressionError(_explain_no_order(name, kinds, letters=letters))
 
 
-def _by_time(name: str, instants: Sequence[dates.Instant]) -> Callable[[Any], Any]:
+def _build_time_key(name: str, instants: Sequence[dates.Instant]) -> Callable[[Any], Any]:
     first = instants[0]
-    if any(dates.order(first, each) is None for each in instants):
+    if any(dates.comparable_pair(first, instant) is None for instant in instants):
         raise ExpressionError(f"`{name}` needs times that all have an offset, such as Z or +01:00")
-    aware = any(each.at.tzinfo is not None for each in instants)
+    have_offset = any(instant.at.tzinfo is not None for instant in instants)
 
     def key(item: Any) -> Any:
-        instant = dates.instant(item)
+        instant = dates.parse_instant(item)
         assert instant is not None
-        return dates.in_utc(instant) if aware else instant.at
+        return dates.to_utc(instant) if have_offset else instant.at
 
     return key
 
 
-def _disordered(name: str, kinds: set[value_text.Kind], *, letters: bool) -> str:
+def _explain_no_order(name: str, kinds: set[value_text.Kind], *, letters: bool) -> str:
     if kinds == {"text"}:
-        why = "these look like numbers" if letters else "texts have no order"
-        return f"`{name}` needs numbers or dates, but this is a list of texts, and {why}; make numbers of them first"
+        reason = "these look like numbers" if letters else "texts have no order"
+        return f"`{name}` needs numbers or dates, but this is a list of texts, and {reason}; make numbers of them first"
     wanted = "a list of numbers, of dates or of texts" if letters else "a list of numbers or of dates"
     return f"`{name}` needs {wanted}; use `| map(attribute=…)` first"
 
@@ -140,26 +140,26 @@ def _disordered(name: str, kinds: set[value_text.Kind], *, letters: bool) -> str
 # -- equality -----------------------------------------------------------------------------------------------
 
 
-def _equal(budget: Budget, symbol: str, left: Value, right: Value, *, one: str, other: str) -> bool:
-    if value_text.same(budget, left, right):
+def _check_equal(budget: Budget, symbol: str, left: Value, right: Value, *, one: str, other: str) -> bool:
+    if value_text.are_equal(budget, left, right):
         return True
-    if _differ_by_kind(left, right):
+    if _differ_in_kind(left, right):
         raise ExpressionError(
-            f"`{symbol}` compares values of one kind, but {one} is {value_text.phrase(left)} and {other} is "
-            f"{value_text.phrase(right)}{_kind_hint(left, right)}"
+            f"`{symbol}` compares values of one kind, but {one} is {value_text.describe_kind(left)} and {other} is "
+            f"{value_text.describe_kind(right)}{_kind_hint(left, right)}"
         )
-    if twins := _twins(left, right):
-        raise ExpressionError(f"`{symbol}` compares letter by letter, but {one} and {other} are {twins}")
-    if _reads_alike(budget, left, right):
-        raise ExpressionError(f"`{symbol}` compares letter by letter, but {one} and {other} {_ALIKE}")
+    if meaning := _describe_same_meaning(left, right):
+        raise ExpressionError(f"`{symbol}` compares letter by letter, but {one} and {other} are {meaning}")
+    if _read_alike(budget, left, right):
+        raise ExpressionError(f"`{symbol}` compares letter by letter, but {one} and {other} {_SAME_PARTS}")
     return False
 
 
-_ALIKE: Final = "have the same parts, written in two ways; compare the parts, numbers with `| number`"
+_SAME_PARTS: Final = "have the same parts, written in two ways; compare the parts, numbers with `| number`"
 
 
-def _reads_alike(budget: Budget, left: Value, right: Value) -> bool:
-    """Whether a person reads the same in two lists or mappings: {"amount": 200} is {"amount": "200.00"}."""
+def _read_alike(budget: Budget, left: Value, right: Value) -> bool:
+    """Return whether two lists or mappings read the same to a person: {"amount": 200} and {"amount": "200.00"}."""
     if isinstance(left, list) and isinstance(right, list):
         pairs = [*zip(left, right, strict=True)] if len(left) == len(right) else []
     elif isinstance(left, dict) and isinstance(right, dict):
@@ -167,48 +167,51 @@ def _reads_alike(budget: Budget, left: Value, right: Value) -> bool:
     else:
         return False
     budget.spend(len(pairs))
-    return bool(pairs) and all(_part_alike(budget, one, other) for one, other in pairs)
+    return bool(pairs) and all(_parts_read_alike(budget, one, other) for one, other in pairs)
 
 
-def _part_alike(budget: Budget, one: Value, other: Value) -> bool:
+def _parts_read_alike(budget: Budget, one: Value, other: Value) -> bool:
     if isinstance(one, list | dict):
-        return value_text.same(budget, one, other) or _reads_alike(budget, one, other)
+        return value_text.are_equal(budget, one, other) or _read_alike(budget, one, other)
     if isinstance(other, list | dict):
         return False
-    if value_text.same(budget, one, other) or _twins(one, other) is not None:
+    if value_text.are_equal(budget, one, other) or _describe_same_meaning(one, other) is not None:
         return True
-    numbers = [value_text.plain_number(each) if isinstance(each, str) else each for each in (one, other)]
-    return {value_text.kind(one), value_text.kind(other)} == {"number", "text"} and numbers[0] == numbers[1]
+    numbers = [value_text.plain_number(value) if isinstance(value, str) else value for value in (one, other)]
+    return {value_text.kind_of(one), value_text.kind_of(other)} == {"number", "text"} and numbers[0] == numbers[1]
 
 
-def _differ_by_kind(left: Value, right: Value) -> bool:
-    """Whether one can never equal the other, although neither stands for nothing."""
-    if value_text.kind(left) == value_text.kind(right):
+def _differ_in_kind(left: Value, right: Value) -> bool:
+    """Return whether the values can never be equal because of their kinds, and neither of them means "nothing"."""
+    if value_text.kind_of(left) == value_text.kind_of(right):
         return False
-    return not (_is_nothing(left, right) or _is_nothing(right, left))
+    return not (_means_nothing(left, right) or _means_nothing(right, left))
 
 
-def is_truth(value: Value, wanted: bool) -> bool:
-    """`is true` and `is false`. Raises `ExpressionError` for "yes", 1 and all else that is neither nor nothing."""
-    if _differ_by_kind(value, True):
+def is_boolean(value: Value, wanted: bool) -> bool:
+    """Return whether `value` is the boolean `wanted`, for the tests `is true` and `is false`.
+
+    Raises `ExpressionError` for any value that is neither a boolean nor empty, such as "yes" or 1.
+    """
+    if _differ_in_kind(value, True):
         word = "true" if wanted else "false"
         raise ExpressionError(
-            f"`is {word}` needs true or false, but this is {value_text.phrase(value)}; compare it with `==`"
+            f"`is {word}` needs true or false, but this is {value_text.describe_kind(value)}; compare it with `==`"
         )
     return value is wanted
 
 
-def _is_nothing(value: Value, other: Value) -> bool:
-    """Whether `value` says that there is nothing: `default(false)` and `default("")` are written for that."""
+def _means_nothing(value: Value, other: Value) -> bool:
+    """Return whether `value` means "nothing" beside `other`, as `default(false)` and `default("")` do."""
     if value is None or value == "":
         return True
     if value is not False:
         return False
-    return not (isinstance(other, str) and other.strip().lower() in _NO_WORDS) and other != 0
+    return not (isinstance(other, str) and other.strip().lower() in _FALSE_WORDS) and other != 0
 
 
 def _kind_hint(left: Value, right: Value) -> str:
-    kinds = {value_text.kind(left), value_text.kind(right)}
+    kinds = {value_text.kind_of(left), value_text.kind_of(right)}
     if value_text.is_money(left) or value_text.is_money(right):
         return "; add `| number` to the money" if "number" in kinds else ""
     if kinds == {"number", "text"}:
@@ -216,8 +219,11 @@ def _kind_hint(left: Value, right: Value) -> str:
     return "; write true or false without quotes" if kinds == {"boolean", "text"} else ""
 
 
-def _twins(left: Value, right: Value) -> str | None:
-    """What two different texts are that mean the same: 200 and 200.00; not 7 and 007, which name different things."""
+def _describe_same_meaning(left: Value, right: Value) -> str | None:
+    """Return what two different texts with one meaning are, such as 200 and 200.00, or None if their meanings differ.
+
+    7 and 007 differ: such texts are often identifiers.
+    """
     if not isinstance(left, str) or not isinstance(right, str):
         return None
     number = value_text.plain_number(left)
@@ -225,41 +231,45 @@ def _twins(left: Value, right: Value) -> str | None:
         return "one number, written in two ways; add `| number` to both"
     if left.lower() == right.lower() and _ADDRESS.fullmatch(left):
         return "one email address, written in two ways; add `| lower` to both"
-    one, other = dates.instant(left), dates.instant(right)
-    if one is None or other is None or one.is_day is not other.is_day:
+    first, second = dates.parse_instant(left), dates.parse_instant(right)
+    if first is None or second is None or first.is_day is not second.is_day:
         return None
-    moments = dates.order(one, other)
+    moments = dates.comparable_pair(first, second)
     return "one time, written in two ways; write both with Z" if moments and moments[0] == moments[1] else None
 
 
-def _contains(budget: Budget, whole: Value, part: Value, *, one: str, other: str) -> bool:
+def _check_contains(budget: Budget, whole: Value, part: Value, *, one: str, other: str) -> bool:
     if isinstance(whole, list):
-        return _has_item(budget, whole, part, one=one, other=other)
+        return _check_has_item(budget, whole, part, one=one, other=other)
     if isinstance(whole, dict):
-        if isinstance(part, str) or _is_nothing(part, whole):
+        if isinstance(part, str) or _means_nothing(part, whole):
             return isinstance(part, str) and part in whole
         raise ExpressionError(
-            f"`in` looks for a key in {other}, but {one} is {value_text.phrase(part)}; add `| string`"
+            f"`in` looks for a key in {other}, but {one} is {value_text.describe_kind(part)}; add `| string`"
         )
     if isinstance(whole, str) and isinstance(part, str):
-        budget.read(len(whole) + len(part))
+        budget.charge_read(len(whole) + len(part))
         return part in whole
     if isinstance(whole, str):
-        raise ExpressionError(f"`in` looks for text in {other}, not for {value_text.phrase(part)}; add `| string`")
-    raise ExpressionError(f"`in` looks into a list, a mapping or text, but {other} is {value_text.phrase(whole)}")
-
-
-def _has_item(budget: Budget, whole: list[Value], part: Value, *, one: str, other: str) -> bool:
-    budget.spend(len(whole))
-    if any(value_text.same(budget, item, part) for item in whole):
-        return True
-    if whole and all(_differ_by_kind(item, part) for item in whole):
         raise ExpressionError(
-            f"`in` looks for {value_text.phrase(part)} ({one}) in a list that has only other kinds of values, such as "
-            f"{value_text.phrase(whole[0])}{_kind_hint(whole[0], part)}"
+            f"`in` looks for text in {other}, not for {value_text.describe_kind(part)}; add `| string`"
         )
-    if twins := next(filter(None, (_twins(item, part) for item in whole)), None):
-        raise ExpressionError(f"`in` compares letter by letter, but {one} and an item of {other} are {twins}")
-    if any(_reads_alike(budget, item, part) for item in whole):
-        raise ExpressionError(f"`in` compares letter by letter, but {one} and an item of {other} {_ALIKE}")
+    raise ExpressionError(
+        f"`in` looks into a list, a mapping or text, but {other} is {value_text.describe_kind(whole)}"
+    )
+
+
+def _check_has_item(budget: Budget, whole: list[Value], part: Value, *, one: str, other: str) -> bool:
+    budget.spend(len(whole))
+    if any(value_text.are_equal(budget, item, part) for item in whole):
+        return True
+    if whole and all(_differ_in_kind(item, part) for item in whole):
+        raise ExpressionError(
+            f"`in` looks for {value_text.describe_kind(part)} ({one}) in a list that has only other kinds of values, "
+            f"such as {value_text.describe_kind(whole[0])}{_kind_hint(whole[0], part)}"
+        )
+    if meaning := next(filter(None, (_describe_same_meaning(item, part) for item in whole)), None):
+        raise ExpressionError(f"`in` compares letter by letter, but {one} and an item of {other} are {meaning}")
+    if any(_read_alike(budget, item, part) for item in whole):
+        raise ExpressionError(f"`in` compares letter by letter, but {one} and an item of {other} {_SAME_PARTS}")
     return False

@@ -1,4 +1,4 @@
-"""A whole value of a workflow file, such as the parameters of a step, with every text in it compiled."""
+"""Compiled values: a whole value of a workflow file, such as the parameters of a step, with its texts compiled."""
 
 from __future__ import annotations
 
@@ -16,131 +16,138 @@ from engine.expressions.url_template import render_address
 from engine.json_values import MAX_DEPTH, Path, Value
 
 
-class _Filling:
-    """One pass over a compiled value: all of its texts share one budget and one size."""
+class _RenderPass:
+    """One rendering of a compiled value. All of its texts share one budget and one size limit."""
 
-    __slots__ = ("budget", "room", "secrets")
+    __slots__ = ("budget", "remaining_size", "secrets")
 
     def __init__(self, scope: Scope, *, secrets: dict[Path, Segments] | None = None) -> None:
         self.budget = Budget(scope)
-        self.room = MAX_SIZE
+        self.remaining_size = MAX_SIZE
         self.secrets = secrets
 
 
-_Fill: TypeAlias = Callable[[_Filling], Value]
+_Renderer: TypeAlias = Callable[[_RenderPass], Value]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Compiled:
-    """`references`, `guarded`, `secrets`: as in `Template`, of all texts together.
+class CompiledValue:
+    """A value whose texts are compiled.
 
-    `value`: as written; whatever of it has no expression is returned as it is, and is not to be changed.
+    `references`, `optional_references` and `secrets` are those of all its templates together.
     """
 
     value: Value
+    """The value as written. `render` returns its literal parts themselves, so callers must not change them."""
     templates: tuple[tuple[Path, Template], ...]
     """The texts with expressions, each with its path."""
     references: frozenset[Path]
-    guarded: frozenset[Path]
+    optional_references: frozenset[Path]
     secrets: frozenset[str]
-    fill: _Fill | None = field(default=None, repr=False)
-    """None: all of it is literal."""
+    renderer: _Renderer | None = field(default=None, repr=False)
+    """None if the whole value is literal."""
 
     def render(self, scope: Scope) -> Value:
-        """The value over `scope`. Raises `ExpressionError` with the path, also if it uses a secret."""
-        return self.value if self.fill is None else self.fill(_Filling(scope))
+        """Return the value over `scope`. Raises `ExpressionError` with the path, also if a text uses a secret."""
+        return self.value if self.renderer is None else self.renderer(_RenderPass(scope))
 
 
-def resolve_params(compiled: Compiled, scope: Scope) -> Params:
-    """The parameters over `scope`, with every text that uses a secret put aside as segments.
+def resolve_params(compiled: CompiledValue, scope: Scope) -> Params:
+    """Return the parameters over `scope`. A text that uses a secret becomes segments, apart from the other values.
 
-    `compiled` is of a mapping. Raises `ExpressionError` with the path of what cannot be evaluated.
+    `compiled` must be a mapping. Raises `ExpressionError` with the path of the text that cannot be evaluated.
     """
     secrets: dict[Path, Segments] = {}
-    value = compiled.value if compiled.fill is None else compiled.fill(_Filling(scope, secrets=secrets))
+    value = compiled.value if compiled.renderer is None else compiled.renderer(_RenderPass(scope, secrets=secrets))
     if not isinstance(value, dict):
         raise ExpressionError("parameters are a mapping of names to values; write one under `with`")
     return Params(value, secrets)
 
 
 def iter_strings(value: Value) -> Iterator[tuple[Path, str]]:
-    """Every text in `value` with its path, in order; keys are not among them.
+    """Yield every text in `value` with its path, in order. Keys are not texts.
 
-    Raises `ExpressionError` when it comes to what is nested deeper than `engine.json_values.MAX_DEPTH` levels.
+    Raises `ExpressionError` at a value that is nested deeper than `engine.json_values.MAX_DEPTH` levels.
     """
-    return _strings(value, ())
+    return _iter_strings(value, ())
 
 
-def _strings(value: Value, path: Path) -> Iterator[tuple[Path, str]]:
+def _iter_strings(value: Value, path: Path) -> Iterator[tuple[Path, str]]:
     if isinstance(value, str):
         yield path, value
     elif len(path) >= MAX_DEPTH and isinstance(value, list | dict):
         raise ExpressionError(f"this nests deeper than {MAX_DEPTH} levels; use fewer lists in lists")
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _strings(item, (*path, index))
+            yield from _iter_strings(item, (*path, index))
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _strings(item, (*path, key))
+            yield from _iter_strings(item, (*path, key))
 
 
-def compile_value(value: Value, *, addresses: Collection[str] = ()) -> Compiled:
-    """Compiles every text in `value`. Raises `ExpressionError` with the path of the first that cannot be.
+def compile_value(value: Value, *, addresses: Collection[str] = ()) -> CompiledValue:
+    """Compile every text in `value`. Raises `ExpressionError` with the path of the first text that cannot be compiled.
 
-    `addresses`: keys of `value` that hold a web address, in which no expression leads elsewhere.
+    `addresses`: keys of `value` that hold a web address, whose expressions must not change the server.
     """
     templates: dict[Path, Template] = {}
     for path, text in iter_strings(value):
         try:
             template = compile_template(text)
         except ExpressionError as error:
-            raise _located(path, error) from None
+            raise _add_path(path, error) from None
         if not template.is_literal:
             templates[path] = template
-    found = templates.values()
-    strict = {path for template in found for path in template.references - template.guarded}
-    references = frozenset(path for template in found for path in template.references)
-    return Compiled(
+    compiled = templates.values()
+    required = {path for template in compiled for path in template.references - template.optional_references}
+    references = frozenset(path for template in compiled for path in template.references)
+    return CompiledValue(
         value=value,
         templates=tuple(templates.items()),
         references=references,
-        guarded=references - strict,
-        secrets=frozenset(name for template in found for name in template.secrets),
-        fill=_filler(value, (), templates, frozenset((name,) for name in addresses)),
+        optional_references=references - required,
+        secrets=frozenset(name for template in compiled for name in template.secrets),
+        renderer=_build_renderer(value, (), templates, frozenset((name,) for name in addresses)),
     )
 
 
-def _located(path: Path, error: ExpressionError) -> ExpressionError:
+def _add_path(path: Path, error: ExpressionError) -> ExpressionError:
     return ExpressionError(f"{json_values.show_path(path)}: {error}") if path else error
 
 
-def _filler(value: Value, path: Path, templates: Mapping[Path, Template], addresses: Collection[Path]) -> _Fill | None:
-    """None for what is literal throughout."""
+def _build_renderer(
+    value: Value, path: Path, templates: Mapping[Path, Template], addresses: Collection[Path]
+) -> _Renderer | None:
+    """Return the function that renders `value`, or None if the whole value is literal."""
     if isinstance(value, str):
-        return _text_filler(path, templates[path], is_address=path in addresses) if path in templates else None
+        return _build_text_renderer(path, templates[path], is_address=path in addresses) if path in templates else None
+
+    def build(item: Value, key: str | int) -> _Renderer | None:
+        return _build_renderer(item, (*path, key), templates, addresses)
+
     if isinstance(value, list):
-        items = [(item, _filler(item, (*path, index), templates, addresses)) for index, item in enumerate(value)]
-        if any(fill for _, fill in items):
-            return lambda filling: [fill(filling) if fill else item for item, fill in items]
+        items = [(item, build(item, index)) for index, item in enumerate(value)]
+        if any(render for _, render in items):
+            return lambda render_pass: [render(render_pass) if render else item for item, render in items]
     if isinstance(value, dict):
-        entries = [(key, item, _filler(item, (*path, key), templates, addresses)) for key, item in value.items()]
-        if any(fill for _, _, fill in entries):
-            return lambda filling: {key: fill(filling) if fill else item for key, item, fill in entries}
+        entries = [(key, item, build(item, key)) for key, item in value.items()]
+        if any(render for _, _, render in entries):
+            return lambda render_pass: {key: render(render_pass) if render else item for key, item, render in entries}
     return None
 
 
-def _text_filler(path: Path, template: Template, *, is_address: bool) -> _Fill:
+def _build_text_renderer(path: Path, template: Template, *, is_address: bool) -> _Renderer:
     evaluate = partial(render_address, template) if is_address else template.evaluate
 
-    def fill(filling: _Filling) -> Value:
+    def render(render_pass: _RenderPass) -> Value:
         try:
-            if template.secrets and filling.secrets is not None:
-                filling.secrets[path] = template.segments(filling.budget)
+            if template.secrets and render_pass.secrets is not None:
+                render_pass.secrets[path] = template.segments(render_pass.budget)
                 return ""
-            value = evaluate(filling.budget)
-            filling.room = measure(value, room=filling.room, depth=len(path))
+            value = evaluate(render_pass.budget)
+            render_pass.remaining_size = measure(value, remaining=render_pass.remaining_size, depth=len(path))
         except ExpressionError as error:
-            raise _located(path, error) from None
+            raise _add_path(path, error) from None
         return value
 
-    return fill
+    return render

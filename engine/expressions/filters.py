@@ -1,4 +1,7 @@
-"""The filters and tests that expressions may use. Each filter says what it takes; `translate` checks that before."""
+"""The filters and tests that expressions may use.
+
+Each filter declares the kind of value that it takes. `operators.compile_filter` checks the value before it calls `run`.
+"""
 
 from __future__ import annotations
 
@@ -25,21 +28,23 @@ ELLIPSIS: Final = "…"
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """`run(budget, value, *arguments)`. `takes` and `arguments`: kinds as in `FITS`; the last ones may be optional.
-
-    `keyword`: the name by which the first argument may be given too. `check`: looks at the arguments that are
-    literal, so that a mistake shows when the file is registered.
-    """
+    """A filter: the function behind it, and the values and arguments that it takes."""
 
     run: Callable[..., Result]
+    """Called as `run(budget, value, *arguments)`."""
     takes: str
+    """The kind of value that it takes, a key of `VALUE_CHECKS`."""
     arguments: tuple[str, ...] = ()
+    """The kinds of its arguments, keys of `VALUE_CHECKS`."""
     optional: int = 0
+    """How many of the last arguments may be left out."""
     keyword: str = ""
+    """The name by which the first argument may also be given."""
     check: Callable[..., None] | None = None
+    """Checks the literal arguments, so that a mistake is reported when the file is registered."""
 
 
-FITS: Final[dict[str, Callable[[Value], bool]]] = {
+VALUE_CHECKS: Final[dict[str, Callable[[Value], bool]]] = {
     "any value": lambda _: True,
     "text": lambda value: isinstance(value, str),
     "a number": lambda value: isinstance(value, int | Decimal) and not isinstance(value, bool),
@@ -48,48 +53,48 @@ FITS: Final[dict[str, Callable[[Value], bool]]] = {
     "a mapping": lambda value: isinstance(value, dict),
     "text, a list or a mapping": lambda value: isinstance(value, str | list | dict),
 }
-"""What a filter may ask for, in the words of its error, and whether a value is that."""
+"""Each kind of value that a filter may take, in the words of its error message, with the check for it."""
 
 
-def _cased(change: Callable[[str], str]) -> Callable[[Budget, str], str]:
+def _change_text(change: Callable[[str], str]) -> Callable[[Budget, str], str]:
     def run(budget: Budget, text: str) -> str:
-        budget.write(len(text))
-        changed = change(text)  # case changes make a text three times as long at most
-        budget.write(len(changed))
+        budget.charge_write(len(text))
+        changed = change(text)  # A change of case makes a text at most three times as long.
+        budget.charge_write(len(changed))
         return changed
 
     return run
 
 
 def _title(budget: Budget, text: str) -> str:
-    budget.spend(len(text) // 16)  # its words are objects of their own until they are joined
-    return _cased(_title_case)(budget, text)
+    budget.spend(len(text) // 16)  # Each word is an object of its own until the words are joined.
+    return _change_text(_title_case)(budget, text)
 
 
 def _title_case(text: str) -> str:
     return "".join([part[:1].upper() + part[1:].lower() for part in _WORD_BREAK.split(text)])
 
 
-CASES: Final[dict[str, Callable[[str], str]]] = {
+TEXT_CHANGES: Final[dict[str, Callable[[str], str]]] = {
     "upper": str.upper,
     "lower": str.lower,
     "capitalize": str.capitalize,
     "title": _title_case,
     "trim": str.strip,
 }
-"""Filters that change a text to one form: to what has that form already, they do nothing."""
+"""Filters that bring a text into one form. Applied to a text that has this form, they return it unchanged."""
 
 
 def _trim(budget: Budget, text: str) -> str:
-    budget.read(len(text))
+    budget.charge_read(len(text))
     return text.strip()
 
 
 def _replace(budget: Budget, text: str, old: str, new: str) -> str:
     if not old:
         raise ExpressionError('`replace` needs a text to look for, not ""; write what should be replaced')
-    budget.read(len(text))
-    budget.write(len(text) + text.count(old) * (len(new) - len(old)))
+    budget.charge_read(len(text))
+    budget.charge_write(len(text) + text.count(old) * (len(new) - len(old)))
     return text.replace(old, new)
 
 
@@ -98,12 +103,12 @@ def _truncate(budget: Budget, text: str, length: int) -> str:
         raise ExpressionError(f"`truncate` needs a length of at least 1, not {length}")
     if len(text) <= length:
         return text
-    budget.write(length)
+    budget.charge_write(length)
     return text[: length - 1] + ELLIPSIS
 
 
 def _date(budget: Budget, text: str, pattern: str, zone: str | None = None) -> str:
-    budget.write((len(pattern) + 1) * dates.WIDEST)
+    budget.charge_write((len(pattern) + 1) * dates.MAX_DIRECTIVE_LENGTH)
     return dates.format_date(text, pattern, zone)
 
 
@@ -112,14 +117,14 @@ def _length(_: Budget, value: str | List | Mapping) -> int:
 
 
 def _first(_: Budget, items: List) -> Result:
-    return items[0] if items else _empty("first")
+    return items[0] if items else _missing_in_empty("first")
 
 
 def _last(_: Budget, items: List) -> Result:
-    return items[-1] if items else _empty("last")
+    return items[-1] if items else _missing_in_empty("last")
 
 
-def _empty(name: str) -> Missing:
+def _missing_in_empty(name: str) -> Missing:
     return Missing(lambda: f"`{name}` was given an empty list; add `| default(…)` for that case")
 
 
@@ -128,42 +133,43 @@ def _join(budget: Budget, items: List, separator: str = "") -> str:
     total = len(separator) * max(len(items) - 1, 0)
     parts: list[str] = []
     for index, item in enumerate(items):
-        parts.append(value_text.write(budget, item, label=f"item {index} of the list"))
+        parts.append(value_text.write_text(budget, item, label=f"item {index} of the list"))
         total += len(parts[-1])
         if total > MAX_TEXT:
             break
-    budget.write(total)
+    budget.charge_write(total)
     return separator.join(parts)
 
 
 def _sort(budget: Budget, items: List) -> List:
-    return sorted(items, key=comparisons.ordered("sort", budget, items, letters=True))
+    return sorted(items, key=comparisons.build_sort_key("sort", budget, items, letters=True))
 
 
 def _min(budget: Budget, items: List) -> Result:
-    return min(items, key=comparisons.ordered("min", budget, items)) if items else _empty("min")
+    return min(items, key=comparisons.build_sort_key("min", budget, items)) if items else _missing_in_empty("min")
 
 
 def _max(budget: Budget, items: List) -> Result:
-    return max(items, key=comparisons.ordered("max", budget, items)) if items else _empty("max")
+    return max(items, key=comparisons.build_sort_key("max", budget, items)) if items else _missing_in_empty("max")
 
 
 def _sum(budget: Budget, items: List) -> Number:
     budget.spend(len(items))
     for index, item in enumerate(items):
-        if value_text.kind(item) != "number":
-            raise ExpressionError(f"`sum` adds numbers, but item {index} of the list is {value_text.phrase(item)}")
+        if value_text.kind_of(item) != "number":
+            kind = value_text.describe_kind(item)
+            raise ExpressionError(f"`sum` adds numbers, but item {index} of the list is {kind}")
     terms: Any = items
-    nothing: Number = 0
-    return reduce(numbers.add, terms, nothing)
+    zero: Number = 0
+    return reduce(numbers.add, terms, zero)
 
 
 def _unique(budget: Budget, items: List) -> List:
     budget.spend(len(items))
-    budget.read(MAX_SIZE - measure(items))
+    budget.charge_read(MAX_SIZE - measure(items))
     firsts: dict[Hashable, Value] = {}
     for item in items:
-        firsts.setdefault(value_text.identity(item), item)
+        firsts.setdefault(value_text.equality_key(item), item)
     return list(firsts.values())
 
 
@@ -175,21 +181,24 @@ def _reverse(budget: Budget, items: List) -> List:
 def _map(budget: Budget, items: List, attribute: str) -> List:
     keys = attribute.split(".")
     budget.spend(len(items) * len(keys))
-    found: List = []
+    values: List = []
     for index, item in enumerate(items):
-        here = item
+        value = item
         for key in keys:
-            if not isinstance(here, dict) or key not in here:
-                raise ExpressionError(_no_attribute(index, here, key=key))
-            here = here[key]
-        found.append(here)
-    return found
+            if not isinstance(value, dict) or key not in value:
+                raise ExpressionError(_explain_missing_attribute(index, value, key=key))
+            value = value[key]
+        values.append(value)
+    return values
 
 
-def _no_attribute(index: int, here: Value, *, key: str) -> str:
-    what = f"it has {value_text.listing(here)}" if isinstance(here, dict) else f"it is {value_text.phrase(here)}"
+def _explain_missing_attribute(index: int, value: Value, *, key: str) -> str:
+    if isinstance(value, dict):
+        content = f"it has {value_text.list_names(value)}"
+    else:
+        content = f"it is {value_text.describe_kind(value)}"
     hint = "; `map` looks keys up, it applies no filter" if key in FILTERS else ""
-    return f"`map` found no `{value_text.shorten(key)}` in item {index} of the list: {what}{hint}"
+    return f"`map` found no `{value_text.shorten(key)}` in item {index} of the list: {content}{hint}"
 
 
 def _check_attribute(attribute: object) -> None:
@@ -215,9 +224,9 @@ def _check_date(pattern: object, zone: object = None) -> None:
 
 
 FILTERS: Final[dict[str, Filter]] = {
-    "upper": Filter(_cased(str.upper), "text"),
-    "lower": Filter(_cased(str.lower), "text"),
-    "capitalize": Filter(_cased(str.capitalize), "text"),
+    "upper": Filter(_change_text(str.upper), "text"),
+    "lower": Filter(_change_text(str.lower), "text"),
+    "capitalize": Filter(_change_text(str.capitalize), "text"),
     "title": Filter(_title, "text"),
     "trim": Filter(_trim, "text"),
     "replace": Filter(_replace, "text", ("text", "text")),
@@ -238,21 +247,25 @@ FILTERS: Final[dict[str, Filter]] = {
     "values": Filter(_values, "a mapping"),
     "round": Filter(lambda _, value, places=0: numbers.round_to(value, places), "a number", ("a whole number",), 1),
     "abs": Filter(lambda _, value: numbers.absolute(value), "a number"),
-    "int": Filter(lambda budget, value: numbers.whole(value, is_guard=budget.is_guard), "any value"),
-    "number": Filter(lambda budget, value: numbers.read(value, is_guard=budget.is_guard), "any value"),
-    "string": Filter(value_text.write, "any value"),
+    "int": Filter(
+        lambda budget, value: numbers.to_integer(value, is_gate_condition=budget.is_gate_condition), "any value"
+    ),
+    "number": Filter(
+        lambda budget, value: numbers.to_number(value, is_gate_condition=budget.is_gate_condition), "any value"
+    ),
+    "string": Filter(value_text.write_text, "any value"),
     "json": Filter(value_text.write_json, "any value"),
 }
-"""Every filter but `default`, which takes what is missing and is therefore a node of its own in `translate`."""
+"""Every filter except `default`: it accepts a missing value, so `compiler` treats it apart."""
 
 TESTS: Final[dict[str, Callable[[Value], bool]]] = {
     "none": lambda value: value is None,
-    "number": FITS["a number"],
-    "string": FITS["text"],
-    "mapping": FITS["a mapping"],
-    "sequence": FITS["a list"],
+    "number": VALUE_CHECKS["a number"],
+    "string": VALUE_CHECKS["text"],
+    "mapping": VALUE_CHECKS["a mapping"],
+    "sequence": VALUE_CHECKS["a list"],
     "boolean": lambda value: isinstance(value, bool),
-    "true": lambda value: comparisons.is_truth(value, True),
-    "false": lambda value: comparisons.is_truth(value, False),
+    "true": lambda value: comparisons.is_boolean(value, True),
+    "false": lambda value: comparisons.is_boolean(value, False),
 }
-"""Every test but `defined` and `undefined`."""
+"""Every test except `defined` and `undefined`, which accept a missing value."""

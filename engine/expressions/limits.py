@@ -1,4 +1,4 @@
-"""What one evaluation may cost, and how it is counted."""
+"""Limits of one evaluation: the constants, and the budget that counts against them."""
 
 from __future__ import annotations
 
@@ -12,71 +12,74 @@ from engine.json_values import MAX_DEPTH, Value
 Scope: TypeAlias = Mapping[str, Value]
 
 MAX_SOURCE: Final = 20_000
-"""Characters of a text that has an expression in it; text without one is never parsed and has no limit here."""
+"""Maximum length of a text with an expression, in characters. A text without one is never parsed and has no limit."""
 MAX_NESTING: Final = 60
-"""How deeply operators, filters, brackets and lookups may nest in one expression."""
+"""Maximum nesting of operators, filters, brackets and lookups in one expression, in levels."""
 MAX_NODES: Final = 2_000
-"""Names, literals, operators and filters of one text: bounds what a compiled template keeps in memory."""
+"""Maximum number of names, literals, operators and filters in one text. It limits the memory of a template."""
 MAX_STEPS: Final = 50_000
-"""Steps of one render: one for each node, each item that a filter or `in` looks at, each `CHARACTERS_PER_STEP`."""
+"""Maximum cost of one render, in steps. Each node costs a step, and so does each item that a filter or `in` visits
+and every `CHARACTERS_PER_STEP` characters."""
 CHARACTERS_PER_STEP: Final = 500
-"""Characters that may be read or written for one step, so that 25 million are the most that one render touches."""
+"""Characters that may be read or written for one step: one render touches at most 25 million."""
 MAX_TEXT: Final = 2_000_000
-"""Characters of a text that an expression builds."""
+"""Maximum length of a text that an expression builds, in characters."""
 MAX_SIZE: Final = 10_000_000
-"""Size of a value that an expression builds or that is written as JSON: its characters, and `ITEM_SIZE` an item."""
+"""Maximum size of a value that an expression builds or writes as JSON: its characters, plus `ITEM_SIZE` per item."""
 ITEM_SIZE: Final = 40
-"""About what one item costs in time, compared to reading a character."""
+"""Size of one item, in characters: visiting an item takes about as long as reading so many characters."""
 
 
 class Budget:
-    """The scope of one render and the steps that are left to it. Every method raises `ExpressionError` beyond."""
+    """The scope of one render and its remaining steps. Every method raises `ExpressionError` if none remain."""
 
-    __slots__ = ("is_guard", "left", "scope")
+    __slots__ = ("is_gate_condition", "remaining", "scope")
 
-    def __init__(self, scope: Scope, *, is_guard: bool = False) -> None:
+    def __init__(self, scope: Scope, *, is_gate_condition: bool = False) -> None:
         self.scope = scope
-        self.is_guard = is_guard
-        """Whether the answer decides if people are asked: then what may mean two things is an error."""
-        self.left = MAX_STEPS
+        self.is_gate_condition = is_gate_condition
+        """Whether the result decides if people are asked, or whom. Then an ambiguous number is an error."""
+        self.remaining = MAX_STEPS
 
     def spend(self, steps: int) -> None:
-        self.left -= steps
-        if self.left < 0:
+        """Charge a number of steps."""
+        self.remaining -= steps
+        if self.remaining < 0:
             raise ExpressionError(
                 f"this takes more than {MAX_STEPS} steps; let an earlier step reduce the data, or use fewer filters"
             )
 
-    def read(self, characters: int) -> None:
+    def charge_read(self, characters: int) -> None:
+        """Charge for reading a text of this length."""
         self.spend(characters // CHARACTERS_PER_STEP)
 
-    def write(self, characters: int) -> None:
-        """Call it before a text of so many characters is built."""
+    def charge_write(self, characters: int) -> None:
+        """Charge for building a text of this length. Call it before the text is built."""
         if characters > MAX_TEXT:
             raise ExpressionError(f"this would give a text of more than {MAX_TEXT} characters; use less data")
         self.spend(characters // CHARACTERS_PER_STEP)
 
 
-def measure(value: Value, *, room: int = MAX_SIZE, depth: int = 0) -> int:
-    """What is left of `room` after `value`; stops as soon as nothing is.
+def measure(value: Value, *, remaining: int = MAX_SIZE, depth: int = 0) -> int:
+    """Return the part of `remaining` that is left after the size of `value`.
 
-    Raises `ExpressionError` for a value that is too large, or nested deeper than `MAX_DEPTH` levels.
+    Raises `ExpressionError` as soon as nothing is left, or for a value that is nested deeper than `MAX_DEPTH` levels.
     """
     if depth > MAX_DEPTH:
         raise ExpressionError(f"this gives data nested deeper than {MAX_DEPTH} levels; use fewer lists in lists")
-    room -= ITEM_SIZE
+    remaining -= ITEM_SIZE
     if isinstance(value, str):
-        room -= len(value)
+        remaining -= len(value)
     elif isinstance(value, Decimal):
-        room -= len(str(value))
+        remaining -= len(str(value))
     elif isinstance(value, int):
-        room -= value.bit_length() // 3
+        remaining -= value.bit_length() // 3
     elif isinstance(value, list):
         for item in value:
-            room = measure(item, room=room, depth=depth + 1)
+            remaining = measure(item, remaining=remaining, depth=depth + 1)
     elif isinstance(value, dict):
         for key, item in value.items():
-            room = measure(item, room=room - len(key), depth=depth + 1)
-    if room < 0:
+            remaining = measure(item, remaining=remaining - len(key), depth=depth + 1)
+    if remaining < 0:
         raise ExpressionError(f"this gives more than {MAX_SIZE} characters of data; use less of it")
-    return room
+    return remaining

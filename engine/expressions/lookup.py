@@ -1,4 +1,4 @@
-"""References: `a.b["c"][0]` walks mappings and lists, and what is not there is a value that explains itself."""
+"""References such as `a.b["c"][0]`: lookups in mappings and lists. A failed lookup gives a `Missing` with a reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.json_values import Path, Value
 
 
 class Missing:
-    """What a lookup found nothing for. Only `default` and `is defined` take it; anything else raises `error()`."""
+    """The result of a lookup that found nothing. `default` and `is defined` accept it; all others raise `error()`."""
 
     __slots__ = ("_sentence",)
 
@@ -25,12 +25,12 @@ class Missing:
 
 
 DECISIONS: Final = "_decisions"
-"""In a scope, what was decided about steps, by id: `steps.<id>.decision` is found here. No expression can name it.
+"""The key of a scope that holds the decisions about steps, by step id. No expression can name it.
 
-It is no part of `steps.<id>`, or whoever passes on the whole output of a step would pass it on too.
+`steps.<id>.decision` is read from here. The decision is no part of `steps.<id>`, because a step that passes on the
+whole output of another step would then pass on the decision too.
 """
 _STEPS, _DECISION = "steps", "decision"
-
 
 Result: TypeAlias = "Value | Missing"
 Evaluator: TypeAlias = Callable[[Budget], Value]
@@ -39,87 +39,96 @@ Lookup: TypeAlias = Callable[[Budget], Result]
 """Evaluates one node that may be missing."""
 
 
-def reference(path: Path) -> Lookup:
-    """A reference whose keys are all known when it is compiled; `path[0]` is the name."""
-    look = _plain(path)
-    return _decision(path, look) if path[0] == _STEPS and path[2:3] == (_DECISION,) else look
+def compile_reference(path: Path) -> Lookup:
+    """Compile a reference whose keys are all known. `path[0]` is a name of the scope."""
+    resolve = _compile_scope_reference(path)
+    return _compile_decision_reference(path, resolve) if path[0] == _STEPS and path[2:3] == (_DECISION,) else resolve
 
 
-def _decision(path: Path, plain: Lookup) -> Lookup:
-    """What was decided about a step, unless the step itself gave something of this name."""
+def _compile_decision_reference(path: Path, resolve_output: Lookup) -> Lookup:
+    """Compile a reference to the decision about a step. An output of the step with this name comes first."""
     step, keys = path[1], path[3:]
 
-    def look(budget: Budget) -> Result:
-        found, known = plain(budget), budget.scope.get(DECISIONS)
-        if not isinstance(found, Missing) or not isinstance(known, dict) or step not in known:
-            return found
-        if not isinstance(_plain(path[:3])(budget), Missing):
-            return found
-        here: Result = known[str(step)]
+    def resolve(budget: Budget) -> Result:
+        output, decisions = resolve_output(budget), budget.scope.get(DECISIONS)
+        if not isinstance(output, Missing) or not isinstance(decisions, dict) or step not in decisions:
+            return output
+        if not isinstance(_compile_scope_reference(path[:3])(budget), Missing):
+            return output
+        value: Result = decisions[str(step)]
         for index, key in enumerate(keys, start=3):
-            here = item(here, key, label=show(path[:index]))
-        return here
+            value = look_up_item(value, key, label=show_path(path[:index]))
+        return value
 
-    return look
+    return resolve
 
 
-def _plain(path: Path) -> Lookup:
+def _compile_scope_reference(path: Path) -> Lookup:
     root, keys = str(path[0]), path[1:]
 
-    def look(budget: Budget) -> Result:
+    def resolve(budget: Budget) -> Result:
         scope = budget.scope
         if root not in scope:
-            return Missing(lambda: _unknown(root, scope))
-        here = scope[root]
+            return Missing(lambda: _explain_unknown_name(root, scope))
+        value = scope[root]
         for key in keys:
-            if isinstance(here, dict) and key in here:
-                here = here[key]
+            if isinstance(value, dict) and key in value:
+                value = value[key]
                 continue
-            there = item(here, key, label="")
-            if isinstance(there, Missing):
-                return _explain(scope[root], path)
-            here = there
-        return here
+            item = look_up_item(value, key, label="")
+            if isinstance(item, Missing):
+                return _explain_missing(scope[root], path)
+            value = item
+        return value
 
-    return look
-
-
-def item(here: Result, key: Value, *, label: str) -> Result:
-    """One lookup whose key was computed. What is missing has no items, and stays missing for the first reason."""
-    if isinstance(here, Missing):
-        return here
-    if isinstance(here, dict) and isinstance(key, str) and key in here:
-        return here[key]
-    if isinstance(here, list) and isinstance(key, int) and not isinstance(key, bool) and -len(here) <= key < len(here):
-        return here[key]
-    return Missing(lambda: _nothing_there(here, key, label=label))
+    return resolve
 
 
-def _explain(here: Value, path: Path) -> Missing:
-    """Walks again, now with the way that was taken: only a lookup that failed pays for its sentence."""
-    found: Result = here
+def look_up_item(container: Result, key: Value, *, label: str) -> Result:
+    """Return the item at `key`. A missing container is returned as it is, with its own reason.
+
+    `label` is the name of the container in error messages.
+    """
+    if isinstance(container, Missing):
+        return container
+    if isinstance(container, dict) and isinstance(key, str) and key in container:
+        return container[key]
+    if (
+        isinstance(container, list)
+        and isinstance(key, int)
+        and not isinstance(key, bool)
+        and -len(container) <= key < len(container)
+    ):
+        return container[key]
+    return Missing(lambda: _explain_missing_item(container, key, label=label))
+
+
+def _explain_missing(root: Value, path: Path) -> Missing:
+    """Repeat a failed lookup with labels. Only a lookup that failed pays for writing them."""
+    value: Result = root
     for index, key in enumerate(path[1:], start=1):
-        found = item(found, key, label=show(path[:index]))
-    assert isinstance(found, Missing)
-    return found
+        value = look_up_item(value, key, label=show_path(path[:index]))
+    assert isinstance(value, Missing)
+    return value
 
 
-def show(path: Path) -> str:
+def show_path(path: Path) -> str:
     return value_text.shorten(json_values.show_path(path))
 
 
-def _unknown(root: str, scope: Scope) -> str:
-    known = f"there are {value_text.listing(scope)}" if scope else "there is nothing"
-    return f"`{value_text.shorten(root)}` is not known here; {known}.{value_text.suggestion(root, scope)}"
+def _explain_unknown_name(root: str, scope: Scope) -> str:
+    known = f"there are {value_text.list_names(scope)}" if scope else "there is nothing"
+    return f"`{value_text.shorten(root)}` is not known here; {known}.{value_text.suggest(root, scope)}"
 
 
-def _nothing_there(here: Value, key: Value, *, label: str) -> str:
-    if value_text.kind(key) not in ("text", "number"):
-        return f"{label} was asked for an item, but the key is {value_text.phrase(key)}; use text or a whole number."
-    name = value_text.shorten(value_text.as_text(key))
-    if isinstance(here, dict):
-        has = f"it has {value_text.listing(here)}" if here else "it is an empty mapping"
-        return f"{label} has no `{name}`; {has}.{value_text.suggestion(name, here)}"
-    if isinstance(here, list):
-        return f"{label} has no `{name}`; it is a list of {len(here)}, and the first item is 0."
-    return f"{label} has no `{name}`; it is {value_text.phrase(here)}."
+def _explain_missing_item(container: Value, key: Value, *, label: str) -> str:
+    if value_text.kind_of(key) not in ("text", "number"):
+        kind = value_text.describe_kind(key)
+        return f"{label} was asked for an item, but the key is {kind}; use text or a whole number."
+    name = value_text.shorten(value_text.format_value(key))
+    if isinstance(container, dict):
+        content = f"it has {value_text.list_names(container)}" if container else "it is an empty mapping"
+        return f"{label} has no `{name}`; {content}.{value_text.suggest(name, container)}"
+    if isinstance(container, list):
+        return f"{label} has no `{name}`; it is a list of {len(container)}, and the first item is 0."
+    return f"{label} has no `{name}`; it is {value_text.describe_kind(container)}."

@@ -1,4 +1,4 @@
-"""Arithmetic: integers exactly, decimals to 50 digits, nothing beyond what `engine.json_values` carries."""
+"""Arithmetic: exact integers, and decimals of 50 significant digits, within the limits of `engine.json_values`."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from engine.json_values import MAX_DIGITS, Value
 Number: TypeAlias = int | Decimal
 
 PRECISION: Final = 50
-"""Significant digits of a decimal result; a longer one is rounded half to even."""
+"""Significant digits of a decimal result. A longer result is rounded half to even."""
 MAX_PLACES: Final = 50
-"""Decimal places that `round` may keep."""
+"""Maximum number of decimal places that `round` keeps."""
 
 _TRAPS: Final = [Clamped, DivisionByZero, InvalidOperation, Overflow, Subnormal]
 _CONTEXT: Final = Context(
@@ -36,12 +36,12 @@ _CONTEXT: Final = Context(
 )
 _ROUNDING: Final = Context(prec=3 * MAX_DIGITS, rounding=ROUND_HALF_UP, traps=[InvalidOperation])
 _IN_THOUSANDS: Final = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}", re.ASCII)
-_LONGEST_UNCLEAR: Final = 20
+_MAX_UNCLEAR_LENGTH: Final = 20
 _TEXT: Final = re.compile(r"[+-]?(\d+(\.\d+)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 
 
-def bounded(number: Number) -> Number:
-    """`number`, unless it has more digits than a workflow may carry."""
+def check_digits(number: Number) -> Number:
+    """Return `number`. Raises `ExpressionError` if it has more digits than a workflow may carry."""
     try:
         json_values.clean(number)
     except InvalidValue as error:
@@ -51,42 +51,42 @@ def bounded(number: Number) -> Number:
 
 def add(left: Number, right: Number) -> Number:
     if isinstance(left, int) and isinstance(right, int):
-        return bounded(left + right)
-    return _decimal(_CONTEXT.add, left, right)
+        return check_digits(left + right)
+    return _calculate_decimal(_CONTEXT.add, left, right)
 
 
 def subtract(left: Number, right: Number) -> Number:
     if isinstance(left, int) and isinstance(right, int):
-        return bounded(left - right)
-    return _decimal(_CONTEXT.subtract, left, right)
+        return check_digits(left - right)
+    return _calculate_decimal(_CONTEXT.subtract, left, right)
 
 
 def multiply(left: Number, right: Number) -> Number:
     if isinstance(left, int) and isinstance(right, int):
-        return bounded(left * right)
-    return _decimal(_CONTEXT.multiply, left, right)
+        return check_digits(left * right)
+    return _calculate_decimal(_CONTEXT.multiply, left, right)
 
 
 def divide(left: Number, right: Number) -> Number:
-    """Always a decimal."""
+    """Return the quotient, always as a decimal."""
     _refuse_zero(right)
-    return _decimal(_CONTEXT.divide, left, right)
+    return _calculate_decimal(_CONTEXT.divide, left, right)
 
 
 def floor_divide(left: Number, right: Number) -> Number:
-    """Rounded down, for decimals as for integers."""
+    """Return the quotient rounded down, for decimals as for integers."""
     _refuse_zero(right)
     if isinstance(left, int) and isinstance(right, int):
         return left // right
-    return _decimal(_floor, left, right)
+    return _calculate_decimal(_floor_decimal, left, right)
 
 
 def modulo(left: Number, right: Number) -> Number:
-    """The remainder of `floor_divide`; it has the sign of `right`."""
+    """Return the remainder of `floor_divide`. It has the sign of `right`."""
     _refuse_zero(right)
     if isinstance(left, int) and isinstance(right, int):
         return left % right
-    return _decimal(_remainder, left, right)
+    return _calculate_decimal(_remainder, left, right)
 
 
 def negate(number: Number) -> Number:
@@ -100,7 +100,10 @@ def absolute(number: Number) -> Number:
 
 
 def round_to(number: Number, places: int) -> Number:
-    """Half away from zero, as people round; an integer for 0 places, else a decimal of exactly so many places."""
+    """Return `number` rounded half away from zero, as people round.
+
+    The result is an integer for 0 places, else a decimal with exactly this number of places.
+    """
     if not 0 <= places <= MAX_PLACES:
         raise ExpressionError(f"`round` keeps 0 to {MAX_PLACES} decimal places, not {places}")
     if not places and isinstance(number, int):
@@ -108,33 +111,33 @@ def round_to(number: Number, places: int) -> Number:
     rounded = Decimal(number).quantize(Decimal((0, (1,), -places)), context=_ROUNDING)
     if not places:
         return int(rounded)
-    return bounded(rounded if rounded else rounded.copy_abs())
+    return check_digits(rounded if rounded else rounded.copy_abs())
 
 
-def whole(value: Value, *, is_guard: bool = False) -> int:
-    """`| int`: exactly that integer, never a rounded one."""
-    number = read(value, is_guard=is_guard)
+def to_integer(value: Value, *, is_gate_condition: bool = False) -> int:
+    """Return the exact integer, for `| int`. Raises `ExpressionError` for a number that is not whole."""
+    number = to_number(value, is_gate_condition=is_gate_condition)
     if isinstance(number, Decimal) and number != number.to_integral_value():
-        raise ExpressionError(f"{value_text.as_text(number)} is not a whole number; use `| round` to round it")
+        raise ExpressionError(f"{value_text.format_value(number)} is not a whole number; use `| round` to round it")
     return int(number)
 
 
-def read(value: Value, *, is_guard: bool = False) -> Number:
-    """`| number`: a number, a text that is one, or the amount of a money mapping.
+def to_number(value: Value, *, is_gate_condition: bool = False) -> Number:
+    """Return the number of a number, a numeric text or a money mapping, for `| number`.
 
-    `is_guard`: a text such as 1.234 is an error, because somebody may have meant a thousand.
+    `is_gate_condition`: a text such as 1.234 is an error, because its author may have meant a thousand.
     """
     if isinstance(value, dict) and value.keys() == {"amount", "currency"}:
-        value, is_guard = value["amount"], False
+        value, is_gate_condition = value["amount"], False
     if isinstance(value, str):
-        if is_guard and _IN_THOUSANDS.fullmatch(value.strip()[:_LONGEST_UNCLEAR]):
+        if is_gate_condition and _IN_THOUSANDS.fullmatch(value.strip()[:_MAX_UNCLEAR_LENGTH]):
             raise ExpressionError(
                 f'"{value_text.shorten(value)}" may mean thousands or decimals; declare it as a number or as money, '
                 "or write a fourth decimal"
             )
         return _parse(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise ExpressionError(f"a number was expected, but this is {value_text.phrase(value)}")
+        raise ExpressionError(f"a number was expected, but this is {value_text.describe_kind(value)}")
     return value
 
 
@@ -143,7 +146,7 @@ def _parse(text: str) -> Number:
         raise ExpressionError(
             f'"{value_text.shorten(text)}" is not a number; write it like 1234.50, with no other signs'
         )
-    return bounded(int(text) if text.lstrip("+-").isdigit() else Decimal(text))
+    return check_digits(int(text) if text.lstrip("+-").isdigit() else Decimal(text))
 
 
 def _refuse_zero(divisor: Number) -> None:
@@ -151,7 +154,7 @@ def _refuse_zero(divisor: Number) -> None:
         raise ExpressionError("this divides by zero; check the divisor with `if … else` first")
 
 
-def _decimal(operation: Callable[[Number, Number], Decimal], left: Number, right: Number) -> Decimal:
+def _calculate_decimal(operation: Callable[[Number, Number], Decimal], left: Number, right: Number) -> Decimal:
     try:
         return operation(left, right)
     except DecimalException:
@@ -159,11 +162,11 @@ def _decimal(operation: Callable[[Number, Number], Decimal], left: Number, right
 
 
 def _remainder(left: Number, right: Number) -> Decimal:
-    rest = _CONTEXT.remainder(left, right)
-    return _CONTEXT.add(rest, right) if rest and (rest < 0) != (right < 0) else rest
+    remainder = _CONTEXT.remainder(left, right)
+    return _CONTEXT.add(remainder, right) if remainder and (remainder < 0) != (right < 0) else remainder
 
 
-def _floor(left: Number, right: Number) -> Decimal:
-    rest = _CONTEXT.remainder(left, right)
+def _floor_decimal(left: Number, right: Number) -> Decimal:
+    remainder = _CONTEXT.remainder(left, right)
     quotient = _CONTEXT.divide_int(left, right)
-    return _CONTEXT.subtract(quotient, 1) if rest and (rest < 0) != (right < 0) else quotient
+    return _CONTEXT.subtract(quotient, 1) if remainder and (remainder < 0) != (right < 0) else quotient

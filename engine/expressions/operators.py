@@ -1,4 +1,4 @@
-"""Closures for operators, conditions and filters over operands that are translated already."""
+"""Operators, conditions and filters as closures over compiled operands."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from engine.errors import ExpressionError
 from engine.expressions import comparisons, numbers, value_text
-from engine.expressions.filters import FITS, Filter
+from engine.expressions.filters import VALUE_CHECKS, Filter
 from engine.expressions.limits import MAX_TEXT, Budget
 from engine.expressions.lookup import Evaluator, Lookup, Result
 from engine.json_values import Value
@@ -16,10 +16,11 @@ Condition: TypeAlias = Callable[[Budget], bool]
 
 
 class Operand(NamedTuple):
-    """`label`: what errors call it, `inputs.amount` or `the value`."""
+    """A compiled operand."""
 
     evaluate: Evaluator
     label: str
+    """Its name in error messages: `inputs.amount` or `the value`."""
 
 
 _ARITHMETIC: Final[dict[str, Callable[[Any, Any], numbers.Number]]] = {
@@ -41,89 +42,91 @@ _HINTS: Final[dict[tuple[str, value_text.Kind], str]] = {
 _EMPTY_HINT: Final = "; add `| default(…)`"
 
 
-def _hint(wanted: str, value: Value) -> str:
+def _suggest_conversion(wanted: str, value: Value) -> str:
     if wanted == "a number" and value_text.is_money(value):
         return "; add `| number`"
-    return _EMPTY_HINT if value is None else _HINTS.get((wanted, value_text.kind(value)), "")
+    return _EMPTY_HINT if value is None else _HINTS.get((wanted, value_text.kind_of(value)), "")
 
 
 # -- numbers and text ---------------------------------------------------------------------------------------
 
 
-def arithmetic(symbol: str, left: Operand, right: Operand) -> Evaluator:
+def compile_arithmetic(symbol: str, left: Operand, right: Operand) -> Evaluator:
     calculate = _ARITHMETIC[symbol]
 
     def evaluate(budget: Budget) -> Value:
-        one, other = left.evaluate(budget), right.evaluate(budget)
-        for value, label in ((one, left.label), (other, right.label)):
-            if value_text.kind(value) != "number":
-                raise ExpressionError(_not_a_number(symbol, value, label=label))
-        return calculate(one, other)
+        left_value, right_value = left.evaluate(budget), right.evaluate(budget)
+        for value, label in ((left_value, left.label), (right_value, right.label)):
+            if value_text.kind_of(value) != "number":
+                raise ExpressionError(_explain_not_a_number(symbol, value, label=label))
+        return calculate(left_value, right_value)
 
     return evaluate
 
 
-def _not_a_number(symbol: str, value: Value, *, label: str) -> str:
-    return f"`{symbol}` needs numbers, but {label} is {value_text.phrase(value)}{_hint('a number', value)}"
+def _explain_not_a_number(symbol: str, value: Value, *, label: str) -> str:
+    hint = _suggest_conversion("a number", value)
+    return f"`{symbol}` needs numbers, but {label} is {value_text.describe_kind(value)}{hint}"
 
 
-def sign(symbol: str, operand: Operand) -> Evaluator:
+def compile_sign(symbol: str, operand: Operand) -> Evaluator:
     negate: Callable[[Any], numbers.Number] = numbers.negate
 
     def evaluate(budget: Budget) -> Value:
         value = operand.evaluate(budget)
-        if value_text.kind(value) != "number":
-            raise ExpressionError(_not_a_number(symbol, value, label=operand.label))
+        if value_text.kind_of(value) != "number":
+            raise ExpressionError(_explain_not_a_number(symbol, value, label=operand.label))
         return negate(value) if symbol == "-" else value
 
     return evaluate
 
 
-def addition(left: Operand, right: Operand) -> Evaluator:
-    """`+`: of two numbers, two texts or two lists."""
+def compile_addition(left: Operand, right: Operand) -> Evaluator:
+    """Compile `+`, which adds two numbers, two texts or two lists."""
+    add_numbers = _ARITHMETIC["+"]
 
     def evaluate(budget: Budget) -> Value:
-        one, other = left.evaluate(budget), right.evaluate(budget)
-        match value_text.kind(one), value_text.kind(other):
+        left_value, right_value = left.evaluate(budget), right.evaluate(budget)
+        match value_text.kind_of(left_value), value_text.kind_of(right_value):
             case "number", "number":
-                return calculate(one, other)
+                return add_numbers(left_value, right_value)
             case "text", "text":
-                return glue(budget, [str(one), str(other)])
+                return concatenate(budget, [str(left_value), str(right_value)])
             case "list", "list":
-                return _append(budget, one, other)
+                return _append(budget, left_value, right_value)
         raise ExpressionError(
-            f"`+` adds two numbers, two texts or two lists, but {left.label} is {value_text.phrase(one)} "
-            f"and {right.label} is {value_text.phrase(other)}; add `| number`, or use `~` to join them as text"
+            f"`+` adds two numbers, two texts or two lists, but {left.label} is "
+            f"{value_text.describe_kind(left_value)} and {right.label} is {value_text.describe_kind(right_value)}; "
+            "add `| number`, or use `~` to join them as text"
         )
 
-    calculate = _ARITHMETIC["+"]
     return evaluate
 
 
-def _append(budget: Budget, one: Any, other: Any) -> list[Value]:
-    budget.spend(len(one) + len(other))
-    return [*one, *other]
+def _append(budget: Budget, left: Any, right: Any) -> list[Value]:
+    budget.spend(len(left) + len(right))
+    return [*left, *right]
 
 
-def glue(budget: Budget, parts: Sequence[str | Operand]) -> str:
-    """One text of literal texts and operands, in order."""
+def concatenate(budget: Budget, parts: Sequence[str | Operand]) -> str:
+    """Return one text made of literal texts and operands, in order."""
     texts: list[str] = []
     total = 0
     for part in parts:
-        text = part if isinstance(part, str) else value_text.write(budget, part.evaluate(budget), label=part.label)
+        text = part if isinstance(part, str) else value_text.write_text(budget, part.evaluate(budget), label=part.label)
         texts.append(text)
         total += len(text)
         if total > MAX_TEXT:
             break
-    budget.write(total)
+    budget.charge_write(total)
     return "".join(texts)
 
 
 # -- conditions ---------------------------------------------------------------------------------------------
 
 
-def condition(operand: Operand, *, place: str) -> Condition:
-    """`operand` where only true or false makes sense: a gate may not depend on what happens to count as true."""
+def compile_condition(operand: Operand, *, place: str) -> Condition:
+    """Compile an operand that must be true or false. No other value counts as true: a gate may depend on it."""
     evaluate_operand, label = operand
 
     def evaluate(budget: Budget) -> bool:
@@ -131,15 +134,15 @@ def condition(operand: Operand, *, place: str) -> Condition:
         if isinstance(value, bool):
             return value
         raise ExpressionError(
-            f"`{place}` needs true or false, but {label} is {value_text.phrase(value)}; "
-            f"{comparison_of(value_text.kind(value))}"
+            f"`{place}` needs true or false, but {label} is {value_text.describe_kind(value)}; "
+            f"{suggest_comparison(value_text.kind_of(value))}"
         )
 
     return evaluate
 
 
-def comparison_of(kind: value_text.Kind) -> str:
-    """What to write in the place of a value of this kind where only true or false makes sense."""
+def suggest_comparison(kind: value_text.Kind) -> str:
+    """Return the advice for a value of this kind that stands where true or false is needed."""
     match kind:
         case "text":
             return 'compare it with a text, such as `== "yes"`'
@@ -151,19 +154,19 @@ def comparison_of(kind: value_text.Kind) -> str:
             return "compare its size, such as `| length > 0`"
 
 
-def comparison(first: Operand, rest: Sequence[tuple[str, Operand]]) -> Condition:
-    """`a < b < c`: every operand is evaluated once, from the left, until a comparison is false."""
+def compile_comparison(first: Operand, rest: Sequence[tuple[str, Operand]]) -> Condition:
+    """Compile `a < b < c`. Each operand is evaluated once, from the left, until a comparison is false."""
     labels = [first.label, *(operand.label for _, operand in rest)]
     steps = [
-        (comparisons.check(name, one=labels[index], other=labels[index + 1]), operand.evaluate)
+        (comparisons.build_comparison(name, one=labels[index], other=labels[index + 1]), operand.evaluate)
         for index, (name, operand) in enumerate(rest)
     ]
 
     def evaluate(budget: Budget) -> bool:
         left = first.evaluate(budget)
-        for check, right_operand in steps:
-            right = right_operand(budget)
-            if not check(budget, left, right):
+        for holds, evaluate_right in steps:
+            right = evaluate_right(budget)
+            if not holds(budget, left, right):
                 return False
             left = right
         return True
@@ -174,22 +177,23 @@ def comparison(first: Operand, rest: Sequence[tuple[str, Operand]]) -> Condition
 # -- filters ------------------------------------------------------------------------------------------------
 
 
-def apply(name: str, filter_: Filter, *, subject: Operand, arguments: Sequence[Operand]) -> Lookup:
-    run, takes, fits = filter_.run, filter_.takes, FITS[filter_.takes]
+def compile_filter(name: str, filter_: Filter, *, subject: Operand, arguments: Sequence[Operand]) -> Lookup:
+    run, takes, is_accepted = filter_.run, filter_.takes, VALUE_CHECKS[filter_.takes]
     expected = list(zip(filter_.arguments, arguments, strict=False))
 
     def evaluate(budget: Budget) -> Result:
         value = subject.evaluate(budget)
-        if not fits(value):
-            hint = _hint(takes, value)
-            raise ExpressionError(f"`{name}` works on {takes}, but {subject.label} is {value_text.phrase(value)}{hint}")
-        return run(budget, value, *[_argument(budget, name, wanted, given) for wanted, given in expected])
+        if not is_accepted(value):
+            kind, hint = value_text.describe_kind(value), _suggest_conversion(takes, value)
+            raise ExpressionError(f"`{name}` works on {takes}, but {subject.label} is {kind}{hint}")
+        return run(budget, value, *[_evaluate_argument(budget, name, kind, operand) for kind, operand in expected])
 
     return evaluate
 
 
-def _argument(budget: Budget, name: str, wanted: str, given: Operand) -> Value:
-    value = given.evaluate(budget)
-    if not FITS[wanted](value):
-        raise ExpressionError(f"an argument of `{name}` is {value_text.phrase(value)}, but it has to be {wanted}")
+def _evaluate_argument(budget: Budget, name: str, expected_kind: str, argument: Operand) -> Value:
+    value = argument.evaluate(budget)
+    if not VALUE_CHECKS[expected_kind](value):
+        kind = value_text.describe_kind(value)
+        raise ExpressionError(f"an argument of `{name}` is {kind}, but it has to be {expected_kind}")
     return value

@@ -1,4 +1,4 @@
-"""Where the value of an expression comes from, if the expression does no more than name it."""
+"""The origin of an expression's value, if the expression only names a value and computes nothing."""
 
 from __future__ import annotations
 
@@ -10,26 +10,31 @@ from engine.expressions import parser, syntax
 from engine.expressions.template import Template
 from engine.json_values import Path
 
-_MOST_NODES: Final = 8
-"""Names and filters of an expression that only names a value; larger ones are not read again to find out."""
+_MAX_NODES: Final = 8
+"""Maximum number of names and filters of an expression that is parsed again. A larger one computes something."""
 
 
 class ValueOrigin(NamedTuple):
-    """`as_number`: the value is made a number of by `| number`; `as_whole`: a whole one, by `| int`."""
+    """The value that an expression names."""
 
     path: Path
     as_number: bool = False
+    """The expression converts the value with `| number` or `| int`."""
     as_whole: bool = False
+    """The expression converts the value with `| int`."""
 
 
-def origin(template: Template) -> ValueOrigin | None:
-    """Return what all of `template` names, also under `default`, `number` and `int`; None if it computes something."""
-    if not template.is_whole or template.nodes > _MOST_NODES or template.secrets:
+def find_origin(template: Template) -> ValueOrigin | None:
+    """Return the value that the template names, or None if it computes something.
+
+    The filters `default`, `number` and `int` do not count as a computation.
+    """
+    if not template.is_whole or template.nodes > _MAX_NODES or template.secrets:
         return None
     if template.nodes == 1:
-        # One node with a reference is that reference.
+        # A template of one node that has a reference is that reference.
         return next((ValueOrigin(path) for path in template.references), None)
-    node: nodes.Expr | None = next(part for part in parser.read(template.source) if not isinstance(part, str))
+    node: nodes.Expr | None = next(part for part in parser.parse(template.source) if not isinstance(part, str))
     names: set[str] = set()
     while isinstance(node, nodes.Filter) and node.name in ("default", "number", "int"):
         names.add(node.name)

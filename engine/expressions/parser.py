@@ -1,4 +1,4 @@
-"""From a text to Jinja's tree. Jinja's lexer and parser are all that is used of it; nothing of it ever runs."""
+"""Parser from a text to Jinja's syntax tree. Only Jinja's lexer and parser are used; its templates never run."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from engine.expressions.limits import MAX_NESTING, MAX_SOURCE
 
 TOO_DEEP: Final = f"this nests more than {MAX_NESTING} levels deep; split it over several `set` steps"
 
-_CURLY: Final = re.compile("[\u2018-\u201f]")
-_MARKS: Final = ("{{", "{%", "{#")
+_CURLY_QUOTE: Final = re.compile("[\u2018-\u201f]")
+_OPENING_MARKS: Final = ("{{", "{%", "{#")
 _REFUSED: Final = {
     "block_begin": "`{% … %}` is not available here; put conditions into `when`, and use filters such as `map` and "
     "`join` in the place of loops",
@@ -27,30 +27,30 @@ _REFUSED: Final = {
 
 
 class _Lexer(lexer.Lexer):
-    """Jinja's lexer, except that decimals are exact, and that what may recurse or run is refused before the parser."""
+    """Jinja's lexer with exact decimals. It refuses deep nesting and statements before the parser sees them."""
 
     def wrap(
         self, stream: Iterable[tuple[int, str, str]], name: str | None = None, filename: str | None = None
     ) -> Iterator[lexer.Token]:
-        written = ""
+        last_text = ""
 
-        def watched() -> Iterator[tuple[int, str, str]]:
-            nonlocal written
+        def check() -> Iterator[tuple[int, str, str]]:
+            nonlocal last_text
             depth = 0
-            for line, sort, text in stream:
-                if sort in _REFUSED:
-                    raise ExpressionError(_REFUSED[sort])
-                if sort == "operator":
+            for line, kind, text in stream:
+                if kind in _REFUSED:
+                    raise ExpressionError(_REFUSED[kind])
+                if kind == "operator":
                     depth += (text in "([{") - (text in ")]}")
                     if depth > MAX_NESTING:
                         raise ExpressionError(TOO_DEEP)
-                written = text
-                yield line, sort, text
+                last_text = text
+                yield line, kind, text
 
-        for token in super().wrap(watched(), name, filename):
+        for token in super().wrap(check(), name, filename):
             if token.type == "float":
-                # super() made a float of it; the text that it read last is this very number
-                exact: Any = Decimal(written.replace("_", ""))
+                # super() has converted the number to a float. The text that it read last is this number as written.
+                exact: Any = Decimal(last_text.replace("_", ""))
                 yield lexer.Token(token.lineno, token.type, exact)
             else:
                 yield token
@@ -66,13 +66,13 @@ _ENVIRONMENT: Final = _Environment(keep_trailing_newline=True)
 _LEXER: Final = _Lexer(_ENVIRONMENT)
 
 
-def has_marks(source: str) -> bool:
-    """Whether any of Jinja's opening marks is in `source`; without one it is literal text."""
-    return any(mark in source for mark in _MARKS)
+def has_opening_marks(source: str) -> bool:
+    """Return whether the text has one of Jinja's opening marks. Without one it is literal."""
+    return any(mark in source for mark in _OPENING_MARKS)
 
 
-def read(source: str) -> list[str | nodes.Expr]:
-    """The literal texts and the expressions of `source`, in order. Raises `ExpressionError`."""
+def parse(source: str) -> list[str | nodes.Expr]:
+    """Return the literal texts and the expressions of `source`, in order. Raises `ExpressionError` if it is invalid."""
     if len(source) > MAX_SOURCE:
         raise ExpressionError(
             f"a text with expressions may have {MAX_SOURCE} characters, this one has {len(source)}; split it"
@@ -82,22 +82,22 @@ def read(source: str) -> list[str | nodes.Expr]:
     except ExpressionError:
         raise
     except TemplateSyntaxError as error:
-        raise ExpressionError(_unreadable(source, error)) from None
+        raise ExpressionError(_explain_syntax_error(source, error)) from None
     except RecursionError:
         raise ExpressionError(TOO_DEEP) from None
-    except ValueError:  # Python's limit on the digits of an integer literal
+    except ValueError:  # Python limits the digits of an integer literal.
         raise ExpressionError("a number in this expression has too many digits; use a smaller number") from None
-    return [part.data if isinstance(part, nodes.TemplateData) else part for part in _printed(body)]
+    return [part.data if isinstance(part, nodes.TemplateData) else part for part in _iter_expressions(body)]
 
 
-def _printed(body: list[nodes.Node]) -> Iterator[nodes.Expr]:
+def _iter_expressions(body: list[nodes.Node]) -> Iterator[nodes.Expr]:
     for output in body:
-        assert isinstance(output, nodes.Output)  # statements are refused by the lexer
+        assert isinstance(output, nodes.Output)  # The lexer refuses statements.
         yield from output.nodes
 
 
-def _unreadable(source: str, error: TemplateSyntaxError) -> str:
-    if curly := _CURLY.search(source):
+def _explain_syntax_error(source: str, error: TemplateSyntaxError) -> str:
+    if curly := _CURLY_QUOTE.search(source):
         return f"this expression has a curly quote, `{curly[0]}`; replace it with a straight quote, \" or '"
     message = value_text.shorten((error.message or "").replace("end of print statement", "}}"), length=120).rstrip(".")
     place = f" (line {error.lineno})" if "\n" in source else ""

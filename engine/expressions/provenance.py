@@ -1,6 +1,6 @@
-"""Which parts of an expression's value the file itself writes, and which come from data.
+"""Provenance: the parts of an expression's value that the file itself writes, and the parts that come from data.
 
-Only what the file writes may have a meaning beyond its value: data that says "owner" is not the word `owner` of a gate.
+Only a text that the file writes may be a keyword: data that says "owner" is not the keyword `owner` of a gate.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Final, NamedTuple, TypeAlias
 from jinja2 import nodes
 
 from engine.expressions import lookup, parser, syntax
-from engine.expressions.compiler import Translator
+from engine.expressions.compiler import ExpressionCompiler
 from engine.expressions.limits import Budget, Scope
 from engine.expressions.lookup import Evaluator
-from engine.expressions.static_types import SortOf, StaticType, TypeInference
+from engine.expressions.static_types import StaticType, TypeInference, TypeLookup
 from engine.expressions.template import Template
 from engine.json_values import Value
 
@@ -25,15 +25,17 @@ class Item(NamedTuple):
 
     value: Value
     is_written: bool
-    """It stands in the file as it is; conditions may have chosen it."""
+    """Whether the file writes this value literally. A condition may have selected it."""
 
 
 class ValueSource(NamedTuple):
-    """Where an item can come from. `literal`: as the file writes it, None for data, of which `sort` is known."""
+    """A source that an item can come from."""
 
     literal: str | None
+    """The text that the file writes, or None for data."""
     name: str
-    sort: StaticType | None
+    """The name of the value in error messages."""
+    static_type: StaticType | None
 
 
 _Trace: TypeAlias = Callable[[Budget], list[Item]]
@@ -41,59 +43,59 @@ _SEPARATORS: Final = frozenset(",; \t\n")
 
 
 def render_items(template: Template, scope: Scope) -> list[Item]:
-    """The value of `template`, item by item. Raises `ExpressionError`."""
+    """Return the items of the template's value. Raises `ExpressionError` if it cannot be evaluated."""
     if template.is_literal:
         return [Item(template.source, is_written=True)]
     if not template.is_whole:
         return [Item(template.render(scope), is_written=False)]
-    # Whom a condition chooses depends on it as much as whether anybody is asked.
-    budget = Budget(scope, is_guard=True)
+    # A condition in here decides who is asked, so it is as strict as the condition of a gate.
+    budget = Budget(scope, is_gate_condition=True)
     budget.spend(template.nodes)
-    return _trace(template.source)(budget)
+    return _compile_trace(template.source)(budget)
 
 
-def sources_of(template: Template, sort_of: SortOf) -> list[ValueSource]:
-    """Where the items of a whole expression can come from."""
-    sorter = TypeInference(frozenset(), sort_of)
-    return [_source(node, sorter) for node in _ends(_expression(template.source))]
+def find_value_sources(template: Template, type_of: TypeLookup) -> list[ValueSource]:
+    """Return the sources that the items of a whole expression can come from."""
+    inference = TypeInference(frozenset(), type_of)
+    return [_describe_source(node, inference) for node in _iter_result_nodes(_parse_expression(template.source))]
 
 
 def joins_texts(template: Template) -> bool:
-    """Whether the value is one text that several others are joined to with commas, semicolons or spaces."""
+    """Return whether the value is one text that joins several texts with commas, semicolons or white space."""
     if not template.is_whole:
-        return any(_SEPARATORS & set(part) for part in parser.read(template.source) if isinstance(part, str))
-    return any(_joins(node) for node in _ends(_expression(template.source)))
+        return any(_SEPARATORS & set(part) for part in parser.parse(template.source) if isinstance(part, str))
+    return any(_joins_texts(node) for node in _iter_result_nodes(_parse_expression(template.source)))
 
 
 @lru_cache(maxsize=256)
-def _trace(source: str) -> _Trace:
-    return _traced(_expression(source), Translator())
+def _compile_trace(source: str) -> _Trace:
+    return _build_trace(_parse_expression(source), ExpressionCompiler())
 
 
-def _expression(source: str) -> nodes.Expr:
-    return next(part for part in parser.read(source) if not isinstance(part, str))
+def _parse_expression(source: str) -> nodes.Expr:
+    return next(part for part in parser.parse(source) if not isinstance(part, str))
 
 
-def _traced(node: nodes.Expr, translator: Translator) -> _Trace:
+def _build_trace(node: nodes.Expr, compiler: ExpressionCompiler) -> _Trace:
     if isinstance(node, nodes.CondExpr) and node.expr2 is not None:
-        condition = translator.operand(nodes.CondExpr(node.test, nodes.Const(True), nodes.Const(False))).evaluate
-        one, other = _traced(node.expr1, translator), _traced(node.expr2, translator)
-        return lambda budget: one(budget) if condition(budget) else other(budget)
+        condition = compiler.operand(nodes.CondExpr(node.test, nodes.Const(True), nodes.Const(False))).evaluate
+        then, otherwise = _build_trace(node.expr1, compiler), _build_trace(node.expr2, compiler)
+        return lambda budget: then(budget) if condition(budget) else otherwise(budget)
     if isinstance(node, nodes.Filter) and node.name == "default" and node.node is not None:
-        there = _is_there(node.node, translator)
-        one, other = _traced(node.node, translator), _traced(node.args[0], translator)
-        return lambda budget: one(budget) if there(budget) else other(budget)
+        is_present = _build_presence_check(node.node, compiler)
+        subject, default = _build_trace(node.node, compiler), _build_trace(node.args[0], compiler)
+        return lambda budget: subject(budget) if is_present(budget) else default(budget)
     if isinstance(node, nodes.List):
-        traces = [_traced(item, translator) for item in node.items]
+        traces = [_build_trace(item, compiler) for item in node.items]
         return lambda budget: [item for trace in traces for item in trace(budget)]
     if _adds_lists(node):
         assert isinstance(node, nodes.Add)
-        one, other = _traced(node.left, translator), _traced(node.right, translator)
-        return lambda budget: [*one(budget), *other(budget)]
-    return _valued(translator.operand(node).evaluate, is_written=syntax.literal(node) is not syntax.DYNAMIC)
+        left, right = _build_trace(node.left, compiler), _build_trace(node.right, compiler)
+        return lambda budget: [*left(budget), *right(budget)]
+    return _trace_value(compiler.operand(node).evaluate, is_written=syntax.literal_value(node) is not syntax.DYNAMIC)
 
 
-def _valued(evaluate: Evaluator, *, is_written: bool) -> _Trace:
+def _trace_value(evaluate: Evaluator, *, is_written: bool) -> _Trace:
     def trace(budget: Budget) -> list[Item]:
         value = evaluate(budget)
         return [Item(item, is_written) for item in (value if isinstance(value, list) else [value])]
@@ -101,18 +103,18 @@ def _valued(evaluate: Evaluator, *, is_written: bool) -> _Trace:
     return trace
 
 
-def _is_there(node: nodes.Expr, translator: Translator) -> Callable[[Budget], bool]:
-    defined = translator.operand(nodes.Test(node, "defined", [], [], None, None)).evaluate
-    value = translator.operand(node).evaluate
+def _build_presence_check(node: nodes.Expr, compiler: ExpressionCompiler) -> Callable[[Budget], bool]:
+    defined = compiler.operand(nodes.Test(node, "defined", [], [], None, None)).evaluate
+    value = compiler.operand(node).evaluate
     return lambda budget: defined(budget) is True and value(budget) is not None
 
 
 def _adds_lists(node: nodes.Expr) -> bool:
-    return isinstance(node, nodes.Add) and any(isinstance(one, nodes.List) for one in (node.left, node.right))
+    return isinstance(node, nodes.Add) and any(isinstance(operand, nodes.List) for operand in (node.left, node.right))
 
 
-def _ends(node: nodes.Expr) -> Iterator[nodes.Expr]:
-    """The nodes that give the items, as `_traced` takes the expression apart."""
+def _iter_result_nodes(node: nodes.Expr) -> Iterator[nodes.Expr]:
+    """Yield the nodes that give the items. It takes an expression apart in the same way as `_build_trace`."""
     parts: list[nodes.Expr] | None = None
     if isinstance(node, nodes.CondExpr) and node.expr2 is not None:
         parts = [node.expr1, node.expr2]
@@ -125,24 +127,24 @@ def _ends(node: nodes.Expr) -> Iterator[nodes.Expr]:
     if parts is None:
         yield node
     for part in parts or ():
-        yield from _ends(part)
+        yield from _iter_result_nodes(part)
 
 
-def _source(node: nodes.Expr, sorter: TypeInference) -> ValueSource:
-    literal = syntax.literal(node)
+def _describe_source(node: nodes.Expr, inference: TypeInference) -> ValueSource:
+    literal = syntax.literal_value(node)
     path = syntax.static_path(node)
-    name = f"`{lookup.show(path)}`" if path else "the value"
-    return ValueSource(literal if isinstance(literal, str) else None, name, sorter.sort(node))
+    name = f"`{lookup.show_path(path)}`" if path else "the value"
+    return ValueSource(literal if isinstance(literal, str) else None, name, inference.infer(node))
 
 
-def _joins(node: nodes.Expr) -> bool:
+def _joins_texts(node: nodes.Expr) -> bool:
     if isinstance(node, nodes.Concat):
-        return any(_separates(part) for part in node.nodes)
+        return any(_has_separator(part) for part in node.nodes)
     if isinstance(node, nodes.Add):
-        return any(_separates(part) or _joins(part) for part in (node.left, node.right))
-    return isinstance(node, nodes.Filter) and node.name == "join" and any(_separates(each) for each in node.args)
+        return any(_has_separator(part) or _joins_texts(part) for part in (node.left, node.right))
+    return isinstance(node, nodes.Filter) and node.name == "join" and any(map(_has_separator, node.args))
 
 
-def _separates(node: nodes.Expr) -> bool:
-    literal = syntax.literal(node)
+def _has_separator(node: nodes.Expr) -> bool:
+    literal = syntax.literal_value(node)
     return isinstance(literal, str) and bool(_SEPARATORS & set(literal))

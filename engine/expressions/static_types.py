@@ -1,8 +1,9 @@
-"""What is known of a value before there is one: its kinds, the texts that it can be, whether it is a date."""
+"""Static types: what is known about a value before the run, such as its kinds, its possible texts, or being a date."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Final, NamedTuple, TypeAlias
 
 from jinja2 import nodes
@@ -11,8 +12,8 @@ from engine.expressions import dates, filters, syntax, value_text
 from engine.expressions.value_text import Kind
 from engine.json_values import Path, Value
 
-ALL: Final[frozenset[Kind]] = frozenset({"null", "boolean", "number", "text", "list", "mapping"})
-ARITHMETIC: Final[dict[type[nodes.Expr], str]] = {
+ALL_KINDS: Final[frozenset[Kind]] = frozenset({"null", "boolean", "number", "text", "list", "mapping"})
+ARITHMETIC_SYMBOLS: Final[dict[type[nodes.Expr], str]] = {
     nodes.Add: "+",
     nodes.Sub: "-",
     nodes.Mul: "*",
@@ -20,109 +21,116 @@ ARITHMETIC: Final[dict[type[nodes.Expr], str]] = {
     nodes.FloorDiv: "//",
     nodes.Mod: "%",
 }
-ADDED: Final[tuple[Kind, ...]] = ("number", "text", "list")
+ADDABLE_KINDS: Final[tuple[Kind, ...]] = ("number", "text", "list")
 
-_BOOLEAN: Final = (nodes.Compare, nodes.Not, nodes.And, nodes.Or, nodes.Test)
-_GIVES: Final[dict[str, Kind]] = {
+_BOOLEAN_NODES: Final = (nodes.Compare, nodes.Not, nodes.And, nodes.Or, nodes.Test)
+_RESULT_KINDS: Final[dict[str, Kind]] = {
     **dict.fromkeys(("replace", "truncate", "join", "json"), "text"),
     **dict.fromkeys(("length", "sum", "round", "abs", "int", "number"), "number"),
     **dict.fromkeys(("map", "keys", "values"), "list"),
 }
-_KEEPS_LIST: Final = frozenset({"sort", "unique", "reverse"})
-_GIVES_ITEM: Final = frozenset({"first", "last", "min", "max"})
+_LIST_FILTERS: Final = frozenset({"sort", "unique", "reverse"})
+_ITEM_FILTERS: Final = frozenset({"first", "last", "min", "max"})
 _MAX_TEXTS: Final = 200
+"""Maximum number of possible texts that a static type keeps."""
 
 
 class StaticType(NamedTuple):
-    """What is known of a value, and the words for it in a sentence."""
+    """The static type of a value, and the words for it in a sentence."""
 
     kinds: frozenset[Kind]
+    """The kinds that the value can have."""
     phrase: str
-    is_amount: bool = False
-    """`| number` makes a number of it."""
-    is_digits: bool = False
-    """Its text is a number, such as the amount of money: letters say nothing about it."""
+    """The words for the type in a sentence: `the value is …`."""
+    converts_to_number: bool = False
+    """Whether the filter `number` can convert the value."""
+    is_number_text: bool = False
+    """Whether the value is a number written as text, such as the amount of money. Comparing it by letters is wrong."""
     is_date: bool | None = None
-    """Whether its text is a date or time in ISO 8601; None: it may be."""
+    """Whether the text is a date or time in ISO 8601, or None if it may be one."""
     texts: tuple[str, ...] | None = None
-    """All texts that it can be."""
-    never: Callable[[Value], str | None] | None = None
-    """Why it can never be this value, as a predicate: "is not one of: …". None: it can."""
+    """All texts that the value can be, or None if they are not known."""
+    mismatch: Callable[[Value], str | None] | None = None
+    """Returns the reason why the value can never equal another value, such as "is one of: …", or None if it can."""
     item: StaticType | None = None
-    """What is known of each item of a list."""
+    """The type of each item of a list."""
 
 
-SortOf: TypeAlias = Callable[[Path], StaticType | None]
-"""What is known of a reference; None: nothing."""
+TypeLookup: TypeAlias = Callable[[Path], StaticType | None]
+"""Returns the type of a reference, or None if nothing is known about it."""
 
 
 class TypeInference:
-    """Derives what is known of a node from what is known of references. `tested`: those whose kind is asked for."""
+    """Infers the type of a node from the types of its references.
 
-    def __init__(self, tested: frozenset[Path], sort_of: SortOf) -> None:
-        self._tested, self._declared = tested, sort_of
+    `tested`: the references whose kind the expression itself tests. Their types are not used.
+    """
+
+    def __init__(self, tested: frozenset[Path], type_of: TypeLookup) -> None:
+        self._tested, self._type_of = tested, type_of
 
     def kinds(self, node: nodes.Expr) -> frozenset[Kind]:
-        sort = self.sort(node)
-        return sort.kinds if sort else ALL
+        """Return the kinds that the value of a node can have."""
+        type_ = self.infer(node)
+        return type_.kinds if type_ else ALL_KINDS
 
-    def sort(self, node: nodes.Expr) -> StaticType | None:
-        """What is known of the value of `node`; None: it may be anything."""
-        literal = syntax.literal(node)
+    def infer(self, node: nodes.Expr) -> StaticType | None:
+        """Return the type of a node's value, or None if it may be any value."""
+        literal = syntax.literal_value(node)
         if literal is not syntax.DYNAMIC:
-            return _of_literal(literal)
+            return _type_of_literal(literal)
         if isinstance(node, nodes.Name | nodes.Getattr | nodes.Getitem):
             path = syntax.static_path(node)
-            return self._declared(path) if path and path not in self._tested else None
+            return self._type_of(path) if path and path not in self._tested else None
         if isinstance(node, nodes.Filter) and node.node is not None:
-            return self._filtered(node, node.node)
+            return self._infer_filter(node, node.node)
         if isinstance(node, nodes.CondExpr) and node.expr2 is not None:
-            return either(self.sort(node.expr1), self.sort(node.expr2))
+            return union_type(self.infer(node.expr1), self.infer(node.expr2))
         if isinstance(node, nodes.Add):
-            return _one_of([kind for kind in ADDED if kind in self.kinds(node.left) & self.kinds(node.right)])
+            return _type_of_kinds(
+                [kind for kind in ADDABLE_KINDS if kind in self.kinds(node.left) & self.kinds(node.right)]
+            )
         if isinstance(node, nodes.List):
-            return just("list")._replace(item=self._items(node))
-        return _made(node)
+            return type_of_kind("list")._replace(item=self._infer_items(node))
+        return _type_of_operator(node)
 
-    def _items(self, node: nodes.List) -> StaticType | None:
-        found = [self.sort(item) for item in node.items]
-        together = found[0] if found else None
-        for sort in found[1:]:
-            together = either(together, sort)
-        return together
+    def _infer_items(self, node: nodes.List) -> StaticType | None:
+        types = [self.infer(item) for item in node.items]
+        return reduce(union_type, types) if types else None
 
-    def _filtered(self, node: nodes.Filter, subject: nodes.Expr) -> StaticType | None:
+    def _infer_filter(self, node: nodes.Filter, subject: nodes.Expr) -> StaticType | None:
         if node.name == "default":
-            return self._default(node, subject)
-        if node.name in filters.CASES:
-            return _cased(node.name, self.sort(subject))
+            return self._infer_default(node, subject)
+        if node.name in filters.TEXT_CHANGES:
+            return _type_of_changed_text(node.name, self.infer(subject))
         if node.name == "string":
-            return _as_text(self.sort(subject))
+            return _type_of_string(self.infer(subject))
         if node.name == "date":
-            return _dated(node)
-        sort = self.sort(subject)
-        if node.name in _GIVES_ITEM:
-            return sort.item if sort else None
-        if node.name in _KEEPS_LIST:
-            return just("list")._replace(item=sort.item if sort else None)
-        return just(_GIVES[node.name]) if node.name in _GIVES else None
+            return _type_of_date(node)
+        type_ = self.infer(subject)
+        if node.name in _ITEM_FILTERS:
+            return type_.item if type_ else None
+        if node.name in _LIST_FILTERS:
+            return type_of_kind("list")._replace(item=type_.item if type_ else None)
+        return type_of_kind(_RESULT_KINDS[node.name]) if node.name in _RESULT_KINDS else None
 
-    def _default(self, node: nodes.Filter, subject: nodes.Expr) -> StaticType | None:
-        sort = self.sort(subject)
-        if sort is None or "null" not in sort.kinds:
-            # Where it is there in any case, the default is never taken.
-            return sort
-        kinds = sort.kinds - {"null"}
-        other = self.sort(node.args[0]) if node.args else None
-        return either(sort._replace(kinds=kinds), other) if kinds else other
+    def _infer_default(self, node: nodes.Filter, subject: nodes.Expr) -> StaticType | None:
+        type_ = self.infer(subject)
+        if type_ is None or "null" not in type_.kinds:
+            # A value that is always present never takes the default.
+            return type_
+        kinds = type_.kinds - {"null"}
+        default = self.infer(node.args[0]) if node.args else None
+        return union_type(type_._replace(kinds=kinds), default) if kinds else default
 
 
-def just(kind: Kind) -> StaticType:
+def type_of_kind(kind: Kind) -> StaticType:
+    """Return the type of a value of which only the kind is known."""
     return StaticType(frozenset({kind}), value_text.PHRASES[kind])
 
 
-def either(one: StaticType | None, other: StaticType | None) -> StaticType | None:
-    """What is known of a value that is one of two."""
+def union_type(one: StaticType | None, other: StaticType | None) -> StaticType | None:
+    """Return the type of a value that has one of two types."""
     if one is None or other is None:
         return None
     phrase = one.phrase if one.phrase == other.phrase else f"{one.phrase} or {other.phrase}"
@@ -130,103 +138,108 @@ def either(one: StaticType | None, other: StaticType | None) -> StaticType | Non
     return StaticType(
         one.kinds | other.kinds,
         phrase,
-        is_amount=one.is_amount and other.is_amount,
-        is_digits=one.is_digits and other.is_digits,
+        converts_to_number=one.converts_to_number and other.converts_to_number,
+        is_number_text=one.is_number_text and other.is_number_text,
         is_date=one.is_date if one.is_date is other.is_date else None,
         texts=texts if texts is not None and len(texts) <= _MAX_TEXTS else None,
-        never=_both_never(one, other),
-        item=either(one.item, other.item),
+        mismatch=_combine_mismatches(one, other),
+        item=union_type(one.item, other.item),
     )
 
 
-def _both_never(one: StaticType, other: StaticType) -> Callable[[Value], str | None] | None:
-    first, second = one.never, other.never
+def _combine_mismatches(one: StaticType, other: StaticType) -> Callable[[Value], str | None] | None:
+    first, second = one.mismatch, other.mismatch
     if first is None or second is None:
         return None
     return lambda value: second(value) and first(value)
 
 
-def of_texts(texts: Sequence[str], phrase: str) -> StaticType:
-    """A text that is one of these."""
-    are_dates = {dates.instant(text) is not None for text in texts}
+def type_of_texts(texts: Sequence[str], phrase: str) -> StaticType:
+    """Return the type of a text that is one of `texts`."""
+    are_dates = {dates.parse_instant(text) is not None for text in texts}
     return StaticType(
         frozenset({"text"}),
         phrase,
-        is_amount=True,
+        converts_to_number=True,
         is_date=are_dates.pop() if len(are_dates) == 1 else None,
         texts=tuple(texts),
     )
 
 
-def only(texts: Sequence[str]) -> Callable[[Value], str | None]:
-    """Why a text that is one of these is never another value."""
-    return lambda value: None if value in texts else f"is one of: {value_text.listing(texts)}"
+def mismatch_with_texts(texts: Sequence[str]) -> Callable[[Value], str | None]:
+    """Return the `mismatch` of a text that is one of `texts`."""
+    return lambda value: None if value in texts else f"is one of: {value_text.list_names(texts)}"
 
 
-def _of_literal(value: object) -> StaticType:
-    sort = just(value_text.kind(value))  # type: ignore[arg-type]
+def _type_of_literal(value: object) -> StaticType:
+    type_ = type_of_kind(value_text.kind_of(value))  # type: ignore[arg-type]
     if not isinstance(value, str):
-        return sort
-    never = "is another text"
-    return of_texts((value,), sort.phrase)._replace(
-        is_amount=False, never=lambda other: never if isinstance(other, str) and other != value else None
-    )
+        return type_
+
+    def mismatch(other: Value) -> str | None:
+        return "is another text" if isinstance(other, str) and other != value else None
+
+    return type_of_texts((value,), type_.phrase)._replace(converts_to_number=False, mismatch=mismatch)
 
 
-def _cased(name: str, sort: StaticType | None) -> StaticType:
-    """The texts of a filter such as `upper` have one form, which what is compared with them may lack."""
-    change = filters.CASES[name]
-    texts = sort.texts if sort is not None else None
+def _type_of_changed_text(name: str, type_: StaticType | None) -> StaticType:
+    """Return the type of a text after a filter such as `upper`. It never equals a text that lacks the filter's form."""
+    change = filters.TEXT_CHANGES[name]
+    texts = type_.texts if type_ is not None else None
     changed = None if texts is None else tuple(dict.fromkeys(change(text) for text in texts))
 
-    def never(value: Value) -> str | None:
+    def mismatch(value: Value) -> str | None:
         if not isinstance(value, str):
             return None
         if change(value) != value:
             return f"is changed by `{name}`, so it would be {value_text.shorten(change(value))}"
-        return None if changed is None or value in changed else f"is one of: {value_text.listing(changed)}"
+        return None if changed is None or value in changed else f"is one of: {value_text.list_names(changed)}"
 
-    return just("text")._replace(
-        is_date=sort.is_date if sort is not None and sort.kinds <= {"text", "null"} else None,
+    return type_of_kind("text")._replace(
+        is_date=type_.is_date if type_ is not None and type_.kinds <= {"text", "null"} else None,
         texts=changed,
-        never=never,
+        mismatch=mismatch,
     )
 
 
-def _as_text(sort: StaticType | None) -> StaticType:
-    if sort is None:
-        return just("text")
-    if sort.kinds <= {"text"}:
-        return sort
-    number = sort.kinds <= {"number", "null"}
-    digits = number or (sort.is_amount and "mapping" in sort.kinds)
-    return just("text")._replace(is_date=None if "text" in sort.kinds else False, is_amount=number, is_digits=digits)
+def _type_of_string(type_: StaticType | None) -> StaticType:
+    if type_ is None:
+        return type_of_kind("text")
+    if type_.kinds <= {"text"}:
+        return type_
+    is_number = type_.kinds <= {"number", "null"}
+    is_number_text = is_number or (type_.converts_to_number and "mapping" in type_.kinds)
+    return type_of_kind("text")._replace(
+        is_date=None if "text" in type_.kinds else False, converts_to_number=is_number, is_number_text=is_number_text
+    )
 
 
-def _dated(node: nodes.Filter) -> StaticType:
-    pattern = syntax.literal(node.args[0]) if node.args else None
+def _type_of_date(node: nodes.Filter) -> StaticType:
+    pattern = syntax.literal_value(node.args[0]) if node.args else None
     if not isinstance(pattern, str):
-        return just("text")
-    texts = dates.all_texts(pattern)
+        return type_of_kind("text")
+    texts = dates.possible_texts(pattern)
     if texts is None:
-        return just("text")._replace(is_date=dates.writes_iso(pattern))
-    return of_texts(texts, "text")._replace(never=only(texts), is_amount=False)
+        return type_of_kind("text")._replace(is_date=dates.writes_iso(pattern))
+    return type_of_texts(texts, "text")._replace(mismatch=mismatch_with_texts(texts), converts_to_number=False)
 
 
-def _one_of(kinds: Sequence[Kind]) -> StaticType | None:
-    """Any of these; None where there is none, which is told as a clash."""
+def _type_of_kinds(kinds: Sequence[Kind]) -> StaticType | None:
+    """Return the type of a value of one of these kinds. No kinds give None: `type_checks` reports that as a clash."""
     if not kinds:
         return None
-    *most, last = [value_text.PHRASES[kind] for kind in kinds]
-    return StaticType(frozenset(kinds), f"{', '.join(most)} or {last}" if most else last)
+    *others, last = [value_text.PHRASES[kind] for kind in kinds]
+    return StaticType(frozenset(kinds), f"{', '.join(others)} or {last}" if others else last)
 
 
-def _made(node: nodes.Expr) -> StaticType | None:
-    """What an operator makes, whatever it is given."""
+def _type_of_operator(node: nodes.Expr) -> StaticType | None:
+    """Return the type of an operator's result, if it does not depend on the operands."""
     if isinstance(node, nodes.Concat):
-        return just("text")
+        return type_of_kind("text")
     if isinstance(node, nodes.Dict):
-        return just("mapping")
-    if isinstance(node, _BOOLEAN):
-        return just("boolean")
-    return just("number") if type(node) in ARITHMETIC or isinstance(node, nodes.Neg | nodes.Pos) else None
+        return type_of_kind("mapping")
+    if isinstance(node, _BOOLEAN_NODES):
+        return type_of_kind("boolean")
+    return (
+        type_of_kind("number") if type(node) in ARITHMETIC_SYMBOLS or isinstance(node, nodes.Neg | nodes.Pos) else None
+    )

@@ -1,4 +1,4 @@
-"""What can be told from a node of Jinja's tree without evaluating it; and the sentences for what is refused."""
+"""Syntax nodes of Jinja's tree: their literal values and paths, and the error messages for refused nodes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from engine.expressions.filters import FILTERS, Filter
 from engine.json_values import Path, Value
 
 DYNAMIC: Final = object()
-"""`literal` of a node whose value is only known when it is evaluated."""
-RESERVED: Final = "secret"
+"""Result of `literal_value` for a node whose value is known only when it is evaluated."""
+RESERVED_ROOT: Final = "secret"
 STANDS_ALONE: Final = (
     "a secret can only stand alone, as {{ secret.NAME }}: it takes no filter, operator or comparison, "
     "because its value is not known before the step runs"
@@ -27,8 +27,8 @@ _REFUSED: Final[dict[type[nodes.Expr], str]] = {
 }
 
 
-def refusal(node: nodes.Expr) -> str:
-    """Why `node` has no translation."""
+def explain_refusal(node: nodes.Expr) -> str:
+    """Return the error message for a node that no expression may have."""
     if not isinstance(node, nodes.Call):
         return _REFUSED[type(node)]
     called = node.node
@@ -40,38 +40,38 @@ def refusal(node: nodes.Expr) -> str:
     )
 
 
-def constant(node: nodes.Const) -> Value:
-    """The value of a literal. Raises `ExpressionError` for a number with too many digits."""
+def constant_value(node: nodes.Const) -> Value:
+    """Return the value of a constant. Raises `ExpressionError` for a number with too many digits."""
     try:
         return json_values.clean(node.value)
     except InvalidValue as error:
         raise ExpressionError(f"{error}; use a smaller number") from None
 
 
-def literal(node: nodes.Expr) -> object:
-    """The value of a literal text, number, boolean or none, also a negative number; else `DYNAMIC`."""
+def literal_value(node: nodes.Expr) -> object:
+    """Return the value of a literal text, number, boolean or none. For any other node, return `DYNAMIC`."""
     if isinstance(node, nodes.Const):
-        return constant(node)
+        return constant_value(node)
     if isinstance(node, nodes.Neg) and isinstance(node.node, nodes.Const) and type(node.node.value) is int:
         return -node.node.value
     return DYNAMIC
 
 
 def is_never_number(node: nodes.Expr) -> bool:
-    return isinstance(node, nodes.List | nodes.Dict | nodes.Concat) or isinstance(literal(node), str)
+    return isinstance(node, nodes.List | nodes.Dict | nodes.Concat) or isinstance(literal_value(node), str)
 
 
 def static_path(node: nodes.Expr) -> Path | None:
-    """The path of a reference whose keys are all literal, from its name on; None for any other node."""
+    """Return the path of a reference whose keys are all literal, beginning with its name, or None for another node."""
     keys: list[str | int] = []
     while not isinstance(node, nodes.Name):
         if isinstance(node, nodes.Getattr):
-            keys.append(attribute(node))
+            keys.append(attribute_name(node))
         elif isinstance(node, nodes.Getitem):
-            key = literal(node.arg)
+            key = literal_value(node.arg)
             if key is DYNAMIC:
                 return None
-            keys.append(_checked(key))
+            keys.append(_check_key(key))
         else:
             return None
         node = node.node
@@ -82,7 +82,7 @@ def static_path(node: nodes.Expr) -> Path | None:
     return node.name, *reversed(keys)
 
 
-def attribute(node: nodes.Getattr) -> str:
+def attribute_name(node: nodes.Getattr) -> str:
     if node.attr.startswith("_"):
         key = value_text.shorten(node.attr)
         hint = "" if key.startswith("__") else f'; write ["{key}"] if that is a key of the data'
@@ -90,7 +90,7 @@ def attribute(node: nodes.Getattr) -> str:
     return node.attr
 
 
-def _checked(key: object) -> str | int:
+def _check_key(key: object) -> str | int:
     if isinstance(key, str) and key.startswith("__"):
         raise ExpressionError(
             f'["{value_text.shorten(key)}"] is not available here; no key begins with two underscores'
@@ -101,34 +101,34 @@ def _checked(key: object) -> str | int:
 
 
 def describe(node: nodes.Expr) -> str:
-    """What errors call the value of `node`."""
+    """Return the name of the node's value for error messages."""
     path = static_path(node)
-    return "the value" if path is None else lookup.show(path)
+    return "the value" if path is None else lookup.show_path(path)
 
 
 def secret_name(node: nodes.Expr) -> str | None:
-    """NAME, if `node` is `secret.NAME`. Raises `ExpressionError` for the rest that begins with `secret`."""
+    """Return NAME if `node` is `secret.NAME`, else None. Raises `ExpressionError` for another use of `secret`."""
     path = static_path(node)
-    if path is None or path[0] != RESERVED:
+    if path is None or path[0] != RESERVED_ROOT:
         return None
     if len(path) != 2 or not isinstance(path[1], str):
         raise ExpressionError(STANDS_ALONE)
     return path[1]
 
 
-def arguments(node: nodes.Filter, known: Filter) -> list[nodes.Expr]:
-    """The arguments that `node` passes, in order. Raises `ExpressionError` unless they are those of `known`."""
+def filter_arguments(node: nodes.Filter, filter_: Filter) -> list[nodes.Expr]:
+    """Return the arguments of a filter in the expression. Raises `ExpressionError` if the filter does not take them."""
     if node.dyn_args or node.dyn_kwargs:
         raise ExpressionError(f"`{node.name}` takes its arguments one by one; `*` and `**` are not available here")
     for keyword in node.kwargs:
-        if keyword.key != known.keyword:
+        if keyword.key != filter_.keyword:
             raise ExpressionError(
                 f"`{node.name}` has no argument that is called `{value_text.shorten(str(keyword.key))}`"
             )
-    given = [*node.args, *(keyword.value for keyword in node.kwargs)]
-    most = len(known.arguments)
-    if not most - known.optional <= len(given) <= most:
-        takes = f"up to {most}" if known.optional else most or "no"
+    arguments = [*node.args, *(keyword.value for keyword in node.kwargs)]
+    most = len(filter_.arguments)
+    if not most - filter_.optional <= len(arguments) <= most:
+        takes = f"up to {most}" if filter_.optional else most or "no"
         noun = "argument" if most == 1 else "arguments"
-        raise ExpressionError(f"`{node.name}` takes {takes} {noun}, not {len(given)}")
-    return given
+        raise ExpressionError(f"`{node.name}` takes {takes} {noun}, not {len(arguments)}")
+    return arguments

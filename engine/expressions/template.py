@@ -1,4 +1,4 @@
-"""One text of a workflow file with its expressions, compiled."""
+"""Template: one text of a workflow file, compiled with its expressions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jinja2 import nodes
 from engine.domain import SecretName, Segments
 from engine.errors import ExpressionError
 from engine.expressions import operators, parser, syntax
-from engine.expressions.compiler import Translator
+from engine.expressions.compiler import ExpressionCompiler
 from engine.expressions.limits import Budget, Scope, measure
 from engine.expressions.lookup import Evaluator
 from engine.expressions.operators import Operand
@@ -23,46 +23,49 @@ _Part: TypeAlias = str | SecretName | Operand
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Template:
-    """`references`: each as long as its keys are literal, `("steps", "draft", "subject")`; `secret` is not among them.
-
-    `guarded`: those references that occur only under `default` or `is defined`. `secrets`: the names of `secret.NAME`.
-    """
+    """A compiled text. It is evaluated as often as needed, each time over another scope."""
 
     source: str
     is_literal: bool
-    """There is no expression in it."""
+    """Whether the text has no expression."""
     is_whole: bool
-    """It is one expression and white space: its value keeps its type."""
+    """Whether the text is one expression and white space. Then the value keeps its type."""
     references: frozenset[Path] = frozenset()
-    guarded: frozenset[Path] = frozenset()
+    """Paths of the values that it reads, up to the first key that is computed, such as `("steps", "draft", "subject")`.
+    Secrets are not among them."""
+    optional_references: frozenset[Path] = frozenset()
+    """The references that occur only under `default` or `is defined`, so their values may be missing."""
     secrets: frozenset[str] = frozenset()
+    """The names of the secrets that it uses, as in `secret.NAME`."""
     nodes: int = field(default=0, repr=False)
+    """Number of names, literals, operators and filters."""
     parts: tuple[_Part, ...] = field(default=(), repr=False)
-    produce: Evaluator | None = field(default=None, repr=False)
+    evaluator: Evaluator | None = field(default=None, repr=False)
+    """None for a literal text, and for a text that uses a secret."""
 
     def render(self, scope: Scope) -> Value:
-        """Its value over `scope`. Raises `ExpressionError`, also if it uses a secret: those are for `resolve`."""
+        """Return the value over `scope`. Raises `ExpressionError`, also if the text uses a secret: see `resolve`."""
         return self.evaluate(Budget(scope))
 
-    def guards(self, scope: Scope) -> Value:
-        """`render` for a condition that decides whether people are asked: what may mean two things is an error."""
-        return self.evaluate(Budget(scope, is_guard=True))
+    def evaluate_condition(self, scope: Scope) -> Value:
+        """Return the value of a gate's condition, like `render`, but with an error for an ambiguous number."""
+        return self.evaluate(Budget(scope, is_gate_condition=True))
 
     def resolve(self, scope: Scope) -> Value | Segments:
-        """Its value, or, if it uses a secret, the segments that are joined with that secret at execution."""
+        """Return the value. For a text that uses a secret, return the segments to join with it at execution."""
         return self.segments(Budget(scope)) if self.secrets else self.evaluate(Budget(scope))
 
     def evaluate(self, budget: Budget) -> Value:
-        """`render` at the expense of a budget that several templates share."""
+        """Return the value like `render`, but charge a budget that several templates may share."""
         if self.is_literal:
             return self.source
-        if self.produce is None:
+        if self.evaluator is None:
             raise ExpressionError("a secret may not be used here; use it in an HTTP header or body")
         budget.spend(self.nodes)
-        return self.produce(budget)
+        return self.evaluator(budget)
 
     def segments(self, budget: Budget) -> Segments:
-        """Texts and secret names in order, no two texts next to each other."""
+        """Return the texts and secret names in order, with adjacent texts joined."""
         budget.spend(self.nodes)
         segments: list[str | SecretName] = []
         pending: list[str | Operand] = []
@@ -70,29 +73,29 @@ class Template:
             if not isinstance(part, SecretName):
                 pending.append(part)
                 continue
-            segments += _text(budget, pending)
+            segments += _concatenate(budget, pending)
             segments.append(part)
             pending = []
-        return (*segments, *_text(budget, pending))
+        return (*segments, *_concatenate(budget, pending))
 
 
-def _text(budget: Budget, parts: Sequence[str | Operand]) -> list[str]:
-    text = operators.glue(budget, parts)
+def _concatenate(budget: Budget, parts: Sequence[str | Operand]) -> list[str]:
+    text = operators.concatenate(budget, parts)
     return [text] if text else []
 
 
 def compile_template(source: str) -> Template:
-    """Reads and translates `source`, once for the same text. Raises `ExpressionError`: one sentence for its writer."""
-    if not parser.has_marks(source):
+    """Compile a text. Compiled texts are cached. Raises `ExpressionError` with one sentence for the text's author."""
+    if not parser.has_opening_marks(source):
         return Template(source=source, is_literal=True, is_whole=False)
     return _compile(source)
 
 
 @lru_cache(maxsize=512)
 def _compile(source: str) -> Template:
-    translator = Translator()
+    compiler = ExpressionCompiler()
     try:
-        parts = tuple(_part(translator, part) for part in parser.read(source))
+        parts = tuple(_compile_part(compiler, part) for part in parser.parse(source))
     except RecursionError:
         raise ExpressionError(parser.TOO_DEEP) from None
     expressions = [part for part in parts if not isinstance(part, str)]
@@ -102,34 +105,34 @@ def _compile(source: str) -> Template:
         source=source,
         is_literal=False,
         is_whole=is_whole,
-        references=frozenset(translator.strict | translator.lenient),
-        guarded=frozenset(translator.lenient - translator.strict),
+        references=frozenset(compiler.required | compiler.optional),
+        optional_references=frozenset(compiler.optional - compiler.required),
         secrets=secrets,
-        nodes=translator.nodes,
+        nodes=compiler.nodes,
         parts=tuple(expressions) if is_whole else parts,
-        produce=None if secrets else _producer(parts, is_whole=is_whole, builds=translator.builds),
+        evaluator=None if secrets else _build_evaluator(parts, is_whole=is_whole, may_grow=compiler.may_grow),
     )
 
 
-def _part(translator: Translator, part: str | nodes.Expr) -> _Part:
+def _compile_part(compiler: ExpressionCompiler, part: str | nodes.Expr) -> _Part:
     if isinstance(part, str):
         return part
     name = syntax.secret_name(part)
-    return translator.operand(part) if name is None else SecretName(name)
+    return compiler.operand(part) if name is None else SecretName(name)
 
 
-def _producer(parts: Sequence[_Part], *, is_whole: bool, builds: bool) -> Evaluator:
-    plain = [part for part in parts if not isinstance(part, SecretName)]
-    whole = next((part.evaluate for part in plain if isinstance(part, Operand)), None)
+def _build_evaluator(parts: Sequence[_Part], *, is_whole: bool, may_grow: bool) -> Evaluator:
+    without_secrets = [part for part in parts if not isinstance(part, SecretName)]
+    whole = next((part.evaluate for part in without_secrets if isinstance(part, Operand)), None)
     if not is_whole or whole is None:
-        return lambda budget: operators.glue(budget, plain)
-    return _measured(whole) if builds else whole
+        return lambda budget: operators.concatenate(budget, without_secrets)
+    return _measure_result(whole) if may_grow else whole
 
 
-def _measured(evaluate: Evaluator) -> Evaluator:
-    def produce(budget: Budget) -> Value:
+def _measure_result(evaluate: Evaluator) -> Evaluator:
+    def evaluate_and_measure(budget: Budget) -> Value:
         value = evaluate(budget)
         measure(value)
         return value
 
-    return produce
+    return evaluate_and_measure

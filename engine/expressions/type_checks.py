@@ -1,12 +1,13 @@
-"""Operators and filters that can only fail, or say the same for every value, told before anything is evaluated.
+"""Type checks: find operators and filters that can only fail, or that give the same result for every value.
 
-They are told from what is known of their operands. What is not surely wrong passes, with one exception: `<` and `>`
-between texts pass only where one of them is surely a date, because texts that are numbers have another order.
+They are found before the run, from the static types of the operands. An operation that is not certainly wrong passes.
+The one exception is `<` and `>` between texts: it passes only if one of them is certainly a date, because texts that
+are numbers have another order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -14,23 +15,23 @@ from typing import Final, NamedTuple
 from jinja2 import nodes
 
 from engine.expressions import comparisons, dates, filters, lookup, operators, parser, syntax, value_text
-from engine.expressions.static_types import ADDED, ARITHMETIC, SortOf, StaticType, TypeInference
+from engine.expressions.static_types import ADDABLE_KINDS, ARITHMETIC_SYMBOLS, StaticType, TypeInference, TypeLookup
 from engine.expressions.value_text import Kind
 from engine.json_values import Path, Value
 
 
-class Clash(NamedTuple):
-    """One sentence on what cannot be, and one on what to write; the second may be empty.
-
-    `is_silent`: evaluating it raises nothing, it gives the same answer whatever the values are.
-    """
+class TypeClash(NamedTuple):
+    """An operation that is wrong for every value."""
 
     message: str
+    """A sentence about the problem."""
     hint: str
+    """A sentence about the correction, or an empty text."""
     is_silent: bool = False
+    """Whether evaluating the operation raises no error, but always gives the same result."""
 
 
-_TAKES: Final[dict[str, frozenset[Kind]]] = {
+_ACCEPTED_KINDS: Final[dict[str, frozenset[Kind]]] = {
     "any value": frozenset({"null", "boolean", "number", "text", "list", "mapping"}),
     "text": frozenset({"text"}),
     "a number": frozenset({"number"}),
@@ -40,294 +41,323 @@ _TAKES: Final[dict[str, frozenset[Kind]]] = {
     "text, a list or a mapping": frozenset({"text", "list", "mapping"}),
 }
 _EQUALITY: Final = {"eq": "==", "ne": "!="}
-_OPERATIONS: Final = (nodes.Compare, nodes.BinExpr, nodes.Neg, nodes.Pos, nodes.Filter, nodes.Test)
+_CHECKED_NODES: Final = (nodes.Compare, nodes.BinExpr, nodes.Neg, nodes.Pos, nodes.Filter, nodes.Test)
 _EXAMPLE: Final = 'Write it like "{{ inputs.amount | number > 100 }}".'
 _NO_ORDER: Final = (
     "Texts have no order: add `| number` to both, or declare the field as a number, an amount of money or a date."
 )
-_OF_KIND: Final = frozenset({"number", "string", "mapping", "sequence", "boolean"})
-"""Tests that ask for the kind of a value."""
-_MEASURES: Final = frozenset({"min", "max"})
+_KIND_TESTS: Final = frozenset({"number", "string", "mapping", "sequence", "boolean"})
+"""Tests for the kind of a value."""
+_EXTREME_FILTERS: Final = frozenset({"min", "max"})
 
 
-class _Operand(NamedTuple):
-    """A text: its expressions, their operators and filters, and the references whose kind it asks for itself."""
+class _ParsedText(NamedTuple):
+    """A text with its expressions."""
 
     expressions: tuple[nodes.Expr, ...]
     operations: tuple[nodes.Expr, ...]
+    """The operators and filters in the expressions."""
     tested: frozenset[Path]
+    """The references whose kind the text itself tests."""
 
 
-def find(source: str, sort_of: SortOf) -> list[Clash]:
-    """What can only fail in `source`, which is a text that compiles."""
-    read = _read(source)
-    judge = _Judge(TypeInference(read.tested, sort_of))
-    return [clash for node in read.operations for clash in judge.look(node)]
+def find_clashes(source: str, type_of: TypeLookup) -> list[TypeClash]:
+    """Return the type clashes in `source`, a text that compiles."""
+    parsed = _parse(source)
+    checker = _TypeChecker(TypeInference(parsed.tested, type_of))
+    return [clash for node in parsed.operations for clash in checker.check(node)]
 
 
-def find_in_condition(source: str, sort_of: SortOf) -> Clash | None:
-    """Why `source`, which is one whole expression, can be neither true nor false. None: it may be."""
-    read = _read(source)
-    return _Judge(TypeInference(read.tested, sort_of)).condition(read.expressions[0])
+def find_condition_clash(source: str, type_of: TypeLookup) -> TypeClash | None:
+    """Return the reason reason `source`, one whole expression, can be neither true nor false, or None if it can be."""
+    parsed = _parse(source)
+    return _TypeChecker(TypeInference(parsed.tested, type_of)).check_condition(parsed.expressions[0])
 
 
-def reads_text_as_number(source: str, sort_of: SortOf) -> bool:
-    """Whether `| number` or `| int` is put on what people write as text, so that 1.234 may mean two things."""
-    read = _read(source)
-    sorter = TypeInference(read.tested, sort_of)
-    subjects = [one.node for one in read.operations if isinstance(one, nodes.Filter) and one.name in ("number", "int")]
-    sorts = [sorter.sort(subject) for subject in subjects if subject is not None]
-    return any(sort is not None and "text" in sort.kinds and not sort.is_digits for sort in sorts)
+def reads_text_as_number(source: str, type_of: TypeLookup) -> bool:
+    """Return whether `number` or `int` converts a text that people write, in which 1.234 is ambiguous."""
+    parsed = _parse(source)
+    inference = TypeInference(parsed.tested, type_of)
+    conversions = [
+        node for node in parsed.operations if isinstance(node, nodes.Filter) and node.name in ("number", "int")
+    ]
+    types = [inference.infer(node.node) for node in conversions if node.node is not None]
+    return any(type_ is not None and "text" in type_.kinds and not type_.is_number_text for type_ in types)
 
 
-def sort_of_value(source: str, sort_of: SortOf) -> StaticType | None:
-    """What is known of the value of `source`, which is one whole expression."""
-    read = _read(source)
-    return TypeInference(read.tested, sort_of).sort(read.expressions[0])
+def type_of_value(source: str, type_of: TypeLookup) -> StaticType | None:
+    """Return the type of `source`, one whole expression, or None if nothing is known about it."""
+    parsed = _parse(source)
+    return TypeInference(parsed.tested, type_of).infer(parsed.expressions[0])
 
 
 @lru_cache(maxsize=64)
-def _read(source: str) -> _Operand:
-    """Not done again for the same text."""
-    expressions = tuple(part for part in parser.read(source) if not isinstance(part, str))
-    operations = tuple(node for one in expressions for node in _every(one) if isinstance(node, _OPERATIONS))
-    return _Operand(expressions, operations, frozenset(path for one in expressions for path in _tested(one)))
+def _parse(source: str) -> _ParsedText:
+    """Parse a text. The result is cached: the checks ask for the same text several times."""
+    expressions = tuple(part for part in parser.parse(source) if not isinstance(part, str))
+    all_nodes = [node for expression in expressions for node in _iter_nodes(expression)]
+    operations = tuple(node for node in all_nodes if isinstance(node, _CHECKED_NODES))
+    return _ParsedText(expressions, operations, frozenset(_iter_tested_paths(all_nodes)))
 
 
-def _every(expression: nodes.Expr) -> Iterator[nodes.Expr]:
+def _iter_nodes(expression: nodes.Expr) -> Iterator[nodes.Expr]:
     yield expression
     yield from expression.find_all(nodes.Expr)
 
 
-def _tested(expression: nodes.Expr) -> Iterator[Path]:
-    """Such as that in `inputs.a is number and inputs.a > 3`."""
-    for node in _every(expression):
-        if isinstance(node, nodes.Test) and node.name in _OF_KIND and (path := syntax.static_path(node.node)):
+def _iter_tested_paths(all_nodes: Iterable[nodes.Expr]) -> Iterator[Path]:
+    """Yield the references whose kind is tested, such as `inputs.a` in `inputs.a is number and inputs.a > 3`."""
+    for node in all_nodes:
+        if isinstance(node, nodes.Test) and node.name in _KIND_TESTS and (path := syntax.static_path(node.node)):
             yield path
 
 
-class _Judge:
-    def __init__(self, sorter: TypeInference) -> None:
-        self._kinds, self._sort = sorter.kinds, sorter.sort
+class _TypeChecker:
+    """Checks the nodes of one text, and writes the message and the hint for each clash."""
 
-    # -- what clashes ---------------------------------------------------------------------------------------
+    def __init__(self, inference: TypeInference) -> None:
+        self._kinds, self._infer = inference.kinds, inference.infer
 
-    def look(self, node: nodes.Expr) -> Iterator[Clash]:
-        """What can only fail at this node; those inside of it are looked at by themselves."""
+    # -- checks ---------------------------------------------------------------------------------------------
+
+    def check(self, node: nodes.Expr) -> Iterator[TypeClash]:
+        """Yield the clashes of this node. The nodes inside it are checked by calls of their own."""
         if isinstance(node, nodes.Compare):
             left = node.expr
             for part in node.ops:
                 yield from self._comparison(left, part.op, part.expr)
                 left = part.expr
-        elif isinstance(node, nodes.BinExpr) and type(node) in ARITHMETIC:
-            yield from self._arithmetic(node, ARITHMETIC[type(node)])
+        elif isinstance(node, nodes.BinExpr) and type(node) in ARITHMETIC_SYMBOLS:
+            yield from self._arithmetic(node, ARITHMETIC_SYMBOLS[type(node)])
         elif isinstance(node, nodes.Neg | nodes.Pos):
             yield from self._needs_number(node.node, "-" if isinstance(node, nodes.Neg) else "+", ())
         elif isinstance(node, nodes.Test) and node.name in ("true", "false"):
-            if self._kinds(node.node) - {"null"} and "boolean" not in self._kinds(node.node):
-                yield Clash(f"`is {node.name}` is never true here: {self._are(node.node)}.", self._compared(node.node))
+            yield from self._boolean_test(node)
         elif isinstance(node, nodes.Filter) and node.node is not None and node.name in filters.FILTERS:
             yield from self._filter(node, node.node)
 
-    def _comparison(self, left: nodes.Expr, name: str, right: nodes.Expr) -> Iterator[Clash]:
-        if name in comparisons.ORDER:
-            yield from self._order(left, comparisons.ORDER[name][0], right)
+    def _boolean_test(self, node: nodes.Test) -> Iterator[TypeClash]:
+        kinds = self._kinds(node.node)
+        if kinds - {"null"} and "boolean" not in kinds:
+            message = f"`is {node.name}` is never true here: {self._describe_types(node.node)}."
+            yield TypeClash(message, self._suggest_condition(node.node))
+
+    def _comparison(self, left: nodes.Expr, name: str, right: nodes.Expr) -> Iterator[TypeClash]:
+        if name in comparisons.ORDER_OPERATORS:
+            yield from self._order(left, comparisons.ORDER_OPERATORS[name][0], right)
         elif name in _EQUALITY:
             yield from self._equality(left, name, right)
         else:
             yield from self._membership(left, right)
 
-    def _order(self, left: nodes.Expr, symbol: str, right: nodes.Expr) -> Iterator[Clash]:
+    def _order(self, left: nodes.Expr, symbol: str, right: nodes.Expr) -> Iterator[TypeClash]:
         one, other = self._kinds(left), self._kinds(right)
         if "number" in one and "number" in other:
             return
-        if "text" in one and "text" in other and _may_be_dates(self._sort(left), self._sort(right)):
+        if "text" in one and "text" in other and _may_be_dates(self._infer(left), self._infer(right)):
             return
-        message = f"`{symbol}` {comparisons.COMPARES}, but {self._are(left, right)}."
-        hint = self._amounts(left, symbol, right)
-        yield Clash(message, hint or (_NO_ORDER if "text" in one and "text" in other else ""))
+        message = f"`{symbol}` {comparisons.ORDER_RULE}, but {self._describe_types(left, right)}."
+        hint = self._suggest_numbers(left, symbol, right)
+        yield TypeClash(message, hint or (_NO_ORDER if "text" in one and "text" in other else ""))
 
-    def _equality(self, left: nodes.Expr, name: str, right: nodes.Expr) -> Iterator[Clash]:
+    def _equality(self, left: nodes.Expr, name: str, right: nodes.Expr) -> Iterator[TypeClash]:
         symbol, always = _EQUALITY[name], "never" if name == "eq" else "always"
         one, other = self._kinds(left), self._kinds(right)
-        # Whoever asks for nothing may mean what cannot come yet; that is no slip.
+        # A comparison with none is no mistake: the value may become optional later.
         if not one & other and one - {"null"} and other - {"null"}:
-            message = f"`{symbol}` is {always} true here: {self._are(left, right)}."
-            yield Clash(message, self._amounts(left, symbol, right))
-        elif self._is_digits(left, right):
-            message = f"`{symbol}` compares letter by letter, so 200 is not 200.00, but {self._are(left, right)}."
-            yield Clash(message, self._amounts(left, symbol, right) or "Compare numbers: add `| number` to both.")
-        elif why := self._never(left, right):
-            yield Clash(f"`{symbol}` is {always} true here: {_ended(why)}", "", is_silent=True)
+            message = f"`{symbol}` is {always} true here: {self._describe_types(left, right)}."
+            yield TypeClash(message, self._suggest_numbers(left, symbol, right))
+        elif self._compares_number_text(left, right):
+            message = (
+                f"`{symbol}` compares letter by letter, so 200 is not 200.00, but {self._describe_types(left, right)}."
+            )
+            yield TypeClash(
+                message, self._suggest_numbers(left, symbol, right) or "Compare numbers: add `| number` to both."
+            )
+        elif reason := self._explain_mismatch(left, right):
+            yield TypeClash(f"`{symbol}` is {always} true here: {_end_sentence(reason)}", "", is_silent=True)
 
-    def _membership(self, part: nodes.Expr, whole: nodes.Expr) -> Iterator[Clash]:
+    def _membership(self, part: nodes.Expr, whole: nodes.Expr) -> Iterator[TypeClash]:
         one, other = self._kinds(part), self._kinds(whole)
         if not other & {"list", "mapping"} and not ("text" in other and "text" in one):
-            yield Clash(f"`in` looks into a list, a mapping or for text in text, but {self._are(part, whole)}.", "")
+            yield TypeClash(
+                f"`in` looks into a list, a mapping or for text in text, but {self._describe_types(part, whole)}.", ""
+            )
         elif isinstance(whole, nodes.List):
-            yield from self._listed(part, whole)
-        elif other <= {"text", "null"} and self._is_digits(part, whole):
-            message = f"`in` looks for letters in a text, but {self._are(part, whole)}."
-            yield Clash(message, "Compare numbers: add `| number`, and use `==`, `<` or `>`.")
-        elif why := self._never_inside(part, whole):
-            yield Clash(f"`in` never finds this here: {_ended(why)}", "", is_silent=True)
+            yield from self._list_membership(part, whole)
+        elif other <= {"text", "null"} and self._compares_number_text(part, whole):
+            message = f"`in` looks for letters in a text, but {self._describe_types(part, whole)}."
+            yield TypeClash(message, "Compare numbers: add `| number`, and use `==`, `<` or `>`.")
+        elif reason := self._explain_not_inside(part, whole):
+            yield TypeClash(f"`in` never finds this here: {_end_sentence(reason)}", "", is_silent=True)
 
-    def _listed(self, part: nodes.Expr, whole: nodes.List) -> Iterator[Clash]:
-        """An item of a list in the file that is never found in it."""
+    def _list_membership(self, part: nodes.Expr, whole: nodes.List) -> Iterator[TypeClash]:
+        """Yield the items of a literal list that `part` can never equal."""
         for item in whole.items:
             one, other = self._kinds(part), self._kinds(item)
             if not one & other and one - {"null"} and other - {"null"}:
-                yield Clash(f"`in` never finds {_name(item)} here: {self._are(part, item)}.", "")
-            elif self._is_digits(part, item):
-                message = f"`in` compares letter by letter, so 200 is not 200.00, but {self._are(part, item)}."
-                yield Clash(message, "Compare numbers: add `| number`, and write the numbers without quotes.")
-            elif why := self._never(part, item):
-                yield Clash(f"`in` never finds {_name(item)} here: {_ended(why)}", "", is_silent=True)
+                yield TypeClash(f"`in` never finds {_describe(item)} here: {self._describe_types(part, item)}.", "")
+            elif self._compares_number_text(part, item):
+                message = (
+                    f"`in` compares letter by letter, so 200 is not 200.00, but {self._describe_types(part, item)}."
+                )
+                yield TypeClash(message, "Compare numbers: add `| number`, and write the numbers without quotes.")
+            elif reason := self._explain_mismatch(part, item):
+                yield TypeClash(f"`in` never finds {_describe(item)} here: {_end_sentence(reason)}", "", is_silent=True)
 
-    def _never_inside(self, part: nodes.Expr, whole: nodes.Expr) -> str:
-        """Why `part` is never among the items of `whole`, or never a part of its text. Empty: it may be."""
-        one, other = self._sort(part), self._sort(whole)
+    def _explain_not_inside(self, part: nodes.Expr, whole: nodes.Expr) -> str:
+        """Return the reason reason `part` can never be an item or a part of `whole`, or an empty text if it can be."""
+        one, other = self._infer(part), self._infer(whole)
         if other is not None and other.item is not None:
-            texts = one.texts if one is not None and other.item.never is not None else None
-            whys = [other.item.never(text) for text in texts or ()] if other.item.never else []
-            return f"an item of {_name(whole)} {whys[0]}" if whys and all(whys) else ""
+            texts = one.texts if one is not None and other.item.mismatch is not None else None
+            reasons = [other.item.mismatch(text) for text in texts or ()] if other.item.mismatch else []
+            return f"an item of {_describe(whole)} {reasons[0]}" if reasons and all(reasons) else ""
         if one is None or other is None or one.texts is None or other.texts is None:
             return ""
         if any(text in long for text in one.texts for long in other.texts):
             return ""
-        return f"{_name(whole)} is {_quoted(other.texts)}"
+        return f"{_describe(whole)} is {_quote(other.texts)}"
 
-    def _is_digits(self, left: nodes.Expr, right: nodes.Expr) -> bool:
-        """Whether a text that is a number is compared with a text."""
-        sorts = self._sort(left), self._sort(right)
-        if not all(sort is None or "text" in sort.kinds for sort in sorts):
+    def _compares_number_text(self, left: nodes.Expr, right: nodes.Expr) -> bool:
+        """Return whether a number that is written as text is compared with a text."""
+        types = self._infer(left), self._infer(right)
+        if not all(type_ is None or "text" in type_.kinds for type_ in types):
             return False
-        return any(sort is not None and sort.is_digits for sort in sorts)
+        return any(type_ is not None and type_.is_number_text for type_ in types)
 
-    def _never(self, left: nodes.Expr, right: nodes.Expr) -> str:
-        """Why the two are never equal, although they are of one kind. Empty: they may be."""
+    def _explain_mismatch(self, left: nodes.Expr, right: nodes.Expr) -> str:
+        """Return the reason reason two values of one kind can never be equal, or an empty text if they can be."""
         for node, other in ((left, right), (right, left)):
-            sort, against = self._sort(node), self._sort(other)
-            if sort is None or sort.never is None or syntax.literal(node) is not syntax.DYNAMIC:
+            type_, other_type = self._infer(node), self._infer(other)
+            if type_ is None or type_.mismatch is None or syntax.literal_value(node) is not syntax.DYNAMIC:
                 continue
-            whys = [sort.never(value) for value in _all_values(other, against)]
-            if whys and all(whys):
-                return f"{_name(node)} {whys[0]}"
+            reasons = [type_.mismatch(value) for value in _possible_values(other, other_type)]
+            if reasons and all(reasons):
+                return f"{_describe(node)} {reasons[0]}"
         return ""
 
-    def _arithmetic(self, node: nodes.BinExpr, symbol: str) -> Iterator[Clash]:
+    def _arithmetic(self, node: nodes.BinExpr, symbol: str) -> Iterator[TypeClash]:
         if symbol != "+":
             for operand in (node.left, node.right):
                 yield from self._needs_number(operand, symbol, (node.left, node.right))
-        elif not any(kind in self._kinds(node.left) and kind in self._kinds(node.right) for kind in ADDED):
-            message = f"`+` adds two numbers, two texts or two lists, but {self._are(node.left, node.right)}."
-            yield Clash(message, self._amounts(node.left, symbol, node.right))
+        elif not any(kind in self._kinds(node.left) and kind in self._kinds(node.right) for kind in ADDABLE_KINDS):
+            message = (
+                f"`+` adds two numbers, two texts or two lists, but {self._describe_types(node.left, node.right)}."
+            )
+            yield TypeClash(message, self._suggest_numbers(node.left, symbol, node.right))
 
-    def _needs_number(self, operand: nodes.Expr, symbol: str, both: tuple[nodes.Expr, ...]) -> Iterator[Clash]:
+    def _needs_number(self, operand: nodes.Expr, symbol: str, both: tuple[nodes.Expr, ...]) -> Iterator[TypeClash]:
         if "number" not in self._kinds(operand):
-            hint = self._amounts(both[0], symbol, both[1]) if both else self._amounts(operand)
-            yield Clash(f"`{symbol}` needs numbers, but {self._are(operand)}.", hint)
+            hint = self._suggest_numbers(both[0], symbol, both[1]) if both else self._suggest_numbers(operand)
+            yield TypeClash(f"`{symbol}` needs numbers, but {self._describe_types(operand)}.", hint)
 
-    def _filter(self, node: nodes.Filter, subject: nodes.Expr) -> Iterator[Clash]:
+    def _filter(self, node: nodes.Filter, subject: nodes.Expr) -> Iterator[TypeClash]:
         takes = filters.FILTERS[node.name].takes
-        if not self._kinds(subject) & _TAKES[takes]:
-            hint = self._amounts(subject) if "number" in _TAKES[takes] else ""
-            yield Clash(f"`{node.name}` works on {takes}, but {self._are(subject)}.", hint)
+        if not self._kinds(subject) & _ACCEPTED_KINDS[takes]:
+            hint = self._suggest_numbers(subject) if "number" in _ACCEPTED_KINDS[takes] else ""
+            yield TypeClash(f"`{node.name}` works on {takes}, but {self._describe_types(subject)}.", hint)
         elif node.name == "date" and node.args:
-            pattern = syntax.literal(node.args[0])
-            if isinstance(pattern, str) and (why := dates.without_directives(pattern)):
-                yield Clash(*why)
-        elif node.name in _MEASURES or node.name == "sort":
+            pattern = syntax.literal_value(node.args[0])
+            if isinstance(pattern, str) and (explanation := dates.explain_printed_letters(pattern)):
+                yield TypeClash(*explanation)
+        elif node.name in _EXTREME_FILTERS or node.name == "sort":
             yield from self._ordering_filter(node.name, subject)
 
-    def _ordering_filter(self, name: str, subject: nodes.Expr) -> Iterator[Clash]:
-        sort = self._sort(subject)
-        item = sort.item if sort else None
+    def _ordering_filter(self, name: str, subject: nodes.Expr) -> Iterator[TypeClash]:
+        type_ = self._infer(subject)
+        item = type_.item if type_ else None
         if item is None or not item.kinds <= {"text", "null"}:
             return
         if name == "sort":
-            items = [self._sort(each) for each in subject.items] if isinstance(subject, nodes.List) else [item]
-            if not item.is_date and any(map(_looks_like_number, items)):
+            types = [self._infer(node) for node in subject.items] if isinstance(subject, nodes.List) else [item]
+            if not item.is_date and any(map(_looks_like_number, types)):
                 message = "`sort` orders texts by their letters, but the texts of this list look like numbers."
-                yield Clash(message, "Make a list of numbers: add `| number` to each.")
+                yield TypeClash(message, "Make a list of numbers: add `| number` to each.")
         elif not item.is_date:
-            yield Clash(f"`{name}` compares numbers or dates, but this is a list of texts.", _NO_ORDER)
+            yield TypeClash(f"`{name}` compares numbers or dates, but this is a list of texts.", _NO_ORDER)
 
-    def condition(self, node: nodes.Expr, place: str = "A condition") -> Clash | None:
-        """Why `node` can be neither true nor false, where `place` needs that of it."""
+    def check_condition(self, node: nodes.Expr, place: str = "A condition") -> TypeClash | None:
+        """Return the clash of a node that can be neither true nor false, although `place` needs a boolean."""
         if "boolean" not in self._kinds(node):
-            return Clash(f"{place} needs true or false, but {self._are(node)}.", self._compared(node))
-        for operator, operand in _needed(node):
-            clash = self.condition(operand, f"`{operator}`")
+            return TypeClash(
+                f"{place} needs true or false, but {self._describe_types(node)}.", self._suggest_condition(node)
+            )
+        for operator, operand in _iter_condition_operands(node):
+            clash = self.check_condition(operand, f"`{operator}`")
             if clash is not None:
                 return clash
         return None
 
-    # -- in words -------------------------------------------------------------------------------------------
+    # -- words ----------------------------------------------------------------------------------------------
 
-    def _compared(self, node: nodes.Expr) -> str:
-        """What to write instead of what is no condition."""
-        sort, text = self._sort(node), _plain(node)
-        assert sort is not None
-        kinds = tuple(sort.kinds - {"null"})
-        if len(kinds) != 1 or isinstance(node, nodes.CondExpr) or syntax.literal(node) is not syntax.DYNAMIC:
+    def _suggest_condition(self, node: nodes.Expr) -> str:
+        """Return the advice for a value that is used as a condition and is none."""
+        type_, text = self._infer(node), _write_plain(node)
+        assert type_ is not None
+        kinds = tuple(type_.kinds - {"null"})
+        if len(kinds) != 1 or isinstance(node, nodes.CondExpr) or syntax.literal_value(node) is not syntax.DYNAMIC:
             return _EXAMPLE
         (kind,) = kinds
-        if kind == "mapping" and sort.is_amount:
+        if kind == "mapping" and type_.converts_to_number:
             return f"Compare its number, such as `{text} | number > 0`." if text else _EXAMPLE
-        said = operators.comparison_of(kind)
-        said = said.replace("`", f"`{text} ", 1) if text else said
-        return f"{said[:1].upper()}{said[1:]}."
+        advice = operators.suggest_comparison(kind)
+        advice = advice.replace("`", f"`{text} ", 1) if text else advice
+        return f"{advice[:1].upper()}{advice[1:]}."
 
-    def _are(self, *operands: nodes.Expr) -> str:
-        told = [(node, sort) for node in operands if (sort := self._sort(node))]
-        return " and ".join(f"{_name(node)} is {sort.phrase}" for node, sort in told)
+    def _describe_types(self, *operands: nodes.Expr) -> str:
+        known = [(node, type_) for node in operands if (type_ := self._infer(node))]
+        return " and ".join(f"{_describe(node)} is {type_.phrase}" for node, type_ in known)
 
-    def _amounts(self, left: nodes.Expr, symbol: str = "", right: nodes.Expr | None = None) -> str:
-        """How to write it with the numbers of what only stands for a number."""
+    def _suggest_numbers(self, left: nodes.Expr, symbol: str = "", right: nodes.Expr | None = None) -> str:
+        """Return the advice to convert operands such as money with `number`, or an empty text if that does not help."""
         sides = [left] if right is None else [left, right]
-        sorts = [self._sort(side) for side in sides]
-        if any(_is_no_amount(side, sort) for side, sort in zip(sides, sorts, strict=True)):
+        types = [self._infer(side) for side in sides]
+        if any(_cannot_be_number(side, type_) for side, type_ in zip(sides, types, strict=True)):
             return ""
-        if not any(sort is not None and sort.is_amount for sort in sorts):
+        if not any(type_ is not None and type_.converts_to_number for type_ in types):
             return ""
-        written = [_written(side, sort) for side, sort in zip(sides, sorts, strict=True)]
+        written = [_write_as_number(side, type_) for side, type_ in zip(sides, types, strict=True)]
         if None in written:
-            written = [text for text, sort in zip(written, sorts, strict=True) if text and sort and sort.is_amount]
+            written = [
+                text for text, type_ in zip(written, types, strict=True) if text and type_ and type_.converts_to_number
+            ]
         return f"Write `{f' {symbol} '.join(filter(None, written))}`." if any(written) else ""
 
 
 def _may_be_dates(one: StaticType | None, other: StaticType | None) -> bool:
-    """Whether two texts can be compared: not if one of them is no date, or both may as well be numbers."""
-    known = [sort.is_date for sort in (one, other) if sort is not None]
+    """Return whether two texts have an order: one of them is a date and none is certainly no date.
+
+    If nothing is known about both, they may be dates.
+    """
+    known = [type_.is_date for type_ in (one, other) if type_ is not None]
     return False not in known and (True in known or not known)
 
 
-def _all_values(node: nodes.Expr, sort: StaticType | None) -> tuple[Value, ...]:
-    """All values that a node can have, as far as they are few; empty: they are not known."""
-    literal = _written_value(node)
+def _possible_values(node: nodes.Expr, type_: StaticType | None) -> tuple[Value, ...]:
+    """Return all values that a node can have, or an empty tuple if they are not known."""
+    literal = _literal_value(node)
     if literal is not syntax.DYNAMIC:
         return () if literal is None else (literal,)  # type: ignore[return-value]
-    return sort.texts if sort is not None and sort.texts is not None and sort.kinds == {"text"} else ()
+    return type_.texts if type_ is not None and type_.texts is not None and type_.kinds == {"text"} else ()
 
 
-def _written_value(node: nodes.Expr) -> object:
-    """The value of a literal, also of a list or mapping of literals; else `DYNAMIC`."""
+def _literal_value(node: nodes.Expr) -> object:
+    """Return the value of a literal, or of a list or mapping of literals. For any other node, return `DYNAMIC`."""
     if isinstance(node, nodes.List):
-        items = [_written_value(item) for item in node.items]
+        items = [_literal_value(item) for item in node.items]
         return syntax.DYNAMIC if syntax.DYNAMIC in items else items
     if isinstance(node, nodes.Dict):
-        pairs = [(syntax.literal(pair.key), _written_value(pair.value)) for pair in node.items]
+        pairs = [(syntax.literal_value(pair.key), _literal_value(pair.value)) for pair in node.items]
         return syntax.DYNAMIC if any(syntax.DYNAMIC in pair for pair in pairs) else dict(pairs)
-    return syntax.literal(node)
+    return syntax.literal_value(node)
 
 
-def _looks_like_number(sort: StaticType | None) -> bool:
-    return sort is not None and (sort.is_digits or any(map(comparisons.looks_like_number, sort.texts or ())))
+def _looks_like_number(type_: StaticType | None) -> bool:
+    return type_ is not None and (type_.is_number_text or any(map(comparisons.looks_like_number, type_.texts or ())))
 
 
-def _needed(node: nodes.Expr) -> Iterator[tuple[str, nodes.Expr]]:
-    """What this evaluates in any case and takes as true or false only, each with the word for what does so."""
+def _iter_condition_operands(node: nodes.Expr) -> Iterator[tuple[str, nodes.Expr]]:
+    """Yield the operands that are always evaluated and must be true or false, each with the word of its operator."""
     if isinstance(node, nodes.Not):
         yield "not", node.node
     elif isinstance(node, nodes.And | nodes.Or):
@@ -336,45 +366,45 @@ def _needed(node: nodes.Expr) -> Iterator[tuple[str, nodes.Expr]]:
         yield "if", node.test
 
 
-def _is_no_amount(node: nodes.Expr, sort: StaticType | None) -> bool:
-    """Whether no number can be written in the place of this."""
-    if sort is None or sort.is_amount or "number" in sort.kinds:
+def _cannot_be_number(node: nodes.Expr, type_: StaticType | None) -> bool:
+    """Return whether the node can neither be a number nor be converted to one."""
+    if type_ is None or type_.converts_to_number or "number" in type_.kinds:
         return False
-    return _number_in(node) is None
+    return _literal_number(node) is None
 
 
-def _number_in(node: nodes.Expr) -> Decimal | None:
-    """The number that a literal text is."""
-    literal = syntax.literal(node)
+def _literal_number(node: nodes.Expr) -> Decimal | None:
+    """Return the number in a literal text, or None if it is no number."""
+    literal = syntax.literal_value(node)
     return value_text.plain_number(literal) if isinstance(literal, str) else None
 
 
-def _name(node: nodes.Expr) -> str:
-    text = _plain(node)
+def _describe(node: nodes.Expr) -> str:
+    text = _write_plain(node)
     return f"`{text}`" if text else "the value"
 
 
-def _ended(text: str) -> str:
+def _end_sentence(text: str) -> str:
     return text if text.endswith("?") else f"{text}."
 
 
-def _quoted(texts: tuple[str, ...]) -> str:
+def _quote(texts: tuple[str, ...]) -> str:
     return " or ".join(f'"{value_text.shorten(text)}"' for text in texts[:5])
 
 
-def _written(node: nodes.Expr, sort: StaticType | None) -> str | None:
-    if _number_in(node) is not None:
-        return value_text.shorten(str(syntax.literal(node)))
-    text = _plain(node)
-    return f"{text} | number" if text and sort and sort.is_amount else text
+def _write_as_number(node: nodes.Expr, type_: StaticType | None) -> str | None:
+    if _literal_number(node) is not None:
+        return value_text.shorten(str(syntax.literal_value(node)))
+    text = _write_plain(node)
+    return f"{text} | number" if text and type_ and type_.converts_to_number else text
 
 
-def _plain(node: nodes.Expr) -> str | None:
-    """A reference or a number as it is written; None for whatever takes more to write."""
-    value = syntax.literal(node)
+def _write_plain(node: nodes.Expr) -> str | None:
+    """Return a reference or a literal as it is written in an expression, or None for any other node."""
+    value = syntax.literal_value(node)
     if isinstance(value, str):
         return value_text.shorten(f'"{value}"')
     if value is None or isinstance(value, int | Decimal):
-        return "none" if value is None else value_text.shorten(value_text.as_text(value))
+        return "none" if value is None else value_text.shorten(value_text.format_value(value))
     path = syntax.static_path(node)
-    return lookup.show(path) if path else None
+    return lookup.show_path(path) if path else None

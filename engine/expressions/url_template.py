@@ -1,4 +1,4 @@
-"""A template that is a web address: each value stays in the part of the address where its expression stands."""
+"""Templates of web addresses: each inserted value stays inside the part of the address where its expression is."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from engine.json_values import Value
 
 
 def render_address(template: Template, budget: Budget) -> Value:
-    """Return the address over the scope of `budget`, as it will be called.
+    """Return the address over the scope of `budget`, exactly as it will be called.
 
-    Raises `ExpressionError` for a value that would lead the call elsewhere.
+    Raises `ExpressionError` for a value that would change another part of the address.
     """
     if template.is_whole or template.secrets:
         value = template.evaluate(budget)
         try:
             return urls.checked(value) if isinstance(value, str) else value
         except InvalidValue as error:
-            raise ExpressionError(f"{_source(template)} {error}") from None
+            raise ExpressionError(f"{_describe_references(template)} {error}") from None
     budget.spend(template.nodes)
     parts = [
-        urls.Inserted(value_text.write(budget, part.evaluate(budget), label=part.label), part.label)
+        urls.Inserted(value_text.write_text(budget, part.evaluate(budget), label=part.label), part.label)
         if isinstance(part, Operand)
         else str(part)
         for part in template.parts
@@ -33,38 +33,40 @@ def render_address(template: Template, budget: Budget) -> Value:
         address = urls.build(parts)
     except InvalidValue as error:
         raise ExpressionError(str(error)) from None
-    budget.write(len(address))
+    budget.charge_write(len(address))
     return address
 
 
-def address_origin(template: Template) -> str | None:
-    """Return what the address of the server comes from, or None if the file names it itself."""
+def describe_server_source(template: Template) -> str | None:
+    """Return the names of the values that choose the server, or None if the file itself names the server."""
     if not template.references:
         return None
     if template.is_whole:
-        return _source(template)
-    parts = _unfilled(template)
+        return _describe_references(template)
+    parts = _address_parts(template)
     labels = [part.label for part in parts if isinstance(part, urls.Inserted)]
     choosing = [label for label, place in zip(labels, urls.places(parts), strict=True) if place.chooses_server]
     if not choosing:
         return None
-    # What is calculated has no name of its own.
-    return value_text.listing(choosing) if all("." in label for label in choosing) else _source(template)
+    if all("." in label for label in choosing):
+        return value_text.list_names(choosing)
+    # A computed value has no name, so all references of the template are named.
+    return _describe_references(template)
 
 
-def check_written(template: Template) -> None:
-    """Raise `InvalidValue` where what the file writes of the address names no server that can be called."""
+def check_literal_address(template: Template) -> None:
+    """Raise `InvalidValue` if the literal part of the address names no server that can be called."""
     if template.is_literal and template.source:
         urls.check_written([template.source])
     elif not (template.is_literal or template.is_whole or template.secrets):
-        urls.check_written(_unfilled(template))
+        urls.check_written(_address_parts(template))
 
 
-def _unfilled(template: Template) -> list[str | urls.Inserted]:
-    """The parts of the address, its values left open."""
+def _address_parts(template: Template) -> list[str | urls.Inserted]:
+    """Return the parts of the address, with an empty value for each expression."""
     return [urls.Inserted("", part.label) if isinstance(part, Operand) else str(part) for part in template.parts]
 
 
-def _source(template: Template) -> str:
+def _describe_references(template: Template) -> str:
     names = [".".join(map(str, path)) for path in template.references]
-    return value_text.listing(names) if names else "the expression"
+    return value_text.list_names(names) if names else "the expression"

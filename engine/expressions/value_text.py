@@ -1,4 +1,4 @@
-"""Kinds of values, how a value is written inside text, and equality."""
+"""Values of expressions: their kinds, their form inside a text, and their equality."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ PHRASES: Final[dict[Kind, str]] = {
     "mapping": "a mapping",
 }
 _MONEY: Final = frozenset({"amount", "currency"})
-_PLAIN: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?", re.ASCII)
-_LONGEST_NUMBER: Final = 2 * json_values.MAX_DIGITS
+_PLAIN_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?", re.ASCII)
+_MAX_NUMBER_LENGTH: Final = 2 * json_values.MAX_DIGITS
 _EXACT: Final = Context(prec=3 * json_values.MAX_DIGITS)
-_SHOWN_NAMES: Final = 8
-_COMPARED_NAMES: Final = 500
-_NAME_LENGTH: Final = 60
+_MAX_LISTED_NAMES: Final = 8
+_MAX_COMPARED_NAMES: Final = 500
+_MAX_NAME_LENGTH: Final = 60
 
 
-def kind(value: Value) -> Kind:
-    """Which kind of value this is. Raises `ExpressionError` for what is none, which only a faulty step type gives."""
-    found = _KINDS.get(type(value))
-    if found is None:
-        found = next((name for cls, name in _KINDS.items() if isinstance(value, cls)), None)
-    if found is None:
+def kind_of(value: Value) -> Kind:
+    """Return the kind of a value. Raises `ExpressionError` for a Python type that only a faulty step type returns."""
+    kind = _KINDS.get(type(value))
+    if kind is None:
+        kind = next((kind for type_, kind in _KINDS.items() if isinstance(value, type_)), None)
+    if kind is None:
         raise ExpressionError(f"a value of the type {type(value).__name__} cannot be used in an expression")
-    return found
+    return kind
 
 
 def is_money(value: Value) -> bool:
@@ -56,46 +56,49 @@ def is_money(value: Value) -> bool:
 
 
 def plain_number(text: str) -> Decimal | None:
-    """The number that `text` is, if it is written as amounts are: `200` or `200.00`, and not `007` or `2e2`."""
-    return Decimal(text) if len(text) <= _LONGEST_NUMBER and _PLAIN.fullmatch(text) else None
+    """Return the number in a text that is written like an amount, `200` or `200.00`, or None for `007` or `2e2`."""
+    return Decimal(text) if len(text) <= _MAX_NUMBER_LENGTH and _PLAIN_NUMBER.fullmatch(text) else None
 
 
-def phrase(value: Value) -> str:
-    """The kind of `value` in a sentence: `it is …`."""
-    return "money (a mapping)" if is_money(value) else PHRASES[kind(value)]
+def describe_kind(value: Value) -> str:
+    """Return the kind of a value in words that follow `it is`."""
+    return "money (a mapping)" if is_money(value) else PHRASES[kind_of(value)]
 
 
-def shorten(text: str, *, length: int = _NAME_LENGTH) -> str:
-    """`text` on one line and short enough for a sentence."""
+def shorten(text: str, *, length: int = _MAX_NAME_LENGTH) -> str:
+    """Return the text on one line, cut to `length` characters."""
     line = " ".join(text[: length * 2].split())
     return line if len(line) <= length else line[: length - 1] + "…"
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """` Did you mean …?`, or nothing where no name is near. Compares the first few hundred names only."""
-    names = [item for _, item in zip(range(_COMPARED_NAMES), known, strict=False) if len(item) <= _NAME_LENGTH]
-    near = get_close_matches(name[:_NAME_LENGTH], names, n=1)
-    return f" Did you mean `{near[0]}`?" if near else ""
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Return ` Did you mean …?` for the nearest name, or an empty text. Compares the first few hundred names only."""
+    names = [item for _, item in zip(range(_MAX_COMPARED_NAMES), known, strict=False) if len(item) <= _MAX_NAME_LENGTH]
+    matches = get_close_matches(name[:_MAX_NAME_LENGTH], names, n=1)
+    return f" Did you mean `{matches[0]}`?" if matches else ""
 
 
-def listing(names: Iterable[str]) -> str:
-    """The names in order, cut after a few."""
+def list_names(names: Iterable[str]) -> str:
+    """Return the names in order, separated by commas, with the number of names left out."""
     ordered = sorted(names)
-    shown = ", ".join(shorten(name) for name in ordered[:_SHOWN_NAMES])
-    return f"{shown} and {len(ordered) - _SHOWN_NAMES} more" if len(ordered) > _SHOWN_NAMES else shown
+    shown = ", ".join(shorten(name) for name in ordered[:_MAX_LISTED_NAMES])
+    return f"{shown} and {len(ordered) - _MAX_LISTED_NAMES} more" if len(ordered) > _MAX_LISTED_NAMES else shown
 
 
-def as_text(value: Value) -> str:
-    """How `value` is written inside text: `12.50`, `true`, `12.50 EUR` for money, compact JSON for other data.
+def format_value(value: Value) -> str:
+    """Return the form of a value inside a text: `12.50`, `true`, `12.50 EUR` for money, compact JSON for other data.
 
-    Raises `ExpressionError` for None, and for data that is too large to be written.
+    Raises `ExpressionError` for None, and for data that is too large.
     """
-    return write(Budget({}), value)
+    return write_text(Budget({}), value)
 
 
-def write(budget: Budget, value: Value, *, label: str = "the value") -> str:
-    """`as_text` at the expense of `budget`; `label` is what errors call the value."""
-    match kind(value):
+def write_text(budget: Budget, value: Value, *, label: str = "the value") -> str:
+    """Return the form of a value inside a text, like `format_value`, and charge it to `budget`.
+
+    `label` is the name of the value in error messages.
+    """
+    match kind_of(value):
         case "text":
             return str(value)
         case "number":
@@ -112,60 +115,63 @@ def _write_money(value: Value) -> str | None:
     if not isinstance(value, dict) or not is_money(value):
         return None
     amount, currency = value["amount"], value["currency"]
-    if kind(amount) not in ("number", "text") or not isinstance(currency, str):
+    if kind_of(amount) not in ("number", "text") or not isinstance(currency, str):
         return None
-    return f"{as_text(amount)} {currency}"
+    return f"{format_value(amount)} {currency}"
 
 
 def write_json(budget: Budget, value: Value) -> str:
-    """Compact JSON, measured before it is built."""
-    budget.read(MAX_SIZE - measure(value))
+    """Return a value as compact JSON. Its size is measured before the text is built."""
+    budget.charge_read(MAX_SIZE - measure(value))
     text = json_values.dumps(value)
-    budget.write(len(text))
+    budget.charge_write(len(text))
     return text
 
 
-def same(budget: Budget, left: Value, right: Value) -> bool:
-    """`==`: equal and of the same kind, at every level; 1 is 1.0, and never true; 5 EUR is 5.00 EUR."""
-    if kind(left) != kind(right):
+def are_equal(budget: Budget, left: Value, right: Value) -> bool:
+    """Return whether two values are equal and of the same kind at every level, for `==`.
+
+    1 equals 1.0 and never true; 5 EUR equals 5.00 EUR.
+    """
+    if kind_of(left) != kind_of(right):
         return False
     if is_money(left) and is_money(right):
-        return _money_identity(left) == _money_identity(right)
+        return _money_key(left) == _money_key(right)
     if isinstance(left, list) and isinstance(right, list):
         if len(left) != len(right):
             return False
         budget.spend(len(left))
-        return all(same(budget, one, other) for one, other in zip(left, right, strict=True))
+        return all(are_equal(budget, left_item, right_item) for left_item, right_item in zip(left, right, strict=True))
     if isinstance(left, dict) and isinstance(right, dict):
         if left.keys() != right.keys():
             return False
         budget.spend(len(left))
-        return all(same(budget, item, right[key]) for key, item in left.items())
+        return all(are_equal(budget, item, right[key]) for key, item in left.items())
     if isinstance(left, str) and isinstance(right, str) and len(left) == len(right):
-        budget.read(len(left))
+        budget.charge_read(len(left))
     return left == right
 
 
-def identity(value: Value) -> Hashable:
-    """Equal exactly where `same` says so, and usable in a set."""
+def equality_key(value: Value) -> Hashable:
+    """Return a hashable key: two keys are equal exactly if `are_equal` holds for the values."""
     if isinstance(value, list):
-        return ("list", *map(identity, value))
+        return ("list", *map(equality_key, value))
     if is_money(value):
-        return _money_identity(value)
+        return _money_key(value)
     if isinstance(value, dict):
-        return "mapping", frozenset((key, identity(item)) for key, item in value.items())
+        return "mapping", frozenset((key, equality_key(item)) for key, item in value.items())
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return "number", _digits(Decimal(value))
-    return kind(value), value
+        return "number", _number_key(Decimal(value))
+    return kind_of(value), value
 
 
-def _money_identity(value: Value) -> Hashable:
+def _money_key(value: Value) -> Hashable:
     assert isinstance(value, dict)
     amount = value["amount"]
     number = plain_number(amount) if isinstance(amount, str) else None
-    return "money", identity(amount) if number is None else _digits(number), identity(value["currency"])
+    return "money", equality_key(amount) if number is None else _number_key(number), equality_key(value["currency"])
 
 
-def _digits(number: Decimal) -> str:
-    """By its text: the hashes of numbers can be chosen to collide, which makes a set of them quadratic."""
+def _number_key(number: Decimal) -> str:
+    """Return the number as text. The hashes of numbers can be chosen to collide, which makes a set quadratic."""
     return str(_EXACT.normalize(number if number else Decimal(0)))

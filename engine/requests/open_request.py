@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from engine import fields, json_values, references
 from engine.domain import Assurance, EmailPolicy, OnExpiry, Params, ReasonRequired, ReviewPoint
 from engine.errors import ExpressionError
-from engine.expressions import Template, address_origin, render_items
+from engine.expressions import Template, describe_server_source, render_items
 from engine.json_values import Path, Value
 from engine.references import Reference
 from engine.requests.deadlines import Deadlines
@@ -76,7 +76,7 @@ def wanted(gate: Gate, scope: Scope) -> bool | str:
     if gate.when is None:
         return True
     try:
-        opens = _boolean(gate.when, gate.when.guards(scope))
+        opens = _boolean(gate.when, gate.when.evaluate_condition(scope))
     except ExpressionError as error:
         return f"{_UNKNOWN}: {error}"
     return f"{_UNKNOWN}: {gate.doubt}" if gate.doubt and not opens else opens
@@ -144,7 +144,7 @@ def _address_notes(gate: Gate, step: Step) -> Iterator[str]:
     if gate.at is not ReviewPoint.BEFORE:
         return
     for path, template in step.params.templates:
-        origin = address_origin(template) if path[0] in step.kind.address_params else None
+        origin = describe_server_source(template) if path[0] in step.kind.address_params else None
         if origin is not None:
             yield (
                 f"The address in {path[0]} comes from {origin}, not from the workflow file. "

@@ -7,7 +7,7 @@ from typing import Final
 
 from engine import references
 from engine.domain import accounts
-from engine.expressions import Compiled, Template, ValueSource, joins_texts, sources_of
+from engine.expressions import CompiledValue, Template, ValueSource, find_value_sources, joins_texts
 from engine.json_values import Path
 from engine.workflowfile.expression_scope import Names, known_of
 from engine.workflowfile.grammar import GateFile
@@ -39,7 +39,7 @@ def check_person(report: ProblemReport, template: Template, at: Path, names: Nam
         if template.source.strip().startswith(references.DATA_CANNOT_NAME):
             report.add(at, "Data cannot say which group is asked.", _KEYWORDS)
     else:
-        for source in sources_of(template, known_of(names)):
+        for source in find_value_sources(template, known_of(names)):
             _check_source(report, source, at)
 
 
@@ -47,10 +47,10 @@ def _check_source(report: ProblemReport, source: ValueSource, at: Path) -> None:
     if source.literal is not None:
         _check_written(report, source.literal, at)
         return
-    sort = source.sort
+    sort = source.static_type
     if sort is None:
         return
-    if not sort.kinds & {"text", "list"} or sort.is_date or sort.is_digits:
+    if not sort.kinds & {"text", "list"} or sort.is_date or sort.is_number_text:
         report.add(at, f"An approver is a person, but {source.name} is {sort.phrase}.")
     texts = sort.texts if sort.texts is not None else sort.item.texts if sort.item is not None else None
     for text in texts or ():
@@ -85,7 +85,7 @@ def inputs_behind(reference: Path, names: Names) -> frozenset[str]:
     return frozenset()
 
 
-def inputs_of_outputs(params: Compiled, names: Names) -> Mapping[str, frozenset[str]]:
+def inputs_of_outputs(params: CompiledValue, names: Names) -> Mapping[str, frozenset[str]]:
     """The inputs that each output of a `set` step is made of."""
     found: dict[str, frozenset[str]] = {}
     for path, template in params.templates:

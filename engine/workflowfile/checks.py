@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from engine import references
 from engine.errors import InvalidValue
-from engine.expressions import Template, check_written, iter_strings
+from engine.expressions import Template, check_literal_address, iter_strings
 from engine.json_values import Path, Value
 from engine.workflowfile.draft import StepDraft
 from engine.workflowfile.grammar import UNBUILT_KINDS, GateFile, PolicyFile, StepFile
@@ -77,7 +77,7 @@ def check_address(report: ProblemReport, template: Template, at: Path) -> None:
     if report.registered:
         return
     try:
-        check_written(template)
+        check_literal_address(template)
     except InvalidValue as error:
         report.add(at, f"This address {error}.")
 

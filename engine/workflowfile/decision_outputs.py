@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from engine.expressions import Kind, StaticType, of_texts
+from engine.expressions import Kind, StaticType, type_of_texts
 from engine.json_values import Path
 from engine.workflowfile.draft import StepDraft
 from engine.workflowfile.phrases import cite, listed, near
@@ -25,8 +25,9 @@ _SORTS: Final[dict[Path, StaticType]] = {
     ("by", "name"): StaticType(_TEXT, "text", is_date=False),
     ("by", "address"): StaticType(_TEXT, "an address (text)", is_date=False),
     ("at",): StaticType(_TEXT, "a time (text)", is_date=True),
-    ("verdict",): of_texts(VERDICTS, "text")._replace(
-        is_amount=False, never=lambda value: None if value in VERDICTS else f"is one of: {', '.join(VERDICTS)}"
+    ("verdict",): type_of_texts(VERDICTS, "text")._replace(
+        converts_to_number=False,
+        mismatch=lambda value: None if value in VERDICTS else f"is one of: {', '.join(VERDICTS)}",
     ),
     ("reason",): StaticType(_TEXT_OR_NONE, "text", is_date=False),
     ("edited",): StaticType(frozenset({"boolean"}), "true or false"),

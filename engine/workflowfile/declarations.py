@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from engine.expressions import Compiled, Template, ValueOrigin, origin
+from engine.expressions import CompiledValue, Template, ValueOrigin, find_origin
 from engine.fields import Field, FieldPart, FieldType, part_of
 from engine.json_values import Path, Value
 
@@ -75,7 +75,7 @@ class Sources:
         return NOTHING
 
     def _of_template(self, template: Template) -> Declared:
-        found = origin(template)
+        found = find_origin(template)
         return NOTHING if found is None else _as_taken(self._named(found.path), found)
 
     def _named(self, path: Path) -> Declared:
@@ -87,7 +87,7 @@ class Sources:
         return NOTHING
 
 
-def of_params(params: Compiled, sources: Sources) -> Declared:
+def of_params(params: CompiledValue, sources: Sources) -> Declared:
     """Return the declarations in the parameters of a step."""
     return sources.of(params.value, dict(params.templates))
 

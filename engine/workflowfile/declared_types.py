@@ -9,14 +9,14 @@ from engine import fields, json_values
 from engine.errors import InvalidValue
 from engine.expressions import (
     Kind,
-    SortOf,
     StaticType,
+    TypeLookup,
     compile_template,
-    either,
-    just,
     kind_of,
-    of_texts,
-    sort_of_value,
+    type_of_kind,
+    type_of_texts,
+    type_of_value,
+    union_type,
 )
 from engine.fields import Field, FieldType
 from engine.json_values import Value
@@ -26,11 +26,11 @@ from engine.workflowfile.phrases import cite, plain
 
 _TEXT: Final[frozenset[Kind]] = frozenset({"text"})
 _SORTS: Final[Mapping[FieldType, StaticType]] = {
-    FieldType.TEXT: StaticType(_TEXT, "text", is_amount=True),
-    FieldType.LONG_TEXT: StaticType(_TEXT, "text", is_amount=True),
+    FieldType.TEXT: StaticType(_TEXT, "text", converts_to_number=True),
+    FieldType.LONG_TEXT: StaticType(_TEXT, "text", converts_to_number=True),
     FieldType.NUMBER: StaticType(frozenset({"number"}), "a number"),
     FieldType.INTEGER: StaticType(frozenset({"number"}), "a number"),
-    FieldType.MONEY: StaticType(frozenset({"mapping"}), "money (a mapping)", is_amount=True),
+    FieldType.MONEY: StaticType(frozenset({"mapping"}), "money (a mapping)", converts_to_number=True),
     FieldType.BOOLEAN: StaticType(frozenset({"boolean"}), "true or false"),
     FieldType.DATE: StaticType(_TEXT, "a date (text)", is_date=True),
     FieldType.DATETIME: StaticType(_TEXT, "a time (text)", is_date=True),
@@ -41,7 +41,7 @@ _SORTS: Final[Mapping[FieldType, StaticType]] = {
 }
 """What a value of each type is in an expression, but for choices; JSON may be anything."""
 _KEPT: Final[frozenset[Kind]] = frozenset({"text", "number", "boolean"})
-AMOUNT: Final = StaticType(_TEXT, "a number as text", is_amount=True, is_digits=True, is_date=False)
+AMOUNT: Final = StaticType(_TEXT, "a number as text", converts_to_number=True, is_number_text=True, is_date=False)
 
 
 def _never_requester(value: Value) -> str | None:
@@ -52,7 +52,7 @@ def _never_requester(value: Value) -> str | None:
 RUN: Final[Mapping[str, StaticType]] = {
     "id": StaticType(_TEXT, "text", is_date=False),
     "workflow": StaticType(_TEXT, "text", is_date=False),
-    "requester": StaticType(_TEXT, "a person (text)", is_date=False, never=_never_requester),
+    "requester": StaticType(_TEXT, "a person (text)", is_date=False, mismatch=_never_requester),
     "started_at": StaticType(_TEXT, "a time (text)", is_date=True),
 }
 
@@ -71,13 +71,13 @@ def of_part(declared: Field | None, rest: list[str | int]) -> StaticType | None:
 
 def of_field(declared: Field) -> StaticType | None:
     if declared.type is FieldType.CHOICE:
-        return of_texts(declared.values, "text")._replace(never=_refusal(declared))
+        return type_of_texts(declared.values, "text")._replace(mismatch=_refusal(declared))
     sort = _SORTS.get(declared.type)
     if sort and declared.type is FieldType.CHOICES:
         one = Field(type=FieldType.CHOICE, options=declared.options)
-        item = of_texts(declared.values, "text")._replace(never=_refusal(one))
-        return sort._replace(item=item, never=_refusal(declared))
-    return sort and sort._replace(never=_refusal(declared))
+        item = type_of_texts(declared.values, "text")._replace(mismatch=_refusal(one))
+        return sort._replace(item=item, mismatch=_refusal(declared))
+    return sort and sort._replace(mismatch=_refusal(declared))
 
 
 def _sort_of_money(declared: Field, rest: list[str | int]) -> StaticType | None:
@@ -87,10 +87,10 @@ def _sort_of_money(declared: Field, rest: list[str | int]) -> StaticType | None:
         return None
     if declared.currency is not None:
         only = declared.currency
-        return of_texts([only], "text")._replace(
-            is_amount=False, never=lambda value: None if value == only else f"is always {only}"
+        return type_of_texts([only], "text")._replace(
+            converts_to_number=False, mismatch=lambda value: None if value == only else f"is always {only}"
         )
-    return StaticType(_TEXT, "text", is_date=False, never=_never_currency)
+    return StaticType(_TEXT, "text", is_date=False, mismatch=_never_currency)
 
 
 def _never_currency(value: Value) -> str | None:
@@ -124,11 +124,11 @@ def part_of(whole: StaticType, path: Sequence[str | int]) -> StaticType | None:
     """What is known of a part of an output."""
     if not path:
         return whole
-    return AMOUNT if whole.is_amount and "mapping" in whole.kinds and [*path] == ["amount"] else None
+    return AMOUNT if whole.converts_to_number and "mapping" in whole.kinds and [*path] == ["amount"] else None
 
 
 def of_parameters(
-    draft: StepDraft, given: Mapping[str, Value], declared: Declared, sort_of: SortOf
+    draft: StepDraft, given: Mapping[str, Value], declared: Declared, sort_of: TypeLookup
 ) -> dict[str, StaticType]:
     """What is known of the outputs of `set`, which are its parameters as people may have edited them."""
     found: dict[str, StaticType] = {}
@@ -141,15 +141,15 @@ def of_parameters(
     return found
 
 
-def _of_value(value: Value, sort_of: SortOf) -> StaticType | None:
+def _of_value(value: Value, sort_of: TypeLookup) -> StaticType | None:
     if not isinstance(value, str):
-        return just(kind_of(value))
+        return type_of_kind(kind_of(value))
     template = compile_template(value)
     if template.is_literal:
-        return of_texts([value], "text")
+        return type_of_texts([value], "text")
     if template.secrets:
         return None
-    return sort_of_value(value, sort_of) if template.is_whole else just("text")
+    return type_of_value(value, sort_of) if template.is_whole else type_of_kind("text")
 
 
 def _edited(draft: StepDraft, name: str, sort: StaticType, declared: Field | None) -> StaticType | None:
@@ -161,8 +161,8 @@ def _edited(draft: StepDraft, name: str, sort: StaticType, declared: Field | Non
         return None
     own = next((one.type for one in edits if one.type is not None), None)
     if own is not None:
-        return either(sort, of_field(own))
+        return union_type(sort, of_field(own))
     if declared is not None:
         return sort
     # Without a declaration any value of that kind will do, and of lists, mappings and nothing, any value.
-    return sort._replace(texts=None, never=None, is_date=None) if sort.kinds <= _KEPT else None
+    return sort._replace(texts=None, mismatch=None, is_date=None) if sort.kinds <= _KEPT else None

@@ -123,7 +123,7 @@ def _reads(workflow: Workflow, step: Step) -> Iterator[tuple[str, Path, bool]]:
             for reference in template.references:
                 path = _path_of(reference, step.id)
                 if path is not None:
-                    yield other.label, path, reference in template.guarded
+                    yield other.label, path, reference in template.optional_references
 
 
 def _templates(step: Step, *, own: bool) -> Sequence[Template]:

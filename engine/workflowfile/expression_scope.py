@@ -8,12 +8,12 @@ from typing import Final
 
 from engine.errors import ExpressionError
 from engine.expressions import (
-    Compiled,
+    CompiledValue,
     StaticType,
     Template,
     compile_template,
     find_clashes,
-    find_in_condition,
+    find_condition_clash,
     reads_text_as_number,
 )
 from engine.fields import Field, FieldType
@@ -88,7 +88,7 @@ def compile_text(report: ProblemReport, text: str, at: Path, names: Names, *, se
         elif not SECRET_NAME.fullmatch(name):
             report.add(at, f"`{cite(name)}` is no name of a secret: it has only A-Z, 0-9 and `_`, like CRM_TOKEN.")
     for reference in sorted(template.references, key=lambda path: [str(part) for part in path]):
-        _check(report, at, reference, names, guarded=reference in template.guarded)
+        _check(report, at, reference, names, guarded=reference in template.optional_references)
     # One node is a reference by itself.
     if template.nodes > 1 and not report.registered:
         for clash in find_clashes(text, known_of(names)):
@@ -100,7 +100,7 @@ def check_condition(report: ProblemReport, template: Template, at: Path, names: 
     """What is known to be neither true nor false, unless something else is wrong with it."""
     if report.registered or report.has_problem(at):
         return
-    clash = find_in_condition(template.source, known_of(names))
+    clash = find_condition_clash(template.source, known_of(names))
     if clash is not None:
         report.add(at, clash.message, clash.hint)
 
@@ -121,7 +121,7 @@ def check_clear(report: ProblemReport, when: Template, at: Path, names: Names) -
             return
 
 
-def unclear_outputs(params: Compiled, names: Names) -> frozenset[str]:
+def unclear_outputs(params: CompiledValue, names: Names) -> frozenset[str]:
     """The outputs of a `set` step for which somebody's text is read as a number, there or before."""
     return frozenset(
         str(path[0])

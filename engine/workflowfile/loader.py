@@ -11,7 +11,7 @@ from datetime import timedelta
 from engine import fields, urls
 from engine.domain import OnError
 from engine.errors import InvalidValue
-from engine.expressions import Compiled, compile_value, iter_strings
+from engine.expressions import CompiledValue, compile_value, iter_strings
 from engine.json_values import Path, Value
 from engine.retry import RetryPolicy
 from engine.workflowfile import (
@@ -136,7 +136,7 @@ class _Steps:
         )
         return step, known
 
-    def _form(self, draft: StepDraft, file: StepFile) -> tuple[Compiled, frozenset[str]]:
+    def _form(self, draft: StepDraft, file: StepFile) -> tuple[CompiledValue, frozenset[str]]:
         """Its parameters are its fields, as they are before anybody filled them in."""
         checks.check_form(self._report, draft, file, draft.gate)
         given = {
@@ -147,7 +147,7 @@ class _Steps:
 
     def _with(
         self, draft: StepDraft, file: StepFile, kind: StepKind | None, names: Names
-    ) -> tuple[Compiled | None, frozenset[str] | None]:
+    ) -> tuple[CompiledValue | None, frozenset[str] | None]:
         params = self._params(draft, file, kind, names)
         at: Path = (*draft.at, "with")
         # A `with` that is no mapping was reported; that it lacks this and that would be the same problem again.
@@ -161,7 +161,7 @@ class _Steps:
             checks.unknown_kind(self._report, draft, self._kinds)
         return kind
 
-    def _params(self, draft: StepDraft, file: StepFile, kind: StepKind | None, names: Names) -> Compiled | None:
+    def _params(self, draft: StepDraft, file: StepFile, kind: StepKind | None, names: Names) -> CompiledValue | None:
         """The compiled `with`; None if some text of it cannot be."""
         at: Path = (*draft.at, "with")
         given: Value = file.with_
@@ -178,11 +178,11 @@ class _Steps:
             return None
         return compile_value(_spelled(file.with_, addresses), addresses=addresses)
 
-    def _declared_params(self, params: Compiled | None) -> Declared:
+    def _declared_params(self, params: CompiledValue | None) -> Declared:
         return NOTHING if params is None else declarations.of_params(params, self._sources)
 
     def _gate(
-        self, draft: StepDraft, params: Compiled | None, known: Known, names: Names, here: Declared
+        self, draft: StepDraft, params: CompiledValue | None, known: Known, names: Names, here: Declared
     ) -> Gate | None:
         gate = draft.gate
         if gate is None:
@@ -197,7 +197,7 @@ class _Steps:
         is_kept = gate.at == "before" or draft.uses in (SET, FORM)
         return compile_gate(self._report, draft, gate, names, here if is_kept else NOTHING)
 
-    def _edit(self, draft: StepDraft, gate: GateFile, params: Compiled | None, known: Known) -> None:
+    def _edit(self, draft: StepDraft, gate: GateFile, params: CompiledValue | None, known: Known) -> None:
         edits = draft.edit or []
         if gate.at == "after":
             edit_checks.check_outputs(self._report, edits, known.outputs)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from engine.domain import Assurance, EmailPolicy, OnError, OnExpiry, ReasonRequired, ReviewPoint
-from engine.expressions import Compiled, Template
+from engine.expressions import CompiledValue, Template
 from engine.fields import Field
 from engine.retry import RetryPolicy
 from engine.workflowfile.declarations import NOTHING, Declared
@@ -73,7 +73,7 @@ class Step:
     id: str
     index: int
     kind: StepKind
-    params: Compiled
+    params: CompiledValue
     title: str = ""
     when: Template | None = None
     retry: RetryPolicy = field(default_factory=RetryPolicy)

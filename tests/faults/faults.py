@@ -30,10 +30,10 @@ FAULTS: Final = (
     Fault(
         "texts are compared by their letters",
         "engine/expressions/comparisons.py",
-        """        if value_text.kind(left) == "number" and value_text.kind(right) == "number":
+        """        if value_text.kind_of(left) == "number" and value_text.kind_of(right) == "number":
             return holds(left, right)
 """,
-        """        if value_text.kind(left) == value_text.kind(right):
+        """        if value_text.kind_of(left) == value_text.kind_of(right):
             return holds(left, right)
 """,
         _CONDITIONS,
@@ -41,7 +41,7 @@ FAULTS: Final = (
     Fault(
         "a number and a text are compared without a word",
         "engine/expressions/comparisons.py",
-        "    if _differ_by_kind(left, right):\n        raise",
+        "    if _differ_in_kind(left, right):\n        raise",
         "    if False:\n        raise",
         _CONDITIONS,
     ),
@@ -84,7 +84,7 @@ FAULTS: Final = (
     Fault(
         "data that repeats a word of the file counts as the file",
         "engine/expressions/provenance.py",
-        "is_written=syntax.literal(node) is not syntax.DYNAMIC)",
+        "is_written=syntax.literal_value(node) is not syntax.DYNAMIC)",
         "is_written=True)",
         "tests/flow/test_approvers.py tests/unit/engine/requests/test_requests.py",
     ),
@@ -280,8 +280,8 @@ FAULTS: Final = (
     Fault(
         "an amount that is written as a number never equals the same amount",
         "engine/expressions/comparisons.py",
-        "    if _reads_alike(budget, left, right):\n",
-        "    if _reads_alike(budget, left, right) and left == right:\n",
+        "    if _read_alike(budget, left, right):\n",
+        "    if _read_alike(budget, left, right) and left == right:\n",
         "tests/flow/test_conditions.py",
     ),
     # -- links, codes, mails --

@@ -18,7 +18,7 @@ import pytest
 from bot.cli import main
 from bot.cli.exit_codes import Exit
 from engine import workflowfile
-from engine.expressions import address_origin
+from engine.expressions import describe_server_source
 from engine.steps.registry import all_kinds
 
 FOLDER = Path(__file__).parents[2] / "templates" / "workflows"
@@ -178,7 +178,7 @@ def test_no_template_lets_whoever_starts_a_run_choose_what_is_called(file: Path)
         for path, template in step.params.templates
         if path[0] in step.kind.address_params
     ]
-    assert [template.source for template in calls if address_origin(template) is not None] == []
+    assert [template.source for template in calls if describe_server_source(template) is not None] == []
 
 
 # -- expense ------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from yarl import URL
 
 from engine import urls
 from engine.errors import ExpressionError, InvalidValue
-from engine.expressions import address_origin, compile_template, compile_value
+from engine.expressions import compile_template, compile_value, describe_server_source
 from engine.urls import Inserted, UrlPart
 
 TEXT = st.text(alphabet=st.characters(codec="utf-8"), max_size=30) | st.text("./%2eEfF\\;?#&=:@ ", max_size=12)
@@ -180,7 +180,7 @@ def test_a_value_that_stays_in_its_place_is_taken(source: str, value: str, addre
     ],
 )
 def test_it_is_known_whether_data_chooses_the_server(source: str, origin: str | None) -> None:
-    assert address_origin(compile_template(source)) == origin
+    assert describe_server_source(compile_template(source)) == origin
 
 
 def test_what_a_server_may_give_a_meaning_stays_escaped() -> None:

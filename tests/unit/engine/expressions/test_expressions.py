@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from engine import json_values
 from engine.domain import Params, SecretName
 from engine.errors import ExpressionError
-from engine.expressions import as_text, compile_template, compile_value, iter_strings, resolve_params
+from engine.expressions import compile_template, compile_value, format_value, iter_strings, resolve_params
 from engine.expressions.filters import FILTERS, TESTS
-from engine.expressions.parser import has_marks
+from engine.expressions.parser import has_opening_marks
 
 SCOPE: dict[str, Any] = {
     "inputs": {
@@ -78,7 +78,7 @@ def test_text_without_an_expression_is_itself(source: str) -> None:
     assert template.is_literal
     assert not template.is_whole
     assert template.render({}) == template.resolve({}) == source
-    assert not template.references | template.guarded
+    assert not template.references | template.optional_references
     assert not template.secrets
 
 
@@ -136,14 +136,14 @@ class Colour(enum.StrEnum):
     ],
 )
 def test_a_value_is_written_plainly(value: Any, text: str) -> None:
-    assert as_text(value) == text
+    assert format_value(value) == text
     assert value_of("-{{ v }}", {"v": value}) == "-" + text
     assert value_of("{{ v | string }}", {"v": value}) == text
 
 
 def test_nothing_cannot_be_written() -> None:
     with pytest.raises(ExpressionError, match=r'the value is empty .* add `\| default\("…"\)`'):
-        as_text(None)
+        format_value(None)
     assert error_of("Dear {{ inputs.note }}").startswith("inputs.note is empty (none), so there is nothing to write")
     assert "item 1 of the list is empty" in error_of("{{ ['a', none] | join }}")
 
@@ -428,7 +428,7 @@ def test_a_default_that_is_missing_itself_is_an_error() -> None:
 def test_a_template_knows_what_it_refers_to(source: str, references: set[Any], guarded: set[Any]) -> None:
     template = compile_template(source)
     assert template.references == references
-    assert template.guarded == guarded
+    assert template.optional_references == guarded
 
 
 # -- filters, tests ---------------------------------------------------------------------------------------------
@@ -792,7 +792,7 @@ def test_a_structure_resolves_to_params_with_its_secrets_put_aside() -> None:
 def test_a_structure_knows_what_it_refers_to() -> None:
     compiled = compile_value(STRUCTURE)
     assert compiled.references == {("inputs", "amount"), ("inputs", "to"), ("steps", "draft", "body")}
-    assert compiled.guarded == {("steps", "draft", "body")}
+    assert compiled.optional_references == {("steps", "draft", "body")}
     assert compiled.secrets == {"KEY"}
     assert [path for path, _ in compiled.templates] == [
         ("headers", "Authorization"),
@@ -803,7 +803,7 @@ def test_a_structure_knows_what_it_refers_to() -> None:
 
 
 def test_a_reference_that_is_strict_anywhere_is_not_guarded() -> None:
-    assert compile_value(["{{ a.b | default(1) }}", "{{ a.b }}"]).guarded == frozenset()
+    assert compile_value(["{{ a.b | default(1) }}", "{{ a.b }}"]).optional_references == frozenset()
 
 
 @pytest.mark.parametrize("value", [None, 5, "x", [], {}, ["a", {"b": []}], {"a": {"b": "c"}}])
@@ -1073,7 +1073,7 @@ def test_a_literal_gives_back_what_was_written(value: Any) -> None:
 
 @given(VALUES)
 def test_a_structure_without_marks_is_its_own_rendering(value: Any) -> None:
-    assume(not any(has_marks(text) for _, text in iter_strings(value)))
+    assume(not any(has_opening_marks(text) for _, text in iter_strings(value)))
     assert compile_value(value).render({}) is value
 
 
