@@ -1,7 +1,8 @@
-"""The rules of a request, pure: what opens, who may decide what, what an edit may change, and what is due when.
+"""The rules of a request, pure: opening it, deciding it, editing its content, and its deadlines.
 
-Nothing here reads a clock or a table. `open_request` makes an `Opening`; `decide` answers a command with a `Ruling` or
-a refusal; `Deadlines.due` says what is due. The caller writes the answer with a conditional update. Start at `model`.
+Nothing here reads a clock or a table. `open_request` builds an `Opening`, `decide` returns a `Ruling` or a refusal, and
+`Deadlines.due` returns the next thing to do. The caller saves each result with a conditional update. Start reading at
+`model`.
 """
 
 from engine.requests.deadlines import UNDELIVERED_AFTER, Deadlines, NoResponse, NotDelivered, PastDue

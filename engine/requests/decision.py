@@ -1,4 +1,4 @@
-"""Deciding a request: the ruling on a command, or the refusal that its surface must answer."""
+"""The ruling on a decision, or the refusal of it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from engine.workflowfile.step_kinds import StepKind
 
 
 class Ruling(Struct, frozen=True, kw_only=True):
-    """A valid decision, not yet written."""
+    """A decision that is allowed, and not saved yet."""
 
     state: RequestState
     approver: Approver
@@ -44,80 +44,84 @@ class Ruling(Struct, frozen=True, kw_only=True):
 
 
 def decide(
-    asked: Request, command: Decide, *, kind: StepKind, person: Person | None, now: datetime
+    request: Request, command: Decide, *, kind: StepKind, person: Person | None, now: datetime
 ) -> Ruling | Refusal:
-    """The ruling of this command on this request, or the refusal that its surface must answer.
+    """Return the ruling on this command, or the refusal that the surface has to show.
 
-    Raises `Tampered` if the content is not what was shown.
+    Raises `Tampered` if the content is not the content that was shown.
     """
-    approver = next((one for one in asked.approvers if person and one.person.id == person.id), None)
+    approver = next((row for row in request.approvers if person and row.person.id == person.id), None)
     if approver is None:
-        # The id of an account says nothing to people.
+        # People do not recognize account ids.
         who = person.label if person else None if command.actor.kind in accounts.NAMES else str(command.actor)
-        return NotAnApprover(who=who, approvers=tuple(one.person.label for one in asked.eligible))
-    refusal = _closed(asked, approver.person, now) or _other_content(asked, command) or _no_reason(asked, command)
+        return NotAnApprover(who=who, approvers=tuple(eligible.person.label for eligible in request.eligible))
+    refusal = (
+        _check_open(request, approver.person, now)
+        or _check_content(request, command)
+        or _check_reason(request, command)
+    )
     if refusal is not None:
         return refusal
     reason = clip(str(json_values.clean(command.reason)).strip(), REASON_LENGTH) if command.reason else None
-    unproven = _unproven(asked, command)
+    needs_code = _check_assurance(request, command)
     if command.verdict is Verdict.REJECT:
-        if unproven is not None:
-            return unproven
-        # Whatever else came with it: nothing is edited by a rejection.
+        if needs_code is not None:
+            return needs_code
+        # A rejection ignores any edits that came with it.
         return Ruling(state=RequestState.REJECTED, approver=approver, reason=reason or None)
-    # Edits get a digest of their own, so it must be seen here that what they change is what was shown.
-    asked.subject.check(asked.content, asked.digest)
-    edited = apply_edits(asked, command.edits, kind=kind)
-    if isinstance(edited, Refusal):
-        return edited
-    if unproven is not None:
-        return unproven
-    edits, approved = edited
+    # Edited content gets a digest of its own, so the content before the edits is checked here.
+    request.subject.check(request.content, request.digest)
+    applied = apply_edits(request, command.edits, kind=kind)
+    if isinstance(applied, Refusal):
+        return applied
+    if needs_code is not None:
+        return needs_code
+    edits, approved = applied
     return Ruling(
         state=RequestState.APPROVED,
         approver=approver,
         edits=edits,
         approved=approved,
-        approved_digest=asked.subject.digest(approved) if edits else asked.digest,
+        approved_digest=request.subject.digest(approved) if edits else request.digest,
         reason=reason or None,
     )
 
 
-def _closed(asked: Request, person: Person, now: datetime) -> Refusal | None:
-    if asked.state is RequestState.PENDING:
-        expires_at = asked.deadlines.expires_at
-        return Expired(at=expires_at) if expires_at is not None and asked.deadlines.is_past_due(now) else None
-    match asked.state:
+def _check_open(request: Request, person: Person, now: datetime) -> Refusal | None:
+    if request.state is RequestState.PENDING:
+        expires_at = request.deadlines.expires_at
+        return Expired(at=expires_at) if expires_at is not None and request.deadlines.is_past_due(now) else None
+    match request.state:
         case RequestState.APPROVED | RequestState.REJECTED:
-            assert asked.closed_at is not None
-            by_you = asked.closed_by is not None and asked.closed_by.id == person.id
-            return AlreadyDecided(state=asked.state, by=asked.closed_by, at=asked.closed_at, by_you=by_you)
+            assert request.closed_at is not None
+            by_you = request.closed_by is not None and request.closed_by.id == person.id
+            return AlreadyDecided(state=request.state, by=request.closed_by, at=request.closed_at, by_you=by_you)
         case RequestState.EXPIRED:
-            assert asked.closed_at is not None
-            return Expired(at=asked.closed_at)
+            assert request.closed_at is not None
+            return Expired(at=request.closed_at)
         case RequestState.CANCELLED:
-            assert asked.closed_at is not None
-            return Cancelled(at=asked.closed_at)
+            assert request.closed_at is not None
+            return Cancelled(at=request.closed_at)
         case _:  # pragma: no cover
-            assert_never(asked.state)
+            assert_never(request.state)
 
 
-def _other_content(asked: Request, command: Decide) -> Refusal | None:
-    if (command.content_version, command.digest) == (asked.content_version, asked.digest):
+def _check_content(request: Request, command: Decide) -> Refusal | None:
+    if (command.content_version, command.digest) == (request.content_version, request.digest):
         return None
-    return Changed(content_version=asked.content_version)
+    return Changed(content_version=request.content_version)
 
 
-def _no_reason(asked: Request, command: Decide) -> Refusal | None:
-    needed = asked.reason_required is ReasonRequired.ALWAYS or (
-        asked.reason_required is ReasonRequired.REJECT and command.verdict is Verdict.REJECT
+def _check_reason(request: Request, command: Decide) -> Refusal | None:
+    needed = request.reason_required is ReasonRequired.ALWAYS or (
+        request.reason_required is ReasonRequired.REJECT and command.verdict is Verdict.REJECT
     )
     given = bool(command.reason and command.reason.strip())
     return ReasonMissing(verdict=command.verdict) if needed and not given else None
 
 
-def _unproven(asked: Request, command: Decide) -> Refusal | None:
-    """The last of all refusals: whoever gets a code by mail has nothing left to mend."""
-    if command.assurance is Assurance.LINK and asked.assurance is not Assurance.LINK:
+def _check_assurance(request: Request, command: Decide) -> Refusal | None:
+    """Return the refusal that asks for a code. It comes last: a code is sent only if nothing else is left to fix."""
+    if command.assurance is Assurance.LINK and request.assurance is not Assurance.LINK:
         return NeedsCode(address=command.actor.value)
     return None

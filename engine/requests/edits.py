@@ -1,4 +1,4 @@
-"""What people may change in a request, and what their edits make of it."""
+"""The edits of a request: which fields a person may change, and the content with their changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.requests.model import Editable, Request, invalid_params
 from engine.workflowfile.step_kinds import StepKind
 
 MAX_EDITED: Final = 1_500_000
-"""Characters of JSON that the content may have after edits."""
+"""Maximum size of the content after edits, in characters of JSON."""
 
 
 class Edit(Struct, frozen=True):
@@ -33,51 +33,51 @@ class Edit(Struct, frozen=True):
 
     @classmethod
     def from_value(cls, stored: Any) -> Edit:
-        """The reverse of `as_value`."""
+        """Read an edit that `as_value` wrote."""
         return cls(tuple(stored["path"]), stored["label"], stored["before"], stored["after"])
 
 
 def editable_fields(editable: Iterable[Editable], content: Value) -> Iterator[tuple[str, Field, Value]]:
-    """Yield dotted path, field and present value of everything that may be changed, as forms are read by."""
+    """Yield the dotted path, the field and the current value of each editable place, for `engine.fields.forms`."""
     for place in editable:
         yield json_values.show_path(place.path), place.field, json_values.look(content, place.path)
 
 
-def read_text_edits(asked: Request, given: Mapping[str, str]) -> dict[str, Value] | InvalidEdits:
-    """Return the edits that were typed as text, by dotted path, without what is the same as before.
+def read_text_edits(request: Request, given: Mapping[str, str]) -> dict[str, Value] | InvalidEdits:
+    """Return the edits that were typed as text, by dotted path, without fields that are unchanged.
 
-    A text for a path that cannot be edited is kept as it is: `apply_edits` says what can.
+    A text for a path that cannot be edited is kept as it is, and refused by `apply_edits`.
     """
-    places = [*editable_fields(asked.editable, asked.content.value)]
+    places = [*editable_fields(request.editable, request.content.value)]
     edits, errors = forms.read_text_edits(places, given)
     if errors:
-        return _refused(errors, {json_values.show_path(place.path): place for place in asked.editable})
+        return _refused(errors, {json_values.show_path(place.path): place for place in request.editable})
     known = {path for path, _, _ in places}
     return {**{path: text for path, text in given.items() if path not in known}, **edits}
 
 
 def apply_edits(
-    asked: Request, given: Mapping[str, Value], *, kind: StepKind
+    request: Request, given: Mapping[str, Value], *, kind: StepKind
 ) -> tuple[tuple[Edit, ...], Params] | InvalidEdits:
-    """The edits that change something, and the content with them. Every wrong one is named, none is applied then."""
-    by_path = {json_values.show_path(one.path): one for one in asked.editable}
-    edits, errors = _read(asked, by_path, given, kind)
+    """Return the edits that change something and the content with them, or every edit that is invalid."""
+    by_path = {json_values.show_path(place.path): place for place in request.editable}
+    edits, errors = _read_edits(request, by_path, given, kind)
     errors |= _overlaps(edits)
     if errors:
         return _refused(errors, by_path)
-    approved = _with_edits(asked.content, edits)
+    approved = _with_edits(request.content, edits)
     if edits and len(json_values.dumps(approved.value)) > MAX_EDITED:
         errors = {
-            json_values.show_path(one.path): f"all together may be at most {MAX_EDITED:,} characters." for one in edits
+            json_values.show_path(edit.path): f"all together may be at most {MAX_EDITED:,} characters."
+            for edit in edits
         }
-    elif asked.subject.is_form:
-        lacking = missing(asked, approved)
+    elif request.subject.is_form:
         errors = {
             path: "is required"
-            for one in lacking
-            if not _is_null(one, given.get(path := json_values.show_path(one.path), ""))
+            for place in missing(request, approved)
+            if not _is_null(place, given.get(path := json_values.show_path(place.path), ""))
         }
-    elif edits and asked.subject.at is ReviewPoint.BEFORE:
+    elif edits and request.subject.at is ReviewPoint.BEFORE:
         errors = invalid_params(kind, approved)
     return _refused(errors, by_path) if errors else (tuple(edits), approved)
 
@@ -89,28 +89,31 @@ def _refused(errors: dict[str, str], by_path: Mapping[str, Editable]) -> Invalid
     )
 
 
-def _read(
-    asked: Request, by_path: Mapping[str, Editable], given: Mapping[str, Value], kind: StepKind
+def _read_edits(
+    request: Request, by_path: Mapping[str, Editable], given: Mapping[str, Value], kind: StepKind
 ) -> tuple[list[Edit], dict[str, str]]:
     edits: list[Edit] = []
     errors: dict[str, str] = {}
-    for dotted, raw in _taken_apart(asked, by_path, given, errors):
+    for dotted, raw in _split_by_place(request, by_path, given, errors):
         editable = by_path[dotted]
         try:
-            before = json_values.look(asked.content.value, editable.path)
-            edits += _edit(editable, dotted, raw, before, is_address=_is_address(asked, editable, kind))
+            before = json_values.look(request.content.value, editable.path)
+            edits += _read_edit(editable, dotted, raw, before, is_address=_is_address(request, editable, kind))
         except InvalidValue as error:
             errors[dotted] = str(error)
     return edits, errors
 
 
-def _is_address(asked: Request, editable: Editable, kind: StepKind) -> bool:
-    """Whether a web address is edited that the step is about to call."""
-    return asked.subject.at is ReviewPoint.BEFORE and editable.path[0] in kind.address_params
+def _is_address(request: Request, editable: Editable, kind: StepKind) -> bool:
+    """Return whether the place holds a web address that the step is about to call."""
+    return request.subject.at is ReviewPoint.BEFORE and editable.path[0] in kind.address_params
 
 
-def _edit(editable: Editable, dotted: str, raw: Value, before: Value, *, is_address: bool) -> list[Edit]:
-    """Nothing, if the value came back as it was: also one that the field would not take, or would write otherwise."""
+def _read_edit(editable: Editable, dotted: str, raw: Value, before: Value, *, is_address: bool) -> list[Edit]:
+    """Return the edit, or nothing if the value is unchanged.
+
+    An unchanged value is not validated: it may be one that the field would refuse or write in another form.
+    """
     if json_values.canonical(json_values.clean(raw)) == json_values.canonical(before):
         return []
     after = fields.validate(editable.field, raw)
@@ -121,37 +124,37 @@ def _edit(editable: Editable, dotted: str, raw: Value, before: Value, *, is_addr
     return [Edit(editable.path, editable.field.label or dotted, before, after)]
 
 
-# -- a place that is edited in its parts --------------------------------------------------------------------
+# -- values that are edited one by one --------------------------------------------------------------------
 
 
-def _taken_apart(
-    asked: Request, by_path: Mapping[str, Editable], given: Mapping[str, Value], errors: dict[str, str]
+def _split_by_place(
+    request: Request, by_path: Mapping[str, Editable], given: Mapping[str, Value], errors: dict[str, str]
 ) -> Iterator[tuple[str, Value]]:
-    """What was given, by editable place. A mapping or list whose values are edited one by one may come as a whole."""
-    around = {one.path[:length] for one in by_path.values() for length in range(1, len(one.path))}
+    """Yield each value with its editable place. A mapping or list with editable values may be given as a whole."""
+    containers = {place.path[:length] for place in by_path.values() for length in range(1, len(place.path))}
     for dotted, raw in given.items():
         if dotted in by_path:
             yield dotted, raw
             continue
-        path = _path(asked, dotted)
-        if path is None or path not in around:
+        path = _find_path(request, dotted)
+        if path is None or path not in containers:
             errors[dotted] = _not_editable(by_path)
             continue
         try:
-            yield from [*_parts(json_values.clean(raw), json_values.look(asked.content.value, path), path, by_path)]
+            yield from [*_parts(json_values.clean(raw), json_values.look(request.content.value, path), path, by_path)]
         except InvalidValue as error:
             errors[dotted] = str(error)
 
 
-def _path(asked: Request, dotted: str) -> Path | None:
+def _find_path(request: Request, dotted: str) -> Path | None:
     try:
-        return json_values.read_path(dotted, asked.content.value)
+        return json_values.read_path(dotted, request.content.value)
     except KeyError:
         return None
 
 
 def _parts(raw: Value, now: Value, path: Path, by_path: Mapping[str, Editable]) -> Iterator[tuple[str, Value]]:
-    """The editable places in `raw`, which must be shaped as what stands there now."""
+    """Yield the editable places in `raw`, which must have the same names and lengths as the current value."""
     if (dotted := json_values.show_path(path)) in by_path:
         yield dotted, raw
     elif isinstance(now, dict) and isinstance(raw, dict) and raw.keys() == now.keys():
@@ -164,17 +167,17 @@ def _parts(raw: Value, now: Value, path: Path, by_path: Mapping[str, Editable]) 
         raise InvalidValue("must keep its names and its length; only its values can be changed")
 
 
-# -- what comes of it ---------------------------------------------------------------------------------------
+# -- the edited content ---------------------------------------------------------------------------------------
 
 
-def missing(asked: Request, filled: Params) -> list[Editable]:
-    """The fields of a form that must be filled in, and are not."""
-    empty = [one for one in asked.editable if json_values.look(filled.value, one.path) in (None, [])]
-    return [one for one in empty if one.field.required]
+def missing(request: Request, filled: Params) -> list[Editable]:
+    """Return the required fields of a form that have no value."""
+    empty = [place for place in request.editable if json_values.look(filled.value, place.path) in (None, [])]
+    return [place for place in empty if place.field.required]
 
 
 def _is_null(editable: Editable, given: Value) -> bool:
-    """Whether somebody answered with the null of JSON, which is a value."""
+    """Return whether the field takes JSON and was filled in with `null`, which is a value."""
     return editable.field.type is fields.FieldType.JSON and given is None
 
 
@@ -191,13 +194,13 @@ def _not_editable(by_path: Mapping[str, Editable]) -> str:
 
 
 def _overlaps(edits: list[Edit]) -> dict[str, str]:
-    """Two edits of which one lies inside the other: the order would decide, so neither is taken."""
-    whole = {edit.path: edit.path for edit in edits}
+    """Return an error for each edit inside another edit: the result would depend on their order."""
+    paths = {edit.path: edit.path for edit in edits}
     return {
         json_values.show_path(
-            one.path
-        ): f"this lies inside {json_values.show_path(other)}, which was edited too; edit one of them."
-        for one in edits
-        for length in range(len(one.path))
-        if (other := whole.get(one.path[:length])) is not None
+            edit.path
+        ): f"this lies inside {json_values.show_path(outer)}, which was edited too; edit one of them."
+        for edit in edits
+        for length in range(len(edit.path))
+        if (outer := paths.get(edit.path[:length])) is not None
     }

@@ -1,4 +1,4 @@
-"""The accounts that a request names: people of whom only an id stands in its values and texts. Pure."""
+"""The account ids in the values and texts of a request, which are shown by the names of their people. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.json_values import Value
 from engine.requests.model import Editable
 
 MAX_MENTIONED: Final = 20
-"""Accounts of one request that are looked up to be shown by name."""
+"""Maximum number of accounts of one request that are looked up to be shown by name."""
 
 
 def is_account(value: Value) -> bool:
@@ -21,7 +21,7 @@ def is_account(value: Value) -> bool:
 
 
 def mentioned(content: Value, places: Iterable[Editable], texts: Iterable[str]) -> tuple[str, ...]:
-    """Return the accounts in the values of type `person`, and those that were written into texts."""
+    """Return the account ids in the values of type `person` and in the texts."""
     values = [json_values.look(content, place.path) for place in places if place.field.type is FieldType.PERSON]
     ids = [value for value in values if isinstance(value, str) and is_account(value)]
     ids += [account_id for text in texts for account_id in accounts.ids_in(text)]
@@ -29,7 +29,7 @@ def mentioned(content: Value, places: Iterable[Editable], texts: Iterable[str]) 
 
 
 def by_name(text: str, people: Mapping[str, Person]) -> str:
-    """Return a text in which the people that we know stand by their names."""
+    """Return the text with the account ids of known people replaced by their names."""
     if not people:
         return text
     return accounts.replace_ids(text, lambda account_id: _label(account_id, people))

@@ -1,4 +1,4 @@
-"""What a request asks about, and how it stands when somebody acts on it."""
+"""A request: its subject, its content and its state."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from engine.workflowfile.schema_errors import in_words
 from engine.workflowfile.step_kinds import FORM, StepKind
 
 REASON_LENGTH: Final = 3000
-"""Characters of a reason, asked or given."""
+"""Maximum length of a reason, of the gate or of a decision, in characters."""
 
 
 class Subject(Struct, frozen=True, kw_only=True):
-    """What is asked about: with the content, all that the digest covers."""
+    """The step and visit that a request is about. The digest covers the subject and the content."""
 
     workflow: str
     hash: str
@@ -44,11 +44,11 @@ class Subject(Struct, frozen=True, kw_only=True):
 
     @property
     def is_form(self) -> bool:
-        """Whether people are asked for the content, and not about it."""
+        """Whether approvers fill in the content, instead of approving it."""
         return self.uses == FORM
 
     def digest(self, content: Params) -> str:
-        """SHA-256 over subject and content: the same for what was shown, approved and passed to the step."""
+        """Return the SHA-256 of subject and content, which ties decision and effect to the content that was shown."""
         return json_values.digest(
             {
                 "workflow": self.workflow,
@@ -63,20 +63,20 @@ class Subject(Struct, frozen=True, kw_only=True):
         )
 
     def check(self, content: Params, digest: str) -> None:
-        """Raises `Tampered` if `content` is not what `digest` was taken of."""
+        """Raise `Tampered` if `digest` is not the digest of `content`."""
         if self.digest(content) != digest:
             raise Tampered(f"What step {self.step} is about to run is not what was approved; nothing was run.")
 
 
 class Editable(Struct, frozen=True):
-    """A place in the content that a reviewer may change, and what it takes."""
+    """A place in the content that an approver may change, and its field."""
 
     path: Path
     field: Field
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """A request as it stands when somebody acts on it."""
+    """A request as loaded for a decision or a deadline."""
 
     id: str
     workspace: str
@@ -89,7 +89,7 @@ class Request(Struct, frozen=True, kw_only=True):
     content: Params
     editable: tuple[Editable, ...]
     declared: tuple[Editable, ...] = ()
-    """Places that nobody may change here, with the declaration that says how they are called and shown."""
+    """Places that cannot be edited, with the declared field that gives their label and type."""
     digest: str
     approvers: tuple[Approver, ...]
     reason_required: ReasonRequired
@@ -101,26 +101,26 @@ class Request(Struct, frozen=True, kw_only=True):
 
     @property
     def eligible(self) -> tuple[Approver, ...]:
-        """Those who may still decide, as far as that was looked up."""
-        return tuple(one for one in self.approvers if one.excluded is None)
+        """The approvers who were not excluded since the request was opened."""
+        return tuple(approver for approver in self.approvers if approver.excluded is None)
 
 
 def clip(text: str, length: int) -> str:
-    """The text, cut to `length` characters with an ellipsis that says so."""
+    """Return the text, cut to `length` characters with an ellipsis at the end."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
 @lru_cache(256)
-def _takes_anything(params: type[BaseModel]) -> bool:
-    """Whether the builder chooses all names, as for `set`: then there is nothing to find wrong, each time again."""
+def _accepts_anything(params: type[BaseModel]) -> bool:
+    """Return whether the model accepts any parameters, as for `set`: then validation is skipped."""
     rules = params.__pydantic_decorators__
-    ruled = rules.model_validators or rules.field_validators or rules.root_validators or rules.validators
-    return not params.model_fields and params.model_config.get("extra") == "allow" and not ruled
+    validators = rules.model_validators or rules.field_validators or rules.root_validators or rules.validators
+    return not params.model_fields and params.model_config.get("extra") == "allow" and not validators
 
 
 def invalid_params(kind: StepKind, params: Params) -> dict[str, str]:
-    """What the step would not take, one sentence by dotted path; empty if it takes all."""
-    if _takes_anything(kind.Params):
+    """Return a sentence for each parameter that the step refuses, by dotted path."""
+    if _accepts_anything(kind.Params):
         return {}
     try:
         kind.Params.model_validate(params.shown())

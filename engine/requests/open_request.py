@@ -1,4 +1,4 @@
-"""Opening a request: everything that it shows is evaluated here, once."""
+"""The opening of a request. Everything that the request shows is evaluated here, once."""
 
 from __future__ import annotations
 
@@ -22,15 +22,20 @@ from engine.workflowfile import Gate, Step
 from engine.workflowfile.declarations import NOTHING
 
 TITLE_LENGTH: Final = 150
+"""Maximum length of a title, in characters."""
+CONFIRM_LENGTH: Final = 300
+"""Maximum length of the text of a confirmation, in characters: the limit of Slack."""
 NOTE_LENGTH: Final = 1000
+"""Maximum length of a note, in characters."""
 MAX_NOTES: Final = 20
+"""Maximum number of notes on a request."""
 _UNKNOWN: Final = "Whether this needs approval could not be found out"
 
 Scope = Mapping[str, Value]
 
 
 class Opening(Struct, frozen=True, kw_only=True):
-    """A request about to be opened: everything evaluated, once."""
+    """A request that is about to be saved, with everything evaluated."""
 
     subject: Subject
     title: str
@@ -40,7 +45,7 @@ class Opening(Struct, frozen=True, kw_only=True):
     content: Params
     editable: tuple[Editable, ...]
     declared: tuple[Editable, ...]
-    """Places that nobody may change here, with the declaration of what they come from."""
+    """Places that cannot be edited, with the declared field of the value that they come from."""
     references: tuple[Reference, ...]
     digest: str
     approve_label: str
@@ -52,10 +57,10 @@ class Opening(Struct, frozen=True, kw_only=True):
     fallback_after: timedelta
     assurance: Assurance
     notes: tuple[str, ...]
-    """What could not be evaluated, in sentences that the approver sees."""
+    """Sentences for the approvers about expressions that could not be evaluated."""
 
     def deadlines(self, now: datetime, *, falls_back: bool) -> Deadlines:
-        """Return the clocks of the request as it is opened. `falls_back`: whether there is email to fall back to."""
+        """Return the deadlines of the request as it is opened. `falls_back`: whether there is email to fall back to."""
         return Deadlines(
             opened_at=now,
             expires_after=self.expires_after,
@@ -66,13 +71,13 @@ class Opening(Struct, frozen=True, kw_only=True):
 
     @property
     def accounts(self) -> tuple[str, ...]:
-        """The accounts that the request shows, to be shown by name."""
-        texts = (self.title, self.reason or "", *(told for _, told in self.show))
+        """The account ids in everything that the request shows."""
+        texts = (self.title, self.reason or "", *(text for _, text in self.show))
         return mentioned(self.content.value, (*self.declared, *self.editable), texts)
 
 
 def wanted(gate: Gate, scope: Scope) -> bool | str:
-    """Whether the gate opens. A text: it cannot be known, so it opens, and this is why."""
+    """Return whether the gate opens, or a sentence that says why that is unknown. The gate opens then, too."""
     if gate.when is None:
         return True
     try:
@@ -83,7 +88,7 @@ def wanted(gate: Gate, scope: Scope) -> bool | str:
 
 
 def truth(when: Template, scope: Scope) -> bool:
-    """The value of a condition. Raises `ExpressionError` unless it is true or false."""
+    """Return the value of a condition. Raises `ExpressionError` unless it is true or false."""
     return _boolean(when, when.render(scope))
 
 
@@ -96,7 +101,7 @@ def _boolean(when: Template, value: Value) -> bool:
 def open_request(
     *, gate: Gate, step: Step, subject: Subject, content: Params, scope: Scope, why: bool | str
 ) -> Opening:
-    """The request that `gate` asks. A text that cannot be rendered is replaced by a note, never by a closed gate."""
+    """Return the request that the gate opens. A text that cannot be rendered becomes a note; the gate opens anyway."""
     notes = [why] if isinstance(why, str) else []
     notes += _address_notes(gate, step)
 
@@ -109,12 +114,12 @@ def open_request(
             notes.append(f"The {what} of this request could not be written: {error}")
             return None
 
-    # One line: a title from data must not add lines that look as if they were ours.
+    # The title is one line: data in it must not add lines that look as if Signoff had written them.
     title = " ".join((text(gate.title, "title", TITLE_LENGTH) or "").split()) or clip(step.label, TITLE_LENGTH)
     reason = text(gate.reason, "reason", REASON_LENGTH)
     show = tuple((item.label, text(item.value, item.label, REASON_LENGTH) or "–") for item in gate.show)
-    confirm = text(gate.confirm, "confirmation", 300)
-    asked = tuple(_references(gate, scope, notes))
+    confirm = text(gate.confirm, "confirmation", CONFIRM_LENGTH)
+    approvers = tuple(_references(gate, scope, notes))
     editable = tuple(_editable(gate, step, content, notes))
     return Opening(
         subject=subject,
@@ -125,7 +130,7 @@ def open_request(
         content=content,
         editable=editable,
         declared=tuple(_declared(gate, content, editable)),
-        references=asked,
+        references=approvers,
         digest=subject.digest(content),
         approve_label=gate.approve_label,
         reject_label=gate.reject_label,
@@ -135,12 +140,12 @@ def open_request(
         email=gate.email,
         fallback_after=gate.fallback_after,
         assurance=gate.assurance,
-        notes=tuple(_few(notes)),
+        notes=tuple(_limit_notes(notes)),
     )
 
 
 def _address_notes(gate: Gate, step: Step) -> Iterator[str]:
-    """A sentence for each address to call whose server the file does not name."""
+    """Yield a sentence for each address that the step calls on a server that the workflow file does not name."""
     if gate.at is not ReviewPoint.BEFORE:
         return
     for path, template in step.params.templates:
@@ -152,8 +157,8 @@ def _address_notes(gate: Gate, step: Step) -> Iterator[str]:
             )
 
 
-def _few(notes: list[str]) -> Iterator[str]:
-    """Junk from data may bring any number of notes, of any length."""
+def _limit_notes(notes: list[str]) -> Iterator[str]:
+    """Yield the notes within their limits: bad data may cause any number of notes, of any length."""
     yield from (clip(note, NOTE_LENGTH) for note in notes[:MAX_NOTES])
     if len(notes) > MAX_NOTES:
         yield f"There are {len(notes) - MAX_NOTES:,} more notes like these."
@@ -172,7 +177,10 @@ def _references(gate: Gate, scope: Scope, notes: list[str]) -> Iterator[Referenc
 
 
 def _named(gate: Gate, template: Template, scope: Scope, notes: list[str]) -> Iterator[Reference]:
-    """Whom one entry names. From data only addresses of people count, or whoever fills in a text could say `owner`."""
+    """Yield the references of one entry of `approvers`.
+
+    Data may name people by address only: otherwise a person who fills in an input could name `owner` or a group.
+    """
     try:
         items = render_items(template, scope)
     except ExpressionError as error:
@@ -205,12 +213,12 @@ def _editable(gate: Gate, step: Step, content: Params, notes: list[str]) -> Iter
     if marked is None:
         marked = step.kind.content(content.value)
         if gate.at is ReviewPoint.AFTER:
-            # The kind speaks of its parameters; what has the same name in its output has another type.
+            # The kind knows the types of its parameters. An output of the same name has another type.
             marked = {name: None for name in marked if name in content.value}
     names: set[str] = set()
     for dotted, field in marked.items():
         try:
-            # A name may itself have a dot in it: then it is that name that is meant.
+            # A name may have a dot in it. The whole name is tried first.
             path = (dotted,) if dotted in content.value else json_values.read_path(dotted, content.value)
         except KeyError:
             notes.append(f"{dotted} was to be editable, but is not there this time.")
@@ -218,29 +226,29 @@ def _editable(gate: Gate, step: Step, content: Params, notes: list[str]) -> Iter
         if _touches_secret(path, content):
             continue
         places = [Editable(path, field)] if field is not None else _places(gate, content, path)
-        for one in places:
-            if (name := json_values.show_path(one.path)) in names:
+        for place in places:
+            if (name := json_values.show_path(place.path)) in names:
                 notes.append(f"Of two values with the name {name} only the first can be edited.")
                 continue
             names.add(name)
-            yield one
+            yield place
 
 
 def _places(gate: Gate, content: Params, path: Path) -> Iterator[Editable]:
-    """What is edited of a place: each value that is declared by itself, as it is declared; else all of it."""
+    """Yield the editable places at a path: each value with a declaration of its own, or else the whole value."""
     for place, field in gate.declared.at(path).places(json_values.look(content.value, path), path):
         yield Editable(place, field or fields.infer(json_values.look(content.value, place)))
 
 
 def _declared(gate: Gate, content: Params, editable: tuple[Editable, ...]) -> Iterator[Editable]:
-    """The places that are declared, and not open to edits."""
+    """Yield the places that have a declaration and cannot be edited."""
     if gate.declared is NOTHING:
         return
-    taken = {one.path[:length] for one in editable for length in range(1, len(one.path) + 1)}
+    taken = {place.path[:length] for place in editable for length in range(1, len(place.path) + 1)}
     for path, field in gate.declared.places(content.value):
         if field is not None and not any(path[:length] in taken for length in range(1, len(path) + 1)):
             yield Editable(path, field)
 
 
 def _touches_secret(path: Path, content: Params) -> bool:
-    return any(path[: len(held)] == held or held[: len(path)] == path for held in content.secrets)
+    return any(path[: len(secret)] == secret or secret[: len(path)] == path for secret in content.secrets)

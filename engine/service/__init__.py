@@ -1,8 +1,8 @@
-"""The one door in: every start, decision, cancel and resume, from any surface, is one call of `Engine`.
+"""The entry point of the engine: every command, from any surface, is one call of `Engine` or `Identity`.
 
-Handlers parse, call, and answer: a `Refusal` is a value to be said in a sentence, an exception is the world failing.
-`engine` is the door, `identity` what people outside of Slack show there; each of the other modules holds the units of
-work behind one kind of command.
+A handler parses its input, calls, and shows the result. A `Refusal` is a value with a sentence for people; an exception
+means that a disk, a network or a program failed. `engine` and `identity` hold the two classes, and each of the other
+modules holds the units of work of one command.
 """
 
 from engine.service.engine import Engine

@@ -1,4 +1,4 @@
-"""Who decides: what the surface vouches for, or what a link and a remembered browser prove."""
+"""The proof of who decides: by the surface that vouches for them, a link, a remembered browser or a code."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from engine.requests import Request
 from engine.store import browsers, links, people
 from engine.store.transaction import Tx
 
-_HELD: Final = frozenset({Assurance.LINK, Assurance.CODE, Assurance.SSO})
-"""What a person has to show; what else there is, a surface vouches for."""
+_NEEDS_PROOF: Final = frozenset({Assurance.LINK, Assurance.CODE, Assurance.SSO})
+"""Assurances that the command has to prove. For the others the surface vouches."""
 
 
 class Proof(Struct, frozen=True):
-    """Who it is, and what says so.
+    """The person who gives a command, and how they were identified.
 
-    `address`: the mail that they read, and `held`: how the record puts it; None where the surface vouches for them.
+    `address` is the email address that they read, and `held` describes the proof in the audit log. Both are None if the
+    surface vouches for the person.
     """
 
     person: Person | None
@@ -29,54 +30,52 @@ class Proof(Struct, frozen=True):
 
 
 def vouched(command: Decide) -> bool:
-    """Whether the surface says who gives the command, and not what they hold."""
-    return command.assurance not in _HELD
+    """Return whether the surface vouches for the person who gives the command."""
+    return command.assurance not in _NEEDS_PROOF
 
 
-def prove(tx: Tx, asked: Request, command: Decide) -> Proof | Refusal:
-    """Who gives this command. A claim of `link` or more is worth what the command holds, and nothing else."""
+def prove(tx: Tx, request: Request, command: Decide) -> Proof | Refusal:
+    """Return the proof of who gives this command. `link` or more is proven by the tokens in the command only."""
     if vouched(command):
-        known = people.known_by((one.person for one in asked.approvers), command.actor)
-        return Proof(known or people.known_person(tx, asked.workspace, command.actor), command.assurance)
-    link, browser = _holder(tx, asked, command), _reader(tx, command)
+        known = people.known_by((approver.person for approver in request.approvers), command.actor)
+        return Proof(known or people.known_person(tx, request.workspace, command.actor), command.assurance)
+    link, browser = _link_proof(tx, request, command), _browser_proof(tx, command)
     if browser is None:
         return link
-    asks = any(browser.person == one.person for one in asked.approvers)
-    # Somebody may open the link of a colleague: they decide as themselves, if they may, and never as the other.
-    return browser if asks or isinstance(link, Refusal) else link
+    is_approver = any(browser.person == approver.person for approver in request.approvers)
+    # A person may open the link of a colleague. They decide as themselves if they may, and never as the colleague.
+    return browser if is_approver or isinstance(link, Refusal) else link
 
 
-def _holder(tx: Tx, asked: Request, command: Decide) -> Proof | Refusal:
-    """Whoever has the link."""
+def _link_proof(tx: Tx, request: Request, command: Decide) -> Proof | Refusal:
     link = links.load_link(tx.connection, command.link, tx.now) if command.link else None
-    if link is None or link.request != asked.id:
+    if link is None or link.request != request.id:
         return NoLink()
     if link.state is not LinkState.LIVE:
         return NoLink(state=link.state)
     return Proof(link.person, Assurance.LINK, link.address, f"holder of the link sent to {link.address}")
 
 
-def _reader(tx: Tx, command: Decide) -> Proof | None:
-    """Whoever proved in this browser that they read the mail of an address."""
+def _browser_proof(tx: Tx, command: Decide) -> Proof | None:
     browser = browsers.load_browser(tx.connection, command.browser, tx.now) if command.browser else None
     return None if browser is None else of_browser(browser)
 
 
 def of_browser(browser: RememberedBrowser) -> Proof:
-    """Who uses a remembered browser."""
+    """Return the proof that a remembered browser gives."""
     return Proof(browser.person, Assurance.CODE, browser.address, f"browser remembered for {browser.address}")
 
 
 def by_code(tx: Tx, person: str, address: str) -> Proof | None:
-    """Who typed the code that was sent to the address; None: the address is not theirs any more."""
-    found = people.load_people(tx.connection, [person])[person]
-    if Address("email", address) not in found.addresses:
+    """Return the proof that the code sent to an address gives, or None if the person no longer has the address."""
+    reader = people.load_people(tx.connection, [person])[person]
+    if Address("email", address) not in reader.addresses:
         return None
-    return Proof(found, Assurance.CODE, address, f"reader of a code sent to {address}")
+    return Proof(reader, Assurance.CODE, address, f"reader of a code sent to {address}")
 
 
 def as_proven(command: Decide, proof: Proof) -> Decide:
-    """The command with the address and the assurance that it really has."""
+    """Return the command with the address and the assurance that were proven."""
     if proof.address is None and proof.assurance is command.assurance:
         return command
     actor = Address("email", proof.address) if proof.address else command.actor

@@ -1,4 +1,4 @@
-"""What every command needs: the units that move runs, who is an admin."""
+"""The context that every command gets: the units of work that move runs, and the admins."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from engine.worker.advance import Advancer
 
 @dataclass(frozen=True, slots=True)
 class CommandContext:
-    """`admins`: who may replace, cancel and resume what others own."""
+    """`admins`: addresses of people who may replace, cancel and resume what other people own."""
 
     advancer: Advancer
     admins: frozenset[Address]
 
     def may(self, actor: Person, address: Address, *owners: str) -> bool:
-        """Whether the actor, who came by `address`, is one of these persons or an admin."""
+        """Return whether the actor, who acts from `address`, is one of these persons or an admin."""
         return actor.id in owners or not self.admins.isdisjoint({address, *actor.addresses})

@@ -1,4 +1,4 @@
-"""Deciding a request: the ruling is pure, the write is conditional."""
+"""The command that decides a request. The ruling is pure; the write is conditional."""
 
 from __future__ import annotations
 
@@ -21,40 +21,42 @@ from engine.worker.advance import wake
 
 
 def decide(context: CommandContext, tx: Tx, command: Decide, resolved: Resolved) -> Decided | Refusal:
-    """The unit of `Engine.decide`."""
+    """Decide a request: the unit of `Engine.decide`."""
     loaded = load(context, tx, command.request, resolved)
     if loaded is None:
         return NotFound(what="request", name=command.request)
-    asked, labels = loaded
+    request, labels = loaded
     if command.actor.kind == "email" and assurance.vouched(command):
-        Recipients(tx, context.advancer.directory, resolved).actor(asked.workspace, command.actor)
-    proof = assurance.prove(tx, asked, command)
+        Recipients(tx, context.advancer.directory, resolved).actor(request.workspace, command.actor)
+    proof = assurance.prove(tx, request, command)
     if isinstance(proof, Refusal):
         return proof
-    return decide_as(context, tx, asked, labels, command, proof, resolved)
+    return decide_as(context, tx, request, labels, command, proof, resolved)
 
 
-def load(context: CommandContext, tx: Tx, request: str, resolved: Resolved) -> tuple[Request, tuple[str, str]] | None:
-    """The request, with its people as the directory has just said that they are."""
-    loaded = request_model.load_asked(tx, request)
+def load(
+    context: CommandContext, tx: Tx, request_id: str, resolved: Resolved
+) -> tuple[Request, tuple[str, str]] | None:
+    """Return the request and the labels of its buttons, after its people were updated from the directory."""
+    loaded = request_model.load_asked(tx, request_id)
     if (
         loaded is None
         or not resolved
         or not Recipients(tx, context.advancer.directory, resolved).learn(loaded[0].workspace)
     ):
         return loaded
-    return request_model.load_asked(tx, request)
+    return request_model.load_asked(tx, request_id)
 
 
-def rule(context: CommandContext, tx: Tx, asked: Request, command: Decide, proof: Proof) -> Ruling | Refusal:
-    """Return what would become of the command. Nothing is written."""
-    kind = context.advancer.kinds.get(asked.subject.uses)
+def rule(context: CommandContext, tx: Tx, request: Request, command: Decide, proof: Proof) -> Ruling | Refusal:
+    """Return the ruling on the command, or its refusal. Nothing is written."""
+    kind = context.advancer.kinds.get(request.subject.uses)
     if kind is None:
         return NotAllowed(
-            why=f"This server has no step type {asked.subject.uses} any more; its operator must install it again."
+            why=f"This server has no step type {request.subject.uses} any more; its operator must install it again."
         )
     try:
-        return requests.decide(asked, assurance.as_proven(command, proof), kind=kind, person=proof.person, now=tx.now)
+        return requests.decide(request, assurance.as_proven(command, proof), kind=kind, person=proof.person, now=tx.now)
     except Tampered as error:
         return NotAllowed(why=str(error))
 
@@ -62,72 +64,74 @@ def rule(context: CommandContext, tx: Tx, asked: Request, command: Decide, proof
 def decide_as(
     context: CommandContext,
     tx: Tx,
-    asked: Request,
+    request: Request,
     labels: tuple[str, str],
     command: Decide,
     proof: Proof,
     resolved: Resolved,
 ) -> Decided | Refusal:
-    """Decide as whoever was proven to give the command, if the gate still means them."""
+    """Decide as the person whom the proof identifies, if the gate still names them."""
     command = assurance.as_proven(command, proof)
-    ruling = rule(context, tx, asked, command, proof)
+    ruling = rule(context, tx, request, command, proof)
     if isinstance(ruling, Refusal):
         return ruling
-    who = Recipients(tx, context.advancer.directory, resolved)
-    found = eligibility.check(who, asked, ruling.approver, command.actor)
-    changed = json_values.replace_all(asked.content.value, {edit.path: edit.after for edit in ruling.edits})
-    who.introduce(asked.workspace, requests.mentioned(changed, asked.editable, ()) if ruling.edits else ())
-    if found.excluded is not None:
-        eligibility.exclude(context.advancer, tx, asked, ruling.approver, found.excluded)
-        return NoLongerApprover(why=found.excluded)
-    record = _record(asked, command, ruling, labels, proof)
-    if found.unchecked:
-        record["unchecked"] = list[Value](found.unchecked)
-    decision = request_rows.try_decide(tx, asked, command, ruling, record)
+    recipients = Recipients(tx, context.advancer.directory, resolved)
+    checked = eligibility.check(recipients, request, ruling.approver, command.actor)
+    edited = json_values.replace_all(request.content.value, {edit.path: edit.after for edit in ruling.edits})
+    recipients.introduce(request.workspace, requests.mentioned(edited, request.editable, ()) if ruling.edits else ())
+    if checked.excluded is not None:
+        eligibility.exclude(context.advancer, tx, request, ruling.approver, checked.excluded)
+        return NoLongerApprover(why=checked.excluded)
+    record = _record(request, command, ruling, labels, proof)
+    if checked.unchecked:
+        record["unchecked"] = list[Value](checked.unchecked)
+    decision = request_rows.try_decide(tx, request, command, ruling, record)
     if decision is None:
-        raise Conflict(f"request {asked.id} was decided by somebody else")
-    deliveries.mark_outdated(tx, asked.subject.run, asked.id)
-    wake(tx, asked.subject.run)
-    tx.audit(asked.workspace, _decision_entry(asked, command, ruling, decision, record))
+        raise Conflict(f"request {request.id} was decided by another person")
+    deliveries.mark_outdated(tx, request.subject.run, request.id)
+    wake(tx, request.subject.run)
+    tx.audit(request.workspace, _decision_entry(request, command, ruling, decision, record))
     return Decided(
-        request=asked.id,
-        run=asked.subject.run,
+        request=request.id,
+        run=request.subject.run,
         decision=decision,
         state=ruling.state,
         edited=tuple(json_values.show_path(edit.path) for edit in ruling.edits),
     )
 
 
-def _record(asked: Request, command: Decide, ruling: Ruling, labels: tuple[str, str], proof: Proof) -> dict[str, Value]:
-    """What a decision says beside its columns: enough to read it when nothing else is left."""
+def _record(
+    request: Request, command: Decide, ruling: Ruling, labels: tuple[str, str], proof: Proof
+) -> dict[str, Value]:
+    """Return the facts that are stored with a decision, so that it can be understood without any other row."""
     approve, reject = labels
     person = ruling.approver.person
     record: dict[str, Value] = {
         "verdict": approve if command.verdict is Verdict.APPROVE else reject,
-        "person": {"id": person.id, "name": person.label, "addresses": [str(one) for one in person.addresses]},
+        "person": {"id": person.id, "name": person.label, "addresses": [str(address) for address in person.addresses]},
         "rule": ruling.approver.rule,
         "acted_as": proof.held or str(command.actor),
         "surface": command.origin.surface,
-        "opened_at": timestamps.iso(asked.deadlines.opened_at),
+        "opened_at": timestamps.iso(request.deadlines.opened_at),
     }
     if command.origin.place:
         record["place"] = dict(command.origin.place)
-    if asked.deadlines.first_shown_at is not None:
-        record["shown_at"] = timestamps.iso(asked.deadlines.first_shown_at)
+    if request.deadlines.first_shown_at is not None:
+        record["shown_at"] = timestamps.iso(request.deadlines.first_shown_at)
     return record
 
 
 def _decision_entry(
-    asked: Request, command: Decide, ruling: Ruling, decision: str, record: Mapping[str, Value]
+    request: Request, command: Decide, ruling: Ruling, decision: str, record: Mapping[str, Value]
 ) -> Entry:
     content: dict[str, Value] = {
         **record,
         "decision": decision,
-        "workflow": asked.subject.workflow,
-        "workflow_hash": asked.subject.hash,
-        "visit": asked.subject.visit,
-        "content_version": asked.content_version,
-        "shown_digest": asked.digest,
+        "workflow": request.subject.workflow,
+        "workflow_hash": request.subject.hash,
+        "visit": request.subject.visit,
+        "content_version": request.content_version,
+        "shown_digest": request.digest,
         "assurance": command.assurance,
         "policy": "any",
     }
@@ -136,13 +140,15 @@ def _decision_entry(
     if ruling.reason is not None:
         content["reason"] = ruling.reason
     if ruling.edits:
-        # What stood there before is in the entry that opened the request, under the digest that was shown.
-        content["edits"] = [{"path": list(one.path), "label": one.label, "after": one.after} for one in ruling.edits]
+        # The values before the edits are in the entry that opened the request, under the digest that was shown.
+        content["edits"] = [
+            {"path": list(edit.path), "label": edit.label, "after": edit.after} for edit in ruling.edits
+        ]
     return entry(
         EntryKind(f"request.{ruling.state}"),
-        run=asked.subject.run,
-        request=asked.id,
-        step=asked.subject.step,
+        run=request.subject.run,
+        request=request.id,
+        step=request.subject.step,
         actor=ruling.approver.person.id,
         content=content,
     )

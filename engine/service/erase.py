@@ -1,4 +1,4 @@
-"""Erasing contents: what people wrote goes, what happened stays."""
+"""The command that erases the contents of a run. The chain of audit entries stays."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from engine.store.transaction import Tx
 
 
 def erase(context: CommandContext, tx: Tx, command: Erase, resolved: Resolved) -> Erased | Refusal:
-    """The unit of `Engine.erase`."""
-    held = run_rows.load_run(tx, command.run)
-    if held is None:
+    """Erase the contents of a run that has ended: the unit of `Engine.erase`."""
+    run = run_rows.load_run(tx, command.run)
+    if run is None:
         return NotFound(what="run", name=command.run)
-    actor = Recipients(tx, context.advancer.directory, resolved).actor(held.workspace, command.actor)
+    actor = Recipients(tx, context.advancer.directory, resolved).actor(run.workspace, command.actor)
     if not context.may(actor, command.actor):
         return NotAllowed(why="Only an admin may erase what the record holds.")
-    if not held.state.status.ended:
+    if not run.state.status.ended:
         return NotAllowed(why=f"Run {command.run} has not ended yet; cancel it, or wait until it has.")
     if not command.reason.strip():
         return NotAllowed(why="Say why it is erased: the record keeps the reason.")
-    numbers = erasure.erase_run(tx, held.workspace, command.run)
+    numbers = erasure.erase_run(tx, run.workspace, command.run)
     if numbers:
         tx.audit(
-            held.workspace,
+            run.workspace,
             entry(
                 EntryKind.CONTENT_ERASED,
                 run=command.run,
@@ -34,18 +34,18 @@ def erase(context: CommandContext, tx: Tx, command: Erase, resolved: Resolved) -
                 by=actor.label,
                 reason=command.reason.strip(),
                 surface=command.origin.surface,
-                entries=_pairs(numbers),
+                entries=_ranges(numbers),
             ),
         )
     return Erased(run=command.run, entries=len(numbers))
 
 
-def _pairs(numbers: list[int]) -> list[Value]:
-    """The first and last of each run of numbers."""
-    pairs: list[list[int]] = []
+def _ranges(numbers: list[int]) -> list[Value]:
+    """Return the first and last number of each range of successive numbers."""
+    ranges: list[list[int]] = []
     for number in numbers:
-        if pairs and pairs[-1][1] == number - 1:
-            pairs[-1][1] = number
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1][1] = number
         else:
-            pairs.append([number, number])
-    return [list[Value](pair) for pair in pairs]
+            ranges.append([number, number])
+    return [list[Value](pair) for pair in ranges]

@@ -1,4 +1,4 @@
-"""What happens to a request when a deadline is due."""
+"""The unit of work that processes a due deadline of a request."""
 
 from __future__ import annotations
 
@@ -15,61 +15,62 @@ from engine.store.transaction import Tx
 from engine.worker.advance import wake
 
 
-def process_due(context: CommandContext, tx: Tx, request: str) -> None:
-    """Do the first thing that is due for a request. The unit of `Engine.process_due`."""
-    loaded = request_model.load_asked(tx, request)
+def process_due(context: CommandContext, tx: Tx, request_id: str) -> None:
+    """Process the first deadline of a request that is due: the unit of `Engine.process_due`."""
+    loaded = request_model.load_asked(tx, request_id)
     if loaded is None or loaded[0].state is not RequestState.PENDING:
         return
-    asked, _ = loaded
-    match asked.deadlines.due(tx.now):
+    request, _ = loaded
+    match request.deadlines.due(tx.now):
         case NoResponse():
-            _ask_another_way(context, tx, asked)
+            _ask_another_way(context, tx, request)
         case NotDelivered():
-            _notify_owner(context, tx, asked)
+            _notify_owner(context, tx, request)
         case PastDue(state):
-            _expire(tx, asked, state)
+            _expire(tx, request, state)
         case None:
             pass
 
 
-def _set(tx: Tx, asked: Request, deadlines: Deadlines) -> None:
-    if not request_rows.try_set_deadlines(tx, asked, deadlines):
-        raise Conflict(f"request {asked.id} changed meanwhile")
+def _save(tx: Tx, request: Request, deadlines: Deadlines) -> None:
+    if not request_rows.try_set_deadlines(tx, request, deadlines):
+        raise Conflict(f"request {request.id} changed meanwhile")
 
 
-def _ask_another_way(context: CommandContext, tx: Tx, asked: Request) -> None:
-    _set(tx, asked, asked.deadlines.after_falling_back())
-    ways = Routing(context.advancer.directory, asked.email)
-    run = asked.subject.run
-    persons = [one.person for one in asked.eligible]
-    copies = routing.fall_back(tx, ways, workspace=asked.workspace, run=run, request=asked.id, persons=persons)
+def _ask_another_way(context: CommandContext, tx: Tx, request: Request) -> None:
+    _save(tx, request, request.deadlines.after_falling_back())
+    ways = Routing(context.advancer.directory, request.email)
+    run = request.subject.run
+    persons = [approver.person for approver in request.eligible]
+    copies = routing.fall_back(tx, ways, workspace=request.workspace, run=run, request=request.id, persons=persons)
     channels = sorted({copy.route.channel for copy in copies if copy.route})
     tx.audit(
-        asked.workspace, entry(EntryKind.REQUEST_FELL_BACK, run=run, request=asked.id, channels=list[Value](channels))
+        request.workspace,
+        entry(EntryKind.REQUEST_FELL_BACK, run=run, request=request.id, channels=list[Value](channels)),
     )
 
 
-def _notify_owner(context: CommandContext, tx: Tx, asked: Request) -> None:
-    held = run_rows.load_run(tx, asked.subject.run)
-    assert held is not None
-    _set(tx, asked, asked.deadlines.after_notifying_owner(tx.now))
-    context.advancer.alert(tx, held.place, topic="unseen", request=asked.id)
-    tx.audit(asked.workspace, entry(EntryKind.REQUEST_UNSEEN, run=asked.subject.run, request=asked.id))
+def _notify_owner(context: CommandContext, tx: Tx, request: Request) -> None:
+    run = run_rows.load_run(tx, request.subject.run)
+    assert run is not None
+    _save(tx, request, request.deadlines.after_notifying_owner(tx.now))
+    context.advancer.alert(tx, run.place, topic="unseen", request=request.id)
+    tx.audit(request.workspace, entry(EntryKind.REQUEST_UNSEEN, run=request.subject.run, request=request.id))
 
 
-def _expire(tx: Tx, asked: Request, state: RequestState) -> None:
-    if not request_rows.try_expire(tx, asked, state):
-        raise Conflict(f"request {asked.id} was decided meanwhile")
-    deliveries.mark_outdated(tx, asked.subject.run, asked.id)
-    wake(tx, asked.subject.run)
+def _expire(tx: Tx, request: Request, state: RequestState) -> None:
+    if not request_rows.try_expire(tx, request, state):
+        raise Conflict(f"request {request.id} was decided meanwhile")
+    deliveries.mark_outdated(tx, request.subject.run, request.id)
+    wake(tx, request.subject.run)
     tx.audit(
-        asked.workspace,
+        request.workspace,
         entry(
             EntryKind.REQUEST_EXPIRED,
-            run=asked.subject.run,
-            request=asked.id,
-            step=asked.subject.step,
+            run=request.subject.run,
+            request=request.id,
+            step=request.subject.step,
             becomes=state.value,
-            on_expiry=asked.deadlines.on_expiry.value,
+            on_expiry=request.deadlines.on_expiry.value,
         ),
     )

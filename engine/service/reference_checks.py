@@ -1,4 +1,4 @@
-"""The people and groups that a workflow file names: what can never work is refused when it is registered."""
+"""Checks of the people and groups that a workflow file names, made when it is registered."""
 
 from __future__ import annotations
 
@@ -13,51 +13,49 @@ from engine.references import Reference
 from engine.workflowfile import Workflow
 
 
-class Named(Struct, frozen=True):
-    """A person or group that the file names. `place`: where, as a sentence begins. `starts`: it says who may start."""
+class NamedReference(Struct, frozen=True):
+    """A reference in a workflow file. `place` begins a sentence about it. `starts`: it stands in `may_run`."""
 
     place: str
     reference: Reference
     starts: bool = False
 
 
-def check(who: Recipients, workflow: Workflow) -> tuple[list[str], list[str]]:
-    """Return what can never work, and what does not work or is not known now, in sentences.
+def check(recipients: Recipients, workflow: Workflow) -> tuple[list[str], list[str]]:
+    """Return errors about references that can never work, and warnings about those that do not work now.
 
-    Raises `NeedsDirectory` for what only the directory knows.
+    Raises `NeedsDirectory` if the directory has to be asked first.
     """
-    named = list(_named(workflow))
-    # Of a group it is enough to know that it is there: to look its members up takes too long.
-    answers = who.answers(list(dict.fromkeys(one.reference.as_members for one in named)))
-    wrong: dict[str, None] = {}
-    doubtful: dict[str, None] = {}
-    for one in named:
-        answer = answers.get(one.reference.as_members)
-        if answer is not None:
-            found = wrong if _never(one, answer) else doubtful if _doubtful(one, answer) else None
-            if found is not None:
-                found[f"{one.place}: {answer.why}"] = None
-    return list(wrong), list(doubtful)
+    named = list(_literal_references(workflow))
+    # A group is only looked up by its name: loading its members takes too long.
+    answers = recipients.answers(list(dict.fromkeys(name.reference.as_members for name in named)))
+    errors: dict[str, None] = {}
+    warnings: dict[str, None] = {}
+    for name in named:
+        answer = answers.get(name.reference.as_members)
+        if answer is None or _is_allowed_guest(name, answer):
+            continue
+        sentence = f"{name.place}: {answer.why}"
+        if answer.never:
+            errors[sentence] = None
+        elif answer.why is not None:
+            warnings[sentence] = None
+    return list(errors), list(warnings)
 
 
-def _named(workflow: Workflow) -> Iterator[Named]:
-    """What stands in the file as it is; what an expression gives is known when a run opens a request."""
+def _literal_references(workflow: Workflow) -> Iterator[NamedReference]:
+    """Yield the references without expressions. The values of expressions are known when a run opens a request."""
     for name in workflow.may_run:
         reference = references.parse_resolvable(name)
         if reference is not None:
-            yield Named("may_run", reference, starts=True)
+            yield NamedReference("may_run", reference, starts=True)
     for step in workflow.steps:
         for template in step.gate.approvers if step.gate is not None else ():
             reference = references.parse_resolvable(template.source) if template.is_literal else None
             if reference is not None:
-                yield Named(f"The gate of step {step.id}", reference)
+                yield NamedReference(f"The gate of step {step.id}", reference)
 
 
-def _never(named: Named, answer: Resolution) -> bool:
-    # Guests are never asked, but they may be allowed to start something. An address that has no account today may have
-    # one tomorrow.
-    return answer.never and not (named.starts and answer.guests)
-
-
-def _doubtful(named: Named, answer: Resolution) -> bool:
-    return answer.why is not None and not (named.starts and answer.guests)
+def _is_allowed_guest(named: NamedReference, answer: Resolution) -> bool:
+    """Return whether the reference allows a guest to start the workflow. Guests are never asked to approve."""
+    return named.starts and bool(answer.guests)

@@ -1,4 +1,4 @@
-"""Registering a workflow, or a new version of it."""
+"""The command that registers a workflow, or a new version of it."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ log = logging.getLogger(__name__)
 def register(
     context: CommandContext, tx: Tx, command: Register, workflow: Workflow, resolved: Resolved
 ) -> Registered | Refusal:
-    """The unit of `Engine.register`."""
-    who = Recipients(tx, context.advancer.directory, resolved)
-    actor = who.actor(command.workspace, command.actor)
+    """Save a new version of a workflow: the unit of `Engine.register`."""
+    recipients = Recipients(tx, context.advancer.directory, resolved)
+    actor = recipients.actor(command.workspace, command.actor)
     current = workflows.load_workflow(tx.connection, command.workspace, workflow.name)
     if current is not None and not context.may(actor, command.actor, current.owner):
         return NotAllowed(
@@ -37,10 +37,10 @@ def register(
         )
     if current is not None and current.source == command.source:
         return Registered(workflow=workflow.name, version=current.version, changed=False)
-    owner = _owner(who, command, workflow, actor)
+    owner = _find_owner(recipients, command, workflow, actor)
     if isinstance(owner, Refusal):
         return owner
-    wrong, doubtful = reference_checks.check(who, workflow)
+    wrong, doubtful = reference_checks.check(recipients, workflow)
     if wrong:
         return NotAllowed(why=" ".join(wrong))
     registration = Registration(
@@ -55,7 +55,7 @@ def register(
         updated_at=tx.now,
     )
     if not workflows.save_version(tx, command.workspace, registration, replaces=current):
-        raise Conflict(f"workflow {workflow.name} was replaced by somebody else")
+        raise Conflict(f"workflow {workflow.name} was replaced by another command")
     tx.audit(
         command.workspace,
         entry(
@@ -72,32 +72,32 @@ def register(
 
 
 async def doubts(context: CommandContext, workflow: Workflow) -> list[str]:
-    """Return what the steps of a workflow find against the parameters that its file gives them."""
+    """Return the doubts that step types have about the parameters in the workflow file, as sentences."""
     kinds = [(step, context.advancer.kinds.get(step.kind.name)) for step in workflow.steps]
-    asked = [(step, kind) for step, kind in kinds if isinstance(kind, StepType)]
-    found = await asyncio.gather(*(kind.doubts(_literals(step)) for step, kind in asked), return_exceptions=True)
-    told = dict[str, None]()
-    for (step, _), several in zip(asked, found, strict=True):
-        if isinstance(several, BaseException):
-            log.error("step type %s could not say what it doubts", step.kind.name, exc_info=several)
+    steps = [(step, kind) for step, kind in kinds if isinstance(kind, StepType)]
+    results = await asyncio.gather(*(kind.doubts(_literals(step)) for step, kind in steps), return_exceptions=True)
+    sentences = dict[str, None]()
+    for (step, _), result in zip(steps, results, strict=True):
+        if isinstance(result, BaseException):
+            log.error("step type %s failed to check its parameters", step.kind.name, exc_info=result)
         else:
-            told |= {f"{step.label}: {one}": None for one in several}
-    return list(told)
+            sentences |= {f"{step.label}: {doubt}": None for doubt in result}
+    return list(sentences)
 
 
 def _literals(step: Step) -> dict[str, Value]:
-    """The parameters that hold no expression."""
+    """Return the parameters without expressions."""
     rendered = {path[0] for path, _ in step.params.templates}
     value = step.params.value
-    return {name: one for name, one in value.items() if name not in rendered} if isinstance(value, dict) else {}
+    return {name: item for name, item in value.items() if name not in rendered} if isinstance(value, dict) else {}
 
 
-def _owner(who: Recipients, command: Register, workflow: Workflow, actor: Person) -> Person | Refusal:
+def _find_owner(recipients: Recipients, command: Register, workflow: Workflow, actor: Person) -> Person | Refusal:
     reference = None if workflow.owner is None else parse_resolvable(workflow.owner)
     if reference is None:
         return actor
-    answer = who.answers([reference]).get(reference)
-    lost = answer is not None and answer.why is not None and not answer.unanswered
-    if answer is not None and lost and (answer.never or reference.kind != EMAIL):
+    answer = recipients.answers([reference]).get(reference)
+    unreachable = answer is not None and answer.why is not None and not answer.unanswered
+    if answer is not None and unreachable and (answer.never or reference.kind != EMAIL):
         return NotAllowed(why=f"The owner could never be told anything: {answer.why}")
-    return who.named(command.workspace, reference)
+    return recipients.named(command.workspace, reference)

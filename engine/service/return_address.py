@@ -1,4 +1,4 @@
-"""What an admin undoes: that an address went from one person to another."""
+"""The command that gives an address back to the person who had it before."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engine.store.transaction import Tx
 
 
 def give_back(context: CommandContext, tx: Tx, command: ReturnAddress, resolved: Resolved) -> AddressReturned | Refusal:
-    """The unit of `Engine.return_address`."""
+    """Give an address back to the person who had it before: the unit of `Engine.return_address`."""
     actor = Recipients(tx, context.advancer.directory, resolved).actor(command.workspace, command.actor)
     if not context.may(actor, command.actor):
         return NotAllowed(why="Only an admin may undo whose an address is.")
@@ -18,7 +18,7 @@ def give_back(context: CommandContext, tx: Tx, command: ReturnAddress, resolved:
     moved = identities.undo(tx, command.workspace, command.address, actor=actor)
     if moved is None or holder is None:
         return NotFound(what="person with the address", name=str(command.address))
-    before = moved[1]
-    given_to = people.load_people(tx.connection, [before])[before] if before is not None else None
-    # By the name that they had: without the address there may be none left.
+    owner_before = moved[1]
+    given_to = people.load_people(tx.connection, [owner_before])[owner_before] if owner_before is not None else None
+    # `holder` was loaded before the change, because without the address they may have no name.
     return AddressReturned(address=command.address, taken_from=holder, given_to=given_to)

@@ -1,4 +1,4 @@
-"""Starting a run."""
+"""The command that starts a run."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from engine.store.workflows import Current
 from engine.workflowfile import Workflow
 
 MAX_INPUTS: Final = 256_000
-"""Characters of JSON that the inputs of a run may take together."""
+"""Maximum size of the inputs of a run together, in characters of JSON."""
 
 RECORDED_INPUTS: Final = 500
-"""Characters of inputs that the audit log keeps in full. What people are asked about, it always keeps in full."""
+"""Maximum size of inputs that the audit log keeps in full, in characters. The content of requests has no limit."""
 
 
 def start(
     context: CommandContext, tx: Tx, command: Start, resolved: Resolved, *, asking: bool = True
 ) -> Started | Refusal:
-    """The unit of `Engine.start`. Not `asking`: the first request is left for a runner to open."""
+    """Start a run: the unit of `Engine.start`. Without `asking`, the runner opens the first request later."""
     if command.key is not None:
         earlier = run_rows.find_run_by_key(tx.connection, command.workspace, command.key)
         if earlier is not None:
@@ -39,8 +39,8 @@ def start(
     if current is None:
         return _unknown_workflow(tx, command)
     workflow = context.advancer.workflow(tx, current.id, current.version)
-    who = Recipients(tx, context.advancer.directory, resolved)
-    requester = _allowed(who, command, current, workflow)
+    recipients = Recipients(tx, context.advancer.directory, resolved)
+    requester = _check_starter(recipients, command, current, workflow)
     if isinstance(requester, Refusal):
         return requester
     inputs, errors = fields.validate_all(workflow.inputs, command.inputs)
@@ -48,32 +48,32 @@ def start(
     errors = errors or _too_large(written)
     if errors:
         return InvalidInputs(errors=errors, labels=fields.labels(workflow.inputs))
-    held = _new_run(tx, command, current, requester, inputs)
-    # No acting here: an effect is claimed by the runner that performs it.
-    progress = runs.proceed(workflow, held.state, now=tx.now, acting=False, asking=asking)
-    context.advancer.foresee(tx, held, progress, resolved)
-    run_rows.insert_run(tx, held, progress, key=command.key, inputs=written)
-    tx.audit(held.workspace, _started(held, workflow, requester))
-    context.advancer.follow(tx, held, progress, resolved)
+    run = _new_run(tx, command, current, requester, inputs)
+    # Effects are claimed and performed by the runner.
+    progress = runs.proceed(workflow, run.state, now=tx.now, acting=False, asking=asking)
+    context.advancer.foresee(tx, run, progress, resolved)
+    run_rows.insert_run(tx, run, progress, key=command.key, inputs=written)
+    tx.audit(run.workspace, _started_entry(run, workflow, requester))
+    context.advancer.follow(tx, run, progress, resolved)
     if progress.ready_at is not None and progress.ready_at <= tx.now:
-        tx.enqueue(Work("advance", held.state.id))
-    return Started(run=held.state.id)
+        tx.enqueue(Work("advance", run.state.id))
+    return Started(run=run.state.id)
 
 
-def _allowed(who: Recipients, command: Start, current: Current, workflow: Workflow) -> Person | Refusal:
-    """The actor, if they may start the workflow. Guests may only where `may_run` names them."""
+def _check_starter(recipients: Recipients, command: Start, current: Current, workflow: Workflow) -> Person | Refusal:
+    """Return the actor if they may start the workflow. Guests may only if `may_run` names them."""
     starters = _starters(workflow)
-    guest = who.guest(command.workspace, command.actor)
+    guest = recipients.guest(command.workspace, command.actor)
     if not starters:
         if guest is not None:
             return NotAllowed(why=f"Guests may not start {workflow.name}, because it has no `may_run` that names them.")
-        if who.stranger(command.workspace, command.actor):
+        if recipients.stranger(command.workspace, command.actor):
             return NotAllowed(why="Slack did not say in time whether you are a member here. Try again in a moment.")
-        return who.actor(command.workspace, command.actor)
-    requester = who.actor(command.workspace, command.actor)
+        return recipients.actor(command.workspace, command.actor)
+    requester = recipients.actor(command.workspace, command.actor)
     if guest is None and requester.id == current.owner:
         return requester
-    may, unknown = who.among(guest.addresses if guest else requester.addresses, starters)
+    may, unknown = recipients.among(guest.addresses if guest else requester.addresses, starters)
     if may:
         return requester
     allowed = f"You may not start {workflow.name}; it is for {', '.join(workflow.may_run)}."
@@ -85,21 +85,21 @@ def _unknown_workflow(tx: Tx, command: Start) -> NotFound:
     return NotFound(what="workflow", name=command.workflow, suggestion=close[0] if close else None)
 
 
-def _started(held: LoadedRun, workflow: Workflow, requester: Person) -> Entry:
+def _started_entry(run: LoadedRun, workflow: Workflow, requester: Person) -> Entry:
     content: dict[str, Value] = {
         "workflow": workflow.name,
-        "version": held.version,
+        "version": run.version,
         "hash": workflow.hash,
-        "surface": held.origin.surface,
+        "surface": run.origin.surface,
     }
-    if held.state.inputs:
-        content |= audit.abridged("inputs", dict(held.state.inputs), RECORDED_INPUTS)
-    return entry(EntryKind.RUN_STARTED, run=held.state.id, actor=requester, content=content)
+    if run.state.inputs:
+        content |= audit.abridged("inputs", dict(run.state.inputs), RECORDED_INPUTS)
+    return entry(EntryKind.RUN_STARTED, run=run.state.id, actor=requester, content=content)
 
 
 def _starters(workflow: Workflow) -> list[Reference]:
-    """Who may start it besides its owner. Empty: everybody."""
-    return [found for name in workflow.may_run if (found := parse_resolvable(name)) is not None]
+    """Return the people who may start the workflow besides its owner; without any, every member may."""
+    return [reference for name in workflow.may_run if (reference := parse_resolvable(name)) is not None]
 
 
 def _too_large(written: str) -> dict[str, str]:

@@ -77,8 +77,8 @@ FAULTS: Final = (
     Fault(
         "who started a run decides it by an address that data named and that turns out to be theirs",
         "engine/service/eligibility.py",
-        "if approver.not_requester and person.id == asked.requester:",
-        "if approver.not_requester and person.id == asked.id:",
+        "if approver.not_requester and person.id == request.requester:",
+        "if approver.not_requester and person.id == request.id:",
         "tests/integration/test_people.py",
     ),
     Fault(
@@ -133,21 +133,21 @@ FAULTS: Final = (
     Fault(
         "the content that was shown is not compared",
         "engine/requests/decision.py",
-        "if (command.content_version, command.digest) == (asked.content_version, asked.digest):",
-        "if command.content_version == asked.content_version:",
+        "if (command.content_version, command.digest) == (request.content_version, request.digest):",
+        "if command.content_version == request.content_version:",
         _DECIDING,
     ),
     Fault(
         "content that was changed in the table is approved",
         "engine/requests/decision.py",
-        "    asked.subject.check(asked.content, asked.digest)\n    edited",
+        "    request.subject.check(request.content, request.digest)\n    applied",
         "    edited",
         _DECIDING,
     ),
     Fault(
         "anybody is an approver",
         "engine/requests/decision.py",
-        "if person and one.person.id == person.id), None)",
+        "if person and row.person.id == person.id), None)",
         "if person), None)",
         _DECIDING,
     ),
@@ -224,14 +224,14 @@ FAULTS: Final = (
     Fault(
         "the copies do not follow a decision",
         "engine/service/decide.py",
-        "    deliveries.mark_outdated(tx, asked.subject.run, asked.id)\n",
+        "    deliveries.mark_outdated(tx, request.subject.run, request.id)\n",
         "",
         f"{_DECIDING} {_COPIES}",
     ),
     Fault(
         "the copies do not follow an expiry",
         "engine/service/process_due.py",
-        "    deliveries.mark_outdated(tx, asked.subject.run, asked.id)\n",
+        "    deliveries.mark_outdated(tx, request.subject.run, request.id)\n",
         "",
         f"{_COPIES} tests/integration/slack/test_decisions.py",
     ),
@@ -288,14 +288,14 @@ FAULTS: Final = (
     Fault(
         "a link alone decides, whatever the gate wants",
         "engine/requests/decision.py",
-        "    if command.assurance is Assurance.LINK and asked.assurance is not Assurance.LINK:\n",
-        "    if command.assurance is Assurance.SSO and asked.assurance is not Assurance.LINK:\n",
+        "    if command.assurance is Assurance.LINK and request.assurance is not Assurance.LINK:\n",
+        "    if command.assurance is Assurance.SSO and request.assurance is not Assurance.LINK:\n",
         _LINKS,
     ),
     Fault(
         "a claim to have given a code is believed",
         "engine/service/assurance.py",
-        "    return command.assurance not in _HELD\n",
+        "    return command.assurance not in _NEEDS_PROOF\n",
         "    return command.assurance is not Assurance.LINK\n",
         _LINKS,
     ),
@@ -309,7 +309,7 @@ FAULTS: Final = (
     Fault(
         "a link identifies for every request",
         "engine/service/assurance.py",
-        "    if link is None or link.request != asked.id:\n",
+        "    if link is None or link.request != request.id:\n",
         "    if link is None:\n",
         _LINKS,
     ),
@@ -474,7 +474,7 @@ FAULTS: Final = (
     Fault(
         "a decision does not wake its run",
         "engine/service/decide.py",
-        "    wake(tx, asked.subject.run)\n",
+        "    wake(tx, request.subject.run)\n",
         "",
         _RUNS,
     ),
@@ -559,8 +559,8 @@ FAULTS: Final = (
     Fault(
         "an approver is not looked up again at the decision",
         "engine/service/decide.py",
-        "    if found.excluded is not None:\n",
-        "    if found.excluded == command.request:\n",
+        "    if checked.excluded is not None:\n",
+        "    if checked.excluded == command.request:\n",
         "tests/flow/test_year_of_people.py tests/integration/slack/test_people.py",
     ),
     Fault(
