@@ -76,7 +76,7 @@ def verify(checkpoints: tuple[str, ...]) -> int:
     # Read first: a server that works meanwhile may note a later one.
     beside = log_head.read(here().settings.database)
     log, found = verify_audit.Log(checkpoints=[*noted, *([beside] if beside else [])]), 0
-    with client.reading() as connection, reconciliation.snapshot(connection):
+    with client.reading() as connection, connection.snapshot():
         for line in audit_log.export(connection, DEFAULT_WORKSPACE):
             found += _told(log.read(line))
         found += _told(log.finish())

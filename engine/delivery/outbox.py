@@ -23,7 +23,7 @@ from engine.read_models import CodeDelivery, DeliveryContent, RequestView, RunVi
 from engine.store import deliveries, people, queries
 from engine.store.deliveries import LEASE, HeldDelivery
 from engine.store.links import Minted
-from engine.store.sqlite import SqliteStore
+from engine.store.port import Store
 from engine.store.transaction import Connection, Tx
 
 SHOW_SECONDS: Final = 20.0
@@ -43,7 +43,7 @@ class Relay:
 
     def __init__(
         self,
-        store: SqliteStore,
+        store: Store,
         *,
         channels: Mapping[str, Channel],
         directory: Directory,

@@ -49,7 +49,7 @@ from engine.service import (
 )
 from engine.service.context import CommandContext
 from engine.store import audit_log, deliveries, people, queries, request_rows, run_rows
-from engine.store.sqlite import SqliteStore
+from engine.store.port import Store
 from engine.store.transaction import Connection, Tx
 from engine.worker.advance import Advancer
 
@@ -62,7 +62,7 @@ _LOOKUP_SECONDS: Final = 1.2
 class Engine:
     """Everything that can be asked of Signoff. `admins`: who may replace, cancel and resume what others own."""
 
-    def __init__(self, store: SqliteStore, advancer: Advancer, *, admins: frozenset[Address] = frozenset()) -> None:
+    def __init__(self, store: Store, advancer: Advancer, *, admins: frozenset[Address] = frozenset()) -> None:
         self.store, self.context = store, CommandContext(advancer, admins)
 
     # -- commands --

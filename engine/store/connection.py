@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -45,6 +46,20 @@ class Connection:
     def exec_driver_sql(self, statement: str) -> CursorResult[Any]:
         """Run a text of SQL as it is."""
         return self.core.exec_driver_sql(statement)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """See the database as it is now while the body runs, whatever a server writes meanwhile."""
+        self.exec_driver_sql("BEGIN")
+        try:
+            yield
+        finally:
+            self.renew()
+            self.exec_driver_sql("ROLLBACK")
+
+    def overwrite_deleted(self) -> None:
+        """Have what is deleted or replaced from now on overwritten on the disk as well."""
+        self.exec_driver_sql("PRAGMA secure_delete = ON")
 
     def renew(self) -> None:
         """Drop what a statement that failed left open: it would keep what the connection sees."""

@@ -29,7 +29,7 @@ def erase_run(tx: Tx, workspace: str, run: str) -> list[int]:
     An entry that says what was erased before keeps its content: it explains the gap.
     """
     # What is freed is written over, and not left in the file.
-    tx.connection.exec_driver_sql("PRAGMA secure_delete = ON")
+    tx.connection.overwrite_deleted()
     numbers = _erase_entries(tx, workspace, run)
     of_run = select(_request.c.id).where(_request.c.run == run)
     tx.connection.execute(

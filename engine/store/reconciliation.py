@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -51,17 +51,6 @@ class _Told(Struct, frozen=True):
     request: str | None
     actor: str | None
     content: dict[str, Any] | None
-
-
-@contextmanager
-def snapshot(connection: Connection) -> Iterator[None]:
-    """See the database as it is now while the body runs, whatever a server writes meanwhile."""
-    connection.exec_driver_sql("BEGIN")
-    try:
-        yield
-    finally:
-        connection.renew()
-        connection.exec_driver_sql("ROLLBACK")
 
 
 def compare(connection: Connection, workspace: str) -> Iterator[str]:

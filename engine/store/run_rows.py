@@ -9,7 +9,6 @@ from typing import Any, Final, cast
 
 from msgspec import Struct
 from sqlalchemy import bindparam, case, exists, insert, literal_column, null, or_, select, update
-from sqlalchemy.dialects import sqlite
 
 from engine import json_values
 from engine.domain import Origin, Params, RunStatus, StepStatus
@@ -19,6 +18,7 @@ from engine.retry import DIRECTORY_DOWN_WAIT
 from engine.runs import Progress, RunState, Visit
 from engine.store import request_model, workflows
 from engine.store.connection import Connection
+from engine.store.dialect import Upsert
 from engine.store.statements import Statement
 from engine.store.tables import RunRow, StepRunRow, Utc, WorkflowRow
 from engine.store.transaction import Tx
@@ -118,25 +118,22 @@ _DUE = Statement(
     .order_by(_run.c.ready_at)
     .limit(bindparam("limit"))
 )
-_NEW_VISIT = sqlite.insert(_visit)
 _FIRST_VISITS = Statement(insert(_visit))
 _SAVE_VISIT = Statement(
-    _NEW_VISIT.on_conflict_do_update(
-        index_elements=["run", "step", "visit"],
-        set_={
-            name: _NEW_VISIT.excluded[name]
-            for name in (
-                "status",
-                "attempt",
-                "params",
-                "digest",
-                "output",
-                "error",
-                "wakes_at",
-                "started_at",
-                "ended_at",
-            )
-        },
+    Upsert(
+        _visit,
+        key=("run", "step", "visit"),
+        replaces=(
+            "status",
+            "attempt",
+            "params",
+            "digest",
+            "output",
+            "error",
+            "wakes_at",
+            "started_at",
+            "ended_at",
+        ),
     )
 )
 

@@ -21,6 +21,7 @@ from sqlalchemy.types import TypeEngine
 
 from engine import timestamps
 from engine.store.connection import Connection
+from engine.store.dialect import Upsert
 from engine.store.tables import Utc
 
 Params = Mapping[str, Any]
@@ -35,7 +36,7 @@ class Statement:
 
     __slots__ = ("_compiled", "_construct")
 
-    def __init__(self, construct: Executable) -> None:
+    def __init__(self, construct: Executable | Upsert) -> None:
         self._construct: Final = construct
         self._compiled: dict[str, _Compiled] = {}
 
@@ -66,9 +67,12 @@ class Statement:
             compiled = self._compiled.get(connection.database) or self._compile(connection, rows[0])
             connection.cursor.executemany(compiled.text, map(compiled.values, rows))
 
+    def _for(self, dialect: Dialect) -> Executable:
+        return self._construct.construct(dialect) if isinstance(self._construct, Upsert) else self._construct
+
     def _compile(self, connection: Connection, params: Params) -> _Compiled:
         return self._compiled.setdefault(
-            connection.database, _Compiled(self._construct, connection.core.dialect, params)
+            connection.database, _Compiled(self._for(connection.core.dialect), connection.core.dialect, params)
         )
 
 

@@ -18,7 +18,7 @@ from engine.off_loop import off_loop
 from engine.ports import Secrets, StepContext, StepType
 from engine.runs import Act, Failed, Outcome, Produced
 from engine.store import run_rows
-from engine.store.sqlite import SqliteStore
+from engine.store.port import Store
 from engine.worker.advance import Advancer, ClaimedEffect
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Runner:
 
     def __init__(
         self,
-        store: SqliteStore,
+        store: Store,
         advancer: Advancer,
         *,
         steps: Mapping[str, StepType[Any]],

@@ -20,8 +20,9 @@ from engine.errors import ChannelError
 from engine.read_models import DeliveryView
 from engine.store import deliveries
 from engine.store.deliveries import LEASE
-from tests.support.engine_env import SAM, TERMINAL, EngineEnv, Surprise, house, until
+from tests.support.engine_env import SAM, TERMINAL, EngineEnv, Surprise, house, plain, until
 from tests.support.recording_channel import Fault, RecordingChannel
+from tests.support.repeating_store import RepeatingStore
 
 GATED = """
 name: flow
@@ -45,9 +46,9 @@ LOST = ChannelError("The line went dead.", outcome_unknown=True)
 DEAD = ChannelError("There is no such mailbox.", permanent=True)
 
 
-@pytest.fixture
-async def home(tmp_path: Path) -> AsyncIterator[EngineEnv]:
-    async with house(tmp_path / "signoff.db") as home:
+@pytest.fixture(params=[plain, RepeatingStore], ids=["sqlite", "repeating"])
+async def home(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[EngineEnv]:
+    async with house(tmp_path / "signoff.db", wraps=request.param) as home:
         yield home
 
 

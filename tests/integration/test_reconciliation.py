@@ -31,7 +31,7 @@ steps:
 
 
 def differences(path: Path) -> list[str]:
-    with closing(connect(path, writable=False)) as connection, reconciliation.snapshot(connection):
+    with closing(connect(path, writable=False)) as connection, connection.snapshot():
         return list(reconciliation.compare(connection, "default"))
 
 

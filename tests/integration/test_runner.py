@@ -21,9 +21,21 @@ from engine.store.run_rows import LEASE
 from engine.store.takeover import take_over
 from engine.store.transaction import Connection, Tx
 from engine.worker.runner import Runner
-from tests.support.engine_env import PATIENCE, SAM, TERMINAL, EngineEnv, PlayedParams, Surprise, echo, house, until
+from tests.support.engine_env import (
+    PATIENCE,
+    SAM,
+    TERMINAL,
+    EngineEnv,
+    PlayedParams,
+    Surprise,
+    echo,
+    house,
+    plain,
+    until,
+)
 from tests.support.fakes import START, FakeClock
 from tests.support.recording_channel import RecordingChannel
+from tests.support.repeating_store import RepeatingStore
 
 FLOW = """
 name: flow
@@ -67,9 +79,9 @@ steps:
 """
 
 
-@pytest.fixture
-async def home(tmp_path: Path) -> AsyncIterator[EngineEnv]:
-    async with house(tmp_path / "signoff.db", secrets={"BANK": SWORDFISH}) as home:
+@pytest.fixture(params=[plain, RepeatingStore], ids=["sqlite", "repeating"])
+async def home(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[EngineEnv]:
+    async with house(tmp_path / "signoff.db", secrets={"BANK": SWORDFISH}, wraps=request.param) as home:
         yield home
 
 

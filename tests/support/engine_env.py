@@ -23,6 +23,7 @@ from engine.service import Engine, Identity
 from engine.steps.set import SetStep
 from engine.steps.wait import WaitStep
 from engine.store import schema
+from engine.store.port import Store
 from engine.store.sqlite import SqliteStore
 from engine.system import EnvironmentSecrets, RandomIds
 from engine.worker.advance import Advancer
@@ -166,6 +167,11 @@ class EngineEnv:
         return [entry.kind for entry in await self.engine.story(run)]
 
 
+def plain(store: SqliteStore) -> Store:
+    """Return the store as it is, for `house`."""
+    return store
+
+
 @asynccontextmanager
 async def house(
     path: Path,
@@ -179,6 +185,7 @@ async def house(
     renew_seconds: float = 60.0,
     show_seconds: float = 20.0,
     busy_seconds: float = 5.0,
+    wraps: Callable[[SqliteStore], Store] = plain,
 ) -> AsyncIterator[EngineEnv]:
     """A house on the file at `path`, as its only owner; a file that is not there yet is an empty database."""
     stepwise_units.lay(path)
@@ -196,20 +203,21 @@ async def house(
                 rendered.append(copy)
             return card.card(copy)
 
-        engine, codes, mail = Engine(store, advancer), Codes(b"k" * MIN_KEY), Letters()
+        used = wraps(store)
+        engine, codes, mail = Engine(used, advancer), Codes(b"k" * MIN_KEY), Letters()
         yield EngineEnv(
             path,
             store,
             engine,
             Runner(
-                store,
+                used,
                 advancer,
                 steps=kinds,
                 secrets=known,
                 renew_seconds=renew_seconds,
             ),
             Relay(
-                store,
+                used,
                 channels={"recording": channel, "email": mail},
                 directory=known_people,
                 render=render,

@@ -1,0 +1,25 @@
+"""Statements that SQL leaves to each database, for those that the store is written for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import Dialect, Executable, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+_INSERT: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+class Upsert:
+    """An insert of a row that replaces these columns of the row with the same key, if there is one."""
+
+    def __init__(self, table: Table, *, key: Sequence[str], replaces: Sequence[str]) -> None:
+        self._table, self._key, self._replaces = table, key, replaces
+
+    def construct(self, dialect: Dialect) -> Executable:
+        """Return the statement for a database. Raises `KeyError` for one that the store is not written for."""
+        row = _INSERT[dialect.name](self._table)
+        changes = {name: row.excluded[name] for name in self._replaces}
+        statement: Executable = row.on_conflict_do_update(index_elements=list(self._key), set_=changes)
+        return statement

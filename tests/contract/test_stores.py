@@ -1,0 +1,144 @@
+"""Every store keeps the contract of `engine.store.port.Store`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, text
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+from engine.audit_entries import EntryKind, entry
+from engine.domain import DEFAULT_WORKSPACE, Work
+from engine.errors import Conflict, StoreError
+from engine.store import audit_log
+from engine.store.dialect import Upsert
+from engine.store.port import Store
+from engine.store.sqlite import SqliteStore
+from engine.store.tables import StepRunRow, WorkspaceRow
+from engine.store.transaction import Connection, Tx
+from engine.system import RandomIds, SystemClock
+from tests.support.repeating_store import RepeatingStore
+
+VISIT: Any = StepRunRow.__table__  # type: ignore[attr-defined]
+
+
+def sqlite_store(store: SqliteStore) -> Store:
+    return store
+
+
+@pytest.fixture(params=[sqlite_store, RepeatingStore], ids=["sqlite", "repeating"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, blank: bytes) -> Iterator[Store]:
+    path = tmp_path / "signoff.db"
+    path.write_bytes(blank)
+    inner = SqliteStore(path, clock=SystemClock(), ids=RandomIds())
+    try:
+        yield request.param(inner)
+    finally:
+        inner.close()
+
+
+def keep(name: str, *, error: BaseException | None = None) -> Callable[[Tx], str]:
+    """A unit that writes a row, an entry and a hint, and then fails if it is told to."""
+
+    def unit(tx: Tx) -> str:
+        tx.connection.execute(insert(WorkspaceRow), {"id": name, "name": name, "created_at": tx.now})
+        tx.audit(DEFAULT_WORKSPACE, entry(EntryKind.RUN_STUCK, content={"name": name}))
+        tx.enqueue(Work("advance", name))
+        if error is not None:
+            raise error
+        return name
+
+    return unit
+
+
+def names(connection: Connection) -> set[str]:
+    return set(connection.execute(text("SELECT id FROM workspace")).scalars()) - {DEFAULT_WORKSPACE}
+
+
+def entries(connection: Connection) -> int:
+    return audit_log.head(connection, DEFAULT_WORKSPACE)[0]
+
+
+async def test_a_unit_is_kept_whole_and_once(store: Store) -> None:
+    heard: list[Work] = []
+    store.on_commit(heard.extend)
+    assert await store.transact(keep("a")) == "a"
+    assert await store.read(names) == {"a"}
+    assert await store.read(entries) == 1
+    assert heard == [Work("advance", "a")]
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), Conflict("moved"), StoreError("full"), KeyboardInterrupt()])
+async def test_of_a_unit_that_fails_nothing_is_kept_and_nobody_hears(store: Store, error: BaseException) -> None:
+    heard: list[Work] = []
+    store.on_commit(heard.extend)
+    with pytest.raises(type(error)):
+        await store.transact(keep("lost", error=error))
+    await store.transact(lambda tx: None)
+    assert await store.read(names) == set()
+    assert await store.read(entries) == 0
+    assert heard == []
+
+
+async def test_units_at_once_are_each_kept_or_failed_alone(store: Store) -> None:
+    units: list[Callable[[Tx], Any]] = [
+        keep(f"n{number}", error=ValueError() if number % 3 == 0 else None) for number in range(30)
+    ]
+    results = await asyncio.gather(*map(store.transact, units), return_exceptions=True)
+    kept = {result for result in results if isinstance(result, str)}
+    assert kept == {f"n{number}" for number in range(30) if number % 3}
+    assert await store.read(names) == kept
+    assert await store.read(entries) == len(kept)
+
+
+async def test_what_happened_in_the_world_is_recorded_when_the_conflict_is_over(store: Store) -> None:
+    failures = iter([Conflict("moved"), StoreError("full"), Conflict("moved")])
+
+    def unit(tx: Tx) -> str:
+        if (error := next(failures, None)) is not None:
+            raise error
+        return keep("recorded")(tx)
+
+    assert await store.transact_with_retry(unit) == "recorded"
+    assert await store.read(names) == {"recorded"}
+
+
+async def test_a_read_sees_one_snapshot_and_cannot_write(store: Store) -> None:
+    loop = asyncio.get_running_loop()
+
+    def query(connection: Connection) -> tuple[set[str], set[str]]:
+        before = names(connection)
+        asyncio.run_coroutine_threadsafe(store.transact(keep("meanwhile")), loop).result(30)
+        return before, names(connection)
+
+    assert await store.read(query) == (set(), set())
+    assert await store.read(names) == {"meanwhile"}
+    with pytest.raises(StoreError):
+        await store.read(lambda connection: connection.execute(text("DELETE FROM workspace")).rowcount)
+
+
+async def test_a_caller_that_gives_up_does_not_take_the_unit_back(store: Store) -> None:
+    waiting = asyncio.ensure_future(store.transact(keep("kept")))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await store.transact(lambda tx: None)
+    assert await store.read(names) == {"kept"}
+
+
+@pytest.mark.parametrize("database", [sqlite, postgresql], ids=["sqlite", "postgresql"])
+def test_a_row_is_replaced_by_its_key_in_the_words_of_each_database(database: Any) -> None:
+    dialect = database.dialect()
+    statement: Any = Upsert(VISIT, key=("run", "step", "visit"), replaces=("status",)).construct(dialect)
+    words = "ON CONFLICT (run, step, visit) DO UPDATE SET status = excluded.status"
+    assert words in str(statement.compile(dialect=dialect))
+
+
+def test_a_database_that_the_store_is_not_written_for_is_named() -> None:
+    with pytest.raises(KeyError, match="mysql"):
+        Upsert(VISIT, key=("run",), replaces=("status",)).construct(mysql.dialect())
