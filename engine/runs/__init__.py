@@ -1,22 +1,23 @@
-"""The run's state machine, pure: from where a run stands to where it must stop, and what to do there.
+"""The state machine of a run, pure.
 
-`proceed` walks a run as far as it goes without acting on the world: to a request, an effect (`Act`), a time, or the
-end. `record` puts the outcome of an effect in and walks on; `resume` does so for a person's answer about an effect of
-unknown outcome. The caller saves the `Progress` in one transaction, fenced by the run's `rev`.
+`proceed` moves a run forward until it has to stop: at an effect, at a request, at a time to wait for, or at its end.
+`record` saves the outcome of an effect and proceeds; `resume` saves what a person says about an effect of unknown
+outcome and proceeds. The caller saves the returned `Progress` in one transaction, fenced by the `rev` of the run.
 
-`state` holds the values, `walk` the transitions, `ways` the ways in.
+`state` holds the values, `scope` the names that expressions may use, `transition` the transitions of one call, and
+`state_machine` the three functions.
 """
 
 from engine.runs.state import (
     MAX_OUTPUT,
-    Act,
+    Effect,
     Event,
-    Failed,
     Outcome,
-    OwnerAnswer,
-    Produced,
     Progress,
+    ReviewResult,
     RunState,
+    StepFailure,
+    StepOutput,
     Visit,
     checked_output,
 )
@@ -28,14 +29,14 @@ __all__ = [
     "MAX_CRASHES",
     "MAX_OUTPUT",
     "STOPPED",
-    "Act",
+    "Effect",
     "Event",
-    "Failed",
     "Outcome",
-    "OwnerAnswer",
-    "Produced",
     "Progress",
+    "ReviewResult",
     "RunState",
+    "StepFailure",
+    "StepOutput",
     "Visit",
     "checked_output",
     "proceed",

@@ -1,4 +1,4 @@
-"""Where a run stands, what it must do next, and what an effect came to."""
+"""The values of the state machine: the state of a run, the outcome of an effect, and the progress of a run."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from engine.requests import Opening, Subject
 from engine.workflowfile import Step
 
 MAX_OUTPUT: Final = 1_500_000
-"""Characters of JSON that one step may produce; more belongs in a file store, not in a run."""
+"""Maximum size of the output of one step, in characters of JSON. Larger data belongs in a file store."""
 
 
-_TO_GO_ON: Final = frozenset({StepStatus.READY, StepStatus.SLEEPING})
+_WITH_PARAMS: Final = frozenset({StepStatus.READY, StepStatus.SLEEPING})
 
 
 class Visit(Struct, frozen=True, kw_only=True):
-    """One visit of the run to a step. `attempt` counts calls; `params` are kept from the first call on."""
+    """One visit of a run to a step. `attempt` counts the calls of the step in this visit."""
 
     step: str
     index: int
@@ -33,7 +33,7 @@ class Visit(Struct, frozen=True, kw_only=True):
     attempt: int = 0
     params: Params | None = None
     digest: str | None = None
-    """What `params` must hash to, if people approved them."""
+    """The digest that was approved for `params`, or None if no approval was needed."""
     output: dict[str, Value] | None = None
     error: str | None = None
     wakes_at: datetime | None = None
@@ -42,12 +42,12 @@ class Visit(Struct, frozen=True, kw_only=True):
 
     @property
     def keeps_params(self) -> bool:
-        """Whether somebody will ask for the parameters again: not so once an inline step is over."""
-        return self.attempt > 0 or self.status in _TO_GO_ON
+        """Whether the parameters are stored with the visit: those of an inline step are not needed once it is over."""
+        return self.attempt > 0 or self.status in _WITH_PARAMS
 
 
-class OwnerAnswer(Struct, frozen=True, kw_only=True):
-    """The request of the visit that the run stands at. `content` is as decided; `digest` is of that content."""
+class ReviewResult(Struct, frozen=True, kw_only=True):
+    """The request of the current visit and its state. `content` includes the edits; `digest` is its digest."""
 
     state: RequestState
     content: Params
@@ -56,7 +56,7 @@ class OwnerAnswer(Struct, frozen=True, kw_only=True):
 
 
 class RunState(Struct, frozen=True, kw_only=True):
-    """A run as loaded. `visits`: the latest visit of each step by id. `cursor`: the index of the step at hand."""
+    """A run as loaded. `visits`: the latest visit of each step, by step id. `cursor`: the index of the current step."""
 
     id: str
     status: RunStatus
@@ -65,14 +65,14 @@ class RunState(Struct, frozen=True, kw_only=True):
     requester: str
     started_at: datetime
     visits: Mapping[str, Visit] = field(default_factory=dict)
-    answer: OwnerAnswer | None = None
+    review: ReviewResult | None = None
     decisions: Mapping[str, Value] = field(default_factory=dict)
-    """What people decided about earlier steps, by id; loaded for workflows that read it."""
+    """The decisions at earlier steps, by step id. Loaded only for workflows that read them."""
     cancelled: bool = False
 
 
-class Act(Struct, frozen=True, kw_only=True):
-    """An effect to perform outside of any transaction, with exactly these parameters."""
+class Effect(Struct, frozen=True, kw_only=True):
+    """A call of a step that has to be made outside of any transaction, with exactly these parameters."""
 
     step: Step
     visit: int
@@ -84,7 +84,7 @@ class Act(Struct, frozen=True, kw_only=True):
 
 
 class Event(Struct, frozen=True):
-    """A transition for the audit log. `content` may be erased later; what is in `kind` and `step` may not."""
+    """A transition for the audit log. `content` may be erased later; `kind` and `step` may not."""
 
     kind: EntryKind
     step: str | None = None
@@ -92,24 +92,29 @@ class Event(Struct, frozen=True):
 
 
 class Progress(Struct, frozen=True, kw_only=True):
-    """Where the run stands now. Exactly one of: it ended, has an `act`, `ready_at` is a time, it waits for people."""
+    """The state to save, and where the run stopped.
+
+    Exactly one of these holds: the run ended, it has an `effect`, it goes on at `ready_at`, or it waits for people.
+    """
 
     status: RunStatus
     cursor: int
     visits: tuple[Visit, ...]
     opening: Opening | None
-    act: Act | None
+    effect: Effect | None
     ready_at: datetime | None
     error: str | None
     events: tuple[Event, ...]
 
 
-class Produced(Struct, frozen=True):
+class StepOutput(Struct, frozen=True):
+    """The output of an effect that succeeded."""
+
     output: dict[str, Value]
 
 
-class Failed(Struct, frozen=True, kw_only=True):
-    """`unknown`: the effect may have happened. `final`: no further call can help."""
+class StepFailure(Struct, frozen=True, kw_only=True):
+    """The failure of an effect. `unknown`: the effect may have happened. `final`: another call cannot succeed."""
 
     message: str
     unknown: bool = False
@@ -117,12 +122,12 @@ class Failed(Struct, frozen=True, kw_only=True):
     retry_after: timedelta | None = None
 
 
-Outcome = Produced | Failed
+Outcome = StepOutput | StepFailure
 
 
-def checked_output(produced: object) -> dict[str, Value]:
-    """What a step produced, as a run can keep it. Raises `InvalidValue`."""
-    output = json_values.clean(produced)
+def checked_output(returned: object) -> dict[str, Value]:
+    """Return the output of a step as it is stored. Raises `InvalidValue` if it is no mapping, or too large."""
+    output = json_values.clean(returned)
     if not isinstance(output, dict):
         raise InvalidValue("it is not a mapping")
     length = len(json_values.dumps(output))

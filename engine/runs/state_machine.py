@@ -1,4 +1,4 @@
-"""The three ways into a walk."""
+"""The three functions that move a run: proceed, record an outcome, resume after a person's answer."""
 
 from __future__ import annotations
 
@@ -7,39 +7,47 @@ from datetime import datetime
 
 from engine.domain import ResumeAnswer
 from engine.json_values import Value
-from engine.runs.state import Outcome, Produced, Progress, RunState
+from engine.runs.state import Outcome, Progress, RunState, StepOutput
 from engine.runs.transition import Transition
 from engine.workflowfile import Workflow
 
 
 def proceed(
-    workflow: Workflow, state: RunState, *, now: datetime, acting: bool = True, asking: bool = True
+    workflow: Workflow,
+    state: RunState,
+    *,
+    now: datetime,
+    may_run_effects: bool = True,
+    may_open_requests: bool = True,
 ) -> Progress:
-    """Walk on from where the run stands.
+    """Move the run forward until it has to stop, and return where it stopped.
 
-    Not `acting`: stop before an effect, for somebody else to claim it. Not `asking`: stop before opening a request too.
+    Without `may_run_effects` it also stops before an effect, which a runner then claims. Without `may_open_requests` it
+    also stops before a request.
     """
-    walk = Transition(workflow, state, now, acting=acting, asking=asking)
-    walk.go()
-    return walk.progress()
+    transition = Transition(workflow, state, now, may_run_effects=may_run_effects, may_open_requests=may_open_requests)
+    transition.run()
+    return transition.progress()
 
 
-def record(workflow: Workflow, state: RunState, outcome: Outcome, *, now: datetime, asking: bool = True) -> Progress:
-    """Put in the outcome of the effect that the run stands at, and walk on. Not `asking`: but open no request."""
-    walk = Transition(workflow, state, now, asking=asking)
-    if isinstance(outcome, Produced):
-        walk.produced(outcome.output)
+def record(
+    workflow: Workflow, state: RunState, outcome: Outcome, *, now: datetime, may_open_requests: bool = True
+) -> Progress:
+    """Save the outcome of the effect that the run is at, and move the run forward as `proceed` does."""
+    transition = Transition(workflow, state, now, may_open_requests=may_open_requests)
+    if isinstance(outcome, StepOutput):
+        transition.record_output(outcome.output)
     else:
-        walk.failed(outcome)
-    walk.go()
-    return walk.progress()
+        transition.record_failure(outcome)
+    transition.run()
+    return transition.progress()
 
 
 def resume(
     workflow: Workflow, state: RunState, answer: ResumeAnswer, *, output: Mapping[str, Value], now: datetime
 ) -> Progress:
-    """Put in what a person says about the effect of unknown outcome, and walk on to the next effect, not into it."""
-    walk = Transition(workflow, state, now, acting=False)
-    walk.answered(answer, dict(output))
-    walk.go()
-    return walk.progress()
+    """Save a person's answer about the effect of unknown outcome, and move the run forward up to the next effect."""
+    transition = Transition(workflow, state, now, may_run_effects=False)
+    transition.record_answer(answer, dict(output))
+    transition.run()
+    return transition.progress()

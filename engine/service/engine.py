@@ -89,7 +89,7 @@ class Engine:
         except ChannelError:
             # Who is asked can be found out later; that the run was asked for is known now.
             later = self.knowing(
-                lambda tx, resolved: start.start(self.context, tx, command, resolved, asking=False),
+                lambda tx, resolved: start.start(self.context, tx, command, resolved, may_open_requests=False),
                 patient=False,
                 seconds=_LOOKUP_SECONDS / 4,
             )

@@ -28,9 +28,9 @@ RECORDED_INPUTS: Final = 500
 
 
 def start(
-    context: CommandContext, tx: Tx, command: Start, resolved: Resolved, *, asking: bool = True
+    context: CommandContext, tx: Tx, command: Start, resolved: Resolved, *, may_open_requests: bool = True
 ) -> Started | Refusal:
-    """Start a run: the unit of `Engine.start`. Without `asking`, the runner opens the first request later."""
+    """Start a run: the unit of `Engine.start`. `may_open_requests`: otherwise the runner opens the first one later."""
     if command.key is not None:
         earlier = run_rows.find_run_by_key(tx.connection, command.workspace, command.key)
         if earlier is not None:
@@ -50,7 +50,7 @@ def start(
         return InvalidInputs(errors=errors, labels=fields.labels(workflow.inputs))
     run = _new_run(tx, command, current, requester, inputs)
     # Effects are claimed and performed by the runner.
-    progress = runs.proceed(workflow, run.state, now=tx.now, acting=False, asking=asking)
+    progress = runs.proceed(workflow, run.state, now=tx.now, may_run_effects=False, may_open_requests=may_open_requests)
     context.advancer.foresee(tx, run, progress, resolved)
     run_rows.insert_run(tx, run, progress, key=command.key, inputs=written)
     tx.audit(run.workspace, _started_entry(run, workflow, requester))

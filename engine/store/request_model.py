@@ -25,7 +25,7 @@ from engine.domain.statuses import by_value
 from engine.fields import Field
 from engine.json_values import Path, Value
 from engine.requests import Editable, Request, Subject
-from engine.runs import OwnerAnswer
+from engine.runs import ReviewResult
 from engine.store import deadline_columns, people, workflows
 from engine.store.connection import Connection
 from engine.store.statements import Statement
@@ -194,7 +194,7 @@ def _field(text: str) -> Field:
     return fields.stored(json_values.loads(text))
 
 
-def load_answer(connection: Connection, *, run: str, step: str, visit: int, at: str) -> OwnerAnswer | None:
+def load_answer(connection: Connection, *, run: str, step: str, visit: int, at: str) -> ReviewResult | None:
     """The latest request of this visit, with the content as it was decided."""
     rows = _ANSWER.all(connection, {"run": run, "step": step, "visit": visit, "at": at})
     if not rows:
@@ -203,7 +203,7 @@ def load_answer(connection: Connection, *, run: str, step: str, visit: int, at: 
     content = Params.from_value(json_values.loads(row.content))
     if row.edits is not None:
         content = Params(_edited(content.value, row.edits), content.secrets)
-    return OwnerAnswer(
+    return ReviewResult(
         state=_STATES[row.state],
         content=content,
         digest=row.approved_digest or row.digest,

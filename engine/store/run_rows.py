@@ -192,7 +192,7 @@ def load_run(tx: Tx, run: str) -> LoadedRun | None:
             requester=row.requester_label,
             started_at=row.started_at,
             visits=visits,
-            answer=_answer(connection, run, row.cursor, visits),
+            review=_answer(connection, run, row.cursor, visits),
             cancelled=row.cancel is not None,
         ),
         workspace=row.workspace,
@@ -300,13 +300,13 @@ def try_save_run(tx: Tx, held: LoadedRun, progress: Progress) -> bool:
 
 
 def _stand(tx: Tx, progress: Progress) -> dict[str, Any]:
-    acting = progress.act is not None
+    has_effect = progress.effect is not None
     return {
         "status": progress.status,
         "cursor": progress.cursor,
         "error": progress.error,
-        "ready_at": tx.now if acting else progress.ready_at,
-        "lease_until": tx.now + LEASE if acting else None,
+        "ready_at": tx.now if has_effect else progress.ready_at,
+        "lease_until": tx.now + LEASE if has_effect else None,
         "ended_at": tx.now if progress.status.ended else None,
     }
 

@@ -22,7 +22,7 @@ from engine.errors import Conflict, StepError
 from engine.json_values import Value
 from engine.ports import Directory, Secrets
 from engine.requests import Opening
-from engine.runs import Act, Outcome, Progress, RunState, Visit
+from engine.runs import Effect, Outcome, Progress, RunState, Visit
 from engine.store import deliveries, people, request_model, request_rows, run_rows, workflows
 from engine.store.deliveries import NewDelivery
 from engine.store.run_rows import LoadedRun, RunOwner
@@ -44,7 +44,7 @@ class ClaimedEffect:
 
     run: str
     rev: int
-    act: Act
+    effect: Effect
 
 
 class Advancer:
@@ -81,16 +81,16 @@ class Advancer:
         return self._save(tx, held, runs.proceed(*self._pinned(tx, held), now=tx.now), resolved)
 
     def record(
-        self, tx: Tx, claimed: ClaimedEffect, outcome: Outcome, resolved: Resolved, *, asking: bool = True
+        self, tx: Tx, claimed: ClaimedEffect, outcome: Outcome, resolved: Resolved, *, may_open_requests: bool = True
     ) -> ClaimedEffect | None:
         """Put in what an effect came to, and go on. Dropped if somebody else took the run over meanwhile.
 
-        Not `asking`: the next request is left for a later walk to open.
+        Not `may_open_requests`: the next request is left for a later walk to open.
         """
         held = run_rows.load_run(tx, claimed.run)
         if held is None or held.rev != claimed.rev:
             return None
-        progress = runs.record(*self._pinned(tx, held), outcome, now=tx.now, asking=asking)
+        progress = runs.record(*self._pinned(tx, held), outcome, now=tx.now, may_open_requests=may_open_requests)
         return self._save(tx, held, progress, resolved)
 
     def _pinned(self, tx: Tx, held: LoadedRun) -> tuple[Workflow, RunState]:
@@ -108,7 +108,7 @@ class Advancer:
         if not run_rows.try_save_run(tx, held, progress):
             raise Conflict(f"run {held.state.id} was moved by somebody else")
         self.follow(tx, held, progress, resolved)
-        return ClaimedEffect(held.state.id, held.rev + 1, progress.act) if progress.act else None
+        return ClaimedEffect(held.state.id, held.rev + 1, progress.effect) if progress.effect else None
 
     def tell_stuck(self, tx: Tx, run: str, reason: str) -> None:
         """Tell the owner that this server cannot move a run, of which nothing else may be readable."""

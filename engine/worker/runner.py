@@ -16,7 +16,7 @@ from engine.errors import ChannelError, Conflict, DefinitionError, InvalidValue,
 from engine.json_values import Value
 from engine.off_loop import off_loop
 from engine.ports import Secrets, StepContext, StepType
-from engine.runs import Act, Failed, Outcome, Produced
+from engine.runs import Effect, Outcome, StepFailure, StepOutput
 from engine.store import run_rows
 from engine.store.port import Store
 from engine.worker.advance import Advancer, ClaimedEffect
@@ -89,7 +89,7 @@ class Runner:
         async with asyncio.TaskGroup() as group:
             renewing = group.create_task(self._renew(claimed))
             try:
-                outcome = await self._act(claimed)
+                outcome = await self._run_effect(claimed)
             finally:
                 renewing.cancel()
         try:
@@ -97,7 +97,7 @@ class Runner:
         except NeedsDirectory:
             # That an effect happened is written down at once; who is asked next is for the next walk to find out.
             await self._store.transact_with_retry(
-                lambda tx: self._advancer.record(tx, claimed, outcome, {}, asking=False)
+                lambda tx: self._advancer.record(tx, claimed, outcome, {}, may_open_requests=False)
             )
         await self._advance(claimed.run)
         return None
@@ -113,62 +113,66 @@ class Runner:
             if not held:
                 return
 
-    async def _act(self, claimed: ClaimedEffect) -> Outcome:
-        act = claimed.act
+    async def _run_effect(self, claimed: ClaimedEffect) -> Outcome:
+        effect = claimed.effect
         try:
-            if act.digest is not None:
-                act.subject.check(act.params, act.digest)
-            step = self._steps[act.step.kind.name]
-            params = step.Params.model_validate(act.params.joined(self._secrets.read))
+            if effect.digest is not None:
+                effect.subject.check(effect.params, effect.digest)
+            step = self._steps[effect.step.kind.name]
+            params = step.Params.model_validate(effect.params.joined(self._secrets.read))
         except (Tampered, StepError) as error:
-            return Failed(message=str(error), final=True)
+            return StepFailure(message=str(error), final=True)
         except ValidationError as error:
             # Its own words would quote the values, and the values hold the secrets now.
-            return Failed(message=f"The step does not take its parameters ({error.error_count()} wrong).", final=True)
+            return StepFailure(
+                message=f"The step does not take its parameters ({error.error_count()} wrong).", final=True
+            )
         except Exception as error:  # noqa: BLE001 a step type may be anybody's code
             # Nothing was called yet, so nothing is unknown.
             return self._broke(claimed, error, unknown=False)
-        return await self._call(claimed, act, step, params)
+        return await self._call(claimed, effect, step, params)
 
-    async def _call(self, claimed: ClaimedEffect, act: Act, step: StepType[Any], params: BaseModel) -> Outcome:
+    async def _call(self, claimed: ClaimedEffect, effect: Effect, step: StepType[Any], params: BaseModel) -> Outcome:
         context = StepContext(
             run=claimed.run,
-            step=act.step.id,
-            visit=act.visit,
-            attempt=act.attempt,
-            idempotency_key=f"{claimed.run}:{act.step.id}:{act.visit}",
-            timeout=act.timeout,
+            step=effect.step.id,
+            visit=effect.visit,
+            attempt=effect.attempt,
+            idempotency_key=f"{claimed.run}:{effect.step.id}:{effect.visit}",
+            timeout=effect.timeout,
             redact=self._secrets.redact,
-            workflow=act.subject.workflow,
+            workflow=effect.subject.workflow,
         )
-        limit = asyncio.timeout(act.timeout.total_seconds())
+        limit = asyncio.timeout(effect.timeout.total_seconds())
         try:
             async with limit:
                 produced = await step.run(params, context)
-            return Produced(await self._output(produced))
+            return StepOutput(await self._output(produced))
         except StepError as error:
-            return Failed(
+            return StepFailure(
                 message=self._secrets.redact(str(error)),
                 unknown=error.outcome_unknown,
                 final=not (error.retryable or error.outcome_unknown),
                 retry_after=error.retry_after,
             )
         except _Unusable as error:
-            return Failed(message=f"The step did its work, but its output cannot be used: {error}.", final=True)
+            return StepFailure(message=f"The step did its work, but its output cannot be used: {error}.", final=True)
         except asyncio.CancelledError as error:
             if _cancelled():
                 raise
             return self._broke(claimed, error, unknown=True)
         except Exception as error:  # noqa: BLE001 a step type may be anybody's code
             if isinstance(error, TimeoutError) and limit.expired():
-                return Failed(message=f"It took longer than {act.timeout.total_seconds():g} seconds.", unknown=True)
+                return StepFailure(
+                    message=f"It took longer than {effect.timeout.total_seconds():g} seconds.", unknown=True
+                )
             return self._broke(claimed, error, unknown=True)
 
-    def _broke(self, claimed: ClaimedEffect, error: BaseException, *, unknown: bool) -> Failed:
-        step = claimed.act.step
+    def _broke(self, claimed: ClaimedEffect, error: BaseException, *, unknown: bool) -> StepFailure:
+        step = claimed.effect.step
         log.error("step %s of run %s raised", step.id, claimed.run, exc_info=error, extra={"run": claimed.run})
         message = f"The step type {step.kind.name} broke; the server's log has it under run {claimed.run}."
-        return Failed(message=message, unknown=unknown, final=not unknown)
+        return StepFailure(message=message, unknown=unknown, final=not unknown)
 
     async def _output(self, produced: Mapping[str, object]) -> dict[str, Value]:
         try:

@@ -509,15 +509,15 @@ FAULTS: Final = (
     Fault(
         "a step runs other content than was approved",
         "engine/worker/runner.py",
-        "            if act.digest is not None:\n",
-        "            if act.digest is None:\n",
+        "            if effect.digest is not None:\n",
+        "            if effect.digest is None:\n",
         _RUNS,
     ),
     Fault(
         "a repeated call has another idempotency key",
         "engine/worker/runner.py",
-        'idempotency_key=f"{claimed.run}:{act.step.id}:{act.visit}",',
-        'idempotency_key=f"{claimed.run}:{act.step.id}:{act.attempt}",',
+        'idempotency_key=f"{claimed.run}:{effect.step.id}:{effect.visit}",',
+        'idempotency_key=f"{claimed.run}:{effect.step.id}:{effect.attempt}",',
         _RUNS,
     ),
     Fault(
@@ -537,7 +537,7 @@ FAULTS: Final = (
     Fault(
         "a call that may not be repeated is repeated after a crash",
         "engine/runs/transition.py",
-        "        if self._repeatable(step, visit) and visit.attempt < MAX_CRASHES:\n",
+        "        if self._is_repeatable(step, visit) and visit.attempt < MAX_CRASHES:\n",
         "        if visit.attempt < MAX_CRASHES:\n",
         _RUNS,
     ),

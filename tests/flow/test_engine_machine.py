@@ -61,7 +61,7 @@ from engine.domain import (
 )
 from engine.json_values import Value
 from engine.read_models import RequestView
-from engine.runs import Failed, Outcome, Produced
+from engine.runs import Outcome, StepFailure, StepOutput
 from engine.service import Engine
 from engine.steps.set import SetStep
 from engine.steps.wait import WaitStep
@@ -433,36 +433,36 @@ class EngineMachine(RuleBasedStateMachine):
     def _taken(self, claimed: ClaimedEffect | None) -> Job | None:
         if claimed is None:
             return None
-        act, at = claimed.act, (claimed.run, claimed.act.step.id)
+        effect, at = claimed.effect, (claimed.run, claimed.effect.step.id)
         shape = SHAPES[self.shape_of[claimed.run]]
         assert claimed.run not in self.world.cancelled, "an effect was begun after a cancel was acknowledged"
-        if act.step.id not in shape.repeatable:
+        if effect.step.id not in shape.repeatable:
             assert self.world.may_begin.get(at, True), f"{at} is begun again although it may have happened"
             self.world.may_begin[at] = False
-        if act.step.id in shape.reviewed:
+        if effect.step.id in shape.reviewed:
             self._check_approved(claimed)
-        seen = self.world.params.setdefault((*at, act.visit), act.params.value)
-        assert seen == act.params.value, "a later call of a visit has other parameters"
+        seen = self.world.params.setdefault((*at, effect.visit), effect.params.value)
+        assert seen == effect.params.value, "a later call of a visit has other parameters"
         job = Job(claimed)
         self.jobs.append(job)
         return job
 
     def _check_approved(self, claimed: ClaimedEffect) -> None:
-        act = claimed.act
+        effect = claimed.effect
         found = self.rows(
-            "SELECT * FROM request WHERE run = ? AND step = ? AND visit = ?", claimed.run, act.step.id, act.visit
+            "SELECT * FROM request WHERE run = ? AND step = ? AND visit = ?", claimed.run, effect.step.id, effect.visit
         )
         inputs = json_values.loads(self.rows("SELECT inputs FROM run WHERE id = ?", claimed.run)[0][0])
-        if act.step.id in SHAPES[self.shape_of[claimed.run]].conditional and cast(Any, inputs)["amount"] <= 100:
+        if effect.step.id in SHAPES[self.shape_of[claimed.run]].conditional and cast(Any, inputs)["amount"] <= 100:
             assert not found
             return
         (row,) = found
-        assert act.digest is not None
-        act.subject.check(act.params, act.digest)
+        assert effect.digest is not None
+        effect.subject.check(effect.params, effect.digest)
         if row["state"] == "approved":
             made = self.world.decisions[row["id"]]
             assert made.decided.state is RequestState.APPROVED
-            assert act.params.value == made.content
+            assert effect.params.value == made.content
         else:
             assert (row["state"], row["on_expiry"]) == ("expired", "continue")
             assert row["first_shown_at"] is not None
@@ -477,14 +477,14 @@ class EngineMachine(RuleBasedStateMachine):
     def _act(self, job: Job, ending: Ending) -> None:
         if job.outcome is not None:
             return
-        claimed, act = job.claimed, job.claimed.act
-        key = f"{claimed.run}:{act.step.id}:{act.visit}"
+        claimed, effect = job.claimed, job.claimed.effect
+        key = f"{claimed.run}:{effect.step.id}:{effect.visit}"
         if ending in ("done", "landed"):
-            self.world.calls.append((claimed.run, act.step.id, act.visit, key))
+            self.world.calls.append((claimed.run, effect.step.id, effect.visit, key))
         if ending == "done":
-            job.outcome = Produced({"answer": f"#{len(self.world.calls)}", "text": act.params.value["text"]})
+            job.outcome = StepOutput({"answer": f"#{len(self.world.calls)}", "text": effect.params.value["text"]})
         else:
-            job.outcome = Failed(message=ending, unknown=ending in ("landed", "lost"), final=ending == "final")
+            job.outcome = StepFailure(message=ending, unknown=ending in ("landed", "lost"), final=ending == "final")
 
     @precondition(lambda self: self.jobs)
     @rule(draws=st.data(), twice=st.booleans())
@@ -501,8 +501,8 @@ class EngineMachine(RuleBasedStateMachine):
         claimed, outcome = job.claimed, job.outcome
         assert outcome is not None
         before = list(self.store.driver.iterdump()) if self._rev(claimed.run) != claimed.rev else None
-        if before is None and isinstance(outcome, Failed) and not outcome.unknown:
-            self.world.may_begin[claimed.run, claimed.act.step.id] = True
+        if before is None and isinstance(outcome, StepFailure) and not outcome.unknown:
+            self.world.may_begin[claimed.run, claimed.effect.step.id] = True
         following = self.store.run(lambda tx: self.advancer.record(tx, claimed, outcome, {}))
         if before is not None:
             assert following is None, "a worker that was fenced off went on"

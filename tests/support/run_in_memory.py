@@ -23,7 +23,7 @@ from engine.domain import (
 )
 from engine.json_values import Value
 from engine.requests import Deadlines, Opening, Request
-from engine.runs import Act, Outcome, OwnerAnswer, Progress, RunState, Visit
+from engine.runs import Effect, Outcome, Progress, ReviewResult, RunState, Visit
 from engine.steps.set import SetStep
 from engine.steps.wait import WaitStep
 from engine.workflowfile import Workflow
@@ -37,14 +37,14 @@ EVE = Person("p3", "Eve", (Address("email", "eve@example.com"),))
 
 
 def load(steps: str) -> Workflow:
-    """A workflow with these steps, and inputs of every kind to choose from."""
+    """Return a workflow with these steps, and inputs of every kind to choose from."""
     head = "name: demo\ninputs: {amount: {type: number, required: false}, any: {type: json, required: false}}\nsteps:\n"
     return workflowfile.load((head + textwrap.indent(textwrap.dedent(steps), "  ")).encode(), kinds=KINDS)
 
 
 @dataclass
 class Journey:
-    """One run, walk by walk."""
+    """One run, moved from stop to stop."""
 
     workflow: Workflow
     state: RunState
@@ -57,8 +57,8 @@ class Journey:
         state = RunState(id="r1", status=RunStatus.RUNNING, cursor=0, inputs=given, requester="Ann", started_at=START)
         return cls(load(steps), state)
 
-    def proceed(self, *, acting: bool = True) -> Progress:
-        return self._moved(runs.proceed(self.workflow, self.state, now=self.now, acting=acting))
+    def proceed(self, *, may_run_effects: bool = True) -> Progress:
+        return self._moved(runs.proceed(self.workflow, self.state, now=self.now, may_run_effects=may_run_effects))
 
     def record(self, outcome: Outcome) -> Progress:
         return self._moved(runs.record(self.workflow, self.state, outcome, now=self.now))
@@ -73,12 +73,12 @@ class Journey:
         self.state = replace(self.state, cancelled=True)
 
     def answer(self, state: RequestState, *, on_expiry: OnExpiry = OnExpiry.STOP, **edits: Value) -> Progress:
-        """What was decided about the request that the last walk opened."""
+        """Decide the request that was opened last, and proceed."""
         opening = self.opening
         content = replace(opening.content, value={**opening.content.value, **edits})
         digest = opening.subject.digest(content)
         self.state = replace(
-            self.state, answer=OwnerAnswer(state=state, content=content, digest=digest, on_expiry=on_expiry)
+            self.state, review=ReviewResult(state=state, content=content, digest=digest, on_expiry=on_expiry)
         )
         return self.proceed()
 
@@ -89,22 +89,22 @@ class Journey:
         return self.last.opening
 
     @property
-    def act(self) -> Act:
+    def effect(self) -> Effect:
         assert self.last is not None
-        assert self.last.act is not None
-        return self.last.act
+        assert self.last.effect is not None
+        return self.last.effect
 
     def visit(self, step: str) -> Visit:
         return self.state.visits[step]
 
     def kinds(self) -> list[str]:
-        """The kinds of the last walk's events."""
+        """Return the kinds of the events of the last transition."""
         assert self.last is not None
         return [event.kind for event in self.last.events]
 
     def _moved(self, progress: Progress) -> Progress:
         visits = {**self.state.visits, **{visit.step: visit for visit in progress.visits}}
-        self.state = replace(self.state, status=progress.status, cursor=progress.cursor, visits=visits, answer=None)
+        self.state = replace(self.state, status=progress.status, cursor=progress.cursor, visits=visits, review=None)
         self.last = progress
         return progress
 

@@ -13,7 +13,7 @@ from engine.domain import OnExpiry, Params, RequestState, ResumeAnswer, ReviewPo
 from engine.errors import InvalidValue
 from engine.json_values import Value
 from engine.retry import MAX_RETRY_AFTER
-from engine.runs import DEFAULT_TIMEOUT, MAX_CRASHES, Failed, Produced
+from engine.runs import DEFAULT_TIMEOUT, MAX_CRASHES, StepFailure, StepOutput
 from engine.workflowfile import Nature
 from tests.support.copies import replace
 from tests.support.fakes import START, Call
@@ -23,16 +23,16 @@ SECOND = timedelta(seconds=1)
 CALL = "- {id: send, uses: call, with: {to: bank, text: hello}%s}\n"
 GATED = CALL % ", gate: {approvers: [lee@example.com]}"
 NOTE = "- {id: note, uses: set, with: {said: '{{ steps.send.text }}'}}\n"
-DONE = Produced({"answer": 1, "text": "sent"})
-REFUSED, LOST = Failed(message="refused"), Failed(message="lost", unknown=True)
+DONE = StepOutput({"answer": 1, "text": "sent"})
+REFUSED, LOST = StepFailure(message="refused"), StepFailure(message="lost", unknown=True)
 
 
 def at_rest(journey: Journey) -> None:
-    """Exactly one of: it ended, it has an act, a time, or it waits for people."""
+    """Exactly one of: it ended, it has an effect, a time, or it waits for people."""
     progress = journey.last
     assert progress is not None
-    assert not progress.status.ended or (progress.act, progress.ready_at, progress.opening) == (None, None, None)
-    assert (progress.act is None) or (progress.ready_at is None and progress.opening is None)
+    assert not progress.status.ended or (progress.effect, progress.ready_at, progress.opening) == (None, None, None)
+    assert (progress.effect is None) or (progress.ready_at is None and progress.opening is None)
     assert (progress.opening is None) or (progress.status is RunStatus.WAITING and progress.ready_at is None)
 
 
@@ -99,11 +99,11 @@ def test_a_gate_stops_the_run_before_the_effect_and_an_approval_lets_exactly_tha
     assert journey.state.status is RunStatus.WAITING
     assert journey.visit("send").status is StepStatus.IN_REVIEW
     journey.answer(RequestState.APPROVED, text="edited")
-    act = journey.act
-    assert act.params == Params({"to": "bank", "text": "edited"})
-    assert act.digest is not None
-    act.subject.check(act.params, act.digest)
-    assert (act.attempt, act.visit, act.timeout) == (1, 1, DEFAULT_TIMEOUT)
+    effect = journey.effect
+    assert effect.params == Params({"to": "bank", "text": "edited"})
+    assert effect.digest is not None
+    effect.subject.check(effect.params, effect.digest)
+    assert (effect.attempt, effect.visit, effect.timeout) == (1, 1, DEFAULT_TIMEOUT)
     assert journey.record(DONE).status is RunStatus.SUCCEEDED
     assert journey.visit("note").output == {"said": "sent"}
 
@@ -111,19 +111,19 @@ def test_a_gate_stops_the_run_before_the_effect_and_an_approval_lets_exactly_tha
 def test_a_walk_that_may_not_act_stops_before_the_effect_with_its_approval() -> None:
     journey = begun(GATED)
     opening = journey.opening
-    journey.proceed(acting=False)
+    journey.proceed(may_run_effects=False)
     assert journey.state.status is RunStatus.WAITING
     journey.state = replace(
         journey.state,
-        answer=runs.OwnerAnswer(state=RequestState.APPROVED, content=opening.content, digest=opening.digest),
+        review=runs.ReviewResult(state=RequestState.APPROVED, content=opening.content, digest=opening.digest),
     )
-    progress = journey.proceed(acting=False)
-    assert (progress.status, progress.ready_at, progress.act) == (RunStatus.RUNNING, START, None)
+    progress = journey.proceed(may_run_effects=False)
+    assert (progress.status, progress.ready_at, progress.effect) == (RunStatus.RUNNING, START, None)
     assert journey.visit("send").status is StepStatus.READY
     assert journey.visit("send").keeps_params
     assert journey.visit("send").attempt == 0
     journey.proceed()
-    assert journey.act.digest == opening.digest
+    assert journey.effect.digest == opening.digest
 
 
 def test_a_spurious_wake_while_a_request_is_pending_changes_nothing() -> None:
@@ -131,7 +131,7 @@ def test_a_spurious_wake_while_a_request_is_pending_changes_nothing() -> None:
     opening = journey.opening
     journey.state = replace(
         journey.state,
-        answer=runs.OwnerAnswer(state=RequestState.PENDING, content=opening.content, digest=opening.digest),
+        review=runs.ReviewResult(state=RequestState.PENDING, content=opening.content, digest=opening.digest),
     )
     for _ in range(2):
         progress = journey.proceed()
@@ -167,7 +167,7 @@ def test_an_expired_request_that_continues_goes_on_and_is_nobodys_approval() -> 
     journey = begun(GATED)
     journey.answer(RequestState.EXPIRED, on_expiry=OnExpiry.CONTINUE)
     assert journey.kinds() == ["gate.unanswered", "step.started"]
-    assert journey.act.params.value == {"to": "bank", "text": "hello"}
+    assert journey.effect.params.value == {"to": "bank", "text": "hello"}
 
 
 def test_what_people_decided_is_there_for_later_steps_and_none_where_no_person_did() -> None:
@@ -226,7 +226,7 @@ def tampered(journey: Journey) -> None:
     opening = journey.opening
     other = Params({**opening.content.value, "text": "tampered"})
     journey.state = replace(
-        journey.state, answer=runs.OwnerAnswer(state=RequestState.APPROVED, content=other, digest=opening.digest)
+        journey.state, review=runs.ReviewResult(state=RequestState.APPROVED, content=other, digest=opening.digest)
     )
     journey.proceed()
 
@@ -242,9 +242,9 @@ def test_content_that_is_not_what_was_approved_never_runs_and_is_never_passed_on
 def test_an_effect_is_handed_over_with_the_digest_that_gives_tampering_away() -> None:
     journey = begun(GATED)
     tampered(journey)
-    assert journey.act.digest is not None
+    assert journey.effect.digest is not None
     with pytest.raises(Exception, match="not what was approved"):
-        journey.act.subject.check(journey.act.params, journey.act.digest)
+        journey.effect.subject.check(journey.effect.params, journey.effect.digest)
 
 
 def test_an_approval_of_another_version_of_the_workflow_does_not_count() -> None:
@@ -259,8 +259,8 @@ def test_an_approval_of_another_version_of_the_workflow_does_not_count() -> None
 
 def test_an_effect_starts_with_its_own_timeout_and_ends_with_what_the_world_returned_on_record() -> None:
     journey = begun(CALL % ", timeout: 5s")
-    assert journey.act.timeout == timedelta(seconds=5)
-    assert journey.act.digest is None
+    assert journey.effect.timeout == timedelta(seconds=5)
+    assert journey.effect.digest is None
     journey.record(DONE)
     assert journey.last is not None
     assert journey.last.events[0].content == {"returned": DONE.output}
@@ -268,7 +268,7 @@ def test_an_effect_starts_with_its_own_timeout_and_ends_with_what_the_world_retu
 
 def test_of_a_large_return_the_record_keeps_digest_and_length() -> None:
     journey = begun(CALL % "")
-    journey.record(Produced({"text": "x" * 5000}))
+    journey.record(StepOutput({"text": "x" * 5000}))
     assert journey.last is not None
     assert journey.last.events[0].content.keys() == {"returned_digest", "returned_length"}
 
@@ -282,11 +282,11 @@ def test_a_definite_failure_is_retried_with_doubling_waits_and_then_fails_the_ru
         assert progress.ready_at is not None
         waits.append((progress.ready_at - journey.now).total_seconds())
         journey.now = progress.ready_at - SECOND
-        assert journey.proceed().act is None
+        assert journey.proceed().effect is None
         journey.now = progress.ready_at
         journey.proceed()
     assert waits == [2, 4, 8]
-    assert journey.act.attempt == 4
+    assert journey.effect.attempt == 4
     progress = journey.record(REFUSED)
     assert (progress.status, progress.error) == (RunStatus.FAILED, "Step send failed: refused")
 
@@ -303,13 +303,13 @@ def test_a_definite_failure_is_retried_with_doubling_waits_and_then_fails_the_ru
 )
 def test_the_other_sides_wish_can_lengthen_the_wait_but_not_for_ever(wish: timedelta | None, wait: timedelta) -> None:
     journey = begun(CALL % ", retry: {attempts: 2, wait: 2s}")
-    progress = journey.record(Failed(message="busy", retry_after=wish))
+    progress = journey.record(StepFailure(message="busy", retry_after=wish))
     assert progress.ready_at == START + wait
 
 
 def test_a_final_failure_is_not_retried() -> None:
     journey = begun(CALL % ", retry: {attempts: 5}")
-    assert journey.record(Failed(message="no", final=True)).status is RunStatus.FAILED
+    assert journey.record(StepFailure(message="no", final=True)).status is RunStatus.FAILED
 
 
 def test_an_unknown_outcome_parks_the_run_unless_the_step_may_be_repeated() -> None:
@@ -353,16 +353,16 @@ def test_a_failure_with_on_error_continue_leaves_its_sentence_to_later_steps() -
 def test_a_crash_during_an_effect_that_must_not_be_repeated_asks_a_person() -> None:
     journey = begun(CALL % "")
     progress = journey.proceed()
-    assert (progress.status, progress.act) == (RunStatus.NEEDS_ATTENTION, None)
+    assert (progress.status, progress.effect) == (RunStatus.NEEDS_ATTENTION, None)
     assert "unknown" in (progress.error or "")
 
 
 def test_a_crash_during_a_repeatable_effect_calls_again_until_it_looks_like_the_cause() -> None:
     journey = begun(CALL % ", idempotent: true")
-    params = journey.act.params
+    params = journey.effect.params
     for attempt in range(2, MAX_CRASHES + 1):
         journey.proceed()
-        assert (journey.act.attempt, journey.act.params, journey.act.visit) == (attempt, params, 1)
+        assert (journey.effect.attempt, journey.effect.params, journey.effect.visit) == (attempt, params, 1)
     assert journey.proceed().status is RunStatus.NEEDS_ATTENTION
 
 
@@ -402,10 +402,10 @@ def test_repeat_readies_the_same_approved_call_and_does_not_make_it() -> None:
     journey = parked()
     approved = journey.visit("send")
     progress = journey.resume(ResumeAnswer.REPEAT)
-    assert (progress.act, progress.status, progress.ready_at) == (None, RunStatus.RUNNING, START)
+    assert (progress.effect, progress.status, progress.ready_at) == (None, RunStatus.RUNNING, START)
     journey.proceed()
-    assert (journey.act.params, journey.act.digest) == (approved.params, approved.digest)
-    assert (journey.act.attempt, journey.act.visit) == (2, 1)
+    assert (journey.effect.params, journey.effect.digest) == (approved.params, approved.digest)
+    assert (journey.effect.attempt, journey.effect.visit) == (2, 1)
 
 
 def test_stop_fails_the_run_even_where_errors_continue() -> None:
@@ -455,14 +455,14 @@ def in_review() -> Journey:
 def approved() -> Journey:
     journey = begun(GATED)
     opening = journey.opening
-    answer = runs.OwnerAnswer(state=RequestState.APPROVED, content=opening.content, digest=opening.digest)
-    journey.state = replace(journey.state, answer=answer)
+    review = runs.ReviewResult(state=RequestState.APPROVED, content=opening.content, digest=opening.digest)
+    journey.state = replace(journey.state, review=review)
     return journey
 
 
 def ready() -> Journey:
     journey = approved()
-    journey.proceed(acting=False)
+    journey.proceed(may_run_effects=False)
     return journey
 
 

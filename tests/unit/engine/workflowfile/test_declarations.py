@@ -20,7 +20,7 @@ from engine.errors import DefinitionError, InvalidValue
 from engine.fields import Field, FieldType, forms
 from engine.json_values import Value
 from engine.requests import Opening, Request
-from engine.runs import OwnerAnswer, RunState
+from engine.runs import ReviewResult, RunState
 from engine.steps.form import FormStep
 from engine.store.request_rows import _details
 from engine.workflowfile import Workflow
@@ -82,10 +82,10 @@ def opening_of(*steps: Value, given_inputs: dict[str, Value] | None = None, inpu
         if progress.opening.subject.step == workflow.steps[-1].id:
             return progress.opening
         content = replace(progress.opening.content, value={"n": 3, "mail": "b@example.com"})
-        answer = OwnerAnswer(
+        review = ReviewResult(
             state=RequestState.APPROVED, content=content, digest=progress.opening.subject.digest(content)
         )
-        state = replace(state, visits=visits, cursor=progress.cursor, status=progress.status, answer=answer)
+        state = replace(state, visits=visits, cursor=progress.cursor, status=progress.status, review=review)
 
 
 def step(params: dict[str, Value], **keys: Value) -> Value:
