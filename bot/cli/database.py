@@ -16,7 +16,7 @@ def migrate() -> None:
     """Bring the database to this version's schema. A backup is made first."""
     path = here().settings.database
     tell = made(path)
-    with lock.held(path):
+    with lock.own(path):
         saved = schema.prepare(path, now=SystemClock().now())
     tell()
     click.echo(f"{path} is up to date." + (f" The backup is {saved}." if saved else ""))

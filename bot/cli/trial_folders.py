@@ -32,7 +32,7 @@ def remove_old(now: datetime) -> None:
                 # Whoever looks into a trial touches it.
                 if _touched(one) < now - KEPT and _is_ours(one):
                     # Whoever still plays it holds it.
-                    with lock.held(one / NAME):
+                    with lock.own(one / NAME):
                         shutil.rmtree(one)
 
 

@@ -12,8 +12,8 @@ from bot.doctor.finding import Finding, ok, problem, warning
 from bot.local.socket_path import socket_path
 from engine.errors import StoreError
 from engine.store import health, lock
-from engine.store.health import Standing
-from engine.store.restored_backup import find_doubt
+from engine.store.health import SchemaState
+from engine.store.restored_backup import find_suspicion
 
 QUICK_CHECK_SECONDS: Final = 30.0
 """How long SQLite may look for damage."""
@@ -54,14 +54,14 @@ def size(path: Path) -> int:
     return sum(file.stat().st_size for file in (real.with_name(f"{real.name}-wal"), real) if file.is_file())
 
 
-def schema_state(context: CheckContext) -> Standing | None:
+def schema_state(context: CheckContext) -> SchemaState | None:
     """Return the state of the schema, or None if it cannot be read."""
     path = existing_file(context)
     if path is None:
         return None
     try:
-        with health.looking(path) as connection:
-            return health.standing(connection)
+        with health.open_for_inspection(path) as connection:
+            return health.schema_state(connection)
     except StoreError:
         return None
 
@@ -72,39 +72,39 @@ def schema(context: CheckContext) -> Iterator[Finding]:
     if path is None:
         return
     try:
-        with health.looking(path) as connection:
-            state = health.standing(connection)
+        with health.open_for_inspection(path) as connection:
+            state = health.schema_state(connection)
     except StoreError as error:
         yield problem("database.schema", str(error), _RESTORE)
         return
     yield _schema_finding(path, state)
 
 
-def _schema_finding(path: Path, state: Standing) -> Finding:
+def _schema_finding(path: Path, state: SchemaState) -> Finding:
     match state:
-        case Standing.CURRENT:
+        case SchemaState.CURRENT:
             return ok("database.schema", "The database has the schema of this version.")
-        case Standing.EMPTY:
+        case SchemaState.EMPTY:
             return warning("database.schema", f"{path} is empty.", "Start `signoff serve`, which creates its tables.")
-        case Standing.OLDER:
+        case SchemaState.OLDER:
             return warning(
                 "database.schema",
                 f"{path} has the schema of an older version.",
                 "Stop the server and run `signoff migrate`; `signoff serve` does it too. A backup is made first.",
             )
-        case Standing.NEWER:
+        case SchemaState.NEWER:
             return problem("database.schema", f"{path} was written by a newer Signoff.", "Install that version.")
-        case Standing.TRIAL:
+        case SchemaState.TRIAL:
             message = f"{path} was made by `signoff try`, so anyone may answer for anyone in it."
             return problem("database.schema", message, _USE_ANOTHER)
-        case Standing.FOREIGN:
+        case SchemaState.FOREIGN:
             return problem("database.schema", f"{path} is a database of another program.", _USE_ANOTHER)
 
 
 def journal(context: CheckContext) -> Iterator[Finding]:
     """Check that the file has a write-ahead log, so that readers and the writer do not block each other."""
     path = existing_file(context)
-    if path is None or schema_state(context) not in (Standing.CURRENT, Standing.OLDER):
+    if path is None or schema_state(context) not in (SchemaState.CURRENT, SchemaState.OLDER):
         return
     if health.has_wal(path):
         yield ok("database.wal", "The database is written through a write-ahead log.")
@@ -119,11 +119,11 @@ def journal(context: CheckContext) -> Iterator[Finding]:
 def integrity(context: CheckContext) -> Iterator[Finding]:
     """Run SQLite's quick check."""
     path = existing_file(context)
-    if path is None or schema_state(context) not in (Standing.CURRENT, Standing.OLDER, Standing.NEWER):
+    if path is None or schema_state(context) not in (SchemaState.CURRENT, SchemaState.OLDER, SchemaState.NEWER):
         return
     try:
-        with health.looking(path) as connection:
-            damage = health.damage(connection, seconds=QUICK_CHECK_SECONDS)
+        with health.open_for_inspection(path) as connection:
+            damage = health.find_damage(connection, seconds=QUICK_CHECK_SECONDS)
     except StoreError as error:
         damage = str(error)
     if damage is None:
@@ -141,11 +141,11 @@ def integrity(context: CheckContext) -> Iterator[Finding]:
 def restored_backup(context: CheckContext) -> Iterator[Finding]:
     """Check whether the file may be an older copy."""
     path = existing_file(context)
-    if path is None or schema_state(context) not in (Standing.CURRENT, Standing.OLDER):
+    if path is None or schema_state(context) not in (SchemaState.CURRENT, SchemaState.OLDER):
         return
     try:
-        with health.looking(path) as connection:
-            doubt = find_doubt(path, connection)
+        with health.open_for_inspection(path) as connection:
+            doubt = find_suspicion(path, connection)
     except StoreError:
         return  # The other checks report it.
     if doubt is None:

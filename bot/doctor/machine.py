@@ -96,9 +96,9 @@ def _newest_entry(context: CheckContext) -> datetime | None:
     if context.database is None or not context.database.is_file():
         return None
     try:
-        with health.looking(context.database) as connection:
-            usable = health.standing(connection) is health.Standing.CURRENT
-            return health.newest(connection) if usable else None
+        with health.open_for_inspection(context.database) as connection:
+            usable = health.schema_state(connection) is health.SchemaState.CURRENT
+            return health.last_entry_at(connection) if usable else None
     except StoreError:
         return None
 

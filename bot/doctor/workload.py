@@ -14,7 +14,7 @@ from bot.step_types import step_types
 from engine import workflowfile
 from engine.errors import DefinitionError, PluginError, StepError
 from engine.store import health
-from engine.store.health import Some, Source, Standing
+from engine.store.health import SchemaState, Summary, WorkflowSource
 from engine.system import SECRET_PREFIX, EnvironmentSecrets
 from engine.workflowfile import Workflow
 
@@ -24,7 +24,7 @@ UNSEEN_DAYS: Final = 3
 
 def workflows(context: CheckContext) -> Iterator[Finding]:
     """Check that this version understands the registered workflows and those of open runs."""
-    sources = _query(context, health.sources)
+    sources = _query(context, health.workflow_sources)
     if sources is None:
         return
     try:
@@ -32,7 +32,7 @@ def workflows(context: CheckContext) -> Iterator[Finding]:
     except PluginError as error:
         yield problem("workflows", f"{str(error)[:1].upper()}{str(error)[1:]}.", "Fix that, then look again.")
         return
-    understood: list[tuple[Source, Workflow]] = []
+    understood: list[tuple[WorkflowSource, Workflow]] = []
     for source in sources:
         try:
             understood.append((source, workflowfile.load(source.source, kinds=kinds, registered=True)))
@@ -47,7 +47,7 @@ def workflows(context: CheckContext) -> Iterator[Finding]:
 _NO_WORKFLOWS: Final = "No workflows are registered yet."
 
 
-def _not_understood(source: Source, error: DefinitionError) -> Finding:
+def _not_understood(source: WorkflowSource, error: DefinitionError) -> Finding:
     reason = error.problems[0].sentence()
     if source.is_current:
         return problem(
@@ -62,7 +62,7 @@ def _not_understood(source: Source, error: DefinitionError) -> Finding:
     )
 
 
-def _secrets(context: CheckContext, understood: list[tuple[Source, Workflow]]) -> Iterator[Finding]:
+def _secrets(context: CheckContext, understood: list[tuple[WorkflowSource, Workflow]]) -> Iterator[Finding]:
     """Check that every secret that a workflow names is set."""
     secrets, users = EnvironmentSecrets(context.environment), dict[str, list[str]]()
     for source, workflow in understood:
@@ -89,7 +89,7 @@ def _is_set(secrets: EnvironmentSecrets, name: str) -> bool:
 
 def copies(context: CheckContext) -> Iterator[Finding]:
     """Check that copies reach their people."""
-    failing, dead = _query(context, health.failing), _query(context, health.dead)
+    failing, dead = _query(context, health.failing_deliveries), _query(context, health.dead_deliveries)
     if failing is None or dead is None:
         return
     if failing.count:
@@ -110,7 +110,7 @@ def copies(context: CheckContext) -> Iterator[Finding]:
 
 def addresses(context: CheckContext) -> Iterator[Finding]:
     """Check for addresses that mail servers refused."""
-    refused = _query(context, health.refused)
+    refused = _query(context, health.refused_addresses)
     if refused is None:
         return
     if refused.count:
@@ -125,7 +125,7 @@ def addresses(context: CheckContext) -> Iterator[Finding]:
 
 def people(context: CheckContext) -> Iterator[Finding]:
     """Check whether an older version took the accounts of two people for one person."""
-    joined = _query(context, health.joined)
+    joined = _query(context, health.joined_accounts)
     if joined is None:
         return
     if joined.count:
@@ -141,7 +141,7 @@ def people(context: CheckContext) -> Iterator[Finding]:
 
 def attention(context: CheckContext) -> Iterator[Finding]:
     """Check whether a run waits for its owner to say if a step happened."""
-    attention = _query(context, health.attention)
+    attention = _query(context, health.runs_needing_attention)
     if attention is None:
         return
     if attention.count:
@@ -157,7 +157,7 @@ def attention(context: CheckContext) -> Iterator[Finding]:
 def unseen(context: CheckContext) -> Iterator[Finding]:
     """Check for requests that wait and were shown to no one."""
     before = context.clock.now() - timedelta(days=UNSEEN_DAYS)
-    unseen = _query(context, lambda connection: health.unseen(connection, before=before))
+    unseen = _query(context, lambda connection: health.undelivered_requests(connection, before=before))
     if unseen is None:
         return
     if unseen.count:
@@ -170,7 +170,7 @@ def unseen(context: CheckContext) -> Iterator[Finding]:
         yield ok("work.unseen", f"No request has waited for over {UNSEEN_DAYS} days without being shown.")
 
 
-def _counted(rows: Some) -> str:
+def _counted(rows: Summary) -> str:
     more = f"; and {rows.count - len(rows.first)} more" if rows.count > len(rows.first) else ""
     first = "; ".join(row.rstrip(".") for row in rows.first)
     return f"{rows.count}. {first}{more}."
@@ -178,10 +178,10 @@ def _counted(rows: Some) -> str:
 
 def _query(context: CheckContext, query: Callable[[Any], Any]) -> Any:
     """Return the result of the query, or None if the database cannot be read, which the database checks report."""
-    if database.schema_state(context) is not Standing.CURRENT:
+    if database.schema_state(context) is not SchemaState.CURRENT:
         return None
     assert isinstance(context.database, Path)
-    with health.looking(context.database) as connection:
+    with health.open_for_inspection(context.database) as connection:
         return query(connection)
 
 

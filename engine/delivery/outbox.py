@@ -21,8 +21,8 @@ from engine.off_loop import LARGE, off_loop
 from engine.ports import CarriesLinks, Channel, Directory, FindsCopies, TakesLonger
 from engine.read_models import CodeDelivery, DeliveryContent, RequestView, RunView
 from engine.store import deliveries, people, queries
-from engine.store.deliveries import LEASE, HeldDelivery
-from engine.store.links import Minted
+from engine.store.deliveries import LEASE, LeasedDelivery
+from engine.store.links import NewLink
 from engine.store.port import Store
 from engine.store.transaction import Connection, Tx
 
@@ -89,7 +89,7 @@ class Relay:
             following = self._lanes.leave(delivery)
         return following
 
-    def _take(self, tx: Tx, delivery: str) -> ClaimedDelivery | tuple[HeldDelivery, Minted | None] | str | None:
+    def _take(self, tx: Tx, delivery: str) -> ClaimedDelivery | tuple[LeasedDelivery, NewLink | None] | str | None:
         """Claim a copy, with a link for it where its channel carries links; None: it is not to be shown now.
 
         A text: its channel, which has no place for it. What a code is for never changes, so all of its copy is known
@@ -112,7 +112,7 @@ class Relay:
         carries = held.receipt is None and isinstance(self._channels.get(held.channel), CarriesLinks)
         return held, results.mint_link(tx, held) if carries else None
 
-    async def _load(self, held: HeldDelivery, link: Minted | None) -> ClaimedDelivery:
+    async def _load(self, held: LeasedDelivery, link: NewLink | None) -> ClaimedDelivery:
         """What the copy shows, read after it was claimed: as new as what was wanted then, or newer.
 
         Copies of one request are claimed together, and then one read serves all of them: sixty reads of sixty
@@ -210,7 +210,7 @@ def _subject(connection: Connection, key: _Key) -> _Subject:
     return run, queries.request_view(connection, request_id) if request_id else None
 
 
-def _known(held: HeldDelivery, run: RunView, request: RequestView | None) -> Person | None:
+def _known(held: LeasedDelivery, run: RunView, request: RequestView | None) -> Person | None:
     """Whom the copy is for: nearly always somebody who is loaded already."""
     asked = [one.person for one in request.approvers] if request is not None else []
     return next((one for one in (*asked, run.owner, run.requester) if one.id == held.person), None)

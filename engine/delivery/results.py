@@ -15,8 +15,8 @@ from engine.errors import ChannelError, Conflict
 from engine.ports import Directory
 from engine.read_models import CodeDelivery, DeliveryContent, RequestView
 from engine.store import attention_links, deliveries, links, people, request_model, request_rows, run_rows
-from engine.store.deliveries import HeldDelivery
-from engine.store.links import Minted
+from engine.store.deliveries import LeasedDelivery
+from engine.store.links import NewLink
 from engine.store.transaction import Tx
 
 _NOBODY_TOLD: Final = frozenset({"unreachable", "unseen", "needs_attention", "stuck"})
@@ -28,9 +28,9 @@ _LINKED: Final = frozenset({DeliveryKind.REQUEST, DeliveryKind.REMINDER})
 class ClaimedDelivery:
     """A copy that is ours to show now. `link`: made for this attempt, where the channel's copies carry one."""
 
-    held: HeldDelivery
+    held: LeasedDelivery
     copy: DeliveryContent | CodeDelivery
-    link: Minted | None = None
+    link: NewLink | None = None
 
     @property
     def request(self) -> RequestView | None:
@@ -67,7 +67,7 @@ def record(tx: Tx, directory: Directory, claimed: ClaimedDelivery, came: Receipt
     return tx.now
 
 
-def mint_link(tx: Tx, held: HeldDelivery) -> Minted | None:
+def mint_link(tx: Tx, held: LeasedDelivery) -> NewLink | None:
     """Make the link that this copy carries: to its request, or to the call that its owner is asked about."""
     if held.kind in _LINKED:
         return links.mint(tx, held)
@@ -104,7 +104,7 @@ def _shown(tx: Tx, claimed: ClaimedDelivery, receipt: Receipt) -> None:
             entry(EntryKind.DELIVERY_SHOWN, run=held.run, request=held.request, content={**content}),
         )
         if held.channel == routing.MAIL:
-            people.mark(tx, held.workspace, Address(held.channel, held.address), refused=None)
+            people.mark_address(tx, held.workspace, Address(held.channel, held.address), refused=None)
     request = claimed.request
     if first and held.kind is DeliveryKind.REQUEST and request is not None:
         _start_clocks(tx, request)
@@ -114,7 +114,7 @@ def _start_clocks(tx: Tx, request: RequestView) -> None:
     """Start the clocks of a request with the first copy that reached somebody."""
     if request.asked.deadlines.first_shown_at is not None:
         return
-    loaded = request_model.load_asked(tx, request.id)
+    loaded = request_model.load_request(tx, request.id)
     assert loaded is not None
     asked, _ = loaded
     if asked.state is not RequestState.PENDING or asked.deadlines.first_shown_at is not None:
@@ -150,11 +150,11 @@ def _failed(tx: Tx, directory: Directory, claimed: ClaimedDelivery, error: Chann
             entry(EntryKind.DELIVERY_DEAD, run=held.run, request=held.request, content={**content}),
         )
         if error.about == "address":
-            people.mark(tx, held.workspace, Address(held.channel, held.address), refused=str(error))
+            people.mark_address(tx, held.workspace, Address(held.channel, held.address), refused=str(error))
         _after_death(tx, directory, claimed)
 
 
-def _is_dead(tx: Tx, held: HeldDelivery, error: ChannelError) -> bool:
+def _is_dead(tx: Tx, held: LeasedDelivery, error: ChannelError) -> bool:
     """Whether the copy is given up. One that people see may have live buttons: not at the first "never"."""
     if error.patience is not None and held.created_at + error.patience <= tx.now:
         return True
@@ -180,7 +180,7 @@ def _ask_another_way(tx: Tx, directory: Directory, claimed: ClaimedDelivery) -> 
     return bool(more)
 
 
-def _tell_unreached(tx: Tx, directory: Directory, held: HeldDelivery) -> None:
+def _tell_unreached(tx: Tx, directory: Directory, held: LeasedDelivery) -> None:
     """The other copies say who was not reached; so does one alert to the owner, and another when nobody is left."""
     assert held.run is not None
     assert held.request is not None
@@ -188,25 +188,25 @@ def _tell_unreached(tx: Tx, directory: Directory, held: HeldDelivery) -> None:
     alive, told = deliveries.load_outlook(tx.connection, held.run, held.request)
     topic = "undelivered" if alive else "unreachable"
     if topic not in told:
-        place = run_rows.load_place(tx.connection, held.run)
+        place = run_rows.load_owner(tx.connection, held.run)
         routing.tell_owner(tx, directory, place, topic=topic, request=held.request)
 
 
-def _tell_broken(tx: Tx, directory: Directory, held: HeldDelivery) -> None:
+def _tell_broken(tx: Tx, directory: Directory, held: LeasedDelivery) -> None:
     """Nothing goes through this channel before somebody mends it: the owner hears it on another, once a request."""
     if held.run is None or held.request is None:
         return
     _, told = deliveries.load_outlook(tx.connection, held.run, held.request)
     if "broken" in told:
         return
-    place = run_rows.load_place(tx.connection, held.run)
+    place = run_rows.load_owner(tx.connection, held.run)
     owner = people.known_people(tx, [place.owner])[place.owner]
     without = frozenset({held.channel})
     copy = routing.alert(directory, held.run, owner, topic="broken", request=held.request, without=without)
     deliveries.insert_deliveries(tx, held.workspace, [copy])
 
 
-def _alert_another_way(tx: Tx, directory: Directory, held: HeldDelivery, copy: DeliveryContent) -> None:
+def _alert_another_way(tx: Tx, directory: Directory, held: LeasedDelivery, copy: DeliveryContent) -> None:
     """On the next way to whom it was for; where there is none, whoever started the run is told in their place."""
     assert held.run is not None
     tried = deliveries.load_alerted(tx.connection, held.run, held.topic)

@@ -22,7 +22,7 @@ def cancel(context: CommandContext, tx: Tx, command: Cancel, resolved: Resolved)
     record: dict[str, Value] = {"by": actor.id, "reason": command.reason}
     if not run_rows.try_cancel(tx, command.run, record):
         return NotWaiting(run=command.run, status=run.state.status)
-    for request_id in request_rows.withdraw(tx, command.run, by=actor.id):
+    for request_id in request_rows.cancel_requests(tx, command.run, by=actor.id):
         deliveries.mark_outdated(tx, command.run, request_id)
         tx.audit(run.workspace, entry(EntryKind.REQUEST_WITHDRAWN, run=command.run, request=request_id, actor=actor))
     tx.audit(

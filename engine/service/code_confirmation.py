@@ -7,7 +7,7 @@ from engine.domain import AskAnswerCode, AskCode, CodeSent, Decide
 from engine.service import sign_in
 from engine.service.assurance import Proof
 from engine.store import challenges
-from engine.store.challenges import Command, Held, NewChallenge, Said
+from engine.store.challenges import Command, NewChallenge, Said, StoredChallenge
 from engine.store.transaction import Tx
 
 
@@ -62,6 +62,6 @@ def ask(
     return sent(held)
 
 
-def sent(held: Held) -> CodeSent:
+def sent(held: StoredChallenge) -> CodeSent:
     """Return what the browser that asked is told of its challenge."""
     return CodeSent(challenge=held.id, address=held.address, until=held.expires_at, purpose=held.purpose)

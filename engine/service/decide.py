@@ -38,14 +38,14 @@ def load(
     context: CommandContext, tx: Tx, request_id: str, resolved: Resolved
 ) -> tuple[Request, tuple[str, str]] | None:
     """Return the request and the labels of its buttons, after its people were updated from the directory."""
-    loaded = request_model.load_asked(tx, request_id)
+    loaded = request_model.load_request(tx, request_id)
     if (
         loaded is None
         or not resolved
         or not Recipients(tx, context.advancer.directory, resolved).learn(loaded[0].workspace)
     ):
         return loaded
-    return request_model.load_asked(tx, request_id)
+    return request_model.load_request(tx, request_id)
 
 
 def rule(context: CommandContext, tx: Tx, request: Request, command: Decide, proof: Proof) -> Ruling | Refusal:

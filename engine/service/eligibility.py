@@ -86,7 +86,7 @@ def exclude(advancer: Advancer, tx: Tx, request: Request, approver: Approver, wh
         return
     run = request.subject.run
     deliveries.mark_outdated(tx, run, request.id)
-    advancer.alert(tx, run_rows.load_place(tx.connection, run), topic="excluded", request=request.id)
+    advancer.alert(tx, run_rows.load_owner(tx.connection, run), topic="excluded", request=request.id)
     record = entry(
         EntryKind.REQUEST_APPROVER_EXCLUDED,
         run=run,

@@ -62,7 +62,7 @@ class Identity:
         if found is not None and found.is_of_wrong_clock:
             await self._engine.transact(browsers.set_right)
         elif found is not None and found.seen_at + SEEN_EVERY <= now:
-            await self._engine.transact(lambda tx: browsers.saw(tx, found))
+            await self._engine.transact(lambda tx: browsers.record_use(tx, found))
         return found
 
     async def browsers(self, person: str) -> list[RememberedBrowser]:
@@ -122,7 +122,7 @@ class Identity:
 
 
 def _revoke(tx: Tx, request: str) -> int | NotFound:
-    loaded = request_model.load_asked(tx, request)
+    loaded = request_model.load_request(tx, request)
     if loaded is None:
         return _revoke_of_run(tx, request)
     asked, _ = loaded

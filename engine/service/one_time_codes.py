@@ -32,14 +32,14 @@ from engine.errors import Conflict
 from engine.service import answer_attention, assurance, code_confirmation, decide, sign_in
 from engine.service.context import CommandContext
 from engine.store import challenges, people, request_model
-from engine.store.challenges import Held
+from engine.store.challenges import StoredChallenge
 from engine.store.transaction import Tx
 
 
 def ask(context: CommandContext, codes: Codes, tx: Tx, command: AskCode) -> CodeSent | Refusal:
     """The unit of `Identity.ask_code`. A decision that would be refused anyway is refused now."""
     decision = command.decide
-    loaded = request_model.load_asked(tx, decision.request)
+    loaded = request_model.load_request(tx, decision.request)
     if loaded is None:
         return NotFound(what="request", name=decision.request)
     asked, _ = loaded
@@ -73,7 +73,7 @@ def ask_sign_in_code(codes: Codes, tx: Tx, command: SignIn) -> CodeSent:
     )
 
 
-def view(held: Held | None, holder: str) -> ChallengeView | None:
+def view(held: StoredChallenge | None, holder: str) -> ChallengeView | None:
     """The challenge, for the browser that asked for it. One to sign in is carried by its browser, and not seen here."""
     if held is None or held.purpose is Purpose.SIGN_IN or not hmac.compare_digest(held.holder, hashed(holder)):
         return None
@@ -115,7 +115,7 @@ def give(
     return replace(proven, answer=_decide(context, tx, held, held.command, resolved))
 
 
-def _match(codes: Codes, tx: Tx, held: Held, code: str) -> Held | None:
+def _match(codes: Codes, tx: Tx, held: StoredChallenge, code: str) -> StoredChallenge | None:
     """Return the challenge whose code was typed: this one, or another that stands for the very same thing.
 
     A person who reads the newest email cannot know whether it came because a scanner pressed the same button.
@@ -125,14 +125,14 @@ def _match(codes: Codes, tx: Tx, held: Held, code: str) -> Held | None:
     return next((one for one in same if codes.matches(one.id, held.subject, code, one.mac)), None)
 
 
-def _wrong(tx: Tx, held: Held) -> WrongCode | CodeLapsed:
+def _wrong(tx: Tx, held: StoredChallenge) -> WrongCode | CodeLapsed:
     """Count a wrong code, against this challenge alone."""
     if not challenges.try_count(tx, held):
         raise Conflict(f"challenge {held.id} was tried by somebody else")
     left = challenges.TRIES - held.tries - 1
     if left:
         return WrongCode(left=left, reference=reference(held.subject))
-    loaded = request_model.load_asked(tx, held.request) if held.request else None
+    loaded = request_model.load_request(tx, held.request) if held.request else None
     run = loaded[0].subject.run if loaded else held.run
     tx.audit(
         held.workspace,
@@ -148,7 +148,9 @@ def _wrong(tx: Tx, held: Held) -> WrongCode | CodeLapsed:
     return CodeLapsed()
 
 
-def _decide(context: CommandContext, tx: Tx, held: Held, decision: Decide, resolved: Resolved) -> Decided | Refusal:
+def _decide(
+    context: CommandContext, tx: Tx, held: StoredChallenge, decision: Decide, resolved: Resolved
+) -> Decided | Refusal:
     loaded = decide.load(context, tx, decision.request, resolved)
     assert loaded is not None
     asked, labels = loaded
@@ -156,6 +158,8 @@ def _decide(context: CommandContext, tx: Tx, held: Held, decision: Decide, resol
     return NoLink() if proof is None else decide.decide_as(context, tx, asked, labels, decision, proof, resolved)
 
 
-def _answer(context: CommandContext, tx: Tx, held: Held, resume: Resume, resolved: Resolved) -> Done | Refusal:
+def _answer(
+    context: CommandContext, tx: Tx, held: StoredChallenge, resume: Resume, resolved: Resolved
+) -> Done | Refusal:
     proof = assurance.by_code(tx, held.person, held.address)
     return NoLink() if proof is None else answer_attention.answer_as(context, tx, resume, proof, resolved)

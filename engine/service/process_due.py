@@ -17,7 +17,7 @@ from engine.worker.advance import wake
 
 def process_due(context: CommandContext, tx: Tx, request_id: str) -> None:
     """Process the first deadline of a request that is due: the unit of `Engine.process_due`."""
-    loaded = request_model.load_asked(tx, request_id)
+    loaded = request_model.load_request(tx, request_id)
     if loaded is None or loaded[0].state is not RequestState.PENDING:
         return
     request, _ = loaded

@@ -17,7 +17,7 @@ from engine.service import reference_checks
 from engine.service.context import CommandContext
 from engine.store import workflows
 from engine.store.transaction import Tx
-from engine.store.workflows import Registration
+from engine.store.workflows import NewVersion
 from engine.workflowfile import Step, Workflow
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def register(
     wrong, doubtful = reference_checks.check(recipients, workflow)
     if wrong:
         return NotAllowed(why=" ".join(wrong))
-    registration = Registration(
+    registration = NewVersion(
         id=current.id if current else tx.new_id(),
         name=workflow.name,
         title=workflow.title,

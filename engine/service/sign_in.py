@@ -22,11 +22,11 @@ from engine.errors import Conflict
 from engine.ports import Route
 from engine.service import assurance
 from engine.store import browsers, challenges, deliveries
-from engine.store.challenges import LIFETIME, Held, NewChallenge
+from engine.store.challenges import LIFETIME, NewChallenge, StoredChallenge
 from engine.store.connection import Connection
 from engine.store.deliveries import NewDelivery
 from engine.store.transaction import Tx
-from engine.store.wrong_clock import SLACK
+from engine.store.wrong_clock import CLOCK_SLACK
 
 
 class Carried(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +41,7 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True):
 
     def open(self, now: datetime) -> bool:
         """Return whether a code may still be typed."""
-        return self.until - LIFETIME - SLACK <= now < self.until
+        return self.until - LIFETIME - CLOCK_SLACK <= now < self.until
 
 
 def ask(
@@ -120,7 +120,7 @@ def view(sealed: str, found: Carried) -> ChallengeView:
     )
 
 
-def match(codes: Codes, connection: Connection, found: Carried, code: str, now: datetime) -> Held | None:
+def match(codes: Codes, connection: Connection, found: Carried, code: str, now: datetime) -> StoredChallenge | None:
     """Return the code to sign in that was typed, if it went to the address and can still be used."""
     sent = challenges.load_sent(connection, found.workspace, found.address, now)
     live = [one for one in sent if one.purpose is Purpose.SIGN_IN and one.live(now)]
@@ -142,7 +142,7 @@ def give(
 
 
 def remember(
-    tx: Tx, held: Held, label: str, *, request: str | None = None, run: str | None = None
+    tx: Tx, held: StoredChallenge, label: str, *, request: str | None = None, run: str | None = None
 ) -> Proven | CodeLapsed:
     """Use up the code, and remember the browser in which it was typed; not for an address that has moved since."""
     proof = assurance.by_code(tx, held.person, held.address)

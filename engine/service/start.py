@@ -17,7 +17,7 @@ from engine.service.context import CommandContext
 from engine.store import run_rows, workflows
 from engine.store.run_rows import LoadedRun
 from engine.store.transaction import Tx
-from engine.store.workflows import Current
+from engine.store.workflows import CurrentWorkflow
 from engine.workflowfile import Workflow
 
 MAX_INPUTS: Final = 256_000
@@ -60,7 +60,9 @@ def start(
     return Started(run=run.state.id)
 
 
-def _check_starter(recipients: Recipients, command: Start, current: Current, workflow: Workflow) -> Person | Refusal:
+def _check_starter(
+    recipients: Recipients, command: Start, current: CurrentWorkflow, workflow: Workflow
+) -> Person | Refusal:
     """Return the actor if they may start the workflow. Guests may only if `may_run` names them."""
     starters = _starters(workflow)
     guest = recipients.guest(command.workspace, command.actor)
@@ -108,7 +110,9 @@ def _too_large(written: str) -> dict[str, str]:
     return {"inputs": f"together they are {len(written):,} characters long; at most {MAX_INPUTS:,} are taken."}
 
 
-def _new_run(tx: Tx, command: Start, current: Current, requester: Person, inputs: dict[str, Value]) -> LoadedRun:
+def _new_run(
+    tx: Tx, command: Start, current: CurrentWorkflow, requester: Person, inputs: dict[str, Value]
+) -> LoadedRun:
     state = RunState(
         id=tx.new_id(),
         status=RunStatus.RUNNING,

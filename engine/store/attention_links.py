@@ -10,8 +10,8 @@ from engine.code_derivation import hashed
 from engine.domain import AttentionLink
 from engine.store import links
 from engine.store.connection import Connection
-from engine.store.deliveries import HeldDelivery
-from engine.store.links import Minted
+from engine.store.deliveries import LeasedDelivery
+from engine.store.links import NewLink
 from engine.store.statements import Statement
 from engine.store.tables import AttentionLinkRow
 from engine.store.transaction import Tx
@@ -32,7 +32,7 @@ _SET_RIGHT = Statement(
 )
 
 
-def mint(tx: Tx, held: HeldDelivery, *, step: str, visit: int, attempt: int) -> Minted:
+def mint(tx: Tx, held: LeasedDelivery, *, step: str, visit: int, attempt: int) -> NewLink:
     """Make a fresh link to this call, for the alert about it."""
     assert held.run is not None
     minted, row = links.make(tx, held)
@@ -40,7 +40,7 @@ def mint(tx: Tx, held: HeldDelivery, *, step: str, visit: int, attempt: int) -> 
     return minted
 
 
-def drop(tx: Tx, minted: Minted) -> None:
+def drop(tx: Tx, minted: NewLink) -> None:
     """Forget a link that never left."""
     tx.write(_DROP, {"hash": hashed(minted.token)})
 

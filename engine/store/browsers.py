@@ -14,7 +14,7 @@ from engine.store.connection import Connection
 from engine.store.statements import Statement
 from engine.store.tables import BrowserRow
 from engine.store.transaction import Tx
-from engine.store.wrong_clock import SLACK
+from engine.store.wrong_clock import CLOCK_SLACK
 
 LIFETIME: Final = timedelta(days=30)
 SEEN_EVERY: Final = timedelta(hours=1)
@@ -85,7 +85,7 @@ def _read(connection: Connection, rows: list[Any], now: datetime) -> list[Rememb
             created_at=row.created_at,
             seen_at=row.seen_at,
             until=min(row.expires_at, now + LIFETIME),
-            is_of_wrong_clock=row.expires_at > now + LIFETIME + SLACK or row.seen_at > now + SLACK,
+            is_of_wrong_clock=row.expires_at > now + LIFETIME + CLOCK_SLACK or row.seen_at > now + CLOCK_SLACK,
         )
         for row in rows
     ]
@@ -93,11 +93,11 @@ def _read(connection: Connection, rows: list[Any], now: datetime) -> list[Rememb
 
 def set_right(tx: Tx) -> None:
     """Have the browsers that were remembered while the clock was ahead be remembered from now on."""
-    span = {"latest": tx.now + LIFETIME + SLACK, "soon": tx.now + SLACK}
+    span = {"latest": tx.now + LIFETIME + CLOCK_SLACK, "soon": tx.now + CLOCK_SLACK}
     tx.write(_SET_RIGHT, {**span, "now": tx.now, "until": tx.now + LIFETIME})
 
 
-def saw(tx: Tx, browser: RememberedBrowser) -> None:
+def record_use(tx: Tx, browser: RememberedBrowser) -> None:
     """Write down that it was used."""
     tx.write(_SEEN, {"held": browser.id, "now": tx.now})
 

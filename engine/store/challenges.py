@@ -21,7 +21,7 @@ from engine.store.connection import Connection
 from engine.store.statements import Statement
 from engine.store.tables import ChallengeRow
 from engine.store.transaction import Tx
-from engine.store.wrong_clock import SLACK
+from engine.store.wrong_clock import CLOCK_SLACK
 
 Command: TypeAlias = Decide | Resume
 """What may wait for its code."""
@@ -80,7 +80,7 @@ _LAPSED = Statement(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class StoredChallenge:
     """A challenge whose code was sent. `command`: what waits for the code; None: it signs in, or is over."""
 
     id: str
@@ -104,7 +104,7 @@ class Held:
 
     def live(self, now: datetime) -> bool:
         """Return whether its code can still be used, in this browser or in another that asked for the same."""
-        return self.created_at - SLACK <= now < self.expires_at and self.used_at is None
+        return self.created_at - CLOCK_SLACK <= now < self.expires_at and self.used_at is None
 
     def open(self, now: datetime) -> bool:
         """Return whether a code may still be tried in its own browser."""
@@ -129,7 +129,7 @@ class NewChallenge:
     said: Said = field(default=(), repr=False)
 
 
-def insert_challenge(tx: Tx, codes: Codes, new: NewChallenge) -> Held:
+def insert_challenge(tx: Tx, codes: Codes, new: NewChallenge) -> StoredChallenge:
     """Write a challenge, and what is kept of its code."""
     waits = None if new.command is None else _write(new.command, new.said)
     subject = _subject(new.purpose, new.workspace, new.person, new.address, waits)
@@ -153,12 +153,12 @@ def insert_challenge(tx: Tx, codes: Codes, new: NewChallenge) -> Held:
             "expires_at": tx.now + LIFETIME,
         },
     )
-    return cast("Held", load_challenge(tx.connection, new.id))
+    return cast("StoredChallenge", load_challenge(tx.connection, new.id))
 
 
 def sweep(tx: Tx) -> None:
     """Drop what waited too long for its code, old challenges, and those of a clock that was ahead."""
-    tx.write(_OLD, {"before": tx.now - DAY, "latest": tx.now + SLACK})
+    tx.write(_OLD, {"before": tx.now - DAY, "latest": tx.now + CLOCK_SLACK})
     tx.write(_LAPSED, {"before": tx.now - LIFETIME})
 
 
@@ -174,13 +174,13 @@ def touch(tx: Tx, workspace: str) -> None:
     tx.write(_DROPPED, {"id": held["id"]})
 
 
-def load_challenge(connection: Connection, challenge: str) -> Held | None:
+def load_challenge(connection: Connection, challenge: str) -> StoredChallenge | None:
     """Return a challenge, or None if there is none, or none that this version made."""
     row = _BY_ID.one(connection, {"id": challenge})
     return None if row is None or row.purpose is None else _read(row)
 
 
-def find_confirming(connection: Connection, holder: str, form: str | None, command: Command) -> Held | None:
+def find_confirming(connection: Connection, holder: str, form: str | None, command: Command) -> StoredChallenge | None:
     """Return the challenge in which this very command waits, if this browser sent it before with the same form.
 
     One form may be sent with one answer and then, by a step back in the browser, with another.
@@ -190,31 +190,31 @@ def find_confirming(connection: Connection, holder: str, form: str | None, comma
     return next((one for one in asked if one.command and _thing(one.command) == wanted), None)
 
 
-def find_sign_in(connection: Connection, holder: str, form: str | None) -> Held | None:
+def find_sign_in(connection: Connection, holder: str, form: str | None) -> StoredChallenge | None:
     """Return the code to sign in that this browser asked for with this very form."""
     return next((one for one in _by_form(connection, holder, form) if one.purpose is Purpose.SIGN_IN), None)
 
 
-def _by_form(connection: Connection, holder: str, form: str | None) -> list[Held]:
+def _by_form(connection: Connection, holder: str, form: str | None) -> list[StoredChallenge]:
     rows = _BY_FORM.all(connection, {"holder": hashed(holder), "form": form}) if form else []
     return [_read(row) for row in rows if row.purpose is not None]
 
 
-def load_sent(connection: Connection, workspace: str, address: str, now: datetime) -> list[Held]:
+def load_sent(connection: Connection, workspace: str, address: str, now: datetime) -> list[StoredChallenge]:
     """Return the challenges whose codes went to the address within a day."""
-    span = {"since": now - DAY, "latest": now + SLACK}
+    span = {"since": now - DAY, "latest": now + CLOCK_SLACK}
     rows = _RECENT.all(connection, {"workspace": workspace, "address": address, **span})
     return [_read(row) for row in rows if row.purpose is not None]
 
 
-def may_confirm(sent: list[Held], command: Command, now: datetime) -> bool:
+def may_confirm(sent: list[StoredChallenge], command: Command, now: datetime) -> bool:
     """Return whether a code for this command may go to an address that got these."""
     times = [one.created_at for one in sent if one.purpose is not Purpose.SIGN_IN and one.used_at is None]
     few = sum(at > now - HOUR for at in times) < UNANSWERED_PER_HOUR and len(times) < UNANSWERED_PER_DAY
     return few and len(json_values.dumps(_write(command)).encode()) <= KEPT_BYTES
 
 
-def may_sign_in(sent: list[Held], now: datetime) -> bool:
+def may_sign_in(sent: list[StoredChallenge], now: datetime) -> bool:
     """Return whether another code to sign in may go to an address that got these.
 
     One always may where none of them can be used: nobody can keep a person from signing in by asking for codes.
@@ -234,12 +234,12 @@ def digits(purpose: Purpose) -> int:
     return LONG_DIGITS if purpose is Purpose.SIGN_IN else DIGITS
 
 
-def try_count(tx: Tx, held: Held) -> bool:
+def try_count(tx: Tx, held: StoredChallenge) -> bool:
     """Count a wrong code. False: another was counted meanwhile."""
     return bool(tx.write(_TRIED, {"held": held.id, "seen": held.tries}))
 
 
-def try_use(tx: Tx, held: Held) -> bool:
+def try_use(tx: Tx, held: StoredChallenge) -> bool:
     """Write down that the right code was given, and drop what waited for it. False: it was given before."""
     return bool(tx.write(_USED, {"held": held.id, "now": tx.now}))
 
@@ -298,10 +298,10 @@ def _write_decision(decision: Decide) -> dict[str, Any]:
     }
 
 
-def _read(row: Any) -> Held:
+def _read(row: Any) -> StoredChallenge:
     purpose = Purpose(row.purpose)
     waits = cast("dict[str, Any]", json_values.loads(row.decision)) if row.decision else None
-    return Held(
+    return StoredChallenge(
         id=row.id,
         workspace=row.workspace,
         purpose=purpose,

@@ -153,7 +153,7 @@ _DUE = Statement(
 )
 
 
-class HeldDelivery(Struct, frozen=True, kw_only=True):
+class LeasedDelivery(Struct, frozen=True, kw_only=True):
     """A claimed delivery; `rev` is its fence."""
 
     id: str
@@ -215,7 +215,7 @@ def _row(tx: Tx, workspace: str, copy: NewDelivery) -> dict[str, Any]:
     }
 
 
-def claim_delivery(tx: Tx, delivery: str, lease: timedelta = LEASE) -> HeldDelivery | None:
+def claim_delivery(tx: Tx, delivery: str, lease: timedelta = LEASE) -> LeasedDelivery | None:
     """Take a delivery that is due, for so long. None: nothing to do, or somebody is at it."""
     row = tx.one(_CLAIM, {"held": delivery, "now": tx.now, "new_lease": tx.now + lease})
     return _read(row) if row is not None else None
@@ -237,8 +237,8 @@ def try_early(tx: Tx) -> None:
     tx.write(_TRY_EARLY, {"now": tx.now})
 
 
-def _read(row: Any) -> HeldDelivery:
-    return HeldDelivery(
+def _read(row: Any) -> LeasedDelivery:
+    return LeasedDelivery(
         id=row.id,
         workspace=row.workspace,
         kind=_KINDS[row.kind],
@@ -262,7 +262,7 @@ def read_receipt(text: str | None) -> Receipt | None:
     return None if text is None else Receipt(cast("dict[str, str]", json_values.loads(text)))
 
 
-def try_shown(tx: Tx, held: HeldDelivery, receipt: Receipt | None, *, state: DeliveryState) -> bool:
+def try_shown(tx: Tx, held: LeasedDelivery, receipt: Receipt | None, *, state: DeliveryState) -> bool:
     """Record that the copy shows the version that was wanted when it was claimed. False: not ours any more."""
     row = tx.one(
         _SHOWN,
@@ -280,7 +280,7 @@ def try_shown(tx: Tx, held: HeldDelivery, receipt: Receipt | None, *, state: Del
     return row is not None
 
 
-def try_failed(tx: Tx, held: HeldDelivery, *, error: str, next_at: datetime | None, unknown: bool) -> bool:
+def try_failed(tx: Tx, held: LeasedDelivery, *, error: str, next_at: datetime | None, unknown: bool) -> bool:
     """Record a failure. `next_at` None: for good. False: not ours any more."""
     return bool(
         tx.write(
@@ -297,7 +297,7 @@ def try_failed(tx: Tx, held: HeldDelivery, *, error: str, next_at: datetime | No
     )
 
 
-def try_postponed(tx: Tx, held: HeldDelivery, next_at: datetime) -> bool:
+def try_postponed(tx: Tx, held: LeasedDelivery, next_at: datetime) -> bool:
     """Give a copy back untried, until its channel is worth trying. False: not ours any more."""
     return bool(tx.write(_POSTPONED, {"held": held.id, "seen_rev": held.rev, "new_next": next_at}))
 

@@ -25,7 +25,7 @@ STALE_SECONDS: Final = 0.25
 """How long those who only read rely on the last look: five system calls are a tenth of a short read."""
 
 
-class Loss(Enum):
+class FileLoss(Enum):
     """What happened to the files of an open database."""
 
     FILE = "file"
@@ -41,7 +41,7 @@ class FileWatch:
 
     def __init__(self, path: Path, *, mark: int) -> None:
         """`mark`: what was written to the file when it was opened; it may not have got there from the log yet."""
-        self._path, self.real = path, lock.real(path)
+        self._path, self.real = path, lock.real_path(path)
         self._descriptor = os.open(self.real, os.O_RDONLY | os.O_CLOEXEC)
         self._file = _identity(self._descriptor)
         self._marks = {mark, self._mark()}
@@ -61,35 +61,35 @@ class FileWatch:
         """Whether nobody looked for a while."""
         return time.monotonic() - self._looked_at > STALE_SECONDS
 
-    def look(self) -> Loss | None:
+    def look(self) -> FileLoss | None:
         """What happened to the files, if anything did."""
         self._looked_at = time.monotonic()
         if _identity(self._path) != self._file:
-            return Loss.FILE
+            return FileLoss.FILE
         if self._mark() not in self._marks:
-            return Loss.CONTENT
+            return FileLoss.CONTENT
         for one, known in self._beside.items():
             if _identity(one) != known:
                 self._missing = one
-                return Loss.BESIDE
+                return FileLoss.BESIDE
         return None
 
     def close(self) -> None:
         os.close(self._descriptor)
 
-    def sentence(self, loss: Loss) -> str:
+    def sentence(self, loss: FileLoss) -> str:
         """What happened, for the operator."""
         match loss:
-            case Loss.FILE:
+            case FileLoss.FILE:
                 return (
                     f"The database {self._path} was moved, removed or replaced while it was in use, so Signoff stops."
                 )
-            case Loss.CONTENT:
+            case FileLoss.CONTENT:
                 return (
                     f"Something else was written into the database {self._path} while in use, so Signoff stops. "
                     "The file may be damaged: restore a backup while no server runs, and start again."
                 )
-            case Loss.BESIDE:
+            case FileLoss.BESIDE:
                 return (
                     f"The file {self._missing} was removed or replaced while it was in use, so Signoff stops. "
                     f"Nothing is lost: all that was saved is in {self._path}. "
@@ -97,7 +97,7 @@ class FileWatch:
                 )
 
     def rescue(self, driver: sqlite3.Connection) -> str:
-        """See that all that was saved is in a file, after `Loss.FILE`. Returns a sentence about where it is."""
+        """See that all that was saved is in a file, after `FileLoss.FILE`. Returns a sentence about where it is."""
         if os.fstat(self._descriptor).st_nlink:
             where = self._moved_to()
             found = f"in {where}" if where else "in the file that was moved"

@@ -50,7 +50,7 @@ _STEPS_BETWEEN_LOOKS: Final = 100_000
 """Instructions of SQLite after which a long check looks at the time."""
 
 
-class Standing(Enum):
+class SchemaState(Enum):
     """What a file is to this program."""
 
     CURRENT = "current"
@@ -64,7 +64,7 @@ class Standing(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Some:
+class Summary:
     """How many there are, and the first of them in words."""
 
     count: int
@@ -72,7 +72,7 @@ class Some:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class WorkflowSource:
     """The bytes of a workflow's version that is current, or that an open run pinned."""
 
     name: str
@@ -82,7 +82,7 @@ class Source:
 
 
 @contextmanager
-def looking(path: Path) -> Iterator[Connection]:
+def open_for_inspection(path: Path) -> Iterator[Connection]:
     """A connection that cannot write, to a file of any schema and whoever owns it. Raises `StoreError`.
 
     Readers of a WAL make files beside the database that stay. Where there is no WAL nobody has it open.
@@ -93,18 +93,18 @@ def looking(path: Path) -> Iterator[Connection]:
         yield connection
 
 
-def standing(connection: Connection) -> Standing:
+def schema_state(connection: Connection) -> SchemaState:
     """What the file is, by its schema."""
     here = MigrationContext.configure(connection.core).get_current_revision()
     if here is None:
         tables = connection.exec_driver_sql("SELECT 1 FROM sqlite_master").first()
-        return Standing.EMPTY if tables is None else Standing.FOREIGN
+        return SchemaState.EMPTY if tables is None else SchemaState.FOREIGN
     scripts = ScriptDirectory(str(schema.HISTORY))
     if here not in {one.revision for one in scripts.walk_revisions()}:
-        return Standing.NEWER
+        return SchemaState.NEWER
     if connection.execute(select(_workspace.c.name)).scalar() == schema.TRIAL:
-        return Standing.TRIAL
-    return Standing.CURRENT if here == scripts.get_current_head() else Standing.OLDER
+        return SchemaState.TRIAL
+    return SchemaState.CURRENT if here == scripts.get_current_head() else SchemaState.OLDER
 
 
 def has_wal(path: Path) -> bool:
@@ -113,7 +113,7 @@ def has_wal(path: Path) -> bool:
         return file.read(20)[18:] == b"\x02\x02"
 
 
-def damage(connection: Connection, *, seconds: float) -> str | None:
+def find_damage(connection: Connection, *, seconds: float) -> str | None:
     """What SQLite's quick check finds; empty: nothing. None: it takes longer than `seconds`."""
     driver = connection.driver
     deadline = time.monotonic() + seconds
@@ -129,13 +129,13 @@ def damage(connection: Connection, *, seconds: float) -> str | None:
     return "" if found == ["ok"] else "; ".join(found)
 
 
-def newest(connection: Connection) -> datetime | None:
+def last_entry_at(connection: Connection) -> datetime | None:
     """When the last entry of the audit log was written."""
     leaf = connection.execute(select(_audit.c.leaf).order_by(_audit.c.seq.desc()).limit(1)).scalar()
     return None if leaf is None else datetime.fromisoformat(cast("dict[str, Any]", json_values.loads(leaf))["at"])
 
 
-def sources(connection: Connection) -> list[Source]:
+def workflow_sources(connection: Connection) -> list[WorkflowSource]:
     """Every workflow as it is now, and as runs that have not ended pinned it."""
     pinned = select(_run.c.workflow, _run.c.version).where(_run.c.ended_at.is_(None))
     now = select(_workflow.c.id, _workflow.c.version)
@@ -150,7 +150,7 @@ def sources(connection: Connection) -> list[Source]:
         .order_by(_workflow.c.name, _version.c.version)
     )
     return [
-        Source(row.name, row.version, row.version == row.current, bytes(row.source))
+        WorkflowSource(row.name, row.version, row.version == row.current, bytes(row.source))
         for row in connection.execute(statement)
     ]
 
@@ -211,34 +211,34 @@ _UNSEEN = (
 )
 
 
-def failing(connection: Connection) -> Some:
+def failing_deliveries(connection: Connection) -> Summary:
     """Copies that could not be shown so far, and will be tried again."""
     return _some(connection, _FAILING, _copy)
 
 
-def dead(connection: Connection) -> Some:
+def dead_deliveries(connection: Connection) -> Summary:
     """Copies of open requests that will never be shown."""
     return _some(connection, _DEAD, _copy)
 
 
-def refused(connection: Connection) -> Some:
+def refused_addresses(connection: Connection) -> Summary:
     """Addresses that were refused for good when something was last sent to them, the latest first."""
     return _some(connection, _REFUSED, lambda row: f"{row.value}: {row.refused_why}")
 
 
-def attention(connection: Connection) -> Some:
+def runs_needing_attention(connection: Connection) -> Summary:
     """Runs whose owner has to say what became of a step."""
     return _some(connection, _ATTENTION, lambda row: f"{row.id} ({row.name})")
 
 
-def joined(connection: Connection) -> Some:
+def joined_accounts(connection: Connection) -> Summary:
     """Accounts that an older version took for one person, and that are separate now or will be."""
     both = _some(connection, _TOGETHER, lambda row: f"{row.accounts} (one person until the server starts)")
     apart = _some(connection, _APART, lambda row: f"{row.account} and {row.other}")
-    return Some(both.count + apart.count, (*both.first, *apart.first)[:_FIRST])
+    return Summary(both.count + apart.count, (*both.first, *apart.first)[:_FIRST])
 
 
-def unseen(connection: Connection, *, before: datetime) -> Some:
+def undelivered_requests(connection: Connection, *, before: datetime) -> Summary:
     """Requests that wait since `before` or longer, and that nobody was shown."""
     return _some(connection, _UNSEEN, lambda row: str(row.id), {"before": before})
 
@@ -248,10 +248,10 @@ def _some(
     statement: Select[Any],
     told: Callable[[Row[Any]], str],
     params: Mapping[str, Any] | None = None,
-) -> Some:
+) -> Summary:
     count = connection.execute(select(func.count()).select_from(statement.order_by(None).subquery()), params).scalar()
     rows = connection.execute(statement.limit(_FIRST), params)
-    return Some(count or 0, tuple(map(told, rows)))
+    return Summary(count or 0, tuple(map(told, rows)))
 
 
 def _copy(row: Row[Any]) -> str:

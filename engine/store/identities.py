@@ -189,13 +189,13 @@ def _with_account(tx: Tx, workspace: str, account: Address, emails: Sequence[Add
         holder = people.find_person(tx.connection, workspace, email)
         if holder is not None and holder.account is None:
             evidence = f"The directory named the account {account.value} for {email}."
-            people.give(tx, workspace, account, holder.id, evidence=evidence)
+            people.give_address(tx, workspace, account, holder.id, evidence=evidence)
             # Whether the same human reads the address as before is not known, so browsers have to prove it again.
             _revoke(tx, _REVOKE_BROWSERS, holder.id, email)
             _record(tx, workspace, EntryKind.PERSON_ACCOUNT_FOUND, holder.id, account, evidence)
             return people.load_people(tx.connection, [holder.id])[holder.id]
     person = people.insert_person(tx, workspace, name=name)
-    people.give(tx, workspace, account, person, evidence=evidence)
+    people.give_address(tx, workspace, account, person, evidence=evidence)
     return people.load_people(tx.connection, [person])[person]
 
 
@@ -218,16 +218,16 @@ def _bring(tx: Tx, workspace: str, email: Address, person: Person, *, evidence: 
     """Give an address to a person, whoever had it. `alone`: the person is known by the account and nothing else."""
     holder = people.find_person(tx.connection, workspace, email)
     if holder is None:
-        people.give(tx, workspace, email, person.id, evidence=evidence)
+        people.give_address(tx, workspace, email, person.id, evidence=evidence)
         _record(tx, workspace, EntryKind.PERSON_ADDRESS_GIVEN, person.id, email, evidence)
     elif holder.account is None and alone:
         moved = _join(tx, workspace, holder.id, into=person.id)
         _take(tx, workspace, email, holder.id, why=evidence)
-        people.give(tx, workspace, email, person.id, evidence=evidence, moved=moved)
+        people.give_address(tx, workspace, email, person.id, evidence=evidence, moved=moved)
         _record(tx, workspace, EntryKind.PERSON_JOINED, person.id, email, evidence, holder.id, moved)
     else:
         _take(tx, workspace, email, holder.id, why=evidence)
-        people.give(tx, workspace, email, person.id, evidence=evidence)
+        people.give_address(tx, workspace, email, person.id, evidence=evidence)
         _record(tx, workspace, EntryKind.PERSON_ADDRESS_TAKEN, person.id, email, evidence, holder.id)
 
 
@@ -302,7 +302,7 @@ def undo(tx: Tx, workspace: str, address: Address, *, actor: Person) -> tuple[st
     why = f"{actor.label} undid it."
     _take(tx, workspace, address, current.person, why=why)
     if before is not None:
-        people.give(tx, workspace, address, before, evidence=why)
+        people.give_address(tx, workspace, address, before, evidence=why)
         if current.moved is not None:
             _move(tx, cast("dict[str, Value]", json_values.loads(current.moved)), current.person, into=before)
     _record(
@@ -328,7 +328,7 @@ def separate(tx: Tx, workspace: str) -> int:
         for account in accounts[1:]:
             _take(tx, workspace, account, person.id, why=_BY_UPGRADE)
             other = people.insert_person(tx, workspace, name="", split_from=person.id)
-            people.give(tx, workspace, account, other, evidence=_BY_UPGRADE)
+            people.give_address(tx, workspace, account, other, evidence=_BY_UPGRADE)
             tx.write(_ALSO_ASKED, {"of": person.id, "into": other, "account": account.value})
             _record(tx, workspace, EntryKind.PERSON_SEPARATED, other, account, _BY_UPGRADE, person.id)
     return len(joined)

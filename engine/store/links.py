@@ -12,11 +12,11 @@ from engine.code_derivation import hashed
 from engine.domain import Address, Link, LinkState
 from engine.store import people
 from engine.store.connection import Connection
-from engine.store.deliveries import HeldDelivery
+from engine.store.deliveries import LeasedDelivery
 from engine.store.statements import Statement
 from engine.store.tables import LinkRow
 from engine.store.transaction import Tx
-from engine.store.wrong_clock import SLACK
+from engine.store.wrong_clock import CLOCK_SLACK
 
 LIFETIME: Final = timedelta(days=30)
 """After it, whoever still has the mail signs in at the inbox instead."""
@@ -38,14 +38,14 @@ _SET_RIGHT = Statement(
 
 
 @dataclass(frozen=True, slots=True)
-class Minted:
+class NewLink:
     """A token that only the mail it goes into will know."""
 
     token: str
     until: datetime
 
 
-def mint(tx: Tx, held: HeldDelivery) -> Minted:
+def mint(tx: Tx, held: LeasedDelivery) -> NewLink:
     """A fresh link for this copy. Those of earlier attempts stay where nobody knows which of the mails arrived."""
     assert held.request is not None
     minted, row = make(tx, held)
@@ -53,10 +53,10 @@ def mint(tx: Tx, held: HeldDelivery) -> Minted:
     return minted
 
 
-def make(tx: Tx, held: HeldDelivery) -> tuple[Minted, dict[str, Any]]:
+def make(tx: Tx, held: LeasedDelivery) -> tuple[NewLink, dict[str, Any]]:
     """Return a fresh link for this copy, and what is kept of it whatever it leads to."""
     # To the minute, as people are told it: then copies that leave together say the same.
-    minted = Minted(tx.ids.token(), (tx.now + LIFETIME).replace(second=0, microsecond=0))
+    minted = NewLink(tx.ids.token(), (tx.now + LIFETIME).replace(second=0, microsecond=0))
     row = {
         "hash": hashed(minted.token),
         "person": held.person,
@@ -68,7 +68,7 @@ def make(tx: Tx, held: HeldDelivery) -> tuple[Minted, dict[str, Any]]:
     return minted, row
 
 
-def drop(tx: Tx, minted: Minted) -> None:
+def drop(tx: Tx, minted: NewLink) -> None:
     """Forget a link that never left, so that nobody counts it among those that people hold."""
     tx.write(_DROP, {"hash": hashed(minted.token)})
 
@@ -91,13 +91,13 @@ def standing(connection: Connection, row: Any, now: datetime) -> dict[str, Any]:
         "address": row.address,
         "state": LinkState.REVOKED if row.revoked_at or moved else live,
         "until": until,
-        "is_of_wrong_clock": row.expires_at > now + LIFETIME + SLACK,
+        "is_of_wrong_clock": row.expires_at > now + LIFETIME + CLOCK_SLACK,
     }
 
 
 def set_right(tx: Tx, statement: Statement = _SET_RIGHT) -> None:
     """Have the links that were made while the clock was ahead begin now: they would hold for longer than others."""
-    tx.write(statement, {"latest": tx.now + LIFETIME + SLACK, "now": tx.now, "until": tx.now + LIFETIME})
+    tx.write(statement, {"latest": tx.now + LIFETIME + CLOCK_SLACK, "now": tx.now, "until": tx.now + LIFETIME})
 
 
 def revoke(tx: Tx, request: str) -> int:

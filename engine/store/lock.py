@@ -19,19 +19,19 @@ _PLACE: Final = 2**62
 _UNSUPPORTED: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 
 
-def real(path: Path) -> Path:
+def real_path(path: Path) -> Path:
     """The file that a path leads to through every symbolic link, also where that is not there yet."""
     return Path(os.path.realpath(path))
 
 
 def lock_path(path: Path) -> Path:
     """The lock beside the file itself, so that two symbolic links to one file are one lock."""
-    found = real(path)
+    found = real_path(path)
     return found.with_name(found.name + ".lock")
 
 
 @contextmanager
-def held(path: Path) -> Iterator[None]:
+def own(path: Path) -> Iterator[None]:
     """Own the file while the body runs; make an empty one where there is none. No SQLite connection may outlive it.
 
     Raises `StoreLocked` while another process owns the file, by whatever name: a hard link, a mount, a symbolic link.

@@ -28,7 +28,7 @@ Head = tuple[int, str]
 
 def head_path(path: Path) -> Path:
     """Where the head of this database is noted."""
-    real = lock.real(path)
+    real = lock.real_path(path)
     return real.with_name(real.name + ".head")
 
 

@@ -112,7 +112,9 @@ def need_person(tx: Tx, workspace: str, address: Address, *, name: str = "", evi
     if found is not None:
         return found
     person = insert_person(tx, workspace, name=name)
-    give(tx, workspace, address, person, evidence=evidence or "It was named or used here, and belonged to no person.")
+    give_address(
+        tx, workspace, address, person, evidence=evidence or "It was named or used here, and belonged to no person."
+    )
     return Person(person, name, (Address(address.kind, _key(address)),))
 
 
@@ -124,7 +126,7 @@ def insert_person(tx: Tx, workspace: str, *, name: str, split_from: str | None =
     return person
 
 
-def give(
+def give_address(
     tx: Tx, workspace: str, address: Address, person: str, *, evidence: str, moved: Mapping[str, Value] | None = None
 ) -> None:
     """Write that an address, which is with no person now, belongs to this one from now on, and what says so."""
@@ -147,7 +149,7 @@ def as_known(tx: Tx, workspace: str, found: Found) -> Person | None:
     return None if told and any(one.kind == "email" and one not in emails for one in person.addresses) else person
 
 
-def mark(tx: Tx, workspace: str, address: Address, *, refused: str | None) -> None:
+def mark_address(tx: Tx, workspace: str, address: Address, *, refused: str | None) -> None:
     """Write down that nothing can be sent to an address, and why; or, with None, that it can."""
     tx.write(
         _REFUSED,

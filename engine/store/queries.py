@@ -317,7 +317,7 @@ def _request_view(
     unreached: Sequence[tuple[Person, str]],
 ) -> RequestView:
     details = cast("dict[str, Any]", json_values.loads(row.details))
-    asked = request_model.read_asked(row, details, rules, known, workflow=row.workflow_name, hash=row.workflow_hash)
+    asked = request_model.read_request(row, details, rules, known, workflow=row.workflow_name, hash=row.workflow_hash)
     return RequestView(
         asked=asked,
         run=row.run,

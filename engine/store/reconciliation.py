@@ -41,7 +41,7 @@ _RECORDED: Final = ("reason", "assurance", "shown_digest", "approved_digest")
 """What a decision says in its row and in its entry by the same name."""
 
 
-class _Told(Struct, frozen=True):
+class _LoggedEntry(Struct, frozen=True):
     """An entry, as far as it is compared. `content` None: it was erased."""
 
     seq: int
@@ -68,21 +68,21 @@ def compare(connection: Connection, workspace: str) -> Iterator[str]:
         after = rows[-1].id
 
 
-def _entries(rows: Iterable[Any]) -> Iterator[_Told]:
+def _entries(rows: Iterable[Any]) -> Iterator[_LoggedEntry]:
     """The entries of these rows. One that cannot be read is left out: the check of the chain names it."""
     for row in rows:
         with suppress(ValueError, KeyError, TypeError, AttributeError):
             yield _read(row)
 
 
-def _read(row: Any) -> _Told:
+def _read(row: Any) -> _LoggedEntry:
     leaf = cast("dict[str, Any]", json_values.loads(row.leaf))
     content = None if row.content is None else cast("dict[str, Any]", json_values.loads(row.content))
     at = datetime.fromisoformat(leaf["at"])
-    return _Told(row.seq, at, leaf["kind"], leaf.get("run"), leaf.get("request"), leaf.get("actor"), content)
+    return _LoggedEntry(row.seq, at, leaf["kind"], leaf.get("run"), leaf.get("request"), leaf.get("actor"), content)
 
 
-def _first(connection: Connection, workspace: str) -> _Told | None:
+def _first(connection: Connection, workspace: str) -> _LoggedEntry | None:
     row = connection.execute(
         select(_audit).where(_audit.c.workspace == workspace).order_by(_audit.c.seq).limit(1)
     ).first()
@@ -92,7 +92,7 @@ def _first(connection: Connection, workspace: str) -> _Told | None:
 # -- the log as a whole -------------------------------------------------------------------------------------
 
 
-def _begun_anew(connection: Connection, workspace: str, began: _Told | None) -> Iterator[str]:
+def _begun_anew(connection: Connection, workspace: str, began: _LoggedEntry | None) -> Iterator[str]:
     """Runs from before the first entry: the log was removed, and another one begun."""
     earlier = _run.c.workspace == workspace
     if began is not None:
@@ -170,7 +170,7 @@ def _runs(connection: Connection, workspace: str, after: str) -> Sequence[Any]:
 
 def _around(
     connection: Connection, workspace: str, runs: Sequence[str]
-) -> tuple[dict[str, list[Any]], dict[str, list[Any]], dict[str, list[_Told]]]:
+) -> tuple[dict[str, list[Any]], dict[str, list[Any]], dict[str, list[_LoggedEntry]]]:
     """The requests by run, the decisions by request, and the entries by run."""
     requests: dict[str, list[Any]] = {}
     columns = (_request.c.id, _request.c.run, _request.c.state, _request.c.digest, _request.c.content)
@@ -180,7 +180,7 @@ def _around(
     joined = _decision.join(_request, _request.c.id == _decision.c.request)
     for row in connection.execute(select(_decision).select_from(joined).where(_request.c.run.in_(runs))):
         decisions.setdefault(row.request, []).append(row)
-    told: dict[str, list[_Told]] = {}
+    told: dict[str, list[_LoggedEntry]] = {}
     entries = select(_audit).where(_audit.c.workspace == workspace, _audit.c.run.in_(runs)).order_by(_audit.c.seq)
     for entry in _entries(connection.execute(entries)):
         told.setdefault(str(entry.run), []).append(entry)
@@ -188,7 +188,7 @@ def _around(
 
 
 def _compare_run(
-    row: Any, requests: Sequence[Any], decisions: Mapping[str, Sequence[Any]], told: Sequence[_Told]
+    row: Any, requests: Sequence[Any], decisions: Mapping[str, Sequence[Any]], told: Sequence[_LoggedEntry]
 ) -> Iterator[str]:
     kinds = {entry.kind for entry in told}
     if "run.started" not in kinds:
@@ -208,7 +208,7 @@ def _compare_run(
         yield from _compare_decisions(one.id, decisions.get(one.id, ()), about)
 
 
-def _compare_request(row: Any, told: Sequence[_Told]) -> Iterator[str]:
+def _compare_request(row: Any, told: Sequence[_LoggedEntry]) -> Iterator[str]:
     opened = [entry for entry in told if entry.kind == "request.opened"]
     if not opened:
         yield f"request {row.id} is in the tables, and no entry says that it was opened"
@@ -232,7 +232,7 @@ def _is_about(row: Any, content: Mapping[str, Any]) -> bool:
         return False
 
 
-def _compare_decisions(request: str, rows: Sequence[Any], told: Sequence[_Told]) -> Iterator[str]:
+def _compare_decisions(request: str, rows: Sequence[Any], told: Sequence[_LoggedEntry]) -> Iterator[str]:
     entries = [entry for entry in told if entry.kind in _DECIDED]
     for row in rows:
         entry = next((one for one in entries if _is_of(row, one)), None)
@@ -248,12 +248,12 @@ def _compare_decisions(request: str, rows: Sequence[Any], told: Sequence[_Told])
             yield f"entry {entry.seq} says {entry.kind} of request {request}, and the tables hold no such decision"
 
 
-def _is_of(row: Any, entry: _Told) -> bool:
+def _is_of(row: Any, entry: _LoggedEntry) -> bool:
     named = row.id if entry.content is None else entry.content.get("decision")
     return (named, row.person, f"request.{row.verdict}") == (row.id, entry.actor, entry.kind)
 
 
-def _compare_fields(row: Any, entry: _Told, content: Mapping[str, Any]) -> Iterator[str]:
+def _compare_fields(row: Any, entry: _LoggedEntry, content: Mapping[str, Any]) -> Iterator[str]:
     if row.record == "{}":
         yield f"the contents of decision {row.id} were erased in the tables, and not in entry {entry.seq}"
         return

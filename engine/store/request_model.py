@@ -123,7 +123,7 @@ _DECISIONS = Statement(
 )
 
 
-def load_asked(tx: Tx, request: str) -> tuple[Request, tuple[str, str]] | None:
+def load_request(tx: Tx, request: str) -> tuple[Request, tuple[str, str]] | None:
     """The request as its rules look at it, and the words on its Approve and Reject buttons."""
     row = _BY_ID.one(tx.connection, {"id": request})
     if row is None:
@@ -133,11 +133,11 @@ def load_asked(tx: Tx, request: str) -> tuple[Request, tuple[str, str]] | None:
     known = people.known_people(tx, (*rules, row.closed_by) if row.closed_by else rules)
     pinned = workflows.known_pinned(tx, row.workflow, row.version)
     details = cast("dict[str, Any]", json_values.loads(row.details))
-    asked = read_asked(row, details, rules, known, workflow=pinned.name, hash=pinned.hash)
+    asked = read_request(row, details, rules, known, workflow=pinned.name, hash=pinned.hash)
     return asked, (details["approve_label"], details["reject_label"])
 
 
-def read_asked(
+def read_request(
     row: Any,
     details: Mapping[str, Any],
     rules: Mapping[str, Rule],

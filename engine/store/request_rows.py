@@ -242,7 +242,7 @@ def try_expire(tx: Tx, asked: Request, state: RequestState) -> bool:
     return bool(won)
 
 
-def withdraw(tx: Tx, run: str, *, by: str) -> list[str]:
+def cancel_requests(tx: Tx, run: str, *, by: str) -> list[str]:
     """Close every open request of a run that was cancelled; their ids."""
     closed = _WITHDRAW.scalars(tx.connection, {"held": run, "now": tx.now, "by": by})
     for request in closed:

@@ -27,7 +27,7 @@ _NAMED = 3
 """Runs that are named; of the others, how many there are."""
 
 
-class Doubt(Struct, frozen=True, kw_only=True):
+class RestoreSuspicion(Struct, frozen=True, kw_only=True):
     """Why a database may be older than what has happened since. `why`: a sentence."""
 
     why: str
@@ -35,14 +35,14 @@ class Doubt(Struct, frozen=True, kw_only=True):
     """The head that was noted beside it, where there is one."""
 
 
-def find_doubt(path: Path, connection: Connection | None = None) -> Doubt | None:
+def find_suspicion(path: Path, connection: Connection | None = None) -> RestoreSuspicion | None:
     """Why the database may not be the latest, if there is a reason. `connection`: one to it that is open already."""
     if connection is None:
         with closing(connect(path, writable=False)) as opened, translated(path):
-            return find_doubt(path, opened)
+            return find_suspicion(path, opened)
     noted = log_head.read(path)
     why = _why(path, connection, noted)
-    return None if why is None else Doubt(why=why, noted=None if noted is None else f"{noted[0]}:{noted[1]}")
+    return None if why is None else RestoreSuspicion(why=why, noted=None if noted is None else f"{noted[0]}:{noted[1]}")
 
 
 def _why(path: Path, connection: Connection, noted: log_head.Head | None) -> str | None:
@@ -89,7 +89,7 @@ def _told(waiting: int, runs: list[str]) -> str:
     )
 
 
-def record(tx: Tx, found: Doubt, *, by: str) -> None:
+def record(tx: Tx, found: RestoreSuspicion, *, by: str) -> None:
     """Write down that the database was taken as it is, and who said so."""
     content: dict[str, Any] = {"why": found.why, "by": by}
     if found.noted is not None:

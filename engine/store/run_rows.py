@@ -242,7 +242,7 @@ def write_origin(origin: Origin) -> str:
     return json_values.dumps({"surface": origin.surface, "place": dict(origin.place)})
 
 
-def load_place(connection: Connection, run: str) -> RunOwner:
+def load_owner(connection: Connection, run: str) -> RunOwner:
     """Where a run belongs, even if nothing else of it can be read."""
     row = _PLACE.one(connection, {"id": run})
     assert row is not None

@@ -20,8 +20,8 @@ from engine.store import file_marks, lock
 from engine.store.connection import BUSY_SECONDS, Connection, connect
 from engine.store.errors import translate, translated
 from engine.store.files import create_private, free, sync_folder
-from engine.store.lock import held, make_file
-from engine.store.restored_backup import find_doubt
+from engine.store.lock import make_file, own
+from engine.store.restored_backup import find_suspicion
 from engine.store.sqlite import SqliteStore
 from engine.store.tables import WorkspaceRow
 
@@ -50,8 +50,8 @@ def owned(
     `restored`: use one that may be older than what has happened since; without it, `StoreRestored` is raised.
     Raises `StoreLocked` while another process owns it, and `StoreError` where it cannot be used.
     """
-    with held(path):
-        file_marks.check_beside(lock.real(path))
+    with own(path):
+        file_marks.check_beside(lock.real_path(path))
         # Looked at before anything is migrated: a file for the other purpose stays as it is.
         if path.is_file() and _own_revision(path) is not None and is_trial(path) != trial:
             raise StoreError(
@@ -60,7 +60,7 @@ def owned(
                 else f"{path} is a database of `signoff try`, in which anybody may answer for anybody; "
                 "use another file."
             )
-        doubt = None if trial else find_doubt(path)
+        doubt = None if trial else find_suspicion(path)
         if doubt is not None and not restored:
             raise StoreRestored(f"The database {path} may be older than what has happened since. {doubt.why} {ASKED}")
         prepare(path, now=clock.now(), name=TRIAL if trial else DEFAULT_WORKSPACE)
@@ -78,7 +78,7 @@ def prepare(path: Path, *, now: datetime, name: str = DEFAULT_WORKSPACE, history
     `StoreError` for one of another program, or beside the log of another, which stays as it is.
     """
     make_file(path)
-    file_marks.check_beside(lock.real(path))
+    file_marks.check_beside(lock.real_path(path))
     here, known = _own_revision(path), revisions(history)
     if here is not None and here not in known:
         raise StoreOutdated(f"{path} was written by a newer Signoff; install that version to use it.")

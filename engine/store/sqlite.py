@@ -29,9 +29,9 @@ from engine.retry import CONFLICT_SECONDS
 from engine.store import audit_log, file_marks
 from engine.store.connection import BUSY_SECONDS, Connection, connect
 from engine.store.errors import translate, translated
-from engine.store.file_watch import FileWatch, Loss
+from engine.store.file_watch import FileLoss, FileWatch
 from engine.store.log_head import QUIET_SECONDS, Head, HeadNote
-from engine.store.restored_backup import Doubt
+from engine.store.restored_backup import RestoreSuspicion
 from engine.store.transaction import Memory, Tx
 
 T = TypeVar("T")
@@ -77,7 +77,7 @@ class SqliteStore:
         ids: Ids,
         busy_seconds: float = BUSY_SECONDS,
         noting: bool = False,
-        doubt: Doubt | None = None,
+        doubt: RestoreSuspicion | None = None,
     ) -> None:
         self.path = path
         self.doubt = doubt
@@ -101,7 +101,7 @@ class SqliteStore:
         if self._note is not None and self._note.note():
             file_marks.set_noted(self._driver)
         self._watch = FileWatch(path, mark=file_marks.set_open(self._driver, ids))
-        self._loss: Loss | None = None
+        self._loss: FileLoss | None = None
         self._tell_loss: Callable[[], None] | None = None
         self._thread = threading.Thread(target=self._work, name="signoff-write", daemon=True)
         self._thread.start()
@@ -147,7 +147,7 @@ class SqliteStore:
             except Conflict:
                 continue
             except StoreError:
-                if self._closed or self._loss is Loss.CONTENT:
+                if self._closed or self._loss is FileLoss.CONTENT:
                     raise
                 await asyncio.sleep(CONFLICT_SECONDS)
 
@@ -166,7 +166,7 @@ class SqliteStore:
 
     def _see_ours(self) -> None:
         """Raises `StoreLost` when the files are no longer those that were opened; tells it once."""
-        if self._loss is Loss.CONTENT:
+        if self._loss is FileLoss.CONTENT:
             raise self._lost(self._loss)
         if self._loss is not None or (loss := self._watch.look()) is None:
             return
@@ -175,7 +175,7 @@ class SqliteStore:
             self._tell_loss()
         raise self._lost(loss)
 
-    def _lost(self, loss: Loss) -> StoreLost:
+    def _lost(self, loss: FileLoss) -> StoreLost:
         return StoreLost(self._watch.sentence(loss))
 
     def close(self) -> None:
@@ -192,16 +192,16 @@ class SqliteStore:
         self._readers.shutdown(wait=True)
         for connection in self._opened:
             connection.close()
-        if self._loss is Loss.BESIDE:
+        if self._loss is FileLoss.BESIDE:
             # Files are removed one by one, and the database after what was noticed.
             self._loss = self._watch.look() or self._loss
-        if self._loss in (Loss.FILE, Loss.BESIDE):
+        if self._loss in (FileLoss.FILE, FileLoss.BESIDE):
             file_marks.set_unnoted(self._driver)
-        if self._loss is not Loss.CONTENT:
+        if self._loss is not FileLoss.CONTENT:
             file_marks.set_closed(self._driver)
         if self._note is not None and self._loss is None:
             self._note.note()
-        rescued = self._watch.rescue(self._driver) if self._loss is Loss.FILE else None
+        rescued = self._watch.rescue(self._driver) if self._loss is FileLoss.FILE else None
         self._connection.close()
         self._watch.close()
         if self._loss is not None:

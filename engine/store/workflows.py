@@ -60,7 +60,7 @@ _REPLACE = Statement(
 )
 
 
-class Registration(Struct, frozen=True, kw_only=True):
+class NewVersion(Struct, frozen=True, kw_only=True):
     """A workflow at its current version."""
 
     id: str
@@ -74,7 +74,7 @@ class Registration(Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
-class Current(Struct, frozen=True, kw_only=True):
+class CurrentWorkflow(Struct, frozen=True, kw_only=True):
     """What starting a run has to know of a workflow."""
 
     id: str
@@ -83,7 +83,7 @@ class Current(Struct, frozen=True, kw_only=True):
     version: int
 
 
-class Pinned(Struct, frozen=True, kw_only=True):
+class PinnedWorkflow(Struct, frozen=True, kw_only=True):
     """What a run has to know of the version that it started with; `owner`: whose workflow it is now."""
 
     name: str
@@ -91,40 +91,40 @@ class Pinned(Struct, frozen=True, kw_only=True):
     hash: str
 
 
-def known_pinned(tx: Tx, workflow: str, version: int) -> Pinned:
+def known_pinned(tx: Tx, workflow: str, version: int) -> PinnedWorkflow:
     """Of a version that a run pinned, without its bytes."""
     key = (workflow, version)
-    known: Pinned | None = tx.memory.get(key)
+    known: PinnedWorkflow | None = tx.memory.get(key)
     if known is None:
         row = _BY_ID.one(tx.connection, {"workflow": workflow, "version": version})
         assert row is not None
-        known = Pinned(name=row.name, owner=row.owner, hash=row.hash)
+        known = PinnedWorkflow(name=row.name, owner=row.owner, hash=row.hash)
         tx.memory.keep(key, known)
     return known
 
 
-def known_current(tx: Tx, workspace: str, name: str) -> Current | None:
+def known_current(tx: Tx, workspace: str, name: str) -> CurrentWorkflow | None:
     """The current version without its bytes: each start would read what is known already (see `load_source`)."""
     key = (workspace, name)
-    known: Current | None = tx.memory.get(key)
+    known: CurrentWorkflow | None = tx.memory.get(key)
     if known is None:
         row = _VERSION.one(tx.connection, {"workspace": workspace, "name": name})
         if row is not None:
-            known = Current(id=row.id, name=name, owner=row.owner, version=row.version)
+            known = CurrentWorkflow(id=row.id, name=name, owner=row.owner, version=row.version)
             tx.memory.keep(key, known)
     return known
 
 
-def load_workflow(connection: Connection, workspace: str, name: str) -> Registration | None:
+def load_workflow(connection: Connection, workspace: str, name: str) -> NewVersion | None:
     row = _BY_NAME.one(connection, {"workspace": workspace, "name": name})
     return _read(row) if row is not None else None
 
 
-def _read(row: Any) -> Registration:
-    return Registration(**row._asdict())
+def _read(row: Any) -> NewVersion:
+    return NewVersion(**row._asdict())
 
 
-def load_workflows(connection: Connection, workspace: str) -> list[Registration]:
+def load_workflows(connection: Connection, workspace: str) -> list[NewVersion]:
     """All workflows by name."""
     return [_read(row) for row in _LISTED.all(connection, {"workspace": workspace})]
 
@@ -140,7 +140,7 @@ def load_source(connection: Connection, workflow: str, version: int) -> bytes:
     return bytes(row.source)
 
 
-def save_version(tx: Tx, workspace: str, registration: Registration, *, replaces: Registration | None) -> bool:
+def save_version(tx: Tx, workspace: str, registration: NewVersion, *, replaces: NewVersion | None) -> bool:
     """Write the version and make it current. False: another registration came first."""
     tx.memory.forget()
     values = {

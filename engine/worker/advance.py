@@ -112,7 +112,7 @@ class Advancer:
 
     def tell_stuck(self, tx: Tx, run: str, reason: str) -> None:
         """Tell the owner that this server cannot move a run, of which nothing else may be readable."""
-        place = run_rows.load_place(tx.connection, run)
+        place = run_rows.load_owner(tx.connection, run)
         self.alert(tx, place, topic="stuck")
         record = entry(EntryKind.RUN_STUCK, run=run, content={"error": reason})
         tx.audit(place.workspace, record)

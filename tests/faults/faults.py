@@ -330,8 +330,8 @@ FAULTS: Final = (
     Fault(
         "a code to sign in that was used is taken again",
         "engine/store/challenges.py",
-        "        return self.created_at - SLACK <= now < self.expires_at and self.used_at is None\n",
-        "        return self.created_at - SLACK <= now < self.expires_at\n",
+        "        return self.created_at - CLOCK_SLACK <= now < self.expires_at and self.used_at is None\n",
+        "        return self.created_at - CLOCK_SLACK <= now < self.expires_at\n",
         _CODES,
     ),
     Fault(
@@ -408,7 +408,7 @@ FAULTS: Final = (
     Fault(
         "a code of a clock that was ahead is taken",
         "engine/store/challenges.py",
-        "        return self.created_at - SLACK <= now < self.expires_at and self.used_at is None\n",
+        "        return self.created_at - CLOCK_SLACK <= now < self.expires_at and self.used_at is None\n",
         "        return now < self.expires_at and self.used_at is None\n",
         "tests/integration/test_clock_ahead.py",
     ),

@@ -648,7 +648,7 @@ def test_a_place_that_may_only_be_read_is_told(signoff: Commands, locked: str, b
 
 
 def test_a_process_that_owns_it_and_does_not_answer_is_told(signoff: Commands) -> None:
-    with lock.held(signoff.at.database):
+    with lock.own(signoff.at.database):
         found = examined(signoff, code=0)
     assert states(found) == {"database.owner": "warning"}
     assert f"A process (process {os.getpid()}) owns the database" in only(found, "database.owner")[1]
@@ -657,7 +657,7 @@ def test_a_process_that_owns_it_and_does_not_answer_is_told(signoff: Commands) -
 
 def test_asking_for_the_owner_is_in_nobodys_way(signoff: Commands) -> None:
     assert not lock.is_held(signoff.at.database)
-    with lock.held(signoff.at.database):
+    with lock.own(signoff.at.database):
         assert lock.is_held(signoff.at.database)
     assert not lock.is_held(signoff.at.database)
 

@@ -163,9 +163,9 @@ def test_a_server_that_was_given_a_symbolic_link_is_reached_by_the_file_itself(a
 
 
 def test_a_file_that_takes_the_place_of_an_owned_one_has_no_second_owner(at: Place) -> None:
-    with lock.held(at.database):
+    with lock.own(at.database):
         at.database.rename(at.folder / "moved.db")
-        with pytest.raises(StoreLocked), lock.held(at.database):
+        with pytest.raises(StoreLocked), lock.own(at.database):
             pytest.fail("there are two owners")
 
 

@@ -525,7 +525,7 @@ def test_what_is_not_surely_a_trial_of_ours_is_never_removed(signoff: Commands, 
                 moved = old.rename(at.folder / "elsewhere")
                 old.symlink_to(moved)
             case _:
-                stack.enter_context(lock.held(old / "trial.db"))
+                stack.enter_context(lock.own(old / "trial.db"))
         aged(old, hours=48)
         signoff.done("try", "two.yaml", "--answer", "approve")
     assert old.exists()

@@ -464,7 +464,7 @@ FEW: dict[str, Query] = {
     "run": lambda c: queries.run_view(c, "r"),
     "loaded run": lambda c: run_rows.load_run(Tx(c, now=START, ids=RandomIds()), "r"),
     "answer": lambda c: request_model.load_answer(c, run="r", step="s", visit=1, at="before"),
-    "request": lambda c: request_model.load_asked(Tx(c, now=START, ids=RandomIds()), "q"),
+    "request": lambda c: request_model.load_request(Tx(c, now=START, ids=RandomIds()), "q"),
     "pinned version": _pinned,
     "requests of a run": lambda c: queries.requests_of_run(c, "r"),
     "copies of a run": lambda c: queries.delivery_views(c, run="r"),

@@ -770,7 +770,7 @@ def test_a_second_process_is_refused_while_the_first_lives_and_not_after_it_was_
 def test_two_links_to_one_file_are_one_owner(path: Path) -> None:
     link = path.with_name("link.db")
     link.symlink_to(path)
-    with lock.held(path):
+    with lock.own(path):
         assert isinstance(refused(link), StoreLocked)
 
 
