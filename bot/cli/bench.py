@@ -1,4 +1,4 @@
-"""The commands that measure speed. Several can be named at once, and give one report."""
+"""The commands that measure speed. Several can be named at once for one report."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import click
 
 from bot.cli import client
 from bot.cli.context import json_option
-from bot.devtools.bench import engine as of_engine
-from bot.devtools.bench import mail as of_mail
-from bot.devtools.bench import report as reports
-from bot.devtools.bench import slack as of_slack
-from bot.devtools.bench import web as of_web
+from bot.devtools.bench import email as email_bench
+from bot.devtools.bench import engine as engine_bench
+from bot.devtools.bench import report as bench_report
+from bot.devtools.bench import slack as slack_bench
+from bot.devtools.bench import web as web_bench
 from bot.devtools.bench.figures import Figure, Machine
 
 Measure: TypeAlias = Callable[[], Awaitable[tuple[list[Figure], Machine]]]
@@ -23,7 +23,7 @@ Measure: TypeAlias = Callable[[], Awaitable[tuple[list[Figure], Machine]]]
 
 @dataclass(frozen=True, slots=True)
 class BenchPart:
-    """What one of the commands asks for."""
+    """A part of the benchmark that one of the commands runs."""
 
     measure: Measure
     as_json: bool
@@ -40,59 +40,59 @@ def bench() -> None:
 @bench.command()
 @json_option
 def slack(as_json: bool) -> BenchPart:
-    """Measure clicks and copies in Slack, against a local one.
+    """Measure clicks and copies, with a local Slack.
 
     Needs no settings and touches no data of yours. Ends with 0 when it has measured, also where a target is missed.
     """
-    return BenchPart(lambda: of_slack.run(of_slack.Size(), _say), as_json)
+    return BenchPart(lambda: slack_bench.run(slack_bench.SlackBenchSize(), _report_progress), as_json)
 
 
 @bench.command()
 @json_option
 def engine(as_json: bool) -> BenchPart:
-    """Measure runs from start to end, beside bare SQLite, and what runs that wait cost.
+    """Measure runs from start to end beside bare SQLite, and the cost of pending requests.
 
     Needs no settings and touches no data of yours. Ends with 0 when it has measured, also where a target is missed.
     """
-    return BenchPart(lambda: of_engine.run(of_engine.Size(), _say), as_json)
+    return BenchPart(lambda: engine_bench.run(engine_bench.EngineBenchSize(), _report_progress), as_json)
 
 
 @bench.command()
 @json_option
 def web(as_json: bool) -> BenchPart:
-    """Measure how fast review pages come, with many requests stored.
+    """Measure how fast review pages load, with many stored requests.
 
     Needs no settings and touches no data of yours. Ends with 0 when it has measured, also where a target is missed.
     """
-    return BenchPart(lambda: of_web.run(of_web.Size(), _say), as_json)
+    return BenchPart(lambda: web_bench.run(web_bench.WebBenchSize(), _report_progress), as_json)
 
 
 @bench.command()
 @json_option
 def mail(as_json: bool) -> BenchPart:
-    """Measure how fast mails leave, beside one bare connection.
+    """Measure how fast emails are sent, beside one bare connection.
 
     Needs no settings and touches no data of yours. Ends with 0 when it has measured, also where a target is missed.
     """
-    return BenchPart(lambda: of_mail.run(of_mail.Size(), _say), as_json)
+    return BenchPart(lambda: email_bench.run(email_bench.EmailBenchSize(), _report_progress), as_json)
 
 
-def _say(line: str) -> None:
+def _report_progress(line: str) -> None:
     click.echo(line, err=True)
 
 
 @bench.result_callback()
 def report(parts: Sequence[BenchPart]) -> None:
     """Measure one part after the other, and print all figures."""
-    figures, machine = asyncio.run(_measured(parts))
-    if any(one.as_json for one in parts):
-        click.echo(reports.as_json(figures, machine))
+    figures, machine = asyncio.run(_measure(parts))
+    if any(part.as_json for part in parts):
+        click.echo(bench_report.as_json(figures, machine))
         return
-    client.console().print(reports.table(figures))
-    click.echo(reports.told(machine))
+    client.console().print(bench_report.table(figures))
+    click.echo(bench_report.machine_sentence(machine))
 
 
-async def _measured(parts: Sequence[BenchPart]) -> tuple[list[Figure], Machine]:
-    """All figures, and the machine as it was before the first."""
-    found = [await one.measure() for one in parts]
-    return [figure for figures, _ in found for figure in figures], found[0][1]
+async def _measure(parts: Sequence[BenchPart]) -> tuple[list[Figure], Machine]:
+    """Return the figures of all parts, and the machine as it was before the first."""
+    results = [await part.measure() for part in parts]
+    return [figure for figures, _ in results for figure in figures], results[0][1]

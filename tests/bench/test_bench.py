@@ -1,4 +1,4 @@
-"""The bench in small: what it reports, and that its counters agree. How fast it was is asserted nowhere."""
+"""A small bench of Slack: its report and its counters. No test asserts a speed."""
 
 from __future__ import annotations
 
@@ -10,49 +10,49 @@ import pytest
 
 from bot.devtools.bench import report, slack
 from bot.devtools.bench.figures import Figure, Machine, Target, percentile
-from bot.devtools.bench.slack_env import BenchFailed, SlackLimits, stage
+from bot.devtools.bench.slack_env import BenchFailed, SlackLimits, open_slack_env
 from tests.support.documents import Page
 
 SECTION = "signoff bench slack"
-SMALL = slack.Size(clicks=6, clicks_per_second=20, people=3, opened=1, decided=1)
-HERE = Machine(cores=2, load=0.5, python="3.11.7", sync_ms=0.2)
+SMALL = slack.SlackBenchSize(clicks=6, clicks_per_second=20, people=3, post_fanouts=1, edit_fanouts=1)
+MACHINE = Machine(cores=2, load=0.5, python="3.11.7", sync_ms=0.2)
 
 
 @pytest.fixture(scope="module")
-def found() -> dict[str, Any]:
-    """The JSON of a small run, as `signoff bench slack --json` prints it."""
-    whole: dict[str, Any] = json.loads(report.as_json(*asyncio.run(slack.run(SMALL, lambda _: None))))
-    return whole
+def report_json() -> dict[str, Any]:
+    """Return the JSON of a small run, as `signoff bench slack --json` prints it."""
+    parsed: dict[str, Any] = json.loads(report.as_json(*asyncio.run(slack.run(SMALL, lambda _: None))))
+    return parsed
 
 
-def test_the_page_of_the_command_shows_this_json(found: dict[str, Any]) -> None:
-    (told,) = [json.loads(block.text) for block in Page.of("commands.md").blocks if block.section == SECTION]
-    assert told["slack"].keys() == found["slack"].keys()
-    assert told["targets"].keys() <= found["targets"].keys()
-    assert told["machine"].keys() == found["machine"].keys()
+def test_the_page_of_the_command_shows_this_json(report_json: dict[str, Any]) -> None:
+    (documented,) = [json.loads(block.text) for block in Page.of("commands.md").blocks if block.section == SECTION]
+    assert documented["slack"].keys() == report_json["slack"].keys()
+    assert documented["targets"].keys() <= report_json["targets"].keys()
+    assert documented["machine"].keys() == report_json["machine"].keys()
 
 
-def test_every_figure_is_a_number_and_every_target_names_one(found: dict[str, Any]) -> None:
-    assert set(found) == {"slack", "targets", "machine"}
-    assert all(isinstance(value, int | float) for value in found["slack"].values())
-    assert set(found["targets"]) == {
+def test_every_figure_is_a_number_and_every_target_names_one(report_json: dict[str, Any]) -> None:
+    assert set(report_json) == {"slack", "targets", "machine"}
+    assert all(isinstance(value, int | float) for value in report_json["slack"].values())
+    assert set(report_json["targets"]) == {
         "slack.click_ack_p99_ms",
         "slack.clicked_copy_ms",
         "slack.fanout_ratio",
         "slack.open_fanout_ratio",
     }
-    assert all(name.removeprefix("slack.") in found["slack"] for name in found["targets"])
+    assert all(name.removeprefix("slack.") in report_json["slack"] for name in report_json["targets"])
 
 
-def test_every_click_is_counted_and_every_acknowledged_one_was_decided(found: dict[str, Any]) -> None:
-    figures = found["slack"]
+def test_every_click_is_counted_and_every_acknowledged_one_was_decided(report_json: dict[str, Any]) -> None:
+    figures = report_json["slack"]
     assert figures["clicks"] == SMALL.clicks
     assert figures["clicks_failed"] == figures["clicks_undecided"] == 0
     assert figures["click_ack_p50_ms"] <= figures["click_ack_p99_ms"] <= figures["click_ack_max_ms"]
 
 
-def test_the_floor_is_what_the_enforced_rates_allow(found: dict[str, Any]) -> None:
-    figures = found["slack"]
+def test_the_floor_is_what_the_enforced_rates_allow(report_json: dict[str, Any]) -> None:
+    figures = report_json["slack"]
     intervals = SMALL.people - 1
     assert figures["copies"] == SMALL.people
     assert figures["fanout_floor_s"] == pytest.approx(intervals * 60 / 500)
@@ -73,20 +73,20 @@ def test_a_percentile_is_a_sample() -> None:
 
 def test_a_report_says_which_targets_are_met() -> None:
     figures = [
-        Figure(name="slack.a_ms", value=249.99951, what="", target=Target(250)),
-        Figure(name="slack.b_ms", value=250, what="", target=Target(250)),
-        Figure(name="slack.c", value=1.1, what="", target=Target(1.1, reached=True)),
+        Figure(name="slack.a_ms", value=249.99951, meaning="", target=Target(250)),
+        Figure(name="slack.b_ms", value=250, meaning="", target=Target(250)),
+        Figure(name="slack.c", value=1.1, meaning="", target=Target(1.1, reached=True)),
     ]
-    whole = json.loads(report.as_json(figures, HERE))
-    assert [one["met"] for one in whole["targets"].values()] == [True, False, True]
-    assert whole["targets"]["slack.c"]["target"] == "≤ 1.1"
-    assert whole["machine"]["cores"] == 2
+    parsed = json.loads(report.as_json(figures, MACHINE))
+    assert [target["met"] for target in parsed["targets"].values()] == [True, False, True]
+    assert parsed["targets"]["slack.c"]["target"] == "≤ 1.1"
+    assert parsed["machine"]["cores"] == 2
     assert list(report.table(figures).columns[3].cells) != []
 
 
-async def test_what_is_refused_to_the_bench_is_an_error_that_says_what() -> None:
-    async with stage(people=1, limits=SlackLimits(multiplier=1000)) as here:
+async def test_a_refused_command_and_a_wait_in_vain_are_errors_that_say_what() -> None:
+    async with open_slack_env(people=1, limits=SlackLimits(multiplier=1000)) as env:
         with pytest.raises(BenchFailed, match="The bot refused to start: "):
-            await here.start("nothing")
+            await env.start("nothing")
         with pytest.raises(BenchFailed, match="still not: never"):
-            await here.until(lambda: False, "never", seconds=0.05)
+            await env.until(lambda: False, "never", seconds=0.05)

@@ -79,7 +79,7 @@ def test_a_file_of_this_schema_is_opened_without_what_upgrades(at: Place) -> Non
 import json, sys
 from pathlib import Path
 from bot.devtools.bench import engine
-with engine.opened(Path(sys.argv[1])):
+with engine.open_engine(Path(sys.argv[1])):
     print(json.dumps(sorted(sys.modules)), file=sys.stderr)
 """
     assert imported(at, source, at.database) & (SERVER - {"apscheduler"} | UPGRADE | CALLS | {"rich"}) == set()

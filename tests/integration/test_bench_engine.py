@@ -1,4 +1,4 @@
-"""The engine's bench, small: every figure is there, and the floor writes what the engine writes."""
+"""A small bench of the engine: every figure is reported, and the floor writes the rows of the engine."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from tests.support.documents import Page
 
 
 async def test_a_small_measurement_gives_every_figure(tmp_path: Path) -> None:
-    size = bench.Size(lifecycles=128, alone=20, rounds=2, pending=300, idle_seconds=0.5, growth=5)
-    found, _ = await bench.run(size, lambda _: None, folder=tmp_path)
-    figures = {one.name: one.value for one in found}
-    assert set(figures) == {f"engine.{name}" for name in bench.WHAT}
-    (told,) = [json.loads(one.text) for one in Page.of("commands.md").blocks if one.section == "signoff bench engine"]
-    assert list(told["engine"]) == list(bench.WHAT)
+    size = bench.EngineBenchSize(
+        lifecycles=128, single_client=20, rounds=2, pending=300, idle_seconds=0.5, pending_decisions=5
+    )
+    measured, _ = await bench.run(size, lambda _: None, folder=tmp_path)
+    figures = {figure.name: figure.value for figure in measured}
+    assert set(figures) == {f"engine.{name}" for name in bench.FIGURES}
+    blocks = [block for block in Page.of("commands.md").blocks if block.section == "signoff bench engine"]
+    (documented,) = [json.loads(block.text) for block in blocks]
+    assert list(documented["engine"]) == list(bench.FIGURES)
     assert figures["engine.commits_per_lifecycle_1"] <= 3
     assert figures["engine.commits_per_lifecycle_64"] < 1
     assert os.listdir(tmp_path) == []
@@ -28,10 +31,10 @@ async def test_a_small_measurement_gives_every_figure(tmp_path: Path) -> None:
 
 async def test_the_floor_writes_rows_like_the_engines_and_a_log_that_verifies(tmp_path: Path) -> None:
     path = tmp_path / "floor.db"
-    replay = await bench.recorded(tmp_path / "recorded.db")
-    floor = bench.floor_at(path, tmp_path / "recorded.db", replay)
-    floor.grouped(128)
-    floor.commits(2)
+    replay = await bench.record_lifecycle(tmp_path / "recorded.db")
+    floor = bench.copy_floor(path, tmp_path / "recorded.db", replay)
+    floor.lifecycles_per_second(128)
+    floor.commit_seconds(2)
     floor.fill(3)
     floor.close()
     with closing(sqlite3.connect(path)) as connection:

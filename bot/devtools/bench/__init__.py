@@ -1,13 +1,14 @@
-"""What Signoff measures of itself: each part runs the shipped program against local partners and gives figures.
+"""Benchmarks: each part runs the shipped program against local partners and returns figures.
 
 | module | what is in it |
 |---|---|
-| `measure` | start here: a figure, its target, percentiles |
-| `report` | figures as a table or JSON |
-| `stage` | the local Slack, its people, and a bot in a process of its own |
-| `serve` | that process |
-| `slack` | the parts of `signoff bench slack` |
-| `engine`, `floor` | runs from start to end, pending requests, bytes on the disk; the same rows by bare `sqlite3` |
+| `figures`, `report` | start here: figures, targets, percentiles; figures as a table or JSON |
+| `slack` | `signoff bench slack`: clicks and fan-outs |
+| `slack_env`, `serve` | a local Slack with its people, and the bot; the process of that bot |
+| `engine`, `engine_load` | `signoff bench engine`: runs from start to end, pending requests; one lifecycle of a run |
+| `floor` | the same rows written by bare `sqlite3` |
+| `web` | `signoff bench web`: review pages |
+| `email` | `signoff bench mail`: emails beside one bare connection |
 
-What the figures mean, and those of one machine: docs/benchmarks.md.
+The meaning of the figures, and those of one machine: docs/benchmarks.md.
 """

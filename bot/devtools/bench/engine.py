@@ -1,6 +1,6 @@
-"""How fast the engine is beside its floor, and what runs that wait for people cost.
+"""`signoff bench engine`: how fast the engine is compared with its floor, and what pending requests cost.
 
-Start at `run`; what a lifecycle is stands in `bot.devtools.bench.engine_load`, the floor in `bot.devtools.bench.floor`.
+Start at `run`. `bot.devtools.bench.engine_load` describes a lifecycle, `bot.devtools.bench.floor` the floor.
 """
 
 from __future__ import annotations
@@ -20,233 +20,243 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
-from bot.devtools.bench.engine_load import opened, working
+from bot.devtools.bench.engine_load import open_engine, run_engine
 from bot.devtools.bench.figures import Figure, Machine, Target, percentile
 from bot.devtools.bench.floor import Floor, Recording, Replay
 from engine.system import SystemClock
 
 CLIENTS: Final = 64
+"""Clients of the measurement with many clients."""
 SETTLE_SECONDS: Final = 1.5
-"""How long a server is left to itself before it is looked at."""
+"""How long a server may settle before it is measured."""
 
 
-# -- what is measured -----------------------------------------------------------------------------------------
+# -- figures --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Size:
-    """How much is measured. `lifecycles` of many clients in `rounds`, a floor beside each; `alone`: of one client."""
+class EngineBenchSize:
+    """How much is measured. The defaults are those of the documented figures."""
 
     lifecycles: int = 9600
+    """Lifecycles of many clients, in all rounds together."""
     rounds: int = 15
-    alone: int = 500
+    """Rounds of many clients, each with a round of the floor."""
+    single_client: int = 500
+    """Lifecycles of one client."""
     pending: int = 100_000
     idle_seconds: float = 10.0
-    growth: int = 200
-    """Decisions beside few and beside many pending requests."""
+    pending_decisions: int = 200
+    """Decisions with few and with many pending requests."""
 
 
-def _most(limit: float) -> Target:
+def _at_most(limit: float) -> Target:
     return Target(limit, reached=True)
 
 
-WHAT: Final[Mapping[str, tuple[str, Target | None]]] = {
-    "lifecycles_per_s": ("runs a second from start to end, of 64 clients, with an edit and the audit log", None),
+FIGURES: Final[Mapping[str, tuple[str, Target | None]]] = {
+    "lifecycles_per_s": ("runs a second from start to end, 64 clients, with an edit and the audit log", None),
     "floor_per_s": ("the same rows by bare sqlite3 in one thread, in groups of 64", None),
-    "ratio": ("of the two", Target(0.15, least=True)),
-    "cpu_ms_per_lifecycle": ("CPU of the whole process, clients included, in the least disturbed round", _most(1)),
-    "cpu_ms_median": ("the same in half of the rounds", None),
-    "cpu_over_floor": ("the same over what the floor takes, free of the speed of the machine", None),
-    "commits_per_lifecycle_64": ("durable commits, 64 clients", _most(0.3)),
-    "commits_per_lifecycle_1": ("durable commits, one client", _most(3)),
-    "bytes_per_lifecycle": ("by how much the file grew, after a checkpoint", _most(12_288)),
-    "bytes_all_edited": ("the same where the edit replaces all of the 1 KB", None),
-    "decide_p50_ms": ("a decision of one client, half of them", None),
-    "decide_p99_ms": ("99 of 100", None),
-    "commit_p50_ms": ("a bare commit of the floor, half of them", None),
-    "commit_p99_ms": ("99 of 100", None),
-    "decide_over_commit": ("p99 over p99", _most(5)),
-    "pending_rss_mb": ("more memory with 100,000 pending requests than with none", _most(30)),
-    "pending_idle_cpu_pct": ("CPU with them while nothing happens", Target(1)),
-    "restart_s": ("from the start of a server with them until it can be asked", Target(2)),
-    "pending_growth": ("a decision with them over one with 100", _most(1.3)),
+    "ratio": ("lifecycles over floor", Target(0.15, least=True)),
+    "cpu_ms_per_lifecycle": ("CPU of the process, clients included, in the fastest round", _at_most(1)),
+    "cpu_ms_median": ("the same, median of the rounds", None),
+    "cpu_over_floor": ("the same over the time of the floor, independent of the machine's speed", None),
+    "commits_per_lifecycle_64": ("durable commits, 64 clients", _at_most(0.3)),
+    "commits_per_lifecycle_1": ("durable commits, one client", _at_most(3)),
+    "bytes_per_lifecycle": ("growth of the file, after a checkpoint", _at_most(12_288)),
+    "bytes_all_edited": ("the same if the edit replaces the whole text of 1 KB", None),
+    "decide_p50_ms": ("a decision of one client (p50)", None),
+    "decide_p99_ms": ("the same (p99)", None),
+    "commit_p50_ms": ("a bare commit of the floor (p50)", None),
+    "commit_p99_ms": ("the same (p99)", None),
+    "decide_over_commit": ("decide_p99_ms over commit_p99_ms", _at_most(5)),
+    "pending_rss_mb": ("additional memory for 100,000 pending requests", _at_most(30)),
+    "pending_idle_cpu_pct": ("CPU with them while idle", Target(1)),
+    "restart_s": ("from the start of a server with them until it answers", Target(2)),
+    "pending_growth": ("a decision with them over one with 100 of them", _at_most(1.3)),
 }
-"""Each figure, in the order of the report: what it is, and its target."""
+"""Each figure in the order of the report, with its meaning and its target."""
 
 
-async def run(size: Size, say: Callable[[str], None], *, folder: Path | None = None) -> tuple[list[Figure], Machine]:
-    """All figures, and the machine that they are of. `folder`: on a disk, or nothing durable is measured."""
-    with tempfile.TemporaryDirectory(prefix="signoff-bench-", dir=folder) as made:
-        place = Path(made)
-        machine = Machine.here(place)
-        replay = await recorded(place / "recorded.db")
-        say(f"{size.lifecycles:,} runs of {CLIENTS} clients …")
-        found = await _many(place, replay, size)
-        say(f"{size.alone:,} runs of one client …")
-        found |= await _alone(place, replay, size)
-        say(f"{size.pending:,} pending requests …")
-        found |= await _waiting(place, replay, size)
+async def run(
+    size: EngineBenchSize, report_progress: Callable[[str], None], *, folder: Path | None = None
+) -> tuple[list[Figure], Machine]:
+    """Measure all figures, and describe the machine.
+
+    The folder must be on a disk: in memory, no durable write would be measured.
+    """
+    with tempfile.TemporaryDirectory(prefix="signoff-bench-", dir=folder) as temporary:
+        work_folder = Path(temporary)
+        machine = Machine.detect(work_folder)
+        replay = await record_lifecycle(work_folder / "recorded.db")
+        report_progress(f"{size.lifecycles:,} runs of {CLIENTS} clients …")
+        values = await _measure_many_clients(work_folder, replay, size)
+        report_progress(f"{size.single_client:,} runs of one client …")
+        values |= await _measure_one_client(work_folder, replay, size)
+        report_progress(f"{size.pending:,} pending requests …")
+        values |= await _measure_pending(work_folder, replay, size)
     figures = [
-        Figure(name=f"engine.{name}", value=found[f"engine.{name}"], what=what, target=target)
-        for name, (what, target) in WHAT.items()
+        Figure(name=f"engine.{name}", value=values[f"engine.{name}"], meaning=meaning, target=target)
+        for name, (meaning, target) in FIGURES.items()
     ]
     return figures, machine
 
 
-async def recorded(path: Path) -> Replay:
-    """One lifecycle, taken down stage by stage."""
-    with opened(path) as rig:
-        await rig.register()
-        for _ in range(2):  # the first makes persons
+async def record_lifecycle(path: Path) -> Replay:
+    """Record the writes of one lifecycle, stage by stage."""
+    with open_engine(path) as env:
+        await env.register()
+        for _ in range(2):  # The first lifecycle creates persons, so the second is recorded.
             recording = Recording(path)
-            recording.mark()
-            run = await rig.start()
-            recording.mark()
-            await rig.decide(run)
-            recording.mark()
-            await rig.advance(run)
-            recording.mark()
+            recording.snapshot()
+            run = await env.start()
+            recording.snapshot()
+            await env.decide(run)
+            recording.snapshot()
+            await env.advance(run)
+            recording.snapshot()
     return Replay(recording)
 
 
-def floor_at(path: Path, like: Path, replay: Replay) -> Floor:
-    """A floor on a copy of the file `like`."""
-    shutil.copy(like, path)
+def copy_floor(path: Path, template: Path, replay: Replay) -> Floor:
+    """Open a floor on a copy of the file."""
+    shutil.copy(template, path)
     return Floor(path, replay)
 
 
-async def _many(place: Path, replay: Replay, size: Size) -> dict[str, float]:
-    """Rounds of floor and engine in turn, so that whatever else the machine does weighs on both."""
+async def _measure_many_clients(work_folder: Path, replay: Replay, size: EngineBenchSize) -> dict[str, float]:
+    """Measure floor and engine in turn, so that other load on the machine affects both."""
     rounds, count = size.rounds, size.lifecycles // size.rounds // CLIENTS * CLIENTS
     floors, speeds, ratios, costs = [], [], [], []
-    path, floor = place / "many.db", floor_at(place / "floor.db", place / "recorded.db", replay)
-    async with working(path) as rig:
-        await rig.lifecycles(CLIENTS, CLIENTS)  # warm
-        before = _size(path)
-        commits = rig.store.commits
+    path, floor = work_folder / "many.db", copy_floor(work_folder / "floor.db", work_folder / "recorded.db", replay)
+    async with run_engine(path) as env:
+        await env.run_lifecycles(CLIENTS, CLIENTS)  # warms the caches
+        before = _file_size(path)
+        commits = env.store.commits
         for _ in range(rounds):
-            floors.append(floor.grouped(count))
-            cpu, began = time.process_time(), time.perf_counter()
-            await rig.lifecycles(count, CLIENTS)
-            speeds.append(count / (time.perf_counter() - began))
+            floors.append(floor.lifecycles_per_second(count))
+            cpu, started = time.process_time(), time.perf_counter()
+            await env.run_lifecycles(count, CLIENTS)
+            speeds.append(count / (time.perf_counter() - started))
             costs.append((time.process_time() - cpu) * 1000 / count)
             ratios.append(speeds[-1] / floors[-1])
-        commits = rig.store.commits - commits
-        grown = _size(path) - before
-        before = _size(path)
-        await rig.lifecycles(count, CLIENTS, all_of_it=True)
-        grown_more = _size(path) - before
+        commits = env.store.commits - commits
+        growth = _file_size(path) - before
+        before = _file_size(path)
+        await env.run_lifecycles(count, CLIENTS, edit_everything=True)
+        growth_all_edited = _file_size(path) - before
     floor.close()
     return {
         "engine.lifecycles_per_s": statistics.median(speeds),
         "engine.floor_per_s": statistics.median(floors),
         "engine.ratio": statistics.median(ratios),
-        # Neighbours on the machine only ever add: caches and cores that they share make the same work take up to twice.
+        # The minimum: other programs that share caches and cores only add time, up to twice as much.
         "engine.cpu_ms_per_lifecycle": min(costs),
         "engine.cpu_ms_median": statistics.median(costs),
         "engine.cpu_over_floor": statistics.median(
             cost * floor / 1000 for cost, floor in zip(costs, floors, strict=True)
         ),
         "engine.commits_per_lifecycle_64": commits / (count * rounds),
-        "engine.bytes_per_lifecycle": grown / (count * rounds),
-        "engine.bytes_all_edited": grown_more / count,
+        "engine.bytes_per_lifecycle": growth / (count * rounds),
+        "engine.bytes_all_edited": growth_all_edited / count,
     }
 
 
-async def _alone(place: Path, replay: Replay, size: Size) -> dict[str, float]:
-    """One client, and the bare commits of the same rows, in turn."""
-    seconds: list[float] = []
-    floor = floor_at(place / "alone-floor.db", place / "recorded.db", replay)
-    async with working(place / "alone.db") as rig:
-        await rig.lifecycles(5, 1)
-        rig.decided.clear()
-        commits = rig.store.commits
+async def _measure_one_client(work_folder: Path, replay: Replay, size: EngineBenchSize) -> dict[str, float]:
+    """Measure one client and the bare commits of the same rows, in turn."""
+    commit_seconds: list[float] = []
+    floor = copy_floor(work_folder / "alone-floor.db", work_folder / "recorded.db", replay)
+    async with run_engine(work_folder / "alone.db") as env:
+        await env.run_lifecycles(5, 1)
+        env.decision_seconds.clear()
+        commits = env.store.commits
         for _ in range(10):
-            seconds += floor.commits(size.alone // 10)
-            await rig.lifecycles(size.alone // 10, 1)
-        commits = rig.store.commits - commits
+            commit_seconds += floor.commit_seconds(size.single_client // 10)
+            await env.run_lifecycles(size.single_client // 10, 1)
+        commits = env.store.commits - commits
     floor.close()
-    decide_99, commit_99 = percentile(rig.decided, 0.99), percentile(seconds, 0.99)
+    decide_99, commit_99 = percentile(env.decision_seconds, 0.99), percentile(commit_seconds, 0.99)
     return {
-        "engine.commits_per_lifecycle_1": commits / len(rig.decided),
-        "engine.decide_p50_ms": percentile(rig.decided, 0.5) * 1000,
+        "engine.commits_per_lifecycle_1": commits / len(env.decision_seconds),
+        "engine.decide_p50_ms": percentile(env.decision_seconds, 0.5) * 1000,
         "engine.decide_p99_ms": decide_99 * 1000,
-        "engine.commit_p50_ms": percentile(seconds, 0.5) * 1000,
+        "engine.commit_p50_ms": percentile(commit_seconds, 0.5) * 1000,
         "engine.commit_p99_ms": commit_99 * 1000,
         "engine.decide_over_commit": decide_99 / commit_99,
     }
 
 
-async def _waiting(place: Path, replay: Replay, size: Size) -> dict[str, float]:
-    """What `size.pending` runs that wait for people cost a server, and those who decide."""
-    few, many = place / "few.db", place / "pending.db"
+async def _measure_pending(work_folder: Path, replay: Replay, size: EngineBenchSize) -> dict[str, float]:
+    """Measure what pending requests cost an idle server, and how much they slow down decisions."""
+    few, many = work_folder / "few.db", work_folder / "pending.db"
     for path, runs in ((few, 100), (many, size.pending)):
-        floor = floor_at(path, place / "recorded.db", replay)
+        floor = copy_floor(path, work_folder / "recorded.db", replay)
         floor.fill(runs)
         floor.close()
-    none = await asyncio.to_thread(serve, place / "recorded.db", 1.0)
-    full = await asyncio.to_thread(serve, many, size.idle_seconds)
-    async with working(few) as small, working(many) as large:
-        for _ in range(size.growth):
-            await small.lifecycle()
-            await large.lifecycle()
+    empty = await asyncio.to_thread(measure_idle_server, work_folder / "recorded.db", 1.0)
+    full = await asyncio.to_thread(measure_idle_server, many, size.idle_seconds)
+    async with run_engine(few) as few_pending, run_engine(many) as many_pending:
+        for _ in range(size.pending_decisions):
+            await few_pending.run_lifecycle()
+            await many_pending.run_lifecycle()
     return {
-        "engine.pending_rss_mb": full.rss_mb - none.rss_mb,
+        "engine.pending_rss_mb": full.rss_mb - empty.rss_mb,
         "engine.pending_idle_cpu_pct": full.cpu_pct,
         "engine.restart_s": full.ready_s,
-        "engine.pending_growth": percentile(large.decided, 0.5) / percentile(small.decided, 0.5),
+        "engine.pending_growth": percentile(many_pending.decision_seconds, 0.5)
+        / percentile(few_pending.decision_seconds, 0.5),
     }
 
 
-def _size(path: Path) -> int:
-    """Bytes of the file once everything is in it."""
+def _file_size(path: Path) -> int:
+    """Return the bytes of the file after a checkpoint."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return path.stat().st_size
 
 
-# -- a server of its own process --------------------------------------------------------------------------------
+# -- an idle server in its own process -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """A server that did nothing: seconds until it could be asked, its memory, and its part of one core."""
+class IdleServer:
+    """An idle server: seconds until it answered, its memory, and its share of one core."""
 
     ready_s: float
     rss_mb: float
     cpu_pct: float
 
 
-def serve(path: Path, seconds: float) -> Served:
-    """Start an engine on the file in a fresh process, and let it idle for so long."""
+def measure_idle_server(path: Path, seconds: float) -> IdleServer:
+    """Start an engine on the file in a new process, and measure it while it is idle."""
     context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    process = context.Process(target=_serve, args=(path, seconds, there))
-    began = time.perf_counter()
+    parent_end, child_end = context.Pipe()
+    process = context.Process(target=_serve_idle, args=(path, seconds, child_end))
+    started = time.perf_counter()
     process.start()
-    there.close()  # else a process that dies would be waited for without end
-    here.recv()
-    ready = time.perf_counter() - began
-    rss_mb, cpu_pct = here.recv()
+    child_end.close()  # Otherwise recv() would wait forever for a process that has died.
+    parent_end.recv()
+    ready = time.perf_counter() - started
+    rss_mb, cpu_pct = parent_end.recv()
     process.join()
-    return Served(ready, rss_mb, cpu_pct)
+    return IdleServer(ready, rss_mb, cpu_pct)
 
 
-def _serve(path: Path, seconds: float, answer: Connection) -> None:
+def _serve_idle(path: Path, seconds: float, pipe: Connection) -> None:
     async def idle() -> None:
-        async with working(path) as rig:
-            await rig.engine.due(SystemClock().now())
-            answer.send(None)
+        async with run_engine(path) as env:
+            await env.engine.due(SystemClock().now())
+            pipe.send(None)
             await asyncio.sleep(SETTLE_SECONDS)
             cpu = time.process_time()
             await asyncio.sleep(seconds)
             spent = time.process_time() - cpu
-            answer.send((_rss_mb(), spent / seconds * 100))
+            pipe.send((_rss_mb(), spent / seconds * 100))
 
     asyncio.run(idle())
 
 
 def _rss_mb() -> float:
-    """Resident memory now, not at its height."""
+    """Return the current resident memory, not its peak."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

@@ -1,8 +1,8 @@
-"""An engine at work, and clients that take lifecycles through it.
+"""An engine at work, and clients that run lifecycles on it.
 
 A lifecycle: start a run of three steps (`set`, `set` behind a gate with two approvers and 1 KB of content, `set`),
-approve it with one field changed, and see it end. Durable, with its audit entries; showing the two copies is left out,
-for that is the channel's speed.
+approve it with one field changed, and wait for its end. Writes are durable and include audit entries. The two copies
+are not shown, because that would measure the channel.
 """
 
 from __future__ import annotations
@@ -49,17 +49,17 @@ steps:
     uses: set
     with: {answer: "{{ steps.review.order }}"}
 """
-NOTE: Final = ("A thousand characters that somebody has to read and may want to change before they go out. " * 12)[
+NOTE: Final = ("A thousand characters that an approver has to read and may want to change before they go out. " * 12)[
     :1000
 ]
 APPROVER: Final = Address("email", "ann@example.com")
 REQUESTER: Final = Address("email", "sam@example.com")
 ORIGIN: Final = Origin(surface="api")
-_BUTTON: Final = "SELECT id, digest FROM request WHERE run = ?"
+_BUTTON_QUERY: Final = "SELECT id, digest FROM request WHERE run = ?"
 
 
-class _Everybody:
-    """Everybody has a box on a channel that nobody serves here."""
+class _OneRouteDirectory:
+    """A directory in which each person has one route, on a channel that does not run here."""
 
     def asks(self, reference: Reference) -> bool:  # noqa: ARG002 the port's shape
         return False
@@ -75,17 +75,16 @@ class _Everybody:
 
 
 @dataclass(slots=True)
-class Rig:
-    """An engine at work on a file, and its clients."""
+class EngineBenchEnv:
+    """An engine on a file, and its clients."""
 
     store: SqliteStore
     engine: Engine
     runner: Runner
-    copies: sqlite3.Connection
-    """Where a client looks up what the button of its copy carries; through the engine it would count as its work."""
+    reader: sqlite3.Connection
+    """Reads what the button of a copy carries, so that the reading does not count as work of the engine."""
     ends: dict[str, asyncio.Future[None]] = field(default_factory=dict)
-    decided: list[float] = field(default_factory=list)
-    """Seconds that each decision took."""
+    decision_seconds: list[float] = field(default_factory=list)
 
     async def register(self) -> None:
         await self.engine.register(Register(source=WORKFLOW, actor=REQUESTER, origin=ORIGIN))
@@ -96,9 +95,9 @@ class Rig:
         assert isinstance(started, Started)
         return started.run
 
-    async def decide(self, run: str, *, all_of_it: bool = False) -> None:
-        """Approve with another number of the order; or with another text as well."""
-        request, digest = self.copies.execute(_BUTTON, (run,)).fetchone()
+    async def decide(self, run: str, *, edit_everything: bool = False) -> None:
+        """Approve with another order number, and with another text if everything is edited."""
+        request, digest = self.reader.execute(_BUTTON_QUERY, (run,)).fetchone()
         command = Decide(
             request=request,
             verdict=Verdict.APPROVE,
@@ -107,12 +106,12 @@ class Rig:
             digest=digest,
             origin=ORIGIN,
             assurance=Assurance.TERMINAL,
-            edits={"order": "A-1002", **({"note": f"{NOTE[:-20]} as edited by Ann."} if all_of_it else {})},
+            edits={"order": "A-1002", **({"note": f"{NOTE[:-20]} as edited by Ann."} if edit_everything else {})},
         )
-        began = time.perf_counter()
-        decided = await self.engine.decide(command)
-        self.decided.append(time.perf_counter() - began)
-        assert isinstance(decided, Decided)
+        started = time.perf_counter()
+        result = await self.engine.decide(command)
+        self.decision_seconds.append(time.perf_counter() - started)
+        assert isinstance(result, Decided)
 
     async def advance(self, run: str) -> None:
         await self.runner.advance(run)
@@ -120,52 +119,52 @@ class Rig:
             end.set_result(None)
 
     async def due(self, now: datetime) -> list[Work]:
-        return _but_copies(await self.engine.due(now))
+        return _without_deliveries(await self.engine.due(now))
 
-    async def lifecycle(self, *, all_of_it: bool = False) -> None:
+    async def run_lifecycle(self, *, edit_everything: bool = False) -> None:
         run = await self.start()
         end = self.ends[run] = asyncio.get_running_loop().create_future()
-        await self.decide(run, all_of_it=all_of_it)
+        await self.decide(run, edit_everything=edit_everything)
         await end
 
-    async def lifecycles(self, count: int, clients: int, *, all_of_it: bool = False) -> None:
-        """`count` in all, each client one after the other. `all_of_it`: every text is edited."""
-        left = iter(range(count))
+    async def run_lifecycles(self, count: int, clients: int, *, edit_everything: bool = False) -> None:
+        """Run `count` lifecycles in all; each client runs one after the other."""
+        remaining = iter(range(count))
 
         async def client() -> None:
-            for _ in left:
-                await self.lifecycle(all_of_it=all_of_it)
+            for _ in remaining:
+                await self.run_lifecycle(edit_everything=edit_everything)
 
         await asyncio.gather(*(client() for _ in range(clients)))
 
 
-def _but_copies(works: Sequence[Work]) -> list[Work]:
-    """Nobody shows copies here."""
+def _without_deliveries(works: Sequence[Work]) -> list[Work]:
+    """Drop the work of showing copies, because there is no channel."""
     return [work for work in works if work.kind != "deliver"]
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Rig]:
-    """An engine on the file at `path`, made if need be. Nothing runs by itself yet."""
+def open_engine(path: Path) -> Iterator[EngineBenchEnv]:
+    """Open an engine on the file, which is created if it is missing. No worker runs yet."""
     clock, steps, secrets = SystemClock(), dict[str, StepType[Any]](set=SetStep()), EnvironmentSecrets({})
-    with schema.owned(path, clock=clock, ids=RandomIds()) as store, closing(sqlite3.connect(path)) as copies:
-        advancer = Advancer(kinds=steps, directory=_Everybody(), secrets=secrets)
+    with schema.owned(path, clock=clock, ids=RandomIds()) as store, closing(sqlite3.connect(path)) as reader:
+        advancer = Advancer(kinds=steps, directory=_OneRouteDirectory(), secrets=secrets)
         runner = Runner(store, advancer, steps=steps, secrets=secrets)
-        yield Rig(store, Engine(store, advancer), runner, copies)
+        yield EngineBenchEnv(store, Engine(store, advancer), runner, reader)
 
 
 @asynccontextmanager
-async def working(path: Path) -> AsyncIterator[Rig]:
-    """An engine on the file at `path` that does what is due."""
-    with opened(path) as rig:
-        units: dict[str, Unit] = {"advance": rig.advance, "process_due": rig.engine.process_due}
-        executor = Embedded(units=units, due=rig.due, now=SystemClock().now)
-        rig.store.on_commit(lambda works: executor.submit(_but_copies(works)))
-        await rig.register()
+async def run_engine(path: Path) -> AsyncIterator[EngineBenchEnv]:
+    """Open an engine on the file with a worker that performs due work."""
+    with open_engine(path) as env:
+        units: dict[str, Unit] = {"advance": env.advance, "process_due": env.engine.process_due}
+        executor = Embedded(units=units, due=env.due, now=SystemClock().now)
+        env.store.on_commit(lambda works: executor.submit(_without_deliveries(works)))
+        await env.register()
         running = asyncio.ensure_future(executor.run())
         try:
             with calm_collector():  # as `signoff serve` does
-                yield rig
+                yield env
         finally:
             executor.stop()
             await running

@@ -1,4 +1,4 @@
-"""Figures with their targets, and the machine that they are of."""
+"""Figures with their targets, and the machine on which they were measured."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Final
 
 _SYNCS: Final = 30
+"""How many writes are timed; the median counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A limit to stay below. `reached`: the limit itself will do. `least`: to stay above, and the limit will do."""
+    """A limit: the value must be below it, with `reached` at most the limit, with `least` at least the limit."""
 
     limit: float
     reached: bool = False
@@ -34,22 +35,22 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One measured number. `name` is `part.what`, and ends in its unit where it has one: `_ms`, `_s`."""
+    """One measured number. The name is `part.figure` and ends in the unit if there is one: `_ms`, `_s`."""
 
     name: str
     value: float
-    what: str
+    meaning: str
     target: Target | None = None
 
     @property
-    def shown(self) -> float:
-        """With three decimals: of a millisecond a microsecond, of a ratio a thousandth."""
+    def rounded(self) -> float:
+        """Return the value with three decimals: microseconds of a millisecond, thousandths of a ratio."""
         return round(self.value, 3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What figures depend on. `load`: of the minute before; `sync_ms`: writing a page until it is on the disk."""
+    """The machine of a measurement. `load`: average of the last minute; `sync_ms`: time to write a page to the disk."""
 
     cores: int
     load: float
@@ -57,8 +58,8 @@ class Machine:
     sync_ms: float
 
     @classmethod
-    def here(cls, folder: Path) -> Machine:
-        """This machine. `folder`: on the disk that counts."""
+    def detect(cls, folder: Path) -> Machine:
+        """Describe this machine. The folder says which disk is measured."""
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         return cls(
             cores=cores or 1,
@@ -69,22 +70,22 @@ class Machine:
 
 
 def _sync_ms(folder: Path) -> float:
-    path, took = folder / "sync", list[float]()
+    path, durations = folder / "sync", list[float]()
     with path.open("wb") as file:
         for _ in range(_SYNCS):
-            began = time.perf_counter()
+            started = time.perf_counter()
             file.write(bytes(4096))
             file.flush()
             os.fsync(file.fileno())
-            took.append((time.perf_counter() - began) * 1000)
+            durations.append((time.perf_counter() - started) * 1000)
     path.unlink()
-    return statistics.median(took)
+    return statistics.median(durations)
 
 
 def percentile(samples: Sequence[float], share: float) -> float:
-    """The smallest sample that at least `share` (0 to 1) of them do not exceed: never a number that was not measured.
+    """Return the smallest sample that at least `share` (0 to 1) of the samples do not exceed.
 
-    Raises `ValueError` where there are no samples.
+    The result is always a measured number. Raises `ValueError` if there are no samples.
     """
     if not samples:
         raise ValueError("no samples")

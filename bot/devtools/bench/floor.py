@@ -1,7 +1,7 @@
-"""The floor: what one lifecycle writes, replayed by bare `sqlite3` in one thread. Nothing that writes it is faster.
+"""The floor: the rows of one lifecycle, written by bare `sqlite3` in one thread. No program can write them faster.
 
-The statements are no copy of the store's: `Recording` compares the tables before and after each unit of a real
-lifecycle, so the floor follows the schema by itself. Rows are made ahead; only SQLite is timed.
+The statements are not copied from the store: `Recording` compares the tables before and after each unit of a real
+lifecycle, so the floor follows changes of the schema. Rows are prepared in advance; only SQLite is timed.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from typing import Any, Final
 from engine.system import RandomIds, SystemClock
 
 TABLES: Final = ("run", "step_run", "request", "approver", "decision", "delivery", "audit")
-"""What a lifecycle writes, in the order in which rows name each other."""
+"""The tables that a lifecycle writes, ordered so that rows come before the rows that refer to them."""
 STAGES: Final = ("start", "decide", "advance")
 GROUP: Final = 64
+"""Lifecycles of one commit."""
 
-_SHOWN: Final = (
+_MARK_SHOWN: Final = (
     "UPDATE delivery SET state = 'shown', receipt = '{}', shown_version = 1, shown_at = created_at, next_at = NULL",
     "UPDATE request SET first_shown_at = opened_at, check_at = NULL WHERE state = 'pending'",
 )
-"""What the relay leaves behind once every copy is where it belongs."""
+"""Write what the relay writes once every copy was shown."""
 
 Row = tuple[Any, ...]
 Batch = list[tuple[str, Row]]
@@ -35,7 +36,7 @@ Batch = list[tuple[str, Row]]
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One statement of one lifecycle, with the values that it had there."""
+    """One recorded statement of a lifecycle, with its values."""
 
     sql: str
     values: Row
@@ -43,16 +44,18 @@ class Write:
 
 
 @dataclass(slots=True)
-class _Table:
+class TableShape:
+    """The columns of a table, and the positions of its key."""
+
     name: str
     columns: tuple[str, ...]
     key: tuple[int, ...]
 
     @classmethod
-    def of(cls, connection: sqlite3.Connection, name: str) -> _Table:
-        found = connection.execute("SELECT name, pk FROM pragma_table_info(?)", (name,)).fetchall()
-        key = sorted((pk, at) for at, (_, pk) in enumerate(found) if pk)
-        return cls(name, tuple(column for column, _ in found), tuple(at for _, at in key))
+    def read(cls, connection: sqlite3.Connection, name: str) -> TableShape:
+        columns = connection.execute("SELECT name, pk FROM pragma_table_info(?)", (name,)).fetchall()
+        key = sorted((pk, position) for position, (_, pk) in enumerate(columns) if pk)
+        return cls(name, tuple(column for column, _ in columns), tuple(position for _, position in key))
 
     def rows(self, connection: sqlite3.Connection) -> dict[Row, Row]:
         rows = connection.execute(f"SELECT * FROM {self.name}").fetchall()  # noqa: S608 a name of ours
@@ -73,23 +76,23 @@ class _Table:
 
 @dataclass(slots=True)
 class Recording:
-    """What each stage of one lifecycle wrote to the file at `path`. Call `mark` before the first and after each."""
+    """The writes of each stage of one lifecycle to a file. Call `snapshot` before the first stage and after each."""
 
     path: Path
     stages: list[list[Write]] = field(default_factory=list)
-    _seen: dict[str, dict[Row, Row]] = field(default_factory=dict)
+    _previous: dict[str, dict[Row, Row]] = field(default_factory=dict)
 
-    def mark(self) -> None:
-        """Look at the tables; from the second time on, note what changed as one stage."""
+    def snapshot(self) -> None:
+        """Read the tables; from the second call on, add the changes as one stage."""
         with closing(sqlite3.connect(self.path)) as connection:
-            tables = [_Table.of(connection, name) for name in TABLES]
-            seen = {table.name: table.rows(connection) for table in tables}
-        if self._seen:
-            self.stages.append([write for table in tables for write in self._changes(table, seen[table.name])])
-        self._seen = seen
+            tables = [TableShape.read(connection, name) for name in TABLES]
+            current = {table.name: table.rows(connection) for table in tables}
+        if self._previous:
+            self.stages.append([write for table in tables for write in self._changes(table, current[table.name])])
+        self._previous = current
 
-    def _changes(self, table: _Table, rows: dict[Row, Row]) -> Iterable[Write]:
-        before = self._seen[table.name]
+    def _changes(self, table: TableShape, rows: dict[Row, Row]) -> Iterable[Write]:
+        before = self._previous[table.name]
         for key, row in rows.items():
             if key not in before:
                 yield table.insert(row)
@@ -98,47 +101,47 @@ class Recording:
 
 
 class Replay:
-    """Makes the statements of further lifecycles from one: fresh ids, and audit entries that continue the chain."""
+    """Builds the statements of more lifecycles from a recorded one, with new ids and in the same audit chain."""
 
     def __init__(self, recording: Recording) -> None:
         self._stages = recording.stages
         self._ids, self._clock = RandomIds(), SystemClock()
-        fresh = {
+        recorded_ids = {
             write.values[0]: None
             for stage in self._stages
             for write in stage
             if write.sql.startswith("INSERT") and not write.audit
         }
-        self._old = list(fresh)
+        self._recorded_ids = list(recorded_ids)
 
     def lifecycles(self, count: int, *, after: tuple[int, bytes], stages: int = len(STAGES)) -> list[list[Batch]]:
-        """For each stage, what it writes for each of `count` lifecycles, which go through the stages together.
+        """Build the statements of `count` lifecycles, by stage and lifecycle.
 
-        `after`: the last entry of the chain, its number and hash.
+        `after`: number and hash of the last entry of the chain.
         """
         seq, previous = after
-        ids = [self._fresh() for _ in range(count)]
-        made: list[list[Batch]] = []
+        new_ids = [self._new_ids() for _ in range(count)]
+        stage_batches: list[list[Batch]] = []
         for writes in self._stages[:stages]:
             batches: list[Batch] = []
-            for renamed in ids:
+            for renamed in new_ids:
                 batch: Batch = []
                 for write in writes:
                     values = tuple(renamed.get(value, value) for value in write.values)
                     if write.audit:
-                        seq, previous, values = self._linked(write, values, renamed, seq, previous)
+                        seq, previous, values = self._chained_entry(write, values, renamed, seq, previous)
                     batch.append((write.sql, values))
                 batches.append(batch)
-            made.append(batches)
-        return made
+            stage_batches.append(batches)
+        return stage_batches
 
-    def _fresh(self) -> dict[Any, Any]:
-        return {old: self._ids.new(self._clock.now()) for old in self._old}
+    def _new_ids(self) -> dict[Any, Any]:
+        return {old: self._ids.new(self._clock.now()) for old in self._recorded_ids}
 
-    def _linked(
+    def _chained_entry(
         self, write: Write, values: Row, renamed: dict[Any, Any], seq: int, previous: bytes
     ) -> tuple[int, bytes, Row]:
-        """The entry at the end of the chain as it is now."""
+        """Return the audit row as the next entry of the chain, with its number and hash."""
         columns = write.sql.partition("(")[2].partition(")")[0].split(", ")
         row = dict(zip(columns, values, strict=True))
         leaf = row["leaf"].replace(f'"seq":{row["seq"]},', f'"seq":{seq + 1},')
@@ -150,14 +153,14 @@ class Replay:
 
 
 class Floor:
-    """A database like the engine's, written by bare `sqlite3`: as durable, and checking as little as it may."""
+    """A database like the engine's, written by bare `sqlite3`: as durable, without any checks of ours."""
 
     def __init__(self, path: Path, replay: Replay) -> None:
         self._replay = replay
         self._connection = sqlite3.connect(path, isolation_level=None)
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-16000", "journal_size_limit=67108864"):
             self._connection.execute(f"PRAGMA {pragma}")
-        # The head of this copy was never noted beside it, and an engine that opens it must not ask why.
+        # No head of the audit log is noted beside this copy; without the mark, an engine opens it without asking.
         self._connection.execute("PRAGMA application_id = 0")
 
     def close(self) -> None:
@@ -165,30 +168,30 @@ class Floor:
         self._connection.close()
 
     def head(self) -> tuple[int, bytes]:
-        """The last entry of the chain."""
+        """Return number and hash of the last entry of the chain."""
         seq, digest = self._connection.execute("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
         return seq, digest
 
-    def grouped(self, count: int, *, group: int = GROUP) -> float:
-        """Lifecycles a second, `group` of them a commit, from their first row to their last."""
-        spent = 0.0
+    def lifecycles_per_second(self, count: int, *, group: int = GROUP) -> float:
+        """Write lifecycles, one commit for each group, and return how many a second."""
+        seconds = 0.0
         for _ in range(count // group):
-            made = self._replay.lifecycles(group, after=self.head())
-            began = time.perf_counter()
-            self._write([batch for batches in made for batch in batches])
-            spent += time.perf_counter() - began
-        return count // group * group / spent
+            stages = self._replay.lifecycles(group, after=self.head())
+            started = time.perf_counter()
+            self._write([batch for batches in stages for batch in batches])
+            seconds += time.perf_counter() - started
+        return count // group * group / seconds
 
-    def commits(self, count: int) -> list[float]:
-        """Seconds that each COMMIT of `count` lifecycles took that went through their stages one by one."""
+    def commit_seconds(self, count: int) -> list[float]:
+        """Write lifecycles stage by stage, and return the seconds of each COMMIT."""
         return [self._write(batches) for _ in range(count) for batches in self._replay.lifecycles(1, after=self.head())]
 
     def fill(self, count: int, *, group: int = 5000) -> None:
-        """Write `count` runs that wait for people, their copies as shown already."""
-        for at in range(0, count, group):
-            (batches,) = self._replay.lifecycles(min(group, count - at), after=self.head(), stages=1)
+        """Write `count` runs with pending requests, whose copies are marked as shown."""
+        for offset in range(0, count, group):
+            (batches,) = self._replay.lifecycles(min(group, count - offset), after=self.head(), stages=1)
             self._write(batches)
-        for statement in _SHOWN:
+        for statement in _MARK_SHOWN:
             self._connection.execute(statement)
 
     def _write(self, batches: Sequence[Batch]) -> float:
@@ -197,6 +200,6 @@ class Floor:
         for batch in batches:
             for sql, values in batch:
                 execute(sql, values)
-        began = time.perf_counter()
+        started = time.perf_counter()
         execute("COMMIT")
-        return time.perf_counter() - began
+        return time.perf_counter() - started

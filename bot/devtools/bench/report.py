@@ -1,4 +1,4 @@
-"""A report of figures, for people and for programs."""
+"""Reports of figures, as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -13,32 +13,37 @@ from bot.terminal import screen
 
 
 def as_json(figures: Sequence[Figure], machine: Machine) -> str:
-    """The figure `slack.x` is `x` in `slack`; `targets` has the dotted names."""
-    whole: dict[str, Any] = {}
-    for one in figures:
-        part, _, name = one.name.partition(".")
-        whole.setdefault(part, {})[name] = one.shown
-    whole["targets"] = {
-        one.name: {"target": str(one.target), "met": one.target.met(one.value)} for one in figures if one.target
+    """Format figures as JSON: `slack.x` becomes `x` in the object `slack`; `targets` has the full names."""
+    report: dict[str, Any] = {}
+    for figure in figures:
+        part, _, name = figure.name.partition(".")
+        report.setdefault(part, {})[name] = figure.rounded
+    report["targets"] = {
+        figure.name: {"target": str(figure.target), "met": figure.target.met(figure.value)}
+        for figure in figures
+        if figure.target
     }
-    whole["machine"] = {name: getattr(machine, name) for name in machine.__slots__}
-    return json.dumps(whole, indent=2, ensure_ascii=False)
+    report["machine"] = {name: getattr(machine, name) for name in machine.__slots__}
+    return json.dumps(report, indent=2, ensure_ascii=False)
 
 
 def table(figures: Sequence[Figure]) -> Table:
-    """A row a figure."""
-    rows = [(one.name, f"{one.shown:g}", str(one.target or ""), _answer(one), one.what) for one in figures]
-    return screen.listing(("figure", "value", "target", "met", "what"), rows)
+    """Return a table with one row for each figure."""
+    rows = [
+        (figure.name, f"{figure.rounded:g}", str(figure.target or ""), _met_text(figure), figure.meaning)
+        for figure in figures
+    ]
+    return screen.listing(("figure", "value", "target", "met", "meaning"), rows)
 
 
-def _answer(one: Figure) -> str:
-    if one.target is None:
+def _met_text(figure: Figure) -> str:
+    if figure.target is None:
         return ""
-    return "yes" if one.target.met(one.value) else "NO"
+    return "yes" if figure.target.met(figure.value) else "NO"
 
 
-def told(machine: Machine) -> str:
-    """The machine in a sentence."""
+def machine_sentence(machine: Machine) -> str:
+    """Describe the machine in a sentence."""
     return (
         f"On {machine.cores} cores with a load of {machine.load:g} before the start, Python {machine.python}, "
         f"{machine.sync_ms:g} ms to write a page to the disk."

@@ -1,6 +1,6 @@
-"""`signoff serve` in a process of its own, at the pace that the local Slack is told to allow: MULTIPLIER [BURST].
+"""`signoff serve` in a process of its own, with the rate limits of the local Slack: MULTIPLIER [BURST].
 
-Nothing else is different from what is shipped: the settings come from the environment, the log goes to standard error.
+Everything else is as shipped: the settings come from the environment, the log goes to standard error.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from bot.slack.rate_limit import RateLimiter
 from bot.terminal import screen
 
 READY: Final = "ready"
-"""The line that says that deliveries and commands are taken."""
+"""The line that is printed once deliveries and commands are accepted."""
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Serve until SIGTERM."""
+    """Serve until SIGTERM. The arguments are the multiplier and, optionally, the burst."""
     multiplier, *burst = arguments
     environment = settings.environment()
-    chosen = settings.load(environment)
-    log.set_up(chosen.log_level, chosen.log_format, chosen.redact)
+    loaded = settings.load(environment)
+    log.set_up(loaded.log_level, loaded.log_format, loaded.redact)
     options = AppOptions(
-        settings=chosen,
+        settings=loaded,
         environment=environment,
         console=screen.console(),
         slack_limiter=RateLimiter(multiplier=float(multiplier), burst=int(burst[0]) if burst else None),

@@ -1,16 +1,15 @@
-"""`signoff bench slack`: how fast a click is acknowledged, and how near to Slack's own limits copies are shown.
+"""`signoff bench slack`: how fast a click is acknowledged, and how close to Slack's rate limits copies are shown.
 
-Two parts, each with a local Slack, a bot in a process of its own and a database of its own (see `stage`).
+Two parts, each with a local Slack, a bot in a process of its own and a database of its own (see `slack_env`).
 
-**Clicks** are open-loop: they come at their scheduled instants whether or not earlier ones were answered, and every
-time is taken from the scheduled instant. So a bot that stalls is charged for everybody who waited meanwhile, and so is
-a bench that clicks late. Each click approves a request of its own over signed HTTP. Slack's limits are out of the way
-here, so that the edit of each copy and the end of each run compete with the clicks for the bot's core at once, instead
-of being spread over the minutes after.
+**Clicks** are open-loop: they are sent at scheduled times whether or not earlier clicks were answered, and every
+duration counts from the scheduled time. So a stall of the bot counts for every click that waited, and so does a late
+click of the bench. Each click approves another request over signed HTTP. Slack's rate limits are practically off in
+this part, so that the edits of copies and the ends of runs compete with the clicks at once, instead of minutes later.
 
-**Fan-outs** have Slack's published rates tenfold and without a burst, on both sides. A run before has looked people up.
-Times are from the command or the click until the last call has landed. The floor is what that many calls take at the
-rate that the local Slack enforces: the first at once, then one an interval.
+**Fan-outs** use ten times Slack's published rates and no burst, on both sides. A run before has looked people up.
+Durations count from the command or the click until the last call has succeeded. The floor is the time of that many
+calls at the rate that the local Slack enforces: the first at once, then one for each interval.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from bot.devtools.bench.figures import Figure, Machine, Target, percentile
-from bot.devtools.bench.slack_env import BenchFailed, PostedCopy, SlackBenchEnv, SlackLimits, stage
+from bot.devtools.bench.slack_env import BenchFailed, PostedCopy, SlackBenchEnv, SlackLimits, open_slack_env
 from bot.devtools.sandbox.methods import METHODS
 from bot.slack import ids
 from engine.store import queries, schema
@@ -53,51 +52,52 @@ steps:
     with: {version: "{{ inputs.number }}"}
     gate: {title: "Release {{ inputs.number }}?", approvers: [PEOPLE]}
 """
-UNHURRIED: Final = SlackLimits(multiplier=1000)
+UNLIMITED: Final = SlackLimits(multiplier=1000)
 TENFOLD: Final = SlackLimits(multiplier=10, burst=1)
 POST: Final = "chat.postMessage"
 UPDATE: Final = "chat.update"
-_HEAD_START: Final = 0.5
-_REST: Final = 0.5
-"""Seconds between fan-outs: longer than any interval, so that each begins with a turn."""
-_PATIENCE: Final = 40.0
-_COPY_SECONDS: Final = 10.0
-_LOOK_SECONDS: Final = 0.004
+_START_DELAY: Final = 0.5
+"""Seconds before the first click."""
+_PAUSE_SECONDS: Final = 0.5
+"""Seconds between fan-outs: longer than any interval of the rate limits, so that the first call need not wait."""
+_TIMEOUT: Final = 40.0
+_COPY_TIMEOUT: Final = 10.0
+_POLL_SECONDS: Final = 0.004
 
-Say = Callable[[str], None]
+ReportProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Size:
+class SlackBenchSize:
     """How much is measured. The defaults are those of the documented figures."""
 
     clicks: int = 750
     clicks_per_second: float = 50.0
     people: int = 60
-    """Who click, and to whom each fan-out goes."""
-    opened: int = 5
+    """The people who click, and who get the copies of each fan-out."""
+    post_fanouts: int = 5
     """Fan-outs of posts; the median counts."""
-    decided: int = 2
+    edit_fanouts: int = 2
     """Fan-outs of edits, at most as many; the median counts, and of two the slower."""
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class PartResult:
     figures: list[Figure]
     refused: int
-    """Calls that were answered with HTTP 429."""
+    """Calls that Slack answered with HTTP 429."""
 
 
-async def run(size: Size, say: Say) -> tuple[list[Figure], Machine]:
-    """The figures, and the machine that they are of. Raises `BenchFailed` where something did not happen at all."""
+async def run(size: SlackBenchSize, report_progress: ReportProgress) -> tuple[list[Figure], Machine]:
+    """Measure the figures, and describe the machine. Raises `BenchFailed` if the bot did not do its work."""
     with tempfile.TemporaryDirectory(prefix="signoff-bench-") as folder:
-        machine = Machine.here(Path(folder))
-    say(f"{size.clicks} clicks, {size.clicks_per_second:g} a second …")
-    clicks = await _clicks(size)
-    say(f"Copies to {size.people} people …")
-    fanouts = await _fanouts(size)
+        machine = Machine.detect(Path(folder))
+    report_progress(f"{size.clicks} clicks, {size.clicks_per_second:g} a second …")
+    clicks = await _measure_clicks(size)
+    report_progress(f"Copies to {size.people} people …")
+    fanouts = await _measure_fanouts(size)
     refused = Figure(
-        name="slack.refused", value=clicks.refused + fanouts.refused, what="calls that Slack refused with HTTP 429"
+        name="slack.refused", value=clicks.refused + fanouts.refused, meaning="calls that Slack refused with HTTP 429"
     )
     return [*clicks.figures, *fanouts.figures, refused], machine
 
@@ -106,103 +106,103 @@ async def run(size: Size, say: Say) -> tuple[list[Figure], Machine]:
 
 
 @dataclass(slots=True)
-class _Clicked:
-    """Milliseconds since the scheduled instants: until the click was sent, acknowledged, and seen in the copy."""
+class _ClickTimes:
+    """Milliseconds from the scheduled times until clicks were sent, acknowledged, and shown in the copy."""
 
-    late: list[float] = field(default_factory=list)
+    sent: list[float] = field(default_factory=list)
     acks: list[float] = field(default_factory=list)
     copies: list[float] = field(default_factory=list)
-    acked: list[PostedCopy] = field(default_factory=list)
+    acknowledged: list[PostedCopy] = field(default_factory=list)
     undecided: set[str] = field(default_factory=set)
-    """Requests whose click was acknowledged, and whose decision was not in the database."""
+    """Requests whose click was acknowledged without a decision in the database."""
 
 
-async def _clicks(size: Size) -> Measured:
-    async with stage(people=size.people, limits=UNHURRIED) as here:
-        await here.register(ASK_ONE)
-        who = [person.user.email for person in here.people]
-        asked = [{"who": who[number % len(who)], "number": str(number)} for number in range(size.clicks)]
-        await here.start_all("one", asked)
-        await here.until(lambda: here.landed(POST) >= size.clicks, "all requests are posted", seconds=_PATIENCE)
-        clicked = await _click_all(here, here.copies(), per_second=size.clicks_per_second)
-        clicked.undecided |= _undecided(here, clicked.acked)
-        return Measured(_click_figures(clicked, size), here.slack.rates.refused)
+async def _measure_clicks(size: SlackBenchSize) -> PartResult:
+    async with open_slack_env(people=size.people, limits=UNLIMITED) as env:
+        await env.register(ASK_ONE)
+        addresses = [person.user.email for person in env.people]
+        inputs = [{"who": addresses[number % len(addresses)], "number": str(number)} for number in range(size.clicks)]
+        await env.start_all("one", inputs)
+        await env.until(lambda: env.successful_calls(POST) >= size.clicks, "all requests are posted", seconds=_TIMEOUT)
+        times = await _click_all(env, env.copies(), per_second=size.clicks_per_second)
+        times.undecided |= _find_undecided(env, times.acknowledged)
+        return PartResult(_click_figures(times, size), env.slack.rates.refused)
 
 
-async def _click_all(here: SlackBenchEnv, copies: list[PostedCopy], *, per_second: float) -> _Clicked:
-    """Click Approve on each copy at its instant, and look in the database as soon as a click is acknowledged."""
-    loop, found = asyncio.get_running_loop(), _Clicked()
+async def _click_all(env: SlackBenchEnv, copies: list[PostedCopy], *, per_second: float) -> _ClickTimes:
+    """Click Approve on each copy at its scheduled time; when it is acknowledged, look for the decision at once."""
+    loop, times = asyncio.get_running_loop(), _ClickTimes()
 
     def since(due: float) -> float:
         return (loop.time() - due) * 1000
 
-    with schema.reading(here.database) as connection:
+    with schema.reading(env.database) as connection:
 
         async def click(copy: PostedCopy, due: float) -> None:
-            found.late.append(since(due))
+            times.sent.append(since(due))
             ack = await copy.person.click(ids.APPROVE, on=copy.seen)
-            found.acks.append(since(due))
+            times.acks.append(since(due))
             if ack is None or not ack.ok:
                 return
-            found.acked.append(copy)
-            if not _decided(connection, copy):
-                found.undecided.add(copy.request)
-            while not copy.shows_the_outcome and since(due) < _COPY_SECONDS * 1000:  # noqa: ASYNC110 it has no bell
-                await asyncio.sleep(_LOOK_SECONDS)
-            found.copies.append(since(due))
+            times.acknowledged.append(copy)
+            if not _is_decided(connection, copy):
+                times.undecided.add(copy.request)
+            while not copy.shows_the_outcome and since(due) < _COPY_TIMEOUT * 1000:  # noqa: ASYNC110 there is no event
+                await asyncio.sleep(_POLL_SECONDS)
+            times.copies.append(since(due))
 
         async with asyncio.TaskGroup() as group:
-            begin = loop.time() + _HEAD_START
+            start = loop.time() + _START_DELAY
             for number, copy in enumerate(copies):
-                due = begin + number / per_second
+                due = start + number / per_second
                 await asyncio.sleep(due - loop.time())
                 group.create_task(click(copy, due))
-    return found
+    return times
 
 
-def _undecided(here: SlackBenchEnv, acked: Iterable[PostedCopy]) -> set[str]:
-    """The requests of these copies that have no decision of whoever clicked."""
-    with schema.reading(here.database) as connection:
-        return {copy.request for copy in acked if not _decided(connection, copy)}
+def _find_undecided(env: SlackBenchEnv, copies: Iterable[PostedCopy]) -> set[str]:
+    """Return the requests of these copies without a decision of the person who clicked."""
+    with schema.reading(env.database) as connection:
+        return {copy.request for copy in copies if not _is_decided(connection, copy)}
 
 
-def _decided(connection: Connection, copy: PostedCopy) -> bool:
+def _is_decided(connection: Connection, copy: PostedCopy) -> bool:
     view = queries.request_view(connection, copy.request)
     decision = view.decision if view is not None else None
-    return decision is not None and copy.person.id in {one.value for one in decision.person.addresses}
+    return decision is not None and copy.person.id in {address.value for address in decision.person.addresses}
 
 
-def _click_figures(clicked: _Clicked, size: Size) -> list[Figure]:
-    if not clicked.copies:
+def _click_figures(times: _ClickTimes, size: SlackBenchSize) -> list[Figure]:
+    if not times.copies:
         raise BenchFailed("No click was acknowledged.")
-    acks, failed = clicked.acks, len(clicked.acks) - len(clicked.acked)
+    acks, failed = times.acks, len(times.acks) - len(times.acknowledged)
     rate = f"at {size.clicks_per_second:g} clicks a second"
     return [
         Figure(
             name="slack.click_ack_p99_ms",
             value=percentile(acks, 0.99),
-            what=f"from a click to its acknowledgement, {rate}",
+            meaning=f"from a click to its acknowledgement, {rate}",
             target=Target(250),
         ),
-        Figure(name="slack.click_ack_p50_ms", value=percentile(acks, 0.5), what="half of them"),
-        Figure(name="slack.click_ack_max_ms", value=max(acks), what="the slowest of them"),
+        Figure(name="slack.click_ack_p50_ms", value=percentile(acks, 0.5), meaning="the same (p50)"),
+        Figure(name="slack.click_ack_max_ms", value=max(acks), meaning="the slowest click"),
         Figure(
             name="slack.clicked_copy_ms",
-            value=percentile(clicked.copies, 0.99),
-            what="from a click to the outcome in the clicked copy, without buttons (p99)",
+            value=percentile(times.copies, 0.99),
+            meaning="from a click until its copy shows the outcome without buttons (p99)",
             target=Target(500),
         ),
         Figure(
             name="slack.click_late_p99_ms",
-            value=percentile(clicked.late, 0.99),
-            what="how late the bench itself clicked; part of all of the above",
+            value=percentile(times.sent, 0.99),
+            meaning="delay of the bench's own clicks; part of all of the above",
         ),
-        Figure(name="slack.clicks", value=len(acks), what="clicks, each on a request of its own"),
-        Figure(name="slack.clicks_failed", value=failed, what="clicks that were not acknowledged within 3 s"),
+        Figure(name="slack.clicks", value=len(acks), meaning="clicks, each on another request"),
+        Figure(name="slack.clicks_failed", value=failed, meaning="clicks that were not acknowledged within 3 s"),
         Figure(
             name="slack.clicks_undecided",
-            value=len(clicked.undecided),
-            what="acknowledged clicks without a decision in the database",
+            value=len(times.undecided),
+            meaning="acknowledged clicks without a decision in the database",
         ),
     ]
 
@@ -210,69 +210,74 @@ def _click_figures(clicked: _Clicked, size: Size) -> list[Figure]:
 # -- fan-outs -----------------------------------------------------------------------------------------------
 
 
-async def _fanouts(size: Size) -> Measured:
-    async with stage(people=size.people, limits=TENFOLD) as here:
-        people = ", ".join(person.user.email for person in here.people)
-        await here.register(ASK_ALL.replace("PEOPLE", people))
-        # Looks everybody up; the lookups have limits of their own.
-        await _open(here, "0")
-        opened = [await _open(here, str(number)) for number in range(1, size.opened + 1)]
-        first = here.people[0]
-        copies = [copy for copy in here.copies() if copy.person == first]
-        decided = [await _decide(here, copy) for copy in copies[: size.decided]]
-        refused = here.slack.rates.refused
-        return Measured(
+async def _measure_fanouts(size: SlackBenchSize) -> PartResult:
+    async with open_slack_env(people=size.people, limits=TENFOLD) as env:
+        people = ", ".join(person.user.email for person in env.people)
+        await env.register(ASK_ALL.replace("PEOPLE", people))
+        # Looks all people up before the measurement, because lookups have their own rate limits.
+        await _time_opening(env, "0")
+        post_seconds = [await _time_opening(env, str(number)) for number in range(1, size.post_fanouts + 1)]
+        first = env.people[0]
+        copies = [copy for copy in env.copies() if copy.person == first]
+        edit_seconds = [await _time_decision(env, copy) for copy in copies[: size.edit_fanouts]]
+        refused = env.slack.rates.refused
+        return PartResult(
             [
-                *_fanout_figures("fanout", decided, _floor(here, UPDATE), "a click to the last copy's edit"),
-                *_fanout_figures("open_fanout", opened, _floor(here, POST), "a start to the last copy's post"),
-                Figure(name="slack.copies", value=size.people, what="copies of each request"),
+                *_fanout_figures("fanout", edit_seconds, _floor_seconds(env, UPDATE), "a click to the last edit"),
+                *_fanout_figures("open_fanout", post_seconds, _floor_seconds(env, POST), "a start to the last post"),
+                Figure(name="slack.copies", value=size.people, meaning="copies of each request"),
             ],
             refused,
         )
 
 
-def _floor(here: SlackBenchEnv, method: str) -> float:
-    """The least seconds that one call of the method for each person takes at the rates that are enforced."""
-    per_minute = here.slack.rates.per_minute(method, METHODS[method].tier)
-    return (len(here.people) - 1) * 60 / per_minute
+def _floor_seconds(env: SlackBenchEnv, method: str) -> float:
+    """Return the minimum of seconds for one call to each person at the enforced rates."""
+    per_minute = env.slack.rates.per_minute(method, METHODS[method].tier)
+    return (len(env.people) - 1) * 60 / per_minute
 
 
-async def _open(here: SlackBenchEnv, number: str) -> float:
-    """Seconds from the command that starts a run until everybody has a copy."""
-    await asyncio.sleep(_REST)
-    since, began = here.landed(POST), here.slack.time.seconds
-    await here.start("all", number=number)
-    return await _last(here, POST, since) - began
+async def _time_opening(env: SlackBenchEnv, number: str) -> float:
+    """Start a run, and return the seconds until each person has a copy."""
+    await asyncio.sleep(_PAUSE_SECONDS)
+    before, started = env.successful_calls(POST), env.slack.time.seconds
+    await env.start("all", number=number)
+    return await _last_call_at(env, POST, before) - started
 
 
-async def _decide(here: SlackBenchEnv, copy: PostedCopy) -> float:
-    """Seconds from a click until every copy is edited."""
-    await asyncio.sleep(_REST)
-    since, began = here.landed(UPDATE), here.slack.time.seconds
+async def _time_decision(env: SlackBenchEnv, copy: PostedCopy) -> float:
+    """Approve a request, and return the seconds until every copy is edited."""
+    await asyncio.sleep(_PAUSE_SECONDS)
+    before, started = env.successful_calls(UPDATE), env.slack.time.seconds
     ack = await copy.person.click(ids.APPROVE, on=copy.seen)
-    if ack is None or not ack.ok or _undecided(here, [copy]):
+    if ack is None or not ack.ok or _find_undecided(env, [copy]):
         raise BenchFailed(f"A click was not acknowledged, or acknowledged without a decision: {ack}")
-    last = await _last(here, UPDATE, since)
-    if any(one.request == copy.request for one in here.copies()):
-        raise BenchFailed("All copies were edited, and some still have buttons.")
-    return last - began
+    last = await _last_call_at(env, UPDATE, before)
+    if any(other.request == copy.request for other in env.copies()):
+        raise BenchFailed("All copies were edited, but some still have buttons.")
+    return last - started
 
 
-async def _last(here: SlackBenchEnv, method: str, since: int) -> float:
-    """When the last call of a method landed that a fan-out takes. `since`: how many there were before."""
-    wanted = since + len(here.people)
-    await here.until(lambda: here.landed(method) >= wanted, f"{method} for everybody", seconds=_PATIENCE)
-    return here.landed_at(method)[wanted - 1]
+async def _last_call_at(env: SlackBenchEnv, method: str, before: int) -> float:
+    """Return the time of the last call of a fan-out. `before`: the number of calls before it."""
+    wanted = before + len(env.people)
+    await env.until(lambda: env.successful_calls(method) >= wanted, f"{method} for each person", seconds=_TIMEOUT)
+    return env.call_times(method)[wanted - 1]
 
 
-def _fanout_figures(name: str, took: list[float], floor: float, what: str) -> list[Figure]:
-    typical = statistics.median_high(took)
+def _fanout_figures(name: str, seconds: list[float], floor: float, span: str) -> list[Figure]:
+    typical = statistics.median_high(seconds)
     return [
-        Figure(name=f"slack.{name}_ratio", value=typical / floor, what=f"of the floor: {what}", target=_RATIO),
-        Figure(name=f"slack.{name}_ratio_max", value=max(took) / floor, what=f"the slowest of {len(took)}"),
-        Figure(name=f"slack.{name}_s", value=typical, what=f"from {what}"),
-        Figure(name=f"slack.{name}_floor_s", value=floor, what="the least that the enforced rate allows"),
+        Figure(
+            name=f"slack.{name}_ratio",
+            value=typical / floor,
+            meaning=f"seconds over floor: {span}",
+            target=_TARGET,
+        ),
+        Figure(name=f"slack.{name}_ratio_max", value=max(seconds) / floor, meaning=f"the slowest of {len(seconds)}"),
+        Figure(name=f"slack.{name}_s", value=typical, meaning=f"from {span}"),
+        Figure(name=f"slack.{name}_floor_s", value=floor, meaning="minimum at the enforced rate"),
     ]
 
 
-_RATIO: Final = Target(1.1, reached=True)
+_TARGET: Final = Target(1.1, reached=True)

@@ -1,8 +1,8 @@
-"""A local Slack with its people in this process, and a bot on a database of its own in another.
+"""A local Slack with its people in this process, and a bot on a database of its own in another process.
 
-The bot has a process, and so a core, of its own: what the sandbox and the people cost is not in its way, as little as
-Slack's servers are. On a machine with two cores the two still share what the kernel does for both, so the figures are
-rather too high than too low.
+The bot has its own process, and so its own core, which it does not share with the sandbox and the people, just as it
+does not share one with Slack's servers. On two cores both still share the kernel's work, so durations are rather too
+long than too short.
 """
 
 from __future__ import annotations
@@ -32,18 +32,20 @@ from engine.errors import SignoffError
 from engine.json_values import Value
 
 STARTING_SECONDS: Final = 20.0
+"""How long the bot may take to start."""
 STOPPING_SECONDS: Final = 15.0
-_AT_ONCE: Final = 16
-"""Commands that are under way at the same time while things are prepared."""
+"""How long the bot may take to stop before it is killed."""
+_PARALLEL_COMMANDS: Final = 16
+"""Commands that run at the same time during preparation."""
 
 
 class BenchFailed(SignoffError):
-    """There are no figures: something that is measured did not happen at all."""
+    """Nothing could be measured, because the bot did not do its work."""
 
 
 @dataclass(frozen=True, slots=True)
 class SlackLimits:
-    """`multiplier` of Slack's published rates, and `burst` calls at once (None: a minute's worth), for both sides."""
+    """Rate limits of both sides: a multiple of Slack's published rates, and the burst (None: the calls of a minute)."""
 
     multiplier: float
     burst: int | None = None
@@ -51,7 +53,7 @@ class SlackLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostedCopy:
-    """A posted copy of a request. `seen`: as its person sees it; `message`: as it is at any moment."""
+    """A posted copy of a request. `seen`: as its person saw it; `message`: the live message."""
 
     request: str
     person: SimulatedPerson
@@ -60,105 +62,105 @@ class PostedCopy:
 
     @property
     def shows_the_outcome(self) -> bool:
-        """Whether it says what was decided, and has no buttons any more."""
+        """Whether the copy shows the decision and has no buttons."""
         blocks = self.message.blocks
         return "Approved by" in str(blocks) and not any(block["type"] == "actions" for block in blocks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackBenchEnv:
-    """`people`: those who are asked; `database`: of the bot."""
+    """A local Slack, its people, and the database of the bot."""
 
     slack: Running
     people: tuple[SimulatedPerson, ...]
     database: Path
 
     async def register(self, source: str) -> None:
-        """Make a workflow known."""
+        """Register a workflow."""
         await self._command("register", {"source": source})
 
     async def start(self, workflow: str, **inputs: str) -> None:
-        """Start a run, as the operator of the machine."""
+        """Start a run as the operator of the machine."""
         await self._command("start", {"workflow": workflow, "inputs": dict[str, Value](inputs)})
 
     async def start_all(self, workflow: str, inputs: Sequence[Mapping[str, str]]) -> None:
-        """Start many."""
-        few = asyncio.Semaphore(_AT_ONCE)
+        """Start one run for each entry of the inputs."""
+        semaphore = asyncio.Semaphore(_PARALLEL_COMMANDS)
 
-        async def one(given: Mapping[str, str]) -> None:
-            async with few:
-                await self.start(workflow, **given)
+        async def start_one(values: Mapping[str, str]) -> None:
+            async with semaphore:
+                await self.start(workflow, **values)
 
-        await asyncio.gather(*map(one, inputs))
+        await asyncio.gather(*map(start_one, inputs))
 
-    async def _command(self, command: str, given: dict[str, Value]) -> None:
-        reply = await client.ask(self.database, command, given)
+    async def _command(self, command: str, arguments: dict[str, Value]) -> None:
+        reply = await client.ask(self.database, command, arguments)
         if reply is None or reply.refused is not None:
             raise BenchFailed(f"The bot refused to {command}: {reply.refused if reply else 'it is gone'}")
 
     def copies(self) -> list[PostedCopy]:
-        """The copies that can be approved, in the order of their posting."""
-        found = [copy for person in self.people for seen in person.sees() if (copy := self._copy(person, seen))]
-        return sorted(found, key=lambda copy: copy.message.ts)
+        """Return the copies with an Approve button, in the order of posting."""
+        copies = [copy for person in self.people for seen in person.sees() if (copy := self._copy(person, seen))]
+        return sorted(copies, key=lambda copy: copy.message.ts)
 
     def _copy(self, person: SimulatedPerson, seen: dict[str, Any]) -> PostedCopy | None:
-        elements = [one for block in seen.get("blocks", []) for one in block.get("elements", [])]
-        value = next((one["value"] for one in elements if one.get("action_id") == ids.APPROVE), None)
+        elements = [element for block in seen.get("blocks", []) for element in block.get("elements", [])]
+        value = next((element["value"] for element in elements if element.get("action_id") == ids.APPROVE), None)
         ref, message = ids.decode_ref(value), self.slack.world.message(seen["channel"], seen["ts"])
         if ref is None or message is None:
             return None
         return PostedCopy(request=ref.request, person=person, seen=seen, message=message)
 
-    def landed_at(self, method: str) -> list[float]:
-        """The times, by the sandbox's clock, of all calls of a method that did what they should."""
-        return [one.at for one in self.slack.slack.calls if one.method == method and one.outcome == "ok"]
+    def call_times(self, method: str) -> list[float]:
+        """Return the times of all successful calls of a method, by the sandbox's clock."""
+        return [call.at for call in self.slack.slack.calls if call.method == method and call.outcome == "ok"]
 
-    def landed(self, method: str) -> int:
-        """How many there were."""
-        return len(self.landed_at(method))
+    def successful_calls(self, method: str) -> int:
+        """Return the number of successful calls of a method."""
+        return len(self.call_times(method))
 
-    async def until(self, true: Callable[[], object], what: str, *, seconds: float) -> None:
-        """Wait until something holds, without looking so often that it would be in the way. Raises `BenchFailed`."""
+    async def until(self, condition: Callable[[], object], description: str, *, seconds: float) -> None:
+        """Wait until the condition holds, polling rarely enough not to disturb. Raises `BenchFailed`."""
         try:
             async with asyncio.timeout(seconds):
-                while not true():  # noqa: ASYNC110 what is waited for is the sandbox's state
+                while not condition():  # noqa: ASYNC110 the condition is about the sandbox's state, which has no event
                     await asyncio.sleep(0.02)
         except TimeoutError:
-            raise BenchFailed(f"After {seconds:g} seconds still not: {what}") from None
+            raise BenchFailed(f"After {seconds:g} seconds still not: {description}") from None
 
 
 @asynccontextmanager
-async def stage(*, people: int, limits: SlackLimits) -> AsyncIterator[SlackBenchEnv]:
-    """A stage at work while the body runs; its files are gone afterwards. Raises `BenchFailed`."""
+async def open_slack_env(*, people: int, limits: SlackLimits) -> AsyncIterator[SlackBenchEnv]:
+    """Run a local Slack and a bot, and remove their files afterwards. Raises `BenchFailed`."""
     with tempfile.TemporaryDirectory(prefix="signoff-bench-") as name:
         folder, port = Path(name), free_port()
         async with sandbox() as slack:
             slack.rates.configure(multiplier=limits.multiplier, burst=limits.burst)
             slack.app.request_url = f"http://127.0.0.1:{port}{PATH}"
-            asked = tuple(_joined(slack, number) for number in range(people))
+            added = tuple(_add_person(slack, number) for number in range(people))
             database = folder / "signoff.db"
-            async with bot(folder, _settings(slack, database, port), limits):
-                yield SlackBenchEnv(slack=slack, people=asked, database=database)
+            async with run_bot(folder, _settings(slack, database, port), limits):
+                yield SlackBenchEnv(slack=slack, people=added, database=database)
 
 
-def _joined(slack: Running, number: int) -> SimulatedPerson:
-    """Somebody new in the workspace."""
+def _add_person(slack: Running, number: int) -> SimulatedPerson:
+    """Add a person to the workspace."""
     name, world = f"person{number}", slack.world
-    made = User(id=world.new_id("U"), name=name, real_name=f"Person {number}", email=f"{name}@example.com")
-    world.users[made.id] = made
-    return SimulatedPerson(slack.slack, made.id)
+    user = User(id=world.new_id("U"), name=name, real_name=f"Person {number}", email=f"{name}@example.com")
+    world.users[user.id] = user
+    return SimulatedPerson(slack.slack, user.id)
 
 
 def free_port() -> int:
-    """A port of loopback that nobody uses now."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number: int = free.getsockname()[1]
-    return number
+    """Return a free port of loopback."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def _settings(slack: Running, database: Path, port: int) -> dict[str, str]:
-    given = {
+    values = {
         "DATABASE_URL": f"sqlite:///{database}",
         "OPERATOR": "cleo@example.com",
         "SLACK_BOT_TOKEN": slack.app.bot_token,
@@ -166,53 +168,53 @@ def _settings(slack: Running, database: Path, port: int) -> dict[str, str]:
         "SLACK_API_URL": slack.api_url,
         "PORT": str(port),
     }
-    return {PREFIX + name: value for name, value in given.items()}
+    return {PREFIX + name: value for name, value in values.items()}
 
 
 @asynccontextmanager
-async def bot(folder: Path, given: Mapping[str, str], limits: SlackLimits) -> AsyncIterator[None]:
-    """The bot's process with these settings, while the body runs. Raises `BenchFailed` where it does not start."""
+async def run_bot(folder: Path, settings: Mapping[str, str], limits: SlackLimits) -> AsyncIterator[None]:
+    """Run a bot with these settings in its own process. Raises `BenchFailed` if it does not start."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    pace = [f"{limits.multiplier:g}", *([str(limits.burst)] if limits.burst else [])]
+    rates = [f"{limits.multiplier:g}", *([str(limits.burst)] if limits.burst else [])]
     with (folder / "log").open("wb") as log:
-        started = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", serve.__name__, *pace),
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", serve.__name__, *rates),
             cwd=folder,
-            env={**environment, **given},
+            env={**environment, **settings},
             stdin=DEVNULL,
             stdout=PIPE,
             stderr=log,
         )
     try:
-        await ready(started, folder / "log")
+        await wait_until_ready(process, folder / "log")
         yield
     finally:
-        await end(started)
+        await stop_bot(process)
 
 
-async def ready(started: asyncio.subprocess.Process, log: Path) -> None:
-    """Wait for the line that says so. Raises `BenchFailed` with the end of the log."""
-    assert started.stdout is not None
+async def wait_until_ready(process: asyncio.subprocess.Process, log: Path) -> None:
+    """Wait for the line `ready`. Raises `BenchFailed` with the end of the log."""
+    assert process.stdout is not None
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(STARTING_SECONDS):
-            line = await started.stdout.readline()
+            line = await process.stdout.readline()
             if line.decode().strip() == serve.READY:
                 return
-    raise BenchFailed(f"The bot did not start: {_end_of(log)}")
+    raise BenchFailed(f"The bot did not start: {_log_tail(log)}")
 
 
-def _end_of(log: Path) -> str:
+def _log_tail(log: Path) -> str:
     return log.read_text(encoding="utf-8", errors="replace")[-2000:]
 
 
-async def end(started: asyncio.subprocess.Process) -> None:
-    """Have it end, by force if need be."""
+async def stop_bot(process: asyncio.subprocess.Process) -> None:
+    """Stop the process, and kill it if it does not stop in time."""
     with contextlib.suppress(ProcessLookupError):
-        started.terminate()
+        process.terminate()
     try:
         async with asyncio.timeout(STOPPING_SECONDS):
-            await started.wait()
+            await process.wait()
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
-            started.kill()
-        await started.wait()
+            process.kill()
+        await process.wait()

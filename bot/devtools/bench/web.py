@@ -1,8 +1,8 @@
-"""`signoff bench web`: how fast a review page comes, with many requests stored.
+"""`signoff bench web`: how fast a review page loads, with many stored requests.
 
-The server is `signoff serve` in a process of its own, on a database that was filled by bare `sqlite3` with what one
-lifecycle writes (see `floor`). People open pages open-loop: at their instants, whether or not earlier ones came, and
-every time counts from the scheduled instant. Each opens the page of another request, through the cookie of its link.
+The server is `signoff serve` in a process of its own, on a database that bare `sqlite3` filled with the rows of one
+lifecycle (see `floor`). Pages are opened open-loop: at scheduled times, whether or not earlier pages have loaded, and
+every duration counts from the scheduled time. Each page is of another request, opened with the cookie of its link.
 """
 
 from __future__ import annotations
@@ -22,133 +22,134 @@ from bot import page_urls
 from bot.devtools.bench import engine as lifecycles
 from bot.devtools.bench.figures import Figure, Machine, Target, percentile
 from bot.devtools.bench.floor import Replay
-from bot.devtools.bench.slack_env import BenchFailed, SlackLimits, bot, free_port
+from bot.devtools.bench.slack_env import BenchFailed, SlackLimits, free_port, run_bot
 from bot.settings import PREFIX
 from engine.code_derivation import hashed
 from engine.system import RandomIds
 
-_HEAD_START: Final = 0.5
-_PATIENCE: Final = aiohttp.ClientTimeout(total=30)
-_WAITING: Final = """\
+_START_DELAY: Final = 0.5
+"""Seconds between the last link and the first page."""
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
+_PENDING_REQUESTS: Final = """\
 SELECT request.id, approver.person FROM request JOIN approver ON approver.request = request.id AND approver.position = 0
 WHERE request.state = 'pending' ORDER BY random() LIMIT ?"""
-_LINK: Final = """\
+_INSERT_LINK: Final = """\
 INSERT INTO link (hash, request, person, address, delivery, created_at, expires_at)
 VALUES (?, ?, ?, 'ann@example.com', 'bench', '2026-01-01 00:00:00.000000', '2999-01-01 00:00:00.000000')"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Size:
+class WebBenchSize:
     """How much is measured. The defaults are those of the documented figures."""
 
     stored: int = 100_000
-    opened: int = 1_000
-    opened_per_second: float = 50.0
+    """Requests in the database."""
+    pages: int = 1_000
+    pages_per_second: float = 50.0
 
 
 @dataclass(slots=True)
-class _Opened:
-    """Milliseconds since the scheduled instants: until a page was asked for, and until all of it had come."""
+class _PageTimes:
+    """Milliseconds from the scheduled times until the requests were sent and the pages were loaded."""
 
-    late: list[float] = field(default_factory=list)
-    came: list[float] = field(default_factory=list)
+    sent: list[float] = field(default_factory=list)
+    loaded: list[float] = field(default_factory=list)
     failed: int = 0
 
 
-async def run(size: Size, say: Callable[[str], None], *, folder: Path | None = None) -> tuple[list[Figure], Machine]:
-    """The figures, and the machine that they are of. Raises `BenchFailed` where no page came at all."""
-    with tempfile.TemporaryDirectory(prefix="signoff-bench-", dir=folder) as made:
-        place = Path(made)
-        machine = Machine.here(place)
-        say(f"{size.stored:,} requests are stored …")
-        tokens = await asyncio.to_thread(_filled, place / "signoff.db", size, await _recorded(place))
-        say(f"{size.opened:,} review pages, {size.opened_per_second:g} a second …")
+async def run(
+    size: WebBenchSize, report_progress: Callable[[str], None], *, folder: Path | None = None
+) -> tuple[list[Figure], Machine]:
+    """Measure the figures, and describe the machine. Raises `BenchFailed` if no page could be loaded."""
+    with tempfile.TemporaryDirectory(prefix="signoff-bench-", dir=folder) as temporary:
+        work_folder = Path(temporary)
+        machine = Machine.detect(work_folder)
+        report_progress(f"Storing {size.stored:,} requests …")
+        replay = await lifecycles.record_lifecycle(work_folder / "recorded.db")
+        tokens = await asyncio.to_thread(_fill_database, work_folder / "signoff.db", size, replay)
+        report_progress(f"{size.pages:,} review pages, {size.pages_per_second:g} a second …")
         port = free_port()
-        given = {
-            "DATABASE_URL": f"sqlite:///{place / 'signoff.db'}",
+        values = {
+            "DATABASE_URL": f"sqlite:///{work_folder / 'signoff.db'}",
             "PUBLIC_URL": f"http://127.0.0.1:{port}",
             "PORT": str(port),
         }
-        async with bot(place, {PREFIX + name: value for name, value in given.items()}, SlackLimits(1)):
-            opened = await _open_all(f"http://127.0.0.1:{port}", tokens, size)
-    return _figures(opened, size), machine
+        async with run_bot(work_folder, {PREFIX + name: value for name, value in values.items()}, SlackLimits(1)):
+            times = await _open_all(f"http://127.0.0.1:{port}", tokens, size)
+    return _figures(times, size), machine
 
 
-async def _recorded(place: Path) -> Replay:
-    return await lifecycles.recorded(place / "recorded.db")
-
-
-def _filled(path: Path, size: Size, replay: Replay) -> list[str]:
-    """The database, full; the tokens of as many links as are opened, each to a request of its own."""
-    floor = lifecycles.floor_at(path, path.with_name("recorded.db"), replay)
+def _fill_database(path: Path, size: WebBenchSize, replay: Replay) -> list[str]:
+    """Fill the database, and return the tokens of links, each to another request."""
+    floor = lifecycles.copy_floor(path, path.with_name("recorded.db"), replay)
     floor.fill(size.stored)
     floor.close()
     ids = RandomIds()
     with closing(sqlite3.connect(path)) as connection:
-        asked = connection.execute(_WAITING, (size.opened,)).fetchall()
-        tokens = [ids.token() for _ in asked]
-        rows = [(hashed(token), request, person) for token, (request, person) in zip(tokens, asked, strict=True)]
-        connection.executemany(_LINK, rows)
+        requests = connection.execute(_PENDING_REQUESTS, (size.pages,)).fetchall()
+        tokens = [ids.token() for _ in requests]
+        rows = [(hashed(token), request, person) for token, (request, person) in zip(tokens, requests, strict=True)]
+        connection.executemany(_INSERT_LINK, rows)
         connection.commit()
     return tokens
 
 
-async def _open_all(base: str, tokens: Sequence[str], size: Size) -> _Opened:
-    """Follow every link, which is not timed; then open every page at its instant."""
-    loop, found = asyncio.get_running_loop(), _Opened()
-    async with aiohttp.ClientSession(timeout=_PATIENCE, cookie_jar=aiohttp.DummyCookieJar()) as session:
-        pages = [await _followed(session, base, token) for token in tokens]
+async def _open_all(base: str, tokens: Sequence[str], size: WebBenchSize) -> _PageTimes:
+    """Follow every link, which is not timed; then open every page at its scheduled time."""
+    loop, times = asyncio.get_running_loop(), _PageTimes()
+    async with aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        pages = [await _follow_link(session, base, token) for token in tokens]
 
         async def open_page(page: tuple[str, str], due: float) -> None:
-            found.late.append((loop.time() - due) * 1000)
-            if await _shows(session, *page):
-                found.came.append((loop.time() - due) * 1000)
+            times.sent.append((loop.time() - due) * 1000)
+            if await _load_page(session, *page):
+                times.loaded.append((loop.time() - due) * 1000)
             else:
-                found.failed += 1
+                times.failed += 1
 
         async with asyncio.TaskGroup() as group:
-            begin = loop.time() + _HEAD_START
+            start = loop.time() + _START_DELAY
             for number, page in enumerate(pages):
-                due = begin + number / size.opened_per_second
+                due = start + number / size.pages_per_second
                 await asyncio.sleep(due - loop.time())
                 group.create_task(open_page(page, due))
-    return found
+    return times
 
 
-async def _followed(session: aiohttp.ClientSession, base: str, token: str) -> tuple[str, str]:
-    """The address of the page that a link leads to, and the cookie that it needs."""
-    async with session.get(page_urls.review_link(base, token), allow_redirects=False) as answer:
-        cookies = "; ".join(f"{one.key}={one.value}" for one in answer.cookies.values())
-        if answer.status != 303 or not cookies:
-            raise BenchFailed(f"A link was answered with {answer.status}.")
-        return base + answer.headers["Location"], cookies
+async def _follow_link(session: aiohttp.ClientSession, base: str, token: str) -> tuple[str, str]:
+    """Return the address of the page that a link leads to, and the cookie that it needs."""
+    async with session.get(page_urls.review_link(base, token), allow_redirects=False) as response:
+        cookies = "; ".join(f"{cookie.key}={cookie.value}" for cookie in response.cookies.values())
+        if response.status != 303 or not cookies:
+            raise BenchFailed(f"A link was answered with {response.status}.")
+        return base + response.headers["Location"], cookies
 
 
-async def _shows(session: aiohttp.ClientSession, url: str, cookies: str) -> bool:
-    """Whether the page came, with its form."""
-    async with session.get(url, headers={"Cookie": cookies}) as answer:
-        said = await answer.read()
-        return answer.status == 200 and b"<form" in said
+async def _load_page(session: aiohttp.ClientSession, url: str, cookies: str) -> bool:
+    """Load a page, and return whether it has its form."""
+    async with session.get(url, headers={"Cookie": cookies}) as response:
+        body = await response.read()
+        return response.status == 200 and b"<form" in body
 
 
-def _figures(opened: _Opened, size: Size) -> list[Figure]:
-    if not opened.came:
-        raise BenchFailed("No review page came.")
-    rate = f"at {size.opened_per_second:g} a second, with {size.stored:,} requests stored"
+def _figures(times: _PageTimes, size: WebBenchSize) -> list[Figure]:
+    if not times.loaded:
+        raise BenchFailed("No review page could be loaded.")
+    rate = f"at {size.pages_per_second:g} a second, with {size.stored:,} requests stored"
     return [
         Figure(
             name="web.review_p99_ms",
-            value=percentile(opened.came, 0.99),
-            what=f"until a review page has come, {rate}",
+            value=percentile(times.loaded, 0.99),
+            meaning=f"until a review page is loaded, {rate}",
             target=Target(50),
         ),
-        Figure(name="web.review_p50_ms", value=percentile(opened.came, 0.5), what="half of them"),
-        Figure(name="web.review_max_ms", value=max(opened.came), what="the slowest of them"),
+        Figure(name="web.review_p50_ms", value=percentile(times.loaded, 0.5), meaning="the same (p50)"),
+        Figure(name="web.review_max_ms", value=max(times.loaded), meaning="the slowest page"),
         Figure(
             name="web.late_p99_ms",
-            value=percentile(opened.late, 0.99),
-            what="how late the bench itself asked; part of all of the above",
+            value=percentile(times.sent, 0.99),
+            meaning="delay of the bench's own requests; part of all of the above",
         ),
-        Figure(name="web.pages", value=len(opened.came), what="pages, each of a request of its own"),
-        Figure(name="web.failed", value=opened.failed, what="pages that did not come as they should"),
+        Figure(name="web.pages", value=len(times.loaded), meaning="loaded pages, each of another request"),
+        Figure(name="web.failed", value=times.failed, meaning="pages that could not be loaded"),
     ]
