@@ -1,8 +1,8 @@
-"""The command `signoff`: parses, calls, prints. Nothing here decides.
+"""The command `signoff`: parses arguments, calls the engine, prints. Nothing here decides.
 
-`main` is the entry. It imports a command when that is called (`later`), and `failures` where one fails, which turns it
-into a sentence and an exit code. The other modules hold the commands by what they are about and by what they import:
-who lists runs does not wait for the server's imports. Start reading at `main`.
+Start reading at `main`. It imports a command only when that is called (`lazy`), so that a listing does not wait for
+the imports of the server. `errors` turns a failure into a sentence and an exit code. `client` reaches the data. The
+other modules hold the commands, grouped by their subject.
 """
 
 from bot.cli.main import main

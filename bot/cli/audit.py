@@ -1,4 +1,4 @@
-"""Commands about the audit log."""
+"""Commands about the audit log: audit export, audit verify, audit erase."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import IO, Final
 import click
 
 from bot.cli import client
-from bot.cli.context import free, here
+from bot.cli.context import check_absent, load_context
 from bot.cli.exit_codes import Exit
 from engine import verify_audit
 from engine.domain import DEFAULT_WORKSPACE
 from engine.store import audit_log, log_head, reconciliation
 from engine.store.files import create_private
 
-SHOWN: Final = 100
-"""Differences between log and tables that are printed."""
+MAX_PRINTED: Final = 100
+"""Maximum number of differences between log and tables that are printed."""
 
 
 @click.group()
@@ -30,17 +30,17 @@ def audit() -> None:
 
 
 @audit.command()
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="A file to write; default: standard output.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write. Default: standard output.")
 def export(output: Path | None) -> None:
     """Write the audit log as JSON Lines.
 
-    Keep the last line's number and hash somewhere else: it shows later that nothing was cut off.
-    The log verifies without this program: python -m engine.verify_audit FILE
+    Keep the last line's number and hash somewhere else: they prove later that no entry was cut off. The log can be
+    verified without this program: python -m engine.verify_audit FILE
     """
     if output is not None:
-        free(output)
+        check_absent(output)
     last = ""
-    with client.reading() as connection, _writing(output) as out:
+    with client.open_for_reading() as connection, _open_output(output) as out:
         for line in audit_log.export(connection, DEFAULT_WORKSPACE):
             out.write(line + "\n")
             last = line
@@ -48,8 +48,8 @@ def export(output: Path | None) -> None:
         click.echo(f"Wrote {output}. Head: {_head(last)}")
 
 
-def _writing(output: Path | None) -> AbstractContextManager[IO[str]]:
-    """A new file that only this user may read, or what stands there already (a pipe, a terminal) as it is."""
+def _open_output(output: Path | None) -> AbstractContextManager[IO[str]]:
+    """Create a file that only this user may read, or open an existing pipe or terminal, or standard output."""
     try:
         if output is None or output.exists():
             return click.open_file(str(output or "-"), "w", encoding="utf-8")
@@ -64,28 +64,28 @@ def _head(line: str) -> str:
 
 
 @audit.command()
-@click.option("--checkpoint", "checkpoints", multiple=True, metavar="SEQ:HASH", help="A head that was noted earlier.")
+@click.option("--checkpoint", "checkpoints", multiple=True, metavar="SEQ:HASH", help="A head that you noted earlier.")
 def verify(checkpoints: tuple[str, ...]) -> int:
-    """Verify the chain in the database, and that the tables say the same."""
+    """Verify the chain in the database, and compare the tables with it."""
     try:
-        noted = [verify_audit.read_checkpoint(one) for one in checkpoints]
+        heads = [verify_audit.read_checkpoint(checkpoint) for checkpoint in checkpoints]
     except argparse.ArgumentTypeError:
         raise click.UsageError(
             "A checkpoint looks like 120:9f86d0… (a number, a colon, 64 hexadecimal digits)."
         ) from None
-    # Read first: a server that works meanwhile may note a later one.
-    beside = log_head.read(here().settings.database)
-    log, found = verify_audit.Log(checkpoints=[*noted, *([beside] if beside else [])]), 0
-    with client.reading() as connection, connection.snapshot():
+    # The noted head is read before the log: a server that runs meanwhile may note a later one.
+    noted_head = log_head.read(load_context().settings.database)
+    log, findings = verify_audit.Log(checkpoints=[*heads, *([noted_head] if noted_head else [])]), 0
+    with client.open_for_reading() as connection, connection.snapshot():
         for line in audit_log.export(connection, DEFAULT_WORKSPACE):
-            found += _told(log.read(line))
-        found += _told(log.finish())
-        found += _told_tables(reconciliation.compare(connection, DEFAULT_WORKSPACE))
+            findings += _print_findings(log.read(line))
+        findings += _print_findings(log.finish())
+        findings += _print_differences(reconciliation.compare(connection, DEFAULT_WORKSPACE))
     for line in (*log.explanations, *verify_audit.told_erasures(log)):
         click.echo(line, err=line not in log.explanations)
     click.echo(f"{log.entries:,} entries, {log.erased:,} of them with erased content; head {log.head}")
-    if found:
-        click.echo(f"{found} finding{'s' if found > 1 else ''}: the log or the tables were changed.", err=True)
+    if findings:
+        click.echo(f"{findings} finding{'s' if findings > 1 else ''}: the log or the tables were changed.", err=True)
         return Exit.NO
     if log.unexplained:
         click.echo("The chain is whole, but contents were erased and no entry says by whom.", err=True)
@@ -96,28 +96,29 @@ def verify(checkpoints: tuple[str, ...]) -> int:
 
 @audit.command()
 @click.argument("run_id", metavar="RUN")
-@click.option("--reason", required=True, help="Why; it is kept on the record.")
+@click.option("--reason", required=True, help="The reason, which is kept in the audit log.")
 def erase(run_id: str, reason: str) -> None:
-    """Erase what the record and the tables hold of the ended run RUN, for good.
+    """Erase the contents of the ended run RUN from the audit log and the tables, for good.
 
-    The links of the chain stay: who decided what and when, and an entry that says who erased the contents and why.
+    The chain stays whole: the log still says who decided what and when, and who erased the contents and why.
     """
     reply = client.carry_out("erase", {"run": run_id, "reason": reason})
-    click.echo(f"Erased the contents of {client.answered(reply)['entries']} entries of run {run_id}.")
+    click.echo(f"Erased the contents of {client.facts_of(reply)['entries']} entries of run {run_id}.")
 
 
-def _told_tables(sentences: Iterator[str]) -> int:
-    """Print the first of them, and how many more there are."""
+def _print_differences(sentences: Iterator[str]) -> int:
+    """Print the first differences between tables and log, and the number of the others. Return how many there are."""
     count = 0
     for count, sentence in enumerate(sentences, 1):
-        if count <= SHOWN:
+        if count <= MAX_PRINTED:
             click.echo(f"tables: {sentence}", err=True)
-    if count > SHOWN:
-        click.echo(f"tables: and {count - SHOWN:,} more", err=True)
+    if count > MAX_PRINTED:
+        click.echo(f"tables: and {count - MAX_PRINTED:,} more", err=True)
     return count
 
 
-def _told(findings: Iterator[verify_audit.AuditFinding]) -> int:
+def _print_findings(findings: Iterator[verify_audit.AuditFinding]) -> int:
+    """Print the findings, and return how many there are."""
     count = 0
     for count, finding in enumerate(findings, 1):  # noqa: B007 the count is the answer
         click.echo(str(finding), err=True)

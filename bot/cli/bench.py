@@ -9,7 +9,6 @@ from typing import TypeAlias
 
 import click
 
-from bot.cli import client
 from bot.cli.context import json_option
 from bot.devtools.bench import email as email_bench
 from bot.devtools.bench import engine as engine_bench
@@ -17,6 +16,7 @@ from bot.devtools.bench import report as bench_report
 from bot.devtools.bench import slack as slack_bench
 from bot.devtools.bench import web as web_bench
 from bot.devtools.bench.figures import Figure, Machine
+from bot.terminal import screen
 
 Measure: TypeAlias = Callable[[], Awaitable[tuple[list[Figure], Machine]]]
 
@@ -42,7 +42,7 @@ def bench() -> None:
 def slack(as_json: bool) -> BenchPart:
     """Measure clicks and copies, with a local Slack.
 
-    Needs no settings and touches no data of yours. Ends with 0 when it has measured, also where a target is missed.
+    It needs no settings and uses no data of yours. It ends with 0 when it has measured, even if a target is missed.
     """
     return BenchPart(lambda: slack_bench.run(slack_bench.SlackBenchSize(), _report_progress), as_json)
 
@@ -52,7 +52,7 @@ def slack(as_json: bool) -> BenchPart:
 def engine(as_json: bool) -> BenchPart:
     """Measure runs from start to end beside bare SQLite, and the cost of pending requests.
 
-    Needs no settings and touches no data of yours. Ends with 0 when it has measured, also where a target is missed.
+    It needs no settings and uses no data of yours. It ends with 0 when it has measured, even if a target is missed.
     """
     return BenchPart(lambda: engine_bench.run(engine_bench.EngineBenchSize(), _report_progress), as_json)
 
@@ -62,7 +62,7 @@ def engine(as_json: bool) -> BenchPart:
 def web(as_json: bool) -> BenchPart:
     """Measure how fast review pages load, with many stored requests.
 
-    Needs no settings and touches no data of yours. Ends with 0 when it has measured, also where a target is missed.
+    It needs no settings and uses no data of yours. It ends with 0 when it has measured, even if a target is missed.
     """
     return BenchPart(lambda: web_bench.run(web_bench.WebBenchSize(), _report_progress), as_json)
 
@@ -72,7 +72,7 @@ def web(as_json: bool) -> BenchPart:
 def mail(as_json: bool) -> BenchPart:
     """Measure how fast emails are sent, beside one bare connection.
 
-    Needs no settings and touches no data of yours. Ends with 0 when it has measured, also where a target is missed.
+    It needs no settings and uses no data of yours. It ends with 0 when it has measured, even if a target is missed.
     """
     return BenchPart(lambda: email_bench.run(email_bench.EmailBenchSize(), _report_progress), as_json)
 
@@ -88,7 +88,7 @@ def report(parts: Sequence[BenchPart]) -> None:
     if any(part.as_json for part in parts):
         click.echo(bench_report.as_json(figures, machine))
         return
-    client.console().print(bench_report.table(figures))
+    screen.console().print(bench_report.table(figures))
     click.echo(bench_report.machine_sentence(machine))
 
 

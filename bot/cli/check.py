@@ -1,4 +1,4 @@
-"""The command check."""
+"""The command `signoff check`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bot.cli.context import here, json_option, read
+from bot.cli.context import json_option, load_context, read_workflow_file
 from bot.cli.exit_codes import Exit
 from bot.step_types import step_types
 from bot.terminal import screen
@@ -19,23 +19,28 @@ from engine.errors import DefinitionError, Problem
 @json_option
 def check(files: tuple[Path, ...], as_json: bool) -> int:
     """Print everything that is wrong with workflow FILES."""
-    kinds = step_types(here().settings)
-    found: list[tuple[Path, Problem]] = []
+    kinds = step_types(load_context().settings)
+    problems: list[tuple[Path, Problem]] = []
     for file in files:
         try:
-            workflowfile.load(read(file), kinds=kinds)
+            workflowfile.load(read_workflow_file(file), kinds=kinds)
         except DefinitionError as error:
-            found += [(file, problem) for problem in error.problems]
+            problems += [(file, problem) for problem in error.problems]
         except OSError as error:
-            # One file that is not there hides nothing in the others.
-            found.append((file, Problem(f"The file cannot be read: {error.strerror}.")))
+            # A file that is missing hides no problem of the others.
+            problems.append((file, Problem(f"The file cannot be read: {error.strerror}.")))
     if as_json:
-        click.echo(screen.as_json([{"file": str(file), **one.facts()} for file, one in found]))
+        click.echo(screen.as_json([{"file": str(file), **problem.facts()} for file, problem in problems]))
     else:
-        for file, problem in found:
-            screen.say(problem.sentence(str(file)))
-        bad = len({file for file, _ in found})
-        click.echo(
-            f"{len(files) - bad} of {len(files)} files can be used." if found else "No problems.", err=bool(found)
-        )
-    return Exit.NO if found else Exit.DONE
+        _print(problems, len(files))
+    return Exit.NO if problems else Exit.DONE
+
+
+def _print(problems: list[tuple[Path, Problem]], files: int) -> None:
+    for file, problem in problems:
+        screen.say(problem.sentence(str(file)))
+    if problems:
+        usable = files - len({file for file, _ in problems})
+        click.echo(f"{usable} of {files} files can be used.", err=True)
+    else:
+        click.echo("No problems.")

@@ -1,16 +1,15 @@
-"""How commands reach the data: through the server that owns it, as its owner, or by reading beside it."""
+"""How commands reach the data: through the server that owns the database, as its owner, or by reading beside it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
-from rich.console import Console
 
-from bot.cli.context import CliContext, here, made
+from bot.cli.context import CliContext, load_context, print_if_created
 from bot.cli.exit_codes import Exit
 from bot.local.reply import CommandReply
 from bot.local.socket_path import socket_path
@@ -19,101 +18,93 @@ from engine.errors import StoreLocked
 from engine.json_values import Value
 from engine.store import schema
 
-if TYPE_CHECKING:
-    from bot.local.service import OperatorCommands
-
-STARTING_SECONDS: Final = 5.0
-"""How long a command waits for a server that has taken the database but does not answer yet."""
+STARTUP_SECONDS: Final = 5.0
+"""How long a command waits for a server that owns the database but does not answer yet, in seconds."""
+_RETRY_SECONDS: Final = 0.1
 
 
 @contextmanager
-def reading() -> Iterator[Any]:
-    """A connection that reads the database, whoever owns it."""
-    with schema.reading(here().settings.database) as connection:
+def open_for_reading() -> Iterator[Any]:
+    """Open a connection that reads the database, also while a server owns it."""
+    with schema.reading(load_context().settings.database) as connection:
         yield connection
 
 
-def carry_out(
-    command: str, given: dict[str, Value], *, settle: Callable[[CommandReply], str | None] | None = None
-) -> CommandReply:
-    """Have the server that owns the database carry out a command; without one, own the database and do it here.
+def carry_out(command: str, arguments: dict[str, Value], *, wait_for_run: bool = False) -> CommandReply:
+    """Have the server that owns the database carry out a command. Without a server, own the database and do it here.
 
-    `settle`: which run to work on until it waits or ends, when there is no server to go on with it.
+    `wait_for_run`: without a server, go on until the run that the reply names has ended or waits. A server goes on
+    with it by itself.
     """
-    return asyncio.run(_carry_out(here(), command, given, settle))
+    return asyncio.run(_carry_out(load_context(), command, arguments, wait_for_run=wait_for_run))
 
 
 async def _carry_out(
-    place: CliContext, command: str, given: dict[str, Value], settle: Callable[[CommandReply], str | None] | None
+    context: CliContext, command: str, arguments: dict[str, Value], *, wait_for_run: bool
 ) -> CommandReply:
-    # What speaks HTTP costs a fourth of a command that only reads.
+    # Importing the HTTP client takes a fourth of the time of a command that only reads.
     from bot.local import client
 
-    deadline = asyncio.get_running_loop().time() + STARTING_SECONDS
+    deadline = asyncio.get_running_loop().time() + STARTUP_SECONDS
     while True:
-        reply = await client.ask(place.settings.database, command, given)
+        reply = await client.ask(context.settings.database, command, arguments)
         if reply is not None:
             return reply
         try:
-            return await _own(place, lambda desk: desk.carry_out(command, given), settle)
+            return await _carry_out_here(context, command, arguments, wait_for_run=wait_for_run)
         except StoreLocked:
             if asyncio.get_running_loop().time() > deadline:
                 raise
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(_RETRY_SECONDS)
 
 
-async def _own(
-    place: CliContext,
-    act: Callable[[OperatorCommands], Awaitable[CommandReply]],
-    settle: Callable[[CommandReply], str | None] | None,
+async def _carry_out_here(
+    context: CliContext, command: str, arguments: dict[str, Value], *, wait_for_run: bool
 ) -> CommandReply:
-    # Most of the program, which a command leaves to the server where one answers.
+    """Own the database and carry out the command. Raises `StoreLocked` while another process owns it."""
+    # This imports most of the program, which a command does not need where a server answers.
     from bot import app
 
-    # What the terminal channel has to tell is beside the answer of the command, which programs read.
-    tell = made(place.settings.database)
-    options = app.AppOptions(
-        settings=place.settings, environment=place.environment, console=screen.console(stderr=True)
-    )
+    database = context.settings.database
+    existed = database.exists()
+    # Programs read the reply on standard output, so the terminal channel prints to standard error.
+    console = screen.console(stderr=True)
+    options = app.AppOptions(settings=context.settings, environment=context.environment, console=console)
     async with app.open_app(options) as opened:
-        tell()
-        reply = await act(opened.operator_commands)
-        run = settle(reply) if settle is not None and reply.refused is None else None
-        if run is not None:
-            await app.wait_for_run(opened, run)
+        print_if_created(database, existed=existed)
+        reply = await opened.operator_commands.carry_out(command, arguments)
+        if wait_for_run and reply.refused is None:
+            await app.wait_for_run(opened, str(reply.facts["run"]))
         return reply
 
 
-def unserved() -> bool:
-    """Whether no server goes on with the work that this command began."""
-    return not socket_path(here().settings.database).exists()
+def is_server_running() -> bool:
+    """Return whether a server goes on with the work that this command began."""
+    return socket_path(load_context().settings.database).exists()
 
 
-def answered(reply: CommandReply) -> dict[str, Value]:
-    """The facts of a reply; a refusal is printed and ends the command."""
+def facts_of(reply: CommandReply) -> dict[str, Value]:
+    """Return the facts of a reply. A refusal is printed, and ends the command."""
     if reply.refused is not None:
         refuse(reply.refused)
     return reply.facts
 
 
 def refuse(sentence: str) -> NoReturn:
-    """Print why not, and end the command."""
+    """Print the reason for a refusal, and end the command."""
     screen.say(sentence, err=True)
     raise click.exceptions.Exit(Exit.NO)
 
 
-def console() -> Console:
-    return screen.console()
-
-
-def pairs(given: tuple[str, ...], *, what: str) -> dict[str, str]:
-    """`name=value` arguments as a mapping. Raises `click.UsageError`."""
-    found: dict[str, str] = {}
-    for one in given:
-        name, equals, value = one.partition("=")
-        if not equals or not name.strip():
-            raise click.UsageError(f"{one!r} is not {what}; write name=value.")
-        if name.strip() in found:
-            raise click.UsageError(f"{name.strip()} is given twice.")
-        found[name.strip()] = value
-    return found
+def parse_pairs(arguments: tuple[str, ...], *, noun: str) -> dict[str, str]:
+    """Return arguments of the form `name=value` as a mapping. Raises `click.UsageError` that names `noun`."""
+    pairs: dict[str, str] = {}
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            raise click.UsageError(f"{argument!r} is not {noun}; write name=value.")
+        if name in pairs:
+            raise click.UsageError(f"{name} is given twice.")
+        pairs[name] = value
+    return pairs

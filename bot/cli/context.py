@@ -1,8 +1,7 @@
-"""What commands have in common that need no database: the settings of this place, files, an option."""
+"""The context of a command that needs no database: settings and environment, files it names, the option `--json`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,39 +23,34 @@ class CliContext:
     environment: dict[str, str]
 
 
-def here() -> CliContext:
-    """Raises `SettingsError` with every wrong setting."""
+def load_context() -> CliContext:
+    """Return the settings and environment. Raises `SettingsError` with every wrong setting."""
     environment = settings.environment()
     return CliContext(settings.load(environment), environment)
 
 
-def free(target: Path) -> None:
-    """Raises `StoreError` where a file stands already: nothing is written over."""
+def check_absent(target: Path) -> None:
+    """Raise `StoreError` if the file exists: nothing is overwritten."""
     if target.is_file():
         raise StoreError(f"{target} exists already; name another file.")
 
 
-def made(database: Path) -> Callable[[], None]:
-    """What says so, once it is there, if this command made the database: another path may have been meant."""
-    existed = database.exists()
-
-    def tell() -> None:
-        if not existed and database.exists():
-            click.echo(f"Made a new, empty database at {database}", err=True)
-
-    return tell
+def print_if_created(database: Path, *, existed: bool) -> None:
+    """Print that this command has created the database, if it has: the user may have meant another path."""
+    if not existed and database.exists():
+        click.echo(f"Made a new, empty database at {database}", err=True)
 
 
-def read(file: Path) -> bytes:
-    """`content`, but raises `OSError`."""
+def read_workflow_file(file: Path) -> bytes:
+    """Return the content of a workflow file, up to a little more than its maximum size. Raises `OSError`."""
     with file.open("rb") as opened:
-        # A character more than is taken: enough to see that a file is too large, however large it is.
+        # One character more than the maximum: enough to see that a file is too large, however large it is.
         return opened.read(MAX_BYTES + 4)
 
 
-def content(file: Path) -> bytes:
-    """What the file holds, as far as it is taken. Raises `click.UsageError` where it cannot be read."""
+def read_workflow_argument(file: Path) -> bytes:
+    """Return the content of the workflow file that an argument names. Raises `click.UsageError` if it is unreadable."""
     try:
-        return read(file)
+        return read_workflow_file(file)
     except OSError as error:
         raise click.UsageError(f"{file} cannot be read: {error.strerror}.") from None

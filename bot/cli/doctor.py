@@ -24,7 +24,7 @@ _MARKS: Final = {FindingState.OK: "✓", FindingState.WARNING: "!", FindingState
 def doctor(as_json: bool) -> int:
     """Say what is wrong with this installation, and what to do.
 
-    It changes nothing, and may run beside a server. Ends with 1 if there are problems; warnings are printed only.
+    The command changes nothing, and may run beside a server. It ends with 1 if there are problems, not for warnings.
     """
     environment, complaints = checks.read_environment()
     findings = asyncio.run(checks.run_checks(environment, SystemClock(), complaints=complaints))
@@ -46,7 +46,7 @@ def _print(findings: list[Finding]) -> None:
             screen.say(f"    {_line(finding.advice)}")
     counts = Counter(finding.state for finding in findings)
     click.echo(
-        f"\n{_counted(counts[FindingState.PROBLEM], 'problem')}, {_counted(counts[FindingState.WARNING], 'warning')}."
+        f"\n{_count(counts[FindingState.PROBLEM], 'problem')}, {_count(counts[FindingState.WARNING], 'warning')}."
     )
 
 
@@ -54,5 +54,5 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _counted(count: int, noun: str) -> str:
+def _count(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"

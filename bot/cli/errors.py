@@ -1,4 +1,4 @@
-"""The one place where errors become sentences."""
+"""The errors of commands, as a sentence and an exit code."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from engine.errors import SignoffError, StoreError
 from engine.system import EnvironmentSecrets, SystemClock
 
 
-def told(error: Exception) -> int:
-    """Say what went wrong; the exit code. `error` is being handled."""
+def report(error: Exception) -> int:
+    """Print the error that is being handled, and return the exit code."""
     match error:
         case SettingsError():
             click.echo("Some settings cannot be used:", err=True)
@@ -35,31 +35,31 @@ def told(error: Exception) -> int:
             screen.say(str(error), err=True)
             return Exit.NO
         case _:
-            return _broken()
+            return _report_bug()
 
 
-def _broken() -> int:
-    incident, redact = secrets.token_hex(4), _redact()
-    where = _incidents() / f"{SystemClock().now().astimezone(UTC):%Y%m%dT%H%M%S}-{incident}.txt"
+def _report_bug() -> int:
+    incident, redact = secrets.token_hex(4), _redactor()
+    file = _incident_folder() / f"{SystemClock().now().astimezone(UTC):%Y%m%dT%H%M%S}-{incident}.txt"
     try:
-        where.parent.mkdir(parents=True, exist_ok=True)
-        where.touch(mode=0o600)  # a traceback may quote what a run holds
-        where.write_text(redact(traceback.format_exc()), encoding="utf-8")
-        told = f"the traceback is in {where}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)  # a traceback may quote the data of a run
+        file.write_text(redact(traceback.format_exc()), encoding="utf-8")
+        location = f"the traceback is in {file}"
     except OSError:
         log.set_up("error", "text", redact)
         logging.getLogger(__name__).exception("incident %s", incident)
-        told = "the traceback is above"
-    click.echo(f"Something broke (incident {incident}); {told}. Please report it.", err=True)
+        location = "the traceback is above"
+    click.echo(f"Something broke (incident {incident}); {location}. Please report it.", err=True)
     return Exit.BROKEN
 
 
-def _redact() -> Callable[[str], str]:
-    """What takes every secret out of a traceback: those of workflows, and the credentials of the settings."""
-    given = settings.environment()
-    of_workflows, own = EnvironmentSecrets(given), settings.read(given).settings
-    return lambda text: of_workflows.redact(own.redact(text))
+def _redactor() -> Callable[[str], str]:
+    """Return a function that removes the secrets of workflows and the credentials of the settings from a text."""
+    environment = settings.environment()
+    secrets_of_workflows, own_settings = EnvironmentSecrets(environment), settings.read(environment).settings
+    return lambda text: secrets_of_workflows.redact(own_settings.redact(text))
 
 
-def _incidents() -> Path:
+def _incident_folder() -> Path:
     return platformdirs.user_state_path("signoff") / "incidents"

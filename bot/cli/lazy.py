@@ -1,4 +1,4 @@
-"""Commands that are imported when they are called: what one of them needs would keep all others waiting."""
+"""Commands that are imported when they are called, so that no command waits for the imports of the others."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ import click
 
 
 class LazyCommand(click.Command):
-    """What the list of a group shows of a command, until it is called. `place`: `module:name` in this package."""
+    """A command's name and summary for the list of its group. `target` is `module:name` in this package."""
 
-    def __init__(self, name: str, place: str, told: str) -> None:
-        super().__init__(name, help=told)
-        self._place = place
+    def __init__(self, name: str, target: str, summary: str) -> None:
+        super().__init__(name, help=summary)
+        self._target = target
 
     def load(self) -> click.Command:
-        """The command itself."""
-        module, _, name = self._place.partition(":")
+        """Import the command and return it."""
+        module, _, name = self._target.partition(":")
         command = getattr(importlib.import_module(f"bot.cli.{module}"), name)
         assert isinstance(command, click.Command)
         return command
 
 
 class LazyGroup(click.Group):
-    """A group whose commands may come later."""
+    """A group of commands, some of which are imported when they are called."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """What is called, imported by now."""
+        """Return the command that is called, imported."""
         name, command, rest = super().resolve_command(ctx, args)
         return name, command.load() if isinstance(command, LazyCommand) else command, rest

@@ -1,4 +1,4 @@
-"""The group of commands, and how each of them ends."""
+"""The group of all commands, and the exit code of each outcome."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ for _command in (
     LazyCommand("run", "runs:run", "Start a run of the registered WORKFLOW."),
     LazyCommand("runs", "runs:runs", "List the runs, or show the run ID with its story."),
     LazyCommand("cancel", "runs:cancel", "Cancel the run ID and withdraw its request."),
-    LazyCommand("resume", "runs:resume", "Say what became of a step of unknown outcome in the run ID."),
-    LazyCommand("requests", "requests:requests", "List the requests that wait, or show the request ID."),
+    LazyCommand("resume", "runs:resume", "Say whether a step of unknown outcome in the run ID happened."),
+    LazyCommand("requests", "requests:requests", "List the requests that wait for a decision, or show the request ID."),
     LazyCommand("decide", "requests:decide", "Decide the request ID: approve, edit or reject."),
-    LazyCommand("revoke", "requests:revoke", "Make the links mailed for the request or run ID useless."),
-    LazyCommand("people", "people:people", "List people and their addresses, and undo whose an address is."),
-    LazyCommand("serve", "serve:serve", "Run the workflows and tell the approvers, until Ctrl-C."),
+    LazyCommand("revoke", "requests:revoke", "Revoke the links emailed for the request or run ID."),
+    LazyCommand("people", "people:people", "List people and their addresses, and return one to its earlier person."),
+    LazyCommand("serve", "serve:serve", "Run the workflows and ask the approvers, until Ctrl-C."),
     LazyCommand("migrate", "database:migrate", "Bring the database to this version's schema. A backup is made first."),
     LazyCommand("backup", "database:backup", "Copy the database to TARGET, also while a server uses it."),
     LazyCommand("version", "version:version", "Print the version."),
@@ -47,10 +47,10 @@ for _command in (
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command of this process, and exit. `arguments` None: those of the command line."""
+    """Run a command and exit. Without `arguments`, those of the command line are used."""
     code = _run(arguments)
     if arguments is None:
-        # Everything is told and closed: a second, impatient Ctrl-C would only print a traceback over it.
+        # All output is written and all files are closed: a second Ctrl-C would only print a traceback over it.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(code)
 
@@ -68,10 +68,10 @@ def _run(arguments: Sequence[str] | None) -> int:
         click.echo("Stopped.", err=True)
         return 130
     except SystemExit:
-        # click and rich ask for it when a pipe breaks, and have silenced the output: who read it has seen enough.
+        # click and rich raise it when a pipe breaks, and have silenced the output: its reader needs no more.
         return Exit.DONE
-    except Exception as error:  # noqa: BLE001 a person never sees a traceback; it goes to a file that the message names
-        # It needs settings, log and card, and a command that goes well may need none of them.
+    except Exception as error:  # noqa: BLE001 the traceback goes to a file, and the message names it
+        # It imports settings and log, which a command that succeeds may not need.
         from bot.cli import errors
 
-        return errors.told(error)
+        return errors.report(error)

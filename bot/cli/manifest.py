@@ -17,7 +17,7 @@ def _https(_: click.Context, __: click.Parameter, url: str | None) -> str | None
 @click.option(
     "--url",
     callback=_https,
-    help="Where Slack reaches this server over HTTPS; default: the server opens a socket to Slack.",
+    help="The address at which Slack reaches this server over HTTPS. Default: the server opens a socket to Slack.",
 )
 def manifest(url: str | None) -> None:
     """Print the manifest from which the Slack app is created."""

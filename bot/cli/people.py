@@ -1,4 +1,4 @@
-"""Commands about people: who is known by which addresses, since when, and what said so."""
+"""Commands about people and their addresses: people list, people show, people undo."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from engine.domain import DEFAULT_WORKSPACE, Address
 from engine.json_values import Value
 from engine.read_models import AddressPeriod, PersonView
 from engine.references import parse_resolvable
-from engine.store import people as stored
+from engine.store import people as people_rows
 from engine.store import person_queries
 
 
 @click.group()
 def people() -> None:
-    """List people and their addresses, and undo whose an address is."""
+    """List people and their addresses, and return one to its earlier person."""
 
 
 @people.command(name="list")
@@ -27,27 +27,27 @@ def people() -> None:
 @json_option
 def list_(limit: int, as_json: bool) -> None:
     """List the people that Signoff knows, the newest first."""
-    with client.reading() as connection:
-        found = person_queries.person_views(connection, DEFAULT_WORKSPACE, limit)
+    with client.open_for_reading() as connection:
+        views = person_queries.person_views(connection, DEFAULT_WORKSPACE, limit)
     if as_json:
-        click.echo(screen.as_json([serialize.known_person(one) for one in found]))
+        click.echo(screen.as_json([serialize.known_person(view) for view in views]))
         return
     rows = [
-        (one.person.id, one.person.label, ", ".join(map(str, one.person.addresses)), screen.when(one.created_at))
-        for one in found
+        (view.person.id, view.person.label, ", ".join(map(str, view.person.addresses)), screen.when(view.created_at))
+        for view in views
     ]
-    client.console().print(screen.listing(("person", "name", "addresses", "known since"), rows))
+    screen.console().print(screen.listing(("person", "name", "addresses", "known since"), rows))
 
 
 @people.command()
 @click.argument("who", metavar="WHO")
 @json_option
 def show(who: str, as_json: bool) -> None:
-    """Show the addresses that a person has and had, and what said so.
+    """Show the addresses that a person has and had, and the reason for each.
 
     WHO is an email address, a Slack user id, or an id of `signoff people list`.
     """
-    with client.reading() as connection:
+    with client.open_for_reading() as connection:
         view = _find(connection, who)
         if view is None:
             client.refuse(f"There is no person {who}.")
@@ -55,20 +55,20 @@ def show(who: str, as_json: bool) -> None:
     if as_json:
         whole: dict[str, Value] = {
             **serialize.known_person(view),
-            "history": [serialize.period(one) for one in periods],
+            "history": [serialize.period(period) for period in periods],
         }
         click.echo(screen.as_json(whole))
         return
-    out = client.console()
+    out = screen.console()
     out.print(f"Person {view.person.id}: {view.person.label}")
     if view.split_from is not None:
         out.print(f"An older version took this account and person {view.split_from} for one person.")
-    out.print(screen.listing(("address", "since", "until", "why"), [_row(one) for one in periods]))
+    out.print(screen.listing(("address", "since", "until", "why"), [_row(period) for period in periods]))
 
 
-def _row(one: AddressPeriod) -> tuple[str, str, str, str]:
-    until = screen.when(one.until) if one.until is not None else "now"
-    return str(one.address), screen.when(one.since), until, f"{one.evidence} {one.ended or ''}".strip()
+def _row(period: AddressPeriod) -> tuple[str, str, str, str]:
+    until = screen.when(period.until) if period.until is not None else "now"
+    return str(period.address), screen.when(period.since), until, f"{period.evidence} {period.ended or ''}".strip()
 
 
 def _find(connection: Any, who: str) -> PersonView | None:
@@ -76,8 +76,8 @@ def _find(connection: Any, who: str) -> PersonView | None:
     if view is not None:
         return view
     address = _address(who)
-    found = stored.find_person(connection, DEFAULT_WORKSPACE, address) if address is not None else None
-    return person_queries.person_view(connection, found.id) if found is not None else None
+    person = people_rows.find_person(connection, DEFAULT_WORKSPACE, address) if address is not None else None
+    return person_queries.person_view(connection, person.id) if person is not None else None
 
 
 def _address(who: str) -> Address | None:
@@ -91,15 +91,15 @@ def _address(who: str) -> Address | None:
 def undo(address: str, as_json: bool) -> None:
     """Give ADDRESS back to the person who had it before.
 
-    What came along with it goes back too: requests that still wait, workflows, and runs that have not ended. Correct
-    the address in Slack first; otherwise the next look-up gives it to the same account again.
+    The requests that still wait, the workflows and the runs that have not ended go back with the address. Correct the
+    address in Slack first; otherwise the next look-up gives it to the same account again.
     """
-    meant = _address(address)
-    if meant is None:
+    parsed = _address(address)
+    if parsed is None:
         raise click.UsageError(f"{address} is no email address and no Slack user id.")
-    facts = client.answered(client.carry_out("return_address", {"kind": meant.kind, "value": meant.value}))
+    facts = client.facts_of(client.carry_out("return_address", {"kind": parsed.kind, "value": parsed.value}))
     if as_json:
         click.echo(screen.as_json(facts))
         return
     now = f"belongs to {facts['given_to']} again" if facts["given_to"] else "belongs to no person now"
-    click.echo(f"{meant} {now}, and not to {facts['taken_from']} any more.")
+    click.echo(f"{parsed} {now}, and not to {facts['taken_from']} any more.")

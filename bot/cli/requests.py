@@ -22,15 +22,15 @@ from engine.store import queries
 
 @click.command()
 @click.argument("request_id", required=False, metavar="[ID]")
-@click.option("--all", "everything", is_flag=True, help="Closed requests too.")
+@click.option("--all", "everything", is_flag=True, help="List closed requests too.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
 @json_option
 def requests(request_id: str | None, everything: bool, limit: int, as_json: bool) -> None:
-    """List the requests that wait, or show the request ID.
+    """List the requests that wait for a decision, or show the request ID.
 
-    Runs that ask what became of a step are named below the list.
+    Below the list are the runs with a step of unknown outcome.
     """
-    with client.reading() as connection:
+    with client.open_for_reading() as connection:
         if request_id is not None:
             _one(connection, request_id, as_json=as_json)
             return
@@ -50,7 +50,7 @@ def requests(request_id: str | None, everything: bool, limit: int, as_json: bool
         )
         for one in found
     ]
-    client.console().print(screen.listing(("request", "asks", "workflow", "state", "waits for", "opened"), rows))
+    screen.console().print(screen.listing(("request", "asks", "workflow", "state", "waits for", "opened"), rows))
     for run in open_runs:
         if run.status is RunStatus.NEEDS_ATTENTION:
             screen.say(f"Run {run.id} of {run.workflow} asks whether a step happened: {run.error or ''}")
@@ -66,7 +66,7 @@ def _one(connection: Any, request_id: str, *, as_json: bool) -> None:
         whole: dict[str, Value] = {**serialize.request(view), "deliveries": [serialize.delivery(one) for one in copies]}
         click.echo(screen.as_json(whole))
         return
-    out = client.console()
+    out = screen.console()
     shown = request_card.request_card(view)
     out.print(screen.card_panel(shown))
     out.print(screen.listing(("copy for", "channel", "state", "shown", "error"), [_copy(one) for one in copies]))
@@ -82,9 +82,9 @@ def _copy(view: DeliveryView) -> tuple[str, ...]:
 @click.argument("request_id", metavar="ID")
 @click.argument("verdict", type=click.Choice(["approve", "reject", "edit"]))
 @click.argument("edits", nargs=-1, metavar="[FIELD=VALUE]...")
-@click.option("--reason", help="Why; whoever asked will read it.")
+@click.option("--reason", help="The reason, which the requester will read.")
 @click.option("--digest", help="Decide only if the request still has this digest (see requests ID --json).")
-@click.option("--yes", "confirmed", is_flag=True, help="Answer the gate's own question (confirm) with yes.")
+@click.option("--yes", "confirmed", is_flag=True, help="Confirm the question that the gate asks before an approval.")
 @json_option
 def decide(
     request_id: str,
@@ -102,15 +102,15 @@ def decide(
     if (verdict == "edit") != bool(edits):
         wanted = "Name what changes" if verdict == "edit" else "Edits go with edit"
         raise click.UsageError(f"{wanted}: signoff decide ID edit field=value")
-    given: dict[str, Value] = {
+    arguments: dict[str, Value] = {
         "request": request_id,
         "verdict": "reject" if verdict == "reject" else "approve",
-        "edits": dict(client.pairs(edits, what="an edit")),
+        "edits": dict(client.parse_pairs(edits, noun="an edit")),
         "reason": reason,
         "digest": digest,
         "confirmed": confirmed,
     }
-    facts = client.answered(_decide(given))
+    facts = client.facts_of(_decide(arguments))
     if as_json:
         click.echo(screen.as_json(facts))
         return
@@ -122,11 +122,11 @@ def decide(
 @click.argument("request_id", metavar="ID")
 @json_option
 def revoke(request_id: str, as_json: bool) -> None:
-    """Make the links mailed for the request or run ID useless.
+    """Revoke the links emailed for the request or run ID.
 
-    People who were asked still answer in Slack, or sign in at the inbox.
+    The approvers can still answer in Slack, or sign in at the inbox.
     """
-    facts = client.answered(client.carry_out("revoke", {"request": request_id}))
+    facts = client.facts_of(client.carry_out("revoke", {"request": request_id}))
     if as_json:
         click.echo(screen.as_json(facts))
         return
@@ -134,17 +134,13 @@ def revoke(request_id: str, as_json: bool) -> None:
     click.echo(f"{count} {'link' if count == 1 else 'links'} to {request_id} can no longer be used.")
 
 
-def _decide(given: dict[str, Value]) -> CommandReply:
-    """Decide; where the gate asks back, put its question to whoever is at the terminal."""
-    reply = client.carry_out("decide", given, settle=_run_of)
+def _decide(arguments: dict[str, Value]) -> CommandReply:
+    """Decide. If the gate asks for a confirmation, put its question to the person at the terminal."""
+    reply = client.carry_out("decide", arguments, wait_for_run=True)
     if reply.facts.get("refusal") != NEEDS_CONFIRMATION or reply.refused is None:
         return reply
     if not sys.stdin.isatty():
         client.refuse(f"The gate asks: {reply.refused} Answer it with --yes.")
     if not click.confirm(visible(reply.refused)):
         client.refuse("Not approved; nothing was decided.")
-    return client.carry_out("decide", {**given, "confirmed": True}, settle=_run_of)
-
-
-def _run_of(reply: CommandReply) -> str:
-    return str(reply.facts["run"])
+    return client.carry_out("decide", {**arguments, "confirmed": True}, wait_for_run=True)

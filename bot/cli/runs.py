@@ -23,22 +23,22 @@ from engine.store import audit_log, queries
 @click.command()
 @click.argument("workflow")
 @click.option("-i", "--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input of the run.")
-@click.option("--key", help="Your own id for this start: the same key again starts nothing new.")
+@click.option("--key", help="Your own id for this start: the same key again starts no second run.")
 @json_option
 def run(workflow: str, inputs: tuple[str, ...], key: str | None, as_json: bool) -> None:
     """Start a run of the registered WORKFLOW."""
-    given: dict[str, Value] = {
+    arguments: dict[str, Value] = {
         "workflow": workflow,
-        "inputs": dict(client.pairs(inputs, what="an input")),
-        # A server that dies before it answers has perhaps started the run: asking again must not start another.
+        "inputs": dict(client.parse_pairs(inputs, noun="an input")),
+        # A server that dies before it replies may have started the run: the next attempt must not start another.
         "key": key or secrets.token_hex(16),
     }
-    facts = client.answered(client.carry_out("start", given, settle=lambda reply: str(reply.facts["run"])))
+    facts = client.facts_of(client.carry_out("start", arguments, wait_for_run=True))
     if as_json:
         click.echo(screen.as_json(facts))
         return
     click.echo(f"{'Started run' if facts['created'] else 'This key has started run'} {facts['run']}.")
-    if client.unserved():
+    if not client.is_server_running():
         click.echo("Nothing serves now: what waits for a time goes on when `signoff serve` runs.")
     click.echo(f"Follow it: signoff runs {facts['run']}")
 
@@ -50,7 +50,7 @@ def run(workflow: str, inputs: tuple[str, ...], key: str | None, as_json: bool) 
 @json_option
 def runs(run_id: str | None, open_only: bool, limit: int, as_json: bool) -> None:
     """List the runs, or show the run ID with its story."""
-    with client.reading() as connection:
+    with client.open_for_reading() as connection:
         if run_id is not None:
             _one(connection, run_id, as_json=as_json)
             return
@@ -59,7 +59,7 @@ def runs(run_id: str | None, open_only: bool, limit: int, as_json: bool) -> None
         click.echo(screen.as_json([serialize.run(one) for one in found]))
         return
     rows = [(one.id, one.workflow, one.status.value, one.requester.label, screen.when(one.started_at)) for one in found]
-    client.console().print(screen.listing(("run", "workflow", "status", "started by", "started"), rows))
+    screen.console().print(screen.listing(("run", "workflow", "status", "started by", "started"), rows))
 
 
 def _one(connection: Any, run_id: str, *, as_json: bool) -> None:
@@ -78,7 +78,7 @@ def _one(connection: Any, run_id: str, *, as_json: bool) -> None:
         }
         click.echo(screen.as_json(whole))
         return
-    out = client.console()
+    out = screen.console()
     out.print(f"Run {view.id} of {view.workflow} version {view.version}: {view.status.value}")
     if view.error:
         out.print(screen.quoted(characters.visible(view.error)), style="red")
@@ -96,36 +96,34 @@ def _hints(view: RunView, pending: list[str]) -> list[str]:
 
 @click.command()
 @click.argument("run_id", metavar="ID")
-@click.option("--reason", help="Why; it is kept on the record.")
+@click.option("--reason", help="The reason, which is kept in the audit log.")
 def cancel(run_id: str, reason: str | None) -> None:
     """Cancel the run ID and withdraw its request.
 
-    Nothing more is begun; a step at work is left to finish.
+    No further step starts; a step in progress finishes.
     """
-    client.answered(
-        client.carry_out("cancel", {"run": run_id, "reason": reason}, settle=lambda reply: str(reply.facts["run"]))
-    )
+    client.facts_of(client.carry_out("cancel", {"run": run_id, "reason": reason}, wait_for_run=True))
     click.echo(f"Run {run_id} is being cancelled.")
 
 
 @click.command()
 @click.argument("run_id", metavar="ID")
 @click.argument("answer", type=click.Choice(["done", "repeat", "stop"]))
-@click.option("-o", "named", metavar="NAME=VALUE", multiple=True, help="With done: one thing that later steps read.")
-@click.option("--output", help="With done: all that the step produced, as a JSON object, for the steps after it.")
+@click.option("-o", "named", metavar="NAME=VALUE", multiple=True, help="With done: one output that later steps read.")
+@click.option("--output", help="With done: the whole output of the step for later steps, as a JSON object.")
 def resume(run_id: str, answer: str, named: tuple[str, ...], output: str | None) -> int:
-    """Say what became of a step of unknown outcome in the run ID.
+    """Say whether a step of unknown outcome in the run ID happened.
 
-    done: it happened, so the run goes on without doing it again; if later steps read what the step produced, you are
-    told what to give with -o. repeat: you know that it did not happen, so it is done now. stop: end the run.
+    done: it happened, and the run goes on without repeating it; if later steps read its output, you are told which
+    values to give with -o. repeat: it did not happen, and is done now. stop: end the run.
     """
-    given: dict[str, Value] = {
+    arguments: dict[str, Value] = {
         "run": run_id,
         "answer": answer,
         "output": _output(output, answer),
         "values": dict[str, Value](_named(named, answer)),
     }
-    client.answered(client.carry_out("resume", given, settle=lambda reply: str(reply.facts["run"])))
+    client.facts_of(client.carry_out("resume", arguments, wait_for_run=True))
     click.echo(f"Run {run_id} goes on." if answer != "stop" else f"Run {run_id} is stopped.")
     return Exit.DONE
 

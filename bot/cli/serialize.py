@@ -1,4 +1,4 @@
-"""Views as JSON: what `--json` prints. The shapes are documented in docs/commands.md."""
+"""The JSON of read models that `--json` prints. docs/commands.md documents its keys."""
 
 from __future__ import annotations
 
@@ -10,29 +10,28 @@ from engine.json_values import Value
 from engine.read_models import AddressPeriod, DeliveryView, PersonView, RequestView, RunView, StoryEntry, WorkflowView
 
 
-def person(one: Person) -> Value:
-    return {"name": one.label, "addresses": [str(address) for address in one.addresses]}
+def person(view: Person) -> Value:
+    return {"name": view.label, "addresses": [str(address) for address in view.addresses]}
 
 
 def known_person(view: PersonView) -> dict[str, Value]:
-    """A person as `signoff people` lists them."""
-    one = view.person
+    """Return a person as `signoff people` lists them."""
     return {
-        "id": one.id,
-        "name": one.name,
-        "addresses": [str(address) for address in one.addresses],
+        "id": view.person.id,
+        "name": view.person.name,
+        "addresses": [str(address) for address in view.person.addresses],
         "split_from": view.split_from,
         "created_at": moment(view.created_at),
     }
 
 
-def period(one: AddressPeriod) -> dict[str, Value]:
+def period(view: AddressPeriod) -> dict[str, Value]:
     return {
-        "address": str(one.address),
-        "since": moment(one.since),
-        "until": moment(one.until),
-        "evidence": one.evidence,
-        "ended": one.ended,
+        "address": str(view.address),
+        "since": moment(view.since),
+        "until": moment(view.until),
+        "evidence": view.evidence,
+        "ended": view.ended,
     }
 
 
@@ -41,7 +40,7 @@ def moment(at: datetime | None) -> str | None:
 
 
 def run(view: RunView) -> dict[str, Value]:
-    """A run; `steps` only where the view has them."""
+    """Return a run. `steps` is empty for the view of a list."""
     return {
         "id": view.id,
         "workflow": view.workflow,
@@ -72,34 +71,35 @@ def run(view: RunView) -> dict[str, Value]:
 
 
 def request(view: RequestView) -> dict[str, Value]:
-    """A request with its content as people may see it."""
-    asked = view.asked
+    """Return a request, with its content as people may see it."""
+    request = view.asked
     return {
         "id": view.id,
         "run": view.run,
         "workflow": view.workflow,
-        "step": asked.subject.step,
+        "step": request.subject.step,
         "at": view.at.value,
-        "state": asked.state.value,
+        "state": request.state.value,
         "title": view.title,
         "reason": view.reason,
         "notes": list(view.notes),
         "show": [{"label": label, "value": text} for label, text in view.show],
         "requester": person(view.requester),
         "approvers": [
-            {"person": person(one.person), "rule": one.rule, "excluded": one.excluded} for one in view.approvers
+            {"person": person(approver.person), "rule": approver.rule, "excluded": approver.excluded}
+            for approver in view.approvers
         ],
-        "content": asked.content.shown(),
+        "content": request.content.shown(),
         "editable": [
-            {"path": json_values.show_path(one.path), "type": one.field.type.value, "label": one.field.label}
-            for one in asked.editable
+            {"path": json_values.show_path(place.path), "type": place.field.type.value, "label": place.field.label}
+            for place in request.editable
         ],
-        "content_version": asked.content_version,
-        "digest": asked.digest,
-        "opened_at": moment(asked.deadlines.opened_at),
-        "first_shown_at": moment(asked.deadlines.first_shown_at),
-        "expires_at": moment(asked.deadlines.expires_at),
-        "closed_at": moment(asked.closed_at),
+        "content_version": request.content_version,
+        "digest": request.digest,
+        "opened_at": moment(request.deadlines.opened_at),
+        "first_shown_at": moment(request.deadlines.first_shown_at),
+        "expires_at": moment(request.deadlines.expires_at),
+        "closed_at": moment(request.closed_at),
         "decision": _decision(view),
     }
 

@@ -1,4 +1,4 @@
-"""The command serve."""
+"""The command `signoff serve`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from bot import app, log
-from bot.cli.context import here, made
+from bot.cli.context import load_context, print_if_created
 from bot.cli.exit_codes import Exit
 from bot.local.socket_path import socket_path
 from bot.settings import Settings
@@ -23,8 +23,8 @@ from engine.store.restored_backup import outlook
 from engine.system import EnvironmentSecrets
 
 
-def reached_at(settings: Settings) -> Iterator[str]:
-    """Where Slack's deliveries are taken, and where people review."""
+def _endpoints(settings: Settings) -> Iterator[str]:
+    """Return a sentence for each address at which Slack, mail servers and browsers reach this server."""
     if settings.slack_signing_secret:
         yield f"Slack's deliveries are taken at http://{settings.host}:{settings.port}{transport.PATH}"
     if settings.slack_app_token:
@@ -36,45 +36,44 @@ def reached_at(settings: Settings) -> Iterator[str]:
 
 
 @click.command()
-@click.option("--restored", is_flag=True, help="Go on with a database that may be older than what has happened since.")
+@click.option("--restored", is_flag=True, help="Use a database that may be older than the latest events.")
 def serve(restored: bool) -> None:
-    """Run the workflows and tell the approvers, until Ctrl-C.
+    """Run the workflows and ask the approvers, until Ctrl-C.
 
-    It owns the database; a second server on the same one is refused. Of a backup that was restored it says what may
-    happen twice, and asks before it goes on.
+    The server owns its database; a second server with the same one is refused. If the database is a restored backup,
+    the server lists the effects that may happen twice, and asks before it continues.
     """
-    place = here()
-    secrets = EnvironmentSecrets(place.environment)
+    context = load_context()
+    database, secrets = context.settings.database, EnvironmentSecrets(context.environment)
+    existed = database.exists()
     log.set_up(
-        place.settings.log_level,
-        place.settings.log_format,
-        lambda text: secrets.redact(place.settings.redact(text)),
+        context.settings.log_level,
+        context.settings.log_format,
+        lambda text: secrets.redact(context.settings.redact(text)),
     )
 
-    tell = made(place.settings.database)
-
-    def ready(waiting: int) -> None:
-        tell()
-        click.echo(f"Signoff serves {place.settings.database}")
-        click.echo(f"Commands on this machine reach it at {socket_path(place.settings.database)}")
-        for line in reached_at(place.settings):
+    def print_ready(waiting: int) -> None:
+        print_if_created(database, existed=existed)
+        click.echo(f"Signoff serves {database}")
+        click.echo(f"Commands on this machine reach it at {socket_path(database)}")
+        for line in _endpoints(context.settings):
             click.echo(line)
         if waiting:
             click.echo(f"{waiting} request{'s wait' if waiting > 1 else ' waits'} for a decision: signoff requests")
 
     options = app.AppOptions(
-        settings=place.settings, environment=place.environment, console=screen.console(), restored=restored
+        settings=context.settings, environment=context.environment, console=screen.console(), restored=restored
     )
     try:
-        asyncio.run(app.serve(options, ready))
+        asyncio.run(app.serve(options, print_ready))
     except StoreRestored as error:
-        _ask(place.settings.database, error)
-        asyncio.run(app.serve(replace(options, restored=True), ready))
+        _confirm_restored(database, error)
+        asyncio.run(app.serve(replace(options, restored=True), print_ready))
     click.echo("Stopped; every run goes on at the next start.")
 
 
-def _ask(database: Path, error: StoreRestored) -> None:
-    """Say what may happen twice, and return if the operator goes on all the same."""
+def _confirm_restored(database: Path, error: StoreRestored) -> None:
+    """Print the effects that may happen twice, and return if the operator continues. Otherwise end the command."""
     screen.say(str(error).removesuffix(schema.ASKED).rstrip(), err=True)
     for sentence in outlook(database):
         screen.say(sentence, err=True)

@@ -69,7 +69,7 @@ def play(plan: Plan) -> int:
     for answer in plan.answers:
         prompts.check_answer(answer)
     trial_folders.remove_old(SystemClock().now())
-    folder = None if plan.database is not None else trial_folders.folder()
+    folder = None if plan.database is not None else trial_folders.create()
     database = plan.database or Path(str(folder)) / trial_folders.NAME
     if plan.source is None and not database.exists():
         raise click.UsageError(f"There is no trial at {database}; name a workflow file to begin one.")

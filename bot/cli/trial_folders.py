@@ -1,4 +1,4 @@
-"""Trials that nobody went on with: their folders in the temporary one, and when they go."""
+"""The temporary folders of trials, and the removal of those that were left alone for a day."""
 
 from __future__ import annotations
 
@@ -16,35 +16,36 @@ from engine.store import lock, schema
 
 PREFIX: Final = "signoff-try-"
 NAME: Final = "trial.db"
-KEPT: Final = timedelta(days=1)
+LIFETIME: Final = timedelta(days=1)
+"""How long a trial is kept after it was last used."""
 
 
-def folder() -> Path:
-    """A new folder for one trial."""
+def create() -> Path:
+    """Create a folder for one trial."""
     return Path(tempfile.mkdtemp(prefix=PREFIX))
 
 
 def remove_old(now: datetime) -> None:
-    """Remove this user's trials that nobody touched for a day, and nothing that may be anything else."""
+    """Remove this user's trials that were not used for a day, and nothing that may be anything else."""
     with suppress(OSError):
-        for one in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
             with suppress(OSError, StoreError):
-                # Whoever looks into a trial touches it.
-                if _touched(one) < now - KEPT and _is_ours(one):
-                    # Whoever still plays it holds it.
-                    with lock.own(one / NAME):
-                        shutil.rmtree(one)
+                # The time of use comes first: `_is_trial` opens the database, which may change it.
+                if _last_used(folder) < now - LIFETIME and _is_trial(folder):
+                    # A trial that is still played is locked.
+                    with lock.own(folder / NAME):
+                        shutil.rmtree(folder)
 
 
-def _is_ours(path: Path) -> bool:
-    """A folder as `folder` makes it, for this user alone, with a trial in it and no file besides."""
-    found = path.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) != 0o700:
+def _is_trial(folder: Path) -> bool:
+    """Return whether the folder is as `create` makes it: for this user alone, with a trial and no other file in it."""
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) != 0o700:
         return False
-    inside = list(path.iterdir())
-    plain = all(one.name.startswith(NAME) and not one.is_symlink() and not one.is_dir() for one in inside)
-    return plain and path / NAME in inside and schema.is_trial(path / NAME)
+    files = list(folder.iterdir())
+    plain = all(file.name.startswith(NAME) and not file.is_symlink() and not file.is_dir() for file in files)
+    return plain and folder / NAME in files and schema.is_trial(folder / NAME)
 
 
-def _touched(path: Path) -> datetime:
-    return datetime.fromtimestamp(max(one.stat().st_mtime for one in [path, *path.iterdir()]), UTC)
+def _last_used(folder: Path) -> datetime:
+    return datetime.fromtimestamp(max(file.stat().st_mtime for file in [folder, *folder.iterdir()]), UTC)

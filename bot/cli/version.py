@@ -1,4 +1,4 @@
-"""The command version."""
+"""The command `signoff version`."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from bot.cli import client, serialize
-from bot.cli.context import content, json_option
+from bot.cli.context import json_option, read_workflow_argument
 from bot.terminal import screen
 from engine.domain import DEFAULT_WORKSPACE
 from engine.errors import Problem
@@ -22,9 +22,9 @@ from engine.workflowfile.yaml_tree import MAX_BYTES
 @json_option
 def register(file: Path, as_json: bool) -> None:
     """Register the workflow in FILE, or a new version of it."""
-    raw = content(file)
+    raw = read_workflow_argument(file)
     try:
-        # The end of a file that is too large may be the middle of a character.
+        # A file that is too large was read up to a limit, which may lie in the middle of a character.
         source = codecs.getincrementaldecoder("utf-8")().decode(raw, final=len(raw) <= MAX_BYTES)
     except UnicodeDecodeError:
         raise click.UsageError(f"{file} is not text in UTF-8.") from None
@@ -32,7 +32,7 @@ def register(file: Path, as_json: bool) -> None:
     problems: Any = reply.facts.get("problems", [])
     for problem in problems:
         screen.say(Problem(**problem).sentence(str(file)), err=True)
-    facts = client.answered(reply)
+    facts = client.facts_of(reply)
     warnings: Any = facts.get("warnings", [])
     for warning in warnings:
         screen.say(f"Warning: {warning}", err=True)
@@ -50,10 +50,12 @@ def register(file: Path, as_json: bool) -> None:
 @json_option
 def workflows(as_json: bool) -> None:
     """List the registered workflows."""
-    with client.reading() as connection:
-        found = queries.workflow_views(connection, DEFAULT_WORKSPACE)
+    with client.open_for_reading() as connection:
+        views = queries.workflow_views(connection, DEFAULT_WORKSPACE)
     if as_json:
-        click.echo(screen.as_json([serialize.workflow(one) for one in found]))
+        click.echo(screen.as_json([serialize.workflow(view) for view in views]))
         return
-    rows = [(one.name, str(one.version), one.title, one.owner.label, screen.when(one.updated_at)) for one in found]
-    client.console().print(screen.listing(("name", "version", "title", "owner", "updated"), rows))
+    rows = [
+        (view.name, str(view.version), view.title, view.owner.label, screen.when(view.updated_at)) for view in views
+    ]
+    screen.console().print(screen.listing(("name", "version", "title", "owner", "updated"), rows))

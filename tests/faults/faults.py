@@ -653,7 +653,7 @@ FAULTS: Final = (
     Fault(
         "the verification of the log does not look at the tables",
         "bot/cli/audit.py",
-        "        found += _told_tables(reconciliation.compare(connection, DEFAULT_WORKSPACE))\n",
+        "        findings += _print_differences(reconciliation.compare(connection, DEFAULT_WORKSPACE))\n",
         "",
         "tests/flow/test_commands.py",
     ),

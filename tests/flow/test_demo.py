@@ -383,7 +383,7 @@ def test_a_claim_that_does_not_hold_is_named_and_ends_with_1(what: str, capsys: 
         folders.append(standing.folder)
         rig(standing)
 
-    code = demo.perform(rig=rigged, patience=4)
+    code = demo.play_story(rig=rigged, patience=4)
     out = capsys.readouterr().out
     said = " ".join(out.split())
     assert code == Exit.NO, out
