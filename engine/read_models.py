@@ -43,9 +43,9 @@ class DecisionView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestView:
-    """A request with what leads to it. `asked` is what the gate's rules look at."""
+    """A request with what leads to it. `model` is the request as the rules see it."""
 
-    asked: Request
+    model: Request
     run: str
     run_status: RunStatus
     workflow: str
@@ -69,15 +69,15 @@ class RequestView:
 
     @property
     def id(self) -> str:
-        return self.asked.id
+        return self.model.id
 
     @property
     def at(self) -> ReviewPoint:
-        return self.asked.subject.at
+        return self.model.subject.at
 
     @property
     def approvers(self) -> tuple[Approver, ...]:
-        return self.asked.approvers
+        return self.model.approvers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

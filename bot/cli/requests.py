@@ -44,9 +44,9 @@ def requests(request_id: str | None, everything: bool, limit: int, as_json: bool
             one.id,
             one.title,
             one.workflow,
-            one.asked.state.value,
-            ", ".join(approver.person.label for approver in one.asked.eligible),
-            screen.when(one.asked.deadlines.opened_at),
+            one.model.state.value,
+            ", ".join(approver.person.label for approver in one.model.eligible),
+            screen.when(one.model.deadlines.opened_at),
         )
         for one in found
     ]
@@ -70,7 +70,7 @@ def _one(connection: Any, request_id: str, *, as_json: bool) -> None:
     shown = request_card.request_card(view)
     out.print(screen.card_panel(shown))
     out.print(screen.listing(("copy for", "channel", "state", "shown", "error"), [_copy(one) for one in copies]))
-    if view.asked.state is RequestState.PENDING:
+    if view.model.state is RequestState.PENDING:
         out.print(next_step(shown))
 
 

@@ -84,7 +84,7 @@ def _one(connection: Any, run_id: str, *, as_json: bool) -> None:
         out.print(screen.quoted(characters.visible(view.error)), style="red")
     for entry in story:
         out.print(screen.story_line(entry))
-    for hint in _hints(view, [one.id for one in requests if one.asked.closed_at is None]):
+    for hint in _hints(view, [one.id for one in requests if one.model.closed_at is None]):
         out.print(hint)
 
 

@@ -72,7 +72,7 @@ def run(view: RunView) -> dict[str, Value]:
 
 def request(view: RequestView) -> dict[str, Value]:
     """Return a request, with its content as people may see it."""
-    request = view.asked
+    request = view.model
     return {
         "id": view.id,
         "run": view.run,

@@ -220,7 +220,7 @@ class Trial:
 
     def _pending(self, run: str) -> RequestView | None:
         found: list[RequestView] = self.portal.call(self.app.engine.requests_of_run, run)
-        return next((one for one in found if one.asked.state is RequestState.PENDING), None)
+        return next((one for one in found if one.model.state is RequestState.PENDING), None)
 
     def _sleep(self, view: RunView) -> None:
         until = view.ready_at
@@ -258,8 +258,8 @@ class Trial:
                 request=request.id,
                 verdict=answer.verdict,
                 actor=self._as(request),
-                content_version=request.asked.content_version,
-                digest=request.asked.digest,
+                content_version=request.model.content_version,
+                digest=request.model.digest,
                 origin=_ORIGIN,
                 assurance=Assurance.TERMINAL,
                 edits=answer.edits,

@@ -87,7 +87,7 @@ def pending_request(now: datetime) -> RequestView:
         deadlines=Deadlines(opened_at=now, expires_at=now + timedelta(days=1)),
     )
     return RequestView(
-        asked=request,
+        model=request,
         run="example",
         run_status=RunStatus.WAITING,
         workflow="example",
@@ -107,8 +107,8 @@ def pending_request(now: datetime) -> RequestView:
 
 def _decided(pending: RequestView, now: datetime) -> RequestView:
     lee = pending.approvers[0].person
-    closed = structs.replace(pending.asked, state=RequestState.APPROVED, closed_at=now, closed_by=lee)
+    closed = structs.replace(pending.model, state=RequestState.APPROVED, closed_at=now, closed_by=lee)
     decision = DecisionView(
         id="example", person=lee, verdict="Pay it", reason="Fine", edits=(), assurance="slack", decided_at=now
     )
-    return replace(pending, asked=closed, decision=decision, run_status=RunStatus.RUNNING)
+    return replace(pending, model=closed, decision=decision, run_status=RunStatus.RUNNING)

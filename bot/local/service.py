@@ -124,10 +124,10 @@ class OperatorCommands:
         request = await self._engine.request(name)
         if request is None:
             return _refused(NotFound(what="request", name=name))
-        asks = request.confirm is not None and request.asked.state is RequestState.PENDING
+        asks = request.confirm is not None and request.model.state is RequestState.PENDING
         if asks and given.get("verdict") == "approve" and given.get("confirmed") is not True:
             return CommandReply(request.confirm, {"refusal": NEEDS_CONFIRMATION})
-        edits = requests.read_text_edits(request.asked, typed)
+        edits = requests.read_text_edits(request.model, typed)
         if isinstance(edits, InvalidEdits):
             return _refused(edits)
         answer = await self._engine.decide(
@@ -136,8 +136,8 @@ class OperatorCommands:
                 verdict=Verdict(_text(given, "verdict")),
                 actor=self._actor,
                 # Who names no content decides what the listing shows now: the digest still pins it until the write.
-                content_version=_number(given, "content_version") or request.asked.content_version,
-                digest=_word(given, "digest") or request.asked.digest,
+                content_version=_number(given, "content_version") or request.model.content_version,
+                digest=_word(given, "digest") or request.model.digest,
                 origin=self._origin,
                 assurance=Assurance.TERMINAL,
                 edits=edits,

@@ -77,7 +77,7 @@ def _over(copy: DeliveryContent) -> str | None:
     if copy.topic == "approved_unknown" and request is not None and request.effect is not None:
         known = request.effect[0] is not StepStatus.OUTCOME_UNKNOWN
         return _answered_by(advice.last_answer(run)) if known else None
-    if request is None or request.asked.closed_at is None or copy.topic not in _ABOUT_REQUESTS:
+    if request is None or request.model.closed_at is None or copy.topic not in _ABOUT_REQUESTS:
         return None
     return request_outcome.outcome(request)
 

@@ -14,10 +14,10 @@ from engine.read_models import RequestView
 
 def proposed(request: RequestView, edits: Mapping[str, Value]) -> Iterator[CardField]:
     """Yield each change that is about to be made, with its label, what stands there, and what is to stand there."""
-    for place in request.asked.editable:
+    for place in request.model.editable:
         path = json_values.show_path(place.path)
         if path in edits:
-            before = json_values.look(request.asked.content.value, place.path)
+            before = json_values.look(request.model.content.value, place.path)
             yield CardField(
                 path=path,
                 label=line(place.field.label or path),

@@ -14,7 +14,7 @@ _NAMED: Final = 5
 
 def approvers(request: RequestView) -> list[str]:
     """Who was asked; while the request waits, without those who can no longer decide."""
-    asked = request.asked
+    asked = request.model
     approvers = asked.eligible if asked.state is RequestState.PENDING else asked.approvers
     return [line(one.person.label) for one in approvers]
 

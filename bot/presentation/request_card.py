@@ -13,7 +13,7 @@ from engine.read_models import RequestView
 
 def request_card(request: RequestView) -> Card:
     """What people see of a request: with actions while it is pending, with its outcome afterwards."""
-    asked = request.asked
+    asked = request.model
     pending = asked.state is RequestState.PENDING
     return Card(
         kind=DeliveryKind.REQUEST,
@@ -43,11 +43,11 @@ def _facts(request: RequestView) -> Iterator[tuple[str, str]]:
     yield from effect_facts(request)
     for note in request.notes:
         yield "Note", visible(note)
-    pending = request.asked.state is RequestState.PENDING
+    pending = request.model.state is RequestState.PENDING
     if pending and request.unreached:
         yield "Not reached", people.not_reached(request)
-    if pending and request.asked.deadlines.expires_at is None and request.asked.deadlines.expires_after is not None:
-        yield "Expires", expiry.after_shown(request.asked.deadlines.expires_after)
+    if pending and request.model.deadlines.expires_at is None and request.model.deadlines.expires_after is not None:
+        yield "Expires", expiry.after_shown(request.model.deadlines.expires_after)
     yield (
         "Waits for" if pending else "Asked",
         ", ".join(people.approvers(request)) or "No approver is left",
@@ -68,7 +68,7 @@ def effect_facts(request: RequestView) -> Iterator[tuple[str, str]]:
 
 
 def _subject(request: RequestView) -> str:
-    subject = request.asked.subject
+    subject = request.model.subject
     if subject.is_form:
         return f"what step {subject.step} needs to know"
     what = "is about to do" if request.at is ReviewPoint.BEFORE else "produced"
@@ -78,9 +78,9 @@ def _subject(request: RequestView) -> str:
 def _actions(request: RequestView) -> tuple[CardAction, ...]:
     confirm = line(request.confirm) if request.confirm else None
     reject = CardAction(verdict="reject", label=line(request.reject_label))
-    if request.asked.subject.is_form:
+    if request.model.subject.is_form:
         return CardAction(verdict="edit", label="Fill in", primary=True), reject
-    edit = (CardAction(verdict="edit", label="Edit"),) if request.asked.editable else ()
+    edit = (CardAction(verdict="edit", label="Edit"),) if request.model.editable else ()
     return (
         CardAction(verdict="approve", label=line(request.approve_label), confirm=confirm, primary=True),
         *edit,

@@ -18,7 +18,7 @@ _FLAT_DEPTH: Final = 3
 
 def content_fields(request: RequestView) -> Iterator[CardField]:
     """The content as it was decided, field by field; an edited field shows what stood there before."""
-    asked = request.asked
+    asked = request.model
     edits = request.decision.edits if request.decision else ()
     editable = {one.path for one in asked.editable}
     declared = {one.path: one.field for one in (*asked.declared, *asked.editable)}

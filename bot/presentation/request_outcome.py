@@ -23,7 +23,7 @@ def _begun(reason: str) -> str:
 
 
 def _outcome(request: RequestView) -> str:
-    asked = request.asked
+    asked = request.model
     if request.decision is not None:
         return _decided(request.decision, "Filled in" if _filled_in(request) else asked.state.capitalize())
     at = dates.moment(asked.closed_at) if asked.closed_at else "–"
@@ -38,7 +38,7 @@ def _outcome(request: RequestView) -> str:
 
 
 def _filled_in(request: RequestView) -> bool:
-    return request.asked.subject.is_form and request.asked.state is RequestState.APPROVED
+    return request.model.subject.is_form and request.model.state is RequestState.APPROVED
 
 
 def _decided(decision: DecisionView, what: str) -> str:

@@ -89,7 +89,7 @@ class ActionHandlers:
         """The modal; or, if this person cannot decide that now, the reason why, and the copy as it is now."""
         found = await self._room.desk.may_decide(click.by, ref)
         if not isinstance(found, Refusal):
-            large = json_values.is_larger(found.asked.content.value, LARGE)
+            large = json_values.is_larger(found.model.content.value, LARGE)
             return await off_loop(lambda: make(found, click.opening(ref)), large=large)
         card = await self._room.desk.card(ref.request)
         if card is not None:

@@ -73,7 +73,7 @@ def requests(found: Sequence[RequestView]) -> list[Block]:
 
 
 def _request(request: RequestView) -> list[Block]:
-    asked = request.asked
+    asked = request.model
     ref = ids.Ref(request=request.id, content_version=asked.content_version, digest=asked.digest)
     said = f"{text_objects.line(request.title)}\n{text_objects.line(request.workflow_title)}"
     review = text_objects.button("Review", action=ids.DETAILS, value=ids.encode(ref))

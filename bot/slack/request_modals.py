@@ -26,7 +26,7 @@ def edit(request: RequestView, *, metadata: ids.ModalRef) -> View:
 
     `metadata` says which content it was filled with: its `ref` must be of the content in `request`.
     """
-    asked, filling = request.asked, request.asked.subject.is_form
+    asked, filling = request.model, request.model.subject.is_form
     made = form_blocks.form(
         [
             AskedField(name=_name(one), field=one.field, current=json_values.look(asked.content.value, one.path))
@@ -75,7 +75,7 @@ def submit_label(label: str, *, edited: bool) -> str:
 
 def reject(request: RequestView, *, metadata: ids.ModalRef) -> View:
     """Asks for the reason, which must be given unless the gate never wants one."""
-    required = request.asked.reason_required is not ReasonRequired.NEVER
+    required = request.model.reason_required is not ReasonRequired.NEVER
     return form_blocks.view(
         callback=ids.REJECT_MODAL,
         title=request.reject_label,
@@ -92,7 +92,7 @@ def approve(request: RequestView, *, metadata: ids.ModalRef) -> View:
     The gate's own confirmation was asked by the button that opens this.
     """
     blocks: list[Block] = [text_objects.section(request.title, block="question")]
-    required = request.asked.reason_required is ReasonRequired.ALWAYS
+    required = request.model.reason_required is ReasonRequired.ALWAYS
     return form_blocks.view(
         callback=ids.APPROVE_MODAL,
         title=request.approve_label,

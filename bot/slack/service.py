@@ -82,12 +82,12 @@ class SlackService:
         request = await self.engine.request(ref.request)
         if request is None:
             return NotFound(what="request", name=ref.request)
-        kind = self.kinds.get(request.asked.subject.uses)
+        kind = self.kinds.get(request.model.subject.uses)
         person = await self.person(by)
         command = _decide(by, ref, Verdict.APPROVE, edits={}, reason="–", message=None)
         if kind is not None:
             try:
-                ruling = requests.decide(request.asked, command, kind=kind, person=person, now=self.clock.now())
+                ruling = requests.decide(request.model, command, kind=kind, person=person, now=self.clock.now())
             except Tampered as error:
                 return NotAllowed(why=str(error))
             # A form that nobody has filled in yet cannot be sent as it is, and that is why it opens.
@@ -100,7 +100,7 @@ class SlackService:
         found = await self.engine.request(request)
         if found is None:
             return None
-        large = json_values.is_larger(found.asked.content.value, LARGE)
+        large = json_values.is_larger(found.model.content.value, LARGE)
         return await off_loop(lambda: request_card.request_card(found), large=large)
 
     async def resume(

@@ -86,11 +86,11 @@ class SubmissionHandlers:
     async def _edits(self, sent: Submission, ref: Ref) -> tuple[dict[str, Value], dict[str, str]]:
         """What was changed in the form. Of another content than the form was made from: nothing, which is refused."""
         request = await self._room.desk.engine.request(ref.request)
-        if request is None or request.asked.digest != ref.digest:
+        if request is None or request.model.digest != ref.digest:
             return {}, {}
-        content = request.asked.content.value
+        content = request.model.content.value
         return await off_loop(
-            lambda: view_state.read_edits(sent.view.values, request.asked.editable, content),
+            lambda: view_state.read_edits(sent.view.values, request.model.editable, content),
             large=json_values.is_larger(content, LARGE),
         )
 

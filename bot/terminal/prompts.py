@@ -52,16 +52,16 @@ def ask(console: Console, card: Card, request: RequestView, edits: Mapping[str, 
 
 def _missing(request: RequestView, edits: Mapping[str, Value]) -> InvalidEdits | None:
     """Return what the engine would say of the fields of a form that nobody has filled in yet."""
-    if not request.asked.subject.is_form:
+    if not request.model.subject.is_form:
         return None
-    empty = requests.missing(request.asked, request.asked.content)
+    empty = requests.missing(request.model, request.model.content)
     errors = {json_values.show_path(place.path): "is required" for place in empty}
     errors = {path: predicate for path, predicate in errors.items() if path not in edits}
     return InvalidEdits(errors=errors, labels=_labels(request)) if errors else None
 
 
 def _labels(request: RequestView) -> dict[str, str]:
-    return {json_values.show_path(place.path): place.field.label for place in request.asked.editable}
+    return {json_values.show_path(place.path): place.field.label for place in request.model.editable}
 
 
 def _print_wrong(console: Console, refusal: InvalidEdits) -> None:
@@ -69,10 +69,10 @@ def _print_wrong(console: Console, refusal: InvalidEdits) -> None:
 
 
 def _choose(request: RequestView, *, edited: bool) -> str:
-    filling = request.asked.subject.is_form
+    filling = request.model.subject.is_form
     approve = f"[a] {characters.visible(request.approve_label)}" + (" with the edits" if edited and not filling else "")
-    edit = f"  [e] {'Fill in' if filling else 'Edit'}" if request.asked.editable else ""
-    choices = ["a", "r", *("e" if request.asked.editable else "")]
+    edit = f"  [e] {'Fill in' if filling else 'Edit'}" if request.model.editable else ""
+    choices = ["a", "r", *("e" if request.model.editable else "")]
     question = f"{approve}{edit}  [r] {characters.visible(request.reject_label)}"
     answer: str = click.prompt(question, type=click.Choice(choices, case_sensitive=False), show_choices=False)
     return answer.lower()
@@ -83,7 +83,7 @@ def _confirmed(request: RequestView) -> bool:
 
 
 def _reason(request: RequestView, verdict: Verdict) -> str | None:
-    rule = request.asked.reason_required
+    rule = request.model.reason_required
     if rule is ReasonRequired.ALWAYS or (rule is ReasonRequired.REJECT and verdict is Verdict.REJECT):
         return _required_reason(verdict)
     if verdict is Verdict.REJECT:
@@ -103,7 +103,7 @@ def _edit(console: Console, request: RequestView, earlier: Mapping[str, Value]) 
     """Ask for each field. Return what differs from the content of the request, by dotted path."""
     edits = dict[str, Value]()
     console.print("Enter keeps a value; a single dot empties it.")
-    for path, field, now in requests.editable_fields(request.asked.editable, request.asked.content.value):
+    for path, field, now in requests.editable_fields(request.model.editable, request.model.content.value):
         edit = _edit_field(console, request, path, field, now, (earlier[path],) if path in earlier else None)
         if edit is not None:
             edits[path] = edit[0]
@@ -192,7 +192,7 @@ def read_edits(text: str, request: RequestView) -> dict[str, Value]:
         assert isinstance(given, dict)
         return given
     name, _, value = text.partition("=")
-    edits = requests.read_text_edits(request.asked, {name.strip(): value})
+    edits = requests.read_text_edits(request.model, {name.strip(): value})
     if isinstance(edits, InvalidEdits):
         raise click.UsageError(refusals.sentence(edits))
     return edits

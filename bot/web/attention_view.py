@@ -106,7 +106,7 @@ def _facts(visit: AttentionVisit, asked: AttentionView) -> Iterator[tuple[str, s
     if step.error:
         yield "What went wrong", characters.visible(step.error)
     for request in visit.requests:
-        if request.asked.subject.step == step.step and request.asked.closed_at is not None:
+        if request.model.subject.step == step.step and request.model.closed_at is not None:
             yield characters.line(request.title), request_outcome.outcome(request)
     for one in step.answers:
         yield "Answered before", answered(one.answer, one.person.label, dates.moment(one.at))

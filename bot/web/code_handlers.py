@@ -126,7 +126,7 @@ class CodeHandlers:
         if not isinstance(proven.answer, Refusal):
             return self._room.to(self._room.at.review(proven.request))
         visit = await self._room.desk.visit(proven.request, token=None, browser=proven.browser)
-        if isinstance(visit, Barred) or isinstance(proven.answer, NotFound) or visit.request.asked.closed_at is None:
+        if isinstance(visit, Barred) or isinstance(proven.answer, NotFound) or visit.request.model.closed_at is None:
             return self._room.said(status_pages.refused(refusals.sentence(proven.answer), status=409, at=self._room.at))
         notice = f"{refusals.sentence(proven.answer)} What you sent was not counted."
         return await self._reviewing.closed(visit, notice=notice, status=409)

@@ -70,7 +70,7 @@ class LiveUpdates:
             elif clock() - spoke >= _HEARTBEAT:
                 yield ": still here\n\n"
                 spoke = clock()
-            if found is not None and found.run_status.ended and found.asked.state is not RequestState.PENDING:
+            if found is not None and found.run_status.ended and found.model.state is not RequestState.PENDING:
                 return
             await self._pause()
 
@@ -109,13 +109,13 @@ def _whose(visit: ReviewVisit) -> str:
 
 def state(request: RequestView, *, mark: str) -> str:
     """What the script is told: in one line, as JSON. With another `mark` than that of the page, it fetches the page."""
-    closed = request.asked.state is not RequestState.PENDING
+    closed = request.model.state is not RequestState.PENDING
     return json_values.dumps(
         {
             "mark": mark,
-            "state": request.asked.state.value,
+            "state": request.model.state.value,
             "said": request_outcome.outcome(request) if closed else None,
             "ended": closed and request.run_status.ended,
-            "digest": request.asked.digest,
+            "digest": request.model.digest,
         }
     )

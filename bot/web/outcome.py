@@ -51,8 +51,8 @@ class Outcome:
 
 def outcome(request: RequestView, *, mine: bool) -> Outcome:
     """What became of it. `mine`: whoever reads it is known as the one who decided."""
-    headline, tone, sign = _ENDS[request.asked.state]
-    if request.asked.subject.is_form and request.asked.state is RequestState.APPROVED:
+    headline, tone, sign = _ENDS[request.model.state]
+    if request.model.subject.is_form and request.model.state is RequestState.APPROVED:
         headline = "Filled in"
     decision = request.decision
     if decision is None:
@@ -85,16 +85,16 @@ def proposed_changes(request: RequestView, edits: Mapping[str, Value]) -> tuple[
 
 def placed(request: RequestView, refusal: InvalidEdits) -> Placed:
     """Return what the engine says of fields, by the field that has inputs."""
-    editable = {json_values.show_path(place.path) for place in request.asked.editable}
+    editable = {json_values.show_path(place.path) for place in request.model.editable}
     return forms.place(refusal.errors, refusal.labels, editable.__contains__)
 
 
 def had(request: RequestView, typed: TypedReview) -> tuple[tuple[str, str], ...]:
     """What somebody had typed into a form that is of no use any more, so that they can take it with them."""
     found = []
-    for one in request.asked.editable:
+    for one in request.model.editable:
         path = json_values.show_path(one.path)
-        made = form_inputs.inputs(path, one.field, json_values.look(request.asked.content.value, one.path))
+        made = form_inputs.inputs(path, one.field, json_values.look(request.model.content.value, one.path))
         now = [raw for each in form_inputs.refilled(made, typed.raws) for raw in form_inputs.shown_values(each)]
         if now != [raw for each in made for raw in form_inputs.shown_values(each)]:
             found.append((characters.line(one.field.label or path), characters.visible(" ".join(now)) or "–"))

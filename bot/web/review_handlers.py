@@ -113,10 +113,10 @@ class ReviewHandlers:
         visit = await self.visit(request)
         if isinstance(visit, Barred):
             return self._room.said(status_pages.barred(visit, self._room.at))
-        if visit.request.asked.state is not RequestState.PENDING:
+        if visit.request.model.state is not RequestState.PENDING:
             return await self.closed(visit)
         draft = self._room.drafts.find(self._room.holder(request), visit.request.id)
-        if draft is None or _TYPED not in request.query_params or draft.digest != visit.request.asked.digest:
+        if draft is None or _TYPED not in request.query_params or draft.digest != visit.request.model.digest:
             return await self._open(request, visit)
         reason = "".join(draft.raws.get("reason", ()))
         return await self._open(request, visit, typed=TypedReview(raws=draft.raws, reason=reason), notice=_BACK)
@@ -136,7 +136,7 @@ class ReviewHandlers:
             back = context.text(form, "verdict") == "back"
             notice = _STALE if salt is None else "" if back else _CHOOSE
             return await self._again(request, visit, _typed(form), notice, status=200 if back else 422)
-        same = visit.request.asked.digest == context.text(form, "digest")
+        same = visit.request.model.digest == context.text(form, "digest")
         edits, wrong = (
             await off_loop(lambda: review_view.edits(visit.request, context.raws(form))) if same else ({}, {})
         )
@@ -154,11 +154,11 @@ class ReviewHandlers:
     async def _asked_back(self, request: Request, sent: SubmittedReview) -> Response | None:
         """What is asked before anything is decided: to mend what is wrong, and what the gate wants confirmed."""
         asked = sent.visit.request
-        if sent.verdict is Verdict.REJECT or asked.asked.state is not RequestState.PENDING:
+        if sent.verdict is Verdict.REJECT or asked.model.state is not RequestState.PENDING:
             return None
         if sent.wrong:
             return await self._again(request, sent.visit, _typed(sent.form, wrong=sent.wrong))
-        if not asked.confirm or context.text(sent.form, "confirmed") == asked.asked.digest:
+        if not asked.confirm or context.text(sent.form, "confirmed") == asked.model.digest:
             return None
 
         question = characters.visible(asked.confirm)
@@ -176,7 +176,7 @@ class ReviewHandlers:
                 label=_label(asked),
                 edits=outcome.proposed_changes(asked, sent.edits),
                 reason=sent.typed.reason,
-                digest=asked.asked.digest,
+                digest=asked.model.digest,
                 carried=[(n, v) for n, v in sent.form.multi_items() if n not in _OWN and isinstance(v, str)],
             )
 
@@ -199,7 +199,7 @@ class ReviewHandlers:
         if isinstance(answer, Refusal):
             return await self._refused(request, sent, answer)
         kept = {**context.raws(sent.form), "reason": (sent.typed.reason,)}
-        self._room.drafts.keep(holder, sent.visit.request.id, FormDraft(kept, sent.visit.request.asked.digest))
+        self._room.drafts.keep(holder, sent.visit.request.id, FormDraft(kept, sent.visit.request.model.digest))
         return self._room.to(self._room.at.code(answer.challenge))
 
     async def _refused(self, request: Request, sent: SubmittedReview, answer: Refusal) -> Response:
@@ -247,7 +247,7 @@ class ReviewHandlers:
     async def _again(
         self, request: Request, visit: ReviewVisit, typed: TypedReview, notice: str = "", *, status: int = 422
     ) -> Response:
-        if visit.request.asked.state is not RequestState.PENDING:
+        if visit.request.model.state is not RequestState.PENDING:
             had = await off_loop(lambda: outcome.had(visit.request, typed))
             return await self.closed(visit, notice=notice, had=had, status=409)
         return await self._open(request, visit, typed=typed, notice=notice, status=status)
@@ -322,12 +322,12 @@ _LINKS: Final[Mapping[LinkState | None, Barred]] = {
 
 def _is_as_sent(request: RequestView, sent: SubmittedReview) -> bool:
     """Whether the request was decided as this form says: by a step back, one form is sent with two answers."""
-    if (request.asked.state is RequestState.APPROVED) is not (sent.verdict is Verdict.APPROVE):
+    if (request.model.state is RequestState.APPROVED) is not (sent.verdict is Verdict.APPROVE):
         return False
     if request.decision is None or sent.verdict is Verdict.REJECT:
         return True
     after = {json_values.show_path(edit.path): edit.after for edit in request.decision.edits}
-    content = request.asked.content.value
+    content = request.model.content.value
     stands = {
         name: after.get(name, json_values.look(content, json_values.read_path(name, content))) for name in sent.edits
     }
@@ -336,4 +336,4 @@ def _is_as_sent(request: RequestView, sent: SubmittedReview) -> bool:
 
 def _label(request: RequestView) -> str:
     """What the button says."""
-    return "Send" if request.asked.subject.is_form else characters.line(request.approve_label)
+    return "Send" if request.model.subject.is_form else characters.line(request.approve_label)

@@ -91,7 +91,7 @@ class Review:
     @property
     def headline(self) -> str:
         """What the content is to whoever decides."""
-        if self.request.asked.subject.is_form:
+        if self.request.model.subject.is_form:
             return "What is needed"
         return "What will be done" if self.request.at is ReviewPoint.BEFORE else "What was produced"
 
@@ -145,7 +145,7 @@ def review(
 
 def _reason_hint(request: RequestView) -> str:
     who = characters.line(request.requester.label)
-    match request.asked.reason_required:
+    match request.model.reason_required:
         case ReasonRequired.ALWAYS:
             return f"Needed for either answer. {who}, who started this, reads it."
         case ReasonRequired.REJECT:
@@ -159,8 +159,8 @@ def _reason_hint(request: RequestView) -> str:
 
 def _content(request: RequestView, typed: TypedReview) -> Iterator[ShownField]:
     """The content in its order; where it is open, with inputs for what may be changed."""
-    pending = request.decision is None and request.asked.closed_at is None
-    editable = {json_values.show_path(one.path): one for one in request.asked.editable} if pending else {}
+    pending = request.decision is None and request.model.closed_at is None
+    editable = {json_values.show_path(one.path): one for one in request.model.editable} if pending else {}
     room, wrong = MOST_EDITABLE, typed.wrong or {}
     for one in request_content.content_fields(request):
         found = editable.get(one.path) if one.editable else None
@@ -168,7 +168,7 @@ def _content(request: RequestView, typed: TypedReview) -> Iterator[ShownField]:
         if found is None:
             yield shown
             continue
-        value = json_values.look(request.asked.content.value, found.path)
+        value = json_values.look(request.model.content.value, found.path)
         made = form_inputs.inputs(one.path, found.field, value)
         room -= sum(len(text.encode()) for each in made for text in each.values)
         if room < 0:
@@ -268,7 +268,7 @@ def _ends(field: Field) -> tuple[Value, Value]:
 
 def edits(request: RequestView, raws: Raws) -> tuple[dict[str, Value], dict[str, str]]:
     """Return what was changed in the form, and sentences about what is wrong, by dotted path. No edits: approve."""
-    editable = request.asked.editable
-    found, errors = form_inputs.read_edits(requests.editable_fields(editable, request.asked.content.value), raws)
+    editable = request.model.editable
+    found, errors = form_inputs.read_edits(requests.editable_fields(editable, request.model.content.value), raws)
     labels = {json_values.show_path(place.path): place.field.label for place in editable}
     return found, {path: about(labels[path] or path, predicate) for path, predicate in errors.items()}

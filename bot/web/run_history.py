@@ -103,11 +103,11 @@ def history(
     if run is not None:
         yield run.started_at, f"{characters.line(run.requester.label)} started run {run.id}."
     for one in earlier:
-        if one.id != request.id and one.asked.deadlines.opened_at <= request.asked.deadlines.opened_at:
-            said = request_outcome.outcome(one) if one.asked.closed_at else "Waits for a decision."
-            yield one.asked.deadlines.opened_at, f"{characters.line(one.title)}: {said}"
-    yield request.asked.deadlines.opened_at, "This request was opened."
-    if request.asked.deadlines.first_shown_at is not None:
-        yield request.asked.deadlines.first_shown_at, "The request first reached an approver."
-    if request.asked.closed_at is not None:
-        yield request.asked.closed_at, request_outcome.outcome(request)
+        if one.id != request.id and one.model.deadlines.opened_at <= request.model.deadlines.opened_at:
+            said = request_outcome.outcome(one) if one.model.closed_at else "Waits for a decision."
+            yield one.model.deadlines.opened_at, f"{characters.line(one.title)}: {said}"
+    yield request.model.deadlines.opened_at, "This request was opened."
+    if request.model.deadlines.first_shown_at is not None:
+        yield request.model.deadlines.first_shown_at, "The request first reached an approver."
+    if request.model.closed_at is not None:
+        yield request.model.closed_at, request_outcome.outcome(request)

@@ -197,7 +197,7 @@ def _is_large(copy: DeliveryContent | CodeDelivery) -> bool:
         return False
     decision = copy.request.decision
     after: list[Value] = [] if decision is None else [edit.after for edit in decision.edits]
-    return json_values.is_larger([copy.request.asked.content.value, *after], LARGE)
+    return json_values.is_larger([copy.request.model.content.value, *after], LARGE)
 
 
 def _subject(connection: Connection, key: _Key) -> _Subject:

@@ -43,7 +43,7 @@ class ClaimedDelivery:
 
     @property
     def _pending(self) -> bool:
-        return self.request is not None and self.request.asked.state is RequestState.PENDING
+        return self.request is not None and self.request.model.state is RequestState.PENDING
 
     @property
     def answered(self) -> bool:
@@ -112,7 +112,7 @@ def _shown(tx: Tx, claimed: ClaimedDelivery, receipt: Receipt) -> None:
 
 def _start_clocks(tx: Tx, request: RequestView) -> None:
     """Start the clocks of a request with the first copy that reached somebody."""
-    if request.asked.deadlines.first_shown_at is not None:
+    if request.model.deadlines.first_shown_at is not None:
         return
     loaded = request_model.load_request(tx, request.id)
     assert loaded is not None
@@ -174,7 +174,7 @@ def _ask_another_way(tx: Tx, directory: Directory, claimed: ClaimedDelivery) -> 
     held, request = claimed.held, claimed.request
     assert held.run is not None
     assert request is not None
-    ways = Routing(directory, request.asked.email)
+    ways = Routing(directory, request.model.email)
     persons = [one.person for one in request.approvers if one.person.id == held.person]
     more = routing.fall_back(tx, ways, workspace=held.workspace, run=held.run, request=request.id, persons=persons)
     return bool(more)

@@ -287,12 +287,12 @@ def _by_name(connection: Connection, views: Sequence[RequestView]) -> list[Reque
     if not named:
         return [*views]
     accounts = sorted({one for found in named.values() for one in found})
-    known = people.load_by_accounts(connection, views[0].asked.workspace, accounts)
+    known = people.load_by_accounts(connection, views[0].model.workspace, accounts)
     return [_with_people(view, {one: known[one] for one in named.get(view.id, ()) if one in known}) for view in views]
 
 
 def _mentioned(view: RequestView) -> tuple[str, ...]:
-    asked = view.asked
+    asked = view.model
     texts = (view.title, view.reason or "", *(told for _, told in view.show))
     found = mentioned(asked.content.value, (*asked.declared, *asked.editable), texts)
     edited = [edit.after for edit in view.decision.edits] if view.decision else []
@@ -319,7 +319,7 @@ def _request_view(
     details = cast("dict[str, Any]", json_values.loads(row.details))
     asked = request_model.read_request(row, details, rules, known, workflow=row.workflow_name, hash=row.workflow_hash)
     return RequestView(
-        asked=asked,
+        model=asked,
         run=row.run,
         run_status=RunStatus(row.run_status),
         workflow=row.workflow_name,

@@ -57,7 +57,7 @@ async def test_enter_in_a_field_decides_nothing(reviewing: Reviewers) -> None:
         await page.get_by_label("Must be typed").fill("something")
         await page.get_by_label("Must be typed").press("Enter")
         await expect(page.get_by_label("Must be typed")).to_have_value("something")
-    assert (await reviewing.hall.again(asked)).asked.state is RequestState.PENDING
+    assert (await reviewing.hall.again(asked)).model.state is RequestState.PENDING
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with a script", "without"])
@@ -123,7 +123,7 @@ async def test_everything_works_without_a_script(reviewing: Reviewers) -> None:
     await page.get_by_label("Code").fill(f"{code[:4]} {code[4:]}")
     await page.get_by_role("button", name="Confirm").click()
     await expect(page.get_by_text("Approved with edits").first).to_be_visible()
-    assert (await reviewing.hall.again(asked)).asked.state is RequestState.APPROVED
+    assert (await reviewing.hall.again(asked)).model.state is RequestState.APPROVED
 
 
 async def test_an_open_page_is_told_and_keeps_what_was_typed(reviewing: Reviewers) -> None:

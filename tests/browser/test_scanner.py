@@ -165,7 +165,7 @@ async def scans(here: ServerEnv, browser: Browser, run: str) -> None:
             await looks(browser, mail, scripts=True, depth=1 if number else 2)
             await looks(browser, mail, scripts=False, depth=1 if number else 2)
         request = await here.request(run)
-        assert request.asked.state is RequestState.PENDING
+        assert request.model.state is RequestState.PENDING
         assert request.decision is None
 
 

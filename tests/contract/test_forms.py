@@ -86,8 +86,8 @@ def in_slack(request: RequestView, act: Act) -> Result:
         block = next(block for block in state if ids.read_field_block(block) is not None)
         element = state[block][ids.INPUT]
         element.update(_in_element(element["type"], act))
-    content = request.asked.content.value
-    edits, errors = view_state.read_edits(state, request.asked.editable, content)
+    content = request.model.content.value
+    edits, errors = view_state.read_edits(state, request.model.editable, content)
     return edits, [*errors.values()]
 
 
@@ -171,7 +171,7 @@ def on_a_command_line(request: RequestView, act: Act) -> Result:
 def at_a_prompt(request: RequestView, act: Act) -> Result:
     """`signoff try`, asked field by field."""
     text = "" if isinstance(act, Leave) else _as_text(act) or "."
-    if request.asked.editable[0].field.type in (FieldType.LONG_TEXT, FieldType.JSON) or len(text.splitlines()) > 1:
+    if request.model.editable[0].field.type in (FieldType.LONG_TEXT, FieldType.JSON) or len(text.splitlines()) > 1:
         raise Cannot  # longer texts are written in an editor
     if isinstance(act, Write) and act.text.strip() == ".":
         raise Cannot  # a single dot empties a field

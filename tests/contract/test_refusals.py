@@ -82,7 +82,7 @@ async def test_every_surface_says_the_same(tmp_path: Path, why: str) -> None:
         request = await world.asked(keys)
         browser, opened = await world.opened()
         await prepare(world, request)
-        digest = digest or request.asked.digest
+        digest = digest or request.model.digest
 
         slack = await in_slack(world, request, digest)
         assert sentence in slack
@@ -94,7 +94,7 @@ async def test_every_surface_says_the_same(tmp_path: Path, why: str) -> None:
 async def in_slack(world: Hall, request: RequestView, digest: str) -> str:
     home = world.home
     service = SlackService(home.engine, home.advancer.kinds, home.advancer.directory, home.clock)
-    ref = Ref(request=request.id, content_version=request.asked.content_version, digest=digest)
+    ref = Ref(request=request.id, content_version=request.model.content_version, digest=digest)
     refusal = await service.decide(Actor(team="T1", user="uada"), ref, Verdict.APPROVE)
     assert isinstance(refusal, Refusal)
     return refusals.sentence(refusal)

@@ -260,7 +260,7 @@ def decided_by_opening(standing: DemoEnvironment) -> None:
         assert found is not None
         visit = await desk.visit(found.request, token=token, browser=None)
         assert isinstance(visit, ReviewVisit)
-        asked = visit.request.asked
+        asked = visit.request.model
         version, digest = asked.content_version, asked.digest
         command = decision(
             visit, Verdict.APPROVE, content_version=version, digest=digest, edits={}, reason="", form="opened"

@@ -254,12 +254,12 @@ class EngineMachine(RuleBasedStateMachine):
         if person is None:
             person = draws.draw(st.sampled_from([name(one.person) for one in view.approvers]))
         edits, content = self._edits(view, edit)
-        digest = view.asked.digest if not stale else "0" * 64
+        digest = view.model.digest if not stale else "0" * 64
         command = Decide(
             request=view.id,
             verdict=verdict,
             actor=email(person),
-            content_version=view.asked.content_version,
+            content_version=view.model.content_version,
             digest=digest,
             origin=ORIGIN,
             assurance=Assurance.TERMINAL,
@@ -286,7 +286,7 @@ class EngineMachine(RuleBasedStateMachine):
             assert (answer.by.email, answer.state) == (email(made.person).value, made.decided.state)
 
     def _edits(self, view: RequestView, edit: str) -> tuple[dict[str, Value], dict[str, Value]]:
-        content = dict(view.asked.content.value)
+        content = dict(view.model.content.value)
         match edit:
             case "text":
                 content["text"] = "as edited"
@@ -321,7 +321,7 @@ class EngineMachine(RuleBasedStateMachine):
         if command.verdict is Verdict.REJECT:
             needed = row["reason_required"] != "never"
             return Refusal if needed and not command.reason else Decided
-        output_to = view.asked.subject.step == "words"
+        output_to = view.model.subject.step == "words"
         wrong = edit in ("wrong", "other") and not (output_to and edit == "none")
         return InvalidEdits if wrong else Decided
 
@@ -329,7 +329,7 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(edit=st.sampled_from(["no", "text"]))
     def approve_all_that_is_asked(self, edit: str) -> None:
         for view in self.views(state="pending"):
-            if view.asked.deadlines.expires_at is None or view.asked.deadlines.expires_at > self.clock.at:
+            if view.model.deadlines.expires_at is None or view.model.deadlines.expires_at > self.clock.at:
                 self._approve(view, edit)
 
     @precondition(lambda self: self.shape_of)
@@ -707,15 +707,15 @@ class EngineMachine(RuleBasedStateMachine):
             request=view.id,
             verdict=Verdict.APPROVE,
             actor=email(person),
-            content_version=view.asked.content_version,
-            digest=view.asked.digest,
+            content_version=view.model.content_version,
+            digest=view.model.digest,
             origin=ORIGIN,
             assurance=Assurance.TERMINAL,
             edits=edits,
         )
         answer = self.finish(self.engine.decide(command))
         assert isinstance(answer, Decided)
-        assert answer.edited == (() if content == view.asked.content.value else ("text",)), answer
+        assert answer.edited == (() if content == view.model.content.value else ("text",)), answer
         self.world.decisions[view.id] = Made(answer, person, content)
 
     def _work(self, run: str, ending: Ending | Literal["none"] = "done") -> None:

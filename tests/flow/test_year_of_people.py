@@ -260,7 +260,7 @@ class Year:
 
     async def tries(self) -> None:
         """Somebody tries to decide some open request, in some way."""
-        waiting = [one for one in self.gates if (await self.view(one)).asked.state is RequestState.PENDING]
+        waiting = [one for one in self.gates if (await self.view(one)).model.state is RequestState.PENDING]
         if not waiting:
             return
         request, human = self.dice.choice(waiting), self.dice.choice(self.humans)
@@ -363,7 +363,7 @@ class Year:
         return view
 
     async def command(self, request: str, actor: Address, assurance: Assurance, origin: Origin, **held: Any) -> Decide:
-        asked = (await self.view(request)).asked
+        asked = (await self.view(request)).model
         return Decide(
             request=request,
             verdict=Verdict.APPROVE,

@@ -63,7 +63,7 @@ def code(home: EngineEnv) -> str:
 
 
 async def command(home: EngineEnv, run: str, form: str, *, browser: str | None = None) -> Decide:
-    view = (await home.request(run)).asked
+    view = (await home.request(run)).model
     return Decide(
         request=view.id,
         verdict=Verdict.APPROVE,

@@ -84,7 +84,7 @@ async def test_what_was_approved_before_values_kept_their_place_is_not_called_el
         await home.register(FLOW.replace("URL/orders/{{ inputs.order }}/refund", f"{other.url}/orders/ORDER/refund"))
         run = await home.start(order="7")
         await home.settle()
-        asked = (await home.request(run)).asked
+        asked = (await home.request(run)).model
         older = asked.content.value | {"url": f"{other.url}/orders/{order}/refund"}
         digest = asked.subject.digest(type(asked.content)(older, asked.content.secrets))
         forged = "UPDATE request SET content = replace(content, 'orders/ORDER', :order), digest = :digest"

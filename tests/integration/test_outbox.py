@@ -113,12 +113,12 @@ async def test_the_first_receipt_starts_the_clock_and_the_second_does_not_move_i
     first, second = await home.engine.deliveries(run=run)
     home.pass_(minutes=5)
     await home.relay.deliver(first.id)
-    asked = (await home.request(run)).asked
+    asked = (await home.request(run)).model
     assert asked.deadlines.first_shown_at == home.clock.now()
     assert asked.deadlines.expires_at == home.clock.now() + timedelta(hours=1)
     home.pass_(minutes=5)
     await home.relay.deliver(second.id)
-    later = (await home.request(run)).asked
+    later = (await home.request(run)).model
     assert later.deadlines == asked.deadlines
     home.pass_(minutes=55)
     assert isinstance(await home.decide(run), Expired)
@@ -149,7 +149,7 @@ async def test_a_decision_while_a_post_is_under_way_leaves_no_live_buttons(home:
     assert posted.card.actions == ()
     assert "Approved" in str(posted.card.state)
     assert len(posted.cards) == 2
-    asked = (await home.request(run)).asked
+    asked = (await home.request(run)).model
     assert asked.deadlines.first_shown_at is None, "a clock that starts after the decision would be no clock"
 
 
@@ -322,7 +322,7 @@ async def test_after_a_crash_between_the_post_and_its_record_one_copy_is_found_o
         assert len(after.channel.of("lee@example.com")) == 1
         assert after.channel.looks == 1
         assert (await copy(after, run)).state is DeliveryState.SHOWN
-        assert (await after.request(run)).asked.deadlines.first_shown_at == after.clock.now()
+        assert (await after.request(run)).model.deadlines.first_shown_at == after.clock.now()
 
 
 async def test_a_relay_that_was_taken_over_records_nothing(home: EngineEnv, tmp_path: Path) -> None:
@@ -441,7 +441,7 @@ async def test_many_copies_of_one_request_all_follow_its_end(home: EngineEnv) ->
     await home.settle()
     assert len(home.channel.posted) == 51
     assert all("Approved" in str(one.card.state) for one in home.channel.posted.values())
-    assert (await home.request(run)).asked.state is RequestState.APPROVED
+    assert (await home.request(run)).model.state is RequestState.APPROVED
 
 
 async def test_a_copy_that_a_crash_cut_off_is_taken_up_at_once_by_whoever_owns_the_file_next(tmp_path: Path) -> None:

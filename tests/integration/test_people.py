@@ -298,7 +298,7 @@ async def test_an_address_that_turns_out_to_be_whoever_started_the_run_decides_n
     assert told.why == "they started this run themselves"
     for held in replace(answer, link=link), replace(answer, browser=secret), replace(answer, link=link, browser=secret):
         assert isinstance(await home.engine.decide(held), Refusal)
-    assert (await home.request(run)).asked.state is RequestState.PENDING
+    assert (await home.request(run)).model.state is RequestState.PENDING
     assert "request.approver_excluded" in [one["kind"] for one in entries(home)]
 
 

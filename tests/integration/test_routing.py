@@ -109,7 +109,7 @@ async def test_mail_goes_out_once(home: EngineEnv) -> None:
         await home.settle()
     assert sorted(await ways(home, run)) == sorted({(one.channel, one.address) for one in await copies(home, run)})
     assert len(await copies(home, run)) == 3
-    assert (await home.request(run)).asked.deadlines.fall_back_at is None
+    assert (await home.request(run)).model.deadlines.fall_back_at is None
 
 
 async def test_always_is_at_once_and_never_is_never(home: EngineEnv) -> None:

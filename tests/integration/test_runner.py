@@ -473,8 +473,8 @@ async def test_what_a_clock_that_was_ahead_put_off_goes_on_under_the_next_owner(
         for run in (decided, acting):
             assert (await after.view(run)).steps[-1].status is StepStatus.SLEEPING
             assert (await after.view(run)).ready_at == START + timedelta(hours=1)
-        assert (await after.request(asked)).asked.state is RequestState.PENDING
-        assert (await after.request(asked)).asked.deadlines.first_shown_at == START
+        assert (await after.request(asked)).model.state is RequestState.PENDING
+        assert (await after.request(asked)).model.deadlines.first_shown_at == START
         ready = (await after.view(decided)).ready_at
         await after.store.transact(take_over)
         assert (await after.view(decided)).ready_at == ready, "it sleeps by its own clock"

@@ -514,7 +514,7 @@ async def test_a_write_that_compares_with_what_was_loaded_before_somebody_else_w
     async with house(tmp_path / "signoff.db") as home:
         await home.register(GATED)
         run = await home.start()
-        early = (await home.request(run)).asked
+        early = (await home.request(run)).model
         held = await home.store.transact(lambda tx: run_rows.load_run(tx, run))
         assert held is not None
         (copy,) = [one for one in await home.engine.deliveries(run=run) if one.person.email == "lee@example.com"]
@@ -524,7 +524,7 @@ async def test_a_write_that_compares_with_what_was_loaded_before_somebody_else_w
         await home.settle()
         assert isinstance(await home.decide(run), Decided)
         await home.settle()
-        late = (await home.request(run)).asked
+        late = (await home.request(run)).model
         progress = runs.proceed(home.advancer.compiled(GATED.encode()), held.state, now=home.clock.now())
 
         def lost(tx: Tx) -> list[bool]:
@@ -538,7 +538,7 @@ async def test_a_write_that_compares_with_what_was_loaded_before_somebody_else_w
             ]
 
         assert await home.store.transact(lost) == [False] * 6
-        assert (await home.request(run)).asked == late
+        assert (await home.request(run)).model == late
 
 
 async def test_starts_with_one_key_are_one_run_also_at_once(tmp_path: Path) -> None:
@@ -580,9 +580,9 @@ async def test_a_request_that_moved_since_it_was_loaded_or_is_past_due_is_not_de
     async with house(tmp_path / "signoff.db") as home:
         await home.register(GATED.replace("owner]", "owner], expires: 1h"))
         run = await home.start()
-        before_it_was_shown = (await home.request(run)).asked
+        before_it_was_shown = (await home.request(run)).model
         await home.settle()
-        shown = (await home.request(run)).asked
+        shown = (await home.request(run)).model
         assert (shown.state, shown.rev) == (RequestState.PENDING, before_it_was_shown.rev + 1)
 
         def decided(tx: Tx, asked: Request) -> str | None:
@@ -596,7 +596,7 @@ async def test_a_request_that_moved_since_it_was_loaded_or_is_past_due_is_not_de
         assert not lapsed
         home.pass_(hours=1)
         assert await home.store.transact(lambda tx: decided(tx, shown)) is None
-        assert (await home.request(run)).asked == shown
+        assert (await home.request(run)).model == shown
         home.pass_(microseconds=-1)
         assert await home.store.transact(lambda tx: decided(tx, shown)) is not None
 

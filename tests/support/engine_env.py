@@ -118,7 +118,7 @@ class EngineEnv:
 
     async def approval_by_link(self, run: str, **held: Any) -> Decide:
         """Return the approval that a page sends for Lee. `held`: what the browser has, and what else differs."""
-        asked = (await self.request(run)).asked
+        asked = (await self.request(run)).model
         plain = Decide(
             request=asked.id,
             verdict=Verdict.APPROVE,
@@ -131,7 +131,7 @@ class EngineEnv:
         return replace(plain, **held)
 
     async def decide(self, run: str, verdict: Verdict = Verdict.APPROVE, *, by: Address = LEE) -> Decided | Refusal:
-        asked = (await self.request(run)).asked
+        asked = (await self.request(run)).model
         return await self.engine.decide(
             Decide(
                 request=asked.id,

@@ -89,7 +89,7 @@ def request(fields: dict[str, tuple[object, Value]] | None = None, **changes: An
     clocks = {key: changes.pop(key) for key in list(changes) if key in Deadlines.__struct_fields__}
     inner = {key: changes.pop(key) for key in list(changes) if key in Request.__struct_fields__}
     whole = RequestView(
-        asked=replace(asked, deadlines=replace(asked.deadlines, **clocks), **inner),
+        model=replace(asked, deadlines=replace(asked.deadlines, **clocks), **inner),
         run="run1",
         run_status=RunStatus.WAITING,
         workflow="refund",

@@ -207,7 +207,7 @@ class SlackEnv:
         return (await self.engine.requests_of_run(run))[-1]
 
     async def state(self, run: str) -> RequestState:
-        return (await self.request(run)).asked.state
+        return (await self.request(run)).model.state
 
     async def view(self, run: str) -> RunView:
         view = await self.engine.run(run)

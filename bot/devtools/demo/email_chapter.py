@@ -101,9 +101,9 @@ async def _scanned(scene: Scene, asked: ShownRequest, scanner: Browser, link: st
 
 async def _is_open(scene: Scene, asked: ShownRequest, claim: str) -> None:
     request = await _request(scene, asked)
-    decided = request.asked.state is not RequestState.PENDING or request.decision is not None
+    decided = request.model.state is not RequestState.PENDING or request.decision is not None
     paid = scene.paid(_ORDER)
-    scene.teller.claim(claim, not decided and not paid, instead=f"it is {request.asked.state}, paid: {paid}")
+    scene.teller.claim(claim, not decided and not paid, instead=f"it is {request.model.state}, paid: {paid}")
 
 
 async def _request(scene: Scene, asked: ShownRequest) -> RequestView:

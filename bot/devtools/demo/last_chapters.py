@@ -55,7 +55,7 @@ async def expired(scene: Scene) -> None:
 async def _waited(scene: Scene, asked: ShownRequest) -> None:
     """Neither too early nor much too late: the clock starts when the first copy is shown."""
     (request,) = await scene.stage.app.engine.requests_of_run(asked.run)
-    shown, closed = request.asked.deadlines.first_shown_at, request.asked.closed_at
+    shown, closed = request.model.deadlines.first_shown_at, request.model.closed_at
     waited = (closed - shown).total_seconds() if shown is not None and closed is not None else 0.0
     scene.teller.claim(
         f"it waited {_EXPIRES} from the moment it was shown", 2.0 <= waited < 2.0 + _LATE, instead=f"{waited:.2f} s"
@@ -106,7 +106,7 @@ async def refused(scene: Scene) -> None:
     status = await forged_click.click(scene.stage, scene.person("ada").id)
     scene.teller.claim("the server answers 401 to what Slack did not sign", status == 401, instead=status)
     (request,) = await scene.stage.app.engine.requests_of_run(asked.run)
-    state = request.asked.state
+    state = request.model.state
     scene.teller.claim("the request still waits for ada or ben", state.value == "pending", instead=state)
     await _no_builder(scene)
     await scene.command(f"/signoff cancel {asked.run}")

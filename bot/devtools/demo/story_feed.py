@@ -116,7 +116,7 @@ def _request(request: RequestView, copies: Iterable[DeliveryView]) -> Json:
         "id": request.id,
         "run": request.run,
         "title": characters.line(request.title),
-        "state": request.asked.state.value,
+        "state": request.model.state.value,
         "deliveries": [_copy(one) for one in copies],
     }
 

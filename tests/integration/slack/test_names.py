@@ -73,7 +73,7 @@ async def test_a_person_in_a_request_is_shown_by_name_on_every_surface(on: Slack
     assert name in read
     assert person.id not in read
     assert "Now Ben Approver (ben@example.com)." in read, "the input itself can only hold what the account is called"
-    assert (request.asked.content.value["for"]) == person.id, "what runs is the account"
+    assert (request.model.content.value["for"]) == person.id, "what runs is the account"
 
 
 async def test_a_person_who_is_put_in_by_an_edit_is_shown_by_name(on: SlackEnv) -> None:

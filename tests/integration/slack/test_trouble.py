@@ -130,7 +130,7 @@ async def test_slack_is_down_for_ten_minutes_while_copies_are_posted(on: SlackEn
         await on.settle()
         on.pass_(seconds=30)
     request = await on.request(run)
-    assert request.asked.deadlines.first_shown_at is None
+    assert request.model.deadlines.first_shown_at is None
     on.slack.faults.down = False
     on.pass_(minutes=11)
     await on.settle()

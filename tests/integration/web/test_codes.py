@@ -59,7 +59,7 @@ async def test_a_code_to_reject_approves_nothing_in_another_browser(here: Hall) 
     answer = await typed(here, other, at_code, code)
     assert answer.status == 422
     assert "That is not the code" in answer.page.text
-    assert (await here.again(asked)).asked.state is RequestState.PENDING
+    assert (await here.again(asked)).model.state is RequestState.PENDING
 
 
 async def test_a_code_for_one_request_decides_no_other(here: Hall) -> None:
@@ -71,7 +71,7 @@ async def test_a_code_for_one_request_decides_no_other(here: Hall) -> None:
     browser, page = await here.opened(browser=browser)
     at_code = await browser.send(page.page.form)
     assert (await typed(here, browser, at_code, code)).status == 422
-    assert (await here.again(second)).asked.state is RequestState.PENDING
+    assert (await here.again(second)).model.state is RequestState.PENDING
 
 
 async def test_a_code_for_one_text_approves_no_other(here: Hall) -> None:
@@ -83,7 +83,7 @@ async def test_a_code_for_one_text_approves_no_other(here: Hall) -> None:
     at_code = await browser.send(page.page.form, typed={field(page): "another"})
     await here.code()
     assert (await typed(here, browser, at_code, code)).status == 422
-    assert (await here.again(asked)).asked.state is RequestState.PENDING
+    assert (await here.again(asked)).model.state is RequestState.PENDING
 
 
 async def test_a_form_that_is_sent_again_with_another_answer_is_confirmed_as_it_was_sent_last(here: Hall) -> None:
@@ -97,7 +97,7 @@ async def test_a_form_that_is_sent_again_with_another_answer_is_confirmed_as_it_
     assert await here.codes() == 2
     assert (await typed(here, browser, rejecting, first)).status == 422
     assert (await typed(here, browser, rejecting, await here.code())).status == 200
-    assert (await here.again(asked)).asked.state is RequestState.REJECTED
+    assert (await here.again(asked)).model.state is RequestState.REJECTED
 
 
 async def test_a_form_that_is_sent_again_with_other_edits_is_confirmed_with_these(here: Hall) -> None:
@@ -138,7 +138,7 @@ async def test_a_code_to_sign_in_decides_nothing_and_a_code_to_decide_signs_nobo
     signs_in = await here.code()
     assert (await typed(here, other, at_sign_in, decides)).status == 422
     assert (await typed(here, browser, at_code, signs_in)).status == 422
-    assert (await here.again(asked)).asked.state is RequestState.PENDING
+    assert (await here.again(asked)).model.state is RequestState.PENDING
     assert (await other.get("/inbox")).page.headings == ["See what waits for you"]
 
 
@@ -151,7 +151,7 @@ async def test_what_waits_cannot_be_changed_behind_the_code(here: Hall) -> None:
         connection.execute("UPDATE challenge SET decision = replace(decision, 'reject', 'approve')")
         connection.commit()
     assert (await typed(here, browser, at_code, code)).status == 422
-    assert (await here.again(asked)).asked.state is RequestState.PENDING
+    assert (await here.again(asked)).model.state is RequestState.PENDING
 
 
 async def test_the_email_says_all_that_its_code_confirms_and_the_page_which_email_it_is(here: Hall) -> None:
@@ -183,7 +183,7 @@ async def test_the_newest_email_will_do_where_somebody_else_pressed_the_same_but
     assert "Approved by" in receipt.text
     await typed(here, scanner, at_theirs, newest)
     assert not any("browser" in name for name, _ in scanner.jar)
-    assert (await here.again(asked)).asked.state is RequestState.APPROVED
+    assert (await here.again(asked)).model.state is RequestState.APPROVED
 
 
 # -- once ---------------------------------------------------------------------------------------------------
@@ -199,7 +199,7 @@ async def test_a_code_that_was_used_is_of_no_use_in_another_browser(here: Hall) 
     other, page = await here.opened()
     at_code = await other.send(page.page.form)
     assert (await typed(here, other, at_code, code)).status == 422
-    assert (await here.again(second)).asked.state is RequestState.PENDING
+    assert (await here.again(second)).model.state is RequestState.PENDING
 
 
 async def test_a_code_to_sign_in_is_used_once_by_whichever_browser_asked(here: Hall) -> None:
@@ -271,7 +271,7 @@ async def test_whoever_gets_no_other_code_signs_in_and_then_decides(here: Hall) 
     assert view.subject(await mail(here)) == "Your code to sign in"
     back = await typed(here, ada, at_code, await here.code())
     assert back.path == f"/review/{asked.id}?typed=1"
-    assert (await here.again(asked)).asked.state is RequestState.PENDING
+    assert (await here.again(asked)).model.state is RequestState.PENDING
     assert dict(back.page.form.fields)[field(back)] == "Mine"
     assert dict(back.page.form.fields)["reason"] == "So"
     receipt = await ada.send(back.page.form)
@@ -305,7 +305,7 @@ async def test_a_person_can_always_decide_whatever_others_do(here: Hall, acts: l
     if signs_in:
         assert (await here.again(asked)).decision is None
         await ada.send(after.page.form)
-    assert (await here.again(asked)).asked.state is RequestState.APPROVED
+    assert (await here.again(asked)).model.state is RequestState.APPROVED
 
 
 # -- what is kept -------------------------------------------------------------------------------------------

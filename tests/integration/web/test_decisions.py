@@ -44,7 +44,7 @@ async def test_the_first_decision_of_a_browser_takes_a_code_and_the_next_does_no
     assert at_code.path.startswith("/code/")
     assert "a…@example.com" in at_code.text
     assert ADA not in at_code.text
-    assert (await here.again(asked)).asked.state is RequestState.PENDING
+    assert (await here.again(asked)).model.state is RequestState.PENDING
     receipt = await here.proven(browser, at_code)
     assert receipt.status == 200
     assert receipt.path == f"/review/{asked.id}"
@@ -52,14 +52,14 @@ async def test_the_first_decision_of_a_browser_takes_a_code_and_the_next_does_no
     assert f"{ADA} (you)" in receipt.page.text
     assert "by a code that was sent to your email address" in receipt.page.text
     decided = await here.again(asked)
-    assert decided.asked.state is RequestState.APPROVED
+    assert decided.model.state is RequestState.APPROVED
     assert decided.decision is not None
     assert decided.decision.edits == ()
 
     second = await here.asked()
     browser, page = await here.opened(browser=browser)
     receipt = await browser.send(page.page.form, "reject", reason="No")
-    assert (await here.again(second)).asked.state is RequestState.REJECTED
+    assert (await here.again(second)).model.state is RequestState.REJECTED
     assert "Reason: No" in receipt.text
     assert await here.codes() == 1
 
@@ -68,7 +68,7 @@ async def test_where_the_gate_says_so_the_link_is_enough(here: Hall) -> None:
     asked = await here.asked(BY_LINK)
     browser, page = await here.opened()
     receipt = await browser.send(page.page.form)
-    assert (await here.again(asked)).asked.state is RequestState.APPROVED
+    assert (await here.again(asked)).model.state is RequestState.APPROVED
     assert "by the link alone that was sent to them" in receipt.page.text
 
 
@@ -121,7 +121,7 @@ async def test_a_reason_that_is_missing_is_asked_for_and_nothing_typed_is_lost(h
     assert answer.page.title.startswith("Error: ")
     assert "#reason" in answer.page.links
     assert answer.page.ids["reason"]["aria-describedby"] == "reason-hint reason-error"
-    assert (await here.again(asked)).asked.state is RequestState.PENDING
+    assert (await here.again(asked)).model.state is RequestState.PENDING
 
 
 async def test_a_confirmation_is_asked_back_and_carries_everything(here: Hall) -> None:
@@ -131,7 +131,7 @@ async def test_a_confirmation_is_asked_back_and_carries_everything(here: Hall) -
     typed = {name: "\r\nOther  text\r\n", "reason": "Because"}
     question = await browser.send(page.page.form, typed=typed)
     assert question.page.headings[0] == "Really send it?"
-    assert (await here.again(asked)).asked.state is RequestState.PENDING
+    assert (await here.again(asked)).model.state is RequestState.PENDING
     back = await browser.send(question.page.form, "back")
     assert back.status == 200
     assert dict(back.page.form.fields)[name] == "\r\nOther  text\r\n"
@@ -171,7 +171,7 @@ async def test_wrong_codes_are_counted_and_the_last_one_ends_it(here: Hall) -> N
     for _ in range(2):
         ended = await browser.post(form.action, at_code.page.form.with_(code="00000000"), kind=form.kind)
     assert ended.status == 410
-    assert (await here.again(asked)).asked.state is RequestState.PENDING
+    assert (await here.again(asked)).model.state is RequestState.PENDING
 
 
 async def test_a_code_may_be_pasted_with_what_stands_around_it(here: Hall) -> None:
@@ -180,7 +180,7 @@ async def test_a_code_may_be_pasted_with_what_stands_around_it(here: Hall) -> No
     form = (await browser.send(page.page.form)).page.form
     code = await here.code()
     await browser.post(form.action, form.with_(code=f" {code[:4]}-{code[4:]}\u2009"), kind=form.kind)
-    assert (await here.again(asked)).asked.state is RequestState.APPROVED
+    assert (await here.again(asked)).model.state is RequestState.APPROVED
 
 
 async def test_the_page_of_a_code_is_for_the_browser_that_asked(here: Hall) -> None:
@@ -262,9 +262,9 @@ async def test_content_that_changed_is_shown_with_its_difference(here: Hall) -> 
     assert answer.status == 409
     assert "What is different now" in answer.page.headings
     assert "your money is gone" in answer.page.text
-    assert (await here.again(asked)).asked.state is RequestState.PENDING
+    assert (await here.again(asked)).model.state is RequestState.PENDING
     assert (await browser.send(answer.page.form)).status == 200
-    assert (await here.again(asked)).asked.state is RequestState.APPROVED
+    assert (await here.again(asked)).model.state is RequestState.APPROVED
 
 
 async def test_a_form_that_is_stale_is_shown_again_as_it_was_typed(here: Hall) -> None:
@@ -275,9 +275,9 @@ async def test_a_form_that_is_stale_is_shown_again_as_it_was_typed(here: Hall) -
     answer = await browser.send(page.page.form, typed={name: "Mine"})
     assert answer.status == 422
     assert dict(answer.page.form.fields)[name] == "Mine"
-    assert (await here.again(asked)).asked.state is RequestState.PENDING
+    assert (await here.again(asked)).model.state is RequestState.PENDING
     await browser.send(answer.page.form)
-    assert (await here.again(asked)).asked.state is RequestState.APPROVED
+    assert (await here.again(asked)).model.state is RequestState.APPROVED
 
 
 @pytest.mark.parametrize("verdict", ["", "delete", "APPROVE"])
@@ -285,7 +285,7 @@ async def test_a_form_without_a_button_decides_nothing(here: Hall, verdict: str)
     asked = await here.asked(BY_LINK)
     browser, page = await here.opened()
     assert (await browser.send(page.page.form, verdict)).status == 422
-    assert (await here.again(asked)).asked.state is RequestState.PENDING
+    assert (await here.again(asked)).model.state is RequestState.PENDING
 
 
 FORM = """\
@@ -362,4 +362,4 @@ async def test_a_form_that_decided_and_is_sent_again_with_another_answer_is_told
     name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
     edited = await browser.send(page.page.form, typed={name: "another"})
     assert edited.status == 409
-    assert (await here.again(asked)).asked.state is RequestState.APPROVED
+    assert (await here.again(asked)).model.state is RequestState.APPROVED

@@ -65,7 +65,7 @@ async def test_each_edit_is_refused_as_the_input_form_refuses_it_and_a_right_one
     again = await browser.send(wrong.page.form, typed={**typed, amount: "1.234", number: "1.000", size: "large"})
     assert "Amount must have at most 2 decimals in EUR; write 1234 EUR if you mean that." in again.page.text
     assert "Number is not clear: 1.000 may mean 1000 or 1; write one of these." in again.page.text
-    assert (await here.again(asked)).asked.state is RequestState.PENDING
+    assert (await here.again(asked)).model.state is RequestState.PENDING
     typed = {amount: "12.50", number: "3", size: "large", form_inputs.key("due"): "2026-03-04"}
     await browser.send(again.page.form, typed=typed)
     decision = (await here.again(asked)).decision
@@ -100,7 +100,7 @@ async def test_a_form_with_a_very_long_number_is_refused_at_once(here: Hall) -> 
     wrong = await browser.send(page.page.form, typed=typed)
     assert wrong.status == 422
     assert "Number must be a number of at most 400 digits." in wrong.page.text
-    assert (await here.again(asked)).asked.state is RequestState.PENDING
+    assert (await here.again(asked)).model.state is RequestState.PENDING
 
 
 async def test_a_page_is_made_beside_the_loop(here: Hall) -> None:

@@ -45,7 +45,7 @@ async def test_a_browser_of_somebody_who_left_decides_nothing(there: Hall, book:
     book.closed["UADA"] = book.active.pop("UADA")
     answer = await browser.send(page.page.form)
     assert "You can no longer decide this request: the account is deactivated." in answer.page.text
-    assert (await there.again(asked)).asked.state is RequestState.PENDING
+    assert (await there.again(asked)).model.state is RequestState.PENDING
     await there.home.settle()
     assert there.home.mail.to("sam@example.com", DeliveryKind.ALERT)
     _, page = await there.opened(BEN)
@@ -58,7 +58,7 @@ async def test_a_link_of_somebody_who_left_decides_nothing(there: Hall, book: Bo
     book.closed["UADA"] = book.active.pop("UADA")
     answer = await browser.send(page.page.form)
     assert "You can no longer decide this request" in answer.page.text
-    assert (await there.again(asked)).asked.state is RequestState.PENDING
+    assert (await there.again(asked)).model.state is RequestState.PENDING
 
 
 @pytest.mark.parametrize("keys", ["", BY_LINK], ids=["code", "link"])
@@ -71,7 +71,7 @@ async def test_a_page_that_was_opened_before_the_address_moved_decides_nothing(
     answer = await browser.send(page.page.form)
     if answer.path.startswith("/code/"):
         answer = await there.proven(browser, answer)
-    assert (await there.again(asked)).asked.state is RequestState.PENDING
+    assert (await there.again(asked)).model.state is RequestState.PENDING
     assert "Approved" not in answer.page.text
     signed_in = await there.remembered()
     assert asked.title not in (await signed_in.get("/inbox")).page.text, "who has the address now was not asked"

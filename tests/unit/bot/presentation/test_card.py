@@ -28,9 +28,9 @@ WHEN = "2026-03-02 09:00 UTC"
 def view(step: str = "- {id: words, uses: set, with: {text: draft}, gate: {}}", **changes: Any) -> RequestView:
     inputs = changes.pop("inputs", {})
     opening = opened(step, **inputs)
-    request = asked(opening, **changes.pop("asked", {}))
+    request = asked(opening, **changes.pop("model", {}))
     made = RequestView(
-        asked=request,
+        model=request,
         run="r1",
         run_status=RunStatus.WAITING,
         workflow="demo",
@@ -59,12 +59,12 @@ def decided(request: RequestView, *edits: Edit, state: RequestState = RequestSta
         assurance="code",
         decided_at=START,
     )
-    closed = replace(request.asked, state=state, closed_at=START, closed_by=LEE)
-    return replace(request, asked=closed, decision=replace(decision, **changes))
+    closed = replace(request.model, state=state, closed_at=START, closed_by=LEE)
+    return replace(request, model=closed, decision=replace(decision, **changes))
 
 
 def closed(state: RequestState, **changes: Any) -> RequestView:
-    return view(asked={"state": state, "closed_at": START, **changes})
+    return view(model={"state": state, "closed_at": START, **changes})
 
 
 def fields_of(value: dict[str, Value], gate: str = "{edit: []}") -> dict[str, CardField]:
@@ -205,7 +205,7 @@ def test_names_and_titles_are_one_line_whatever_the_data_says() -> None:
 
 def test_an_open_request_says_what_is_asked_why_and_of_whom() -> None:
     request = view(
-        reason="over 100", show=(("To", "lee\u200b"),), notes=("Odd.",), asked={"expires_at": START + timedelta(days=1)}
+        reason="over 100", show=(("To", "lee\u200b"),), notes=("Odd.",), model={"expires_at": START + timedelta(days=1)}
     )
     card = request_card.request_card(request)
     assert card.facts == (
@@ -218,7 +218,7 @@ def test_an_open_request_says_what_is_asked_why_and_of_whom() -> None:
         ("Waits for", "Lee, kim@example.com"),
     )
     assert (card.kind, card.state, card.request, card.run) == (DeliveryKind.REQUEST, None, "q1", "r1")
-    assert (card.content_version, card.digest) == (1, request.asked.digest)
+    assert (card.content_version, card.digest) == (1, request.model.digest)
     assert card.expires_at == START + timedelta(days=1)
 
 
@@ -232,12 +232,12 @@ def test_an_open_request_says_what_is_asked_why_and_of_whom() -> None:
     ],
 )
 def test_before_anybody_was_shown_it_a_request_says_in_words_when_it_expires(after: timedelta, words: str) -> None:
-    request = view(asked={"expires_after": after})
+    request = view(model={"expires_after": after})
     card = request_card.request_card(request)
     assert card.facts[-2] == ("Expires", f"{words} after somebody was first shown it")
     assert (card.expires_at, card.expires_after) == (None, after)
     shown = replace(
-        request, asked=replace(request.asked, deadlines=replace(request.asked.deadlines, expires_at=START + after))
+        request, model=replace(request.model, deadlines=replace(request.model.deadlines, expires_at=START + after))
     )
     over = closed(RequestState.CANCELLED, expires_after=after)
     for other in (request_card.request_card(shown), request_card.request_card(over)):
@@ -286,7 +286,7 @@ def test_the_actions_carry_the_words_of_the_gate_and_its_question() -> None:
 )
 def test_a_closed_request_says_its_outcome_and_offers_nothing_more(request_: RequestView, sentence: str) -> None:
     open_until = replace(
-        request_, asked=replace(request_.asked, deadlines=replace(request_.asked.deadlines, expires_at=START))
+        request_, model=replace(request_.model, deadlines=replace(request_.model.deadlines, expires_at=START))
     )
     card = request_card.request_card(open_until)
     assert (card.state, card.actions, card.expires_at) == (sentence, (), None)

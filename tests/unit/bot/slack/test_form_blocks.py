@@ -34,7 +34,7 @@ def edit(request: RequestView) -> View:
 
 
 def read(values: Any, request: RequestView) -> tuple[dict[str, Value], dict[str, str]]:
-    return view_state.read_edits(values, request.asked.editable, request.asked.content.value)
+    return view_state.read_edits(values, request.model.editable, request.model.content.value)
 
 
 def block_of(values: dict[str, Any], name: str, part: str = "") -> str:
