@@ -14,7 +14,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page
 from engine.domain import DeliveryKind
 from engine.ports import StepType
 from engine.read_models import RequestView
-from tests.support.web_env import ADA, BEN, Hall, hall
+from tests.support.web_env import ADA, BEN, WebEnv, open_web
 
 WIDE: Final = {"width": 1280, "height": 900}
 NARROW: Final = {"width": 360, "height": 740}
@@ -59,7 +59,7 @@ steps:
 class Reviewers:
     """`complaints`: what went wrong in any window."""
 
-    hall: Hall
+    hall: WebEnv
     browser: Browser
     contexts: list[BrowserContext] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
@@ -105,7 +105,7 @@ class Reviewers:
 async def reviewers(
     path: Path, browser: Browser, *, steps: Mapping[str, StepType[Any]] | None = None
 ) -> AsyncIterator[Reviewers]:
-    async with hall(path, steps=steps) as here:
+    async with open_web(path, steps=steps) as here:
         made = Reviewers(here, browser)
         try:
             yield made

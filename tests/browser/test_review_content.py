@@ -7,7 +7,7 @@ from playwright.async_api import Locator, Route, expect
 
 from bot.email import message
 from tests.browser.review_page import BY_LINK, EVERY_FIELD, NARROW, WIDE, Reviewers
-from tests.support.copies import replace
+from tests.support.copies import replace_fields
 from tests.support.email_env import ASKING, envelope, html_of
 from tests.support.web_env import ADA, BEN
 
@@ -82,7 +82,7 @@ async def test_what_is_typed_into_one_line_runs_its_own_way(reviewing: Reviewers
 async def test_texts_in_a_mail_run_their_own_way(reviewing: Reviewers) -> None:
     page = await reviewing.window()
     facts = (("Why", HEBREW), ("Customer", "Kim"))
-    await page.set_content(html_of(message.mail(replace(ASKING, title=HEBREW, facts=facts), envelope())))
+    await page.set_content(html_of(message.mail(replace_fields(ASKING, title=HEBREW, facts=facts), envelope())))
     shown = page.locator("p", has_text=HEBREW)
     assert (await direction(shown), await side(shown)) == ("rtl", "right")
     plain = page.locator("p", has_text="Kim")
@@ -122,9 +122,11 @@ COPIED = """\
 async def test_each_line_of_a_text_in_a_mail_runs_its_own_way_and_is_copied_as_it_was(reviewing: Reviewers) -> None:
     page = await reviewing.window()
     facts = (("Why", LETTER),)
-    fields = tuple(replace(one, text=f"now {LETTER}", before=LETTER) for one in ASKING.fields[1:])
-    card = replace(ASKING, facts=facts, fields=fields, state=f"Rejected by Lee. Reason: no\n{LETTER}", actions=())
-    await page.set_content(html_of(message.mail(replace(card, token=None), envelope())))
+    fields = tuple(replace_fields(one, text=f"now {LETTER}", before=LETTER) for one in ASKING.fields[1:])
+    card = replace_fields(
+        ASKING, facts=facts, fields=fields, state=f"Rejected by Lee. Reason: no\n{LETTER}", actions=()
+    )
+    await page.set_content(html_of(message.mail(replace_fields(card, token=None), envelope())))
     right, left = ["rtl", "right"], ["ltr", "left"]
     for name, text, ways in (
         (".ink", LETTER, [right, left, right, right, left]),

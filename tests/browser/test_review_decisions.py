@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 
 from engine.domain import RequestState
 from tests.browser.review_page import BY_LINK, EVERY_FIELD, Reviewers
-from tests.support.web_env import ADA, BEN, asks
+from tests.support.web_env import ADA, BEN, asking_workflow
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -149,7 +149,7 @@ async def test_a_receipt_follows_the_run(reviewing: Reviewers) -> None:
 
 
 async def test_all_of_a_receipt_follows_the_run(reviewing: Reviewers) -> None:
-    await reviewing.hall.asked(source=f"{asks()}  - id: note\n    uses: set\n    with: {{sent: true}}\n")
+    await reviewing.hall.asked(source=f"{asking_workflow()}  - id: note\n    uses: set\n    with: {{sent: true}}\n")
     page = await reviewing.opened()
     await page.get_by_role("button", name="Send email", exact=True).click()
     await page.get_by_label("Code").fill(await reviewing.code())

@@ -20,7 +20,7 @@ from playwright.async_api import Error as BrowserError
 from bot.devtools.sandbox.mail.records import ReceivedMail
 from engine.domain import RequestState
 from tests.support import html_forms
-from tests.support.server_env import MIA, ServerEnv, links, office
+from tests.support.server_env import MIA, ServerEnv, links, open_server
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 ROUNDS = 3
@@ -46,7 +46,7 @@ SITES: tuple[dict[str, str], ...] = ({}, {"Sec-Fetch-Site": "same-origin"}, {"Or
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def here(tmp_path: Path) -> AsyncIterator[ServerEnv]:
-    async with office(tmp_path) as made:
+    async with open_server(tmp_path) as made:
         yield made
 
 

@@ -17,11 +17,11 @@ from bot.slack.service import SlackService
 from engine.domain import Address, Cancel, Refusal, Verdict
 from engine.errors import Conflict
 from engine.read_models import RequestView
-from tests.support.account_directory import Book
+from tests.support.account_directory import AccountDirectory
 from tests.support.engine_env import SAM, TERMINAL
-from tests.support.web_env import ADA, BEN, Hall, hall
+from tests.support.web_env import ADA, BEN, WebEnv, open_web
 
-Prepare = Callable[[Hall, RequestView], Awaitable[object]]
+Prepare = Callable[[WebEnv, RequestView], Awaitable[object]]
 
 
 class OvertakenStore:
@@ -34,28 +34,28 @@ class OvertakenStore:
         raise Conflict("somebody else was faster")
 
 
-async def rejected(world: Hall, request: RequestView) -> None:
+async def rejected(world: WebEnv, request: RequestView) -> None:
     await world.home.decide(request.run, Verdict.REJECT, by=Address("email", BEN))
 
 
-async def cancelled(world: Hall, request: RequestView) -> None:
+async def cancelled(world: WebEnv, request: RequestView) -> None:
     await world.home.engine.cancel(Cancel(run=request.run, actor=SAM, origin=TERMINAL))
 
 
-async def expired(world: Hall, request: RequestView) -> None:
+async def expired(world: WebEnv, request: RequestView) -> None:
     world.home.pass_(hours=5)
 
 
-async def tampered(world: Hall, request: RequestView) -> None:
+async def tampered(world: WebEnv, request: RequestView) -> None:
     forged = "UPDATE request SET content = replace(content, 'refund', 'salary')"
     await world.home.store.transact(lambda tx: tx.connection.execute(text(forged)).close())
 
 
-async def overtaken(world: Hall, request: RequestView) -> None:
+async def overtaken(world: WebEnv, request: RequestView) -> None:
     world.home.engine.store = OvertakenStore(world.home.store)  # type: ignore[assignment]
 
 
-async def nothing(world: Hall, request: RequestView) -> None:
+async def nothing(world: WebEnv, request: RequestView) -> None:
     """The request is as it was."""
 
 
@@ -78,7 +78,7 @@ REFUSED: Final[dict[str, tuple[Prepare, str, str | None, str]]] = {
 @pytest.mark.parametrize("why", REFUSED)
 async def test_every_surface_says_the_same(tmp_path: Path, why: str) -> None:
     prepare, keys, digest, sentence = REFUSED[why]
-    async with hall(tmp_path / "signoff.db", directory=Book(uada=ADA)) as world:
+    async with open_web(tmp_path / "signoff.db", directory=AccountDirectory(uada=ADA)) as world:
         request = await world.asked(keys)
         browser, opened = await world.opened()
         await prepare(world, request)
@@ -91,7 +91,7 @@ async def test_every_surface_says_the_same(tmp_path: Path, why: str) -> None:
         assert slack in " ".join(page.text.split())
 
 
-async def in_slack(world: Hall, request: RequestView, digest: str) -> str:
+async def in_slack(world: WebEnv, request: RequestView, digest: str) -> str:
     home = world.home
     service = SlackService(home.engine, home.advancer.kinds, home.advancer.directory, home.clock)
     ref = Ref(request=request.id, content_version=request.model.content_version, digest=digest)
@@ -100,7 +100,7 @@ async def in_slack(world: Hall, request: RequestView, digest: str) -> str:
     return refusals.sentence(refusal)
 
 
-async def in_a_terminal(world: Hall, request: RequestView, digest: str) -> str:
+async def in_a_terminal(world: WebEnv, request: RequestView, digest: str) -> str:
     home = world.home
     commands = OperatorCommands(home.engine, home.identity, home.advancer.kinds, operator=ADA, login="ada")
     given: dict[str, Any] = {"request": request.id, "verdict": "approve", "edits": {}, "digest": digest}

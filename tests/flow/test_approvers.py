@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.cli import Commands, commands
-from tests.support.processes import OPERATOR, place
+from tests.support.processes import OPERATOR, installation
 
 GATED = """\
 name: gated
@@ -30,7 +30,7 @@ FROM_INPUT = 'approvers: ["{{ inputs.who }}"]'
 def signoff(
     tmp_path: Path, blank: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Commands]:
-    at = place(tmp_path)
+    at = installation(tmp_path)
     at.database.write_bytes(blank)
     yield from commands(at, capsys, monkeypatch)
 

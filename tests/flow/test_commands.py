@@ -17,8 +17,8 @@ import pytest
 
 from engine import json_values, verify_audit
 from tests.support.cli import Commands, commands
-from tests.support.http_service import PATIENCE, Effects, effects
-from tests.support.processes import HELLO, OPERATOR, SIGNOFF, place
+from tests.support.http_service import PATIENCE, HttpService, open_http_service
+from tests.support.processes import HELLO, OPERATOR, SIGNOFF, installation
 
 REFUND = """\
 name: refund
@@ -58,7 +58,7 @@ steps:
 def signoff(
     tmp_path: Path, blank: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Commands]:
-    at = place(tmp_path)
+    at = installation(tmp_path)
     at.database.write_bytes(blank)
     at.write("refund.yaml", REFUND)
     at.write("hello.yaml", HELLO)
@@ -66,8 +66,8 @@ def signoff(
 
 
 @pytest.fixture
-def world() -> Iterator[Effects]:
-    with effects() as counting:
+def world() -> Iterator[HttpService]:
+    with open_http_service() as counting:
         yield counting
 
 
@@ -81,7 +81,7 @@ def asked(signoff: Commands) -> dict[str, Any]:
 
 
 @pytest.fixture
-def parked(signoff: Commands, world: Effects) -> str:
+def parked(signoff: Commands, world: HttpService) -> str:
     """A run whose effect happened or not, nobody knows."""
     signoff.at.write("call.yaml", CALL.replace("URL", world.url))
     signoff.done("register", "call.yaml")
@@ -450,7 +450,7 @@ def test_the_operator_cancels_what_somebody_else_started(signoff: Commands, aske
     signoff.done("cancel", asked["run"])
 
 
-def test_done_goes_on_with_what_the_step_produced(signoff: Commands, world: Effects, parked: str) -> None:
+def test_done_goes_on_with_what_the_step_produced(signoff: Commands, world: HttpService, parked: str) -> None:
     assert signoff.done("runs", parked).out.endswith(f"signoff resume {parked} done | repeat | stop\n")
     listed = signoff.done("requests").out
     assert f"Run {parked} of " in listed
@@ -466,7 +466,7 @@ def test_done_goes_on_with_what_the_step_produced(signoff: Commands, world: Effe
 
 
 def test_done_needs_what_later_steps_read_and_says_how_to_give_it(
-    signoff: Commands, world: Effects, parked: str
+    signoff: Commands, world: HttpService, parked: str
 ) -> None:
     refused = signoff("resume", parked, "done")
     assert refused.code == 1
@@ -482,13 +482,13 @@ def test_done_needs_what_later_steps_read_and_says_how_to_give_it(
     assert len(world.posts) == 1
 
 
-def test_repeat_calls_again_with_the_same_key(signoff: Commands, world: Effects, parked: str) -> None:
+def test_repeat_calls_again_with_the_same_key(signoff: Commands, world: HttpService, parked: str) -> None:
     signoff.done("resume", parked, "repeat")
     assert signoff.json("runs", parked)["status"] == "succeeded"
     assert [post.key for post in world.posts] == [f"{parked}:call:1"] * 2
 
 
-def test_stop_ends_the_run(signoff: Commands, world: Effects, parked: str) -> None:
+def test_stop_ends_the_run(signoff: Commands, world: HttpService, parked: str) -> None:
     assert signoff.done("resume", parked, "stop").out == f"Run {parked} is stopped.\n"
     assert signoff.json("runs", parked)["status"] == "failed"
     again = signoff("resume", parked, "repeat")

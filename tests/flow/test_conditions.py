@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.cli import Commands, commands
-from tests.support.processes import place
+from tests.support.processes import installation
 
 TEXTS = """\
 name: texts
@@ -52,7 +52,7 @@ steps:
 def signoff(
     tmp_path: Path, blank: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Commands]:
-    at = place(tmp_path)
+    at = installation(tmp_path)
     at.database.write_bytes(blank)
     at.write("texts.yaml", FILE)
     yield from commands(at, capsys, monkeypatch)

@@ -29,8 +29,8 @@ from bot.local.reply import CommandReply
 from engine import json_values
 from engine.errors import StoreError
 from engine.json_values import Value
-from tests.support.http_service import PATIENCE, Effects, Post, effects
-from tests.support.processes import OPERATOR, Place, Server, place, serving
+from tests.support.http_service import PATIENCE, HttpService, Post, open_http_service
+from tests.support.processes import OPERATOR, Installation, Server, installation, serving
 
 SEED = int(os.environ.get("SIGNOFF_TEST_SEED") or random.SystemRandom().randrange(2**32))
 KILLS = 20
@@ -70,7 +70,7 @@ steps:
 """
 
 
-def register(at: Place, name: str, url: str, idempotent: str = "") -> None:
+def register(at: Installation, name: str, url: str, idempotent: str = "") -> None:
     text = WORKFLOW.replace("NAME", name).replace("OPERATOR", OPERATOR).replace("URL", url)
     file = at.write(f"{name}.yaml", text.replace("    IDEMPOTENT\n", f"    {idempotent}\n" if idempotent else ""))
     finished = at.run("register", file)
@@ -99,8 +99,8 @@ class Said:
 class Campaign:
     """What the clients did and were told, all of them in threads: the lists are only appended to."""
 
-    at: Place
-    world: Effects
+    at: Installation
+    world: HttpService
     started: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Runs that a start was answered with, by key; a key without an answer is there too."""
     said: list[Said] = field(default_factory=list)
@@ -258,12 +258,12 @@ def left_waiting(run: str) -> bool:
 
 
 @pytest.fixture
-def world() -> Iterator[Effects]:
-    with effects() as counting:
+def world() -> Iterator[HttpService]:
+    with open_http_service() as counting:
         yield counting
 
 
-def killed_again_and_again(at: Place, dice: random.Random) -> None:
+def killed_again_and_again(at: Installation, dice: random.Random) -> None:
     for number in range(KILLS):
         server = Server(at)
         try:
@@ -277,10 +277,10 @@ def killed_again_and_again(at: Place, dice: random.Random) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_twenty_kills_lose_double_and_skip_nothing(tmp_path: Path, world: Effects) -> None:
+def test_twenty_kills_lose_double_and_skip_nothing(tmp_path: Path, world: HttpService) -> None:
     print(f"SIGNOFF_TEST_SEED={SEED}")  # noqa: T201 pytest shows it when the test fails
     dice = random.Random(SEED)
-    at = place(tmp_path)
+    at = installation(tmp_path)
     register(at, "sure", world.url, "idempotent: true")
     register(at, "unsure", world.url)
     slow = random.Random(dice.random())
@@ -424,8 +424,8 @@ def check_effects(campaign: Campaign) -> None:
             assert posts[f"{run['id']}:pay:1"], "a run succeeded without its effect"
 
 
-def test_a_run_survives_the_death_of_every_process_that_carries_it(tmp_path: Path, world: Effects) -> None:
-    at = place(tmp_path)
+def test_a_run_survives_the_death_of_every_process_that_carries_it(tmp_path: Path, world: HttpService) -> None:
+    at = installation(tmp_path)
     register(at, "unsure", world.url)
     with serving(at) as server:
         started = at.run("run", "unsure", "-i", "token=t1", "--key", "k", "--json").json
@@ -455,7 +455,7 @@ def test_a_run_survives_the_death_of_every_process_that_carries_it(tmp_path: Pat
     assert at.run("audit", "verify").code == 0
 
 
-def wait_for_status(at: Place, run: str, status: str) -> None:
+def wait_for_status(at: Installation, run: str, status: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while (found := rows(at.database, "SELECT status FROM run WHERE id = ?", run)[0]["status"]) != status:
         assert time.monotonic() < deadline, f"it is {found}"

@@ -16,7 +16,7 @@ from bot.devtools.demo.servers import free_port
 from bot.devtools.sandbox.delivery import signature
 from bot.slack.transport import PATH
 from engine.system import SystemClock
-from tests.support.processes import HELLO, Place, Server, place
+from tests.support.processes import HELLO, Installation, Server, installation
 
 FILES = 200
 SECRET = "signing-secret-of-a-test"
@@ -24,7 +24,7 @@ HALF = b"POST /slack/events HTTP/1.1\r\nHost: h\r\nContent-Length: 99\r\nX-A: "
 
 
 @contextmanager
-def crowded(at: Place) -> Iterator[Server]:
+def crowded(at: Installation) -> Iterator[Server]:
     """A server whose process may open few files."""
     usual = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, usual[1]))
@@ -63,7 +63,7 @@ def delivery(port: int) -> int:
 @pytest.mark.parametrize("sent", [b"", HALF, HALF[:-5] + b"\r\n{"], ids=["nothing", "half a head", "half a body"])
 def test_one_client_that_holds_connections_shuts_nobody_out(tmp_path: Path, sent: bytes) -> None:
     port = free_port()
-    at = place(
+    at = installation(
         tmp_path,
         slack_bot_token="xoxb-1-test",
         slack_signing_secret=SECRET,

@@ -13,7 +13,7 @@ from engine.expressions import DECISIONS
 from engine.steps.registry import builtin
 from engine.workflowfile import load
 from tests.support.cli import Commands, commands
-from tests.support.processes import OPERATOR, place
+from tests.support.processes import OPERATOR, installation
 
 HEAD = """\
 name: decided
@@ -39,7 +39,7 @@ SKIPPED = '  - {id: a, uses: set, with: {x: hi}, gate: {when: "{{ inputs.ask }}"
 def signoff(
     tmp_path: Path, blank: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Commands]:
-    at = place(tmp_path)
+    at = installation(tmp_path)
     at.database.write_bytes(blank)
     yield from commands(at, capsys, monkeypatch)
 

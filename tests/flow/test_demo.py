@@ -25,7 +25,7 @@ from bot.web.server import PortTaken
 from bot.web.service import ReviewService, ReviewVisit, decision
 from engine.domain import AskCode, CodeLapsed, CodeSent, GiveCode, Link, Proven, Refusal, Verdict, WrongCode
 from tests.support.http_service import PATIENCE
-from tests.support.processes import Place, place
+from tests.support.processes import Installation, installation
 
 STORY = """\
 cleo registers a workflow
@@ -98,16 +98,16 @@ TOTALS = re.compile(
 
 
 @pytest.fixture
-def at(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def at(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """A place whose temporary folder is its own. Its path is short: it will hold a socket."""
     folder = tmp_path_factory.mktemp("d")
     (folder / "t").mkdir()
-    made = place(folder)
+    made = installation(folder)
     made.settings["TMPDIR"] = str(folder / "t")
     return made
 
 
-def left(at: Place) -> list[str]:
+def left(at: Installation) -> list[str]:
     """What the command has left at the place."""
     return sorted(str(one.relative_to(at.folder)) for one in at.folder.rglob("*") if one != at.folder / "t")
 
@@ -127,7 +127,7 @@ def _answers(host: str, port: int) -> bool:
 # -- the real command ---------------------------------------------------------------------------------------
 
 
-def test_the_story_is_told_in_its_order_and_leaves_nothing(at: Place) -> None:
+def test_the_story_is_told_in_its_order_and_leaves_nothing(at: Installation) -> None:
     finished = at.run("demo", "--play")
     assert (finished.code, finished.err) == (Exit.DONE, ""), finished.out + finished.err
     said, position = " ".join(finished.out.split()), 0
@@ -143,7 +143,7 @@ def test_the_story_is_told_in_its_order_and_leaves_nothing(at: Place) -> None:
     assert answers(finished.out) == []
 
 
-def test_neither_settings_nor_proxies_of_the_user_are_taken(at: Place) -> None:
+def test_neither_settings_nor_proxies_of_the_user_are_taken(at: Installation) -> None:
     at.settings.update(
         SIGNOFF_SLACK_APP_TOKEN="xapp-of-the-user",
         SIGNOFF_SLACK_BOT_TOKEN="of-the-user",
@@ -161,7 +161,7 @@ def test_neither_settings_nor_proxies_of_the_user_are_taken(at: Place) -> None:
 
 
 @pytest.mark.parametrize("other", [["--port", "8700"], ["--fresh"], ["--folder", "x"], ["--no-browser"]])
-def test_the_story_takes_no_other_option(at: Place, other: list[str]) -> None:
+def test_the_story_takes_no_other_option(at: Installation, other: list[str]) -> None:
     finished = at.run("demo", "--play", *other)
     assert finished.code == Exit.USAGE
     assert "--play takes no other option" in finished.err
@@ -169,7 +169,7 @@ def test_the_story_takes_no_other_option(at: Place, other: list[str]) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_story_that_is_stopped_leaves_nothing(at: Place, number: signal.Signals) -> None:
+def test_a_story_that_is_stopped_leaves_nothing(at: Installation, number: signal.Signals) -> None:
     process = at.start("demo", "--play")
     out = _until(process.stdout, "cleo refunds 40 EUR")
     assert left(at) != []
@@ -180,7 +180,7 @@ def test_a_story_that_is_stopped_leaves_nothing(at: Place, number: signal.Signal
     assert answers(out + rest) == []
 
 
-def test_a_story_that_nobody_reads_any_more_ends(at: Place) -> None:
+def test_a_story_that_nobody_reads_any_more_ends(at: Installation) -> None:
     process = at.start("demo", "--play")
     assert process.stdout is not None
     assert process.stderr is not None

@@ -30,8 +30,8 @@ from engine.system import RandomIds, SystemClock
 from tests.support.cli import Commands, commands
 from tests.support.documents import Page
 from tests.support.fakes import START, FakeClock
-from tests.support.http_service import effects
-from tests.support.processes import SIGNOFF, place, serving
+from tests.support.http_service import open_http_service
+from tests.support.processes import SIGNOFF, installation, serving
 
 SECRETS = ("xoxb-sandbox-signoff", "xapp-sandbox-signoff", "sandbox-signing-secret", "s3cret-of-the-shop")
 HELLO = """\
@@ -68,7 +68,7 @@ def upgrade():
 def signoff(
     tmp_path: Path, blank: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Commands]:
-    at = place(tmp_path)
+    at = installation(tmp_path)
     at.database.write_bytes(blank)
     at.database.chmod(0o600)
     at.write("hello.yaml", HELLO)
@@ -175,7 +175,7 @@ def test_it_looks_beside_a_server_that_takes_deliveries(
 ) -> None:
     port = free_port()
     signoff.set(slack_app_token="", slack_signing_secret="sandbox-signing-secret", port=str(port))
-    at = place(signoff.at.folder, slack_bot_token=slack.app.bot_token, slack_api_url=slack.api_url)
+    at = installation(signoff.at.folder, slack_bot_token=slack.app.bot_token, slack_api_url=slack.api_url)
     at.settings.update(
         SIGNOFF_SLACK_SIGNING_SECRET="sandbox-signing-secret", SIGNOFF_PORT=str(port), SIGNOFF_BUILDERS="U0CLEO"
     )
@@ -775,7 +775,7 @@ def test_a_secret_that_is_not_set_is_told(signoff: Commands) -> None:
 
 
 def test_a_run_that_needs_attention_is_told(signoff: Commands) -> None:
-    with effects() as world:
+    with open_http_service() as world:
         world.status = 500
         signoff.set(secret_SHOP="s3cret-of-the-shop")
         signoff.at.write("call.yaml", CALL.replace("URL", world.url))

@@ -70,7 +70,7 @@ from engine.store.sqlite import SqliteStore
 from engine.system import EnvironmentSecrets
 from engine.worker.advance import Advancer, ClaimedEffect, wake
 from tests.support import stepwise_units
-from tests.support.fakes import ByEmail, Call, CountingIds, FakeClock, Fault, Mailboxes, Message
+from tests.support.fakes import ByEmail, Call, CountingIds, FakeClock, Fault, MailboxChannel, Message
 from tests.support.sample_workflows import SHAPES
 
 T = TypeVar("T")
@@ -105,7 +105,7 @@ class Delivering:
     """A relay at work. `phase`: 1 it has not claimed yet, 2 it has and not acted, 3 it has acted and not recorded."""
 
     delivery: str
-    flight: stepwise_units.Flight
+    flight: stepwise_units.StepwiseTask
     phase: int = 0
     rev: int = 0
 
@@ -152,7 +152,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.advancer = Advancer(kinds=kinds, directory=ByEmail(), secrets=EnvironmentSecrets({}))
         store = cast(SqliteStore, self.store)
         self.engine = Engine(store, self.advancer)
-        self.mailboxes = Mailboxes(stepwise_units.pause)
+        self.mailboxes = MailboxChannel(stepwise_units.pause)
         channels = {"mailbox": self.mailboxes}
         self.relays = [Relay(store, channels=channels, directory=ByEmail(), render=cards.card) for _ in range(2)]
         self.jobs: list[Job] = []
@@ -552,7 +552,7 @@ class EngineMachine(RuleBasedStateMachine):
         """Leave a relay before its claim, before its call, or before its record."""
         delivery = self.pick(draws, "SELECT id FROM delivery ORDER BY next_at IS NULL, next_at DESC, id LIMIT 4")
         assert delivery is not None
-        flight = Delivering(delivery, stepwise_units.Flight(self.loop, self.relays[relay].deliver(delivery)))
+        flight = Delivering(delivery, stepwise_units.StepwiseTask(self.loop, self.relays[relay].deliver(delivery)))
         if all(self._go_on(flight) for _ in range(steps)):
             self.flights.append(flight)
 

@@ -31,7 +31,7 @@ from engine.steps import registry
 from engine.store import schema
 from engine.store.workflows import load_workflows
 from tests.support.http_service import PATIENCE
-from tests.support.processes import Place, place
+from tests.support.processes import Installation, installation
 
 LAST_LINE = "Ctrl-C stops it"
 GONE_ON = "The demo goes on where it stopped"
@@ -42,7 +42,7 @@ MIA = "mia@example.com"
 class Demo:
     """The command, its folder, and the people at its local Slack."""
 
-    def __init__(self, at: Place) -> None:
+    def __init__(self, at: Installation) -> None:
         self.at, self.folder = at, at.folder / "demo"
         self.page, self.server, self.effects = free_port(), free_port(), free_port()
         self.process: subprocess.Popen[str] | None = None
@@ -181,7 +181,7 @@ def buttons(message: dict[str, Any]) -> list[str]:
 @pytest.fixture
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """Its path is short: it will hold a socket."""
-    made = Demo(place(tmp_path_factory.mktemp("d")))
+    made = Demo(installation(tmp_path_factory.mktemp("d")))
     yield made
     if made.process is not None and made.process.poll() is None:
         made.process.kill()

@@ -13,17 +13,17 @@ import pytest
 from engine.errors import StoreLocked
 from engine.store import lock
 from tests.support.cli import Commands, commands
-from tests.support.http_service import PATIENCE, Effects, effects
-from tests.support.processes import HELLO, SIGNOFF, Place, serving
+from tests.support.http_service import PATIENCE, HttpService, open_http_service
+from tests.support.processes import HELLO, SIGNOFF, Installation, serving
 
 GATED = HELLO + "    gate: {approvers: [lee@example.com]}\n"
 
 
 @pytest.fixture
-def at(tmp_path: Path, blank: bytes) -> Place:
+def at(tmp_path: Path, blank: bytes) -> Installation:
     folder = tmp_path / "data"
     folder.mkdir()
-    here = Place(tmp_path, folder / "signoff.db")
+    here = Installation(tmp_path, folder / "signoff.db")
     here.database.write_bytes(blank)
     here.database.chmod(0o600)
     here.write("hello.yaml", GATED)
@@ -31,7 +31,9 @@ def at(tmp_path: Path, blank: bytes) -> Place:
 
 
 @pytest.fixture
-def signoff(at: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Commands]:
+def signoff(
+    at: Installation, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Commands]:
     yield from commands(at, capsys, monkeypatch)
 
 
@@ -46,47 +48,47 @@ steps:
 
 
 @pytest.fixture
-def world() -> Iterator[Effects]:
-    with effects() as found:
+def world() -> Iterator[HttpService]:
+    with open_http_service() as found:
         yield found
 
 
-def other_folder(at: Place) -> Path:
+def other_folder(at: Installation) -> Path:
     found = at.folder / "other"
     found.mkdir()
     return found
 
 
-def hard_link(at: Place) -> Path:
+def hard_link(at: Installation) -> Path:
     path = other_folder(at) / "second.db"
     path.hardlink_to(at.database)
     return path
 
 
-def link_to_a_hard_link(at: Place) -> Path:
+def link_to_a_hard_link(at: Installation) -> Path:
     path = at.folder / "third.db"
     path.symlink_to(hard_link(at))
     return path
 
 
-def symbolic_link(at: Place) -> Path:
+def symbolic_link(at: Installation) -> Path:
     path = other_folder(at) / "second.db"
     path.symlink_to(at.database)
     return path
 
 
-def linked_folder(at: Place) -> Path:
+def linked_folder(at: Installation) -> Path:
     (at.folder / "other").symlink_to(at.database.parent)
     return at.folder / "other" / "signoff.db"
 
 
-def relative_link(at: Place) -> Path:
+def relative_link(at: Installation) -> Path:
     path = other_folder(at) / "second.db"
     path.symlink_to("../data/signoff.db")
     return at.folder / "data" / ".." / "other" / "second.db"
 
 
-SECOND_NAMES: list[Callable[[Place], Path]] = [
+SECOND_NAMES: list[Callable[[Installation], Path]] = [
     hard_link,
     link_to_a_hard_link,
     symbolic_link,
@@ -97,7 +99,7 @@ SECOND_NAMES: list[Callable[[Place], Path]] = [
 
 @pytest.mark.parametrize("second_name", SECOND_NAMES)
 def test_a_server_under_a_second_name_of_the_file_is_refused(
-    at: Place, signoff: Commands, second_name: Callable[[Place], Path]
+    at: Installation, signoff: Commands, second_name: Callable[[Installation], Path]
 ) -> None:
     second = second_name(at)
     with serving(at) as server:
@@ -116,7 +118,7 @@ def test_a_server_under_a_second_name_of_the_file_is_refused(
     assert signoff.done("audit", "verify").code == 0
 
 
-def test_a_server_on_the_file_mounted_elsewhere_is_refused(at: Place, signoff: Commands) -> None:
+def test_a_server_on_the_file_mounted_elsewhere_is_refused(at: Installation, signoff: Commands) -> None:
     second = other_folder(at) / "second.db"
     second.touch()
     script = f'mount --bind "{at.database}" "{second}" && exec "{SIGNOFF}" serve'
@@ -138,7 +140,7 @@ def test_a_server_on_the_file_mounted_elsewhere_is_refused(at: Place, signoff: C
 
 @pytest.mark.parametrize("second_name", [symbolic_link, linked_folder, relative_link])
 def test_commands_that_follow_a_symbolic_link_reach_the_server(
-    at: Place, signoff: Commands, second_name: Callable[[Place], Path]
+    at: Installation, signoff: Commands, second_name: Callable[[Installation], Path]
 ) -> None:
     second = second_name(at)
     with serving(at) as server:
@@ -152,9 +154,11 @@ def test_commands_that_follow_a_symbolic_link_reach_the_server(
     assert f"signoff decide {asked['id']} approve" in server.said
 
 
-def test_a_server_that_was_given_a_symbolic_link_is_reached_by_the_file_itself(at: Place, signoff: Commands) -> None:
+def test_a_server_that_was_given_a_symbolic_link_is_reached_by_the_file_itself(
+    at: Installation, signoff: Commands
+) -> None:
     signoff.done("register", "hello.yaml")
-    linked = Place(at.folder, symbolic_link(at))
+    linked = Installation(at.folder, symbolic_link(at))
     with serving(linked) as server:
         assert signoff.done("run", "hello").err == ""
         assert server.socket == at.database.with_name("signoff.db.sock")
@@ -162,14 +166,14 @@ def test_a_server_that_was_given_a_symbolic_link_is_reached_by_the_file_itself(a
     assert not any(one.name.endswith(".key") for one in linked.database.parent.iterdir())
 
 
-def test_a_file_that_takes_the_place_of_an_owned_one_has_no_second_owner(at: Place) -> None:
+def test_a_file_that_takes_the_place_of_an_owned_one_has_no_second_owner(at: Installation) -> None:
     with lock.own(at.database):
         at.database.rename(at.folder / "moved.db")
         with pytest.raises(StoreLocked), lock.own(at.database):
             pytest.fail("there are two owners")
 
 
-def test_a_loop_of_symbolic_links_is_told_in_a_sentence(at: Place, signoff: Commands) -> None:
+def test_a_loop_of_symbolic_links_is_told_in_a_sentence(at: Installation, signoff: Commands) -> None:
     loop = at.folder / "loop.db"
     loop.symlink_to(loop)
     signoff.set(database_url=f"sqlite:///{loop}")
@@ -180,7 +184,7 @@ def test_a_loop_of_symbolic_links_is_told_in_a_sentence(at: Place, signoff: Comm
         assert str(loop) in finished.err
 
 
-def test_looking_for_the_owner_leaves_the_locks_of_sqlite_alone(at: Place, signoff: Commands) -> None:
+def test_looking_for_the_owner_leaves_the_locks_of_sqlite_alone(at: Installation, signoff: Commands) -> None:
     """A second name is not held beside it, so only the file itself can tell."""
     second = hard_link(at)
     assert not lock.is_held(second)
@@ -196,49 +200,49 @@ def test_looking_for_the_owner_leaves_the_locks_of_sqlite_alone(at: Place, signo
 # -- what happens to the files of a server that runs --------------------------------------------------------
 
 
-def move(at: Place) -> Path:
+def move(at: Installation) -> Path:
     return at.database.rename(at.folder / "moved.db")
 
 
-def move_the_folder(at: Place) -> Path:
+def move_the_folder(at: Installation) -> Path:
     at.database.parent.rename(at.folder / "elsewhere")
     return at.folder / "elsewhere" / at.database.name
 
 
-def remove(at: Place) -> Path:
+def remove(at: Installation) -> Path:
     at.database.unlink()
     return at.database.with_name("signoff.db.rescued")
 
 
-def replace(at: Place) -> Path:
+def replace(at: Installation) -> Path:
     other = at.folder / "other.db"
     shutil.copy(at.database, other)
     other.replace(at.database)
     return at.database.with_name("signoff.db.rescued")
 
 
-def remove_all_beside_it(at: Place) -> Path:
+def remove_all_beside_it(at: Installation) -> Path:
     for one in at.database.parent.iterdir():
         one.unlink()
     return at.database.with_name("signoff.db.rescued")
 
 
-def ending(end: str) -> Callable[[Place], Path]:
-    def remove_beside(at: Place) -> Path:
+def ending(end: str) -> Callable[[Installation], Path]:
+    def remove_beside(at: Installation) -> Path:
         at.database.with_name(at.database.name + end).unlink()
         return at.database
 
     return remove_beside
 
 
-def replace_the_lock(at: Place) -> Path:
+def replace_the_lock(at: Installation) -> Path:
     beside = lock.lock_path(at.database)
     beside.unlink()
     beside.touch()
     return at.database
 
 
-HAPPENINGS: list[Callable[[Place], Path]] = [
+HAPPENINGS: list[Callable[[Installation], Path]] = [
     *(move, move_the_folder, remove, replace, remove_all_beside_it, replace_the_lock),
     *map(ending, ("-wal", "-shm", ".lock")),
 ]
@@ -246,7 +250,7 @@ HAPPENINGS: list[Callable[[Place], Path]] = [
 
 @pytest.mark.parametrize("happening", HAPPENINGS)
 def test_a_server_whose_files_are_taken_away_stops_says_why_and_loses_nothing(
-    at: Place, signoff: Commands, happening: Callable[[Place], Path]
+    at: Installation, signoff: Commands, happening: Callable[[Installation], Path]
 ) -> None:
     with serving(at) as server:
         signoff.done("register", "hello.yaml")
@@ -269,7 +273,7 @@ def test_a_server_whose_files_are_taken_away_stops_says_why_and_loses_nothing(
 
 
 def test_an_effect_under_way_when_the_database_is_removed_is_recorded_in_what_is_saved(
-    at: Place, signoff: Commands, world: Effects
+    at: Installation, signoff: Commands, world: HttpService
 ) -> None:
     at.write("call.yaml", CALL.replace("URL", world.url))
     signoff.done("register", "call.yaml")
@@ -287,7 +291,7 @@ def test_an_effect_under_way_when_the_database_is_removed_is_recorded_in_what_is
     assert (found["steps"][0]["status"], len(world.posts)) == ("succeeded", 1)
 
 
-def test_a_server_whose_database_is_written_over_stops_and_says_what_to_do(at: Place, signoff: Commands) -> None:
+def test_a_server_whose_database_is_written_over_stops_and_says_what_to_do(at: Installation, signoff: Commands) -> None:
     signoff.done("register", "hello.yaml")
     signoff.done("backup", "copy.db")
     with serving(at) as server:

@@ -12,8 +12,8 @@ import pytest
 
 from engine.domain import DeliveryKind
 from tests.support.cli import Commands, commands
-from tests.support.processes import HELLO, place
-from tests.support.server_env import office
+from tests.support.processes import HELLO, installation
+from tests.support.server_env import open_server
 
 ASKS = """
 name: flow
@@ -26,7 +26,7 @@ steps:
 
 
 async def test_a_closed_account_is_not_asked_by_mail_though_nothing_is_known_of_it(tmp_path: Path) -> None:
-    async with office(tmp_path, in_slack=True) as here:
+    async with open_server(tmp_path, in_slack=True) as here:
         await here.register(ASKS)
         run = await here.start("flow", who=["dora@example.com", "mia@example.com"])
         (asked,) = await here.sandbox.mail.wait_for(to="mia@example.com")
@@ -48,7 +48,7 @@ async def test_a_closed_account_is_not_asked_by_mail_though_nothing_is_known_of_
 def signoff(
     tmp_path: Path, blank: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Commands]:
-    at = place(tmp_path)
+    at = installation(tmp_path)
     at.database.write_bytes(blank)
     at.write("hello.yaml", HELLO.replace("steps:", "owner: sam@example.com\nsteps:"))
     yield from commands(at, capsys, monkeypatch)

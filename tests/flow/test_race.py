@@ -18,7 +18,7 @@ from engine.domain import DEFAULT_WORKSPACE, Address
 from engine.store import browsers, people
 from engine.store.transaction import Tx
 from tests.support import html_forms
-from tests.support.server_env import ServerEnv, office
+from tests.support.server_env import ServerEnv, open_server
 from tests.support.slack_env import buttons, copy_of, whispered
 
 EACH = 10
@@ -84,7 +84,7 @@ async def remembered(here: ServerEnv, email: str) -> str:
 
 
 async def test_of_two_hundred_decisions_one_wins_and_all_others_are_answered(tmp_path: Path) -> None:
-    async with office(tmp_path, in_slack=True) as here:
+    async with open_server(tmp_path, in_slack=True) as here:
         clickers = [joined(here, number) for number in range(EACH)]
         mails = [f"m{number}@example.com" for number in range(EACH)]
         await here.register(ASKS.replace("WHO", ", ".join([*(one.user.email for one in clickers), *mails])))

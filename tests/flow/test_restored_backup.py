@@ -12,8 +12,8 @@ import pytest
 
 from engine.store import log_head
 from tests.support.cli import Commands, commands
-from tests.support.http_service import Effects, effects
-from tests.support.processes import Place, Server, place, serving
+from tests.support.http_service import HttpService, open_http_service
+from tests.support.processes import Installation, Server, installation, serving
 from tests.support.terminals import terminal
 
 PAY = """\
@@ -28,38 +28,40 @@ steps:
 
 
 @pytest.fixture
-def at(tmp_path: Path, blank: bytes) -> Place:
-    here = place(tmp_path)
+def at(tmp_path: Path, blank: bytes) -> Installation:
+    here = installation(tmp_path)
     here.database.write_bytes(blank)
     here.database.chmod(0o600)
     return here
 
 
 @pytest.fixture
-def signoff(at: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Commands]:
+def signoff(
+    at: Installation, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Commands]:
     yield from commands(at, capsys, monkeypatch)
 
 
 @pytest.fixture
-def world() -> Iterator[Effects]:
-    with effects() as counting:
+def world() -> Iterator[HttpService]:
+    with open_http_service() as counting:
         yield counting
 
 
 @pytest.fixture
-def run(at: Place, signoff: Commands, world: Effects) -> str:
+def run(at: Installation, signoff: Commands, world: HttpService) -> str:
     """A run that waits to be approved."""
     at.write("pay.yaml", PAY.replace("URL", world.url))
     signoff.done("register", "pay.yaml")
     return str(signoff.json("run", "pay")["run"])
 
 
-def by_the_command(at: Place, signoff: Commands) -> Path:
+def by_the_command(at: Installation, signoff: Commands) -> Path:
     signoff.done("backup", "copy.db")
     return at.folder / "copy.db"
 
 
-def by_hand(at: Place, signoff: Commands) -> Path:
+def by_hand(at: Installation, signoff: Commands) -> Path:
     shutil.copy(at.database, at.folder / "copy.db")
     return at.folder / "copy.db"
 
@@ -70,18 +72,18 @@ def decide(signoff: Commands, run: str) -> None:
     assert signoff.json("runs", run)["status"] == "succeeded"
 
 
-def restore(at: Place, copy: Path) -> None:
+def restore(at: Installation, copy: Path) -> None:
     for one in at.folder.glob("signoff.db-*"):
         one.unlink()
     shutil.copy(copy, at.database)
 
 
-WAYS: list[Callable[[Place, Commands], Path]] = [by_the_command, by_hand]
+WAYS: list[Callable[[Installation, Commands], Path]] = [by_the_command, by_hand]
 
 
 @pytest.mark.parametrize("saved", WAYS)
 def test_a_restored_backup_is_noticed_and_nothing_is_done_with_it(
-    at: Place, signoff: Commands, world: Effects, run: str, saved: Callable[[Place, Commands], Path]
+    at: Installation, signoff: Commands, world: HttpService, run: str, saved: Callable[[Installation, Commands], Path]
 ) -> None:
     copy = saved(at, signoff)
     decide(signoff, run)
@@ -107,7 +109,7 @@ def test_a_restored_backup_is_noticed_and_nothing_is_done_with_it(
 
 @pytest.mark.parametrize("saved", WAYS)
 def test_a_restored_backup_goes_on_once_the_operator_said_so_and_the_record_says_it(
-    at: Place, signoff: Commands, run: str, saved: Callable[[Place, Commands], Path]
+    at: Installation, signoff: Commands, run: str, saved: Callable[[Installation, Commands], Path]
 ) -> None:
     copy = saved(at, signoff)
     decide(signoff, run)
@@ -121,14 +123,14 @@ def test_a_restored_backup_goes_on_once_the_operator_said_so_and_the_record_says
     signoff.done("audit", "verify")
 
 
-def _go_on(at: Place) -> None:
+def _go_on(at: Installation) -> None:
     server = Server(at, "--restored")
     server.wait_until_ready()
     assert server.stop() == 0
 
 
 @pytest.mark.parametrize("answer", ["y", "n"])
-def test_at_a_terminal_the_server_asks(at: Place, signoff: Commands, run: str, answer: str) -> None:
+def test_at_a_terminal_the_server_asks(at: Installation, signoff: Commands, run: str, answer: str) -> None:
     copy = by_the_command(at, signoff)
     decide(signoff, run)
     restore(at, copy)
@@ -139,7 +141,7 @@ def test_at_a_terminal_the_server_asks(at: Place, signoff: Commands, run: str, a
         assert (person.interrupt() if answer == "y" else person.end()) == (0 if answer == "y" else 4)
 
 
-def test_a_copy_beside_the_log_of_a_killed_server_is_left_alone(at: Place, signoff: Commands, run: str) -> None:
+def test_a_copy_beside_the_log_of_a_killed_server_is_left_alone(at: Installation, signoff: Commands, run: str) -> None:
     copy = by_the_command(at, signoff)
     with serving(at) as server:
         (asked,) = signoff.json("requests")
@@ -167,7 +169,7 @@ def test_a_copy_beside_the_log_of_a_killed_server_is_left_alone(at: Place, signo
     signoff.done("audit", "verify")
 
 
-def test_a_copy_that_is_in_use_goes_on_after_a_kill(at: Place, signoff: Commands, run: str) -> None:
+def test_a_copy_that_is_in_use_goes_on_after_a_kill(at: Installation, signoff: Commands, run: str) -> None:
     restore(at, by_the_command(at, signoff))
     server = Server(at, "--restored")
     try:
@@ -180,7 +182,9 @@ def test_a_copy_that_is_in_use_goes_on_after_a_kill(at: Place, signoff: Commands
         assert [one["state"] for one in signoff.json("requests", "--all")] == ["approved"]
 
 
-def test_a_database_that_was_removed_is_not_begun_anew_without_a_yes(at: Place, signoff: Commands, run: str) -> None:
+def test_a_database_that_was_removed_is_not_begun_anew_without_a_yes(
+    at: Installation, signoff: Commands, run: str
+) -> None:
     at.database.unlink()
     refused = signoff("serve")
     assert refused.code == 4
@@ -191,33 +195,37 @@ def test_a_database_that_was_removed_is_not_begun_anew_without_a_yes(at: Place, 
         assert signoff.json("requests") == []
 
 
-def test_a_backup_in_a_place_where_no_database_was_is_noticed_too(at: Place, signoff: Commands, run: str) -> None:
+def test_a_backup_in_a_place_where_no_database_was_is_noticed_too(
+    at: Installation, signoff: Commands, run: str
+) -> None:
     by_the_command(at, signoff)
     signoff.set(database_url=f"sqlite:///{at.folder / 'copy.db'}")
     assert [one["state"] for one in signoff.json("requests")] == ["pending"]
     assert "It is a copy that `signoff backup` made." in signoff("serve").said
 
 
-def test_a_database_without_its_note_is_noticed_once(at: Place, signoff: Commands, run: str) -> None:
+def test_a_database_without_its_note_is_noticed_once(at: Installation, signoff: Commands, run: str) -> None:
     """Copied by hand to another place, as a snapshot of long ago would be."""
     moved = at.folder / "other" / "signoff.db"
     moved.parent.mkdir()
     shutil.copy(at.database, moved)
-    there = Place(at.folder, moved)
+    there = Installation(at.folder, moved)
     assert f"The note of how far it was ({moved}.head) is missing or cannot be read." in there.run("serve").said
     _go_on(there)
     with serving(there) as server:
         assert server.stop() == 0
 
 
-def test_a_log_that_was_written_anew_is_noticed(at: Place, signoff: Commands, run: str) -> None:
+def test_a_log_that_was_written_anew_is_noticed(at: Installation, signoff: Commands, run: str) -> None:
     with closing(sqlite3.connect(at.database)) as file, file:
         file.execute("DROP TRIGGER audit_unchanged")
         file.execute("UPDATE audit SET hash = zeroblob(32)")
     assert "of its log is not the one that was written here." in signoff("serve").said
 
 
-def test_what_was_lost_with_the_log_of_a_killed_server_is_noticed(at: Place, signoff: Commands, run: str) -> None:
+def test_what_was_lost_with_the_log_of_a_killed_server_is_noticed(
+    at: Installation, signoff: Commands, run: str
+) -> None:
     with serving(at) as server:
         decide_there = signoff.json("requests")
         signoff.done("decide", decide_there[0]["id"], "approve")
@@ -234,7 +242,7 @@ def test_what_was_lost_with_the_log_of_a_killed_server_is_noticed(at: Place, sig
 
 
 def test_a_database_that_was_moved_with_its_note_or_killed_or_stopped_asks_nothing(
-    at: Place, signoff: Commands, run: str
+    at: Installation, signoff: Commands, run: str
 ) -> None:
     with serving(at) as server:
         server.kill()
@@ -244,5 +252,5 @@ def test_a_database_that_was_moved_with_its_note_or_killed_or_stopped_asks_nothi
     moved.mkdir()
     for one in at.folder.glob("signoff.db*"):
         one.rename(moved / one.name)
-    with serving(Place(at.folder, moved / "signoff.db")):
+    with serving(Installation(at.folder, moved / "signoff.db")):
         pass

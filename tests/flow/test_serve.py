@@ -20,8 +20,8 @@ from bot.local import client
 from bot.local.socket_path import LONGEST_PATH, socket_path
 from engine import json_values
 from tests.support.cli import Commands, commands
-from tests.support.http_service import Effects, effects
-from tests.support.processes import Place, place, serving
+from tests.support.http_service import HttpService, open_http_service
+from tests.support.processes import Installation, installation, serving
 
 HELLO = """\
 name: hello
@@ -48,8 +48,8 @@ steps:
 
 
 @pytest.fixture
-def at(tmp_path: Path, blank: bytes) -> Place:
-    here = place(tmp_path)
+def at(tmp_path: Path, blank: bytes) -> Installation:
+    here = installation(tmp_path)
     here.database.write_bytes(blank)
     here.database.chmod(0o600)
     here.write("hello.yaml", HELLO)
@@ -57,13 +57,15 @@ def at(tmp_path: Path, blank: bytes) -> Place:
 
 
 @pytest.fixture
-def signoff(at: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Commands]:
+def signoff(
+    at: Installation, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Commands]:
     yield from commands(at, capsys, monkeypatch)
 
 
 @pytest.fixture
-def world() -> Iterator[Effects]:
-    with effects() as counting:
+def world() -> Iterator[HttpService]:
+    with open_http_service() as counting:
         yield counting
 
 
@@ -95,7 +97,7 @@ def refused(path: Path, command: str, body: bytes) -> str:
 # -- one owner ----------------------------------------------------------------------------------------------
 
 
-def test_a_second_server_on_the_same_database_is_refused(at: Place, signoff: Commands) -> None:
+def test_a_second_server_on_the_same_database_is_refused(at: Installation, signoff: Commands) -> None:
     with serving(at) as server:
         finished = signoff("serve")
         assert finished.code == 4
@@ -109,7 +111,7 @@ def test_a_second_server_on_the_same_database_is_refused(at: Place, signoff: Com
     assert "Stopped; every run goes on at the next start." in server.said
 
 
-def test_only_the_user_may_open_the_socket_and_the_database(at: Place, signoff: Commands) -> None:
+def test_only_the_user_may_open_the_socket_and_the_database(at: Installation, signoff: Commands) -> None:
     at.database.unlink()
     with serving(at) as server:
         signoff.done("register", "hello.yaml")
@@ -123,7 +125,7 @@ def test_only_the_user_may_open_the_socket_and_the_database(at: Place, signoff: 
 # -- two ways to the data -----------------------------------------------------------------------------------
 
 
-def test_commands_go_through_the_server_that_runs(at: Place, signoff: Commands) -> None:
+def test_commands_go_through_the_server_that_runs(at: Installation, signoff: Commands) -> None:
     with serving(at) as server:
         registered = signoff.done("register", "hello.yaml")
         started = signoff.done("run", "hello", "--key", "k")
@@ -147,7 +149,7 @@ def test_commands_go_through_the_server_that_runs(at: Place, signoff: Commands) 
     assert [one["state"] for one in signoff.json("requests")] == ["pending"]
 
 
-def test_the_server_decides_who_the_operator_is(at: Place, signoff: Commands) -> None:
+def test_the_server_decides_who_the_operator_is(at: Installation, signoff: Commands) -> None:
     with serving(at):
         signoff.done("register", "hello.yaml")
         signoff.set(operator="kim@example.com")
@@ -157,7 +159,7 @@ def test_the_server_decides_who_the_operator_is(at: Place, signoff: Commands) ->
         signoff.done("decide", asked["id"], "approve")
 
 
-def test_what_was_left_waiting_goes_on_under_the_next_owner(at: Place, signoff: Commands) -> None:
+def test_what_was_left_waiting_goes_on_under_the_next_owner(at: Installation, signoff: Commands) -> None:
     signoff.done("register", "hello.yaml")
     run = signoff.json("run", "hello")["run"]
     with serving(at) as server:
@@ -168,7 +170,7 @@ def test_what_was_left_waiting_goes_on_under_the_next_owner(at: Place, signoff: 
     assert signoff.json("runs", run)["status"] == "succeeded"
 
 
-def test_the_socket_of_a_killed_server_is_no_obstacle(at: Place, signoff: Commands) -> None:
+def test_the_socket_of_a_killed_server_is_no_obstacle(at: Installation, signoff: Commands) -> None:
     with serving(at) as server:
         server.kill()
         assert server.socket.is_socket()
@@ -178,7 +180,7 @@ def test_the_socket_of_a_killed_server_is_no_obstacle(at: Place, signoff: Comman
         assert server.stop() == 0
 
 
-def test_something_else_in_the_place_of_the_socket_is_no_obstacle(at: Place, signoff: Commands) -> None:
+def test_something_else_in_the_place_of_the_socket_is_no_obstacle(at: Installation, signoff: Commands) -> None:
     socket_path(at.database).write_text("a note")
     signoff.done("register", "hello.yaml")
     with serving(at):
@@ -186,7 +188,7 @@ def test_something_else_in_the_place_of_the_socket_is_no_obstacle(at: Place, sig
 
 
 def test_a_run_that_was_cut_off_under_a_clock_that_was_ahead_is_taken_up_at_once(
-    at: Place, signoff: Commands, world: Effects
+    at: Installation, signoff: Commands, world: HttpService
 ) -> None:
     signoff.at.write("call.yaml", CALL.replace("URL", world.url))
     signoff.done("register", "call.yaml")
@@ -211,7 +213,7 @@ def test_a_run_that_was_cut_off_under_a_clock_that_was_ahead_is_taken_up_at_once
 
 
 def test_a_server_that_is_told_to_stop_finishes_and_records_the_effect_under_way(
-    at: Place, signoff: Commands, world: Effects
+    at: Installation, signoff: Commands, world: HttpService
 ) -> None:
     signoff.at.write("call.yaml", CALL.replace("URL", world.url))
     signoff.done("register", "call.yaml")
@@ -236,7 +238,7 @@ def test_a_very_long_database_path_has_its_socket_elsewhere(tmp_path: Path, sign
     deep = tmp_path / ("d" * 120) / ("e" * 120)
     deep.mkdir(parents=True)
     (tmp_path / "tmp").mkdir()
-    at = Place(tmp_path, deep / "signoff.db", {"TMPDIR": str(tmp_path / "tmp")})
+    at = Installation(tmp_path, deep / "signoff.db", {"TMPDIR": str(tmp_path / "tmp")})
     with serving(at) as server:
         assert len(os.fsencode(server.socket)) <= LONGEST_PATH
         assert (mode(server.socket), mode(server.socket.parent)) == (0o600, 0o700)
@@ -246,7 +248,7 @@ def test_a_very_long_database_path_has_its_socket_elsewhere(tmp_path: Path, sign
         assert signoff("serve").code == 4
 
 
-def test_what_the_socket_does_not_understand_gets_a_sentence(at: Place, signoff: Commands) -> None:
+def test_what_the_socket_does_not_understand_gets_a_sentence(at: Installation, signoff: Commands) -> None:
     signoff.done("register", "hello.yaml")
     started = signoff.json("run", "hello")
     (asked,) = signoff.json("requests")
@@ -304,7 +306,7 @@ def test_a_client_that_finds_nobody_is_told_so(tmp_path: Path) -> None:
 # -- settings -----------------------------------------------------------------------------------------------
 
 
-def test_every_wrong_setting_is_told_at_once(at: Place, signoff: Commands) -> None:
+def test_every_wrong_setting_is_told_at_once(at: Installation, signoff: Commands) -> None:
     signoff.at.write(".env", "SIGNOFF_LOG_FORMAT=xml\nSIGNOFF_ADMINS=sam@example.com,nobody\n")
     signoff.set(operator="lee", database_url="mysql://x", log_level="loud", oparator="lee@example.com")
     for command in ("serve", "runs", "try"):
@@ -318,7 +320,7 @@ def test_every_wrong_setting_is_told_at_once(at: Place, signoff: Commands) -> No
 
 
 @pytest.mark.parametrize("command", ["serve", "runs", "try"])
-def test_a_file_of_settings_that_never_ends_holds_no_command_up(at: Place, command: str) -> None:
+def test_a_file_of_settings_that_never_ends_holds_no_command_up(at: Installation, command: str) -> None:
     os.mkfifo(at.folder / ".env")
     given = [command, at.folder / "hello.yaml"] if command == "try" else [command]
     finished = at.run(*given)
@@ -329,8 +331,8 @@ def test_a_file_of_settings_that_never_ends_holds_no_command_up(at: Place, comma
 @pytest.mark.parametrize(
     "url", ["sqlite:///:memory:", "sqlite:////srv/signoff.db?mode=memory", "sqlite:///file::memory:?cache=shared"]
 )
-def test_a_database_that_ends_with_the_server_is_refused_by_every_command(at: Place, url: str) -> None:
-    here = Place(at.folder, at.database, {"SIGNOFF_DATABASE_URL": url})
+def test_a_database_that_ends_with_the_server_is_refused_by_every_command(at: Installation, url: str) -> None:
+    here = Installation(at.folder, at.database, {"SIGNOFF_DATABASE_URL": url})
     for command in ("serve", "runs", "migrate"):
         finished = here.run(command)
         assert (finished.code, len(finished.err.splitlines())) == (2, 2)
@@ -338,7 +340,7 @@ def test_a_database_that_ends_with_the_server_is_refused_by_every_command(at: Pl
     assert {one.name for one in at.folder.iterdir() if "memory" in one.name} == set()
 
 
-def test_a_server_logs_as_it_is_set_to(at: Place) -> None:
+def test_a_server_logs_as_it_is_set_to(at: Installation) -> None:
     at.settings.update(SIGNOFF_LOG_FORMAT="json", SIGNOFF_LOG_LEVEL="INFO")
     with serving(at) as server:
         refused(server.socket, "start", b"{")

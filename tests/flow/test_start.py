@@ -13,7 +13,7 @@ import pytest
 
 from bot.cli.lazy import LazyCommand
 from bot.cli.main import signoff
-from tests.support.processes import HELLO, Place, place
+from tests.support.processes import HELLO, Installation, installation
 
 ROOT = Path(__file__).parents[2]
 NAMES = """
@@ -33,14 +33,14 @@ DATA = {"pydantic", "yaml", "rich"}
 
 
 @pytest.fixture
-def at(tmp_path: Path, blank: bytes) -> Place:
-    at = place(tmp_path)
+def at(tmp_path: Path, blank: bytes) -> Installation:
+    at = installation(tmp_path)
     at.database.write_bytes(blank)
     at.write("hello.yaml", HELLO)
     return at
 
 
-def imported(at: Place, source: str, *arguments: str | Path) -> set[str]:
+def imported(at: Installation, source: str, *arguments: str | Path) -> set[str]:
     """The modules of a process that ran `source`, which prints them."""
     done = subprocess.run(
         [sys.executable, "-c", source, *map(str, arguments)],
@@ -70,11 +70,11 @@ def imported(at: Place, source: str, *arguments: str | Path) -> set[str]:
     ],
     ids=lambda given: " ".join(given) if isinstance(given, list) else "",
 )
-def test_a_command_imports_only_what_it_needs(at: Place, arguments: list[str], spared: Iterable[str]) -> None:
+def test_a_command_imports_only_what_it_needs(at: Installation, arguments: list[str], spared: Iterable[str]) -> None:
     assert imported(at, NAMES, *arguments) & set(spared) == set()
 
 
-def test_a_file_of_this_schema_is_opened_without_what_upgrades(at: Place) -> None:
+def test_a_file_of_this_schema_is_opened_without_what_upgrades(at: Installation) -> None:
     source = """
 import json, sys
 from pathlib import Path

@@ -14,8 +14,8 @@ import pytest
 
 from engine.store import lock
 from tests.support.cli import Commands, commands
-from tests.support.http_service import Effects, effects
-from tests.support.processes import Finished, Place, place, serving
+from tests.support.http_service import HttpService, open_http_service
+from tests.support.processes import Finished, Installation, installation, serving
 from tests.support.terminals import terminal
 
 REFUND = """\
@@ -73,10 +73,10 @@ QUESTION = "[a] Pay it"
 
 
 @pytest.fixture
-def at(tmp_path: Path) -> Place:
+def at(tmp_path: Path) -> Installation:
     # Trials that nobody names a file for are kept in the temporary folder.
     (tmp_path / "tmp").mkdir()
-    here = place(tmp_path)
+    here = installation(tmp_path)
     here.settings["TMPDIR"] = str(tmp_path / "tmp")
     here.write("refund.yaml", REFUND)
     here.write("two.yaml", TWO)
@@ -84,19 +84,21 @@ def at(tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-def signoff(at: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Commands]:
+def signoff(
+    at: Installation, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Commands]:
     """Commands without a terminal."""
     monkeypatch.setattr(tempfile, "tempdir", at.settings["TMPDIR"])
     yield from commands(at, capsys, monkeypatch)
 
 
 @pytest.fixture
-def world() -> Iterator[Effects]:
-    with effects() as counting:
+def world() -> Iterator[HttpService]:
+    with open_http_service() as counting:
         yield counting
 
 
-def left(at: Place) -> list[Path]:
+def left(at: Installation) -> list[Path]:
     return list((at.folder / "tmp").iterdir())
 
 
@@ -110,7 +112,7 @@ def how_to_go_on(said: str) -> list[str]:
 # -- at a terminal ------------------------------------------------------------------------------------------
 
 
-def test_a_person_is_asked_for_inputs_and_decides(at: Place) -> None:
+def test_a_person_is_asked_for_inputs_and_decides(at: Installation) -> None:
     with terminal(at, "try", "refund.yaml", columns=80) as person:
         person.see("Customer (text): ")
         person.type("")
@@ -148,7 +150,7 @@ def test_a_person_is_asked_for_inputs_and_decides(at: Place) -> None:
     assert left(at) == []
 
 
-def test_edits_are_asked_field_by_field_until_they_are_right(at: Place) -> None:
+def test_edits_are_asked_field_by_field_until_they_are_right(at: Installation) -> None:
     editor = at.write("editor.sh", "#!/bin/sh\nprintf 'Dear Bob,\\nsorry.\\n' > \"$1\"\n")
     editor.chmod(0o700)
     at.settings["EDITOR"] = str(editor)
@@ -176,7 +178,7 @@ def test_edits_are_asked_field_by_field_until_they_are_right(at: Place) -> None:
         assert "3 x Dear Bob," in person.screen
 
 
-def test_what_was_typed_is_kept_when_the_answer_is_refused(at: Place) -> None:
+def test_what_was_typed_is_kept_when_the_answer_is_refused(at: Installation) -> None:
     at.write("call.yaml", CALL.replace("URL", "http://127.0.0.1:9").replace("edit: [json.text]", "edit: [url]"))
     with terminal(at, "try", "call.yaml") as person:
         person.see("[r] Reject: ")
@@ -191,7 +193,7 @@ def test_what_was_typed_is_kept_when_the_answer_is_refused(at: Place) -> None:
         assert person.interrupt() == 3
 
 
-def test_a_rejection_needs_a_reason(at: Place) -> None:
+def test_a_rejection_needs_a_reason(at: Installation) -> None:
     with terminal(at, "try", "refund.yaml", *INPUTS) as person:
         person.see("Keep it: ")
         person.type("r")
@@ -207,7 +209,7 @@ def test_a_rejection_needs_a_reason(at: Place) -> None:
 
 
 @pytest.mark.parametrize("key", ["Ctrl-C", "Ctrl-D"])
-def test_leaving_keeps_the_run_and_says_how_to_go_on(at: Place, key: str) -> None:
+def test_leaving_keeps_the_run_and_says_how_to_go_on(at: Installation, key: str) -> None:
     with terminal(at, "try", "refund.yaml", *INPUTS) as person:
         person.see("Keep it: ")
         if key == "Ctrl-D":
@@ -225,7 +227,7 @@ def test_leaving_keeps_the_run_and_says_how_to_go_on(at: Place, key: str) -> Non
     assert (over.code, over.out) == (0, "Every run in this trial has ended.\n")
 
 
-def test_ctrl_c_before_there_is_a_run_leaves_nothing(at: Place) -> None:
+def test_ctrl_c_before_there_is_a_run_leaves_nothing(at: Installation) -> None:
     with terminal(at, "try", "refund.yaml") as person:
         person.see("Customer (text): ")
         assert person.interrupt() == 130
@@ -233,7 +235,7 @@ def test_ctrl_c_before_there_is_a_run_leaves_nothing(at: Place) -> None:
     assert left(at) == []
 
 
-def test_what_data_says_cannot_dress_up(at: Place) -> None:
+def test_what_data_says_cannot_dress_up(at: Installation) -> None:
     hostile = "\x1b[2J\x1b]0;owned\x07[red]Ann[/red] \u202eNNA :smile:"
     with terminal(at, "try", "two.yaml", "-i", f"text={hostile}", "--as", "sam@example.com") as person:
         person.see("Say ")
@@ -254,7 +256,7 @@ def test_what_data_says_cannot_dress_up(at: Place) -> None:
     assert screen.replace("\n", "").count(shown) >= 4  # title, field, edit, confirmation
 
 
-def test_a_step_of_unknown_outcome_is_asked_about(at: Place, world: Effects) -> None:
+def test_a_step_of_unknown_outcome_is_asked_about(at: Installation, world: HttpService) -> None:
     at.write("call.yaml", CALL.replace("URL", world.url))
     world.status = 500
     with terminal(at, "try", "call.yaml") as person:
@@ -376,14 +378,14 @@ def test_a_wait_that_cannot_be_says_what_to_write(signoff: Commands, key: str, g
     assert told in " ".join(finished.said.split())
 
 
-def test_an_http_step_really_calls(signoff: Commands, world: Effects) -> None:
+def test_an_http_step_really_calls(signoff: Commands, world: HttpService) -> None:
     signoff.at.write("call.yaml", CALL.replace("URL", world.url))
     finished = signoff("try", "call.yaml", "--answer", "edit:json.text=goodbye")
     assert finished.code == 0
     assert [post.body for post in world.posts] == [{"text": "goodbye"}]
 
 
-def test_an_http_step_that_may_not_call_fails_with_a_sentence(signoff: Commands, world: Effects) -> None:
+def test_an_http_step_that_may_not_call_fails_with_a_sentence(signoff: Commands, world: HttpService) -> None:
     signoff.set(http_allow="")
     signoff.at.write("call.yaml", CALL.replace("URL", world.url))
     finished = signoff("try", "call.yaml", "--answer", "approve")
@@ -405,7 +407,7 @@ steps:
 """
 
 
-def paying(signoff: Commands, world: Effects, address: str, order: str, *answers: str) -> Finished:
+def paying(signoff: Commands, world: HttpService, address: str, order: str, *answers: str) -> Finished:
     signoff.at.write("path.yaml", REFUND_PATH.replace("ADDRESS", address).replace("URL", world.url))
     given = [part for answer in answers for part in ("--answer", answer)]
     return signoff("try", "path.yaml", "-i", f"order={order}", *given)
@@ -416,7 +418,7 @@ def paying(signoff: Commands, world: Effects, address: str, order: str, *answers
     [("A 1/x?y#z", "A%201%2Fx%3Fy%23z"), ("100%", "100%25"), ("a%2Fb", "a%252Fb"), ("ü&c=d", "%C3%BC%26c%3Dd")],
 )
 def test_the_address_that_is_shown_is_the_one_that_is_called(
-    signoff: Commands, world: Effects, order: str, segment: str
+    signoff: Commands, world: HttpService, order: str, segment: str
 ) -> None:
     finished = paying(signoff, world, "URL/orders/{{ inputs.order }}/refund", order, "approve")
     assert finished.code == 0
@@ -427,7 +429,7 @@ def test_the_address_that_is_shown_is_the_one_that_is_called(
 
 @pytest.mark.parametrize("order", ["..", "%2e%2e", "../../admin", "%252e"])
 def test_a_value_that_would_move_the_call_ends_the_run_before_anybody_is_asked(
-    signoff: Commands, world: Effects, order: str
+    signoff: Commands, world: HttpService, order: str
 ) -> None:
     finished = paying(signoff, world, "URL/orders/{{ inputs.order }}/refund", order, "approve")
     assert finished.code == 1
@@ -435,7 +437,7 @@ def test_a_value_that_would_move_the_call_ends_the_run_before_anybody_is_asked(
     assert world.posts == []
 
 
-def test_an_address_from_data_is_shown_as_such(signoff: Commands, world: Effects) -> None:
+def test_an_address_from_data_is_shown_as_such(signoff: Commands, world: HttpService) -> None:
     finished = paying(signoff, world, "{{ inputs.server }}/pay/{{ inputs.order }}", "7", "approve")
     assert finished.code == 0
     assert [post.path for post in world.posts] == ["/pay/7"]
@@ -443,7 +445,7 @@ def test_an_address_from_data_is_shown_as_such(signoff: Commands, world: Effects
     assert "The address in url comes from inputs.server, not from the workflow file." in shown
 
 
-def test_an_edited_address_is_called_as_it_is_recorded_or_refused(signoff: Commands, world: Effects) -> None:
+def test_an_edited_address_is_called_as_it_is_recorded_or_refused(signoff: Commands, world: HttpService) -> None:
     address = "URL/orders/{{ inputs.order }}/refund"
     for wrong in ("/orders/../admin", "/orders/%2e%2e/admin", "/orders/7#x"):
         refused = paying(signoff, world, address, "7", f"edit:url={world.url}{wrong}")
@@ -470,13 +472,13 @@ def test_a_trial_and_a_real_database_are_never_taken_for_each_other(signoff: Com
         )
 
 
-def test_a_trial_beside_a_server_is_a_database_of_its_own(at: Place, signoff: Commands) -> None:
+def test_a_trial_beside_a_server_is_a_database_of_its_own(at: Installation, signoff: Commands) -> None:
     with serving(at):
         assert signoff("try", "two.yaml", "--answer", "approve").code == 0
         assert signoff.json("workflows") == []
 
 
-def test_an_id_can_be_copied_from_a_narrow_terminal(at: Place, signoff: Commands) -> None:
+def test_an_id_can_be_copied_from_a_narrow_terminal(at: Installation, signoff: Commands) -> None:
     signoff.done("register", "refund.yaml")
     signoff.done("run", "refund", "-i", "customer=A customer with a long name", "-i", "amount=12.50")
     (asked,) = signoff.json("requests")
@@ -493,7 +495,7 @@ def aged(folder: Path, *, hours: int) -> None:
         os.utime(one, (one.stat().st_atime, one.stat().st_mtime - hours * 3600))
 
 
-def waiting(signoff: Commands, at: Place) -> Path:
+def waiting(signoff: Commands, at: Installation) -> Path:
     """The folder of a trial that waits."""
     before = set(left(at))
     assert signoff("try", "two.yaml").code == 3
@@ -501,7 +503,7 @@ def waiting(signoff: Commands, at: Place) -> Path:
     return folder
 
 
-def test_a_trial_that_nobody_went_on_with_for_a_day_is_removed_by_the_next(signoff: Commands, at: Place) -> None:
+def test_a_trial_that_nobody_went_on_with_for_a_day_is_removed_by_the_next(signoff: Commands, at: Installation) -> None:
     old, young = waiting(signoff, at), waiting(signoff, at)
     aged(old, hours=25)
     aged(young, hours=23)
@@ -511,7 +513,7 @@ def test_a_trial_that_nobody_went_on_with_for_a_day_is_removed_by_the_next(signo
 
 
 @pytest.mark.parametrize("change", ["a file besides", "another mode", "no trial", "a link", "in use"])
-def test_what_is_not_surely_a_trial_of_ours_is_never_removed(signoff: Commands, at: Place, change: str) -> None:
+def test_what_is_not_surely_a_trial_of_ours_is_never_removed(signoff: Commands, at: Installation, change: str) -> None:
     old = waiting(signoff, at)
     with ExitStack() as stack:
         match change:
@@ -539,7 +541,7 @@ def test_a_trial_that_waits_says_how_to_go_on_and_when_it_goes(signoff: Commands
     assert "A later try" not in signoff("try", "two.yaml", "--db", "mine.db").out
 
 
-def test_a_failure_is_told_once(signoff: Commands, at: Place) -> None:
+def test_a_failure_is_told_once(signoff: Commands, at: Installation) -> None:
     at.write("call.yaml", CALL.replace("URL", "http://127.0.0.1:9"))
     finished = signoff("try", "call.yaml", "--answer", "approve")
     assert finished.code == 1

@@ -46,7 +46,7 @@ from engine.domain import (
 )
 from engine.ports import Route
 from engine.read_models import RequestView
-from tests.support.engine_env import EngineEnv, house
+from tests.support.engine_env import EngineEnv, open_engine
 from tests.support.fakes import FakeClock
 
 DAYS: Final = 365
@@ -406,7 +406,7 @@ async def year(path: Path, seed: int) -> AsyncIterator[Year]:
         token, pace = slack.app.bot_token, RateLimiter(multiplier=1000)
         async with connected(token=token, api_url=slack.api_url, pace=pace) as client:
             directory = RecordingDirectory(SlackDirectory(client, now=lambda: clock.at.timestamp()))
-            async with house(path, directory=directory, clock=clock) as home:
+            async with open_engine(path, directory=directory, clock=clock) as home:
                 yield Year(home, slack, dice)
 
 

@@ -26,7 +26,7 @@ from engine.domain import (
     WrongCode,
 )
 from engine.store.takeover import take_over
-from tests.support.engine_env import EngineEnv, house
+from tests.support.engine_env import EngineEnv, open_engine
 from tests.support.fakes import START, by
 
 LEE = "lee@example.com"
@@ -42,7 +42,7 @@ AHEAD = timedelta(days=3_650)
 @pytest.fixture
 async def home(tmp_path: Path) -> AsyncIterator[EngineEnv]:
     """A house whose clock is ten years ahead."""
-    async with house(tmp_path / "signoff.db", directory=by("email")) as made:
+    async with open_engine(tmp_path / "signoff.db", directory=by("email")) as made:
         made.clock.at = START + AHEAD
         yield made
 

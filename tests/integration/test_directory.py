@@ -25,7 +25,7 @@ from engine.errors import ChannelError
 from engine.ports import Found, Resolution, Route
 from engine.references import Reference
 from engine.retry import DIRECTORY_DOWN_WAIT
-from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, PlayedParams, Surprise, house
+from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, PlayedParams, Surprise, open_engine
 
 LEE_SLACK = Address("slack", "U0LEE")
 KIM_SLACK = Address("slack", "U0KIM")
@@ -85,7 +85,7 @@ def book() -> Book:
 
 @pytest.fixture
 async def home(tmp_path: Path, book: Book) -> AsyncIterator[EngineEnv]:
-    async with house(tmp_path / "signoff.db", directory=book) as home:
+    async with open_engine(tmp_path / "signoff.db", directory=book) as home:
         yield home
 
 

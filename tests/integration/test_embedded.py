@@ -12,7 +12,7 @@ import pytest
 from engine.domain import RunStatus, Work
 from engine.errors import StoreError, StoreFull
 from engine.worker.embedded import CONCURRENT, Embedded
-from tests.support.engine_env import EngineEnv, house, until
+from tests.support.engine_env import EngineEnv, open_engine, until
 from tests.support.fakes import START
 
 
@@ -248,7 +248,7 @@ async def at_work(home: EngineEnv, *, hints: bool) -> AsyncIterator[Embedded]:
 
 @pytest.mark.parametrize("hints", [True, False])
 async def test_runs_reach_their_end_by_hints_alone_and_by_ticks_alone(tmp_path: Path, hints: bool) -> None:
-    async with house(tmp_path / "signoff.db") as home, at_work(home, hints=hints) as executor:
+    async with open_engine(tmp_path / "signoff.db") as home, at_work(home, hints=hints) as executor:
         await home.register(FLOW)
         started = await asyncio.gather(*(home.start() for _ in range(10)))
         await until(lambda: len(home.channel.posted) == 10 and executor.idle)
@@ -260,7 +260,7 @@ async def test_runs_reach_their_end_by_hints_alone_and_by_ticks_alone(tmp_path: 
 
 
 async def test_idle_means_that_nothing_is_left_to_do_now(tmp_path: Path) -> None:
-    async with house(tmp_path / "signoff.db") as home, at_work(home, hints=True) as executor:
+    async with open_engine(tmp_path / "signoff.db") as home, at_work(home, hints=True) as executor:
         await home.register(FLOW)
         for _ in range(10):
             run = await home.start()

@@ -43,7 +43,7 @@ from engine.domain import (
 )
 from engine.errors import ChannelError
 from engine.store import challenges
-from tests.support.engine_env import EngineEnv, house
+from tests.support.engine_env import EngineEnv, open_engine
 from tests.support.fakes import by
 from tests.support.recording_channel import Fault
 
@@ -59,7 +59,7 @@ steps:
 
 @pytest.fixture
 async def home(tmp_path: Path) -> AsyncIterator[EngineEnv]:
-    async with house(tmp_path / "signoff.db", directory=by("email")) as made:
+    async with open_engine(tmp_path / "signoff.db", directory=by("email")) as made:
         yield made
 
 

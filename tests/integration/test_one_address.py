@@ -13,7 +13,7 @@ from engine.domain import StepStatus, Verdict
 from engine.ports import StepType
 from engine.steps.http import HttpStep
 from engine.steps.set import SetStep
-from tests.support.engine_env import EngineEnv, house
+from tests.support.engine_env import EngineEnv, open_engine
 
 FLOW = """
 name: flow
@@ -60,7 +60,7 @@ async def waiting(home: EngineEnv, other: Other, order: str) -> str:
 
 
 async def test_card_record_and_call_have_one_address(tmp_path: Path, other: Other) -> None:
-    async with house(tmp_path / "signoff.db", steps=STEPS) as home:
+    async with open_engine(tmp_path / "signoff.db", steps=STEPS) as home:
         run = await waiting(home, other, "A 1/x?y#z;v=1")
         target = "/orders/A%201%2Fx%3Fy%23z%3Bv%3D1/refund"
         assert f"{other.url}{target}" in repr(home.channel.of("lee@example.com"))
@@ -79,7 +79,7 @@ async def test_what_was_approved_before_values_kept_their_place_is_not_called_el
     tmp_path: Path, other: Other, order: str
 ) -> None:
     """Such a request was opened by an older version: its content is approved as it is, with its digest."""
-    async with house(tmp_path / "signoff.db", steps=STEPS) as home:
+    async with open_engine(tmp_path / "signoff.db", steps=STEPS) as home:
         # A whole address of the file, so that it is what an older version would have put together.
         await home.register(FLOW.replace("URL/orders/{{ inputs.order }}/refund", f"{other.url}/orders/ORDER/refund"))
         run = await home.start(order="7")

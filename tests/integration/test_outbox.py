@@ -20,7 +20,7 @@ from engine.errors import ChannelError
 from engine.read_models import DeliveryView
 from engine.store import deliveries
 from engine.store.deliveries import LEASE
-from tests.support.engine_env import SAM, TERMINAL, EngineEnv, Surprise, house, plain, until
+from tests.support.engine_env import SAM, TERMINAL, EngineEnv, Surprise, open_engine, plain, until
 from tests.support.recording_channel import Fault, RecordingChannel
 from tests.support.repeating_store import RepeatingStore
 
@@ -48,7 +48,7 @@ DEAD = ChannelError("There is no such mailbox.", permanent=True)
 
 @pytest.fixture(params=[plain, RepeatingStore], ids=["sqlite", "repeating"])
 async def home(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[EngineEnv]:
-    async with house(tmp_path / "signoff.db", wraps=request.param) as home:
+    async with open_engine(tmp_path / "signoff.db", wraps=request.param) as home:
         yield home
 
 
@@ -240,7 +240,7 @@ async def test_an_address_that_will_never_take_it_is_given_up_and_written_down(h
 
 
 async def test_a_channel_that_is_not_set_up_is_said_and_waited_for(tmp_path: Path) -> None:
-    async with house(tmp_path / "signoff.db", reached_by="pigeons") as home:
+    async with open_engine(tmp_path / "signoff.db", reached_by="pigeons") as home:
         run = await opened(home)
         await home.deliver()
         view = await copy(home, run)
@@ -308,13 +308,13 @@ async def test_a_request_that_closes_after_a_post_of_unknown_outcome_leaves_no_l
 async def test_after_a_crash_between_the_post_and_its_record_one_copy_is_found_or_posted(
     tmp_path: Path, landed: bool
 ) -> None:
-    async with house(tmp_path / "signoff.db") as before:
+    async with open_engine(tmp_path / "signoff.db") as before:
         run = await opened(before)
         # The post is cut off with the process that made it; only the other side knows whether it landed.
         before.channel.next_calls(Fault(error=asyncio.CancelledError(), landed=landed))
         with pytest.raises(asyncio.CancelledError):
             await before.deliver()
-    async with house(tmp_path / "signoff.db", clock=before.clock, channel=before.channel) as after:
+    async with open_engine(tmp_path / "signoff.db", clock=before.clock, channel=before.channel) as after:
         await after.settle()
         assert after.channel.calls == 1, "its lease still runs"
         after.clock.pass_(LEASE)
@@ -368,7 +368,7 @@ async def test_a_relay_that_comes_back_after_its_lease_leaves_no_live_buttons(ho
 
 
 async def test_a_channel_that_hangs_is_cut_off_and_its_copy_looked_for(tmp_path: Path) -> None:
-    async with house(tmp_path / "signoff.db", show_seconds=0.01) as home:
+    async with open_engine(tmp_path / "signoff.db", show_seconds=0.01) as home:
         run = await opened(home)
         home.channel.next_calls(Fault(gate=asyncio.Event()))
         await home.deliver()
@@ -401,7 +401,7 @@ async def test_a_channel_with_a_bug_neither_loses_the_copy_nor_posts_it_twice_no
 async def test_a_receipt_that_cannot_be_recorded_is_kept_until_it_can_and_nothing_is_posted_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with house(tmp_path / "signoff.db", busy_seconds=0.01) as home:
+    async with open_engine(tmp_path / "signoff.db", busy_seconds=0.01) as home:
         run = await opened(home)
         gate = asyncio.Event()
         home.channel.next_calls(Fault(gate=gate))
@@ -446,13 +446,13 @@ async def test_many_copies_of_one_request_all_follow_its_end(home: EngineEnv) ->
 
 async def test_a_copy_that_a_crash_cut_off_is_taken_up_at_once_by_whoever_owns_the_file_next(tmp_path: Path) -> None:
     path, channel = tmp_path / "signoff.db", RecordingChannel()
-    async with house(path, channel=channel) as before:
+    async with open_engine(path, channel=channel) as before:
         await before.register(GATED)
         run = await before.start()
         held = await copy(before, run)
         await before.store.transact(lambda tx: deliveries.claim_delivery(tx, held.id))
         assert await before.deliver() == 0
-    async with house(path, channel=channel) as after:
+    async with open_engine(path, channel=channel) as after:
         await after.store.transact(deliveries.release_deliveries)
         assert await after.deliver() == 1
         assert channel.looks == 1, "it may have been posted"
@@ -463,7 +463,7 @@ class Slow(RecordingChannel):
 
 
 async def test_a_channel_that_takes_longer_is_left_alone_for_longer(tmp_path: Path) -> None:
-    async with house(tmp_path / "signoff.db", channel=Slow()) as home:
+    async with open_engine(tmp_path / "signoff.db", channel=Slow()) as home:
         await home.register(GATED)
         run = await home.start()
         gate = asyncio.Event()
@@ -479,7 +479,7 @@ async def test_a_channel_that_takes_longer_is_left_alone_for_longer(tmp_path: Pa
 
 async def test_a_slow_channel_leaves_places_to_the_others_and_takes_up_what_waits_for_it(tmp_path: Path) -> None:
     many = GATED.replace("[lee@example.com]", "[" + ", ".join(f"p{n}@example.com" for n in range(40)) + "]")
-    async with house(tmp_path / "signoff.db", channel=Slow()) as home:
+    async with open_engine(tmp_path / "signoff.db", channel=Slow()) as home:
         await home.register(many)
         run = await home.start()
         gate = asyncio.Event()

@@ -41,8 +41,8 @@ from engine.domain import (
 from engine.service import Engine
 from engine.store import audit_log, identities, people, schema
 from engine.store.transaction import Tx
-from tests.support.account_directory import Book, account
-from tests.support.engine_env import SAM, TERMINAL, EngineEnv, house
+from tests.support.account_directory import AccountDirectory, account
+from tests.support.engine_env import SAM, TERMINAL, EngineEnv, open_engine
 
 WEB = Origin(surface="web")
 LEE = "lee@example.com"
@@ -58,13 +58,13 @@ BY_LINK = ASKS.replace('"{{ inputs.who }}"', '"{{ inputs.who }}", assurance: lin
 
 
 @pytest.fixture
-def book() -> Book:
-    return Book(ULEE=LEE, UKIM="kim@example.com", USAM="sam@example.com", UANN="ann@example.com")
+def book() -> AccountDirectory:
+    return AccountDirectory(ULEE=LEE, UKIM="kim@example.com", USAM="sam@example.com", UANN="ann@example.com")
 
 
 @pytest.fixture
-async def home(tmp_path: Path, book: Book) -> AsyncIterator[EngineEnv]:
-    async with house(tmp_path / "signoff.db", directory=book) as made:
+async def home(tmp_path: Path, book: AccountDirectory) -> AsyncIterator[EngineEnv]:
+    async with open_engine(tmp_path / "signoff.db", directory=book) as made:
         yield made
 
 
@@ -75,7 +75,7 @@ async def asked(home: EngineEnv, source: str = ASKS) -> str:
     return run
 
 
-def moves(book: Book, email: str = LEE) -> None:
+def moves(book: AccountDirectory, email: str = LEE) -> None:
     """The address goes from Lee's account to Kim's."""
     book.active |= {"ULEE": "lee.old@example.com", "UKIM": email}
 
@@ -113,7 +113,7 @@ async def person(engine: Engine, address: Address) -> Person:
 
 
 async def test_a_remembered_browser_of_an_address_that_moved_is_of_no_use_to_either(
-    home: EngineEnv, book: Book
+    home: EngineEnv, book: AccountDirectory
 ) -> None:
     await asked(home)
     secret = await signed_in(home)
@@ -132,7 +132,7 @@ async def test_a_remembered_browser_of_an_address_that_moved_is_of_no_use_to_eit
     )
 
 
-async def test_a_link_to_an_address_that_moved_decides_nothing(home: EngineEnv, book: Book) -> None:
+async def test_a_link_to_an_address_that_moved_decides_nothing(home: EngineEnv, book: AccountDirectory) -> None:
     run = await asked(home, BY_LINK)
     held = token(home)
     moves(book)
@@ -144,7 +144,9 @@ async def test_a_link_to_an_address_that_moved_decides_nothing(home: EngineEnv, 
     assert isinstance(await home.engine.decide(await home.approval_by_link(run, link=held)), NoLink)
 
 
-async def test_a_code_that_was_sent_before_the_address_moved_signs_nobody_in(home: EngineEnv, book: Book) -> None:
+async def test_a_code_that_was_sent_before_the_address_moved_signs_nobody_in(
+    home: EngineEnv, book: AccountDirectory
+) -> None:
     await asked(home)
     sent = await home.identity.sign_in(SignIn(email=LEE, holder="browser"))
     await home.settle()
@@ -159,7 +161,7 @@ async def test_a_code_that_was_sent_before_the_address_moved_signs_nobody_in(hom
     assert browser.person.account == account("UKIM")
 
 
-async def test_the_reader_of_an_address_decides_as_who_has_it_now(home: EngineEnv, book: Book) -> None:
+async def test_the_reader_of_an_address_decides_as_who_has_it_now(home: EngineEnv, book: AccountDirectory) -> None:
     await asked(home)
     moves(book)
     run = await home.start()
@@ -170,7 +172,7 @@ async def test_the_reader_of_an_address_decides_as_who_has_it_now(home: EngineEn
     assert decision.person.account == account("UKIM")
 
 
-async def test_an_operator_by_an_address_that_moved_is_who_has_it_now(home: EngineEnv, book: Book) -> None:
+async def test_an_operator_by_an_address_that_moved_is_who_has_it_now(home: EngineEnv, book: AccountDirectory) -> None:
     await asked(home)
     book.active["UKIM"] = "kim.old@example.com"
     run = await home.start(who=["UKIM"])
@@ -181,7 +183,7 @@ async def test_an_operator_by_an_address_that_moved_is_who_has_it_now(home: Engi
     assert decision.person.account == account("UKIM")
 
 
-async def test_a_closed_account_decides_by_no_way(home: EngineEnv, book: Book) -> None:
+async def test_a_closed_account_decides_by_no_way(home: EngineEnv, book: AccountDirectory) -> None:
     run = await asked(home, BY_LINK)
     secret = await signed_in(home)
     held = token(home)
@@ -200,7 +202,7 @@ async def test_a_closed_account_decides_by_no_way(home: EngineEnv, book: Book) -
     assert "an approver of “act” can no longer decide" in alert.title
 
 
-async def test_a_directory_that_does_not_answer_refuses_no_decision(home: EngineEnv, book: Book) -> None:
+async def test_a_directory_that_does_not_answer_refuses_no_decision(home: EngineEnv, book: AccountDirectory) -> None:
     run = await asked(home)
     secret = await signed_in(home)
     book.down = True
@@ -212,7 +214,9 @@ async def test_a_directory_that_does_not_answer_refuses_no_decision(home: Engine
 # -- people who turn out to be one --------------------------------------------------------------------------
 
 
-async def test_who_was_asked_by_mail_is_the_same_once_they_have_an_account(home: EngineEnv, book: Book) -> None:
+async def test_who_was_asked_by_mail_is_the_same_once_they_have_an_account(
+    home: EngineEnv, book: AccountDirectory
+) -> None:
     del book.active["ULEE"]
     run = await asked(home)
     secret = await signed_in(home)
@@ -225,7 +229,7 @@ async def test_who_was_asked_by_mail_is_the_same_once_they_have_an_account(home:
     assert [one["person"] for one in entries(home) if one["kind"] == "person.account_found"] == [by_mail.id]
 
 
-async def test_a_person_with_another_address_takes_only_the_address(home: EngineEnv, book: Book) -> None:
+async def test_a_person_with_another_address_takes_only_the_address(home: EngineEnv, book: AccountDirectory) -> None:
     """Both were there before, so they are two: the other one's rights stay where they are."""
     del book.active["ULEE"]
     await asked(home)
@@ -239,7 +243,7 @@ async def test_a_person_with_another_address_takes_only_the_address(home: Engine
     assert kim.id != started.id
 
 
-async def joined(home: EngineEnv, book: Book) -> tuple[Person, Person, str]:
+async def joined(home: EngineEnv, book: AccountDirectory) -> tuple[Person, Person, str]:
     """An account and an address that were two, and are one now: the account, the address, and what waits for it."""
     email = book.active.pop("ULEE")
     await home.register(ASKS)
@@ -261,7 +265,7 @@ def _own(tx: Tx, owner: str) -> None:
 
 
 async def test_what_waits_for_an_address_waits_for_the_account_that_it_turns_out_to_be(
-    home: EngineEnv, book: Book
+    home: EngineEnv, book: AccountDirectory
 ) -> None:
     alone, by_mail, run = await joined(home, book)
     (entry,) = [one for one in entries(home) if one["kind"] == "person.joined"]
@@ -279,7 +283,7 @@ async def started_by(home: EngineEnv, by: Address, **inputs: Any) -> str:
 
 @pytest.mark.parametrize("verdict", [Verdict.APPROVE, Verdict.REJECT])
 async def test_an_address_that_turns_out_to_be_whoever_started_the_run_decides_nothing(
-    home: EngineEnv, book: Book, verdict: Verdict
+    home: EngineEnv, book: AccountDirectory, verdict: Verdict
 ) -> None:
     email = book.active.pop("ULEE")
     await home.store.transact(lambda tx: people.need_person(tx, "default", account("ULEE")))
@@ -303,7 +307,7 @@ async def test_an_address_that_turns_out_to_be_whoever_started_the_run_decides_n
 
 
 async def test_whom_the_file_names_may_decide_though_they_turn_out_to_have_started_it(
-    home: EngineEnv, book: Book
+    home: EngineEnv, book: AccountDirectory
 ) -> None:
     email = book.active.pop("ULEE")
     await home.store.transact(lambda tx: people.need_person(tx, "default", account("ULEE")))
@@ -322,7 +326,7 @@ def admin(home: EngineEnv) -> Engine:
     return Engine(home.store, home.advancer, admins=frozenset({SAM}))
 
 
-async def test_only_an_admin_undoes_whose_an_address_is(home: EngineEnv, book: Book) -> None:
+async def test_only_an_admin_undoes_whose_an_address_is(home: EngineEnv, book: AccountDirectory) -> None:
     await joined(home, book)
     command = ReturnAddress(address=Address("email", LEE), actor=SAM, origin=TERMINAL)
     assert isinstance(await home.engine.return_address(command), NotAllowed)
@@ -330,7 +334,7 @@ async def test_only_an_admin_undoes_whose_an_address_is(home: EngineEnv, book: B
     assert isinstance(await admin(home).return_address(nobody), NotFound)
 
 
-async def test_a_joining_is_undone_with_all_that_came_along(home: EngineEnv, book: Book) -> None:
+async def test_a_joining_is_undone_with_all_that_came_along(home: EngineEnv, book: AccountDirectory) -> None:
     alone, by_mail, run = await joined(home, book)
     del book.active["ULEE"]
     command = ReturnAddress(address=Address("email", LEE), actor=SAM, origin=TERMINAL)
@@ -362,7 +366,9 @@ def _join_as_before(tx: Tx) -> None:
     tx.memory.forget()
 
 
-async def test_people_who_were_joined_are_separated_when_the_server_starts(home: EngineEnv, book: Book) -> None:
+async def test_people_who_were_joined_are_separated_when_the_server_starts(
+    home: EngineEnv, book: AccountDirectory
+) -> None:
     await home.register(ASKS)
     run = await home.start()
     home.pass_(minutes=1)

@@ -11,7 +11,7 @@ import pytest
 from engine.domain import Cancel, Done, Verdict
 from engine.store import reconciliation
 from engine.store.connection import connect
-from tests.support.engine_env import SAM, TERMINAL, EngineEnv, Surprise, house
+from tests.support.engine_env import SAM, TERMINAL, EngineEnv, Surprise, open_engine
 
 FLOW = """
 name: flow
@@ -61,7 +61,7 @@ async def _broken(*_: object) -> dict[str, object]:
 
 
 async def test_the_log_and_the_tables_say_the_same_of_all_that_happens(tmp_path: Path) -> None:
-    async with house(tmp_path / "signoff.db") as home:
+    async with open_engine(tmp_path / "signoff.db") as home:
         await lived(home)
         assert differences(home.path) == [], "while a server works too"
     assert differences(tmp_path / "signoff.db") == []
@@ -69,7 +69,7 @@ async def test_the_log_and_the_tables_say_the_same_of_all_that_happens(tmp_path:
 
 @pytest.fixture
 async def path(tmp_path: Path) -> Path:
-    async with house(tmp_path / "signoff.db") as home:
+    async with open_engine(tmp_path / "signoff.db") as home:
         await lived(home)
     return tmp_path / "signoff.db"
 
@@ -159,7 +159,7 @@ def empty_the_log(path: Path) -> None:
 async def test_a_log_that_begins_anew_is_named_once(path: Path) -> None:
     """The log is emptied, and a server writes a chain of its own, which is whole by itself."""
     empty_the_log(path)
-    async with house(path) as home:
+    async with open_engine(path) as home:
         home.pass_(days=30)
         await home.decide(await home.start())
     found = [one for one in differences(path) if "was begun anew" in one]
@@ -168,7 +168,7 @@ async def test_a_log_that_begins_anew_is_named_once(path: Path) -> None:
 
 
 async def test_many_runs_are_compared_page_by_page(tmp_path: Path) -> None:
-    async with house(tmp_path / "signoff.db") as home:
+    async with open_engine(tmp_path / "signoff.db") as home:
         await home.register(FLOW)
         for _ in range(2 * reconciliation.PAGE + 1):
             last = await home.start()

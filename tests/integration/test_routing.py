@@ -15,8 +15,8 @@ from engine.domain import Address, Decided, DeliveryKind, DeliveryState, Origin,
 from engine.errors import ChannelError
 from engine.ports import Route
 from engine.read_models import DeliveryView
-from tests.support.engine_env import EngineEnv, house
-from tests.support.fakes import Knowing
+from tests.support.engine_env import EngineEnv, open_engine
+from tests.support.fakes import KnownPeople
 from tests.support.recording_channel import Fault
 
 LEE, SAM = "lee@example.com", "sam@example.com"
@@ -38,7 +38,7 @@ def both(email: str) -> list[Route]:
 
 @pytest.fixture
 async def home(tmp_path: Path) -> AsyncIterator[EngineEnv]:
-    async with house(tmp_path / "signoff.db", directory=Knowing(both)) as made:
+    async with open_engine(tmp_path / "signoff.db", directory=KnownPeople(both)) as made:
         yield made
 
 
@@ -153,7 +153,7 @@ async def test_an_alert_takes_another_way_too_and_then_ends(home: EngineEnv) -> 
     assert len(told) == len(set(told)), "no way is tried twice"
 
 
-class Answering(Knowing):
+class Answering(KnownPeople):
     """Whoever starts something hears how it ended where they are best reached."""
 
     def back(self, origin: Origin, person: Person) -> Route | None:
@@ -170,7 +170,7 @@ class Answering(Knowing):
 async def test_an_end_is_told_once_to_one_person_in_one_place(
     tmp_path: Path, owner: str, told: list[tuple[str, str, str]]
 ) -> None:
-    async with house(tmp_path / "signoff.db", directory=Answering(both)) as home:
+    async with open_engine(tmp_path / "signoff.db", directory=Answering(both)) as home:
         await home.register(GATED.replace(SAM, owner).format(keys=", expires: 1h"))
         command = Start(
             workflow="flow",

@@ -29,7 +29,7 @@ from tests.support.engine_env import (
     PlayedParams,
     Surprise,
     echo,
-    house,
+    open_engine,
     plain,
     until,
 )
@@ -81,7 +81,7 @@ steps:
 
 @pytest.fixture(params=[plain, RepeatingStore], ids=["sqlite", "repeating"])
 async def home(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[EngineEnv]:
-    async with house(tmp_path / "signoff.db", secrets={"BANK": SWORDFISH}, wraps=request.param) as home:
+    async with open_engine(tmp_path / "signoff.db", secrets={"BANK": SWORDFISH}, wraps=request.param) as home:
         yield home
 
 
@@ -318,7 +318,7 @@ async def _texts_with(home: EngineEnv, part: str) -> list[str]:
 
 
 async def test_a_secret_that_is_missing_fails_the_step_without_a_call(tmp_path: Path) -> None:
-    async with house(tmp_path / "signoff.db") as home:
+    async with open_engine(tmp_path / "signoff.db") as home:
         run = await started(home, SECRET)
         await home.settle()
         assert "SIGNOFF_SECRET_BANK" in str((await step(home, run)).error)
@@ -355,7 +355,7 @@ async def _until_lease(home: EngineEnv, run: str, wanted: str) -> None:
 
 
 async def test_a_lease_is_renewed_while_a_long_step_works(tmp_path: Path) -> None:
-    async with house(tmp_path / "signoff.db", renew_seconds=0.01) as home:
+    async with open_engine(tmp_path / "signoff.db", renew_seconds=0.01) as home:
         held = home.step.play = Held()
         run = await started(home)
         working = asyncio.ensure_future(home.runner.advance(run))
@@ -424,7 +424,7 @@ class _NoSecrets:
 async def test_a_step_that_was_under_way_in_a_crash_is_repeated_only_if_that_is_harmless(
     tmp_path: Path, source: str, status: RunStatus, calls: int
 ) -> None:
-    async with house(tmp_path / "signoff.db") as before:
+    async with open_engine(tmp_path / "signoff.db") as before:
         held = before.step.play = Held()
         run = await started(before, source)
         working = asyncio.ensure_future(before.runner.advance(run))
@@ -432,7 +432,7 @@ async def test_a_step_that_was_under_way_in_a_crash_is_repeated_only_if_that_is_
         working.cancel()
         with pytest.raises(asyncio.CancelledError):
             await working
-    async with house(tmp_path / "signoff.db", clock=before.clock, channel=before.channel) as after:
+    async with open_engine(tmp_path / "signoff.db", clock=before.clock, channel=before.channel) as after:
         await after.settle()
         assert after.step.calls == []
         after.clock.pass_(LEASE)
@@ -454,7 +454,7 @@ steps:
 async def test_what_a_clock_that_was_ahead_put_off_goes_on_under_the_next_owner(tmp_path: Path) -> None:
     """It was a year ahead when the server died: right after a decision, in an effect, and with copies to be shown."""
     ahead, path, channel = FakeClock(START + timedelta(days=365)), tmp_path / "signoff.db", RecordingChannel()
-    async with house(path, clock=ahead, channel=channel) as before:
+    async with open_engine(path, clock=ahead, channel=channel) as before:
         await before.register(WAITS)
         decided, acting, asked = [await before.start() for _ in range(3)]
         held = before.step.play = Held()
@@ -464,7 +464,7 @@ async def test_what_a_clock_that_was_ahead_put_off_goes_on_under_the_next_owner(
         await held.begun.wait()
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
-    async with house(path, clock=FakeClock(START), channel=channel) as after:
+    async with open_engine(path, clock=FakeClock(START), channel=channel) as after:
         await after.settle()
         assert after.step.calls == []
         await after.store.transact(take_over)
@@ -528,9 +528,9 @@ async def test_a_run_of_a_step_type_that_is_gone_is_put_off_and_goes_on_when_it_
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "signoff.db"
-    async with house(path) as before:
+    async with open_engine(path) as before:
         run = await started(before)
-    async with house(path, clock=before.clock, steps={"set": before.advancer.kinds["set"]}) as without:  # type: ignore[dict-item]
+    async with open_engine(path, clock=before.clock, steps={"set": before.advancer.kinds["set"]}) as without:  # type: ignore[dict-item]
         with caplog.at_level(logging.ERROR):
             await without.settle()
         assert len(caplog.records) == 1, "it does not spin"
@@ -540,7 +540,7 @@ async def test_a_run_of_a_step_type_that_is_gone_is_put_off_and_goes_on_when_it_
         assert view.ready_at == without.clock.now() + DIRECTORY_DOWN_WAIT
         assert not view.status.ended
     before.clock.pass_(DIRECTORY_DOWN_WAIT)
-    async with house(path, clock=before.clock) as after:
+    async with open_engine(path, clock=before.clock) as after:
         await after.settle()
         view = await after.view(run)
         assert (view.status, view.error) == (RunStatus.SUCCEEDED, None)

@@ -42,7 +42,7 @@ from engine.store.statements import Statement
 from engine.store.transaction import Connection, Tx
 from engine.system import RandomIds, SystemClock
 from tests.support import stepwise_units
-from tests.support.engine_env import house
+from tests.support.engine_env import open_engine
 from tests.support.fakes import START
 from tests.support.recording_channel import RecordingChannel
 
@@ -59,7 +59,7 @@ steps:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return stepwise_units.lay(tmp_path / "signoff.db")
+    return stepwise_units.copy_empty_database(tmp_path / "signoff.db")
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_a_new_file_is_of_this_schema_and_needs_no_backup(tmp_path: Path) -> Non
 
 async def test_a_database_of_the_first_schema_is_brought_along_with_all_that_is_in_it(tmp_path: Path) -> None:
     path, channel = tmp_path / "signoff.db", RecordingChannel()
-    async with house(path, channel=channel) as home:
+    async with open_engine(path, channel=channel) as home:
         await home.register(GATED)
         run = await home.start()
         await home.settle()
@@ -140,7 +140,7 @@ async def test_a_database_of_the_first_schema_is_brought_along_with_all_that_is_
     with closing(connect(path, writable=True)) as connection:
         assert _shape(connection.core) == now
         assert connection.execute(text("SELECT * FROM delivery")).all() == before
-    async with house(path, channel=channel) as home:
+    async with open_engine(path, channel=channel) as home:
         assert isinstance(await home.decide(run), Decided)
         await home.settle()
         assert (await home.view(run)).status is RunStatus.SUCCEEDED
@@ -310,7 +310,7 @@ def test_a_backup_overwrites_nothing_and_leaves_no_rest(path: Path, tmp_path: Pa
 
 async def test_decisions_and_the_audit_log_are_append_only_and_can_only_be_emptied(tmp_path: Path) -> None:
     path = tmp_path / "signoff.db"
-    async with house(path) as home:
+    async with open_engine(path) as home:
         await home.register(GATED)
         run = await home.start()
         await home.decide(run)
@@ -495,7 +495,7 @@ def _plans(connection: Connection, work: Callable[[], object]) -> list[str]:
 
 
 async def test_every_write_of_a_lifecycle_goes_by_an_index(tmp_path: Path) -> None:
-    async with house(tmp_path / "signoff.db") as home:
+    async with open_engine(tmp_path / "signoff.db") as home:
         seen: set[str] = set()
 
         def watch(tx: Tx) -> None:

@@ -19,7 +19,7 @@ from engine.domain import Verdict
 from engine.ports import StepType
 from engine.steps.http import HttpStep
 from engine.steps.set import SetStep
-from tests.support.engine_env import EngineEnv, house
+from tests.support.engine_env import EngineEnv, open_engine
 
 SECRET = 'kQ7"x\\w/9+&zT<p4\nVb2mR8sLd0'
 PIECES = ("kQ7", "zT<p4", "zT&lt;p4", "Vb2mR8", "zT%3Cp4", base64.b64encode(SECRET.encode())[4:16].decode())
@@ -95,7 +95,7 @@ async def test_a_secret_that_an_answer_repeats_is_readable_nowhere(
     steps: dict[str, StepType[Any]] = {"set": SetStep(), "http": HttpStep(allow=["127.0.0.1"])}
     try:
         with caplog.at_level(logging.DEBUG):
-            async with house(tmp_path / "signoff.db", secrets={"BANK": SECRET}, steps=steps) as home:
+            async with open_engine(tmp_path / "signoff.db", secrets={"BANK": SECRET}, steps=steps) as home:
                 await home.register(FLOW.replace("URL", url))
                 run = await home.start()
                 await home.settle()
@@ -113,7 +113,7 @@ async def test_a_secret_that_an_answer_repeats_is_readable_nowhere(
 
 
 async def test_a_secret_of_digits_that_comes_back_as_a_number_is_masked(tmp_path: Path) -> None:
-    async with house(tmp_path / "signoff.db", secrets={"BANK": "48151623"}) as home:
+    async with open_engine(tmp_path / "signoff.db", secrets={"BANK": "48151623"}) as home:
 
         async def play(params: object, context: object) -> Any:
             return {"pin": 48151623, "near": 1548151623.5, "other": 7, "yes": True}
@@ -127,7 +127,7 @@ async def test_a_secret_of_digits_that_comes_back_as_a_number_is_masked(tmp_path
 
 
 async def test_a_long_output_is_searched_as_a_short_one(tmp_path: Path) -> None:
-    async with house(tmp_path / "signoff.db", secrets={"BANK": SECRET}) as home:
+    async with open_engine(tmp_path / "signoff.db", secrets={"BANK": SECRET}) as home:
 
         async def play(params: object, context: object) -> Any:
             return {"rows": ["x" * 50, json.dumps(SECRET)] * 2_000}

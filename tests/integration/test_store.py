@@ -46,7 +46,7 @@ from engine.store.tables import WorkspaceRow
 from engine.store.transaction import Connection, Tx
 from engine.system import RandomIds, SystemClock
 from tests.support import stepwise_units
-from tests.support.engine_env import LEE, SAM, TERMINAL, house, until
+from tests.support.engine_env import LEE, SAM, TERMINAL, open_engine, until
 from tests.support.fakes import START
 
 ROOT = Path(__file__).parents[2]
@@ -54,7 +54,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return stepwise_units.lay(tmp_path / "signoff.db")
+    return stepwise_units.copy_empty_database(tmp_path / "signoff.db")
 
 
 @contextmanager
@@ -333,7 +333,7 @@ async def test_two_who_turn_out_to_be_one_are_one_to_whoever_asks_next(store: Sq
 
 
 async def test_a_run_that_is_started_after_a_registration_is_of_the_new_version(tmp_path: Path) -> None:
-    async with house(tmp_path / "signoff.db") as home:
+    async with open_engine(tmp_path / "signoff.db") as home:
         versions = []
         for said in ("one", "two"):
             await home.register(f"name: flow\nsteps:\n  - {{id: say, uses: set, with: {{text: {said}}}}}\n")
@@ -352,7 +352,7 @@ steps:
   - {id: pay, uses: set, with: {a: 1}, gate: {approvers: [lee@example.com], when: "{{ inputs.amount | number > 100 }}"}}
 """
     older = source.replace(" | number", "").encode()
-    async with house(tmp_path / "signoff.db") as home:
+    async with open_engine(tmp_path / "signoff.db") as home:
         with pytest.raises(DefinitionError, match="is money"):
             await home.register(older.decode())
         await home.register(source)
@@ -496,7 +496,7 @@ steps:
 
 @pytest.mark.parametrize("clicks", [20, 200])
 async def test_of_simultaneous_decisions_exactly_one_wins(tmp_path: Path, clicks: int) -> None:
-    async with house(tmp_path / "signoff.db") as home:
+    async with open_engine(tmp_path / "signoff.db") as home:
         await home.register(GATED)
         run = await home.start()
         answers = await asyncio.gather(*(home.decide(run, by=(LEE, SAM)[number % 2]) for number in range(clicks)))
@@ -511,7 +511,7 @@ async def test_of_simultaneous_decisions_exactly_one_wins(tmp_path: Path, clicks
 
 
 async def test_a_write_that_compares_with_what_was_loaded_before_somebody_else_wrote_loses(tmp_path: Path) -> None:
-    async with house(tmp_path / "signoff.db") as home:
+    async with open_engine(tmp_path / "signoff.db") as home:
         await home.register(GATED)
         run = await home.start()
         early = (await home.request(run)).model
@@ -542,7 +542,7 @@ async def test_a_write_that_compares_with_what_was_loaded_before_somebody_else_w
 
 
 async def test_starts_with_one_key_are_one_run_also_at_once(tmp_path: Path) -> None:
-    async with house(tmp_path / "signoff.db") as home:
+    async with open_engine(tmp_path / "signoff.db") as home:
         await home.register(GATED)
         command = Start(workflow="flow", inputs={}, actor=LEE, origin=TERMINAL, key="twice")
         answers = await asyncio.gather(*(home.engine.start(command) for _ in range(5)))
@@ -552,7 +552,7 @@ async def test_starts_with_one_key_are_one_run_also_at_once(tmp_path: Path) -> N
 
 
 async def test_what_one_unit_wrote_down_hangs_together_and_on_what_came_before(tmp_path: Path) -> None:
-    async with house(tmp_path / "signoff.db") as home:
+    async with open_engine(tmp_path / "signoff.db") as home:
         await home.register(GATED)
         run = await home.start()
         assert isinstance(await home.decide(run), Decided)
@@ -563,7 +563,7 @@ async def test_what_one_unit_wrote_down_hangs_together_and_on_what_came_before(t
 
 
 async def test_a_wake_while_a_run_is_being_moved_leaves_it_ready(tmp_path: Path) -> None:
-    async with house(tmp_path / "signoff.db") as home:
+    async with open_engine(tmp_path / "signoff.db") as home:
         await home.register(GATED)
         run = await home.start()
         held = await home.store.transact(lambda tx: run_rows.load_run(tx, run))
@@ -577,7 +577,7 @@ async def test_a_wake_while_a_run_is_being_moved_leaves_it_ready(tmp_path: Path)
 
 async def test_a_request_that_moved_since_it_was_loaded_or_is_past_due_is_not_decided(tmp_path: Path) -> None:
     """The rules have looked at both before; the write looks again, for stores in which others write in between."""
-    async with house(tmp_path / "signoff.db") as home:
+    async with open_engine(tmp_path / "signoff.db") as home:
         await home.register(GATED.replace("owner]", "owner], expires: 1h"))
         run = await home.start()
         before_it_was_shown = (await home.request(run)).model

@@ -14,7 +14,7 @@ def account(name: str) -> Address:
     return Address("slack", name)
 
 
-class Book:
+class AccountDirectory:
     """A directory of accounts and their email addresses, and everybody has mail too. `active`: by account."""
 
     def __init__(self, **active: str) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from bot.cli import main
-from tests.support.processes import Finished, Place
+from tests.support.processes import Finished, Installation
 
 
 @dataclass(frozen=True, slots=True)
 class Commands:
     """Commands at one place."""
 
-    at: Place
+    at: Installation
     _capture: pytest.CaptureFixture[str]
     _patch: pytest.MonkeyPatch
 
@@ -47,7 +47,7 @@ class Commands:
             self._patch.setenv(f"SIGNOFF_{name.upper()}", value)
 
 
-def commands(at: Place, capture: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> Iterator[Commands]:
+def commands(at: Installation, capture: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> Iterator[Commands]:
     """Commands that know nothing but the place."""
     with patch.context() as settings:
         for name, value in at.environment.items():

@@ -10,7 +10,7 @@ import msgspec
 T = TypeVar("T")
 
 
-def replace(value: T, /, **changes: Any) -> T:
+def replace_fields(value: T, /, **changes: Any) -> T:
     if isinstance(value, msgspec.Struct):
         return msgspec.structs.replace(value, **changes)
     copied: T = dataclasses.replace(value, **changes)  # type: ignore[type-var]

@@ -30,7 +30,7 @@ from engine.worker.advance import Advancer
 from engine.worker.runner import Runner
 from tests.support import stepwise_units
 from tests.support.fakes import FakeClock, by
-from tests.support.recording_channel import Letters, RecordingChannel
+from tests.support.recording_channel import Mailboxes, RecordingChannel
 
 TERMINAL, WEB = Origin(surface="terminal"), Origin(surface="web")
 ANN, LEE, SAM = (Address("email", f"{name}@example.com") for name in ("ann", "lee", "sam"))
@@ -96,7 +96,7 @@ class EngineEnv:
     step: Played
     advancer: Advancer
     identity: Identity
-    mail: Letters
+    mail: Mailboxes
     rendered: list[DeliveryContent] = field(default_factory=list)
 
     async def register(self, source: str) -> None:
@@ -173,7 +173,7 @@ def plain(store: SqliteStore) -> Store:
 
 
 @asynccontextmanager
-async def house(
+async def open_engine(
     path: Path,
     *,
     secrets: Mapping[str, str] | None = None,
@@ -188,7 +188,7 @@ async def house(
     wraps: Callable[[SqliteStore], Store] = plain,
 ) -> AsyncIterator[EngineEnv]:
     """A house on the file at `path`, as its only owner; a file that is not there yet is an empty database."""
-    stepwise_units.lay(path)
+    stepwise_units.copy_empty_database(path)
     clock, channel, played = clock or FakeClock(), channel or RecordingChannel(), Played()
     kinds: dict[str, StepType[Any]] = dict(steps or {"set": SetStep(), "wait": WaitStep(), "played": played})
     with schema.owned(path, clock=clock, ids=RandomIds(), busy_seconds=busy_seconds) as store:
@@ -204,7 +204,7 @@ async def house(
             return card.card(copy)
 
         used = wraps(store)
-        engine, codes, mail = Engine(used, advancer), Codes(b"k" * MIN_KEY), Letters()
+        engine, codes, mail = Engine(used, advancer), Codes(b"k" * MIN_KEY), Mailboxes()
         yield EngineEnv(
             path,
             store,

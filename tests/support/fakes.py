@@ -81,7 +81,7 @@ class Call(StepType[CallParams]):
         return {"answer": context.idempotency_key, "text": params.text}
 
 
-class Knowing:
+class KnownPeople:
     """A directory with nothing to look up. `routes`: the ways to a person, by their first email address."""
 
     def __init__(self, routes: Callable[[str], Sequence[Route]]) -> None:
@@ -100,12 +100,12 @@ class Knowing:
         return self._routes(str(person.email))
 
 
-def by(channel: str) -> Knowing:
+def by(channel: str) -> KnownPeople:
     """Everybody is reached through this channel alone."""
-    return Knowing(lambda email: [Route(channel, email)])
+    return KnownPeople(lambda email: [Route(channel, email)])
 
 
-class ByEmail(Knowing):
+class ByEmail(KnownPeople):
     """Everybody has a mailbox, except those at `unreachable.example`."""
 
     def __init__(self) -> None:
@@ -130,7 +130,7 @@ class Message:
         return self.cards[-1]
 
 
-class Mailboxes:
+class MailboxChannel:
     """A channel whose next call does what `fault` says; `pause` is awaited before it does."""
 
     name = "mailbox"

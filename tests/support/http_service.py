@@ -33,7 +33,7 @@ class Post:
 
 
 @dataclass
-class Effects:
+class HttpService:
     """What arrived, and how the next answers are. `delay` gives seconds before an answer; `status` its status."""
 
     url: str = ""
@@ -64,7 +64,7 @@ class Effects:
             return len(self.posts)
 
 
-def _handler(effects: Effects) -> type[BaseHTTPRequestHandler]:
+def _handler(effects: HttpService) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -101,9 +101,9 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def effects() -> Iterator[Effects]:
+def open_http_service() -> Iterator[HttpService]:
     """A counting server for as long as the body runs."""
-    counting = Effects()
+    counting = HttpService()
     counting.held.set()
     server = _Server(("127.0.0.1", 0), _handler(counting))
     counting.url = f"http://127.0.0.1:{server.server_address[1]}"

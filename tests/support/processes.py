@@ -50,7 +50,7 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Installation:
     """A home folder, a database and settings: everything that a process of Signoff knows of the world."""
 
     folder: Path
@@ -109,15 +109,17 @@ class Place:
         return path
 
 
-def place(folder: Path, **settings: str) -> Place:
+def installation(folder: Path, **settings: str) -> Installation:
     """A place in this folder, with these settings beside the usual ones (`SIGNOFF_` is put before their names)."""
-    return Place(folder, folder / "signoff.db", {f"SIGNOFF_{name.upper()}": value for name, value in settings.items()})
+    return Installation(
+        folder, folder / "signoff.db", {f"SIGNOFF_{name.upper()}": value for name, value in settings.items()}
+    )
 
 
 class Server:
     """A running `signoff serve`."""
 
-    def __init__(self, at: Place, *arguments: str) -> None:
+    def __init__(self, at: Installation, *arguments: str) -> None:
         self.process = at.start("serve", *arguments)
         self._lines: list[str] = []
         self._ready = threading.Event()
@@ -173,7 +175,7 @@ class Server:
 
 
 @contextmanager
-def serving(at: Place) -> Iterator[Server]:
+def serving(at: Installation) -> Iterator[Server]:
     """A server that answers while the body runs."""
     server = Server(at)
     try:

@@ -24,7 +24,7 @@ class Fault:
 
 
 @dataclass(slots=True)
-class Posted:
+class PostedCopy:
     """A copy as it stands at its address; `cards` are its states, the latest last."""
 
     address: str
@@ -36,7 +36,7 @@ class Posted:
         return self.cards[-1]
 
 
-class Letters:
+class Mailboxes:
     """A channel like mail: its copies carry links, and nobody can look whether one arrived."""
 
     name = "email"
@@ -59,7 +59,7 @@ class RecordingChannel:
     name = "recording"
 
     def __init__(self) -> None:
-        self.posted: dict[str, Posted] = {}
+        self.posted: dict[str, PostedCopy] = {}
         self.complaints: list[str] = []
         self.calls = 0
         self.looks = 0
@@ -75,7 +75,7 @@ class RecordingChannel:
         """How the next calls of `find` fail."""
         self._look_errors.extend(errors)
 
-    def of(self, address: str) -> list[Posted]:
+    def of(self, address: str) -> list[PostedCopy]:
         """The copies at an address, oldest first."""
         return [one for one in self.posted.values() if one.address == address]
 
@@ -106,7 +106,7 @@ class RecordingChannel:
 
     def _put(self, address: str, card: Card, receipt: Receipt | None, delivery: str) -> Receipt:
         key = receipt.data["id"] if receipt is not None else f"copy-{len(self.posted) + 1}"
-        self.posted.setdefault(key, Posted(address, delivery)).cards.append(card)
+        self.posted.setdefault(key, PostedCopy(address, delivery)).cards.append(card)
         return Receipt({"id": key})
 
     def _inspect(self, *, address: str, card: Card, receipt: Receipt | None, delivery: str) -> None:

@@ -27,7 +27,7 @@ from engine.runs import Effect, Outcome, Progress, ReviewResult, RunState, Visit
 from engine.steps.set import SetStep
 from engine.steps.wait import WaitStep
 from engine.workflowfile import Workflow
-from tests.support.copies import replace
+from tests.support.copies import replace_fields
 from tests.support.fakes import START, Call
 
 KINDS = {kind.name: kind for kind in (SetStep(), WaitStep(), Call())}
@@ -43,7 +43,7 @@ def load(steps: str) -> Workflow:
 
 
 @dataclass
-class Journey:
+class RunInMemory:
     """One run, moved from stop to stop."""
 
     workflow: Workflow
@@ -52,7 +52,7 @@ class Journey:
     last: Progress | None = None
 
     @classmethod
-    def of(cls, steps: str, **inputs: Value) -> Journey:
+    def of(cls, steps: str, **inputs: Value) -> RunInMemory:
         given: dict[str, Value] = {"amount": None, "any": None, **inputs}
         state = RunState(id="r1", status=RunStatus.RUNNING, cursor=0, inputs=given, requester="Ann", started_at=START)
         return cls(load(steps), state)
@@ -70,14 +70,14 @@ class Journey:
         self.now += timedelta(**delta)
 
     def cancel(self) -> None:
-        self.state = replace(self.state, cancelled=True)
+        self.state = replace_fields(self.state, cancelled=True)
 
     def answer(self, state: RequestState, *, on_expiry: OnExpiry = OnExpiry.STOP, **edits: Value) -> Progress:
         """Decide the request that was opened last, and proceed."""
         opening = self.opening
-        content = replace(opening.content, value={**opening.content.value, **edits})
+        content = replace_fields(opening.content, value={**opening.content.value, **edits})
         digest = opening.subject.digest(content)
-        self.state = replace(
+        self.state = replace_fields(
             self.state, review=ReviewResult(state=state, content=content, digest=digest, on_expiry=on_expiry)
         )
         return self.proceed()
@@ -104,7 +104,9 @@ class Journey:
 
     def _moved(self, progress: Progress) -> Progress:
         visits = {**self.state.visits, **{visit.step: visit for visit in progress.visits}}
-        self.state = replace(self.state, status=progress.status, cursor=progress.cursor, visits=visits, review=None)
+        self.state = replace_fields(
+            self.state, status=progress.status, cursor=progress.cursor, visits=visits, review=None
+        )
         self.last = progress
         return progress
 
@@ -126,12 +128,12 @@ def asked(opening: Opening, **changes: Any) -> Request:
         deadlines=opening.deadlines(START, falls_back=False),
     )
     clocks = {name: changes.pop(name) for name in list(changes) if name in Deadlines.__struct_fields__}
-    return replace(request, deadlines=replace(request.deadlines, **clocks), **changes)
+    return replace_fields(request, deadlines=replace_fields(request.deadlines, **clocks), **changes)
 
 
 def opened(step: str, **inputs: Value) -> Opening:
     """The opening of a workflow's first and only step."""
-    journey = Journey.of(step, **inputs)
+    journey = RunInMemory.of(step, **inputs)
     journey.proceed()
     return journey.opening
 
@@ -146,7 +148,7 @@ def command(request: Request, **changes: Any) -> Decide:
         origin=Origin(surface="api"),
         assurance=Assurance.CODE,
     )
-    return replace(approve, **changes)
+    return replace_fields(approve, **changes)
 
 
 def decide(request: Request, *, person: Person | None = LEE, now: datetime = START, **changes: Any) -> Any:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Shape:
+class SampleWorkflow:
     """`repeatable`: its effects that may be repeated. `conditional`: gated steps whose gate opens above 100 only."""
 
     name: str
@@ -17,7 +17,7 @@ class Shape:
     """Effects that people review before they happen."""
 
 
-PAY = Shape(
+PAY = SampleWorkflow(
     "pay",
     """
 name: pay
@@ -44,7 +44,7 @@ steps:
     reviewed=frozenset({"send"}),
 )
 
-LENIENT = Shape(
+LENIENT = SampleWorkflow(
     "lenient",
     """
 name: lenient
@@ -75,7 +75,7 @@ steps:
     reviewed=frozenset({"send", "last"}),
 )
 
-TWO = Shape(
+TWO = SampleWorkflow(
     "two",
     """
 name: two

@@ -26,7 +26,7 @@ from engine.fields import Field
 from engine.json_values import Value
 from engine.read_models import RequestView, RunView
 from engine.requests import Deadlines, Editable, Request, Subject
-from tests.support.copies import replace
+from tests.support.copies import replace_fields
 
 NOW = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
 DIGEST = "ab" * 32
@@ -57,7 +57,7 @@ def card(**changes: Any) -> Card:
         content_version=1,
         digest=DIGEST,
     )
-    return replace(whole, **changes)
+    return replace_fields(whole, **changes)
 
 
 def closed(**changes: Any) -> Card:
@@ -89,7 +89,7 @@ def request(fields: dict[str, tuple[object, Value]] | None = None, **changes: An
     clocks = {key: changes.pop(key) for key in list(changes) if key in Deadlines.__struct_fields__}
     inner = {key: changes.pop(key) for key in list(changes) if key in Request.__struct_fields__}
     whole = RequestView(
-        model=replace(asked, deadlines=replace(asked.deadlines, **clocks), **inner),
+        model=replace_fields(asked, deadlines=replace_fields(asked.deadlines, **clocks), **inner),
         run="run1",
         run_status=RunStatus.WAITING,
         workflow="refund",
@@ -105,7 +105,7 @@ def request(fields: dict[str, tuple[object, Value]] | None = None, **changes: An
         reject_label="Do not pay",
         decision=None,
     )
-    return replace(whole, **changes)
+    return replace_fields(whole, **changes)
 
 
 def run(**changes: Any) -> RunView:
@@ -125,7 +125,7 @@ def run(**changes: Any) -> RunView:
         started_at=NOW,
         ended_at=None,
     )
-    return replace(whole, **changes)
+    return replace_fields(whole, **changes)
 
 
 # -- strategies ---------------------------------------------------------------------------------------------

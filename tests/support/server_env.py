@@ -65,9 +65,9 @@ def links(mail: ReceivedMail) -> list[str]:
 
 
 @asynccontextmanager
-async def office(folder: Path, *, in_slack: bool = False) -> AsyncIterator[ServerEnv]:
+async def open_server(folder: Path, *, in_slack: bool = False) -> AsyncIterator[ServerEnv]:
     """A server at work while the body runs. `in_slack`: there too, with none of Slack's limits in the way."""
-    database = stepwise_units.lay(folder / "signoff.db")
+    database = stepwise_units.copy_empty_database(folder / "signoff.db")
     async with sandbox() as world:
         port = free_port()
         url = f"http://127.0.0.1:{port}"

@@ -271,8 +271,10 @@ def fine(ack: Ack | None) -> Ack:
 
 
 @asynccontextmanager
-async def stage(path: Path, over: str, *, builders: tuple[str, ...] = ("cleo@example.com",)) -> AsyncIterator[SlackEnv]:
-    """A stage with a process that runs."""
+async def open_slack(
+    path: Path, over: str, *, builders: tuple[str, ...] = ("cleo@example.com",)
+) -> AsyncIterator[SlackEnv]:
+    """Open a local Slack and start a bot on it."""
     clock = FakeClock()
     async with sandbox() as slack:
         here = SlackEnv(slack, path, over, clock, builders)

@@ -64,7 +64,7 @@ async def send_raw(slack: Running, content: bytes, *to: str, **more: Any) -> str
     return said
 
 
-class Talk:
+class SmtpConversation:
     """A connection on which anything can be said."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -101,10 +101,10 @@ class Talk:
 
 
 @asynccontextmanager
-async def talking(slack: Running, *, greeted: bool = True) -> AsyncIterator[Talk]:
+async def open_conversation(slack: Running, *, greeted: bool = True) -> AsyncIterator[SmtpConversation]:
     """`greeted`: the greeting was heard, and EHLO said."""
     reader, writer = await asyncio.open_connection(slack.mail.host, slack.mail.port)
-    talk = Talk(reader, writer)
+    talk = SmtpConversation(reader, writer)
     try:
         if greeted:
             assert (await talk.hears()).startswith("220 ")

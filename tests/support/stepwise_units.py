@@ -1,6 +1,6 @@
 """The real units on a real SQLite file, one transaction after the other, in the thread of the test.
 
-A `Flight` stops before each of its transactions, so that a test decides what happens in between.
+A `StepwiseTask` stops before each of its transactions, so that a test decides what happens in between.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.support.fakes import START
 T = TypeVar("T")
 
 
-class Flight:
+class StepwiseTask:
     """A coroutine that stands still at every pause until it is sent on."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, object]) -> None:
@@ -65,7 +65,7 @@ class Flight:
             self._loop.run_until_complete(self._task)
 
 
-_flight: ContextVar[Flight | None] = ContextVar("flight", default=None)
+_flight: ContextVar[StepwiseTask | None] = ContextVar("flight", default=None)
 
 
 async def pause() -> None:
@@ -127,7 +127,7 @@ def blank() -> bytes:
         return path.read_bytes()
 
 
-def lay(path: Path) -> Path:
+def copy_empty_database(path: Path) -> Path:
     """Put an empty database there, unless there is a file already."""
     if not path.exists():
         path.write_bytes(blank())

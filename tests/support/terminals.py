@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.http_service import PATIENCE
-from tests.support.processes import SIGNOFF, Place
+from tests.support.processes import SIGNOFF, Installation
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _OWN_TERMINAL = """
@@ -102,7 +102,7 @@ class Terminal:
 
 
 @contextmanager
-def terminal(at: Place, *arguments: str | Path, columns: int = 100) -> Iterator[Terminal]:
+def terminal(at: Installation, *arguments: str | Path, columns: int = 100) -> Iterator[Terminal]:
     """`signoff` with these arguments at a terminal that is `columns` wide."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))

@@ -1,4 +1,4 @@
-"""A house whose pages are served over real HTTP, and browsers that keep cookies as real ones do."""
+"""An engine whose pages are served over real HTTP, and browsers that keep cookies as real ones do."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from engine.read_models import RequestView
 from engine.steps.form import FormStep as Form_
 from engine.steps.set import SetStep
 from tests.support import html_forms
-from tests.support.engine_env import EngineEnv, Played, house
+from tests.support.engine_env import EngineEnv, Played, open_engine
 from tests.support.fakes import FakeClock, by
 from tests.support.html_forms import Form, Page
 
@@ -71,7 +71,7 @@ steps:
 """A workflow whose first step may lose its answer, which the second one reads."""
 
 
-def asks(keys: str = "") -> str:
+def asking_workflow(keys: str = "") -> str:
     """The workflow, its gate with more keys: lines of six blanks."""
     return ASKS.replace("KEYS", keys)
 
@@ -171,7 +171,7 @@ class Browser:
 
 
 @dataclass
-class Hall:
+class WebEnv:
     """`url`: the public address."""
 
     home: EngineEnv
@@ -190,7 +190,7 @@ class Hall:
 
     async def asked(self, keys: str = "", *, source: str | None = None, **inputs: Any) -> RequestView:
         """A request whose mails have come."""
-        text = source or asks(keys)
+        text = source or asking_workflow(keys)
         await self.home.register(text)
         run = await self.home.start(text.partition("\n")[0].removeprefix("name: "), **inputs)
         await self.home.settle()
@@ -239,7 +239,7 @@ class Hall:
 
 
 @asynccontextmanager
-async def hall(
+async def open_web(
     path: Path,
     *,
     prefix: str = "",
@@ -248,11 +248,11 @@ async def hall(
     proxies: Sequence[str] = (),
     directory: Directory | None = None,
     steps: Mapping[str, StepType[Any]] | None = None,
-) -> AsyncIterator[Hall]:
+) -> AsyncIterator[WebEnv]:
     """`host`: of the public address, where it is another than where the server really is."""
     usual: dict[str, StepType[Any]] = {"set": SetStep(), "form": Form_(), "played": Played()}
     async with (
-        house(path, directory=directory or by("email"), steps=steps or usual) as home,
+        open_engine(path, directory=directory or by("email"), steps=steps or usual) as home,
         aiohttp.ClientSession() as session,
     ):
         port = free_port()
@@ -261,4 +261,4 @@ async def hall(
         review = Reviewable(ReviewService(home.engine, home.identity), home.clock, b"k" * MIN_KEY)
         served = routes.site(url, mounted={}, review=review, proxies=proxies)
         async with server.listening(served, host="127.0.0.1", port=port):
-            yield Hall(home, session, url, base)
+            yield WebEnv(home, session, url, base)

@@ -42,7 +42,7 @@ async def server(running: Running, tmp_path: Path) -> AsyncIterator[App]:
         "SIGNOFF_EMAIL_FROM": "Signoff <signoff@example.com>",
         "SIGNOFF_PUBLIC_URL": "https://signoff.example.com",
     }
-    chosen = settings.load(given, database=stepwise_units.lay(tmp_path / "signoff.db"))
+    chosen = settings.load(given, database=stepwise_units.copy_empty_database(tmp_path / "signoff.db"))
     async with app.open_app(AppOptions(settings=chosen, environment=given)) as opened:
         yield opened
 

@@ -13,7 +13,7 @@ import pytest
 from bot.devtools.sandbox import Running, sandbox
 from bot.devtools.sandbox.mail.faults import STAGES, MailFault, MailFaultKind
 from tests.support.certificates import encrypted
-from tests.support.smtp_conversation import MIA, SENDER, message, options, send, talking
+from tests.support.smtp_conversation import MIA, SENDER, message, open_conversation, options, send
 
 BEN = "ben@example.com"
 
@@ -85,14 +85,14 @@ def test_without_a_text_it_is_what_is_usual(on: str, code: int, said: str) -> No
 
 async def test_after_421_the_connection_is_closed(slack: Running) -> None:
     slack.mail.fault("noop", "error", code=421)
-    async with talking(slack) as talk:
+    async with open_conversation(slack) as talk:
         assert (await talk("NOOP")).startswith("421 4.3.2")
         assert await talk.hears() == ""
 
 
 async def test_after_a_refusal_instead_of_a_greeting_there_is_no_service(slack: Running) -> None:
     slack.mail.fault("connect", "error", code=554)
-    async with talking(slack, greeted=False) as talk:
+    async with open_conversation(slack, greeted=False) as talk:
         assert await talk.hears() == "554 Refused by policy"
         assert await talk.codes("EHLO me.example", "NOOP", "QUIT") == [503, 503, 221]
 
@@ -203,7 +203,7 @@ async def test_starttls_may_be_missing_or_refused(tmp_path: Path) -> None:
         slack.mail.fault("starttls", "missing")
         assert "not supported" in str(await failure(slack))
         slack.mail.fault("starttls", "missing")
-        async with talking(slack) as talk:
+        async with open_conversation(slack) as talk:
             assert await talk.codes("STARTTLS", f"MAIL FROM:<{SENDER}>") == [502, 530]
         slack.mail.fault("starttls", "error", code=454)
         assert "454" in repr(await failure(slack))
@@ -226,7 +226,7 @@ async def test_authentication_may_be_missing_or_refused(tmp_path: Path) -> None:
 async def test_other_extensions_may_be_missing(slack: Running) -> None:
     for name in "smtputf8", "8bitmime", "size", "enhancedstatuscodes":
         slack.mail.fault(name, "missing", times=2)
-    async with talking(slack) as talk:
+    async with open_conversation(slack) as talk:
         assert await talk("EHLO me.example") == "250-mail.sandbox.example\n250 PIPELINING"
         assert await talk("RSET") == "250 OK"
         assert await talk.codes("MAIL FROM:<a@b.example> SMTPUTF8") == [555]
@@ -261,7 +261,7 @@ def test_a_fault_that_can_never_happen_is_refused(given: dict[str, Any], said: s
 
 async def test_a_server_may_be_down_and_come_back_at_the_same_port(slack: Running) -> None:
     port = slack.mail.port
-    async with talking(slack) as talk:
+    async with open_conversation(slack) as talk:
         await slack.mail.go_down()
         assert await talk.hears() == ""
     for _ in range(2):

@@ -18,7 +18,16 @@ from hypothesis import strategies as st
 from bot.devtools.sandbox import FrozenClock, MailConfig, Running, sandbox
 from bot.devtools.sandbox.mail.config import Security
 from tests.support.certificates import encrypted
-from tests.support.smtp_conversation import MIA, SENDER, Talk, message, options, send, send_raw, talking
+from tests.support.smtp_conversation import (
+    MIA,
+    SENDER,
+    SmtpConversation,
+    message,
+    open_conversation,
+    options,
+    send,
+    send_raw,
+)
 
 
 async def test_a_mail_arrives_with_its_envelope_and_nothing_to_complain_of(slack: Running) -> None:
@@ -102,7 +111,10 @@ async def test_encryption_needs_a_certificate() -> None:
 
 
 async def test_nothing_is_taken_before_starttls(tmp_path: Path) -> None:
-    async with sandbox(mail=encrypted(tmp_path, "starttls", user="u", password="p")) as slack, talking(slack) as talk:
+    async with (
+        sandbox(mail=encrypted(tmp_path, "starttls", user="u", password="p")) as slack,
+        open_conversation(slack) as talk,
+    ):
         assert "AUTH" not in await talk("EHLO me.example")
         assert await talk(f"MAIL FROM:<{SENDER}>") == "530 5.7.0 Must issue a STARTTLS command first"
         assert await talk("AUTH PLAIN AHUAcA==") == "538 5.7.11 Encryption is required"
@@ -122,7 +134,7 @@ async def test_what_was_said_before_the_handshake_is_forgotten(tmp_path: Path) -
 
 
 async def test_a_command_that_was_slipped_in_before_the_handshake_ends_the_connection(tmp_path: Path) -> None:
-    async with sandbox(mail=encrypted(tmp_path, "starttls")) as slack, talking(slack) as talk:
+    async with sandbox(mail=encrypted(tmp_path, "starttls")) as slack, open_conversation(slack) as talk:
         talk.write(b"STARTTLS\r\nMAIL FROM:<evil@example.com>\r\n")
         assert (await talk.hears()).startswith("503 5.5.1 Wait")
         assert await talk.hears() == ""
@@ -143,7 +155,7 @@ async def test_a_command_that_was_slipped_in_before_the_handshake_ends_the_conne
     ],
 )
 async def test_authentication_by_the_book(lines: list[str], code: int) -> None:
-    async with sandbox(mail=MailConfig(user="u", password="p")) as slack, talking(slack) as talk:
+    async with sandbox(mail=MailConfig(user="u", password="p")) as slack, open_conversation(slack) as talk:
         assert (await talk.codes(*lines))[-1] == code
 
 
@@ -151,7 +163,7 @@ async def test_authentication_by_the_book(lines: list[str], code: int) -> None:
 
 
 async def test_the_extensions_are_announced(slack: Running) -> None:
-    async with talking(slack, greeted=False) as talk:
+    async with open_conversation(slack, greeted=False) as talk:
         assert await talk.hears() == "220 mail.sandbox.example ESMTP"
         said = (await talk("EHLO me.example")).splitlines()
         assert said[0] == "250-mail.sandbox.example"
@@ -225,44 +237,44 @@ FROM, TO = f"MAIL FROM:<{SENDER}>", f"RCPT TO:<{MIA}>"
     ],
 )
 async def test_commands_are_answered_by_the_book(slack: Running, lines: list[str], said: str) -> None:
-    async with talking(slack) as talk:
+    async with open_conversation(slack) as talk:
         answers = [await talk(line) for line in lines]
         assert answers[-1].startswith(said), answers
 
 
 async def test_nothing_is_said_before_ehlo(slack: Running) -> None:
-    async with talking(slack, greeted=False) as talk:
+    async with open_conversation(slack, greeted=False) as talk:
         await talk.hears()
         assert await talk(FROM) == "503 Say EHLO first"
 
 
 @pytest.mark.parametrize("line", [b"NOOP\n", b"NO\rOP\r\n", b"NOOP \xff\xfe\r\n"])
 async def test_lines_that_are_not_as_they_should_be_are_refused(slack: Running, line: bytes) -> None:
-    async with talking(slack) as talk:
+    async with open_conversation(slack) as talk:
         talk.write(line)
         assert (await talk.hears()).startswith("500 5.5.2")
 
 
 async def test_no_more_than_a_hundred_recipients(slack: Running) -> None:
-    async with talking(slack) as talk:
+    async with open_conversation(slack) as talk:
         assert await talk.codes(FROM, *[TO] * 101) == [*[250] * 101, 452]
 
 
 async def test_a_client_that_makes_nothing_but_mistakes_is_sent_away(slack: Running) -> None:
-    async with talking(slack) as talk:
+    async with open_conversation(slack) as talk:
         assert await talk.codes(*["WHAT"] * 50) == [*[500] * 49, 421]
         assert await talk.hears() == ""
 
 
 async def test_what_may_be_sent_ahead_is_answered_in_order(slack: Running) -> None:
-    async with talking(slack) as talk:
+    async with open_conversation(slack) as talk:
         talk.write(f"{FROM}\r\n{TO}\r\nRCPT TO:<nonsense>\r\nDATA\r\n".encode())
         assert [(await talk.hears())[:3] for _ in range(4)] == ["250", "250", "553", "354"]
 
 
 @pytest.mark.parametrize("ahead", [f"DATA\r\n{FROM}\r\n", "EHLO a.example\r\nNOOP\r\n"])
 async def test_what_may_not_be_sent_ahead_is_refused(slack: Running, ahead: str) -> None:
-    async with talking(slack) as talk:
+    async with open_conversation(slack) as talk:
         await talk.codes(FROM, TO)
         talk.write(ahead.encode())
         assert (await talk.hears()).startswith("503 5.5.1 Wait for the answer")
@@ -270,7 +282,7 @@ async def test_what_may_not_be_sent_ahead_is_refused(slack: Running, ahead: str)
 
 async def test_without_pipelining_nothing_may_be_sent_ahead(slack: Running) -> None:
     slack.mail.fault("pipelining", "missing")
-    async with talking(slack) as talk:
+    async with open_conversation(slack) as talk:
         talk.write(f"{FROM}\r\n{TO}\r\n".encode())
         assert (await talk.hears()).startswith("503")
 
@@ -283,7 +295,7 @@ HEAD = (
 )
 
 
-async def dotted(talk: Talk, content: bytes) -> str:
+async def dotted(talk: SmtpConversation, content: bytes) -> str:
     """What the server says at the final dot."""
     await talk.up_to_data()
     talk.write(content + b"\r\n.\r\n")
@@ -304,7 +316,7 @@ async def dotted(talk: Talk, content: bytes) -> str:
     ],
 )
 async def test_contents_that_are_not_as_they_should_be_are_refused(slack: Running, content: bytes, said: str) -> None:
-    async with talking(slack) as talk:
+    async with open_conversation(slack) as talk:
         assert (await dotted(talk, HEAD + content)).startswith(said)
         assert len(slack.mail.received()) == (said[0] == "2")
         assert await talk(FROM) == "250 2.1.0 Sender accepted"
@@ -320,14 +332,14 @@ async def test_headers_in_utf8_need_smtputf8(slack: Running) -> None:
 
 @pytest.mark.parametrize("ending", [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\n", b"\r\n.\r"])
 async def test_only_a_dot_between_whole_line_ends_is_the_end(slack: Running, ending: bytes) -> None:
-    async with talking(slack) as talk:
+    async with open_conversation(slack) as talk:
         assert (await dotted(talk, HEAD + b"one" + ending + b"MAIL FROM:<evil@example.com>")).startswith("554 5.6.0")
         assert slack.mail.received() == []
 
 
 async def test_a_mail_that_is_too_big_is_refused_at_the_end_and_the_next_one_is_taken() -> None:
     async with sandbox(mail=MailConfig(size=2000)) as slack:
-        async with talking(slack) as talk:
+        async with open_conversation(slack) as talk:
             assert (await dotted(talk, HEAD + b"a line\r\n" * 1000)).startswith("552 5.3.4")
         with pytest.raises(aiosmtplib.SMTPSenderRefused, match=r"5\.3\.4"):
             await send_raw(slack, HEAD + b"a line\r\n" * 1000, mail_options=[])
@@ -355,7 +367,7 @@ async def test_it_does_not_matter_where_the_network_cuts_a_content(
 ) -> None:
     content = HEAD + b"\r\n".join(one.decode("ascii", "ignore").encode() for one in lines) + b"\r\n"
     stuffed = b"".join(b"." + one if one.startswith(b".") else one for one in content.splitlines(keepends=True))
-    async with talking(slack) as talk:
+    async with open_conversation(slack) as talk:
         await talk.up_to_data()
         rest = stuffed + b".\r\n"
         for cut in cuts:
@@ -371,7 +383,7 @@ async def test_it_does_not_matter_where_the_network_cuts_a_content(
 
 
 async def test_a_client_that_goes_away_leaves_nothing(slack: Running) -> None:
-    async with talking(slack) as talk:
+    async with open_conversation(slack) as talk:
         await talk.up_to_data()
         talk.write(HEAD + b"half a")
     await send(slack)

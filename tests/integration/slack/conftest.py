@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.slack_env import SlackEnv, stage
+from tests.support.slack_env import SlackEnv, open_slack
 
 
 @pytest.fixture(params=["http", "sockets"])
@@ -21,5 +21,5 @@ async def on(tmp_path: Path, blank: bytes, over: str) -> AsyncIterator[SlackEnv]
     path = tmp_path / "signoff.db"
     path.write_bytes(blank)
     path.chmod(0o600)
-    async with stage(path, over) as here:
+    async with open_slack(path, over) as here:
         yield here

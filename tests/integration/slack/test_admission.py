@@ -19,7 +19,7 @@ from bot.devtools.sandbox.delivery import Ack, DeliveryKind
 from bot.slack import payload_schema
 from bot.slack.payload_schema import Malformed
 from engine.domain import RequestState
-from tests.support.slack_env import SlackEnv, fine, stage, words
+from tests.support.slack_env import SlackEnv, fine, open_slack, words
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -29,7 +29,7 @@ async def by_http(tmp_path: Path, blank: bytes) -> AsyncIterator[SlackEnv]:
     path = tmp_path / "signoff.db"
     path.write_bytes(blank)
     path.chmod(0o600)
-    async with stage(path, "http") as here:
+    async with open_slack(path, "http") as here:
         yield here
 
 

@@ -17,7 +17,7 @@ from bot.web import routes
 from bot.web.server import PortTaken, listening
 from engine.domain import RequestState
 from engine.system import SystemClock
-from tests.support.slack_env import SlackEnv, copy_of, fine, stage
+from tests.support.slack_env import SlackEnv, copy_of, fine, open_slack
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ async def on(tmp_path: Path, blank: bytes) -> AsyncIterator[SlackEnv]:
     path = tmp_path / "signoff.db"
     path.write_bytes(blank)
     path.chmod(0o600)
-    async with stage(path, "http") as here:
+    async with open_slack(path, "http") as here:
         yield here
 
 
@@ -121,7 +121,7 @@ async def test_a_socket_that_is_refreshed_goes_on(tmp_path: Path, blank: bytes) 
     path = tmp_path / "other.db"
     path.write_bytes(blank)
     path.chmod(0o600)
-    async with stage(path, "sockets") as on:
+    async with open_slack(path, "sockets") as on:
         run = await on.asked()
         await on.slack.disconnect("refresh_requested")
         await on.slack.until(lambda: on.slack.sockets.of(on.slack.app.id))

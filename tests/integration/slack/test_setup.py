@@ -55,7 +55,7 @@ async def test_a_request_is_posted_approved_and_the_run_is_done(tmp_path: Path, 
             "http": {"SIGNOFF_SLACK_SIGNING_SECRET": slack.app.signing_secret},
             "sockets": {"SIGNOFF_SLACK_APP_TOKEN": slack.app.app_token},
         }[over]
-        chosen = settings(slack, stepwise_units.lay(tmp_path / "signoff.db"), port, **way)
+        chosen = settings(slack, stepwise_units.copy_empty_database(tmp_path / "signoff.db"), port, **way)
         slack.app.request_url = f"http://127.0.0.1:{port}{PATH}" if over == "http" else None
         options = AppOptions(settings=chosen, environment={})
         async with app.open_app(options) as opened, app.open_endpoints(opened):
@@ -82,7 +82,7 @@ async def test_a_trial_never_writes_to_slack(tmp_path: Path, port: int) -> None:
 
 async def test_a_command_without_a_server_tells_people_in_slack_as_well(tmp_path: Path, port: int) -> None:
     async with sandbox() as slack:
-        database = stepwise_units.lay(tmp_path / "signoff.db")
+        database = stepwise_units.copy_empty_database(tmp_path / "signoff.db")
         chosen = settings(slack, database, port, SIGNOFF_SLACK_APP_TOKEN=slack.app.app_token)
         async with app.open_app(AppOptions(settings=chosen, environment={})) as opened:
             actor, origin = Address("email", "cleo@example.com"), Origin(surface="terminal")

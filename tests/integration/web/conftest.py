@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.web_env import Hall, hall
+from tests.support.web_env import WebEnv, open_web
 
 
 @pytest.fixture
@@ -19,6 +19,6 @@ def path(tmp_path: Path, blank: bytes) -> Path:
 
 
 @pytest.fixture
-async def here(path: Path) -> AsyncIterator[Hall]:
-    async with hall(path) as made:
+async def here(path: Path) -> AsyncIterator[WebEnv]:
+    async with open_web(path) as made:
         yield made

@@ -15,7 +15,7 @@ from engine.domain import Card, DeliveryKind, Resume, ResumeAnswer, RunStatus
 from engine.errors import StepError
 from engine.steps.set import SetStep
 from tests.support.engine_env import SAM, TERMINAL, Played, PlayedParams
-from tests.support.web_env import ADA, BEN, Hall, hall
+from tests.support.web_env import ADA, BEN, WebEnv, open_web
 
 PAYS: Final = """\
 name: pay
@@ -32,14 +32,14 @@ steps:
 
 
 @pytest.fixture
-async def here(path: Path) -> AsyncIterator[Hall]:
+async def here(path: Path) -> AsyncIterator[WebEnv]:
     played = Played()
-    async with hall(path, steps={"set": SetStep(), "played": played}) as made:
+    async with open_web(path, steps={"set": SetStep(), "played": played}) as made:
         made.home.step = played
         yield made
 
 
-async def approved(here: Hall, error: StepError | None, source: str = PAYS, *, by: str = ADA) -> str:
+async def approved(here: WebEnv, error: StepError | None, source: str = PAYS, *, by: str = ADA) -> str:
     """A run that Ada approved, or another approver, whose step came to this."""
 
     async def play(params: PlayedParams, context: Any) -> dict[str, object]:
@@ -56,7 +56,7 @@ async def approved(here: Hall, error: StepError | None, source: str = PAYS, *, b
     return asked.run
 
 
-def copies(here: Hall, address: str) -> list[Card]:
+def copies(here: WebEnv, address: str) -> list[Card]:
     """The copies of the request as they are now."""
     return [one.card for one in here.home.mail.box.of(address) if one.cards[0].kind is DeliveryKind.REQUEST]
 
@@ -65,7 +65,7 @@ def told(cards: Sequence[Card]) -> list[str]:
     return [text for one in cards for label, text in one.facts if label == "What became of it"]
 
 
-async def test_whoever_approved_hears_once_that_it_failed_and_every_copy_says_so(here: Hall) -> None:
+async def test_whoever_approved_hears_once_that_it_failed_and_every_copy_says_so(here: WebEnv) -> None:
     run = await approved(here, StepError("The bank refused it.", retryable=False))
     assert (await here.home.view(run)).status is RunStatus.FAILED
     [alert] = here.home.mail.to(ADA, DeliveryKind.ALERT)
@@ -76,7 +76,7 @@ async def test_whoever_approved_hears_once_that_it_failed_and_every_copy_says_so
     assert told([*copies(here, ADA), *copies(here, BEN)]) == ["The step failed: The bank refused it."] * 2
 
 
-async def test_its_email_stands_in_the_thread_of_the_request(here: Hall) -> None:
+async def test_its_email_stands_in_the_thread_of_the_request(here: WebEnv) -> None:
     await approved(here, StepError("The bank refused it.", retryable=False))
     [alert] = here.home.mail.to(ADA, DeliveryKind.ALERT)
     [asked] = here.home.mail.to(ADA, DeliveryKind.REQUEST)
@@ -96,7 +96,7 @@ def envelope(at: int) -> message.Envelope:
     )
 
 
-async def test_whoever_approved_hears_that_the_outcome_is_unknown_and_copies_follow_the_answer(here: Hall) -> None:
+async def test_whoever_approved_hears_that_the_outcome_is_unknown_and_copies_follow_the_answer(here: WebEnv) -> None:
     run = await approved(here, StepError("The line went dead.", outcome_unknown=True))
     [alert] = here.home.mail.to(ADA, DeliveryKind.ALERT)
     assert alert.title == "Pay a supplier: the outcome of what you approved is unknown"
@@ -113,7 +113,7 @@ async def test_whoever_approved_hears_that_the_outcome_is_unknown_and_copies_fol
     assert now.state.startswith("Answered by")
 
 
-async def test_whoever_approved_is_not_told_that_a_stopped_step_failed(here: Hall) -> None:
+async def test_whoever_approved_is_not_told_that_a_stopped_step_failed(here: WebEnv) -> None:
     run = await approved(here, StepError("The line went dead.", outcome_unknown=True))
     await here.home.engine.resume(Resume(run=run, answer=ResumeAnswer.STOP, actor=SAM, origin=TERMINAL))
     await here.home.settle()
@@ -125,21 +125,21 @@ async def test_whoever_approved_is_not_told_that_a_stopped_step_failed(here: Hal
     assert told([*copies(here, ADA), *copies(here, BEN)]) == [unknown] * 2
 
 
-async def test_an_approver_who_started_the_run_at_the_terminal_hears_it_too(here: Hall) -> None:
+async def test_an_approver_who_started_the_run_at_the_terminal_hears_it_too(here: WebEnv) -> None:
     """Nothing else tells them: a command that has ended cannot."""
     source = PAYS.replace("[ada@example.com, ben@example.com]", "[ann@example.com]")
     await approved(here, StepError("The bank refused it."), source, by="ann@example.com")
     assert [one.topic for one in here.home.mail.to("ann@example.com", DeliveryKind.ALERT)] == ["approved_failed"]
 
 
-async def test_nothing_more_is_said_of_a_step_that_went_well(here: Hall) -> None:
+async def test_nothing_more_is_said_of_a_step_that_went_well(here: WebEnv) -> None:
     run = await approved(here, None)
     assert (await here.home.view(run)).status is RunStatus.SUCCEEDED
     assert here.home.mail.to(ADA, DeliveryKind.ALERT) == []
     assert told([*copies(here, ADA), *copies(here, BEN)]) == []
 
 
-async def test_an_approver_who_owns_the_workflow_hears_it_once(here: Hall) -> None:
+async def test_an_approver_who_owns_the_workflow_hears_it_once(here: WebEnv) -> None:
     source = PAYS.replace("owner: sam@example.com", "owner: ada@example.com")
     await approved(here, StepError("The bank refused it.", retryable=False), source)
     assert [one.topic for one in here.home.mail.to(ADA, DeliveryKind.ALERT)] == ["failed"]

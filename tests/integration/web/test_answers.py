@@ -18,7 +18,7 @@ from bot.web import server
 from bot.web.middleware import HEADERS, MOST_BYTES
 from engine.domain import Cancel, Done
 from tests.support.engine_env import SAM, TERMINAL
-from tests.support.web_env import ADA, BEN, Answer, Browser, Hall, asks, hall
+from tests.support.web_env import ADA, BEN, Answer, Browser, WebEnv, asking_workflow, open_web
 
 BY_LINK = "      assurance: link\n"
 NOBODY = "0" * 17
@@ -35,7 +35,7 @@ def fine(answer: Answer, *, secure: bool = False) -> None:
     assert "server" not in {name.lower() for name in answer.headers}
 
 
-async def everything(here: Hall, browser: Browser) -> list[Answer]:
+async def everything(here: WebEnv, browser: Browser) -> list[Answer]:
     """All kinds of answers to GET, redirects too."""
     asked = await here.asked()
     home = await browser.get(f"/r/{here.token()}", follow=False)
@@ -51,13 +51,13 @@ async def everything(here: Hall, browser: Browser) -> list[Answer]:
     return [home, page, at_code, *answers]
 
 
-async def test_every_answer_has_the_headers(here: Hall) -> None:
+async def test_every_answer_has_the_headers(here: WebEnv) -> None:
     for answer in await everything(here, here.browser()):
         fine(answer)
 
 
 async def test_over_https_the_headers_and_cookies_are_for_https_alone(path: Path) -> None:
-    async with hall(path, scheme="https", host="signoff.example.com") as here:
+    async with open_web(path, scheme="https", host="signoff.example.com") as here:
         answers = await everything(here, here.browser())
         for answer in answers:
             fine(answer, secure=True)
@@ -71,7 +71,7 @@ async def test_over_https_the_headers_and_cookies_are_for_https_alone(path: Path
         assert any(one.startswith("__Host-signoff-holder=") and "Path=/;" in one for one in cookies)
 
 
-async def test_head_is_get_without_the_body(here: Hall) -> None:
+async def test_head_is_get_without_the_body(here: WebEnv) -> None:
     asked = await here.asked()
     browser, _ = await here.opened()
     for path in ("/inbox", f"/review/{asked.id}", f"/review/{asked.id}/events", "/healthz", "/nothing", "/r/x"):
@@ -83,7 +83,7 @@ async def test_head_is_get_without_the_body(here: Hall) -> None:
     fine(await browser.get(f"/r/{here.token()}", method="HEAD", follow=False))
 
 
-async def test_other_methods_are_told_so(here: Hall) -> None:
+async def test_other_methods_are_told_so(here: WebEnv) -> None:
     asked = await here.asked()
     browser, _ = await here.opened()
     for path in (f"/review/{asked.id}", "/inbox", "/healthz", f"/r/{here.token()}"):
@@ -94,7 +94,7 @@ async def test_other_methods_are_told_so(here: Hall) -> None:
             assert answer.page.headings == ["That does not work at this address"]
 
 
-async def test_pages_say_what_happened_and_what_to_do(here: Hall) -> None:
+async def test_pages_say_what_happened_and_what_to_do(here: WebEnv) -> None:
     asked = await here.asked()
     stranger = here.browser()
     told = {
@@ -114,7 +114,7 @@ async def test_pages_say_what_happened_and_what_to_do(here: Hall) -> None:
     assert (await stranger.get(f"/review/{asked.id}")).status == 404
 
 
-async def test_a_link_that_has_run_out_or_was_withdrawn_says_so(here: Hall) -> None:
+async def test_a_link_that_has_run_out_or_was_withdrawn_says_so(here: WebEnv) -> None:
     asked = await here.asked()
     browser, page = await here.opened()
     await here.home.identity.revoke(asked.id)
@@ -128,7 +128,7 @@ async def test_a_link_that_has_run_out_or_was_withdrawn_says_so(here: Hall) -> N
         assert "/inbox" in answer.page.links
 
 
-async def test_a_request_that_expired_or_was_withdrawn_says_so(here: Hall) -> None:
+async def test_a_request_that_expired_or_was_withdrawn_says_so(here: WebEnv) -> None:
     await here.asked("      expires: 1h\n")
     browser, page = await here.opened()
     assert "Expires 2026-03-02 10:00 UTC" in page.page.text
@@ -148,8 +148,8 @@ async def test_a_request_that_expired_or_was_withdrawn_says_so(here: Hall) -> No
     assert "was withdrawn" in late.page.text
 
 
-async def test_somebody_else_does_not_see_the_request(here: Hall) -> None:
-    await here.asked(source=asks().replace("ada@example.com, ben@example.com", "eve@example.com"))
+async def test_somebody_else_does_not_see_the_request(here: WebEnv) -> None:
+    await here.asked(source=asking_workflow().replace("ada@example.com, ben@example.com", "eve@example.com"))
     eve = await here.remembered("eve@example.com")
     asked = await here.asked()
     answer = await eve.get(f"/review/{asked.id}")
@@ -157,7 +157,7 @@ async def test_somebody_else_does_not_see_the_request(here: Hall) -> None:
     assert (await eve.get(f"/review/{NOBODY}")).status == 404
 
 
-async def test_whoever_is_no_longer_asked_is_told_so(here: Hall) -> None:
+async def test_whoever_is_no_longer_asked_is_told_so(here: WebEnv) -> None:
     await here.asked()
     browser, page = await here.opened(ADA)
     with closing(sqlite3.connect(here.home.path)) as connection:
@@ -181,7 +181,9 @@ async def test_whoever_is_no_longer_asked_is_told_so(here: Hall) -> None:
         (None, None, 403),
     ],
 )
-async def test_only_our_own_pages_may_send_forms(here: Hall, site: str | None, origin: str | None, status: int) -> None:
+async def test_only_our_own_pages_may_send_forms(
+    here: WebEnv, site: str | None, origin: str | None, status: int
+) -> None:
     asked = await here.asked(BY_LINK)
     browser, page = await here.opened()
     sent = here.url if origin == "ours" else origin
@@ -192,7 +194,7 @@ async def test_only_our_own_pages_may_send_forms(here: Hall, site: str | None, o
     assert ((await here.again(asked)).decision is not None) is (status == 303)
 
 
-async def test_a_form_is_for_one_request_and_one_browser(here: Hall) -> None:
+async def test_a_form_is_for_one_request_and_one_browser(here: WebEnv) -> None:
     first = await here.asked(BY_LINK)
     browser, page = await here.opened()
     nonce = dict(page.page.form.fields)["nonce"]
@@ -205,7 +207,7 @@ async def test_a_form_is_for_one_request_and_one_browser(here: Hall) -> None:
         assert (await here.again(one)).decision is None
 
 
-async def test_what_is_too_large_is_refused_before_it_is_read(here: Hall) -> None:
+async def test_what_is_too_large_is_refused_before_it_is_read(here: WebEnv) -> None:
     asked = await here.asked(BY_LINK)
     browser, page = await here.opened()
     headers = {**browser.extra, "Cookie": browser._cookies(page.path)}  # noqa: SLF001
@@ -223,7 +225,7 @@ async def test_what_is_too_large_is_refused_before_it_is_read(here: Hall) -> Non
     assert (await here.again(asked)).decision is None
 
 
-async def test_forms_that_are_none_are_refused(here: Hall) -> None:
+async def test_forms_that_are_none_are_refused(here: WebEnv) -> None:
     asked = await here.asked(BY_LINK)
     browser, page = await here.opened()
     headers = {**browser.extra, "Cookie": browser._cookies(page.path)}  # noqa: SLF001
@@ -247,7 +249,7 @@ async def test_forms_that_are_none_are_refused(here: Hall) -> None:
 
 @pytest.mark.parametrize("strips", [True, False])
 async def test_a_prefix_works_whether_the_proxy_passes_it_on_or_not(path: Path, strips: bool) -> None:
-    async with hall(path, prefix="/approve/it") as here:
+    async with open_web(path, prefix="/approve/it") as here:
         asked = await here.asked()
         browser = here.browser()
         browser.strips = "/approve/it" if strips else ""
@@ -266,7 +268,7 @@ async def test_a_prefix_works_whether_the_proxy_passes_it_on_or_not(path: Path, 
             assert (await browser.get(bare)).path == "/approve/it/inbox"
 
 
-async def test_what_a_proxy_or_a_client_says_of_the_host_is_not_believed(here: Hall) -> None:
+async def test_what_a_proxy_or_a_client_says_of_the_host_is_not_believed(here: WebEnv) -> None:
     await here.asked()
     browser = here.browser(Host="evil.example", X_Forwarded_Host="evil.example", X_Forwarded_Proto="https")
     home = await browser.get(f"/r/{here.token()}", follow=False)
@@ -274,7 +276,7 @@ async def test_what_a_proxy_or_a_client_says_of_the_host_is_not_believed(here: H
     assert "evil" not in (await browser.get(home.headers["Location"])).text
 
 
-async def test_what_breaks_has_a_number_and_no_trace(here: Hall, caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_breaks_has_a_number_and_no_trace(here: WebEnv, caplog: pytest.LogCaptureFixture) -> None:
     await here.asked()
     browser, page = await here.opened()
     with closing(sqlite3.connect(here.home.path)) as connection:
@@ -290,7 +292,7 @@ async def test_what_breaks_has_a_number_and_no_trace(here: Hall, caplog: pytest.
     fine(answer)
 
 
-async def test_whoever_goes_away_in_the_middle_is_no_incident(here: Hall, caplog: pytest.LogCaptureFixture) -> None:
+async def test_whoever_goes_away_in_the_middle_is_no_incident(here: WebEnv, caplog: pytest.LogCaptureFixture) -> None:
     asked = await here.asked()
     _, writer = await asyncio.open_connection("127.0.0.1", int(here.base.rpartition(":")[2]))
     head = f"POST /review/{asked.id} HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: same-origin\r\nContent-Length: 9\r\n"
@@ -303,7 +305,7 @@ async def test_whoever_goes_away_in_the_middle_is_no_incident(here: Hall, caplog
     assert "incident" not in caplog.text
 
 
-async def test_nothing_secret_is_logged(here: Hall, caplog: pytest.LogCaptureFixture) -> None:
+async def test_nothing_secret_is_logged(here: WebEnv, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     await here.asked()
     browser, page = await here.opened()
@@ -316,17 +318,17 @@ async def test_nothing_secret_is_logged(here: Hall, caplog: pytest.LogCaptureFix
         assert one not in caplog.text
 
 
-async def test_the_bare_address_leads_to_what_waits(here: Hall) -> None:
+async def test_the_bare_address_leads_to_what_waits(here: WebEnv) -> None:
     answer = await here.browser().get("/")
     assert (answer.path, answer.page.headings) == ("/inbox", ["See what waits for you"])
 
 
-async def test_robots_are_sent_away_and_the_server_says_that_it_is_well(here: Hall) -> None:
+async def test_robots_are_sent_away_and_the_server_says_that_it_is_well(here: WebEnv) -> None:
     assert "Disallow: /" in (await here.browser().get("/robots.txt")).text
     assert (await here.browser().get("/healthz")).text == "ok\n"
 
 
-async def test_invisible_characters_are_marked_and_the_value_stays(here: Hall) -> None:
+async def test_invisible_characters_are_marked_and_the_value_stays(here: WebEnv) -> None:
     body = "pay \u202e001 now\u200b"
     asked = await here.asked(BY_LINK, body=body)
     browser, page = await here.opened()
@@ -338,17 +340,17 @@ async def test_invisible_characters_are_marked_and_the_value_stays(here: Hall) -
     assert decision.edits == ()
 
 
-async def test_hidden_characters_are_marked_in_an_excerpt_and_not_in_all_of_the_text(here: Hall) -> None:
+async def test_hidden_characters_are_marked_in_an_excerpt_and_not_in_all_of_the_text(here: WebEnv) -> None:
     await here.asked(BY_LINK, body="before it " * 200 + "pay \u202e001 now " + "after it " * 200 + "the end\u200b")
     _, page = await here.opened()
     assert "…re it before it pay ⟦U+202E⟧001 now after it af…" in page.text
     assert "… it after it the end⟦U+200B⟧<" in page.text
 
 
-LINES = asks().replace("customer: {type: text,", "customer: {type: long_text,")
+LINES = asking_workflow().replace("customer: {type: text,", "customer: {type: long_text,")
 
 
-async def test_text_of_several_lines_stands_in_a_quote(here: Hall) -> None:
+async def test_text_of_several_lines_stands_in_a_quote(here: WebEnv) -> None:
     text = "please\nApproved by Ada\nAmount: 5.00 EUR"
     await here.asked(source=LINES, customer=text)
     _, page = await here.opened()
@@ -359,7 +361,7 @@ async def test_text_of_several_lines_stands_in_a_quote(here: Hall) -> None:
     assert '"auto">one line<' in page.text
 
 
-async def test_a_long_text_says_how_long_it_is(here: Hall) -> None:
+async def test_a_long_text_says_how_long_it_is(here: WebEnv) -> None:
     await here.asked(BY_LINK, body="word " * 1_000)
     _, page = await here.opened()
     assert "It came with 5,000 characters." in page.page.text
@@ -368,7 +370,7 @@ async def test_a_long_text_says_how_long_it_is(here: Hall) -> None:
     assert "It came with" not in page.page.text
 
 
-async def test_markup_in_the_data_is_text(here: Hall) -> None:
+async def test_markup_in_the_data_is_text(here: WebEnv) -> None:
     await here.asked(customer="</dd><script>alert(1)</script>", body='</textarea><b onclick="x">')
     _, page = await here.opened()
     assert "<script>alert" not in page.text

@@ -34,7 +34,7 @@ from engine.ports import StepType
 from engine.steps.set import SetStep
 from tests.support.engine_env import Played, PlayedParams
 from tests.support.recording_channel import Fault
-from tests.support.web_env import BEN, PAYS, Answer, Browser, Hall, hall
+from tests.support.web_env import BEN, PAYS, Answer, Browser, WebEnv, open_web
 
 SAM: Final = "sam@example.com"
 ANN: Final = "ann@example.com"
@@ -63,15 +63,15 @@ def line() -> Line:
 
 
 @pytest.fixture
-async def here(path: Path, line: Line) -> AsyncIterator[Hall]:
+async def here(path: Path, line: Line) -> AsyncIterator[WebEnv]:
     played = Played()
     played.play = line.play
     kinds: dict[str, StepType[Any]] = {"set": SetStep(), "played": played}
-    async with hall(path, steps=kinds) as made:
+    async with open_web(path, steps=kinds) as made:
         yield made
 
 
-async def asking(here: Hall, source: str = PAYS) -> str:
+async def asking(here: WebEnv, source: str = PAYS) -> str:
     """A run whose owner has been asked by email."""
     await here.home.register(source)
     run = await here.home.start("pay")
@@ -80,17 +80,17 @@ async def asking(here: Hall, source: str = PAYS) -> str:
     return run
 
 
-def alerts(here: Hall, address: str = SAM) -> list[Card]:
+def alerts(here: WebEnv, address: str = SAM) -> list[Card]:
     return here.home.mail.to(address, DeliveryKind.ALERT)
 
 
-def token(here: Hall, address: str = SAM) -> str:
+def token(here: WebEnv, address: str = SAM) -> str:
     found = alerts(here, address)[-1].token
     assert found is not None
     return found
 
 
-async def opened(here: Hall, browser: Browser | None = None) -> tuple[Browser, Answer]:
+async def opened(here: WebEnv, browser: Browser | None = None) -> tuple[Browser, Answer]:
     used = browser or here.browser()
     return used, await used.get(f"/r/{token(here)}")
 
@@ -105,15 +105,15 @@ async def send(browser: Browser, page: Answer, answer: str | None, **changed: st
     return await browser.post(form.action, form.with_(**given), kind=form.kind)
 
 
-async def status(here: Hall, run: str) -> RunStatus:
+async def status(here: WebEnv, run: str) -> RunStatus:
     return (await here.home.view(run)).status
 
 
-async def resumed(here: Hall, run: str) -> list[read_models.StoryEntry]:
+async def resumed(here: WebEnv, run: str) -> list[read_models.StoryEntry]:
     return [one for one in await here.home.engine.story(run) if one.kind == "run.resumed"]
 
 
-def rows(here: Hall, query: str, *given: object) -> list[Any]:
+def rows(here: WebEnv, query: str, *given: object) -> list[Any]:
     with closing(sqlite3.connect(here.home.path)) as connection:
         return connection.execute(query, given).fetchall()
 
@@ -122,7 +122,7 @@ def rows(here: Hall, query: str, *given: object) -> list[Any]:
 
 
 async def test_an_owner_who_has_only_email_says_that_it_happened_and_the_run_goes_on_without_a_second_call(
-    here: Hall, line: Line
+    here: WebEnv, line: Line
 ) -> None:
     run = await asking(here)
     sam, page = await opened(here)
@@ -147,7 +147,7 @@ async def test_an_owner_who_has_only_email_says_that_it_happened_and_the_run_goe
     assert view.steps[-1].output == {"receipt": "R-77"}
 
 
-async def test_the_record_says_who_answered_and_what_identified_them(here: Hall) -> None:
+async def test_the_record_says_who_answered_and_what_identified_them(here: WebEnv) -> None:
     run = await asking(here)
     sam, page = await opened(here)
     await here.proven(sam, await send(sam, page, "done", **{field(page): "R-77"}), SAM)
@@ -164,13 +164,13 @@ async def test_the_record_says_who_answered_and_what_identified_them(here: Hall)
     }
 
 
-async def test_values_of_several_lines_stand_in_a_quote_of_their_own(here: Hall) -> None:
+async def test_values_of_several_lines_stand_in_a_quote_of_their_own(here: WebEnv) -> None:
     await asking(here)
     _, page = await opened(here)
     assert 'class="quote">Rent\nApproved by Ada</dd>' in page.text
 
 
-async def test_what_later_steps_read_is_asked_for_by_its_name_and_nothing_is_sent_without_it(here: Hall) -> None:
+async def test_what_later_steps_read_is_asked_for_by_its_name_and_nothing_is_sent_without_it(here: WebEnv) -> None:
     run = await asking(here)
     sam, page = await opened(here)
     again = await send(sam, page, "done")
@@ -180,7 +180,7 @@ async def test_what_later_steps_read_is_asked_for_by_its_name_and_nothing_is_sen
     assert await status(here, run) is RunStatus.NEEDS_ATTENTION
 
 
-async def test_an_answer_has_to_be_chosen(here: Hall) -> None:
+async def test_an_answer_has_to_be_chosen(here: WebEnv) -> None:
     await asking(here)
     sam, page = await opened(here)
     again = await send(sam, page, None, **{field(page): "R-77"})
@@ -194,7 +194,7 @@ async def test_an_answer_has_to_be_chosen(here: Hall) -> None:
     ("answer", "calls", "ends"), [("repeat", 2, RunStatus.SUCCEEDED), ("stop", 1, RunStatus.FAILED)]
 )
 async def test_repeat_calls_it_once_more_and_stop_ends_the_run(
-    here: Hall, line: Line, answer: str, calls: int, ends: RunStatus
+    here: WebEnv, line: Line, answer: str, calls: int, ends: RunStatus
 ) -> None:
     run = await asking(here)
     sam, page = await opened(here)
@@ -203,7 +203,7 @@ async def test_repeat_calls_it_once_more_and_stop_ends_the_run(
     assert (line.calls, await status(here, run)) == (calls, ends)
 
 
-async def test_nothing_is_asked_for_where_no_later_step_reads_it(here: Hall, line: Line) -> None:
+async def test_nothing_is_asked_for_where_no_later_step_reads_it(here: WebEnv, line: Line) -> None:
     run = await asking(here, ALONE)
     sam, page = await opened(here)
     assert not [name for name, _ in page.page.form.fields if name.startswith("f-")]
@@ -212,7 +212,7 @@ async def test_nothing_is_asked_for_where_no_later_step_reads_it(here: Hall, lin
     assert (line.calls, await status(here, run)) == (1, RunStatus.SUCCEEDED)
 
 
-async def test_a_remembered_browser_of_the_owner_answers_without_a_code(here: Hall) -> None:
+async def test_a_remembered_browser_of_the_owner_answers_without_a_code(here: WebEnv) -> None:
     run = await asking(here)
     sam = await here.remembered(SAM)
     inbox = await sam.get("/inbox")
@@ -228,7 +228,7 @@ async def test_a_remembered_browser_of_the_owner_answers_without_a_code(here: Ha
     assert f"/attention/{run}" not in (await sam.get("/inbox")).page.links
 
 
-async def test_what_was_typed_is_there_again_for_another_code(here: Hall) -> None:
+async def test_what_was_typed_is_there_again_for_another_code(here: WebEnv) -> None:
     run = await asking(here)
     sam, page = await opened(here)
     at_code = await send(sam, page, "done", **{field(page): "R-77"})
@@ -239,7 +239,7 @@ async def test_what_was_typed_is_there_again_for_another_code(here: Hall) -> Non
     assert await status(here, run) is RunStatus.NEEDS_ATTENTION
 
 
-async def test_the_alert_is_followed_by_what_was_answered_once(here: Hall) -> None:
+async def test_the_alert_is_followed_by_what_was_answered_once(here: WebEnv) -> None:
     run = await asking(here)
     sam, page = await opened(here)
     await here.proven(sam, await send(sam, page, "done", **{field(page): "R-77"}), SAM)
@@ -253,7 +253,7 @@ async def test_the_alert_is_followed_by_what_was_answered_once(here: Hall) -> No
 # -- who may, and who may not -------------------------------------------------------------------------------
 
 
-async def test_looking_answers_nothing_and_writes_nothing(here: Hall) -> None:
+async def test_looking_answers_nothing_and_writes_nothing(here: WebEnv) -> None:
     run = await asking(here)
     before = rows(here, "select count(*) from audit"), rows(here, "select count(*) from challenge")
     for method in ("GET", "HEAD", "GET"):
@@ -264,7 +264,7 @@ async def test_looking_answers_nothing_and_writes_nothing(here: Hall) -> None:
     assert await status(here, run) is RunStatus.NEEDS_ATTENTION
 
 
-async def test_a_forwarded_link_shows_and_does_not_answer(here: Hall) -> None:
+async def test_a_forwarded_link_shows_and_does_not_answer(here: WebEnv) -> None:
     run = await asking(here)
     mallory, page = await opened(here)
     at_code = await send(mallory, page, "repeat")
@@ -277,7 +277,7 @@ async def test_a_forwarded_link_shows_and_does_not_answer(here: Hall) -> None:
 
 
 async def test_the_browser_of_another_person_sees_nothing_without_the_link_and_never_answers_as_the_owner(
-    here: Hall,
+    here: WebEnv,
 ) -> None:
     run = await asking(here)
     ann = await here.remembered(ANN)
@@ -293,7 +293,7 @@ async def test_the_browser_of_another_person_sees_nothing_without_the_link_and_n
     assert await resumed(here, run) == []
 
 
-async def test_nothing_is_learned_without_link_and_browser(here: Hall) -> None:
+async def test_nothing_is_learned_without_link_and_browser(here: WebEnv) -> None:
     run = await asking(here)
     stranger = here.browser()
     for path in (f"/attention/{run}", "/attention/nothing"):
@@ -301,7 +301,7 @@ async def test_nothing_is_learned_without_link_and_browser(here: Hall) -> None:
         assert (answer.status, "Open the link in your email" in answer.page.text) == (403, True)
 
 
-async def test_the_link_of_one_run_opens_no_other(here: Hall) -> None:
+async def test_the_link_of_one_run_opens_no_other(here: WebEnv) -> None:
     first = await asking(here)
     sam, _ = await opened(here)
     cookie = next(value for (name, path), value in sam.jar.items() if path == f"/attention/{first}")
@@ -311,7 +311,7 @@ async def test_the_link_of_one_run_opens_no_other(here: Hall) -> None:
     assert (await sam.get(f"/attention/{other}")).status == 404
 
 
-async def test_a_link_is_kept_as_a_hash_runs_out_and_can_be_revoked(here: Hall) -> None:
+async def test_a_link_is_kept_as_a_hash_runs_out_and_can_be_revoked(here: WebEnv) -> None:
     run = await asking(here)
     sam, _ = await opened(here)
     assert not any(token(here) in str(one) for one in rows(here, "select * from attention_link"))
@@ -322,7 +322,7 @@ async def test_a_link_is_kept_as_a_hash_runs_out_and_can_be_revoked(here: Hall) 
     assert (await late.get(f"/r/{token(here)}")).status == 410
 
 
-async def test_an_expired_link_says_so(here: Hall) -> None:
+async def test_an_expired_link_says_so(here: WebEnv) -> None:
     await asking(here)
     here.home.pass_(days=31)
     _, page = await opened(here)
@@ -332,7 +332,7 @@ async def test_an_expired_link_says_so(here: Hall) -> None:
 @pytest.mark.parametrize(
     "headers", [{"Sec_Fetch_Site": "cross-site"}, {"Sec_Fetch_Site": None, "Origin": "http://evil"}]
 )
-async def test_a_form_of_another_site_answers_nothing(here: Hall, headers: dict[str, str | None]) -> None:
+async def test_a_form_of_another_site_answers_nothing(here: WebEnv, headers: dict[str, str | None]) -> None:
     run = await asking(here, ALONE)
     sam = await here.remembered(SAM)
     page = await sam.get(f"/attention/{run}")
@@ -342,7 +342,7 @@ async def test_a_form_of_another_site_answers_nothing(here: Hall, headers: dict[
     assert await status(here, run) is RunStatus.NEEDS_ATTENTION
 
 
-async def test_a_form_made_for_another_browser_answers_nothing(here: Hall) -> None:
+async def test_a_form_made_for_another_browser_answers_nothing(here: WebEnv) -> None:
     run = await asking(here, ALONE)
     sam, other = await here.remembered(SAM), await here.remembered(SAM)
     page = await other.get(f"/attention/{run}")
@@ -355,7 +355,7 @@ async def test_a_form_made_for_another_browser_answers_nothing(here: Hall) -> No
 # -- what counts, and what comes too late -------------------------------------------------------------------
 
 
-async def test_a_code_for_one_answer_gives_no_other(here: Hall, line: Line) -> None:
+async def test_a_code_for_one_answer_gives_no_other(here: WebEnv, line: Line) -> None:
     run = await asking(here, ALONE)
     sam, page = await opened(here)
     await send(sam, page, "stop")
@@ -369,7 +369,7 @@ async def test_a_code_for_one_answer_gives_no_other(here: Hall, line: Line) -> N
     assert (line.calls, await status(here, run)) == (1, RunStatus.NEEDS_ATTENTION)
 
 
-async def test_a_code_for_one_value_confirms_no_other(here: Hall) -> None:
+async def test_a_code_for_one_value_confirms_no_other(here: WebEnv) -> None:
     run = await asking(here)
     sam, page = await opened(here)
     await send(sam, page, "done", **{field(page): "R-1"})
@@ -382,7 +382,7 @@ async def test_a_code_for_one_value_confirms_no_other(here: Hall) -> None:
     assert await status(here, run) is RunStatus.NEEDS_ATTENTION
 
 
-async def test_a_code_to_sign_in_or_to_decide_answers_nothing(here: Hall) -> None:
+async def test_a_code_to_sign_in_or_to_decide_answers_nothing(here: WebEnv) -> None:
     run = await asking(here, ALONE)
     sam, page = await opened(here)
     at_code = await send(sam, page, "repeat")
@@ -395,7 +395,7 @@ async def test_a_code_to_sign_in_or_to_decide_answers_nothing(here: Hall) -> Non
     assert await status(here, run) is RunStatus.NEEDS_ATTENTION
 
 
-async def test_an_answer_to_a_run_that_was_answered_elsewhere_says_who_and_when(here: Hall, line: Line) -> None:
+async def test_an_answer_to_a_run_that_was_answered_elsewhere_says_who_and_when(here: WebEnv, line: Line) -> None:
     run = await asking(here)
     sam = await here.remembered(SAM)
     page = await sam.get(f"/attention/{run}")
@@ -418,7 +418,7 @@ async def test_an_answer_to_a_run_that_was_answered_elsewhere_says_who_and_when(
     assert (line.calls, len(await resumed(here, run))) == (1, 1)
 
 
-async def test_an_answer_to_an_earlier_call_never_counts_for_a_later_one(here: Hall, line: Line) -> None:
+async def test_an_answer_to_an_earlier_call_never_counts_for_a_later_one(here: WebEnv, line: Line) -> None:
     line.lost = 2
     run = await asking(here, ALONE)
     old, page = await opened(here)
@@ -440,7 +440,7 @@ async def test_an_answer_to_an_earlier_call_never_counts_for_a_later_one(here: H
     assert newest.page.form.fields
 
 
-async def test_a_code_typed_after_the_run_asked_about_a_later_call_answers_nothing(here: Hall, line: Line) -> None:
+async def test_a_code_typed_after_the_run_asked_about_a_later_call_answers_nothing(here: WebEnv, line: Line) -> None:
     line.lost = 2
     run = await asking(here, ALONE)
     old, page = await opened(here)
@@ -456,7 +456,7 @@ async def test_a_code_typed_after_the_run_asked_about_a_later_call_answers_nothi
     assert (line.calls, await status(here, run)) == (2, RunStatus.NEEDS_ATTENTION)
 
 
-async def test_of_two_answers_at_once_one_counts_and_the_other_learns_of_it(here: Hall, line: Line) -> None:
+async def test_of_two_answers_at_once_one_counts_and_the_other_learns_of_it(here: WebEnv, line: Line) -> None:
     run = await asking(here, ALONE)
     first, second = await here.remembered(SAM), await here.remembered(SAM)
     pages = [await one.get(f"/attention/{run}") for one in (first, second)]
@@ -468,7 +468,7 @@ async def test_of_two_answers_at_once_one_counts_and_the_other_learns_of_it(here
     assert line.calls <= 2
 
 
-async def test_a_double_click_sees_its_own_answer(here: Hall) -> None:
+async def test_a_double_click_sees_its_own_answer(here: WebEnv) -> None:
     run = await asking(here, ALONE)
     sam = await here.remembered(SAM)
     page = await sam.get(f"/attention/{run}")
@@ -478,7 +478,7 @@ async def test_a_double_click_sees_its_own_answer(here: Hall) -> None:
     assert len(await resumed(here, run)) == 1
 
 
-async def test_the_link_shows_after_the_answer_no_more_than_what_was_answered(here: Hall) -> None:
+async def test_the_link_shows_after_the_answer_no_more_than_what_was_answered(here: WebEnv) -> None:
     run = await asking(here)
     sam = await here.remembered(SAM)
     page = await sam.get(f"/attention/{run}")
@@ -489,7 +489,7 @@ async def test_the_link_shows_after_the_answer_no_more_than_what_was_answered(he
     assert "Rent" not in seen.page.text
 
 
-async def test_many_forms_by_whoever_has_the_link_send_few_codes(here: Hall) -> None:
+async def test_many_forms_by_whoever_has_the_link_send_few_codes(here: WebEnv) -> None:
     run = await asking(here, ALONE)
     for _ in range(12):
         browser, page = await opened(here)
@@ -498,7 +498,7 @@ async def test_many_forms_by_whoever_has_the_link_send_few_codes(here: Hall) -> 
     assert len(rows(here, "select * from challenge where run = ?", run)) <= 5
 
 
-async def test_signing_in_where_too_many_codes_were_sent_leads_back_to_the_question(here: Hall) -> None:
+async def test_signing_in_where_too_many_codes_were_sent_leads_back_to_the_question(here: WebEnv) -> None:
     run = await asking(here, ALONE)
     for _ in range(6):
         browser, page = await opened(here)
@@ -509,7 +509,7 @@ async def test_signing_in_where_too_many_codes_were_sent_leads_back_to_the_quest
     assert await status(here, run) is RunStatus.FAILED
 
 
-async def test_a_new_owner_is_asked_and_the_link_of_the_old_one_opens_nothing(here: Hall) -> None:
+async def test_a_new_owner_is_asked_and_the_link_of_the_old_one_opens_nothing(here: WebEnv) -> None:
     run = await asking(here)
     sam, page = await opened(here)
     at_code = await send(sam, page, "stop")
@@ -523,7 +523,7 @@ async def test_a_new_owner_is_asked_and_the_link_of_the_old_one_opens_nothing(he
     assert f"/attention/{run}" in (await ben.get("/inbox")).page.links
 
 
-async def test_a_link_made_while_the_clock_was_ahead_lasts_no_longer_than_others(here: Hall) -> None:
+async def test_a_link_made_while_the_clock_was_ahead_lasts_no_longer_than_others(here: WebEnv) -> None:
     await asking(here)
     here.clock.pass_(-timedelta(days=400))
     await opened(here)
@@ -532,7 +532,7 @@ async def test_a_link_made_while_the_clock_was_ahead_lasts_no_longer_than_others
 
 
 async def test_a_form_that_is_sent_again_with_another_answer_is_confirmed_as_it_was_sent_last(
-    here: Hall, line: Line
+    here: WebEnv, line: Line
 ) -> None:
     """A step back in the browser from the page of the code, and the other button: nothing is called again."""
     run = await asking(here)
@@ -549,7 +549,7 @@ async def test_a_form_that_is_sent_again_with_another_answer_is_confirmed_as_it_
     assert [one.content["answer"] for one in await resumed(here, run) if one.content] == ["stop"]
 
 
-async def test_whoever_is_told_in_place_of_the_owner_gets_no_link(here: Hall) -> None:
+async def test_whoever_is_told_in_place_of_the_owner_gets_no_link(here: WebEnv) -> None:
     refused = ChannelError("There is no such mailbox.", permanent=True, about="address")
     here.home.mail.box.next_calls(Fault(error=refused))
     run = await asking(here)
@@ -560,7 +560,7 @@ async def test_whoever_is_told_in_place_of_the_owner_gets_no_link(here: Hall) ->
     assert rows(here, "select * from attention_link where run = ?", run) == []
 
 
-async def test_the_link_of_an_earlier_call_has_no_code_sent_for_a_later_one(here: Hall, line: Line) -> None:
+async def test_the_link_of_an_earlier_call_has_no_code_sent_for_a_later_one(here: WebEnv, line: Line) -> None:
     line.lost = 2
     run = await asking(here, ALONE)
     old = token(here)

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from bot.web import client_limits
 from bot.web.client_limits import MOST, SPAN, ClientLimits
 from engine.domain import DeliveryKind
-from tests.support.web_env import ADA, BEN, Answer, Browser, Hall, hall
+from tests.support.web_env import ADA, BEN, Answer, Browser, WebEnv, open_web
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -26,7 +26,7 @@ async def asks(browser: Browser, email: str, *, for_: str | None = None) -> Answ
 
 
 async def test_one_client_asks_only_so_often_whoever_the_codes_are_for(
-    here: Hall, caplog: pytest.LogCaptureFixture
+    here: WebEnv, caplog: pytest.LogCaptureFixture
 ) -> None:
     await here.asked()
     browser = here.browser()
@@ -52,7 +52,7 @@ async def test_one_client_asks_only_so_often_whoever_the_codes_are_for(
 
 
 async def test_what_a_client_says_of_itself_counts_only_where_its_address_is_a_proxy_of_ours(
-    here: Hall, path: Path, caplog: pytest.LogCaptureFixture
+    here: WebEnv, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(MOST + 1):
         last = await asks(here.browser(), "x@example.com", for_=f"192.0.2.{number}")
@@ -61,7 +61,7 @@ async def test_what_a_client_says_of_itself_counts_only_where_its_address_is_a_p
 
 
 async def test_behind_a_proxy_each_client_has_its_own_measure(path: Path) -> None:
-    async with hall(path, proxies=["127.0.0.0/8"]) as here:
+    async with open_web(path, proxies=["127.0.0.0/8"]) as here:
         for number in range(MOST + 1):
             # What stands before the last address is what the client sent itself.
             last = await asks(here.browser(), "x@example.com", for_=f"198.51.100.{number}, 192.0.2.7")
@@ -69,7 +69,7 @@ async def test_behind_a_proxy_each_client_has_its_own_measure(path: Path) -> Non
         assert (await asks(here.browser(), "x@example.com", for_="192.0.2.8")).status == 200
 
 
-async def test_wrong_codes_without_end_do_not_flood_the_log(here: Hall, caplog: pytest.LogCaptureFixture) -> None:
+async def test_wrong_codes_without_end_do_not_flood_the_log(here: WebEnv, caplog: pytest.LogCaptureFixture) -> None:
     await here.asked()
     caplog.set_level(logging.WARNING, logger="bot.web.code_handlers")
     browser = here.browser()

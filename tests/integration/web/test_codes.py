@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from bot.email import view
 from engine.domain import Card, DeliveryKind, RequestState
-from tests.support.web_env import ADA, Answer, Browser, Hall
+from tests.support.web_env import ADA, Answer, Browser, WebEnv
 
 WRONG = "13572468"
 LONG = "1357 2468 1357 2468"
 
 
-async def typed(here: Hall, browser: Browser, at_code: Answer, code: str) -> Answer:
+async def typed(here: WebEnv, browser: Browser, at_code: Answer, code: str) -> Answer:
     form = at_code.page.form
     return await browser.post(form.action, form.with_(code=code), kind=form.kind)
 
@@ -29,18 +29,18 @@ def field(page: Answer) -> str:
     return next(name for name, _ in page.page.form.fields if name.startswith("f-"))
 
 
-async def mail(here: Hall, address: str = ADA) -> Card:
+async def mail(here: WebEnv, address: str = ADA) -> Card:
     """The newest email with a code."""
     await here.home.settle()
     return here.home.mail.to(address, DeliveryKind.CODE)[-1]
 
 
-def size(here: Hall) -> int:
+def size(here: WebEnv) -> int:
     """Bytes of the database and of what waits to be written into it."""
     return sum(one.stat().st_size for one in here.home.path.parent.glob(f"{here.home.path.name}*"))
 
 
-def rows(here: Hall, query: str) -> list[Any]:
+def rows(here: WebEnv, query: str) -> list[Any]:
     with closing(sqlite3.connect(here.home.path)) as connection:
         return connection.execute(query).fetchall()
 
@@ -48,7 +48,7 @@ def rows(here: Hall, query: str) -> list[Any]:
 # -- one thing ----------------------------------------------------------------------------------------------
 
 
-async def test_a_code_to_reject_approves_nothing_in_another_browser(here: Hall) -> None:
+async def test_a_code_to_reject_approves_nothing_in_another_browser(here: WebEnv) -> None:
     asked = await here.asked()
     ada, page = await here.opened()
     await ada.send(page.page.form, "reject", reason="No")
@@ -62,7 +62,7 @@ async def test_a_code_to_reject_approves_nothing_in_another_browser(here: Hall) 
     assert (await here.again(asked)).model.state is RequestState.PENDING
 
 
-async def test_a_code_for_one_request_decides_no_other(here: Hall) -> None:
+async def test_a_code_for_one_request_decides_no_other(here: WebEnv) -> None:
     await here.asked()
     browser, page = await here.opened()
     await browser.send(page.page.form)
@@ -74,7 +74,7 @@ async def test_a_code_for_one_request_decides_no_other(here: Hall) -> None:
     assert (await here.again(second)).model.state is RequestState.PENDING
 
 
-async def test_a_code_for_one_text_approves_no_other(here: Hall) -> None:
+async def test_a_code_for_one_text_approves_no_other(here: WebEnv) -> None:
     asked = await here.asked()
     browser, page = await here.opened()
     await browser.send(page.page.form, typed={field(page): "one"})
@@ -86,7 +86,7 @@ async def test_a_code_for_one_text_approves_no_other(here: Hall) -> None:
     assert (await here.again(asked)).model.state is RequestState.PENDING
 
 
-async def test_a_form_that_is_sent_again_with_another_answer_is_confirmed_as_it_was_sent_last(here: Hall) -> None:
+async def test_a_form_that_is_sent_again_with_another_answer_is_confirmed_as_it_was_sent_last(here: WebEnv) -> None:
     """A step back in the browser from the page of the code, and the other button."""
     asked = await here.asked()
     browser, page = await here.opened()
@@ -100,7 +100,7 @@ async def test_a_form_that_is_sent_again_with_another_answer_is_confirmed_as_it_
     assert (await here.again(asked)).model.state is RequestState.REJECTED
 
 
-async def test_a_form_that_is_sent_again_with_other_edits_is_confirmed_with_these(here: Hall) -> None:
+async def test_a_form_that_is_sent_again_with_other_edits_is_confirmed_with_these(here: WebEnv) -> None:
     asked = await here.asked()
     browser, page = await here.opened()
     await browser.send(page.page.form, typed={field(page): "one"})
@@ -115,7 +115,7 @@ async def test_a_form_that_is_sent_again_with_other_edits_is_confirmed_with_thes
     assert [edit.after for edit in decision.edits] == ["another"]
 
 
-async def test_an_answer_beyond_the_limit_of_codes_gets_a_code_to_sign_in(here: Hall) -> None:
+async def test_an_answer_beyond_the_limit_of_codes_gets_a_code_to_sign_in(here: WebEnv) -> None:
     """Also where the same form had an answer before it."""
     await here.asked()
     browser, page = await here.opened()
@@ -127,7 +127,7 @@ async def test_an_answer_beyond_the_limit_of_codes_gets_a_code_to_sign_in(here: 
     assert (await typed(here, browser, at_code, await here.code())).status == 200
 
 
-async def test_a_code_to_sign_in_decides_nothing_and_a_code_to_decide_signs_nobody_in(here: Hall) -> None:
+async def test_a_code_to_sign_in_decides_nothing_and_a_code_to_decide_signs_nobody_in(here: WebEnv) -> None:
     asked = await here.asked()
     browser, page = await here.opened()
     at_code = await browser.send(page.page.form)
@@ -142,7 +142,7 @@ async def test_a_code_to_sign_in_decides_nothing_and_a_code_to_decide_signs_nobo
     assert (await other.get("/inbox")).page.headings == ["See what waits for you"]
 
 
-async def test_what_waits_cannot_be_changed_behind_the_code(here: Hall) -> None:
+async def test_what_waits_cannot_be_changed_behind_the_code(here: WebEnv) -> None:
     asked = await here.asked()
     browser, page = await here.opened()
     at_code = await browser.send(page.page.form, "reject", reason="No")
@@ -154,7 +154,7 @@ async def test_what_waits_cannot_be_changed_behind_the_code(here: Hall) -> None:
     assert (await here.again(asked)).model.state is RequestState.PENDING
 
 
-async def test_the_email_says_all_that_its_code_confirms_and_the_page_which_email_it_is(here: Hall) -> None:
+async def test_the_email_says_all_that_its_code_confirms_and_the_page_which_email_it_is(here: WebEnv) -> None:
     await here.asked()
     browser, page = await here.opened()
     at_code = await browser.send(page.page.form, typed={field(page): "Dear Kim, no."}, reason="Because")
@@ -172,7 +172,7 @@ async def test_the_email_says_all_that_its_code_confirms_and_the_page_which_emai
     assert view.subject(await mail(here)) == "Your code to reject: Send this to Kim?"
 
 
-async def test_the_newest_email_will_do_where_somebody_else_pressed_the_same_button(here: Hall) -> None:
+async def test_the_newest_email_will_do_where_somebody_else_pressed_the_same_button(here: WebEnv) -> None:
     asked = await here.asked()
     ada, page = await here.opened()
     at_code = await ada.send(page.page.form)
@@ -189,7 +189,7 @@ async def test_the_newest_email_will_do_where_somebody_else_pressed_the_same_but
 # -- once ---------------------------------------------------------------------------------------------------
 
 
-async def test_a_code_that_was_used_is_of_no_use_in_another_browser(here: Hall) -> None:
+async def test_a_code_that_was_used_is_of_no_use_in_another_browser(here: WebEnv) -> None:
     await here.asked()
     ada, page = await here.opened()
     at_code = await ada.send(page.page.form)
@@ -202,7 +202,7 @@ async def test_a_code_that_was_used_is_of_no_use_in_another_browser(here: Hall) 
     assert (await here.again(second)).model.state is RequestState.PENDING
 
 
-async def test_a_code_to_sign_in_is_used_once_by_whichever_browser_asked(here: Hall) -> None:
+async def test_a_code_to_sign_in_is_used_once_by_whichever_browser_asked(here: WebEnv) -> None:
     await here.asked()
     pages = []
     for _ in range(2):
@@ -218,7 +218,7 @@ async def test_a_code_to_sign_in_is_used_once_by_whichever_browser_asked(here: H
     assert (await other.get("/inbox")).page.headings == ["See what waits for you"]
 
 
-async def test_the_page_of_a_code_that_was_used_goes_on_and_a_late_click_signs_nobody_in(here: Hall) -> None:
+async def test_the_page_of_a_code_that_was_used_goes_on_and_a_late_click_signs_nobody_in(here: WebEnv) -> None:
     await here.asked()
     ada, page = await here.opened()
     at_code = await ada.send(page.page.form)
@@ -236,7 +236,7 @@ async def test_the_page_of_a_code_that_was_used_goes_on_and_a_late_click_signs_n
 
 
 async def test_wrong_guesses_of_others_keep_nobody_out_and_are_told_to_the_operator(
-    here: Hall, caplog: pytest.LogCaptureFixture
+    here: WebEnv, caplog: pytest.LogCaptureFixture
 ) -> None:
     asked = await here.asked()
     ada, page = await here.opened()
@@ -259,7 +259,7 @@ async def test_wrong_guesses_of_others_keep_nobody_out_and_are_told_to_the_opera
     assert "Approved by" in receipt.text
 
 
-async def test_whoever_gets_no_other_code_signs_in_and_then_decides(here: Hall) -> None:
+async def test_whoever_gets_no_other_code_signs_in_and_then_decides(here: WebEnv) -> None:
     asked = await here.asked()
     for _ in range(12):
         scanner, page = await here.opened()
@@ -280,7 +280,7 @@ async def test_whoever_gets_no_other_code_signs_in_and_then_decides(here: Hall) 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(["ask", "guess", "sign-in", "wait"]), max_size=25))
-async def test_a_person_can_always_decide_whatever_others_do(here: Hall, acts: list[str]) -> None:
+async def test_a_person_can_always_decide_whatever_others_do(here: WebEnv, acts: list[str]) -> None:
     asked = await here.asked()
     for act in acts:
         other, page = await here.opened()
@@ -311,7 +311,7 @@ async def test_a_person_can_always_decide_whatever_others_do(here: Hall, acts: l
 # -- what is kept -------------------------------------------------------------------------------------------
 
 
-async def test_forms_of_a_link_alone_leave_little_on_the_disk_and_nothing_for_long(here: Hall) -> None:
+async def test_forms_of_a_link_alone_leave_little_on_the_disk_and_nothing_for_long(here: WebEnv) -> None:
     await here.asked()
     browser, page = await here.opened()
     before = size(here)
@@ -333,14 +333,14 @@ async def test_forms_of_a_link_alone_leave_little_on_the_disk_and_nothing_for_lo
     assert rows(here, "SELECT count(*) FROM challenge") == [(1,)]
 
 
-async def test_what_waited_is_dropped_once_it_is_decided(here: Hall) -> None:
+async def test_what_waited_is_dropped_once_it_is_decided(here: WebEnv) -> None:
     await here.asked()
     browser, page = await here.opened()
     await here.proven(browser, await browser.send(page.page.form, typed={field(page): "Mine"}))
     assert rows(here, "SELECT decision FROM challenge") == [(None,)]
 
 
-async def test_nothing_is_written_of_an_address_that_nobody_has(here: Hall, caplog: pytest.LogCaptureFixture) -> None:
+async def test_nothing_is_written_of_an_address_that_nobody_has(here: WebEnv, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     await here.asked()
     browser = here.browser()

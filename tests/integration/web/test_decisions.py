@@ -10,13 +10,13 @@ from bot.email import message
 from bot.slack import message_view
 from engine.domain import DeliveryKind, RequestState
 from tests.support.email_env import envelope
-from tests.support.web_env import ADA, BEN, Hall
+from tests.support.web_env import ADA, BEN, WebEnv
 
 CONFIRM = '      confirm: "Really send it?"\n'
 BY_LINK = "      assurance: link\n"
 
 
-async def test_the_link_opens_the_page_and_leaves_the_address_bar(here: Hall) -> None:
+async def test_the_link_opens_the_page_and_leaves_the_address_bar(here: WebEnv) -> None:
     asked = await here.asked()
     _, page = await here.opened()
     assert page.status == 200
@@ -27,7 +27,7 @@ async def test_the_link_opens_the_page_and_leaves_the_address_bar(here: Hall) ->
         assert told in page.text, told
 
 
-async def test_opening_writes_nothing_and_spends_nothing(here: Hall) -> None:
+async def test_opening_writes_nothing_and_spends_nothing(here: WebEnv) -> None:
     asked = await here.asked()
     before = await here.home.kinds(asked.run)
     for _ in range(3):
@@ -36,7 +36,7 @@ async def test_opening_writes_nothing_and_spends_nothing(here: Hall) -> None:
     assert await here.home.kinds(asked.run) == before
 
 
-async def test_the_first_decision_of_a_browser_takes_a_code_and_the_next_does_not(here: Hall) -> None:
+async def test_the_first_decision_of_a_browser_takes_a_code_and_the_next_does_not(here: WebEnv) -> None:
     asked = await here.asked()
     browser, page = await here.opened()
     at_code = await browser.send(page.page.form)
@@ -64,7 +64,7 @@ async def test_the_first_decision_of_a_browser_takes_a_code_and_the_next_does_no
     assert await here.codes() == 1
 
 
-async def test_where_the_gate_says_so_the_link_is_enough(here: Hall) -> None:
+async def test_where_the_gate_says_so_the_link_is_enough(here: WebEnv) -> None:
     asked = await here.asked(BY_LINK)
     browser, page = await here.opened()
     receipt = await browser.send(page.page.form)
@@ -72,7 +72,7 @@ async def test_where_the_gate_says_so_the_link_is_enough(here: Hall) -> None:
     assert "by the link alone that was sent to them" in receipt.page.text
 
 
-async def test_what_stands_in_the_fields_is_approved_and_the_receipt_shows_both(here: Hall) -> None:
+async def test_what_stands_in_the_fields_is_approved_and_the_receipt_shows_both(here: WebEnv) -> None:
     asked = await here.asked(BY_LINK)
     browser, page = await here.opened()
     name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
@@ -85,7 +85,7 @@ async def test_what_stands_in_the_fields_is_approved_and_the_receipt_shows_both(
     assert "Approved with edits" in receipt.page.text
 
 
-async def test_a_double_click_does_nothing_twice_and_shows_the_same(here: Hall) -> None:
+async def test_a_double_click_does_nothing_twice_and_shows_the_same(here: WebEnv) -> None:
     asked = await here.asked(BY_LINK)
     browser, page = await here.opened()
     first = await browser.send(page.page.form)
@@ -96,7 +96,7 @@ async def test_a_double_click_does_nothing_twice_and_shows_the_same(here: Hall) 
     assert other.status == 409
 
 
-async def test_a_double_click_sends_one_code(here: Hall) -> None:
+async def test_a_double_click_sends_one_code(here: WebEnv) -> None:
     await here.asked()
     browser, page = await here.opened()
     first = await browser.send(page.page.form, follow=False)
@@ -111,7 +111,7 @@ async def test_a_double_click_sends_one_code(here: Hall) -> None:
     assert all(any("signoff-browser=" in one for one in answer.cookies) for answer in answers)
 
 
-async def test_a_reason_that_is_missing_is_asked_for_and_nothing_typed_is_lost(here: Hall) -> None:
+async def test_a_reason_that_is_missing_is_asked_for_and_nothing_typed_is_lost(here: WebEnv) -> None:
     asked = await here.asked()
     browser, page = await here.opened()
     name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
@@ -124,7 +124,7 @@ async def test_a_reason_that_is_missing_is_asked_for_and_nothing_typed_is_lost(h
     assert (await here.again(asked)).model.state is RequestState.PENDING
 
 
-async def test_a_confirmation_is_asked_back_and_carries_everything(here: Hall) -> None:
+async def test_a_confirmation_is_asked_back_and_carries_everything(here: WebEnv) -> None:
     asked = await here.asked(CONFIRM + BY_LINK)
     browser, page = await here.opened()
     name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
@@ -143,7 +143,7 @@ async def test_a_confirmation_is_asked_back_and_carries_everything(here: Hall) -
     assert decision.reason == "Because"
 
 
-async def test_going_back_from_the_code_loses_nothing(here: Hall) -> None:
+async def test_going_back_from_the_code_loses_nothing(here: WebEnv) -> None:
     await here.asked()
     browser, page = await here.opened()
     name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
@@ -157,7 +157,7 @@ async def test_going_back_from_the_code_loses_nothing(here: Hall) -> None:
     assert await here.codes() == 2
 
 
-async def test_wrong_codes_are_counted_and_the_last_one_ends_it(here: Hall) -> None:
+async def test_wrong_codes_are_counted_and_the_last_one_ends_it(here: WebEnv) -> None:
     asked = await here.asked()
     browser, page = await here.opened()
     at_code = await browser.send(page.page.form)
@@ -174,7 +174,7 @@ async def test_wrong_codes_are_counted_and_the_last_one_ends_it(here: Hall) -> N
     assert (await here.again(asked)).model.state is RequestState.PENDING
 
 
-async def test_a_code_may_be_pasted_with_what_stands_around_it(here: Hall) -> None:
+async def test_a_code_may_be_pasted_with_what_stands_around_it(here: WebEnv) -> None:
     asked = await here.asked()
     browser, page = await here.opened()
     form = (await browser.send(page.page.form)).page.form
@@ -183,7 +183,7 @@ async def test_a_code_may_be_pasted_with_what_stands_around_it(here: Hall) -> No
     assert (await here.again(asked)).model.state is RequestState.APPROVED
 
 
-async def test_the_page_of_a_code_is_for_the_browser_that_asked(here: Hall) -> None:
+async def test_the_page_of_a_code_is_for_the_browser_that_asked(here: WebEnv) -> None:
     await here.asked()
     browser, page = await here.opened()
     at_code = await browser.send(page.page.form)
@@ -193,7 +193,7 @@ async def test_the_page_of_a_code_is_for_the_browser_that_asked(here: Hall) -> N
     assert (await browser.get(at_code.path)).status == 410
 
 
-async def test_whoever_comes_too_late_sees_who_decided_and_what_they_had_typed(here: Hall) -> None:
+async def test_whoever_comes_too_late_sees_who_decided_and_what_they_had_typed(here: WebEnv) -> None:
     await here.asked(BY_LINK)
     ada, mine = await here.opened(ADA)
     ben, yours = await here.opened(BEN)
@@ -209,7 +209,7 @@ async def test_whoever_comes_too_late_sees_who_decided_and_what_they_had_typed(h
     assert "Not now" in again.page.text
 
 
-async def test_whoever_approves_what_somebody_else_edited_meanwhile_sees_what_was_changed(here: Hall) -> None:
+async def test_whoever_approves_what_somebody_else_edited_meanwhile_sees_what_was_changed(here: WebEnv) -> None:
     await here.asked(BY_LINK)
     ada, mine = await here.opened(ADA)
     ben, yours = await here.opened(BEN)
@@ -228,7 +228,7 @@ async def test_whoever_approves_what_somebody_else_edited_meanwhile_sees_what_wa
 
 
 async def test_a_link_shows_what_was_asked_until_it_is_answered_and_a_browser_that_is_remembered_longer(
-    here: Hall,
+    here: WebEnv,
 ) -> None:
     await here.asked(BY_LINK)
     browser, page = await here.opened(ADA)
@@ -242,7 +242,7 @@ async def test_a_link_shows_what_was_asked_until_it_is_answered_and_a_browser_th
     assert "your refund is on its way" in (await known.get(page.path)).text
 
 
-async def test_a_forwarded_link_does_not_take_its_reader_for_who_decided(here: Hall) -> None:
+async def test_a_forwarded_link_does_not_take_its_reader_for_who_decided(here: WebEnv) -> None:
     await here.asked()
     browser, page = await here.opened(ADA)
     await here.proven(browser, await browser.send(page.page.form))
@@ -253,7 +253,7 @@ async def test_a_forwarded_link_does_not_take_its_reader_for_who_decided(here: H
     assert "Sign in to see what waits for you" in forwarded.page.text
 
 
-async def test_content_that_changed_is_shown_with_its_difference(here: Hall) -> None:
+async def test_content_that_changed_is_shown_with_its_difference(here: WebEnv) -> None:
     asked = await here.asked(BY_LINK)
     browser, page = await here.opened()
     fields = dict(page.page.form.fields)
@@ -267,7 +267,7 @@ async def test_content_that_changed_is_shown_with_its_difference(here: Hall) -> 
     assert (await here.again(asked)).model.state is RequestState.APPROVED
 
 
-async def test_a_form_that_is_stale_is_shown_again_as_it_was_typed(here: Hall) -> None:
+async def test_a_form_that_is_stale_is_shown_again_as_it_was_typed(here: WebEnv) -> None:
     asked = await here.asked(BY_LINK)
     browser, page = await here.opened()
     name = next(name for name, _ in page.page.form.fields if name.startswith("f-"))
@@ -281,7 +281,7 @@ async def test_a_form_that_is_stale_is_shown_again_as_it_was_typed(here: Hall) -
 
 
 @pytest.mark.parametrize("verdict", ["", "delete", "APPROVE"])
-async def test_a_form_without_a_button_decides_nothing(here: Hall, verdict: str) -> None:
+async def test_a_form_without_a_button_decides_nothing(here: WebEnv, verdict: str) -> None:
     asked = await here.asked(BY_LINK)
     browser, page = await here.opened()
     assert (await browser.send(page.page.form, verdict)).status == 422
@@ -304,7 +304,7 @@ steps:
 """
 
 
-async def test_what_is_wrong_in_a_form_stands_beside_its_field(here: Hall) -> None:
+async def test_what_is_wrong_in_a_form_stands_beside_its_field(here: WebEnv) -> None:
     asked = await here.asked(source=FORM)
     browser, page = await here.opened()
     account, count = (name for name, _ in page.page.form.fields if name.startswith("f-"))
@@ -328,7 +328,7 @@ async def test_what_is_wrong_in_a_form_stands_beside_its_field(here: Hall) -> No
     assert {one.path: one.after for one in decision.edits} == {("account",): "DE1", ("count",): 2}
 
 
-async def test_untrusted_text_is_shown_as_it_is_and_marked_where_it_cannot_be_seen(here: Hall) -> None:
+async def test_untrusted_text_is_shown_as_it_is_and_marked_where_it_cannot_be_seen(here: WebEnv) -> None:
     lookalike = "P\N{CYRILLIC SMALL LETTER A}yp\N{CYRILLIC SMALL LETTER A}l"
     await here.asked(customer=f"{lookalike} <b>*now*</b> <!channel> \u202eevil\u200b")
     _, page = await here.opened(ADA)
@@ -346,7 +346,7 @@ async def test_untrusted_text_is_shown_as_it_is_and_marked_where_it_cannot_be_se
 
 
 async def test_a_form_that_decided_and_is_sent_again_with_another_answer_is_told_that_it_was_not_counted(
-    here: Hall,
+    here: WebEnv,
 ) -> None:
     """A step back in the browser, and the other button; the same button again is shown what it did."""
     asked = await here.asked()

@@ -12,7 +12,7 @@ from engine.domain import RequestState
 from engine.off_loop import off_loop
 from engine.ports import StepContext
 from tests.support.engine_env import Played, PlayedParams
-from tests.support.web_env import Hall
+from tests.support.web_env import WebEnv
 
 DECLARED = """\
 name: pay
@@ -42,7 +42,7 @@ steps:
 """
 
 
-async def test_each_edit_is_refused_as_the_input_form_refuses_it_and_a_right_one_is_taken(here: Hall) -> None:
+async def test_each_edit_is_refused_as_the_input_form_refuses_it_and_a_right_one_is_taken(here: WebEnv) -> None:
     asked = await here.asked(source=DECLARED, **GIVEN)
     browser, page = await here.opened()
     for label in ("Amount", "Size", "Due", "Number", "Tags"):
@@ -78,7 +78,7 @@ async def test_each_edit_is_refused_as_the_input_form_refuses_it_and_a_right_one
     }
 
 
-async def test_an_answer_with_a_very_long_amount_has_a_page_that_takes_no_time(here: Hall) -> None:
+async def test_an_answer_with_a_very_long_amount_has_a_page_that_takes_no_time(here: WebEnv) -> None:
     """Reading such a number once more from each of its digits took minutes: this test would not end in its time."""
 
     async def long(params: PlayedParams, context: StepContext) -> Mapping[str, object]:
@@ -93,7 +93,7 @@ async def test_an_answer_with_a_very_long_amount_has_a_page_that_takes_no_time(h
     assert "1" * 1_000 in page.text
 
 
-async def test_a_form_with_a_very_long_number_is_refused_at_once(here: Hall) -> None:
+async def test_a_form_with_a_very_long_number_is_refused_at_once(here: WebEnv) -> None:
     asked = await here.asked(source=DECLARED, **GIVEN)
     browser, page = await here.opened()
     typed = {f"{form_inputs.key('amount')}-amount": "1" * 300_000 + "x", form_inputs.key("body.n"): "1" * 300_000 + "x"}
@@ -103,7 +103,7 @@ async def test_a_form_with_a_very_long_number_is_refused_at_once(here: Hall) -> 
     assert (await here.again(asked)).model.state is RequestState.PENDING
 
 
-async def test_a_page_is_made_beside_the_loop(here: Hall) -> None:
+async def test_a_page_is_made_beside_the_loop(here: WebEnv) -> None:
     """What data makes long may not keep others waiting: the loop does other things until the page is there."""
     asked = await here.asked(source=DECLARED, **GIVEN)
     made = await off_loop(lambda: (review_view.review(asked, None), threading.current_thread()))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.support.web_env import ADA, BEN, Hall
+from tests.support.web_env import ADA, BEN, WebEnv
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:130.0) Gecko/20100101 Firefox/130.0"
 
 
-async def test_whoever_reads_the_mail_sees_what_waits_for_them(here: Hall) -> None:
+async def test_whoever_reads_the_mail_sees_what_waits_for_them(here: WebEnv) -> None:
     asked = await here.asked()
     browser = here.browser()
     sign_in = await browser.get("/inbox")
@@ -27,7 +27,7 @@ async def test_whoever_reads_the_mail_sees_what_waits_for_them(here: Hall) -> No
     assert "Nothing waits for you" in (await browser.get("/inbox")).page.text
 
 
-async def test_nobody_learns_who_is_known(here: Hall) -> None:
+async def test_nobody_learns_who_is_known(here: WebEnv) -> None:
     await here.asked()
     pages = []
     for email in (ADA, "nobody@example.com"):
@@ -39,7 +39,7 @@ async def test_nobody_learns_who_is_known(here: Hall) -> None:
     assert await here.codes("nobody@example.com") == 0
 
 
-async def test_what_is_no_address_is_shown_again_with_what_is_wrong(here: Hall) -> None:
+async def test_what_is_no_address_is_shown_again_with_what_is_wrong(here: WebEnv) -> None:
     browser = here.browser()
     form = (await browser.get("/inbox")).page.form
     for typed in ("", "ada", 'a"<b>@example'):
@@ -49,7 +49,7 @@ async def test_what_is_no_address_is_shown_again_with_what_is_wrong(here: Hall) 
         assert answer.page.ids["email"]["aria-describedby"] == "email-error"
 
 
-async def test_a_browser_can_be_forgotten_from_another_one(here: Hall) -> None:
+async def test_a_browser_can_be_forgotten_from_another_one(here: WebEnv) -> None:
     await here.asked()
     lost = await here.remembered()
     lost.extra["User-Agent"] = FIREFOX
@@ -70,7 +70,7 @@ def _short(buttons: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
     return [(name, value, text.partition(",")[0]) for name, value, text in buttons]
 
 
-async def test_signing_out_forgets_this_browser(here: Hall) -> None:
+async def test_signing_out_forgets_this_browser(here: WebEnv) -> None:
     await here.asked()
     mine = await here.remembered()
     form = (await mine.get("/inbox")).page.form
@@ -79,7 +79,7 @@ async def test_signing_out_forgets_this_browser(here: Hall) -> None:
     assert not any("browser" in name for name, _ in mine.jar)
 
 
-async def test_nobody_signs_out_others(here: Hall) -> None:
+async def test_nobody_signs_out_others(here: WebEnv) -> None:
     await here.asked()
     ada, ben = await here.remembered(ADA), await here.remembered(BEN)
     theirs = dict((await ada.get("/inbox")).page.form.fields)["browser"]

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from bot.web import live_updates
-from tests.support.web_env import ADA, BEN, Browser, Hall, hall
+from tests.support.web_env import ADA, BEN, Browser, WebEnv, open_web
 
 BY_LINK = "      assurance: link\n"
 
@@ -24,7 +24,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def listening(here: Hall, browser: Browser, path: str) -> AsyncIterator[aiohttp.ClientResponse]:
+async def listening(here: WebEnv, browser: Browser, path: str) -> AsyncIterator[aiohttp.ClientResponse]:
     headers = {**browser.extra, "Cookie": browser._cookies(path)}  # noqa: SLF001
     async with here.session.get(f"{here.base}{path}/events", headers=headers) as response:
         yield response
@@ -38,7 +38,7 @@ async def told(response: aiohttp.ClientResponse) -> dict[str, Any]:
     raise AssertionError("the stream ended")
 
 
-async def test_a_page_hears_that_somebody_else_decided_and_how_the_run_ends(here: Hall) -> None:
+async def test_a_page_hears_that_somebody_else_decided_and_how_the_run_ends(here: WebEnv) -> None:
     asked = await here.asked(BY_LINK)
     ada, page = await here.opened(ADA)
     ben, yours = await here.opened(BEN)
@@ -59,13 +59,13 @@ async def test_a_page_hears_that_somebody_else_decided_and_how_the_run_ends(here
     assert asked.id in page.path
 
 
-async def test_streams_are_for_whoever_may_see_the_request(here: Hall) -> None:
+async def test_streams_are_for_whoever_may_see_the_request(here: WebEnv) -> None:
     asked = await here.asked()
     async with listening(here, here.browser(), f"/review/{asked.id}") as stream:
         assert stream.status == 403
 
 
-async def test_too_many_streams_are_refused(here: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_too_many_streams_are_refused(here: WebEnv, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_updates, "MOST", 1)
     await here.asked()
     browser, page = await here.opened()
@@ -75,7 +75,7 @@ async def test_too_many_streams_are_refused(here: Hall, monkeypatch: pytest.Monk
             assert second.status == 503
 
 
-async def test_one_link_cannot_take_the_streams_of_others(here: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_link_cannot_take_the_streams_of_others(here: WebEnv, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_updates, "MOST_EACH", 2)
     await here.asked()
     async with AsyncExitStack() as stack:
@@ -90,7 +90,7 @@ async def test_one_link_cannot_take_the_streams_of_others(here: Hall, monkeypatc
         assert 200 in statuses, "its place is free once it is closed"
 
 
-async def test_many_at_once_are_counted_before_they_begin(here: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_at_once_are_counted_before_they_begin(here: WebEnv, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_updates, "MOST_EACH", 3)
     await here.asked()
     browser, page = await here.opened()
@@ -100,7 +100,7 @@ async def test_many_at_once_are_counted_before_they_begin(here: Hall, monkeypatc
         assert sorted(one.status for one in streams) == [200] * 3 + [503] * 9
 
 
-async def test_the_streams_of_a_link_that_is_revoked_end(here: Hall) -> None:
+async def test_the_streams_of_a_link_that_is_revoked_end(here: WebEnv) -> None:
     asked = await here.asked()
     browser, page = await here.opened(ADA)
     known = await here.remembered(BEN)
@@ -117,7 +117,7 @@ async def test_the_streams_of_a_link_that_is_revoked_end(here: Hall) -> None:
         assert await other.content.read() in (b"", b"\n"), "nor one of a browser that signed out"
 
 
-async def test_the_streams_of_a_link_that_has_run_out_end(here: Hall) -> None:
+async def test_the_streams_of_a_link_that_has_run_out_end(here: WebEnv) -> None:
     await here.asked()
     browser, page = await here.opened(ADA)
     async with listening(here, browser, page.path) as stream:
@@ -128,7 +128,7 @@ async def test_the_streams_of_a_link_that_has_run_out_end(here: Hall) -> None:
 
 async def test_streams_do_not_keep_the_server_from_ending(path: Path) -> None:
     async with AsyncExitStack() as stack:
-        async with hall(path) as here:
+        async with open_web(path) as here:
             await here.asked()
             browser, page = await here.opened()
             stream = await stack.enter_async_context(listening(here, browser, page.path))

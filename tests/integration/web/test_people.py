@@ -9,8 +9,8 @@ import pytest
 
 from bot.web import form_inputs
 from engine.domain import DeliveryKind, RequestState
-from tests.support.account_directory import Book
-from tests.support.web_env import ADA, BEN, Hall, hall
+from tests.support.account_directory import AccountDirectory
+from tests.support.web_env import ADA, BEN, WebEnv, open_web
 
 BY_LINK = "      assurance: link\n"
 NAMES_A_PERSON = """
@@ -28,17 +28,17 @@ steps:
 
 
 @pytest.fixture
-def book() -> Book:
-    return Book(UADA=ADA, UBEN=BEN, USAM="sam@example.com", UANN="ann@example.com")
+def book() -> AccountDirectory:
+    return AccountDirectory(UADA=ADA, UBEN=BEN, USAM="sam@example.com", UANN="ann@example.com")
 
 
 @pytest.fixture
-async def there(tmp_path: Path, book: Book) -> AsyncIterator[Hall]:
-    async with hall(tmp_path / "signoff.db", directory=book) as made:
+async def there(tmp_path: Path, book: AccountDirectory) -> AsyncIterator[WebEnv]:
+    async with open_web(tmp_path / "signoff.db", directory=book) as made:
         yield made
 
 
-async def test_a_browser_of_somebody_who_left_decides_nothing(there: Hall, book: Book) -> None:
+async def test_a_browser_of_somebody_who_left_decides_nothing(there: WebEnv, book: AccountDirectory) -> None:
     asked = await there.asked()
     browser = await there.remembered()
     page = await browser.get(f"/review/{asked.id}")
@@ -52,7 +52,7 @@ async def test_a_browser_of_somebody_who_left_decides_nothing(there: Hall, book:
     assert "Uada can no longer decide: the account is deactivated." in page.page.text
 
 
-async def test_a_link_of_somebody_who_left_decides_nothing(there: Hall, book: Book) -> None:
+async def test_a_link_of_somebody_who_left_decides_nothing(there: WebEnv, book: AccountDirectory) -> None:
     asked = await there.asked(BY_LINK)
     browser, page = await there.opened()
     book.closed["UADA"] = book.active.pop("UADA")
@@ -63,7 +63,7 @@ async def test_a_link_of_somebody_who_left_decides_nothing(there: Hall, book: Bo
 
 @pytest.mark.parametrize("keys", ["", BY_LINK], ids=["code", "link"])
 async def test_a_page_that_was_opened_before_the_address_moved_decides_nothing(
-    there: Hall, book: Book, keys: str
+    there: WebEnv, book: AccountDirectory, keys: str
 ) -> None:
     asked = await there.asked(keys)
     browser, page = await there.opened()
@@ -77,7 +77,7 @@ async def test_a_page_that_was_opened_before_the_address_moved_decides_nothing(
     assert asked.title not in (await signed_in.get("/inbox")).page.text, "who has the address now was not asked"
 
 
-async def test_a_change_of_a_person_is_confirmed_by_the_names_that_the_page_shows(there: Hall) -> None:
+async def test_a_change_of_a_person_is_confirmed_by_the_names_that_the_page_shows(there: WebEnv) -> None:
     await there.asked(source=NAMES_A_PERSON)
     browser, page = await there.opened()
     assert "Now Uann (ann@example.com)." in page.page.text

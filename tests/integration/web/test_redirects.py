@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.web_env import Answer, Browser, Hall, hall
+from tests.support.web_env import Answer, Browser, WebEnv, open_web
 
 EVIL = {
     "Host": "evil.example:444",
@@ -29,7 +29,7 @@ def trusted(answer: Answer, url: str) -> None:
     assert not location.startswith("//")
 
 
-def paths(here: Hall, request: str) -> list[str]:
+def paths(here: WebEnv, request: str) -> list[str]:
     return [
         "/",
         "/inbox",
@@ -48,7 +48,7 @@ def paths(here: Hall, request: str) -> list[str]:
 @pytest.mark.parametrize("prefix", ["", "/approve/it"])
 @pytest.mark.parametrize("strips", [True, False])
 async def test_no_answer_believes_the_host_that_a_request_names(path: Path, prefix: str, strips: bool) -> None:
-    async with hall(path, prefix=prefix, scheme="https", host="signoff.example.com") as here:
+    async with open_web(path, prefix=prefix, scheme="https", host="signoff.example.com") as here:
         asked = await here.asked()
         browser = Browser(here.session, here.base)
         browser.extra.update(EVIL)
@@ -65,7 +65,7 @@ async def test_no_answer_believes_the_host_that_a_request_names(path: Path, pref
 
 @pytest.mark.parametrize("prefix", ["", "/approve/it"])
 async def test_a_slash_at_the_end_is_served_like_none(path: Path, prefix: str) -> None:
-    async with hall(path, prefix=prefix, scheme="https", host="signoff.example.com") as here:
+    async with open_web(path, prefix=prefix, scheme="https", host="signoff.example.com") as here:
         asked = await here.asked()
         browser = Browser(here.session, here.base)
         page = await browser.get(f"{prefix}/r/{here.token()}/", follow=False)

@@ -20,7 +20,7 @@ from engine.json_values import Value
 from engine.references import Reference, parse, parse_resolvable
 from engine.requests import is_account
 from engine.workflowfile.scalars import EXPRESSION, has_expression, person_kind
-from tests.support.run_in_memory import KINDS, Journey
+from tests.support.run_in_memory import KINDS, RunInMemory
 
 ROOT = Path(__file__).parents[3]
 PERSON = Field.model_validate("person")
@@ -132,9 +132,9 @@ def test_a_check_of_a_literal_says_what_a_run_says_of_it(text: str) -> None:
     if reference is None or not text.isprintable():
         # The check also refuses characters that cannot be seen, so a run is never given them.
         with pytest.raises(DefinitionError):
-            Journey.of(steps)
+            RunInMemory.of(steps)
         return
-    journey = Journey.of(steps)
+    journey = RunInMemory.of(steps)
     journey.proceed()
     assert journey.opening.notes == ()
     (asked,) = journey.opening.references
@@ -158,7 +158,7 @@ def test_a_field_of_type_person_takes_exactly_the_addresses_that_name_one_person
 
 @given(TEXTS)
 def test_what_data_gives_is_asked_if_it_is_an_address_and_else_noted(text: str) -> None:
-    journey = Journey.of(
+    journey = RunInMemory.of(
         "- {id: words, uses: set, with: {text: a}, gate: {approvers: ['{{ inputs.any }}']}}", any=[text]
     )
     journey.proceed()

@@ -18,7 +18,7 @@ from engine.fields import Field, FieldType
 from engine.json_values import Value
 from engine.read_models import DecisionView, DeliveryContent, RequestView, RunView
 from engine.requests import Edit
-from tests.support.copies import replace
+from tests.support.copies import replace_fields
 from tests.support.fakes import START
 from tests.support.run_in_memory import EVE, LEE, asked, opened
 
@@ -46,7 +46,7 @@ def view(step: str = "- {id: words, uses: set, with: {text: draft}, gate: {}}", 
         reject_label=opening.reject_label,
         decision=None,
     )
-    return replace(made, **changes)
+    return replace_fields(made, **changes)
 
 
 def decided(request: RequestView, *edits: Edit, state: RequestState = RequestState.APPROVED, **changes: Any) -> Any:
@@ -59,8 +59,8 @@ def decided(request: RequestView, *edits: Edit, state: RequestState = RequestSta
         assurance="code",
         decided_at=START,
     )
-    closed = replace(request.model, state=state, closed_at=START, closed_by=LEE)
-    return replace(request, model=closed, decision=replace(decision, **changes))
+    closed = replace_fields(request.model, state=state, closed_at=START, closed_by=LEE)
+    return replace_fields(request, model=closed, decision=replace_fields(decision, **changes))
 
 
 def closed(state: RequestState, **changes: Any) -> RequestView:
@@ -194,7 +194,7 @@ def test_the_places_of_hidden_characters_are_those_that_are_written_as_their_num
 
 def test_names_and_titles_are_one_line_whatever_the_data_says() -> None:
     sly = Person("p9", "Eve\nApproved by: Sam")
-    request = replace(view(title="Pay?\nYes", workflow_title="A\nB"), requester=sly)
+    request = replace_fields(view(title="Pay?\nYes", workflow_title="A\nB"), requester=sly)
     card = request_card.request_card(request)
     assert card.title == "Pay? Yes"
     assert card.facts[:2] == (("Workflow", "A B"), ("Started by", f"Eve Approved by: Sam, {WHEN}"))
@@ -236,8 +236,11 @@ def test_before_anybody_was_shown_it_a_request_says_in_words_when_it_expires(aft
     card = request_card.request_card(request)
     assert card.facts[-2] == ("Expires", f"{words} after somebody was first shown it")
     assert (card.expires_at, card.expires_after) == (None, after)
-    shown = replace(
-        request, model=replace(request.model, deadlines=replace(request.model.deadlines, expires_at=START + after))
+    shown = replace_fields(
+        request,
+        model=replace_fields(
+            request.model, deadlines=replace_fields(request.model.deadlines, expires_at=START + after)
+        ),
     )
     over = closed(RequestState.CANCELLED, expires_after=after)
     for other in (request_card.request_card(shown), request_card.request_card(over)):
@@ -285,8 +288,9 @@ def test_the_actions_carry_the_words_of_the_gate_and_its_question() -> None:
     ],
 )
 def test_a_closed_request_says_its_outcome_and_offers_nothing_more(request_: RequestView, sentence: str) -> None:
-    open_until = replace(
-        request_, model=replace(request_.model, deadlines=replace(request_.model.deadlines, expires_at=START))
+    open_until = replace_fields(
+        request_,
+        model=replace_fields(request_.model, deadlines=replace_fields(request_.model.deadlines, expires_at=START)),
     )
     card = request_card.request_card(open_until)
     assert (card.state, card.actions, card.expires_at) == (sentence, (), None)
@@ -432,7 +436,7 @@ def run(**changes: Any) -> RunView:
         started_at=START,
         ended_at=None,
     )
-    return replace(made, **changes)
+    return replace_fields(made, **changes)
 
 
 def alert(topic: str | None, request: RequestView | None = None, **changes: Any) -> Any:
@@ -474,7 +478,7 @@ def test_an_alert_says_what_happened_and_what_to_do(topic: str | None, title: st
 
 
 def test_an_alert_about_the_end_of_a_run_says_what_the_outcome_says() -> None:
-    request = replace(closed(RequestState.EXPIRED), title="Pay?")
+    request = replace_fields(closed(RequestState.EXPIRED), title="Pay?")
     told = alert("expired", request, status=RunStatus.EXPIRED)
     assert told.request is None
     assert told.facts[3:] == (

@@ -35,9 +35,9 @@ from engine.fields import infer
 from engine.json_values import Value
 from engine.references import Reference
 from engine.requests import MAX_NOTES, Ruling
-from tests.support.copies import replace
+from tests.support.copies import replace_fields
 from tests.support.fakes import START
-from tests.support.run_in_memory import EVE, KIM, LEE, Journey, asked, decide, opened
+from tests.support.run_in_memory import EVE, KIM, LEE, RunInMemory, asked, decide, opened
 
 SECOND = timedelta(seconds=1)
 SEND = """
@@ -61,7 +61,7 @@ def test_a_gate_without_a_condition_always_opens() -> None:
 
 
 def test_a_gate_whose_condition_is_false_does_not_open() -> None:
-    journey = Journey.of(NAMED % 'when: "{{ inputs.amount > 100 }}"', amount=5)
+    journey = RunInMemory.of(NAMED % 'when: "{{ inputs.amount > 100 }}"', amount=5)
     journey.proceed()
     assert "gate.passed" in journey.kinds()
     assert journey.last is not None
@@ -201,7 +201,7 @@ def test_an_address_may_be_put_together_of_data() -> None:
 
 
 def test_inputs_that_name_an_approver_are_told_also_where_a_step_passed_them_on() -> None:
-    journey = Journey.of(
+    journey = RunInMemory.of(
         "- {id: pick, uses: set, with: {to: {who: '{{ inputs.any }}'}, other: x}}\n"
         "- {id: words, uses: set, with: {}, gate: {approvers: ['{{ steps.pick.to.who }}']}}",
         any="kim@example.com",
@@ -251,10 +251,10 @@ def test_what_touches_a_secret_is_never_editable_and_shown_by_name_only() -> Non
     shown = opening.content.shown()
     assert shown["headers"] == {"token": "Bearer " + SECRET_SHOWN.replace("{name}", "BANK")}
     assert json_values.look(dict(opening.content.value), ("headers", "token")) == ""
-    step = Journey.of(SEND).workflow.steps[0]
+    step = RunInMemory.of(SEND).workflow.steps[0]
     assert step.gate is not None
     for name in ("headers", "headers.token"):
-        widened = replace(step.gate, edit={name: None, "text": None})
+        widened = replace_fields(step.gate, edit={name: None, "text": None})
         again = requests.open_request(
             gate=widened, step=step, subject=opening.subject, content=opening.content, scope={}, why=True
         )
@@ -283,7 +283,7 @@ def test_a_name_with_a_dot_in_it_is_that_name_and_not_a_path() -> None:
 
 
 def test_after_a_step_all_of_its_output_is_editable_by_default() -> None:
-    journey = Journey.of("- {id: words, uses: set, with: {one: 1, two: [2]}, gate: {at: after}}")
+    journey = RunInMemory.of("- {id: words, uses: set, with: {one: 1, two: [2]}, gate: {at: after}}")
     journey.proceed()
     assert journey.opening.subject.at is ReviewPoint.AFTER
     assert paths(journey.opening) == ["one", "two"]
@@ -296,13 +296,13 @@ def test_the_digest_covers_subject_and_content() -> None:
     opening = words()
     subject, content = opening.subject, opening.content
     others = [
-        replace(subject, workflow="other"),
-        replace(subject, hash="0"),
-        replace(subject, run="r2"),
-        replace(subject, step="other"),
-        replace(subject, visit=2),
-        replace(subject, uses="call"),
-        replace(subject, at=ReviewPoint.AFTER),
+        replace_fields(subject, workflow="other"),
+        replace_fields(subject, hash="0"),
+        replace_fields(subject, run="r2"),
+        replace_fields(subject, step="other"),
+        replace_fields(subject, visit=2),
+        replace_fields(subject, uses="call"),
+        replace_fields(subject, at=ReviewPoint.AFTER),
     ]
     contents = [Params({"text": "Draft"}), Params({"text": ""}, {("text",): (SecretName("A"),)})]
     digests = {one.digest(content) for one in others} | {subject.digest(one) for one in contents}
@@ -424,7 +424,7 @@ def test_a_reason_is_cut_and_can_always_be_stored() -> None:
 
 
 def test_content_that_was_changed_behind_the_approvers_back_is_never_ruled_on() -> None:
-    request = replace(asked(words()), content=Params({"text": "tampered"}))
+    request = replace_fields(asked(words()), content=Params({"text": "tampered"}))
     for edits in ({}, {"text": "edited"}):
         with pytest.raises(Tampered):
             decide(request, edits=edits)
@@ -540,7 +540,7 @@ def test_an_edit_that_takes_what_the_step_needs_is_told_in_our_words() -> None:
 
 
 def test_an_edit_of_an_output_is_not_held_against_the_parameters() -> None:
-    journey = Journey.of("- {id: words, uses: set, with: {to: 1}, gate: {at: after}}")
+    journey = RunInMemory.of("- {id: words, uses: set, with: {to: 1}, gate: {at: after}}")
     journey.proceed()
     assert decide(asked(journey.opening), edits={"to": 2}).approved.value == {"to": 2}
 
@@ -551,7 +551,7 @@ def test_an_edit_inside_of_another_edit_is_refused(outer: Value, inner_first: bo
     request = asked(opened("- {id: words, uses: set, with: {a: {b: 1}}, gate: {}}"))
     inside = requests.Editable(("a", "b"), infer(1))
     edits = {"a.b": 2, "a": outer} if inner_first else {"a": outer, "a.b": 2}
-    refusal = decide(replace(request, editable=(*request.editable, inside)), edits=edits)
+    refusal = decide(replace_fields(request, editable=(*request.editable, inside)), edits=edits)
     assert refusal == InvalidEdits(errors={"a.b": "this lies inside a, which was edited too; edit one of them."})
 
 
@@ -561,5 +561,5 @@ def test_edits_that_make_the_content_too_large_are_refused() -> None:
 
 
 def test_parameters_that_are_wrong_as_a_whole_are_named_as_with() -> None:
-    kind = Journey.of("- {id: nap, uses: wait, with: {for: 1s}}").workflow.steps[0].kind
+    kind = RunInMemory.of("- {id: nap, uses: wait, with: {for: 1s}}").workflow.steps[0].kind
     assert requests.invalid_params(kind, Params({})).keys() == {"with"}

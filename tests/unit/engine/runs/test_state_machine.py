@@ -15,9 +15,9 @@ from engine.json_values import Value
 from engine.retry import MAX_RETRY_AFTER
 from engine.runs import DEFAULT_TIMEOUT, MAX_CRASHES, StepFailure, StepOutput
 from engine.workflowfile import Nature
-from tests.support.copies import replace
+from tests.support.copies import replace_fields
 from tests.support.fakes import START, Call
-from tests.support.run_in_memory import Journey
+from tests.support.run_in_memory import RunInMemory
 
 SECOND = timedelta(seconds=1)
 CALL = "- {id: send, uses: call, with: {to: bank, text: hello}%s}\n"
@@ -27,7 +27,7 @@ DONE = StepOutput({"answer": 1, "text": "sent"})
 REFUSED, LOST = StepFailure(message="refused"), StepFailure(message="lost", unknown=True)
 
 
-def at_rest(journey: Journey) -> None:
+def at_rest(journey: RunInMemory) -> None:
     """Exactly one of: it ended, it has an effect, a time, or it waits for people."""
     progress = journey.last
     assert progress is not None
@@ -36,8 +36,8 @@ def at_rest(journey: Journey) -> None:
     assert (progress.opening is None) or (progress.status is RunStatus.WAITING and progress.ready_at is None)
 
 
-def begun(steps: str, **inputs: Value) -> Journey:
-    journey = Journey.of(steps, **inputs)
+def begun(steps: str, **inputs: Value) -> RunInMemory:
+    journey = RunInMemory.of(steps, **inputs)
     journey.proceed()
     at_rest(journey)
     return journey
@@ -113,7 +113,7 @@ def test_a_walk_that_may_not_act_stops_before_the_effect_with_its_approval() -> 
     opening = journey.opening
     journey.proceed(may_run_effects=False)
     assert journey.state.status is RunStatus.WAITING
-    journey.state = replace(
+    journey.state = replace_fields(
         journey.state,
         review=runs.ReviewResult(state=RequestState.APPROVED, content=opening.content, digest=opening.digest),
     )
@@ -129,7 +129,7 @@ def test_a_walk_that_may_not_act_stops_before_the_effect_with_its_approval() -> 
 def test_a_spurious_wake_while_a_request_is_pending_changes_nothing() -> None:
     journey = begun(GATED)
     opening = journey.opening
-    journey.state = replace(
+    journey.state = replace_fields(
         journey.state,
         review=runs.ReviewResult(state=RequestState.PENDING, content=opening.content, digest=opening.digest),
     )
@@ -178,7 +178,7 @@ def test_what_people_decided_is_there_for_later_steps_and_none_where_no_person_d
     )
     journey = begun(steps)
     journey.answer(RequestState.EXPIRED, on_expiry=OnExpiry.CONTINUE)
-    journey.state = replace(journey.state, decisions={"b": {"verdict": "approved"}, "c": {"verdict": "mine"}})
+    journey.state = replace_fields(journey.state, decisions={"b": {"verdict": "approved"}, "c": {"verdict": "mine"}})
     journey.answer(RequestState.APPROVED)
     assert journey.visit("b").output == {"by": None}
     assert journey.visit("c").output == {"a": None, "b": {"verdict": "approved"}}
@@ -221,11 +221,11 @@ def test_a_run_asks_once_for_each_of_its_gates_in_order() -> None:
     assert (asked, journey.state.status) == (["a", "send", "b"], RunStatus.SUCCEEDED)
 
 
-def tampered(journey: Journey) -> None:
+def tampered(journey: RunInMemory) -> None:
     """An answer whose content is not what its digest was taken of."""
     opening = journey.opening
     other = Params({**opening.content.value, "text": "tampered"})
-    journey.state = replace(
+    journey.state = replace_fields(
         journey.state, review=runs.ReviewResult(state=RequestState.APPROVED, content=other, digest=opening.digest)
     )
     journey.proceed()
@@ -249,7 +249,7 @@ def test_an_effect_is_handed_over_with_the_digest_that_gives_tampering_away() ->
 
 def test_an_approval_of_another_version_of_the_workflow_does_not_count() -> None:
     journey = begun("- {id: a, uses: set, with: {text: draft}, gate: true}")
-    journey.workflow = replace(journey.workflow, hash="another")
+    journey.workflow = replace_fields(journey.workflow, hash="another")
     journey.answer(RequestState.APPROVED)
     assert journey.state.status is RunStatus.FAILED
 
@@ -368,14 +368,14 @@ def test_a_crash_during_a_repeatable_effect_calls_again_until_it_looks_like_the_
 
 def test_a_started_visit_without_parameters_is_judged_by_its_kind_alone() -> None:
     journey = begun(CALL % "")
-    journey.state = replace(journey.state, visits={"send": replace(journey.visit("send"), params=None)})
+    journey.state = replace_fields(journey.state, visits={"send": replace_fields(journey.visit("send"), params=None)})
     assert journey.proceed().status is RunStatus.NEEDS_ATTENTION
 
 
 # -- a person's answer --------------------------------------------------------------------------------------
 
 
-def parked(steps: str = GATED + NOTE) -> Journey:
+def parked(steps: str = GATED + NOTE) -> RunInMemory:
     journey = begun(steps)
     if journey.state.status is RunStatus.WAITING:
         journey.answer(RequestState.APPROVED)
@@ -417,7 +417,7 @@ def test_stop_fails_the_run_even_where_errors_continue() -> None:
 
 def test_stop_needs_no_earlier_error() -> None:
     journey = parked()
-    journey.state = replace(journey.state, visits={"send": replace(journey.visit("send"), error=None)})
+    journey.state = replace_fields(journey.state, visits={"send": replace_fields(journey.visit("send"), error=None)})
     assert journey.resume(ResumeAnswer.STOP).error == "A person stopped the run; whether step send happened is unknown."
 
 
@@ -448,41 +448,41 @@ def test_a_wait_that_is_too_long_fails_the_step() -> None:
 # -- cancelling ---------------------------------------------------------------------------------------------
 
 
-def in_review() -> Journey:
+def in_review() -> RunInMemory:
     return begun(GATED)
 
 
-def approved() -> Journey:
+def approved() -> RunInMemory:
     journey = begun(GATED)
     opening = journey.opening
     review = runs.ReviewResult(state=RequestState.APPROVED, content=opening.content, digest=opening.digest)
-    journey.state = replace(journey.state, review=review)
+    journey.state = replace_fields(journey.state, review=review)
     return journey
 
 
-def ready() -> Journey:
+def ready() -> RunInMemory:
     journey = approved()
     journey.proceed(may_run_effects=False)
     return journey
 
 
-def output_in_review() -> Journey:
+def output_in_review() -> RunInMemory:
     journey = begun(CALL % ", gate: {at: after}")
     journey.record(DONE)
     return journey
 
 
-def retrying() -> Journey:
+def retrying() -> RunInMemory:
     journey = begun(CALL % ", retry: {attempts: 2}")
     journey.record(REFUSED)
     return journey
 
 
-def sleeping() -> Journey:
+def sleeping() -> RunInMemory:
     return begun("- {id: send, uses: wait, with: {for: 1h}}")
 
 
-def started() -> Journey:
+def started() -> RunInMemory:
     return begun(CALL % ", idempotent: true")
 
 
@@ -509,7 +509,7 @@ def test_a_cancelled_run_says_that_an_effect_may_have_happened(place: Any) -> No
 
 
 def test_a_run_cancelled_before_its_first_step_or_after_its_last_ends_cancelled() -> None:
-    journey = Journey.of(CALL % "")
+    journey = RunInMemory.of(CALL % "")
     journey.cancel()
     assert journey.proceed().status is RunStatus.CANCELLED
     journey = begun(CALL % "")
@@ -563,9 +563,9 @@ def test_an_inline_step_that_cannot_produce_fails() -> None:
         def produce(self, given: Any) -> dict[str, Value]:
             raise InvalidValue("cannot")
 
-    journey = Journey.of(CALL % "")
-    step = replace(journey.workflow.steps[0], kind=Broken())
-    journey.workflow = replace(journey.workflow, steps=(step,))
+    journey = RunInMemory.of(CALL % "")
+    step = replace_fields(journey.workflow.steps[0], kind=Broken())
+    journey.workflow = replace_fields(journey.workflow, steps=(step,))
     assert journey.proceed().error == "Step send failed: cannot"
 
 

@@ -25,7 +25,7 @@ from engine.steps.form import FormStep
 from engine.store.request_rows import _details
 from engine.workflowfile import Workflow
 from tests.support import samples
-from tests.support.copies import replace
+from tests.support.copies import replace_fields
 from tests.support.fakes import START
 from tests.support.run_in_memory import KINDS, asked
 
@@ -81,11 +81,11 @@ def opening_of(*steps: Value, given_inputs: dict[str, Value] | None = None, inpu
         assert progress.opening is not None
         if progress.opening.subject.step == workflow.steps[-1].id:
             return progress.opening
-        content = replace(progress.opening.content, value={"n": 3, "mail": "b@example.com"})
+        content = replace_fields(progress.opening.content, value={"n": 3, "mail": "b@example.com"})
         review = ReviewResult(
             state=RequestState.APPROVED, content=content, digest=progress.opening.subject.digest(content)
         )
-        state = replace(state, visits=visits, cursor=progress.cursor, status=progress.status, review=review)
+        state = replace_fields(state, visits=visits, cursor=progress.cursor, status=progress.status, review=review)
 
 
 def step(params: dict[str, Value], **keys: Value) -> Value:
