@@ -42,7 +42,7 @@ from bot.terminal.sender import TerminalMailer, TerminalSender
 from bot.web import routes
 from bot.web import server as http_server
 from bot.web.connections import limits_for
-from bot.web.routes import Handler, Reviewable
+from bot.web.routes import Handler, ReviewPages
 from bot.web.service import ReviewService
 from engine.code_derivation import Codes
 from engine.delivery.outbox import Relay
@@ -316,10 +316,10 @@ async def _open_slack(app: App, stack: AsyncExitStack) -> dict[str, Handler]:
     return {} if served.door is None else {transport.PATH: served.door.events}
 
 
-def _review_pages(app: App) -> Reviewable | None:
+def _review_pages(app: App) -> ReviewPages | None:
     if not app.settings.public_url:
         return None
-    return Reviewable(ReviewService(app.engine, app.identity), app.clock, app.codes.key)
+    return ReviewPages(ReviewService(app.engine, app.identity), app.clock, app.codes.key)
 
 
 async def serve(options: AppOptions, on_ready: Callable[[int], None]) -> None:

@@ -15,7 +15,7 @@ from engine.errors import StoreError
 log = logging.getLogger(__name__)
 
 
-class _Redacting(logging.Formatter):
+class _RedactingFormatter(logging.Formatter):
     """Redacts each text before it is arranged: tracebacks and messages of libraries pass here too."""
 
     def __init__(self, redact: Callable[[str], str]) -> None:
@@ -32,7 +32,7 @@ class _Redacting(logging.Formatter):
         return self._redact(self.formatException(record.exc_info)) if record.exc_info else None
 
 
-class _Text(_Redacting):
+class _Text(_RedactingFormatter):
     def format(self, record: logging.LogRecord) -> str:
         line = f"{self.moment(record)} {record.levelname.lower()} {record.name}: {_one_line(self.message(record))}"
         trace = self.trace(record)
@@ -44,7 +44,7 @@ def _one_line(text: str) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
-class _Json(_Redacting):
+class _Json(_RedactingFormatter):
     def format(self, record: logging.LogRecord) -> str:
         entry = {
             "at": self.moment(record),

@@ -295,7 +295,7 @@ def environment(env_file: Path = Path(".env")) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class LoadedSettings:
     """What came of reading settings. `complaints`: a sentence for all that is wrong.
 
     `unusable`: the settings whose value cannot be used; `settings` has their default instead.
@@ -317,7 +317,7 @@ def load(given: Mapping[str, str] | None = None, *, database: Path | None = None
     return reading.settings
 
 
-def read(present: Mapping[str, str], *, database: Path | None = None) -> Reading:
+def read(present: Mapping[str, str], *, database: Path | None = None) -> LoadedSettings:
     """The settings as far as they can be used, and what is wrong with the others."""
     values = {
         name: present[PREFIX + name.upper()] for name in Settings.model_fields if PREFIX + name.upper() in present
@@ -326,7 +326,7 @@ def read(present: Mapping[str, str], *, database: Path | None = None) -> Reading
         values["database_url"] = f"sqlite:///{database.expanduser().absolute()}"
     settings, wrong = _usable(values)
     complaints = [f"{PREFIX}{name.upper()}: {sentence}" for name, sentence in wrong]
-    return Reading(
+    return LoadedSettings(
         settings,
         (*_unknown(present), *_incomplete(present), *_too_short(present), *complaints),
         frozenset(name for name, _ in wrong),

@@ -50,7 +50,7 @@ class _Leaf(Struct, frozen=True, omit_defaults=True, kw_only=True):
     content: str
 
 
-class Sealed(Struct, frozen=True):
+class SealedEntry(Struct, frozen=True):
     """An entry in its place in the chain. `leaf` and `content` are the exact JSON texts that were hashed."""
 
     seq: int
@@ -60,7 +60,7 @@ class Sealed(Struct, frozen=True):
     content: str
 
 
-def seal(entry: Entry, *, workspace: str, at: datetime, seq: int, previous: bytes, salt: bytes) -> Sealed:
+def seal(entry: Entry, *, workspace: str, at: datetime, seq: int, previous: bytes, salt: bytes) -> SealedEntry:
     """Chain an entry to the hash of entry `seq - 1` of the same workspace; `GENESIS` before the first, which is 1.
 
     `at` is aware; `salt` is at least `MIN_SALT` fresh random bytes. Raises `ValueError` where that is not so.
@@ -81,7 +81,7 @@ def seal(entry: Entry, *, workspace: str, at: datetime, seq: int, previous: byte
             content=hashlib.sha256(salt + content).hexdigest(),
         )
     )
-    return Sealed(seq, leaf.decode(), hashlib.sha256(previous + leaf).digest(), salt, content.decode())
+    return SealedEntry(seq, leaf.decode(), hashlib.sha256(previous + leaf).digest(), salt, content.decode())
 
 
 def abridged(name: str, value: dict[str, Value], limit: int) -> dict[str, Value]:

@@ -162,7 +162,7 @@ class TakesLonger(Protocol):
     show_seconds: ClassVar[float]
 
 
-class Found(Struct, frozen=True):
+class DirectoryPerson(Struct, frozen=True):
     """A person as a directory knows them: the name (may be empty), and every address that it vouches for."""
 
     name: str
@@ -181,13 +181,13 @@ class Resolution:
     `unanswered`: the directory did not answer, so that nothing of this is known.
     """
 
-    people: tuple[Found, ...]
+    people: tuple[DirectoryPerson, ...]
     why: str | None = None
     members: frozenset[Address] = frozenset()
     unknown: bool = False
     never: bool = False
     standing: str | None = None
-    guests: tuple[Found, ...] = ()
+    guests: tuple[DirectoryPerson, ...] = ()
     unanswered: bool = False
 
 
@@ -284,9 +284,9 @@ __all__ = [
     "Channel",
     "Clock",
     "Directory",
+    "DirectoryPerson",
     "Executor",
     "FindsCopies",
-    "Found",
     "Ids",
     "Mailer",
     "Resolution",

@@ -49,7 +49,7 @@ _STAND_INS: Final = {UrlPart.START: "https://x", UrlPart.SCHEME: "https", UrlPar
 """What stands for a value that is not known yet, in its place; anywhere else it is a 1."""
 
 
-class Inserted(NamedTuple):
+class InsertedValue(NamedTuple):
     """A value that is put into an address. `label`: what errors call it."""
 
     text: str
@@ -134,7 +134,7 @@ def checked(text: str) -> str:
     return _callable(canonical(text))
 
 
-def check_written(parts: Sequence[str | Inserted]) -> None:
+def check_written(parts: Sequence[str | InsertedValue]) -> None:
     """Raise `InvalidValue` where the literal texts of an address name no server that can be called."""
     built = ""
     for index, part in enumerate(parts):
@@ -180,7 +180,7 @@ def moves(text: str) -> bool:
     return "#" in text or any(_plain(segment) in _DOTS for segment in _path(text).split("/"))
 
 
-def build(parts: Sequence[str | Inserted]) -> str:
+def build(parts: Sequence[str | InsertedValue]) -> str:
     """Return the address made of literal texts and values, each value escaped for the place where it stands.
 
     Raises `InvalidValue` for a value that would move the call elsewhere.
@@ -198,7 +198,7 @@ def build(parts: Sequence[str | Inserted]) -> str:
     return _callable(canonical(built))
 
 
-def places(parts: Sequence[str | Inserted]) -> list[UrlPart]:
+def places(parts: Sequence[str | InsertedValue]) -> list[UrlPart]:
     """The place of each value, in order, whatever the values are."""
     built, found = "", list[UrlPart]()
     for index, part in enumerate(parts):
@@ -210,7 +210,7 @@ def places(parts: Sequence[str | Inserted]) -> list[UrlPart]:
     return found
 
 
-def _place(built: str, rest: Sequence[str | Inserted]) -> UrlPart:
+def _place(built: str, rest: Sequence[str | InsertedValue]) -> UrlPart:
     """Where a value stands that follows `built`. Escaped values hold no delimiter, so `built` tells it."""
     scheme, separator, after = built.partition("://")
     if not separator:
@@ -225,7 +225,7 @@ def _place(built: str, rest: Sequence[str | Inserted]) -> UrlPart:
     return UrlPart.PORT if ":" in after.rpartition("]")[2] else UrlPart.HOST
 
 
-def _escaped(place: UrlPart, value: Inserted, rest: Sequence[str | Inserted]) -> str:
+def _escaped(place: UrlPart, value: InsertedValue, rest: Sequence[str | InsertedValue]) -> str:
     text, label = value
     match place:
         case UrlPart.START:
@@ -241,7 +241,7 @@ def _escaped(place: UrlPart, value: Inserted, rest: Sequence[str | Inserted]) ->
     return quote(text, safe="")
 
 
-def _base(value: Inserted, rest: Sequence[str | Inserted]) -> str:
+def _base(value: InsertedValue, rest: Sequence[str | InsertedValue]) -> str:
     """The beginning of an address; it ends before a `/`, `?` or `#`, or has a path that the rest continues."""
     found = _BASE.fullmatch(value.text)
     following = rest[0] if rest and isinstance(rest[0], str) else ""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from engine.delivery.routing import MAIL
 from engine.domain import Origin, Person
-from engine.ports import Directory, Found, Resolution, Route
+from engine.ports import Directory, DirectoryPerson, Resolution, Route
 from engine.references import EMAIL, Reference
 
 
@@ -43,5 +43,5 @@ class DirectoryWithEmail:
 def _with_email(reference: Reference, resolution: Resolution) -> Resolution:
     if resolution.people or reference.kind != EMAIL or not resolution.unknown:
         return resolution
-    person = Found("", (reference.address,))
+    person = DirectoryPerson("", (reference.address,))
     return Resolution((person,), f"{reference.value} is not in Slack, so they are asked by email.", unknown=True)

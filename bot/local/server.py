@@ -34,7 +34,7 @@ CarryOut = Callable[[str, dict[str, Any]], Awaitable[CommandReply]]
 """Carries out a command by its name and arguments. Raises `SignoffError` when the database fails."""
 
 
-class _TooLarge(Exception):
+class _BodyTooLarge(Exception):
     """The body is larger than `MAX_BODY`."""
 
 
@@ -91,7 +91,7 @@ async def _answer(carry_out: CarryOut, request: Request) -> Response:
         reply = await carry_out(request.path_params["command"], given)
     except ClientDisconnect:
         return Response(status_code=400)  # the client is gone and reads nothing
-    except _TooLarge:
+    except _BodyTooLarge:
         reply = CommandReply(f"The command is larger than {MAX_BODY:,} bytes; nothing was done.")
     except (InvalidValue, KeyError, ValueError, TypeError, AttributeError) as error:
         log.info("a local command was not understood: %s", error)
@@ -110,7 +110,7 @@ async def _body(request: Request) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BODY:
-            raise _TooLarge
+            raise _BodyTooLarge
     return bytes(body)
 
 

@@ -15,7 +15,7 @@ from engine.domain import (
     AlreadyDecided,
     Cancelled,
     Changed,
-    CodeLapsed,
+    CodeExpired,
     Contested,
     Expired,
     InvalidEdits,
@@ -151,7 +151,7 @@ def _wrong_code(refusal: WrongCode) -> str:
 
 
 @sentence.register
-def _code_expired(refusal: CodeLapsed) -> str:  # noqa: ARG001
+def _code_expired(refusal: CodeExpired) -> str:  # noqa: ARG001
     return "This code can no longer be used here. Go back to the request and decide again; a new code will be sent."
 
 

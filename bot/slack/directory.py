@@ -12,7 +12,7 @@ from bot.slack.client import SlackClient, SlackError
 from engine.delivery.recipients import MAX_APPROVERS
 from engine.domain import Address, Origin, Person
 from engine.domain.accounts import SLACK
-from engine.ports import Found, Resolution, Route
+from engine.ports import DirectoryPerson, Resolution, Route
 from engine.references import EMAIL, GROUP, MEMBERS, Reference
 
 _SLICE: Final = 50
@@ -136,7 +136,7 @@ def _one_account(account: Account, reference: Reference) -> Resolution:
 
 def _resolution(accounts: Sequence[Account], reference: Reference) -> Resolution:
     """Those who may be asked, and a sentence on those who may not."""
-    people: list[Found] = []
+    people: list[DirectoryPerson] = []
     whys: list[str] = []
     for account in accounts:
         standing = _unfit(account)
@@ -161,16 +161,16 @@ def _unfit(account: Account) -> str | None:
     return None
 
 
-def _found(account: Account) -> Found:
+def _found(account: Account) -> DirectoryPerson:
     addresses = [Address("slack", str(account["id"]))]
     email = address_of(account)
     if email is not None:
         addresses.append(Address("email", email))
-    return Found(_name(account), tuple(addresses))
+    return DirectoryPerson(_name(account), tuple(addresses))
 
 
-def _with(found: Found, address: Address) -> Found:
-    return found if address in found.addresses else Found(found.name, (*found.addresses, address))
+def _with(found: DirectoryPerson, address: Address) -> DirectoryPerson:
+    return found if address in found.addresses else DirectoryPerson(found.name, (*found.addresses, address))
 
 
 def _name(account: Account) -> str:

@@ -62,24 +62,24 @@ def line(text: str) -> str:
 # -- cutting ------------------------------------------------------------------------------------------------
 
 
-class Clipped(NamedTuple):
+class ClippedText(NamedTuple):
     """`missing`: how many characters were left out."""
 
     text: str
     missing: int
 
 
-def clip(text: str, limit: int, *, beyond: int = 0) -> Clipped:
+def clip(text: str, limit: int, *, beyond: int = 0) -> ClippedText:
     """The text, or its beginning with an ellipsis that says how much is missing if there is room.
 
     `beyond`: characters that follow the text, and are missing in any case.
     """
     if size(text) <= limit and not beyond:
-        return Clipped(text, 0)
+        return ClippedText(text, 0)
     says = limit >= _SAYS_HOW_MUCH
     head = fit(text, limit - size(_more(len(text) + beyond) if says else ELLIPSIS))
     missing = len(text) + beyond - len(head)
-    return Clipped(head + (_more(missing) if says else ELLIPSIS), missing)
+    return ClippedText(head + (_more(missing) if says else ELLIPSIS), missing)
 
 
 def _more(missing: int) -> str:

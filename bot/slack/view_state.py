@@ -17,7 +17,7 @@ from engine import json_values, requests
 from engine.domain import InvalidEdits, InvalidInputs
 from engine.errors import about
 from engine.fields import Field, FieldType, forms
-from engine.fields.forms import Entry, Typed
+from engine.fields.forms import FormEntry, Typed
 from engine.json_values import Value
 from engine.requests import Editable
 
@@ -130,11 +130,11 @@ def read_source(values: object) -> tuple[str, Mapping[str, Any] | None]:
 # -- one field ----------------------------------------------------------------------------------------------
 
 
-def _entries(form: Form, name: str, field: Field, now: Value) -> tuple[Entry, ...]:
+def _entries(form: Form, name: str, field: Field, now: Value) -> tuple[FormEntry, ...]:
     """Return the inputs of a field as they came back. Raises `InvalidValue`."""
     came_back = form.get(ids.field_key(name), {})
     return tuple(
-        Entry(
+        FormEntry(
             prefill=_options(field, part.prefill),
             typed=_typed(field, came_back[part.name]) if part.name in came_back else None,
             part=part.name,

@@ -8,7 +8,7 @@ from typing import Final
 
 from bot.presentation import advice
 from bot.presentation.advice import Call
-from bot.web.service import Barred, ReviewService
+from bot.web.service import AccessRefused, ReviewService
 from engine.domain import Address, AttentionLink, LinkState, Person, RememberedBrowser
 from engine.read_models import AttentionView, RequestView, RunView, StepAnswer, StepView
 
@@ -33,7 +33,9 @@ class AttentionVisit:
     browser: str | None = field(repr=False)
 
 
-async def visit(desk: ReviewService, run: str, *, token: str | None, browser: str | None) -> AttentionVisit | Barred:
+async def visit(
+    desk: ReviewService, run: str, *, token: str | None, browser: str | None
+) -> AttentionVisit | AccessRefused:
     """Who is there: the owner in a remembered browser, else whoever has the link."""
     found = await desk.engine.run(run)
     known = await desk.identity.browser(browser) if browser else None
@@ -43,12 +45,12 @@ async def visit(desk: ReviewService, run: str, *, token: str | None, browser: st
         return await _seen(desk, found, known, None, token=token, browser=browser)
     if link is None:
         if known is not None:
-            return Barred.NOT_AN_APPROVER if found is not None else Barred.NOT_FOUND
-        return Barred.UNKNOWN_LINK if token else Barred.NO_WAY_IN
+            return AccessRefused.NOT_AN_APPROVER if found is not None else AccessRefused.NOT_FOUND
+        return AccessRefused.UNKNOWN_LINK if token else AccessRefused.NO_WAY_IN
     if link.state is not LinkState.LIVE:
-        return Barred.EXPIRED_LINK if link.state is LinkState.EXPIRED else Barred.REVOKED_LINK
+        return AccessRefused.EXPIRED_LINK if link.state is LinkState.EXPIRED else AccessRefused.REVOKED_LINK
     if found is None or not _may(desk, found, link.person, link.address):
-        return Barred.REASSIGNED
+        return AccessRefused.REASSIGNED
     return await _seen(desk, found, link, (link.step, link.visit, link.attempt), token=token, browser=browser)
 
 

@@ -16,7 +16,7 @@ from bot.web.attention_access import AttentionVisit
 from bot.web.attention_view import TypedAnswer
 from bot.web.context import RequestContext
 from bot.web.drafts import FormDraft
-from bot.web.service import Barred
+from bot.web.service import AccessRefused
 from engine.domain import (
     Address,
     AnswerAttention,
@@ -51,9 +51,9 @@ _OTHER_CALL: Final = (
 _LATER: Final = "Who is asked next cannot be found out just now. Nothing was answered. Try again in a minute."
 _TYPED: Final = "typed"
 """In the address: go back to what was typed before a code was asked for."""
-_LINKS: Final[Mapping[LinkState | None, Barred]] = {
-    LinkState.EXPIRED: Barred.EXPIRED_LINK,
-    LinkState.REVOKED: Barred.REVOKED_LINK,
+_LINKS: Final[Mapping[LinkState | None, AccessRefused]] = {
+    LinkState.EXPIRED: AccessRefused.EXPIRED_LINK,
+    LinkState.REVOKED: AccessRefused.REVOKED_LINK,
 }
 
 
@@ -113,7 +113,7 @@ class AttentionHandlers:
     async def show(self, request: Request) -> Response:
         """The page. Nothing is written."""
         visit = await self.visit(request)
-        if isinstance(visit, Barred):
+        if isinstance(visit, AccessRefused):
             return self._barred(visit)
         if visit.asked is None:
             return self.closed(visit)
@@ -131,7 +131,7 @@ class AttentionHandlers:
             return foreign
         form = await context.posted(request)
         visit = await self.visit(request)
-        if isinstance(visit, Barred):
+        if isinstance(visit, AccessRefused):
             return self._barred(visit)
         salt = self._room.salt(request, form, about(visit.run.id))
         asked = visit.asked
@@ -150,7 +150,7 @@ class AttentionHandlers:
         sent = SubmittedAnswer(visit=visit, asked=asked, form=form, salt=salt, answer=answer, values=values)
         return await self._answered(request, sent)
 
-    async def visit(self, request: Request) -> AttentionVisit | Barred:
+    async def visit(self, request: Request) -> AttentionVisit | AccessRefused:
         """Who is there."""
         return await attention_access.visit(
             self._room.desk,
@@ -194,11 +194,11 @@ class AttentionHandlers:
                 return await self._open(request, sent.visit, sent.asked, typed=typed, notice=notice, status=422)
             case NotWaiting():
                 visit = await self.visit(request)
-                if isinstance(visit, Barred):
+                if isinstance(visit, AccessRefused):
                     return self._barred(visit)
                 return await self._too_late(request, visit, sent.form, sent.salt)
             case NoLink():
-                return self._barred(_LINKS.get(answer.state, Barred.UNKNOWN_LINK))
+                return self._barred(_LINKS.get(answer.state, AccessRefused.UNKNOWN_LINK))
             case _:
                 return await self._open(
                     request,
@@ -221,7 +221,7 @@ class AttentionHandlers:
     async def refused(self, run: str, answer: Refusal, *, browser: str) -> Response:
         """The page for an answer that was refused once its code was typed, in a browser that is remembered now."""
         visit = await attention_access.visit(self._room.desk, run, token=None, browser=browser)
-        if isinstance(visit, Barred):
+        if isinstance(visit, AccessRefused):
             return self._barred(visit)
         if isinstance(answer, NotWaiting) and visit.asked is None:
             return self.closed(visit, notice=f"{refusals.sentence(answer)} {_NOT_COUNTED}", status=409)
@@ -229,7 +229,7 @@ class AttentionHandlers:
 
     # -- pages --
 
-    def _barred(self, why: Barred) -> Response:
+    def _barred(self, why: AccessRefused) -> Response:
         return self._room.said(status_pages.barred_from_run(why, self._room.at))
 
     async def _open(

@@ -153,7 +153,7 @@ def said(asked: AttentionView, values: Mapping[str, Value]) -> tuple[tuple[str, 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class AnsweredPage:
     """What the page shows once nothing is asked any more."""
 
     title: str
@@ -163,17 +163,17 @@ class Answered:
     asks_again: bool
 
 
-def closed(visit: AttentionVisit) -> Answered:
+def closed(visit: AttentionVisit) -> AnsweredPage:
     """Return what became of the question."""
     title = f"{characters.line(visit.run.workflow_title)}: did it happen?"
     state = run_history.run_state(visit.run.status)
     if visit.answer is None:
         said = "This question was withdrawn." if visit.asks_again else "There is nothing to answer."
-        return Answered(title=title, said=said, identified=None, run_state=state, asks_again=visit.asks_again)
+        return AnsweredPage(title=title, said=said, identified=None, run_state=state, asks_again=visit.asks_again)
     step, answer = visit.answer
     mine = visit.remembered and answer.person.id == visit.person.id
     who = f"{answer.person.label} (you)" if mine else answer.person.label
-    return Answered(
+    return AnsweredPage(
         title=f"{characters.line(visit.run.workflow_title)}: {characters.line(step.step)}",
         said=answered(answer.answer, who, dates.moment(answer.at)),
         identified=outcome.how(answer.assurance, mine=mine),

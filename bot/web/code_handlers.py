@@ -17,11 +17,11 @@ from bot.web.attention_handlers import AttentionHandlers
 from bot.web.client_limits import ClientLimits
 from bot.web.context import RequestContext
 from bot.web.review_handlers import ReviewHandlers
-from bot.web.service import Barred
+from bot.web.service import AccessRefused
 from engine.code_derivation import tidy
-from engine.domain import ChallengeView, CodeLapsed, GiveCode, NotFound, Proven, Purpose, Refusal, WrongCode
+from engine.domain import ChallengeView, CodeExpired, GiveCode, NotFound, ProvenIdentity, Purpose, Refusal, WrongCode
 
-Given: TypeAlias = Proven | WrongCode | CodeLapsed
+Given: TypeAlias = ProvenIdentity | WrongCode | CodeExpired
 _KEPT: Final = 100
 _KEPT_FOR: Final = timedelta(minutes=1)
 _TOLD: Final = 100
@@ -64,7 +64,7 @@ class CodeHandlers:
         if not (code.isascii() and code.isdecimal() and len(code) == found.digits):
             return self._page(request, found, error=f"Type the {found.digits} digits from the email.")
         answer = await self._give(request, found, code)
-        if isinstance(answer, Proven):
+        if isinstance(answer, ProvenIdentity):
             return await self._went_on(request, answer)
         found = await self._challenge(request) or found
         if isinstance(answer, WrongCode) or found.tries_left == 0:
@@ -103,11 +103,11 @@ class CodeHandlers:
             while len(self._given) > _KEPT:
                 self._given.popitem(last=False)
         answer: Given = await asyncio.shield(giving)
-        if not isinstance(answer, Proven):
+        if not isinstance(answer, ProvenIdentity):
             self._given.pop(key, None)
         return answer
 
-    async def _went_on(self, request: Request, proven: Proven) -> Response:
+    async def _went_on(self, request: Request, proven: ProvenIdentity) -> Response:
         """The browser is remembered, and shows what came of it."""
         answer = await self._after(proven)
         self._room.remember(answer, proven.browser, lasts=proven.until - self._room.clock.now())
@@ -116,7 +116,7 @@ class CodeHandlers:
             self._room.drafts.drop(self._room.holder(request), typed)
         return answer
 
-    async def _after(self, proven: Proven) -> Response:
+    async def _after(self, proven: ProvenIdentity) -> Response:
         if proven.run is not None and isinstance(proven.answer, Refusal):
             return await self._attention.refused(proven.run, proven.answer, browser=proven.browser)
         if proven.run is not None and proven.answer is not None:
@@ -126,7 +126,11 @@ class CodeHandlers:
         if not isinstance(proven.answer, Refusal):
             return self._room.to(self._room.at.review(proven.request))
         visit = await self._room.desk.visit(proven.request, token=None, browser=proven.browser)
-        if isinstance(visit, Barred) or isinstance(proven.answer, NotFound) or visit.request.model.closed_at is None:
+        if (
+            isinstance(visit, AccessRefused)
+            or isinstance(proven.answer, NotFound)
+            or visit.request.model.closed_at is None
+        ):
             return self._room.said(status_pages.refused(refusals.sentence(proven.answer), status=409, at=self._room.at))
         notice = f"{refusals.sentence(proven.answer)} What you sent was not counted."
         return await self._reviewing.closed(visit, notice=notice, status=409)
@@ -150,12 +154,12 @@ class CodeHandlers:
             digits=found.digits,
         )
 
-    def _back(self, found: ChallengeView | Proven | None) -> str:
+    def _back(self, found: ChallengeView | ProvenIdentity | None) -> str:
         """Where another code is asked for; what was typed is there."""
         path = self._place(found)
         return f"{path}?typed=1" if path is not None else self._room.at.inbox
 
-    def _place(self, found: ChallengeView | Proven | None) -> str | None:
+    def _place(self, found: ChallengeView | ProvenIdentity | None) -> str | None:
         """The page of what a code is about; None where somebody only signs in."""
         if found is not None and found.request is not None:
             return self._room.at.review(found.request)

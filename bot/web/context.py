@@ -21,7 +21,7 @@ from bot.web.middleware import MOST_BYTES
 from bot.web.renderer import Renderer
 from bot.web.service import ReviewService
 from bot.web.site_urls import SiteUrls
-from bot.web.status_pages import Said
+from bot.web.status_pages import StatusPage
 from engine.ports import Clock
 
 _MOST_FIELDS: Final = 2_000
@@ -112,7 +112,7 @@ class RequestContext:
 
     # -- answers --
 
-    def said(self, said: Said) -> Response:
+    def said(self, said: StatusPage) -> Response:
         return self.pages.said(said)
 
     def to(self, path: str) -> Response:

@@ -17,7 +17,7 @@ from bot.presentation import characters, request_content
 from engine import fields
 from engine.errors import InvalidValue
 from engine.fields import Field, FieldType, forms
-from engine.fields.forms import Entry, Typed
+from engine.fields.forms import FormEntry, Typed
 from engine.json_values import Value
 
 Kind: TypeAlias = Literal["text", "textarea", "email", "url", "date", "datetime-local", "select", "radio", "checkbox"]
@@ -248,10 +248,10 @@ def read_edits(asked: Iterable[tuple[str, Field, Value]], raws: Raws) -> tuple[d
     return forms.read_edits(asked, lambda path, field, current: entries(path, field, current, raws))
 
 
-def entries(path: str, field: Field, current: Value, raws: Raws) -> tuple[Entry, ...]:
+def entries(path: str, field: Field, current: Value, raws: Raws) -> tuple[FormEntry, ...]:
     """Return the inputs of a field as they came back."""
     return tuple(
-        Entry(
+        FormEntry(
             prefill=_contents(field, item, item.filled),
             typed=_contents(field, item, raws[item.name]) if raws.get(item.name) else None,
             part=item.name.removeprefix(key(path)).removeprefix("-"),

@@ -16,7 +16,7 @@ from bot.presentation import request_outcome
 from bot.web import status_pages
 from bot.web.context import RequestContext
 from bot.web.review_handlers import ReviewHandlers
-from bot.web.service import Barred, ReviewVisit, mark
+from bot.web.service import AccessRefused, ReviewVisit, mark
 from engine import json_values
 from engine.code_derivation import hashed
 from engine.domain import RequestState
@@ -44,11 +44,11 @@ class LiveUpdates:
     async def events(self, request: Request) -> Response:
         """The stream of a page."""
         visit = await self._reviewing.visit(request)
-        if isinstance(visit, Barred):
+        if isinstance(visit, AccessRefused):
             return self._room.said(status_pages.barred(visit, self._room.at))
         if request.scope.get("is_head"):
             return Response(media_type="text/event-stream")
-        return _Counted(self._open, _whose(visit), self._stream(visit))
+        return _CountedPages(self._open, _whose(visit), self._stream(visit))
 
     async def _stream(self, visit: ReviewVisit) -> AsyncIterator[str]:
         """An event whenever something was written, a comment now and then; ends when nothing more will happen.
@@ -80,7 +80,7 @@ class LiveUpdates:
                 await self._room.closing.wait()
 
 
-class _Counted(Response):
+class _CountedPages(Response):
     """A stream that is counted from before its first byte until its connection is gone, or the refusal to open it."""
 
     media_type = "text/event-stream"

@@ -13,7 +13,7 @@ from bot.web.review_view import TypedReview
 from engine import json_values
 from engine.domain import Assurance, InvalidEdits, RequestState
 from engine.fields import forms
-from engine.fields.forms import Placed
+from engine.fields.forms import PlacedError
 from engine.json_values import Value
 from engine.read_models import RequestView
 
@@ -83,7 +83,7 @@ def proposed_changes(request: RequestView, edits: Mapping[str, Value]) -> tuple[
     return tuple((one.label, one.before or "", one.text) for one in changes.proposed(request, edits))
 
 
-def placed(request: RequestView, refusal: InvalidEdits) -> Placed:
+def placed(request: RequestView, refusal: InvalidEdits) -> PlacedError:
     """Return what the engine says of fields, by the field that has inputs."""
     editable = {json_values.show_path(place.path) for place in request.model.editable}
     return forms.place(refusal.errors, refusal.labels, editable.__contains__)

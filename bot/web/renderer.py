@@ -14,7 +14,7 @@ from bot.presentation.characters import stands_apart
 from bot.web import site_urls as places
 from bot.web import static_files
 from bot.web.site_urls import SiteUrls
-from bot.web.status_pages import Said
+from bot.web.status_pages import StatusPage
 
 _TYPE: Final = "text/html; charset=utf-8"
 
@@ -46,7 +46,7 @@ class Renderer:
         made = self._environment.get_template(f"{template}.html").render(**view)
         return HTMLResponse(made, status, media_type=_TYPE)
 
-    def said(self, said: Said) -> HTMLResponse:
+    def said(self, said: StatusPage) -> HTMLResponse:
         """The page that says what happened, and what can be done now."""
         return self.page("said", status=said.status, said=said)
 

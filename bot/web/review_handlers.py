@@ -15,7 +15,7 @@ from bot.web import context, outcome, review_view, service, stale_form, status_p
 from bot.web.context import RequestContext
 from bot.web.drafts import FormDraft
 from bot.web.review_view import TypedReview
-from bot.web.service import Barred, ReviewVisit
+from bot.web.service import AccessRefused, ReviewVisit
 from engine import json_values
 from engine.domain import (
     AlreadyDecided,
@@ -100,7 +100,7 @@ class ReviewHandlers:
         asks = await self._room.desk.identity.attention_link(token) if link is None else None
         found = link or asks
         if found is None:
-            return self._room.said(status_pages.barred(Barred.UNKNOWN_LINK, self._room.at))
+            return self._room.said(status_pages.barred(AccessRefused.UNKNOWN_LINK, self._room.at))
         at = self._room.at
         path = at.review(found.request) if isinstance(found, Link) else at.attention(found.run)
         answer = self._room.to(path)
@@ -111,7 +111,7 @@ class ReviewHandlers:
     async def show(self, request: Request) -> Response:
         """The page."""
         visit = await self.visit(request)
-        if isinstance(visit, Barred):
+        if isinstance(visit, AccessRefused):
             return self._room.said(status_pages.barred(visit, self._room.at))
         if visit.request.model.state is not RequestState.PENDING:
             return await self.closed(visit)
@@ -128,7 +128,7 @@ class ReviewHandlers:
             return foreign
         form = await context.posted(request)
         visit = await self.visit(request)
-        if isinstance(visit, Barred):
+        if isinstance(visit, AccessRefused):
             return self._room.said(status_pages.barred(visit, self._room.at))
         salt = self._room.salt(request, form, about(visit.request.id))
         verdict = _VERDICTS.get(context.text(form, "verdict"))
@@ -143,7 +143,7 @@ class ReviewHandlers:
         sent = SubmittedReview(visit=visit, form=form, salt=salt, verdict=verdict, edits=edits, wrong=wrong)
         return await self._asked_back(request, sent) or await self._decided(request, sent)
 
-    async def visit(self, request: Request) -> ReviewVisit | Barred:
+    async def visit(self, request: Request) -> ReviewVisit | AccessRefused:
         """Who is there."""
         return await self._room.desk.visit(
             request.path_params["request"], token=self._room.token(request), browser=self._room.browser(request)
@@ -214,16 +214,16 @@ class ReviewHandlers:
             case AlreadyDecided() | Expired() | Cancelled() | Changed():
                 return await self._too_late(request, sent, answer)
             case NotAnApprover():
-                return self._room.said(status_pages.barred(Barred.REASSIGNED, self._room.at))
+                return self._room.said(status_pages.barred(AccessRefused.REASSIGNED, self._room.at))
             case NoLink():
-                why = _LINKS.get(answer.state, Barred.UNKNOWN_LINK)
+                why = _LINKS.get(answer.state, AccessRefused.UNKNOWN_LINK)
                 return self._room.said(status_pages.barred(why, self._room.at))
             case _:
                 return await self._again(request, sent.visit, sent.typed, refusals.sentence(answer), status=409)
 
     async def _too_late(self, request: Request, sent: SubmittedReview, answer: Refusal) -> Response:
         visit = await self.visit(request)
-        if isinstance(visit, Barred):
+        if isinstance(visit, AccessRefused):
             return self._room.said(status_pages.barred(visit, self._room.at))
         mine = isinstance(answer, AlreadyDecided) and _is_as_sent(visit.request, sent)
         if mine and await self._room.desk.was_decided_by(visit.request, sent.salt):
@@ -314,9 +314,9 @@ class ReviewHandlers:
 
 _BACK: Final = "This is what you had typed. Nothing was decided yet."
 _OWN: Final = frozenset({"verdict", "confirmed", "nonce"})
-_LINKS: Final[Mapping[LinkState | None, Barred]] = {
-    LinkState.EXPIRED: Barred.EXPIRED_LINK,
-    LinkState.REVOKED: Barred.REVOKED_LINK,
+_LINKS: Final[Mapping[LinkState | None, AccessRefused]] = {
+    LinkState.EXPIRED: AccessRefused.EXPIRED_LINK,
+    LinkState.REVOKED: AccessRefused.REVOKED_LINK,
 }
 
 

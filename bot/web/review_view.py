@@ -12,7 +12,7 @@ from bot.presentation import characters, request_card, request_content
 from bot.presentation.characters import boundary, hidden
 from bot.web import form_inputs, run_history, stale_form
 from bot.web.form_inputs import Input, Raws
-from bot.web.run_history import StepShown
+from bot.web.run_history import HistoryStep
 from engine import fields, json_values, requests
 from engine.domain import Card, ReasonRequired, ReviewPoint
 from engine.errors import about
@@ -81,7 +81,7 @@ class Review:
     trigger: str
     run_id: str
     run_state: str
-    steps: tuple[StepShown, ...]
+    steps: tuple[HistoryStep, ...]
     history: tuple[tuple[datetime | None, str], ...]
     reason: str
     reason_error: str | None

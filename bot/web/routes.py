@@ -31,7 +31,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
-class Reviewable:
+class ReviewPages:
     """`key`: of this server, to sign forms with."""
 
     desk: ReviewService
@@ -51,7 +51,7 @@ def site(
     public_url: str,
     *,
     mounted: Mapping[str, Handler],
-    review: Reviewable | None = None,
+    review: ReviewPages | None = None,
     proxies: Sequence[str] = (),
 ) -> Site:
     """`mounted`: what takes POSTs at a path, for instance Slack's deliveries. `review`: what our own pages need.

@@ -49,7 +49,7 @@ _TRIGGERS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepShown:
+class HistoryStep:
     step: str
     status: str
     tone: str
@@ -69,7 +69,7 @@ def inputs(run: RunView | None, people: People) -> tuple[tuple[str, str], ...]:
     return tuple(values(run.inputs, people)) if run else ()
 
 
-def steps(run: RunView | None, people: People) -> tuple[StepShown, ...]:
+def steps(run: RunView | None, people: People) -> tuple[HistoryStep, ...]:
     """What it has come to."""
     return tuple(_step(one, people) for one in run.steps) if run else ()
 
@@ -84,9 +84,9 @@ def values(values: Mapping[str, Value], people: People) -> Iterator[tuple[str, s
         yield characters.line(name), requests.by_name(request_content.show(fields.infer(value), value), people)
 
 
-def _step(step: StepView, people: People) -> StepShown:
+def _step(step: StepView, people: People) -> HistoryStep:
     visit = f" (visit {step.visit})" if step.visit > 1 else ""
-    return StepShown(
+    return HistoryStep(
         step=f"{characters.line(step.step)}{visit}",
         status=_STEPS[step.status],
         tone="good" if step.status is StepStatus.SUCCEEDED else "bad" if step.status is StepStatus.FAILED else "calm",

@@ -15,7 +15,7 @@ from engine.service import Engine, Identity
 MOST_LISTED: Final = 200
 
 
-class Barred(Enum):
+class AccessRefused(Enum):
     """Why somebody does not see a request."""
 
     UNKNOWN_LINK = auto()
@@ -52,7 +52,7 @@ class ReviewService:
     engine: Engine
     identity: Identity
 
-    async def visit(self, request: str, *, token: str | None, browser: str | None) -> ReviewVisit | Barred:
+    async def visit(self, request: str, *, token: str | None, browser: str | None) -> ReviewVisit | AccessRefused:
         """Who is there: as the person of a remembered browser if they are asked, else as whoever has the link."""
         # Before the rest: what is written in between makes a page look older than it is, never newer.
         standing = mark(await self.engine.standing(request))
@@ -118,17 +118,17 @@ def _is_asked(request: RequestView, person: Person) -> bool:
 
 def _barred(
     found: RequestView | None, known: RememberedBrowser | None, link: Link | None, token: str | None, request: str
-) -> Barred | None:
+) -> AccessRefused | None:
     """Whoever shows nothing learns nothing, not even whether there is such a request."""
     if link is None or link.request != request:
         if known is not None:
-            return Barred.NOT_AN_APPROVER if found is not None else Barred.NOT_FOUND
-        return Barred.UNKNOWN_LINK if token else Barred.NO_WAY_IN
+            return AccessRefused.NOT_AN_APPROVER if found is not None else AccessRefused.NOT_FOUND
+        return AccessRefused.UNKNOWN_LINK if token else AccessRefused.NO_WAY_IN
     if link.state is not LinkState.LIVE:
-        return Barred.EXPIRED_LINK if link.state is LinkState.EXPIRED else Barred.REVOKED_LINK
+        return AccessRefused.EXPIRED_LINK if link.state is LinkState.EXPIRED else AccessRefused.REVOKED_LINK
     if found is None:
-        return Barred.NOT_FOUND
-    return None if _is_asked(found, link.person) else Barred.REASSIGNED
+        return AccessRefused.NOT_FOUND
+    return None if _is_asked(found, link.person) else AccessRefused.REASSIGNED
 
 
 def decision(

@@ -16,7 +16,7 @@ _MOST: Final = 200_000
 """Characters of what a form carries."""
 
 
-class Seen(Protocol):
+class SeenContent(Protocol):
     """A field as it was shown."""
 
     @property
@@ -36,7 +36,7 @@ class Difference:
     now: str | None
 
 
-def seen(content: Sequence[Seen]) -> str:
+def seen(content: Sequence[SeenContent]) -> str:
     """What the form carries; nothing where that would be too much to send back."""
     carried = json_values.dumps({one.path: [one.label, _short(one.text)] for one in content})
     return carried if len(carried) <= _MOST else ""
@@ -48,7 +48,7 @@ def _short(text: str) -> str:
     return f"{text[:_KEPT]}… ({len(text):,} characters, {hashlib.sha256(text.encode()).hexdigest()[:8]})"
 
 
-def differences(carried: str, now: Sequence[Seen]) -> tuple[Difference, ...]:
+def differences(carried: str, now: Sequence[SeenContent]) -> tuple[Difference, ...]:
     """What is another now than what the form carries; empty where that cannot be read."""
     before = dict(_read(carried))
     if not before:

@@ -20,7 +20,7 @@ class PagesMissing(SignoffError):
 
 
 @dataclass(frozen=True, slots=True)
-class Static:
+class StaticFile:
     """`name`: with the hash, so that it can be kept for ever."""
 
     name: str
@@ -37,12 +37,12 @@ def folder() -> Path:
 
 
 @cache
-def statics() -> dict[str, Static]:
+def statics() -> dict[str, StaticFile]:
     """By the name that is written in the templates."""
     return {name: _read(name, kind) for name, kind in _KINDS.items()}
 
 
-def _read(name: str, kind: str) -> Static:
+def _read(name: str, kind: str) -> StaticFile:
     content = (folder() / name).read_bytes()
     stem, _, ending = name.rpartition(".")
-    return Static(f"{stem}.{hashlib.sha256(content).hexdigest()[:16]}.{ending}", kind, content)
+    return StaticFile(f"{stem}.{hashlib.sha256(content).hexdigest()[:16]}.{ending}", kind, content)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bot.web.service import Barred
+from bot.web.service import AccessRefused
 from bot.web.site_urls import SiteUrls
 
 
@@ -19,7 +19,7 @@ class PageLink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class StatusPage:
     """`title`: what happened. `lines`: why, and what to do. `tone`: only for the sign beside the title."""
 
     status: int
@@ -28,27 +28,27 @@ class Said:
     ways: tuple[PageLink, ...] = ()
 
 
-def broken(sentence: str) -> Said:
+def broken(sentence: str) -> StatusPage:
     """`sentence`: with the number of the incident."""
-    return Said(status=500, title="Something broke", lines=(sentence,))
+    return StatusPage(status=500, title="Something broke", lines=(sentence,))
 
 
-NOT_FOUND = Said(
+NOT_FOUND = StatusPage(
     status=404,
     title="There is no such page",
     lines=("The address may be cut off. Open the link in the mail again, all of it.",),
 )
-WRONG_METHOD = Said(
+WRONG_METHOD = StatusPage(
     status=405,
     title="That does not work at this address",
     lines=("Go back to the page that you came from, and use its buttons.",),
 )
-TOO_LARGE = Said(
+TOO_LARGE = StatusPage(
     status=413,
     title="That is too much text",
     lines=("What you sent is larger than 2 MB; nothing was done. Go back, and shorten it.",),
 )
-FOREIGN = Said(
+FOREIGN = StatusPage(
     status=403,
     title="This form was sent from somewhere else",
     lines=(
@@ -56,16 +56,16 @@ FOREIGN = Said(
         "Open the link in the mail again, and decide there.",
     ),
 )
-UNREADABLE = Said(
+UNREADABLE = StatusPage(
     status=400,
     title="That form cannot be read",
     lines=("Nothing was done. Open the link in the mail again, and decide there.",),
 )
 
 
-def code_gone(back: str, *, asks: str) -> Said:
+def code_gone(back: str, *, asks: str) -> StatusPage:
     """`back`: where another code is asked for; `asks`: what it was to confirm; empty: it was to sign in."""
-    return Said(
+    return StatusPage(
         status=410,
         title="This code can no longer be used here",
         lines=(
@@ -81,46 +81,46 @@ def code_gone(back: str, *, asks: str) -> Said:
 _ABOUT: Final = {"decision": "the request", "answer": "the question"}
 
 
-def barred(why: Barred, at: SiteUrls) -> Said:
+def barred(why: AccessRefused, at: SiteUrls) -> StatusPage:
     """What somebody is told who does not see a request."""
     status, title, lines = _BARRED[why]
-    return Said(
+    return StatusPage(
         status=status, title=title, lines=lines, ways=(PageLink("Sign in to see what waits for you", at.inbox),)
     )
 
 
-_BARRED: Final[Mapping[Barred, tuple[int, str, tuple[str, ...]]]] = {
-    Barred.UNKNOWN_LINK: (
+_BARRED: Final[Mapping[AccessRefused, tuple[int, str, tuple[str, ...]]]] = {
+    AccessRefused.UNKNOWN_LINK: (
         404,
         "This link is not known here",
         ("It may be cut off. Open the link in the mail again, all of it.", "Or sign in with your email address."),
     ),
-    Barred.EXPIRED_LINK: (
+    AccessRefused.EXPIRED_LINK: (
         410,
         "This link has run out",
         ("Links in mails work for a limited time.", "If the request is still open, you find it when you sign in."),
     ),
-    Barred.REVOKED_LINK: (
+    AccessRefused.REVOKED_LINK: (
         410,
         "This link was withdrawn",
         ("Somebody made it useless, perhaps because it had got into other hands.", "Sign in to go on."),
     ),
-    Barred.REASSIGNED: (
+    AccessRefused.REASSIGNED: (
         403,
         "This request is no longer yours to decide",
         ("Other people are asked now. There is nothing for you to do.",),
     ),
-    Barred.NOT_AN_APPROVER: (
+    AccessRefused.NOT_AN_APPROVER: (
         403,
         "You are not asked here",
         ("Somebody else decides this request. If you opened a colleague’s link, leave it to them.",),
     ),
-    Barred.NOT_FOUND: (
+    AccessRefused.NOT_FOUND: (
         404,
         "There is no such request",
         ("It may be of another server, or its address is cut off.",),
     ),
-    Barred.NO_WAY_IN: (
+    AccessRefused.NO_WAY_IN: (
         403,
         "Open the link in your mail, or sign in",
         ("This page is only for those who were asked. Their link is in the mail; or sign in with your email address.",),
@@ -128,16 +128,16 @@ _BARRED: Final[Mapping[Barred, tuple[int, str, tuple[str, ...]]]] = {
 }
 
 
-def barred_from_run(why: Barred, at: SiteUrls) -> Said:
+def barred_from_run(why: AccessRefused, at: SiteUrls) -> StatusPage:
     """What somebody is told who does not see what a run asks of its owner."""
     status, title, lines = {**_BARRED, **_BARRED_FROM_RUN}[why]
-    return Said(
+    return StatusPage(
         status=status, title=title, lines=lines, ways=(PageLink("Sign in to see what waits for you", at.inbox),)
     )
 
 
-_BARRED_FROM_RUN: Final[Mapping[Barred, tuple[int, str, tuple[str, ...]]]] = {
-    Barred.EXPIRED_LINK: (
+_BARRED_FROM_RUN: Final[Mapping[AccessRefused, tuple[int, str, tuple[str, ...]]]] = {
+    AccessRefused.EXPIRED_LINK: (
         410,
         "This link has run out",
         (
@@ -145,18 +145,22 @@ _BARRED_FROM_RUN: Final[Mapping[Barred, tuple[int, str, tuple[str, ...]]]] = {
             "If the run still waits for your answer, you find it when you sign in.",
         ),
     ),
-    Barred.REASSIGNED: (
+    AccessRefused.REASSIGNED: (
         403,
         "This is no longer yours to answer",
         ("Another person owns the workflow now. There is nothing for you to do.",),
     ),
-    Barred.NOT_AN_APPROVER: (
+    AccessRefused.NOT_AN_APPROVER: (
         403,
         "You are not asked here",
         ("Only the owner of the workflow answers this. If you opened a colleague’s link, leave it to them.",),
     ),
-    Barred.NOT_FOUND: (404, "There is no such run", ("It may be of another server, or its address is cut off.",)),
-    Barred.NO_WAY_IN: (
+    AccessRefused.NOT_FOUND: (
+        404,
+        "There is no such run",
+        ("It may be of another server, or its address is cut off.",),
+    ),
+    AccessRefused.NO_WAY_IN: (
         403,
         "Open the link in your email, or sign in",
         ("This page is only for the owner of the workflow. The link is in the email; or sign in with your address.",),
@@ -164,9 +168,9 @@ _BARRED_FROM_RUN: Final[Mapping[Barred, tuple[int, str, tuple[str, ...]]]] = {
 }
 
 
-def refused(sentence: str, *, status: int, at: SiteUrls) -> Said:
+def refused(sentence: str, *, status: int, at: SiteUrls) -> StatusPage:
     """A refusal that has no page of its own."""
-    return Said(
+    return StatusPage(
         status=status,
         title="That could not be done",
         lines=(sentence,),

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from engine.domain import Address, Approver, Person
 from engine.domain.people import ACCOUNT
 from engine.errors import ChannelError, SignoffError
-from engine.ports import Directory, Found, Resolution
+from engine.ports import Directory, DirectoryPerson, Resolution
 from engine.references import EMAIL, GROUP, OWNER, Reference, parse_resolvable
 from engine.store import identities, people
 from engine.store.run_rows import LoadedRun
@@ -98,7 +98,7 @@ class Recipients:
         self._of_actor(workspace, address)
         return people.need_person(self._tx, workspace, address, evidence="A command came from it.")
 
-    def guest(self, workspace: str, address: Address) -> Found | None:
+    def guest(self, workspace: str, address: Address) -> DirectoryPerson | None:
         """Who acts from `address`, if that is a guest, or belongs to another workspace."""
         resolution = self._of_actor(workspace, address)
         return resolution.guests[0] if resolution is not None and resolution.guests else None

@@ -110,7 +110,7 @@ class ChallengeView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proven:
+class ProvenIdentity:
     """The code was right. `browser`: the secret to remember it by, until `until`.
 
     `answer`: what became of the decision, or of the answer about a step of `run`, that was waiting for it; None where
@@ -139,7 +139,7 @@ class WrongCode(Refusal, frozen=True, kw_only=True):
     reference: str = ""
 
 
-class CodeLapsed(Refusal, frozen=True, kw_only=True):
+class CodeExpired(Refusal, frozen=True, kw_only=True):
     """Too late, too often, in another browser, or used before."""
 
 

@@ -24,7 +24,7 @@ def render_address(template: Template, budget: Budget) -> Value:
             raise ExpressionError(f"{_describe_references(template)} {error}") from None
     budget.spend(template.nodes)
     parts = [
-        urls.Inserted(value_text.write_text(budget, part.evaluate(budget), label=part.label), part.label)
+        urls.InsertedValue(value_text.write_text(budget, part.evaluate(budget), label=part.label), part.label)
         if isinstance(part, Operand)
         else str(part)
         for part in template.parts
@@ -44,7 +44,7 @@ def describe_server_source(template: Template) -> str | None:
     if template.is_whole:
         return _describe_references(template)
     parts = _address_parts(template)
-    labels = [part.label for part in parts if isinstance(part, urls.Inserted)]
+    labels = [part.label for part in parts if isinstance(part, urls.InsertedValue)]
     choosing = [label for label, place in zip(labels, urls.places(parts), strict=True) if place.chooses_server]
     if not choosing:
         return None
@@ -62,9 +62,9 @@ def check_literal_address(template: Template) -> None:
         urls.check_written(_address_parts(template))
 
 
-def _address_parts(template: Template) -> list[str | urls.Inserted]:
+def _address_parts(template: Template) -> list[str | urls.InsertedValue]:
     """Return the parts of the address, with an empty value for each expression."""
-    return [urls.Inserted("", part.label) if isinstance(part, Operand) else str(part) for part in template.parts]
+    return [urls.InsertedValue("", part.label) if isinstance(part, Operand) else str(part) for part in template.parts]
 
 
 def _describe_references(template: Template) -> str:

@@ -26,7 +26,7 @@ CURRENCY: Final = "currency"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class FormEntry:
     """One input of a field. `prefill`: what it was filled with; `typed`: what came back, None if the input did not.
 
     `part`: `amount` or `currency` of money, or the number of a piece of a long text; empty where one input holds all.
@@ -49,7 +49,7 @@ class Entry:
         return frozenset(self.prefill) == frozenset(self.current)
 
 
-ReadEntries: TypeAlias = Callable[[str, Field, Value], Sequence[Entry]]
+ReadEntries: TypeAlias = Callable[[str, Field, Value], Sequence[FormEntry]]
 """Returns the inputs of a field, given its name, itself and its value; none if the form has no input for it.
 
 Raises `InvalidValue` if the vendor sent something that its own input cannot hold.
@@ -81,7 +81,7 @@ def read_text_edits(
 ) -> tuple[dict[str, Value], dict[str, str]]:
     """Return the same as `read_edits` for values that were typed as text, without a form. `given`: by name."""
 
-    def read(name: str, field: Field, now: Value) -> Sequence[Entry]:
+    def read(name: str, field: Field, now: Value) -> Sequence[FormEntry]:
         return text_entries(field, now, given[name]) if name in given else ()
 
     return read_edits(asked, read)
@@ -123,7 +123,7 @@ def validate_all(fields: Mapping[str, Field], given: Mapping[str, Value]) -> tup
 def from_text_all(fields: Mapping[str, Field], given: Mapping[str, str]) -> tuple[dict[str, Value], dict[str, str]]:
     """Return the same as `validate_all` for values that were typed as text, without a form."""
 
-    def read(name: str, field: Field, now: Value) -> Sequence[Entry]:
+    def read(name: str, field: Field, now: Value) -> Sequence[FormEntry]:
         return text_entries(field, now, given[name]) if name in given else ()
 
     found, errors = read_inputs(fields, read)
@@ -143,14 +143,14 @@ def labels(fields: Mapping[str, Field]) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedError:
     """Sentences about what is wrong. `under`: by the field that they stand under; `elsewhere`: about no such field."""
 
     under: dict[str, str]
     elsewhere: str
 
 
-def place(errors: Mapping[str, str], labels: Mapping[str, str], has_input: Callable[[str], bool]) -> Placed:
+def place(errors: Mapping[str, str], labels: Mapping[str, str], has_input: Callable[[str], bool]) -> PlacedError:
     """Return each error as a sentence under its field, or under the nearest field around it that has an input.
 
     `errors`: predicates by dotted path. `labels`: what people call these paths, where they differ.
@@ -160,7 +160,7 @@ def place(errors: Mapping[str, str], labels: Mapping[str, str], has_input: Calla
         name = next(filter(has_input, _around(path)), None)
         sentences = elsewhere if name is None else under.setdefault(name, [])
         sentences.append(about(labels.get(path) or path, predicate))
-    return Placed({name: " ".join(sentences) for name, sentences in under.items()}, " ".join(elsewhere))
+    return PlacedError({name: " ".join(sentences) for name, sentences in under.items()}, " ".join(elsewhere))
 
 
 def _around(path: str) -> Iterator[str]:
@@ -172,7 +172,7 @@ def _around(path: str) -> Iterator[str]:
 # -- one field ----------------------------------------------------------------------------------------------
 
 
-def changed(field: Field, now: Value, entries: Sequence[Entry]) -> tuple[Value] | None:
+def changed(field: Field, now: Value, entries: Sequence[FormEntry]) -> tuple[Value] | None:
     """Return the new value, or None if it is the present one. Raises `InvalidValue`, with a predicate.
 
     A null that was typed where nothing stood counts as new: it may be the answer to a form.
@@ -185,20 +185,20 @@ def changed(field: Field, now: Value, entries: Sequence[Entry]) -> tuple[Value] 
     return None if same(field, now, after) else (after,)
 
 
-def text_entries(field: Field, now: Value, typed: str, *, shown: Value = None) -> tuple[Entry, ...]:
+def text_entries(field: Field, now: Value, typed: str, *, shown: Value = None) -> tuple[FormEntry, ...]:
     """Return the entries of a surface where a field is one text, such as a command line.
 
     An amount without a currency keeps the present one, as it does where the currency has an input of its own. `shown`:
     the value that the person saw, if an earlier edit has replaced the present one.
     """
     prefill = printed(field, now)
-    whole = Entry(prefill=prefill, typed=typed)
+    whole = FormEntry(prefill=prefill, typed=typed)
     if field.type is not FieldType.MONEY or field.currency is not None or whole.is_untouched:
         return (whole,)
     currency = _currency(now if shown is None else shown)
     return (
-        Entry(prefill=prefill, typed=typed, part=AMOUNT),
-        Entry(prefill=currency, typed=None, part=CURRENCY),
+        FormEntry(prefill=prefill, typed=typed, part=AMOUNT),
+        FormEntry(prefill=currency, typed=None, part=CURRENCY),
     )
 
 
@@ -213,7 +213,7 @@ def printed(field: Field, value: Value) -> str:
     return "" if is_nothing else show(field.type, value)
 
 
-def _meaning(field: Field, now: Value, entries: Sequence[Entry]) -> Value:
+def _meaning(field: Field, now: Value, entries: Sequence[FormEntry]) -> Value:
     """Return the value that the inputs of a field hold together. Raises `InvalidValue`."""
     current = entries[0].current
     if isinstance(current, tuple):
@@ -236,7 +236,7 @@ def _money_text(amount: str, currency: str) -> str:
     return amount if alone else f"{amount} {currency}"
 
 
-def _joined(entries: Sequence[Entry]) -> str:
+def _joined(entries: Sequence[FormEntry]) -> str:
     """Return a text of several pieces. The white space between two pieces stays, even if one is written anew."""
     pieces = []
     for index, entry in enumerate(entries):

@@ -10,12 +10,12 @@ from engine.domain import (
     AskCode,
     AttentionLink,
     ChallengeView,
-    CodeLapsed,
+    CodeExpired,
     CodeSent,
     GiveCode,
     Link,
     NotFound,
-    Proven,
+    ProvenIdentity,
     Refusal,
     RememberedBrowser,
     SignIn,
@@ -96,7 +96,7 @@ class Identity:
         held = await self._engine.store.read(lambda connection: challenges.load_challenge(connection, challenge))
         return one_time_codes.view(held, holder)
 
-    async def give_code(self, command: GiveCode) -> Proven | WrongCode | CodeLapsed:
+    async def give_code(self, command: GiveCode) -> ProvenIdentity | WrongCode | CodeExpired:
         """The code from the mail: what it was sent for is done, and the browser is remembered."""
         if is_sealed(command.challenge):
             return await self._give_to_sign_in(command)
@@ -105,12 +105,12 @@ class Identity:
             lambda tx, resolved: one_time_codes.give(context, self._codes, tx, command, resolved), patient=False
         )
 
-    async def _give_to_sign_in(self, command: GiveCode) -> Proven | WrongCode | CodeLapsed:
+    async def _give_to_sign_in(self, command: GiveCode) -> ProvenIdentity | WrongCode | CodeExpired:
         """Wrong codes, of which there may be many, only read."""
         codes, now = self._codes, self._clock.now()
         carried = sign_in.carried(codes, command.challenge, command.holder)
         if carried is None or not carried.open(now):
-            return CodeLapsed()
+            return CodeExpired()
         code, label = command.code, command.label
         if not await self._engine.store.read(lambda connection: sign_in.match(codes, connection, carried, code, now)):
             return WrongCode()

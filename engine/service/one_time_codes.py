@@ -12,7 +12,7 @@ from engine.domain import (
     Address,
     AskCode,
     ChallengeView,
-    CodeLapsed,
+    CodeExpired,
     CodeSent,
     Decide,
     Decided,
@@ -21,7 +21,7 @@ from engine.domain import (
     NeedsCode,
     NoLink,
     NotFound,
-    Proven,
+    ProvenIdentity,
     Purpose,
     Refusal,
     Resume,
@@ -95,11 +95,11 @@ def view(held: StoredChallenge | None, holder: str) -> ChallengeView | None:
 
 def give(
     context: CommandContext, codes: Codes, tx: Tx, command: GiveCode, resolved: Resolved
-) -> Proven | WrongCode | CodeLapsed:
+) -> ProvenIdentity | WrongCode | CodeExpired:
     """The unit of `Identity.give_code`: what the code was sent for is done, once, and the browser is remembered."""
     held = challenges.load_challenge(tx.connection, command.challenge)
     if held is None or view(held, command.holder) is None or held.command is None or not held.open(tx.now):
-        return CodeLapsed()
+        return CodeExpired()
     sent = _match(codes, tx, held, command.code)
     if sent is None:
         return _wrong(tx, held)
@@ -108,7 +108,7 @@ def give(
     # Whose address it is now, and not when the code was sent.
     Recipients(tx, context.advancer.directory, resolved).actor(held.workspace, Address("email", held.address))
     proven = sign_in.remember(tx, sent, command.label, request=held.request, run=held.run)
-    if isinstance(proven, CodeLapsed):
+    if isinstance(proven, CodeExpired):
         return proven
     if isinstance(held.command, Resume):
         return replace(proven, answer=_answer(context, tx, held, held.command, resolved))
@@ -125,7 +125,7 @@ def _match(codes: Codes, tx: Tx, held: StoredChallenge, code: str) -> StoredChal
     return next((one for one in same if codes.matches(one.id, held.subject, code, one.mac)), None)
 
 
-def _wrong(tx: Tx, held: StoredChallenge) -> WrongCode | CodeLapsed:
+def _wrong(tx: Tx, held: StoredChallenge) -> WrongCode | CodeExpired:
     """Count a wrong code, against this challenge alone."""
     if not challenges.try_count(tx, held):
         raise Conflict(f"challenge {held.id} was tried by somebody else")
@@ -145,7 +145,7 @@ def _wrong(tx: Tx, held: StoredChallenge) -> WrongCode | CodeLapsed:
             tries=challenges.TRIES,
         ),
     )
-    return CodeLapsed()
+    return CodeExpired()
 
 
 def _decide(

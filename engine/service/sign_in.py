@@ -17,7 +17,17 @@ from engine.audit_entries import EntryKind, entry
 from engine.code_derivation import Codes, hashed
 from engine.delivery.recipients import Recipients
 from engine.delivery.routing import MAIL
-from engine.domain import Address, ChallengeView, CodeLapsed, CodeSent, DeliveryKind, Person, Proven, Purpose, WrongCode
+from engine.domain import (
+    Address,
+    ChallengeView,
+    CodeExpired,
+    CodeSent,
+    DeliveryKind,
+    Person,
+    ProvenIdentity,
+    Purpose,
+    WrongCode,
+)
 from engine.errors import Conflict
 from engine.ports import Route
 from engine.service import assurance
@@ -29,7 +39,7 @@ from engine.store.transaction import Tx
 from engine.store.wrong_clock import CLOCK_SLACK
 
 
-class Carried(msgspec.Struct, frozen=True, kw_only=True):
+class CarriedSignIn(msgspec.Struct, frozen=True, kw_only=True):
     """What a browser carries while it signs in. `request`, `run`: where it goes on afterwards."""
 
     workspace: str
@@ -77,7 +87,7 @@ def ask(
         send(tx, new, person)
     until = tx.now + LIFETIME
     place = {"request": request, "run": run}
-    carried = Carried(workspace=workspace, address=address, holder=hashed(holder).hex(), until=until, **place)
+    carried = CarriedSignIn(workspace=workspace, address=address, holder=hashed(holder).hex(), until=until, **place)
     sealed = codes.seal(msgspec.json.encode(carried).decode())
     return CodeSent(challenge=sealed, address=address, until=until, purpose=Purpose.SIGN_IN)
 
@@ -95,16 +105,16 @@ def send(tx: Tx, new: NewChallenge, person: Person, *, run: str | None = None) -
     deliveries.insert_deliveries(tx, new.workspace, [copy])
 
 
-def carried(codes: Codes, sealed: str, holder: str) -> Carried | None:
+def carried(codes: Codes, sealed: str, holder: str) -> CarriedSignIn | None:
     """Return what this browser carries, or None if it was sealed for another one, or not by us."""
     text = codes.unseal(sealed)
     if text is None:
         return None
-    found = msgspec.json.decode(text, type=Carried)
+    found = msgspec.json.decode(text, type=CarriedSignIn)
     return found if hmac.compare_digest(found.holder, hashed(holder).hex()) else None
 
 
-def view(sealed: str, found: Carried) -> ChallengeView:
+def view(sealed: str, found: CarriedSignIn) -> ChallengeView:
     """Return what the page shows."""
     return ChallengeView(
         id=sealed,
@@ -120,7 +130,9 @@ def view(sealed: str, found: Carried) -> ChallengeView:
     )
 
 
-def match(codes: Codes, connection: Connection, found: Carried, code: str, now: datetime) -> StoredChallenge | None:
+def match(
+    codes: Codes, connection: Connection, found: CarriedSignIn, code: str, now: datetime
+) -> StoredChallenge | None:
     """Return the code to sign in that was typed, if it went to the address and can still be used."""
     sent = challenges.load_sent(connection, found.workspace, found.address, now)
     live = [one for one in sent if one.purpose is Purpose.SIGN_IN and one.live(now)]
@@ -128,11 +140,11 @@ def match(codes: Codes, connection: Connection, found: Carried, code: str, now: 
 
 
 def give(
-    codes: Codes, tx: Tx, who: Recipients, found: Carried, code: str, label: str
-) -> Proven | WrongCode | CodeLapsed:
+    codes: Codes, tx: Tx, who: Recipients, found: CarriedSignIn, code: str, label: str
+) -> ProvenIdentity | WrongCode | CodeExpired:
     """Sign in the browser that typed the right code. The code is used up by that."""
     if not found.open(tx.now):
-        return CodeLapsed()
+        return CodeExpired()
     held = match(codes, tx.connection, found, code, tx.now)
     if held is None:
         return WrongCode()
@@ -143,11 +155,11 @@ def give(
 
 def remember(
     tx: Tx, held: StoredChallenge, label: str, *, request: str | None = None, run: str | None = None
-) -> Proven | CodeLapsed:
+) -> ProvenIdentity | CodeExpired:
     """Use up the code, and remember the browser in which it was typed; not for an address that has moved since."""
     proof = assurance.by_code(tx, held.person, held.address)
     if proof is None or proof.person is None:
-        return CodeLapsed()
+        return CodeExpired()
     if not challenges.try_use(tx, held):
         raise Conflict(f"the code of challenge {held.id} was used by somebody else")
     person = proof.person
@@ -156,4 +168,4 @@ def remember(
         held.workspace,
         entry(EntryKind.BROWSER_REMEMBERED, run=held.run, request=held.request, actor=person, address=held.address),
     )
-    return Proven(person=person, address=held.address, browser=secret, until=until, request=request, run=run)
+    return ProvenIdentity(person=person, address=held.address, browser=secret, until=until, request=request, run=run)

@@ -16,7 +16,7 @@ from engine.domain import Address, Person
 from engine.domain.people import ACCOUNT
 from engine.domain.statuses import DeliveryKind
 from engine.json_values import Value
-from engine.ports import Found
+from engine.ports import DirectoryPerson
 from engine.store import people
 from engine.store.statements import Statement
 from engine.store.tables import (
@@ -161,7 +161,7 @@ _ALSO_ASKED = Statement(
 # -- what the directory says --------------------------------------------------------------------------------
 
 
-def adopt(tx: Tx, workspace: str, found: Found) -> Person:
+def adopt(tx: Tx, workspace: str, found: DirectoryPerson) -> Person:
     """Return the person whom the directory means, with the addresses that it names for them now, and no others."""
     known = people.as_known(tx, workspace, found)
     if known is not None:

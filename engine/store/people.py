@@ -13,7 +13,7 @@ from engine import json_values
 from engine.domain import Address, Person
 from engine.domain.people import ACCOUNT
 from engine.json_values import Value
-from engine.ports import Found
+from engine.ports import DirectoryPerson
 from engine.store.connection import Connection
 from engine.store.statements import Statement
 from engine.store.tables import AddressPeriodRow, AddressRow, PersonRow
@@ -136,7 +136,7 @@ def give_address(
     tx.write(_NEW_PERIOD, {**row, "id": tx.new_id(), "since": tx.now, "evidence": evidence, "moved": written})
 
 
-def as_known(tx: Tx, workspace: str, found: Found) -> Person | None:
+def as_known(tx: Tx, workspace: str, found: DirectoryPerson) -> Person | None:
     """Return the person whom the directory means, if the tables say of them what it says; None: there is news."""
     person = known_person(tx, workspace, found.addresses[0])
     if person is None or found.name not in ("", person.name):

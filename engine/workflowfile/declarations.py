@@ -19,13 +19,13 @@ Key: TypeAlias = str | int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Declared:
+class Declaration:
     """The declarations in a value, by place. Parts of it are shared: a file may pass one value on many times."""
 
     field: Field | None = None
-    inside: Mapping[Key, Declared] = dataclasses.field(default_factory=dict)
+    inside: Mapping[Key, Declaration] = dataclasses.field(default_factory=dict)
 
-    def at(self, path: Path) -> Declared:
+    def at(self, path: Path) -> Declaration:
         """Return the declarations at `path`; nothing declared: `NOTHING`."""
         here = self
         for index, key in enumerate(path):
@@ -34,11 +34,11 @@ class Declared:
             here = here.inside.get(key, NOTHING)
         return here
 
-    def with_(self, path: Path, declared: Field) -> Declared:
+    def with_(self, path: Path, declared: Field) -> Declaration:
         """Return the same declarations, except that `declared` holds at `path`."""
         if not path:
-            return Declared(declared)
-        return Declared(None, {**self.inside, path[0]: self.inside.get(path[0], NOTHING).with_(path[1:], declared)})
+            return Declaration(declared)
+        return Declaration(None, {**self.inside, path[0]: self.inside.get(path[0], NOTHING).with_(path[1:], declared)})
 
     def places(self, value: Value, path: Path = ()) -> Iterator[tuple[Path, Field | None]]:
         """Take `value` apart as far as something is declared inside of it: its places, with what is declared there."""
@@ -54,17 +54,17 @@ class Declared:
             yield from self.inside.get(key, NOTHING).places(item, (*path, key))
 
 
-NOTHING: Final = Declared()
+NOTHING: Final = Declaration()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """What expressions can take values from: `inputs`, and what `steps` left, by id."""
 
-    inputs: Declared
-    steps: Mapping[str, Declared]
+    inputs: Declaration
+    steps: Mapping[str, Declaration]
 
-    def of(self, value: Value, templates: Mapping[Path, Template], path: Path = ()) -> Declared:
+    def of(self, value: Value, templates: Mapping[Path, Template], path: Path = ()) -> Declaration:
         """Return the declarations in a value of the file. `templates`: its texts with expressions, by place."""
         if isinstance(value, str):
             return self._of_template(templates[path]) if path in templates else NOTHING
@@ -74,11 +74,11 @@ class Sources:
             return _gathered({index: self.of(item, templates, (*path, index)) for index, item in enumerate(value)})
         return NOTHING
 
-    def _of_template(self, template: Template) -> Declared:
+    def _of_template(self, template: Template) -> Declaration:
         found = find_origin(template)
         return NOTHING if found is None else _as_taken(self._named(found.path), found)
 
-    def _named(self, path: Path) -> Declared:
+    def _named(self, path: Path) -> Declaration:
         match path:
             case ("inputs", *rest):
                 return self.inputs.at(tuple(rest))
@@ -87,14 +87,14 @@ class Sources:
         return NOTHING
 
 
-def of_params(params: CompiledValue, sources: Sources) -> Declared:
+def of_params(params: CompiledValue, sources: Sources) -> Declaration:
     """Return the declarations in the parameters of a step."""
     return sources.of(params.value, dict(params.templates))
 
 
-def of_fields(fields: Mapping[str, Field | None]) -> Declared:
+def of_fields(fields: Mapping[str, Field | None]) -> Declaration:
     """Return the declarations of inputs, or of a form."""
-    return _gathered({name: Declared(one) for name, one in fields.items() if one is not None})
+    return _gathered({name: Declaration(one) for name, one in fields.items() if one is not None})
 
 
 def written(name: str) -> Path:
@@ -109,12 +109,12 @@ def labelled(declared: Field, source: Field | None) -> Field:
     return Field.model_validate({**declared.model_dump(exclude_unset=True), "label": source.label})
 
 
-def _gathered(inside: Mapping[Key, Declared] | dict[str, Declared] | dict[int, Declared]) -> Declared:
-    known: dict[Key, Declared] = {key: one for key, one in inside.items() if one is not NOTHING}
-    return Declared(None, known) if known else NOTHING
+def _gathered(inside: Mapping[Key, Declaration] | dict[str, Declaration] | dict[int, Declaration]) -> Declaration:
+    known: dict[Key, Declaration] = {key: one for key, one in inside.items() if one is not NOTHING}
+    return Declaration(None, known) if known else NOTHING
 
 
-def _as_taken(found: Declared, how: ValueOrigin) -> Declared:
+def _as_taken(found: Declaration, how: ValueOrigin) -> Declaration:
     """Under `| number` money is its amount, under `| int` a whole one, and what is no number is something else."""
     if not how.as_number:
         return found
@@ -123,27 +123,27 @@ def _as_taken(found: Declared, how: ValueOrigin) -> Declared:
     if how.as_whole:
         return _as_whole(found.field)
     if found.field.type is FieldType.MONEY and found.field.part is not FieldPart.CURRENCY:
-        return Declared(part_of(found.field, FieldPart.NUMBER))
+        return Declaration(part_of(found.field, FieldPart.NUMBER))
     return found if found.field.type in (FieldType.NUMBER, FieldType.INTEGER) else NOTHING
 
 
 _NUMBERS: Final = frozenset({FieldType.NUMBER, FieldType.INTEGER, FieldType.MONEY})
 
 
-def _as_whole(field: Field) -> Declared:
+def _as_whole(field: Field) -> Declaration:
     if field.type not in _NUMBERS or field.part is FieldPart.CURRENCY:
         return NOTHING
     lowest = 0 if field.type is FieldType.MONEY and field.min is None else field.min
-    return Declared(
+    return Declaration(
         Field(type=FieldType.INTEGER, label=field.label, required=field.required, min=lowest, max=field.max)
     )
 
 
-def _part(whole: Field, path: Path) -> Declared:
+def _part(whole: Field, path: Path) -> Declaration:
     """Return the declaration of a part of what a field holds."""
     match path:
         case ("amount" | "currency" as name,) if whole.type is FieldType.MONEY and whole.part is None:
-            return Declared(part_of(whole, FieldPart(name)))
+            return Declaration(part_of(whole, FieldPart(name)))
         case (int(),) if whole.type is FieldType.CHOICES:
-            return Declared(Field(type=FieldType.CHOICE, label=whole.label, options=whole.options))
+            return Declaration(Field(type=FieldType.CHOICE, label=whole.label, options=whole.options))
     return NOTHING

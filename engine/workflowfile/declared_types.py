@@ -20,7 +20,7 @@ from engine.expressions import (
 )
 from engine.fields import Field, FieldType
 from engine.json_values import Value
-from engine.workflowfile.declarations import Declared
+from engine.workflowfile.declarations import Declaration
 from engine.workflowfile.draft import StepDraft
 from engine.workflowfile.phrases import cite, plain
 
@@ -128,7 +128,7 @@ def part_of(whole: StaticType, path: Sequence[str | int]) -> StaticType | None:
 
 
 def of_parameters(
-    draft: StepDraft, given: Mapping[str, Value], declared: Declared, sort_of: TypeLookup
+    draft: StepDraft, given: Mapping[str, Value], declared: Declaration, sort_of: TypeLookup
 ) -> dict[str, StaticType]:
     """What is known of the outputs of `set`, which are its parameters as people may have edited them."""
     found: dict[str, StaticType] = {}

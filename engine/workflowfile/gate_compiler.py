@@ -10,7 +10,7 @@ from engine.expressions import Template, compile_template
 from engine.fields import Field
 from engine.json_values import Path
 from engine.workflowfile import approver_checks
-from engine.workflowfile.declarations import Declared, labelled, written
+from engine.workflowfile.declarations import Declaration, labelled, written
 from engine.workflowfile.draft import StepDraft, item_path
 from engine.workflowfile.expression_scope import Names, check_clear, check_condition, compile_text, doubt
 from engine.workflowfile.grammar import GateFile, ShowFile
@@ -37,7 +37,7 @@ def compile_condition(report: ProblemReport, when: bool | str | None, at: Path, 
     return template
 
 
-def compile_gate(report: ProblemReport, step: StepDraft, gate: GateFile, names: Names, declared: Declared) -> Gate:
+def compile_gate(report: ProblemReport, step: StepDraft, gate: GateFile, names: Names, declared: Declaration) -> Gate:
     """The gate as far as it is right; what is wrong is in the report. `declared`: of what it asks about."""
     at = step.gate_at
 
@@ -84,7 +84,7 @@ def _person(report: ProblemReport, gate: GateFile, index: int, at: Path, names: 
     return template
 
 
-def _editable(step: StepDraft, declared: Declared) -> Mapping[str, Field | None] | None:
+def _editable(step: StepDraft, declared: Declaration) -> Mapping[str, Field | None] | None:
     if step.uses == FORM:
         return step.fields
     if step.edit is None:

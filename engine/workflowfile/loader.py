@@ -23,7 +23,7 @@ from engine.workflowfile import (
     edit_checks,
     yaml_tree,
 )
-from engine.workflowfile.declarations import NOTHING, Declared
+from engine.workflowfile.declarations import NOTHING, Declaration
 from engine.workflowfile.draft import StepDraft, WorkflowDraft, read_draft, refuse_people
 from engine.workflowfile.expression_scope import Known, Names, compile_text, known_of, unclear_outputs
 from engine.workflowfile.gate_compiler import compile_condition, compile_gate
@@ -71,7 +71,7 @@ class _Steps:
         self._drafts = draft.steps
         self._kinds = kinds
         self._earlier: dict[str, Known] = {}
-        self._declared: dict[str, Declared] = {}
+        self._declared: dict[str, Declaration] = {}
         """What holds for the outputs of earlier steps."""
         self._sources = declarations.Sources(inputs=declarations.of_fields(draft.inputs or {}), steps=self._declared)
         self._names = Names(
@@ -178,11 +178,11 @@ class _Steps:
             return None
         return compile_value(_spelled(file.with_, addresses), addresses=addresses)
 
-    def _declared_params(self, params: CompiledValue | None) -> Declared:
+    def _declared_params(self, params: CompiledValue | None) -> Declaration:
         return NOTHING if params is None else declarations.of_params(params, self._sources)
 
     def _gate(
-        self, draft: StepDraft, params: CompiledValue | None, known: Known, names: Names, here: Declared
+        self, draft: StepDraft, params: CompiledValue | None, known: Known, names: Names, here: Declaration
     ) -> Gate | None:
         gate = draft.gate
         if gate is None:
@@ -219,7 +219,7 @@ def _spelled(given: dict[str, Value], addresses: frozenset[str]) -> dict[str, Va
     return spelled
 
 
-def _passed_on(draft: StepDraft, here: Declared) -> Declared:
+def _passed_on(draft: StepDraft, here: Declaration) -> Declaration:
     """What holds for the output of a step: for `set` also what its gate says of what people may edit."""
     if draft.uses == FORM:
         return here

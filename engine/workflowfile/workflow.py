@@ -11,7 +11,7 @@ from engine.domain import Assurance, EmailPolicy, OnError, OnExpiry, ReasonRequi
 from engine.expressions import CompiledValue, Template
 from engine.fields import Field
 from engine.retry import RetryPolicy
-from engine.workflowfile.declarations import NOTHING, Declared
+from engine.workflowfile.declarations import NOTHING, Declaration
 from engine.workflowfile.step_kinds import StepKind
 
 FALLBACK_AFTER: Final = timedelta(minutes=15)
@@ -41,7 +41,7 @@ class Gate:
     title: Template | None = None
     show: tuple[ShownItem, ...] = ()
     edit: Mapping[str, Field | None] | None = None
-    declared: Declared = NOTHING
+    declared: Declaration = NOTHING
     approve_label: str = "Approve"
     reject_label: str = "Reject"
     approvers: tuple[Template, ...] = ()

@@ -10,7 +10,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locato
 
 from bot.devtools.demo import workflows
 from bot.devtools.demo.servers import DemoEnvironment
-from bot.devtools.sandbox import Running
+from bot.devtools.sandbox import RunningSandbox
 from engine.domain import Address, Origin, Register, Registered, Start, Started
 
 expect.set_options(timeout=6_000)
@@ -30,7 +30,7 @@ class Desk:
     contexts: list[BrowserContext] = field(default_factory=list)
 
     async def window(
-        self, who: str | None, place: str = "app", *, size: dict[str, int] = WIDE, at: Running | None = None
+        self, who: str | None, place: str = "app", *, size: dict[str, int] = WIDE, at: RunningSandbox | None = None
     ) -> Page:
         """A browser of its own, as if somebody else sat at it. `at`: another sandbox than that of the stage."""
         context = await self.browser.new_context(

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, TimeoutError, expect
 
-from bot.devtools.sandbox import Running, sandbox
+from bot.devtools.sandbox import RunningSandbox, sandbox
 from tests.browser.sandbox_page import NARROW, WIDE
 from tests.browser.test_access import SIZES, clean
 from tests.support.smtp_conversation import MIA, message, options, send, send_raw
@@ -24,7 +24,7 @@ HTML = '<html><body><h1>Refund order A-1007?</h1><p><a href="{url}">Review</a></
 class Post:
     """A sandbox alone, and windows on it. `complaints`: what browsers wrote to their consoles."""
 
-    slack: Running
+    slack: RunningSandbox
     browser: Browser
     complaints: list[str] = field(default_factory=list)
     contexts: list[BrowserContext] = field(default_factory=list)
@@ -58,7 +58,7 @@ async def post(browser: Browser) -> AsyncIterator[Post]:
         assert not made.complaints
 
 
-async def story(slack: Running) -> None:
+async def story(slack: RunningSandbox) -> None:
     """A request, another one, an answer to the first, and a mail with much to complain of."""
     await send(slack, message(Message_ID="<1@b.example>", html=HTML.format(url=f"{slack.page_url}/mail")))
     await send(slack, message("Deploy version 2.4.1 to production? " + "Long" * 40))

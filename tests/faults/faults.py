@@ -450,7 +450,7 @@ FAULTS: Final = (
         f"{_LINKS} {_CODES}",
     ),
     Fault(
-        "nobody is asked another way where Slack refuses for good",
+        "nobody is asked another way where SlackSandbox refuses for good",
         "engine/delivery/results.py",
         "        if not _ask_another_way(tx, directory, claimed):\n",
         "        if True:\n",
@@ -763,7 +763,7 @@ FAULTS: Final = (
         "tests/integration/web/test_limits.py",
     ),
     Fault(
-        "connections that say nothing shut Slack out",
+        "connections that say nothing shut SlackSandbox out",
         "bot/web/connections.py",
         "        has_room = unsigned < self.limits.connections - self.limits.kept or self._make_room()\n",
         "        has_room = unsigned < self.limits.connections - self.limits.kept\n",

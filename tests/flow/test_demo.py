@@ -23,7 +23,7 @@ from bot.devtools.demo.payments import Payments, Refund
 from bot.devtools.demo.servers import DemoEnvironment
 from bot.web.server import PortTaken
 from bot.web.service import ReviewService, ReviewVisit, decision
-from engine.domain import AskCode, CodeLapsed, CodeSent, GiveCode, Link, Proven, Refusal, Verdict, WrongCode
+from engine.domain import AskCode, CodeExpired, CodeSent, GiveCode, Link, ProvenIdentity, Refusal, Verdict, WrongCode
 from tests.support.http_service import PATIENCE
 from tests.support.processes import Installation, installation
 
@@ -279,7 +279,7 @@ def any_code_is_right(standing: DemoEnvironment) -> None:
     identity, codes = standing.app.identity, standing.app.codes
     given = identity.give_code
 
-    async def gives(command: GiveCode) -> Proven | WrongCode | CodeLapsed:
+    async def gives(command: GiveCode) -> ProvenIdentity | WrongCode | CodeExpired:
         return await given(replace(command, code=codes.code(command.challenge)))
 
     identity.give_code = gives  # type: ignore[method-assign]

@@ -22,7 +22,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 from bot.cli import doctor as command
-from bot.devtools.sandbox import Running, sandbox
+from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.doctor import checks, database, database_folder, machine, samples
 from bot.doctor.context import NETWORK_SECONDS, TIMEOUT, CheckContext
 from engine.store import health, lock, schema
@@ -78,7 +78,7 @@ def signoff(
 
 
 @pytest.fixture
-def slack(signoff: Commands) -> Iterator[Running]:
+def slack(signoff: Commands) -> Iterator[RunningSandbox]:
     """A local Slack that the settings mean."""
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(sandbox()) as running:
         signoff.set(
@@ -142,7 +142,7 @@ def test_an_installation_without_slack_is_well(signoff: Commands) -> None:
     assert {"machine.clock", "machine.time_zones", "workflows", "work.copies", "work.attention"} <= set(found)
 
 
-def test_an_installation_with_slack_is_well_but_for_its_sandbox(signoff: Commands, slack: Running) -> None:
+def test_an_installation_with_slack_is_well_but_for_its_sandbox(signoff: Commands, slack: RunningSandbox) -> None:
     found = examined(signoff, code=0)
     assert states(found) == {"slack.api": "warning"}
     assert "not the real Slack" in only(found, "slack.api")[1]
@@ -171,7 +171,7 @@ def test_people_read_a_line_for_each_finding_and_one_for_what_to_do(signoff: Com
 
 
 def test_it_looks_beside_a_server_that_takes_deliveries(
-    signoff: Commands, slack: Running, capsys: pytest.CaptureFixture[str]
+    signoff: Commands, slack: RunningSandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
     port = free_port()
     signoff.set(slack_app_token="", slack_signing_secret="sandbox-signing-secret", port=str(port))
@@ -198,7 +198,7 @@ def test_it_looks_beside_a_server_that_takes_deliveries(
 # -- settings -----------------------------------------------------------------------------------------------
 
 
-def test_wrong_settings_hide_nothing_else(signoff: Commands, slack: Running) -> None:
+def test_wrong_settings_hide_nothing_else(signoff: Commands, slack: RunningSandbox) -> None:
     signoff.set(
         port="0", slack_app_token="xoxb-sandbox-signoff", prot="80", slack_signing_secret="sandbox-signing-secret"
     )
@@ -214,7 +214,7 @@ def test_wrong_settings_hide_nothing_else(signoff: Commands, slack: Running) -> 
 
 @pytest.mark.parametrize(("setting", "check"), [("database_url", "database.file"), ("slack_bot_token", "slack.token")])
 def test_what_a_wrong_setting_is_about_is_not_looked_at(
-    signoff: Commands, slack: Running, setting: str, check: str
+    signoff: Commands, slack: RunningSandbox, setting: str, check: str
 ) -> None:
     signoff.set(**{setting: "mysql://db.example.com/signoff"})
     found = examined(signoff, code=1)
@@ -223,7 +223,7 @@ def test_what_a_wrong_setting_is_about_is_not_looked_at(
     assert "/root" not in str(found)
 
 
-def test_tokens_are_sent_nowhere_when_it_is_not_known_where(signoff: Commands, slack: Running) -> None:
+def test_tokens_are_sent_nowhere_when_it_is_not_known_where(signoff: Commands, slack: RunningSandbox) -> None:
     signoff.set(slack_api_url="slack.com")
     found = examined(signoff, code=1)
     assert states(found) == {"settings": "problem", "slack.token": "warning"}
@@ -259,7 +259,7 @@ def test_a_slack_that_is_not_the_real_one_is_told(signoff: Commands, address: st
     assert (state, told in said) == ("warning", True)
 
 
-def test_that_nobody_may_build_is_told(signoff: Commands, slack: Running) -> None:
+def test_that_nobody_may_build_is_told(signoff: Commands, slack: RunningSandbox) -> None:
     signoff.set(builders="")
     assert only(examined(signoff, code=0), "slack.builders")[0] == "warning"
 
@@ -268,7 +268,7 @@ def test_that_nobody_may_build_is_told(signoff: Commands, slack: Running) -> Non
 
 
 @pytest.mark.parametrize("error", ["token_revoked", "account_inactive", "token_expired"])
-def test_a_token_that_no_longer_works_is_told(signoff: Commands, slack: Running, error: str) -> None:
+def test_a_token_that_no_longer_works_is_told(signoff: Commands, slack: RunningSandbox, error: str) -> None:
     slack.app.token_error = error
     found = examined(signoff, code=1)
     state, said = only(found, "slack.token")
@@ -277,7 +277,7 @@ def test_a_token_that_no_longer_works_is_told(signoff: Commands, slack: Running,
     assert only(found, "database.integrity")[0] == "ok"
 
 
-def test_a_token_of_somebody_else_is_told(signoff: Commands, slack: Running) -> None:
+def test_a_token_of_somebody_else_is_told(signoff: Commands, slack: RunningSandbox) -> None:
     signoff.set(slack_bot_token="xoxb-unknown", slack_app_token="xapp-unknown")
     found = examined(signoff, code=1)
     assert states(found, "slack.api") == {"slack.token": "problem", "slack.app_token": "problem"}
@@ -285,7 +285,7 @@ def test_a_token_of_somebody_else_is_told(signoff: Commands, slack: Running) -> 
     assert "Copy the token of this app again" in found["slack.app_token"][0]["todo"]
 
 
-def test_each_missing_scope_is_told_with_what_it_is_for(signoff: Commands, slack: Running) -> None:
+def test_each_missing_scope_is_told_with_what_it_is_for(signoff: Commands, slack: RunningSandbox) -> None:
     slack.app.scopes[:] = [one for one in slack.app.scopes if one not in ("im:history", "users:read")]
     found = examined(signoff, code=1)
     state, said = only(found, "slack.scopes")
@@ -302,7 +302,7 @@ def test_each_missing_scope_is_told_with_what_it_is_for(signoff: Commands, slack
     )
 
 
-def test_scopes_that_slack_does_not_tell_are_no_verdict(signoff: Commands, slack: Running) -> None:
+def test_scopes_that_slack_does_not_tell_are_no_verdict(signoff: Commands, slack: RunningSandbox) -> None:
     body = b'{"ok": true}'
     head = b"HTTP/1.1 200 OK\r\nDate: some day\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
     with listening(head + body) as port:
@@ -312,14 +312,14 @@ def test_scopes_that_slack_does_not_tell_are_no_verdict(signoff: Commands, slack
     assert "slack.clock" not in found
 
 
-def test_a_page_in_the_place_of_slack_is_told(signoff: Commands, slack: Running) -> None:
+def test_a_page_in_the_place_of_slack_is_told(signoff: Commands, slack: RunningSandbox) -> None:
     with listening(b"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n") as port:
         signoff.set(slack_api_url=f"http://127.0.0.1:{port}/api/")
         found = examined(signoff, code=1)
     assert "Slack refused (HTTP 302)." in only(found, "slack.token")[1]
 
 
-def test_a_slack_that_is_down_is_told(signoff: Commands, slack: Running) -> None:
+def test_a_slack_that_is_down_is_told(signoff: Commands, slack: RunningSandbox) -> None:
     slack.faults.down = True
     found = examined(signoff, code=1)
     assert states(found, "slack.api") == {"slack.token": "problem", "slack.app_token": "problem"}
@@ -327,7 +327,7 @@ def test_a_slack_that_is_down_is_told(signoff: Commands, slack: Running) -> None
     assert "slack-status.com" in found["slack.token"][0]["todo"]
 
 
-def test_a_slack_that_cannot_be_reached_is_told(signoff: Commands, slack: Running) -> None:
+def test_a_slack_that_cannot_be_reached_is_told(signoff: Commands, slack: RunningSandbox) -> None:
     signoff.set(slack_api_url=f"http://127.0.0.1:{free_port()}/api/")
     found = examined(signoff, code=1)
     assert "cannot be reached: Connection refused." in only(found, "slack.token")[1]
@@ -336,13 +336,13 @@ def test_a_slack_that_cannot_be_reached_is_told(signoff: Commands, slack: Runnin
 @pytest.mark.parametrize(
     ("kind", "told"), [("reset", "closed the connection (ServerDisconnectedError)."), ("status", "(HTTP 502)")]
 )
-def test_an_answer_that_breaks_is_told(signoff: Commands, slack: Running, kind: Any, told: str) -> None:
+def test_an_answer_that_breaks_is_told(signoff: Commands, slack: RunningSandbox, kind: Any, told: str) -> None:
     slack.fault("auth.test", kind, status=502)
     assert told in only(examined(signoff, code=1), "slack.token")[1]
 
 
 def test_a_slack_that_does_not_answer_is_waited_for_a_moment_only(
-    signoff: Commands, slack: Running, monkeypatch: pytest.MonkeyPatch
+    signoff: Commands, slack: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert TIMEOUT.total == NETWORK_SECONDS == 3
     slack.fault("*", "hang", times=None)
@@ -351,7 +351,7 @@ def test_a_slack_that_does_not_answer_is_waited_for_a_moment_only(
     assert "did not answer within 3 seconds." in only(found, "slack.app_token")[1]
 
 
-def test_a_limit_is_no_problem(signoff: Commands, slack: Running) -> None:
+def test_a_limit_is_no_problem(signoff: Commands, slack: RunningSandbox) -> None:
     slack.fault("auth.test", "ratelimited", seconds=40)
     slack.fault("apps.connections.open", "ratelimited", seconds=50)
     found = examined(signoff, code=0)
@@ -368,14 +368,14 @@ def test_a_limit_is_no_problem(signoff: Commands, slack: Running) -> None:
     ],
 )
 def test_an_app_token_that_opens_nothing_is_told(
-    signoff: Commands, slack: Running, fault: dict[str, str], told: str
+    signoff: Commands, slack: RunningSandbox, fault: dict[str, str], told: str
 ) -> None:
     slack.fault("apps.connections.open", "error", **fault)
     state, said = only(examined(signoff, code=1), "slack.app_token")
     assert (state, told in said) == ("problem", True)
 
 
-def test_a_bot_user_that_is_gone_is_told(signoff: Commands, slack: Running) -> None:
+def test_a_bot_user_that_is_gone_is_told(signoff: Commands, slack: RunningSandbox) -> None:
     slack.world.users[slack.app.bot_user].deleted = True
     assert only(examined(signoff, code=1), "slack.bot_user")[0] == "problem"
 
@@ -384,7 +384,9 @@ def test_a_bot_user_that_is_gone_is_told(signoff: Commands, slack: Running) -> N
     ("seconds", "signed", "state"),
     [(10, True, "ok"), (60, True, "warning"), (600, True, "problem"), (600, False, "warning")],
 )
-def test_a_clock_that_is_off_is_told(signoff: Commands, slack: Running, seconds: int, signed: bool, state: str) -> None:
+def test_a_clock_that_is_off_is_told(
+    signoff: Commands, slack: RunningSandbox, seconds: int, signed: bool, state: str
+) -> None:
     slack.time.advance(seconds)
     if signed:
         signoff.set(slack_signing_secret="sandbox-signing-secret", port=str(free_port()))
@@ -395,7 +397,7 @@ def test_a_clock_that_is_off_is_told(signoff: Commands, slack: Running, seconds:
 
 
 def test_what_slack_would_not_take_is_told_with_its_own_words(
-    signoff: Commands, slack: Running, monkeypatch: pytest.MonkeyPatch
+    signoff: Commands, slack: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = samples.build_samples
 
@@ -411,7 +413,7 @@ def test_what_slack_would_not_take_is_told_with_its_own_words(
 
 @pytest.mark.parametrize(("code", "state"), [("unknown_method", "warning"), ("fatal_error", "problem")])
 def test_a_slack_that_gives_no_verdict_on_blocks_is_told(
-    signoff: Commands, slack: Running, code: str, state: str
+    signoff: Commands, slack: RunningSandbox, code: str, state: str
 ) -> None:
     slack.fault("blocks.validate", "error", code=code)
     assert only(examined(signoff), "slack.blocks")[0] == state
@@ -466,7 +468,7 @@ def listening(answer: bytes | None) -> Iterator[int]:
     ],
 )
 def test_a_port_that_somebody_else_has_is_told(
-    signoff: Commands, slack: Running, answer: bytes | None, state: str, told: str
+    signoff: Commands, slack: RunningSandbox, answer: bytes | None, state: str, told: str
 ) -> None:
     with listening(answer) as port:
         signoff.set(slack_signing_secret="sandbox-signing-secret", port=str(port))
@@ -474,12 +476,12 @@ def test_a_port_that_somebody_else_has_is_told(
     assert (found[0], told in found[1]) == (state, True), found
 
 
-def test_an_address_that_is_not_of_this_machine_is_told(signoff: Commands, slack: Running) -> None:
+def test_an_address_that_is_not_of_this_machine_is_told(signoff: Commands, slack: RunningSandbox) -> None:
     signoff.set(slack_signing_secret="sandbox-signing-secret", host="nowhere.invalid")
     assert only(examined(signoff, code=1), "slack.deliveries")[0] == "problem"
 
 
-def test_a_host_that_is_none_is_told(signoff: Commands, slack: Running) -> None:
+def test_a_host_that_is_none_is_told(signoff: Commands, slack: RunningSandbox) -> None:
     signoff.set(slack_signing_secret="sandbox-signing-secret", host="a..b", slack_api_url="https://a:99999/")
     found = examined(signoff, code=1)
     assert "SIGNOFF_HOST: must be an address of this machine" in only(found, "settings")[1]
@@ -487,7 +489,7 @@ def test_a_host_that_is_none_is_told(signoff: Commands, slack: Running) -> None:
     assert "SIGNOFF_SLACK_API_URL is not an address" in only(found, "slack.token")[1]
 
 
-def test_every_address_is_asked_at_loopback(signoff: Commands, slack: Running) -> None:
+def test_every_address_is_asked_at_loopback(signoff: Commands, slack: RunningSandbox) -> None:
     port = free_port()
     signoff.set(slack_signing_secret="sandbox-signing-secret", host="0.0.0.0", port=str(port))
     assert f"127.0.0.1:{port} is free" in only(examined(signoff, code=0), "slack.deliveries")[1]

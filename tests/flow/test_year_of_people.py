@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import pytest
 
-from bot.devtools.sandbox import Running, sandbox
+from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.devtools.sandbox.world import User, Usergroup
 from bot.email.directory import DirectoryWithEmail
 from bot.slack.client import connected
@@ -35,7 +35,7 @@ from engine.domain import (
     GiveCode,
     Origin,
     Person,
-    Proven,
+    ProvenIdentity,
     Refusal,
     Register,
     RequestState,
@@ -87,7 +87,7 @@ class Human:
 class Year:
     """The world, what is true in it, and the engine that has to find it out."""
 
-    def __init__(self, home: EngineEnv, slack: Running, dice: random.Random) -> None:
+    def __init__(self, home: EngineEnv, slack: RunningSandbox, dice: random.Random) -> None:
         self.home, self.slack, self.dice = home, slack, dice
         self.humans: list[Human] = []
         self.behind: dict[str, Human] = {}
@@ -299,7 +299,7 @@ class Year:
             return
         challenge, holder, code = human.codes.pop()
         given = await self.home.identity.give_code(GiveCode(challenge=challenge, holder=holder, code=code))
-        if isinstance(given, Proven):
+        if isinstance(given, ProvenIdentity):
             human.browsers.append(given.browser)
             assert given.answer is not None
             await self.decided(request, human, "code", given.answer)
@@ -317,7 +317,7 @@ class Year:
         for human in self.humans:
             for challenge, holder, code in human.codes:
                 given = await self.home.identity.give_code(GiveCode(challenge=challenge, holder=holder, code=code))
-                if isinstance(given, Proven):
+                if isinstance(given, ProvenIdentity):
                     human.browsers.append(given.browser)
                     self.count["signed in"] += 1
                     account = given.person.account

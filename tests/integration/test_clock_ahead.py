@@ -12,7 +12,7 @@ from engine.domain import (
     Address,
     AskCode,
     Assurance,
-    CodeLapsed,
+    CodeExpired,
     CodeSent,
     Decide,
     Decided,
@@ -20,7 +20,7 @@ from engine.domain import (
     GiveCode,
     LinkState,
     Origin,
-    Proven,
+    ProvenIdentity,
     SignIn,
     Verdict,
     WrongCode,
@@ -85,7 +85,7 @@ async def ask(home: EngineEnv, run: str, form: str) -> CodeSent:
     return sent
 
 
-async def give(home: EngineEnv, challenge: str, holder: str, given: str) -> Proven | WrongCode | CodeLapsed:
+async def give(home: EngineEnv, challenge: str, holder: str, given: str) -> ProvenIdentity | WrongCode | CodeExpired:
     return await home.identity.give_code(GiveCode(challenge=challenge, holder=holder, code=given, label="Firefox"))
 
 
@@ -109,17 +109,17 @@ async def test_codes_of_a_clock_that_was_ahead_neither_work_nor_count(home: Engi
     old_sign_in = await sign_in(home, "ahead")
     await set_right(home, restarts=restarts)
     for sent, given in zip(old, mail, strict=False):
-        assert await give(home, sent.challenge, sent.challenge and f"ahead {old.index(sent)}", given) == CodeLapsed()
-    assert await give(home, old_sign_in.challenge, "ahead", code(home)) == CodeLapsed()
+        assert await give(home, sent.challenge, sent.challenge and f"ahead {old.index(sent)}", given) == CodeExpired()
+    assert await give(home, old_sign_in.challenge, "ahead", code(home)) == CodeExpired()
     before = len(home.mail.to(LEE, DeliveryKind.CODE))
     run = await asked(home)
     sent = await ask(home, run, "now")
     assert len(home.mail.to(LEE, DeliveryKind.CODE)) == before + 1
-    assert isinstance(await give(home, sent.challenge, "now", code(home)), Proven)
+    assert isinstance(await give(home, sent.challenge, "now", code(home)), ProvenIdentity)
     signs_in = await sign_in(home, "now too")
-    assert isinstance(await give(home, signs_in.challenge, "now too", code(home)), Proven)
+    assert isinstance(await give(home, signs_in.challenge, "now too", code(home)), ProvenIdentity)
     home.clock.at = START + AHEAD + timedelta(minutes=1)
-    assert await give(home, old[0].challenge, "ahead 0", mail[0]) == CodeLapsed(), "nor when that time has come"
+    assert await give(home, old[0].challenge, "ahead 0", mail[0]) == CodeExpired(), "nor when that time has come"
 
 
 @pytest.mark.parametrize("restarts", [False, True])
@@ -129,7 +129,7 @@ async def test_links_and_browsers_of_a_clock_that_was_ahead_last_as_long_as_othe
     run = await asked(home)
     sent = await ask(home, run, "ahead")
     known = await give(home, sent.challenge, "ahead", code(home))
-    assert isinstance(known, Proven)
+    assert isinstance(known, ProvenIdentity)
     token = link(home)
     await set_right(home, restarts=restarts)
     found, browser = await home.identity.link(token), await home.identity.browser(known.browser)
@@ -157,4 +157,4 @@ async def test_a_clock_that_is_set_back_a_little_spoils_no_code(home: EngineEnv)
     run = await asked(home)
     sent = await ask(home, run, "mine")
     home.clock.at -= timedelta(seconds=30)
-    assert isinstance(await give(home, sent.challenge, "mine", code(home)), Proven)
+    assert isinstance(await give(home, sent.challenge, "mine", code(home)), ProvenIdentity)

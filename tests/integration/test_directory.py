@@ -22,7 +22,7 @@ from engine.domain import (
     Verdict,
 )
 from engine.errors import ChannelError
-from engine.ports import Found, Resolution, Route
+from engine.ports import DirectoryPerson, Resolution, Route
 from engine.references import Reference
 from engine.retry import DIRECTORY_DOWN_WAIT
 from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, PlayedParams, Surprise, open_engine
@@ -51,12 +51,12 @@ class Book:
     """A directory that knows some people, counts what it is asked, and can be out of reach."""
 
     def __init__(self) -> None:
-        lee = Found("Lee", (LEE, LEE_SLACK))
-        kim = Found("Kim", (KIM_SLACK,))
+        lee = DirectoryPerson("Lee", (LEE, LEE_SLACK))
+        kim = DirectoryPerson("Kim", (KIM_SLACK,))
         self.known = {
             "lee@example.com": Resolution((lee,)),
-            "sam@example.com": Resolution((Found("Sam", (SAM,)),)),
-            "ann@example.com": Resolution((Found("Ann", (ANN,)),)),
+            "sam@example.com": Resolution((DirectoryPerson("Sam", (SAM,)),)),
+            "ann@example.com": Resolution((DirectoryPerson("Ann", (ANN,)),)),
             "U0LEE": Resolution((lee,)),
             "finance": Resolution((lee, kim), "group:finance: one account is deactivated and is not asked."),
             "ghosts": Resolution((), "group:ghosts has nobody who can be asked."),
@@ -116,24 +116,26 @@ async def test_a_group_with_nobody_left_asks_the_owner_and_says_why(home: Engine
 
 async def test_somebody_who_left_is_not_asked_another_way(home: EngineEnv, book: Book) -> None:
     await home.register(ASKS)
-    book.known["new@example.com"] = Resolution((Found("", (Address("email", "new@example.com"),)),), unknown=True)
+    book.known["new@example.com"] = Resolution(
+        (DirectoryPerson("", (Address("email", "new@example.com"),)),), unknown=True
+    )
     request = await home.request(await home.start(who=["new@example.com"]))
     assert [one.person.email for one in request.approvers] == ["new@example.com"], "they never had an account"
     await home.start()
-    book.known["lee@example.com"] = Resolution((Found("", (LEE,)),), unknown=True)
+    book.known["lee@example.com"] = Resolution((DirectoryPerson("", (LEE,)),), unknown=True)
     request = await home.request(await home.start())
     assert [one.person.email for one in request.approvers] == ["sam@example.com"]
     assert request.notes[1] == "lee@example.com has no active account any more, so they are not asked."
 
 
 async def test_two_who_turn_out_to_be_one_decide_as_one(home: EngineEnv, book: Book) -> None:
-    book.known["lee@example.com"] = Resolution((Found("", (LEE,)),))
-    book.known["U0LEE"] = Resolution((Found("", (LEE_SLACK,)),))
+    book.known["lee@example.com"] = Resolution((DirectoryPerson("", (LEE,)),))
+    book.known["U0LEE"] = Resolution((DirectoryPerson("", (LEE_SLACK,)),))
     await home.register(ASKS)
     first = await home.start(who=["U0LEE"])
     second = await home.start(who=["lee@example.com"])
     both = await home.start(who=["lee@example.com", "U0LEE"])
-    book.known["lee@example.com"] = Resolution((Found("Lee", (LEE, LEE_SLACK)),))
+    book.known["lee@example.com"] = Resolution((DirectoryPerson("Lee", (LEE, LEE_SLACK)),))
     await home.start()
     assert [one.person.name for one in (await home.request(both)).approvers] == ["Lee"]
     assert isinstance(await home.decide(first, by=LEE), Decided)

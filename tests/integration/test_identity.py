@@ -19,7 +19,7 @@ from engine.domain import (
     AskCode,
     Assurance,
     Changed,
-    CodeLapsed,
+    CodeExpired,
     CodeSent,
     Decide,
     Decided,
@@ -33,7 +33,7 @@ from engine.domain import (
     NotAnApprover,
     NotFound,
     Origin,
-    Proven,
+    ProvenIdentity,
     Purpose,
     ReasonMissing,
     Refusal,
@@ -99,15 +99,17 @@ async def sent(home: EngineEnv, decide: Decide, holder: str = "browser") -> Code
     return answer
 
 
-async def give(home: EngineEnv, challenge: str, given: str, holder: str = "browser") -> Proven | WrongCode | CodeLapsed:
+async def give(
+    home: EngineEnv, challenge: str, given: str, holder: str = "browser"
+) -> ProvenIdentity | WrongCode | CodeExpired:
     return await home.identity.give_code(GiveCode(challenge=challenge, holder=holder, code=given, label="Firefox"))
 
 
-async def proven(home: EngineEnv, run: str, holder: str = "browser") -> Proven:
+async def proven(home: EngineEnv, run: str, holder: str = "browser") -> ProvenIdentity:
     """Lee, who decided with a code, and whose browser is remembered."""
     challenge = await sent(home, await command(home, run), holder)
     answer = await give(home, challenge.challenge, code(home), holder)
-    assert isinstance(answer, Proven)
+    assert isinstance(answer, ProvenIdentity)
     return answer
 
 
@@ -238,7 +240,7 @@ async def test_a_decision_waits_for_its_code_and_is_then_the_one_that_was_meant(
     assert card.until == home.clock.now() + timedelta(minutes=10)
     assert (await home.request(run)).decision is None
     answer = await give(home, challenge.challenge, code(home))
-    assert isinstance(answer, Proven)
+    assert isinstance(answer, ProvenIdentity)
     assert isinstance(answer.answer, Decided)
     assert answer.person.email == LEE
     decision = (await home.request(run)).decision
@@ -280,15 +282,15 @@ async def test_a_code_is_typed_as_people_type_it(home: EngineEnv) -> None:
     run = await asked(home)
     challenge = await sent(home, await command(home, run))
     right = code(home)
-    assert isinstance(await give(home, challenge.challenge, f"  {right[:4]} {right[4:]}\n"), Proven)
+    assert isinstance(await give(home, challenge.challenge, f"  {right[:4]} {right[4:]}\n"), ProvenIdentity)
 
 
 async def test_a_code_is_taken_once(home: EngineEnv) -> None:
     run = await asked(home)
     challenge = await sent(home, await command(home, run))
     first = await give(home, challenge.challenge, code(home))
-    assert isinstance(first, Proven)
-    assert await give(home, challenge.challenge, code(home)) == CodeLapsed()
+    assert isinstance(first, ProvenIdentity)
+    assert await give(home, challenge.challenge, code(home)) == CodeExpired()
     assert len(await home.identity.browsers(first.person.id)) == 1
     assert record(home)[0] == "code"
 
@@ -296,7 +298,7 @@ async def test_a_code_is_taken_once(home: EngineEnv) -> None:
 async def test_a_challenge_belongs_to_the_browser_that_asked(home: EngineEnv) -> None:
     run = await asked(home)
     challenge = await sent(home, await command(home, run))
-    assert await give(home, challenge.challenge, code(home), "another") == CodeLapsed()
+    assert await give(home, challenge.challenge, code(home), "another") == CodeExpired()
     assert await home.identity.challenge(challenge.challenge, "another") is None
     seen = await home.identity.challenge(challenge.challenge, "browser")
     assert seen is not None
@@ -310,18 +312,18 @@ async def test_five_wrong_codes_end_one_challenge_and_no_other(home: EngineEnv) 
     wrong = "0" * 8 if code(home) != "0" * 8 else "1" * 8
     answers = [await give(home, challenge.challenge, wrong) for _ in range(6)]
     told = dict(home.mail.to(LEE, DeliveryKind.CODE)[-1].facts)["Reference"]
-    assert answers == [*(WrongCode(left=left, reference=told) for left in (4, 3, 2, 1)), CodeLapsed(), CodeLapsed()]
+    assert answers == [*(WrongCode(left=left, reference=told) for left in (4, 3, 2, 1)), CodeExpired(), CodeExpired()]
     assert (await home.kinds(run)).count("code.exhausted") == 1
-    assert await give(home, challenge.challenge, code(home)) == CodeLapsed()
+    assert await give(home, challenge.challenge, code(home)) == CodeExpired()
     again = await sent(home, await command(home, run, form="form-2"))
-    assert isinstance(await give(home, again.challenge, code(home)), Proven)
+    assert isinstance(await give(home, again.challenge, code(home)), ProvenIdentity)
 
 
 async def test_a_code_holds_for_ten_minutes(home: EngineEnv) -> None:
     run = await asked(home)
     challenge = await sent(home, await command(home, run))
     home.pass_(minutes=10)
-    assert await give(home, challenge.challenge, code(home)) == CodeLapsed()
+    assert await give(home, challenge.challenge, code(home)) == CodeExpired()
 
 
 async def test_a_code_for_somebody_else_is_wrong(home: EngineEnv) -> None:
@@ -336,7 +338,7 @@ async def test_a_decision_that_came_first_is_told_and_the_browser_is_remembered_
     challenge = await sent(home, await command(home, run))
     assert isinstance(await home.decide(run, by=Address("email", MIA)), Decided)
     answer = await give(home, challenge.challenge, code(home))
-    assert isinstance(answer, Proven)
+    assert isinstance(answer, ProvenIdentity)
     assert isinstance(answer.answer, AlreadyDecided)
     assert await home.identity.browser(answer.browser) is not None
 
@@ -359,7 +361,7 @@ async def test_a_scanner_that_asks_for_codes_does_not_lock_the_person_out(home: 
     mine = await sent(home, await command(home, run, form="mine"), "mine")
     assert mine.purpose is Purpose.SIGN_IN
     known = await give(home, mine.challenge, code(home), "mine")
-    assert isinstance(known, Proven)
+    assert isinstance(known, ProvenIdentity)
     assert known.answer is None, "a code to sign in decides nothing"
     assert (await home.request(run)).decision is None
     assert isinstance(await home.engine.decide(await command(home, run, browser=known.browser)), Decided)
@@ -389,9 +391,9 @@ async def test_wrong_codes_of_others_do_not_keep_a_person_from_using_theirs(home
         for _ in range(5):
             given = await give(home, theirs.challenge, "12345678" if number < 4 else "1234" * 4, other)
             tried += 1
-            assert isinstance(given, WrongCode | CodeLapsed)
+            assert isinstance(given, WrongCode | CodeExpired)
     assert tried == 720
-    assert isinstance(await give(home, mine.challenge, right, "mine"), Proven)
+    assert isinstance(await give(home, mine.challenge, right, "mine"), ProvenIdentity)
 
 
 async def test_wrong_codes_for_decisions_are_few_whatever_is_asked_for(home: EngineEnv) -> None:
@@ -401,7 +403,7 @@ async def test_wrong_codes_for_decisions_are_few_whatever_is_asked_for(home: Eng
         asked_for = await sent(home, await command(home, run, form=f"form-{number}"), f"guesser {number}")
         while asked_for.purpose is Purpose.DECIDE:
             tried += 1
-            if isinstance(await give(home, asked_for.challenge, "12345678", f"guesser {number}"), CodeLapsed):
+            if isinstance(await give(home, asked_for.challenge, "12345678", f"guesser {number}"), CodeExpired):
                 break
         home.pass_(minutes=5)
     assert tried == challenges.UNANSWERED_PER_DAY * challenges.TRIES
@@ -443,7 +445,7 @@ async def test_nobody_forgets_the_browser_of_somebody_else(home: EngineEnv) -> N
     run = await asked(home)
     challenge = await sent(home, await command(home, run, link=token(home, MIA)), "browser of Mia")
     mia = await give(home, challenge.challenge, code(home, MIA), "browser of Mia")
-    assert isinstance(mia, Proven)
+    assert isinstance(mia, ProvenIdentity)
     browser = await home.identity.browser(lee.browser)
     assert browser is not None
     assert not await home.identity.forget(mia.browser, browser.id)
@@ -455,7 +457,7 @@ async def test_whoever_opens_the_link_of_a_colleague_decides_as_themselves(home:
     run = await asked(home)
     challenge = await sent(home, await command(home, run, link=token(home, MIA)), "browser of Mia")
     mia = await give(home, challenge.challenge, code(home, MIA), "browser of Mia")
-    assert isinstance(mia, Proven)
+    assert isinstance(mia, ProvenIdentity)
     run = await asked(home)
     assert isinstance(await home.engine.decide(await command(home, run, browser=mia.browser)), Decided)
     decision = (await home.request(run)).decision
@@ -469,7 +471,7 @@ async def test_a_forwarded_link_is_of_no_use_in_the_browser_of_somebody_who_is_n
     await home.settle()
     challenge = await sent(home, await command(home, run, link=token(home, MIA)), "browser of Mia")
     mia = await give(home, challenge.challenge, code(home, MIA), "browser of Mia")
-    assert isinstance(mia, Proven)
+    assert isinstance(mia, ProvenIdentity)
     await home.register(GATED.format(keys="").replace(", mia@example.com", ""))
     run = await home.start()
     await home.settle()
@@ -499,7 +501,7 @@ async def test_somebody_signs_in_with_a_code(home: EngineEnv) -> None:
     answer = await home.identity.sign_in(SignIn(email=" Lee@Example.com ", holder="browser", form="f"))
     await home.settle()
     known = await give(home, answer.challenge, code(home))
-    assert isinstance(known, Proven)
+    assert isinstance(known, ProvenIdentity)
     assert (known.person.email, known.answer, known.request) == (LEE, None, None)
 
 

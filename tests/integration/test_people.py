@@ -16,7 +16,7 @@ from engine.domain import (
     AddressReturned,
     Assurance,
     Cancel,
-    CodeLapsed,
+    CodeExpired,
     Decided,
     DeliveryKind,
     Done,
@@ -29,7 +29,7 @@ from engine.domain import (
     NotFound,
     Origin,
     Person,
-    Proven,
+    ProvenIdentity,
     Refusal,
     RequestState,
     ReturnAddress,
@@ -93,7 +93,7 @@ async def signed_in(home: EngineEnv, holder: str = "browser") -> str:
     code = home.mail.to(LEE, DeliveryKind.CODE)[-1].code
     assert code is not None
     proven = await home.identity.give_code(GiveCode(challenge=sent.challenge, holder=holder, code=code))
-    assert isinstance(proven, Proven)
+    assert isinstance(proven, ProvenIdentity)
     return proven.browser
 
 
@@ -154,7 +154,7 @@ async def test_a_code_that_was_sent_before_the_address_moved_signs_nobody_in(
     assert code is not None
     moves(book)
     given = await home.identity.give_code(GiveCode(challenge=sent.challenge, holder="browser", code=code))
-    assert isinstance(given, CodeLapsed)
+    assert isinstance(given, CodeExpired)
     secret = await signed_in(home)
     browser = await home.identity.browser(secret)
     assert browser is not None

@@ -36,7 +36,7 @@ from engine.domain import (
     Work,
 )
 from engine.errors import Conflict, DefinitionError, StoreError, StoreFull, StoreLocked, StoreLost, StoreReadOnly
-from engine.ports import Found
+from engine.ports import DirectoryPerson
 from engine.requests import Request, Ruling
 from engine.store import audit_log, deliveries, identities, lock, people, request_rows, run_rows, schema
 from engine.store.connection import connect
@@ -282,7 +282,7 @@ async def test_what_a_unit_learns_of_a_person_is_known_to_the_next_unless_it_was
     slack = Address("slack", "U07ANN")
 
     def learn(tx: Tx) -> None:
-        assert identities.adopt(tx, "default", Found("Ann Lee", (slack, ANN))).name == "Ann Lee"
+        assert identities.adopt(tx, "default", DirectoryPerson("Ann Lee", (slack, ANN))).name == "Ann Lee"
         assert people.known_person(tx, "default", slack) is not None
         if fails:
             raise ValueError("taken back")
@@ -327,7 +327,7 @@ async def test_two_who_turn_out_to_be_one_are_one_to_whoever_asks_next(store: Sq
     await store.transact(lambda tx: [people.need_person(tx, "default", one) for one in (ANN, slack)])
     first, second = await store.transact(both)
     assert first != second
-    await store.transact(lambda tx: identities.adopt(tx, "default", Found("", (ANN, slack))))
+    await store.transact(lambda tx: identities.adopt(tx, "default", DirectoryPerson("", (ANN, slack))))
     first, second = await store.transact(both)
     assert first == second
 

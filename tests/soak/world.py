@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from bot.devtools.sandbox import Running, sandbox
+from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.devtools.sandbox.server import SimulatedPerson
 from bot.devtools.sandbox.world import Message, User
 from bot.local import client
@@ -94,7 +94,7 @@ def left_waiting(run: str) -> bool:
 class World:
     """`evidence` is only added to. `over`: no client begins anything new. `ahead`: of the servers' clock, seconds."""
 
-    slack: Running
+    slack: RunningSandbox
     service: Service
     evidence: Evidence
     port: int

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from engine.domain import Address, Origin, Person
 from engine.errors import ChannelError
-from engine.ports import Found, Resolution, Route
+from engine.ports import DirectoryPerson, Resolution, Route
 from engine.references import Reference
 
 
@@ -36,9 +36,9 @@ class AccountDirectory:
                 if reference.value in (user, email):
                     if standing:
                         return Resolution((), "They are deactivated.", standing=standing, never=True)
-                    return Resolution((Found(user.title(), (account(user), Address("email", email))),))
+                    return Resolution((DirectoryPerson(user.title(), (account(user), Address("email", email))),))
         if reference.kind == "email":
-            return Resolution((Found("", (Address("email", reference.value),)),), unknown=True)
+            return Resolution((DirectoryPerson("", (Address("email", reference.value),)),), unknown=True)
         return Resolution((), "There is no such account.", never=True)
 
     def reach(self, person: Person) -> Sequence[Route]:

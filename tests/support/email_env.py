@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bot import endpoints
-from bot.devtools.sandbox import FrozenClock, MailConfig, Running, sandbox
+from bot.devtools.sandbox import FrozenClock, MailConfig, RunningSandbox, sandbox
 from bot.email.client import SmtpClient
 from bot.email.message import Envelope
 from engine.domain import Card, CardAction, CardField, DeliveryKind
@@ -81,19 +81,19 @@ class RecordingClient(SmtpClient):
         self.sent.append(mail)
 
 
-def connections(running: Running) -> int:
+def connections(running: RunningSandbox) -> int:
     """How many are open."""
     return len(running.mail._wires)  # noqa: SLF001 the handle does not tell
 
 
 @asynccontextmanager
-async def mail_server(config: MailConfig | None = None) -> AsyncIterator[Running]:
+async def mail_server(config: MailConfig | None = None) -> AsyncIterator[RunningSandbox]:
     async with sandbox(clock=FrozenClock(), mail=config) as running:
         yield running
 
 
 @asynccontextmanager
-async def client_to(running: Running, *, ca: Path | None = None, **more: Any) -> AsyncIterator[SmtpClient]:
+async def client_to(running: RunningSandbox, *, ca: Path | None = None, **more: Any) -> AsyncIterator[SmtpClient]:
     trust = ssl.create_default_context(cafile=ca)
     client = SmtpClient(endpoints.mail_server(running.mail.url), trust=trust, local_name="example.com", **more)
     try:

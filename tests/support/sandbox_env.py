@@ -18,7 +18,7 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.devtools.sandbox import AppConfig, Running
+from bot.devtools.sandbox import AppConfig, RunningSandbox
 
 logging.getLogger("slack_bolt").setLevel(logging.CRITICAL)
 
@@ -33,7 +33,7 @@ SCOPES = (
 )
 
 
-def client_of(slack: Running, session: aiohttp.ClientSession, token: str | None = None) -> AsyncWebClient:
+def client_of(slack: RunningSandbox, session: aiohttp.ClientSession, token: str | None = None) -> AsyncWebClient:
     return AsyncWebClient(
         token=slack.app.bot_token if token is None else token,
         base_url=slack.api_url,
@@ -42,7 +42,7 @@ def client_of(slack: Running, session: aiohttp.ClientSession, token: str | None 
     )
 
 
-def bolt(slack: Running, session: aiohttp.ClientSession) -> AsyncApp:
+def bolt(slack: RunningSandbox, session: aiohttp.ClientSession) -> AsyncApp:
     """An app without listeners. Its tasks must end before the test does: the listeners in these tests are short."""
     return AsyncApp(
         client=client_of(slack, session), signing_secret=slack.app.signing_secret, process_before_response=True
@@ -50,7 +50,7 @@ def bolt(slack: Running, session: aiohttp.ClientSession) -> AsyncApp:
 
 
 @asynccontextmanager
-async def over_http(slack: Running, app: AsyncApp) -> AsyncIterator[str]:
+async def over_http(slack: RunningSandbox, app: AsyncApp) -> AsyncIterator[str]:
     """The app behind a request URL."""
 
     async def events(request: web.Request) -> web.StreamResponse:

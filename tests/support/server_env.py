@@ -14,7 +14,7 @@ from rich.console import Console
 from bot import app, settings
 from bot.app import App, AppOptions
 from bot.devtools.demo.servers import free_port
-from bot.devtools.sandbox import Running, sandbox
+from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.devtools.sandbox.mail.records import ReceivedMail
 from bot.slack.rate_limit import RateLimiter
 from bot.slack.transport import PATH
@@ -33,7 +33,7 @@ class ServerEnv:
     """A server, and the mail of the world."""
 
     app: App
-    sandbox: Running
+    sandbox: RunningSandbox
     url: str
 
     async def register(self, source: str) -> None:
@@ -90,7 +90,7 @@ async def open_server(folder: Path, *, in_slack: bool = False) -> AsyncIterator[
             yield ServerEnv(serving, world, url)
 
 
-def _slack(world: Running) -> dict[str, str]:
+def _slack(world: RunningSandbox) -> dict[str, str]:
     return {
         "SIGNOFF_SLACK_BOT_TOKEN": world.app.bot_token,
         "SIGNOFF_SLACK_SIGNING_SECRET": world.app.signing_secret,

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from bot.devtools.sandbox import Running, sandbox
+from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.devtools.sandbox.delivery import Ack
 from bot.devtools.sandbox.server import SimulatedPerson
 from bot.presentation import card
@@ -80,7 +80,7 @@ class Bot:
 class SlackEnv:
     """`slack`: the local Slack; `bot`: the process that runs now."""
 
-    slack: Running
+    slack: RunningSandbox
     path: Path
     over: str
     clock: FakeClock
@@ -259,7 +259,7 @@ def heard(person: SimulatedPerson, channel: str | None = None) -> str:
     return words(person.sees(channel)[-1]["blocks"])
 
 
-def whispered(slack: Running, person: SimulatedPerson) -> list[str]:
+def whispered(slack: RunningSandbox, person: SimulatedPerson) -> list[str]:
     """All sentences that only this person was told, oldest first."""
     return [words(one.blocks) for one in slack.world.ephemerals if one.seen_by == person.id]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import aiosmtplib
 
-from bot.devtools.sandbox import Running
+from bot.devtools.sandbox import RunningSandbox
 from bot.devtools.sandbox.mail.server import MailServer
 
 MIA = "mia@example.com"
@@ -51,13 +51,13 @@ def options(mail: MailServer, **more: Any) -> dict[str, Any]:
     return {**given, **more}
 
 
-async def send(slack: Running, mail: EmailMessage | None = None, **more: Any) -> str:
+async def send(slack: RunningSandbox, mail: EmailMessage | None = None, **more: Any) -> str:
     """Send it with aiosmtplib; what the server said of it."""
     _, said = await aiosmtplib.send(mail or message(), **options(slack.mail, **more))
     return said
 
 
-async def send_raw(slack: Running, content: bytes, *to: str, **more: Any) -> str:
+async def send_raw(slack: RunningSandbox, content: bytes, *to: str, **more: Any) -> str:
     """Send these bytes as they are."""
     given = options(slack.mail, sender=SENDER, recipients=list(to or (MIA,)), mail_options=["BODY=8BITMIME"])
     _, said = await aiosmtplib.send(content, **{**given, **more})
@@ -101,7 +101,7 @@ class SmtpConversation:
 
 
 @asynccontextmanager
-async def open_conversation(slack: Running, *, greeted: bool = True) -> AsyncIterator[SmtpConversation]:
+async def open_conversation(slack: RunningSandbox, *, greeted: bool = True) -> AsyncIterator[SmtpConversation]:
     """`greeted`: the greeting was heard, and EHLO said."""
     reader, writer = await asyncio.open_connection(slack.mail.host, slack.mail.port)
     talk = SmtpConversation(reader, writer)

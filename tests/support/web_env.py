@@ -13,7 +13,7 @@ import aiohttp
 
 from bot.devtools.demo.servers import free_port
 from bot.web import routes, server
-from bot.web.routes import Reviewable
+from bot.web.routes import ReviewPages
 from bot.web.service import ReviewService
 from engine.code_derivation import MIN_KEY
 from engine.domain import DeliveryKind
@@ -258,7 +258,7 @@ async def open_web(
         port = free_port()
         base = f"http://127.0.0.1:{port}"
         url = f"{scheme}://{host or f'127.0.0.1:{port}'}{prefix}"
-        review = Reviewable(ReviewService(home.engine, home.identity), home.clock, b"k" * MIN_KEY)
+        review = ReviewPages(ReviewService(home.engine, home.identity), home.clock, b"k" * MIN_KEY)
         served = routes.site(url, mounted={}, review=review, proxies=proxies)
         async with server.listening(served, host="127.0.0.1", port=port):
             yield WebEnv(home, session, url, base)

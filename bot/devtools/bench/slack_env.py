@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bot.devtools.bench import serve
-from bot.devtools.sandbox import Running, sandbox
+from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.devtools.sandbox.server import SimulatedPerson
 from bot.devtools.sandbox.world import Message, User
 from bot.local import client
@@ -71,7 +71,7 @@ class PostedCopy:
 class SlackBenchEnv:
     """A local Slack, its people, and the database of the bot."""
 
-    slack: Running
+    slack: RunningSandbox
     people: tuple[SimulatedPerson, ...]
     database: Path
 
@@ -143,7 +143,7 @@ async def open_slack_env(*, people: int, limits: SlackLimits) -> AsyncIterator[S
                 yield SlackBenchEnv(slack=slack, people=added, database=database)
 
 
-def _add_person(slack: Running, number: int) -> SimulatedPerson:
+def _add_person(slack: RunningSandbox, number: int) -> SimulatedPerson:
     """Add a person to the workspace."""
     name, world = f"person{number}", slack.world
     user = User(id=world.new_id("U"), name=name, real_name=f"Person {number}", email=f"{name}@example.com")
@@ -159,7 +159,7 @@ def free_port() -> int:
     return port
 
 
-def _settings(slack: Running, database: Path, port: int) -> dict[str, str]:
+def _settings(slack: RunningSandbox, database: Path, port: int) -> dict[str, str]:
     values = {
         "DATABASE_URL": f"sqlite:///{database}",
         "OPERATOR": "cleo@example.com",

@@ -19,7 +19,7 @@ from bot.devtools.demo.advice import ADVICE
 from bot.devtools.demo.folder import Folder
 from bot.devtools.demo.services import Effects
 from bot.devtools.demo.story_feed import StoryFeed
-from bot.devtools.sandbox import Running, persistence, sandbox
+from bot.devtools.sandbox import RunningSandbox, persistence, sandbox
 from bot.devtools.sandbox.persistence import Unreadable, Unwritable
 from bot.presentation import refusals
 from bot.slack import transport
@@ -54,7 +54,7 @@ class Playground:
     """All parts at work. `goes_on`: it is not the first start in this folder; `waiting`: requests that are open."""
 
     app: App
-    slack: Running
+    slack: RunningSandbox
     effects: Effects
     folder: Folder
     goes_on: bool
@@ -93,7 +93,7 @@ async def standing(place: Path, ports: Ports, *, fresh: bool = False) -> AsyncIt
         yield Playground(app=working, slack=slack, effects=effecting, folder=held, goes_on=goes_on, waiting=waiting)
 
 
-async def _slack(stack: AsyncExitStack, held: Folder, port: int) -> Running:
+async def _slack(stack: AsyncExitStack, held: Folder, port: int) -> RunningSandbox:
     with _port(port, "--port"), _readable(held.world):
         slack = await stack.enter_async_context(sandbox(port=port, world=partial(persistence.load, held.world)))
     for user in list(slack.world.users.values()):
@@ -115,7 +115,7 @@ async def _effects(stack: AsyncExitStack, held: Folder, port: int | None) -> Eff
         return await stack.enter_async_context(services.serving(held.effects, port=wanted, token=token))
 
 
-async def _server(stack: AsyncExitStack, held: Folder, port: int, slack: Running, effecting: Effects) -> App:
+async def _server(stack: AsyncExitStack, held: Folder, port: int, slack: RunningSandbox, effecting: Effects) -> App:
     chosen = servers.chosen_settings(
         slack, database=held.database, allow=effecting.url.removeprefix("http://"), port=port
     )
@@ -127,7 +127,7 @@ async def _server(stack: AsyncExitStack, held: Folder, port: int, slack: Running
     return working
 
 
-async def _register(working: App, slack: Running, effecting: Effects) -> None:
+async def _register(working: App, slack: RunningSandbox, effecting: Effects) -> None:
     """Register what is missing; what people changed stays as it is, except for where the services are."""
     cleo, before, now = slack.person("cleo"), services.url(effecting.named), effecting.url
     for name, made in workflows.ALL.items():

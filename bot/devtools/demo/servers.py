@@ -17,7 +17,7 @@ from bot import app, settings
 from bot.app import App, AppOptions
 from bot.devtools.demo import payments
 from bot.devtools.demo.payments import Payments
-from bot.devtools.sandbox import Running, sandbox
+from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.settings import Settings
 from bot.slack.transport import PATH
 from bot.web.server import PortTaken
@@ -35,7 +35,7 @@ class DemoEnvironment:
     """`app`: the server, as `signoff serve` builds it; `slack`: the local Slack that it talks to."""
 
     app: App
-    slack: Running
+    slack: RunningSandbox
     payments: Payments
     folder: Path
 
@@ -84,7 +84,7 @@ async def standing(port: Callable[[], int] = free_port) -> AsyncIterator[DemoEnv
         yield DemoEnvironment(app=serving, slack=slack, payments=paying, folder=folder)
 
 
-def chosen_settings(slack: Running, *, database: Path, allow: str, port: int) -> Settings:
+def chosen_settings(slack: RunningSandbox, *, database: Path, allow: str, port: int) -> Settings:
     """None of the user's own settings are taken for the demo. `allow`: the host and port that workflows may call."""
     chosen = {
         "DATABASE_URL": f"sqlite:///{database}",

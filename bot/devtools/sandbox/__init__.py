@@ -29,7 +29,7 @@ from bot.devtools.sandbox.clock import FrozenClock
 from bot.devtools.sandbox.errors import CannotAct, NotSubmitted
 from bot.devtools.sandbox.mail.config import MailConfig
 from bot.devtools.sandbox.seed import AppConfig
-from bot.devtools.sandbox.server import Running, sandbox
+from bot.devtools.sandbox.server import RunningSandbox, sandbox
 from bot.devtools.sandbox.slack import Hint
 
-__all__ = ["AppConfig", "CannotAct", "FrozenClock", "Hint", "MailConfig", "NotSubmitted", "Running", "sandbox"]
+__all__ = ["AppConfig", "CannotAct", "FrozenClock", "Hint", "MailConfig", "NotSubmitted", "RunningSandbox", "sandbox"]

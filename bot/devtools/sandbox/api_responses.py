@@ -11,7 +11,7 @@ from aiohttp import web
 from bot.devtools.sandbox.errors import CannotAct, NotSubmitted
 from bot.devtools.sandbox.jsontypes import Json
 from bot.devtools.sandbox.page_files import foreign
-from bot.devtools.sandbox.slack import Slack
+from bot.devtools.sandbox.slack import SlackSandbox
 
 T = TypeVar("T")
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
@@ -27,7 +27,7 @@ class Answering:
     `Refused`, `CannotAct`, and what a body of the wrong shape raises, become HTTP 409 with the sentence.
     """
 
-    def __init__(self, slack: Slack) -> None:
+    def __init__(self, slack: SlackSandbox) -> None:
         self.slack = slack
 
     def get(self, read: Callable[[web.Request], Json]) -> Handler:

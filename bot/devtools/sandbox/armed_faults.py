@@ -18,7 +18,7 @@ FaultT = TypeVar("FaultT", bound=Countable)
 
 
 @dataclass
-class Armed(Generic[FaultT]):
+class ArmedFaults(Generic[FaultT]):
     """`used`: each use, in its order."""
 
     queue: list[FaultT] = field(default_factory=list)

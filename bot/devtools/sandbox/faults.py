@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
-from bot.devtools.sandbox.armed_faults import Armed
+from bot.devtools.sandbox.armed_faults import ArmedFaults
 from bot.devtools.sandbox.jsontypes import Json
 
 FaultKind = Literal["error", "status", "ratelimited", "slow", "reset", "lost", "hang", "duplicate", "drop", "signature"]
@@ -49,7 +49,7 @@ class Fault:
     content_type: str = "text/html"
 
 
-class Faults(Armed[Fault]):
+class Faults(ArmedFaults[Fault]):
     """The queue. `down`: all of Slack answers 503 to the app and delivers nothing."""
 
     def add(self, fault: Fault) -> Fault:

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from aiohttp import web
 
-from bot.devtools.sandbox.slack import Slack
+from bot.devtools.sandbox.slack import SlackSandbox
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -27,10 +27,10 @@ HEADERS: Final = {
 }
 
 
-class Window:
+class PageFiles:
     """The handlers."""
 
-    def __init__(self, slack: Slack) -> None:
+    def __init__(self, slack: SlackSandbox) -> None:
         self.slack = slack
 
     async def _home(self, _: web.Request) -> web.StreamResponse:
@@ -47,7 +47,7 @@ class Window:
         ]
 
 
-def file(slack: Slack, name: str, *, frames: bool = False) -> Handler:
+def file(slack: SlackSandbox, name: str, *, frames: bool = False) -> Handler:
     """Serves a file of the page. `frames`: it may show pages of ours in frames."""
     path = _FOLDER / name
     headers = {**HEADERS, "Content-Type": f"{_TYPES[path.suffix]}; charset=utf-8"}
@@ -62,7 +62,7 @@ def file(slack: Slack, name: str, *, frames: bool = False) -> Handler:
     return handler
 
 
-def foreign(slack: Slack, request: web.Request) -> bool:
+def foreign(slack: SlackSandbox, request: web.Request) -> bool:
     """Whether a page of another site sent this: by its Origin, or by a host name that it made to point here."""
     here = slack.base_url
     return request.headers.get("Origin", here) != here or f"http://{request.host}" != here

@@ -11,11 +11,11 @@ from typing import Any
 from bot.devtools.sandbox import render
 from bot.devtools.sandbox.inputs import State
 from bot.devtools.sandbox.jsontypes import Json
-from bot.devtools.sandbox.slack import Slack
+from bot.devtools.sandbox.slack import SlackSandbox
 from bot.devtools.sandbox.world import Conversation, InstalledApp, Message, User, View
 
 
-def _common(slack: Slack, app: InstalledApp, user: User) -> Json:
+def _common(slack: SlackSandbox, app: InstalledApp, user: User) -> Json:
     team = slack.world.team
     return {
         "team": {"id": team.id, "domain": team.domain},
@@ -32,7 +32,9 @@ def channel_name(channel: Conversation) -> str:
     return {"im": "directmessage", "private": "privategroup"}.get(channel.kind, channel.name)
 
 
-def message_action(slack: Slack, *, user: User, message: Message, shown: Json, action: Json, state: State) -> Json:
+def message_action(
+    slack: SlackSandbox, *, user: User, message: Message, shown: Json, action: Json, state: State
+) -> Json:
     """`block_actions` from a message. `shown`: the message as the person saw it."""
     app = slack.world.apps[message.app_id or ""]
     channel = slack.world.channels[message.channel]
@@ -60,7 +62,7 @@ def message_action(slack: Slack, *, user: User, message: Message, shown: Json, a
     return body
 
 
-def view_action(slack: Slack, *, user: User, view: View, action: Json) -> Json:
+def view_action(slack: SlackSandbox, *, user: User, view: View, action: Json) -> Json:
     """`block_actions` from a modal or from App Home."""
     app = slack.world.apps[view.app_id]
     inside = view.id if view.payload["type"] == "modal" else None
@@ -74,7 +76,7 @@ def view_action(slack: Slack, *, user: User, view: View, action: Json) -> Json:
     }
 
 
-def submission(slack: Slack, *, user: User, view: View) -> Json:
+def submission(slack: SlackSandbox, *, user: User, view: View) -> Json:
     """`view_submission`."""
     app = slack.world.apps[view.app_id]
     return {
@@ -86,7 +88,7 @@ def submission(slack: Slack, *, user: User, view: View) -> Json:
     }
 
 
-def closed(slack: Slack, *, user: User, view: View, cleared: bool) -> Json:
+def closed(slack: SlackSandbox, *, user: User, view: View, cleared: bool) -> Json:
     """`view_closed`."""
     app = slack.world.apps[view.app_id]
     return {
@@ -97,7 +99,7 @@ def closed(slack: Slack, *, user: User, view: View, cleared: bool) -> Json:
     }
 
 
-def suggestion(slack: Slack, *, user: User, view: View, block_id: str, action_id: str, typed: str) -> Json:
+def suggestion(slack: SlackSandbox, *, user: User, view: View, block_id: str, action_id: str, typed: str) -> Json:
     """`block_suggestion`: options for an external select in a view."""
     app = slack.world.apps[view.app_id]
     return {
@@ -111,7 +113,7 @@ def suggestion(slack: Slack, *, user: User, view: View, block_id: str, action_id
     }
 
 
-def shortcut(slack: Slack, *, app: InstalledApp, user: User, callback_id: str, message: Message | None) -> Json:
+def shortcut(slack: SlackSandbox, *, app: InstalledApp, user: User, callback_id: str, message: Message | None) -> Json:
     """A global shortcut, or one on a message (`message_action`)."""
     body: Json = {
         "type": "shortcut" if message is None else "message_action",
@@ -133,7 +135,7 @@ def shortcut(slack: Slack, *, app: InstalledApp, user: User, callback_id: str, m
 
 
 def command(
-    slack: Slack, *, app: InstalledApp, user: User, channel: Conversation, words: tuple[str, str]
+    slack: SlackSandbox, *, app: InstalledApp, user: User, channel: Conversation, words: tuple[str, str]
 ) -> tuple[Json, str]:
     """A slash command's form, and the path of its response_url. `words`: the command and its text."""
     team = slack.world.team
@@ -156,7 +158,7 @@ def command(
     }, path
 
 
-def event(slack: Slack, app: InstalledApp, *, inner: Json) -> Json:
+def event(slack: SlackSandbox, app: InstalledApp, *, inner: Json) -> Json:
     """The envelope of an event."""
     team = slack.world.team
     return {
@@ -181,7 +183,7 @@ def event(slack: Slack, app: InstalledApp, *, inner: Json) -> Json:
     }
 
 
-def action(slack: Slack, *, block: Json, element: Json, value: Json | None) -> Json:
+def action(slack: SlackSandbox, *, block: Json, element: Json, value: Json | None) -> Json:
     """One entry of `actions`. `value`: the state's entry for elements that hold a value."""
     made: Json = {
         "type": element["type"],

@@ -13,7 +13,7 @@ from bot.devtools.sandbox.delivery import Ack
 from bot.devtools.sandbox.errors import ApiError, CannotAct
 from bot.devtools.sandbox.jsontypes import Json
 from bot.devtools.sandbox.response_urls import answer
-from bot.devtools.sandbox.slack import Slack
+from bot.devtools.sandbox.slack import SlackSandbox
 from bot.devtools.sandbox.user_actions import UserActions
 from bot.devtools.sandbox.world import Conversation, InstalledApp, Message
 
@@ -124,13 +124,13 @@ class SimulatedPerson(UserActions):
                 emit(self.slack, app, inner=inner, subscribed=True)
 
 
-def emit(slack: Slack, app: InstalledApp, *, inner: Json, subscribed: bool = False) -> None:
+def emit(slack: SlackSandbox, app: InstalledApp, *, inner: Json, subscribed: bool = False) -> None:
     """Send an event to the app, if it subscribed to its type."""
     if subscribed or inner["type"] in app.events:
         slack.deliveries.event(app, payloads.event(slack, app, inner=inner))
 
 
-def uninstall(slack: Slack) -> None:
+def uninstall(slack: SlackSandbox) -> None:
     """Remove the app from the workspace: its tokens stop working, and it is told."""
     app = slack.app
     app.token_error = "account_inactive"  # noqa: S105 an error code
@@ -138,7 +138,7 @@ def uninstall(slack: Slack) -> None:
     emit(slack, app, inner={"type": "app_uninstalled"})
 
 
-def revoke(slack: Slack) -> None:
+def revoke(slack: SlackSandbox) -> None:
     """Revoke the app's bot token; it stays installed."""
     app = slack.app
     app.token_error = "token_revoked"  # noqa: S105 an error code

@@ -24,7 +24,7 @@ from bot.devtools.sandbox import seed
 from bot.devtools.sandbox.clock import Time
 from bot.devtools.sandbox.mail.records import Outsider, ReceivedMail
 from bot.devtools.sandbox.seed import AppConfig
-from bot.devtools.sandbox.slack import Slack
+from bot.devtools.sandbox.slack import SlackSandbox
 from bot.devtools.sandbox.world import Conversation, File, InstalledApp, Message, Team, User, Usergroup, World
 
 VERSION: Final = 1
@@ -44,7 +44,7 @@ class Unwritable(Exception):
     """The workspace cannot be written down."""
 
 
-class Kept(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class SavedWorkspace(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A workspace as it is written down. `ahead_seconds`: how far its clock was moved."""
 
     version: int
@@ -65,7 +65,7 @@ class Kept(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 def dumps(world: World) -> bytes:
     """The workspace as JSON."""
-    kept = Kept(
+    kept = SavedWorkspace(
         version=VERSION,
         ahead_seconds=world.time.ahead.total_seconds(),
         counters=dict(world.counters),
@@ -90,7 +90,7 @@ def loads(source: bytes, time: Time) -> World:
         found = json.loads(source)
         if isinstance(found, dict) and found.get("version") != VERSION:
             raise Unreadable("another version of Signoff wrote it")
-        kept = msgspec.convert(found, Kept)
+        kept = msgspec.convert(found, SavedWorkspace)
     except (ValueError, RecursionError) as error:
         raise Unreadable(str(error)) from None
     if not kept.apps or set(kept.messages) != set(kept.channels):
@@ -139,7 +139,7 @@ def write(path: Path, content: bytes) -> None:
 
 
 @asynccontextmanager
-async def keeping(slack: Slack, path: Path) -> AsyncIterator[None]:
+async def keeping(slack: SlackSandbox, path: Path) -> AsyncIterator[None]:
     """Whatever the app does in the workspace while the body runs is in the file before the app is answered.
 
     What people do is there a moment later, and everything at the end. Raises `Unwritable` if it cannot be written at
@@ -160,7 +160,7 @@ async def keeping(slack: Slack, path: Path) -> AsyncIterator[None]:
 class _Keeper:
     """Writes when something has changed, one at a time: who waits meanwhile shares the next write."""
 
-    def __init__(self, slack: Slack, path: Path) -> None:
+    def __init__(self, slack: SlackSandbox, path: Path) -> None:
         self._slack, self._path = slack, path
         self._one = asyncio.Lock()
         self._written = b""

@@ -22,7 +22,7 @@ from bot.devtools.sandbox.jsontypes import Json
 from bot.devtools.sandbox.mail.api import MailApi
 from bot.devtools.sandbox.mail.server import MailServer
 from bot.devtools.sandbox.people import SimulatedPerson
-from bot.devtools.sandbox.slack import Slack
+from bot.devtools.sandbox.slack import SlackSandbox
 
 Act: TypeAlias = Callable[[SimulatedPerson, Json], Awaitable[Json]]
 
@@ -30,7 +30,7 @@ Act: TypeAlias = Callable[[SimulatedPerson, Json], Awaitable[Json]]
 class ScriptApi:
     """The handlers. `people` may be named by name or id, channels by name or id."""
 
-    def __init__(self, slack: Slack, mail: MailServer) -> None:
+    def __init__(self, slack: SlackSandbox, mail: MailServer) -> None:
         self.slack, self.mail = slack, mail
         self.answering = Answering(slack)
 

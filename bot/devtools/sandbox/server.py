@@ -19,15 +19,15 @@ from bot.devtools.sandbox.clock import Time
 from bot.devtools.sandbox.delivery import Ack, AppDelivery, Deliveries
 from bot.devtools.sandbox.faults import Fault, FaultKind, Faults
 from bot.devtools.sandbox.mail.config import MailConfig
-from bot.devtools.sandbox.mail.mailbox_page import MailWindow
+from bot.devtools.sandbox.mail.mailbox_page import MailboxPage
 from bot.devtools.sandbox.mail.server import MailServer
-from bot.devtools.sandbox.page_files import Window
+from bot.devtools.sandbox.page_files import PageFiles
 from bot.devtools.sandbox.people import SimulatedPerson
 from bot.devtools.sandbox.rates import Rates
 from bot.devtools.sandbox.response_urls import ResponseUrls
 from bot.devtools.sandbox.scripting_api import ScriptApi
 from bot.devtools.sandbox.seed import AppConfig
-from bot.devtools.sandbox.slack import Advice, Completions, Slack, Story
+from bot.devtools.sandbox.slack import Advice, Completions, SlackSandbox, Story
 from bot.devtools.sandbox.sockets import DisconnectReason, Sockets
 from bot.devtools.sandbox.triggers import Triggers
 from bot.devtools.sandbox.web_api import WebApi
@@ -58,10 +58,10 @@ class Tasks:
 
 
 @dataclass(kw_only=True)
-class Running:
+class RunningSandbox:
     """A local Slack at work: its addresses, and handles for tests in the same process."""
 
-    slack: Slack
+    slack: SlackSandbox
     tasks: Tasks
     mail: MailServer
 
@@ -184,13 +184,15 @@ def _loopback(host: str) -> str:
     raise ValueError(f"the sandbox is bound to loopback addresses only, not to {host!r}")
 
 
-def _build(time: Time, config: AppConfig, session: aiohttp.ClientSession, *, world: World, mail: MailConfig) -> Running:
+def _build(
+    time: Time, config: AppConfig, session: aiohttp.ClientSession, *, world: World, mail: MailConfig
+) -> RunningSandbox:
     faults, tasks, changes = Faults(), Tasks(), Changes()
     sockets = Sockets(time, tasks.keep)
     deliveries = Deliveries(
         time=time, faults=faults, sockets=sockets, session=session, keep=tasks.keep, changes=changes
     )
-    slack = Slack(
+    slack = SlackSandbox(
         time=time,
         config=config,
         faults=faults,
@@ -203,7 +205,7 @@ def _build(time: Time, config: AppConfig, session: aiohttp.ClientSession, *, wor
         response_urls=ResponseUrls(world),
         changes=changes,
     )
-    return Running(slack=slack, tasks=tasks, mail=MailServer(slack, mail, tasks.keep))
+    return RunningSandbox(slack=slack, tasks=tasks, mail=MailServer(slack, mail, tasks.keep))
 
 
 @asynccontextmanager
@@ -217,11 +219,11 @@ async def sandbox(
     completions: Completions | None = None,
     world: Callable[[Time, AppConfig], World] = seed.fresh,
     mail: MailConfig | None = None,
-) -> AsyncIterator[Running]:
+) -> AsyncIterator[RunningSandbox]:
     """A local Slack, serving while the body runs. Raises `ValueError` for a host that is not loopback.
 
     `clock`: any clock; the sandbox's time is that plus what `time.advance` adds. Default: the machine's.
-    `story`, `completions`: what the page asks for beside Slack; `Running.tell` sets them once the app is there.
+    `story`, `completions`: what the page asks for beside Slack; `RunningSandbox.tell` sets them once the app is there.
     `world`: makes the workspace to begin with; default: a fresh one. `mail`: how mail is taken; default: in plain.
     """
     address = _loopback(host)
@@ -232,8 +234,8 @@ async def sandbox(
         application = web.Application(client_max_size=32 * _MEGABYTE)
         application.add_routes(WebApi(running.slack).routes())
         application.add_routes(ScriptApi(running.slack, running.mail).routes())
-        application.add_routes(Window(running.slack).routes())
-        application.add_routes(MailWindow(running.slack).routes())
+        application.add_routes(PageFiles(running.slack).routes())
+        application.add_routes(MailboxPage(running.slack).routes())
         application.add_routes([web.get("/link/", running.slack.sockets.serve)])
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
@@ -248,10 +250,10 @@ async def sandbox(
             await _stop(running, runner)
 
 
-async def _stop(running: Running, runner: web.AppRunner) -> None:
+async def _stop(running: RunningSandbox, runner: web.AppRunner) -> None:
     await running.tasks.stop()
     await running.slack.sockets.close()
     await runner.cleanup()
 
 
-__all__ = ["Ack", "AppConfig", "Running", "SimulatedPerson", "sandbox"]
+__all__ = ["Ack", "AppConfig", "RunningSandbox", "SimulatedPerson", "sandbox"]

@@ -54,7 +54,7 @@ async def _not_kept() -> None:
 
 
 @dataclass(kw_only=True)
-class Slack:
+class SlackSandbox:
     """The state, the rules that need memory, and the way to the app."""
 
     time: Time

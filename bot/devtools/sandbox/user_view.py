@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bot.devtools.sandbox import render
 from bot.devtools.sandbox.errors import CannotAct
 from bot.devtools.sandbox.jsontypes import Json
-from bot.devtools.sandbox.slack import Slack
+from bot.devtools.sandbox.slack import SlackSandbox
 from bot.devtools.sandbox.world import Conversation, Message, Trouble, User, View
 
 
@@ -15,7 +15,7 @@ from bot.devtools.sandbox.world import Conversation, Message, Trouble, User, Vie
 class UserView:
     """Somebody's view of the workspace."""
 
-    slack: Slack
+    slack: SlackSandbox
     id: str
 
     @property

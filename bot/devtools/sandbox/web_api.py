@@ -16,7 +16,7 @@ from bot.devtools.sandbox.errors import ApiError, RateLimited
 from bot.devtools.sandbox.faults import Fault
 from bot.devtools.sandbox.jsontypes import Json
 from bot.devtools.sandbox.methods import METHODS, Call, Method
-from bot.devtools.sandbox.slack import Slack
+from bot.devtools.sandbox.slack import SlackSandbox
 from bot.devtools.sandbox.world import InstalledApp
 
 _DOWN: Final = "<html><body>Slack is down</body></html>"
@@ -52,7 +52,7 @@ Work: TypeAlias = Callable[[], Awaitable[tuple[_Answer, Json]]]
 class WebApi:
     """The handlers."""
 
-    def __init__(self, slack: Slack) -> None:
+    def __init__(self, slack: SlackSandbox) -> None:
         self.slack = slack
 
     def routes(self) -> list[web.RouteDef]:

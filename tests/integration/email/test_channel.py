@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.devtools.sandbox import Running
+from bot.devtools.sandbox import RunningSandbox
 from bot.email.channel import EmailChannel
 from engine.domain import Card, DeliveryKind, Receipt
 from engine.errors import ChannelError
@@ -34,13 +34,13 @@ REMINDER = replace(ASKING, kind=DeliveryKind.REMINDER)
 
 
 @pytest.fixture
-async def running() -> AsyncIterator[Running]:
+async def running() -> AsyncIterator[RunningSandbox]:
     async with mail_server() as one:
         yield one
 
 
 @pytest.fixture
-async def channel(running: Running) -> AsyncIterator[EmailChannel]:
+async def channel(running: RunningSandbox) -> AsyncIterator[EmailChannel]:
     async with client_to(running) as client:
         yield EmailChannel(client, sender=SENDER, public_url=PUBLIC_URL, now=lambda: AT)
 
@@ -63,7 +63,7 @@ async def test_it_carries_links_and_cannot_look_for_copies(channel: EmailChannel
 
 @pytest.mark.parametrize("card", [ASKING, REMINDER, CODE, ALERT, OUTCOME], ids=lambda card: card.kind.value)
 async def test_a_mail_goes_to_one_person_and_no_server_complains(
-    running: Running, channel: EmailChannel, card: Card
+    running: RunningSandbox, channel: EmailChannel, card: Card
 ) -> None:
     receipt = await show(channel, card)
     (got,) = running.mail.received()
@@ -72,13 +72,17 @@ async def test_a_mail_goes_to_one_person_and_no_server_complains(
     assert got.complaints == []
 
 
-async def test_a_request_that_changes_while_it_is_open_sends_nothing(running: Running, channel: EmailChannel) -> None:
+async def test_a_request_that_changes_while_it_is_open_sends_nothing(
+    running: RunningSandbox, channel: EmailChannel
+) -> None:
     receipt = await show(channel, ASKING)
     assert await show(channel, replace(ASKING, facts=(("Not reached", "Lee"),)), receipt) == receipt
     assert len(running.mail.received()) == 1
 
 
-async def test_how_a_request_ended_is_told_once_and_in_the_thread(running: Running, channel: EmailChannel) -> None:
+async def test_how_a_request_ended_is_told_once_and_in_the_thread(
+    running: RunningSandbox, channel: EmailChannel
+) -> None:
     receipt = await show(channel, ASKING)
     told = await show(channel, CLOSED, receipt)
     assert await show(channel, CLOSED, told) == told
@@ -90,7 +94,7 @@ async def test_how_a_request_ended_is_told_once_and_in_the_thread(running: Runni
     assert "http" not in str(second.text)
 
 
-async def test_a_reminder_and_an_alert_are_never_followed_up(running: Running, channel: EmailChannel) -> None:
+async def test_a_reminder_and_an_alert_are_never_followed_up(running: RunningSandbox, channel: EmailChannel) -> None:
     for card in (REMINDER, ALERT):
         receipt = await show(channel, card)
         assert await show(channel, replace(card, state="Approved."), receipt) == receipt
@@ -104,7 +108,7 @@ ANSWERED = replace(ASKS_OWNER, token=None, state="Answered by Sam at 2026-03-02 
 
 
 async def test_an_alert_about_a_step_has_one_link_and_what_was_answered_follows_once_in_its_thread(
-    running: Running, channel: EmailChannel
+    running: RunningSandbox, channel: EmailChannel
 ) -> None:
     receipt = await show(channel, ASKS_OWNER)
     told = await show(channel, ANSWERED, receipt)
@@ -122,7 +126,7 @@ async def test_an_alert_about_a_step_has_one_link_and_what_was_answered_follows_
     assert PUBLIC_URL not in second.text
 
 
-async def test_a_reminder_is_in_the_thread_of_the_request(running: Running, channel: EmailChannel) -> None:
+async def test_a_reminder_is_in_the_thread_of_the_request(running: RunningSandbox, channel: EmailChannel) -> None:
     await show(channel, ASKING, delivery="d1")
     await show(channel, REMINDER, delivery="d2")
     first, second = running.mail.received()
@@ -130,7 +134,7 @@ async def test_a_reminder_is_in_the_thread_of_the_request(running: Running, chan
     assert second.subject == f"Re: {first.subject}"
 
 
-async def test_a_second_try_has_the_same_id_and_a_fresh_link(running: Running, channel: EmailChannel) -> None:
+async def test_a_second_try_has_the_same_id_and_a_fresh_link(running: RunningSandbox, channel: EmailChannel) -> None:
     running.mail.fault("dot", "lost")
     error = await refused(channel, ASKING)
     assert error.outcome_unknown
@@ -147,7 +151,7 @@ async def test_a_second_try_has_the_same_id_and_a_fresh_link(running: Running, c
 
 @pytest.mark.parametrize(("code", "on"), [(552, "dot"), (554, "dot"), (554, "data")])
 async def test_a_refused_content_is_followed_by_a_short_mail(
-    running: Running, channel: EmailChannel, code: int, on: str
+    running: RunningSandbox, channel: EmailChannel, code: int, on: str
 ) -> None:
     running.mail.fault(on, "error", code=code)
     await show(channel, ASKING)
@@ -158,19 +162,21 @@ async def test_a_refused_content_is_followed_by_a_short_mail(
     assert got.complaints == []
 
 
-async def test_a_short_mail_that_is_refused_too_is_the_end(running: Running, channel: EmailChannel) -> None:
+async def test_a_short_mail_that_is_refused_too_is_the_end(running: RunningSandbox, channel: EmailChannel) -> None:
     running.mail.fault("dot", "error", code=554, times=2)
     error = await refused(channel, ASKING)
     assert (error.permanent, error.about) == (True, "copy")
 
 
-async def test_without_a_link_there_is_no_short_mail(running: Running, channel: EmailChannel) -> None:
+async def test_without_a_link_there_is_no_short_mail(running: RunningSandbox, channel: EmailChannel) -> None:
     running.mail.fault("dot", "error", code=554)
     assert (await refused(channel, CODE)).permanent
     assert running.mail.received() == []
 
 
-async def test_an_address_that_the_server_does_not_know_is_at_fault(running: Running, channel: EmailChannel) -> None:
+async def test_an_address_that_the_server_does_not_know_is_at_fault(
+    running: RunningSandbox, channel: EmailChannel
+) -> None:
     running.mail.fault("rcpt", "error", code=550, to=MIA)
     error = await refused(channel, ASKING)
     assert (error.permanent, error.about) == (True, "address")
@@ -180,14 +186,14 @@ async def test_an_address_that_the_server_does_not_know_is_at_fault(running: Run
     "address", ["", "mia", "mia@", "@example.com", "a b@example.com", "mia@example.com\nBcc: x@y.z", "ü@example.com"]
 )
 async def test_what_is_no_address_is_at_fault_without_asking_anybody(
-    running: Running, channel: EmailChannel, address: str
+    running: RunningSandbox, channel: EmailChannel, address: str
 ) -> None:
     error = await refused(channel, ASKING, address=address)
     assert (error.permanent, error.about) == (True, "address")
     assert running.mail.received() == []
 
 
-async def test_a_wrong_password_is_about_the_channel(running: Running, channel: EmailChannel) -> None:
+async def test_a_wrong_password_is_about_the_channel(running: RunningSandbox, channel: EmailChannel) -> None:
     running.mail.fault("mail", "error", code=530)
     error = await refused(channel, ASKING)
     assert (error.permanent, error.about) == (False, "channel")

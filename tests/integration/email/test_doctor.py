@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from bot import settings
-from bot.devtools.sandbox import MailConfig, Running
+from bot.devtools.sandbox import MailConfig, RunningSandbox
 from bot.doctor import email
 from bot.doctor.checks import NetworkCheck
 from bot.doctor.context import CheckContext, ClockReading
@@ -38,7 +38,7 @@ async def finding(given: dict[str, str], check: NetworkCheck = email.server, *, 
     return found
 
 
-def of(running: Running, config: MailConfig | None = None, **changed: str) -> dict[str, str]:
+def of(running: RunningSandbox, config: MailConfig | None = None, **changed: str) -> dict[str, str]:
     given = {"SMTP_URL": running.mail.url, "EMAIL_FROM": "a@example.com", "PUBLIC_URL": "https://signoff.example.com"}
     return given | ({"SMTP_CA_FILE": str(config.ca)} if config is not None else {}) | changed
 

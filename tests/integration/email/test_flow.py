@@ -10,7 +10,7 @@ import pytest
 
 from bot import app, settings
 from bot.app import App, AppOptions
-from bot.devtools.sandbox import Running
+from bot.devtools.sandbox import RunningSandbox
 from engine.domain import Address, Cancel, Origin, Register, Registered, RunStatus, Start, Started
 from tests.support import stepwise_units
 from tests.support.email_env import MIA, mail_server
@@ -30,13 +30,13 @@ ASKS = f"{SENDS}    gate: {{approvers: [mia@example.com], title: Tell Mia?}}\n"
 
 
 @pytest.fixture
-async def running() -> AsyncIterator[Running]:
+async def running() -> AsyncIterator[RunningSandbox]:
     async with mail_server() as one:
         yield one
 
 
 @pytest.fixture
-async def server(running: Running, tmp_path: Path) -> AsyncIterator[App]:
+async def server(running: RunningSandbox, tmp_path: Path) -> AsyncIterator[App]:
     given = {
         "SIGNOFF_SMTP_URL": running.mail.url,
         "SIGNOFF_EMAIL_FROM": "Signoff <signoff@example.com>",
@@ -64,14 +64,16 @@ async def status(server: App, run: str) -> RunStatus:
     return view.status
 
 
-async def test_an_email_step_sends_its_mail(running: Running, server: App) -> None:
+async def test_an_email_step_sends_its_mail(running: RunningSandbox, server: App) -> None:
     run = await begun(server, SENDS)
     assert await status(server, run) is RunStatus.SUCCEEDED
     (got,) = running.mail.received(to=MIA)
     assert (got.subject, got.text) == ("Paid", "It is on its way.\n")
 
 
-async def test_a_step_of_which_nobody_knows_asks_its_owner_and_is_not_repeated(running: Running, server: App) -> None:
+async def test_a_step_of_which_nobody_knows_asks_its_owner_and_is_not_repeated(
+    running: RunningSandbox, server: App
+) -> None:
     running.mail.fault("dot", "lost")
     run = await begun(server, SENDS)
     await until(lambda: bool(running.mail.received(to=SAM.value)))
@@ -82,7 +84,7 @@ async def test_a_step_of_which_nobody_knows_asks_its_owner_and_is_not_repeated(r
     assert "did the step happen?" in running.mail.received(to=SAM.value)[0].subject
 
 
-async def test_who_is_asked_by_mail_hears_that_it_was_withdrawn(running: Running, server: App) -> None:
+async def test_who_is_asked_by_mail_hears_that_it_was_withdrawn(running: RunningSandbox, server: App) -> None:
     run = await begun(server, ASKS)
     (asked,) = await running.mail.wait_for(to=MIA, seconds=20)
     assert asked.subject == "Tell Mia?"

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 from rich.console import Console
 
-from bot.devtools.sandbox import Running
+from bot.devtools.sandbox import RunningSandbox
 from bot.email.sender import SmtpMailer
 from bot.terminal.sender import TerminalMailer
 from engine.errors import StepError
@@ -23,13 +23,13 @@ PARAMS = EmailParams(to=MIA, subject="Your refund: ✓", body="Hello,\n\n{{ not 
 
 
 @pytest.fixture
-async def running() -> AsyncIterator[Running]:
+async def running() -> AsyncIterator[RunningSandbox]:
     async with mail_server() as one:
         yield one
 
 
 @pytest.fixture
-async def step(running: Running) -> AsyncIterator[EmailStep]:
+async def step(running: RunningSandbox) -> AsyncIterator[EmailStep]:
     async with client_to(running) as client:
         yield EmailStep(SmtpMailer(client, sender=SENDER, now=lambda: AT))
 
@@ -40,7 +40,7 @@ async def failed(step: EmailStep) -> StepError:
     return caught.value
 
 
-async def test_a_mail_is_sent_as_it_was_written_and_nothing_is_added(running: Running, step: EmailStep) -> None:
+async def test_a_mail_is_sent_as_it_was_written_and_nothing_is_added(running: RunningSandbox, step: EmailStep) -> None:
     output = await step.run(PARAMS.model_copy(update={"reply_to": "sam@example.com"}), CONTEXT)
     (got,) = running.mail.received(to=MIA)
     assert output == {"message_id": got.header("message-id"), "to": MIA}
@@ -50,7 +50,7 @@ async def test_a_mail_is_sent_as_it_was_written_and_nothing_is_added(running: Ru
     assert got.complaints == []
 
 
-async def test_the_same_call_has_the_same_id_and_another_another(running: Running, step: EmailStep) -> None:
+async def test_the_same_call_has_the_same_id_and_another_another(running: RunningSandbox, step: EmailStep) -> None:
     first, again = await step.run(PARAMS, CONTEXT), await step.run(PARAMS, CONTEXT)
     assert first == again
     assert running.mail.received()[0].header("reply-to") == ""
@@ -58,7 +58,7 @@ async def test_the_same_call_has_the_same_id_and_another_another(running: Runnin
     assert set(step.content({})) == {"subject", "body"}
 
 
-async def test_what_may_go_well_later_may_be_repeated(running: Running, step: EmailStep) -> None:
+async def test_what_may_go_well_later_may_be_repeated(running: RunningSandbox, step: EmailStep) -> None:
     running.mail.fault("rcpt", "error", code=451)
     error = await failed(step)
     assert (error.retryable, error.outcome_unknown) == (True, False)
@@ -69,7 +69,7 @@ async def test_what_may_go_well_later_may_be_repeated(running: Running, step: Em
     [("rcpt", 550, "Correct the address"), ("dot", 554, "Change the text"), ("mail", 530, "doctor")],
 )
 async def test_what_never_goes_well_says_what_to_do(
-    running: Running, step: EmailStep, on: str, code: int, todo: str
+    running: RunningSandbox, step: EmailStep, on: str, code: int, todo: str
 ) -> None:
     running.mail.fault(on, "error", code=code)
     error = await failed(step)
@@ -78,7 +78,7 @@ async def test_what_never_goes_well_says_what_to_do(
 
 
 async def test_a_connection_that_breaks_after_all_was_sent_leaves_the_outcome_open(
-    running: Running, step: EmailStep
+    running: RunningSandbox, step: EmailStep
 ) -> None:
     running.mail.fault("dot", "lost")
     error = await failed(step)

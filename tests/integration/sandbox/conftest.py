@@ -8,12 +8,12 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.devtools.sandbox import AppConfig, FrozenClock, Running, sandbox
+from bot.devtools.sandbox import AppConfig, FrozenClock, RunningSandbox, sandbox
 from tests.support.sandbox_env import SCOPES, client_of
 
 
 @pytest.fixture
-async def slack() -> AsyncIterator[Running]:
+async def slack() -> AsyncIterator[RunningSandbox]:
     config = AppConfig(scopes=SCOPES, shortcuts=("make", "on_message"), escaped_commands=())
     async with sandbox(clock=FrozenClock(), app=config) as running:
         yield running
@@ -26,5 +26,5 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-async def client(slack: Running, session: aiohttp.ClientSession) -> AsyncWebClient:
+async def client(slack: RunningSandbox, session: aiohttp.ClientSession) -> AsyncWebClient:
     return client_of(slack, session)

@@ -15,7 +15,7 @@ from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from bot.devtools.sandbox import CannotAct, Running
+from bot.devtools.sandbox import CannotAct, RunningSandbox
 from bot.devtools.sandbox.people import SimulatedPerson
 from tests.support.sandbox_env import actions, bolt, button, conforms, field, modal, over_http, section, served
 
@@ -43,7 +43,7 @@ class Recorder:
 
 
 @pytest.fixture
-async def recorder(slack: Running) -> AsyncIterator[Recorder]:
+async def recorder(slack: RunningSandbox) -> AsyncIterator[Recorder]:
     one = Recorder()
     async with served(one.handle) as url:
         slack.app.request_url = url
@@ -51,7 +51,7 @@ async def recorder(slack: Running) -> AsyncIterator[Recorder]:
 
 
 @pytest.fixture
-async def ada(slack: Running, client: AsyncWebClient) -> SimulatedPerson:
+async def ada(slack: RunningSandbox, client: AsyncWebClient) -> SimulatedPerson:
     """Ada, who has a request in front of her."""
     person = slack.person("ada")
     await client.chat_postMessage(channel=person.id, text="Pay?", blocks=[section(), actions(button(value="v1"))])
@@ -62,7 +62,7 @@ async def ada(slack: Running, client: AsyncWebClient) -> SimulatedPerson:
 
 
 async def test_deliveries_are_signed_forms_with_json_inside(
-    slack: Running, recorder: Recorder, ada: SimulatedPerson
+    slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson
 ) -> None:
     await ada.click("Approve")
     headers, body = recorder.requests[0]
@@ -81,7 +81,7 @@ async def test_deliveries_are_signed_forms_with_json_inside(
 
 
 async def test_a_request_with_a_wrong_signature_is_refused_by_bolt(
-    slack: Running, session: aiohttp.ClientSession, ada: SimulatedPerson
+    slack: RunningSandbox, session: aiohttp.ClientSession, ada: SimulatedPerson
 ) -> None:
     app = bolt(slack, session)
 
@@ -100,7 +100,7 @@ async def test_a_request_with_a_wrong_signature_is_refused_by_bolt(
 
 
 async def test_a_command_is_a_form_with_a_response_url(
-    slack: Running, recorder: Recorder, ada: SimulatedPerson
+    slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson
 ) -> None:
     slack.app.escaped_commands.append("/signoff")
     await ada.command("/signoff ask @ben in #general about @nobody", channel="leads")
@@ -114,7 +114,7 @@ async def test_a_command_is_a_form_with_a_response_url(
 
 
 async def test_the_answer_to_a_command_may_be_in_its_ack(
-    slack: Running, recorder: Recorder, ada: SimulatedPerson
+    slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson
 ) -> None:
     recorder.answer = "Just text"
     await ada.command("/signoff help", channel="general")
@@ -129,7 +129,7 @@ async def test_the_answer_to_a_command_may_be_in_its_ack(
 
 @pytest.mark.parametrize("kind", ["app_home_opened", "message", "app_uninstalled", "tokens_revoked"])
 async def test_events_conform_to_the_official_types(
-    slack: Running, recorder: Recorder, ada: SimulatedPerson, client: AsyncWebClient, kind: str
+    slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson, client: AsyncWebClient, kind: str
 ) -> None:
     slack.app.events.append("message.im")
     await client.views_publish(user_id=ada.id, view={"type": "home", "blocks": [section()]})
@@ -153,7 +153,7 @@ async def test_events_conform_to_the_official_types(
 
 
 async def test_an_uninstalled_app_has_no_token_any_more(
-    slack: Running, recorder: Recorder, ada: SimulatedPerson
+    slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson
 ) -> None:
     slack.uninstall()
     await slack.until(lambda: len(recorder.requests) == 2)
@@ -163,13 +163,15 @@ async def test_an_uninstalled_app_has_no_token_any_more(
         await ada.command("/signoff help")
 
 
-async def test_a_revoked_token_stops_working(slack: Running, recorder: Recorder) -> None:
+async def test_a_revoked_token_stops_working(slack: RunningSandbox, recorder: Recorder) -> None:
     slack.revoke()
     await slack.until(lambda: recorder.requests)
     assert slack.app.token_error == "token_revoked"
 
 
-async def test_shortcuts_are_delivered_with_a_trigger(slack: Running, recorder: Recorder, ada: SimulatedPerson) -> None:
+async def test_shortcuts_are_delivered_with_a_trigger(
+    slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson
+) -> None:
     await ada.shortcut("make")
     await ada.shortcut("on_message", on=ada.sees()[0])
     kinds = [one.payload["type"] for one in slack.deliveries]
@@ -179,7 +181,9 @@ async def test_shortcuts_are_delivered_with_a_trigger(slack: Running, recorder: 
         await ada.shortcut("unknown")
 
 
-async def test_a_request_url_is_verified_with_a_challenge(slack: Running, session: aiohttp.ClientSession) -> None:
+async def test_a_request_url_is_verified_with_a_challenge(
+    slack: RunningSandbox, session: aiohttp.ClientSession
+) -> None:
     async with over_http(slack, bolt(slack, session)):
         assert await slack.verify_request_url()
     slack.app.request_url = None
@@ -190,7 +194,7 @@ async def test_a_request_url_is_verified_with_a_challenge(slack: Running, sessio
 
 
 async def test_an_app_that_is_silent_for_three_seconds_has_failed(
-    slack: Running, recorder: Recorder, ada: SimulatedPerson
+    slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson
 ) -> None:
     recorder.silent = True
     clicking = asyncio.ensure_future(ada.click("Approve"))
@@ -206,7 +210,7 @@ async def test_an_app_that_is_silent_for_three_seconds_has_failed(
 
 
 async def test_an_app_that_answers_an_error_or_is_not_there_has_failed(
-    slack: Running, recorder: Recorder, ada: SimulatedPerson
+    slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson
 ) -> None:
     recorder.status = 500
     await ada.click("Approve")
@@ -221,7 +225,7 @@ async def test_an_app_that_answers_an_error_or_is_not_there_has_failed(
 
 
 async def test_events_are_retried_at_once_after_one_minute_and_after_five(
-    slack: Running, recorder: Recorder, ada: SimulatedPerson
+    slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson
 ) -> None:
     recorder.status = 500
 
@@ -245,7 +249,7 @@ async def test_events_are_retried_at_once_after_one_minute_and_after_five(
     assert len({one["event_id"] for one in recorder.bodies()}) == 1
 
 
-async def test_an_app_can_refuse_retries(slack: Running, recorder: Recorder, ada: SimulatedPerson) -> None:
+async def test_an_app_can_refuse_retries(slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson) -> None:
     recorder.status, recorder.headers = 500, {"X-Slack-No-Retry": "1"}
     ada.open_home()
     await slack.until(lambda: not slack.tasks.going)
@@ -253,7 +257,7 @@ async def test_an_app_can_refuse_retries(slack: Running, recorder: Recorder, ada
 
 
 async def test_a_delivery_can_be_made_twice_or_be_lost(
-    slack: Running, recorder: Recorder, ada: SimulatedPerson
+    slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson
 ) -> None:
     slack.fault("deliver:interactive", "duplicate")
     slack.fault("deliver:interactive", "drop")
@@ -266,7 +270,7 @@ async def test_a_delivery_can_be_made_twice_or_be_lost(
     assert len(recorder.requests) == 2
 
 
-async def test_a_delivery_can_be_late(slack: Running, recorder: Recorder, ada: SimulatedPerson) -> None:
+async def test_a_delivery_can_be_late(slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson) -> None:
     slack.fault("deliver:interactive", "slow", seconds=10)
     clicking = asyncio.ensure_future(ada.click("Approve"))
     await asyncio.sleep(0.02)
@@ -281,7 +285,7 @@ async def test_a_delivery_can_be_late(slack: Running, recorder: Recorder, ada: S
 
 
 @pytest.fixture
-async def editing(slack: Running, client: AsyncWebClient, ada: SimulatedPerson) -> SimulatedPerson:
+async def editing(slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson) -> SimulatedPerson:
     """Ada, who has a modal open."""
     trigger = slack.trigger(ada)
     await client.views_open(trigger_id=trigger, view=modal(field({"type": "plain_text_input"}), notify_on_close=True))
@@ -331,7 +335,7 @@ async def test_an_answer_that_is_wrong_is_a_failure_that_the_person_sees(
 
 
 async def test_closing_is_told_to_apps_that_asked_for_it(
-    slack: Running, recorder: Recorder, editing: SimulatedPerson
+    slack: RunningSandbox, recorder: Recorder, editing: SimulatedPerson
 ) -> None:
     await editing.close()
     payload = slack.deliveries[-1].payload
@@ -341,13 +345,13 @@ async def test_closing_is_told_to_apps_that_asked_for_it(
 # --- response_urls -----------------------------------------------------------------------------------------------
 
 
-async def response_url(slack: Running, person: SimulatedPerson) -> str:
+async def response_url(slack: RunningSandbox, person: SimulatedPerson) -> str:
     await person.click("Approve")
     return str(slack.deliveries[-1].payload["response_url"])
 
 
 async def test_a_response_url_replaces_the_message_that_was_clicked(
-    slack: Running, recorder: Recorder, ada: SimulatedPerson
+    slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson
 ) -> None:
     hook = AsyncWebhookClient(await response_url(slack, ada))
     answer = await hook.send(text="Done", blocks=[section("Done")], replace_original=True)
@@ -362,7 +366,7 @@ async def test_a_response_url_replaces_the_message_that_was_clicked(
     assert [one["text"] for one in ada.sees()] == ["Only you", "All"]
 
 
-async def test_a_response_url_works_five_times(slack: Running, recorder: Recorder, ada: SimulatedPerson) -> None:
+async def test_a_response_url_works_five_times(slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson) -> None:
     hook = AsyncWebhookClient(await response_url(slack, ada))
     for _ in range(5):
         assert (await hook.send(text="x")).status_code == 200
@@ -371,7 +375,9 @@ async def test_a_response_url_works_five_times(slack: Running, recorder: Recorde
     assert json.loads(refused.body)["error"] == "used_url"
 
 
-async def test_a_response_url_works_for_half_an_hour(slack: Running, recorder: Recorder, ada: SimulatedPerson) -> None:
+async def test_a_response_url_works_for_half_an_hour(
+    slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson
+) -> None:
     hook = AsyncWebhookClient(await response_url(slack, ada))
     slack.time.advance(30 * 60)
     assert (await hook.send(text="x")).status_code == 200
@@ -383,7 +389,7 @@ async def test_a_response_url_works_for_half_an_hour(slack: Running, recorder: R
 
 
 async def test_a_response_url_refuses_what_cannot_be_shown(
-    slack: Running, recorder: Recorder, ada: SimulatedPerson
+    slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson
 ) -> None:
     hook = AsyncWebhookClient(await response_url(slack, ada))
     codes = [
@@ -395,7 +401,7 @@ async def test_a_response_url_refuses_what_cannot_be_shown(
 
 
 async def test_an_ephemeral_message_is_replaced_by_its_response_url_alone(
-    slack: Running, recorder: Recorder, ada: SimulatedPerson, client: AsyncWebClient
+    slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson, client: AsyncWebClient
 ) -> None:
     await client.chat_postEphemeral(channel=ada.dm, user=ada.id, text="?", blocks=[actions(button("Yes", "yes"))])
     await ada.click("Yes")
@@ -408,7 +414,7 @@ async def test_an_ephemeral_message_is_replaced_by_its_response_url_alone(
 
 
 async def test_the_response_url_of_a_command_replaces_nothing(
-    slack: Running, recorder: Recorder, ada: SimulatedPerson
+    slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson
 ) -> None:
     await ada.command("/signoff help")
     hook = AsyncWebhookClient(slack.deliveries[-1].payload["response_url"])
@@ -420,7 +426,7 @@ async def test_the_response_url_of_a_command_replaces_nothing(
 
 
 async def test_an_external_select_asks_the_app_for_its_options(
-    slack: Running, recorder: Recorder, ada: SimulatedPerson, client: AsyncWebClient
+    slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson, client: AsyncWebClient
 ) -> None:
     trigger = slack.trigger(ada)
     await client.views_open(trigger_id=trigger, view=modal(field({"type": "external_select"})))
@@ -438,7 +444,7 @@ async def test_an_external_select_asks_the_app_for_its_options(
 
 
 async def test_a_reply_in_a_thread_says_so_when_it_is_clicked(
-    slack: Running, recorder: Recorder, ada: SimulatedPerson, client: AsyncWebClient
+    slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson, client: AsyncWebClient
 ) -> None:
     parent = ada.say("please")
     await client.chat_postMessage(

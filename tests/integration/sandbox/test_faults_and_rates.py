@@ -10,7 +10,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.devtools.sandbox import Running
+from bot.devtools.sandbox import RunningSandbox
 from bot.devtools.sandbox.methods import METHODS
 from tests.support.sandbox_env import actions, button, error_of
 
@@ -23,7 +23,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("code", ERRORS)
-async def test_any_error_can_be_had_on_demand(slack: Running, client: AsyncWebClient, code: str) -> None:
+async def test_any_error_can_be_had_on_demand(slack: RunningSandbox, client: AsyncWebClient, code: str) -> None:
     slack.fault("chat.postMessage", "error", code=code, times=2)
     for _ in range(2):
         assert await error_of(client.chat_postMessage(channel="#general", text="x")) == code
@@ -31,13 +31,13 @@ async def test_any_error_can_be_had_on_demand(slack: Running, client: AsyncWebCl
     assert len(slack.world.messages[slack.channel("general")]) == 1
 
 
-async def test_an_error_may_come_although_the_post_landed(slack: Running, client: AsyncWebClient) -> None:
+async def test_an_error_may_come_although_the_post_landed(slack: RunningSandbox, client: AsyncWebClient) -> None:
     slack.fault("chat.postMessage", "error", code="fatal_error", landed=True)
     assert await error_of(client.chat_postMessage(channel="#general", text="x")) == "fatal_error"
     assert len(slack.world.messages[slack.channel("general")]) == 1
 
 
-async def test_a_status_and_a_rate_limit_can_be_had_on_demand(slack: Running, client: AsyncWebClient) -> None:
+async def test_a_status_and_a_rate_limit_can_be_had_on_demand(slack: RunningSandbox, client: AsyncWebClient) -> None:
     slack.fault("*", "ratelimited", seconds=7)
     slack.fault("*", "status", status=502)
     with pytest.raises(SlackApiError) as limited:
@@ -48,13 +48,13 @@ async def test_a_status_and_a_rate_limit_can_be_had_on_demand(slack: Running, cl
     assert broken.value.response.status_code == 502
 
 
-async def test_a_fault_may_wait_for_its_turn(slack: Running, client: AsyncWebClient) -> None:
+async def test_a_fault_may_wait_for_its_turn(slack: RunningSandbox, client: AsyncWebClient) -> None:
     slack.fault("auth.test", "error", code="fatal_error", skip=1)
     assert (await client.auth_test())["ok"]
     assert await error_of(client.auth_test()) == "fatal_error"
 
 
-async def test_an_answer_can_be_slow_by_the_sandboxs_clock(slack: Running, client: AsyncWebClient) -> None:
+async def test_an_answer_can_be_slow_by_the_sandboxs_clock(slack: RunningSandbox, client: AsyncWebClient) -> None:
     slack.fault("auth.test", "slow", seconds=20)
     calling = asyncio.ensure_future(client.auth_test())
     await asyncio.sleep(0.03)
@@ -65,7 +65,7 @@ async def test_an_answer_can_be_slow_by_the_sandboxs_clock(slack: Running, clien
 
 @pytest.mark.parametrize(("kind", "landed"), [("reset", 0), ("lost", 1)])
 async def test_a_connection_can_break_before_or_after_the_post_landed(
-    slack: Running, client: AsyncWebClient, kind: Any, landed: int
+    slack: RunningSandbox, client: AsyncWebClient, kind: Any, landed: int
 ) -> None:
     slack.fault("chat.postMessage", kind)
     with pytest.raises(aiohttp.ClientError):
@@ -73,7 +73,7 @@ async def test_a_connection_can_break_before_or_after_the_post_landed(
     assert len(slack.world.messages[slack.channel("general")]) == landed
 
 
-async def test_a_post_can_land_without_any_answer(slack: Running, client: AsyncWebClient) -> None:
+async def test_a_post_can_land_without_any_answer(slack: RunningSandbox, client: AsyncWebClient) -> None:
     slack.fault("chat.postMessage", "hang")
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
@@ -81,7 +81,7 @@ async def test_a_post_can_land_without_any_answer(slack: Running, client: AsyncW
     assert len(slack.world.messages[slack.channel("general")]) == 1
 
 
-async def test_slack_can_be_down(slack: Running, client: AsyncWebClient) -> None:
+async def test_slack_can_be_down(slack: RunningSandbox, client: AsyncWebClient) -> None:
     ada = slack.person("ada")
     await client.chat_postMessage(channel=ada.id, text="?", blocks=[actions(button())])
     slack.faults.down = True
@@ -96,12 +96,12 @@ async def test_slack_can_be_down(slack: Running, client: AsyncWebClient) -> None
 
 
 @pytest.mark.parametrize(("on", "kind"), [("chat.update", "duplicate"), ("deliver:interactive", "lost"), ("x", "what")])
-async def test_a_fault_that_makes_no_sense_is_refused(slack: Running, on: str, kind: Any) -> None:
+async def test_a_fault_that_makes_no_sense_is_refused(slack: RunningSandbox, on: str, kind: Any) -> None:
     with pytest.raises(ValueError, match="fault"):
         slack.fault(on, kind)
 
 
-async def test_each_tier_allows_its_calls_a_minute(slack: Running, client: AsyncWebClient) -> None:
+async def test_each_tier_allows_its_calls_a_minute(slack: RunningSandbox, client: AsyncWebClient) -> None:
     slack.rates.configure(burst=1)
     tiers = {"usergroups.list": 20, "users.lookupByEmail": 50, "users.info": 100}
     ada = slack.person("ada")
@@ -118,13 +118,13 @@ async def test_each_tier_allows_its_calls_a_minute(slack: Running, client: Async
     assert slack.rates.refused == 3
 
 
-async def test_a_minutes_worth_may_come_at_once_by_default(slack: Running, client: AsyncWebClient) -> None:
+async def test_a_minutes_worth_may_come_at_once_by_default(slack: RunningSandbox, client: AsyncWebClient) -> None:
     for _ in range(20):
         await client.usergroups_list()
     assert await error_of(client.usergroups_list()) == "ratelimited"
 
 
-async def test_posts_are_limited_for_each_channel(slack: Running, client: AsyncWebClient) -> None:
+async def test_posts_are_limited_for_each_channel(slack: RunningSandbox, client: AsyncWebClient) -> None:
     slack.rates.configure(burst=1, multiplier=10)
     ada = slack.person("ada")
     await client.chat_postMessage(channel=ada.id, text="x")
@@ -138,7 +138,7 @@ async def test_posts_are_limited_for_each_channel(slack: Running, client: AsyncW
     assert (await client.chat_postMessage(channel=ada.dm, text="x"))["ok"]
 
 
-async def test_a_refused_method_does_not_slow_others(slack: Running, client: AsyncWebClient) -> None:
+async def test_a_refused_method_does_not_slow_others(slack: RunningSandbox, client: AsyncWebClient) -> None:
     slack.rates.configure(burst=1)
     await client.auth_test()
     assert await error_of(client.auth_test()) == "ratelimited"
@@ -156,7 +156,7 @@ def test_tiers_of_the_methods_that_the_bot_depends_on() -> None:
     assert {name: METHODS[name].tier for name in tiers} == tiers
 
 
-async def test_the_least_time_that_the_rates_allow_can_be_asked_for(slack: Running) -> None:
+async def test_the_least_time_that_the_rates_allow_can_be_asked_for(slack: RunningSandbox) -> None:
     slack.rates.configure(burst=1, multiplier=10)
     assert slack.rates.per_minute("chat.update", 3) == 500
     assert slack.rates.per_minute("chat.postMessage", 0) == 3000

@@ -11,14 +11,14 @@ import aiohttp
 import aiosmtplib
 import pytest
 
-from bot.devtools.sandbox import AppConfig, FrozenClock, Running, persistence, sandbox, seed
+from bot.devtools.sandbox import AppConfig, FrozenClock, RunningSandbox, persistence, sandbox, seed
 from bot.devtools.sandbox.clock import Time
 from tests.support.certificates import encrypted
 from tests.support.smtp_conversation import MIA, SENDER, message, send, send_raw
 
 
 class Script:
-    def __init__(self, slack: Running, session: aiohttp.ClientSession) -> None:
+    def __init__(self, slack: RunningSandbox, session: aiohttp.ClientSession) -> None:
         self.slack = slack
         self.session = session
 
@@ -29,11 +29,11 @@ class Script:
 
 
 @pytest.fixture
-def script(slack: Running, session: aiohttp.ClientSession) -> Script:
+def script(slack: RunningSandbox, session: aiohttp.ClientSession) -> Script:
     return Script(slack, session)
 
 
-async def test_mails_are_listed_and_read(slack: Running, script: Script) -> None:
+async def test_mails_are_listed_and_read(slack: RunningSandbox, script: Script) -> None:
     await send(slack, message(Message_ID="<1@b.example>", html="<p>x</p>"))
     await send(slack, message("Re: Refund", In_Reply_To="<1@b.example>", Date=""))
     await send(slack, message("Other", to="ben@example.com"))
@@ -55,7 +55,7 @@ async def test_mails_are_listed_and_read(slack: Running, script: Script) -> None
     assert (await script("GET", "mail"))["mails"] == []
 
 
-async def test_a_mail_can_be_had_byte_by_byte(slack: Running, session: aiohttp.ClientSession) -> None:
+async def test_a_mail_can_be_had_byte_by_byte(slack: RunningSandbox, session: aiohttp.ClientSession) -> None:
     await send(slack)
     async with session.get(slack.script_url + "mail/1/raw") as response:
         assert response.content_type == "message/rfc822"
@@ -66,7 +66,9 @@ async def test_a_mail_can_be_had_byte_by_byte(slack: Running, session: aiohttp.C
         assert response.status == 403
 
 
-async def test_everybody_has_a_mailbox_and_so_has_every_address_that_got_mail(slack: Running, script: Script) -> None:
+async def test_everybody_has_a_mailbox_and_so_has_every_address_that_got_mail(
+    slack: RunningSandbox, script: Script
+) -> None:
     await send(slack, message(to="Nobody@elsewhere.example"))
     boxes = {one["address"]: one for one in (await script("GET", "mailboxes"))["mailboxes"]}
     assert boxes[MIA] == {
@@ -80,7 +82,7 @@ async def test_everybody_has_a_mailbox_and_so_has_every_address_that_got_mail(sl
     assert (await script("GET", "state"))["outsiders"][0]["name"] == "mia"
 
 
-async def test_faults_are_armed_and_lifted_by_script(slack: Running, script: Script) -> None:
+async def test_faults_are_armed_and_lifted_by_script(slack: RunningSandbox, script: Script) -> None:
     armed = await script("POST", "mail/faults", on="rcpt", kind="error", code=550, to=MIA, times=None)
     assert (armed["down"], armed["queue"][0]["code"]) == (False, 550)
     assert await script("GET", "mail/faults") == armed
@@ -96,7 +98,7 @@ async def test_faults_are_armed_and_lifted_by_script(slack: Running, script: Scr
     assert not (await script("POST", "mail/faults", down=False))["down"]
 
 
-async def test_a_fresh_world_has_no_mails_and_a_mail_server_that_works(slack: Running, script: Script) -> None:
+async def test_a_fresh_world_has_no_mails_and_a_mail_server_that_works(slack: RunningSandbox, script: Script) -> None:
     await send(slack)
     slack.mail.fault("mail", "lost")
     await slack.mail.go_down()
@@ -125,7 +127,7 @@ HOSTILE = (
 )
 
 
-async def test_no_mail_breaks_the_api_or_the_page(slack: Running, session: aiohttp.ClientSession) -> None:
+async def test_no_mail_breaks_the_api_or_the_page(slack: RunningSandbox, session: aiohttp.ClientSession) -> None:
     for content in HOSTILE:
         await send_raw(slack, content)
     paths = ["mail", *(f"mail/{number}{part}" for number in range(1, len(HOSTILE) + 1) for part in ("", "/raw"))]
@@ -138,7 +140,7 @@ async def test_no_mail_breaks_the_api_or_the_page(slack: Running, session: aioht
 
 
 async def test_the_html_of_a_mail_is_served_so_that_it_can_do_nothing(
-    slack: Running, session: aiohttp.ClientSession
+    slack: RunningSandbox, session: aiohttp.ClientSession
 ) -> None:
     await send(slack, message(html='<script>alert(1)</script><a href="https://example.com/">x</a>'))
     async with session.get(f"{slack.page_url}/mail/1/rendered") as response:
@@ -153,7 +155,9 @@ async def test_the_html_of_a_mail_is_served_so_that_it_can_do_nothing(
             assert response.status == 404
 
 
-async def test_the_mailbox_page_may_show_frames_of_ours_only(slack: Running, session: aiohttp.ClientSession) -> None:
+async def test_the_mailbox_page_may_show_frames_of_ours_only(
+    slack: RunningSandbox, session: aiohttp.ClientSession
+) -> None:
     async with session.get(f"{slack.page_url}/mail") as response:
         assert response.status == 200
         assert "frame-src 'self'" in response.headers["Content-Security-Policy"]

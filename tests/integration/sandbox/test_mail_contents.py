@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.devtools.sandbox import Running
+from bot.devtools.sandbox import RunningSandbox
 from bot.devtools.sandbox.mail import contents, mailbox, message_parser
 from bot.devtools.sandbox.mail.dialogue import SmtpEnvelope
 from bot.devtools.sandbox.mail.mailbox_page import linked
@@ -188,7 +188,7 @@ def test_answers_belong_to_what_they_answer() -> None:
     assert mailbox.threads(mails) == {"1": "1", "2": "2", "3": "1", "4": "1", "5": "5", "6": "5"}
 
 
-def test_addresses_that_nobody_owns_have_a_mailbox_once_something_came(slack: Running) -> None:
+def test_addresses_that_nobody_owns_have_a_mailbox_once_something_came(slack: RunningSandbox) -> None:
     owned = ["ada@example.com", "ben@example.com", "cleo@example.com", "gus@example.com", "una@example.com", MIA]
     assert mailbox.addresses(slack.world) == owned
     new = mail(1)

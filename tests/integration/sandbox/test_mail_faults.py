@@ -10,7 +10,7 @@ from typing import Any
 import aiosmtplib
 import pytest
 
-from bot.devtools.sandbox import Running, sandbox
+from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.devtools.sandbox.mail.faults import STAGES, MailFault, MailFaultKind
 from tests.support.certificates import encrypted
 from tests.support.smtp_conversation import MIA, SENDER, message, open_conversation, options, send
@@ -18,7 +18,7 @@ from tests.support.smtp_conversation import MIA, SENDER, message, open_conversat
 BEN = "ben@example.com"
 
 
-async def failure(slack: Running, **more: Any) -> Exception:
+async def failure(slack: RunningSandbox, **more: Any) -> Exception:
     """What sending a mail fails with."""
     with pytest.raises((aiosmtplib.SMTPException, ssl.SSLError)) as raised:
         await send(slack, **more)
@@ -49,7 +49,7 @@ async def failure(slack: Running, **more: Any) -> Exception:
     ],
 )
 async def test_every_stage_can_be_answered_with_any_code_once(
-    slack: Running, on: str, code: int, error: type[Exception]
+    slack: RunningSandbox, on: str, code: int, error: type[Exception]
 ) -> None:
     slack.mail.fault(on, "error", code=code)
     found: Any = await failure(slack)
@@ -61,7 +61,7 @@ async def test_every_stage_can_be_answered_with_any_code_once(
     assert [one.on for one in slack.mail.faults.used] == [on]
 
 
-async def test_the_answer_may_be_anything(slack: Running) -> None:
+async def test_the_answer_may_be_anything(slack: RunningSandbox) -> None:
     slack.mail.fault("dot", "error", code=571, enhanced="5.7.26", text="Two\nlines")
     found = await failure(slack)
     assert isinstance(found, aiosmtplib.SMTPDataError)
@@ -83,21 +83,21 @@ def test_without_a_text_it_is_what_is_usual(on: str, code: int, said: str) -> No
     assert f"{reply.enhanced} {reply.text}" == said
 
 
-async def test_after_421_the_connection_is_closed(slack: Running) -> None:
+async def test_after_421_the_connection_is_closed(slack: RunningSandbox) -> None:
     slack.mail.fault("noop", "error", code=421)
     async with open_conversation(slack) as talk:
         assert (await talk("NOOP")).startswith("421 4.3.2")
         assert await talk.hears() == ""
 
 
-async def test_after_a_refusal_instead_of_a_greeting_there_is_no_service(slack: Running) -> None:
+async def test_after_a_refusal_instead_of_a_greeting_there_is_no_service(slack: RunningSandbox) -> None:
     slack.mail.fault("connect", "error", code=554)
     async with open_conversation(slack, greeted=False) as talk:
         assert await talk.hears() == "554 Refused by policy"
         assert await talk.codes("EHLO me.example", "NOOP", "QUIT") == [503, 503, 221]
 
 
-async def test_a_fault_may_hit_one_recipient_only_and_until_it_is_lifted(slack: Running) -> None:
+async def test_a_fault_may_hit_one_recipient_only_and_until_it_is_lifted(slack: RunningSandbox) -> None:
     slack.mail.fault("rcpt", "error", code=550, to=MIA.upper(), times=None)
     for _ in range(2):
         assert isinstance(await failure(slack), aiosmtplib.SMTPRecipientsRefused)
@@ -110,13 +110,13 @@ async def test_a_fault_may_hit_one_recipient_only_and_until_it_is_lifted(slack: 
 
 
 @pytest.mark.parametrize("on", ["data", "dot"])
-async def test_a_content_may_be_refused_by_who_it_is_for(slack: Running, on: str) -> None:
+async def test_a_content_may_be_refused_by_who_it_is_for(slack: RunningSandbox, on: str) -> None:
     slack.mail.fault(on, "error", code=554, to=MIA)
     await send(slack, message(to=BEN))
     assert isinstance(await failure(slack), aiosmtplib.SMTPDataError)
 
 
-async def test_a_fault_may_come_several_times_and_wait_for_its_turn(slack: Running) -> None:
+async def test_a_fault_may_come_several_times_and_wait_for_its_turn(slack: RunningSandbox) -> None:
     slack.mail.fault("mail", "error", code=451, times=2, skip=1)
     await send(slack)
     await failure(slack)
@@ -125,7 +125,7 @@ async def test_a_fault_may_come_several_times_and_wait_for_its_turn(slack: Runni
     assert slack.mail.faults.queue == []
 
 
-async def test_a_mail_may_be_kept_although_the_answer_was_an_error(slack: Running) -> None:
+async def test_a_mail_may_be_kept_although_the_answer_was_an_error(slack: RunningSandbox) -> None:
     slack.mail.fault("dot", "error", code=451, landed=True)
     assert isinstance(await failure(slack), aiosmtplib.SMTPDataError)
     assert len(slack.mail.received()) == 1
@@ -133,7 +133,7 @@ async def test_a_mail_may_be_kept_although_the_answer_was_an_error(slack: Runnin
 
 @pytest.mark.parametrize(("kind", "kept"), [("lost", 1), ("reset", 0)])
 async def test_a_connection_may_break_after_the_final_dot_with_the_mail_kept_or_not(
-    slack: Running, kind: MailFaultKind, kept: int
+    slack: RunningSandbox, kind: MailFaultKind, kept: int
 ) -> None:
     slack.mail.fault("dot", kind)
     assert isinstance(await failure(slack), aiosmtplib.SMTPServerDisconnected)
@@ -142,20 +142,20 @@ async def test_a_connection_may_break_after_the_final_dot_with_the_mail_kept_or_
 
 @pytest.mark.parametrize("on", sorted(STAGES - {"tls", "starttls", "auth", "dot", "*", "quit", "rset", "noop", "vrfy"}))
 @pytest.mark.parametrize("kind", ["reset", "lost"])
-async def test_a_connection_may_break_anywhere(slack: Running, on: str, kind: MailFaultKind) -> None:
+async def test_a_connection_may_break_anywhere(slack: RunningSandbox, on: str, kind: MailFaultKind) -> None:
     slack.mail.fault(on, kind)
     assert isinstance(await failure(slack), aiosmtplib.SMTPServerDisconnected | aiosmtplib.SMTPConnectError)
     assert slack.mail.received() == []
 
 
 @pytest.mark.parametrize(("on", "kept"), [("connect", 0), ("ehlo", 0), ("mail", 0), ("data", 0), ("dot", 1)])
-async def test_an_answer_may_never_come(slack: Running, on: str, kept: int) -> None:
+async def test_an_answer_may_never_come(slack: RunningSandbox, on: str, kept: int) -> None:
     slack.mail.fault(on, "hang")
     assert isinstance(await failure(slack, timeout=0.2), aiosmtplib.SMTPTimeoutError)
     assert len(slack.mail.received()) == kept
 
 
-async def test_an_answer_may_be_slow_by_the_sandboxs_clock(slack: Running) -> None:
+async def test_an_answer_may_be_slow_by_the_sandboxs_clock(slack: RunningSandbox) -> None:
     slack.mail.fault("dot", "slow", seconds=300)
     sending = asyncio.ensure_future(send(slack))
     await slack.until(lambda: slack.mail.faults.used)
@@ -166,14 +166,14 @@ async def test_an_answer_may_be_slow_by_the_sandboxs_clock(slack: Running) -> No
     assert "Taken over" in await sending
 
 
-async def test_a_mail_is_kept_also_if_the_client_went_away_while_it_was_slow(slack: Running) -> None:
+async def test_a_mail_is_kept_also_if_the_client_went_away_while_it_was_slow(slack: RunningSandbox) -> None:
     slack.mail.fault("dot", "slow", seconds=300)
     assert isinstance(await failure(slack, timeout=0.2), aiosmtplib.SMTPTimeoutError)
     slack.time.advance(300)
     await slack.mail.wait_for()
 
 
-async def test_every_command_may_be_hit_at_once(slack: Running) -> None:
+async def test_every_command_may_be_hit_at_once(slack: RunningSandbox) -> None:
     slack.mail.fault("*", "error", code=421, times=None)
     assert isinstance(await failure(slack), aiosmtplib.SMTPConnectResponseError)
 
@@ -223,7 +223,7 @@ async def test_authentication_may_be_missing_or_refused(tmp_path: Path) -> None:
         await send(slack)
 
 
-async def test_other_extensions_may_be_missing(slack: Running) -> None:
+async def test_other_extensions_may_be_missing(slack: RunningSandbox) -> None:
     for name in "smtputf8", "8bitmime", "size", "enhancedstatuscodes":
         slack.mail.fault(name, "missing", times=2)
     async with open_conversation(slack) as talk:
@@ -234,7 +234,7 @@ async def test_other_extensions_may_be_missing(slack: Running) -> None:
         await send(slack, message(to="grüße@example.com"))
 
 
-async def test_a_certificate_that_nobody_gave_cannot_be_shown(slack: Running) -> None:
+async def test_a_certificate_that_nobody_gave_cannot_be_shown(slack: RunningSandbox) -> None:
     with pytest.raises(ValueError, match="no wrong certificate"):
         slack.mail.fault("tls", "certificate")
 
@@ -259,7 +259,7 @@ def test_a_fault_that_can_never_happen_is_refused(given: dict[str, Any], said: s
 # -- down ----------------------------------------------------------------------------------------------------
 
 
-async def test_a_server_may_be_down_and_come_back_at_the_same_port(slack: Running) -> None:
+async def test_a_server_may_be_down_and_come_back_at_the_same_port(slack: RunningSandbox) -> None:
     port = slack.mail.port
     async with open_conversation(slack) as talk:
         await slack.mail.go_down()
@@ -278,7 +278,7 @@ async def test_a_sandbox_may_stop_while_its_mail_server_is_down() -> None:
         await slack.mail.go_down()
 
 
-async def test_connections_may_be_cut_while_nothing_is_said(slack: Running) -> None:
+async def test_connections_may_be_cut_while_nothing_is_said(slack: RunningSandbox) -> None:
     async with aiosmtplib.SMTP(**options(slack.mail)) as client:
         await client.ehlo()
         slack.mail.disconnect()

@@ -15,7 +15,7 @@ from aiosmtplib import SMTP
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.devtools.sandbox import FrozenClock, MailConfig, Running, sandbox
+from bot.devtools.sandbox import FrozenClock, MailConfig, RunningSandbox, sandbox
 from bot.devtools.sandbox.mail.config import Security
 from tests.support.certificates import encrypted
 from tests.support.smtp_conversation import (
@@ -30,7 +30,7 @@ from tests.support.smtp_conversation import (
 )
 
 
-async def test_a_mail_arrives_with_its_envelope_and_nothing_to_complain_of(slack: Running) -> None:
+async def test_a_mail_arrives_with_its_envelope_and_nothing_to_complain_of(slack: RunningSandbox) -> None:
     assert "Taken over as 1" in await send(slack, message(html="<p>Refund?</p>"))
     (mail,) = await slack.mail.wait_for(to="MIA@example.com", subject="A-1007")
     assert (mail.sender, mail.recipients, mail.id) == (SENDER, [MIA], "1")
@@ -41,7 +41,7 @@ async def test_a_mail_arrives_with_its_envelope_and_nothing_to_complain_of(slack
     assert slack.mail.received(to="somebody@example.com") == []
 
 
-async def test_waiting_for_a_mail_that_does_not_come_tells_what_came(slack: Running) -> None:
+async def test_waiting_for_a_mail_that_does_not_come_tells_what_came(slack: RunningSandbox) -> None:
     await send(slack)
     with pytest.raises(
         TimeoutError, match=r"no 2 mails to ben@example.com.*'Refund order A-1007\?' to mia@example.com"
@@ -49,7 +49,7 @@ async def test_waiting_for_a_mail_that_does_not_come_tells_what_came(slack: Runn
         await slack.mail.wait_for(to="ben@example.com", count=2, seconds=0.01)
 
 
-async def test_a_mail_that_comes_later_is_waited_for(slack: Running) -> None:
+async def test_a_mail_that_comes_later_is_waited_for(slack: RunningSandbox) -> None:
     waiting = asyncio.ensure_future(slack.mail.wait_for(count=2))
     await send(slack)
     await asyncio.sleep(0.01)
@@ -64,7 +64,7 @@ async def test_a_mail_that_comes_later_is_waited_for(slack: Running) -> None:
 
 
 @pytest.fixture(params=["plain", "starttls", "tls"])
-async def guarded(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Running]:
+async def guarded(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RunningSandbox]:
     """A server that asks for user and password, in each mode."""
     security: Security = request.param
     config = encrypted(tmp_path, security, user="sign@off", password="pass:word")
@@ -72,7 +72,7 @@ async def guarded(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         yield running
 
 
-async def test_every_mode_takes_mail_of_whoever_authenticates(guarded: Running) -> None:
+async def test_every_mode_takes_mail_of_whoever_authenticates(guarded: RunningSandbox) -> None:
     scheme = {"plain": "smtp", "starttls": "smtp+starttls", "tls": "smtps"}[guarded.mail.config.security]
     assert guarded.mail.url == f"{scheme}://sign%40off:pass%3Aword@127.0.0.1:{guarded.mail.port}"
     large = message()
@@ -84,20 +84,20 @@ async def test_every_mode_takes_mail_of_whoever_authenticates(guarded: Running) 
     assert mail.complaints == (["The credentials were sent unencrypted."] if scheme == "smtp" else [])
 
 
-async def test_without_authenticating_nothing_is_taken(guarded: Running) -> None:
+async def test_without_authenticating_nothing_is_taken(guarded: RunningSandbox) -> None:
     with pytest.raises(aiosmtplib.SMTPSenderRefused) as refused:
         await send(guarded, username=None, password=None)
     assert refused.value.code == 530
 
 
-async def test_a_wrong_password_is_refused(guarded: Running) -> None:
+async def test_a_wrong_password_is_refused(guarded: RunningSandbox) -> None:
     with pytest.raises(aiosmtplib.SMTPAuthenticationError) as refused:
         await send(guarded, password="wrong")
     assert refused.value.code == 535
 
 
 @pytest.mark.parametrize("mechanism", ["plain", "login"])
-async def test_both_mechanisms_work(guarded: Running, mechanism: str) -> None:
+async def test_both_mechanisms_work(guarded: RunningSandbox, mechanism: str) -> None:
     given = options(guarded.mail)
     user, password = given.pop("username"), given.pop("password")
     async with SMTP(**given) as client:
@@ -162,7 +162,7 @@ async def test_authentication_by_the_book(lines: list[str], code: int) -> None:
 # -- the dialogue --------------------------------------------------------------------------------------------
 
 
-async def test_the_extensions_are_announced(slack: Running) -> None:
+async def test_the_extensions_are_announced(slack: RunningSandbox) -> None:
     async with open_conversation(slack, greeted=False) as talk:
         assert await talk.hears() == "220 mail.sandbox.example ESMTP"
         said = (await talk("EHLO me.example")).splitlines()
@@ -236,51 +236,51 @@ FROM, TO = f"MAIL FROM:<{SENDER}>", f"RCPT TO:<{MIA}>"
         (["NOOP \x07"], "500 5.5.2"),
     ],
 )
-async def test_commands_are_answered_by_the_book(slack: Running, lines: list[str], said: str) -> None:
+async def test_commands_are_answered_by_the_book(slack: RunningSandbox, lines: list[str], said: str) -> None:
     async with open_conversation(slack) as talk:
         answers = [await talk(line) for line in lines]
         assert answers[-1].startswith(said), answers
 
 
-async def test_nothing_is_said_before_ehlo(slack: Running) -> None:
+async def test_nothing_is_said_before_ehlo(slack: RunningSandbox) -> None:
     async with open_conversation(slack, greeted=False) as talk:
         await talk.hears()
         assert await talk(FROM) == "503 Say EHLO first"
 
 
 @pytest.mark.parametrize("line", [b"NOOP\n", b"NO\rOP\r\n", b"NOOP \xff\xfe\r\n"])
-async def test_lines_that_are_not_as_they_should_be_are_refused(slack: Running, line: bytes) -> None:
+async def test_lines_that_are_not_as_they_should_be_are_refused(slack: RunningSandbox, line: bytes) -> None:
     async with open_conversation(slack) as talk:
         talk.write(line)
         assert (await talk.hears()).startswith("500 5.5.2")
 
 
-async def test_no_more_than_a_hundred_recipients(slack: Running) -> None:
+async def test_no_more_than_a_hundred_recipients(slack: RunningSandbox) -> None:
     async with open_conversation(slack) as talk:
         assert await talk.codes(FROM, *[TO] * 101) == [*[250] * 101, 452]
 
 
-async def test_a_client_that_makes_nothing_but_mistakes_is_sent_away(slack: Running) -> None:
+async def test_a_client_that_makes_nothing_but_mistakes_is_sent_away(slack: RunningSandbox) -> None:
     async with open_conversation(slack) as talk:
         assert await talk.codes(*["WHAT"] * 50) == [*[500] * 49, 421]
         assert await talk.hears() == ""
 
 
-async def test_what_may_be_sent_ahead_is_answered_in_order(slack: Running) -> None:
+async def test_what_may_be_sent_ahead_is_answered_in_order(slack: RunningSandbox) -> None:
     async with open_conversation(slack) as talk:
         talk.write(f"{FROM}\r\n{TO}\r\nRCPT TO:<nonsense>\r\nDATA\r\n".encode())
         assert [(await talk.hears())[:3] for _ in range(4)] == ["250", "250", "553", "354"]
 
 
 @pytest.mark.parametrize("ahead", [f"DATA\r\n{FROM}\r\n", "EHLO a.example\r\nNOOP\r\n"])
-async def test_what_may_not_be_sent_ahead_is_refused(slack: Running, ahead: str) -> None:
+async def test_what_may_not_be_sent_ahead_is_refused(slack: RunningSandbox, ahead: str) -> None:
     async with open_conversation(slack) as talk:
         await talk.codes(FROM, TO)
         talk.write(ahead.encode())
         assert (await talk.hears()).startswith("503 5.5.1 Wait for the answer")
 
 
-async def test_without_pipelining_nothing_may_be_sent_ahead(slack: Running) -> None:
+async def test_without_pipelining_nothing_may_be_sent_ahead(slack: RunningSandbox) -> None:
     slack.mail.fault("pipelining", "missing")
     async with open_conversation(slack) as talk:
         talk.write(f"{FROM}\r\n{TO}\r\n".encode())
@@ -315,14 +315,16 @@ async def dotted(talk: SmtpConversation, content: bytes) -> str:
         (b"gr\xc3\xbc\xc3\x9fe", "554 5.6.3"),
     ],
 )
-async def test_contents_that_are_not_as_they_should_be_are_refused(slack: Running, content: bytes, said: str) -> None:
+async def test_contents_that_are_not_as_they_should_be_are_refused(
+    slack: RunningSandbox, content: bytes, said: str
+) -> None:
     async with open_conversation(slack) as talk:
         assert (await dotted(talk, HEAD + content)).startswith(said)
         assert len(slack.mail.received()) == (said[0] == "2")
         assert await talk(FROM) == "250 2.1.0 Sender accepted"
 
 
-async def test_headers_in_utf8_need_smtputf8(slack: Running) -> None:
+async def test_headers_in_utf8_need_smtputf8(slack: RunningSandbox) -> None:
     content = b"Subject: gr\xc3\xbc\xc3\x9fe\r\n" + HEAD
     with pytest.raises(aiosmtplib.SMTPDataError, match=r"5\.6\.9"):
         await send_raw(slack, content)
@@ -331,7 +333,7 @@ async def test_headers_in_utf8_need_smtputf8(slack: Running) -> None:
 
 
 @pytest.mark.parametrize("ending", [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\n", b"\r\n.\r"])
-async def test_only_a_dot_between_whole_line_ends_is_the_end(slack: Running, ending: bytes) -> None:
+async def test_only_a_dot_between_whole_line_ends_is_the_end(slack: RunningSandbox, ending: bytes) -> None:
     async with open_conversation(slack) as talk:
         assert (await dotted(talk, HEAD + b"one" + ending + b"MAIL FROM:<evil@example.com>")).startswith("554 5.6.0")
         assert slack.mail.received() == []
@@ -354,7 +356,7 @@ LINES = st.lists(
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=LINES)
-async def test_every_content_arrives_byte_by_byte(slack: Running, lines: list[bytes]) -> None:
+async def test_every_content_arrives_byte_by_byte(slack: RunningSandbox, lines: list[bytes]) -> None:
     content = HEAD + b"\r\n".join(lines) + b"\r\n"
     await send_raw(slack, content)
     assert slack.mail.received()[-1].raw == content
@@ -363,7 +365,7 @@ async def test_every_content_arrives_byte_by_byte(slack: Running, lines: list[by
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=LINES, cuts=st.lists(st.integers(1, 40), max_size=40))
 async def test_it_does_not_matter_where_the_network_cuts_a_content(
-    slack: Running, lines: list[bytes], cuts: list[int]
+    slack: RunningSandbox, lines: list[bytes], cuts: list[int]
 ) -> None:
     content = HEAD + b"\r\n".join(one.decode("ascii", "ignore").encode() for one in lines) + b"\r\n"
     stuffed = b"".join(b"." + one if one.startswith(b".") else one for one in content.splitlines(keepends=True))
@@ -382,7 +384,7 @@ async def test_it_does_not_matter_where_the_network_cuts_a_content(
 # -- coming and going ----------------------------------------------------------------------------------------
 
 
-async def test_a_client_that_goes_away_leaves_nothing(slack: Running) -> None:
+async def test_a_client_that_goes_away_leaves_nothing(slack: RunningSandbox) -> None:
     async with open_conversation(slack) as talk:
         await talk.up_to_data()
         talk.write(HEAD + b"half a")
@@ -406,14 +408,16 @@ async def test_a_port_that_is_taken_is_an_error() -> None:
                 pass
 
 
-async def test_several_clients_are_served_at_once(slack: Running) -> None:
+async def test_several_clients_are_served_at_once(slack: RunningSandbox) -> None:
     subjects = [f"Mail {number}" for number in range(20)]
     await asyncio.gather(*(send(slack, message(one)) for one in subjects))
     assert sorted(one.subject for one in slack.mail.received()) == sorted(subjects)
     assert sorted(int(one.id) for one in slack.mail.received()) == list(range(1, 21))
 
 
-async def test_the_oldest_mails_go_when_there_are_too_many(slack: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_oldest_mails_go_when_there_are_too_many(
+    slack: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for limit, value in (("MOST", 3), ("MOST_BYTES", 10**9)):
         monkeypatch.setattr(f"bot.devtools.sandbox.mail.mailbox.{limit}", value)
     for _ in range(5):
@@ -424,7 +428,7 @@ async def test_the_oldest_mails_go_when_there_are_too_many(slack: Running, monke
     assert [one.id for one in slack.mail.received()] == ["5", "6"]
 
 
-async def test_nobody_is_known_to_slack_who_has_an_address_only(slack: Running, client: Any) -> None:
+async def test_nobody_is_known_to_slack_who_has_an_address_only(slack: RunningSandbox, client: Any) -> None:
     (mia,) = slack.world.outsiders
     assert mia.email == MIA
     answer = await client.api_call("users.lookupByEmail", params={"email": "ada@example.com"})

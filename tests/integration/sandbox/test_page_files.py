@@ -11,14 +11,14 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.devtools.sandbox import FrozenClock, Hint, Running, page_files, sandbox
+from bot.devtools.sandbox import FrozenClock, Hint, RunningSandbox, page_files, sandbox
 from tests.support.sandbox_env import actions, button, client_of
 
 FOLDER = Path(page_files.__file__).parent / "page"
 
 
 async def test_the_page_and_all_of_its_files_are_served_and_load_nothing_from_elsewhere(
-    slack: Running, session: aiohttp.ClientSession
+    slack: RunningSandbox, session: aiohttp.ClientSession
 ) -> None:
     async with session.get(slack.page_url) as response:
         assert response.status == 200
@@ -38,20 +38,20 @@ async def test_the_page_and_all_of_its_files_are_served_and_load_nothing_from_el
 
 @pytest.mark.parametrize("path", ["/page/", "/page/nothing.js", "/page/../../api.py", "/page/%2e%2e/api.py"])
 async def test_nothing_but_the_page_s_files_is_served(
-    slack: Running, session: aiohttp.ClientSession, path: str
+    slack: RunningSandbox, session: aiohttp.ClientSession, path: str
 ) -> None:
     async with session.get(slack.page_url + path) as response:
         assert response.status == 404
 
 
-async def test_the_page_answers_to_its_own_address_only(slack: Running, session: aiohttp.ClientSession) -> None:
+async def test_the_page_answers_to_its_own_address_only(slack: RunningSandbox, session: aiohttp.ClientSession) -> None:
     for path in ("", "/page/app.js", "/api/changes"):
         async with session.get(slack.page_url + path, headers={"Host": "evil.example"}) as response:
             assert response.status == 403
 
 
 async def test_a_count_moves_with_what_the_app_and_people_do_and_with_nothing_else(
-    slack: Running, session: aiohttp.ClientSession
+    slack: RunningSandbox, session: aiohttp.ClientSession
 ) -> None:
     async def count() -> int:
         async with asyncio.timeout(2), session.get(slack.script_url + "changes") as response:
@@ -81,7 +81,7 @@ async def test_the_story_and_the_completions_come_from_whoever_started_the_sandb
     async def completions() -> Sequence[tuple[str, str]]:
         return [("/signoff list", "the workflows")]
 
-    async def told(slack: Running, path: str) -> Any:
+    async def told(slack: RunningSandbox, path: str) -> Any:
         async with session.get(slack.script_url + path) as response:
             return json.loads(await response.text())
 
@@ -100,7 +100,7 @@ async def test_the_story_and_the_completions_come_from_whoever_started_the_sandb
 
 
 async def test_one_of_several_buttons_that_are_called_alike_is_clicked_by_its_ids(
-    slack: Running, session: aiohttp.ClientSession
+    slack: RunningSandbox, session: aiohttp.ClientSession
 ) -> None:
     blocks = [actions(button(value=name), block_id=name) for name in ("first", "second")]
     await client_of(slack, session).chat_postMessage(channel=slack.person("ada").id, text="x", blocks=blocks)
@@ -112,14 +112,16 @@ async def test_one_of_several_buttons_that_are_called_alike_is_clicked_by_its_id
         assert len((await response.json())["deliveries"]) == 1
 
 
-async def test_a_refusal_can_be_told_quietly(slack: Running, session: aiohttp.ClientSession) -> None:
+async def test_a_refusal_can_be_told_quietly(slack: RunningSandbox, session: aiohttp.ClientSession) -> None:
     for query, status in ("", 409), ("?quiet=1", 200):
         async with session.post(f"{slack.script_url}people/ada/submit{query}", json={}) as response:
             assert response.status == status
             assert (await response.json())["error"]
 
 
-async def test_conversations_are_those_that_a_client_lists(slack: Running, session: aiohttp.ClientSession) -> None:
+async def test_conversations_are_those_that_a_client_lists(
+    slack: RunningSandbox, session: aiohttp.ClientSession
+) -> None:
     await client_of(slack, session).chat_postMessage(channel=slack.channel("general"), text="x")
     async with session.get(slack.script_url + "people/ada") as response:
         found = (await response.json())["conversations"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.devtools.sandbox import CannotAct, NotSubmitted, Running
+from bot.devtools.sandbox import CannotAct, NotSubmitted, RunningSandbox
 from bot.devtools.sandbox.people import SimulatedPerson
 from tests.support.sandbox_env import actions, button, conforms, field, modal, plain, section
 
@@ -16,16 +16,16 @@ OPTIONS = [{"text": plain("One"), "value": "1"}, {"text": plain("Two"), "value":
 
 
 @pytest.fixture
-def ada(slack: Running) -> SimulatedPerson:
+def ada(slack: RunningSandbox) -> SimulatedPerson:
     return slack.person("ada")
 
 
-async def show(slack: Running, client: AsyncWebClient, person: SimulatedPerson, *blocks: dict[str, Any]) -> None:
+async def show(slack: RunningSandbox, client: AsyncWebClient, person: SimulatedPerson, *blocks: dict[str, Any]) -> None:
     trigger = slack.trigger(person)
     await client.views_open(trigger_id=trigger, view=modal(*blocks))
 
 
-def sent(slack: Running) -> dict[str, Any]:
+def sent(slack: RunningSandbox) -> dict[str, Any]:
     """The last delivery that was tried."""
     return slack.deliveries[-1].payload
 
@@ -59,7 +59,7 @@ FILLED: list[tuple[dict[str, Any], Any, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("element", "value", "held"), FILLED, ids=[str(one[0]["type"]) for one in FILLED])
 async def test_each_input_holds_its_value_in_slacks_shape(
-    slack: Running,
+    slack: RunningSandbox,
     client: AsyncWebClient,
     ada: SimulatedPerson,
     element: dict[str, Any],
@@ -96,7 +96,7 @@ async def test_each_input_holds_its_value_in_slacks_shape(
     ],
 )
 async def test_slacks_client_keeps_what_is_wrong_to_itself(
-    slack: Running, client: AsyncWebClient, ada: SimulatedPerson, element: dict[str, Any], value: Any
+    slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson, element: dict[str, Any], value: Any
 ) -> None:
     await show(slack, client, ada, field(element))
     with pytest.raises(NotSubmitted) as refused:
@@ -106,7 +106,7 @@ async def test_slacks_client_keeps_what_is_wrong_to_itself(
 
 
 async def test_an_optional_input_may_stay_empty_and_a_prefilled_one_as_it_is(
-    slack: Running, client: AsyncWebClient, ada: SimulatedPerson
+    slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
     await show(
         slack,
@@ -121,7 +121,7 @@ async def test_an_optional_input_may_stay_empty_and_a_prefilled_one_as_it_is(
 
 
 async def test_files_are_uploaded_into_a_file_input(
-    slack: Running, client: AsyncWebClient, ada: SimulatedPerson
+    slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
     await show(slack, client, ada, field({"type": "file_input", "filetypes": ["yaml"], "max_files": 1}))
     name = await ada.upload("refund.yaml", b"name: refund\n", into="Reason")
@@ -135,7 +135,7 @@ async def test_files_are_uploaded_into_a_file_input(
 
 
 async def test_an_option_that_is_not_offered_cannot_be_chosen(
-    slack: Running, client: AsyncWebClient, ada: SimulatedPerson
+    slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
     await show(slack, client, ada, field({"type": "static_select", "options": OPTIONS}))
     with pytest.raises(CannotAct, match="no option 'Three'; there are 'One', 'Two'"):
@@ -145,7 +145,7 @@ async def test_an_option_that_is_not_offered_cannot_be_chosen(
 
 
 async def test_an_input_that_dispatches_tells_the_app_at_once(
-    slack: Running, client: AsyncWebClient, ada: SimulatedPerson
+    slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
     await show(slack, client, ada, field({"type": "plain_text_input"}, dispatch_action=True))
     await ada.fill("Reason", "x")
@@ -156,7 +156,7 @@ async def test_an_input_that_dispatches_tells_the_app_at_once(
 
 
 async def test_a_dialog_that_is_denied_sends_nothing(
-    slack: Running, client: AsyncWebClient, ada: SimulatedPerson
+    slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
     confirm = {"text": plain("Sure?"), "confirm": plain("Yes"), "deny": plain("No")}
     await client.chat_postMessage(channel=ada.id, text="?", blocks=[actions(button(confirm=confirm))])
@@ -166,7 +166,7 @@ async def test_a_dialog_that_is_denied_sends_nothing(
 
 
 async def test_a_button_that_is_gone_can_only_be_clicked_by_a_client_that_is_behind(
-    slack: Running, client: AsyncWebClient, ada: SimulatedPerson
+    slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
     posted = await client.chat_postMessage(channel=ada.id, text="?", blocks=[actions(button(value="old"))])
     seen = ada.sees()[0]
@@ -185,7 +185,7 @@ async def test_a_button_that_is_gone_can_only_be_clicked_by_a_client_that_is_beh
 
 
 async def test_buttons_in_modals_overflows_and_feedback_can_be_clicked(
-    slack: Running, client: AsyncWebClient, ada: SimulatedPerson
+    slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
     overflow = {"type": "overflow", "action_id": "more", "options": OPTIONS}
     feedback = {
@@ -207,7 +207,7 @@ async def test_buttons_in_modals_overflows_and_feedback_can_be_clicked(
 
 
 async def test_menus_in_messages_can_be_chosen_from(
-    slack: Running, client: AsyncWebClient, ada: SimulatedPerson
+    slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
     menu = {"type": "static_select", "action_id": "menu", "options": OPTIONS}
     await client.chat_postMessage(channel=ada.id, text="?", blocks=[actions(menu)])
@@ -216,7 +216,7 @@ async def test_menus_in_messages_can_be_chosen_from(
     assert sent(slack)["state"]["values"]["actions"]["menu"]["selected_option"] == OPTIONS[1]
 
 
-async def test_who_cannot_see_or_do_it(slack: Running, client: AsyncWebClient, ada: SimulatedPerson) -> None:
+async def test_who_cannot_see_or_do_it(slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson) -> None:
     with pytest.raises(CannotAct, match="cannot see a channel 'secret'"):
         ada.sees("secret")
     with pytest.raises(CannotAct, match="has no modal open"):
@@ -234,7 +234,7 @@ async def test_who_cannot_see_or_do_it(slack: Running, client: AsyncWebClient, a
 
 
 async def test_ephemeral_messages_and_modals_are_gone_after_a_reload(
-    slack: Running, client: AsyncWebClient, ada: SimulatedPerson
+    slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
     await client.chat_postEphemeral(channel=ada.dm, user=ada.id, text="psst")
     await client.chat_postEphemeral(channel="#general", user=slack.person("ben").id, text="psst")

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.devtools.sandbox import AppConfig, FrozenClock, Running, persistence, sandbox, seed
+from bot.devtools.sandbox import AppConfig, FrozenClock, RunningSandbox, persistence, sandbox, seed
 from bot.devtools.sandbox.clock import Time
 from bot.devtools.sandbox.mail.records import Outsider, ReceivedMail
 from bot.devtools.sandbox.persistence import Unreadable, Unwritable
@@ -203,7 +203,7 @@ async def test_the_next_start_goes_on_with_the_same_messages(tmp_path: Path, ses
         assert ada.say("Done.", channel="general") > seen[1][-1]["ts"]
 
 
-async def test_a_change_is_in_the_file_a_moment_later(slack: Running, tmp_path: Path) -> None:
+async def test_a_change_is_in_the_file_a_moment_later(slack: RunningSandbox, tmp_path: Path) -> None:
     file = tmp_path / "slack.json"
     async with persistence.keeping(slack.slack, file):
         slack.person("ada").say("What a crash must not take", channel="general")
@@ -213,7 +213,7 @@ async def test_a_change_is_in_the_file_a_moment_later(slack: Running, tmp_path: 
 
 
 async def test_what_the_app_posts_is_in_the_file_before_it_is_answered(
-    slack: Running, client: AsyncWebClient, tmp_path: Path
+    slack: RunningSandbox, client: AsyncWebClient, tmp_path: Path
 ) -> None:
     file = tmp_path / "slack.json"
     slack.rates.configure(enabled=False)
@@ -226,7 +226,7 @@ async def test_what_the_app_posts_is_in_the_file_before_it_is_answered(
 
 
 async def test_what_cannot_be_written_is_told_and_tried_again(
-    slack: Running, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    slack: RunningSandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder, away = tmp_path / "folder", tmp_path / "away"
     folder.mkdir()
@@ -242,7 +242,9 @@ async def test_what_cannot_be_written_is_told_and_tried_again(
     assert len(caplog.records) == 1
 
 
-async def test_what_cannot_be_written_at_the_beginning_or_the_end_is_an_error(slack: Running, tmp_path: Path) -> None:
+async def test_what_cannot_be_written_at_the_beginning_or_the_end_is_an_error(
+    slack: RunningSandbox, tmp_path: Path
+) -> None:
     file = tmp_path / "folder" / "slack.json"
     with pytest.raises(Unwritable, match="No such file"):
         async with persistence.keeping(slack.slack, file):

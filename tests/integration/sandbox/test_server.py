@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.devtools.sandbox import AppConfig, FrozenClock, Running, sandbox
+from bot.devtools.sandbox import AppConfig, FrozenClock, RunningSandbox, sandbox
 from bot.devtools.sandbox.clock import Time
 from bot.devtools.sandbox.scripting_api import ScriptApi
 from tests.support.sandbox_env import actions, button, client_of, field, modal
@@ -100,7 +100,7 @@ async def test_a_clock_that_runs_ends_sleeps_by_itself() -> None:
 
 
 class Script:
-    def __init__(self, slack: Running, session: aiohttp.ClientSession) -> None:
+    def __init__(self, slack: RunningSandbox, session: aiohttp.ClientSession) -> None:
         self.slack = slack
         self.session = session
 
@@ -112,11 +112,11 @@ class Script:
 
 
 @pytest.fixture
-def script(slack: Running, session: aiohttp.ClientSession) -> Script:
+def script(slack: RunningSandbox, session: aiohttp.ClientSession) -> Script:
     return Script(slack, session)
 
 
-async def test_people_can_be_played_by_script(slack: Running, client: AsyncWebClient, script: Script) -> None:
+async def test_people_can_be_played_by_script(slack: RunningSandbox, client: AsyncWebClient, script: Script) -> None:
     ada = slack.person("ada")
     posted = await client.chat_postMessage(channel=ada.id, text="Pay?", blocks=[actions(button())])
     seen = (await script("GET", "people/ada/messages"))["messages"]
@@ -137,7 +137,7 @@ async def test_people_can_be_played_by_script(slack: Running, client: AsyncWebCl
     assert (await script("GET", "calls?method=chat.postMessage"))["calls"][0]["outcome"] == "ok"
 
 
-async def test_modals_can_be_played_by_script(slack: Running, client: AsyncWebClient, script: Script) -> None:
+async def test_modals_can_be_played_by_script(slack: RunningSandbox, client: AsyncWebClient, script: Script) -> None:
     ada = slack.person("ada")
     trigger = slack.trigger(ada)
     blocks = [field({"type": "plain_text_input"}), field({"type": "file_input"}, block_id="file", label="File")]
@@ -156,7 +156,7 @@ async def test_modals_can_be_played_by_script(slack: Running, client: AsyncWebCl
 
 
 async def test_faults_rates_clock_and_app_can_be_set_by_script(
-    slack: Running, client: AsyncWebClient, script: Script
+    slack: RunningSandbox, client: AsyncWebClient, script: Script
 ) -> None:
     armed = await script("POST", "faults", on="auth.test", kind="error", code="fatal_error")
     assert armed["queue"][0]["code"] == "fatal_error"
@@ -182,7 +182,7 @@ async def test_faults_rates_clock_and_app_can_be_set_by_script(
     assert (await script("POST", "app", uninstall=True))["token_error"] == "account_inactive"
 
 
-async def test_a_page_of_another_site_is_refused(slack: Running, session: aiohttp.ClientSession) -> None:
+async def test_a_page_of_another_site_is_refused(slack: RunningSandbox, session: aiohttp.ClientSession) -> None:
     own = slack.base_url.removeprefix("http://")
     for headers, status in (
         ({"Origin": "https://evil.example"}, 403),
@@ -194,12 +194,14 @@ async def test_a_page_of_another_site_is_refused(slack: Running, session: aiohtt
 
 
 @pytest.mark.parametrize("body", ["{", "[]"])
-async def test_a_body_that_is_no_object_is_refused(slack: Running, session: aiohttp.ClientSession, body: str) -> None:
+async def test_a_body_that_is_no_object_is_refused(
+    slack: RunningSandbox, session: aiohttp.ClientSession, body: str
+) -> None:
     async with session.post(slack.script_url + "clock", data=body) as response:
         assert response.status == 400
 
 
-def test_every_route_of_the_scripting_api_is_documented(slack: Running) -> None:
+def test_every_route_of_the_scripting_api_is_documented(slack: RunningSandbox) -> None:
     documented = set(re.findall(r"^\| `(GET|POST|DELETE) (/[^`?]*)", (ROOT / "docs/sandbox-api.md").read_text(), re.M))
     routes = {
         (one.method, one.path.removeprefix("/sandbox/api")) for one in ScriptApi(slack.slack, slack.mail).routes()

@@ -13,12 +13,12 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.devtools.sandbox import Running
+from bot.devtools.sandbox import RunningSandbox
 from tests.support.sandbox_env import actions, button, client_of, error_of
 
 
 @pytest.fixture
-async def socket(slack: Running, client: AsyncWebClient) -> AsyncIterator[SocketModeClient]:
+async def socket(slack: RunningSandbox, client: AsyncWebClient) -> AsyncIterator[SocketModeClient]:
     one = SocketModeClient(app_token=slack.app.app_token, web_client=client, ping_interval=0.5)
     seen: list[SocketModeRequest] = []
 
@@ -35,7 +35,7 @@ async def socket(slack: Running, client: AsyncWebClient) -> AsyncIterator[Socket
 
 
 async def test_only_an_app_token_in_the_header_opens_a_connection(
-    slack: Running, client: AsyncWebClient, session: aiohttp.ClientSession
+    slack: RunningSandbox, client: AsyncWebClient, session: aiohttp.ClientSession
 ) -> None:
     assert await error_of(client.api_call("apps.connections.open")) == "not_allowed_token_type"
     async with session.post(slack.api_url + "apps.connections.open", data={"token": slack.app.app_token}) as response:
@@ -45,7 +45,7 @@ async def test_only_an_app_token_in_the_header_opens_a_connection(
 
 
 async def test_a_ticket_is_for_one_connection(
-    slack: Running, client: AsyncWebClient, session: aiohttp.ClientSession
+    slack: RunningSandbox, client: AsyncWebClient, session: aiohttp.ClientSession
 ) -> None:
     url = (await client.apps_connections_open(app_token=slack.app.app_token))["url"]
     async with session.ws_connect(url) as socket:
@@ -57,7 +57,7 @@ async def test_a_ticket_is_for_one_connection(
 
 
 async def test_interactions_events_and_commands_come_as_envelopes(
-    slack: Running, client: AsyncWebClient, socket: Any
+    slack: RunningSandbox, client: AsyncWebClient, socket: Any
 ) -> None:
     ada = slack.person("ada")
     await client.chat_postMessage(channel=ada.id, text="?", blocks=[actions(button())])
@@ -72,7 +72,7 @@ async def test_interactions_events_and_commands_come_as_envelopes(
     assert {one.over for one in slack.deliveries} == {"socket"}
 
 
-async def test_the_client_connects_again_when_a_refresh_is_requested(slack: Running, socket: Any) -> None:
+async def test_the_client_connects_again_when_a_refresh_is_requested(slack: RunningSandbox, socket: Any) -> None:
     (before,) = slack.sockets.connections
     await slack.disconnect("refresh_requested")
     assert slack.sockets.of(slack.app.id) == []
@@ -82,7 +82,7 @@ async def test_the_client_connects_again_when_a_refresh_is_requested(slack: Runn
 
 
 async def test_a_warning_leaves_the_connection_and_a_refresh_ends_it_after_ten_seconds(
-    slack: Running, client: AsyncWebClient, session: aiohttp.ClientSession
+    slack: RunningSandbox, client: AsyncWebClient, session: aiohttp.ClientSession
 ) -> None:
     url = (await client.apps_connections_open(app_token=slack.app.app_token))["url"]
     async with session.ws_connect(url) as one:
@@ -98,7 +98,7 @@ async def test_a_warning_leaves_the_connection_and_a_refresh_ends_it_after_ten_s
 
 
 async def test_a_disabled_link_is_cut_at_once(
-    slack: Running, session: aiohttp.ClientSession, client: AsyncWebClient
+    slack: RunningSandbox, session: aiohttp.ClientSession, client: AsyncWebClient
 ) -> None:
     url = (await client.apps_connections_open(app_token=slack.app.app_token))["url"]
     async with session.ws_connect(url) as one:
@@ -111,7 +111,7 @@ async def test_a_disabled_link_is_cut_at_once(
 
 
 async def test_an_eleventh_connection_is_refused(
-    slack: Running, session: aiohttp.ClientSession, client: AsyncWebClient
+    slack: RunningSandbox, session: aiohttp.ClientSession, client: AsyncWebClient
 ) -> None:
     slack.rates.configure(enabled=False)
     opened = []
@@ -125,7 +125,7 @@ async def test_an_eleventh_connection_is_refused(
 
 
 async def test_an_envelope_without_an_ack_times_out_and_a_cut_socket_fails(
-    slack: Running, session: aiohttp.ClientSession, client: AsyncWebClient
+    slack: RunningSandbox, session: aiohttp.ClientSession, client: AsyncWebClient
 ) -> None:
     ada = slack.person("ada")
     url = (await client.apps_connections_open(app_token=slack.app.app_token))["url"]
@@ -142,7 +142,7 @@ async def test_an_envelope_without_an_ack_times_out_and_a_cut_socket_fails(
 
 
 async def test_unacknowledged_events_are_sent_again_with_their_attempt(
-    slack: Running, session: aiohttp.ClientSession, client: AsyncWebClient
+    slack: RunningSandbox, session: aiohttp.ClientSession, client: AsyncWebClient
 ) -> None:
     url = (await client.apps_connections_open(app_token=slack.app.app_token))["url"]
     async with session.ws_connect(url) as one:
@@ -157,6 +157,8 @@ async def test_unacknowledged_events_are_sent_again_with_their_attempt(
     assert first["payload"]["event_id"] == again["payload"]["event_id"]
 
 
-async def test_other_tokens_open_connections_of_other_apps(slack: Running, session: aiohttp.ClientSession) -> None:
+async def test_other_tokens_open_connections_of_other_apps(
+    slack: RunningSandbox, session: aiohttp.ClientSession
+) -> None:
     other = client_of(slack, session, "xapp-sandbox-other")
     assert "app_id=" in (await other.apps_connections_open(app_token="xapp-sandbox-other"))["url"]

@@ -11,12 +11,12 @@ import pytest
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
 
-from bot.devtools.sandbox import Running
+from bot.devtools.sandbox import RunningSandbox
 from tests.support.sandbox_env import actions, bolt, button, field, modal, over_http, section
 
 
 @asynccontextmanager
-async def over_sockets(slack: Running, app: AsyncApp) -> AsyncIterator[str]:
+async def over_sockets(slack: RunningSandbox, app: AsyncApp) -> AsyncIterator[str]:
     handler = AsyncSocketModeHandler(app, slack.app.app_token, web_client=app.client, ping_interval=1)
     await handler.connect_async()  # type: ignore[no-untyped-call]
     await slack.until(lambda: slack.sockets.of(slack.app.id))
@@ -26,7 +26,7 @@ async def over_sockets(slack: Running, app: AsyncApp) -> AsyncIterator[str]:
         await handler.close_async()  # type: ignore[no-untyped-call]
 
 
-Way = Callable[[Running, AsyncApp], AbstractAsyncContextManager[str]]
+Way = Callable[[RunningSandbox, AsyncApp], AbstractAsyncContextManager[str]]
 
 
 @pytest.fixture(params=[over_http, over_sockets], ids=["http", "sockets"])
@@ -35,7 +35,7 @@ def way(request: pytest.FixtureRequest) -> Way:
     return found
 
 
-def request_app(slack: Running, session: aiohttp.ClientSession) -> AsyncApp:
+def request_app(slack: RunningSandbox, session: aiohttp.ClientSession) -> AsyncApp:
     app = bolt(slack, session)
 
     @app.action("approve")
@@ -65,7 +65,7 @@ def request_app(slack: Running, session: aiohttp.ClientSession) -> AsyncApp:
 
 
 async def test_a_message_is_posted_clicked_and_replaced(
-    slack: Running, session: aiohttp.ClientSession, way: Way
+    slack: RunningSandbox, session: aiohttp.ClientSession, way: Way
 ) -> None:
     ada = slack.person("ada")
     app = request_app(slack, session)
@@ -83,7 +83,7 @@ async def test_a_message_is_posted_clicked_and_replaced(
 
 
 async def test_a_command_opens_a_modal_that_is_refused_and_then_submitted(
-    slack: Running, session: aiohttp.ClientSession, way: Way
+    slack: RunningSandbox, session: aiohttp.ClientSession, way: Way
 ) -> None:
     ben = slack.person("ben")
     async with way(slack, request_app(slack, session)):
@@ -97,7 +97,7 @@ async def test_a_command_opens_a_modal_that_is_refused_and_then_submitted(
 
 
 async def test_a_home_tab_is_published_when_it_is_opened(
-    slack: Running, session: aiohttp.ClientSession, way: Way
+    slack: RunningSandbox, session: aiohttp.ClientSession, way: Way
 ) -> None:
     ada = slack.person("ada")
     async with way(slack, request_app(slack, session)):

@@ -8,7 +8,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.devtools.sandbox import Running
+from bot.devtools.sandbox import RunningSandbox
 from bot.devtools.sandbox.people import SimulatedPerson
 from tests.support.sandbox_env import actions, button, error_of, field, modal, plain, section
 
@@ -16,12 +16,12 @@ TEXT = {"type": "plain_text_input"}
 
 
 @pytest.fixture
-def ada(slack: Running) -> SimulatedPerson:
+def ada(slack: RunningSandbox) -> SimulatedPerson:
     return slack.person("ada")
 
 
 async def test_a_trigger_opens_one_modal_within_three_seconds(
-    slack: Running, client: AsyncWebClient, ada: SimulatedPerson
+    slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
     one, late = slack.trigger(ada), slack.trigger(ada)
     slack.time.advance(3)
@@ -36,7 +36,7 @@ async def test_a_trigger_opens_one_modal_within_three_seconds(
 
 
 async def test_a_trigger_is_not_used_up_by_a_view_that_is_refused(
-    slack: Running, client: AsyncWebClient, ada: SimulatedPerson
+    slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
     one = slack.trigger(ada)
     with pytest.raises(SlackApiError) as raised:
@@ -53,14 +53,14 @@ async def test_a_trigger_is_not_used_up_by_a_view_that_is_refused(
     "view", ["x", {}, {"type": "home", "blocks": []}, {"type": "modal", "title": plain("x")}, [], None]
 )
 async def test_what_is_not_a_modal_cannot_be_opened(
-    slack: Running, client: AsyncWebClient, ada: SimulatedPerson, view: Any
+    slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson, view: Any
 ) -> None:
     given = {"trigger_id": slack.trigger(ada), "view": view}
     assert await error_of(client.api_call("views.open", json=given)) == "invalid_arguments"
 
 
 async def test_three_modals_can_be_stacked_and_no_more(
-    slack: Running, client: AsyncWebClient, ada: SimulatedPerson
+    slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
     assert await error_of(client.views_push(trigger_id=slack.trigger(ada), view=modal())) == "not_found"
     first = (await client.views_open(trigger_id=slack.trigger(ada), view=modal(title=plain("1"))))["view"]
@@ -75,7 +75,7 @@ async def test_three_modals_can_be_stacked_and_no_more(
 
 
 async def test_a_view_is_updated_by_those_who_know_its_hash(
-    slack: Running, client: AsyncWebClient, ada: SimulatedPerson
+    slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
     opened = (await client.views_open(trigger_id=slack.trigger(ada), view=modal(field(TEXT), external_id="x")))["view"]
     await ada.fill("Reason", "typed")
@@ -93,7 +93,7 @@ async def test_a_view_is_updated_by_those_who_know_its_hash(
 
 
 async def test_external_ids_are_unique_among_open_views(
-    slack: Running, client: AsyncWebClient, ada: SimulatedPerson
+    slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
     ben = slack.person("ben")
     await client.views_open(trigger_id=slack.trigger(ada), view=modal(external_id="x"))
@@ -104,7 +104,7 @@ async def test_external_ids_are_unique_among_open_views(
 
 
 async def test_a_home_tab_is_published_for_one_person(
-    slack: Running, client: AsyncWebClient, ada: SimulatedPerson
+    slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
     home = {"type": "home", "blocks": [section("hello")]}
     first = (await client.views_publish(user_id=ada.id, view=home))["view"]
@@ -119,7 +119,9 @@ async def test_a_home_tab_is_published_for_one_person(
     assert await error_of(client.views_publish(user_id=ada.id, view=home)) == "not_enabled"
 
 
-async def test_blocks_without_ids_are_given_some(slack: Running, client: AsyncWebClient, ada: SimulatedPerson) -> None:
+async def test_blocks_without_ids_are_given_some(
+    slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
+) -> None:
     nameless = {"type": "actions", "elements": [{"type": "button", "text": plain("Go")}]}
     view = modal({**field(TEXT), "block_id": "b"}, nameless)
     opened = (await client.views_open(trigger_id=slack.trigger(ada), view=view))["view"]
@@ -128,7 +130,7 @@ async def test_blocks_without_ids_are_given_some(slack: Running, client: AsyncWe
 
 
 async def test_a_view_without_the_files_scope_cannot_ask_for_files(
-    slack: Running, client: AsyncWebClient, ada: SimulatedPerson
+    slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
     slack.app.scopes.remove("files:read")
     view = modal(field({"type": "file_input"}))
@@ -136,7 +138,7 @@ async def test_a_view_without_the_files_scope_cannot_ask_for_files(
 
 
 async def test_a_button_in_a_home_tab_can_be_clicked_but_opens_no_pushed_modal(
-    slack: Running, client: AsyncWebClient, ada: SimulatedPerson
+    slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
     await client.views_publish(user_id=ada.id, view={"type": "home", "blocks": [actions(button())]})
     ack = await ada.click("Approve", on="home")

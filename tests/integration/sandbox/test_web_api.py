@@ -12,7 +12,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.devtools.sandbox import Running
+from bot.devtools.sandbox import RunningSandbox
 from bot.devtools.sandbox.methods import METHODS
 from tests.support.sandbox_env import actions, button, client_of, conforms, error_of, section
 
@@ -21,7 +21,7 @@ from tests.support.sandbox_env import actions, button, client_of, conforms, erro
 
 @pytest.mark.parametrize("form", ["json", "form", "query", "multipart"])
 async def test_arguments_are_taken_in_each_of_slacks_forms(
-    slack: Running, session: aiohttp.ClientSession, form: str
+    slack: RunningSandbox, session: aiohttp.ClientSession, form: str
 ) -> None:
     given = {"channel": slack.channel("general"), "text": "hi", "blocks": json.dumps([section()])}
     headers = {"Authorization": f"Bearer {slack.app.bot_token}"}
@@ -37,7 +37,7 @@ async def test_arguments_are_taken_in_each_of_slacks_forms(
     assert body["message"]["blocks"][0]["text"]["text"] == "Pay 10 EUR?"
 
 
-async def test_a_token_may_be_an_argument_except_in_json(slack: Running, session: aiohttp.ClientSession) -> None:
+async def test_a_token_may_be_an_argument_except_in_json(slack: RunningSandbox, session: aiohttp.ClientSession) -> None:
     given = {"token": slack.app.bot_token}
     url = slack.api_url + "auth.test"
     async with session.post(url, data=given) as response:
@@ -57,13 +57,15 @@ async def test_a_token_may_be_an_argument_except_in_json(slack: Running, session
     ],
 )
 async def test_a_body_that_cannot_be_read_is_refused(
-    slack: Running, session: aiohttp.ClientSession, body: str, kind: str, error: str
+    slack: RunningSandbox, session: aiohttp.ClientSession, body: str, kind: str, error: str
 ) -> None:
     async with session.post(slack.api_url + "api.test", data=body, headers={"Content-Type": kind}) as response:
         assert (await response.json())["error"] == error
 
 
-async def test_a_missing_charset_is_warned_of_as_slack_does(slack: Running, session: aiohttp.ClientSession) -> None:
+async def test_a_missing_charset_is_warned_of_as_slack_does(
+    slack: RunningSandbox, session: aiohttp.ClientSession
+) -> None:
     headers = {"Content-Type": "application/json"}
     async with session.post(slack.api_url + "api.test", data="{}", headers=headers) as response:
         body = await response.json()
@@ -79,11 +81,13 @@ async def test_a_method_that_is_not_there_is_unknown(client: AsyncWebClient) -> 
     ("token", "error"),
     [("", "not_authed"), ("xoxb-other", "invalid_auth"), ("xapp-sandbox-signoff", "not_allowed_token_type")],
 )
-async def test_a_wrong_token_is_refused(slack: Running, session: aiohttp.ClientSession, token: str, error: str) -> None:
+async def test_a_wrong_token_is_refused(
+    slack: RunningSandbox, session: aiohttp.ClientSession, token: str, error: str
+) -> None:
     assert await error_of(client_of(slack, session, token).auth_test()) == error
 
 
-async def test_an_app_token_outlives_the_revoked_bot_token(slack: Running, client: AsyncWebClient) -> None:
+async def test_an_app_token_outlives_the_revoked_bot_token(slack: RunningSandbox, client: AsyncWebClient) -> None:
     slack.app.token_error = "token_revoked"
     assert (await client.apps_connections_open(app_token=slack.app.app_token))["ok"]
     slack.app.token_error = "account_inactive"
@@ -91,13 +95,15 @@ async def test_an_app_token_outlives_the_revoked_bot_token(slack: Running, clien
 
 
 @pytest.mark.parametrize("error", ["token_revoked", "account_inactive", "token_expired"])
-async def test_a_token_that_has_stopped_working_says_why(slack: Running, client: AsyncWebClient, error: str) -> None:
+async def test_a_token_that_has_stopped_working_says_why(
+    slack: RunningSandbox, client: AsyncWebClient, error: str
+) -> None:
     slack.app.token_error = error
     assert await error_of(client.auth_test()) == error
 
 
 @pytest.mark.parametrize("name", sorted(name for name, one in METHODS.items() if one.scopes))
-async def test_a_missing_scope_is_named(slack: Running, client: AsyncWebClient, name: str) -> None:
+async def test_a_missing_scope_is_named(slack: RunningSandbox, client: AsyncWebClient, name: str) -> None:
     slack.app.scopes[:] = ["emoji:read"]
     with pytest.raises(SlackApiError) as raised:
         await client.api_call(name, params={"channel": "C1"})
@@ -106,13 +112,13 @@ async def test_a_missing_scope_is_named(slack: Running, client: AsyncWebClient, 
     assert raised.value.response["provided"] == "emoji:read"
 
 
-async def test_scopes_are_in_the_headers(slack: Running, client: AsyncWebClient) -> None:
+async def test_scopes_are_in_the_headers(slack: RunningSandbox, client: AsyncWebClient) -> None:
     answer = await client.users_info(user=slack.person("ada").id)
     assert "users:read" in answer.headers["X-OAuth-Scopes"]
     assert answer.headers["X-Accepted-OAuth-Scopes"] == "users:read"
 
 
-async def test_answers_are_dated_by_slacks_clock(slack: Running, client: AsyncWebClient) -> None:
+async def test_answers_are_dated_by_slacks_clock(slack: RunningSandbox, client: AsyncWebClient) -> None:
     before = slack.time.now().replace(microsecond=0)
     slack.time.advance(600)
     answer = await client.auth_test()
@@ -123,7 +129,7 @@ async def test_answers_are_dated_by_slacks_clock(slack: Running, client: AsyncWe
     assert raised.value.response.headers["Date"] == answer.headers["Date"]
 
 
-async def test_auth_test_names_the_bot(slack: Running, client: AsyncWebClient) -> None:
+async def test_auth_test_names_the_bot(slack: RunningSandbox, client: AsyncWebClient) -> None:
     answer = await client.auth_test()
     assert (answer["user_id"], answer["bot_id"]) == (slack.app.bot_user, slack.app.bot_id)
     assert (await client.api_test(foo="bar"))["args"] == {"foo": "bar"}
@@ -146,7 +152,9 @@ async def test_auth_test_names_the_bot(slack: Running, client: AsyncWebClient) -
         ("old", "is_archived"),
     ],
 )
-async def test_where_the_bot_may_post(slack: Running, client: AsyncWebClient, channel: str, error: str | None) -> None:
+async def test_where_the_bot_may_post(
+    slack: RunningSandbox, client: AsyncWebClient, channel: str, error: str | None
+) -> None:
     call = client.chat_postMessage(channel=slack.channel(channel), text="hi")
     if error is None:
         assert (await call)["ok"]
@@ -154,13 +162,13 @@ async def test_where_the_bot_may_post(slack: Running, client: AsyncWebClient, ch
         assert await error_of(call) == error
 
 
-async def test_a_scope_lets_the_bot_post_in_public_channels(slack: Running, client: AsyncWebClient) -> None:
+async def test_a_scope_lets_the_bot_post_in_public_channels(slack: RunningSandbox, client: AsyncWebClient) -> None:
     slack.app.scopes.append("chat:write.public")
     assert (await client.chat_postMessage(channel="#finance", text="hi"))["ok"]
     assert await error_of(client.chat_postMessage(channel=slack.channel("secret"), text="hi")) == "channel_not_found"
 
 
-async def test_a_post_to_a_person_lands_in_their_conversation(slack: Running, client: AsyncWebClient) -> None:
+async def test_a_post_to_a_person_lands_in_their_conversation(slack: RunningSandbox, client: AsyncWebClient) -> None:
     ada = slack.person("ada")
     answer = await client.chat_postMessage(channel=ada.id, text="hi")
     assert answer["channel"] == ada.dm
@@ -169,12 +177,14 @@ async def test_a_post_to_a_person_lands_in_their_conversation(slack: Running, cl
         assert await error_of(client.chat_postMessage(channel=slack.person(name).id, text="hi")) == "channel_not_found"
 
 
-async def test_direct_messages_need_the_messages_tab(slack: Running, client: AsyncWebClient) -> None:
+async def test_direct_messages_need_the_messages_tab(slack: RunningSandbox, client: AsyncWebClient) -> None:
     slack.app.messages_tab = False
     assert await error_of(client.chat_postMessage(channel=slack.person("ada").id, text="x")) == "messages_tab_disabled"
 
 
-async def test_timestamps_are_unique_and_rise_while_the_clock_stands(slack: Running, client: AsyncWebClient) -> None:
+async def test_timestamps_are_unique_and_rise_while_the_clock_stands(
+    slack: RunningSandbox, client: AsyncWebClient
+) -> None:
     slack.rates.configure(enabled=False)
     stamps = [(await client.chat_postMessage(channel="#general", text="x"))["ts"] for _ in range(5)]
     assert stamps == sorted(set(stamps))
@@ -210,7 +220,7 @@ async def test_a_post_without_a_channel_is_refused(client: AsyncWebClient) -> No
 
 
 async def test_text_that_is_too_long_is_cut_in_posts_and_refused_in_updates(
-    slack: Running, client: AsyncWebClient
+    slack: RunningSandbox, client: AsyncWebClient
 ) -> None:
     posted = await client.chat_postMessage(channel="#general", text="x" * 40_001)
     assert len(posted["message"]["text"]) == 40_000
@@ -220,7 +230,9 @@ async def test_text_that_is_too_long_is_cut_in_posts_and_refused_in_updates(
     assert (await client.chat_update(channel=channel, ts=ts, text="x" * 4_000))["ok"]
 
 
-async def test_an_update_needs_the_conversation_and_not_the_person(slack: Running, client: AsyncWebClient) -> None:
+async def test_an_update_needs_the_conversation_and_not_the_person(
+    slack: RunningSandbox, client: AsyncWebClient
+) -> None:
     ada = slack.person("ada")
     posted = await client.chat_postMessage(channel=ada.id, text="x")
     assert await error_of(client.chat_update(channel=ada.id, ts=posted["ts"], text="y")) == "channel_not_found"
@@ -228,7 +240,7 @@ async def test_an_update_needs_the_conversation_and_not_the_person(slack: Runnin
 
 
 async def test_text_without_blocks_deletes_the_blocks_and_is_marked_as_edited(
-    slack: Running, client: AsyncWebClient
+    slack: RunningSandbox, client: AsyncWebClient
 ) -> None:
     posted = await client.chat_postMessage(channel="#general", text="x", blocks=[section(), actions(button())])
     channel, ts = posted["channel"], posted["ts"]
@@ -239,7 +251,9 @@ async def test_text_without_blocks_deletes_the_blocks_and_is_marked_as_edited(
     assert only_text["message"]["edited"]["user"] == slack.app.bot_user
 
 
-async def test_what_an_update_may_touch(slack: Running, client: AsyncWebClient, session: aiohttp.ClientSession) -> None:
+async def test_what_an_update_may_touch(
+    slack: RunningSandbox, client: AsyncWebClient, session: aiohttp.ClientSession
+) -> None:
     general = slack.channel("general")
     other = next(one for one in slack.world.apps.values() if one.id != slack.app.id)
     slack.world.channels[general].members.append(other.bot_user)
@@ -260,7 +274,7 @@ async def test_what_an_update_may_touch(slack: Running, client: AsyncWebClient, 
     assert await error_of(client.chat_update(channel=general, ts=own["ts"], text="y")) == "message_not_found"
 
 
-async def test_an_ephemeral_message_is_seen_by_one_person_only(slack: Running, client: AsyncWebClient) -> None:
+async def test_an_ephemeral_message_is_seen_by_one_person_only(slack: RunningSandbox, client: AsyncWebClient) -> None:
     ada, ben = slack.person("ada"), slack.person("ben")
     await client.chat_postEphemeral(channel="#general", user=ada.id, text="psst")
     assert [one["text"] for one in ada.sees("general")] == ["psst"]
@@ -272,7 +286,7 @@ async def test_an_ephemeral_message_is_seen_by_one_person_only(slack: Running, c
     )
 
 
-async def test_metadata_is_kept_until_it_is_taken_away(slack: Running, client: AsyncWebClient) -> None:
+async def test_metadata_is_kept_until_it_is_taken_away(slack: RunningSandbox, client: AsyncWebClient) -> None:
     dm = (await client.conversations_open(users=slack.person("ada").id))["channel"]["id"]
     metadata = {"event_type": "signoff_request", "event_payload": {"delivery": "d1"}}
     posted = await client.chat_postMessage(channel=dm, text="x", metadata=metadata)
@@ -306,7 +320,7 @@ async def test_a_permalink_names_the_message(client: AsyncWebClient) -> None:
     [("gus", None), ("dora", "user_disabled"), ("other_bot", "cannot_dm_bot"), ("slackbot", "cannot_dm_bot")],
 )
 async def test_with_whom_a_conversation_can_be_opened(
-    slack: Running, client: AsyncWebClient, name: str, error: str | None
+    slack: RunningSandbox, client: AsyncWebClient, name: str, error: str | None
 ) -> None:
     call = client.conversations_open(users=slack.person(name).id)
     if error is None:
@@ -315,7 +329,7 @@ async def test_with_whom_a_conversation_can_be_opened(
         assert await error_of(call) == error
 
 
-async def test_a_conversation_is_opened_once(slack: Running, client: AsyncWebClient) -> None:
+async def test_a_conversation_is_opened_once(slack: RunningSandbox, client: AsyncWebClient) -> None:
     ada = slack.person("ada").id
     first = await client.conversations_open(users=ada)
     again = await client.conversations_open(users=[ada], return_im=True)
@@ -330,7 +344,7 @@ async def test_a_conversation_is_opened_once(slack: Running, client: AsyncWebCli
 
 
 async def test_information_on_a_conversation_needs_the_scope_of_its_kind(
-    slack: Running, client: AsyncWebClient
+    slack: RunningSandbox, client: AsyncWebClient
 ) -> None:
     general = (await client.conversations_info(channel=slack.channel("general")))["channel"]
     assert general["is_member"]
@@ -343,7 +357,9 @@ async def test_information_on_a_conversation_needs_the_scope_of_its_kind(
     assert await error_of(client.conversations_info(channel=slack.channel("general"))) == "missing_scope"
 
 
-async def test_history_is_newest_first_in_pages_and_without_threads(slack: Running, client: AsyncWebClient) -> None:
+async def test_history_is_newest_first_in_pages_and_without_threads(
+    slack: RunningSandbox, client: AsyncWebClient
+) -> None:
     slack.rates.configure(enabled=False)
     general = slack.channel("general")
     stamps = [(await client.chat_postMessage(channel=general, text=str(one)))["ts"] for one in range(3)]
@@ -375,7 +391,7 @@ async def test_history_is_newest_first_in_pages_and_without_threads(slack: Runni
 # --- users.*, usergroups.*, files.* ------------------------------------------------------------------------------
 
 
-async def test_users_have_their_kind_zone_and_email(slack: Running, client: AsyncWebClient) -> None:
+async def test_users_have_their_kind_zone_and_email(slack: RunningSandbox, client: AsyncWebClient) -> None:
     async def info(name: str) -> Any:
         return (await client.users_info(user=slack.person(name).id))["user"]
 
@@ -393,14 +409,16 @@ async def test_users_have_their_kind_zone_and_email(slack: Running, client: Asyn
     assert "email" not in (await info("cleo"))["profile"]
 
 
-async def test_a_lookup_by_email_that_finds_nobody_fails_in_the_plural(slack: Running, client: AsyncWebClient) -> None:
+async def test_a_lookup_by_email_that_finds_nobody_fails_in_the_plural(
+    slack: RunningSandbox, client: AsyncWebClient
+) -> None:
     found = await client.users_lookupByEmail(email="ADA@example.com")
     assert found["user"]["id"] == slack.person("ada").id
     for email in ("nobody@example.com", "dora@example.com"):
         assert await error_of(client.users_lookupByEmail(email=email)) == "users_not_found"
 
 
-async def test_usergroups_are_listed_with_their_members(slack: Running, client: AsyncWebClient) -> None:
+async def test_usergroups_are_listed_with_their_members(slack: RunningSandbox, client: AsyncWebClient) -> None:
     groups = (await client.usergroups_list())["usergroups"]
     assert [one["handle"] for one in groups] == ["finance-approvers"]
     members = await client.usergroups_users_list(usergroup=groups[0]["id"])
@@ -414,7 +432,7 @@ async def test_usergroups_are_listed_with_their_members(slack: Running, client: 
 
 
 async def test_a_file_is_downloaded_with_a_token_that_may_read_it(
-    slack: Running, client: AsyncWebClient, session: aiohttp.ClientSession
+    slack: RunningSandbox, client: AsyncWebClient, session: aiohttp.ClientSession
 ) -> None:
     name = await slack.person("cleo").upload("refund.yaml", b"name: refund\n")
     file = (await client.files_info(file=name))["file"]

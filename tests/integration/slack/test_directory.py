@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.devtools.sandbox import Running, sandbox
+from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.devtools.sandbox.world import User
 from bot.slack.accounts import FRESH_SECONDS
 from bot.slack.client import connected
 from bot.slack.directory import SlackDirectory
 from engine.domain import Address, Origin, Person
 from engine.errors import ChannelError
-from engine.ports import Found, Resolution, Route
+from engine.ports import DirectoryPerson, Resolution, Route
 from engine.references import Reference
 from tests.support.slack_env import SlackEnv, buttons, copy_of, words
 
@@ -45,13 +45,13 @@ def moment() -> Moment:
 
 
 @pytest.fixture
-async def slack() -> AsyncIterator[Running]:
+async def slack() -> AsyncIterator[RunningSandbox]:
     async with sandbox() as running:
         yield running
 
 
 @pytest.fixture
-async def directory(slack: Running, moment: Moment) -> AsyncIterator[SlackDirectory]:
+async def directory(slack: RunningSandbox, moment: Moment) -> AsyncIterator[SlackDirectory]:
     async with connected(token=slack.app.bot_token, api_url=slack.api_url) as client:
         yield SlackDirectory(client, now=moment)
 
@@ -62,19 +62,21 @@ async def resolved(directory: SlackDirectory, kind: str, value: str) -> Resoluti
     return (await directory.resolve([reference]))[reference]
 
 
-def found(slack: Running, name: str) -> Found:
+def found(slack: RunningSandbox, name: str) -> DirectoryPerson:
     user = slack.world.users[slack.person(name).id]
-    return Found(user.real_name, (Address("slack", user.id), Address("email", user.email)))
+    return DirectoryPerson(user.real_name, (Address("slack", user.id), Address("email", user.email)))
 
 
-async def test_an_email_address_and_an_account_are_one_person(slack: Running, directory: SlackDirectory) -> None:
+async def test_an_email_address_and_an_account_are_one_person(slack: RunningSandbox, directory: SlackDirectory) -> None:
     ada = found(slack, "ada")
     assert await resolved(directory, "email", "ada@example.com") == Resolution((ada,))
     assert await resolved(directory, "slack", slack.person("ada").id) == Resolution((ada,))
 
 
 @pytest.mark.parametrize(("name", "why"), [("dora", "is deactivated"), ("gus", "is a guest"), ("una", "is a guest")])
-async def test_some_accounts_are_never_asked(slack: Running, directory: SlackDirectory, name: str, why: str) -> None:
+async def test_some_accounts_are_never_asked(
+    slack: RunningSandbox, directory: SlackDirectory, name: str, why: str
+) -> None:
     answer = await resolved(directory, "slack", slack.person(name).id)
     assert answer.people == ()
     assert f"{why} and is not asked" in (answer.why or "")
@@ -83,7 +85,7 @@ async def test_some_accounts_are_never_asked(slack: Running, directory: SlackDir
     assert "not asked" in (answer.why or "")
 
 
-async def test_bots_are_never_asked(slack: Running, directory: SlackDirectory) -> None:
+async def test_bots_are_never_asked(slack: RunningSandbox, directory: SlackDirectory) -> None:
     for account in slack.app.bot_user, "USLACKBOT":
         answer = await resolved(directory, "slack", account)
         assert answer.people == ()
@@ -102,7 +104,7 @@ async def test_what_slack_does_not_know_is_said(directory: SlackDirectory) -> No
         assert why in (answer.why or "")
 
 
-async def test_a_usergroup_is_its_members_who_may_be_asked(slack: Running, directory: SlackDirectory) -> None:
+async def test_a_usergroup_is_its_members_who_may_be_asked(slack: RunningSandbox, directory: SlackDirectory) -> None:
     (group,) = [one for one in slack.world.usergroups.values() if one.handle == "finance-approvers"]
     group.users.append(slack.person("dora").id)
     answer = await resolved(directory, "group", "finance-approvers")
@@ -110,7 +112,7 @@ async def test_a_usergroup_is_its_members_who_may_be_asked(slack: Running, direc
     assert "Dora Deactivated is deactivated" in (answer.why or "")
 
 
-async def test_a_usergroup_with_nobody_left_says_why(slack: Running, directory: SlackDirectory) -> None:
+async def test_a_usergroup_with_nobody_left_says_why(slack: RunningSandbox, directory: SlackDirectory) -> None:
     (group,) = [one for one in slack.world.usergroups.values() if one.handle == "finance-approvers"]
     group.users[:] = [slack.person("gus").id]
     answer = await resolved(directory, "group", "finance-approvers")
@@ -119,14 +121,14 @@ async def test_a_usergroup_with_nobody_left_says_why(slack: Running, directory: 
     assert "Gus Guest is a guest" in (answer.why or "")
 
 
-async def test_a_plan_without_usergroups_is_said(slack: Running, directory: SlackDirectory) -> None:
+async def test_a_plan_without_usergroups_is_said(slack: RunningSandbox, directory: SlackDirectory) -> None:
     slack.world.team.has_usergroups = False
     answer = await resolved(directory, "group", "finance-approvers")
     assert "has no usergroups" in (answer.why or "")
 
 
 async def test_an_answer_is_believed_for_some_minutes(
-    slack: Running, directory: SlackDirectory, moment: Moment
+    slack: RunningSandbox, directory: SlackDirectory, moment: Moment
 ) -> None:
     ada = slack.person("ada")
     for _ in range(3):
@@ -137,7 +139,7 @@ async def test_an_answer_is_believed_for_some_minutes(
     assert (await resolved(directory, "slack", ada.id)).people == ()
 
 
-async def test_a_silent_slack_is_an_error_and_not_an_answer(slack: Running, directory: SlackDirectory) -> None:
+async def test_a_silent_slack_is_an_error_and_not_an_answer(slack: RunningSandbox, directory: SlackDirectory) -> None:
     slack.faults.down = True
     for kind, value in ("slack", "U0ADA"), ("email", "ada@example.com"), ("group", "finance-approvers"):
         with pytest.raises(ChannelError):
@@ -191,7 +193,7 @@ async def test_whoever_is_named_twice_gets_one_copy(on: SlackEnv) -> None:
 # -- large groups -------------------------------------------------------------------------------------------
 
 
-def crowd(slack: Running, count: int) -> list[str]:
+def crowd(slack: RunningSandbox, count: int) -> list[str]:
     """So many new people in @finance-approvers."""
     world = slack.world
     joined = []
@@ -204,7 +206,7 @@ def crowd(slack: Running, count: int) -> list[str]:
 
 
 async def test_of_a_large_usergroup_only_as_many_are_looked_up_as_are_asked(
-    slack: Running, directory: SlackDirectory
+    slack: RunningSandbox, directory: SlackDirectory
 ) -> None:
     slack.rates.configure(enabled=False)
     crowd(slack, 130)
@@ -215,7 +217,7 @@ async def test_of_a_large_usergroup_only_as_many_are_looked_up_as_are_asked(
 
 
 async def test_who_is_in_a_usergroup_is_known_without_looking_anybody_up(
-    slack: Running, directory: SlackDirectory
+    slack: RunningSandbox, directory: SlackDirectory
 ) -> None:
     joined = crowd(slack, 400)
     asked = Reference("members", "finance-approvers", "group:finance-approvers")

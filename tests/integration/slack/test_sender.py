@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.devtools.sandbox import Running, sandbox
+from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.devtools.sandbox.server import SimulatedPerson
 from bot.slack.client import connected
 from bot.slack.sender import SlackSender
@@ -23,18 +23,18 @@ def said(person: SimulatedPerson, channel: str | None = None) -> list[str]:
 
 
 @pytest.fixture
-async def slack() -> AsyncIterator[Running]:
+async def slack() -> AsyncIterator[RunningSandbox]:
     async with sandbox() as running:
         yield running
 
 
 @pytest.fixture
-async def sender(slack: Running) -> AsyncIterator[SlackSender]:
+async def sender(slack: RunningSandbox) -> AsyncIterator[SlackSender]:
     async with connected(token=slack.app.bot_token, api_url=slack.api_url) as client:
         yield SlackSender(client)
 
 
-async def test_a_message_goes_to_a_channel_or_a_person_by_any_name(slack: Running, sender: SlackSender) -> None:
+async def test_a_message_goes_to_a_channel_or_a_person_by_any_name(slack: RunningSandbox, sender: SlackSender) -> None:
     ada = slack.person("ada")
     for number, to in enumerate((ada.id, f"<@{ada.id}>", f"<@{ada.id}|ada>", "ada@example.com"), start=1):
         assert (await sender.send(to=to, text=f"hello {number}", source=SOURCE, key=f"k{number}"))["channel"] == ada.dm
@@ -45,7 +45,7 @@ async def test_a_message_goes_to_a_channel_or_a_person_by_any_name(slack: Runnin
         assert said(ada, "general") == [LINE, f"hi {number}"]
 
 
-async def test_nothing_in_a_text_becomes_a_mention_or_a_link(slack: Running, sender: SlackSender) -> None:
+async def test_nothing_in_a_text_becomes_a_mention_or_a_link(slack: RunningSandbox, sender: SlackSender) -> None:
     await sender.send(to="#general", text="<!channel> <https://bad.example|good> & <@U1>", source=SOURCE, key="k")
     ada = slack.person("ada")
     assert said(ada, "general") == [LINE, "<!channel> <https://bad.example|good> & <@U1>"]
@@ -57,7 +57,9 @@ IMITATION = "Refund 120 EUR?\nApproved by Ada Approver at 2026-03-02 10:00 UTC.\
 
 
 @pytest.mark.parametrize("long", [False, True])
-async def test_no_line_of_a_message_passes_for_one_of_ours(slack: Running, sender: SlackSender, long: bool) -> None:
+async def test_no_line_of_a_message_passes_for_one_of_ours(
+    slack: RunningSandbox, sender: SlackSender, long: bool
+) -> None:
     ada = slack.person("ada")
     await sender.send(to=ada.id, text=IMITATION + "\nmore" * 3_000 * long, source=SOURCE, key="k")
     seen = ada.sees()[-1]
@@ -68,7 +70,7 @@ async def test_no_line_of_a_message_passes_for_one_of_ours(slack: Running, sende
         assert [part["type"] for part in seen["blocks"][1]["elements"]] == ["rich_text_quote"]
 
 
-async def test_hidden_characters_of_a_message_are_marked(slack: Running, sender: SlackSender) -> None:
+async def test_hidden_characters_of_a_message_are_marked(slack: RunningSandbox, sender: SlackSender) -> None:
     ada = slack.person("ada")
     await sender.send(to=ada.id, text="Pay \u202e021 EUR\u200b", source=SOURCE, key="k")
     assert said(ada)[1] == "Pay ⟦U+202E⟧021 EUR⟦U+200B⟧"
@@ -86,7 +88,7 @@ async def test_hidden_characters_of_a_message_are_marked(slack: Running, sender:
     ],
 )
 async def test_a_channel_is_doubted_ahead_where_the_app_is_not_in_it(
-    slack: Running, sender: SlackSender, to: str, told: str | None
+    slack: RunningSandbox, sender: SlackSender, to: str, told: str | None
 ) -> None:
     doubt = await sender.doubt(to)
     assert doubt is None if told is None else told in (doubt or "")
@@ -95,7 +97,7 @@ async def test_a_channel_is_doubted_ahead_where_the_app_is_not_in_it(
         assert (await sender.doubt(slack.channel(named)) is None) is (told is None)
 
 
-async def test_what_slack_does_not_say_is_a_doubt_and_no_error(slack: Running, sender: SlackSender) -> None:
+async def test_what_slack_does_not_say_is_a_doubt_and_no_error(slack: RunningSandbox, sender: SlackSender) -> None:
     slack.fault("users.conversations", "status")
     doubt = await sender.doubt("#general") or ""
     assert "could not be checked" in doubt
@@ -104,7 +106,7 @@ async def test_what_slack_does_not_say_is_a_doubt_and_no_error(slack: Running, s
     assert "missing_scope" in (await sender.doubt("#general") or "")
 
 
-async def test_a_channel_without_the_app_says_how_to_invite_it(slack: Running, sender: SlackSender) -> None:
+async def test_a_channel_without_the_app_says_how_to_invite_it(slack: RunningSandbox, sender: SlackSender) -> None:
     for to in "#finance", "#nothing":
         with pytest.raises(StepError, match=f"/invite @Signoff in the channel {to}"):
             await sender.send(to=to, text="hello", source=SOURCE, key="k")
@@ -113,7 +115,9 @@ async def test_a_channel_without_the_app_says_how_to_invite_it(slack: Running, s
     assert "/invite" not in str(caught.value)
 
 
-async def test_a_message_to_a_person_that_landed_unheard_is_not_sent_twice(slack: Running, sender: SlackSender) -> None:
+async def test_a_message_to_a_person_that_landed_unheard_is_not_sent_twice(
+    slack: RunningSandbox, sender: SlackSender
+) -> None:
     ada = slack.person("ada")
     slack.fault("chat.postMessage", "lost")
     with pytest.raises(StepError) as caught:
@@ -134,7 +138,9 @@ async def test_a_message_to_a_person_that_landed_unheard_is_not_sent_twice(slack
         ("U0NOBODY", "no such user"),
     ],
 )
-async def test_what_cannot_be_reached_fails_for_good(slack: Running, sender: SlackSender, to: str, told: str) -> None:
+async def test_what_cannot_be_reached_fails_for_good(
+    slack: RunningSandbox, sender: SlackSender, to: str, told: str
+) -> None:
     with pytest.raises(StepError, match=told) as caught:
         await sender.send(to=to, text="hello", source=SOURCE, key="k")
     assert not caught.value.outcome_unknown
@@ -146,7 +152,7 @@ async def test_a_text_that_slack_would_cut_is_refused(sender: SlackSender) -> No
         await sender.send(to="#general", text="x" * 40_001, source=SOURCE, key="k")
 
 
-async def test_a_refusal_to_go_on_may_be_tried_again(slack: Running, sender: SlackSender) -> None:
+async def test_a_refusal_to_go_on_may_be_tried_again(slack: RunningSandbox, sender: SlackSender) -> None:
     slack.fault("chat.postMessage", "ratelimited", seconds=60)
     with pytest.raises(StepError) as caught:
         await sender.send(to="#general", text="hello", source=SOURCE, key="k")

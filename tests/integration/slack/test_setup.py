@@ -9,7 +9,7 @@ import pytest
 
 from bot import app
 from bot.app import AppOptions
-from bot.devtools.sandbox import Running, sandbox
+from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.settings import Settings, load
 from bot.slack.transport import PATH
 from engine.domain import Address, Origin, Register, RunStatus, Start, Started
@@ -35,7 +35,7 @@ def port() -> int:
     return number
 
 
-def settings(slack: Running, path: Path, port: int, **more: str) -> Settings:
+def settings(slack: RunningSandbox, path: Path, port: int, **more: str) -> Settings:
     return load(
         {
             "SIGNOFF_DATABASE_URL": f"sqlite:///{path}",

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.devtools.sandbox import Running, sandbox
+from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.slack.client import connected
 from bot.slack.home_publisher import StaleHomes
 from bot.slack.service import SlackService
@@ -16,7 +16,7 @@ from bot.slack.setup import SlackCredentials, serving
 
 
 async def test_a_refused_app_token_is_told_in_lines_without_a_traceback(
-    caplog: pytest.LogCaptureFixture, slack: Running
+    caplog: pytest.LogCaptureFixture, slack: RunningSandbox
 ) -> None:
     caplog.set_level(logging.INFO)
     logging.getLogger("slack_sdk").setLevel(logging.NOTSET)
@@ -38,7 +38,7 @@ async def test_a_refused_app_token_is_told_in_lines_without_a_traceback(
 
 
 @pytest.fixture
-async def slack() -> AsyncIterator[Running]:
+async def slack() -> AsyncIterator[RunningSandbox]:
     async with sandbox() as running:
         yield running
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.devtools.sandbox import Running, sandbox
+from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.slack.client import SlackClient, connected
 from engine.domain import RequestState
 from engine.errors import ChannelError
@@ -40,20 +40,20 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 
 
-def unreadable(slack: Running, on: str, body: str, **more: Any) -> None:
+def unreadable(slack: RunningSandbox, on: str, body: str, **more: Any) -> None:
     """The call lands, and the answer is no JSON object of Slack's."""
     content, content_type = BODIES[body]
     slack.fault(on, "status", status=200, body=content, content_type=content_type, landed=True, **more)
 
 
 @pytest.fixture
-async def slack() -> AsyncIterator[Running]:
+async def slack() -> AsyncIterator[RunningSandbox]:
     async with sandbox() as running:
         yield running
 
 
 @pytest.fixture
-async def client(slack: Running) -> AsyncIterator[SlackClient]:
+async def client(slack: RunningSandbox) -> AsyncIterator[SlackClient]:
     async with connected(token=slack.app.bot_token, api_url=slack.api_url) as made:
         yield made
 
@@ -61,7 +61,7 @@ async def client(slack: Running) -> AsyncIterator[SlackClient]:
 @pytest.mark.parametrize("body", [one for one in BODIES if not one.startswith(("a success", "parts"))])
 @pytest.mark.parametrize("method", METHODS)
 async def test_only_a_channel_error_leaves_the_client(
-    slack: Running, client: SlackClient, method: str, body: str
+    slack: RunningSandbox, client: SlackClient, method: str, body: str
 ) -> None:
     unreadable(slack, method, body)
     with pytest.raises(ChannelError) as caught:

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import audit, json_values, verify_audit
-from engine.audit import GENESIS, Entry, Sealed, export_line, seal
+from engine.audit import GENESIS, Entry, SealedEntry, export_line, seal
 from engine.json_values import Value
 from engine.verify_audit import VerificationReport, verify
 
@@ -36,8 +36,8 @@ def entry(number: int) -> Entry:
     )
 
 
-def chain(length: int, workspace: str = "default") -> list[Sealed]:
-    sealed, previous = list[Sealed](), GENESIS
+def chain(length: int, workspace: str = "default") -> list[SealedEntry]:
+    sealed, previous = list[SealedEntry](), GENESIS
     for seq in range(1, length + 1):
         at, salt = NOW + timedelta(seconds=seq), hashlib.sha256(str(seq).encode()).digest()[:16]
         sealed.append(seal(entry(seq), workspace=workspace, at=at, seq=seq, previous=previous, salt=salt))
@@ -45,11 +45,11 @@ def chain(length: int, workspace: str = "default") -> list[Sealed]:
     return sealed
 
 
-def line(sealed: Sealed) -> str:
+def line(sealed: SealedEntry) -> str:
     return export_line(sealed.seq, sealed.leaf, hash=sealed.hash, salt=sealed.salt, content=sealed.content)
 
 
-def head(sealed: Sealed) -> tuple[int, str]:
+def head(sealed: SealedEntry) -> tuple[int, str]:
     return sealed.seq, sealed.hash.hex()
 
 

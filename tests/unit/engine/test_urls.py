@@ -12,7 +12,7 @@ from yarl import URL
 from engine import urls
 from engine.errors import ExpressionError, InvalidValue
 from engine.expressions import compile_template, compile_value, describe_server_source
-from engine.urls import Inserted, UrlPart
+from engine.urls import InsertedValue, UrlPart
 
 TEXT = st.text(alphabet=st.characters(codec="utf-8"), max_size=30) | st.text("./%2eEfF\\;?#&=:@ ", max_size=12)
 
@@ -211,8 +211,8 @@ def test_an_address_of_a_file_is_called_in_one_spelling(written: str, spelled: s
 
 
 def test_every_place_of_an_address_is_told_apart() -> None:
-    x = Inserted("", "x")
-    parts: list[str | Inserted] = ["https://", x, ":", x, "/", x, "?", x, "#", x]
+    x = InsertedValue("", "x")
+    parts: list[str | InsertedValue] = ["https://", x, ":", x, "/", x, "?", x, "#", x]
     assert urls.places(parts) == [UrlPart.HOST, UrlPart.PORT, UrlPart.PATH, UrlPart.QUERY, UrlPart.FRAGMENT]
 
 

@@ -14,7 +14,7 @@ from bot.devtools.sandbox.mail import mailbox
 from bot.devtools.sandbox.mail.records import ReceivedMail
 from bot.devtools.sandbox.mail.server import MailServer
 from bot.devtools.sandbox.page_files import foreign
-from bot.devtools.sandbox.slack import Slack
+from bot.devtools.sandbox.slack import SlackSandbox
 
 _SNIPPET: Final = 140
 
@@ -22,7 +22,7 @@ _SNIPPET: Final = 140
 class MailApi:
     """Handlers of the scripting API."""
 
-    def __init__(self, slack: Slack, mail: MailServer, answering: Answering) -> None:
+    def __init__(self, slack: SlackSandbox, mail: MailServer, answering: Answering) -> None:
         self.slack, self.mail, self.answering = slack, mail, answering
 
     def routes(self, root: str) -> list[web.RouteDef]:

@@ -9,7 +9,7 @@ from typing import Final
 
 from bot.devtools.sandbox.mail import message_parser, syntax
 from bot.devtools.sandbox.mail.dialogue import SmtpEnvelope
-from bot.devtools.sandbox.mail.message_parser import Parsed
+from bot.devtools.sandbox.mail.message_parser import ParsedMessage
 from bot.devtools.sandbox.mail.replies import SmtpRefusal
 from bot.devtools.sandbox.mail.wire import LONGEST_TEXT_LINE, MailData
 
@@ -58,7 +58,7 @@ def complaints(raw: bytes, envelope: SmtpEnvelope, *, exposed: bool) -> list[str
     ]
 
 
-def _headers(raw: bytes, message: Parsed) -> Iterator[str]:
+def _headers(raw: bytes, message: ParsedMessage) -> Iterator[str]:
     for name in ("Message-ID", "Date", "From"):
         if not message.header(name):
             yield f"There is no {name}."
@@ -71,7 +71,7 @@ def _headers(raw: bytes, message: Parsed) -> Iterator[str]:
             break
 
 
-def _origin(message: Parsed) -> Iterator[str]:
+def _origin(message: ParsedMessage) -> Iterator[str]:
     message_id = message.header("Message-ID")
     if message_id and not _MESSAGE_ID.fullmatch(message_id):
         yield "The Message-ID is not of the form <left@right>."
@@ -87,7 +87,7 @@ def _origin(message: Parsed) -> Iterator[str]:
         yield "There are several addresses in From, and no Sender."
 
 
-def _delivery(message: Parsed, envelope: SmtpEnvelope) -> Iterator[str]:
+def _delivery(message: ParsedMessage, envelope: SmtpEnvelope) -> Iterator[str]:
     if len(envelope.recipients) > 1:
         yield "One message went to several recipients, who learn of each other."
     if message.all("Bcc"):
@@ -96,7 +96,7 @@ def _delivery(message: Parsed, envelope: SmtpEnvelope) -> Iterator[str]:
         yield "Nobody is named in To or Cc."
 
 
-def _content(raw: bytes, message: Parsed) -> Iterator[str]:
+def _content(raw: bytes, message: ParsedMessage) -> Iterator[str]:
     if message.header("Content-Type") and not message.header("MIME-Version"):
         yield "There is a Content-Type, and no MIME-Version."
     if message.html is not None and message.text is None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from typing import Final, Literal, TypeAlias
 
-from bot.devtools.sandbox.armed_faults import Armed
+from bot.devtools.sandbox.armed_faults import ArmedFaults
 from bot.devtools.sandbox.jsontypes import Json
 from bot.devtools.sandbox.mail.replies import SmtpReply
 
@@ -95,7 +95,7 @@ class MailFault:
 Hits: TypeAlias = Callable[[MailFault], bool]
 
 
-class MailFaults(Armed[MailFault]):
+class MailFaults(ArmedFaults[MailFault]):
     """The armed faults. `down`: nothing listens at the port."""
 
     def add(self, fault: MailFault) -> MailFault:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from bot.devtools.sandbox import page_files
 from bot.devtools.sandbox.mail import mailbox
-from bot.devtools.sandbox.slack import Slack
+from bot.devtools.sandbox.slack import SlackSandbox
 
 _FRAME: Final = (
     # No scripts, forms or frames; nothing is loaded from anywhere, images neither. What a mail brings as styles may
@@ -20,10 +20,10 @@ _FRAME: Final = (
 _LINK: Final = re.compile(r"<(a|area)(?=[\s/>])", re.IGNORECASE)
 
 
-class MailWindow:
+class MailboxPage:
     """Handlers of the page."""
 
-    def __init__(self, slack: Slack) -> None:
+    def __init__(self, slack: SlackSandbox) -> None:
         self.slack = slack
 
     def routes(self) -> list[web.RouteDef]:

@@ -23,7 +23,7 @@ _MESSAGE_ID: Final = re.compile(r"<[^<>\s]+>")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parsed:
+class ParsedMessage:
     """The contents of an email.
 
     `headers`: all, in order, decoded. `text`, `html`: the first part of each kind that is no attachment.
@@ -71,17 +71,17 @@ def addresses(values: list[str]) -> list[str]:
 
 # Bytes remember their hash, and the same mails are looked at again and again.
 @lru_cache(maxsize=4096)
-def parsed(raw: bytes) -> Parsed:
+def parsed(raw: bytes) -> ParsedMessage:
     """Return the contents of the email."""
     try:
         return _parsed(message_from_bytes(raw))
     except BROKEN as error:
-        return Parsed(
+        return ParsedMessage(
             headers=(), text=raw.decode(errors="replace"), html=None, attachments=(), defects=(_named(error),)
         )
 
 
-def _parsed(message: Message) -> Parsed:
+def _parsed(message: Message) -> ParsedMessage:
     text, html, attachments, defects = None, None, list[str](), list[str]()
     for part in message.walk():
         defects += [_named(defect) for defect in part.defects]
@@ -98,7 +98,7 @@ def _parsed(message: Message) -> Parsed:
         elif kind not in ("text/plain", "text/html"):
             attachments.append(kind)
     headers = tuple((name, decoded(str(value))) for name, value in message.raw_items())
-    return Parsed(
+    return ParsedMessage(
         headers=headers, text=text, html=html, attachments=tuple(attachments), defects=tuple(dict.fromkeys(defects))
     )
 

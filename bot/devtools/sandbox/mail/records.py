@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bot.devtools.sandbox.mail import message_parser
-from bot.devtools.sandbox.mail.message_parser import Parsed
+from bot.devtools.sandbox.mail.message_parser import ParsedMessage
 
 
 @dataclass(kw_only=True)
@@ -38,7 +38,7 @@ class ReceivedMail:
     user: str | None = None
 
     @property
-    def parsed(self) -> Parsed:
+    def parsed(self) -> ParsedMessage:
         """Return the contents, as far as they can be read."""
         return message_parser.parsed(self.raw)
 

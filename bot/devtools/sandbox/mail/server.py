@@ -14,7 +14,7 @@ from bot.devtools.sandbox.mail.faults import MailFault, MailFaultKind, MailFault
 from bot.devtools.sandbox.mail.records import ReceivedMail
 from bot.devtools.sandbox.mail.session import Session, SessionContext
 from bot.devtools.sandbox.mail.wire import Wire
-from bot.devtools.sandbox.slack import Slack
+from bot.devtools.sandbox.slack import SlackSandbox
 
 
 class MailServer:
@@ -23,7 +23,9 @@ class MailServer:
     `keep`: runs a coroutine until it ends or the sandbox stops.
     """
 
-    def __init__(self, slack: Slack, config: MailConfig, keep: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+    def __init__(
+        self, slack: SlackSandbox, config: MailConfig, keep: Callable[[Coroutine[Any, Any, None]], None]
+    ) -> None:
         self.slack, self.config = slack, config
         self.host, self.port = "", config.port
         self._keep = keep

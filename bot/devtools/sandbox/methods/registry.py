@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias
 from bot.devtools.sandbox.arguments import Arguments
 from bot.devtools.sandbox.errors import ApiError
 from bot.devtools.sandbox.jsontypes import Json
-from bot.devtools.sandbox.slack import Slack
+from bot.devtools.sandbox.slack import SlackSandbox
 from bot.devtools.sandbox.world import InstalledApp, World
 
 Caller: TypeAlias = Literal["bot", "app", "nobody"]
@@ -20,7 +20,7 @@ Caller: TypeAlias = Literal["bot", "app", "nobody"]
 class Call:
     """One call of a method. `app` is the caller; methods without a token are called by the app under test."""
 
-    slack: Slack
+    slack: SlackSandbox
     app: InstalledApp
     arguments: Arguments
 

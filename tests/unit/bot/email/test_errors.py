@@ -15,7 +15,7 @@ import aiosmtplib
 import pytest
 
 from bot import endpoints
-from bot.devtools.sandbox import MailConfig, Running
+from bot.devtools.sandbox import MailConfig, RunningSandbox
 from bot.email import errors, message
 from bot.email.client import SmtpClient
 from bot.email.errors import Failure, MailError, Meaning, Stage
@@ -130,7 +130,7 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-async def failure_of(running: Running, ca: Path | None, mail: EmailMessage | None = None) -> Failure:
+async def failure_of(running: RunningSandbox, ca: Path | None, mail: EmailMessage | None = None) -> Failure:
     async with client_to(running, ca=ca, before_dot_seconds=SOON * 3) as client:
         with pytest.raises(MailError) as caught:
             await client.send(mail or message.mail(ASKING, envelope()), answer_seconds=SOON)
@@ -249,12 +249,12 @@ async def test_a_step_error_says_what_to_do_where_repeating_does_not_help() -> N
 
 
 @pytest.fixture
-async def running() -> AsyncIterator[Running]:
+async def running() -> AsyncIterator[RunningSandbox]:
     async with mail_server() as one:
         yield one
 
 
-async def test_one_connection_carries_many_mails(running: Running) -> None:
+async def test_one_connection_carries_many_mails(running: RunningSandbox) -> None:
     async with client_to(running) as client:
         for number in range(5):
             await client.send(message.mail(ASKING, envelope(delivery=f"d{number}")), answer_seconds=5)
@@ -262,7 +262,7 @@ async def test_one_connection_carries_many_mails(running: Running) -> None:
     assert len(running.mail.received()) == 5
 
 
-async def test_a_connection_that_the_server_closed_meanwhile_is_not_noticed(running: Running) -> None:
+async def test_a_connection_that_the_server_closed_meanwhile_is_not_noticed(running: RunningSandbox) -> None:
     async with client_to(running) as client:
         await client.send(message.mail(ASKING, envelope()), answer_seconds=5)
         running.mail.disconnect()
@@ -272,7 +272,7 @@ async def test_a_connection_that_the_server_closed_meanwhile_is_not_noticed(runn
     assert len(running.mail.received()) == 3
 
 
-async def test_no_more_than_a_few_connections_at_once(running: Running) -> None:
+async def test_no_more_than_a_few_connections_at_once(running: RunningSandbox) -> None:
     most = 0
 
     async def one(number: int) -> None:
@@ -286,7 +286,7 @@ async def test_no_more_than_a_few_connections_at_once(running: Running) -> None:
     assert len({got.recipients[0] for got in running.mail.received()}) == 20
 
 
-async def test_a_mail_that_is_cancelled_takes_its_connection_with_it(running: Running) -> None:
+async def test_a_mail_that_is_cancelled_takes_its_connection_with_it(running: RunningSandbox) -> None:
     async with client_to(running) as client:
         await client.send(message.mail(ASKING, envelope()), answer_seconds=5)
         running.mail.fault("rcpt", "hang", to=MIA)
@@ -299,13 +299,13 @@ async def test_a_mail_that_is_cancelled_takes_its_connection_with_it(running: Ru
     assert [got.recipients for got in running.mail.received()] == [[MIA], ["lee@example.com"]]
 
 
-async def test_a_connection_that_nobody_needs_is_closed(running: Running) -> None:
+async def test_a_connection_that_nobody_needs_is_closed(running: RunningSandbox) -> None:
     async with client_to(running, idle_seconds=0.0) as client:
         await client.send(message.mail(ASKING, envelope()), answer_seconds=5)
         await until(lambda: connections(running) == 0)
 
 
-async def test_a_long_mail_with_dots_arrives_as_it_was(running: Running) -> None:
+async def test_a_long_mail_with_dots_arrives_as_it_was(running: RunningSandbox) -> None:
     made = message.headed(SENDER, MIA, subject="dots", date=envelope().date)
     made["Message-ID"] = "<a@example.com>"
     body = "\n".join([".", "..", ".x", "", *("." * 70 for _ in range(20_000))]) + "\n"

@@ -13,7 +13,7 @@ from engine.domain import (
     AlreadyDecided,
     Cancelled,
     Changed,
-    CodeLapsed,
+    CodeExpired,
     Contested,
     Expired,
     InvalidEdits,
@@ -98,7 +98,7 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
         "That is not the code. Use the one in the email with the reference ABCD; 3 tries are left.",
     ),
     (
-        CodeLapsed(),
+        CodeExpired(),
         "This code can no longer be used here. Go back to the request and decide again; a new code will be sent.",
     ),
     (NoLink(), "This link is not known here. Sign in with your email address to see what waits for you."),
