@@ -7,7 +7,7 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
@@ -31,22 +31,12 @@ class RandomIds:
     """Ids of 17 characters that sort by time: 9 of milliseconds since 2020, 8 random (40 bits)."""
 
     def new(self, now: datetime) -> str:
-        """A fresh id, made of digits and lower-case letters that are not mistaken for each other."""
-        while True:
-            try:
-                return _time(now) + _ends.pop()
-            except IndexError:
-                drawn = os.urandom(_DRAW).translate(_LETTERS).decode()
-                _ends.extend(drawn[at : at + 8] for at in range(0, _DRAW, 8))
+        """Return a new id of digits and lower-case letters that are not mistaken for each other."""
+        return _time(now) + os.urandom(8).translate(_LETTERS).decode()
 
     def salt(self) -> bytes:
-        """16 random bytes."""
-        while True:
-            try:
-                return _salts.pop()
-            except IndexError:
-                drawn = os.urandom(_DRAW)
-                _salts.extend(drawn[at : at + 16] for at in range(0, _DRAW, 16))
+        """Return 16 random bytes."""
+        return os.urandom(16)
 
     def token(self) -> str:
         """256 random bits, as text that stands in an address as it is."""
@@ -55,23 +45,13 @@ class RandomIds:
 
 _LETTERS: Final = (_ALPHABET * 8).encode()
 """The letter of each byte: every one of the 32 stands there eight times, so all are as likely."""
-# Each is handed out once; asking the kernel for every few bytes took a twentieth of a run's CPU.
-_DRAW: Final = 4096
-_ends: Final[list[str]] = []
-_salts: Final[list[bytes]] = []
-os.register_at_fork(after_in_child=_ends.clear)  # or parent and child would hand out the same
-os.register_at_fork(after_in_child=_salts.clear)
-_PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
 
 
 @lru_cache(8)
 def _time(now: datetime) -> str:
-    """Nine digits of milliseconds; all ids of a unit have the same."""
-    since = now - _EPOCH
-    at = (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
-    ten = 1023
-    high = f"{_PAIRS[at >> 40 & ten]}{_PAIRS[at >> 30 & ten]}{_PAIRS[at >> 20 & ten]}"
-    return f"{high}{_PAIRS[at >> 10 & ten]}{_PAIRS[at & ten]}"[1:]
+    """Return nine digits of milliseconds. All units of a group have the same `now`, so it is computed once for them."""
+    at = (now - _EPOCH) // timedelta(milliseconds=1)
+    return "".join(_ALPHABET[at >> shift & 31] for shift in range(40, -1, -5))
 
 
 @contextmanager
