@@ -53,7 +53,7 @@ def build_samples(now: datetime) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def _message(sample: Card) -> dict[str, Any]:
-    message = message_view.message(sample, version=1, delivery="example")
+    message = message_view.message(sample, delivery="example")
     return {"text": message.text, "blocks": message.blocks}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import zlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
@@ -24,11 +23,6 @@ _PAGES: Final = 5
 log = logging.getLogger(__name__)
 
 
-def version_of(card: Card) -> int:
-    """A number for what a card shows: block ids are fresh when, and only when, it shows something else."""
-    return zlib.crc32(repr(card).encode("utf-8", "surrogatepass"))
-
-
 def is_large(card: Card) -> bool:
     """Whether it may take long to lay it out."""
     return sum(len(one.text) + len(one.before or "") for one in card.fields) > LARGE
@@ -37,7 +31,7 @@ def is_large(card: Card) -> bool:
 def whole(card: Card, *, delivery: str) -> SlackMessage:
     """The message of a copy. What no longer asks what became of a step has no buttons for it."""
     topic = card.topic if card.step is not None else None
-    return message_view.message(card, version=version_of(card), delivery=delivery, topic=topic)
+    return message_view.message(card, delivery=delivery, topic=topic)
 
 
 class SlackChannel:
@@ -68,7 +62,7 @@ class SlackChannel:
             if error.kind is not FailureClass.PAYLOAD:
                 raise
             log.error("copy %s could not be shown in full: %s", delivery, error)
-        small = message_view.minimal(card, version=version_of(card), delivery=delivery)
+        small = message_view.minimal(card, delivery=delivery)
         return await self._put(address, small, receipt, delivery=delivery)
 
     async def find(self, *, address: str, delivery: str) -> Receipt | None:

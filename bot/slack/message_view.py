@@ -2,6 +2,9 @@
 
 What data says stands in plain_text or rich_text, where Slack parses nothing. The one mrkdwn text is ours: the expiry,
 which every reader sees in their own time zone.
+
+Blocks have no `block_id`: Slack wants a new one whenever a message is updated, and makes one for a block without.
+https://docs.slack.dev/reference/block-kit/blocks
 """
 
 from __future__ import annotations
@@ -53,32 +56,30 @@ def metadata(delivery: str) -> dict[str, Any]:
     return {"event_type": ids.METADATA_EVENT, "event_payload": {"delivery": delivery}}
 
 
-def message(
-    card: Card, *, version: int, delivery: str, note: str | None = None, topic: str | None = None
-) -> SlackMessage:
-    """The message of a copy. `version`: the one being shown; `note`: a sentence of ours about this copy.
+def message(card: Card, *, delivery: str, note: str | None = None, topic: str | None = None) -> SlackMessage:
+    """The message of a copy. `note`: a sentence of ours about this copy.
 
     `topic`: of an alert; one that needs attention gets Done, Repeat and Stop.
     """
     introduction, facts, asked = notification_text.arranged(card)
-    before, cut_before = _before(card, introduction, note=note, version=version)
-    after, cut_after = _after(card, asked, version=version)
+    before, cut_before = _before(card, introduction, note=note)
+    after, cut_after = _after(card, asked)
     buttons = _buttons(card, delivery=delivery, topic=topic)
     if buttons:
-        after.append(text_objects.actions(buttons, block=ids.block_id("actions", version)))
+        after.append(text_objects.actions(buttons))
     room = ids.MESSAGE_TEXT - text_objects.total(before) - text_objects.total(after) - _LEFT_OUT_ROOM
     fitted = truncate.fitted(facts, card.fields, room=room)
-    blocks = [*before, *_lines(fitted, version=version)]
+    blocks = [*before, *_lines(fitted)]
     left_out = fitted.left_out(cut_before + cut_after)
     if left_out is not None:
-        blocks.append(_left_out(card, left_out, delivery=delivery, version=version))
+        blocks.append(_left_out(card, left_out, delivery=delivery))
     return SlackMessage(notification_text.of_card(card, note=note), [*blocks, *after], metadata(delivery))
 
 
 _LEFT_OUT_ROOM: Final = 300
 
 
-def minimal(card: Card, *, version: int, delivery: str) -> SlackMessage:
+def minimal(card: Card, *, delivery: str) -> SlackMessage:
     """What is shown where Slack refused the message: our own words, and the way to the whole.
 
     It has no Approve: nobody approves what they have not seen. `Review` opens everything, with all buttons.
@@ -87,25 +88,21 @@ def minimal(card: Card, *, version: int, delivery: str) -> SlackMessage:
     if card.kind is not DeliveryKind.REQUEST and card.state is None:
         sentence = "Slack could not show this message here."
     blocks: list[Block] = [
-        text_objects.section(
-            text_objects.clipped(text_objects.line(card.title), ids.HEADER), block=ids.block_id("minimal", version)
-        ),
-        text_objects.section(
-            text_objects.clipped(text_objects.shown(sentence), _STATE), block=ids.block_id("state", version)
-        ),
+        text_objects.section(text_objects.clipped(text_objects.line(card.title), ids.HEADER)),
+        text_objects.section(text_objects.clipped(text_objects.shown(sentence), _STATE)),
     ]
     asked = _expiry(card)
     if card.expires_after is not None:
         # In the whole message it is one of the facts.
         asked.append(text_objects.plain(f"Expires {expiry.after_shown(card.expires_after)}"))
     if asked:
-        blocks.append(text_objects.context(asked, block=ids.block_id("asked", version)))
+        blocks.append(text_objects.context(asked))
     ref = ref_of(card, delivery=delivery)
     if ref is not None and card.actions:
         value = ids.encode(ref)
         reject = [_action(one, value) for one in card.actions if one.verdict == "reject"]
         review = text_objects.button("Review", action=ids.DETAILS, value=value, style="primary")
-        blocks.append(text_objects.actions([review, *reject], block=ids.block_id("actions", version)))
+        blocks.append(text_objects.actions([review, *reject]))
     return SlackMessage(notification_text.of_blocks(blocks), blocks, metadata(delivery))
 
 
@@ -121,26 +118,24 @@ def ref_of(card: Card, *, delivery: str | None) -> ids.Ref | None:
 # -- parts --------------------------------------------------------------------------------------------------
 
 
-def _before(card: Card, introduction: Facts, *, note: str | None, version: int) -> tuple[list[Block], int]:
+def _before(card: Card, introduction: Facts, *, note: str | None) -> tuple[list[Block], int]:
     """What stands above the lines, and how many characters of it were cut."""
-    blocks = [text_objects.header(card.title, block=ids.block_id("title", version))]
+    blocks = [text_objects.header(card.title)]
     missing = text_objects.clip(text_objects.line(card.title), ids.HEADER).missing
     if card.state is not None:
         state = text_objects.clip(text_objects.shown(card.state), _STATE)
-        blocks.append(text_objects.section(state.text, block=ids.block_id("state", version)))
+        blocks.append(text_objects.section(state.text))
         missing += state.missing
     if note is not None:
-        blocks.append(text_objects.context([text_objects.plain(note, _NOTE)], block=ids.block_id("note", version)))
+        blocks.append(text_objects.context([text_objects.plain(note, _NOTE)]))
     if introduction:
         small = text_objects.clip(text_objects.shown(notification_text.introduction_text(introduction)), _SMALL_PRINT)
-        blocks.append(
-            text_objects.context([text_objects.plain(small.text)], block=ids.block_id("introduction", version))
-        )
+        blocks.append(text_objects.context([text_objects.plain(small.text)]))
         missing += small.missing
     return blocks, missing
 
 
-def _after(card: Card, asked: Facts, *, version: int) -> tuple[list[Block], int]:
+def _after(card: Card, asked: Facts) -> tuple[list[Block], int]:
     """What stands below the lines: the expiry and who is asked."""
     elements = _expiry(card)
     missing = 0
@@ -148,26 +143,24 @@ def _after(card: Card, asked: Facts, *, version: int) -> tuple[list[Block], int]
         small = text_objects.clip(text_objects.shown(f"{label}: {told}"), _SMALL_PRINT)
         elements.append(text_objects.plain(small.text))
         missing += small.missing
-    return [text_objects.context(elements, block=ids.block_id("asked", version))] if elements else [], missing
+    return [text_objects.context(elements)] if elements else [], missing
 
 
 def _expiry(card: Card) -> list[Element]:
     return [] if card.expires_at is None else [text_objects.mrkdwn(f"Expires {text_objects.date(card.expires_at)}")]
 
 
-def _lines(fitted: truncate.Fitted, *, version: int) -> list[Block]:
-    named = ("facts", fitted.facts), ("fields", fitted.fields)
-    return [rich_text.lines(lines, block=ids.block_id(name, version)) for name, lines in named if lines]
+def _lines(fitted: truncate.Fitted) -> list[Block]:
+    return [rich_text.lines(lines) for lines in (fitted.facts, fitted.fields) if lines]
 
 
-def _left_out(card: Card, sentence: str, *, delivery: str, version: int) -> Block:
+def _left_out(card: Card, sentence: str, *, delivery: str) -> Block:
     """Says what is missing; while the request is open, with the button that shows all of it."""
     ref = ref_of(card, delivery=delivery)
-    block = ids.block_id("left_out", version)
     if ref is None or not card.actions:
-        return text_objects.context([text_objects.plain(sentence)], block=block)
+        return text_objects.context([text_objects.plain(sentence)])
     everything = text_objects.button(SHOW_EVERYTHING, action=ids.DETAILS, value=ids.encode(ref))
-    return text_objects.section(sentence, block=block, accessory=everything)
+    return text_objects.section(sentence, accessory=everything)
 
 
 # -- buttons ------------------------------------------------------------------------------------------------

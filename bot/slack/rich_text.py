@@ -45,7 +45,7 @@ def value(content: str, *, strike: bool = False) -> Iterator[Element]:
     return words(content, strike=strike) if content else words(EMPTY, italic=True)
 
 
-def lines(shown: Iterable[Line], *, block: str) -> Block:
+def lines(shown: Iterable[Line], *, block: str | None = None) -> Block:
     """Lines one below the other; each value that could pass for lines of ours in a quote of its own."""
     parts: list[Element] = []
     for one in shown:
@@ -55,7 +55,7 @@ def lines(shown: Iterable[Line], *, block: str) -> Block:
             parts[-1]["elements"] += [*words("\n"), *_line(one)]
         else:
             parts.append(_part(_SECTION, _line(one)))
-    return {"type": "rich_text", "block_id": block, "elements": parts}
+    return {"type": "rich_text", **({} if block is None else {"block_id": block}), "elements": parts}
 
 
 def quotation(content: str, *, block: str) -> Block:

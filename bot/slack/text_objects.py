@@ -185,23 +185,27 @@ def date(at: datetime) -> str:
 # -- small blocks -------------------------------------------------------------------------------------------
 
 
-def section(text: str, *, block: str, accessory: Element | None = None) -> Block:
-    made: Block = {"type": "section", "block_id": block, "text": plain(text)}
+def section(text: str, *, block: str | None = None, accessory: Element | None = None) -> Block:
+    made = _named({"type": "section", "text": plain(text)}, block)
     if accessory is not None:
         made["accessory"] = accessory
     return made
 
 
-def context(elements: Sequence[Element], *, block: str) -> Block:
-    return {"type": "context", "block_id": block, "elements": [*elements][: ids.CONTEXT_ELEMENTS]}
+def context(elements: Sequence[Element], *, block: str | None = None) -> Block:
+    return _named({"type": "context", "elements": [*elements][: ids.CONTEXT_ELEMENTS]}, block)
 
 
-def header(text: str, *, block: str) -> Block:
-    return {"type": "header", "block_id": block, "text": plain_line(text, ids.HEADER)}
+def header(text: str, *, block: str | None = None) -> Block:
+    return _named({"type": "header", "text": plain_line(text, ids.HEADER)}, block)
 
 
-def actions(buttons: Sequence[Element], *, block: str) -> Block:
-    return {"type": "actions", "block_id": block, "elements": [*buttons]}
+def actions(buttons: Sequence[Element], *, block: str | None = None) -> Block:
+    return _named({"type": "actions", "elements": [*buttons]}, block)
+
+
+def _named(block: Block, block_id: str | None) -> Block:
+    return block if block_id is None else {**block, "block_id": block_id}
 
 
 def button(label: str, *, action: str, value: str, style: str | None = None, confirm: Element | None = None) -> Element:

@@ -42,6 +42,15 @@ async def test_one_click_approves_and_both_copies_change(on: SlackEnv) -> None:
     assert [params.text for params, _ in on.bot.step.calls] == ["Pay 120 EUR"]
 
 
+async def test_the_blocks_of_an_updated_copy_have_other_ids_as_slack_wants_it(on: SlackEnv) -> None:
+    await on.asked()
+    ada = on.person("ada")
+    before = {block["block_id"] for block in copy_of(ada)["blocks"]}
+    fine(await ada.click("Approve"))
+    await on.settle()
+    assert before.isdisjoint(block["block_id"] for block in copy_of(ada)["blocks"])
+
+
 @pytest.mark.parametrize("form", [False, True], ids=["click", "form"])
 async def test_nothing_is_acknowledged_before_it_is_on_the_disk(on: SlackEnv, *, form: bool) -> None:
     run = await on.asked()

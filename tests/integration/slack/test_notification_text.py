@@ -13,7 +13,7 @@ from tests.support.slack_env import SlackEnv, copy_of, fine
 
 
 def said(card: Card, **more: Any) -> str:
-    return message_view.message(card, version=1, delivery="d1", **more).text
+    return message_view.message(card, delivery="d1", **more).text
 
 
 def test_a_request_is_said_with_its_values_its_reason_and_its_deadline() -> None:

@@ -217,7 +217,7 @@ RENDERERS: Final[dict[str, Work]] = {
     "card": lambda text: request_card.request_card(request("long_text", text)),
     "page": lambda text: review_view.review(request("long_text", text), None),
     "edits of a page": lambda text: review_view.edits(request("long_text", text), {form_inputs.key("x"): [f"{text}x"]}),
-    "message": lambda text: message_view.message(laid(text), version=1, delivery="d"),
+    "message": lambda text: message_view.message(laid(text), delivery="d"),
     "details": lambda text: details_modal.details(laid(text), metadata=ids.ModalRef()),
     "modal": lambda text: request_modals.edit(request("long_text", text), metadata=ids.ModalRef()),
     "pieces": lambda shown: [*text_objects.pieces(shown, ids.SECTION)],

@@ -57,16 +57,16 @@ def quotes(made: list[Block]) -> list[str]:
 
 
 def test_slack_quotes_it_in_the_message_and_in_the_details() -> None:
-    shown = message_view.message(card(IMITATION), version=1, delivery="d").blocks
+    shown = message_view.message(card(IMITATION), delivery="d").blocks
     assert quotes(shown) == [IMITATION, IMITATION]
     view = details_modal.details(card(IMITATION), metadata=ids.ModalRef(page=0))
     assert quotes(view["blocks"]) == [IMITATION, IMITATION]
-    changed = message_view.message(card(IMITATION, before="two\nlines"), version=1, delivery="d").blocks
+    changed = message_view.message(card(IMITATION, before="two\nlines"), delivery="d").blocks
     assert quotes(changed) == [IMITATION, "two\nlines", IMITATION]
 
 
 def test_what_is_one_line_stands_beside_its_label_in_slack() -> None:
-    assert quotes(message_view.message(card("one line"), version=1, delivery="d").blocks) == []
+    assert quotes(message_view.message(card("one line"), delivery="d").blocks) == []
 
 
 @given(st.lists(st.tuples(TEXTS, st.none() | TEXTS), min_size=1, max_size=4))

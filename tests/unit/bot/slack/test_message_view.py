@@ -31,7 +31,7 @@ def sure(made: SlackMessage) -> SlackMessage:
 
 
 def message(card: Card, **changes: Any) -> SlackMessage:
-    return sure(message_view.message(card, **{"version": 3, "delivery": "d1", **changes}))
+    return sure(message_view.message(card, **{"delivery": "d1", **changes}))
 
 
 @settings(max_examples=60, deadline=None)
@@ -42,7 +42,7 @@ def test_every_limit_holds_whatever_a_card_says(card: Card, note: str | None, to
         assert not set(text) & {"\u202e", "\u2066", "\u200b", "\0", "\x1b", "\ud800"}
     if card.state is not None:
         assert not buttons(made)
-    sure(message_view.minimal(card, version=3, delivery="d1"))
+    sure(message_view.minimal(card, delivery="d1"))
 
 
 def test_a_hundred_fields_of_fifty_thousand_characters_fit() -> None:
@@ -89,9 +89,9 @@ def test_the_buttons_have_the_words_of_the_workflow_and_say_which_content_they_a
     assert "confirm" not in found[ids.EDIT]
 
 
-def test_the_ids_of_blocks_are_fresh_for_each_version() -> None:
-    first, second = (message(samples.card(), version=version).blocks for version in (1, 2))
-    assert not {one["block_id"] for one in first} & {one["block_id"] for one in second}
+@pytest.mark.parametrize("made", [message(samples.card()), message_view.minimal(samples.card(), delivery="d1")])
+def test_the_ids_of_blocks_are_left_to_slack_which_makes_new_ones_at_each_update(made: SlackMessage) -> None:
+    assert [one for one in made.blocks if "block_id" in one] == []
 
 
 def test_a_closed_request_shows_its_outcome_and_every_change_and_no_button() -> None:
@@ -177,21 +177,21 @@ def test_a_card_of_nothing_is_still_a_message() -> None:
     ],
 )
 def test_the_minimal_message_says_when_the_request_expires(expiry: dict[str, Any], told: str) -> None:
-    made = sure(message_view.minimal(samples.card(**expiry), version=1, delivery="d1"))
+    made = sure(message_view.minimal(samples.card(**expiry), delivery="d1"))
     assert told in str(made.blocks)
-    for_ever = sure(message_view.minimal(samples.card(expires_at=None), version=1, delivery="d1"))
-    closed = sure(message_view.minimal(samples.closed(), version=1, delivery="d1"))
+    for_ever = sure(message_view.minimal(samples.card(expires_at=None), delivery="d1"))
+    closed = sure(message_view.minimal(samples.closed(), delivery="d1"))
     assert "Expires" not in f"{for_ever.blocks} {closed.blocks}"
 
 
 def test_the_minimal_message_lets_people_review_or_reject_and_never_approve_unseen() -> None:
-    made = sure(message_view.minimal(samples.card(), version=1, delivery="d1"))
+    made = sure(message_view.minimal(samples.card(), delivery="d1"))
     assert list(buttons(made)) == [ids.DETAILS, ids.REJECT]
-    done = sure(message_view.minimal(samples.closed(), version=1, delivery="d1"))
+    done = sure(message_view.minimal(samples.closed(), delivery="d1"))
     assert not buttons(done)
     assert "Approved by Lee" in shown(done)
     alert = samples.card(kind=DeliveryKind.ALERT, actions=(), request=None)
-    assert "this message" in shown(sure(message_view.minimal(alert, version=1, delivery="d1")))
+    assert "this message" in shown(sure(message_view.minimal(alert, delivery="d1")))
 
 
 def test_the_delivery_travels_in_the_metadata() -> None:
