@@ -1,5 +1,6 @@
-"""The edges: commands, channels, and the composition root that binds them to the engine.
+"""The surfaces of Signoff: commands, channels and pages, and the composition root that binds them to the engine.
 
-`cli` parses, `app` builds, `terminal` shows and asks, `local` is the door for commands on the same machine. Nothing
-here decides: every decision is one call of `engine.service.Engine`.
+`cli` holds the commands, `app` builds a process, and each channel is a package (`slack`, `email`, `web`, `terminal`).
+`local` takes the commands of this machine from other processes. Nothing here decides: every decision is one call of
+`engine.service.Engine`.
 """

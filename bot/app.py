@@ -34,7 +34,7 @@ from bot.slack.rate_limit import RateLimiter
 from bot.slack.sender import SlackSender
 from bot.slack.service import SlackService
 from bot.slack.setup import SlackCredentials
-from bot.step_types import step_types
+from bot.step_types import load_step_types
 from bot.terminal import screen
 from bot.terminal.channel import TerminalChannel
 from bot.terminal.directory import TerminalDirectory
@@ -130,7 +130,7 @@ class App:
 def build(store: SqliteStore, settings: Settings, adapters: Adapters) -> App:
     """Build all parts around the store. None of them runs yet."""
     clock, secrets = adapters.clock, adapters.secrets
-    kinds, login = step_types(settings, adapters.services), getpass.getuser()
+    kinds, login = load_step_types(settings, adapters.services), getpass.getuser()
     directory, stale_homes = _build_directory(adapters), StaleHomes()
     advancer = Advancer(kinds=kinds, directory=directory, secrets=secrets)
     engine = Engine(store, advancer, admins=_admins(settings, login))

@@ -1,4 +1,4 @@
-"""Logging: one line an entry on standard error, as text or JSON; secrets are struck out of whatever is logged."""
+"""Logging to standard error: one line an entry, as text or JSON, with all secrets redacted."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ log = logging.getLogger(__name__)
 
 
 class _RedactingFormatter(logging.Formatter):
-    """Redacts each text before it is arranged: tracebacks and messages of libraries pass here too."""
+    """Redacts the message and the traceback of an entry, those of libraries too."""
 
     def __init__(self, redact: Callable[[str], str]) -> None:
         super().__init__()
         self._redact = redact
 
-    def moment(self, record: logging.LogRecord) -> str:
+    def timestamp(self, record: logging.LogRecord) -> str:
         return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
     def message(self, record: logging.LogRecord) -> str:
@@ -32,22 +32,22 @@ class _RedactingFormatter(logging.Formatter):
         return self._redact(self.formatException(record.exc_info)) if record.exc_info else None
 
 
-class _Text(_RedactingFormatter):
+class _TextFormatter(_RedactingFormatter):
     def format(self, record: logging.LogRecord) -> str:
-        line = f"{self.moment(record)} {record.levelname.lower()} {record.name}: {_one_line(self.message(record))}"
+        line = f"{self.timestamp(record)} {record.levelname.lower()} {record.name}: {_one_line(self.message(record))}"
         trace = self.trace(record)
         return "\n".join([line, *map(_one_line, trace.splitlines())]) if trace else line
 
 
 def _one_line(text: str) -> str:
-    """What a message quotes can neither begin an entry of its own nor move the cursor of whoever reads it."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    """Return the text with control characters escaped, so that a quote cannot fake an entry or move the cursor."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-class _Json(_RedactingFormatter):
+class _JsonFormatter(_RedactingFormatter):
     def format(self, record: logging.LogRecord) -> str:
         entry = {
-            "at": self.moment(record),
+            "at": self.timestamp(record),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": self.message(record),
@@ -59,25 +59,28 @@ class _Json(_RedactingFormatter):
 
 
 def set_up(level: str, form: Literal["text", "json"], redact: Callable[[str], str]) -> None:
-    """Send everything from `level` on to standard error."""
+    """Log entries of `level` and above to standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Json(redact) if form == "json" else _Text(redact))
-    for chatty in ("alembic", "aiohttp.access"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    # It warns whenever a tick is late, and a late tick is what we expect under load.
+    handler.setFormatter(_JsonFormatter(redact) if form == "json" else _TextFormatter(redact))
+    for library in ("alembic", "aiohttp.access"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+    # It warns whenever a tick is late, which is normal under load.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
 def log_incident(error: Exception) -> str:
-    """Log an error that nobody expected, and return the name under which the log has it."""
+    """Log an unexpected error, and return the id of its entry."""
     name = secrets.token_hex(4)
     log.error("incident %s", name, exc_info=error, extra={"incident": name})
     return name
 
 
-def incident(error: Exception, *, recorded: bool = False) -> str:
-    """Log an error that nobody expected, and return the sentence that names it."""
+def report_incident(error: Exception, *, recorded: bool = False) -> str:
+    """Log an unexpected error, and return a sentence with the id of its entry.
+
+    `recorded`: what the person did was saved before the error.
+    """
     name = log_incident(error)
     if recorded:
         return f"What you did is recorded; it only could not be shown here (incident {name})."

@@ -1,18 +1,19 @@
-"""The addresses of our pages, pure: what mails carry and what the server answers to."""
+"""The paths of our pages, pure: the server routes them, and emails carry links to them."""
 
 from __future__ import annotations
 
 from typing import Final
 
 OPEN: Final = "/r"
-"""Followed by a token: opens a request, or what a run asks of its owner, for whoever was sent the link."""
+"""Followed by the token of an emailed link: opens the request or the run that the link is about."""
 REVIEW: Final = "/review"
 """Followed by the id of a request."""
 ATTENTION: Final = "/attention"
-"""Followed by the id of a run: what it asks of its owner."""
+"""Followed by the id of a run that asks its owner whether a step happened."""
 INBOX: Final = "/inbox"
+"""The list of requests that wait for the person who signed in."""
 
 
 def review_link(public_url: str, token: str) -> str:
-    """What a mail carries. `public_url`: without a slash at its end; its path may be a prefix of a proxy."""
+    """Return the link that an email carries. `public_url` has no slash at its end; its path may be a proxy's prefix."""
     return f"{public_url}{OPEN}/{token}"

@@ -1,4 +1,7 @@
-"""The key of this server, of which codes and forms are made: a file beside the database, for its user alone."""
+"""The key of this server, from which codes and signed forms are derived.
+
+It is a file beside the database that only the server's user may read.
+"""
 
 from __future__ import annotations
 
@@ -11,63 +14,63 @@ from engine.code_derivation import MIN_KEY, Codes
 from engine.errors import SignoffError
 from engine.store import files
 
-_LONGEST: Final = 1024
-"""Bytes of the file that are read; a key has 65."""
-_ANEW: Final = "or remove it: a new one is made then, and only codes that are under way are lost."
+_MAX_SIZE: Final = 1024
+"""Maximum number of bytes that are read from the file. A key has 65."""
+_OR_REMOVE: Final = "or remove it: a new one is made then, and only codes that are under way are lost."
 
 
 class KeyUnusable(SignoffError):
-    """The key cannot be read or made, or others may know it."""
+    """The key cannot be read or created, or other users may know it."""
 
 
 def key_path(database: Path) -> Path:
-    """Where the key of this database is: beside the file itself, whatever symbolic link leads to it."""
+    """Return the path of the key: beside the database itself, also for a symbolic link to it."""
     return Path(os.path.realpath(database) + ".key")
 
 
 def load_codes(database: Path) -> Codes:
-    """Codes made with the key beside the database; with a new one, if there is none yet. Raises `KeyUnusable`.
+    """Return the codes of the key beside the database, and create the key if there is none. Raises `KeyUnusable`.
 
-    Without it, codes that are under way are lost, and nothing else.
+    A new key makes codes that were sent before useless, and loses nothing else.
     """
     path = key_path(database)
     try:
-        return Codes(_read(path) if os.path.lexists(path) else _make(path))
+        return Codes(_read(path) if os.path.lexists(path) else _create(path))
     except OSError as error:
         raise KeyUnusable(
-            f"The key {path} cannot be used ({error.strerror}). Give this user the right to read it, {_ANEW}"
+            f"The key {path} cannot be used ({error.strerror}). Give this user the right to read it, {_OR_REMOVE}"
         ) from error
     except ValueError:
-        # `from None`: such an error may quote what stands there.
+        # `from None`: such an error may quote the content of the file.
         raise KeyUnusable(
-            f"The key {path} cannot be used (it holds no key). Put the key of this server there, {_ANEW}"
+            f"The key {path} cannot be used (it holds no key). Put the key of this server there, {_OR_REMOVE}"
         ) from None
 
 
 def _read(path: Path) -> bytes:
-    # Not blocking: a FIFO in its place would have the server wait for a writer.
+    # Non-blocking, because opening a FIFO would make the server wait for a writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         _check_private(path, os.fstat(descriptor))
-        return bytes.fromhex(os.read(descriptor, _LONGEST).decode("ascii").strip())
+        return bytes.fromhex(os.read(descriptor, _MAX_SIZE).decode("ascii").strip())
     finally:
         os.close(descriptor)
 
 
-def _check_private(path: Path, found: os.stat_result) -> None:
-    """Raise `KeyUnusable` where others may know the key, or may have put another in its place."""
-    if not stat.S_ISREG(found.st_mode):
-        raise KeyUnusable(f"The key {path} is no regular file. Put the key of this server there, {_ANEW}")
-    if os.geteuid() not in (0, found.st_uid):
-        raise KeyUnusable(f"The key {path} belongs to another user. Make it this user's (chown), {_ANEW}")
-    if stat.S_IMODE(found.st_mode) & 0o077:
+def _check_private(path: Path, status: os.stat_result) -> None:
+    """Raise `KeyUnusable` if other users may know the key, or may have replaced it."""
+    if not stat.S_ISREG(status.st_mode):
+        raise KeyUnusable(f"The key {path} is no regular file. Put the key of this server there, {_OR_REMOVE}")
+    if os.geteuid() not in (0, status.st_uid):
+        raise KeyUnusable(f"The key {path} belongs to another user. Make it this user's (chown), {_OR_REMOVE}")
+    if stat.S_IMODE(status.st_mode) & 0o077:
         raise KeyUnusable(
             f"Other users of this machine may read or write the key {path}. Run `chmod 600 {path}` if none of them "
-            f"did, {_ANEW}"
+            f"did, {_OR_REMOVE}"
         )
 
 
-def _make(path: Path) -> bytes:
+def _create(path: Path) -> bytes:
     key = os.urandom(MIN_KEY)
     files.write_whole(path, f"{key.hex()}\n".encode())
     return key

@@ -1,6 +1,6 @@
 """Settings: environment variables that start with `SIGNOFF_`, or the same names in a file `.env`.
 
-Everything that is wrong is reported at once, in sentences.
+All wrong settings are reported at once, each with a sentence.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import platformdirs
 from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from bot import endpoints
-from bot.endpoints import MailServerAddress
+from bot import setting_values
 from bot.env_file import read as read_env_file
+from bot.setting_values import MailServerAddress
 from engine import fields
 from engine.domain import accounts
 from engine.errors import InvalidValue, SignoffError
@@ -41,15 +41,15 @@ _NEEDS: Final = {
     "DKIM_SELECTOR": ("DKIM_KEY_FILE",),
     "DKIM_DOMAIN": ("DKIM_KEY_FILE",),
 }
-"""Settings that make no sense without others."""
-_LAST_PORT: Final = 65_535
-_FEWEST_CONNECTIONS: Final = 16
-_MOST_CONNECTIONS: Final = 20_000
+"""Settings, each with the settings that it needs."""
+_MAX_PORT: Final = 65_535
+_MIN_CONNECTIONS: Final = 16
+_MAX_CONNECTIONS: Final = 20_000
 _EMAIL: Final = Field(type=fields.FieldType.EMAIL)
 
 
 class SettingsError(SignoffError):
-    """Settings that cannot be used; one sentence for each."""
+    """Some settings cannot be used. `sentences` has one for each of them."""
 
     def __init__(self, sentences: list[str]) -> None:
         self.sentences = sentences
@@ -57,77 +57,72 @@ class SettingsError(SignoffError):
 
 
 def default_database() -> str:
-    """A file under the user's data folder."""
+    """Return the URL of a file under the user's data folder."""
     return f"sqlite:///{platformdirs.user_data_path('signoff') / 'signoff.db'}"
 
 
 class Settings(BaseSettings):
-    """One attribute a setting; its environment variable is the name in capitals after `SIGNOFF_`."""
+    """All settings. The environment variable of an attribute is `SIGNOFF_` and its name in capitals."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
 
     database_url: str = ""
-    """Where the data is: `sqlite:////absolute/path/signoff.db`. Default: a file under the user's data folder."""
+    """The database: `sqlite:////absolute/path/signoff.db`. Default: a file under the user's data folder."""
     operator: str = ""
-    """The email address of the person who uses the terminal of this machine. Needed for `signoff decide`."""
+    """The email address of the person who uses the terminal of this machine. `signoff decide` needs it."""
     admins: Annotated[tuple[str, ...], NoDecode] = ()
-    """Email addresses, separated by commas: who may replace, cancel and resume what others own."""
+    """Email addresses of admins, separated by commas. They may replace, cancel and resume the work of other owners."""
     http_allow: Annotated[tuple[str, ...], NoDecode] = ()
-    """Hosts, separated by commas, that `http` steps may call though they are not public or not https:
+    """Hosts, separated by commas, that `http` steps may call although they are private or do not use https:
     `host`, `host:port`, `.suffix`, or a network such as `10.1.0.0/16`."""
     slack_bot_token: SecretStr = SecretStr("")
-    """`xoxb-…`: with it, people are asked in Slack."""
+    """The bot token, `xoxb-…`. With it, people are asked in Slack."""
     slack_signing_secret: SecretStr = SecretStr("")
-    """With it, Slack's deliveries are taken over HTTP at `/slack/events`."""
+    """With it, Slack sends events over HTTP to `/slack/events`."""
     slack_app_token: SecretStr = SecretStr("")
-    """`xapp-…`: with it, Slack's deliveries are taken over a socket that this server opens."""
+    """The app token, `xapp-…`. With it, Slack sends events over a socket that this server opens (Socket Mode)."""
     slack_api_url: str = "https://slack.com/api/"
-    """Where Slack's Web API is: for other Slack clouds, and for the sandbox."""
+    """The URL of Slack's Web API, for other Slack clouds and for the sandbox."""
     builders: Annotated[tuple[str, ...], NoDecode] = ()
-    """Who may register workflows in Slack, separated by commas: email addresses, Slack user ids, `group:handle`."""
+    """The people who may register workflows in Slack, separated by commas: email addresses, Slack user ids,
+    `group:handle`."""
     host: str = "127.0.0.1"
-    """The address that HTTP is taken at."""
+    """The address at which this server listens for HTTP."""
     port: int = 8000
-    """The port that HTTP is taken at."""
+    """The port at which this server listens for HTTP."""
     max_connections: int = 500
-    """Connections that HTTP is taken over at the same time; fewer where the process may open fewer files."""
+    """Maximum number of HTTP connections at the same time. It is lower if the process may open fewer files."""
     public_url: str = ""
-    """Where people's browsers reach this server, as `https://signoff.example.com`; a path is a prefix of a proxy.
+    """The URL at which browsers reach this server: `https://signoff.example.com`. Its path is a proxy's prefix.
     With it, the review pages are served."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
-    """Addresses and networks, separated by commas, of the proxies in front of this server. What they say of the client
-    (`X-Forwarded-For`) is believed, to limit how often one client may ask for codes."""
+    """Addresses and networks, separated by commas, of the proxies in front of this server. The client that they name in
+    `X-Forwarded-For` is believed: the number of codes for one client is limited."""
     smtp_url: SecretStr = SecretStr("")
-    """The mail server: `smtps://user:password@host:465` or `smtp+starttls://user:password@host:587`. Without TLS,
-    `smtp://`, only to this machine. With it, people are asked by mail."""
+    """The mail server: `smtps://user:password@host:465` or `smtp+starttls://user:password@host:587`. `smtp://`, without
+    TLS, is for this machine only. With it, people are asked by email."""
     email_from: str = ""
-    """What mails are from: `Signoff <signoff@example.com>`."""
+    """The sender of emails: `Signoff <signoff@example.com>`."""
     smtp_ca_file: str = ""
-    """A file with the certificates (PEM) of a private authority that the mail server's may be from."""
+    """A file with the certificates (PEM) of a private authority that signs the mail server's certificate."""
     dkim_key_file: str = ""
-    """A file with a private key (PEM): with it, mails are signed (DKIM)."""
+    """A file with a private key (PEM). With it, emails are signed (DKIM)."""
     dkim_selector: str = ""
-    """The name that the public key has in the DNS, before `._domainkey.`."""
+    """The name of the public key in the DNS, before `._domainkey.`."""
     dkim_domain: str = ""
-    """The domain that signs. Default: that of `SIGNOFF_EMAIL_FROM`."""
+    """The domain that signs. Default: the domain of `SIGNOFF_EMAIL_FROM`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
 
     @field_validator("port", mode="before")
     @classmethod
     def _port(cls, value: object) -> object:
-        given = int(value) if isinstance(value, str) and re.fullmatch(r"\d{1,5}", value, re.ASCII) else value
-        if not isinstance(given, int) or not 1 <= given <= _LAST_PORT:
-            raise ValueError(f"must be a whole number from 1 to {_LAST_PORT}, like 8000")
-        return given
+        return _parse_number(value, 1, _MAX_PORT, example=8000)
 
     @field_validator("max_connections", mode="before")
     @classmethod
     def _connections(cls, value: object) -> object:
-        given = int(value) if isinstance(value, str) and re.fullmatch(r"\d{1,5}", value, re.ASCII) else value
-        if not isinstance(given, int) or not _FEWEST_CONNECTIONS <= given <= _MOST_CONNECTIONS:
-            raise ValueError(f"must be a whole number from {_FEWEST_CONNECTIONS} to {_MOST_CONNECTIONS}, like 500")
-        return given
+        return _parse_number(value, _MIN_CONNECTIONS, _MAX_CONNECTIONS, example=500)
 
     @field_validator("admins", "http_allow", "builders", "trusted_proxies", mode="before")
     @classmethod
@@ -137,7 +132,7 @@ class Settings(BaseSettings):
     @field_validator("operator")
     @classmethod
     def _email(cls, value: str) -> str:
-        return _address(value) if value else ""
+        return _parse_email(value) if value else ""
 
     @classmethod
     def settings_customise_sources(
@@ -148,13 +143,13 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what `load` was given: `environment` reads variables and file, with sentences for both."""
+        """Read nothing but the arguments: `load_environment` reads variables and file, with sentences for both."""
         return (init_settings,)
 
     @field_validator("admins")
     @classmethod
     def _emails(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_address(one) for one in value)
+        return tuple(_parse_email(email) for email in value)
 
     @field_validator("http_allow")
     @classmethod
@@ -168,42 +163,42 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for one in value:
+        for proxy in value:
             try:
-                network = ipaddress.ip_network(one)
+                network = ipaddress.ip_network(proxy)
             except ValueError:
-                raise ValueError(f"{one!r} is no address and no network; write 10.0.0.5 or 10.0.0.0/8") from None
+                raise ValueError(f"{proxy!r} is no address and no network; write 10.0.0.5 or 10.0.0.0/8") from None
             if network.prefixlen == 0:
-                raise ValueError(f"{one!r} is every address; name only the proxies that you run")
+                raise ValueError(f"{proxy!r} is every address; name only the proxies that you run")
         return value
 
     @field_validator("public_url")
     @classmethod
     def _public(cls, value: str) -> str:
-        return endpoints.public_url(value) if value else ""
+        return setting_values.parse_public_url(value) if value else ""
 
     @field_validator("smtp_url")
     @classmethod
     def _smtp(cls, value: SecretStr) -> SecretStr:
         if value:
-            endpoints.mail_server(value.get_secret_value())
+            setting_values.parse_smtp_url(value.get_secret_value())
         return value
 
     @field_validator("email_from")
     @classmethod
     def _from(cls, value: str) -> str:
-        return str(endpoints.sender(value)) if value else ""
+        return str(setting_values.parse_sender(value)) if value else ""
 
     @field_validator("dkim_selector", "dkim_domain")
     @classmethod
     def _labels(cls, value: str) -> str:
-        return endpoints.domain_labels(value) if value else ""
+        return setting_values.parse_domain_name(value) if value else ""
 
     @field_validator("slack_bot_token", "slack_app_token")
     @classmethod
     def _tokens(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
         token, prefix = value.get_secret_value(), "xapp-" if info.field_name == "slack_app_token" else "xoxb-"
-        # The token that takes turns with others (rotation) begins with xoxe.
+        # With token rotation, a token begins with `xoxe.`.
         if token and not token.removeprefix("xoxe.").startswith(prefix):
             raise ValueError(f"must begin with {prefix}")
         return value
@@ -218,18 +213,18 @@ class Settings(BaseSettings):
     @field_validator("host")
     @classmethod
     def _bindable(cls, value: str) -> str:
-        # An empty one would be every address of this machine.
-        if not endpoints.is_host(value.lower()):
+        # An empty host would mean every address of this machine.
+        if not setting_values.is_host(value.lower()):
             raise ValueError("must be an address of this machine, like 127.0.0.1, or 0.0.0.0 for every one")
         return value
 
     @field_validator("builders")
     @classmethod
     def _references(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for one in value:
-            reference = parse_resolvable(one)
+        for builder in value:
+            reference = parse_resolvable(builder)
             if reference is None or reference.is_keyword:
-                raise ValueError(f"{one!r} is no email address, {accounts.LABELS} or group:handle")
+                raise ValueError(f"{builder!r} is no email address, {accounts.LABELS} or group:handle")
         return value
 
     @field_validator("log_level", "log_format", mode="before")
@@ -242,31 +237,31 @@ class Settings(BaseSettings):
     def _database(cls, value: str) -> str:
         url = value or default_database()
         if url.startswith(("postgresql:", "postgres:", "postgresql+")):
-            raise ValueError(f"PostgreSQL is not available yet; use {endpoints.DATABASE_SHAPE}")
+            raise ValueError(f"PostgreSQL is not available yet; use {setting_values.DATABASE_SHAPE}")
         if not url.startswith("sqlite:///") or url.rstrip("/") == "sqlite:":
-            raise ValueError(f"must look like {endpoints.DATABASE_SHAPE}")
-        endpoints.database_file(url.removeprefix("sqlite:///"))
+            raise ValueError(f"must look like {setting_values.DATABASE_SHAPE}")
+        setting_values.parse_database_path(url.removeprefix("sqlite:///"))
         return url
 
     @property
     def database(self) -> Path:
-        """The database file."""
-        return endpoints.database_file(self.database_url.removeprefix("sqlite:///"))
+        """Return the database file."""
+        return setting_values.parse_database_path(self.database_url.removeprefix("sqlite:///"))
 
     @property
     def mail_server(self) -> MailServerAddress | None:
-        """Where mails are handed in; None: mail is not set up."""
+        """Return the mail server, or None if email is not set up."""
         url = self.smtp_url.get_secret_value()
-        return endpoints.mail_server(url) if url else None
+        return setting_values.parse_smtp_url(url) if url else None
 
     def redact(self, text: str) -> str:
-        """The text without the credentials that are set here, however they are escaped or encoded."""
+        """Return the text without the credentials of these settings, also where they are escaped or encoded."""
         tokens = (self.slack_bot_token, self.slack_signing_secret, self.slack_app_token)
         return _redactor(
             *((token.get_secret_value(), "(a token of Slack)") for token in tokens),
             *(
                 (password, "(the password of the mail server)")
-                for password in endpoints.secrets_of(self.smtp_url.get_secret_value())
+                for password in setting_values.passwords_in(self.smtp_url.get_secret_value())
             ),
         ).redact(text)
 
@@ -276,17 +271,24 @@ def _redactor(*secrets: tuple[str, str]) -> Redactor:
     return Redactor(secrets)
 
 
-def _address(value: str) -> str:
+def _parse_number(value: object, low: int, high: int, *, example: int) -> int:
+    number = int(value) if isinstance(value, str) and re.fullmatch(r"\d{1,5}", value, re.ASCII) else value
+    if not isinstance(number, int) or not low <= number <= high:
+        raise ValueError(f"must be a whole number from {low} to {high}, like {example}")
+    return number
+
+
+def _parse_email(value: str) -> str:
     try:
         return str(fields.validate(_EMAIL, value))
     except InvalidValue as error:
         raise ValueError(f"{value!r}: {error}") from None
 
 
-def environment(env_file: Path = Path(".env")) -> dict[str, str]:
-    """What is set, in the environment or else in the file; the environment wins.
+def load_environment(env_file: Path = Path(".env")) -> dict[str, str]:
+    """Return the environment variables, and the settings of the file that no variable sets.
 
-    Raises `SettingsError` for a file that is there and cannot be read.
+    Raises `SettingsError` if the file exists and cannot be read.
     """
     try:
         return {**read_env_file(env_file), **os.environ}
@@ -296,9 +298,9 @@ def environment(env_file: Path = Path(".env")) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class LoadedSettings:
-    """What came of reading settings. `complaints`: a sentence for all that is wrong.
+    """Settings, and a sentence for each problem in `complaints`.
 
-    `unusable`: the settings whose value cannot be used; `settings` has their default instead.
+    `unusable` names the settings with an invalid value; `settings` has their default instead.
     """
 
     settings: Settings
@@ -306,69 +308,68 @@ class LoadedSettings:
     unusable: frozenset[str]
 
 
-def load(given: Mapping[str, str] | None = None, *, database: Path | None = None) -> Settings:
-    """The settings. `database`: use this file instead of the one that is set.
+def load(environment: Mapping[str, str] | None = None, *, database: Path | None = None) -> Settings:
+    """Return the settings. `database` replaces the database file that is set.
 
-    Raises `SettingsError` with every wrong setting.
+    Raises `SettingsError` with a sentence for each problem.
     """
-    reading = read(environment() if given is None else given, database=database)
-    if reading.complaints:
-        raise SettingsError([*reading.complaints])
-    return reading.settings
+    report = read(load_environment() if environment is None else environment, database=database)
+    if report.complaints:
+        raise SettingsError([*report.complaints])
+    return report.settings
 
 
-def read(present: Mapping[str, str], *, database: Path | None = None) -> LoadedSettings:
-    """The settings as far as they can be used, and what is wrong with the others."""
-    values = {
-        name: present[PREFIX + name.upper()] for name in Settings.model_fields if PREFIX + name.upper() in present
-    }
+def read(environment: Mapping[str, str], *, database: Path | None = None) -> LoadedSettings:
+    """Return the settings that can be used, and the problems of the others."""
+    variables = {name: PREFIX + name.upper() for name in Settings.model_fields}
+    values = {name: environment[variable] for name, variable in variables.items() if variable in environment}
     if database is not None:
         values["database_url"] = f"sqlite:///{database.expanduser().absolute()}"
-    settings, wrong = _usable(values)
-    complaints = [f"{PREFIX}{name.upper()}: {sentence}" for name, sentence in wrong]
+    settings, errors = _validate(values)
+    complaints = [f"{variables[name]}: {sentence}" for name, sentence in errors]
     return LoadedSettings(
         settings,
-        (*_unknown(present), *_incomplete(present), *_too_short(present), *complaints),
-        frozenset(name for name, _ in wrong),
+        (*_unknown(environment), *_incomplete(environment), *_too_short(environment), *complaints),
+        frozenset(name for name, _ in errors),
     )
 
 
-def _usable(values: Mapping[str, str]) -> tuple[Settings, list[tuple[str, str]]]:
-    """Settings without those that are wrong, and these, each with its sentence."""
+def _validate(values: Mapping[str, str]) -> tuple[Settings, list[tuple[str, str]]]:
+    """Return the valid settings, and the name and error of each of the others."""
     try:
         return Settings.model_validate({"database_url": default_database(), **values}), []
     except ValidationError as error:
-        wrong = [(str(one["loc"][0]), _sentence(one["msg"])) for one in error.errors()]
-    names = {name for name, _ in wrong}
-    settings, more = _usable({name: value for name, value in values.items() if name not in names})
-    return settings, [*wrong, *more]
+        errors = [(str(details["loc"][0]), _sentence(details["msg"])) for details in error.errors()]
+    invalid = {name for name, _ in errors}
+    settings, more_errors = _validate({name: value for name, value in values.items() if name not in invalid})
+    return settings, [*errors, *more_errors]
 
 
 def _sentence(message: str) -> str:
     return message.removeprefix("Value error, ").replace("Input should be", "must be").rstrip(".") + "."
 
 
-def _incomplete(present: Mapping[str, str]) -> Iterator[str]:
-    """What makes no sense without something else."""
-    token, ways = "SLACK_BOT_TOKEN", ("SLACK_SIGNING_SECRET", "SLACK_APP_TOKEN")
-    given = [name for name in ways if present.get(PREFIX + name)]
-    if present.get(PREFIX + token) and not given:
+def _incomplete(environment: Mapping[str, str]) -> Iterator[str]:
+    """Return a sentence for each setting that needs another one."""
+    token, transports = "SLACK_BOT_TOKEN", ("SLACK_SIGNING_SECRET", "SLACK_APP_TOKEN")
+    transports_set = [name for name in transports if environment.get(PREFIX + name)]
+    if environment.get(PREFIX + token) and not transports_set:
         yield (
-            f"{PREFIX}{token}: nothing says how Slack reaches this server; set {PREFIX}{ways[0]} too, for HTTP, "
-            f"or {PREFIX}{ways[1]}, for Socket Mode."
+            f"{PREFIX}{token}: nothing says how Slack reaches this server; set {PREFIX}{transports[0]} too, for HTTP, "
+            f"or {PREFIX}{transports[1]}, for Socket Mode."
         )
-    if given and not present.get(PREFIX + token):
-        yield f"{PREFIX}{given[0]}: set {PREFIX}{token} too; without it nothing can be sent to Slack."
+    if transports_set and not environment.get(PREFIX + token):
+        yield f"{PREFIX}{transports_set[0]}: set {PREFIX}{token} too; without it nothing can be sent to Slack."
 
-    for name, others in _NEEDS.items():
-        for other in others:
-            if present.get(PREFIX + name) and not present.get(PREFIX + other):
+    for name, needed in _NEEDS.items():
+        for other in needed:
+            if environment.get(PREFIX + name) and not environment.get(PREFIX + other):
                 yield f"{PREFIX}{name}: set {PREFIX}{other} too; one is of no use without the other."
 
 
-def _too_short(present: Mapping[str, str]) -> Iterator[str]:
-    """Secrets that could not be struck out of a text without striking out ordinary words."""
-    for name, value in sorted(present.items()):
+def _too_short(environment: Mapping[str, str]) -> Iterator[str]:
+    """Return a sentence for each secret that is too short: redacting it would remove ordinary words too."""
+    for name, value in sorted(environment.items()):
         if name.startswith(SECRET_PREFIX) and value and len(value.strip()) < MIN_LENGTH:
             yield (
                 f"{name}: must have at least {MIN_LENGTH} characters; a shorter secret cannot be hidden where a "
@@ -376,18 +377,19 @@ def _too_short(present: Mapping[str, str]) -> Iterator[str]:
             )
 
 
-def _unknown(present: Mapping[str, str]) -> Iterator[str]:
+def _unknown(environment: Mapping[str, str]) -> Iterator[str]:
+    """Return a sentence for each variable with our prefix that is no setting."""
     known = [name.upper() for name in Settings.model_fields]
-    for name in sorted(present):
-        bare = name.removeprefix(PREFIX)
+    for name in sorted(environment):
+        setting = name.removeprefix(PREFIX)
         if name.startswith(SECRET_PREFIX):
             if not SECRET_NAME.fullmatch(name.removeprefix(SECRET_PREFIX)):
                 yield (
                     f"{name}: the name of a secret follows {SECRET_PREFIX} and has only A-Z, 0-9 and _, "
                     f"like {SECRET_PREFIX}CRM_TOKEN."
                 )
-        elif bare != name and bare not in known:
-            # Without the prefix: it would make any two names look alike.
-            close = difflib.get_close_matches(bare, known, n=1)
+        elif setting != name and setting not in known:
+            # Compared without the prefix, which would make any two names look alike.
+            close = difflib.get_close_matches(setting, known, n=1)
             hint = f" Did you mean {PREFIX}{close[0]}?" if close else ""
             yield f"{name}: there is no such setting.{hint}"

@@ -1,4 +1,4 @@
-"""The kinds of steps, within the limits that are set here."""
+"""The step types that workflows may use on this server."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from bot.settings import Settings
 from engine.ports import StepServices, StepType
 from engine.steps import registry
 
-_ONLY_CHECKED: Final = StepServices()
+_NO_SERVICES: Final = StepServices()
 
 
-def step_types(settings: Settings, services: StepServices = _ONLY_CHECKED) -> dict[str, StepType[Any]]:
-    """Return the kinds of steps that workflows may use here. Raises `PluginError`.
+def load_step_types(settings: Settings, services: StepServices = _NO_SERVICES) -> dict[str, StepType[Any]]:
+    """Return the step types by name, limited by the settings. Raises `PluginError`.
 
-    Without services they can check a file, and those that send something cannot run.
+    Without services, they can check a workflow file, but steps that send messages cannot run.
     """
     return registry.all_kinds(replace(services, http_allow=settings.http_allow))

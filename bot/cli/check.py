@@ -8,7 +8,7 @@ import click
 
 from bot.cli.context import json_option, load_context, read_workflow_file
 from bot.cli.exit_codes import Exit
-from bot.step_types import step_types
+from bot.step_types import load_step_types
 from bot.terminal import screen
 from engine import workflowfile
 from engine.errors import DefinitionError, Problem
@@ -19,7 +19,7 @@ from engine.errors import DefinitionError, Problem
 @json_option
 def check(files: tuple[Path, ...], as_json: bool) -> int:
     """Print everything that is wrong with workflow FILES."""
-    kinds = step_types(load_context().settings)
+    kinds = load_step_types(load_context().settings)
     problems: list[tuple[Path, Problem]] = []
     for file in files:
         try:

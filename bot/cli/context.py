@@ -25,7 +25,7 @@ class CliContext:
 
 def load_context() -> CliContext:
     """Return the settings and environment. Raises `SettingsError` with every wrong setting."""
-    environment = settings.environment()
+    environment = settings.load_environment()
     return CliContext(settings.load(environment), environment)
 
 

@@ -56,7 +56,7 @@ def _report_bug() -> int:
 
 def _redactor() -> Callable[[str], str]:
     """Return a function that removes the secrets of workflows and the credentials of the settings from a text."""
-    environment = settings.environment()
+    environment = settings.load_environment()
     secrets_of_workflows, own_settings = EnvironmentSecrets(environment), settings.read(environment).settings
     return lambda text: secrets_of_workflows.redact(own_settings.redact(text))
 

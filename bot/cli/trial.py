@@ -91,7 +91,7 @@ def play(plan: Plan) -> int:
 
 def _play(plan: Plan, database: Path) -> tuple[int, bool]:
     """The exit code, and whether a run still waits."""
-    environment = settings.environment()
+    environment = settings.load_environment()
     options = AppOptions(settings=settings.load(environment, database=database), environment=environment)
     with (
         start_blocking_portal() as portal,

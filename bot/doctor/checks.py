@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from bot import endpoints
+from bot import setting_values
 from bot import settings as bot_settings
 from bot.doctor import database, database_folder, email, events_endpoint, machine, settings, slack, workload
 from bot.doctor.context import CheckContext, ClockReading, is_serving
@@ -50,7 +50,7 @@ _MIN_SECRET_LENGTH: Final = 4
 def read_environment() -> tuple[dict[str, str], tuple[str, ...]]:
     """Return the environment with the file of settings, and what is wrong with that file."""
     try:
-        return bot_settings.environment(), ()
+        return bot_settings.load_environment(), ()
     except SettingsError as error:
         return dict(os.environ), tuple(error.sentences)
 
@@ -122,7 +122,7 @@ def _broken_check(check: Check | NetworkCheck, error: Exception) -> Finding:
 
 def _redactor(environment: Mapping[str, str]) -> Callable[[str], str]:
     """Return a function that masks every secret, because a token may stand in a setting that is not for tokens."""
-    smtp_secrets = endpoints.secrets_of(environment.get(f"{PREFIX}SMTP_URL", ""))
+    smtp_secrets = setting_values.passwords_in(environment.get(f"{PREFIX}SMTP_URL", ""))
     credentials = {name: environment.get(PREFIX + name, "") for name in _CREDENTIALS}
     credentials |= {f"SMTP_URL_{number}": secret for number, secret in enumerate(smtp_secrets)}
     secrets = EnvironmentSecrets(

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, ok, problem, warning
-from bot.endpoints import is_loopback
+from bot.setting_values import is_loopback
 
 _REAL_SLACK: Final = frozenset({"https://slack.com/api/", "https://slack-gov.com/api/"})
 """The API addresses of Slack and GovSlack: https://docs.slack.dev/govslack"""

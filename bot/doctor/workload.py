@@ -10,7 +10,7 @@ from typing import Any, Final
 from bot.doctor import database
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, ok, problem, warning
-from bot.step_types import step_types
+from bot.step_types import load_step_types
 from engine import workflowfile
 from engine.errors import DefinitionError, PluginError, StepError
 from engine.store import health
@@ -28,7 +28,7 @@ def workflows(context: CheckContext) -> Iterator[Finding]:
     if sources is None:
         return
     try:
-        kinds = step_types(context.settings)
+        kinds = load_step_types(context.settings)
     except PluginError as error:
         yield problem("workflows", f"{str(error)[:1].upper()}{str(error)[1:]}.", "Fix that, then look again.")
         return

@@ -17,7 +17,7 @@ import aiosmtplib
 
 from bot.email import transfer_encoding
 from bot.email.errors import MailError, Stage, classify
-from bot.endpoints import MailServerAddress
+from bot.setting_values import MailServerAddress
 
 BEFORE_DOT_SECONDS: Final = 12.0
 """Maximum time for the connection, the login and everything else before the final dot, in seconds. An email that takes

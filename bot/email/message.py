@@ -11,7 +11,7 @@ from email.policy import EmailPolicy
 from email.utils import format_datetime
 from typing import Final
 
-from bot import endpoints
+from bot import setting_values
 from bot.email import templates, transfer_encoding, view
 from bot.email.view import EmailContent
 from engine.domain import Card, DeliveryKind
@@ -74,7 +74,7 @@ def headed(sender: Address, to: str, *, subject: str, date: datetime) -> EmailMe
     """
     message = EmailMessage(policy=POLICY)
     message["From"] = sender
-    message["To"] = endpoints.mailbox(to)
+    message["To"] = setting_values.ascii_mailbox(to)
     # "=?" would be read as an encoded word, and mail programs would show another text.
     message["Subject"] = subject.replace("=?", "= ?")
     message["Date"] = format_datetime(date)

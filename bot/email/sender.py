@@ -8,7 +8,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from typing import Final
 
-from bot import endpoints
+from bot import setting_values
 from bot.email import errors, message, transfer_encoding
 from bot.email.client import SmtpClient
 from bot.email.errors import MailError, Stage
@@ -38,7 +38,7 @@ class SmtpMailer:
     def _message(self, *, to: str, subject: str, body: str, reply_to: str | None, key: str) -> EmailMessage:
         mail = message.headed(self._sender, to, subject=subject, date=self._now())
         if reply_to is not None:
-            mail["Reply-To"] = endpoints.mailbox(reply_to)
+            mail["Reply-To"] = setting_values.ascii_mailbox(reply_to)
         mail["Message-ID"] = message.id_for(self._sender, "step", key)
         transfer_encoding.set_text(mail, body if body.endswith("\n") else f"{body}\n", subtype="plain")
         mail["MIME-Version"] = "1.0"

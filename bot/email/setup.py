@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bot import endpoints
+from bot import setting_values
 from bot.email import dkim
 from bot.email.channel import EmailChannel
 from bot.email.client import SmtpClient
 from bot.email.sender import SmtpMailer
-from bot.endpoints import MailServerAddress
+from bot.setting_values import MailServerAddress
 from bot.settings import PREFIX, Settings, SettingsError
 
 
@@ -33,7 +33,7 @@ async def open_email(settings: Settings, now: Callable[[], datetime]) -> AsyncIt
     if server is None:
         yield None
         return
-    sender, client = endpoints.sender(settings.email_from), smtp_client(server, settings)
+    sender, client = setting_values.parse_sender(settings.email_from), smtp_client(server, settings)
     try:
         yield EmailSetup(
             EmailChannel(client, sender=sender, public_url=settings.public_url, now=now),
@@ -47,7 +47,7 @@ def smtp_client(
     server: MailServerAddress, settings: Settings, *, before_dot_seconds: float | None = None
 ) -> SmtpClient:
     """Return a client of the mail server. Raises `SettingsError` for a file that cannot be used."""
-    domain = endpoints.sender(settings.email_from).domain
+    domain = setting_values.parse_sender(settings.email_from).domain
     limits = {} if before_dot_seconds is None else {"before_dot_seconds": before_dot_seconds}
     # EHLO names the domain of our emails. To look up the machine's own name may take seconds, and it often has none.
     return SmtpClient(server, trust=_trust(settings), local_name=domain, sign=_signature(settings, domain), **limits)

@@ -11,7 +11,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.log import incident
+from bot.log import report_incident
 from bot.slack import ids, message_view, payloads, replies, request_modals
 from bot.slack.action_handlers import ActionHandlers
 from bot.slack.command_handlers import CommandHandlers
@@ -100,7 +100,7 @@ class _Errors:
 
     async def answer(self, error: Exception, body: Any) -> BoltResponse:
         """Nothing was committed, or it was and is on the disk: either way the person is told, and may try again."""
-        said = str(error) if isinstance(error, ChannelError) else incident(error)
+        said = str(error) if isinstance(error, ChannelError) else report_incident(error)
         if body.get("type") == "view_submission":
             return _json(replies.update(request_modals.sentence(said)))
         if isinstance(body.get("command"), str):

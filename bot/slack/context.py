@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.log import incident
+from bot.log import report_incident
 from bot.slack.background import BackgroundTasks
 from bot.slack.client import SlackClient
 from bot.slack.home_publisher import TabLocks
@@ -38,7 +38,7 @@ class SlackContext:
         """
 
         async def broke(error: Exception) -> None:
-            said = str(error) if isinstance(error, ChannelError) else incident(error, recorded=recorded)
+            said = str(error) if isinstance(error, ChannelError) else report_incident(error, recorded=recorded)
             try:
                 await self.replies.tell(by, said, response_url=response_url)
             except ChannelError as silent:

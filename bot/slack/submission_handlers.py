@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from bot.log import incident
+from bot.log import report_incident
 from bot.presentation import refusals
 from bot.slack import ids, register_modal, replies, request_modals, view_state
 from bot.slack.context import SlackContext
@@ -129,7 +129,7 @@ class SubmissionHandlers:
         try:
             card = await self._room.desk.card(ref.request)
         except StoreError as error:
-            return incident(error, recorded=True)
+            return report_incident(error, recorded=True)
         return (card.state if card is not None else None) or "It is decided."
 
     async def _copy(self, view: SeenView, ref: Ref) -> None:
@@ -172,7 +172,7 @@ class SubmissionHandlers:
         try:
             found = await self._room.desk.workflow(answer.workflow)
         except StoreError as error:
-            await self._say(ack, incident(error, recorded=True))
+            await self._say(ack, report_incident(error, recorded=True))
             return
         if isinstance(found, Refusal):
             await self._say(ack, refusals.sentence(found))

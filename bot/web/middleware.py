@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bot.log import incident
+from bot.log import report_incident
 from bot.web import site_urls
 from bot.web.site_urls import SiteUrls
 
@@ -64,7 +64,7 @@ class Middleware:
         except ClientDisconnect:
             return
         except Exception as error:  # noqa: BLE001 the one boundary: what nobody expected becomes an incident
-            said = incident(error)
+            said = report_incident(error)
             if began:
                 raise _CutOff from None
             await self._broken(said)(inner, receive, with_headers)

@@ -52,7 +52,7 @@ class Stepped:
 def main(arguments: Sequence[str]) -> None:
     """Fork a server for every line, until there are no more."""
     clock, multiplier = Stepped(Path(arguments[0])), float(arguments[1])
-    environment = settings.environment()
+    environment = settings.load_environment()
     chosen = settings.load(environment)
     # Nobody waits for the children here: the campaign watches them.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)

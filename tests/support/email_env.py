@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from bot import endpoints
+from bot import setting_values
 from bot.devtools.sandbox import FrozenClock, MailConfig, RunningSandbox, sandbox
 from bot.email.client import SmtpClient
 from bot.email.message import Envelope
@@ -74,7 +74,7 @@ class RecordingClient(SmtpClient):
     """Sends nothing, and keeps what it was given."""
 
     def __init__(self) -> None:
-        super().__init__(endpoints.mail_server("smtp://127.0.0.1"), local_name="example.com")
+        super().__init__(setting_values.parse_smtp_url("smtp://127.0.0.1"), local_name="example.com")
         self.sent: list[EmailMessage] = []
 
     async def send(self, mail: EmailMessage, *, answer_seconds: float) -> None:
@@ -95,7 +95,7 @@ async def mail_server(config: MailConfig | None = None) -> AsyncIterator[Running
 @asynccontextmanager
 async def client_to(running: RunningSandbox, *, ca: Path | None = None, **more: Any) -> AsyncIterator[SmtpClient]:
     trust = ssl.create_default_context(cafile=ca)
-    client = SmtpClient(endpoints.mail_server(running.mail.url), trust=trust, local_name="example.com", **more)
+    client = SmtpClient(setting_values.parse_smtp_url(running.mail.url), trust=trust, local_name="example.com", **more)
     try:
         yield client
     finally:

@@ -24,7 +24,7 @@ READY: Final = "ready"
 def main(arguments: Sequence[str]) -> None:
     """Serve until SIGTERM. The arguments are the multiplier and, optionally, the burst."""
     multiplier, *burst = arguments
-    environment = settings.environment()
+    environment = settings.load_environment()
     loaded = settings.load(environment)
     log.set_up(loaded.log_level, loaded.log_format, loaded.redact)
     options = AppOptions(

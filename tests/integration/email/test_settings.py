@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import endpoints, settings
+from bot import setting_values, settings
 from bot.email import setup
 from bot.settings import SettingsError
 from tests.support.email_env import AT
@@ -32,7 +32,7 @@ def told(**changed: str) -> str:
 
 def test_what_is_right_is_read() -> None:
     found = load()
-    assert found.mail_server == endpoints.MailServerAddress(
+    assert found.mail_server == setting_values.MailServerAddress(
         host="smtp.example.com", port=587, security="starttls", user="signoff@example.com", password="sword/fish"
     )
     assert "fish" not in repr(found)
@@ -54,7 +54,7 @@ def test_what_is_right_is_read() -> None:
     ],
 )
 def test_a_mail_server_has_a_port_and_a_way_of_encryption(url: str, port: int, security: str) -> None:
-    found = endpoints.mail_server(url)
+    found = setting_values.parse_smtp_url(url)
     assert (found.port, found.security) == (port, security)
 
 
@@ -101,9 +101,9 @@ def test_a_sender_is_one_mailbox(wrong: str) -> None:
 
 
 def test_a_sender_may_have_any_name() -> None:
-    assert endpoints.sender('"Signoff, Inc" <a@example.com>').display_name == "Signoff, Inc"
-    assert endpoints.sender("Größe <a@example.com>").display_name == "Größe"
-    assert endpoints.sender("a@example.com").display_name == ""
+    assert setting_values.parse_sender('"Signoff, Inc" <a@example.com>').display_name == "Signoff, Inc"
+    assert setting_values.parse_sender("Größe <a@example.com>").display_name == "Größe"
+    assert setting_values.parse_sender("a@example.com").display_name == ""
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ def test_a_public_address_is_https_and_nothing_else(wrong: str) -> None:
 
 
 def test_on_this_machine_it_may_be_http() -> None:
-    assert endpoints.public_url("http://localhost:8000/") == "http://localhost:8000"
-    assert endpoints.public_url("http://[::1]:8000") == "http://[::1]:8000"
+    assert setting_values.parse_public_url("http://localhost:8000/") == "http://localhost:8000"
+    assert setting_values.parse_public_url("http://[::1]:8000") == "http://[::1]:8000"
 
 
 @pytest.mark.parametrize(

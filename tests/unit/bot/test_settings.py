@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import endpoints, settings
+from bot import setting_values, settings
 from bot.settings import SettingsError
 
 
@@ -179,7 +179,7 @@ def test_a_public_address_of_the_usual_kinds_is_taken(url: str) -> None:
 def test_what_is_taken_as_the_public_address_stays_itself_before_every_path(rest: str) -> None:
     """What browsers make of it is what is written: no step up, no other host, nothing that ends an attribute."""
     try:
-        taken = endpoints.public_url(f"https://e.example{rest}")
+        taken = setting_values.parse_public_url(f"https://e.example{rest}")
     except ValueError:
         return
     link = f"{taken}/r/token"
@@ -262,20 +262,20 @@ def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytes
     file = tmp_path / ".env"
     file.write_text('SIGNOFF_OPERATOR="file@example.com"\nSIGNOFF_ADMINS=sam@example.com\nSIGNOFF_EMPTY\n# note\n')
     monkeypatch.setenv("SIGNOFF_OPERATOR", "lee@example.com")
-    found = settings.environment(file)
+    found = settings.load_environment(file)
     assert (found["SIGNOFF_OPERATOR"], found["SIGNOFF_ADMINS"]) == ("lee@example.com", "sam@example.com")
     assert "SIGNOFF_EMPTY" not in found
 
 
 def test_without_a_file_there_is_the_environment(tmp_path: Path) -> None:
-    assert settings.environment(tmp_path / ".env") == dict(os.environ)
+    assert settings.load_environment(tmp_path / ".env") == dict(os.environ)
 
 
 def test_a_file_that_is_not_text_is_told(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_bytes("SIGNOFF_OPERATOR=lee@example.com".encode("utf-16"))
     with pytest.raises(SettingsError) as caught:
-        settings.environment(file)
+        settings.load_environment(file)
     assert caught.value.sentences == [f"{file} is not text in UTF-8."]
 
 
@@ -283,7 +283,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.mkdir()
     with pytest.raises(SettingsError) as caught:
-        settings.environment(file)
+        settings.load_environment(file)
     assert caught.value.sentences == [f"{file} cannot be read: Is a directory."]
 
 
@@ -309,14 +309,14 @@ def test_a_file_that_holds_no_settings_is_told_at_once(tmp_path: Path, kind: str
         "broken": f"{file}: line 2 cannot be read; write NAME=value.",
     }
     with pytest.raises(SettingsError) as caught:
-        settings.environment(file)
+        settings.load_environment(file)
     assert caught.value.sentences == [expected[kind]]
 
 
 def test_a_mark_of_an_editor_at_the_start_of_the_file_hides_no_setting(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("SIGNOFF_TEST_MARK=1\n", encoding="utf-8-sig")
-    assert settings.environment(file)["SIGNOFF_TEST_MARK"] == "1"
+    assert settings.load_environment(file)["SIGNOFF_TEST_MARK"] == "1"
 
 
 def test_what_is_given_is_all_that_counts(monkeypatch: pytest.MonkeyPatch) -> None:

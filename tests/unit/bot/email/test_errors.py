@@ -14,7 +14,7 @@ from typing import Any
 import aiosmtplib
 import pytest
 
-from bot import endpoints
+from bot import setting_values
 from bot.devtools.sandbox import MailConfig, RunningSandbox
 from bot.email import errors, message
 from bot.email.client import SmtpClient
@@ -339,7 +339,7 @@ async def test_an_email_that_the_server_stops_reading_was_not_sent(*, cut: bool)
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         client = SmtpClient(
-            endpoints.mail_server(f"smtp://127.0.0.1:{port}"), local_name="a.example", before_dot_seconds=1
+            setting_values.parse_smtp_url(f"smtp://127.0.0.1:{port}"), local_name="a.example", before_dot_seconds=1
         )
         with pytest.raises(MailError) as caught:
             await client.send(mail, answer_seconds=SOON)

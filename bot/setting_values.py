@@ -1,4 +1,7 @@
-"""What settings that name places and senders mean, pure. Every error is a `ValueError` that quotes no credentials."""
+"""Parsers for the values of settings: hosts, URLs, mailboxes, the database file.
+
+They are pure. Every error is a `ValueError` with a sentence that quotes no credentials.
+"""
 
 from __future__ import annotations
 
@@ -27,20 +30,23 @@ _SCHEMES: Final[dict[str, tuple[Security, int]]] = {
 }
 _SMTP_SHAPE: Final = "must look like smtps://user:password@host:465 or smtp+starttls://user:password@host:587"
 DATABASE_SHAPE: Final = "sqlite:////absolute/path/signoff.db"
-_LONGEST_NAME: Final = 200
-"""Bytes of the database's name: the files beside it have longer ones, and no file system takes more than 255."""
-_LONGEST_PATH: Final = 450
-"""Bytes of the path that SQLite opens, with the files beside it: it takes 512."""
+_MAX_NAME: Final = 200
+"""Maximum length of the database's file name, in bytes. File systems take 255; the files beside it have longer
+names."""
+_MAX_PATH: Final = 450
+"""Maximum length of the database's path, in bytes. SQLite takes 512; the files beside it have longer paths."""
+_MAX_HOST: Final = 253
+"""Maximum length of a name in the DNS, in characters."""
 _PUBLIC_SHAPE: Final = "must look like https://signoff.example.com"
 _HOST: Final = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9.])?|[0-9a-f:.]+")
 _SEGMENT: Final = re.compile(r"([\w.~-]|%[0-9A-Fa-f]{2})+", re.ASCII)
-"""A part of a path between slashes: nothing that means something in HTML, in Slack or in a mail."""
+"""A part of a path between slashes, without characters that have a meaning in HTML, in Slack or in an email."""
 _LABELS: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailServerAddress:
-    """Where mails are handed in, and how. `security`: TLS from the start, TLS after STARTTLS, or none."""
+    """The server that takes emails from us. `security`: TLS from the start, TLS after STARTTLS, or none."""
 
     host: str
     port: int
@@ -49,8 +55,11 @@ class MailServerAddress:
     password: str | None = field(default=None, repr=False)
 
 
-def mail_server(url: str) -> MailServerAddress:
-    """Of `smtps://`, `smtp+starttls://` or `smtp://`. What is special in user and password is written as `%40`."""
+def parse_smtp_url(url: str) -> MailServerAddress:
+    """Return the mail server of a URL with the scheme `smtps`, `smtp+starttls` or `smtp`.
+
+    Special characters in user and password are percent-encoded, `@` as `%40`.
+    """
     scheme, _, rest = url.partition("://")
     if scheme.lower() not in _SCHEMES or not rest:
         raise ValueError(_SMTP_SHAPE)
@@ -59,7 +68,7 @@ def mail_server(url: str) -> MailServerAddress:
         parts = urlsplit(url)
         host, given_port = parts.hostname or "", parts.port
     except ValueError:
-        # `from None`: what stands where the port should be may be half of a password.
+        # `from None`: the text in the place of the port may be half of a password.
         raise ValueError(
             f"{_SMTP_SHAPE}; / ? # @ and : in user or password are written as %2F %3F %23 %40 %3A"
         ) from None
@@ -79,37 +88,37 @@ def _credential(text: str | None) -> str | None:
     if not text:
         return None
     try:
-        found = unquote(text, errors="strict")
+        credential = unquote(text, errors="strict")
     except UnicodeDecodeError:
-        found = ""
-    if not found or not found.isprintable():
+        credential = ""
+    if not credential or not credential.isprintable():
         raise ValueError("has a user or password with characters that no mail server takes")
-    return found
+    return credential
 
 
-def secrets_of(url: str) -> tuple[str, ...]:
-    """The password in a mail server's address, as it is written and as it is meant; of what is no such address, all."""
+def passwords_in(url: str) -> tuple[str, ...]:
+    """Return the password in a mail server's URL, decoded and as it is written. An invalid URL is returned whole."""
     try:
-        password = mail_server(url).password if url else None
+        password = parse_smtp_url(url).password if url else None
     except ValueError:
         return (url,)
-    written = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
-    return (password, written) if password else ()
+    encoded = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
+    return (password, encoded) if password else ()
 
 
-def sender(text: str) -> Address:
-    """Of `Signoff <signoff@example.com>`, or an address alone."""
+def parse_sender(text: str) -> Address:
+    """Return the mailbox of `Signoff <signoff@example.com>`, or of an address alone."""
     if not text.isprintable():
         raise ValueError("must be one line")
     parsed = SMTP.header_factory("From", text)
     if parsed.defects or len(parsed.addresses) != 1:
         raise ValueError("must be one mailbox, like Signoff <signoff@example.com>")
-    found: Address = parsed.addresses[0]
-    return mailbox(found.addr_spec, name=found.display_name)
+    sender: Address = parsed.addresses[0]
+    return ascii_mailbox(sender.addr_spec, name=sender.display_name)
 
 
-def mailbox(address: str, *, name: str = "") -> Address:
-    """Where mail can be sent: an address in ASCII, since any other takes SMTPUTF8 on the whole way."""
+def ascii_mailbox(address: str, *, name: str = "") -> Address:
+    """Return the mailbox of an address in ASCII. Other addresses need SMTPUTF8 on every server on the way."""
     try:
         username, _, domain = str(fields.validate(_EMAIL, address)).partition("@")
     except InvalidValue as error:
@@ -119,36 +128,34 @@ def mailbox(address: str, *, name: str = "") -> Address:
     return Address(display_name=name, username=username, domain=domain)
 
 
-def database_file(given: str) -> Path:
-    """The file that stands after `sqlite:///` in the URL of a database. Raises `ValueError` for what is none."""
-    if "?" in given:
+def parse_database_path(text: str) -> Path:
+    """Return the absolute path of the database for the text after `sqlite:///`."""
+    if "?" in text:
         raise ValueError(f"takes no options after `?`; write {DATABASE_SHAPE}")
-    if given.startswith((":memory:", "file:")):
+    if text.startswith((":memory:", "file:")):
         raise ValueError(f"must name a file that outlives the server; write {DATABASE_SHAPE}")
-    if given.endswith("/") or Path(given).name in ("", ".."):
+    if text.endswith("/") or Path(text).name in ("", ".."):
         raise ValueError(f"must name a file and not a folder; write {DATABASE_SHAPE}")
-    if not given.isprintable():
+    if not text.isprintable():
         raise ValueError(f"holds characters that cannot be seen; write {DATABASE_SHAPE}")
     try:
-        path = Path(given).expanduser().absolute()
+        path = Path(text).expanduser().absolute()
     except RuntimeError:
         raise ValueError(f"names the home folder of a user that is not there; write {DATABASE_SHAPE}") from None
-    if len(os.fsencode(path.name)) > _LONGEST_NAME or len(os.fsencode(path)) > _LONGEST_PATH:
-        raise ValueError(
-            f"is too long: the name of the file has at most {_LONGEST_NAME} bytes, the whole path {_LONGEST_PATH}"
-        )
+    if len(os.fsencode(path.name)) > _MAX_NAME or len(os.fsencode(path)) > _MAX_PATH:
+        raise ValueError(f"is too long: the name of the file has at most {_MAX_NAME} bytes, the whole path {_MAX_PATH}")
     return path
 
 
-def public_url(url: str) -> str:
-    """Without a slash at its end. A path is the prefix of a proxy."""
+def parse_public_url(url: str) -> str:
+    """Return the public URL without a slash at its end. Its path may be the prefix of a proxy."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
         raise ValueError(_PUBLIC_SHAPE) from None
-    odd = parts.query or parts.fragment or "@" in parts.netloc or "?" in url or "#" in url
-    if parts.scheme not in ("https", "http") or not is_host(host) or odd or not re.fullmatch(r"[!-~]+", url):
+    has_more = parts.query or parts.fragment or "@" in parts.netloc or "?" in url or "#" in url
+    if parts.scheme not in ("https", "http") or not is_host(host) or has_more or not re.fullmatch(r"[!-~]+", url):
         raise ValueError(f"{_PUBLIC_SHAPE}, without user, query or fragment")
     if port == 0 or parts.netloc.endswith(":"):
         raise ValueError(f"{_PUBLIC_SHAPE}; a port is a number from 1 to 65535")
@@ -159,21 +166,21 @@ def public_url(url: str) -> str:
 
 
 def is_host(host: str) -> bool:
-    """Whether browsers can look it up: a name of labels, or an address."""
+    """Return whether browsers can look up the host: it is a name in the DNS or an IP address."""
     with contextlib.suppress(ValueError):
         ipaddress.ip_address(host)
         return True
-    return len(host) <= 253 and _LABELS.fullmatch(host.removesuffix(".")) is not None
+    return len(host) <= _MAX_HOST and _LABELS.fullmatch(host.removesuffix(".")) is not None
 
 
 def _check_prefix(path: str) -> None:
-    """Raise `ValueError` for a prefix that browsers would write another way, or that is more than a path."""
+    """Raise `ValueError` for a path that browsers would write in another way."""
     prefix = path.rstrip("/")
-    for one in prefix[1:].split("/") if prefix else ():
+    for segment in prefix[1:].split("/") if prefix else ():
         if (
-            not _SEGMENT.fullmatch(one)
-            or unquote(one) in (".", "..")
-            or not unquote(one, errors="replace").isprintable()
+            not _SEGMENT.fullmatch(segment)
+            or unquote(segment) in (".", "..")
+            or not unquote(segment, errors="replace").isprintable()
         ):
             raise ValueError(
                 "has a path that cannot be used; it may have letters, digits and . _ ~ - between slashes, "
@@ -181,16 +188,16 @@ def _check_prefix(path: str) -> None:
             )
 
 
-def domain_labels(text: str) -> str:
-    """A name in the DNS, or a part of one, as DKIM's domain and selector are."""
-    found = text.lower()
-    if len(found) > 253 or not _LABELS.fullmatch(found):
+def parse_domain_name(text: str) -> str:
+    """Return a name in the DNS in lower case, as DKIM's domain and selector are."""
+    name = text.lower()
+    if len(name) > _MAX_HOST or not _LABELS.fullmatch(name):
         raise ValueError("must be a name like mail.example.com")
-    return found
+    return name
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine answers there."""
+    """Return whether the host is this machine itself, which no other machine can reach."""
     with contextlib.suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
     return host == "localhost" or host.endswith(".localhost")
