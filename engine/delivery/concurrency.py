@@ -1,4 +1,4 @@
-"""Which copies are worth trying now: channels that are broken rest, and slow ones never take every place."""
+"""Limits on deliveries: a pause for channels that are broken, and a number of slots for channels that are slow."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from engine.domain import Receipt
 from engine.errors import ChannelError
 
 SLOW_AT_ONCE: Final = 16
-"""Copies at once on a channel that may take long for one: half of all places, so that other channels have theirs."""
+"""Maximum number of concurrent deliveries on a slow channel: half of all, so that other channels are not blocked."""
 
 log = logging.getLogger(__name__)
 
 
 class CircuitBreaker:
-    """Channels whose set-up somebody has to mend: nothing is tried on them for a while, then one copy is.
+    """Pauses channels that an operator has to fix: no copy is tried for a while, then one is.
 
-    Only a hint: a server that starts anew finds out by its first copy.
+    The state is lost when the server stops. The first delivery after a start finds out again.
     """
 
     def __init__(self) -> None:
         self._broken: dict[str, tuple[int, datetime]] = {}
         self._failing: set[str] = set()
 
-    def until(self, channel: str) -> datetime | None:
-        """When the channel is worth trying; None: now."""
-        found = self._broken.get(channel)
-        return found[1] if found else None
+    def open_until(self, channel: str) -> datetime | None:
+        """Return when the next copy may be tried on the channel, or None if it is not paused."""
+        state = self._broken.get(channel)
+        return state[1] if state else None
 
-    def learn(self, channel: str, came: Receipt | ChannelError | None, at: datetime) -> None:
-        """What came of an attempt that was recorded at this time."""
-        if isinstance(came, ChannelError) and came.about == "channel":
+    def record(self, channel: str, result: Receipt | ChannelError | None, at: datetime) -> None:
+        """Take note of the result of an attempt, which was recorded at this time."""
+        if isinstance(result, ChannelError) and result.about == "channel":
             failures = self._broken.get(channel, (0, at))[0] + 1
             wait = retry.waits(retry.CHANNEL_WAITS, failures)
-            log.error("nothing is sent through %s for %d s: %s", channel, wait.total_seconds(), came)
+            log.error("nothing is sent through %s for %d s: %s", channel, wait.total_seconds(), result)
             self._broken[channel] = (failures, at + wait)
             self._failing.add(channel)
-        elif isinstance(came, ChannelError):
-            if came.about == "copy" and channel not in self._failing:
-                # The first of them: a server that is down fails every copy, and says the same of each.
-                log.warning("a copy could not be shown through %s and is tried again: %s", channel, came)
+        elif isinstance(result, ChannelError):
+            if result.about == "copy" and channel not in self._failing:
+                # Logged for the first copy only: a server that is down fails every copy in the same way.
+                log.warning("a copy could not be shown through %s and is tried again: %s", channel, result)
                 self._failing.add(channel)
-        elif came is not None:
+        elif result is not None:
             self._broken.pop(channel, None)
             if channel in self._failing:
                 log.info("copies get through %s again", channel)
@@ -53,47 +53,48 @@ class CircuitBreaker:
 
 
 class ConcurrencyLimiter:
-    """The places of slow channels. What finds none waits here, holding no other place, until one is free.
+    """Counts the slots of slow channels. A delivery without a slot waits here until one is released.
 
-    Only hints: what is lost here is still due. `enter` may be called from a unit of work, on another thread and twice.
+    A waiting delivery is only a hint: if it is lost, the tables still have it as due. `try_acquire` is called in a
+    unit of work, so it may run on another thread, and twice.
     """
 
     def __init__(self, slow: Collection[str]) -> None:
-        self._inside: dict[str, set[str]] = {name: set() for name in slow}
+        self._active: dict[str, set[str]] = {name: set() for name in slow}
         self._waiting: dict[str, dict[str, None]] = {name: {} for name in slow}
 
     def __bool__(self) -> bool:
-        return bool(self._inside)
+        return bool(self._active)
 
-    def waits(self, delivery: str) -> bool:
-        """Whether a copy waits here already, for a place that is still taken."""
+    def is_waiting(self, delivery: str) -> bool:
+        """Return whether a delivery waits here, and its channel still has no free slot."""
         return any(
-            delivery in waiting and len(self._inside[channel]) >= SLOW_AT_ONCE
+            delivery in waiting and len(self._active[channel]) >= SLOW_AT_ONCE
             for channel, waiting in self._waiting.items()
         )
 
-    def enter(self, channel: str, delivery: str) -> bool:
-        """Take a place for a copy. False: there is none."""
-        inside = self._inside.get(channel)
-        if inside is None or delivery in inside:
+    def try_acquire(self, channel: str, delivery: str) -> bool:
+        """Take a slot for a delivery. Return False if the channel has no free slot."""
+        active = self._active.get(channel)
+        if active is None or delivery in active:
             return True
-        if len(inside) >= SLOW_AT_ONCE:
+        if len(active) >= SLOW_AT_ONCE:
             return False
-        inside.add(delivery)
+        active.add(delivery)
         self._waiting[channel].pop(delivery, None)
         return True
 
-    def wait(self, channel: str, delivery: str) -> None:
-        """Have a copy wait for a place."""
+    def add_waiting(self, channel: str, delivery: str) -> None:
+        """Have a delivery wait for a slot of its channel."""
         self._waiting[channel][delivery] = None
 
-    def leave(self, delivery: str) -> str | None:
-        """Give a place back, if the copy has one; the copy that has waited longest for it."""
-        for channel, inside in self._inside.items():
-            if delivery in inside:
-                inside.discard(delivery)
+    def release(self, delivery: str) -> str | None:
+        """Release the slot of a delivery, if it has one. Return the delivery that has waited longest for it."""
+        for channel, active in self._active.items():
+            if delivery in active:
+                active.discard(delivery)
                 waiting = self._waiting[channel]
-                following = next(iter(waiting), None)
-                waiting.pop(following or "", None)
-                return following
+                next_id = next(iter(waiting), None)
+                waiting.pop(next_id or "", None)
+                return next_id
         return None

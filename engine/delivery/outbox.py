@@ -1,4 +1,4 @@
-"""The one door out for requests: the relay shows copies through channels, from current state, until they are right."""
+"""The relay of the outbox: it shows every copy through its channel until the copy shows the current state."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from engine import json_values
 from engine.code_derivation import Codes
@@ -27,19 +29,32 @@ from engine.store.port import Store
 from engine.store.transaction import Connection, Tx
 
 SHOW_SECONDS: Final = 20.0
-"""A channel that takes longer for one copy is cut off, unless it says that it needs more."""
+"""How long a channel may take for one copy, unless it declares `show_seconds`."""
 MARGIN: Final = timedelta(seconds=10)
-"""By how much a lease is longer than a channel may take: no other begins before it was cut off."""
+"""Time that a lease adds to that of the channel, so that a second attempt starts only after the first was cut off."""
 
 _Key: TypeAlias = tuple[str, str | None, DeliveryKind, bool]
-"""Run, request, kind, and whether it is about the end of the run: copies with the same show the same."""
-_ENDS: Final = frozenset(one.value for one in RunStatus if one.ended)
+"""Run, request, kind, and whether the copy is about the end of the run. Copies with the same key share one read."""
+_ENDS: Final = frozenset(status.value for status in RunStatus if status.ended)
 _Subject: TypeAlias = tuple[RunView, RequestView | None]
 log = logging.getLogger(__name__)
 
 
+class _Claim(Struct, frozen=True):
+    """A delivery whose content is loaded after the claim."""
+
+    delivery: LeasedDelivery
+    link: NewLink | None
+
+
+class _NoSlot(Struct, frozen=True):
+    """The channel of a delivery has no free slot now."""
+
+    channel: str
+
+
 class Relay:
-    """Delivers copies. `render` makes the card of a copy; `channels` by name; `directory`: where owners are told."""
+    """Delivers copies. `channels`: by name. `directory`: how people are reached. `render`: makes its card."""
 
     def __init__(
         self,
@@ -55,101 +70,103 @@ class Relay:
         self._directory, self._codes = directory, codes
         longest = max([show_seconds, *(self._seconds(name) for name in channels)])
         self._lease = max(LEASE, timedelta(seconds=longest) + MARGIN)
-        self._rest = CircuitBreaker()
-        self._lanes = ConcurrencyLimiter([name for name, one in channels.items() if isinstance(one, TakesLonger)])
-        self._under_way: set[str] = set()
+        self._breaker = CircuitBreaker()
+        slow = [name for name, channel in channels.items() if isinstance(channel, TakesLonger)]
+        self._limiter = ConcurrencyLimiter(slow)
+        self._running: set[str] = set()
         self._subjects: dict[_Key, asyncio.Future[_Subject]] = {}
 
-    async def deliver(self, delivery: str) -> None:
-        """Bring one copy to what it should show. Does nothing if it is not due, or somebody else is at it."""
-        # A full disk can keep a receipt from being recorded for longer than a lease: it must not be posted again.
-        following: str | None = delivery
-        while following is not None and following not in self._under_way and not self._lanes.waits(following):
-            self._under_way.add(following)
+    async def deliver(self, delivery_id: str) -> None:
+        """Bring one copy up to date. Do nothing if it is not due, or another task works on it."""
+        # With a full disk, recording a receipt may take longer than a lease. The copy must not be posted twice then.
+        next_id: str | None = delivery_id
+        while next_id is not None and next_id not in self._running and not self._limiter.is_waiting(next_id):
+            self._running.add(next_id)
             try:
-                after = await self._deliver(following)
+                released = await self._deliver(next_id)
             finally:
-                self._under_way.discard(following)
-            following = after
+                self._running.discard(next_id)
+            next_id = released
 
-    async def _deliver(self, delivery: str) -> str | None:
-        """Bring it where it belongs. Returns the copy that waited for its place."""
+    async def _deliver(self, delivery_id: str) -> str | None:
+        """Make one attempt to deliver. Return the delivery that waited for the slot which is free now, if any."""
         try:
-            taken = await self._store.transact(lambda tx: self._take(tx, delivery))
-            if isinstance(taken, str):
-                self._lanes.wait(taken, delivery)
-            elif taken is not None:
-                claimed = taken if isinstance(taken, ClaimedDelivery) else await self._load(*taken)
-                came = await self._attempt(claimed)
+            claim = await self._store.transact(lambda tx: self._claim(tx, delivery_id))
+            if isinstance(claim, _NoSlot):
+                self._limiter.add_waiting(claim.channel, delivery_id)
+            elif claim is not None:
+                claimed = claim if isinstance(claim, ClaimedDelivery) else await self._load(claim.delivery, claim.link)
+                result = await self._attempt(claimed)
                 at = await self._store.transact_with_retry(
-                    lambda tx: results.record(tx, self._directory, claimed, came)
+                    lambda tx: results.record(tx, self._directory, claimed, result)
                 )
-                self._rest.learn(claimed.held.channel, came, at)
+                self._breaker.record(claimed.delivery.channel, result, at)
         finally:
-            following = self._lanes.leave(delivery)
-        return following
+            next_id = self._limiter.release(delivery_id)
+        return next_id
 
-    def _take(self, tx: Tx, delivery: str) -> ClaimedDelivery | tuple[LeasedDelivery, NewLink | None] | str | None:
-        """Claim a copy, with a link for it where its channel carries links; None: it is not to be shown now.
+    def _claim(self, tx: Tx, delivery_id: str) -> ClaimedDelivery | _Claim | _NoSlot | None:
+        """Claim a delivery, with a link if its channel carries links. None: it is not to be shown now.
 
-        A text: its channel, which has no place for it. What a code is for never changes, so all of its copy is known
-        here.
+        The content of a code never changes, so it is loaded here; other content is loaded after the claim.
         """
-        if self._lanes:
-            channel = deliveries.load_channel(tx.connection, delivery)
-            if channel is not None and not self._lanes.enter(channel, delivery):
-                return channel
-        held = deliveries.claim_delivery(tx, delivery, self._lease)
-        if held is None:
+        if self._limiter:
+            channel = deliveries.load_channel(tx.connection, delivery_id)
+            if channel is not None and not self._limiter.try_acquire(channel, delivery_id):
+                return _NoSlot(channel)
+        delivery = deliveries.claim_delivery(tx, delivery_id, self._lease)
+        if delivery is None:
             return None
-        until = self._rest.until(held.channel)
+        until = self._breaker.open_until(delivery.channel)
         if until is not None and until > tx.now:
-            deliveries.try_postponed(tx, held, until)
+            deliveries.try_postponed(tx, delivery, until)
             return None
-        if held.kind is DeliveryKind.CODE:
-            person = people.load_people(tx.connection, [held.person])[held.person]
-            return ClaimedDelivery(held, queries.code_copy(tx.connection, held.id, person, held.topic or "", tx.now))
-        carries = held.receipt is None and isinstance(self._channels.get(held.channel), CarriesLinks)
-        return held, results.mint_link(tx, held) if carries else None
+        if delivery.kind is DeliveryKind.CODE:
+            person = people.load_people(tx.connection, [delivery.person])[delivery.person]
+            content = queries.code_copy(tx.connection, delivery.id, person, delivery.topic or "", tx.now)
+            return ClaimedDelivery(delivery, content)
+        needs_link = delivery.receipt is None and isinstance(self._channels.get(delivery.channel), CarriesLinks)
+        return _Claim(delivery, results.create_link(tx, delivery) if needs_link else None)
 
-    async def _load(self, held: LeasedDelivery, link: NewLink | None) -> ClaimedDelivery:
-        """What the copy shows, read after it was claimed: as new as what was wanted then, or newer.
+    async def _load(self, delivery: LeasedDelivery, link: NewLink | None) -> ClaimedDelivery:
+        """Load the content of a copy after it was claimed, so that it is at least as new as the wanted version.
 
-        Copies of one request are claimed together, and then one read serves all of them: sixty reads of sixty
-        approvers kept the first copy from leaving for a tenth of a second.
+        Copies of one request are claimed together, and one read serves all of them: a read for each of sixty approvers
+        would delay the first copy.
         """
-        assert held.run is not None
-        ends = held.kind is DeliveryKind.OUTCOME or held.topic in _ENDS
-        key = (held.run, held.request, held.kind, ends)
-        coming = self._subjects.get(key)
-        if coming is None:
-            coming = self._subjects[key] = asyncio.ensure_future(self._read(key))
-        run, request = await asyncio.shield(coming)
-        person = _known(held, run, request)
+        assert delivery.run is not None
+        is_end = delivery.kind is DeliveryKind.OUTCOME or delivery.topic in _ENDS
+        key = (delivery.run, delivery.request, delivery.kind, is_end)
+        reading = self._subjects.get(key)
+        if reading is None:
+            reading = self._subjects[key] = asyncio.ensure_future(self._read(key))
+        run, request = await asyncio.shield(reading)
+        person = _find_person(delivery, run, request)
         if person is None:
-            found = await self._store.read(lambda connection: people.load_people(connection, [held.person]))
-            person = found[held.person]
-        copy = DeliveryContent(
-            delivery=held.id,
-            kind=held.kind,
-            topic=held.topic,
+            loaded = await self._store.read(lambda connection: people.load_people(connection, [delivery.person]))
+            person = loaded[delivery.person]
+        content = DeliveryContent(
+            delivery=delivery.id,
+            kind=delivery.kind,
+            topic=delivery.topic,
             person=person,
             run=run,
             request=request,
-            created_at=held.created_at,
+            created_at=delivery.created_at,
         )
-        return ClaimedDelivery(held, copy, link)
+        return ClaimedDelivery(delivery, content, link)
 
     async def _read(self, key: _Key) -> _Subject:
-        # Whoever is about to ask for the same joins; whoever comes once the read has begun gets one of their own.
+        # Callers that arrive before the read starts share it. Later callers start a new one, because their delivery may
+        # want a newer version.
         await asyncio.sleep(0)
         del self._subjects[key]
-        return await self._store.read(lambda connection: _subject(connection, key))
+        return await self._store.read(lambda connection: _load_subject(connection, key))
 
     async def _attempt(self, claimed: ClaimedDelivery) -> Receipt | ChannelError | None:
-        """What came of one attempt. None: there was nothing left to ask, and nobody was."""
-        held = claimed.held
-        seconds = self._seconds(held.channel)
+        """Return the result of one attempt: a receipt, an error, or None if the copy was not needed any more."""
+        delivery = claimed.delivery
+        seconds = self._seconds(delivery.channel)
         limit = asyncio.timeout(seconds)
         try:
             async with limit:
@@ -158,10 +175,12 @@ class Relay:
             return error
         except Exception as error:
             if isinstance(error, TimeoutError) and limit.expired():
-                message = f"The channel {held.channel} did not answer within {seconds:g} seconds."
+                message = f"The channel {delivery.channel} did not answer within {seconds:g} seconds."
                 return ChannelError(message, outcome_unknown=True)
-            log.exception("copy %s of run %s could not be shown", held.id, held.run, extra={"run": held.run})
-            message = f"The channel {held.channel} broke; the server's log has it under copy {held.id}."
+            log.exception(
+                "copy %s of run %s could not be shown", delivery.id, delivery.run, extra={"run": delivery.run}
+            )
+            message = f"The channel {delivery.channel} broke; the server's log has it under copy {delivery.id}."
             return ChannelError(message, outcome_unknown=True)
 
     def _seconds(self, name: str) -> float:
@@ -169,48 +188,49 @@ class Relay:
         return channel.show_seconds if isinstance(channel, TakesLonger) else self._show_seconds
 
     async def _show(self, claimed: ClaimedDelivery) -> Receipt | None:
-        held, receipt = claimed.held, claimed.held.receipt
-        if receipt is None and claimed.answered and not held.unknown:
+        delivery, receipt = claimed.delivery, claimed.delivery.receipt
+        if receipt is None and claimed.is_closed and not delivery.unknown:
             return None
-        channel = self._channels.get(held.channel)
+        channel = self._channels.get(delivery.channel)
         if channel is None:
-            raise ChannelError(f"The channel {held.channel} is not set up on this server.")
-        if receipt is None and held.unknown and isinstance(channel, FindsCopies):
-            receipt = await channel.find(address=held.address, delivery=held.id)
-        if receipt is None and claimed.answered:
+            raise ChannelError(f"The channel {delivery.channel} is not set up on this server.")
+        if receipt is None and delivery.unknown and isinstance(channel, FindsCopies):
+            receipt = await channel.find(address=delivery.address, delivery=delivery.id)
+        if receipt is None and claimed.is_closed:
             return None
-        card = await off_loop(lambda: self._card(claimed), large=_is_large(claimed.copy))
-        return await channel.show(address=held.address, card=card, receipt=receipt, delivery=held.id)
+        card = await off_loop(lambda: self._card(claimed), large=_is_large(claimed.content))
+        return await channel.show(address=delivery.address, card=card, receipt=receipt, delivery=delivery.id)
 
     def _card(self, claimed: ClaimedDelivery) -> Card:
-        card, link = self._render(claimed.copy), claimed.link
-        if isinstance(claimed.copy, CodeDelivery) and self._codes is not None:
-            card = replace(card, code=self._codes.code(claimed.copy.challenge, claimed.copy.digits))
+        card, link = self._render(claimed.content), claimed.link
+        if isinstance(claimed.content, CodeDelivery) and self._codes is not None:
+            card = replace(card, code=self._codes.code(claimed.content.challenge, claimed.content.digits))
         if link is not None:
             card = replace(card, token=link.token, until=link.until)
-        return replace(card, again=True) if claimed.held.unknown else card
+        return replace(card, again=True) if claimed.delivery.unknown else card
 
 
-def _is_large(copy: DeliveryContent | CodeDelivery) -> bool:
-    """Whether it may take long to make a card of it."""
-    if isinstance(copy, CodeDelivery) or copy.request is None:
+def _is_large(content: DeliveryContent | CodeDelivery) -> bool:
+    """Return whether the content is so large that its card must not be made on the event loop."""
+    if isinstance(content, CodeDelivery) or content.request is None:
         return False
-    decision = copy.request.decision
+    decision = content.request.decision
     after: list[Value] = [] if decision is None else [edit.after for edit in decision.edits]
-    return json_values.is_larger([copy.request.model.content.value, *after], LARGE)
+    return json_values.is_larger([content.request.model.content.value, *after], LARGE)
 
 
-def _subject(connection: Connection, key: _Key) -> _Subject:
-    """What copies of this kind are about: at the end of a run, the last decision in it."""
-    run_id, request_id, kind, ends = key
+def _load_subject(connection: Connection, key: _Key) -> _Subject:
+    """Return the run and the request that a copy is about. At the end of a run, that is its last request."""
+    run_id, request_id, kind, is_end = key
     run = queries.run_view(connection, run_id, steps=kind is DeliveryKind.ALERT)
     assert run is not None
-    if ends:
+    if is_end:
         return run, next(reversed(queries.requests_of_run(connection, run_id)), None)
     return run, queries.request_view(connection, request_id) if request_id else None
 
 
-def _known(held: LeasedDelivery, run: RunView, request: RequestView | None) -> Person | None:
-    """Whom the copy is for: nearly always somebody who is loaded already."""
-    asked = [one.person for one in request.approvers] if request is not None else []
-    return next((one for one in (*asked, run.owner, run.requester) if one.id == held.person), None)
+def _find_person(delivery: LeasedDelivery, run: RunView, request: RequestView | None) -> Person | None:
+    """Return the person that the copy is for if they were loaded with the run or the request, which is usual."""
+    approvers = [approver.person for approver in request.approvers] if request is not None else []
+    persons = (*approvers, run.owner, run.requester)
+    return next((person for person in persons if person.id == delivery.person), None)

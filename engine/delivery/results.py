@@ -1,4 +1,4 @@
-"""What came of an attempt to show a copy, written down: clocks that start, another way, somebody who is told."""
+"""The result of an attempt to show a copy, and what follows: deadlines that start, fallbacks, alerts."""
 
 from __future__ import annotations
 
@@ -19,201 +19,215 @@ from engine.store.deliveries import LeasedDelivery
 from engine.store.links import NewLink
 from engine.store.transaction import Tx
 
-_NOBODY_TOLD: Final = frozenset({"unreachable", "unseen", "needs_attention", "stuck"})
-"""Alerts about what nobody but the owner knows of, and what goes on only when somebody does something."""
+_OWNER_ONLY: Final = frozenset({"unreachable", "unseen", "needs_attention", "stuck"})
+"""Topics of alerts that only the owner gets, about runs that cannot go on without a person."""
 _LINKED: Final = frozenset({DeliveryKind.REQUEST, DeliveryKind.REMINDER})
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedDelivery:
-    """A copy that is ours to show now. `link`: made for this attempt, where the channel's copies carry one."""
+    """A delivery that was claimed for one attempt, with its content. `link`: created for this attempt, if any."""
 
-    held: LeasedDelivery
-    copy: DeliveryContent | CodeDelivery
+    delivery: LeasedDelivery
+    content: DeliveryContent | CodeDelivery
     link: NewLink | None = None
 
     @property
     def request(self) -> RequestView | None:
-        return self.copy.request if isinstance(self.copy, DeliveryContent) else None
+        return self.content.request if isinstance(self.content, DeliveryContent) else None
 
     @property
-    def asks(self) -> bool:
-        """A copy of a request that is still open."""
-        return self.held.kind is DeliveryKind.REQUEST and self._pending
+    def is_open_request(self) -> bool:
+        """Whether this is a copy of a request that is still open."""
+        return self.delivery.kind is DeliveryKind.REQUEST and self._pending
 
     @property
     def _pending(self) -> bool:
         return self.request is not None and self.request.model.state is RequestState.PENDING
 
     @property
-    def answered(self) -> bool:
-        """Nothing is left to ask: a copy that is out there must say so, and one that is not need not be posted."""
-        if isinstance(self.copy, CodeDelivery):
-            return not self.copy.wanted
-        return self.held.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER) and not self._pending
+    def is_closed(self) -> bool:
+        """Whether nothing is left to ask. A copy that was posted is updated then; one that was not is skipped."""
+        if isinstance(self.content, CodeDelivery):
+            return not self.content.wanted
+        return self.delivery.kind in (DeliveryKind.REQUEST, DeliveryKind.REMINDER) and not self._pending
 
 
-def record(tx: Tx, directory: Directory, claimed: ClaimedDelivery, came: Receipt | ChannelError | None) -> datetime:
-    """Write down what came of an attempt, and say when. None: there was nothing left to ask, and nobody was."""
-    if came is None:
-        deliveries.try_shown(tx, claimed.held, None, state=DeliveryState.SKIPPED)
+def record(tx: Tx, directory: Directory, claimed: ClaimedDelivery, result: Receipt | ChannelError | None) -> datetime:
+    """Record the result of an attempt, and return the time of the record. None: the copy was not needed any more."""
+    if result is None:
+        deliveries.try_shown(tx, claimed.delivery, None, state=DeliveryState.SKIPPED)
         _drop_link(tx, claimed)
-    elif isinstance(came, ChannelError):
-        _failed(tx, directory, claimed, came)
-        if not came.outcome_unknown:
+    elif isinstance(result, ChannelError):
+        _record_failure(tx, directory, claimed, result)
+        if not result.outcome_unknown:
             _drop_link(tx, claimed)
     else:
-        _shown(tx, claimed, came)
+        _record_shown(tx, claimed, result)
     return tx.now
 
 
-def mint_link(tx: Tx, held: LeasedDelivery) -> NewLink | None:
-    """Make the link that this copy carries: to its request, or to the call that its owner is asked about."""
-    if held.kind in _LINKED:
-        return links.mint(tx, held)
-    if held.kind is not DeliveryKind.ALERT or held.topic != RunStatus.NEEDS_ATTENTION or held.run is None:
+def create_link(tx: Tx, delivery: LeasedDelivery) -> NewLink | None:
+    """Create the link for this copy: to its request, or to the call that its owner is asked about."""
+    if delivery.kind in _LINKED:
+        return links.mint(tx, delivery)
+    if delivery.kind is not DeliveryKind.ALERT or delivery.topic != RunStatus.NEEDS_ATTENTION or delivery.run is None:
         return None
-    run = run_rows.load_run(tx, held.run)
-    # Another person who is told, because the owner cannot be, has nothing to answer.
-    if run is None or run.owner != held.person or run.state.status is not RunStatus.NEEDS_ATTENTION:
+    run = run_rows.load_run(tx, delivery.run)
+    # If the owner cannot be reached, another person gets the alert, and is not request.
+    if run is None or run.owner != delivery.person or run.state.status is not RunStatus.NEEDS_ATTENTION:
         return None
-    asked = next(one for one in run.state.visits.values() if one.index == run.state.cursor)
-    return attention_links.mint(tx, held, step=asked.step, visit=asked.visit, attempt=asked.attempt)
+    visit = next(visit for visit in run.state.visits.values() if visit.index == run.state.cursor)
+    return attention_links.mint(tx, delivery, step=visit.step, visit=visit.visit, attempt=visit.attempt)
 
 
 def _drop_link(tx: Tx, claimed: ClaimedDelivery) -> None:
     if claimed.link is None:
         return
-    if claimed.held.kind is DeliveryKind.ALERT:
+    if claimed.delivery.kind is DeliveryKind.ALERT:
         attention_links.drop(tx, claimed.link)
     else:
         links.drop(tx, claimed.link)
 
 
-def _shown(tx: Tx, claimed: ClaimedDelivery, receipt: Receipt) -> None:
-    held = claimed.held
-    if not deliveries.try_shown(tx, held, receipt, state=DeliveryState.SHOWN):
-        # We came back after our lease: what we showed may lie over what somebody else has shown since.
-        deliveries.mark_to_show_again(tx, held.id)
+def _record_shown(tx: Tx, claimed: ClaimedDelivery, receipt: Receipt) -> None:
+    delivery = claimed.delivery
+    if not deliveries.try_shown(tx, delivery, receipt, state=DeliveryState.SHOWN):
+        # The lease had run out: this copy may have replaced a newer one.
+        deliveries.mark_to_show_again(tx, delivery.id)
         return
-    first = held.shown_version == 0
-    if first:
-        content = {"kind": held.kind.value, "channel": held.channel, "address": held.address, "person": held.person}
+    is_first = delivery.shown_version == 0
+    if is_first:
+        content = {
+            "kind": delivery.kind.value,
+            "channel": delivery.channel,
+            "address": delivery.address,
+            "person": delivery.person,
+        }
         tx.audit(
-            held.workspace,
-            entry(EntryKind.DELIVERY_SHOWN, run=held.run, request=held.request, content={**content}),
+            delivery.workspace,
+            entry(EntryKind.DELIVERY_SHOWN, run=delivery.run, request=delivery.request, content={**content}),
         )
-        if held.channel == routing.MAIL:
-            people.mark_address(tx, held.workspace, Address(held.channel, held.address), refused=None)
+        if delivery.channel == routing.MAIL:
+            people.mark_address(tx, delivery.workspace, Address(delivery.channel, delivery.address), refused=None)
     request = claimed.request
-    if first and held.kind is DeliveryKind.REQUEST and request is not None:
-        _start_clocks(tx, request)
+    if is_first and delivery.kind is DeliveryKind.REQUEST and request is not None:
+        _start_deadlines(tx, request)
 
 
-def _start_clocks(tx: Tx, request: RequestView) -> None:
-    """Start the clocks of a request with the first copy that reached somebody."""
+def _start_deadlines(tx: Tx, request: RequestView) -> None:
+    """Start the deadlines of a request when its first copy was delivered."""
     if request.model.deadlines.first_shown_at is not None:
         return
     loaded = request_model.load_request(tx, request.id)
     assert loaded is not None
-    asked, _ = loaded
-    if asked.state is not RequestState.PENDING or asked.deadlines.first_shown_at is not None:
+    current, _ = loaded
+    if current.state is not RequestState.PENDING or current.deadlines.first_shown_at is not None:
         return
-    if not request_rows.try_set_deadlines(tx, asked, asked.deadlines.after_shown(tx.now)):
+    if not request_rows.try_set_deadlines(tx, current, current.deadlines.after_shown(tx.now)):
         raise Conflict(f"request {request.id} changed meanwhile")
 
 
-def _failed(tx: Tx, directory: Directory, claimed: ClaimedDelivery, error: ChannelError) -> None:
-    held = claimed.held
+def _record_failure(tx: Tx, directory: Directory, claimed: ClaimedDelivery, error: ChannelError) -> None:
+    delivery = claimed.delivery
     wait = retry.delivery_wait(
-        held.attempts,
+        delivery.attempts,
         outcome_unknown=error.outcome_unknown,
         channel_broken=error.about == "channel",
         retry_after=error.retry_after,
     )
-    dead = _is_dead(tx, held, error)
+    is_dead = _is_dead(tx, delivery, error)
     recorded = deliveries.try_failed(
         tx,
-        held,
+        delivery,
         error=str(error),
-        next_at=None if dead else tx.now + wait,
-        unknown=held.unknown or error.outcome_unknown,
+        next_at=None if is_dead else tx.now + wait,
+        unknown=delivery.unknown or error.outcome_unknown,
     )
     if not recorded:
         return
     if error.about == "channel":
-        _tell_broken(tx, directory, held)
-    if dead:
-        content = {"channel": held.channel, "address": held.address, "person": held.person, "error": str(error)}
+        _alert_broken_channel(tx, directory, delivery)
+    if is_dead:
+        content = {
+            "channel": delivery.channel,
+            "address": delivery.address,
+            "person": delivery.person,
+            "error": str(error),
+        }
         tx.audit(
-            held.workspace,
-            entry(EntryKind.DELIVERY_DEAD, run=held.run, request=held.request, content={**content}),
+            delivery.workspace,
+            entry(EntryKind.DELIVERY_DEAD, run=delivery.run, request=delivery.request, content={**content}),
         )
         if error.about == "address":
-            people.mark_address(tx, held.workspace, Address(held.channel, held.address), refused=str(error))
-        _after_death(tx, directory, claimed)
+            people.mark_address(tx, delivery.workspace, Address(delivery.channel, delivery.address), refused=str(error))
+        _replace_dead(tx, directory, claimed)
 
 
-def _is_dead(tx: Tx, held: LeasedDelivery, error: ChannelError) -> bool:
-    """Whether the copy is given up. One that people see may have live buttons: not at the first "never"."""
-    if error.patience is not None and held.created_at + error.patience <= tx.now:
+def _is_dead(tx: Tx, delivery: LeasedDelivery, error: ChannelError) -> bool:
+    """Return whether the delivery is given up. A posted copy may have live buttons, so it is tried several times."""
+    if error.patience is not None and delivery.created_at + error.patience <= tx.now:
         return True
-    return error.permanent and (held.shown_version == 0 or held.attempts >= retry.GIVE_UP_AFTER)
+    return error.permanent and (delivery.shown_version == 0 or delivery.attempts >= retry.GIVE_UP_AFTER)
 
 
-def _after_death(tx: Tx, directory: Directory, claimed: ClaimedDelivery) -> None:
-    held, copy = claimed.held, claimed.copy
-    if held.shown_version == 0 and claimed.asks:
-        if not _ask_another_way(tx, directory, claimed):
-            _tell_unreached(tx, directory, held)
-    elif held.kind is DeliveryKind.ALERT and isinstance(copy, DeliveryContent):
-        _alert_another_way(tx, directory, held, copy)
+def _replace_dead(tx: Tx, directory: Directory, claimed: ClaimedDelivery) -> None:
+    delivery, content = claimed.delivery, claimed.content
+    if delivery.shown_version == 0 and claimed.is_open_request:
+        if not _try_fall_back(tx, directory, claimed):
+            _alert_unreached(tx, directory, delivery)
+    elif delivery.kind is DeliveryKind.ALERT and isinstance(content, DeliveryContent):
+        _reroute_alert(tx, directory, delivery, content)
 
 
-def _ask_another_way(tx: Tx, directory: Directory, claimed: ClaimedDelivery) -> bool:
-    held, request = claimed.held, claimed.request
-    assert held.run is not None
+def _try_fall_back(tx: Tx, directory: Directory, claimed: ClaimedDelivery) -> bool:
+    delivery, request = claimed.delivery, claimed.request
+    assert delivery.run is not None
     assert request is not None
-    ways = Routing(directory, request.model.email)
-    persons = [one.person for one in request.approvers if one.person.id == held.person]
-    more = routing.fall_back(tx, ways, workspace=held.workspace, run=held.run, request=request.id, persons=persons)
-    return bool(more)
+    routes = Routing(directory, request.model.email)
+    persons = [approver.person for approver in request.approvers if approver.person.id == delivery.person]
+    copies = routing.fall_back(
+        tx, routes, workspace=delivery.workspace, run=delivery.run, request=request.id, persons=persons
+    )
+    return bool(copies)
 
 
-def _tell_unreached(tx: Tx, directory: Directory, held: LeasedDelivery) -> None:
-    """The other copies say who was not reached; so does one alert to the owner, and another when nobody is left."""
-    assert held.run is not None
-    assert held.request is not None
-    deliveries.mark_outdated(tx, held.run, held.request)
-    alive, told = deliveries.load_outlook(tx.connection, held.run, held.request)
-    topic = "undelivered" if alive else "unreachable"
-    if topic not in told:
-        place = run_rows.load_owner(tx.connection, held.run)
-        routing.tell_owner(tx, directory, place, topic=topic, request=held.request)
+def _alert_unreached(tx: Tx, directory: Directory, delivery: LeasedDelivery) -> None:
+    """Show in the other copies who was not reached, and alert the owner: once, and again when nobody is left."""
+    assert delivery.run is not None
+    assert delivery.request is not None
+    deliveries.mark_outdated(tx, delivery.run, delivery.request)
+    is_alive, alerted = deliveries.load_outlook(tx.connection, delivery.run, delivery.request)
+    topic = "undelivered" if is_alive else "unreachable"
+    if topic not in alerted:
+        run_owner = run_rows.load_owner(tx.connection, delivery.run)
+        routing.alert_owner(tx, directory, run_owner, topic=topic, request=delivery.request)
 
 
-def _tell_broken(tx: Tx, directory: Directory, held: LeasedDelivery) -> None:
-    """Nothing goes through this channel before somebody mends it: the owner hears it on another, once a request."""
-    if held.run is None or held.request is None:
+def _alert_broken_channel(tx: Tx, directory: Directory, delivery: LeasedDelivery) -> None:
+    """Alert the owner on another channel that this one needs an operator to fix it, once for each request."""
+    if delivery.run is None or delivery.request is None:
         return
-    _, told = deliveries.load_outlook(tx.connection, held.run, held.request)
-    if "broken" in told:
+    _, alerted = deliveries.load_outlook(tx.connection, delivery.run, delivery.request)
+    if "broken" in alerted:
         return
-    place = run_rows.load_owner(tx.connection, held.run)
-    owner = people.known_people(tx, [place.owner])[place.owner]
-    without = frozenset({held.channel})
-    copy = routing.alert(directory, held.run, owner, topic="broken", request=held.request, without=without)
-    deliveries.insert_deliveries(tx, held.workspace, [copy])
+    run_owner = run_rows.load_owner(tx.connection, delivery.run)
+    owner = people.known_people(tx, [run_owner.owner])[run_owner.owner]
+    without = frozenset({delivery.channel})
+    copy = routing.alert(directory, delivery.run, owner, topic="broken", request=delivery.request, without=without)
+    deliveries.insert_deliveries(tx, delivery.workspace, [copy])
 
 
-def _alert_another_way(tx: Tx, directory: Directory, held: LeasedDelivery, copy: DeliveryContent) -> None:
-    """On the next way to whom it was for; where there is none, whoever started the run is told in their place."""
-    assert held.run is not None
-    tried = deliveries.load_alerted(tx.connection, held.run, held.topic)
-    persons = [copy.person, *([copy.run.requester] if held.topic in _NOBODY_TOLD else [])]
+def _reroute_alert(tx: Tx, directory: Directory, delivery: LeasedDelivery, content: DeliveryContent) -> None:
+    """Send the alert on the next route to its person, or else to the requester of the run."""
+    assert delivery.run is not None
+    tried = deliveries.load_alerted(tx.connection, delivery.run, delivery.topic)
+    persons = [content.person, *([content.run.requester] if delivery.topic in _OWNER_ONLY else [])]
     for person in persons:
         without = frozenset(tried.get(person.id, ()))
-        again = routing.alert(directory, held.run, person, topic=held.topic, request=held.request, without=without)
-        if again.route is not None:
-            deliveries.insert_deliveries(tx, held.workspace, [again])
+        alert = routing.alert(
+            directory, delivery.run, person, topic=delivery.topic, request=delivery.request, without=without
+        )
+        if alert.route is not None:
+            deliveries.insert_deliveries(tx, delivery.workspace, [alert])
             return

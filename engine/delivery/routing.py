@@ -1,4 +1,4 @@
-"""Which copies go where: the best way to each person, another if that fails or nobody acts, alerts to the owner."""
+"""The routing of copies: the best channel for each person, the next one as a fallback, and alerts to owners."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from engine.store.run_rows import RunOwner
 from engine.store.transaction import Tx
 
 MAIL: Final = "email"
-"""The channel that a gate's `email` speaks of."""
+"""The name of the email channel, to which the `email` setting of a gate applies."""
 
 
 class Routing:
-    """Where the approvers of one request are asked, as its gate wants it."""
+    """The channels by which the approvers of one request are asked, as its gate allows."""
 
     def __init__(self, directory: Directory, email: EmailPolicy) -> None:
         self._directory, self._email = directory, email
 
-    def of(self, person: Person) -> list[Route]:
-        """Every way to this person that the gate allows, the best first."""
+    def routes(self, person: Person) -> list[Route]:
+        """Return every route to this person that the gate allows, the best first."""
         routes = self._directory.reach(person)
-        return [one for one in routes if one.channel != MAIL or self._email is not EmailPolicy.NEVER]
+        return [route for route in routes if route.channel != MAIL or self._email is not EmailPolicy.NEVER]
 
-    def asked(self, run: str, request: str, person: Person) -> tuple[list[NewDelivery], bool]:
-        """The copies that this approver gets at once, and whether there is another way to ask them later.
+    def open_copies(self, run: str, request: str, person: Person) -> tuple[list[NewDelivery], bool]:
+        """Return the copies that this approver gets at once, and whether there are routes for a fallback.
 
-        Where there is no way at all, a copy that says so.
+        Without any route, the copy has none: it records that the approver was not reached.
         """
-        routes = self.of(person)
+        routes = self.routes(person)
         also = routes[1:] if self._email is EmailPolicy.ALWAYS else []
-        first = [*routes[:1], *(one for one in also if one.channel == MAIL)]
+        first = [*routes[:1], *(route for route in also if route.channel == MAIL)]
         copies = [_request_copy(run, request, person, route) for route in first or (None,)]
         return copies, len(routes) > len(first)
 
-    def again(self, tx: Tx, run: str, request: str, persons: Sequence[Person]) -> list[NewDelivery]:
-        """A copy for each of these approvers on the next way that was not tried."""
+    def fallback_copies(self, tx: Tx, run: str, request: str, persons: Sequence[Person]) -> list[NewDelivery]:
+        """Return a copy for each of these approvers on the next route that was not tried."""
         tried = deliveries.load_channels(tx.connection, run, request)
         return [
             _request_copy(run, request, person, route)
             for person in persons
-            for route in [one for one in self.of(person) if one.channel not in tried.get(person.id, ())][:1]
+            for route in [route for route in self.routes(person) if route.channel not in tried.get(person.id, ())][:1]
         ]
 
 
@@ -55,27 +55,29 @@ def _request_copy(run: str, request: str, person: Person, route: Route | None) -
 def open_copies(
     directory: Directory, email: EmailPolicy, *, run: str, request: str, approvers: Sequence[Approver]
 ) -> tuple[list[NewDelivery], bool]:
-    """The copies of a request that opens, and whether there is another way to ask some of them later."""
-    ways = Routing(directory, email)
-    asked = [ways.asked(run, request, one.person) for one in approvers]
-    more = any(another for _, another in asked)
-    return [copy for copies, _ in asked for copy in copies], email is EmailPolicy.FALLBACK and more
+    """Return the copies of a request that opens, and whether it can fall back to email."""
+    routing = Routing(directory, email)
+    opened = [routing.open_copies(run, request, approver.person) for approver in approvers]
+    has_fallback = any(more for _, more in opened)
+    return [copy for copies, _ in opened for copy in copies], email is EmailPolicy.FALLBACK and has_fallback
 
 
 def fall_back(
-    tx: Tx, ways: Routing, *, workspace: str, run: str, request: str, persons: Sequence[Person]
+    tx: Tx, routing: Routing, *, workspace: str, run: str, request: str, persons: Sequence[Person]
 ) -> list[NewDelivery]:
-    """Ask these approvers another way as well, where there is one; the new copies."""
-    copies = ways.again(tx, run, request, persons)
+    """Send a copy to these approvers on the next route, where there is one, and return the new copies."""
+    copies = routing.fallback_copies(tx, run, request, persons)
     deliveries.insert_deliveries(tx, workspace, copies)
     return copies
 
 
-def tell_owner(tx: Tx, directory: Directory, place: RunOwner, *, topic: str, request: str | None = None) -> NewDelivery:
-    """Put an alert to the owner of the workflow into the outbox; the alert."""
-    owner = people.known_people(tx, [place.owner])[place.owner]
-    copy = alert(directory, place.run, owner, topic=topic, request=request)
-    deliveries.insert_deliveries(tx, place.workspace, [copy])
+def alert_owner(
+    tx: Tx, directory: Directory, run_owner: RunOwner, *, topic: str, request: str | None = None
+) -> NewDelivery:
+    """Put an alert to the owner of the workflow into the outbox, and return it."""
+    owner = people.known_people(tx, [run_owner.owner])[run_owner.owner]
+    copy = alert(directory, run_owner.run, owner, topic=topic, request=request)
+    deliveries.insert_deliveries(tx, run_owner.workspace, [copy])
     return copy
 
 
@@ -88,8 +90,8 @@ def alert(
     request: str | None,
     without: frozenset[str] = frozenset(),
 ) -> NewDelivery:
-    """An alert on the best way to this person. `without`: channels that cannot be used for it."""
-    routes = [one for one in directory.reach(person) if one.channel not in without]
+    """Return an alert on the best route to this person. `without`: channels that cannot be used for it."""
+    routes = [route for route in directory.reach(person) if route.channel not in without]
     return NewDelivery(
         kind=DeliveryKind.ALERT,
         run=run,

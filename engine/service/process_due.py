@@ -39,10 +39,10 @@ def _save(tx: Tx, request: Request, deadlines: Deadlines) -> None:
 
 def _ask_another_way(context: CommandContext, tx: Tx, request: Request) -> None:
     _save(tx, request, request.deadlines.after_falling_back())
-    ways = Routing(context.advancer.directory, request.email)
+    routes = Routing(context.advancer.directory, request.email)
     run = request.subject.run
     persons = [approver.person for approver in request.eligible]
-    copies = routing.fall_back(tx, ways, workspace=request.workspace, run=run, request=request.id, persons=persons)
+    copies = routing.fall_back(tx, routes, workspace=request.workspace, run=run, request=request.id, persons=persons)
     channels = sorted({copy.route.channel for copy in copies if copy.route})
     tx.audit(
         request.workspace,

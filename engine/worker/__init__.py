@@ -1,1 +1,1 @@
-"""What moves runs: units of work, the runner that performs effects, and the executor of one process."""
+"""The work that moves runs: units of work, the runner of effects, and the executor of one process."""

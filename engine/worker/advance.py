@@ -1,6 +1,7 @@
-"""Units of work that move runs: load, ask the state machine, save. Each is one transaction and may run twice.
+"""The units of work that move a run: load it, call the state machine, save the progress.
 
-The service calls `start`, `decide`, `cancel`, `resume` and `process_due`; the runner calls `advance` and `record`.
+Each unit is one transaction and may run twice. The runner calls `advance` and `record`; the commands in
+`engine.service` call `follow` after they moved a run themselves.
 """
 
 from __future__ import annotations
@@ -30,17 +31,17 @@ from engine.store.transaction import Tx
 from engine.workflowfile import Workflow
 from engine.workflowfile.step_kinds import StepKind
 
-_TOLD: Final = frozenset({RunStatus.FAILED, RunStatus.NEEDS_ATTENTION, RunStatus.EXPIRED})
-"""Where a run stands of which its owner hears."""
+_ALERTED: Final = frozenset({RunStatus.FAILED, RunStatus.NEEDS_ATTENTION, RunStatus.EXPIRED})
+"""Statuses of a run that its owner is alerted about."""
 _WENT_WRONG: Final = {StepStatus.FAILED: "approved_failed", StepStatus.OUTCOME_UNKNOWN: "approved_unknown"}
-"""What becomes of a step, and the topic by which whoever approved it hears of it."""
+"""Statuses of an approved step that its approver is alerted about, with the topic of the alert."""
 _COMPILED: Final = 256
-"""Versions of workflows kept compiled; they are immutable, so a cache can only be cold, never wrong."""
+"""Number of compiled workflow versions that are cached. Versions never change, so the cache is never stale."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedEffect:
-    """An effect to perform, and the fence under which its outcome may be recorded."""
+    """An effect to run, and the fence (`rev`) that must still hold when its outcome is recorded."""
 
     run: str
     rev: int
@@ -48,7 +49,7 @@ class ClaimedEffect:
 
 
 class Advancer:
-    """The units. `kinds`: step types by name. `directory`: where people can be reached. `secrets`: which are set."""
+    """The units of work. `kinds`: step types by name. `directory`: who people are and how to reach them."""
 
     def __init__(self, *, kinds: Mapping[str, StepKind], directory: Directory, secrets: Secrets) -> None:
         self.kinds, self.directory, self.secrets = kinds, directory, secrets
@@ -58,168 +59,170 @@ class Advancer:
         self._versions: dict[tuple[str, int], Workflow] = {}
 
     def workflow(self, tx: Tx, workflow: str, number: int) -> Workflow:
-        """Version `number` of a workflow: of a run, the very one that it started with."""
+        """Return this version of a workflow. A run keeps the version that it started with."""
         version = workflow, number
-        known = self._versions.get(version)
-        if known is None:
+        compiled = self._versions.get(version)
+        if compiled is None:
             if len(self._versions) >= _COMPILED:
                 self._versions.clear()
-            known = self._versions[version] = self._pinned_source(workflows.load_source(tx.connection, *version))
-        return known
+            compiled = self._versions[version] = self._pinned_source(workflows.load_source(tx.connection, *version))
+        return compiled
 
     def compiled(self, source: bytes) -> Workflow:
-        """The workflow of these bytes, which somebody wants to register. Raises `DefinitionError`."""
+        """Return the workflow in a file that is about to be registered. Raises `DefinitionError`."""
         return workflowfile.load(source, kinds=self.kinds)
 
     # -- the runner's units --
 
-    def advance(self, tx: Tx, run: str, resolved: Resolved) -> ClaimedEffect | None:
-        """Take the run as far as it goes without acting on the world. An effect comes back claimed."""
-        held = run_rows.load_run(tx, run)
-        if held is None or not held.claimable(tx.now):
+    def advance(self, tx: Tx, run_id: str, resolved: Resolved) -> ClaimedEffect | None:
+        """Move the run forward until it has to stop. If it stopped at an effect, return that effect, claimed."""
+        run = run_rows.load_run(tx, run_id)
+        if run is None or not run.claimable(tx.now):
             return None
-        return self._save(tx, held, runs.proceed(*self._pinned(tx, held), now=tx.now), resolved)
+        return self._save(tx, run, runs.proceed(*self._pinned(tx, run), now=tx.now), resolved)
 
     def record(
         self, tx: Tx, claimed: ClaimedEffect, outcome: Outcome, resolved: Resolved, *, may_open_requests: bool = True
     ) -> ClaimedEffect | None:
-        """Put in what an effect came to, and go on. Dropped if somebody else took the run over meanwhile.
+        """Record the outcome of an effect and move the run forward. Do nothing if another process took the run over.
 
-        Not `may_open_requests`: the next request is left for a later walk to open.
+        Without `may_open_requests`, the next call of `advance` opens the next request.
         """
-        held = run_rows.load_run(tx, claimed.run)
-        if held is None or held.rev != claimed.rev:
+        run = run_rows.load_run(tx, claimed.run)
+        if run is None or run.rev != claimed.rev:
             return None
-        progress = runs.record(*self._pinned(tx, held), outcome, now=tx.now, may_open_requests=may_open_requests)
-        return self._save(tx, held, progress, resolved)
+        progress = runs.record(*self._pinned(tx, run), outcome, now=tx.now, may_open_requests=may_open_requests)
+        return self._save(tx, run, progress, resolved)
 
-    def _pinned(self, tx: Tx, held: LoadedRun) -> tuple[Workflow, RunState]:
-        workflow = self.workflow(tx, held.workflow, held.version)
-        return workflow, self.informed(tx, held, workflow)
+    def _pinned(self, tx: Tx, run: LoadedRun) -> tuple[Workflow, RunState]:
+        workflow = self.workflow(tx, run.workflow, run.version)
+        return workflow, self.informed(tx, run, workflow)
 
-    def informed(self, tx: Tx, held: LoadedRun, workflow: Workflow) -> RunState:
-        """The state of a run, with what was decided in it if the workflow reads that."""
+    def informed(self, tx: Tx, run: LoadedRun, workflow: Workflow) -> RunState:
+        """Return the state of a run, with its decisions if the workflow reads them."""
         if not workflow.reads_decisions:
-            return held.state
-        return replace(held.state, decisions=request_model.load_decisions(tx.connection, held.state.id))
+            return run.state
+        return replace(run.state, decisions=request_model.load_decisions(tx.connection, run.state.id))
 
-    def _save(self, tx: Tx, held: LoadedRun, progress: Progress, resolved: Resolved) -> ClaimedEffect | None:
-        self.foresee(tx, held, progress, resolved)
-        if not run_rows.try_save_run(tx, held, progress):
-            raise Conflict(f"run {held.state.id} was moved by somebody else")
-        self.follow(tx, held, progress, resolved)
-        return ClaimedEffect(held.state.id, held.rev + 1, progress.effect) if progress.effect else None
+    def _save(self, tx: Tx, run: LoadedRun, progress: Progress, resolved: Resolved) -> ClaimedEffect | None:
+        self.foresee(tx, run, progress, resolved)
+        if not run_rows.try_save_run(tx, run, progress):
+            raise Conflict(f"run {run.state.id} was moved by another process")
+        self.follow(tx, run, progress, resolved)
+        return ClaimedEffect(run.state.id, run.rev + 1, progress.effect) if progress.effect else None
 
-    def tell_stuck(self, tx: Tx, run: str, reason: str) -> None:
-        """Tell the owner that this server cannot move a run, of which nothing else may be readable."""
-        place = run_rows.load_owner(tx.connection, run)
-        self.alert(tx, place, topic="stuck")
-        record = entry(EntryKind.RUN_STUCK, run=run, content={"error": reason})
-        tx.audit(place.workspace, record)
+    def alert_stuck(self, tx: Tx, run_id: str, reason: str) -> None:
+        """Alert the owner that this server cannot move a run. Only the owner is read: the rest may be unreadable."""
+        run_owner = run_rows.load_owner(tx.connection, run_id)
+        self.alert(tx, run_owner, topic="stuck")
+        tx.audit(run_owner.workspace, entry(EntryKind.RUN_STUCK, run=run_id, content={"error": reason}))
 
     # -- what follows from a progress --
 
-    def foresee(self, tx: Tx, held: LoadedRun, progress: Progress, resolved: Resolved) -> None:
-        """Raise `NeedsDirectory` before anything is written: then nothing of the group has to be undone."""
+    def foresee(self, tx: Tx, run: LoadedRun, progress: Progress, resolved: Resolved) -> None:
+        """Raise `NeedsDirectory` before anything is written, so that the transaction need not be undone."""
         if progress.opening is not None:
             opening = progress.opening
-            Recipients(tx, self.directory, resolved).foresee(held, opening.references, opening.accounts)
+            Recipients(tx, self.directory, resolved).foresee(run, opening.references, opening.accounts)
 
     def follow(
-        self, tx: Tx, held: LoadedRun, progress: Progress, resolved: Resolved, *, stopped_by: str | None = None
+        self, tx: Tx, run: LoadedRun, progress: Progress, resolved: Resolved, *, stopped_by: str | None = None
     ) -> None:
-        """Write the request, the alerts and the audit entries that a progress brings.
+        """Save the request, the alerts and the audit entries that follow from a progress.
 
-        `stopped_by`: the person who ended the run instead of finding out what became of a step. They need not be told,
-        and of the step no more is known than before.
+        `stopped_by`: the person who stopped the run without finding out whether a step happened. They get no alert, and
+        neither do approvers, because nothing new is known about the step.
         """
         for event in progress.events:
             tx.audit(
-                held.workspace,
-                entry(event.kind, run=held.state.id, step=event.step, content=event.content),
+                run.workspace,
+                entry(event.kind, run=run.state.id, step=event.step, content=event.content),
             )
         if progress.opening is not None:
-            self._open(tx, held, progress.opening, resolved)
+            self._open(tx, run, progress.opening, resolved)
         alert = None
-        if stopped_by == held.owner:
+        if stopped_by == run.owner:
             pass
-        elif progress.status in _TOLD or (progress.error and progress.status is RunStatus.CANCELLED):
-            alert = self.alert(tx, held.place, topic=progress.status.value)
-        told = progress.status.ended and self._tell_requester(tx, held, alert)
+        elif progress.status in _ALERTED or (progress.error and progress.status is RunStatus.CANCELLED):
+            alert = self.alert(tx, run.place, topic=progress.status.value)
+        notified = progress.status.ended and self._notify_requester(tx, run, alert)
         for visit in progress.visits:
-            approver = self._follow_approval(tx, held, visit)
-            knows = (held.owner, *([held.requester] if told else []))
-            # Of a step that a person stopped, the alert that its outcome is unknown says how that was answered.
-            if approver is not None and stopped_by is None and approver[1] not in knows:
-                self._tell_approver(tx, held, visit, *approver)
+            approver = self._follow_approval(tx, run, visit)
+            informed = (run.owner, *([run.requester] if notified else []))
+            # If a person stopped the run, the alert about the unknown outcome already shows that.
+            if approver is not None and stopped_by is None and approver[1] not in informed:
+                self._alert_approver(tx, run, visit, *approver)
 
-    def _follow_approval(self, tx: Tx, held: LoadedRun, visit: Visit) -> tuple[str, str] | None:
-        """Have the copies of what was approved say what became of it.
+    def _follow_approval(self, tx: Tx, run: LoadedRun, visit: Visit) -> tuple[str, str] | None:
+        """Update the copies of a request if the step that it approved failed, or no longer does.
 
-        Returns the request and its approver where it went wrong, for they have to hear of it.
+        Return the request and its approver if the step failed: the approver has to be alerted.
         """
-        before = held.state.visits.get(visit.step)
+        before = run.state.visits.get(visit.step)
         failed = visit.status in _WENT_WRONG
         if not failed and (before is None or before.status not in _WENT_WRONG):
             return None
-        approval = request_model.load_approval(tx.connection, run=held.state.id, step=visit.step, visit=visit.visit)
+        approval = request_model.load_approval(tx.connection, run=run.state.id, step=visit.step, visit=visit.visit)
         if approval is None:
             return None
-        deliveries.mark_outdated(tx, held.state.id, approval[0])
+        deliveries.mark_outdated(tx, run.state.id, approval[0])
         return approval if failed else None
 
-    def _tell_approver(self, tx: Tx, held: LoadedRun, visit: Visit, request: str, approver: str) -> None:
+    def _alert_approver(self, tx: Tx, run: LoadedRun, visit: Visit, request: str, approver: str) -> None:
         person = people.known_people(tx, [approver])[approver]
         topic = _WENT_WRONG[visit.status]
-        told = routing.alert(self.directory, held.state.id, person, topic=topic, request=request)
-        deliveries.insert_deliveries(tx, held.workspace, [told])
+        alert = routing.alert(self.directory, run.state.id, person, topic=topic, request=request)
+        deliveries.insert_deliveries(tx, run.workspace, [alert])
 
-    def _tell_requester(self, tx: Tx, held: LoadedRun, alert: NewDelivery | None) -> bool:
-        """Whoever started the run hears how it ended, where they started it; whether they do, also by the `alert`."""
-        if held.origin.surface == "terminal" or not held.origin.place:
+    def _notify_requester(self, tx: Tx, run: LoadedRun, alert: NewDelivery | None) -> bool:
+        """Notify the requester of the end of the run, where they started it. Return whether they are notified.
+
+        The `alert` to the owner counts if the requester is the owner and gets it in the same place.
+        """
+        if run.origin.surface == "terminal" or not run.origin.place:
             return False
-        requester = people.known_people(tx, [held.requester])[held.requester]
-        route = self.directory.back(held.origin, requester)
+        requester = people.known_people(tx, [run.requester])[run.requester]
+        route = self.directory.back(run.origin, requester)
         if route is None:
             return False
         if alert is not None and alert.person.id == requester.id and alert.route == route:
             return True
-        copy = NewDelivery(kind=DeliveryKind.OUTCOME, run=held.state.id, person=requester, route=route)
-        deliveries.insert_deliveries(tx, held.workspace, [copy])
+        copy = NewDelivery(kind=DeliveryKind.OUTCOME, run=run.state.id, person=requester, route=route)
+        deliveries.insert_deliveries(tx, run.workspace, [copy])
         return True
 
-    def alert(self, tx: Tx, place: RunOwner, *, topic: str, request: str | None = None) -> NewDelivery:
-        """Tell the owner of the workflow, wherever the owner can be reached."""
-        return routing.tell_owner(tx, self.directory, place, topic=topic, request=request)
+    def alert(self, tx: Tx, run_owner: RunOwner, *, topic: str, request: str | None = None) -> NewDelivery:
+        """Send an alert to the owner of the workflow."""
+        return routing.alert_owner(tx, self.directory, run_owner, topic=topic, request=request)
 
-    def _open(self, tx: Tx, held: LoadedRun, opening: Opening, resolved: Resolved) -> None:
-        request, notes = tx.new_id(), list(opening.notes)
+    def _open(self, tx: Tx, run: LoadedRun, opening: Opening, resolved: Resolved) -> None:
+        request_id, notes = tx.new_id(), list(opening.notes)
         notes += self._missing_secrets(opening)
-        approvers, missing = Recipients(tx, self.directory, resolved).approvers(held, opening.references)
+        approvers, missing = Recipients(tx, self.directory, resolved).approvers(run, opening.references)
         notes += missing
         if not approvers:
-            owner = people.known_people(tx, [held.owner])[held.owner]
+            owner = people.known_people(tx, [run.owner])[run.owner]
             approvers = [Approver(owner, "owner, because the gate named nobody who can be asked")]
             notes.append("The gate named nobody who can be asked, so the owner of the workflow is.")
         copies, more_ways = routing.open_copies(
-            self.directory, opening.email, run=held.state.id, request=request, approvers=approvers
+            self.directory, opening.email, run=run.state.id, request=request_id, approvers=approvers
         )
         request_rows.insert_request(
             tx,
             opening,
-            request=request,
-            workspace=held.workspace,
+            request=request_id,
+            workspace=run.workspace,
             approvers=approvers,
             notes=notes,
             deadlines=opening.deadlines(tx.now, falls_back=more_ways),
         )
-        deliveries.insert_deliveries(tx, held.workspace, copies)
-        tx.audit(held.workspace, _opened(held, request, opening, approvers, notes))
+        deliveries.insert_deliveries(tx, run.workspace, copies)
+        tx.audit(run.workspace, _opened_entry(run, request_id, opening, approvers, notes))
         if not any(copy.route for copy in copies):
-            self.alert(tx, held.place, topic="unreachable", request=request)
+            self.alert(tx, run.place, topic="unreachable", request=request_id)
 
     def _missing_secrets(self, opening: Opening) -> list[str]:
-        """Said before somebody approves what is bound to fail."""
+        """Return a sentence for each secret that is not set, so that approvers see that the step would fail."""
         names = {
             part.name for parts in opening.content.secrets.values() for part in parts if isinstance(part, SecretName)
         }
@@ -232,19 +235,22 @@ class Advancer:
         return missing
 
 
-def _opened(
-    held: LoadedRun, request: str, opening: Opening, approvers: Sequence[Approver], notes: Sequence[str]
+def _opened_entry(
+    run: LoadedRun, request_id: str, opening: Opening, approvers: Sequence[Approver], notes: Sequence[str]
 ) -> Entry:
     content: dict[str, Value] = {
         "title": opening.title,
         "workflow": opening.subject.workflow,
-        "workflow_version": held.version,
+        "workflow_version": run.version,
         "workflow_hash": opening.subject.hash,
         "at": opening.subject.at,
         "visit": opening.subject.visit,
         "content": opening.content.as_value(),
         "digest": opening.digest,
-        "approvers": [{"person": one.person.id, "name": one.person.label, "rule": one.rule} for one in approvers],
+        "approvers": [
+            {"person": approver.person.id, "name": approver.person.label, "rule": approver.rule}
+            for approver in approvers
+        ],
     }
     if opening.reason:
         content["reason"] = opening.reason
@@ -252,14 +258,14 @@ def _opened(
         content["notes"] = list[Value](notes)
     return entry(
         EntryKind.REQUEST_OPENED,
-        run=held.state.id,
-        request=request,
+        run=run.state.id,
+        request=request_id,
         step=opening.subject.step,
         content=content,
     )
 
 
 def wake(tx: Tx, run: str) -> None:
-    """Have the run advanced soon, whatever is going on with it now."""
+    """Make the run ready to be advanced, even while another process works on it."""
     run_rows.wake(tx, run)
     tx.enqueue(Work("advance", run))

@@ -1,4 +1,4 @@
-"""The executor of one process: hints after commits, a tick every half second, and the tables as the queue."""
+"""The executor of one process. Hints come after commits; a tick reads the tables for due work."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from engine.retry import TICK_SECONDS
 log = logging.getLogger(__name__)
 
 CONCURRENT: Final = {"advance": 64, "deliver": 32, "process_due": 8}
-"""Units of each kind at once, so that slow steps never keep copies or clocks waiting."""
+"""Maximum number of concurrent units of each kind, so that slow steps do not delay deliveries or deadlines."""
 
 Unit = Callable[[str], Awaitable[None]]
 
 
 class Embedded:
-    """`units`: what does each kind of work; `due`: what is ready at a time, from the tables."""
+    """Runs work in this process. `units`: the function for each kind of work. `due`: reads the work that is due."""
 
     def __init__(
         self,
@@ -43,18 +43,18 @@ class Embedded:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is queued or under way. Time may still bring work."""
+        """Whether no work is queued or running. More work may become due later."""
         return not self._queued and self._busy == 0
 
     def submit(self, works: Sequence[Work]) -> None:
-        """A hint that these may be ready. One that is queued already is not queued twice."""
+        """Queue work that may be ready, unless it is queued already."""
         for work in works:
             if work not in self._queued:
                 self._queued.add(work)
                 self._queues[work.kind].put_nowait(work.id)
 
     async def run(self) -> None:
-        """Do work until cancelled, or until stopped and what is under way is done."""
+        """Do work until cancelled, or until `stop` was called and running work has ended."""
         async with _ticking(self._tick, seconds=self._tick_seconds), asyncio.TaskGroup() as group:
             await self._tick()
             for kind in self._units:
@@ -62,7 +62,7 @@ class Embedded:
                     group.create_task(self._consume(kind))
 
     def stop(self) -> None:
-        """Begin nothing more; `run` returns when what is under way is done."""
+        """Start no more work. `run` returns when the running work has ended."""
         self._stopping = True
         for kind, queue in self._queues.items():
             for _ in range(CONCURRENT[kind]):
@@ -72,30 +72,30 @@ class Embedded:
         try:
             self.submit(await self._due(self._now()))
         except asyncio.CancelledError:
-            # The scheduler would log it as a failure of the job.
+            # The scheduler would log the cancellation as a failed job.
             if not self._stopping:
                 raise
         except StoreError as error:
-            self._report(f"cannot look for due work: {error}")
+            self._report(f"cannot read due work: {error}")
         except Exception:
-            log.exception("cannot look for due work")
+            log.exception("cannot read due work")
 
     async def _consume(self, kind: str) -> None:
         while True:
-            one = await self._queues[kind].get()
+            item = await self._queues[kind].get()
             if self._stopping:
                 return
             # Taken off before it is done: a hint that comes meanwhile must count.
-            self._queued.discard(Work(kind, one))  # type: ignore[arg-type]
+            self._queued.discard(Work(kind, item))  # type: ignore[arg-type]
             self._busy += 1
             try:
-                await self._do(kind, one)
+                await self._do(kind, item)
             finally:
                 self._busy -= 1
 
-    async def _do(self, kind: str, one: str) -> None:
+    async def _do(self, kind: str, item: str) -> None:
         try:
-            await self._units[kind](one)
+            await self._units[kind](item)
             self._trouble = None
         except StoreError as error:
             self._report(str(error))
@@ -103,13 +103,13 @@ class Embedded:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            # Not we are cancelled, but something that the unit waited for.
-            log.exception("%s %s was cut off; it is tried again", kind, one)
+            # This task was not cancelled, but a task that the unit awaited.
+            log.exception("%s %s was cancelled from inside; it is tried again", kind, item)
         except Exception:
-            log.exception("%s %s failed; it is tried again", kind, one)
+            log.exception("%s %s failed; it is tried again", kind, item)
 
     def _report(self, trouble: str) -> None:
-        """Log what stops everything once, not for every unit of every tick."""
+        """Log an error of the database once, and not again for every unit of every tick."""
         if trouble != self._trouble:
             self._trouble = trouble
             log.error("%s", trouble)
@@ -117,7 +117,7 @@ class Embedded:
 
 @asynccontextmanager
 async def _ticking(tick: Callable[[], Awaitable[None]], *, seconds: float) -> AsyncIterator[None]:
-    """Call `tick` every `seconds` while the body runs; never two at once, and several that are late count as one."""
+    """Call `tick` every `seconds` while the body runs: never two at once, and once for several that are late."""
     scheduler = AsyncIOScheduler(timezone="UTC")
     scheduler.add_job(
         tick, "interval", seconds=seconds, max_instances=1, coalesce=True, misfire_grace_time=None, id="tick"

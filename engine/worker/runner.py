@@ -1,4 +1,4 @@
-"""Performs the effects of runs: claims, acts outside of any transaction, records under the fence."""
+"""The runner of effects: it claims an effect, calls the step outside of any transaction, and records the outcome."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from engine.worker.advance import Advancer, ClaimedEffect
 log = logging.getLogger(__name__)
 
 _SEARCHED_AT_ONCE: Final = 16_384
-"""Characters of an output that are searched for secrets on the loop."""
+"""Up to this many characters an output is searched for secrets on the event loop; a larger one on a thread."""
 RENEW_SECONDS: Final = 2.0
-"""How often the lease of a run is renewed while its step works."""
+"""Time between two renewals of the lease of a run while its step runs."""
 
 
 class Runner:
-    """Advances runs, each as far as it goes, effects included. `steps`: step types by name."""
+    """Moves runs forward, effects included. `steps`: step types by name."""
 
     def __init__(
         self,
@@ -46,8 +46,8 @@ class Runner:
         self._under_way: set[str] = set()
 
     async def advance(self, run: str) -> None:
-        """Take the run to where it waits or ends. Does nothing if it is not ready, or somebody else is at it."""
-        # A full disk can keep an outcome from being recorded for longer than a lease: it must not be taken for a crash.
+        """Move the run forward until it waits or ends. Do nothing if it is not ready, or another task works on it."""
+        # With a full disk, recording an outcome may take longer than a lease. That must not count as a crash.
         if run in self._under_way:
             return
         self._under_way.add(run)
@@ -56,10 +56,10 @@ class Runner:
         except (Conflict, StoreError):
             raise
         except ChannelError as error:
-            # Nobody can say now who is to be asked; the owner is told once, like of everything that keeps a run back.
-            await self._postpone(run, str(error), told=error.retry_after is None)
+            # The directory cannot say who the approvers are. After a rate limit it is enough to wait.
+            await self._postpone(run, str(error), alert_owner=error.retry_after is None)
         except DefinitionError as error:
-            log.error("run %s cannot go on: its workflow is no longer understood: %s", run, error)
+            log.error("run %s cannot go on: its workflow file is no longer valid: %s", run, error)
             first = str(error).partition("\n")[0]
             await self._postpone(run, f"The workflow of this run is no longer understood by this server: {first}")
         except Exception:
@@ -78,12 +78,12 @@ class Runner:
             while claimed is not None:
                 claimed = await self._perform(claimed)
         except Conflict:
-            log.info("run %s was taken over", run)
+            log.info("run %s was taken over by another process", run)
 
-    async def _postpone(self, run: str, reason: str, *, told: bool = True) -> None:
-        """`told`: whether it is worth telling; what only has to wait for its turn is not."""
-        if await self._store.transact(lambda tx: run_rows.postpone(tx, run, reason)) and told:
-            await self._store.transact(lambda tx: self._advancer.tell_stuck(tx, run, reason))
+    async def _postpone(self, run: str, reason: str, *, alert_owner: bool = True) -> None:
+        """Try the run again later, and alert its owner the first time."""
+        if await self._store.transact(lambda tx: run_rows.postpone(tx, run, reason)) and alert_owner:
+            await self._store.transact(lambda tx: self._advancer.alert_stuck(tx, run, reason))
 
     async def _perform(self, claimed: ClaimedEffect) -> ClaimedEffect | None:
         async with asyncio.TaskGroup() as group:
@@ -95,7 +95,7 @@ class Runner:
         try:
             return await self._store.transact_with_retry(lambda tx: self._advancer.record(tx, claimed, outcome, {}))
         except NeedsDirectory:
-            # That an effect happened is written down at once; who is asked next is for the next walk to find out.
+            # The outcome is recorded at once. The next request is opened when the directory has answered.
             await self._store.transact_with_retry(
                 lambda tx: self._advancer.record(tx, claimed, outcome, {}, may_open_requests=False)
             )
@@ -106,11 +106,11 @@ class Runner:
         while True:
             await asyncio.sleep(self._renew_seconds)
             try:
-                held = await self._store.transact(lambda tx: run_rows.try_renew(tx, claimed.run, claimed.rev))
+                renewed = await self._store.transact(lambda tx: run_rows.try_renew(tx, claimed.run, claimed.rev))
             except StoreError as error:
                 log.warning("the lease of run %s could not be renewed: %s", claimed.run, error)
                 continue
-            if not held:
+            if not renewed:
                 return
 
     async def _run_effect(self, claimed: ClaimedEffect) -> Outcome:
@@ -123,13 +123,13 @@ class Runner:
         except (Tampered, StepError) as error:
             return StepFailure(message=str(error), final=True)
         except ValidationError as error:
-            # Its own words would quote the values, and the values hold the secrets now.
+            # The text of the error would quote the parameters, which hold the secrets here.
             return StepFailure(
                 message=f"The step does not take its parameters ({error.error_count()} wrong).", final=True
             )
         except Exception as error:  # noqa: BLE001 a step type may be anybody's code
-            # Nothing was called yet, so nothing is unknown.
-            return self._broke(claimed, error, unknown=False)
+            # The step was not called yet, so the outcome is known.
+            return self._crash(claimed, error, unknown=False)
         return await self._call(claimed, effect, step, params)
 
     async def _call(self, claimed: ClaimedEffect, effect: Effect, step: StepType[Any], params: BaseModel) -> Outcome:
@@ -158,19 +158,21 @@ class Runner:
         except _Unusable as error:
             return StepFailure(message=f"The step did its work, but its output cannot be used: {error}.", final=True)
         except asyncio.CancelledError as error:
-            if _cancelled():
+            if _is_cancelled():
                 raise
-            return self._broke(claimed, error, unknown=True)
+            return self._crash(claimed, error, unknown=True)
         except Exception as error:  # noqa: BLE001 a step type may be anybody's code
             if isinstance(error, TimeoutError) and limit.expired():
                 return StepFailure(
                     message=f"It took longer than {effect.timeout.total_seconds():g} seconds.", unknown=True
                 )
-            return self._broke(claimed, error, unknown=True)
+            return self._crash(claimed, error, unknown=True)
 
-    def _broke(self, claimed: ClaimedEffect, error: BaseException, *, unknown: bool) -> StepFailure:
+    def _crash(self, claimed: ClaimedEffect, error: BaseException, *, unknown: bool) -> StepFailure:
         step = claimed.effect.step
-        log.error("step %s of run %s raised", step.id, claimed.run, exc_info=error, extra={"run": claimed.run})
+        log.error(
+            "step %s of run %s raised an exception", step.id, claimed.run, exc_info=error, extra={"run": claimed.run}
+        )
         message = f"The step type {step.kind.name} broke; the server's log has it under run {claimed.run}."
         return StepFailure(message=message, unknown=unknown, final=not unknown)
 
@@ -179,33 +181,33 @@ class Runner:
             output = runs.checked_output(produced)
         except InvalidValue as error:
             raise _Unusable(self._secrets.redact(str(error))) from None
-        # An echoing server sends back what it was sent, secrets included.
+        # A server may send back what it received, secrets included.
         redact, large = self._secrets.redact, json_values.is_larger(output, _SEARCHED_AT_ONCE)
-        redacted = await off_loop(lambda: _redacted(output, redact), large=large)
+        redacted = await off_loop(lambda: _redact(output, redact), large=large)
         assert isinstance(redacted, dict)
         return redacted
 
 
 class _Unusable(Exception):
-    """What a step returned is no output."""
+    """A step returned something that cannot be stored as its output."""
 
 
-def _redacted(value: Value, redact: Callable[[str], str]) -> Value:
-    """Text by text, not over the whole: in JSON a quote in a secret would be escaped, and so not be found."""
+def _redact(value: Value, redact: Callable[[str], str]) -> Value:
+    """Return the value with secrets redacted in each text and number. JSON as a whole would have escaped quotes."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, dict):
-        return {redact(key): _redacted(item, redact) for key, item in value.items()}
+        return {redact(key): _redact(item, redact) for key, item in value.items()}
     if isinstance(value, list):
-        return [_redacted(item, redact) for item in value]
+        return [_redact(item, redact) for item in value]
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        # A secret of digits comes back as a number from whoever reads it as one.
+        # A server may send a secret of digits back as a number.
         text = format(value, "f") if isinstance(value, Decimal) else str(value)
         return value if (redacted := redact(text)) == text else redacted
     return value
 
 
-def _cancelled() -> bool:
-    """Whether we are cancelled, and not a task that a step type started and cancelled itself."""
+def _is_cancelled() -> bool:
+    """Return whether this task was cancelled, and not a task that the step started and cancelled itself."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -259,14 +259,14 @@ FAULTS: Final = (
     Fault(
         "a post of unknown outcome is not looked for",
         "engine/delivery/outbox.py",
-        "        if receipt is None and held.unknown and isinstance(channel, FindsCopies):\n",
+        "        if receipt is None and delivery.unknown and isinstance(channel, FindsCopies):\n",
         "        if receipt is None and held.unknown and not isinstance(channel, FindsCopies):\n",
         _COPIES,
     ),
     Fault(
         "a relay that comes back after its lease leaves what it showed",
         "engine/delivery/results.py",
-        "        deliveries.mark_to_show_again(tx, held.id)\n",
+        "        deliveries.mark_to_show_again(tx, delivery.id)\n",
         "",
         _COPIES,
     ),
@@ -372,7 +372,7 @@ FAULTS: Final = (
     Fault(
         "an alert in the place of the owner's carries the right to answer",
         "engine/delivery/results.py",
-        "    if run is None or run.owner != held.person or run.state.status is not RunStatus.NEEDS_ATTENTION:\n",
+        "    if run is None or run.owner != delivery.person or run.state.status is not RunStatus.NEEDS_ATTENTION:\n",
         "    if run is None or run.state.status is not RunStatus.NEEDS_ATTENTION:\n",
         _ATTENTION,
     ),
@@ -452,7 +452,7 @@ FAULTS: Final = (
     Fault(
         "nobody is asked another way where SlackSandbox refuses for good",
         "engine/delivery/results.py",
-        "        if not _ask_another_way(tx, directory, claimed):\n",
+        "        if not _try_fall_back(tx, directory, claimed):\n",
         "        if True:\n",
         "tests/integration/test_routing.py",
     ),
@@ -495,8 +495,8 @@ FAULTS: Final = (
     Fault(
         "an outcome is recorded by whoever was overtaken",
         "engine/worker/advance.py",
-        "        if held is None or held.rev != claimed.rev:\n",
-        "        if held is None:\n",
+        "        if run is None or run.rev != claimed.rev:\n",
+        "        if run is None:\n",
         _RUNS,
     ),
     Fault(

@@ -173,7 +173,7 @@ async def test_a_tick_that_cannot_look_is_logged_and_the_next_one_looks_again(
             await until(lambda: units.looks > 3)
             units.due, units.trouble = [Work("advance", "a")], None
             await until(lambda: units.done == [Work("advance", "a")])
-    assert "cannot look for due work" in caplog.records[0].getMessage()
+    assert "cannot read due work" in caplog.records[0].getMessage()
     if isinstance(trouble, StoreError):
         assert len(caplog.records) == 1
 
