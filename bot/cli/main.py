@@ -27,7 +27,7 @@ for _command in (
     LazyCommand("workflows", "workflows:workflows", "List the registered workflows."),
     LazyCommand("run", "runs:run", "Start a run of the registered WORKFLOW."),
     LazyCommand("runs", "runs:runs", "List the runs, or show the run ID with its story."),
-    LazyCommand("cancel", "runs:cancel", "Cancel the run ID and withdraw its request."),
+    LazyCommand("cancel", "runs:cancel", "Cancel the run ID and its request."),
     LazyCommand("resume", "runs:resume", "Say whether a step of unknown outcome in the run ID happened."),
     LazyCommand("requests", "requests:requests", "List the requests that wait for a decision, or show the request ID."),
     LazyCommand("decide", "requests:decide", "Decide the request ID: approve, edit or reject."),

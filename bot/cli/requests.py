@@ -10,7 +10,7 @@ import click
 from bot.cli import client, serialize
 from bot.cli.context import json_option
 from bot.local.reply import NEEDS_CONFIRMATION, CommandReply
-from bot.presentation import request_card
+from bot.presentation import request_card, states
 from bot.presentation.characters import visible
 from bot.terminal import screen
 from bot.terminal.channel import next_step
@@ -44,7 +44,7 @@ def requests(request_id: str | None, everything: bool, limit: int, as_json: bool
             one.id,
             one.title,
             one.workflow,
-            one.model.state.value,
+            states.REQUESTS[one.model.state],
             ", ".join(approver.person.label for approver in one.model.eligible),
             screen.when(one.model.deadlines.opened_at),
         )
@@ -75,7 +75,13 @@ def _one(connection: Any, request_id: str, *, as_json: bool) -> None:
 
 
 def _copy(view: DeliveryView) -> tuple[str, ...]:
-    return (view.person.label, view.channel, view.state.value, screen.when(view.shown_at), view.last_error or "")
+    return (
+        view.person.label,
+        view.channel,
+        states.DELIVERIES[view.state],
+        screen.when(view.shown_at),
+        view.last_error or "",
+    )
 
 
 @click.command()

@@ -10,7 +10,7 @@ import click
 from bot.cli import client, serialize
 from bot.cli.context import json_option
 from bot.cli.exit_codes import Exit
-from bot.presentation import characters
+from bot.presentation import characters, states
 from bot.terminal import screen
 from engine import json_values
 from engine.domain import DEFAULT_WORKSPACE, RunStatus
@@ -58,7 +58,10 @@ def runs(run_id: str | None, open_only: bool, limit: int, as_json: bool) -> None
     if as_json:
         click.echo(screen.as_json([serialize.run(one) for one in found]))
         return
-    rows = [(one.id, one.workflow, one.status.value, one.requester.label, screen.when(one.started_at)) for one in found]
+    rows = [
+        (one.id, one.workflow, states.RUNS[one.status], one.requester.label, screen.when(one.started_at))
+        for one in found
+    ]
     screen.console().print(screen.listing(("run", "workflow", "status", "started by", "started"), rows))
 
 
@@ -79,7 +82,7 @@ def _one(connection: Any, run_id: str, *, as_json: bool) -> None:
         click.echo(screen.as_json(whole))
         return
     out = screen.console()
-    out.print(f"Run {view.id} of {view.workflow} version {view.version}: {view.status.value}")
+    out.print(f"Run {view.id} of {view.workflow} version {view.version}: {states.RUNS[view.status]}")
     if view.error:
         out.print(screen.quoted(characters.visible(view.error)), style="red")
     for entry in story:
@@ -98,7 +101,7 @@ def _hints(view: RunView, pending: list[str]) -> list[str]:
 @click.argument("run_id", metavar="ID")
 @click.option("--reason", help="The reason, which is kept in the audit log.")
 def cancel(run_id: str, reason: str | None) -> None:
-    """Cancel the run ID and withdraw its request.
+    """Cancel the run ID and its request.
 
     No further step starts; a step in progress finishes.
     """

@@ -20,7 +20,7 @@ from bot import app, settings
 from bot.app import AppOptions
 from bot.cli import trial_folders
 from bot.cli.exit_codes import Exit
-from bot.presentation import characters, dates, refusals, request_card
+from bot.presentation import characters, dates, refusals, request_card, states
 from bot.terminal import prompts, screen
 from bot.terminal.prompts import TypedDecision
 from engine import fields, workflowfile
@@ -241,7 +241,7 @@ class Trial:
         error = view.error or ""
         # The step that failed has said why already.
         why = "" if any(error.endswith(cause) for cause in self._causes) else characters.line(error)
-        self.console.print(f"Run {view.status.value}. {why}".rstrip(), style="bold")
+        self.console.print(f"The run {states.RUN_CLAUSES[view.status]}. {why}".rstrip(), style="bold")
         return Exit.DONE if view.status is RunStatus.SUCCEEDED else Exit.NO
 
     # -- ask --

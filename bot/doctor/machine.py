@@ -12,6 +12,7 @@ from typing import Final
 
 from bot.doctor.context import CheckContext, ClockReading
 from bot.doctor.finding import Finding, ok, problem, warning
+from bot.presentation import dates
 from engine.errors import StoreError
 from engine.store import health
 
@@ -84,11 +85,11 @@ def clock(context: CheckContext) -> Iterator[Finding]:
     if now < earliest - _AHEAD:
         yield problem(
             "machine.clock",
-            f"This machine's clock says {_format(now)}, but {_format(earliest)} is already past.",
+            f"This machine's clock says {dates.exact_moment(now)}, but {dates.exact_moment(earliest)} is already past.",
             _SET_CLOCK,
         )
     else:
-        yield ok("machine.clock", f"This machine's clock says {_format(now)}, which is plausible.")
+        yield ok("machine.clock", f"This machine's clock says {dates.exact_moment(now)}, which is plausible.")
 
 
 def _newest_entry(context: CheckContext) -> datetime | None:
@@ -113,10 +114,6 @@ def clock_jump(context: CheckContext, ended: ClockReading) -> Iterator[Finding]:
             f"This machine's clock jumped by {jump.total_seconds():+.1f} seconds while this command ran.",
             "Find out which program sets it. It should be adjusted slowly (NTP), not set.",
         )
-
-
-def _format(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 CHECKS: Final = (clock, time_zones)

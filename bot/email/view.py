@@ -262,7 +262,7 @@ def _prepared(row: _Wanted) -> _Wanted:
 def _times(card: Card) -> Iterator[tuple[int, Row]]:
     """Yield the dates that follow the facts."""
     if card.expires_at is not None:
-        yield -1, Row("Expires", dates.moment(card.expires_at), None, 0)
+        yield -1, Row(expiry.LABEL, dates.moment(card.expires_at), None, 0)
     if card.until is not None:
         yield -1, Row(_until(card), dates.moment(card.until), None, 0)
 
@@ -270,7 +270,7 @@ def _times(card: Card) -> Iterator[tuple[int, Row]]:
 def _short_times(card: Card) -> Iterator[Row]:
     """Yield the dates for an email without facts, with the time that a request lasts after it is first shown."""
     if card.expires_after is not None:
-        yield Row("Expires", expiry.after_shown(card.expires_after), None, 0)
+        yield Row(expiry.LABEL, expiry.after_shown(card.expires_after), None, 0)
     yield from (row for _, row in _times(card))
 
 

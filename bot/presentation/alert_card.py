@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from bot.presentation import advice, dates, outcome_card, people, request_card, request_outcome
+from bot.presentation import advice, dates, expiry, outcome_card, people, request_card, request_outcome, states
 from bot.presentation.characters import line
 from engine.domain import Card, DeliveryKind, RunStatus, StepStatus
 from engine.read_models import DeliveryContent, RequestView, RunView, StepAnswer, StepView
@@ -73,7 +73,8 @@ def _over(copy: DeliveryContent) -> str | None:
         answered = advice.last_answer(run)
         if answered is not None and _answers(copy, answered[1]):
             return _answered_by(answered)
-        return f"There is nothing to answer any more: the run is {run.status}." if run.status.ended else None
+        ended = f"There is nothing to answer any more: the run {states.RUN_CLAUSES[run.status]}."
+        return ended if run.status.ended else None
     if copy.topic == "approved_unknown" and request is not None and request.effect is not None:
         known = request.effect[0] is not StepStatus.OUTCOME_UNKNOWN
         return _answered_by(advice.last_answer(run)) if known else None
@@ -146,6 +147,6 @@ def _alert(topic: str, run: RunView, request: RequestView | None) -> tuple[str, 
                 else f"No approver is left. {advice.before_asking_anew(run)}"
             )
         case "expired":
-            return f"{name}: nobody decided in time", advice.after_expiry(run)
+            return f"{name}: {expiry.WITHOUT_DECISION}", advice.after_expiry(run)
         case _:
             return f"{name} failed", advice.after_failure(run)

@@ -1,12 +1,43 @@
-"""The sentences about when a request expires. Pure."""
+"""The wording of an expiry, for every surface. Pure."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
 
+from bot.presentation import dates
 from engine import durations
+from engine.domain import OnExpiry
+
+LABEL: Final = "Expires"
+"""Before the date until which a request can be decided."""
+WITHOUT_DECISION: Final = "expired without a decision"
+"""Of a run, and of a request."""
+REJECTED: Final = f"{WITHOUT_DECISION} and was rejected automatically"
+"""Of a request whose gate has `on_expiry: reject`."""
+_CONSEQUENCES: Final = {
+    OnExpiry.CONTINUE: "the run went on without an approval",
+    OnExpiry.STOP: "the run was stopped",
+    OnExpiry.REJECT: "it was rejected automatically",
+}
+
+
+def due(at: datetime, *, written: Callable[[datetime], str] = dates.moment) -> str:
+    """Return when a request expires. `written`: writes the date as the surface can show it."""
+    return f"{LABEL} {written(at)}"
+
+
+def due_after(delta: timedelta) -> str:
+    """Return when a request expires that nobody was shown yet."""
+    return f"{LABEL} {after_shown(delta)}"
 
 
 def after_shown(delta: timedelta) -> str:
-    """When a request expires whose clock has not started."""
+    """Return the time after which a request expires that nobody was shown yet."""
     return f"{durations.in_words(delta)} after somebody was first shown it"
+
+
+def expired(at: str, on_expiry: OnExpiry) -> str:
+    """Return the sentence about a request that expired. `at`: the date, as it is written."""
+    return f"Expired at {at} without a decision; {_CONSEQUENCES[on_expiry]}."

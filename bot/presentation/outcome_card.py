@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
-from bot.presentation import dates, request_content, request_outcome
+from bot.presentation import dates, request_content, request_outcome, states
 from bot.presentation.characters import line, visible
-from engine.domain import Card, CardField, DeliveryKind, RequestState, RunStatus
+from engine.domain import Card, CardField, DeliveryKind, RequestState
 from engine.read_models import DeliveryContent, RequestView, RunView
 
 
@@ -17,7 +16,7 @@ def outcome_card(copy: DeliveryContent) -> Card:
     decided, changed = decision_facts(copy.request)
     return Card(
         kind=DeliveryKind.OUTCOME,
-        title=f"{line(run.workflow_title)}: {_ENDS.get(run.status, run.status.value)}",
+        title=f"{line(run.workflow_title)}: {states.run_end(run.status)}",
         facts=(*run_facts(run), *decided),
         fields=changed,
         run=run.id,
@@ -38,11 +37,3 @@ def run_facts(run: RunView) -> Iterator[tuple[str, str]]:
     yield "Started by", f"{line(run.requester.label)}, {dates.moment(run.started_at)}"
     if run.error:
         yield "Error", visible(run.error)
-
-
-_ENDS: Final = {
-    RunStatus.SUCCEEDED: "done",
-    RunStatus.REJECTED: "rejected",
-    RunStatus.EXPIRED: "nobody decided in time",
-    RunStatus.CANCELLED: "cancelled",
-}

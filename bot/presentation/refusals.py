@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import singledispatch
 from typing import Final
 
-from bot.presentation import dates
+from bot.presentation import dates, expiry, states
 from engine.domain import (
     AlreadyDecided,
     Cancelled,
@@ -89,8 +89,10 @@ def _reason_missing(refusal: ReasonMissing) -> str:
 
 @sentence.register
 def _already_decided(refusal: AlreadyDecided) -> str:
-    who = "you" if refusal.by_you else refusal.by.label if refusal.by else "the clock"
-    return f"This request was already {refusal.state} by {who} at {dates.moment(refusal.at)}."
+    if refusal.by is None and not refusal.by_you:
+        return f"This request {expiry.REJECTED} at {dates.moment(refusal.at)}."
+    who = "you" if refusal.by_you or refusal.by is None else refusal.by.label
+    return f"This request was already {states.REQUESTS[refusal.state]} by {who} at {dates.moment(refusal.at)}."
 
 
 @sentence.register
@@ -111,7 +113,7 @@ def _expired(refusal: Expired) -> str:
 
 @sentence.register
 def _cancelled(refusal: Cancelled) -> str:
-    return f"This request was withdrawn at {dates.moment(refusal.at)}, because its run was cancelled."
+    return f"This request was cancelled at {dates.moment(refusal.at)}, because its run was cancelled."
 
 
 @sentence.register
@@ -128,10 +130,10 @@ def _not_waiting(refusal: NotWaiting) -> str:
         answered = f"{refusal.by.label} answered this already at {dates.moment(refusal.at)}: {refusal.answer.value}."
         return f"{answered} Nothing was changed now."
     if refusal.status.ended:
-        return f"Run {refusal.run} has ended already ({refusal.status})."
+        return f"Run {refusal.run} has ended already ({states.RUNS[refusal.status]})."
     if refusal.status is RunStatus.NEEDS_ATTENTION:
         return f"This question was answered already; run {refusal.run} now asks what became of a later call."
-    return f"Run {refusal.run} is {refusal.status}; it does not ask what became of a step."
+    return f"Run {refusal.run} is {states.RUNS[refusal.status]}; it does not ask what became of a step."
 
 
 # -- links and codes ----------------------------------------------------------------------------------------
@@ -157,12 +159,17 @@ def _code_expired(refusal: CodeExpired) -> str:  # noqa: ARG001
 
 @sentence.register
 def _no_link(refusal: NoLink) -> str:
-    return f"This link {_LINKS[refusal.state]}. Sign in with your email address to see what waits for you."
+    return f"{link_state(refusal.state)}. Sign in with your email address to see what waits for you."
+
+
+def link_state(state: LinkState | None) -> str:
+    """Return why a link lets nobody in, without a full stop. `state`: None if no link is known by this token."""
+    return f"This link {_LINKS[state]}"
 
 
 _LINKS: Final[Mapping[LinkState | None, str]] = {
     None: "is not known here",
     LinkState.LIVE: "is not known here",
-    LinkState.EXPIRED: "has run out",
-    LinkState.REVOKED: "was withdrawn",
+    LinkState.EXPIRED: "has expired",
+    LinkState.REVOKED: "was revoked",
 }

@@ -47,7 +47,7 @@ def _facts(request: RequestView) -> Iterator[tuple[str, str]]:
     if pending and request.unreached:
         yield "Not reached", people.not_reached(request)
     if pending and request.model.deadlines.expires_at is None and request.model.deadlines.expires_after is not None:
-        yield "Expires", expiry.after_shown(request.model.deadlines.expires_after)
+        yield expiry.LABEL, expiry.after_shown(request.model.deadlines.expires_after)
     yield (
         "Waits for" if pending else "Asked",
         ", ".join(people.approvers(request)) or "No approver is left",

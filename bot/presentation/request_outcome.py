@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.presentation import dates
+from bot.presentation import dates, expiry, states
 from bot.presentation.characters import line, stands_apart, visible
 from engine.domain import OnExpiry, RequestState
 from engine.read_models import DecisionView, RequestView
@@ -25,26 +25,25 @@ def _begun(reason: str) -> str:
 def _outcome(request: RequestView) -> str:
     asked = request.model
     if request.decision is not None:
-        return _decided(request.decision, "Filled in" if _filled_in(request) else asked.state.capitalize())
+        return _decided(request.decision, headline(request))
     at = dates.moment(asked.closed_at) if asked.closed_at else "–"
     if asked.state is RequestState.CANCELLED:
         who = f" by {line(asked.closed_by.label)}" if asked.closed_by else ""
-        return f"Withdrawn at {at}: the run was cancelled{who}."
-    if asked.state is RequestState.REJECTED:
-        return f"Nobody decided in time: rejected by the clock at {at}."
-    goes_on = asked.deadlines.on_expiry is OnExpiry.CONTINUE
-    end = "the run went on without an approval" if goes_on else "the run was stopped"
-    return f"Expired at {at} without a decision; {end}."
+        return f"{headline(request)} at {at}: the run was cancelled{who}."
+    rejected = asked.state is RequestState.REJECTED
+    return expiry.expired(at, OnExpiry.REJECT if rejected else asked.deadlines.on_expiry)
 
 
-def _filled_in(request: RequestView) -> bool:
-    return request.model.subject.is_form and request.model.state is RequestState.APPROVED
+def headline(request: RequestView) -> str:
+    """Return the state of a request as a headline, which says whether it was approved as it was asked."""
+    asked, edits = request.model, request.decision.edits if request.decision else ()
+    edited = bool(edits) and not asked.subject.is_form and asked.state is RequestState.APPROVED
+    words = states.request_words(asked.state, is_form=asked.subject.is_form)
+    return f"{words.capitalize()} with edits" if edited else words.capitalize()
 
 
 def _decided(decision: DecisionView, what: str) -> str:
-    edited = " with edits" if decision.edits and what == "Approved" else ""
-    person = line(decision.person.label)
-    return f"{what}{edited} by {person} at {dates.moment(decision.decided_at)}."
+    return f"{what} by {line(decision.person.label)} at {dates.moment(decision.decided_at)}."
 
 
 def reason_facts(request: RequestView) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from bot.presentation import expiry, states
 from bot.slack import ids, notification_text, register_modal, rich_text, text_objects, truncate
 from bot.slack.message_view import SlackMessage
 from bot.slack.rich_text import Line
@@ -89,7 +90,7 @@ def run_items(found: Sequence[RunView]) -> list[Block]:
 
 
 def _run(run: RunView) -> list[Block]:
-    status = run.status.value.replace("_", " ")
+    status = states.RUNS[run.status]
     who = text_objects.line(run.requester.label)
     said = (
         f"{text_objects.clipped(text_objects.line(run.workflow_title), 100)}: {status}\nRun {run.id}, started by {who}"
@@ -101,7 +102,7 @@ def _run(run: RunView) -> list[Block]:
 
 
 def _when(word: str, at: datetime, *, until: datetime | None, block: str) -> Block:
-    expires = f" · Expires {text_objects.date(until)}" if until is not None else ""
+    expires = f" · {expiry.due(until, written=text_objects.date)}" if until is not None else ""
     return text_objects.context([text_objects.mrkdwn(f"{word} {text_objects.date(at)}{expires}")], block=block)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from bot.presentation import expiry
 from bot.slack import form_blocks, ids, message_view, rich_text, text_objects
 from bot.slack.rich_text import Line
 from bot.slack.text_objects import Block, Element, View
@@ -65,9 +66,8 @@ def _head(card: Card) -> list[Block]:
     """The question and the expiry; a question that a header cannot hold stands among the lines as well."""
     made: list[Block] = [text_objects.header(card.title, block="title")]
     if card.expires_at is not None:
-        made.append(
-            text_objects.context([text_objects.mrkdwn(f"Expires {text_objects.date(card.expires_at)}")], block="expiry")
-        )
+        due = expiry.due(card.expires_at, written=text_objects.date)
+        made.append(text_objects.context([text_objects.mrkdwn(due)], block="expiry"))
     return made
 
 

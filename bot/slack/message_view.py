@@ -94,7 +94,7 @@ def minimal(card: Card, *, delivery: str) -> SlackMessage:
     asked = _expiry(card)
     if card.expires_after is not None:
         # In the whole message it is one of the facts.
-        asked.append(text_objects.plain(f"Expires {expiry.after_shown(card.expires_after)}"))
+        asked.append(text_objects.plain(expiry.due_after(card.expires_after)))
     if asked:
         blocks.append(text_objects.context(asked))
     ref = ref_of(card, delivery=delivery)
@@ -147,7 +147,9 @@ def _after(card: Card, asked: Facts) -> tuple[list[Block], int]:
 
 
 def _expiry(card: Card) -> list[Element]:
-    return [] if card.expires_at is None else [text_objects.mrkdwn(f"Expires {text_objects.date(card.expires_at)}")]
+    if card.expires_at is None:
+        return []
+    return [text_objects.mrkdwn(expiry.due(card.expires_at, written=text_objects.date))]
 
 
 def _lines(fitted: truncate.Fitted) -> list[Block]:

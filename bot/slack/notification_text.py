@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Final
 
-from bot.presentation import dates
+from bot.presentation import expiry
 from bot.presentation.characters import stands_apart
 from bot.slack import ids, text_objects, truncate
 from bot.slack.rich_text import EMPTY, Line
@@ -76,7 +76,7 @@ def _lines(card: Card, note: str | None, most: _Limits) -> tuple[list[str], bool
     """The lines, and whether all of the card is in them."""
     introduction, facts, asked = arranged(card)
     head = [_line(card.title, most.title) or "–", *_several(card.state, most.state), *_several(note, most.note)]
-    deadline = [] if card.expires_at is None else [f"Expires {dates.moment(card.expires_at)}"]
+    deadline = [] if card.expires_at is None else [expiry.due(card.expires_at)]
     tail = [*deadline, *(_line(f"{label}: {told}", most.small_print) for label, told in asked)]
     last = [_line(introduction_text(introduction), most.small_print)] if introduction else []
     room = ids.FALLBACK_TEXT - _LEFT_OUT - sum(text_objects.size(one) + 1 for one in (*head, *tail, *last))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bot.presentation import alert_card, request_card
+from bot.presentation import alert_card, request_card, states
 from bot.slack.ids import Ref, RunRef
 from bot.slack.payloads import Actor
 from engine import json_values, requests, workflowfile
@@ -141,7 +141,7 @@ class SlackService:
         if shown.step is not None and _asks_the_same(shown, ref):
             return shown
         # What is asked now, if anything, is asked in an alert of its own.
-        state = shown.state or f"This was answered; the run is {run.status.value.replace('_', ' ')}."
+        state = shown.state or f"This was answered; the run {states.RUN_CLAUSES[run.status]}."
         return replace(shown, step=None, state=state)
 
     # -- looking --

@@ -12,10 +12,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from bot.presentation import characters, dates
+from bot.presentation import characters, dates, expiry, states
 from bot.presentation.characters import stands_apart
 from engine import fields, json_values
-from engine.domain import Card, CardField
+from engine.domain import Card, CardField, DeliveryState, RequestState, RunStatus, StepStatus
 from engine.json_values import Value
 from engine.read_models import StoryEntry
 
@@ -44,7 +44,7 @@ def card_panel(card: Card) -> RenderableType:
     if card.state is not None:
         parts += [Text(""), Text(card.state, style="bold")]
     elif card.expires_at is not None:
-        parts += [Text(""), Text(f"Expires at {dates.moment(card.expires_at)}", style="dim")]
+        parts += [Text(""), Text(expiry.due(card.expires_at), style="dim")]
     title = Text(card.title, style="bold")
     subtitle = Text(f"request {card.request}" if card.request else f"run {card.run}", style="dim")
     return Panel(Group(*parts), title=title, title_align="left", subtitle=subtitle, subtitle_align="right")
@@ -90,7 +90,7 @@ def quoted(text: str) -> str:
 def story_line(entry: StoryEntry) -> Text:
     """One transition of a run, in a line."""
     words, sign = _WORDS.get(entry.kind, entry.kind), _SIGNS.get(entry.kind.split(".")[-1], "·")
-    line = Text.assemble((f"{entry.at:%H:%M:%S} ", "dim"), (sign, "bold"), f" {words}")
+    line = Text.assemble((f"{dates.time_of_day(entry.at)} ", "dim"), (sign, "bold"), f" {words}")
     if entry.step:
         line.append(f" {entry.step}", style="cyan")
     detail = _detail(entry.content or {})
@@ -110,35 +110,35 @@ _SIGNS: Final = {
 }
 _WORDS: Final = {
     "run.started": "run started",
-    "run.succeeded": "run succeeded",
-    "run.failed": "run failed",
-    "run.rejected": "run stopped: rejected",
-    "run.expired": "run stopped: nobody decided in time",
-    "run.cancelled": "run cancelled",
+    "run.succeeded": f"run {states.RUNS[RunStatus.SUCCEEDED]}",
+    "run.failed": f"run {states.RUNS[RunStatus.FAILED]}",
+    "run.rejected": f"run {states.RUNS[RunStatus.REJECTED]}",
+    "run.expired": f"run {expiry.WITHOUT_DECISION}",
+    "run.cancelled": f"run {states.RUNS[RunStatus.CANCELLED]}",
     "run.cancel_asked": "cancel asked",
     "run.resumed": "answered",
     "run.stuck": "cannot go on:",
     "step.started": "calling",
-    "step.succeeded": "done",
-    "step.skipped": "skipped",
+    "step.succeeded": states.STEPS[StepStatus.SUCCEEDED],
+    "step.skipped": states.STEPS[StepStatus.SKIPPED],
     "step.sleeping": "waiting at",
-    "step.retrying": "failed, will try again:",
-    "step.failed": "failed:",
-    "step.stopped": "not run:",
-    "step.outcome_unknown": "outcome unknown:",
+    "step.retrying": f"{states.STEPS[StepStatus.RETRYING]}:",
+    "step.failed": f"{states.STEPS[StepStatus.FAILED]}:",
+    "step.stopped": f"{states.STEPS[StepStatus.STOPPED]}:",
+    "step.outcome_unknown": f"{states.STEPS[StepStatus.OUTCOME_UNKNOWN]}:",
     "gate.passed": "no approval needed for",
     "gate.unanswered": "nobody decided; going on with",
     "request.opened": "approval asked for",
-    "request.approved": "approved",
-    "request.rejected": "rejected",
-    "request.expired": "expired",
+    "request.approved": states.REQUESTS[RequestState.APPROVED],
+    "request.rejected": states.REQUESTS[RequestState.REJECTED],
+    "request.expired": states.REQUESTS[RequestState.EXPIRED],
     "request.fell_back": "asked another way as well",
     "request.unseen": "nobody has seen the request",
     "request.approver_excluded": "can no longer decide:",
-    "request.withdrawn": "request withdrawn",
-    "delivery.shown": "told",
-    "delivery.dead": "could not tell",
-    "links.revoked": "review links withdrawn",
+    "request.withdrawn": f"request {states.REQUESTS[RequestState.CANCELLED]}",
+    "delivery.shown": states.DELIVERIES[DeliveryState.SHOWN],
+    "delivery.dead": f"{states.DELIVERIES[DeliveryState.DEAD]}:",
+    "links.revoked": "review links revoked",
     "browser.remembered": "a browser is remembered for",
     "code.exhausted": "a code was typed wrong five times",
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bot.presentation import characters, code_card, dates, request_content, request_outcome
+from bot.presentation import characters, code_card, dates, request_content, request_outcome, states
 from bot.web import form_inputs, outcome, review_view, run_history
 from bot.web.attention_access import AttentionVisit, call
 from bot.web.form_inputs import Raws
@@ -166,7 +166,7 @@ class AnsweredPage:
 def closed(visit: AttentionVisit) -> AnsweredPage:
     """Return what became of the question."""
     title = f"{characters.line(visit.run.workflow_title)}: did it happen?"
-    state = run_history.run_state(visit.run.status)
+    state = states.RUN_CLAUSES[visit.run.status]
     if visit.answer is None:
         said = "This question was withdrawn." if visit.asks_again else "There is nothing to answer."
         return AnsweredPage(title=title, said=said, identified=None, run_state=state, asks_again=visit.asks_again)

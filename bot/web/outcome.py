@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bot.presentation import changes, characters
+from bot.presentation import changes, characters, request_outcome
 from bot.web import form_inputs
 from bot.web.review_view import TypedReview
 from engine import json_values
@@ -26,13 +26,14 @@ _HOW: Final[Mapping[str, str]] = {
 }
 _YOURS: Final = {"them": "you", "their": "your"}
 _THEIRS: Final = {"them": "them", "their": "their"}
-_ENDS: Final[Mapping[RequestState, tuple[str, str, str]]] = {
-    RequestState.APPROVED: ("Approved", "good", "✓"),
-    RequestState.REJECTED: ("Rejected", "bad", "✗"),
-    RequestState.EXPIRED: ("Expired", "calm", "○"),
-    RequestState.CANCELLED: ("Withdrawn", "calm", "○"),
-    RequestState.PENDING: ("Waits for a decision", "wait", "●"),
+_SIGNS: Final[Mapping[RequestState, tuple[str, str]]] = {
+    RequestState.APPROVED: ("good", "✓"),
+    RequestState.REJECTED: ("bad", "✗"),
+    RequestState.EXPIRED: ("calm", "○"),
+    RequestState.CANCELLED: ("calm", "○"),
+    RequestState.PENDING: ("wait", "●"),
 }
+"""The tone and the sign of the chip that shows a state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +52,12 @@ class Outcome:
 
 def outcome(request: RequestView, *, mine: bool) -> Outcome:
     """What became of it. `mine`: whoever reads it is known as the one who decided."""
-    headline, tone, sign = _ENDS[request.model.state]
-    if request.model.subject.is_form and request.model.state is RequestState.APPROVED:
-        headline = "Filled in"
-    decision = request.decision
+    tone, sign = _SIGNS[request.model.state]
+    headline, decision = request_outcome.headline(request), request.decision
     if decision is None:
         return Outcome(headline=headline, tone=tone, sign=sign)
     return Outcome(
-        headline=f"{headline} with edits" if decision.edits and headline == "Approved" else headline,
+        headline=headline,
         tone=tone,
         sign=sign,
         verdict=characters.line(decision.verdict),

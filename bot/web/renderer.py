@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
-from bot.presentation import dates
+from bot.presentation import dates, expiry
 from bot.presentation.characters import stands_apart
 from bot.web import site_urls as places
 from bot.web import static_files
@@ -33,6 +33,7 @@ class Renderer:
             keep_trailing_newline=True,
         )
         self._environment.filters["time"] = _time
+        self._environment.filters["due"] = _due
         self._environment.tests["apart"] = stands_apart
         self._environment.globals.update(
             at=at, **{f"{name.rpartition('.')[2]}_url": _static(at, name) for name in static_files.statics()}
@@ -59,3 +60,8 @@ def _time(moment: datetime) -> Markup:
     """In UTC for everybody; the script adds the time where the reader is."""
     exact = moment.astimezone(UTC).isoformat(timespec="seconds")
     return Markup('<time datetime="{}">{}</time>').format(exact, escape(dates.moment(moment)))
+
+
+def _due(at: datetime) -> Markup:
+    """Write when a request expires."""
+    return Markup("{} {}").format(expiry.LABEL, _time(at))

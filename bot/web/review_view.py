@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Final
 
-from bot.presentation import characters, request_card, request_content
+from bot.presentation import characters, request_card, request_content, request_outcome, states
 from bot.presentation.characters import boundary, hidden
 from bot.web import form_inputs, run_history, stale_form
 from bot.web.form_inputs import Input, Raws
@@ -80,6 +80,7 @@ class Review:
     inputs: tuple[tuple[str, str], ...]
     trigger: str
     run_id: str
+    state: str
     run_state: str
     steps: tuple[HistoryStep, ...]
     history: tuple[tuple[datetime | None, str], ...]
@@ -133,7 +134,8 @@ def review(
         inputs=run_history.inputs(run, request.people),
         trigger=run_history.trigger(run),
         run_id=request.run,
-        run_state=run_history.run_state(request.run_status),
+        state=request_outcome.headline(request),
+        run_state=states.RUN_CLAUSES[request.run_status],
         steps=run_history.steps(run, request.people),
         history=tuple(run_history.history(request, run, earlier)),
         reason=typed.reason if typed else "",

@@ -7,36 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from bot.presentation import characters, request_content, request_outcome
+from bot.presentation import characters, request_content, request_outcome, states
 from engine import fields, requests
-from engine.domain import Person, RunStatus, StepStatus
+from engine.domain import Person, StepStatus
 from engine.json_values import Value
 from engine.read_models import RequestView, RunView, StepView
 
 People: TypeAlias = Mapping[str, Person]
-_STEPS: Final[Mapping[StepStatus, str]] = {
-    StepStatus.IN_REVIEW: "waits for this decision",
-    StepStatus.READY: "about to run",
-    StepStatus.STARTED: "running",
-    StepStatus.RETRYING: "failed, will be tried again",
-    StepStatus.SLEEPING: "waits for a time",
-    StepStatus.OUTPUT_IN_REVIEW: "done, its output waits for this decision",
-    StepStatus.OUTCOME_UNKNOWN: "its outcome is unknown",
-    StepStatus.SUCCEEDED: "done",
-    StepStatus.SKIPPED: "skipped",
-    StepStatus.FAILED: "failed",
-    StepStatus.STOPPED: "stopped",
-}
-_RUNS: Final[Mapping[RunStatus, str]] = {
-    RunStatus.RUNNING: "is running",
-    RunStatus.WAITING: "waits",
-    RunStatus.NEEDS_ATTENTION: "waits for its owner to find out whether a step happened",
-    RunStatus.SUCCEEDED: "is done",
-    RunStatus.FAILED: "failed",
-    RunStatus.REJECTED: "ended with the rejection",
-    RunStatus.EXPIRED: "ended because nobody decided in time",
-    RunStatus.CANCELLED: "was cancelled",
-}
 _TRIGGERS: Final = {
     "terminal": "from the terminal of the server",
     "slack": "in Slack",
@@ -74,11 +51,6 @@ def steps(run: RunView | None, people: People) -> tuple[HistoryStep, ...]:
     return tuple(_step(one, people) for one in run.steps) if run else ()
 
 
-def run_state(status: RunStatus) -> str:
-    """Reads on after “The run”."""
-    return _RUNS[status]
-
-
 def values(values: Mapping[str, Value], people: People) -> Iterator[tuple[str, str]]:
     for name, value in values.items():
         yield characters.line(name), requests.by_name(request_content.show(fields.infer(value), value), people)
@@ -88,7 +60,7 @@ def _step(step: StepView, people: People) -> HistoryStep:
     visit = f" (visit {step.visit})" if step.visit > 1 else ""
     return HistoryStep(
         step=f"{characters.line(step.step)}{visit}",
-        status=_STEPS[step.status],
+        status=states.STEPS[step.status],
         tone="good" if step.status is StepStatus.SUCCEEDED else "bad" if step.status is StepStatus.FAILED else "calm",
         at=step.ended_at or step.started_at,
         given=tuple(values(step.params.shown(), people)) if step.params else (),
@@ -104,7 +76,7 @@ def history(
         yield run.started_at, f"{characters.line(run.requester.label)} started run {run.id}."
     for one in earlier:
         if one.id != request.id and one.model.deadlines.opened_at <= request.model.deadlines.opened_at:
-            said = request_outcome.outcome(one) if one.model.closed_at else "Waits for a decision."
+            said = request_outcome.outcome(one) if one.model.closed_at else f"{request_outcome.headline(one)}."
             yield one.model.deadlines.opened_at, f"{characters.line(one.title)}: {said}"
     yield request.model.deadlines.opened_at, "This request was opened."
     if request.model.deadlines.first_shown_at is not None:

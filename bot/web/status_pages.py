@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from bot.presentation import refusals
 from bot.web.service import AccessRefused
 from bot.web.site_urls import SiteUrls
+from engine.domain import LinkState
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +94,17 @@ def barred(why: AccessRefused, at: SiteUrls) -> StatusPage:
 _BARRED: Final[Mapping[AccessRefused, tuple[int, str, tuple[str, ...]]]] = {
     AccessRefused.UNKNOWN_LINK: (
         404,
-        "This link is not known here",
+        refusals.link_state(None),
         ("It may be cut off. Open the link in the mail again, all of it.", "Or sign in with your email address."),
     ),
     AccessRefused.EXPIRED_LINK: (
         410,
-        "This link has run out",
+        refusals.link_state(LinkState.EXPIRED),
         ("Links in mails work for a limited time.", "If the request is still open, you find it when you sign in."),
     ),
     AccessRefused.REVOKED_LINK: (
         410,
-        "This link was withdrawn",
+        refusals.link_state(LinkState.REVOKED),
         ("Somebody made it useless, perhaps because it had got into other hands.", "Sign in to go on."),
     ),
     AccessRefused.REASSIGNED: (
@@ -139,7 +141,7 @@ def barred_from_run(why: AccessRefused, at: SiteUrls) -> StatusPage:
 _BARRED_FROM_RUN: Final[Mapping[AccessRefused, tuple[int, str, tuple[str, ...]]]] = {
     AccessRefused.EXPIRED_LINK: (
         410,
-        "This link has run out",
+        refusals.link_state(LinkState.EXPIRED),
         (
             "Links in emails work for a limited time.",
             "If the run still waits for your answer, you find it when you sign in.",

@@ -189,7 +189,7 @@ async def test_nothing_on_an_open_page_says_any_longer_that_it_waits(reviewing: 
     await expect(ada.locator("#live p").first).to_have_text(re.compile("Reason: Not to Eve$"))
     await expect(ada.locator("#live p").last).to_have_text("Nothing can be decided here any more.")
     await expect(ada.get_by_text("Waits for", exact=True)).to_have_count(0)
-    await expect(ada.get_by_text("waits for this decision")).to_have_count(0)
+    await expect(ada.get_by_text("waits for a decision")).to_have_count(0)
     await expect(ada.locator("#state, #as-it-stands, #counts")).to_have_count(0)
     await expect(ada.get_by_text("What will be done")).to_have_count(0)
     await expect(ada.get_by_role("region", name="What was asked")).to_be_visible()

@@ -48,7 +48,7 @@ cleo hears “Refund a customer: rejected”
 nothing was paid
 nobody decides
 ada’s copy says “Expired at … without a decision; the run was stopped”, and has no buttons
-cleo hears “Refund a customer: nobody decided in time”
+cleo hears “Refund a customer: expired without a decision”
 it waited 2s from the moment it was shown
 can no longer be decided
 ada and ben approve at the same moment

@@ -53,14 +53,14 @@ def test_the_walk_of_the_page_works_word_for_word(tmp_path: Path) -> None:
             continue  # without a server the commands own the file themselves, as the page says
         if command[0] == "try":
             inputs = ["-i", "what=Train", "-i", "amount=84.50", "-i", "spent_on=2026-03-02"]
-            assert "Run succeeded." in signoff(tmp_path, *command, *inputs, "--answer", "approve")
+            assert "The run is done." in signoff(tmp_path, *command, *inputs, "--answer", "approve")
         elif command[0] == "decide":
             (pending,) = json.loads(signoff(tmp_path, "requests", "--json"))
             signoff(tmp_path, *[pending["id"] if word == "ID" else word for word in command])
         else:
             said = signoff(tmp_path, *command)
         if command[0] == "runs":
-            assert re.search(r"expense +succeeded", said)
+            assert re.search(r"expense +done", said)
         if command[0] == "demo":
             assert "claims held" in said
     assert walked == ["try", "serve", "register", "run", "requests", "decide", "runs", "demo"]

@@ -82,7 +82,7 @@ async def test_a_run_that_is_cancelled_is_told(standing: DemoEnvironment) -> Non
     assert isinstance(answer, Done)
     said = sentences(await comes(feed, standing, "run.cancelled"))
     assert "Cleo Builder: asked for the run to be cancelled." in said
-    assert "The request was withdrawn." in said
+    assert "The request was cancelled." in said
 
 
 async def test_commands_are_offered_with_the_workflows_that_there_are(standing: DemoEnvironment) -> None:

@@ -145,7 +145,7 @@ def test_a_person_is_asked_for_inputs_and_decides(at: Installation) -> None:
         person.type("a")
         person.see("Answering as kim@example.com.")
         person.see("1 x Dear Ann,")
-        person.see("Run succeeded.")
+        person.see("The run is done.")
         assert person.end() == 0
     assert left(at) == []
 
@@ -173,7 +173,7 @@ def test_edits_are_asked_field_by_field_until_they_are_right(at: Installation) -
         person.see("with edits")
         person.see("[r] Reject: ")
         person.type("a")
-        person.see("Run succeeded.")
+        person.see("The run is done.")
         assert person.end() == 0
         assert "3 x Dear Bob," in person.screen
 
@@ -203,7 +203,7 @@ def test_a_rejection_needs_a_reason(at: Installation) -> None:
         person.see("Reason: ")
         person.type("too much")
         person.see("too much · by lee@example.com")
-        person.see("Run rejected.")
+        person.see("The run ended with the rejection.")
         assert person.end() == 1
     assert left(at) == []
 
@@ -267,7 +267,7 @@ def test_a_step_of_unknown_outcome_is_asked_about(at: Installation, world: HttpS
         person.see(": ")
         world.status = 200
         person.type("repeat")
-        person.see("Run succeeded.")
+        person.see("The run is done.")
         assert person.end() == 0
     assert [post.body for post in world.posts] == [{"text": "hello"}] * 2
     assert len({post.key for post in world.posts}) == 1
@@ -283,7 +283,7 @@ def test_without_a_terminal_the_run_waits_and_says_how_to_answer(signoff: Comman
     assert "Nobody is here to ask: answer at a terminal, or with --answer approve." in finished.said
     answered = signoff(*how_to_go_on(finished.out), "--answer", "approve")
     assert answered.code == 0
-    assert "Run succeeded." in answered.out
+    assert "The run is done." in answered.out
 
 
 def test_one_answer_answers_every_request(signoff: Commands) -> None:
@@ -391,7 +391,7 @@ def test_an_http_step_that_may_not_call_fails_with_a_sentence(signoff: Commands,
     finished = signoff("try", "call.yaml", "--answer", "approve")
     assert finished.code == 1
     assert "127.0.0.1 is not a public address" in finished.said
-    assert "Run failed." in finished.out
+    assert "The run failed." in finished.out
     assert world.posts == []
 
 
@@ -546,4 +546,4 @@ def test_a_failure_is_told_once(signoff: Commands, at: Installation) -> None:
     finished = signoff("try", "call.yaml", "--answer", "approve")
     assert finished.code == 1
     assert finished.out.count("was not sent") == 1
-    assert finished.out.endswith("Run failed.\n")
+    assert finished.out.endswith("The run failed.\n")

@@ -89,7 +89,7 @@ async def test_a_copy_follows_a_run_that_is_cancelled(home: EngineEnv) -> None:
     await home.settle()
     (posted,) = home.channel.of("lee@example.com")
     assert posted.card.actions == ()
-    assert "Withdrawn" in str(posted.card.state)
+    assert "Cancelled at" in str(posted.card.state)
 
 
 async def test_a_hint_for_a_copy_that_is_not_due_does_nothing(home: EngineEnv) -> None:

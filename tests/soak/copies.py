@@ -68,7 +68,7 @@ def outcome(found: Evidence, request: Any, names: Mapping[str, str]) -> str:
     if made:
         edited = " with edits" if made[0]["edits"] and request["state"] == "approved" else ""
         return f"{request['state'].capitalize()}{edited} by {names[made[0]['person']]} at"
-    by_nobody = {"cancelled": "Withdrawn at", "rejected": "rejected by the clock", "expired": "Expired at"}
+    by_nobody = {"cancelled": "Cancelled at", "rejected": "rejected automatically", "expired": "Expired at"}
     return by_nobody.get(request["state"], "who decided it, of which there is no row")
 
 

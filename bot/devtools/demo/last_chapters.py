@@ -43,7 +43,7 @@ async def expired(scene: Scene) -> None:
     scene.teller.line("ada, ben", "do nothing")
     for name in "ada", "ben":
         await scene.closes(name, asked.order, "Expired at", "without a decision; the run was stopped")
-    await scene.ends(asked.run, RunStatus.EXPIRED, "Refund a customer: nobody decided in time")
+    await scene.ends(asked.run, RunStatus.EXPIRED, "Refund a customer: expired without a decision")
     await _waited(scene, asked)
     before = len(scene.told("ben"))
     acting = scene.person("ben").click(PAY, on=asked.copies["ben"], stale=True)
@@ -111,7 +111,7 @@ async def refused(scene: Scene) -> None:
     await _no_builder(scene)
     await scene.command(f"/signoff cancel {asked.run}")
     for name in asked.copies:
-        await scene.closes(name, asked.order, "Withdrawn at", "the run was cancelled by Cleo Builder")
+        await scene.closes(name, asked.order, "Cancelled at", "the run was cancelled by Cleo Builder")
     await scene.is_recorded(asked.run, RunStatus.CANCELLED)
     scene.pays_nothing(asked.order)
 

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from bot.app import App
-from bot.presentation import characters
+from bot.presentation import characters, expiry
 from bot.slack import bolt_app, command_messages
 from engine.domain import Person
 from engine.errors import StoreError
@@ -194,7 +194,7 @@ def _channels(facts: _Facts) -> str:
 
 
 def _rejected(entry: StoryEntry, facts: _Facts, names: _Names) -> str:
-    return _decided(entry, facts, names) if "verdict" in facts else "Nobody decided in time: rejected by the clock."
+    return _decided(entry, facts, names) if "verdict" in facts else f"The request {expiry.REJECTED}."
 
 
 def _copy_of(facts: _Facts, names: _Names) -> str:
@@ -219,18 +219,18 @@ SENTENCES: Final[Mapping[str, _Say]] = {
     "run.succeeded": _ended("The run is done."),
     "run.failed": _ended("The run failed."),
     "run.rejected": _ended("The run ended: its request was rejected."),
-    "run.expired": _ended("The run ended: nobody decided in time."),
+    "run.expired": _ended(f"The run {expiry.WITHOUT_DECISION}."),
     "run.cancelled": _ended("The run was cancelled."),
     "gate.passed": lambda entry, *_: f"The gate of step {entry.step} did not open: its condition does not hold.",
     "gate.unanswered": lambda entry, *_: f"Nobody answered at step {entry.step}; the run went on, as the file says.",
     "request.opened": _opened,
     "request.approved": _decided,
     "request.rejected": _rejected,
-    "request.expired": lambda _, facts, __: f"Nobody decided in time: the request is {facts.get('becomes')}.",
+    "request.expired": lambda _, facts, __: f"The request {expiry.WITHOUT_DECISION}: it is {facts.get('becomes')}.",
     "request.fell_back": lambda _, facts, __: f"Nobody has answered yet: asked by {_channels(facts)} as well.",
     "request.unseen": lambda *_: "No copy reached anybody; the owner is told.",
     "request.approver_excluded": lambda _, facts, __: f"{facts.get('name')} can no longer decide: {facts.get('why')}.",
-    "request.withdrawn": lambda *_: "The request was withdrawn.",
+    "request.withdrawn": lambda *_: "The request was cancelled.",
     "step.started": lambda entry, facts, _: f"Step {entry.step} acts, attempt {facts.get('attempt')}.",
     "step.succeeded": lambda entry, *_: f"Step {entry.step} succeeded.",
     "step.skipped": lambda entry, *_: f"Step {entry.step} was skipped: its condition does not hold.",

@@ -84,7 +84,7 @@ async def test_a_step_of_which_nobody_knows_asks_its_owner_and_is_not_repeated(
     assert "did the step happen?" in running.mail.received(to=SAM.value)[0].subject
 
 
-async def test_who_is_asked_by_mail_hears_that_it_was_withdrawn(running: RunningSandbox, server: App) -> None:
+async def test_who_is_asked_by_mail_hears_that_it_was_cancelled(running: RunningSandbox, server: App) -> None:
     run = await begun(server, ASKS)
     (asked,) = await running.mail.wait_for(to=MIA, seconds=20)
     assert asked.subject == "Tell Mia?"
@@ -94,5 +94,5 @@ async def test_who_is_asked_by_mail_hears_that_it_was_withdrawn(running: Running
     _, closed = await running.mail.wait_for(to=MIA, count=2, seconds=20)
     assert closed.subject == "Re: Tell Mia?"
     assert closed.header("in-reply-to") == asked.header("message-id")
-    assert "Withdrawn" in str(closed.text)
+    assert "Cancelled at" in str(closed.text)
     assert [one.complaints for one in (asked, closed)] == [[], []]

@@ -385,14 +385,14 @@ async def test_an_expired_request_can_no_longer_be_decided(on: SlackEnv) -> None
     assert await on.state(run) is RequestState.EXPIRED
 
 
-async def test_a_withdrawn_request_says_that_its_run_was_cancelled(on: SlackEnv) -> None:
+async def test_a_cancelled_request_says_that_its_run_was_cancelled(on: SlackEnv) -> None:
     run = await on.asked()
     ada, cleo = on.person("ada"), on.person("cleo")
     old = copy_of(ada)
     fine(await cleo.command(f"/signoff cancel {run}"))
     fine(await ada.click("Approve", on=old))
     await on.afterwards()
-    assert "was withdrawn" in whispered(on.slack, ada)[-1]
+    assert "was cancelled at" in whispered(on.slack, ada)[-1]
     await on.settle()
     assert "the run was cancelled by Cleo Builder" in words(copy_of(ada))
 

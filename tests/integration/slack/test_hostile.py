@@ -131,7 +131,7 @@ async def test_what_is_registered_is_never_said_to_be_lost(on: SlackEnv) -> None
     assert "What you did is recorded" in words(cleo.modal)
 
 
-@pytest.mark.parametrize("how", ["decided here", "withdrawn meanwhile"])
+@pytest.mark.parametrize("how", ["decided here", "cancelled meanwhile"])
 async def test_the_pages_below_a_form_have_no_buttons_once_it_is_over(on: SlackEnv, how: str) -> None:
     run = await on.asked()
     ada = on.person("ada")
@@ -141,14 +141,14 @@ async def test_the_pages_below_a_form_have_no_buttons_once_it_is_over(on: SlackE
     await on.slack.until(lambda: ada.modal)
     fine(await ada.click("Edit"))
     await on.slack.until(lambda: len(ada.stack) == 2)
-    if how == "withdrawn meanwhile":
+    if how == "cancelled meanwhile":
         fine(await on.person("cleo").command(f"/signoff cancel {run}"))
     fine(await ada.submit({"text": "Pay half"}))
     await on.afterwards()
     await ada.close()
     assert ada.modal is not None
     assert buttons(ada.modal) == []
-    assert ("withdrawn" in how) == ("Withdrawn at" in words(ada.modal))
+    assert ("cancelled" in how) == ("Cancelled at" in words(ada.modal))
 
 
 @pytest.mark.parametrize("fault", ["ratelimited", "reset", "lost", "status"])

@@ -347,7 +347,7 @@ async def test_a_failed_run_tells_its_owner(on: SlackEnv) -> None:
     await on.asked(ASKS.replace("edit: [text]", "edit: [text]\n      expires: 2h"))
     on.pass_(hours=3)
     await on.settle()
-    assert "nobody decided in time" in words([one["blocks"] for one in on.person("cleo").sees()])
+    assert "expired without a decision" in words([one["blocks"] for one in on.person("cleo").sees()])
 
 
 # -- an end that somebody has to look into, told to its owner and to whoever started it ---------------------
@@ -372,7 +372,7 @@ async def lapsed(on: SlackEnv, *, place: str | None = None, source: str = EXPIRE
 def ends(on: SlackEnv, person: str, place: str | None = None) -> list[str]:
     """What somebody reads there about the end of a run."""
     seen = [words(one.get("blocks")) for one in on.person(person).sees(place)]
-    return [one for one in seen if "Refund: nobody decided in time" in one or "Refund failed" in one]
+    return [one for one in seen if "Refund: expired without a decision" in one or "Refund failed" in one]
 
 
 async def test_who_owns_what_they_started_hears_of_its_expiry_once_and_all_of_it(on: SlackEnv) -> None:

@@ -114,21 +114,21 @@ async def test_pages_say_what_happened_and_what_to_do(here: WebEnv) -> None:
     assert (await stranger.get(f"/review/{asked.id}")).status == 404
 
 
-async def test_a_link_that_has_run_out_or_was_withdrawn_says_so(here: WebEnv) -> None:
+async def test_a_link_that_has_expired_or_was_revoked_says_so(here: WebEnv) -> None:
     asked = await here.asked()
     browser, page = await here.opened()
     await here.home.identity.revoke(asked.id)
     for answer in (await browser.get(page.path), await browser.send(page.page.form), (await here.opened())[1]):
-        assert (answer.status, answer.page.headings) == (410, ["This link was withdrawn"])
+        assert (answer.status, answer.page.headings) == (410, ["This link was revoked"])
     await here.asked()
     browser, page = await here.opened()
     here.home.pass_(days=31)
     for answer in (await browser.get(page.path), (await here.opened())[1]):
-        assert (answer.status, answer.page.headings) == (410, ["This link has run out"])
+        assert (answer.status, answer.page.headings) == (410, ["This link has expired"])
         assert "/inbox" in answer.page.links
 
 
-async def test_a_request_that_expired_or_was_withdrawn_says_so(here: WebEnv) -> None:
+async def test_a_request_that_expired_or_was_cancelled_says_so(here: WebEnv) -> None:
     await here.asked("      expires: 1h\n")
     browser, page = await here.opened()
     assert "Expires 2026-03-02 10:00 UTC" in page.page.text
@@ -145,7 +145,7 @@ async def test_a_request_that_expired_or_was_withdrawn_says_so(here: WebEnv) -> 
     assert isinstance(await here.home.engine.cancel(Cancel(run=asked.run, actor=SAM, origin=TERMINAL)), Done)
     late = await browser.send(page.page.form)
     assert late.status == 410
-    assert "was withdrawn" in late.page.text
+    assert "was cancelled at" in late.page.text
 
 
 async def test_somebody_else_does_not_see_the_request(here: WebEnv) -> None:

@@ -316,7 +316,7 @@ async def test_a_link_is_kept_as_a_hash_runs_out_and_can_be_revoked(here: WebEnv
     sam, _ = await opened(here)
     assert not any(token(here) in str(one) for one in rows(here, "select * from attention_link"))
     assert await here.home.identity.revoke(run) == 1
-    assert "withdrawn" in (await sam.get(f"/attention/{run}")).page.text
+    assert "was revoked" in (await sam.get(f"/attention/{run}")).page.text
     here.home.pass_(days=31)
     late = here.browser()
     assert (await late.get(f"/r/{token(here)}")).status == 410
@@ -326,7 +326,7 @@ async def test_an_expired_link_says_so(here: WebEnv) -> None:
     await asking(here)
     here.home.pass_(days=31)
     _, page = await opened(here)
-    assert (page.status, "has run out" in page.page.text) == (410, True)
+    assert (page.status, "has expired" in page.page.text) == (410, True)
 
 
 @pytest.mark.parametrize(

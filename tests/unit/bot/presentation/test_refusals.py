@@ -63,7 +63,7 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
     ),
     (
         AlreadyDecided(state=RequestState.REJECTED, by=None, at=AT),
-        "This request was already rejected by the clock at 2026-03-02 09:30 UTC.",
+        "This request expired without a decision and was rejected automatically at 2026-03-02 09:30 UTC.",
     ),
     (NotAnApprover(who=None, approvers=("Lee",)), "You are not an approver of this request; it waits for Lee."),
     (NotAnApprover(who="Kim", approvers=("Lee",)), "Kim is not an approver of this request; it waits for Lee."),
@@ -72,7 +72,7 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
         "You can no longer decide this request: the account is deactivated. The owner of the workflow was told.",
     ),
     (Expired(at=AT), "This request expired at 2026-03-02 09:30 UTC and can no longer be decided."),
-    (Cancelled(at=AT), "This request was withdrawn at 2026-03-02 09:30 UTC, because its run was cancelled."),
+    (Cancelled(at=AT), "This request was cancelled at 2026-03-02 09:30 UTC, because its run was cancelled."),
     (
         Changed(content_version=2),
         "What this request asks has changed since you opened it; look at it again, then decide.",
@@ -108,11 +108,11 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
     ),
     (
         NoLink(state=LinkState.EXPIRED),
-        "This link has run out. Sign in with your email address to see what waits for you.",
+        "This link has expired. Sign in with your email address to see what waits for you.",
     ),
     (
         NoLink(state=LinkState.REVOKED),
-        "This link was withdrawn. Sign in with your email address to see what waits for you.",
+        "This link was revoked. Sign in with your email address to see what waits for you.",
     ),
 ]
 

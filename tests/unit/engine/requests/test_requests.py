@@ -377,7 +377,7 @@ def test_a_decided_request_says_by_whom_and_whether_it_was_you(state: RequestSta
 def test_a_request_rejected_by_the_clock_was_not_decided_by_you() -> None:
     refusal = decide(asked(words(), state=RequestState.REJECTED, closed_at=START))
     assert refusal == AlreadyDecided(state=RequestState.REJECTED, by=None, at=START)
-    assert "by the clock" in refusals.sentence(refusal)
+    assert "expired without a decision and was rejected automatically at" in refusals.sentence(refusal)
 
 
 def test_an_expired_or_withdrawn_request_says_since_when() -> None:

@@ -1,0 +1,72 @@
+"""The words for the states of runs, steps, requests and deliveries. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from bot.presentation import expiry
+from engine.domain import DeliveryState, RequestState, RunStatus, StepStatus
+
+WAITS: Final = "waits for a decision"
+"""Words for a pending request, and for what it is about, where there is room."""
+RUNS: Final[Mapping[RunStatus, str]] = {
+    RunStatus.RUNNING: "running",
+    RunStatus.WAITING: "waiting",
+    RunStatus.NEEDS_ATTENTION: "needs attention",
+    RunStatus.SUCCEEDED: "done",
+    RunStatus.FAILED: "failed",
+    RunStatus.REJECTED: "rejected",
+    RunStatus.EXPIRED: "expired",
+    RunStatus.CANCELLED: "cancelled",
+}
+"""Words for a list of runs."""
+RUN_CLAUSES: Final[Mapping[RunStatus, str]] = {
+    RunStatus.RUNNING: "is running",
+    RunStatus.WAITING: "waits",
+    RunStatus.NEEDS_ATTENTION: "waits for its owner to find out whether a step happened",
+    RunStatus.SUCCEEDED: "is done",
+    RunStatus.FAILED: "failed",
+    RunStatus.REJECTED: "ended with the rejection",
+    RunStatus.EXPIRED: expiry.WITHOUT_DECISION,
+    RunStatus.CANCELLED: "was cancelled",
+}
+"""Words that follow “The run” in a sentence."""
+STEPS: Final[Mapping[StepStatus, str]] = {
+    StepStatus.IN_REVIEW: WAITS,
+    StepStatus.READY: "about to run",
+    StepStatus.STARTED: "running",
+    StepStatus.RETRYING: "failed, will be tried again",
+    StepStatus.SLEEPING: "waits for a time",
+    StepStatus.OUTPUT_IN_REVIEW: f"done, its output {WAITS}",
+    StepStatus.OUTCOME_UNKNOWN: "outcome unknown",
+    StepStatus.SUCCEEDED: "done",
+    StepStatus.SKIPPED: "skipped",
+    StepStatus.FAILED: "failed",
+    StepStatus.STOPPED: "not run",
+}
+REQUESTS: Final[Mapping[RequestState, str]] = {
+    RequestState.PENDING: "waiting",
+    RequestState.APPROVED: "approved",
+    RequestState.REJECTED: "rejected",
+    RequestState.EXPIRED: "expired",
+    RequestState.CANCELLED: "cancelled",
+}
+DELIVERIES: Final[Mapping[DeliveryState, str]] = {
+    DeliveryState.DUE: "not shown yet",
+    DeliveryState.SHOWN: "shown",
+    DeliveryState.SKIPPED: "not needed",
+    DeliveryState.DEAD: "cannot be shown",
+}
+
+
+def run_end(status: RunStatus) -> str:
+    """Return the words for the title of a message about the end of a run."""
+    return expiry.WITHOUT_DECISION if status is RunStatus.EXPIRED else RUNS[status]
+
+
+def request_words(state: RequestState, *, is_form: bool) -> str:
+    """Return the words for the state of a request; a form is filled in, and not approved."""
+    if state is RequestState.PENDING:
+        return WAITS
+    return "filled in" if is_form and state is RequestState.APPROVED else REQUESTS[state]

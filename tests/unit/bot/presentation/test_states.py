@@ -1,0 +1,57 @@
+"""Every state has its words, once, for every surface."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+import pytest
+
+from bot.presentation import dates, expiry, states
+from engine.domain import DeliveryState, OnExpiry, RequestState, RunStatus, StepStatus
+
+AT: Final = datetime(2026, 3, 2, 9, 30, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (RunStatus, states.RUNS),
+        (RunStatus, states.RUN_CLAUSES),
+        (StepStatus, states.STEPS),
+        (RequestState, states.REQUESTS),
+        (DeliveryState, states.DELIVERIES),
+        (OnExpiry, {one: expiry.expired("–", one) for one in OnExpiry}),
+    ],
+)
+def test_every_state_has_words_and_none_is_shown_as_an_identifier(
+    kind: type[StrEnum], words: Mapping[str, str]
+) -> None:
+    assert set(words) == set(kind)
+    assert all(text.strip() and "_" not in text for text in words.values())
+
+
+def test_a_run_that_expired_says_so_in_full_at_its_end() -> None:
+    assert states.run_end(RunStatus.EXPIRED) == "expired without a decision"
+    assert states.run_end(RunStatus.SUCCEEDED) == "done"
+
+
+def test_a_form_is_filled_in_and_never_approved() -> None:
+    assert states.request_words(RequestState.APPROVED, is_form=True) == "filled in"
+    assert states.request_words(RequestState.APPROVED, is_form=False) == "approved"
+    assert states.request_words(RequestState.REJECTED, is_form=True) == "rejected"
+    assert states.request_words(RequestState.PENDING, is_form=True) == "waits for a decision"
+
+
+def test_an_expiry_is_worded_alike_with_each_way_to_write_a_date() -> None:
+    assert expiry.due(AT) == "Expires 2026-03-02 09:30 UTC"
+    assert expiry.due(AT, written=lambda at: f"<{at:%A}>") == "Expires <Monday>"
+    assert expiry.due_after(timedelta(hours=1)) == "Expires 1 hour after somebody was first shown it"
+
+
+def test_dates() -> None:
+    assert dates.moment(AT) == "2026-03-02 09:30 UTC"
+    assert dates.exact_moment(AT) == "2026-03-02 09:30:05 UTC"
+    assert dates.time_of_day(AT) == "09:30:05"
