@@ -322,11 +322,11 @@ class Trial:
             label = characters.line(f"{asked.label} ({asked.help})")
             while name not in values:
                 typed = click.prompt(label, default=None if asked.required else "", show_default=False)
-                found, wrong = expected.from_texts({name: typed} if typed else {})
+                found, wrong = expected.parse_texts({name: typed} if typed else {})
                 values |= found or ({} if wrong else {name: None})
                 for why in wrong.values():
                     screen.say(f"{asked.label} {why}.", err=True)
-        return dict(expected.output(values))
+        return dict(expected.build_output(values))
 
 
 def _accepted(answer: Any) -> Any:

@@ -168,10 +168,10 @@ class OperatorCommands:
             asked = await self._engine.attention(run)
             if isinstance(asked, Refusal):
                 return _refused(asked)
-            values, wrong = asked.expected.from_texts(typed)
+            values, wrong = asked.expected.parse_texts(typed)
             if wrong:
                 return _refused(InvalidInputs(errors=wrong, labels=asked.expected.labels))
-            output = asked.expected.output(values, given=output)
+            output = asked.expected.build_output(values, given=output)
         command = Resume(run=run, answer=answer, actor=self._actor, origin=self._origin, output=output)
         refused = await self._engine.resume(command)
         if isinstance(refused, InvalidInputs) and answer is ResumeAnswer.DONE:

@@ -254,7 +254,7 @@ class SubmissionHandlers:
         if wrong:
             await ack(**replies.errors(_under_inputs(sent.view.values, wrong)))
             return
-        output = asked.expected.output(values)
+        output = asked.expected.build_output(values)
         answer = await self._room.desk.resume(sent.by, ref, ResumeAnswer.DONE, output=output)
         if isinstance(answer, InvalidInputs) and (placed := view_state.place_errors(sent.view.values, answer)):
             await ack(**replies.errors(placed))

@@ -76,7 +76,7 @@ class SubmittedAnswer:
             answer=self.answer,
             actor=Address("email", self.visit.address),
             origin=Origin(surface="web", place={"form": self.salt}),
-            output=self.asked.expected.output(self.values),
+            output=self.asked.expected.build_output(self.values),
             step=step,
             visit=visit,
             attempt=attempt,

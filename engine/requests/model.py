@@ -24,7 +24,7 @@ from engine.errors import Tampered
 from engine.fields import Field
 from engine.json_values import Path
 from engine.requests.deadlines import Deadlines
-from engine.workflowfile.schema_errors import in_words
+from engine.workflowfile.schema_errors import describe_error
 from engine.workflowfile.step_kinds import FORM, StepKind
 
 REASON_LENGTH: Final = 3000
@@ -125,5 +125,5 @@ def invalid_params(kind: StepKind, params: Params) -> dict[str, str]:
     try:
         kind.Params.model_validate(params.shown())
     except ValidationError as error:
-        return {json_values.show_path(tuple(item["loc"])) or "with": in_words(item) for item in error.errors()}
+        return {json_values.show_path(tuple(item["loc"])) or "with": describe_error(item) for item in error.errors()}
     return {}

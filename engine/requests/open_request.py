@@ -19,7 +19,7 @@ from engine.requests.deadlines import Deadlines
 from engine.requests.mentions import mentioned
 from engine.requests.model import REASON_LENGTH, Editable, Subject, clip
 from engine.workflowfile import Gate, Step
-from engine.workflowfile.declarations import NOTHING
+from engine.workflowfile.declarations import NO_DECLARATIONS
 
 TITLE_LENGTH: Final = 150
 """Maximum length of a title, in characters."""
@@ -84,7 +84,7 @@ def wanted(gate: Gate, scope: Scope) -> bool | str:
         opens = _boolean(gate.when, gate.when.evaluate_condition(scope))
     except ExpressionError as error:
         return f"{_UNKNOWN}: {error}"
-    return f"{_UNKNOWN}: {gate.doubt}" if gate.doubt and not opens else opens
+    return f"{_UNKNOWN}: {gate.condition_warning}" if gate.condition_warning and not opens else opens
 
 
 def truth(when: Template, scope: Scope) -> bool:
@@ -236,16 +236,16 @@ def _editable(gate: Gate, step: Step, content: Params, notes: list[str]) -> Iter
 
 def _places(gate: Gate, content: Params, path: Path) -> Iterator[Editable]:
     """Yield the editable places at a path: each value with a declaration of its own, or else the whole value."""
-    for place, field in gate.declared.at(path).places(json_values.look(content.value, path), path):
+    for place, field in gate.declarations.at(path).iter_values(json_values.look(content.value, path), path):
         yield Editable(place, field or fields.infer(json_values.look(content.value, place)))
 
 
 def _declared(gate: Gate, content: Params, editable: tuple[Editable, ...]) -> Iterator[Editable]:
     """Yield the places that have a declaration and cannot be edited."""
-    if gate.declared is NOTHING:
+    if gate.declarations is NO_DECLARATIONS:
         return
     taken = {place.path[:length] for place in editable for length in range(1, len(place.path) + 1)}
-    for path, field in gate.declared.places(content.value):
+    for path, field in gate.declarations.iter_values(content.value):
         if field is not None and not any(path[:length] in taken for length in range(1, len(path) + 1)):
             yield Editable(path, field)
 

@@ -31,7 +31,7 @@ from engine.store.run_rows import LoadedRun
 from engine.store.step_answers import Call
 from engine.store.transaction import Tx
 from engine.workflowfile import Workflow
-from engine.workflowfile.expected_output import expected_output
+from engine.workflowfile.expected_output import find_expected_output
 
 
 class AcceptedAnswer(Struct, frozen=True):
@@ -105,7 +105,7 @@ def attention(context: CommandContext, tx: Tx, run_id: str) -> AttentionView | N
         step=next(row for row in view.steps if (row.step, row.visit) == (visit.step, visit.visit)),
         label=step.label,
         uses=step.kind.name,
-        expected=expected_output(workflow, step.id),
+        expected=find_expected_output(workflow, step.id),
     )
 
 
@@ -122,8 +122,8 @@ def _check_output(workflow: Workflow, step: str, command: Resume) -> dict[str, V
         return InvalidInputs(errors={"output": str(error)})
     if command.answer is not ResumeAnswer.DONE:
         return output
-    expected = expected_output(workflow, step)
-    problems = expected.problems(output)
+    expected = find_expected_output(workflow, step)
+    problems = expected.find_problems(output)
     return InvalidInputs(errors=problems, labels=expected.labels) if problems else output
 
 

@@ -14,7 +14,7 @@ from engine import durations, json_values
 from engine.errors import InvalidValue
 from engine.json_values import Value
 from engine.ports import StepContext, StepType
-from engine.workflowfile.schema_errors import in_words
+from engine.workflowfile.schema_errors import describe_error
 from engine.workflowfile.step_kinds import Nature
 
 LONGEST: Final = timedelta(days=366)
@@ -111,4 +111,4 @@ def _moment(text: str) -> datetime:
 def _sentence(error: pydantic.ValidationError) -> str:
     problem = error.errors(include_url=False)[0]
     at = json_values.show_path(tuple(problem["loc"]))
-    return f"{at}: {in_words(problem)}" if at else in_words(problem)
+    return f"{at}: {describe_error(problem)}" if at else describe_error(problem)

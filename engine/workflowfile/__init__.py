@@ -1,9 +1,10 @@
-"""The workflow language: the bytes of a YAML file -> a `Workflow`, or everything that is wrong with them.
+"""The workflow language: reads the bytes of a YAML file into a `Workflow`, or reports all problems of the file.
 
-`load` (in `compile`) is the way in: `yaml` makes a tree with places, `grammar` are the models of its parts, `reading`
-reads each part by itself, `references`, `editable` and `checks` judge what needs more than one value, `not_yet` lists
-what the engine cannot do so far, `problems` collects. The result is in `workflow`; `kinds` is what this package needs
-to know of a kind of step. May import: expressions, fields, durations, model, data, errors.
+`loader.load` is the entry point. `yaml_tree` parses the file into a tree with positions. `grammar` has the models of
+its parts, and `draft` reads each part by itself. `expression_scope`, `declarations`, `checks`, `approver_checks` and
+`edit_checks` judge values that depend on each other. `unsupported` lists the parts of the grammar that are not built
+yet. `report` collects the problems. The result is a `workflow.Workflow`. `step_kinds` declares what this package needs
+to know about a kind of step.
 """
 
 from engine.workflowfile.loader import load

@@ -1,4 +1,4 @@
-"""The approvers of a gate: what can never name a person, and which inputs of the requester name one."""
+"""Checks of a gate's approvers: texts that can never name a person, and inputs through which a requester names one."""
 
 from __future__ import annotations
 
@@ -9,57 +9,57 @@ from engine import references
 from engine.domain import accounts
 from engine.expressions import CompiledValue, Template, ValueSource, find_value_sources, joins_texts
 from engine.json_values import Path
-from engine.workflowfile.expression_scope import Names, known_of
+from engine.workflowfile.expression_scope import ExpressionNames, build_type_lookup
 from engine.workflowfile.grammar import GateFile
 from engine.workflowfile.phrases import cite
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import person_kind
 
-_AS_LIST: Final = 'Write a list, like ["{{ inputs.a }}", "{{ inputs.b }}"].'
-_KEYWORDS: Final = (
+_LIST_HINT: Final = 'Write a list, like ["{{ inputs.a }}", "{{ inputs.b }}"].'
+_KEYWORD_HINT: Final = (
     "From data only addresses of people count; `owner`, `requester` and `group:` count where the file writes them, "
     "like \"{{ 'owner' if inputs.urgent else 'group:finance' }}\"."
 )
 
 
-def check_some(report: ProblemReport, gate: GateFile, at: Path) -> None:
-    """Report an empty list: it would ask the owner without a word."""
+def check_not_empty(report: ProblemReport, gate: GateFile, at: Path) -> None:
+    """Report an empty list of approvers, because such a gate would silently ask the owner."""
     if "approvers" in gate.model_fields_set and not gate.approvers and not report.registered:
         hint = "Name a person, or delete the line to ask the owner."
         report.add((*at, "approvers"), "This list is empty.", hint, at="key")
 
 
-def check_person(report: ProblemReport, template: Template, at: Path, names: Names) -> None:
-    """Report what can never name a person, whatever its values are."""
+def check_person(report: ProblemReport, template: Template, at: Path, names: ExpressionNames) -> None:
+    """Report an approver that can never name a person, whatever the values of its expression are."""
     if template.is_literal or report.registered or report.has_problem(at):
         return
     if joins_texts(template):
-        report.add(at, "Several people stand in one text.", _AS_LIST)
+        report.add(at, "Several people stand in one text.", _LIST_HINT)
     elif not template.is_whole:
         if template.source.strip().startswith(references.DATA_CANNOT_NAME):
-            report.add(at, "Data cannot say which group is asked.", _KEYWORDS)
+            report.add(at, "Data cannot say which group is asked.", _KEYWORD_HINT)
     else:
-        for source in find_value_sources(template, known_of(names)):
+        for source in find_value_sources(template, build_type_lookup(names)):
             _check_source(report, source, at)
 
 
 def _check_source(report: ProblemReport, source: ValueSource, at: Path) -> None:
     if source.literal is not None:
-        _check_written(report, source.literal, at)
+        _check_literal(report, source.literal, at)
         return
-    sort = source.static_type
-    if sort is None:
+    type_ = source.static_type
+    if type_ is None:
         return
-    if not sort.kinds & {"text", "list"} or sort.is_date or sort.is_number_text:
-        report.add(at, f"An approver is a person, but {source.name} is {sort.phrase}.")
-    texts = sort.texts if sort.texts is not None else sort.item.texts if sort.item is not None else None
+    if not type_.kinds & {"text", "list"} or type_.is_date or type_.is_number_text:
+        report.add(at, f"An approver is a person, but {source.name} is {type_.phrase}.")
+    texts = type_.texts if type_.texts is not None else type_.item.texts if type_.item is not None else None
     for text in texts or ():
         if person_kind(text) not in references.ADDRESSES:
-            report.add(at, f"{source.name} can be `{cite(text)}`, which is no address of a person.", _KEYWORDS)
+            report.add(at, f"{source.name} can be `{cite(text)}`, which is no address of a person.", _KEYWORD_HINT)
             break
 
 
-def _check_written(report: ProblemReport, text: str, at: Path) -> None:
+def _check_literal(report: ProblemReport, text: str, at: Path) -> None:
     kind = person_kind(text)
     if kind is None:
         report.add(at, f"`{cite(text)}` names no person.", f"Write an email address, {accounts.ONE} or `group:handle`.")
@@ -67,16 +67,16 @@ def _check_written(report: ProblemReport, text: str, at: Path) -> None:
         report.add(at, f"`{cite(text)}` is not available yet.")
 
 
-def named_by_inputs(template: Template, names: Names) -> tuple[str, ...]:
-    """The inputs that an approver is read from, also by way of `set` steps."""
-    found: set[str] = set()
+def inputs_naming_approver(template: Template, names: ExpressionNames) -> tuple[str, ...]:
+    """Return the inputs that an approver is read from, also through `set` steps."""
+    inputs: set[str] = set()
     for reference in template.references:
-        found |= inputs_behind(reference, names)
-    return tuple(sorted(found))
+        inputs |= inputs_of_reference(reference, names)
+    return tuple(sorted(inputs))
 
 
-def inputs_behind(reference: Path, names: Names) -> frozenset[str]:
-    """The inputs that the value of a reference is made of."""
+def inputs_of_reference(reference: Path, names: ExpressionNames) -> frozenset[str]:
+    """Return the inputs that the value of a reference is computed from."""
     match reference:
         case ("inputs", name, *_):
             return frozenset({str(name)})
@@ -85,10 +85,11 @@ def inputs_behind(reference: Path, names: Names) -> frozenset[str]:
     return frozenset()
 
 
-def inputs_of_outputs(params: CompiledValue, names: Names) -> Mapping[str, frozenset[str]]:
-    """The inputs that each output of a `set` step is made of."""
-    found: dict[str, frozenset[str]] = {}
+def inputs_of_outputs(params: CompiledValue, names: ExpressionNames) -> Mapping[str, frozenset[str]]:
+    """Return the inputs that each output of a `set` step is computed from."""
+    inputs_by_output: dict[str, frozenset[str]] = {}
     for path, template in params.templates:
-        behind = [inputs_behind(reference, names) for reference in template.references]
-        found[str(path[0])] = found.get(str(path[0]), frozenset()).union(*behind)
-    return found
+        inputs = [inputs_of_reference(reference, names) for reference in template.references]
+        output = str(path[0])
+        inputs_by_output[output] = inputs_by_output.get(output, frozenset()).union(*inputs)
+    return inputs_by_output

@@ -1,4 +1,4 @@
-"""`steps.<id>.decision`: what a person decided about an earlier step, as expressions may read it."""
+"""Decisions about earlier steps, as expressions read them in `steps.<id>.decision`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from engine.expressions import Kind, StaticType, type_of_texts
 from engine.json_values import Path
 from engine.workflowfile.draft import StepDraft
-from engine.workflowfile.phrases import cite, listed, near
+from engine.workflowfile.phrases import cite, list_names, suggest
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.workflow import Step
 
@@ -19,7 +19,7 @@ VERDICTS: Final = ("approved", "rejected")
 
 _TEXT: Final[frozenset[Kind]] = frozenset({"text"})
 _TEXT_OR_NONE: Final[frozenset[Kind]] = frozenset({"text", "null"})
-_SORTS: Final[dict[Path, StaticType]] = {
+_TYPES: Final[dict[Path, StaticType]] = {
     (): StaticType(frozenset({"mapping", "null"}), "a decision (a mapping)"),
     ("by",): StaticType(frozenset({"mapping"}), "a person (a mapping of `name` and `address`)"),
     ("by", "name"): StaticType(_TEXT, "text", is_date=False),
@@ -36,37 +36,39 @@ _SORTS: Final[dict[Path, StaticType]] = {
 }
 
 
-def sort_of(parts: Path) -> StaticType | None:
-    """What is known of a part of a decision."""
-    return _SORTS.get(parts)
+def type_of_part(parts: Path) -> StaticType | None:
+    """Return the static type of a part of a decision, or None if there is no such part."""
+    return _TYPES.get(parts)
 
 
-def reads(step: Step) -> bool:
-    """Whether an expression of a step asks for what was decided."""
+def reads_decisions(step: Step) -> bool:
+    """Return whether an expression of the step reads a decision."""
     return any(
         path[0] == "steps" and path[2:3] == (NAME,) for template in step.templates for path in template.references
     )
 
 
 def check_reference(
-    report: ProblemReport, at: Path, step: str, parts: Sequence[str], *, gated: bool, is_here: bool
+    report: ProblemReport, at: Path, step: str, parts: Sequence[str], *, has_gate: bool, is_current_step: bool
 ) -> None:
-    """Report a decision that is never there, or what a decision does not have."""
-    if is_here:
+    """Report a decision that never exists, or a part that no decision has."""
+    if is_current_step:
         report.add(at, f"What is decided about `{cite(step)}` is not there yet: this gate asks for it.")
-    elif not gated:
+    elif not has_gate:
         report.add(at, f"The step `{cite(step)}` has no gate, so nothing is decided about it.")
     elif parts and parts[0] not in PARTS:
-        hint = near(parts[0], PARTS) or f"It has {listed(PARTS, 'and')}."
+        hint = suggest(parts[0], PARTS) or f"It has {list_names(PARTS, 'and')}."
         report.add(at, f"A decision has no `{cite(parts[0])}`.", hint)
     elif parts[:1] == ["by"] and len(parts) > 1 and parts[1] not in PERSON:
-        report.add(at, f"`by` has no `{cite(parts[1])}`.", near(parts[1], PERSON) or f"It has {listed(PERSON, 'and')}.")
+        report.add(
+            at, f"`by` has no `{cite(parts[1])}`.", suggest(parts[1], PERSON) or f"It has {list_names(PERSON, 'and')}."
+        )
 
 
 def check_output(report: ProblemReport, step: StepDraft, outputs: frozenset[str] | None) -> None:
-    """Report an output that hides the decision. Where it was registered before, the output keeps its meaning."""
+    """Report an output that hides the decision. In a file that was registered before, the output keeps its meaning."""
     if step.gate is None or NAME not in (outputs or ()) or report.registered:
         return
-    place: Path = (*step.at, "fields" if step.fields else "with", NAME)
+    path: Path = (*step.at, "fields" if step.fields else "with", NAME)
     message = "A step with a gate leaves what was decided as `decision`."
-    report.add(place, message, "Give this value another name.", at="key")
+    report.add(path, message, "Give this value another name.", at="key")

@@ -1,7 +1,8 @@
-"""Which declaration holds for a value of a step: that of the input or the form's field that it comes from.
+"""Declarations of a step's values: each value has the declaration of the input or form field that it comes from.
 
-A value that is just `{{ inputs.x }}` is edited as `x` is filled in, wherever it stands: at the top, inside of lists and
-mappings, or passed on through `set`. Found once, when the file is compiled, from its text alone.
+A value that is just `{{ inputs.x }}` is edited in the same way as the input `x` is filled in. This holds at the top of
+the parameters, inside lists and mappings, and through `set` steps. The declarations are found when the file is
+compiled, from its text alone.
 """
 
 from __future__ import annotations
@@ -19,131 +20,140 @@ Key: TypeAlias = str | int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Declaration:
-    """The declarations in a value, by place. Parts of it are shared: a file may pass one value on many times."""
+class Declarations:
+    """A tree of the declarations in a value. Trees may share parts, because a file may pass on one value many times."""
 
     field: Field | None = None
-    inside: Mapping[Key, Declaration] = dataclasses.field(default_factory=dict)
+    """The declaration of the value as a whole. Then there are no children."""
+    children: Mapping[Key, Declarations] = dataclasses.field(default_factory=dict)
 
-    def at(self, path: Path) -> Declaration:
-        """Return the declarations at `path`; nothing declared: `NOTHING`."""
+    def at(self, path: Path) -> Declarations:
+        """Return the declarations at `path`, or `NO_DECLARATIONS`."""
         here = self
         for index, key in enumerate(path):
             if here.field is not None:
-                return _part(here.field, path[index:])
-            here = here.inside.get(key, NOTHING)
+                return _declaration_of_part(here.field, path[index:])
+            here = here.children.get(key, NO_DECLARATIONS)
         return here
 
-    def with_(self, path: Path, declared: Field) -> Declaration:
-        """Return the same declarations, except that `declared` holds at `path`."""
+    def replace(self, path: Path, declared: Field) -> Declarations:
+        """Return the same declarations with `declared` at `path`."""
         if not path:
-            return Declaration(declared)
-        return Declaration(None, {**self.inside, path[0]: self.inside.get(path[0], NOTHING).with_(path[1:], declared)})
+            return Declarations(declared)
+        return Declarations(
+            None, {**self.children, path[0]: self.children.get(path[0], NO_DECLARATIONS).replace(path[1:], declared)}
+        )
 
-    def places(self, value: Value, path: Path = ()) -> Iterator[tuple[Path, Field | None]]:
-        """Take `value` apart as far as something is declared inside of it: its places, with what is declared there."""
+    def iter_values(self, value: Value, path: Path = ()) -> Iterator[tuple[Path, Field | None]]:
+        """Yield the path of each declared part of `value`, with its declaration.
+
+        A part without a declaration inside it is not taken apart further, and has None.
+        """
         items: Iterator[tuple[Key, Value]] | None = None
-        if self.field is None and self.inside and isinstance(value, dict):
+        if self.field is None and self.children and isinstance(value, dict):
             items = iter(value.items())
-        elif self.field is None and self.inside and isinstance(value, list):
+        elif self.field is None and self.children and isinstance(value, list):
             items = iter(enumerate(value))
         if items is None:
             yield path, self.field
             return
         for key, item in items:
-            yield from self.inside.get(key, NOTHING).places(item, (*path, key))
+            yield from self.children.get(key, NO_DECLARATIONS).iter_values(item, (*path, key))
 
 
-NOTHING: Final = Declaration()
+NO_DECLARATIONS: Final = Declarations()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """What expressions can take values from: `inputs`, and what `steps` left, by id."""
+class DeclarationSources:
+    """The declarations of the values that expressions can read: the inputs, and the outputs of steps by step id."""
 
-    inputs: Declaration
-    steps: Mapping[str, Declaration]
+    inputs: Declarations
+    steps: Mapping[str, Declarations]
 
-    def of(self, value: Value, templates: Mapping[Path, Template], path: Path = ()) -> Declaration:
-        """Return the declarations in a value of the file. `templates`: its texts with expressions, by place."""
+    def of(self, value: Value, templates: Mapping[Path, Template], path: Path = ()) -> Declarations:
+        """Return the declarations in a value of the file. `templates` holds its texts with expressions, by path."""
         if isinstance(value, str):
-            return self._of_template(templates[path]) if path in templates else NOTHING
+            return self._of_template(templates[path]) if path in templates else NO_DECLARATIONS
         if isinstance(value, dict):
-            return _gathered({key: self.of(item, templates, (*path, key)) for key, item in value.items()})
+            return _combine({key: self.of(item, templates, (*path, key)) for key, item in value.items()})
         if isinstance(value, list):
-            return _gathered({index: self.of(item, templates, (*path, index)) for index, item in enumerate(value)})
-        return NOTHING
+            return _combine({index: self.of(item, templates, (*path, index)) for index, item in enumerate(value)})
+        return NO_DECLARATIONS
 
-    def _of_template(self, template: Template) -> Declaration:
-        found = find_origin(template)
-        return NOTHING if found is None else _as_taken(self._named(found.path), found)
+    def _of_template(self, template: Template) -> Declarations:
+        origin = find_origin(template)
+        return NO_DECLARATIONS if origin is None else _convert(self._at(origin.path), origin)
 
-    def _named(self, path: Path) -> Declaration:
+    def _at(self, path: Path) -> Declarations:
         match path:
             case ("inputs", *rest):
                 return self.inputs.at(tuple(rest))
             case ("steps", str(step), *rest) if step in self.steps:
                 return self.steps[step].at(tuple(rest))
-        return NOTHING
+        return NO_DECLARATIONS
 
 
-def of_params(params: CompiledValue, sources: Sources) -> Declaration:
+def declarations_of_params(params: CompiledValue, sources: DeclarationSources) -> Declarations:
     """Return the declarations in the parameters of a step."""
     return sources.of(params.value, dict(params.templates))
 
 
-def of_fields(fields: Mapping[str, Field | None]) -> Declaration:
-    """Return the declarations of inputs, or of a form."""
-    return _gathered({name: Declaration(one) for name, one in fields.items() if one is not None})
+def declarations_of_fields(fields: Mapping[str, Field | None]) -> Declarations:
+    """Return the declarations of inputs, or of a form's fields."""
+    return _combine({name: Declarations(declared) for name, declared in fields.items() if declared is not None})
 
 
-def written(name: str) -> Path:
-    """Return the path that a dotted name of the file means, where it names nothing but keys and places in lists."""
+def parse_field_path(name: str) -> Path:
+    """Return the path of a dotted name in the file. A part of digits is an index of a list."""
     return tuple(int(part) if part.isdecimal() and len(part) < 9 else part for part in name.split("."))
 
 
-def labelled(declared: Field, source: Field | None) -> Field:
-    """Return a declaration of the gate's own, under the name that people know the value by."""
+def with_source_label(declared: Field, source: Field | None) -> Field:
+    """Return a declaration of the gate with the label of the source, by which people know the value."""
     if source is None or declared.label or not source.label:
         return declared
     return Field.model_validate({**declared.model_dump(exclude_unset=True), "label": source.label})
 
 
-def _gathered(inside: Mapping[Key, Declaration] | dict[str, Declaration] | dict[int, Declaration]) -> Declaration:
-    known: dict[Key, Declaration] = {key: one for key, one in inside.items() if one is not NOTHING}
-    return Declaration(None, known) if known else NOTHING
+def _combine(children: Mapping[Key, Declarations] | dict[str, Declarations] | dict[int, Declarations]) -> Declarations:
+    declared: dict[Key, Declarations] = {key: child for key, child in children.items() if child is not NO_DECLARATIONS}
+    return Declarations(None, declared) if declared else NO_DECLARATIONS
 
 
-def _as_taken(found: Declaration, how: ValueOrigin) -> Declaration:
-    """Under `| number` money is its amount, under `| int` a whole one, and what is no number is something else."""
-    if not how.as_number:
-        return found
-    if found.field is None:
-        return NOTHING
-    if how.as_whole:
-        return _as_whole(found.field)
-    if found.field.type is FieldType.MONEY and found.field.part is not FieldPart.CURRENCY:
-        return Declaration(part_of(found.field, FieldPart.NUMBER))
-    return found if found.field.type in (FieldType.NUMBER, FieldType.INTEGER) else NOTHING
+def _convert(source: Declarations, origin: ValueOrigin) -> Declarations:
+    """Return the declarations after the filters `number` or `int`. Only numbers and money have one.
+
+    Money becomes its amount, or a whole amount.
+    """
+    if not origin.as_number:
+        return source
+    if source.field is None:
+        return NO_DECLARATIONS
+    if origin.as_whole:
+        return _convert_to_integer(source.field)
+    if source.field.type is FieldType.MONEY and source.field.part is not FieldPart.CURRENCY:
+        return Declarations(part_of(source.field, FieldPart.NUMBER))
+    return source if source.field.type in (FieldType.NUMBER, FieldType.INTEGER) else NO_DECLARATIONS
 
 
 _NUMBERS: Final = frozenset({FieldType.NUMBER, FieldType.INTEGER, FieldType.MONEY})
 
 
-def _as_whole(field: Field) -> Declaration:
+def _convert_to_integer(field: Field) -> Declarations:
     if field.type not in _NUMBERS or field.part is FieldPart.CURRENCY:
-        return NOTHING
-    lowest = 0 if field.type is FieldType.MONEY and field.min is None else field.min
-    return Declaration(
-        Field(type=FieldType.INTEGER, label=field.label, required=field.required, min=lowest, max=field.max)
+        return NO_DECLARATIONS
+    minimum = 0 if field.type is FieldType.MONEY and field.min is None else field.min
+    return Declarations(
+        Field(type=FieldType.INTEGER, label=field.label, required=field.required, min=minimum, max=field.max)
     )
 
 
-def _part(whole: Field, path: Path) -> Declaration:
-    """Return the declaration of a part of what a field holds."""
+def _declaration_of_part(whole: Field, path: Path) -> Declarations:
+    """Return the declaration of a part of a field's value."""
     match path:
         case ("amount" | "currency" as name,) if whole.type is FieldType.MONEY and whole.part is None:
-            return Declaration(part_of(whole, FieldPart(name)))
+            return Declarations(part_of(whole, FieldPart(name)))
         case (int(),) if whole.type is FieldType.CHOICES:
-            return Declaration(Field(type=FieldType.CHOICE, label=whole.label, options=whole.options))
-    return NOTHING
+            return Declarations(Field(type=FieldType.CHOICE, label=whole.label, options=whole.options))
+    return NO_DECLARATIONS

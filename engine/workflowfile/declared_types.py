@@ -1,4 +1,4 @@
-"""What the declarations of a file tell of values in expressions."""
+"""Static types of declared values: inputs, form fields, `run`, and the outputs of steps."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from engine.expressions import (
 )
 from engine.fields import Field, FieldType
 from engine.json_values import Value
-from engine.workflowfile.declarations import Declaration
+from engine.workflowfile.declarations import Declarations
 from engine.workflowfile.draft import StepDraft
-from engine.workflowfile.phrases import cite, plain
+from engine.workflowfile.phrases import cite, write_plain
 
 _TEXT: Final[frozenset[Kind]] = frozenset({"text"})
-_SORTS: Final[Mapping[FieldType, StaticType]] = {
+_TYPES: Final[Mapping[FieldType, StaticType]] = {
     FieldType.TEXT: StaticType(_TEXT, "text", converts_to_number=True),
     FieldType.LONG_TEXT: StaticType(_TEXT, "text", converts_to_number=True),
     FieldType.NUMBER: StaticType(frozenset({"number"}), "a number"),
@@ -39,69 +39,71 @@ _SORTS: Final[Mapping[FieldType, StaticType]] = {
     FieldType.CHOICES: StaticType(frozenset({"list"}), "a list"),
     FieldType.PERSON: StaticType(_TEXT, "a person (text)", is_date=False),
 }
-"""What a value of each type is in an expression, but for choices; JSON may be anything."""
-_KEPT: Final[frozenset[Kind]] = frozenset({"text", "number", "boolean"})
-AMOUNT: Final = StaticType(_TEXT, "a number as text", converts_to_number=True, is_number_text=True, is_date=False)
+"""The static type of each field type. A choice depends on its options, and JSON may be any value."""
+_KINDS_KEPT_BY_EDITS: Final[frozenset[Kind]] = frozenset({"text", "number", "boolean"})
+AMOUNT_TYPE: Final = StaticType(_TEXT, "a number as text", converts_to_number=True, is_number_text=True, is_date=False)
 
 
-def _never_requester(value: Value) -> str | None:
-    capital = isinstance(value, str) and "@" in value and value != value.lower()
-    return "has small letters in an email address" if capital else None
+def _requester_mismatch(value: Value) -> str | None:
+    has_capitals = isinstance(value, str) and "@" in value and value != value.lower()
+    return "has small letters in an email address" if has_capitals else None
 
 
-RUN: Final[Mapping[str, StaticType]] = {
+RUN_TYPES: Final[Mapping[str, StaticType]] = {
     "id": StaticType(_TEXT, "text", is_date=False),
     "workflow": StaticType(_TEXT, "text", is_date=False),
-    "requester": StaticType(_TEXT, "a person (text)", is_date=False, mismatch=_never_requester),
+    "requester": StaticType(_TEXT, "a person (text)", is_date=False, mismatch=_requester_mismatch),
     "started_at": StaticType(_TEXT, "a time (text)", is_date=True),
 }
 
 
-def of_part(declared: Field | None, rest: list[str | int]) -> StaticType | None:
+def type_of_field_part(declared: Field | None, rest: list[str | int]) -> StaticType | None:
+    """Return the static type of the part of a field's value at the path `rest`, or None if nothing is known."""
     if declared is None:
         return None
     if rest:
-        sort = _sort_of_money(declared, rest) if declared.type is FieldType.MONEY else None
+        type_ = _type_of_money_part(declared, rest) if declared.type is FieldType.MONEY else None
     else:
-        sort = of_field(declared)
-    if sort and not declared.required:
-        sort = sort._replace(kinds=sort.kinds | {"null"})
-    return sort
+        type_ = type_of_field(declared)
+    if type_ and not declared.required:
+        type_ = type_._replace(kinds=type_.kinds | {"null"})
+    return type_
 
 
-def of_field(declared: Field) -> StaticType | None:
+def type_of_field(declared: Field) -> StaticType | None:
+    """Return the static type of a field's value, or None if it may be any value."""
     if declared.type is FieldType.CHOICE:
-        return type_of_texts(declared.values, "text")._replace(mismatch=_refusal(declared))
-    sort = _SORTS.get(declared.type)
-    if sort and declared.type is FieldType.CHOICES:
-        one = Field(type=FieldType.CHOICE, options=declared.options)
-        item = type_of_texts(declared.values, "text")._replace(mismatch=_refusal(one))
-        return sort._replace(item=item, mismatch=_refusal(declared))
-    return sort and sort._replace(mismatch=_refusal(declared))
+        return type_of_texts(declared.values, "text")._replace(mismatch=_field_mismatch(declared))
+    type_ = _TYPES.get(declared.type)
+    if type_ and declared.type is FieldType.CHOICES:
+        choice = Field(type=FieldType.CHOICE, options=declared.options)
+        item = type_of_texts(declared.values, "text")._replace(mismatch=_field_mismatch(choice))
+        return type_._replace(item=item, mismatch=_field_mismatch(declared))
+    return type_ and type_._replace(mismatch=_field_mismatch(declared))
 
 
-def _sort_of_money(declared: Field, rest: list[str | int]) -> StaticType | None:
+def _type_of_money_part(declared: Field, rest: list[str | int]) -> StaticType | None:
     if rest == ["amount"]:
-        return AMOUNT
+        return AMOUNT_TYPE
     if rest != ["currency"]:
         return None
     if declared.currency is not None:
-        only = declared.currency
-        return type_of_texts([only], "text")._replace(
-            converts_to_number=False, mismatch=lambda value: None if value == only else f"is always {only}"
+        currency = declared.currency
+        return type_of_texts([currency], "text")._replace(
+            converts_to_number=False, mismatch=lambda value: None if value == currency else f"is always {currency}"
         )
-    return StaticType(_TEXT, "text", is_date=False, mismatch=_never_currency)
+    return StaticType(_TEXT, "text", is_date=False, mismatch=_currency_mismatch)
 
 
-def _never_currency(value: Value) -> str | None:
-    fits = isinstance(value, str) and len(value) == 3 and value.isascii() and value.isupper()
-    return None if fits else "has three capital letters, like EUR"
+def _currency_mismatch(value: Value) -> str | None:
+    is_currency = isinstance(value, str) and len(value) == 3 and value.isascii() and value.isupper()
+    return None if is_currency else "has three capital letters, like EUR"
 
 
-def _refusal(declared: Field) -> Callable[[Value], str | None]:
-    """Why a field can never hold a value: it would not take it, or would write it otherwise."""
+def _field_mismatch(declared: Field) -> Callable[[Value], str | None]:
+    """Return the `mismatch` of a field: the reason why it refuses a value or stores it in another form."""
 
-    def never(value: Value) -> str | None:
+    def mismatch(value: Value) -> str | None:
         if value == "" and not declared.required and declared.blank == "null":
             return "is none where it is left empty, so ask `is none`"
         try:
@@ -110,38 +112,37 @@ def _refusal(declared: Field) -> Callable[[Value], str | None]:
             return str(error)
         if normal == value:
             return None
-        return (
-            f"is written {cite(json_values.dumps(normal)) if isinstance(normal, list | dict) else cite(plain(normal))}"
-        )
+        written = json_values.dumps(normal) if isinstance(normal, list | dict) else write_plain(normal)
+        return f"is written {cite(written)}"
 
-    return never
-
-
-# -- what steps leave ---------------------------------------------------------------------------------------
+    return mismatch
 
 
-def part_of(whole: StaticType, path: Sequence[str | int]) -> StaticType | None:
-    """What is known of a part of an output."""
+# -- outputs of steps ---------------------------------------------------------------------------------------
+
+
+def type_of_output_part(whole: StaticType, path: Sequence[str | int]) -> StaticType | None:
+    """Return the static type of a part of an output, or None if nothing is known."""
     if not path:
         return whole
-    return AMOUNT if whole.converts_to_number and "mapping" in whole.kinds and [*path] == ["amount"] else None
+    return AMOUNT_TYPE if whole.converts_to_number and "mapping" in whole.kinds and [*path] == ["amount"] else None
 
 
-def of_parameters(
-    draft: StepDraft, given: Mapping[str, Value], declared: Declaration, sort_of: TypeLookup
+def types_of_params(
+    draft: StepDraft, params: Mapping[str, Value], declarations: Declarations, type_of: TypeLookup
 ) -> dict[str, StaticType]:
-    """What is known of the outputs of `set`, which are its parameters as people may have edited them."""
-    found: dict[str, StaticType] = {}
-    for name, value in given.items():
-        sort = _of_value(value, sort_of)
-        if sort is not None and draft.gate is not None:
-            sort = _edited(draft, name, sort, declared.at((name,)).field)
-        if sort is not None:
-            found[name] = sort
-    return found
+    """Return the static types of the outputs of `set`. They are its parameters, which people may have edited."""
+    types: dict[str, StaticType] = {}
+    for name, value in params.items():
+        type_ = _type_of_value(value, type_of)
+        if type_ is not None and draft.gate is not None:
+            type_ = _type_after_edits(draft, name, type_, declarations.at((name,)).field)
+        if type_ is not None:
+            types[name] = type_
+    return types
 
 
-def _of_value(value: Value, sort_of: TypeLookup) -> StaticType | None:
+def _type_of_value(value: Value, type_of: TypeLookup) -> StaticType | None:
     if not isinstance(value, str):
         return type_of_kind(kind_of(value))
     template = compile_template(value)
@@ -149,20 +150,21 @@ def _of_value(value: Value, sort_of: TypeLookup) -> StaticType | None:
         return type_of_texts([value], "text")
     if template.secrets:
         return None
-    return type_of_value(value, sort_of) if template.is_whole else type_of_kind("text")
+    return type_of_value(value, type_of) if template.is_whole else type_of_kind("text")
 
 
-def _edited(draft: StepDraft, name: str, sort: StaticType, declared: Field | None) -> StaticType | None:
-    """What is known of a value after people may have edited it at the gate."""
-    edits = [one for one in draft.edit or () if one.name.split(".")[0] == name]
+def _type_after_edits(draft: StepDraft, name: str, type_: StaticType, declared: Field | None) -> StaticType | None:
+    """Return the static type of a value that people may edit at the gate, or None if it may then be any value."""
+    edits = [edit for edit in draft.edit or () if edit.name.split(".")[0] == name]
     if draft.edit is not None and not edits:
-        return sort
-    if any(one.name != name for one in edits):
+        return type_
+    if any(edit.name != name for edit in edits):
         return None
-    own = next((one.type for one in edits if one.type is not None), None)
-    if own is not None:
-        return union_type(sort, of_field(own))
+    edited_as = next((edit.type for edit in edits if edit.type is not None), None)
+    if edited_as is not None:
+        return union_type(type_, type_of_field(edited_as))
     if declared is not None:
-        return sort
-    # Without a declaration any value of that kind will do, and of lists, mappings and nothing, any value.
-    return sort._replace(texts=None, mismatch=None, is_date=None) if sort.kinds <= _KEPT else None
+        return type_
+    # Without a declaration, people may enter any value of the same kind. A list, a mapping or an empty value may
+    # become any value.
+    return type_._replace(texts=None, mismatch=None, is_date=None) if type_.kinds <= _KINDS_KEPT_BY_EDITS else None

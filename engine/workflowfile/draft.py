@@ -1,4 +1,4 @@
-"""A tree -> the parts of a workflow, each read by itself, so that what is wrong in one hides nothing in another."""
+"""Drafts: the parts of a workflow file, each read by itself, so that a mistake in one part hides none in another."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from engine.workflowfile.grammar import (
 from engine.workflowfile.phrases import cite
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import check_name, has_expression
-from engine.workflowfile.schema_errors import Reader, complain, keys_of, locate
+from engine.workflowfile.schema_errors import SchemaContext, keys_of, locate, report_errors
 from engine.workflowfile.step_kinds import FORM
-from engine.workflowfile.unsupported import NOT_YET
+from engine.workflowfile.unsupported import AVAILABLE_VALUES
 
 PartT = TypeVar("PartT", bound=FilePart)
 
@@ -41,27 +41,26 @@ _STEP_HINTS: Final = {
     )
     if key not in keys_of(StepFile)
 }
-_STAND_INS: Final[Mapping[str, object]] = {"id": "unnamed", "uses": "unnamed"}
-_GATE_ONLY: Final = tuple(set(NOT_YET["gate"]) - unsupported.whole_keys(("gate",)))
-"""Keys of a gate that are right at a gate: where they stand on a step they are no more than misplaced."""
+_PLACEHOLDERS: Final[Mapping[str, object]] = {"id": "unnamed", "uses": "unnamed"}
+_GATE_ONLY: Final = tuple(set(AVAILABLE_VALUES["gate"]) - unsupported.unsupported_keys(("gate",)))
+"""Keys of a gate with some supported values. On a step such a key is reported as misplaced, not as unsupported."""
 _GATE_HINTS: Final = dict.fromkeys(set(keys_of(StepFile)) - set(keys_of(GateFile)), "Write it on the step.")
 
 
 @dataclass(slots=True, kw_only=True)
 class EditDraft:
-    """One entry of `edit`. `type` None: evident from the value. `at`: where it stands in the file."""
+    """One entry of `edit`."""
 
     name: str
     type: Field | None
+    """None if the file leaves the type to the value."""
     at: Path
+    """The path of the entry in the file."""
 
 
 @dataclass(slots=True, kw_only=True)
 class StepDraft:
-    """A step as far as it could be read. `id` is known even where `file` is not. `gate_at`: where its keys stand.
-
-    `fields`: of a form, those that could be read.
-    """
+    """A step, as far as it could be read. `id` and `uses` may be known even if `file` could not be read."""
 
     index: int
     at: Path
@@ -70,21 +69,24 @@ class StepDraft:
     file: StepFile | None = None
     gate: GateFile | None = None
     gate_at: Path = ()
+    """The path of the mapping with the gate's keys."""
     edit: list[EditDraft] | None = None
     fields: Mapping[str, Field] = field(default_factory=dict)
+    """The fields of a form that could be read."""
 
 
 @dataclass(slots=True, kw_only=True)
 class WorkflowDraft:
-    """A whole file as far as it could be read. `inputs`: None where a declaration, or all of them, cannot be read."""
+    """A whole file, as far as it could be read."""
 
     file: WorkflowFile | None
     inputs: Mapping[str, Field | None] | None = None
+    """None if `inputs` could not be read. The value of an input is None if its declaration could not be read."""
     steps: list[StepDraft] = field(default_factory=list)
 
 
 def read_draft(report: ProblemReport) -> WorkflowDraft:
-    """Everything that the grammar alone can tell."""
+    """Read the file by the grammar alone, and report its problems."""
     root = report.value(())
     if not isinstance(root, dict):
         report.add((), "A workflow file is a mapping that begins with `name: …`.")
@@ -93,7 +95,7 @@ def read_draft(report: ProblemReport) -> WorkflowDraft:
         report,
         WorkflowFile,
         root,
-        reader=Reader(base=(), model=WorkflowFile, what="a workflow"),
+        context=SchemaContext(base=(), model=WorkflowFile, name="a workflow"),
         parts={"workflow": ()},
     )
     return WorkflowDraft(file=file, inputs=_read_inputs(report, root), steps=_read_steps(report, root))
@@ -104,32 +106,32 @@ def _read_part(
     model: type[PartT],
     value: dict[str, Value],
     *,
-    reader: Reader,
+    context: SchemaContext,
     parts: Mapping[str, Collection[str]],
-    stand_ins: Mapping[str, object] | None = None,
+    placeholders: Mapping[str, object] | None = None,
 ) -> PartT | None:
-    """The part, without the keys that are wrong (they are reported); None if it cannot do without them.
+    """Read a part without its wrong keys, which are reported. Return None if a wrong key is required.
 
-    `parts`: those of the file whose keys stand here, with the keys that mean something else here. `stand_ins`: values
-    for needed keys that are missing or wrong, so that the others can be looked at all the same.
+    `parts`: the parts of the file whose keys this mapping has, each with the keys that mean something else here.
+    `placeholders`: values for required keys that are missing or wrong, so that the other keys can still be read.
     """
-    value = unsupported.set_aside(report, value, model, reader.base, kinds=parts)
-    reader = replace(reader, not_yet=unsupported.whole_keys(parts))
-    known = keys_of(model)
-    empty = [key for key in value if value[key] is None and key in known]
+    value = unsupported.remove_unsupported(report, value, model, context.base, parts=parts)
+    context = replace(context, not_yet=unsupported.unsupported_keys(parts))
+    known_keys = keys_of(model)
+    empty = [key for key in value if value[key] is None and key in known_keys]
     for key in empty:
-        report.add((*reader.base, key), f"`{key}` has no value.", "Give it one, or delete the line.", at="key")
-    given = {key: value[key] for key in value if key not in empty}
+        report.add((*context.base, key), f"`{key}` has no value.", "Give it one, or delete the line.", at="key")
+    filled = {key: value[key] for key in value if key not in empty}
     try:
-        return model.model_validate(given)
+        return model.model_validate(filled)
     except ValidationError as error:
         errors = error.errors(include_url=False)
     errors = [error for error in errors if not (error["type"] == "missing" and error["loc"][0] in empty)]
-    complain(report, errors, reader)
+    report_errors(report, errors, context)
     wrong = {error["loc"][0] for error in errors if error["loc"]}
     try:
-        right = {key: given[key] for key in given if key not in wrong}
-        return model.model_validate({**(stand_ins or {}), **right})
+        right = {key: filled[key] for key in filled if key not in wrong}
+        return model.model_validate({**(placeholders or {}), **right})
     except ValidationError:
         return None
 
@@ -143,34 +145,34 @@ def _read_inputs(report: ProblemReport, root: dict[str, Value]) -> dict[str, Fie
         return None
     if len(raw) > MAX_INPUTS:
         report.add(("inputs",), f"A workflow may have at most {MAX_INPUTS} inputs; this has {len(raw)}.", at="key")
-    return _read_fields(report, raw, ("inputs",), what="The name of an input")
+    return _read_fields(report, raw, ("inputs",), subject="The name of an input")
 
 
-def _read_fields(report: ProblemReport, raw: dict[str, Value], at: Path, *, what: str) -> dict[str, Field | None]:
-    found: dict[str, Field | None] = {}
+def _read_fields(report: ProblemReport, raw: dict[str, Value], at: Path, *, subject: str) -> dict[str, Field | None]:
+    fields: dict[str, Field | None] = {}
     for name, value in list(raw.items())[:MAX_INPUTS]:
-        _check_name(report, name, (*at, name), what=what)
-        found[name] = read_field(report, value, (*at, name))
-    return found
+        _check_name(report, name, (*at, name), subject=subject)
+        fields[name] = read_field(report, value, (*at, name))
+    return fields
 
 
-def _check_name(report: ProblemReport, name: str, at: Path, *, what: str) -> None:
-    """Of an input or a field the name is the key, of a step it is the value."""
+def _check_name(report: ProblemReport, name: str, at: Path, *, subject: str) -> None:
+    """Report an invalid name. The name of an input or field is a key of the file, the name of a step is a value."""
     try:
-        check_name(name, what)
+        check_name(name, subject)
     except PydanticCustomError as error:
         context = error.context or {}
         report.add(at, error.message(), context.get("hint", ""), at="key" if at[-1] == name else "value")
 
 
 def read_field(report: ProblemReport, value: Value, at: Path) -> Field | None:
-    """The declaration of a field; None if it is wrong."""
-    literal = True
+    """Read the declaration of a field. Report its problems and return None if it has any."""
+    is_literal = True
     for path, text in iter_strings(value):
         if has_expression(text):
-            literal = False
+            is_literal = False
             report.add(at + path, "A field is declared with plain text; expressions do not work here.")
-    if not literal:
+    if not is_literal:
         return None
     try:
         field = Field.model_validate(value)
@@ -178,7 +180,7 @@ def read_field(report: ProblemReport, value: Value, at: Path) -> Field | None:
             check_declaration(field)
         return field
     except ValidationError as error:
-        complain(report, error.errors(include_url=False), Reader(base=at, model=Field, what="a field"))
+        report_errors(report, error.errors(include_url=False), SchemaContext(base=at, model=Field, name="a field"))
         return None
 
 
@@ -192,10 +194,10 @@ def _read_steps(report: ProblemReport, root: dict[str, Value]) -> list[StepDraft
     if len(raw) > MAX_STEPS:
         report.add(("steps", MAX_STEPS), f"A workflow may have at most {MAX_STEPS} steps; this has {len(raw)}.")
     drafts = [_read_step(report, value, index) for index, value in enumerate(raw[:MAX_STEPS])]
-    seen: dict[str, int] = {}
+    first_index: dict[str, int] = {}
     for draft in drafts:
-        if draft.id is not None and seen.setdefault(draft.id, draft.index) != draft.index:
-            first = f"steps[{seen[draft.id]}]"
+        if draft.id is not None and first_index.setdefault(draft.id, draft.index) != draft.index:
+            first = f"steps[{first_index[draft.id]}]"
             report.add((*draft.at, "id"), f"The id `{cite(draft.id)}` is taken by {first}; every step needs its own.")
     return drafts
 
@@ -213,30 +215,43 @@ def _read_step(report: ProblemReport, value: Value, index: int) -> StepDraft:
         uses=uses if isinstance(uses, str) else None,
     )
     if draft.id is not None:
-        _check_name(report, draft.id, (*at, "id"), what="The id of a step")
+        _check_name(report, draft.id, (*at, "id"), subject="The id of a step")
     if uses == FORM:
-        reader = Reader(base=at, model=FormStepFile, what="a form")
-        stand_ins = {**_STAND_INS, "fields": {"_": "text"}}
-        parts: dict[str, Collection[str]] = {"step": ("approvers",), "gate": ()}
-        form = _read_part(report, FormStepFile, value, reader=reader, parts=parts, stand_ins=stand_ins)
-        draft.file, draft.gate, draft.gate_at = form, form, at
-        if isinstance(declared := value.get("fields"), dict):
-            if len(declared) > MAX_FIELDS:
-                message = f"A form may have at most {MAX_FIELDS} fields; this has {len(declared)}."
-                report.add((*at, "fields"), message, "Ask for the others in a second form.", at="key")
-            found = _read_fields(report, declared, (*at, "fields"), what="The name of a field")
-            draft.fields = {name: one for name, one in found.items() if one is not None}
+        _read_form_step(report, draft, value)
     else:
-        reader = Reader(base=at, model=StepFile, what="a step", hints=_STEP_HINTS)
-        # Who writes approvers on another step means those of its gate.
-        misplaced = () if value.get("on_error") == "ask" else ("approvers",)
-        parts = {"step": misplaced, "gate": _GATE_ONLY}
-        draft.file = _read_part(report, StepFile, value, reader=reader, parts=parts, stand_ins=_STAND_INS)
-        draft.gate_at = (*at, "gate")
-        draft.gate = _read_gate(report, value.get("gate"), draft.gate_at)
+        _read_other_step(report, draft, value)
     if draft.gate is not None and draft.gate.edit is not None:
         draft.edit = _read_edit(report, report.value((*draft.gate_at, "edit")), (*draft.gate_at, "edit"))
     return draft
+
+
+def _read_form_step(report: ProblemReport, draft: StepDraft, value: dict[str, Value]) -> None:
+    """Read a form into `draft`. The keys of its gate are keys of the step."""
+    at = draft.at
+    context = SchemaContext(base=at, model=FormStepFile, name="a form")
+    placeholders = {**_PLACEHOLDERS, "fields": {"_": "text"}}
+    parts: dict[str, Collection[str]] = {"step": ("approvers",), "gate": ()}
+    form = _read_part(report, FormStepFile, value, context=context, parts=parts, placeholders=placeholders)
+    draft.file, draft.gate, draft.gate_at = form, form, at
+    raw = value.get("fields")
+    if not isinstance(raw, dict):
+        return
+    if len(raw) > MAX_FIELDS:
+        message = f"A form may have at most {MAX_FIELDS} fields; this has {len(raw)}."
+        report.add((*at, "fields"), message, "Ask for the others in a second form.", at="key")
+    fields = _read_fields(report, raw, (*at, "fields"), subject="The name of a field")
+    draft.fields = {name: declared for name, declared in fields.items() if declared is not None}
+
+
+def _read_other_step(report: ProblemReport, draft: StepDraft, value: dict[str, Value]) -> None:
+    """Read a step that is no form into `draft`."""
+    context = SchemaContext(base=draft.at, model=StepFile, name="a step", hints=_STEP_HINTS)
+    # Unless the step asks people on an error, `approvers` on it means the approvers of its gate.
+    misplaced = () if value.get("on_error") == "ask" else ("approvers",)
+    parts = {"step": misplaced, "gate": _GATE_ONLY}
+    draft.file = _read_part(report, StepFile, value, context=context, parts=parts, placeholders=_PLACEHOLDERS)
+    draft.gate_at = (*draft.at, "gate")
+    draft.gate = _read_gate(report, value.get("gate"), draft.gate_at)
 
 
 def _missing_space(value: Value) -> str:
@@ -245,38 +260,38 @@ def _missing_space(value: Value) -> str:
 
 def _read_gate(report: ProblemReport, value: Value, at: Path) -> GateFile | None:
     if value is None or value is False:
-        return None  # an empty `gate:` was reported with the step
+        return None  # An empty `gate:` was reported with the step.
     if value is True:
         return GateFile()
     if isinstance(value, dict):
-        reader = Reader(base=at, model=GateFile, what="a gate", hints=_GATE_HINTS)
-        return _read_part(report, GateFile, value, reader=reader, parts={"gate": ()})
+        context = SchemaContext(base=at, model=GateFile, name="a gate", hints=_GATE_HINTS)
+        return _read_part(report, GateFile, value, context=context, parts={"gate": ()})
     report.add(at, "A gate is `true` or a mapping of its keys.")
     return None
 
 
 def _read_edit(report: ProblemReport, raw: Value, at: Path) -> list[EditDraft]:
-    """The fields that may be edited: a list of names and `name: type`, or one mapping of these."""
-    found: list[EditDraft] = []
+    """Read the fields that may be edited: a list of names and `name: type`, or one mapping of these."""
+    edits: list[EditDraft] = []
     if isinstance(raw, dict):
         for name, value in raw.items():
-            found.append(_read_entry(report, name, value, (*at, name)))
+            edits.append(_read_entry(report, name, value, (*at, name)))
     elif isinstance(raw, list):
         for index, entry in enumerate(raw):
-            here: Path = (*at, index)
+            entry_at: Path = (*at, index)
             if isinstance(entry, str):
-                found.append(EditDraft(name=entry, type=None, at=here))
+                edits.append(EditDraft(name=entry, type=None, at=entry_at))
             elif isinstance(entry, dict) and len(entry) == 1:
                 ((name, value),) = entry.items()
-                found.append(_read_entry(report, name, value, (*here, name)))
+                edits.append(_read_entry(report, name, value, (*entry_at, name)))
             else:
-                report.add(here, "An entry of `edit` is the name of a field, or one `name: type`.")
+                report.add(entry_at, "An entry of `edit` is the name of a field, or one `name: type`.")
     seen: set[str] = set()
-    for edit in found:
+    for edit in edits:
         if edit.name in seen:
             report.add(edit.at, f"`{cite(edit.name)}` stands here twice.", at="key")
         seen.add(edit.name)
-    return found
+    return edits
 
 
 def _read_entry(report: ProblemReport, name: str, value: Value, at: Path) -> EditDraft:
@@ -284,12 +299,12 @@ def _read_entry(report: ProblemReport, name: str, value: Value, at: Path) -> Edi
 
 
 def item_path(report: ProblemReport, at: Path, index: int) -> Path:
-    """Where item `index` of a list stands; the list itself where one text was written for a list of one."""
+    """Return the path of item `index` of a list, or of the list itself if the file has one text in its place."""
     return locate(report, (*at, index))
 
 
-def refuse_people(report: ProblemReport, draft: WorkflowDraft) -> None:
-    """Reports people that nothing can resolve yet."""
+def refuse_unsupported_people(report: ProblemReport, draft: WorkflowDraft) -> None:
+    """Report references to people that cannot be resolved yet."""
     if draft.file is not None and draft.file.owner is not None:
         unsupported.refuse_person(report, draft.file.owner, ("owner",))
     for index, person in enumerate((draft.file and draft.file.may_run) or ()):

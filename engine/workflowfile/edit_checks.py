@@ -1,4 +1,4 @@
-"""`edit` of a gate: whether its fields are there, may be edited, and are of the type that the file says."""
+"""Checks of a gate's `edit`: its fields exist, may be edited, and have the type that the file declares."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engine.expressions import iter_strings
 from engine.fields import Field
 from engine.json_values import Path, Value
 from engine.workflowfile.draft import EditDraft
-from engine.workflowfile.phrases import cite, listed, near, nearest
+from engine.workflowfile.phrases import cite, find_nearest, list_names, suggest
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import has_expression
 
@@ -23,39 +23,42 @@ def check_params(
     secrets: Collection[Path],
     unknown: Collection[str],
 ) -> None:
-    """The fields of what a step is about to do.
+    """Check the fields of a gate that reviews the parameters of a step.
 
-    `secrets`: the paths in `params` that hold one. `unknown`: keys of `params` that the step does not have.
+    `secrets`: the paths in `params` that hold a secret. `unknown`: keys of `params` that the step does not have.
     """
     _check_overlap(report, edits)
     for edit in edits:
         written = tuple(edit.name.split("."))
-        if any(_touch(written, tuple(map(str, held))) for held in secrets):
+        if any(_overlap(written, tuple(map(str, secret))) for secret in secrets):
             report.add(edit.at, f"`{cite(edit.name)}` contains a secret and can never be edited.", at="key")
             continue
-        path, names = _find(edit.name, dict(params))
+        path, names = _find_param(edit.name, dict(params))
         if path is None:
             known = [name for name in names if name not in unknown]
-            # A parameter that is only misspelt was told where it stands.
-            if known and not any(nearest(slip, [written[0]]) for slip in unknown):
-                hint = near(edit.name, known) or f"There {'are' if len(known) > 1 else 'is'} {listed(known, 'and')}."
+            # A misspelt parameter was reported at its own place.
+            if known and not any(find_nearest(key, [written[0]]) for key in unknown):
+                hint = (
+                    suggest(edit.name, known)
+                    or f"There {'are' if len(known) > 1 else 'is'} {list_names(known, 'and')}."
+                )
                 report.add(edit.at, f"The step has no parameter `{cite(edit.name)}` to edit.", hint, at="key")
         elif edit.type is not None:
             _check_type(report, edit.at, edit.type, json_values.look(dict(params), path))
 
 
 def check_outputs(report: ProblemReport, edits: Collection[EditDraft], outputs: frozenset[str] | None) -> None:
-    """The fields of what a step produced. `outputs` None: not known before it ran."""
+    """Check the fields of a gate that reviews the outputs of a step. `outputs` is None if only the run knows them."""
     _check_overlap(report, edits)
     for edit in edits:
         name = edit.name.split(".")[0]
         if outputs is not None and name not in outputs:
-            hint = near(name, outputs) or (f"It has {listed(sorted(outputs), 'and')}." if outputs else "")
+            hint = suggest(name, outputs) or (f"It has {list_names(sorted(outputs), 'and')}." if outputs else "")
             report.add(edit.at, f"The step has no output `{cite(name)}` to edit.", hint, at="key")
 
 
-def _touch(one: Path, other: Path) -> bool:
-    """Whether one of the two lies at, inside or above the other."""
+def _overlap(one: Path, other: Path) -> bool:
+    """Return whether one path equals the other or lies inside it."""
     return one[: len(other)] == other or other[: len(one)] == one
 
 
@@ -63,7 +66,7 @@ def _check_overlap(report: ProblemReport, edits: Collection[EditDraft]) -> None:
     seen: list[EditDraft] = []
     for edit in edits:
         for other in seen:
-            if edit.name != other.name and _touch(tuple(edit.name.split(".")), tuple(other.name.split("."))):
+            if edit.name != other.name and _overlap(tuple(edit.name.split(".")), tuple(other.name.split("."))):
                 inner, outer = sorted((edit.name, other.name), key=len, reverse=True)
                 message = f"`{cite(inner)}` lies inside `{cite(outer)}`; name one of the two."
                 report.add(edit.at, message, at="key")
@@ -71,33 +74,37 @@ def _check_overlap(report: ProblemReport, edits: Collection[EditDraft]) -> None:
         seen.append(edit)
 
 
-def _find(name: str, params: dict[str, Value]) -> tuple[Path | None, list[str]]:
-    """The path that `name` means, or None with the names that could stand there; no names: it cannot be known."""
-    here: Value = params
+def _find_param(name: str, params: dict[str, Value]) -> tuple[Path | None, list[str]]:
+    """Return the path of the parameter `name`, or None with the names that are possible in its place.
+
+    There are no names if the parameter is inside an expression, whose value is known only during the run.
+    """
+    value: Value = params
     path: Path = ()
     for part in name.split("."):
-        if isinstance(here, str) and has_expression(here):
+        if isinstance(value, str) and has_expression(value):
             return None, []
-        key: str | int = int(part) if isinstance(here, list) and part.isdecimal() and len(part) < 9 else part
-        if not _has(here, key):
-            return None, [json_values.show_path((*path, each)) for each in _keys(here)] or list(params) or ["nothing"]
-        here = json_values.look(here, (key,))
+        key: str | int = int(part) if isinstance(value, list) and part.isdecimal() and len(part) < 9 else part
+        if not _has_key(value, key):
+            names = [json_values.show_path((*path, known_key)) for known_key in _keys(value)]
+            return None, names or list(params) or ["nothing"]
+        value = json_values.look(value, (key,))
         path = (*path, key)
     return path, []
 
 
-def _has(here: Value, key: str | int) -> bool:
+def _has_key(value: Value, key: str | int) -> bool:
     try:
-        json_values.look(here, (key,))
+        json_values.look(value, (key,))
     except KeyError:
         return False
     return True
 
 
-def _keys(here: Value) -> Iterable[str | int]:
-    if isinstance(here, dict):
-        return list(here)[:20]
-    return range(min(len(here), 20)) if isinstance(here, list) else ()
+def _keys(value: Value) -> Iterable[str | int]:
+    if isinstance(value, dict):
+        return list(value)[:20]
+    return range(min(len(value), 20)) if isinstance(value, list) else ()
 
 
 def _check_type(report: ProblemReport, at: Path, declared: Field, value: Value) -> None:

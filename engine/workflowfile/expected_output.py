@@ -1,4 +1,4 @@
-"""What a person has to say of a step that happened but whose answer was lost: what later steps read of it."""
+"""The expected output of a step whose answer was lost: the values that later steps read, for a person to fill in."""
 
 from __future__ import annotations
 
@@ -16,42 +16,44 @@ from engine.json_values import Path, Value
 from engine.workflowfile import decision_outputs
 from engine.workflowfile.workflow import Step, Workflow
 
-WHOLE: Final = "output"
-"""The field for everything that the step produced, where an expression takes it as one value."""
-_NO_OUTPUT: Final = frozenset({"error", decision_outputs.NAME})
-"""Names behind `steps.<id>` that the engine fills in by itself."""
+WHOLE_OUTPUT: Final = "output"
+"""The field for the whole output, if an expression reads it as one value."""
+_ENGINE_NAMES: Final = frozenset({"error", decision_outputs.NAME})
+"""Names after `steps.<id>` that the engine itself fills in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedOutput:
-    """`fields`: what to ask, by dotted path; empty: nothing reads the step.
-
-    `paths`: where each of them lies in the output. `required`: every place that some step cannot do without, which may
-    lie deeper than what is asked.
-    """
+    """The parts of a step's output that a person must fill in."""
 
     paths: Mapping[str, Path]
+    """The path of each field in the output, by dotted path."""
     fields: Mapping[str, Field]
+    """The fields to fill in, by dotted path. Empty if nothing reads the step."""
     required: tuple[Path, ...]
+    """Every path that some step requires. It may lie inside the value of a field."""
 
     @property
     def labels(self) -> dict[str, str]:
         return fields.labels(self.fields)
 
-    def output(self, values: Mapping[str, Value], given: Mapping[str, Value] | None = None) -> dict[str, Value]:
-        """Return the output that the step would have had. `values`: by dotted path. `given`: what is known of it."""
-        made = dict(given or {})
-        whole = values.get(WHOLE) if self.paths.get(WHOLE) == () else None
+    def build_output(self, values: Mapping[str, Value], given: Mapping[str, Value] | None = None) -> dict[str, Value]:
+        """Return the output made of the known part `given` and of the values by dotted path."""
+        output = dict(given or {})
+        whole = values.get(WHOLE_OUTPUT) if self.paths.get(WHOLE_OUTPUT) == () else None
         if isinstance(whole, dict):
-            made.update(whole)
+            output.update(whole)
         for name, path in self.paths.items():
             value = values.get(name)
             if path and value is not None:
-                _put(made, path, _read(self.fields[name], value))
-        return made
+                _set_at(output, path, _read_value(self.fields[name], value))
+        return output
 
-    def from_texts(self, texts: Mapping[str, str]) -> tuple[dict[str, Value], dict[str, str]]:
-        """Return what was typed for each dotted path, and what is wrong with it. A blank text is no value."""
+    def parse_texts(self, texts: Mapping[str, str]) -> tuple[dict[str, Value], dict[str, str]]:
+        """Return the values of the typed texts and the error of each wrong text, by dotted path.
+
+        A blank text is no value.
+        """
         known = ", ".join(self.fields) or "nothing"
         unknown = {
             name: f"is not read by any later step; they read: {known}" for name in texts if name not in self.fields
@@ -59,135 +61,145 @@ class ExpectedOutput:
         values, wrong = forms.read_text_edits(((name, field, None) for name, field in self.fields.items()), texts)
         return values, unknown | wrong
 
-    def problems(self, output: Mapping[str, Value]) -> dict[str, str]:
-        """Return what is missing in an output or wrong with it, one predicate for each dotted path that is asked."""
-        found = {}
+    def find_problems(self, output: Mapping[str, Value]) -> dict[str, str]:
+        """Return the problem of each missing or wrong field of an output, as a predicate by dotted path."""
+        problems = {}
         for name, path in self.paths.items():
-            inside = [place for place in self.required if place[: len(path)] == path]
-            why = _problem(self.fields[name], path, inside, dict(output))
-            if why is not None:
-                found[name] = why
-        return found
+            required_inside = [required for required in self.required if required[: len(path)] == path]
+            problem = _find_problem(self.fields[name], path, required_inside, dict(output))
+            if problem is not None:
+                problems[name] = problem
+        return problems
 
 
-def expected_output(workflow: Workflow, name: str) -> ExpectedOutput:
-    """Return what later steps, and the gate that reviews its output, read of the step `name`. Raises `KeyError`."""
+def find_expected_output(workflow: Workflow, name: str) -> ExpectedOutput:
+    """Return the output of the step `name` that later steps and a gate after the step read.
+
+    Raises `KeyError` if there is no such step.
+    """
     step = workflow.step(name)
-    places = _places(workflow, step)
-    asked = _outer(places)
-    paths = {json_values.show_path(path) or WHOLE: path for path in sorted(asked, key=str)}
+    reads = _find_reads(workflow, step)
+    asked = _find_asked_paths(reads)
+    paths = {json_values.show_path(path) or WHOLE_OUTPUT: path for path in sorted(asked, key=str)}
     return ExpectedOutput(
         paths=paths,
-        fields={shown: _field(step, path, asked[path], list(paths.values())) for shown, path in paths.items()},
-        required=tuple(path for path, read in places.items() if not read.guarded),
+        fields={name: _build_field(step, path, asked[path], list(paths.values())) for name, path in paths.items()},
+        required=tuple(path for path, read in reads.items() if not read.is_optional),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _OutputRead:
-    """`readers`: titles of the steps; `guarded`: each of them can do without it."""
+    """The steps that read one path of the output."""
 
     readers: tuple[str, ...]
-    guarded: bool
+    """The titles of the steps."""
+    is_optional: bool
+    """Whether every step can do without the value."""
 
-    def and_(self, other: _OutputRead) -> _OutputRead:
-        more = tuple(one for one in other.readers if one not in self.readers)
-        return _OutputRead((*self.readers, *more), self.guarded and other.guarded)
-
-
-def _places(workflow: Workflow, step: Step) -> dict[Path, _OutputRead]:
-    """Every place in the output that is read."""
-    found: dict[Path, _OutputRead] = {}
-    for reader, path, guarded in _reads(workflow, step):
-        read = _OutputRead((reader,), guarded)
-        found[path] = found[path].and_(read) if path in found else read
-    return found
+    def merge(self, other: _OutputRead) -> _OutputRead:
+        """Return the readers of both."""
+        more = tuple(reader for reader in other.readers if reader not in self.readers)
+        return _OutputRead((*self.readers, *more), self.is_optional and other.is_optional)
 
 
-def _outer(places: Mapping[Path, _OutputRead]) -> dict[Path, _OutputRead]:
-    """The places that are asked: of one inside of another only the outer one, and of a list the whole."""
-    found: dict[Path, _OutputRead] = {}
-    for path, read in places.items():
-        end = next((at for at, part in enumerate(path) if isinstance(part, int)), len(path))
-        outer = next((path[:at] for at in range(end) if path[:at] in places), path[:end])
-        found[outer] = found[outer].and_(read) if outer in found else read
-    return found
+def _find_reads(workflow: Workflow, step: Step) -> dict[Path, _OutputRead]:
+    """Return every path in the output that is read."""
+    reads: dict[Path, _OutputRead] = {}
+    for reader, path, is_optional in _iter_reads(workflow, step):
+        read = _OutputRead((reader,), is_optional)
+        reads[path] = reads[path].merge(read) if path in reads else read
+    return reads
 
 
-def _reads(workflow: Workflow, step: Step) -> Iterator[tuple[str, Path, bool]]:
+def _find_asked_paths(reads: Mapping[Path, _OutputRead]) -> dict[Path, _OutputRead]:
+    """Return the paths to ask for. A path inside another one is not asked for itself, nor is an item of a list."""
+    asked: dict[Path, _OutputRead] = {}
+    for path, read in reads.items():
+        end = next((index for index, part in enumerate(path) if isinstance(part, int)), len(path))
+        outer = next((path[:index] for index in range(end) if path[:index] in reads), path[:end])
+        asked[outer] = asked[outer].merge(read) if outer in asked else read
+    return asked
+
+
+def _iter_reads(workflow: Workflow, step: Step) -> Iterator[tuple[str, Path, bool]]:
+    """Yield each read of the output: the title of the step, the path, and whether the value may be missing."""
     if step.gate is not None and step.gate.at is ReviewPoint.AFTER:
-        # People are asked about the output itself.
+        # A gate after the step asks people about the whole output.
         yield step.label, (), False
     for other in workflow.steps[step.index :]:
         for template in _templates(other, own=other.index == step.index):
             for reference in template.references:
-                path = _path_of(reference, step.id)
+                path = _output_path(reference, step.id)
                 if path is not None:
                     yield other.label, path, reference in template.optional_references
 
 
 def _templates(step: Step, *, own: bool) -> Sequence[Template]:
-    """The texts that may read an earlier step; of the step itself those of a gate that reviews its output."""
+    """Return the texts that may read the output. `own`: only a gate after the step may read the step's own output."""
     if not own:
         return step.templates
-    after = step.gate is not None and step.gate.at is ReviewPoint.AFTER
-    return step.gate.templates if step.gate is not None and after else ()
+    return step.gate.templates if step.gate is not None and step.gate.at is ReviewPoint.AFTER else ()
 
 
-def _path_of(reference: Path, step: str) -> Path | None:
-    """The place inside of the output of the step, if the reference names one."""
+def _output_path(reference: Path, step: str) -> Path | None:
+    """Return the path inside the step's output that a reference names, or None for any other reference."""
     if reference == ("steps",):
         return ()
-    if reference[:2] != ("steps", step) or (reference[2:3] and reference[2] in _NO_OUTPUT):
+    if reference[:2] != ("steps", step) or (reference[2:3] and reference[2] in _ENGINE_NAMES):
         return None
     return reference[2:]
 
 
-def _field(step: Step, path: Path, read: _OutputRead, all_paths: Sequence[Path]) -> Field:
-    """The field that asks for it, with a label in words."""
+def _build_field(step: Step, path: Path, read: _OutputRead, all_paths: Sequence[Path]) -> Field:
+    """Return the field that asks for the value at `path`, with a label in words."""
     declared = step.kind.output_types.get(str(path[0])) if len(path) == 1 else None
     type_ = FieldType.JSON if not path else declared or FieldType.TEXT
-    words = _words(path) if path else "Everything that the step returned"
-    if sum(_words(other) == words for other in all_paths if other) > 1:
-        words = " ".join(str(part).replace("_", " ") for part in path).capitalize()
-    return Field(type=type_, label=words, help=f"Read by: {', '.join(read.readers)}.", required=not read.guarded)
+    label = _label_of(path) if path else "Everything that the step returned"
+    if sum(_label_of(other) == label for other in all_paths if other) > 1:
+        label = " ".join(str(part).replace("_", " ") for part in path).capitalize()
+    return Field(type=type_, label=label, help=f"Read by: {', '.join(read.readers)}.", required=not read.is_optional)
 
 
-def _words(path: Path) -> str:
+def _label_of(path: Path) -> str:
     return str(path[-1]).replace("_", " ").replace("-", " ").strip().capitalize() if path else ""
 
 
-def _read(field: Field, value: Value) -> Value:
-    """What was typed stands for a number, a list or a mapping only if it is written just as that is printed.
+def _read_value(field: Field, value: Value) -> Value:
+    """Return the JSON value in a typed text, or the text itself.
 
-    A receipt 7e12 is no number. Quotes make a text of anything.
+    A number counts only in the form in which it is printed: the receipt 7e12 stays a text. A text in quotes is a text.
     """
     if field.type is not FieldType.TEXT or not isinstance(value, str):
         return value
     try:
-        meant = json_values.loads(value)
+        parsed = json_values.loads(value)
     except InvalidValue:
         return value
-    is_number = isinstance(meant, int | Decimal) and not isinstance(meant, bool)
-    return value if is_number and json_values.dumps(meant) != value.strip() else meant
+    is_number = isinstance(parsed, int | Decimal) and not isinstance(parsed, bool)
+    return value if is_number and json_values.dumps(parsed) != value.strip() else parsed
 
 
-def _put(made: dict[str, Value], path: Path, value: Value) -> None:
-    *way, last = map(str, path)
-    inside = made
-    for part in way:
-        deeper = inside.get(part)
-        if not isinstance(deeper, dict):
-            deeper = inside[part] = {}
-        inside = deeper
-    inside[last] = value
+def _set_at(output: dict[str, Value], path: Path, value: Value) -> None:
+    *parents, last = map(str, path)
+    mapping = output
+    for part in parents:
+        child = mapping.get(part)
+        if not isinstance(child, dict):
+            child = mapping[part] = {}
+        mapping = child
+    mapping[last] = value
 
 
-def _problem(field: Field, path: Path, required: Sequence[Path], output: Value) -> str | None:
-    value = _at(output, path)
+def _find_problem(field: Field, path: Path, required: Sequence[Path], output: Value) -> str | None:
+    value = _get_at(output, path)
     if value is None or (not path and not value):
         return "is required: later steps read it" if field.required else None
-    missing = [json_values.show_path(place[len(path) :]) for place in required if _at(output, place) is None]
+    missing = [
+        json_values.show_path(required_path[len(path) :])
+        for required_path in required
+        if _get_at(output, required_path) is None
+    ]
     if missing:
         return f"needs {', '.join(missing)}: later steps read it"
     if not path or field.type in (FieldType.TEXT, FieldType.JSON):
@@ -199,8 +211,8 @@ def _problem(field: Field, path: Path, required: Sequence[Path], output: Value) 
     return None
 
 
-def _at(output: Value, path: Path) -> Value:
-    """What lies there; None where there is nothing."""
+def _get_at(output: Value, path: Path) -> Value:
+    """Return the value at `path`, or None if there is none."""
     value = output
     for part in path:
         if isinstance(part, int):

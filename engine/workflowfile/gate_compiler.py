@@ -1,4 +1,4 @@
-"""A gate as written -> the `Gate` that is planned with: every text of it compiled."""
+"""Compiler from a gate as written in the file to the `Gate` that the engine opens."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ from engine.expressions import Template, compile_template
 from engine.fields import Field
 from engine.json_values import Path
 from engine.workflowfile import approver_checks
-from engine.workflowfile.declarations import Declaration, labelled, written
+from engine.workflowfile.declarations import Declarations, parse_field_path, with_source_label
 from engine.workflowfile.draft import StepDraft, item_path
-from engine.workflowfile.expression_scope import Names, check_clear, check_condition, compile_text, doubt
+from engine.workflowfile.expression_scope import (
+    ExpressionNames,
+    check_condition,
+    check_unambiguous,
+    compile_text,
+    find_silent_clash,
+)
 from engine.workflowfile.grammar import GateFile, ShowFile
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import MAX_CONFIRM, MAX_REASON, MAX_TITLE
@@ -22,8 +28,10 @@ from engine.workflowfile.workflow import FALLBACK_AFTER, Gate, ShownItem
 _PLAIN_REFERENCE = re.compile(r"\{\{-?\s*[\w.]+\s*-?\}\}")
 
 
-def compile_condition(report: ProblemReport, when: bool | str | None, at: Path, names: Names) -> Template | None:
-    """None where it is always true."""
+def compile_condition(
+    report: ProblemReport, when: bool | str | None, at: Path, names: ExpressionNames
+) -> Template | None:
+    """Compile a condition. Return None if it is always true, or if it has a problem, which is reported."""
     if when is None or when is True:
         return None
     if when is False:
@@ -37,38 +45,41 @@ def compile_condition(report: ProblemReport, when: bool | str | None, at: Path, 
     return template
 
 
-def compile_gate(report: ProblemReport, step: StepDraft, gate: GateFile, names: Names, declared: Declaration) -> Gate:
-    """The gate as far as it is right; what is wrong is in the report. `declared`: of what it asks about."""
+def compile_gate(
+    report: ProblemReport, step: StepDraft, gate: GateFile, names: ExpressionNames, declarations: Declarations
+) -> Gate:
+    """Compile a gate, as far as it is right, and report its problems. `declarations`: those of the reviewed values."""
     at = step.gate_at
 
-    def text(key: str, source: str | None, longest: int) -> Template | None:
-        return None if source is None else _limited(report, source, (*at, key), names, longest=longest)
+    def compile_key(key: str, source: str | None, max_length: int) -> Template | None:
+        return None if source is None else _compile_limited(report, source, (*at, key), names, max_length=max_length)
 
-    # The `when` of a form says whether it is asked at all, like that of every step.
+    # The `when` of a form belongs to the step: it decides whether the step runs at all.
     when = None if step.uses == FORM else compile_condition(report, gate.when, (*at, "when"), names)
     if when is not None:
-        check_clear(report, when, (*at, "when"), names)
-    approver_checks.check_some(report, gate, at)
-    people = list(filter(None, (_person(report, gate, index, at, names) for index in range(len(gate.approvers)))))
+        check_unambiguous(report, when, (*at, "when"), names)
+    approvers = _compile_approvers(report, gate, at, names)
     return Gate(
         at=ReviewPoint(gate.at),
         when=when,
-        doubt=doubt(when, names) if report.registered and when is not None else "",
-        reason=text("reason", gate.reason, MAX_REASON),
-        title=text("title", gate.title, MAX_TITLE),
-        show=tuple(filter(None, (_shown(report, item, (*at, "show", i), names) for i, item in enumerate(gate.show)))),
-        edit=_editable(step, declared),
-        declared=declared,
+        condition_warning=find_silent_clash(when, names) if report.registered and when is not None else "",
+        reason=compile_key("reason", gate.reason, MAX_REASON),
+        title=compile_key("title", gate.title, MAX_TITLE),
+        show=_compile_shown_items(report, gate, at, names),
+        edit=_build_editable_fields(step, declarations),
+        declarations=declarations,
         approve_label=gate.approve_label,
         reject_label=gate.reject_label,
-        approvers=tuple(people),
+        approvers=approvers,
         approver_inputs={
-            one.source: inputs for one in people if (inputs := approver_checks.named_by_inputs(one, names))
+            approver.source: inputs
+            for approver in approvers
+            if (inputs := approver_checks.inputs_naming_approver(approver, names))
         },
         asks_requester="exclude" in gate.model_fields_set and "requester" not in gate.exclude,
         expires=gate.expires,
         on_expiry=OnExpiry.STOP if gate.on_expiry == "escalate" else OnExpiry(gate.on_expiry),
-        confirm=text("confirm", gate.confirm, MAX_CONFIRM),
+        confirm=compile_key("confirm", gate.confirm, MAX_CONFIRM),
         reason_required=ReasonRequired(gate.reason_required),
         email=EmailPolicy(gate.email or EmailPolicy.FALLBACK),
         fallback_after=gate.fallback_after or FALLBACK_AFTER,
@@ -76,48 +87,64 @@ def compile_gate(report: ProblemReport, step: StepDraft, gate: GateFile, names: 
     )
 
 
-def _person(report: ProblemReport, gate: GateFile, index: int, at: Path, names: Names) -> Template | None:
-    place = item_path(report, (*at, "approvers"), index)
-    template = compile_text(report, gate.approvers[index], place, names)
-    if template is not None:
-        approver_checks.check_person(report, template, place, names)
-    return template
+def _compile_approvers(report: ProblemReport, gate: GateFile, at: Path, names: ExpressionNames) -> tuple[Template, ...]:
+    approver_checks.check_not_empty(report, gate, at)
+    approvers: list[Template] = []
+    for index, text in enumerate(gate.approvers):
+        path = item_path(report, (*at, "approvers"), index)
+        template = compile_text(report, text, path, names)
+        if template is not None:
+            approver_checks.check_person(report, template, path, names)
+            approvers.append(template)
+    return tuple(approvers)
 
 
-def _editable(step: StepDraft, declared: Declaration) -> Mapping[str, Field | None] | None:
+def _build_editable_fields(step: StepDraft, declarations: Declarations) -> Mapping[str, Field | None] | None:
     if step.uses == FORM:
         return step.fields
     if step.edit is None:
         return None
-    return {one.name: one.type and labelled(one.type, declared.at(written(one.name)).field) for one in step.edit}
+    return {
+        edit.name: edit.type and with_source_label(edit.type, declarations.at(parse_field_path(edit.name)).field)
+        for edit in step.edit
+    }
 
 
-def _limited(report: ProblemReport, source: str, at: Path, names: Names, *, longest: int) -> Template | None:
-    """Text of a gate: what is literal may not be longer than what is shown of it."""
+def _compile_limited(
+    report: ProblemReport, source: str, at: Path, names: ExpressionNames, *, max_length: int
+) -> Template | None:
+    """Compile a text of the gate. A literal text may not be longer than the part of it that is shown."""
     template = compile_text(report, source, at, names)
     if template is not None and template.is_literal:
-        if len(source) > longest:
-            report.add(at, f"This may be at most {longest} characters long; it has {len(source):,}.")
+        if len(source) > max_length:
+            report.add(at, f"This may be at most {max_length} characters long; it has {len(source):,}.")
         if at[-1] == "title" and len(source.splitlines()) > 1:
             report.add(at, "This must be one line.")
     return template
 
 
-def _shown(report: ProblemReport, item: ShowFile, at: Path, names: Names) -> ShownItem | None:
-    place: Path = (*at, "value") if report.has((*at, "value")) else at
-    template = compile_text(report, item.value, place, names)
+def _compile_shown_items(
+    report: ProblemReport, gate: GateFile, at: Path, names: ExpressionNames
+) -> tuple[ShownItem, ...]:
+    items = [_compile_shown_item(report, item, (*at, "show", index), names) for index, item in enumerate(gate.show)]
+    return tuple(item for item in items if item is not None)
+
+
+def _compile_shown_item(report: ProblemReport, item: ShowFile, at: Path, names: ExpressionNames) -> ShownItem | None:
+    path: Path = (*at, "value") if report.has((*at, "value")) else at
+    template = compile_text(report, item.value, path, names)
     if template is None:
         return None
-    label = item.label or _label(template)
+    label = item.label or _label_of_reference(template)
     if label is None:
         hint = 'Write {label: …, value: …}, or one reference like "{{ inputs.to }}".'
-        report.add(place, "This line needs a label.", hint)
+        report.add(path, "This line needs a label.", hint)
         return None
     return ShownItem(label=label, value=template)
 
 
-def _label(template: Template) -> str | None:
-    """The last name of a reference, as a person would write it; None for anything that is not just a reference."""
+def _label_of_reference(template: Template) -> str | None:
+    """Return the last name of a reference in words, or None for a template that is not just a reference."""
     if not template.is_whole or len(template.references) != 1 or not _PLAIN_REFERENCE.fullmatch(template.source):
         return None
     (reference,) = template.references

@@ -1,7 +1,7 @@
-"""The whole grammar of a workflow file, as pydantic models: also what `not_yet` refuses so far.
+"""The grammar of a workflow file as pydantic models, including the parts that `unsupported` refuses so far.
 
-Models read one part of a file each; `reading` puts them together, so that a mistake in one part hides no other.
-What needs more than one value to judge stands in `checks`.
+Each model reads one part of a file. `draft` puts the parts together, so that a mistake in one part hides none in
+another. Checks that need more than one value are in `checks`.
 """
 
 from __future__ import annotations
@@ -35,75 +35,85 @@ from engine.workflowfile.scalars import (
 )
 
 MAX_STEPS: Final = 100
+"""Maximum number of steps in a workflow."""
 MAX_INPUTS: Final = 100
+"""Maximum number of inputs of a workflow."""
 MAX_FIELDS: Final = 40
-"""Of a form, which is sent as a whole: a modal of Slack has room for 100 blocks, and an amount takes two."""
+"""Maximum number of fields in a form. A Slack modal has room for 100 blocks, and an amount of money takes two."""
 UNBUILT_KINDS: Final = ("ai", "run")
-"""Names that `uses` takes although no kind of that name is there yet."""
+"""Kinds of steps that the grammar knows and that are not built yet."""
 
 
 class FilePart(BaseModel):
-    """Strict, because YAML has said already what is a number and what is text."""
+    """A part of a file. It is strict, because the YAML parser has already told numbers from texts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
-def _shape(given: object) -> str:
-    """Which half of a union is meant: then errors speak of that half only."""
-    return "mapping" if isinstance(given, dict | BaseModel) else "word"
+def _union_tag(value: object) -> str:
+    """Return the branch of a union that the value belongs to, so that errors are about this branch only."""
+    return "mapping" if isinstance(value, dict | BaseModel) else "word"
 
 
 # -- the gate -----------------------------------------------------------------------------------------------
 
 
 class PolicyFile(FilePart):
+    """`policy` of a gate, if it is a mapping."""
+
     quorum: Annotated[int, Key(ge=1)] | None = None
     chain: Annotated[list[Annotated[list[Person], Key(min_length=1)]], Key(min_length=1)] | None = None
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> PolicyFile:
+    def _check_one_key(self) -> PolicyFile:
         if (self.quorum is None) == (self.chain is None):
             raise refuse("A policy is `any`, `all`, {quorum: 2} or {chain: [[…], […]]}; write one of them.")
         return self
 
 
 class EscalateFile(FilePart):
+    """`escalate` of a gate."""
+
     after: Duration
     to: Annotated[People, Key(min_length=1)]
 
 
 class RemindFile(FilePart):
+    """`remind` of a gate."""
+
     after: Duration
     every: Duration | None = None
     times: Annotated[int, Key(ge=1, le=100)] | None = None
 
 
 class PostToFile(FilePart):
+    """An entry of `channels` that names a Slack channel."""
+
     post_to: Channel
 
 
 class ShowFile(FilePart):
-    """`label` may be left out where `value` is one reference."""
+    """An entry of `show`. `label` may be left out if `value` is one reference."""
 
     label: Label | None = None
     value: TemplateText
 
     @model_validator(mode="before")
     @classmethod
-    def _short(cls, given: object) -> object:
-        return {"value": given} if isinstance(given, str) else given
+    def _expand_text(cls, raw: object) -> object:
+        return {"value": raw} if isinstance(raw, str) else raw
 
 
 Policy = Annotated[
-    Annotated[Literal["any", "all"], Tag("word")] | Annotated[PolicyFile, Tag("mapping")], Discriminator(_shape)
+    Annotated[Literal["any", "all"], Tag("word")] | Annotated[PolicyFile, Tag("mapping")], Discriminator(_union_tag)
 ]
 ChannelName = Annotated[
-    Annotated[Literal["slack", "email"], Tag("word")] | Annotated[PostToFile, Tag("mapping")], Discriminator(_shape)
+    Annotated[Literal["slack", "email"], Tag("word")] | Annotated[PostToFile, Tag("mapping")], Discriminator(_union_tag)
 ]
 
 
 class GateFile(FilePart):
-    """`edit` is raw: `reading.read_edit` reads each of its fields by itself."""
+    """A gate. `edit` stays raw: `draft` reads each of its fields by itself."""
 
     at: Literal["before", "after"] = "before"
     when: Condition | None = None
@@ -134,30 +144,32 @@ class GateFile(FilePart):
 
     @field_validator("edit")
     @classmethod
-    def _fields(cls, given: object) -> object:
-        if not isinstance(given, list | dict):
+    def _check_edit(cls, raw: object) -> object:
+        if not isinstance(raw, list | dict):
             raise refuse("This must be a list of fields, like [subject, body], or a mapping of fields to their types.")
-        return given
+        return raw
 
 
 # -- the step -----------------------------------------------------------------------------------------------
 
 
 class RetryFile(FilePart):
+    """`retry` of a step."""
+
     attempts: Annotated[int, Key(ge=1, le=20)]
     wait: ShortDuration | None = None
 
     @model_validator(mode="before")
     @classmethod
-    def _mapping(cls, given: object) -> object:
-        if not isinstance(given, dict):
-            attempts = given if isinstance(given, int) and given > 1 else 3
-            raise refuse(f"This must be a mapping, not {describe(clean(given))}.", f"Write {{attempts: {attempts}}}.")
-        return given
+    def _check_mapping(cls, raw: object) -> object:
+        if not isinstance(raw, dict):
+            attempts = raw if isinstance(raw, int) and raw > 1 else 3
+            raise refuse(f"This must be a mapping, not {describe(clean(raw))}.", f"Write {{attempts: {attempts}}}.")
+        return raw
 
 
 class StepFile(FilePart):
-    """`gate` is raw: `reading` reads it by itself, and checks the `id`, so that a wrong one hides nothing else."""
+    """A step. `gate` stays raw and `id` unchecked: `draft` reads them, so that a mistake in them hides no other."""
 
     id: str
     uses: Annotated[str, Key(min_length=1)]
@@ -169,12 +181,12 @@ class StepFile(FilePart):
     idempotent: bool | None = None
     on_error: Literal["stop", "continue", "ask"] = "stop"
     approvers: People = []
-    """Only with `on_error: ask` (who answers) or in a form (who fills it in)."""
+    """The people who answer on `on_error: ask`, or who fill in a form. Other steps have no approvers."""
     gate: Any = None
 
 
 class FormStepFile(GateFile, StepFile):
-    """A form is a request of its own: the gate's keys stand on the step. `fields` are read one by one."""
+    """A form. It is a request itself, so it has the keys of a gate. `fields` stays raw: `draft` reads each field."""
 
     title: TemplateText | None = None
     approve_label: Label = "Submit"
@@ -182,27 +194,31 @@ class FormStepFile(GateFile, StepFile):
 
     @field_validator("gate")
     @classmethod
-    def _no_gate(cls, given: object) -> object:
-        if given is not None:
+    def _refuse_gate(cls, raw: object) -> object:
+        if raw is not None:
             raise refuse("A form asks people anyway; write the keys of its gate on the step itself.")
-        return given
+        return raw
 
 
 # -- the workflow -------------------------------------------------------------------------------------------
 
 
 class WebhookFile(FilePart):
+    """`webhook` of a trigger."""
+
     secret: SecretRef
 
 
 class TriggerFile(FilePart):
+    """An entry of `triggers`."""
+
     schedule: Cron | None = None
     timezone: Zone | None = None
     missed: Literal["skip", "once", "all"] | None = None
     webhook: WebhookFile | None = None
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> TriggerFile:
+    def _check_one_key(self) -> TriggerFile:
         if (self.schedule is None) == (self.webhook is None):
             raise refuse("A trigger has either `schedule` or `webhook`.")
         if self.webhook and (self.timezone or self.missed):
@@ -211,7 +227,7 @@ class TriggerFile(FilePart):
 
 
 class WorkflowFile(FilePart):
-    """`inputs` and `steps` are read one by one."""
+    """A workflow. `inputs` and `steps` stay raw: `draft` reads each of them by itself."""
 
     name: WorkflowName
     title: Title | None = None

@@ -1,4 +1,4 @@
-"""`load`: the bytes of a file -> a `Workflow`, or everything that is wrong with them."""
+"""Loader: reads the bytes of a workflow file into a `Workflow`, or reports all problems of the file."""
 
 from __future__ import annotations
 
@@ -11,21 +11,34 @@ from datetime import timedelta
 from engine import fields, urls
 from engine.domain import OnError
 from engine.errors import InvalidValue
-from engine.expressions import CompiledValue, compile_value, iter_strings
+from engine.expressions import CompiledValue, Template, compile_value, iter_strings
 from engine.json_values import Path, Value
 from engine.retry import RetryPolicy
 from engine.workflowfile import (
     approver_checks,
     checks,
     decision_outputs,
-    declarations,
     declared_types,
     edit_checks,
     yaml_tree,
 )
-from engine.workflowfile.declarations import NOTHING, Declaration
-from engine.workflowfile.draft import StepDraft, WorkflowDraft, read_draft, refuse_people
-from engine.workflowfile.expression_scope import Known, Names, compile_text, known_of, unclear_outputs
+from engine.workflowfile.declarations import (
+    NO_DECLARATIONS,
+    Declarations,
+    DeclarationSources,
+    declarations_of_fields,
+    declarations_of_params,
+    parse_field_path,
+    with_source_label,
+)
+from engine.workflowfile.draft import StepDraft, WorkflowDraft, read_draft, refuse_unsupported_people
+from engine.workflowfile.expression_scope import (
+    ExpressionNames,
+    StepOutputs,
+    ambiguous_outputs,
+    build_type_lookup,
+    compile_text,
+)
 from engine.workflowfile.gate_compiler import compile_condition, compile_gate
 from engine.workflowfile.grammar import GateFile, StepFile
 from engine.workflowfile.report import ProblemReport
@@ -35,17 +48,17 @@ from engine.workflowfile.workflow import Gate, Step, Workflow
 
 
 def load(source: bytes, *, kinds: Mapping[str, StepKind], registered: bool = False) -> Workflow:
-    """The workflow that a file describes. `kinds`: the kinds of steps that there are, by the name that `uses` takes.
+    """Return the workflow that a file describes. `kinds` holds the kinds of steps by the name that `uses` takes.
 
-    `registered`: it was taken by this version or an older one, so runs of it must go on: a comparison that can only
-    fail does so when it is evaluated.
+    `registered`: this version or an older one accepted the file, so its runs must go on. A comparison that can only
+    fail is then no problem of the file; it fails when it is evaluated.
 
     Raises `DefinitionError` with all problems of the file, in the order of its lines.
     """
     report = ProblemReport(yaml_tree.read(source), registered=registered)
     draft = read_draft(report)
-    steps = _Steps(report, draft, kinds).compile()
-    refuse_people(report, draft)
+    steps = _StepCompiler(report, draft, kinds).compile()
+    refuse_unsupported_people(report, draft)
     report.raise_problems()
     file = draft.file
     assert file is not None
@@ -59,22 +72,22 @@ def load(source: bytes, *, kinds: Mapping[str, StepKind], registered: bool = Fal
         steps=tuple(steps),
         source=source,
         hash=hashlib.sha256(source).hexdigest(),
-        reads_decisions=any(decision_outputs.reads(step) for step in steps),
+        reads_decisions=any(decision_outputs.reads_decisions(step) for step in steps),
     )
 
 
-class _Steps:
-    """Goes through the steps in order, because each may name only those before it."""
+class _StepCompiler:
+    """Compiles the steps of a file in order, because each step may name only the earlier ones."""
 
     def __init__(self, report: ProblemReport, draft: WorkflowDraft, kinds: Mapping[str, StepKind]) -> None:
         self._report = report
         self._drafts = draft.steps
         self._kinds = kinds
-        self._earlier: dict[str, Known] = {}
-        self._declared: dict[str, Declaration] = {}
-        """What holds for the outputs of earlier steps."""
-        self._sources = declarations.Sources(inputs=declarations.of_fields(draft.inputs or {}), steps=self._declared)
-        self._names = Names(
+        self._earlier: dict[str, StepOutputs] = {}
+        self._declarations: dict[str, Declarations] = {}
+        """The declarations of the outputs of earlier steps."""
+        self._sources = DeclarationSources(inputs=declarations_of_fields(draft.inputs or {}), steps=self._declarations)
+        self._names = ExpressionNames(
             inputs=draft.inputs,
             steps=self._earlier,
             all_steps=frozenset(step.id for step in draft.steps if step.id is not None),
@@ -82,125 +95,115 @@ class _Steps:
         )
 
     def compile(self) -> list[Step]:
-        """The steps as far as they are right; what is wrong is in the report."""
-        found: list[Step] = []
+        """Return the steps, as far as they are right. Problems are reported."""
+        steps: list[Step] = []
         for draft in self._drafts:
-            known = Known(kind=draft.uses or "", outputs=None)
+            outputs = StepOutputs(kind=draft.uses or "", names=None)
             if draft.file is not None:
-                step, known = self._step(draft, draft.file)
-                found += [step] if step else []
+                step, outputs = self._compile_step(draft, draft.file)
+                steps += [step] if step else []
             if draft.id is not None:
-                self._earlier.setdefault(draft.id, known)
-        return found
+                self._earlier.setdefault(draft.id, outputs)
+        return steps
 
-    def _step(self, draft: StepDraft, file: StepFile) -> tuple[Step | None, Known]:
-        kind = self._kind(draft)
-        names = replace(self._names, here=draft.id)
+    def _compile_step(self, draft: StepDraft, file: StepFile) -> tuple[Step | None, StepOutputs]:
+        kind = self._find_kind(draft)
+        names = replace(self._names, current_step=draft.id)
         when = compile_condition(self._report, file.when, (*draft.at, "when"), names)
-        form = draft.uses == FORM
-        params, outputs = self._form(draft, file) if form else self._with(draft, file, kind, names)
-        known = Known(
-            kind=draft.uses or "",
-            outputs=outputs,
-            fields=draft.fields,
-            inputs=approver_checks.inputs_of_outputs(params, names) if params is not None and draft.uses == SET else {},
-            unclear=unclear_outputs(params, names) if params is not None and draft.uses == SET else frozenset(),
-            continues=file.on_error == "continue",
-            gated=draft.gate is not None,
+        params, output_names = (
+            self._compile_form(draft, file) if draft.uses == FORM else self._compile_with(draft, file, kind, names)
         )
-        decision_outputs.check_output(self._report, draft, outputs)
+        outputs = _describe_outputs(draft, file, params, output_names, names)
+        decision_outputs.check_output(self._report, draft, output_names)
         checks.check_step(self._report, draft, file)
-        here = declarations.of_fields(draft.fields) if form else self._declared_params(params)
-        gate = self._gate(draft, params, known, names, here)
+        declarations = self._declarations_of_params(draft, params)
+        gate = self._compile_gate(draft, params, outputs, names, declarations)
         if draft.uses == SET and not self._report.has_problem((*draft.at, "with")):
-            known = replace(known, sorts=declared_types.of_parameters(draft, file.with_, here, known_of(names)))
+            types = declared_types.types_of_params(draft, file.with_, declarations, build_type_lookup(names))
+            outputs = replace(outputs, types=types)
         if draft.id is not None:
-            self._declared.setdefault(draft.id, _passed_on(draft, here))
+            self._declarations.setdefault(draft.id, _declarations_of_output(draft, declarations))
         if kind is not None:
             checks.check_sleep(self._report, draft, kind)
         if kind is None or params is None:
-            return None, known
-        step = Step(
-            id=file.id,
-            index=draft.index,
-            kind=kind,
-            params=params,
-            # Of a form it is the question, which may hold expressions.
-            title=file.title if file.title and not has_expression(file.title) else "",
-            when=when,
-            retry=_retry(file),
-            timeout=file.timeout,
-            idempotent=file.idempotent,
-            on_error=OnError.CONTINUE if file.on_error == "continue" else OnError.STOP,
-            gate=gate,
-        )
-        return step, known
+            return None, outputs
+        return _build_step(draft, file, kind=kind, params=params, when=when, gate=gate), outputs
 
-    def _form(self, draft: StepDraft, file: StepFile) -> tuple[CompiledValue, frozenset[str]]:
-        """Its parameters are its fields, as they are before anybody filled them in."""
+    def _find_kind(self, draft: StepDraft) -> StepKind | None:
+        kind = self._kinds.get(draft.uses or "")
+        if kind is None and not checks.report_unbuilt_kind(self._report, draft):
+            checks.report_unknown_kind(self._report, draft, self._kinds)
+        return kind
+
+    def _compile_form(self, draft: StepDraft, file: StepFile) -> tuple[CompiledValue, frozenset[str]]:
+        """Return the parameters and output names of a form. Its parameters are its fields with their defaults."""
         checks.check_form(self._report, draft, file, draft.gate)
-        given = {
+        defaults = {
             name: None if field.default is None else fields.normal_form(field, field.default)
             for name, field in draft.fields.items()
         }
-        return compile_value(given), frozenset(given)
+        return compile_value(defaults), frozenset(defaults)
 
-    def _with(
-        self, draft: StepDraft, file: StepFile, kind: StepKind | None, names: Names
+    def _compile_with(
+        self, draft: StepDraft, file: StepFile, kind: StepKind | None, names: ExpressionNames
     ) -> tuple[CompiledValue | None, frozenset[str] | None]:
-        params = self._params(draft, file, kind, names)
+        """Return the parameters and output names of a step that is no form, each None if it is not known."""
+        params = self._compile_params(draft, file, kind, names)
         at: Path = (*draft.at, "with")
-        # A `with` that is no mapping was reported; that it lacks this and that would be the same problem again.
-        readable = "with_" in file.model_fields_set or not self._report.has(at)
-        fits = kind is not None and readable and checks.check_params(self._report, kind, file.with_, at)
-        return params, kind.outputs(file.with_) if kind is not None and fits else None
+        # A `with` that is no mapping was reported. Reporting its missing keys too would repeat the same problem.
+        is_readable = "with_" in file.model_fields_set or not self._report.has(at)
+        is_valid = kind is not None and is_readable and checks.check_params(self._report, kind, file.with_, at)
+        return params, kind.outputs(file.with_) if kind is not None and is_valid else None
 
-    def _kind(self, draft: StepDraft) -> StepKind | None:
-        kind = self._kinds.get(draft.uses or "")
-        if kind is None and not checks.unbuilt_kind(self._report, draft):
-            checks.unknown_kind(self._report, draft, self._kinds)
-        return kind
-
-    def _params(self, draft: StepDraft, file: StepFile, kind: StepKind | None, names: Names) -> CompiledValue | None:
-        """The compiled `with`; None if some text of it cannot be."""
+    def _compile_params(
+        self, draft: StepDraft, file: StepFile, kind: StepKind | None, names: ExpressionNames
+    ) -> CompiledValue | None:
+        """Return the compiled `with`, or None if a text in it cannot be compiled."""
         at: Path = (*draft.at, "with")
-        given: Value = file.with_
+        params: Value = file.with_
         addresses = kind.address_params if kind is not None else frozenset[str]()
-        right = checks.check_keys(self._report, given, at)
-        for path, text in iter_strings(given):
-            # What a kind that is not there would do with a secret is not known.
+        is_valid = checks.check_keys(self._report, params, at)
+        for path, text in iter_strings(params):
+            # An unknown kind might allow a secret here, so the secret is no second problem.
             secrets = kind is None or path[0] in kind.secret_params
             template = compile_text(self._report, text, at + path, names, secrets=secrets)
-            right = right and template is not None
+            is_valid = is_valid and template is not None
             if template is not None and path[0] in addresses:
                 checks.check_address(self._report, template, at + path)
-        if not right:
+        if not is_valid:
             return None
-        return compile_value(_spelled(file.with_, addresses), addresses=addresses)
+        return compile_value(_canonicalize_addresses(file.with_, addresses), addresses=addresses)
 
-    def _declared_params(self, params: CompiledValue | None) -> Declaration:
-        return NOTHING if params is None else declarations.of_params(params, self._sources)
+    def _declarations_of_params(self, draft: StepDraft, params: CompiledValue | None) -> Declarations:
+        if draft.uses == FORM:
+            return declarations_of_fields(draft.fields)
+        return NO_DECLARATIONS if params is None else declarations_of_params(params, self._sources)
 
-    def _gate(
-        self, draft: StepDraft, params: CompiledValue | None, known: Known, names: Names, here: Declaration
+    def _compile_gate(
+        self,
+        draft: StepDraft,
+        params: CompiledValue | None,
+        outputs: StepOutputs,
+        names: ExpressionNames,
+        declarations: Declarations,
     ) -> Gate | None:
         gate = draft.gate
         if gate is None:
             return None
         if gate.at == "after" and draft.id is not None:
-            names = replace(names, steps={draft.id: known, **self._earlier})
+            names = replace(names, steps={draft.id: outputs, **self._earlier})
         checks.check_gate(self._report, gate, draft.gate_at)
         checks.check_revise(self._report, draft, gate, self._earlier)
         if draft.edit is not None and draft.uses != FORM:
-            self._edit(draft, gate, params, known)
-        # Only what `set` and forms produce is what they were given.
-        is_kept = gate.at == "before" or draft.uses in (SET, FORM)
-        return compile_gate(self._report, draft, gate, names, here if is_kept else NOTHING)
+            self._check_edit(draft, gate, params, outputs)
+        # Only `set` steps and forms have their parameters as their output.
+        reviews_params = gate.at == "before" or draft.uses in (SET, FORM)
+        return compile_gate(self._report, draft, gate, names, declarations if reviews_params else NO_DECLARATIONS)
 
-    def _edit(self, draft: StepDraft, gate: GateFile, params: CompiledValue | None, known: Known) -> None:
+    def _check_edit(self, draft: StepDraft, gate: GateFile, params: CompiledValue | None, outputs: StepOutputs) -> None:
         edits = draft.edit or []
         if gate.at == "after":
-            edit_checks.check_outputs(self._report, edits, known.outputs)
+            edit_checks.check_outputs(self._report, edits, outputs.names)
         elif params is not None and isinstance(params.value, dict):
             secrets = [path for path, template in params.templates if template.secrets]
             kind = self._kinds.get(draft.uses or "")
@@ -208,33 +211,76 @@ class _Steps:
             edit_checks.check_params(self._report, edits, params.value, secrets=secrets, unknown=unknown)
 
 
-def _spelled(given: dict[str, Value], addresses: frozenset[str]) -> dict[str, Value]:
-    """The parameters with each address that has no expression as it is called."""
-    spelled = dict(given)
-    for name in addresses & given.keys():
-        text = given[name]
+def _describe_outputs(
+    draft: StepDraft,
+    file: StepFile,
+    params: CompiledValue | None,
+    output_names: frozenset[str] | None,
+    names: ExpressionNames,
+) -> StepOutputs:
+    """Return what later steps may name of a step. The types of the outputs are added once its gate is compiled."""
+    is_set = params is not None and draft.uses == SET
+    return StepOutputs(
+        kind=draft.uses or "",
+        names=output_names,
+        fields=draft.fields,
+        inputs=approver_checks.inputs_of_outputs(params, names) if params is not None and is_set else {},
+        ambiguous=ambiguous_outputs(params, names) if params is not None and is_set else frozenset(),
+        continues_on_error=file.on_error == "continue",
+        has_gate=draft.gate is not None,
+    )
+
+
+def _build_step(
+    draft: StepDraft,
+    file: StepFile,
+    *,
+    kind: StepKind,
+    params: CompiledValue,
+    when: Template | None,
+    gate: Gate | None,
+) -> Step:
+    return Step(
+        id=file.id,
+        index=draft.index,
+        kind=kind,
+        params=params,
+        # The title of a form is its question, which may hold expressions. Such a form has no title as a step.
+        title=file.title if file.title and not has_expression(file.title) else "",
+        when=when,
+        retry=_build_retry(file),
+        timeout=file.timeout,
+        idempotent=file.idempotent,
+        on_error=OnError.CONTINUE if file.on_error == "continue" else OnError.STOP,
+        gate=gate,
+    )
+
+
+def _canonicalize_addresses(params: dict[str, Value], addresses: frozenset[str]) -> dict[str, Value]:
+    """Return the parameters with each literal web address in the form in which it is called."""
+    canonical = dict(params)
+    for name in addresses & params.keys():
+        text = params[name]
         if isinstance(text, str) and not has_expression(text):
             with contextlib.suppress(InvalidValue):
-                spelled[name] = urls.canonical(text)
-    return spelled
+                canonical[name] = urls.canonical(text)
+    return canonical
 
 
-def _passed_on(draft: StepDraft, here: Declaration) -> Declaration:
-    """What holds for the output of a step: for `set` also what its gate says of what people may edit."""
+def _declarations_of_output(draft: StepDraft, declarations: Declarations) -> Declarations:
+    """Return the declarations of a step's output. For `set`, types that its gate declares take precedence."""
     if draft.uses == FORM:
-        return here
+        return declarations
     if draft.uses != SET:
-        return NOTHING
+        return NO_DECLARATIONS
     for edit in draft.edit or ():
         if edit.type is not None:
-            here = here.with_(
-                declarations.written(edit.name),
-                declarations.labelled(edit.type, here.at(declarations.written(edit.name)).field),
-            )
-    return here
+            path = parse_field_path(edit.name)
+            declarations = declarations.replace(path, with_source_label(edit.type, declarations.at(path).field))
+    return declarations
 
 
-def _retry(file: StepFile) -> RetryPolicy:
+def _build_retry(file: StepFile) -> RetryPolicy:
     if file.retry is None:
         return RetryPolicy()
     return RetryPolicy(attempts=file.retry.attempts, wait=file.retry.wait or timedelta(seconds=1))

@@ -1,4 +1,4 @@
-"""The single values of the workflow language: names, one-line texts, durations, conditions, people."""
+"""Scalars: the single values of the workflow language, such as names, texts, durations, conditions and people."""
 
 from __future__ import annotations
 
@@ -16,59 +16,64 @@ from engine.domain import accounts
 from engine.errors import ExpressionError, InvalidValue
 from engine.expressions import compile_template
 from engine.fields import Field, FieldType
-from engine.workflowfile.phrases import cite, sentence
+from engine.workflowfile.phrases import cite, write_sentence
 
 OWN_ERROR: Final = "signoff"
-"""pydantic's name for an error that the grammar raises itself: its message is the sentence already."""
+"""pydantic's type of an error that the grammar itself raises. Its message is already a sentence."""
 MAX_TITLE: Final = 150
+"""Maximum length of a title, in characters."""
 MAX_LABEL: Final = 75
-"""What a button holds, in Slack."""
+"""Maximum length of a label, in characters: the limit of a button in Slack."""
 MAX_REASON: Final = 500
+"""Maximum length of a gate's literal `reason`, in characters."""
 MAX_CONFIRM: Final = 300
+"""Maximum length of a gate's literal `confirm`, in characters: the limit of a confirmation dialog in Slack."""
 MAX_DESCRIPTION: Final = 3_000
-LONGEST_TIMEOUT: Final = timedelta(hours=1)
+"""Maximum length of a workflow's description, in characters."""
+MAX_TIMEOUT: Final = timedelta(hours=1)
+"""Maximum of a step's `timeout`, and of the wait between its attempts."""
 
 NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 WORKFLOW_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 SECRET_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]*")
 
 EXPRESSION: Final = "expression"
-"""The kind of a reference to people that only a run can read."""
+"""The kind of a reference to people that only the run can evaluate."""
 _CRON: Final = re.compile(r"[0-9A-Za-z*/,?#-]+(?: +[0-9A-Za-z*/,?#-]+){4}")
-_LIKE: Final = 'Write it like "{{ inputs.amount | number > 100 }}".'
+_CONDITION_EXAMPLE: Final = 'Write it like "{{ inputs.amount | number > 100 }}".'
 _EMAIL: Final = Field(type=FieldType.EMAIL)
-_BETWEEN: Final = re.compile(r"\s*[,;]\s*|\s+(?:and\s+)?")
+_PERSON_SEPARATOR: Final = re.compile(r"\s*[,;]\s*|\s+(?:and\s+)?")
 
 
 def refuse(message: str, hint: str = "") -> PydanticCustomError:
-    """An error of the grammar: a sentence that is shown as it is."""
+    """Return an error of the grammar. Its message is shown as it is."""
     return PydanticCustomError(OWN_ERROR, "{message}", {"message": message, "hint": hint})
 
 
 def has_expression(text: str) -> bool:
-    """Whether the text would be read as a template (its author meant it so, even if it has a mistake)."""
+    """Return whether the text would be read as a template. Its author meant it as one, even if it has a mistake."""
     return any(mark in text for mark in ("{{", "{%", "{#"))
 
 
 # -- names --------------------------------------------------------------------------------------------------
 
 
-def check_name(text: str, what: str) -> str:
-    """A name that expressions can use. Raises the grammar's error."""
+def check_name(text: str, subject: str) -> str:
+    """Return a name that expressions can use. Raises an error of the grammar about the `subject` for any other text."""
     if NAME.fullmatch(text):
         return text
-    better = re.sub(r"\W", "_", text.strip().lower(), flags=re.ASCII)
-    hint = f"Write `{better}`." if NAME.fullmatch(better) else ""
+    suggestion = re.sub(r"\W", "_", text.strip().lower(), flags=re.ASCII)
+    hint = f"Write `{suggestion}`." if NAME.fullmatch(suggestion) else ""
     if "-" in text:
-        hint = f"Use `_` instead of `-`: `{better}`." if NAME.fullmatch(better) else "Use `_` instead of `-`."
-    raise refuse(f"{what} begins with a letter and has only a-z, 0-9 and `_`, at most 63 of them.", hint)
+        hint = f"Use `_` instead of `-`: `{suggestion}`." if NAME.fullmatch(suggestion) else "Use `_` instead of `-`."
+    raise refuse(f"{subject} begins with a letter and has only a-z, 0-9 and `_`, at most 63 of them.", hint)
 
 
 def _workflow_name(text: str) -> str:
     if WORKFLOW_NAME.fullmatch(text):
         return text
-    better = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    hint = f"Write `{better}`." if WORKFLOW_NAME.fullmatch(better) else ""
+    suggestion = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    hint = f"Write `{suggestion}`." if WORKFLOW_NAME.fullmatch(suggestion) else ""
     raise refuse("The name of a workflow has only a-z, 0-9 and `-`, at most 63 of them.", hint)
 
 
@@ -86,24 +91,26 @@ SecretRef = Annotated[str, AfterValidator(_secret_name)]
 # -- texts --------------------------------------------------------------------------------------------------
 
 
-def _literal(longest: int, *, lines: bool = False) -> Callable[[str], str]:
+def _literal(max_length: int, *, allow_lines: bool = False) -> Callable[[str], str]:
+    """Return a check for a text without expressions."""
+
     def check(text: str) -> str:
         text = text.strip()
         if not text:
             raise refuse("This may not be empty.")
         if has_expression(text):
             raise refuse("This text is shown as it is written; expressions do not work here.")
-        if not lines and len(text.splitlines()) > 1:
+        if not allow_lines and len(text.splitlines()) > 1:
             raise refuse("This must be one line.")
-        if len(text) > longest:
-            raise refuse(f"This may be at most {longest:,} characters long; it has {len(text):,}.")
+        if len(text) > max_length:
+            raise refuse(f"This may be at most {max_length:,} characters long; it has {len(text):,}.")
         return text
 
     return check
 
 
 def _template(text: str) -> str:
-    # A block scalar (`>`, `|`) ends with a line break that nobody means.
+    # A block scalar (`>`, `|`) ends with a line break that its author did not mean.
     text = text.strip()
     if not text:
         raise refuse("This may not be empty.")
@@ -112,44 +119,44 @@ def _template(text: str) -> str:
 
 Title = Annotated[str, AfterValidator(_literal(MAX_TITLE))]
 Label = Annotated[str, AfterValidator(_literal(MAX_LABEL))]
-Description = Annotated[str, AfterValidator(_literal(MAX_DESCRIPTION, lines=True))]
+Description = Annotated[str, AfterValidator(_literal(MAX_DESCRIPTION, allow_lines=True))]
 TemplateText = Annotated[str, AfterValidator(_template)]
 
 
 # -- times and conditions -----------------------------------------------------------------------------------
 
 
-def _duration(given: object) -> timedelta:
-    if not isinstance(given, str):
+def _duration(raw: object) -> timedelta:
+    if not isinstance(raw, str):
         raise refuse("This must be a duration with its unit, like 90s, 15m, 4h, 2d or 1w.")
     try:
-        return durations.parse(given)
+        return durations.parse(raw)
     except InvalidValue as error:
-        raise refuse(sentence(str(error))) from None
+        raise refuse(write_sentence(str(error))) from None
 
 
-def _up_to_an_hour(given: timedelta) -> timedelta:
-    if given > LONGEST_TIMEOUT:
+def _up_to_an_hour(duration: timedelta) -> timedelta:
+    if duration > MAX_TIMEOUT:
         raise refuse("This may be at most 1h.")
-    return given
+    return duration
 
 
-def _condition(given: object) -> bool | str:
-    if isinstance(given, bool):
-        return given
-    if not isinstance(given, str) or not given.strip():
-        raise refuse("This must be true, false or an expression.", _LIKE)
-    text = given.strip()
+def _condition(raw: object) -> bool | str:
+    if isinstance(raw, bool):
+        return raw
+    if not isinstance(raw, str) or not raw.strip():
+        raise refuse("This must be true, false or an expression.", _CONDITION_EXAMPLE)
+    text = raw.strip()
     if text.casefold() in ("yes", "no", "on", "off", "true", "false"):
         raise refuse(f"Write true or false here, without quotes, not `{text}`.")
     if not has_expression(text):
-        hint = f'Put it in braces: "{{{{ {cite(text)} }}}}".' if _is_expression(text) else _LIKE
+        hint = f'Put it in braces: "{{{{ {cite(text)} }}}}".' if _is_expression(text) else _CONDITION_EXAMPLE
         raise refuse(f"`{cite(text)}` is no condition.", hint)
     return text
 
 
 def _is_expression(text: str) -> bool:
-    """Whether it lacks nothing but its braces."""
+    """Return whether the text is an expression that only lacks its braces."""
     try:
         template = compile_template(f"{{{{ {text} }}}}")
     except ExpressionError:
@@ -182,7 +189,7 @@ Zone = Annotated[str, AfterValidator(_zone)]
 
 
 def person_kind(text: str) -> str | None:
-    """Return the kind of a reference to people, `EXPRESSION` included, or None if it names nobody."""
+    """Return the kind of a reference to people, which may be `EXPRESSION`, or None if the text is no reference."""
     if has_expression(text):
         return EXPRESSION
     reference = references.parse(text)
@@ -193,7 +200,7 @@ def _person(text: str) -> str:
     text = text.strip()
     kind = person_kind(text)
     if kind is None:
-        if people := _several(text):
+        if people := _split_people(text):
             raise refuse("Several people stand in one text.", f"Write a list: [{cite(', '.join(people))}].")
         ways = f"an email address, {accounts.ONE}, `group:handle`, `owner`, `requester` or an expression"
         hint = f"Write `{text.casefold()}`." if text.casefold() in (references.OWNER, references.REQUESTER) else ""
@@ -201,14 +208,14 @@ def _person(text: str) -> str:
     return str(fields.validate(_EMAIL, text)) if kind == references.EMAIL else text
 
 
-def _several(text: str) -> list[str]:
-    """The people in a text that should have been a list."""
-    parts = [part for part in _BETWEEN.split(text) if part]
+def _split_people(text: str) -> list[str]:
+    """Return the people in a text that should have been a list, or no people if it is not such a text."""
+    parts = [part for part in _PERSON_SEPARATOR.split(text) if part]
     return parts if len(parts) > 1 and all(map(person_kind, parts)) else []
 
 
 def _owner(text: str) -> str:
-    text = text if _several(text.strip()) else _person(text)
+    text = text if _split_people(text.strip()) else _person(text)
     if person_kind(text) not in references.ADDRESSES:
         raise refuse(f"The owner is one person: write an email address or {accounts.ONE}.")
     return text
@@ -222,7 +229,7 @@ def _starter(text: str) -> str:
     return text
 
 
-def _some_starter(people: list[str]) -> list[str]:
+def _require_starter(people: list[str]) -> list[str]:
     if not people:
         raise refuse("Nobody could start this workflow.", "Name somebody, or delete the line to let everyone start it.")
     return people
@@ -234,14 +241,14 @@ def _channel(text: str) -> str:
     return text
 
 
-def _one_or_more(given: object) -> object:
-    return [given] if isinstance(given, str) else given
+def _wrap_in_list(raw: object) -> object:
+    return [raw] if isinstance(raw, str) else raw
 
 
 Person = Annotated[str, AfterValidator(_person)]
 Owner = Annotated[str, AfterValidator(_owner)]
-People = Annotated[list[Person], BeforeValidator(_one_or_more)]
+People = Annotated[list[Person], BeforeValidator(_wrap_in_list)]
 Starters = Annotated[
-    list[Annotated[str, AfterValidator(_starter)]], BeforeValidator(_one_or_more), AfterValidator(_some_starter)
+    list[Annotated[str, AfterValidator(_starter)]], BeforeValidator(_wrap_in_list), AfterValidator(_require_starter)
 ]
 Channel = Annotated[str, AfterValidator(_channel)]

@@ -1,4 +1,4 @@
-"""pydantic's errors as sentences for a builder, each at the key or the value that it is about."""
+"""Schema errors: pydantic's errors as sentences for builders, each at its key or value in the file."""
 
 from __future__ import annotations
 
@@ -12,16 +12,26 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from engine.json_values import Path, Value, clean
-from engine.workflowfile.phrases import cite, describe, listed, near, nearest, plain, sentence, show, write_path
+from engine.workflowfile.phrases import (
+    cite,
+    describe,
+    find_nearest,
+    list_names,
+    show,
+    suggest,
+    write_path,
+    write_plain,
+    write_sentence,
+)
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import OWN_ERROR
-from engine.workflowfile.unsupported import suggestion
+from engine.workflowfile.unsupported import suggest_word
 
-_NO_SPACE: Final = re.compile(r"[A-Za-z_]\w*:[^\s/]")
+_MISSING_SPACE: Final = re.compile(r"[A-Za-z_]\w*:[^\s/]")
 _YES_NO: Final = frozenset({"yes", "no", "on", "off", "y", "n", "true", "false"})
 
-# What a type error wants, by the beginning of pydantic's name for the error.
-_WANTS: Final = (
+# The expected type in words, by the beginning of pydantic's name for the type error.
+_EXPECTED_TYPES: Final = (
     ("bool", "true or false"),
     ("string", "text"),
     ("int", "a whole number"),
@@ -46,11 +56,12 @@ _WANTS: Final = (
     ("bytes", "text"),
     ("none_required", "nothing"),
 )
-_ABOUT_KEYS: Final = frozenset({"missing", "extra_forbidden", "unexpected_keyword_argument"})
-_PARTS: Final = ("_type", "_parsing", "_from_float", "_parsing_size", "_number", "_sub_type")
+_KEY_ERRORS: Final = frozenset({"missing", "extra_forbidden", "unexpected_keyword_argument"})
+_TYPE_ERROR_ENDINGS: Final = ("_type", "_parsing", "_from_float", "_parsing_size", "_number", "_sub_type")
+_OTHER_TYPE_ERRORS: Final = frozenset({"none_required", "timezone_aware", "date_from_datetime_inexact"})
 
 Limits = Mapping[str, Any]
-# What a limit says, by pydantic's name for the error; `ctx` holds the limit.
+# The sentence about a limit, by pydantic's name for the error. `ctx` holds the limit.
 _LIMITS: Final[Mapping[str, Callable[[Limits], str]]] = {
     "string_too_long": lambda ctx: f"This may be at most {ctx['max_length']:,} characters long.",
     "string_too_short": lambda ctx: (
@@ -74,7 +85,7 @@ def _entries(count: int) -> str:
 
 
 def keys_of(model: type[BaseModel]) -> tuple[str, ...]:
-    """The keys that a mapping for this model may have, as they are written in the file."""
+    """Return the keys that a mapping for this model may have, as they are written in the file."""
     names: list[str] = []
     for name, info in model.model_fields.items():
         alias = info.validation_alias if isinstance(info.validation_alias, str) else info.alias
@@ -85,53 +96,55 @@ def keys_of(model: type[BaseModel]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
-    """What was being read: `base` is where the mapping stands that `model` describes, `what` its name in a sentence.
-
-    `hints`: for keys that are unknown here, but known elsewhere. `not_yet`: keys of `model` that are no help to name.
-    """
+class SchemaContext:
+    """The mapping of the file that pydantic was reading when it found the errors."""
 
     base: Path
+    """The path of the mapping."""
     model: type[BaseModel]
-    what: str
+    """The model that describes the mapping."""
+    name: str
+    """The name of the mapping in a sentence."""
     hints: Mapping[str, str] = field(default_factory=dict)
+    """Hints for keys that are unknown here, but known in another part of the file."""
     not_yet: frozenset[str] = frozenset()
+    """Keys of `model` that are not available yet, so no hint names them."""
 
 
-def complain(report: ProblemReport, errors: Sequence[ErrorDetails], reader: Reader) -> None:
-    """Puts every error in the report."""
-    by_place: dict[Path, list[ErrorDetails]] = {}
-    meant: set[tuple[Path, str]] = set()
-    # Unknown keys first: one that is a slip of a needed key says all that there is to say.
+def report_errors(report: ProblemReport, errors: Sequence[ErrorDetails], context: SchemaContext) -> None:
+    """Add every error to the report."""
+    by_path: dict[Path, list[ErrorDetails]] = {}
+    misspelt: set[tuple[Path, str]] = set()
+    # Unknown keys come first: if one is a misspelt required key, the missing key is not reported again.
     for error in sorted(errors, key=lambda error: error["type"] == "missing"):
-        path = _place(report, error["loc"][:-1] if error["type"] in _ABOUT_KEYS else error["loc"], reader)
+        path = _locate_below_base(report, error["loc"][:-1] if error["type"] in _KEY_ERRORS else error["loc"], context)
         if error["type"] == "missing":
-            _complain_of_missing(report, (*path, str(error["loc"][-1])), reader, meant)
-        elif error["type"] in _ABOUT_KEYS:
-            _complain_of_unknown(report, error, path, reader, meant)
+            _report_missing_key(report, (*path, str(error["loc"][-1])), context, misspelt)
+        elif error["type"] in _KEY_ERRORS:
+            _report_unknown_key(report, error, path, context, misspelt)
         else:
-            by_place.setdefault(path, []).append(error)
-    for path, here in by_place.items():
-        about_key = here[0]["loc"][-1:] == ("[key]",)
-        message, hint = _of_value(here, str(path[-1]) if about_key else report.value(path))
-        report.add(path, message, hint, at="key" if about_key else "value")
+            by_path.setdefault(path, []).append(error)
+    for path, value_errors in by_path.items():
+        is_about_key = value_errors[0]["loc"][-1:] == ("[key]",)
+        message, hint = _explain_value(value_errors, str(path[-1]) if is_about_key else report.value(path))
+        report.add(path, message, hint, at="key" if is_about_key else "value")
 
 
-def in_words(error: ErrorDetails) -> str:
-    """One error outside of a file, as a sentence for whoever changed the value."""
-    if error["type"] in _ABOUT_KEYS:
+def describe_error(error: ErrorDetails) -> str:
+    """Return an error outside a file as a sentence for the person who changed the value."""
+    if error["type"] in _KEY_ERRORS:
         return "This is needed." if error["type"] == "missing" else "There is no such key."
-    message, _ = _of_value([error], clean(error["input"]))
+    message, _ = _explain_value([error], clean(error["input"]))
     return message
 
 
-def _place(report: ProblemReport, loc: Path, reader: Reader) -> Path:
-    """`locate`, but never above `base`, which itself may not stand in the file (a step without `with`)."""
-    return locate(report, reader.base + loc) if report.has(reader.base) else reader.base
+def _locate_below_base(report: ProblemReport, loc: Path, context: SchemaContext) -> Path:
+    """Return the path of an error like `locate`, but never above `base`. The file may lack `base`, such as `with`."""
+    return locate(report, context.base + loc) if report.has(context.base) else context.base
 
 
 def locate(report: ProblemReport, loc: Path) -> Path:
-    """The place in the file that pydantic means: without the names that it adds for the branches of a union."""
+    """Return the path in the file for pydantic's location, without the names that it adds for branches of a union."""
     path: Path = ()
     for part in loc:
         if report.has((*path, part)):
@@ -139,59 +152,61 @@ def locate(report: ProblemReport, loc: Path) -> Path:
     return path
 
 
-def _complain_of_missing(
-    report: ProblemReport, path: Path, reader: Reader, meant: Collection[tuple[Path, str]]
+def _report_missing_key(
+    report: ProblemReport, path: Path, context: SchemaContext, misspelt: Collection[tuple[Path, str]]
 ) -> None:
     *parent, key = path
-    if (tuple(parent), key) not in meant:
-        owner = _owner(tuple(parent), reader)
-        report.add(path, f"{_capital(owner)} needs the key `{cite(key)}`.")
+    if (tuple(parent), key) not in misspelt:
+        owner = _describe_owner(tuple(parent), context)
+        report.add(path, f"{_capitalize(owner)} needs the key `{cite(key)}`.")
 
 
-def _complain_of_unknown(
-    report: ProblemReport, error: ErrorDetails, parent: Path, reader: Reader, meant: set[tuple[Path, str]]
+def _report_unknown_key(
+    report: ProblemReport, error: ErrorDetails, parent: Path, context: SchemaContext, misspelt: set[tuple[Path, str]]
 ) -> None:
     key = str(error["loc"][-1])
-    model = _model_at(reader.model, error["loc"][:-1])
+    model = _model_at(context.model, error["loc"][:-1])
     known = keys_of(model) if model else ()
-    if slip_of := nearest(key, known):
-        meant.add((parent, slip_of))
+    if nearest := find_nearest(key, known):
+        misspelt.add((parent, nearest))
     hint = ""
-    if parent == reader.base:
-        known = tuple(each for each in known if each not in reader.not_yet)
-        hint = reader.hints.get(key, "") or suggestion(key, known, reader.not_yet)
-    unknown_key(report, (*parent, key), known=known, what=_owner(parent, reader), hint=hint)
+    if parent == context.base:
+        known = tuple(known_key for known_key in known if known_key not in context.not_yet)
+        hint = context.hints.get(key, "") or suggest_word(key, known, context.not_yet)
+    report_unknown_key(report, (*parent, key), known=known, owner=_describe_owner(parent, context), hint=hint)
 
 
-def _owner(path: Path, reader: Reader) -> str:
-    return reader.what if path == reader.base else f"`{write_path(_last_name(path))}`"
+def _describe_owner(path: Path, context: SchemaContext) -> str:
+    return context.name if path == context.base else f"`{write_path(_from_last_key(path))}`"
 
 
-def _last_name(path: Path) -> Path:
-    """The end of a path, from its last key on: `show[3]`."""
+def _from_last_key(path: Path) -> Path:
+    """Return the end of a path, beginning with its last key: `show[3]`."""
     start = next((index for index in reversed(range(len(path))) if isinstance(path[index], str)), 0)
     return path[start:]
 
 
-def unknown_key(report: ProblemReport, path: Path, *, known: Collection[str], what: str, hint: str = "") -> None:
+def report_unknown_key(
+    report: ProblemReport, path: Path, *, known: Collection[str], owner: str, hint: str = ""
+) -> None:
     key = str(path[-1])
-    hint = hint or near(key, known) or (f"The keys are {listed(sorted(known), 'and')}." if known else "")
-    report.add(path, f"{_capital(what)} has no key `{cite(key)}`.", hint, at="key")
+    hint = hint or suggest(key, known) or (f"The keys are {list_names(sorted(known), 'and')}." if known else "")
+    report.add(path, f"{_capitalize(owner)} has no key `{cite(key)}`.", hint, at="key")
 
 
-def _capital(text: str) -> str:
+def _capitalize(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
 def _model_at(model: type[BaseModel], loc: Path) -> type[BaseModel] | None:
-    """The model that reads the mapping at `loc`, as far as the annotations tell."""
-    here: type[BaseModel] | None = model
+    """Return the model of the mapping at `loc`, or None if the annotations do not name one."""
+    current: type[BaseModel] | None = model
     for part in loc:
-        if here is None or isinstance(part, int):
+        if current is None or isinstance(part, int):
             continue
-        info = next((info for name, info in here.model_fields.items() if part in (name, info.alias)), None)
-        here = _first_model(info.annotation) if info else here
-    return here
+        info = next((info for name, info in current.model_fields.items() if part in (name, info.alias)), None)
+        current = _first_model(info.annotation) if info else current
+    return current
 
 
 def _first_model(annotation: object) -> type[BaseModel] | None:
@@ -203,17 +218,19 @@ def _first_model(annotation: object) -> type[BaseModel] | None:
 # -- values -------------------------------------------------------------------------------------------------
 
 
-def _of_value(errors: Sequence[ErrorDetails], value: Value) -> tuple[str, str]:
-    """Message and hint for what is wrong at one place; several errors there are the branches of a union."""
-    wants = list(dict.fromkeys(filter(None, (_wanted(error["type"]) for error in errors))))
-    if len(wants) == len(errors) or (wants and len(errors) > 1 and _is_alien(value, wants)):
-        return _wrong_type(wants, value)
-    error = next((error for error in errors if not _wanted(error["type"])), errors[0])
+def _explain_value(errors: Sequence[ErrorDetails], value: Value) -> tuple[str, str]:
+    """Return the message and hint for the errors of one value. Several errors come from the branches of a union."""
+    expected_types = list(dict.fromkeys(filter(None, (_expected_type(error["type"]) for error in errors))))
+    if len(expected_types) == len(errors) or (
+        expected_types and len(errors) > 1 and _has_other_type(value, expected_types)
+    ):
+        return _explain_wrong_type(expected_types, value)
+    error = next((error for error in errors if not _expected_type(error["type"])), errors[0])
     kind, ctx = error["type"], error.get("ctx", {})
     if kind in ("value_error", "assertion_error"):
-        return sentence(str(ctx.get("error", "This value cannot be used"))), ""
+        return write_sentence(str(ctx.get("error", "This value cannot be used"))), ""
     if kind in ("literal_error", "enum"):
-        return _not_one_of(str(ctx.get("expected", "")), value)
+        return _explain_not_one_of(str(ctx.get("expected", "")), value)
     if kind in _LIMITS:
         return _LIMITS[kind](ctx), ""
     if kind == OWN_ERROR:
@@ -221,34 +238,34 @@ def _of_value(errors: Sequence[ErrorDetails], value: Value) -> tuple[str, str]:
     return f"The value {show(value)} cannot be used here.", ""
 
 
-def _wanted(kind: str) -> str | None:
+def _expected_type(kind: str) -> str | None:
     if kind in ("union_tag_invalid", "union_tag_not_found", "model_attributes_type"):
         return "a mapping" if kind == "model_attributes_type" else None
     if kind == "url_scheme":
         return "an address, like https://example.com/page"
-    exact = kind == "none_required" or kind.endswith(_PARTS) or kind in ("timezone_aware", "date_from_datetime_inexact")
-    return next((want for start, want in _WANTS if exact and kind.startswith(start)), None)
+    is_type_error = kind.endswith(_TYPE_ERROR_ENDINGS) or kind in _OTHER_TYPE_ERRORS
+    return next((words for start, words in _EXPECTED_TYPES if is_type_error and kind.startswith(start)), None)
 
 
-def _is_alien(value: Value, wants: Collection[str]) -> bool:
-    """Whether the value has a type that no branch of the union takes, so that only the types are worth a word."""
-    own = {list: "a list", dict: "a mapping", bool: "true or false", int: "a whole number", str: None}
-    return own.get(type(value), "a number") not in {*wants, None}
+def _has_other_type(value: Value, expected_types: Collection[str]) -> bool:
+    """Return whether no branch of the union takes the type of the value. Then the message names only the types."""
+    type_words = {list: "a list", dict: "a mapping", bool: "true or false", int: "a whole number", str: None}
+    return type_words.get(type(value), "a number") not in {*expected_types, None}
 
 
-def _wrong_type(wants: Sequence[str], value: Value) -> tuple[str, str]:
-    if wants == ["true or false"] and isinstance(value, str) and value.casefold() in _YES_NO:
+def _explain_wrong_type(expected_types: Sequence[str], value: Value) -> tuple[str, str]:
+    if expected_types == ["true or false"] and isinstance(value, str) and value.casefold() in _YES_NO:
         return f"Write true or false here, not `{cite(value)}`.", ""
-    names = [want for want in wants if want != "a whole number" or "a number" not in wants]
+    names = [type_ for type_ in expected_types if type_ != "a whole number" or "a number" not in expected_types]
     message = f"This must be {', or '.join(filter(None, (', '.join(names[:-1]), names[-1])))}, not {describe(value)}."
-    if isinstance(value, str) and "a mapping" in wants and _NO_SPACE.match(value):
+    if isinstance(value, str) and "a mapping" in expected_types and _MISSING_SPACE.match(value):
         return message, "Put a space after the colon."
-    if "text" in wants and isinstance(value, bool | int | Decimal):
-        return message, f'Put it in quotes: "{plain(value)}".'
+    if "text" in expected_types and isinstance(value, bool | int | Decimal):
+        return message, f'Put it in quotes: "{write_plain(value)}".'
     return message, ""
 
 
-def _not_one_of(expected: str, value: Value) -> tuple[str, str]:
+def _explain_not_one_of(expected: str, value: Value) -> tuple[str, str]:
     names = re.findall(r"'((?:[^'\\]|\\.)*)'", expected) or [part.strip() for part in expected.split(",")]
-    hint = near(value, names) if isinstance(value, str) else ""
-    return f"This must be {listed(names)}, not {show(value)}.", hint
+    hint = suggest(value, names) if isinstance(value, str) else ""
+    return f"This must be {list_names(names)}, not {show(value)}.", hint

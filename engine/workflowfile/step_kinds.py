@@ -1,4 +1,4 @@
-"""What the workflow language needs to know of a step type; `engine.ports.StepType` is the class to derive from."""
+"""Kinds of steps, as the workflow language sees them. A step type derives from `engine.ports.StepType`."""
 
 from __future__ import annotations
 
@@ -13,33 +13,37 @@ from engine.fields import Field, FieldType
 from engine.json_values import Value
 
 SET: Final = "set"
-"""The kind whose output is its parameters."""
+"""The name of the kind whose output is its parameters."""
 FORM: Final = "form"
-"""The kind whose parameters are fields that people fill in: it always has a gate; what is approved is its output."""
+"""The name of the kind whose parameters are fields that people fill in. It always has a gate, and the approved values
+are its output."""
 
 
 class Nature(Enum):
+    """How the engine runs a kind of step."""
+
     EFFECT = "effect"
-    """Acts on the world: runs outside of any transaction."""
+    """Acts on the outside world. It runs outside any transaction."""
     INLINE = "inline"
-    """Computes its output from its parameters alone: runs inside the transaction that reaches it."""
+    """Computes its output from its parameters alone. It runs inside the transaction that reaches it."""
     SLEEP = "sleep"
     """Lets the run sleep until a time."""
 
 
 class StepKind(Protocol):
-    """One kind of step, as a workflow file may use it. `given`: the parameters as far as they are known.
+    """One kind of step, as a workflow file may use it.
 
-    In the file, `given` is the `with` mapping as written, so a value may still be text with `{{ … }}` in it.
+    `given` holds the parameters, as far as they are known. When the file is read, it is the `with` mapping as written,
+    so a value may still be a text with `{{ … }}` in it.
     """
 
     @property
     def name(self) -> str:
-        """What `uses` says."""
+        """The name for `uses`."""
 
     @property
     def Params(self) -> type[BaseModel]:
-        """What validates the parameters, in the file and after an edit."""
+        """The model that validates the parameters, in the file and after an edit."""
 
     @property
     def nature(self) -> Nature:
@@ -47,27 +51,27 @@ class StepKind(Protocol):
 
     @property
     def secret_params(self) -> frozenset[str]:
-        """Names of the top-level parameters in which `{{ secret.NAME }}` may stand; empty for almost every kind."""
+        """Names of the top-level parameters that may use `{{ secret.NAME }}`. Almost every kind has none."""
 
     @property
     def address_params(self) -> frozenset[str]:
-        """Names of the top-level parameters that are a web address to call; empty for almost every kind."""
+        """Names of the top-level parameters that are a web address to call. Almost every kind has none."""
 
     @property
     def output_types(self) -> Mapping[str, FieldType]:
-        """Types of the outputs that are always of one type, for a person who has to fill them in."""
+        """Types of the outputs that always have the same type, for a person who must fill them in."""
 
     def outputs(self, given: Mapping[str, Value]) -> frozenset[str] | None:
-        """Names that `steps.<id>.<name>` may use; None: not known before it ran."""
+        """Return the names of the outputs for `steps.<id>.<name>`, or None if only the run knows them."""
 
     def content(self, given: Mapping[str, Value]) -> Mapping[str, Field | None]:
-        """Parameters that people may edit unless the gate says otherwise, with their types where known."""
+        """Return the parameters that people may edit if the gate has no `edit`, with their types if they are known."""
 
     def idempotent(self, given: Mapping[str, Value]) -> bool:
-        """Whether repeating it with the same parameters is harmless by its nature."""
+        """Return whether repeating the step with the same parameters is harmless."""
 
     def produce(self, given: Mapping[str, Value]) -> dict[str, Value]:
-        """The output of an INLINE kind (or of a SLEEP kind once awake)."""
+        """Return the output of an INLINE kind, or of a SLEEP kind after its sleep."""
 
     def wakes_at(self, given: Mapping[str, Value], now: datetime) -> datetime:
-        """When a SLEEP kind lets the run go on."""
+        """Return the time at which a SLEEP kind lets the run continue."""

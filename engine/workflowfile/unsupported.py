@@ -1,6 +1,7 @@
-"""What the grammar knows and the engine cannot do yet: set aside before it is read, with a sentence that says so.
+"""Parts of the grammar that the engine does not support yet. They are removed before a part is read, and reported.
 
-Whoever writes such a key should not first be led to write it right. Whoever builds one of these deletes its line here.
+Otherwise the errors would teach authors to correct a key that is then refused. To build one of these features, delete
+its line here.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from pydantic import BaseModel
 from engine import references
 from engine.domain import accounts
 from engine.json_values import Path, Value
-from engine.workflowfile.phrases import cite, listed, near, nearest, show
+from engine.workflowfile.phrases import cite, find_nearest, list_names, show, suggest
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import person_kind
 
-# part of the file -> key -> the values that are available; none: the whole key is not.
-NOT_YET: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
+# Part of the file -> key -> the values that are available. If there are none, the whole key is not available.
+AVAILABLE_VALUES: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
     "workflow": {
         "triggers": (),
     },
@@ -43,72 +44,74 @@ NOT_YET: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
 }
 
 
-def set_aside(
+def remove_unsupported(
     report: ProblemReport,
-    part: Mapping[str, Value],
+    mapping: Mapping[str, Value],
     model: type[BaseModel],
     at: Path,
     *,
-    kinds: Mapping[str, Collection[str]],
+    parts: Mapping[str, Collection[str]],
 ) -> dict[str, Value]:
-    """`part` without what is not available yet, whatever it looks like; all of it is reported.
+    """Return `mapping` without its unsupported keys and values, which are reported.
 
-    `kinds`: the parts of the file whose keys stand here, each with keys that mean something else here.
+    `parts`: the parts of the file whose keys this mapping has, each with the keys that mean something else here.
     """
-    rest = dict(part)
-    for kind, other in kinds.items():
-        for key, available in NOT_YET[kind].items():
-            if key in part and key not in other and _refused(report, part[key], model, (*at, key), available):
-                del rest[key]
-    return rest
+    supported = dict(mapping)
+    for part, other_keys in parts.items():
+        for key, available in AVAILABLE_VALUES[part].items():
+            if key not in mapping or key in other_keys:
+                continue
+            if _refuse_value(report, mapping[key], model, (*at, key), available):
+                del supported[key]
+    return supported
 
 
-def _refused(
+def _refuse_value(
     report: ProblemReport, value: Value, model: type[BaseModel], path: Path, available: tuple[object, ...]
 ) -> bool:
-    """Whether `value` is not available; says so."""
+    """Report a value that is not available. Return whether it is such a value."""
     key = str(path[-1])
     if not available:
         report.add(path, f"`{key}` is not available yet.", at="key")
         return True
     if value is None or value in available:
         return False
-    texts = [each for each in available if isinstance(each, str)]
+    available_words = [word for word in available if isinstance(word, str)]
     info = model.model_fields.get(key)
-    known = {*_words(info.annotation)} if info else set()
+    known_words = {*_iter_words(info.annotation)} if info else set()
     word = value if isinstance(value, str) else ""
-    if texts and not isinstance(value, dict) and word not in known:
-        hint = near(word, texts)
-        report.add(path, f"This must be {listed(texts)}, not {show(value)}.", hint)
+    if available_words and not isinstance(value, dict) and word not in known_words:
+        hint = suggest(word, available_words)
+        report.add(path, f"This must be {list_names(available_words)}, not {show(value)}.", hint)
         return True
-    named = f"{key}: {cite(word)}" if word and texts else key
-    hint = f"So far it can be {listed(texts)}." if texts else ""
-    report.add(path, f"`{named}` is not available yet.", hint, at="key")
+    unsupported = f"{key}: {cite(word)}" if word and available_words else key
+    hint = f"So far it can be {list_names(available_words)}." if available_words else ""
+    report.add(path, f"`{unsupported}` is not available yet.", hint, at="key")
     return True
 
 
-def _words(annotation: object) -> Iterator[str]:
-    """The words that the grammar takes for a key."""
-    for each in get_args(annotation):
-        if isinstance(each, str):
-            yield each
+def _iter_words(annotation: object) -> Iterator[str]:
+    """Yield the words that the grammar accepts as the value of a key."""
+    for argument in get_args(annotation):
+        if isinstance(argument, str):
+            yield argument
         else:
-            yield from _words(each)
+            yield from _iter_words(argument)
 
 
-def whole_keys(kinds: Iterable[str]) -> frozenset[str]:
-    """Keys that are not available at all."""
-    return frozenset(key for kind in kinds for key, available in NOT_YET[kind].items() if not available)
+def unsupported_keys(parts: Iterable[str]) -> frozenset[str]:
+    """Return the keys of these parts that are not available with any value."""
+    return frozenset(key for part in parts for key, available in AVAILABLE_VALUES[part].items() if not available)
 
 
-def suggestion(word: str, available: Collection[str], not_yet: Collection[str]) -> str:
-    """What `word` is probably a slip of; of what is not available yet it only says that."""
-    meant = nearest(word, [*available, *not_yet])
-    return f"`{meant}` is not available yet." if meant in not_yet else near(word, available)
+def suggest_word(word: str, available: Collection[str], not_yet: Collection[str]) -> str:
+    """Return a hint with the name nearest to `word`, or the note that this name is not available yet."""
+    nearest = find_nearest(word, [*available, *not_yet])
+    return f"`{nearest}` is not available yet." if nearest in not_yet else suggest(word, available)
 
 
-def refuse_person(report: ProblemReport, who: str, path: Path) -> None:
-    """Reports a reference to people that nothing can resolve yet."""
-    if person_kind(who) in references.NOT_YET and not report.has_problem(path):
+def refuse_person(report: ProblemReport, person: str, path: Path) -> None:
+    """Report a reference to people that cannot be resolved yet."""
+    if person_kind(person) in references.NOT_YET and not report.has_problem(path):
         hint = f"Name people by email address or {accounts.LABELS}, or a usergroup by group:handle."
-        report.add(path, f"`{cite(who)}` is not available yet.", hint)
+        report.add(path, f"`{cite(person)}` is not available yet.", hint)

@@ -1,4 +1,4 @@
-"""A workflow after its file was read and checked: frozen, compiled, ready to be planned."""
+"""A workflow whose file was read and checked. It is frozen and compiled."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from engine.domain import Assurance, EmailPolicy, OnError, OnExpiry, ReasonRequi
 from engine.expressions import CompiledValue, Template
 from engine.fields import Field
 from engine.retry import RetryPolicy
-from engine.workflowfile.declarations import NOTHING, Declaration
+from engine.workflowfile.declarations import NO_DECLARATIONS, Declarations
 from engine.workflowfile.step_kinds import StepKind
 
 FALLBACK_AFTER: Final = timedelta(minutes=15)
-"""How long nobody acts on what Slack showed before mails go out, unless the gate says otherwise."""
+"""Time after which people who were asked in Slack are asked by email too, unless the gate sets another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownItem:
-    """One line of `show`: extra context for the people who decide."""
+    """One line of `show`: additional information for the approvers."""
 
     label: str
     value: Template
@@ -28,28 +28,29 @@ class ShownItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """`edit`: None means the fields that the step marks as content; a None type: that of `declared`, or of the value.
-
-    `declared`: what holds for the values that are asked about, by where they come from.
-    """
+    """The gate of a step: when people are asked, who is asked, and what they may change."""
 
     at: ReviewPoint = ReviewPoint.BEFORE
     when: Template | None = None
-    doubt: str = ""
-    """Why a `when` that says no may be wrong: its file was registered before such conditions were refused."""
+    condition_warning: str = ""
+    """The reason not to trust a `when` that is false, or an empty text. It is set for a file that was registered before
+    conditions with this mistake were refused."""
     reason: Template | None = None
     title: Template | None = None
     show: tuple[ShownItem, ...] = ()
     edit: Mapping[str, Field | None] | None = None
-    declared: Declaration = NOTHING
+    """The fields that people may edit, or None for the fields that the step marks as content. A field without a type
+    has the type of its declaration or its value."""
+    declarations: Declarations = NO_DECLARATIONS
     approve_label: str = "Approve"
     reject_label: str = "Reject"
     approvers: tuple[Template, ...] = ()
-    """Empty: the owner."""
+    """The approvers. If there are none, the owner is asked."""
     approver_inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The inputs that an approver's expression reads, by its source: then whoever starts the run names the approver."""
+    """The inputs that an approver's expression reads, by the source of the expression. Through these inputs the
+    requester names the approver."""
     asks_requester: bool = False
-    """Whether somebody who started the run may be named by data too: `exclude: []` says so."""
+    """Whether data may name the requester as an approver. The file allows it with `exclude: []`."""
     expires: timedelta | None = None
     on_expiry: OnExpiry = OnExpiry.STOP
     confirm: Template | None = None
@@ -57,18 +58,18 @@ class Gate:
     email: EmailPolicy = EmailPolicy.FALLBACK
     fallback_after: timedelta = FALLBACK_AFTER
     assurance: Assurance = Assurance.CODE
-    """What identifies somebody who decides on the review page."""
+    """The identification that a decision on the review page needs."""
 
     @property
     def templates(self) -> tuple[Template, ...]:
-        """Every text of it that is evaluated."""
-        given = (self.when, self.reason, self.title, self.confirm, *self.approvers, *(item.value for item in self.show))
-        return tuple(template for template in given if template is not None)
+        """Every text of the gate that is evaluated."""
+        texts = (self.when, self.reason, self.title, self.confirm, *self.approvers, *(item.value for item in self.show))
+        return tuple(template for template in texts if template is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """`idempotent`: None means what the kind says of itself."""
+    """One step of a workflow."""
 
     id: str
     index: int
@@ -79,6 +80,7 @@ class Step:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     timeout: timedelta | None = None
     idempotent: bool | None = None
+    """Whether repeating the step is harmless, or None if the file leaves that to the kind of the step."""
     on_error: OnError = OnError.STOP
     gate: Gate | None = None
 
@@ -89,13 +91,13 @@ class Step:
     @property
     def templates(self) -> tuple[Template, ...]:
         """Every text of the step that is evaluated."""
-        own = tuple(template for _, template in self.params.templates)
-        return (*((self.when,) if self.when else ()), *own, *(self.gate.templates if self.gate else ()))
+        params = tuple(template for _, template in self.params.templates)
+        return (*((self.when,) if self.when else ()), *params, *(self.gate.templates if self.gate else ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workflow:
-    """`source` are the bytes as written, `hash` their SHA-256 in hexadecimal: a run pins both."""
+    """A workflow. Every run keeps the source and the hash of the workflow that it was started with."""
 
     name: str
     title: str
@@ -105,12 +107,14 @@ class Workflow:
     may_run: tuple[str, ...] = ()
     steps: tuple[Step, ...]
     source: bytes = b""
+    """The bytes of the file."""
     hash: str = ""
+    """The SHA-256 of the source, in hexadecimal."""
     reads_decisions: bool = False
-    """Whether an expression of it asks what was decided about a step."""
+    """Whether one of its expressions reads a decision about a step."""
 
     def step(self, name: str) -> Step:
-        """The step of that id. Raises `KeyError`."""
+        """Return the step with this id. Raises `KeyError` if there is none."""
         for step in self.steps:
             if step.id == name:
                 return step

@@ -55,8 +55,8 @@ FAULTS: Final = (
     Fault(
         "a gate of an older file is skipped by a condition that says nothing",
         "engine/requests/open_request.py",
-        "if gate.doubt and not opens else opens",
-        "if gate.doubt and opens else opens",
+        "if gate.condition_warning and not opens else opens",
+        "if gate.condition_warning and opens else opens",
         _CONDITIONS,
     ),
     # -- approvers --
@@ -273,8 +273,8 @@ FAULTS: Final = (
     Fault(
         "a number that a step read from a text guards a gate",
         "engine/workflowfile/expression_scope.py",
-        "            return name in names.steps[step].unclear\n",
-        "            return name in names.steps[step].unclear and False\n",
+        "            return name in names.steps[step].ambiguous\n",
+        "            return name in names.steps[step].ambiguous and False\n",
         "tests/flow/test_conditions.py tests/unit/engine/workflowfile/test_loader.py",
     ),
     Fault(

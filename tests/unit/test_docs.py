@@ -44,7 +44,7 @@ from engine.workflowfile.grammar import (
     StepFile,
     WorkflowFile,
 )
-from engine.workflowfile.unsupported import NOT_YET
+from engine.workflowfile.unsupported import AVAILABLE_VALUES
 from tests.support.documents import DOCS, Block, Page, Row
 
 WORKFLOWS = Page.of("workflows.md")
@@ -168,7 +168,7 @@ def test_code_refers_only_to_decisions_that_exist() -> None:
 
 def available(part: str, model: Any) -> set[str]:
     """The keys that do something so far: those that can have one value only do not."""
-    return {key for key in keys(model) if len(NOT_YET[part].get(key, (1, 2))) > 1}
+    return {key for key in keys(model) if len(AVAILABLE_VALUES[part].get(key, (1, 2))) > 1}
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_the_values_and_the_default_of_a_key_are_those_of_the_code(section: str,
     (row,) = [row for row in WORKFLOWS.table(section) if row.code(0) == (key,)]
     part = {StepFile: "step", GateFile: "gate"}[model]
     info = model.model_fields[key]
-    assert row.code(1) == NOT_YET[part].get(key, get_args(info.annotation))
+    assert row.code(1) == AVAILABLE_VALUES[part].get(key, get_args(info.annotation))
     assert row.code(2) == (info.default,)
 
 
@@ -337,7 +337,7 @@ def test_the_limits_are_those_of_the_code() -> None:
         "a text that an expression builds": f"{MAX_TEXT:,} characters",
         "`expires`": f"{durations.LONGEST.days} days",
         "`wait`": f"{wait.LONGEST.days} days",
-        "`timeout`": f"{scalars.LONGEST_TIMEOUT // timedelta(minutes=1)} minutes",
+        "`timeout`": f"{scalars.MAX_TIMEOUT // timedelta(minutes=1)} minutes",
     }
     assert {row[0]: row[1] for row in WORKFLOWS.table("Limits")} == limits
 
@@ -351,7 +351,7 @@ def test_the_limits_are_those_of_the_code() -> None:
         ("The workflow", "steps", f"1 to {MAX_STEPS}"),
         ("Steps", "title", f"up to {scalars.MAX_TITLE}"),
         ("Steps", "timeout", f"`{durations.show(DEFAULT_TIMEOUT)}`".replace("1m", "60s")),
-        ("Steps", "timeout", f"up to `{durations.show(scalars.LONGEST_TIMEOUT)}`"),
+        ("Steps", "timeout", f"up to `{durations.show(scalars.MAX_TIMEOUT)}`"),
         ("Gates", "reason", f"up to {scalars.MAX_REASON}"),
         ("Gates", "title", f"up to {scalars.MAX_TITLE}"),
         ("Gates", "show", f"up to {scalars.MAX_LABEL}"),
@@ -369,7 +369,7 @@ def test_the_limit_of_a_key_stands_in_its_row(section: str, key: str, limit: str
 
 def not_yet() -> Iterator[str]:
     """The rows that the table must have, from what the code refuses."""
-    for part, missing in NOT_YET.items():
+    for part, missing in AVAILABLE_VALUES.items():
         for key, values in missing.items():
             yield missing_row(part, key, [value if isinstance(value, str) else json.dumps(value) for value in values])
     for kind in UNBUILT_KINDS:

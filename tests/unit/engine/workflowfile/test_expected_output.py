@@ -8,7 +8,7 @@ import pytest
 
 from engine import workflowfile
 from engine.steps import registry
-from engine.workflowfile.expected_output import ExpectedOutput, expected_output
+from engine.workflowfile.expected_output import ExpectedOutput, find_expected_output
 
 PAY = "- {id: pay, uses: http, with: {method: POST, url: 'https://pay.example.com/refunds', json: {a: 1}}}"
 
@@ -18,7 +18,7 @@ REQUIRED = "is required: later steps read it"
 
 def expected(*later: str, pay: str = PAY) -> ExpectedOutput:
     source = "name: done\nsteps:\n" + "".join(f"  {line}\n" for line in (pay, *later))
-    return expected_output(workflowfile.load(source.encode(), kinds=registry.builtin()), "pay")
+    return find_expected_output(workflowfile.load(source.encode(), kinds=registry.builtin()), "pay")
 
 
 def read(*later: str) -> dict[str, tuple[str, str, bool]]:
@@ -29,7 +29,7 @@ def read(*later: str) -> dict[str, tuple[str, str, bool]]:
 def test_nothing_is_asked_where_nothing_is_read() -> None:
     found = expected("- {id: note, uses: set, with: {text: hello}}")
     assert found.fields == {}
-    assert found.problems({}) == {}
+    assert found.find_problems({}) == {}
 
 
 @pytest.mark.parametrize(
@@ -54,9 +54,9 @@ def test_a_gate_that_reviews_the_output_reads_it_too() -> None:
     pay = PAY.replace("json: {a: 1}}", "json: {a: 1}}, gate: {at: after, title: 'Was {{ steps.pay.body.sum }} right?'}")
     found = expected(pay=pay)
     assert set(found.fields) == {"output"}, "people are asked about all of it"
-    assert set(found.problems({})) == {"output"}
-    assert found.problems({"status": 200}) == {"output": "needs body.sum: later steps read it"}
-    assert found.problems({"body": {"sum": 1}}) == {}
+    assert set(found.find_problems({})) == {"output"}
+    assert found.find_problems({"status": 200}) == {"output": "needs body.sum: later steps read it"}
+    assert found.find_problems({"body": {"sum": 1}}) == {}
 
 
 def test_of_a_value_and_its_part_the_whole_is_asked_once_and_says_who_reads_it() -> None:
@@ -89,11 +89,11 @@ def test_two_values_of_one_name_are_told_apart() -> None:
 )
 def test_what_is_typed_becomes_the_output_that_the_step_would_have_had(typed: str, value: Any) -> None:
     found = expected("- {id: note, uses: set, with: {n: '{{ steps.pay.body.number }}'}}")
-    values, wrong = found.from_texts({"body.number": typed})
+    values, wrong = found.parse_texts({"body.number": typed})
     assert wrong == {}
-    output: Any = found.output(values)
+    output: Any = found.build_output(values)
     assert str(output["body"]["number"]) == str(value)
-    assert found.problems(output) == {}
+    assert found.find_problems(output) == {}
 
 
 @pytest.mark.parametrize(
@@ -115,16 +115,16 @@ def test_whatever_a_step_cannot_do_without_is_needed_however_deep_it_lies(
     later: str, output: dict[str, Any], why: str
 ) -> None:
     found = expected(f"- {{id: note, uses: set, with: {later}}}")
-    assert list(found.problems(output).values()) == [why]
+    assert list(found.find_problems(output).values()) == [why]
 
 
 def test_what_is_missing_or_wrong_is_named() -> None:
     found = expected("- {id: n, uses: set, with: {a: '{{ steps.pay.body.number }}', b: '{{ steps.pay.status }}'}}")
-    assert found.problems({}) == {
+    assert found.find_problems({}) == {
         "body.number": "is required: later steps read it",
         "status": "is required: later steps read it",
     }
-    assert set(found.problems({"body": {"number": 1}, "status": "many"})) == {"status"}
-    _, wrong = found.from_texts({"body.nothing": "x", "status": "many"})
+    assert set(found.find_problems({"body": {"number": 1}, "status": "many"})) == {"status"}
+    _, wrong = found.parse_texts({"body.nothing": "x", "status": "many"})
     assert wrong["body.nothing"] == "is not read by any later step; they read: body.number, status"
     assert "status" in wrong

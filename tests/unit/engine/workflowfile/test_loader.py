@@ -25,7 +25,7 @@ from engine.ports import StepContext, StepType
 from engine.retry import RetryPolicy
 from engine.steps.registry import builtin
 from engine.workflowfile import StepKind, Workflow, load, unsupported
-from engine.workflowfile.unsupported import NOT_YET
+from engine.workflowfile.unsupported import AVAILABLE_VALUES
 
 FILES = Path(__file__).parents[3] / "data" / "workflows"
 
@@ -300,7 +300,7 @@ def test_every_key_that_is_not_there_yet_says_so(key: str, value: str) -> None:
 
 
 def test_the_table_above_is_complete() -> None:
-    assert set(GATE_NOT_YET) == set(NOT_YET["gate"])
+    assert set(GATE_NOT_YET) == set(AVAILABLE_VALUES["gate"])
 
 
 @pytest.mark.parametrize(
@@ -349,7 +349,9 @@ def test_no_suggestion_leads_to_what_is_not_there(source: str, told: str) -> Non
 def test_the_keys_that_are_listed_are_there() -> None:
     (problem,) = problems(in_gate("xyz: 1"))
     assert "`expires`" in problem.hint
-    assert not [key for key, available in NOT_YET["gate"].items() if not available and f"`{key}`" in problem.hint]
+    assert not [
+        key for key, available in AVAILABLE_VALUES["gate"].items() if not available and f"`{key}`" in problem.hint
+    ]
 
 
 def test_a_kind_that_somebody_brings_is_available() -> None:
@@ -900,7 +902,7 @@ def test_a_problem_in_what_will_be_there_is_told_once_it_is(
     source: str, line: int, column: int, path: str, fragment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert all("not available" in problem.message for problem in problems(source))
-    monkeypatch.setattr(unsupported, "NOT_YET", {part: {} for part in NOT_YET})
+    monkeypatch.setattr(unsupported, "AVAILABLE_VALUES", {part: {} for part in AVAILABLE_VALUES})
     (told,) = problems(source)
     assert fragment in f"{told.message} {told.hint}"
     assert (told.line, told.column, told.path) == (line, column, path)

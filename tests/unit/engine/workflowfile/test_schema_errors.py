@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from engine.workflowfile.schema_errors import in_words
+from engine.workflowfile.schema_errors import describe_error
 
 
 class Wanted(BaseModel):
@@ -26,4 +26,4 @@ class Wanted(BaseModel):
 def test_an_error_outside_of_a_file_is_a_sentence(given: dict[str, object], told: str) -> None:
     with pytest.raises(ValidationError) as caught:
         Wanted.model_validate(given)
-    assert [in_words(error) for error in caught.value.errors()] == [told]
+    assert [describe_error(error) for error in caught.value.errors()] == [told]
