@@ -9,11 +9,12 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from engine.errors import ExpressionError
 from engine.expressions import dates, value_text
 from engine.expressions.limits import Budget
+from engine.expressions.value_text import describe_kind
 from engine.json_values import Value
 
 Comparison: TypeAlias = Callable[[Budget, Value, Value], bool]
@@ -40,25 +41,32 @@ def looks_like_number(text: str) -> bool:
     return _NUMBER_LIKE.fullmatch(text.strip()) is not None
 
 
-def build_comparison(name: str, *, one: str, other: str) -> Comparison:
-    """Return the comparison with the name that Jinja gives it. Error messages call its sides `one` and `other`."""
+class Labels(NamedTuple):
+    """The names of the two sides of a comparison in error messages."""
+
+    left: str
+    right: str
+
+
+def build_comparison(name: str, labels: Labels) -> Comparison:
+    """Return the comparison that has this name in Jinja's tree."""
     match name:
         case "eq":
-            return lambda budget, left, right: _check_equal(budget, "==", left, right, one=one, other=other)
+            return lambda budget, left, right: _check_equal(budget, "==", left, right, labels)
         case "ne":
-            return lambda budget, left, right: not _check_equal(budget, "!=", left, right, one=one, other=other)
+            return lambda budget, left, right: not _check_equal(budget, "!=", left, right, labels)
         case "in":
-            return lambda budget, left, right: _check_contains(budget, right, left, one=one, other=other)
+            return lambda budget, left, right: _check_contains(budget, right, left, labels)
         case "notin":
-            return lambda budget, left, right: not _check_contains(budget, right, left, one=one, other=other)
+            return lambda budget, left, right: not _check_contains(budget, right, left, labels)
         case _:
-            return _build_order_comparison(name, one=one, other=other)
+            return _build_order_comparison(name, labels)
 
 
 # -- order --------------------------------------------------------------------------------------------------
 
 
-def _build_order_comparison(name: str, *, one: str, other: str) -> Comparison:
+def _build_order_comparison(name: str, labels: Labels) -> Comparison:
     symbol, holds = ORDER_OPERATORS[name]
 
     def compare(_: Budget, left: Value, right: Value) -> bool:
@@ -68,8 +76,8 @@ def _build_order_comparison(name: str, *, one: str, other: str) -> Comparison:
         if moments is not None:
             return holds(*moments)
         raise ExpressionError(
-            f"`{symbol}` {ORDER_RULE}, but {one} is {value_text.describe_kind(left)} and {other} is "
-            f"{value_text.describe_kind(right)}{_order_hint(left, right)}"
+            f"`{symbol}` {ORDER_RULE}, but {labels.left} is {describe_kind(left)} and {labels.right} is "
+            f"{describe_kind(right)}{_order_hint(left, right)}"
         )
 
     return compare
@@ -140,18 +148,22 @@ def _explain_no_order(name: str, kinds: set[value_text.Kind], *, letters: bool) 
 # -- equality -----------------------------------------------------------------------------------------------
 
 
-def _check_equal(budget: Budget, symbol: str, left: Value, right: Value, *, one: str, other: str) -> bool:
+def _check_equal(budget: Budget, symbol: str, left: Value, right: Value, labels: Labels) -> bool:
     if value_text.are_equal(budget, left, right):
         return True
     if _differ_in_kind(left, right):
         raise ExpressionError(
-            f"`{symbol}` compares values of one kind, but {one} is {value_text.describe_kind(left)} and {other} is "
-            f"{value_text.describe_kind(right)}{_kind_hint(left, right)}"
+            f"`{symbol}` compares values of one kind, but {labels.left} is {describe_kind(left)} and {labels.right} is "
+            f"{describe_kind(right)}{_kind_hint(left, right)}"
         )
     if meaning := _describe_same_meaning(left, right):
-        raise ExpressionError(f"`{symbol}` compares letter by letter, but {one} and {other} are {meaning}")
+        raise ExpressionError(
+            f"`{symbol}` compares letter by letter, but {labels.left} and {labels.right} are {meaning}"
+        )
     if _read_alike(budget, left, right):
-        raise ExpressionError(f"`{symbol}` compares letter by letter, but {one} and {other} {_SAME_PARTS}")
+        raise ExpressionError(
+            f"`{symbol}` compares letter by letter, but {labels.left} and {labels.right} {_SAME_PARTS}"
+        )
     return False
 
 
@@ -167,18 +179,18 @@ def _read_alike(budget: Budget, left: Value, right: Value) -> bool:
     else:
         return False
     budget.spend(len(pairs))
-    return bool(pairs) and all(_parts_read_alike(budget, one, other) for one, other in pairs)
+    return bool(pairs) and all(_parts_read_alike(budget, left, right) for left, right in pairs)
 
 
-def _parts_read_alike(budget: Budget, one: Value, other: Value) -> bool:
-    if isinstance(one, list | dict):
-        return value_text.are_equal(budget, one, other) or _read_alike(budget, one, other)
-    if isinstance(other, list | dict):
+def _parts_read_alike(budget: Budget, left: Value, right: Value) -> bool:
+    if isinstance(left, list | dict):
+        return value_text.are_equal(budget, left, right) or _read_alike(budget, left, right)
+    if isinstance(right, list | dict):
         return False
-    if value_text.are_equal(budget, one, other) or _describe_same_meaning(one, other) is not None:
+    if value_text.are_equal(budget, left, right) or _describe_same_meaning(left, right) is not None:
         return True
-    numbers = [value_text.plain_number(value) if isinstance(value, str) else value for value in (one, other)]
-    return {value_text.kind_of(one), value_text.kind_of(other)} == {"number", "text"} and numbers[0] == numbers[1]
+    numbers = [value_text.plain_number(value) if isinstance(value, str) else value for value in (left, right)]
+    return {value_text.kind_of(left), value_text.kind_of(right)} == {"number", "text"} and numbers[0] == numbers[1]
 
 
 def _differ_in_kind(left: Value, right: Value) -> bool:
@@ -196,7 +208,7 @@ def is_boolean(value: Value, wanted: bool) -> bool:
     if _differ_in_kind(value, True):
         word = "true" if wanted else "false"
         raise ExpressionError(
-            f"`is {word}` needs true or false, but this is {value_text.describe_kind(value)}; compare it with `==`"
+            f"`is {word}` needs true or false, but this is {describe_kind(value)}; compare it with `==`"
         )
     return value is wanted
 
@@ -238,38 +250,38 @@ def _describe_same_meaning(left: Value, right: Value) -> str | None:
     return "one time, written in two ways; write both with Z" if moments and moments[0] == moments[1] else None
 
 
-def _check_contains(budget: Budget, whole: Value, part: Value, *, one: str, other: str) -> bool:
+def _check_contains(budget: Budget, whole: Value, part: Value, labels: Labels) -> bool:
     if isinstance(whole, list):
-        return _check_has_item(budget, whole, part, one=one, other=other)
+        return _check_has_item(budget, whole, part, labels)
     if isinstance(whole, dict):
         if isinstance(part, str) or _means_nothing(part, whole):
             return isinstance(part, str) and part in whole
         raise ExpressionError(
-            f"`in` looks for a key in {other}, but {one} is {value_text.describe_kind(part)}; add `| string`"
+            f"`in` looks for a key in {labels.right}, but {labels.left} is {describe_kind(part)}; add `| string`"
         )
     if isinstance(whole, str) and isinstance(part, str):
         budget.charge_read(len(whole) + len(part))
         return part in whole
     if isinstance(whole, str):
-        raise ExpressionError(
-            f"`in` looks for text in {other}, not for {value_text.describe_kind(part)}; add `| string`"
-        )
-    raise ExpressionError(
-        f"`in` looks into a list, a mapping or text, but {other} is {value_text.describe_kind(whole)}"
-    )
+        raise ExpressionError(f"`in` looks for text in {labels.right}, not for {describe_kind(part)}; add `| string`")
+    raise ExpressionError(f"`in` looks into a list, a mapping or text, but {labels.right} is {describe_kind(whole)}")
 
 
-def _check_has_item(budget: Budget, whole: list[Value], part: Value, *, one: str, other: str) -> bool:
+def _check_has_item(budget: Budget, whole: list[Value], part: Value, labels: Labels) -> bool:
     budget.spend(len(whole))
     if any(value_text.are_equal(budget, item, part) for item in whole):
         return True
     if whole and all(_differ_in_kind(item, part) for item in whole):
         raise ExpressionError(
-            f"`in` looks for {value_text.describe_kind(part)} ({one}) in a list that has only other kinds of values, "
-            f"such as {value_text.describe_kind(whole[0])}{_kind_hint(whole[0], part)}"
+            f"`in` looks for {describe_kind(part)} ({labels.left}) in a list that has only other kinds of values, "
+            f"such as {describe_kind(whole[0])}{_kind_hint(whole[0], part)}"
         )
     if meaning := next(filter(None, (_describe_same_meaning(item, part) for item in whole)), None):
-        raise ExpressionError(f"`in` compares letter by letter, but {one} and an item of {other} are {meaning}")
+        raise ExpressionError(
+            f"`in` compares letter by letter, but {labels.left} and an item of {labels.right} are {meaning}"
+        )
     if any(_read_alike(budget, item, part) for item in whole):
-        raise ExpressionError(f"`in` compares letter by letter, but {one} and an item of {other} {_SAME_PARTS}")
+        raise ExpressionError(
+            f"`in` compares letter by letter, but {labels.left} and an item of {labels.right} {_SAME_PARTS}"
+        )
     return False

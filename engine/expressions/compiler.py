@@ -34,7 +34,7 @@ class ExpressionCompiler:
         """Whether a value may be larger than the data that it is made from."""
         self._depth = 0
 
-    def operand(self, node: nodes.Expr) -> Operand:
+    def compile_operand(self, node: nodes.Expr) -> Operand:
         """Compile `node` to a value that must be present: a missing value raises when it is evaluated."""
         return Operand(_require_present(self._compile(node)), syntax.describe(node))
 
@@ -54,16 +54,16 @@ class ExpressionCompiler:
 
     # -- literals -------------------------------------------------------------------------------------------
 
-    def constant(self, node: nodes.Const) -> Lookup:
+    def compile_constant(self, node: nodes.Const) -> Lookup:
         value = syntax.constant_value(node)
         return lambda _: value
 
-    def literal_list(self, node: nodes.List) -> Lookup:
+    def compile_literal_list(self, node: nodes.List) -> Lookup:
         self.may_grow = True
-        items = [self.operand(item).evaluate for item in node.items]
+        items = [self.compile_operand(item).evaluate for item in node.items]
         return lambda budget: [item(budget) for item in items]
 
-    def literal_mapping(self, node: nodes.Dict) -> Lookup:
+    def compile_literal_mapping(self, node: nodes.Dict) -> Lookup:
         self.may_grow = True
         items: dict[str, Evaluator] = {}
         for pair in node.items:
@@ -72,12 +72,12 @@ class ExpressionCompiler:
                 raise ExpressionError('the keys of a mapping are texts in quotes, as in {"name": inputs.name}')
             if key in items:
                 raise ExpressionError(f"the key `{value_text.shorten(key)}` stands twice in one mapping; remove one")
-            items[key] = self.operand(pair.value).evaluate
+            items[key] = self.compile_operand(pair.value).evaluate
         return lambda budget: {key: item(budget) for key, item in items.items()}
 
     # -- references -----------------------------------------------------------------------------------------
 
-    def reference(self, node: nodes.Name | nodes.Getattr | nodes.Getitem) -> Lookup:
+    def compile_reference(self, node: nodes.Name | nodes.Getattr | nodes.Getitem) -> Lookup:
         path = syntax.static_path(node)
         if path is not None:
             resolve = self._compile_path(path)
@@ -88,7 +88,7 @@ class ExpressionCompiler:
         if isinstance(node, nodes.Getattr):
             attribute = syntax.attribute_name(node)
             return lambda budget: lookup.look_up_item(base(budget), attribute, label=label)
-        key = self.operand(node.arg).evaluate
+        key = self.compile_operand(node.arg).evaluate
         return lambda budget: lookup.look_up_item(base(budget), key(budget), label=label)
 
     def _compile_path(self, path: Path) -> Lookup:
@@ -108,8 +108,8 @@ class ExpressionCompiler:
 
     # -- operators ------------------------------------------------------------------------------------------
 
-    def arithmetic(self, node: nodes.BinExpr) -> Lookup:
-        left, right = self.operand(node.left), self.operand(node.right)
+    def compile_arithmetic(self, node: nodes.BinExpr) -> Lookup:
+        left, right = self.compile_operand(node.left), self.compile_operand(node.right)
         if isinstance(node, nodes.Add):
             self.may_grow = True
             return operators.compile_addition(left, right)
@@ -118,45 +118,45 @@ class ExpressionCompiler:
             raise ExpressionError(f"`{symbol}` works on numbers only; use `~` to join texts")
         return operators.compile_arithmetic(symbol, left, right)
 
-    def sign(self, node: nodes.Neg | nodes.Pos) -> Lookup:
-        return operators.compile_sign("-" if isinstance(node, nodes.Neg) else "+", self.operand(node.node))
+    def compile_sign(self, node: nodes.Neg | nodes.Pos) -> Lookup:
+        return operators.compile_sign("-" if isinstance(node, nodes.Neg) else "+", self.compile_operand(node.node))
 
-    def concatenation(self, node: nodes.Concat) -> Lookup:
-        parts = [self.operand(part) for part in node.nodes]
+    def compile_concatenation(self, node: nodes.Concat) -> Lookup:
+        parts = [self.compile_operand(part) for part in node.nodes]
         return lambda budget: operators.concatenate(budget, parts)
 
-    def comparison(self, node: nodes.Compare) -> Lookup:
-        first = self.operand(node.expr)
-        return operators.compile_comparison(first, [(part.op, self.operand(part.expr)) for part in node.ops])
+    def compile_comparison(self, node: nodes.Compare) -> Lookup:
+        first = self.compile_operand(node.expr)
+        return operators.compile_comparison(first, [(part.op, self.compile_operand(part.expr)) for part in node.ops])
 
-    def _condition(self, node: nodes.Expr, *, place: str) -> operators.Condition:
-        return operators.compile_condition(self.operand(node), place=place)
+    def _compile_condition(self, node: nodes.Expr, *, place: str) -> operators.Condition:
+        return operators.compile_condition(self.compile_operand(node), place=place)
 
-    def negation(self, node: nodes.Not) -> Lookup:
-        holds = self._condition(node.node, place="not")
+    def compile_negation(self, node: nodes.Not) -> Lookup:
+        holds = self._compile_condition(node.node, place="not")
         return lambda budget: not holds(budget)
 
-    def conjunction(self, node: nodes.And) -> Lookup:
-        left, right = self._condition(node.left, place="and"), self._condition(node.right, place="and")
+    def compile_conjunction(self, node: nodes.And) -> Lookup:
+        left, right = self._compile_condition(node.left, place="and"), self._compile_condition(node.right, place="and")
         return lambda budget: left(budget) and right(budget)
 
-    def disjunction(self, node: nodes.Or) -> Lookup:
-        left, right = self._condition(node.left, place="or"), self._condition(node.right, place="or")
+    def compile_disjunction(self, node: nodes.Or) -> Lookup:
+        left, right = self._compile_condition(node.left, place="or"), self._compile_condition(node.right, place="or")
         return lambda budget: left(budget) or right(budget)
 
-    def choice(self, node: nodes.CondExpr) -> Lookup:
+    def compile_choice(self, node: nodes.CondExpr) -> Lookup:
         if node.expr2 is None:
             raise ExpressionError("`if` in an expression needs an `else`, as in `a if condition else b`")
-        holds = self._condition(node.test, place="if")
+        holds = self._compile_condition(node.test, place="if")
         then, otherwise = self._compile(node.expr1), self._compile(node.expr2)
         return lambda budget: then(budget) if holds(budget) else otherwise(budget)
 
     # -- filters and tests ----------------------------------------------------------------------------------
 
-    def apply_filter(self, node: nodes.Filter) -> Lookup:
+    def compile_filter(self, node: nodes.Filter) -> Lookup:
         assert node.node is not None  # only `{% filter %}` has none
         if node.name == "default":
-            return self._default(node, node.node)
+            return self._compile_default(node, node.node)
         filter_ = FILTERS.get(node.name)
         if filter_ is None:
             suggestion = value_text.suggest(node.name, [*FILTERS, "default"])
@@ -164,10 +164,10 @@ class ExpressionCompiler:
         arguments = syntax.filter_arguments(node, filter_)
         if filter_.check is not None:
             filter_.check(*map(syntax.literal_value, arguments))
-        operands = [self.operand(argument) for argument in arguments]
-        return operators.compile_filter(node.name, filter_, subject=self.operand(node.node), arguments=operands)
+        operands = [self.compile_operand(argument) for argument in arguments]
+        return operators.compile_filter(node.name, filter_, subject=self.compile_operand(node.node), arguments=operands)
 
-    def _default(self, node: nodes.Filter, subject: nodes.Expr) -> Lookup:
+    def _compile_default(self, node: nodes.Filter, subject: nodes.Expr) -> Lookup:
         if len(node.args) != 1 or node.kwargs or node.dyn_args or node.dyn_kwargs:
             raise ExpressionError('`default` takes one argument, as in `| default("none given")`')
         resolve, default = self._compile_optional(subject), self._compile(node.args[0])
@@ -178,7 +178,7 @@ class ExpressionCompiler:
 
         return evaluate
 
-    def apply_test(self, node: nodes.Test) -> Lookup:
+    def compile_test(self, node: nodes.Test) -> Lookup:
         if node.args or node.kwargs or node.dyn_args or node.dyn_kwargs:
             raise ExpressionError(
                 f"the test `is {value_text.shorten(node.name)}` takes nothing after it; use == or `in`"
@@ -190,7 +190,7 @@ class ExpressionCompiler:
         if holds is None:
             suggestion = value_text.suggest(node.name, [*TESTS, "defined", "undefined"])
             raise ExpressionError(f"there is no test `is {value_text.shorten(node.name)}`.{suggestion}")
-        subject = self.operand(node.node).evaluate
+        subject = self.compile_operand(node.node).evaluate
         return lambda budget: holds(subject(budget))
 
 
@@ -212,22 +212,22 @@ _SYMBOLS: Final[dict[type[nodes.BinExpr], str]] = {
     nodes.Mod: "%",
 }
 _COMPILERS: Final[dict[type[nodes.Expr], Callable[[ExpressionCompiler, Any], Lookup]]] = {
-    nodes.Const: ExpressionCompiler.constant,
-    nodes.List: ExpressionCompiler.literal_list,
-    nodes.Dict: ExpressionCompiler.literal_mapping,
-    nodes.Name: ExpressionCompiler.reference,
-    nodes.Getattr: ExpressionCompiler.reference,
-    nodes.Getitem: ExpressionCompiler.reference,
-    nodes.Add: ExpressionCompiler.arithmetic,
-    **dict.fromkeys(_SYMBOLS, ExpressionCompiler.arithmetic),
-    nodes.Neg: ExpressionCompiler.sign,
-    nodes.Pos: ExpressionCompiler.sign,
-    nodes.Concat: ExpressionCompiler.concatenation,
-    nodes.Compare: ExpressionCompiler.comparison,
-    nodes.Not: ExpressionCompiler.negation,
-    nodes.And: ExpressionCompiler.conjunction,
-    nodes.Or: ExpressionCompiler.disjunction,
-    nodes.CondExpr: ExpressionCompiler.choice,
-    nodes.Filter: ExpressionCompiler.apply_filter,
-    nodes.Test: ExpressionCompiler.apply_test,
+    nodes.Const: ExpressionCompiler.compile_constant,
+    nodes.List: ExpressionCompiler.compile_literal_list,
+    nodes.Dict: ExpressionCompiler.compile_literal_mapping,
+    nodes.Name: ExpressionCompiler.compile_reference,
+    nodes.Getattr: ExpressionCompiler.compile_reference,
+    nodes.Getitem: ExpressionCompiler.compile_reference,
+    nodes.Add: ExpressionCompiler.compile_arithmetic,
+    **dict.fromkeys(_SYMBOLS, ExpressionCompiler.compile_arithmetic),
+    nodes.Neg: ExpressionCompiler.compile_sign,
+    nodes.Pos: ExpressionCompiler.compile_sign,
+    nodes.Concat: ExpressionCompiler.compile_concatenation,
+    nodes.Compare: ExpressionCompiler.compile_comparison,
+    nodes.Not: ExpressionCompiler.compile_negation,
+    nodes.And: ExpressionCompiler.compile_conjunction,
+    nodes.Or: ExpressionCompiler.compile_disjunction,
+    nodes.CondExpr: ExpressionCompiler.compile_choice,
+    nodes.Filter: ExpressionCompiler.compile_filter,
+    nodes.Test: ExpressionCompiler.compile_test,
 }

@@ -190,15 +190,16 @@ def parse_instant(text: str) -> Instant | None:
 
 
 def to_utc(instant: Instant) -> datetime:
+    """Return the datetime of an instant. One without an offset is taken as UTC."""
     return instant.at if instant.at.tzinfo is not None else instant.at.replace(tzinfo=UTC)
 
 
-def comparable_pair(one: Instant, other: Instant) -> tuple[datetime, datetime] | None:
+def comparable_pair(first: Instant, second: Instant) -> tuple[datetime, datetime] | None:
     """Return two datetimes with the order of the two instants, or None if they have no order.
 
     They have none if only one of them has an offset, unless the other is a date.
     """
-    if (one.at.tzinfo is None) == (other.at.tzinfo is None):
-        return one.at, other.at
-    without_offset = one if one.at.tzinfo is None else other
-    return (to_utc(one), to_utc(other)) if without_offset.is_day else None
+    if (first.at.tzinfo is None) == (second.at.tzinfo is None):
+        return first.at, second.at
+    without_offset = first if first.at.tzinfo is None else second
+    return (to_utc(first), to_utc(second)) if without_offset.is_day else None

@@ -21,6 +21,7 @@ class Missing:
         self._sentence = sentence
 
     def error(self) -> ExpressionError:
+        """Return the error with the reason. The sentence is written only when it is needed."""
         return ExpressionError(self._sentence())
 
 
@@ -113,6 +114,7 @@ def _explain_missing(root: Value, path: Path) -> Missing:
 
 
 def show_path(path: Path) -> str:
+    """Return the path of a reference as it is written in an expression, shortened for a message."""
     return value_text.shorten(json_values.show_path(path))
 
 

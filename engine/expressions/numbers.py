@@ -50,18 +50,21 @@ def check_digits(number: Number) -> Number:
 
 
 def add(left: Number, right: Number) -> Number:
+    """Return the sum."""
     if isinstance(left, int) and isinstance(right, int):
         return check_digits(left + right)
     return _calculate_decimal(_CONTEXT.add, left, right)
 
 
 def subtract(left: Number, right: Number) -> Number:
+    """Return the difference."""
     if isinstance(left, int) and isinstance(right, int):
         return check_digits(left - right)
     return _calculate_decimal(_CONTEXT.subtract, left, right)
 
 
 def multiply(left: Number, right: Number) -> Number:
+    """Return the product."""
     if isinstance(left, int) and isinstance(right, int):
         return check_digits(left * right)
     return _calculate_decimal(_CONTEXT.multiply, left, right)
@@ -90,12 +93,14 @@ def modulo(left: Number, right: Number) -> Number:
 
 
 def negate(number: Number) -> Number:
+    """Return the number with the opposite sign. The negative of a zero is a zero without a sign."""
     if isinstance(number, Decimal):
         return number.copy_negate() if number else number
     return -number
 
 
 def absolute(number: Number) -> Number:
+    """Return the number without its sign."""
     return number.copy_abs() if isinstance(number, Decimal) else abs(number)
 
 

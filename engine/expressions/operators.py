@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from engine.errors import ExpressionError
@@ -52,6 +53,7 @@ def _suggest_conversion(wanted: str, value: Value) -> str:
 
 
 def compile_arithmetic(symbol: str, left: Operand, right: Operand) -> Evaluator:
+    """Compile an arithmetic operator between two numbers."""
     calculate = _ARITHMETIC[symbol]
 
     def evaluate(budget: Budget) -> Value:
@@ -70,6 +72,7 @@ def _explain_not_a_number(symbol: str, value: Value, *, label: str) -> str:
 
 
 def compile_sign(symbol: str, operand: Operand) -> Evaluator:
+    """Compile `+` or `-` in front of a number."""
     negate: Callable[[Any], numbers.Number] = numbers.negate
 
     def evaluate(budget: Budget) -> Value:
@@ -158,8 +161,8 @@ def compile_comparison(first: Operand, rest: Sequence[tuple[str, Operand]]) -> C
     """Compile `a < b < c`. Each operand is evaluated once, from the left, until a comparison is false."""
     labels = [first.label, *(operand.label for _, operand in rest)]
     steps = [
-        (comparisons.build_comparison(name, one=labels[index], other=labels[index + 1]), operand.evaluate)
-        for index, (name, operand) in enumerate(rest)
+        (comparisons.build_comparison(name, comparisons.Labels(*sides)), operand.evaluate)
+        for (name, operand), sides in zip(rest, pairwise(labels), strict=True)
     ]
 
     def evaluate(budget: Budget) -> bool:
@@ -178,6 +181,7 @@ def compile_comparison(first: Operand, rest: Sequence[tuple[str, Operand]]) -> C
 
 
 def compile_filter(name: str, filter_: Filter, *, subject: Operand, arguments: Sequence[Operand]) -> Lookup:
+    """Compile a filter, which checks the kinds of its value and arguments before it runs."""
     run, takes, is_accepted = filter_.run, filter_.takes, VALUE_CHECKS[filter_.takes]
     expected = list(zip(filter_.arguments, arguments, strict=False))
 

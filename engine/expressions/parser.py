@@ -57,6 +57,8 @@ class _Lexer(lexer.Lexer):
 
 
 class _Environment(Environment):
+    """Jinja's environment with the lexer above."""
+
     @property
     def lexer(self) -> lexer.Lexer:
         return _LEXER

@@ -78,7 +78,7 @@ def _parse_expression(source: str) -> nodes.Expr:
 
 def _build_trace(node: nodes.Expr, compiler: ExpressionCompiler) -> _Trace:
     if isinstance(node, nodes.CondExpr) and node.expr2 is not None:
-        condition = compiler.operand(nodes.CondExpr(node.test, nodes.Const(True), nodes.Const(False))).evaluate
+        condition = compiler.compile_operand(nodes.CondExpr(node.test, nodes.Const(True), nodes.Const(False))).evaluate
         then, otherwise = _build_trace(node.expr1, compiler), _build_trace(node.expr2, compiler)
         return lambda budget: then(budget) if condition(budget) else otherwise(budget)
     if isinstance(node, nodes.Filter) and node.name == "default" and node.node is not None:
@@ -92,7 +92,8 @@ def _build_trace(node: nodes.Expr, compiler: ExpressionCompiler) -> _Trace:
         assert isinstance(node, nodes.Add)
         left, right = _build_trace(node.left, compiler), _build_trace(node.right, compiler)
         return lambda budget: [*left(budget), *right(budget)]
-    return _trace_value(compiler.operand(node).evaluate, is_written=syntax.literal_value(node) is not syntax.DYNAMIC)
+    is_written = syntax.literal_value(node) is not syntax.DYNAMIC
+    return _trace_value(compiler.compile_operand(node).evaluate, is_written=is_written)
 
 
 def _trace_value(evaluate: Evaluator, *, is_written: bool) -> _Trace:
@@ -104,8 +105,8 @@ def _trace_value(evaluate: Evaluator, *, is_written: bool) -> _Trace:
 
 
 def _build_presence_check(node: nodes.Expr, compiler: ExpressionCompiler) -> Callable[[Budget], bool]:
-    defined = compiler.operand(nodes.Test(node, "defined", [], [], None, None)).evaluate
-    value = compiler.operand(node).evaluate
+    defined = compiler.compile_operand(nodes.Test(node, "defined", [], [], None, None)).evaluate
+    value = compiler.compile_operand(node).evaluate
     return lambda budget: defined(budget) is True and value(budget) is not None
 
 

@@ -129,29 +129,29 @@ def type_of_kind(kind: Kind) -> StaticType:
     return StaticType(frozenset({kind}), value_text.PHRASES[kind])
 
 
-def union_type(one: StaticType | None, other: StaticType | None) -> StaticType | None:
+def union_type(left: StaticType | None, right: StaticType | None) -> StaticType | None:
     """Return the type of a value that has one of two types."""
-    if one is None or other is None:
+    if left is None or right is None:
         return None
-    phrase = one.phrase if one.phrase == other.phrase else f"{one.phrase} or {other.phrase}"
-    texts = None if one.texts is None or other.texts is None else tuple(dict.fromkeys(one.texts + other.texts))
+    phrase = left.phrase if left.phrase == right.phrase else f"{left.phrase} or {right.phrase}"
+    texts = None if left.texts is None or right.texts is None else tuple(dict.fromkeys(left.texts + right.texts))
     return StaticType(
-        one.kinds | other.kinds,
+        left.kinds | right.kinds,
         phrase,
-        converts_to_number=one.converts_to_number and other.converts_to_number,
-        is_number_text=one.is_number_text and other.is_number_text,
-        is_date=one.is_date if one.is_date is other.is_date else None,
+        converts_to_number=left.converts_to_number and right.converts_to_number,
+        is_number_text=left.is_number_text and right.is_number_text,
+        is_date=left.is_date if left.is_date is right.is_date else None,
         texts=texts if texts is not None and len(texts) <= _MAX_TEXTS else None,
-        mismatch=_combine_mismatches(one, other),
-        item=union_type(one.item, other.item),
+        mismatch=_combine_mismatches(left, right),
+        item=union_type(left.item, right.item),
     )
 
 
-def _combine_mismatches(one: StaticType, other: StaticType) -> Callable[[Value], str | None] | None:
-    first, second = one.mismatch, other.mismatch
-    if first is None or second is None:
+def _combine_mismatches(left: StaticType, right: StaticType) -> Callable[[Value], str | None] | None:
+    left_mismatch, right_mismatch = left.mismatch, right.mismatch
+    if left_mismatch is None or right_mismatch is None:
         return None
-    return lambda value: second(value) and first(value)
+    return lambda value: right_mismatch(value) and left_mismatch(value)
 
 
 def type_of_texts(texts: Sequence[str], phrase: str) -> StaticType:

@@ -58,6 +58,7 @@ def literal_value(node: nodes.Expr) -> object:
 
 
 def is_never_number(node: nodes.Expr) -> bool:
+    """Return whether the value of the node can never be a number."""
     return isinstance(node, nodes.List | nodes.Dict | nodes.Concat) or isinstance(literal_value(node), str)
 
 
@@ -83,6 +84,7 @@ def static_path(node: nodes.Expr) -> Path | None:
 
 
 def attribute_name(node: nodes.Getattr) -> str:
+    """Return the name after the dot. Raises `ExpressionError` if it begins with an underscore."""
     if node.attr.startswith("_"):
         key = value_text.shorten(node.attr)
         hint = "" if key.startswith("__") else f'; write ["{key}"] if that is a key of the data'

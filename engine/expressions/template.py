@@ -118,7 +118,7 @@ def _compile_part(compiler: ExpressionCompiler, part: str | nodes.Expr) -> _Part
     if isinstance(part, str):
         return part
     name = syntax.secret_name(part)
-    return compiler.operand(part) if name is None else SecretName(name)
+    return compiler.compile_operand(part) if name is None else SecretName(name)
 
 
 def _build_evaluator(parts: Sequence[_Part], *, is_whole: bool, may_grow: bool) -> Evaluator:

@@ -8,13 +8,13 @@ are numbers have another order.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from jinja2 import nodes
 
-from engine.expressions import comparisons, dates, filters, lookup, operators, parser, syntax, value_text
+from engine.expressions import comparisons, dates, filters, parser, syntax
+from engine.expressions.clash_phrases import ClashPhrases, describe_node, end_sentence, quote_texts
 from engine.expressions.static_types import ADDABLE_KINDS, ARITHMETIC_SYMBOLS, StaticType, TypeInference, TypeLookup
 from engine.expressions.value_text import Kind
 from engine.json_values import Path, Value
@@ -42,7 +42,6 @@ _ACCEPTED_KINDS: Final[dict[str, frozenset[Kind]]] = {
 }
 _EQUALITY: Final = {"eq": "==", "ne": "!="}
 _CHECKED_NODES: Final = (nodes.Compare, nodes.BinExpr, nodes.Neg, nodes.Pos, nodes.Filter, nodes.Test)
-_EXAMPLE: Final = 'Write it like "{{ inputs.amount | number > 100 }}".'
 _NO_ORDER: Final = (
     "Texts have no order: add `| number` to both, or declare the field as a number, an amount of money or a date."
 )
@@ -69,7 +68,7 @@ def find_clashes(source: str, type_of: TypeLookup) -> list[TypeClash]:
 
 
 def find_condition_clash(source: str, type_of: TypeLookup) -> TypeClash | None:
-    """Return the reason reason `source`, one whole expression, can be neither true nor false, or None if it can be."""
+    """Return the reason why `source`, one whole expression, can be neither true nor false, or None if it can be."""
     parsed = _parse(source)
     return _TypeChecker(TypeInference(parsed.tested, type_of)).check_condition(parsed.expressions[0])
 
@@ -113,10 +112,14 @@ def _iter_tested_paths(all_nodes: Iterable[nodes.Expr]) -> Iterator[Path]:
 
 
 class _TypeChecker:
-    """Checks the nodes of one text, and writes the message and the hint for each clash."""
+    """Checks the nodes of one text."""
 
     def __init__(self, inference: TypeInference) -> None:
         self._kinds, self._infer = inference.kinds, inference.infer
+        phrases = ClashPhrases(inference)
+        self._describe_types = phrases.describe_types
+        self._suggest_numbers = phrases.suggest_numbers
+        self._suggest_condition = phrases.suggest_condition
 
     # -- checks ---------------------------------------------------------------------------------------------
 
@@ -125,46 +128,46 @@ class _TypeChecker:
         if isinstance(node, nodes.Compare):
             left = node.expr
             for part in node.ops:
-                yield from self._comparison(left, part.op, part.expr)
+                yield from self._check_comparison(left, part.op, part.expr)
                 left = part.expr
         elif isinstance(node, nodes.BinExpr) and type(node) in ARITHMETIC_SYMBOLS:
-            yield from self._arithmetic(node, ARITHMETIC_SYMBOLS[type(node)])
+            yield from self._check_arithmetic(node, ARITHMETIC_SYMBOLS[type(node)])
         elif isinstance(node, nodes.Neg | nodes.Pos):
-            yield from self._needs_number(node.node, "-" if isinstance(node, nodes.Neg) else "+", ())
+            yield from self._check_number(node.node, "-" if isinstance(node, nodes.Neg) else "+", ())
         elif isinstance(node, nodes.Test) and node.name in ("true", "false"):
-            yield from self._boolean_test(node)
+            yield from self._check_boolean_test(node)
         elif isinstance(node, nodes.Filter) and node.node is not None and node.name in filters.FILTERS:
-            yield from self._filter(node, node.node)
+            yield from self._check_filter(node, node.node)
 
-    def _boolean_test(self, node: nodes.Test) -> Iterator[TypeClash]:
+    def _check_boolean_test(self, node: nodes.Test) -> Iterator[TypeClash]:
         kinds = self._kinds(node.node)
         if kinds - {"null"} and "boolean" not in kinds:
             message = f"`is {node.name}` is never true here: {self._describe_types(node.node)}."
             yield TypeClash(message, self._suggest_condition(node.node))
 
-    def _comparison(self, left: nodes.Expr, name: str, right: nodes.Expr) -> Iterator[TypeClash]:
+    def _check_comparison(self, left: nodes.Expr, name: str, right: nodes.Expr) -> Iterator[TypeClash]:
         if name in comparisons.ORDER_OPERATORS:
-            yield from self._order(left, comparisons.ORDER_OPERATORS[name][0], right)
+            yield from self._check_order(left, comparisons.ORDER_OPERATORS[name][0], right)
         elif name in _EQUALITY:
-            yield from self._equality(left, name, right)
+            yield from self._check_equality(left, name, right)
         else:
-            yield from self._membership(left, right)
+            yield from self._check_membership(left, right)
 
-    def _order(self, left: nodes.Expr, symbol: str, right: nodes.Expr) -> Iterator[TypeClash]:
-        one, other = self._kinds(left), self._kinds(right)
-        if "number" in one and "number" in other:
+    def _check_order(self, left: nodes.Expr, symbol: str, right: nodes.Expr) -> Iterator[TypeClash]:
+        left_kinds, right_kinds = self._kinds(left), self._kinds(right)
+        if "number" in left_kinds and "number" in right_kinds:
             return
-        if "text" in one and "text" in other and _may_be_dates(self._infer(left), self._infer(right)):
+        if "text" in left_kinds and "text" in right_kinds and _may_be_dates(self._infer(left), self._infer(right)):
             return
         message = f"`{symbol}` {comparisons.ORDER_RULE}, but {self._describe_types(left, right)}."
         hint = self._suggest_numbers(left, symbol, right)
-        yield TypeClash(message, hint or (_NO_ORDER if "text" in one and "text" in other else ""))
+        yield TypeClash(message, hint or (_NO_ORDER if "text" in left_kinds and "text" in right_kinds else ""))
 
-    def _equality(self, left: nodes.Expr, name: str, right: nodes.Expr) -> Iterator[TypeClash]:
+    def _check_equality(self, left: nodes.Expr, name: str, right: nodes.Expr) -> Iterator[TypeClash]:
         symbol, always = _EQUALITY[name], "never" if name == "eq" else "always"
-        one, other = self._kinds(left), self._kinds(right)
+        left_kinds, right_kinds = self._kinds(left), self._kinds(right)
         # A comparison with none is no mistake: the value may become optional later.
-        if not one & other and one - {"null"} and other - {"null"}:
+        if not left_kinds & right_kinds and left_kinds - {"null"} and right_kinds - {"null"}:
             message = f"`{symbol}` is {always} true here: {self._describe_types(left, right)}."
             yield TypeClash(message, self._suggest_numbers(left, symbol, right))
         elif self._compares_number_text(left, right):
@@ -172,51 +175,55 @@ class _TypeChecker:
                 f"`{symbol}` compares letter by letter, so 200 is not 200.00, but {self._describe_types(left, right)}."
             )
             yield TypeClash(
-                message, self._suggest_numbers(left, symbol, right) or "Compare numbers: add `| number` to both."
+                message,
+                self._suggest_numbers(left, symbol, right) or "Compare numbers: add `| number` to both.",
             )
         elif reason := self._explain_mismatch(left, right):
-            yield TypeClash(f"`{symbol}` is {always} true here: {_end_sentence(reason)}", "", is_silent=True)
+            yield TypeClash(f"`{symbol}` is {always} true here: {end_sentence(reason)}", "", is_silent=True)
 
-    def _membership(self, part: nodes.Expr, whole: nodes.Expr) -> Iterator[TypeClash]:
-        one, other = self._kinds(part), self._kinds(whole)
-        if not other & {"list", "mapping"} and not ("text" in other and "text" in one):
+    def _check_membership(self, part: nodes.Expr, whole: nodes.Expr) -> Iterator[TypeClash]:
+        part_kinds, whole_kinds = self._kinds(part), self._kinds(whole)
+        if not whole_kinds & {"list", "mapping"} and not ("text" in whole_kinds and "text" in part_kinds):
             yield TypeClash(
-                f"`in` looks into a list, a mapping or for text in text, but {self._describe_types(part, whole)}.", ""
+                f"`in` looks into a list, a mapping or for text in text, but {self._describe_types(part, whole)}.",
+                "",
             )
         elif isinstance(whole, nodes.List):
-            yield from self._list_membership(part, whole)
-        elif other <= {"text", "null"} and self._compares_number_text(part, whole):
+            yield from self._check_list_membership(part, whole)
+        elif whole_kinds <= {"text", "null"} and self._compares_number_text(part, whole):
             message = f"`in` looks for letters in a text, but {self._describe_types(part, whole)}."
             yield TypeClash(message, "Compare numbers: add `| number`, and use `==`, `<` or `>`.")
         elif reason := self._explain_not_inside(part, whole):
-            yield TypeClash(f"`in` never finds this here: {_end_sentence(reason)}", "", is_silent=True)
+            yield TypeClash(f"`in` never finds this here: {end_sentence(reason)}", "", is_silent=True)
 
-    def _list_membership(self, part: nodes.Expr, whole: nodes.List) -> Iterator[TypeClash]:
-        """Yield the items of a literal list that `part` can never equal."""
+    def _check_list_membership(self, part: nodes.Expr, whole: nodes.List) -> Iterator[TypeClash]:
+        """Yield a clash for each item of a literal list that `part` can never equal."""
         for item in whole.items:
-            one, other = self._kinds(part), self._kinds(item)
-            if not one & other and one - {"null"} and other - {"null"}:
-                yield TypeClash(f"`in` never finds {_describe(item)} here: {self._describe_types(part, item)}.", "")
+            part_kinds, item_kinds = self._kinds(part), self._kinds(item)
+            if not part_kinds & item_kinds and part_kinds - {"null"} and item_kinds - {"null"}:
+                yield TypeClash(f"`in` never finds {describe_node(item)} here: {self._describe_types(part, item)}.", "")
             elif self._compares_number_text(part, item):
                 message = (
                     f"`in` compares letter by letter, so 200 is not 200.00, but {self._describe_types(part, item)}."
                 )
                 yield TypeClash(message, "Compare numbers: add `| number`, and write the numbers without quotes.")
             elif reason := self._explain_mismatch(part, item):
-                yield TypeClash(f"`in` never finds {_describe(item)} here: {_end_sentence(reason)}", "", is_silent=True)
+                yield TypeClash(
+                    f"`in` never finds {describe_node(item)} here: {end_sentence(reason)}", "", is_silent=True
+                )
 
     def _explain_not_inside(self, part: nodes.Expr, whole: nodes.Expr) -> str:
-        """Return the reason reason `part` can never be an item or a part of `whole`, or an empty text if it can be."""
-        one, other = self._infer(part), self._infer(whole)
-        if other is not None and other.item is not None:
-            texts = one.texts if one is not None and other.item.mismatch is not None else None
-            reasons = [other.item.mismatch(text) for text in texts or ()] if other.item.mismatch else []
-            return f"an item of {_describe(whole)} {reasons[0]}" if reasons and all(reasons) else ""
-        if one is None or other is None or one.texts is None or other.texts is None:
+        """Return the reason why `part` can never be an item or a part of `whole`, or an empty text if it can be."""
+        part_type, whole_type = self._infer(part), self._infer(whole)
+        if whole_type is not None and whole_type.item is not None:
+            texts = part_type.texts if part_type is not None and whole_type.item.mismatch is not None else None
+            reasons = [whole_type.item.mismatch(text) for text in texts or ()] if whole_type.item.mismatch else []
+            return f"an item of {describe_node(whole)} {reasons[0]}" if reasons and all(reasons) else ""
+        if part_type is None or whole_type is None or part_type.texts is None or whole_type.texts is None:
             return ""
-        if any(text in long for text in one.texts for long in other.texts):
+        if any(text in long for text in part_type.texts for long in whole_type.texts):
             return ""
-        return f"{_describe(whole)} is {_quote(other.texts)}"
+        return f"{describe_node(whole)} is {quote_texts(whole_type.texts)}"
 
     def _compares_number_text(self, left: nodes.Expr, right: nodes.Expr) -> bool:
         """Return whether a number that is written as text is compared with a text."""
@@ -226,32 +233,32 @@ class _TypeChecker:
         return any(type_ is not None and type_.is_number_text for type_ in types)
 
     def _explain_mismatch(self, left: nodes.Expr, right: nodes.Expr) -> str:
-        """Return the reason reason two values of one kind can never be equal, or an empty text if they can be."""
+        """Return the reason why two values of one kind can never be equal, or an empty text if they can be."""
         for node, other in ((left, right), (right, left)):
             type_, other_type = self._infer(node), self._infer(other)
             if type_ is None or type_.mismatch is None or syntax.literal_value(node) is not syntax.DYNAMIC:
                 continue
             reasons = [type_.mismatch(value) for value in _possible_values(other, other_type)]
             if reasons and all(reasons):
-                return f"{_describe(node)} {reasons[0]}"
+                return f"{describe_node(node)} {reasons[0]}"
         return ""
 
-    def _arithmetic(self, node: nodes.BinExpr, symbol: str) -> Iterator[TypeClash]:
+    def _check_arithmetic(self, node: nodes.BinExpr, symbol: str) -> Iterator[TypeClash]:
         if symbol != "+":
             for operand in (node.left, node.right):
-                yield from self._needs_number(operand, symbol, (node.left, node.right))
+                yield from self._check_number(operand, symbol, (node.left, node.right))
         elif not any(kind in self._kinds(node.left) and kind in self._kinds(node.right) for kind in ADDABLE_KINDS):
             message = (
                 f"`+` adds two numbers, two texts or two lists, but {self._describe_types(node.left, node.right)}."
             )
             yield TypeClash(message, self._suggest_numbers(node.left, symbol, node.right))
 
-    def _needs_number(self, operand: nodes.Expr, symbol: str, both: tuple[nodes.Expr, ...]) -> Iterator[TypeClash]:
+    def _check_number(self, operand: nodes.Expr, symbol: str, both: tuple[nodes.Expr, ...]) -> Iterator[TypeClash]:
         if "number" not in self._kinds(operand):
             hint = self._suggest_numbers(both[0], symbol, both[1]) if both else self._suggest_numbers(operand)
             yield TypeClash(f"`{symbol}` needs numbers, but {self._describe_types(operand)}.", hint)
 
-    def _filter(self, node: nodes.Filter, subject: nodes.Expr) -> Iterator[TypeClash]:
+    def _check_filter(self, node: nodes.Filter, subject: nodes.Expr) -> Iterator[TypeClash]:
         takes = filters.FILTERS[node.name].takes
         if not self._kinds(subject) & _ACCEPTED_KINDS[takes]:
             hint = self._suggest_numbers(subject) if "number" in _ACCEPTED_KINDS[takes] else ""
@@ -261,9 +268,9 @@ class _TypeChecker:
             if isinstance(pattern, str) and (explanation := dates.explain_printed_letters(pattern)):
                 yield TypeClash(*explanation)
         elif node.name in _EXTREME_FILTERS or node.name == "sort":
-            yield from self._ordering_filter(node.name, subject)
+            yield from self._check_ordering_filter(node.name, subject)
 
-    def _ordering_filter(self, name: str, subject: nodes.Expr) -> Iterator[TypeClash]:
+    def _check_ordering_filter(self, name: str, subject: nodes.Expr) -> Iterator[TypeClash]:
         type_ = self._infer(subject)
         item = type_.item if type_ else None
         if item is None or not item.kinds <= {"text", "null"}:
@@ -280,7 +287,8 @@ class _TypeChecker:
         """Return the clash of a node that can be neither true nor false, although `place` needs a boolean."""
         if "boolean" not in self._kinds(node):
             return TypeClash(
-                f"{place} needs true or false, but {self._describe_types(node)}.", self._suggest_condition(node)
+                f"{place} needs true or false, but {self._describe_types(node)}.",
+                self._suggest_condition(node),
             )
         for operator, operand in _iter_condition_operands(node):
             clash = self.check_condition(operand, f"`{operator}`")
@@ -288,48 +296,13 @@ class _TypeChecker:
                 return clash
         return None
 
-    # -- words ----------------------------------------------------------------------------------------------
 
-    def _suggest_condition(self, node: nodes.Expr) -> str:
-        """Return the advice for a value that is used as a condition and is none."""
-        type_, text = self._infer(node), _write_plain(node)
-        assert type_ is not None
-        kinds = tuple(type_.kinds - {"null"})
-        if len(kinds) != 1 or isinstance(node, nodes.CondExpr) or syntax.literal_value(node) is not syntax.DYNAMIC:
-            return _EXAMPLE
-        (kind,) = kinds
-        if kind == "mapping" and type_.converts_to_number:
-            return f"Compare its number, such as `{text} | number > 0`." if text else _EXAMPLE
-        advice = operators.suggest_comparison(kind)
-        advice = advice.replace("`", f"`{text} ", 1) if text else advice
-        return f"{advice[:1].upper()}{advice[1:]}."
+def _may_be_dates(left: StaticType | None, right: StaticType | None) -> bool:
+    """Return whether two texts may be compared as dates.
 
-    def _describe_types(self, *operands: nodes.Expr) -> str:
-        known = [(node, type_) for node in operands if (type_ := self._infer(node))]
-        return " and ".join(f"{_describe(node)} is {type_.phrase}" for node, type_ in known)
-
-    def _suggest_numbers(self, left: nodes.Expr, symbol: str = "", right: nodes.Expr | None = None) -> str:
-        """Return the advice to convert operands such as money with `number`, or an empty text if that does not help."""
-        sides = [left] if right is None else [left, right]
-        types = [self._infer(side) for side in sides]
-        if any(_cannot_be_number(side, type_) for side, type_ in zip(sides, types, strict=True)):
-            return ""
-        if not any(type_ is not None and type_.converts_to_number for type_ in types):
-            return ""
-        written = [_write_as_number(side, type_) for side, type_ in zip(sides, types, strict=True)]
-        if None in written:
-            written = [
-                text for text, type_ in zip(written, types, strict=True) if text and type_ and type_.converts_to_number
-            ]
-        return f"Write `{f' {symbol} '.join(filter(None, written))}`." if any(written) else ""
-
-
-def _may_be_dates(one: StaticType | None, other: StaticType | None) -> bool:
-    """Return whether two texts have an order: one of them is a date and none is certainly no date.
-
-    If nothing is known about both, they may be dates.
+    Neither is certainly no date, and one is certainly a date, or nothing is known about either of them.
     """
-    known = [type_.is_date for type_ in (one, other) if type_ is not None]
+    known = [type_.is_date for type_ in (left, right) if type_ is not None]
     return False not in known and (True in known or not known)
 
 
@@ -364,47 +337,3 @@ def _iter_condition_operands(node: nodes.Expr) -> Iterator[tuple[str, nodes.Expr
         yield "and" if isinstance(node, nodes.And) else "or", node.left
     elif isinstance(node, nodes.CondExpr):
         yield "if", node.test
-
-
-def _cannot_be_number(node: nodes.Expr, type_: StaticType | None) -> bool:
-    """Return whether the node can neither be a number nor be converted to one."""
-    if type_ is None or type_.converts_to_number or "number" in type_.kinds:
-        return False
-    return _literal_number(node) is None
-
-
-def _literal_number(node: nodes.Expr) -> Decimal | None:
-    """Return the number in a literal text, or None if it is no number."""
-    literal = syntax.literal_value(node)
-    return value_text.plain_number(literal) if isinstance(literal, str) else None
-
-
-def _describe(node: nodes.Expr) -> str:
-    text = _write_plain(node)
-    return f"`{text}`" if text else "the value"
-
-
-def _end_sentence(text: str) -> str:
-    return text if text.endswith("?") else f"{text}."
-
-
-def _quote(texts: tuple[str, ...]) -> str:
-    return " or ".join(f'"{value_text.shorten(text)}"' for text in texts[:5])
-
-
-def _write_as_number(node: nodes.Expr, type_: StaticType | None) -> str | None:
-    if _literal_number(node) is not None:
-        return value_text.shorten(str(syntax.literal_value(node)))
-    text = _write_plain(node)
-    return f"{text} | number" if text and type_ and type_.converts_to_number else text
-
-
-def _write_plain(node: nodes.Expr) -> str | None:
-    """Return a reference or a literal as it is written in an expression, or None for any other node."""
-    value = syntax.literal_value(node)
-    if isinstance(value, str):
-        return value_text.shorten(f'"{value}"')
-    if value is None or isinstance(value, int | Decimal):
-        return "none" if value is None else value_text.shorten(value_text.format_value(value))
-    path = syntax.static_path(node)
-    return lookup.show_path(path) if path else None

@@ -52,6 +52,7 @@ def kind_of(value: Value) -> Kind:
 
 
 def is_money(value: Value) -> bool:
+    """Return whether the value is a mapping of `amount` and `currency`, and of no other key."""
     return isinstance(value, dict) and value.keys() == _MONEY
 
 

@@ -90,6 +90,7 @@ def report_unbuilt_kind(report: ProblemReport, step: StepDraft) -> bool:
 
 
 def report_unknown_kind(report: ProblemReport, step: StepDraft, kinds: Mapping[str, StepKind]) -> None:
+    """Report the kind of a step that is not in `kinds`, with the names of those that are."""
     if step.uses is None:
         return
     names = sorted(kinds)
@@ -125,6 +126,7 @@ def _report_meaningless(report: ProblemReport, step: StepDraft, file: StepFile, 
 
 
 def check_step(report: ProblemReport, step: StepDraft, file: StepFile) -> None:
+    """Report approvers that stand on the step in the place of its gate."""
     if "approvers" in file.model_fields_set and file.on_error != "ask" and step.uses != FORM:
         message = "Outside of its gate a step has no approvers."
         report.add((*step.at, "approvers"), message, "Write it under `gate`.", at="key")
@@ -182,6 +184,7 @@ def _check_policy(report: ProblemReport, gate: GateFile, at: Path) -> None:
 
 
 def check_revise(report: ProblemReport, step: StepDraft, gate: GateFile, earlier: Mapping[str, object]) -> None:
+    """Report a `revise` that names no earlier step."""
     if gate.revise is not None and gate.revise not in earlier:
         message = f"`revise` names an earlier step; there is none `{cite(gate.revise)}` before this one."
         report.add((*step.gate_at, "revise"), message, suggest(gate.revise, list(earlier)))

@@ -57,9 +57,9 @@ def check_outputs(report: ProblemReport, edits: Collection[EditDraft], outputs: 
             report.add(edit.at, f"The step has no output `{cite(name)}` to edit.", hint, at="key")
 
 
-def _overlap(one: Path, other: Path) -> bool:
+def _overlap(first: Path, second: Path) -> bool:
     """Return whether one path equals the other or lies inside it."""
-    return one[: len(other)] == other or other[: len(one)] == one
+    return first[: len(second)] == second or second[: len(first)] == first
 
 
 def _check_overlap(report: ProblemReport, edits: Collection[EditDraft]) -> None:

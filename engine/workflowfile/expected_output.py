@@ -35,6 +35,7 @@ class ExpectedOutput:
 
     @property
     def labels(self) -> dict[str, str]:
+        """The label of each field, by dotted path."""
         return fields.labels(self.fields)
 
     def build_output(self, values: Mapping[str, Value], given: Mapping[str, Value] | None = None) -> dict[str, Value]:

@@ -189,6 +189,7 @@ def _from_last_key(path: Path) -> Path:
 def report_unknown_key(
     report: ProblemReport, path: Path, *, known: Collection[str], owner: str, hint: str = ""
 ) -> None:
+    """Report a key that its `owner`, the mapping in words, does not have."""
     key = str(path[-1])
     hint = hint or suggest(key, known) or (f"The keys are {list_names(sorted(known), 'and')}." if known else "")
     report.add(path, f"{_capitalize(owner)} has no key `{cite(key)}`.", hint, at="key")

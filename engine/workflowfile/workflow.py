@@ -86,6 +86,7 @@ class Step:
 
     @property
     def label(self) -> str:
+        """The title of the step, or its id."""
         return self.title or self.id
 
     @property

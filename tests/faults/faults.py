@@ -84,8 +84,8 @@ FAULTS: Final = (
     Fault(
         "data that repeats a word of the file counts as the file",
         "engine/expressions/provenance.py",
-        "is_written=syntax.literal_value(node) is not syntax.DYNAMIC)",
-        "is_written=True)",
+        "    is_written = syntax.literal_value(node) is not syntax.DYNAMIC\n",
+        "    is_written = True\n",
         "tests/flow/test_approvers.py tests/unit/engine/requests/test_requests.py",
     ),
     # -- deciding --
