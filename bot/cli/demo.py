@@ -36,7 +36,7 @@ _PORT: Final = click.IntRange(1_024, 65_535)
     f"{playground.EFFECTS_PORT}.",
 )
 @click.option("--folder", "directory", type=click.Path(path_type=Path), help="The folder where everything is kept.")
-@click.option("--fresh", is_flag=True, help="Delete the data of the last start, and begin anew.")
+@click.option("--fresh", is_flag=True, help="Delete the data of the last start, and start anew.")
 @click.option("--no-browser", is_flag=True, help="Do not open the page.")
 @click.pass_context
 def demo(
@@ -61,7 +61,9 @@ def demo(
         return play_story()
     ports = Ports(page=port, server=server_port, effects=effects_port)
     try:
-        asyncio.run(_run_playground(directory or folder.default(), ports, fresh=fresh, open_browser=not no_browser))
+        asyncio.run(
+            _run_playground(directory or folder.default_folder(), ports, fresh=fresh, open_browser=not no_browser)
+        )
     except DemoPortTaken as error:
         raise click.UsageError(str(error)) from None
     # The terminal may be gone; the data is kept all the same.
@@ -79,26 +81,28 @@ async def _run_playground(directory: Path, ports: Ports, *, fresh: bool, open_br
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with playground.standing(directory, ports, fresh=fresh) as standing:
-        for line in playground.told(standing):
+    async with playground.open_playground(directory, ports, fresh=fresh) as running:
+        for line in playground.instructions(running):
             click.echo(line)
         if open_browser:
-            browser.open_page(standing.page("cleo"))
+            browser.open_page(running.page("cleo"))
         await stop.wait()
 
 
-def play_story(*, rig: Callable[[DemoEnvironment], None] = story.untouched, patience: float = story.PATIENCE) -> int:
-    """Play the story here, and return the exit code. `story.play` documents `rig` and `patience`."""
+def play_story(
+    *, sabotage: Callable[[DemoEnvironment], None] = story.no_sabotage, patience: float = story.CLAIM_SECONDS
+) -> int:
+    """Play the story here, and return the exit code. `story.play` documents `sabotage` and `patience`."""
     try:
-        return Exit.DONE if asyncio.run(_play(rig, patience)) else Exit.NO
+        return Exit.DONE if asyncio.run(_play(sabotage, patience)) else Exit.NO
     except asyncio.CancelledError:
         raise click.Abort from None
 
 
-async def _play(rig: Callable[[DemoEnvironment], None], patience: float) -> bool:
+async def _play(sabotage: Callable[[DemoEnvironment], None], patience: float) -> bool:
     task = asyncio.current_task()
     assert task is not None
     # Cancelled, and not killed, so that the temporary folder is removed.
     for number in (signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    return await story.play(screen.console(), rig=rig, patience=patience)
+    return await story.play(screen.console(), sabotage=sabotage, patience=patience)

@@ -51,7 +51,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def desk(browser: Browser) -> AsyncIterator[Desk]:
     """A fresh bot with a fresh Slack; every window that a test opens is watched for errors."""
-    async with servers.standing() as standing:
+    async with servers.run_servers() as standing:
         feed = StoryFeed(standing.app)
         standing.slack.tell(story=feed.story, completions=feed.completions, advice=ADVICE)
         made = Desk(stage=standing, browser=browser)

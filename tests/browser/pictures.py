@@ -35,7 +35,7 @@ _EXPENSE: Final[dict[str, Value]] = {
 async def take(folder: Path) -> None:
     """Write the pictures into the folder: those of Slack, and those of a mail and its page."""
     root = ["--no-sandbox"] if os.geteuid() == 0 else []
-    async with servers.standing() as standing, async_playwright() as playwright:
+    async with servers.run_servers() as standing, async_playwright() as playwright:
         feed = StoryFeed(standing.app)
         standing.slack.tell(story=feed.story, completions=feed.completions)
         await _start(standing, "refund", _REFUND)
@@ -79,7 +79,7 @@ async def _start(standing: DemoEnvironment, workflow: str, given: dict[str, Valu
     """Cleo registers the workflow of the demo, and runs it."""
     cleo = Address("slack", standing.slack.person("cleo").id)
     origin = Origin(surface="slack", place={"user": cleo.value, "channel": standing.slack.channel("general")})
-    engine, source = standing.app.engine, workflows.ALL[workflow](standing.payments.url)
+    engine, source = standing.app.engine, workflows.WORKFLOWS[workflow](standing.payments.url)
     await engine.register(Register(source=source.encode(), actor=cleo, origin=origin))
     await engine.start(Start(workflow=workflow, inputs=given, actor=cleo, origin=origin))
 

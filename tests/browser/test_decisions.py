@@ -32,7 +32,7 @@ async def test_a_request_is_approved_by_a_click(desk: Desk) -> None:
     await message.get_by_role("button", name="Pay the refund").click()
     await expect(message).to_contain_text("Approved by Ada Approver")
     await expect(message.get_by_role("button")).to_have_count(0)
-    await desk.until(lambda: desk.stage.payments.of("A-1001"))
+    await desk.until(lambda: desk.stage.payments.for_order("A-1001"))
 
 
 async def test_another_window_changes_by_itself(desk: Desk) -> None:
@@ -64,7 +64,7 @@ async def test_a_wrong_value_in_an_edit_is_refused_and_a_right_one_is_what_runs(
     await expect(modal).to_have_count(0)
     await expect(message).to_contain_text("Approved with edits by Ada Approver")
     await expect(message.locator("s")).to_have_text("240.50 EUR")
-    await desk.until(lambda: [one.amount for one in desk.stage.payments.of("A-1003")] == ["95 EUR"])
+    await desk.until(lambda: [one.amount for one in desk.stage.payments.for_order("A-1003")] == ["95 EUR"])
 
 
 async def test_a_rejection_needs_a_reason_and_shows_it(desk: Desk) -> None:
@@ -98,7 +98,7 @@ async def test_of_two_who_click_at_once_one_decides_and_the_other_is_told(desk: 
     (told,) = desk.stage.slack.world.ephemerals
     loser = ada if told.seen_by == desk.stage.slack.person("ada").id else ben
     await expect(loser.locator(".ephemeral")).to_contain_text("Only visible to you")
-    await desk.until(lambda: desk.stage.payments.of("A-1005"))
+    await desk.until(lambda: desk.stage.payments.for_order("A-1005"))
     assert len(desk.stage.payments.calls) == 1
 
 
@@ -109,7 +109,7 @@ async def test_a_request_is_decided_from_home(desk: Desk) -> None:
     modal = ada.get_by_role("dialog", name="Everything in full")
     await expect(modal).to_contain_text("Refund order A-1006?")
     await modal.get_by_role("button", name="Pay the refund").click()
-    await desk.until(lambda: desk.stage.payments.of("A-1006"))
+    await desk.until(lambda: desk.stage.payments.for_order("A-1006"))
     await ada.keyboard.press("Escape")
     await expect(modal).to_have_count(0)
     await ada.get_by_role("link", name="Messages").click()

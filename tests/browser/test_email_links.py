@@ -45,7 +45,7 @@ async def test_mia_decides_by_mail_with_the_keyboard_alone(desk: Desk) -> None:
         if said.type in ("error", "warning"):
             heard.append(said.text)
 
-    await desk.registered(workflows.ALL["expense"](""))
+    await desk.registered(workflows.WORKFLOWS["expense"](""))
     spent = {"amount": "84.50", "currency": "EUR"}
     run = await desk.started("expense", what="Train to Bonn", amount=spent, spent_on="2026-03-02", category="travel")
     mailbox = await desk.window(None)

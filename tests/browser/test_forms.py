@@ -84,7 +84,7 @@ async def test_a_workflow_is_pasted_with_a_slip_and_then_without(desk: Desk) -> 
     await modal.get_by_role("button", name="Register").click()
     await expect(modal.locator(".error").first).not_to_be_empty()
     await modal.get_by_label("Workflow file", exact=True).fill(
-        templates.changed(right, "approve_label:", "aprove_label:")
+        templates.replace_once(right, "approve_label:", "aprove_label:")
     )
     await modal.get_by_role("button", name="Register").click()
     await expect(modal.locator(".error").first).to_contain_text("aprove_label")
@@ -114,7 +114,7 @@ async def test_a_workflow_is_uploaded_with_a_slip_and_then_without(desk: Desk) -
     await modal.get_by_role("button", name="Upload it instead").click()
     await expect(modal.get_by_role("button", name="Paste it instead")).to_be_visible()
     upload = modal.get_by_label("Workflow file")
-    await upload.set_input_files(yaml(templates.changed(right, "approve_label:", "aprove_label:")))
+    await upload.set_input_files(yaml(templates.replace_once(right, "approve_label:", "aprove_label:")))
     await expect(modal.locator(".files")).to_contain_text("refund.yaml")
     await modal.get_by_role("button", name="Register").click()
     await expect(modal.locator(".error", has_text="aprove_label")).to_be_visible()
@@ -152,7 +152,7 @@ async def test_commands_are_completed_by_keyboard(desk: Desk) -> None:
     await form.get_by_label("Why").fill("Too late")
     await form.get_by_role("button", name="Start").click()
     await expect(form).to_have_count(0)
-    await desk.until(lambda: desk.stage.payments.of("A-2001"))
+    await desk.until(lambda: desk.stage.payments.for_order("A-2001"))
     await expect(cleo.locator("li.message", has_text="Refund a customer: done")).to_be_visible()
 
 

@@ -1,4 +1,4 @@
-"""`signoff demo --play`: the story as a real process, and stories in which something is broken on purpose."""
+"""`signoff demo --play`: the story as a real process, and stories with a fault."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ cleo registers a workflow
 aprove_label
 the error names the line and the right word
 will ask Ada Approver and Ben Approver above 100 EUR and for VIPs
-cleo refunds 40 EUR: below the limit, nobody is asked
+cleo refunds 40 EUR: below the limit, no one is asked
 40 EUR was paid exactly once
-nobody was asked
+no one was asked
 cleo refunds 120 EUR: ada changes it to 95 and approves
 ada, ben see “Refund order A-1002?” [Pay the refund] [Edit] [Do not pay]
 nothing is paid while it is
@@ -46,7 +46,7 @@ cleo refunds 30 EUR to a VIP: ben says no
 ada’s copy says “Rejected by Ben Approver … Reason: Paid back last week.”, and has no buttons
 cleo hears “Refund a customer: rejected”
 nothing was paid
-nobody decides
+no one decides
 ada’s copy says “Expired at … without a decision; the run was stopped”, and has no buttons
 cleo hears “Refund a customer: expired without a decision”
 it waited 2s from the moment it was shown
@@ -55,42 +55,42 @@ ada and ben approve at the same moment
 is told “This request was already approved by
 there is one decision on the record
 130 EUR was paid exactly once
-some who may not decide try to
+people who may not decide try to
 gus is told
 cleo is told “Cleo Builder is not an approver of this request; it waits for Ada Approver, Ben Approver.”
-the server answers 401 to what Slack did not sign
+the server answers 401 to a click that Slack did not sign
 the request still waits for ada or ben
 Only builders may register workflows here
 the run was cancelled by Cleo Builder
-mia, who has no Slack, changes it to 180 by mail
+mia, who has no Slack, changes it to 180 by email
 will ask Ada Approver, Ben Approver and mia@example.com above 100 EUR and for VIPs
-gets the mail “Refund order A-1007?” from Signoff <signoff@example.com>
-its one link is to review; none decides
-opening it decides nothing
-the page says all 11 facts that the mail says
+gets the email “Refund order A-1007?” from Signoff <signoff@example.com>
+its only link is to review; none decides
+opening the link does not decide anything
+the page shows all 11 facts of the email
 she is asked for a code first
 nothing is decided or paid without it
-it holds eight digits, and no link of ours
+it has eight digits, and no link of ours
 a wrong code decides nothing
 kim gets no further than the page for the code
 kim is told “That is not the code.”
-whoever has the link alone cannot decide
+a person who has only the link cannot decide
 sees “Approved with edits Refund order A-1007?
 the receipt says who approved it
 and what identified her
 ada’s copy says “Approved with edits by mia@example.com … 200 EUR → 180 EUR”, and has no buttons
 cleo hears “Refund a customer: done”
 180 EUR was paid exactly once
-gets the mail “Re: Refund order A-1007?” from Signoff <signoff@example.com>
+gets the email “Re: Refund order A-1007?” from Signoff <signoff@example.com>
 it is in the thread of the first
-it tells both amounts
+it has both amounts
 no run is left open
-nobody saw an error of Slack
-the 4 mails went to mia alone, and the mail server had nothing to complain of
+no one saw an error in Slack
+the 4 emails went to mia alone, and the mail server had no complaints
 the payment service paid 40 EUR, 95 EUR, 130 EUR, 180 EUR, and nothing else
 the audit log verifies
 every changed entry is found
-it holds the four decisions
+it has the four decisions
 """
 TOTALS = re.compile(
     r"4 decisions, 4 payments, (\d+\.\d) seconds; (\d+) claims held; the audit log is whole \(\d+ entries\)\.\s*"
@@ -102,26 +102,26 @@ def at(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """A place whose temporary folder is its own. Its path is short: it will hold a socket."""
     folder = tmp_path_factory.mktemp("d")
     (folder / "t").mkdir()
-    made = installation(folder)
-    made.settings["TMPDIR"] = str(folder / "t")
-    return made
+    new = installation(folder)
+    new.settings["TMPDIR"] = str(folder / "t")
+    return new
 
 
-def left(at: Installation) -> list[str]:
-    """What the command has left at the place."""
+def remaining_files(at: Installation) -> list[str]:
+    """Return the files that the command left."""
     return sorted(str(one.relative_to(at.folder)) for one in at.folder.rglob("*") if one != at.folder / "t")
 
 
-def answers(out: str) -> list[str]:
-    """The addresses that the story named and that somebody still answers at."""
+def open_addresses(out: str) -> list[str]:
+    """Return the addresses of the story that still accept connections."""
     found = re.findall(r"http://(127\.0\.0\.1):(\d+)", out)
     assert len(set(found)) >= 3, out
-    return [f"{host}:{port}" for host, port in found if _answers(host, int(port))]
+    return [f"{host}:{port}" for host, port in found if _accepts(host, int(port))]
 
 
-def _answers(host: str, port: int) -> bool:
-    with socket.socket() as knocking:
-        return knocking.connect_ex((host, port)) == 0
+def _accepts(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((host, port)) == 0
 
 
 # -- the real command ---------------------------------------------------------------------------------------
@@ -139,8 +139,8 @@ def test_the_story_is_told_in_its_order_and_leaves_nothing(at: Installation) -> 
     assert float(last[1]) < 20
     assert int(last[2]) == finished.out.count("✓")
     assert "✗" not in finished.out
-    assert left(at) == []
-    assert answers(finished.out) == []
+    assert remaining_files(at) == []
+    assert open_addresses(finished.out) == []
 
 
 def test_neither_settings_nor_proxies_of_the_user_are_taken(at: Installation) -> None:
@@ -157,7 +157,7 @@ def test_neither_settings_nor_proxies_of_the_user_are_taken(at: Installation) ->
     (at.folder / ".env").write_bytes(b"SIGNOFF_PORT=\xff\n")
     finished = at.run("demo", "--play")
     assert (finished.code, finished.err) == (Exit.DONE, ""), finished.out + finished.err
-    assert left(at) == [".env"]
+    assert remaining_files(at) == [".env"]
 
 
 @pytest.mark.parametrize("other", [["--port", "8700"], ["--fresh"], ["--folder", "x"], ["--no-browser"]])
@@ -165,19 +165,19 @@ def test_the_story_takes_no_other_option(at: Installation, other: list[str]) -> 
     finished = at.run("demo", "--play", *other)
     assert finished.code == Exit.USAGE
     assert "--play takes no other option" in finished.err
-    assert left(at) == []
+    assert remaining_files(at) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_story_that_is_stopped_leaves_nothing(at: Installation, number: signal.Signals) -> None:
     process = at.start("demo", "--play")
     out = _until(process.stdout, "cleo refunds 40 EUR")
-    assert left(at) != []
+    assert remaining_files(at) != []
     process.send_signal(number)
     rest, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err.strip()) == (130, "Stopped."), rest
-    assert left(at) == []
-    assert answers(out + rest) == []
+    assert remaining_files(at) == []
+    assert open_addresses(out + rest) == []
 
 
 def test_a_story_that_nobody_reads_any_more_ends(at: Installation) -> None:
@@ -189,8 +189,8 @@ def test_a_story_that_nobody_reads_any_more_ends(at: Installation) -> None:
     assert process.stderr.read() == ""
     process.stderr.close()
     assert process.wait(PATIENCE) == Exit.DONE
-    assert left(at) == []
-    assert answers(out) == []
+    assert remaining_files(at) == []
+    assert open_addresses(out) == []
 
 
 def _until(lines: Iterable[str] | None, part: str) -> str:
@@ -207,32 +207,32 @@ def _until(lines: Iterable[str] | None, part: str) -> str:
 # -- broken on purpose --------------------------------------------------------------------------------------
 
 
-def books(what: Callable[[Refund], list[Refund]]) -> Callable[[DemoEnvironment], None]:
-    def rig(standing: DemoEnvironment) -> None:
-        standing.payments.books = what
+def book_wrongly(book: Callable[[Refund], list[Refund]]) -> Callable[[DemoEnvironment], None]:
+    def sabotage(env: DemoEnvironment) -> None:
+        env.payments.book = book
 
-    return rig
+    return sabotage
 
 
 def fault(on: str, kind: str, **details: object) -> Callable[[DemoEnvironment], None]:
-    def rig(standing: DemoEnvironment) -> None:
-        standing.slack.fault(on, kind, **{"times": None, **details})  # type: ignore[arg-type]
+    def sabotage(env: DemoEnvironment) -> None:
+        env.slack.fault(on, kind, **{"times": None, **details})  # type: ignore[arg-type]
 
-    return rig
-
-
-def unmailed(skip: int) -> Callable[[DemoEnvironment], None]:
-    """Mails to mia that come after so many are refused for good."""
-
-    def rig(standing: DemoEnvironment) -> None:
-        standing.slack.mail.fault("rcpt", "error", code=550, to=MIA, skip=skip, times=None)
-
-    return rig
+    return sabotage
 
 
-def decided_without_a_code(standing: DemoEnvironment) -> None:
-    """The page gives the code itself."""
-    identity, codes, label = standing.app.identity, standing.app.codes, "nobody"
+def refuse_emails(skip: int) -> Callable[[DemoEnvironment], None]:
+    """Return a sabotage that permanently refuses all emails to mia after the first `skip` ones."""
+
+    def sabotage(env: DemoEnvironment) -> None:
+        env.slack.mail.fault("rcpt", "error", code=550, to=MIA, skip=skip, times=None)
+
+    return sabotage
+
+
+def decide_without_code(env: DemoEnvironment) -> None:
+    """Enter the code in the place of the page."""
+    identity, codes, label = env.app.identity, env.app.codes, "nobody"
     asked = identity.ask_code
 
     async def decides(command: AskCode) -> CodeSent | Refusal:
@@ -245,20 +245,20 @@ def decided_without_a_code(standing: DemoEnvironment) -> None:
     identity.ask_code = decides  # type: ignore[method-assign]
 
 
-def decided_by_opening(standing: DemoEnvironment) -> None:
-    """Whoever opens the link of a mail approves."""
-    identity, codes, desk = (
-        standing.app.identity,
-        standing.app.codes,
-        ReviewService(standing.app.engine, standing.app.identity),
+def decide_by_opening(env: DemoEnvironment) -> None:
+    """Approve when the link of an email is opened."""
+    identity, codes, reviews = (
+        env.app.identity,
+        env.app.codes,
+        ReviewService(env.app.engine, env.app.identity),
     )
-    look = identity.link
+    read_link = identity.link
 
-    async def looks(token: str) -> Link | None:
-        identity.link = look  # type: ignore[method-assign]
-        found = await look(token)
-        assert found is not None
-        visit = await desk.visit(found.request, token=token, browser=None)
+    async def link_and_decide(token: str) -> Link | None:
+        identity.link = read_link  # type: ignore[method-assign]
+        link = await read_link(token)
+        assert link is not None
+        visit = await reviews.visit(link.request, token=token, browser=None)
         assert isinstance(visit, ReviewVisit)
         asked = visit.request.model
         version, digest = asked.content_version, asked.digest
@@ -269,14 +269,14 @@ def decided_by_opening(standing: DemoEnvironment) -> None:
         assert isinstance(sent, CodeSent)
         code = codes.code(sent.challenge)
         await identity.give_code(GiveCode(challenge=sent.challenge, holder="nobody", code=code, label="nobody"))
-        return found
+        return link
 
-    identity.link = looks  # type: ignore[method-assign]
+    identity.link = link_and_decide  # type: ignore[method-assign]
 
 
-def any_code_is_right(standing: DemoEnvironment) -> None:
-    """What was typed is not compared."""
-    identity, codes = standing.app.identity, standing.app.codes
+def accept_any_code(env: DemoEnvironment) -> None:
+    """Replace every typed code by the right one."""
+    identity, codes = env.app.identity, env.app.codes
     given = identity.give_code
 
     async def gives(command: GiveCode) -> ProvenIdentity | WrongCode | CodeExpired:
@@ -285,12 +285,12 @@ def any_code_is_right(standing: DemoEnvironment) -> None:
     identity.give_code = gives  # type: ignore[method-assign]
 
 
-def rewritten(standing: DemoEnvironment) -> None:
-    """Somebody with the file in hand rewrites the record while the last refund is paid."""
+def rewrite_record(env: DemoEnvironment) -> None:
+    """Change the audit log in the database file while the last refund is paid."""
 
     def rewrite(refund: Refund) -> list[Refund]:
         if refund.amount == "130 EUR":
-            with closing(sqlite3.connect(standing.app.settings.database)) as connection:
+            with closing(sqlite3.connect(env.app.settings.database)) as connection:
                 triggers = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
                 for (name,) in triggers:
                     connection.execute(f'DROP TRIGGER "{name}"')
@@ -302,18 +302,18 @@ def rewritten(standing: DemoEnvironment) -> None:
                 connection.commit()
         return [refund]
 
-    standing.payments.books = rewrite
+    env.payments.book = rewrite
 
 
 BROKEN: dict[str, tuple[Callable[[DemoEnvironment], None], str, str]] = {
     "paid twice": (
-        books(lambda refund: [refund, refund]),
+        book_wrongly(lambda refund: [refund, refund]),
         "40 EUR was paid exactly once",
         "paid 40 EUR and 40 EUR in 1 calls",
     ),
-    "never paid": (books(lambda _: []), "40 EUR was paid exactly once", "paid nothing in 1 calls"),
+    "never paid": (book_wrongly(lambda _: []), "40 EUR was paid exactly once", "paid nothing in 1 calls"),
     "paid as asked and not as approved": (
-        books(lambda refund: [replace(refund, amount=refund.amount.replace("95", "120"))]),
+        book_wrongly(lambda refund: [replace(refund, amount=refund.amount.replace("95", "120"))]),
         "95 EUR was paid exactly once",
         "paid 120 EUR",
     ),
@@ -347,43 +347,43 @@ BROKEN: dict[str, tuple[Callable[[DemoEnvironment], None], str, str]] = {
         "gus is told “You are not an approver of this request”",
         "after 4 s",
     ),
-    "no mail comes": (unmailed(0), "mia gets the mail that asks her", "after 4 s"),
+    "no mail comes": (refuse_emails(0), "mia gets the email that asks her", "after 4 s"),
     "the code is not sent": (
-        unmailed(1),
-        "mia gets the mail with the code",
+        refuse_emails(1),
+        "mia gets the email with the code",
         "after 4 s, ['Refund order A-1007?']",
     ),
     "nobody is told by mail how it ended": (
-        unmailed(3),
-        "mia gets the mail that says how it ended",
+        refuse_emails(3),
+        "mia gets the email about the outcome",
         "'Your code to approve: Refund order A-1007?'",
     ),
     "the page decides without the code": (
-        decided_without_a_code,
+        decide_without_code,
         "she is asked for a code first: “Type the code from your email”",
         "Approved with edits",
     ),
-    "opening the link decides": (decided_by_opening, "opening it decides nothing", "it is approved"),
-    "any code is right": (any_code_is_right, "the page says “That is not the code.”", "Approved with edits"),
+    "opening the link decides": (decide_by_opening, "opening the link does not decide anything", "it is approved"),
+    "any code is right": (accept_any_code, "the page says “That is not the code.”", "Approved with edits"),
     "paid by mail as asked and not as approved": (
-        books(lambda refund: [replace(refund, amount=refund.amount.replace("180", "200"))]),
+        book_wrongly(lambda refund: [replace(refund, amount=refund.amount.replace("180", "200"))]),
         "180 EUR was paid exactly once",
         "paid 200 EUR",
     ),
-    "the record is rewritten": (rewritten, "the audit log verifies", "the content is not what the leaf names"),
+    "the record is rewritten": (rewrite_record, "the audit log verifies", "the content is not what the leaf names"),
 }
 
 
 @pytest.mark.parametrize("what", BROKEN)
 def test_a_claim_that_does_not_hold_is_named_and_ends_with_1(what: str, capsys: pytest.CaptureFixture[str]) -> None:
-    rig, claim, instead = BROKEN[what]
+    sabotage, claim, instead = BROKEN[what]
     folders: list[Path] = []
 
-    def rigged(standing: DemoEnvironment) -> None:
-        folders.append(standing.folder)
-        rig(standing)
+    def sabotage_and_note_folder(env: DemoEnvironment) -> None:
+        folders.append(env.folder)
+        sabotage(env)
 
-    code = demo.play_story(rig=rigged, patience=4)
+    code = demo.play_story(sabotage=sabotage_and_note_folder, patience=4)
     out = capsys.readouterr().out
     said = " ".join(out.split())
     assert code == Exit.NO, out
@@ -392,10 +392,10 @@ def test_a_claim_that_does_not_hold_is_named_and_ends_with_1(what: str, capsys: 
     assert said.endswith("The story broke off: this claim does not hold.")
     assert said.count("✗") == 1
     assert [one for one in folders if one.exists()] == []
-    assert answers(out) == []
+    assert open_addresses(out) == []
 
 
-# -- the stage ----------------------------------------------------------------------------------------------
+# -- the servers --------------------------------------------------------------------------------------------
 
 
 async def test_a_port_that_is_taken_meanwhile_is_no_obstacle() -> None:
@@ -403,16 +403,16 @@ async def test_a_port_that_is_taken_meanwhile_is_no_obstacle() -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         ports = iter((other.getsockname()[1], servers.free_port()))
-        async with servers.standing(lambda: next(ports)) as standing:
-            assert _answers("127.0.0.1", standing.app.settings.port)
+        async with servers.run_servers(lambda: next(ports)) as env:
+            assert _accepts("127.0.0.1", env.app.settings.port)
 
 
 async def test_all_that_the_stage_sets_is_a_setting_and_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     given = dict[str, str]()
     load = settings.load
     monkeypatch.setattr(settings, "load", lambda chosen: load(given.update(chosen) or chosen))
-    async with servers.standing() as standing:
-        used = standing.app.settings
+    async with servers.run_servers() as env:
+        used = env.app.settings
     assert {name.lower() for name in given} == {f"signoff_{name}" for name in used.model_fields_set}
     assert {"host", "port", "public_url", "smtp_url", "email_from"} <= used.model_fields_set
     assert used.public_url == f"http://{used.host}:{used.port}"
@@ -423,38 +423,38 @@ async def test_where_no_port_can_be_had_nothing_is_left() -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         with pytest.raises(PortTaken):
-            async with servers.standing(lambda: other.getsockname()[1]):
+            async with servers.run_servers(lambda: other.getsockname()[1]):
                 raise AssertionError("it has no port")
 
 
 def test_a_workflow_that_is_not_as_we_know_it_is_named() -> None:
     with pytest.raises(templates.TemplateMissing, match=r"lacks the workflow refunds\.yaml"):
-        templates.workflow("refunds")
+        templates.read_workflow("refunds")
     for text in "", "name: refund name: refund":
         with pytest.raises(templates.TemplateMissing, match="'name: refund' exactly once"):
-            templates.changed(text, "name: refund", "name: other")
+            templates.replace_once(text, "name: refund", "name: other")
 
 
 async def test_a_repeated_payment_is_paid_once() -> None:
-    async with payments.taking() as paying:
-        first = await _post(paying, b'{"order": "A", "amount": {"amount": "1", "currency": "EUR"}, "note": ""}')
-        again = await _post(paying, b'{"order": "A", "amount": {"amount": "1", "currency": "EUR"}, "note": ""}')
+    async with payments.run_payments() as service:
+        first = await _post(service, b'{"order": "A", "amount": {"amount": "1", "currency": "EUR"}, "note": ""}')
+        again = await _post(service, b'{"order": "A", "amount": {"amount": "1", "currency": "EUR"}, "note": ""}')
         assert first == again
         assert first.startswith("HTTP/1.1 201")
-        assert [(one.order, one.amount) for one in paying.booked] == [("A", "1 EUR")]
-        assert len(paying.calls) == 2
+        assert [(refund.order, refund.amount) for refund in service.booked] == [("A", "1 EUR")]
+        assert len(service.calls) == 2
         for wrong in b"[]", b"{", b'{"order": "A"}', b'"\xff"':
-            assert (await _post(paying, wrong)).startswith("HTTP/1.1 400")
-        assert len(paying.booked) == 1
+            assert (await _post(service, wrong)).startswith("HTTP/1.1 400")
+        assert len(service.booked) == 1
 
 
-async def _post(paying: Payments, body: bytes) -> str:
-    """The answer without its date."""
-    host, _, port = paying.url.removeprefix("http://").partition(":")
+async def _post(service: Payments, body: bytes) -> str:
+    """Send a refund, and return the response without its date."""
+    host, _, port = service.url.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     head = f"POST /refunds HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k\r\nContent-Length: {len(body)}\r\n"
     writer.write(f"{head}Connection: close\r\n\r\n".encode() + body)
-    answer = (await reader.read()).decode()
+    response = (await reader.read()).decode()
     writer.close()
     await writer.wait_closed()
-    return re.sub(r"Date: .*\r\n", "", answer)
+    return re.sub(r"Date: .*\r\n", "", response)

@@ -40,7 +40,7 @@ MIA = "mia@example.com"
 
 
 class Demo:
-    """The command, its folder, and the people at its local Slack."""
+    """The process, its folder, and the people in its local Slack."""
 
     def __init__(self, at: Installation) -> None:
         self.at, self.folder = at, at.folder / "demo"
@@ -55,7 +55,7 @@ class Demo:
     # -- its process --
 
     def start(self, *more: str) -> str:
-        """All that it says when it is ready."""
+        """Start the process, and return its output until it is ready."""
         self.process = self.at.start(*self.options, *more)
         assert self.process.stdout is not None
         said = ""
@@ -66,7 +66,7 @@ class Demo:
         raise AssertionError(said + self.process.communicate(timeout=PATIENCE)[1])
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> tuple[int, str, str]:
-        """Its exit code, and what it said at the end."""
+        """Stop the process, and return its exit code and the rest of its output."""
         assert self.process is not None
         self.process.send_signal(number)
         out, err = self.process.communicate(timeout=PATIENCE)
@@ -77,12 +77,12 @@ class Demo:
         return self.start(*more)
 
     def workflows(self) -> dict[str, int]:
-        """What is registered, in which version."""
+        """Return the current version of each workflow."""
         with schema.reading(self.folder / "signoff.db") as connection:
             return {one.name: one.version for one in load_workflows(connection, DEFAULT_WORKSPACE)}
 
-    def told(self) -> int:
-        """How many copies the server knows to be shown. One that a crash cuts off before that waits for its lease."""
+    def shown_copies(self) -> int:
+        """Return how many copies are recorded as shown. A copy that a crash cut off waits for its lease."""
         with closing(sqlite3.connect(self.folder / "signoff.db")) as connection:
             (found,) = connection.execute("SELECT count(*) FROM delivery WHERE receipt IS NOT NULL").fetchone()
             return int(found)
@@ -95,7 +95,7 @@ class Demo:
         return json.loads(text)
 
     def act(self, who: str, what: str, **given: Any) -> None:
-        """Somebody does something, and the server acknowledges it."""
+        """Perform an act of a person, which the server must acknowledge."""
         ack = self.call("POST", f"people/{who}/{what}", **given)["ack"]
         assert (ack["problem"], ack["status"]) == (None, 200), ack
 
@@ -105,13 +105,13 @@ class Demo:
         return found
 
     def asks(self, line: str, title: str) -> None:
-        """Cleo types a command, and the approvers are asked."""
+        """Start a run as cleo, and wait until the approvers have copies."""
         self.act("cleo", "command", line=f"/signoff run {line}", channel="general")
         for who in "ada", "ben":
             until(partial(self.waiting, who, title))
 
     def waiting(self, who: str, title: str) -> list[dict[str, Any]]:
-        """The copies of a request with this title that wait for somebody."""
+        """Return a person's copies with this title that have buttons."""
         return [one for one in self.sees(who) if title in one["text"] and buttons(one)]
 
     def settled(self, who: str, title: str) -> bool:
@@ -121,7 +121,7 @@ class Demo:
         self.asks(f"refund order={order} amount={amount} reason=Broken {more}", f"Refund order {order}?")
 
     def closes(self, who: str, order: str, text: str) -> dict[str, Any]:
-        """Somebody's copy comes to say this, and has no buttons any more."""
+        """Wait until a person's copy has this text and no buttons, and return it."""
 
         def look() -> dict[str, Any] | None:
             copies = [one for one in self.sees(who) if f"Refund order {order}?" in json.dumps(one["blocks"])]
@@ -131,11 +131,11 @@ class Demo:
         return found
 
     def ends(self, text: str) -> None:
-        """Cleo hears how a run ended."""
+        """Wait until cleo has a message with this text."""
         until(lambda: [one for one in self.sees("cleo", "general") if text in json.dumps(one)])
 
     def mails(self, subject: str = "") -> list[dict[str, Any]]:
-        """The mails to Mia with this in their subject."""
+        """Return the emails to mia with this text in their subject."""
         found: list[dict[str, Any]] = self.call("GET", f"mail?to={MIA}&subject={subject}")["mails"]
         return found
 
@@ -144,13 +144,13 @@ class Demo:
         return found
 
     def booked(self) -> list[str]:
-        """What was really paid and deployed."""
+        """Return the lines of the ledger."""
         status, text = ask(self.effects, "GET", "/")
         assert status == 200
         return [" ".join(line.split()) for line in text.splitlines()]
 
     def booked_page(self) -> str:
-        """The same as a browser gets it."""
+        """Return the ledger as a browser gets it."""
         status, text = ask(self.effects, "GET", "/", wants="text/html,*/*;q=0.8")
         assert status == 200
         return text
@@ -165,7 +165,7 @@ def ask(port: int, method: str, path: str, given: Any = None, *, wants: str = "*
 
 
 def until(look: Callable[[], Any]) -> Any:
-    """What `look` finds, when it finds something."""
+    """Wait until `look` returns a value, and return it."""
     ends = time.monotonic() + PATIENCE / 4
     while not (found := look()):
         assert time.monotonic() < ends
@@ -180,7 +180,7 @@ def buttons(message: dict[str, Any]) -> list[str]:
 
 @pytest.fixture
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """Its path is short: it will hold a socket."""
+    """A demo in a folder with a short path, which a socket needs."""
     made = Demo(installation(tmp_path_factory.mktemp("d")))
     yield made
     if made.process is not None and made.process.poll() is None:
@@ -278,7 +278,7 @@ def test_who_has_no_slack_decides_from_the_mail_also_after_a_restart(demo: Demo)
     before = demo.again()
     assert f"{GONE_ON}; 1 request waits for a decision." in before
     assert [one["id"] for one in demo.mails()] == [asked["id"]]
-    asyncio.run(_decides(demo, asked["id"]))
+    asyncio.run(_decide_by_email(demo, asked["id"]))
     demo.ends("Expense report: done")
     for who in "ada", "ben":
         until(partial(demo.settled, who, "Pay back this expense?"))
@@ -287,15 +287,15 @@ def test_who_has_no_slack_decides_from_the_mail_also_after_a_restart(demo: Demo)
     assert demo.mails() == []
 
 
-async def _decides(demo: Demo, asked: str) -> None:
-    """Mia follows the link, changes the amount, and types the code."""
+async def _decide_by_email(demo: Demo, asked: str) -> None:
+    """Decide as mia: follow the link, change the amount, and type the code."""
     (link,) = re.findall(r"^Review: (\S+)$", demo.mail(asked)["text"], flags=re.MULTILINE)
-    async with story_browser.browser() as mias:
-        page = await mias.follow(link)
-        at_code = await mias.press(page, "Pay back", {"Amount in EUR": "80"})
+    async with story_browser.open_browser() as mia_browser:
+        page = await mia_browser.follow(link)
+        code_page = await mia_browser.press(page, "Pay back", {"Amount in EUR": "80"})
         (newest,) = until(partial(demo.mails, "code"))
         (code,) = re.findall(r"^\d{8}$", demo.mail(newest["id"])["text"], flags=re.MULTILINE)
-        receipt = await mias.press(at_code, "Confirm", {"Code": code})
+        receipt = await mia_browser.press(code_page, "Confirm", {"Code": code})
     assert f"By {MIA} (you)" in receipt.page.words
 
 
@@ -332,7 +332,7 @@ def test_a_kill_loses_nothing_that_was_told(demo: Demo) -> None:
     demo.start()
     demo.refund("A-1")
     before = demo.sees("ada")
-    until(lambda: demo.told() == 2)
+    until(lambda: demo.shown_copies() == 2)
     assert demo.stop(signal.SIGKILL)[0] == -signal.SIGKILL
     assert GONE_ON in demo.start()
     assert demo.sees("ada") == before
@@ -344,7 +344,7 @@ def test_a_kill_loses_nothing_that_was_told(demo: Demo) -> None:
 def test_a_message_that_a_kill_took_is_posted_afresh(demo: Demo) -> None:
     demo.start()
     demo.refund("A-1")
-    until(lambda: demo.told() == 2)
+    until(lambda: demo.shown_copies() == 2)
     file = demo.folder / "slack.json"
     assert demo.stop(signal.SIGKILL)[0] == -signal.SIGKILL
     world = json.loads(file.read_text())
@@ -376,7 +376,9 @@ def test_fresh_forgets(demo: Demo) -> None:
 
 def test_what_people_changed_stays_and_moves_with_the_services(demo: Demo) -> None:
     demo.start()
-    changed = workflows.ALL["refund"](f"http://127.0.0.1:{demo.effects}").replace("number > 100 or", "number > 1000 or")
+    changed = workflows.WORKFLOWS["refund"](f"http://127.0.0.1:{demo.effects}").replace(
+        "number > 100 or", "number > 1000 or"
+    )
     demo.act("cleo", "command", line="/signoff register", channel="general")
     until(lambda: demo.call("GET", "people/cleo")["modal"])
     demo.act("cleo", "submit", values={"Workflow file": changed})
@@ -432,7 +434,7 @@ def test_a_file_that_cannot_be_used_is_named_and_kept(demo: Demo, name: str) -> 
     finished = demo.at.run(*demo.options)
     assert (finished.code, finished.out) == (Exit.STORE, "")
     said = rf"(The file )?{file} (cannot be read: .+\.|is not a Signoff database, .+;.+\.)"
-    assert re.fullmatch(rf"{said} With --fresh the demo begins anew, and forgets what is there\.", finished.said)
+    assert re.fullmatch(rf"{said} With --fresh the demo starts anew and deletes the saved state\.", finished.said)
     assert file.read_bytes() == b'{"version":' + b" " * 200
     assert GONE_ON not in demo.start("--fresh")
 
@@ -458,9 +460,9 @@ def test_a_folder_that_cannot_be_made_is_named(demo: Demo) -> None:
 # -- its parts ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", workflows.ALL)
+@pytest.mark.parametrize("name", workflows.WORKFLOWS)
 def test_its_workflows_are_the_ready_made_ones_and_call_this_machine_only(name: str) -> None:
-    text = workflows.ALL[name]("http://127.0.0.1:8702")
+    text = workflows.WORKFLOWS[name]("http://127.0.0.1:8702")
     assert workflowfile.load(text.encode(), kinds=registry.builtin()).name == name
     assert "https://" not in "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     assert "approvers: [ada@example.com, ben@example.com" in text
@@ -469,10 +471,10 @@ def test_its_workflows_are_the_ready_made_ones_and_call_this_machine_only(name: 
 
 def test_the_services_remember_what_they_did(tmp_path: Path) -> None:
     file = tmp_path / "effects.json"
-    assert services.kept(file) is None
+    assert services.load_ledger(file) is None
     file.write_text('{"version": 2, "port": 1}')
     with pytest.raises(Unreadable, match="another version"):
-        services.kept(file)
+        services.load_ledger(file)
 
 
 async def test_a_repeated_deployment_is_made_once_also_after_a_restart(tmp_path: Path) -> None:
@@ -480,8 +482,8 @@ async def test_a_repeated_deployment_is_made_once_also_after_a_restart(tmp_path:
     given = {"version": "1", "environment": "production"}
     for token in "one", "two":
         async with (
-            services.serving(file, port=free_port(), token=token) as serving,
-            aiohttp.ClientSession(serving.url) as session,
+            services.run_services(file, port=free_port(), token=token) as running,
+            aiohttp.ClientSession(running.url) as session,
         ):
             for headers, status in (
                 ({"Authorization": f"Bearer {token}", "Idempotency-Key": "k"}, 201),
@@ -492,7 +494,7 @@ async def test_a_repeated_deployment_is_made_once_also_after_a_restart(tmp_path:
                     assert answer.status == status
                     if status == 201:
                         assert await answer.json() == {"deployment": "D-1", "version": "1"}
-            assert len(serving.deployments.made) == 1
+            assert len(running.deployments.deployed) == 1
 
 
 class Opened(webbrowser.BaseBrowser):

@@ -1,4 +1,4 @@
-"""What the side panel of the sandbox's page is told of a run."""
+"""The events of runs in the side panel of the sandbox's page."""
 
 from __future__ import annotations
 
@@ -16,87 +16,85 @@ from engine.json_values import Value
 
 
 @pytest.fixture
-async def standing() -> AsyncIterator[DemoEnvironment]:
-    async with servers.standing() as up:
-        yield up
+async def env() -> AsyncIterator[DemoEnvironment]:
+    async with servers.run_servers() as running:
+        yield running
 
 
-async def asked(standing: DemoEnvironment) -> str:
-    """The id of a run whose request both approvers see."""
-    cleo = standing.slack.person("cleo").id
+async def open_request(env: DemoEnvironment) -> str:
+    """Start a run, wait until both approvers have copies, and return its id."""
+    cleo = env.slack.person("cleo").id
     actor, origin = Address("slack", cleo), Origin(surface="slack", place={"user": cleo})
-    source = workflows.refund(standing.payments.url).encode()
-    assert isinstance(
-        await standing.app.engine.register(Register(source=source, actor=actor, origin=origin)), Registered
-    )
+    source = workflows.refund(env.payments.url).encode()
+    assert isinstance(await env.app.engine.register(Register(source=source, actor=actor, origin=origin)), Registered)
     money: Value = {"amount": "240.50", "currency": "EUR"}
     inputs: dict[str, Value] = {"order": "A-1", "amount": money, "reason": "Broken"}
-    started = await standing.app.engine.start(Start(workflow="refund", inputs=inputs, actor=actor, origin=origin))
+    started = await env.app.engine.start(Start(workflow="refund", inputs=inputs, actor=actor, origin=origin))
     assert isinstance(started, Started)
-    await standing.slack.until(lambda: all(standing.slack.person(name).sees() for name in ("ada", "ben")))
+    await env.slack.until(lambda: all(env.slack.person(name).sees() for name in ("ada", "ben")))
     return started.run
 
 
-async def comes(feed: StoryFeed, standing: DemoEnvironment, kind: str) -> dict[str, Any]:
-    """The story, once it has a line of this kind."""
+async def wait_for_line(feed: StoryFeed, env: DemoEnvironment, kind: str) -> dict[str, Any]:
+    """Wait until the story has a line of this kind, and return the story."""
     for _ in range(200):
-        told = await feed.story()
-        assert told is not None
-        if any(one["kind"] == kind for one in told["lines"]):
-            return told
-        await standing.slack.until(lambda: True)
+        story = await feed.story()
+        assert story is not None
+        if any(one["kind"] == kind for one in story["lines"]):
+            return story
+        await env.slack.until(lambda: True)
     raise AssertionError(f"no line of kind {kind}")
 
 
-def sentences(told: dict[str, Any]) -> str:
-    return "\n".join(f"{one['who']}: {one['sentence']}" for one in told["lines"])
+def sentences(story: dict[str, Any]) -> str:
+    return "\n".join(f"{one['who']}: {one['sentence']}" for one in story["lines"])
 
 
-async def test_a_run_is_told_with_its_request_its_copies_and_why(standing: DemoEnvironment) -> None:
-    run, feed = await asked(standing), StoryFeed(standing.app)
-    told = await comes(feed, standing, "delivery.shown")
-    assert [one["id"] for one in told["runs"]] == [run]
-    assert told["runs"][0]["status"] == "waiting"
-    assert told["runs"][0]["steps"][0]["status"] == "in_review"
-    (request,) = told["requests"]
+async def test_a_run_is_told_with_its_request_its_copies_and_why(env: DemoEnvironment) -> None:
+    run, feed = await open_request(env), StoryFeed(env.app)
+    story = await wait_for_line(feed, env, "delivery.shown")
+    assert [one["id"] for one in story["runs"]] == [run]
+    assert story["runs"][0]["status"] == "waiting"
+    assert story["runs"][0]["steps"][0]["status"] == "in_review"
+    (request,) = story["requests"]
     assert request["title"] == "Refund order A-1?"
     assert {one["person"] for one in request["deliveries"]} == {"Ada Approver", "Ben Approver"}
-    said = sentences(told)
+    said = sentences(story)
     assert "waits for Ada Approver, Ben Approver. Why: Over 100 EUR: refund policy 4.2" in said
     assert "Cleo Builder: started refund, version 1." in said
 
-    await standing.slack.person("ada").click("Edit")
-    await standing.slack.until(lambda: standing.slack.person("ada").modal)
-    await standing.slack.person("ada").submit({"Amount (EUR)": "90"})
-    await comes(feed, standing, "run.succeeded")
-    told = await comes(feed, standing, "run.succeeded")  # read once more: the run itself is read before its lines
-    assert "Ada Approver: chose “Pay the refund”, with changes of Amount." in sentences(told)
-    assert told["requests"][0]["state"] == RequestState.APPROVED
-    assert told["runs"][0]["status"] == RunStatus.SUCCEEDED
+    await env.slack.person("ada").click("Edit")
+    await env.slack.until(lambda: env.slack.person("ada").modal)
+    await env.slack.person("ada").submit({"Amount (EUR)": "90"})
+    await wait_for_line(feed, env, "run.succeeded")
+    story = await wait_for_line(feed, env, "run.succeeded")  # read once more: the run itself is read before its lines
+    assert "Ada Approver: chose “Pay the refund”, with changes of Amount." in sentences(story)
+    assert story["requests"][0]["state"] == RequestState.APPROVED
+    assert story["runs"][0]["status"] == RunStatus.SUCCEEDED
 
 
-async def test_a_run_that_is_cancelled_is_told(standing: DemoEnvironment) -> None:
-    run, feed = await asked(standing), StoryFeed(standing.app)
-    cleo = Address("slack", standing.slack.person("cleo").id)
-    answer = await standing.app.engine.cancel(Cancel(run=run, actor=cleo, origin=Origin(surface="slack")))
+async def test_a_run_that_is_cancelled_is_told(env: DemoEnvironment) -> None:
+    run, feed = await open_request(env), StoryFeed(env.app)
+    cleo = Address("slack", env.slack.person("cleo").id)
+    answer = await env.app.engine.cancel(Cancel(run=run, actor=cleo, origin=Origin(surface="slack")))
     assert isinstance(answer, Done)
-    said = sentences(await comes(feed, standing, "run.cancelled"))
+    said = sentences(await wait_for_line(feed, env, "run.cancelled"))
     assert "Cleo Builder: asked for the run to be cancelled." in said
     assert "The request was cancelled." in said
 
 
-async def test_commands_are_offered_with_the_workflows_that_there_are(standing: DemoEnvironment) -> None:
-    feed = StoryFeed(standing.app)
+async def test_commands_are_offered_with_the_workflows_that_there_are(env: DemoEnvironment) -> None:
+    feed = StoryFeed(env.app)
     assert "/signoff run refund" not in dict(await feed.completions())
-    await asked(standing)
+    await open_request(env)
     offered = dict(await feed.completions())
     assert offered["/signoff run refund"] == "start Refund a customer"
     assert "/signoff register" in offered
 
 
 async def test_an_app_that_has_stopped_has_nothing_to_tell() -> None:
-    async with servers.standing() as up:
-        feed = StoryFeed(up.app)
+    async with servers.run_servers() as running:
+        feed = StoryFeed(running.app)
     assert await feed.story() is None
 
 

@@ -1,4 +1,4 @@
-"""What people are told to do where nothing has happened yet."""
+"""Hints for people while there is nothing to see yet."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _GUEST: Final = (
     "Guests are never asked to approve, so nothing comes here by itself. Cleo starts things; Ada and Ben decide."
 )
 _IN_SLACK: Final = (
-    "Whoever is in Slack is asked there. A mail comes here only while Slack is down, or when nobody has answered for "
+    "People in Slack are asked there. An email comes here only while Slack is down, or when no one has answered for "
     "15 minutes."
 )
 
 ADVICE: Final = {
     "cleo": (
-        Hint(text="You start things. Type / below and choose a command, or take one of these and press Send:"),
+        Hint(text="You start things. Type / below and choose a command, or choose one of these and press Send:"),
         Hint(text="/signoff run expense", line="/signoff run expense"),
         Hint(text="/signoff run refund", line="/signoff run refund"),
         Hint(text="Then see what Ada is asked, and answer for her."),
@@ -33,10 +33,10 @@ ADVICE: Final = {
     "una": (Hint(text=_GUEST), _CLEO),
     OUTSIDER: (
         Hint(
-            text="Mia has no Slack, so she is asked by mail: as Cleo, type /signoff run expense, and a mail comes here."
+            text="Mia has no Slack, so she is asked by email: as Cleo, type /signoff run expense, and an email comes."
         ),
         _CLEO,
     ),
     **{f"{name}@example.com": (Hint(text=_IN_SLACK),) for name in ("ada", "ben", "cleo")},
 }
-"""By account and by address, as the page asks for it."""
+"""Hints by account name and by email address, the two keys that the page uses."""

@@ -1,4 +1,4 @@
-"""Opens the page in a browser with windows, where there is one."""
+"""Opens the page in a graphical browser, if there is one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Final
 
-_IN_TERMINALS: Final = frozenset({"www-browser", "links", "links2", "elinks", "lynx", "w3m", "browsh", "carbonyl"})
-"""A browser that takes the terminal would hide what is said there, and could not show the page."""
+_TERMINAL_BROWSERS: Final = frozenset({"www-browser", "links", "links2", "elinks", "lynx", "w3m", "browsh", "carbonyl"})
+"""Browsers that run in the terminal: they would hide our output, and cannot show the page."""
 
 
 def has_screen(environment: Mapping[str, str]) -> bool:
-    """Whether windows can be opened for somebody to see, as far as can be told."""
+    """Return whether windows can be shown here, as far as the environment tells."""
     if environment.get("CI"):
         return False
     if sys.platform == "darwin":
@@ -24,13 +24,13 @@ def has_screen(environment: Mapping[str, str]) -> bool:
 
 
 def is_graphical(browser: webbrowser.BaseBrowser) -> bool:
-    """Whether it opens windows of its own."""
-    named = PurePath(str(getattr(browser, "name", ""))).name
-    return named not in _IN_TERMINALS
+    """Return whether a browser opens its own windows."""
+    name = PurePath(str(getattr(browser, "name", ""))).name
+    return name not in _TERMINAL_BROWSERS
 
 
 def open_page(url: str, environment: Mapping[str, str] = os.environ) -> bool:
-    """Open it, without waiting for the browser. Whether there is one to open it in."""
+    """Open a page without waiting for the browser, and return whether there is a browser."""
     if not has_screen(environment):
         return False
     try:
@@ -39,6 +39,6 @@ def open_page(url: str, environment: Mapping[str, str] = os.environ) -> bool:
         return False
     if not is_graphical(browser):
         return False
-    # Some wait until their program has found its running copy, or for as long as the program runs.
+    # In a thread, because some browsers block until their program ends.
     threading.Thread(target=browser.open, args=(url,), daemon=True).start()
     return True

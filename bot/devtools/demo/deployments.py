@@ -1,4 +1,4 @@
-"""The deployment service: takes a version for a token, and has a health page that can look ill."""
+"""The deployment service: deploys a version for a token, and has a health page that can report a failure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from aiohttp import web
 
 from engine import json_values
 
-_ILL: Final = "broken"
-"""A version with this in its name makes the service ill, so that people see what happens then."""
+_UNHEALTHY: Final = "broken"
+"""A version with this word in its name makes the service unhealthy, so that people see the failure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """One version that was deployed. `key`: the idempotency key."""
+    """One deployed version. `key`: the idempotency key."""
 
     key: str
     version: str
@@ -23,37 +23,40 @@ class Deployment:
 
 @dataclass(kw_only=True)
 class Deployments:
-    """`made`: every deployment, oldest first. `token`: without it nothing is deployed."""
+    """All deployments, oldest first, and the token that a call must have."""
 
     token: str
-    made: list[Deployment] = field(default_factory=list)
+    deployed: list[Deployment] = field(default_factory=list)
 
     async def deploy(self, request: web.Request) -> web.Response:
-        """Deploy once for each key: a repeated call gets the first answer again."""
+        """Deploy once for each key; a repeated call gets the first response again."""
         if request.headers.get("Authorization") != f"Bearer {self.token}":
             return web.Response(status=401, text="this is not the token")
         key = request.headers.get("Idempotency-Key", "")
         try:
-            asked = _read(key, json_values.loads(await request.read()))
+            deployment = _parse(key, json_values.loads(await request.read()))
         except ValueError as error:
             return web.Response(status=400, text=str(error))
-        if key not in (one.key for one in self.made):
-            self.made.append(asked)
-        number = 1 + next(number for number, one in enumerate(self.made) if one.key == key)
-        answer: json_values.Value = {"deployment": f"D-{number}", "version": asked.version}
-        return web.Response(status=201, text=json_values.dumps(answer), content_type="application/json")
+        keys = [deployed.key for deployed in self.deployed]
+        if key not in keys:
+            self.deployed.append(deployment)
+            keys.append(key)
+        result: json_values.Value = {"deployment": f"D-{keys.index(key) + 1}", "version": deployment.version}
+        return web.Response(status=201, text=json_values.dumps(result), content_type="application/json")
 
     async def health(self, request: web.Request) -> web.Response:  # noqa: ARG002 the shape of a handler
-        """How the service is, with the version that was deployed last."""
-        version = self.made[-1].version if self.made else "none yet"
-        if _ILL in version:
+        """Report the health of the version that was deployed last."""
+        version = self.deployed[-1].version if self.deployed else "none yet"
+        if _UNHEALTHY in version:
             return web.Response(status=503, text=f"ill, since version {version}")
         return web.Response(text=f"well, version {version}")
 
 
-def _read(key: str, body: json_values.Value) -> Deployment:
-    """The deployment. Raises `ValueError` for a body that asks for none."""
+def _parse(key: str, body: json_values.Value) -> Deployment:
+    """Parse a deployment. Raises `ValueError` for any other body."""
     match body:
         case {"version": str(version), "environment": "production"} if key:
             return Deployment(key=key, version=version)
-    raise ValueError("this is no deployment: an Idempotency-Key, a version and the environment production are needed")
+    raise ValueError(
+        "this is not a deployment: an Idempotency-Key, a version and the environment production are needed"
+    )

@@ -1,4 +1,4 @@
-"""What a mail says, as its reader finds it in the text part."""
+"""Reads the links, rows and codes of a received email."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ _CODE: Final = re.compile(r"^\d{8}$", re.MULTILINE)
 _ROW: Final = re.compile(r"^- (?P<label>\S.*):\n(?P<text>(?:  .*\n)+)", re.MULTILINE)
 
 
-def links(mail: ReceivedMail, place: str) -> list[str]:
-    """The addresses in it that begin like this one. Those of the data are somebody else's."""
-    both = f"{mail.text or ''}\n{mail.html or ''}"
-    return sorted({str(one) for one in _LINK.findall(both) if one.startswith(place)})
+def links(email: ReceivedMail, prefix: str) -> list[str]:
+    """Return the URLs in an email that start with the prefix, and so are links of ours."""
+    bodies = f"{email.text or ''}\n{email.html or ''}"
+    return sorted({str(url) for url in _LINK.findall(bodies) if url.startswith(prefix)})
 
 
-def rows(mail: ReceivedMail) -> Iterator[tuple[str, str]]:
-    """Each fact that it tells, with its label; what takes several lines in one."""
-    for found in _ROW.finditer(mail.text or ""):
-        yield found["label"], " ".join(found["text"].split())
+def rows(email: ReceivedMail) -> Iterator[tuple[str, str]]:
+    """Yield label and text of each row; several lines of a text are joined."""
+    for match in _ROW.finditer(email.text or ""):
+        yield match["label"], " ".join(match["text"].split())
 
 
-def code(mail: ReceivedMail) -> str:
-    """The code in it; "" if there is none."""
-    found = _CODE.search(mail.text or "")
-    return found[0] if found else ""
+def code(email: ReceivedMail) -> str:
+    """Return the code in an email, or "" if there is none."""
+    match = _CODE.search(email.text or "")
+    return match[0] if match else ""
 
 
-def answers(mail: ReceivedMail, first: ReceivedMail) -> bool:
-    """Whether mail programs show it in one thread with the first."""
-    named = first.header("message-id")
-    return bool(named) and mail.header("in-reply-to") == named and named in mail.header("references")
+def is_reply(email: ReceivedMail, first: ReceivedMail) -> bool:
+    """Return whether email programs show both in one thread."""
+    message_id = first.header("message-id")
+    return bool(message_id) and email.header("in-reply-to") == message_id and message_id in email.header("references")

@@ -1,129 +1,131 @@
-"""The first chapters: the workflow is registered, a small refund is paid, a large one is changed and approved."""
+"""The first chapters: registering the workflow, a refund below the limit, and one that is edited and approved."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from bot.devtools.demo import templates, visible_text
-from bot.devtools.demo.narration import Broken
-from bot.devtools.demo.scene import APPROVERS, EDIT, NAMES, PLACE, Scene
+from bot.devtools.demo.narration import ClaimFailed
+from bot.devtools.demo.scene import APPROVERS, CHANNEL, EDIT, NAMES, Scene
 from bot.devtools.demo.workflows import refund
 from bot.devtools.sandbox import NotSubmitted
 from engine.domain import NotFound, RunStatus
 
 
-async def registers(scene: Scene) -> None:
-    """Cleo registers the workflow, with a slip of the pen at first."""
-    scene.teller.chapter("cleo registers a workflow")
-    text = refund(scene.stage.payments.url)
-    slip = templates.changed(text, "approve_label:", "aprove_label:")
-    line = slip[: slip.index("aprove_label:")].count("\n") + 1
-    await opens_register(scene)
+async def register_workflow(scene: Scene) -> None:
+    """Register the workflow as cleo, with a typing error at first."""
+    scene.narrator.chapter("cleo registers a workflow")
+    text = refund(scene.env.payments.url)
+    wrong_text = templates.replace_once(text, "approve_label:", "aprove_label:")
+    line = wrong_text[: wrong_text.index("aprove_label:")].count("\n") + 1
+    await open_register_modal(scene)
     cleo = scene.person("cleo")
     await scene.act(
-        "cleo", f"pastes refund.yaml with a slip in line {line}: aprove_label", cleo.submit({"Workflow file": slip})
+        "cleo",
+        f"pastes refund.yaml with a typing error in line {line}: aprove_label",
+        cleo.submit({"Workflow file": wrong_text}),
     )
-    said = _under(cleo.modal)
-    scene.teller.line("cleo", f"sees under it “{said}”")
-    scene.teller.claim(
+    errors = _error_texts(cleo.modal)
+    scene.narrator.line("cleo", f"sees under it “{errors}”")
+    scene.narrator.claim(
         "the error names the line and the right word",
-        f"line {line}," in said and "`approve_label`" in said,
-        instead=said,
+        f"line {line}," in errors and "`approve_label`" in errors,
+        actual=errors,
     )
-    found = await scene.stage.app.engine.workflow("refund")
-    scene.teller.claim("nothing is registered yet", isinstance(found, NotFound), instead=found)
-    await sends_workflow(scene, "mends it, and sends it again", text)
+    registered = await scene.env.app.engine.workflow("refund")
+    scene.narrator.claim("nothing is registered yet", isinstance(registered, NotFound), actual=registered)
+    await submit_workflow(scene, "fixes it, and sends it again", text)
 
 
-def _asked(name: str) -> str:
-    """How the answer puts somebody: by name, or by the address of whoever has none in Slack."""
+def _approver_text(name: str) -> str:
+    """Return the text for an approver: a name in Slack, or an email address."""
     return f"{name} (not in Slack, asked by email)" if "@" in name else f"({name})"
 
 
-async def opens_register(scene: Scene) -> None:
-    """Cleo opens the form for workflows."""
-    acting = scene.person("cleo").command("/signoff register", channel=PLACE)
-    await scene.opens("cleo", "types /signoff register", acting, title="Register a workflow")
+async def open_register_modal(scene: Scene) -> None:
+    """Open the form that registers workflows, as cleo."""
+    act = scene.person("cleo").command("/signoff register", channel=CHANNEL)
+    await scene.open_modal("cleo", "types /signoff register", act, title="Register a workflow")
 
 
-async def sends_workflow(scene: Scene, said: str, text: str, *asked: str) -> None:
-    """Cleo sends the form, and sees what she registered. `asked`: whom it will ask; default: ada and ben."""
-    *some, last = names = asked or tuple(NAMES[one] for one in APPROVERS)
+async def submit_workflow(scene: Scene, description: str, text: str, *approvers: str) -> None:
+    """Submit the form as cleo, and check the reply. `approvers`: names in the reply; default: ada and ben."""
+    *others, last = names = approvers or tuple(NAMES[approver] for approver in APPROVERS)
     cleo = scene.person("cleo")
-    await scene.act("cleo", said, cleo.submit({"Workflow file": text}))
-    answer = visible_text.words((cleo.modal or {}).get("blocks"))
-    shown = "is registered as version 1."
-    scene.teller.line("cleo", f"sees “{answer[: answer.find(shown)]}{shown}”")
-    scene.teller.claim(
-        f"it is registered, and will ask {', '.join(some)} and {last} above 100 EUR and for VIPs",
-        all(one in answer for one in (shown, *map(_asked, names), "> 100 or inputs.vip")),
-        instead=answer,
+    await scene.act("cleo", description, cleo.submit({"Workflow file": text}))
+    reply = visible_text.words((cleo.modal or {}).get("blocks"))
+    registered = "is registered as version 1."
+    scene.narrator.line("cleo", f"sees “{reply[: reply.find(registered)]}{registered}”")
+    scene.narrator.claim(
+        f"it is registered, and will ask {', '.join(others)} and {last} above 100 EUR and for VIPs",
+        all(part in reply for part in (registered, *map(_approver_text, names), "> 100 or inputs.vip")),
+        actual=reply,
     )
     await cleo.close()
 
 
-def _under(modal: dict[str, Any] | None) -> str:
+def _error_texts(modal: dict[str, Any] | None) -> str:
     return " ".join((modal or {}).get("errors", {}).values())
 
 
-async def small(scene: Scene) -> None:
-    """Below the limit nobody is asked."""
-    scene.teller.chapter("cleo refunds 40 EUR: below the limit, nobody is asked")
-    run = await scene.runs("refund", "A-1001", amount="40", why="Arrived late")
-    await scene.ends(run, RunStatus.SUCCEEDED, "Refund a customer: done")
-    scene.pays_once(run, "A-1001", "40 EUR")
-    asked = await scene.stage.app.engine.requests_of_run(run)
+async def refund_below_limit(scene: Scene) -> None:
+    """Refund an amount below the limit, for which the gate does not open."""
+    scene.narrator.chapter("cleo refunds 40 EUR: below the limit, no one is asked")
+    run = await scene.start_run("refund", "A-1001", amount="40", why="Arrived late")
+    await scene.expect_end(run, RunStatus.SUCCEEDED, "Refund a customer: done")
+    scene.expect_paid_once(run, "A-1001", "40 EUR")
+    requests = await scene.env.app.engine.requests_of_run(run)
     copies = [name for name in APPROVERS if scene.copy(name, "A-1001")]
-    scene.teller.claim("nobody was asked", not asked and not copies, instead=asked or copies)
+    scene.narrator.claim("no one was asked", not requests and not copies, actual=requests or copies)
 
 
-async def edited(scene: Scene) -> None:
-    """Above the limit both approvers are asked; ada changes the amount and approves."""
-    scene.teller.chapter("cleo refunds 120 EUR: ada changes it to 95 and approves")
+async def approve_with_edits(scene: Scene) -> None:
+    """Refund an amount above the limit, which ada edits and approves."""
+    scene.narrator.chapter("cleo refunds 120 EUR: ada changes it to 95 and approves")
     order = "A-1002"
-    asked = await scene.asks(await _by_form(scene, order), order)
+    request = await scene.expect_request(await _start_with_form(scene, order), order)
     ada = scene.person("ada")
-    acting = ada.click(EDIT, on=asked.copies["ada"])
-    await scene.opens("ada", f"clicks [{EDIT}]", acting, title="Edit, then approve")
-    await _refused(scene, amount="0")
+    act = ada.click(EDIT, on=request.copies["ada"])
+    await scene.open_modal("ada", f"clicks [{EDIT}]", act, title="Edit, then approve")
+    await _expect_refused(scene, amount="0")
     await scene.act("ada", "changes it to 95, and sends it", ada.submit({"Amount (EUR)": "95"}))
     for name in "ada", "ben":
-        await scene.closes(name, order, "Approved with edits by Ada Approver", "120 EUR → 95 EUR")
-    await scene.ends(asked.run, RunStatus.SUCCEEDED, "Refund a customer: done")
-    scene.pays_once(asked.run, order, "95 EUR")
+        await scene.expect_closed(name, order, "Approved with edits by Ada Approver", "120 EUR → 95 EUR")
+    await scene.expect_end(request.run, RunStatus.SUCCEEDED, "Refund a customer: done")
+    scene.expect_paid_once(request.run, order, "95 EUR")
 
 
-async def _by_form(scene: Scene, order: str) -> str:
+async def _start_with_form(scene: Scene, order: str) -> str:
     cleo = scene.person("cleo")
-    acting = cleo.command("/signoff run refund", channel=PLACE)
-    await scene.opens("cleo", "types /signoff run refund", acting, title="Refund a customer")
+    act = cleo.command("/signoff run refund", channel=CHANNEL)
+    await scene.open_modal("cleo", "types /signoff run refund", act, title="Refund a customer")
     values = {
         "Order number": order,
         "Amount (EUR)": "120",
         "Why": "Arrived broken",
     }
     await scene.act("cleo", f"fills the form in: order {order}, 120 EUR, “Arrived broken”", cleo.submit(values))
-    run = scene.started(visible_text.words((cleo.modal or {}).get("blocks")))
+    run = scene.read_run_id(visible_text.words((cleo.modal or {}).get("blocks")))
     await cleo.close()
     return run
 
 
-async def _refused(scene: Scene, *, amount: str) -> None:
-    """The form carries the bounds of the workflow, so Slack itself keeps a wrong amount from being sent."""
-    ada, sent = scene.person("ada"), len(scene.stage.slack.deliveries)
-    scene.teller.line("ada", f"changes the amount to {amount}, and sends the form")
+async def _expect_refused(scene: Scene, *, amount: str) -> None:
+    """Check that Slack itself refuses a wrong amount, because the form has the bounds of the workflow."""
+    ada, deliveries = scene.person("ada"), len(scene.env.slack.deliveries)
+    scene.narrator.line("ada", f"changes the amount to {amount}, and sends the form")
     try:
         await ada.submit({"Amount (EUR)": amount})
     except NotSubmitted as error:
-        (said,) = error.problems.values()
+        (problem,) = error.problems.values()
     else:
-        raise Broken(f"{amount} EUR is refused", "the form was taken")
-    scene.teller.line("ada", f"sees under the amount “{said}”")
-    scene.teller.claim(
+        raise ClaimFailed(f"{amount} EUR is refused", "the form was accepted")
+    scene.narrator.line("ada", f"sees under the amount “{problem}”")
+    scene.narrator.claim(
         "the form stays open with the workflow’s own limit, and nothing was sent",
-        "at least 0.01" in said and ada.modal is not None and len(scene.stage.slack.deliveries) == sent,
-        instead=said,
+        "at least 0.01" in problem and ada.modal is not None and len(scene.env.slack.deliveries) == deliveries,
+        actual=problem,
     )
 
 
-CHAPTERS = (registers, small, edited)
+CHAPTERS = (register_workflow, refund_below_limit, approve_with_edits)

@@ -1,4 +1,4 @@
-"""The folder in which a demo that people play with is kept from one start to the next."""
+"""The folder that keeps the interactive demo from one start to the next."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ import platformdirs
 from engine.errors import StoreError, StoreLocked, StoreReadOnly
 
 _DATABASE: Final = "signoff.db"
-_BESIDE: Final = ("", "-wal", "-shm", "-journal", ".key", ".head")
-"""What SQLite keeps beside a database, the key of its server, and the note of how far the log was."""
+_SUFFIXES: Final = ("", "-wal", "-shm", "-journal", ".key", ".head")
+"""Suffixes of the database, of SQLite's files beside it, of the server's key, and of the head of the audit log."""
 
 
-def default() -> Path:
-    """In the user's data folder."""
+def default_folder() -> Path:
+    """Return the folder of the demo in the user's data folder."""
     return platformdirs.user_data_path("signoff") / "demo"
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
-    """Where each part of the demo keeps what it has."""
+class DemoFolder:
+    """The files of the demo."""
 
     path: Path
 
@@ -36,31 +36,31 @@ class Folder:
 
     @property
     def world(self) -> Path:
-        """The local Slack, and everybody’s mails."""
+        """The workspace of the local Slack, and all mailboxes."""
         return self.path / "slack.json"
 
     @property
     def effects(self) -> Path:
-        """What was paid and deployed."""
+        """The ledger of the services."""
         return self.path / "effects.json"
 
     @property
     def lock(self) -> Path:
-        """Also the sign that the folder is a demo's."""
+        """The lock file, which also marks the folder as a demo's."""
         return self.path / "demo.lock"
 
     def clear(self) -> None:
-        """Forget everything. What others may have put into the folder stays."""
-        for file in (*(self.path / f"{_DATABASE}{more}" for more in _BESIDE), self.world, self.effects):
+        """Delete the files of the demo, and keep all other files in the folder."""
+        for file in (*(self.path / f"{_DATABASE}{more}" for more in _SUFFIXES), self.world, self.effects):
             file.unlink(missing_ok=True)
 
 
 @contextmanager
-def held(path: Path) -> Iterator[Folder]:
-    """The folder, made if need be, for this process alone. Raises `StoreError` where it cannot be had."""
-    folder = Folder(path.expanduser().absolute())
+def lock_folder(path: Path) -> Iterator[DemoFolder]:
+    """Create the folder if needed, and lock it for this process. Raises `StoreError` if that is impossible."""
+    folder = DemoFolder(path.expanduser().absolute())
     if folder.database.exists() and not folder.lock.exists():
-        # It may be the database of a real server, and --fresh would take it away.
+        # It may be the database of a real server, which --fresh would delete.
         raise StoreError(f"{folder.path} holds a database that is not a demo’s; name another folder with --folder.")
     try:
         folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A click that Slack never sent: signed with a guess, because nobody but Slack and the server knows the secret."""
+"""A forged click: signed with a guess, because only Slack and the server know the secret."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from engine.system import SystemClock
 _GUESS: Final = "not-the-signing-secret"
 
 
-async def click(stage: DemoEnvironment, user: str) -> int:
-    """Send the last click once more in the name of another user; the status that the server answers."""
-    last = next(one for one in reversed(stage.slack.deliveries) if one.kind == "interactive")
+async def send_click(env: DemoEnvironment, user: str) -> int:
+    """Send the last click again in the name of another user, and return the HTTP status of the response."""
+    last = next(delivery for delivery in reversed(env.slack.deliveries) if delivery.kind == "interactive")
     payload = {**last.payload, "user": {**last.payload["user"], "id": user}}
-    body, kind = encoded("interactive", payload)
-    signed = signature(body, secret=_GUESS, timestamp=int(SystemClock().now().timestamp()))
+    body, content_type = encoded("interactive", payload)
+    headers = signature(body, secret=_GUESS, timestamp=int(SystemClock().now().timestamp()))
     async with (
         aiohttp.ClientSession() as session,
-        session.post(stage.url, data=body, headers={"Content-Type": kind, **signed}) as answer,
+        session.post(env.url, data=body, headers={"Content-Type": content_type, **headers}) as response,
     ):
-        return answer.status
+        return response.status

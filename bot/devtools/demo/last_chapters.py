@@ -1,4 +1,4 @@
-"""The other ends: a rejection, a request that nobody decides, two who decide at once, and some who may not."""
+"""The other outcomes: a rejection, an expiry, two decisions at once, and attempts without permission."""
 
 from __future__ import annotations
 
@@ -6,122 +6,127 @@ import asyncio
 from typing import Final
 
 from bot.devtools.demo import forged_click, templates
-from bot.devtools.demo.first_chapters import opens_register, sends_workflow
-from bot.devtools.demo.scene import NAMES, PAY, REFUSE, Scene, ShownRequest, acknowledged
+from bot.devtools.demo.first_chapters import open_register_modal, submit_workflow
+from bot.devtools.demo.scene import NAMES, PAY, REJECT, Scene, ShownRequest, await_ack
 from bot.devtools.demo.workflows import refund
 from engine.domain import RunStatus
 
 _EXPIRES: Final = "2s"
-_LATE: Final = 5.0
-"""Seconds that a machine which is busy with something else may be late; on an idle one it is half a second at most."""
-_DECIDE: Final = "# any one of them decides"
+_MAX_DELAY: Final = 5.0
+"""Seconds by which a busy machine may be late; an idle one is late by half a second at most."""
+_DECIDE_COMMENT: Final = "# any one of them decides"
 
 
-async def rejected(scene: Scene) -> None:
-    """A VIP’s refund waits whatever its amount; ben rejects it, and says why."""
-    scene.teller.chapter("cleo refunds 30 EUR to a VIP: ben says no")
-    asked = await scene.asked("refund", "A-1003", amount="30", why="Changed their mind", vip=True)
+async def reject_request(scene: Scene) -> None:
+    """Refund a VIP, which always needs an approval, and reject it with a reason as ben."""
+    scene.narrator.chapter("cleo refunds 30 EUR to a VIP: ben says no")
+    request = await scene.request_refund("refund", "A-1003", amount="30", why="Changed their mind", vip=True)
     ben = scene.person("ben")
-    acting = ben.click(REFUSE, on=asked.copies["ben"])
-    await scene.opens("ben", f"clicks [{REFUSE}]", acting, title=REFUSE)
+    act = ben.click(REJECT, on=request.copies["ben"])
+    await scene.open_modal("ben", f"clicks [{REJECT}]", act, title=REJECT)
     why = "Paid back last week."
     await scene.act("ben", f"writes “{why}”, and sends it", ben.submit({"Reason": why}))
     for name in "ben", "ada":
-        await scene.closes(name, asked.order, "Rejected by Ben Approver", f"Reason: {why}")
-    await scene.ends(asked.run, RunStatus.REJECTED, "Refund a customer: rejected")
-    scene.pays_nothing(asked.order)
+        await scene.expect_closed(name, request.order, "Rejected by Ben Approver", f"Reason: {why}")
+    await scene.expect_end(request.run, RunStatus.REJECTED, "Refund a customer: rejected")
+    scene.expect_not_paid(request.order)
 
 
-async def expired(scene: Scene) -> None:
-    """Nobody decides in time."""
-    scene.teller.chapter(f"cleo refunds 150 EUR by a workflow that waits {_EXPIRES}: nobody decides")
-    text = templates.changed(refund(scene.stage.payments.url), "name: refund\n", "name: refund-today\n")
-    text = templates.changed(text, _DECIDE, f"{_DECIDE}\n      expires: {_EXPIRES}")
-    await opens_register(scene)
-    await sends_workflow(scene, f"pastes refund.yaml under the name refund-today, with expires: {_EXPIRES}", text)
-    asked = await scene.asked("refund-today", "A-1004", amount="150", why="Arrived twice")
-    scene.teller.line("ada, ben", "do nothing")
+async def let_request_expire(scene: Scene) -> None:
+    """Let a request expire without a decision."""
+    scene.narrator.chapter(f"cleo refunds 150 EUR by a workflow that waits {_EXPIRES}: no one decides")
+    text = templates.replace_once(refund(scene.env.payments.url), "name: refund\n", "name: refund-today\n")
+    text = templates.replace_once(text, _DECIDE_COMMENT, f"{_DECIDE_COMMENT}\n      expires: {_EXPIRES}")
+    await open_register_modal(scene)
+    await submit_workflow(scene, f"pastes refund.yaml under the name refund-today, with expires: {_EXPIRES}", text)
+    request = await scene.request_refund("refund-today", "A-1004", amount="150", why="Arrived twice")
+    scene.narrator.line("ada, ben", "do nothing")
     for name in "ada", "ben":
-        await scene.closes(name, asked.order, "Expired at", "without a decision; the run was stopped")
-    await scene.ends(asked.run, RunStatus.EXPIRED, "Refund a customer: expired without a decision")
-    await _waited(scene, asked)
-    before = len(scene.told("ben"))
-    acting = scene.person("ben").click(PAY, on=asked.copies["ben"], stale=True)
-    await scene.act("ben", f"clicks [{PAY}] in a window that has not caught up", acting)
-    await scene.answered("ben", before, "can no longer be decided")
-    scene.pays_nothing(asked.order)
+        await scene.expect_closed(name, request.order, "Expired at", "without a decision; the run was stopped")
+    await scene.expect_end(request.run, RunStatus.EXPIRED, "Refund a customer: expired without a decision")
+    await _check_waiting_time(scene, request)
+    before = len(scene.ephemeral_texts("ben"))
+    act = scene.person("ben").click(PAY, on=request.copies["ben"], stale=True)
+    await scene.act("ben", f"clicks [{PAY}] in a window that is not up to date", act)
+    await scene.expect_ephemeral("ben", before, "can no longer be decided")
+    scene.expect_not_paid(request.order)
 
 
-async def _waited(scene: Scene, asked: ShownRequest) -> None:
-    """Neither too early nor much too late: the clock starts when the first copy is shown."""
-    (request,) = await scene.stage.app.engine.requests_of_run(asked.run)
-    shown, closed = request.model.deadlines.first_shown_at, request.model.closed_at
-    waited = (closed - shown).total_seconds() if shown is not None and closed is not None else 0.0
-    scene.teller.claim(
-        f"it waited {_EXPIRES} from the moment it was shown", 2.0 <= waited < 2.0 + _LATE, instead=f"{waited:.2f} s"
+async def _check_waiting_time(scene: Scene, request: ShownRequest) -> None:
+    """Check that the request expired in time, counted from the first shown copy."""
+    (view,) = await scene.env.app.engine.requests_of_run(request.run)
+    shown_at, closed_at = view.model.deadlines.first_shown_at, view.model.closed_at
+    waited = (closed_at - shown_at).total_seconds() if shown_at is not None and closed_at is not None else 0.0
+    scene.narrator.claim(
+        f"it waited {_EXPIRES} from the moment it was shown",
+        2.0 <= waited < 2.0 + _MAX_DELAY,
+        actual=f"{waited:.2f} s",
     )
 
 
-async def raced(scene: Scene) -> None:
-    """Both approve at the same moment."""
-    scene.teller.chapter("cleo refunds 130 EUR: ada and ben approve at the same moment")
-    asked = await scene.asked("refund", "A-1005", amount="130", why="Wrong size")
-    before = {name: len(scene.told(name)) for name in asked.copies}
-    scene.teller.line("ada, ben", f"click [{PAY}]")
-    clicks = (scene.person(name).click(PAY, on=copy) for name, copy in asked.copies.items())
-    await asyncio.gather(*(acknowledged(name, click) for name, click in zip(asked.copies, clicks, strict=True)))
-    winner, loser = await _order(scene, asked)
-    scene.teller.line("server", f"took the click of {winner}")
-    await scene.answered(loser, before[loser], f"already approved by {NAMES[winner]}")
-    for name in asked.copies:
-        await scene.closes(name, asked.order, f"Approved by {NAMES[winner]}")
-    await scene.ends(asked.run, RunStatus.SUCCEEDED, "Refund a customer: done")
-    decided = [one.kind for one in await scene.stage.app.engine.story(asked.run)].count("request.approved")
-    scene.teller.claim("there is one decision on the record", decided == 1, instead=f"there are {decided}")
-    scene.teller.claim(
-        f"{winner} was told nothing else", len(scene.told(winner)) == before[winner], instead=scene.told(winner)[-1:]
+async def decide_simultaneously(scene: Scene) -> None:
+    """Approve as ada and ben at the same moment."""
+    scene.narrator.chapter("cleo refunds 130 EUR: ada and ben approve at the same moment")
+    request = await scene.request_refund("refund", "A-1005", amount="130", why="Wrong size")
+    before = {name: len(scene.ephemeral_texts(name)) for name in request.copies}
+    scene.narrator.line("ada, ben", f"click [{PAY}]")
+    clicks = (scene.person(name).click(PAY, on=copy) for name, copy in request.copies.items())
+    await asyncio.gather(*(await_ack(name, click) for name, click in zip(request.copies, clicks, strict=True)))
+    winner, loser = await _winner_and_loser(scene, request)
+    scene.narrator.line("server", f"accepts the click of {winner}")
+    await scene.expect_ephemeral(loser, before[loser], f"already approved by {NAMES[winner]}")
+    for name in request.copies:
+        await scene.expect_closed(name, request.order, f"Approved by {NAMES[winner]}")
+    await scene.expect_end(request.run, RunStatus.SUCCEEDED, "Refund a customer: done")
+    entries = await scene.env.app.engine.story(request.run)
+    decisions = [entry.kind for entry in entries].count("request.approved")
+    scene.narrator.claim("there is one decision on the record", decisions == 1, actual=f"there are {decisions}")
+    scene.narrator.claim(
+        f"{winner} was told nothing else",
+        len(scene.ephemeral_texts(winner)) == before[winner],
+        actual=scene.ephemeral_texts(winner)[-1:],
     )
-    scene.pays_once(asked.run, asked.order, "130 EUR")
+    scene.expect_paid_once(request.run, request.order, "130 EUR")
 
 
-async def _order(scene: Scene, asked: ShownRequest) -> tuple[str, str]:
-    """Who won and who lost."""
-    (request,) = await scene.stage.app.engine.requests_of_run(asked.run)
-    by = request.decision.person.name if request.decision is not None else "nobody"
-    scene.teller.claim("one of the two clicks decided", by in (NAMES["ada"], NAMES["ben"]), instead=by)
-    return ("ada", "ben") if by == NAMES["ada"] else ("ben", "ada")
+async def _winner_and_loser(scene: Scene, request: ShownRequest) -> tuple[str, str]:
+    """Return the person whose click decided, and the other one."""
+    (view,) = await scene.env.app.engine.requests_of_run(request.run)
+    winner = view.decision.person.name if view.decision is not None else "no one"
+    scene.narrator.claim("one of the two clicks decided", winner in (NAMES["ada"], NAMES["ben"]), actual=winner)
+    return ("ada", "ben") if winner == NAMES["ada"] else ("ben", "ada")
 
 
-async def refused(scene: Scene) -> None:
-    """Gus may nothing here, cleo may not approve; Slack shows neither of them a copy, so their clicks are forged."""
-    scene.teller.chapter("cleo refunds 500 EUR: some who may not decide try to")
-    asked = await scene.asked("refund", "A-1006", amount="500", why="Never arrived")
+async def refuse_strangers(scene: Scene) -> None:
+    """Try to decide as people who may not. Slack shows them no copy, so their clicks are forged."""
+    scene.narrator.chapter("cleo refunds 500 EUR: people who may not decide try to")
+    request = await scene.request_refund("refund", "A-1006", amount="500", why="Never arrived")
     strangers = (("gus", "You are not an approver of this request"), ("cleo", "Cleo Builder is not an approver"))
-    for name, called in strangers:
-        before = len(scene.told(name))
-        acting = scene.person(name).click(PAY, on=asked.copies["ada"])
-        await scene.act(name, f"is shown no copy, and clicks [{PAY}] on ada’s all the same (forged)", acting)
-        await scene.answered(name, before, called)
-    scene.teller.line("somebody", "sends the server such a click in the name of ada, signed with a guess")
-    status = await forged_click.click(scene.stage, scene.person("ada").id)
-    scene.teller.claim("the server answers 401 to what Slack did not sign", status == 401, instead=status)
-    (request,) = await scene.stage.app.engine.requests_of_run(asked.run)
-    state = request.model.state
-    scene.teller.claim("the request still waits for ada or ben", state.value == "pending", instead=state)
-    await _no_builder(scene)
-    await scene.command(f"/signoff cancel {asked.run}")
-    for name in asked.copies:
-        await scene.closes(name, asked.order, "Cancelled at", "the run was cancelled by Cleo Builder")
-    await scene.is_recorded(asked.run, RunStatus.CANCELLED)
-    scene.pays_nothing(asked.order)
+    for name, refusal in strangers:
+        before = len(scene.ephemeral_texts(name))
+        act = scene.person(name).click(PAY, on=request.copies["ada"])
+        await scene.act(name, f"has no copy, and clicks [{PAY}] on ada’s (forged)", act)
+        await scene.expect_ephemeral(name, before, refusal)
+    scene.narrator.line("attacker", "sends the server a click in the name of ada, signed with a guessed secret")
+    status = await forged_click.send_click(scene.env, scene.person("ada").id)
+    scene.narrator.claim("the server answers 401 to a click that Slack did not sign", status == 401, actual=status)
+    (view,) = await scene.env.app.engine.requests_of_run(request.run)
+    state = view.model.state
+    scene.narrator.claim("the request still waits for ada or ben", state.value == "pending", actual=state)
+    await _refuse_non_builder(scene)
+    await scene.type_command(f"/signoff cancel {request.run}")
+    for name in request.copies:
+        await scene.expect_closed(name, request.order, "Cancelled at", "the run was cancelled by Cleo Builder")
+    await scene.expect_status(request.run, RunStatus.CANCELLED)
+    scene.expect_not_paid(request.order)
 
 
-async def _no_builder(scene: Scene) -> None:
+async def _refuse_non_builder(scene: Scene) -> None:
     gus = scene.person("gus")
-    before = len(scene.told("gus"))
+    before = len(scene.ephemeral_texts("gus"))
     await scene.act("gus", "types /signoff register", gus.command("/signoff register"))
-    await scene.answered("gus", before, "Only builders may register workflows here")
-    scene.teller.claim("no form opened", gus.modal is None, instead=gus.modal)
+    await scene.expect_ephemeral("gus", before, "Only builders may register workflows here")
+    scene.narrator.claim("no form opened", gus.modal is None, actual=gus.modal)
 
 
-CHAPTERS = (rejected, expired, raced, refused)
+CHAPTERS = (reject_request, let_request_expire, decide_simultaneously, refuse_strangers)

@@ -1,4 +1,4 @@
-"""The page of the services: what was really paid and deployed."""
+"""The page of the services, with all refunds and deployments."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
-NOTHING: Final = "Nothing was paid or deployed so far."
+NOTHING_YET: Final = "Nothing was paid or deployed so far."
 HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'",
 }
-_SECONDS: Final = 3
+_REFRESH_SECONDS: Final = 3
+"""How often the page loads itself again."""
 _PAGE: Final = """\
 <!doctype html>
 <html lang="en">
@@ -39,7 +40,10 @@ li {{ padding: .5rem 0; border-top: 1px solid #8886; overflow-wrap: anywhere; }}
 """
 
 
-def page(done: Sequence[tuple[str, str]]) -> str:
-    """Each thing that was done, and to what; it holds what people typed."""
-    items = "".join(f"<li><strong>{escape(what.capitalize())}</strong> {escape(which)}</li>" for what, which in done)
-    return _PAGE.format(seconds=_SECONDS, body=f"<ul>{items}</ul>" if items else f"<p><strong>{NOTHING}</strong></p>")
+def render_page(entries: Sequence[tuple[str, str]]) -> str:
+    """Render the page of entries, each a verb and its details. Details contain text that people typed."""
+    items = "".join(
+        f"<li><strong>{escape(verb.capitalize())}</strong> {escape(details)}</li>" for verb, details in entries
+    )
+    body = f"<ul>{items}</ul>" if items else f"<p><strong>{NOTHING_YET}</strong></p>"
+    return _PAGE.format(seconds=_REFRESH_SECONDS, body=body)

@@ -1,4 +1,4 @@
-"""The story on the screen: who did what, what they saw, and whether each claim holds."""
+"""The printed story: the acts of people, the messages that they see, and the claims that were checked."""
 
 from __future__ import annotations
 
@@ -23,40 +23,40 @@ _STYLES: Final = {
     "kim": "yellow",
     "ada, ben": "cyan",
 }
-_LOOK_SECONDS: Final = 0.005
+_POLL_SECONDS: Final = 0.005
 
 
-class Broken(Exception):
-    """A claim of the story that does not hold. `instead`: what was seen."""
+class ClaimFailed(Exception):
+    """A claim of the story that does not hold. `actual`: the state that was seen."""
 
-    def __init__(self, claim: str, instead: str) -> None:
-        self.claim, self.instead = claim, instead
-        super().__init__(f"{claim}; instead: {instead}")
+    def __init__(self, claim: str, actual: str) -> None:
+        self.claim, self.actual = claim, actual
+        super().__init__(f"{claim}; instead: {actual}")
 
 
-class Teller:
-    """Prints lines, and counts the claims that held. `patience`: seconds that a claim may take to come true."""
+class Narrator:
+    """Prints lines, and counts the claims that hold. `patience`: seconds that a claim may take to come true."""
 
     def __init__(self, console: Console, *, patience: float) -> None:
         self._console, self._patience = console, patience
-        self.held = 0
+        self.claims_held = 0
         self._chapters = 0
 
     # -- lines --
 
     def chapter(self, title: str) -> None:
-        """A new part of the story."""
+        """Print the heading of a new chapter."""
         self._chapters += 1
         self._console.print()
         self._console.print(f"{self._chapters}. {title}", style="bold")
 
-    def line(self, who: str, said: str) -> None:
-        """Who did or says what."""
-        self._row(Text(who, style=_STYLES.get(who, "dim")), Text(characters.visible(said)))
+    def line(self, speaker: str, text: str) -> None:
+        """Print an act or a message of a person or a server."""
+        self._row(Text(speaker, style=_STYLES.get(speaker, "dim")), Text(characters.visible(text)))
 
-    def plain(self, said: str, *, style: str = "") -> None:
-        """A line of the story itself."""
-        self._console.print(characters.visible(said), style=style)
+    def text(self, text: str, *, style: str = "") -> None:
+        """Print a line of the narrator."""
+        self._console.print(characters.visible(text), style=style)
 
     def _row(self, first: Text, second: Text) -> None:
         row = Table.grid(padding=(0, 1))
@@ -68,36 +68,36 @@ class Teller:
 
     # -- claims --
 
-    def claim(self, claim: str, holds: object, *, instead: object = "it is not so") -> None:
-        """Something that must be so now. Raises `Broken`."""
+    def claim(self, claim: str, holds: object, *, actual: object = "it is not so") -> None:
+        """Check and print a claim that must hold now. Raises `ClaimFailed`."""
         if not holds:
-            raise Broken(claim, str(instead))
-        self.held += 1
+            raise ClaimFailed(claim, str(actual))
+        self.claims_held += 1
         self._row(Text("✓".rjust(8), style="bold green"), Text(characters.visible(claim), style="green"))
 
-    async def comes(
-        self, claim: str, look: Callable[[], T | None], *, instead: Callable[[], object] = lambda: "nothing came"
+    async def expect(
+        self, claim: str, look: Callable[[], T | None], *, actual: Callable[[], object] = lambda: "nothing came"
     ) -> T:
-        """A claim that must come true soon; what `look` then found. Raises `Broken`."""
-        found = await self.awaits(claim, look, instead=instead)
+        """Wait until `look` returns a value, print the claim, and return the value. Raises `ClaimFailed`."""
+        value = await self.wait_for(claim, look, actual=actual)
         self.claim(claim, holds=True)
-        return found
+        return value
 
-    async def awaits(
-        self, claim: str, look: Callable[[], T | None], *, instead: Callable[[], object] = lambda: "nothing came"
+    async def wait_for(
+        self, claim: str, look: Callable[[], T | None], *, actual: Callable[[], object] = lambda: "nothing came"
     ) -> T:
-        """The same without a line of its own, for what the next line tells."""
+        """Wait until `look` returns a value, and return it without printing. Raises `ClaimFailed`."""
         try:
             async with asyncio.timeout(self._patience):
-                while not (found := look()):  # noqa: ASYNC110 what is looked at has no bell
-                    await asyncio.sleep(_LOOK_SECONDS)
+                while not (value := look()):  # noqa: ASYNC110 there is no event to wait for
+                    await asyncio.sleep(_POLL_SECONDS)
         except TimeoutError:
-            raise Broken(claim, f"after {self._patience:g} s, {instead()}") from None
-        return found
+            raise ClaimFailed(claim, f"after {self._patience:g} s, {actual()}") from None
+        return value
 
-    def broke(self, broken: Broken) -> None:
-        """The end of a story whose claim did not hold."""
-        self._row(Text("✗".rjust(8), style="bold red"), Text(characters.visible(broken.claim), style="bold red"))
-        self.line("instead", broken.instead)
+    def print_failure(self, failure: ClaimFailed) -> None:
+        """Print a claim that did not hold, as the end of the story."""
+        self._row(Text("✗".rjust(8), style="bold red"), Text(characters.visible(failure.claim), style="bold red"))
+        self.line("instead", failure.actual)
         self._console.print()
         self._console.print("The story broke off: this claim does not hold.", style="bold red")

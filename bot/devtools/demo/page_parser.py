@@ -1,6 +1,6 @@
-"""A page as the story's browser understands it: what can be read on it, and what its form would send.
+"""Parses a page for the browser of the story: its visible text, and the values that its form would send.
 
-Only as much of HTML as our own pages have: inputs of one line, texts, and buttons.
+Supports the HTML of our own pages only: inputs of one line, text areas, and buttons.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Final
 
-_UNSEEN: Final = frozenset({"head", "script", "style"})
+_INVISIBLE: Final = frozenset({"head", "script", "style"})
 
 
 @dataclass(kw_only=True)
 class HtmlForm:
-    """`values`: what would be sent, by name; `labels`: the names, by what people call them; `buttons`: by text."""
+    """A form: values by field name, field names by label, and name and value of each button by its text."""
 
     action: str
-    kind: str
+    content_type: str
     values: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     buttons: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -25,83 +25,83 @@ class HtmlForm:
 
 @dataclass(kw_only=True)
 class ParsedPage:
-    """`words`: all that can be read, in one line, with what stands in the inputs. `form`: the first; None: no form."""
+    """A page. `words`: its visible text and the values of its inputs, in one line; `form`: its first form, if any."""
 
     words: str
     form: HtmlForm | None
 
 
-def read(source: str) -> ParsedPage:
-    """The page of this source."""
-    reader = _Reader()
+def parse_page(source: str) -> ParsedPage:
+    """Parse the source of a page."""
+    reader = _PageReader()
     reader.feed(source)
     reader.close()
-    return ParsedPage(words=_line(reader.said), form=reader.form)
+    return ParsedPage(words=_one_line(reader.texts), form=reader.form)
 
 
-def _line(said: list[str]) -> str:
-    return " ".join("".join(said).split())
+def _one_line(texts: list[str]) -> str:
+    return " ".join("".join(texts).split())
 
 
-class _Reader(HTMLParser):
-    """`said`: all texts so far; in it stands what belongs to a label, an area or a button."""
+class _PageReader(HTMLParser):
+    """Collects the texts and the first form of a page."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.said: list[str] = []
+        self.texts: list[str] = []
         self.form: HtmlForm | None = None
         self._names: dict[str, str] = {}
         self._labels: list[tuple[str, str]] = []
         self._open: dict[str, tuple[int, dict[str, str]]] = {}
-        self._unseen = 0
+        self._invisible_depth = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if tag in _UNSEEN:
-            self._unseen += 1
+        attributes = {name: value or "" for name, value in attrs}
+        if tag in _INVISIBLE:
+            self._invisible_depth += 1
         elif tag == "form" and self.form is None:
-            self.form = HtmlForm(action=given["action"], kind=given.get("enctype", "application/x-www-form-urlencoded"))
+            content_type = attributes.get("enctype", "application/x-www-form-urlencoded")
+            self.form = HtmlForm(action=attributes["action"], content_type=content_type)
         elif tag in ("label", "textarea", "button"):
-            self._open[tag] = (len(self.said), given)
+            self._open[tag] = (len(self.texts), attributes)
         elif tag == "input" and self.form is not None:
-            self._input(self.form, given)
-        self._space()
+            self._add_input(self.form, attributes)
+        self._separate()
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in _UNSEEN:
-            self._unseen -= 1
+        if tag in _INVISIBLE:
+            self._invisible_depth -= 1
         elif tag in self._open:
-            begun, given = self._open.pop(tag)
-            self._closed(tag, given, "".join(self.said[begun:]))
+            start, attributes = self._open.pop(tag)
+            self._close(tag, attributes, "".join(self.texts[start:]))
         elif tag == "form" and self.form is not None:
-            self.form.labels.update((label, self._names[one]) for label, one in self._labels if one in self._names)
-        self._space()
+            self.form.labels.update(
+                (label, self._names[element]) for label, element in self._labels if element in self._names
+            )
+        self._separate()
 
     def handle_data(self, data: str) -> None:
-        if not self._unseen:
-            self.said.append(data)
+        if not self._invisible_depth:
+            self.texts.append(data)
 
-    def _space(self) -> None:
-        """Texts of two elements are two words, except inside of an area, where every character is the person's."""
+    def _separate(self) -> None:
+        """Separate the texts of two elements, except inside a text area, whose value is kept exactly."""
         if "textarea" not in self._open:
-            self.said.append(" ")
+            self.texts.append(" ")
 
-    def _input(self, form: HtmlForm, given: dict[str, str]) -> None:
-        form.values[given["name"]] = given.get("value", "")
-        if given.get("type") != "hidden":
-            self._names[given["id"]] = given["name"]
-            self.said.append(f" {given.get('value', '')}")
+    def _add_input(self, form: HtmlForm, attributes: dict[str, str]) -> None:
+        form.values[attributes["name"]] = attributes.get("value", "")
+        if attributes.get("type") != "hidden":
+            self._names[attributes["id"]] = attributes["name"]
+            self.texts.append(f" {attributes.get('value', '')}")
 
-    def _closed(self, tag: str, given: dict[str, str], text: str) -> None:
-        said = " ".join(text.split())
+    def _close(self, tag: str, attributes: dict[str, str], text: str) -> None:
+        words = " ".join(text.split())
         if tag == "label":
-            self._labels.append((said, given.get("for", "")))
-        elif self.form is not None and "name" in given:
-            if tag == "button":
-                self.form.buttons[said] = (given["name"], given.get("value", ""))
-                return
-            # A newline after the tag belongs to the source, and lines are sent with both characters.
-            self.form.values[given["name"]] = text.removeprefix("\n").replace("\n", "\r\n")
-            self._names[given["id"]] = given["name"]
+            self._labels.append((words, attributes.get("for", "")))
         elif self.form is not None and tag == "button":
-            self.form.buttons[said] = ("", "")
+            self.form.buttons[words] = (attributes.get("name", ""), attributes.get("value", ""))
+        elif self.form is not None:
+            # A newline after the start tag is not part of the value, and browsers send lines with CR LF.
+            self.form.values[attributes["name"]] = text.removeprefix("\n").replace("\n", "\r\n")
+            self._names[attributes["id"]] = attributes["name"]

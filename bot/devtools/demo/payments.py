@@ -1,4 +1,4 @@
-"""The payment service: a real HTTP server, and what it booked."""
+"""The payment service: a real HTTP server, and the refunds that it booked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine import json_values
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    """One refund as it was asked for. `key`: the idempotency key; `amount`: such as `95 EUR`."""
+    """One requested refund. `key`: the idempotency key; `amount`: such as `95 EUR`."""
 
     key: str
     order: str
@@ -23,40 +23,40 @@ class Refund:
 
 @dataclass(kw_only=True)
 class Payments:
-    """`booked`: every refund that was paid, oldest first; `calls`: the keys of all calls, repeated ones too.
+    """The booked refunds, oldest first, and the keys of all calls, repeated calls included.
 
-    `books`: what is booked for a refund. Anything but that refund, once, is a fault for the story to find.
+    `book` returns the refunds to book for a call. Any result but the refund itself is a fault that the story must find.
     """
 
     url: str = ""
-    books: Callable[[Refund], Sequence[Refund]] = lambda refund: (refund,)
+    book: Callable[[Refund], Sequence[Refund]] = lambda refund: (refund,)
     booked: list[Refund] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
-    def of(self, order: str) -> list[Refund]:
-        """What was paid for an order."""
-        return [one for one in self.booked if one.order == order]
+    def for_order(self, order: str) -> list[Refund]:
+        """Return the booked refunds of an order."""
+        return [refund for refund in self.booked if refund.order == order]
 
-    async def refund(self, request: web.Request) -> web.Response:
-        """Pay once for each key: a repeated call gets the first receipt again."""
+    async def pay(self, request: web.Request) -> web.Response:
+        """Pay once for each key; a repeated call gets the first receipt again."""
         key = request.headers.get("Idempotency-Key", "")
         try:
-            asked = _read(key, json_values.loads(await request.read()))
+            refund = _parse(key, json_values.loads(await request.read()))
         except ValueError as error:
             return web.Response(status=400, text=str(error))
         if key not in self.calls:
-            self.booked += self.books(asked)
+            self.booked += self.book(refund)
         self.calls.append(key)
-        answer: json_values.Value = {
+        receipt: json_values.Value = {
             "receipt": f"R-{self.calls.index(key) + 1}",
-            "order": asked.order,
-            "amount": asked.amount,
+            "order": refund.order,
+            "amount": refund.amount,
         }
-        return web.Response(status=201, text=json_values.dumps(answer), content_type="application/json")
+        return web.Response(status=201, text=json_values.dumps(receipt), content_type="application/json")
 
 
-def _read(key: str, body: json_values.Value) -> Refund:
-    """The refund. Raises `ValueError` for a body that asks for none."""
+def _parse(key: str, body: json_values.Value) -> Refund:
+    """Parse a refund. Raises `ValueError` for any other body."""
     match key, body:
         case str(), {
             "order": str(order),
@@ -65,15 +65,15 @@ def _read(key: str, body: json_values.Value) -> Refund:
         }:
             if key:
                 return Refund(key=key, order=order, amount=f"{amount} {currency}", note=note)
-    raise ValueError("this is no refund: an Idempotency-Key, order, amount and note are needed")
+    raise ValueError("this is not a refund: an Idempotency-Key, order, amount and note are needed")
 
 
 @asynccontextmanager
-async def taking() -> AsyncIterator[Payments]:
-    """The service on a free port of loopback, while the body runs."""
+async def run_payments() -> AsyncIterator[Payments]:
+    """Run the service on a free port of loopback."""
     payments = Payments()
     application = web.Application()
-    application.add_routes([web.post("/refunds", payments.refund)])
+    application.add_routes([web.post("/refunds", payments.pay)])
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:

@@ -1,4 +1,4 @@
-"""A whole Signoff for people to play with: at fixed ports, in a folder that the next start goes on with."""
+"""The interactive demo: a complete Signoff on fixed ports, in a folder that the next start continues with."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from rich.console import Console
 
 from bot import app
 from bot.app import App, AppOptions
-from bot.devtools.demo import folder, servers, services, workflows
+from bot.devtools.demo import folder, servers, workflows
+from bot.devtools.demo import services as demo_services
 from bot.devtools.demo.advice import ADVICE
-from bot.devtools.demo.folder import Folder
-from bot.devtools.demo.services import Effects
+from bot.devtools.demo.folder import DemoFolder
+from bot.devtools.demo.services import DemoServices
 from bot.devtools.demo.story_feed import StoryFeed
 from bot.devtools.sandbox import RunningSandbox, persistence, sandbox
 from bot.devtools.sandbox.persistence import Unreadable, Unwritable
@@ -33,16 +34,16 @@ PAGE_PORT: Final = 8700
 SERVER_PORT: Final = 8701
 EFFECTS_PORT: Final = 8702
 _LAST_PORT: Final = 65_535
-_ANEW: Final = "With --fresh the demo begins anew, and forgets what is there."
+_FRESH_HINT: Final = "With --fresh the demo starts anew and deletes the saved state."
 
 
 class DemoPortTaken(SignoffError):
-    """A port that the demo needs and cannot have."""
+    """A port that the demo needs is taken by another program."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """`page`: of the local Slack; `server`: of Signoff; `effects`: of payments and deployments, None: as before."""
+    """The ports of the local Slack, of Signoff, and of the services (None: the port of the last start)."""
 
     page: int = PAGE_PORT
     server: int = SERVER_PORT
@@ -51,91 +52,96 @@ class Ports:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Playground:
-    """All parts at work. `goes_on`: it is not the first start in this folder; `waiting`: requests that are open."""
+    """The running parts. `resumed`: the folder has data of an earlier start; `pending`: number of pending requests."""
 
     app: App
     slack: RunningSandbox
-    effects: Effects
-    folder: Folder
-    goes_on: bool
-    waiting: int
+    services: DemoServices
+    folder: DemoFolder
+    resumed: bool
+    pending: int
 
     def page(self, person: str) -> str:
-        """Where somebody's Slack is shown."""
+        """Return the URL of a person's Slack."""
         return f"{self.slack.base_url}/sandbox?as={person}"
 
     @property
     def mailbox(self) -> str:
-        """Where the mails of who has no Slack are shown."""
+        """The URL of the mailbox of the person without Slack."""
         return f"{self.slack.base_url}/sandbox/mail?to={workflows.OUTSIDER}"
 
 
 @asynccontextmanager
-async def standing(place: Path, ports: Ports, *, fresh: bool = False) -> AsyncIterator[Playground]:
-    """All parts at work while the body runs; what happens in them is kept. `fresh`: what was kept is forgotten.
+async def open_playground(path: Path, ports: Ports, *, fresh: bool = False) -> AsyncIterator[Playground]:
+    """Run all parts of the demo and save their state; `fresh` deletes the saved state first.
 
-    Raises `PortTaken`, and `StoreError` for a folder that cannot be used.
+    Raises `DemoPortTaken`, and `StoreError` for a folder that cannot be used.
     """
     async with AsyncExitStack() as stack:
-        stack.enter_context(_writable())
+        stack.enter_context(_write_errors())
         stack.enter_context(servers.without_proxies())
-        held = stack.enter_context(folder.held(place))
+        files = stack.enter_context(folder.lock_folder(path))
         if fresh:
-            held.clear()
-        goes_on = held.database.exists()
-        slack = await _slack(stack, held, ports.page)
-        effecting = await _effects(stack, held, ports.effects)
-        working = await _server(stack, held, ports.server, slack, effecting)
-        await _register(working, slack, effecting)
-        feed = StoryFeed(working)
+            files.clear()
+        resumed = files.database.exists()
+        slack = await _open_slack(stack, files, ports.page)
+        services = await _open_services(stack, files, ports.effects)
+        running_app = await _open_server(stack, files, ports.server, slack, services)
+        await _register_workflows(running_app, slack, services)
+        feed = StoryFeed(running_app)
         slack.tell(story=feed.story, completions=feed.completions, advice=ADVICE)
-        waiting = len(await working.engine.requests(PageQuery(limit=1000, open_only=True)))
-        yield Playground(app=working, slack=slack, effects=effecting, folder=held, goes_on=goes_on, waiting=waiting)
+        pending = len(await running_app.engine.requests(PageQuery(limit=1000, open_only=True)))
+        yield Playground(
+            app=running_app, slack=slack, services=services, folder=files, resumed=resumed, pending=pending
+        )
 
 
-async def _slack(stack: AsyncExitStack, held: Folder, port: int) -> RunningSandbox:
-    with _port(port, "--port"), _readable(held.world):
-        slack = await stack.enter_async_context(sandbox(port=port, world=partial(persistence.load, held.world)))
+async def _open_slack(stack: AsyncExitStack, files: DemoFolder, port: int) -> RunningSandbox:
+    with _port_errors(port, "--port"), _read_errors(files.world):
+        slack = await stack.enter_async_context(sandbox(port=port, world=partial(persistence.load, files.world)))
     for user in list(slack.world.users.values()):
-        # Made before anything is said, so that a crash takes no conversation that a receipt names.
+        # Conversations are opened before the first message, so that a crash cannot lose one that a receipt names.
         if not user.is_bot:
             slack.world.dm(slack.app.bot_user, user.id)
-    await stack.enter_async_context(persistence.keeping(slack.slack, held.world))
+    await stack.enter_async_context(persistence.keeping(slack.slack, files.world))
     return slack
 
 
-async def _effects(stack: AsyncExitStack, held: Folder, port: int | None) -> Effects:
-    with _readable(held.effects):
-        before = services.kept(held.effects)
-    # Workflows and runs hold the address, so it stays what it was.
-    last = before.port if before is not None else EFFECTS_PORT
-    wanted = port if port is not None else last
+async def _open_services(stack: AsyncExitStack, files: DemoFolder, port: int | None) -> DemoServices:
+    with _read_errors(files.effects):
+        ledger = demo_services.load_ledger(files.effects)
+    # Registered workflows and open runs contain the address, so the port of the last start is used again.
+    last_port = ledger.port if ledger is not None else EFFECTS_PORT
+    chosen_port = port if port is not None else last_port
     token = RandomIds().salt().hex()
-    with _port(wanted, "--effects-port"):
-        return await stack.enter_async_context(services.serving(held.effects, port=wanted, token=token))
+    with _port_errors(chosen_port, "--effects-port"):
+        return await stack.enter_async_context(demo_services.run_services(files.effects, port=chosen_port, token=token))
 
 
-async def _server(stack: AsyncExitStack, held: Folder, port: int, slack: RunningSandbox, effecting: Effects) -> App:
-    chosen = servers.chosen_settings(
-        slack, database=held.database, allow=effecting.url.removeprefix("http://"), port=port
+async def _open_server(
+    stack: AsyncExitStack, files: DemoFolder, port: int, slack: RunningSandbox, services: DemoServices
+) -> App:
+    settings = servers.demo_settings(
+        slack, database=files.database, allow=services.url.removeprefix("http://"), port=port
     )
-    environment = {f"{SECRET_PREFIX}DEPLOY_TOKEN": effecting.deployments.token}
-    options = AppOptions(settings=chosen, environment=environment, console=Console(quiet=True))
-    with _port(port, "--server-port"), _usable():
-        working = await stack.enter_async_context(app.open_server(options))
-    slack.app.request_url = f"http://{chosen.host}:{chosen.port}{transport.PATH}"
-    return working
+    environment = {f"{SECRET_PREFIX}DEPLOY_TOKEN": services.deployments.token}
+    options = AppOptions(settings=settings, environment=environment, console=Console(quiet=True))
+    with _port_errors(port, "--server-port"), _database_errors():
+        running_app = await stack.enter_async_context(app.open_server(options))
+    slack.app.request_url = f"http://{settings.host}:{settings.port}{transport.PATH}"
+    return running_app
 
 
-async def _register(working: App, slack: RunningSandbox, effecting: Effects) -> None:
-    """Register what is missing; what people changed stays as it is, except for where the services are."""
-    cleo, before, now = slack.person("cleo"), services.url(effecting.named), effecting.url
-    for name, made in workflows.ALL.items():
-        found = await working.engine.workflow(name)
-        if isinstance(found, NotFound):
-            source = made(now)
-        elif before != now and before.encode() in found.source:
-            source = found.source.decode().replace(before, now)
+async def _register_workflows(app: App, slack: RunningSandbox, services: DemoServices) -> None:
+    """Register missing workflows, and update the address of the services in the others."""
+    cleo = slack.person("cleo")
+    old_url, new_url = demo_services.service_url(services.workflow_port), services.url
+    for name, build in workflows.WORKFLOWS.items():
+        registered = await app.engine.workflow(name)
+        if isinstance(registered, NotFound):
+            source = build(new_url)
+        elif old_url != new_url and old_url.encode() in registered.source:
+            source = registered.source.decode().replace(old_url, new_url)
         else:
             continue
         command = Register(
@@ -143,18 +149,18 @@ async def _register(working: App, slack: RunningSandbox, effecting: Effects) -> 
             actor=Address("slack", cleo.id),
             origin=Origin(surface="terminal"),
         )
-        answer = await working.engine.register(command)
-        if isinstance(answer, Refusal):
-            raise SignoffError(f"The workflow {name} cannot be registered: {refusals.sentence(answer)}")
-    effecting.named = effecting.port
-    effecting.save()
+        result = await app.engine.register(command)
+        if isinstance(result, Refusal):
+            raise SignoffError(f"The workflow {name} cannot be registered: {refusals.sentence(result)}")
+    services.workflow_port = services.port
+    services.save()
 
 
 @contextmanager
-def _port(port: int, flag: str) -> Iterator[None]:
-    """What cannot listen at the port says which flag names another one."""
-    named = f'{flag}, with make as in: make demo DEMOFLAGS="{flag} {_another(port)}"'
-    taken = DemoPortTaken(f"Port {port} is taken by another program; name another one with {named}.")
+def _port_errors(port: int, flag: str) -> Iterator[None]:
+    """Turn the errors of a taken port into `DemoPortTaken`, which names the option for another port."""
+    option = f'{flag}, with make as in: make demo DEMOFLAGS="{flag} {_example_port(port)}"'
+    taken = DemoPortTaken(f"Port {port} is taken by another program; name another one with {option}.")
     try:
         yield
     except server.PortTaken:
@@ -165,44 +171,44 @@ def _port(port: int, flag: str) -> Iterator[None]:
         raise taken from None
 
 
-def _another(port: int) -> int:
-    """A port for an example."""
+def _example_port(port: int) -> int:
+    """Return another port as an example."""
     return port + 300 if port < _LAST_PORT - 300 else port - 300
 
 
 @contextmanager
-def _usable() -> Iterator[None]:
-    """What is wrong with the database is told with what can be done about it here."""
+def _database_errors() -> Iterator[None]:
+    """Add the option --fresh to errors of the database."""
     try:
         yield
     except (StoreLocked, StoreFull, StoreReadOnly):
         raise
     except StoreError as error:
-        raise StoreError(f"{error} {_ANEW}") from error
+        raise StoreError(f"{error} {_FRESH_HINT}") from error
 
 
 @contextmanager
-def _writable() -> Iterator[None]:
+def _write_errors() -> Iterator[None]:
     try:
         yield
     except Unwritable as error:
-        raise StoreError(f"What was said in the demo cannot be kept: {error}.") from None
+        raise StoreError(f"The messages of the demo cannot be saved: {error}.") from None
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def _read_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except Unreadable as error:
-        raise StoreError(f"{path} cannot be read: {error}. {_ANEW}") from None
+        raise StoreError(f"{path} cannot be read: {error}. {_FRESH_HINT}") from None
 
 
-def told(playground: Playground) -> Iterator[str]:
-    """What somebody who reads has to know."""
-    if playground.goes_on:
-        waiting = playground.waiting
-        left = f"{waiting} request{'s wait' if waiting > 1 else ' waits'}" if waiting else "no request waits"
-        yield f"The demo goes on where it stopped; {left} for a decision."
+def instructions(playground: Playground) -> Iterator[str]:
+    """Yield the lines that tell people what to try."""
+    if playground.resumed:
+        count = playground.pending
+        pending = f"{count} request{'s wait' if count > 1 else ' waits'}" if count else "no request waits"
+        yield f"The demo goes on where it stopped; {pending} for a decision."
     else:
         yield "A whole Signoff on this machine, with a Slack and mailboxes of its own; nothing leaves it."
     yield ""
@@ -212,11 +218,11 @@ def told(playground: Playground) -> Iterator[str]:
     yield f"  Mia, who has no Slack:  {playground.mailbox}"
     yield ""
     yield "  1. As Cleo, type /signoff run refund, and refund more than 100 EUR, or any amount to a VIP."
-    yield "  2. As Ada, look at what is asked: change the amount with Edit, or press Pay the refund."
-    yield "  3. As Ben, see that it is decided on his copy too; as Cleo, that it is done."
-    yield "  4. As Cleo, type /signoff run expense. As Mia, open the mail that comes, press Review, then Pay back,"
-    yield "     and type the code that comes by another mail."
-    yield "  5. As Cleo, try /signoff run deploy: of a version broken Cleo is asked as well."
-    yield f"  6. See what was really paid and deployed: {playground.effects.url}"
+    yield "  2. As Ada, look at the request: change the amount with Edit, or press Pay the refund."
+    yield "  3. As Ben, see the decision in his copy too; as Cleo, see that it is done."
+    yield "  4. As Cleo, type /signoff run expense. As Mia, open the new email, press Review, then Pay back,"
+    yield "     and type the code from the next email."
+    yield "  5. As Cleo, try /signoff run deploy: for a version named broken, Cleo is asked as well."
+    yield f"  6. See what was really paid and deployed: {playground.services.url}"
     yield ""
-    yield "Ctrl-C stops it, and the next start goes on from there; with --fresh it begins anew."
+    yield "Ctrl-C stops it, and the next start goes on from there; with --fresh it starts anew."

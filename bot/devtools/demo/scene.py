@@ -1,4 +1,4 @@
-"""What the people of the story do and see. Each act is told, and has to be acknowledged by the server in time."""
+"""Acts and expectations of the story. Each act is printed, and the server must acknowledge it in time."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from bot.devtools.demo import visible_text
-from bot.devtools.demo.narration import Broken, Teller
+from bot.devtools.demo.narration import ClaimFailed, Narrator
 from bot.devtools.demo.payments import Refund
 from bot.devtools.demo.servers import DemoEnvironment
 from bot.devtools.sandbox import CannotAct
 from bot.devtools.sandbox.server import Ack, SimulatedPerson
 from engine.domain import RunStatus
 
-Acting: TypeAlias = Coroutine[Any, Any, Ack | None]
+UserAct: TypeAlias = Coroutine[Any, Any, Ack | None]
 APPROVERS: Final = ("ada", "ben")
-PLACE: Final = "general"
-"""The channel in which cleo types her commands, and hears how her runs end."""
+CHANNEL: Final = "general"
+"""The channel in which cleo types her commands and gets messages about her runs."""
 PAY: Final = "Pay the refund"
-REFUSE: Final = "Do not pay"
+REJECT: Final = "Do not pay"
 EDIT: Final = "Edit"
 NAMES: Final = {"ada": "Ada Approver", "ben": "Ben Approver", "cleo": "Cleo Builder"}
 
 
 @dataclass(frozen=True, slots=True)
 class ShownRequest:
-    """A run that waits. `copies`: what each approver saw when they were asked."""
+    """A run with a pending request. `copies`: the message of each approver when the request was posted."""
 
     run: str
     order: str
@@ -37,171 +37,173 @@ class ShownRequest:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The stage, and the teller of what happens on it."""
+    """The environment of the story, and the narrator who prints it."""
 
-    stage: DemoEnvironment
-    teller: Teller
+    env: DemoEnvironment
+    narrator: Narrator
 
     def person(self, name: str) -> SimulatedPerson:
-        return self.stage.slack.person(name)
+        return self.env.slack.person(name)
 
-    # -- acting --
+    # -- acts --
 
-    async def act(self, who: str, said: str, acting: Acting) -> Ack:
-        """Somebody does something. Raises `Broken` if they cannot, or if the server does not acknowledge it."""
-        # Closed even if the line cannot be printed any more, because nobody reads it.
-        with closing(acting):
-            self.teller.line(who, said)
-            return await acknowledged(who, acting)
+    async def act(self, person: str, description: str, act: UserAct) -> Ack:
+        """Perform an act of a person. Raises `ClaimFailed` if it is impossible or not acknowledged."""
+        # The coroutine is closed even if the line cannot be printed because the reader of our output is gone.
+        with closing(act):
+            self.narrator.line(person, description)
+            return await await_ack(person, act)
 
-    async def opens(self, who: str, said: str, acting: Acting, *, title: str) -> dict[str, Any]:
-        """Somebody does something that opens a modal; the modal."""
-        await self.act(who, said, acting)
-        return await self.teller.awaits(f"the modal “{title}” opens", lambda: self._modal(who, title))
+    async def open_modal(self, person: str, description: str, act: UserAct, *, title: str) -> dict[str, Any]:
+        """Perform an act that opens a modal, and return the modal."""
+        await self.act(person, description, act)
+        return await self.narrator.wait_for(f"the modal “{title}” opens", lambda: self._modal(person, title))
 
-    def _modal(self, who: str, title: str) -> dict[str, Any] | None:
-        modal = self.person(who).modal
+    def _modal(self, person: str, title: str) -> dict[str, Any] | None:
+        modal = self.person(person).modal
         return modal if modal is not None and visible_text.words(modal["title"]) == title else None
 
-    async def command(self, line: str) -> None:
-        """Cleo types a command."""
-        await self.act("cleo", f"types {line}", self.person("cleo").command(line, channel=PLACE))
+    async def type_command(self, line: str) -> None:
+        """Type a command as cleo."""
+        await self.act("cleo", f"types {line}", self.person("cleo").command(line, channel=CHANNEL))
 
-    # -- running --
+    # -- runs --
 
-    async def runs(self, workflow: str, order: str, *, amount: str, why: str, vip: bool = False) -> str:
-        """Cleo starts a run by one line; its id, as she is told it."""
-        known = " vip=yes" if vip else ""
-        shown = f'/signoff run {workflow} order={order} amount={amount} reason="{why}"{known}'
+    async def start_run(self, workflow: str, order: str, *, amount: str, why: str, vip: bool = False) -> str:
+        """Start a run as cleo with one line, and return its id from the reply."""
+        vip_input = " vip=yes" if vip else ""
+        line = f'/signoff run {workflow} order={order} amount={amount} reason="{why}"{vip_input}'
         cleo = self.person("cleo")
-        acting = cleo.command(shown, channel=PLACE)
-        await self.act("cleo", f"types {shown}", acting)
-        return self.started(visible_text.words(cleo.sees(PLACE)[-1]))
+        await self.act("cleo", f"types {line}", cleo.command(line, channel=CHANNEL))
+        return self.read_run_id(visible_text.words(cleo.sees(CHANNEL)[-1]))
 
-    def started(self, answer: str) -> str:
-        """The id of the run that an answer to cleo names."""
-        self.teller.line("cleo", f"sees “{answer}”")
-        found = re.fullmatch(r"Started .+: run (\w+)\. You will get a message.*", answer)
-        if found is None:
-            raise Broken("cleo is told that her run has started", answer)
-        return found[1]
+    def read_run_id(self, reply: str) -> str:
+        """Return the id of the run in a reply to cleo. Raises `ClaimFailed`."""
+        self.narrator.line("cleo", f"sees “{reply}”")
+        match = re.fullmatch(r"Started .+: run (\w+)\. You will get a message.*", reply)
+        if match is None:
+            raise ClaimFailed("cleo is told that her run has started", reply)
+        return match[1]
 
-    async def asks(self, run: str, order: str) -> ShownRequest:
-        """Both approvers get a copy with buttons, and nothing is paid while they think."""
-        copies = await self.teller.awaits(
+    async def expect_request(self, run: str, order: str) -> ShownRequest:
+        """Wait until both approvers have a copy with buttons, and check that nothing is paid yet."""
+        copies = await self.narrator.wait_for(
             f"ada and ben are asked about order {order}",
-            lambda: found if len(found := self._open_copies(order)) == len(APPROVERS) else None,
+            lambda: copies if len(copies := self._open_copies(order)) == len(APPROVERS) else None,
         )
-        self.teller.line("ada, ben", f"see “{title(order)}” [{'] ['.join(visible_text.buttons(copies['ada']))}]")
-        self.teller.claim(
-            "the gate is open, and nothing is paid while it is", not self.paid(order), instead=self.paid(order)
+        buttons = "] [".join(visible_text.buttons(copies["ada"]))
+        self.narrator.line("ada, ben", f"see “{request_title(order)}” [{buttons}]")
+        self.narrator.claim(
+            "the gate is open, and nothing is paid while it is", not self.paid(order), actual=self.paid(order)
         )
         return ShownRequest(run, order, copies)
 
     def _open_copies(self, order: str) -> dict[str, dict[str, Any]]:
         copies = {name: self.copy(name, order) for name in APPROVERS}
-        return {name: one for name, one in copies.items() if one is not None and visible_text.buttons(one)}
+        return {name: copy for name, copy in copies.items() if copy is not None and visible_text.buttons(copy)}
 
-    async def asked(self, workflow: str, order: str, *, amount: str, why: str, vip: bool = False) -> ShownRequest:
-        """Cleo starts a run by one line, and the approvers are asked."""
-        return await self.asks(await self.runs(workflow, order, amount=amount, why=why, vip=vip), order)
+    async def request_refund(
+        self, workflow: str, order: str, *, amount: str, why: str, vip: bool = False
+    ) -> ShownRequest:
+        """Start a run as cleo, and wait until the approvers have their copies."""
+        return await self.expect_request(await self.start_run(workflow, order, amount=amount, why=why, vip=vip), order)
 
-    # -- seeing --
+    # -- messages --
 
     def copy(self, name: str, order: str) -> dict[str, Any] | None:
-        """The message about an order in somebody's conversation with the app, as it is now."""
-        return next((one for one in self.person(name).sees() if visible_text.is_titled(one, title(order))), None)
+        """Return the current message about an order in a person's conversation with the app."""
+        title = request_title(order)
+        return next((copy for copy in self.person(name).sees() if visible_text.is_titled(copy, title)), None)
 
-    async def closes(self, name: str, order: str, *says: str) -> None:
-        """Somebody's copy comes to say all of this, and has no buttons any more."""
+    async def expect_closed(self, name: str, order: str, *texts: str) -> None:
+        """Wait until a person's copy has all these texts and no buttons."""
 
         def look() -> str | None:
             copy = self.copy(name, order) or {}
-            said = visible_text.words(copy)
-            return said if all(one in said for one in says) and not visible_text.buttons(copy) else None
+            words = visible_text.words(copy)
+            return words if all(text in words for text in texts) and not visible_text.buttons(copy) else None
 
-        said = " … ".join(says)
-        await self.teller.comes(
-            f"{name}’s copy says “{said}”, and has no buttons",
+        await self.narrator.expect(
+            f"{name}’s copy says “{' … '.join(texts)}”, and has no buttons",
             look,
-            instead=lambda: (
+            actual=lambda: (
                 f"“{visible_text.words(self.copy(name, order))}” {visible_text.buttons(self.copy(name, order) or {})}"
             ),
         )
 
-    def told(self, name: str) -> list[str]:
-        """The sentences that only this person was shown so far."""
+    def ephemeral_texts(self, name: str) -> list[str]:
+        """Return the texts of all ephemeral messages of a person."""
         return [
-            visible_text.words(one.blocks)
-            for one in self.stage.slack.world.ephemerals
-            if one.seen_by == self.person(name).id
+            visible_text.words(message.blocks)
+            for message in self.env.slack.world.ephemerals
+            if message.seen_by == self.person(name).id
         ]
 
-    async def answered(self, name: str, before: int, part: str) -> None:
-        """Somebody is shown one more sentence, with this in it."""
-        sentence = await self.teller.awaits(
-            f"{name} is told “{part}”", lambda: next(iter(self.told(name)[before:]), None)
+    async def expect_ephemeral(self, name: str, before: int, part: str) -> None:
+        """Wait for an ephemeral message with this text, after the first `before` ones."""
+        sentence = await self.narrator.wait_for(
+            f"{name} is told “{part}”", lambda: next(iter(self.ephemeral_texts(name)[before:]), None)
         )
-        self.teller.line(name, f"is told “{sentence}”")
-        self.teller.claim(f"the sentence says “{part}”", part in sentence, instead=sentence)
+        self.narrator.line(name, f"is told “{sentence}”")
+        self.narrator.claim(f"the sentence says “{part}”", part in sentence, actual=sentence)
 
     # -- the end of a run --
 
     def paid(self, order: str) -> list[Refund]:
-        return self.stage.payments.of(order)
+        return self.env.payments.for_order(order)
 
-    def pays_once(self, asked_run: str, order: str, amount: str) -> None:
-        """The payment service booked this amount once, for the one call of this run."""
-        payments = self.stage.payments
-        calls = [one for one in payments.calls if one.startswith(f"{asked_run}:")]
-        booked = [one.amount for one in self.paid(order)]
-        for one in self.paid(order):
-            self.teller.line("payments", f"book {one.amount} for order {order}, key {one.key}")
-        self.teller.claim(
+    def expect_paid_once(self, run: str, order: str, amount: str) -> None:
+        """Check that the payment service booked this amount once, for one call of this run."""
+        calls = [key for key in self.env.payments.calls if key.startswith(f"{run}:")]
+        booked = [refund.amount for refund in self.paid(order)]
+        for refund in self.paid(order):
+            self.narrator.line("payments", f"book {refund.amount} for order {order}, key {refund.key}")
+        self.narrator.claim(
             f"{amount} was paid exactly once",
             booked == [amount] and len(calls) == 1,
-            instead=f"paid {' and '.join(booked) or 'nothing'} in {len(calls)} calls",
+            actual=f"paid {' and '.join(booked) or 'nothing'} in {len(calls)} calls",
         )
 
-    def pays_nothing(self, order: str) -> None:
-        """The payment service never heard of the order."""
-        booked = [one.amount for one in self.paid(order)]
-        self.teller.claim("nothing was paid", not booked, instead=f"paid {' and '.join(booked)}")
+    def expect_not_paid(self, order: str) -> None:
+        """Check that the payment service booked nothing for the order."""
+        booked = [refund.amount for refund in self.paid(order)]
+        self.narrator.claim("nothing was paid", not booked, actual=f"paid {' and '.join(booked)}")
 
-    async def ends(self, run: str, status: RunStatus, heading: str) -> None:
-        """Cleo hears how her run ended, and the record says the same."""
-        await self.teller.comes(
+    async def expect_end(self, run: str, status: RunStatus, heading: str) -> None:
+        """Wait for cleo's message about the end of a run, and compare it with the record."""
+        await self.narrator.expect(
             f"cleo hears “{heading}”",
             lambda: any(
-                run in (said := visible_text.words(one)) and heading in said for one in self.person("cleo").sees(PLACE)
+                run in (words := visible_text.words(message)) and heading in words
+                for message in self.person("cleo").sees(CHANNEL)
             ),
-            instead=lambda: f"“{visible_text.words(self.person('cleo').sees(PLACE)[-1])}”",
+            actual=lambda: f"“{visible_text.words(self.person('cleo').sees(CHANNEL)[-1])}”",
         )
-        await self.is_recorded(run, status)
+        await self.expect_status(run, status)
 
-    async def is_recorded(self, run: str, status: RunStatus) -> None:
-        """What the server wrote down, and where the run is now."""
-        engine = self.stage.app.engine
-        kinds = [one.kind for one in await engine.story(run) if one.kind != "delivery.shown"]
-        self.teller.line("server", f"recorded {', '.join(kinds)}")
+    async def expect_status(self, run: str, status: RunStatus) -> None:
+        """Print the recorded entries of a run, and check its status."""
+        engine = self.env.app.engine
+        kinds = [entry.kind for entry in await engine.story(run) if entry.kind != "delivery.shown"]
+        self.narrator.line("server", f"recorded {', '.join(kinds)}")
         view = await engine.run(run)
-        now = view.status if view is not None else "gone"
-        self.teller.claim(f"the status of the run is {status}", now is status, instead=f"it is {now}")
+        current = view.status if view is not None else "gone"
+        self.narrator.claim(f"the status of the run is {status}", current is status, actual=f"it is {current}")
 
 
-def title(order: str) -> str:
-    """The heading of a request about an order."""
+def request_title(order: str) -> str:
+    """Return the heading of a request about an order."""
     return f"Refund order {order}?"
 
 
-async def acknowledged(who: str, acting: Acting) -> Ack:
-    """What the server acknowledged an act with. Raises `Broken`."""
+async def await_ack(person: str, act: UserAct) -> Ack:
+    """Perform an act, and return its acknowledgement. Raises `ClaimFailed`."""
     try:
-        ack = await acting
+        ack = await act
     except CannotAct as error:
-        raise Broken(f"{who} can do that", str(error)) from None
+        raise ClaimFailed(f"{person} can do that", str(error)) from None
     if ack is None or not ack.ok:
-        raise Broken(
+        raise ClaimFailed(
             "the server acknowledges that within three seconds", "nothing was sent" if ack is None else str(ack.problem)
         )
     return ack

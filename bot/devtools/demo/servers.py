@@ -1,4 +1,4 @@
-"""The parts of the demo, put up on free ports of loopback and taken down again."""
+"""The servers of the story, on free ports of loopback."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from bot.web.server import PortTaken
 BUILDER: Final = "cleo@example.com"
 HOST: Final = "127.0.0.1"
 _SENDER: Final = "Signoff <signoff@example.com>"
-_TRIES: Final = 5
-"""Another program may take a free port between our look and our use of it."""
+_PORT_ATTEMPTS: Final = 5
+"""Attempts to find a port, because another program may take a free port before we use it."""
 _PROXIES: Final = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoEnvironment:
-    """`app`: the server, as `signoff serve` builds it; `slack`: the local Slack that it talks to."""
+    """The running parts: the server as `signoff serve` builds it, its local Slack, and the payment service."""
 
     app: App
     slack: RunningSandbox
@@ -41,52 +41,52 @@ class DemoEnvironment:
 
     @property
     def url(self) -> str:
-        """Where the server takes what Slack delivers."""
+        """The URL at which the server accepts Slack's deliveries."""
         return self.slack.app.request_url or ""
 
     @property
     def public_url(self) -> str:
-        """Where people's browsers reach the server."""
+        """The URL of the server for browsers."""
         return self.app.settings.public_url
 
 
 def free_port() -> int:
-    """A port of loopback that nobody uses now."""
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        number: int = free.getsockname()[1]
-    return number
+    """Return a free port of loopback."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 @asynccontextmanager
-async def standing(port: Callable[[], int] = free_port) -> AsyncIterator[DemoEnvironment]:
-    """All parts at work while the body runs; nothing of them is left afterwards. Raises `PortTaken`."""
+async def run_servers(port: Callable[[], int] = free_port) -> AsyncIterator[DemoEnvironment]:
+    """Run all parts in a temporary folder, which is deleted afterwards. Raises `PortTaken`."""
     async with AsyncExitStack() as stack:
         stack.enter_context(without_proxies())
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="signoff-demo-")))
         slack = await stack.enter_async_context(sandbox())
-        paying = await stack.enter_async_context(payments.taking())
-        for tried in range(1, _TRIES + 1):
-            chosen = chosen_settings(
+        payment_service = await stack.enter_async_context(payments.run_payments())
+        for attempt in range(1, _PORT_ATTEMPTS + 1):
+            chosen = demo_settings(
                 slack,
                 database=folder / "signoff.db",
-                allow=paying.url.removeprefix("http://"),
+                allow=payment_service.url.removeprefix("http://"),
                 port=port(),
             )
             options = AppOptions(settings=chosen, environment={}, console=Console(quiet=True))
             try:
-                serving = await stack.enter_async_context(app.open_server(options))
+                running_app = await stack.enter_async_context(app.open_server(options))
                 break
             except PortTaken:
-                if tried == _TRIES:
+                if attempt == _PORT_ATTEMPTS:
                     raise
         slack.app.request_url = f"http://{chosen.host}:{chosen.port}{PATH}"
-        yield DemoEnvironment(app=serving, slack=slack, payments=paying, folder=folder)
+        yield DemoEnvironment(app=running_app, slack=slack, payments=payment_service, folder=folder)
 
 
-def chosen_settings(slack: RunningSandbox, *, database: Path, allow: str, port: int) -> Settings:
-    """None of the user's own settings are taken for the demo. `allow`: the host and port that workflows may call."""
-    chosen = {
+def demo_settings(slack: RunningSandbox, *, database: Path, allow: str, port: int) -> Settings:
+    """Build the settings of the demo, which ignore the user's own. `allow`: host and port that workflows may call."""
+    values = {
         "DATABASE_URL": f"sqlite:///{database}",
         "HTTP_ALLOW": allow,
         "SLACK_BOT_TOKEN": slack.app.bot_token,
@@ -99,15 +99,15 @@ def chosen_settings(slack: RunningSandbox, *, database: Path, allow: str, port: 
         "SMTP_URL": slack.mail.url,
         "EMAIL_FROM": _SENDER,
     }
-    # What does not begin with the prefix is nobody's setting, so a slip in it would go unnoticed.
-    return settings.load({f"{settings.PREFIX}{name}": value for name, value in chosen.items()})
+    # Names without the prefix are ignored without an error, so the prefix is added here.
+    return settings.load({f"{settings.PREFIX}{name}": value for name, value in values.items()})
 
 
 @contextmanager
 def without_proxies() -> Iterator[None]:
-    """A client of Slack would ask the proxy of this machine for its own loopback."""
-    taken = {name: os.environ.pop(name) for name in _PROXIES if name in os.environ}
+    """Remove the proxies from the environment, because a Slack client would use them even for loopback."""
+    removed = {name: os.environ.pop(name) for name in _PROXIES if name in os.environ}
     try:
         yield
     finally:
-        os.environ.update(taken)
+        os.environ.update(removed)

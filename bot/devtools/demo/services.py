@@ -1,4 +1,4 @@
-"""The world that the ready-made workflows act on: payments and deployments, as a real HTTP server that remembers."""
+"""The services that the ready-made workflows call: payments and deployments, as a real HTTP server with a ledger."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _VERSION: Final = 1
 
 
 class Ledger(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What happened, as it is written down. `port`: where workflows say that the services are.
+    """The saved refunds and deployments.
 
-    `calls`: the keys of all calls for refunds, see `Payments`.
+    `port`: the port that the registered workflows call; `calls`: the keys of all calls for refunds, see `Payments`.
     """
 
     version: int = _VERSION
@@ -35,95 +35,95 @@ class Ledger(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     deployments: list[Deployment] = []
 
 
-def kept(path: Path) -> Ledger | None:
-    """What was written down; None: nothing yet. Raises `Unreadable`."""
+def load_ledger(path: Path) -> Ledger | None:
+    """Load the ledger, or return None if there is none yet. Raises `Unreadable`."""
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=Ledger)
+        ledger = msgspec.json.decode(path.read_bytes(), type=Ledger)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise Unreadable(str(error.strerror)) from None
     except (msgspec.DecodeError, ValueError) as error:
         raise Unreadable(str(error)) from None
-    if found.version != _VERSION:
+    if ledger.version != _VERSION:
         raise Unreadable("another version of Signoff wrote it")
-    return found
+    return ledger
 
 
 @dataclass(kw_only=True)
-class Effects:
-    """Both services. `port`: of loopback; `named`: the port that workflows know, until they know this one."""
+class DemoServices:
+    """Both services on one port. `workflow_port`: the port in the registered workflows, until they are updated."""
 
     port: int
-    named: int
+    workflow_port: int
     path: Path
     payments: Payments
     deployments: Deployments
 
     @property
     def url(self) -> str:
-        """The address of both services."""
-        return url(self.port)
+        """Return the address of both services."""
+        return service_url(self.port)
 
     def save(self) -> None:
-        """Write down all that happened."""
+        """Save the ledger."""
         ledger = Ledger(
-            port=self.named,
+            port=self.workflow_port,
             refunds=self.payments.booked,
             calls=self.payments.calls,
-            deployments=self.deployments.made,
+            deployments=self.deployments.deployed,
         )
         persistence.write(self.path, msgspec.json.encode(ledger))
 
     @web.middleware
-    async def recording(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Nothing is answered that is not written down."""
-        answer = await handler(request)
-        if request.method == "POST" and answer.status < 300:
+    async def save_before_response(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Save the ledger before a successful call is answered."""
+        response = await handler(request)
+        if request.method == "POST" and response.status < 300:
             self.save()
-        return answer
+        return response
 
-    async def books(self, request: web.Request) -> web.Response:
-        """What was really paid and deployed, for people to read: as a page in browsers, elsewhere as text."""
-        paid = [("paid", f"{one.amount} for order {one.order} ({one.note})") for one in self.payments.booked]
-        made = [("deployed", f"version {one.version}") for one in self.deployments.made]
+    async def show_ledger(self, request: web.Request) -> web.Response:
+        """Show the refunds and deployments, as a page in browsers and as text elsewhere."""
+        entries = [("paid", f"{paid.amount} for order {paid.order} ({paid.note})") for paid in self.payments.booked]
+        entries += [("deployed", f"version {deployed.version}") for deployed in self.deployments.deployed]
         if "text/html" in request.headers.get("Accept", ""):
             return web.Response(
-                text=ledger_page.page([*paid, *made]), content_type="text/html", headers=ledger_page.HEADERS
+                text=ledger_page.render_page(entries), content_type="text/html", headers=ledger_page.HEADERS
             )
-        lines = [f"{what:8}  {which}" for what, which in [*paid, *made]]
-        return web.Response(text="\n".join(lines) or ledger_page.NOTHING)
+        lines = [f"{verb:8}  {details}" for verb, details in entries]
+        return web.Response(text="\n".join(lines) or ledger_page.NOTHING_YET)
 
 
-def url(port: int) -> str:
-    """Where the services are."""
+def service_url(port: int) -> str:
+    """Return the address of the services at a port."""
     return f"http://{HOST}:{port}"
 
 
 @asynccontextmanager
-async def serving(path: Path, *, port: int, token: str) -> AsyncIterator[Effects]:
-    """The services while the body runs. Raises `OSError` where the port cannot be had, and `Unreadable`."""
-    before = kept(path) or Ledger(port=port)
-    effects = Effects(
+async def run_services(path: Path, *, port: int, token: str) -> AsyncIterator[DemoServices]:
+    """Run the services. Raises `OSError` if the port is not free, and `Unreadable` for the ledger."""
+    ledger = load_ledger(path) or Ledger(port=port)
+    services = DemoServices(
         port=port,
-        named=before.port,
+        workflow_port=ledger.port,
         path=path,
-        payments=Payments(url=url(port), booked=before.refunds, calls=before.calls),
-        deployments=Deployments(token=token, made=before.deployments),
+        payments=Payments(url=service_url(port), booked=ledger.refunds, calls=ledger.calls),
+        deployments=Deployments(token=token, deployed=ledger.deployments),
     )
-    application = web.Application(middlewares=[effects.recording])
+    application = web.Application(middlewares=[services.save_before_response])
     application.add_routes(
         [
-            web.get("/", effects.books),
-            web.post("/refunds", effects.payments.refund),
-            web.post("/deployments", effects.deployments.deploy),
-            web.get("/health", effects.deployments.health),
+            web.get("/", services.show_ledger),
+            web.post("/refunds", services.payments.pay),
+            web.post("/deployments", services.deployments.deploy),
+            web.get("/health", services.deployments.health),
         ]
     )
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
         await web.TCPSite(runner, HOST, port).start()
-        yield effects
+        yield services
     finally:
         await runner.cleanup()

@@ -11,18 +11,18 @@ import aiohttp
 from yarl import URL
 
 from bot.devtools.demo import page_parser
-from bot.devtools.demo.narration import Broken
+from bot.devtools.demo.narration import ClaimFailed
 from bot.devtools.demo.page_parser import ParsedPage
 
-_CALLS_ITSELF: Final = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-_FROM_A_MAIL: Final = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
-_FROM_A_PAGE: Final = {**_FROM_A_MAIL, "Sec-Fetch-Site": "same-origin"}
-"""What browsers say of where a request comes from; no page can say it for them."""
+_USER_AGENT: Final = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+_FROM_EMAIL: Final = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+_FROM_PAGE: Final = {**_FROM_EMAIL, "Sec-Fetch-Site": "same-origin"}
+"""Headers with which browsers name the origin of a request; pages cannot set them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedPage:
-    """What a browser shows. `url`: what stands in its address bar."""
+    """A page in a browser. `url`: the URL in its address bar."""
 
     status: int
     url: URL
@@ -30,39 +30,40 @@ class LoadedPage:
 
 
 class Browser:
-    """One that nobody else uses."""
+    """A browser of one person, with its cookies."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
     async def follow(self, url: str | URL, *, method: str = "GET") -> LoadedPage:
-        """Open a link of a mail. `method`: HEAD is what programs use that look where a link leads."""
-        async with self._session.request(method, url, headers=_FROM_A_MAIL, allow_redirects=True) as answer:
-            return await _shown(answer)
+        """Open a link of an email. Programs that scan links use the method HEAD."""
+        async with self._session.request(method, url, headers=_FROM_EMAIL, allow_redirects=True) as response:
+            return await _load(response)
 
-    async def press(self, shown: LoadedPage, button: str, values: Mapping[str, str] | None = None) -> LoadedPage:
-        """Type something into the inputs with these labels, and press a button. Raises `Broken` for what is missing."""
-        form = shown.page.form
+    async def press(self, loaded: LoadedPage, button: str, values: Mapping[str, str] | None = None) -> LoadedPage:
+        """Type values into the inputs with these labels, and press a button. Raises `ClaimFailed` if one is missing."""
+        form = loaded.page.form
         typed = values or {}
         if form is None or button not in form.buttons or not typed.keys() <= form.labels.keys():
-            raise Broken(f"there is a page with {[*typed, button]}", shown.page.words)
+            raise ClaimFailed(f"there is a page with {[*typed, button]}", loaded.page.words)
         name, value = form.buttons[button]
-        sent = {**form.values, **{form.labels[label]: one for label, one in typed.items()}}
-        body = aiohttp.FormData(default_to_multipart=form.kind == "multipart/form-data")
-        for key, one in [*sent.items(), *([(name, value)] if name else [])]:
-            body.add_field(key, one)
-        async with self._session.post(shown.url.join(URL(form.action)), data=body, headers=_FROM_A_PAGE) as answer:
-            return await _shown(answer)
+        fields = {**form.values, **{form.labels[label]: text for label, text in typed.items()}}
+        body = aiohttp.FormData(default_to_multipart=form.content_type == "multipart/form-data")
+        for key, text in [*fields.items(), *([(name, value)] if name else [])]:
+            body.add_field(key, text)
+        async with self._session.post(loaded.url.join(URL(form.action)), data=body, headers=_FROM_PAGE) as response:
+            return await _load(response)
 
 
-async def _shown(answer: aiohttp.ClientResponse) -> LoadedPage:
-    return LoadedPage(status=answer.status, url=answer.url, page=page_parser.read(await answer.text()))
+async def _load(response: aiohttp.ClientResponse) -> LoadedPage:
+    page = page_parser.parse_page(await response.text())
+    return LoadedPage(status=response.status, url=response.url, page=page)
 
 
 @asynccontextmanager
-async def browser() -> AsyncIterator[Browser]:
-    """A browser without any cookies, while the body runs."""
-    # Cookies of a machine that has no name are kept by browsers, and by aiohttp only if it is told to.
+async def open_browser() -> AsyncIterator[Browser]:
+    """Open a browser without cookies."""
+    # Browsers keep cookies of hosts that are IP addresses; aiohttp does so only with this option.
     jar = aiohttp.CookieJar(unsafe=True)
-    async with aiohttp.ClientSession(cookie_jar=jar, headers={"User-Agent": _CALLS_ITSELF}) as session:
+    async with aiohttp.ClientSession(cookie_jar=jar, headers={"User-Agent": _USER_AGENT}) as session:
         yield Browser(session)

@@ -1,6 +1,6 @@
-"""What the app did and why, for the side panel of the sandbox's page (shape: docs/sandbox-api.md).
+"""The events of the latest runs, for the side panel of the sandbox's page (JSON: docs/sandbox-api.md).
 
-feed = StoryFeed(serving)
+feed = StoryFeed(app)
 slack.tell(story=feed.story, completions=feed.completions)
 """
 
@@ -20,108 +20,110 @@ from engine.json_values import Value
 from engine.read_models import DeliveryView, PageQuery, RequestView, RunView, StepView, StoryEntry
 
 Json: TypeAlias = dict[str, Any]
-_Names: TypeAlias = Mapping[str, str]
-_Facts: TypeAlias = Mapping[str, Value]
-_RUNS: Final = 8
-_LINES: Final = 60
-_LONGEST: Final = 300
-"""Characters of a text that people typed: the panel tells what happened, it is not the place to read it in full."""
+Names: TypeAlias = Mapping[str, str]
+Content: TypeAlias = Mapping[str, Value]
+_MAX_RUNS: Final = 8
+"""The latest runs that are shown."""
+_MAX_LINES: Final = 60
+"""The latest audit entries that are shown."""
+_MAX_TEXT: Final = 300
+"""Characters of a text that are shown: the panel is a summary."""
 
 
 class StoryFeed:
-    """Reads through the engine; changes nothing."""
+    """Reads the events through the engine, and changes nothing."""
 
     def __init__(self, app: App) -> None:
         self._engine = app.engine
 
     async def story(self) -> Json | None:
-        """The latest runs with their requests and copies, and what happened, the newest first."""
+        """Return the latest runs with their requests, copies and audit entries, newest first."""
         try:
             return await self._story()
-        except StoreError:  # the app has stopped
+        except StoreError:  # The app has stopped.
             return None
 
     async def _story(self) -> Json:
         runs, requests, lines = list[Json](), list[Json](), list[Json]()
-        for one in await self._engine.runs(PageQuery(limit=_RUNS)):
-            told = await self._told(one.id)
-            if told is not None:
-                runs.append(told[0])
-                requests += told[1]
-                lines += told[2]
+        for run in await self._engine.runs(PageQuery(limit=_MAX_RUNS)):
+            story = await self._run_story(run.id)
+            if story is not None:
+                runs.append(story[0])
+                requests += story[1]
+                lines += story[2]
         return {
             "runs": runs,
             "requests": requests,
-            "lines": sorted(lines, key=lambda line: -int(line["seq"]))[:_LINES],
+            "lines": sorted(lines, key=lambda line: -int(line["seq"]))[:_MAX_LINES],
         }
 
-    async def _told(self, run: str) -> tuple[Json, list[Json], list[Json]] | None:
+    async def _run_story(self, run: str) -> tuple[Json, list[Json], list[Json]] | None:
         view = await self._engine.run(run)
         if view is None:
             return None
         copies = await self._engine.deliveries(run=run)
-        asked, of_requests = list[Json](), list[DeliveryView]()
-        views = await self._engine.requests_of_run(run)
-        for request in views:
-            own = await self._engine.deliveries(request=request.id)
-            of_requests += own
-            asked.append(_request(request, own))
-        ids = {one.id for one in of_requests}
-        names = _names(view, views, [*copies, *of_requests])
-        lines = [_line(one, names) for one in await self._engine.story(run)]
-        return _run(view, [one for one in copies if one.id not in ids]), asked, lines
+        requests_json, request_copies = list[Json](), list[DeliveryView]()
+        requests = await self._engine.requests_of_run(run)
+        for request in requests:
+            own_copies = await self._engine.deliveries(request=request.id)
+            request_copies += own_copies
+            requests_json.append(_request_json(request, own_copies))
+        ids = {copy.id for copy in request_copies}
+        names = _name_people(view, requests, [*copies, *request_copies])
+        lines = [_line_json(entry, names) for entry in await self._engine.story(run)]
+        return _run_json(view, [copy for copy in copies if copy.id not in ids]), requests_json, lines
 
     async def completions(self) -> list[tuple[str, str]]:
-        """The sub-commands, and those that take a workflow once for each that is registered."""
+        """Return the sub-commands with their help, and those for one workflow once for each registered workflow."""
         workflows = await self._engine.workflows()
-        offered = [(f"{bolt_app.COMMAND} {usage}", told) for usage, told in command_messages.COMMANDS]
-        named = [
-            (f"{bolt_app.COMMAND} {verb} {one.name}", f"{what} {one.title}")
-            for verb, what in (("run", "start"), ("show", "the steps of"))
-            for one in workflows
+        commands = [(f"{bolt_app.COMMAND} {usage}", text) for usage, text in command_messages.COMMANDS]
+        workflow_commands = [
+            (f"{bolt_app.COMMAND} {verb} {workflow.name}", f"{text} {workflow.title}")
+            for verb, text in (("run", "start"), ("show", "the steps of"))
+            for workflow in workflows
         ]
-        return [*offered, *named]
+        return [*commands, *workflow_commands]
 
 
-# -- shapes -------------------------------------------------------------------------------------------------
+# -- JSON ---------------------------------------------------------------------------------------------------
 
 
-def _run(run: RunView, copies: Iterable[DeliveryView]) -> Json:
+def _run_json(run: RunView, copies: Iterable[DeliveryView]) -> Json:
     return {
         "id": run.id,
         "workflow": run.workflow,
         "title": characters.line(run.workflow_title),
         "status": run.status.value,
         "requester": characters.line(run.requester.label),
-        "started_at": _at(run.started_at),
-        "ended_at": _at(run.ended_at),
-        "error": None if run.error is None else _short(run.error),
-        "steps": [_step(one) for one in run.steps],
-        "deliveries": [_copy(one) for one in copies],
+        "started_at": _iso_time(run.started_at),
+        "ended_at": _iso_time(run.ended_at),
+        "error": None if run.error is None else _shorten(run.error),
+        "steps": [_step_json(step) for step in run.steps],
+        "deliveries": [_copy_json(copy) for copy in copies],
     }
 
 
-def _step(step: StepView) -> Json:
+def _step_json(step: StepView) -> Json:
     return {
         "step": step.step,
         "visit": step.visit,
         "status": step.status.value,
         "attempt": step.attempt,
-        "error": None if step.error is None else _short(step.error),
+        "error": None if step.error is None else _shorten(step.error),
     }
 
 
-def _request(request: RequestView, copies: Iterable[DeliveryView]) -> Json:
+def _request_json(request: RequestView, copies: Iterable[DeliveryView]) -> Json:
     return {
         "id": request.id,
         "run": request.run,
         "title": characters.line(request.title),
         "state": request.model.state.value,
-        "deliveries": [_copy(one) for one in copies],
+        "deliveries": [_copy_json(copy) for copy in copies],
     }
 
 
-def _copy(copy: DeliveryView) -> Json:
+def _copy_json(copy: DeliveryView) -> Json:
     return {
         "id": copy.id,
         "person": characters.line(copy.person.label),
@@ -131,117 +133,124 @@ def _copy(copy: DeliveryView) -> Json:
         "attempts": copy.attempts,
         "wanted_version": copy.wanted_version,
         "shown_version": copy.shown_version,
-        "last_error": None if copy.last_error is None else _short(copy.last_error),
-        "next_at": _at(copy.next_at),
+        "last_error": None if copy.last_error is None else _shorten(copy.last_error),
+        "next_at": _iso_time(copy.next_at),
     }
 
 
-def _at(at: datetime | None) -> str | None:
+def _iso_time(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat()
 
 
-def _short(text: str) -> str:
-    return characters.visible(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
+def _shorten(text: str) -> str:
+    return characters.visible(text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}…")
 
 
-def _names(run: RunView, requests: Sequence[RequestView], copies: Iterable[DeliveryView]) -> dict[str, str]:
-    """Everybody whom the entries of a run may mean, by id."""
-    decided = (one.decision.person for one in requests if one.decision is not None)
-    asked = (one.person for request in requests for one in request.approvers)
-    everybody: Iterable[Person] = chain((run.requester, run.owner), decided, asked, (one.person for one in copies))
-    return {one.id: characters.line(one.label) for one in everybody}
+def _name_people(run: RunView, requests: Sequence[RequestView], copies: Iterable[DeliveryView]) -> dict[str, str]:
+    """Return the names of all people whom the entries of a run may refer to, by id."""
+    deciders = (request.decision.person for request in requests if request.decision is not None)
+    approvers = (approver.person for request in requests for approver in request.approvers)
+    recipients = (copy.person for copy in copies)
+    people: Iterable[Person] = chain((run.requester, run.owner), deciders, approvers, recipients)
+    return {person.id: characters.line(person.label) for person in people}
 
 
 # -- sentences ----------------------------------------------------------------------------------------------
 
 
-def _line(entry: StoryEntry, names: _Names) -> Json:
-    facts = entry.content
-    who = names.get(entry.actor or "")
-    if who is None and facts is not None and isinstance(facts.get("actor_name"), str):
-        who = str(facts["actor_name"])
-    say = SENTENCES.get(entry.kind)
-    sentence = "This entry’s content was erased." if facts is None else say(entry, facts, names) if say else entry.kind
-    return {"seq": entry.seq, "at": _at(entry.at), "kind": entry.kind, "who": who, "sentence": _short(sentence)}
+def _line_json(entry: StoryEntry, names: Names) -> Json:
+    actor = names.get(entry.actor or "")
+    if actor is None and entry.content is not None and isinstance(entry.content.get("actor_name"), str):
+        actor = str(entry.content["actor_name"])
+    text = _shorten(_sentence(entry, names))
+    return {"seq": entry.seq, "at": _iso_time(entry.at), "kind": entry.kind, "who": actor, "sentence": text}
 
 
-_Say: TypeAlias = Callable[[StoryEntry, _Facts, _Names], str]
+def _sentence(entry: StoryEntry, names: Names) -> str:
+    if entry.content is None:
+        return "This entry’s content was erased."
+    sentence = SENTENCES.get(entry.kind)
+    return entry.kind if sentence is None else sentence(entry, entry.content, names)
 
 
-def _opened(_: StoryEntry, facts: _Facts, __: _Names) -> str:
-    approvers = facts.get("approvers")
-    asked = [str(one.get("name")) for one in approvers if isinstance(one, dict)] if isinstance(approvers, list) else []
-    why = f" Why: {facts['reason']}" if facts.get("reason") else ""
-    return f"The gate opened: “{facts.get('title')}” waits for {', '.join(asked) or 'somebody'}.{why}"
+Sentence: TypeAlias = Callable[[StoryEntry, Content, Names], str]
 
 
-def _decided(_: StoryEntry, facts: _Facts, __: _Names) -> str:
-    edits = facts.get("edits")
-    changed = (
-        [str(one.get("label") or one.get("path")) for one in edits if isinstance(one, dict)]
-        if isinstance(edits, list)
-        else []
-    )
-    said = f"chose “{facts.get('verdict')}”"
-    if changed:
-        said += f", with changes of {', '.join(changed)}"
-    return f"{said}. Reason: {facts['reason']}" if facts.get("reason") else f"{said}."
+def _opened_sentence(_: StoryEntry, content: Content, __: Names) -> str:
+    people = [str(item.get("name")) for item in _dicts(content.get("approvers"))]
+    reason = f" Why: {content['reason']}" if content.get("reason") else ""
+    return f"The gate opened: “{content.get('title')}” waits for {', '.join(people) or 'its approvers'}.{reason}"
 
 
-def _channels(facts: _Facts) -> str:
-    channels = facts.get("channels")
+def _decided_sentence(_: StoryEntry, content: Content, __: Names) -> str:
+    edited = [str(item.get("label") or item.get("path")) for item in _dicts(content.get("edits"))]
+    text = f"chose “{content.get('verdict')}”"
+    if edited:
+        text += f", with changes of {', '.join(edited)}"
+    return f"{text}. Reason: {content['reason']}" if content.get("reason") else f"{text}."
+
+
+def _dicts(value: Value) -> list[dict[str, Value]]:
+    """Return the objects of a JSON list, or none for any other value."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _channel_names(content: Content) -> str:
+    channels = content.get("channels")
     return " and ".join(map(str, channels)) if isinstance(channels, list) and channels else "other ways"
 
 
-def _rejected(entry: StoryEntry, facts: _Facts, names: _Names) -> str:
-    return _decided(entry, facts, names) if "verdict" in facts else f"The request {expiry.REJECTED}."
+def _rejected_sentence(entry: StoryEntry, content: Content, names: Names) -> str:
+    return _decided_sentence(entry, content, names) if "verdict" in content else f"The request {expiry.REJECTED}."
 
 
-def _copy_of(facts: _Facts, names: _Names) -> str:
-    kind = facts.get("kind")
-    what = "The copy" if kind in (None, "request") else f"The {kind}"
-    return f"{what} for {names.get(str(facts.get('person')), 'somebody')} ({facts.get('channel')})"
+def _copy_name(content: Content, names: Names) -> str:
+    kind = content.get("kind")
+    noun = "The copy" if kind in (None, "request") else f"The {kind}"
+    return f"{noun} for {names.get(str(content.get('person')), 'a person')} ({content.get('channel')})"
 
 
-def _retrying(entry: StoryEntry, facts: _Facts, __: _Names) -> str:
-    return f"Step {entry.step} failed for sure, and is tried again: {facts.get('error')}"
+def _retrying_sentence(entry: StoryEntry, content: Content, __: Names) -> str:
+    return f"Step {entry.step} failed and is retried: {content.get('error')}"
 
 
-def _ended(said: str) -> _Say:
-    return lambda _, facts, __: f"{said} {facts['error']}" if facts.get("error") else said
+def _ended_sentence(text: str) -> Sentence:
+    return lambda _, content, __: f"{text} {content['error']}" if content.get("error") else text
 
 
-SENTENCES: Final[Mapping[str, _Say]] = {
-    "run.started": lambda _, facts, __: f"started {facts.get('workflow')}, version {facts.get('version')}.",
+SENTENCES: Final[Mapping[str, Sentence]] = {
+    "run.started": lambda _, content, __: f"started {content.get('workflow')}, version {content.get('version')}.",
     "run.cancel_asked": lambda *_: "asked for the run to be cancelled.",
-    "run.resumed": lambda _, facts, __: f"answered for the step of unknown outcome: {facts.get('answer')}.",
-    "run.stuck": lambda _, facts, __: f"This server cannot move the run: {facts.get('error')}",
-    "run.succeeded": _ended("The run is done."),
-    "run.failed": _ended("The run failed."),
-    "run.rejected": _ended("The run ended: its request was rejected."),
-    "run.expired": _ended(f"The run {expiry.WITHOUT_DECISION}."),
-    "run.cancelled": _ended("The run was cancelled."),
+    "run.resumed": lambda _, content, __: f"answered for the step of unknown outcome: {content.get('answer')}.",
+    "run.stuck": lambda _, content, __: f"This server cannot move the run: {content.get('error')}",
+    "run.succeeded": _ended_sentence("The run is done."),
+    "run.failed": _ended_sentence("The run failed."),
+    "run.rejected": _ended_sentence("The run ended: its request was rejected."),
+    "run.expired": _ended_sentence(f"The run {expiry.WITHOUT_DECISION}."),
+    "run.cancelled": _ended_sentence("The run was cancelled."),
     "gate.passed": lambda entry, *_: f"The gate of step {entry.step} did not open: its condition does not hold.",
-    "gate.unanswered": lambda entry, *_: f"Nobody answered at step {entry.step}; the run went on, as the file says.",
-    "request.opened": _opened,
-    "request.approved": _decided,
-    "request.rejected": _rejected,
-    "request.expired": lambda _, facts, __: f"The request {expiry.WITHOUT_DECISION}: it is {facts.get('becomes')}.",
-    "request.fell_back": lambda _, facts, __: f"Nobody has answered yet: asked by {_channels(facts)} as well.",
-    "request.unseen": lambda *_: "No copy reached anybody; the owner is told.",
-    "request.approver_excluded": lambda _, facts, __: f"{facts.get('name')} can no longer decide: {facts.get('why')}.",
+    "gate.unanswered": lambda entry, *_: f"No one answered at step {entry.step}; the run went on, as the file says.",
+    "request.opened": _opened_sentence,
+    "request.approved": _decided_sentence,
+    "request.rejected": _rejected_sentence,
+    "request.expired": lambda _, content, __: f"The request {expiry.WITHOUT_DECISION}: it is {content.get('becomes')}.",
+    "request.fell_back": lambda _, content, __: f"No one has answered yet: asked by {_channel_names(content)} as well.",
+    "request.unseen": lambda *_: "No copy was delivered; the owner is notified.",
+    "request.approver_excluded": lambda _, content, __: (
+        f"{content.get('name')} can no longer decide: {content.get('why')}."
+    ),
     "request.withdrawn": lambda *_: "The request was cancelled.",
-    "step.started": lambda entry, facts, _: f"Step {entry.step} acts, attempt {facts.get('attempt')}.",
+    "step.started": lambda entry, content, _: f"Step {entry.step} started, attempt {content.get('attempt')}.",
     "step.succeeded": lambda entry, *_: f"Step {entry.step} succeeded.",
     "step.skipped": lambda entry, *_: f"Step {entry.step} was skipped: its condition does not hold.",
     "step.stopped": lambda entry, *_: f"Step {entry.step} was stopped.",
-    "step.sleeping": lambda entry, facts, _: f"Step {entry.step} waits until {facts.get('until')}.",
-    "step.retrying": _retrying,
-    "step.failed": lambda entry, facts, _: f"Step {entry.step} failed: {facts.get('error')}",
-    "step.outcome_unknown": lambda entry, facts, _: (
-        f"Nobody knows whether step {entry.step} happened: {facts['error']}"
+    "step.sleeping": lambda entry, content, _: f"Step {entry.step} waits until {content.get('until')}.",
+    "step.retrying": _retrying_sentence,
+    "step.failed": lambda entry, content, _: f"Step {entry.step} failed: {content.get('error')}",
+    "step.outcome_unknown": lambda entry, content, _: (
+        f"It is unknown whether step {entry.step} happened: {content['error']}"
     ),
-    "links.revoked": lambda _, facts, __: f"The review links of this request were made useless: {facts.get('links')}.",
-    "delivery.shown": lambda _, facts, names: f"{_copy_of(facts, names)} was shown.",
-    "delivery.dead": lambda _, facts, names: f"{_copy_of(facts, names)} cannot be shown: {facts.get('error')}",
+    "links.revoked": lambda _, content, __: f"The review links of this request were revoked: {content.get('links')}.",
+    "delivery.shown": lambda _, content, names: f"{_copy_name(content, names)} was shown.",
+    "delivery.dead": lambda _, content, names: f"{_copy_name(content, names)} cannot be shown: {content.get('error')}",
 }

@@ -1,4 +1,4 @@
-"""The ready-made workflows, which lie inside the package in a wheel and beside it in a checkout."""
+"""The files of the ready-made workflows: inside the package in a wheel, beside it in a checkout."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _PACKAGE: Final = Path(bot.__file__).parent
 
 
 class TemplateMissing(SignoffError):
-    """A ready-made workflow that this installation should have, and has not; or one that is not what we know."""
+    """A ready-made workflow is missing in this installation, or has an unexpected text."""
 
 
-def workflow(name: str) -> str:
-    """The text of `workflows/NAME.yaml`. Raises `TemplateMissing`."""
+def read_workflow(name: str) -> str:
+    """Read the text of `workflows/NAME.yaml`. Raises `TemplateMissing`."""
     for folder in _PACKAGE / "_templates", _PACKAGE.parent / "templates":
         file = folder / "workflows" / f"{name}.yaml"
         if file.is_file():
@@ -24,8 +24,8 @@ def workflow(name: str) -> str:
     raise TemplateMissing(f"This installation lacks the workflow {name}.yaml; install Signoff again.")
 
 
-def changed(text: str, before: str, after: str) -> str:
-    """The text with one place replaced. Raises `TemplateMissing` unless the place is there exactly once."""
+def replace_once(text: str, before: str, after: str) -> str:
+    """Replace a part of the text. Raises `TemplateMissing` unless the part occurs exactly once."""
     if text.count(before) != 1:
         raise TemplateMissing(f"The ready-made workflow no longer says {before!r} exactly once.")
     return text.replace(before, after)

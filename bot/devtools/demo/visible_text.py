@@ -1,40 +1,40 @@
-"""What Slack shows, as people read it: texts and buttons of a message or a modal."""
+"""The visible texts and buttons of a Slack message or modal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, Final
 
-_SHOWN: Final = ("title", "text", "label", "hint", "elements", "accessory", "blocks")
-"""The keys whose values people read, in the order in which they read them."""
+_VISIBLE_KEYS: Final = ("title", "text", "label", "hint", "elements", "accessory", "blocks")
+"""The keys with visible texts, in reading order."""
 
 
 def words(part: Any) -> str:
-    """All that can be read in it, in one line."""
+    """Return all visible text in one line."""
     return " ".join(" ".join(_texts(part)).split())
 
 
 def _texts(part: Any) -> Iterator[str]:
     if isinstance(part, list):
-        for one in part:
-            yield from _texts(one)
+        for item in part:
+            yield from _texts(item)
     elif isinstance(part, dict):
-        for key in _SHOWN:
+        for key in _VISIBLE_KEYS:
             value = part.get(key)
             if isinstance(value, str) and key == "text":
-                # A message has a text beside its blocks, for clients that cannot show them.
+                # A message with blocks also has a text, for clients that cannot show blocks.
                 yield "" if part.get("blocks") else value
             else:
                 yield from _texts(value)
 
 
 def buttons(message: dict[str, Any]) -> list[str]:
-    """The texts of the buttons below a message."""
+    """Return the texts of the buttons of a message."""
     rows = [block["elements"] for block in message.get("blocks", []) if block["type"] == "actions"]
     return [words(element) for row in rows for element in row if element["type"] == "button"]
 
 
 def is_titled(message: dict[str, Any], title: str) -> bool:
-    """Whether a message has this heading."""
+    """Return whether a message has this heading."""
     blocks = message.get("blocks") or [{"type": "none"}]
     return bool(blocks[0]["type"] == "header" and words(blocks[0]) == title)
