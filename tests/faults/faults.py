@@ -17,7 +17,7 @@ class Fault:
     tests: str
 
 
-_CONDITIONS = "tests/flow/test_conditions.py tests/unit/engine/expressions/test_expressions.py"
+_CONDITIONS = "tests/flow/test_conditions.py tests/unit/engine/expressions"
 _DECIDING = "tests/unit/engine/requests/test_requests.py tests/integration/slack/test_decisions.py"
 _RUNS = "tests/integration/test_runner.py tests/integration/test_store.py tests/unit/engine/runs/test_state_machine.py"
 _LINKS = "tests/integration/test_identity.py"

@@ -34,11 +34,14 @@ steps:
 """
 
 
-def told(expression: str, source: str = WORKFLOW) -> list[tuple[int, int, str]]:
+def clashes_of(expression: str, source: str = WORKFLOW) -> list[tuple[int, int, str]]:
+    """Return the line, the column and the sentences of each problem of a file with this expression."""
     try:
         load(source.replace("EXPRESSION", expression).encode(), kinds=builtin())
     except DefinitionError as error:
-        return [(each.line, each.column, f"{each.message} {each.hint}".strip()) for each in error.problems]
+        return [
+            (problem.line, problem.column, f"{problem.message} {problem.hint}".strip()) for problem in error.problems
+        ]
     return []
 
 
@@ -127,8 +130,8 @@ ORDER = "compares two numbers, or two dates or times"
             '`in` looks into a list, a mapping or for text in text, but `"a"` is text and `inputs.n` is a number.',
         ),
         *(
-            (f"{made} > 3", f"`>` {ORDER}, but the value is {phrase} and `3` is a number.")
-            for made, phrase in (
+            (f"{operand} > 3", f"`>` {ORDER}, but the value is {phrase} and `3` is a number.")
+            for operand, phrase in (
                 ('("a" ~ inputs.n)', "text"),
                 ("[inputs.n]", "a list"),
                 ('{"a": inputs.n}', "a mapping"),
@@ -143,8 +146,8 @@ ORDER = "compares two numbers, or two dates or times"
         ('inputs.n * 2 > "a"', f'`>` {ORDER}, but the value is a number and `"a"` is text.'),
     ],
 )
-def test_what_can_only_fail_is_told_when_the_file_is_checked(expression: str, sentence: str) -> None:
-    assert told(expression) == [(22, 11, sentence)]
+def test_an_operation_that_can_only_fail_is_reported_with_the_file(expression: str, sentence: str) -> None:
+    assert clashes_of(expression) == [(22, 11, sentence)]
 
 
 @pytest.mark.parametrize(
@@ -186,8 +189,8 @@ def test_what_can_only_fail_is_told_when_the_file_is_checked(expression: str, se
         "run.id == inputs.count",
     ],
 )
-def test_what_may_be_right_passes(expression: str) -> None:
-    assert told(expression) == []
+def test_an_operation_that_may_be_right_passes(expression: str) -> None:
+    assert clashes_of(expression) == []
 
 
 NEEDS = "A condition needs true or false, but"
@@ -243,11 +246,11 @@ EXAMPLE = 'Write it like "{{ inputs.amount | number > 100 }}".'
     ],
 )
 @pytest.mark.parametrize("gate", [False, True])
-def test_a_condition_that_can_be_neither_true_nor_false_is_told_when_the_file_is_checked(
+def test_a_condition_that_can_be_neither_true_nor_false_is_reported_with_the_file(
     expression: str, sentence: str, gate: bool
 ) -> None:
     source = WORKFLOW.replace("    when:", "    gate:\n      when:") if gate else WORKFLOW
-    assert told(expression, source) == [(23 if gate else 22, 13 if gate else 11, sentence)]
+    assert clashes_of(expression, source) == [(23 if gate else 22, 13 if gate else 11, sentence)]
     load(source.replace("EXPRESSION", expression).encode(), kinds=builtin(), registered=True)
 
 
@@ -279,7 +282,7 @@ def test_a_condition_that_can_be_neither_true_nor_false_is_told_when_the_file_is
     ],
 )
 def test_a_condition_that_may_be_right_passes(expression: str) -> None:
-    assert told(expression) == []
+    assert clashes_of(expression) == []
 
 
 NO_ORDER = (
@@ -426,8 +429,8 @@ LETTERS = "compares letter by letter, so 200 is not 200.00, but"
             "`date` prints this for every date: `DD.MM.YYYY`. Write `date('%d.%m.%Y')`.",
         ),
         *(
-            (f'inputs.at | date("{given}") == "a"', f"`date` prints this for every date: `{given}`. {hint}")
-            for given, hint in (
+            (f'inputs.at | date("{pattern}") == "a"', f"`date` prints this for every date: `{pattern}`. {hint}")
+            for pattern, hint in (
                 ("YYYY-MM-DD HH:mm", "Write `date('%Y-%m-%d %H:%M')`."),
                 ("dd/mm/yyyy", "Write `date('%d/%m/%Y')`."),
                 ("MMM DD, YYYY", "Write `date('%b %d, %Y')`."),
@@ -436,8 +439,8 @@ LETTERS = "compares letter by letter, so 200 is not 200.00, but"
             )
         ),
         *(
-            (f'inputs.at | date("{given}") == "a"', f"`date` prints these letters as they are: `{letters}`. {hint}")
-            for given, letters, hint in (
+            (f'inputs.at | date("{pattern}") == "a"', f"`date` prints these letters as they are: `{letters}`. {hint}")
+            for pattern, letters, hint in (
                 ("%d.%m.YYYY", "YYYY", "Write `date('%d.%m.%Y')`."),
                 ("%Y-%m-%d HH:mm", "HH", "Write `date('%Y-%m-%d %H:%M')`."),
                 ("%H:mm", "mm", "Write `date('%H:%M')`."),
@@ -459,11 +462,9 @@ LETTERS = "compares letter by letter, so 200 is not 200.00, but"
         ('inputs.tags == ["c"]', "`==` is never true here: `inputs.tags` has 'c', which is not one of: a, b."),
     ],
 )
-def test_a_comparison_of_texts_that_says_nothing_is_told_when_the_file_is_checked(
-    expression: str, sentence: str
-) -> None:
-    found = told(expression.replace("'", '"'))
-    assert (22, 11, sentence) in found
+def test_a_comparison_of_texts_without_meaning_is_reported_with_the_file(expression: str, sentence: str) -> None:
+    clashes = clashes_of(expression.replace("'", '"'))
+    assert (22, 11, sentence) in clashes
     load(WORKFLOW.replace("EXPRESSION", expression.replace("'", '"')).encode(), kinds=builtin(), registered=True)
 
 
@@ -500,8 +501,8 @@ def test_a_comparison_of_texts_that_says_nothing_is_told_when_the_file_is_checke
         "steps.ask.note == none",
     ],
 )
-def test_a_comparison_that_means_something_passes(expression: str) -> None:
-    assert told(expression) == []
+def test_a_comparison_with_a_meaning_passes(expression: str) -> None:
+    assert clashes_of(expression) == []
 
 
 PASSED_ON = """\
@@ -546,9 +547,9 @@ steps:
         ("steps.kept.list", "A condition needs true or false, but `steps.kept.list` is a list."),
     ],
 )
-def test_what_a_step_passes_on_is_known_too(expression: str, sentence: str) -> None:
-    (told_,) = told(expression, PASSED_ON)
-    assert sentence in told_[2]
+def test_the_type_of_a_value_that_a_step_passes_on_is_known(expression: str, sentence: str) -> None:
+    (clash,) = clashes_of(expression, PASSED_ON)
+    assert sentence in clash[2]
 
 
 @pytest.mark.parametrize(
@@ -566,23 +567,23 @@ def test_what_a_step_passes_on_is_known_too(expression: str, sentence: str) -> N
         "steps.kept.size | default(3) == 3",
     ],
 )
-def test_what_people_may_change_on_the_way_is_not_taken_for_known(expression: str) -> None:
-    assert told(expression, PASSED_ON) == []
+def test_a_value_that_people_may_edit_on_the_way_has_no_known_type(expression: str) -> None:
+    assert clashes_of(expression, PASSED_ON) == []
 
 
-def test_what_can_only_fail_is_told_once() -> None:
-    assert len(told("inputs.amount + 1")) == 1
-    assert len(told("inputs.nothing + 1")) == 1
+def test_a_clash_is_reported_once() -> None:
+    assert len(clashes_of("inputs.amount + 1")) == 1
+    assert len(clashes_of("inputs.nothing + 1")) == 1
 
 
-def test_what_cannot_be_read_says_nothing_of_its_type() -> None:
+def test_an_unreadable_declaration_gives_no_type() -> None:
     source = WORKFLOW.replace("amount: money", "amount: mony").replace("EXPRESSION", "inputs.amount > 100")
     with pytest.raises(DefinitionError) as caught:
         load(source.encode(), kinds=builtin())
     assert [problem.path for problem in caught.value.problems] == ["inputs.amount"]
 
 
-def test_texts_are_looked_at_too() -> None:
+def test_texts_are_checked_too() -> None:
     source = WORKFLOW.replace("'{{ EXPRESSION }}'", "true\n    with: {x: 'Twice: {{ inputs.amount * 2 }}'}")
     with pytest.raises(DefinitionError, match=r"`\*` needs numbers"):
         load(source.encode(), kinds=builtin())
