@@ -230,7 +230,7 @@ def _numbers(first: int, last: int) -> str:
 
 
 def _check_types(entry: dict[str, Any]) -> None:
-    """Raise `Unreadable` unless every key is there with a value of its type."""
+    """Raise `UnreadableFile` unless every key is there with a value of its type."""
     missing = [key for key in KEYS if key not in entry]
     if missing:
         raise UnreadableLog(f"there is no {', no '.join(missing)}")
@@ -271,7 +271,7 @@ def _read_leaf(entry: dict[str, Any]) -> Generator[str, None, dict[str, Any] | N
 
 
 def _object(text: str, what: str) -> dict[str, Any]:
-    """The JSON object that a text holds, no key twice. Raises `Unreadable`."""
+    """The JSON object that a text holds, no key twice. Raises `UnreadableFile`."""
     try:
         value = json.loads(text, object_pairs_hook=_pairs, parse_constant=_no_constant)
     except UnreadableLog as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bot.devtools.demo.servers import free_port
-from bot.devtools.sandbox.delivery import signature
+from bot.devtools.sandbox.delivery import sign
 from bot.slack.transport import PATH
 from engine.system import SystemClock
 from tests.support.processes import HELLO, Installation, Server, installation
@@ -56,7 +56,7 @@ def asked(port: int, method: str, path: str, body: bytes = b"", **headers: str) 
 def delivery(port: int) -> int:
     """The status that a signed delivery of Slack gets."""
     body = json.dumps({"type": "url_verification", "challenge": "c", "token": "t"}).encode()
-    signed = signature(body, secret=SECRET, timestamp=int(SystemClock().now().timestamp()))
+    signed = sign(body, secret=SECRET, timestamp=int(SystemClock().now().timestamp()))
     return asked(port, "POST", PATH, body, Content_Type="application/json", **signed).status
 
 

@@ -109,7 +109,7 @@ def at(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 
 def remaining_files(at: Installation) -> list[str]:
     """Return the files that the command left."""
-    return sorted(str(one.relative_to(at.folder)) for one in at.folder.rglob("*") if one != at.folder / "t")
+    return sorted(str(file.relative_to(at.folder)) for file in at.folder.rglob("*") if file != at.folder / "t")
 
 
 def open_addresses(out: str) -> list[str]:
@@ -391,7 +391,7 @@ def test_a_claim_that_does_not_hold_is_named_and_ends_with_1(what: str, capsys: 
     assert instead in said.partition("✗")[2]
     assert said.endswith("The story broke off: this claim does not hold.")
     assert said.count("✗") == 1
-    assert [one for one in folders if one.exists()] == []
+    assert [folder for folder in folders if folder.exists()] == []
     assert open_addresses(out) == []
 
 

@@ -93,8 +93,8 @@ def slack(signoff: Commands) -> Iterator[RunningSandbox]:
 def traces(folder: Path) -> dict[str, tuple[int, bytes]]:
     """Every file with its time and content, except for what other processes change meanwhile."""
     theirs = ("-wal", "-shm", ".head", ".head.part")
-    ours = [one for one in sorted(folder.rglob("*")) if one.is_file() and not one.name.endswith(theirs)]
-    return {str(one): (one.stat().st_mtime_ns, one.read_bytes()) for one in ours}
+    ours = [file for file in sorted(folder.rglob("*")) if file.is_file() and not file.name.endswith(theirs)]
+    return {str(item): (item.stat().st_mtime_ns, item.read_bytes()) for item in ours}
 
 
 def examined(signoff: Commands, *, code: int | None = None) -> dict[str, list[dict[str, Any]]]:
@@ -103,14 +103,14 @@ def examined(signoff: Commands, *, code: int | None = None) -> dict[str, list[di
     finished = signoff("doctor", "--json")
     assert (traces(signoff.at.folder), sorted(os.listdir(signoff.at.folder))) == (before, there)
     assert finished.err == ""
-    assert not [one for one in SECRETS if one in finished.out]
+    assert not [item for item in SECRETS if item in finished.out]
     found: dict[str, list[dict[str, Any]]] = {}
-    for one in finished.json:
-        assert list(one) == ["check", "state", "said", "todo"]
-        assert one["said"][-1] in ".?", one
-        assert one["todo"] or one["state"] == "ok", one
-        found.setdefault(one["check"], []).append(one)
-    assert finished.code == int(any(one["state"] == "problem" for one in finished.json))
+    for finding in finished.json:
+        assert list(finding) == ["check", "state", "said", "todo"]
+        assert finding["said"][-1] in ".?", finding
+        assert finding["todo"] or finding["state"] == "ok", finding
+        found.setdefault(finding["check"], []).append(finding)
+    assert finished.code == int(any(finding["state"] == "problem" for finding in finished.json))
     assert code in (None, finished.code), finished.out
     return found
 
@@ -118,10 +118,10 @@ def examined(signoff: Commands, *, code: int | None = None) -> dict[str, list[di
 def states(found: dict[str, list[dict[str, Any]]], *ignored: str) -> dict[str, str]:
     """What is not ok."""
     return {
-        check: one["state"]
+        check: item["state"]
         for check, many in found.items()
-        for one in many
-        if one["state"] != "ok" and check not in ignored
+        for item in many
+        if item["state"] != "ok" and check not in ignored
     }
 
 
@@ -153,7 +153,7 @@ def test_an_installation_with_slack_is_well_but_for_its_sandbox(signoff: Command
     assert "may use Socket Mode" in only(found, "slack.app_token")[1]
     assert "Socket Mode; no port is listened on" in only(found, "slack.deliveries")[1]
     # Nothing is shown to anybody, and no connection is kept.
-    assert {one.method for one in slack.slack.calls} == {
+    assert {call.method for call in slack.slack.calls} == {
         *("auth.test", "users.info", "blocks.validate", "apps.connections.open")
     }
     assert slack.sockets.of(slack.app.id) == []
@@ -203,7 +203,7 @@ def test_wrong_settings_hide_nothing_else(signoff: Commands, slack: RunningSandb
         port="0", slack_app_token="xoxb-sandbox-signoff", prot="80", slack_signing_secret="sandbox-signing-secret"
     )
     found = examined(signoff, code=1)
-    assert [one["said"].partition(":")[0] for one in found["settings"]] == [
+    assert [item["said"].partition(":")[0] for item in found["settings"]] == [
         "SIGNOFF_PROT",
         "SIGNOFF_SLACK_APP_TOKEN",
         "SIGNOFF_PORT",
@@ -286,7 +286,7 @@ def test_a_token_of_somebody_else_is_told(signoff: Commands, slack: RunningSandb
 
 
 def test_each_missing_scope_is_told_with_what_it_is_for(signoff: Commands, slack: RunningSandbox) -> None:
-    slack.app.scopes[:] = [one for one in slack.app.scopes if one not in ("im:history", "users:read")]
+    slack.app.scopes[:] = [item for item in slack.app.scopes if item not in ("im:history", "users:read")]
     found = examined(signoff, code=1)
     state, said = only(found, "slack.scopes")
     assert state == "problem"
@@ -417,7 +417,7 @@ def test_a_slack_that_gives_no_verdict_on_blocks_is_told(
 ) -> None:
     slack.fault("blocks.validate", "error", code=code)
     assert only(examined(signoff), "slack.blocks")[0] == state
-    assert len([one for one in slack.slack.calls if one.method == "blocks.validate"]) == 1
+    assert len([call for call in slack.slack.calls if call.method == "blocks.validate"]) == 1
 
 
 # -- where deliveries are taken -----------------------------------------------------------------------------
@@ -550,7 +550,7 @@ def history(tmp_path: Path) -> Path:
     """A history with one step more than this program's."""
     home = tmp_path / "history"
     shutil.copytree(schema.HISTORY, home, ignore=shutil.ignore_patterns("__pycache__"))
-    before = max(one.name[:4] for one in (home / "versions").glob("0*.py"))
+    before = max(file.name[:4] for file in (home / "versions").glob("0*.py"))
     (home / "versions" / "9001_later.py").write_text(LATER.format(before=before))
     return home
 
@@ -642,11 +642,11 @@ def test_a_place_that_may_only_be_read_is_told(signoff: Commands, locked: str, b
     finally:
         folder.chmod(0o700)
     assert (finished.returncode, finished.stderr) == (1, "")
-    found = {one["check"]: one for one in json.loads(finished.stdout)}
+    found = {item["check"]: item for item in json.loads(finished.stdout)}
     assert found["database.permissions"]["state"] == "problem"
     assert f"cannot write {path if locked == 'file' else folder}." in found["database.permissions"]["said"]
     assert found["database.integrity"]["state"] == "ok"
-    assert [one.name for one in folder.iterdir()] == ["signoff.db"]
+    assert [file.name for file in folder.iterdir()] == ["signoff.db"]
 
 
 def test_a_process_that_owns_it_and_does_not_answer_is_told(signoff: Commands) -> None:
@@ -847,7 +847,7 @@ def test_a_check_that_breaks_hides_no_other(
     monkeypatch.setattr(checks, "LOCAL_CHECKS", ((broken,), *checks.LOCAL_CHECKS))
     monkeypatch.setattr(checks, "NETWORK_CHECKS", (broken_network, *checks.NETWORK_CHECKS))
     found = examined(signoff, code=1)
-    assert [told in one["said"] for one in found["machine"]] == [True, True]
+    assert [told in item["said"] for item in found["machine"]] == [True, True]
     assert only(found, "database.integrity")[0] == "ok"
     assert only(found, "slack.token")[0] == "ok"
 

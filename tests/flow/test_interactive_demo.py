@@ -24,7 +24,7 @@ import pytest
 from bot.cli.exit_codes import Exit
 from bot.devtools.demo import browser, services, story_browser, workflows
 from bot.devtools.demo.servers import free_port
-from bot.devtools.sandbox.persistence import Unreadable
+from bot.devtools.sandbox.persistence import UnreadableFile
 from engine import workflowfile
 from engine.domain import DEFAULT_WORKSPACE
 from engine.steps import registry
@@ -79,7 +79,7 @@ class Demo:
     def workflows(self) -> dict[str, int]:
         """Return the current version of each workflow."""
         with schema.reading(self.folder / "signoff.db") as connection:
-            return {one.name: one.version for one in load_workflows(connection, DEFAULT_WORKSPACE)}
+            return {workflow.name: workflow.version for workflow in load_workflows(connection, DEFAULT_WORKSPACE)}
 
     def shown_copies(self) -> int:
         """Return how many copies are recorded as shown. A copy that a crash cut off waits for its lease."""
@@ -112,7 +112,7 @@ class Demo:
 
     def waiting(self, who: str, title: str) -> list[dict[str, Any]]:
         """Return a person's copies with this title that have buttons."""
-        return [one for one in self.sees(who) if title in one["text"] and buttons(one)]
+        return [message for message in self.sees(who) if title in message["text"] and buttons(message)]
 
     def settled(self, who: str, title: str) -> bool:
         return not self.waiting(who, title)
@@ -124,15 +124,17 @@ class Demo:
         """Wait until a person's copy has this text and no buttons, and return it."""
 
         def look() -> dict[str, Any] | None:
-            copies = [one for one in self.sees(who) if f"Refund order {order}?" in json.dumps(one["blocks"])]
-            return next((one for one in copies if text in json.dumps(one) and not buttons(one)), None)
+            copies = [
+                message for message in self.sees(who) if f"Refund order {order}?" in json.dumps(message["blocks"])
+            ]
+            return next((copy for copy in copies if text in json.dumps(copy) and not buttons(copy)), None)
 
         found: dict[str, Any] = until(look)
         return found
 
     def ends(self, text: str) -> None:
         """Wait until cleo has a message with this text."""
-        until(lambda: [one for one in self.sees("cleo", "general") if text in json.dumps(one)])
+        until(lambda: [message for message in self.sees("cleo", "general") if text in json.dumps(message)])
 
     def mails(self, subject: str = "") -> list[dict[str, Any]]:
         """Return the emails to mia with this text in their subject."""
@@ -175,7 +177,7 @@ def until(look: Callable[[], Any]) -> Any:
 
 def buttons(message: dict[str, Any]) -> list[str]:
     rows = [block["elements"] for block in message.get("blocks", []) if block["type"] == "actions"]
-    return [one["text"]["text"] for row in rows for one in row if one["type"] == "button"]
+    return [item["text"]["text"] for row in rows for item in row if item["type"] == "button"]
 
 
 @pytest.fixture
@@ -234,7 +236,11 @@ def test_a_deployment_is_carried_out_and_asked_about_again_where_the_service_is_
     assert demo.booked() == ["deployed version 1.4"]
     demo.asks("deploy version=2-broken changes=Worse settle=1s", "Deploy 2-broken to production?")
     demo.act("ada", "click", button="Approve")
-    until(lambda: [one for one in demo.sees("cleo") if "The health page answers 503. Keep 2-broken?" in one["text"]])
+    until(
+        lambda: [
+            message for message in demo.sees("cleo") if "The health page answers 503. Keep 2-broken?" in message["text"]
+        ]
+    )
     assert demo.booked() == ["deployed version 1.4", "deployed version 2-broken"]
 
     fields = json.dumps(demo.sees("cleo"))
@@ -254,13 +260,13 @@ def test_what_was_paid_is_a_page_in_a_browser(demo: Demo) -> None:
 def test_people_are_advised_to_do_what_can_be_done(demo: Demo) -> None:
     demo.start()
     advice = demo.call("GET", "advice")["advice"]
-    addresses = {one["address"] for one in demo.call("GET", "mailboxes")["mailboxes"]}
-    assert set(advice) <= addresses | {one["name"] for one in demo.call("GET", "users")["users"]}
+    addresses = {mailbox["address"] for mailbox in demo.call("GET", "mailboxes")["mailboxes"]}
+    assert set(advice) <= addresses | {user["name"] for user in demo.call("GET", "users")["users"]}
     assert {"ada", "ben", "cleo", MIA} <= set(advice)
-    hints = [one for many in advice.values() for one in many]
-    lines = {one["line"] for one in demo.call("GET", "completions")["completions"]}
-    assert {one["line"] for one in hints if one["line"]} <= lines
-    for page in {one["page"] for one in hints if one["page"]}:
+    hints = [item for many in advice.values() for item in many]
+    lines = {completion["line"] for completion in demo.call("GET", "completions")["completions"]}
+    assert {hint["line"] for hint in hints if hint["line"]} <= lines
+    for page in {hint["page"] for hint in hints if hint["page"]}:
         assert ask(demo.page, "GET", page)[0] == 200
 
 
@@ -277,12 +283,12 @@ def test_who_has_no_slack_decides_from_the_mail_also_after_a_restart(demo: Demo)
     (asked,) = until(demo.mails)
     before = demo.again()
     assert f"{GONE_ON}; 1 request waits for a decision." in before
-    assert [one["id"] for one in demo.mails()] == [asked["id"]]
+    assert [email["id"] for email in demo.mails()] == [asked["id"]]
     asyncio.run(_decide_by_email(demo, asked["id"]))
     demo.ends("Expense report: done")
     for who in "ada", "ben":
         until(partial(demo.settled, who, "Pay back this expense?"))
-    until(lambda: [one for one in demo.mails() if one["subject"] == f"Re: {asked['subject']}"])
+    until(lambda: [email for email in demo.mails() if email["subject"] == f"Re: {asked['subject']}"])
     demo.again("--fresh")
     assert demo.mails() == []
 
@@ -322,7 +328,7 @@ def test_the_next_start_goes_on_where_the_first_stopped(demo: Demo) -> None:
     assert {who: demo.sees(who) for who in ("ada", "ben", "cleo")} == before
     demo.act("ada", "click", button=PAY)
     copy = demo.closes("ben", "A-1", "Approved by Ada Approver")
-    assert copy["ts"] in [one["ts"] for one in before["ben"]]
+    assert copy["ts"] in [item["ts"] for item in before["ben"]]
     assert len(demo.sees("ada")) == len(before["ada"])
     until(lambda: demo.booked() == ["paid 120 EUR for order A-2 (Broken)", "paid 120 EUR for order A-1 (Broken)"])
     assert demo.workflows() == {"deploy": 1, "expense": 1, "refund": 1}
@@ -348,7 +354,7 @@ def test_a_message_that_a_kill_took_is_posted_afresh(demo: Demo) -> None:
     file = demo.folder / "slack.json"
     assert demo.stop(signal.SIGKILL)[0] == -signal.SIGKILL
     world = json.loads(file.read_text())
-    (ada,) = [one["id"] for one in world["users"].values() if one["name"] == "ada"]
+    (ada,) = [user["id"] for user in world["users"].values() if user["name"] == "ada"]
     for channel in world["channels"].values():
         if channel["kind"] == "im" and ada in channel["members"]:
             world["messages"][channel["id"]] = []
@@ -447,7 +453,7 @@ def test_a_real_database_is_neither_opened_nor_forgotten(demo: Demo, more: list[
     finished = demo.at.run(*demo.options, *more)
     assert finished.code == Exit.STORE
     assert "holds a database that is not a demo’s; name another folder with --folder." in finished.said
-    assert [(one.name, one.read_bytes()) for one in demo.folder.iterdir()] == [("signoff.db", b"of a real server")]
+    assert [(file.name, file.read_bytes()) for file in demo.folder.iterdir()] == [("signoff.db", b"of a real server")]
 
 
 def test_a_folder_that_cannot_be_made_is_named(demo: Demo) -> None:
@@ -473,7 +479,7 @@ def test_the_services_remember_what_they_did(tmp_path: Path) -> None:
     file = tmp_path / "effects.json"
     assert services.load_ledger(file) is None
     file.write_text('{"version": 2, "port": 1}')
-    with pytest.raises(Unreadable, match="another version"):
+    with pytest.raises(UnreadableFile, match="another version"):
         services.load_ledger(file)
 
 

@@ -40,25 +40,25 @@ async def wait_for_line(feed: StoryFeed, env: DemoEnvironment, kind: str) -> dic
     for _ in range(200):
         story = await feed.story()
         assert story is not None
-        if any(one["kind"] == kind for one in story["lines"]):
+        if any(line["kind"] == kind for line in story["lines"]):
             return story
         await env.slack.until(lambda: True)
     raise AssertionError(f"no line of kind {kind}")
 
 
 def sentences(story: dict[str, Any]) -> str:
-    return "\n".join(f"{one['who']}: {one['sentence']}" for one in story["lines"])
+    return "\n".join(f"{line['who']}: {line['sentence']}" for line in story["lines"])
 
 
 async def test_a_run_is_told_with_its_request_its_copies_and_why(env: DemoEnvironment) -> None:
     run, feed = await open_request(env), StoryFeed(env.app)
     story = await wait_for_line(feed, env, "delivery.shown")
-    assert [one["id"] for one in story["runs"]] == [run]
+    assert [run["id"] for run in story["runs"]] == [run]
     assert story["runs"][0]["status"] == "waiting"
     assert story["runs"][0]["steps"][0]["status"] == "in_review"
     (request,) = story["requests"]
     assert request["title"] == "Refund order A-1?"
-    assert {one["person"] for one in request["deliveries"]} == {"Ada Approver", "Ben Approver"}
+    assert {delivery["person"] for delivery in request["deliveries"]} == {"Ada Approver", "Ben Approver"}
     said = sentences(story)
     assert "waits for Ada Approver, Ben Approver. Why: Over 100 EUR: refund policy 4.2" in said
     assert "Cleo Builder: started refund, version 1." in said

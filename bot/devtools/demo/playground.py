@@ -21,7 +21,7 @@ from bot.devtools.demo.folder import DemoFolder
 from bot.devtools.demo.services import DemoServices
 from bot.devtools.demo.story_feed import StoryFeed
 from bot.devtools.sandbox import RunningSandbox, persistence, sandbox
-from bot.devtools.sandbox.persistence import Unreadable, Unwritable
+from bot.devtools.sandbox.persistence import UnreadableFile, UnwritableFile
 from bot.presentation import refusals
 from bot.slack import transport
 from bot.web import server
@@ -103,7 +103,7 @@ async def _open_slack(stack: AsyncExitStack, files: DemoFolder, port: int) -> Ru
         # Conversations are opened before the first message, so that a crash cannot lose one that a receipt names.
         if not user.is_bot:
             slack.world.dm(slack.app.bot_user, user.id)
-    await stack.enter_async_context(persistence.keeping(slack.slack, files.world))
+    await stack.enter_async_context(persistence.save_changes(slack.slack, files.world))
     return slack
 
 
@@ -191,7 +191,7 @@ def _database_errors() -> Iterator[None]:
 def _write_errors() -> Iterator[None]:
     try:
         yield
-    except Unwritable as error:
+    except UnwritableFile as error:
         raise StoreError(f"The messages of the demo cannot be saved: {error}.") from None
 
 
@@ -199,7 +199,7 @@ def _write_errors() -> Iterator[None]:
 def _read_errors(path: Path) -> Iterator[None]:
     try:
         yield
-    except Unreadable as error:
+    except UnreadableFile as error:
         raise StoreError(f"{path} cannot be read: {error}. {_FRESH_HINT}") from None
 
 

@@ -16,7 +16,7 @@ from bot.devtools.demo import ledger_page
 from bot.devtools.demo.deployments import Deployment, Deployments
 from bot.devtools.demo.payments import Payments, Refund
 from bot.devtools.sandbox import persistence
-from bot.devtools.sandbox.persistence import Unreadable
+from bot.devtools.sandbox.persistence import UnreadableFile
 
 HOST: Final = "127.0.0.1"
 _VERSION: Final = 1
@@ -36,17 +36,17 @@ class Ledger(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 def load_ledger(path: Path) -> Ledger | None:
-    """Load the ledger, or return None if there is none yet. Raises `Unreadable`."""
+    """Load the ledger, or return None if there is none yet. Raises `UnreadableFile`."""
     try:
         ledger = msgspec.json.decode(path.read_bytes(), type=Ledger)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise Unreadable(str(error.strerror)) from None
+        raise UnreadableFile(str(error.strerror)) from None
     except (msgspec.DecodeError, ValueError) as error:
-        raise Unreadable(str(error)) from None
+        raise UnreadableFile(str(error)) from None
     if ledger.version != _VERSION:
-        raise Unreadable("another version of Signoff wrote it")
+        raise UnreadableFile("another version of Signoff wrote it")
     return ledger
 
 
@@ -73,7 +73,7 @@ class DemoServices:
             calls=self.payments.calls,
             deployments=self.deployments.deployed,
         )
-        persistence.write(self.path, msgspec.json.encode(ledger))
+        persistence.write_file(self.path, msgspec.json.encode(ledger))
 
     @web.middleware
     async def save_before_response(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -102,7 +102,7 @@ def service_url(port: int) -> str:
 
 @asynccontextmanager
 async def run_services(path: Path, *, port: int, token: str) -> AsyncIterator[DemoServices]:
-    """Run the services. Raises `OSError` if the port is not free, and `Unreadable` for the ledger."""
+    """Run the services. Raises `OSError` if the port is not free, and `UnreadableFile` for the ledger."""
     ledger = load_ledger(path) or Ledger(port=port)
     services = DemoServices(
         port=port,

@@ -1,4 +1,4 @@
-"""How the scripting API answers: JSON, and refusals with a sentence."""
+"""Responses of the scripting API: JSON, and errors with a sentence."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from aiohttp import web
 
 from bot.devtools.sandbox.errors import CannotAct, NotSubmitted
 from bot.devtools.sandbox.jsontypes import Json
-from bot.devtools.sandbox.page_files import foreign
+from bot.devtools.sandbox.page_files import is_foreign
 from bot.devtools.sandbox.slack import SlackSandbox
 
 T = TypeVar("T")
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
 
 
-class Refused(Exception):
-    """A request that the sandbox cannot follow."""
+class RequestRefused(Exception):
+    """A request that the sandbox refuses, with a sentence."""
 
 
-class Answering:
-    """Makes handlers of functions that return what is answered.
+class JsonHandlers:
+    """Builds HTTP handlers from functions that return JSON.
 
-    `Refused`, `CannotAct`, and what a body of the wrong shape raises, become HTTP 409 with the sentence.
+    `RequestRefused`, `CannotAct`, and errors of a body with the wrong shape become HTTP 409 with a sentence.
     """
 
     def __init__(self, slack: SlackSandbox) -> None:
         self.slack = slack
 
     def get(self, read: Callable[[web.Request], Json]) -> Handler:
-        """Reads."""
+        """Build a handler that reads."""
 
         async def handler(request: web.Request) -> web.Response:
-            return await self.answer(request, lambda: _now(read, request))
+            return await self.answer(request, lambda: _read_now(read, request))
 
         return handler
 
     def ask(self, ask: Callable[[], Awaitable[Json]]) -> Handler:
-        """Reads what somebody else has to be asked for."""
+        """Build a handler that reads from an asynchronous source."""
 
         async def handler(request: web.Request) -> web.Response:
             return await self.answer(request, ask)
@@ -47,10 +47,10 @@ class Answering:
         return handler
 
     def post(self, do: Callable[[Json], Awaitable[Json]]) -> Handler:
-        """Changes something."""
+        """Build a handler that changes something."""
 
         async def handler(request: web.Request) -> web.Response:
-            given = await body(request)
+            given = await read_body(request)
             answer = await self.answer(request, lambda: do(given))
             self.slack.changes.moved()
             return answer
@@ -58,15 +58,15 @@ class Answering:
         return handler
 
     async def answer(self, request: web.Request, work: Callable[[], Awaitable[Json]]) -> web.Response:
-        """What the work returns, or why it cannot be."""
-        if foreign(self.slack, request):
+        """Return the result of the work, or its error, as JSON."""
+        if is_foreign(self.slack, request):
             return web.json_response({"error": "requests from other origins are refused"}, status=403)
         status = 200 if "quiet" in request.query else 409
         try:
             return web.json_response(await work())
         except NotSubmitted as error:
             return web.json_response({"error": str(error), "problems": error.problems}, status=status)
-        except (CannotAct, Refused) as error:
+        except (CannotAct, RequestRefused) as error:
             return web.json_response({"error": str(error)}, status=status)
         except KeyError as error:
             return web.json_response({"error": f"missing: {error.args[0]}"}, status=status)
@@ -74,12 +74,12 @@ class Answering:
             return web.json_response({"error": str(error)}, status=status)
 
 
-async def _now(read: Callable[[web.Request], Json], request: web.Request) -> Json:
+async def _read_now(read: Callable[[web.Request], Json], request: web.Request) -> Json:
     return read(request)
 
 
-async def body(request: web.Request) -> Json:
-    """The object that was sent; {} without a body."""
+async def read_body(request: web.Request) -> Json:
+    """Return the JSON object in the body, or {} without a body."""
     try:
         given = await request.json() if request.can_read_body else {}
     except json.JSONDecodeError:
@@ -89,6 +89,6 @@ async def body(request: web.Request) -> Json:
     return given
 
 
-def last(found: Sequence[T], request: web.Request) -> Sequence[T]:
-    """The newest ones only, where `?last=` says how many."""
-    return found[-int(request.query["last"]) :] if "last" in request.query else found
+def newest(items: Sequence[T], request: web.Request) -> Sequence[T]:
+    """Return only the newest items if `?last=` gives their number."""
+    return items[-int(request.query["last"]) :] if "last" in request.query else items

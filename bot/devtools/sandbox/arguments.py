@@ -1,4 +1,4 @@
-"""Slack's ways of passing arguments: query, form (with JSON inside of fields), JSON body; and tokens.
+"""Slack's forms of arguments: query, form fields (with JSON inside some), JSON body; and tokens.
 
 https://docs.slack.dev/apis/web-api/#basics
 """
@@ -21,7 +21,7 @@ _FALSE: Final = frozenset({"0", "false", "False", "", False})
 
 @dataclass(kw_only=True)
 class Arguments:
-    """What a call was given."""
+    """The arguments and the token of a call."""
 
     values: Json
     token: str | None = None
@@ -29,7 +29,7 @@ class Arguments:
     warnings: list[str] = field(default_factory=list)
 
     def text(self, name: str) -> str | None:
-        """A string, or nothing where it is absent or empty."""
+        """Return a string, or None if it is absent or empty."""
         value = self.values.get(name)
         if value is None or value == "":
             return None
@@ -38,14 +38,14 @@ class Arguments:
         return str(value)
 
     def required(self, name: str) -> str:
-        """A string that must be there."""
+        """Return a string. Raises `ApiError` if it is absent or empty."""
         value = self.text(name)
         if value is None:
             raise bad_arguments([f"missing required field: {name}"])
         return value
 
     def flag(self, name: str, *, default: bool = False) -> bool:
-        """True or false, in any of Slack's spellings."""
+        """Return a boolean in any of Slack's spellings."""
         value = self.values.get(name)
         if value is None:
             return default
@@ -54,7 +54,7 @@ class Arguments:
         return value in _TRUE
 
     def whole(self, name: str, *, default: int, most: int) -> int:
-        """A whole number from 1."""
+        """Return a whole number from 1 to `most`."""
         value = self.text(name)
         if value is None:
             return default
@@ -63,40 +63,40 @@ class Arguments:
         return int(value)
 
 
-async def read(request: web.Request) -> Arguments:
-    """The arguments of a call. Raises `SlackError` for what cannot be read."""
-    given = Arguments(values=dict(request.query))
-    token = given.values.pop("token", None)
+async def read_arguments(request: web.Request) -> Arguments:
+    """Read the arguments of a call. Raises `ApiError` if they cannot be read."""
+    arguments = Arguments(values=dict(request.query))
+    token = arguments.values.pop("token", None)
     if request.method == "POST":
-        posted = await _body(request, given)
-        # In a JSON body a token does not count: with JSON it must be in the header.
+        posted = await _read_body(request, arguments)
+        # A token in a JSON body is ignored: with JSON it must be in the header.
         token = posted.pop("token", token) if request.content_type != "application/json" else token
-        given.values |= posted
-    given.token = str(token) if token else None
+        arguments.values |= posted
+    arguments.token = str(token) if token else None
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and bearer.strip():
-        given.token, given.token_in_header = bearer.strip(), True
-    for name in _JSON_FIELDS & given.values.keys():
-        given.values[name] = _decoded(given.values[name])
-    return given
+        arguments.token, arguments.token_in_header = bearer.strip(), True
+    for name in _JSON_FIELDS & arguments.values.keys():
+        arguments.values[name] = _decode_field(arguments.values[name])
+    return arguments
 
 
-async def _body(request: web.Request, given: Arguments) -> Json:
+async def _read_body(request: web.Request, arguments: Arguments) -> Json:
     kind = request.content_type
     if kind == "application/json":
         if request.charset is None:
-            given.warnings.append("missing_charset")
-        return _object(await request.text())
+            arguments.warnings.append("missing_charset")
+        return _parse_object(await request.text())
     if kind in ("application/x-www-form-urlencoded", "multipart/form-data"):
         if request.charset is not None:
-            given.warnings.append("superfluous_charset")
+            arguments.warnings.append("superfluous_charset")
         return {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
     if await request.read():
         raise ApiError("invalid_post_type")
     return {}
 
 
-def _object(text: str) -> Json:
+def _parse_object(text: str) -> Json:
     if not text:
         return {}
     try:
@@ -108,8 +108,8 @@ def _object(text: str) -> Json:
     return value
 
 
-def _decoded(value: Any) -> Any:
-    """JSON inside of a string; a string that is none stays, for the method to refuse."""
+def _decode_field(value: Any) -> Any:
+    """Parse JSON inside a string; other strings are returned unchanged, and the method refuses them."""
     if not isinstance(value, str):
         return value
     try:

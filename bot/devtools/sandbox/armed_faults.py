@@ -1,4 +1,4 @@
-"""Faults that wait for what they hit, in the order in which they were armed."""
+"""Faults that are armed until they are used up, in the order in which they were added."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 
-class Countable(Protocol):
-    """`times`: how often it can be used (None: until it is cleared); `skip`: what is let pass first."""
+class LimitedFault(Protocol):
+    """A fault with limits. `times`: uses that are left (None: no limit); `skip`: matching calls that pass first."""
 
     times: int | None
     skip: int
 
 
-FaultT = TypeVar("FaultT", bound=Countable)
+FaultT = TypeVar("FaultT", bound=LimitedFault)
 
 
 @dataclass
 class ArmedFaults(Generic[FaultT]):
-    """`used`: each use, in its order."""
+    """The armed faults. `used` has one entry for each use."""
 
     queue: list[FaultT] = field(default_factory=list)
     down: bool = False
     used: list[FaultT] = field(default_factory=list)
 
     def first(self, hits: Callable[[FaultT], bool]) -> FaultT | None:
-        """The first fault that hits and lets nothing pass any more, used up by one."""
+        """Use and return the first matching fault that has no calls left to skip."""
         for fault in self.queue:
             if hits(fault):
                 if fault.skip > 0:

@@ -1,4 +1,4 @@
-"""A count that moves whenever something in the sandbox changed, for pages that show it live, and for whoever waits."""
+"""A counter that increases with every change in the sandbox, for live pages and for tests that wait."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import asyncio
 
 
 class Changes:
-    """What happens reports here: calls of the app, deliveries to it, and acts of people."""
+    """Counts calls of the app, deliveries to it, and acts of people."""
 
     def __init__(self) -> None:
         self.count = 0
         self._moved = asyncio.Event()
 
     def moved(self) -> None:
-        """Something changed. Whoever changes the state by hand says so too."""
+        """Count a change. Code that changes the state directly must call this."""
         self.count += 1
         self._moved.set()
         self._moved = asyncio.Event()
 
     async def after(self, seen: int) -> int:
-        """The count, once it is another than `seen`."""
+        """Wait until the count differs from `seen`, and return it."""
         while self.count == seen:
             await self._moved.wait()
         return self.count

@@ -1,4 +1,4 @@
-"""The sandbox's time: a clock that can be moved on, and waits that end when it is."""
+"""The sandbox's clock, which can be moved forward, and waits that end when it is."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from engine.ports import Clock
 from engine.system import SystemClock
 
 _POLL_SECONDS: Final = 0.01
-"""How often to look at a clock that somebody else moves."""
+"""How often a clock that tests move is polled."""
 
 T = TypeVar("T")
 
 
 class FrozenClock:
-    """Stands still until it is moved. Starts at the real time, so that signatures are not too old for an app."""
+    """A clock that stands still until it is moved. Starts now, so that signatures are not too old for the app."""
 
     def __init__(self, at: datetime | None = None) -> None:
         self.at = at or SystemClock().now()
 
     def now(self) -> datetime:
-        """The time that was set."""
+        """Return the time that was set."""
         return self.at
 
 
 class Time:
-    """The clock given, plus what `advance` added."""
+    """A clock plus the time that `advance` added."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.clock: Clock = clock or SystemClock()
@@ -36,7 +36,7 @@ class Time:
         self._moved = asyncio.Event()
 
     def now(self) -> datetime:
-        """The sandbox's time, in UTC."""
+        """Return the sandbox's time in UTC."""
         return (self.clock.now() + self.ahead).astimezone(UTC)
 
     @property
@@ -45,7 +45,7 @@ class Time:
         return self.now().timestamp()
 
     def advance(self, seconds: float) -> None:
-        """Move on. Everything that waits for a time until then is woken."""
+        """Move the clock forward, and wake everything that waits for a time up to then."""
         if seconds < 0:
             raise ValueError("time does not go back")
         self.ahead += timedelta(seconds=seconds)
@@ -53,7 +53,7 @@ class Time:
         self._moved = asyncio.Event()
 
     async def sleep(self, seconds: float) -> None:
-        """Return when the sandbox's clock has moved on by this much."""
+        """Wait until the sandbox's clock has advanced by this much."""
         due = self.now() + timedelta(seconds=seconds)
         while (left := (due - self.now()).total_seconds()) > 0:
             moved = self._moved
@@ -65,7 +65,7 @@ class Time:
                 continue
 
     async def within(self, seconds: float, work: Coroutine[Any, Any, T]) -> T:
-        """The result of the work. Raises `TimeoutError` (and cancels the work) when the clock is first."""
+        """Return the result of the work. If the clock is first, cancel the work and raise `TimeoutError`."""
         working = asyncio.ensure_future(work)
         timer = asyncio.ensure_future(self.sleep(seconds))
         try:
@@ -74,6 +74,6 @@ class Time:
                 return working.result()
             raise TimeoutError
         finally:
-            for one in (working, timer):
-                one.cancel()
+            for item in (working, timer):
+                item.cancel()
             await asyncio.gather(working, timer, return_exceptions=True)

@@ -34,12 +34,12 @@ _REASONS: Final = {
     "dispatch_failed": "connection_failed",
     "http_service_error": "http_error",
 }
-"""What our names for a failed delivery are called in X-Slack-Retry-Reason."""
+"""The values of X-Slack-Retry-Reason for each problem of a delivery."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ack:
-    """What came of a delivery. `problem`: `operation_timeout`, `http_service_error`, `dispatch_failed`, or None."""
+    """The outcome of a delivery. `problem`: `operation_timeout`, `http_service_error`, `dispatch_failed`, or None."""
 
     problem: str | None = None
     status: int | None = None
@@ -48,13 +48,13 @@ class Ack:
 
     @property
     def ok(self) -> bool:
-        """The app acknowledged in time."""
+        """Whether the app acknowledged in time."""
         return self.problem is None
 
 
 @dataclass(kw_only=True)
 class AppDelivery:
-    """A delivery that was made, for tests to look at."""
+    """A recorded delivery."""
 
     app_id: str
     kind: DeliveryKind
@@ -66,7 +66,7 @@ class AppDelivery:
 
 @dataclass(kw_only=True)
 class Deliveries:
-    """Sends, waits, and remembers. `keep`: runs a coroutine until it ends or the server stops."""
+    """Sends deliveries and records them. `keep` runs a coroutine until it ends or the server stops."""
 
     time: Time
     faults: Faults
@@ -74,15 +74,15 @@ class Deliveries:
     session: aiohttp.ClientSession
     keep: Callable[[Coroutine[Any, Any, None]], None]
     changes: Changes
-    # Signatures carry the machine's time, not the sandbox's: an app compares them with its own clock,
-    # and a test that moves the sandbox on by an hour must not make every request look like a replay.
+    # Signatures have the machine's time, because the app compares them with its own clock. With the sandbox's time,
+    # every request would look like a replay after a test moves the sandbox forward by an hour.
     stamp: Clock = field(default_factory=SystemClock)
     log: list[AppDelivery] = field(default_factory=list)
 
     async def send(
         self, app: InstalledApp, *, kind: DeliveryKind, payload: Json, retry: int = 0, reason: str = ""
     ) -> Ack:
-        """Deliver once (twice under the fault `duplicate`), and wait for the acknowledgement for three seconds."""
+        """Deliver once (twice under the fault `duplicate`), and return the acknowledgement of the app."""
         fault = self.faults.take(f"deliver:{kind}")
         if self.faults.down or (fault is not None and fault.kind == "drop"):
             return Ack(problem="operation_timeout")
@@ -91,10 +91,10 @@ class Deliveries:
             await self.time.sleep(fault.seconds)
         if fault is not None and fault.kind == "signature":
             secret += "-wrong"
-        sending = [self._once(app, kind=kind, payload=payload, secret=secret, retry=(retry, reason))]
+        attempts = [self._once(app, kind=kind, payload=payload, secret=secret, retry=(retry, reason))]
         if fault is not None and fault.kind == "duplicate":
-            sending.append(self._once(app, kind=kind, payload=payload, secret=secret, retry=(retry, reason)))
-        acks = await asyncio.gather(*sending)
+            attempts.append(self._once(app, kind=kind, payload=payload, secret=secret, retry=(retry, reason)))
+        acks = await asyncio.gather(*attempts)
         self.changes.moved()
         return acks[0]
 
@@ -103,24 +103,24 @@ class Deliveries:
     ) -> Ack:
         by_socket = bool(self.sockets.of(app.id))
         over: Literal["http", "socket", "none"] = "socket" if by_socket else "http" if app.request_url else "none"
-        made = AppDelivery(app_id=app.id, kind=kind, payload=payload, retry=retry[0], over=over)
-        self.log.append(made)
+        delivery = AppDelivery(app_id=app.id, kind=kind, payload=payload, retry=retry[0], over=over)
+        self.log.append(delivery)
         self.changes.moved()
         if over == "none":
-            made.ack = Ack(problem="dispatch_failed")
-            return made.ack
+            delivery.ack = Ack(problem="dispatch_failed")
+            return delivery.ack
         work = (
             self._by_socket(app, kind=kind, payload=payload, retry=retry)
             if by_socket
             else self._by_http(app, kind=kind, payload=payload, secret=secret, retry=retry)
         )
         try:
-            made.ack = await self.time.within(limits.ACK_SECONDS, work)
+            delivery.ack = await self.time.within(limits.ACK_SECONDS, work)
         except TimeoutError:
-            made.ack = Ack(problem="operation_timeout")
+            delivery.ack = Ack(problem="operation_timeout")
         except (aiohttp.ClientError, OSError):
-            made.ack = Ack(problem="dispatch_failed")
-        return made.ack
+            delivery.ack = Ack(problem="dispatch_failed")
+        return delivery.ack
 
     async def _by_socket(self, app: InstalledApp, *, kind: DeliveryKind, payload: Json, retry: tuple[int, str]) -> Ack:
         number, reason = retry
@@ -133,9 +133,9 @@ class Deliveries:
     async def _by_http(
         self, app: InstalledApp, *, kind: DeliveryKind, payload: Json, secret: str, retry: tuple[int, str]
     ) -> Ack:
-        body, content_type = encoded(kind, payload)
+        body, content_type = encode_body(kind, payload)
         headers = {"Content-Type": content_type, "User-Agent": "Slackbot 1.0 (+https://api.slack.com/robots)"}
-        headers |= signature(body, secret=secret, timestamp=int(self.stamp.now().timestamp()))
+        headers |= sign(body, secret=secret, timestamp=int(self.stamp.now().timestamp()))
         number, reason = retry
         if number:
             headers |= {"X-Slack-Retry-Num": str(number), "X-Slack-Retry-Reason": reason}
@@ -143,7 +143,7 @@ class Deliveries:
             text = await response.text()
             no_retry = response.headers.get("X-Slack-No-Retry") == "1"
             problem = None if 200 <= response.status < 300 else "http_service_error"
-            return Ack(problem=problem, status=response.status, body=_decoded(text), no_retry=no_retry)
+            return Ack(problem=problem, status=response.status, body=_decode_body(text), no_retry=no_retry)
 
     def event(self, app: InstalledApp, payload: Json) -> None:
         """Deliver an event in the background, with the retries of the Events API."""
@@ -159,29 +159,32 @@ class Deliveries:
             ack = await self.send(app, kind="events_api", payload=payload, retry=number, reason=reason)
 
     async def verify_url(self, app: InstalledApp) -> bool:
-        """The challenge that Slack sends when a request URL is set (reference/events/url_verification)."""
+        """Send the challenge of a new request URL, and return whether the app answered it.
+
+        https://docs.slack.dev/reference/events/url_verification
+        """
         challenge = hashlib.sha256(app.id.encode()).hexdigest()
         payload = {"type": "url_verification", "token": app.verification_token, "challenge": challenge}
         ack = await self.send(app, kind="events_api", payload=payload)
-        answer = ack.body.get("challenge") if isinstance(ack.body, dict) else ack.body
-        return ack.ok and answer == challenge
+        response = ack.body.get("challenge") if isinstance(ack.body, dict) else ack.body
+        return ack.ok and response == challenge
 
 
-def encoded(kind: DeliveryKind, payload: Json) -> tuple[bytes, str]:
-    """The body and content type of an HTTP delivery."""
+def encode_body(kind: DeliveryKind, payload: Json) -> tuple[bytes, str]:
+    """Return the body and content type of an HTTP delivery."""
     if kind == "events_api":
         return json.dumps(payload).encode(), "application/json"
     fields = payload if kind == "slash_commands" else {"payload": json.dumps(payload)}
     return urlencode(fields).encode(), "application/x-www-form-urlencoded"
 
 
-def signature(body: bytes, *, secret: str, timestamp: int) -> dict[str, str]:
-    """The headers that prove that a request comes from Slack."""
+def sign(body: bytes, *, secret: str, timestamp: int) -> dict[str, str]:
+    """Return the headers with which Slack signs a request."""
     digest = hmac.new(secret.encode(), f"v0:{timestamp}:".encode() + body, hashlib.sha256).hexdigest()
     return {"X-Slack-Request-Timestamp": str(timestamp), "X-Slack-Signature": f"v0={digest}"}
 
 
-def _decoded(text: str) -> Any:
+def _decode_body(text: str) -> Any:
     if text.lstrip().startswith(("{", "[")):
         with contextlib.suppress(json.JSONDecodeError):
             return json.loads(text)

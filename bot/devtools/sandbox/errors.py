@@ -1,4 +1,4 @@
-"""What the sandbox refuses: `SlackError` to an app, `CannotAct` to a person (that is, to a script that plays one)."""
+"""Errors of the sandbox: `ApiError` for the app, `CannotAct` for a script that plays a person."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.devtools.sandbox.jsontypes import Json
 
 
 class ApiError(Exception):
-    """An answer `{"ok": false, "error": code}`; `extra` are further keys of the answer."""
+    """A response `{"ok": false, "error": code}`; `extra` has further keys of the response."""
 
     def __init__(self, code: str, **extra: Any) -> None:
         super().__init__(code)
@@ -17,7 +17,7 @@ class ApiError(Exception):
         self.extra = extra
 
     def to_json(self) -> Json:
-        """The body of the answer."""
+        """Return the body of the response."""
         return {"ok": False, "error": self.code, **self.extra}
 
 
@@ -30,11 +30,11 @@ class RateLimited(Exception):
 
 
 class CannotAct(Exception):
-    """A person cannot do that: what they would click, fill or type into is not there."""
+    """A person cannot do that: the button, input or message is not there."""
 
 
 class NotSubmitted(CannotAct):
-    """Slack's client keeps a modal open because of what was filled in; nothing was sent to the app.
+    """Slack's client keeps a modal open because of its values; nothing was sent to the app.
 
     `problems` maps block ids to the sentence under the field.
     """
@@ -45,6 +45,6 @@ class NotSubmitted(CannotAct):
 
 
 def bad_arguments(problems: Sequence[str], code: str = "invalid_arguments") -> ApiError:
-    """The shape in which Slack reports what is wrong with arguments: `[ERROR] sentence [json-pointer:/path]`."""
+    """Build Slack's error for wrong arguments, with messages `[ERROR] sentence [json-pointer:/path]`."""
     messages = [f"[ERROR] {problem}" for problem in problems]
     return ApiError(code, response_metadata={"messages": messages})

@@ -1,7 +1,8 @@
 """Faults on demand, for calls of the Web API (and of response_urls) and for deliveries to the app.
 
 A fault names what it hits: a method such as `chat.update`, `response_url`, `*` (every call), or `deliver:interactive`,
-`deliver:slash_commands`, `deliver:events_api`. Faults that hit the same thing are used in the order they were added.
+`deliver:slash_commands`, `deliver:events_api`. Faults with the same target are used in the order of
+their addition.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ class Fault:
 
     | kind | what happens |
     |---|---|
-    | error | `{"ok": false, "error": code}`; with `landed` the call's effect happened all the same |
+    | error | `{"ok": false, "error": code}`; with `landed` the call takes effect nevertheless |
     | status | an HTTP status with `body` (default: a page of HTML) as `content_type`; `landed` as above |
     | ratelimited | HTTP 429 with Retry-After: `seconds` |
-    | slow | `seconds` by the sandbox's clock, then as usual; for a delivery: before it is made |
-    | reset | the connection is cut before anything happened |
-    | lost | it happens, then the connection is cut: the caller cannot know |
-    | hang | it happens, and no answer ever comes |
-    | duplicate | a delivery is made twice |
-    | drop | a delivery never arrives; the person waits for nothing |
+    | slow | `seconds` by the sandbox's clock, then as usual; for a delivery: before it is sent |
+    | reset | the connection is closed before the call takes effect |
+    | lost | the call takes effect, then the connection is closed: the caller cannot know |
+    | hang | the call takes effect, and is never answered |
+    | duplicate | a delivery is sent twice |
+    | drop | a delivery never arrives; the person waits in vain |
     | signature | a delivery is signed with the wrong secret |
     """
 
@@ -39,18 +40,18 @@ class Fault:
     kind: FaultKind
     times: int | None = 1
     skip: int = 0
-    """Calls to let pass first."""
+    """Matching calls that pass before the fault is used."""
     code: str = "internal_error"
     status: int = 503
     seconds: float = 1.0
     landed: bool = False
     body: str = "<html><body>Slack is down</body></html>"
-    """Of `status`. A proxy, or Slack on a bad day, answers 200 with a page, with nothing, or with half of its JSON."""
+    """The body of `status`. Proxies, and Slack during outages, answer 200 with a page, no body, or half of the JSON."""
     content_type: str = "text/html"
 
 
 class Faults(ArmedFaults[Fault]):
-    """The queue. `down`: all of Slack answers 503 to the app and delivers nothing."""
+    """The armed faults. `down`: Slack answers 503 to all calls, and delivers nothing."""
 
     def add(self, fault: Fault) -> Fault:
         """Arm a fault. Raises `ValueError` for a kind that cannot hit what it names."""
@@ -62,14 +63,14 @@ class Faults(ArmedFaults[Fault]):
         return fault
 
     def take(self, on: str) -> Fault | None:
-        """The fault that hits this call, used up by one."""
+        """Use and return the fault for this call, if there is one."""
         return self.first(lambda fault: fault.on == on or (fault.on == "*" and not on.startswith("deliver:")))
 
     def clear(self) -> None:
-        """No faults any more."""
+        """Remove all faults."""
         self.queue.clear()
         self.down = False
 
     def to_json(self) -> Json:
-        """What is armed."""
-        return {"down": self.down, "queue": [asdict(one) for one in self.queue]}
+        """Return the armed faults as JSON."""
+        return {"down": self.down, "queue": [asdict(fault) for fault in self.queue]}

@@ -1,4 +1,4 @@
-"""What stands in inputs: the values of `state`, how a person fills them, and what Slack's client checks itself.
+"""The values of inputs: entries of `state`, how a person enters them, and the checks of Slack's client.
 
 Shapes: https://docs.slack.dev/reference/interaction-payloads/view-interactions-payload#state
 """
@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 from bot.devtools.sandbox import limits
-from bot.devtools.sandbox.blocks.check import elements_of
+from bot.devtools.sandbox.blocks.check import block_elements
 from bot.devtools.sandbox.blocks.elements import is_number
-from bot.devtools.sandbox.blocks.parts import choices_offered
+from bot.devtools.sandbox.blocks.parts import offered_options
 from bot.devtools.sandbox.errors import CannotAct
 from bot.devtools.sandbox.jsontypes import Json
 
@@ -50,18 +50,18 @@ _KEYS: Final = {
 """For each stateful element: the key of its value in `state`, and the key of its initial value."""
 
 
-def stateful(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
-    """Each element that holds a value, with its block."""
+def stateful_elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
+    """Yield each element that has a value, with its block."""
     for block in blocks:
-        for element in elements_of(block):
+        for element in block_elements(block):
             if element["type"] in _KEYS:
                 yield block, element
 
 
 def initial_state(blocks: list[Json]) -> State:
-    """The values before anybody touches them."""
+    """Return the values before a person changes them."""
     state: State = {}
-    for block, element in stateful(blocks):
+    for block, element in stateful_elements(blocks):
         key, initial = _KEYS[element["type"]]
         value = element.get(initial, [] if _is_list(element) else None)
         state.setdefault(block["block_id"], {})[element["action_id"]] = {"type": element["type"], key: value}
@@ -72,71 +72,71 @@ def _is_list(element: Json) -> bool:
     return element["type"] in ("checkboxes", "file_input") or element["type"].startswith("multi_")
 
 
-def value_of(held: Json) -> Any:
-    """The plain value in an entry of `state`."""
-    return held[_KEYS[held["type"]][0]]
+def entry_value(entry: Json) -> Any:
+    """Return the plain value of an entry of `state`."""
+    return entry[_KEYS[entry["type"]][0]]
 
 
-def entered(element: Json, given: Any) -> Json:
-    """The entry of `state` after a person entered this. Raises `CannotAct` where Slack's client has no way to."""
+def enter(element: Json, entered: Any) -> Json:
+    """Return the entry of `state` after a person entered a value. Raises `CannotAct` if Slack's client cannot."""
     kind = element["type"]
     key = _KEYS[kind][0]
-    if given in (None, "", []):
+    if entered in (None, "", []):
         return {"type": kind, key: [] if _is_list(element) else None}
     if key.endswith(("_option", "_options")) and not kind.endswith("external_select"):
-        return {"type": kind, key: _chosen(element, given)}
-    return {"type": kind, key: _plain(kind, given)}
+        return {"type": kind, key: _choose(element, entered)}
+    return {"type": kind, key: _convert(kind, entered)}
 
 
-def _chosen(element: Json, given: Any) -> Any:
+def _choose(element: Json, entered: Any) -> Any:
     if not _is_list(element):
-        return _option(element, given)
-    return [_option(element, one) for one in given]
+        return _find_option(element, entered)
+    return [_find_option(element, item) for item in entered]
 
 
-def _option(element: Json, given: Any) -> Json:
-    for one in choices_offered(element):
-        if given in (one, one["value"], one["text"]["text"]):
-            found: Json = one
+def _find_option(element: Json, entered: Any) -> Json:
+    for option in offered_options(element):
+        if entered in (option, option["value"], option["text"]["text"]):
+            found: Json = option
             return found
-    offered = ", ".join(repr(one["text"]["text"]) for one in choices_offered(element))
-    raise CannotAct(f"there is no option {given!r}; there are {offered}")
+    offered = ", ".join(repr(option["text"]["text"]) for option in offered_options(element))
+    raise CannotAct(f"there is no option {entered!r}; there are {offered}")
 
 
-def _plain(kind: str, given: Any) -> Any:
+def _convert(kind: str, entered: Any) -> Any:
     if kind == "datetimepicker":
-        return int(given.timestamp()) if isinstance(given, datetime) else int(given)
+        return int(entered.timestamp()) if isinstance(entered, datetime) else int(entered)
     if kind == "datepicker":
-        return date.fromisoformat(str(given)).isoformat()
+        return date.fromisoformat(str(entered)).isoformat()
     if kind.endswith("_input") and kind not in ("rich_text_input", "file_input"):
-        return str(given)
-    return given
+        return str(entered)
+    return entered
 
 
-def suggested(answer: Any) -> list[Json]:
-    """The options in an app's answer to `block_suggestion`. Raises `CannotAct` for an answer Slack shows nothing of."""
+def read_suggestions(answer: Any) -> list[Json]:
+    """Return the options of a response to `block_suggestion`. Raises `CannotAct` if Slack would not show them."""
     if not isinstance(answer, dict):
         raise CannotAct("the app answered with no options")
-    found = choices_offered(answer)
+    found = offered_options(answer)
     if len(found) > limits.SUGGESTED_OPTIONS:
         raise CannotAct(f"the app answered with more than {limits.SUGGESTED_OPTIONS} options")
     return found
 
 
-def problems(blocks: list[Json], state: State) -> dict[str, str]:
-    """What Slack's client writes under inputs instead of sending them, by block id."""
+def find_problems(blocks: list[Json], state: State) -> dict[str, str]:
+    """Return the sentences that Slack's client shows under inputs instead of submitting, by block id."""
     found = {}
-    for block, element in stateful(blocks):
+    for block, element in stateful_elements(blocks):
         if block["type"] != "input":
             continue
-        value = value_of(state[block["block_id"]][element["action_id"]])
-        sentence = _problem(block, element, value)
+        value = entry_value(state[block["block_id"]][element["action_id"]])
+        sentence = _find_problem(block, element, value)
         if sentence:
             found[block["block_id"]] = sentence
     return found
 
 
-def _problem(block: Json, element: Json, value: Any) -> str | None:
+def _find_problem(block: Json, element: Json, value: Any) -> str | None:
     if value in (None, "", []) or (isinstance(value, str) and not value.strip()):
         return None if block.get("optional") else _REQUIRED
     most = element.get("max_selected_items")
@@ -146,7 +146,7 @@ def _problem(block: Json, element: Json, value: Any) -> str | None:
     return check(element, value) if check else None
 
 
-def _text(element: Json, value: str) -> str | None:
+def _check_text(element: Json, value: str) -> str | None:
     if len(value) < element.get("min_length", 0):
         return f"Please enter at least {element['min_length']} characters."
     if len(value) > element.get("max_length", 3000):
@@ -156,7 +156,7 @@ def _text(element: Json, value: str) -> str | None:
     return None
 
 
-def _number(element: Json, value: str) -> str | None:
+def _check_number(element: Json, value: str) -> str | None:
     if not is_number(value):
         return "Please enter a number."
     if "." in value and not element["is_decimal_allowed"]:
@@ -168,27 +168,27 @@ def _number(element: Json, value: str) -> str | None:
     return None
 
 
-def _email(element: Json, value: str) -> str | None:  # noqa: ARG001 all checks are called alike
+def _check_email(element: Json, value: str) -> str | None:  # noqa: ARG001 the signature of all checks
     return None if _EMAIL.fullmatch(value) else "Please enter a valid email address."
 
 
-def _url(element: Json, value: str) -> str | None:  # noqa: ARG001
+def _check_url(element: Json, value: str) -> str | None:  # noqa: ARG001
     return None if _URL.fullmatch(value) else "Please enter a valid URL."
 
 
-def _files(element: Json, value: list[Json]) -> str | None:
+def _check_files(element: Json, value: list[Json]) -> str | None:
     if len(value) > element.get("max_files", 10):
         return f"You can upload up to {element.get('max_files', 10)} files."
     allowed = element.get("filetypes")
-    if allowed and any(one["filetype"] not in allowed for one in value):
+    if allowed and any(item["filetype"] not in allowed for item in value):
         return f"Only these types can be uploaded: {', '.join(allowed)}."
     return None
 
 
 _CHECKS: Final[dict[str, Callable[[Json, Any], str | None]]] = {
-    "plain_text_input": _text,
-    "number_input": _number,
-    "email_text_input": _email,
-    "url_text_input": _url,
-    "file_input": _files,
+    "plain_text_input": _check_text,
+    "number_input": _check_number,
+    "email_text_input": _check_email,
+    "url_text_input": _check_url,
+    "file_input": _check_files,
 }

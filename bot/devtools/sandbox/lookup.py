@@ -1,45 +1,44 @@
-"""Finding what a person means: a button by its text or action_id, an input by its label or block_id.
+"""Finds a button by its text or action_id, and an input by its label or block_id.
 
-Where several are called alike, `{"block_id": …, "action_id": …}` names one; with `value`, one option of a menu.
+An object `{"block_id": …, "action_id": …}` names one of several; with `value`, one option of a menu.
 """
 
 from __future__ import annotations
 
 from typing import Final, TypeAlias
 
-from bot.devtools.sandbox.blocks.check import elements_of
+from bot.devtools.sandbox.blocks.check import block_elements
 from bot.devtools.sandbox.errors import CannotAct
-from bot.devtools.sandbox.inputs import stateful
+from bot.devtools.sandbox.inputs import stateful_elements
 from bot.devtools.sandbox.jsontypes import Json
 
-Name: TypeAlias = str | Json
+Target: TypeAlias = str | Json
 
 _CLICKABLE: Final = frozenset({"button", "icon_button", "overflow", "feedback_buttons", "workflow_button"})
 
 
-def clickable(blocks: list[Json], name: Name) -> tuple[Json, Json, Json]:
-    """The block, the element, and the option or button clicked (the element itself for simple buttons).
+def find_clickable(blocks: list[Json], name: Target) -> tuple[Json, Json, Json]:
+    """Return the block, the element, and the option or button that is clicked (the element itself for buttons).
 
-    `name`: the text or value that is shown, or the action_id. Raises `CannotAct`.
+    `name`: the shown text or value, or the action_id. Raises `CannotAct`.
     """
     for block in blocks:
-        for element in elements_of(block):
+        for element in block_elements(block):
             if element["type"] in _CLICKABLE:
                 for choice in _choices(element):
-                    if _means(name, block, element, choice):
+                    if _is_meant(name, block, element, choice):
                         return block, element, choice
-    raise CannotAct(
-        f"there is nothing to click called {name!r}; there are {', '.join(map(repr, names(blocks))) or 'none'}"
-    )
+    texts = ", ".join(map(repr, clickable_texts(blocks)))
+    raise CannotAct(f"there is nothing to click called {name!r}; there are {texts or 'none'}")
 
 
-def _means(name: Name, block: Json, element: Json, choice: Json) -> bool:
+def _is_meant(name: Target, block: Json, element: Json, choice: Json) -> bool:
     if isinstance(name, str):
         return name in (element["action_id"], choice["text"]["text"])
-    return _is(name, block, element) and name.get("value", choice.get("value")) == choice.get("value")
+    return _has_ids(name, block, element) and name.get("value", choice.get("value")) == choice.get("value")
 
 
-def _is(name: Json, block: Json, element: Json) -> bool:
+def _has_ids(name: Json, block: Json, element: Json) -> bool:
     return bool(name["block_id"] == block["block_id"] and name["action_id"] == element["action_id"])
 
 
@@ -51,22 +50,24 @@ def _choices(element: Json) -> list[Json]:
     return [element]
 
 
-def names(blocks: list[Json]) -> list[str]:
-    """The texts of everything that can be clicked."""
+def clickable_texts(blocks: list[Json]) -> list[str]:
+    """Return the texts of everything that can be clicked."""
     return [
         choice["text"]["text"]
         for block in blocks
-        for element in elements_of(block)
+        for element in block_elements(block)
         if element["type"] in _CLICKABLE
         for choice in _choices(element)
     ]
 
 
-def input_named(blocks: list[Json], name: Name) -> tuple[Json, Json]:
-    """The block and the element that hold a value: by block_id, action_id, or label. Raises `CannotAct`."""
-    for block, element in stateful(blocks):
-        called = (block["block_id"], element["action_id"], block.get("label", {}).get("text"))
-        if name in called if isinstance(name, str) else _is(name, block, element):
+def find_input(blocks: list[Json], name: Target) -> tuple[Json, Json]:
+    """Return the block and the element of an input, by block_id, action_id or label. Raises `CannotAct`."""
+    for block, element in stateful_elements(blocks):
+        names = (block["block_id"], element["action_id"], block.get("label", {}).get("text"))
+        if name in names if isinstance(name, str) else _has_ids(name, block, element):
             return block, element
-    there = ", ".join(repr(block.get("label", {}).get("text", block["block_id"])) for block, _ in stateful(blocks))
+    there = ", ".join(
+        repr(block.get("label", {}).get("text", block["block_id"])) for block, _ in stateful_elements(blocks)
+    )
     raise CannotAct(f"there is no input called {name!r}; there are {there or 'none'}")

@@ -1,4 +1,4 @@
-"""Posting, updating and deleting messages: the rules that chat.* and response_urls share."""
+"""Rules for posting, updating and deleting messages, shared by chat.* and response URLs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bot.devtools.sandbox.world import Conversation, InstalledApp, Message, Worl
 
 @dataclass(kw_only=True)
 class MessageContent:
-    """What a message says. None: not given (which matters for updates)."""
+    """The content of a message. None: not given, which matters for updates."""
 
     text: str | None = None
     blocks: list[Json] | None = None
@@ -25,41 +25,41 @@ class MessageContent:
 
     @property
     def empty(self) -> bool:
-        """Nothing to show."""
+        """Whether there is nothing to show."""
         return not (self.text or self.blocks or self.attachments)
 
 
-def content(given: Json, *, longest: int | None) -> MessageContent:
-    """The content of a call, checked. `longest`: reject longer text; None: cut it as chat.postMessage does."""
+def parse_content(given: Json, *, longest: int | None) -> MessageContent:
+    """Check and return the content of a call. `longest`: refuse longer text; None: cut it, as chat.postMessage does."""
     text = given.get("text")
     if text is not None and not isinstance(text, str):
         raise ApiError("invalid_arguments")
-    made = MessageContent(
+    content = MessageContent(
         text=text,
-        blocks=_list(given.get("blocks"), "invalid_blocks_format"),
-        attachments=_list(given.get("attachments"), "invalid_attachments"),
-        metadata=_metadata(given.get("metadata")),
+        blocks=_check_list(given.get("blocks"), "invalid_blocks_format"),
+        attachments=_check_list(given.get("attachments"), "invalid_attachments"),
+        metadata=_check_metadata(given.get("metadata")),
     )
-    if made.blocks:
-        check.message_blocks(made.blocks)
+    if content.blocks:
+        check.require_message_blocks(content.blocks)
     if text is not None and longest is not None and len(text) > longest:
         raise ApiError("msg_too_long")
     if text is not None and len(text) > limits.POST_TEXT:
-        made.text = text[: limits.POST_TEXT]
-        made.warnings.append("message_truncated")
-    return made
+        content.text = text[: limits.POST_TEXT]
+        content.warnings.append("message_truncated")
+    return content
 
 
-def _list(value: Any, code: str) -> list[Json] | None:
+def _check_list(value: Any, code: str) -> list[Json] | None:
     if value is None:
         return None
-    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise ApiError(code)
     return value
 
 
-def _metadata(value: Any) -> Json | None:
-    """https://docs.slack.dev/messaging/message-metadata. An empty object removes what was there."""
+def _check_metadata(value: Any) -> Json | None:
+    """https://docs.slack.dev/messaging/message-metadata. An empty object removes the old metadata."""
     if value is None:
         return None
     if value == {}:
@@ -75,35 +75,37 @@ def _metadata(value: Any) -> Json | None:
     return value
 
 
-def with_ids(world: World, blocks: list[Json] | None) -> list[Json]:
-    """The blocks, with a block_id and action_ids where the app gave none."""
-    made = [{**one, "block_id": one.get("block_id") or _random(world)} for one in blocks or []]
-    for one in made:
+def add_ids(world: World, blocks: list[Json] | None) -> list[Json]:
+    """Return the blocks with ids for all blocks and elements that have none."""
+    completed = [{**block, "block_id": block.get("block_id") or _random_id(world)} for block in blocks or []]
+    for item in completed:
         for key in ("accessory", "element"):
-            if key in one:
-                one[key] = _named(world, one[key])
-        if one["type"] in ("actions", "context_actions"):
-            one["elements"] = [_named(world, element) for element in one["elements"]]
-    return made
+            if key in item:
+                item[key] = _add_action_id(world, item[key])
+        if item["type"] in ("actions", "context_actions"):
+            item["elements"] = [_add_action_id(world, element) for element in item["elements"]]
+    return completed
 
 
-def _named(world: World, element: Json) -> Json:
+def _add_action_id(world: World, element: Json) -> Json:
     return (
-        element if element.get("action_id") or element["type"] == "image" else {**element, "action_id": _random(world)}
+        element
+        if element.get("action_id") or element["type"] == "image"
+        else {**element, "action_id": _random_id(world)}
     )
 
 
-def _random(world: World) -> str:
+def _random_id(world: World) -> str:
     return world.new_id("b")[-5:]
 
 
-def post(world: World, *, app: InstalledApp, channel: Conversation, made: MessageContent, given: Json) -> Message:
-    """A new message of the app. `given` has the other arguments: thread_ts, unfurl flags."""
-    if made.empty:
+def post(world: World, *, app: InstalledApp, channel: Conversation, content: MessageContent, given: Json) -> Message:
+    """Post a message of the app. `given` has further arguments: thread_ts, unfurl flags."""
+    if content.empty:
         raise ApiError("no_text")
     thread = given.get("thread_ts") or None
     if thread is not None and world.message(channel.id, str(thread)) is None:
-        # Undocumented: Slack refuses a thread under a message that is not there.
+        # Undocumented: Slack refuses a thread under a message that does not exist.
         raise ApiError("thread_not_found")
     message = Message(
         channel=channel.id,
@@ -111,10 +113,10 @@ def post(world: World, *, app: InstalledApp, channel: Conversation, made: Messag
         user=app.bot_user,
         app_id=app.id,
         bot_id=app.bot_id,
-        text=made.text or "",
-        blocks=with_ids(world, made.blocks),
-        attachments=made.attachments or [],
-        metadata=made.metadata or None,
+        text=content.text or "",
+        blocks=add_ids(world, content.blocks),
+        attachments=content.attachments or [],
+        metadata=content.metadata or None,
         thread_ts=str(thread) if thread else None,
         reply_broadcast=bool(given.get("reply_broadcast")),
         unfurl_links=bool(given.get("unfurl_links", False)),
@@ -125,10 +127,10 @@ def post(world: World, *, app: InstalledApp, channel: Conversation, made: Messag
 
 
 def post_ephemeral(
-    world: World, *, app: InstalledApp, channel: Conversation, user: str, made: MessageContent
+    world: World, *, app: InstalledApp, channel: Conversation, user: str, content: MessageContent
 ) -> Message:
-    """A message that only one person sees, until they reload."""
-    if made.empty:
+    """Post a message that only one person sees, until they reload."""
+    if content.empty:
         raise ApiError("no_text")
     message = Message(
         channel=channel.id,
@@ -136,33 +138,33 @@ def post_ephemeral(
         user=app.bot_user,
         app_id=app.id,
         bot_id=app.bot_id,
-        text=made.text or "",
-        blocks=with_ids(world, made.blocks),
-        attachments=made.attachments or [],
+        text=content.text or "",
+        blocks=add_ids(world, content.blocks),
+        attachments=content.attachments or [],
         seen_by=user,
     )
     world.ephemerals.append(message)
     return message
 
 
-def change(world: World, message: Message, *, made: MessageContent) -> None:
-    """New content for a message. Text without blocks removes the blocks; blocks suppress "(edited)"."""
-    if made.empty:
+def update(world: World, message: Message, *, content: MessageContent) -> None:
+    """Replace the content of a message. Text without blocks removes the blocks; blocks suppress "(edited)"."""
+    if content.empty:
         raise ApiError("no_text")
-    message.text = made.text or ""
-    message.blocks = with_ids(world, made.blocks)
-    message.attachments = made.attachments if made.attachments is not None else []
-    if made.metadata is not None:
-        message.metadata = made.metadata or None
+    message.text = content.text or ""
+    message.blocks = add_ids(world, content.blocks)
+    message.attachments = content.attachments if content.attachments is not None else []
+    if content.metadata is not None:
+        message.metadata = content.metadata or None
     message.updates += 1
-    if not made.blocks:
+    if not content.blocks:
         channel = world.channels[message.channel]
         message.edited = {"user": message.user, "ts": f"{world.time.seconds:.6f}"}
         channel.last_micro = max(channel.last_micro, int(float(message.edited["ts"]) * 1_000_000))
 
 
-def remove(world: World, message: Message) -> None:
-    """The message is gone."""
+def delete(world: World, message: Message) -> None:
+    """Delete a message."""
     if message.seen_by is not None:
         world.ephemerals.remove(message)
     else:

@@ -1,4 +1,4 @@
-"""The page in which people act by hand, at /sandbox: its files, for its own address alone."""
+"""Serves the files of the page at /sandbox, to its own origin only."""
 
 from __future__ import annotations
 
@@ -28,41 +28,41 @@ HEADERS: Final = {
 
 
 class PageFiles:
-    """The handlers."""
+    """The handlers of the page and its files."""
 
     def __init__(self, slack: SlackSandbox) -> None:
         self.slack = slack
 
     async def _home(self, _: web.Request) -> web.StreamResponse:
-        """Whoever types the address alone wants the page."""
+        """Redirect the bare address to the page."""
         raise web.HTTPFound("/sandbox")
 
     def routes(self) -> list[web.RouteDef]:
-        """The page and its files. Nothing is served but what lies in the folder now."""
-        files = sorted(one.name for one in _FOLDER.iterdir() if one.suffix in _TYPES and one.suffix != ".html")
+        """Return the routes of the page and of its files. Only files that are in the folder now are served."""
+        files = sorted(file.name for file in _FOLDER.iterdir() if file.suffix in _TYPES and file.suffix != ".html")
         return [
             web.get("/", self._home),
-            web.get("/sandbox", file(self.slack, "index.html")),
-            *(web.get(f"/sandbox/page/{one}", file(self.slack, one)) for one in files),
+            web.get("/sandbox", serve_file(self.slack, "index.html")),
+            *(web.get(f"/sandbox/page/{file}", serve_file(self.slack, file)) for file in files),
         ]
 
 
-def file(slack: SlackSandbox, name: str, *, frames: bool = False) -> Handler:
-    """Serves a file of the page. `frames`: it may show pages of ours in frames."""
+def serve_file(slack: SlackSandbox, name: str, *, frames: bool = False) -> Handler:
+    """Build a handler that serves a file of the page. `frames`: the page may show our pages in frames."""
     path = _FOLDER / name
     headers = {**HEADERS, "Content-Type": f"{_TYPES[path.suffix]}; charset=utf-8"}
     if frames:
         headers["Content-Security-Policy"] += "; frame-src 'self'"
 
     async def handler(request: web.Request) -> web.StreamResponse:
-        if foreign(slack, request):
+        if is_foreign(slack, request):
             return web.Response(status=403, text="This page answers to its own address only.", headers=HEADERS)
         return web.FileResponse(path, headers=headers)
 
     return handler
 
 
-def foreign(slack: SlackSandbox, request: web.Request) -> bool:
-    """Whether a page of another site sent this: by its Origin, or by a host name that it made to point here."""
-    here = slack.base_url
-    return request.headers.get("Origin", here) != here or f"http://{request.host}" != here
+def is_foreign(slack: SlackSandbox, request: web.Request) -> bool:
+    """Return whether a page of another site sent the request, by its Origin or by a host name that points here."""
+    own = slack.base_url
+    return request.headers.get("Origin", own) != own or f"http://{request.host}" != own

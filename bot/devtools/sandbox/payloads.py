@@ -1,4 +1,4 @@
-"""The bodies of interactions and events, as Slack sends them.
+"""Payloads of interactions and events, in Slack's shapes.
 
 https://docs.slack.dev/reference/interaction-payloads and https://docs.slack.dev/apis/events-api
 """
@@ -28,14 +28,14 @@ def _common(slack: SlackSandbox, app: InstalledApp, user: User) -> Json:
 
 
 def channel_name(channel: Conversation) -> str:
-    """How interactions call a conversation: only public channels by their name."""
+    """Return the name of a conversation in interactions: only public channels have their own."""
     return {"im": "directmessage", "private": "privategroup"}.get(channel.kind, channel.name)
 
 
 def message_action(
     slack: SlackSandbox, *, user: User, message: Message, shown: Json, action: Json, state: State
 ) -> Json:
-    """`block_actions` from a message. `shown`: the message as the person saw it."""
+    """Return `block_actions` of a message. `shown`: the message as the person saw it."""
     app = slack.world.apps[message.app_id or ""]
     channel = slack.world.channels[message.channel]
     ephemeral = message.seen_by is not None
@@ -57,27 +57,27 @@ def message_action(
     }
     if message.thread_ts is not None:
         body["container"]["thread_ts"] = message.thread_ts
-    if not ephemeral:  # Slack does not send the content of ephemeral messages back
+    if not ephemeral:  # Slack does not send back the content of ephemeral messages
         body["message"] = shown
     return body
 
 
 def view_action(slack: SlackSandbox, *, user: User, view: View, action: Json) -> Json:
-    """`block_actions` from a modal or from App Home."""
+    """Return `block_actions` of a modal or of App Home."""
     app = slack.world.apps[view.app_id]
-    inside = view.id if view.payload["type"] == "modal" else None
+    modal_id = view.id if view.payload["type"] == "modal" else None
     return {
         "type": "block_actions",
         **_common(slack, app, user),
         "container": {"type": "view", "view_id": view.id},
-        "trigger_id": slack.triggers.issue(app_id=app.id, user=user.id, view=inside),
+        "trigger_id": slack.triggers.issue(app_id=app.id, user=user.id, view=modal_id),
         "view": render.view(slack.world, view),
         "actions": [action],
     }
 
 
 def submission(slack: SlackSandbox, *, user: User, view: View) -> Json:
-    """`view_submission`."""
+    """Return `view_submission`."""
     app = slack.world.apps[view.app_id]
     return {
         "type": "view_submission",
@@ -89,7 +89,7 @@ def submission(slack: SlackSandbox, *, user: User, view: View) -> Json:
 
 
 def closed(slack: SlackSandbox, *, user: User, view: View, cleared: bool) -> Json:
-    """`view_closed`."""
+    """Return `view_closed`."""
     app = slack.world.apps[view.app_id]
     return {
         "type": "view_closed",
@@ -100,7 +100,7 @@ def closed(slack: SlackSandbox, *, user: User, view: View, cleared: bool) -> Jso
 
 
 def suggestion(slack: SlackSandbox, *, user: User, view: View, block_id: str, action_id: str, typed: str) -> Json:
-    """`block_suggestion`: options for an external select in a view."""
+    """Return `block_suggestion`, which asks for options of an external select in a view."""
     app = slack.world.apps[view.app_id]
     return {
         "type": "block_suggestion",
@@ -114,7 +114,7 @@ def suggestion(slack: SlackSandbox, *, user: User, view: View, block_id: str, ac
 
 
 def shortcut(slack: SlackSandbox, *, app: InstalledApp, user: User, callback_id: str, message: Message | None) -> Json:
-    """A global shortcut, or one on a message (`message_action`)."""
+    """Return a global shortcut, or one on a message (`message_action`)."""
     body: Json = {
         "type": "shortcut" if message is None else "message_action",
         **_common(slack, app, user),
@@ -137,7 +137,7 @@ def shortcut(slack: SlackSandbox, *, app: InstalledApp, user: User, callback_id:
 def command(
     slack: SlackSandbox, *, app: InstalledApp, user: User, channel: Conversation, words: tuple[str, str]
 ) -> tuple[Json, str]:
-    """A slash command's form, and the path of its response_url. `words`: the command and its text."""
+    """Return the form of a slash command, and the path of its response_url. `words`: the command and its text."""
     team = slack.world.team
     path = slack.response_urls.issue(app=app, user=user.id, channel=channel.id)
     name, text = words
@@ -159,7 +159,7 @@ def command(
 
 
 def event(slack: SlackSandbox, app: InstalledApp, *, inner: Json) -> Json:
-    """The envelope of an event."""
+    """Return the envelope of an event."""
     team = slack.world.team
     return {
         "token": app.verification_token,
@@ -184,14 +184,14 @@ def event(slack: SlackSandbox, app: InstalledApp, *, inner: Json) -> Json:
 
 
 def action(slack: SlackSandbox, *, block: Json, element: Json, value: Json | None) -> Json:
-    """One entry of `actions`. `value`: the state's entry for elements that hold a value."""
-    made: Json = {
+    """Return an entry of `actions`. `value`: the entry of `state`, for elements with a value."""
+    entry: Json = {
         "type": element["type"],
         "action_id": element["action_id"],
         "block_id": block["block_id"],
         "action_ts": f"{slack.time.seconds:.6f}",
     }
-    kept: dict[str, Any] = {
+    copied: dict[str, Any] = {
         name: copy.deepcopy(element[name]) for name in ("text", "value", "style") if name in element
     }
-    return {**made, **kept, **(value or {})}
+    return {**entry, **copied, **(value or {})}

@@ -12,7 +12,7 @@ from bot.devtools.sandbox import messages, payloads, render, view_stack
 from bot.devtools.sandbox.delivery import Ack
 from bot.devtools.sandbox.errors import ApiError, CannotAct
 from bot.devtools.sandbox.jsontypes import Json
-from bot.devtools.sandbox.response_urls import answer
+from bot.devtools.sandbox.response_urls import post_response
 from bot.devtools.sandbox.slack import SlackSandbox
 from bot.devtools.sandbox.user_actions import UserActions
 from bot.devtools.sandbox.world import Conversation, InstalledApp, Message
@@ -28,7 +28,7 @@ class SimulatedPerson(UserActions):
         """
         name, _, text = line.strip().partition(" ")
         # Not namespaced: the last app installed wins a name.
-        app = next((one for one in reversed(self.slack.world.apps.values()) if name in one.commands), None)
+        app = next((app for app in reversed(self.slack.world.apps.values()) if name in app.commands), None)
         if app is None or app.token_error is not None:
             raise CannotAct(f"{name} is not a valid command.")
         place = self.channel(channel)
@@ -60,8 +60,8 @@ class SimulatedPerson(UserActions):
             return
         world = self.slack.world
         try:
-            made = messages.content(given, longest=None)
-            answer(world, url=self.slack.response_urls.issued[path], made=made, given=given)
+            content = messages.parse_content(given, longest=None)
+            post_response(world, url=self.slack.response_urls.issued[path], content=content, given=given)
         except ApiError as error:
             world.trouble(self.id, where=where, code=error.code, text="This app’s answer could not be shown.")
 
@@ -92,7 +92,7 @@ class SimulatedPerson(UserActions):
     def reload(self) -> None:
         """Restart their client: ephemeral messages are gone, as in Slack, and modals too."""
         world = self.slack.world
-        world.ephemerals[:] = [one for one in world.ephemerals if one.seen_by != self.id]
+        world.ephemerals[:] = [message for message in world.ephemerals if message.seen_by != self.id]
         view_stack.close_all(world, self.id)
         self.slack.changes.moved()
 

@@ -1,7 +1,7 @@
-"""The workspace on disk, so that the next start goes on with it.
+"""Saves the workspace to a file, so that the next start continues with it.
 
-Kept: people, usergroups, conversations, messages, files, apps, mails, and what ids and timestamps count on from. Not
-kept, as when people restart their clients: open modals, Home tabs, and the failures that they were shown.
+Saved: people, usergroups, conversations, messages, files, apps, emails, and the counters of ids and timestamps. Not
+saved, as when people restart their clients: open modals, Home tabs, and the failures that were shown.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ from bot.devtools.sandbox.slack import SlackSandbox
 from bot.devtools.sandbox.world import Conversation, File, InstalledApp, Message, Team, User, Usergroup, World
 
 VERSION: Final = 1
-_EVERY_SECONDS: Final = 0.1
-"""How long what people did may be in memory only."""
-_IDLE: Final = 20
-"""A workspace that has become large is looked at less often: this many times as long as it takes is nothing done."""
+_SAVE_SECONDS: Final = 0.1
+"""How long acts of people may be in memory only."""
+_PAUSE_FACTOR: Final = 20
+"""The pause between writes, as a multiple of the duration of a write: a large workspace is saved less often."""
 
 log = logging.getLogger(__name__)
 
 
-class Unreadable(Exception):
-    """What was kept cannot be used; the reason reads on after a colon."""
+class UnreadableFile(Exception):
+    """A saved file cannot be used; the message follows a colon."""
 
 
-class Unwritable(Exception):
-    """The workspace cannot be written down."""
+class UnwritableFile(Exception):
+    """The workspace cannot be saved."""
 
 
 class SavedWorkspace(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A workspace as it is written down. `ahead_seconds`: how far its clock was moved."""
+    """A saved workspace. `ahead_seconds`: how far its clock was moved."""
 
     version: int
     ahead_seconds: float
@@ -58,14 +58,14 @@ class SavedWorkspace(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     ephemerals: list[Message]
     files: dict[str, File]
     apps: dict[str, InstalledApp]
-    # A workspace from before there was mail has neither.
+    # Workspaces that were saved by versions without email have neither.
     outsiders: list[Outsider] = msgspec.field(default_factory=seed.outsiders)
     mails: list[ReceivedMail] = []
 
 
 def dumps(world: World) -> bytes:
-    """The workspace as JSON."""
-    kept = SavedWorkspace(
+    """Return the workspace as JSON."""
+    saved = SavedWorkspace(
         version=VERSION,
         ahead_seconds=world.time.ahead.total_seconds(),
         counters=dict(world.counters),
@@ -80,49 +80,49 @@ def dumps(world: World) -> bytes:
         outsiders=world.outsiders,
         mails=world.mails,
     )
-    # msgspec's own encoder refuses halves of surrogate pairs, which apps may send and Slack takes.
-    return json.dumps(msgspec.to_builtins(kept), separators=(",", ":")).encode()
+    # msgspec's own encoder refuses unpaired surrogates, which apps may send and Slack accepts.
+    return json.dumps(msgspec.to_builtins(saved), separators=(",", ":")).encode()
 
 
 def loads(source: bytes, time: Time) -> World:
-    """The workspace that `dumps` wrote; the clock goes on from where it was moved to. Raises `Unreadable`."""
+    """Parse a workspace; its clock continues with the saved offset. Raises `UnreadableFile`."""
     try:
-        found = json.loads(source)
-        if isinstance(found, dict) and found.get("version") != VERSION:
-            raise Unreadable("another version of Signoff wrote it")
-        kept = msgspec.convert(found, SavedWorkspace)
+        data = json.loads(source)
+        if isinstance(data, dict) and data.get("version") != VERSION:
+            raise UnreadableFile("another version of Signoff wrote it")
+        saved = msgspec.convert(data, SavedWorkspace)
     except (ValueError, RecursionError) as error:
-        raise Unreadable(str(error)) from None
-    if not kept.apps or set(kept.messages) != set(kept.channels):
-        raise Unreadable("parts of it are missing")
+        raise UnreadableFile(str(error)) from None
+    if not saved.apps or set(saved.messages) != set(saved.channels):
+        raise UnreadableFile("parts of it are missing")
     world = World(time)
-    time.ahead = timedelta(seconds=kept.ahead_seconds)
-    world.counters = Counter(kept.counters)
-    world.team, world.users, world.usergroups = kept.team, kept.users, kept.usergroups
-    world.channels, world.messages, world.ephemerals = kept.channels, kept.messages, kept.ephemerals
-    world.files, world.apps = kept.files, kept.apps
-    world.outsiders, world.mails = kept.outsiders, kept.mails
+    time.ahead = timedelta(seconds=saved.ahead_seconds)
+    world.counters = Counter(saved.counters)
+    world.team, world.users, world.usergroups = saved.team, saved.users, saved.usergroups
+    world.channels, world.messages, world.ephemerals = saved.channels, saved.messages, saved.ephemerals
+    world.files, world.apps = saved.files, saved.apps
+    world.outsiders, world.mails = saved.outsiders, saved.mails
     return world
 
 
 def load(path: Path, time: Time, config: AppConfig) -> World:
-    """The workspace in the file, with the app installed as it is configured now; where there is no file, a fresh one.
+    """Load the workspace from the file and configure the app anew; without a file, return a new workspace.
 
-    Raises `Unreadable`.
+    Raises `UnreadableFile`.
     """
     try:
         source = path.read_bytes()
     except FileNotFoundError:
-        return seed.fresh(time, config)
+        return seed.new_world(time, config)
     except OSError as error:
-        raise Unreadable(str(error.strerror)) from None
+        raise UnreadableFile(str(error.strerror)) from None
     world = loads(source, time)
     seed.reinstall(next(iter(world.apps.values())), config)
     return world
 
 
-def write(path: Path, content: bytes) -> None:
-    """The file has this content, or, whatever happens meanwhile, the one from before. Raises `OSError`."""
+def write_file(path: Path, content: bytes) -> None:
+    """Replace the content of a file; a crash leaves either the old or the new content. Raises `OSError`."""
     part = path.with_name(path.name + ".part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with open(descriptor, "wb") as file:
@@ -132,70 +132,70 @@ def write(path: Path, content: bytes) -> None:
     part.replace(path)
     folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        # Without this a power cut may undo the renaming.
+        # Without this, a power failure may undo the renaming.
         os.fsync(folder)
     finally:
         os.close(folder)
 
 
 @asynccontextmanager
-async def keeping(slack: SlackSandbox, path: Path) -> AsyncIterator[None]:
-    """Whatever the app does in the workspace while the body runs is in the file before the app is answered.
+async def save_changes(slack: SlackSandbox, path: Path) -> AsyncIterator[None]:
+    """Save the workspace whenever it changes. Calls of the app are saved before they are answered.
 
-    What people do is there a moment later, and everything at the end. Raises `Unwritable` if it cannot be written at
-    the beginning or the end; between, it is logged and tried again.
+    Acts of people are saved a moment later, and everything at the end. Raises `UnwritableFile` if the file cannot be
+    written at the beginning or the end; errors in between are logged, and the write is tried again.
     """
-    keeper, end = _Keeper(slack, path), asyncio.Event()
-    await keeper.write()
-    slack.kept = keeper.try_
-    going = asyncio.ensure_future(keeper.run(end))
+    saver, stop = _Saver(slack, path), asyncio.Event()
+    await saver.write()
+    slack.save = saver.try_
+    task = asyncio.ensure_future(saver.run(stop))
     try:
         yield
     finally:
-        end.set()
-        await going
-        await keeper.write()
+        stop.set()
+        await task
+        await saver.write()
 
 
-class _Keeper:
-    """Writes when something has changed, one at a time: who waits meanwhile shares the next write."""
+class _Saver:
+    """Writes the workspace if it changed, one write at a time: callers that wait meanwhile share the next one."""
 
     def __init__(self, slack: SlackSandbox, path: Path) -> None:
         self._slack, self._path = slack, path
-        self._one = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._written = b""
         self._failing = False
 
     async def write(self) -> None:
-        """Raises `Unwritable`."""
-        async with self._one:
-            now = dumps(self._slack.world)
-            if now == self._written:
+        """Write the workspace if it changed. Raises `UnwritableFile`."""
+        async with self._lock:
+            content = dumps(self._slack.world)
+            if content == self._written:
                 return
             try:
-                await asyncio.to_thread(write, self._path, now)
+                await asyncio.to_thread(write_file, self._path, content)
             except OSError as error:
-                raise Unwritable(f"{self._path} cannot be written: {error.strerror}") from error
-            self._written = now
+                raise UnwritableFile(f"{self._path} cannot be written: {error.strerror}") from error
+            self._written = content
 
     async def try_(self) -> None:
-        """The same, but what fails is logged, once."""
+        """Write the workspace, and log a failure once."""
         try:
             await self.write()
-        except Unwritable as error:
+        except UnwritableFile as error:
             if not self._failing:
                 log.error("%s; trying again", error)
             self._failing = True
         else:
             self._failing = False
 
-    async def run(self, end: asyncio.Event) -> None:
-        """Write what nobody waits for."""
-        clock, pause = asyncio.get_running_loop().time, _EVERY_SECONDS
-        while not end.is_set():
+    async def run(self, stop: asyncio.Event) -> None:
+        """Write changes that no call waits for, until `stop` is set."""
+        clock, pause = asyncio.get_running_loop().time, _SAVE_SECONDS
+        while not stop.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
-                    await end.wait()
-            begun = clock()
+                    await stop.wait()
+            started = clock()
             await self.try_()
-            pause = max(_EVERY_SECONDS, _IDLE * (clock() - begun))
+            pause = max(_SAVE_SECONDS, _PAUSE_FACTOR * (clock() - started))

@@ -74,12 +74,12 @@ class Rates:
             key = (app_id, team_id, method, channel)
             buckets.append(self._bucket(key, self.posts_per_second(), self.burst or limits.POST_BURST))
         now = self.time.seconds
-        wait = max(one.wait(now) for one in buckets)
+        wait = max(bucket.wait(now) for bucket in buckets)
         if wait > 0:
             self.refused += 1
             raise RateLimited(max(1, math.ceil(wait)))
-        for one in buckets:
-            one.tokens -= 1
+        for bucket in buckets:
+            bucket.tokens -= 1
 
     def _bucket(self, key: tuple[str, ...], per_second: float, size: float) -> _Bucket:
         if key not in self._buckets:

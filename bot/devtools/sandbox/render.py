@@ -28,12 +28,14 @@ def message(world: World, one: Message, *, metadata: bool = False) -> Json:
     if metadata and one.metadata:
         body["metadata"] = copy.deepcopy(one.metadata)
     if one.thread_ts is None:
-        replies = [each for each in world.messages[one.channel] if each.thread_ts == one.ts and each.ts != one.ts]
+        replies = [
+            message for message in world.messages[one.channel] if message.thread_ts == one.ts and message.ts != one.ts
+        ]
         if replies:
             body |= {
                 "thread_ts": one.ts,
                 "reply_count": len(replies),
-                "reply_users": sorted({each.user for each in replies}),
+                "reply_users": sorted({item.user for item in replies}),
                 "latest_reply": replies[-1].ts,
             }
     if one.seen_by is not None:

@@ -57,18 +57,18 @@ class ResponseUrls:
     def _apply(self, url: ResponseUrl, given: Json) -> None:
         # Slack's examples write "true" as a string, and its SDKs send a boolean: both are taken.
         original = self._original(url)
-        if _true(given.get("delete_original")):
+        if _is_true(given.get("delete_original")):
             if original is None:
                 raise ApiError("message_not_found")
-            messages.remove(self.world, original)
+            messages.delete(self.world, original)
             return
-        made = messages.content(given, longest=None)
-        if _true(given.get("replace_original")) and url.ts is not None:
+        content = messages.parse_content(given, longest=None)
+        if _is_true(given.get("replace_original")) and url.ts is not None:
             if original is None:
                 raise ApiError("message_not_found")
-            messages.change(self.world, original, made=made)
+            messages.update(self.world, original, content=content)
             return
-        answer(self.world, url=url, made=made, given=given)
+        post_response(self.world, url=url, content=content, given=given)
 
     def _original(self, url: ResponseUrl) -> Message | None:
         if url.ts is None:
@@ -76,17 +76,17 @@ class ResponseUrls:
         return self.world.message(url.channel, url.ts) or self.world.ephemeral(url.channel, url.ts)
 
 
-def answer(world: World, *, url: ResponseUrl, made: messages.MessageContent, given: Json) -> None:
+def post_response(world: World, *, url: ResponseUrl, content: messages.MessageContent, given: Json) -> None:
     """A new message in the conversation of the interaction: seen by that person only, unless `in_channel`."""
     app, channel = world.apps[url.app_id], world.channels[url.channel]
     kind = given.get("response_type", "ephemeral")
     if kind == "in_channel":
-        messages.post(world, app=app, channel=channel, made=made, given=given)
+        messages.post(world, app=app, channel=channel, content=content, given=given)
     elif kind == "ephemeral":
-        messages.post_ephemeral(world, app=app, channel=channel, user=url.user, made=made)
+        messages.post_ephemeral(world, app=app, channel=channel, user=url.user, content=content)
     else:
         raise ApiError("invalid_response_type")
 
 
-def _true(value: Any) -> bool:
+def _is_true(value: Any) -> bool:
     return value is True or value in ("true", "1")

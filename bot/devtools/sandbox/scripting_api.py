@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from aiohttp import web
 
 from bot.devtools.sandbox import people
-from bot.devtools.sandbox.api_responses import Answering, Refused, body, last
+from bot.devtools.sandbox.api_responses import JsonHandlers, RequestRefused, newest, read_body
 from bot.devtools.sandbox.delivery import Ack
 from bot.devtools.sandbox.errors import CannotAct
 from bot.devtools.sandbox.faults import Fault
@@ -32,7 +32,7 @@ class ScriptApi:
 
     def __init__(self, slack: SlackSandbox, mail: MailServer) -> None:
         self.slack, self.mail = slack, mail
-        self.answering = Answering(slack)
+        self.answering = JsonHandlers(slack)
 
     def routes(self) -> list[web.RouteDef]:
         """All of them, under /sandbox/api."""
@@ -77,7 +77,7 @@ class ScriptApi:
 
     def _act(self, act: Act) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handler(request: web.Request) -> web.Response:
-            given = await body(request)
+            given = await read_body(request)
 
             async def run() -> Json:
                 return await act(self._person(request), given)
@@ -92,7 +92,7 @@ class ScriptApi:
         name = request.match_info["person"]
         user = self.slack.world.user_named(name)
         if user is None:
-            raise Refused(f"there is nobody called {name!r}")
+            raise RequestRefused(f"there is nobody called {name!r}")
         return SimulatedPerson(self.slack, user.id)
 
     # --- reading -----------------------------------------------------------------------------------------------
@@ -105,8 +105,8 @@ class ScriptApi:
         """Everybody, and those who have an email address only."""
         world = self.slack.world
         return {
-            "users": [asdict(one) for one in world.users.values()],
-            "outsiders": [asdict(one) for one in world.outsiders],
+            "users": [asdict(user) for user in world.users.values()],
+            "outsiders": [asdict(outsider) for outsider in world.outsiders],
         }
 
     def view_of(self, request: web.Request) -> Json:
@@ -118,7 +118,7 @@ class ScriptApi:
             "stack": person.stack,
             "home": person.home,
             "conversations": person.conversations,
-            "troubles": [asdict(one) for one in person.troubles],
+            "troubles": [asdict(failure) for failure in person.troubles],
         }
 
     def messages_of(self, request: web.Request) -> Json:
@@ -128,12 +128,12 @@ class ScriptApi:
     def calls(self, request: web.Request) -> Json:
         """What the app called (`?method=`)."""
         wanted = request.query.get("method")
-        found = [one for one in self.slack.calls if wanted in (None, one.method)]
-        return {"calls": [asdict(one) for one in last(found, request)]}
+        found = [call for call in self.slack.calls if wanted in (None, call.method)]
+        return {"calls": [asdict(item) for item in newest(found, request)]}
 
     def deliveries(self, request: web.Request) -> Json:
         """What was delivered to the app."""
-        return {"deliveries": [asdict(one) for one in last(self.slack.deliveries.log, request)]}
+        return {"deliveries": [asdict(delivery) for delivery in newest(self.slack.deliveries.log, request)]}
 
     def faults(self, request: web.Request) -> Json:  # noqa: ARG002
         """What is armed."""
@@ -159,7 +159,7 @@ class ScriptApi:
 
     def advice(self, request: web.Request) -> Json:  # noqa: ARG002
         """What people can do next, where there is nothing to see yet."""
-        return {"advice": {name: [asdict(one) for one in hints] for name, hints in self.slack.advice.items()}}
+        return {"advice": {name: [asdict(hint) for hint in hints] for name, hints in self.slack.advice.items()}}
 
     # --- changing ----------------------------------------------------------------------------------------------
 
@@ -208,35 +208,35 @@ class ScriptApi:
         return {}
 
 
-def _ack(ack: Ack | None) -> Json:
+def _ack_json(ack: Ack | None) -> Json:
     return {"sent": ack is not None, "ack": None if ack is None else asdict(ack)}
 
 
 async def _click(person: SimulatedPerson, given: Json) -> Json:
     on = given.get("on")
     if isinstance(on, dict) and "blocks" not in on:  # named by channel and ts: as it is now
-        on = _seen(person, on)
+        on = _find_message(person, on)
     options = {key: given[key] for key in ("confirm", "stale") if key in given}
-    return _ack(await person.click(given["button"], on=on, **options))
+    return _ack_json(await person.click(given["button"], on=on, **options))
 
 
-def _seen(person: SimulatedPerson, on: Json) -> Json:
-    for one in person.sees(on.get("channel")):
-        if one["ts"] == on["ts"]:
-            return one
+def _find_message(person: SimulatedPerson, on: Json) -> Json:
+    for message in person.sees(on.get("channel")):
+        if message["ts"] == on["ts"]:
+            return message
     raise CannotAct(f"{person.user.name} sees no message {on['ts']}")
 
 
 async def _choose(person: SimulatedPerson, given: Json) -> Json:
-    return _ack(await person.choose(given["input"], given["value"], on=_seen(person, given["on"])))
+    return _ack_json(await person.choose(given["input"], given["value"], on=_find_message(person, given["on"])))
 
 
 async def _fill(person: SimulatedPerson, given: Json) -> Json:
-    return _ack(await person.fill(given["input"], given["value"], on=given.get("on", "modal")))
+    return _ack_json(await person.fill(given["input"], given["value"], on=given.get("on", "modal")))
 
 
 async def _submit(person: SimulatedPerson, given: Json) -> Json:
-    return _ack(await person.submit(given.get("values")))
+    return _ack_json(await person.submit(given.get("values")))
 
 
 async def _close(person: SimulatedPerson, given: Json) -> Json:
@@ -245,14 +245,14 @@ async def _close(person: SimulatedPerson, given: Json) -> Json:
 
 
 async def _command(person: SimulatedPerson, given: Json) -> Json:
-    return _ack(await person.command(given["line"], channel=given.get("channel")))
+    return _ack_json(await person.command(given["line"], channel=given.get("channel")))
 
 
 async def _upload(person: SimulatedPerson, given: Json) -> Json:
     try:
         content = base64.b64decode(given["base64"], validate=True) if "base64" in given else given["text"].encode()
     except binascii.Error:
-        raise Refused("base64: cannot be decoded") from None
+        raise RequestRefused("base64: cannot be decoded") from None
     return {"file": await person.upload(given["name"], content, into=given.get("into"))}
 
 
@@ -267,7 +267,7 @@ async def _home(person: SimulatedPerson, given: Json) -> Json:
 
 async def _shortcut(person: SimulatedPerson, given: Json) -> Json:
     on = given.get("on")
-    return _ack(await person.shortcut(given["callback_id"], on=None if on is None else _seen(person, on)))
+    return _ack_json(await person.shortcut(given["callback_id"], on=None if on is None else _find_message(person, on)))
 
 
 async def _options(person: SimulatedPerson, given: Json) -> Json:

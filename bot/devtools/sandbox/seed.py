@@ -54,9 +54,9 @@ class AppConfig:
         return cls(
             name=manifest["display_information"]["name"],
             scopes=tuple(manifest.get("oauth_config", {}).get("scopes", {}).get("bot", ())),
-            commands=tuple(one["command"] for one in commands),
-            escaped_commands=tuple(one["command"] for one in commands if one.get("should_escape")),
-            shortcuts=tuple(one["callback_id"] for one in features.get("shortcuts", [])),
+            commands=tuple(command["command"] for command in commands),
+            escaped_commands=tuple(command["command"] for command in commands if command.get("should_escape")),
+            shortcuts=tuple(shortcut["callback_id"] for shortcut in features.get("shortcuts", [])),
             events=tuple(settings.get("event_subscriptions", {}).get("bot_events", ())),
             home_tab=home.get("home_tab_enabled", False),
             messages_tab=home.get("messages_tab_enabled", False),
@@ -79,7 +79,7 @@ def install(world: World, config: AppConfig) -> InstalledApp:
         id=world.new_id("A"),
         bot_id=world.new_id("B"),
         bot_user=bot.id,
-        **_shaped(config),
+        **_app_fields(config),
     )
     world.apps[made.id] = made
     return made
@@ -88,12 +88,12 @@ def install(world: World, config: AppConfig) -> InstalledApp:
 def reinstall(app: InstalledApp, config: AppConfig) -> None:
     """The same app, installed once more: its tokens work, and it is as its manifest says now."""
     app.token_error = None
-    for name, value in _shaped(config).items():
+    for name, value in _app_fields(config).items():
         setattr(app, name, value)
 
 
-def _shaped(config: AppConfig) -> dict[str, Any]:
-    given: dict[str, Any] = {one.name: getattr(config, one.name) for one in fields(config)}
+def _app_fields(config: AppConfig) -> dict[str, Any]:
+    given: dict[str, Any] = {config_field.name: getattr(config, config_field.name) for config_field in fields(config)}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
 
 
@@ -133,7 +133,7 @@ def outsiders() -> list[Outsider]:
     return [Outsider(name="mia", real_name="Mia Approver", email="mia@example.com")]
 
 
-def fresh(time: Time, config: AppConfig) -> World:
+def new_world(time: Time, config: AppConfig) -> World:
     """A workspace with people, groups, channels, the app, and one other bot; and somebody who is not in it.
 
     Channels: `general` (everybody, and the app), `finance` (public, without the app), `leads` (private, with the
@@ -141,11 +141,11 @@ def fresh(time: Time, config: AppConfig) -> World:
     """
     world = World(time)
     world.users["USLACKBOT"] = User(id="USLACKBOT", name="slackbot", real_name="Slackbot", is_bot=True)
-    for one in _PEOPLE:
-        made = User(id=world.new_id("U"), email=f"{one['name']}@example.com", **one)
+    for person in _PEOPLE:
+        made = User(id=world.new_id("U"), email=f"{person['name']}@example.com", **person)
         world.users[made.id] = made
     world.outsiders = outsiders()
-    ids = {one.name: one.id for one in world.users.values()}
+    ids = {user.name: user.id for user in world.users.values()}
     bot = install(world, config).bot_user
     install(world, OTHER_BOT)
     present = [ids[name] for name in ("ada", "ben", "cleo", "gus")]

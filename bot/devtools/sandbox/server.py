@@ -145,7 +145,7 @@ class RunningSandbox:
 
     def calls(self, method: str) -> list[dict[str, Any]]:
         """The arguments of all calls of a method (or `response_url`) that did what they should."""
-        return [one.arguments for one in self.slack.calls if one.method == method and one.outcome == "ok"]
+        return [call.arguments for call in self.slack.calls if call.method == method and call.outcome == "ok"]
 
     async def verify_request_url(self) -> bool:
         """Send the challenge of a new request URL; whether the app answered it."""
@@ -176,7 +176,7 @@ class RunningSandbox:
                 await asyncio.sleep(0.002)
 
 
-def _loopback(host: str) -> str:
+def _check_loopback(host: str) -> str:
     """The host. Raises `ValueError` unless nobody else can reach it: whoever can may play every person."""
     with contextlib.suppress(ValueError):
         if ipaddress.ip_address(host).is_loopback:
@@ -217,7 +217,7 @@ async def sandbox(
     app: AppConfig | None = None,
     story: Story | None = None,
     completions: Completions | None = None,
-    world: Callable[[Time, AppConfig], World] = seed.fresh,
+    world: Callable[[Time, AppConfig], World] = seed.new_world,
     mail: MailConfig | None = None,
 ) -> AsyncIterator[RunningSandbox]:
     """A local Slack, serving while the body runs. Raises `ValueError` for a host that is not loopback.
@@ -226,7 +226,7 @@ async def sandbox(
     `story`, `completions`: what the page asks for beside Slack; `RunningSandbox.tell` sets them once the app is there.
     `world`: makes the workspace to begin with; default: a fresh one. `mail`: how mail is taken; default: in plain.
     """
-    address = _loopback(host)
+    address = _check_loopback(host)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
         time, config = Time(clock), app or AppConfig()
         running = _build(time, config, session, world=world(time, config), mail=mail or MailConfig())

@@ -1,4 +1,4 @@
-"""All of the local Slack in one value, for the Web API, the people and the scripting API to work on."""
+"""The parts of one local Slack in one value, which the Web API, the people and the scripting API use."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from bot.devtools.sandbox.triggers import Triggers
 from bot.devtools.sandbox.world import InstalledApp, World
 
 Story: TypeAlias = Callable[[], Awaitable[Json | None]]
-"""Asked for what the app did and why, in the shape of docs/sandbox-api.md; None: there is nothing to tell."""
+"""Returns the events of the app in the shape of docs/sandbox-api.md, or None if there are none."""
 Completions: TypeAlias = Callable[[], Awaitable[Sequence[tuple[str, str]]]]
-"""Asked for lines that can be typed, each with what it does: `("/signoff list", "the workflows")`."""
+"""Returns lines that people can type, each with its help: `("/signoff list", "the workflows")`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hint:
-    """What to do next. `page`: a page of the sandbox that it opens; `line`: it puts this where people type."""
+    """A hint for people. `page`: a page of the sandbox that it opens; `line`: text that it puts into the input."""
 
     text: str
     page: str | None = None
@@ -36,12 +36,12 @@ class Hint:
 
 
 Advice: TypeAlias = Mapping[str, Sequence[Hint]]
-"""What stands where there is nothing yet: for the name of an account, or the address of a mailbox."""
+"""Hints for an empty page, by the name of an account or the address of a mailbox."""
 
 
 @dataclass(kw_only=True)
 class CallRecord:
-    """A call of the Web API or of a response_url, for tests to look at. `outcome`: `ok`, an error, or a status."""
+    """A recorded call of the Web API or of a response_url. `outcome`: `ok`, an error, or a status."""
 
     method: str
     arguments: Json
@@ -49,13 +49,13 @@ class CallRecord:
     at: float
 
 
-async def _not_kept() -> None:
-    """Nothing is written down."""
+async def _save_nothing() -> None:
+    """Save nothing."""
 
 
 @dataclass(kw_only=True)
 class SlackSandbox:
-    """The state, the rules that need memory, and the way to the app."""
+    """The state, the rules with state, and the deliveries to the app."""
 
     time: Time
     config: AppConfig
@@ -73,8 +73,8 @@ class SlackSandbox:
     completions: Completions | None = None
     advice: Advice = field(default_factory=dict)
     calls: list[CallRecord] = field(default_factory=list)
-    kept: Callable[[], Awaitable[None]] = _not_kept
-    """Returns when what happened so far will outlive a crash: apps are answered after that."""
+    save: Callable[[], Awaitable[None]] = _save_nothing
+    """Saves the workspace; calls of the app are answered after that."""
 
     @property
     def app(self) -> InstalledApp:
@@ -82,9 +82,9 @@ class SlackSandbox:
         return next(iter(self.world.apps.values()))
 
     def reset(self) -> None:
-        """A fresh world. The app stays installed as configured, with its request URL and its sockets."""
+        """Start with a new workspace. The app stays installed, with its request URL and its sockets."""
         url = self.app.request_url
-        self.world = seed.fresh(self.time, self.config)
+        self.world = seed.new_world(self.time, self.config)
         self.app.request_url = url
         self.triggers = Triggers(self.world)
         self.response_urls = ResponseUrls(self.world)
@@ -95,6 +95,6 @@ class SlackSandbox:
         self.changes.moved()
 
     def record(self, method: str, arguments: Json, *, outcome: str) -> None:
-        """Remember a call."""
+        """Record a call."""
         self.calls.append(CallRecord(method=method, arguments=arguments, outcome=outcome, at=self.time.seconds))
         self.changes.moved()

@@ -53,7 +53,9 @@ class Sockets:
 
     def of(self, app_id: str) -> list[SocketConnection]:
         """The connections to which something can be sent."""
-        return [one for one in self.connections if one.app_id == app_id and not one.retiring]
+        return [
+            connection for connection in self.connections if connection.app_id == app_id and not connection.retiring
+        ]
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """The WebSocket endpoint."""
@@ -121,14 +123,14 @@ class Sockets:
     async def disconnect(self, app_id: str, reason: DisconnectReason) -> None:
         """Tell the app's connections to go. `warning`: they stay for now. `link_disabled`: they are cut at once."""
         going = self.of(app_id)
-        for one in going:
-            one.retiring = reason != "warning"
+        for task in going:
+            task.retiring = reason != "warning"
             with contextlib.suppress(ConnectionResetError):
-                await one.socket.send_json({"type": "disconnect", "reason": reason, "debug_info": _DEBUG})
+                await task.socket.send_json({"type": "disconnect", "reason": reason, "debug_info": _DEBUG})
             if reason == "link_disabled":
-                await one.socket.close()
+                await task.socket.close()
             elif reason == "refresh_requested":
-                self.keep(self._end(one))
+                self.keep(self._end(task))
 
     async def _end(self, connection: SocketConnection) -> None:
         await self.time.sleep(_REFRESH_SECONDS)
@@ -136,8 +138,8 @@ class Sockets:
 
     async def close(self) -> None:
         """Cut everything."""
-        for one in list(self.connections):
-            await one.socket.close()
+        for connection in list(self.connections):
+            await connection.socket.close()
 
 
 _DEBUG: Final = {"host": "applink-sandbox"}

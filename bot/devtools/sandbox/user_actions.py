@@ -10,17 +10,17 @@ from bot.devtools.sandbox import inputs, lookup, payloads, render, view_stack
 from bot.devtools.sandbox.delivery import Ack, DeliveryKind
 from bot.devtools.sandbox.errors import ApiError, CannotAct, NotSubmitted
 from bot.devtools.sandbox.jsontypes import Json
-from bot.devtools.sandbox.lookup import Name
+from bot.devtools.sandbox.lookup import Target
 from bot.devtools.sandbox.user_view import UserView
 from bot.devtools.sandbox.world import File, InstalledApp, Message, View
 
-Place: TypeAlias = Literal["modal", "home"]
-FAILED: Final = {
+ViewKind: TypeAlias = Literal["modal", "home"]
+FAILURE_TEXTS: Final = {
     "operation_timeout": "This app didn’t respond in time.",
     "http_service_error": "This app responded with an error.",
     "dispatch_failed": "This app could not be reached.",
 }
-_MODAL_FAILED: Final = "We had some trouble connecting. Try again?"
+_MODAL_FAILURE_TEXT: Final = "We had some trouble connecting. Try again?"
 
 
 class UserActions(UserView):
@@ -37,11 +37,11 @@ class UserActions(UserView):
         else:
             ack = await self.slack.deliveries.send(app, kind=kind, payload=body)
         if ack.problem is not None:
-            self.slack.world.trouble(self.id, where=where, code=ack.problem, text=text or FAILED[ack.problem])
+            self.slack.world.trouble(self.id, where=where, code=ack.problem, text=text or FAILURE_TEXTS[ack.problem])
         return ack
 
     async def click(
-        self, name: Name, *, on: Json | Place | None = None, confirm: bool = True, stale: bool = False
+        self, name: Target, *, on: Json | ViewKind | None = None, confirm: bool = True, stale: bool = False
     ) -> Ack | None:
         """Click a button, by its text or action_id.
 
@@ -56,8 +56,8 @@ class UserActions(UserView):
             return await self._click_view(name, self._front(on), confirm=confirm)
         assert isinstance(on, dict)
         message = self.message(on, stale=stale)
-        block, element, choice = lookup.clickable(on.get("blocks", []), name)
-        if _declined(element, confirm=confirm):
+        block, element, choice = lookup.find_clickable(on.get("blocks", []), name)
+        if _is_declined(element, confirm=confirm):
             return None
         action = self._clicked(block, element, choice)
         shown = {key: value for key, value in on.items() if key != "channel"}
@@ -67,10 +67,12 @@ class UserActions(UserView):
         )
         return await self.send(self.slack.world.apps[message.app_id or ""], body, where=f"message {message.ts}")
 
-    def _newest(self, name: Name) -> Json:
-        for one in reversed(self.sees()):
-            if name in lookup.names(one.get("blocks", [])) or _has_action(one.get("blocks", []), name):
-                return one
+    def _newest(self, name: Target) -> Json:
+        for message in reversed(self.sees()):
+            if name in lookup.clickable_texts(message.get("blocks", [])) or _has_action(
+                message.get("blocks", []), name
+            ):
+                return message
         raise CannotAct(f"{self.user.name} sees no message with a button {name!r} in their conversation with the app")
 
     def message(self, seen: Json, *, stale: bool) -> Message:
@@ -91,14 +93,14 @@ class UserActions(UserView):
             value = {"text": choice["text"], "value": choice["value"]}
         return payloads.action(self.slack, block=block, element=element, value=value)
 
-    async def _click_view(self, name: Name, view: View, *, confirm: bool) -> Ack | None:
-        block, element, choice = lookup.clickable(view.payload["blocks"], name)
-        if _declined(element, confirm=confirm):
+    async def _click_view(self, name: Target, view: View, *, confirm: bool) -> Ack | None:
+        block, element, choice = lookup.find_clickable(view.payload["blocks"], name)
+        if _is_declined(element, confirm=confirm):
             return None
         body = payloads.view_action(self.slack, user=self.user, view=view, action=self._clicked(block, element, choice))
         return await self.send(self.slack.world.apps[view.app_id], body, where=f"view {view.id}")
 
-    def _front(self, place: Json | Place) -> View:
+    def _front(self, place: Json | ViewKind) -> View:
         world = self.slack.world
         view = view_stack.top(world, self.id) if place == "modal" else None
         if place == "home" and (name := world.homes.get((self.slack.app.id, self.id))):
@@ -107,14 +109,14 @@ class UserActions(UserView):
             raise CannotAct(f"{self.user.name} has no {place} open")
         return view
 
-    async def fill(self, name: Name, value: Any, *, on: Place = "modal") -> Ack | None:
+    async def fill(self, name: Target, value: Any, *, on: ViewKind = "modal") -> Ack | None:
         """Put a value into an input, by its label, block_id or action_id. Options are chosen by text or value.
 
         Where the app asked for it (`dispatch_action`, or an element that is not an input block), it hears of it.
         """
         view = self._front(on)
-        block, element = lookup.input_named(view.payload["blocks"], name)
-        held = inputs.entered(element, value)
+        block, element = lookup.find_input(view.payload["blocks"], name)
+        held = inputs.enter(element, value)
         view.state[block["block_id"]][element["action_id"]] = held
         view.errors.pop(block["block_id"], None)
         self.slack.changes.moved()
@@ -124,11 +126,11 @@ class UserActions(UserView):
         body = payloads.view_action(self.slack, user=self.user, view=view, action=action)
         return await self.send(self.slack.world.apps[view.app_id], body, where=f"view {view.id}")
 
-    async def choose(self, name: Name, value: Any, *, on: Json) -> Ack | None:
+    async def choose(self, name: Target, value: Any, *, on: Json) -> Ack | None:
         """Choose in a menu, a picker or boxes of a message from `sees`."""
         message = self.message(on, stale=False)
-        block, element = lookup.input_named(on["blocks"], name)
-        held = inputs.entered(element, value)
+        block, element = lookup.find_input(on["blocks"], name)
+        held = inputs.enter(element, value)
         state = inputs.initial_state(on["blocks"])
         state[block["block_id"]][element["action_id"]] = held
         action = payloads.action(self.slack, block=block, element=element, value=held)
@@ -138,10 +140,10 @@ class UserActions(UserView):
         )
         return await self.send(self.slack.world.apps[message.app_id or ""], body, where=f"message {message.ts}")
 
-    async def options(self, name: Name, typed: str) -> list[Json]:
+    async def options(self, name: Target, typed: str) -> list[Json]:
         """What an external select in the modal offers after typing this."""
         view = self._front("modal")
-        block, element = lookup.input_named(view.payload["blocks"], name)
+        block, element = lookup.find_input(view.payload["blocks"], name)
         body = payloads.suggestion(
             self.slack,
             user=self.user,
@@ -151,7 +153,7 @@ class UserActions(UserView):
             typed=typed,
         )
         ack = await self.send(self.slack.world.apps[view.app_id], body, where=f"view {view.id}")
-        return inputs.suggested(ack.body)
+        return inputs.read_suggestions(ack.body)
 
     async def submit(self, values: Mapping[str, Any] | None = None) -> Ack:
         """Fill in the front modal and submit it. Raises `NotSubmitted` for what Slack's client refuses itself."""
@@ -160,18 +162,20 @@ class UserActions(UserView):
         view = self._front("modal")
         if view.payload.get("submit") is None:
             raise CannotAct("the modal has no submit button")
-        problems = inputs.problems(view.payload["blocks"], view.state)
+        problems = inputs.find_problems(view.payload["blocks"], view.state)
         if problems:
             raise NotSubmitted(problems)
         view.errors = {}
         body = payloads.submission(self.slack, user=self.user, view=view)
-        ack = await self.send(self.slack.world.apps[view.app_id], body, where=f"view {view.id}", text=_MODAL_FAILED)
+        ack = await self.send(
+            self.slack.world.apps[view.app_id], body, where=f"view {view.id}", text=_MODAL_FAILURE_TEXT
+        )
         if ack.ok:
             try:
-                view_stack.apply_answer(self.slack.world, view, answer=ack.body)
+                view_stack.apply_response(self.slack.world, view, answer=ack.body)
             except ApiError as error:
                 where = f"view {view.id}"
-                self.slack.world.trouble(self.id, where=where, code=error.code, text=_MODAL_FAILED)
+                self.slack.world.trouble(self.id, where=where, code=error.code, text=_MODAL_FAILURE_TEXT)
         return ack
 
     async def close(self, *, everything: bool = False) -> None:
@@ -181,12 +185,12 @@ class UserActions(UserView):
         world = self.slack.world
         self.slack.changes.moved()
         gone = view_stack.close_all(world, self.id) if everything else [view_stack.close_top(world, self.id)]
-        for one in gone:
-            if one is not None and one.payload.get("notify_on_close"):
-                body = payloads.closed(self.slack, user=self.user, view=one, cleared=everything)
-                await self.send(world.apps[one.app_id], body, where=f"view {one.id}")
+        for item in gone:
+            if item is not None and item.payload.get("notify_on_close"):
+                body = payloads.closed(self.slack, user=self.user, view=item, cleared=everything)
+                await self.send(world.apps[item.app_id], body, where=f"view {item.id}")
 
-    async def upload(self, name: str, content: bytes, *, into: Name | None = None) -> str:
+    async def upload(self, name: str, content: bytes, *, into: Target | None = None) -> str:
         """Upload a file; `into`: the file_input of the front modal that it is for. Returns the file's id."""
         world = self.slack.world
         kind = mimetypes.guess_type(name)[0] or "text/plain"
@@ -202,20 +206,20 @@ class UserActions(UserView):
         world.files[file.id] = file
         if into is not None:
             view = self._front("modal")
-            block, element = lookup.input_named(view.payload["blocks"], into)
-            held = inputs.value_of(view.state[block["block_id"]][element["action_id"]])
+            block, element = lookup.find_input(view.payload["blocks"], into)
+            held = inputs.entry_value(view.state[block["block_id"]][element["action_id"]])
             await self.fill(into, [*held, render.file(world, file, base_url=self.slack.base_url)])
         return file.id
 
 
-def _declined(element: Json, *, confirm: bool) -> bool:
+def _is_declined(element: Json, *, confirm: bool) -> bool:
     """Whether a dialog was shown and answered with no."""
     return "confirm" in element and not confirm
 
 
-def _has_action(blocks: list[Json], name: Name) -> bool:
+def _has_action(blocks: list[Json], name: Target) -> bool:
     try:
-        lookup.clickable(blocks, name)
+        lookup.find_clickable(blocks, name)
     except CannotAct:
         return False
     return True

@@ -8,7 +8,7 @@ from bot.devtools.sandbox import render
 from bot.devtools.sandbox.errors import CannotAct
 from bot.devtools.sandbox.jsontypes import Json
 from bot.devtools.sandbox.slack import SlackSandbox
-from bot.devtools.sandbox.world import Conversation, Message, Trouble, User, View
+from bot.devtools.sandbox.world import Conversation, Message, ShownFailure, User, View
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class UserView:
         return self.slack.world.dm(self.slack.app.bot_user, self.id).id
 
     @property
-    def troubles(self) -> list[Trouble]:
+    def troubles(self) -> list[ShownFailure]:
         """The failures that Slack showed to them, oldest first."""
         return self.slack.world.troubles.get(self.id, [])
 
@@ -40,22 +40,24 @@ class UserView:
         """
         place = self.channel(channel)
         world = self.slack.world
-        own = [one for one in world.ephemerals if one.channel == place.id and one.seen_by == self.id]
+        own = [message for message in world.ephemerals if message.channel == place.id and message.seen_by == self.id]
         shown = sorted([*world.messages[place.id], *own], key=lambda one: one.ts)
-        return [self.shown(one) for one in shown]
+        return [self.shown(item) for item in shown]
 
     @property
     def conversations(self) -> list[Json]:
         """The conversations that their client lists, the one with the app first; `latest`: the newest message in it."""
         world = self.slack.world
         places = [world.channels[self.dm]]
-        places += [one for one in world.channels.values() if one.kind != "im" and self.id in one.members]
-        return [self._conversation(one) for one in places]
+        places += [
+            channel for channel in world.channels.values() if channel.kind != "im" and self.id in channel.members
+        ]
+        return [self._conversation(item) for item in places]
 
     def _conversation(self, one: Conversation) -> Json:
         world = self.slack.world
-        own = (each.ts for each in world.ephemerals if each.channel == one.id and each.seen_by == self.id)
-        shown = [*own, *(each.ts for each in world.messages[one.id][-1:])]
+        own = (message.ts for message in world.ephemerals if message.channel == one.id and message.seen_by == self.id)
+        shown = [*own, *(message.ts for message in world.messages[one.id][-1:])]
         return {
             "id": one.id,
             "name": one.name,

@@ -10,7 +10,7 @@ from bot.devtools.sandbox.blocks import check
 from bot.devtools.sandbox.errors import ApiError, bad_arguments
 from bot.devtools.sandbox.inputs import initial_state
 from bot.devtools.sandbox.jsontypes import Json
-from bot.devtools.sandbox.messages import with_ids
+from bot.devtools.sandbox.messages import add_ids
 from bot.devtools.sandbox.world import InstalledApp, View, World
 
 _ACTIONS: Final = frozenset({"errors", "update", "push", "clear"})
@@ -22,14 +22,14 @@ def top(world: World, user: str) -> View | None:
     return world.views[stack[-1]] if stack else None
 
 
-def modal(payload: Any, app: InstalledApp) -> Json:
+def check_modal(payload: Any, app: InstalledApp) -> Json:
     """A modal, checked."""
-    return check.view(payload, kinds=("modal",), scopes=app.scopes)
+    return check.require_view(payload, kinds=("modal",), scopes=app.scopes)
 
 
 def open_(world: World, *, app: InstalledApp, user: str, payload: Json) -> View:
     """A first modal. One that is open already is replaced: Slack shows one stack at a time."""
-    _external_id_is_free(world, payload)
+    _check_external_id(world, payload)
     close_all(world, user)
     return _show(world, app=app, user=user, payload=payload)
 
@@ -41,7 +41,7 @@ def push(world: World, *, app: InstalledApp, user: str, payload: Json) -> View:
         raise ApiError("not_found")
     if len(stack) >= limits.VIEW_STACK:
         raise ApiError("push_limit_reached")
-    _external_id_is_free(world, payload)
+    _check_external_id(world, payload)
     return _show(world, app=app, user=user, payload=payload)
 
 
@@ -65,7 +65,7 @@ def _show(world: World, *, app: InstalledApp, user: str, payload: Json) -> View:
 
 def _fill(world: World, view: View, payload: Json) -> None:
     """New content. What the person had typed survives where the block_id and action_id stay the same."""
-    view.payload = {**payload, "blocks": with_ids(world, payload["blocks"])}
+    view.payload = {**payload, "blocks": add_ids(world, payload["blocks"])}
     fresh = initial_state(view.payload["blocks"])
     for block, actions in fresh.items():
         for action, value in actions.items():
@@ -78,21 +78,23 @@ def _fill(world: World, view: View, payload: Json) -> None:
     view.hash = f"{int(world.time.seconds)}.{digest}"
 
 
-def _external_id_is_free(world: World, payload: Json, *, but: str | None = None) -> None:
+def _check_external_id(world: World, payload: Json, *, but: str | None = None) -> None:
     wanted = payload.get("external_id")
     taken = (
-        one for one in world.views.values() if wanted and one.payload.get("external_id") == wanted and not one.closed
+        view
+        for view in world.views.values()
+        if wanted and view.payload.get("external_id") == wanted and not view.closed
     )
-    if any(one.id != but for one in taken):
+    if any(item.id != but for item in taken):
         raise ApiError("duplicate_external_id")
 
 
 def find(world: World, *, app: InstalledApp, view_id: str | None, external_id: str | None) -> View:
     """A view of the app that is still open. Raises `not_found`."""
-    for one in world.views.values():
-        named = one.id == view_id if view_id else one.payload.get("external_id") == external_id
-        if named and one.app_id == app.id and not one.closed:
-            return one
+    for view in world.views.values():
+        named = view.id == view_id if view_id else view.payload.get("external_id") == external_id
+        if named and view.app_id == app.id and not view.closed:
+            return view
     raise ApiError("not_found")
 
 
@@ -102,7 +104,7 @@ def update(world: World, view: View, *, payload: Json, seen: str | None) -> None
         raise ApiError("hash_conflict")
     if payload["type"] != view.payload["type"]:
         raise bad_arguments(["view type cannot change [json-pointer:/view/type]"])
-    _external_id_is_free(world, payload, but=view.id)
+    _check_external_id(world, payload, but=view.id)
     _fill(world, view, payload)
 
 
@@ -115,7 +117,7 @@ def publish(world: World, *, app: InstalledApp, user: str, payload: Json, seen: 
         return view
     if seen is not None:
         raise ApiError("hash_conflict")
-    _external_id_is_free(world, payload)
+    _check_external_id(world, payload)
     name = world.new_id("V")
     view = View(id=name, app_id=app.id, user=user, payload={}, hash="", root=name)
     _fill(world, view, payload)
@@ -142,7 +144,7 @@ def close_all(world: World, user: str) -> list[View]:
     return closed
 
 
-def apply_answer(world: World, view: View, *, answer: Any) -> None:
+def apply_response(world: World, view: View, *, answer: Any) -> None:
     """What the body of the app's ack does (surfaces/modals#response_actions). Raises `SlackError` if it is unusable."""
     if not answer:
         if view.id in world.stacks.get(view.user, []):
@@ -153,18 +155,18 @@ def apply_answer(world: World, view: View, *, answer: Any) -> None:
     if action not in _ACTIONS:
         raise ApiError("invalid_response_action")
     if action == "errors":
-        view.errors = _errors(view, answer.get("errors"))
+        view.errors = _check_errors(view, answer.get("errors"))
     elif action == "clear":
         close_all(world, view.user)
     elif action == "push":
-        push(world, app=app, user=view.user, payload=modal(answer.get("view"), app))
+        push(world, app=app, user=view.user, payload=check_modal(answer.get("view"), app))
     else:
-        update(world, view, payload=modal(answer.get("view"), app), seen=None)
+        update(world, view, payload=check_modal(answer.get("view"), app), seen=None)
 
 
-def _errors(view: View, errors: Any) -> dict[str, str]:
+def _check_errors(view: View, errors: Any) -> dict[str, str]:
     """Errors must name input blocks of the view: Slack shows a general failure otherwise."""
-    inputs = {one["block_id"] for one in view.payload["blocks"] if one["type"] == "input"}
+    inputs = {block["block_id"] for block in view.payload["blocks"] if block["type"] == "input"}
     if not isinstance(errors, dict) or not errors or not set(errors) <= inputs:
         raise ApiError("invalid_response_action_errors")
     if not all(isinstance(text, str) and text for text in errors.values()):

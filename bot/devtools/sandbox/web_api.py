@@ -1,4 +1,4 @@
-"""The HTTP side that apps talk to: `/api/METHOD`, response_urls, and downloads of files."""
+"""The HTTP endpoints for apps: `/api/METHOD`, response URLs, and downloads of files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SIGN_IN: Final = "<html><head><title>Slack</title></head><body>Sign in to your 
 
 
 @dataclass(kw_only=True)
-class _Answer:
+class _Response:
     status: int = 200
     body: Json | None = None
     text: str = ""
@@ -46,17 +46,17 @@ class _Answer:
         )
 
 
-Work: TypeAlias = Callable[[], Awaitable[tuple[_Answer, Json]]]
+MakeResponse: TypeAlias = Callable[[], Awaitable[tuple[_Response, Json]]]
 
 
 class WebApi:
-    """The handlers."""
+    """The handlers of the endpoints."""
 
     def __init__(self, slack: SlackSandbox) -> None:
         self.slack = slack
 
     def routes(self) -> list[web.RouteDef]:
-        """Everything under the root except for `/sandbox`."""
+        """Return all routes except those under `/sandbox`."""
         return [
             web.get("/api/{method}", self.call),
             web.post("/api/{method}", self.call),
@@ -66,45 +66,47 @@ class WebApi:
         ]
 
     async def call(self, request: web.Request) -> web.StreamResponse:
-        """A call of a method."""
+        """Answer a call of a method."""
         name = request.match_info["method"]
-        response = await self._faulty(request, name, lambda: self._answer(request, name))
-        # By Slack's clock, as everything that it says.
+        response = await self._with_faults(request, name, lambda: self._respond_to_call(request, name))
+        # By the sandbox's clock, like all times in responses.
         response.headers["Date"] = format_datetime(self.slack.time.now(), usegmt=True)
         return response
 
-    async def _faulty(self, request: web.Request, name: str, work: Work) -> web.StreamResponse:
-        """Do the work and answer, or go wrong as a fault says."""
+    async def _with_faults(self, request: web.Request, name: str, make_response: MakeResponse) -> web.StreamResponse:
+        """Make and return the response, or fail as an armed fault says."""
         if self.slack.faults.down:
-            return _Answer(status=503, text=_DOWN).response()
+            return _Response(status=503, text=_DOWN).response()
         fault = self.slack.faults.take(name)
         if fault is not None and fault.kind == "slow":
             await self.slack.time.sleep(fault.seconds)
-        if fault is None or _lands(fault):
-            answer, given = await work()
-            await self.slack.kept()
+        if fault is None or _takes_effect(fault):
+            response, given = await make_response()
+            await self.slack.save()
         else:
-            answer, given = _failure(fault), {}
+            response, given = _fault_response(fault), {}
         if fault is None or fault.kind == "slow":
-            self.slack.record(name, given, outcome=answer.outcome)
-            return answer.response()
-        self.slack.record(name, given, outcome=f"{fault.kind}, {answer.outcome}" if _lands(fault) else fault.kind)
+            self.slack.record(name, given, outcome=response.outcome)
+            return response.response()
+        self.slack.record(
+            name, given, outcome=f"{fault.kind}, {response.outcome}" if _takes_effect(fault) else fault.kind
+        )
         return await self._break(request, fault)
 
     async def _break(self, request: web.Request, fault: Fault) -> web.StreamResponse:
-        """What the caller gets to see of a fault."""
+        """Fail as the fault says."""
         if fault.kind == "hang":
             await asyncio.Event().wait()
         if fault.kind in ("reset", "lost") and request.transport is not None:
-            # The caller sees the connection reset. What is returned below goes nowhere.
+            # The connection is reset, so the response that is returned below is not sent.
             request.transport.abort()
-        return _failure(fault).response()
+        return _fault_response(fault).response()
 
-    async def _answer(self, request: web.Request, name: str) -> tuple[_Answer, Json]:
+    async def _respond_to_call(self, request: web.Request, name: str) -> tuple[_Response, Json]:
         given = Arguments(values={})
         headers: dict[str, str] = {}
         try:
-            given = await arguments.read(request)
+            given = await arguments.read_arguments(request)
             if name not in METHODS:
                 raise ApiError("unknown_method", req_method=name)
             method = METHODS[name]
@@ -118,14 +120,14 @@ class WebApi:
             body = error.to_json()
         except RateLimited as error:
             limited = {"ok": False, "error": "ratelimited"}
-            return _Answer(status=429, body=limited, headers={"Retry-After": str(error.retry_after)}), given.values
+            return _Response(status=429, body=limited, headers={"Retry-After": str(error.retry_after)}), given.values
         if given.warnings:
             body["warning"] = ",".join(given.warnings)
             body.setdefault("response_metadata", {})["warnings"] = list(given.warnings)
-        return _Answer(body=body, headers=headers), given.values
+        return _Response(body=body, headers=headers), given.values
 
     def _caller(self, method: Method, given: Arguments) -> InstalledApp:
-        """The app whose token was given. Raises Slack's errors of authentication."""
+        """Return the app of the token. Raises Slack's errors of authentication."""
         if method.by == "nobody":
             return self.slack.app
         if given.token is None:
@@ -133,7 +135,7 @@ class WebApi:
         app = self.slack.world.app_of_token(given.token)
         if app is None:
             raise ApiError("invalid_auth")
-        # Revoking the bot's token leaves the app-level token; removing the app ends both.
+        # Revoking the bot's token keeps the app-level token valid; removing the app invalidates both.
         if app.token_error is not None and (method.by == "bot" or app.token_error == "account_inactive"):  # noqa: S105 an error code
             raise ApiError(app.token_error)
         if given.token != (app.bot_token if method.by == "bot" else app.app_token):
@@ -142,7 +144,7 @@ class WebApi:
 
     def _count(self, method: Method, call: Call) -> None:
         given = call.arguments.values.get("channel")
-        channel = self._one_name(call, given) if isinstance(given, str) else None
+        channel = self._conversation_id(call, given) if isinstance(given, str) else None
         self.slack.rates.take(
             app_id=call.app.id,
             team_id=self.slack.world.team.id,
@@ -151,8 +153,8 @@ class WebApi:
             channel=channel,
         )
 
-    def _one_name(self, call: Call, given: str) -> str:
-        """The id of the conversation: a name, or the person on its other side, must not have a bucket of its own."""
+    def _conversation_id(self, call: Call, given: str) -> str:
+        """Return the id of a conversation, so that its name or its person do not get a bucket of their own."""
         world = self.slack.world
         user = world.users.get(given)
         if user is not None and not user.is_bot and not user.deleted:
@@ -161,21 +163,21 @@ class WebApi:
         return channel.id if channel is not None else given
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
-        """A message posted to a response_url. Success is the text "ok"."""
-        return await self._faulty(request, "response_url", lambda: self._respond(request))
+        """Accept a message at a response_url. Success is the text "ok"."""
+        return await self._with_faults(request, "response_url", lambda: self._use_response_url(request))
 
-    async def _respond(self, request: web.Request) -> tuple[_Answer, Json]:
+    async def _use_response_url(self, request: web.Request) -> tuple[_Response, Json]:
         given: Json = {}
         try:
-            given = (await arguments.read(request)).values
+            given = (await arguments.read_arguments(request)).values
             self.slack.response_urls.use(request.path, given)
         except ApiError as error:
             gone = error.code in ("used_url", "expired_url", "no_service")
-            return _Answer(status=404 if gone else 400, body=error.to_json()), given
-        return _Answer(text="ok"), given
+            return _Response(status=404 if gone else 400, body=error.to_json()), given
+        return _Response(text="ok"), given
 
     async def download(self, request: web.Request) -> web.StreamResponse:
-        """A file's contents. Without a token that may read it: Slack's sign-in page, with status 200."""
+        """Return a file's content, or Slack's sign-in page with status 200 if the token may not read it."""
         _, _, token = request.headers.get("Authorization", "").partition(" ")
         app = self.slack.world.app_of_token(token) if token else None
         file = self.slack.world.files.get(request.match_info["name"].partition("-")[2])
@@ -186,14 +188,14 @@ class WebApi:
         return web.Response(body=file.content, content_type=file.mimetype)
 
 
-def _lands(fault: Fault) -> bool:
+def _takes_effect(fault: Fault) -> bool:
     return fault.kind in ("slow", "lost", "hang") or fault.landed
 
 
-def _failure(fault: Fault) -> _Answer:
+def _fault_response(fault: Fault) -> _Response:
     if fault.kind == "ratelimited":
         body = {"ok": False, "error": "ratelimited"}
-        return _Answer(status=429, body=body, headers={"Retry-After": str(int(fault.seconds))})
+        return _Response(status=429, body=body, headers={"Retry-After": str(int(fault.seconds))})
     if fault.kind == "status":
-        return _Answer(status=fault.status, text=fault.body, content_type=fault.content_type)
-    return _Answer(body={"ok": False, "error": fault.code})
+        return _Response(status=fault.status, text=fault.body, content_type=fault.content_type)
+    return _Response(body={"ok": False, "error": fault.code})

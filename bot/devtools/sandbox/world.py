@@ -148,7 +148,7 @@ class InstalledApp:
 
 
 @dataclass(kw_only=True)
-class Trouble:
+class ShownFailure:
     """A failure that Slack's client showed to a person."""
 
     where: str
@@ -176,7 +176,7 @@ class World:
         self.files: dict[str, File] = {}
         self.apps: dict[str, InstalledApp] = {}
         self.mails: list[ReceivedMail] = []
-        self.troubles: dict[str, list[Trouble]] = {}
+        self.troubles: dict[str, list[ShownFailure]] = {}
 
     def new_id(self, prefix: str) -> str:
         """An id in Slack's shape: the same ones in every fresh world."""
@@ -197,13 +197,13 @@ class World:
 
     def user_named(self, name: str) -> User | None:
         """By name or id."""
-        return self.users.get(name) or next((one for one in self.users.values() if one.name == name), None)
+        return self.users.get(name) or next((user for user in self.users.values() if user.name == name), None)
 
     def channel_named(self, name: str) -> Conversation | None:
         """By name (with or without #) or id."""
         bare = name.removeprefix("#")
         return self.channels.get(name) or next(
-            (one for one in self.channels.values() if one.kind != "im" and one.name == bare), None
+            (channel for channel in self.channels.values() if channel.kind != "im" and channel.name == bare), None
         )
 
     def dm(self, one: str, other: str) -> Conversation:
@@ -229,19 +229,19 @@ class World:
 
     def message(self, channel: str, ts: str) -> Message | None:
         """A message that everybody in the channel sees."""
-        return next((one for one in self.messages.get(channel, []) if one.ts == ts), None)
+        return next((message for message in self.messages.get(channel, []) if message.ts == ts), None)
 
     def ephemeral(self, channel: str, ts: str) -> Message | None:
         """A message that one person sees."""
-        return next((one for one in self.ephemerals if one.channel == channel and one.ts == ts), None)
+        return next((message for message in self.ephemerals if message.channel == channel and message.ts == ts), None)
 
     def app_of_token(self, token: str) -> InstalledApp | None:
         """The app whose bot or app-level token this is."""
-        return next((one for one in self.apps.values() if token in (one.bot_token, one.app_token)), None)
+        return next((app for app in self.apps.values() if token in (app.bot_token, app.app_token)), None)
 
     def trouble(self, user: str, *, where: str, code: str, text: str) -> None:
         """Note what Slack's client shows to this person."""
-        self.troubles.setdefault(user, []).append(Trouble(where=where, code=code, text=text, at=self.time.seconds))
+        self.troubles.setdefault(user, []).append(ShownFailure(where=where, code=code, text=text, at=self.time.seconds))
 
     def to_json(self) -> Json:
         """All of it but mails. Of files only the size is given; secrets are part of the sandbox's state."""
@@ -251,20 +251,20 @@ class World:
         }
         return {
             "team": asdict(self.team),
-            "users": _all(self.users),
-            "outsiders": [asdict(one) for one in self.outsiders],
-            "usergroups": _all(self.usergroups),
-            "channels": _all(self.channels),
-            "messages": {key: [asdict(one) for one in many] for key, many in self.messages.items()},
-            "ephemerals": [asdict(one) for one in self.ephemerals],
-            "views": _all(self.views),
+            "users": _all_json(self.users),
+            "outsiders": [asdict(outsider) for outsider in self.outsiders],
+            "usergroups": _all_json(self.usergroups),
+            "channels": _all_json(self.channels),
+            "messages": {key: [asdict(item) for item in many] for key, many in self.messages.items()},
+            "ephemerals": [asdict(message) for message in self.ephemerals],
+            "views": _all_json(self.views),
             "stacks": {key: list(ids) for key, ids in self.stacks.items()},
             "homes": [{"app": app, "user": user, "view": view} for (app, user), view in self.homes.items()],
             "files": files,
-            "apps": _all(self.apps),
-            "troubles": {key: [asdict(one) for one in many] for key, many in self.troubles.items()},
+            "apps": _all_json(self.apps),
+            "troubles": {key: [asdict(item) for item in many] for key, many in self.troubles.items()},
         }
 
 
-def _all(things: dict[str, Any]) -> Json:
+def _all_json(things: dict[str, Any]) -> Json:
     return {key: asdict(one) for key, one in things.items()}

@@ -122,9 +122,9 @@ async def test_the_answer_to_a_command_may_be_in_its_ack(
     await ada.command("/signoff help", channel="general")
     recorder.answer = {"text": "x", "blocks": [{"type": "what"}]}
     await ada.command("/signoff help", channel="general")
-    assert [one["text"] for one in ada.sees("general")] == ["Just text", "For all"]
-    assert [one["text"] for one in slack.person("ben").sees("general")] == ["For all"]
-    assert [one.code for one in ada.troubles] == ["invalid_blocks"]
+    assert [message["text"] for message in ada.sees("general")] == ["Just text", "For all"]
+    assert [message["text"] for message in slack.person("ben").sees("general")] == ["For all"]
+    assert [failure.code for failure in ada.troubles] == ["invalid_blocks"]
 
 
 @pytest.mark.parametrize("kind", ["app_home_opened", "message", "app_uninstalled", "tokens_revoked"])
@@ -139,8 +139,8 @@ async def test_events_conform_to_the_official_types(
         ada.say("hello")
     else:
         slack.uninstall()
-    await slack.until(lambda: any(one["event"]["type"] == kind for one in recorder.bodies()))
-    body = next(one for one in recorder.bodies() if one["event"]["type"] == kind)
+    await slack.until(lambda: any(item["event"]["type"] == kind for item in recorder.bodies()))
+    body = next(item for item in recorder.bodies() if item["event"]["type"] == kind)
     event = body["event"]
     if kind == "app_home_opened":
         # The types know a view as an app writes it; what Slack sends has more keys (view-interactions-payload).
@@ -157,7 +157,7 @@ async def test_an_uninstalled_app_has_no_token_any_more(
 ) -> None:
     slack.uninstall()
     await slack.until(lambda: len(recorder.requests) == 2)
-    assert {one["event"]["type"] for one in recorder.bodies()} == {"tokens_revoked", "app_uninstalled"}
+    assert {item["event"]["type"] for item in recorder.bodies()} == {"tokens_revoked", "app_uninstalled"}
     assert slack.app.token_error == "account_inactive"
     with pytest.raises(CannotAct):
         await ada.command("/signoff help")
@@ -174,7 +174,7 @@ async def test_shortcuts_are_delivered_with_a_trigger(
 ) -> None:
     await ada.shortcut("make")
     await ada.shortcut("on_message", on=ada.sees()[0])
-    kinds = [one.payload["type"] for one in slack.deliveries]
+    kinds = [delivery.payload["type"] for delivery in slack.deliveries]
     assert kinds == ["shortcut", "message_action"]
     assert slack.deliveries[1].payload["message"]["text"] == "Pay?"
     with pytest.raises(CannotAct):
@@ -206,7 +206,7 @@ async def test_an_app_that_is_silent_for_three_seconds_has_failed(
     ack = await clicking
     assert ack is not None
     assert ack.problem == "operation_timeout"
-    assert [one.code for one in ada.troubles] == ["operation_timeout"]
+    assert [failure.code for failure in ada.troubles] == ["operation_timeout"]
 
 
 async def test_an_app_that_answers_an_error_or_is_not_there_has_failed(
@@ -220,7 +220,7 @@ async def test_an_app_that_answers_an_error_or_is_not_there_has_failed(
     await ada.click("Approve")
     slack.app.interactivity = False
     await ada.click("Approve")
-    assert [one.code for one in ada.troubles] == ["http_service_error", *["dispatch_failed"] * 3]
+    assert [failure.code for failure in ada.troubles] == ["http_service_error", *["dispatch_failed"] * 3]
     assert ada.troubles[0].text == "This app responded with an error."
 
 
@@ -246,7 +246,7 @@ async def test_events_are_retried_at_once_after_one_minute_and_after_five(
     numbers = [headers.get("X-Slack-Retry-Num") for headers, _ in recorder.requests]
     assert numbers == [None, "1", "2", "3"]
     assert recorder.requests[1][0]["X-Slack-Retry-Reason"] == "http_error"
-    assert len({one["event_id"] for one in recorder.bodies()}) == 1
+    assert len({item["event_id"] for item in recorder.bodies()}) == 1
 
 
 async def test_an_app_can_refuse_retries(slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson) -> None:
@@ -311,7 +311,7 @@ async def test_an_answer_changes_the_stack(
 ) -> None:
     recorder.answer = answer
     await editing.submit({"Reason": "x"})
-    assert [one["title"]["text"] for one in editing.stack] == titles
+    assert [item["title"]["text"] for item in editing.stack] == titles
     assert not editing.troubles
 
 
@@ -331,7 +331,7 @@ async def test_an_answer_that_is_wrong_is_a_failure_that_the_person_sees(
     recorder.answer = answer
     await editing.submit({"Reason": "x"})
     assert len(editing.stack) == 1
-    assert [one.text for one in editing.troubles] == ["We had some trouble connecting. Try again?"]
+    assert [failure.text for failure in editing.troubles] == ["We had some trouble connecting. Try again?"]
 
 
 async def test_closing_is_told_to_apps_that_asked_for_it(
@@ -361,9 +361,9 @@ async def test_a_response_url_replaces_the_message_that_was_clicked(
     assert "blocks" not in ada.sees()[0]
     await hook.send(text="Only you")
     await hook.send(text="All", response_type="in_channel")
-    assert [one["text"] for one in ada.sees()] == ["Just text", "Only you", "All"]
+    assert [message["text"] for message in ada.sees()] == ["Just text", "Only you", "All"]
     await hook.send(delete_original=True)
-    assert [one["text"] for one in ada.sees()] == ["Only you", "All"]
+    assert [message["text"] for message in ada.sees()] == ["Only you", "All"]
 
 
 async def test_a_response_url_works_five_times(slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson) -> None:
@@ -397,7 +397,7 @@ async def test_a_response_url_refuses_what_cannot_be_shown(
         (await hook.send(text="")).body,
         (await hook.send(text="x", response_type="to_all")).body,
     ]
-    assert [json.loads(one)["error"] for one in codes] == ["invalid_blocks", "no_text", "invalid_response_type"]
+    assert [json.loads(item)["error"] for item in codes] == ["invalid_blocks", "no_text", "invalid_response_type"]
 
 
 async def test_an_ephemeral_message_is_replaced_by_its_response_url_alone(
@@ -420,7 +420,7 @@ async def test_the_response_url_of_a_command_replaces_nothing(
     hook = AsyncWebhookClient(slack.deliveries[-1].payload["response_url"])
     await hook.send(text="One")
     await hook.send(text="Two", replace_original=True)
-    assert [one["text"] for one in ada.sees()] == ["Pay?", "One", "Two"]
+    assert [message["text"] for message in ada.sees()] == ["Pay?", "One", "Two"]
     deleting = await hook.send(delete_original=True)
     assert json.loads(deleting.body)["error"] == "message_not_found"
 

@@ -38,15 +38,15 @@ async def test_mails_are_listed_and_read(slack: RunningSandbox, script: Script) 
     await send(slack, message("Re: Refund", In_Reply_To="<1@b.example>", Date=""))
     await send(slack, message("Other", to="ben@example.com"))
     listed = (await script("GET", f"mail?to={MIA}"))["mails"]
-    assert [(one["id"], one["thread"], one["subject"]) for one in listed] == [
+    assert [(item["id"], item["thread"], item["subject"]) for item in listed] == [
         ("1", "1", "Refund order A-1007?"),
         ("2", "1", "Re: Refund"),
     ]
     assert listed[0]["envelope"] == {"from": SENDER, "to": [MIA], "helo": listed[0]["envelope"]["helo"]}
     assert listed[0]["snippet"] == "Refund order A-1007? Amount: 120 EUR"
-    assert [one["complaints"] for one in listed] == [[], ["There is no Date."]]
-    assert [one["id"] for one in (await script("GET", "mail?last=2"))["mails"]] == ["2", "3"]
-    assert [one["id"] for one in (await script("GET", "mail?subject=Other"))["mails"]] == ["3"]
+    assert [item["complaints"] for item in listed] == [[], ["There is no Date."]]
+    assert [email["id"] for email in (await script("GET", "mail?last=2"))["mails"]] == ["2", "3"]
+    assert [email["id"] for email in (await script("GET", "mail?subject=Other"))["mails"]] == ["3"]
     read = (await script("GET", "mail/1"))["mail"]
     assert ["Subject", "Refund order A-1007?"] in read["headers"]
     assert (read["text"], read["html"]) == ("Refund order A-1007?\n\nAmount: 120 EUR\n", "<p>x</p>\n")
@@ -70,15 +70,15 @@ async def test_everybody_has_a_mailbox_and_so_has_every_address_that_got_mail(
     slack: RunningSandbox, script: Script
 ) -> None:
     await send(slack, message(to="Nobody@elsewhere.example"))
-    boxes = {one["address"]: one for one in (await script("GET", "mailboxes"))["mailboxes"]}
+    boxes = {mailbox["address"]: mailbox for mailbox in (await script("GET", "mailboxes"))["mailboxes"]}
     assert boxes[MIA] == {
         "address": MIA, "name": "Mia Approver", "tz": "Europe/Berlin", "account": None, "count": 0, "mails": [],
     }  # fmt: skip
     assert boxes["ada@example.com"]["account"] == "ada"
     assert (boxes["nobody@elsewhere.example"]["name"], boxes["nobody@elsewhere.example"]["count"]) == (None, 1)
-    ((mail,),) = (one["mails"] for one in boxes.values() if one["count"])
+    ((mail,),) = (item["mails"] for item in boxes.values() if item["count"])
     assert (mail["id"], mail["received_at"]) == ("1", slack.mail.received()[0].received_at)
-    assert [one["email"] for one in (await script("GET", "users"))["outsiders"]] == [MIA]
+    assert [outsider["email"] for outsider in (await script("GET", "users"))["outsiders"]] == [MIA]
     assert (await script("GET", "state"))["outsiders"][0]["name"] == "mia"
 
 
@@ -123,7 +123,7 @@ HOSTILE = (
     b"Subject: =?utf-8?b?A?= =?x?q?\r\nFrom: <<>>\r\n\r\n",
     b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/html; charset=hex\r\n\r\nzz",
     b"Content-Type: text/plain; charset=unicode_escape\r\n\r\n\\ud800",
-    b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (one, one) for one in range(2000)),
+    b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (item, item) for item in range(2000)),
 )
 
 
@@ -147,7 +147,7 @@ async def test_the_html_of_a_mail_is_served_so_that_it_can_do_nothing(
         policy = response.headers["Content-Security-Policy"].split("; ")
         assert "default-src 'none'" in policy
         assert "sandbox allow-popups allow-popups-to-escape-sandbox" in policy
-        assert not any(one.startswith(("script-src", "img-src", "connect-src")) for one in policy)
+        assert not any(item.startswith(("script-src", "img-src", "connect-src")) for item in policy)
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         assert 'rel="noopener noreferrer" href="https://example.com/"' in await response.text()
     for path, headers in (("/mail/2/rendered", {}), ("/mail/1/rendered", {"Host": "evil.example"})):
@@ -169,7 +169,7 @@ async def test_the_mailbox_page_may_show_frames_of_ours_only(
 async def test_mails_are_there_again_after_a_restart(tmp_path: Path) -> None:
     file = tmp_path / "slack.json"
     world = partial(persistence.load, file)
-    async with sandbox(world=world) as slack, persistence.keeping(slack.slack, file):
+    async with sandbox(world=world) as slack, persistence.save_changes(slack.slack, file):
         await send(slack)
         before = slack.mail.received()
         # Whoever was told that it was taken over can rely on it.
@@ -177,12 +177,12 @@ async def test_mails_are_there_again_after_a_restart(tmp_path: Path) -> None:
     async with sandbox(world=world) as slack:
         assert slack.mail.received() == before
         await send(slack)
-        assert [one.id for one in slack.mail.received()] == ["1", "2"]
+        assert [email.id for email in slack.mail.received()] == ["1", "2"]
 
 
 def test_a_workspace_from_before_there_was_mail_can_be_used(tmp_path: Path) -> None:
     time = Time(FrozenClock())
-    old = json.loads(persistence.dumps(seed.fresh(time, AppConfig())))
+    old = json.loads(persistence.dumps(seed.new_world(time, AppConfig())))
     del old["mails"], old["outsiders"]
     found = persistence.loads(json.dumps(old).encode(), time)
-    assert (found.mails, [one.email for one in found.outsiders]) == ([], [MIA])
+    assert (found.mails, [outsider.email for outsider in found.outsiders]) == ([], [MIA])

@@ -81,7 +81,9 @@ def test_broken_mails_are_read_as_far_as_they_go(raw: bytes, text: str | None, h
 
 
 def test_a_mail_that_is_nested_too_deeply_is_shown_as_it_is() -> None:
-    raw = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (one, one) for one in range(2000))
+    raw = b"".join(
+        b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (item, item) for item in range(2000)
+    )
     found = message_parser.parsed(raw)
     assert found.text is not None
     assert found.defects == ("RecursionError",)
@@ -107,7 +109,7 @@ PIECE = (
 def test_whatever_arrives_is_read_and_judged_without_failing(pieces: list[bytes]) -> None:
     raw = b"".join(pieces)
     found = message_parser.parsed(raw)
-    for text in (found.text or "", found.html or "", *(part for one in found.headers for part in one)):
+    for text in (found.text or "", found.html or "", *(part for header in found.headers for part in header)):
         text.encode()
     assert isinstance(found.references, list)
     assert isinstance(linked(found.html or ""), str)

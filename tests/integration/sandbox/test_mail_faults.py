@@ -54,11 +54,11 @@ async def test_every_stage_can_be_answered_with_any_code_once(
     slack.mail.fault(on, "error", code=code)
     found: Any = await failure(slack)
     assert type(found) is error
-    assert [one.code for one in getattr(found, "recipients", [found])] == [code]
+    assert [recipient.code for recipient in getattr(found, "recipients", [found])] == [code]
     assert slack.mail.received() == []
     await send(slack)
     assert len(slack.mail.received()) == 1
-    assert [one.on for one in slack.mail.faults.used] == [on]
+    assert [email.on for email in slack.mail.faults.used] == [on]
 
 
 async def test_the_answer_may_be_anything(slack: RunningSandbox) -> None:
@@ -106,7 +106,7 @@ async def test_a_fault_may_hit_one_recipient_only_and_until_it_is_lifted(slack: 
     assert list(errors) == [MIA]
     slack.mail.faults.clear()
     await send(slack)
-    assert [one.recipients for one in slack.mail.received()] == [[BEN], [BEN], [MIA]]
+    assert [email.recipients for email in slack.mail.received()] == [[BEN], [BEN], [MIA]]
 
 
 @pytest.mark.parametrize("on", ["data", "dot"])

@@ -55,7 +55,7 @@ async def test_a_mail_that_comes_later_is_waited_for(slack: RunningSandbox) -> N
     await asyncio.sleep(0.01)
     assert not waiting.done()
     await send(slack)
-    assert [one.id for one in await waiting] == ["1", "2"]
+    assert [item.id for item in await waiting] == ["1", "2"]
     slack.mail.clear()
     assert slack.mail.received() == []
 
@@ -167,7 +167,7 @@ async def test_the_extensions_are_announced(slack: RunningSandbox) -> None:
         assert await talk.hears() == "220 mail.sandbox.example ESMTP"
         said = (await talk("EHLO me.example")).splitlines()
         assert said[0] == "250-mail.sandbox.example"
-        assert [one[4:] for one in said[1:]] == [
+        assert [item[4:] for item in said[1:]] == [
             "8BITMIME",
             "ENHANCEDSTATUSCODES",
             "PIPELINING",
@@ -367,8 +367,8 @@ async def test_every_content_arrives_byte_by_byte(slack: RunningSandbox, lines: 
 async def test_it_does_not_matter_where_the_network_cuts_a_content(
     slack: RunningSandbox, lines: list[bytes], cuts: list[int]
 ) -> None:
-    content = HEAD + b"\r\n".join(one.decode("ascii", "ignore").encode() for one in lines) + b"\r\n"
-    stuffed = b"".join(b"." + one if one.startswith(b".") else one for one in content.splitlines(keepends=True))
+    content = HEAD + b"\r\n".join(line.decode("ascii", "ignore").encode() for line in lines) + b"\r\n"
+    stuffed = b"".join(b"." + line if line.startswith(b".") else line for line in content.splitlines(keepends=True))
     async with open_conversation(slack) as talk:
         await talk.up_to_data()
         rest = stuffed + b".\r\n"
@@ -389,7 +389,7 @@ async def test_a_client_that_goes_away_leaves_nothing(slack: RunningSandbox) -> 
         await talk.up_to_data()
         talk.write(HEAD + b"half a")
     await send(slack)
-    assert [one.subject for one in slack.mail.received()] == ["Refund order A-1007?"]
+    assert [email.subject for email in slack.mail.received()] == ["Refund order A-1007?"]
 
 
 async def test_a_sandbox_stops_while_somebody_talks() -> None:
@@ -410,9 +410,9 @@ async def test_a_port_that_is_taken_is_an_error() -> None:
 
 async def test_several_clients_are_served_at_once(slack: RunningSandbox) -> None:
     subjects = [f"Mail {number}" for number in range(20)]
-    await asyncio.gather(*(send(slack, message(one)) for one in subjects))
-    assert sorted(one.subject for one in slack.mail.received()) == sorted(subjects)
-    assert sorted(int(one.id) for one in slack.mail.received()) == list(range(1, 21))
+    await asyncio.gather(*(send(slack, message(item)) for item in subjects))
+    assert sorted(email.subject for email in slack.mail.received()) == sorted(subjects)
+    assert sorted(int(email.id) for email in slack.mail.received()) == list(range(1, 21))
 
 
 async def test_the_oldest_mails_go_when_there_are_too_many(
@@ -422,10 +422,10 @@ async def test_the_oldest_mails_go_when_there_are_too_many(
         monkeypatch.setattr(f"bot.devtools.sandbox.mail.mailbox.{limit}", value)
     for _ in range(5):
         await send(slack)
-    assert [one.id for one in slack.mail.received()] == ["3", "4", "5"]
+    assert [email.id for email in slack.mail.received()] == ["3", "4", "5"]
     monkeypatch.setattr("bot.devtools.sandbox.mail.mailbox.MOST_BYTES", 2 * len(slack.mail.received()[0].raw))
     await send(slack)
-    assert [one.id for one in slack.mail.received()] == ["5", "6"]
+    assert [email.id for email in slack.mail.received()] == ["5", "6"]
 
 
 async def test_nobody_is_known_to_slack_who_has_an_address_only(slack: RunningSandbox, client: Any) -> None:

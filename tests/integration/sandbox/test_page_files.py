@@ -125,7 +125,7 @@ async def test_conversations_are_those_that_a_client_lists(
     await client_of(slack, session).chat_postMessage(channel=slack.channel("general"), text="x")
     async with session.get(slack.script_url + "people/ada") as response:
         found = (await response.json())["conversations"]
-    assert [one["name"] for one in found] == ["", "general", "finance", "leads", "old"]
-    assert [one["has_app"] for one in found] == [True, True, False, True, True]
+    assert [item["name"] for item in found] == ["", "general", "finance", "leads", "old"]
+    assert [item["has_app"] for item in found] == [True, True, False, True, True]
     assert found[0]["latest"] is None
     assert found[1]["latest"]

@@ -57,7 +57,7 @@ FILLED: list[tuple[dict[str, Any], Any, dict[str, Any]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("element", "value", "held"), FILLED, ids=[str(one[0]["type"]) for one in FILLED])
+@pytest.mark.parametrize(("element", "value", "held"), FILLED, ids=[str(item[0]["type"]) for item in FILLED])
 async def test_each_input_holds_its_value_in_slacks_shape(
     slack: RunningSandbox,
     client: AsyncWebClient,
@@ -127,7 +127,7 @@ async def test_files_are_uploaded_into_a_file_input(
     name = await ada.upload("refund.yaml", b"name: refund\n", into="Reason")
     await ada.submit()
     files = sent(slack)["view"]["state"]["values"]["field"]["value"]["files"]
-    assert [one["id"] for one in files] == [name]
+    assert [file["id"] for file in files] == [name]
     await ada.fill("Reason", [])
     await ada.upload("photo.png", b"x", into="Reason")
     with pytest.raises(NotSubmitted, match="yaml"):

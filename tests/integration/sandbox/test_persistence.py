@@ -21,7 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.devtools.sandbox import AppConfig, FrozenClock, RunningSandbox, persistence, sandbox, seed
 from bot.devtools.sandbox.clock import Time
 from bot.devtools.sandbox.mail.records import Outsider, ReceivedMail
-from bot.devtools.sandbox.persistence import Unreadable, Unwritable
+from bot.devtools.sandbox.persistence import UnreadableFile, UnwritableFile
 from bot.devtools.sandbox.world import Conversation, File, InstalledApp, Message, Team, User, Usergroup, World
 from tests.support.sandbox_env import actions, button, client_of, served
 
@@ -51,7 +51,13 @@ def made(kind: Any, **given_fields: st.SearchStrategy[Any]) -> st.SearchStrategy
         "list[Json]": OBJECTS,
         "ChannelKind": st.sampled_from(["channel", "private", "im"]),
     }
-    return st.builds(kind, **{one.name: given_fields.get(one.name, drawn[str(one.type)]) for one in fields(kind)})
+    return st.builds(
+        kind,
+        **{
+            config_field.name: given_fields.get(config_field.name, drawn[str(config_field.type)])
+            for config_field in fields(kind)
+        },
+    )
 
 
 def named(kind: Any, least: int = 0) -> st.SearchStrategy[dict[str, Any]]:
@@ -92,7 +98,7 @@ def test_what_is_written_comes_back(world: World) -> None:
 
 def test_ids_and_timestamps_count_on() -> None:
     time = Time(FrozenClock())
-    world = seed.fresh(time, AppConfig())
+    world = seed.new_world(time, AppConfig())
     general = world.channel_named("general")
     assert general is not None
     before = {world.new_id("D"), world.new_ts(general), str(world.count("trigger"))}
@@ -111,15 +117,15 @@ def test_where_there_is_no_file_there_is_a_fresh_workspace(tmp_path: Path) -> No
 
 def test_the_app_is_as_it_is_configured_now(tmp_path: Path) -> None:
     file, time = tmp_path / "slack.json", Time(FrozenClock())
-    before = seed.fresh(time, AppConfig(scopes=("chat:write",), commands=("/other",)))
+    before = seed.new_world(time, AppConfig(scopes=("chat:write",), commands=("/other",)))
     next(iter(before.apps.values())).token_error = "token_revoked"
     file.write_bytes(persistence.dumps(before))
     found = persistence.load(file, time, AppConfig())
     assert list(found.apps) == list(before.apps)
-    assert list(found.apps.values()) == list(seed.fresh(time, AppConfig()).apps.values())
+    assert list(found.apps.values()) == list(seed.new_world(time, AppConfig()).apps.values())
 
 
-GOOD = json.loads(persistence.dumps(seed.fresh(Time(FrozenClock()), AppConfig())))
+GOOD = json.loads(persistence.dumps(seed.new_world(Time(FrozenClock()), AppConfig())))
 
 
 @pytest.mark.parametrize(
@@ -140,19 +146,19 @@ GOOD = json.loads(persistence.dumps(seed.fresh(Time(FrozenClock()), AppConfig())
 def test_a_file_that_cannot_be_used_is_refused_with_the_reason(tmp_path: Path, content: bytes, why: str) -> None:
     file = tmp_path / "slack.json"
     file.write_bytes(content)
-    with pytest.raises(Unreadable, match=why):
+    with pytest.raises(UnreadableFile, match=why):
         persistence.load(file, Time(), AppConfig())
     assert file.read_bytes() == content
 
 
 def test_a_folder_in_its_place_is_refused_too(tmp_path: Path) -> None:
-    with pytest.raises(Unreadable, match="Is a directory"):
+    with pytest.raises(UnreadableFile, match="Is a directory"):
         persistence.load(tmp_path, Time(), AppConfig())
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "slack.json"
-    persistence.write(file, b"one")
+    persistence.write_file(file, b"one")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
     def full(_: int) -> None:
@@ -161,10 +167,10 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: p
     with monkeypatch.context() as broken:
         broken.setattr("os.fsync", full)
         with pytest.raises(OSError, match="No space"):
-            persistence.write(file, b"two")
+            persistence.write_file(file, b"two")
     assert file.read_bytes() == b"one"
-    persistence.write(file, b"three")
-    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("slack.json", b"three")]
+    persistence.write_file(file, b"three")
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("slack.json", b"three")]
 
 
 # -- at work ------------------------------------------------------------------------------------------------
@@ -176,7 +182,7 @@ def again(file: Path) -> Any:
 
 async def test_the_next_start_goes_on_with_the_same_messages(tmp_path: Path, session: aiohttp.ClientSession) -> None:
     file = tmp_path / "slack.json"
-    async with sandbox() as slack, persistence.keeping(slack.slack, file):
+    async with sandbox() as slack, persistence.save_changes(slack.slack, file):
         client = client_of(slack, session)
         ada = slack.person("ada")
         blocks = [actions(button("Approve"))]
@@ -199,13 +205,13 @@ async def test_the_next_start_goes_on_with_the_same_messages(tmp_path: Path, ses
             channel=str(posted["channel"]), ts=str(posted["ts"]), text="Approved"
         )
         assert edited["ts"] == posted["ts"]
-        assert [one["text"] for one in ada.sees()] == ["Approved"]
+        assert [message["text"] for message in ada.sees()] == ["Approved"]
         assert ada.say("Done.", channel="general") > seen[1][-1]["ts"]
 
 
 async def test_a_change_is_in_the_file_a_moment_later(slack: RunningSandbox, tmp_path: Path) -> None:
     file = tmp_path / "slack.json"
-    async with persistence.keeping(slack.slack, file):
+    async with persistence.save_changes(slack.slack, file):
         slack.person("ada").say("What a crash must not take", channel="general")
         await slack.until(lambda: file.exists() and b"must not take" in file.read_bytes())
         slack.slack.reset()
@@ -217,11 +223,11 @@ async def test_what_the_app_posts_is_in_the_file_before_it_is_answered(
 ) -> None:
     file = tmp_path / "slack.json"
     slack.rates.configure(enabled=False)
-    async with persistence.keeping(slack.slack, file):
+    async with persistence.save_changes(slack.slack, file):
         for number in range(3):
             await client.chat_postMessage(channel="#general", text=f"Number {number}")
             assert f"Number {number}".encode() in file.read_bytes()
-        await asyncio.gather(*(client.chat_postMessage(channel=f"#{one}", text=one) for one in ("general", "leads")))
+        await asyncio.gather(*(client.chat_postMessage(channel=f"#{item}", text=item) for item in ("general", "leads")))
         assert b'"text":"leads"' in file.read_bytes()
 
 
@@ -232,7 +238,7 @@ async def test_what_cannot_be_written_is_told_and_tried_again(
     folder.mkdir()
     file = folder / "slack.json"
     with caplog.at_level(logging.ERROR):
-        async with persistence.keeping(slack.slack, file):
+        async with persistence.save_changes(slack.slack, file):
             folder.rename(away)
             slack.person("ada").say("Hello", channel="general")
             await slack.until(lambda: caplog.records)
@@ -246,13 +252,13 @@ async def test_what_cannot_be_written_at_the_beginning_or_the_end_is_an_error(
     slack: RunningSandbox, tmp_path: Path
 ) -> None:
     file = tmp_path / "folder" / "slack.json"
-    with pytest.raises(Unwritable, match="No such file"):
-        async with persistence.keeping(slack.slack, file):
+    with pytest.raises(UnwritableFile, match="No such file"):
+        async with persistence.save_changes(slack.slack, file):
             raise AssertionError("it cannot be kept")
     file.parent.mkdir()
-    at_work = persistence.keeping(slack.slack, file)
+    at_work = persistence.save_changes(slack.slack, file)
     await at_work.__aenter__()
     file.parent.rename(tmp_path / "away")
     slack.person("ada").say("Hello", channel="general")
-    with pytest.raises(Unwritable, match="No such file"):
+    with pytest.raises(UnwritableFile, match="No such file"):
         await at_work.__aexit__(None, None, None)

@@ -47,7 +47,7 @@ def test_the_sandbox_imports_nothing_of_ours_but_the_clock_and_ids() -> None:
     for path in (ROOT / "bot/devtools/sandbox").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            names += [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            names += [name.name for name in node.names] if isinstance(node, ast.Import) else []
             for name in names:
                 if name.split(".")[0] in ("bot", "engine", "slack_sdk", "slack_bolt"):
                     assert name.startswith(allowed), f"{path.name} imports {name}"
@@ -132,7 +132,7 @@ async def test_people_can_be_played_by_script(slack: RunningSandbox, client: Asy
     await script("POST", "people/ada/shortcut", callback_id="make")
     assert (await script("POST", "people/ada/say", text="hi", channel="general"))["ts"]
     deliveries = (await script("GET", "deliveries"))["deliveries"]
-    acts = [one["kind"] for one in deliveries if one["kind"] != "events_api"]
+    acts = [delivery["kind"] for delivery in deliveries if delivery["kind"] != "events_api"]
     assert acts == ["interactive", "interactive", "slash_commands", "interactive"]
     assert (await script("GET", "calls?method=chat.postMessage"))["calls"][0]["outcome"] == "ok"
 
@@ -174,7 +174,7 @@ async def test_faults_rates_clock_and_app_can_be_set_by_script(
     assert (await script("POST", "sockets", disconnect="warning")) == {"connections": 0}
     await client.chat_postMessage(channel="#general", text="x")
     assert (await script("GET", "state"))["messages"][slack.channel("general")]
-    assert any(one["name"] == "ada" for one in (await script("GET", "users"))["users"])
+    assert any(user["name"] == "ada" for user in (await script("GET", "users"))["users"])
     await script("POST", "reset")
     assert not (await script("GET", "state"))["messages"][slack.channel("general")]
     assert slack.app.request_url == "http://127.0.0.1:9/"
@@ -204,6 +204,6 @@ async def test_a_body_that_is_no_object_is_refused(
 def test_every_route_of_the_scripting_api_is_documented(slack: RunningSandbox) -> None:
     documented = set(re.findall(r"^\| `(GET|POST|DELETE) (/[^`?]*)", (ROOT / "docs/sandbox-api.md").read_text(), re.M))
     routes = {
-        (one.method, one.path.removeprefix("/sandbox/api")) for one in ScriptApi(slack.slack, slack.mail).routes()
+        (email.method, email.path.removeprefix("/sandbox/api")) for email in ScriptApi(slack.slack, slack.mail).routes()
     }
     assert routes == documented

@@ -67,16 +67,16 @@ async def test_interactions_events_and_commands_come_as_envelopes(
     assert (await ada.command("/signoff help")).ok
     ada.open_home()
     await slack.until(lambda: len(socket.seen) == 3)
-    assert [one.type for one in socket.seen] == ["interactive", "slash_commands", "events_api"]
-    assert [one.accepts_response_payload for one in socket.seen] == [True, True, False]
-    assert {one.over for one in slack.deliveries} == {"socket"}
+    assert [item.type for item in socket.seen] == ["interactive", "slash_commands", "events_api"]
+    assert [item.accepts_response_payload for item in socket.seen] == [True, True, False]
+    assert {delivery.over for delivery in slack.deliveries} == {"socket"}
 
 
 async def test_the_client_connects_again_when_a_refresh_is_requested(slack: RunningSandbox, socket: Any) -> None:
     (before,) = slack.sockets.connections
     await slack.disconnect("refresh_requested")
     assert slack.sockets.of(slack.app.id) == []
-    await slack.until(lambda: [one for one in slack.sockets.connections if one is not before])
+    await slack.until(lambda: [connection for connection in slack.sockets.connections if connection is not before])
     await slack.until(lambda: before not in slack.sockets.connections)
     assert (await slack.person("ada").command("/signoff help")).ok
 
@@ -118,10 +118,10 @@ async def test_an_eleventh_connection_is_refused(
     for _ in range(11):
         url = (await client.apps_connections_open(app_token=slack.app.app_token))["url"]
         opened.append(await session.ws_connect(url))
-    for one in opened[:10]:
-        assert (await one.receive_json())["type"] == "hello"
+    for item in opened[:10]:
+        assert (await item.receive_json())["type"] == "hello"
     assert (await opened[10].receive_json())["reason"] == "too_many_websockets"
-    await asyncio.gather(*(one.close() for one in opened))
+    await asyncio.gather(*(item.close() for item in opened))
 
 
 async def test_an_envelope_without_an_ack_times_out_and_a_cut_socket_fails(

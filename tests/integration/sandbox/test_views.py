@@ -69,7 +69,7 @@ async def test_three_modals_can_be_stacked_and_no_more(
     assert (second["root_view_id"], second["previous_view_id"]) == (first["id"], first["id"])
     assert await error_of(client.views_push(trigger_id=slack.trigger(ada), view=modal())) == "push_limit_reached"
     await ada.close()
-    assert [one["title"]["text"] for one in ada.stack] == ["1", "2"]
+    assert [item["title"]["text"] for item in ada.stack] == ["1", "2"]
     await ada.close(everything=True)
     assert ada.stack == []
 

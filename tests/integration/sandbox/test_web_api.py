@@ -255,7 +255,7 @@ async def test_what_an_update_may_touch(
     slack: RunningSandbox, client: AsyncWebClient, session: aiohttp.ClientSession
 ) -> None:
     general = slack.channel("general")
-    other = next(one for one in slack.world.apps.values() if one.id != slack.app.id)
+    other = next(app for app in slack.world.apps.values() if app.id != slack.app.id)
     slack.world.channels[general].members.append(other.bot_user)
     theirs = await client_of(slack, session, other.bot_token).chat_postMessage(channel=general, text="x")
     said = slack.person("ada").say("hello", channel="general")
@@ -277,7 +277,7 @@ async def test_what_an_update_may_touch(
 async def test_an_ephemeral_message_is_seen_by_one_person_only(slack: RunningSandbox, client: AsyncWebClient) -> None:
     ada, ben = slack.person("ada"), slack.person("ben")
     await client.chat_postEphemeral(channel="#general", user=ada.id, text="psst")
-    assert [one["text"] for one in ada.sees("general")] == ["psst"]
+    assert [message["text"] for message in ada.sees("general")] == ["psst"]
     assert ada.sees("general")[0]["is_ephemeral"]
     assert ben.sees("general") == []
     outside = slack.person("una").id
@@ -362,21 +362,21 @@ async def test_history_is_newest_first_in_pages_and_without_threads(
 ) -> None:
     slack.rates.configure(enabled=False)
     general = slack.channel("general")
-    stamps = [(await client.chat_postMessage(channel=general, text=str(one)))["ts"] for one in range(3)]
+    stamps = [(await client.chat_postMessage(channel=general, text=str(item)))["ts"] for item in range(3)]
     await client.chat_postMessage(channel=general, text="reply", thread_ts=stamps[0])
     first = await client.conversations_history(channel=general, limit=2)
-    assert [one["text"] for one in first["messages"]] == ["2", "1"]
+    assert [message["text"] for message in first["messages"]] == ["2", "1"]
     assert first["has_more"]
     cursor = first["response_metadata"]["next_cursor"]
     rest = await client.conversations_history(channel=general, limit=2, cursor=cursor)
-    assert [one["text"] for one in rest["messages"]] == ["0"]
+    assert [message["text"] for message in rest["messages"]] == ["0"]
     assert rest["messages"][0]["reply_count"] == 1
     replies = await client.conversations_replies(channel=general, ts=stamps[0])
-    assert [one["text"] for one in replies["messages"]] == ["0", "reply"]
+    assert [message["text"] for message in replies["messages"]] == ["0", "reply"]
 
     async def texts(**window: Any) -> list[str]:
         found = await client.conversations_history(channel=general, **window)
-        return [one["text"] for one in found["messages"]]
+        return [message["text"] for message in found["messages"]]
 
     assert await texts(oldest=stamps[1]) == ["2"]
     assert await texts(oldest=stamps[1], latest=stamps[1], inclusive=True) == ["1"]
@@ -420,7 +420,7 @@ async def test_a_lookup_by_email_that_finds_nobody_fails_in_the_plural(
 
 async def test_usergroups_are_listed_with_their_members(slack: RunningSandbox, client: AsyncWebClient) -> None:
     groups = (await client.usergroups_list())["usergroups"]
-    assert [one["handle"] for one in groups] == ["finance-approvers"]
+    assert [item["handle"] for item in groups] == ["finance-approvers"]
     members = await client.usergroups_users_list(usergroup=groups[0]["id"])
     assert members["users"] == [slack.person("ada").id, slack.person("ben").id]
     everything = await client.usergroups_list(include_disabled=True, include_users=True, include_count=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.devtools.sandbox.delivery import encoded, signature
+from bot.devtools.sandbox.delivery import encode_body, sign
 from bot.slack.transport import MOST_BYTES
 from bot.web import routes
 from bot.web.server import PortTaken, listening
@@ -38,7 +38,7 @@ async def status(on: SlackEnv, body: bytes, headers: dict[str, str]) -> int:
 
 def signed(on: SlackEnv, body: bytes, *, late: int = 0) -> dict[str, str]:
     now = int(SystemClock().now().timestamp())
-    return signature(body, secret=on.slack.app.signing_secret, timestamp=now - late)
+    return sign(body, secret=on.slack.app.signing_secret, timestamp=now - late)
 
 
 async def test_slack_can_set_the_request_url(on: SlackEnv) -> None:
@@ -47,7 +47,7 @@ async def test_slack_can_set_the_request_url(on: SlackEnv) -> None:
 
 async def test_whoever_cannot_sign_gets_nothing(on: SlackEnv) -> None:
     typed = {"command": "/signoff", "text": "list", "user_id": "U1", "channel_id": "C1"}
-    body, _ = encoded("slash_commands", {**typed, "team_id": on.slack.world.team.id})
+    body, _ = encode_body("slash_commands", {**typed, "team_id": on.slack.world.team.id})
     good = signed(on, body)
     stamp, sign = "X-Slack-Request-Timestamp", "X-Slack-Signature"
     for headers in (

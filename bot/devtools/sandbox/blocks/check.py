@@ -15,7 +15,7 @@ from bot.devtools.sandbox.jsontypes import Json
 _TEXT_TYPES: Final = frozenset({"plain_text", "mrkdwn", "raw_text", "raw_number", "text", "markdown", "link"})
 
 
-def elements_of(block: Json) -> list[Json]:
+def block_elements(block: Json) -> list[Json]:
     """The elements of one block that a person may act on, and images."""
     found = [block[key] for key in ("accessory", "element") if key in block]
     if block.get("type") in ("actions", "context_actions"):
@@ -36,18 +36,18 @@ def texts(value: Any) -> Iterator[str]:
             yield from texts(part)
 
 
-def report_on(blocks: Any, *, surface: Surface, at: str = "/blocks") -> ValidationReport:
+def check_blocks(blocks: Any, *, surface: Surface, at: str = "/blocks") -> ValidationReport:
     """All that is wrong with the blocks. `at`: the JSON pointer of the list."""
     report = ValidationReport(surface)
     most = limits.BLOCKS_PER_MESSAGE if surface == "message" else limits.BLOCKS_PER_VIEW
     # a Home tab may be empty, and a modal too; a message's empty list means "no blocks" and does not come here
     rules.array(layout.block, most=most, least=0)(blocks, at, report)
     if not report.problems:
-        _across(blocks, at, report)
+        _check_uniqueness(blocks, at, report)
     return report
 
 
-def _across(blocks: list[Json], at: str, report: ValidationReport) -> None:
+def _check_uniqueness(blocks: list[Json], at: str, report: ValidationReport) -> None:
     seen: set[str] = set()
     focused = 0
     for index, block in enumerate(blocks):
@@ -56,44 +56,44 @@ def _across(blocks: list[Json], at: str, report: ValidationReport) -> None:
         if name is not None and name in seen:
             report.add(f"{here}/block_id", f"`block_id` {name} already exists")
         seen.add(name or "")
-        focused += sum(bool(one.get("focus_on_load")) for one in elements_of(block))
-        _action_ids(block, here, report)
+        focused += sum(bool(element.get("focus_on_load")) for element in block_elements(block))
+        _check_action_ids(block, here, report)
     if focused > 1:
         report.add(at, "only one element can have focus_on_load set to true")
-    _counted(blocks, at, report)
+    _check_counts(blocks, at, report)
 
 
-def _action_ids(block: Json, here: str, report: ValidationReport) -> None:
+def _check_action_ids(block: Json, here: str, report: ValidationReport) -> None:
     seen: set[str] = set()
-    for index, element in enumerate(elements_of(block)):
+    for index, element in enumerate(block_elements(block)):
         name = element.get("action_id")
         if name is not None and name in seen:
             report.add(f"{here}/elements/{index}/action_id", f"`action_id` {name} already exists")
         seen.add(name or "")
 
 
-def _counted(blocks: list[Json], at: str, report: ValidationReport) -> None:
-    if sum(one["type"] == "table" for one in blocks) > limits.TABLES_PER_MESSAGE:
+def _check_counts(blocks: list[Json], at: str, report: ValidationReport) -> None:
+    if sum(block["type"] == "table" for block in blocks) > limits.TABLES_PER_MESSAGE:
         report.add(at, "only_one_table_allowed")
-    markdown = sum(len(one["text"]) for one in blocks if one["type"] == "markdown")
+    markdown = sum(len(block["text"]) for block in blocks if block["type"] == "markdown")
     if markdown > limits.MARKDOWN_TEXT:
         report.add(at, f"markdown blocks must be less than {limits.MARKDOWN_TEXT + 1} characters together")
 
 
-def message_blocks(blocks: Any) -> None:
+def require_message_blocks(blocks: Any) -> None:
     """Raise what chat.* answers to these blocks: `invalid_blocks_format`, `invalid_blocks`, `msg_blocks_too_long`."""
-    if not isinstance(blocks, list) or not all(isinstance(one, dict) for one in blocks):
+    if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
         raise ApiError("invalid_blocks_format")
-    report = report_on(blocks, surface="message")
+    report = check_blocks(blocks, surface="message")
     if report.problems:
-        problems = [str(one) for one in report.problems]
+        problems = [str(problem) for problem in report.problems]
         error = bad_arguments(problems, "invalid_blocks")
         raise ApiError(error.code, errors=problems, **error.extra)
-    if sum(len(one) for one in texts(blocks)) > limits.MESSAGE_BLOCK_TEXT:
+    if sum(len(block) for block in texts(blocks)) > limits.MESSAGE_BLOCK_TEXT:
         raise ApiError("msg_blocks_too_long")
 
 
-def _shape(kind: str) -> Rule:
+def _view_rule(kind: str) -> Rule:
     common: dict[str, Rule] = {
         "private_metadata": string(most=limits.PRIVATE_METADATA),
         "callback_id": string(most=limits.CALLBACK_ID),
@@ -121,13 +121,13 @@ def _anything(value: Any, at: str, report: ValidationReport) -> None:
     """The blocks are checked apart, with their own surface."""
 
 
-def view_report(view: Json, *, kind: Surface) -> ValidationReport:
+def check_view(view: Json, *, kind: Surface) -> ValidationReport:
     """All that is wrong with a view."""
     report = ValidationReport(kind)
-    _shape(kind)(view, "/view", report)
+    _view_rule(kind)(view, "/view", report)
     blocks = view.get("blocks")
     if blocks is not None:
-        inner = report_on(blocks, surface=kind, at="/view/blocks")
+        inner = check_blocks(blocks, surface=kind, at="/view/blocks")
         report.problems += inner.problems
         report.features |= inner.features
     if kind == "modal" and not report.problems and _has_input(blocks or []) and "submit" not in view:
@@ -136,24 +136,24 @@ def view_report(view: Json, *, kind: Surface) -> ValidationReport:
 
 
 def _has_input(blocks: Iterable[Json]) -> bool:
-    return any(one["type"] == "input" for one in blocks)
+    return any(block["type"] == "input" for block in blocks)
 
 
-def view(payload: Any, *, kinds: tuple[Surface, ...], scopes: Iterable[str]) -> Json:
+def require_view(payload: Any, *, kinds: tuple[Surface, ...], scopes: Iterable[str]) -> Json:
     """The view, checked. Raises `invalid_arguments`, `view_too_large`, or `missing_scope` for a file input."""
     if not isinstance(payload, dict):
         raise bad_arguments(["must provide an object [json-pointer:/view]"])
     if len(json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()) > limits.VIEW_BYTES:
         raise ApiError("view_too_large")
-    kind = next((one for one in kinds if payload.get("type") == one), None)
+    kind = next((kind for kind in kinds if payload.get("type") == kind), None)
     if kind is None:
         missing = "type" not in payload
         what = "missing required field: type" if missing else f"unsupported type: {payload['type']}"
         at = "/view" if missing else "/view/type"
         raise bad_arguments([f"{what} [json-pointer:{at}]"])
-    report = view_report(payload, kind=kind)
+    report = check_view(payload, kind=kind)
     if report.problems:
-        problems = [str(one) for one in report.problems]
+        problems = [str(problem) for problem in report.problems]
         raise bad_arguments(["failed to match all allowed schemas [json-pointer:/view]", *problems])
     if "file_input" in report.features and "files:read" not in scopes:
         raise ApiError("missing_scope", needed="files:read", provided=",".join(scopes))

@@ -36,7 +36,7 @@ def _static(name: str, initial: dict[str, Rule]) -> Rule:
     return both(
         typed(name, {}, {**_PICK, **_OPTIONS, **initial}),
         rules.exactly_one_of("options", "option_groups"),
-        parts.initial_is_offered,
+        parts.check_initial_option,
     )
 
 
@@ -46,14 +46,14 @@ def _picked(name: str, key: str, *, many: bool, more: dict[str, Rule] | None = N
     return typed(name, {}, {**_PICK, f"initial_{key}": _ID, **(more or {})})
 
 
-def _lengths(value: Any, at: str, report: ValidationReport) -> None:
+def _check_lengths(value: Any, at: str, report: ValidationReport) -> None:
     if value.get("min_length", 0) > value.get("max_length", limits.TEXT_INPUT):
         report.add(f"{at}/min_length", "must be less than or equal to max_length")
     elif len(value.get("initial_value", "")) > value.get("max_length", limits.TEXT_INPUT):
         report.add(f"{at}/initial_value", f"must be less than {value['max_length'] + 1} characters")
 
 
-def _whole(value: Any, at: str, report: ValidationReport) -> None:
+def _check_numbers(value: Any, at: str, report: ValidationReport) -> None:
     if value["is_decimal_allowed"]:
         return
     for name in ("initial_value", "min_value", "max_value"):
@@ -68,7 +68,7 @@ def _seen(name: str) -> Rule:
     return check
 
 
-def _modal_only(value: Any, at: str, report: ValidationReport) -> None:
+def _check_surface(value: Any, at: str, report: ValidationReport) -> None:
     if report.surface != "modal":
         report.add(f"{at}/type", f"unsupported type: {value['type']}")
 
@@ -123,7 +123,7 @@ ELEMENTS: dict[str, Rule] = {
             {"options": array(parts.option(formatted=True), most=limits.CHOICES)},
             {**_ACTION, **_CONFIRM, **_FOCUS, "initial_option": parts.option(formatted=True)},
         ),
-        parts.initial_is_offered,
+        parts.check_initial_option,
     ),
     "checkboxes": both(
         typed(
@@ -136,7 +136,7 @@ ELEMENTS: dict[str, Rule] = {
                 "initial_options": array(parts.option(formatted=True), most=limits.CHOICES),
             },
         ),
-        parts.initial_is_offered,
+        parts.check_initial_option,
     ),
     "static_select": _static("static_select", {"initial_option": parts.option()}),
     "multi_static_select": _static(
@@ -177,7 +177,7 @@ ELEMENTS: dict[str, Rule] = {
                 "max_length": rules.integer(least=1, most=limits.TEXT_INPUT),
             },
         ),
-        _lengths,
+        _check_lengths,
     ),
     "number_input": both(
         typed(
@@ -185,7 +185,7 @@ ELEMENTS: dict[str, Rule] = {
             {"is_decimal_allowed": rules.boolean},
             {**_TYPE, **dict.fromkeys(("initial_value", "min_value", "max_value"), string(pattern=NUMBER))},
         ),
-        _whole,
+        _check_numbers,
     ),
     "email_text_input": typed("email_text_input", {}, {**_TYPE, "initial_value": string(most=limits.TEXT_INPUT)}),
     "url_text_input": typed("url_text_input", {}, {**_TYPE, "initial_value": string(most=limits.TEXT_INPUT)}),
@@ -209,7 +209,7 @@ ELEMENTS: dict[str, Rule] = {
                 "max_files": rules.integer(least=1, most=limits.FILE_INPUT_FILES),
             },
         ),
-        _modal_only,
+        _check_surface,
         _seen("file_input"),
     ),
     "feedback_buttons": typed(

@@ -69,15 +69,15 @@ CONVERSATION_FILTER = record(
 SLACK_FILE = rules.both(record({}, {"id": string(least=1), "url": string(least=1)}), rules.exactly_one_of("id", "url"))
 
 
-def choices_offered(value: Any) -> list[Any]:
+def offered_options(value: Any) -> list[Any]:
     """All options of an element, of its groups too."""
     groups = value.get("option_groups") or []
-    return [*(value.get("options") or []), *(one for group in groups for one in group["options"])]
+    return [*(value.get("options") or []), *(option for group in groups for option in group["options"])]
 
 
-def initial_is_offered(value: Any, at: str, report: ValidationReport) -> None:
+def check_initial_option(value: Any, at: str, report: ValidationReport) -> None:
     """Initial options must be equal to offered ones."""
-    offered = choices_offered(value)
+    offered = offered_options(value)
     if "initial_option" in value and value["initial_option"] not in offered:
         report.add(f"{at}/initial_option", "must match exactly one of the provided options")
     for index, one in enumerate(value.get("initial_options", [])):

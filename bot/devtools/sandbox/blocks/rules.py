@@ -137,8 +137,8 @@ def both(first: Rule, *others: Rule) -> Rule:
         before = len(report.problems)
         first(value, at, report)
         if len(report.problems) == before:
-            for one in others:
-                one(value, at, report)
+            for item in others:
+                item(value, at, report)
 
     return check
 

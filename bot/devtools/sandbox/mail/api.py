@@ -8,12 +8,12 @@ from typing import Final
 
 from aiohttp import web
 
-from bot.devtools.sandbox.api_responses import Answering, Refused, last
+from bot.devtools.sandbox.api_responses import JsonHandlers, RequestRefused, newest
 from bot.devtools.sandbox.jsontypes import Json
 from bot.devtools.sandbox.mail import mailbox
 from bot.devtools.sandbox.mail.records import ReceivedMail
 from bot.devtools.sandbox.mail.server import MailServer
-from bot.devtools.sandbox.page_files import foreign
+from bot.devtools.sandbox.page_files import is_foreign
 from bot.devtools.sandbox.slack import SlackSandbox
 
 _SNIPPET: Final = 140
@@ -22,7 +22,7 @@ _SNIPPET: Final = 140
 class MailApi:
     """Handlers of the scripting API."""
 
-    def __init__(self, slack: SlackSandbox, mail: MailServer, answering: Answering) -> None:
+    def __init__(self, slack: SlackSandbox, mail: MailServer, answering: JsonHandlers) -> None:
         self.slack, self.mail, self.answering = slack, mail, answering
 
     def routes(self, root: str) -> list[web.RouteDef]:
@@ -68,20 +68,20 @@ class MailApi:
         """Return emails without their contents, oldest first (`?to=`, `?subject=`, `?last=`)."""
         query = request.query
         mails = mailbox.found(self.slack.world, to=query.get("to"), subject=query.get("subject", ""))
-        return {"mails": _summaries(last(mails, request), threads=mailbox.threads(mails))}
+        return {"mails": _summaries(newest(mails, request), threads=mailbox.threads(mails))}
 
     def read(self, request: web.Request) -> Json:
         """Return one email with its contents."""
         mail = mailbox.named(self.slack.world, request.match_info["id"])
         if mail is None:
-            raise Refused(f"there is no mail {request.match_info['id']!r}")
+            raise RequestRefused(f"there is no mail {request.match_info['id']!r}")
         parsed = mail.parsed
         contents = {"headers": parsed.headers, "text": parsed.text, "html": parsed.html}
         return {"mail": {**_summary(mail), **contents}}
 
     async def raw(self, request: web.Request) -> web.Response:
         """Return the bytes of one email."""
-        if foreign(self.slack, request):
+        if is_foreign(self.slack, request):
             return web.Response(status=403)
         mail = mailbox.named(self.slack.world, request.match_info["id"])
         if mail is None:

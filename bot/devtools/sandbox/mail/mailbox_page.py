@@ -29,14 +29,14 @@ class MailboxPage:
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of the page and the frame. The Slack page serves the other files."""
         return [
-            web.get("/sandbox/mail", page_files.file(self.slack, "mail.html", frames=True)),
+            web.get("/sandbox/mail", page_files.serve_file(self.slack, "mail.html", frames=True)),
             web.get("/sandbox/mail/{id}/rendered", self.rendered),
         ]
 
     async def rendered(self, request: web.Request) -> web.Response:
         """Return the HTML of an email."""
         mail = mailbox.named(self.slack.world, request.match_info["id"])
-        if page_files.foreign(self.slack, request) or mail is None:
+        if page_files.is_foreign(self.slack, request) or mail is None:
             return web.Response(status=404, text="There is no such mail.")
         headers = {**page_files.HEADERS, "Content-Security-Policy": _FRAME}
         return web.Response(text=linked(mail.html or ""), content_type="text/html", headers=headers)

@@ -55,7 +55,7 @@ class MailServer:
     async def _take(self, mail: ReceivedMail) -> None:
         mailbox.add(self.slack.world, mail)
         self.slack.changes.moved()
-        await self.slack.kept()
+        await self.slack.save()
 
     def received(self, *, to: str | None = None, subject: str = "") -> list[ReceivedMail]:
         """Return the emails to this address (None: all) whose subject contains this text, oldest first."""

@@ -60,7 +60,7 @@ def team_info(call: Call) -> Json:
 def bots_info(call: Call) -> Json:
     """https://docs.slack.dev/reference/methods/bots.info"""
     name = call.arguments.text("bot")
-    app = next((one for one in call.world.apps.values() if one.bot_id == name), None)
+    app = next((app for app in call.world.apps.values() if app.bot_id == name), None)
     if app is None:
         raise ApiError("bot_not_found")
     profile = render.bot_profile(call.world, app)
@@ -78,18 +78,21 @@ def blocks_validate(call: Call) -> Json:
     kind, value = next(iter(given.items()))
     problems = _problems(kind, value)
     if problems:
-        errors = [{"pointer": one.pointer, "code": "failed_constraint", "message": one.sentence} for one in problems]
+        errors = [
+            {"pointer": problem.pointer, "code": "failed_constraint", "message": problem.sentence}
+            for problem in problems
+        ]
         raise ApiError(f"invalid_{kind}", errors=errors)
     return {}
 
 
 def _problems(kind: str, value: Any) -> list[RuleViolation]:
     if kind == "blocks":
-        return check.report_on(value, surface="message", at="").problems
+        return check.check_blocks(value, surface="message", at="").problems
     if not isinstance(value, dict):
         return [RuleViolation("", "must provide an object")]
     if kind == "message":
-        return check.report_on(value.get("blocks", []), surface="message").problems
+        return check.check_blocks(value.get("blocks", []), surface="message").problems
     if value.get("type") not in ("modal", "home"):
         return [RuleViolation("/type", "must be a valid enum value")]
-    return check.view_report(value, kind=value["type"]).problems
+    return check.check_view(value, kind=value["type"]).problems

@@ -50,15 +50,15 @@ def _known(call: Call) -> Conversation:
 def post_message(call: Call) -> Json:
     """https://docs.slack.dev/reference/methods/chat.postMessage"""
     channel = _target(call)
-    made = messages.content(call.arguments.values, longest=None)
+    content = messages.parse_content(call.arguments.values, longest=None)
     given = {
         "thread_ts": call.arguments.text("thread_ts"),
         "reply_broadcast": call.arguments.flag("reply_broadcast"),
         "unfurl_links": call.arguments.flag("unfurl_links"),
         "unfurl_media": call.arguments.flag("unfurl_media", default=True),
     }
-    message = messages.post(call.world, app=call.app, channel=channel, made=made, given=given)
-    call.arguments.warnings.extend(made.warnings)
+    message = messages.post(call.world, app=call.app, channel=channel, content=content, given=given)
+    call.arguments.warnings.extend(content.warnings)
     body = render.message(call.world, message, metadata=True)
     return {"channel": channel.id, "ts": message.ts, "message": body}
 
@@ -77,14 +77,14 @@ def _own(call: Call, channel: Conversation, *, refusal: str) -> Message:
 def update(call: Call) -> Json:
     """https://docs.slack.dev/reference/methods/chat.update"""
     channel = _known(call)
-    made = messages.content(call.arguments.values, longest=limits.UPDATE_TEXT)
+    content = messages.parse_content(call.arguments.values, longest=limits.UPDATE_TEXT)
     if channel.is_archived:
         raise ApiError("is_inactive")
     message = _own(call, channel, refusal="cant_update_message")
     window = call.world.team.edit_window_seconds
     if window is not None and call.slack.time.seconds - float(message.ts) > window:
         raise ApiError("edit_window_closed")
-    messages.change(call.world, message, made=made)
+    messages.update(call.world, message, content=content)
     body = render.message(call.world, message, metadata=True)
     return {"channel": channel.id, "ts": message.ts, "text": message.text, "message": body}
 
@@ -96,9 +96,9 @@ def post_ephemeral(call: Call) -> Json:
     user = call.world.users.get(call.arguments.required("user"))
     if user is None or user.id not in channel.members or user.deleted:
         raise ApiError("user_not_in_channel")
-    made = messages.content(call.arguments.values, longest=None)
-    message = messages.post_ephemeral(call.world, app=call.app, channel=channel, user=user.id, made=made)
-    call.arguments.warnings.extend(made.warnings)
+    content = messages.parse_content(call.arguments.values, longest=None)
+    message = messages.post_ephemeral(call.world, app=call.app, channel=channel, user=user.id, content=content)
+    call.arguments.warnings.extend(content.warnings)
     return {"message_ts": message.ts}
 
 
@@ -107,7 +107,7 @@ def delete(call: Call) -> Json:
     """https://docs.slack.dev/reference/methods/chat.delete"""
     channel = _known(call)
     message = _own(call, channel, refusal="cant_delete_message")
-    messages.remove(call.world, message)
+    messages.delete(call.world, message)
     return {"channel": channel.id, "ts": message.ts}
 
 

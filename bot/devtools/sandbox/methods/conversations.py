@@ -31,7 +31,7 @@ def open_(call: Call) -> Json:
         if known is None or call.app.bot_user not in known.members:
             raise ApiError("channel_not_found")
         return {"no_op": True, "already_open": True, "channel": {"id": known.id}}
-    names = [one.strip() for one in (call.arguments.text("users") or "").split(",") if one.strip()]
+    names = [user.strip() for user in (call.arguments.text("users") or "").split(",") if user.strip()]
     if not names:
         raise ApiError("users_list_not_supplied")
     if len(names) > 1:
@@ -62,8 +62,8 @@ def info(call: Call) -> Json:
 def members(call: Call) -> Json:
     """https://docs.slack.dev/reference/methods/conversations.members"""
     channel = _conversation(call, "read")
-    found = page([{"id": one} for one in channel.members], call, key="members")
-    return {**found, "members": [one["id"] for one in found["members"]]}
+    found = page([{"id": member} for member in channel.members], call, key="members")
+    return {**found, "members": [member["id"] for member in found["members"]]}
 
 
 def _shown(call: Call, found: list[Message]) -> Json:
@@ -76,7 +76,7 @@ def _shown(call: Call, found: list[Message]) -> Json:
     more = len(found) > start + limit
     with_metadata = call.arguments.flag("include_all_metadata")
     body: Json = {
-        "messages": [render.message(call.world, one, metadata=with_metadata) for one in found[start : start + limit]],
+        "messages": [render.message(call.world, item, metadata=with_metadata) for item in found[start : start + limit]],
         "has_more": more,
     }
     if more:
@@ -95,7 +95,7 @@ def _in_window(call: Call, found: list[Message]) -> list[Message]:
         except ValueError:
             raise ApiError(f"invalid_ts_{name}") from None
         sign = 1 if name == "oldest" else -1
-        found = [one for one in found if (float(one.ts) - edge) * sign > 0 or (inclusive and float(one.ts) == edge)]
+        found = [item for item in found if (float(item.ts) - edge) * sign > 0 or (inclusive and float(item.ts) == edge)]
     return found
 
 
@@ -106,9 +106,9 @@ def history(call: Call) -> Json:
     if call.app.bot_user not in channel.members:
         raise ApiError("not_in_channel")
     found = [
-        one
-        for one in reversed(call.world.messages[channel.id])
-        if one.thread_ts in (None, one.ts) or one.reply_broadcast
+        message
+        for message in reversed(call.world.messages[channel.id])
+        if message.thread_ts in (None, message.ts) or message.reply_broadcast
     ]
     return {**_shown(call, _in_window(call, found)), "pin_count": 0}
 
@@ -120,5 +120,5 @@ def replies(call: Call) -> Json:
     ts = call.arguments.required("ts")
     if call.world.message(channel.id, ts) is None:
         raise ApiError("thread_not_found")
-    found = [one for one in call.world.messages[channel.id] if ts in (one.ts, one.thread_ts)]
+    found = [message for message in call.world.messages[channel.id] if ts in (message.ts, message.thread_ts)]
     return _shown(call, _in_window(call, found))

@@ -31,7 +31,7 @@ class Call:
 
     def need(self, *scopes: str) -> None:
         """Raise `missing_scope` unless the token has one of these."""
-        if scopes and not any(one in self.app.scopes for one in scopes):
+        if scopes and not any(item in self.app.scopes for item in scopes):
             raise ApiError("missing_scope", needed=scopes[0], provided=",".join(self.app.scopes))
 
 

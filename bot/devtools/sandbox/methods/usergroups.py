@@ -21,9 +21,9 @@ def list_(call: Call) -> Json:
     users, count = call.arguments.flag("include_users"), call.arguments.flag("include_count")
     return {
         "usergroups": [
-            render.usergroup(call.world, one, users=users, count=count)
-            for one in call.world.usergroups.values()
-            if disabled or not one.disabled
+            render.usergroup(call.world, group, users=users, count=count)
+            for group in call.world.usergroups.values()
+            if disabled or not group.disabled
         ]
     }
 

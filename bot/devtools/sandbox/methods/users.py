@@ -27,7 +27,7 @@ def info(call: Call) -> Json:
 @method("users.list", tier=2, scopes=("users:read",))
 def list_(call: Call) -> Json:
     """https://docs.slack.dev/reference/methods/users.list"""
-    found = page([_user(call, one) for one in call.world.users.values()], call, key="members")
+    found = page([_user(call, user) for user in call.world.users.values()], call, key="members")
     return {**found, "cache_ts": int(call.slack.time.seconds)}
 
 
@@ -47,9 +47,9 @@ def conversations(call: Call) -> Json:
         kinds.add(kind)
     live = not call.arguments.flag("exclude_archived")
     found = [
-        render.channel(call.world, one, app=call.app)
-        for one in call.world.channels.values()
-        if one.kind in kinds and call.app.bot_user in one.members and (live or not one.is_archived)
+        render.channel(call.world, channel, app=call.app)
+        for channel in call.world.channels.values()
+        if channel.kind in kinds and call.app.bot_user in channel.members and (live or not channel.is_archived)
     ]
     return page(found, call, key="channels", most=1000)
 
@@ -58,7 +58,7 @@ def conversations(call: Call) -> Json:
 def lookup_by_email(call: Call) -> Json:
     """https://docs.slack.dev/reference/methods/users.lookupByEmail: not found is `users_not_found`, in the plural"""
     email = call.arguments.required("email").lower()
-    for one in call.world.users.values():
-        if one.email.lower() == email and not one.deleted:
-            return {"user": _user(call, one)}
+    for user in call.world.users.values():
+        if user.email.lower() == email and not user.deleted:
+            return {"user": _user(call, user)}
     raise ApiError("users_not_found")

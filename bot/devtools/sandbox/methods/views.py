@@ -25,7 +25,7 @@ def _trigger(call: Call) -> str:
 def open_(call: Call) -> Json:
     """https://docs.slack.dev/reference/methods/views.open"""
     name = _trigger(call)
-    payload = view_stack.modal(call.arguments.values.get("view"), call.app)
+    payload = view_stack.check_modal(call.arguments.values.get("view"), call.app)
     trigger = call.slack.triggers.look(name, app_id=call.app.id)
     view = view_stack.open_(call.world, app=call.app, user=trigger.user, payload=payload)
     trigger.used = True
@@ -36,7 +36,7 @@ def open_(call: Call) -> Json:
 def push(call: Call) -> Json:
     """https://docs.slack.dev/reference/methods/views.push: the trigger must come from a modal that is open"""
     name = _trigger(call)
-    payload = view_stack.modal(call.arguments.values.get("view"), call.app)
+    payload = view_stack.check_modal(call.arguments.values.get("view"), call.app)
     trigger = call.slack.triggers.look(name, app_id=call.app.id)
     if trigger.view is None or call.world.views[trigger.view].closed:
         # The error for a trigger from elsewhere is undocumented; `not_found` is listed as "the requested view".
@@ -52,7 +52,7 @@ def update(call: Call) -> Json:
     view_id, external_id = call.arguments.text("view_id"), call.arguments.text("external_id")
     if view_id is None and external_id is None:
         raise bad_arguments(["missing required field: view_id"])
-    payload = check.view(call.arguments.values.get("view"), kinds=("modal", "home"), scopes=call.app.scopes)
+    payload = check.require_view(call.arguments.values.get("view"), kinds=("modal", "home"), scopes=call.app.scopes)
     view = view_stack.find(call.world, app=call.app, view_id=view_id, external_id=external_id)
     view_stack.update(call.world, view, payload=payload, seen=call.arguments.text("hash"))
     return {"view": render.view(call.world, view)}
@@ -64,7 +64,7 @@ def publish(call: Call) -> Json:
     if not call.app.home_tab:
         raise ApiError("not_enabled")
     user = call.world.users.get(call.arguments.required("user_id"))
-    payload = check.view(call.arguments.values.get("view"), kinds=("home",), scopes=call.app.scopes)
+    payload = check.require_view(call.arguments.values.get("view"), kinds=("home",), scopes=call.app.scopes)
     if user is None or user.is_bot or user.deleted:
         # Undocumented which error: the reference has invalid_arguments for a user who cannot have a Home tab.
         raise bad_arguments(["invalid `user_id` [json-pointer:/user_id]"])

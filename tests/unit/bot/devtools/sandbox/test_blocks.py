@@ -183,7 +183,7 @@ TABLE: Block = {
 
 
 def problems(blocks: Any, surface: Surface = "message") -> list[str]:
-    return [str(one) for one in check.report_on(blocks, surface=surface).problems]
+    return [str(problem) for problem in check.check_blocks(blocks, surface=surface).problems]
 
 
 def holding(element: Block) -> tuple[list[Block], Surface]:
@@ -215,7 +215,7 @@ def test_an_element_with_all_its_keys_is_accepted_as_the_official_types_say(kind
 @pytest.mark.parametrize("kind", sorted(FULL))
 def test_an_element_with_a_key_that_is_unknown_is_rejected(kind: str) -> None:
     blocks, surface = holding({**FULL[kind], "colour": "red"})
-    assert [one.split(" [")[0] for one in problems(blocks, surface)] == ["invalid additional property: colour"]
+    assert [block.split(" [")[0] for block in problems(blocks, surface)] == ["invalid additional property: colour"]
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ MESSAGE_LIMITS: dict[str, tuple[int, Any]] = {
         lambda n: [
             {
                 "type": "context_actions",
-                "elements": [{**FULL["icon_button"], "action_id": str(one)} for one in range(n)],
+                "elements": [{**FULL["icon_button"], "action_id": str(item)} for item in range(n)],
             }
         ],
     ),
@@ -352,21 +352,21 @@ VIEW_LIMITS: dict[str, tuple[int, Any]] = {
 @pytest.mark.parametrize("name", sorted(VIEW_LIMITS))
 def test_a_limit_of_a_view_is_kept_at_the_limit_and_broken_one_over(name: str) -> None:
     most, make = VIEW_LIMITS[name]
-    assert check.view_report(make(most), kind="modal").problems == []
-    assert check.view_report(make(most + 1), kind="modal").problems != []
+    assert check.check_view(make(most), kind="modal").problems == []
+    assert check.check_view(make(most + 1), kind="modal").problems != []
 
 
 def test_the_text_of_all_blocks_together_is_limited() -> None:
     blocks = [section(text_of(3000))] * 4
-    check.message_blocks(blocks)
+    check.require_message_blocks(blocks)
     with pytest.raises(ApiError, match="msg_blocks_too_long"):
-        check.message_blocks([*blocks, section("x")])
+        check.require_message_blocks([*blocks, section("x")])
 
 
 def test_a_view_of_more_than_250_kilobytes_is_too_large() -> None:
     view = modal(*[section("é" * 1500)] * 90)
     with pytest.raises(ApiError, match="view_too_large"):
-        check.view(view, kinds=("modal",), scopes=())
+        check.require_view(view, kinds=("modal",), scopes=())
 
 
 @pytest.mark.parametrize(
@@ -383,7 +383,7 @@ def test_mrkdwn_is_rejected_where_only_plain_text_may_stand(text: str) -> None:
         "option": modal(field({"type": "static_select", "options": [{"text": mrkdwn, "value": "1"}]})),
         "modal title": modal(title=mrkdwn),
     }[text]
-    assert check.view_report(given, kind="modal").problems != []
+    assert check.check_view(given, kind="modal").problems != []
 
 
 @pytest.mark.parametrize(
@@ -465,17 +465,17 @@ def test_a_file_input_stands_in_modals_only() -> None:
 def test_a_modal_with_an_input_needs_a_submit_button() -> None:
     view = modal(field({"type": "plain_text_input"}))
     del view["submit"]
-    assert [str(one) for one in check.view_report(view, kind="modal").problems] == [
+    assert [str(problem) for problem in check.check_view(view, kind="modal").problems] == [
         "missing required field: submit [json-pointer:/view]"
     ]
-    assert check.view_report({**view, "blocks": [section()]}, kind="modal").problems == []
+    assert check.check_view({**view, "blocks": [section()]}, kind="modal").problems == []
 
 
 def test_a_home_view_has_no_title_and_may_be_empty() -> None:
     home = {"type": "home", "blocks": []}
-    assert check.view_report(home, kind="home").problems == []
+    assert check.check_view(home, kind="home").problems == []
     conforms(home, "AHome")
-    assert check.view_report({**home, "title": plain("x")}, kind="home").problems != []
+    assert check.check_view({**home, "title": plain("x")}, kind="home").problems != []
 
 
 def test_only_one_element_of_a_view_has_the_focus() -> None:
@@ -503,9 +503,9 @@ def test_a_minimum_over_the_maximum_length_is_rejected() -> None:
 
 def test_a_file_input_needs_the_scope_for_files() -> None:
     view = modal(field({"type": "file_input"}))
-    check.view(view, kinds=("modal",), scopes=("files:read",))
+    check.require_view(view, kinds=("modal",), scopes=("files:read",))
     with pytest.raises(ApiError, match="missing_scope"):
-        check.view(view, kinds=("modal",), scopes=("chat:write",))
+        check.require_view(view, kinds=("modal",), scopes=("chat:write",))
 
 
 @pytest.mark.parametrize(
@@ -542,7 +542,7 @@ def test_blocks_that_are_no_list_are_rejected() -> None:
     assert problems({}) == ["must provide an array [json-pointer:/blocks]"]
     assert problems(["x"]) == ["must provide an object [json-pointer:/blocks/0]"]
     with pytest.raises(ApiError, match="invalid_blocks_format"):
-        check.message_blocks({"type": "divider"})
+        check.require_message_blocks({"type": "divider"})
 
 
 def test_an_element_stands_only_in_blocks_that_take_it() -> None:
