@@ -31,8 +31,8 @@ MakesView = Callable[[RequestView, ModalRef], View]
 class ActionHandlers:
     """Handlers of `block_actions`. Deciding commits before it acknowledges; opening a modal acknowledges first."""
 
-    def __init__(self, room: SlackContext) -> None:
-        self._room = room
+    def __init__(self, context: SlackContext) -> None:
+        self._context = context
 
     # -- deciding --
 
@@ -43,7 +43,7 @@ class ActionHandlers:
         if ref is None:
             await self._answer(ack, click, ANOTHER_VERSION)
             return
-        answer = await self._room.desk.decide(click.by, ref, Verdict.APPROVE, message=click.message_ts)
+        answer = await self._context.service.decide(click.by, ref, Verdict.APPROVE, message=click.message_ts)
         await ack()
         if isinstance(answer, ReasonMissing):
             self._open(click, ref, lambda request, metadata: request_modals.approve(request, metadata=metadata))
@@ -64,37 +64,37 @@ class ActionHandlers:
 
     async def _decided(self, click: Click, ref: Ref, answer: Decided | Refusal) -> None:
         """The clicked copy shows the state as it is now, and a refusal is said."""
-        card = await self._room.desk.card(ref.request)
+        card = await self._context.service.card(ref.request)
         if card is not None:
-            await self._room.replies.copy(click.opening(ref).response_url, card, delivery=ref.delivery)
+            await self._context.replies.copy(click.opening(ref).response_url, card, delivery=ref.delivery)
         if isinstance(answer, Refusal):
-            await self._room.replies.answer(click, refusals.sentence(answer))
+            await self._context.replies.answer(click, refusals.sentence(answer))
         elif card is not None and (click.modal is not None or click.message_ts is None):
-            await self._room.replies.answer(click, card.state or "It is decided.")
+            await self._context.replies.answer(click, card.state or "It is decided.")
 
     # -- opening modals --
 
     def _open_for(self, click: Click, make: MakesView) -> None:
         ref = ids.decode_ref(click.value)
         if ref is None:
-            self._after(click, self._room.replies.answer(click, ANOTHER_VERSION))
+            self._after(click, self._context.replies.answer(click, ANOTHER_VERSION))
         else:
             self._open(click, ref, make)
 
     def _open(self, click: Click, ref: Ref, make: MakesView) -> None:
         making = self._made(click, ref, make)
-        self._after(click, self._room.replies.open_when_ready(click, making, metadata=ModalRef()))
+        self._after(click, self._context.replies.open_when_ready(click, making, metadata=ModalRef()))
 
     async def _made(self, click: Click, ref: Ref, make: MakesView) -> View:
         """The modal; or, if this person cannot decide that now, the reason why, and the copy as it is now."""
-        found = await self._room.desk.may_decide(click.by, ref)
+        found = await self._context.service.may_decide(click.by, ref)
         if not isinstance(found, Refusal):
             large = json_values.is_larger(found.model.content.value, LARGE)
             return await off_loop(lambda: make(found, click.opening(ref)), large=large)
-        card = await self._room.desk.card(ref.request)
+        card = await self._context.service.card(ref.request)
         if card is not None:
             url = click.opening(ref).response_url
-            self._after(click, self._room.replies.copy(url, card, delivery=ref.delivery))
+            self._after(click, self._context.replies.copy(url, card, delivery=ref.delivery))
         return request_modals.sentence(refusals.sentence(found))
 
     # -- everything in full --
@@ -105,13 +105,13 @@ class ActionHandlers:
         await ack()
         ref = ids.decode_ref(click.value)
         if ref is None:
-            self._after(click, self._room.replies.answer(click, ANOTHER_VERSION))
+            self._after(click, self._context.replies.answer(click, ANOTHER_VERSION))
             return
         making = self._details(click, ref)
-        self._after(click, self._room.replies.open_when_ready(click, making, metadata=ModalRef()))
+        self._after(click, self._context.replies.open_when_ready(click, making, metadata=ModalRef()))
 
     async def _details(self, click: Click, ref: Ref) -> View:
-        card = await self._room.desk.card(ref.request)
+        card = await self._context.service.card(ref.request)
         if card is None:
             return request_modals.sentence(f"There is no request {ref.request}.")
         current = message_view.ref_of(card, delivery=ref.delivery)
@@ -127,15 +127,15 @@ class ActionHandlers:
     async def _turn(self, click: Click) -> None:
         view = click.modal
         if view is None or view.ref is None or view.ref.ref is None or not click.value.isdecimal():
-            await self._room.replies.answer(click, ANOTHER_VERSION)
+            await self._context.replies.answer(click, ANOTHER_VERSION)
             return
-        card = await self._room.desk.card(view.ref.ref.request)
+        card = await self._context.service.card(view.ref.ref.request)
         if card is None:
-            await self._room.replies.answer(click, f"There is no request {view.ref.ref.request}.")
+            await self._context.replies.answer(click, f"There is no request {view.ref.ref.request}.")
             return
         current = message_view.ref_of(card, delivery=view.ref.ref.delivery)
         metadata = msgspec.structs.replace(view.ref, ref=current, page=int(click.value[:6]))
-        await self._room.replies.details(view.id, card, metadata=metadata, seen=view.hash)
+        await self._context.replies.details(view.id, card, metadata=metadata, seen=view.hash)
 
     # -- what became of a step --
 
@@ -146,17 +146,17 @@ class ActionHandlers:
         if ref is None:
             await self._answer(ack, click, ANOTHER_VERSION)
             return
-        answer = await self._room.desk.resume(click.by, ref, _RESUMES[click.action])
+        answer = await self._context.service.resume(click.by, ref, _RESUMES[click.action])
         await ack()
         if isinstance(answer, InvalidInputs):
             making = self._asking(click, ref)
-            self._after(click, self._room.replies.open_when_ready(click, making, metadata=ModalRef()))
+            self._after(click, self._context.replies.open_when_ready(click, making, metadata=ModalRef()))
         else:
             self._after(click, self._resumed(click, ref, answer), recorded=isinstance(answer, Done))
 
     async def _asking(self, click: Click, ref: RunRef) -> View:
         """The form for what later steps read, or why there is nothing to fill in any more."""
-        asked = await self._room.desk.engine.attention(ref.run)
+        asked = await self._context.service.engine.attention(ref.run)
         if isinstance(asked, Refusal):
             return request_modals.sentence(refusals.sentence(asked))
         origin = ModalRef(
@@ -165,11 +165,11 @@ class ActionHandlers:
         return resume_modal.resume_form(asked, metadata=origin)
 
     async def _resumed(self, click: Click, ref: RunRef, answer: Done | Refusal) -> None:
-        card = await self._room.desk.alert(ref)
+        card = await self._context.service.alert(ref)
         if card is not None:
-            await self._room.replies.copy(click.response_url, card, delivery=ref.delivery)
+            await self._context.replies.copy(click.response_url, card, delivery=ref.delivery)
         if isinstance(answer, Refusal):
-            await self._room.replies.answer(click, refusals.sentence(answer))
+            await self._context.replies.answer(click, refusals.sentence(answer))
 
     # -- registering --
 
@@ -180,7 +180,7 @@ class ActionHandlers:
         if click.modal is not None:
             parts = int(click.value) if click.value.isdecimal() and len(click.value) < 3 else 1
             view = register_modal.register(metadata=click.modal.ref or ModalRef(), parts=parts)
-            self._after(click, self._room.replies.update(click.modal.id, view, seen=click.modal.hash))
+            self._after(click, self._context.replies.update(click.modal.id, view, seen=click.modal.hash))
 
     async def upload(self, ack: Any, body: Any) -> None:
         """The form that takes a file."""
@@ -188,7 +188,7 @@ class ActionHandlers:
         await ack()
         if click.modal is not None:
             view = register_modal.upload(metadata=click.modal.ref or ModalRef())
-            self._after(click, self._room.replies.update(click.modal.id, view, seen=click.modal.hash))
+            self._after(click, self._context.replies.update(click.modal.id, view, seen=click.modal.hash))
 
     # -- what we do not know --
 
@@ -198,7 +198,7 @@ class ActionHandlers:
 
     async def _answer(self, ack: Any, click: Click, said: str) -> None:
         await ack()
-        self._after(click, self._room.replies.answer(click, said))
+        self._after(click, self._context.replies.answer(click, said))
 
     def _after(self, click: Click, work: Coroutine[Any, Any, None], *, recorded: bool = False) -> None:
-        self._room.after(click.by, click.response_url, work, recorded=recorded)
+        self._context.after(click.by, click.response_url, work, recorded=recorded)

@@ -28,14 +28,14 @@ _ANY: Final = re.compile("")
 log = logging.getLogger(__name__)
 
 
-def bolt(room: SlackContext, *, api_url: str) -> AsyncApp:
+def bolt(context: SlackContext, *, api_url: str) -> AsyncApp:
     """The app. Signatures are checked before anything gets here, and whoever acts is known to the engine or not."""
     app = AsyncApp(
         name="signoff",
         logger=logging.getLogger("slack_bolt"),
         client=AsyncWebClient(base_url=api_url),
         authorize=_authorize,
-        # A handler has committed, and acknowledged, when it returns; what goes on afterwards is in `room.later`,
+        # A handler has committed, and acknowledged, when it returns; what goes on afterwards is in `context.later`,
         # which is waited for at the end. Bolt would keep no reference to it.
         process_before_response=True,
         request_verification_enabled=False,
@@ -44,15 +44,15 @@ def bolt(room: SlackContext, *, api_url: str) -> AsyncApp:
         attaching_function_token_enabled=False,
         attaching_conversation_kwargs_enabled=False,
     )
-    _actions(app, ActionHandlers(room))
-    _views(app, SubmissionHandlers(room))
-    app.command(COMMAND)(CommandHandlers(room).command)
-    events = EventHandlers(room)
+    _actions(app, ActionHandlers(context))
+    _views(app, SubmissionHandlers(context))
+    app.command(COMMAND)(CommandHandlers(context).command)
+    events = EventHandlers(context)
     app.event("app_home_opened")(events.home_opened)
     app.event("message")(events.written)
     app.event("app_uninstalled")(events.removed)
     app.event("tokens_revoked")(events.revoked)
-    app.error(_Errors(room).answer)
+    app.error(_Errors(context).answer)
     return app
 
 
@@ -95,8 +95,8 @@ def _views(app: AsyncApp, views: SubmissionHandlers) -> None:
 class _Errors:
     """Whatever a handler raises: a sentence for the person, with an incident number that the log has too."""
 
-    def __init__(self, room: SlackContext) -> None:
-        self._room = room
+    def __init__(self, context: SlackContext) -> None:
+        self._context = context
 
     async def answer(self, error: Exception, body: Any) -> BoltResponse:
         """Nothing was committed, or it was and is on the disk: either way the person is told, and may try again."""
@@ -107,7 +107,7 @@ class _Errors:
             return _json(replies.acknowledged(message_view.sentence(said)))
         by, url = payloads.who(body), body.get("response_url")
         if by.user and body.get("type") != "event_callback":
-            self._room.after(by, None, self._room.replies.tell(by, said, response_url=url))
+            self._context.after(by, None, self._context.replies.tell(by, said, response_url=url))
         # A click that was not written down must not look as if it had been, even if nobody can be told any more.
         return BoltResponse(status=500 if isinstance(error, StoreError) else 200, body="")
 

@@ -31,8 +31,8 @@ _QUOTED: Final = re.compile(r"[\"“”]([^\"“”]*)[\"“”](?=\s|$)")
 class CommandHandlers:
     """The handler of `/signoff`. What it starts or cancels is on the disk when it acknowledges."""
 
-    def __init__(self, room: SlackContext) -> None:
-        self._room = room
+    def __init__(self, context: SlackContext) -> None:
+        self._context = context
         self._words: dict[str, Callable[[TypedCommand], Awaitable[Answer]]] = {
             "": self._help,
             "help": self._help,
@@ -64,23 +64,23 @@ class CommandHandlers:
         return f"There is no command '{typed.word}'. What there is: {typed.command} help"
 
     async def _list(self, typed: TypedCommand) -> Answer:
-        return command_messages.workflows(await self._room.desk.engine.workflows(), command=typed.command)
+        return command_messages.workflows(await self._context.service.engine.workflows(), command=typed.command)
 
     async def _show(self, typed: TypedCommand) -> Answer:
         if not typed.rest:
             return f"Which workflow? {typed.command} show NAME"
-        found = await self._room.desk.workflow(typed.rest)
+        found = await self._context.service.workflow(typed.rest)
         if isinstance(found, Refusal):
             return refusals.sentence(found)
         view, workflow = found
-        asked = await self._room.desk.asked(workflow)
+        asked = await self._context.service.asked(workflow)
         return command_messages.workflow(workflow, version=view.version, asked=asked, command=typed.command)
 
     async def _pending(self, typed: TypedCommand) -> Answer:
-        return command_messages.pending(await self._room.desk.pending(typed.by))
+        return command_messages.pending(await self._context.service.pending(typed.by))
 
     async def _runs(self, typed: TypedCommand) -> Answer:
-        return command_messages.runs(await self._room.desk.runs(typed.by))
+        return command_messages.runs(await self._context.service.runs(typed.by))
 
     # -- acting --
 
@@ -88,13 +88,15 @@ class CommandHandlers:
         run = typed.rest.removeprefix("run ").strip()
         if not run:
             return f"Which run? {typed.command} cancel RUN; {typed.command} runs lists them."
-        answer = await self._room.desk.engine.cancel(Cancel(run=run, actor=typed.by.address, origin=typed.by.origin()))
+        answer = await self._context.service.engine.cancel(
+            Cancel(run=run, actor=typed.by.address, origin=typed.by.origin())
+        )
         if isinstance(answer, NotWaiting) and not answer.status.ended:
             return f"Run {run} is cancelled already."
         return refusals.sentence(answer) if isinstance(answer, Refusal) else f"Run {run} is cancelled."
 
     async def _register(self, typed: TypedCommand) -> Answer:
-        refusal = await self._room.desk.may_register(typed.by)
+        refusal = await self._context.service.may_register(typed.by)
         if refusal is not None:
             return refusals.sentence(refusal)
         self._open(typed, register_modal.register(metadata=_metadata(typed)))
@@ -104,7 +106,7 @@ class CommandHandlers:
         name, line = first_word(typed.rest)
         if not name:
             return f"Which workflow? {typed.command} run NAME; {typed.command} list lists them."
-        found = await self._room.desk.workflow(name)
+        found = await self._context.service.workflow(name)
         if isinstance(found, Refusal):
             return refusals.sentence(found)
         view, workflow = found
@@ -125,7 +127,7 @@ class CommandHandlers:
     async def _start(
         self, typed: TypedCommand, view: WorkflowView, workflow: Workflow, inputs: dict[str, Value]
     ) -> Answer:
-        answer = await self._room.desk.engine.start(
+        answer = await self._context.service.engine.start(
             Start(
                 workflow=view.name,
                 inputs=inputs,
@@ -145,8 +147,8 @@ class CommandHandlers:
         async def ready() -> View:
             return view
 
-        opening = self._room.replies.modal_when_ready("views.open", typed.trigger, ready(), metadata=ModalRef())
-        self._room.after(typed.by, typed.response_url, opening)
+        opening = self._context.replies.modal_when_ready("views.open", typed.trigger, ready(), metadata=ModalRef())
+        self._context.after(typed.by, typed.response_url, opening)
 
 
 def _metadata(typed: TypedCommand, *, workflow: str | None = None, version: int = 0) -> ModalRef:

@@ -21,9 +21,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SlackContext:
-    """`desk` asks the engine, `replies` answers people, `later` is what goes on after an acknowledgement."""
+    """`service` asks the engine, `replies` answers people, `later` is what goes on after an acknowledgement."""
 
-    desk: SlackService
+    service: SlackService
     replies: Replies
     client: SlackClient
     later: BackgroundTasks

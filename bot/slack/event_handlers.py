@@ -26,19 +26,19 @@ INSTALL_AGAIN: Final = (
 log = logging.getLogger(__name__)
 
 
-async def publish_home(room: SlackContext, user: str) -> None:
+async def publish_home(context: SlackContext, user: str) -> None:
     """Show what waits for this person now."""
     by = Actor(team="", user=user)
-    async with room.tabs.of(user):
-        view = home_view.home(pending=await room.desk.pending(by), runs=await room.desk.runs(by))
-        await room.replies.publish(user, view)
+    async with context.tabs.of(user):
+        view = home_view.home(pending=await context.service.pending(by), runs=await context.service.runs(by))
+        await context.replies.publish(user, view)
 
 
 class EventHandlers:
     """Handlers of events. Slack delivers some of them several times; none of them changes anything of ours."""
 
-    def __init__(self, room: SlackContext) -> None:
-        self._room = room
+    def __init__(self, context: SlackContext) -> None:
+        self._context = context
         self._told: dict[str, datetime] = {}
 
     async def home_opened(self, ack: Any, body: Any) -> None:
@@ -47,19 +47,19 @@ class EventHandlers:
         user = event.get("user")
         await ack()
         if event.get("tab", "home") == "home" and isinstance(user, str) and user:
-            self._room.later.do(publish_home(self._room, user))
+            self._context.later.do(publish_home(self._context, user))
 
     async def written(self, ack: Any, body: Any) -> None:
         """Tell a person who writes to us that nobody reads it: a line of each hour, and never one of an app."""
         await ack()
         event = body.get("event") or {}
         if _is_of_a_person(event, ourselves=_ourselves(body)) and self._may_tell(event["user"]):
-            work = self._room.replies.say(event["channel"], WRITTEN, thread=event.get("thread_ts"))
-            self._room.later.do(work)
+            work = self._context.replies.say(event["channel"], WRITTEN, thread=event.get("thread_ts"))
+            self._context.later.do(work)
 
     def _may_tell(self, user: str) -> bool:
         """Once in a while. This is kept in memory: after a restart somebody hears it once more."""
-        now = self._room.desk.clock.now()
+        now = self._context.service.clock.now()
         last = self._told.get(user)
         if last is not None and now - last < _SAID_AGAIN:
             return False

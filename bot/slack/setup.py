@@ -52,11 +52,11 @@ async def serving(
     `stale`: whose Home tabs are published again, after they were collected for `debounce` seconds.
     """
     later = BackgroundTasks()
-    room = SlackContext(asked, Replies(client), client, later)
-    app = bolt(room, api_url=client.api_url)
+    context = SlackContext(asked, Replies(client), client, later)
+    app = bolt(context, api_url=client.api_url)
     installation = Installation(client)
     admission = Admission(app, installation, events=HANDLED_EVENTS)
-    homes = HomePublisher(stale, lambda user: publish_home(room, user), debounce=debounce)
+    homes = HomePublisher(stale, lambda user: publish_home(context, user), debounce=debounce)
     async with AsyncExitStack() as stack, _working(homes.run()):
         stack.push_async_callback(installation.close)
         stack.push_async_callback(later.drain, transport.DRAIN_SECONDS)

@@ -49,8 +49,8 @@ _END: Final = "You will get a message from Signoff when it is done."
 class SubmissionHandlers:
     """Handlers of `view_submission`. All commit before they acknowledge."""
 
-    def __init__(self, room: SlackContext) -> None:
-        self._room = room
+    def __init__(self, context: SlackContext) -> None:
+        self._context = context
 
     # -- decisions --
 
@@ -85,7 +85,7 @@ class SubmissionHandlers:
 
     async def _edits(self, sent: Submission, ref: Ref) -> tuple[dict[str, Value], dict[str, str]]:
         """What was changed in the form. Of another content than the form was made from: nothing, which is refused."""
-        request = await self._room.desk.engine.request(ref.request)
+        request = await self._context.service.engine.request(ref.request)
         if request is None or request.model.digest != ref.digest:
             return {}, {}
         content = request.model.content.value
@@ -98,7 +98,7 @@ class SubmissionHandlers:
         self, sent: Submission, ref: Ref, verdict: Verdict, *, edits: Mapping[str, Value]
     ) -> Decided | Refusal:
         assert sent.view.ref is not None
-        return await self._room.desk.decide(
+        return await self._context.service.decide(
             sent.by,
             ref,
             verdict,
@@ -122,25 +122,25 @@ class SubmissionHandlers:
         else:
             await ack(**replies.CLEAR)
         work = self._copy(sent.view, ref)
-        self._room.after(sent.by, None, work, recorded=isinstance(answer, Decided))
+        self._context.after(sent.by, None, work, recorded=isinstance(answer, Decided))
 
     async def _outcome(self, ref: Ref) -> str:
         """What became of a request that was decided just now."""
         try:
-            card = await self._room.desk.card(ref.request)
+            card = await self._context.service.card(ref.request)
         except StoreError as error:
             return report_incident(error, recorded=True)
         return (card.state if card is not None else None) or "It is decided."
 
     async def _copy(self, view: SeenView, ref: Ref) -> None:
         """The copy, and the pages, that the modal was opened from show the state at once."""
-        card = await self._room.desk.card(ref.request)
+        card = await self._context.service.card(ref.request)
         if card is None or view.ref is None:
             return
-        await self._room.replies.copy(view.ref.response_url, card, delivery=ref.delivery)
+        await self._context.replies.copy(view.ref.response_url, card, delivery=ref.delivery)
         if view.below:
             # Only everything in full has other modals on top of it. If all were closed, nothing is to be done.
-            await self._room.replies.details(view.below, card, metadata=msgspec.structs.replace(view.ref, page=0))
+            await self._context.replies.details(view.below, card, metadata=msgspec.structs.replace(view.ref, page=0))
 
     # -- registering --
 
@@ -150,14 +150,14 @@ class SubmissionHandlers:
         until = clock() + _REGISTERING
         pasted, file = view_state.read_source(sent.view.values)
         refusal, (source, wrong) = await asyncio.gather(
-            self._room.desk.may_register(sent.by), self._source(pasted, file)
+            self._context.service.may_register(sent.by), self._source(pasted, file)
         )
         if refusal is not None or wrong:
             said = refusals.sentence(refusal) if refusal is not None else wrong
             await ack(**replies.errors(register_modal.wrong(said, uploaded=file is not None)))
             return
         try:
-            answer = await self._room.desk.engine.register(
+            answer = await self._context.service.engine.register(
                 Register(source=source, actor=sent.by.address, origin=sent.by.origin())
             )
         except DefinitionError as error:
@@ -170,14 +170,14 @@ class SubmissionHandlers:
 
     async def _registered(self, ack: Any, answer: Registered, *, seconds: float) -> None:
         try:
-            found = await self._room.desk.workflow(answer.workflow)
+            found = await self._context.service.workflow(answer.workflow)
         except StoreError as error:
             await self._say(ack, report_incident(error, recorded=True))
             return
         if isinstance(found, Refusal):
             await self._say(ack, refusals.sentence(found))
             return
-        asked = await self._room.desk.asked(found[1], seconds=seconds)
+        asked = await self._context.service.asked(found[1], seconds=seconds)
         view = register_modal.registered(
             found[1], version=answer.version, changed=answer.changed, asked=asked, warnings=answer.warnings
         )
@@ -194,7 +194,7 @@ class SubmissionHandlers:
             return b"", "Slack did not say where this file is; paste its text."
         try:
             async with asyncio.timeout(_FETCHING):
-                content = await self._room.client.download(url, most=MOST_BYTES)
+                content = await self._context.client.download(url, most=MOST_BYTES)
         except (ChannelError, TimeoutError) as error:
             why = str(error) or "Slack did not send it in time; send the form again, or paste the text."
             return b"", f"The file could not be fetched: {why}"
@@ -208,7 +208,7 @@ class SubmissionHandlers:
         """Start a run with the inputs of the form."""
         sent = Submission.of(body)
         opened = sent.view.ref or ModalRef()
-        found = await self._room.desk.workflow(opened.workflow) if opened.workflow else None
+        found = await self._context.service.workflow(opened.workflow) if opened.workflow else None
         if found is None or isinstance(found, Refusal):
             await self._say(ack, refusals.sentence(found) if found is not None else _TOO_OLD)
             return
@@ -222,7 +222,7 @@ class SubmissionHandlers:
         if wrong:
             await ack(**replies.errors(_under_inputs(sent.view.values, wrong)))
             return
-        answer = await self._room.desk.engine.start(
+        answer = await self._context.service.engine.start(
             Start(
                 workflow=found[0].name,
                 inputs=inputs,
@@ -246,7 +246,7 @@ class SubmissionHandlers:
         if ref is None:
             await self._say(ack, _TOO_OLD)
             return
-        asked = await self._room.desk.engine.attention(ref.run)
+        asked = await self._context.service.engine.attention(ref.run)
         if isinstance(asked, Refusal):
             await self._say(ack, refusals.sentence(asked))
             return
@@ -255,7 +255,7 @@ class SubmissionHandlers:
             await ack(**replies.errors(_under_inputs(sent.view.values, wrong)))
             return
         output = asked.expected.build_output(values)
-        answer = await self._room.desk.resume(sent.by, ref, ResumeAnswer.DONE, output=output)
+        answer = await self._context.service.resume(sent.by, ref, ResumeAnswer.DONE, output=output)
         if isinstance(answer, InvalidInputs) and (placed := view_state.place_errors(sent.view.values, answer)):
             await ack(**replies.errors(placed))
             return
@@ -266,13 +266,13 @@ class SubmissionHandlers:
                 else replies.CLEAR
             )
         )
-        self._room.after(sent.by, None, self._alert(sent.view, ref), recorded=isinstance(answer, Done))
+        self._context.after(sent.by, None, self._alert(sent.view, ref), recorded=isinstance(answer, Done))
 
     async def _alert(self, view: SeenView, ref: RunRef) -> None:
         """The alert that was clicked shows the answer at once."""
-        card = await self._room.desk.alert(ref)
+        card = await self._context.service.alert(ref)
         if card is not None and view.ref is not None:
-            await self._room.replies.copy(view.ref.response_url, card, delivery=ref.delivery)
+            await self._context.replies.copy(view.ref.response_url, card, delivery=ref.delivery)
 
     # -- the rest --
 

@@ -34,32 +34,32 @@ class AttentionVisit:
 
 
 async def visit(
-    desk: ReviewService, run: str, *, token: str | None, browser: str | None
+    service: ReviewService, run: str, *, token: str | None, browser: str | None
 ) -> AttentionVisit | AccessRefused:
     """Who is there: the owner in a remembered browser, else whoever has the link."""
-    found = await desk.engine.run(run)
-    known = await desk.identity.browser(browser) if browser else None
-    link = await desk.identity.attention_link(token) if token else None
+    found = await service.engine.run(run)
+    known = await service.identity.browser(browser) if browser else None
+    link = await service.identity.attention_link(token) if token else None
     link = link if link is not None and link.run == run else None
-    if found is not None and known is not None and _may(desk, found, known.person, known.address):
-        return await _seen(desk, found, known, None, token=token, browser=browser)
+    if found is not None and known is not None and _may(service, found, known.person, known.address):
+        return await _seen(service, found, known, None, token=token, browser=browser)
     if link is None:
         if known is not None:
             return AccessRefused.NOT_AN_APPROVER if found is not None else AccessRefused.NOT_FOUND
         return AccessRefused.UNKNOWN_LINK if token else AccessRefused.NO_WAY_IN
     if link.state is not LinkState.LIVE:
         return AccessRefused.EXPIRED_LINK if link.state is LinkState.EXPIRED else AccessRefused.REVOKED_LINK
-    if found is None or not _may(desk, found, link.person, link.address):
+    if found is None or not _may(service, found, link.person, link.address):
         return AccessRefused.REASSIGNED
-    return await _seen(desk, found, link, (link.step, link.visit, link.attempt), token=token, browser=browser)
+    return await _seen(service, found, link, (link.step, link.visit, link.attempt), token=token, browser=browser)
 
 
-def _may(desk: ReviewService, run: RunView, person: Person, address: str) -> bool:
-    return desk.engine.context.may(person, Address("email", address), run.owner.id)
+def _may(service: ReviewService, run: RunView, person: Person, address: str) -> bool:
+    return service.engine.context.may(person, Address("email", address), run.owner.id)
 
 
 async def _seen(
-    desk: ReviewService,
+    service: ReviewService,
     run: RunView,
     who: RememberedBrowser | AttentionLink,
     about: Call | None,
@@ -68,7 +68,7 @@ async def _seen(
     browser: str | None,
 ) -> AttentionVisit:
     """`about`: the one call that they may see; None: each of them."""
-    found = await desk.engine.attention(run.id)
+    found = await service.engine.attention(run.id)
     asks = found if isinstance(found, AttentionView) else None
     asked = asks if asks is not None and about in (None, call(asks)) else None
     return AttentionVisit(
@@ -76,7 +76,7 @@ async def _seen(
         asked=asked,
         answer=advice.last_answer(run, about),
         asks_again=asks is not None and asked is None,
-        requests=await desk.engine.requests_of_run(run.id),
+        requests=await service.engine.requests_of_run(run.id),
         person=who.person,
         address=who.address,
         remembered=isinstance(who, RememberedBrowser),
@@ -93,8 +93,8 @@ def call(asked: AttentionView) -> Call:
 _FORM: Final = "form"
 
 
-async def was_answered_by(desk: ReviewService, run: str, form: str) -> bool:
+async def was_answered_by(service: ReviewService, run: str, form: str) -> bool:
     """Whether it was this very form that answered."""
-    story = await desk.engine.story(run)
+    story = await service.engine.story(run)
     places = [one.content.get("place") for one in story if one.kind == "run.resumed" and one.content]
     return any(isinstance(place, dict) and place.get(_FORM) == form for place in places)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.presentation import characters, refusals
-from bot.web import attention_access, attention_view, context, status_pages, user_agents
+from bot.web import attention_access, attention_view, form_data, status_pages, user_agents
 from bot.web.attention_access import AttentionVisit
 from bot.web.attention_view import TypedAnswer
 from bot.web.context import RequestContext
@@ -94,11 +94,11 @@ def about(run: str) -> str:
 
 
 def _typed(form: FormData, *, wrong: Mapping[str, str] | None = None, unanswered: bool = False) -> TypedAnswer:
-    return TypedAnswer(raws=context.raws(form), answer=_answer(form), wrong=wrong, unanswered=unanswered)
+    return TypedAnswer(raws=form_data.content_values(form), answer=_answer(form), wrong=wrong, unanswered=unanswered)
 
 
 def _answer(form: FormData) -> ResumeAnswer | None:
-    return _ANSWERS.get(context.text(form, attention_view.ANSWER))
+    return _ANSWERS.get(form_data.text(form, attention_view.ANSWER))
 
 
 _ANSWERS: Final = {one.value: one for one in ResumeAnswer}
@@ -108,7 +108,7 @@ class AttentionHandlers:
     """The handlers."""
 
     def __init__(self, held: RequestContext) -> None:
-        self._room = held
+        self._context = held
 
     async def show(self, request: Request) -> Response:
         """The page. Nothing is written."""
@@ -117,7 +117,7 @@ class AttentionHandlers:
             return self._barred(visit)
         if visit.asked is None:
             return self.closed(visit)
-        draft = self._room.drafts.find(self._room.holder(request), about(visit.run.id))
+        draft = self._context.drafts.find(self._context.holder(request), about(visit.run.id))
         if draft is None or _TYPED not in request.query_params or draft.digest != attention_view.written(visit.asked):
             return await self._open(request, visit, visit.asked)
         answer = _ANSWERS.get("".join(draft.raws.get(attention_view.ANSWER, ())))
@@ -126,25 +126,27 @@ class AttentionHandlers:
 
     async def answer(self, request: Request) -> Response:
         """The form."""
-        foreign = self._room.refuse_foreign(request)
+        foreign = self._context.refuse_foreign(request)
         if foreign is not None:
             return foreign
-        form = await context.posted(request)
+        form = await form_data.read_form(request)
         visit = await self.visit(request)
         if isinstance(visit, AccessRefused):
             return self._barred(visit)
-        salt = self._room.salt(request, form, about(visit.run.id))
+        salt = self._context.salt(request, form, about(visit.run.id))
         asked = visit.asked
         if asked is None:
             return await self._too_late(request, visit, form, salt)
-        if context.text(form, "call") != attention_view.written(asked):
+        if form_data.text(form, "call") != attention_view.written(asked):
             return await self._open(request, visit, asked, notice=_OTHER_CALL, status=409)
         answer = _answer(form)
         if salt is None or answer is None:
             typed = _typed(form, unanswered=answer is None)
             return await self._open(request, visit, asked, typed=typed, notice="" if salt else _STALE, status=422)
         done = answer is ResumeAnswer.DONE
-        values, wrong = await off_loop(lambda: attention_view.values(asked, context.raws(form))) if done else ({}, {})
+        values, wrong = (
+            await off_loop(lambda: attention_view.values(asked, form_data.content_values(form))) if done else ({}, {})
+        )
         if wrong:
             return await self._open(request, visit, asked, typed=_typed(form, wrong=wrong), status=422)
         sent = SubmittedAnswer(visit=visit, asked=asked, form=form, salt=salt, answer=answer, values=values)
@@ -153,38 +155,38 @@ class AttentionHandlers:
     async def visit(self, request: Request) -> AttentionVisit | AccessRefused:
         """Who is there."""
         return await attention_access.visit(
-            self._room.desk,
+            self._context.service,
             request.path_params["run"],
-            token=self._room.token(request),
-            browser=self._room.browser(request),
+            token=self._context.token(request),
+            browser=self._context.browser(request),
         )
 
     # -- answering --
 
     async def _answered(self, request: Request, sent: SubmittedAnswer) -> Response:
         try:
-            answer = await self._room.desk.engine.answer(sent.command)
+            answer = await self._context.service.engine.answer(sent.command)
         except ChannelError:
             return await self._open(request, sent.visit, sent.asked, typed=_typed(sent.form), notice=_LATER, status=503)
         if isinstance(answer, NeedsCode):
             return await self._code(request, sent)
         if isinstance(answer, Done):
-            self._room.drafts.drop(self._room.holder(request), about(sent.visit.run.id))
-            return self._room.to(self._room.at.attention(sent.visit.run.id))
+            self._context.drafts.drop(self._context.holder(request), about(sent.visit.run.id))
+            return self._context.to(self._context.at.attention(sent.visit.run.id))
         return await self._refused(request, sent, answer)
 
     async def _code(self, request: Request, sent: SubmittedAnswer) -> Response:
         """Whoever has only the link confirms with a code what they answer."""
-        holder = self._room.holder(request)
+        holder = self._context.holder(request)
         label = user_agents.browser(request.headers.get("user-agent", ""))
         command = AskAnswerCode(answer=sent.command, holder=holder, label=label)
-        answer = await self._room.desk.identity.ask_answer_code(command)
+        answer = await self._context.service.identity.ask_answer_code(command)
         if isinstance(answer, Refusal):
             return await self._refused(request, sent, answer)
-        kept = {**context.raws(sent.form), attention_view.ANSWER: (sent.answer.value,)}
+        kept = {**form_data.content_values(sent.form), attention_view.ANSWER: (sent.answer.value,)}
         draft = FormDraft(kept, attention_view.written(sent.asked))
-        self._room.drafts.keep(holder, about(sent.visit.run.id), draft)
-        return self._room.to(self._room.at.code(answer.challenge))
+        self._context.drafts.keep(holder, about(sent.visit.run.id), draft)
+        return self._context.to(self._context.at.code(answer.challenge))
 
     async def _refused(self, request: Request, sent: SubmittedAnswer, answer: Refusal) -> Response:
         match answer:
@@ -211,26 +213,26 @@ class AttentionHandlers:
 
     async def _too_late(self, request: Request, visit: AttentionVisit, form: FormData, salt: str | None) -> Response:
         """The page for an answer to what was answered; a second click on the button of the answer just sees it."""
-        if salt is not None and await attention_access.was_answered_by(self._room.desk, visit.run.id, salt):
-            return self._room.to(self._room.at.attention(visit.run.id))
+        if salt is not None and await attention_access.was_answered_by(self._context.service, visit.run.id, salt):
+            return self._context.to(self._context.at.attention(visit.run.id))
         if visit.asked is not None:
             return await self._open(request, visit, visit.asked, notice=_OTHER_CALL, status=409)
-        had = attention_view.had(context.raws(form))
+        had = attention_view.had(form_data.content_values(form))
         return self.closed(visit, notice=_NOT_COUNTED, had=had, status=409)
 
     async def refused(self, run: str, answer: Refusal, *, browser: str) -> Response:
         """The page for an answer that was refused once its code was typed, in a browser that is remembered now."""
-        visit = await attention_access.visit(self._room.desk, run, token=None, browser=browser)
+        visit = await attention_access.visit(self._context.service, run, token=None, browser=browser)
         if isinstance(visit, AccessRefused):
             return self._barred(visit)
         if isinstance(answer, NotWaiting) and visit.asked is None:
             return self.closed(visit, notice=f"{refusals.sentence(answer)} {_NOT_COUNTED}", status=409)
-        return self._room.said(status_pages.refused(refusals.sentence(answer), status=409, at=self._room.at))
+        return self._context.said(status_pages.refused(refusals.sentence(answer), status=409, at=self._context.at))
 
     # -- pages --
 
     def _barred(self, why: AccessRefused) -> Response:
-        return self._room.said(status_pages.barred_from_run(why, self._room.at))
+        return self._context.said(status_pages.barred_from_run(why, self._context.at))
 
     async def _open(
         self,
@@ -243,7 +245,7 @@ class AttentionHandlers:
         status: int = 200,
     ) -> Response:
         def made() -> Response:
-            return self._room.form(
+            return self._context.form(
                 "attention",
                 request,
                 about(visit.run.id),
@@ -261,7 +263,7 @@ class AttentionHandlers:
         self, visit: AttentionVisit, *, notice: str = "", had: tuple[tuple[str, str], ...] = (), status: int = 200
     ) -> Response:
         """The page of a question that is answered: who answered what, and where the run stands."""
-        return self._room.pages.page(
+        return self._context.pages.page(
             "answered",
             status=status,
             visit=visit,

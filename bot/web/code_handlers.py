@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.presentation import refusals
-from bot.web import attention_handlers, client_limits, context, status_pages, user_agents
+from bot.web import attention_handlers, client_limits, form_data, status_pages, user_agents
 from bot.web.attention_handlers import AttentionHandlers
 from bot.web.client_limits import ClientLimits
 from bot.web.context import RequestContext
@@ -38,7 +38,7 @@ class CodeHandlers:
     """The handlers. What was proven last is kept for a double click, whose second answer is the one that is seen."""
 
     def __init__(self, held: RequestContext, reviewing: ReviewHandlers, attention: AttentionHandlers) -> None:
-        self._room, self._reviewing, self._attention = held, reviewing, attention
+        self._context, self._reviewing, self._attention = held, reviewing, attention
         self._told, self._silenced = ClientLimits(_TOLD), ClientLimits(most=1)
         self._given: OrderedDict[_Key, tuple[datetime, asyncio.Future[Given]]] = OrderedDict()
 
@@ -51,16 +51,16 @@ class CodeHandlers:
 
     async def give(self, request: Request) -> Response:
         """The code."""
-        foreign = self._room.refuse_foreign(request)
+        foreign = self._context.refuse_foreign(request)
         if foreign is not None:
             return foreign
-        form = await context.posted(request)
+        form = await form_data.read_form(request)
         found = await self._challenge(request)
         if found is None:
             return self._gone(None)
-        if self._room.salt(request, form, _about(found.id)) is None:
+        if self._context.salt(request, form, _about(found.id)) is None:
             return self._page(request, found, error=_STALE)
-        code = tidy(context.text(form, "code")[:_MOST_TYPED]).strip()
+        code = tidy(form_data.text(form, "code")[:_MOST_TYPED]).strip()
         if not (code.isascii() and code.isdecimal() and len(code) == found.digits):
             return self._page(request, found, error=f"Type the {found.digits} digits from the email.")
         answer = await self._give(request, found, code)
@@ -75,7 +75,7 @@ class CodeHandlers:
 
     def _count(self, request: Request, found: ChallengeView) -> None:
         """Tell the operator of a wrong code, without the code; of one client not without end."""
-        who, now = client_limits.client(request), self._room.clock.now()
+        who, now = client_limits.client(request), self._context.clock.now()
         if self._told.take(who, now) is not None:
             if self._silenced.take(who, now) is None:
                 log.warning("client %s gives many wrong codes; no more of them are told for a while", who)
@@ -88,17 +88,19 @@ class CodeHandlers:
         )
 
     async def _challenge(self, request: Request) -> ChallengeView | None:
-        holder = self._room.holder(request)
-        return await self._room.desk.identity.challenge(request.path_params["challenge"], holder) if holder else None
+        holder = self._context.holder(request)
+        return (
+            await self._context.service.identity.challenge(request.path_params["challenge"], holder) if holder else None
+        )
 
     async def _give(self, request: Request, found: ChallengeView, code: str) -> Given:
         """Return what comes of the code; a second click, also one during the first, gets the same answer."""
-        key, now = (found.id, self._room.holder(request), code), self._room.clock.now()
+        key, now = (found.id, self._context.holder(request), code), self._context.clock.now()
         at, giving = self._given.get(key, (now, None))
         if giving is None or not at <= now < at + _KEPT_FOR:
             label = user_agents.browser(request.headers.get("user-agent", ""))
             given = GiveCode(challenge=found.id, holder=key[1], code=code, label=label)
-            giving = asyncio.ensure_future(self._room.desk.identity.give_code(given))
+            giving = asyncio.ensure_future(self._context.service.identity.give_code(given))
             self._given[key] = now, giving
             while len(self._given) > _KEPT:
                 self._given.popitem(last=False)
@@ -110,37 +112,39 @@ class CodeHandlers:
     async def _went_on(self, request: Request, proven: ProvenIdentity) -> Response:
         """The browser is remembered, and shows what came of it."""
         answer = await self._after(proven)
-        self._room.remember(answer, proven.browser, lasts=proven.until - self._room.clock.now())
+        self._context.remember(answer, proven.browser, lasts=proven.until - self._context.clock.now())
         if proven.answer is not None:
             typed = proven.request or attention_handlers.about(proven.run or "")
-            self._room.drafts.drop(self._room.holder(request), typed)
+            self._context.drafts.drop(self._context.holder(request), typed)
         return answer
 
     async def _after(self, proven: ProvenIdentity) -> Response:
         if proven.run is not None and isinstance(proven.answer, Refusal):
             return await self._attention.refused(proven.run, proven.answer, browser=proven.browser)
         if proven.run is not None and proven.answer is not None:
-            return self._room.to(self._room.at.attention(proven.run))
+            return self._context.to(self._context.at.attention(proven.run))
         if proven.answer is None or proven.request is None:
-            return self._room.to(self._back(proven))
+            return self._context.to(self._back(proven))
         if not isinstance(proven.answer, Refusal):
-            return self._room.to(self._room.at.review(proven.request))
-        visit = await self._room.desk.visit(proven.request, token=None, browser=proven.browser)
+            return self._context.to(self._context.at.review(proven.request))
+        visit = await self._context.service.visit(proven.request, token=None, browser=proven.browser)
         if (
             isinstance(visit, AccessRefused)
             or isinstance(proven.answer, NotFound)
             or visit.request.model.closed_at is None
         ):
-            return self._room.said(status_pages.refused(refusals.sentence(proven.answer), status=409, at=self._room.at))
+            return self._context.said(
+                status_pages.refused(refusals.sentence(proven.answer), status=409, at=self._context.at)
+            )
         notice = f"{refusals.sentence(proven.answer)} What you sent was not counted."
         return await self._reviewing.closed(visit, notice=notice, status=409)
 
     # -- pages --
 
     def _page(self, request: Request, found: ChallengeView, *, error: str = "") -> Response:
-        if found.tries_left == 0 or found.used or found.until <= self._room.clock.now():
+        if found.tries_left == 0 or found.used or found.until <= self._context.clock.now():
             return self._gone(found)
-        return self._room.form(
+        return self._context.form(
             "code",
             request,
             _about(found.id),
@@ -157,26 +161,26 @@ class CodeHandlers:
     def _back(self, found: ChallengeView | ProvenIdentity | None) -> str:
         """Where another code is asked for; what was typed is there."""
         path = self._place(found)
-        return f"{path}?typed=1" if path is not None else self._room.at.inbox
+        return f"{path}?typed=1" if path is not None else self._context.at.inbox
 
     def _place(self, found: ChallengeView | ProvenIdentity | None) -> str | None:
         """The page of what a code is about; None where somebody only signs in."""
         if found is not None and found.request is not None:
-            return self._room.at.review(found.request)
-        return self._room.at.attention(found.run) if found is not None and found.run is not None else None
+            return self._context.at.review(found.request)
+        return self._context.at.attention(found.run) if found is not None and found.run is not None else None
 
     async def _used(self, request: Request, found: ChallengeView) -> Response | None:
         """Where it goes on if the code was used in this browser."""
         if found.purpose is not Purpose.SIGN_IN:
-            return self._room.to(self._place(found) or self._room.at.inbox) if found.used else None
-        secret = self._room.browser(request)
-        browser = await self._room.desk.identity.browser(secret) if secret else None
+            return self._context.to(self._place(found) or self._context.at.inbox) if found.used else None
+        secret = self._context.browser(request)
+        browser = await self._context.service.identity.browser(secret) if secret else None
         is_in = browser is not None and browser.address == found.address
-        return self._room.to(self._back(found)) if is_in else None
+        return self._context.to(self._back(found)) if is_in else None
 
     def _gone(self, found: ChallengeView | None) -> Response:
         asks = _ASKS.get(found.purpose, "") if found is not None else ""
-        return self._room.said(status_pages.code_gone(self._back(found), asks=asks))
+        return self._context.said(status_pages.code_gone(self._back(found), asks=asks))
 
 
 def _about(challenge: str) -> str:

@@ -1,31 +1,25 @@
-"""What every page works with, and what came with a request from a browser."""
+"""What the handlers of every page work with."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
 from starlette.datastructures import FormData
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.types import Message
 
-from bot.web import csrf, status_pages
+from bot.web import csrf, form_data, status_pages
 from bot.web.drafts import Drafts
-from bot.web.middleware import MOST_BYTES
 from bot.web.renderer import Renderer
 from bot.web.service import ReviewService
 from bot.web.site_urls import SiteUrls
 from bot.web.status_pages import StatusPage
 from engine.ports import Clock
 
-_MOST_FIELDS: Final = 2_000
-_MOST_SWALLOWED: Final = 10 * MOST_BYTES
 _HOLDS: Final = timedelta(days=1)
 """How long a browser is known as the one that asked for a code: whoever reads mail on a phone leaves it for that."""
 
@@ -37,7 +31,7 @@ SHORT: Final = timedelta(minutes=10)
 class RequestContext:
     """`key`: signs forms. `closing`: set when the server ends."""
 
-    desk: ReviewService
+    service: ReviewService
     clock: Clock
     at: SiteUrls
     pages: Renderer
@@ -103,7 +97,7 @@ class RequestContext:
 
     def salt(self, request: Request, given: FormData, about: str) -> str | None:
         """The single-use key of a form of ours; None where it was not made for this browser."""
-        return csrf.salt_of(self.key, text(given, "nonce"), holder=self.holder(request), about=about)
+        return csrf.salt_of(self.key, form_data.text(given, "nonce"), holder=self.holder(request), about=about)
 
     def refuse_foreign(self, request: Request) -> Response | None:
         """The answer to a form that another site sent."""
@@ -118,39 +112,3 @@ class RequestContext:
     def to(self, path: str) -> Response:
         """Go on at another of our pages."""
         return RedirectResponse(path, 303)
-
-
-async def posted(request: Request) -> FormData:
-    """The form that was sent. Raises 413 for one that is too large, 400 for what is none."""
-    size = 0
-
-    async def receive() -> Message:
-        nonlocal size
-        message = await request.receive()
-        size += len(message.get("body", b""))
-        if size > MOST_BYTES:
-            await _swallow(request, message, size)
-            raise HTTPException(413)
-        return message
-
-    return await Request(request.scope, receive).form(max_files=0, max_fields=_MOST_FIELDS, max_part_size=MOST_BYTES)
-
-
-async def _swallow(request: Request, message: Message, size: int) -> None:
-    """Take the rest of what is too large: a browser that is cut off while it sends shows no answer."""
-    while message.get("more_body") and size < _MOST_SWALLOWED:
-        message = await request.receive()
-        size += len(message.get("body", b""))
-
-
-def text(form: FormData, name: str) -> str:
-    """The last of the values of that name; empty where there is none."""
-    found = [one for one in form.getlist(name) if isinstance(one, str)]
-    return found[-1] if found else ""
-
-
-def raws(form: FormData) -> Mapping[str, tuple[str, ...]]:
-    """What stood in the inputs for the content."""
-    return {
-        name: tuple(one for one in form.getlist(name) if isinstance(one, str)) for name in form if name.startswith("f-")
-    }

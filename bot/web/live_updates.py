@@ -38,14 +38,14 @@ class LiveUpdates:
     """The handler."""
 
     def __init__(self, held: RequestContext, reviewing: ReviewHandlers) -> None:
-        self._room, self._reviewing = held, reviewing
+        self._context, self._reviewing = held, reviewing
         self._open = Counter[str]()
 
     async def events(self, request: Request) -> Response:
         """The stream of a page."""
         visit = await self._reviewing.visit(request)
         if isinstance(visit, AccessRefused):
-            return self._room.said(status_pages.barred(visit, self._room.at))
+            return self._context.said(status_pages.barred(visit, self._context.at))
         if request.scope.get("is_head"):
             return Response(media_type="text/event-stream")
         return _CountedPages(self._open, _whose(visit), self._stream(visit))
@@ -57,12 +57,12 @@ class LiveUpdates:
         """
         request, seen, clock = visit.request.id, None, asyncio.get_running_loop().time
         until, spoke = clock() + LONGEST, clock()
-        while clock() < until and not self._room.closing.is_set():
+        while clock() < until and not self._context.closing.is_set():
             # Before it is looked at: what is written in between is seen the next time.
-            standing = await self._room.desk.engine.standing(request)
-            if standing is None or not await self._room.desk.still_sees(visit):
+            standing = await self._context.service.engine.standing(request)
+            if standing is None or not await self._context.service.still_sees(visit):
                 return
-            found = await self._room.desk.engine.request(request) if standing != seen else None
+            found = await self._context.service.engine.request(request) if standing != seen else None
             seen = standing
             if found is not None:
                 yield f"data: {state(found, mark=mark(standing))}\n\n"
@@ -77,7 +77,7 @@ class LiveUpdates:
     async def _pause(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(EVERY):
-                await self._room.closing.wait()
+                await self._context.closing.wait()
 
 
 class _CountedPages(Response):

@@ -62,7 +62,7 @@ class LimitedProtocol(HttpToolsProtocol):
         kept_for: tuple[str, ...],
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._room, self._limits, self._kept_for = connections, connections.limits, kept_for
+        self._context, self._limits, self._kept_for = connections, connections.limits, kept_for
         self._site: ASGIApp = self.app
         self.host, self.is_signed, self.used_at = "", False, connections.now()
         self._is_kept = False
@@ -76,27 +76,27 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.host = self.client[0] if self.client else ""
-        if not self._room.admit(self):
+        if not self._context.admit(self):
             transport.write(_answer(503))
             transport.close()
             return
-        self._is_kept = self._room.is_full
-        self._deadline = self._room.now() + self._limits.head_seconds
+        self._is_kept = self._context.is_full
+        self._deadline = self._context.now() + self._limits.head_seconds
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._room.forget(self)
+        self._context.forget(self)
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._stuck_since = self._room.now()
+        self._stuck_since = self._context.now()
 
     def resume_writing(self) -> None:
         super().resume_writing()
         self._stuck_since = None
 
     def _unsupported_upgrade_warning(self) -> None:
-        self._room.count("asked for another protocol")
+        self._context.count("asked for another protocol")
 
     # -- what comes --
 
@@ -104,7 +104,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if self._deadline is None and not self._in_body:
             # Not with each byte: a request that trickles grows old.
-            self.used_at = self._room.now()
+            self.used_at = self._context.now()
             self._deadline = self.used_at + self._limits.head_seconds
         for at in range(0, len(data), _PIECE):
             if self._is_refused or self.transport.is_closing():
@@ -155,7 +155,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if sum(len(name) + len(value) for name, value in self.headers) > self._limits.head_bytes:
             raise _TooLarge
         self._in_head, self._in_body = False, True
-        self._deadline = self._room.now() + self._limits.body_seconds
+        self._deadline = self._context.now() + self._limits.body_seconds
         path = self.url.partition(b"?")[0].decode("latin-1")
         is_refused = self._is_kept and not self.is_signed and not path.endswith(self._kept_for)
         self.app = service_unavailable if is_refused else self._site
@@ -173,7 +173,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        self.used_at = self._room.now()
+        self.used_at = self._context.now()
         super().on_response_complete()
 
     # -- room and deadlines --
@@ -201,7 +201,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.transport.is_closing() and self._stuck_since is None:
             self._stuck_since = now  # what is left to be sent may never be read
         if self._stuck_since is not None and now >= self._stuck_since + self._limits.send_seconds:
-            self._room.count("closed: the client did not read its answer")
+            self._context.count("closed: the client did not read its answer")
             self.transport.abort()
         elif self._deadline is not None and now >= self._deadline:
             if self._is_answering() and not (self._in_body or self._is_refused):
@@ -216,15 +216,15 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         began = self.cycle is not None and self._in_body and self.cycle.response_started
         if began or not (self._in_head or self._in_body):
-            self._room.count("closed: no request came")
+            self._context.count("closed: no request came")
             self.transport.close()
         else:
             self._refuse(408)
 
     def _refuse(self, status: int) -> None:
         """Answer with a status and close; whoever is waiting for the rest of the request hears that it is over."""
-        self._room.count(f"refused with {status}")
-        self._is_refused, self._deadline = True, self._room.now() + _LINGER_SECONDS
+        self._context.count(f"refused with {status}")
+        self._is_refused, self._deadline = True, self._context.now() + _LINGER_SECONDS
         if self._in_body and self._is_answering():
             self.cycle.disconnected = True
             self.cycle.message_event.set()

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.presentation import characters, refusals
-from bot.web import context, outcome, review_view, service, stale_form, status_pages, user_agents
-from bot.web.context import RequestContext
+from bot.web import form_data, outcome, review_view, service, stale_form, status_pages, user_agents
+from bot.web.context import SHORT, RequestContext
 from bot.web.drafts import FormDraft
 from bot.web.review_view import TypedReview
 from bot.web.service import AccessRefused, ReviewVisit
@@ -66,12 +66,12 @@ class SubmittedReview:
 
     @property
     def command(self) -> Decide:
-        number = context.text(self.form, "content_version")
+        number = form_data.text(self.form, "content_version")
         return service.decision(
             self.visit,
             self.verdict,
             content_version=int(number) if number.isascii() and number.isdecimal() and len(number) < 10 else 0,
-            digest=context.text(self.form, "digest"),
+            digest=form_data.text(self.form, "digest"),
             edits=self.edits,
             reason=self.typed.reason,
             form=self.salt,
@@ -79,7 +79,9 @@ class SubmittedReview:
 
 
 def _typed(form: FormData, **wrong: Any) -> TypedReview:
-    return TypedReview(raws=context.raws(form), reason=context.text(form, "reason").replace("\r\n", "\n"), **wrong)
+    return TypedReview(
+        raws=form_data.content_values(form), reason=form_data.text(form, "reason").replace("\r\n", "\n"), **wrong
+    )
 
 
 def about(request: str) -> str:
@@ -91,31 +93,31 @@ class ReviewHandlers:
     """The handlers."""
 
     def __init__(self, held: RequestContext) -> None:
-        self._room = held
+        self._context = held
 
     async def follow(self, request: Request) -> Response:
         """The link in a mail: the token moves from the address into a cookie. Nothing is written."""
         token = request.path_params["token"]
-        link = await self._room.desk.identity.link(token)
-        asks = await self._room.desk.identity.attention_link(token) if link is None else None
+        link = await self._context.service.identity.link(token)
+        asks = await self._context.service.identity.attention_link(token) if link is None else None
         found = link or asks
         if found is None:
-            return self._room.said(status_pages.barred(AccessRefused.UNKNOWN_LINK, self._room.at))
-        at = self._room.at
+            return self._context.said(status_pages.barred(AccessRefused.UNKNOWN_LINK, self._context.at))
+        at = self._context.at
         path = at.review(found.request) if isinstance(found, Link) else at.attention(found.run)
-        answer = self._room.to(path)
-        left = found.until - self._room.clock.now()
-        self._room.view(answer, path, token, lasts=max(left, context.SHORT))
+        answer = self._context.to(path)
+        left = found.until - self._context.clock.now()
+        self._context.view(answer, path, token, lasts=max(left, SHORT))
         return answer
 
     async def show(self, request: Request) -> Response:
         """The page."""
         visit = await self.visit(request)
         if isinstance(visit, AccessRefused):
-            return self._room.said(status_pages.barred(visit, self._room.at))
+            return self._context.said(status_pages.barred(visit, self._context.at))
         if visit.request.model.state is not RequestState.PENDING:
             return await self.closed(visit)
-        draft = self._room.drafts.find(self._room.holder(request), visit.request.id)
+        draft = self._context.drafts.find(self._context.holder(request), visit.request.id)
         if draft is None or _TYPED not in request.query_params or draft.digest != visit.request.model.digest:
             return await self._open(request, visit)
         reason = "".join(draft.raws.get("reason", ()))
@@ -123,30 +125,32 @@ class ReviewHandlers:
 
     async def decide(self, request: Request) -> Response:
         """The form."""
-        foreign = self._room.refuse_foreign(request)
+        foreign = self._context.refuse_foreign(request)
         if foreign is not None:
             return foreign
-        form = await context.posted(request)
+        form = await form_data.read_form(request)
         visit = await self.visit(request)
         if isinstance(visit, AccessRefused):
-            return self._room.said(status_pages.barred(visit, self._room.at))
-        salt = self._room.salt(request, form, about(visit.request.id))
-        verdict = _VERDICTS.get(context.text(form, "verdict"))
+            return self._context.said(status_pages.barred(visit, self._context.at))
+        salt = self._context.salt(request, form, about(visit.request.id))
+        verdict = _VERDICTS.get(form_data.text(form, "verdict"))
         if salt is None or verdict is None:
-            back = context.text(form, "verdict") == "back"
+            back = form_data.text(form, "verdict") == "back"
             notice = _STALE if salt is None else "" if back else _CHOOSE
             return await self._again(request, visit, _typed(form), notice, status=200 if back else 422)
-        same = visit.request.model.digest == context.text(form, "digest")
+        same = visit.request.model.digest == form_data.text(form, "digest")
         edits, wrong = (
-            await off_loop(lambda: review_view.edits(visit.request, context.raws(form))) if same else ({}, {})
+            await off_loop(lambda: review_view.edits(visit.request, form_data.content_values(form)))
+            if same
+            else ({}, {})
         )
         sent = SubmittedReview(visit=visit, form=form, salt=salt, verdict=verdict, edits=edits, wrong=wrong)
         return await self._asked_back(request, sent) or await self._decided(request, sent)
 
     async def visit(self, request: Request) -> ReviewVisit | AccessRefused:
         """Who is there."""
-        return await self._room.desk.visit(
-            request.path_params["request"], token=self._room.token(request), browser=self._room.browser(request)
+        return await self._context.service.visit(
+            request.path_params["request"], token=self._context.token(request), browser=self._context.browser(request)
         )
 
     # -- deciding --
@@ -158,13 +162,13 @@ class ReviewHandlers:
             return None
         if sent.wrong:
             return await self._again(request, sent.visit, _typed(sent.form, wrong=sent.wrong))
-        if not asked.confirm or context.text(sent.form, "confirmed") == asked.model.digest:
+        if not asked.confirm or form_data.text(sent.form, "confirmed") == asked.model.digest:
             return None
 
         question = characters.visible(asked.confirm)
 
         def made() -> Response:
-            return self._room.form(
+            return self._context.form(
                 "confirm",
                 request,
                 about(asked.id),
@@ -183,24 +187,24 @@ class ReviewHandlers:
         return await off_loop(made)
 
     async def _decided(self, request: Request, sent: SubmittedReview) -> Response:
-        answer = await self._room.desk.engine.decide(sent.command)
+        answer = await self._context.service.engine.decide(sent.command)
         if isinstance(answer, NeedsCode):
             return await self._code(request, sent)
         if isinstance(answer, Refusal):
             return await self._refused(request, sent, answer)
-        self._room.drafts.drop(self._room.holder(request), sent.visit.request.id)
-        return self._room.to(self._room.at.review(sent.visit.request.id))
+        self._context.drafts.drop(self._context.holder(request), sent.visit.request.id)
+        return self._context.to(self._context.at.review(sent.visit.request.id))
 
     async def _code(self, request: Request, sent: SubmittedReview) -> Response:
         """Whoever has only the link confirms with a code what they decided."""
-        holder = self._room.holder(request)
+        holder = self._context.holder(request)
         label = user_agents.browser(request.headers.get("user-agent", ""))
-        answer = await self._room.desk.identity.ask_code(AskCode(decide=sent.command, holder=holder, label=label))
+        answer = await self._context.service.identity.ask_code(AskCode(decide=sent.command, holder=holder, label=label))
         if isinstance(answer, Refusal):
             return await self._refused(request, sent, answer)
-        kept = {**context.raws(sent.form), "reason": (sent.typed.reason,)}
-        self._room.drafts.keep(holder, sent.visit.request.id, FormDraft(kept, sent.visit.request.model.digest))
-        return self._room.to(self._room.at.code(answer.challenge))
+        kept = {**form_data.content_values(sent.form), "reason": (sent.typed.reason,)}
+        self._context.drafts.keep(holder, sent.visit.request.id, FormDraft(kept, sent.visit.request.model.digest))
+        return self._context.to(self._context.at.code(answer.challenge))
 
     async def _refused(self, request: Request, sent: SubmittedReview, answer: Refusal) -> Response:
         """Each refusal with a page that says it, and nothing that was typed is lost."""
@@ -214,27 +218,27 @@ class ReviewHandlers:
             case AlreadyDecided() | Expired() | Cancelled() | Changed():
                 return await self._too_late(request, sent, answer)
             case NotAnApprover():
-                return self._room.said(status_pages.barred(AccessRefused.REASSIGNED, self._room.at))
+                return self._context.said(status_pages.barred(AccessRefused.REASSIGNED, self._context.at))
             case NoLink():
                 why = _LINKS.get(answer.state, AccessRefused.UNKNOWN_LINK)
-                return self._room.said(status_pages.barred(why, self._room.at))
+                return self._context.said(status_pages.barred(why, self._context.at))
             case _:
                 return await self._again(request, sent.visit, sent.typed, refusals.sentence(answer), status=409)
 
     async def _too_late(self, request: Request, sent: SubmittedReview, answer: Refusal) -> Response:
         visit = await self.visit(request)
         if isinstance(visit, AccessRefused):
-            return self._room.said(status_pages.barred(visit, self._room.at))
+            return self._context.said(status_pages.barred(visit, self._context.at))
         mine = isinstance(answer, AlreadyDecided) and _is_as_sent(visit.request, sent)
-        if mine and await self._room.desk.was_decided_by(visit.request, sent.salt):
-            return self._room.to(self._room.at.review(visit.request.id))
+        if mine and await self._context.service.was_decided_by(visit.request, sent.salt):
+            return self._context.to(self._context.at.review(visit.request.id))
         had = await off_loop(lambda: outcome.had(sent.visit.request, sent.typed))
         if isinstance(answer, Changed):
             return await self._open(
                 request,
                 visit,
                 notice=refusals.sentence(answer),
-                seen=context.text(sent.form, "seen"),
+                seen=form_data.text(sent.form, "seen"),
                 had=had,
                 status=409,
             )
@@ -265,7 +269,7 @@ class ReviewHandlers:
     ) -> Response:
         def made() -> Response:
             shown = review_view.review(visit.request, visit.run, visit.together, typed)
-            return self._room.form(
+            return self._context.form(
                 "review",
                 request,
                 about(visit.request.id),
@@ -293,7 +297,7 @@ class ReviewHandlers:
         def made() -> Response:
             shown = review_view.review(visit.request, visit.run, visit.together)
             decision = visit.request.decision
-            return self._room.pages.page(
+            return self._context.pages.page(
                 "closed",
                 status=status,
                 visit=visit,

@@ -34,7 +34,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 class ReviewPages:
     """`key`: of this server, to sign forms with."""
 
-    desk: ReviewService
+    service: ReviewService
     clock: Clock
     key: bytes = field(repr=False)
 
@@ -65,7 +65,9 @@ def site(
     _plain(app)
     closing = asyncio.Event()
     if review is not None:
-        held = RequestContext(desk=review.desk, clock=review.clock, at=at, pages=pages, key=review.key, closing=closing)
+        held = RequestContext(
+            service=review.service, clock=review.clock, at=at, pages=pages, key=review.key, closing=closing
+        )
         _pages(app, held)
     for path, handler in mounted.items():
         app.add_route(path, handler, methods=["POST"])

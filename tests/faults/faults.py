@@ -191,13 +191,13 @@ FAULTS: Final = (
     Fault(
         "a click is acknowledged before it is decided",
         "bot/slack/action_handlers.py",
-        """        answer = await self._room.desk.decide(click.by, ref, Verdict.APPROVE, message=click.message_ts)
+        """        answer = await self._context.service.decide(click.by, ref, Verdict.APPROVE, message=click.message_ts)
         await ack()
         if""",
         """        await ack()
 
         async def later() -> None:
-            answer = await self._room.desk.decide(click.by, ref, Verdict.APPROVE, message=click.message_ts)
+            answer = await self._context.service.decide(click.by, ref, Verdict.APPROVE, message=click.message_ts)
             await self._decided(click, ref, answer)
 
         self._after(click, later())
@@ -365,7 +365,7 @@ FAULTS: Final = (
     Fault(
         "a browser of another person answers for the owner",
         "bot/web/attention_access.py",
-        '    return desk.engine.context.may(person, Address("email", address), run.owner.id)\n',
+        '    return service.engine.context.may(person, Address("email", address), run.owner.id)\n',
         "    return True\n",
         _ATTENTION,
     ),
@@ -429,7 +429,7 @@ FAULTS: Final = (
     Fault(
         "the streams of a revoked link go on",
         "bot/web/live_updates.py",
-        "            if standing is None or not await self._room.desk.still_sees(visit):\n",
+        "            if standing is None or not await self._context.service.still_sees(visit):\n",
         "            if standing is None:\n",
         "tests/integration/web/test_live_updates.py",
     ),

@@ -52,14 +52,14 @@ class Installed:
     """A virtual environment that holds the wheel, and an empty folder to work in."""
 
     bin: Path
-    desk: Path
+    folder: Path
     env: dict[str, str]
 
     def python(self, code: str) -> str:
-        return run(self.bin / "python", "-c", code, cwd=self.desk, env=self.env).strip()
+        return run(self.bin / "python", "-c", code, cwd=self.folder, env=self.env).strip()
 
     def signoff(self, *arguments: str) -> str:
-        return run(self.bin / "signoff", *arguments, cwd=self.desk, env=self.env)
+        return run(self.bin / "signoff", *arguments, cwd=self.folder, env=self.env)
 
 
 def stranger(home: Path) -> dict[str, str]:
@@ -79,12 +79,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
     base = tmp_path_factory.mktemp("elsewhere")
-    home, desk, venv = base / "home", base / "desk", base / "venv"
+    home, folder, venv = base / "home", base / "folder", base / "venv"
     home.mkdir()
-    desk.mkdir()
-    (desk / "hello.yaml").write_text(WORKFLOW, encoding="utf-8")
+    folder.mkdir()
+    (folder / "hello.yaml").write_text(WORKFLOW, encoding="utf-8")
     run(sys.executable, "-m", "venv", "--without-pip", venv, cwd=base)
-    there = Installed(bin=venv / "bin", desk=desk, env=stranger(home))
+    there = Installed(bin=venv / "bin", folder=folder, env=stranger(home))
     pip = (sys.executable, "-m", "pip", "--python", there.bin / "python", "--disable-pip-version-check")
     run(*pip, "install", "--no-index", "--no-deps", wheel, cwd=base)
     lend_dependencies(there)

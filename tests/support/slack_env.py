@@ -73,7 +73,7 @@ class Bot:
     directory: SlackDirectory
     step: Played
     surface: SlackApp | None
-    desk: SlackService
+    service: SlackService
 
 
 @dataclass
@@ -113,10 +113,10 @@ class SlackEnv:
         secrets = EnvironmentSecrets({})
         advancer = Advancer(kinds=kinds, directory=directory, secrets=secrets)
         engine = Engine(store, advancer)
-        desk = SlackService(engine, kinds, directory, self.clock, self.builders)
+        service = SlackService(engine, kinds, directory, self.clock, self.builders)
         surface = None
         if listens:
-            surface = await stack.enter_async_context(serving(client, desk, self._ways(), homes, debounce=0.0))
+            surface = await stack.enter_async_context(serving(client, service, self._ways(), homes, debounce=0.0))
         if surface is not None and surface.door is not None:
             served = routes.site("", mounted={PATH: surface.door.events})
             _, port = await stack.enter_async_context(listening(served, host="127.0.0.1", port=0))
@@ -133,7 +133,7 @@ class SlackEnv:
             directory=directory,
             step=played,
             surface=surface,
-            desk=desk,
+            service=service,
         )
         self._stack = stack
 

@@ -123,7 +123,7 @@ async def test_a_click_after_its_time_that_was_answered_slowly_brings_no_buttons
 async def test_slack_is_down_for_ten_minutes_while_copies_are_posted(on: SlackEnv) -> None:
     await on.register()
     # Whom the gate names was asked before.
-    await on.bot.desk.asked((await on.bot.desk.workflow("refund"))[1])  # type: ignore[index]
+    await on.bot.service.asked((await on.bot.service.workflow("refund"))[1])  # type: ignore[index]
     on.slack.faults.down = True
     run = await on.start()
     for _ in range(20):
