@@ -27,7 +27,7 @@ from bot.settings import Settings
 from bot.slack import setup as slack_setup
 from bot.slack import transport
 from bot.slack.channel import SlackChannel
-from bot.slack.client import SlackClient, connected
+from bot.slack.client import SlackClient, open_client
 from bot.slack.directory import SlackDirectory
 from bot.slack.home_publisher import StaleHomes
 from bot.slack.rate_limit import RateLimiter
@@ -240,7 +240,7 @@ async def _connect_slack(options: AppOptions, stack: AsyncExitStack) -> SlackCli
     if not settings.slack_bot_token:
         return None
     token = settings.slack_bot_token.get_secret_value()
-    client = connected(token=token, api_url=settings.slack_api_url, pace=options.slack_limiter)
+    client = open_client(token=token, api_url=settings.slack_api_url, pace=options.slack_limiter)
     return await stack.enter_async_context(client)
 
 

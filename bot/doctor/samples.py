@@ -48,7 +48,7 @@ def build_samples(now: datetime) -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "the Reject form", "view", request_modals.reject(pending, metadata=metadata)
     yield "the details", "view", details_modal.details(pending_card, metadata=metadata)
     yield "the form of a run", "view", start_modal.run_form(_workflow(), version=1, metadata=ids.ModalRef())
-    yield "the form to register", "view", register_modal.register(metadata=ids.ModalRef())
+    yield "the form to register", "view", register_modal.register_form(metadata=ids.ModalRef())
     yield "the Home tab", "view", home_view.home(pending=[pending], runs=[])
 
 

@@ -101,7 +101,7 @@ class Accounts:
 
     def _noted(self, account: Account | None) -> Account | None:
         """Drop what an earlier answer said of the same address, where this one names another account for it."""
-        email = address_of(account) if account is not None and not account.get("deleted") else None
+        email = to_address(account) if account is not None and not account.get("deleted") else None
         if account is None or email is None:
             return account
         user = str(account["id"])
@@ -133,7 +133,7 @@ class Accounts:
         place = {"cursor": listing.cursor} if listing.cursor else {}
         answer = await self._client.get("users.list", limit=str(PAGE), **place)
         for account in answer.get("members", []):
-            email = address_of(account)
+            email = to_address(account)
             # Of several accounts that had an address, an active one counts.
             if email is not None and (not account.get("deleted") or email not in listing.by_email):
                 listing.by_email[email] = str(account["id"])
@@ -150,7 +150,7 @@ class _Listing:
         self.by_email: dict[str, str] = {}
 
 
-def address_of(account: Account) -> str | None:
+def to_address(account: Account) -> str | None:
     """Return the email address of an account, if the app may see it."""
     email = (account.get("profile") or {}).get("email")
     return email.lower() if isinstance(email, str) and email else None

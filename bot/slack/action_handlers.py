@@ -179,7 +179,7 @@ class ActionHandlers:
         await ack()
         if click.modal is not None:
             parts = int(click.value) if click.value.isdecimal() and len(click.value) < 3 else 1
-            view = register_modal.register(metadata=click.modal.ref or ModalRef(), parts=parts)
+            view = register_modal.register_form(metadata=click.modal.ref or ModalRef(), parts=parts)
             self._after(click, self._context.replies.update(click.modal.id, view, seen=click.modal.hash))
 
     async def upload(self, ack: Any, body: Any) -> None:
@@ -187,7 +187,7 @@ class ActionHandlers:
         click = Click.of(body)
         await ack()
         if click.modal is not None:
-            view = register_modal.upload(metadata=click.modal.ref or ModalRef())
+            view = register_modal.upload_form(metadata=click.modal.ref or ModalRef())
             self._after(click, self._context.replies.update(click.modal.id, view, seen=click.modal.hash))
 
     # -- what we do not know --

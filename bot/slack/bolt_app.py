@@ -28,7 +28,7 @@ _ANY: Final = re.compile("")
 log = logging.getLogger(__name__)
 
 
-def bolt(context: SlackContext, *, api_url: str) -> AsyncApp:
+def build_bolt_app(context: SlackContext, *, api_url: str) -> AsyncApp:
     """The app. Signatures are checked before anything gets here, and whoever acts is known to the engine or not."""
     app = AsyncApp(
         name="signoff",
@@ -105,7 +105,7 @@ class _Errors:
             return _json(replies.update(request_modals.sentence(said)))
         if isinstance(body.get("command"), str):
             return _json(replies.acknowledged(message_view.sentence(said)))
-        by, url = payloads.who(body), body.get("response_url")
+        by, url = payloads.actor_of(body), body.get("response_url")
         if by.user and body.get("type") != "event_callback":
             self._context.after(by, None, self._context.replies.tell(by, said, response_url=url))
         # A click that was not written down must not look as if it had been, even if nobody can be told any more.

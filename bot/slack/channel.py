@@ -28,7 +28,7 @@ def is_large(card: Card) -> bool:
     return sum(len(one.text) + len(one.before or "") for one in card.fields) > LARGE
 
 
-def whole(card: Card, *, delivery: str) -> SlackMessage:
+def complete_card(card: Card, *, delivery: str) -> SlackMessage:
     """The message of a copy. What no longer asks what became of a step has no buttons for it."""
     topic = card.topic if card.step is not None else None
     return message_view.message(card, delivery=delivery, topic=topic)
@@ -55,7 +55,7 @@ class SlackChannel:
         return receipt
 
     async def _shown(self, address: str, card: Card, receipt: Receipt | None, delivery: str) -> Receipt:
-        made = await off_loop(lambda: whole(card, delivery=delivery), large=is_large(card))
+        made = await off_loop(lambda: complete_card(card, delivery=delivery), large=is_large(card))
         try:
             return await self._put(address, made, receipt, delivery=delivery)
         except SlackError as error:

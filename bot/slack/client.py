@@ -203,7 +203,7 @@ def _failed(error: SlackApiError, *, changes_nothing: bool) -> tuple[SlackError,
 
 
 @asynccontextmanager
-async def connected(
+async def open_client(
     *, token: str, api_url: str = API_URL, pace: RateLimiter | None = None
 ) -> AsyncIterator[SlackClient]:
     """A client with its connection pool, open while the body runs."""

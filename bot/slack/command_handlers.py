@@ -99,7 +99,7 @@ class CommandHandlers:
         refusal = await self._context.service.may_register(typed.by)
         if refusal is not None:
             return refusals.sentence(refusal)
-        self._open(typed, register_modal.register(metadata=_metadata(typed)))
+        self._open(typed, register_modal.register_form(metadata=_metadata(typed)))
         return None
 
     async def _run(self, typed: TypedCommand) -> Answer:

@@ -51,7 +51,7 @@ def workflow(found: Workflow, *, version: int, asked: Mapping[str, str], command
     """One workflow with its steps. `asked`: who would be asked at which step, where that is known."""
     title = f"{text_objects.clipped(text_objects.line(found.title), _ITEM)}, version {version}"
     start = text_objects.context([text_objects.plain(f"Start it: {command} run {found.name}")], block="start")
-    return _message(title, [*register_modal.steps(found, asked=asked, version=version), start])
+    return _message(title, [*register_modal.step_lines(found, asked=asked, version=version), start])
 
 
 def pending(found: Sequence[RequestView]) -> SlackMessage:

@@ -24,7 +24,7 @@ def details(card: Card, *, metadata: ids.ModalRef) -> View:
 
     The last page has the buttons of an open request: whoever got there has seen all of it.
     """
-    pages = paged(card)
+    pages = paginate(card)
     number = min(metadata.page, len(pages) - 1)
     last = number == len(pages) - 1
     version = number
@@ -45,7 +45,7 @@ def details(card: Card, *, metadata: ids.ModalRef) -> View:
     )
 
 
-def paged(card: Card) -> list[list[Line]]:
+def paginate(card: Card) -> list[list[Line]]:
     """The lines of each page; at least one page."""
     lines = list(_lines(card))
     filled = accumulate(lines, _turn, initial=(0, 0, 0))

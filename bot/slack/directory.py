@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from bot.slack.accounts import Account, Accounts, address_of
+from bot.slack.accounts import Account, Accounts, to_address
 from bot.slack.client import SlackClient, SlackError
 from engine.delivery.recipients import MAX_APPROVERS
 from engine.domain import Address, Origin, Person
@@ -163,7 +163,7 @@ def _unfit(account: Account) -> str | None:
 
 def _found(account: Account) -> DirectoryPerson:
     addresses = [Address("slack", str(account["id"]))]
-    email = address_of(account)
+    email = to_address(account)
     if email is not None:
         addresses.append(Address("email", email))
     return DirectoryPerson(_name(account), tuple(addresses))

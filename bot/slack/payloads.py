@@ -67,7 +67,7 @@ class Click:
         container = _part(body, "container")
         action = next(iter(body.get("actions") or [{}]))
         return cls(
-            by=_by(body),
+            by=_actor(body),
             action=_text(action, "action_id"),
             value=_text(action, "value"),
             trigger=_text(body, "trigger_id"),
@@ -111,7 +111,7 @@ class Submission:
         view = _view(body)
         assert view is not None, "Slack sends the view with each submission"
         channel = view.ref.channel if view.ref is not None else None
-        by = _by(body)
+        by = _actor(body)
         return cls(by=Actor(team=by.team, user=by.user, channel=channel or ""), view=view)
 
 
@@ -149,14 +149,14 @@ def first_word(typed: str) -> tuple[str, str]:
     return word, "".join(rest).rstrip()
 
 
-def who(body: Mapping[str, Any]) -> Actor:
+def actor_of(body: Mapping[str, Any]) -> Actor:
     """Who is behind any delivery, as far as it says."""
     if isinstance(body.get("user_id"), str):
         return TypedCommand.of(body).by
-    return _by(body)
+    return _actor(body)
 
 
-def _by(body: Mapping[str, Any]) -> Actor:
+def _actor(body: Mapping[str, Any]) -> Actor:
     user, team = _part(body, "user"), body.get("team")
     # In a workspace of Enterprise Grid `team` is null for apps of the whole organisation.
     team_id = _text(team, "id") if isinstance(team, Mapping) else _text(user, "team_id")

@@ -20,7 +20,7 @@ _WARNINGS: Final = 10
 """Warnings about people that are shown; a file with more of them has one cause."""
 
 
-def register(*, metadata: ids.ModalRef, parts: int = 1) -> View:
+def register_form(*, metadata: ids.ModalRef, parts: int = 1) -> View:
     """Paste the file, in up to five parts: an input holds 3,000 characters.
 
     `parts`: how many inputs there are now; a button asks for one more, another one for the form to upload it.
@@ -35,7 +35,7 @@ def register(*, metadata: ids.ModalRef, parts: int = 1) -> View:
     return _form([*blocks, text_objects.actions(buttons, block=ids.block_id("more", parts))], metadata=metadata)
 
 
-def upload(*, metadata: ids.ModalRef) -> View:
+def upload_form(*, metadata: ids.ModalRef) -> View:
     """Upload the file. Of two inputs in one form Slack would call both optional, and neither would be asked for."""
     paste = text_objects.button("Paste it instead", action=ids.REGISTER_MORE, value="1")
     return _form([_upload(), text_objects.actions([paste], block=ids.block_id("more", 0))], metadata=metadata)
@@ -86,12 +86,12 @@ def _upload() -> Block:
     }
 
 
-def problems(found: Sequence[Problem], *, uploaded: bool = False) -> dict[str, str]:
+def problems_text(found: Sequence[Problem], *, uploaded: bool = False) -> dict[str, str]:
     """What is wrong in the file, each with its line, under the input that it came from."""
-    return wrong("\n".join(one.sentence() for one in found), uploaded=uploaded, of=len(found))
+    return form_errors("\n".join(one.sentence() for one in found), uploaded=uploaded, of=len(found))
 
 
-def wrong(said: str, *, uploaded: bool = False, of: int = 1) -> dict[str, str]:
+def form_errors(said: str, *, uploaded: bool = False, of: int = 1) -> dict[str, str]:
     """Sentences, a line each, under the input that the file came from; whole lines, and how many more there are."""
     lines, kept, room = text_objects.shown(said).split("\n"), list[str](), ids.ERROR_TEXT - 40
     for line in lines:
@@ -105,7 +105,7 @@ def wrong(said: str, *, uploaded: bool = False, of: int = 1) -> dict[str, str]:
     return {ids.UPLOAD_BLOCK if uploaded else paste_block(1): "\n".join(kept)}
 
 
-def registered(
+def registered_message(
     workflow: Workflow,
     *,
     version: int,
@@ -125,14 +125,14 @@ def registered(
     if warnings:
         told = [Line(label="Warning", after=text_objects.clipped(one, _STEP)) for one in warnings[:_WARNINGS]]
         blocks.append(rich_text.lines(told, block="warnings"))
-    blocks += [*steps(workflow, asked=asked, version=version)]
+    blocks += [*step_lines(workflow, asked=asked, version=version)]
     blocks.append(text_objects.context([text_objects.plain(f"Start it: {command} run {workflow.name}")], block="start"))
     return form_blocks.view(
         callback=ids.PLAIN_MODAL, title="Registered", blocks=blocks, metadata=ids.ModalRef(), close="Close"
     )
 
 
-def steps(workflow: Workflow, *, asked: Mapping[str, str], version: int) -> list[Block]:
+def step_lines(workflow: Workflow, *, asked: Mapping[str, str], version: int) -> list[Block]:
     """The steps of a workflow, numbered, with their gates and who would be asked."""
     lines = [_step(number, step, asked.get(step.id)) for number, step in enumerate(workflow.steps, start=1)]
     shown, more = truncate.first(lines, room=_STEPS_TEXT, each=_STEP)

@@ -79,7 +79,7 @@ class Replies:
         """
         if response_url is None or card.actions or card.step is not None:
             return
-        made = channel.whole(card, delivery=delivery or "")
+        made = channel.complete_card(card, delivery=delivery or "")
         if not await self._client.respond(response_url, {**made.for_answer(), "replace_original": True}):
             log.info("a clicked copy could not be updated at once; the relay does it")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bot.slack import transport
 from bot.slack.admission import Admission
 from bot.slack.background import BackgroundTasks
-from bot.slack.bolt_app import HANDLED_EVENTS, bolt
+from bot.slack.bolt_app import HANDLED_EVENTS, build_bolt_app
 from bot.slack.client import SlackClient
 from bot.slack.context import SlackContext
 from bot.slack.event_handlers import publish_home
@@ -53,7 +53,7 @@ async def serving(
     """
     later = BackgroundTasks()
     context = SlackContext(asked, Replies(client), client, later)
-    app = bolt(context, api_url=client.api_url)
+    app = build_bolt_app(context, api_url=client.api_url)
     installation = Installation(client)
     admission = Admission(app, installation, events=HANDLED_EVENTS)
     homes = HomePublisher(stale, lambda user: publish_home(context, user), debounce=debounce)

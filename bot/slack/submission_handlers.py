@@ -154,17 +154,19 @@ class SubmissionHandlers:
         )
         if refusal is not None or wrong:
             said = refusals.sentence(refusal) if refusal is not None else wrong
-            await ack(**replies.errors(register_modal.wrong(said, uploaded=file is not None)))
+            await ack(**replies.errors(register_modal.form_errors(said, uploaded=file is not None)))
             return
         try:
             answer = await self._context.service.engine.register(
                 Register(source=source, actor=sent.by.address, origin=sent.by.origin())
             )
         except DefinitionError as error:
-            await ack(**replies.errors(register_modal.problems(error.problems, uploaded=file is not None)))
+            await ack(**replies.errors(register_modal.problems_text(error.problems, uploaded=file is not None)))
             return
         if isinstance(answer, Refusal):
-            await ack(**replies.errors(register_modal.wrong(refusals.sentence(answer), uploaded=file is not None)))
+            await ack(
+                **replies.errors(register_modal.form_errors(refusals.sentence(answer), uploaded=file is not None))
+            )
         else:
             await self._registered(ack, answer, seconds=until - clock())
 
@@ -178,7 +180,7 @@ class SubmissionHandlers:
             await self._say(ack, refusals.sentence(found))
             return
         asked = await self._context.service.asked(found[1], seconds=seconds)
-        view = register_modal.registered(
+        view = register_modal.registered_message(
             found[1], version=answer.version, changed=answer.changed, asked=asked, warnings=answer.warnings
         )
         await ack(**replies.update(view))

@@ -19,7 +19,7 @@ import pytest
 from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.devtools.sandbox.world import User, Usergroup
 from bot.email.directory import DirectoryWithEmail
-from bot.slack.client import connected
+from bot.slack.client import open_client
 from bot.slack.directory import SlackDirectory
 from bot.slack.rate_limit import RateLimiter
 from engine.domain import (
@@ -404,7 +404,7 @@ async def year(path: Path, seed: int) -> AsyncIterator[Year]:
     async with sandbox() as slack:
         slack.rates.configure(enabled=False)
         token, pace = slack.app.bot_token, RateLimiter(multiplier=1000)
-        async with connected(token=token, api_url=slack.api_url, pace=pace) as client:
+        async with open_client(token=token, api_url=slack.api_url, pace=pace) as client:
             directory = RecordingDirectory(SlackDirectory(client, now=lambda: clock.at.timestamp()))
             async with open_engine(path, directory=directory, clock=clock) as home:
                 yield Year(home, slack, dice)

@@ -17,7 +17,7 @@ from bot.devtools.sandbox.delivery import Ack
 from bot.devtools.sandbox.server import SimulatedPerson
 from bot.presentation import card
 from bot.slack.channel import SlackChannel
-from bot.slack.client import SlackClient, connected
+from bot.slack.client import SlackClient, open_client
 from bot.slack.directory import SlackDirectory
 from bot.slack.home_publisher import StaleHomes
 from bot.slack.sender import SlackSender
@@ -104,7 +104,9 @@ class SlackEnv:
         """Start a process."""
         stack = AsyncExitStack()
         store = stack.enter_context(schema.owned(self.path, clock=self.clock, ids=RandomIds()))
-        client = await stack.enter_async_context(connected(token=self.slack.app.bot_token, api_url=self.slack.api_url))
+        client = await stack.enter_async_context(
+            open_client(token=self.slack.app.bot_token, api_url=self.slack.api_url)
+        )
         homes = StaleHomes()
         directory = SlackDirectory(client, now=lambda: self.clock.at.timestamp())
         channel, played = SlackChannel(client, homes), Played()

@@ -9,7 +9,7 @@ import pytest
 from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.devtools.sandbox.world import User
 from bot.slack.accounts import FRESH_SECONDS
-from bot.slack.client import connected
+from bot.slack.client import open_client
 from bot.slack.directory import SlackDirectory
 from engine.domain import Address, Origin, Person
 from engine.errors import ChannelError
@@ -52,7 +52,7 @@ async def slack() -> AsyncIterator[RunningSandbox]:
 
 @pytest.fixture
 async def directory(slack: RunningSandbox, moment: Moment) -> AsyncIterator[SlackDirectory]:
-    async with connected(token=slack.app.bot_token, api_url=slack.api_url) as client:
+    async with open_client(token=slack.app.bot_token, api_url=slack.api_url) as client:
         yield SlackDirectory(client, now=moment)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bot.devtools.sandbox import sandbox
-from bot.slack.client import SlackError, connected
+from bot.slack.client import SlackError, open_client
 from bot.slack.errors import FailureClass
 from bot.slack.rate_limit import LONGEST_WAIT, RateLimiter, retry_after
 from engine.errors import ChannelError
@@ -181,7 +181,7 @@ def test_a_wish_of_slack_is_read_and_bounded() -> None:
 
 
 async def test_a_short_refusal_is_waited_for_and_the_call_made_again() -> None:
-    async with sandbox() as slack, connected(token=slack.app.bot_token, api_url=slack.api_url) as client:
+    async with sandbox() as slack, open_client(token=slack.app.bot_token, api_url=slack.api_url) as client:
         slack.fault("users.info", "ratelimited", seconds=1)
         assert (await client.get("users.info", user=slack.person("ada").id))["ok"]
         slack.fault("users.info", "ratelimited", seconds=50)
@@ -205,7 +205,7 @@ async def test_a_short_refusal_is_waited_for_and_the_call_made_again() -> None:
 async def test_every_failure_says_whether_it_may_have_happened(
     kind: str, details: dict[str, int], unknown: bool
 ) -> None:
-    async with sandbox() as slack, connected(token=slack.app.bot_token, api_url=slack.api_url) as client:
+    async with sandbox() as slack, open_client(token=slack.app.bot_token, api_url=slack.api_url) as client:
         slack.fault("chat.postMessage", kind, **details)  # type: ignore[arg-type]
         with pytest.raises(ChannelError) as caught:
             await client.post("chat.postMessage", channel=slack.person("ada").id, text="hello")
@@ -213,7 +213,7 @@ async def test_every_failure_says_whether_it_may_have_happened(
 
 
 async def test_where_nobody_listens_nothing_has_happened() -> None:
-    async with connected(token="xoxb-1", api_url="http://127.0.0.1:9/api/") as client:
+    async with open_client(token="xoxb-1", api_url="http://127.0.0.1:9/api/") as client:
         with pytest.raises(ChannelError, match="Slack cannot be reached") as caught:
             await client.post("chat.postMessage", channel="C1", text="hello")
         assert not caught.value.outcome_unknown
@@ -221,7 +221,7 @@ async def test_where_nobody_listens_nothing_has_happened() -> None:
 
 
 async def test_our_token_goes_to_slack_only() -> None:
-    async with connected(token="xoxb-1") as client:
+    async with open_client(token="xoxb-1") as client:
         for url in ("http://files.slack.com/x", "https://files.slack.com.example/x", "https://example.com/x", "x"):
             with pytest.raises(ChannelError, match="not on Slack"):
                 await client.download(url, most=10)
@@ -232,7 +232,7 @@ async def test_copies_are_updated_although_the_limits_allow_no_burst() -> None:
     limits = RateLimiter(multiplier=10, burst=1)
     async with (
         sandbox() as slack,
-        connected(token=slack.app.bot_token, api_url=slack.api_url, pace=limits) as client,
+        open_client(token=slack.app.bot_token, api_url=slack.api_url, pace=limits) as client,
     ):
         slack.rates.configure(multiplier=10, burst=1)
         answer = await client.post("chat.postMessage", channel=slack.person("ada").id, text="hello")

@@ -8,7 +8,7 @@ import pytest
 
 from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.devtools.sandbox.server import SimulatedPerson
-from bot.slack.client import connected
+from bot.slack.client import open_client
 from bot.slack.sender import SlackSender
 from engine.errors import StepError
 from tests.support.slack_env import words
@@ -30,7 +30,7 @@ async def slack() -> AsyncIterator[RunningSandbox]:
 
 @pytest.fixture
 async def sender(slack: RunningSandbox) -> AsyncIterator[SlackSender]:
-    async with connected(token=slack.app.bot_token, api_url=slack.api_url) as client:
+    async with open_client(token=slack.app.bot_token, api_url=slack.api_url) as client:
         yield SlackSender(client)
 
 

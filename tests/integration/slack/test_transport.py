@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.devtools.sandbox import RunningSandbox, sandbox
-from bot.slack.client import connected
+from bot.slack.client import open_client
 from bot.slack.home_publisher import StaleHomes
 from bot.slack.service import SlackService
 from bot.slack.setup import SlackCredentials, serving
@@ -22,7 +22,7 @@ async def test_a_refused_app_token_is_told_in_lines_without_a_traceback(
     logging.getLogger("slack_sdk").setLevel(logging.NOTSET)
     token = slack.app.bot_token
     async with (
-        connected(token=token, api_url=slack.api_url) as client,
+        open_client(token=token, api_url=slack.api_url) as client,
         serving(client, _nobody(), SlackCredentials(app_token="xapp-wrong"), StaleHomes()),
     ):
         async with asyncio.timeout(5):

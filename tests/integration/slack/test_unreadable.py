@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.devtools.sandbox import RunningSandbox, sandbox
-from bot.slack.client import SlackClient, connected
+from bot.slack.client import SlackClient, open_client
 from engine.domain import RequestState
 from engine.errors import ChannelError
 from tests.support.slack_env import SlackEnv, buttons, copy_of, fine, words
@@ -54,7 +54,7 @@ async def slack() -> AsyncIterator[RunningSandbox]:
 
 @pytest.fixture
 async def client(slack: RunningSandbox) -> AsyncIterator[SlackClient]:
-    async with connected(token=slack.app.bot_token, api_url=slack.api_url) as made:
+    async with open_client(token=slack.app.bot_token, api_url=slack.api_url) as made:
         yield made
 
 

@@ -69,7 +69,7 @@ def test_the_pages_together_show_everything() -> None:
     ]
     fields.append(CardField(path="body", label="Body", type="long_text", text=long, before="before"))
     card = samples.card(fields=tuple(fields), title="T" * 200)
-    pages = details_modal.paged(card)
+    pages = details_modal.paginate(card)
     views = [sure(details_modal.details(card, metadata=ModalRef(ref=REF, page=number))) for number in range(len(pages))]
     assert len(views) > 5
     shown = all_text(views)
@@ -99,7 +99,7 @@ def test_a_short_card_is_one_page_with_its_buttons() -> None:
 
 @pytest.mark.parametrize("parts", [1, 3, 5, 9])
 def test_a_file_can_be_pasted_in_parts_or_uploaded(parts: int) -> None:
-    view = sure(register_modal.register(metadata=METADATA, parts=parts))
+    view = sure(register_modal.register_form(metadata=METADATA, parts=parts))
     values = slack_rules.sent_back(view)
     assert len(values) == min(parts, 5)
     assert next(block["optional"] for block in view["blocks"] if block["type"] == "input") is False
@@ -114,32 +114,32 @@ def test_a_file_can_be_pasted_in_parts_or_uploaded(parts: int) -> None:
 
 
 def test_an_uploaded_file_is_read_as_slack_describes_it() -> None:
-    values = slack_rules.sent_back(sure(register_modal.upload(metadata=METADATA)))
+    values = slack_rules.sent_back(sure(register_modal.upload_form(metadata=METADATA)))
     values[ids.UPLOAD_BLOCK][ids.INPUT]["files"] = [{"id": "F1"}]
     assert view_state.read_source(values) == ("", {"id": "F1"})
 
 
 def test_problems_stand_under_the_input_with_their_lines() -> None:
     found = [Problem("This is wrong.", path="steps[0]", line=4, column=2)]
-    assert register_modal.problems(found) == {
+    assert register_modal.problems_text(found) == {
         register_modal.paste_block(1): "line 4, column 2: steps[0]: This is wrong."
     }
-    assert list(register_modal.problems(found, uploaded=True)) == [ids.UPLOAD_BLOCK]
+    assert list(register_modal.problems_text(found, uploaded=True)) == [ids.UPLOAD_BLOCK]
 
 
 def test_more_problems_than_fit_are_counted() -> None:
-    many = register_modal.problems([Problem("This is wrong.", line=number) for number in range(1, 101)])
+    many = register_modal.problems_text([Problem("This is wrong.", line=number) for number in range(1, 101)])
     (said,) = many.values()
     assert len(said) <= ids.ERROR_TEXT
     kept = said.count("This is wrong.")
     assert said.endswith(f"And {100 - kept} more problems.")
-    (long,) = register_modal.problems([Problem("x" * 5_000)]).values()
+    (long,) = register_modal.problems_text([Problem("x" * 5_000)]).values()
     assert len(long) <= ids.ERROR_TEXT
 
 
 def test_what_was_registered_is_shown_step_by_step_with_its_gates() -> None:
     found = workflow(FULL)
-    view = sure(register_modal.registered(found, version=3, changed=True, asked={"pay": "Lee and Kim"}))
+    view = sure(register_modal.registered_message(found, version=3, changed=True, asked={"pay": "Lee and Kim"}))
     shown = all_text(view)
     for part in (
         "registered as version 3",
@@ -152,13 +152,13 @@ def test_what_was_registered_is_shown_step_by_step_with_its_gates() -> None:
         "/signoff run refund",
     ):
         assert part in shown
-    assert "already" in all_text(register_modal.registered(found, version=3, changed=False, asked={}))
+    assert "already" in all_text(register_modal.registered_message(found, version=3, changed=False, asked={}))
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
 def test_every_ready_made_workflow_can_be_shown(path: Path) -> None:
     found = workflow(path)
-    sure(register_modal.registered(found, version=1, changed=True, asked={}))
+    sure(register_modal.registered_message(found, version=1, changed=True, asked={}))
     sure_message(command_messages.workflow(found, version=1, asked={}))
 
 
