@@ -49,13 +49,13 @@ def compile_reference(path: Path) -> Lookup:
 def _compile_decision_reference(path: Path, resolve_output: Lookup) -> Lookup:
     """Compile a reference to the decision about a step. An output of the step with this name comes first."""
     step, keys = path[1], path[3:]
-    resolve_whole_output = _compile_scope_reference(path[:3])
+    resolve_named_output = _compile_scope_reference(path[:3])
 
     def resolve(budget: Budget) -> Result:
         output, decisions = resolve_output(budget), budget.scope.get(DECISIONS)
         if not isinstance(output, Missing) or not isinstance(decisions, dict) or step not in decisions:
             return output
-        if not isinstance(resolve_whole_output(budget), Missing):
+        if not isinstance(resolve_named_output(budget), Missing):
             return output
         value: Result = decisions[str(step)]
         for index, key in enumerate(keys, start=3):

@@ -1,0 +1,188 @@
+"""Parts of the grammar that are not supported yet."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.workflowfile import load, unsupported
+from engine.workflowfile.unsupported import AVAILABLE_VALUES
+from tests.support.workflow_files import (
+    FILES,
+    KINDS,
+    Page,
+    gate_file,
+    problems_of,
+    step_file,
+)
+
+
+def test_the_example_of_the_format_needs_two_unsupported_features() -> None:
+    assert [(p.line, p.column, p.path, p.message) for p in problems_of((FILES / "outreach.yaml").read_bytes())] == [
+        (9, 1, "triggers", "`triggers` is not available yet."),
+        (20, 11, "steps[1].uses", "`uses: ai` is not available yet."),
+    ]
+
+
+UNSUPPORTED_VALUES = {
+    "policy": ["all", "{quorum: 1}", "{chain: [[a@example.com], [owner]]}"],
+    "exclude": ["[editor]"],
+    "on_expiry": ["escalate"],
+    "escalate": ["{after: 4h, to: a@example.com}"],
+    "remind": ["{after: 4h, every: 1d, times: 3}", "{after: 4h}"],
+    "hours": ["true"],
+    "channels": ["[slack, email]", '[{post_to: "#sales"}]'],
+    "assurance": ["sso"],
+    "feedback": ["true"],
+    "revise": ["zero"],
+    "revise_limit": ["3"],
+    "hold": ["5m"],
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [(key, value) for key, values in UNSUPPORTED_VALUES.items() for value in values]
+)
+def test_every_unsupported_key_is_reported(key: str, value: str) -> None:
+    other_keys = {"on_expiry": "escalate: {after: 4h, to: a@example.com}\n", "revise_limit": "revise: zero\n"}.get(
+        key, ""
+    )
+    zero = "name: a\nsteps:\n  - {id: zero, uses: set, with: {a: 1}}\n"
+    source = gate_file(f"{other_keys}expires: 5d\n{key}: {value}").replace("name: a\nsteps:\n", zero)
+    reported = [problem for problem in problems_of(source) if problem.path == f"steps[1].gate.{key}"]
+    assert len(reported) == 1
+    assert reported[0].message in (f"`{key}` is not available yet.", f"`{key}: {value}` is not available yet.")
+    assert reported[0].column == 7
+
+
+def test_the_table_above_has_every_unsupported_key() -> None:
+    assert set(UNSUPPORTED_VALUES) == set(AVAILABLE_VALUES["gate"])
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "remind: 1h",
+        "remind: {after: soon}",
+        "remind:",
+        "escalate: 1h",
+        "escalate: {after: 4h}",
+        "hold: 5",
+        "hours: on",
+        "channels: slak",
+        "exclude: requester",
+        "feedback: please",
+        "policy: {quorum: two}",
+    ],
+)
+def test_an_unsupported_key_is_the_only_problem_whatever_its_value_is(written: str) -> None:
+    (problem,) = problems_of(gate_file(written))
+    assert problem.message == f"`{written.partition(':')[0]}` is not available yet."
+
+
+@pytest.mark.parametrize(
+    ("source", "sentences"),
+    [
+        (gate_file("on_expiry: escalate"), "`on_expiry: escalate` is not available yet. "
+         "So far it can be `stop`, `continue` or `reject`."),
+        (gate_file("assurance: sms"), "This must be `link` or `code`, not `sms`."),
+        (gate_file("assurance: cod"), "This must be `link` or `code`, not `cod`. Did you mean `code`?"),
+        (gate_file("assurance: [link]"), "This must be `link` or `code`, not a list."),
+        (gate_file("remint: 1h"), "A gate has no key `remint`. `remind` is not available yet."),
+        (gate_file("expire: 1h"), "A gate has no key `expire`. Did you mean `expires`?"),
+        (step_file("id: a\nuses: set\nremind: 1h"), "`remind` is not available yet."),
+        (step_file("id: a\nuses: form\nfields: {x: text}\nescalate: 1h"), "`escalate` is not available yet."),
+        (step_file("id: a\nuses: set") + "triggers: {cron: 0 9 * * mon}\n", "`triggers` is not available yet."),
+        (step_file("id: a\nuses: runn"), "there are `email`, `form`, `http`, `message`, `page`, `set` and `wait`. "
+         "`run` is not available yet."),
+    ],
+)  # fmt: skip
+def test_no_suggestion_leads_to_an_unsupported_key(source: str, sentences: str) -> None:
+    (problem,) = problems_of(source)
+    assert f"{problem.message} {problem.hint}".strip().endswith(sentences)
+
+
+def test_the_keys_that_a_hint_lists_are_supported() -> None:
+    (problem,) = problems_of(gate_file("xyz: 1"))
+    assert "`expires`" in problem.hint
+    assert not [
+        key for key, available in AVAILABLE_VALUES["gate"].items() if not available and f"`{key}`" in problem.hint
+    ]
+
+
+def test_a_kind_that_a_distribution_brings_is_available() -> None:
+    source = step_file("id: a\nuses: ai\nwith: {to: x}").encode()
+    page = Page()
+    assert load(source, kinds=KINDS | {"ai": page}).steps[0].kind is page
+
+
+# Mistakes in keys that are not supported yet. They are reported as soon as the key is supported.
+LATER: list[tuple[str, int, int, str, str]] = [
+    (
+        step_file("id: a\nuses: set") + "triggers: [{webhook: {secret: HOOK}, missed: once}]\n",
+        5,
+        12,
+        "triggers[0]",
+        "are for a schedule",
+    ),
+    (step_file("id: a\nuses: set") + "triggers: [{schedule: daily}]\n", 5, 23, "triggers[0].schedule", "five fields"),
+    (
+        step_file("id: a\nuses: set") + 'triggers: [{schedule: "0 9 * * mon", timezone: Mars}]\n',
+        5,
+        48,
+        "triggers[0].timezone",
+        "no time zone `Mars`",
+    ),
+    (
+        step_file("id: a\nuses: set") + "triggers: [{missed: once}]\n",
+        5,
+        12,
+        "triggers[0]",
+        "either `schedule` or `webhook`",
+    ),
+    (
+        step_file("id: a\nuses: set") + "triggers: [{webhook: {secret: x}}]\n",
+        5,
+        31,
+        "triggers[0].webhook.secret",
+        "name of a secret",
+    ),
+    (gate_file("hours: on"), 7, 14, "steps[0].gate.hours", "Write true or false here, not `on`"),
+    (gate_file("hours: true"), 7, 7, "steps[0].gate.hours", "needs a clock"),
+    (
+        gate_file("policy: {quorum: 3}\napprovers: [a@example.com, b@example.com]"),
+        7,
+        16,
+        "steps[0].gate.policy.quorum",
+        "A quorum of 3 can never come together from 2",
+    ),
+    (gate_file("policy: {quorum: two}"), 7, 24, "steps[0].gate.policy.quorum", "must be a whole number"),
+    (gate_file("policy: {quorom: 2}"), 7, 16, "steps[0].gate.policy.quorom", "Did you mean `quorum`?"),
+    (gate_file("policy: {}"), 7, 15, "steps[0].gate.policy", "write one of them"),
+    (gate_file("exclude: [requestr]"), 7, 17, "steps[0].gate.exclude[0]", "Did you mean `requester`?"),
+    (gate_file("exclude: [requester]\napprovers: requester"), 7, 7, "steps[0].gate.exclude", "Nobody could decide"),
+    (
+        gate_file("expires: 2d\nescalate: {after: 3d, to: owner}"),
+        8,
+        18,
+        "steps[0].gate.escalate.after",
+        "the request has expired before",
+    ),
+    (gate_file("expires: 2d\nremind: {after: 2d}"), 8, 16, "steps[0].gate.remind.after", "`remind` never happens"),
+    (gate_file("remind: {after: 2d, times: 3}"), 7, 27, "steps[0].gate.remind.times", "Only the first reminder"),
+    (gate_file("expires: 2d\non_expiry: escalate"), 8, 7, "steps[0].gate.on_expiry", "needs `escalate`"),
+    (gate_file("revise_limit: 3"), 7, 7, "steps[0].gate.revise_limit", "never counts without `revise`"),
+    (gate_file("revise: one"), 7, 7 + 8, "steps[0].gate.revise", "names an earlier step"),
+    (gate_file("channels: [slak]"), 7, 18, "steps[0].gate.channels[0]", "Did you mean `slack`?"),
+    (gate_file("channels: [{post_to: sales}]"), 7, 28, "steps[0].gate.channels[0].post_to", "must be a Slack channel"),
+]
+
+
+@pytest.mark.parametrize(("source", "line", "column", "path", "fragment"), LATER, ids=[row[0][-40:] for row in LATER])
+def test_a_mistake_in_an_unsupported_key_is_reported_once_the_key_is_supported(
+    source: str, line: int, column: int, path: str, fragment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert all("not available" in problem.message for problem in problems_of(source))
+    monkeypatch.setattr(unsupported, "AVAILABLE_VALUES", {part: {} for part in AVAILABLE_VALUES})
+    (problem,) = problems_of(source)
+    assert fragment in f"{problem.message} {problem.hint}"
+    assert (problem.line, problem.column, problem.path) == (line, column, path)
