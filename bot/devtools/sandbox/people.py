@@ -1,6 +1,6 @@
-"""People: what they see (`seeing`), click and fill in (`acting`), type and open (here).
+"""Simulated people: what they see (`user_view`), click and fill in (`user_actions`), type and open (here).
 
-The outcome of an act is the app's `Ack`; where Slack would show a failure, it is also in `troubles`.
+An act returns the app's `Ack`; where Slack would show a failure, it is also in `troubles`.
 """
 
 from __future__ import annotations
@@ -19,42 +19,42 @@ from bot.devtools.sandbox.world import Conversation, InstalledApp, Message
 
 
 class SimulatedPerson(UserActions):
-    """Somebody in the workspace."""
+    """A person in the workspace."""
 
     async def command(self, line: str, *, channel: str | None = None) -> Ack:
-        """Type a slash command, in a channel or (default) in the conversation with the app.
+        """Type a slash command in a channel; default: the conversation with the app.
 
-        Raises `CannotAct` for a command that no app has: Slack's client knows them all.
+        Raises `CannotAct` for a command that no app has.
         """
         name, _, text = line.strip().partition(" ")
-        # Not namespaced: the last app installed wins a name.
+        # Names are shared by all apps: the last installed app wins.
         app = next((app for app in reversed(self.slack.world.apps.values()) if name in app.commands), None)
         if app is None or app.token_error is not None:
             raise CannotAct(f"{name} is not a valid command.")
-        place = self.channel(channel)
-        words = (name, self._escaped(text) if name in app.escaped_commands else text)
-        body, path = payloads.command(self.slack, app=app, user=self.user, channel=place, words=words)
+        conversation = self.channel(channel)
+        words = (name, self._escape(text) if name in app.escaped_commands else text)
+        body, path = payloads.command(self.slack, app=app, user=self.user, channel=conversation, words=words)
         ack = await self.send(app, body, where=f"command {name}", kind="slash_commands")
         if ack.ok:
-            self._answered(path, ack.body, where=f"command {name}")
+            self._show_response(path, ack.body, where=f"command {name}")
         return ack
 
-    def _escaped(self, text: str) -> str:
-        """People and channels as Slack writes them where a command has "escape" on."""
+    def _escape(self, text: str) -> str:
+        """Replace mentions of people and channels as Slack does for commands with "escape" on."""
         world = self.slack.world
 
-        def person(match: re.Match[str]) -> str:
+        def replace_user(match: re.Match[str]) -> str:
             user = world.user_named(match[1])
             return f"<@{user.id}|{user.name}>" if user else match[0]
 
-        def place(match: re.Match[str]) -> str:
+        def replace_channel(match: re.Match[str]) -> str:
             channel = world.channel_named(match[1])
             return f"<#{channel.id}|{channel.name}>" if channel else match[0]
 
-        return re.sub(r"#([\w-]+)", place, re.sub(r"@([\w.-]+)", person, text))
+        return re.sub(r"#([\w-]+)", replace_channel, re.sub(r"@([\w.-]+)", replace_user, text))
 
-    def _answered(self, path: str, body: Any, *, where: str) -> None:
-        """The message in the acknowledgement of a command, if there is one."""
+    def _show_response(self, path: str, body: Any, *, where: str) -> None:
+        """Post the message in the acknowledgement of a command, if there is one."""
         given: Json = {"text": body} if isinstance(body, str) else body
         if not given or given == {"text": ""}:
             return
@@ -66,7 +66,7 @@ class SimulatedPerson(UserActions):
             world.trouble(self.id, where=where, code=error.code, text="This app’s answer could not be shown.")
 
     async def shortcut(self, callback_id: str, *, on: Json | None = None) -> Ack:
-        """Use a shortcut of the app, global or (with a message from `sees`) on a message."""
+        """Use a shortcut of the app: a global one, or one on a message from `sees`."""
         app = self.slack.app
         if callback_id not in app.shortcuts:
             raise CannotAct(f"the app has no shortcut {callback_id!r}")
@@ -75,7 +75,7 @@ class SimulatedPerson(UserActions):
         return await self.send(app, body, where=f"shortcut {callback_id}")
 
     def open_home(self, tab: str = "home") -> None:
-        """Open the app's Home (or its "messages" tab). The app hears of it as an event, in the background."""
+        """Open the app's Home (or its "messages" tab). The app gets an event in the background."""
         app = self.slack.app
         inner: Json = {
             "type": "app_home_opened",
@@ -90,48 +90,48 @@ class SimulatedPerson(UserActions):
         emit(self.slack, app, inner=inner)
 
     def reload(self) -> None:
-        """Restart their client: ephemeral messages are gone, as in Slack, and modals too."""
+        """Restart the person's client: ephemeral messages and modals are gone, as in Slack."""
         world = self.slack.world
         world.ephemerals[:] = [message for message in world.ephemerals if message.seen_by != self.id]
         view_stack.close_all(world, self.id)
         self.slack.changes.moved()
 
     def say(self, text: str, *, channel: str | None = None, thread_ts: str | None = None) -> str:
-        """Write a message; returns its ts."""
-        place = self.channel(channel)
+        """Write a message, and return its ts."""
+        conversation = self.channel(channel)
         message = Message(
-            channel=place.id,
-            ts=self.slack.world.new_ts(place),
+            channel=conversation.id,
+            ts=self.slack.world.new_ts(conversation),
             user=self.id,
             text=text,
             thread_ts=thread_ts,
         )
-        self.slack.world.messages[place.id].append(message)
-        self._tell_apps(place, message)
+        self.slack.world.messages[conversation.id].append(message)
+        self._notify_apps(conversation, message)
         self.slack.changes.moved()
         return message.ts
 
-    def _tell_apps(self, place: Conversation, message: Message) -> None:
-        kind = {"im": "im", "private": "groups"}.get(place.kind, "channels")
+    def _notify_apps(self, conversation: Conversation, message: Message) -> None:
+        kind = {"im": "im", "private": "groups"}.get(conversation.kind, "channels")
         inner = {
             **render.message(self.slack.world, message),
-            "channel": place.id,
-            "channel_type": {"im": "im", "private": "group"}.get(place.kind, "channel"),
+            "channel": conversation.id,
+            "channel_type": {"im": "im", "private": "group"}.get(conversation.kind, "channel"),
             "event_ts": message.ts,
         }
         for app in self.slack.world.apps.values():
-            if app.bot_user in place.members and f"message.{kind}" in app.events:
+            if app.bot_user in conversation.members and f"message.{kind}" in app.events:
                 emit(self.slack, app, inner=inner, subscribed=True)
 
 
 def emit(slack: SlackSandbox, app: InstalledApp, *, inner: Json, subscribed: bool = False) -> None:
-    """Send an event to the app, if it subscribed to its type."""
+    """Send an event to the app if it subscribed to its type."""
     if subscribed or inner["type"] in app.events:
         slack.deliveries.event(app, payloads.event(slack, app, inner=inner))
 
 
 def uninstall(slack: SlackSandbox) -> None:
-    """Remove the app from the workspace: its tokens stop working, and it is told."""
+    """Remove the app from the workspace: its tokens stop working, and it gets events."""
     app = slack.app
     app.token_error = "account_inactive"  # noqa: S105 an error code
     emit(slack, app, inner={"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [app.bot_user]}})
@@ -139,7 +139,7 @@ def uninstall(slack: SlackSandbox) -> None:
 
 
 def revoke(slack: SlackSandbox) -> None:
-    """Revoke the app's bot token; it stays installed."""
+    """Revoke the app's bot token; the app stays installed."""
     app = slack.app
     app.token_error = "token_revoked"  # noqa: S105 an error code
     emit(slack, app, inner={"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [app.bot_user]}})

@@ -1,6 +1,6 @@
-"""Rate limits: a token bucket for each method, workspace and app; posts also for each channel.
+"""Rate limits: a token bucket for each method, workspace and app; for posts also one for each channel.
 
-https://docs.slack.dev/apis/web-api/rate-limits. The tier of each method stands with the method.
+https://docs.slack.dev/apis/web-api/rate-limits. The methods declare their tiers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from bot.devtools.sandbox.errors import RateLimited
 SPECIAL = 0
 """The tier of methods whose rate is called special."""
 _TOLERANCE = 0.01
-"""Seconds."""
+"""Seconds by which a call may be early."""
 
 
 @dataclass
@@ -26,18 +26,18 @@ class _Bucket:
     filled: float
 
     def wait(self, now: float) -> float:
-        """Seconds until there is a token; 0: there is one."""
+        """Return the seconds until there is a token, or 0."""
         self.tokens = min(self.size, self.tokens + (now - self.filled) * self.per_second)
         self.filled = now
         wait = (1 - self.tokens) / self.per_second
-        # A caller that keeps exactly to the rate must not pay a whole second for the jitter of a network. What is
-        # given early is owed: the bucket goes below zero by it, and over time no call is given away.
+        # A caller that keeps exactly to the rate must not wait a whole second because of network jitter. The bucket
+        # goes below zero for an early call, so the rate over time stays the same.
         return wait if wait > _TOLERANCE else 0.0
 
 
 @dataclass
 class Rates:
-    """The limits. `multiplier` scales all of them; `burst` is the size of every bucket, None: a minute's worth."""
+    """The rate limits. `multiplier` scales all of them; `burst` is the size of the buckets, None: a minute's calls."""
 
     time: Time
     enabled: bool = True
@@ -49,22 +49,22 @@ class Rates:
         self.refused = 0
 
     def configure(self, *, enabled: bool = True, multiplier: float = 1.0, burst: int | None = None) -> None:
-        """Other limits from now on; all buckets are full again."""
+        """Change the limits, and fill all buckets."""
         self.enabled, self.multiplier, self.burst = enabled, multiplier, burst
         self._buckets.clear()
 
     def per_minute(self, method: str, tier: int) -> float:
-        """Calls of the method a minute that are allowed, as configured now."""
+        """Return the allowed calls of the method a minute."""
         if method == "chat.postMessage":
             return limits.POSTS_PER_WORKSPACE_PER_MINUTE * self.multiplier
         return (limits.SPECIAL_PER_MINUTE if tier == SPECIAL else limits.TIERS[tier]) * self.multiplier
 
     def posts_per_second(self) -> float:
-        """Posts a second to one channel that are allowed, as configured now."""
+        """Return the allowed posts to one channel a second."""
         return limits.POSTS_PER_CHANNEL_PER_SECOND * self.multiplier
 
     def take(self, *, app_id: str, team_id: str, method: str, tier: int, channel: str | None = None) -> None:
-        """Count a call. Raises `RateLimited`; a refused call costs nothing."""
+        """Count a call. Raises `RateLimited`; a refused call takes no token."""
         if not self.enabled:
             return
         per_minute = self.per_minute(method, tier)

@@ -1,4 +1,4 @@
-"""response_urls: five uses in thirty minutes (interactivity/handling-user-interaction#message_responses)."""
+"""Response URLs: five uses in thirty minutes (interactivity/handling-user-interaction#message_responses)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.devtools.sandbox.world import InstalledApp, Message, World
 
 @dataclass(kw_only=True)
 class ResponseUrl:
-    """Where one interaction may be answered. `ts`: the message it came from; None for slash commands."""
+    """The response URL of one interaction. `ts`: its message; None for slash commands."""
 
     app_id: str
     user: str
@@ -26,13 +26,13 @@ class ResponseUrl:
 
 @dataclass
 class ResponseUrls:
-    """All that were handed out."""
+    """All issued response URLs."""
 
     world: World
     issued: dict[str, ResponseUrl] = field(default_factory=dict)
 
     def issue(self, *, app: InstalledApp, user: str, channel: str, ts: str | None = None) -> str:
-        """The path of a fresh one."""
+        """Issue a response URL, and return its path."""
         kind = "commands" if ts is None else "actions"
         path = f"/{kind}/{self.world.team.id}/{self.world.count('response_url')}/{uuid.uuid4().hex}"
         self.issued[path] = ResponseUrl(
@@ -41,7 +41,7 @@ class ResponseUrls:
         return path
 
     def use(self, path: str, given: Any) -> None:
-        """Do what the app posted there. Raises `SlackError`: `used_url` and `expired_url` are HTTP 404."""
+        """Apply a message that the app posted there. Raises `ApiError`: `used_url` and `expired_url` are HTTP 404."""
         url = self.issued.get(path)
         if url is None:
             raise ApiError("no_service")
@@ -55,7 +55,7 @@ class ResponseUrls:
         url.uses += 1
 
     def _apply(self, url: ResponseUrl, given: Json) -> None:
-        # Slack's examples write "true" as a string, and its SDKs send a boolean: both are taken.
+        # Slack's examples have "true" as a string, and its SDKs send a boolean: both are accepted.
         original = self._original(url)
         if _is_true(given.get("delete_original")):
             if original is None:
@@ -77,7 +77,7 @@ class ResponseUrls:
 
 
 def post_response(world: World, *, url: ResponseUrl, content: messages.MessageContent, given: Json) -> None:
-    """A new message in the conversation of the interaction: seen by that person only, unless `in_channel`."""
+    """Post a message in the conversation of the interaction: ephemeral, unless it is `in_channel`."""
     app, channel = world.apps[url.app_id], world.channels[url.channel]
     kind = given.get("response_type", "ephemeral")
     if kind == "in_channel":

@@ -1,6 +1,6 @@
-"""The scripting API under `/sandbox/api`: JSON to see everything, act as people, inject faults, move the clock.
+"""The scripting API under `/sandbox/api`: JSON to read everything, act as people, inject faults, and move the clock.
 
-Documented in docs/sandbox-api.md; a test keeps the two together. Refusals are HTTP 409 with `{"error": sentence}`.
+Documented in docs/sandbox-api.md; a test compares the two. Refusals are HTTP 409 with `{"error": sentence}`.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ Act: TypeAlias = Callable[[SimulatedPerson, Json], Awaitable[Json]]
 
 
 class ScriptApi:
-    """The handlers. `people` may be named by name or id, channels by name or id."""
+    """The handlers. People and channels are given by name or id."""
 
     def __init__(self, slack: SlackSandbox, mail: MailServer) -> None:
         self.slack, self.mail = slack, mail
-        self.answering = JsonHandlers(slack)
+        self.handlers = JsonHandlers(slack)
 
     def routes(self) -> list[web.RouteDef]:
-        """All of them, under /sandbox/api."""
+        """Return all routes, under /sandbox/api."""
         root = "/sandbox/api"
-        get, post, ask = self.answering.get, self.answering.post, self.answering.ask
+        get, post, ask = self.handlers.get, self.handlers.post, self.handlers.ask
         acts: dict[str, Act] = {
             "click": _click,
             "choose": _choose,
@@ -72,7 +72,7 @@ class ScriptApi:
             web.post(f"{root}/app", post(self.app)),
             web.post(f"{root}/sockets", post(self.sockets)),
             web.post(f"{root}/reset", post(self.reset)),
-            *MailApi(self.slack, self.mail, self.answering).routes(root),
+            *MailApi(self.slack, self.mail, self.handlers).routes(root),
         ]
 
     def _act(self, act: Act) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -82,9 +82,9 @@ class ScriptApi:
             async def run() -> Json:
                 return await act(self._person(request), given)
 
-            answer = await self.answering.answer(request, run)
+            response = await self.handlers.answer(request, run)
             self.slack.changes.moved()
-            return answer
+            return response
 
         return handler
 
@@ -92,17 +92,17 @@ class ScriptApi:
         name = request.match_info["person"]
         user = self.slack.world.user_named(name)
         if user is None:
-            raise RequestRefused(f"there is nobody called {name!r}")
+            raise RequestRefused(f"there is no person called {name!r}")
         return SimulatedPerson(self.slack, user.id)
 
     # --- reading -----------------------------------------------------------------------------------------------
 
-    def state(self, request: web.Request) -> Json:  # noqa: ARG002 all reading handlers are called alike
-        """Everything."""
+    def state(self, request: web.Request) -> Json:  # noqa: ARG002 the signature of all reading handlers
+        """Return the whole state."""
         return self.slack.world.to_json()
 
     def users(self, request: web.Request) -> Json:  # noqa: ARG002
-        """Everybody, and those who have an email address only."""
+        """Return all users, and the people who only have an email address."""
         world = self.slack.world
         return {
             "users": [asdict(user) for user in world.users.values()],
@@ -110,7 +110,7 @@ class ScriptApi:
         }
 
     def view_of(self, request: web.Request) -> Json:
-        """What one person has open."""
+        """Return what one person has open."""
         person = self._person(request)
         return {
             "user": asdict(person.user),
@@ -122,43 +122,43 @@ class ScriptApi:
         }
 
     def messages_of(self, request: web.Request) -> Json:
-        """What one person sees in a channel (`?channel=`; default: with the app)."""
+        """Return the messages that one person sees in a channel (`?channel=`; default: with the app)."""
         return {"messages": self._person(request).sees(request.query.get("channel"))}
 
     def calls(self, request: web.Request) -> Json:
-        """What the app called (`?method=`)."""
-        wanted = request.query.get("method")
-        found = [call for call in self.slack.calls if wanted in (None, call.method)]
-        return {"calls": [asdict(item) for item in newest(found, request)]}
+        """Return the calls of the app (`?method=`)."""
+        method = request.query.get("method")
+        calls = [call for call in self.slack.calls if method in (None, call.method)]
+        return {"calls": [asdict(call) for call in newest(calls, request)]}
 
     def deliveries(self, request: web.Request) -> Json:
-        """What was delivered to the app."""
+        """Return the deliveries to the app."""
         return {"deliveries": [asdict(delivery) for delivery in newest(self.slack.deliveries.log, request)]}
 
     def faults(self, request: web.Request) -> Json:  # noqa: ARG002
-        """What is armed."""
+        """Return the armed faults."""
         return self.slack.faults.to_json()
 
     def clock(self, request: web.Request) -> Json:  # noqa: ARG002
-        """The sandbox's time."""
+        """Return the sandbox's time."""
         return {"now": self.slack.time.now().isoformat(), "seconds": self.slack.time.seconds}
 
     def changes(self, request: web.Request) -> Json:  # noqa: ARG002
-        """A number that moves whenever anything changed."""
+        """Return the count of changes."""
         return {"count": self.slack.changes.count}
 
     async def story(self) -> Json:
-        """What the app says that it did."""
+        """Return the events of the app."""
         return {"story": None if self.slack.story is None else await self.slack.story()}
 
     async def completions(self) -> Json:
-        """Lines that can be typed."""
-        asked = self.slack.completions
-        offered = [(name, "") for name in self.slack.app.commands] if asked is None else await asked()
-        return {"completions": [{"line": line, "told": told} for line, told in offered]}
+        """Return lines that people can type."""
+        complete = self.slack.completions
+        lines = [(name, "") for name in self.slack.app.commands] if complete is None else await complete()
+        return {"completions": [{"line": line, "told": text} for line, text in lines]}
 
     def advice(self, request: web.Request) -> Json:  # noqa: ARG002
-        """What people can do next, where there is nothing to see yet."""
+        """Return hints for empty pages."""
         return {"advice": {name: [asdict(hint) for hint in hints] for name, hints in self.slack.advice.items()}}
 
     # --- changing ----------------------------------------------------------------------------------------------
@@ -172,22 +172,22 @@ class ScriptApi:
         return self.slack.faults.to_json()
 
     async def clear_faults(self, given: Json) -> Json:  # noqa: ARG002
-        """No faults any more."""
+        """Remove all faults."""
         self.slack.faults.clear()
         return self.slack.faults.to_json()
 
     async def rates(self, given: Json) -> Json:
-        """Other rate limits."""
+        """Change the rate limits."""
         self.slack.rates.configure(**given)
         return {"enabled": self.slack.rates.enabled}
 
     async def advance(self, given: Json) -> Json:
-        """Move the clock on."""
+        """Move the clock forward."""
         self.slack.time.advance(float(given["advance"]))
         return {"now": self.slack.time.now().isoformat()}
 
     async def app(self, given: Json) -> Json:
-        """Set the app's request URL, or take it away from the workspace."""
+        """Set the app's request URL, uninstall it, or revoke its token."""
         if "request_url" in given:
             self.slack.app.request_url = given["request_url"]
         if given.get("uninstall"):
@@ -197,12 +197,12 @@ class ScriptApi:
         return asdict(self.slack.app)
 
     async def sockets(self, given: Json) -> Json:
-        """Tell the app's sockets to go."""
+        """Disconnect the app's sockets."""
         await self.slack.sockets.disconnect(self.slack.app.id, given["disconnect"])
         return {"connections": len(self.slack.sockets.of(self.slack.app.id))}
 
     async def reset(self, given: Json) -> Json:  # noqa: ARG002
-        """A fresh world."""
+        """Start with a new workspace."""
         self.slack.reset()
         await self.mail.come_back()
         return {}
@@ -214,7 +214,7 @@ def _ack_json(ack: Ack | None) -> Json:
 
 async def _click(person: SimulatedPerson, given: Json) -> Json:
     on = given.get("on")
-    if isinstance(on, dict) and "blocks" not in on:  # named by channel and ts: as it is now
+    if isinstance(on, dict) and "blocks" not in on:  # given by channel and ts: the current message
         on = _find_message(person, on)
     options = {key: given[key] for key in ("confirm", "stale") if key in given}
     return _ack_json(await person.click(given["button"], on=on, **options))

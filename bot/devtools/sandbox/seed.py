@@ -1,4 +1,4 @@
-"""The people and places of a fresh sandbox, and the app that is installed in it."""
+"""The people and channels of a new workspace, and the app that is installed in it."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ SCOPES: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class AppConfig:
-    """The app under test, as its manifest and its installation say."""
+    """The app under test, as its manifest and its installation define it."""
 
     name: str = "Signoff"
-    bot_token: str = "xoxb-sandbox-signoff"  # noqa: S105 opens nothing but the sandbox
+    bot_token: str = "xoxb-sandbox-signoff"  # noqa: S105 valid in the sandbox only
     app_token: str = "xapp-sandbox-signoff"  # noqa: S105
     signing_secret: str = "sandbox-signing-secret"  # noqa: S105
     scopes: tuple[str, ...] = SCOPES
     request_url: str | None = None
-    """Where deliveries go. Without one, and without a socket, the app cannot be reached."""
+    """The URL for deliveries. Without it and without a socket, the app cannot be reached."""
     commands: tuple[str, ...] = ("/signoff",)
     escaped_commands: tuple[str, ...] = ()
     shortcuts: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class AppConfig:
 
     @classmethod
     def from_manifest(cls, manifest: Mapping[str, Any], **others: Any) -> AppConfig:
-        """The app that a manifest describes (https://docs.slack.dev/reference/app-manifest)."""
+        """Build the app that a manifest describes (https://docs.slack.dev/reference/app-manifest)."""
         features = manifest.get("features", {})
         settings = manifest.get("settings", {})
         home = features.get("app_home", {})
@@ -67,7 +67,7 @@ class AppConfig:
 
 
 def install(world: World, config: AppConfig) -> InstalledApp:
-    """The app with its bot user."""
+    """Install the app with its bot user."""
     bot = User(
         id=world.new_id("U"),
         name=config.name.lower().replace(" ", "_"),
@@ -75,26 +75,26 @@ def install(world: World, config: AppConfig) -> InstalledApp:
         is_bot=True,
     )
     world.users[bot.id] = bot
-    made = InstalledApp(
+    app = InstalledApp(
         id=world.new_id("A"),
         bot_id=world.new_id("B"),
         bot_user=bot.id,
         **_app_fields(config),
     )
-    world.apps[made.id] = made
-    return made
+    world.apps[app.id] = app
+    return app
 
 
 def reinstall(app: InstalledApp, config: AppConfig) -> None:
-    """The same app, installed once more: its tokens work, and it is as its manifest says now."""
+    """Install the same app again: its tokens work, and it has the current configuration."""
     app.token_error = None
     for name, value in _app_fields(config).items():
         setattr(app, name, value)
 
 
 def _app_fields(config: AppConfig) -> dict[str, Any]:
-    given: dict[str, Any] = {config_field.name: getattr(config, config_field.name) for config_field in fields(config)}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
+    values: dict[str, Any] = {config_field.name: getattr(config, config_field.name) for config_field in fields(config)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 _PEOPLE: Final[tuple[dict[str, Any], ...]] = (
@@ -129,35 +129,37 @@ OTHER_BOT: Final = AppConfig(
 
 
 def outsiders() -> list[Outsider]:
-    """The people who have an email address and no Slack account."""
+    """Return the people who have an email address but no Slack account."""
     return [Outsider(name="mia", real_name="Mia Approver", email="mia@example.com")]
 
 
 def new_world(time: Time, config: AppConfig) -> World:
-    """A workspace with people, groups, channels, the app, and one other bot; and somebody who is not in it.
+    """Build a workspace with people, groups, channels, the app and one other bot, and a person outside it.
 
-    Channels: `general` (everybody, and the app), `finance` (public, without the app), `leads` (private, with the
+    Channels: `general` (all people, and the app), `finance` (public, without the app), `leads` (private, with the
     app), `secret` (private, without it), `old` (archived). Usergroups: `finance-approvers`, `disbanded`.
     """
     world = World(time)
     world.users["USLACKBOT"] = User(id="USLACKBOT", name="slackbot", real_name="Slackbot", is_bot=True)
     for person in _PEOPLE:
-        made = User(id=world.new_id("U"), email=f"{person['name']}@example.com", **person)
-        world.users[made.id] = made
+        user = User(id=world.new_id("U"), email=f"{person['name']}@example.com", **person)
+        world.users[user.id] = user
     world.outsiders = outsiders()
     ids = {user.name: user.id for user in world.users.values()}
     bot = install(world, config).bot_user
     install(world, OTHER_BOT)
-    present = [ids[name] for name in ("ada", "ben", "cleo", "gus")]
-    world.add_channel(name="general", kind="channel", members=[*present, bot])
+    members = [ids[name] for name in ("ada", "ben", "cleo", "gus")]
+    world.add_channel(name="general", kind="channel", members=[*members, bot])
     world.add_channel(name="finance", kind="channel", members=[ids["ada"], ids["ben"]])
     world.add_channel(name="leads", kind="private", members=[ids["ada"], ids["cleo"], bot])
     world.add_channel(name="secret", kind="private", members=[ids["cleo"]])
     world.add_channel(name="old", kind="channel", members=[ids["ada"], bot]).is_archived = True
-    for handle, members, disabled in (
+    for handle, group_members, disabled in (
         ("finance-approvers", [ids["ada"], ids["ben"]], False),
         ("disbanded", [ids["gus"]], True),
     ):
-        group = Usergroup(id=world.new_id("S"), handle=handle, name=handle.title(), users=members, disabled=disabled)
+        group = Usergroup(
+            id=world.new_id("S"), handle=handle, name=handle.title(), users=group_members, disabled=disabled
+        )
         world.usergroups[group.id] = group
     return world

@@ -1,4 +1,4 @@
-"""Starting and stopping the local Slack."""
+"""Starts and stops the local Slack."""
 
 from __future__ import annotations
 
@@ -38,28 +38,28 @@ _MEGABYTE = 1024 * 1024
 
 
 class Tasks:
-    """What goes on in the background: it ends by itself, or when the server stops."""
+    """Background tasks, which end by themselves or when the server stops."""
 
     def __init__(self) -> None:
-        self.going: set[asyncio.Future[None]] = set()
+        self.running: set[asyncio.Future[None]] = set()
 
     def keep(self, work: Coroutine[Any, Any, None]) -> None:
-        """Start something."""
+        """Start a coroutine as a task."""
         task = asyncio.ensure_future(work)
-        self.going.add(task)
-        task.add_done_callback(self.going.discard)
+        self.running.add(task)
+        task.add_done_callback(self.running.discard)
 
     async def stop(self) -> None:
-        """End everything."""
-        ending = list(self.going)
-        for task in ending:
+        """Cancel all tasks."""
+        tasks = list(self.running)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*ending, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @dataclass(kw_only=True)
 class RunningSandbox:
-    """A local Slack at work: its addresses, and handles for tests in the same process."""
+    """A running local Slack: its addresses, and handles for tests in the same process."""
 
     slack: SlackSandbox
     tasks: Tasks
@@ -72,17 +72,17 @@ class RunningSandbox:
 
     @property
     def api_url(self) -> str:
-        """The `base_url` of slack_sdk's clients: ends in `/api/`."""
+        """The `base_url` for slack_sdk's clients; it ends in `/api/`."""
         return f"{self.slack.base_url}/api/"
 
     @property
     def script_url(self) -> str:
-        """Where `/sandbox/api` is: ends in a slash."""
+        """The URL of `/sandbox/api`; it ends in a slash."""
         return f"{self.slack.base_url}/sandbox/api/"
 
     @property
     def page_url(self) -> str:
-        """The page in which people act by hand; `?as=ada` makes one Ada."""
+        """The page for people; `?as=ada` shows it to Ada."""
         return f"{self.slack.base_url}/sandbox"
 
     @property
@@ -117,16 +117,16 @@ class RunningSandbox:
 
     @property
     def deliveries(self) -> list[AppDelivery]:
-        """All that was sent to the app, oldest first."""
+        """All deliveries to the app, oldest first."""
         return self.slack.deliveries.log
 
     def trigger(self, person: SimulatedPerson) -> str:
-        """A trigger id, as if this person had just done something, in the modal that they have open if there is one."""
+        """Issue a trigger id as if this person had just acted, in their open modal if there is one."""
         top = person.modal
         return self.slack.triggers.issue(app_id=self.app.id, user=person.id, view=top["id"] if top else None)
 
     def person(self, name: str) -> SimulatedPerson:
-        """Somebody, by name or id. Raises `KeyError`."""
+        """Return a person by name or id. Raises `KeyError`."""
         user = self.world.user_named(name)
         if user is None:
             raise KeyError(name)
@@ -137,47 +137,47 @@ class RunningSandbox:
         return self.faults.add(Fault(on=on, kind=kind, **details))
 
     def channel(self, name: str) -> str:
-        """The id of a channel. Raises `KeyError`."""
-        found = self.world.channel_named(name)
-        if found is None:
+        """Return the id of a channel. Raises `KeyError`."""
+        channel = self.world.channel_named(name)
+        if channel is None:
             raise KeyError(name)
-        return found.id
+        return channel.id
 
     def calls(self, method: str) -> list[dict[str, Any]]:
-        """The arguments of all calls of a method (or `response_url`) that did what they should."""
+        """Return the arguments of all successful calls of a method (or `response_url`)."""
         return [call.arguments for call in self.slack.calls if call.method == method and call.outcome == "ok"]
 
     async def verify_request_url(self) -> bool:
-        """Send the challenge of a new request URL; whether the app answered it."""
+        """Send the challenge of a new request URL, and return whether the app answered it."""
         return await self.slack.deliveries.verify_url(self.app)
 
     async def disconnect(self, reason: DisconnectReason = "refresh_requested") -> None:
-        """Tell the app's sockets to go."""
+        """Disconnect the app's sockets."""
         await self.slack.sockets.disconnect(self.app.id, reason)
 
     def uninstall(self) -> None:
-        """The workspace removes the app."""
+        """Remove the app from the workspace."""
         people.uninstall(self.slack)
 
     def revoke(self) -> None:
-        """The workspace revokes the app's token."""
+        """Revoke the app's token."""
         people.revoke(self.slack)
 
     def tell(
         self, *, story: Story | None = None, completions: Completions | None = None, advice: Advice | None = None
     ) -> None:
-        """What the page asks for beside Slack."""
+        """Set what the page shows besides Slack."""
         self.slack.story, self.slack.completions, self.slack.advice = story, completions, advice or {}
 
-    async def until(self, true: Callable[[], object], *, seconds: float = 30.0) -> None:
-        """Wait in real time until something holds. Raises `TimeoutError`."""
+    async def until(self, condition: Callable[[], object], *, seconds: float = 30.0) -> None:
+        """Wait in real time until the condition holds. Raises `TimeoutError`."""
         async with asyncio.timeout(seconds):
-            while not true():  # noqa: ASYNC110 what is waited for is arbitrary state
+            while not condition():  # noqa: ASYNC110 the condition is about any state
                 await asyncio.sleep(0.002)
 
 
 def _check_loopback(host: str) -> str:
-    """The host. Raises `ValueError` unless nobody else can reach it: whoever can may play every person."""
+    """Return the host. Raises `ValueError` unless it is a loopback address, because callers can act as any person."""
     with contextlib.suppress(ValueError):
         if ipaddress.ip_address(host).is_loopback:
             return host
@@ -220,11 +220,11 @@ async def sandbox(
     world: Callable[[Time, AppConfig], World] = seed.new_world,
     mail: MailConfig | None = None,
 ) -> AsyncIterator[RunningSandbox]:
-    """A local Slack, serving while the body runs. Raises `ValueError` for a host that is not loopback.
+    """Run a local Slack. Raises `ValueError` for a host that is not loopback.
 
-    `clock`: any clock; the sandbox's time is that plus what `time.advance` adds. Default: the machine's.
-    `story`, `completions`: what the page asks for beside Slack; `RunningSandbox.tell` sets them once the app is there.
-    `world`: makes the workspace to begin with; default: a fresh one. `mail`: how mail is taken; default: in plain.
+    `clock`: any clock, to which `time.advance` adds; default: the machine's.
+    `story`, `completions`: see `slack`; `RunningSandbox.tell` sets them once the app runs.
+    `world`: builds the workspace; default: a new one. `mail`: the configuration of the mail server.
     """
     address = _check_loopback(host)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
@@ -242,8 +242,8 @@ async def sandbox(
         try:
             site = web.TCPSite(runner, address, port)
             await site.start()
-            shown = f"[{address}]" if ":" in address else address
-            running.slack.base_url = f"http://{shown}:{runner.addresses[0][1]}"
+            url_host = f"[{address}]" if ":" in address else address
+            running.slack.base_url = f"http://{url_host}:{runner.addresses[0][1]}"
             async with running.mail.serving(address):
                 yield running
         finally:

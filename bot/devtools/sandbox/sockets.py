@@ -20,12 +20,12 @@ from bot.devtools.sandbox.world import InstalledApp
 DisconnectReason = Literal["warning", "refresh_requested", "link_disabled", "too_many_websockets"]
 _TICKET_SECONDS: Final = 30
 _REFRESH_SECONDS: Final = 10
-"""How long a connection lives on after `refresh_requested`; "about ten seconds" in Slack's text on `warning`."""
+"""How long a connection stays open after `refresh_requested`; "about ten seconds" in Slack's text on `warning`."""
 
 
 @dataclass(eq=False)
 class SocketConnection:
-    """One WebSocket of an app. `retiring`: gets nothing new."""
+    """One WebSocket of an app. `retiring`: it gets no new envelopes."""
 
     app_id: str
     socket: web.WebSocketResponse
@@ -35,7 +35,7 @@ class SocketConnection:
 
 @dataclass
 class Sockets:
-    """All connections, and the tickets that open them. `keep`: runs a coroutine in the background."""
+    """All connections, and the tickets that open them. `keep` runs a coroutine in the background."""
 
     time: Time
     keep: Callable[[Coroutine[Any, Any, None]], None]
@@ -46,19 +46,19 @@ class Sockets:
         self._turn = 0
 
     def ticket(self, app: InstalledApp) -> str:
-        """A single-use ticket for a connection."""
+        """Issue a ticket for one connection."""
         name = uuid.uuid4().hex
         self.tickets[name] = (app.id, self.time.seconds)
         return name
 
     def of(self, app_id: str) -> list[SocketConnection]:
-        """The connections to which something can be sent."""
+        """Return the app's connections that get envelopes."""
         return [
             connection for connection in self.connections if connection.app_id == app_id and not connection.retiring
         ]
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """The WebSocket endpoint."""
+        """Serve the WebSocket endpoint."""
         app_id, issued = self.tickets.pop(request.query.get("ticket", ""), ("", 0.0))
         if not app_id or self.time.seconds - issued > _TICKET_SECONDS:
             return web.Response(status=401, text="invalid ticket")
@@ -121,9 +121,9 @@ class Sockets:
             connection.waiting.pop(envelope["envelope_id"], None)
 
     async def disconnect(self, app_id: str, reason: DisconnectReason) -> None:
-        """Tell the app's connections to go. `warning`: they stay for now. `link_disabled`: they are cut at once."""
-        going = self.of(app_id)
-        for task in going:
+        """Disconnect the app's sockets. `warning`: they stay for now. `link_disabled`: they are closed at once."""
+        connections = self.of(app_id)
+        for task in connections:
             task.retiring = reason != "warning"
             with contextlib.suppress(ConnectionResetError):
                 await task.socket.send_json({"type": "disconnect", "reason": reason, "debug_info": _DEBUG})
@@ -137,7 +137,7 @@ class Sockets:
         await connection.socket.close()
 
     async def close(self) -> None:
-        """Cut everything."""
+        """Close all connections."""
         for connection in list(self.connections):
             await connection.socket.close()
 

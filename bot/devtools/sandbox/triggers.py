@@ -11,7 +11,7 @@ from bot.devtools.sandbox.world import World
 
 @dataclass(kw_only=True)
 class Trigger:
-    """What a person did that lets the app open a modal. `view`: the modal in which they did it."""
+    """A trigger id: an act of a person, which lets the app open a modal. `view`: the modal of the act."""
 
     app_id: str
     user: str
@@ -21,27 +21,27 @@ class Trigger:
 
 
 class Triggers:
-    """All trigger ids that were handed out."""
+    """All issued trigger ids."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.issued: dict[str, Trigger] = {}
 
     def issue(self, *, app_id: str, user: str, view: str | None = None) -> str:
-        """A fresh id, in Slack's form of three parts."""
+        """Issue an id in Slack's form of three parts."""
         now = self.world.time.seconds
         name = f"{int(now * 1000)}.{self.world.count('trigger'):010d}.{self.world.new_id('t').lower()}"
         self.issued[name] = Trigger(app_id=app_id, user=user, issued=now, view=view)
         return name
 
     def redeem(self, name: str, *, app_id: str) -> Trigger:
-        """What the id stands for. Raises `invalid_trigger_id`, `exchanged_trigger_id`, `expired_trigger_id`."""
+        """Use and return a trigger. Raises `invalid_trigger_id`, `exchanged_trigger_id`, `expired_trigger_id`."""
         trigger = self.look(name, app_id=app_id)
         trigger.used = True
         return trigger
 
     def look(self, name: str, *, app_id: str) -> Trigger:
-        """Like `redeem`, without using it up: a call with other faults leaves the trigger alone."""
+        """Return a trigger without using it up, so that a call with other errors does not waste it."""
         trigger = self.issued.get(name)
         if trigger is None or trigger.app_id != app_id:
             raise ApiError("invalid_trigger_id")

@@ -1,4 +1,4 @@
-"""What a person does with the mouse and in forms: click, choose, fill in, submit, close, upload."""
+"""The acts of a person with mouse and forms: click, choose, fill in, submit, close, upload."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _MODAL_FAILURE_TEXT: Final = "We had some trouble connecting. Try again?"
 
 
 class UserActions(UserView):
-    """Somebody at their Slack client. Each act delivers what Slack would deliver, and returns the app's answer."""
+    """A person at their Slack client. Each act sends Slack's delivery to the app, and returns its acknowledgement."""
 
     async def send(
         self, app: InstalledApp, body: Json, *, where: str, kind: DeliveryKind = "interactive", text: str | None = None
     ) -> Ack:
-        """Deliver; if the app fails, the person sees the text (default: one for the failure)."""
+        """Deliver to the app. If it fails, the person sees the text (default: one for the failure)."""
         if self.user.deleted:
             raise CannotAct(f"{self.user.name} is deactivated")
         if kind == "interactive" and not app.interactivity:
@@ -45,10 +45,10 @@ class UserActions(UserView):
     ) -> Ack | None:
         """Click a button, by its text or action_id.
 
-        `on`: a message from `sees`, or "modal" or "home"; by default the open modal, else the newest message in the
-        conversation with the app that has such a button. `confirm`: what they answer in a dialog; after a "no"
-        nothing is sent, and None returned. A message that has changed since it was seen cannot be clicked, except
-        with `stale`: the click of somebody whose client is behind. Raises `CannotAct`.
+        `on`: a message from `sees`, or "modal" or "home"; default: the open modal, else the newest message in the
+        conversation with the app that has such a button. `confirm`: the answer in a confirmation dialog; after a "no"
+        nothing is sent, and None is returned. A message that has changed since it was seen cannot be clicked, except
+        with `stale`: the click of a client that is not up to date. Raises `CannotAct`.
         """
         if on is None:
             on = "modal" if self.modal is not None else self._newest(name)
@@ -59,7 +59,7 @@ class UserActions(UserView):
         block, element, choice = lookup.find_clickable(on.get("blocks", []), name)
         if _is_declined(element, confirm=confirm):
             return None
-        action = self._clicked(block, element, choice)
+        action = self._action(block, element, choice)
         shown = {key: value for key, value in on.items() if key != "channel"}
         state = inputs.initial_state(on.get("blocks", []))
         body = payloads.message_action(
@@ -76,16 +76,16 @@ class UserActions(UserView):
         raise CannotAct(f"{self.user.name} sees no message with a button {name!r} in their conversation with the app")
 
     def message(self, seen: Json, *, stale: bool) -> Message:
-        """The message behind a copy. With `stale` it may even be gone: the click still carries where it was."""
+        """Return the message of a copy. With `stale` it may be deleted: the click still has its position."""
         world = self.slack.world
-        found = world.message(seen["channel"], seen["ts"]) or world.ephemeral(seen["channel"], seen["ts"])
-        if found is not None and (stale or self.shown(found).get("blocks") == seen.get("blocks")):
-            return found
+        current = world.message(seen["channel"], seen["ts"]) or world.ephemeral(seen["channel"], seen["ts"])
+        if current is not None and (stale or self.shown(current).get("blocks") == seen.get("blocks")):
+            return current
         if not stale:
             raise CannotAct("the message is gone or has changed since it was seen")
         return Message(channel=seen["channel"], ts=seen["ts"], user=seen["user"], app_id=seen["app_id"])
 
-    def _clicked(self, block: Json, element: Json, choice: Json) -> Json:
+    def _action(self, block: Json, element: Json, choice: Json) -> Json:
         value: Json | None = None
         if element["type"] == "overflow":
             value = {"selected_option": choice}
@@ -97,32 +97,32 @@ class UserActions(UserView):
         block, element, choice = lookup.find_clickable(view.payload["blocks"], name)
         if _is_declined(element, confirm=confirm):
             return None
-        body = payloads.view_action(self.slack, user=self.user, view=view, action=self._clicked(block, element, choice))
+        body = payloads.view_action(self.slack, user=self.user, view=view, action=self._action(block, element, choice))
         return await self.send(self.slack.world.apps[view.app_id], body, where=f"view {view.id}")
 
-    def _front(self, place: Json | ViewKind) -> View:
+    def _front(self, kind: Json | ViewKind) -> View:
         world = self.slack.world
-        view = view_stack.top(world, self.id) if place == "modal" else None
-        if place == "home" and (name := world.homes.get((self.slack.app.id, self.id))):
+        view = view_stack.top(world, self.id) if kind == "modal" else None
+        if kind == "home" and (name := world.homes.get((self.slack.app.id, self.id))):
             view = world.views[name]
         if view is None:
-            raise CannotAct(f"{self.user.name} has no {place} open")
+            raise CannotAct(f"{self.user.name} has no {kind} open")
         return view
 
     async def fill(self, name: Target, value: Any, *, on: ViewKind = "modal") -> Ack | None:
-        """Put a value into an input, by its label, block_id or action_id. Options are chosen by text or value.
+        """Enter a value into an input, by its label, block_id or action_id. Options are given by text or value.
 
-        Where the app asked for it (`dispatch_action`, or an element that is not an input block), it hears of it.
+        With `dispatch_action`, or for an element outside input blocks, the app gets a delivery.
         """
         view = self._front(on)
         block, element = lookup.find_input(view.payload["blocks"], name)
-        held = inputs.enter(element, value)
-        view.state[block["block_id"]][element["action_id"]] = held
+        entry = inputs.enter(element, value)
+        view.state[block["block_id"]][element["action_id"]] = entry
         view.errors.pop(block["block_id"], None)
         self.slack.changes.moved()
         if block["type"] == "input" and not block.get("dispatch_action"):
             return None
-        action = payloads.action(self.slack, block=block, element=element, value=held)
+        action = payloads.action(self.slack, block=block, element=element, value=entry)
         body = payloads.view_action(self.slack, user=self.user, view=view, action=action)
         return await self.send(self.slack.world.apps[view.app_id], body, where=f"view {view.id}")
 
@@ -130,10 +130,10 @@ class UserActions(UserView):
         """Choose in a menu, a picker or boxes of a message from `sees`."""
         message = self.message(on, stale=False)
         block, element = lookup.find_input(on["blocks"], name)
-        held = inputs.enter(element, value)
+        entry = inputs.enter(element, value)
         state = inputs.initial_state(on["blocks"])
-        state[block["block_id"]][element["action_id"]] = held
-        action = payloads.action(self.slack, block=block, element=element, value=held)
+        state[block["block_id"]][element["action_id"]] = entry
+        action = payloads.action(self.slack, block=block, element=element, value=entry)
         shown = {key: part for key, part in on.items() if key != "channel"}
         body = payloads.message_action(
             self.slack, user=self.user, message=message, shown=shown, action=action, state=state
@@ -141,7 +141,7 @@ class UserActions(UserView):
         return await self.send(self.slack.world.apps[message.app_id or ""], body, where=f"message {message.ts}")
 
     async def options(self, name: Target, typed: str) -> list[Json]:
-        """What an external select in the modal offers after typing this."""
+        """Type into an external select of the modal, and return its options."""
         view = self._front("modal")
         block, element = lookup.find_input(view.payload["blocks"], name)
         body = payloads.suggestion(
@@ -156,7 +156,7 @@ class UserActions(UserView):
         return inputs.read_suggestions(ack.body)
 
     async def submit(self, values: Mapping[str, Any] | None = None) -> Ack:
-        """Fill in the front modal and submit it. Raises `NotSubmitted` for what Slack's client refuses itself."""
+        """Fill in the front modal and submit it. Raises `NotSubmitted` for values that Slack's client refuses."""
         for name, value in (values or {}).items():
             await self.fill(name, value)
         view = self._front("modal")
@@ -172,26 +172,26 @@ class UserActions(UserView):
         )
         if ack.ok:
             try:
-                view_stack.apply_response(self.slack.world, view, answer=ack.body)
+                view_stack.apply_response(self.slack.world, view, response=ack.body)
             except ApiError as error:
                 where = f"view {view.id}"
                 self.slack.world.trouble(self.id, where=where, code=error.code, text=_MODAL_FAILURE_TEXT)
         return ack
 
     async def close(self, *, everything: bool = False) -> None:
-        """Close the front modal ("Cancel"), or all of them (the ×). Apps that asked for it are told."""
+        """Close the front modal ("Cancel"), or all of them (the ×). Apps that asked for it get `view_closed`."""
         view = self._front("modal")
         everything = everything or view.payload.get("clear_on_close", False)
         world = self.slack.world
         self.slack.changes.moved()
-        gone = view_stack.close_all(world, self.id) if everything else [view_stack.close_top(world, self.id)]
-        for item in gone:
-            if item is not None and item.payload.get("notify_on_close"):
-                body = payloads.closed(self.slack, user=self.user, view=item, cleared=everything)
-                await self.send(world.apps[item.app_id], body, where=f"view {item.id}")
+        closed = view_stack.close_all(world, self.id) if everything else [view_stack.close_top(world, self.id)]
+        for closed_view in closed:
+            if closed_view is not None and closed_view.payload.get("notify_on_close"):
+                body = payloads.closed(self.slack, user=self.user, view=closed_view, cleared=everything)
+                await self.send(world.apps[closed_view.app_id], body, where=f"view {closed_view.id}")
 
     async def upload(self, name: str, content: bytes, *, into: Target | None = None) -> str:
-        """Upload a file; `into`: the file_input of the front modal that it is for. Returns the file's id."""
+        """Upload a file and return its id. `into`: a file_input of the front modal."""
         world = self.slack.world
         kind = mimetypes.guess_type(name)[0] or "text/plain"
         file = File(
@@ -207,13 +207,13 @@ class UserActions(UserView):
         if into is not None:
             view = self._front("modal")
             block, element = lookup.find_input(view.payload["blocks"], into)
-            held = inputs.entry_value(view.state[block["block_id"]][element["action_id"]])
-            await self.fill(into, [*held, render.file(world, file, base_url=self.slack.base_url)])
+            entry = inputs.entry_value(view.state[block["block_id"]][element["action_id"]])
+            await self.fill(into, [*entry, render.file(world, file, base_url=self.slack.base_url)])
         return file.id
 
 
 def _is_declined(element: Json, *, confirm: bool) -> bool:
-    """Whether a dialog was shown and answered with no."""
+    """Return whether a confirmation dialog was answered with no."""
     return "confirm" in element and not confirm
 
 

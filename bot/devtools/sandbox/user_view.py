@@ -1,4 +1,4 @@
-"""What a person sees: conversations, modals, the Home tab, and the failures that Slack shows."""
+"""A person's view of the workspace: conversations, modals, the Home tab, and the failures that Slack shows."""
 
 from __future__ import annotations
 
@@ -13,66 +13,72 @@ from bot.devtools.sandbox.world import Conversation, Message, ShownFailure, User
 
 @dataclass(frozen=True)
 class UserView:
-    """Somebody's view of the workspace."""
+    """A person in the workspace, and what they see."""
 
     slack: SlackSandbox
     id: str
 
     @property
     def user(self) -> User:
-        """Their account."""
+        """The account of the person."""
         return self.slack.world.users[self.id]
 
     @property
     def dm(self) -> str:
-        """The id of their conversation with the app."""
+        """The id of the conversation with the app."""
         return self.slack.world.dm(self.slack.app.bot_user, self.id).id
 
     @property
     def troubles(self) -> list[ShownFailure]:
-        """The failures that Slack showed to them, oldest first."""
+        """The failures that Slack showed, oldest first."""
         return self.slack.world.troubles.get(self.id, [])
 
     def sees(self, channel: str | None = None) -> list[Json]:
-        """The messages of a channel (default: their conversation with the app), oldest first, theirs alone too.
+        """Return the messages of a channel (default: with the app), oldest first, ephemeral messages included.
 
-        Each has the key `channel`. These are copies: what is shown later does not change them.
+        Each has the key `channel`. They are copies, which later changes do not affect.
         """
-        place = self.channel(channel)
+        conversation = self.channel(channel)
         world = self.slack.world
-        own = [message for message in world.ephemerals if message.channel == place.id and message.seen_by == self.id]
-        shown = sorted([*world.messages[place.id], *own], key=lambda one: one.ts)
-        return [self.shown(item) for item in shown]
+        own = [
+            message for message in world.ephemerals if message.channel == conversation.id and message.seen_by == self.id
+        ]
+        shown = sorted([*world.messages[conversation.id], *own], key=lambda message: message.ts)
+        return [self.shown(message) for message in shown]
 
     @property
     def conversations(self) -> list[Json]:
-        """The conversations that their client lists, the one with the app first; `latest`: the newest message in it."""
+        """The listed conversations, the one with the app first. `latest`: ts of the newest message."""
         world = self.slack.world
-        places = [world.channels[self.dm]]
-        places += [
+        conversations = [world.channels[self.dm]]
+        conversations += [
             channel for channel in world.channels.values() if channel.kind != "im" and self.id in channel.members
         ]
-        return [self._conversation(item) for item in places]
+        return [self._conversation_json(conversation) for conversation in conversations]
 
-    def _conversation(self, one: Conversation) -> Json:
+    def _conversation_json(self, conversation: Conversation) -> Json:
         world = self.slack.world
-        own = (message.ts for message in world.ephemerals if message.channel == one.id and message.seen_by == self.id)
-        shown = [*own, *(message.ts for message in world.messages[one.id][-1:])]
+        own = (
+            message.ts
+            for message in world.ephemerals
+            if message.channel == conversation.id and message.seen_by == self.id
+        )
+        shown = [*own, *(message.ts for message in world.messages[conversation.id][-1:])]
         return {
-            "id": one.id,
-            "name": one.name,
-            "kind": one.kind,
-            "is_archived": one.is_archived,
-            "has_app": self.slack.app.bot_user in one.members,
+            "id": conversation.id,
+            "name": conversation.name,
+            "kind": conversation.kind,
+            "is_archived": conversation.is_archived,
+            "has_app": self.slack.app.bot_user in conversation.members,
             "latest": max(shown, default=None),
         }
 
-    def shown(self, one: Message) -> Json:
-        """A copy of a message as Slack sends it, with the key `channel`."""
-        return {**render.message(self.slack.world, one), "channel": one.channel}
+    def shown(self, message: Message) -> Json:
+        """Return a message as Slack sends it, with the key `channel`."""
+        return {**render.message(self.slack.world, message), "channel": message.channel}
 
     def channel(self, name: str | None) -> Conversation:
-        """A conversation that they are in, by name or id; None: the one with the app."""
+        """Return a conversation of the person, by name or id; None: the one with the app."""
         channel = self.slack.world.channel_named(name or self.dm)
         if channel is None or (channel.kind != "channel" and self.id not in channel.members):
             raise CannotAct(f"{self.user.name} cannot see a channel {name!r}")
@@ -80,18 +86,18 @@ class UserView:
 
     @property
     def stack(self) -> list[Json]:
-        """Their open modals, the front one last."""
+        """The open modals, the front one last."""
         world = self.slack.world
         return [self._view(world.views[name]) for name in world.stacks.get(self.id, [])]
 
     @property
     def modal(self) -> Json | None:
-        """The modal in front of them. `errors`: what the app answered, by block id."""
+        """The front modal. `errors`: the errors of the app's response, by block id."""
         return self.stack[-1] if self.stack else None
 
     @property
     def home(self) -> Json | None:
-        """The app's Home tab, as they see it."""
+        """The app's Home tab."""
         name = self.slack.world.homes.get((self.slack.app.id, self.id))
         return self._view(self.slack.world.views[name]) if name else None
 

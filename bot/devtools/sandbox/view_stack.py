@@ -1,4 +1,4 @@
-"""Modals and Home tabs: opening, pushing, updating, and what an app's answer to a submission does to them."""
+"""Modals and Home tabs: opening, pushing, updating, and applying an app's response to a submission."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ _ACTIONS: Final = frozenset({"errors", "update", "push", "clear"})
 
 
 def top(world: World, user: str) -> View | None:
-    """The modal that the person has in front of them."""
+    """Return the front modal of a person."""
     stack = world.stacks.get(user)
     return world.views[stack[-1]] if stack else None
 
 
 def check_modal(payload: Any, app: InstalledApp) -> Json:
-    """A modal, checked."""
+    """Check and return a modal."""
     return check.require_view(payload, kinds=("modal",), scopes=app.scopes)
 
 
 def open_(world: World, *, app: InstalledApp, user: str, payload: Json) -> View:
-    """A first modal. One that is open already is replaced: Slack shows one stack at a time."""
+    """Open a first modal. An open one is replaced, because Slack shows one stack at a time."""
     _check_external_id(world, payload)
     close_all(world, user)
     return _show(world, app=app, user=user, payload=payload)
 
 
 def push(world: World, *, app: InstalledApp, user: str, payload: Json) -> View:
-    """One more modal on top. Raises `push_limit_reached`, or `not_found` where none is open."""
+    """Push a modal on the stack. Raises `push_limit_reached`, or `not_found` if no modal is open."""
     stack = world.stacks.get(user)
     if not stack:
         raise ApiError("not_found")
@@ -64,7 +64,7 @@ def _show(world: World, *, app: InstalledApp, user: str, payload: Json) -> View:
 
 
 def _fill(world: World, view: View, payload: Json) -> None:
-    """New content. What the person had typed survives where the block_id and action_id stay the same."""
+    """Replace the content. Typed values stay where block_id and action_id are the same."""
     view.payload = {**payload, "blocks": add_ids(world, payload["blocks"])}
     fresh = initial_state(view.payload["blocks"])
     for block, actions in fresh.items():
@@ -90,7 +90,7 @@ def _check_external_id(world: World, payload: Json, *, but: str | None = None) -
 
 
 def find(world: World, *, app: InstalledApp, view_id: str | None, external_id: str | None) -> View:
-    """A view of the app that is still open. Raises `not_found`."""
+    """Return an open view of the app. Raises `not_found`."""
     for view in world.views.values():
         named = view.id == view_id if view_id else view.payload.get("external_id") == external_id
         if named and view.app_id == app.id and not view.closed:
@@ -99,7 +99,7 @@ def find(world: World, *, app: InstalledApp, view_id: str | None, external_id: s
 
 
 def update(world: World, view: View, *, payload: Json, seen: str | None) -> None:
-    """Other content in the same place. `seen`: the hash that the app knows. Raises `hash_conflict`."""
+    """Update a view. `seen`: the hash that the app knows. Raises `hash_conflict`."""
     if seen is not None and seen != view.hash:
         raise ApiError("hash_conflict")
     if payload["type"] != view.payload["type"]:
@@ -109,7 +109,7 @@ def update(world: World, view: View, *, payload: Json, seen: str | None) -> None
 
 
 def publish(world: World, *, app: InstalledApp, user: str, payload: Json, seen: str | None) -> View:
-    """The Home tab that one person sees of the app."""
+    """Publish the Home tab of the app for one person."""
     key = (app.id, user)
     if key in world.homes:
         view = world.views[world.homes[key]]
@@ -127,7 +127,7 @@ def publish(world: World, *, app: InstalledApp, user: str, payload: Json, seen: 
 
 
 def close_top(world: World, user: str) -> View | None:
-    """Take the front modal away; the one below is seen again."""
+    """Close the front modal, and show the one below."""
     stack = world.stacks.get(user)
     if not stack:
         return None
@@ -137,35 +137,35 @@ def close_top(world: World, user: str) -> View | None:
 
 
 def close_all(world: World, user: str) -> list[View]:
-    """Take all modals away, the front one first."""
+    """Close all modals, the front one first."""
     closed = []
     while (view := close_top(world, user)) is not None:
         closed.append(view)
     return closed
 
 
-def apply_response(world: World, view: View, *, answer: Any) -> None:
-    """What the body of the app's ack does (surfaces/modals#response_actions). Raises `SlackError` if it is unusable."""
-    if not answer:
+def apply_response(world: World, view: View, *, response: Any) -> None:
+    """Apply the body of the app's acknowledgement (surfaces/modals#response_actions). Raises `ApiError`."""
+    if not response:
         if view.id in world.stacks.get(view.user, []):
             close_top(world, view.user)
         return
     app = world.apps[view.app_id]
-    action = answer.get("response_action") if isinstance(answer, dict) else None
+    action = response.get("response_action") if isinstance(response, dict) else None
     if action not in _ACTIONS:
         raise ApiError("invalid_response_action")
     if action == "errors":
-        view.errors = _check_errors(view, answer.get("errors"))
+        view.errors = _check_errors(view, response.get("errors"))
     elif action == "clear":
         close_all(world, view.user)
     elif action == "push":
-        push(world, app=app, user=view.user, payload=check_modal(answer.get("view"), app))
+        push(world, app=app, user=view.user, payload=check_modal(response.get("view"), app))
     else:
-        update(world, view, payload=check_modal(answer.get("view"), app), seen=None)
+        update(world, view, payload=check_modal(response.get("view"), app), seen=None)
 
 
 def _check_errors(view: View, errors: Any) -> dict[str, str]:
-    """Errors must name input blocks of the view: Slack shows a general failure otherwise."""
+    """Return the errors. They must name input blocks of the view, else Slack shows a general failure."""
     inputs = {block["block_id"] for block in view.payload["blocks"] if block["type"] == "input"}
     if not isinstance(errors, dict) or not errors or not set(errors) <= inputs:
         raise ApiError("invalid_response_action_errors")

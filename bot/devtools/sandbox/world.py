@@ -1,4 +1,4 @@
-"""The state of the workspace. Plain dataclasses; no rules live here except for unique ids and timestamps."""
+"""The state of the workspace: plain dataclasses, with unique ids and timestamps as the only rules."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Team:
     name: str = "Sandbox"
     domain: str = "sandbox"
     has_usergroups: bool = True
-    """False: a plan without usergroups, which answers `plan_upgrade_required`."""
+    """False: the plan has no usergroups, so methods answer `plan_upgrade_required`."""
     edit_window_seconds: float | None = None
-    """How long messages may be edited; None: for ever, as is the default of a workspace."""
+    """How long messages may be edited; None: without a limit, the default of a workspace."""
 
 
 @dataclass(kw_only=True)
@@ -45,7 +45,7 @@ class User:
     is_restricted: bool = False
     is_ultra_restricted: bool = False
     is_stranger: bool = False
-    """They belong to another workspace, and are seen in a channel that both share."""
+    """The account belongs to another workspace that shares a channel."""
     is_admin: bool = False
 
 
@@ -67,12 +67,12 @@ class Conversation:
     is_archived: bool = False
     created: int = 0
     last_micro: int = 0
-    """The newest timestamp given out here, in microseconds."""
+    """The newest timestamp of the conversation, in microseconds."""
 
 
 @dataclass(kw_only=True)
 class Message:
-    """`seen_by` is set on ephemeral messages only: the one user who sees it."""
+    """A message. `seen_by`: the only user who sees it, for ephemeral messages."""
 
     channel: str
     ts: str
@@ -95,7 +95,7 @@ class Message:
 
 @dataclass(kw_only=True)
 class View:
-    """A modal or a Home tab. `payload` is as the app sent it, with ids added to blocks that had none."""
+    """A modal or a Home tab. `payload`: as the app sent it, with ids for blocks that had none."""
 
     id: str
     app_id: str
@@ -106,7 +106,7 @@ class View:
     previous: str | None = None
     state: dict[str, dict[str, Json]] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
-    """What the app answered to a submission, by block id: shown under the fields."""
+    """Errors of the app's response to a submission, by block id; shown under the fields."""
     closed: bool = False
 
 
@@ -123,7 +123,7 @@ class File:
 
 @dataclass(kw_only=True)
 class InstalledApp:
-    """An installed app. `tokens_state` is the error that its tokens answer with, if any."""
+    """An installed app. `token_error`: the error of calls with its tokens, if any."""
 
     id: str
     name: str
@@ -158,7 +158,7 @@ class ShownFailure:
 
 
 class World:
-    """Everything that there is, with lookups."""
+    """The whole state, with lookups."""
 
     def __init__(self, time: Time) -> None:
         self.time = time
@@ -179,35 +179,35 @@ class World:
         self.troubles: dict[str, list[ShownFailure]] = {}
 
     def new_id(self, prefix: str) -> str:
-        """An id in Slack's shape: the same ones in every fresh world."""
+        """Return an id in Slack's shape; every new workspace gets the same ids."""
         self.counters[prefix] += 1
         digest = hashlib.sha256(f"{prefix}{self.counters[prefix]}".encode()).digest()
         return prefix + "0" + base64.b32encode(digest).decode()[:9].replace("=", "X")
 
     def count(self, name: str) -> int:
-        """1, 2, 3 … for each name."""
+        """Count up for a name: 1, 2, 3 …"""
         self.counters[name] += 1
         return self.counters[name]
 
     def new_ts(self, channel: Conversation) -> str:
-        """A message's timestamp: unique in its channel, and later than all before."""
+        """Return a timestamp for a message, unique in its channel and later than all before."""
         micro = max(int(self.time.seconds * _MICRO), channel.last_micro + 1)
         channel.last_micro = micro
         return f"{micro // _MICRO}.{micro % _MICRO:06d}"
 
     def user_named(self, name: str) -> User | None:
-        """By name or id."""
+        """Return a user by name or id."""
         return self.users.get(name) or next((user for user in self.users.values() if user.name == name), None)
 
     def channel_named(self, name: str) -> Conversation | None:
-        """By name (with or without #) or id."""
+        """Return a conversation by name (with or without #) or id."""
         bare = name.removeprefix("#")
         return self.channels.get(name) or next(
             (channel for channel in self.channels.values() if channel.kind != "im" and channel.name == bare), None
         )
 
     def dm(self, one: str, other: str) -> Conversation:
-        """The direct conversation of two users, made when it is first asked for."""
+        """Return the direct conversation of two users, and create it if it is missing."""
         members = sorted({one, other})
         for channel in self.channels.values():
             if channel.kind == "im" and channel.members == members:
@@ -215,36 +215,36 @@ class World:
         return self.add_channel(name="", kind="im", members=members)
 
     def add_channel(self, *, name: str, kind: ChannelKind, members: list[str]) -> Conversation:
-        """A new conversation."""
-        made = Conversation(
+        """Create a conversation."""
+        conversation = Conversation(
             id=self.new_id("D" if kind == "im" else "C"),
             name=name,
             kind=kind,
             members=members,
             created=int(self.time.seconds),
         )
-        self.channels[made.id] = made
-        self.messages[made.id] = []
-        return made
+        self.channels[conversation.id] = conversation
+        self.messages[conversation.id] = []
+        return conversation
 
     def message(self, channel: str, ts: str) -> Message | None:
-        """A message that everybody in the channel sees."""
+        """Return a message that all members see."""
         return next((message for message in self.messages.get(channel, []) if message.ts == ts), None)
 
     def ephemeral(self, channel: str, ts: str) -> Message | None:
-        """A message that one person sees."""
+        """Return an ephemeral message."""
         return next((message for message in self.ephemerals if message.channel == channel and message.ts == ts), None)
 
     def app_of_token(self, token: str) -> InstalledApp | None:
-        """The app whose bot or app-level token this is."""
+        """Return the app of a bot token or app-level token."""
         return next((app for app in self.apps.values() if token in (app.bot_token, app.app_token)), None)
 
     def trouble(self, user: str, *, where: str, code: str, text: str) -> None:
-        """Note what Slack's client shows to this person."""
+        """Record a failure that Slack's client shows to this person."""
         self.troubles.setdefault(user, []).append(ShownFailure(where=where, code=code, text=text, at=self.time.seconds))
 
     def to_json(self) -> Json:
-        """All of it but mails. Of files only the size is given; secrets are part of the sandbox's state."""
+        """Return the state without emails. Files have their size only; secrets are included."""
         files = {
             key: {name: value for name, value in vars(one).items() if name != "content"} | {"size": len(one.content)}
             for key, one in self.files.items()
@@ -255,14 +255,14 @@ class World:
             "outsiders": [asdict(outsider) for outsider in self.outsiders],
             "usergroups": _all_json(self.usergroups),
             "channels": _all_json(self.channels),
-            "messages": {key: [asdict(item) for item in many] for key, many in self.messages.items()},
+            "messages": {key: [asdict(message) for message in messages] for key, messages in self.messages.items()},
             "ephemerals": [asdict(message) for message in self.ephemerals],
             "views": _all_json(self.views),
             "stacks": {key: list(ids) for key, ids in self.stacks.items()},
             "homes": [{"app": app, "user": user, "view": view} for (app, user), view in self.homes.items()],
             "files": files,
             "apps": _all_json(self.apps),
-            "troubles": {key: [asdict(item) for item in many] for key, many in self.troubles.items()},
+            "troubles": {key: [asdict(failure) for failure in failures] for key, failures in self.troubles.items()},
         }
 
 

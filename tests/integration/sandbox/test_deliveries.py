@@ -252,7 +252,7 @@ async def test_events_are_retried_at_once_after_one_minute_and_after_five(
 async def test_an_app_can_refuse_retries(slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson) -> None:
     recorder.status, recorder.headers = 500, {"X-Slack-No-Retry": "1"}
     ada.open_home()
-    await slack.until(lambda: not slack.tasks.going)
+    await slack.until(lambda: not slack.tasks.running)
     assert len(recorder.requests) == 1
 
 

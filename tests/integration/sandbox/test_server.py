@@ -126,7 +126,8 @@ async def test_people_can_be_played_by_script(slack: RunningSandbox, client: Asy
     assert (await script("POST", "people/ada/click", button="Approve", on=seen[0], stale=True))["sent"]
     assert (await script("POST", "people/ada/click", 409, button="Nope"))["error"].startswith("ada sees no message")
     assert (await script("POST", "people/ada/click", 409))["error"] == "missing: button"
-    assert (await script("POST", "people/nobody/click", 409, button="x"))["error"] == "there is nobody called 'nobody'"
+    unknown = await script("POST", "people/nobody/click", 409, button="x")
+    assert unknown["error"] == "there is no person called 'nobody'"
     await script("POST", "people/ada/command", line="/signoff help")
     await script("POST", "people/ada/home")
     await script("POST", "people/ada/shortcut", callback_id="make")

@@ -1,5 +1,5 @@
-"""Validation of Block Kit: what Slack accepts in a message, a modal and App Home, and how it words what it refuses.
+"""Validation of Block Kit: the blocks that Slack accepts in messages, modals and App Home, with Slack's error texts.
 
-Start at `check`. `layout` has the blocks, `elements` what stands in them, `richtext` and `parts` what they are made of,
-`rules` the few combinators that all are written with. Nothing here knows of state, except for the app's scopes.
+Start at `check`. `layout` has the blocks, `elements` their elements, `richtext` and `parts` smaller objects, `rules`
+the combinators of all of them. Nothing here depends on state except the app's scopes.
 """

@@ -1,4 +1,4 @@
-"""Whole payloads: the blocks of a message, and views. Raises what Slack would answer."""
+"""Checks of whole payloads: the blocks of a message, and views. Raises Slack's errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TEXT_TYPES: Final = frozenset({"plain_text", "mrkdwn", "raw_text", "raw_number"
 
 
 def block_elements(block: Json) -> list[Json]:
-    """The elements of one block that a person may act on, and images."""
+    """Return the elements of a block that a person may act on, and images."""
     found = [block[key] for key in ("accessory", "element") if key in block]
     if block.get("type") in ("actions", "context_actions"):
         found += block["elements"]
@@ -24,7 +24,7 @@ def block_elements(block: Json) -> list[Json]:
 
 
 def texts(value: Any) -> Iterator[str]:
-    """Every text that is shown, at any depth."""
+    """Yield every shown text, at any depth."""
     if isinstance(value, dict):
         text = value.get("text")
         if value.get("type") in _TEXT_TYPES and isinstance(text, str):
@@ -37,10 +37,10 @@ def texts(value: Any) -> Iterator[str]:
 
 
 def check_blocks(blocks: Any, *, surface: Surface, at: str = "/blocks") -> ValidationReport:
-    """All that is wrong with the blocks. `at`: the JSON pointer of the list."""
+    """Return all violations in the blocks. `at`: the JSON pointer of the list."""
     report = ValidationReport(surface)
     most = limits.BLOCKS_PER_MESSAGE if surface == "message" else limits.BLOCKS_PER_VIEW
-    # a Home tab may be empty, and a modal too; a message's empty list means "no blocks" and does not come here
+    # Home tabs and modals may be empty. An empty list in a message means "no blocks" and is not checked here.
     rules.array(layout.block, most=most, least=0)(blocks, at, report)
     if not report.problems:
         _check_uniqueness(blocks, at, report)
@@ -51,24 +51,24 @@ def _check_uniqueness(blocks: list[Json], at: str, report: ValidationReport) -> 
     seen: set[str] = set()
     focused = 0
     for index, block in enumerate(blocks):
-        here = f"{at}/{index}"
+        pointer = f"{at}/{index}"
         name = block.get("block_id")
         if name is not None and name in seen:
-            report.add(f"{here}/block_id", f"`block_id` {name} already exists")
+            report.add(f"{pointer}/block_id", f"`block_id` {name} already exists")
         seen.add(name or "")
         focused += sum(bool(element.get("focus_on_load")) for element in block_elements(block))
-        _check_action_ids(block, here, report)
+        _check_action_ids(block, pointer, report)
     if focused > 1:
         report.add(at, "only one element can have focus_on_load set to true")
     _check_counts(blocks, at, report)
 
 
-def _check_action_ids(block: Json, here: str, report: ValidationReport) -> None:
+def _check_action_ids(block: Json, pointer: str, report: ValidationReport) -> None:
     seen: set[str] = set()
     for index, element in enumerate(block_elements(block)):
         name = element.get("action_id")
         if name is not None and name in seen:
-            report.add(f"{here}/elements/{index}/action_id", f"`action_id` {name} already exists")
+            report.add(f"{pointer}/elements/{index}/action_id", f"`action_id` {name} already exists")
         seen.add(name or "")
 
 
@@ -81,7 +81,7 @@ def _check_counts(blocks: list[Json], at: str, report: ValidationReport) -> None
 
 
 def require_message_blocks(blocks: Any) -> None:
-    """Raise what chat.* answers to these blocks: `invalid_blocks_format`, `invalid_blocks`, `msg_blocks_too_long`."""
+    """Raise the error of chat.* for blocks: `invalid_blocks_format`, `invalid_blocks`, `msg_blocks_too_long`."""
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
         raise ApiError("invalid_blocks_format")
     report = check_blocks(blocks, surface="message")
@@ -118,11 +118,11 @@ def _view_rule(kind: str) -> Rule:
 
 
 def _anything(value: Any, at: str, report: ValidationReport) -> None:
-    """The blocks are checked apart, with their own surface."""
+    """Accept any value: the blocks are checked separately, with their own surface."""
 
 
 def check_view(view: Json, *, kind: Surface) -> ValidationReport:
-    """All that is wrong with a view."""
+    """Return all violations in a view."""
     report = ValidationReport(kind)
     _view_rule(kind)(view, "/view", report)
     blocks = view.get("blocks")
@@ -140,7 +140,7 @@ def _has_input(blocks: Iterable[Json]) -> bool:
 
 
 def require_view(payload: Any, *, kinds: tuple[Surface, ...], scopes: Iterable[str]) -> Json:
-    """The view, checked. Raises `invalid_arguments`, `view_too_large`, or `missing_scope` for a file input."""
+    """Check and return a view. Raises `invalid_arguments`, `view_too_large`, or `missing_scope` for a file input."""
     if not isinstance(payload, dict):
         raise bad_arguments(["must provide an object [json-pointer:/view]"])
     if len(json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()) > limits.VIEW_BYTES:
@@ -148,9 +148,9 @@ def require_view(payload: Any, *, kinds: tuple[Surface, ...], scopes: Iterable[s
     kind = next((kind for kind in kinds if payload.get("type") == kind), None)
     if kind is None:
         missing = "type" not in payload
-        what = "missing required field: type" if missing else f"unsupported type: {payload['type']}"
+        problem = "missing required field: type" if missing else f"unsupported type: {payload['type']}"
         at = "/view" if missing else "/view/type"
-        raise bad_arguments([f"{what} [json-pointer:{at}]"])
+        raise bad_arguments([f"{problem} [json-pointer:{at}]"])
     report = check_view(payload, kind=kind)
     if report.problems:
         problems = [str(problem) for problem in report.problems]

@@ -32,7 +32,7 @@ _OPTIONS: dict[str, Rule] = {
 }
 
 
-def _static(name: str, initial: dict[str, Rule]) -> Rule:
+def _static_select(name: str, initial: dict[str, Rule]) -> Rule:
     return both(
         typed(name, {}, {**_PICK, **_OPTIONS, **initial}),
         rules.exactly_one_of("options", "option_groups"),
@@ -40,7 +40,7 @@ def _static(name: str, initial: dict[str, Rule]) -> Rule:
     )
 
 
-def _picked(name: str, key: str, *, many: bool, more: dict[str, Rule] | None = None) -> Rule:
+def _id_select(name: str, key: str, *, many: bool, more: dict[str, Rule] | None = None) -> Rule:
     if many:
         return typed(name, {}, {**_PICK, **_MOST, f"initial_{key}s": _IDS, **(more or {})})
     return typed(name, {}, {**_PICK, f"initial_{key}": _ID, **(more or {})})
@@ -61,8 +61,8 @@ def _check_numbers(value: Any, at: str, report: ValidationReport) -> None:
             report.add(f"{at}/{name}", "must be an integer because is_decimal_allowed is false")
 
 
-def _seen(name: str) -> Rule:
-    def check(value: Any, at: str, report: ValidationReport) -> None:  # noqa: ARG001 every rule is called with all three
+def _require_feature(name: str) -> Rule:
+    def check(value: Any, at: str, report: ValidationReport) -> None:  # noqa: ARG001 the signature of all rules
         report.features.add(name)
 
     return check
@@ -138,8 +138,8 @@ ELEMENTS: dict[str, Rule] = {
         ),
         parts.check_initial_option,
     ),
-    "static_select": _static("static_select", {"initial_option": parts.option()}),
-    "multi_static_select": _static(
+    "static_select": _static_select("static_select", {"initial_option": parts.option()}),
+    "multi_static_select": _static_select(
         "multi_static_select", {**_MOST, "initial_options": array(parts.option(), most=limits.OPTIONS)}
     ),
     "external_select": typed(
@@ -157,14 +157,16 @@ ELEMENTS: dict[str, Rule] = {
             "min_query_length": rules.integer(least=0, most=100),
         },
     ),
-    "users_select": _picked("users_select", "user", many=False),
-    "multi_users_select": _picked("multi_users_select", "user", many=True),
-    "channels_select": _picked("channels_select", "channel", many=False, more=_RESPOND),
-    "multi_channels_select": _picked("multi_channels_select", "channel", many=True),
-    "conversations_select": _picked(
+    "users_select": _id_select("users_select", "user", many=False),
+    "multi_users_select": _id_select("multi_users_select", "user", many=True),
+    "channels_select": _id_select("channels_select", "channel", many=False, more=_RESPOND),
+    "multi_channels_select": _id_select("multi_channels_select", "channel", many=True),
+    "conversations_select": _id_select(
         "conversations_select", "conversation", many=False, more={**_CONVERSATION, **_RESPOND}
     ),
-    "multi_conversations_select": _picked("multi_conversations_select", "conversation", many=True, more=_CONVERSATION),
+    "multi_conversations_select": _id_select(
+        "multi_conversations_select", "conversation", many=True, more=_CONVERSATION
+    ),
     "plain_text_input": both(
         typed(
             "plain_text_input",
@@ -210,7 +212,7 @@ ELEMENTS: dict[str, Rule] = {
             },
         ),
         _check_surface,
-        _seen("file_input"),
+        _require_feature("file_input"),
     ),
     "feedback_buttons": typed(
         "feedback_buttons", {"positive_button": _FEEDBACK, "negative_button": _FEEDBACK}, _ACTION
@@ -243,10 +245,10 @@ IN_CONTEXT_ACTIONS: Final = ("feedback_buttons", "icon_button")
 
 
 def among(names: tuple[str, ...]) -> Rule:
-    """An element of one of these types."""
+    """Return the rule for an element of one of these types."""
     return rules.by_type({name: ELEMENTS[name] for name in names})
 
 
 def is_number(text: str) -> bool:
-    """Whether Slack's number input takes it."""
+    """Return whether Slack's number input accepts a text."""
     return re.fullmatch(NUMBER, text) is not None

@@ -109,7 +109,7 @@ SURFACES: dict[str, frozenset[Surface]] = {
 
 
 def block(value: Any, at: str, report: ValidationReport) -> None:
-    """A block of a type that may stand on the report's surface."""
+    """Check a block, whose type must be allowed on the surface of the report."""
     kind = value.get("type") if isinstance(value, dict) else None
     if isinstance(kind, str) and kind in BLOCKS and report.surface not in SURFACES[kind]:
         report.add(f"{at}/type", f"unsupported type: {kind}")

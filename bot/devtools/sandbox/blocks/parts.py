@@ -10,17 +10,17 @@ from bot.devtools.sandbox.blocks.rules import Rule, ValidationReport, record, st
 
 
 def plain(most: int, least: int = 1) -> Rule:
-    """A text object that must be `plain_text`."""
+    """Return the rule for a text object that must be `plain_text`."""
     return typed("plain_text", {"text": string(most=most, least=least)}, {"emoji": rules.boolean})
 
 
 def mrkdwn(most: int, least: int = 1) -> Rule:
-    """A text object that must be `mrkdwn`."""
+    """Return the rule for a text object that must be `mrkdwn`."""
     return typed("mrkdwn", {"text": string(most=most, least=least)}, {"verbatim": rules.boolean})
 
 
 def text(most: int, least: int = 1) -> Rule:
-    """A text object of either kind."""
+    """Return the rule for a text object of either kind."""
     return rules.by_type({"plain_text": plain(most, least), "mrkdwn": mrkdwn(most, least)})
 
 
@@ -36,7 +36,7 @@ CONFIRM = record(
 
 
 def option(*, formatted: bool = False, link: bool = False) -> Rule:
-    """An option. Only radio buttons and checkboxes take mrkdwn, only overflow menus take a url."""
+    """Return the rule for an option. Only radio buttons and checkboxes accept mrkdwn, only overflow menus a url."""
     label = text(limits.OPTION_TEXT) if formatted else plain(limits.OPTION_TEXT)
     described = text(limits.OPTION_DESCRIPTION) if formatted else plain(limits.OPTION_DESCRIPTION)
     optional: dict[str, Rule] = {"description": described}
@@ -70,13 +70,13 @@ SLACK_FILE = rules.both(record({}, {"id": string(least=1), "url": string(least=1
 
 
 def offered_options(value: Any) -> list[Any]:
-    """All options of an element, of its groups too."""
+    """Return all options of an element, those of its groups included."""
     groups = value.get("option_groups") or []
     return [*(value.get("options") or []), *(option for group in groups for option in group["options"])]
 
 
 def check_initial_option(value: Any, at: str, report: ValidationReport) -> None:
-    """Initial options must be equal to offered ones."""
+    """Check that initial options are among the offered ones."""
     offered = offered_options(value)
     if "initial_option" in value and value["initial_option"] not in offered:
         report.add(f"{at}/initial_option", "must match exactly one of the provided options")

@@ -6,8 +6,8 @@ from bot.devtools.sandbox import limits
 from bot.devtools.sandbox.blocks import rules
 from bot.devtools.sandbox.blocks.rules import Rule, array, by_type, string, typed
 
-_MANY = 10_000
-"""Slack publishes no count for rich text elements; the text limits bite first."""
+_MAX_ELEMENTS = 10_000
+"""Slack publishes no limit for rich text elements; the limits of texts apply first."""
 
 _STYLE = rules.record({}, dict.fromkeys(("bold", "italic", "strike", "code", "underline"), rules.boolean))
 _MENTION_STYLE = rules.record(
@@ -34,21 +34,21 @@ _ELEMENTS: dict[str, Rule] = {
     ),
 }
 _BORDER: dict[str, Rule] = {"border": rules.integer(least=0, most=1)}
-_INLINE = array(by_type(_ELEMENTS), most=_MANY, least=0)
+_INLINE = array(by_type(_ELEMENTS), most=_MAX_ELEMENTS, least=0)
 _SECTION = typed("rich_text_section", {"elements": _INLINE})
 _PARTS: dict[str, Rule] = {
     "rich_text_section": _SECTION,
     "rich_text_quote": typed("rich_text_quote", {"elements": _INLINE}, _BORDER),
     "rich_text_preformatted": typed(
         "rich_text_preformatted",
-        {"elements": array(by_type({name: _ELEMENTS[name] for name in ("text", "link")}), most=_MANY, least=0)},
+        {"elements": array(by_type({name: _ELEMENTS[name] for name in ("text", "link")}), most=_MAX_ELEMENTS, least=0)},
         {**_BORDER, "language": string()},
     ),
     "rich_text_list": typed(
         "rich_text_list",
         {
             "style": rules.one_of("bullet", "ordered"),
-            "elements": array(by_type({"rich_text_section": _SECTION}), most=_MANY),
+            "elements": array(by_type({"rich_text_section": _SECTION}), most=_MAX_ELEMENTS),
         },
         {
             **_BORDER,
@@ -59,6 +59,6 @@ _PARTS: dict[str, Rule] = {
 }
 RICH_TEXT = typed(
     "rich_text",
-    {"elements": array(by_type(_PARTS), most=_MANY)},
+    {"elements": array(by_type(_PARTS), most=_MAX_ELEMENTS)},
     {"block_id": string(most=limits.BLOCK_ID)},
 )

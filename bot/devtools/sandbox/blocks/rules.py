@@ -1,6 +1,6 @@
-"""Combinators for JSON rules, with the wording of Slack's own messages.
+"""Combinators for rules about JSON values, with Slack's own error texts.
 
-A rule is called with a value, its JSON pointer and the report that collects problems, always in this order.
+A rule is called with a value, its JSON pointer, and the report that collects violations.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ class RuleViolation:
 
 @dataclass
 class ValidationReport:
-    """What is wrong so far, and where the blocks are going to be shown."""
+    """The violations so far, and the surface of the blocks."""
 
     surface: Surface
     problems: list[RuleViolation] = field(default_factory=list)
     features: set[str] = field(default_factory=set)
-    """Types seen that need more than the right shape, such as `file_input` (a scope)."""
+    """Types that also need a scope, such as `file_input`."""
 
     def add(self, pointer: str, sentence: str) -> None:
-        """Note a problem."""
+        """Add a violation."""
         self.problems.append(RuleViolation(pointer, sentence))
 
 
@@ -42,7 +42,7 @@ Rule: TypeAlias = Callable[[Any, str, ValidationReport], None]
 
 
 def string(*, most: int | None = None, least: int = 0, pattern: str | None = None) -> Rule:
-    """A string of so many characters."""
+    """Return the rule for a string of this length."""
 
     def check(value: Any, at: str, report: ValidationReport) -> None:
         if not isinstance(value, str):
@@ -58,13 +58,13 @@ def string(*, most: int | None = None, least: int = 0, pattern: str | None = Non
 
 
 def boolean(value: Any, at: str, report: ValidationReport) -> None:
-    """True or false."""
+    """Check a boolean."""
     if not isinstance(value, bool):
         report.add(at, "must provide a boolean")
 
 
 def integer(*, least: int, most: int) -> Rule:
-    """A whole number within bounds."""
+    """Return the rule for a whole number within bounds."""
 
     def check(value: Any, at: str, report: ValidationReport) -> None:
         if isinstance(value, bool) or not isinstance(value, int):
@@ -78,13 +78,13 @@ def integer(*, least: int, most: int) -> Rule:
 
 
 def number(value: Any, at: str, report: ValidationReport) -> None:
-    """Any number."""
+    """Check a number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         report.add(at, "must provide a number")
 
 
 def one_of(*values: str) -> Rule:
-    """One of a few strings."""
+    """Return the rule for one of these strings."""
 
     def check(value: Any, at: str, report: ValidationReport) -> None:
         if value not in values:
@@ -94,7 +94,7 @@ def one_of(*values: str) -> Rule:
 
 
 def array(item: Rule, *, most: int, least: int = 1) -> Rule:
-    """A list of so many items that all follow one rule."""
+    """Return the rule for a list whose items all follow one rule."""
 
     def check(value: Any, at: str, report: ValidationReport) -> None:
         if not isinstance(value, list):
@@ -111,7 +111,7 @@ def array(item: Rule, *, most: int, least: int = 1) -> Rule:
 
 
 def record(required: Mapping[str, Rule], optional: Mapping[str, Rule] | None = None) -> Rule:
-    """An object with these keys and no others."""
+    """Return the rule for an object with these keys and no others."""
     known = {**required, **(optional or {})}
 
     def check(value: Any, at: str, report: ValidationReport) -> None:
@@ -131,20 +131,20 @@ def record(required: Mapping[str, Rule], optional: Mapping[str, Rule] | None = N
 
 
 def both(first: Rule, *others: Rule) -> Rule:
-    """The first rule, and the others once nothing is wrong with the first."""
+    """Return a rule that applies the others only if the first finds no violation."""
 
     def check(value: Any, at: str, report: ValidationReport) -> None:
         before = len(report.problems)
         first(value, at, report)
         if len(report.problems) == before:
-            for item in others:
-                item(value, at, report)
+            for rule in others:
+                rule(value, at, report)
 
     return check
 
 
 def by_type(kinds: Mapping[str, Rule]) -> Rule:
-    """An object whose `type` says which rule it follows."""
+    """Return the rule for an object whose `type` selects its rule."""
 
     def check(value: Any, at: str, report: ValidationReport) -> None:
         if not isinstance(value, dict):
@@ -160,12 +160,12 @@ def by_type(kinds: Mapping[str, Rule]) -> Rule:
 
 
 def typed(name: str, required: Mapping[str, Rule], optional: Mapping[str, Rule] | None = None) -> Rule:
-    """A `record` that has the key `type` with this value."""
+    """Return a `record` rule whose key `type` has this value."""
     return record({"type": one_of(name), **required}, optional)
 
 
 def exactly_one_of(*names: str) -> Rule:
-    """An object that has one of the keys, not several, not none."""
+    """Return the rule for an object with exactly one of these keys."""
 
     def check(value: Json, at: str, report: ValidationReport) -> None:
         if sum(name in value for name in names) != 1:

@@ -1,6 +1,6 @@
-"""The methods of the Web API that Signoff uses, and a few that help to look around.
+"""The methods of the Web API that Signoff uses, and a few more for inspection.
 
-Each module registers its methods in `registry.METHODS` when it is imported; importing this package imports all.
+Each module registers its methods in `registry.METHODS`; importing this package imports all modules.
 """
 
 from bot.devtools.sandbox.methods import basics, chat, conversations, files, usergroups, users, views

@@ -10,8 +10,8 @@ from bot.devtools.sandbox.rates import SPECIAL
 from bot.devtools.sandbox.world import Conversation, Message
 
 
-def _can_post(call: Call, channel: Conversation) -> Conversation:
-    """The channel, if the app may post there now."""
+def _check_can_post(call: Call, channel: Conversation) -> Conversation:
+    """Return the channel if the app may post there. Raises `ApiError`."""
     member = call.app.bot_user in channel.members
     if not member and channel.kind != "channel":
         raise ApiError("channel_not_found")
@@ -25,21 +25,21 @@ def _can_post(call: Call, channel: Conversation) -> Conversation:
 
 
 def _target(call: Call) -> Conversation:
-    """Where to post: a conversation by id or name, or a person, whose direct messages it then is."""
+    """Return the conversation to post in: by id or name, or the direct conversation with a person."""
     name = call.arguments.required("channel")
     user = call.world.users.get(name)
     if user is not None:
         if user.deleted or user.is_bot:
             raise ApiError("channel_not_found")
-        return _can_post(call, call.world.dm(call.app.bot_user, user.id))
+        return _check_can_post(call, call.world.dm(call.app.bot_user, user.id))
     channel = call.world.channel_named(name)
     if channel is None:
         raise ApiError("channel_not_found")
-    return _can_post(call, channel)
+    return _check_can_post(call, channel)
 
 
-def _known(call: Call) -> Conversation:
-    """A conversation that the app is in, by its id only: the id of a person is not one."""
+def _conversation(call: Call) -> Conversation:
+    """Return a conversation by its id only; the id of a person is not accepted."""
     channel = call.world.channels.get(call.arguments.required("channel"))
     if channel is None or (channel.kind != "channel" and call.app.bot_user not in channel.members):
         raise ApiError("channel_not_found")
@@ -63,8 +63,8 @@ def post_message(call: Call) -> Json:
     return {"channel": channel.id, "ts": message.ts, "message": body}
 
 
-def _own(call: Call, channel: Conversation, *, refusal: str) -> Message:
-    """A message of the app itself. Ephemeral messages cannot be found at all."""
+def _own_message(call: Call, channel: Conversation, *, refusal: str) -> Message:
+    """Return a message of the app itself. Ephemeral messages are not found."""
     message = call.world.message(channel.id, call.arguments.required("ts"))
     if message is None:
         raise ApiError("message_not_found")
@@ -76,11 +76,11 @@ def _own(call: Call, channel: Conversation, *, refusal: str) -> Message:
 @method("chat.update", tier=3, scopes=("chat:write",))
 def update(call: Call) -> Json:
     """https://docs.slack.dev/reference/methods/chat.update"""
-    channel = _known(call)
+    channel = _conversation(call)
     content = messages.parse_content(call.arguments.values, longest=limits.UPDATE_TEXT)
     if channel.is_archived:
         raise ApiError("is_inactive")
-    message = _own(call, channel, refusal="cant_update_message")
+    message = _own_message(call, channel, refusal="cant_update_message")
     window = call.world.team.edit_window_seconds
     if window is not None and call.slack.time.seconds - float(message.ts) > window:
         raise ApiError("edit_window_closed")
@@ -105,8 +105,8 @@ def post_ephemeral(call: Call) -> Json:
 @method("chat.delete", tier=3, scopes=("chat:write",))
 def delete(call: Call) -> Json:
     """https://docs.slack.dev/reference/methods/chat.delete"""
-    channel = _known(call)
-    message = _own(call, channel, refusal="cant_delete_message")
+    channel = _conversation(call)
+    message = _own_message(call, channel, refusal="cant_delete_message")
     messages.delete(call.world, message)
     return {"channel": channel.id, "ts": message.ts}
 
@@ -114,7 +114,7 @@ def delete(call: Call) -> Json:
 @method("chat.getPermalink", tier=SPECIAL)
 def permalink(call: Call) -> Json:
     """https://docs.slack.dev/reference/methods/chat.getPermalink"""
-    channel = _known(call)
+    channel = _conversation(call)
     ts = call.arguments.required("message_ts")
     if call.world.message(channel.id, ts) is None:
         raise ApiError("message_not_found")

@@ -11,11 +11,11 @@ from bot.devtools.sandbox.methods.registry import Call, method, page
 from bot.devtools.sandbox.world import Conversation, Message
 
 _PREFIX: Final = {"im": "im", "channel": "channels", "private": "groups"}
-"""How scopes call the kinds of conversations."""
+"""The names of the kinds of conversations in scopes."""
 
 
 def _conversation(call: Call, right: str) -> Conversation:
-    """The conversation, if the app may see it and has the scope for its kind."""
+    """Return the conversation if the app may see it and has the scope for its kind. Raises `ApiError`."""
     channel = call.world.channels.get(call.arguments.required("channel"))
     if channel is None or (channel.kind != "channel" and call.app.bot_user not in channel.members):
         raise ApiError("channel_not_found")
@@ -47,8 +47,8 @@ def open_(call: Call) -> Json:
     before = len(call.world.channels)
     channel = call.world.dm(call.app.bot_user, user.id)
     already = len(call.world.channels) == before
-    whole = call.arguments.flag("return_im")
-    body = render.channel(call.world, channel, app=call.app) if whole else {"id": channel.id}
+    return_im = call.arguments.flag("return_im")
+    body = render.channel(call.world, channel, app=call.app) if return_im else {"id": channel.id}
     return {"no_op": already, "already_open": already, "channel": body}
 
 
@@ -66,17 +66,19 @@ def members(call: Call) -> Json:
     return {**found, "members": [member["id"] for member in found["members"]]}
 
 
-def _shown(call: Call, found: list[Message]) -> Json:
-    """A page of messages, as the arguments ask for it."""
+def _message_page(call: Call, messages: list[Message]) -> Json:
+    """Return a page of messages, by the arguments of the call."""
     limit = call.arguments.whole("limit", default=limits.HISTORY_DEFAULT, most=limits.HISTORY_LIMIT)
     cursor = call.arguments.text("cursor") or "0"
     if not cursor.isdigit():
         raise ApiError("invalid_cursor")
     start = int(cursor)
-    more = len(found) > start + limit
+    more = len(messages) > start + limit
     with_metadata = call.arguments.flag("include_all_metadata")
     body: Json = {
-        "messages": [render.message(call.world, item, metadata=with_metadata) for item in found[start : start + limit]],
+        "messages": [
+            render.message(call.world, message, metadata=with_metadata) for message in messages[start : start + limit]
+        ],
         "has_more": more,
     }
     if more:
@@ -95,7 +97,11 @@ def _in_window(call: Call, found: list[Message]) -> list[Message]:
         except ValueError:
             raise ApiError(f"invalid_ts_{name}") from None
         sign = 1 if name == "oldest" else -1
-        found = [item for item in found if (float(item.ts) - edge) * sign > 0 or (inclusive and float(item.ts) == edge)]
+        found = [
+            message
+            for message in found
+            if (float(message.ts) - edge) * sign > 0 or (inclusive and float(message.ts) == edge)
+        ]
     return found
 
 
@@ -110,7 +116,7 @@ def history(call: Call) -> Json:
         for message in reversed(call.world.messages[channel.id])
         if message.thread_ts in (None, message.ts) or message.reply_broadcast
     ]
-    return {**_shown(call, _in_window(call, found)), "pin_count": 0}
+    return {**_message_page(call, _in_window(call, found)), "pin_count": 0}
 
 
 @method("conversations.replies", tier=3)
@@ -121,4 +127,4 @@ def replies(call: Call) -> Json:
     if call.world.message(channel.id, ts) is None:
         raise ApiError("thread_not_found")
     found = [message for message in call.world.messages[channel.id] if ts in (message.ts, message.thread_ts)]
-    return _shown(call, _in_window(call, found))
+    return _message_page(call, _in_window(call, found))

@@ -1,4 +1,4 @@
-"""files.*; the contents are served by `web.download`."""
+"""files.*; the contents are served by `web_api`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a method is declared: its rate tier, the scopes it needs, and the kind of token."""
+"""The registry of methods: rate tier, scopes and kind of token of each."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from bot.devtools.sandbox.slack import SlackSandbox
 from bot.devtools.sandbox.world import InstalledApp, World
 
 Caller: TypeAlias = Literal["bot", "app", "nobody"]
-"""Whose token a method takes; "nobody": none is needed."""
+"""The kind of token that a method needs; "nobody": none."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call of a method. `app` is the caller; methods without a token are called by the app under test."""
+    """A call of a method by an app. Methods without a token are called by the app under test."""
 
     slack: SlackSandbox
     app: InstalledApp
@@ -30,8 +30,8 @@ class Call:
         return self.slack.world
 
     def need(self, *scopes: str) -> None:
-        """Raise `missing_scope` unless the token has one of these."""
-        if scopes and not any(item in self.app.scopes for item in scopes):
+        """Raise `missing_scope` unless the token has one of these scopes."""
+        if scopes and not any(scope in self.app.scopes for scope in scopes):
             raise ApiError("missing_scope", needed=scopes[0], provided=",".join(self.app.scopes))
 
 
@@ -40,7 +40,7 @@ Run: TypeAlias = Callable[[Call], Json]
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """`scopes`: one of them is needed. `tier`: see `limits.TIERS`; 0 is special."""
+    """A method. `scopes`: one of them is needed; `tier`: see `limits.TIERS`, 0 is special."""
 
     name: str
     tier: int
@@ -63,14 +63,14 @@ def method(name: str, *, tier: int, scopes: tuple[str, ...] = (), by: Caller = "
 
 
 def page(items: list[Json], call: Call, *, key: str, most: int = 1000) -> Json:
-    """One page of a list, by `cursor` and `limit` (apis/web-api/pagination)."""
+    """Return one page of a list, by `cursor` and `limit` (apis/web-api/pagination)."""
     cursor = call.arguments.text("cursor") or "0"
     if not cursor.isdigit():
         raise ApiError("invalid_cursor")
     start = int(cursor)
     limit = call.arguments.whole("limit", default=most, most=most)
-    rest = len(items) > start + limit
+    has_more = len(items) > start + limit
     return {
         key: items[start : start + limit],
-        "response_metadata": {"next_cursor": str(start + limit) if rest else ""},
+        "response_metadata": {"next_cursor": str(start + limit) if has_more else ""},
     }

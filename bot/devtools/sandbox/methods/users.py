@@ -11,8 +11,8 @@ from bot.devtools.sandbox.methods.registry import Call, method, page
 from bot.devtools.sandbox.world import User
 
 
-def _user(call: Call, one: User) -> Json:
-    return render.user(call.world, one, email="users:read.email" in call.app.scopes)
+def _user_json(call: Call, user: User) -> Json:
+    return render.user(call.world, user, email="users:read.email" in call.app.scopes)
 
 
 @method("users.info", tier=4, scopes=("users:read",))
@@ -21,18 +21,18 @@ def info(call: Call) -> Json:
     user = call.world.users.get(call.arguments.required("user"))
     if user is None:
         raise ApiError("user_not_found")
-    return {"user": _user(call, user)}
+    return {"user": _user_json(call, user)}
 
 
 @method("users.list", tier=2, scopes=("users:read",))
 def list_(call: Call) -> Json:
     """https://docs.slack.dev/reference/methods/users.list"""
-    found = page([_user(call, user) for user in call.world.users.values()], call, key="members")
+    found = page([_user_json(call, user) for user in call.world.users.values()], call, key="members")
     return {**found, "cache_ts": int(call.slack.time.seconds)}
 
 
 _KINDS: Final = {"public_channel": ("channel", "channels:read"), "private_channel": ("private", "groups:read")}
-"""The kinds of conversations that can be asked for, and the scope that each needs."""
+"""The kinds of conversations in arguments, with the scope of each."""
 
 
 @method("users.conversations", tier=3, scopes=("channels:read", "groups:read"))
@@ -60,5 +60,5 @@ def lookup_by_email(call: Call) -> Json:
     email = call.arguments.required("email").lower()
     for user in call.world.users.values():
         if user.email.lower() == email and not user.deleted:
-            return {"user": _user(call, user)}
+            return {"user": _user_json(call, user)}
     raise ApiError("users_not_found")

@@ -10,14 +10,14 @@ from bot.devtools.sandbox.errors import ApiError, bad_arguments
 from bot.devtools.sandbox.jsontypes import Json
 from bot.devtools.sandbox.methods.registry import Call, method
 
-_MANGLED: Final = "invalid `trigger_id` [json-pointer:/trigger_id]"
+_INVALID_TRIGGER: Final = "invalid `trigger_id` [json-pointer:/trigger_id]"
 
 
 def _trigger(call: Call) -> str:
-    """A trigger id in the right form. Slack rejects other text as an argument, before it looks for it."""
+    """Return the trigger id. Slack refuses other texts as an argument before it looks for the trigger."""
     name = call.arguments.required("trigger_id")
     if name.count(".") != 2:
-        raise bad_arguments([_MANGLED])
+        raise bad_arguments([_INVALID_TRIGGER])
     return name
 
 
