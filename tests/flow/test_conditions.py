@@ -1,4 +1,4 @@
-"""Conditions that guard something, through the commands: refused in the file, or asked about with the reason."""
+"""Conditions of gates, by the commands: a wrong one is refused with the file, or opens the gate and gives a reason."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ inputs:
   size: {type: choice, options: ["5", "10", "100"]}
 steps:
 """
-GUARD = """\
+GATED_STEP = """\
   - {id: %s, uses: set, with: {x: 1}, gate: {when: "{{ %s }}", approvers: [ada@example.com]}}
 """
 CONDITIONS = {
@@ -39,7 +39,7 @@ CONDITIONS = {
     "cased": "inputs.size | lower == 'XL'",
 }
 INPUTS = ("-i", "usage=100%", "-i", "amount=1000 EUR", "-i", "size=100")
-FILE = TEXTS + "".join(GUARD % each for each in CONDITIONS.items())
+FILE = TEXTS + "".join(GATED_STEP % condition for condition in CONDITIONS.items())
 UNKNOWN = """\
 name: unknown
 owner: sam@example.com
@@ -67,14 +67,14 @@ def test_a_condition_that_compares_texts_is_refused_at_its_line(signoff: Command
 
 
 @pytest.mark.parametrize("name", CONDITIONS)
-def test_a_file_that_was_registered_before_asks_and_says_why(signoff: Commands, name: str) -> None:
-    """Its runs go on, and no gate of it is skipped in silence."""
+def test_a_file_that_was_registered_before_asks_and_gives_the_reason(signoff: Commands, name: str) -> None:
+    """Its runs go on, and none of its gates is silently skipped."""
     signoff.at.write(
         "texts.yaml", TEXTS + "  - {id: a, uses: set, with: {x: 1}, gate: {approvers: [ada@example.com]}}\n"
     )
     signoff.done("register", "texts.yaml")
     with closing(sqlite3.connect(signoff.at.database)) as database, database:
-        older = (TEXTS + GUARD % (name, CONDITIONS[name])).encode()
+        older = (TEXTS + GATED_STEP % (name, CONDITIONS[name])).encode()
         database.execute("UPDATE workflow_version SET source = ?", (older,))
     signoff.done("run", "texts", *INPUTS)
     (request,) = signoff.json("requests")
@@ -106,8 +106,8 @@ def test_a_file_that_was_registered_before_asks_and_says_why(signoff: Commands, 
         ("not inputs.answer.used != {'n': [1]}", {"used": {"n": ["1"]}}),
     ],
 )
-def test_what_only_the_run_can_know_opens_the_gate(signoff: Commands, condition: str, answer: Any) -> None:
-    signoff.at.write("unknown.yaml", UNKNOWN + GUARD % ("a", condition))
+def test_a_comparison_that_fails_only_in_the_run_opens_the_gate(signoff: Commands, condition: str, answer: Any) -> None:
+    signoff.at.write("unknown.yaml", UNKNOWN + GATED_STEP % ("a", condition))
     signoff.done("check", "unknown.yaml")
     finished = signoff("try", "unknown.yaml", "-i", f"answer={json.dumps(answer)}", "--answer", "approve")
     assert finished.code == 0
@@ -138,10 +138,10 @@ def test_what_only_the_run_can_know_opens_the_gate(signoff: Commands, condition:
         ("inputs.answer.used == [[]]", {"used": [{}]}, False),
     ],
 )
-def test_what_compares_rightly_is_decided_by_the_condition(
+def test_a_right_comparison_is_decided_by_the_condition(
     signoff: Commands, condition: str, answer: Any, asks: bool
 ) -> None:
-    signoff.at.write("unknown.yaml", UNKNOWN + GUARD % ("a", condition))
+    signoff.at.write("unknown.yaml", UNKNOWN + GATED_STEP % ("a", condition))
     finished = signoff("try", "unknown.yaml", "-i", f"answer={json.dumps(answer)}", "--answer", "approve")
     assert finished.code == 0
     assert ("Answering as ada@example.com." in finished.out) is asks
@@ -160,7 +160,7 @@ steps:
 
 
 @pytest.mark.parametrize(
-    ("made", "condition", "named"),
+    ("params", "condition", "reference"),
     [
         ('n: "{{ inputs.total | number }}"', "steps.made.n > 1000", "steps.made.n"),
         ('n: "{{ inputs.total | number }}"', "steps.again.n > 1000", "steps.again.n"),
@@ -169,34 +169,34 @@ steps:
         ('n: ["{{ inputs.note | default(inputs.total) | int }}"]', "steps.made.n[0] > 1", "steps.made.n.0"),
     ],
 )
-def test_a_number_that_an_earlier_step_reads_from_a_text_guards_nothing(
-    signoff: Commands, made: str, condition: str, named: str
+def test_a_number_that_an_earlier_step_reads_from_a_text_is_refused_in_a_condition(
+    signoff: Commands, params: str, condition: str, reference: str
 ) -> None:
-    """`set` reads 1.234 as little more than one; a condition asks."""
-    signoff.at.write("passed-on.yaml", PASSED_ON % (made, condition))
+    """`set` reads 1.234 as little more than one, where a condition would ask."""
+    signoff.at.write("passed-on.yaml", PASSED_ON % (params, condition))
     finished = signoff("check", "passed-on.yaml")
     assert finished.code == 1
     assert "passed-on.yaml:7:" in finished.said
-    assert f"steps[2].gate.when: `{named}` comes from a text that" in finished.said
+    assert f"steps[2].gate.when: `{reference}` comes from a text that" in finished.said
 
 
 @pytest.mark.parametrize(
-    ("made", "condition"),
+    ("params", "condition"),
     [
         ('n: "{{ inputs.total }}"', "steps.made.n | number > 1000"),
         ('n: "{{ inputs.total }}", m: "{{ inputs.total | number }}"', "steps.again.n | number > 1000"),
     ],
 )
-def test_a_text_that_is_passed_on_asks_where_it_is_not_clear(signoff: Commands, made: str, condition: str) -> None:
-    signoff.at.write("passed-on.yaml", PASSED_ON % (made, condition))
+def test_an_ambiguous_text_that_is_passed_on_opens_the_gate(signoff: Commands, params: str, condition: str) -> None:
+    signoff.at.write("passed-on.yaml", PASSED_ON % (params, condition))
     finished = signoff("try", "passed-on.yaml", "-i", "total=1.234", "--answer", "approve")
     assert finished.code == 0
     assert '"1.234" may mean thousands or decimals' in finished.out.replace("\n", " ").replace("│", "")
 
 
-def test_whom_a_number_chooses_is_asked_only_where_the_number_is_clear(signoff: Commands) -> None:
-    chosen = "'boss@example.com' if inputs.total | number > 1000 else 'ada@example.com'"
+def test_an_ambiguous_number_chooses_no_approver(signoff: Commands) -> None:
+    approver = "'boss@example.com' if inputs.total | number > 1000 else 'ada@example.com'"
     text = PASSED_ON % ("n: 1", "true")
-    signoff.at.write("passed-on.yaml", text.replace("[ada@example.com]", f'["{{{{ {chosen} }}}}"]'))
+    signoff.at.write("passed-on.yaml", text.replace("[ada@example.com]", f'["{{{{ {approver} }}}}"]'))
     finished = signoff("try", "passed-on.yaml", "-i", "total=1.234", "--answer", "approve")
     assert "Answering as sam@example.com." in finished.out

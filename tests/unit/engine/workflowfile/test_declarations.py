@@ -65,7 +65,7 @@ def load(*steps: Value, registered: bool = False, inputs: Any = None) -> Workflo
 
 
 def opening_of(*steps: Value, given_inputs: dict[str, Value] | None = None, inputs: Any = None) -> Opening:
-    """What the last of the steps asks; the forms before it are filled in as they stand."""
+    """Return the opening of the last step. Forms before it are approved with these values."""
     workflow = load(*steps, inputs=inputs)
     state = RunState(
         id="r1",
@@ -94,14 +94,14 @@ def step(params: dict[str, Value], **keys: Value) -> Value:
 
 def decide(opening: Opening, **edits: Value) -> Any:
     return requests.apply_edits(
-        asked(opening), {key.replace("__", "."): one for key, one in edits.items()}, kind=ALL["set"]
+        asked(opening), {key.replace("__", "."): value for key, value in edits.items()}, kind=ALL["set"]
     )
 
 
 def wrong(opening: Opening, **edits: Value) -> dict[str, str]:
-    refused = decide(opening, **edits)
-    assert isinstance(refused, InvalidEdits)
-    return dict(refused.errors)
+    result = decide(opening, **edits)
+    assert isinstance(result, InvalidEdits)
+    return dict(result.errors)
 
 
 FORM: Final[Value] = {
@@ -130,17 +130,17 @@ PLACES: Final[list[tuple[str, list[Value], Value, str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("steps", "value", "path"), [one[1:] for one in PLACES], ids=[one[0] for one in PLACES])
+@pytest.mark.parametrize(("steps", "value", "path"), [row[1:] for row in PLACES], ids=[row[0] for row in PLACES])
 @pytest.mark.parametrize("at", ["before", "after"])
 def test_a_value_keeps_the_declaration_of_its_input(steps: list[Value], value: Value, path: str, at: str) -> None:
     opening = opening_of(*steps, step({"x": value}, at=at))
     edits = {path.replace(".", "__"): Decimal(2_000_000)}
     assert wrong(opening, **edits) == {path: "must be at most 9"}
     assert wrong(opening, **{path.replace(".", "__"): "two"}) == {path: "must be a whole number"}
-    (found,) = [one for one in opening.editable if json_values.show_path(one.path) == path]
-    assert found.field.label == "Number"
-    taken = decide(opening, **{path.replace(".", "__"): 4})
-    assert [one.after for one in taken[0]] == [4]
+    (place,) = [place for place in opening.editable if json_values.show_path(place.path) == path]
+    assert place.field.label == "Number"
+    edited = decide(opening, **{path.replace(".", "__"): 4})
+    assert [edit.after for edit in edited[0]] == [4]
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_wrong_edit_is_refused_with_the_sentence_of_the_form(name: str, edit: 
         ("{{ inputs.tags[0] }}", "z", "is not one of: a, b, c"),
     ],
 )
-def test_a_part_of_an_input_keeps_what_its_declaration_says_of_it(value: str, edit: Value, sentence: str) -> None:
+def test_a_part_of_an_input_keeps_its_part_of_the_declaration(value: str, edit: Value, sentence: str) -> None:
     opening = opening_of(step({"x": value}))
     assert wrong(opening, x=edit) == {"x": sentence}
     (place,) = opening.editable
@@ -195,48 +195,48 @@ def test_the_amount_alone_is_typed_like_money_and_stays_a_text(typed: str, after
     assert fields.from_text(place.field, typed) == after
 
 
-def test_what_the_gate_itself_declares_holds_under_the_label_of_the_input() -> None:
+def test_a_declaration_of_the_gate_keeps_the_label_of_the_input() -> None:
     opening = opening_of(step({"n": "{{ inputs.n }}"}, edit={"n": {"type": "integer", "max": 20}}))
     assert wrong(opening, n=21) == {"n": "must be at most 20"}
     (place,) = opening.editable
     assert place.field.label == "Number"
 
 
-def test_what_a_gate_declares_for_set_holds_where_it_is_passed_on() -> None:
+def test_a_declaration_of_a_gate_holds_for_the_output_of_set() -> None:
     first: Value = {**SAVED, "gate": {"when": False, "edit": {"all.1": {"type": "choice", "options": ["b", "c"]}}}}  # type: ignore[dict-item]
     opening = opening_of(first, step({"x": "{{ steps.saved.all }}"}))
     assert wrong(opening, x__1="d", x__0=10) == {"x.1": "is not one of: b, c", "x.0": "must be at most 9"}
 
 
 def test_json_stays_json_whatever_it_holds() -> None:
-    for held in ("some text", True, 12, None):
-        opening = opening_of(step({"args": "{{ inputs.args }}"}), given_inputs={**GIVEN, "args": held})
+    for current in ("some text", True, 12, None):
+        opening = opening_of(step({"args": "{{ inputs.args }}"}), given_inputs={**GIVEN, "args": current})
         edits: list[Value] = [{"n": 1}, None, "text", [1]]
         for edit in edits:
-            taken = decide(opening, args=edit)
-            assert [one.after for one in taken[0]] == ([] if edit == held else [edit])
+            edited = decide(opening, args=edit)
+            assert [applied.after for applied in edited[0]] == ([] if edit == current else [edit])
 
 
 def test_a_mapping_may_be_edited_as_a_whole_if_it_keeps_its_shape() -> None:
     body: dict[str, Value] = {"a": {"n": "{{ inputs.n }}", "b": 1}, "list": ["{{ inputs.mail }}"]}
     opening = opening_of(step({"json": body}))
-    assert [json_values.show_path(one.path) for one in opening.editable] == ["json.a.n", "json.a.b", "json.list.0"]
-    taken = decide(opening, json={"a": {"n": 2, "b": 1}, "list": ["c@example.com"]})
-    assert [(json_values.show_path(one.path), one.after) for one in taken[0]] == [
+    assert [json_values.show_path(place.path) for place in opening.editable] == ["json.a.n", "json.a.b", "json.list.0"]
+    edited = decide(opening, json={"a": {"n": 2, "b": 1}, "list": ["c@example.com"]})
+    assert [(json_values.show_path(edit.path), edit.after) for edit in edited[0]] == [
         ("json.a.n", 2),
         ("json.list.0", "c@example.com"),
     ]
     assert wrong(opening, json={"a": {"n": 20, "b": 1}, "list": ["c@example.com"]}) == {"json.a.n": "must be at most 9"}
-    kept = "must keep its names and its length; only its values can be changed"
-    others: list[Value] = [{"a": {"n": 2}, "list": ["x"]}, {"a": {"n": 2, "b": 1}, "list": []}, "text"]
-    for other in others:
-        assert wrong(opening, json=other) == {"json": kept}
+    sentence = "must keep its names and its length; only its values can be changed"
+    values: list[Value] = [{"a": {"n": 2}, "list": ["x"]}, {"a": {"n": 2, "b": 1}, "list": []}, "text"]
+    for value in values:
+        assert wrong(opening, json=value) == {"json": sentence}
     assert set(wrong(opening, jsn=1)) == {"jsn"}
 
 
 def test_of_two_values_with_one_name_only_one_can_be_edited() -> None:
     opening = opening_of(step({"a": {"b": "{{ inputs.n }}", "b.c": "{{ inputs.mail }}", "x": {"y": 1}}, "a.b": 1}))
-    names = [json_values.show_path(one.path) for one in opening.editable]
+    names = [json_values.show_path(place.path) for place in opening.editable]
     assert len(names) == len(set(names))
     assert "Of two values with the name a.b only the first can be edited." in opening.notes
 
@@ -244,9 +244,9 @@ def test_of_two_values_with_one_name_only_one_can_be_edited() -> None:
 def test_a_missing_answer_is_named_by_its_label() -> None:
     declared = {"n": {"type": "integer", "label": "How many"}}
     form: Value = {"id": "ask", "uses": "form", "approvers": ["ann@example.com"], "fields": json_values.clean(declared)}
-    refused = requests.apply_edits(asked(opening_of(form)), {}, kind=ALL["form"])
-    assert isinstance(refused, InvalidEdits)
-    assert refusals.sentence(refused) == "How many is required."
+    result = requests.apply_edits(asked(opening_of(form)), {}, kind=ALL["form"])
+    assert isinstance(result, InvalidEdits)
+    assert refusals.sentence(result) == "How many is required."
 
 
 def test_null_is_an_answer_to_a_form_that_asks_for_json() -> None:
@@ -256,10 +256,10 @@ def test_null_is_an_answer_to_a_form_that_asks_for_json() -> None:
     assert not isinstance(requests.apply_edits(request, {"x": None}, kind=ALL["form"]), InvalidEdits)
 
 
-def test_what_cannot_be_edited_is_shown_as_it_is_declared() -> None:
+def test_a_value_that_cannot_be_edited_is_shown_by_its_declaration() -> None:
     opening = opening_of(step({"n": "{{ inputs.n }}", "tags": "{{ inputs.tags }}"}, edit=[]))
     request = samples.request({}, content=opening.content, editable=(), declared=opening.declared)
-    assert [(one.label, one.text, one.editable) for one in request_content.content_fields(request)] == [
+    assert [(field.label, field.text, field.editable) for field in request_content.content_fields(request)] == [
         ("Number", "9", False),
         ("tags", "a, b", False),
     ]
@@ -274,12 +274,12 @@ OLD: Final = {
 }
 
 
-def test_a_file_is_held_to_the_table_of_currencies_and_one_that_was_registered_goes_on() -> None:
+def test_a_file_must_match_the_table_of_currencies_unless_it_was_registered_before() -> None:
     with pytest.raises(DefinitionError) as refused:
         load(step({"x": 1}), inputs=OLD)
-    said = [problem.message for problem in refused.value.problems]
-    assert any("BTC is not in ISO 4217" in one for one in said), said
-    assert any("must have at most 2 decimals in EUR" in one for one in said), said
+    messages = [problem.message for problem in refused.value.problems]
+    assert any("BTC is not in ISO 4217" in message for message in messages), messages
+    assert any("must have at most 2 decimals in EUR" in message for message in messages), messages
     form: Value = {"id": "ask", "uses": "form", "approvers": ["ann@example.com"], "fields": json_values.clean(OLD)}
     assert load(form, registered=True, inputs=OLD).inputs["coin"].currency == "BTC"
 
@@ -365,13 +365,13 @@ TYPED: Final = st.one_of(
             ),
         ]
     ),
-    # What no browser sends as it was typed is left out.
+    # Characters that browsers do not send as they were typed are left out.
     st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=6),
 )
 
 
 def of_input(field: Field, now: Value) -> Request:
-    """A request about nothing but the value of an input with this declaration."""
+    """Return a request about the value of one input with this declaration."""
     declaration = json_values.loads(json_values.dumps(field.given))
     return asked(opening_of(step({"x": "{{ inputs.x }}"}), given_inputs={"x": now}, inputs={"x": declaration}))
 
@@ -381,19 +381,19 @@ def of_input(field: Field, now: Value) -> Request:
 def test_a_gate_takes_exactly_the_edits_that_the_input_takes(field: Field, value: Value, draw: st.DataObject) -> None:
     now = draw.draw(VALUES)
     value, now = json_values.clean(value), json_values.clean(now)
-    taken, refused = fields.validate_all({"x": field}, {"x": value})
-    found = requests.apply_edits(of_input(field, now), {"x": value}, kind=ALL["set"])
+    valid, refused = fields.validate_all({"x": field}, {"x": value})
+    result = requests.apply_edits(of_input(field, now), {"x": value}, kind=ALL["set"])
     if json_values.canonical(value) == json_values.canonical(now):
-        assert found == ((), of_input(field, now).content)
-    elif isinstance(found, InvalidEdits):
-        assert dict(found.errors) == refused
+        assert result == ((), of_input(field, now).content)
+    elif isinstance(result, InvalidEdits):
+        assert dict(result.errors) == refused
     else:
         assert not refused
-        assert [one.after for one in found[0]] == [taken["x"]] or fields.same_value(field, now, taken["x"])
+        assert [edit.after for edit in result[0]] == [valid["x"]] or fields.same_value(field, now, valid["x"])
 
 
 def typed_on_a_page(field: Field, typed: str) -> Value:
-    """Into an input for text, as a value that its own kind of input cannot hold gets one."""
+    """Return the value that a page reads from a text input. A value that another input cannot hold gets one."""
     first = page_inputs.inputs("x", field, None)[0]
     if first.choices:
         return fields.from_text(field, typed)
@@ -412,7 +412,7 @@ def typed_in_slack(field: Field, typed: str) -> Value:
 
 @settings(deadline=None, max_examples=400)
 @given(
-    field=DECLARED.filter(lambda one: one.type not in (FieldType.CHOICE, FieldType.CHOICES, FieldType.BOOLEAN)),
+    field=DECLARED.filter(lambda field: field.type not in (FieldType.CHOICE, FieldType.CHOICES, FieldType.BOOLEAN)),
     typed=TYPED,
 )
 def test_the_same_typing_has_the_same_result_and_sentence_everywhere(field: Field, typed: str) -> None:
@@ -422,16 +422,16 @@ def test_the_same_typing_has_the_same_result_and_sentence_everywhere(field: Fiel
     except InvalidValue as error:
         expected = None, str(error)
     if not fields.as_seen(typed):
-        return  # An input that nobody touched is empty in each of them, and says no more than that.
+        return  # An untouched input is empty on each surface and has no result.
     for name, read in {"page": typed_on_a_page, "slack": typed_in_slack}.items():
         try:
-            found: tuple[Value, str] = read(field, typed), ""
+            result: tuple[Value, str] = read(field, typed), ""
         except InvalidValue as error:
-            found = None, str(error)
+            result = None, str(error)
         if expected[1]:
-            assert characters.visible(expected[1]) in characters.visible(found[1]), name
+            assert characters.visible(expected[1]) in characters.visible(result[1]), name
         else:
-            assert found == expected or fields.same(field, found[0], expected[0]), name
+            assert result == expected or fields.same(field, result[0], expected[0]), name
     if not expected[1]:
         assert prompts.read_edits(f"x={typed}", request) == {"x": expected[0]}
         return

@@ -1,4 +1,4 @@
-"""What later steps read of a step whose answer was lost."""
+"""The expected output of a step whose answer was lost."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ PAY = "- {id: pay, uses: http, with: {method: POST, url: 'https://pay.example.co
 REQUIRED = "is required: later steps read it"
 
 
-def expected(*later: str, pay: str = PAY) -> ExpectedOutput:
+def expected_output(*later: str, pay: str = PAY) -> ExpectedOutput:
     source = "name: done\nsteps:\n" + "".join(f"  {line}\n" for line in (pay, *later))
     return find_expected_output(workflowfile.load(source.encode(), kinds=registry.builtin()), "pay")
 
 
-def read(*later: str) -> dict[str, tuple[str, str, bool]]:
-    fields = expected(*later).fields
+def fields_of(*later: str) -> dict[str, tuple[str, str, bool]]:
+    fields = expected_output(*later).fields
     return {name: (field.label or "", field.type.value, field.required) for name, field in fields.items()}
 
 
-def test_nothing_is_asked_where_nothing_is_read() -> None:
-    found = expected("- {id: note, uses: set, with: {text: hello}}")
-    assert found.fields == {}
-    assert found.find_problems({}) == {}
+def test_a_step_that_nothing_reads_has_no_fields() -> None:
+    expected = expected_output("- {id: note, uses: set, with: {text: hello}}")
+    assert expected.fields == {}
+    assert expected.find_problems({}) == {}
 
 
 @pytest.mark.parametrize(
@@ -46,32 +46,34 @@ def test_nothing_is_asked_where_nothing_is_read() -> None:
         ("with: {n: 1}, gate: {show: ['{{ steps.pay.body.sum }}']}", {"body.sum": ("Sum", "text", True)}),
     ],
 )
-def test_what_is_read_is_asked_with_a_label_in_words(later: str, asked: dict[str, tuple[str, str, bool]]) -> None:
-    assert read(f"- {{id: note, uses: set, {later}}}") == asked
+def test_a_value_that_a_step_reads_is_a_field_with_a_label_in_words(
+    later: str, asked: dict[str, tuple[str, str, bool]]
+) -> None:
+    assert fields_of(f"- {{id: note, uses: set, {later}}}") == asked
 
 
-def test_a_gate_that_reviews_the_output_reads_it_too() -> None:
+def test_a_gate_after_the_step_reads_the_whole_output() -> None:
     pay = PAY.replace("json: {a: 1}}", "json: {a: 1}}, gate: {at: after, title: 'Was {{ steps.pay.body.sum }} right?'}")
-    found = expected(pay=pay)
-    assert set(found.fields) == {"output"}, "people are asked about all of it"
-    assert set(found.find_problems({})) == {"output"}
-    assert found.find_problems({"status": 200}) == {"output": "needs body.sum: later steps read it"}
-    assert found.find_problems({"body": {"sum": 1}}) == {}
+    expected = expected_output(pay=pay)
+    assert set(expected.fields) == {"output"}, "people are asked about all of it"
+    assert set(expected.find_problems({})) == {"output"}
+    assert expected.find_problems({"status": 200}) == {"output": "needs body.sum: later steps read it"}
+    assert expected.find_problems({"body": {"sum": 1}}) == {}
 
 
-def test_of_a_value_and_its_part_the_whole_is_asked_once_and_says_who_reads_it() -> None:
-    found = expected(
+def test_a_value_and_its_part_are_one_field_that_names_its_readers() -> None:
+    expected = expected_output(
         "- {id: one, uses: set, with: {n: '{{ steps.pay.body.number }}'}}",
         "- {id: two, uses: set, title: Tell the customer, with: {n: '{{ steps.pay.body }}'}}",
         "- {id: three, uses: set, with: {n: '{{ steps.pay.body }}'}}",
     )
-    assert set(found.fields) == {"body"}
-    assert found.fields["body"].help == "Read by: one, Tell the customer, three."
+    assert set(expected.fields) == {"body"}
+    assert expected.fields["body"].help == "Read by: one, Tell the customer, three."
 
 
-def test_two_values_of_one_name_are_told_apart() -> None:
+def test_two_values_with_one_name_have_different_labels() -> None:
     later = "- {id: n, uses: set, with: {a: '{{ steps.pay.body.from.id }}', b: '{{ steps.pay.body.to.id }}'}}"
-    assert {label for label, _, _ in read(later).values()} == {"Body from id", "Body to id"}
+    assert {label for label, _, _ in fields_of(later).values()} == {"Body from id", "Body to id"}
 
 
 @pytest.mark.parametrize(
@@ -87,17 +89,17 @@ def test_two_values_of_one_name_are_told_apart() -> None:
         ("1E5", "1E5"),
     ],
 )
-def test_what_is_typed_becomes_the_output_that_the_step_would_have_had(typed: str, value: Any) -> None:
-    found = expected("- {id: note, uses: set, with: {n: '{{ steps.pay.body.number }}'}}")
-    values, wrong = found.parse_texts({"body.number": typed})
+def test_a_typed_text_becomes_a_value_of_the_output(typed: str, value: Any) -> None:
+    expected = expected_output("- {id: note, uses: set, with: {n: '{{ steps.pay.body.number }}'}}")
+    values, wrong = expected.parse_texts({"body.number": typed})
     assert wrong == {}
-    output: Any = found.build_output(values)
+    output: Any = expected.build_output(values)
     assert str(output["body"]["number"]) == str(value)
-    assert found.find_problems(output) == {}
+    assert expected.find_problems(output) == {}
 
 
 @pytest.mark.parametrize(
-    ("later", "output", "why"),
+    ("later", "output", "reason"),
     [
         ("{a: '{{ steps.pay }}', b: '{{ steps.pay.body.n }}'}", {}, REQUIRED),
         ("{a: '{{ steps.pay }}', b: '{{ steps.pay.body.n }}'}", {"x": 1}, "needs body.n: later steps read it"),
@@ -111,20 +113,20 @@ def test_what_is_typed_becomes_the_output_that_the_step_would_have_had(typed: st
         ("{a: '{{ steps.pay[run.id] }}'}", {}, REQUIRED),
     ],
 )
-def test_whatever_a_step_cannot_do_without_is_needed_however_deep_it_lies(
-    later: str, output: dict[str, Any], why: str
-) -> None:
-    found = expected(f"- {{id: note, uses: set, with: {later}}}")
-    assert list(found.find_problems(output).values()) == [why]
+def test_a_value_that_a_step_requires_is_required_at_any_depth(later: str, output: dict[str, Any], reason: str) -> None:
+    expected = expected_output(f"- {{id: note, uses: set, with: {later}}}")
+    assert list(expected.find_problems(output).values()) == [reason]
 
 
-def test_what_is_missing_or_wrong_is_named() -> None:
-    found = expected("- {id: n, uses: set, with: {a: '{{ steps.pay.body.number }}', b: '{{ steps.pay.status }}'}}")
-    assert found.find_problems({}) == {
+def test_missing_and_wrong_values_are_named() -> None:
+    expected = expected_output(
+        "- {id: n, uses: set, with: {a: '{{ steps.pay.body.number }}', b: '{{ steps.pay.status }}'}}"
+    )
+    assert expected.find_problems({}) == {
         "body.number": "is required: later steps read it",
         "status": "is required: later steps read it",
     }
-    assert set(found.find_problems({"body": {"number": 1}, "status": "many"})) == {"status"}
-    _, wrong = found.parse_texts({"body.nothing": "x", "status": "many"})
+    assert set(expected.find_problems({"body": {"number": 1}, "status": "many"})) == {"status"}
+    _, wrong = expected.parse_texts({"body.nothing": "x", "status": "many"})
     assert wrong["body.nothing"] == "is not read by any later step; they read: body.number, status"
     assert "status" in wrong

@@ -38,7 +38,7 @@ LINES = FILE.splitlines()
 SPACES = "\u00a0\u2003\u2007\u200b\u202f\u3000"
 
 
-def problems(source: str) -> tuple[Problem, ...]:
+def problems_of(source: str) -> tuple[Problem, ...]:
     try:
         load(source.encode(), kinds=builtin())
     except DefinitionError as error:
@@ -46,37 +46,38 @@ def problems(source: str) -> tuple[Problem, ...]:
     return ()
 
 
-def places() -> Iterator[tuple[int, int]]:
-    """Line and column, from 0, of each space that is part of the structure, and of the end of each line."""
+def structural_places() -> Iterator[tuple[int, int]]:
+    """Yield the line and column, from 0, of each space that is part of the structure, and of the end of each line."""
     for number, line in enumerate(LINES):
         text = line.find('"') if '"' in line else line.find("A name")
-        yield from ((number, at) for at, one in enumerate(line) if one == " " and not 0 <= text < at)
+        yield from ((number, at) for at, char in enumerate(line) if char == " " and not 0 <= text < at)
         yield number, len(line)
 
 
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: f"U+{ord(space):04X}")
-def test_what_looks_like_a_space_is_named_where_it_stands(space: str) -> None:
-    for number, column in places():
+def test_a_character_that_looks_like_a_space_is_named_at_its_place(space: str) -> None:
+    for number, column in structural_places():
         line = LINES[number][:column] + space + LINES[number][column + 1 :]
-        found = problems("\n".join([*LINES[:number], line, *LINES[number + 1 :]]))
-        told = [one for one in found if f"(U+{ord(space):04X}) stands here: replace it with an ordinary" in one.message]
-        assert (told[0].line, told[0].column) == (number + 1, column + 1), line
+        problems = problems_of("\n".join([*LINES[:number], line, *LINES[number + 1 :]]))
+        sentence = f"(U+{ord(space):04X}) stands here: replace it with an ordinary"
+        named = [problem for problem in problems if sentence in problem.message]
+        assert (named[0].line, named[0].column) == (number + 1, column + 1), line
 
 
 @pytest.mark.parametrize("loader", [yaml_tree.FAST, yaml_tree.PURE])
 @pytest.mark.parametrize(
     "line", ["  \u00a0 uses: set", "    uses\u00a0: set", "    uses:\u00a0set", "\u00a0   uses: set"]
 )
-def test_both_parsers_come_to_the_same_sentence(loader: object, line: str) -> None:
+def test_both_parsers_give_the_same_sentence(loader: object, line: str) -> None:
     source = "name: nb\nsteps:\n  - id: go\n" + line + "\n    with: {a: 1}\n"
     try:
-        read = yaml_tree.read(source.encode(), loader=loader)
+        document = yaml_tree.read(source.encode(), loader=loader)
     except DefinitionError as error:
-        found = error.problems
+        problems = error.problems
     else:
-        found = read.lookalikes
-    assert [(one.line, one.column) for one in found] == [(4, line.index("\u00a0") + 1)]
-    assert found[0].message == "A no-break space (U+00A0) stands here: replace it with an ordinary space."
+        problems = document.lookalikes
+    assert [(problem.line, problem.column) for problem in problems] == [(4, line.index("\u00a0") + 1)]
+    assert problems[0].message == "A no-break space (U+00A0) stands here: replace it with an ordinary space."
 
 
 @pytest.mark.parametrize(
@@ -94,17 +95,17 @@ def test_both_parsers_come_to_the_same_sentence(loader: object, line: str) -> No
     ],
 )
 def test_curly_quotes_around_a_value_are_named(old: str, new: str, line: int, column: int) -> None:
-    found = [
-        one
-        for one in problems(FILE.replace(old, new, 1))
-        if "replace it with a straight quote, \" or '." in one.message
+    problems = [
+        problem
+        for problem in problems_of(FILE.replace(old, new, 1))
+        if "replace it with a straight quote, \" or '." in problem.message
     ]
-    assert [(one.line, one.column) for one in found] == [(line, column)]
+    assert [(problem.line, problem.column) for problem in problems] == [(line, column)]
 
 
 def test_curly_quotes_in_an_expression_are_named() -> None:
-    (found,) = problems(FILE.replace("number > 100", "string == “x”"))
-    assert found.message == "This expression has a curly quote, `“`; replace it with a straight quote, \" or '."
+    (problem,) = problems_of(FILE.replace("number > 100", "string == “x”"))
+    assert problem.message == "This expression has a curly quote, `“`; replace it with a straight quote, \" or '."
 
 
 @pytest.mark.parametrize(
@@ -118,18 +119,20 @@ def test_curly_quotes_in_an_expression_are_named() -> None:
     ],
 )
 def test_such_characters_within_a_text_are_text(line: str) -> None:
-    assert problems(FILE.replace("title: A name", line)) == ()
+    assert problems_of(FILE.replace("title: A name", line)) == ()
 
 
-def test_another_problem_on_a_line_with_such_a_text_is_told_as_it_is() -> None:
+def test_another_problem_on_a_line_with_such_a_text_is_reported_unchanged() -> None:
     line = "titel: C’est\u00a0bien, n’est-ce\u00a0pas"
-    assert ["no key `titel`" in one.message for one in problems(FILE.replace("title: A name", line))] == [True]
+    assert ["no key `titel`" in problem.message for problem in problems_of(FILE.replace("title: A name", line))] == [
+        True
+    ]
 
 
-def test_a_file_that_was_registered_with_such_a_space_goes_on() -> None:
+def test_a_file_that_was_registered_with_such_a_space_still_loads() -> None:
     source = FILE.replace("- two", "- two\u00a0").encode()
     assert load(source, kinds=builtin(), registered=True).steps[1].params.value == {"list": ["one", "two\u00a0"]}
 
 
-def test_a_long_line_of_such_characters_is_looked_at_up_to_a_limit() -> None:
-    assert problems(FILE.replace("A name", "[" * 100_000 + "\u00a0"))
+def test_a_long_line_is_searched_up_to_a_limit() -> None:
+    assert problems_of(FILE.replace("A name", "[" * 100_000 + "\u00a0"))
