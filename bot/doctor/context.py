@@ -23,7 +23,7 @@ TIMEOUT: Final = aiohttp.ClientTimeout(total=NETWORK_SECONDS)
 
 @dataclass(frozen=True, slots=True)
 class ClockReading:
-    """One moment by the wall clock and by the monotonic clock, which nobody can set."""
+    """One moment by the wall clock and by the monotonic clock, which cannot be set."""
 
     wall: datetime
     monotonic: float

@@ -64,12 +64,32 @@ def _workflow() -> Workflow:
 def pending_request(now: datetime) -> RequestView:
     """Return the view of a pending request."""
     sam = Person("sam", "Sam", (Address("email", "sam@example.com"),))
+    return RequestView(
+        model=_request(now),
+        run="example",
+        run_status=RunStatus.WAITING,
+        workflow="example",
+        workflow_title="Refund a customer",
+        requester=sam,
+        started_at=now,
+        title="Pay 84.50 EUR back?",
+        reason="Everything over 50 EUR is looked at.",
+        show=(("Order", "A-1001"),),
+        notes=(),
+        confirm="This pays 84.50 EUR. Sure?",
+        approve_label="Pay it",
+        reject_label="Do not pay",
+        decision=None,
+    )
+
+
+def _request(now: datetime) -> Request:
     lee = Person("lee", "Lee", (Address("email", "lee@example.com"),))
     subject = Subject(
         workflow="example", hash=_DIGEST, run="example", step="pay", visit=1, uses="http", at=ReviewPoint.BEFORE
     )
     money = Field(type=FieldType.MONEY, label="Amount", currency="EUR")
-    request = Request(
+    return Request(
         id="example",
         workspace="default",
         subject=subject,
@@ -85,23 +105,6 @@ def pending_request(now: datetime) -> RequestView:
         approvers=(Approver(lee, "lee@example.com"),),
         reason_required=ReasonRequired.REJECT,
         deadlines=Deadlines(opened_at=now, expires_at=now + timedelta(days=1)),
-    )
-    return RequestView(
-        model=request,
-        run="example",
-        run_status=RunStatus.WAITING,
-        workflow="example",
-        workflow_title="Refund a customer",
-        requester=sam,
-        started_at=now,
-        title="Pay 84.50 EUR back?",
-        reason="Everything over 50 EUR is looked at.",
-        show=(("Order", "A-1001"),),
-        notes=(),
-        confirm="This pays 84.50 EUR. Sure?",
-        approve_label="Pay it",
-        reject_label="Do not pay",
-        decision=None,
     )
 
 

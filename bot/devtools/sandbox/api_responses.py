@@ -50,10 +50,10 @@ class JsonHandlers:
         """Build a handler that changes something."""
 
         async def handler(request: web.Request) -> web.Response:
-            given = await read_body(request)
-            answer = await self.answer(request, lambda: do(given))
+            data = await read_body(request)
+            response = await self.answer(request, lambda: do(data))
             self.slack.changes.moved()
-            return answer
+            return response
 
         return handler
 
@@ -81,12 +81,12 @@ async def _read_now(read: Callable[[web.Request], Json], request: web.Request) -
 async def read_body(request: web.Request) -> Json:
     """Return the JSON object in the body, or {} without a body."""
     try:
-        given = await request.json() if request.can_read_body else {}
+        data = await request.json() if request.can_read_body else {}
     except json.JSONDecodeError:
-        given = None
-    if not isinstance(given, dict):
+        data = None
+    if not isinstance(data, dict):
         raise web.HTTPBadRequest(text="the body must be a JSON object")
-    return given
+    return data
 
 
 def newest(items: Sequence[T], request: web.Request) -> Sequence[T]:

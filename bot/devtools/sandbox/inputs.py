@@ -97,8 +97,8 @@ def _choose(element: Json, entered: Any) -> Any:
 def _find_option(element: Json, entered: Any) -> Json:
     for option in offered_options(element):
         if entered in (option, option["value"], option["text"]["text"]):
-            found: Json = option
-            return found
+            match: Json = option
+            return match
     offered = ", ".join(repr(option["text"]["text"]) for option in offered_options(element))
     raise CannotAct(f"there is no option {entered!r}; there are {offered}")
 
@@ -113,27 +113,27 @@ def _convert(kind: str, entered: Any) -> Any:
     return entered
 
 
-def read_suggestions(answer: Any) -> list[Json]:
+def read_suggestions(response: Any) -> list[Json]:
     """Return the options of a response to `block_suggestion`. Raises `CannotAct` if Slack would not show them."""
-    if not isinstance(answer, dict):
+    if not isinstance(response, dict):
         raise CannotAct("the app answered with no options")
-    found = offered_options(answer)
-    if len(found) > limits.SUGGESTED_OPTIONS:
+    options = offered_options(response)
+    if len(options) > limits.SUGGESTED_OPTIONS:
         raise CannotAct(f"the app answered with more than {limits.SUGGESTED_OPTIONS} options")
-    return found
+    return options
 
 
 def find_problems(blocks: list[Json], state: State) -> dict[str, str]:
     """Return the sentences that Slack's client shows under inputs instead of submitting, by block id."""
-    found = {}
+    sentences = {}
     for block, element in stateful_elements(blocks):
         if block["type"] != "input":
             continue
         value = entry_value(state[block["block_id"]][element["action_id"]])
         sentence = _find_problem(block, element, value)
         if sentence:
-            found[block["block_id"]] = sentence
-    return found
+            sentences[block["block_id"]] = sentence
+    return sentences
 
 
 def _find_problem(block: Json, element: Json, value: Any) -> str | None:

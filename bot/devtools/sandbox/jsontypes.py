@@ -1,4 +1,4 @@
-"""The one type for JSON objects: what comes from an app is only known after validation."""
+"""The type of JSON objects: the shape of an app's JSON is only known after validation."""
 
 from __future__ import annotations
 

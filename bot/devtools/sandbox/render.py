@@ -61,24 +61,12 @@ def bot_profile(world: World, app: InstalledApp) -> Json:
 
 def user(world: World, account: User, *, email: bool) -> Json:
     """Render a user: https://docs.slack.dev/reference/objects/user-object"""
-    profile: Json = {
-        "real_name": account.real_name,
-        "real_name_normalized": account.real_name,
-        "display_name": account.name,
-        "display_name_normalized": account.name,
-        "team": world.team.id,
-        "image_24": "",
-        "image_48": "",
-        "image_72": "",
-    }
-    if email and account.email:
-        profile["email"] = account.email
     body: Json = {
         "id": account.id,
         "team_id": world.team.id,
         "name": account.name,
         "deleted": account.deleted,
-        "profile": profile,
+        "profile": _profile(world, account, email=email),
         "is_bot": account.is_bot,
         "is_app_user": False,
         "updated": 0,
@@ -99,6 +87,22 @@ def user(world: World, account: User, *, email: bool) -> Json:
         "who_can_share_contact_card": "EVERYONE",
         **({"is_stranger": True} if account.is_stranger else {}),
     }
+
+
+def _profile(world: World, account: User, *, email: bool) -> Json:
+    profile: Json = {
+        "real_name": account.real_name,
+        "real_name_normalized": account.real_name,
+        "display_name": account.name,
+        "display_name_normalized": account.name,
+        "team": world.team.id,
+        "image_24": "",
+        "image_48": "",
+        "image_72": "",
+    }
+    if email and account.email:
+        profile["email"] = account.email
+    return profile
 
 
 def usergroup(world: World, group: Usergroup, *, users: bool, count: bool) -> Json:

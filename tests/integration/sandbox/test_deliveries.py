@@ -1,4 +1,4 @@
-"""Deliveries to the app: signatures, deadlines, retries, response_urls, and what a person sees when the app fails."""
+"""Deliveries to the app: signatures, deadlines, retries, response URLs, and the failures that people see."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.sandbox_env import actions, bolt, button, conforms, field, mo
 
 
 class Recorder:
-    """An app that only takes notes and answers what it is told to."""
+    """An app that records requests, and answers as configured."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[dict[str, str], bytes]] = []
@@ -44,15 +44,15 @@ class Recorder:
 
 @pytest.fixture
 async def recorder(slack: RunningSandbox) -> AsyncIterator[Recorder]:
-    one = Recorder()
-    async with served(one.handle) as url:
+    new_recorder = Recorder()
+    async with served(new_recorder.handle) as url:
         slack.app.request_url = url
-        yield one
+        yield new_recorder
 
 
 @pytest.fixture
 async def ada(slack: RunningSandbox, client: AsyncWebClient) -> SimulatedPerson:
-    """Ada, who has a request in front of her."""
+    """Return ada, who sees a request."""
     person = slack.person("ada")
     await client.chat_postMessage(channel=person.id, text="Pay?", blocks=[section(), actions(button(value="v1"))])
     return person
@@ -230,7 +230,7 @@ async def test_events_are_retried_at_once_after_one_minute_and_after_five(
     recorder.status = 500
 
     async def failed(times: int) -> None:
-        """The app has failed so often, and Slack has begun to wait."""
+        """Return whether the app has failed so often and Slack waits."""
         await slack.until(lambda: len(slack.deliveries) == times and slack.deliveries[-1].ack)
         await asyncio.sleep(0.02)
 
@@ -286,7 +286,7 @@ async def test_a_delivery_can_be_late(slack: RunningSandbox, recorder: Recorder,
 
 @pytest.fixture
 async def editing(slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson) -> SimulatedPerson:
-    """Ada, who has a modal open."""
+    """Return ada, who has an open modal."""
     trigger = slack.trigger(ada)
     await client.views_open(trigger_id=trigger, view=modal(field({"type": "plain_text_input"}), notify_on_close=True))
     return ada

@@ -55,8 +55,8 @@ async def test_a_count_moves_with_what_the_app_and_people_do_and_with_nothing_el
 ) -> None:
     async def count() -> int:
         async with asyncio.timeout(2), session.get(slack.script_url + "changes") as response:
-            found: int = (await response.json())["count"]
-            return found
+            count: int = (await response.json())["count"]
+            return count
 
     client, ada = client_of(slack, session), slack.person("ada")
     seen = await count()
@@ -81,22 +81,24 @@ async def test_the_story_and_the_completions_come_from_whoever_started_the_sandb
     async def completions() -> Sequence[tuple[str, str]]:
         return [("/signoff list", "the workflows")]
 
-    async def told(slack: RunningSandbox, path: str) -> Any:
+    async def fetch(slack: RunningSandbox, path: str) -> Any:
         async with session.get(slack.script_url + path) as response:
             return json.loads(await response.text())
 
     advice = {"ada": [Hint(text="Look:"), Hint(text="Home", page="/sandbox?as=ada")]}
     async with sandbox(clock=FrozenClock(), story=story, completions=completions) as slack:
-        assert await told(slack, "story") == {"story": {"runs": [], "requests": [], "lines": []}}
-        assert await told(slack, "completions") == {"completions": [{"line": "/signoff list", "told": "the workflows"}]}
+        assert await fetch(slack, "story") == {"story": {"runs": [], "requests": [], "lines": []}}
+        assert await fetch(slack, "completions") == {
+            "completions": [{"line": "/signoff list", "told": "the workflows"}]
+        }
         slack.tell(advice=advice)
-        look, home = (await told(slack, "advice"))["advice"]["ada"]
+        look, home = (await fetch(slack, "advice"))["advice"]["ada"]
         assert look == {"text": "Look:", "page": None, "line": None}
         assert home == {"text": "Home", "page": "/sandbox?as=ada", "line": None}
         slack.tell()
-        assert await told(slack, "advice") == {"advice": {}}
-        assert await told(slack, "story") == {"story": None}
-        assert await told(slack, "completions") == {"completions": [{"line": "/signoff", "told": ""}]}
+        assert await fetch(slack, "advice") == {"advice": {}}
+        assert await fetch(slack, "story") == {"story": None}
+        assert await fetch(slack, "completions") == {"completions": [{"line": "/signoff", "told": ""}]}
 
 
 async def test_one_of_several_buttons_that_are_called_alike_is_clicked_by_its_ids(
@@ -124,8 +126,8 @@ async def test_conversations_are_those_that_a_client_lists(
 ) -> None:
     await client_of(slack, session).chat_postMessage(channel=slack.channel("general"), text="x")
     async with session.get(slack.script_url + "people/ada") as response:
-        found = (await response.json())["conversations"]
-    assert [item["name"] for item in found] == ["", "general", "finance", "leads", "old"]
-    assert [item["has_app"] for item in found] == [True, True, False, True, True]
-    assert found[0]["latest"] is None
-    assert found[1]["latest"]
+        conversations = (await response.json())["conversations"]
+    assert [item["name"] for item in conversations] == ["", "general", "finance", "leads", "old"]
+    assert [item["has_app"] for item in conversations] == [True, True, False, True, True]
+    assert conversations[0]["latest"] is None
+    assert conversations[1]["latest"]

@@ -26,7 +26,7 @@ async def show(slack: RunningSandbox, client: AsyncWebClient, person: SimulatedP
 
 
 def sent(slack: RunningSandbox) -> dict[str, Any]:
-    """The last delivery that was tried."""
+    """Return the last delivery to the app."""
     return slack.deliveries[-1].payload
 
 
@@ -57,14 +57,14 @@ FILLED: list[tuple[dict[str, Any], Any, dict[str, Any]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("element", "value", "held"), FILLED, ids=[str(item[0]["type"]) for item in FILLED])
+@pytest.mark.parametrize(("element", "value", "expected"), FILLED, ids=[str(item[0]["type"]) for item in FILLED])
 async def test_each_input_holds_its_value_in_slacks_shape(
     slack: RunningSandbox,
     client: AsyncWebClient,
     ada: SimulatedPerson,
     element: dict[str, Any],
     value: Any,
-    held: dict[str, Any],
+    expected: dict[str, Any],
 ) -> None:
     await show(slack, client, ada, field(element))
     empty = ada.modal
@@ -76,7 +76,7 @@ async def test_each_input_holds_its_value_in_slacks_shape(
     view = sent(slack)["view"]
     conforms(modal(*view["blocks"]), "AModal")
     state = view["state"]["values"]["field"]["value"]
-    assert state == {"type": element["type"], **held}
+    assert state == {"type": element["type"], **expected}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The workspace on disk: what is written comes back, and what cannot be used is refused with its reason."""
+"""The saved workspace: it is loaded unchanged, and an unusable file is refused with a reason."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ OBJECT = st.dictionaries(TEXT, JSON, max_size=2)
 OBJECTS = st.lists(OBJECT, max_size=2)
 
 
-def made(kind: Any, **given_fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Instances with every field drawn, those with defaults too."""
+def instances(kind: Any, **given_fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Return instances in which every field is drawn, those with defaults included."""
     drawn = {
         "str": TEXT,
         "int": st.integers(),
@@ -61,7 +61,7 @@ def made(kind: Any, **given_fields: st.SearchStrategy[Any]) -> st.SearchStrategy
 
 
 def named(kind: Any, least: int = 0) -> st.SearchStrategy[dict[str, Any]]:
-    return st.dictionaries(TEXT, made(kind), min_size=least, max_size=2)
+    return st.dictionaries(TEXT, instances(kind), min_size=least, max_size=2)
 
 
 @st.composite
@@ -69,14 +69,14 @@ def worlds(draw: st.DrawFn) -> World:
     world = World(Time(FrozenClock()))
     world.time.ahead = timedelta(seconds=draw(st.integers(0, 10**6)))
     world.counters.update(draw(st.dictionaries(TEXT, st.integers(1, 99), max_size=3)))
-    world.team = draw(made(Team))
+    world.team = draw(instances(Team))
     world.users, world.usergroups, world.files = draw(named(User)), draw(named(Usergroup)), draw(named(File))
     world.apps, world.channels = draw(named(InstalledApp, least=1)), draw(named(Conversation))
-    world.messages = {name: draw(st.lists(made(Message), max_size=2)) for name in world.channels}
-    world.ephemerals = draw(st.lists(made(Message), max_size=2))
+    world.messages = {name: draw(st.lists(instances(Message), max_size=2)) for name in world.channels}
+    world.ephemerals = draw(st.lists(instances(Message), max_size=2))
     world.outsiders, world.mails = (
-        draw(st.lists(made(Outsider), max_size=2)),
-        draw(st.lists(made(ReceivedMail), max_size=2)),
+        draw(st.lists(instances(Outsider), max_size=2)),
+        draw(st.lists(instances(ReceivedMail), max_size=2)),
     )
     return world
 
@@ -87,13 +87,13 @@ NOT_KEPT = {"time", "views", "stacks", "homes", "troubles"}
 @settings(deadline=None, max_examples=50)
 @given(world=worlds())
 def test_what_is_written_comes_back(world: World) -> None:
-    found = persistence.loads(persistence.dumps(world), Time(world.time.clock))
-    assert set(vars(found)) == set(vars(world))
+    loaded = persistence.loads(persistence.dumps(world), Time(world.time.clock))
+    assert set(vars(loaded)) == set(vars(world))
     for name in set(vars(world)) - NOT_KEPT:
-        assert getattr(found, name) == getattr(world, name), name
-    assert list(found.apps) == list(world.apps)
-    assert found.time.now() == world.time.now()
-    assert persistence.dumps(found) == persistence.dumps(world)
+        assert getattr(loaded, name) == getattr(world, name), name
+    assert list(loaded.apps) == list(world.apps)
+    assert loaded.time.now() == world.time.now()
+    assert persistence.dumps(loaded) == persistence.dumps(world)
 
 
 def test_ids_and_timestamps_count_on() -> None:
@@ -102,8 +102,8 @@ def test_ids_and_timestamps_count_on() -> None:
     general = world.channel_named("general")
     assert general is not None
     before = {world.new_id("D"), world.new_ts(general), str(world.count("trigger"))}
-    found = persistence.loads(persistence.dumps(world), Time(time.clock))
-    after = {found.new_id("D"), found.new_ts(found.channels[general.id]), str(found.count("trigger"))}
+    loaded = persistence.loads(persistence.dumps(world), Time(time.clock))
+    after = {loaded.new_id("D"), loaded.new_ts(loaded.channels[general.id]), str(loaded.count("trigger"))}
     assert before.isdisjoint(after)
 
 
@@ -120,9 +120,9 @@ def test_the_app_is_as_it_is_configured_now(tmp_path: Path) -> None:
     before = seed.new_world(time, AppConfig(scopes=("chat:write",), commands=("/other",)))
     next(iter(before.apps.values())).token_error = "token_revoked"
     file.write_bytes(persistence.dumps(before))
-    found = persistence.load(file, time, AppConfig())
-    assert list(found.apps) == list(before.apps)
-    assert list(found.apps.values()) == list(seed.new_world(time, AppConfig()).apps.values())
+    loaded = persistence.load(file, time, AppConfig())
+    assert list(loaded.apps) == list(before.apps)
+    assert list(loaded.apps.values()) == list(seed.new_world(time, AppConfig()).apps.values())
 
 
 GOOD = json.loads(persistence.dumps(seed.new_world(Time(FrozenClock()), AppConfig())))

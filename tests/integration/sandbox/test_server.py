@@ -28,15 +28,15 @@ async def test_a_host_that_is_not_loopback_is_refused(host: str) -> None:
 
 
 async def test_two_sandboxes_are_two_worlds(session: aiohttp.ClientSession) -> None:
-    async with sandbox() as one, sandbox() as other:
-        await client_of(one, session).chat_postMessage(channel="#general", text="x")
-        assert len(one.person("ada").sees("general")) == 1
-        assert other.person("ada").sees("general") == []
+    async with sandbox() as first, sandbox() as second:
+        await client_of(first, session).chat_postMessage(channel="#general", text="x")
+        assert len(first.person("ada").sees("general")) == 1
+        assert second.person("ada").sees("general") == []
 
 
 async def test_a_port_that_is_taken_is_an_error() -> None:
-    async with sandbox() as one:
-        port = int(one.base_url.rpartition(":")[2])
+    async with sandbox() as running:
+        port = int(running.base_url.rpartition(":")[2])
         with pytest.raises(OSError, match="address already in use"):
             async with sandbox(port=port):
                 pass
@@ -68,12 +68,12 @@ async def test_a_manifest_describes_the_app() -> None:
             "socket_mode_enabled": True,
         },
     }
-    made = AppConfig.from_manifest(manifest, request_url="http://127.0.0.1:1/")
-    assert (made.scopes, made.commands, made.escaped_commands) == (("chat:write",), ("/signoff",), ("/signoff",))
-    assert (made.shortcuts, made.events) == (("make",), ("app_home_opened",))
-    assert made.home_tab
-    assert made.messages_tab
-    assert made.request_url == "http://127.0.0.1:1/"
+    config = AppConfig.from_manifest(manifest, request_url="http://127.0.0.1:1/")
+    assert (config.scopes, config.commands, config.escaped_commands) == (("chat:write",), ("/signoff",), ("/signoff",))
+    assert (config.shortcuts, config.events) == (("make",), ("app_home_opened",))
+    assert config.home_tab
+    assert config.messages_tab
+    assert config.request_url == "http://127.0.0.1:1/"
 
 
 async def test_sleepers_wake_when_the_clock_is_moved() -> None:

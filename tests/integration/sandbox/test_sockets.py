@@ -19,19 +19,19 @@ from tests.support.sandbox_env import actions, button, client_of, error_of
 
 @pytest.fixture
 async def socket(slack: RunningSandbox, client: AsyncWebClient) -> AsyncIterator[SocketModeClient]:
-    one = SocketModeClient(app_token=slack.app.app_token, web_client=client, ping_interval=0.5)
+    socket = SocketModeClient(app_token=slack.app.app_token, web_client=client, ping_interval=0.5)
     seen: list[SocketModeRequest] = []
 
     async def acknowledge(self: Any, request: SocketModeRequest) -> None:
         seen.append(request)
         await self.send_socket_mode_response(SocketModeResponse(envelope_id=request.envelope_id))
 
-    one.socket_mode_request_listeners.append(acknowledge)
-    one.seen = seen  # type: ignore[attr-defined]
-    await one.connect()  # type: ignore[no-untyped-call]
+    socket.socket_mode_request_listeners.append(acknowledge)
+    socket.seen = seen  # type: ignore[attr-defined]
+    await socket.connect()  # type: ignore[no-untyped-call]
     await slack.until(lambda: slack.sockets.of(slack.app.id))
-    yield one
-    await one.close()  # type: ignore[no-untyped-call]
+    yield socket
+    await socket.close()  # type: ignore[no-untyped-call]
 
 
 async def test_only_an_app_token_in_the_header_opens_a_connection(
@@ -85,27 +85,27 @@ async def test_a_warning_leaves_the_connection_and_a_refresh_ends_it_after_ten_s
     slack: RunningSandbox, client: AsyncWebClient, session: aiohttp.ClientSession
 ) -> None:
     url = (await client.apps_connections_open(app_token=slack.app.app_token))["url"]
-    async with session.ws_connect(url) as one:
-        await one.receive_json()
+    async with session.ws_connect(url) as socket:
+        await socket.receive_json()
         await slack.disconnect("warning")
-        assert (await one.receive_json())["reason"] == "warning"
+        assert (await socket.receive_json())["reason"] == "warning"
         assert len(slack.sockets.of(slack.app.id)) == 1
         await slack.disconnect("refresh_requested")
-        assert (await one.receive_json())["reason"] == "refresh_requested"
-        assert not one.closed
+        assert (await socket.receive_json())["reason"] == "refresh_requested"
+        assert not socket.closed
         slack.time.advance(10)
-        assert (await one.receive()).type is aiohttp.WSMsgType.CLOSE
+        assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
 
 
 async def test_a_disabled_link_is_cut_at_once(
     slack: RunningSandbox, session: aiohttp.ClientSession, client: AsyncWebClient
 ) -> None:
     url = (await client.apps_connections_open(app_token=slack.app.app_token))["url"]
-    async with session.ws_connect(url) as one:
-        await one.receive_json()
+    async with session.ws_connect(url) as socket:
+        await socket.receive_json()
         await slack.disconnect("link_disabled")
-        assert (await one.receive_json())["reason"] == "link_disabled"
-        assert (await one.receive()).type is aiohttp.WSMsgType.CLOSE
+        assert (await socket.receive_json())["reason"] == "link_disabled"
+        assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
     await slack.until(lambda: not slack.sockets.connections)
     assert (await slack.person("ada").command("/signoff help")).problem == "dispatch_failed"
 
@@ -129,15 +129,15 @@ async def test_an_envelope_without_an_ack_times_out_and_a_cut_socket_fails(
 ) -> None:
     ada = slack.person("ada")
     url = (await client.apps_connections_open(app_token=slack.app.app_token))["url"]
-    async with session.ws_connect(url) as one:
-        await one.receive_json()
+    async with session.ws_connect(url) as socket:
+        await socket.receive_json()
         typing = asyncio.ensure_future(ada.command("/signoff help"))
-        await one.receive_json()
+        await socket.receive_json()
         slack.time.advance(3.1)
         assert (await typing).problem == "operation_timeout"
         typing = asyncio.ensure_future(ada.command("/signoff help"))
-        await one.receive_json()
-        await one.close()
+        await socket.receive_json()
+        await socket.close()
         assert (await typing).problem == "dispatch_failed"
 
 
@@ -145,13 +145,13 @@ async def test_unacknowledged_events_are_sent_again_with_their_attempt(
     slack: RunningSandbox, session: aiohttp.ClientSession, client: AsyncWebClient
 ) -> None:
     url = (await client.apps_connections_open(app_token=slack.app.app_token))["url"]
-    async with session.ws_connect(url) as one:
-        await one.receive_json()
+    async with session.ws_connect(url) as socket:
+        await socket.receive_json()
         slack.person("ada").open_home()
-        first = await one.receive_json()
+        first = await socket.receive_json()
         slack.time.advance(3.1)
-        again = await one.receive_json()
-        await one.send_json({"envelope_id": again["envelope_id"]})
+        again = await socket.receive_json()
+        await socket.send_json({"envelope_id": again["envelope_id"]})
     assert (first["retry_attempt"], first["retry_reason"]) == (0, "")
     assert (again["retry_attempt"], again["retry_reason"]) == (1, "http_timeout")
     assert first["payload"]["event_id"] == again["payload"]["event_id"]

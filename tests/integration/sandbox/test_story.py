@@ -1,4 +1,4 @@
-"""Thin paths through everything, with a real Bolt app: over HTTP and over Socket Mode."""
+"""One path through the whole sandbox with a real Bolt app, over HTTP and over Socket Mode."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ async def over_sockets(slack: RunningSandbox, app: AsyncApp) -> AsyncIterator[st
         await handler.close_async()  # type: ignore[no-untyped-call]
 
 
-Way = Callable[[RunningSandbox, AsyncApp], AbstractAsyncContextManager[str]]
+Transport = Callable[[RunningSandbox, AsyncApp], AbstractAsyncContextManager[str]]
 
 
 @pytest.fixture(params=[over_http, over_sockets], ids=["http", "sockets"])
-def way(request: pytest.FixtureRequest) -> Way:
-    found: Way = request.param
-    return found
+def way(request: pytest.FixtureRequest) -> Transport:
+    chosen: Transport = request.param
+    return chosen
 
 
 def request_app(slack: RunningSandbox, session: aiohttp.ClientSession) -> AsyncApp:
@@ -65,7 +65,7 @@ def request_app(slack: RunningSandbox, session: aiohttp.ClientSession) -> AsyncA
 
 
 async def test_a_message_is_posted_clicked_and_replaced(
-    slack: RunningSandbox, session: aiohttp.ClientSession, way: Way
+    slack: RunningSandbox, session: aiohttp.ClientSession, way: Transport
 ) -> None:
     ada = slack.person("ada")
     app = request_app(slack, session)
@@ -83,7 +83,7 @@ async def test_a_message_is_posted_clicked_and_replaced(
 
 
 async def test_a_command_opens_a_modal_that_is_refused_and_then_submitted(
-    slack: RunningSandbox, session: aiohttp.ClientSession, way: Way
+    slack: RunningSandbox, session: aiohttp.ClientSession, way: Transport
 ) -> None:
     ben = slack.person("ben")
     async with way(slack, request_app(slack, session)):
@@ -97,7 +97,7 @@ async def test_a_command_opens_a_modal_that_is_refused_and_then_submitted(
 
 
 async def test_a_home_tab_is_published_when_it_is_opened(
-    slack: RunningSandbox, session: aiohttp.ClientSession, way: Way
+    slack: RunningSandbox, session: aiohttp.ClientSession, way: Transport
 ) -> None:
     ada = slack.person("ada")
     async with way(slack, request_app(slack, session)):

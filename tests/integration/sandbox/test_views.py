@@ -23,12 +23,12 @@ def ada(slack: RunningSandbox) -> SimulatedPerson:
 async def test_a_trigger_opens_one_modal_within_three_seconds(
     slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
-    one, late = slack.trigger(ada), slack.trigger(ada)
+    trigger, late = slack.trigger(ada), slack.trigger(ada)
     slack.time.advance(3)
-    opened = await client.views_open(trigger_id=one, view=modal(field(TEXT)))
+    opened = await client.views_open(trigger_id=trigger, view=modal(field(TEXT)))
     assert ada.modal is not None
     assert ada.modal["id"] == opened["view"]["id"]
-    assert await error_of(client.views_open(trigger_id=one, view=modal())) == "exchanged_trigger_id"
+    assert await error_of(client.views_open(trigger_id=trigger, view=modal())) == "exchanged_trigger_id"
     slack.time.advance(0.1)
     assert await error_of(client.views_open(trigger_id=late, view=modal())) == "expired_trigger_id"
     assert await error_of(client.views_open(trigger_id="1.2.x", view=modal())) == "invalid_trigger_id"
@@ -38,15 +38,15 @@ async def test_a_trigger_opens_one_modal_within_three_seconds(
 async def test_a_trigger_is_not_used_up_by_a_view_that_is_refused(
     slack: RunningSandbox, client: AsyncWebClient, ada: SimulatedPerson
 ) -> None:
-    one = slack.trigger(ada)
+    trigger = slack.trigger(ada)
     with pytest.raises(SlackApiError) as raised:
-        await client.views_open(trigger_id=one, view=modal(title=plain("x" * 25)))
+        await client.views_open(trigger_id=trigger, view=modal(title=plain("x" * 25)))
     assert raised.value.response["error"] == "invalid_arguments"
     assert raised.value.response["response_metadata"]["messages"] == [
         "[ERROR] failed to match all allowed schemas [json-pointer:/view]",
         "[ERROR] must be less than 25 characters [json-pointer:/view/title/text]",
     ]
-    assert (await client.views_open(trigger_id=one, view=modal()))["ok"]
+    assert (await client.views_open(trigger_id=trigger, view=modal()))["ok"]
 
 
 @pytest.mark.parametrize(

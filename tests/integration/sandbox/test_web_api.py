@@ -102,7 +102,7 @@ async def test_a_token_that_has_stopped_working_says_why(
     assert await error_of(client.auth_test()) == error
 
 
-@pytest.mark.parametrize("name", sorted(name for name, one in METHODS.items() if one.scopes))
+@pytest.mark.parametrize("name", sorted(name for name, method in METHODS.items() if method.scopes))
 async def test_a_missing_scope_is_named(slack: RunningSandbox, client: AsyncWebClient, name: str) -> None:
     slack.app.scopes[:] = ["emoji:read"]
     with pytest.raises(SlackApiError) as raised:
@@ -258,9 +258,9 @@ async def test_what_an_update_may_touch(
     other = next(app for app in slack.world.apps.values() if app.id != slack.app.id)
     slack.world.channels[general].members.append(other.bot_user)
     theirs = await client_of(slack, session, other.bot_token).chat_postMessage(channel=general, text="x")
-    said = slack.person("ada").say("hello", channel="general")
+    own_ts = slack.person("ada").say("hello", channel="general")
     whisper = await client.chat_postEphemeral(channel=general, user=slack.person("ada").id, text="psst")
-    for ts in (theirs["ts"], said):
+    for ts in (theirs["ts"], own_ts):
         assert await error_of(client.chat_update(channel=general, ts=ts, text="y")) == "cant_update_message"
         assert await error_of(client.chat_delete(channel=general, ts=ts)) == "cant_delete_message"
     for ts in (whisper["message_ts"], "1.1"):
@@ -292,8 +292,8 @@ async def test_metadata_is_kept_until_it_is_taken_away(slack: RunningSandbox, cl
     posted = await client.chat_postMessage(channel=dm, text="x", metadata=metadata)
 
     async def kept() -> Any:
-        found = await client.conversations_history(channel=dm, include_all_metadata=True)
-        return found["messages"][0].get("metadata")
+        response = await client.conversations_history(channel=dm, include_all_metadata=True)
+        return response["messages"][0].get("metadata")
 
     assert await kept() == metadata
     conforms(await kept(), "AMetadata")
@@ -350,9 +350,9 @@ async def test_information_on_a_conversation_needs_the_scope_of_its_kind(
     assert general["is_member"]
     assert (await client.conversations_info(channel=slack.channel("leads")))["channel"]["is_private"]
     assert await error_of(client.conversations_info(channel=slack.channel("secret"))) == "channel_not_found"
-    found = await client.conversations_members(channel=slack.channel("general"), limit=2)
-    assert len(found["members"]) == 2
-    assert found["response_metadata"]["next_cursor"] == "2"
+    response = await client.conversations_members(channel=slack.channel("general"), limit=2)
+    assert len(response["members"]) == 2
+    assert response["response_metadata"]["next_cursor"] == "2"
     slack.app.scopes.remove("channels:read")
     assert await error_of(client.conversations_info(channel=slack.channel("general"))) == "missing_scope"
 
@@ -375,8 +375,8 @@ async def test_history_is_newest_first_in_pages_and_without_threads(
     assert [message["text"] for message in replies["messages"]] == ["0", "reply"]
 
     async def texts(**window: Any) -> list[str]:
-        found = await client.conversations_history(channel=general, **window)
-        return [message["text"] for message in found["messages"]]
+        response = await client.conversations_history(channel=general, **window)
+        return [message["text"] for message in response["messages"]]
 
     assert await texts(oldest=stamps[1]) == ["2"]
     assert await texts(oldest=stamps[1], latest=stamps[1], inclusive=True) == ["1"]
@@ -412,8 +412,8 @@ async def test_users_have_their_kind_zone_and_email(slack: RunningSandbox, clien
 async def test_a_lookup_by_email_that_finds_nobody_fails_in_the_plural(
     slack: RunningSandbox, client: AsyncWebClient
 ) -> None:
-    found = await client.users_lookupByEmail(email="ADA@example.com")
-    assert found["user"]["id"] == slack.person("ada").id
+    response = await client.users_lookupByEmail(email="ADA@example.com")
+    assert response["user"]["id"] == slack.person("ada").id
     for email in ("nobody@example.com", "dora@example.com"):
         assert await error_of(client.users_lookupByEmail(email=email)) == "users_not_found"
 

@@ -17,10 +17,10 @@ _TEXT_TYPES: Final = frozenset({"plain_text", "mrkdwn", "raw_text", "raw_number"
 
 def block_elements(block: Json) -> list[Json]:
     """Return the elements of a block that a person may act on, and images."""
-    found = [block[key] for key in ("accessory", "element") if key in block]
+    elements = [block[key] for key in ("accessory", "element") if key in block]
     if block.get("type") in ("actions", "context_actions"):
-        found += block["elements"]
-    return found
+        elements += block["elements"]
+    return elements
 
 
 def texts(value: Any) -> Iterator[str]:

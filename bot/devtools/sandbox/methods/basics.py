@@ -70,12 +70,12 @@ def bots_info(call: Call) -> Json:
 @method("blocks.validate", tier=SPECIAL)
 def blocks_validate(call: Call) -> Json:
     """https://docs.slack.dev/reference/methods/blocks.validate"""
-    given = {
+    payloads = {
         name: call.arguments.values[name] for name in ("blocks", "message", "view") if name in call.arguments.values
     }
-    if len(given) != 1:
+    if len(payloads) != 1:
         raise ApiError("invalid_arguments")
-    kind, value = next(iter(given.items()))
+    kind, value = next(iter(payloads.items()))
     problems = _problems(kind, value)
     if problems:
         errors = [

@@ -51,13 +51,13 @@ def post_message(call: Call) -> Json:
     """https://docs.slack.dev/reference/methods/chat.postMessage"""
     channel = _target(call)
     content = messages.parse_content(call.arguments.values, longest=None)
-    given = {
+    options = {
         "thread_ts": call.arguments.text("thread_ts"),
         "reply_broadcast": call.arguments.flag("reply_broadcast"),
         "unfurl_links": call.arguments.flag("unfurl_links"),
         "unfurl_media": call.arguments.flag("unfurl_media", default=True),
     }
-    message = messages.post(call.world, app=call.app, channel=channel, content=content, given=given)
+    message = messages.post(call.world, app=call.app, channel=channel, content=content, given=options)
     call.arguments.warnings.extend(content.warnings)
     body = render.message(call.world, message, metadata=True)
     return {"channel": channel.id, "ts": message.ts, "message": body}

@@ -62,8 +62,8 @@ def info(call: Call) -> Json:
 def members(call: Call) -> Json:
     """https://docs.slack.dev/reference/methods/conversations.members"""
     channel = _conversation(call, "read")
-    found = page([{"id": member} for member in channel.members], call, key="members")
-    return {**found, "members": [member["id"] for member in found["members"]]}
+    members_page = page([{"id": member} for member in channel.members], call, key="members")
+    return {**members_page, "members": [member["id"] for member in members_page["members"]]}
 
 
 def _message_page(call: Call, messages: list[Message]) -> Json:
@@ -86,7 +86,7 @@ def _message_page(call: Call, messages: list[Message]) -> Json:
     return body
 
 
-def _in_window(call: Call, found: list[Message]) -> list[Message]:
+def _in_window(call: Call, messages: list[Message]) -> list[Message]:
     inclusive = call.arguments.flag("inclusive")
     for name in ("oldest", "latest"):
         bound = call.arguments.text(name)
@@ -97,12 +97,12 @@ def _in_window(call: Call, found: list[Message]) -> list[Message]:
         except ValueError:
             raise ApiError(f"invalid_ts_{name}") from None
         sign = 1 if name == "oldest" else -1
-        found = [
+        messages = [
             message
-            for message in found
+            for message in messages
             if (float(message.ts) - edge) * sign > 0 or (inclusive and float(message.ts) == edge)
         ]
-    return found
+    return messages
 
 
 @method("conversations.history", tier=3)
@@ -111,12 +111,12 @@ def history(call: Call) -> Json:
     channel = _conversation(call, "history")
     if call.app.bot_user not in channel.members:
         raise ApiError("not_in_channel")
-    found = [
+    messages = [
         message
         for message in reversed(call.world.messages[channel.id])
         if message.thread_ts in (None, message.ts) or message.reply_broadcast
     ]
-    return {**_message_page(call, _in_window(call, found)), "pin_count": 0}
+    return {**_message_page(call, _in_window(call, messages)), "pin_count": 0}
 
 
 @method("conversations.replies", tier=3)
@@ -126,5 +126,5 @@ def replies(call: Call) -> Json:
     ts = call.arguments.required("ts")
     if call.world.message(channel.id, ts) is None:
         raise ApiError("thread_not_found")
-    found = [message for message in call.world.messages[channel.id] if ts in (message.ts, message.thread_ts)]
-    return _message_page(call, _in_window(call, found))
+    messages = [message for message in call.world.messages[channel.id] if ts in (message.ts, message.thread_ts)]
+    return _message_page(call, _in_window(call, messages))

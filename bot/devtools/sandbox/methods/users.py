@@ -27,8 +27,8 @@ def info(call: Call) -> Json:
 @method("users.list", tier=2, scopes=("users:read",))
 def list_(call: Call) -> Json:
     """https://docs.slack.dev/reference/methods/users.list"""
-    found = page([_user_json(call, user) for user in call.world.users.values()], call, key="members")
-    return {**found, "cache_ts": int(call.slack.time.seconds)}
+    users_page = page([_user_json(call, user) for user in call.world.users.values()], call, key="members")
+    return {**users_page, "cache_ts": int(call.slack.time.seconds)}
 
 
 _KINDS: Final = {"public_channel": ("channel", "channels:read"), "private_channel": ("private", "groups:read")}
@@ -46,12 +46,12 @@ def conversations(call: Call) -> Json:
         call.need(scope)
         kinds.add(kind)
     live = not call.arguments.flag("exclude_archived")
-    found = [
+    channels = [
         render.channel(call.world, channel, app=call.app)
         for channel in call.world.channels.values()
         if channel.kind in kinds and call.app.bot_user in channel.members and (live or not channel.is_archived)
     ]
-    return page(found, call, key="channels", most=1000)
+    return page(channels, call, key="channels", most=1000)
 
 
 @method("users.lookupByEmail", tier=3, scopes=("users:read.email",))
