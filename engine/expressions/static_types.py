@@ -240,6 +240,6 @@ def _type_of_operator(node: nodes.Expr) -> StaticType | None:
         return type_of_kind("mapping")
     if isinstance(node, _BOOLEAN_NODES):
         return type_of_kind("boolean")
-    return (
-        type_of_kind("number") if type(node) in ARITHMETIC_SYMBOLS or isinstance(node, nodes.Neg | nodes.Pos) else None
-    )
+    if type(node) in ARITHMETIC_SYMBOLS or isinstance(node, nodes.Neg | nodes.Pos):
+        return type_of_kind("number")
+    return None

@@ -29,12 +29,12 @@ class Declarations:
 
     def at(self, path: Path) -> Declarations:
         """Return the declarations at `path`, or `NO_DECLARATIONS`."""
-        here = self
+        current = self
         for index, key in enumerate(path):
-            if here.field is not None:
-                return _declaration_of_part(here.field, path[index:])
-            here = here.children.get(key, NO_DECLARATIONS)
-        return here
+            if current.field is not None:
+                return _declaration_of_part(current.field, path[index:])
+            current = current.children.get(key, NO_DECLARATIONS)
+        return current
 
     def replace(self, path: Path, declared: Field) -> Declarations:
         """Return the same declarations with `declared` at `path`."""

@@ -45,7 +45,7 @@ UNBUILT_KINDS: Final = ("ai", "run")
 
 
 class FilePart(BaseModel):
-    """A part of a file. It is strict, because the YAML parser has already told numbers from texts."""
+    """A part of a file. It is strict, because the YAML parser has already distinguished numbers and texts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 

@@ -218,7 +218,7 @@ def _describe_outputs(
     output_names: frozenset[str] | None,
     names: ExpressionNames,
 ) -> StepOutputs:
-    """Return what later steps may name of a step. The types of the outputs are added once its gate is compiled."""
+    """Return the outputs of a step that later steps may name. Their types are added once the gate is compiled."""
     is_set = params is not None and draft.uses == SET
     return StepOutputs(
         kind=draft.uses or "",
