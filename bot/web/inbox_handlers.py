@@ -107,7 +107,7 @@ class InboxHandlers:
 
     async def _list(self, request: Request, browser: RememberedBrowser) -> Response:
         waiting = await self._context.service.waiting(browser.person)
-        asking = await self._context.service.engine.asking(browser.person.id)
+        asking = await self._context.service.engine.runs_waiting_for(browser.person.id)
         browsers = await self._context.service.identity.browsers(browser.person.id)
         return self._context.form(
             "inbox",

@@ -59,7 +59,7 @@ class LiveUpdates:
         until, spoke = clock() + LONGEST, clock()
         while clock() < until and not self._context.closing.is_set():
             # Before it is looked at: what is written in between is seen the next time.
-            standing = await self._context.service.engine.standing(request)
+            standing = await self._context.service.engine.revisions(request)
             if standing is None or not await self._context.service.still_sees(visit):
                 return
             found = await self._context.service.engine.request(request) if standing != seen else None

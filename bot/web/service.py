@@ -55,7 +55,7 @@ class ReviewService:
     async def visit(self, request: str, *, token: str | None, browser: str | None) -> ReviewVisit | AccessRefused:
         """Who is there: as the person of a remembered browser if they are asked, else as whoever has the link."""
         # Before the rest: what is written in between makes a page look older than it is, never newer.
-        standing = mark(await self.engine.standing(request))
+        standing = mark(await self.engine.revisions(request))
         around = await self.engine.request_in_run(request)
         found = around[0] if around is not None else None
         known = await self.identity.browser(browser) if browser else None

@@ -1,7 +1,7 @@
-"""Whom references and addresses mean: what the tables know, and what only the directory can tell.
+"""The people that references and addresses mean, from the tables and from the directory.
 
-A unit of work never waits for anybody, so it raises `NeedsDirectory` with what it has to know; `answered` asks the
-directory outside of any transaction and runs the unit again with the answers.
+A unit of work never waits for a network. If it needs the directory it raises `NeedsDirectory`; `run_with_directory`
+asks the directory outside of any transaction, and runs the unit again with the answers.
 """
 
 from __future__ import annotations
@@ -24,30 +24,31 @@ from engine.store.transaction import Tx
 T = TypeVar("T")
 Resolved: TypeAlias = Mapping[Reference, Resolution]
 MAX_APPROVERS: Final = 100
-"""People that one request asks: each gets a copy, in the transaction that opens it."""
+"""Maximum number of approvers of one request. Each gets a copy in the transaction that opens the request."""
 _ROUNDS: Final = 5
+"""Maximum number of times that one unit may ask the directory."""
 
 
 class NeedsDirectory(SignoffError):
-    """The unit cannot go on before the directory has said whom these mean."""
+    """The unit needs the people of these references from the directory."""
 
     def __init__(self, references: Sequence[Reference]) -> None:
-        super().__init__(f"the directory has to say who {', '.join(one.rule for one in references)} is")
+        super().__init__(f"the directory has to say who {', '.join(reference.rule for reference in references)} is")
         self.references = tuple(references)
 
 
-async def answered(
+async def run_with_directory(
     transact: Callable[[Callable[[Tx], T]], Awaitable[T]],
     unit: Callable[[Tx, Resolved], T],
     directory: Directory,
     *,
-    patient: bool = True,
+    required: bool = True,
     seconds: float | None = None,
 ) -> T:
-    """Run the unit, asking the directory for what it needs. `seconds`: what all its answers may take together.
+    """Run the unit, and ask the directory for the references that it needs, within `seconds` in all.
 
-    Raises `ChannelError` while the directory cannot be asked; not `patient`: such references then mean nobody, and the
-    request says so.
+    Raises `ChannelError` if the directory does not answer and is `required`. Otherwise those references name nobody,
+    and the request has a note about it.
     """
     resolved: dict[Reference, Resolution] = {}
     until = None if seconds is None else asyncio.get_running_loop().time() + seconds
@@ -62,9 +63,9 @@ async def answered(
                 resolved |= await directory.resolve(wanted)
         except (ChannelError, TimeoutError) as caught:
             error = caught if isinstance(caught, ChannelError) else ChannelError("Nobody answered in time.")
-            if patient:
+            if required:
                 raise error from caught
-            resolved |= {one: _unanswered(one, error) for one in wanted}
+            resolved |= {reference: _unanswered(reference, error) for reference in wanted}
     raise SignoffError("The directory gave no answer to what it was asked.")
 
 
@@ -79,39 +80,36 @@ class Recipients:
         self._tx, self._directory, self._resolved = tx, directory, resolved
 
     def learn(self, workspace: str) -> bool:
-        """Write down what the directory answered, if it is news; whether any was. Guests are not asked, but named."""
-        news = [
-            one
+        """Save the people, guests included, about whom the directory has news. Return whether there were any."""
+        changed = [
+            person
             for resolution in self._resolved.values()
-            for one in (*resolution.people, *resolution.guests)
-            if people.as_known(self._tx, workspace, one) is None
+            for person in (*resolution.people, *resolution.guests)
+            if people.as_known(self._tx, workspace, person) is None
         ]
-        for one in news:
-            identities.adopt(self._tx, workspace, one)
-        return bool(news)
+        for person in changed:
+            identities.adopt(self._tx, workspace, person)
+        return bool(changed)
 
     def actor(self, workspace: str, address: Address) -> Person:
-        """The person who acts from `address`, which belongs to whom the directory names for it now.
-
-        A new one if nobody is known by it.
-        """
-        self._of_actor(workspace, address)
+        """Return the person who acts from an address, as the directory knows them now. Create one for a new address."""
+        self._resolve_actor(workspace, address)
         return people.need_person(self._tx, workspace, address, evidence="A command came from it.")
 
     def guest(self, workspace: str, address: Address) -> DirectoryPerson | None:
-        """Who acts from `address`, if that is a guest, or belongs to another workspace."""
-        resolution = self._of_actor(workspace, address)
+        """Return the person who acts from an address if they are a guest or belong to another workspace."""
+        resolution = self._resolve_actor(workspace, address)
         return resolution.guests[0] if resolution is not None and resolution.guests else None
 
-    def stranger(self, workspace: str, address: Address) -> bool:
-        """Whether it cannot be found out now if `address` is a member's, and never was before."""
-        resolution = self._of_actor(workspace, address)
+    def is_unverified(self, workspace: str, address: Address) -> bool:
+        """Return whether the directory does not answer now, and never confirmed that the account is a member."""
+        resolution = self._resolve_actor(workspace, address)
         if resolution is None or not resolution.unanswered or address.kind != ACCOUNT:
             return False
         known = people.known_person(self._tx, workspace, address)
         return known is None or known.email is None
 
-    def _of_actor(self, workspace: str, address: Address) -> Resolution | None:
+    def _resolve_actor(self, workspace: str, address: Address) -> Resolution | None:
         reference = Reference(address.kind, address.value, str(address))
         if not self._directory.asks(reference):
             return None
@@ -120,118 +118,119 @@ class Recipients:
         return self._resolved[reference]
 
     def named(self, workspace: str, reference: Reference) -> Person:
-        """The one person whom a reference means; a new one where the directory knows of nobody."""
+        """Return the person that a reference names. Create one if the directory knows none."""
         if self._directory.asks(reference):
             self._need([reference])
-            for one in self._resolved[reference].people:
-                return identities.adopt(self._tx, workspace, one)
+            for person in self._resolved[reference].people:
+                return identities.adopt(self._tx, workspace, person)
         return people.need_person(self._tx, workspace, reference.address, evidence=f"{reference.rule} names it.")
 
     def answers(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
-        """What the directory says of these; those that it is not asked about are left out."""
-        asked = [one for one in references if self._directory.asks(one)]
+        """Return the answers of the directory, without the references that it is not asked about."""
+        asked = [reference for reference in references if self._directory.asks(reference)]
         self._need(asked)
-        return {one: self._resolved[one] for one in asked}
+        return {reference: self._resolved[reference] for reference in asked}
 
     def among(self, addresses: Sequence[Address], references: Sequence[Reference]) -> tuple[bool, list[str]]:
-        """Whether one of the references means who has these addresses; if not, why some of them mean nobody."""
-        mine = {(one.kind, one.value) for one in addresses}
-        if any((one.kind, one.value) in mine for one in references):
+        """Return whether a reference names the person with these addresses, and why some groups have no members."""
+        own = {(address.kind, address.value) for address in addresses}
+        if any((reference.kind, reference.value) in own for reference in references):
             return True, []
-        groups = [one.as_members for one in references if one.kind == GROUP]
+        groups = [reference.as_members for reference in references if reference.kind == GROUP]
         self._need(groups)
-        found = [self._resolved[one] for one in groups]
-        known = any(not one.members.isdisjoint(addresses) for one in found)
-        return known, [one.why for one in found if one.why]
+        answers = [self._resolved[group] for group in groups]
+        is_member = any(not answer.members.isdisjoint(addresses) for answer in answers)
+        return is_member, [answer.why for answer in answers if answer.why]
 
-    def foresee(
-        self, held: LoadedRun, references: Sequence[Reference], accounts: Sequence[str] = ()
-    ) -> list[Reference]:
-        """Raise `NeedsDirectory` now if the directory has to say who these are: before anything is written.
+    def foresee(self, run: LoadedRun, references: Sequence[Reference], accounts: Sequence[str] = ()) -> list[Reference]:
+        """Raise `NeedsDirectory` before anything is written if the directory has to be asked.
 
-        `accounts`: those that are only shown, by the names of their people.
+        `accounts` are shown by name only. Returns the references with `owner` and `requester` replaced by addresses.
         """
-        meant = [self._meant(held, one) for one in references]
-        self._need([*(one for one in meant if self._directory.asks(one)), *self._nameless(held.workspace, accounts)])
-        return meant
+        concrete = [self._replace_keyword(run, reference) for reference in references]
+        asked = [reference for reference in concrete if self._directory.asks(reference)]
+        self._need([*asked, *self._without_name(run.workspace, accounts)])
+        return concrete
 
     def introduce(self, workspace: str, accounts: Sequence[str]) -> None:
-        """Raise `NeedsDirectory` if it has to be asked for the names of these; write down those that it said."""
-        nameless = self._nameless(workspace, accounts)
+        """Save the names of these accounts. Raises `NeedsDirectory` if the directory has to be asked for them first."""
+        nameless = self._without_name(workspace, accounts)
         self._need(nameless)
         if nameless:
             self.learn(workspace)
 
-    def _nameless(self, workspace: str, accounts: Sequence[str]) -> list[Reference]:
-        known = {one: people.known_person(self._tx, workspace, Address(ACCOUNT, one)) for one in accounts}
-        wanted = [Reference(ACCOUNT, one, one) for one, person in known.items() if person is None or not person.name]
-        return [one for one in wanted if self._directory.asks(one)]
+    def _without_name(self, workspace: str, accounts: Sequence[str]) -> list[Reference]:
+        known = {account: people.known_person(self._tx, workspace, Address(ACCOUNT, account)) for account in accounts}
+        unnamed = [account for account, person in known.items() if person is None or not person.name]
+        nameless = [Reference(ACCOUNT, account, account) for account in unnamed]
+        return [reference for reference in nameless if self._directory.asks(reference)]
 
-    def approvers(self, held: LoadedRun, references: Sequence[Reference]) -> tuple[list[Approver], list[str]]:
-        """Who is asked, and notes on who cannot be. A person counts once, whatever reference or address names them."""
-        meant = self.foresee(held, references)
-        self.learn(held.workspace)
-        found: dict[str, tuple[Person, list[Reference]]] = {}
+    def approvers(self, run: LoadedRun, references: Sequence[Reference]) -> tuple[list[Approver], list[str]]:
+        """Return the approvers that the references name, each person once, and notes on those who cannot be asked."""
+        concrete = self.foresee(run, references)
+        self.learn(run.workspace)
+        named: dict[str, tuple[Person, list[Reference]]] = {}
         notes: list[str] = []
-        for reference in meant:
+        for reference in concrete:
             resolution = self._resolved.get(reference)
-            if resolution is not None and resolution.unknown and self._had_account(held, reference):
+            if resolution is not None and resolution.unknown and self._had_account(run, reference):
                 notes.append(f"{reference.value} has no active account any more, so they are not asked.")
                 continue
             if resolution is not None and resolution.why:
                 notes.append(resolution.why)
-            for person in self._people(held, reference, resolution):
-                if reference.not_requester and person.id == held.requester:
+            for person in self._people(run, reference, resolution):
+                if reference.not_requester and person.id == run.requester:
                     notes.append(f"{reference.rule} names {person.label}, who started this run, so they are not asked.")
                     continue
-                found.setdefault(person.id, (person, []))[1].append(reference)
-        asked = [_approver(person, references) for person, references in found.values()]
-        if len(asked) > MAX_APPROVERS:
-            notes.append(f"The gate names {len(asked):,} approvers; only the first {MAX_APPROVERS} are asked.")
-        return asked[:MAX_APPROVERS], notes
+                named.setdefault(person.id, (person, []))[1].append(reference)
+        approvers = [_approver(person, references) for person, references in named.values()]
+        if len(approvers) > MAX_APPROVERS:
+            notes.append(f"The gate names {len(approvers):,} approvers; only the first {MAX_APPROVERS} are asked.")
+        return approvers[:MAX_APPROVERS], notes
 
-    def _had_account(self, held: LoadedRun, reference: Reference) -> bool:
-        """Whether somebody of whom the directory knows nothing now was one of those it knows: they may have left."""
-        known = people.known_person(self._tx, held.workspace, reference.address)
+    def _had_account(self, run: LoadedRun, reference: Reference) -> bool:
+        """Return whether the person had an account when the directory last knew them: they may have left."""
+        known = people.known_person(self._tx, run.workspace, reference.address)
         return known is not None and known.account is not None
 
     def _need(self, references: Sequence[Reference]) -> None:
-        missing = [one for one in references if one not in self._resolved]
+        missing = [reference for reference in references if reference not in self._resolved]
         if missing:
             raise NeedsDirectory(missing)
 
-    def _meant(self, held: LoadedRun, reference: Reference) -> Reference:
-        """`owner` and `requester` by an account or address: the directory knows whether they may still be asked."""
+    def _replace_keyword(self, run: LoadedRun, reference: Reference) -> Reference:
+        """Return `owner` or `requester` as an account or address that the directory can be asked about."""
         if not reference.is_keyword:
             return reference
-        (person,) = self._people(held, reference, None)
+        (person,) = self._people(run, reference, None)
         kinds = (ACCOUNT, EMAIL)
-        known = sorted((one for one in person.addresses if one.kind in kinds), key=lambda one: kinds.index(one.kind))
-        by_address = [replace(reference, kind=one.kind, value=one.value) for one in known]
-        return next((one for one in by_address if self._directory.asks(one)), reference)
+        addresses = [address for kind in kinds for address in person.addresses if address.kind == kind]
+        by_address = [replace(reference, kind=address.kind, value=address.value) for address in addresses]
+        return next((candidate for candidate in by_address if self._directory.asks(candidate)), reference)
 
-    def _people(self, held: LoadedRun, reference: Reference, resolution: Resolution | None) -> list[Person]:
+    def _people(self, run: LoadedRun, reference: Reference, resolution: Resolution | None) -> list[Person]:
         if resolution is not None:
-            return [identities.adopt(self._tx, held.workspace, one) for one in resolution.people]
+            return [identities.adopt(self._tx, run.workspace, person) for person in resolution.people]
         if reference.kind == EMAIL:
             evidence = f"{reference.rule} names it."
-            return [people.need_person(self._tx, held.workspace, reference.address, evidence=evidence)]
-        known = held.owner if reference.kind == OWNER else held.requester
+            return [people.need_person(self._tx, run.workspace, reference.address, evidence=evidence)]
+        known = run.owner if reference.kind == OWNER else run.requester
         return list(people.known_people(self._tx, [known]).values())
 
 
 def _approver(person: Person, references: Sequence[Reference]) -> Approver:
-    """What names the person is kept where the rule that is printed does not say all of it."""
+    """Return the approver. `named_by` is stored only if the printed rule does not hold all of it."""
     rule = references[0].rule
     if list(references) == [parse_resolvable(rule)]:
         return Approver(person, rule)
-    named_by = tuple((one.kind, one.value) for one in references)
-    return Approver(person, rule, named_by, not_requester=all(one.not_requester for one in references))
+    named_by = tuple((reference.kind, reference.value) for reference in references)
+    not_requester = all(reference.not_requester for reference in references)
+    return Approver(person, rule, named_by, not_requester=not_requester)
 
 
 def references_of(approver: Approver) -> list[Reference]:
-    """The references that name an approver, as they were when the request was opened."""
+    """Return the references that named an approver when the request was opened."""
     if approver.named_by:
         return [Reference(kind, value, approver.rule) for kind, value in approver.named_by]
-    found = parse_resolvable(approver.rule)
-    return [] if found is None else [found]
+    reference = parse_resolvable(approver.rule)
+    return [] if reference is None else [reference]

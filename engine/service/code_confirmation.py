@@ -1,4 +1,4 @@
-"""Codes by mail that confirm one command: they are sent here, and given in `engine.service.one_time_codes`."""
+"""One-time codes that confirm one command. They are sent here and given in `engine.service.one_time_codes`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.store.transaction import Tx
 def ask(
     codes: Codes,
     tx: Tx,
-    asking: AskCode | AskAnswerCode,
+    ask_command: AskCode | AskAnswerCode,
     command: Command,
     proof: Proof,
     *,
@@ -23,12 +23,12 @@ def ask(
     form: str | None,
     said: Said = (),
 ) -> CodeSent:
-    """Keep the command and send its code; where too many were sent, or it is too large, have the person sign in."""
+    """Store the command and send its code. If too many codes were sent, or it is too large, send a code to sign in."""
     person, address = proof.person, proof.address
     assert person is not None
     assert address is not None
-    # Of a decision it is the request that is kept, and that the browser returns to.
-    request, of_run = (command.request, None) if isinstance(command, Decide) else (None, run)
+    # The browser returns to the request of a decision, or to the run of an answer.
+    request, answered_run = (command.request, None) if isinstance(command, Decide) else (None, run)
     recent = challenges.load_sent(tx.connection, workspace, address, tx.now)
     if not challenges.may_confirm(recent, command, tx.now):
         return sign_in.ask(
@@ -37,31 +37,33 @@ def ask(
             workspace=workspace,
             address=address,
             person=person,
-            holder=asking.holder,
+            holder=ask_command.holder,
             form=form,
-            label=asking.label,
+            label=ask_command.label,
             request=request,
-            run=of_run,
+            run=answered_run,
         )
     new = NewChallenge(
         id=tx.new_id(),
         workspace=workspace,
         purpose=challenges.purpose_of(command),
-        holder=asking.holder,
+        holder=ask_command.holder,
         form=form,
-        label=asking.label,
+        label=ask_command.label,
         person=person.id,
         address=address,
         request=request,
-        run=of_run,
+        run=answered_run,
         command=command,
         said=said,
     )
-    held = challenges.insert_challenge(tx, codes, new)
+    challenge = challenges.insert_challenge(tx, codes, new)
     sign_in.send(tx, new, person, run=run)
-    return sent(held)
+    return sent(challenge)
 
 
-def sent(held: StoredChallenge) -> CodeSent:
-    """Return what the browser that asked is told of its challenge."""
-    return CodeSent(challenge=held.id, address=held.address, until=held.expires_at, purpose=held.purpose)
+def sent(challenge: StoredChallenge) -> CodeSent:
+    """Return the challenge as the result for the browser that asked for it."""
+    return CodeSent(
+        challenge=challenge.id, address=challenge.address, until=challenge.expires_at, purpose=challenge.purpose
+    )

@@ -1,4 +1,4 @@
-"""The door. Writes go through one transaction each, reads through connections that cannot write."""
+"""The engine: every command and every read. A command is one transaction; reads use read-only connections."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeVar
 
 from msgspec import structs
 
-from engine.delivery.recipients import Resolved, answered
+from engine.delivery.recipients import Resolved, run_with_directory
 from engine.domain import (
     DEFAULT_WORKSPACE,
     Address,
@@ -55,12 +55,13 @@ from engine.worker.advance import Advancer
 
 T = TypeVar("T")
 _TRIES: Final = 5
+"""Number of times that a unit of work runs before a conflict with other commands is given up."""
 _LOOKUP_SECONDS: Final = 1.2
-"""What finding out who people are may take while somebody waits for an answer: Slack gives up after three seconds."""
+"""Time for directory lookups while a person waits for the result: Slack gives up after three seconds."""
 
 
 class Engine:
-    """Everything that can be asked of Signoff. `admins`: who may replace, cancel and resume what others own."""
+    """The commands and reads of Signoff. `admins`: who may replace, cancel and resume what other people own."""
 
     def __init__(self, store: Store, advancer: Advancer, *, admins: frozenset[Address] = frozenset()) -> None:
         self.store, self.context = store, CommandContext(advancer, admins)
@@ -68,78 +69,88 @@ class Engine:
     # -- commands --
 
     async def register(self, command: Register) -> Registered | Refusal:
-        """Make these bytes the current version of the workflow that they name.
+        """Register a workflow file as the current version of its workflow.
 
-        Raises `DefinitionError` with everything that is wrong in them.
+        Raises `DefinitionError` with every problem of the file.
         """
         workflow = self.context.advancer.compiled(command.source)
-        answer = await self.knowing(
-            lambda tx, resolved: register.register(self.context, tx, command, workflow, resolved), patient=False
+        answer = await self.transact_with_directory(
+            lambda tx, resolved: register.register(self.context, tx, command, workflow, resolved), required=False
         )
         if not isinstance(answer, Registered):
             return answer
-        # What only others know is asked once it is registered: it keeps nobody from doing so.
+        # Other services are asked after the workflow is registered: their answers are only warnings.
         doubts = await register.doubts(self.context, workflow)
         return structs.replace(answer, warnings=(*answer.warnings, *doubts))
 
     async def start(self, command: Start) -> Started | Refusal:
-        """Start a run, and take it to its first request, effect or wait in the same transaction."""
+        """Start a run and move it to its first request, effect or wait, in one transaction."""
         try:
-            return await self.knowing(lambda tx, resolved: start.start(self.context, tx, command, resolved))
+            return await self.transact_with_directory(
+                lambda tx, resolved: start.start(self.context, tx, command, resolved)
+            )
         except ChannelError:
-            # Who is asked can be found out later; that the run was asked for is known now.
-            later = self.knowing(
+            # The directory does not answer. The run is saved now, and its first request is opened later.
+            later = self.transact_with_directory(
                 lambda tx, resolved: start.start(self.context, tx, command, resolved, may_open_requests=False),
-                patient=False,
+                required=False,
                 seconds=_LOOKUP_SECONDS / 4,
             )
             return await later
 
     async def decide(self, command: Decide) -> Decided | Refusal:
-        """Decide a request. When this returns `Decided`, the decision is on the disk and no other will ever count."""
-        decision = self.knowing(lambda tx, resolved: decide.decide(self.context, tx, command, resolved), patient=False)
+        """Decide a request. `Decided` means that the decision is on the disk, and that no other decision will count."""
+        decision = self.transact_with_directory(
+            lambda tx, resolved: decide.decide(self.context, tx, command, resolved), required=False
+        )
         return await _or_contested(decision, "request")
 
     async def cancel(self, command: Cancel) -> Done | Refusal:
-        """End a run: its open request is withdrawn at once; a step under way is left to finish and is the last."""
-        cancellation = self.knowing(
-            lambda tx, resolved: cancel.cancel(self.context, tx, command, resolved), patient=False
+        """End a run. Its open request is closed at once; a running step finishes and is the last one."""
+        cancellation = self.transact_with_directory(
+            lambda tx, resolved: cancel.cancel(self.context, tx, command, resolved), required=False
         )
         return await _or_contested(cancellation, "run")
 
     async def resume(self, command: Resume) -> Done | Refusal:
-        """Answer for a step of unknown outcome. Raises `ChannelError` if who is asked next cannot be found out now."""
-        resumption = self.knowing(lambda tx, resolved: resume.resume(self.context, tx, command, resolved))
+        """Answer for a step of unknown outcome. Raises `ChannelError` if the next approvers cannot be looked up."""
+        resumption = self.transact_with_directory(
+            lambda tx, resolved: resume.resume(self.context, tx, command, resolved)
+        )
         return await _or_contested(resumption, "run")
 
     async def answer(self, command: AnswerAttention) -> Done | Refusal:
-        """Answer for a step of unknown outcome as whoever holds a link or a remembered browser.
+        """Answer for a step of unknown outcome as the person of a link or a remembered browser.
 
-        A link alone needs a code: `NeedsCode`. Raises `ChannelError` as `resume`.
+        Returns `NeedsCode` if there is only a link. Raises `ChannelError` as `resume` does.
         """
-        answer = self.knowing(lambda tx, resolved: answer_attention.answer(self.context, tx, command, resolved))
+        answer = self.transact_with_directory(
+            lambda tx, resolved: answer_attention.answer(self.context, tx, command, resolved)
+        )
         return await _or_contested(answer, "run")
 
     async def attention(self, run: str) -> AttentionView | NotWaiting | NotFound:
-        """What a run asks of its owner: which call has an unknown outcome, and what to say if it happened."""
+        """Return what a run asks of its owner: the call of unknown outcome, and the values to give if it happened."""
         return await self.transact(lambda tx: resume.attention(self.context, tx, run))
 
     async def return_address(self, command: ReturnAddress) -> AddressReturned | Refusal:
         """Give an address back to the person who had it before."""
-        return await self.knowing(
-            lambda tx, resolved: return_address.give_back(self.context, tx, command, resolved), patient=False
+        return await self.transact_with_directory(
+            lambda tx, resolved: return_address.give_back(self.context, tx, command, resolved), required=False
         )
 
     async def erase(self, command: Erase) -> Erased | Refusal:
-        """Erase the contents of a run that has ended; the chain stays, and says who erased them and why."""
-        return await self.knowing(lambda tx, resolved: erase.erase(self.context, tx, command, resolved), patient=False)
+        """Erase the contents of a run that has ended. The audit chain stays; an entry says who did it and why."""
+        return await self.transact_with_directory(
+            lambda tx, resolved: erase.erase(self.context, tx, command, resolved), required=False
+        )
 
     async def process_due(self, request: str) -> None:
-        """Do what time has brought to a request: tell the owner that nobody saw it, or let it expire."""
+        """Process the first due deadline of a request: fall back to email, notify its owner, or let it expire."""
         await self.transact(lambda tx: process_due.process_due(self.context, tx, request))
 
     async def transact(self, unit: Callable[[Tx], T]) -> T:
-        """Run a unit of work of this package, again where somebody else was faster."""
+        """Run a unit of work, and run it again if another command changed the same rows first."""
         for _ in range(_TRIES):
             try:
                 return await self.store.transact(unit)
@@ -147,37 +158,39 @@ class Engine:
                 last = conflict
         raise last
 
-    async def knowing(
-        self, unit: Callable[[Tx, Resolved], T], *, patient: bool = True, seconds: float = _LOOKUP_SECONDS
+    async def transact_with_directory(
+        self, unit: Callable[[Tx, Resolved], T], *, required: bool = True, seconds: float = _LOOKUP_SECONDS
     ) -> T:
-        """Run a unit that may need to know who people are. Raises `ChannelError` only while `patient`."""
+        """Run a unit that may need the directory. Raises `ChannelError` if it does not answer and is `required`."""
         directory = self.context.advancer.directory
-        return await answered(self.transact, unit, directory, patient=patient, seconds=seconds)
+        return await run_with_directory(self.transact, unit, directory, required=required, seconds=seconds)
 
     # -- reads --
 
     async def due(self, now: datetime, limit: int = 200) -> list[Work]:
-        """Work that is ready, found by index: what makes the loss of any hint harmless."""
+        """Return the work that is due, found by index. It makes the loss of a hint harmless."""
 
         def query(connection: Connection) -> list[Work]:
-            found = {
+            ids_by_kind = {
                 "advance": run_rows.due_runs(connection, now, limit),
                 "deliver": deliveries.due_deliveries(connection, now, limit),
                 "process_due": request_rows.due_requests(connection, now, limit),
             }
-            return [Work(kind, one) for kind, ids in found.items() for one in ids]  # type: ignore[arg-type]
+            return [Work(kind, id_) for kind, ids in ids_by_kind.items() for id_ in ids]  # type: ignore[arg-type]
 
         return await self.store.read(query)
 
     async def person(self, address: Address, *, workspace: str = DEFAULT_WORKSPACE) -> Person | None:
-        """Who is known by this address."""
+        """Return the person who has this address now."""
         return await self.store.read(lambda connection: people.find_person(connection, workspace, address))
 
     async def runs(self, page: PageQuery, *, workspace: str = DEFAULT_WORKSPACE) -> list[RunView]:
         return await self.store.read(lambda connection: queries.run_views(connection, workspace, page))
 
-    async def asking(self, person: str, *, workspace: str = DEFAULT_WORKSPACE, limit: int = 200) -> list[RunView]:
-        """Return the runs that wait for this person, as their owner, to say what became of a step."""
+    async def runs_waiting_for(
+        self, person: str, *, workspace: str = DEFAULT_WORKSPACE, limit: int = 200
+    ) -> list[RunView]:
+        """Return the runs that wait for this owner to answer for a step of unknown outcome."""
         return await self.store.read(lambda connection: queries.runs_asking(connection, workspace, person, limit))
 
     async def run(self, run: str) -> RunView | None:
@@ -196,24 +209,23 @@ class Engine:
     async def request(self, request: str) -> RequestView | None:
         return await self.store.read(lambda connection: queries.request_view(connection, request))
 
-    async def standing(self, request: str) -> tuple[int, int] | None:
-        """What differs whenever the request or its run was written; cheaper than to look what it is."""
-        return await self.store.read(lambda connection: queries.standing(connection, request))
+    async def revisions(self, request: str) -> tuple[int, int] | None:
+        """Return the `rev` of the request and of its run: a cheap way to see whether a page is stale."""
+        return await self.store.read(lambda connection: queries.revisions(connection, request))
 
     async def request_in_run(self, request: str) -> tuple[RequestView, RunView, list[RequestView]] | None:
-        """A request with its run, and every request in it, the oldest first."""
+        """Return a request, its run, and every request of the run, the oldest first."""
         return await self.store.read(lambda connection: queries.request_in_run(connection, request))
 
     async def deliveries(self, *, run: str | None = None, request: str | None = None) -> list[DeliveryView]:
         return await self.store.read(lambda connection: queries.delivery_views(connection, run=run, request=request))
 
     async def workflow(self, name: str, *, workspace: str = DEFAULT_WORKSPACE) -> WorkflowView | NotFound:
-        """The current version of a workflow."""
-        found = await self.workflows(workspace=workspace)
-        known = {one.name: one for one in found}
-        if name in known:
-            return known[name]
-        close = difflib.get_close_matches(name, known, n=1)
+        """Return the current version of a workflow, or a refusal with the closest name."""
+        by_name = {view.name: view for view in await self.workflows(workspace=workspace)}
+        if name in by_name:
+            return by_name[name]
+        close = difflib.get_close_matches(name, by_name, n=1)
         return NotFound(what="workflow", name=name, suggestion=close[0] if close else None)
 
     async def workflows(self, *, workspace: str = DEFAULT_WORKSPACE) -> list[WorkflowView]:
@@ -224,7 +236,7 @@ class Engine:
 
 
 async def _or_contested(unit: Awaitable[T], what: Literal["request", "run"]) -> T | Contested:
-    """Return what a unit answers, or the refusal if others were faster each time that it was tried."""
+    """Return the result of a unit, or the refusal if other commands were faster each time that it ran."""
     try:
         return await unit
     except Conflict:

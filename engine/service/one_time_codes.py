@@ -1,4 +1,4 @@
-"""Codes by mail: asking for one to decide or to sign in, and giving the one that came."""
+"""One-time codes by email: the commands that ask for a code, and the command that gives it."""
 
 from __future__ import annotations
 
@@ -37,29 +37,35 @@ from engine.store.transaction import Tx
 
 
 def ask(context: CommandContext, codes: Codes, tx: Tx, command: AskCode) -> CodeSent | Refusal:
-    """The unit of `Identity.ask_code`. A decision that would be refused anyway is refused now."""
+    """Send a code that confirms a decision: the unit of `Identity.ask_code`.
+
+    A decision that would be refused anyway is refused here, before a code is sent.
+    """
     decision = command.decide
     loaded = request_model.load_request(tx, decision.request)
     if loaded is None:
         return NotFound(what="request", name=decision.request)
-    asked, _ = loaded
+    request, _ = loaded
     challenges.sweep(tx)
     earlier = challenges.find_confirming(tx.connection, command.holder, decision.form, decision)
     if earlier is not None:
         return code_confirmation.sent(earlier)
-    proof = assurance.prove(tx, asked, decision)
+    proof = assurance.prove(tx, request, decision)
     if isinstance(proof, Refusal):
         return proof
-    ruling = decide.rule(context, tx, asked, decision, proof)
+    ruling = decide.rule(context, tx, request, decision, proof)
     if isinstance(ruling, Refusal) and not isinstance(ruling, NeedsCode):
         return ruling
     return code_confirmation.ask(
-        codes, tx, command, decision, proof, workspace=asked.workspace, run=asked.subject.run, form=decision.form
+        codes, tx, command, decision, proof, workspace=request.workspace, run=request.subject.run, form=decision.form
     )
 
 
 def ask_sign_in_code(codes: Codes, tx: Tx, command: SignIn) -> CodeSent:
-    """The unit of `Identity.sign_in`. For an address that nobody has all looks the same, and nothing is sent."""
+    """Send a code to sign in: the unit of `Identity.sign_in`.
+
+    For an unknown address nothing is sent, and the result looks the same.
+    """
     address = command.email.strip().lower()
     return sign_in.ask(
         codes,
@@ -73,75 +79,87 @@ def ask_sign_in_code(codes: Codes, tx: Tx, command: SignIn) -> CodeSent:
     )
 
 
-def view(held: StoredChallenge | None, holder: str) -> ChallengeView | None:
-    """The challenge, for the browser that asked for it. One to sign in is carried by its browser, and not seen here."""
-    if held is None or held.purpose is Purpose.SIGN_IN or not hmac.compare_digest(held.holder, hashed(holder)):
+def view(challenge: StoredChallenge | None, holder: str) -> ChallengeView | None:
+    """Return the challenge as the browser that asked for it may see it, or None for any other browser.
+
+    Challenges to sign in are not stored: `engine.service.sign_in` shows them.
+    """
+    if (
+        challenge is None
+        or challenge.purpose is Purpose.SIGN_IN
+        or not hmac.compare_digest(challenge.holder, hashed(holder))
+    ):
         return None
     return ChallengeView(
-        id=held.id,
-        purpose=held.purpose,
-        address=held.address,
-        request=held.request,
-        verdict=held.command.verdict if isinstance(held.command, Decide) else None,
-        tries_left=max(0, challenges.TRIES - held.tries),
-        until=held.expires_at,
-        used=held.used_at is not None,
-        reference=reference(held.subject),
-        digits=challenges.digits(held.purpose),
-        run=held.run,
-        answer=held.command.answer if isinstance(held.command, Resume) else None,
+        id=challenge.id,
+        purpose=challenge.purpose,
+        address=challenge.address,
+        request=challenge.request,
+        verdict=challenge.command.verdict if isinstance(challenge.command, Decide) else None,
+        tries_left=max(0, challenges.TRIES - challenge.tries),
+        until=challenge.expires_at,
+        used=challenge.used_at is not None,
+        reference=reference(challenge.subject),
+        digits=challenges.digits(challenge.purpose),
+        run=challenge.run,
+        answer=challenge.command.answer if isinstance(challenge.command, Resume) else None,
     )
 
 
 def give(
     context: CommandContext, codes: Codes, tx: Tx, command: GiveCode, resolved: Resolved
 ) -> ProvenIdentity | WrongCode | CodeExpired:
-    """The unit of `Identity.give_code`: what the code was sent for is done, once, and the browser is remembered."""
-    held = challenges.load_challenge(tx.connection, command.challenge)
-    if held is None or view(held, command.holder) is None or held.command is None or not held.open(tx.now):
+    """Do what the code confirms, once, and remember the browser: the unit of `Identity.give_code`."""
+    challenge = challenges.load_challenge(tx.connection, command.challenge)
+    if (
+        challenge is None
+        or view(challenge, command.holder) is None
+        or challenge.command is None
+        or not challenge.open(tx.now)
+    ):
         return CodeExpired()
-    sent = _match(codes, tx, held, command.code)
+    sent = _match(codes, tx, challenge, command.code)
     if sent is None:
-        return _wrong(tx, held)
-    if sent.id != held.id and not challenges.try_use(tx, held):
-        raise Conflict(f"challenge {held.id} was used by somebody else")
-    # Whose address it is now, and not when the code was sent.
-    Recipients(tx, context.advancer.directory, resolved).actor(held.workspace, Address("email", held.address))
-    proven = sign_in.remember(tx, sent, command.label, request=held.request, run=held.run)
+        return _count_wrong_code(tx, challenge)
+    if sent.id != challenge.id and not challenges.try_use(tx, challenge):
+        raise Conflict(f"challenge {challenge.id} was used by another browser")
+    # The address may have moved to another person since the code was sent.
+    Recipients(tx, context.advancer.directory, resolved).actor(challenge.workspace, Address("email", challenge.address))
+    proven = sign_in.remember(tx, sent, command.label, request=challenge.request, run=challenge.run)
     if isinstance(proven, CodeExpired):
         return proven
-    if isinstance(held.command, Resume):
-        return replace(proven, answer=_answer(context, tx, held, held.command, resolved))
-    return replace(proven, answer=_decide(context, tx, held, held.command, resolved))
+    if isinstance(challenge.command, Resume):
+        return replace(proven, answer=_answer(context, tx, challenge, challenge.command, resolved))
+    return replace(proven, answer=_decide(context, tx, challenge, challenge.command, resolved))
 
 
-def _match(codes: Codes, tx: Tx, held: StoredChallenge, code: str) -> StoredChallenge | None:
-    """Return the challenge whose code was typed: this one, or another that stands for the very same thing.
+def _match(codes: Codes, tx: Tx, challenge: StoredChallenge, code: str) -> StoredChallenge | None:
+    """Return the challenge whose code was typed: this one, or another one that confirms exactly the same.
 
-    A person who reads the newest email cannot know whether it came because a scanner pressed the same button.
+    The newest email may be there because an email scanner pressed the same button, and the person cannot know that.
     """
-    sent = challenges.load_sent(tx.connection, held.workspace, held.address, tx.now)
-    same = [one for one in sent if one.subject == held.subject and one.live(tx.now)]
-    return next((one for one in same if codes.matches(one.id, held.subject, code, one.mac)), None)
+    sent = challenges.load_sent(tx.connection, challenge.workspace, challenge.address, tx.now)
+    same = [other for other in sent if other.subject == challenge.subject and other.live(tx.now)]
+    return next((other for other in same if codes.matches(other.id, challenge.subject, code, other.mac)), None)
 
 
-def _wrong(tx: Tx, held: StoredChallenge) -> WrongCode | CodeExpired:
-    """Count a wrong code, against this challenge alone."""
-    if not challenges.try_count(tx, held):
-        raise Conflict(f"challenge {held.id} was tried by somebody else")
-    left = challenges.TRIES - held.tries - 1
+def _count_wrong_code(tx: Tx, challenge: StoredChallenge) -> WrongCode | CodeExpired:
+    """Count a wrong code, and close the challenge after too many."""
+    if not challenges.try_count(tx, challenge):
+        raise Conflict(f"challenge {challenge.id} was tried by another browser")
+    left = challenges.TRIES - challenge.tries - 1
     if left:
-        return WrongCode(left=left, reference=reference(held.subject))
-    loaded = request_model.load_request(tx, held.request) if held.request else None
-    run = loaded[0].subject.run if loaded else held.run
+        return WrongCode(left=left, reference=reference(challenge.subject))
+    loaded = request_model.load_request(tx, challenge.request) if challenge.request else None
+    run = loaded[0].subject.run if loaded else challenge.run
     tx.audit(
-        held.workspace,
+        challenge.workspace,
         entry(
             EntryKind.CODE_EXHAUSTED,
             run=run,
-            request=held.request,
-            address=held.address,
-            browser=held.label,
+            request=challenge.request,
+            address=challenge.address,
+            browser=challenge.label,
             tries=challenges.TRIES,
         ),
     )
@@ -149,17 +167,17 @@ def _wrong(tx: Tx, held: StoredChallenge) -> WrongCode | CodeExpired:
 
 
 def _decide(
-    context: CommandContext, tx: Tx, held: StoredChallenge, decision: Decide, resolved: Resolved
+    context: CommandContext, tx: Tx, challenge: StoredChallenge, decision: Decide, resolved: Resolved
 ) -> Decided | Refusal:
     loaded = decide.load(context, tx, decision.request, resolved)
     assert loaded is not None
-    asked, labels = loaded
-    proof = assurance.by_code(tx, held.person, held.address)
-    return NoLink() if proof is None else decide.decide_as(context, tx, asked, labels, decision, proof, resolved)
+    request, labels = loaded
+    proof = assurance.by_code(tx, challenge.person, challenge.address)
+    return NoLink() if proof is None else decide.decide_as(context, tx, request, labels, decision, proof, resolved)
 
 
 def _answer(
-    context: CommandContext, tx: Tx, held: StoredChallenge, resume: Resume, resolved: Resolved
+    context: CommandContext, tx: Tx, challenge: StoredChallenge, resume: Resume, resolved: Resolved
 ) -> Done | Refusal:
-    proof = assurance.by_code(tx, held.person, held.address)
+    proof = assurance.by_code(tx, challenge.person, challenge.address)
     return NoLink() if proof is None else answer_attention.answer_as(context, tx, resume, proof, resolved)

@@ -1,9 +1,8 @@
-"""Signing in with a code by mail.
+"""The sign-in with a code by email.
 
-Nothing is stored for a browser that asks: what it asked for goes with it, sealed. So whoever asks for codes fills no
-disk, and an address that nobody has looks like any other. Codes to sign in are long, and each of those that went to an
-address can be used once, in whichever browser asked with that address: somebody who has codes sent keeps nobody out,
-and no number of guesses helps.
+Nothing is stored for a browser that asks for a code: the browser carries the challenge, sealed. So requests for codes
+fill no disk, and an unknown address looks like any other. Codes to sign in are long, and each can be used once, in any
+browser that asked with its address: sending codes to a person does not lock them out, and guessing does not help.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ from engine.store.wrong_clock import CLOCK_SLACK
 
 
 class CarriedSignIn(msgspec.Struct, frozen=True, kw_only=True):
-    """What a browser carries while it signs in. `request`, `run`: where it goes on afterwards."""
+    """The challenge that a browser carries while it signs in. `request`, `run`: the page that it returns to."""
 
     workspace: str
     address: str
@@ -50,7 +49,7 @@ class CarriedSignIn(msgspec.Struct, frozen=True, kw_only=True):
     run: str | None = None
 
     def open(self, now: datetime) -> bool:
-        """Return whether a code may still be typed."""
+        """Return whether a code can still be given."""
         return self.until - LIFETIME - CLOCK_SLACK <= now < self.until
 
 
@@ -67,7 +66,7 @@ def ask(
     request: str | None = None,
     run: str | None = None,
 ) -> CodeSent:
-    """Send a code to sign in, where somebody has the address and may get another; the answer is always the same."""
+    """Send a code to sign in, if the address is known and not too many were sent. The result is always the same."""
     challenges.sweep(tx)
     challenges.touch(tx, workspace)
     earlier = challenges.find_sign_in(tx.connection, holder, form)
@@ -86,14 +85,14 @@ def ask(
         challenges.insert_challenge(tx, codes, new)
         send(tx, new, person)
     until = tx.now + LIFETIME
-    place = {"request": request, "run": run}
-    carried = CarriedSignIn(workspace=workspace, address=address, holder=hashed(holder).hex(), until=until, **place)
-    sealed = codes.seal(msgspec.json.encode(carried).decode())
+    page = {"request": request, "run": run}
+    challenge = CarriedSignIn(workspace=workspace, address=address, holder=hashed(holder).hex(), until=until, **page)
+    sealed = codes.seal(msgspec.json.encode(challenge).decode())
     return CodeSent(challenge=sealed, address=address, until=until, purpose=Purpose.SIGN_IN)
 
 
 def send(tx: Tx, new: NewChallenge, person: Person, *, run: str | None = None) -> None:
-    """Write the mail with the code of this challenge into the outbox."""
+    """Put the email with the code of this challenge into the outbox."""
     copy = NewDelivery(
         kind=DeliveryKind.CODE,
         run=run,
@@ -105,67 +104,75 @@ def send(tx: Tx, new: NewChallenge, person: Person, *, run: str | None = None) -
     deliveries.insert_deliveries(tx, new.workspace, [copy])
 
 
-def carried(codes: Codes, sealed: str, holder: str) -> CarriedSignIn | None:
-    """Return what this browser carries, or None if it was sealed for another one, or not by us."""
+def read_carried(codes: Codes, sealed: str, holder: str) -> CarriedSignIn | None:
+    """Return the challenge that this browser carries, or None if it was sealed for another browser or server."""
     text = codes.unseal(sealed)
     if text is None:
         return None
-    found = msgspec.json.decode(text, type=CarriedSignIn)
-    return found if hmac.compare_digest(found.holder, hashed(holder).hex()) else None
+    carried = msgspec.json.decode(text, type=CarriedSignIn)
+    return carried if hmac.compare_digest(carried.holder, hashed(holder).hex()) else None
 
 
-def view(sealed: str, found: CarriedSignIn) -> ChallengeView:
-    """Return what the page shows."""
+def view(sealed: str, carried: CarriedSignIn) -> ChallengeView:
+    """Return the challenge for its page."""
     return ChallengeView(
         id=sealed,
         purpose=Purpose.SIGN_IN,
-        address=found.address,
-        request=found.request,
-        run=found.run,
+        address=carried.address,
+        request=carried.request,
+        run=carried.run,
         verdict=None,
         tries_left=None,
-        until=found.until,
+        until=carried.until,
         used=False,
         digits=challenges.digits(Purpose.SIGN_IN),
     )
 
 
 def match(
-    codes: Codes, connection: Connection, found: CarriedSignIn, code: str, now: datetime
+    codes: Codes, connection: Connection, carried: CarriedSignIn, code: str, now: datetime
 ) -> StoredChallenge | None:
-    """Return the code to sign in that was typed, if it went to the address and can still be used."""
-    sent = challenges.load_sent(connection, found.workspace, found.address, now)
-    live = [one for one in sent if one.purpose is Purpose.SIGN_IN and one.live(now)]
-    return next((one for one in live if codes.matches(one.id, one.subject, code, one.mac)), None)
+    """Return the challenge of the code that was typed, if it was sent to the address and can still be used."""
+    sent = challenges.load_sent(connection, carried.workspace, carried.address, now)
+    live = [challenge for challenge in sent if challenge.purpose is Purpose.SIGN_IN and challenge.live(now)]
+    return next((row for row in live if codes.matches(row.id, row.subject, code, row.mac)), None)
 
 
 def give(
-    codes: Codes, tx: Tx, who: Recipients, found: CarriedSignIn, code: str, label: str
+    codes: Codes, tx: Tx, recipients: Recipients, carried: CarriedSignIn, code: str, label: str
 ) -> ProvenIdentity | WrongCode | CodeExpired:
-    """Sign in the browser that typed the right code. The code is used up by that."""
-    if not found.open(tx.now):
+    """Sign in the browser that typed the right code, and use the code up."""
+    if not carried.open(tx.now):
         return CodeExpired()
-    held = match(codes, tx.connection, found, code, tx.now)
-    if held is None:
+    challenge = match(codes, tx.connection, carried, code, tx.now)
+    if challenge is None:
         return WrongCode()
-    # Whose address it is now, and not when the code was sent.
-    who.actor(held.workspace, Address("email", held.address))
-    return remember(tx, held, label, request=found.request, run=found.run)
+    # The address may have moved to another person since the code was sent.
+    recipients.actor(challenge.workspace, Address("email", challenge.address))
+    return remember(tx, challenge, label, request=carried.request, run=carried.run)
 
 
 def remember(
-    tx: Tx, held: StoredChallenge, label: str, *, request: str | None = None, run: str | None = None
+    tx: Tx, challenge: StoredChallenge, label: str, *, request: str | None = None, run: str | None = None
 ) -> ProvenIdentity | CodeExpired:
-    """Use up the code, and remember the browser in which it was typed; not for an address that has moved since."""
-    proof = assurance.by_code(tx, held.person, held.address)
+    """Use up the code and remember the browser, unless the address has moved to another person since."""
+    proof = assurance.by_code(tx, challenge.person, challenge.address)
     if proof is None or proof.person is None:
         return CodeExpired()
-    if not challenges.try_use(tx, held):
-        raise Conflict(f"the code of challenge {held.id} was used by somebody else")
+    if not challenges.try_use(tx, challenge):
+        raise Conflict(f"the code of challenge {challenge.id} was used by another browser")
     person = proof.person
-    secret, until = browsers.remember(tx, held.workspace, person, held.address, label)
+    secret, until = browsers.remember(tx, challenge.workspace, person, challenge.address, label)
     tx.audit(
-        held.workspace,
-        entry(EntryKind.BROWSER_REMEMBERED, run=held.run, request=held.request, actor=person, address=held.address),
+        challenge.workspace,
+        entry(
+            EntryKind.BROWSER_REMEMBERED,
+            run=challenge.run,
+            request=challenge.request,
+            actor=person,
+            address=challenge.address,
+        ),
     )
-    return ProvenIdentity(person=person, address=held.address, browser=secret, until=until, request=request, run=run)
+    return ProvenIdentity(
+        person=person, address=challenge.address, browser=secret, until=until, request=request, run=run
+    )

@@ -69,7 +69,7 @@ def _check_starter(
     if not starters:
         if guest is not None:
             return NotAllowed(why=f"Guests may not start {workflow.name}, because it has no `may_run` that names them.")
-        if recipients.stranger(command.workspace, command.actor):
+        if recipients.is_unverified(command.workspace, command.actor):
             return NotAllowed(why="Slack did not say in time whether you are a member here. Try again in a moment.")
         return recipients.actor(command.workspace, command.actor)
     requester = recipients.actor(command.workspace, command.actor)

@@ -242,8 +242,8 @@ def requests_of_run(connection: Connection, run: str) -> list[RequestView]:
     return _request_views(connection, _OF_RUN.all(connection, {"run": run}))
 
 
-def standing(connection: Connection, request: str) -> tuple[int, int] | None:
-    """What differs whenever the request or its run was written: one read by key."""
+def revisions(connection: Connection, request: str) -> tuple[int, int] | None:
+    """Return the `rev` of the request and of its run, in one read by key."""
     row = _STANDING.one(connection, {"id": request})
     return None if row is None else (row.rev, row.run_rev)
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 
 from engine import json_values, runs
-from engine.delivery.recipients import NeedsDirectory, answered
+from engine.delivery.recipients import NeedsDirectory, run_with_directory
 from engine.errors import ChannelError, Conflict, DefinitionError, InvalidValue, StepError, StoreError, Tampered
 from engine.json_values import Value
 from engine.off_loop import off_loop
@@ -70,7 +70,7 @@ class Runner:
 
     async def _advance(self, run: str) -> None:
         try:
-            claimed = await answered(
+            claimed = await run_with_directory(
                 self._store.transact,
                 lambda tx, resolved: self._advancer.advance(tx, run, resolved),
                 self._advancer.directory,

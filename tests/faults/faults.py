@@ -70,7 +70,7 @@ FAULTS: Final = (
     Fault(
         "who starts a run names themselves as its approver",
         "engine/delivery/recipients.py",
-        "if reference.not_requester and person.id == held.requester:",
+        "if reference.not_requester and person.id == run.requester:",
         "if reference.not_requester and person.id == reference.value:",
         "tests/flow/test_approvers.py",
     ),
@@ -316,8 +316,8 @@ FAULTS: Final = (
     Fault(
         "a code can be given in any browser",
         "engine/service/one_time_codes.py",
-        "    if held is None or view(held, command.holder) is None or held.command is None or not held.open(tx.now):\n",
-        "    if held is None or held.command is None or not held.open(tx.now):\n",
+        "        or view(challenge, command.holder) is None\n",
+        "",
         _LINKS,
     ),
     Fault(
@@ -386,8 +386,9 @@ FAULTS: Final = (
     Fault(
         "any code that went to the address confirms",
         "engine/service/one_time_codes.py",
-        "    same = [one for one in sent if one.subject == held.subject and one.live(tx.now)]\n"
-        "    return next((one for one in same if codes.matches(one.id, held.subject, code, one.mac)), None)\n",
+        "    same = [other for other in sent if other.subject == challenge.subject and other.live(tx.now)]\n"
+        "    return next((other for other in same if codes.matches(other.id, challenge.subject, code, other.mac)), "
+        "None)\n",
         "    return next((one for one in sent if codes.matches(one.id, one.subject, code, one.mac)), None)\n",
         _CODES,
     ),
