@@ -1,11 +1,11 @@
-// What stands where there is nothing yet: a sentence, and what can be done next (docs/sandbox-api.md, The story).
+// Hints on empty pages: a sentence, and links or buttons (docs/sandbox-api.md, The story).
 
 import { get } from "./api.js";
 import { h, replace } from "./dom.js";
 
 let known = null;
 
-/** Say what to do. `who`: an account or an address; `otherwise`: the sentence for those whom nobody advises. */
+/** Show hints. `who`: an account or an address; `otherwise`: the sentence if there are no hints for it. */
 export async function advise(node, { who, otherwise, type }) {
   known ||= (await get("/advice")).advice;
   const hints = known[who] || [{ text: otherwise }];
@@ -15,7 +15,7 @@ export async function advise(node, { who, otherwise, type }) {
   replace(node, h("p", {}, node.dataset.empty), paragraphs(hints).map((one) => h("p", {}, one.map((each) => hint(each, type)))));
 }
 
-/** What can be pressed stands side by side, sentences each for themselves. */
+/** Links and buttons stand side by side; each sentence has its own line. */
 function paragraphs(hints) {
   const made = [];
   for (const one of hints) {

@@ -1,10 +1,10 @@
-// The sandbox's JSON API (docs/sandbox-api.md), and what tells a page that something changed.
+// The sandbox's JSON API (docs/sandbox-api.md), and the notification of changes.
 
 const ROOT = "/sandbox/api";
-/** An app has three seconds for its answer; after this long nobody gets one any more. */
+/** Timeout of a request: an app has three seconds to answer, so no answer comes after this. */
 const PATIENCE = 10_000;
 
-/** What the sandbox refused. `problems`: by block id, what Slack's client says of inputs. */
+/** A refusal of the sandbox. `problems`: the sentences of Slack's client under inputs, by block id. */
 export class Refused extends Error {
   constructor(answer) {
     super(answer.error || "The sandbox refused that.");
@@ -28,7 +28,7 @@ async function call(method, path, body) {
   options.signal = patience.signal;
   let response;
   try {
-    // Browsers write every refusal by status to their console, and people are refused every day.
+    // With `quiet`, refusals have status 200: browsers log every other status to their console.
     response = await fetch(`${ROOT}${path}${path.includes("?") ? "&" : "?"}quiet=1`, options);
   } catch {
     throw new Gone(patience.signal.aborted ? LATE : "The sandbox cannot be reached.");
@@ -52,14 +52,14 @@ export const remove = (path) => call("DELETE", path);
 let last = Promise.resolve();
 const lookers = new Set();
 
-/** Acts of one person happen one after the other, in the order in which they were asked for. */
+/** Acts of one person run one after the other, in the order of their calls. */
 export function act(person, what, body = {}) {
   const done = last.then(() => post(`/people/${encodeURIComponent(person)}/${what}`, body));
   last = done.catch(() => {}).then(() => lookers.forEach((look) => look()));
   return done;
 }
 
-/** Milliseconds between two looks: while things happen, while nothing does, and in a window that nobody sees. */
+/** Milliseconds between two polls: during changes, while idle, and in a hidden window. */
 const SOON = 60;
 const SELDOM = 500;
 const UNSEEN = 2_000;
@@ -85,7 +85,7 @@ export function listen({ changed, there }) {
       seen = count;
     } catch (error) {
       there(!(error instanceof Gone));
-      // One that comes back may count from the beginning.
+      // A sandbox that was restarted may count from the beginning.
       seen = null;
       wait = SELDOM;
     } finally {

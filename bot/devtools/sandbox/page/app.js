@@ -1,4 +1,4 @@
-// Start here. Who one is stands in the address (?as=ada), where one is behind the # (#/home, #/general).
+// Start here. The address has the person (?as=ada) and, after the #, the place (#/home, #/general).
 
 import { advise } from "./advice.js";
 import { act, get } from "./api.js";
@@ -76,7 +76,7 @@ const told = h("p", { class: "place-told" });
 let built = null;
 let bottom = true;
 log.addEventListener("scroll", () => (bottom = log.scrollTop + log.clientHeight >= log.scrollHeight - 40));
-// What opens below it (a notice, a keyboard) must not hide the message that was read.
+// Notices and keyboards that open below it must not hide the message that is being read.
 new ResizeObserver(() => scrollDown(bottom)).observe(log);
 
 function build(kind) {
@@ -109,7 +109,7 @@ async function showPlace() {
   log.dataset.place = place.id;
   const acted = (where) => troubles.acted(where);
   showMessages(list, messages, { context: context(), me, troubles: troubles.ofMessages(), acted, failed });
-  // The list takes all of the height even when it is empty, and would push the sentence out of sight.
+  // The list takes the full height even when it is empty, and would push the sentence out of view.
   list.hidden = !messages.length;
   none.hidden = messages.length > 0;
   if (!none.hidden) await nothing(place);
@@ -170,5 +170,5 @@ addEventListener("hashchange", () => {
   showPanels.close();
   refresh();
 });
-// The app also does things of which Slack hears nothing.
+// The app also does work that Slack does not see.
 setInterval(() => !document.hidden && me && refresh(), 2000);

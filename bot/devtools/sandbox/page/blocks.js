@@ -8,7 +8,7 @@ import { harmless, link, text, words } from "./text.js";
 
 const CLICKABLE = new Set(["button", "overflow", "feedback_buttons", "icon_button", "workflow_button"]);
 
-/** All blocks of a message or a view. `context.surface`: message, modal or home; `context.acts`: what can be done. */
+/** All blocks of a message or a view. `context.surface`: message, modal or home; `context.acts`: the possible acts. */
 export function blocks(list, context) {
   return list.map((one) => {
     const made = BLOCKS[one.type];
@@ -46,7 +46,7 @@ const BLOCKS = {
   file: (one) => h("p", {}, `File ${one.external_id}`),
 };
 
-/** The page loads nothing from elsewhere, so an image is what it says, and a link to it. */
+/** The page loads nothing from other sites, so an image is its alternative text with a link. */
 function image(one) {
   return h("span", { class: "image" }, "Image: ", one.image_url ? link(one.image_url, one.alt_text) : one.alt_text);
 }
@@ -122,7 +122,7 @@ function overflow(one, block, context) {
   );
 }
 
-/** A menu, picker or boxes outside of an input block: the app hears of each choice. */
+/** A menu, picker or boxes outside an input block: the app gets each choice. */
 function choosing(one, block, context) {
   const where = ref(block, one);
   const change = async (value) => {

@@ -1,4 +1,4 @@
-// Where messages and slash commands are typed.
+// The input for messages and slash commands.
 
 import { act } from "./api.js";
 import { h, newId, replace } from "./dom.js";
@@ -6,7 +6,7 @@ import { troubleLine } from "./messages.js";
 import { combobox } from "./suggest.js";
 
 export class Composer {
-  /** `place()`: the conversation; `acted(place)` is told before a command is sent. */
+  /** `place()` returns the conversation; `acted(place)` is called before a command is sent. */
   constructor({ me, place, acted, offered, sent }) {
     Object.assign(this, { me, place, acted, offered, sent });
     const id = newId("composer");
@@ -38,7 +38,7 @@ export class Composer {
     this.tell();
   }
 
-  /** Lines that go on from what is typed. */
+  /** Completions of the typed text. */
   async find(typed) {
     if (!typed.startsWith("/")) return [];
     const wanted = typed.toLowerCase();
@@ -55,7 +55,7 @@ export class Composer {
     this.input.setSelectionRange(this.input.value.length, this.input.value.length);
   }
 
-  /** Have this typed; it is the person who sends it. */
+  /** Put a text into the input; the person sends it. */
   put(line) {
     this.input.value = line;
     this.input.focus();
@@ -82,7 +82,7 @@ export class Composer {
     }
   }
 
-  /** What cannot be done at all; it stands there until something else is tried. */
+  /** An error that is shown until the person tries something else. */
   failed(sentence) {
     this.refused = sentence && { text: sentence };
     this.tell();
@@ -97,8 +97,8 @@ export class Composer {
   }
 }
 
-/** A line without the words in capitals that stand for something: `/signoff run NAME` is typed as `/signoff run`. */
+/** A line without its placeholders in capitals: `/signoff run NAME` is typed as `/signoff run`. */
 const fixedPart = (line) => line.replace(/\s+[A-Z][A-Z_]+\b.*$/, "");
 
-/** People type plain text, and Slack keeps it escaped. */
+/** People type plain text, which Slack stores escaped. */
 const escaped = (line) => line.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");

@@ -1,9 +1,9 @@
-// Dialogs: the native element does the focus trap and makes the rest of the page inert.
+// Dialogs: the native element traps the focus and makes the rest of the page inert.
 
 import { append, h, newId } from "./dom.js";
 import { text } from "./text.js";
 
-/** Slack's confirm dialog. Resolves to whether the answer was yes. */
+/** Slack's confirmation dialog. Resolves to true for yes. */
 export function confirmed(confirm, context) {
   if (!confirm) return Promise.resolve(true);
   return new Promise((resolve) => {
@@ -37,7 +37,7 @@ export function confirmed(confirm, context) {
   });
 }
 
-/** A dialog that stays until `close`; `onescape` is asked to close it. */
+/** A dialog that stays open until `close`; Escape calls `onescape`. */
 export function opened({ label, onescape, children, className = "" }) {
   const dialog = h("dialog", { class: `modal ${className}`, "aria-labelledby": label });
   append(dialog, [children]);
@@ -45,7 +45,7 @@ export function opened({ label, onescape, children, className = "" }) {
     event.preventDefault();
     onescape();
   });
-  // Chromium closes a dialog at the second Escape in a row, whatever became of the first.
+  // Chromium closes a dialog at the second Escape in a row, even if the first was prevented.
   dialog.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     event.preventDefault();

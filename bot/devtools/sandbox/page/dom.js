@@ -1,6 +1,6 @@
-// Building nodes. Texts become text nodes, always: nothing that comes from data is ever parsed as HTML.
+// Builds nodes. Texts always become text nodes: data is never parsed as HTML.
 
-/** An element. `props`: attributes; `onclick` and the like are listeners; false and null are left out. */
+/** An element. `props`: attributes; names like `onclick` are listeners; false and null are omitted. */
 export function h(tag, props = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
@@ -55,14 +55,14 @@ export function reconcile(list, wanted) {
   restoreFocus(list, focused);
 }
 
-/** Where the focus is inside of a node: the data-focus of the element, and the key of the item that it is in. */
+/** The focus inside a node: the data-focus of the focused element, and the key of the item around it. */
 export function focusPath(root) {
   const active = document.activeElement;
   if (!active || active === root || !root.contains(active)) return null;
   return { name: active.dataset.focus, key: active.closest("[data-key]")?.dataset.key };
 }
 
-/** Put the focus back to where it was before nodes were replaced; if that is gone, to the item around it. */
+/** Restore the focus after nodes were replaced; if its element is gone, focus the item around it. */
 export function restoreFocus(root, path) {
   if (!path || root.contains(document.activeElement)) return;
   const items = path.key === undefined ? [] : [...root.querySelectorAll("[data-key]")];
@@ -74,7 +74,7 @@ export function restoreFocus(root, path) {
   target.focus({ preventScroll: true });
 }
 
-/** Say something to a screen reader. */
+/** Announce a text to screen readers. */
 export function speak(sentence) {
   document.getElementById("spoken").textContent = sentence;
 }

@@ -35,7 +35,7 @@ export function fileInput(element, use) {
   };
   const take = async (event) => {
     const input = event.target;
-    // A second file takes the place of the only one that there may be.
+    // If only one file is allowed, a second one replaces it.
     if (!many && held.length && input.files.length) await use.changed((held = []));
     for (const file of input.files) {
       const answer = await use.upload(file.name, await base64(file));

@@ -1,4 +1,4 @@
-// Keeping a page up to date: what it shows is fetched again whenever something changed.
+// Keeps a page up to date: it is fetched again after every change.
 
 import { Gone, listen } from "./api.js";
 import { speak } from "./dom.js";
@@ -43,7 +43,7 @@ export function follow({ show, switches }) {
   return refresh;
 }
 
-/** The link that skips to the main part: the address behind the # is taken. */
+/** The link that skips to the main part; a script, because the part after the # has another use. */
 export function skipping(main) {
   document.querySelector(".skip").addEventListener("click", (event) => {
     event.preventDefault();

@@ -1,4 +1,4 @@
-// Small pictures, drawn here so that they look alike everywhere. They say nothing to a screen reader.
+// Icons, drawn here so that they look the same everywhere. Screen readers ignore them.
 
 const PATHS = {
   home: "M3 9.2 10 3.5l7 5.7V17h-5v-4.5H8V17H3z",

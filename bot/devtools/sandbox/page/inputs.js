@@ -1,4 +1,4 @@
-// Elements that hold a value. `control` makes one; `changed(value)` is called with what `fill` of the API takes.
+// Elements with a value. `control` builds one; `changed(value)` is called with the value for `fill` of the API.
 
 import { h, newId } from "./dom.js";
 import { fileInput } from "./files.js";
@@ -79,7 +79,7 @@ function picker(element, use) {
   return { node, id, note: type === "datetime-local" ? `In your time zone, ${zone.replace("_", " ")}.` : null };
 }
 
-/** What can be chosen: [{value, label, description, group}] */
+/** The offered options: [{value, label, description, group}] */
 function offered(element, context) {
   const kind = element.type.replace("multi_", "");
   if (kind === OPTION_NAMES.users) {
@@ -97,7 +97,7 @@ function offered(element, context) {
   );
 }
 
-/** The values that are chosen now, as a list. */
+/** The chosen values, as a list. */
 function chosen(held) {
   if (!held) return [];
   const key = Object.keys(held).find((name) => name.startsWith("selected_"));

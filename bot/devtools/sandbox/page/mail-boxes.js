@@ -1,4 +1,4 @@
-// Whose mailboxes there are.
+// The list of mailboxes.
 
 import { h, reconcile, replace } from "./dom.js";
 import { unreadIn } from "./mail-read.js";
@@ -8,7 +8,7 @@ const address = (one) => `/sandbox/mail?to=${encodeURIComponent(one.address)}`;
 const first = (one) => one.name?.split(" ")[0] || one.address;
 const mails = (one) => (one.count === 1 ? "1 mail" : `${one.count} mails`);
 
-/** What somebody is: those without a Slack account have nothing but this. */
+/** The kind of an address: people without a Slack account only have their address. */
 export const by = (one) => (one.name === null ? "Nobody’s address" : one.account === null ? "By email only" : "In Slack too");
 
 let shown = "";
@@ -44,7 +44,7 @@ export function showMailboxes(node, mailboxes, to) {
 
 const cards = h("ul", { class: "cards" });
 
-/** What is shown to whoever has not said whose mail to read. */
+/** The page before a mailbox is chosen. */
 export function mailChooser(node, mailboxes) {
   if (!cards.isConnected) {
     const told = "This is where the mail of the local world ends up. Choose whose mailbox to open; any other address works as soon as something is sent to it.";

@@ -1,10 +1,10 @@
-// The list of mails: conversations, the newest first; in each, answers under what they answer.
+// The list of emails: conversations, newest first; in each, replies below the emails that they reply to.
 
 import { h, reconcile } from "./dom.js";
 import { icon } from "./icons.js";
 import { format, full } from "./when.js";
 
-/** The name of whoever sent it, without their address. */
+/** The name of the sender, without the address. */
 export function sender(mail) {
   const [, name] = /^\s*"?([^"<]*?)"?\s*<[^>]*>\s*$/.exec(mail.from) || [];
   return name || mail.from || mail.envelope.from || "(nobody)";
@@ -30,7 +30,7 @@ function item(mail, { zone, now, unread, answer }) {
   );
 }
 
-/** The order in which they are listed, each with whether it is an answer. */
+/** The emails in the order of the list, each marked as a reply or not. */
 export function ordered(mails) {
   const threads = new Map();
   for (const one of mails) threads.set(one.thread, [...(threads.get(one.thread) || []), one]);

@@ -1,4 +1,4 @@
-// The open mail: as its HTML shows it, as text, its headers, its source.
+// The open email: as HTML, as text, its headers, its source.
 
 import { get } from "./api.js";
 import { h, replace } from "./dom.js";
@@ -7,7 +7,7 @@ import { sender, subject, when } from "./mail-list.js";
 
 const TABS = { rendered: "Rendered", text: "Text", headers: "Headers", source: "Source" };
 
-// What links in it open is an ordinary window; everything else that a page could do, it cannot.
+// Links open in ordinary windows; everything else that a page could do is blocked.
 const frame = (mail) =>
   h("iframe", {
     class: "rendered", sandbox: "allow-popups allow-popups-to-escape-sandbox", referrerpolicy: "no-referrer",
@@ -39,7 +39,7 @@ export class Reader {
     this.nothing("Choose a mail to read it here.");
   }
 
-  /** `summary`: undefined for none, null for one that is not there. */
+  /** `summary`: undefined if no email is open, null if the email does not exist. */
   async show(summary, { zone, thread }) {
     const stamp = JSON.stringify([summary === undefined ? "none" : summary, zone, thread.length]);
     if (stamp === this.shown) return;

@@ -1,4 +1,4 @@
-// Start here for mail. Whose mailbox it is stands in the address (?to=mia@example.com), which mail behind the # (#/12).
+// Start here for email. The address has the mailbox (?to=mia@example.com) and, after the #, the email (#/12).
 
 import { advise } from "./advice.js";
 import { get } from "./api.js";
@@ -17,7 +17,7 @@ const switches = new Switches({ node: at("switches"), banner: at("banner"), fail
 const showPanels = panels();
 const state = { known: null };
 
-// -- what was read --------------------------------------------------------------------------------------------------
+// -- read emails ---------------------------------------------------------------------------------------------------
 
 let read = readIn(to);
 
@@ -84,7 +84,7 @@ async function show() {
     document.body.classList.add("choosing");
     mailChooser(at("main"), mailboxes);
   } else await showMailbox(mailboxes);
-  // What is open now has been read.
+  // The open email counts as read.
   showSide(mailboxes);
   await switches.refresh();
 }
@@ -95,7 +95,7 @@ addEventListener("hashchange", async (event) => {
   showPanels.close();
   const before = decodeURIComponent(new URL(event.oldURL).hash.replace(/^#\//, ""));
   await refresh();
-  // On narrow windows what had the focus is hidden now.
+  // In narrow windows, the element that had the focus is hidden now.
   if (wanted()) reader.focus();
   else list.querySelector(`[data-focus="mail ${CSS.escape(before)}"]`)?.focus();
 });

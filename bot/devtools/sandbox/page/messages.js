@@ -14,7 +14,7 @@ export function avatar(name, id = name) {
   return h("span", { class: `avatar tone-${tone}`, "aria-hidden": "true" }, letters);
 }
 
-/** What the colour of somebody is made of: the same in Slack and in the mail. */
+/** The seed of the colour of a person: the same in Slack and in emails. */
 export const coloured = (user) => user?.email?.toLowerCase() || user?.id;
 
 const appAvatar = () => h("span", { class: "avatar app" }, h("img", { src: "/sandbox/page/mark.svg", alt: "" }));
@@ -43,7 +43,7 @@ export function showMessages(list, messages, { context, me, troubles, acted, fai
   reconcile(list, items);
 }
 
-/** What somebody does carries the message as they see it, even if it has changed since: Slack's client does the same. */
+/** Acts send the message as the person sees it, even if it has changed since, like Slack's client. */
 function acts(message, { me, acted, failed }) {
   const { channel, ts } = message;
   const attempt = async (what, body) => {

@@ -1,4 +1,4 @@
-// The modal in front of somebody: Slack shows the top of a stack of at most three.
+// The front modal of a person: Slack shows the top of a stack of at most three.
 
 import { act, get, Refused } from "./api.js";
 import { blocks, showErrors } from "./blocks.js";
@@ -8,7 +8,7 @@ import { icon } from "./icons.js";
 import { text } from "./text.js";
 
 export class Modal {
-  /** `context()`: what blocks need; `say(trouble)`: a sentence where something cannot be done. */
+  /** `context()`: the context of blocks; `say(trouble)`: shows the sentence of an error. */
   constructor(me, context) {
     this.me = me;
     this.context = context;
@@ -18,7 +18,7 @@ export class Modal {
     this.trouble = null;
   }
 
-  /** Show what is in front of them now; `trouble`: a failure that Slack shows in the modal. */
+  /** Show the current front modal; `trouble`: a failure that Slack shows in it. */
   show(view, depth, trouble) {
     if (!view) return this.gone();
     const fresh = !this.view || this.view.id !== view.id;
@@ -71,7 +71,7 @@ export class Modal {
     if (!this.dialog.contains(document.activeElement)) this.begin();
   }
 
-  /** The focus goes to the first input; without one to the title. */
+  /** Focus the first input, or the title if there is none. */
   begin() {
     const first = this.form.querySelector(".modal-body :is(input, textarea, select)");
     (first || this.title).focus();
@@ -99,7 +99,7 @@ export class Modal {
     };
   }
 
-  /** Send what was typed and is not yet known to Slack. */
+  /** Send the typed values that Slack does not know yet. */
   async flush() {
     for (const [key, { where, value }] of [...this.dirty]) {
       this.dirty.delete(key);
@@ -130,7 +130,7 @@ export class Modal {
     }
   }
 
-  /** Once, however often it is asked for: a second time would close the modal below. */
+  /** Close only once, even if called again: a second call would close the modal below. */
   async close(everything) {
     if (this.closing) return;
     this.closing = true;
@@ -141,7 +141,7 @@ export class Modal {
     }
   }
 
-  /** Do it; what the sandbox refuses stands under the inputs, or on top. */
+  /** Perform an act; refusals of the sandbox are shown under the inputs, or on top. */
   async attempt(work, block) {
     try {
       return await work();

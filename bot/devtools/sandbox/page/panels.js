@@ -1,4 +1,4 @@
-// On narrow windows the sidebar and the story are panels behind buttons. Not every page has a story.
+// In narrow windows, the sidebar and the story are panels that buttons open. Not every page has a story.
 
 const at = (id) => document.getElementById(id);
 

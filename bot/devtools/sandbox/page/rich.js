@@ -1,4 +1,4 @@
-// rich_text blocks (docs.slack.dev/reference/block-kit/blocks/rich-text-block): nothing in their texts is markup.
+// rich_text blocks (docs.slack.dev/reference/block-kit/blocks/rich-text-block): their texts contain no markup.
 
 import { h } from "./dom.js";
 import { emoji, link, moment, person } from "./text.js";

@@ -1,10 +1,10 @@
-// Who one is, and where one can go.
+// The sidebar: the current person, and the conversations.
 
 import { h, replace } from "./dom.js";
 import { icon } from "./icons.js";
 import { avatar, coloured } from "./messages.js";
 
-/** What somebody is, in a word or two. */
+/** The role of a person, in a word or two. */
 export function role(user) {
   if (user.is_ultra_restricted) return "Single-channel guest";
   if (user.is_restricted) return "Guest";
@@ -14,7 +14,7 @@ export function role(user) {
 
 export const people = (users) => [...users.values()].filter((one) => !one.is_bot && !one.deleted);
 
-/** Where somebody's mail is. */
+/** The URL of the mailbox of a person. */
 export const mailbox = (user) => `/sandbox/mail?to=${encodeURIComponent(user.email)}`;
 
 const address = (name) => `?as=${encodeURIComponent(name)}`;
@@ -74,11 +74,11 @@ export function showSidebar(node, { users, outsiders, me, app, channels, theme }
   if (focused) [...node.querySelectorAll("[data-focus]")].find((one) => one.dataset.focus === focused)?.focus();
 }
 
-/** Somebody who has an address only: there is nobody to be, but a mailbox to look into. */
+/** A person who has only an address: they have no Slack, but a mailbox. */
 const outsider = (one) =>
   h("li", {}, h("a", { href: mailbox(one), "data-focus": `mail of ${one.name}` }, avatar(one.real_name, coloured(one)), h("span", { class: "person" }, h("span", {}, one.real_name.split(" ")[0]), h("small", {}, "By email only")), h("span", { class: "visually-hidden" }, ": mailbox"), icon("mail")));
 
-/** What is shown to whoever has not said who they are. */
+/** The page before a person is chosen. */
 export function chooser(users, outsiders) {
   return h(
     "div",

@@ -1,4 +1,4 @@
-// The side panel: what the app did and why, its runs with their copies, and what went over the wire.
+// The side panel: the events of the app, its runs with their copies, and its calls and deliveries.
 
 import { get } from "./api.js";
 import { h, reconcile, replace } from "./dom.js";
@@ -37,7 +37,7 @@ export class Story {
     );
   }
 
-  /** Whether there is anything to tell. */
+  /** Whether there is a story. */
   async refresh(zone) {
     const { story } = await get("/story");
     if (!story) return false;
@@ -55,7 +55,7 @@ export class Story {
     return true;
   }
 
-  /** The newest is open; the others open when somebody looks. */
+  /** The newest run is open; the others open on click. */
   run(one, requests, open) {
     const own = one.deliveries || [];
     const asked = requests.at(-1)?.title || one.title;

@@ -1,4 +1,4 @@
-// Lists that complete what is typed, as a combobox (w3.org/WAI/ARIA/apg/patterns/combobox).
+// Lists of completions, as a combobox (w3.org/WAI/ARIA/apg/patterns/combobox).
 
 import { h, newId, replace } from "./dom.js";
 import { words } from "./text.js";
@@ -43,7 +43,7 @@ export function combobox(input, { label, find, choose, enter }) {
     try {
       answer = await find(input.value);
     } catch {
-      // Without a list one can type all the same; that the sandbox does not answer, the page says itself.
+      // Typing works without a list; the page itself shows that the sandbox does not answer.
     }
     if (mine !== asked) return;
     found = answer;
@@ -52,7 +52,7 @@ export function combobox(input, { label, find, choose, enter }) {
       found.map((one) =>
         h(
           "li",
-          // A press must not take the focus out of the input.
+          // A press must not move the focus out of the input.
           { id: newId("option"), role: "option", "aria-selected": "false", onmousedown: (event) => event.preventDefault(), onclick: () => take(one) },
           h("span", { class: "option-label" }, one.label),
           one.told && h("span", { class: "option-told" }, one.told),
@@ -91,7 +91,7 @@ export function combobox(input, { label, find, choose, enter }) {
   return { list, close };
 }
 
-/** external_select: the app is asked for options as somebody types. */
+/** external_select: the app is asked for options as the person types. */
 export function suggestions(element, use) {
   const id = newId("input");
   const held = use.held?.selected_option;

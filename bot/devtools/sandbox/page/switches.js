@@ -1,9 +1,9 @@
-// What can be switched: how well Slack or the mail works, and light or dark.
+// Switches: faults of Slack or of the mail server, and the light or dark theme.
 
 import { get, post, remove } from "./api.js";
 import { h } from "./dom.js";
 
-/** `faults`: what can be chosen; `fault` is what is armed for it. `down` is no fault but a switch of its own. */
+/** `faults`: the choices, each with the `fault` that it arms. `down` is a separate switch. */
 export const SLACK = {
   label: "How Slack works",
   path: "/faults",

@@ -26,7 +26,7 @@ export function text(object, context) {
 /** The plain words of a text object, for labels. */
 export const words = (object) => (object ? text(object, { plain: true }).map((one) => one.textContent ?? one).join("") : "");
 
-/** Whether an address leads to the web, or to somebody's mail: nothing else is followed. */
+/** Whether a link leads to a website or an email address; no other links are followed. */
 export function harmless(url) {
   try {
     return ["http:", "https:", "mailto:"].includes(new URL(url).protocol);
@@ -35,7 +35,7 @@ export function harmless(url) {
   }
 }
 
-/** A link; where it would not be harmless, its text. */
+/** A link, or only its text if the link is not safe. */
 export function link(url, children) {
   if (!harmless(url)) return h("span", {}, children);
   return h("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, children);
@@ -46,7 +46,7 @@ export function person(id, context) {
   return h("span", { class: "mention" }, `@${found ? found.real_name : id}`);
 }
 
-/** A moment, as the format says, in the reader's own time zone; `fallback` where it is no moment. */
+/** A time in the given format and in the reader's time zone, or `fallback` if it is not a time. */
 export function moment(seconds, pattern, context, { url, fallback } = {}) {
   const at = Number(seconds);
   if (!Number.isFinite(at)) return fallback || "";
@@ -107,7 +107,7 @@ function inline(source, context) {
   ];
 }
 
-/** The first run between two equal marks that stand at the edges of words. */
+/** The first text between two equal marks at the edges of words. */
 function style(source) {
   let first = null;
   for (const [mark, tag] of STYLES) {
@@ -119,7 +119,7 @@ function style(source) {
   return first;
 }
 
-/** What stands between < and >. */
+/** The content between < and >. */
 function special(inside, context) {
   const bar = inside.indexOf("|");
   const target = bar < 0 ? inside : inside.slice(0, bar);

@@ -1,4 +1,4 @@
-// The failures that Slack's client shows to somebody: at a message, in a modal, after a command.
+// The failures that Slack's client shows to a person: at a message, in a modal, after a command.
 
 export class Troubles {
   constructor() {
@@ -7,13 +7,13 @@ export class Troubles {
     this.since = new Map();
   }
 
-  /** All that there were. Those from before this page was opened are not shown. */
+  /** Take all failures. Those from before this page was opened are not shown. */
   know(troubles) {
     if (this.from === null || troubles.length < this.from) this.from = troubles.length;
     this.all = troubles;
   }
 
-  /** Somebody tries again there: what was shown goes away. */
+  /** Hide the failure when the person tries again. */
   acted(where) {
     this.since.set(where, this.all.length);
   }
@@ -27,7 +27,7 @@ export class Troubles {
     return this.shown(`view ${id}`);
   }
 
-  /** By ts. */
+  /** The failures of messages, by ts. */
   ofMessages() {
     const found = new Map();
     for (const { where } of this.all) {

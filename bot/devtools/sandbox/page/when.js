@@ -1,4 +1,4 @@
-// Times as Slack writes them, in the time zone of whoever reads.
+// Times as Slack formats them, in the reader's time zone.
 
 const made = new Map();
 
@@ -10,7 +10,7 @@ function formatter(zone, options) {
 
 const written = (seconds, zone, options) => formatter(zone, options).format(new Date(seconds * 1000));
 
-/** Year, month, day, hour, minute, second there, as numbers. */
+/** Year, month, day, hour, minute and second in the time zone, as numbers. */
 export function parts(seconds, zone) {
   const options = {
     year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric", hourCycle: "h23",
@@ -22,7 +22,7 @@ export function parts(seconds, zone) {
 
 export const clock = (seconds, zone) => written(seconds, zone, { hour: "numeric", minute: "2-digit" });
 
-/** The day, as one that can be compared: 2026-03-04. */
+/** The day in a comparable form: 2026-03-04. */
 export function day(seconds, zone) {
   const { year, month, day: number } = parts(seconds, zone);
   return `${String(year).padStart(4, "0")}-${String(month).padStart(2, "0")}-${String(number).padStart(2, "0")}`;
@@ -58,7 +58,7 @@ export function ago(seconds) {
   return new Intl.RelativeTimeFormat("en", { numeric: "auto" }).format(-Math.round(passed / size), unit);
 }
 
-/** `{date_short_pretty} at {time}` and the like. A name of a day is upper-case where the text begins with it. */
+/** Formats like `{date_short_pretty} at {time}`. The name of a day is upper-case at the start of the text. */
 export function format(pattern, seconds, zone) {
   const text = pattern.replace(/\{(\w+)\}/g, (whole, name) => DATES[name]?.(seconds, zone) ?? whole);
   return pattern.startsWith("{") ? text.charAt(0).toUpperCase() + text.slice(1) : text;
@@ -70,13 +70,13 @@ export const heading = (seconds, zone) => format("{day_divider_pretty}", seconds
 /** In full, for a tooltip. */
 export const full = (seconds, zone) => format("{date_long} at {time_secs}", seconds, zone);
 
-/** 2026-03-04T09:30 there, for a datetime-local input. */
+/** 2026-03-04T09:30 in the time zone, for a datetime-local input. */
 export function local(seconds, zone) {
   const { hour, minute } = parts(seconds, zone);
   return `${day(seconds, zone)}T${String(hour).padStart(2, "0")}:${String(minute).padStart(2, "0")}`;
 }
 
-/** Seconds since 1970 of a time of day there. A time that clocks skip is taken as the one after it. */
+/** Seconds since 1970 of a local time. A time that clocks skip becomes the time after it. */
 export function fromLocal(text, zone) {
   const wanted = Date.parse(`${text}Z`) / 1000;
   if (Number.isNaN(wanted)) return null;
