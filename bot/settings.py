@@ -313,10 +313,10 @@ def load(environment: Mapping[str, str] | None = None, *, database: Path | None 
 
     Raises `SettingsError` with a sentence for each problem.
     """
-    report = read(load_environment() if environment is None else environment, database=database)
-    if report.complaints:
-        raise SettingsError([*report.complaints])
-    return report.settings
+    loaded = read(load_environment() if environment is None else environment, database=database)
+    if loaded.complaints:
+        raise SettingsError([*loaded.complaints])
+    return loaded.settings
 
 
 def read(environment: Mapping[str, str], *, database: Path | None = None) -> LoadedSettings:
