@@ -35,9 +35,9 @@ from bot.slack.sender import SlackSender
 from bot.slack.service import SlackService
 from bot.slack.setup import SlackCredentials
 from bot.step_types import load_step_types
-from bot.terminal import screen
 from bot.terminal.channel import TerminalChannel
 from bot.terminal.directory import TerminalDirectory
+from bot.terminal.output import create_console
 from bot.terminal.sender import TerminalMailer, TerminalSender
 from bot.web import routes
 from bot.web import server as http_server
@@ -198,7 +198,7 @@ async def open_trial(options: AppOptions) -> AsyncIterator[App]:
     """
     async with AsyncExitStack() as stack:
         store = await _open_store(options, stack, trial=True)
-        console = screen.console()
+        console = create_console()
         adapters = replace(_local_adapters(options), sender=TerminalSender(console), mailer=TerminalMailer(console))
         app = build(store, options.settings, adapters)
         await stack.enter_async_context(_run(app.executor))

@@ -16,7 +16,7 @@ from bot.devtools.bench import report as bench_report
 from bot.devtools.bench import slack as slack_bench
 from bot.devtools.bench import web as web_bench
 from bot.devtools.bench.figures import Figure, Machine
-from bot.terminal import screen
+from bot.terminal.output import create_console
 
 Measure: TypeAlias = Callable[[], Awaitable[tuple[list[Figure], Machine]]]
 
@@ -88,7 +88,7 @@ def report(parts: Sequence[BenchPart]) -> None:
     if any(part.as_json for part in parts):
         click.echo(bench_report.as_json(figures, machine))
         return
-    screen.console().print(bench_report.table(figures))
+    create_console().print(bench_report.table(figures))
     click.echo(bench_report.machine_sentence(machine))
 
 

@@ -9,7 +9,7 @@ import click
 from bot.cli.context import json_option, load_context, read_workflow_file
 from bot.cli.exit_codes import Exit
 from bot.step_types import load_step_types
-from bot.terminal import screen
+from bot.terminal.output import print_sentence, render_json
 from engine import workflowfile
 from engine.errors import DefinitionError, Problem
 
@@ -30,7 +30,7 @@ def check(files: tuple[Path, ...], as_json: bool) -> int:
             # A file that is missing hides no problem of the others.
             problems.append((file, Problem(f"The file cannot be read: {error.strerror}.")))
     if as_json:
-        click.echo(screen.as_json([{"file": str(file), **problem.facts()} for file, problem in problems]))
+        click.echo(render_json([{"file": str(file), **problem.facts()} for file, problem in problems]))
     else:
         _print(problems, len(files))
     return Exit.NO if problems else Exit.DONE
@@ -38,7 +38,7 @@ def check(files: tuple[Path, ...], as_json: bool) -> int:
 
 def _print(problems: list[tuple[Path, Problem]], files: int) -> None:
     for file, problem in problems:
-        screen.say(problem.sentence(str(file)))
+        print_sentence(problem.sentence(str(file)))
     if problems:
         usable = files - len({file for file, _ in problems})
         click.echo(f"{usable} of {files} files can be used.", err=True)

@@ -13,7 +13,7 @@ from bot.cli.context import CliContext, load_context, print_if_created
 from bot.cli.exit_codes import Exit
 from bot.local.reply import CommandReply
 from bot.local.socket_path import socket_path
-from bot.terminal import screen
+from bot.terminal.output import create_console, print_sentence
 from engine.errors import StoreLocked
 from engine.json_values import Value
 from engine.store import schema
@@ -68,7 +68,7 @@ async def _carry_out_here(
     database = context.settings.database
     existed = database.exists()
     # Programs read the reply on standard output, so the terminal channel prints to standard error.
-    console = screen.console(stderr=True)
+    console = create_console(stderr=True)
     options = app.AppOptions(settings=context.settings, environment=context.environment, console=console)
     async with app.open_app(options) as opened:
         print_if_created(database, existed=existed)
@@ -92,7 +92,7 @@ def facts_of(reply: CommandReply) -> dict[str, Value]:
 
 def refuse(sentence: str) -> NoReturn:
     """Print the reason for a refusal, and end the command."""
-    screen.say(sentence, err=True)
+    print_sentence(sentence, err=True)
     raise click.exceptions.Exit(Exit.NO)
 
 

@@ -17,7 +17,7 @@ from bot.cli.exit_codes import Exit
 from bot.devtools.demo import browser, folder, playground, story
 from bot.devtools.demo.playground import DemoPortTaken, Ports
 from bot.devtools.demo.servers import DemoEnvironment
-from bot.terminal import screen
+from bot.terminal.output import create_console
 
 _PORT: Final = click.IntRange(1_024, 65_535)
 """Ports below 1024 are reserved for privileged users."""
@@ -105,4 +105,4 @@ async def _play(sabotage: Callable[[DemoEnvironment], None], patience: float) ->
     # Cancelled, and not killed, so that the temporary folder is removed.
     for number in (signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    return await story.play(screen.console(), sabotage=sabotage, patience=patience)
+    return await story.play(create_console(), sabotage=sabotage, patience=patience)

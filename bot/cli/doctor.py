@@ -12,7 +12,7 @@ from bot.cli.context import json_option
 from bot.cli.exit_codes import Exit
 from bot.doctor import checks
 from bot.doctor.finding import Finding, FindingState
-from bot.terminal import screen
+from bot.terminal.output import print_sentence, render_json
 from engine.json_values import Value
 from engine.system import SystemClock
 
@@ -29,7 +29,7 @@ def doctor(as_json: bool) -> int:
     environment, complaints = checks.read_environment()
     findings = asyncio.run(checks.run_checks(environment, SystemClock(), complaints=complaints))
     if as_json:
-        click.echo(screen.as_json([_json(finding) for finding in findings]))
+        click.echo(render_json([_json(finding) for finding in findings]))
     else:
         _print(findings)
     return Exit.NO if any(finding.state is FindingState.PROBLEM for finding in findings) else Exit.DONE
@@ -41,9 +41,9 @@ def _json(finding: Finding) -> Value:
 
 def _print(findings: list[Finding]) -> None:
     for finding in findings:
-        screen.say(f"{_MARKS[finding.state]} {finding.check}: {_line(finding.message)}")
+        print_sentence(f"{_MARKS[finding.state]} {finding.check}: {_line(finding.message)}")
         if finding.advice is not None:
-            screen.say(f"    {_line(finding.advice)}")
+            print_sentence(f"    {_line(finding.advice)}")
     counts = Counter(finding.state for finding in findings)
     click.echo(
         f"\n{_count(counts[FindingState.PROBLEM], 'problem')}, {_count(counts[FindingState.WARNING], 'warning')}."

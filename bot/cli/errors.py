@@ -15,7 +15,7 @@ import platformdirs
 from bot import log, settings
 from bot.cli.exit_codes import Exit
 from bot.settings import SettingsError
-from bot.terminal import screen
+from bot.terminal.output import print_sentence
 from engine.errors import SignoffError, StoreError
 from engine.system import EnvironmentSecrets, SystemClock
 
@@ -29,10 +29,10 @@ def report(error: Exception) -> int:
                 click.echo(f"  {sentence}", err=True)
             return Exit.USAGE
         case StoreError():
-            screen.say(str(error), err=True)
+            print_sentence(str(error), err=True)
             return Exit.STORE
         case SignoffError():
-            screen.say(str(error), err=True)
+            print_sentence(str(error), err=True)
             return Exit.NO
         case _:
             return _report_bug()

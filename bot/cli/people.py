@@ -8,7 +8,7 @@ import click
 
 from bot.cli import client, serialize
 from bot.cli.context import json_option
-from bot.terminal import screen
+from bot.terminal.output import create_console, format_time, render_json, render_table
 from engine.domain import DEFAULT_WORKSPACE, Address
 from engine.json_values import Value
 from engine.read_models import AddressPeriod, PersonView
@@ -30,13 +30,13 @@ def list_(limit: int, as_json: bool) -> None:
     with client.open_for_reading() as connection:
         views = person_queries.person_views(connection, DEFAULT_WORKSPACE, limit)
     if as_json:
-        click.echo(screen.as_json([serialize.known_person(view) for view in views]))
+        click.echo(render_json([serialize.known_person(view) for view in views]))
         return
     rows = [
-        (view.person.id, view.person.label, ", ".join(map(str, view.person.addresses)), screen.when(view.created_at))
+        (view.person.id, view.person.label, ", ".join(map(str, view.person.addresses)), format_time(view.created_at))
         for view in views
     ]
-    screen.console().print(screen.listing(("person", "name", "addresses", "known since"), rows))
+    create_console().print(render_table(("person", "name", "addresses", "known since"), rows))
 
 
 @people.command()
@@ -57,18 +57,18 @@ def show(who: str, as_json: bool) -> None:
             **serialize.known_person(view),
             "history": [serialize.period(period) for period in periods],
         }
-        click.echo(screen.as_json(whole))
+        click.echo(render_json(whole))
         return
-    out = screen.console()
+    out = create_console()
     out.print(f"Person {view.person.id}: {view.person.label}")
     if view.split_from is not None:
         out.print(f"An older version took this account and person {view.split_from} for one person.")
-    out.print(screen.listing(("address", "since", "until", "why"), [_row(period) for period in periods]))
+    out.print(render_table(("address", "since", "until", "why"), [_row(period) for period in periods]))
 
 
 def _row(period: AddressPeriod) -> tuple[str, str, str, str]:
-    until = screen.when(period.until) if period.until is not None else "now"
-    return str(period.address), screen.when(period.since), until, f"{period.evidence} {period.ended or ''}".strip()
+    until = format_time(period.until) if period.until is not None else "now"
+    return str(period.address), format_time(period.since), until, f"{period.evidence} {period.ended or ''}".strip()
 
 
 def _find(connection: Any, who: str) -> PersonView | None:
@@ -99,7 +99,7 @@ def undo(address: str, as_json: bool) -> None:
         raise click.UsageError(f"{address} is no email address and no Slack user id.")
     facts = client.facts_of(client.carry_out("return_address", {"kind": parsed.kind, "value": parsed.value}))
     if as_json:
-        click.echo(screen.as_json(facts))
+        click.echo(render_json(facts))
         return
     now = f"belongs to {facts['given_to']} again" if facts["given_to"] else "belongs to no person now"
     click.echo(f"{parsed} {now}, and not to {facts['taken_from']} any more.")

@@ -12,8 +12,9 @@ from bot.cli.context import json_option
 from bot.local.reply import NEEDS_CONFIRMATION, CommandReply
 from bot.presentation import request_card, states
 from bot.presentation.characters import visible
-from bot.terminal import screen
-from bot.terminal.channel import next_step
+from bot.terminal.channel import answer_hint
+from bot.terminal.output import create_console, format_time, print_sentence, render_json, render_table
+from bot.terminal.view import render_card
 from engine.domain import DEFAULT_WORKSPACE, RequestState, RunStatus
 from engine.json_values import Value
 from engine.read_models import DeliveryView, PageQuery
@@ -32,54 +33,61 @@ def requests(request_id: str | None, everything: bool, limit: int, as_json: bool
     """
     with client.open_for_reading() as connection:
         if request_id is not None:
-            _one(connection, request_id, as_json=as_json)
+            _show(connection, request_id, as_json=as_json)
             return
-        found = queries.request_views(connection, DEFAULT_WORKSPACE, PageQuery(limit=limit, open_only=not everything))
+        views = queries.request_views(connection, DEFAULT_WORKSPACE, PageQuery(limit=limit, open_only=not everything))
         open_runs = queries.run_views(connection, DEFAULT_WORKSPACE, PageQuery(limit=1000, open_only=True))
     if as_json:
-        click.echo(screen.as_json([serialize.request(one) for one in found]))
+        click.echo(render_json([serialize.request(view) for view in views]))
         return
     rows = [
         (
-            one.id,
-            one.title,
-            one.workflow,
-            states.REQUESTS[one.model.state],
-            ", ".join(approver.person.label for approver in one.model.eligible),
-            screen.when(one.model.deadlines.opened_at),
+            view.id,
+            view.title,
+            view.workflow,
+            states.REQUESTS[view.model.state],
+            ", ".join(approver.person.label for approver in view.model.eligible),
+            format_time(view.model.deadlines.opened_at),
         )
-        for one in found
+        for view in views
     ]
-    screen.console().print(screen.listing(("request", "asks", "workflow", "state", "waits for", "opened"), rows))
+    create_console().print(render_table(("request", "asks", "workflow", "state", "waits for", "opened"), rows))
     for run in open_runs:
         if run.status is RunStatus.NEEDS_ATTENTION:
-            screen.say(f"Run {run.id} of {run.workflow} asks whether a step happened: {run.error or ''}")
-            screen.say(f"  signoff resume {run.id} done | repeat | stop")
+            print_sentence(f"Run {run.id} of {run.workflow} asks whether a step happened: {run.error or ''}")
+            print_sentence(f"  signoff resume {run.id} done | repeat | stop")
 
 
-def _one(connection: Any, request_id: str, *, as_json: bool) -> None:
+def _show(connection: Any, request_id: str, *, as_json: bool) -> None:
     view = queries.request_view(connection, request_id)
     if view is None:
         client.refuse(f"There is no request {request_id}.")
-    copies = queries.delivery_views(connection, request=request_id)
+    deliveries = queries.delivery_views(connection, request=request_id)
     if as_json:
-        whole: dict[str, Value] = {**serialize.request(view), "deliveries": [serialize.delivery(one) for one in copies]}
-        click.echo(screen.as_json(whole))
+        details: dict[str, Value] = {
+            **serialize.request(view),
+            "deliveries": [serialize.delivery(delivery) for delivery in deliveries],
+        }
+        click.echo(render_json(details))
         return
-    out = screen.console()
-    shown = request_card.request_card(view)
-    out.print(screen.card_panel(shown))
-    out.print(screen.listing(("copy for", "channel", "state", "shown", "error"), [_copy(one) for one in copies]))
+    out = create_console()
+    card = request_card.request_card(view)
+    out.print(render_card(card))
+    out.print(
+        render_table(
+            ("copy for", "channel", "state", "shown", "error"), [_delivery_row(delivery) for delivery in deliveries]
+        )
+    )
     if view.model.state is RequestState.PENDING:
-        out.print(next_step(shown))
+        out.print(answer_hint(card))
 
 
-def _copy(view: DeliveryView) -> tuple[str, ...]:
+def _delivery_row(view: DeliveryView) -> tuple[str, ...]:
     return (
         view.person.label,
         view.channel,
         states.DELIVERIES[view.state],
-        screen.when(view.shown_at),
+        format_time(view.shown_at),
         view.last_error or "",
     )
 
@@ -118,7 +126,7 @@ def decide(
     }
     facts = client.facts_of(_decide(arguments))
     if as_json:
-        click.echo(screen.as_json(facts))
+        click.echo(render_json(facts))
         return
     edited = " with edits" if facts["edited"] else ""
     click.echo(f"Request {request_id} is {facts['state']}{edited}. The run: signoff runs {facts['run']}")
@@ -134,7 +142,7 @@ def revoke(request_id: str, as_json: bool) -> None:
     """
     facts = client.facts_of(client.carry_out("revoke", {"request": request_id}))
     if as_json:
-        click.echo(screen.as_json(facts))
+        click.echo(render_json(facts))
         return
     count = facts["links"]
     click.echo(f"{count} {'link' if count == 1 else 'links'} to {request_id} can no longer be used.")

@@ -11,7 +11,8 @@ from bot.cli import client, serialize
 from bot.cli.context import json_option
 from bot.cli.exit_codes import Exit
 from bot.presentation import characters, states
-from bot.terminal import screen
+from bot.terminal.output import create_console, format_time, render_json, render_table
+from bot.terminal.view import quote, render_story_entry
 from engine import json_values
 from engine.domain import DEFAULT_WORKSPACE, RunStatus
 from engine.errors import InvalidValue
@@ -35,7 +36,7 @@ def run(workflow: str, inputs: tuple[str, ...], key: str | None, as_json: bool) 
     }
     facts = client.facts_of(client.carry_out("start", arguments, wait_for_run=True))
     if as_json:
-        click.echo(screen.as_json(facts))
+        click.echo(render_json(facts))
         return
     click.echo(f"{'Started run' if facts['created'] else 'This key has started run'} {facts['run']}.")
     if not client.is_server_running():
@@ -52,49 +53,49 @@ def runs(run_id: str | None, open_only: bool, limit: int, as_json: bool) -> None
     """List the runs, or show the run ID with its story."""
     with client.open_for_reading() as connection:
         if run_id is not None:
-            _one(connection, run_id, as_json=as_json)
+            _show(connection, run_id, as_json=as_json)
             return
-        found = queries.run_views(connection, DEFAULT_WORKSPACE, PageQuery(limit=limit, open_only=open_only))
+        views = queries.run_views(connection, DEFAULT_WORKSPACE, PageQuery(limit=limit, open_only=open_only))
     if as_json:
-        click.echo(screen.as_json([serialize.run(one) for one in found]))
+        click.echo(render_json([serialize.run(view) for view in views]))
         return
     rows = [
-        (one.id, one.workflow, states.RUNS[one.status], one.requester.label, screen.when(one.started_at))
-        for one in found
+        (view.id, view.workflow, states.RUNS[view.status], view.requester.label, format_time(view.started_at))
+        for view in views
     ]
-    screen.console().print(screen.listing(("run", "workflow", "status", "started by", "started"), rows))
+    create_console().print(render_table(("run", "workflow", "status", "started by", "started"), rows))
 
 
-def _one(connection: Any, run_id: str, *, as_json: bool) -> None:
+def _show(connection: Any, run_id: str, *, as_json: bool) -> None:
     view = queries.run_view(connection, run_id)
     if view is None:
         client.refuse(f"There is no run {run_id}.")
     story = audit_log.story(connection, run_id)
     requests = queries.requests_of_run(connection, run_id)
-    copies = queries.delivery_views(connection, run=run_id)
+    deliveries = queries.delivery_views(connection, run=run_id)
     if as_json:
-        whole: dict[str, Value] = {
+        details: dict[str, Value] = {
             **serialize.run(view),
-            "requests": [serialize.request(one) for one in requests],
-            "deliveries": [serialize.delivery(one) for one in copies],
-            "story": [serialize.story(one) for one in story],
+            "requests": [serialize.request(request) for request in requests],
+            "deliveries": [serialize.delivery(delivery) for delivery in deliveries],
+            "story": [serialize.story(entry) for entry in story],
         }
-        click.echo(screen.as_json(whole))
+        click.echo(render_json(details))
         return
-    out = screen.console()
+    out = create_console()
     out.print(f"Run {view.id} of {view.workflow} version {view.version}: {states.RUNS[view.status]}")
     if view.error:
-        out.print(screen.quoted(characters.visible(view.error)), style="red")
+        out.print(quote(characters.visible(view.error)), style="red")
     for entry in story:
-        out.print(screen.story_line(entry))
-    for hint in _hints(view, [one.id for one in requests if one.model.closed_at is None]):
+        out.print(render_story_entry(entry))
+    for hint in _hints(view, [request.id for request in requests if request.model.closed_at is None]):
         out.print(hint)
 
 
 def _hints(view: RunView, pending: list[str]) -> list[str]:
     if view.status is RunStatus.NEEDS_ATTENTION:
         return [f"Find out whether it happened, then: signoff resume {view.id} done | repeat | stop"]
-    return [f"Waits for a decision: signoff requests {one}" for one in pending]
+    return [f"Waits for a decision: signoff requests {request_id}" for request_id in pending]
 
 
 @click.command()
@@ -113,7 +114,7 @@ def cancel(run_id: str, reason: str | None) -> None:
 @click.argument("run_id", metavar="ID")
 @click.argument("answer", type=click.Choice(["done", "repeat", "stop"]))
 @click.option("-o", "named", metavar="NAME=VALUE", multiple=True, help="With done: one output that later steps read.")
-@click.option("--output", help="With done: the whole output of the step for later steps, as a JSON object.")
+@click.option("--output", help="With done: the details output of the step for later steps, as a JSON object.")
 def resume(run_id: str, answer: str, named: tuple[str, ...], output: str | None) -> int:
     """Say whether a step of unknown outcome in the run ID happened.
 
@@ -123,23 +124,23 @@ def resume(run_id: str, answer: str, named: tuple[str, ...], output: str | None)
     arguments: dict[str, Value] = {
         "run": run_id,
         "answer": answer,
-        "output": _output(output, answer),
-        "values": dict[str, Value](_named(named, answer)),
+        "output": _parse_output(output, answer),
+        "values": dict[str, Value](_parse_values(named, answer)),
     }
     client.facts_of(client.carry_out("resume", arguments, wait_for_run=True))
     click.echo(f"Run {run_id} goes on." if answer != "stop" else f"Run {run_id} is stopped.")
     return Exit.DONE
 
 
-def _named(given: tuple[str, ...], answer: str) -> dict[str, str]:
-    if given and answer != "done":
+def _parse_values(arguments: tuple[str, ...], answer: str) -> dict[str, str]:
+    if arguments and answer != "done":
         raise click.UsageError("-o goes with done: only a step that happened has produced something.")
-    if any("=" not in one for one in given):
+    if any("=" not in argument for argument in arguments):
         raise click.UsageError("-o takes a name and a value, like -o body.number=R-1.")
-    return {name.strip(): value for name, _, value in (one.partition("=") for one in given)}
+    return {name.strip(): value for name, _, value in (argument.partition("=") for argument in arguments)}
 
 
-def _output(text: str | None, answer: str) -> Value:
+def _parse_output(text: str | None, answer: str) -> Value:
     if text is None:
         return {}
     if answer != "done":

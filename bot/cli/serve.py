@@ -16,7 +16,7 @@ from bot.cli.exit_codes import Exit
 from bot.local.socket_path import socket_path
 from bot.settings import Settings
 from bot.slack import transport
-from bot.terminal import screen
+from bot.terminal.output import create_console, print_sentence
 from engine.errors import StoreRestored
 from engine.store import schema
 from engine.store.restored_backup import outlook
@@ -62,7 +62,7 @@ def serve(restored: bool) -> None:
             click.echo(f"{waiting} request{'s wait' if waiting > 1 else ' waits'} for a decision: signoff requests")
 
     options = app.AppOptions(
-        settings=context.settings, environment=context.environment, console=screen.console(), restored=restored
+        settings=context.settings, environment=context.environment, console=create_console(), restored=restored
     )
     try:
         asyncio.run(app.serve(options, print_ready))
@@ -74,12 +74,12 @@ def serve(restored: bool) -> None:
 
 def _confirm_restored(database: Path, error: StoreRestored) -> None:
     """Print the effects that may happen twice, and return if the operator continues. Otherwise end the command."""
-    screen.say(str(error).removesuffix(schema.ASKED).rstrip(), err=True)
+    print_sentence(str(error).removesuffix(schema.ASKED).rstrip(), err=True)
     for sentence in outlook(database):
-        screen.say(sentence, err=True)
+        print_sentence(sentence, err=True)
     if sys.stdin.isatty() and click.confirm("Go on with this database?", default=False, err=True):
         return
-    screen.say(
+    print_sentence(
         "Nothing was done with it. Put the latest database in its place, or go on with: signoff serve --restored",
         err=True,
     )

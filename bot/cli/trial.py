@@ -21,8 +21,10 @@ from bot.app import AppOptions
 from bot.cli import trial_folders
 from bot.cli.exit_codes import Exit
 from bot.presentation import characters, dates, refusals, request_card, states
-from bot.terminal import prompts, screen
+from bot.terminal import prompts
+from bot.terminal.output import create_console, print_sentence
 from bot.terminal.prompts import TypedDecision
+from bot.terminal.view import render_card, render_output, render_story_entry
 from engine import fields, workflowfile
 from engine.domain import (
     Address,
@@ -97,7 +99,7 @@ def _play(plan: Plan, database: Path) -> tuple[int, bool]:
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(app.open_trial(options)) as opened,
     ):
-        trial = Trial(plan=plan, portal=portal, app=opened, console=screen.console())
+        trial = Trial(plan=plan, portal=portal, app=opened, console=create_console())
         runs = trial.begin()
         if not runs:
             click.echo("Every run in this trial has ended.")
@@ -148,7 +150,7 @@ class Trial:
             )
         except DefinitionError as error:
             for problem in error.problems:
-                screen.say(problem.sentence(self.plan.file), err=True)
+                print_sentence(problem.sentence(self.plan.file), err=True)
             raise click.exceptions.Exit(Exit.NO) from None
         started: Any = _accepted(registered) and self.portal.call(
             self.app.engine.start, Start(workflow=workflow.name, inputs=inputs, actor=me, origin=_ORIGIN)
@@ -166,7 +168,7 @@ class Trial:
         if errors:
             labels = fields.labels(workflow.inputs)
             for name, sentence in errors.items():
-                screen.say(f"-i {name}: {about(labels.get(name, name), sentence)}", err=True)
+                print_sentence(f"-i {name}: {about(labels.get(name, name), sentence)}", err=True)
             raise click.exceptions.Exit(Exit.USAGE)
         return values
 
@@ -177,7 +179,7 @@ class Trial:
             try:
                 fields.from_text(declared, text)
             except InvalidValue as error:
-                screen.say(f"  {about(label, str(error))}")
+                print_sentence(f"  {about(label, str(error))}")
             else:
                 return text
 
@@ -216,7 +218,7 @@ class Trial:
                 self._causes.add(str((entry.content or {}).get("error")))
             # The last line says how the run ended.
             if entry.kind not in ("delivery.shown", "run.failed"):
-                self.console.print(screen.story_line(entry))
+                self.console.print(render_story_entry(entry))
 
     def _pending(self, run: str) -> RequestView | None:
         found: list[RequestView] = self.portal.call(self.app.engine.requests_of_run, run)
@@ -237,7 +239,7 @@ class Trial:
         for step in view.steps:
             if step.output:
                 self.console.print(f"{step.step}:", style="cyan")
-                self.console.print(screen.output_lines(step.output))
+                self.console.print(render_output(step.output))
         error = view.error or ""
         # The step that failed has said why already.
         why = "" if any(error.endswith(cause) for cause in self._causes) else characters.line(error)
@@ -249,7 +251,7 @@ class Trial:
     def _ask(self, request: RequestView) -> int | None:
         answer = self._answer(request)
         if answer is None:
-            self.console.print(screen.card_panel(request_card.request_card(request)))
+            self.console.print(render_card(request_card.request_card(request)))
             click.echo("Nobody is here to ask: answer at a terminal, or with --answer approve.")
             return Exit.WAITING
         decided: Any = self.portal.call(
@@ -268,7 +270,7 @@ class Trial:
         )
         if not isinstance(decided, Refusal):
             return None
-        screen.say(refusals.sentence(decided), err=True)
+        print_sentence(refusals.sentence(decided), err=True)
         if isinstance(decided, InvalidEdits | ReasonMissing | Contested):
             self._refused_edits[request.id] = answer.edits
         # Nobody is there to answer better: another round would say the same.
@@ -292,11 +294,11 @@ class Trial:
             self._answered += 1
             if turn >= len(given):
                 return None
-            self.console.print(screen.card_panel(request_card.request_card(request)))
+            self.console.print(render_card(request_card.request_card(request)))
             return prompts.parse_answer(given[turn], request)
         if not sys.stdin.isatty():
             return None
-        return prompts.ask(
+        return prompts.ask_decision(
             self.console, request_card.request_card(request), request, self._refused_edits.pop(request.id, None)
         )
 
@@ -325,12 +327,12 @@ class Trial:
                 found, wrong = expected.parse_texts({name: typed} if typed else {})
                 values |= found or ({} if wrong else {name: None})
                 for why in wrong.values():
-                    screen.say(f"{asked.label} {why}.", err=True)
+                    print_sentence(f"{asked.label} {why}.", err=True)
         return dict(expected.build_output(values))
 
 
 def _accepted(answer: Any) -> Any:
     if isinstance(answer, Refusal):
-        screen.say(refusals.sentence(answer), err=True)
+        print_sentence(refusals.sentence(answer), err=True)
         raise click.exceptions.Exit(Exit.NO)
     return answer

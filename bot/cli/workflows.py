@@ -10,7 +10,7 @@ import click
 
 from bot.cli import client, serialize
 from bot.cli.context import json_option, read_workflow_argument
-from bot.terminal import screen
+from bot.terminal.output import create_console, format_time, print_sentence, render_json, render_table
 from engine.domain import DEFAULT_WORKSPACE
 from engine.errors import Problem
 from engine.store import queries
@@ -31,13 +31,13 @@ def register(file: Path, as_json: bool) -> None:
     reply = client.carry_out("register", {"source": source})
     problems: Any = reply.facts.get("problems", [])
     for problem in problems:
-        screen.say(Problem(**problem).sentence(str(file)), err=True)
+        print_sentence(Problem(**problem).sentence(str(file)), err=True)
     facts = client.facts_of(reply)
     warnings: Any = facts.get("warnings", [])
     for warning in warnings:
-        screen.say(f"Warning: {warning}", err=True)
+        print_sentence(f"Warning: {warning}", err=True)
     if as_json:
-        click.echo(screen.as_json(facts))
+        click.echo(render_json(facts))
     elif facts["changed"]:
         click.echo(
             f"Registered {facts['workflow']}, version {facts['version']}. Run it: signoff run {facts['workflow']}"
@@ -53,9 +53,9 @@ def workflows(as_json: bool) -> None:
     with client.open_for_reading() as connection:
         views = queries.workflow_views(connection, DEFAULT_WORKSPACE)
     if as_json:
-        click.echo(screen.as_json([serialize.workflow(view) for view in views]))
+        click.echo(render_json([serialize.workflow(view) for view in views]))
         return
     rows = [
-        (view.name, str(view.version), view.title, view.owner.label, screen.when(view.updated_at)) for view in views
+        (view.name, str(view.version), view.title, view.owner.label, format_time(view.updated_at)) for view in views
     ]
-    screen.console().print(screen.listing(("name", "version", "title", "owner", "updated"), rows))
+    create_console().print(render_table(("name", "version", "title", "owner", "updated"), rows))

@@ -1,5 +1,5 @@
-"""The door for commands on the same machine: a socket beside the database, for the user who owns it.
+"""Commands of this machine's operator, over a socket beside the database that only its user can open.
 
-`desk` carries commands out, `server` serves it to other processes, `client` finds whoever owns the database;
-`reply` and `place` are what both sides know.
+`service` carries commands out, `server` takes them from other processes, and `client` sends them to the process that
+owns the database. Both sides share `reply` and `socket_path`.
 """

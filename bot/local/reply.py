@@ -1,4 +1,4 @@
-"""What became of a command: the words that whoever asks and whoever carries out both know."""
+"""The reply to a command, as client and server exchange it."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from typing import Any, Final
 from engine.json_values import Value
 
 NEEDS_CONFIRMATION: Final = "NeedsConfirmation"
-"""The refusal of an approval whose gate asks back: its sentence is the question, to be answered with `confirmed`."""
+"""The refusal of an approval that needs a confirmation. Its sentence is the question; `confirmed` answers it."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandReply:
-    """What became of a command. `refused`: the sentence why not; `facts`: ids and details for programs."""
+    """The reply to a command. `refused` is the sentence of a refusal; `facts` are ids and details for programs."""
 
     refused: str | None = None
     facts: dict[str, Value] = field(default_factory=dict)
 
     def as_value(self) -> dict[str, Value]:
+        """Return the reply as JSON."""
         return {"refused": self.refused, "facts": self.facts}
 
     @classmethod
     def from_value(cls, value: Any) -> CommandReply:
-        """The reverse of `as_value`."""
+        """Return the reply that `as_value` made this JSON of."""
         return cls(value["refused"], value["facts"])

@@ -1,6 +1,7 @@
-"""Carries out the commands of this machine's operator: plain mappings in, a `Reply` out.
+"""The commands of this machine's operator.
 
-The same desk answers the socket of a running server and a command that owns the database file itself.
+A running server carries them out for the processes that use its socket; a command that owns the database itself calls
+them directly.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from engine.domain import (
     Assurance,
     Cancel,
     Decide,
+    Decided,
+    Done,
     Erase,
     InvalidEdits,
     InvalidInputs,
@@ -42,7 +45,10 @@ NO_OPERATOR: Final = (
 
 
 class OperatorCommands:
-    """`operator`: the email address of this machine's operator, if it is set; `login`: the user's name here."""
+    """Carries out commands by name, with arguments as JSON has them.
+
+    `operator` is the email address of this machine's operator, or empty; `login` is the user's name on this machine.
+    """
 
     def __init__(
         self, engine: Engine, identity: Identity, kinds: Mapping[str, StepKind], *, operator: str, login: str
@@ -68,157 +74,144 @@ class OperatorCommands:
     def _origin(self) -> Origin:
         return Origin(surface="terminal", place={"login": self.login})
 
-    async def carry_out(self, command: str, given: dict[str, Any]) -> CommandReply:
+    async def carry_out(self, command: str, arguments: dict[str, Any]) -> CommandReply:
         """Carry out one command. Raises `StoreError` when the database fails."""
-        known = self._commands.get(command)
-        if known is None:
+        handler = self._commands.get(command)
+        if handler is None:
             return CommandReply(f"This server does not know the command {command}; it may be an older version.")
         try:
-            return await known(given)
+            return await handler(arguments)
         except DefinitionError as error:
             return CommandReply(
                 "The workflow file cannot be used.",
-                {"problems": [dict[str, Value](one.facts()) for one in error.problems]},
+                {"problems": [dict[str, Value](problem.facts()) for problem in error.problems]},
             )
 
-    async def _register(self, given: dict[str, Any]) -> CommandReply:
-        answer = await self._engine.register(
-            Register(source=_text(given, "source").encode(), actor=self._actor, origin=self._origin)
-        )
-        if isinstance(answer, Refusal):
-            return _refused(answer)
+    async def _register(self, arguments: dict[str, Any]) -> CommandReply:
+        source = _text(arguments, "source").encode()
+        result = await self._engine.register(Register(source=source, actor=self._actor, origin=self._origin))
+        if isinstance(result, Refusal):
+            return _refused(result)
         facts: dict[str, Value] = {
-            "workflow": answer.workflow,
-            "version": answer.version,
-            "changed": answer.changed,
-            "warnings": list[Value](answer.warnings),
+            "workflow": result.workflow,
+            "version": result.version,
+            "changed": result.changed,
+            "warnings": list[Value](result.warnings),
         }
         return CommandReply(facts=facts)
 
-    async def _start(self, given: dict[str, Any]) -> CommandReply:
-        name = _text(given, "workflow")
+    async def _start(self, arguments: dict[str, Any]) -> CommandReply:
+        name = _text(arguments, "workflow")
         workflow = await self._engine.workflow(name)
         inputs: dict[str, Value] = {}
         if not isinstance(workflow, NotFound):
             declared = workflowfile.load(workflow.source, kinds=self.kinds, registered=True).inputs
-            inputs, errors = fields.from_text_all(declared, _texts(given, "inputs"))
+            inputs, errors = fields.from_text_all(declared, _texts(arguments, "inputs"))
             if errors:
                 return _refused(InvalidInputs(errors=errors, labels=fields.labels(declared)))
-        answer = await self._engine.start(
-            Start(workflow=name, inputs=inputs, actor=self._actor, origin=self._origin, key=_word(given, "key"))
-        )
-        if isinstance(answer, Refusal):
-            return _refused(answer)
-        return CommandReply(facts={"run": answer.run, "created": answer.created})
+        key = _optional_text(arguments, "key")
+        start = Start(workflow=name, inputs=inputs, actor=self._actor, origin=self._origin, key=key)
+        result = await self._engine.start(start)
+        if isinstance(result, Refusal):
+            return _refused(result)
+        return CommandReply(facts={"run": result.run, "created": result.created})
 
-    async def _erase(self, given: dict[str, Any]) -> CommandReply:
-        answer = await self._engine.erase(
-            Erase(run=_text(given, "run"), reason=_text(given, "reason"), actor=self._actor, origin=self._origin)
-        )
-        return _refused(answer) if isinstance(answer, Refusal) else CommandReply(facts={"entries": answer.entries})
+    async def _erase(self, arguments: dict[str, Any]) -> CommandReply:
+        run, reason = _text(arguments, "run"), _text(arguments, "reason")
+        result = await self._engine.erase(Erase(run=run, reason=reason, actor=self._actor, origin=self._origin))
+        return _refused(result) if isinstance(result, Refusal) else CommandReply(facts={"entries": result.entries})
 
-    async def _decide(self, given: dict[str, Any]) -> CommandReply:
+    async def _decide(self, arguments: dict[str, Any]) -> CommandReply:
         if not self._operator:
             return CommandReply(NO_OPERATOR, {"refusal": "NotAllowed"})
-        name, typed = _text(given, "request"), _texts(given, "edits")
-        request = await self._engine.request(name)
+        request_id, texts = _text(arguments, "request"), _texts(arguments, "edits")
+        request = await self._engine.request(request_id)
         if request is None:
-            return _refused(NotFound(what="request", name=name))
-        asks = request.confirm is not None and request.model.state is RequestState.PENDING
-        if asks and given.get("verdict") == "approve" and given.get("confirmed") is not True:
+            return _refused(NotFound(what="request", name=request_id))
+        needs_confirmation = request.confirm is not None and request.model.state is RequestState.PENDING
+        if needs_confirmation and arguments.get("verdict") == "approve" and arguments.get("confirmed") is not True:
             return CommandReply(request.confirm, {"refusal": NEEDS_CONFIRMATION})
-        edits = requests.read_text_edits(request.model, typed)
+        edits = requests.read_text_edits(request.model, texts)
         if isinstance(edits, InvalidEdits):
             return _refused(edits)
-        answer = await self._engine.decide(
+        result = await self._engine.decide(
             Decide(
                 request=request.id,
-                verdict=Verdict(_text(given, "verdict")),
+                verdict=Verdict(_text(arguments, "verdict")),
                 actor=self._actor,
-                # Who names no content decides what the listing shows now: the digest still pins it until the write.
-                content_version=_number(given, "content_version") or request.model.content_version,
-                digest=_word(given, "digest") or request.model.digest,
+                # The default is the content that the listing shows now; the digest pins it until the write.
+                content_version=_optional_number(arguments, "content_version") or request.model.content_version,
+                digest=_optional_text(arguments, "digest") or request.model.digest,
                 origin=self._origin,
                 assurance=Assurance.TERMINAL,
                 edits=edits,
-                reason=_word(given, "reason"),
+                reason=_optional_text(arguments, "reason"),
             )
         )
-        if isinstance(answer, Refusal):
-            return _refused(answer)
-        return CommandReply(
-            facts={
-                "request": answer.request,
-                "run": answer.run,
-                "decision": answer.decision,
-                "state": answer.state.value,
-                "edited": list(answer.edited),
-            }
+        return _refused(result) if isinstance(result, Refusal) else CommandReply(facts=_decision_facts(result))
+
+    async def _cancel(self, arguments: dict[str, Any]) -> CommandReply:
+        run, reason = _text(arguments, "run"), _optional_text(arguments, "reason")
+        return _run_reply(
+            await self._engine.cancel(Cancel(run=run, actor=self._actor, origin=self._origin, reason=reason))
         )
 
-    async def _cancel(self, given: dict[str, Any]) -> CommandReply:
-        command = Cancel(run=_text(given, "run"), actor=self._actor, origin=self._origin, reason=_word(given, "reason"))
-        return _done(await self._engine.cancel(command))
-
-    async def _resume(self, given: dict[str, Any]) -> CommandReply:
-        run, answer = _text(given, "run"), ResumeAnswer(_text(given, "answer"))
-        output = _mapping(given.get("output") or {})
-        typed = {name: str(text) for name, text in _mapping(given.get("values") or {}).items()}
-        if typed:
-            asked = await self._engine.attention(run)
-            if isinstance(asked, Refusal):
-                return _refused(asked)
-            values, wrong = asked.expected.parse_texts(typed)
-            if wrong:
-                return _refused(InvalidInputs(errors=wrong, labels=asked.expected.labels))
-            output = asked.expected.build_output(values, given=output)
+    async def _resume(self, arguments: dict[str, Any]) -> CommandReply:
+        run, answer = _text(arguments, "run"), ResumeAnswer(_text(arguments, "answer"))
+        output = _mapping(arguments.get("output") or {})
+        texts = {name: str(text) for name, text in _mapping(arguments.get("values") or {}).items()}
+        if texts:
+            attention = await self._engine.attention(run)
+            if isinstance(attention, Refusal):
+                return _refused(attention)
+            values, errors = attention.expected.parse_texts(texts)
+            if errors:
+                return _refused(InvalidInputs(errors=errors, labels=attention.expected.labels))
+            output = attention.expected.build_output(values, given=output)
         command = Resume(run=run, answer=answer, actor=self._actor, origin=self._origin, output=output)
-        refused = await self._engine.resume(command)
-        if isinstance(refused, InvalidInputs) and answer is ResumeAnswer.DONE:
-            needed = " ".join(f"-o {name}=…" for name in refused.errors)
+        result = await self._engine.resume(command)
+        if isinstance(result, InvalidInputs) and answer is ResumeAnswer.DONE:
+            needed = " ".join(f"-o {name}=…" for name in result.errors)
             return CommandReply(
-                refused=f"{refusals.sentence(refused)} Find it out, then: signoff resume {run} done {needed}"
+                refused=f"{refusals.sentence(result)} Find it out, then: signoff resume {run} done {needed}"
             )
-        return _done(refused)
+        return _run_reply(result)
 
-    async def _revoke(self, given: dict[str, Any]) -> CommandReply:
-        request = _text(given, "request")
-        answer = await self._identity.revoke(request)
-        return (
-            _refused(answer)
-            if isinstance(answer, Refusal)
-            else CommandReply(facts={"request": request, "links": answer})
-        )
+    async def _revoke(self, arguments: dict[str, Any]) -> CommandReply:
+        request_id = _text(arguments, "request")
+        result = await self._identity.revoke(request_id)
+        if isinstance(result, Refusal):
+            return _refused(result)
+        return CommandReply(facts={"request": request_id, "links": result})
 
-    async def _return_address(self, given: dict[str, Any]) -> CommandReply:
-        address = Address(_text(given, "kind"), _text(given, "value"))
-        answer = await self._engine.return_address(
-            ReturnAddress(address=address, actor=self._actor, origin=self._origin)
-        )
-        if isinstance(answer, Refusal):
-            return _refused(answer)
-        given_to = answer.given_to.label if answer.given_to else None
+    async def _return_address(self, arguments: dict[str, Any]) -> CommandReply:
+        address = Address(_text(arguments, "kind"), _text(arguments, "value"))
+        command = ReturnAddress(address=address, actor=self._actor, origin=self._origin)
+        result = await self._engine.return_address(command)
+        if isinstance(result, Refusal):
+            return _refused(result)
+        given_to = result.given_to.label if result.given_to else None
         return CommandReply(
-            facts={"address": str(address), "taken_from": answer.taken_from.label, "given_to": given_to}
+            facts={"address": str(address), "taken_from": result.taken_from.label, "given_to": given_to}
         )
 
 
-# -- what a command brings: anything, since whoever opens the socket may write anything ----------------------
+# -- arguments: they are checked, because a process can write anything to the socket ------------------------
 
 
-def _text(given: dict[str, Any], name: str) -> str:
-    value = given[name]
+def _text(arguments: dict[str, Any], name: str) -> str:
+    value = arguments[name]
     if not isinstance(value, str):
         raise TypeError(f"{name} is not a text")
     return value
 
 
-def _word(given: dict[str, Any], name: str) -> str | None:
-    return _text(given, name) if given.get(name) is not None else None
+def _optional_text(arguments: dict[str, Any], name: str) -> str | None:
+    return _text(arguments, name) if arguments.get(name) is not None else None
 
 
-def _number(given: dict[str, Any], name: str) -> int | None:
-    value = given.get(name)
+def _optional_number(arguments: dict[str, Any], name: str) -> int | None:
+    value = arguments.get(name)
     if value is not None and type(value) is not int:
         raise TypeError(f"{name} is not a number")
     return value
@@ -230,16 +223,26 @@ def _mapping(value: Any) -> dict[str, Value]:
     return value
 
 
-def _texts(given: dict[str, Any], name: str) -> dict[str, str]:
-    found = _mapping(given[name])
-    return {key: _text(found, key) for key in found}
+def _texts(arguments: dict[str, Any], name: str) -> dict[str, str]:
+    texts = _mapping(arguments[name])
+    return {key: _text(texts, key) for key in texts}
 
 
 # -- replies ------------------------------------------------------------------------------------------------
 
 
-def _done(answer: Any) -> CommandReply:
-    return _refused(answer) if isinstance(answer, Refusal) else CommandReply(facts={"run": answer.run})
+def _run_reply(result: Done | Refusal) -> CommandReply:
+    return _refused(result) if isinstance(result, Refusal) else CommandReply(facts={"run": result.run})
+
+
+def _decision_facts(decision: Decided) -> dict[str, Value]:
+    return {
+        "request": decision.request,
+        "run": decision.run,
+        "decision": decision.decision,
+        "state": decision.state.value,
+        "edited": list(decision.edited),
+    }
 
 
 def _refused(refusal: Refusal) -> CommandReply:

@@ -1,4 +1,4 @@
-"""Puts a request to the person at the keyboard, and reads an answer: approve, edit field by field, reject."""
+"""Prompts that ask the person at the keyboard for a decision: approve, edit field by field, reject."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 from bot.presentation import changes, characters, refusals, request_content
-from bot.terminal import screen
+from bot.terminal.view import render_card, truncate
 from engine import json_values, requests
 from engine.domain import Card, InvalidEdits, ReasonMissing, ReasonRequired, Verdict
 from engine.errors import InvalidValue, about
@@ -21,37 +21,39 @@ from engine.read_models import RequestView
 
 @dataclass(frozen=True, slots=True)
 class TypedDecision:
-    """What the person answered. `edits`: new values by dotted path."""
+    """A decision that was typed. `edits` are new values by dotted path."""
 
     verdict: Verdict
     reason: str | None = None
     edits: Mapping[str, Value] = dataclasses.field(default_factory=dict)
 
 
-def ask(console: Console, card: Card, request: RequestView, edits: Mapping[str, Value] | None = None) -> TypedDecision:
-    """Show the card and ask until there is an answer. `edits`: what was typed before, if the answer was refused.
+def ask_decision(
+    console: Console, card: Card, request: RequestView, edits: Mapping[str, Value] | None = None
+) -> TypedDecision:
+    """Print the card and ask until there is a decision. `edits` are those of an earlier decision that was refused.
 
     Raises `click.Abort` on Ctrl-C or the end of input.
     """
-    console.print(screen.card_panel(card))
+    console.print(render_card(card))
     edits = dict(edits or {})
     while True:
-        choice = _choose(request, edited=bool(edits))
+        choice = _ask_choice(request, edited=bool(edits))
         if choice == "e":
-            edits = _edit(console, request, edits)
-            _show_edits(console, request, edits)
+            edits = _ask_edits(console, request, edits)
+            _print_edits(console, request, edits)
         elif choice == "r":
-            return TypedDecision(Verdict.REJECT, _reason(request, Verdict.REJECT))
+            return TypedDecision(Verdict.REJECT, _ask_reason(request, Verdict.REJECT))
         elif missing := _missing(request, edits):
-            _print_wrong(console, missing)
-            edits = _edit(console, request, edits)
-            _show_edits(console, request, edits)
-        elif _confirmed(request):
-            return TypedDecision(Verdict.APPROVE, _reason(request, Verdict.APPROVE), edits)
+            _print_refusal(console, missing)
+            edits = _ask_edits(console, request, edits)
+            _print_edits(console, request, edits)
+        elif _ask_confirmation(request):
+            return TypedDecision(Verdict.APPROVE, _ask_reason(request, Verdict.APPROVE), edits)
 
 
 def _missing(request: RequestView, edits: Mapping[str, Value]) -> InvalidEdits | None:
-    """Return what the engine would say of the fields of a form that nobody has filled in yet."""
+    """Return the refusal for the fields of a form that are still empty, or None if there are none."""
     if not request.model.subject.is_form:
         return None
     empty = requests.missing(request.model, request.model.content)
@@ -64,34 +66,34 @@ def _labels(request: RequestView) -> dict[str, str]:
     return {json_values.show_path(place.path): place.field.label for place in request.model.editable}
 
 
-def _print_wrong(console: Console, refusal: InvalidEdits) -> None:
+def _print_refusal(console: Console, refusal: InvalidEdits) -> None:
     console.print(characters.visible(refusals.sentence(refusal)), style="red")
 
 
-def _choose(request: RequestView, *, edited: bool) -> str:
-    filling = request.model.subject.is_form
-    approve = f"[a] {characters.visible(request.approve_label)}" + (" with the edits" if edited and not filling else "")
-    edit = f"  [e] {'Fill in' if filling else 'Edit'}" if request.model.editable else ""
+def _ask_choice(request: RequestView, *, edited: bool) -> str:
+    is_form = request.model.subject.is_form
+    approve = f"[a] {characters.visible(request.approve_label)}" + (" with the edits" if edited and not is_form else "")
+    edit = f"  [e] {'Fill in' if is_form else 'Edit'}" if request.model.editable else ""
     choices = ["a", "r", *("e" if request.model.editable else "")]
     question = f"{approve}{edit}  [r] {characters.visible(request.reject_label)}"
     answer: str = click.prompt(question, type=click.Choice(choices, case_sensitive=False), show_choices=False)
     return answer.lower()
 
 
-def _confirmed(request: RequestView) -> bool:
+def _ask_confirmation(request: RequestView) -> bool:
     return request.confirm is None or click.confirm(characters.visible(request.confirm))
 
 
-def _reason(request: RequestView, verdict: Verdict) -> str | None:
+def _ask_reason(request: RequestView, verdict: Verdict) -> str | None:
     rule = request.model.reason_required
     if rule is ReasonRequired.ALWAYS or (rule is ReasonRequired.REJECT and verdict is Verdict.REJECT):
-        return _required_reason(verdict)
+        return _ask_required_reason(verdict)
     if verdict is Verdict.REJECT:
         return click.prompt("Reason (Enter for none)", default="", show_default=False) or None
     return None
 
 
-def _required_reason(verdict: Verdict) -> str:
+def _ask_required_reason(verdict: Verdict) -> str:
     while True:
         text: str = click.prompt("Reason", default="", show_default=False)
         if text.strip():
@@ -99,64 +101,64 @@ def _required_reason(verdict: Verdict) -> str:
         click.echo(refusals.sentence(ReasonMissing(verdict=verdict)))
 
 
-def _edit(console: Console, request: RequestView, earlier: Mapping[str, Value]) -> dict[str, Value]:
-    """Ask for each field. Return what differs from the content of the request, by dotted path."""
+def _ask_edits(console: Console, request: RequestView, earlier: Mapping[str, Value]) -> dict[str, Value]:
+    """Ask for each field. Return the values that differ from the content of the request, by dotted path."""
     edits = dict[str, Value]()
     console.print("Enter keeps a value; a single dot empties it.")
-    for path, field, now in requests.editable_fields(request.model.editable, request.model.content.value):
-        edit = _edit_field(console, request, path, field, now, (earlier[path],) if path in earlier else None)
+    for path, field, current in requests.editable_fields(request.model.editable, request.model.content.value):
+        edit = _ask_edit(console, request, path, field, current, (earlier[path],) if path in earlier else None)
         if edit is not None:
             edits[path] = edit[0]
     return edits
 
 
-def _edit_field(
-    console: Console, request: RequestView, path: str, field: Field, now: Value, earlier: tuple[Value] | None
+def _ask_edit(
+    console: Console, request: RequestView, path: str, field: Field, current: Value, earlier: tuple[Value] | None
 ) -> tuple[Value] | None:
-    """Ask for a field until what is typed can be its value. Return its edit, or None if it stays as it is."""
-    shown = now if earlier is None else earlier[0]
+    """Ask for a field until the typed text is a valid value. Return its edit, or None if the value stays as it is."""
+    shown = current if earlier is None else earlier[0]
     while True:
-        typed = _ask_field(console, request, path, field, shown)
+        typed = _ask_text(console, request, path, field, shown)
         if typed is None:
             return earlier
         try:
-            return forms.changed(field, now, forms.text_entries(field, now, typed, shown=shown))
+            return forms.changed(field, current, forms.text_entries(field, current, typed, shown=shown))
         except InvalidValue as error:
             console.print(f"  {characters.visible(about(field.label or path, str(error)))}", style="red")
 
 
-def _ask_field(console: Console, request: RequestView, path: str, field: Field, shown: Value) -> str | None:
-    """Return what is typed for a field, or None to keep its value."""
-    text = screen.clipped(request_content.show_in(request, field, shown))
+def _ask_text(console: Console, request: RequestView, path: str, field: Field, shown: Value) -> str | None:
+    """Return the text that is typed for a field, or None to keep its value."""
+    text = truncate(request_content.show_in(request, field, shown))
     gap = "\n" if "\n" in text else " "
     console.print(f"{characters.visible(field.label or path)} ({field.type.value}):{gap}{text}")
-    typed = _in_editor(field, shown) if field.type in (FieldType.LONG_TEXT, FieldType.JSON) else _in_line()
+    typed = _ask_in_editor(field, shown) if field.type in (FieldType.LONG_TEXT, FieldType.JSON) else _ask_in_line()
     return "" if typed is not None and typed.strip() == "." else typed
 
 
-def _in_line() -> str | None:
+def _ask_in_line() -> str | None:
     typed: str = click.prompt("  new value", default="", show_default=False)
     return typed or None
 
 
-def _in_editor(field: Field, shown: Value) -> str | None:
-    """Return a longer text as it is written in the person's own editor; without one, on one line."""
+def _ask_in_editor(field: Field, shown: Value) -> str | None:
+    """Return a longer text that is written in the person's own editor, or on one line if there is no editor."""
     try:
         edited = click.edit(forms.printed(field, shown), require_save=True)
     except click.ClickException:
-        return _in_line()
+        return _ask_in_line()
     return edited.removesuffix("\n") or None if edited is not None else None
 
 
-def _show_edits(console: Console, request: RequestView, edits: Mapping[str, Value]) -> None:
+def _print_edits(console: Console, request: RequestView, edits: Mapping[str, Value]) -> None:
     for change in changes.proposed(request, edits):
-        before, after = screen.clipped(change.before or ""), screen.clipped(change.text)
+        before, after = truncate(change.before or ""), truncate(change.text)
         gap = "\n" if "\n" in before + after else " "
         console.print(f"  {change.label}:{gap}{before}{gap}→{gap}{after}")
 
 
 def check_answer(text: str) -> None:
-    """Raise `click.UsageError` with a sentence if a text can be no answer, before anything is begun."""
+    """Raise `click.UsageError` with a sentence if the text is no answer. It is called before anything is done."""
     word, _, rest = text.partition(":")
     if word not in ("approve", "reject", "edit"):
         raise click.UsageError(f"{text!r} is no answer; write approve, reject:reason or edit:field=value.")
@@ -183,14 +185,14 @@ def parse_answer(text: str, request: RequestView) -> TypedDecision:
 
 
 def read_edits(text: str, request: RequestView) -> dict[str, Value]:
-    """Return edits as typed, `field=value`, or the values of a JSON object. Raises `click.UsageError`."""
+    """Return the edits of `field=value`, or of a JSON object. Raises `click.UsageError`."""
     if text.lstrip().startswith("{"):
         try:
-            given = json_values.loads(text)
+            values = json_values.loads(text)
         except InvalidValue as error:
             raise click.UsageError(f"After edit: {error}.") from None
-        assert isinstance(given, dict)
-        return given
+        assert isinstance(values, dict)
+        return values
     name, _, value = text.partition("=")
     edits = requests.read_text_edits(request.model, {name.strip(): value})
     if isinstance(edits, InvalidEdits):

@@ -1,4 +1,4 @@
-"""What the steps `message` and `email` do in a trial: what they say is shown, and goes nowhere."""
+"""Senders for the steps `message` and `email` of a trial: they print the messages and send none."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from bot.presentation import characters
 
 
 class TerminalSender:
-    """Port Sender."""
+    """Port Sender. Prints the messages of `message` steps."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
     async def send(self, *, to: str, text: str, source: str, key: str) -> Mapping[str, object]:  # noqa: ARG002
-        """Print it."""
+        """Print the message."""
         self._console.print(
             escape(f"A message to {characters.line(to)}, which a trial does not send: {characters.visible(text)}")
         )
@@ -25,20 +25,20 @@ class TerminalSender:
 
 
 class TerminalMailer:
-    """Port Mailer."""
+    """Port Mailer. Prints the emails of `email` steps."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
     async def send(self, *, to: str, subject: str, body: str, reply_to: str | None, key: str) -> Mapping[str, object]:
-        """Print it."""
-        answers = [f"Reply-To: {characters.line(reply_to)}"] if reply_to is not None else []
-        told = [
+        """Print the email."""
+        reply_line = [f"Reply-To: {characters.line(reply_to)}"] if reply_to is not None else []
+        lines = [
             f"A mail to {characters.line(to)}, which a trial does not send:",
             f"Subject: {characters.line(subject)}",
-            *answers,
+            *reply_line,
             "",
             characters.visible(body),
         ]
-        self._console.print(escape("\n".join(told)))
+        self._console.print(escape("\n".join(lines)))
         return {"message_id": f"<{key}@trial.invalid>", "to": to}

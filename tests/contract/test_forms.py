@@ -181,7 +181,7 @@ def at_a_prompt(request: RequestView, act: Act) -> Result:
         console = Console(file=screen, width=10_000, markup=False, highlight=False, emoji=False)
         with CliRunner().isolation(input=keys):
             try:
-                answer = prompts.ask(console, request_card.request_card(request), request)
+                answer = prompts.ask_decision(console, request_card.request_card(request), request)
             except click.Abort:
                 continue
         assert answer.verdict is Verdict.APPROVE

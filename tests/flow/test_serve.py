@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 
 from bot.local import client
-from bot.local.socket_path import LONGEST_PATH, socket_path
+from bot.local.socket_path import MAX_PATH, socket_path
 from engine import json_values
 from tests.support.cli import Commands, commands
 from tests.support.http_service import HttpService, open_http_service
@@ -240,7 +240,7 @@ def test_a_very_long_database_path_has_its_socket_elsewhere(tmp_path: Path, sign
     (tmp_path / "tmp").mkdir()
     at = Installation(tmp_path, deep / "signoff.db", {"TMPDIR": str(tmp_path / "tmp")})
     with serving(at) as server:
-        assert len(os.fsencode(server.socket)) <= LONGEST_PATH
+        assert len(os.fsencode(server.socket)) <= MAX_PATH
         assert (mode(server.socket), mode(server.socket.parent)) == (0o600, 0o700)
         assert at.run("register", signoff.at.folder / "hello.yaml").code == 0
         signoff.set(database_url=f"sqlite:///{at.database}")

@@ -26,7 +26,7 @@ from bot import app, log, settings
 from bot.app import AppOptions
 from bot.settings import Settings
 from bot.slack.rate_limit import RateLimiter
-from bot.terminal import screen
+from bot.terminal.output import create_console
 from engine.errors import SignoffError
 from engine.system import EnvironmentSecrets, SystemClock
 
@@ -86,7 +86,7 @@ def _serve(chosen: Settings, environment: Mapping[str, str], clock: Stepped, mul
     options = AppOptions(
         settings=chosen,
         environment=environment,
-        console=screen.console(),
+        console=create_console(),
         clock=clock,
         slack_limiter=RateLimiter(multiplier=multiplier),
     )

@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from bot.devtools.bench.figures import Figure, Machine
-from bot.terminal import screen
+from bot.terminal.output import render_table
 
 
 def as_json(figures: Sequence[Figure], machine: Machine) -> str:
@@ -33,7 +33,7 @@ def table(figures: Sequence[Figure]) -> Table:
         (figure.name, f"{figure.rounded:g}", str(figure.target or ""), _met_text(figure), figure.meaning)
         for figure in figures
     ]
-    return screen.listing(("figure", "value", "target", "met", "meaning"), rows)
+    return render_table(("figure", "value", "target", "met", "meaning"), rows)
 
 
 def _met_text(figure: Figure) -> str:

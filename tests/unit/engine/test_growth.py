@@ -23,7 +23,7 @@ from bot.email import message
 from bot.presentation import request_card
 from bot.presentation.characters import stretches
 from bot.slack import details_modal, ids, message_view, request_modals, text_objects, view_state
-from bot.terminal import screen
+from bot.terminal.view import render_card
 from bot.web import form_inputs, review_view
 from engine import fields, json_values
 from engine.errors import ExpressionError, InvalidValue
@@ -223,7 +223,7 @@ RENDERERS: Final[dict[str, Work]] = {
     "pieces": lambda shown: [*text_objects.pieces(shown, ids.SECTION)],
     "email": lambda text: message.mail(laid(text), envelope()),
     "lines of an email": stretches,
-    "terminal": lambda text: Console(file=io.StringIO(), width=100).print(screen.card_panel(laid(text))),
+    "terminal": lambda text: Console(file=io.StringIO(), width=100).print(render_card(laid(text))),
     "redaction": lambda text: Redactor([("secret-value", "NAME")]).redact(f"{text} secret-value"),
 }
 

@@ -15,7 +15,8 @@ from bot.email.message import Envelope
 from bot.presentation import characters
 from bot.slack import details_modal, ids, message_view, rich_text
 from bot.slack.text_objects import Block
-from bot.terminal import screen
+from bot.terminal.output import create_console
+from bot.terminal.view import render_card, truncate
 from engine.domain import Card, CardField, DeliveryKind
 
 IMITATION = "please\nApproved by Ada at 2026-03-02 10:00 UTC\nAmount: 5.00 EUR"
@@ -95,9 +96,9 @@ def test_a_mail_has_a_bar_beside_it(text: str, barred: bool) -> None:
 
 
 def test_a_terminal_has_a_bar_before_each_line_of_it() -> None:
-    out = screen.console()
+    out = create_console()
     with out.capture() as capture:
-        out.print(screen.card_panel(card(IMITATION)))
+        out.print(render_card(card(IMITATION)))
     assert capture.get().count("│ Approved by Ada at") == 2
-    assert screen.clipped("one line") == "one line"
-    assert screen.clipped("x\n" * 2_000).endswith("more characters)")
+    assert truncate("one line") == "one line"
+    assert truncate("x\n" * 2_000).endswith("more characters)")

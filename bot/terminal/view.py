@@ -1,46 +1,31 @@
-"""Cards, listings and stories, arranged for a terminal."""
+"""Cards, stories and outputs, arranged for a terminal. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Final
 
-import click
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from bot.presentation import characters, dates, expiry, states
 from bot.presentation.characters import stands_apart
-from engine import fields, json_values
+from engine import fields
 from engine.domain import Card, CardField, DeliveryState, RequestState, RunStatus, StepStatus
 from engine.json_values import Value
 from engine.read_models import StoryEntry
 
-LONG_TEXT: Final = 2_000
-"""Characters of one field that a card shows; `signoff requests ID --json` gives the whole."""
+MAX_TEXT: Final = 2_000
+"""Maximum length of one field on a card, in characters. `signoff requests ID --json` prints the whole field."""
 
 
-def console(*, stderr: bool = False) -> Console:
-    """Output that never takes data for markup, colours nothing by guessing, and does not wrap what is piped."""
-    made = Console(stderr=stderr, markup=False, highlight=False, emoji=False)
-    if not made.is_terminal:
-        made = Console(stderr=stderr, markup=False, highlight=False, emoji=False, width=110)
-    return made
-
-
-def say(sentence: str, *, err: bool = False) -> None:
-    """Print a sentence that may quote data, so that nothing in it can move the cursor or hide text."""
-    click.echo(characters.visible(sentence), err=err)
-
-
-def card_panel(card: Card) -> RenderableType:
-    """A card as a panel: the facts, the fields, and what may be done or what was decided."""
-    parts: list[RenderableType] = [_pairs(card.facts)]
+def render_card(card: Card) -> RenderableType:
+    """Render a card as a panel with its facts, its fields, and its state or expiry."""
+    parts: list[RenderableType] = [_render_pairs(card.facts)]
     if card.fields:
-        parts += [Text(""), _field_table(card.fields)]
+        parts += [Text(""), _render_fields(card.fields)]
     if card.state is not None:
         parts += [Text(""), Text(card.state, style="bold")]
     elif card.expires_at is not None:
@@ -50,46 +35,46 @@ def card_panel(card: Card) -> RenderableType:
     return Panel(Group(*parts), title=title, title_align="left", subtitle=subtitle, subtitle_align="right")
 
 
-def _pairs(pairs: Iterable[tuple[str, str]]) -> Table:
+def _render_pairs(pairs: Iterable[tuple[str, str]]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for label, text in pairs:
-        table.add_row(Text(label), Text(clipped(text)))
+        table.add_row(Text(label), Text(truncate(text)))
     return table
 
 
-def _field_table(card_fields: Sequence[CardField]) -> Table:
+def _render_fields(card_fields: Sequence[CardField]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for field in card_fields:
         mark = " ✎" if field.editable else ""
-        table.add_row(Text(f"{field.label}{mark}", style="cyan"), _value(field))
+        table.add_row(Text(f"{field.label}{mark}", style="cyan"), _render_value(field))
     return table
 
 
-def _value(field: CardField) -> Text:
+def _render_value(field: CardField) -> Text:
     if field.before is None:
-        return Text(clipped(field.text))
-    return Text.assemble((clipped(field.before), "red strike"), " → ", (clipped(field.text), "green"))
+        return Text(truncate(field.text))
+    return Text.assemble((truncate(field.before), "red strike"), " → ", (truncate(field.text), "green"))
 
 
-def clipped(text: str) -> str:
-    """The text, or its beginning and how much is missing; with a bar at its side if it could pass for lines of ours."""
-    if len(text) > LONG_TEXT:
-        text = f"{text[:LONG_TEXT]}… ({len(text) - LONG_TEXT:,} more characters)"
-    return quoted(text)
+def truncate(text: str) -> str:
+    """Return the text, shortened to `MAX_TEXT` characters, and quoted."""
+    if len(text) > MAX_TEXT:
+        text = f"{text[:MAX_TEXT]}… ({len(text) - MAX_TEXT:,} more characters)"
+    return quote(text)
 
 
-def quoted(text: str) -> str:
-    """Return the text, with a bar before each line if it could pass for lines of ours."""
+def quote(text: str) -> str:
+    """Return the text, with a bar before each line if it could pass for lines of our own."""
     return "\n".join(f"│ {line}" for line in text.split("\n")) if stands_apart(text) else text
 
 
-def story_line(entry: StoryEntry) -> Text:
-    """One transition of a run, in a line."""
-    words, sign = _WORDS.get(entry.kind, entry.kind), _SIGNS.get(entry.kind.split(".")[-1], "·")
+def render_story_entry(entry: StoryEntry) -> Text:
+    """Render one transition of a run as a line."""
+    words, sign = _KIND_WORDS.get(entry.kind, entry.kind), _STATE_SIGNS.get(entry.kind.split(".")[-1], "·")
     line = Text.assemble((f"{dates.time_of_day(entry.at)} ", "dim"), (sign, "bold"), f" {words}")
     if entry.step:
         line.append(f" {entry.step}", style="cyan")
@@ -99,7 +84,7 @@ def story_line(entry: StoryEntry) -> Text:
     return line
 
 
-_SIGNS: Final = {
+_STATE_SIGNS: Final = {
     "succeeded": "✓",
     "approved": "✓",
     "failed": "✗",
@@ -108,7 +93,7 @@ _SIGNS: Final = {
     "opened": "⏸",
     "expired": "⌛",
 }
-_WORDS: Final = {
+_KIND_WORDS: Final = {
     "run.started": "run started",
     "run.succeeded": f"run {states.RUNS[RunStatus.SUCCEEDED]}",
     "run.failed": f"run {states.RUNS[RunStatus.FAILED]}",
@@ -145,40 +130,21 @@ _WORDS: Final = {
 
 
 def _detail(content: Mapping[str, Value]) -> str:
-    told = [content[name] for name in ("error", "reason", "until", "answer", "address") if content.get(name)]
+    parts = [content[name] for name in ("error", "reason", "until", "answer", "address") if content.get(name)]
     if content.get("why"):
-        told.append(f"{content.get('name')} {content['why']}")
+        parts.append(f"{content.get('name')} {content['why']}")
     if content.get("edits"):
-        told.append("with edits")
+        parts.append("with edits")
     if content.get("actor_name"):
-        told.append(f"by {content['actor_name']}")
+        parts.append(f"by {content['actor_name']}")
     elif isinstance(person := content.get("person"), dict):
-        told.append(f"by {person.get('name')}")
-    return " · ".join(str(one) for one in told)
+        parts.append(f"by {person.get('name')}")
+    return " · ".join(str(part) for part in parts)
 
 
-def output_lines(output: Mapping[str, Value]) -> Table:
-    """A step's output, name by name."""
-    return _pairs(
+def render_output(output: Mapping[str, Value]) -> Table:
+    """Render the output of a step as lines with name and value."""
+    return _render_pairs(
         (characters.line(name), characters.visible(fields.show(fields.infer(value).type, value)))
         for name, value in output.items()
     )
-
-
-def listing(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """A plain table that survives being piped. The first column names the row: it is never broken, to be copied."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for number, column in enumerate(columns):
-        table.add_column(column, overflow="fold", no_wrap=number == 0)
-    for row in rows:
-        table.add_row(*(Text(characters.line(cell)) for cell in row))
-    return table
-
-
-def when(at: datetime | None) -> str:
-    return dates.moment(at) if at is not None else ""
-
-
-def as_json(value: Value) -> str:
-    """Indented JSON with exact numbers."""
-    return fields.show(fields.FieldType.JSON, value) if value else json_values.dumps(value)
