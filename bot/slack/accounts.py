@@ -1,7 +1,7 @@
-"""Accounts as Slack tells of them: kept for a minute, and never two answers that contradict each other.
+"""A cache of Slack's accounts: answers are kept for a minute, and no two of them contradict each other.
 
-Slack says of an address whose account is deactivated what it says of one that never had an account. So whoever has no
-active account is looked for in the list of all members, which is read page by page and kept for longer.
+Slack says of an address whose account is deactivated what it says of one that never had an account.
+So an address without an active account is looked up in the list of all members, which is read page by page and kept for longer.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from bot.slack.client import SlackClient, SlackError
 T = TypeVar("T")
 Account: TypeAlias = Mapping[str, Any]
 FRESH_SECONDS: Final = 60.0
-"""How long an answer of Slack is believed."""
+"""How long an answer of Slack is used, in seconds."""
 LISTED_SECONDS: Final = 600.0
-"""How long the list of all members is believed. It only says whom to ask about; what they are is asked again."""
+"""How long the list of all members is used, in seconds. It only finds accounts; their state is asked again."""
 PAGE: Final = 1000
-"""Members of one page of the list: at 20 pages a minute, 20,000 members."""
+"""Members in one page of the list: at 20 pages a minute, 20,000 members a minute."""
 MOST_PAGES: Final = 200
 _MOST_KEPT: Final = 5_000
 _NO_USER: Final = frozenset({"user_not_found", "users_not_found", "user_not_visible"})
 
 
 class Accounts:
-    """What Slack says of accounts, email addresses and usergroups. Raises `ChannelError` while it says nothing."""
+    """Looks up accounts, email addresses and usergroups. Raises `ChannelError` if Slack does not answer."""
 
     def __init__(self, client: SlackClient, now: Callable[[], float]) -> None:
         self._client, self._now = client, now
         self._kept: dict[tuple[str, str], tuple[float, Any]] = {}
         self._owners: dict[str, str] = {}
-        """By email address: the account that Slack named last for it."""
+        """The account that Slack named last for each email address."""
         self._listing, self._listed = _Listing(), _Listing()
         self._reading = asyncio.Lock()
 
@@ -100,7 +100,7 @@ class Accounts:
         return answer
 
     def _noted(self, account: Account | None) -> Account | None:
-        """Drop what an earlier answer said of the same address, where this one names another account for it."""
+        """Drop an earlier answer if this one names another account for the same address."""
         email = to_address(account) if account is not None and not account.get("deleted") else None
         if account is None or email is None:
             return account
@@ -117,7 +117,7 @@ class Accounts:
     # -- everybody --
 
     async def _members_listed(self) -> Mapping[str, str]:
-        """The accounts of all members by email address. A caller that gives up leaves its pages to the next."""
+        """Return the accounts of all members by email address. The pages of a cancelled caller are kept."""
         async with self._reading:
             if self._listed.at is not None and self._now() - self._listed.at < LISTED_SECONDS:
                 return self._listed.by_email
@@ -129,7 +129,7 @@ class Accounts:
             return self._listed.by_email
 
     async def _read_page(self, listing: _Listing) -> bool:
-        """Read another page; whether there are more."""
+        """Read another page, and return whether there are more."""
         place = {"cursor": listing.cursor} if listing.cursor else {}
         answer = await self._client.get("users.list", limit=str(PAGE), **place)
         for account in answer.get("members", []):
@@ -143,7 +143,7 @@ class Accounts:
 
 
 class _Listing:
-    """The list of members, as far as it was read. `at`: when its reading began."""
+    """The pages of the list of members that were read so far. `at`: when the first was read."""
 
     def __init__(self, at: float | None = None) -> None:
         self.at, self.cursor, self.pages = at, "", 0

@@ -1,4 +1,4 @@
-"""Buttons: of copies, of the pages of a request, of alerts, and of lists."""
+"""Handlers of buttons: in messages, in the modals of a request, in alerts and in lists."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ActionHandlers:
     # -- deciding --
 
     async def approve(self, ack: Any, body: Any) -> None:
-        """One click: decided when it is acknowledged."""
+        """Approve the request; the decision is committed before the click is acknowledged."""
         click = Click.of(body)
         ref = ids.decode_ref(click.value)
         if ref is None:
@@ -51,19 +51,19 @@ class ActionHandlers:
             self._after(click, self._decided(click, ref, answer), recorded=isinstance(answer, Decided))
 
     async def edit(self, ack: Any, body: Any) -> None:
-        """Open the form."""
+        """Open the edit form."""
         click = Click.of(body)
         await ack()
         self._open_for(click, lambda request, metadata: request_modals.edit(request, metadata=metadata))
 
     async def reject(self, ack: Any, body: Any) -> None:
-        """Ask for the reason."""
+        """Open the form for the reason of a rejection."""
         click = Click.of(body)
         await ack()
         self._open_for(click, lambda request, metadata: request_modals.reject(request, metadata=metadata))
 
     async def _decided(self, click: Click, ref: Ref, answer: Decided | Refusal) -> None:
-        """The clicked copy shows the state as it is now, and a refusal is said."""
+        """Update the clicked message to the current state, and tell the person about a refusal."""
         card = await self._context.service.card(ref.request)
         if card is not None:
             await self._context.replies.copy(click.opening(ref).response_url, card, delivery=ref.delivery)
@@ -86,7 +86,7 @@ class ActionHandlers:
         self._after(click, self._context.replies.open_when_ready(click, making, metadata=ModalRef()))
 
     async def _made(self, click: Click, ref: Ref, make: MakesView) -> View:
-        """The modal; or, if this person cannot decide that now, the reason why, and the copy as it is now."""
+        """Return the modal. If this person cannot decide now, return the reason, and update the clicked message."""
         found = await self._context.service.may_decide(click.by, ref)
         if not isinstance(found, Refusal):
             large = json_values.is_larger(found.model.content.value, LARGE)
@@ -100,7 +100,7 @@ class ActionHandlers:
     # -- everything in full --
 
     async def details(self, ack: Any, body: Any) -> None:
-        """Everything of a request, over as many pages as it takes."""
+        """Open the full request, in as many pages as it needs."""
         click = Click.of(body)
         await ack()
         ref = ids.decode_ref(click.value)
@@ -119,7 +119,7 @@ class ActionHandlers:
         return await off_loop(lambda: details_modal.details(card, metadata=metadata), large=is_large(card))
 
     async def page(self, ack: Any, body: Any) -> None:
-        """Another page of a request."""
+        """Show another page of a request."""
         click = Click.of(body)
         await ack()
         self._after(click, self._turn(click))
@@ -140,7 +140,7 @@ class ActionHandlers:
     # -- what became of a step --
 
     async def resume(self, ack: Any, body: Any) -> None:
-        """Done, Repeat or Stop."""
+        """Answer what became of a step: Done, Repeat or Stop."""
         click = Click.of(body)
         ref = ids.decode_run(click.value)
         if ref is None:
@@ -155,7 +155,7 @@ class ActionHandlers:
             self._after(click, self._resumed(click, ref, answer), recorded=isinstance(answer, Done))
 
     async def _asking(self, click: Click, ref: RunRef) -> View:
-        """The form for what later steps read, or why there is nothing to fill in any more."""
+        """Return the form for the output that later steps read, or the reason why it is no longer needed."""
         asked = await self._context.service.engine.attention(ref.run)
         if isinstance(asked, Refusal):
             return request_modals.sentence(refusals.sentence(asked))
@@ -174,7 +174,7 @@ class ActionHandlers:
     # -- registering --
 
     async def more(self, ack: Any, body: Any) -> None:
-        """Room for another part of a file."""
+        """Add an input for another part of a pasted file."""
         click = Click.of(body)
         await ack()
         if click.modal is not None:
@@ -183,7 +183,7 @@ class ActionHandlers:
             self._after(click, self._context.replies.update(click.modal.id, view, seen=click.modal.hash))
 
     async def upload(self, ack: Any, body: Any) -> None:
-        """The form that takes a file."""
+        """Open the form for uploading a file."""
         click = Click.of(body)
         await ack()
         if click.modal is not None:
@@ -193,7 +193,7 @@ class ActionHandlers:
     # -- what we do not know --
 
     async def unknown(self, ack: Any, body: Any) -> None:
-        """A button of another version of us."""
+        """Answer a button that only another version of Signoff has."""
         await self._answer(ack, Click.of(body), ANOTHER_VERSION)
 
     async def _answer(self, ack: Any, click: Click, said: str) -> None:

@@ -1,6 +1,6 @@
-"""What of all that Slack delivers reaches the handlers: what is ours, whole, and of a kind that we asked for.
+"""Admits deliveries of Slack to the handlers: those for this app, well-formed and of a kind that has a handler.
 
-The rest is answered here, with one line for the operator that says what to do.
+All others are answered here, with one log line that tells the operator what to do.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ log = logging.getLogger(__name__)
 
 
 class Admission:
-    """The way from a delivery whose signature is right to the handlers in `app`. `events`: those that are handled."""
+    """Passes deliveries with a valid signature on to the handlers in `app`. `events`: kinds that have a handler."""
 
     def __init__(self, app: AsyncApp, installation: Installation, *, events: frozenset[str]) -> None:
         self._app, self._installation, self._events = app, installation, events
         self._throttle = LogThrottle()
 
     async def dispatch(self, make: Callable[[], AsyncBoltRequest]) -> BoltResponse:
-        """Answer a delivery. `make` parses it."""
+        """Return the response to a delivery. `make` parses it."""
         try:
             request = make()
             delivery = payload_schema.read(request.body)
@@ -48,7 +48,7 @@ class Admission:
         return refused if refused is not None else await self._app.async_dispatch(request)
 
     async def _refused(self, delivery: IncomingPayload) -> BoltResponse | None:
-        """Return the answer to what no handler gets to see."""
+        """Return the response to a delivery that is not admitted, or None."""
         if delivery.kind in payload_schema.PROBES:
             return None
         refused = await self._of_others(delivery)
@@ -67,7 +67,7 @@ class Admission:
         return None
 
     async def _of_others(self, delivery: IncomingPayload) -> BoltResponse | None:
-        """Refuse what is for another app or workspace.
+        """Refuse deliveries for another app or workspace.
 
         While Slack does not say who we are, clicks are let through: they carry the digest of a request, which only
         those know who were shown it, and a decision must not be lost because Slack does not answer us.

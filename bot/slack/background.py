@@ -1,4 +1,4 @@
-"""What goes on after a delivery was acknowledged: owned here, logged when it breaks, and waited for at shutdown."""
+"""Tasks that go on after a delivery was acknowledged: logged when they fail, and waited for at shutdown."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ Broke = Callable[[Exception], Awaitable[None]]
 
 
 class BackgroundTasks:
-    """Work in the background. Nothing that matters is only here: what was decided is on the disk already."""
+    """Owns the tasks. None of them is needed for correctness: decisions are committed before."""
 
     def __init__(self) -> None:
         self._going: set[asyncio.Future[Any]] = set()
 
     def do(self, work: Coroutine[Any, Any, None], *, broke: Broke | None = None) -> None:
-        """Start something. `broke`: what to do with its error; the default is to log it."""
+        """Start a task. `broke` handles its error; by default it is logged."""
         self._keep(asyncio.ensure_future(self._doing(work, broke)))
 
     async def under_way(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do it now; the end of the process waits for it as well."""
+        """Run it now; shutdown waits for it as well."""
         return await asyncio.shield(self._keep(asyncio.ensure_future(work)))
 
     def _keep(self, task: asyncio.Future[T]) -> asyncio.Future[T]:
@@ -47,11 +47,11 @@ class BackgroundTasks:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is going on."""
+        """Whether no task is running."""
         return not self._going
 
     async def drain(self, seconds: float) -> None:
-        """Wait until it is all done; what takes longer is cut off."""
+        """Wait until all tasks are done; cancel those that take longer."""
         if self._going:
             await asyncio.wait(set(self._going), timeout=seconds)
         late = list(self._going)

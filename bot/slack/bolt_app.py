@@ -1,4 +1,4 @@
-"""The Bolt app: which handler takes what, and the one place where errors become answers."""
+"""The Bolt app: binds handlers to actions, views, commands and events, and answers their errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 def build_bolt_app(context: SlackContext, *, api_url: str) -> AsyncApp:
-    """The app. Signatures are checked before anything gets here, and whoever acts is known to the engine or not."""
+    """Build the app. Signatures are checked before a delivery gets here; the engine decides what a person may do."""
     app = AsyncApp(
         name="signoff",
         logger=logging.getLogger("slack_bolt"),
@@ -57,7 +57,7 @@ def build_bolt_app(context: SlackContext, *, api_url: str) -> AsyncApp:
 
 
 async def _authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
-    """One installation, whose token our own client has. Asking Slack who we are would eat of the three seconds."""
+    """Authorize every delivery: there is one installation, and asking Slack would cost part of the three seconds."""
     return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token="xoxb-not-used-here")  # noqa: S106
 
 
@@ -93,13 +93,13 @@ def _views(app: AsyncApp, views: SubmissionHandlers) -> None:
 
 
 class _Errors:
-    """Whatever a handler raises: a sentence for the person, with an incident number that the log has too."""
+    """Answers an exception of a handler with a sentence, and an incident number that is in the log too."""
 
     def __init__(self, context: SlackContext) -> None:
         self._context = context
 
     async def answer(self, error: Exception, body: Any) -> BoltResponse:
-        """Nothing was committed, or it was and is on the disk: either way the person is told, and may try again."""
+        """Log the error and tell the person, who may try again: a decision is either committed or not."""
         said = str(error) if isinstance(error, ChannelError) else report_incident(error)
         if body.get("type") == "view_submission":
             return _json(replies.update(request_modals.sentence(said)))

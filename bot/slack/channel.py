@@ -1,4 +1,4 @@
-"""Slack as a channel: copies as messages in the conversation of the app with each person."""
+"""Slack as a channel: each delivery is a message in the app's conversation with a person."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from engine.off_loop import LARGE, off_loop
 
 _PAGE: Final = 200
 _PAGES: Final = 5
-"""How far back a copy is looked for: a post of unknown outcome is seconds or minutes old."""
+"""How far back a message is searched for: a post of unknown outcome is seconds or minutes old."""
 
 log = logging.getLogger(__name__)
 
 
 def is_large(card: Card) -> bool:
-    """Whether it may take long to lay it out."""
+    """Return whether arranging the card may take long."""
     return sum(len(one.text) + len(one.before or "") for one in card.fields) > LARGE
 
 
 def complete_card(card: Card, *, delivery: str) -> SlackMessage:
-    """The message of a copy. What no longer asks what became of a step has no buttons for it."""
+    """Return the message of a card. An alert that was answered has no buttons."""
     topic = card.topic if card.step is not None else None
     return message_view.message(card, delivery=delivery, topic=topic)
 
@@ -37,7 +37,7 @@ def complete_card(card: Card, *, delivery: str) -> SlackMessage:
 class SlackChannel:
     """Addresses are `U…`, a person; or `C…,U…`: the channel, and if we may not post there, the person.
 
-    `homes`: hears whose copies have changed.
+    `homes` is told whose messages have changed.
     """
 
     name = "slack"
@@ -45,10 +45,10 @@ class SlackChannel:
     def __init__(self, client: SlackClient, homes: StaleHomes | None = None) -> None:
         self._client, self._homes = client, homes
         self._conversations: dict[str, str] = {}
-        """The conversations with people, as far as we know them: a hint that may be lost."""
+        """The ids of conversations with people: a cache that may be lost."""
 
     async def show(self, *, address: str, card: Card, receipt: Receipt | None, delivery: str) -> Receipt:
-        """Post the card, or edit the copy."""
+        """Post the card, or edit its message."""
         receipt = await self._shown(address, card, receipt, delivery)
         if self._homes is not None:
             self._homes.mark(address.rpartition(",")[2])
@@ -66,9 +66,9 @@ class SlackChannel:
         return await self._put(address, small, receipt, delivery=delivery)
 
     async def find(self, *, address: str, delivery: str) -> Receipt | None:
-        """The copy in the conversation with the person.
+        """Return the receipt of the message in the conversation with the person, or None.
 
-        We may not read channels; only outcomes are posted there, and a second one does no harm.
+        The app may not read channels; only outcomes are posted there, and a second one does no harm.
         """
         user = address.rpartition(",")[2]
         channel = await self._conversation(user)
@@ -113,7 +113,7 @@ class SlackChannel:
         return await self._post_to(await self._conversation(user), made, delivery=delivery)
 
     async def _post_to(self, channel: str, made: SlackMessage, *, delivery: str) -> Receipt:
-        """To a person's id it goes to our conversation with them, whose id comes back."""
+        """Post a message. For a person's id Slack answers with the id of the conversation."""
         answer = await self._client.post("chat.postMessage", key=delivery, channel=channel, **made.for_post())
         landed, ts = answer.get("channel"), answer.get("ts")
         if not isinstance(landed, str) or not isinstance(ts, str):
@@ -130,7 +130,7 @@ class SlackChannel:
 
 
 async def history(client: SlackClient, channel: str, *, pages: int) -> AsyncIterator[Mapping[str, Any]]:
-    """The messages of a conversation with their metadata, the newest first."""
+    """Yield the messages of a conversation with their metadata, the newest first."""
     cursor: dict[str, Any] = {}
     for _ in range(pages):
         page = await client.get(

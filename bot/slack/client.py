@@ -1,4 +1,4 @@
-"""Calls of Slack's Web API over one connection pool: paced, timed out, and every failure a `SlackError`."""
+"""Calls of Slack's Web API over one connection pool: rate-limited, with timeouts; each failure is a `SlackError`."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from engine.errors import ChannelError
 
 API_URL: Final = "https://slack.com/api/"
 TIMEOUT: Final = aiohttp.ClientTimeout(total=8.0, connect=4.0)
-"""A call of Slack takes a tenth of a second; one that takes this long has failed."""
+"""Timeout of a call, in seconds. Slack usually answers in a tenth of a second."""
 _WORTH_WAITING: Final = 3.0
-"""Seconds that a refused call waits to be made again by itself."""
+"""Longest wait after which a rate-limited call is repeated here, in seconds."""
 _OK_BYTES: Final = 1_000
-"""What is read of the answer of a response_url, which is a word."""
+"""Maximum size of the answer of a response_url, in bytes: it is one word."""
 _HARMLESS: Final = frozenset({"conversations.open", "views.publish"})
 """Methods that may be called again whatever became of the first call."""
 _LOUD: Final = frozenset({FailureClass.PAYLOAD, FailureClass.INSTALLATION, FailureClass.ROTATE})
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 class SlackError(ChannelError):
-    """A call that failed. `kind`: what to do about it; `code`: Slack's own word, if it said one."""
+    """A call that failed. `kind`: what to do about it; `code`: Slack's error code, if there is one."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class SlackError(ChannelError):
 
 
 class SlackResponse(dict[str, Any]):
-    """What Slack answered. Without the part that somebody reads from it, it is as good as no answer."""
+    """An answer of Slack. If a part that is read from it is missing, the call counts as unanswered."""
 
     def __missing__(self, part: str) -> Any:
         raise SlackError(None, http_status=200)
@@ -78,11 +78,11 @@ class SlackClient:
         return await self._call(method, key=key, json=arguments)
 
     async def get(self, method: str, /, **arguments: Any) -> SlackResponse:
-        """Call a method that takes no JSON. Whoever asks the same again finds the turn kept."""
+        """Call a method that takes no JSON. A caller that repeats the call gets the turn that was kept for it."""
         return await self._call(method, key=repr(sorted(arguments.items())), params=arguments)
 
     async def conversation(self, user: str) -> str:
-        """The conversation of the app with a person, opened if need be."""
+        """Return the id of the app's conversation with a person; open it if there is none."""
         opened = (await self.post("conversations.open", users=user))["channel"]
         if not isinstance(opened, Mapping) or not isinstance(opened.get("id"), str):
             raise SlackError(None, http_status=200, changes_nothing=True)
@@ -126,14 +126,14 @@ class SlackClient:
         return SlackResponse(answer.data)
 
     def _say(self, method: str, made: SlackError, detail: object) -> None:
-        """One line for the operator about what only they can put right, and not for each copy again."""
+        """Log what only the operator can fix, once and not for each delivery."""
         todo = "" if made.kind is FailureClass.PAYLOAD else ". `signoff doctor` says what to do."
         line = f"Slack refused {method}: {made.code} {detail or ''}".rstrip() + todo
         if made.kind in _LOUD and self._throttle.passes(line, asyncio.get_running_loop().time()):
             log.error("%s", line)
 
     async def respond(self, url: str, payload: Mapping[str, Any]) -> bool:
-        """Post to a response_url; whether Slack took it. A courtesy: it fails without an error."""
+        """Post to a response_url, and return whether Slack took it. Never raises: the outbox updates all copies."""
         try:
             async with self._session.post(url, json=payload) as response:
                 return response.status == 200 and _is_ok(await _read(response, _OK_BYTES))
@@ -141,7 +141,7 @@ class SlackClient:
             return False
 
     async def download(self, url: str, *, most: int) -> bytes:
-        """A file that somebody uploaded, at most `most` bytes and one more. Our token goes to Slack only."""
+        """Return an uploaded file, at most `most` bytes and one more. The token is sent to Slack's hosts only."""
         if not self._is_slack(url):
             raise ChannelError("That file is not on Slack.", permanent=True)
         headers = {"Authorization": f"Bearer {self._token}"}
@@ -157,7 +157,7 @@ class SlackClient:
             raise SlackError(None, changes_nothing=True) from error
 
     def _is_slack(self, url: str) -> bool:
-        """Slack's own hosts; or that of the API, where it is another Slack."""
+        """Return whether the URL is on Slack's hosts, or on the host of the API if that is another one."""
         try:
             asked, api = URL(url), URL(self.api_url)
             if (asked.scheme, asked.host, asked.port) == (api.scheme, api.host, api.port):
@@ -168,7 +168,7 @@ class SlackClient:
 
 
 async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
-    """As much as there is, up to one byte more than is allowed."""
+    """Read the body, up to one byte more than is allowed."""
     whole = bytearray()
     async for piece in response.content.iter_chunked(65_536):
         whole += piece
@@ -178,7 +178,7 @@ async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
 
 
 def _is_ok(body: bytes) -> bool:
-    """Whether that is how a response_url says yes: the word, or JSON. A page of HTML is no yes."""
+    """Return whether a response_url accepted the post: then it answers "ok" or JSON, and not an HTML page."""
     try:
         said = json.loads(body)
     except (ValueError, RecursionError):
@@ -206,6 +206,6 @@ def _failed(error: SlackApiError, *, changes_nothing: bool) -> tuple[SlackError,
 async def open_client(
     *, token: str, api_url: str = API_URL, pace: RateLimiter | None = None
 ) -> AsyncIterator[SlackClient]:
-    """A client with its connection pool, open while the body runs."""
+    """Open a client with its connection pool while the body runs."""
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
         yield SlackClient(token=token, session=session, api_url=api_url, pace=pace or RateLimiter())

@@ -21,7 +21,7 @@ from engine.read_models import WorkflowView
 from engine.workflowfile import Workflow
 
 Answer: TypeAlias = SlackMessage | str | None
-"""What is answered; None: a modal opens instead."""
+"""The message that answers; None if a modal opens instead."""
 _QUOTES: Final = ('"', "“", "”")
 _NAME: Final = re.compile(r"\s*([^\s=\"“”]+)=")
 _NAME_AHEAD: Final = re.compile(r"(?<=\s)[^\s=\"“”]+=")
@@ -29,7 +29,7 @@ _QUOTED: Final = re.compile(r"[\"“”]([^\"“”]*)[\"“”](?=\s|$)")
 
 
 class CommandHandlers:
-    """The handler of `/signoff`. What it starts or cancels is on the disk when it acknowledges."""
+    """The handler of `/signoff`. A start or cancel is committed before the command is acknowledged."""
 
     def __init__(self, context: SlackContext) -> None:
         self._context = context
@@ -46,7 +46,7 @@ class CommandHandlers:
         }
 
     async def command(self, ack: Any, body: Any) -> None:
-        """Carry out what was typed."""
+        """Run the command that was typed."""
         typed = TypedCommand.of(body)
         answer = await self._words.get(typed.word, self._unknown)(typed)
         if answer is None:
@@ -158,9 +158,9 @@ def _metadata(typed: TypedCommand, *, workflow: str | None = None, version: int 
 
 
 def pairs(line: str) -> tuple[dict[str, str], str]:
-    """`name=value …` as typed; a value goes on until the next name, or stands in quotes. And what is none of these.
+    """Parse `name=value …`, and return the values and the rest. A value is in quotes, or ends at the next name.
 
-    A name that comes twice, or a quote that is never closed, could mean one thing or another: that is left over.
+    A name that comes twice, or a quote that is never closed, is ambiguous: it is part of the rest.
     """
     found: dict[str, str] = {}
     at = 0
@@ -176,6 +176,6 @@ def pairs(line: str) -> tuple[dict[str, str], str]:
 
 
 def _end_of_value(line: str, start: int) -> int:
-    """Where a value without quotes ends: at the next name, or at the end."""
+    """Return where a value without quotes ends: at the next name, or at the end."""
     following = _NAME_AHEAD.search(line, start)
     return following.start() if following else len(line)

@@ -1,4 +1,4 @@
-"""What the slash command answers: help, and lists of workflows, requests and runs, as messages within the limits."""
+"""Messages that answer the slash command: help, and lists of workflows, requests and runs, within Slack's limits."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ COMMANDS: Final = (
 
 
 def help_message(command: str = "/signoff") -> SlackMessage:
-    """What can be typed."""
+    """Return the message that lists the commands."""
     lines = [Line(label=f"{command} {usage}", after=told) for usage, told in COMMANDS]
     said = "Signoff runs workflows whose risky steps wait for a person's decision."
     return _message(said, [rich_text.lines(lines, block="commands")])
 
 
 def workflows(found: Sequence[WorkflowView], *, command: str = "/signoff") -> SlackMessage:
-    """The registered workflows, a line each."""
+    """Return the list of registered workflows, one line each."""
     if not found:
         return _message(f"No workflow is registered yet. Register one: {command} register", [])
     lines = [
@@ -48,28 +48,28 @@ def workflows(found: Sequence[WorkflowView], *, command: str = "/signoff") -> Sl
 
 
 def workflow(found: Workflow, *, version: int, asked: Mapping[str, str], command: str = "/signoff") -> SlackMessage:
-    """One workflow with its steps. `asked`: who would be asked at which step, where that is known."""
+    """Return one workflow with its steps. `asked`: the approvers of each step, where they are known before a run."""
     title = f"{text_objects.clipped(text_objects.line(found.title), _ITEM)}, version {version}"
     start = text_objects.context([text_objects.plain(f"Start it: {command} run {found.name}")], block="start")
     return _message(title, [*register_modal.step_lines(found, asked=asked, version=version), start])
 
 
 def pending(found: Sequence[RequestView]) -> SlackMessage:
-    """The requests that wait for somebody, each with a button that shows all of it."""
+    """Return the requests that wait for a person, each with a button for its details."""
     if not found:
         return _message("No request waits for you.", [])
     return _message("Waiting for you", requests(found[:MOST_ITEMS]), more=len(found) - MOST_ITEMS)
 
 
 def runs(found: Sequence[RunView]) -> SlackMessage:
-    """Runs, in the order given."""
+    """Return a list of runs, in the order given."""
     if not found:
         return _message("None of the runs is yours: you started none, and own none of their workflows.", [])
     return _message("Runs", run_items(found[:MOST_ITEMS]), more=len(found) - MOST_ITEMS)
 
 
 def requests(found: Sequence[RequestView]) -> list[Block]:
-    """Two blocks for each request."""
+    """Yield two blocks for each request."""
     return [block for one in found for block in _request(one)]
 
 
@@ -85,7 +85,7 @@ def _request(request: RequestView) -> list[Block]:
 
 
 def run_items(found: Sequence[RunView]) -> list[Block]:
-    """Two blocks for each run."""
+    """Yield two blocks for each run."""
     return [block for one in found for block in _run(one)]
 
 

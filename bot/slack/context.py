@@ -1,4 +1,4 @@
-"""What every handler works with, and what it does when something breaks after the acknowledgement."""
+"""What handlers share: the service, replies, and tasks that run after the acknowledgement."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SlackContext:
-    """`service` asks the engine, `replies` answers people, `later` is what goes on after an acknowledgement."""
+    """`service` talks to the engine, `replies` answers people, `later` runs tasks after the acknowledgement."""
 
     service: SlackService
     replies: Replies
@@ -32,9 +32,9 @@ class SlackContext:
     def after(
         self, by: Actor, response_url: str | None, work: Coroutine[Any, Any, None], *, recorded: bool = False
     ) -> None:
-        """Do it once this delivery is acknowledged. If it breaks, the person hears of it.
+        """Run it after this delivery is acknowledged, and tell the person if it fails.
 
-        `recorded`: what they did is on the disk, whatever becomes of this.
+        `recorded`: what they did is committed already.
         """
 
         async def broke(error: Exception) -> None:

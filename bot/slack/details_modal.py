@@ -1,4 +1,4 @@
-"""Everything that a card says, in full, over as many pages of a modal as it takes."""
+"""A modal with the full text of a card, in as many pages as it needs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from bot.slack.text_objects import Block, Element, View
 from engine.domain import Card, CardField
 
 PAGE_TEXT: Final = 9_000
-"""Text of a page. No limit for views is documented but their 250 KB; this much is well inside of it."""
+"""Characters of text on a page. Slack documents no limit for views but 250 KB; this is well below."""
 PAGE_LINES: Final = 60
 
 
 def details(card: Card, *, metadata: ids.ModalRef) -> View:
-    """The page `metadata.page` (from 0; the last one where there are fewer).
+    """Return the page `metadata.page`, counted from 0, or the last one if there are fewer.
 
-    The last page has the buttons of an open request: whoever got there has seen all of it.
+    The last page has the buttons of an open request: a person who got there has seen all of it.
     """
     pages = paginate(card)
     number = min(metadata.page, len(pages) - 1)
@@ -46,7 +46,7 @@ def details(card: Card, *, metadata: ids.ModalRef) -> View:
 
 
 def paginate(card: Card) -> list[list[Line]]:
-    """The lines of each page; at least one page."""
+    """Return the lines of each page; there is at least one page."""
     lines = list(_lines(card))
     filled = accumulate(lines, _turn, initial=(0, 0, 0))
     numbered = zip((page for page, _, _ in [*filled][1:]), lines, strict=True)
@@ -54,7 +54,7 @@ def paginate(card: Card) -> list[list[Line]]:
 
 
 def _turn(so_far: tuple[int, int, int], line: Line) -> tuple[int, int, int]:
-    """The page that a line comes on, and how many lines and how much text that page has with it."""
+    """Return the page of a line, and how many lines and characters that page has with it."""
     page, count, used = so_far
     need = text_objects.size(f"{line.label}{line.before or ''}{line.after}") + rich_text.OVERHEAD
     if count and (count == PAGE_LINES or used + need > PAGE_TEXT):
@@ -63,7 +63,7 @@ def _turn(so_far: tuple[int, int, int], line: Line) -> tuple[int, int, int]:
 
 
 def _head(card: Card) -> list[Block]:
-    """The question and the expiry; a question that a header cannot hold stands among the lines as well."""
+    """Return the question and the expiry. A question that is too long for a header is among the lines as well."""
     made: list[Block] = [text_objects.header(card.title, block="title")]
     if card.expires_at is not None:
         due = expiry.due(card.expires_at, written=text_objects.date)
@@ -72,7 +72,7 @@ def _head(card: Card) -> list[Block]:
 
 
 def _lines(card: Card) -> Iterator[Line]:
-    """Each text in pieces that one block holds."""
+    """Yield each text in pieces that fit into one block."""
     if text_objects.clip(text_objects.line(card.title), ids.HEADER).missing:
         yield from _pieces("Question", card.title)
     if card.state is not None:
@@ -108,12 +108,12 @@ def _pieces(label: str, told: str) -> Iterator[Line]:
 
 
 def _label(label: str) -> str:
-    """A label in full up to what a section holds: it is data as well."""
+    """Return a label, cut to what a section holds: labels may come from data."""
     return text_objects.clipped(text_objects.line(label), ids.SECTION) or "–"
 
 
 def _turning(number: int, *, of: int) -> list[Block]:
-    """Which page this is, and the ways to the others."""
+    """Return the number of the page, and the buttons to the others."""
     ways: list[Element] = []
     if number > 0:
         ways.append(text_objects.button("Previous", action=ids.PREVIOUS_PAGE, value=str(number - 1)))

@@ -1,4 +1,4 @@
-"""Who people are, as Slack knows them; and where they can be reached. Accounts that must not decide are never asked."""
+"""The people of a Slack workspace, and where they are reached. Accounts that must not decide are never asked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engine.ports import DirectoryPerson, Resolution, Route
 from engine.references import EMAIL, GROUP, MEMBERS, Reference
 
 _SLICE: Final = 50
-"""Members of a usergroup who are looked up at once: a minute allows a hundred."""
+"""Members of a usergroup that are looked up at the same time: Slack allows 100 a minute."""
 _NO_GROUPS: Final = frozenset({"plan_upgrade_required", "team_not_found", "permission_denied"})
 _SLACKBOT: Final = "USLACKBOT"
 _GUEST: Final = "a guest"
@@ -30,16 +30,16 @@ class SlackDirectory:
         self._accounts = Accounts(client, now or (lambda: asyncio.get_running_loop().time()))
 
     def asks(self, reference: Reference) -> bool:
-        """Only Slack knows these."""
+        """Return whether only Slack knows whom the reference names."""
         return reference.kind in (EMAIL, SLACK.name, GROUP, MEMBERS)
 
     async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
-        """Whom each means. Raises `ChannelError` while Slack does not answer."""
+        """Return whom each reference names. Raises `ChannelError` if Slack does not answer."""
         found = await asyncio.gather(*(self._one(reference) for reference in references))
         return dict(zip(references, found, strict=True))
 
     def reach(self, person: Person) -> Sequence[Route]:
-        """The person's account; somebody who is only known at this machine's terminal, there."""
+        """Return the person's Slack account, or the terminal for a person who is only known there."""
         for address in person.addresses:
             if address.kind == "slack":
                 return [Route("slack", address.value)]
@@ -48,7 +48,7 @@ class SlackDirectory:
         return []
 
     def back(self, origin: Origin, person: Person) -> Route | None:
-        """The channel where a command was typed, else the conversation with the person."""
+        """Return the channel where the command was typed, or else the conversation with the person."""
         if origin.surface != "slack":
             return None
         user = origin.place.get("user") or next((one.value for one in person.addresses if one.kind == "slack"), None)
@@ -107,7 +107,7 @@ class SlackDirectory:
         return await self._asked(reference, members)
 
     async def _asked(self, reference: Reference, members: Sequence[str]) -> Resolution:
-        """Those of a usergroup who may be asked, looked up until there are as many as one request asks."""
+        """Return members of a usergroup who may be asked, at most as many as one request asks."""
         accounts: list[Account] = []
         looked_up = 0
         for looked_up in range(0, len(members), _SLICE):
@@ -128,14 +128,14 @@ class SlackDirectory:
 
 
 def _one_account(account: Account, reference: Reference) -> Resolution:
-    """Who has this account, or what keeps them from being asked."""
+    """Return the person with this account, or the reason why the account is not asked."""
     standing = _unfit(account)
     guests = (_found(account),) if standing in (_GUEST, _STRANGER) else ()
     return replace(_resolution([account], reference), standing=standing, never=standing is not None, guests=guests)
 
 
 def _resolution(accounts: Sequence[Account], reference: Reference) -> Resolution:
-    """Those who may be asked, and a sentence on those who may not."""
+    """Return the people who may be asked, and a sentence about those who may not."""
     people: list[DirectoryPerson] = []
     whys: list[str] = []
     for account in accounts:
@@ -149,7 +149,7 @@ def _resolution(accounts: Sequence[Account], reference: Reference) -> Resolution
 
 
 def _unfit(account: Account) -> str | None:
-    """Return what an account is that may not be asked, as it follows the word "is"; None: it may."""
+    """Return the kind of an account that is never asked, as it follows the word "is"; None for others."""
     if account.get("deleted"):
         return "deactivated"
     if account.get("is_bot") or account.get("is_workflow_bot") or account.get("id") == _SLACKBOT:

@@ -1,4 +1,4 @@
-"""Slack's errors, by what to do about them. The published lists are incomplete, so there is a stated default class.
+"""Slack's errors, classified by what to do about them. The published lists are incomplete, so there is a default class.
 
 https://docs.slack.dev/reference/methods/chat.postMessage#errors and those of the other methods.
 """
@@ -16,7 +16,7 @@ from engine.errors import ChannelError
 
 
 class FailureClass(Enum):
-    """What to do."""
+    """What to do about an error."""
 
     WAIT = "wait"
     """Too many calls: obey Retry-After."""
@@ -35,7 +35,7 @@ class FailureClass(Enum):
     ROTATE = "rotate"
     """The token has run out: rotate it, retry once."""
     INSTALLATION = "installation"
-    """Nothing reaches this workspace until somebody mends the installation: stop, alert, use email."""
+    """Nothing reaches this workspace until the installation is fixed: stop, alert, use email."""
     OTHER = "other"
     """The default: Slack said no, so nothing happened; it may be different later."""
 
@@ -81,7 +81,7 @@ _SENTENCES: Final[Mapping[FailureClass, str]] = {
     FailureClass.OTHER: "Slack refused",
 }
 _NO_ANSWER: Final = "Slack did not answer our question"
-"""`UNKNOWN` of a call that changes nothing: there was nothing to take."""
+"""The sentence for `UNKNOWN` of a call that changes nothing."""
 _WHY: Final[Mapping[str, str]] = {
     "user_disabled": "the account is deactivated",
     "user_not_found": "there is no such user",
@@ -95,9 +95,9 @@ _WHY: Final[Mapping[str, str]] = {
 
 
 def classify(error: str | None, http_status: int | None = None) -> FailureClass:
-    """The class of what Slack answered. No error and no status: it did not answer at all (timeout, reset).
+    """Return the class of an answer. Without error and status, Slack did not answer at all (timeout, reset).
 
-    No error in an answer of success: something between us answered, or Slack did not finish. It may have happened.
+    A success without a proper body came from a proxy, or Slack did not finish: the call may have happened.
     """
     if http_status == 429:
         return FailureClass.WAIT
@@ -119,7 +119,7 @@ def channel_error(
     retry_after: timedelta | None = None,
     changes_nothing: bool = False,
 ) -> ChannelError:
-    """What a channel raises for it. `changes_nothing`: the call was a question, or does no harm twice."""
+    """Return the error that a channel raises. `changes_nothing`: the call only reads, or may be repeated."""
     kind = classify(error, http_status)
     waits = {
         FailureClass.WAIT: retry_after or retry.SLACK_RATE_LIMIT_WAIT,
@@ -134,7 +134,7 @@ def channel_error(
 
 
 def sentence(error: str | None, *, http_status: int | None = None, changes_nothing: bool = False) -> str:
-    """What happened, for a person; with Slack's own word for it."""
+    """Return a sentence for people, with Slack's own error code."""
     kind = classify(error, http_status)
     what = _NO_ANSWER if changes_nothing and kind is FailureClass.UNKNOWN else _SENTENCES[kind]
     told = _WHY.get(error or "")

@@ -1,4 +1,4 @@
-"""Events: App Home is opened; somebody writes to the app; the app is removed."""
+"""Handlers of events: App Home is opened, a person writes to the app, the app is removed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 async def publish_home(context: SlackContext, user: str) -> None:
-    """Show what waits for this person now."""
+    """Publish the person's Home tab as it is now."""
     by = Actor(team="", user=user)
     async with context.tabs.of(user):
         view = home_view.home(pending=await context.service.pending(by), runs=await context.service.runs(by))
@@ -50,7 +50,7 @@ class EventHandlers:
             self._context.later.do(publish_home(self._context, user))
 
     async def written(self, ack: Any, body: Any) -> None:
-        """Tell a person who writes to us that nobody reads it: a line of each hour, and never one of an app."""
+        """Tell a person who writes to the app that messages are not read, once an hour and never to apps."""
         await ack()
         event = body.get("event") or {}
         if _is_of_a_person(event, ourselves=_ourselves(body)) and self._may_tell(event["user"]):
@@ -58,7 +58,7 @@ class EventHandlers:
             self._context.later.do(work)
 
     def _may_tell(self, user: str) -> bool:
-        """Once in a while. This is kept in memory: after a restart somebody hears it once more."""
+        """Return whether to tell this person now. Kept in memory: after a restart it may be said once more."""
         now = self._context.service.clock.now()
         last = self._told.get(user)
         if last is not None and now - last < _SAID_AGAIN:
@@ -69,12 +69,12 @@ class EventHandlers:
         return True
 
     async def removed(self, ack: Any, body: Any) -> None:
-        """Tell the operator that nothing reaches this workspace any more until the app is installed again."""
+        """Log that nothing reaches this workspace until the app is installed again."""
         log.error("The app was removed from the Slack workspace %s. %s", body.get("team_id"), INSTALL_AGAIN)
         await ack()
 
     async def revoked(self, ack: Any, body: Any) -> None:
-        """The same, where it is the bot's token; the tokens of users are nothing to us, who use none."""
+        """Log the same if the bot's token was revoked; tokens of users are not used."""
         tokens = body["event"].get("tokens")
         if isinstance(tokens, dict) and tokens.get("bot"):
             log.error("The bot's token for the Slack workspace %s was revoked. %s", body.get("team_id"), INSTALL_AGAIN)

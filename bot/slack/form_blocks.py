@@ -1,4 +1,4 @@
-"""Typed fields as the input blocks of a modal, as many as fit; used by the edit form and by the run form."""
+"""Typed fields as input blocks of a modal, as many as fit: for the edit form and the start form."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engine.json_values import Value
 
 _LABEL: Final = 300
 _LISTED: Final = 60
-"""Characters of each field's name in the sentence that says what is not in the form."""
+"""Maximum length of a field's name in the sentence about fields that are missing, in characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class ModalForm:
 
 
 def form(asked: Iterable[AskedField], *, version: int, room: int, size: int = ids.VIEW_BYTES) -> ModalForm:
-    """Inputs for as many fields as fit into `room` blocks and `size` bytes, in their order."""
+    """Return inputs for as many fields as fit into `room` blocks and `size` bytes, in their order."""
     blocks: list[Block] = []
     named, too_long, too_many = list[str](), list[str](), list[str]()
     for one in asked:
@@ -85,7 +85,7 @@ def _above(asked: AskedField, *, version: int) -> Iterable[Block]:
 
 
 def _block(asked: AskedField, part: InputPart, *, version: int, last: bool) -> Block:
-    """One input block. Parts of one text are optional: only together they must be something."""
+    """Return one input block. Parts of one text are optional: only all together must not be empty."""
     alone = part.name in ("", "amount", "currency")
     block: Block = {
         "type": "input",
@@ -127,7 +127,7 @@ def _keeps(asked: AskedField, part: InputPart) -> str:
 
 
 def _hidden(current: Value) -> str:
-    """Inputs cannot make hidden characters visible, so the hint names them."""
+    """Return a hint about hidden characters, because inputs cannot show them."""
     if not isinstance(current, str):
         return ""
     found = sorted(
@@ -143,7 +143,7 @@ def _hidden(current: Value) -> str:
 def view(
     *, callback: str, title: str, blocks: list[Block], metadata: ids.ModalRef, submit: str | None = None, close: str
 ) -> View:
-    """A modal. Without `submit` there is nothing to send."""
+    """Return a modal. Without `submit` it cannot be submitted."""
     made: View = {
         "type": "modal",
         "callback_id": callback,

@@ -1,6 +1,6 @@
-"""Keeps Home tabs as current as the copies: whoever's copy changed has another list of what waits.
+"""Publishes Home tabs again when a person's messages change: the list of waiting requests changes with them.
 
-What is to be published is a hint in memory. One that is lost leaves a tab as it was until its person opens it again.
+The list of stale tabs is in memory. If it is lost, a tab stays as it was until its person opens it again.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from engine.errors import ChannelError, StoreError
 from engine.retry import SLACK_RATE_LIMIT_WAIT
 
 DEBOUNCE_SECONDS: Final = 2.0
-"""How long changes are collected before the tabs of all their people are published, once each."""
+"""How long changes are collected before the tabs are published, in seconds."""
 
 log = logging.getLogger(__name__)
 
 
 class StaleHomes:
-    """The people, by their Slack id, whose Home tab shows something that has changed."""
+    """The Slack ids of people whose Home tab is out of date."""
 
     def __init__(self) -> None:
         self._users: dict[str, None] = {}
         self._marked = asyncio.Event()
 
     def mark(self, user: str) -> None:
-        """Note that this person's tab has to be published."""
+        """Mark this person's tab as stale."""
         self._users[user] = None
         self._marked.set()
 
@@ -38,11 +38,11 @@ class StaleHomes:
         return bool(self._users)
 
     async def wait(self) -> None:
-        """Return as soon as there is one."""
+        """Wait until a tab is stale."""
         await self._marked.wait()
 
     def take(self) -> list[str]:
-        """Return all of them, and forget them."""
+        """Return all stale tabs, and clear the list."""
         users = list(self._users)
         self._users.clear()
         self._marked.clear()
@@ -50,9 +50,9 @@ class StaleHomes:
 
 
 class TabLocks:
-    """A lock for each person: of two that publish their tab, the later one reads after the earlier one is done.
+    """A lock for each person, so that two tasks that publish the same tab do so one after the other.
 
-    Else what was read first could reach Slack last, and stay.
+    Without it, older content could reach Slack last, and stay.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""App Home: what waits for a person, and the runs that they may see."""
+"""App Home: the requests that wait for a person, and the runs that they may see."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NO_RUNS: Final = (
 
 
 def home(*, pending: Sequence[RequestView], runs: Sequence[RunView], command: str = "/signoff") -> View:
-    """The Home tab. Requests open from here too, with all their buttons, whatever became of the message."""
+    """Return the Home tab. Requests open from here with all their buttons, even if the message was deleted."""
     most = command_messages.MOST_ITEMS
     return {
         "type": "home",

@@ -1,4 +1,4 @@
-"""Slack's limits, the ids that we give to things, and what travels in buttons and modals: ids, never content.
+"""Slack's limits, the ids of our blocks and actions, and the references in buttons and modals: ids, never content.
 
 Limits are those of https://docs.slack.dev/reference/block-kit unless a line says otherwise.
 """
@@ -16,12 +16,12 @@ from msgspec import Meta, Struct
 
 MESSAGE_BLOCKS: Final = 50
 VIEW_BLOCKS: Final = 100
-"""Of a modal and of App Home."""
+"""Blocks of a modal and of App Home."""
 MESSAGE_TEXT: Final = 9_000
-"""All text of one message together. Undocumented: `msg_blocks_too_long` was seen from 11,000 characters on, so we stay
-under 10,000 with room for what else may be counted."""
+"""Characters of all texts of a message. Undocumented: `msg_blocks_too_long` was seen from 11,000 characters on, so we
+stay under 10,000, because Slack may count more than we do."""
 FALLBACK_TEXT: Final = 3_900
-"""`text` of a message: chat.update refuses more than 4,000 with `msg_too_long`."""
+"""Characters of `text` of a message: chat.update refuses more than 4,000 with `msg_too_long`."""
 HEADER: Final = 150
 SECTION: Final = 3_000
 CONTEXT_ELEMENTS: Final = 10
@@ -31,25 +31,25 @@ CONFIRM_TITLE: Final = 100
 CONFIRM_TEXT: Final = 300
 CONFIRM_BUTTON: Final = 30
 ID_LENGTH: Final = 255
-"""Of `block_id`, `action_id` and `callback_id`."""
+"""Characters of `block_id`, `action_id` and `callback_id`."""
 OPTIONS: Final = 100
 OPTION_TEXT: Final = 75
 OPTION_VALUE: Final = 150
 RADIO_OPTIONS: Final = 10
-"""Of radio buttons and of checkboxes."""
+"""Options of radio buttons and of checkboxes."""
 INPUT_LABEL: Final = 2_000
 INPUT_HINT: Final = 2_000
 INPUT_TEXT: Final = 3_000
-"""What a plain_text_input holds."""
+"""Characters of a plain_text_input."""
 MODAL_TITLE: Final = 24
-"""Of `title`, `submit` and `close`."""
+"""Characters of `title`, `submit` and `close`."""
 PRIVATE_METADATA: Final = 3_000
 VIEW_BYTES: Final = 200_000
-"""A view may have 250 KB; what else Slack counts is not documented."""
+"""Bytes of a view, below Slack's 250 KB: how Slack counts is not documented."""
 ERROR_TEXT: Final = 1_000
-"""A sentence under an input. Undocumented; longer ones push the form off the screen."""
+"""Characters of a sentence under an input. Undocumented; longer ones push the form off the screen."""
 LONGEST_TEXT_INPUTS: Final = 5
-"""Inputs that one long text is split into."""
+"""Maximum number of inputs that a long text is split into."""
 
 # -- ids ----------------------------------------------------------------------------------------------------
 
@@ -57,7 +57,7 @@ APPROVE: Final = "request.approve"
 EDIT: Final = "request.edit"
 REJECT: Final = "request.reject"
 DETAILS: Final = "request.details"
-"""Opens everything in full; also what `Review` does."""
+"""The action that opens the full request."""
 PREVIOUS_PAGE: Final = "details.previous"
 NEXT_PAGE: Final = "details.next"
 RUN_DONE: Final = "run.done"
@@ -76,7 +76,7 @@ REGISTER_MODAL: Final = "modal.register"
 RUN_MODAL: Final = "modal.run"
 RESUME_MODAL: Final = "modal.resume"
 PLAIN_MODAL: Final = "modal.plain"
-"""Loading, an error, a confirmation: nothing to submit."""
+"""The callback id of a modal that cannot be submitted: loading, an error, a confirmation."""
 HOME: Final = "home"
 
 REASON_BLOCK: Final = "reason"
@@ -90,30 +90,30 @@ _FIELD_BLOCK: Final = re.compile(r"field:([^/@]+)/([a-z0-9]*)@(\d+)")
 
 
 def block_id(name: str, version: int) -> str:
-    """A block id that is fresh for each update of a message, as Slack wants it."""
+    """Return a block id for this version of a message: Slack wants a new one for each update."""
     return f"{name}@{version}"
 
 
 def field_key(name: str) -> str:
-    """The name of a field as block ids have it; a name that is long or has other characters by its hash."""
+    """Return the name of a field for a block id; a long or unusual name becomes its hash."""
     if _PLAIN_NAME.fullmatch(name):
         return name
     return f"#{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
 
 
 def field_block(name: str, *, part: str = "", version: int = 0) -> str:
-    """The block id of an input. The version keeps Slack from carrying what was typed over to other content."""
+    """Return the block id of an input. The version in it keeps Slack from carrying typed text over to other content."""
     return f"field:{field_key(name)}/{part}@{version}"
 
 
 def read_field_block(block: str) -> tuple[str, str] | None:
-    """The field key and the part that an input's block id names, or None if it is no input of a field."""
+    """Return the field key and the part of an input's block id, or None for other blocks."""
     found = _FIELD_BLOCK.fullmatch(block)
     return (found[1], found[2]) if found else None
 
 
 def option_key(value: str) -> str:
-    """An option's value as Slack takes it: the value itself, or its hash where it is too long."""
+    """Return the value of an option for Slack: the value itself, or its hash if it is too long."""
     if len(value.encode("utf-16-le", "surrogatepass")) // 2 <= OPTION_VALUE:
         return value
     return f"#{hashlib.sha256(value.encode('utf-8', 'surrogatepass')).hexdigest()}"
@@ -131,7 +131,7 @@ SlackId: TypeAlias = Annotated[str, Meta(pattern="^[A-Z0-9]{1,40}$")]
 
 
 class Ref(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_fields=True, tag="q1"):
-    """Which content of which request a button or modal is about. `delivery`: the copy, None outside of copies."""
+    """The request and content version that a button or modal is about. `delivery`: the clicked delivery, if any."""
 
     request: _Id
     content_version: _Count
@@ -140,7 +140,7 @@ class Ref(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_fie
 
 
 class RunRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_fields=True, tag="r1"):
-    """The run that a button is about; `step`, `visit` and `attempt`: the call whose outcome it answers for."""
+    """The run that a button is about. `step`, `visit` and `attempt` name the call whose outcome it answers."""
 
     run: _Id
     delivery: _Id | None = None
@@ -150,7 +150,7 @@ class RunRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_
 
 
 class ModalRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_fields=True, tag="m1"):
-    """What a modal remembers: what it is about, and the click that opened it.
+    """The private metadata of a modal: what it is about, and the click that opened it.
 
     `response_url` updates the clicked copy at once, or answers where a command was typed. `workflow` and `version`: of
     a run form.
@@ -164,14 +164,14 @@ class ModalRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknow
     workflow: _Id | None = None
     version: _Count = 0
     run: RunRef | None = None
-    """Of a form about a step: the call that it is about."""
+    """The call that a form about a step is about."""
 
 
 _Travelling = TypeVar("_Travelling", Ref, RunRef, ModalRef)
 
 
 def encode(what: Ref | RunRef | ModalRef) -> str:
-    """The text of a button value or of private_metadata. A response_url is left out where it would not fit."""
+    """Return the text of a button value or of private_metadata. A response_url that does not fit is left out."""
     longest = PRIVATE_METADATA if isinstance(what, ModalRef) else BUTTON_VALUE
     text = msgspec.json.encode(what).decode()
     if isinstance(what, ModalRef) and what.response_url and len(text) > longest:
@@ -182,17 +182,17 @@ def encode(what: Ref | RunRef | ModalRef) -> str:
 
 
 def decode_ref(text: object) -> Ref | None:
-    """What `encode` wrote; None for anything else: another version, another kind, garbled."""
+    """Return what `encode` wrote, or None if the text is of another version or kind, or damaged."""
     return _decode(text, Ref)
 
 
 def decode_run(text: object) -> RunRef | None:
-    """Like `decode_ref`."""
+    """Return the reference to a run, or None; see `decode_ref`."""
     return _decode(text, RunRef)
 
 
 def decode_modal(text: object) -> ModalRef | None:
-    """Like `decode_ref`."""
+    """Return the metadata of a modal, or None; see `decode_ref`."""
     return _decode(text, ModalRef)
 
 

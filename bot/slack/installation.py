@@ -1,4 +1,4 @@
-"""For which app and workspace this server is, as Slack says of its token."""
+"""The app and workspace that the bot token belongs to."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from bot.slack.payload_schema import IncomingPayload
 from engine.errors import ChannelError
 
 _PATIENCE: Final = 1.0
-"""Seconds that a delivery waits to know whether it is for us: Slack waits three for all of an answer."""
+"""How long a delivery waits until the identity of the app is known, in seconds: Slack allows three in all."""
 _ASKED_AGAIN: Final = 10.0
-"""Seconds after which Slack is asked again who we are, where it did not say."""
+"""Wait before Slack is asked for the identity again, in seconds."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppIdentity:
-    """`app`: empty where Slack did not say. `enterprise`: set where the app is installed in a whole organisation."""
+    """The app and its workspace. `app`: empty if unknown. `enterprise`: set if installed in a whole organisation."""
 
     team: str
     app: str = ""
@@ -42,7 +42,7 @@ class AppIdentity:
 
 
 class Installation:
-    """Asks Slack once who we are. It never changes while the token is the same."""
+    """Asks Slack once for the identity of the app, which never changes for a token."""
 
     def __init__(self, client: SlackClient) -> None:
         self._client = client
@@ -50,7 +50,7 @@ class Installation:
         self._asked_at = 0.0
 
     async def identity(self) -> AppIdentity | None:
-        """Return who we are, or None while Slack does not say."""
+        """Return the identity of the app, or None while Slack does not answer."""
         now = asyncio.get_running_loop().time()
         failed = self._asking is not None and self._asking.done() and not _came(self._asking)
         if self._asking is None or (failed and now - self._asked_at > _ASKED_AGAIN):
@@ -59,23 +59,23 @@ class Installation:
         return self._asking.result() if _came(self._asking) else None
 
     async def learn(self) -> None:
-        """Ask ahead of the first delivery."""
+        """Ask before the first delivery comes."""
         await self.identity()
 
     async def close(self) -> None:
-        """Ask no longer."""
+        """Stop asking."""
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.gather(self._asking, return_exceptions=True)
 
     async def _ask(self) -> AppIdentity:
-        """Raise `ChannelError` where Slack does not answer."""
+        """Ask Slack. Raises `ChannelError` if it does not answer."""
         said = await self._client.get("auth.test")
         enterprise = str(said.get("enterprise_id") or "") if said.get("is_enterprise_install") is True else ""
         return AppIdentity(team=str(said["team_id"]), app=await self._app(said.get("bot_id")), enterprise=enterprise)
 
     async def _app(self, bot: object) -> str:
-        """The id of the app, where the token may ask for it."""
+        """Return the id of the app, or an empty text if the token may not ask for it."""
         if not isinstance(bot, str):
             return ""
         try:

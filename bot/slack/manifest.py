@@ -1,4 +1,4 @@
-"""The app's manifest: what Slack has to know of us, made from what the code uses.
+"""The manifest of the Slack app, made from the scopes, events and commands that the code uses.
 
 https://docs.slack.dev/reference/app-manifest
 """
@@ -21,12 +21,12 @@ SCOPES: Final = {
     "users:read": "see names, and whether an account is deactivated, a guest or a bot",
     "users:read.email": "find the account of an email address",
 }
-"""What each is for."""
+"""The scopes of the bot token, each with its purpose."""
 OPTIONAL: Final = {
     "channels:read": "say when a workflow is registered that the app is not in a channel",
     "groups:read": "the same for private channels",
 }
-"""What the app does without, where an installation has not got it."""
+"""Scopes that the app works without."""
 METHODS: Final = {
     "auth.test": None,
     "bots.info": "users:read",
@@ -46,7 +46,7 @@ METHODS: Final = {
     "views.push": None,
     "views.update": None,
 }
-"""The methods that we call, and the scope that each needs."""
+"""The methods of the Web API that are called, each with the scope that it needs."""
 _HEAD: Final = """\
 # The Slack app that Signoff is. Create it at https://api.slack.com/apps, "From a manifest".
 # Printed by: signoff manifest{options}
@@ -54,7 +54,7 @@ _HEAD: Final = """\
 
 
 def manifest(url: str | None = None) -> dict[str, Any]:
-    """The manifest. `url`: where Slack reaches this server; without one, the server opens a socket to Slack."""
+    """Return the manifest. `url`: where Slack reaches this server; without one, the server opens a socket to Slack."""
     sockets = url is None
     request = {} if url is None else {"request_url": url.rstrip("/") + transport.PATH}
     command = {
@@ -91,6 +91,6 @@ def manifest(url: str | None = None) -> dict[str, Any]:
 
 
 def as_yaml(url: str | None = None) -> str:
-    """The manifest as Slack takes it."""
+    """Return the manifest as YAML."""
     options = f" --url {url}" if url else ""
     return _HEAD.replace("{options}", options) + yaml.safe_dump(manifest(url), sort_keys=False, allow_unicode=True)

@@ -1,4 +1,4 @@
-"""Messages: the card of a copy, arranged so that Slack takes it whatever its content is.
+"""The card of a delivery as a Slack message, within Slack's limits whatever the content is.
 
 What data says stands in plain_text or rich_text, where Slack parses nothing. The one mrkdwn text is ours: the expiry,
 which every reader sees in their own time zone.
@@ -28,9 +28,9 @@ _NOTE: Final = 400
 
 @dataclass(frozen=True, slots=True)
 class SlackMessage:
-    """What is posted or updated.
+    """The content of a message.
 
-    `text`: what notifications and screen readers say. `metadata`: how a post of unknown outcome is found again.
+    `text`: for notifications and screen readers. `metadata`: finds a post of unknown outcome again.
     """
 
     text: str
@@ -38,26 +38,26 @@ class SlackMessage:
     metadata: dict[str, Any] | None = None
 
     def for_post(self) -> dict[str, Any]:
-        """Arguments of chat.postMessage: nothing in the text is looked up or previewed."""
+        """Return arguments of chat.postMessage, with mentions and previews switched off."""
         return {**self.for_update(), "unfurl_links": False, "unfurl_media": False}
 
     def for_update(self) -> dict[str, Any]:
-        """Arguments of chat.update. Always with blocks: without them Slack would delete those that are there."""
+        """Return arguments of chat.update. They always have blocks: without, Slack deletes the present ones."""
         made: dict[str, Any] = {"text": self.text, "blocks": self.blocks}
         return made if self.metadata is None else {**made, "metadata": self.metadata}
 
     def for_answer(self) -> dict[str, Any]:
-        """What a response_url takes, besides `replace_original` or `response_type`."""
+        """Return the arguments of a response_url, without `replace_original` and `response_type`."""
         return {"text": self.text, "blocks": self.blocks}
 
 
 def metadata(delivery: str) -> dict[str, Any]:
-    """Message metadata that names the delivery."""
+    """Return message metadata that names the delivery."""
     return {"event_type": ids.METADATA_EVENT, "event_payload": {"delivery": delivery}}
 
 
 def message(card: Card, *, delivery: str, note: str | None = None, topic: str | None = None) -> SlackMessage:
-    """The message of a copy. `note`: a sentence of ours about this copy.
+    """Return the message of a card. `note`: a sentence about this delivery.
 
     `topic`: of an alert; one that needs attention gets Done, Repeat and Stop.
     """
@@ -80,9 +80,9 @@ _LEFT_OUT_ROOM: Final = 300
 
 
 def minimal(card: Card, *, delivery: str) -> SlackMessage:
-    """What is shown where Slack refused the message: our own words, and the way to the whole.
+    """Return a message without data, for a card that Slack refused, with a button for the details.
 
-    It has no Approve: nobody approves what they have not seen. `Review` opens everything, with all buttons.
+    It has no Approve: nobody approves what they have not seen. `Review` opens the details with all buttons.
     """
     sentence = card.state if card.state is not None else "Slack could not show this request here. Review it to decide."
     if card.kind is not DeliveryKind.REQUEST and card.state is None:
@@ -107,7 +107,7 @@ def minimal(card: Card, *, delivery: str) -> SlackMessage:
 
 
 def ref_of(card: Card, *, delivery: str | None) -> ids.Ref | None:
-    """What the buttons of this card are about; None if it is no request's."""
+    """Return the reference for the buttons of a request's card, or None for other cards."""
     if card.request is None or card.content_version is None or card.digest is None:
         return None
     return ids.Ref(
@@ -119,7 +119,7 @@ def ref_of(card: Card, *, delivery: str | None) -> ids.Ref | None:
 
 
 def _before(card: Card, introduction: Facts, *, note: str | None) -> tuple[list[Block], int]:
-    """What stands above the lines, and how many characters of it were cut."""
+    """Return the blocks above the lines, and how many characters of them were cut."""
     blocks = [text_objects.header(card.title)]
     missing = text_objects.clip(text_objects.line(card.title), ids.HEADER).missing
     if card.state is not None:
@@ -136,7 +136,7 @@ def _before(card: Card, introduction: Facts, *, note: str | None) -> tuple[list[
 
 
 def _after(card: Card, asked: Facts) -> tuple[list[Block], int]:
-    """What stands below the lines: the expiry and who is asked."""
+    """Return the blocks below the lines: the expiry and the approvers."""
     elements = _expiry(card)
     missing = 0
     for label, told in asked:
@@ -157,7 +157,7 @@ def _lines(fitted: truncate.Fitted) -> list[Block]:
 
 
 def _left_out(card: Card, sentence: str, *, delivery: str) -> Block:
-    """Says what is missing; while the request is open, with the button that shows all of it."""
+    """Return the note about text that is missing; of an open request with the button for the details."""
     ref = ref_of(card, delivery=delivery)
     if ref is None or not card.actions:
         return text_objects.context([text_objects.plain(sentence)])
@@ -176,7 +176,7 @@ def _buttons(card: Card, *, delivery: str, topic: str | None) -> list[Element]:
 
 
 def request_buttons(card: Card, *, delivery: str | None) -> list[Element]:
-    """Approve, Edit, Reject in the words of the workflow; none where the card has no actions."""
+    """Return the buttons of a request in the words of the workflow; none if the card has no actions."""
     ref = ref_of(card, delivery=delivery)
     return [] if ref is None else [_action(one, ids.encode(ref)) for one in card.actions]
 
@@ -217,6 +217,6 @@ def _run_buttons(card: Card, *, delivery: str) -> list[Element]:
 
 
 def sentence(said: str) -> SlackMessage:
-    """One sentence as an answer to whoever just acted."""
+    """Return one sentence as a message."""
     block = text_objects.section(text_objects.clipped(text_objects.shown(said), ids.SECTION), block="sentence")
     return SlackMessage(notification_text.of_blocks([block]), [block])

@@ -1,7 +1,7 @@
-"""The top-level `text` of a message: all that mobile notifications show and screen readers read.
+"""The top-level `text` of a message, for mobile notifications and screen readers.
 
-Slack shows the blocks instead of it where it can, and reads it as mrkdwn. So it says what the blocks say, escaped, and
-what the decision depends on comes first, because the end is cut.
+Slack shows blocks instead of it where it can, and parses it as mrkdwn. So it holds what the blocks hold, escaped; what
+the decision depends on comes first, because Slack cuts the end.
 https://docs.slack.dev/reference/methods/chat.postMessage#text-blocks-attachments
 """
 
@@ -23,20 +23,20 @@ from engine.domain import Card, CardField
 Facts = Sequence[tuple[str, str]]
 
 _INTRODUCTION: Final = frozenset({"Workflow", "Run", "Started by", "Asks about"})
-"""Facts at the beginning of a card that stand in small print."""
+"""Facts at the beginning of a card that are in small print."""
 _ASKED: Final = frozenset({"Waits for", "Asked"})
-"""The fact at the end of a card that stands in small print at the bottom."""
+"""The fact at the end of a card that is in small print at the bottom."""
 _LEFT_OUT: Final = 200
-"""Room for the sentence that says what was left out."""
+"""Characters that are reserved for the sentence about what was left out."""
 _QUOTE: Final = "> "
-"""Begins the further lines of a text that has several, so that none of them can pass for one of ours."""
+"""Prefix of the second and later lines of a text, so that data cannot imitate our own lines."""
 _DATE: Final = re.compile(r"<!date\^[^|>]*\|([^>]*)>")
 _UNESCAPES: Final = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Limits:
-    """What parts of a card may take, where not all of it has room."""
+    """How many characters each part of a card may have if not all of it fits."""
 
     title: int
     state: int
@@ -52,7 +52,7 @@ _TIGHT: Final = _Limits(title=500, state=1_500, note=300, small_print=400)
 
 
 def arranged(card: Card) -> tuple[Facts, Facts, Facts]:
-    """The facts for the small print on top, those for the middle, and who is asked."""
+    """Return the facts for the small print on top, those for the middle, and the approvers."""
     introduction = list(takewhile(lambda fact: fact[0] in _INTRODUCTION, card.facts))
     rest = list(card.facts[len(introduction) :])
     asked = [rest.pop()] if rest and rest[-1][0] in _ASKED else []
@@ -64,16 +64,16 @@ def introduction_text(facts: Facts) -> str:
 
 
 def of_card(card: Card, *, note: str | None = None) -> str:
-    """The question or what became of it, the values, why, until when, who is asked; then where it comes from.
+    """Return the text of a card: question or outcome, values, reason, expiry, approvers, and then its origin.
 
-    `note`: a sentence of ours about this copy.
+    `note`: a sentence about this delivery.
     """
     lines, is_whole = _lines(card, note, _ALL)
     return _whole(lines if is_whole else _lines(card, note, _TIGHT)[0])
 
 
 def _lines(card: Card, note: str | None, most: _Limits) -> tuple[list[str], bool]:
-    """The lines, and whether all of the card is in them."""
+    """Return the lines, and whether they hold all of the card."""
     introduction, facts, asked = arranged(card)
     head = [_line(card.title, most.title) or "–", *_several(card.state, most.state), *_several(note, most.note)]
     deadline = [] if card.expires_at is None else [expiry.due(card.expires_at)]
@@ -95,7 +95,7 @@ def _field(field: CardField) -> CardField:
 
 
 def _told(line: Line) -> str:
-    """A label and its value; a value of several lines stands below it."""
+    """Return a label and its value; a value of several lines is below the label."""
     value = line.after or EMPTY
     if line.before is not None:
         value += f" (before: {line.before or EMPTY})"
@@ -114,7 +114,7 @@ def _line(said: str, limit: int) -> str:
 
 
 def of_blocks(blocks: Sequence[Block]) -> str:
-    """All that these blocks say, a line each; buttons are not said."""
+    """Return the text of these blocks, a line each, without buttons."""
     return _whole([told for block in blocks for told in _said(block)])
 
 
@@ -131,7 +131,7 @@ def _said(block: Block) -> Iterator[str]:
 
 
 def _content(element: Element) -> str:
-    """What a text object says to a person."""
+    """Return the text of a text object as people read it."""
     said = str(element["text"])
     if element["type"] != "mrkdwn":
         return said
@@ -150,7 +150,7 @@ def quoted(said: str) -> str:
 
 
 def _quoted(said: str) -> str:
-    """The text with a mark before all lines but the first."""
+    """Return the text with a mark before all lines but the first."""
     return said.replace("\n", f"\n{_QUOTE}")
 
 

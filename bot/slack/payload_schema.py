@@ -1,4 +1,4 @@
-"""What Slack delivers, before any handler sees it: whether it has the shape of its kind, and for whom it is. Pure.
+"""The shape of each kind of payload, checked before a handler sees it, and the app and workspace it is for. Pure.
 
 Only what the handlers rely on is asked for, because Slack adds fields at any time.
 https://docs.slack.dev/reference/interaction-payloads and https://docs.slack.dev/apis/events-api
@@ -21,13 +21,13 @@ SUBMISSION: Final = "view_submission"
 EVENT: Final = "event_callback"
 RATE_LIMITED: Final = "app_rate_limited"
 PROBES: Final = frozenset({"url_verification", "ssl_check"})
-"""Deliveries that only ask whether somebody is there. They are for no workspace."""
+"""Payloads that only test the connection. They are for no workspace."""
 
 _Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=255)]
 
 
 class Malformed(ValueError):
-    """A delivery that has not the shape of its kind. The text names the place and no content."""
+    """A payload of the wrong shape. The text names the place in it, and quotes no content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +124,7 @@ class _Event(Struct):
 
 
 def read(body: object) -> IncomingPayload:
-    """Return what a delivery is. Raises `Malformed`."""
+    """Return the payload, checked. Raises `Malformed`."""
     if not isinstance(body, Mapping):
         raise Malformed("it is no object")
     kind = _kind(body)
@@ -149,7 +149,7 @@ def read(body: object) -> IncomingPayload:
 
 
 def _kind(body: Mapping[str, Any]) -> str:
-    """The kind that a delivery says, which a command does not."""
+    """Return the kind of a payload; a command does not name one."""
     kind = body.get("type")
     if isinstance(kind, str) and kind:
         return kind[:80]
@@ -170,7 +170,7 @@ def _of_interaction(kind: str, given: _Interaction) -> IncomingPayload:
 
 
 def _of_event(kind: str, given: _Event) -> IncomingPayload:
-    """An event in a conversation that is shared may name the other workspace; its authorizations name ours."""
+    """Return an event. In a shared conversation it may name the other workspace; its authorizations name ours."""
     named = given.authorizations or []
     made = _delivery(
         kind,
@@ -182,7 +182,7 @@ def _of_event(kind: str, given: _Event) -> IncomingPayload:
 
 
 def _of_anything(kind: str, body: Mapping[str, Any]) -> IncomingPayload:
-    """What we have no handler for, as far as it says for whom it is."""
+    """Return a payload of a kind without a handler, with the workspace that it names."""
     team, enterprise = body.get("team"), body.get("enterprise")
     return _delivery(
         kind,

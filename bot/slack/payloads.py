@@ -1,4 +1,4 @@
-"""What Slack delivers, as our own typed values: the first line of every handler. Pure.
+"""Payloads of Slack as typed values: every handler begins by making one. Pure.
 
 Deliveries are signed, so they come from Slack; but they hold what people typed and what older versions of us sent.
 https://docs.slack.dev/reference/interaction-payloads
@@ -17,7 +17,7 @@ from engine.domain import Address, Origin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who acted, and where."""
+    """The person who acted, and where."""
 
     team: str
     user: str
@@ -28,14 +28,14 @@ class Actor:
         return Address("slack", self.user)
 
     def origin(self, **more: str | None) -> Origin:
-        """For the record: ids only."""
+        """Return the origin for the audit log: ids only."""
         place = {"team": self.team, "user": self.user, "channel": self.channel, **more}
         return Origin(surface="slack", place={name: value for name, value in place.items() if value})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenView:
-    """The modal or Home tab in which somebody acted. `ref`: what it remembers; None if it is not ours to read.
+    """The modal or Home tab in which a person acted. `ref`: its private metadata, or None if it cannot be read.
 
     `below`: the modal that it was opened on top of.
     """
@@ -51,7 +51,7 @@ class SeenView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Click:
-    """A button. `message_ts`: of the message it is in, None in views; `private`: only this person sees that message."""
+    """A click on a button. `message_ts`: its message, None in views; `private`: only this person sees the message."""
 
     by: Actor
     action: str
@@ -79,11 +79,11 @@ class Click:
 
     @property
     def modal(self) -> SeenView | None:
-        """The modal it is in."""
+        """The modal that the button is in."""
         return self.view if self.view is not None and self.view.kind == "modal" else None
 
     def opening(self, ref: Ref) -> ModalRef:
-        """What a modal remembers that this click opens: the copy is the one that was clicked first."""
+        """Return the metadata for a modal that this click opens; it keeps the message that was clicked first."""
         earlier = self.modal.ref if self.modal is not None else None
         if earlier is not None:
             return ModalRef(
@@ -101,7 +101,7 @@ class Click:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A modal that was sent."""
+    """A modal that was submitted."""
 
     by: Actor
     view: SeenView
@@ -144,13 +144,13 @@ class TypedCommand:
 
 
 def first_word(typed: str) -> tuple[str, str]:
-    """The first word and what follows, whatever white space stands between them."""
+    """Return the first word, and what follows after any white space."""
     word, *rest = typed.split(maxsplit=1) or [""]
     return word, "".join(rest).rstrip()
 
 
 def actor_of(body: Mapping[str, Any]) -> Actor:
-    """Who is behind any delivery, as far as it says."""
+    """Return the person behind a payload of any kind, or None."""
     if isinstance(body.get("user_id"), str):
         return TypedCommand.of(body).by
     return _actor(body)

@@ -1,4 +1,4 @@
-"""Registering a workflow: the form to paste or upload a file, its errors, and what was registered."""
+"""Modals for registering a workflow: the form to paste or upload a file, its errors, and the result."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ MOST_PARTS: Final = 5
 _STEP: Final = 400
 _STEPS_TEXT: Final = 8_000
 _WARNINGS: Final = 10
-"""Warnings about people that are shown; a file with more of them has one cause."""
+"""Maximum number of warnings about people that are shown: a file with more of them has one cause."""
 
 
 def register_form(*, metadata: ids.ModalRef, parts: int = 1) -> View:
-    """Paste the file, in up to five parts: an input holds 3,000 characters.
+    """Return the form for pasting the file, in up to five parts: an input holds 3,000 characters.
 
     `parts`: how many inputs there are now; a button asks for one more, another one for the form to upload it.
     """
@@ -36,7 +36,7 @@ def register_form(*, metadata: ids.ModalRef, parts: int = 1) -> View:
 
 
 def upload_form(*, metadata: ids.ModalRef) -> View:
-    """Upload the file. Of two inputs in one form Slack would call both optional, and neither would be asked for."""
+    """Return the form for uploading the file. A form with both inputs could require neither of them."""
     paste = text_objects.button("Paste it instead", action=ids.REGISTER_MORE, value="1")
     return _form([_upload(), text_objects.actions([paste], block=ids.block_id("more", 0))], metadata=metadata)
 
@@ -87,12 +87,12 @@ def _upload() -> Block:
 
 
 def problems_text(found: Sequence[Problem], *, uploaded: bool = False) -> dict[str, str]:
-    """What is wrong in the file, each with its line, under the input that it came from."""
+    """Return the problems of the file, each with its line, under the input that it came from."""
     return form_errors("\n".join(one.sentence() for one in found), uploaded=uploaded, of=len(found))
 
 
 def form_errors(said: str, *, uploaded: bool = False, of: int = 1) -> dict[str, str]:
-    """Sentences, a line each, under the input that the file came from; whole lines, and how many more there are."""
+    """Return sentences under the input that the file came from: whole lines, and how many more there are."""
     lines, kept, room = text_objects.shown(said).split("\n"), list[str](), ids.ERROR_TEXT - 40
     for line in lines:
         room -= text_objects.size(line) + 1
@@ -114,7 +114,7 @@ def registered_message(
     warnings: Sequence[str] = (),
     command: str = "/signoff",
 ) -> View:
-    """What was registered, as numbered steps. `asked`: who would be asked at which step, where that is known."""
+    """Return the registered workflow as numbered steps. `asked`: the approvers of each step, where they are known."""
     replaced = f", in the place of version {version - 1}, which open runs keep" if version > 1 else ""
     said = (
         f"{workflow.title} is registered as version {version}{replaced}."
@@ -133,7 +133,7 @@ def registered_message(
 
 
 def step_lines(workflow: Workflow, *, asked: Mapping[str, str], version: int) -> list[Block]:
-    """The steps of a workflow, numbered, with their gates and who would be asked."""
+    """Return the numbered steps of a workflow, with their gates and approvers."""
     lines = [_step(number, step, asked.get(step.id)) for number, step in enumerate(workflow.steps, start=1)]
     shown, more = truncate.first(lines, room=_STEPS_TEXT, each=_STEP)
     blocks = [rich_text.lines(shown, block=ids.block_id("steps", version))]

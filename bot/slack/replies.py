@@ -1,6 +1,6 @@
-"""How a person who just acted is answered: a sentence that only they see, the copy they clicked, a modal.
+"""Replies to a person who just acted: a sentence that only they see, the clicked message, a modal.
 
-A courtesy beside the outbox: what a copy shows is the relay's to bring about, whatever becomes of these.
+The outbox updates all messages anyway; a reply that fails is not repeated.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from engine.errors import ChannelError
 from engine.off_loop import off_loop
 
 CONTENT_SECONDS: Final = 0.8
-"""What a modal waits for its content; then it opens and says so, because a trigger lives for three seconds."""
+"""How long a modal waits for its content before it opens as "loading", in seconds: a trigger expires after three."""
 _NOTHING_CAME: Final = "This could not be fetched; a message beside this says why. Close it, and try again."
 
 _NO_SECOND_CLICK: Final = frozenset({FailureClass.STALE, FailureClass.INSTALLATION, FailureClass.ROTATE})
-"""Failures after which another click does not help, or whose sentence asks for it already."""
+"""Failures after which another click does not help, or whose sentence asks for one already."""
 
 log = logging.getLogger(__name__)
 
 
 class Replies:
-    """Everything that is said outside of an acknowledgement."""
+    """Replies that are sent outside of an acknowledgement."""
 
     def __init__(self, client: SlackClient) -> None:
         self._client = client
@@ -41,7 +41,7 @@ class Replies:
     # -- sentences --
 
     async def tell(self, by: Actor, said: str, *, response_url: str | None = None) -> None:
-        """Say something to one person: where they are, or in the conversation with them."""
+        """Send a message to one person: where they acted, or in the conversation with them."""
         made = message_view.sentence(said)
         if response_url and await self._client.respond(
             response_url, {**made.for_answer(), "response_type": "ephemeral", "replace_original": False}
@@ -56,12 +56,12 @@ class Replies:
         await self._client.post("chat.postMessage", channel=by.user, **made.for_post())
 
     async def say(self, channel: str, said: str, *, thread: str | None = None) -> None:
-        """A sentence in a conversation, for all who are in it. `thread`: the message that it stands below."""
+        """Post a sentence that everybody in a conversation sees. `thread`: the message that it replies to."""
         below = {} if thread is None else {"thread_ts": thread}
         await self._client.post("chat.postMessage", channel=channel, **message_view.sentence(said).for_post(), **below)
 
     async def answer(self, click: Click, said: str) -> None:
-        """A sentence about a click: in the modal that it was in, else to the person."""
+        """Answer a click with a sentence: in its modal, or else to the person."""
         if click.modal is not None:
             await self.update(click.modal.id, request_modals.sentence(said, metadata=click.modal.ref))
         elif click.view is not None:
@@ -72,10 +72,9 @@ class Replies:
     # -- copies --
 
     async def copy(self, response_url: str | None, card: Card, *, delivery: str | None) -> None:
-        """Show the end in the copy that was clicked, at once. Never counts as shown: the relay edits it as well.
+        """Update the clicked message to the outcome at once. This is no delivery: the relay edits it as well.
 
-        What can still be clicked is left to the relay: on its way it may be overtaken by the end, and would bring its
-        buttons back over it.
+        A message with buttons is left to the relay: this update could arrive after the outcome, and bring buttons back.
         """
         if response_url is None or card.actions or card.step is not None:
             return
@@ -86,17 +85,17 @@ class Replies:
     # -- modals --
 
     async def open(self, click: Click, view: View) -> str:
-        """Open a modal, or put one on top of the open one; its id."""
+        """Open a modal, or push one on top of the open one, and return its id."""
         method = "views.push" if click.modal is not None else "views.open"
         return await self._opened(method, click.trigger, view)
 
     async def open_when_ready(self, click: Click, making: Awaitable[View], *, metadata: ModalRef) -> None:
-        """Open a modal whose content may take a moment."""
+        """Open a modal whose content may take a moment to load."""
         method = "views.push" if click.modal is not None else "views.open"
         await self.modal_when_ready(method, click.trigger, making, metadata=metadata)
 
     async def modal_when_ready(self, method: str, trigger: str, making: Awaitable[View], *, metadata: ModalRef) -> None:
-        """Within the life of the trigger a modal is there; the content follows if it was not ready."""
+        """Open a modal before the trigger expires; the content follows if it was not ready."""
         made = asyncio.ensure_future(making)
         try:
             done, _ = await asyncio.wait({made}, timeout=CONTENT_SECONDS)
@@ -107,7 +106,7 @@ class Replies:
             try:
                 content = await made
             except Exception:
-                # Whoever waits in front of it must not wait for ever; what broke is told beside it.
+                # The person in front of the modal must not wait for ever; the error is told beside it.
                 await self.update(opened, request_modals.sentence(_NOTHING_CAME))
                 raise
             await self.update(opened, content)
@@ -116,12 +115,12 @@ class Replies:
             await asyncio.gather(made, return_exceptions=True)
 
     async def details(self, view: str, card: Card, *, metadata: ModalRef, seen: str | None = None) -> None:
-        """Show a page of everything in a modal that is open."""
+        """Show a page of the details in an open modal."""
         made = await off_loop(lambda: details_modal.details(card, metadata=metadata), large=is_large(card))
         await self.update(view, made, seen=seen)
 
     async def update(self, view: str, made: View, *, seen: str | None = None) -> None:
-        """Other content in an open view. One that was closed meanwhile needs none."""
+        """Replace the content of an open view. A view that was closed is left alone."""
         given: dict[str, Any] = {"view_id": view, "view": made}
         try:
             await self._client.post("views.update", **given, **({"hash": seen} if seen else {}))
@@ -132,7 +131,7 @@ class Replies:
                 raise
 
     async def publish(self, user: str, view: View) -> None:
-        """Somebody's Home tab."""
+        """Publish a person's Home tab."""
         await self._client.post("views.publish", user_id=user, view=view)
 
     async def _opened(self, method: str, trigger: str, view: View) -> str:
@@ -148,22 +147,22 @@ class Replies:
 
 
 def acknowledged(made: SlackMessage) -> dict[str, Any]:
-    """What `ack` takes to answer a command."""
+    """Return the arguments of `ack` that answer a command."""
     return {**made.for_answer(), "response_type": "ephemeral"}
 
 
 def sentence(said: str) -> dict[str, Any]:
-    """The same for one sentence."""
+    """Return the arguments of `ack` that answer with one sentence."""
     return acknowledged(message_view.sentence(said))
 
 
 def update(view: View) -> dict[str, Any]:
-    """What `ack` takes to put another view in the place of the one that was sent."""
+    """Return the arguments of `ack` that replace the submitted view by another one."""
     return {"response_action": "update", "view": view}
 
 
 def errors(found: dict[str, str]) -> dict[str, Any]:
-    """What `ack` takes to put sentences under inputs."""
+    """Return the arguments of `ack` that put sentences under inputs."""
     return {"response_action": "errors", "errors": found}
 
 

@@ -1,4 +1,4 @@
-"""The modals of a request: edit, reject, approve with a reason; and the plain ones: loading, a sentence."""
+"""Modals of a request: edit, reject, approve with a reason; and modals that only show a sentence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.read_models import RequestView
 from engine.requests import Editable
 
 _OWN_BLOCKS: Final = 6
-"""Blocks of an edit form that are no fields: the question, the confirmation, the reason, what is not in it."""
+"""Blocks of an edit form besides its fields: question, confirmation, reason, and the note about missing fields."""
 _WITH_EDITS: Final = " with edits"
 _TOO_LARGE: Final = (
     "This form is too large for Slack and cannot be filled in here; tell the owner of the workflow. "
@@ -22,7 +22,7 @@ _TOO_LARGE: Final = (
 
 
 def edit(request: RequestView, *, metadata: ids.ModalRef) -> View:
-    """An input for every editable field, prefilled; submitting it unchanged is a plain approval, or a form's answer.
+    """Return a form with a prefilled input for every editable field. Submitted unchanged, it is a plain approval.
 
     `metadata` says which content it was filled with: its `ref` must be of the content in `request`.
     """
@@ -63,7 +63,7 @@ def _name(one: Editable) -> str:
 
 
 def submit_label(label: str, *, edited: bool) -> str:
-    """The workflow's own words for approving, with what they do here where there is room for it."""
+    """Return the workflow's label for Approve, with a note about the edits where it fits."""
     words = text_objects.line(label)
     longer = words + _WITH_EDITS
     return (
@@ -74,7 +74,7 @@ def submit_label(label: str, *, edited: bool) -> str:
 
 
 def reject(request: RequestView, *, metadata: ids.ModalRef) -> View:
-    """Asks for the reason, which must be given unless the gate never wants one."""
+    """Return the form for the reason of a rejection, required unless the gate never wants one."""
     required = request.model.reason_required is not ReasonRequired.NEVER
     return form_blocks.view(
         callback=ids.REJECT_MODAL,
@@ -87,7 +87,7 @@ def reject(request: RequestView, *, metadata: ids.ModalRef) -> View:
 
 
 def approve(request: RequestView, *, metadata: ids.ModalRef) -> View:
-    """Ask for the reason of an approval, where the gate always wants one.
+    """Return the form for the reason of an approval, for a gate that always wants one.
 
     The gate's own confirmation was asked by the button that opens this.
     """
@@ -108,17 +108,17 @@ def _reason(*, required: bool) -> Block:
 
 
 def loading(*, metadata: ids.ModalRef) -> View:
-    """Opened within Slack's three seconds where the content is not ready yet."""
+    """Return the modal that is shown until the content is ready."""
     return plain("One moment", "Fetching the current state…", metadata=metadata)
 
 
 def sentence(said: str, *, metadata: ids.ModalRef | None = None) -> View:
-    """A refusal, or an error, in a sentence."""
+    """Return a modal with a refusal or an error."""
     return plain("Signoff", said, metadata=metadata)
 
 
 def plain(title: str, said: str, *, metadata: ids.ModalRef | None = None) -> View:
-    """A modal that only says something."""
+    """Return a modal that only shows text."""
     return form_blocks.view(
         callback=ids.PLAIN_MODAL,
         title=title,

@@ -1,4 +1,4 @@
-"""A form for what later steps read of a step that happened, but whose answer was lost."""
+"""The form for the output of a step that happened but whose answer was lost."""
 
 from __future__ import annotations
 

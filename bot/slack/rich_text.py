@@ -17,14 +17,14 @@ from bot.slack.text_objects import Block, Element
 EMPTY: Final = "(empty)"
 ARROW: Final = " → "
 OVERHEAD: Final = 16
-"""What a line holds besides its texts at most: the line end, the gap, the arrow, `(empty)`."""
+"""Maximum number of characters of a line besides its texts: line end, gap, arrow, `(empty)`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """A label and a value.
 
-    `before`: what stood there, where it was changed. `account`: of the person whose name the value is.
+    `before`: the value before a change. `account`: of the person whose name the value is.
     """
 
     label: str
@@ -34,19 +34,19 @@ class Line:
 
 
 def words(content: str, *, bold: bool = False, strike: bool = False, italic: bool = False) -> Iterator[Element]:
-    """Text elements of at most what a section holds: more in one is not documented to work."""
+    """Return text elements, each no longer than a section may be: longer ones are not documented to work."""
     style = {name: True for name, on in (("bold", bold), ("strike", strike), ("italic", italic)) if on}
     for piece in text_objects.pieces(content, ids.SECTION):
         yield {"type": "text", "text": piece, "style": style} if style else {"type": "text", "text": piece}
 
 
 def value(content: str, *, strike: bool = False) -> Iterator[Element]:
-    """A value as it is; an empty one says so, in italics, which data cannot have."""
+    """Return a value. An empty one is "(empty)" in italics, which data cannot imitate."""
     return words(content, strike=strike) if content else words(EMPTY, italic=True)
 
 
 def lines(shown: Iterable[Line], *, block: str | None = None) -> Block:
-    """Lines one below the other; each value that could pass for lines of ours in a quote of its own."""
+    """Return lines one below the other. A value that could imitate our own lines is in a quote of its own."""
     parts: list[Element] = []
     for one in shown:
         if stands_apart(one.after) or stands_apart(one.before or ""):
@@ -59,7 +59,7 @@ def lines(shown: Iterable[Line], *, block: str | None = None) -> Block:
 
 
 def quotation(content: str, *, block: str) -> Block:
-    """A text of somebody else, all of it in a quote."""
+    """Return a text in a quote."""
     return {"type": "rich_text", "block_id": block, "elements": [_part(_QUOTE, value(content))]}
 
 
@@ -80,7 +80,7 @@ def _line(one: Line) -> Iterator[Element]:
 
 
 def _apart(one: Line) -> Iterator[Element]:
-    """A label of ours, and below it the value as a quotation: nothing in it can leave the quote."""
+    """Return a label, and below it the value in a quote that nothing in it can leave."""
     yield _part(_SECTION, words(one.label, bold=True))
     if one.before is not None:
         yield _part(_QUOTE, value(one.before, strike=True))

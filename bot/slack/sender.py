@@ -1,4 +1,4 @@
-"""What the step `message` sends: a plain message to a channel or a person."""
+"""Sends the message of a `message` step to a channel or a person."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from engine.domain.accounts import SLACK
 from engine.errors import ChannelError, StepError
 
 EVENT: Final = "signoff_message"
-"""`event_type` of the metadata in which a message of unknown outcome is found again."""
+"""`event_type` of the metadata by which a message of unknown outcome is found again."""
 MOST_TEXT: Final = 40_000
-"""Slack cuts what is longer: https://docs.slack.dev/reference/methods/chat.postMessage#truncating"""
+"""Maximum length of a message, in characters: https://docs.slack.dev/reference/methods/chat.postMessage#truncating"""
 _PAGES: Final = 2
 _CHANNELS: Final = 200
-"""Channels that are read at once: https://docs.slack.dev/reference/methods/users.conversations"""
+"""Channels in one page: https://docs.slack.dev/reference/methods/users.conversations"""
 _MOST_PAGES: Final = 10
 _ASKING: Final = 0.8
-"""Seconds that this may take: whoever registers a workflow in Slack is answered within three."""
+"""Timeout of a check, in seconds: Slack waits three for the answer to a registration."""
 
 
 class SlackSender:
-    """Port Sender. `to`: `#name`, a channel's id, a person's id or mention, or an email address."""
+    """Sends messages of steps. `to`: `#name`, a channel's id, a person's id or mention, or an email address."""
 
     def __init__(self, client: SlackClient) -> None:
         self._client = client
 
     async def send(self, *, to: str, text: str, source: str, key: str) -> Mapping[str, object]:
-        """Post it as a quotation with its source: nothing in it becomes a mention or a link. Raises `StepError`.
+        """Post the text as a quotation with its source: nothing in it becomes a mention or a link. Raises `StepError`.
 
-        To a person it is looked for first, because an earlier call may have landed. Channels we may not read: there
-        an unknown outcome is for a person to judge.
+        In a conversation with a person, an earlier post is looked for first. Channels cannot be read: there an unknown
+        outcome is for a person to judge.
         """
         try:
             place = await self._place(to)
@@ -45,7 +45,7 @@ class SlackSender:
             raise _failure(to, error) from error
 
     async def doubt(self, to: str) -> str | None:
-        """Port KnowsPlaces. Only the conversations that the app is in can be asked for."""
+        """Return why a message could not be sent there. Only conversations that the app is in can be checked."""
         to = to.strip()
         if not _is_channel(to):
             return None
@@ -60,7 +60,7 @@ class SlackSender:
         return f"Signoff is not in {to}. Type /invite @Signoff there before a run gets to this step."
 
     async def _joined(self) -> set[str]:
-        """The ids and names of all channels that the app is in."""
+        """Return the ids and names of all channels that the app is in."""
         found, cursor = set[str](), dict[str, Any]()
         for _ in range(_MOST_PAGES):
             page = await self._client.get(
@@ -79,7 +79,7 @@ class SlackSender:
         raise ChannelError("It is in too many channels to look through.")
 
     async def _place(self, to: str) -> str:
-        """The conversation. A person's is opened, so that it can be looked into."""
+        """Return the id of the conversation. A person's is opened, so that it can be read."""
         to = to.strip()
         if _is_channel(to):
             return SLACK.channel_id(to) or to
@@ -118,9 +118,9 @@ def _is_channel(to: str) -> bool:
 
 
 def message(said: str, *, source: str) -> dict[str, Any]:
-    """Return the text, and the blocks where they can hold all of it. Raises `StepError` where no message can.
+    """Return the text, and blocks if they can hold all of it. Raises `StepError` if it is too long for a message.
 
-    All of it stands in a quote below a line of ours, so that it cannot pass for a request or a decision.
+    All of it is in a quote below a line of ours, so that it cannot imitate a request or a decision.
     """
     whole, line = text_objects.shown(said), f"Message of {source}:"
     if text_objects.size(whole) <= ids.MESSAGE_TEXT:

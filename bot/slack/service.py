@@ -1,4 +1,4 @@
-"""What people in Slack may ask of the engine, in our own types; whatever it refuses is a sentence."""
+"""The use cases of people in Slack, as calls of the engine in our own types."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ from engine.service import Engine
 from engine.workflowfile import Gate, StepKind, Workflow
 
 MOST_SHOWN: Final = 200
-"""Rows that are looked through for those of one person."""
+"""Rows that are read at a time to find those of one person."""
 _PAGES: Final = 10
-"""How often as many are looked through while those of the person are few: others may have started hundreds since."""
+"""How often that many rows are read while few of the person are found: others may have started hundreds since."""
 _LOOKING_UP: Final = 1.2
-"""Seconds that the names of those who would be asked may take: Slack waits three for all of an answer."""
+"""Time for looking up the names of approvers, in seconds: Slack waits three for the whole answer."""
 NO_BUILDERS: Final = (
     "Nobody may register workflows here yet: the operator of this server names the builders in SIGNOFF_BUILDERS "
     "(email addresses, Slack user ids, or group:handle, separated by commas)."
@@ -53,7 +53,7 @@ ANOTHER_VERSION: Final = (
 
 @dataclass(frozen=True, slots=True)
 class SlackService:
-    """`builders`: who may register workflows, as references are written in gates."""
+    """`builders`: who may register workflows, written as in the approvers of a gate."""
 
     engine: Engine
     kinds: Mapping[str, StepKind]
@@ -73,12 +73,12 @@ class SlackService:
         reason: str | None = None,
         message: str | None = None,
     ) -> Decided | Refusal:
-        """The decision, on the disk when this returns `Decided`. `message`: the copy in which it was made."""
+        """Decide a request; it is committed when this returns `Decided`. `message`: the clicked message."""
         command = _decide(by, ref, verdict, edits=edits or {}, reason=reason, message=message)
         return await self.engine.decide(command)
 
     async def may_decide(self, by: Actor, ref: Ref) -> RequestView | Refusal:
-        """The request, if this person could decide what they see now. Reads only."""
+        """Return the request if this person could decide it as they see it now, or the refusal. Reads only."""
         request = await self.engine.request(ref.request)
         if request is None:
             return NotFound(what="request", name=ref.request)
@@ -96,7 +96,7 @@ class SlackService:
         return request
 
     async def card(self, request: str) -> Card | None:
-        """What a copy of the request shows now."""
+        """Return the card of the request as it is now."""
         found = await self.engine.request(request)
         if found is None:
             return None
@@ -106,7 +106,7 @@ class SlackService:
     async def resume(
         self, by: Actor, ref: RunRef, answer: ResumeAnswer, *, output: Mapping[str, Value] | None = None
     ) -> Done | Refusal:
-        """Answer what became of a step. `output`: what it produced, where later steps read it."""
+        """Answer what became of a step. `output`: its output, if later steps read it."""
         try:
             return await self.engine.resume(
                 Resume(
@@ -125,7 +125,7 @@ class SlackService:
             return NotAllowed(why=f"Your answer was not saved, because Slack does not answer us: {error} Try again.")
 
     async def alert(self, ref: RunRef) -> Card | None:
-        """What the alert about a run shows now."""
+        """Return the card of the alert about a run as it is now."""
         run = await self.engine.run(ref.run)
         if run is None:
             return None
@@ -140,25 +140,25 @@ class SlackService:
         shown = alert_card.alert_card(copy)
         if shown.step is not None and _asks_the_same(shown, ref):
             return shown
-        # What is asked now, if anything, is asked in an alert of its own.
+        # A later question is in an alert of its own.
         state = shown.state or f"This was answered; the run {states.RUN_CLAUSES[run.status]}."
         return replace(shown, step=None, state=state)
 
     # -- looking --
 
     async def person(self, by: Actor) -> Person | None:
-        """Who that is, if we know them."""
+        """Return the person with this account, or None."""
         return await self.engine.person(by.address)
 
     async def pending(self, by: Actor) -> list[RequestView]:
-        """The requests that wait for this person."""
+        """Return the requests that wait for this person."""
         person = await self.person(by)
         if person is None:
             return []
         return await self.engine.requests(PageQuery(limit=MOST_SHOWN, open_only=True), person=person.id)
 
     async def runs(self, by: Actor) -> list[RunView]:
-        """The latest runs that this person started, or whose workflow is theirs."""
+        """Return the latest runs that this person started, or whose workflow they own."""
         person = await self.person(by)
         if person is None:
             return []
@@ -173,7 +173,7 @@ class SlackService:
         return mine
 
     async def workflow(self, name: str) -> tuple[WorkflowView, Workflow] | Refusal:
-        """A registered workflow, read."""
+        """Return a registered workflow, loaded."""
         found = await self.engine.workflow(name)
         if isinstance(found, NotFound):
             return found
@@ -184,7 +184,7 @@ class SlackService:
             return NotAllowed(why=f"This server no longer understands the workflow {name}: {first}")
 
     async def asked(self, workflow: Workflow, *, seconds: float = _LOOKING_UP) -> dict[str, str]:
-        """Who would be asked at which step, where that is known before a run and can be found out in time."""
+        """Return the approvers of each step, where they are known before a run and can be looked up in time."""
         wanted = {step.id: _literal(step.gate) for step in workflow.steps if step.gate is not None}
         references = sorted({one for found in wanted.values() for one in found}, key=str)
         try:
@@ -198,7 +198,7 @@ class SlackService:
     # -- builders --
 
     async def may_register(self, by: Actor) -> Refusal | None:
-        """Why this person may not register workflows; None: they may."""
+        """Return why this person may not register workflows, or None if they may."""
         if not self.builders:
             return NotAllowed(why=NO_BUILDERS)
         references = [found for one in self.builders if (found := parse_resolvable(one)) is not None]
@@ -221,7 +221,7 @@ class SlackService:
 
 
 def _asks_the_same(shown: Card, ref: RunRef) -> bool:
-    """Whether the question of the alert is still the one that was clicked; older buttons say less of it."""
+    """Return whether the alert still asks about the call that was clicked. Older buttons name only the run."""
     clicked, asked = (ref.step, ref.visit, ref.attempt), (shown.step, shown.visit, shown.attempt)
     return all(one is None or one == now for one, now in zip(clicked, asked, strict=True))
 
@@ -243,7 +243,7 @@ def _decide(
 
 
 def _literal(asks: Gate) -> list[Reference]:
-    """The approvers of a gate, if all of them stand in the file as they are."""
+    """Return the approvers of a gate, if the file names all of them literally."""
     found: list[Reference] = []
     for template in asks.approvers:
         one = parse_resolvable(template.source) if template.is_literal else None
@@ -254,7 +254,7 @@ def _literal(asks: Gate) -> list[Reference]:
 
 
 def _told(reference: Reference, known: Mapping[Reference, Resolution]) -> str:
-    """Whom a reference means, by name; whoever mistyped an address must be able to see it."""
+    """Return the names of the people that a reference means; a mistyped address is shown as it is."""
     resolution = known.get(reference)
     if resolution is None:
         return reference.rule

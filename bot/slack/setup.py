@@ -1,4 +1,4 @@
-"""Slack as a surface of one engine: the app with its handlers, taking deliveries."""
+"""Sets up the Slack app: its handlers, and how deliveries reach them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bot.slack.transport import EventsEndpoint
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackCredentials:
-    """How deliveries come: with a signing secret over HTTP, with an app token over a socket, with both over both."""
+    """How deliveries come: over HTTP if there is a signing secret, over a socket if there is an app token."""
 
     signing_secret: str = ""
     app_token: str = ""
@@ -31,7 +31,7 @@ class SlackCredentials:
 
 @dataclass(frozen=True, slots=True)
 class SlackApp:
-    """What is being served. `door`: takes what is posted to `listening.PATH`, for whoever listens for HTTP."""
+    """The running app. `door`: the endpoint for `transport.PATH`, for the HTTP server to mount."""
 
     later: BackgroundTasks
     door: EventsEndpoint | None
@@ -47,9 +47,9 @@ async def serving(
     *,
     debounce: float = DEBOUNCE_SECONDS,
 ) -> AsyncIterator[SlackApp]:
-    """Take deliveries while the body runs; what is under way at the end is finished.
+    """Take deliveries while the body runs, and finish those under way at the end.
 
-    `stale`: whose Home tabs are published again, after they were collected for `debounce` seconds.
+    `stale`: Home tabs that are published again, after changes were collected for `debounce` seconds.
     """
     later = BackgroundTasks()
     context = SlackContext(asked, Replies(client), client, later)
@@ -73,7 +73,7 @@ async def serving(
 
 @asynccontextmanager
 async def _working(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Do some work until the body ends."""
+    """Run a task until the body ends."""
     task = asyncio.ensure_future(work)
     try:
         yield

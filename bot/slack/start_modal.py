@@ -1,4 +1,4 @@
-"""Starting a run: a form made from the inputs of a workflow."""
+"""The form that starts a run, made from the inputs of a workflow."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from engine.workflowfile import Workflow
 def run_form(
     workflow: Workflow, *, version: int, metadata: ids.ModalRef, given: Mapping[str, Value] | None = None
 ) -> View:
-    """A form of the workflow's inputs. `given`: values that were typed with the command already.
+    """Return a form of the workflow's inputs. `given`: values that were typed with the command.
 
-    Read it back with `answers.read_inputs(values, workflow.inputs, given)`.
+    Read it back with `view_state.read_inputs(values, workflow.inputs, given)`.
     """
     given = given or {}
     made = form_blocks.form(
@@ -39,7 +39,7 @@ def run_form(
 
 
 def _said(workflow: Workflow) -> list[Block]:
-    """What the form is for, unless its title says all of it."""
+    """Return the purpose of the form, unless its title says all of it."""
     said = workflow.description.strip()
     title = text_objects.line(workflow.title)
     if text_objects.size(title) > ids.MODAL_TITLE:

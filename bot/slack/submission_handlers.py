@@ -1,4 +1,4 @@
-"""Modals that are sent: the decision, the file, the inputs. What the engine refuses stands under the fields."""
+"""Handlers of submitted modals: decisions, workflow files, inputs. A refusal is shown under the fields."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ from engine.json_values import Value
 from engine.off_loop import LARGE, off_loop
 
 MOST_BYTES: Final = 1_000_000
-"""Of an uploaded workflow file."""
+"""Maximum size of an uploaded workflow file, in bytes."""
 _FETCHING: Final = 1.5
-"""Seconds that an uploaded file may take: Slack waits three for all of an answer."""
+"""Timeout of downloading an uploaded file, in seconds: Slack waits three for the whole answer."""
 _REGISTERING: Final = 2.2
-"""Seconds after which nobody is looked up any more to be named in the answer."""
+"""Time after which no more names are looked up for the answer, in seconds."""
 _AGAIN: Final = "Close this, and open it again."
 _TOO_OLD: Final = "This form is from another version of Signoff. Close it, and open the request again."
 _END: Final = "You will get a message from Signoff when it is done."
-"""Not where: in a channel without the app it comes in person."""
+"""It does not say where: in a channel without the app, the outcome comes in person."""
 
 
 class SubmissionHandlers:
@@ -55,7 +55,7 @@ class SubmissionHandlers:
     # -- decisions --
 
     async def edited(self, ack: Any, body: Any) -> None:
-        """Approve with what was changed; without a change, approve."""
+        """Approve with the changes, or without any."""
         sent = Submission.of(body)
         ref = sent.view.ref.ref if sent.view.ref is not None else None
         if ref is None:
@@ -84,7 +84,7 @@ class SubmissionHandlers:
         await self._answered(ack, sent, ref, await self._decide(sent, ref, verdict, edits={}))
 
     async def _edits(self, sent: Submission, ref: Ref) -> tuple[dict[str, Value], dict[str, str]]:
-        """What was changed in the form. Of another content than the form was made from: nothing, which is refused."""
+        """Return the changes in the form; none if the content has changed since the form was made, which is refused."""
         request = await self._context.service.engine.request(ref.request)
         if request is None or request.model.digest != ref.digest:
             return {}, {}
@@ -117,7 +117,7 @@ class SubmissionHandlers:
         if isinstance(answer, Refusal):
             await self._say(ack, refusals.sentence(answer))
         elif sent.view.ref is not None and sent.view.ref.message_ts is None:
-            # There is no copy in which they could see what became of it.
+            # They have no message that would show the outcome.
             await self._say(ack, await self._outcome(ref))
         else:
             await ack(**replies.CLEAR)
@@ -125,7 +125,7 @@ class SubmissionHandlers:
         self._context.after(sent.by, None, work, recorded=isinstance(answer, Decided))
 
     async def _outcome(self, ref: Ref) -> str:
-        """What became of a request that was decided just now."""
+        """Return the outcome of a request that was just decided."""
         try:
             card = await self._context.service.card(ref.request)
         except StoreError as error:
@@ -133,19 +133,19 @@ class SubmissionHandlers:
         return (card.state if card is not None else None) or "It is decided."
 
     async def _copy(self, view: SeenView, ref: Ref) -> None:
-        """The copy, and the pages, that the modal was opened from show the state at once."""
+        """Update the message and the modal that the form was opened from."""
         card = await self._context.service.card(ref.request)
         if card is None or view.ref is None:
             return
         await self._context.replies.copy(view.ref.response_url, card, delivery=ref.delivery)
         if view.below:
-            # Only everything in full has other modals on top of it. If all were closed, nothing is to be done.
+            # Only the details have other modals on top of them. If all were closed, there is nothing to update.
             await self._context.replies.details(view.below, card, metadata=msgspec.structs.replace(view.ref, page=0))
 
     # -- registering --
 
     async def register(self, ack: Any, body: Any) -> None:
-        """Register what was pasted or uploaded."""
+        """Register the workflow file that was pasted or uploaded."""
         sent, clock = Submission.of(body), asyncio.get_running_loop().time
         until = clock() + _REGISTERING
         pasted, file = view_state.read_source(sent.view.values)
@@ -186,7 +186,7 @@ class SubmissionHandlers:
         await ack(**replies.update(view))
 
     async def _source(self, pasted: str, file: Mapping[str, Any] | None) -> tuple[bytes, str]:
-        """The bytes of the file, or a sentence why there are none."""
+        """Return the bytes of the file, or a sentence why they cannot be read."""
         if file is None:
             return pasted.encode("utf-8", "replace"), "" if pasted.strip() else "Paste the file, or upload it."
         if pasted.strip():
@@ -215,7 +215,7 @@ class SubmissionHandlers:
             await self._say(ack, refusals.sentence(found) if found is not None else _TOO_OLD)
             return
         if found[0].version != opened.version:
-            # It may ask for something else now, and do something else with it.
+            # The new version may ask for other inputs, and use them for something else.
             await self._say(
                 ack, f"{found[1].title} has changed since this form was opened; nothing was started. {_AGAIN}"
             )
@@ -242,7 +242,7 @@ class SubmissionHandlers:
     # -- what became of a step --
 
     async def resumed(self, ack: Any, body: Any) -> None:
-        """Done, with what later steps read of the step."""
+        """Answer Done, with the output that later steps read."""
         sent = Submission.of(body)
         ref = sent.view.ref.run if sent.view.ref is not None else None
         if ref is None:
@@ -271,7 +271,7 @@ class SubmissionHandlers:
         self._context.after(sent.by, None, self._alert(sent.view, ref), recorded=isinstance(answer, Done))
 
     async def _alert(self, view: SeenView, ref: RunRef) -> None:
-        """The alert that was clicked shows the answer at once."""
+        """Update the clicked alert to show the answer."""
         card = await self._context.service.alert(ref)
         if card is not None and view.ref is not None:
             await self._context.replies.copy(view.ref.response_url, card, delivery=ref.delivery)
@@ -279,7 +279,7 @@ class SubmissionHandlers:
     # -- the rest --
 
     async def unknown(self, ack: Any) -> None:
-        """A modal of another version of us."""
+        """Answer a modal that only another version of Signoff has."""
         await self._say(ack, ANOTHER_VERSION)
 
     async def _say(self, ack: Any, said: str) -> None:
@@ -287,14 +287,14 @@ class SubmissionHandlers:
 
 
 def started(title: str, answer: Started) -> str:
-    """What whoever started a run is told."""
+    """Return the sentence for a person who started a run."""
     if not answer.created:
         return f"That was started already: run {answer.run} of {title}."
     return f"Started {title}: run {answer.run}. {_END}"
 
 
 def _under_inputs(values: Mapping[str, Any], wrong: dict[str, str]) -> dict[str, str]:
-    """Slack takes errors for inputs only: what has none of its own stands under the first one."""
+    """Return errors by input. Slack takes errors for inputs only: others are shown under the first one."""
     first = next((block for block in values if block.startswith("field:")), None)
     placed: dict[str, str] = {}
     for block, said in wrong.items():

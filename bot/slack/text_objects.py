@@ -1,6 +1,6 @@
 """Text objects, and the arithmetic of text that has to fit.
 
-Data is shown as plain text wherever Slack lets us, with what is invisible made visible. Slack does not say what it
+Data is shown as plain text wherever Slack allows it, with invisible characters made visible. Slack does not say what it
 counts as a character: we count UTF-16 units of the text with `& < >` escaped, the largest count that makes sense.
 """
 
@@ -25,13 +25,13 @@ _COST: Final = {"&": 5, "<": 4, ">": 4}
 _ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _BEHIND: Final = 100
-"""Characters behind a cut that may belong to the one before it."""
+"""Code points after a cut that are looked at: they may belong to the character before it."""
 _SAYS_HOW_MUCH: Final = 100
-"""A shorter limit, like that of a button, has no room to say how much is missing."""
+"""Shortest limit at which the ellipsis says how much is missing."""
 
 
 def escape(text: str) -> str:
-    """The text for a place where Slack reads mrkdwn: no mention, link or date can come out of it.
+    """Return the text escaped for mrkdwn, so that it makes no mention, link or date.
 
     https://docs.slack.dev/messaging/formatting-message-text#escaping
     """
@@ -39,23 +39,23 @@ def escape(text: str) -> str:
 
 
 def size(text: str) -> int:
-    """How much Slack may count this text as."""
+    """Return the length of the text as Slack may count it."""
     escaped = 4 * text.count("&") + 3 * (text.count("<") + text.count(">"))
     return units(text) + escaped
 
 
 def units(text: str) -> int:
-    """UTF-16 units: what a browser counts in an input."""
+    """Return the number of UTF-16 units, which is what a browser counts in an input."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def shown(text: str) -> str:
-    """The text as people may see it: hidden characters by their code points, nothing that is no character."""
+    """Return the text with hidden characters as code points, and without code points that are no characters."""
     return characters.visible(_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 def line(text: str) -> str:
-    """The same in one line."""
+    """Return the same in one line."""
     return " ".join(shown(text).split())
 
 
@@ -63,14 +63,14 @@ def line(text: str) -> str:
 
 
 class ClippedText(NamedTuple):
-    """`missing`: how many characters were left out."""
+    """A text that was cut. `missing`: how many characters were left out."""
 
     text: str
     missing: int
 
 
 def clip(text: str, limit: int, *, beyond: int = 0) -> ClippedText:
-    """The text, or its beginning with an ellipsis that says how much is missing if there is room.
+    """Return the text, or its beginning with an ellipsis that says how much is missing if that fits.
 
     `beyond`: characters that follow the text, and are missing in any case.
     """
@@ -87,12 +87,12 @@ def _more(missing: int) -> str:
 
 
 def clipped(text: str, limit: int) -> str:
-    """`clip` without the count."""
+    """Return the text of `clip`, without the count."""
     return clip(text, limit).text
 
 
 def fit(text: str, room: int) -> str:
-    """The longest beginning of at most `room`, cut between two characters as people see them."""
+    """Return the longest beginning of at most `room`, cut between two characters as people see them."""
     taken = 0
     for index, character in enumerate(text):
         taken += _COST.get(character) or units(character)
@@ -102,7 +102,7 @@ def fit(text: str, room: int) -> str:
 
 
 def pieces(text: str, limit: int) -> Iterator[str]:
-    """The text in pieces of at most `limit`, whose concatenation is the text; nothing for an empty text."""
+    """Yield the text in pieces of at most `limit`; none for an empty text."""
     at = 0
     while at < len(text):
         # No more than `limit` fits, so no more is copied; what stands behind it tells where a character ends.
@@ -114,7 +114,7 @@ def pieces(text: str, limit: int) -> Iterator[str]:
 
 
 def _to_line_end(head: str) -> str:
-    """Up to the last line end, or else word end, in the second half of the piece."""
+    """Cut the piece at the last line end, or else word end, in its second half."""
     for mark in ("\n", " "):
         cut = head.rfind(mark) + 1
         if cut > len(head) // 2:
@@ -123,7 +123,7 @@ def _to_line_end(head: str) -> str:
 
 
 def input_pieces(text: str) -> list[str] | None:
-    """A text as the contents of at most five inputs, with room to grow if possible; None if it is too long.
+    """Return a text as the contents of at most five inputs, with room to grow if possible; None if it is too long.
 
     Concatenated they are the text, exactly. At least one piece.
     """
@@ -138,7 +138,7 @@ def input_pieces(text: str) -> list[str] | None:
 
 
 def _input_pieces(text: str, *, room: int, tidy: bool) -> Iterator[str]:
-    """Like `pieces`, but counted as an input counts. Not `tidy`: as full as can be."""
+    """Yield pieces as `pieces` does, counted as an input counts. Not `tidy`: as full as possible."""
     rest = text
     while rest:
         end = _input_end(rest, room)
@@ -160,22 +160,22 @@ def _input_end(text: str, room: int) -> int:
 
 
 def plain(text: str, limit: int = ids.SECTION) -> Element:
-    """A plain_text object of what may be data. `:smile:` stays as it was written."""
+    """Return a plain_text object for data. `:smile:` stays as it was written."""
     return {"type": "plain_text", "text": clipped(shown(text), limit) or "–", "emoji": False}
 
 
 def plain_line(text: str, limit: int) -> Element:
-    """The same in one line, for headers, labels and buttons."""
+    """Return the same in one line, for headers, labels and buttons."""
     return {"type": "plain_text", "text": clipped(line(text), limit) or "–", "emoji": False}
 
 
 def mrkdwn(text: str) -> Element:
-    """Text of our own, already escaped. Slack adds no links or mentions of its own to it."""
+    """Return an mrkdwn object for our own text, already escaped. Slack adds no links or mentions to it."""
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
 def date(at: datetime) -> str:
-    """mrkdwn that every reader sees in their own time zone.
+    """Return mrkdwn that shows a time in the reader's time zone.
 
     https://docs.slack.dev/messaging/formatting-message-text#date-formatting
     """
@@ -223,7 +223,7 @@ def button(label: str, *, action: str, value: str, style: str | None = None, con
 
 
 def confirm(question: str, *, yes: str, style: str = "primary") -> Element:
-    """The dialog that a button asks back with."""
+    """Return the confirmation dialog of a button."""
     return {
         "title": plain_line("Are you sure?", ids.CONFIRM_TITLE),
         "text": plain(question, ids.CONFIRM_TEXT),
@@ -234,7 +234,7 @@ def confirm(question: str, *, yes: str, style: str = "primary") -> Element:
 
 
 def total(part: Any) -> int:
-    """What all texts inside a payload count together."""
+    """Return the total length of all texts in a payload."""
     if isinstance(part, dict):
         return sum(
             size(item) if key in ("text", "fallback") and isinstance(item, str) else total(item)
@@ -244,5 +244,5 @@ def total(part: Any) -> int:
 
 
 def weight(part: Any) -> int:
-    """Bytes of a payload as JSON, in its longest spelling."""
+    """Return the size of a payload as JSON in its longest spelling, in bytes."""
     return len(json.dumps(part))

@@ -1,4 +1,4 @@
-"""How Slack reaches us: signed HTTP requests, or sockets that we open."""
+"""How deliveries of Slack come in: signed HTTP requests, or sockets that this server opens."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ from bot.slack.log_throttle import LogThrottle
 
 PATH: Final = "/slack/events"
 MOST_BYTES: Final = 2 * 1024 * 1024
-"""Slack's largest deliveries carry a view (250 KB) and its state."""
+"""Maximum size of a delivery, in bytes: the largest ones carry a view (250 KB) and its state."""
 DRAIN_SECONDS: Final = 8.0
 _LONGEST: Final = 400
-"""Characters of a line about the socket."""
+"""Maximum length of a log line about the socket, in characters."""
 
 log = logging.getLogger(__name__)
 
 
 class EventsEndpoint:
-    """The HTTP side. Whoever cannot sign gets nothing but 401."""
+    """The HTTP endpoint. A request without a valid signature gets 401 and nothing else."""
 
     def __init__(self, admission: Admission, *, signing_secret: str, later: BackgroundTasks) -> None:
         self._admission, self._later = admission, later
         self._verifier = SignatureVerifier(signing_secret)
 
     async def events(self, request: Request) -> Response:
-        """A delivery."""
+        """Answer a delivery."""
         body = await _body(request)
         if body is None:
             return PlainTextResponse("too large", 413)
@@ -69,14 +69,14 @@ class EventsEndpoint:
 
 
 def _say_signed(request: Request) -> None:
-    """The server keeps the connections of whoever has signed, when others have to go."""
+    """Mark the connection as signed: the server closes others first when there are too many."""
     trust = request.scope.get("extensions", {}).get("signoff.trust")
     if trust is not None:
         trust()
 
 
 async def _body(request: Request) -> bytes | None:
-    """All of it; None where it is too large."""
+    """Return the body, or None if it is too large."""
     parts, size = list[bytes](), 0
     async for part in request.stream():
         size += len(part)
@@ -94,7 +94,7 @@ def _answer(made: BoltResponse) -> Response:
 
 
 class _InOneLine(logging.Filter):
-    """While the library cannot connect it writes tracebacks every ten seconds: here lines, each now and then."""
+    """Turns the tracebacks that the library logs every ten seconds while it cannot connect into rare single lines."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ def _quiet(logger: logging.Logger) -> logging.Logger:
 async def over_sockets(
     admission: Admission, *, app_token: str, api_url: str, later: BackgroundTasks
 ) -> AsyncIterator[None]:
-    """Deliveries are taken over a socket, which is opened again whenever it closes, while the body runs."""
+    """Take deliveries over a socket while the body runs; it is opened again whenever it closes."""
     client = SocketModeClient(
         app_token=app_token,
         web_client=AsyncWebClient(base_url=api_url, logger=_quiet(logging.getLogger("slack_sdk.web"))),

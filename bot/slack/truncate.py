@@ -1,4 +1,4 @@
-"""What of a card is shown where not all of it fits: which lines, and how much of each. Deterministic.
+"""Chooses which lines of a card are shown, and how much of each, if not all of it fits. Deterministic.
 
 Changed fields come first, then the first facts, then the other fields, then the other facts. Every line that is shown
 has room for `ENOUGH` of each of its texts, and what is left over is shared so that only the longest are cut.
@@ -24,7 +24,7 @@ LABEL: Final = 80
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """A line that should be shown. `beyond`: characters of each text that no message could hold anyway."""
+    """A line that may be shown. `beyond`: characters of each text that no message could hold."""
 
     index: int
     label: str
@@ -42,7 +42,7 @@ class _Row:
         return self.overhead + sum(min(text_objects.size(one), ENOUGH) for one in self.texts)
 
     def cut(self, cap: int) -> tuple[Line, int]:
-        """The line with each text cut to `cap`, and how many characters are missing then."""
+        """Return the line with each text cut to `cap`, and how many characters are missing."""
         cut = [text_objects.clip(one, cap, beyond=beyond) for one, beyond in zip(self.texts, self.beyond, strict=True)]
         before = cut[0].text if len(cut) == 2 else None
         line = Line(label=self.label, before=before, after=cut[-1].text, account=self.account)
@@ -51,7 +51,7 @@ class _Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
-    """What is shown, in the order of the card, and what is not."""
+    """The lines that are shown, in the order of the card, and what was left out."""
 
     facts: tuple[Line, ...]
     fields: tuple[Line, ...]
@@ -61,7 +61,7 @@ class Fitted:
     """Characters cut from the lines that are shown."""
 
     def left_out(self, also: int = 0) -> str | None:
-        """The sentence that says what is missing, or None. `also`: characters cut elsewhere."""
+        """Return the sentence about what is missing, or None. `also`: characters cut elsewhere."""
         told = []
         if len(self.fields) < self.of_fields:
             told.append(f"{len(self.fields)} of {self.of_fields} fields shown")
@@ -73,7 +73,7 @@ class Fitted:
 
 
 def fitted(facts: Sequence[tuple[str, str]], fields: Sequence[CardField], *, room: int) -> Fitted:
-    """As much of the facts and fields of a card as has room."""
+    """Return as much of the facts and fields of a card as fits."""
     picked = _picked(_ranked(facts, fields), room)
     sizes = [text_objects.size(one) for row in picked for one in row.texts]
     cap = level(sizes, room - sum(row.overhead for row in picked))
@@ -88,7 +88,7 @@ def fitted(facts: Sequence[tuple[str, str]], fields: Sequence[CardField], *, roo
 
 
 def _ranked(facts: Sequence[tuple[str, str]], fields: Sequence[CardField]) -> list[_Row]:
-    """The lines that may be shown, the most important first."""
+    """Yield the lines that may be shown, the most important first."""
     ranks = [1 if index < FIRST_FACTS else 3 for index in range(len(facts))]
     ranks += [2 if field.before is None else 0 for field in fields]
     order = sorted(range(len(ranks)), key=lambda index: (ranks[index], index))
@@ -122,14 +122,14 @@ def _label(label: str) -> str:
 
 
 def _picked(ranked: Sequence[_Row], room: int) -> list[_Row]:
-    """The first ones that have room together, in the order of the card."""
+    """Return the first lines that fit together, in the order of the card."""
     spent = accumulate(row.least for row in ranked)
     fitting = takewhile(lambda pair: pair[1] <= room, zip(ranked, spent, strict=True))
     return sorted((row for row, _ in fitting), key=lambda row: row.index)
 
 
 def first(given: Sequence[Line], *, room: int, each: int) -> tuple[list[Line], int]:
-    """The first lines, each cut to `each`, as many as have room; and how many others there are."""
+    """Return as many of the first lines as fit, each cut to `each`, and how many are left out."""
     taken: list[Line] = []
     for one in given[:MOST_LINES]:
         cut = Line(label=_label(one.label), after=text_objects.clipped(text_objects.shown(one.after), each))
