@@ -1,7 +1,7 @@
 """A cache of Slack's accounts: answers are kept for a minute, and no two of them contradict each other.
 
-Slack says of an address whose account is deactivated what it says of one that never had an account.
-So an address without an active account is looked up in the list of all members, which is read page by page and kept for longer.
+Slack says of an address whose account is deactivated what it says of one that never had an account. So an address
+without an active account is looked up in the list of all members, which is read page by page and kept for longer.
 """
 
 from __future__ import annotations
