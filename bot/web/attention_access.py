@@ -1,4 +1,4 @@
-"""Who may see what a run asks of its owner, and what is asked of them."""
+"""Who may see the question that a run asks its owner, and which question that is."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from engine.read_models import AttentionView, RequestView, RunView, StepAnswer, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttentionVisit:
-    """Somebody who may see what a run asks of its owner. `token`, `browser`, `remembered`: as of a visit to a request.
+    """A visit by a person who may see the question. `token`, `browser`, `remembered`: as in `ReviewVisit`.
 
-    `asked`: what is asked of them; None: nothing is any more. `answer`: what was said then, and of which step.
+    `asked`: the question, or None if it was answered. `answer`: the answer, and its step.
     `asks_again`: the run asks about a later call than the one that the link is about.
     """
 
@@ -36,7 +36,7 @@ class AttentionVisit:
 async def visit(
     service: ReviewService, run: str, *, token: str | None, browser: str | None
 ) -> AttentionVisit | AccessRefused:
-    """Who is there: the owner in a remembered browser, else whoever has the link."""
+    """Return the visit: of the owner in a remembered browser, or else of the holder of the link."""
     found = await service.engine.run(run)
     known = await service.identity.browser(browser) if browser else None
     link = await service.identity.attention_link(token) if token else None
@@ -67,7 +67,7 @@ async def _seen(
     token: str | None,
     browser: str | None,
 ) -> AttentionVisit:
-    """`about`: the one call that they may see; None: each of them."""
+    """Return whether the person may see it. `about`: the one call that a link is for; None: every call."""
     found = await service.engine.attention(run.id)
     asks = found if isinstance(found, AttentionView) else None
     asked = asks if asks is not None and about in (None, call(asks)) else None
@@ -94,7 +94,7 @@ _FORM: Final = "form"
 
 
 async def was_answered_by(service: ReviewService, run: str, form: str) -> bool:
-    """Whether it was this very form that answered."""
+    """Return whether this very form gave the answer."""
     story = await service.engine.story(run)
     places = [one.content.get("place") for one in story if one.kind == "run.resumed" and one.content]
     return any(isinstance(place, dict) and place.get(_FORM) == form for place in places)

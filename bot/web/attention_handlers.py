@@ -1,4 +1,4 @@
-"""The page on which the owner of a run says what became of a step: it is shown by GET, and answered by its form."""
+"""Handlers of the page on which the owner of a run says what became of a step: GET shows it, POST answers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _OTHER_CALL: Final = (
 )
 _LATER: Final = "Who is asked next cannot be found out just now. Nothing was answered. Try again in a minute."
 _TYPED: Final = "typed"
-"""In the address: go back to what was typed before a code was asked for."""
+"""Query parameter: show what was typed before a code was asked for."""
 _LINKS: Final[Mapping[LinkState | None, AccessRefused]] = {
     LinkState.EXPIRED: AccessRefused.EXPIRED_LINK,
     LinkState.REVOKED: AccessRefused.REVOKED_LINK,
@@ -59,7 +59,7 @@ _LINKS: Final[Mapping[LinkState | None, AccessRefused]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmittedAnswer:
-    """A form that was sent, read. `salt`: its single-use key. `values`: by dotted path."""
+    """A submitted form. `salt`: its single-use key. `values`: by dotted path."""
 
     visit: AttentionVisit
     asked: AttentionView
@@ -89,7 +89,7 @@ class SubmittedAnswer:
 
 
 def about(run: str) -> str:
-    """What the nonce of the form is for."""
+    """Return what the nonce of the form is bound to."""
     return f"attention:{run}"
 
 
@@ -105,13 +105,13 @@ _ANSWERS: Final = {one.value: one for one in ResumeAnswer}
 
 
 class AttentionHandlers:
-    """The handlers."""
+    """The handlers of the page."""
 
     def __init__(self, held: RequestContext) -> None:
         self._context = held
 
     async def show(self, request: Request) -> Response:
-        """The page. Nothing is written."""
+        """Show the page. Nothing is written."""
         visit = await self.visit(request)
         if isinstance(visit, AccessRefused):
             return self._barred(visit)
@@ -125,7 +125,7 @@ class AttentionHandlers:
         return await self._open(request, visit, visit.asked, typed=typed, notice=_BACK)
 
     async def answer(self, request: Request) -> Response:
-        """The form."""
+        """Answer with the submitted form."""
         foreign = self._context.refuse_foreign(request)
         if foreign is not None:
             return foreign
@@ -153,7 +153,7 @@ class AttentionHandlers:
         return await self._answered(request, sent)
 
     async def visit(self, request: Request) -> AttentionVisit | AccessRefused:
-        """Who is there."""
+        """Return the visit that a request makes, or the page that refuses it."""
         return await attention_access.visit(
             self._context.service,
             request.path_params["run"],
@@ -176,7 +176,7 @@ class AttentionHandlers:
         return await self._refused(request, sent, answer)
 
     async def _code(self, request: Request, sent: SubmittedAnswer) -> Response:
-        """Whoever has only the link confirms with a code what they answer."""
+        """Ask for a code: a person who has only the link confirms the answer with it."""
         holder = self._context.holder(request)
         label = user_agents.browser(request.headers.get("user-agent", ""))
         command = AskAnswerCode(answer=sent.command, holder=holder, label=label)
@@ -212,7 +212,7 @@ class AttentionHandlers:
                 )
 
     async def _too_late(self, request: Request, visit: AttentionVisit, form: FormData, salt: str | None) -> Response:
-        """The page for an answer to what was answered; a second click on the button of the answer just sees it."""
+        """Return the page for an answer that comes too late; a second click on a button sees the first result."""
         if salt is not None and await attention_access.was_answered_by(self._context.service, visit.run.id, salt):
             return self._context.to(self._context.at.attention(visit.run.id))
         if visit.asked is not None:
@@ -221,7 +221,7 @@ class AttentionHandlers:
         return self.closed(visit, notice=_NOT_COUNTED, had=had, status=409)
 
     async def refused(self, run: str, answer: Refusal, *, browser: str) -> Response:
-        """The page for an answer that was refused once its code was typed, in a browser that is remembered now."""
+        """Return the page for an answer that was refused after its code; the browser is remembered by then."""
         visit = await attention_access.visit(self._context.service, run, token=None, browser=browser)
         if isinstance(visit, AccessRefused):
             return self._barred(visit)
@@ -262,7 +262,7 @@ class AttentionHandlers:
     def closed(
         self, visit: AttentionVisit, *, notice: str = "", had: tuple[tuple[str, str], ...] = (), status: int = 200
     ) -> Response:
-        """The page of a question that is answered: who answered what, and where the run stands."""
+        """Return the page of an answered question: who answered what, and the state of the run."""
         return self._context.pages.page(
             "answered",
             status=status,

@@ -21,14 +21,14 @@ WAYS: Final[Mapping[ResumeAnswer, str]] = {
     ResumeAnswer.REPEAT: "Only if you are sure: if it did happen, it happens twice.",
     ResumeAnswer.STOP: "Nothing more is called, and the run ends as failed. What happened stays as it is.",
 }
-"""What each answer leads to."""
+"""What happens after each answer."""
 ANSWER: Final = "answer"
-"""The name of the inputs among which one answer is chosen."""
+"""The name of the radio buttons for the answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypedAnswer:
-    """What came back from the form, and sentences about what is wrong with it, by dotted path."""
+    """The contents of a submitted form, and sentences about errors, by dotted path."""
 
     raws: Raws
     answer: ResumeAnswer | None = None
@@ -38,7 +38,7 @@ class TypedAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerOption:
-    """One of the answers that can be given."""
+    """One of the possible answers."""
 
     answer: ResumeAnswer
     label: str
@@ -48,7 +48,7 @@ class AnswerOption:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What the page shows while it asks. `call`: what the form carries, so that it answers this and nothing later."""
+    """The page of an open question. `call`: carried by the form, so that it answers this call and no later one."""
 
     title: str
     facts: tuple[tuple[str, str], ...]
@@ -60,7 +60,7 @@ class Question:
 
     @property
     def errors(self) -> tuple[tuple[str, str], ...]:
-        """Sentences for the top of the page, each with the id of what it is about."""
+        """Return the errors for the top of the page, each with the id of its input."""
         found = [(one.focus, one.error) for one in self.fields if one.error]
         return (*([(f"{ANSWER}-0", CHOOSE)] if self.unanswered else []), *found)
 
@@ -69,7 +69,7 @@ CHOOSE: Final = "Choose one of the three answers."
 
 
 def question(visit: AttentionVisit, asked: AttentionView, typed: TypedAnswer | None = None) -> Question:
-    """Return what the page asks. `typed`: what stands in its inputs."""
+    """Return the page. `typed`: the contents of its inputs."""
     given = asked.step.params
     return Question(
         title=f"Did it happen? {characters.line(asked.run.workflow_title)}: {characters.line(asked.label)}",
@@ -88,7 +88,7 @@ def question(visit: AttentionVisit, asked: AttentionView, typed: TypedAnswer | N
 
 
 def written(asked: AttentionView) -> str:
-    """Return the call as a form carries it."""
+    """Return the call as the text that a form carries."""
     step, visit, attempt = call(asked)
     return f"{visit}.{attempt}.{step}"
 
@@ -154,7 +154,7 @@ def said(asked: AttentionView, values: Mapping[str, Value]) -> tuple[tuple[str, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweredPage:
-    """What the page shows once nothing is asked any more."""
+    """The page of a question that was answered."""
 
     title: str
     said: str
@@ -164,7 +164,7 @@ class AnsweredPage:
 
 
 def closed(visit: AttentionVisit) -> AnsweredPage:
-    """Return what became of the question."""
+    """Return the page of an answered question."""
     title = f"{characters.line(visit.run.workflow_title)}: did it happen?"
     state = states.RUN_CLAUSES[visit.run.status]
     if visit.answer is None:
@@ -183,6 +183,6 @@ def closed(visit: AttentionVisit) -> AnsweredPage:
 
 
 def had(raws: Raws) -> tuple[tuple[str, str], ...]:
-    """Return what was typed into a form that is of no use any more, so that it can be taken along."""
+    """Return what was typed into a form that can no longer be submitted, so that the person can copy it."""
     texts = [raw for raws_of_one in raws.values() for raw in raws_of_one if raw.strip()]
     return tuple(("A value", characters.visible(one)) for one in texts)

@@ -1,4 +1,4 @@
-"""Who a request comes from, as far as its connection says, and how often each may ask for a code."""
+"""Limits how often each client, known by its address, may ask for a code."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from starlette.requests import Request
 
 SPAN: Final = timedelta(minutes=10)
 MOST: Final = 30
-"""Codes to sign in that one client may ask for in `SPAN`, whatever the addresses."""
+"""Maximum number of sign-in codes that one client may ask for in `SPAN`, for all addresses together."""
 _KEPT: Final = 10_000
-"""Clients that are remembered, the latest: those who ask no more are let go of first."""
+"""Maximum number of clients that are remembered; the one that asked longest ago is dropped first."""
 _LONGEST: Final = 60
-"""Characters of what a proxy calls a client."""
+"""Maximum length of a client's address as a proxy gives it, in characters."""
 _V6_SITE: Final = 64
-"""Bits of an IPv6 address that name a site. One customer has at least all addresses that begin with them."""
+"""Bits of an IPv6 address that name a site: one customer has at least all addresses that begin with them."""
 
 
 def client(request: Request) -> str:
-    """Return what tells clients apart: an IPv4 address, or the site of an IPv6 address."""
+    """Return the key of a client: its IPv4 address, or the site of its IPv6 address."""
     host = request.client.host if request.client is not None else ""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
@@ -35,16 +35,16 @@ def client(request: Request) -> str:
 
 
 class ClientLimits:
-    """How often each client did something lately: at most `most` times in `SPAN`. A restart begins anew."""
+    """Counts what each client does: at most `most` times in `SPAN`. Counts are in memory; a restart clears them."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._asked: OrderedDict[str, deque[datetime]] = OrderedDict()
 
     def take(self, who: str, now: datetime) -> timedelta | None:
-        """Count that a client asks. Returns None, or how long it has to wait, and then nothing is counted."""
+        """Count a request of a client and return None, or return how long it has to wait without counting."""
         times = self._asked.pop(who, None) or deque()
-        # What is of the future was asked before the clock was set back.
+        # A time in the future was recorded before the clock was set back.
         while times and not now - SPAN < times[0] <= now:
             times.popleft()
         self._asked[who] = times

@@ -1,4 +1,4 @@
-"""The page for a code that came by mail."""
+"""Handlers of the page for a code that was sent by email."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ Given: TypeAlias = ProvenIdentity | WrongCode | CodeExpired
 _KEPT: Final = 100
 _KEPT_FOR: Final = timedelta(minutes=1)
 _TOLD: Final = 100
-"""Wrong codes of one client that are told one by one within ten minutes."""
+"""Wrong codes of one client that are logged one by one within ten minutes."""
 _STALE: Final = "Nothing was done yet. Press the button again."
 _MOST_TYPED: Final = 100
 _ASKS: Final = {Purpose.DECIDE: "decision", Purpose.ANSWER: "answer"}
-"""What a code confirms, in the words of the pages."""
+"""What a code confirms, in words for the pages."""
 _Key = tuple[str, str, str]
 log = logging.getLogger(__name__)
 
 
 class CodeHandlers:
-    """The handlers. What was proven last is kept for a double click, whose second answer is the one that is seen."""
+    """The handlers of the page. The last result is kept for a double click: the browser shows the second response."""
 
     def __init__(self, held: RequestContext, reviewing: ReviewHandlers, attention: AttentionHandlers) -> None:
         self._context, self._reviewing, self._attention = held, reviewing, attention
@@ -43,14 +43,14 @@ class CodeHandlers:
         self._given: OrderedDict[_Key, tuple[datetime, asyncio.Future[Given]]] = OrderedDict()
 
     async def show(self, request: Request) -> Response:
-        """The page; where the code was given already, what came of it."""
+        """Show the page, or the result if the code was given already."""
         found = await self._challenge(request)
         if found is None:
             return self._gone(None)
         return await self._used(request, found) or self._page(request, found)
 
     async def give(self, request: Request) -> Response:
-        """The code."""
+        """Take the code."""
         foreign = self._context.refuse_foreign(request)
         if foreign is not None:
             return foreign
@@ -74,7 +74,7 @@ class CodeHandlers:
         return await self._used(request, found) or self._gone(found)
 
     def _count(self, request: Request, found: ChallengeView) -> None:
-        """Tell the operator of a wrong code, without the code; of one client not without end."""
+        """Log a wrong code without the code itself, and only a few times for one client."""
         who, now = client_limits.client(request), self._context.clock.now()
         if self._told.take(who, now) is not None:
             if self._silenced.take(who, now) is None:
@@ -94,7 +94,7 @@ class CodeHandlers:
         )
 
     async def _give(self, request: Request, found: ChallengeView, code: str) -> Given:
-        """Return what comes of the code; a second click, also one during the first, gets the same answer."""
+        """Give the code and return the result; a second click, even during the first, gets the same result."""
         key, now = (found.id, self._context.holder(request), code), self._context.clock.now()
         at, giving = self._given.get(key, (now, None))
         if giving is None or not at <= now < at + _KEPT_FOR:
@@ -110,7 +110,7 @@ class CodeHandlers:
         return answer
 
     async def _went_on(self, request: Request, proven: ProvenIdentity) -> Response:
-        """The browser is remembered, and shows what came of it."""
+        """Remember the browser, and show the result."""
         answer = await self._after(proven)
         self._context.remember(answer, proven.browser, lasts=proven.until - self._context.clock.now())
         if proven.answer is not None:
@@ -159,18 +159,18 @@ class CodeHandlers:
         )
 
     def _back(self, found: ChallengeView | ProvenIdentity | None) -> str:
-        """Where another code is asked for; what was typed is there."""
+        """Return the page where another code is asked for, with what was typed."""
         path = self._place(found)
         return f"{path}?typed=1" if path is not None else self._context.at.inbox
 
     def _place(self, found: ChallengeView | ProvenIdentity | None) -> str | None:
-        """The page of what a code is about; None where somebody only signs in."""
+        """Return the path of the page that a code is about, or None if it is for signing in."""
         if found is not None and found.request is not None:
             return self._context.at.review(found.request)
         return self._context.at.attention(found.run) if found is not None and found.run is not None else None
 
     async def _used(self, request: Request, found: ChallengeView) -> Response | None:
-        """Where it goes on if the code was used in this browser."""
+        """Return where to go on if the code was used in this browser."""
         if found.purpose is not Purpose.SIGN_IN:
             return self._context.to(self._place(found) or self._context.at.inbox) if found.used else None
         secret = self._context.browser(request)

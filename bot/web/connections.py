@@ -1,4 +1,4 @@
-"""Which connections the server keeps: a limit for all, and some of them for those who sign their requests."""
+"""Limits the connections of the server, and reserves some for clients that sign their requests."""
 
 from __future__ import annotations
 
@@ -16,44 +16,44 @@ log = logging.getLogger(__name__)
 
 DEFAULT_CONNECTIONS: Final = 500
 _OTHER_FILES: Final = 100
-"""Files that are none of browsers and Slack: the database, commands of this machine, calls, what is just accepted."""
+"""Open files that are kept for the database, local commands, outgoing calls and connections just accepted."""
 _FEWEST: Final = 16
 _REPORT_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """What one client may take. Sizes are in bytes, times in seconds."""
+    """Limits of one server and its clients. Sizes are in bytes, times in seconds."""
 
     connections: int = DEFAULT_CONNECTIONS
     head_bytes: int = 32_768
-    """Of the request line and the headers of a request together."""
+    """Maximum size of the request line and headers together."""
     head_count: int = 100
-    """Headers of a request."""
+    """Maximum number of headers of a request."""
     head_seconds: float = 10
-    """From the connection, or the first byte of a further request, to the end of the headers."""
+    """Maximum time from the connection, or the first byte of a further request, to the end of the headers."""
     body_seconds: float = 30
-    """From the end of the headers to the end of the body."""
+    """Maximum time from the end of the headers to the end of the body."""
     send_seconds: float = 30
-    """How long a client may read nothing of its answer."""
+    """Maximum time that a client reads nothing of its response."""
 
     @property
     def kept(self) -> int:
-        """Connections that only those get who sign, or who come for a path that only such people use."""
+        """Connections that are reserved for clients that sign, or use a path that only they use."""
         return max(4, self.connections // 10)
 
     @property
     def sweep_seconds(self) -> float:
-        """Between two looks at the deadlines."""
+        """Time between two checks of the deadlines."""
         return min(1.0, self.head_seconds / 4, self.body_seconds / 4, self.send_seconds / 4)
 
 
 class FewFiles(SignoffError):
-    """The machine lets this process open too few files."""
+    """Raised if this process may open too few files."""
 
 
 def limits_for(connections: int) -> ConnectionLimits:
-    """The limits, with as many connections as this process may open files for. Raises `FewFiles`."""
+    """Return the limits, with as many connections as this process may open files for. Raises `FewFiles`."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:
         return ConnectionLimits(connections=connections)
@@ -66,29 +66,29 @@ def limits_for(connections: int) -> ConnectionLimits:
 
 
 class Use(IntEnum):
-    """What a connection is used for; the lowest are closed first to make room."""
+    """The use of a connection; connections of the lowest use are closed first to make room."""
 
     NOTHING = 0
-    """It is idle, or sends a request that is not complete."""
+    """Idle, or sending a request that is not complete."""
     STREAM = 1
-    """An answer that goes on, as to a page that asks for it again by itself, or that the client is slow to read."""
+    """Receiving a response that goes on: a stream of a page, or one that the client reads slowly."""
     SIGNED = 2
-    """Idle, and signed requests came over it before."""
+    """Idle, after signed requests."""
     ANSWER = 3
-    """A request is being answered: never closed."""
+    """A request is being handled: never closed."""
 
 
 class HttpConnection(Protocol):
-    """What is known of one connection."""
+    """What the limits need to know of a connection."""
 
     host: str
     """The address of the client."""
     used_at: float
-    """When it was opened, began its last request, or got its last answer."""
+    """When it was opened, began its last request, or got its last response."""
     is_signed: bool
 
     def use(self) -> Use:
-        """What it is used for now."""
+        """Return the present use of the connection."""
 
     def drop(self) -> None:
         """Close it at once."""
@@ -98,7 +98,7 @@ class HttpConnection(Protocol):
 
 
 class Connections:
-    """The connections of one server. `loop`: whose time is used."""
+    """The connections of one server. `loop` gives the time."""
 
     def __init__(self, limits: ConnectionLimits, loop: asyncio.AbstractEventLoop) -> None:
         self.limits = limits
@@ -115,9 +115,9 @@ class Connections:
         return self._loop.time()
 
     def admit(self, connection: HttpConnection) -> bool:
-        """Whether there is room, made by closing another one if need be.
+        """Return whether a connection may stay, after closing another one for it if necessary.
 
-        Where everybody else is being answered, one of the kept connections is given out.
+        If all others are handling requests, one of the reserved connections is given out.
         """
         unsigned = sum(not one.is_signed for one in self._open)
         has_room = unsigned < self.limits.connections - self.limits.kept or self._make_room()
@@ -129,16 +129,16 @@ class Connections:
 
     @property
     def is_full(self) -> bool:
-        """Whether only kept connections are left."""
+        """Whether only reserved connections are left."""
         unsigned = sum(not one.is_signed for one in self._open)
         return unsigned > self.limits.connections - self.limits.kept
 
     def forget(self, connection: HttpConnection) -> None:
-        """It is closed."""
+        """Remove a connection that was closed."""
         self._open.discard(connection)
 
     def _make_room(self) -> bool:
-        """Close the one that matters least: of the client with the most of them, the one unused for the longest."""
+        """Close the least important connection: of the client with the most, the one unused for the longest."""
         uses = {one: one.use() for one in self._open}
         per_host = Counter(one.host for one in self._open)
         least = min(
@@ -154,11 +154,11 @@ class Connections:
         return True
 
     def count(self, what: str) -> None:
-        """Remember something for the log, which gets a line a minute and not one for each."""
+        """Count something for the log, which gets one line a minute."""
         self._counts[what] += 1
 
     def sweep(self) -> None:
-        """Enforce all deadlines, and again after a while, until `stop`."""
+        """Enforce all deadlines, and schedule the next check, until `stop`."""
         now = self.now()
         for one in tuple(self._open):
             one.enforce(now)
@@ -168,7 +168,7 @@ class Connections:
         self._sweeping = self._loop.call_later(self.limits.sweep_seconds, self.sweep)
 
     def stop(self) -> None:
-        """End the sweeps, and report what is left to report."""
+        """End the checks, and log the last counts."""
         if self._sweeping is not None:
             self._sweeping.cancel()
         self._report()

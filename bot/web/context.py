@@ -21,10 +21,10 @@ from bot.web.status_pages import StatusPage
 from engine.ports import Clock
 
 _HOLDS: Final = timedelta(days=1)
-"""How long a browser is known as the one that asked for a code: whoever reads mail on a phone leaves it for that."""
+"""How long a browser is known as the one that asked for a code: a person may leave it to read the email."""
 
 SHORT: Final = timedelta(minutes=10)
-"""How long a link that is of no use any more is remembered, so that its page can say so."""
+"""How long a link that is no longer valid is remembered, so that its page can say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +47,23 @@ class RequestContext:
 
     @property
     def _view(self) -> str:
-        """Only for one page, so it cannot be a `__Host-` cookie."""
+        """Return the name of the cookie with a token. It is for one page only, so it cannot be a `__Host-` cookie."""
         return "__Secure-signoff-view" if self.at.is_secure else "signoff-view"
 
     def token(self, request: Request) -> str | None:
-        """The token that the link had."""
+        """Return the token of the link that opened the page."""
         return request.cookies.get(self._view) or None
 
     def browser(self, request: Request) -> str | None:
-        """The secret of a remembered browser."""
+        """Return the secret of a remembered browser."""
         return request.cookies.get(f"{self._host}browser") or None
 
     def holder(self, request: Request) -> str:
-        """The secret that tells this browser from others; empty where it has none yet."""
+        """Return the secret that identifies this browser, or an empty text if it has none yet."""
         return request.cookies.get(f"{self._host}holder") or ""
 
     def view(self, answer: Response, path: str, token: str, *, lasts: timedelta) -> None:
-        """Have the page at this path, and no other, be told what the link had."""
+        """Set the token of a link as a cookie for the page at this path only."""
         self._set(answer, self._view, token, path=path, lasts=lasts)
 
     def remember(self, answer: Response, secret: str, *, lasts: timedelta) -> None:
@@ -86,7 +86,7 @@ class RequestContext:
     # -- forms --
 
     def form(self, template: str, request: Request, about: str, *, status: int = 200, **view: Any) -> Response:
-        """A page with a form about something: with its nonce, and for a browser that can be told from others."""
+        """Return a page with a form, with a nonce and a cookie that identifies the browser."""
         holder = self.holder(request) or secrets.token_urlsafe(32)
         salt = view.pop("salt", None) or secrets.token_urlsafe(18)
         answer = self.pages.page(
@@ -96,11 +96,11 @@ class RequestContext:
         return answer
 
     def salt(self, request: Request, given: FormData, about: str) -> str | None:
-        """The single-use key of a form of ours; None where it was not made for this browser."""
+        """Return the single-use key of a form, or None if the form was not made for this browser."""
         return csrf.salt_of(self.key, form_data.text(given, "nonce"), holder=self.holder(request), about=about)
 
     def refuse_foreign(self, request: Request) -> Response | None:
-        """The answer to a form that another site sent."""
+        """Return the response to a form that another site sent, or None."""
         sites, origins = request.headers.getlist("sec-fetch-site"), request.headers.getlist("origin")
         return None if csrf.is_from_us(sites, origins, origin=self.at.origin) else self.said(status_pages.FOREIGN)
 
@@ -110,5 +110,5 @@ class RequestContext:
         return self.pages.said(said)
 
     def to(self, path: str) -> Response:
-        """Go on at another of our pages."""
+        """Return a redirect to another of our pages."""
         return RedirectResponse(path, 303)

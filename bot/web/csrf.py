@@ -1,7 +1,7 @@
-"""Whether a form is ours, was made for this browser, and was sent from our own page. Pure.
+"""Checks that a form is ours, was made for this browser, and was sent from our own page. Pure.
 
-A nonce is a salt and a signature over it, the browser's secret and what the form is about. It is the key of what the
-form asks for as well: sent twice, it does nothing twice.
+A nonce is a salt with a signature over it, the browser's secret and the subject of the form. The salt is also the
+idempotency key of the command: a form that is sent twice acts once.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ _SALT: Final = range(16, 65)
 
 
 def is_from_us(sites: Sequence[str], origins: Sequence[str], *, origin: str) -> bool:
-    """`sites`, `origins`: all values of `Sec-Fetch-Site` and `Origin`. Browsers send the former, or else the latter."""
+    """Return whether our page sent the form. `sites`, `origins`: all values of `Sec-Fetch-Site` and `Origin`."""
     if sites:
         return [*sites] == ["same-origin"]
     return [*origins] == [origin]
 
 
 def nonce(key: bytes, *, holder: str, about: str, salt: str) -> str:
-    """What a form carries. `holder`: the secret of the browser; `about`: what can be done with it."""
+    """Return the nonce of a form. `holder`: the secret of the browser; `about`: the subject of the form."""
     return f"{salt}.{_signed(key, holder, about, salt)}"
 
 
 def salt_of(key: bytes, given: str, *, holder: str, about: str) -> str | None:
-    """The salt of a nonce of ours; None for any other."""
+    """Return the salt of a nonce, or None if it is not ours."""
     salt, _, signature = given.partition(".")
     if not holder or len(salt) not in _SALT or not signature.isascii():
         return None

@@ -1,4 +1,4 @@
-"""What somebody typed, kept while they fetch their code, so that they can go back to it. Never on the disk."""
+"""What a person typed, kept in memory while they fetch their code, so that they can go back to it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from bot.web.form_inputs import Raws
 
 _MOST: Final = 500
 _MOST_EACH: Final = 10
-"""Of one request: whoever has its link cannot push out what is typed into others."""
+"""Maximum number of drafts of one request, so that the holder of its link cannot push out those of others."""
 _MOST_CHARACTERS: Final = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class FormDraft:
-    """`digest`: of the content that it was typed over."""
+    """A form as it was typed. `digest`: of the content that it was based on."""
 
     raws: Raws
     digest: str
@@ -27,7 +27,7 @@ class FormDraft:
 
 
 class Drafts:
-    """The newest of them, by browser and request."""
+    """The newest drafts, by browser and request."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, str], FormDraft] = OrderedDict()

@@ -1,4 +1,4 @@
-"""A typed field as inputs of a page, filled with its value; and what came back from them. Pure.
+"""A typed field as inputs of a page, filled with its value, and the reading of a submitted form. Pure.
 
 What the inputs mean is the same on every surface: `engine.fields.forms`. A value that the right kind of input cannot
 hold exactly gets an input for text.
@@ -22,14 +22,14 @@ from engine.json_values import Value
 
 Kind: TypeAlias = Literal["text", "textarea", "email", "url", "date", "datetime-local", "select", "radio", "checkbox"]
 Raws: TypeAlias = Mapping[str, Sequence[str]]
-"""What a form sends, by the names of its inputs: a name may come more than once."""
+"""The values of a submitted form by the names of its inputs; a name may have several."""
 
 YES: Final = "yes"
 NO: Final = "no"
 FEW: Final = 5
-"""Options that are listed one by one instead of in a menu."""
+"""Maximum number of options that are listed one by one instead of in a menu."""
 _ROWS: Final = range(3, 401)
-"""Far more than most texts have, so that none of them scrolls inside of a page that scrolls."""
+"""Maximum rows of a text area: more than most texts have, so that few scroll inside of the page."""
 _LINE: Final = 80
 """Characters in a row of a text area, roughly."""
 _LOCAL: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", re.ASCII)
@@ -37,7 +37,7 @@ _DAY: Final = re.compile(r"(?!0000)\d{4}-\d\d-\d\d", re.ASCII)
 _LONG: Final = frozenset({FieldType.LONG_TEXT, FieldType.JSON})
 _MODES: Final[Mapping[FieldType, str]] = {FieldType.NUMBER: "decimal", FieldType.INTEGER: "numeric"}
 _HOLDS: Final[Mapping[str, re.Pattern[str]]] = {"date": _DAY, "datetime-local": _LOCAL}
-"""What an input of this kind can show; anything else that was typed needs one for text."""
+"""What an input of this kind can show; any other value needs an input for text."""
 
 
 @dataclass(frozen=True, slots=True)

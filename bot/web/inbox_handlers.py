@@ -1,4 +1,4 @@
-"""What waits for somebody, once they have shown that they read their mail; and the browsers that are remembered."""
+"""Handlers of the inbox: a person's waiting requests and remembered browsers, after signing in with a code."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class InboxHandlers:
         self._context, self._clients, self._told = held, ClientLimits(), ClientLimits(most=1)
 
     async def lead(self, _: Request) -> Response:
-        """From the bare public address, which is what people remember."""
+        """Redirect from the bare public address, which is what people remember, to the inbox."""
         return self._context.to(self._context.at.inbox)
 
     async def show(self, request: Request) -> Response:
-        """The list; or the form to sign in."""
+        """Show the inbox, or the form to sign in."""
         browser = await self._browser(request)
         return self._sign_in(request) if browser is None else await self._list(request, browser)
 
@@ -61,7 +61,7 @@ class InboxHandlers:
         return await self._context.service.identity.browser(secret) if secret else None
 
     async def _ask(self, request: Request, form: FormData, salt: str | None) -> Response:
-        """Have a code sent. Nobody learns here who is known."""
+        """Have a code sent. The answer does not tell whether the address is known."""
         typed = form_data.text(form, "email").strip()
         try:
             email = str(fields.validate(_EMAIL, typed))
@@ -78,7 +78,7 @@ class InboxHandlers:
         return self._context.to(self._context.at.code(sent.challenge))
 
     def _too_often(self, request: Request, typed: str, wait: timedelta) -> Response:
-        """The answer to a client that asked for codes again and again, whoever they were for."""
+        """Return the page for a client that asked for too many codes."""
         who = client_limits.client(request)
         if self._told.take(who, self._context.clock.now()) is None:
             proxied = "x-forwarded-for" in request.headers
@@ -94,7 +94,7 @@ class InboxHandlers:
         return answer
 
     async def _forget(self, request: Request, form: FormData, browser: RememberedBrowser) -> Response:
-        """This browser, or another one of the same person."""
+        """Forget this browser, or another one of the same person."""
         which = browser.id if form_data.text(form, "act") == "sign-out" else form_data.text(form, "browser")
         await self._context.service.identity.forget(self._context.browser(request) or "", which)
         answer = self._context.to(self._context.at.inbox)

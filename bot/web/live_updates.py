@@ -1,4 +1,4 @@
-"""Tells open pages what became of their request, while a script listens."""
+"""Streams the state of a request to its open pages."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from engine.domain import RequestState
 from engine.read_models import RequestView
 
 EVERY: Final = 2.0
-"""Seconds between two looks at the request of an open page."""
+"""Time between two checks of the request of an open page, in seconds."""
 LONGEST: Final = 600.0
-"""Seconds, after which the browser asks again by itself."""
+"""Length of a stream, in seconds; then the browser connects again by itself."""
 MOST: Final = 200
-"""Pages that are told at the same time; others work without."""
+"""Maximum number of streams; other pages work without."""
 MOST_EACH: Final = 10
-"""Pages of one link, or of one remembered browser, that are told at the same time."""
+"""Maximum number of streams of one link, or of one remembered browser."""
 _HEARTBEAT: Final = 15.0
-"""Seconds: proxies close a connection that says nothing."""
+"""Time between two comments, in seconds: proxies close silent connections."""
 
 
 class LiveUpdates:
@@ -42,7 +42,7 @@ class LiveUpdates:
         self._open = Counter[str]()
 
     async def events(self, request: Request) -> Response:
-        """The stream of a page."""
+        """Return the stream of a page."""
         visit = await self._reviewing.visit(request)
         if isinstance(visit, AccessRefused):
             return self._context.said(status_pages.barred(visit, self._context.at))
@@ -51,14 +51,14 @@ class LiveUpdates:
         return _CountedPages(self._open, _whose(visit), self._stream(visit))
 
     async def _stream(self, visit: ReviewVisit) -> AsyncIterator[str]:
-        """An event whenever something was written, a comment now and then; ends when nothing more will happen.
+        """Yield an event after each change, and comments in between, until nothing more will change.
 
-        It ends as well when the link or the browser that opened it is of no use any more.
+        It also ends when the link or browser that opened it is no longer valid.
         """
         request, seen, clock = visit.request.id, None, asyncio.get_running_loop().time
         until, spoke = clock() + LONGEST, clock()
         while clock() < until and not self._context.closing.is_set():
-            # Before it is looked at: what is written in between is seen the next time.
+            # Taken before the request is read: a change in between is seen the next time.
             standing = await self._context.service.engine.revisions(request)
             if standing is None or not await self._context.service.still_sees(visit):
                 return
@@ -81,7 +81,7 @@ class LiveUpdates:
 
 
 class _CountedPages(Response):
-    """A stream that is counted from before its first byte until its connection is gone, or the refusal to open it."""
+    """A stream that is counted from before its first byte until its connection is closed, or a refusal."""
 
     media_type = "text/event-stream"
 
@@ -103,12 +103,12 @@ class _CountedPages(Response):
 
 
 def _whose(visit: ReviewVisit) -> str:
-    """Whom a stream counts for, without the secret itself."""
+    """Return whose stream it is, without the secret itself."""
     return hashed(visit.browser or "" if visit.remembered else visit.token or "").hex()
 
 
 def state(request: RequestView, *, mark: str) -> str:
-    """What the script is told: in one line, as JSON. With another `mark` than that of the page, it fetches the page."""
+    """Return the event as one line of JSON. The script fetches the page if `mark` is not that of the page."""
     closed = request.model.state is not RequestState.PENDING
     return json_values.dumps(
         {

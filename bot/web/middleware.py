@@ -1,4 +1,4 @@
-"""What every answer goes through: the headers, the prefix, HEAD, and the one place where errors become pages."""
+"""The middleware of all pages: security headers, the prefix, HEAD, and the place where errors become pages."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ HEADERS: Final = {
 STRICT_TRANSPORT: Final = "max-age=31536000"
 
 Broken = Callable[[str], Response]
-"""Makes the page that tells an incident."""
+"""Makes the page for an incident."""
 
 
 class Middleware:
-    """Wraps the site. `broken` makes the page for what nobody expected; `heads`: the first segments of our paths."""
+    """Wraps the site. `broken` makes the page for an unexpected error; `heads`: the first segments of our paths."""
 
     def __init__(self, app: ASGIApp, *, at: SiteUrls, heads: Iterable[str], broken: Broken) -> None:
         self._app, self._at, self._heads, self._broken = app, at, frozenset(heads), broken
@@ -70,11 +70,11 @@ class Middleware:
             await self._broken(said)(inner, receive, with_headers)
 
     def _inner(self, scope: Scope) -> Scope:
-        """HEAD is GET: the server leaves the body out. A slash at the end says nothing."""
+        """Handle HEAD as GET, because the server leaves the body out, and ignore a slash at the end."""
         head = scope["method"] == "HEAD"
         path = site_urls.inside(scope["path"], self._at.prefix, self._heads).rstrip("/") or "/"
         return {**scope, "method": "GET" if head else scope["method"], "is_head": head, "path": path, "root_path": ""}
 
 
 class _CutOff(Exception):
-    """What has begun cannot be taken back: the server closes the connection."""
+    """Raised after a response has begun: it cannot be replaced, so the server closes the connection."""

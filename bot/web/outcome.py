@@ -1,4 +1,4 @@
-"""What became of a request, and of what was typed into its form, pure."""
+"""The outcome of a request, and what was typed into its form, pure."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _SIGNS: Final[Mapping[RequestState, tuple[str, str]]] = {
     RequestState.CANCELLED: ("calm", "○"),
     RequestState.PENDING: ("wait", "●"),
 }
-"""The tone and the sign of the chip that shows a state."""
+"""The tone and the sign of the chip for each state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """`verdict`: in the words of the button; `identified`: how the decider was. All None where the clock decided."""
+    """The outcome of a request. `verdict`: the label of the button; `identified`: how. All None if it expired."""
 
     headline: str
     tone: str
@@ -51,7 +51,7 @@ class Outcome:
 
 
 def outcome(request: RequestView, *, mine: bool) -> Outcome:
-    """What became of it. `mine`: whoever reads it is known as the one who decided."""
+    """Return the outcome. `mine`: the reader is known to be the person who decided."""
     tone, sign = _SIGNS[request.model.state]
     headline, decision = request_outcome.headline(request), request.decision
     if decision is None:
@@ -69,7 +69,7 @@ def outcome(request: RequestView, *, mine: bool) -> Outcome:
 
 
 def how(assurance: str, *, mine: bool) -> str:
-    """Return what identified the person who answered."""
+    """Return how the person who answered was identified."""
     said = _HOW.get(assurance)
     return assurance if said is None else said.format(**(_YOURS if mine else _THEIRS))
 
@@ -78,18 +78,18 @@ def how(assurance: str, *, mine: bool) -> str:
 
 
 def proposed_changes(request: RequestView, edits: Mapping[str, Value]) -> tuple[tuple[str, str, str], ...]:
-    """Each change with its label, what stood there, and what is to stand there."""
+    """Return each change with its label, the old and the new value."""
     return tuple((one.label, one.before or "", one.text) for one in changes.proposed(request, edits))
 
 
 def placed(request: RequestView, refusal: InvalidEdits) -> PlacedError:
-    """Return what the engine says of fields, by the field that has inputs."""
+    """Return the engine's errors by the field whose inputs they belong to."""
     editable = {json_values.show_path(place.path) for place in request.model.editable}
     return forms.place(refusal.errors, refusal.labels, editable.__contains__)
 
 
 def had(request: RequestView, typed: TypedReview) -> tuple[tuple[str, str], ...]:
-    """What somebody had typed into a form that is of no use any more, so that they can take it with them."""
+    """Return what was typed into a form that can no longer be submitted, so that the person can copy it."""
     found = []
     for one in request.model.editable:
         path = json_values.show_path(one.path)

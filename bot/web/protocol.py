@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with limits on what a client sends, and how slowly.
+"""uvicorn's HTTP protocol with limits on the size and speed of what a client sends.
 
 uvicorn has none of them for httptools: `h11_max_incomplete_event_size` is h11's alone, `limit_concurrency` counts and
 does not choose, and `timeout_keep_alive` begins after the first answer.
@@ -22,15 +22,15 @@ from uvicorn.server import ServerState
 from bot.web.connections import Connections, Use
 
 TRUST: Final = "signoff.trust"
-"""The extension of a scope with which an endpoint says that the client has signed its request."""
+"""The ASGI extension with which an endpoint says that the client has signed its request."""
 _PIECE: Final = 4_096
-"""Bytes that the parser gets at once: what it keeps of a header is known in between."""
+"""Bytes that the parser gets at once, so that its buffered header is checked in between."""
 _FRAMING: Final = 8
-"""Bytes of framing (chunks of one byte take five) for each byte of a body."""
+"""Maximum bytes of framing for each byte of a body (a chunk of one byte takes five)."""
 _IGNORED: Final = 1_048_576
-"""Bytes of a body that still come after the answer was given."""
+"""Maximum bytes of a body that are read after the response was sent."""
 _LINGER_SECONDS: Final = 2.0
-"""How long a client may go on sending before a connection on which it was refused is closed."""
+"""How long a refused client may go on sending before its connection is closed, in seconds."""
 _SENTENCES: Final = {
     400: "This is not a request that can be read.",
     408: "The request took too long to arrive; send it again.",
@@ -40,11 +40,11 @@ _SENTENCES: Final = {
 
 
 class _TooLarge(Exception):
-    """The head of a request is."""
+    """The head of a request is too large."""
 
 
 def limited(connections: Connections, kept_for: tuple[str, ...]) -> Callable[..., asyncio.Protocol]:
-    """Makes the protocol of each connection. `kept_for`: the paths that the kept connections serve."""
+    """Return the protocol factory. `kept_for`: the paths that the reserved connections serve."""
     return functools.partial(LimitedProtocol, connections=connections, kept_for=kept_for)
 
 
@@ -113,7 +113,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._feed(data[at : at + _PIECE])
 
     def _ignore(self, size: int) -> None:
-        """Let go of what still comes after the answer: closed at once, the client would not get to read it."""
+        """Discard what still comes after the response: if closed at once, the client could not read it."""
         self._ignored += size
         if self._ignored > _IGNORED:
             self.transport.close()
@@ -133,7 +133,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._refuse(431 if isinstance(error.__context__, _TooLarge) else 400)
 
     def _check_size(self) -> None:
-        """Raise `_TooLarge` for more around the body than any client needs: headers, chunk sizes, trailers."""
+        """Raise `_TooLarge` if headers, chunk sizes and trailers are larger than any client needs."""
         if self._overhead > self._limits.head_bytes + _FRAMING * self._body:
             raise _TooLarge
 
@@ -182,7 +182,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.is_signed = True
 
     def use(self) -> Use:
-        """What it is used for now."""
+        """Return the present use of the connection."""
         if self._is_refused or self.transport.is_closing() or (self._in_body and not self.is_signed):
             return Use.NOTHING
         if self._is_answering():
@@ -199,7 +199,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def enforce(self, now: float) -> None:
         """Close it if one of its deadlines has passed."""
         if self.transport.is_closing() and self._stuck_since is None:
-            self._stuck_since = now  # what is left to be sent may never be read
+            self._stuck_since = now  # the rest of the response may never be read
         if self._stuck_since is not None and now >= self._stuck_since + self._limits.send_seconds:
             self._context.count("closed: the client did not read its answer")
             self.transport.abort()
@@ -222,7 +222,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._refuse(408)
 
     def _refuse(self, status: int) -> None:
-        """Answer with a status and close; whoever is waiting for the rest of the request hears that it is over."""
+        """Answer with a status and close; a handler that waits for the rest of the request is told."""
         self._context.count(f"refused with {status}")
         self._is_refused, self._deadline = True, self._context.now() + _LINGER_SECONDS
         if self._in_body and self._is_answering():

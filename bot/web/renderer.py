@@ -1,4 +1,4 @@
-"""Views into pages. What comes from people or data is escaped by the templates and never trusted to be markup."""
+"""Renders views into pages. Templates escape everything that comes from people or data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TYPE: Final = "text/html; charset=utf-8"
 
 
 class Renderer:
-    """Makes answers of the templates in `templates/pages`."""
+    """Renders the templates in `templates/pages`."""
 
     def __init__(self, at: SiteUrls) -> None:
         self._environment = Environment(
@@ -29,7 +29,7 @@ class Renderer:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
-            # A text area begins with a newline of ours, which browsers take away; one of the data must stay.
+            # Browsers remove the first newline of a text area, so we add one; a newline of the data must stay.
             keep_trailing_newline=True,
         )
         self._environment.filters["time"] = _time
@@ -39,16 +39,16 @@ class Renderer:
             at=at, **{f"{name.rpartition('.')[2]}_url": _static(at, name) for name in static_files.statics()}
         )
         for name in self._environment.list_templates(extensions=["html"]):
-            # Now, and not while the first people wait for their pages.
+            # Compile them now, and not while the first people wait for their pages.
             self._environment.get_template(name)
 
     def page(self, template: str, *, status: int = 200, **view: Any) -> HTMLResponse:
-        """The page of a template."""
+        """Return the page of a template."""
         made = self._environment.get_template(f"{template}.html").render(**view)
         return HTMLResponse(made, status, media_type=_TYPE)
 
     def said(self, said: StatusPage) -> HTMLResponse:
-        """The page that says what happened, and what can be done now."""
+        """Return the page that says what happened, and what to do now."""
         return self.page("said", status=said.status, said=said)
 
 
@@ -57,7 +57,7 @@ def _static(at: SiteUrls, name: str) -> str:
 
 
 def _time(moment: datetime) -> Markup:
-    """In UTC for everybody; the script adds the time where the reader is."""
+    """Write a time in UTC; the script adds the reader's local time."""
     exact = moment.astimezone(UTC).isoformat(timespec="seconds")
     return Markup('<time datetime="{}">{}</time>').format(exact, escape(dates.moment(moment)))
 

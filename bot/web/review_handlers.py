@@ -1,4 +1,4 @@
-"""The page of a request: the link that opens it, the page, and the form that decides."""
+"""Handlers of the page of a request: the link that opens it, the page, and the form that decides."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ _STALE: Final = (
 _CHOOSE: Final = "Nothing was decided yet. Choose one of the buttons at the end."
 _VERDICTS: Final = {"approve": Verdict.APPROVE, "reject": Verdict.REJECT}
 _TYPED: Final = "typed"
-"""In the address: go back to what was typed before a code was asked for."""
+"""Query parameter: show what was typed before a code was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmittedReview:
-    """A form that was sent, read. `salt`: its single-use key. `edits`, and sentences in `wrong`: by dotted path."""
+    """A submitted form. `salt`: its single-use key. `edits`, and sentences in `wrong`: by dotted path."""
 
     visit: ReviewVisit
     form: FormData
@@ -85,18 +85,18 @@ def _typed(form: FormData, **wrong: Any) -> TypedReview:
 
 
 def about(request: str) -> str:
-    """What the nonce of a review form is for."""
+    """Return what the nonce of a review form is bound to."""
     return f"review:{request}"
 
 
 class ReviewHandlers:
-    """The handlers."""
+    """The handlers of the page."""
 
     def __init__(self, held: RequestContext) -> None:
         self._context = held
 
     async def follow(self, request: Request) -> Response:
-        """The link in a mail: the token moves from the address into a cookie. Nothing is written."""
+        """Follow the link in an email: the token moves from the address into a cookie. Nothing is written."""
         token = request.path_params["token"]
         link = await self._context.service.identity.link(token)
         asks = await self._context.service.identity.attention_link(token) if link is None else None
@@ -111,7 +111,7 @@ class ReviewHandlers:
         return answer
 
     async def show(self, request: Request) -> Response:
-        """The page."""
+        """Show the page."""
         visit = await self.visit(request)
         if isinstance(visit, AccessRefused):
             return self._context.said(status_pages.barred(visit, self._context.at))
@@ -124,7 +124,7 @@ class ReviewHandlers:
         return await self._open(request, visit, typed=TypedReview(raws=draft.raws, reason=reason), notice=_BACK)
 
     async def decide(self, request: Request) -> Response:
-        """The form."""
+        """Decide with the submitted form."""
         foreign = self._context.refuse_foreign(request)
         if foreign is not None:
             return foreign
@@ -148,7 +148,7 @@ class ReviewHandlers:
         return await self._asked_back(request, sent) or await self._decided(request, sent)
 
     async def visit(self, request: Request) -> ReviewVisit | AccessRefused:
-        """Who is there."""
+        """Return the visit that a request makes, or the page that refuses it."""
         return await self._context.service.visit(
             request.path_params["request"], token=self._context.token(request), browser=self._context.browser(request)
         )
@@ -156,7 +156,7 @@ class ReviewHandlers:
     # -- deciding --
 
     async def _asked_back(self, request: Request, sent: SubmittedReview) -> Response | None:
-        """What is asked before anything is decided: to mend what is wrong, and what the gate wants confirmed."""
+        """Return the page to fix errors or to confirm, or None if the form can decide."""
         asked = sent.visit.request
         if sent.verdict is Verdict.REJECT or asked.model.state is not RequestState.PENDING:
             return None
@@ -196,7 +196,7 @@ class ReviewHandlers:
         return self._context.to(self._context.at.review(sent.visit.request.id))
 
     async def _code(self, request: Request, sent: SubmittedReview) -> Response:
-        """Whoever has only the link confirms with a code what they decided."""
+        """Ask for a code: a person who has only the link confirms the decision with it."""
         holder = self._context.holder(request)
         label = user_agents.browser(request.headers.get("user-agent", ""))
         answer = await self._context.service.identity.ask_code(AskCode(decide=sent.command, holder=holder, label=label))
@@ -207,7 +207,7 @@ class ReviewHandlers:
         return self._context.to(self._context.at.code(answer.challenge))
 
     async def _refused(self, request: Request, sent: SubmittedReview, answer: Refusal) -> Response:
-        """Each refusal with a page that says it, and nothing that was typed is lost."""
+        """Return the page for a refusal; what was typed is kept on it."""
         match answer:
             case InvalidEdits():
                 placed = outcome.placed(sent.visit.request, answer)
@@ -289,9 +289,9 @@ class ReviewHandlers:
     async def closed(
         self, visit: ReviewVisit, *, notice: str = "", had: tuple[tuple[str, str], ...] = (), status: int = 200
     ) -> Response:
-        """The page of a request that is decided or over: what became of it, and of its run.
+        """Return the page of a closed request: its outcome, and that of its run.
 
-        To whoever has only a link, which may lie in many mailboxes by then, it shows no more than that.
+        To the holder of a link, which may have been forwarded by then, it shows no more than that.
         """
 
         def made() -> Response:
@@ -303,7 +303,7 @@ class ReviewHandlers:
                 visit=visit,
                 masked=user_agents.masked(visit.address),
                 review=shown,
-                # Whoever has only the link may be anybody.
+                # The holder of a link may be anybody.
                 outcome=outcome.outcome(
                     visit.request,
                     mine=visit.remembered and decision is not None and decision.person.id == visit.person.id,
@@ -325,7 +325,7 @@ _LINKS: Final[Mapping[LinkState | None, AccessRefused]] = {
 
 
 def _is_as_sent(request: RequestView, sent: SubmittedReview) -> bool:
-    """Whether the request was decided as this form says: by a step back, one form is sent with two answers."""
+    """Return whether the decision is that of this form: after a step back, one form may be sent with two verdicts."""
     if (request.model.state is RequestState.APPROVED) is not (sent.verdict is Verdict.APPROVE):
         return False
     if request.decision is None or sent.verdict is Verdict.REJECT:
@@ -339,5 +339,5 @@ def _is_as_sent(request: RequestView, sent: SubmittedReview) -> bool:
 
 
 def _label(request: RequestView) -> str:
-    """What the button says."""
+    """Return the label of the button."""
     return "Send" if request.model.subject.is_form else characters.line(request.approve_label)

@@ -1,4 +1,4 @@
-"""What the page of a request shows, pure: all that the message in Slack says, and all that it had to cut."""
+"""The content of a request's page, pure: all that the message in Slack shows, and what it had to cut."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from engine.json_values import Value
 from engine.read_models import RequestView, RunView
 
 _AROUND: Final = 20
-"""Characters on each side of one that cannot be seen: enough to find the place."""
+"""Characters shown on each side of an invisible one: enough to find the place."""
 _EXCERPT: Final = 100
 _MOST_MARKED: Final = 100
-"""Excerpts of one text: who finds so many invisible characters in it needs no more of them."""
+"""Maximum number of excerpts of one text."""
 _COUNTED: Final = 300
-"""Characters from which on a text is told to be long: nobody should take its beginning for all of it."""
+"""Length from which the page says that a text is long, in characters, so that nobody reads only its beginning."""
 MOST_EDITABLE: Final = 1_200_000
-"""Bytes of text in the inputs of a page: more would not fit into what is taken back."""
+"""Maximum size of the texts in the inputs of a page, in bytes: a larger form could not be submitted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownField:
-    """A place in the content. With `inputs` it can be changed; `text` is always what it is now.
+    """A field of the content. With `inputs` it can be changed; `text` is its present value.
 
-    `marked`: what stands around each of its invisible characters, which an input would hide.
+    `marked`: excerpts around its invisible characters, which an input would hide.
     """
 
     path: str
@@ -54,25 +54,25 @@ class ShownField:
 
     @property
     def is_group(self) -> bool:
-        """Whether several inputs answer it, which then need a name in common."""
+        """Whether it has several inputs, which then need a common label."""
         return len(self.inputs) > 1 or any(one.kind in ("radio", "checkbox") for one in self.inputs)
 
     @property
     def focus(self) -> str:
-        """The id of the first thing that can be typed or chosen."""
+        """The id of its first input."""
         first = self.inputs[0]
         return f"{first.name}-0" if first.kind in ("radio", "checkbox") else first.name
 
     @property
     def described(self) -> str:
-        """The ids of what a screen reader says with it."""
+        """The ids of the texts that describe it to a screen reader."""
         parts = [*(["hint"] if self.hints else []), *(["marked"] if self.marked else [])]
         return " ".join(f"{self.id}-{one}" for one in [*parts, *(["error"] if self.error else [])])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """A request as its page shows it. `seen`: what the form carries, to tell later what has changed since."""
+    """A request as its page shows it. `seen`: carried by the form, to show later what has changed since."""
 
     request: RequestView
     card: Card
@@ -91,7 +91,7 @@ class Review:
 
     @property
     def headline(self) -> str:
-        """What the content is to whoever decides."""
+        """The headline above the content."""
         if self.request.model.subject.is_form:
             return "What is needed"
         return "What will be done" if self.request.at is ReviewPoint.BEFORE else "What was produced"
@@ -102,19 +102,19 @@ class Review:
 
     @property
     def parts(self) -> list[list[ShownField]]:
-        """The content in its order, what stands together and is of one kind (to read, to change) in one list."""
+        """The content in its order, grouped into runs of fields to read and fields to change."""
         return [list(group) for _, group in groupby(self.content, key=lambda one: bool(one.inputs))]
 
     @property
     def errors(self) -> tuple[tuple[str, str], ...]:
-        """Sentences for the top of the page, each with the id of what it is about."""
+        """Return the errors for the top of the page, each with the id of its input."""
         found = [(one.focus, one.error) for one in self.content if one.error and one.inputs]
         return (*found, *([("reason", self.reason_error)] if self.reason_error else []))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypedReview:
-    """What came back from the form, and sentences about what is wrong with it, by dotted path."""
+    """The contents of a submitted form, and sentences about errors, by dotted path."""
 
     raws: Raws
     reason: str = ""
@@ -125,7 +125,7 @@ class TypedReview:
 def review(
     request: RequestView, run: RunView | None, earlier: Sequence[RequestView] = (), typed: TypedReview | None = None
 ) -> Review:
-    """The page. `earlier`: the other requests of the run; `typed`: what stands in the inputs instead of the content."""
+    """Return the page. `earlier`: other requests of the run; `typed`: shown in the inputs instead of the content."""
     content = tuple(_content(request, typed or TypedReview(raws={})))
     return Review(
         request=request,
@@ -160,7 +160,7 @@ def _reason_hint(request: RequestView) -> str:
 
 
 def _content(request: RequestView, typed: TypedReview) -> Iterator[ShownField]:
-    """The content in its order; where it is open, with inputs for what may be changed."""
+    """Return the content in its order; of an open request with inputs for what may be changed."""
     pending = request.decision is None and request.model.closed_at is None
     editable = {json_values.show_path(one.path): one for one in request.model.editable} if pending else {}
     room, wrong = MOST_EDITABLE, typed.wrong or {}
@@ -191,9 +191,9 @@ def _content(request: RequestView, typed: TypedReview) -> Iterator[ShownField]:
 
 
 def marked(value: Value) -> tuple[str, ...]:
-    """What stands around every character that an input would show as nothing, in order and nothing of it twice.
+    """Return excerpts around every character that an input would not show, in order and without overlap.
 
-    Of very many only the first are shown, with how many more there are.
+    If there are very many, only the first are shown, with the number of the others.
     """
     text = value if isinstance(value, str) else ""
     places = hidden(text)
@@ -204,7 +204,7 @@ def marked(value: Value) -> tuple[str, ...]:
         spelled[at] = characters.visible(text[at])
     found, shown = list[str](), 0
     for first, last in around[:_MOST_MARKED]:
-        # Where the last excerpt ended this one goes on; anywhere else it begins and ends between two characters.
+        # An excerpt continues where the last one ended; otherwise it begins and ends between two characters.
         start = shown if first <= shown else boundary(text, first)
         shown = max(last - _AROUND + 1, boundary(text, last)) if last < len(text) else len(text)
         found.append(f"{'…' if start else ''}{''.join(spelled[start:shown])}{'…' if shown < len(text) else ''}")
@@ -213,7 +213,7 @@ def marked(value: Value) -> tuple[str, ...]:
 
 
 def _around(places: Sequence[int], length: int) -> list[tuple[int, int]]:
-    """The stretches that show all of these places with what stands around them, none of them long."""
+    """Return the short stretches of text that show all of these places with their surroundings."""
     found = list[tuple[int, int]]()
     for at in places:
         first, last = max(0, at - _AROUND), min(length, at + _AROUND)
@@ -225,13 +225,13 @@ def _around(places: Sequence[int], length: int) -> list[tuple[int, int]]:
 
 
 def _named(request: RequestView, field: Field, value: Value) -> Iterator[str]:
-    """Whose account it is, which the input cannot say."""
+    """Return the name of the account, which the input cannot show."""
     if field.type is FieldType.PERSON and requests.is_account(value):
         yield f"Now {request_content.show_in(request, field, value)}."
 
 
 def hints(field: Field, value: Value, made: Sequence[Input]) -> Iterator[str]:
-    """Yield what helps to fill in a field."""
+    """Yield the hints for filling in a field."""
     if field.help:
         yield characters.visible(field.help)
     yield from _bounds(field)
@@ -269,7 +269,7 @@ def _ends(field: Field) -> tuple[Value, Value]:
 
 
 def edits(request: RequestView, raws: Raws) -> tuple[dict[str, Value], dict[str, str]]:
-    """Return what was changed in the form, and sentences about what is wrong, by dotted path. No edits: approve."""
+    """Return the changes in the form, and sentences about errors, by dotted path. Without changes it is an approval."""
     editable = request.model.editable
     found, errors = form_inputs.read_edits(requests.editable_fields(editable, request.model.content.value), raws)
     labels = {json_values.show_path(place.path): place.field.label for place in editable}

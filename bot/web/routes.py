@@ -1,4 +1,4 @@
-"""All that is served over HTTP: our pages where there is a public address, and what other surfaces mount."""
+"""Everything that is served over HTTP: our pages if there is a public address, and mounted endpoints."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class ReviewPages:
-    """`key`: of this server, to sign forms with."""
+    """What our own pages need. `key`: the server's key, for signing forms."""
 
     service: ReviewService
     clock: Clock
@@ -41,7 +41,7 @@ class ReviewPages:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a server serves. `closing`: set it, and streams that would stay open end."""
+    """The application of a server. `closing`: set it to end open streams."""
 
     app: ASGIApp
     closing: asyncio.Event
@@ -54,13 +54,13 @@ def site(
     review: ReviewPages | None = None,
     proxies: Sequence[str] = (),
 ) -> Site:
-    """`mounted`: what takes POSTs at a path, for instance Slack's deliveries. `review`: what our own pages need.
+    """Return the site. `mounted`: endpoints for POST by path, such as Slack's deliveries. `review`: for our own pages.
 
-    `proxies`: addresses and networks of those that are believed when they say for which client they speak.
+    `proxies`: addresses and networks of proxies whose forwarded client address is trusted.
     """
     at = places.place(public_url)
     pages = Renderer(at)
-    # Its redirects for slashes are made of the Host header; `Middleware` takes the slashes away instead.
+    # Starlette's redirects for slashes use the Host header; `Middleware` removes the slashes instead.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     _plain(app)
     closing = asyncio.Event()
@@ -75,7 +75,7 @@ def site(
     heads = {one.path.split("/", 2)[1] for one in app.router.routes if hasattr(one, "path")}
     app.add_middleware(Middleware, at=at, heads=heads, broken=lambda said: pages.said(status_pages.broken(said)))
     if proxies:
-        # It changes the scheme of a request too, of which nothing here is made.
+        # It changes the scheme of a request too, which nothing here uses.
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=[*proxies])
     return Site(app, closing)
 
@@ -98,7 +98,7 @@ def _pages(app: FastAPI, held: RequestContext) -> None:
 
 
 def _either(get: Handler, post: Handler) -> Handler:
-    """One route for both, so that any other method is answered with both names."""
+    """Return one route for GET and POST, so that `Allow` names both for any other method."""
 
     async def handle(request: Request) -> Response:
         return await (post if request.method == "POST" else get)(request)

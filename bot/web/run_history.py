@@ -1,4 +1,4 @@
-"""The run of a request as its page tells it, pure: where it stands, what its steps did, who decided what."""
+"""The history of a run as the page of its request shows it, pure: its state, its steps and its decisions."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ class HistoryStep:
 
 
 def trigger(run: RunView | None) -> str:
-    """Reads on after “It was started”."""
+    """Return how the run was started, to follow "It was started"."""
     return _TRIGGERS.get(run.origin.surface, run.origin.surface) if run else ""
 
 
 def inputs(run: RunView | None, people: People) -> tuple[tuple[str, str], ...]:
-    """What it was started with. `people`: those who are shown by name."""
+    """Return the inputs of the run. `people`: those who are shown by name."""
     return tuple(values(run.inputs, people)) if run else ()
 
 
 def steps(run: RunView | None, people: People) -> tuple[HistoryStep, ...]:
-    """What it has come to."""
+    """Return the steps of the run with their states."""
     return tuple(_step(one, people) for one in run.steps) if run else ()
 
 

@@ -16,26 +16,26 @@ from bot.web.routes import Site
 from engine.errors import SignoffError
 
 _KEPT_OPEN: Final = 75
-"""Seconds. Slack reuses its connections; one that is closed just then costs a delivery."""
+"""How long an idle connection stays open, in seconds. Slack reuses connections: closing one may cost a delivery."""
 
 _BACKLOG: Final = 512
 _ACCEPTED_AT_ONCE: Final = 8
-"""Connections that are accepted, and so have a file, before any of them can be closed for want of room."""
+"""Connections that are accepted, and have an open file, before any of them can be closed to make room."""
 _MISSING: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-"""A name such as localhost has addresses of a kind that the machine lacks."""
+"""Errors of binding an address that this machine does not have, such as an IPv6 address of localhost."""
 
 
 class PortTaken(SignoffError):
-    """The address to listen on cannot be had."""
+    """The address to listen on cannot be bound."""
 
 
 @asynccontextmanager
 async def listening(
     site: Site, *, host: str, port: int, limits: ConnectionLimits | None = None, kept_for: Collection[str] = ()
 ) -> AsyncIterator[tuple[str, int]]:
-    """The site is served at the address, which is given, while the body runs. Raises `PortTaken` and `FewFiles`.
+    """Serve the site while the body runs, which gets the address. Raises `PortTaken` and `FewFiles`.
 
-    `limits`: default, those that the process has files for. `kept_for`: paths for which connections are kept.
+    `limits`: by default what the process has files for. `kept_for`: paths for which connections are reserved.
     """
     connections = Connections(limits or limits_for(DEFAULT_CONNECTIONS), asyncio.get_running_loop())
     sockets = await bound(host, port)
@@ -57,7 +57,7 @@ async def listening(
 
 
 async def bound(host: str, port: int) -> list[socket.socket]:
-    """A socket for each of the addresses that the name stands for and this machine has."""
+    """Return a bound socket for each address of the name that this machine has."""
     bound, error = list[socket.socket](), None
     try:
         loop = asyncio.get_running_loop()
@@ -93,7 +93,7 @@ def _listening_socket(family: int, address: tuple[Any, ...]) -> socket.socket:
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind(address)
-        # Now, and not when it is served: until somebody listens, others may bind the port as well.
+        # Listen now, and not when it is served: until then, another program could bind the port as well.
         made.listen(_BACKLOG)
         made.setblocking(False)
     except OSError:

@@ -1,4 +1,4 @@
-"""What the pages ask of the engine: who is there, what they may see, and what becomes of what they send."""
+"""The use cases of the pages, as calls of the engine: who visits, what they may see, and what they decide."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_LISTED: Final = 200
 
 
 class AccessRefused(Enum):
-    """Why somebody does not see a request."""
+    """Why a visitor may not see a request."""
 
     UNKNOWN_LINK = auto()
     EXPIRED_LINK = auto()
@@ -29,20 +29,20 @@ class AccessRefused(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewVisit:
-    """Somebody who may see a request. `token` and `browser`: what they hold, for the engine to judge.
+    """A visit by a person who may see a request. `token` and `browser` are checked by the engine.
 
-    `remembered`: they proved in this browser who they are.
+    `remembered`: they proved in this browser who they are, with a code.
     """
 
     request: RequestView
     run: RunView
     together: Sequence[RequestView]
-    """All requests of the run."""
+    """All requests of its run."""
     person: Person
     address: str
     remembered: bool
     mark: str
-    """Another one whenever the request or its run was written since this was read."""
+    """The version of the request and its run that was read; any change gives another one."""
     token: str | None = field(repr=False)
     browser: str | None = field(repr=False)
 
@@ -53,8 +53,8 @@ class ReviewService:
     identity: Identity
 
     async def visit(self, request: str, *, token: str | None, browser: str | None) -> ReviewVisit | AccessRefused:
-        """Who is there: as the person of a remembered browser if they are asked, else as whoever has the link."""
-        # Before the rest: what is written in between makes a page look older than it is, never newer.
+        """Return the visit: of a remembered browser's person if they are an approver, or else of the link's holder."""
+        # Read first: a change in between makes the page look older than it is, never newer.
         standing = mark(await self.engine.revisions(request))
         around = await self.engine.request_in_run(request)
         found = around[0] if around is not None else None
@@ -90,25 +90,25 @@ class ReviewService:
         )
 
     async def still_sees(self, visit: ReviewVisit) -> bool:
-        """Return whether what the visitor showed when they came would still let them in."""
+        """Return whether the link or browser of the visit is still valid."""
         if visit.remembered:
             return visit.browser is not None and await self.identity.browser(visit.browser) is not None
         link = await self.identity.link(visit.token) if visit.token else None
         return link is not None and link.state is LinkState.LIVE
 
     async def was_decided_by(self, request: RequestView, form: str) -> bool:
-        """Whether it was this very form that decided the request."""
+        """Return whether this very form decided the request."""
         story = await self.engine.story(request.run)
         places = (one.content.get("place") for one in story if one.request == request.id and one.content)
         return any(isinstance(place, dict) and place.get("form") == form for place in places)
 
     async def waiting(self, person: Person) -> list[RequestView]:
-        """What waits for this person."""
+        """Return the requests that wait for this person."""
         return await self.engine.requests(PageQuery(limit=MOST_LISTED, open_only=True), person=person.id)
 
 
 def mark(standing: tuple[int, int] | None) -> str:
-    """Where a request and its run stand, as pages carry it."""
+    """Return the version of a request and its run, as pages carry it."""
     return "" if standing is None else "{}.{}".format(*standing)
 
 
@@ -119,7 +119,7 @@ def _is_asked(request: RequestView, person: Person) -> bool:
 def _barred(
     found: RequestView | None, known: RememberedBrowser | None, link: Link | None, token: str | None, request: str
 ) -> AccessRefused | None:
-    """Whoever shows nothing learns nothing, not even whether there is such a request."""
+    """Return the refusal. A visitor without a link or browser does not learn whether the request exists."""
     if link is None or link.request != request:
         if known is not None:
             return AccessRefused.NOT_AN_APPROVER if found is not None else AccessRefused.NOT_FOUND
@@ -141,7 +141,7 @@ def decision(
     reason: str,
     form: str,
 ) -> Decide:
-    """The command of somebody who sent the form. `form`: its single-use key."""
+    """Return the command of a submitted form. `form`: its single-use key."""
     return Decide(
         request=visit.request.id,
         verdict=verdict,

@@ -1,6 +1,6 @@
-"""Where browsers reach us, pure: every address, redirect and cookie is made from the public address alone.
+"""The URLs of our pages, pure: every address, redirect and cookie is made from the public address alone.
 
-What a request says of its own host is whatever somebody sent: nothing is made of it.
+The Host header of a request is never used: a client can send anything in it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class SiteUrls:
-    """`origin`: as browsers write it in headers. `prefix`: the path of the public address, with no slash at its end."""
+    """`origin`: as browsers send it. `prefix`: the path of the public address, without a slash at its end."""
 
     origin: str
     prefix: str
@@ -31,11 +31,11 @@ class SiteUrls:
 
     @property
     def root(self) -> str:
-        """The path that covers all of our pages."""
+        """The path that covers all of our pages, for cookies."""
         return self.prefix or "/"
 
     def path(self, head: str, *parts: str) -> str:
-        """The path of a page, as it stands in links, redirects and cookies."""
+        """Return the path of a page for links, redirects and cookies."""
         return self.prefix + "/".join([head, *(quote(part, safe="") for part in parts)])
 
     def review(self, request: str) -> str:
@@ -53,7 +53,7 @@ class SiteUrls:
 
 
 def place(public_url: str) -> SiteUrls:
-    """The place of a public address such as `https://signoff.example.com/prefix`; empty: plain loopback."""
+    """Return the URLs for a public address such as `https://signoff.example.com/prefix`; empty: plain loopback."""
     parts = urlsplit(public_url or "http://127.0.0.1")
     host = (parts.hostname or "").encode("idna").decode() if not (parts.hostname or "").isascii() else parts.hostname
     host = f"[{host}]" if host and ":" in host else host
@@ -62,9 +62,9 @@ def place(public_url: str) -> SiteUrls:
 
 
 def inside(path: str, prefix: str, heads: frozenset[str]) -> str:
-    """The path without the prefix, whether the proxy in front of us takes it away or passes it on.
+    """Return the path without the prefix, whether or not the proxy in front of us removes it.
 
-    `heads`: the first segments that we serve. Only what is one of ours without the prefix loses it.
+    `heads`: the first segments that we serve. The prefix is removed only if one of them follows it.
     """
     whole = f"{path}/" if path == prefix else path
     rest = whole[len(prefix) :]

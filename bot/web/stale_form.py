@@ -1,4 +1,4 @@
-"""What somebody saw on a page, as its form carries it, and how it differs from what is there now. Pure."""
+"""The content that a form was shown with, as the form carries it, and its differences to the present content. Pure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from engine import json_values
 from engine.errors import InvalidValue
 
 _KEPT: Final = 300
-"""Characters of each field that the form carries; of a longer one it carries what tells whether it is another."""
+"""Maximum length of a field that the form carries, in characters; of a longer one it carries a hash."""
 _MOST: Final = 200_000
-"""Characters of what a form carries."""
+"""Maximum length of what a form carries, in characters."""
 
 
 class SeenContent(Protocol):
@@ -29,7 +29,7 @@ class SeenContent(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`now`: None where the field is gone; `before`: None where there was none."""
+    """A changed field. `now`: None if the field is gone; `before`: None if it is new."""
 
     label: str
     before: str | None
@@ -37,7 +37,7 @@ class Difference:
 
 
 def seen(content: Sequence[SeenContent]) -> str:
-    """What the form carries; nothing where that would be too much to send back."""
+    """Return what the form carries, or an empty text if it would be too large."""
     carried = json_values.dumps({one.path: [one.label, _short(one.text)] for one in content})
     return carried if len(carried) <= _MOST else ""
 
@@ -49,7 +49,7 @@ def _short(text: str) -> str:
 
 
 def differences(carried: str, now: Sequence[SeenContent]) -> tuple[Difference, ...]:
-    """What is another now than what the form carries; empty where that cannot be read."""
+    """Return the differences between what the form carries and the present content; none if it cannot be read."""
     before = dict(_read(carried))
     if not before:
         return ()

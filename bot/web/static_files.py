@@ -1,4 +1,4 @@
-"""The files of the pages: their templates, and the style and script, whose names have a hash of what is in them."""
+"""The files of the pages: templates, and the style and script, whose names contain a hash of their content."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _KINDS: Final = {"signoff.css": "text/css; charset=utf-8", "signoff.js": "text/j
 
 
 class PagesMissing(SignoffError):
-    """Files that this installation should have, and has not."""
+    """Files of this installation are missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """`name`: with the hash, so that it can be kept for ever."""
+    """A style or script. `name` contains a hash, so browsers may cache it for ever."""
 
     name: str
     kind: str
@@ -29,7 +29,7 @@ class StaticFile:
 
 
 def folder() -> Path:
-    """The templates lie inside the package in a wheel and beside it in a checkout. Raises `PagesMissing`."""
+    """Return the folder of the templates: in the package in a wheel, beside it in a checkout. Raises `PagesMissing`."""
     for parent in _PACKAGE / "_templates", _PACKAGE.parent / "templates":
         if (parent / "pages").is_dir():
             return parent / "pages"
@@ -38,7 +38,7 @@ def folder() -> Path:
 
 @cache
 def statics() -> dict[str, StaticFile]:
-    """By the name that is written in the templates."""
+    """Return the static files by the name that the templates use."""
     return {name: _read(name, kind) for name, kind in _KINDS.items()}
 
 

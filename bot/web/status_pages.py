@@ -14,7 +14,7 @@ from engine.domain import LinkState
 
 @dataclass(frozen=True, slots=True)
 class PageLink:
-    """A link to where it goes on."""
+    """A link to the next page."""
 
     label: str
     url: str
@@ -22,7 +22,7 @@ class PageLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusPage:
-    """`title`: what happened. `lines`: why, and what to do. `tone`: only for the sign beside the title."""
+    """A page of text. `title`: what happened. `lines`: why, and what to do. `tone`: of the sign beside the title."""
 
     status: int
     title: str
@@ -31,7 +31,7 @@ class StatusPage:
 
 
 def broken(sentence: str) -> StatusPage:
-    """`sentence`: with the number of the incident."""
+    """Return the page for an unexpected error. `sentence` has the number of the incident."""
     return StatusPage(status=500, title="Something broke", lines=(sentence,))
 
 
@@ -66,7 +66,7 @@ UNREADABLE = StatusPage(
 
 
 def code_gone(back: str, *, asks: str) -> StatusPage:
-    """`back`: where another code is asked for; `asks`: what it was to confirm; empty: it was to sign in."""
+    """Return the page for an expired code. `back`: where to ask for another; `asks`: what it confirms."""
     return StatusPage(
         status=410,
         title="This code can no longer be used here",
@@ -84,7 +84,7 @@ _ABOUT: Final = {"decision": "the request", "answer": "the question"}
 
 
 def barred(why: AccessRefused, at: SiteUrls) -> StatusPage:
-    """What somebody is told who does not see a request."""
+    """Return the page for a visitor who may not see a request."""
     status, title, lines = _BARRED[why]
     return StatusPage(
         status=status, title=title, lines=lines, ways=(PageLink("Sign in to see what waits for you", at.inbox),)
@@ -131,7 +131,7 @@ _BARRED: Final[Mapping[AccessRefused, tuple[int, str, tuple[str, ...]]]] = {
 
 
 def barred_from_run(why: AccessRefused, at: SiteUrls) -> StatusPage:
-    """What somebody is told who does not see what a run asks of its owner."""
+    """Return the page for a visitor who may not see the question of a run."""
     status, title, lines = {**_BARRED, **_BARRED_FROM_RUN}[why]
     return StatusPage(
         status=status, title=title, lines=lines, ways=(PageLink("Sign in to see what waits for you", at.inbox),)
@@ -171,7 +171,7 @@ _BARRED_FROM_RUN: Final[Mapping[AccessRefused, tuple[int, str, tuple[str, ...]]]
 
 
 def refused(sentence: str, *, status: int, at: SiteUrls) -> StatusPage:
-    """A refusal that has no page of its own."""
+    """Return the page for a refusal that has no page of its own."""
     return StatusPage(
         status=status,
         title="That could not be done",

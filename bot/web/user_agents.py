@@ -1,11 +1,11 @@
-"""What a browser calls itself, and an address that only its owner recognises. Pure."""
+"""The name of a browser from its User-Agent header, and masked email addresses. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
 
-# Most browsers claim to be others as well: whoever is more special comes first.
+# Most browsers claim to be others as well, so the more specific names come first.
 _BROWSERS: Final = (
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -28,7 +28,7 @@ _SYSTEMS: Final = (
 
 
 def browser(user_agent: str) -> str:
-    """Such as `Firefox on Linux`: for people who look at the list of their browsers."""
+    """Return a name such as `Firefox on Linux`, for a person's list of browsers."""
     return f"{_first(_BROWSERS, user_agent) or 'A browser'} on {_first(_SYSTEMS, user_agent) or 'an unknown system'}"
 
 
@@ -37,6 +37,6 @@ def _first(known: Sequence[tuple[str, str]], text: str) -> str | None:
 
 
 def masked(address: str) -> str:
-    """Such as `m…@example.com`."""
+    """Return a masked address such as `m…@example.com`, which only its owner recognises."""
     local, at, domain = address.rpartition("@")
     return f"{local[:1]}…{at}{domain}"
