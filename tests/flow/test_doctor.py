@@ -79,7 +79,7 @@ def signoff(
 
 @pytest.fixture
 def slack(signoff: Commands) -> Iterator[RunningSandbox]:
-    """A local Slack that the settings mean."""
+    """Run a local Slack that the settings name."""
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(sandbox()) as running:
         signoff.set(
             slack_bot_token=running.app.bot_token,
@@ -91,67 +91,67 @@ def slack(signoff: Commands) -> Iterator[RunningSandbox]:
 
 
 def traces(folder: Path) -> dict[str, tuple[int, bytes]]:
-    """Every file with its time and content, except for what other processes change meanwhile."""
+    """Return every file with its time and content, except files that other processes change."""
     theirs = ("-wal", "-shm", ".head", ".head.part")
     ours = [file for file in sorted(folder.rglob("*")) if file.is_file() and not file.name.endswith(theirs)]
     return {str(item): (item.stat().st_mtime_ns, item.read_bytes()) for item in ours}
 
 
-def examined(signoff: Commands, *, code: int | None = None) -> dict[str, list[dict[str, Any]]]:
-    """The findings by check. Whatever is wrong, they are complete sentences, quote no secret, and change nothing."""
+def run_doctor(signoff: Commands, *, code: int | None = None) -> dict[str, list[dict[str, Any]]]:
+    """Run the command and return its findings by check. They are sentences without secrets, and no file changes."""
     before, there = traces(signoff.at.folder), sorted(os.listdir(signoff.at.folder))
     finished = signoff("doctor", "--json")
     assert (traces(signoff.at.folder), sorted(os.listdir(signoff.at.folder))) == (before, there)
     assert finished.err == ""
     assert not [item for item in SECRETS if item in finished.out]
-    found: dict[str, list[dict[str, Any]]] = {}
+    findings: dict[str, list[dict[str, Any]]] = {}
     for finding in finished.json:
         assert list(finding) == ["check", "state", "said", "todo"]
         assert finding["said"][-1] in ".?", finding
         assert finding["todo"] or finding["state"] == "ok", finding
-        found.setdefault(finding["check"], []).append(finding)
+        findings.setdefault(finding["check"], []).append(finding)
     assert finished.code == int(any(finding["state"] == "problem" for finding in finished.json))
     assert code in (None, finished.code), finished.out
-    return found
+    return findings
 
 
-def states(found: dict[str, list[dict[str, Any]]], *ignored: str) -> dict[str, str]:
-    """What is not ok."""
+def states(findings: dict[str, list[dict[str, Any]]], *ignored: str) -> dict[str, str]:
+    """Return the state of each check that is not ok."""
     return {
         check: item["state"]
-        for check, many in found.items()
+        for check, many in findings.items()
         for item in many
         if item["state"] != "ok" and check not in ignored
     }
 
 
-def only(found: dict[str, list[dict[str, Any]]], check: str) -> tuple[str, str]:
-    (one,) = found[check]
-    return one["state"], one["said"]
+def single(findings: dict[str, list[dict[str, Any]]], check: str) -> tuple[str, str]:
+    (finding,) = findings[check]
+    return finding["state"], finding["said"]
 
 
 # -- well ---------------------------------------------------------------------------------------------------
 
 
 def test_an_installation_without_slack_is_well(signoff: Commands) -> None:
-    found = examined(signoff, code=0)
-    assert states(found) == {}
-    assert "Slack is not set up" in only(found, "slack.token")[1]
-    assert "No server runs on the database" in only(found, "database.owner")[1]
-    assert {"database.file", "database.schema", "database.wal", "database.integrity", "database.disk"} <= set(found)
-    assert {"machine.clock", "machine.time_zones", "workflows", "work.copies", "work.attention"} <= set(found)
+    findings = run_doctor(signoff, code=0)
+    assert states(findings) == {}
+    assert "Slack is not set up" in single(findings, "slack.token")[1]
+    assert "No server runs on the database" in single(findings, "database.owner")[1]
+    assert {"database.file", "database.schema", "database.wal", "database.integrity", "database.disk"} <= set(findings)
+    assert {"machine.clock", "machine.time_zones", "workflows", "work.copies", "work.attention"} <= set(findings)
 
 
 def test_an_installation_with_slack_is_well_but_for_its_sandbox(signoff: Commands, slack: RunningSandbox) -> None:
-    found = examined(signoff, code=0)
-    assert states(found) == {"slack.api": "warning"}
-    assert "not the real Slack" in only(found, "slack.api")[1]
-    assert only(found, "slack.token")[1] == "The bot token works: the bot is signoff in the workspace Sandbox."
-    assert "all 8 scopes" in only(found, "slack.scopes")[1]
-    assert "cannot be seen without a configuration token" in only(found, "slack.manifest")[1]
-    assert "a request, a decided request, the Edit form" in only(found, "slack.blocks")[1]
-    assert "may use Socket Mode" in only(found, "slack.app_token")[1]
-    assert "Socket Mode; no port is listened on" in only(found, "slack.deliveries")[1]
+    findings = run_doctor(signoff, code=0)
+    assert states(findings) == {"slack.api": "warning"}
+    assert "not the real Slack" in single(findings, "slack.api")[1]
+    assert single(findings, "slack.token")[1] == "The bot token works: the bot is signoff in the workspace Sandbox."
+    assert "all 8 scopes" in single(findings, "slack.scopes")[1]
+    assert "cannot be seen without a configuration token" in single(findings, "slack.manifest")[1]
+    assert "a request, a decided request, the Edit form" in single(findings, "slack.blocks")[1]
+    assert "may use Socket Mode" in single(findings, "slack.app_token")[1]
+    assert "Socket Mode; no port is listened on" in single(findings, "slack.deliveries")[1]
     # Nothing is shown to anybody, and no connection is kept.
     assert {call.method for call in slack.slack.calls} == {
         *("auth.test", "users.info", "blocks.validate", "apps.connections.open")
@@ -180,19 +180,19 @@ def test_it_looks_beside_a_server_that_takes_deliveries(
         SIGNOFF_SLACK_SIGNING_SECRET="sandbox-signing-secret", SIGNOFF_PORT=str(port), SIGNOFF_BUILDERS="U0CLEO"
     )
     with serving(at) as server:
-        found = examined(signoff, code=0)
-        assert states(found, "slack.api") == {}
-        assert f"A server runs on the database (process {server.process.pid})." in only(found, "database.owner")[1]
-        assert "an unsigned request is refused with 401" in only(found, "slack.deliveries")[1]
+        findings = run_doctor(signoff, code=0)
+        assert states(findings, "slack.api") == {}
+        assert f"A server runs on the database (process {server.process.pid})." in single(findings, "database.owner")[1]
+        assert "an unsigned request is refused with 401" in single(findings, "slack.deliveries")[1]
         signoff.set(port=str(free_port()))
-        found = examined(signoff, code=1)
-        assert "A server runs, but does not take Slack's deliveries" in only(found, "slack.deliveries")[1]
+        findings = run_doctor(signoff, code=1)
+        assert "A server runs, but does not take Slack's deliveries" in single(findings, "slack.deliveries")[1]
         # The server does not mind.
         signoff.set(port=str(port))
         signoff.at.write("hello.yaml", HELLO.replace("lee@", "ada@"))  # who is in this Slack
         signoff.done("register", "hello.yaml")
         assert server.stop() == 0
-    assert "is free for `signoff serve`" in only(examined(signoff, code=0), "slack.deliveries")[1]
+    assert "is free for `signoff serve`" in single(run_doctor(signoff, code=0), "slack.deliveries")[1]
 
 
 # -- settings -----------------------------------------------------------------------------------------------
@@ -202,14 +202,14 @@ def test_wrong_settings_hide_nothing_else(signoff: Commands, slack: RunningSandb
     signoff.set(
         port="0", slack_app_token="xoxb-sandbox-signoff", prot="80", slack_signing_secret="sandbox-signing-secret"
     )
-    found = examined(signoff, code=1)
-    assert [item["said"].partition(":")[0] for item in found["settings"]] == [
+    findings = run_doctor(signoff, code=1)
+    assert [item["said"].partition(":")[0] for item in findings["settings"]] == [
         "SIGNOFF_PROT",
         "SIGNOFF_SLACK_APP_TOKEN",
         "SIGNOFF_PORT",
     ]
-    assert states(found, "settings", "slack.api") == {"slack.deliveries": "warning"}
-    assert only(found, "slack.scopes")[0] == "ok"
+    assert states(findings, "settings", "slack.api") == {"slack.deliveries": "warning"}
+    assert single(findings, "slack.scopes")[0] == "ok"
 
 
 @pytest.mark.parametrize(("setting", "check"), [("database_url", "database.file"), ("slack_bot_token", "slack.token")])
@@ -217,35 +217,35 @@ def test_what_a_wrong_setting_is_about_is_not_looked_at(
     signoff: Commands, slack: RunningSandbox, setting: str, check: str
 ) -> None:
     signoff.set(**{setting: "mysql://db.example.com/signoff"})
-    found = examined(signoff, code=1)
-    assert only(found, check)[0] == "warning"
-    assert (check == "database.file") == ("database.integrity" not in found)
-    assert "/root" not in str(found)
+    findings = run_doctor(signoff, code=1)
+    assert single(findings, check)[0] == "warning"
+    assert (check == "database.file") == ("database.integrity" not in findings)
+    assert "/root" not in str(findings)
 
 
 def test_tokens_are_sent_nowhere_when_it_is_not_known_where(signoff: Commands, slack: RunningSandbox) -> None:
     signoff.set(slack_api_url="slack.com")
-    found = examined(signoff, code=1)
-    assert states(found) == {"settings": "problem", "slack.token": "warning"}
-    assert "slack.app_token" not in found
+    findings = run_doctor(signoff, code=1)
+    assert states(findings) == {"settings": "problem", "slack.token": "warning"}
+    assert "slack.app_token" not in findings
 
 
 def test_a_token_in_the_wrong_place_is_not_printed(signoff: Commands) -> None:
     signoff.set(operator="xoxb-1-2-sandbox", database_url="sqlite:///", http_allow="xapp-1-A0-sandbox:no")
-    found = examined(signoff, code=1)
-    assert len(found["settings"]) == 3
-    assert "sandbox" not in str(found)
+    findings = run_doctor(signoff, code=1)
+    assert len(findings["settings"]) == 3
+    assert "sandbox" not in str(findings)
 
 
 def test_a_file_of_settings_that_cannot_be_read_is_one_finding(signoff: Commands) -> None:
     (signoff.at.folder / ".env").write_bytes(b"\xff\xfe")
-    found = examined(signoff, code=1)
-    assert "is not text in UTF-8" in only(found, "settings")[1]
-    assert states(found) == {"settings": "problem"}
+    findings = run_doctor(signoff, code=1)
+    assert "is not text in UTF-8" in single(findings, "settings")[1]
+    assert states(findings) == {"settings": "problem"}
 
 
 @pytest.mark.parametrize(
-    ("address", "told"),
+    ("address", "expected"),
     [
         ("http://127.0.0.1:9/api/", "a sandbox, not the real Slack"),
         ("http://localhost:9/api/", "a sandbox, not the real Slack"),
@@ -253,15 +253,15 @@ def test_a_file_of_settings_that_cannot_be_read_is_one_finding(signoff: Commands
         ("http://slack.example.com/api/", "Tokens travel to it unencrypted."),
     ],
 )
-def test_a_slack_that_is_not_the_real_one_is_told(signoff: Commands, address: str, told: str) -> None:
+def test_a_slack_that_is_not_the_real_one_is_told(signoff: Commands, address: str, expected: str) -> None:
     signoff.set(slack_api_url=address)
-    state, said = only(examined(signoff, code=0), "slack.api")
-    assert (state, told in said) == ("warning", True)
+    state, message = single(run_doctor(signoff, code=0), "slack.api")
+    assert (state, expected in message) == ("warning", True)
 
 
 def test_that_nobody_may_build_is_told(signoff: Commands, slack: RunningSandbox) -> None:
     signoff.set(builders="")
-    assert only(examined(signoff, code=0), "slack.builders")[0] == "warning"
+    assert single(run_doctor(signoff, code=0), "slack.builders")[0] == "warning"
 
 
 # -- slack --------------------------------------------------------------------------------------------------
@@ -270,34 +270,34 @@ def test_that_nobody_may_build_is_told(signoff: Commands, slack: RunningSandbox)
 @pytest.mark.parametrize("error", ["token_revoked", "account_inactive", "token_expired"])
 def test_a_token_that_no_longer_works_is_told(signoff: Commands, slack: RunningSandbox, error: str) -> None:
     slack.app.token_error = error
-    found = examined(signoff, code=1)
-    state, said = only(found, "slack.token")
-    assert (state, f"({error})." in said) == ("problem", True)
-    assert "slack.scopes" not in found
-    assert only(found, "database.integrity")[0] == "ok"
+    findings = run_doctor(signoff, code=1)
+    state, message = single(findings, "slack.token")
+    assert (state, f"({error})." in message) == ("problem", True)
+    assert "slack.scopes" not in findings
+    assert single(findings, "database.integrity")[0] == "ok"
 
 
 def test_a_token_of_somebody_else_is_told(signoff: Commands, slack: RunningSandbox) -> None:
     signoff.set(slack_bot_token="xoxb-unknown", slack_app_token="xapp-unknown")
-    found = examined(signoff, code=1)
-    assert states(found, "slack.api") == {"slack.token": "problem", "slack.app_token": "problem"}
-    assert "(invalid_auth)" in only(found, "slack.token")[1]
-    assert "Copy the token of this app again" in found["slack.app_token"][0]["todo"]
+    findings = run_doctor(signoff, code=1)
+    assert states(findings, "slack.api") == {"slack.token": "problem", "slack.app_token": "problem"}
+    assert "(invalid_auth)" in single(findings, "slack.token")[1]
+    assert "Copy the token of this app again" in findings["slack.app_token"][0]["todo"]
 
 
 def test_each_missing_scope_is_told_with_what_it_is_for(signoff: Commands, slack: RunningSandbox) -> None:
     slack.app.scopes[:] = [item for item in slack.app.scopes if item not in ("im:history", "users:read")]
-    found = examined(signoff, code=1)
-    state, said = only(found, "slack.scopes")
+    findings = run_doctor(signoff, code=1)
+    state, message = single(findings, "slack.scopes")
     assert state == "problem"
     assert (
         "lacks im:history (to find a request again whose sending was cut off, and answer who writes to it), users:read"
-        in said
+        in message
     )
-    assert only(found, "slack.manifest")[0] == "warning"
-    assert "slack.bot_user" not in found
+    assert single(findings, "slack.manifest")[0] == "warning"
+    assert "slack.bot_user" not in findings
     slack.app.scopes += ["im:history", "users:read", "chat:write.public"]
-    assert only(examined(signoff, code=0), "slack.scopes")[1].endswith(
+    assert single(run_doctor(signoff, code=0), "slack.scopes")[1].endswith(
         "scopes that Signoff never uses: chat:write.public."
     )
 
@@ -307,38 +307,38 @@ def test_scopes_that_slack_does_not_tell_are_no_verdict(signoff: Commands, slack
     head = b"HTTP/1.1 200 OK\r\nDate: some day\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
     with listening(head + body) as port:
         signoff.set(slack_api_url=f"http://127.0.0.1:{port}/api/")
-        found = examined(signoff, code=0)
-    assert states(found) == {"slack.api": "warning", "slack.scopes": "warning"}
-    assert "slack.clock" not in found
+        findings = run_doctor(signoff, code=0)
+    assert states(findings) == {"slack.api": "warning", "slack.scopes": "warning"}
+    assert "slack.clock" not in findings
 
 
 def test_a_page_in_the_place_of_slack_is_told(signoff: Commands, slack: RunningSandbox) -> None:
     with listening(b"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n") as port:
         signoff.set(slack_api_url=f"http://127.0.0.1:{port}/api/")
-        found = examined(signoff, code=1)
-    assert "Slack refused (HTTP 302)." in only(found, "slack.token")[1]
+        findings = run_doctor(signoff, code=1)
+    assert "Slack refused (HTTP 302)." in single(findings, "slack.token")[1]
 
 
 def test_a_slack_that_is_down_is_told(signoff: Commands, slack: RunningSandbox) -> None:
     slack.faults.down = True
-    found = examined(signoff, code=1)
-    assert states(found, "slack.api") == {"slack.token": "problem", "slack.app_token": "problem"}
-    assert "could not be checked. Slack did not answer our question" in only(found, "slack.token")[1]
-    assert "slack-status.com" in found["slack.token"][0]["todo"]
+    findings = run_doctor(signoff, code=1)
+    assert states(findings, "slack.api") == {"slack.token": "problem", "slack.app_token": "problem"}
+    assert "could not be checked. Slack did not answer our question" in single(findings, "slack.token")[1]
+    assert "slack-status.com" in findings["slack.token"][0]["todo"]
 
 
 def test_a_slack_that_cannot_be_reached_is_told(signoff: Commands, slack: RunningSandbox) -> None:
     signoff.set(slack_api_url=f"http://127.0.0.1:{free_port()}/api/")
-    found = examined(signoff, code=1)
-    assert "cannot be reached: Connection refused." in only(found, "slack.token")[1]
+    findings = run_doctor(signoff, code=1)
+    assert "cannot be reached: Connection refused." in single(findings, "slack.token")[1]
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"), [("reset", "closed the connection (ServerDisconnectedError)."), ("status", "(HTTP 502)")]
+    ("kind", "expected"), [("reset", "closed the connection (ServerDisconnectedError)."), ("status", "(HTTP 502)")]
 )
-def test_an_answer_that_breaks_is_told(signoff: Commands, slack: RunningSandbox, kind: Any, told: str) -> None:
+def test_an_answer_that_breaks_is_told(signoff: Commands, slack: RunningSandbox, kind: Any, expected: str) -> None:
     slack.fault("auth.test", kind, status=502)
-    assert told in only(examined(signoff, code=1), "slack.token")[1]
+    assert expected in single(run_doctor(signoff, code=1), "slack.token")[1]
 
 
 def test_a_slack_that_does_not_answer_is_waited_for_a_moment_only(
@@ -346,21 +346,21 @@ def test_a_slack_that_does_not_answer_is_waited_for_a_moment_only(
 ) -> None:
     assert TIMEOUT.total == NETWORK_SECONDS == 3
     slack.fault("*", "hang", times=None)
-    found = examined(signoff, code=1)
-    assert "did not answer within 3 seconds." in only(found, "slack.token")[1]
-    assert "did not answer within 3 seconds." in only(found, "slack.app_token")[1]
+    findings = run_doctor(signoff, code=1)
+    assert "did not answer within 3 seconds." in single(findings, "slack.token")[1]
+    assert "did not answer within 3 seconds." in single(findings, "slack.app_token")[1]
 
 
 def test_a_limit_is_no_problem(signoff: Commands, slack: RunningSandbox) -> None:
     slack.fault("auth.test", "ratelimited", seconds=40)
     slack.fault("apps.connections.open", "ratelimited", seconds=50)
-    found = examined(signoff, code=0)
-    assert states(found, "slack.api") == {"slack.token": "warning", "slack.app_token": "warning"}
-    assert found["slack.token"][0]["todo"] == "Look again in 40 seconds."
+    findings = run_doctor(signoff, code=0)
+    assert states(findings, "slack.api") == {"slack.token": "warning", "slack.app_token": "warning"}
+    assert findings["slack.token"][0]["todo"] == "Look again in 40 seconds."
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "expected"),
     [
         ({"code": "missing_scope"}, "lacks the scope connections:write"),
         ({"code": "forbidden"}, "Socket Mode is off"),
@@ -368,16 +368,16 @@ def test_a_limit_is_no_problem(signoff: Commands, slack: RunningSandbox) -> None
     ],
 )
 def test_an_app_token_that_opens_nothing_is_told(
-    signoff: Commands, slack: RunningSandbox, fault: dict[str, str], told: str
+    signoff: Commands, slack: RunningSandbox, fault: dict[str, str], expected: str
 ) -> None:
     slack.fault("apps.connections.open", "error", **fault)
-    state, said = only(examined(signoff, code=1), "slack.app_token")
-    assert (state, told in said) == ("problem", True)
+    state, message = single(run_doctor(signoff, code=1), "slack.app_token")
+    assert (state, expected in message) == ("problem", True)
 
 
 def test_a_bot_user_that_is_gone_is_told(signoff: Commands, slack: RunningSandbox) -> None:
     slack.world.users[slack.app.bot_user].deleted = True
-    assert only(examined(signoff, code=1), "slack.bot_user")[0] == "problem"
+    assert single(run_doctor(signoff, code=1), "slack.bot_user")[0] == "problem"
 
 
 @pytest.mark.parametrize(
@@ -390,10 +390,10 @@ def test_a_clock_that_is_off_is_told(
     slack.time.advance(seconds)
     if signed:
         signoff.set(slack_signing_secret="sandbox-signing-secret", port=str(free_port()))
-    found = examined(signoff)
-    assert only(found, "slack.clock")[0] == state
+    findings = run_doctor(signoff)
+    assert single(findings, "slack.clock")[0] == state
     if state != "ok":
-        assert f"{seconds} seconds behind Slack's" in only(found, "slack.clock")[1]
+        assert f"{seconds} seconds behind Slack's" in single(findings, "slack.clock")[1]
 
 
 def test_what_slack_would_not_take_is_told_with_its_own_words(
@@ -406,9 +406,9 @@ def test_what_slack_would_not_take_is_told_with_its_own_words(
         yield from real(now)
 
     monkeypatch.setattr(samples, "build_samples", riddles)
-    state, said = only(examined(signoff, code=1), "slack.blocks")
+    state, message = single(run_doctor(signoff, code=1), "slack.blocks")
     assert state == "problem"
-    assert said.startswith("Slack would not accept a riddle: /blocks/0")
+    assert message.startswith("Slack would not accept a riddle: /blocks/0")
 
 
 @pytest.mark.parametrize(("code", "state"), [("unknown_method", "warning"), ("fatal_error", "problem")])
@@ -416,7 +416,7 @@ def test_a_slack_that_gives_no_verdict_on_blocks_is_told(
     signoff: Commands, slack: RunningSandbox, code: str, state: str
 ) -> None:
     slack.fault("blocks.validate", "error", code=code)
-    assert only(examined(signoff), "slack.blocks")[0] == state
+    assert single(run_doctor(signoff), "slack.blocks")[0] == state
     assert len([call for call in slack.slack.calls if call.method == "blocks.validate"]) == 1
 
 
@@ -431,7 +431,7 @@ def free_port() -> int:
 
 @contextmanager
 def listening(answer: bytes | None) -> Iterator[int]:
-    """Something that says this to whoever comes, or nothing at all."""
+    """Run a TCP server that sends this answer to every client, or nothing."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         stop = threading.Event()
 
@@ -459,7 +459,7 @@ def listening(answer: bytes | None) -> Iterator[int]:
 
 
 @pytest.mark.parametrize(
-    ("answer", "state", "told"),
+    ("answer", "state", "expected"),
     [
         (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "problem", "with 200 and not with 401. It is not Signoff."),
         (b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", "warning", "no server of this database runs"),
@@ -468,31 +468,31 @@ def listening(answer: bytes | None) -> Iterator[int]:
     ],
 )
 def test_a_port_that_somebody_else_has_is_told(
-    signoff: Commands, slack: RunningSandbox, answer: bytes | None, state: str, told: str
+    signoff: Commands, slack: RunningSandbox, answer: bytes | None, state: str, expected: str
 ) -> None:
     with listening(answer) as port:
         signoff.set(slack_signing_secret="sandbox-signing-secret", port=str(port))
-        found = only(examined(signoff), "slack.deliveries")
-    assert (found[0], told in found[1]) == (state, True), found
+        findings = single(run_doctor(signoff), "slack.deliveries")
+    assert (findings[0], expected in findings[1]) == (state, True), findings
 
 
 def test_an_address_that_is_not_of_this_machine_is_told(signoff: Commands, slack: RunningSandbox) -> None:
     signoff.set(slack_signing_secret="sandbox-signing-secret", host="nowhere.invalid")
-    assert only(examined(signoff, code=1), "slack.deliveries")[0] == "problem"
+    assert single(run_doctor(signoff, code=1), "slack.deliveries")[0] == "problem"
 
 
 def test_a_host_that_is_none_is_told(signoff: Commands, slack: RunningSandbox) -> None:
     signoff.set(slack_signing_secret="sandbox-signing-secret", host="a..b", slack_api_url="https://a:99999/")
-    found = examined(signoff, code=1)
-    assert "SIGNOFF_HOST: must be an address of this machine" in only(found, "settings")[1]
-    assert only(found, "slack.deliveries")[0] == "warning"
-    assert "SIGNOFF_SLACK_API_URL is not an address" in only(found, "slack.token")[1]
+    findings = run_doctor(signoff, code=1)
+    assert "SIGNOFF_HOST: must be an address of this machine" in single(findings, "settings")[1]
+    assert single(findings, "slack.deliveries")[0] == "warning"
+    assert "SIGNOFF_SLACK_API_URL is not an address" in single(findings, "slack.token")[1]
 
 
 def test_every_address_is_asked_at_loopback(signoff: Commands, slack: RunningSandbox) -> None:
     port = free_port()
     signoff.set(slack_signing_secret="sandbox-signing-secret", host="0.0.0.0", port=str(port))
-    assert f"127.0.0.1:{port} is free" in only(examined(signoff, code=0), "slack.deliveries")[1]
+    assert f"127.0.0.1:{port} is free" in single(run_doctor(signoff, code=0), "slack.deliveries")[1]
 
 
 # -- the database -------------------------------------------------------------------------------------------
@@ -500,10 +500,10 @@ def test_every_address_is_asked_at_loopback(signoff: Commands, slack: RunningSan
 
 def test_no_database_is_no_problem_and_none_is_made(signoff: Commands) -> None:
     signoff.at.database.unlink()
-    found = examined(signoff, code=0)
-    assert states(found) == {"database.file": "warning"}
+    findings = run_doctor(signoff, code=0)
+    assert states(findings) == {"database.file": "warning"}
     signoff.set(database_url=f"sqlite:///{signoff.at.folder}/deep/er/signoff.db")
-    assert states(examined(signoff, code=0)) == {"database.file": "warning"}
+    assert states(run_doctor(signoff, code=0)) == {"database.file": "warning"}
 
 
 def make(path: Path, *statements: str) -> None:
@@ -514,7 +514,7 @@ def make(path: Path, *statements: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage_file", "check", "state", "told"),
+    ("damage_file", "check", "state", "expected"),
     [
         (lambda path: path.write_bytes(b""), "database.schema", "warning", "is empty"),
         (lambda path: path.write_bytes(b"no database" * 999), "database.schema", "problem", "not a Signoff database"),
@@ -524,7 +524,7 @@ def make(path: Path, *statements: str) -> None:
     ids=["empty", "not one", "another program's", "folder"],
 )
 def test_a_file_that_is_no_database_of_ours_is_told(
-    signoff: Commands, damage_file: Callable[[Path], object], check: str, state: str, told: str
+    signoff: Commands, damage_file: Callable[[Path], object], check: str, state: str, expected: str
 ) -> None:
     path = signoff.at.database
     path.unlink()
@@ -533,21 +533,21 @@ def test_a_file_that_is_no_database_of_ours_is_told(
         path.with_name("other").rename(path)
     if path.is_file():
         path.chmod(0o600)
-    found = examined(signoff)
-    assert states(found) == {check: state}
-    assert told in only(found, check)[1]
+    findings = run_doctor(signoff)
+    assert states(findings) == {check: state}
+    assert expected in single(findings, check)[1]
 
 
 def test_a_database_of_a_trial_is_told(signoff: Commands) -> None:
     signoff.at.database.unlink()
     with schema.owned(signoff.at.database, clock=SystemClock(), ids=RandomIds(), trial=True):
         pass
-    assert "signoff try" in only(examined(signoff, code=1), "database.schema")[1]
+    assert "signoff try" in single(run_doctor(signoff, code=1), "database.schema")[1]
 
 
 @pytest.fixture
 def history(tmp_path: Path) -> Path:
-    """A history with one step more than this program's."""
+    """Return a history of migrations with one more step."""
     home = tmp_path / "history"
     shutil.copytree(schema.HISTORY, home, ignore=shutil.ignore_patterns("__pycache__"))
     before = max(file.name[:4] for file in (home / "versions").glob("0*.py"))
@@ -557,25 +557,25 @@ def history(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def no_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test's own history would leave beside itself."""
+    """Keep Python from writing bytecode beside the test's own history."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
 
 @pytest.mark.usefixtures("no_bytecode")
 def test_an_older_schema_is_told(signoff: Commands, history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "HISTORY", history)
-    found = examined(signoff, code=0)
-    assert states(found) == {"database.schema": "warning"}
-    assert "signoff migrate" in found["database.schema"][0]["todo"]
-    assert "work.copies" not in found
+    findings = run_doctor(signoff, code=0)
+    assert states(findings) == {"database.schema": "warning"}
+    assert "signoff migrate" in findings["database.schema"][0]["todo"]
+    assert "work.copies" not in findings
 
 
 @pytest.mark.usefixtures("no_bytecode")
 def test_a_newer_schema_is_told(signoff: Commands, history: Path) -> None:
     schema.prepare(signoff.at.database, now=START, history=history)
-    found = examined(signoff, code=1)
-    assert states(found) == {"database.schema": "problem"}
-    assert "newer Signoff" in only(found, "database.schema")[1]
+    findings = run_doctor(signoff, code=1)
+    assert states(findings) == {"database.schema": "problem"}
+    assert "newer Signoff" in single(findings, "database.schema")[1]
 
 
 def test_damage_is_told(signoff: Commands) -> None:
@@ -586,30 +586,30 @@ def test_damage_is_told(signoff: Commands) -> None:
     with path.open("r+b") as raw:
         raw.seek((root - 1) * page)
         raw.write(b"\xff" * page)
-    state, said = only(examined(signoff, code=1), "database.integrity")
-    assert (state, "is damaged" in said) == ("problem", True)
+    state, message = single(run_doctor(signoff, code=1), "database.integrity")
+    assert (state, "is damaged" in message) == ("problem", True)
 
 
 def test_a_check_that_takes_too_long_is_given_up(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "QUICK_CHECK_SECONDS", -1.0)
     monkeypatch.setattr(health, "_STEPS_BETWEEN_LOOKS", 1)
-    assert only(examined(signoff, code=0), "database.integrity")[0] == "warning"
+    assert single(run_doctor(signoff, code=0), "database.integrity")[0] == "warning"
 
 
 def test_a_copy_without_a_log_is_told(signoff: Commands) -> None:
     signoff.done("backup", "copy.db")
     signoff.set(database_url=f"sqlite:///{signoff.at.folder}/copy.db")
-    found = examined(signoff, code=0)
-    assert states(found) == {"database.wal": "warning", "database.latest": "warning"}
-    assert "It is a copy that `signoff backup` made." in only(found, "database.latest")[1]
+    findings = run_doctor(signoff, code=0)
+    assert states(findings) == {"database.wal": "warning", "database.latest": "warning"}
+    assert "It is a copy that `signoff backup` made." in single(findings, "database.latest")[1]
 
 
 @pytest.mark.parametrize(("mode", "state"), [(0o640, "warning"), (0o622, "problem")])
 def test_a_file_that_others_may_open_is_told(signoff: Commands, mode: int, state: str) -> None:
     signoff.at.database.chmod(mode)
-    found = examined(signoff)
-    assert states(found) == {"database.permissions": state}
-    assert found["database.permissions"][0]["todo"] == f"chmod 600 {signoff.at.database}"
+    findings = run_doctor(signoff)
+    assert states(findings) == {"database.permissions": state}
+    assert findings["database.permissions"][0]["todo"] == f"chmod 600 {signoff.at.database}"
 
 
 BOUND = """
@@ -642,19 +642,19 @@ def test_a_place_that_may_only_be_read_is_told(signoff: Commands, locked: str, b
     finally:
         folder.chmod(0o700)
     assert (finished.returncode, finished.stderr) == (1, "")
-    found = {item["check"]: item for item in json.loads(finished.stdout)}
-    assert found["database.permissions"]["state"] == "problem"
-    assert f"cannot write {path if locked == 'file' else folder}." in found["database.permissions"]["said"]
-    assert found["database.integrity"]["state"] == "ok"
+    findings = {item["check"]: item for item in json.loads(finished.stdout)}
+    assert findings["database.permissions"]["state"] == "problem"
+    assert f"cannot write {path if locked == 'file' else folder}." in findings["database.permissions"]["said"]
+    assert findings["database.integrity"]["state"] == "ok"
     assert [file.name for file in folder.iterdir()] == ["signoff.db"]
 
 
 def test_a_process_that_owns_it_and_does_not_answer_is_told(signoff: Commands) -> None:
     with lock.own(signoff.at.database):
-        found = examined(signoff, code=0)
-    assert states(found) == {"database.owner": "warning"}
-    assert f"A process (process {os.getpid()}) owns the database" in only(found, "database.owner")[1]
-    assert states(examined(signoff, code=0)) == {}
+        findings = run_doctor(signoff, code=0)
+    assert states(findings) == {"database.owner": "warning"}
+    assert f"A process (process {os.getpid()}) owns the database" in single(findings, "database.owner")[1]
+    assert states(run_doctor(signoff, code=0)) == {}
 
 
 def test_asking_for_the_owner_is_in_nobodys_way(signoff: Commands) -> None:
@@ -665,7 +665,7 @@ def test_asking_for_the_owner_is_in_nobodys_way(signoff: Commands) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mounted", "state", "told"),
+    ("mounted", "state", "expected"),
     [
         ("nfs4", "warning", "locks may not hold"),
         ("cifs", "warning", "locks may not hold"),
@@ -676,27 +676,27 @@ def test_asking_for_the_owner_is_in_nobodys_way(signoff: Commands) -> None:
         ("fuseblk", "ok", "on fuseblk"),
     ],
 )
-def test_the_file_system_is_told(signoff: Commands, mounted: str, state: str, told: str) -> None:
+def test_the_file_system_is_told(signoff: Commands, mounted: str, state: str, expected: str) -> None:
     folder = str(signoff.at.folder).replace("o", "\\157")  # as the kernel writes spaces
     signoff.at.write(
         "mounts",
         f"1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 8:2 / {folder} rw shared:1 - {mounted} there rw\n"
         f"3 1 8:3 / {folder}/other rw - nfs there rw\nnonsense\n",
     )
-    found = only(examined(signoff, code=0), "database.file_system")
-    assert (found[0], told in found[1]) == (state, True)
+    findings = single(run_doctor(signoff, code=0), "database.file_system")
+    assert (findings[0], expected in findings[1]) == (state, True)
 
 
 def test_a_system_that_does_not_tell_its_mounts_is_no_problem(signoff: Commands) -> None:
     (signoff.at.folder / "mounts").unlink()
-    assert only(examined(signoff, code=0), "database.file_system")[0] == "ok"
+    assert single(run_doctor(signoff, code=0), "database.file_system")[0] == "ok"
 
 
 @pytest.mark.parametrize(("free", "state"), [(10**6, "problem"), (10**8, "warning"), (10**10, "ok")])
 def test_little_room_is_told(signoff: Commands, monkeypatch: pytest.MonkeyPatch, free: int, state: str) -> None:
     usage = shutil.disk_usage(signoff.at.folder)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=free))
-    assert only(examined(signoff), "database.disk")[0] == state
+    assert single(run_doctor(signoff), "database.disk")[0] == state
 
 
 # -- the machine --------------------------------------------------------------------------------------------
@@ -704,14 +704,14 @@ def test_little_room_is_told(signoff: Commands, monkeypatch: pytest.MonkeyPatch,
 
 def test_a_clock_of_long_ago_is_told(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "SystemClock", lambda: FakeClock(datetime(1970, 1, 1, tzinfo=UTC)))
-    assert "1970-01-01 00:00:00 UTC" in only(examined(signoff, code=1), "machine.clock")[1]
+    assert "1970-01-01 00:00:00 UTC" in single(run_doctor(signoff, code=1), "machine.clock")[1]
 
 
 def test_a_clock_behind_the_audit_log_is_told(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     signoff.done("register", "hello.yaml")
     yesterday = FakeClock(SystemClock().now() - timedelta(days=1))
     monkeypatch.setattr(command, "SystemClock", lambda: yesterday)
-    assert "is already past" in only(examined(signoff, code=1), "machine.clock")[1]
+    assert "is already past" in single(run_doctor(signoff, code=1), "machine.clock")[1]
 
 
 def test_a_clock_that_jumps_is_told(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -721,14 +721,14 @@ def test_a_clock_that_jumps_is_told(signoff: Commands, monkeypatch: pytest.Monke
             return self.at
 
     monkeypatch.setattr(command, "SystemClock", lambda: Jumping(SystemClock().now()))
-    _, jumped = examined(signoff, code=0)["machine.clock"]
+    _, jumped = run_doctor(signoff, code=0)["machine.clock"]
     assert jumped["state"] == "warning"
     assert "jumped by +" in jumped["said"]
 
 
 def test_time_zones_that_are_missing_or_old_are_told(signoff: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "ZONES", ("Europe/Atlantis",))
-    assert only(examined(signoff, code=1), "machine.time_zones")[0] == "problem"
+    assert single(run_doctor(signoff, code=1), "machine.time_zones")[0] == "problem"
     monkeypatch.undo()
 
 
@@ -738,10 +738,10 @@ def test_old_rules_of_time_zones_are_told(signoff: Commands, monkeypatch: pytest
     signoff.at.write("zones/Europe/Berlin", "")
     signoff.at.write("zones/tzdata.zi", "# version 2019c\n")
     monkeypatch.setattr(machine, "_system_folders", lambda: [folder])
-    state, said = only(examined(signoff, code=0), "machine.time_zones")
-    assert (state, "of 2019c" in said) == ("warning", True)
+    state, message = single(run_doctor(signoff, code=0), "machine.time_zones")
+    assert (state, "of 2019c" in message) == ("warning", True)
     monkeypatch.setattr(machine, "_system_folders", list)
-    assert "the Python package tzdata" in only(examined(signoff, code=0), "machine.time_zones")[1]
+    assert "the Python package tzdata" in single(run_doctor(signoff, code=0), "machine.time_zones")[1]
 
 
 # -- what is under way --------------------------------------------------------------------------------------
@@ -750,14 +750,14 @@ def test_old_rules_of_time_zones_are_told(signoff: Commands, monkeypatch: pytest
 def test_a_workflow_that_is_not_understood_is_told_and_so_are_its_runs(signoff: Commands) -> None:
     signoff.done("register", "hello.yaml")
     signoff.done("run", "hello")
-    assert states(examined(signoff, code=0)) == {}
+    assert states(run_doctor(signoff, code=0)) == {}
     signoff.at.write("hello.yaml", HELLO + "# changed\n")
     signoff.done("register", "hello.yaml")
     make(
         signoff.at.database,
         "UPDATE workflow_version SET source = CAST(replace(CAST(source AS TEXT), 'uses: set', 'uses: sett') AS BLOB)",
     )
-    runs, current = examined(signoff, code=1)["workflows"]
+    runs, current = run_doctor(signoff, code=1)["workflows"]
     assert runs["said"].startswith("This version does not understand version 1 of hello, which open runs use: line 6")
     assert current["said"].startswith("This version does not understand the workflow hello: line 6")
     assert "Did you mean" in current["said"]
@@ -766,14 +766,14 @@ def test_a_workflow_that_is_not_understood_is_told_and_so_are_its_runs(signoff: 
 def test_a_secret_that_is_not_set_is_told(signoff: Commands) -> None:
     signoff.at.write("call.yaml", CALL.replace("URL", "https://shop.example.com"))
     signoff.done("register", "call.yaml")
-    found = examined(signoff, code=1)
-    assert only(found, "workflows.secrets") == (
+    findings = run_doctor(signoff, code=1)
+    assert single(findings, "workflows.secrets") == (
         "problem",
         "The secret SHOP is not set; workflows that name it: call 1.",
     )
-    assert "SIGNOFF_SECRET_SHOP" in found["workflows.secrets"][0]["todo"]
+    assert "SIGNOFF_SECRET_SHOP" in findings["workflows.secrets"][0]["todo"]
     signoff.set(secret_SHOP="s3cret-of-the-shop")
-    assert only(examined(signoff, code=0), "workflows.secrets")[0] == "ok"
+    assert single(run_doctor(signoff, code=0), "workflows.secrets")[0] == "ok"
 
 
 def test_a_run_that_needs_attention_is_told(signoff: Commands) -> None:
@@ -783,9 +783,9 @@ def test_a_run_that_needs_attention_is_told(signoff: Commands) -> None:
         signoff.at.write("call.yaml", CALL.replace("URL", world.url))
         signoff.done("register", "call.yaml")
         run = signoff.json("run", "call")["run"]
-    found = examined(signoff, code=0)
-    assert states(found) == {"work.attention": "warning"}
-    assert f"1. {run} (call)" in only(found, "work.attention")[1]
+    findings = run_doctor(signoff, code=0)
+    assert states(findings) == {"work.attention": "warning"}
+    assert f"1. {run} (call)" in single(findings, "work.attention")[1]
 
 
 def test_copies_that_do_not_arrive_and_requests_that_nobody_saw_are_told(signoff: Commands) -> None:
@@ -799,41 +799,41 @@ def test_copies_that_do_not_arrive_and_requests_that_nobody_saw_are_told(signoff
         "attempts = 3",
         f"UPDATE request SET first_shown_at = NULL, opened_at = '{long_ago}'",
     )
-    found = examined(signoff, code=0)
-    assert states(found) == {"work.copies": "warning", "work.unseen": "warning"}
-    told = only(found, "work.copies")[1]
-    assert told.startswith("Copies that could not be shown so far: 4. lee@example.com (terminal): Slack asks us")
-    assert told.endswith("; and 1 more.")
+    findings = run_doctor(signoff, code=0)
+    assert states(findings) == {"work.copies": "warning", "work.unseen": "warning"}
+    expected = single(findings, "work.copies")[1]
+    assert expected.startswith("Copies that could not be shown so far: 4. lee@example.com (terminal): Slack asks us")
+    assert expected.endswith("; and 1 more.")
     make(signoff.at.database, "UPDATE delivery SET state = 'dead', next_at = NULL")
-    assert "will never be shown: 4." in only(examined(signoff, code=0), "work.copies")[1]
+    assert "will never be shown: 4." in single(run_doctor(signoff, code=0), "work.copies")[1]
 
 
 def test_addresses_that_a_mail_server_refused_are_told(signoff: Commands) -> None:
     signoff.done("register", "hello.yaml")
     signoff.done("run", "hello")
-    assert only(examined(signoff, code=0), "work.addresses")[0] == "ok"
+    assert single(run_doctor(signoff, code=0), "work.addresses")[0] == "ok"
     make(
         signoff.at.database,
         "UPDATE address SET refused_at = added_at, refused_why = 'There is no such mailbox.' "
         "WHERE value = 'lee@example.com'",
     )
-    state, told = only(examined(signoff, code=0), "work.addresses")
+    state, expected = single(run_doctor(signoff, code=0), "work.addresses")
     assert state == "warning"
-    assert told.endswith(": 1. lee@example.com: There is no such mailbox.")
+    assert expected.endswith(": 1. lee@example.com: There is no such mailbox.")
 
 
 # -- the checks themselves ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "expected"),
     [
         (RuntimeError("with xoxb-sandbox-signoff"), "something broke (RuntimeError: with (a token))."),
         (OSError(5, "Input/output error"), "could not be checked: [Errno 5] Input/output error"),
     ],
 )
 def test_a_check_that_breaks_hides_no_other(
-    signoff: Commands, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+    signoff: Commands, monkeypatch: pytest.MonkeyPatch, error: Exception, expected: str
 ) -> None:
     def broken(context: CheckContext) -> Iterator[Any]:
         raise error
@@ -846,10 +846,10 @@ def test_a_check_that_breaks_hides_no_other(
     broken.__module__ = broken_network.__module__ = "bot.doctor.machine"
     monkeypatch.setattr(checks, "LOCAL_CHECKS", ((broken,), *checks.LOCAL_CHECKS))
     monkeypatch.setattr(checks, "NETWORK_CHECKS", (broken_network, *checks.NETWORK_CHECKS))
-    found = examined(signoff, code=1)
-    assert [told in item["said"] for item in found["machine"]] == [True, True]
-    assert only(found, "database.integrity")[0] == "ok"
-    assert only(found, "slack.token")[0] == "ok"
+    findings = run_doctor(signoff, code=1)
+    assert [expected in item["said"] for item in findings["machine"]] == [True, True]
+    assert single(findings, "database.integrity")[0] == "ok"
+    assert single(findings, "slack.token")[0] == "ok"
 
 
 @pytest.mark.parametrize(
@@ -875,13 +875,13 @@ def test_a_check_that_breaks_is_reported_under_the_subject_of_its_module(
     assert import_module(f"bot.doctor.{module}").CHECKS
     broken.__module__ = f"bot.doctor.{module}"
     monkeypatch.setattr(checks, "LOCAL_CHECKS", ((broken,), *checks.LOCAL_CHECKS))
-    found = examined(signoff, code=1)
-    assert "broken could not be checked: something broke (RuntimeError: broken)." in found[subject][0]["said"]
+    findings = run_doctor(signoff, code=1)
+    assert "broken could not be checked: something broke (RuntimeError: broken)." in findings[subject][0]["said"]
 
 
 def test_every_check_is_documented_and_no_other() -> None:
     sources = [path.read_text() for path in Path(checks.__file__).parent.glob("*.py")]
     _, _, section = Page.of("commands.md").text.partition("\n### signoff doctor\n")
-    told = re.findall(r"^- ([^:]+): ", section.partition("\n### ")[0], re.MULTILINE)
+    expected = re.findall(r"^- ([^:]+): ", section.partition("\n### ")[0], re.MULTILINE)
     names = {name for source in sources for name in re.findall(r'\(\s*"((?:\w+\.\w+)|settings|workflows)",', source)}
-    assert {name for line in told for name in re.findall(r"`([\w.]+)`", line)} == names - {"auth.test"}
+    assert {name for line in expected for name in re.findall(r"`([\w.]+)`", line)} == names - {"auth.test"}
