@@ -1,4 +1,4 @@
-"""`signoff try`: a run on a database of its own, with its requests put to the person at the terminal."""
+"""The trial of `signoff try`: a run on a database of its own, whose requests the person at the terminal decides."""
 
 from __future__ import annotations
 
@@ -49,11 +49,12 @@ from engine.system import SystemClock
 
 _ORIGIN = Origin(surface="terminal")
 _POLL_SECONDS = 0.05
+"""Pause before a run that waits for a time is looked at again, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What the command line asks. `source` None: go on with the runs in `database`."""
+class TrialOptions:
+    """The arguments of `signoff try`. Without a source, the runs in the database are continued."""
 
     source: bytes | None
     file: str
@@ -63,23 +64,23 @@ class Plan:
     database: Path | None
 
 
-def play(plan: Plan) -> int:
-    """Play the run to its end, or until nobody here answers; the exit code says which.
+def play(options: TrialOptions) -> int:
+    """Play the run until it ends or no answer is left, and return the exit code.
 
-    A run that still waits is kept, and the last line says how to go on with it.
+    A run that still waits is kept, and the last line has the command that continues it.
     """
-    for answer in plan.answers:
+    for answer in options.answers:
         prompts.check_answer(answer)
     trial_folders.remove_old(SystemClock().now())
-    folder = None if plan.database is not None else trial_folders.create()
-    database = plan.database or Path(str(folder)) / trial_folders.NAME
-    if plan.source is None and not database.exists():
+    folder = None if options.database is not None else trial_folders.create()
+    database = options.database or Path(str(folder)) / trial_folders.NAME
+    if options.source is None and not database.exists():
         raise click.UsageError(f"There is no trial at {database}; name a workflow file to begin one.")
     waits = False
     try:
-        code, waits = _play(plan, database)
+        code, waits = _play(options, database)
     except KeyboardInterrupt:
-        # Pressed once more, while what is under way was waited for: its outcome will be asked for.
+        # Ctrl-C was pressed again while a step was finishing: the next trial asks for its outcome.
         code, waits = Exit.WAITING, True
     finally:
         if folder is not None and not waits:
@@ -91,15 +92,15 @@ def play(plan: Plan) -> int:
     return code
 
 
-def _play(plan: Plan, database: Path) -> tuple[int, bool]:
-    """The exit code, and whether a run still waits."""
+def _play(options: TrialOptions, database: Path) -> tuple[int, bool]:
+    """Play the runs. Return the exit code, and whether a run still waits."""
     environment = settings.load_environment()
-    options = AppOptions(settings=settings.load(environment, database=database), environment=environment)
+    app_options = AppOptions(settings=settings.load(environment, database=database), environment=environment)
     with (
         start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(app.open_trial(options)) as opened,
+        portal.wrap_async_context_manager(app.open_trial(app_options)) as opened,
     ):
-        trial = Trial(plan=plan, portal=portal, app=opened, console=create_console())
+        trial = Trial(options=options, portal=portal, app=opened, console=create_console())
         runs = trial.begin()
         if not runs:
             click.echo("Every run in this trial has ended.")
@@ -117,54 +118,54 @@ def _play(plan: Plan, database: Path) -> tuple[int, bool]:
 
 @dataclass(slots=True, kw_only=True)
 class Trial:
-    """One sitting at the terminal: the engine works in a thread of its own, the questions are asked in this one."""
+    """A trial at the terminal. The engine runs in a thread of its own, and this thread asks the questions."""
 
-    plan: Plan
+    options: TrialOptions
     portal: BlockingPortal
     app: app.App
     console: Console
-    _told: dict[str, int] = field(default_factory=dict)
-    _causes: set[str] = field(default_factory=set)
+    _printed_seq: dict[str, int] = field(default_factory=dict)
+    _printed_errors: set[str] = field(default_factory=set)
     _refused_edits: dict[str, Mapping[str, Value]] = field(default_factory=dict)
-    _answered: int = 0
-    _slept: set[tuple[str, datetime]] = field(default_factory=set)
+    _answers_used: int = 0
+    _announced_waits: set[tuple[str, datetime]] = field(default_factory=set)
 
     # -- begin --
 
     def begin(self) -> list[str]:
-        """The runs to play: a new one of the file, or those that were left in the database."""
-        return self.unfinished() if self.plan.source is None else [self._start(self.plan.source)]
+        """Start a run of the file, or find those that were left in the database. Return their ids."""
+        return self.unfinished() if self.options.source is None else [self._start(self.options.source)]
 
     def unfinished(self) -> list[str]:
-        """The runs that have not ended, the oldest first."""
-        found: list[RunView] = self.portal.call(self.app.engine.runs, PageQuery(limit=1000, open_only=True))
-        return [run.id for run in reversed(found)]
+        """Return the ids of the runs that have not ended, the oldest first."""
+        runs: list[RunView] = self.portal.call(self.app.engine.runs, PageQuery(limit=1000, open_only=True))
+        return [run.id for run in reversed(runs)]
 
     def _start(self, source: bytes) -> str:
-        me = Address("terminal", self.app.operator_commands.login)
+        actor = Address("terminal", self.app.operator_commands.login)
         try:
             workflow = workflowfile.load(source, kinds=self.app.operator_commands.kinds)
-            inputs = self._inputs(workflow)
+            inputs = self._read_inputs(workflow)
             registered: Any = self.portal.call(
-                self.app.engine.register, Register(source=source, actor=me, origin=_ORIGIN)
+                self.app.engine.register, Register(source=source, actor=actor, origin=_ORIGIN)
             )
         except DefinitionError as error:
             for problem in error.problems:
-                print_sentence(problem.sentence(self.plan.file), err=True)
+                print_sentence(problem.sentence(self.options.file), err=True)
             raise click.exceptions.Exit(Exit.NO) from None
-        started: Any = _accepted(registered) and self.portal.call(
-            self.app.engine.start, Start(workflow=workflow.name, inputs=inputs, actor=me, origin=_ORIGIN)
+        started: Any = _unless_refused(registered) and self.portal.call(
+            self.app.engine.start, Start(workflow=workflow.name, inputs=inputs, actor=actor, origin=_ORIGIN)
         )
         self.console.print(characters.line(workflow.title), style="bold")
-        return str(_accepted(started).run)
+        return str(_unless_refused(started).run)
 
-    def _inputs(self, workflow: workflowfile.Workflow) -> dict[str, Any]:
-        typed = dict(self.plan.inputs)
-        if sys.stdin.isatty() and not self.plan.answers:
+    def _read_inputs(self, workflow: workflowfile.Workflow) -> dict[str, Any]:
+        texts = dict(self.options.inputs)
+        if sys.stdin.isatty() and not self.options.answers:
             for name, declared in workflow.inputs.items():
-                if name not in typed and declared.required:
-                    typed[name] = self._ask_input(name, declared)
-        values, errors = fields.from_text_all(workflow.inputs, typed)
+                if name not in texts and declared.required:
+                    texts[name] = self._ask_input(name, declared)
+        values, errors = fields.from_text_all(workflow.inputs, texts)
         if errors:
             labels = fields.labels(workflow.inputs)
             for name, sentence in errors.items():
@@ -186,19 +187,19 @@ class Trial:
     # -- follow --
 
     def follow(self, run: str) -> int:
-        """Tell the story of the run as it goes, and ask where it asks."""
+        """Print the story of the run as it goes on, and ask for its decisions. Return the exit code."""
         while True:
             self.portal.call(app.wait_for_run, self.app, run)
-            self._tell(run)
+            self._print_story(run)
             view = self._view(run)
             if view.status.ended:
-                return self._end(view)
+                return self._print_end(view)
             if view.status is RunStatus.NEEDS_ATTENTION:
-                code = self._attend(view)
-            elif (request := self._pending(run)) is not None:
-                code = self._ask(request)
+                code = self._ask_outcome(view)
+            elif (request := self._pending_request(run)) is not None:
+                code = self._decide(request)
             else:
-                self._sleep(view)
+                self._wait(view)
                 code = None
             if code is not None:
                 return code
@@ -208,26 +209,26 @@ class Trial:
         assert view is not None
         return view
 
-    def _tell(self, run: str) -> None:
+    def _print_story(self, run: str) -> None:
         async def story() -> Any:
-            return await self.app.engine.story(run, after=self._told.get(run, 0))
+            return await self.app.engine.story(run, after=self._printed_seq.get(run, 0))
 
         for entry in self.portal.call(story):
-            self._told[run] = entry.seq
+            self._printed_seq[run] = entry.seq
             if entry.kind == "step.failed":
-                self._causes.add(str((entry.content or {}).get("error")))
+                self._printed_errors.add(str((entry.content or {}).get("error")))
             # The last line says how the run ended.
             if entry.kind not in ("delivery.shown", "run.failed"):
                 self.console.print(render_story_entry(entry))
 
-    def _pending(self, run: str) -> RequestView | None:
-        found: list[RequestView] = self.portal.call(self.app.engine.requests_of_run, run)
-        return next((one for one in found if one.model.state is RequestState.PENDING), None)
+    def _pending_request(self, run: str) -> RequestView | None:
+        requests: list[RequestView] = self.portal.call(self.app.engine.requests_of_run, run)
+        return next((request for request in requests if request.model.state is RequestState.PENDING), None)
 
-    def _sleep(self, view: RunView) -> None:
+    def _wait(self, view: RunView) -> None:
         until = view.ready_at
-        if until is not None and view.status is RunStatus.WAITING and (view.id, until) not in self._slept:
-            self._slept.add((view.id, until))
+        if until is not None and view.status is RunStatus.WAITING and (view.id, until) not in self._announced_waits:
+            self._announced_waits.add((view.id, until))
             self.console.print(f"Waits until {dates.moment(until)}; Ctrl-C leaves it waiting.")
 
         async def pause() -> None:
@@ -235,31 +236,31 @@ class Trial:
 
         self.portal.call(pause)
 
-    def _end(self, view: RunView) -> int:
+    def _print_end(self, view: RunView) -> int:
         for step in view.steps:
             if step.output:
                 self.console.print(f"{step.step}:", style="cyan")
                 self.console.print(render_output(step.output))
         error = view.error or ""
-        # The step that failed has said why already.
-        why = "" if any(error.endswith(cause) for cause in self._causes) else characters.line(error)
-        self.console.print(f"The run {states.RUN_CLAUSES[view.status]}. {why}".rstrip(), style="bold")
+        # The line of the failed step has the error already.
+        reason = "" if any(error.endswith(cause) for cause in self._printed_errors) else characters.line(error)
+        self.console.print(f"The run {states.RUN_CLAUSES[view.status]}. {reason}".rstrip(), style="bold")
         return Exit.DONE if view.status is RunStatus.SUCCEEDED else Exit.NO
 
     # -- ask --
 
-    def _ask(self, request: RequestView) -> int | None:
-        answer = self._answer(request)
+    def _decide(self, request: RequestView) -> int | None:
+        answer = self._next_answer(request)
         if answer is None:
             self.console.print(render_card(request_card.request_card(request)))
             click.echo("Nobody is here to ask: answer at a terminal, or with --answer approve.")
             return Exit.WAITING
-        decided: Any = self.portal.call(
+        result: Any = self.portal.call(
             self.app.engine.decide,
             Decide(
                 request=request.id,
                 verdict=answer.verdict,
-                actor=self._as(request),
+                actor=self._decider(request),
                 content_version=request.model.content_version,
                 digest=request.model.digest,
                 origin=_ORIGIN,
@@ -268,71 +269,72 @@ class Trial:
                 reason=answer.reason,
             ),
         )
-        if not isinstance(decided, Refusal):
+        if not isinstance(result, Refusal):
             return None
-        print_sentence(refusals.sentence(decided), err=True)
-        if isinstance(decided, InvalidEdits | ReasonMissing | Contested):
+        print_sentence(refusals.sentence(result), err=True)
+        if isinstance(result, InvalidEdits | ReasonMissing | Contested):
             self._refused_edits[request.id] = answer.edits
-        # Nobody is there to answer better: another round would say the same.
-        return None if self._interactive else Exit.NO
+        # A given answer would be refused again, so only a person is asked again.
+        return None if self._is_interactive else Exit.NO
 
-    def _as(self, request: RequestView) -> Address:
-        if self.plan.person is not None:
-            return Address("email", self.plan.person)
+    def _decider(self, request: RequestView) -> Address:
+        if self.options.person is not None:
+            return Address("email", self.options.person)
         first = request.approvers[0].person
         self.console.print(f"Answering as {characters.line(first.label)}.", style="dim")
         return first.addresses[0]
 
     @property
-    def _interactive(self) -> bool:
-        return not self.plan.answers and sys.stdin.isatty()
+    def _is_interactive(self) -> bool:
+        return not self.options.answers and sys.stdin.isatty()
 
-    def _answer(self, request: RequestView) -> TypedDecision | None:
-        given = self.plan.answers
-        if given:
-            turn = 0 if len(given) == 1 else self._answered
-            self._answered += 1
-            if turn >= len(given):
+    def _next_answer(self, request: RequestView) -> TypedDecision | None:
+        answers = self.options.answers
+        if answers:
+            index = 0 if len(answers) == 1 else self._answers_used
+            self._answers_used += 1
+            if index >= len(answers):
                 return None
             self.console.print(render_card(request_card.request_card(request)))
-            return prompts.parse_answer(given[turn], request)
+            return prompts.parse_answer(answers[index], request)
         if not sys.stdin.isatty():
             return None
         return prompts.ask_decision(
             self.console, request_card.request_card(request), request, self._refused_edits.pop(request.id, None)
         )
 
-    def _attend(self, view: RunView) -> int | None:
-        if not self._interactive:
+    def _ask_outcome(self, view: RunView) -> int | None:
+        if not self._is_interactive:
             click.echo("The outcome of a step is unknown: say at a terminal whether it happened.")
             return Exit.WAITING
         answer = click.prompt(
             "Did the step happen? done = yes, go on; repeat = do it again; stop = end the run",
-            type=click.Choice([one.value for one in ResumeAnswer]),
+            type=click.Choice([answer.value for answer in ResumeAnswer]),
         )
         owner = view.owner.addresses[0]
-        output = self._produced(view.id) if answer == ResumeAnswer.DONE else {}
+        output = self._ask_output(view.id) if answer == ResumeAnswer.DONE else {}
         command = Resume(run=view.id, answer=ResumeAnswer(answer), actor=owner, origin=_ORIGIN, output=output)
-        _accepted(self.portal.call(self.app.engine.resume, command))
+        _unless_refused(self.portal.call(self.app.engine.resume, command))
         return None
 
-    def _produced(self, run: str) -> dict[str, Value]:
-        """What the step produced, as far as later steps read it."""
-        expected = _accepted(self.portal.call(self.app.engine.attention, run)).expected
+    def _ask_output(self, run: str) -> dict[str, Value]:
+        """Ask for the outputs of the step that later steps read."""
+        expected = _unless_refused(self.portal.call(self.app.engine.attention, run)).expected
         values: dict[str, Value] = {}
-        for name, asked in expected.fields.items():
-            label = characters.line(f"{asked.label} ({asked.help})")
+        for name, output in expected.fields.items():
+            label = characters.line(f"{output.label} ({output.help})")
             while name not in values:
-                typed = click.prompt(label, default=None if asked.required else "", show_default=False)
-                found, wrong = expected.parse_texts({name: typed} if typed else {})
-                values |= found or ({} if wrong else {name: None})
-                for why in wrong.values():
-                    print_sentence(f"{asked.label} {why}.", err=True)
+                text = click.prompt(label, default=None if output.required else "", show_default=False)
+                parsed, errors = expected.parse_texts({name: text} if text else {})
+                values |= parsed or ({} if errors else {name: None})
+                for error in errors.values():
+                    print_sentence(f"{output.label} {error}.", err=True)
         return dict(expected.build_output(values))
 
 
-def _accepted(answer: Any) -> Any:
-    if isinstance(answer, Refusal):
-        print_sentence(refusals.sentence(answer), err=True)
+def _unless_refused(result: Any) -> Any:
+    """Return the result of a command. A refusal is printed, and ends the trial."""
+    if isinstance(result, Refusal):
+        print_sentence(refusals.sentence(result), err=True)
         raise click.exceptions.Exit(Exit.NO)
-    return answer
+    return result

@@ -34,7 +34,7 @@ def try_(
     if file is None and inputs:
         raise click.UsageError("Inputs belong to a new run; name its workflow file too.")
     source = read_workflow_argument(file) if file is not None else None
-    plan = trial.Plan(
+    options = trial.TrialOptions(
         source=source,
         file=str(file or ""),
         inputs=client.parse_pairs(inputs, noun="an input"),
@@ -42,4 +42,4 @@ def try_(
         person=person,
         database=database,
     )
-    return trial.play(plan)
+    return trial.play(options)

@@ -1,4 +1,4 @@
-"""Asks the server that owns the database, if one runs."""
+"""The client of the server that owns the database."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from engine.errors import StoreError
 from engine.json_values import Value
 
 TIMEOUT_SECONDS: Final = 60
+"""Maximum time for a command, in seconds."""
 
 
-async def ask(database: Path, command: str, given: dict[str, Value]) -> CommandReply | None:
-    """The server's reply, or None if no server answers at the socket.
+async def ask(database: Path, command: str, arguments: dict[str, Value]) -> CommandReply | None:
+    """Send a command. Return the server's reply, or None if no server answers at the socket.
 
-    Raises `StoreError` when the server cannot use its database, or went away while it was at it.
+    Raises `StoreError` if the server cannot use its database, or stopped before it replied.
     """
     path = socket_path(database)
     if not path.exists():
@@ -28,15 +29,15 @@ async def ask(database: Path, command: str, given: dict[str, Value]) -> CommandR
     connector = aiohttp.UnixConnector(path=str(path))
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         try:
-            async with session.post(f"http://signoff/{command}", data=json_values.dumps(given)) as response:
+            async with session.post(f"http://signoff/{command}", data=json_values.dumps(arguments)) as response:
                 body: Any = json_values.loads(await response.read())
                 status = response.status
         except aiohttp.ClientConnectorError:
             return None
         except (aiohttp.ClientError, TimeoutError) as error:
             raise StoreError(
-                "The server went away while it was at it; "
-                "look at `signoff runs` and `signoff requests` for what became of it."
+                "The server stopped before it replied. "
+                "`signoff runs` and `signoff requests` show whether the command was carried out."
             ) from error
     reply = CommandReply.from_value(body)
     if status >= 500:

@@ -62,10 +62,10 @@ def _remove_socket(path: Path) -> None:
 
 
 def _make_private(folder: Path) -> None:
-    """Make sure that in the temporary folder nobody else can take the socket's name."""
+    """Create the folder for this user alone, so that no other user can take the socket's name."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise StoreError(f"The folder {folder} is open to others; remove it.")
 
 
@@ -87,8 +87,8 @@ def _private_socket(path: Path) -> socket.socket:
 
 async def _answer(carry_out: CarryOut, request: Request) -> Response:
     try:
-        given: Any = json_values.loads(await _body(request))
-        reply = await carry_out(request.path_params["command"], given)
+        arguments: Any = json_values.loads(await _body(request))
+        reply = await carry_out(request.path_params["command"], arguments)
     except ClientDisconnect:
         return Response(status_code=400)  # the client is gone and reads nothing
     except _BodyTooLarge:
@@ -105,7 +105,7 @@ async def _answer(carry_out: CarryOut, request: Request) -> Response:
 
 
 async def _body(request: Request) -> bytes:
-    """Return the whole body. Raises `_TooLarge`, and starlette's `ClientDisconnect`."""
+    """Return the whole body. Raises `_BodyTooLarge`, and starlette's `ClientDisconnect`."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
