@@ -114,9 +114,9 @@ def remaining_files(at: Installation) -> list[str]:
 
 def open_addresses(out: str) -> list[str]:
     """Return the addresses of the story that still accept connections."""
-    found = re.findall(r"http://(127\.0\.0\.1):(\d+)", out)
-    assert len(set(found)) >= 3, out
-    return [f"{host}:{port}" for host, port in found if _accepts(host, int(port))]
+    addresses = re.findall(r"http://(127\.0\.0\.1):(\d+)", out)
+    assert len(set(addresses)) >= 3, out
+    return [f"{host}:{port}" for host, port in addresses if _accepts(host, int(port))]
 
 
 def _accepts(host: str, port: int) -> bool:
@@ -130,9 +130,9 @@ def _accepts(host: str, port: int) -> bool:
 def test_the_story_is_told_in_its_order_and_leaves_nothing(at: Installation) -> None:
     finished = at.run("demo", "--play")
     assert (finished.code, finished.err) == (Exit.DONE, ""), finished.out + finished.err
-    said, position = " ".join(finished.out.split()), 0
+    words, position = " ".join(finished.out.split()), 0
     for line in STORY.splitlines():
-        position = said.find(line, position)
+        position = words.find(line, position)
         assert position >= 0, (line, finished.out)
     last = TOTALS.fullmatch(finished.out.splitlines()[-1])
     assert last is not None, finished.out
@@ -353,7 +353,7 @@ BROKEN: dict[str, tuple[Callable[[DemoEnvironment], None], str, str]] = {
         "mia gets the email with the code",
         "after 4 s, ['Refund order A-1007?']",
     ),
-    "nobody is told by mail how it ended": (
+    "no email about the outcome is sent": (
         refuse_emails(3),
         "mia gets the email about the outcome",
         "'Your code to approve: Refund order A-1007?'",
@@ -385,12 +385,12 @@ def test_a_claim_that_does_not_hold_is_named_and_ends_with_1(what: str, capsys: 
 
     code = demo.play_story(sabotage=sabotage_and_note_folder, patience=4)
     out = capsys.readouterr().out
-    said = " ".join(out.split())
+    words = " ".join(out.split())
     assert code == Exit.NO, out
-    assert f"✗ {claim}" in said
-    assert instead in said.partition("✗")[2]
-    assert said.endswith("The story broke off: this claim does not hold.")
-    assert said.count("✗") == 1
+    assert f"✗ {claim}" in words
+    assert instead in words.partition("✗")[2]
+    assert words.endswith("The story broke off: this claim does not hold.")
+    assert words.count("✗") == 1
     assert [folder for folder in folders if folder.exists()] == []
     assert open_addresses(out) == []
 

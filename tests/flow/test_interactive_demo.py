@@ -58,12 +58,12 @@ class Demo:
         """Start the process, and return its output until it is ready."""
         self.process = self.at.start(*self.options, *more)
         assert self.process.stdout is not None
-        said = ""
+        output = ""
         for line in self.process.stdout:
-            said += line
+            output += line
             if line.startswith(LAST_LINE):
-                return said
-        raise AssertionError(said + self.process.communicate(timeout=PATIENCE)[1])
+                return output
+        raise AssertionError(output + self.process.communicate(timeout=PATIENCE)[1])
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> tuple[int, str, str]:
         """Stop the process, and return its exit code and the rest of its output."""
@@ -84,8 +84,8 @@ class Demo:
     def shown_copies(self) -> int:
         """Return how many copies are recorded as shown. A copy that a crash cut off waits for its lease."""
         with closing(sqlite3.connect(self.folder / "signoff.db")) as connection:
-            (found,) = connection.execute("SELECT count(*) FROM delivery WHERE receipt IS NOT NULL").fetchone()
-            return int(found)
+            (count,) = connection.execute("SELECT count(*) FROM delivery WHERE receipt IS NOT NULL").fetchone()
+            return int(count)
 
     # -- its people --
 
@@ -101,8 +101,8 @@ class Demo:
 
     def sees(self, who: str, channel: str = "") -> list[dict[str, Any]]:
         where = f"?channel={channel}" if channel else ""
-        found: list[dict[str, Any]] = self.call("GET", f"people/{who}/messages{where}")["messages"]
-        return found
+        messages: list[dict[str, Any]] = self.call("GET", f"people/{who}/messages{where}")["messages"]
+        return messages
 
     def asks(self, line: str, title: str) -> None:
         """Start a run as cleo, and wait until the approvers have copies."""
@@ -138,12 +138,12 @@ class Demo:
 
     def mails(self, subject: str = "") -> list[dict[str, Any]]:
         """Return the emails to mia with this text in their subject."""
-        found: list[dict[str, Any]] = self.call("GET", f"mail?to={MIA}&subject={subject}")["mails"]
-        return found
+        emails: list[dict[str, Any]] = self.call("GET", f"mail?to={MIA}&subject={subject}")["mails"]
+        return emails
 
     def mail(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.call("GET", f"mail/{name}")["mail"]
-        return found
+        email: dict[str, Any] = self.call("GET", f"mail/{name}")["mail"]
+        return email
 
     def booked(self) -> list[str]:
         """Return the lines of the ledger."""
@@ -169,10 +169,10 @@ def ask(port: int, method: str, path: str, given: Any = None, *, wants: str = "*
 def until(look: Callable[[], Any]) -> Any:
     """Wait until `look` returns a value, and return it."""
     ends = time.monotonic() + PATIENCE / 4
-    while not (found := look()):
+    while not (value := look()):
         assert time.monotonic() < ends
         time.sleep(0.02)
-    return found
+    return value
 
 
 def buttons(message: dict[str, Any]) -> list[str]:
@@ -183,11 +183,11 @@ def buttons(message: dict[str, Any]) -> list[str]:
 @pytest.fixture
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """A demo in a folder with a short path, which a socket needs."""
-    made = Demo(installation(tmp_path_factory.mktemp("d")))
-    yield made
-    if made.process is not None and made.process.poll() is None:
-        made.process.kill()
-        made.process.communicate(timeout=PATIENCE)
+    new_demo = Demo(installation(tmp_path_factory.mktemp("d")))
+    yield new_demo
+    if new_demo.process is not None and new_demo.process.poll() is None:
+        new_demo.process.kill()
+        new_demo.process.communicate(timeout=PATIENCE)
 
 
 # -- played with --------------------------------------------------------------------------------------------
@@ -201,13 +201,13 @@ def test_it_says_what_to_click_and_that_works(demo: Demo) -> None:
         SIGNOFF_NO_SUCH_SETTING="1",
         HTTPS_PROXY="http://127.0.0.1:9",
     )
-    said = demo.start()
-    assert f"Cleo, who runs things: http://127.0.0.1:{demo.page}/sandbox?as=cleo" in " ".join(said.split())
-    assert f"Ada, who approves: http://127.0.0.1:{demo.page}/sandbox?as=ada" in " ".join(said.split())
-    assert re.findall(r"^  (\d)\. ", said, flags=re.MULTILINE) == ["1", "2", "3", "4", "5", "6"]
-    assert f"Mia, who has no Slack: http://127.0.0.1:{demo.page}/sandbox/mail?to={MIA}" in " ".join(said.split())
-    assert f"http://127.0.0.1:{demo.effects}" in said
-    assert "--fresh" in said
+    output = demo.start()
+    assert f"Cleo, who runs things: http://127.0.0.1:{demo.page}/sandbox?as=cleo" in " ".join(output.split())
+    assert f"Ada, who approves: http://127.0.0.1:{demo.page}/sandbox?as=ada" in " ".join(output.split())
+    assert re.findall(r"^  (\d)\. ", output, flags=re.MULTILINE) == ["1", "2", "3", "4", "5", "6"]
+    assert f"Mia, who has no Slack: http://127.0.0.1:{demo.page}/sandbox/mail?to={MIA}" in " ".join(output.split())
+    assert f"http://127.0.0.1:{demo.effects}" in output
+    assert "--fresh" in output
 
     demo.act("cleo", "command", line="/signoff run refund", channel="general")
     until(lambda: demo.call("GET", "people/cleo")["modal"])
@@ -372,8 +372,8 @@ def test_fresh_forgets(demo: Demo) -> None:
     demo.act("ada", "click", button=PAY)
     until(lambda: demo.booked() == ["paid 120 EUR for order A-1 (Broken)"])
     demo.folder.joinpath("mine.txt").write_text("stays")
-    said = demo.again("--fresh")
-    assert GONE_ON not in said
+    output = demo.again("--fresh")
+    assert GONE_ON not in output
     assert demo.sees("ada") == []
     assert demo.booked() == ["Nothing was paid or deployed so far."]
     assert demo.folder.joinpath("mine.txt").read_text() == "stays"
@@ -416,8 +416,8 @@ def test_a_port_that_is_taken_is_an_error_with_its_flag(demo: Demo, part: str, f
         finished = demo.at.run(*demo.options)
     assert (finished.code, finished.out) == (Exit.USAGE, "")
     named = rf"Error: Port {port} is taken by another program; name another one with {flag}, (.+)\.\n$"
-    (said,) = re.findall(named, finished.err)
-    assert re.fullmatch(rf'with make as in: make demo DEMOFLAGS="{flag} \d+"', said)
+    (advice,) = re.findall(named, finished.err)
+    assert re.fullmatch(rf'with make as in: make demo DEMOFLAGS="{flag} \d+"', advice)
     demo.start()
     demo.refund("A-1")
 
@@ -439,8 +439,8 @@ def test_a_file_that_cannot_be_used_is_named_and_kept(demo: Demo, name: str) -> 
     file.write_bytes(b'{"version":' + b" " * 200)
     finished = demo.at.run(*demo.options)
     assert (finished.code, finished.out) == (Exit.STORE, "")
-    said = rf"(The file )?{file} (cannot be read: .+\.|is not a Signoff database, .+;.+\.)"
-    assert re.fullmatch(rf"{said} With --fresh the demo starts anew and deletes the saved state\.", finished.said)
+    reason = rf"(The file )?{file} (cannot be read: .+\.|is not a Signoff database, .+;.+\.)"
+    assert re.fullmatch(rf"{reason} With --fresh the demo starts anew and deletes the saved state\.", finished.said)
     assert file.read_bytes() == b'{"version":' + b" " * 200
     assert GONE_ON not in demo.start("--fresh")
 
