@@ -1,6 +1,6 @@
-"""Codes that go out by mail, pure: made of the server's key and the challenge, so that none is kept anywhere.
+"""The derivation of one-time codes from the key of the server and a challenge, so that no code is stored. Pure.
 
-A sealed text is what a browser carries for us: it cannot be read or changed without the key.
+A sealed text is carried by a browser: it cannot be read or changed without the key.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 DIGITS: Final = 8
-"""Digits of a code that is good for one browser, where five may be tried."""
+"""Length of a code for one browser, in digits. Five codes may be tried there."""
 LONG_DIGITS: Final = 16
-"""Digits of a code that is good for every browser that asks with the same address: it must not be guessed, however
-many are tried. docs/decisions.md has the arithmetic."""
+"""Length of a code for every browser that asks with the same address, in digits. It cannot be guessed with any number
+of tries: docs/decisions.md has the arithmetic."""
 _GROUP: Final = 4
 MIN_KEY: Final = 32
-"""Bytes."""
+"""Minimum length of the key, in bytes."""
 _SEALED: Final = "s."
 _LONGEST_SEALED: Final = 2_000
 _CONSONANTS: Final = "BCDFGHJKLMNPQRSTVWXZ"
@@ -32,7 +32,7 @@ _BETWEEN: Final = re.compile(r"[\s\-\u2010-\u2015]+")
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """`key`: at least 32 random bytes that only this server knows."""
+    """Derives codes and seals texts. `key`: at least `MIN_KEY` random bytes that only this server knows."""
 
     key: bytes = field(repr=False)
 
@@ -41,31 +41,31 @@ class Codes:
             raise ValueError(f"the key has {len(self.key)} bytes; it needs {MIN_KEY}")
 
     def code(self, challenge: str, digits: int = DIGITS) -> str:
-        """Return the code of this challenge, the same whenever its mail has to be written; a long one in groups."""
+        """Return the code of this challenge, the same each time. A long code is written in groups."""
         number = int.from_bytes(self._digest("code", challenge)[:24], "big")
         code = f"{number % 10**digits:0{digits}d}"
         return code if digits == DIGITS else " ".join(code[at : at + _GROUP] for at in range(0, digits, _GROUP))
 
     def mac(self, challenge: str, subject: str, code: str) -> bytes:
-        """Return what is kept of a code that was sent. `subject`: all that the code stands for."""
+        """Return the MAC that is stored for a code that was sent. `subject`: everything that the code confirms."""
         return self._digest("mac", challenge, tidy(code), subject)
 
     def matches(self, challenge: str, subject: str, code: str, mac: bytes) -> bool:
-        """Return whether `code`, as a person typed it, is the one of which `mac` was kept, and stands for `subject`."""
+        """Return whether `code`, as a person typed it, is the code of `mac` and confirms `subject`."""
         return hmac.compare_digest(self.mac(challenge, subject, code), mac)
 
     def seal(self, text: str) -> str:
-        """Return a text that only this server can read, and that nobody can change."""
+        """Return the text encrypted, so that only this server can read it and any change is noticed."""
         sealed = AESSIV(self._sealing_key).encrypt(text.encode("utf-8", "surrogatepass"), [b"signoff"])
         return _SEALED + base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
     def unseal(self, sealed: str) -> str | None:
-        """Return what was sealed, or None if it was not sealed by this server."""
+        """Return the text that was sealed, or None if this server did not seal it."""
         if not is_sealed(sealed) or len(sealed) > _LONGEST_SEALED or not sealed.isascii():
             return None
         try:
-            given = sealed.removeprefix(_SEALED)
-            raw = base64.urlsafe_b64decode(given + "=" * (-len(given) % 4))
+            encoded = sealed.removeprefix(_SEALED)
+            raw = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
             return AESSIV(self._sealing_key).decrypt(raw, [b"signoff"]).decode("utf-8", "surrogatepass")
         except (binascii.Error, ValueError, InvalidTag):
             return None
@@ -79,17 +79,17 @@ class Codes:
 
 
 def tidy(code: str) -> str:
-    """As it was typed or pasted, without spaces and dashes."""
+    """Return a code as it was typed or pasted, without spaces and dashes."""
     return _BETWEEN.sub("", code)
 
 
 def is_sealed(text: str) -> bool:
-    """Return whether this has the form of a sealed text."""
+    """Return whether the text looks like a sealed text."""
     return text.startswith(_SEALED)
 
 
 def reference(subject: str) -> str:
-    """Return four letters that stand on a page and in its mail, so that people see which mails are for which page."""
+    """Return four letters that a page and its emails show, so that people see which email is for which page."""
     number = int.from_bytes(
         hashlib.sha256(f"reference\n{subject}".encode("utf-8", "surrogatepass")).digest()[:8], "big"
     )
@@ -97,5 +97,5 @@ def reference(subject: str) -> str:
 
 
 def hashed(secret: str) -> bytes:
-    """What is kept of a token or of a browser's secret. Both are random enough to be hashed once, and unsalted."""
+    """Return the hash that is stored of a token or the secret of a browser. Both are random, so no salt is needed."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()

@@ -9,17 +9,17 @@ from typing import Final
 from engine.errors import InvalidValue
 
 LONGEST: Final = timedelta(days=3650)
-"""Ten years of 365 days: no approval waits longer, and it keeps every sum of times inside what a datetime can hold."""
+"""The longest duration, ten years of 365 days: sums of times stay within the range of a datetime."""
 
 _NAMES: Final = {"w": "week", "d": "day", "h": "hour", "m": "minute", "s": "second"}
 _SECONDS: Final = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
-# Largest unit first and each at most once, so that a text has one reading: `15m2h` is more likely a slip than a wish.
-# Twelve digits are more than ten years of seconds need; without a bound int() would read megabytes of digits.
+# The largest unit comes first and each unit once, so that a text has one meaning: `15m2h` is probably a typing error.
+# Twelve digits are enough for ten years of seconds. Without a limit, int() would read megabytes of digits.
 _WRITTEN: Final = re.compile("".join(f"(?:(?P<{unit}>[0-9]{{1,12}}){unit})?" for unit in _SECONDS))
 
 
 def parse(text: str) -> timedelta:
-    """The duration that `text` names.
+    """Return the duration that `text` names.
 
     Raises `InvalidValue` (a sentence) for anything else, for zero, and for more than `LONGEST`.
     """
@@ -35,23 +35,23 @@ def parse(text: str) -> timedelta:
 
 
 def show(delta: timedelta) -> str:
-    """The shortest text that `parse` reads as `delta`, in whole seconds (fractions are rounded); `0s` for zero.
+    """Return the shortest text that `parse` reads as `delta`, rounded to whole seconds; `0s` for zero.
 
-    Weeks only where they come out even: `10d` says more than `1w3d`. A negative delta gets a leading minus.
+    Weeks are used only for whole weeks: `10d` is clearer than `1w3d`. A negative delta gets a leading minus.
     """
     counted = "".join(f"{count}{unit}" for count, unit in _parts(delta))
     return f"{'-' if counted and delta < timedelta() else ''}{counted or '0s'}"
 
 
 def in_words(delta: timedelta) -> str:
-    """What `show` writes of a positive duration, in a sentence: `1 hour and 30 minutes`."""
+    """Return a positive duration in words: `1 hour and 30 minutes`."""
     parts = _parts(delta) or [(0, "s")]
     *most, last = [f"{count} {_NAMES[unit]}{'' if count == 1 else 's'}" for count, unit in parts]
     return f"{', '.join(most)} and {last}" if most else last
 
 
 def _parts(delta: timedelta) -> list[tuple[int, str]]:
-    """How many of which units, the largest first; none of them for zero."""
+    """Return the number of each unit, the largest first; nothing for zero."""
     seconds = round(abs(delta).total_seconds())
     if seconds % _SECONDS["w"] == 0:
         return [(seconds // _SECONDS["w"], "w")] if seconds else []

@@ -1,4 +1,4 @@
-"""The exception tree: what goes wrong in the world. Refusals that are expected are values, in `model`."""
+"""The exceptions of the engine. Refusals that are expected are values, in `engine.domain.results`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Problem:
     hint: str = ""
 
     def facts(self) -> dict[str, str | int]:
-        """For programs: the reverse of `Problem(**facts)`."""
+        """Return the fields as a mapping: `Problem(**facts)` reads it."""
         return {name: getattr(self, name) for name in ("line", "column", "path", "message", "hint")}
 
     def sentence(self, file: str = "") -> str:
@@ -59,8 +59,8 @@ def about(name: str, predicate: str) -> str:
 class StepError(SignoffError):
     """A step failed.
 
-    `outcome_unknown`: the effect may have happened (timeout or disconnect after sending). Otherwise the failure
-    is definite. `retryable`: the same call may succeed later. `retry_after`: the other side's own wish.
+    `outcome_unknown`: the effect may have happened (a timeout or a lost connection after sending). Otherwise it did
+    not. `retryable`: the same call may succeed later. `retry_after`: the wait that the other server asked for.
     """
 
     def __init__(
@@ -80,10 +80,10 @@ class StepError(SignoffError):
 class ChannelError(SignoffError):
     """A channel could not show a copy: the only exception that a channel raises.
 
-    `permanent`: this address will never take it. `outcome_unknown`: a copy may have landed.
-    `retry_after`: the vendor's own wish. `patience`: when to give up what is not permanent, counted from when the copy
-    was wanted; None: never. `about`: what is at fault: this copy; the `address`, which nobody should write to again
-    before somebody looked; or the `channel`, whose set-up somebody has to mend before anything goes through it.
+    `permanent`: the address will never accept the copy. `outcome_unknown`: a copy may have been posted.
+    `retry_after`: the wait that the vendor wants. `patience`: how long a delivery is tried after its creation if the
+    error is not permanent, or None for ever. `about`: the cause is this `copy`; or the `address`, to which nothing
+    else is sent until a person checked it; or the `channel`, which an operator has to fix before it works again.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class ChannelError(SignoffError):
 
 
 class StoreError(SignoffError, OSError):
-    """The database could not be read or written; nothing of the unit of work was kept."""
+    """The database could not be read or written. Nothing of the unit of work was saved."""
 
 
 class StoreFull(StoreError):
@@ -129,15 +129,15 @@ class StoreLost(StoreError):
 
 
 class StoreRestored(StoreError):
-    """The database may be older than what has happened since; it is used only after the operator said so."""
+    """The database may be an old backup. It is used only after the operator confirms that."""
 
 
 class Conflict(SignoffError):
-    """Somebody else changed the row between the read and the write of this unit; run the unit again."""
+    """Another unit changed the row between the read and the write of this unit. Run this unit again."""
 
 
 class Tampered(SignoffError):
-    """What is about to run is not what was approved."""
+    """The content that is about to run is not the content that was approved."""
 
 
 class PluginError(SignoffError):

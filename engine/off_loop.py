@@ -1,4 +1,4 @@
-"""Work whose length is in the hands of data, done beside the event loop, so that nobody else waits for it."""
+"""Work that depends on the size of data, moved off the event loop so that it does not delay other work."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Final, TypeVar
 Result = TypeVar("Result")
 
 LARGE: Final = 4_000
-"""Characters from which on a text is not looked at on the loop: a worst one takes some 30 ms."""
+"""From this many characters on, a text is processed on a thread: the worst one takes about 30 ms."""
 _THREADS: Final = ThreadPoolExecutor(2, thread_name_prefix="off-loop")
-"""Few: more would only take more of the loop's time."""
+"""Two threads: more of them would take time from the event loop."""
 
 
 async def off_loop(work: Callable[[], Result], *, large: bool = True) -> Result:
-    """Return what `work` returns. It is pure, and nothing that it reads changes meanwhile."""
+    """Return the result of `work`, which is pure and reads only values that do not change meanwhile."""
     if not large:
         return work()
     return await asyncio.get_running_loop().run_in_executor(_THREADS, work)

@@ -1,4 +1,4 @@
-"""What the engine needs from outside, as protocols with their contracts.
+"""The protocols that the outside implements for the engine, with their contracts.
 
 To add a kind of step, derive from `StepType` and name the class in the entry-point group `signoff.steps`.
 To add a channel, implement `Channel`.
@@ -23,17 +23,16 @@ from engine.workflowfile.step_kinds import Nature
 
 ParamsT = TypeVar("ParamsT", bound=BaseModel)
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Host and port in, textual addresses out. Raises `OSError` (`socket.gaierror` says whether it may pass)."""
+"""Returns the addresses of a host and port, as text. Raises `OSError`; `socket.gaierror` tells if it is temporary."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepContext:
-    """What a step may know of the run it is in.
+    """The facts about its run that a step gets.
 
-    `workflow` is its name.
-    `idempotency_key` is the same for every call of this visit, over retries and crashes: pass it on.
-    `attempt` counts calls from 1. `timeout` is what is left of the time that the step may take. `redact` takes the
-    secrets out of a text: use it before you cut a text that quotes the other side, or half of a secret is left.
+    `workflow` is the name of the workflow. `idempotency_key` is the same for every call of this visit, over retries and
+    crashes: pass it on. `attempt` counts calls from 1. `timeout` is the time that the step may take. `redact` removes
+    secrets from a text: call it before you truncate a text from another server, or a part of a secret may stay.
     """
 
     run: str
@@ -48,13 +47,12 @@ class StepContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepServices:
-    """What steps need from outside: one value, given to every step type when the registry builds it.
+    """The services that steps use: one value, given to every step type when the registry creates it.
 
-    A service that is not set up here is None, and so are all of them where files are only checked: a step that needs
-    one fails when it runs, never when it is built. There is no clock, because a step type is given the times that it
-    may know.
+    A service that is not set up is None; all are None where files are only checked. A step that needs a missing
+    service fails when it runs, never when it is created. There is no clock: a step type is given the times it needs.
 
-    `http_allow`: hosts that may be private and called by plain http. `resolve`: looks the addresses of a host up; None:
+    `http_allow`: hosts that may be private and called by plain http. `resolve`: looks up the addresses of a host; None:
     the operating system does. `sender`: sends messages to people and channels. `mailer`: sends emails. `secrets`: reads
     what the server itself was given for a step type. Secrets of a workflow stand in parameters (`secret_params`), so
     that approvers see where they go.
@@ -94,35 +92,35 @@ class StepType(ABC, Generic[ParamsT]):
         return cls()
 
     def outputs(self, given: Mapping[str, Value]) -> frozenset[str] | None:  # noqa: ARG002
-        """Names of the output's fields, if they are known from the parameters; None: only known when it ran."""
+        """Return the names of the fields of the output, or None if they are known only after the step ran."""
         return None
 
     def content(self, given: Mapping[str, Value]) -> Mapping[str, Field | None]:  # noqa: ARG002
-        """Parameters that a reviewer may edit by default (content, never an address to call). None: type from value."""
+        """Return the parameters that a reviewer may edit by default, and their fields (None: inferred)."""
         return {}
 
     def idempotent(self, given: Mapping[str, Value]) -> bool:  # noqa: ARG002
-        """Whether repeating the call is harmless by its nature. If not, an unknown outcome asks a person."""
+        """Return whether the call can be repeated without harm. If not, a person is asked about an unknown outcome."""
         return False
 
     async def doubts(self, given: Mapping[str, Value]) -> Sequence[str]:  # noqa: ARG002
-        """Return what will not work, asked when a workflow is registered, in sentences.
+        """Return warnings for a workflow that is being registered, as sentences.
 
-        `given`: the parameters that stand in the file as they are. Never raises.
+        `given`: the parameters without expressions. Never raises.
         """
         return ()
 
     def produce(self, given: Mapping[str, Value]) -> dict[str, Value]:
-        """Only for INLINE and SLEEP kinds: the output, from the parameters alone."""
+        """Return the output, from the parameters alone. Only for INLINE and SLEEP kinds."""
         raise TypeError(f"{self.name} is not an inline step; it was given {', '.join(given)}")
 
     def wakes_at(self, given: Mapping[str, Value], now: datetime) -> datetime:
-        """Only for SLEEP kinds: when the run goes on. `now` is when the step was reached."""
+        """Return when the run goes on. `now` is when the step was reached. Only for SLEEP kinds."""
         raise TypeError(f"{self.name} does not sleep; it was given {', '.join(given)} at {now}")
 
     @abstractmethod
     async def run(self, params: ParamsT, context: StepContext) -> Mapping[str, object]:
-        """Do it, and return the output: a mapping of JSON values.
+        """Run the step and return its output, a mapping of JSON values.
 
         Raise `engine.errors.StepError` for a failure; any other exception counts as a failure with unknown outcome.
         """
@@ -134,30 +132,30 @@ class Channel(Protocol):
     name: str
 
     async def show(self, *, address: str, card: Card, receipt: Receipt | None, delivery: str) -> Receipt:
-        """Post the card (no receipt), or edit the copy that the receipt names. Returns what finds the copy again.
+        """Post the card, or edit the copy of the receipt if there is one. Return the receipt of the copy.
 
-        `delivery`: the id of this copy, to be left where `FindsCopies.find` can see it. Raises only `ChannelError`.
+        `delivery` is the id of the delivery; store it where `FindsCopies.find` can find it. Raises only `ChannelError`.
         """
 
 
 @runtime_checkable
 class FindsCopies(Protocol):
-    """A channel that can look whether a post of unknown outcome landed."""
+    """A channel that can find a copy after a post of unknown outcome."""
 
     async def find(self, *, address: str, delivery: str) -> Receipt | None:
-        """The copy that was posted for this delivery, if there is one. Raises only `ChannelError`."""
+        """Return the receipt of the copy for this delivery, or None if there is none. Raises only `ChannelError`."""
 
 
 @runtime_checkable
 class CarriesLinks(Protocol):
-    """A channel whose copies of open requests have no buttons and need a link: the card has a fresh token for it."""
+    """A channel whose copies have a link instead of buttons: the card holds a new token for it."""
 
     carries_links: ClassVar[Literal[True]]
 
 
 @runtime_checkable
 class TakesLonger(Protocol):
-    """A channel that may need more time for one copy than most, and gives up by itself."""
+    """A channel that may need more time for one copy than others, and has timeouts of its own."""
 
     show_seconds: ClassVar[float]
 
@@ -192,87 +190,95 @@ class Resolution:
 
 
 class Directory(Protocol):
-    """Who people are, and where they can be reached."""
+    """Knows people, groups and accounts, and how to reach people."""
 
     def asks(self, reference: Reference) -> bool:
-        """Whether only `resolve` can tell whom the reference means. Pure."""
+        """Return whether `resolve` is needed to know whom the reference names. Pure."""
 
     async def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
-        """Whom each of the references means. Raises `ChannelError` while that cannot be found out."""
+        """Return the people that each reference names. Raises `ChannelError` if that cannot be found out now."""
 
     def reach(self, person: Person) -> Sequence[Route]:
-        """Where to show this person a copy, the first being the best; empty: nowhere. Pure."""
+        """Return the routes to this person, the best first. Pure."""
 
     def back(self, origin: Origin, person: Person) -> Route | None:
-        """Where the person who started something at `origin` hears how it ended; None: they follow it there. Pure."""
+        """Return the route to notify a person about the end of a run that they started at `origin`, or None. Pure."""
 
 
 class Route(Struct, frozen=True):
+    """A channel and the address of a person there."""
+
     channel: str
     address: str
 
 
 class Sender(Protocol):
-    """Sends what a step says; bound in the composition root to a channel that can."""
+    """Sends the messages of `message` steps; bound to a channel in the composition root."""
 
     async def send(self, *, to: str, text: str, source: str, key: str) -> Mapping[str, object]:
         """Send `text` to a person or place. Raises `StepError`.
 
-        `source`: where it comes from, in our words; people can tell it from the text. `key`: the same again sends
-        nothing new.
+        `source` says where the message comes from, and is shown apart from the text. A second call with the same `key`
+        sends nothing new.
         """
 
 
 @runtime_checkable
 class KnowsPlaces(Protocol):
-    """A sender that can tell ahead whether it could send to a place."""
+    """A sender that can check whether it could send to a place."""
 
     async def doubt(self, to: str) -> str | None:
-        """Return why nothing can be sent there now, in a sentence; None if nothing speaks against it.
+        """Return a sentence that says why nothing can be sent there now, or None.
 
         Never raises.
         """
 
 
 class Mailer(Protocol):
-    """Sends what an `email` step says; bound in the composition root."""
+    """Sends the emails of `email` steps; bound in the composition root."""
 
     async def send(self, *, to: str, subject: str, body: str, reply_to: str | None, key: str) -> Mapping[str, object]:
-        """One plain message to one address. Returns what names it: `message_id`. Raises `StepError`.
+        """Send one plain email to one address, and return its `message_id`. Raises `StepError`.
 
-        `key` makes the id, so that the same again is recognized as the same by whoever receives it.
+        The id is derived from `key`, so that mail programs recognize a repeated email.
         """
 
 
 class Clock(Protocol):
+    """The source of the time."""
+
     def now(self) -> datetime:
-        """The time, in UTC."""
+        """Return the time in UTC."""
 
 
 class Ids(Protocol):
+    """The source of ids and of random bytes."""
+
     def new(self, now: datetime) -> str:
-        """A fresh id: sorts by time, unique without asking anybody."""
+        """Return a new id that sorts by time and is unique without coordination."""
 
     def salt(self) -> bytes:
-        """16 random bytes."""
+        """Return 16 random bytes."""
 
     def token(self) -> str:
-        """256 random bits, as text that stands in an address as it is."""
+        """Return 256 random bits as text that needs no escaping in a URL."""
 
 
 class Secrets(Protocol):
+    """The secrets that workflows and steps use."""
+
     def read(self, name: str) -> str:
-        """The secret's value. Raises `StepError` naming the setting that is missing."""
+        """Return the value of the secret. Raises `StepError` with the name of the setting if it is missing."""
 
     def redact(self, text: str) -> str:
-        """The text with every known secret value replaced by its name, however it is escaped or encoded."""
+        """Return the text with every secret replaced by its name, however it is escaped or encoded."""
 
 
 class Executor(Protocol):
-    """Brings work to the units that do it. Losing every hint costs seconds, never work."""
+    """Runs the units of work. A lost hint delays work by seconds; it never loses work."""
 
     def submit(self, works: Sequence[Work]) -> None:
-        """A hint that these may be ready; called right after the commit that made them so."""
+        """Queue work that may be ready. Called right after the commit that made it ready."""
 
     async def run(self) -> None:
         """Do work until cancelled."""

@@ -1,4 +1,4 @@
-"""The one home of the time, of randomness, and of secrets from the environment."""
+"""The clock, the source of random ids, and the secrets from the environment. No other module reads these."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ SECRET_PREFIX: Final = "SIGNOFF_SECRET_"  # noqa: S105 a name, not a secret
 
 
 class SystemClock:
-    """The machine's time."""
+    """The clock of this machine."""
 
     def now(self) -> datetime:
-        """The time, in UTC."""
+        """Return the time in UTC."""
         return datetime.now(UTC)
 
 
@@ -39,7 +39,7 @@ class RandomIds:
         return os.urandom(16)
 
     def token(self) -> str:
-        """256 random bits, as text that stands in an address as it is."""
+        """Return 256 random bits as text that needs no escaping in a URL."""
         return secrets.token_urlsafe(32)
 
 
@@ -56,10 +56,10 @@ def _time(now: datetime) -> str:
 
 @contextmanager
 def calm_collector() -> Iterator[None]:
-    """Have Python look for garbage less often, and never at what the program itself is made of, in the body.
+    """Run the garbage collector less often in the body, and never over the objects that exist already.
 
-    A unit of work makes and drops thousands of small objects, hardly any of them in a cycle: looking for those took a
-    tenth of a busy server's CPU, and held up whoever was waiting for an answer just then.
+    A unit of work creates thousands of small objects, hardly any of them in a cycle. The collector took a tenth of the
+    CPU of a busy server and delayed answers.
     """
     before = gc.get_threshold()
     gc.collect()
@@ -73,7 +73,7 @@ def calm_collector() -> Iterator[None]:
 
 
 class EnvironmentSecrets:
-    """`secret.NAME` is the environment variable `SIGNOFF_SECRET_NAME`."""
+    """Secrets from the environment: `secret.NAME` is the variable `SIGNOFF_SECRET_NAME`."""
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         given = os.environ if environment is None else environment
@@ -83,12 +83,12 @@ class EnvironmentSecrets:
         self._redactor = Redactor((value, f"(secret {name})") for name, value in self._secrets.items())
 
     def read(self, name: str) -> str:
-        """The secret's value. Raises `StepError` naming the setting that is missing."""
+        """Return the value of the secret. Raises `StepError` with the name of the setting if it is missing."""
         value = self._secrets.get(name)
         if not value:
             raise StepError(f"The secret {name} is not set; set {SECRET_PREFIX}{name} in the server's environment.")
         return value
 
     def redact(self, text: str) -> str:
-        """The text with every secret replaced by its name, however it is escaped or encoded."""
+        """Return the text with every secret replaced by its name, however it is escaped or encoded."""
         return self._redactor.redact(text)

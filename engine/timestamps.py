@@ -13,7 +13,7 @@ _encoder: Final = msgspec.json.Encoder()
 
 
 def iso(moment: datetime) -> str:
-    """What `isoformat` writes: `2026-03-02T09:05:00.120000+00:00`, without a fraction where there is none.
+    """Return the moment as `isoformat` writes it in UTC: `2026-03-02T09:05:00.120000+00:00`, or without a fraction.
 
     Raises `ValueError` for a moment without a time zone.
     """
@@ -21,7 +21,7 @@ def iso(moment: datetime) -> str:
 
 
 def exact(moment: datetime) -> str:
-    """Always with six digits of a second: `2026-03-02T09:05:00.120000Z`.
+    """Return the moment in UTC with six digits of a second: `2026-03-02T09:05:00.120000Z`.
 
     Raises `ValueError` for a moment without a time zone.
     """
@@ -29,9 +29,9 @@ def exact(moment: datetime) -> str:
 
 
 def in_utc(moment: datetime) -> datetime:
-    """The moment in UTC: in other zones the two hours of a night in autumn are equal, and would be remembered as one.
+    """Return the moment in UTC. In other zones two moments of an autumn night are equal, and a cache would mix them up.
 
-    Raises `ValueError` for a moment without a time zone, because nobody knows what it means.
+    Raises `ValueError` for a moment without a time zone, because it is ambiguous.
     """
     if moment.tzinfo is None:
         raise ValueError("a time without a time zone")
