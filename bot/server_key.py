@@ -16,7 +16,7 @@ from engine.store import files
 
 _MAX_SIZE: Final = 1024
 """Maximum number of bytes that are read from the file. A key has 65."""
-_OR_REMOVE: Final = "or remove it: a new one is made then, and only codes that are under way are lost."
+_OR_REMOVE: Final = "or remove it: a new one is made then, and only codes that were sent and not used yet are lost."
 
 
 class KeyUnusable(SignoffError):

@@ -26,11 +26,11 @@ from engine.system import EnvironmentSecrets
 def _endpoints(settings: Settings) -> Iterator[str]:
     """Return a sentence for each address at which Slack, mail servers and browsers reach this server."""
     if settings.slack_signing_secret:
-        yield f"Slack's deliveries are taken at http://{settings.host}:{settings.port}{transport.PATH}"
+        yield f"Slack's events are taken at http://{settings.host}:{settings.port}{transport.PATH}"
     if settings.slack_app_token:
-        yield "Slack's deliveries are taken over Socket Mode"
+        yield "Slack's events are taken over Socket Mode"
     if settings.mail_server:
-        yield f"Mail goes through {settings.mail_server.host}:{settings.mail_server.port}"
+        yield f"Emails are sent through {settings.mail_server.host}:{settings.mail_server.port}"
     if settings.public_url:
         yield f"Review pages are served at http://{settings.host}:{settings.port}, for {settings.public_url}"
 

@@ -34,7 +34,7 @@ class TerminalMailer:
         """Print the email."""
         reply_line = [f"Reply-To: {characters.line(reply_to)}"] if reply_to is not None else []
         lines = [
-            f"A mail to {characters.line(to)}, which a trial does not send:",
+            f"An email to {characters.line(to)}, which a trial does not send:",
             f"Subject: {characters.line(subject)}",
             *reply_line,
             "",

@@ -16,19 +16,19 @@ REDACT = EnvironmentSecrets({"SIGNOFF_SECRET_CRM": "hunter22", "SIGNOFF_SECRET_S
 
 
 @pytest.fixture(autouse=True)
-def _as_it_was() -> Iterator[None]:
-    """Leave the logging of the whole process as it was found."""
+def _restore_logging() -> Iterator[None]:
+    """Restore the logging of the process after each test."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    chatty = {name: logging.getLogger(name).level for name in ("alembic", "aiohttp.access", "apscheduler")}
-    # What pytest listens with is no part of what is tested.
+    library_levels = {name: logging.getLogger(name).level for name in ("alembic", "aiohttp.access", "apscheduler")}
+    # The handlers of pytest are no part of this test.
     for handler in handlers:
         root.removeHandler(handler)
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
-    for name, found in chatty.items():
-        logging.getLogger(name).setLevel(found)
+    for name, library_level in library_levels.items():
+        logging.getLogger(name).setLevel(library_level)
 
 
 def entries(captured: str) -> list[dict[str, Any]]:

@@ -26,10 +26,10 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
 
 def test_a_key_is_made_once_and_then_the_same(tmp_path: Path) -> None:
     database = tmp_path / "signoff.db"
-    made = server_key.load_codes(database)
-    assert server_key.load_codes(database) == made
-    assert server_key.load_codes(tmp_path / "other.db") != made
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["other.db.key", "signoff.db.key"]
+    codes = server_key.load_codes(database)
+    assert server_key.load_codes(database) == codes
+    assert server_key.load_codes(tmp_path / "other.db") != codes
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["other.db.key", "signoff.db.key"]
 
 
 def test_a_database_has_one_key_by_whatever_link_it_is_reached(tmp_path: Path) -> None:
@@ -39,10 +39,10 @@ def test_a_database_has_one_key_by_whatever_link_it_is_reached(tmp_path: Path) -
 
 
 def test_a_key_is_for_its_user_alone_whatever_the_umask_and_never_printed(tmp_path: Path, umask: int) -> None:
-    made = server_key.load_codes(tmp_path / "signoff.db")
+    codes = server_key.load_codes(tmp_path / "signoff.db")
     assert server_key.key_path(tmp_path / "signoff.db").stat().st_mode & 0o777 == 0o600
-    assert made.key.hex() not in repr(made)
-    assert str(made.key) not in repr(made)
+    assert codes.key.hex() not in repr(codes)
+    assert str(codes.key) not in repr(codes)
 
 
 @pytest.mark.parametrize("text", ["", "not hexadecimal", "abcd", "ü" * 64])
@@ -50,9 +50,11 @@ def test_a_key_that_cannot_be_used_is_named_with_what_to_do(tmp_path: Path, text
     path = server_key.key_path(tmp_path / "signoff.db")
     path.write_text(text, encoding="utf-8")
     path.chmod(0o600)
-    with pytest.raises(KeyUnusable, match=r"signoff\.db\.key cannot be used \(it holds no key\)\. Put the key") as told:
+    with pytest.raises(
+        KeyUnusable, match=r"signoff\.db\.key cannot be used \(it holds no key\)\. Put the key"
+    ) as error:
         server_key.load_codes(tmp_path / "signoff.db")
-    assert "or remove it: a new one is made then" in str(told.value)
+    assert "or remove it: a new one is made then" in str(error.value)
 
 
 def test_a_key_that_cannot_be_made_is_named_too(tmp_path: Path) -> None:
@@ -63,15 +65,15 @@ def test_a_key_that_cannot_be_made_is_named_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o610, 0o666, 0o777])
 def test_a_key_that_others_may_read_or_write_is_refused(tmp_path: Path, mode: int) -> None:
     database = tmp_path / "signoff.db"
-    made = server_key.load_codes(database)
+    codes = server_key.load_codes(database)
     path = server_key.key_path(database)
     path.chmod(mode)
-    with pytest.raises(KeyUnusable, match="may read or write the key") as told:
+    with pytest.raises(KeyUnusable, match="may read or write the key") as error:
         server_key.load_codes(database)
-    assert f"chmod 600 {path}" in str(told.value)
-    assert made.key.hex() not in str(told.value)
+    assert f"chmod 600 {path}" in str(error.value)
+    assert codes.key.hex() not in str(error.value)
     path.chmod(0o600)
-    assert server_key.load_codes(database) == made
+    assert server_key.load_codes(database) == codes
 
 
 @pytest.mark.parametrize("kind", ["folder", "fifo", "device", "link to a fifo"])
@@ -112,16 +114,16 @@ def test_a_kill_at_any_moment_while_the_key_is_made_leaves_a_whole_one_or_none(t
     """The process dies before the first thing that it asks of the system, before the second, and so on."""
     for moment in range(1, 50):
         database = tmp_path / f"{moment}.db"
-        made = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", KILLED, str(database), str(moment)], cwd=ROOT, check=False, timeout=60
         )
-        whole = server_key.load_codes(database)
-        assert server_key.load_codes(database) == whole
+        codes = server_key.load_codes(database)
+        assert server_key.load_codes(database) == codes
         assert server_key.key_path(database).stat().st_mode & 0o777 == 0o600
-        if made.returncode == 0:
+        if process.returncode == 0:
             break
-        assert made.returncode == -signal.SIGKILL
-    assert made.returncode == 0
+        assert process.returncode == -signal.SIGKILL
+    assert process.returncode == 0
     assert moment > 5
 
 
@@ -132,7 +134,7 @@ def test_a_disk_without_room_leaves_no_empty_key(tmp_path: Path) -> None:
         "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); server_key.load_codes(Path(sys.argv[1]))"
     )
     command = [sys.executable, "-c", limited, str(database)]
-    failed = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False, timeout=60)
-    assert "KeyUnusable" in failed.stderr
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False, timeout=60)
+    assert "KeyUnusable" in process.stderr
     assert list(tmp_path.iterdir()) == []
     server_key.load_codes(database)

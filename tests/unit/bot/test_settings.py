@@ -1,4 +1,4 @@
-"""Settings: read from the environment and a file, and everything that is wrong is told at once."""
+"""Settings: read from the environment and a file, with all problems reported at once."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from bot import setting_values, settings
 from bot.settings import SettingsError
 
 
-def told(**given: str) -> list[str]:
+def problems_of(**values: str) -> list[str]:
     """The sentences that these settings are refused with."""
     with pytest.raises(SettingsError) as caught:
-        settings.load({f"SIGNOFF_{name.upper()}": value for name, value in given.items()})
+        settings.load({f"SIGNOFF_{name.upper()}": value for name, value in values.items()})
     assert str(caught.value) == "\n".join(caught.value.sentences)
     return caught.value.sentences
 
 
 def test_nothing_need_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    found = settings.load({})
-    assert found.database == tmp_path / "signoff" / "signoff.db"
-    assert (found.operator, found.admins, found.http_allow) == ("", (), ())
-    assert (found.log_level, found.log_format) == ("info", "text")
+    loaded = settings.load({})
+    assert loaded.database == tmp_path / "signoff" / "signoff.db"
+    assert (loaded.operator, loaded.admins, loaded.http_allow) == ("", (), ())
+    assert (loaded.log_level, loaded.log_format) == ("info", "text")
 
 
 def test_an_empty_database_is_the_default_one() -> None:
@@ -39,7 +39,7 @@ def test_an_empty_database_is_the_default_one() -> None:
 
 
 def test_what_is_set_is_read() -> None:
-    found = settings.load(
+    loaded = settings.load(
         {
             "SIGNOFF_DATABASE_URL": "sqlite:////srv/signoff/a b%20ü.db",
             "SIGNOFF_OPERATOR": "Lee@Example.com",
@@ -52,21 +52,21 @@ def test_what_is_set_is_read() -> None:
             "PATH": "/bin",
         }
     )
-    assert found.database == Path("/srv/signoff/a b%20ü.db")
-    assert found.operator == "Lee@example.com"
-    assert found.admins == ("sam@example.com", "kim@example.com")
-    assert found.http_allow == ("localhost:8080", ".internal", "10.1.0.0/16")
-    assert found.trusted_proxies == ("127.0.0.1", "10.0.0.0/8", "2001:db8::1")
-    assert (found.log_level, found.log_format) == ("debug", "json")
+    assert loaded.database == Path("/srv/signoff/a b%20ü.db")
+    assert loaded.operator == "Lee@example.com"
+    assert loaded.admins == ("sam@example.com", "kim@example.com")
+    assert loaded.http_allow == ("localhost:8080", ".internal", "10.1.0.0/16")
+    assert loaded.trusted_proxies == ("127.0.0.1", "10.0.0.0/8", "2001:db8::1")
+    assert (loaded.log_level, loaded.log_format) == ("debug", "json")
 
 
 @pytest.mark.parametrize(
-    "given", ["proxy.example.com", "10.0.0.0/8, *", "10.0.0.1/8", "0.0.0.0/0", "::/0", "10.0.0.1:80"]
+    "proxies", ["proxy.example.com", "10.0.0.0/8, *", "10.0.0.1/8", "0.0.0.0/0", "::/0", "10.0.0.1:80"]
 )
-def test_a_proxy_that_is_no_address_is_refused(given: str) -> None:
-    (said,) = told(trusted_proxies=given)
-    wrong = given.rpartition(", ")[2]
-    assert said.startswith(f"SIGNOFF_TRUSTED_PROXIES: {wrong!r} is ")
+def test_a_proxy_that_is_no_address_is_refused(proxies: str) -> None:
+    (sentence,) = problems_of(trusted_proxies=proxies)
+    invalid = proxies.rpartition(", ")[2]
+    assert sentence.startswith(f"SIGNOFF_TRUSTED_PROXIES: {invalid!r} is ")
 
 
 def test_a_database_of_a_command_goes_before_the_one_that_is_set(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_database_may_be_relative_or_under_the_home_folder(monkeypatch: pytest
     ],
 )
 def test_a_database_that_is_no_sqlite_file_is_refused(url: str, sentence: str) -> None:
-    assert told(database_url=url) == [f"SIGNOFF_DATABASE_URL: {sentence}"]
+    assert problems_of(database_url=url) == [f"SIGNOFF_DATABASE_URL: {sentence}"]
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_a_database_that_is_no_sqlite_file_is_refused(url: str, sentence: str) -
     ],
 )
 def test_a_database_that_no_server_could_keep_is_refused(url: str, sentence: str) -> None:
-    (told_so,) = told(database_url=url)
-    assert told_so.startswith(f"SIGNOFF_DATABASE_URL: {sentence}")
+    (problem,) = problems_of(database_url=url)
+    assert problem.startswith(f"SIGNOFF_DATABASE_URL: {sentence}")
 
 
 @pytest.mark.parametrize(
@@ -156,8 +156,8 @@ def test_a_database_that_no_server_could_keep_is_refused(url: str, sentence: str
     ],
 )
 def test_a_public_address_that_would_be_more_than_an_address_is_refused(url: str) -> None:
-    (told_so,) = told(public_url=url)
-    assert told_so.startswith("SIGNOFF_PUBLIC_URL: ")
+    (sentence,) = problems_of(public_url=url)
+    assert sentence.startswith("SIGNOFF_PUBLIC_URL: ")
 
 
 @pytest.mark.parametrize(
@@ -191,26 +191,26 @@ def test_what_is_taken_as_the_public_address_stays_itself_before_every_path(rest
 
 @pytest.mark.parametrize("address", ['https://slack.com/"><b>', "https://slack.com/api?x", "https://a@slack.com/", "x"])
 def test_an_address_of_slack_that_is_none_is_told(address: str) -> None:
-    assert told(slack_api_url=address) == ["SIGNOFF_SLACK_API_URL: must look like https://slack.com/api/."]
+    assert problems_of(slack_api_url=address) == ["SIGNOFF_SLACK_API_URL: must look like https://slack.com/api/."]
 
 
 @pytest.mark.parametrize("host", ["", " ", "a b", "0.0.0.0/0", "a..b", "a\0b"])
 def test_a_host_that_is_none_is_told_and_an_empty_one_is_not_every_address(host: str) -> None:
-    (told_so,) = told(host=host)
-    assert told_so.startswith("SIGNOFF_HOST: must be an address of this machine")
+    (sentence,) = problems_of(host=host)
+    assert sentence.startswith("SIGNOFF_HOST: must be an address of this machine")
 
 
 @pytest.mark.parametrize("name", ["", "crm", "CRM-TOKEN", "1ST", "CRM TOKEN", "CRM.TOKEN", "_X", "É"])
 def test_a_secret_without_a_usable_name_is_told(name: str) -> None:
     with pytest.raises(SettingsError) as caught:
         settings.load({f"SIGNOFF_SECRET_{name}": "hunter22"})
-    (told_so,) = caught.value.sentences
-    assert told_so.startswith(f"SIGNOFF_SECRET_{name}: the name of a secret follows SIGNOFF_SECRET_")
-    assert "hunter22" not in told_so
+    (sentence,) = caught.value.sentences
+    assert sentence.startswith(f"SIGNOFF_SECRET_{name}: the name of a secret follows SIGNOFF_SECRET_")
+    assert "hunter22" not in sentence
 
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:
-    sentences = told(
+    sentences = problems_of(
         operatr="lee@example.com",
         nonsense="1",
         operator="lee",
@@ -235,24 +235,26 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
 
 
 def test_what_can_be_used_is_read_beside_what_cannot(tmp_path: Path) -> None:
-    given = {"SIGNOFF_PORT": "many", "SIGNOFF_OPERATOR": "nobody", "SIGNOFF_HOST": "::1", "SIGNOFF_PROT": "1"}
-    found = settings.read(given, database=tmp_path / "a.db")
-    assert (found.settings.host, found.settings.port, found.settings.operator) == ("::1", 8000, "")
-    assert found.settings.database == tmp_path / "a.db"
-    assert found.unusable == {"port", "operator"}
-    assert list(found.complaints) == told(**{name.removeprefix("SIGNOFF_"): value for name, value in given.items()})
+    values = {"SIGNOFF_PORT": "many", "SIGNOFF_OPERATOR": "nobody", "SIGNOFF_HOST": "::1", "SIGNOFF_PROT": "1"}
+    loaded = settings.read(values, database=tmp_path / "a.db")
+    assert (loaded.settings.host, loaded.settings.port, loaded.settings.operator) == ("::1", 8000, "")
+    assert loaded.settings.database == tmp_path / "a.db"
+    assert loaded.unusable == {"port", "operator"}
+    assert list(loaded.complaints) == problems_of(
+        **{name.removeprefix("SIGNOFF_"): value for name, value in values.items()}
+    )
     assert settings.read({}).complaints == ()
 
 
 @pytest.mark.parametrize("port", ["many", "", "80.5", "0", "65536", "-1"])
 def test_a_port_that_is_none_is_told_in_our_words(port: str) -> None:
-    assert told(port=port) == ["SIGNOFF_PORT: must be a whole number from 1 to 65535, like 8000."]
+    assert problems_of(port=port) == ["SIGNOFF_PORT: must be a whole number from 1 to 65535, like 8000."]
     assert settings.read({"SIGNOFF_PORT": "65535"}).settings.port == 65535
 
 
 def test_a_token_of_another_kind_is_told_what_it_must_be() -> None:
-    given = {"slack_app_token": "xoxb-1", "slack_bot_token": "xapp-1"}
-    assert told(**given) == [
+    values = {"slack_app_token": "xoxb-1", "slack_bot_token": "xapp-1"}
+    assert problems_of(**values) == [
         "SIGNOFF_SLACK_BOT_TOKEN: must begin with xoxb-.",
         "SIGNOFF_SLACK_APP_TOKEN: must begin with xapp-.",
     ]
@@ -262,9 +264,9 @@ def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytes
     file = tmp_path / ".env"
     file.write_text('SIGNOFF_OPERATOR="file@example.com"\nSIGNOFF_ADMINS=sam@example.com\nSIGNOFF_EMPTY\n# note\n')
     monkeypatch.setenv("SIGNOFF_OPERATOR", "lee@example.com")
-    found = settings.load_environment(file)
-    assert (found["SIGNOFF_OPERATOR"], found["SIGNOFF_ADMINS"]) == ("lee@example.com", "sam@example.com")
-    assert "SIGNOFF_EMPTY" not in found
+    loaded = settings.load_environment(file)
+    assert (loaded["SIGNOFF_OPERATOR"], loaded["SIGNOFF_ADMINS"]) == ("lee@example.com", "sam@example.com")
+    assert "SIGNOFF_EMPTY" not in loaded
 
 
 def test_without_a_file_there_is_the_environment(tmp_path: Path) -> None:
@@ -328,25 +330,25 @@ def test_what_is_given_is_all_that_counts(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_secret_too_short_to_be_hidden_is_refused(value: str) -> None:
     with pytest.raises(SettingsError) as raised:
         settings.load({"SIGNOFF_SECRET_PIN": value, "SIGNOFF_SECRET_LONG": "1234", "SIGNOFF_SECRET_EMPTY": ""})
-    (told,) = raised.value.sentences
-    assert told.startswith("SIGNOFF_SECRET_PIN: must have at least 4 characters")
+    (sentence,) = raised.value.sentences
+    assert sentence.startswith("SIGNOFF_SECRET_PIN: must have at least 4 characters")
 
 
 @pytest.mark.parametrize("written", [json.dumps, quote, lambda text: base64.b64encode(text.encode()).decode()])
 def test_credentials_are_struck_out_however_they_are_escaped(written: Callable[[str], str]) -> None:
     password = 'p"a\\ss w0rd'
     url = f"smtps://me:{quote(password, safe='')}@mail.example.com"
-    given = {
+    values = {
         "SIGNOFF_SMTP_URL": url,
         "SIGNOFF_EMAIL_FROM": "s@example.com",
         "SIGNOFF_PUBLIC_URL": "https://s.example.com",
     }
-    assert "ss w0rd" not in settings.load(given).redact(f"it was {written(password)}, {url}")
-    assert "(the password of the mail server)" in settings.load(given).redact(written(password))
+    assert "ss w0rd" not in settings.load(values).redact(f"it was {written(password)}, {url}")
+    assert "(the password of the mail server)" in settings.load(values).redact(written(password))
 
 
 @pytest.mark.parametrize("value", ["15", "20001", "-1", "many", "", "1e3", "500.5"])
 def test_a_number_of_connections_that_makes_no_sense_is_refused(value: str) -> None:
-    (sentence,) = told(max_connections=value)
+    (sentence,) = problems_of(max_connections=value)
     assert sentence == "SIGNOFF_MAX_CONNECTIONS: must be a whole number from 16 to 20000, like 500."
     assert settings.load({"SIGNOFF_MAX_CONNECTIONS": "64"}).max_connections == 64
