@@ -1,4 +1,4 @@
-"""Frozen values and enums that every room speaks: the words of docs/words.md as types."""
+"""The frozen values and enums that all packages share: the words of docs/words.md as types."""
 
 from engine.domain.access import (
     AttentionLink,

@@ -1,4 +1,4 @@
-"""Links to review, remembered browsers, and codes by mail: what identifies somebody who is not in Slack."""
+"""Links, remembered browsers and one-time codes, which identify people outside of Slack."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from engine.domain.statuses import ResumeAnswer, Verdict
 
 
 class Purpose(StrEnum):
-    """What a code is good for, and nothing else. A new purpose needs a command in `engine.store.challenges`."""
+    """The only use of a code. A new purpose needs a command in `engine.store.challenges`."""
 
     DECIDE = "decide"
-    """It confirms one decision on one request: its verdict, edits and reason, in the browser that asked."""
+    """Confirms one decision, with its verdict, edits and reason, in the browser that asked."""
     ANSWER = "answer"
-    """It confirms what became of one call of a step: the answer and its values, in the browser that asked."""
+    """Confirms one answer about a step of unknown outcome, with its values, in the browser that asked."""
     SIGN_IN = "sign_in"
-    """It signs in a browser that asked with the same address."""
+    """Signs in a browser that asked with the same address."""
 
 
 class LinkState(StrEnum):
@@ -30,7 +30,7 @@ class LinkState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """What a token opens: one request, for the person it was sent to. It lets its holder look, and nothing more."""
+    """A link to one request, emailed to one person. Its holder may look at the request, and nothing more."""
 
     request: str
     person: Person
@@ -38,12 +38,12 @@ class Link:
     state: LinkState
     until: datetime
     is_of_wrong_clock: bool = False
-    """It was made while the clock was ahead, and has to be set right."""
+    """Whether it was created while the clock was ahead, so that its times have to be corrected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttentionLink:
-    """What the token in an alert opens: one call whose outcome is unknown, for the owner who is asked about it."""
+    """A link in an alert to one call of unknown outcome, for the owner who is asked about it."""
 
     run: str
     step: str
@@ -54,12 +54,12 @@ class AttentionLink:
     state: LinkState
     until: datetime
     is_of_wrong_clock: bool = False
-    """As of a link."""
+    """As in `Link`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RememberedBrowser:
-    """A browser in which somebody proved that they read the mail of `address`."""
+    """A browser in which a person proved that they read the email of `address`."""
 
     id: str
     person: Person
@@ -69,15 +69,15 @@ class RememberedBrowser:
     seen_at: datetime
     until: datetime
     is_of_wrong_clock: bool = False
-    """As of a link."""
+    """As in `Link`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeSent:
-    """A challenge is open. `challenge`: its id; of one that signs in, a sealed text that its browser carries.
+    """A code was sent. `challenge`: the id of its challenge, or for a sign-in the sealed text that the browser carries.
 
-    `purpose` is `sign_in` also where a decision was to be confirmed and no code for it may be sent any more: then
-    nothing of the decision is kept, and it is made once more by the browser that is signed in.
+    `purpose` is also `sign_in` if too many codes were sent for a decision: the decision is not stored, and the browser
+    makes it again after it signed in.
     """
 
     challenge: str
@@ -88,11 +88,11 @@ class CodeSent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChallengeView:
-    """A challenge as its browser may see it. `tries_left`: None where tries are not counted.
+    """A challenge as its browser may see it. `tries_left`: None if tries are not counted.
 
-    `request`: the one that is decided, or to which a browser returns once it is signed in. `run`: instead, one that
-    asks its owner what became of a step, and `answer`: what they say. `reference`: four letters that stand in each mail
-    whose code is good here; empty where any mail to sign in will do.
+    `request`: the request of the decision, or the one that the browser returns to after signing in. `run` and `answer`:
+    the run and the answer, if the code confirms an answer about a step. `reference`: the four letters in the emails
+    whose code can be used here; empty for a sign-in.
     """
 
     id: str
@@ -111,10 +111,9 @@ class ChallengeView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProvenIdentity:
-    """The code was right. `browser`: the secret to remember it by, until `until`.
+    """The code was right. `browser`: the secret of the remembered browser, valid until `until`.
 
-    `answer`: what became of the decision, or of the answer about a step of `run`, that was waiting for it; None where
-    somebody signed in.
+    `answer`: the result of the command that the code confirmed, or None for a sign-in.
     """
 
     person: Person
@@ -127,23 +126,23 @@ class ProvenIdentity:
 
 
 class NeedsCode(Refusal, frozen=True, kw_only=True):
-    """The decision is fine and not written: the gate wants to know that it comes from whoever reads that mail."""
+    """The command is valid and not saved yet: the person has to prove that they read the email of the address."""
 
     address: str
 
 
 class WrongCode(Refusal, frozen=True, kw_only=True):
-    """`left`: None where tries are not counted."""
+    """The code was wrong. `left`: the tries that are left, or None if tries are not counted."""
 
     left: int | None = None
     reference: str = ""
 
 
 class CodeExpired(Refusal, frozen=True, kw_only=True):
-    """Too late, too often, in another browser, or used before."""
+    """The code has expired, was used or tried too often, or belongs to another browser."""
 
 
 class NoLink(Refusal, frozen=True, kw_only=True):
-    """What should identify the decider does not: the link was withdrawn, has run out, or is for something else."""
+    """The link does not identify the person: it was revoked, has expired, or is a link to something else."""
 
     state: LinkState | None = None

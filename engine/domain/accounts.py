@@ -13,7 +13,7 @@ from msgspec import Struct
 
 
 class AccountKind(Struct, frozen=True, kw_only=True):
-    """How one messenger writes people and channels.
+    """The formats of the ids and mentions of one messenger.
 
     `name` is the name of its channel and the kind of its addresses. `label` and `example` show people what an id is;
     `person_label` stands before the id of a person whose name is not known.
@@ -34,7 +34,7 @@ class AccountKind(Struct, frozen=True, kw_only=True):
     mention_prefix: str
     person_starts: tuple[str, ...]
     channel_starts: tuple[str, ...]
-    """How the ids of people and of channels begin: enough to tell them apart where the messenger itself sent them."""
+    """The first letters of the ids of people and of channels, which tell apart ids that the messenger itself sent."""
 
     def person_id(self, text: str) -> str | None:
         """Return the id of the person that a text is an id or a mention of, or None if it is neither."""
@@ -80,7 +80,7 @@ EXAMPLES: Final = " or ".join(f"a {kind.label} like {kind.example}" for kind in 
 
 
 class Account(Struct, frozen=True):
-    """An account: the name of its kind, and its id."""
+    """An account of a person. `kind`: the name of its account kind. `value`: its id."""
 
     kind: str
     value: str
@@ -101,8 +101,8 @@ def is_account_id(text: str) -> bool:
 
 
 def person_label(kind: str, account_id: str) -> str:
-    """Return how a person is printed of whom only the account is known."""
-    label = next((one.person_label for one in KINDS if one.name == kind), kind)
+    """Return the text that is shown for a person if only their account is known."""
+    label = next((known.person_label for known in KINDS if known.name == kind), kind)
     return f"{label} {account_id}"
 
 

@@ -1,4 +1,4 @@
-"""The channel-neutral content of a copy, and what finds the copy again."""
+"""The card, which is the channel-neutral content of a copy, and the receipt of a posted copy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.domain.statuses import DeliveryKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardField:
-    """One field as shown. `before`: what stood there, where a person changed it."""
+    """One field as shown. `before`: the text before an edit."""
 
     path: str
     label: str
@@ -21,7 +21,7 @@ class CardField:
     editable: bool = False
     before: str | None = None
     account: str | None = None
-    """Of a person whose name is the text: where they can be shown as more than a name."""
+    """The id of the account, if the text is the name of a person: a channel may show it as a mention."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,14 +30,14 @@ class CardAction:
     label: str
     confirm: str | None = None
     primary: bool = False
-    """What the request is there for: to approve, or to fill in."""
+    """Whether this is the main action of the request: to approve, or to fill in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """The channel-neutral content of one copy: a channel only arranges it.
+    """The content of one copy, which a channel only arranges.
 
-    `state` is the sentence on top once the request is closed; `actions` is empty exactly then.
+    `state` is the sentence at the top of a closed request; `actions` is empty exactly then.
     """
 
     kind: DeliveryKind
@@ -48,13 +48,13 @@ class Card:
     actions: tuple[CardAction, ...] = ()
     expires_at: datetime | None = None
     expires_after: timedelta | None = None
-    """Instead of `expires_at` in copies that are made before anybody was shown one: the clock has not started."""
+    """Time until the expiry, instead of `expires_at`, while no copy was delivered and the deadline has not started."""
     request: str | None = None
     run: str | None = None
     topic: str | None = None
-    """What an alert is about."""
+    """The subject of an alert, as a key."""
     about: str | None = None
-    """The title of the request that an alert follows, for channels with threads: whoever gets it approved that."""
+    """The title of the request that the alert follows, which its recipient approved; for channels with threads."""
     step: str | None = None
     visit: int | None = None
     attempt: int | None = None
@@ -62,17 +62,17 @@ class Card:
     content_version: int | None = None
     digest: str | None = None
     token: str | None = field(default=None, repr=False)
-    """What the link to review carries, made afresh for this very copy; only for channels that carry links."""
+    """The token of the link for this copy, for channels that carry links."""
     code: str | None = field(default=None, repr=False)
-    """What a copy of the kind `code` tells its reader."""
+    """The one-time code, in a copy of the kind `code`."""
     again: bool = False
-    """Nobody knows whether an earlier post of this very copy arrived."""
+    """Whether an earlier post of this copy had an unknown outcome, so that it may be a duplicate."""
     until: datetime | None = None
-    """With `code` or `token`: how long it can be used."""
+    """When the `code` or the `token` expires."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What lets a channel edit or find the copy it showed (ids only)."""
+    """The ids by which a channel finds and edits a copy that it posted."""
 
     data: Mapping[str, str]

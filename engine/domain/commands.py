@@ -1,4 +1,4 @@
-"""What may be asked of the engine. Whatever holds a secret is a dataclass: a Struct would print it."""
+"""The commands of the engine. A command with a secret is a dataclass, because a Struct would print the secret."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from engine.domain.statuses import Assurance, ResumeAnswer, Verdict
 from engine.json_values import Value
 
 DEFAULT_WORKSPACE: Final = "default"
+"""The id of the only workspace of an installation."""
 
 
 class Origin(Struct, frozen=True, kw_only=True):
-    """Where somebody acted: the surface and what leads back there (ids only), kept on the record."""
+    """The surface on which a person acted, and the ids of the place there, for the audit log."""
 
     surface: Literal["terminal", "slack", "web", "email", "schedule", "webhook", "api"]
     place: Mapping[str, str] = field(default_factory=dict)
 
 
 class Register(Struct, frozen=True, kw_only=True):
-    """`source`: the bytes of the file as written. `actor` registers; the file may name another owner."""
+    """Register a workflow file. `source`: the bytes of the file. The file may name another owner than the `actor`."""
 
     source: bytes
     actor: Address
@@ -33,7 +34,7 @@ class Register(Struct, frozen=True, kw_only=True):
 
 
 class Start(Struct, frozen=True, kw_only=True):
-    """`key`: the caller's own id for this start; the same key again answers with the same run."""
+    """Start a run. `key`: an id of the caller for this start; a second start with the same key returns the same run."""
 
     workflow: str
     inputs: Mapping[str, Value]
@@ -45,11 +46,11 @@ class Start(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decide:
-    """One answer to one request. `content_version` and `digest` say which content the decider saw.
+    """Decide a request. `content_version` and `digest` identify the content that the person saw.
 
-    `edits`: new values by dotted path; only with `approve`. `assurance` is what the surface vouches for. Where that
-    is `link`, the engine sees for itself what else the decider holds: the token of a `link` to this request, the secret
-    of a remembered `browser`. `form`: the single-use key of the form that was filled in.
+    `edits`: new values by dotted path; only with `approve`. `assurance`: how the surface identified the person. If that
+    is `link`, the engine itself checks the token of a `link` to this request and the secret of a remembered `browser`.
+    `form`: the single-use key of the form that was submitted.
     """
 
     request: str
@@ -68,10 +69,10 @@ class Decide:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskCode:
-    """Have a code sent to the assigned address, to confirm this decision, which is kept until then.
+    """Send a code that confirms this decision to the address of its link. The decision is stored until then.
 
-    `holder`: a secret of the browser that asks; no other can use the code for this. `label`: what the browser calls
-    itself, for the mail.
+    `holder`: a secret of the browser that asks; no other browser can use the code. `label`: the name of the browser,
+    for the email.
     """
 
     decide: Decide
@@ -81,7 +82,7 @@ class AskCode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignIn:
-    """Have a code sent to this address, to see what waits for whoever reads its mail. `form`, `holder`: as above."""
+    """Send a code to sign in to this address. `form` and `holder`: as in `AskCode`."""
 
     email: str
     holder: str = hidden(repr=False)
@@ -92,7 +93,7 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiveCode:
-    """The code that came by mail. `label`: what the browser calls itself, for the list of remembered browsers."""
+    """Give the code from an email. `label`: the name of the browser, for the list of remembered browsers."""
 
     challenge: str
     holder: str = hidden(repr=False)
@@ -101,6 +102,8 @@ class GiveCode:
 
 
 class Cancel(Struct, frozen=True, kw_only=True):
+    """End a run."""
+
     run: str
     actor: Address
     origin: Origin
@@ -117,7 +120,7 @@ class ReturnAddress(Struct, frozen=True, kw_only=True):
 
 
 class Erase(Struct, frozen=True, kw_only=True):
-    """Erase what the record and the tables hold of a run that has ended."""
+    """Erase the contents of a run that has ended, in the audit log and in the tables."""
 
     run: str
     reason: str
@@ -126,10 +129,10 @@ class Erase(Struct, frozen=True, kw_only=True):
 
 
 class Resume(Struct, frozen=True, kw_only=True):
-    """The answer for a run that `needs_attention`. `output`: with `done`, what the step produced, if known.
+    """Answer for the step of unknown outcome of a run. `output`: with `done`, the output of the step, if known.
 
-    `step`, `visit` and `attempt`: the call that was asked about, where the surface knows; an answer to an older
-    question is none.
+    `step`, `visit` and `attempt`: the call that the person was asked about, if the surface knows it. An answer about an
+    earlier call is refused.
     """
 
     run: str
@@ -141,16 +144,15 @@ class Resume(Struct, frozen=True, kw_only=True):
     visit: int | None = None
     attempt: int | None = None
     assurance: Assurance = Assurance.TERMINAL
-    """What identified the person who answers."""
+    """How the person was identified."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerAttention:
-    """An answer for a run that `needs_attention`, by whoever holds something that identifies them.
+    """Answer for a step of unknown outcome on a page.
 
-    `resume` names the call; who gives the answer is seen from the token of a `link` to it and the secret of a
-    remembered `browser`. `said`: the values that the answer comes with, labelled and as people read them, for the email
-    with the code. `form`: as of a decision.
+    The token of a `link` to the call and the secret of a remembered `browser` identify the person. `said`: the labels
+    and values of the answer as text, for the email with the code. `form`: as in `Decide`.
     """
 
     resume: Resume
@@ -162,7 +164,7 @@ class AnswerAttention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskAnswerCode:
-    """Have a code sent to the owner's address, to confirm this answer. `holder` and `label`: as of `AskCode`."""
+    """Send a code that confirms this answer to the owner. `holder` and `label`: as in `AskCode`."""
 
     answer: AnswerAttention
     holder: str = hidden(repr=False)

@@ -1,4 +1,4 @@
-"""What a step is given: parameters as they are shown, approved, hashed and run."""
+"""The parameters of a step, as they are shown, approved, hashed and run."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ Segments: TypeAlias = tuple[str | SecretName, ...]
 
 
 class Params(Struct, frozen=True):
-    """Resolved parameters of one visit: what is shown, approved, hashed, and run.
+    """The evaluated parameters of one visit.
 
-    `value` holds an empty text wherever a secret belongs; `secrets` says, outside of the data, which texts are joined
-    from which segments at execution. Data can therefore never name a secret.
+    `value` has an empty text at each place of a secret. `secrets` holds, apart from the data, the segments from which
+    those texts are joined when the step runs. So data can never name a secret.
     """
 
     value: dict[str, Value]
     secrets: Mapping[Path, Segments] = field(default_factory=dict)
 
     def as_value(self) -> dict[str, Value]:
-        """The form that is stored and hashed."""
+        """Return the form that is stored and hashed."""
         if not self.secrets:
             return {"value": self.value}
-        held: list[Value] = [
+        secrets: list[Value] = [
             {
                 "path": list(path),
                 "segments": [{"secret": part.name} if isinstance(part, SecretName) else part for part in segments],
             }
             for path, segments in sorted(self.secrets.items(), key=lambda item: json_values.show_path(item[0]))
         ]
-        return {"value": self.value, "secrets": held}
+        return {"value": self.value, "secrets": secrets}
 
     @classmethod
     def from_value(cls, stored: Any) -> Params:
-        """The reverse of `as_value`."""
+        """Read the form that `as_value` returns."""
         return cls(
             value=stored["value"],
             secrets={
@@ -59,11 +59,11 @@ class Params(Struct, frozen=True):
         )
 
     def shown(self) -> dict[str, Value]:
-        """The value as people may see it: the names of secrets in the place of their values."""
+        """Return the value as people may see it, with the names of secrets in the place of their values."""
         return self.joined(lambda name: SECRET_SHOWN.replace("{name}", name))
 
     def joined(self, secret: Callable[[str], str]) -> dict[str, Value]:
-        """The value with every secret put in by `secret(name)`."""
+        """Return the value with every secret filled in by `secret(name)`."""
         whole: Value = self.value
         for path, segments in self.secrets.items():
             text = "".join(secret(part.name) if isinstance(part, SecretName) else part for part in segments)

@@ -1,4 +1,4 @@
-"""Persons and the addresses they are known by."""
+"""People and the addresses that they are known by."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from msgspec import Struct
 from engine.domain import accounts
 
 ACCOUNT: Final = accounts.SLACK.name
-"""The kind of address that is an account: it never changes its owner, and a person has at most one."""
+"""The kind of address that is an account. An account never passes to another person; a person has at most one."""
 
 
 class Address(Struct, frozen=True):
-    """Where a person can be reached or recognised. `kind`: `email`, `slack`, `terminal`."""
+    """An address by which a person is reached or recognized. `kind`: `email`, `slack` or `terminal`."""
 
     kind: str
     value: str
@@ -23,7 +23,7 @@ class Address(Struct, frozen=True):
 
 
 class Person(Struct, frozen=True):
-    """One human, many addresses; counted once, whatever address they use."""
+    """One human with any number of addresses."""
 
     id: str
     name: str
@@ -35,12 +35,12 @@ class Person(Struct, frozen=True):
 
     @property
     def account(self) -> Address | None:
-        """The person's account, if they have one: what tells them from everybody else."""
-        return next((one for one in self.addresses if one.kind == ACCOUNT), None)
+        """The account of the person, which identifies them, or None."""
+        return next((address for address in self.addresses if address.kind == ACCOUNT), None)
 
     @property
     def handle(self) -> str:
-        """How an expression names the person, so that a gate or a step can find them: email, else account."""
+        """The text by which an expression, a gate or a step can refer to the person: email, else account."""
         return self._first("email") or self._first(ACCOUNT) or self.label
 
     def _first(self, kind: str) -> str | None:
@@ -51,7 +51,7 @@ class Person(Struct, frozen=True):
 
     @property
     def label(self) -> str:
-        """How the person is printed: name, else email, else what any address is."""
+        """The text that is shown for the person: name, else email, else another address."""
         known = self.name or self.email
         if known or not self.addresses:
             return known or self.id
@@ -62,11 +62,11 @@ class Person(Struct, frozen=True):
 
 
 class Approver(Struct, frozen=True):
-    """A person who may decide a request, and the reference in the gate that says so.
+    """A person who may decide a request. `rule`: the reference in the gate that names them, as written.
 
-    `named_by`: kind and value of the references that name them, where `rule` alone does not tell. `excluded`: why they
-    could no longer decide when they last tried. `not_requester`: only data names them, so they may not be the person
-    who started the run.
+    `named_by`: kind and value of the references that name them, if `rule` does not hold them. `excluded`: why they
+    could no longer decide when they last tried. `not_requester`: only data names them, so they may not be the
+    person who started the run.
     """
 
     person: Person

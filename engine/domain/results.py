@@ -1,4 +1,4 @@
-"""The results of commands: what was done, or a refusal, which every surface tells in a sentence."""
+"""The results of commands: a success, or a refusal that every surface shows as a sentence."""
 
 from __future__ import annotations
 
@@ -13,21 +13,27 @@ from engine.domain.statuses import RequestState, ResumeAnswer, RunStatus, Verdic
 
 
 class Registered(Struct, frozen=True, kw_only=True):
+    """The file is the current version of its workflow."""
+
     workflow: str
     version: int
     changed: bool
-    """False: this very text was the current version already."""
+    """False if the current version had the same bytes already."""
     warnings: tuple[str, ...] = ()
-    """What will not work as the file has it, as far as is known now."""
+    """Sentences about parts of the file that do not work now."""
 
 
 class Started(Struct, frozen=True, kw_only=True):
+    """The run was started."""
+
     run: str
     created: bool = True
-    """False: a start with this key was there already."""
+    """False if a start with the same key created the run earlier."""
 
 
 class Decided(Struct, frozen=True, kw_only=True):
+    """The decision was saved. `edited`: the paths that were edited."""
+
     request: str
     run: str
     decision: str
@@ -36,13 +42,13 @@ class Decided(Struct, frozen=True, kw_only=True):
 
 
 class Done(Struct, frozen=True, kw_only=True):
-    """The command was carried out; there is no more to say."""
+    """The run was cancelled or resumed."""
 
     run: str
 
 
 class AddressReturned(Struct, frozen=True, kw_only=True):
-    """`given_to` None: no person had it before."""
+    """The address was given back. `given_to` is None if no person had it before."""
 
     address: Address
     taken_from: Person
@@ -50,16 +56,20 @@ class AddressReturned(Struct, frozen=True, kw_only=True):
 
 
 class Erased(Struct, frozen=True, kw_only=True):
+    """The contents of the run were erased."""
+
     run: str
     entries: int
-    """How many entries of the record lost their content."""
+    """Number of audit entries whose content was erased."""
 
 
 class Refusal(Struct, frozen=True):
-    """An expected no. Every surface answers it with a sentence and the current state."""
+    """An expected refusal of a command. Every surface shows it as a sentence."""
 
 
 class NotFound(Refusal, frozen=True, kw_only=True):
+    """There is no such thing. `what`: the kind of thing. `suggestion`: a similar name that exists."""
+
     what: str
     name: str
     suggestion: str | None = None
@@ -72,13 +82,15 @@ class NotAllowed(Refusal, frozen=True, kw_only=True):
 
 
 class InvalidInputs(Refusal, frozen=True, kw_only=True):
-    """`errors`: one predicate for each input, by name. `labels`: what people call these inputs, where they differ."""
+    """`errors`: a predicate for each invalid input, by name. `labels`: the labels of inputs that have one."""
 
     errors: Mapping[str, str]
     labels: Mapping[str, str] = {}
 
 
 class AlreadyDecided(Refusal, frozen=True, kw_only=True):
+    """Another decision was saved first."""
+
     state: RequestState
     by: Person | None
     at: datetime
@@ -86,19 +98,21 @@ class AlreadyDecided(Refusal, frozen=True, kw_only=True):
 
 
 class NotAnApprover(Refusal, frozen=True, kw_only=True):
-    """`who`: whoever acted, by a name that says something to them; None where we know only an account."""
+    """`who`: the name or email address of the person who acted, or None if only an account is known."""
 
     who: str | None
     approvers: tuple[str, ...]
 
 
 class NoLongerApprover(Refusal, frozen=True, kw_only=True):
-    """Asked when the request was opened, and not meant by the gate any more."""
+    """The person was an approver when the request was opened, and the gate no longer names them."""
 
     why: str
 
 
 class Expired(Refusal, frozen=True, kw_only=True):
+    """The request expired at this time."""
+
     at: datetime
 
 
@@ -109,28 +123,32 @@ class Cancelled(Refusal, frozen=True, kw_only=True):
 
 
 class Changed(Refusal, frozen=True, kw_only=True):
+    """The content is not the content that the person saw."""
+
     content_version: int
 
 
 class Contested(Refusal, frozen=True, kw_only=True):
-    """Others acted on the same request or run at the same moment, again and again; nothing was written."""
+    """Other commands changed the request or run at the same moment, several times. Nothing was saved."""
 
     what: Literal["request", "run"]
 
 
 class InvalidEdits(Refusal, frozen=True, kw_only=True):
-    """`errors`: one predicate for each field, by dotted path. `labels`: what people call these, where they differ."""
+    """`errors`: a predicate for each invalid field, by dotted path. `labels`: the labels of fields that have one."""
 
     errors: Mapping[str, str]
     labels: Mapping[str, str] = {}
 
 
 class ReasonMissing(Refusal, frozen=True, kw_only=True):
+    """The gate requires a reason for this verdict."""
+
     verdict: Verdict
 
 
 class NotWaiting(Refusal, frozen=True, kw_only=True):
-    """Cancel or resume of a run that has ended, or that asks nothing. `by`, `at`: of an answer that was faster."""
+    """The run has ended, or does not need an answer. `answer`, `by`, `at`: the answer that was recorded first."""
 
     run: str
     status: RunStatus

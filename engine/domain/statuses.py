@@ -1,4 +1,4 @@
-"""The enums: where runs, steps, requests and deliveries stand, and what people and files may choose."""
+"""The enums: the states of runs, steps, requests and deliveries, and the choices of people and workflow files."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ Kind = TypeVar("Kind", bound=StrEnum)
 
 
 def by_value(kind: type[Kind]) -> Mapping[str, Kind]:
-    """The members of an enum by what is stored of them: a look here takes a fifth of calling the enum."""
-    return {one.value: one for one in kind}
+    """Return the members of an enum by their stored value. A lookup is five times as fast as calling the enum."""
+    return {member.value: member for member in kind}
 
 
 class RunStatus(StrEnum):
@@ -33,26 +33,26 @@ _OPEN_RUNS: Final = frozenset({RunStatus.RUNNING, RunStatus.WAITING, RunStatus.N
 
 
 class StepStatus(StrEnum):
-    """Where one visit of a run to a step stands."""
+    """The status of one visit of a run to a step."""
 
     IN_REVIEW = "in_review"
-    """A request on what the step is about to do is open."""
+    """A request about the step is open, before the step runs."""
     READY = "ready"
-    """All that was asked is answered; the next claim begins its effect."""
+    """Nothing is left to ask. The effect starts when a runner claims it."""
     STARTED = "started"
-    """The effect may be under way; after a crash its outcome is unknown."""
+    """The effect may be running. After a crash its outcome is unknown."""
     RETRYING = "retrying"
-    """It failed for sure and waits for its next attempt."""
+    """The effect failed and waits for its next attempt."""
     SLEEPING = "sleeping"
     OUTPUT_IN_REVIEW = "output_in_review"
-    """It produced its output, and a request on that output is open."""
+    """The step has its output, and a request about that output is open."""
     OUTCOME_UNKNOWN = "outcome_unknown"
-    """Somebody has to say whether the effect happened."""
+    """The owner has to say whether the effect happened."""
     SUCCEEDED = "succeeded"
     SKIPPED = "skipped"
     FAILED = "failed"
     STOPPED = "stopped"
-    """It was reached and will not run: rejected, expired or cancelled."""
+    """The step was reached and will not run, because its request or run was rejected, expired or cancelled."""
 
 
 class RequestState(StrEnum):
@@ -69,7 +69,7 @@ class Verdict(StrEnum):
 
 
 class ReviewPoint(StrEnum):
-    """`gate.at`: people review what the step is about to do, or what it produced."""
+    """`gate.at`: approvers review the parameters before the step runs, or its output after."""
 
     BEFORE = "before"
     AFTER = "after"
@@ -87,10 +87,10 @@ class OnError(StrEnum):
 
 
 class EmailPolicy(StrEnum):
-    """When a gate's approvers are asked by mail."""
+    """When the approvers of a gate are asked by email."""
 
     FALLBACK = "fallback"
-    """Where Slack cannot reach them, or nobody acted for a while."""
+    """If Slack cannot reach them, or no approver responded for a while."""
     ALWAYS = "always"
     NEVER = "never"
 
@@ -102,7 +102,7 @@ class ReasonRequired(StrEnum):
 
 
 class Assurance(StrEnum):
-    """What identified the decider."""
+    """How the person who decides was identified."""
 
     LINK = "link"
     CODE = "code"
@@ -113,7 +113,7 @@ class Assurance(StrEnum):
 
 class DeliveryKind(StrEnum):
     REQUEST = "request"
-    """An editable copy: it follows `wanted_version`."""
+    """A copy of a request. It is updated when `wanted_version` is raised."""
     REMINDER = "reminder"
     OUTCOME = "outcome"
     CODE = "code"
@@ -124,13 +124,13 @@ class DeliveryState(StrEnum):
     DUE = "due"
     SHOWN = "shown"
     SKIPPED = "skipped"
-    """The request closed before its copy was posted, so there was nothing left to ask."""
+    """The request was closed before its copy was posted."""
     DEAD = "dead"
-    """Its address will never take it."""
+    """The delivery was given up."""
 
 
 class ResumeAnswer(StrEnum):
-    """What a person says about a step of unknown outcome."""
+    """The answer of a person about a step of unknown outcome."""
 
     DONE = "done"
     REPEAT = "repeat"

@@ -1,4 +1,4 @@
-"""Hints that work is ready."""
+"""The hint that work is ready."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class Work(Struct, frozen=True):
-    """A hint that a unit of work may be ready: the tables are the truth."""
+    """A hint that a unit of work may be ready. Only the tables say whether it is."""
 
     kind: Literal["advance", "deliver", "process_due"]
     id: str

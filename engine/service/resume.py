@@ -61,7 +61,7 @@ def resume(
     state = context.advancer.informed(tx, run, accepted.workflow)
     progress = runs.resume(accepted.workflow, state, command.answer, output=accepted.output, now=tx.now)
     if not run_rows.try_save_run(tx, run, progress):
-        raise Conflict(f"run {command.run} was moved by somebody else")
+        raise Conflict(f"run {command.run} was moved by another process")
     step_answers.insert_answer(
         tx,
         run=command.run,
