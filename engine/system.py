@@ -44,7 +44,7 @@ class RandomIds:
 
 
 _LETTERS: Final = (_ALPHABET * 8).encode()
-"""The letter of each byte: every one of the 32 stands there eight times, so all are as likely."""
+"""The letter for each byte: each of the 32 letters occurs eight times, so all are equally likely."""
 
 
 @lru_cache(8)

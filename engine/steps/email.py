@@ -1,4 +1,4 @@
-"""`email`: sends a plain mail to one address."""
+"""`email`: sends a plain email to one address."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.ports import Mailer, StepContext, StepServices, StepType
 OUTPUT: Final = frozenset({"message_id", "to"})
 MAX_SUBJECT: Final = 250
 MAX_BODY: Final = 200_000
-"""Characters. What is larger belongs behind a link."""
+"""Maximum length of the body, in characters. Larger contents belong behind a link."""
 _ADDRESS: Final = Field(type=FieldType.EMAIL)
 
 
@@ -45,7 +45,7 @@ class EmailParams(BaseModel):
 
 
 class EmailStep(StepType[EmailParams]):
-    """Its output names what was sent: `message_id` and `to`."""
+    """Sends an email. Output: `message_id` and `to`."""
 
     name: ClassVar[str] = "email"
     Params: ClassVar[type[BaseModel]] = EmailParams
@@ -62,7 +62,7 @@ class EmailStep(StepType[EmailParams]):
         return OUTPUT
 
     def content(self, given: Mapping[str, Value]) -> Mapping[str, Field | None]:  # noqa: ARG002
-        """What it says, never whom it goes to."""
+        """Return the subject and body as editable, never the recipient."""
         return {"subject": Field(type=FieldType.TEXT), "body": Field(type=FieldType.LONG_TEXT)}
 
     async def run(self, params: EmailParams, context: StepContext) -> Mapping[str, object]:

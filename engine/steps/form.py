@@ -9,6 +9,6 @@ from engine.workflowfile.step_kinds import FORM
 
 
 class FormStep(SetStep):
-    """A `set` whose values people fill in: its parameters are its fields, and the gate that it always has asks them."""
+    """A `set` whose values people fill in: its parameters are the fields, and its gate asks for them."""
 
     name: ClassVar[str] = FORM

@@ -27,7 +27,7 @@ from engine.workflowfile.step_kinds import Nature
 Scalar: TypeAlias = StrictStr | StrictBool | StrictInt | Decimal
 
 MAX_BYTES: Final = 1_048_576
-"""Of a decoded body. It becomes part of the run's row; what is larger belongs behind a link."""
+"""Maximum size of a decoded body, in bytes. It is stored in the run's row; larger contents belong behind a link."""
 
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _STATUSES: Final = re.compile(r"\s*([1-5][0-9]{2})\s*(?:-\s*([1-5][0-9]{2})\s*)?")
@@ -96,10 +96,10 @@ class HttpParams(BaseModel):
 
 
 class HttpStep(StepType[HttpParams]):
-    """One request, no redirects, no cookies, no proxy; output `status`, `headers` (lower-case names) and `body`.
+    """Sends one request without redirects, cookies and proxy. Output: `status`, `headers` (lower-case names), `body`.
 
-    `allow`: hosts that may be private and use plain http (see `guard.Guard`). `max_bytes`: of the decoded body.
-    `connect_timeout`: seconds for name, connection and TLS together. `resolve`: looks a host's addresses up.
+    `allow`: hosts that may be private and use plain http (see `url_guard.Guard`). `max_bytes`: of the decoded body.
+    `connect_timeout`: for name, connection and TLS together, in seconds. `resolve`: looks up the addresses of a host.
     """
 
     name: ClassVar[str] = "http"
@@ -135,12 +135,12 @@ class HttpStep(StepType[HttpParams]):
         return frozenset({"status", "headers", "body"})
 
     def content(self, given: Mapping[str, Value]) -> Mapping[str, Field | None]:
-        """The body that is sent, never where it goes."""
+        """Return the body as editable, never the URL."""
         known: dict[str, Field | None] = {"json": None, "body": Field(type="long_text")}
         return {name: known[name] for name in known if name in given}
 
     def idempotent(self, given: Mapping[str, Value]) -> bool:
-        """GET and HEAD (RFC 9110, 9.2.1). PUT and DELETE promise it too, but what they trigger often does not."""
+        """Return whether it is GET or HEAD (RFC 9110, 9.2.1). PUT and DELETE promise it too, and often break it."""
         return str(given.get("method", "GET")).upper() in _SAFE
 
     async def run(self, params: HttpParams, context: StepContext) -> Mapping[str, object]:
@@ -206,7 +206,7 @@ class HttpStep(StepType[HttpParams]):
 
 
 class _Wire:
-    """Whether the connection stood, TLS included: before that nothing can have been sent.
+    """Tells whether the connection was established, TLS included: before that nothing can have been sent.
 
     The type of an error does not always tell: `total` running out while connecting is a bare TimeoutError.
     """
@@ -232,13 +232,13 @@ def _statuses(entry: int | str) -> range:
 
 
 def _url(target: url_guard.CallTarget, params: HttpParams) -> URL:
-    """Encoded already: yarl would unescape what some servers take for another address."""
+    """Return the URL already encoded: yarl would unescape characters that some servers tell apart."""
     pairs = [(name, _query_text(value)) for name, value in params.query.items()]
     return URL(urls.with_query(str(target.url), pairs), encoded=True)
 
 
 def _query_text(value: Scalar) -> str:
-    """As JSON would write it."""
+    """Return the value as JSON writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return format(value, "f") if isinstance(value, Decimal) else str(value)
@@ -266,6 +266,6 @@ def _headers(params: HttpParams, key: str) -> CIMultiDict[str]:
 
 
 def _body(params: HttpParams) -> io.BytesIO | None:
-    """As a file: aiohttp warns about plain bytes over 1 MiB, and sends a file in pieces."""
+    """Return the body as a file: aiohttp warns about bytes over 1 MiB, and sends a file in pieces."""
     text = json_values.dumps(params.json_body) if params.sends_json else params.body
     return None if text is None else io.BytesIO(text.encode())

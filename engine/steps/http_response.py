@@ -1,4 +1,4 @@
-"""What an answer to an `http` step means: its body as a value, its failures by what they leave open."""
+"""The meaning of a response to an `http` step: its body as a value, and whether a failure is definite."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from engine.retry import MAX_RETRY_AFTER
 Answer: TypeAlias = aiohttp.ClientResponse
 
 EXCERPT: Final = 300
-"""Characters of an error body that a message quotes."""
+"""Maximum length of the excerpt of an error body, in characters."""
 _READ: Final = 16_384
-"""Bytes of an error body that are read for it."""
+"""Bytes of an error body that are read for the excerpt."""
 
 _REFUSED: Final = frozenset({501, 503, 505, 511})
-"""Of the 5xx, those that say that nothing was done: not implemented, unavailable, HTTP version, network login."""
+"""Statuses 5xx that mean that nothing was done: not implemented, unavailable, HTTP version, network login."""
 
 _TEXT_TYPES: Final = re.compile(
     r"text/.+|.+\+xml|application/(?:xml|yaml|x-yaml|x-ndjson|javascript|x-www-form-urlencoded)"
@@ -37,7 +37,7 @@ _NO_CHARSETS: Final = frozenset({"idna", "punycode", "unicode_escape", "raw_unic
 
 
 def parse(answer: Answer, body: bytes) -> Value:
-    """The body by its content type; an empty one is an empty text. Raises `InvalidValue`."""
+    """Return the body as a value by its content type; an empty one is an empty text. Raises `InvalidValue`."""
     kind = answer.content_type.lower() if "Content-Type" in answer.headers else ""
     if not body:
         return ""
@@ -51,7 +51,7 @@ def parse(answer: Answer, body: bytes) -> Value:
 
 
 def _named(kind: str) -> str:
-    """Whole or not at all: half of a secret would not be recognized."""
+    """Return a name whole or not at all: half of a secret would not be recognized."""
     return kind if len(kind) <= 100 and kind.isprintable() else "none that is known"
 
 
@@ -65,9 +65,9 @@ def _charset(answer: Answer) -> str:
 
 
 async def excerpt(answer: Answer, redact: Callable[[str], str]) -> str:
-    """The start of an error's body; best effort, because the status has already said what matters.
+    """Return the start of an error's body, as far as it can be read.
 
-    Secrets are taken out before it is cut: nobody would know half of one.
+    Secrets are masked before it is cut: half of one would not be recognized.
     """
     kind = answer.content_type.lower()
     if not (_JSON_TYPES.fullmatch(kind) or _TEXT_TYPES.fullmatch(kind)):
@@ -79,7 +79,7 @@ async def excerpt(answer: Answer, redact: Callable[[str], str]) -> str:
     except (aiohttp.ClientError, OSError):
         return ""
     text = redact(start.decode(_charset(answer), "replace"))
-    # Where the reading stopped there may be half of a secret.
+    # The end of what was read may be half of a secret.
     return _printable(text[: -_READ // 2] if len(start) >= _READ else text, EXCERPT)
 
 
@@ -89,7 +89,7 @@ def _printable(text: str, length: int) -> str:
 
 
 def unwelcome(call: str, answer: Answer, quoted: str) -> StepError:
-    """A status that `expect` does not name. A 5xx leaves open how far the server came, unless it says it refused."""
+    """Return the error for a status that `expect` does not name. After most 5xx the outcome is unknown."""
     status = answer.status
     phrase = f" {HTTPStatus(status).phrase}" if status in HTTPStatus._value2member_map_ else ""
     message = f"{call} answered {status}{phrase}"
@@ -99,7 +99,7 @@ def unwelcome(call: str, answer: Answer, quoted: str) -> StepError:
     return StepError(
         f"{message}: {quoted}" if quoted else message,
         outcome_unknown=unknown,
-        # A refusal did nothing, so calling again as the file's `retry` says is for its author to judge.
+        # A refusal did nothing, so `retry` in the file decides whether to call again.
         retryable=status >= 400,
         retry_after=_retry_after(answer) if status in (408, 425, 429, 503) else None,
     )
@@ -116,7 +116,7 @@ def _location_host(answer: Answer) -> str:
 
 
 def _retry_after(answer: Answer) -> timedelta | None:
-    """Seconds or a date (RFC 9110, 10.2.3); a date is measured against the answer's own `Date`, not our clock."""
+    """Return the wait of `Retry-After` (RFC 9110, 10.2.3). A date is measured against `Date` of the response."""
     text = answer.headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
         return min(timedelta(seconds=int(text[:9])), MAX_RETRY_AFTER)
@@ -128,7 +128,7 @@ def _retry_after(answer: Answer) -> timedelta | None:
 
 
 def broken(call: str, error: Exception, *, connected: bool) -> StepError:
-    """No answer, or half of one. Only what fails before the connection stands is known to have done nothing."""
+    """Return the error for no response, or half of one. Only a failure before the connection is definite."""
     if not connected:
         return _unconnected(call, error)
     match error:

@@ -26,7 +26,7 @@ class MessageParams(BaseModel):
 
 
 class MessageStep(StepType[MessageParams]):
-    """Its output says where the message is: `channel` and `ts`."""
+    """Posts a message. Output: `channel` and `ts` of the message."""
 
     name: ClassVar[str] = "message"
     Params: ClassVar[type[BaseModel]] = MessageParams

@@ -11,7 +11,7 @@ from engine.steps.url_guard import CallTarget, Guard
 
 
 class PinnedResolver(AbstractResolver):
-    """Tells aiohttp the vetted addresses of one target, so that what was vetted is what is connected to.
+    """Gives aiohttp the vetted addresses of one target, so that it connects to what was vetted.
 
     aiohttp asks no resolver about a literal address; `Guard.check` has vetted those before.
     """
@@ -27,7 +27,7 @@ class PinnedResolver(AbstractResolver):
         port: int = 0,
         family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002
     ) -> list[ResolveResult]:
-        """The target's addresses, whatever the family. Raises `StepError`, which aiohttp lets through."""
+        """Return the target's addresses of every family. Raises `StepError`, which aiohttp passes on."""
         return [
             ResolveResult(
                 hostname=host,
@@ -41,4 +41,4 @@ class PinnedResolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to close."""

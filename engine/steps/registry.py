@@ -1,4 +1,4 @@
-"""Which kinds of steps there are: those that come with Signoff, and those of other distributions."""
+"""The step types: those that come with Signoff, and those of other distributions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from engine.steps.wait import WaitStep
 
 GROUP: Final = "signoff.steps"
 RESERVED: Final = frozenset({"set", "http", "email", "message", "ai", "form", "wait", "run"})
-"""Every name that the workflow format gives a meaning, also those bound outside of `builtin`."""
+"""Every name that the workflow format reserves, also those that are bound outside of `builtin`."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
@@ -30,12 +30,12 @@ _NO_SERVICES: Final = StepServices()
 
 
 def builtin(services: StepServices = _NO_SERVICES) -> dict[str, StepType[Any]]:
-    """Return our own kinds, by the name that `uses` takes."""
+    """Return the step types of Signoff by name."""
     return {kind.name: kind.create(services) for kind in _BUILTIN}
 
 
 def discover(services: StepServices = _NO_SERVICES, *, group: str = GROUP) -> dict[str, StepType[Any]]:
-    """Return the kinds that installed distributions offer, by name.
+    """Return the step types of installed distributions by name.
 
     Each entry point loads to a `StepType` class (its `create` is called) or to an instance. Raises `PluginError`,
     naming distribution and entry point, for the first that cannot be used: a workflow must not find out at run time.
@@ -63,7 +63,7 @@ def _load(entry: EntryPoint, services: StepServices) -> StepType[Any]:
     try:
         loaded = entry.load()
         kind = loaded.create(services) if inspect.isclass(loaded) and issubclass(loaded, StepType) else loaded
-    except Exception as error:  # foreign code may raise anything when imported or constructed
+    except Exception as error:  # code of others may raise anything when imported or constructed
         raise _error(entry, f"cannot be loaded ({type(error).__name__}: {error})", "repair or uninstall it") from error
     if not isinstance(kind, StepType):
         raise _error(entry, "is not a StepType", "derive the class from engine.ports.StepType")

@@ -20,7 +20,7 @@ class SetParams(BaseModel):
 
 
 class SetStep(StepType[SetParams]):
-    """Its output is what it was given; useful to name a value once and to let people edit it."""
+    """Returns its parameters as output: it names values once, and lets people edit them."""
 
     name: ClassVar[str] = "set"
     Params: ClassVar[type[BaseModel]] = SetParams

@@ -1,4 +1,4 @@
-"""Where an HTTP step may call, and with which headers: checks the URL, and vets every address."""
+"""Decides where an `http` step may call, and with which headers: checks the URL, and vets every address."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LABEL_LENGTH: Final = 200
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")  # RFC 9110, 5.6.2
 _NOT_IN_HEADER: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5: of the control characters only a tab
-# The client library frames the message and says to whom it goes; a second opinion is how requests get smuggled.
+# The client library frames the message and names the host; a second header enables request smuggling.
 _FRAMING: Final = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "proxy-connection", "te", "trailer"}
     | {"upgrade", "expect", "accept-encoding"}
@@ -39,14 +39,14 @@ _FRAMING: Final = frozenset(
 
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
-"""All that IANA has given to the public internet; `is_global` alone lets 4000:: and fec0:: through."""
+"""The networks that IANA has assigned to the public internet; `is_global` alone allows 4000:: and fec0::."""
 _NOT_PUBLIC: Final = (
     IPv4Network("192.0.0.0/24"),  # protocol assignments
     IPv4Network("192.88.99.0/24"),  # former 6to4 relays, RFC 7526
     IPv6Network("2001::/23"),  # protocol assignments, Teredo among them
     IPv6Network("3fff::/20"),  # documentation, RFC 9637; unknown to Python 3.11
 )
-# Addresses that look public, and lead from inside a cloud to its platform. The others (169.254.0.0/16 of most clouds,
+# Addresses that look public, but lead from inside a cloud to its platform. The others (169.254.0.0/16 of most clouds,
 # 100.100.100.200 of Alibaba, 192.0.0.192 of Oracle, fd00:ec2::254 of AWS, fd20:ce::254 of Google) are never public.
 _PLATFORMS: Final = (
     # Azure: learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
@@ -63,14 +63,14 @@ _PLATFORMS: Final = (
 
 
 async def system_resolve(host: str, port: int) -> list[str]:
-    """What the operating system answers, through the running loop."""
+    """Resolve a host with the operating system, through the running loop."""
     infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(info[4][0]) for info in infos))
 
 
 @dataclass(frozen=True, slots=True)
 class CallTarget:
-    """A URL that may be called, if its addresses may. `call`: method, scheme, host and path, fit for messages."""
+    """A URL that may be called if its addresses may. `call`: method, scheme, host and path, for messages."""
 
     url: URL
     host: str
@@ -80,7 +80,7 @@ class CallTarget:
 
 
 class Guard:
-    """The rule: https to public addresses only, except for what the operator allows.
+    """Allows https to public addresses only, except for what the operator allows.
 
     `allow`: `host`, `host:port`, `.suffix` (every name below it) or a CIDR block. What it names may resolve to
     addresses that are not public, and may be called by plain http. Raises `InvalidValue` for any other entry.
@@ -92,14 +92,14 @@ class Guard:
         self._hosts = frozenset(_entry(entry) for entry in allow if "/" not in entry and not entry.startswith("."))
 
     def check(self, method: str, text: str) -> CallTarget:
-        """What the URL names. Raises `StepError` (definite) unless it may be called, as far as its text tells."""
+        """Return the target of a URL. Raises a definite `StepError` if its text shows that it may not be called."""
         try:
             url = URL(text)
             host = (url.raw_host or "").lower()
             port = url.port
         except ValueError:
             raise _refuse(method, "its URL cannot be read") from None
-        # yarl drops line breaks silently; what was approved is not what would be called.
+        # yarl drops line breaks silently: another URL than the approved one would be called.
         if _CONTROL.search(text):
             raise _refuse(method, "its URL contains a control character")
         if url.scheme not in ("http", "https") or not host or port is None:
@@ -111,7 +111,7 @@ class Guard:
             raise _refuse(call, "a URL may not carry a user name or password; send an Authorization header")
         if ":" not in host and "[" in urlsplit(text).netloc:
             raise _refuse(call, "its host is in brackets and not an IPv6 address")
-        # Approved before values were kept in their place: what was read is not what would be called.
+        # Approved before values were kept in their part of the URL: another URL than the one read would be called.
         if urls.moves(text):
             raise _refuse(call, "its URL has a `#`, or `.` or `..` as a part of its path, which leads elsewhere")
         literal = _literal(call, host)
@@ -123,7 +123,7 @@ class Guard:
         return target
 
     async def addresses(self, target: CallTarget, resolve: Resolve) -> list[Address]:
-        """Every address of the target, all vetted: one that may not be called refuses them all. One look-up.
+        """Return every address of the target after one look-up. If one of them may not be called, all are refused.
 
         Raises `StepError` (definite): for a name that does not resolve, or resolves to where it may not.
         """
@@ -167,7 +167,7 @@ class Guard:
 
 
 def unwrap(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one stands for (mapped, 6to4, NAT64), where it does: that is where it leads."""
+    """Return the IPv4 address inside an IPv6 one (mapped, 6to4, NAT64), where packets go, or the address itself."""
     if isinstance(address, IPv4Address):
         return address
     if address in _NAT64:
@@ -176,7 +176,7 @@ def unwrap(address: Address) -> Address:
 
 
 def is_public(address: Address) -> bool:
-    """Whether anybody on the internet could call it. Stricter than `is_global`, whose tables age with Python."""
+    """Return whether an address is public. Stricter than `is_global`, whose tables age with Python."""
     if not address.is_global or address.is_multicast or address.is_reserved:
         return False
     if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
@@ -185,7 +185,7 @@ def is_public(address: Address) -> bool:
 
 
 def check_header(name: str, value: str = "") -> None:
-    """Raises `InvalidValue`, which never quotes the value, for a header that a builder may not set."""
+    """Raise `InvalidValue`, which never quotes the value, for a header that a builder may not set."""
     if not _TOKEN.fullmatch(name):
         raise InvalidValue(f"{name[:40]!r} is not the name of a header")
     if name.lower() in _FRAMING:
@@ -195,7 +195,7 @@ def check_header(name: str, value: str = "") -> None:
 
 
 def _literal(call: str, host: str) -> Address | None:
-    """The address that the host is written as; None for a name. Raises `StepError` for what is neither."""
+    """Return the address of a literal host, or None for a name. Raises `StepError` for anything else."""
     try:
         return urls.literal_host(host)
     except InvalidValue as error:
@@ -210,7 +210,7 @@ def _network(entry: str) -> IPv4Network | IPv6Network:
 
 
 def _entry(entry: str) -> tuple[str, int | None]:
-    """`host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address, as (host, port or None)."""
+    """Parse `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address into host and port (or None)."""
     try:
         url = URL(f"https://[{entry}]" if entry.count(":") > 1 and "[" not in entry else f"https://{entry}")
         host = (url.raw_host or "").lower().rstrip(".")

@@ -18,7 +18,7 @@ from engine.workflowfile.schema_errors import describe_error
 from engine.workflowfile.step_kinds import Nature
 
 LONGEST: Final = timedelta(days=366)
-"""A year, leap years included. A run that sleeps longer outlives the people and addresses it was written for."""
+"""Longest sleep: a leap year. A longer run outlives the people and addresses it was written for."""
 
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -60,7 +60,7 @@ class WaitParams(BaseModel):
 
 
 class WaitStep(StepType[WaitParams]):
-    """Nothing is held in memory meanwhile: the run's row says when it goes on. No output."""
+    """Sleeps without holding memory: the run's row has the time at which it goes on. No output."""
 
     name: ClassVar[str] = "wait"
     Params: ClassVar[type[BaseModel]] = WaitParams
@@ -76,7 +76,7 @@ class WaitStep(StepType[WaitParams]):
         return {}
 
     def wakes_at(self, given: Mapping[str, Value], now: datetime) -> datetime:
-        """Never before `now`: an `until` that has passed does not sleep. Raises `InvalidValue` beyond `LONGEST`."""
+        """Return when the run goes on, at once if `until` has passed. Raises `InvalidValue` beyond `LONGEST`."""
         try:
             params = WaitParams.model_validate(dict(given))
         except pydantic.ValidationError as error:
@@ -93,7 +93,7 @@ class WaitStep(StepType[WaitParams]):
 
 
 def _moment(text: str) -> datetime:
-    """The time in UTC. Raises `InvalidValue`, also for a date-time without offset: nobody knows whose clock it is."""
+    """Return the time in UTC. Raises `InvalidValue`, also for a date-time without an offset: it would be ambiguous."""
     text = text.strip()
     try:
         moment = datetime.fromisoformat(text)

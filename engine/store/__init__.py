@@ -1,6 +1,7 @@
-"""All SQL. Rows never leave this package: it takes and gives the values of `model`, `gate`, `plan` and `views`.
+"""All SQL. Rows never leave this package: it takes and returns `domain`, `requests`, `runs` and `read_models` values.
 
-`writer` runs units of work (plain functions over a `Tx`) grouped into durable commits; `runs`, `requests`,
-`deliveries`, `people`, `workflows` and `journal` hold the statements, `reading` the listings. Statements that start
-with `try_` are conditional and say whether they won. May import `tables` and what lies below; start at `writer`.
+Other packages depend on `port`; `sqlite` is the store: it runs units of work (plain functions over a `Tx`), grouped
+into durable commits. `run_rows`, `request_rows`, `deliveries`, `people`, `workflows` and `audit_log` hold the
+statements, `queries` the lists. Functions that start with `try_` are conditional and return whether they won. Start at
+`port`.
 """

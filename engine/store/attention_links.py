@@ -1,4 +1,4 @@
-"""Links to what a run asks of its owner. A token is made for one alert about one call, and only its hash is kept."""
+"""Links to the question that a run asks its owner. Each alert has its own token, of which only a hash is kept."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SET_RIGHT = Statement(
 
 
 def mint(tx: Tx, held: LeasedDelivery, *, step: str, visit: int, attempt: int) -> NewLink:
-    """Make a fresh link to this call, for the alert about it."""
+    """Write a new link to this call, for the alert about it, and return it."""
     assert held.run is not None
     minted, row = links.make(tx, held)
     tx.write(_NEW, {**row, "run": held.run, "step": step, "visit": visit, "attempt": attempt})
@@ -41,12 +41,12 @@ def mint(tx: Tx, held: LeasedDelivery, *, step: str, visit: int, attempt: int) -
 
 
 def drop(tx: Tx, minted: NewLink) -> None:
-    """Forget a link that never left."""
+    """Delete a link that was never sent."""
     tx.write(_DROP, {"hash": hashed(minted.token)})
 
 
 def load_link(connection: Connection, token: str, now: datetime) -> AttentionLink | None:
-    """Return what the token opens, or None if it is no link of ours."""
+    """Return the link for a token, or None if it is unknown."""
     row = _BY_HASH.one(connection, {"hash": hashed(token)})
     if row is None:
         return None
@@ -55,10 +55,10 @@ def load_link(connection: Connection, token: str, now: datetime) -> AttentionLin
 
 
 def set_right(tx: Tx) -> None:
-    """Have the links that were made while the clock was ahead begin now."""
+    """Correct the times of links that were made while the clock was ahead: they begin now."""
     links.set_right(tx, _SET_RIGHT)
 
 
 def revoke(tx: Tx, run: str) -> int:
-    """Make every link to what this run asks useless, and return how many there were."""
+    """Revoke every link to the questions of this run, and return how many there were."""
     return tx.write(_REVOKE, {"held": run, "now": tx.now})

@@ -44,7 +44,7 @@ _PAGE = Statement(
 
 
 def seal(txs: Sequence[Tx]) -> None:
-    """Link what these units wrote down to the chains, in their order: the last thing in a transaction."""
+    """Append the entries of these units to the chains, in their order. Call it last in a transaction."""
     for workspace in {name: None for tx in txs for name in tx.entries}:
         found = [(tx, entry) for tx in txs for entry in tx.entries.get(workspace, ())]
         _append(txs[0].connection, workspace, found)
@@ -77,13 +77,13 @@ def _head(connection: Connection, workspace: str) -> tuple[int, bytes]:
 
 
 def head(connection: Connection, workspace: str) -> tuple[int, str]:
-    """The number and the hash of the last entry; of an empty log those before the first."""
+    """Return the number and the hash of the last entry; 0 and the genesis hash if the log is empty."""
     seq, digest = _head(connection, workspace)
     return seq, digest.hex()
 
 
 def hash_of(connection: Connection, workspace: str, seq: int) -> str | None:
-    """The hash of an entry; None: there is no such entry."""
+    """Return the hash of an entry, or None if there is no such entry."""
     if seq == 0:
         return audit.GENESIS.hex()
     row = _HASH.one(connection, {"workspace": workspace, "seq": seq})
@@ -91,13 +91,13 @@ def hash_of(connection: Connection, workspace: str, seq: int) -> str | None:
 
 
 def latest(connection: Connection, workspace: str) -> datetime | None:
-    """When the last entry was written, by the clock of then."""
+    """Return the time of the last entry, or None if the log is empty."""
     row = _LATEST.one(connection, {"workspace": workspace})
     return None if row is None else datetime.fromisoformat(cast("dict[str, Any]", json_values.loads(row.leaf))["at"])
 
 
 def export(connection: Connection, workspace: str, after: int = 0) -> Iterator[str]:
-    """The chain as JSON Lines, a page of rows in memory at a time."""
+    """Yield the chain as JSON Lines, with one page of rows in memory at a time."""
     while True:
         rows = _PAGE.all(connection, {"workspace": workspace, "after": after})
         for row in rows:
@@ -108,6 +108,6 @@ def export(connection: Connection, workspace: str, after: int = 0) -> Iterator[s
 
 
 def story(connection: Connection, run: str, after: int = 0) -> list[StoryEntry]:
-    """What happened in a run after entry number `after`, oldest first."""
+    """Return the entries of a run after number `after`, oldest first."""
     rows = _STORY.all(connection, {"run": run, "after": after})
     return [StoryEntry.read(row.seq, row.leaf, row.content) for row in rows]

@@ -1,4 +1,4 @@
-"""Browsers that are remembered for whoever reads the mail of an address."""
+"""Remembered browsers: each belongs to a person who proved with a code that they read the email of an address."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engine.store.wrong_clock import CLOCK_SLACK
 
 LIFETIME: Final = timedelta(days=30)
 SEEN_EVERY: Final = timedelta(hours=1)
-"""How exact `seen_at` is: one write an hour, whatever somebody clicks."""
+"""How exact `seen_at` is: it is written at most once an hour."""
 LABEL_LENGTH: Final = 100
 
 _browser = BrowserRow.__table__  # type: ignore[attr-defined]
@@ -42,7 +42,7 @@ _SET_RIGHT = Statement(
 
 
 def remember(tx: Tx, workspace: str, person: Person, address: str, label: str) -> tuple[str, datetime]:
-    """Remember a browser: the secret that it keeps, and until when."""
+    """Remember a browser, and return the secret that it keeps and the time until which it is remembered."""
     secret, until = tx.ids.token(), tx.now + LIFETIME
     tx.write(
         _NEW,
@@ -62,15 +62,15 @@ def remember(tx: Tx, workspace: str, person: Person, address: str, label: str) -
 
 
 def load_browser(connection: Connection, secret: str, now: datetime) -> RememberedBrowser | None:
-    """The browser that keeps this secret, if it is still remembered."""
+    """Return the browser with this secret, or None if it is not remembered."""
     rows = _BY_HASH.all(connection, {"hash": hashed(secret), "now": now})
     found = _read(connection, rows, now)
-    # An address that moved proves nothing any more, for whoever has it now or had it then.
+    # An address that moved proves nothing any more, neither for its new person nor for the old one.
     return found[0] if found and Address("email", found[0].address) in found[0].person.addresses else None
 
 
 def load_browsers(connection: Connection, person: str, now: datetime) -> list[RememberedBrowser]:
-    """Every browser that is remembered for this person, the oldest first."""
+    """Return every browser that is remembered for this person, the oldest first."""
     return _read(connection, _BY_PERSON.all(connection, {"person": person, "now": now}), now)
 
 
@@ -92,16 +92,16 @@ def _read(connection: Connection, rows: list[Any], now: datetime) -> list[Rememb
 
 
 def set_right(tx: Tx) -> None:
-    """Have the browsers that were remembered while the clock was ahead be remembered from now on."""
+    """Correct the times of browsers that were remembered while the clock was ahead: they begin now."""
     span = {"latest": tx.now + LIFETIME + CLOCK_SLACK, "soon": tx.now + CLOCK_SLACK}
     tx.write(_SET_RIGHT, {**span, "now": tx.now, "until": tx.now + LIFETIME})
 
 
 def record_use(tx: Tx, browser: RememberedBrowser) -> None:
-    """Write down that it was used."""
+    """Record that the browser was used."""
     tx.write(_SEEN, {"held": browser.id, "now": tx.now})
 
 
 def revoke(tx: Tx, browser: str, *, of: str) -> bool:
-    """Forget a browser of this person. False: it is not theirs, or was forgotten before."""
+    """Revoke a browser of this person. False: it is not theirs, or was revoked before."""
     return bool(tx.write(_REVOKE, {"held": browser, "of": of, "now": tx.now}))

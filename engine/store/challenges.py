@@ -24,12 +24,12 @@ from engine.store.transaction import Tx
 from engine.store.wrong_clock import CLOCK_SLACK
 
 Command: TypeAlias = Decide | Resume
-"""What may wait for its code."""
+"""The commands that may wait for their code."""
 Said: TypeAlias = tuple[tuple[str, str], ...]
-"""What an answer says a step returned, with labels and as people read it."""
+"""The output of a step in an answer, with labels and as people read it."""
 LIFETIME: Final = timedelta(minutes=10)
 TRIES: Final = 5
-"""Codes that may be tried in one browser before it has to ask again."""
+"""Wrong codes that one browser may give before it has to ask for another code."""
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 UNANSWERED_PER_HOUR: Final = 5
@@ -37,9 +37,9 @@ UNANSWERED_PER_DAY: Final = 15
 """Codes to confirm something that an address gets, and that no one types, before it gets none but to sign in. So
 trying out codes of 8 digits is limited to 75 tries a day; docs/decisions.md has the arithmetic."""
 SIGN_INS_PER_HOUR: Final = 2
-"""Codes to sign in that an address gets in an hour, and that nobody types, while an earlier one can still be used."""
+"""Unused sign-in codes that an address gets in an hour, while an earlier one is still valid."""
 KEPT_BYTES: Final = 100_000
-"""Bytes of a command that waits for its code. One that is larger is made by a browser that is signed in."""
+"""Maximum size of a command that waits for its code, in bytes. A larger one needs a browser that is signed in."""
 
 _challenge = ChallengeRow.__table__  # type: ignore[attr-defined]
 _NEW = Statement(insert(_challenge))
@@ -95,7 +95,7 @@ class StoredChallenge:
     command: Command | None
     said: Said = field(repr=False)
     subject: str = field(repr=False)
-    """All that the code stands for: a code that was sent for anything else does not match."""
+    """Everything that the code confirms: a code that was sent for anything else does not match."""
     mac: bytes = field(repr=False)
     tries: int
     created_at: datetime
@@ -130,7 +130,7 @@ class NewChallenge:
 
 
 def insert_challenge(tx: Tx, codes: Codes, new: NewChallenge) -> StoredChallenge:
-    """Write a challenge, and what is kept of its code."""
+    """Write a challenge, and return it."""
     waits = None if new.command is None else _write(new.command, new.said)
     subject = _subject(new.purpose, new.workspace, new.person, new.address, waits)
     tx.write(
@@ -157,15 +157,15 @@ def insert_challenge(tx: Tx, codes: Codes, new: NewChallenge) -> StoredChallenge
 
 
 def sweep(tx: Tx) -> None:
-    """Drop what waited too long for its code, old challenges, and those of a clock that was ahead."""
+    """Delete expired commands, old challenges, and those of a clock that was ahead."""
     tx.write(_OLD, {"before": tx.now - DAY, "latest": tx.now + CLOCK_SLACK})
     tx.write(_LAPSED, {"before": tx.now - LIFETIME})
 
 
 def touch(tx: Tx, workspace: str) -> None:
-    """Write a row of nobody and delete it, so that this unit waits for the disk even if it has nothing to keep.
+    """Write a row and delete it, so that this unit waits for the disk even if it has nothing to keep.
 
-    Otherwise the time until the answer would tell whether somebody has an address. (A row that is written as it was is
+    Otherwise the time of the answer would tell whether an address is known. (A row that is written as it was is
     no change to SQLite.)
     """
     blank = dict.fromkeys((column.key for column in _challenge.columns), None)
@@ -217,7 +217,7 @@ def may_confirm(sent: list[StoredChallenge], command: Command, now: datetime) ->
 def may_sign_in(sent: list[StoredChallenge], now: datetime) -> bool:
     """Return whether another code to sign in may go to an address that got these.
 
-    One always may where none of them can be used: nobody can keep a person from signing in by asking for codes.
+    If none of them is valid, another one always may: otherwise a stranger could keep a person from signing in.
     """
     unanswered = [one for one in sent if one.purpose is Purpose.SIGN_IN and one.used_at is None]
     few = sum(one.created_at > now - HOUR for one in unanswered) < SIGN_INS_PER_HOUR
@@ -225,7 +225,7 @@ def may_sign_in(sent: list[StoredChallenge], now: datetime) -> bool:
 
 
 def purpose_of(command: Command) -> Purpose:
-    """Return what a code for this command is good for."""
+    """Return the purpose of a code for this command."""
     return Purpose.DECIDE if isinstance(command, Decide) else Purpose.ANSWER
 
 
@@ -240,7 +240,7 @@ def try_count(tx: Tx, held: StoredChallenge) -> bool:
 
 
 def try_use(tx: Tx, held: StoredChallenge) -> bool:
-    """Write down that the right code was given, and drop what waited for it. False: it was given before."""
+    """Record that the right code was given, and delete its command. False: it was given before."""
     return bool(tx.write(_USED, {"held": held.id, "now": tx.now}))
 
 
@@ -248,7 +248,7 @@ _STANDS_FOR: Final[Mapping[Purpose, tuple[str, ...]]] = {
     Purpose.DECIDE: ("request", "content_version", "digest", "verdict", "edits", "reason"),
     Purpose.ANSWER: ("run", "step", "visit", "attempt", "answer", "output"),
 }
-"""What of a command its code stands for. Not the form: pressed in two browsers, the same button is the same thing."""
+"""The parts of a command that its code confirms. Not the form: the same button in two browsers is one thing."""
 
 
 def _subject(purpose: Purpose, workspace: str, person: str, address: str, waits: dict[str, Any] | None) -> str:

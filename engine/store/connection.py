@@ -1,4 +1,4 @@
-"""A connection to the database, with what prepared statements need of it found once, and how a file is opened."""
+"""A connection to the database, which keeps the driver's cursor for prepared statements, and how a file is opened."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from engine.store.errors import translated
 
 PAGE: Final = 8192
 BUSY_SECONDS: Final = 5.0
-"""How long another program that holds a lock on the file is waited for."""
+"""How long to wait for another program's lock on the file, in seconds."""
 driver_types.register()
 
 
 class Connection:
-    """One thread's connection. `core` is SQLAlchemy's; `cursor` is the one that prepared statements are run by.
+    """The connection of one thread. `core` is SQLAlchemy's; `cursor` runs prepared statements.
 
-    To find the driver behind SQLAlchemy's connection, and to make a cursor, took as long as a look-up by key.
+    Finding the driver behind SQLAlchemy's connection each time would take as long as a look-up by key.
     """
 
     __slots__ = ("core", "cursor", "database", "driver")
@@ -40,11 +40,11 @@ class Connection:
         self.cursor = driver.cursor()
 
     def execute(self, statement: Executable, params: Any = None) -> CursorResult[Any]:
-        """Run a statement the long way, for what is asked seldom or differs each time."""
+        """Run a statement through SQLAlchemy, for statements that are rare or differ each time."""
         return self.core.execute(statement, params)
 
     def exec_driver_sql(self, statement: str) -> CursorResult[Any]:
-        """Run a text of SQL as it is."""
+        """Run SQL text as it is."""
         return self.core.exec_driver_sql(statement)
 
     @contextmanager
@@ -58,29 +58,29 @@ class Connection:
             self.exec_driver_sql("ROLLBACK")
 
     def overwrite_deleted(self) -> None:
-        """Have what is deleted or replaced from now on overwritten on the disk as well."""
+        """Overwrite on the disk what is deleted or replaced from now on."""
         self.exec_driver_sql("PRAGMA secure_delete = ON")
 
     def renew(self) -> None:
-        """Drop what a statement that failed left open: it would keep what the connection sees."""
+        """Replace the cursor after a failure: an open statement would keep an old snapshot."""
         self.cursor.close()
         self.cursor = self.driver.cursor()
 
     def close(self) -> None:
-        # First: the statement that it holds would keep the file open, and the files beside it there.
+        # First: an open statement would keep the file open, and the files beside it.
         self.cursor.close()
         self.core.close()
 
 
 def connect(path: Path, *, writable: bool, busy_seconds: float = BUSY_SECONDS, untouched: bool = False) -> Connection:
-    """A connection in the driver's autocommit mode; transactions are begun by hand.
+    """Open a connection in the driver's autocommit mode; transactions are begun by hand.
 
-    `untouched`: nobody changes the file meanwhile, so no files are made beside it to read it.
+    `untouched`: no process changes the file meanwhile, so it is read without making files beside it.
     Raises `StoreError` when the file cannot be opened, or cannot be written though it should be.
     """
     mode = "rwc" if writable else "ro&immutable=1" if untouched else "ro"
     if writable and path.exists() and not os.access(path, os.W_OK):
-        # SQLite opens it without a word, and refuses the first write.
+        # SQLite would open it without an error, and refuse the first write.
         raise StoreReadOnly(f"The database {path} cannot be written; give this user the right to.")
 
     def opened() -> sqlite3.Connection:
@@ -99,7 +99,7 @@ def connect(path: Path, *, writable: bool, busy_seconds: float = BUSY_SECONDS, u
         creator=opened,
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
-        hide_parameters=True,  # or an error would carry what people wrote into the logs
+        hide_parameters=True,  # otherwise an error would carry contents into the logs
     )
     with translated(path):
         return Connection(engine.connect())
@@ -107,10 +107,10 @@ def connect(path: Path, *, writable: bool, busy_seconds: float = BUSY_SECONDS, u
 
 def _pragmas(*, writable: bool) -> Iterator[str]:
     yield "foreign_keys=ON"
-    yield "recursive_triggers=ON"  # or an INSERT OR REPLACE would pass by what keeps rows from being deleted
+    yield "recursive_triggers=ON"  # otherwise INSERT OR REPLACE would bypass the triggers against deletion
     yield "cache_size=-16000"
     if writable:
-        # Of a new file; most rows hold a text of people, and on small pages much room is left beside them.
+        # Only of a new file. Most rows hold a text, and small pages would waste space beside it.
         yield f"page_size={PAGE}"
         yield "journal_mode=WAL"
         yield "synchronous=FULL"

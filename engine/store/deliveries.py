@@ -1,4 +1,4 @@
-"""The outbox: one row a copy. Kinds and versions as in docs/architecture.md."""
+"""The outbox: one row for each delivery. docs/architecture.md explains kinds and versions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
 _KINDS = by_value(DeliveryKind)
 
 _NEW = Statement(
-    # As every copy begins: written into the statement, for what is the same each time need not be bound each time.
+    # The same for every new delivery: constants in the statement need not be bound each time.
     insert(_delivery).values(
         wanted_version=literal_column("1"),
         shown_version=literal_column("0"),
@@ -44,9 +44,9 @@ _CLAIM = Statement(
     .values(
         rev=_delivery.c.rev + 1,
         lease_until=bindparam("new_lease"),
-        # One that a crash cut off was counted when it began: crashes must not make a copy wait for an hour.
+        # An attempt that a crash interrupted was counted when it began: crashes must not lengthen the wait.
         attempts=_delivery.c.attempts + case((_delivery.c.lease_until.is_(None), 1), else_=0),
-        # A lease that ran out was never recorded: whoever held it may have posted before it died.
+        # An attempt whose lease expired was never recorded: it may have posted before it died.
         unknown=or_(_delivery.c.unknown, _delivery.c.lease_until.is_not(None)),
     )
     .returning(_delivery)
@@ -77,7 +77,7 @@ _POSTPONED = Statement(
     update(_delivery)
     .where(_MINE)
     .values(
-        # It was not even tried.
+        # It was not tried.
         attempts=_delivery.c.attempts - case((_delivery.c.attempts > 0, 1), else_=0),
         lease_until=None,
         next_at=bindparam("new_next"),
@@ -112,9 +112,9 @@ _RAISED = Statement(
         _delivery.c.state != DeliveryState.DEAD.value,
     )
 )
-"""Copies of a request, and alerts about it: these say no more what to do once it is closed.
+"""The deliveries of a request, and alerts about it, which say what to do only while it is open.
 
-Asked apart: with RETURNING, SQLite gathers what it changes in a temporary table first, which costs more."""
+Selected apart: with RETURNING, SQLite gathers what it changes in a temporary table first, which costs more."""
 _ABOUT_A_STEP = (
     _delivery.c.run == bindparam("of_run"),
     _delivery.c.kind == DeliveryKind.ALERT.value,
@@ -175,7 +175,7 @@ class LeasedDelivery(Struct, frozen=True, kw_only=True):
 
 
 class NewDelivery(Struct, frozen=True, kw_only=True):
-    """A copy to be shown to `person`. No `route`: the person cannot be reached; the row says so."""
+    """A delivery to `person`. Without a `route` the person cannot be reached, and the row says so."""
 
     kind: DeliveryKind
     run: str | None
@@ -216,24 +216,24 @@ def _row(tx: Tx, workspace: str, copy: NewDelivery) -> dict[str, Any]:
 
 
 def claim_delivery(tx: Tx, delivery: str, lease: timedelta = LEASE) -> LeasedDelivery | None:
-    """Take a delivery that is due, for so long. None: nothing to do, or somebody is at it."""
+    """Claim a delivery that is due, for the time of the lease. None: it is not due, or claimed already."""
     row = tx.one(_CLAIM, {"held": delivery, "now": tx.now, "new_lease": tx.now + lease})
     return _read(row) if row is not None else None
 
 
 def load_channel(connection: Connection, delivery: str) -> str | None:
-    """The channel of a copy."""
+    """Return the channel of a delivery."""
     row = _CHANNEL.one(connection, {"id": delivery})
     return None if row is None else row.channel
 
 
 def release_deliveries(tx: Tx) -> None:
-    """Let every lease run out now: for whoever owns the database alone and has claimed nothing yet."""
+    """End every lease. Only for a process that owns the database alone and has claimed nothing yet."""
     tx.write(_RELEASE, {"now": tx.now})
 
 
 def try_early(tx: Tx) -> None:
-    """Make every copy due that a clock that was ahead put off; one whose turn has not come is put off again."""
+    """Make every waiting delivery due, because a clock that was ahead may have postponed it for too long."""
     tx.write(_TRY_EARLY, {"now": tx.now})
 
 
@@ -263,7 +263,7 @@ def read_receipt(text: str | None) -> Receipt | None:
 
 
 def try_shown(tx: Tx, held: LeasedDelivery, receipt: Receipt | None, *, state: DeliveryState) -> bool:
-    """Record that the copy shows the version that was wanted when it was claimed. False: not ours any more."""
+    """Record that the wanted version of the claim is shown. False: the claim was lost."""
     row = tx.one(
         _SHOWN,
         {
@@ -281,7 +281,7 @@ def try_shown(tx: Tx, held: LeasedDelivery, receipt: Receipt | None, *, state: D
 
 
 def try_failed(tx: Tx, held: LeasedDelivery, *, error: str, next_at: datetime | None, unknown: bool) -> bool:
-    """Record a failure. `next_at` None: for good. False: not ours any more."""
+    """Record a failure. `next_at` None: the delivery is dead. False: the claim was lost."""
     return bool(
         tx.write(
             _FAILED,
@@ -298,12 +298,12 @@ def try_failed(tx: Tx, held: LeasedDelivery, *, error: str, next_at: datetime | 
 
 
 def try_postponed(tx: Tx, held: LeasedDelivery, next_at: datetime) -> bool:
-    """Give a copy back untried, until its channel is worth trying. False: not ours any more."""
+    """Postpone a delivery that was not tried, because of its channel. False: the claim was lost."""
     return bool(tx.write(_POSTPONED, {"held": held.id, "seen_rev": held.rev, "new_next": next_at}))
 
 
 def mark_to_show_again(tx: Tx, delivery: str) -> None:
-    """Have one copy shown once more, whatever it shows."""
+    """Mark one delivery to be shown once more, whatever it shows."""
     tx.write(_AGAIN, {"held": delivery, "now": tx.now})
     tx.enqueue(Work("deliver", delivery))
 
@@ -325,14 +325,14 @@ def mark_alerts_outdated(tx: Tx, run: str) -> None:
 
 
 def load_outlook(connection: Connection, run: str, request: str) -> tuple[bool, frozenset[str]]:
-    """Whether any copy of the request was shown or may still be; and the topics of the alerts about it."""
+    """Return whether any delivery of the request is not dead, and the topics of the alerts about it."""
     rows = _OF_REQUEST.all(connection, {"run": run, "request": request})
     alive = any(row.kind == DeliveryKind.REQUEST and row.state != DeliveryState.DEAD for row in rows)
     return alive, frozenset(row.topic for row in rows if row.kind == DeliveryKind.ALERT)
 
 
 def load_channels(connection: Connection, run: str, request: str) -> dict[str, set[str]]:
-    """By person: the channels on which there is a copy of the request, whatever became of it."""
+    """Return the channels of the request's deliveries by person, whatever their state."""
     found: dict[str, set[str]] = {}
     for row in _OF_REQUEST.all(connection, {"run": run, "request": request}):
         if row.kind == DeliveryKind.REQUEST:
@@ -341,7 +341,7 @@ def load_channels(connection: Connection, run: str, request: str) -> dict[str, s
 
 
 def load_alerted(connection: Connection, run: str, topic: str | None) -> dict[str, set[str]]:
-    """By person: the channels on which they were, or were to be, alerted about this."""
+    """Return the channels of the alerts about this topic by person, whatever their state."""
     found: dict[str, set[str]] = {}
     for row in _ALERTED.all(connection, {"run": run}):
         if row.topic == topic:
@@ -350,5 +350,5 @@ def load_alerted(connection: Connection, run: str, topic: str | None) -> dict[st
 
 
 def due_deliveries(connection: Connection, now: datetime, limit: int) -> list[str]:
-    """Copies that want to be shown."""
+    """Return the ids of deliveries that are due."""
     return _DUE.scalars(connection, {"now": now, "limit": limit})

@@ -1,4 +1,4 @@
-"""Statements that SQL leaves to each database, for those that the store is written for."""
+"""Statements that differ between databases, for those that the store supports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Upsert:
         self._table, self._key, self._replaces = table, key, replaces
 
     def construct(self, dialect: Dialect) -> Executable:
-        """Return the statement for a database. Raises `KeyError` for one that the store is not written for."""
+        """Return the statement for a database. Raises `KeyError` for one that the store does not support."""
         row = _INSERT[dialect.name](self._table)
         changes = {name: row.excluded[name] for name in self._replaces}
         statement: Executable = row.on_conflict_do_update(index_elements=list(self._key), set_=changes)

@@ -1,4 +1,4 @@
-"""Takes the contents of a run out of the log and out of the tables. The links of the chain stay, and so do all keys."""
+"""Erases the contents of a run from the log and the tables. The links of the chain and all keys stay."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _visit = StepRunRow.__table__  # type: ignore[attr-defined]
 
 _TITLE: Final = "(erased)"
 _KEPT: Final = ("approve_label", "reject_label", "uses", "assurance")
-"""What a request says that is of its workflow, and not of this run."""
+"""Details of a request that come from its workflow, and not from this run."""
 
 
 def erase_run(tx: Tx, workspace: str, run: str) -> list[int]:
-    """Erase the contents of a run, and return the numbers of the entries that had one. They go for good.
+    """Erase the contents of a run for good, and return the numbers of the entries that had one.
 
     An entry that says what was erased before keeps its content: it explains the gap.
     """
-    # What is freed is written over, and not left in the file.
+    # Freed pages are overwritten, and not left in the file.
     tx.connection.overwrite_deleted()
     numbers = _erase_entries(tx, workspace, run)
     of_run = select(_request.c.id).where(_request.c.run == run)

@@ -1,4 +1,4 @@
-"""What SQLite says when it fails, as our exceptions with a sentence for the operator."""
+"""Translates SQLite's errors into ours, with a sentence for the operator."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _OURS: Final = (
     "SQLITE_RANGE",
     "SQLITE_TOOBIG",
 )
-"""A wrong statement or row: no state of the world, and repeating it does not help."""
+"""Errors of a wrong statement or row: they are bugs, and repeating does not help."""
 
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Errors of the database in the body become `StoreError`; all others stay what they are."""
+    """Raise errors of the database in the body as `StoreError`; leave all others as they are."""
     try:
         yield
     except (exc.SQLAlchemyError, sqlite3.Error) as error:
@@ -43,7 +43,7 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def translate(error: BaseException, path: Path) -> BaseException:
-    """The `StoreError` for what SQLite says of the world; any other error is returned as it is."""
+    """Return the `StoreError` for an error of SQLite; return any other error as it is."""
     original = error.orig if isinstance(error, exc.DBAPIError) else error
     if not isinstance(original, sqlite3.Error):
         return error

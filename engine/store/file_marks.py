@@ -1,4 +1,4 @@
-"""Marks in the header of the file, where SQLite leaves room for them: they need no table, and every schema has them.
+"""Marks in the header of the file, in fields that SQLite leaves to programs: they need no table in any schema.
 
 `user_version`: 0 after the database was closed, 1 in a copy that `backup` made, anything else while it is in use.
 `application_id`: set once the head of the log is noted beside the file, so that a missing note is noticed.
@@ -24,7 +24,7 @@ _NOTED: Final = int.from_bytes(b"Sign", "big")
 
 
 def set_open(driver: sqlite3.Connection, ids: Ids) -> int:
-    """Mark the file as in use, each time by another number, and return it. Where there is no room it stays as it is.
+    """Mark the file as in use with a new number, and return the number. If the disk is full, the mark stays.
 
     Raises `StoreError` where a copy cannot lose its mark because another process reads it.
     """
@@ -32,11 +32,11 @@ def set_open(driver: sqlite3.Connection, ids: Ids) -> int:
     mark = int.from_bytes(ids.salt()[:4], "big") & 0x3FFFFFFF | 2
     with contextlib.suppress(sqlite3.OperationalError):
         driver.execute(f"PRAGMA user_version = {mark}")
-        # Into the file itself, for whoever finds it without its log. Not TRUNCATE: an empty log would say nothing.
+        # Into the file itself, for a process that finds it without its log. Not TRUNCATE: an empty log tells nothing.
         busy, *_ = driver.execute(f"PRAGMA wal_checkpoint({'FULL' if was_copy else 'PASSIVE'})").fetchone()
         if was_copy and busy:  # see `check_beside`
             raise StoreError("Another process reads the database that was restored; try again in a moment.")
-    # Opens the files beside it, also where nothing could be written.
+    # This opens the files beside it, even if nothing could be written.
     driver.execute("SELECT 1 FROM sqlite_master").fetchone()
     return mark
 
@@ -50,14 +50,14 @@ def set_closed(driver: sqlite3.Connection) -> None:
 
 
 def set_copy(driver: sqlite3.Connection) -> None:
-    """Mark a copy as one, so that it is noticed when it takes the place of its original."""
+    """Mark a file as a copy, so that it is noticed if it replaces its original."""
     driver.execute(f"PRAGMA user_version = {COPY}")
 
 
 def check_beside(path: Path) -> None:
-    """Raise `StoreError` where a copy was put beside the log of another file, which would be written into it.
+    """Raise `StoreError` if a copy is beside the log of another file, which SQLite would write into it.
 
-    Call it before the file is opened. From a copy that is in use the mark goes before anything is done with it.
+    Call it before the file is opened. `set_open` removes the mark of a copy before the copy is used.
     """
     log = path.with_name(path.name + "-wal")
     with contextlib.suppress(FileNotFoundError):
@@ -77,29 +77,29 @@ def _read_closed(path: Path) -> int | None:
 
 
 def read_raw(descriptor: int) -> int | None:
-    """The mark as it stands in the file itself, without its log."""
+    """Return the mark in the file itself, without its log."""
     found = os.pread(descriptor, 4, _AT)
     return int(struct.unpack(">i", found)[0]) if len(found) == 4 else None
 
 
 def read(driver: sqlite3.Connection) -> int:
-    """The mark of the file."""
+    """Return the mark of the file."""
     return int(driver.execute("PRAGMA user_version").fetchone()[0])
 
 
 def set_noted(driver: sqlite3.Connection) -> None:
-    """Mark the file as one whose head is noted beside it."""
+    """Mark that the head of the file's log is noted beside it."""
     if not is_noted(driver):
         with contextlib.suppress(sqlite3.OperationalError):
             driver.execute(f"PRAGMA application_id = {_NOTED}")
 
 
 def set_unnoted(driver: sqlite3.Connection) -> None:
-    """Mark the file as one without a note: it is known to be whole, and its note may be gone."""
+    """Mark that there is no note: the file is known to be complete, and its note may be gone."""
     with contextlib.suppress(sqlite3.OperationalError):
         driver.execute("PRAGMA application_id = 0")
 
 
 def is_noted(driver: sqlite3.Connection) -> bool:
-    """Whether the head of this file was ever noted beside it."""
+    """Return whether the head of this file's log was ever noted beside it."""
     return bool(driver.execute("PRAGMA application_id").fetchone()[0] == _NOTED)

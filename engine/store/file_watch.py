@@ -1,7 +1,7 @@
-"""Notices that the files of an open database are no longer the ones that were opened, and saves what they hold.
+"""Notices that the files of an open database were moved, removed or replaced, and rescues their contents.
 
-SQLite goes on writing to a file that was moved or removed, and answers as if all were well. So the writer looks after
-each commit, before it answers, and readers now and then.
+SQLite goes on writing to a file that was moved or removed, without an error. So the writer checks the files after each
+commit, before it answers, and readers check them now and then.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ _Identity: TypeAlias = tuple[int, int]
 
 
 STALE_SECONDS: Final = 0.25
-"""How long those who only read rely on the last look: five system calls are a tenth of a short read."""
+"""How long readers rely on the last check, in seconds: its five system calls cost a tenth of a short read."""
 
 
 class FileLoss(Enum):
     """What happened to the files of an open database."""
 
     FILE = "file"
-    """It is no longer at its path: moved, removed, or another one is there."""
+    """The file is no longer at its path: it was moved, removed or replaced."""
     CONTENT = "content"
-    """Something else was written into it."""
+    """Another program wrote into the file."""
     BESIDE = "beside"
-    """A file that belongs to it was removed or replaced."""
+    """A file beside it that belongs to it was removed or replaced."""
 
 
 class FileWatch:
-    """The files as they were when they were opened. Close it after every connection: see `lock.held`."""
+    """The files as they were when they were opened. Close it after every connection: see `lock.own`."""
 
     def __init__(self, path: Path, *, mark: int) -> None:
-        """`mark`: what was written to the file when it was opened; it may not have got there from the log yet."""
+        """`mark`: the mark that was set when the file was opened; it may still be in the log only."""
         self._path, self.real = path, lock.real_path(path)
         self._descriptor = os.open(self.real, os.O_RDONLY | os.O_CLOEXEC)
         self._file = _identity(self._descriptor)
@@ -58,11 +58,11 @@ class FileWatch:
 
     @property
     def is_stale(self) -> bool:
-        """Whether nobody looked for a while."""
+        """Whether the last check is too old to rely on."""
         return time.monotonic() - self._looked_at > STALE_SECONDS
 
     def look(self) -> FileLoss | None:
-        """What happened to the files, if anything did."""
+        """Return what happened to the files, or None."""
         self._looked_at = time.monotonic()
         if _identity(self._path) != self._file:
             return FileLoss.FILE
@@ -78,7 +78,7 @@ class FileWatch:
         os.close(self._descriptor)
 
     def sentence(self, loss: FileLoss) -> str:
-        """What happened, for the operator."""
+        """Return a sentence for the operator about a loss."""
         match loss:
             case FileLoss.FILE:
                 return (
@@ -97,7 +97,7 @@ class FileWatch:
                 )
 
     def rescue(self, driver: sqlite3.Connection) -> str:
-        """See that all that was saved is in a file, after `FileLoss.FILE`. Returns a sentence about where it is."""
+        """Save all that was committed to a file, after `FileLoss.FILE`, and return a sentence that says where."""
         if os.fstat(self._descriptor).st_nlink:
             where = self._moved_to()
             found = f"in {where}" if where else "in the file that was moved"
@@ -109,14 +109,14 @@ class FileWatch:
         return f"All that was saved is in {target}. Move it to {self.real}, and start again."
 
     def _moved_to(self) -> str | None:
-        """Where the file is now, on Linux."""
+        """Return where the file is now, or None. Linux only."""
         try:
             return os.readlink(f"/proc/self/fd/{self._descriptor}")
         except OSError:
             return None
 
     def _copy(self, driver: sqlite3.Connection) -> Path:
-        """A copy of the file that has no name any more."""
+        """Copy the removed file, and return the path of the copy."""
         folder = self.real.parent
         if not folder.is_dir():
             folder = Path(tempfile.mkdtemp(prefix="signoff-rescued-"))

@@ -1,4 +1,4 @@
-"""Files beside a database: for its user alone, and there as a whole or not at all."""
+"""Private files beside a database, written completely or not at all."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def create_private(path: Path) -> int:
-    """A descriptor of a new file that only this user may read and write, whatever the umask is.
+    """Create a file that only this user may read and write, whatever the umask, and return its descriptor.
 
-    Raises `FileExistsError` where something stands already, and `OSError` where nothing can be made.
+    Raises `FileExistsError` if the path exists, and `OSError` if the file cannot be created.
     """
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
@@ -21,7 +21,7 @@ def create_private(path: Path) -> int:
 
 
 def free(path: Path, *, before: str = "") -> Path:
-    """Return the path, or one with a number where something stands there. `before`: what the number precedes."""
+    """Return the path, or one with a number if it exists. `before`: the ending that the number precedes."""
     stem = path.name.removesuffix(before)
     names = (f"{stem}{number}{before}" for number in ("", *(f"-{one}" for one in range(2, 1000))))
     return next(found for name in names if not os.path.lexists(found := path.with_name(name)))
@@ -30,7 +30,7 @@ def free(path: Path, *, before: str = "") -> Path:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a private file so that a kill or a power cut leaves the old one or the new one. Raises `OSError`."""
     part = path.with_name(path.name + ".part")
-    # Of a process that was killed while it wrote.
+    # Left by a process that was killed while it wrote.
     part.unlink(missing_ok=True)
     try:
         with os.fdopen(create_private(part), "wb") as file:
@@ -45,7 +45,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in a folder outlive a power cut. Raises `OSError`."""
+    """Sync a folder, so that the names in it survive a power cut. Raises `OSError`."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""How a database stands, and what in it needs somebody: looked at without leaving a trace."""
+"""The state of a database and the problems in it, read without changing anything."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 _workspace = WorkspaceRow.__table__  # type: ignore[attr-defined]
 
 _FIRST: Final = 3
-"""How many of a kind are named; of the others, how many there are."""
+"""How many of each kind are named; the others are only counted."""
 _STEPS_BETWEEN_LOOKS: Final = 100_000
-"""Instructions of SQLite after which a long check looks at the time."""
+"""Instructions of SQLite between two checks of the time in a long check."""
 
 
 class SchemaState(Enum):
-    """What a file is to this program."""
+    """What kind of database a file is."""
 
     CURRENT = "current"
     OLDER = "older"
@@ -65,7 +65,7 @@ class SchemaState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How many there are, and the first of them in words."""
+    """A count, and the first of them in words."""
 
     count: int
     first: tuple[str, ...] = ()
@@ -83,9 +83,9 @@ class WorkflowSource:
 
 @contextmanager
 def open_for_inspection(path: Path) -> Iterator[Connection]:
-    """A connection that cannot write, to a file of any schema and whoever owns it. Raises `StoreError`.
+    """Open a read-only connection to a file of any schema, also one that another process owns. Raises `StoreError`.
 
-    Readers of a WAL make files beside the database that stay. Where there is no WAL nobody has it open.
+    Readers of a WAL leave files beside the database. Without a WAL, no process has it open.
     """
     real = path.resolve()
     untouched = not real.with_name(real.name + "-wal").exists()
@@ -94,7 +94,7 @@ def open_for_inspection(path: Path) -> Iterator[Connection]:
 
 
 def schema_state(connection: Connection) -> SchemaState:
-    """What the file is, by its schema."""
+    """Return what kind of database the file is, by its schema."""
     here = MigrationContext.configure(connection.core).get_current_revision()
     if here is None:
         tables = connection.exec_driver_sql("SELECT 1 FROM sqlite_master").first()
@@ -108,13 +108,13 @@ def schema_state(connection: Connection) -> SchemaState:
 
 
 def has_wal(path: Path) -> bool:
-    """Whether the file says of itself that it is written through a WAL: https://sqlite.org/fileformat2.html"""
+    """Return whether the header of the file says that it has a WAL: https://sqlite.org/fileformat2.html"""
     with path.open("rb") as file:
         return file.read(20)[18:] == b"\x02\x02"
 
 
 def find_damage(connection: Connection, *, seconds: float) -> str | None:
-    """What SQLite's quick check finds; empty: nothing. None: it takes longer than `seconds`."""
+    """Return what SQLite's quick check finds, or an empty text. None: it takes longer than `seconds`."""
     driver = connection.driver
     deadline = time.monotonic() + seconds
     driver.set_progress_handler(lambda: int(time.monotonic() > deadline), _STEPS_BETWEEN_LOOKS)
@@ -130,13 +130,13 @@ def find_damage(connection: Connection, *, seconds: float) -> str | None:
 
 
 def last_entry_at(connection: Connection) -> datetime | None:
-    """When the last entry of the audit log was written."""
+    """Return the time of the last entry of the audit log, or None."""
     leaf = connection.execute(select(_audit.c.leaf).order_by(_audit.c.seq.desc()).limit(1)).scalar()
     return None if leaf is None else datetime.fromisoformat(cast("dict[str, Any]", json_values.loads(leaf))["at"])
 
 
 def workflow_sources(connection: Connection) -> list[WorkflowSource]:
-    """Every workflow as it is now, and as runs that have not ended pinned it."""
+    """Return the current version of every workflow, and the versions that open runs pinned."""
     pinned = select(_run.c.workflow, _run.c.version).where(_run.c.ended_at.is_(None))
     now = select(_workflow.c.id, _workflow.c.version)
     wanted = pinned.union(now).subquery()
@@ -167,7 +167,7 @@ _DEAD = _COPY.join(_request, _request.c.id == _delivery.c.request).where(
     _PENDING,
     _delivery.c.kind == DeliveryKind.REQUEST.value,
     _delivery.c.state == DeliveryState.DEAD.value,
-    # Whoever was then asked another way has a copy.
+    # A person who was then asked another way has a delivery.
     ~exists().where(
         _other.c.run == _delivery.c.run,
         _other.c.request == _delivery.c.request,
@@ -212,34 +212,34 @@ _UNSEEN = (
 
 
 def failing_deliveries(connection: Connection) -> Summary:
-    """Copies that could not be shown so far, and will be tried again."""
+    """Return deliveries that failed and will be tried again."""
     return _some(connection, _FAILING, _copy)
 
 
 def dead_deliveries(connection: Connection) -> Summary:
-    """Copies of open requests that will never be shown."""
+    """Return deliveries of open requests that will never be shown."""
     return _some(connection, _DEAD, _copy)
 
 
 def refused_addresses(connection: Connection) -> Summary:
-    """Addresses that were refused for good when something was last sent to them, the latest first."""
+    """Return addresses that refused the last delivery for good, the latest first."""
     return _some(connection, _REFUSED, lambda row: f"{row.value}: {row.refused_why}")
 
 
 def runs_needing_attention(connection: Connection) -> Summary:
-    """Runs whose owner has to say what became of a step."""
+    """Return runs whose owner has to say what became of a step."""
     return _some(connection, _ATTENTION, lambda row: f"{row.id} ({row.name})")
 
 
 def joined_accounts(connection: Connection) -> Summary:
-    """Accounts that an older version took for one person, and that are separate now or will be."""
+    """Return accounts that an older version joined into one person, and that are separate now or will be."""
     both = _some(connection, _TOGETHER, lambda row: f"{row.accounts} (one person until the server starts)")
     apart = _some(connection, _APART, lambda row: f"{row.account} and {row.other}")
     return Summary(both.count + apart.count, (*both.first, *apart.first)[:_FIRST])
 
 
 def undelivered_requests(connection: Connection, *, before: datetime) -> Summary:
-    """Requests that wait since `before` or longer, and that nobody was shown."""
+    """Return requests that were opened before `before` and reached nobody."""
     return _some(connection, _UNSEEN, lambda row: str(row.id), {"before": before})
 
 

@@ -1,4 +1,4 @@
-"""Whose an address is: it belongs to the account that the directory names for it now. Every change is on the record.
+"""Whom an address belongs to: the account that the directory names for it now. Every change is in the audit log.
 
 Two persons who each have an account are never joined. An address that moves takes nothing with it but itself.
 """
@@ -50,7 +50,7 @@ _BY_UPGRADE: Final = "An older version took two accounts for one person, and the
 
 
 def _is(table: Any) -> Any:
-    """The condition that a row is about one address."""
+    """Return the condition that a row is about one address."""
     return (
         (table.c.workspace == bindparam("in_workspace"))
         & (table.c.kind == bindparam("of_kind"))
@@ -165,7 +165,7 @@ def adopt(tx: Tx, workspace: str, found: DirectoryPerson) -> Person:
     """Return the person whom the directory means, with the addresses that it names for them now, and no others."""
     known = people.as_known(tx, workspace, found)
     if known is not None:
-        return known  # as nearly always: there is nothing to learn
+        return known  # nearly always: nothing has changed
     account = next((one for one in found.addresses if one.kind == ACCOUNT), None)
     emails = [Address(one.kind, one.value.lower()) for one in found.addresses if one.kind == "email"]
     if account is None:
@@ -180,7 +180,7 @@ def adopt(tx: Tx, workspace: str, found: DirectoryPerson) -> Person:
 
 
 def _with_account(tx: Tx, workspace: str, account: Address, emails: Sequence[Address], name: str) -> Person:
-    """Return whose account it is: known by it, or known by one of its email addresses alone, or new."""
+    """Return the person of the account: known by it, or only by one of its email addresses, or new."""
     known = people.find_person(tx.connection, workspace, account)
     if known is not None:
         return known
@@ -190,7 +190,7 @@ def _with_account(tx: Tx, workspace: str, account: Address, emails: Sequence[Add
         if holder is not None and holder.account is None:
             evidence = f"The directory named the account {account.value} for {email}."
             people.give_address(tx, workspace, account, holder.id, evidence=evidence)
-            # Whether the same human reads the address as before is not known, so browsers have to prove it again.
+            # Another human may read the address now, so browsers have to prove it again.
             _revoke(tx, _REVOKE_BROWSERS, holder.id, email)
             _record(tx, workspace, EntryKind.PERSON_ACCOUNT_FOUND, holder.id, account, evidence)
             return people.load_people(tx.connection, [holder.id])[holder.id]
@@ -200,7 +200,7 @@ def _with_account(tx: Tx, workspace: str, account: Address, emails: Sequence[Add
 
 
 def _with_emails(tx: Tx, workspace: str, person: Person, account: Address, emails: Sequence[Address]) -> Person:
-    """Have the person keep and get the addresses that the directory names for the account, and lose all others."""
+    """Give the person the addresses that the directory names for the account, and take away all others."""
     mine = [one for one in person.addresses if one.kind == "email"]
     for email in emails:
         if email not in mine:
@@ -215,7 +215,7 @@ def _with_emails(tx: Tx, workspace: str, person: Person, account: Address, email
 
 
 def _bring(tx: Tx, workspace: str, email: Address, person: Person, *, evidence: str, alone: bool) -> None:
-    """Give an address to a person, whoever had it. `alone`: the person is known by the account and nothing else."""
+    """Give an address to a person, and take it from the present one. `alone`: the person only has the account."""
     holder = people.find_person(tx.connection, workspace, email)
     if holder is None:
         people.give_address(tx, workspace, email, person.id, evidence=evidence)
@@ -232,7 +232,7 @@ def _bring(tx: Tx, workspace: str, email: Address, person: Person, *, evidence: 
 
 
 def _take(tx: Tx, workspace: str, address: Address, person: str, *, why: str) -> None:
-    """End that the address belongs to the person, and all that it proved for them."""
+    """Take the address from the person, and revoke everything that it proved for them."""
     held = {"in_workspace": workspace, "of_kind": address.kind, "held": address.value}
     tx.write(_DROP, held)
     tx.write(_END, {**held, "now": tx.now, "why": why})
@@ -246,7 +246,7 @@ def _revoke(tx: Tx, statement: Statement, person: str, address: Address) -> None
 
 
 def _join(tx: Tx, workspace: str, person: str, *, into: str) -> dict[str, Value]:
-    """Have what waits for a person without an account wait for the other; what is decided keeps whom it names."""
+    """Move what waits for a person without an account to the other person; decisions keep whom they name."""
     tx.write(_MOVE_LINKS, {"of": person, "into": into})
     moved: dict[str, Value] = {
         "requests": list(_WAITING.scalars(tx.connection, {"of": person})),
@@ -288,9 +288,9 @@ def _record(
 
 
 def undo(tx: Tx, workspace: str, address: Address, *, actor: Person) -> tuple[str, str | None] | None:
-    """Take the address from who has it, and give it back to who had it before, with all that came along.
+    """Take the address from its person, and give it back to the one before, with everything that moved with it.
 
-    Returns the ids of both persons, the second None where no person had it before; None: no person has it now.
+    Returns the ids of both persons, the second None if no person had it before. None: no person has it now.
     """
     key = {"in_workspace": workspace, "of_kind": address.kind, "held": address.value}
     periods = _PERIODS.all(tx.connection, key)
@@ -312,10 +312,10 @@ def undo(tx: Tx, workspace: str, address: Address, *, actor: Person) -> tuple[st
 
 
 def separate(tx: Tx, workspace: str) -> int:
-    """Separate persons who have several accounts, as older versions made them; how many there were.
+    """Separate persons with several accounts, which older versions made, and return how many there were.
 
-    The person keeps the first account. Which addresses belong to which account nobody knows until the directory
-    names them again, so they belong to no person until then.
+    The person keeps the first account. Which addresses belong to which account is unknown until the directory names
+    them again, so they belong to no person until then.
     """
     joined = _JOINED.scalars(tx.connection, {"workspace": workspace})
     for person in people.load_people(tx.connection, joined).values():

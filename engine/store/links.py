@@ -1,4 +1,4 @@
-"""Links to review. A token is made for one copy, and only its hash is kept."""
+"""Review links. Each delivery has its own token, of which only a hash is kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from engine.store.transaction import Tx
 from engine.store.wrong_clock import CLOCK_SLACK
 
 LIFETIME: Final = timedelta(days=30)
-"""After it, whoever still has the mail signs in at the inbox instead."""
+"""How long a link is valid. After it, the person signs in at the inbox instead."""
 
 _link = LinkRow.__table__  # type: ignore[attr-defined]
 _NEW = Statement(insert(_link))
@@ -39,14 +39,14 @@ _SET_RIGHT = Statement(
 
 @dataclass(frozen=True, slots=True)
 class NewLink:
-    """A token that only the mail it goes into will know."""
+    """A new link. Its token is only in the email that it is sent with."""
 
     token: str
     until: datetime
 
 
 def mint(tx: Tx, held: LeasedDelivery) -> NewLink:
-    """A fresh link for this copy. Those of earlier attempts stay where nobody knows which of the mails arrived."""
+    """Write a new link for this delivery. Links of earlier attempts stay if their emails may have arrived."""
     assert held.request is not None
     minted, row = make(tx, held)
     tx.write(_NEW, {**row, "request": held.request})
@@ -54,8 +54,8 @@ def mint(tx: Tx, held: LeasedDelivery) -> NewLink:
 
 
 def make(tx: Tx, held: LeasedDelivery) -> tuple[NewLink, dict[str, Any]]:
-    """Return a fresh link for this copy, and what is kept of it whatever it leads to."""
-    # To the minute, as people are told it: then copies that leave together say the same.
+    """Return a new link for this delivery, and the columns that every kind of link has."""
+    # To the minute, as people read it: then emails that leave together say the same.
     minted = NewLink(tx.ids.token(), (tx.now + LIFETIME).replace(second=0, microsecond=0))
     row = {
         "hash": hashed(minted.token),
@@ -69,22 +69,22 @@ def make(tx: Tx, held: LeasedDelivery) -> tuple[NewLink, dict[str, Any]]:
 
 
 def drop(tx: Tx, minted: NewLink) -> None:
-    """Forget a link that never left, so that nobody counts it among those that people hold."""
+    """Delete a link that was never sent, so that it is not counted among the links that people have."""
     tx.write(_DROP, {"hash": hashed(minted.token)})
 
 
 def load_link(connection: Connection, token: str, now: datetime) -> Link | None:
-    """What the token opens; None: no link of ours."""
+    """Return the link for a token, or None if it is unknown."""
     row = _BY_HASH.one(connection, {"hash": hashed(token)})
     return None if row is None else Link(request=row.request, **standing(connection, row, now))
 
 
 def standing(connection: Connection, row: Any, now: datetime) -> dict[str, Any]:
-    """Return what holds of a link whatever it leads to: whose it is, until when, and whether it can be used."""
+    """Return what every kind of link has: its person, until when it is valid, and whether it can be used."""
     person = people.load_people(connection, [row.person])[row.person]
     until = min(row.expires_at, now + LIFETIME)
     live = LinkState.LIVE if until > now else LinkState.EXPIRED
-    # The mail lies where somebody else reads it once the address is with another person.
+    # Once the address is with another person, they read the mailbox that the email is in.
     moved = Address("email", row.address) not in person.addresses
     return {
         "person": person,
@@ -96,10 +96,10 @@ def standing(connection: Connection, row: Any, now: datetime) -> dict[str, Any]:
 
 
 def set_right(tx: Tx, statement: Statement = _SET_RIGHT) -> None:
-    """Have the links that were made while the clock was ahead begin now: they would hold for longer than others."""
+    """Correct the times of links that were made while the clock was ahead: they begin now."""
     tx.write(statement, {"latest": tx.now + LIFETIME + CLOCK_SLACK, "now": tx.now, "until": tx.now + LIFETIME})
 
 
 def revoke(tx: Tx, request: str) -> int:
-    """Make every link to this request useless; how many there were."""
+    """Revoke every link to this request, and return how many there were."""
     return tx.write(_REVOKE, {"held": request, "now": tx.now})

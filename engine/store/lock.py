@@ -1,4 +1,4 @@
-"""The lock of a database: beside the file, and on the file itself, so that no second name leads past it."""
+"""The lock of a database: beside the file and on the file itself, so that no other name of it avoids it."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from engine.errors import StoreError, StoreLocked, StoreReadOnly
 from engine.store.files import create_private
 
 _PLACE: Final = 2**62
-"""The byte of the file that is locked: far from those that SQLite locks, and from all that is ever written."""
+"""The byte of the file that is locked: far from those that SQLite locks, and from those that are ever written."""
 _UNSUPPORTED: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 
 
 def real_path(path: Path) -> Path:
-    """The file that a path leads to through every symbolic link, also where that is not there yet."""
+    """Return the path without symbolic links, also if the file does not exist yet."""
     return Path(os.path.realpath(path))
 
 
 def lock_path(path: Path) -> Path:
-    """The lock beside the file itself, so that two symbolic links to one file are one lock."""
+    """Return the path of the lock beside the real file, so that symbolic links to one file share it."""
     found = real_path(path)
     return found.with_name(found.name + ".lock")
 
 
 @contextmanager
 def own(path: Path) -> Iterator[None]:
-    """Own the file while the body runs; make an empty one where there is none. No SQLite connection may outlive it.
+    """Own the file while the body runs; create an empty one if there is none. No SQLite connection may outlive it.
 
-    Raises `StoreLocked` while another process owns the file, by whatever name: a hard link, a mount, a symbolic link.
+    Raises `StoreLocked` if another process owns the file under any name: a hard link, a mount, a symbolic link.
     """
     with _held_beside(path), _held_inside(path):
         yield
@@ -78,7 +78,7 @@ def _held_inside(path: Path) -> Iterator[None]:
 def _lock_inode(descriptor: int, path: Path) -> None:
     """Take a lock of the open file description: unlike a POSIX lock, SQLite's own opening and closing leaves it."""
     command: int | None = getattr(fcntl, "F_OFD_SETLK", None)
-    if command is None:  # macOS, BSD: the lock beside the file is all there is
+    if command is None:  # macOS and BSD only have the lock beside the file
         return
     try:
         fcntl.fcntl(descriptor, command, _range())
@@ -100,10 +100,10 @@ def _in_use(path: Path) -> StoreLocked:
 
 
 def is_held(path: Path) -> bool:
-    """Whether another process owns the file. Asking makes nothing, not even the lock.
+    """Return whether another process owns the file, without creating anything.
 
-    Call it only where this process has no connection to the file open. Raises `StoreReadOnly` where this user may
-    not see the lock.
+    Call it only if this process has no connection to the file open. Raises `StoreReadOnly` if this user may not
+    see the lock.
     """
     return _is_held_beside(lock_path(path)) or _is_held_inside(path)
 
@@ -116,7 +116,7 @@ def _is_held_beside(lock: Path) -> bool:
     except OSError as error:
         raise StoreReadOnly(f"The lock {lock} cannot be looked at: {error.strerror}.") from error
     try:
-        # Shared, and given back at once: another process that asks is not in the way.
+        # A shared lock, released at once: it does not get in the way of another process that asks.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         return True
@@ -143,7 +143,7 @@ def _is_held_inside(path: Path) -> bool:
 
 
 def make_file(path: Path) -> None:
-    """Make an empty file for this user alone, where there is none. Raises `StoreError` where that cannot be."""
+    """Create an empty private file if there is none. Raises `StoreError` if that fails."""
     if path.exists() and not path.is_file():
         raise StoreError(f"{path} is no file; name another place for the database.")
     try:

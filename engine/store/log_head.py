@@ -1,6 +1,6 @@
-"""The head of the log, noted in a file beside the database: an older database in its place is noticed by it.
+"""The head of the audit log, noted in a file beside the database, so that an older database in its place is noticed.
 
-The note is never ahead of the database, for it is written after the commits that it tells of; it may be seconds behind.
+The note is never ahead of the database, because it is written after the commits; it may be seconds behind.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from engine.store import files, lock
 log = logging.getLogger(__name__)
 
 SECONDS: Final = 5.0
-"""How often the head is noted while there is always something to write."""
+"""Time between two notes while the database is busy, in seconds."""
 QUIET_SECONDS: Final = 1.0
-"""How long nothing must have been written for the head to be noted sooner."""
+"""Time without a write after which the head is noted sooner, in seconds."""
 _NOTE: Final = re.compile(rb"([0-9]{1,18}):([0-9a-f]{64})\n?")
 
 Head = tuple[int, str]
@@ -27,13 +27,13 @@ Head = tuple[int, str]
 
 
 def head_path(path: Path) -> Path:
-    """Where the head of this database is noted."""
+    """Return the path of the note for this database."""
     real = lock.real_path(path)
     return real.with_name(real.name + ".head")
 
 
 def read(path: Path) -> Head | None:
-    """The head that was noted for this database; None: there is no note, or none that can be read."""
+    """Return the head that was noted for this database, or None if there is no readable note."""
     try:
         found = _NOTE.fullmatch(head_path(path).read_bytes())
     except OSError:
@@ -51,13 +51,13 @@ class HeadNote:
         self.is_behind = True
 
     def committed(self) -> None:
-        """Say that there may be a new head."""
+        """Record that there may be a new head."""
         self.is_behind = True
         if time.monotonic() - self._noted_at >= SECONDS:
             self.note()
 
     def note(self) -> bool:
-        """Write the head down, and return whether that went well. If not it is logged once: the database is well."""
+        """Write the note, and return whether that succeeded. A failure is logged once: the database itself is fine."""
         self._noted_at, self.is_behind = time.monotonic(), False
         try:
             seq, digest = self._head()

@@ -51,7 +51,7 @@ _REFUSED = Statement(
 
 @lru_cache(256)
 def _by_ids(count: int) -> Statement:
-    """Persons by so many ids, `id0` and so on."""
+    """Return the statement for this number of ids, `id0` and so on."""
     return Statement(
         select(_person.c.id, _person.c.name, _address.c.kind, _address.c.value, _address.c.added_at)
         .select_from(_person.join(_address, _address.c.person == _person.c.id, isouter=True))
@@ -61,7 +61,7 @@ def _by_ids(count: int) -> Statement:
 
 @lru_cache(32)
 def _by_accounts(count: int) -> Statement:
-    """Persons by so many accounts, `a0` and so on."""
+    """Return the statement for this number of accounts, `a0` and so on."""
     return Statement(
         select(_person.c.id, _person.c.name, _address.c.kind, _address.c.value, _address.c.added_at)
         .select_from(
@@ -76,7 +76,7 @@ def _by_accounts(count: int) -> Statement:
 
 
 def load_by_accounts(connection: Connection, workspace: str, accounts: Sequence[str]) -> dict[str, Person]:
-    """Return those of whom the tables know a name, by their account."""
+    """Return the people with a known name by their account."""
     given = {f"a{at}": one for at, one in enumerate(accounts)}
     found = read_people(_by_accounts(len(given)).all(connection, {"workspace": workspace, **given}))
     named = [one for one in found.values() if one.name]
@@ -84,19 +84,19 @@ def load_by_accounts(connection: Connection, workspace: str, accounts: Sequence[
 
 
 def known_by(persons: Iterable[Person], address: Address) -> Person | None:
-    """Whoever of them has the address, which belongs to one person only."""
+    """Return the one of them who has the address, or None."""
     wanted = Address(address.kind, _key(address))
     return next((one for one in persons if wanted in one.addresses), None)
 
 
 def find_person(connection: Connection, workspace: str, address: Address) -> Person | None:
-    """The person whom the address belongs to."""
+    """Return the person whom the address belongs to, or None."""
     rows = _BY_ADDRESS.all(connection, {"workspace": workspace, "kind": address.kind, "value": _key(address)})
     return next(iter(read_people(rows).values()), None)
 
 
 def known_person(tx: Tx, workspace: str, address: Address) -> Person | None:
-    """`find_person`, for those who may write."""
+    """Do as `find_person` in a unit of work, which remembers the result."""
     key = (workspace, address)
     known: Person | None = tx.memory.get(key)
     if known is None:
@@ -119,7 +119,7 @@ def need_person(tx: Tx, workspace: str, address: Address, *, name: str = "", evi
 
 
 def insert_person(tx: Tx, workspace: str, *, name: str, split_from: str | None = None) -> str:
-    """Write a person without any address; their id."""
+    """Write a person without an address, and return the id."""
     person = tx.new_id()
     row = {"id": person, "workspace": workspace, "name": name, "created_at": tx.now, "split_from": split_from}
     tx.write(_NEW_PERSON, row)
@@ -129,7 +129,7 @@ def insert_person(tx: Tx, workspace: str, *, name: str, split_from: str | None =
 def give_address(
     tx: Tx, workspace: str, address: Address, person: str, *, evidence: str, moved: Mapping[str, Value] | None = None
 ) -> None:
-    """Write that an address, which is with no person now, belongs to this one from now on, and what says so."""
+    """Write that an unowned address belongs to this person from now on, with the evidence."""
     row = {"workspace": workspace, "kind": address.kind, "value": _key(address), "person": person}
     tx.write(_NEW_ADDRESS, {**row, "added_at": tx.now})
     written = json_values.dumps(dict(moved)) if moved else None
@@ -137,7 +137,7 @@ def give_address(
 
 
 def as_known(tx: Tx, workspace: str, found: DirectoryPerson) -> Person | None:
-    """Return the person whom the directory means, if the tables say of them what it says; None: there is news."""
+    """Return the person whom the directory means, or None if the tables say something else of them."""
     person = known_person(tx, workspace, found.addresses[0])
     if person is None or found.name not in ("", person.name):
         return None
@@ -150,7 +150,7 @@ def as_known(tx: Tx, workspace: str, found: DirectoryPerson) -> Person | None:
 
 
 def mark_address(tx: Tx, workspace: str, address: Address, *, refused: str | None) -> None:
-    """Write down that nothing can be sent to an address, and why; or, with None, that it can."""
+    """Record why an address refuses deliveries, or with None that it takes them."""
     tx.write(
         _REFUSED,
         {
@@ -164,12 +164,12 @@ def mark_address(tx: Tx, workspace: str, address: Address, *, refused: str | Non
 
 
 def _key(address: Address) -> str:
-    """Mail systems may tell `Lee@…` from `lee@…`, and none that people use does: one human must not be two."""
+    """Return the key of an address. Case does not count: no mail system in use tells `Lee@…` from `lee@…`."""
     return address.value.lower() if address.kind == "email" else address.value
 
 
 def known_people(tx: Tx, ids: Iterable[str]) -> dict[str, Person]:
-    """`load_people`, for those who may write."""
+    """Do as `load_people` in a unit of work, which remembers the result."""
     found: dict[str, Person] = {}
     missing: list[str] = []
     for one in ids:
@@ -186,7 +186,7 @@ def known_people(tx: Tx, ids: Iterable[str]) -> dict[str, Person]:
 
 
 def load_people(connection: Connection, ids: Iterable[str]) -> dict[str, Person]:
-    """Persons by id, with all their addresses."""
+    """Return people by id, with all their addresses."""
     wanted = sorted(set(ids))
     if not wanted:
         return {}
@@ -195,7 +195,7 @@ def load_people(connection: Connection, ids: Iterable[str]) -> dict[str, Person]
 
 
 def read_people(rows: Iterable[Any]) -> dict[str, Person]:
-    """From rows of id, name, kind, value and added_at, one for each address; no kind: a person without any.
+    """Return people from rows of id, name, kind, value and added_at, one for each address; no kind: no address.
 
     The oldest address of a person comes first. (They are few: sorting them here is faster than in SQLite.)
     """

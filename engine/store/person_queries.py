@@ -21,7 +21,7 @@ _OF_PERSON = Statement(
 
 
 def load_periods(connection: Connection, person: str) -> list[AddressPeriod]:
-    """Every address that the person has or had, the oldest first."""
+    """Return every address that the person has or had, the oldest first."""
     return [_read(row) for row in _OF_PERSON.all(connection, {"person": person})]
 
 
@@ -36,7 +36,7 @@ def _read(row: Any) -> AddressPeriod:
 
 
 def person_views(connection: Connection, workspace: str, limit: int) -> list[PersonView]:
-    """People, the newest first."""
+    """Return people, the newest first."""
     rows = connection.execute(_listed(workspace).limit(limit)).all()
     known = people.load_people(connection, [row.id for row in rows])
     return [PersonView(person=known[row.id], split_from=row.split_from, created_at=row.created_at) for row in rows]
@@ -47,7 +47,7 @@ def _listed(workspace: str) -> Select[Any]:
 
 
 def person_view(connection: Connection, person: str) -> PersonView | None:
-    """One person, by id."""
+    """Return one person by id, or None."""
     row = connection.execute(select(_person).where(_person.c.id == person)).first()
     if row is None:
         return None

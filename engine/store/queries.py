@@ -1,4 +1,4 @@
-"""Reads for people: listings and single things, as views."""
+"""Queries for people: lists and single items, as read models."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ _OF_RUN = Statement(_REQUESTS.where(_request.c.run == bindparam("run")).order_by
 _other = _delivery.alias("other")
 _LOST = (_delivery.c.state == DeliveryState.DEAD.value) & (_delivery.c.shown_version == 0)
 _BESIDE = ~exists().where(
-    # One copy is enough to be asked; of several that are lost the last says why.
+    # One delivery is enough to be asked; of several that failed, the last says why.
     _other.c.run == _delivery.c.run,
     _other.c.request == _delivery.c.request,
     _other.c.person == _delivery.c.person,
@@ -94,7 +94,7 @@ _BESIDE = ~exists().where(
 
 
 class _Around:
-    """What belongs to so many requests: approvers, decisions, who could not be reached, and what became of the step."""
+    """What belongs to a list of requests: approvers, decisions, who could not be reached, and their steps' results."""
 
     def __init__(self, count: int) -> None:
         ids: list[BindParameter[str]] = [bindparam(f"id{at}") for at in range(count)]
@@ -139,7 +139,7 @@ _DELIVERIES = Statement(
     .where(_request.c.id == bindparam("request"))
     .order_by(_delivery.c.id)
 )
-"""By its run: an index on the request too would cost every opening more than it saves."""
+"""Selected by run: an index on the request too would cost every opening more than it saves."""
 _RUN_DELIVERIES = Statement(select(_delivery).where(_delivery.c.run == bindparam("run")).order_by(_delivery.c.id))
 
 
@@ -155,7 +155,7 @@ def _paged(statement: Select[Any], page: PageQuery, workspace: str, column: Any,
 
 
 def run_view(connection: Connection, run: str, *, steps: bool = True) -> RunView | None:
-    """One run; with `steps`, every visit to every step too."""
+    """Return one run, or None; with `steps`, with every visit to every step."""
     row = _RUN.one(connection, {"id": run})
     if row is None:
         return None
@@ -167,14 +167,14 @@ def run_view(connection: Connection, run: str, *, steps: bool = True) -> RunView
 
 
 def runs_asking(connection: Connection, workspace: str, owner: str, limit: int) -> list[RunView]:
-    """The runs that wait for their owner to say what became of a step, the newest first."""
+    """Return the runs that wait for their owner to say what became of a step, the newest first."""
     rows = _ASKING.all(connection, {"workspace": workspace, "owner": owner, "limit": limit})
     known = people.load_people(connection, {one for row in rows for one in (row.requester, row.owner)})
     return [_run_view(row, known, ()) for row in rows]
 
 
 def run_views(connection: Connection, workspace: str, page: PageQuery) -> list[RunView]:
-    """Runs, the newest first, without their steps."""
+    """Return runs, the newest first, without their steps."""
     rows = connection.execute(_paged(_RUNS, page, workspace, _run.c.id, _run.c.ended_at.is_(None))).all()
     known = people.load_people(connection, [one for row in rows for one in (row.requester, row.owner)])
     return [_run_view(row, known, ()) for row in rows]
@@ -228,7 +228,7 @@ def request_view(connection: Connection, request: str) -> RequestView | None:
 def request_views(
     connection: Connection, workspace: str, page: PageQuery, *, person: str | None = None
 ) -> list[RequestView]:
-    """Requests, the newest first; with `person`, those that wait for that person."""
+    """Return requests, the newest first; with `person`, those that wait for that person."""
     pending = _request.c.state == RequestState.PENDING.value
     statement = _paged(_REQUESTS, page, workspace, _request.c.id, pending)
     if person is not None:
@@ -238,7 +238,7 @@ def request_views(
 
 
 def requests_of_run(connection: Connection, run: str) -> list[RequestView]:
-    """Every request of a run, the oldest first."""
+    """Return every request of a run, the oldest first."""
     return _request_views(connection, _OF_RUN.all(connection, {"run": run}))
 
 
@@ -249,7 +249,7 @@ def revisions(connection: Connection, request: str) -> tuple[int, int] | None:
 
 
 def request_in_run(connection: Connection, request: str) -> tuple[RequestView, RunView, list[RequestView]] | None:
-    """A request with its run, and every request in it, the oldest first."""
+    """Return a request with its run and every request in it, the oldest first, or None."""
     found = _RUN_OF.one(connection, {"id": request})
     if found is None:
         return None
@@ -282,7 +282,7 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
 
 
 def _by_name(connection: Connection, views: Sequence[RequestView]) -> list[RequestView]:
-    """The views with the people whom they name by their account."""
+    """Return the views with the people whom they name by their account."""
     named = {view.id: found for view in views if (found := _mentioned(view))}
     if not named:
         return [*views]
@@ -339,7 +339,7 @@ def _request_view(
 
 
 def _excluded(asked: Request) -> list[str]:
-    """Who of those that were asked can no longer decide, while that matters."""
+    """Return the approvers who can no longer decide, while the request is open."""
     if asked.state is not RequestState.PENDING:
         return []
     return [f"{one.person.label} can no longer decide: {one.excluded}." for one in asked.approvers if one.excluded]
@@ -370,7 +370,7 @@ def _edits(text: str, asked: Request) -> list[Edit]:
 
 
 def delivery_views(connection: Connection, *, run: str | None = None, request: str | None = None) -> list[DeliveryView]:
-    """The copies of a request, or all copies that belong to a run."""
+    """Return the deliveries of a request, or all of a run."""
     if request is not None:
         rows = _DELIVERIES.all(connection, {"request": request})
     else:
@@ -397,7 +397,7 @@ def delivery_views(connection: Connection, *, run: str | None = None, request: s
 
 
 def code_copy(connection: Connection, delivery: str, person: Person, challenge: str, now: datetime) -> CodeDelivery:
-    """What the mail with the code of this challenge says. One that is forgotten lapsed long ago."""
+    """Return the content of the email with the code of this challenge. A deleted challenge expired long ago."""
     held = challenges.load_challenge(connection, challenge)
     if held is None:
         return CodeDelivery(delivery=delivery, person=person, challenge=challenge, until=now, wanted=False, digits=0)
@@ -419,7 +419,7 @@ def code_copy(connection: Connection, delivery: str, person: Person, challenge: 
 
 
 def workflow_views(connection: Connection, workspace: str) -> list[WorkflowView]:
-    """All workflows of the workspace, by name."""
+    """Return all workflows of the workspace, by name."""
     found = workflows.load_workflows(connection, workspace)
     known = people.load_people(connection, [one.owner for one in found])
     return [

@@ -1,7 +1,7 @@
-"""Compares the audit log with the tables: the chain says that no entry was changed, this that the rows say the same.
+"""Compares the audit log with the tables: the chain proves that no entry was changed, this that the rows agree with it.
 
-Whoever can write the file can write a decision into its table, or leave one out of the log before it is sealed; neither
-breaks a link. So every run, request, decision and version must have its entry, and every such entry its row.
+A person who can write the file can write a decision into its table, or keep one out of the log; neither breaks the
+chain. So every run, request, decision and version must have its entry, and every such entry its row.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 _version = WorkflowVersionRow.__table__  # type: ignore[attr-defined]
 
 PAGE: Final = 200
-"""Runs that are looked at together, so that a large log takes time but no memory."""
+"""Runs that are compared at a time, so that a large log takes time but no memory."""
 _DECIDED: Final = ("request.approved", "request.rejected")
 _ENDED: Final = frozenset(f"run.{one.value}" for one in RunStatus if one.ended)
 _CLOSED_BY: Final[Mapping[str, tuple[str, ...]]] = {
@@ -36,13 +36,13 @@ _CLOSED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     RequestState.REJECTED.value: ("request.rejected", "request.expired"),
     RequestState.CANCELLED.value: ("request.withdrawn",),
 }
-"""The entries that tell how a request came to be in a state; in any other that is closed, its clock did it."""
+"""The entries that close a request, by its state; all other closed states come from its expiry."""
 _RECORDED: Final = ("reason", "assurance", "shown_digest", "approved_digest")
-"""What a decision says in its row and in its entry by the same name."""
+"""Facts of a decision that its row and its entry hold under the same name."""
 
 
 class _LoggedEntry(Struct, frozen=True):
-    """An entry, as far as it is compared. `content` None: it was erased."""
+    """The compared parts of an entry. `content` None: it was erased."""
 
     seq: int
     at: datetime
@@ -54,7 +54,7 @@ class _LoggedEntry(Struct, frozen=True):
 
 
 def compare(connection: Connection, workspace: str) -> Iterator[str]:
-    """A sentence for everything that the log and the tables say differently."""
+    """Yield a sentence for every difference between the log and the tables."""
     began = _first(connection, workspace)
     yield from _begun_anew(connection, workspace, began)
     yield from _versions(connection, workspace)
@@ -69,7 +69,7 @@ def compare(connection: Connection, workspace: str) -> Iterator[str]:
 
 
 def _entries(rows: Iterable[Any]) -> Iterator[_LoggedEntry]:
-    """The entries of these rows. One that cannot be read is left out: the check of the chain names it."""
+    """Yield the entries of these rows. Unreadable ones are left out: the check of the chain names them."""
     for row in rows:
         with suppress(ValueError, KeyError, TypeError, AttributeError):
             yield _read(row)
@@ -93,7 +93,7 @@ def _first(connection: Connection, workspace: str) -> _LoggedEntry | None:
 
 
 def _begun_anew(connection: Connection, workspace: str, began: _LoggedEntry | None) -> Iterator[str]:
-    """Runs from before the first entry: the log was removed, and another one begun."""
+    """Yield runs from before the first entry: then the log was removed, and another one begun."""
     earlier = _run.c.workspace == workspace
     if began is not None:
         earlier = earlier & (_run.c.started_at < began.at)
@@ -111,7 +111,7 @@ def _begun_anew(connection: Connection, workspace: str, began: _LoggedEntry | No
 
 
 def _versions(connection: Connection, workspace: str) -> Iterator[str]:
-    """Versions of workflows. Their entries belong to no run, and there are few of either."""
+    """Compare the versions of workflows. Their entries belong to no run, and there are few."""
     columns = (_workflow.c.name, _version.c.version, _version.c.hash, _version.c.source)
     joined = _version.join(_workflow, _workflow.c.id == _version.c.workflow)
     rows = connection.execute(select(*columns).select_from(joined).where(_workflow.c.workspace == workspace)).all()
@@ -130,7 +130,7 @@ def _versions(connection: Connection, workspace: str) -> Iterator[str]:
         if (name, number) not in held:
             yield f"entry {entry.seq} says that {name}, version {number}, was registered, and the tables do not hold it"
     for (name, number), row in held.items():
-        # Text in the place of bytes is what somebody wrote there by hand.
+        # Text in the place of bytes was written there by hand.
         source = row.source if isinstance(row.source, bytes) else str(row.source).encode()
         if hashlib.sha256(source).hexdigest() != row.hash or told.get((name, number), row.hash) != row.hash:
             yield f"the file of {name}, version {number}, is not the one that was registered"
@@ -139,7 +139,7 @@ def _versions(connection: Connection, workspace: str) -> Iterator[str]:
 
 
 def _without_run(connection: Connection, workspace: str) -> Iterator[str]:
-    """Entries, requests and decisions of what is not there: no walk over the runs would come by them."""
+    """Yield entries, requests and decisions of runs that do not exist, which the comparison by runs does not meet."""
     missing = ~exists().where(_run.c.id == _audit.c.run)
     entries = select(_audit).where(_audit.c.workspace == workspace, _audit.c.run.is_not(None), missing)
     named: set[str | None] = set()
@@ -171,7 +171,7 @@ def _runs(connection: Connection, workspace: str, after: str) -> Sequence[Any]:
 def _around(
     connection: Connection, workspace: str, runs: Sequence[str]
 ) -> tuple[dict[str, list[Any]], dict[str, list[Any]], dict[str, list[_LoggedEntry]]]:
-    """The requests by run, the decisions by request, and the entries by run."""
+    """Return the requests by run, the decisions by request, and the entries by run."""
     requests: dict[str, list[Any]] = {}
     columns = (_request.c.id, _request.c.run, _request.c.state, _request.c.digest, _request.c.content)
     for row in connection.execute(select(*columns).where(_request.c.run.in_(runs))):
@@ -225,7 +225,7 @@ def _compare_request(row: Any, told: Sequence[_LoggedEntry]) -> Iterator[str]:
 
 
 def _is_about(row: Any, content: Mapping[str, Any]) -> bool:
-    """Whether a request still asks about what it was opened with."""
+    """Return whether a request still has the content that it was opened with."""
     try:
         return bool((row.digest, json_values.loads(row.content)) == (content.get("digest"), content.get("content")))
     except ValueError:

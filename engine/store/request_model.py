@@ -1,4 +1,4 @@
-"""Requests as their rules look at them: what is asked, who may decide, and what was answered."""
+"""Loads requests and their results as values of `engine.requests` and `engine.runs`."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from engine.store.tables import ApproverRow, DecisionRow, RequestRow, RunRow, Wo
 from engine.store.transaction import Tx
 
 Rule: TypeAlias = tuple[str, str | None, str | None]
-"""Of an approver: `rule`, `named_by` and `excluded`, as the columns have them."""
+"""The columns `rule`, `named_by` and `excluded` of an approver."""
 
 NOT_REQUESTER: Final = "not_requester"
-"""After kind and value of `named_by`: data names this approver, so it may not be who started the run."""
+"""Marks a reference in `named_by` that comes from data: it must not name the person who started the run."""
 
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _approver = ApproverRow.__table__  # type: ignore[attr-defined]
@@ -48,7 +48,7 @@ _POINTS, _STATES = by_value(ReviewPoint), by_value(RequestState)
 _REASONS, _ON_EXPIRY = by_value(ReasonRequired), by_value(OnExpiry)
 _POLICIES, _ASSURANCES = by_value(EmailPolicy), by_value(Assurance)
 
-# What nobody looks at is left out: each column of a row costs as much as half a look-up.
+# Unused columns are left out: each column of a row costs as much as half a look-up.
 _COLUMNS = tuple(column for column in _request.c if column.name not in ("title", "policy", "check_at"))
 LOAD = select(
     *_COLUMNS,
@@ -60,7 +60,7 @@ LOAD = select(
     .join(_workflow, _workflow.c.id == _run.c.workflow)
     .join(_version, (_version.c.workflow == _run.c.workflow) & (_version.c.version == _run.c.version))
 )
-"""Requests with all that `read_asked` needs but people."""
+"""Selects requests with all that `read_request` needs but people."""
 _BY_ID = Statement(
     select(*_COLUMNS, _run.c.workflow, _run.c.version, _run.c.requester)
     .select_from(_request.join(_run, _run.c.id == _request.c.run))
@@ -124,7 +124,7 @@ _DECISIONS = Statement(
 
 
 def load_request(tx: Tx, request: str) -> tuple[Request, tuple[str, str]] | None:
-    """The request as its rules look at it, and the words on its Approve and Reject buttons."""
+    """Return the request, and the labels of its Approve and Reject buttons, or None."""
     row = _BY_ID.one(tx.connection, {"id": request})
     if row is None:
         return None
@@ -146,7 +146,7 @@ def read_request(
     workflow: str,
     hash: str,
 ) -> Request:
-    """From a row of a request, its unfolded details, who may decide by which rule, and the people named."""
+    """Return a request from its row and details, the approvers with their rules, and the people named."""
     return Request(
         id=row.id,
         workspace=row.workspace,
@@ -190,12 +190,12 @@ def _approver_of(person: Person, rule: Rule) -> Approver:
 
 @lru_cache(1024)
 def _field(text: str) -> Field:
-    """The field of this JSON: there are few, and each request has some of them."""
+    """Return the field of this JSON. Cached, because a workflow has few, and every request has some of them."""
     return fields.stored(json_values.loads(text))
 
 
 def load_answer(connection: Connection, *, run: str, step: str, visit: int, at: str) -> ReviewResult | None:
-    """The latest request of this visit, with the content as it was decided."""
+    """Return the result of the latest request of this visit, with the content as it was decided."""
     rows = _ANSWER.all(connection, {"run": run, "step": step, "visit": visit, "at": at})
     if not rows:
         return None
@@ -218,7 +218,7 @@ def load_approval(connection: Connection, *, run: str, step: str, visit: int) ->
 
 
 def load_decisions(connection: Connection, run: str) -> dict[str, Value]:
-    """What people decided in a run, by step, as later steps read it; of several visits the latest."""
+    """Return the decisions in a run by step, as expressions read them; of several visits the latest."""
     return {row.step: _decision_value(row) for row in _DECISIONS.all(connection, {"run": run})}
 
 
@@ -239,7 +239,7 @@ def _decision_value(row: Any) -> dict[str, Value]:
 
 
 def _address(addresses: list[str], acted_as: str) -> str:
-    """How the person can be written to: their email address, else the account that decided."""
+    """Return the person's email address, or else the account that decided."""
     return next((one for one in addresses if ":" not in one), acted_as.removeprefix("slack:"))
 
 
@@ -248,5 +248,5 @@ def _edited(value: dict[str, Value], edits: str) -> dict[str, Value]:
 
 
 def read_edits(text: str) -> dict[Path, Value]:
-    """New values by path, as a decision holds them; what stood there before is in the request."""
+    """Return the new values of a decision by path; the old ones are in the request."""
     return {tuple(one["path"]): one["after"] for one in cast("list[Any]", json_values.loads(text))}

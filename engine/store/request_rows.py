@@ -24,7 +24,7 @@ _approver = ApproverRow.__table__  # type: ignore[attr-defined]
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]
 
 _ONE: Final[Any] = literal_column("1")
-"""Written into the statement: what is the same each time need not be bound each time."""
+"""A constant in the statement need not be bound each time."""
 _NEW = Statement(insert(_request).values(rev=_ONE, content_version=_ONE, policy=literal_column("'any'")))
 _NEW_APPROVER = Statement(insert(_approver).values(pending=true()))
 _NEW_DECISION = Statement(insert(_decision))
@@ -109,7 +109,7 @@ def insert_request(
     notes: Sequence[str],
     deadlines: Deadlines,
 ) -> None:
-    """Write a request that was opened now, with those who may decide it."""
+    """Write a request that was just opened, with its approvers."""
     details = _details(opening, notes) | deadline_columns.details(deadlines)
     columns = {
         "id": request,
@@ -157,7 +157,7 @@ def _named_by(approver: Approver) -> str | None:
 
 
 def _details(opening: Opening, notes: Sequence[str]) -> dict[str, Value]:
-    # What there is not, and what nearly every request has, is not written down.
+    # Absent values, and those of nearly every request, are not written.
     details: dict[str, Value] = {
         "approve_label": opening.approve_label,
         "reject_label": opening.reject_label,
@@ -227,7 +227,7 @@ def try_decide(tx: Tx, asked: Request, command: Decide, ruling: Ruling, record: 
 
 
 def try_exclude(tx: Tx, request: str, person: str, why: str) -> bool:
-    """Write that an approver can no longer decide, and why. False: that is written there already."""
+    """Write that an approver can no longer decide, and why. False: it was written before."""
     if not tx.write(_EXCLUDE, {"held": request, "of": person, "why": why}):
         return False
     tx.write(_TOUCH, {"held": request})
@@ -243,7 +243,7 @@ def try_expire(tx: Tx, asked: Request, state: RequestState) -> bool:
 
 
 def cancel_requests(tx: Tx, run: str, *, by: str) -> list[str]:
-    """Close every open request of a run that was cancelled; their ids."""
+    """Close every open request of a cancelled run, and return their ids."""
     closed = _WITHDRAW.scalars(tx.connection, {"held": run, "now": tx.now, "by": by})
     for request in closed:
         tx.write(_SETTLE, {"held": request})

@@ -1,7 +1,7 @@
-"""Notices that a database may be older than what has happened since: a backup that was put in its place.
+"""Notices a restored backup: a database that is older than what has happened since.
 
-People have decided and calls were made that it does not know; what it does next may happen twice. So nothing is done
-with it until the operator was told and said yes.
+It does not know the latest decisions and calls, so it may repeat them. Therefore it is not used until the operator has
+been told and has confirmed.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from engine.store.transaction import Tx
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _NAMED = 3
-"""Runs that are named; of the others, how many there are."""
+"""How many runs are named; the others are only counted."""
 
 
 class RestoreSuspicion(Struct, frozen=True, kw_only=True):
-    """Why a database may be older than what has happened since. `why`: a sentence."""
+    """Why a database may be a restored backup. `why`: a sentence."""
 
     why: str
     noted: str | None
-    """The head that was noted beside it, where there is one."""
+    """The head that was noted beside it, if there is one."""
 
 
 def find_suspicion(path: Path, connection: Connection | None = None) -> RestoreSuspicion | None:
-    """Why the database may not be the latest, if there is a reason. `connection`: one to it that is open already."""
+    """Return why the database may be a restored backup, or None. `connection`: an open connection to it."""
     if connection is None:
         with closing(connect(path, writable=False)) as opened, translated(path):
             return find_suspicion(path, opened)
@@ -61,7 +61,7 @@ def _why(path: Path, connection: Connection, noted: log_head.Head | None) -> str
 
 
 def outlook(path: Path) -> list[str]:
-    """What may happen twice, a sentence each."""
+    """Return sentences about what may happen twice."""
     with closing(connect(path, writable=False)) as connection, translated(path):
         if _is_empty(connection):
             return [f"It is empty. If that is meant, remove {log_head.head_path(path)} too."]
@@ -90,7 +90,7 @@ def _told(waiting: int, runs: list[str]) -> str:
 
 
 def record(tx: Tx, found: RestoreSuspicion, *, by: str) -> None:
-    """Write down that the database was taken as it is, and who said so."""
+    """Record that the database is used as it is, and who confirmed that."""
     content: dict[str, Any] = {"why": found.why, "by": by}
     if found.noted is not None:
         content["noted"] = found.noted

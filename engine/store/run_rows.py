@@ -1,4 +1,4 @@
-"""Runs and their visits to steps, as the plan sees them. The fence is `run.rev`."""
+"""Runs and their visits to steps, as values of `engine.runs`. The fence is `run.rev`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from engine.store.tables import RunRow, StepRunRow, Utc, WorkflowRow
 from engine.store.transaction import Tx
 
 LEASE: Final = timedelta(seconds=8)
-"""How long a claimed run is left alone; renewed every 2 s while its step works."""
+"""Lease of a claimed run; renewed every 2 seconds while its step works."""
 
 
 _run = RunRow.__table__  # type: ignore[attr-defined]
@@ -33,7 +33,7 @@ _STATUSES, _STEP_STATUSES = by_value(RunStatus), by_value(StepStatus)
 _REVIEWED: Final[Mapping[StepStatus, str]] = {StepStatus.IN_REVIEW: "before", StepStatus.OUTPUT_IN_REVIEW: "after"}
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 
-# What nobody looks at is left out: each column of a row costs as much as half a look-up.
+# Unused columns are left out: each column of a row costs as much as half a look-up.
 _LOAD = Statement(
     select(*(column for column in _run.c if column.name not in ("id", "key", "error", "ended_at"))).where(
         _run.c.id == bindparam("id")
@@ -139,7 +139,7 @@ _SAVE_VISIT = Statement(
 
 
 class RunOwner(Struct, frozen=True, kw_only=True):
-    """Where a run belongs: its workspace, and the owner of its workflow."""
+    """The workspace of a run, and the owner of its workflow."""
 
     run: str
     workspace: str
@@ -147,7 +147,7 @@ class RunOwner(Struct, frozen=True, kw_only=True):
 
 
 class LoadedRun(Struct, frozen=True, kw_only=True):
-    """A run as loaded, with what its next conditional write compares."""
+    """A run as loaded, with the values that its next conditional write compares."""
 
     state: RunState
     workspace: str
@@ -167,14 +167,14 @@ class LoadedRun(Struct, frozen=True, kw_only=True):
         return RunOwner(run=self.state.id, workspace=self.workspace, owner=self.owner)
 
     def claimable(self, now: datetime) -> bool:
-        """Whether the run wants to be advanced, and nobody else is at it."""
+        """Whether the run is ready, and no one else has claimed it."""
         return (
             self.ready_at is not None and self.ready_at <= now and (self.lease_until is None or self.lease_until <= now)
         )
 
 
 def load_run(tx: Tx, run: str) -> LoadedRun | None:
-    """The run with the latest visit of each step, and the answer to the request that it stands at."""
+    """Return the run with the latest visit of each step, and the result of the request that it waits for, or None."""
     connection = tx.connection
     row = _LOAD.one(connection, {"id": run})
     if row is None:
@@ -243,20 +243,20 @@ def write_origin(origin: Origin) -> str:
 
 
 def load_owner(connection: Connection, run: str) -> RunOwner:
-    """Where a run belongs, even if nothing else of it can be read."""
+    """Return the owner of a run, even if nothing else of it can be read."""
     row = _PLACE.one(connection, {"id": run})
     assert row is not None
     return RunOwner(run=run, workspace=row.workspace, owner=row.owner)
 
 
 def find_run_by_key(connection: Connection, workspace: str, key: str) -> str | None:
-    """The run that was started with this key."""
+    """Return the id of the run that was started with this key, or None."""
     row = _BY_KEY.one(connection, {"workspace": workspace, "start_key": key})
     return None if row is None else row.id
 
 
 def insert_run(tx: Tx, held: LoadedRun, progress: Progress, *, key: str | None, inputs: str) -> None:
-    """Write a new run where its first walk brought it. `inputs`: as JSON."""
+    """Write a new run with its first progress. `inputs`: as JSON."""
     tx.write(
         _NEW,
         {
@@ -277,7 +277,7 @@ def insert_run(tx: Tx, held: LoadedRun, progress: Progress, *, key: str | None, 
 
 
 def try_save_run(tx: Tx, held: LoadedRun, progress: Progress) -> bool:
-    """Write where the run stands now, if it is still as loaded. False: another took over, so drop the result."""
+    """Write the progress of a run if it is still as loaded. False: another process has it, so drop the result."""
     stand = _stand(tx, progress)
     won = tx.write(
         _PROGRESS,
@@ -312,7 +312,7 @@ def _stand(tx: Tx, progress: Progress) -> dict[str, Any]:
 
 
 def _visit_row(run: str, visit: Visit) -> dict[str, Any]:
-    # An inline step is over in the transaction that began it: nobody will ask again what went into it.
+    # An inline step ends in the transaction that begins it: its parameters are not needed again.
     kept = visit.params is not None and visit.keeps_params
     return {
         "run": run,
@@ -332,32 +332,32 @@ def _visit_row(run: str, visit: Visit) -> dict[str, Any]:
 
 
 def try_renew(tx: Tx, run: str, rev: int) -> bool:
-    """Keep the lease while a step works. False: another took over."""
+    """Renew the lease while a step works. False: another process has the run."""
     return bool(tx.write(_RENEW, {"held": run, "seen_rev": rev, "new_lease": tx.now + LEASE}))
 
 
 def wake(tx: Tx, run: str) -> None:
-    """Have the run advanced, even if somebody is advancing it now."""
+    """Make the run ready, even if it is being advanced now."""
     tx.write(_WAKE, {"held": run, "now": tx.now})
 
 
 def release_runs(tx: Tx) -> None:
-    """End every lease: only for the process that owns the database alone and has claimed nothing yet.
+    """End every lease. Only for a process that owns the database alone and has claimed nothing yet.
 
-    A lease of a clock that was ahead would keep a run whose effect was cut off from being looked at for as long.
+    A lease of a clock that was ahead would delay a run whose effect was interrupted for as long.
     """
     tx.write(_RELEASE, {"now": tx.now})
 
 
 def wake_early(tx: Tx) -> None:
-    """Make runs ready that were to be moved at once by a clock that was ahead, and wait for no time of their own."""
+    """Make runs ready that a clock that was ahead has postponed, unless a step of them waits for a time."""
     tx.write(_WAKE_EARLY, {"now": tx.now})
 
 
 def postpone(tx: Tx, run: str, reason: str) -> bool:
-    """Leave a run that cannot be moved for a minute, saying why; but not one that somebody is moving.
+    """Postpone a run that cannot be advanced for a minute, with the reason, unless it is being advanced.
 
-    Returns whether this is news: the first time for this reason.
+    Returns whether it is the first time for this reason.
     """
     before = tx.one(_ERROR, {"run": run})
     later = {"held": run, "reason": reason, "now": tx.now, "later": tx.now + DIRECTORY_DOWN_WAIT}
@@ -370,5 +370,5 @@ def try_cancel(tx: Tx, run: str, record: dict[str, Value]) -> bool:
 
 
 def due_runs(connection: Connection, now: datetime, limit: int) -> list[str]:
-    """Runs that want to be advanced."""
+    """Return the ids of runs that are ready."""
     return _DUE.scalars(connection, {"now": now, "limit": limit})

@@ -31,7 +31,7 @@ _workspace = WorkspaceRow.__table__  # type: ignore[attr-defined]
 
 
 TRIAL: Final = "trial"
-"""Name of the workspace in a database of `signoff try`, where anybody may answer in anybody's place."""
+"""Name of the workspace in a database of `signoff try`, where one person may answer for every approver."""
 
 
 @contextmanager
@@ -44,15 +44,15 @@ def owned(
     busy_seconds: float = BUSY_SECONDS,
     restored: bool = False,
 ) -> Iterator[SqliteStore]:
-    """The database file, made and migrated if need be, for this process alone.
+    """Open the database file for this process alone; create and migrate it if necessary.
 
-    `trial`: a database in which anybody may play anybody; such a one is never opened as a real one, nor the reverse.
-    `restored`: use one that may be older than what has happened since; without it, `StoreRestored` is raised.
+    `trial`: a database of `signoff try`, which is never opened as a real one, nor the reverse.
+    `restored`: use a restored backup; without it, `StoreRestored` is raised for one.
     Raises `StoreLocked` while another process owns it, and `StoreError` where it cannot be used.
     """
     with own(path):
         file_marks.check_beside(lock.real_path(path))
-        # Looked at before anything is migrated: a file for the other purpose stays as it is.
+        # Checked before the migration: a file for the other purpose stays as it is.
         if path.is_file() and _own_revision(path) is not None and is_trial(path) != trial:
             raise StoreError(
                 f"{path} holds real decisions; `signoff try` takes only a database that it made itself."
@@ -72,9 +72,9 @@ def owned(
 
 
 def prepare(path: Path, *, now: datetime, name: str = DEFAULT_WORKSPACE, history: Path = HISTORY) -> str | None:
-    """Bring the file to the schema of `history`, after a backup. Returns the backup's path, if one was made.
+    """Migrate the file to the schema of `history`, after a backup. Returns the backup's path, if one was made.
 
-    Either the whole way is gone or nothing is changed. Raises `StoreOutdated` for a file of a newer program, and
+    Either all migrations are applied or none. Raises `StoreOutdated` for a file of a newer program, and
     `StoreError` for one of another program, or beside the log of another, which stays as it is.
     """
     make_file(path)
@@ -91,14 +91,14 @@ def prepare(path: Path, *, now: datetime, name: str = DEFAULT_WORKSPACE, history
 
 
 def _backup_path(path: Path, here: str, now: datetime) -> Path:
-    """A name that is free: an upgrade that was cut off has left its backup, and may be begun again at once."""
+    """Return a free name: an interrupted migration leaves its backup, and may be repeated at once."""
     for part in path.parent.glob(f"{glob.escape(path.name)}.*.backup.part"):
         part.unlink(missing_ok=True)
     return free(path.with_name(f"{path.name}.{here}-{now:%Y%m%dT%H%M%S}.backup"), before=".backup")
 
 
 def _own_revision(path: Path) -> str | None:
-    """The schema that the file has; None: it is empty. Looked up before anything in the file is touched."""
+    """Return the schema of the file, or None if it is empty. Read before anything in the file is changed."""
     with closing(connect(path, writable=False)) as connection, translated(path):
         here = _revision(connection)
         if here is None and connection.exec_driver_sql("SELECT 1 FROM sqlite_master").first() is not None:
@@ -107,12 +107,12 @@ def _own_revision(path: Path) -> str | None:
 
 
 def revisions(history: Path) -> list[str]:
-    """Every schema of a history, the newest last: their names begin the names of its files, and sort."""
+    """Return every schema of a history, the newest last: file names begin with their names, and sort."""
     return sorted(one.name.partition("_")[0] for one in (history / "versions").glob("[0-9]*.py"))
 
 
 def _upgrade(connection: Connection, now: datetime, name: str, history: Path) -> None:
-    # A tenth of what a server needs to start, and hardly ever is there anything to upgrade.
+    # Importing Alembic takes a tenth of the start of a server, and there is hardly ever anything to migrate.
     from alembic import command
     from alembic.config import Config
 
@@ -141,7 +141,7 @@ def _revision(connection: Connection) -> str | None:
 
 
 def revision(path: Path) -> str | None:
-    """The schema that the file has. Raises `StoreError` where there is no such file."""
+    """Return the schema of the file. Raises `StoreError` if there is no such file."""
     if not path.exists():
         raise StoreError(f"There is no database at {path} yet; `signoff serve` or `signoff register` makes one.")
     with closing(connect(path, writable=False)) as connection, translated(path):
@@ -149,16 +149,16 @@ def revision(path: Path) -> str | None:
 
 
 def is_trial(path: Path) -> bool:
-    """Whether the file was made by `signoff try`, whatever its schema."""
+    """Return whether the file was made by `signoff try`, whatever its schema."""
     with closing(connect(path, writable=False)) as connection, translated(path):
         return connection.execute(select(_workspace.c.name)).scalar() == TRIAL
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[Connection]:
-    """A connection that cannot write, to a file of this program's schema, whoever owns it.
+    """Open a read-only connection to a file of this program's schema, also one that another process owns.
 
-    Raises `StoreError` where there is none, and `StoreOutdated` for another schema.
+    Raises `StoreError` if there is none, and `StoreOutdated` for another schema.
     """
     check_current(path)
     with closing(connect(path, writable=False)) as connection, translated(path):
@@ -166,7 +166,7 @@ def reading(path: Path) -> Iterator[Connection]:
 
 
 def check_current(path: Path) -> None:
-    """Raises `StoreOutdated` unless the file has this program's schema."""
+    """Raise `StoreOutdated` unless the file has this program's schema."""
     if revision(path) != revisions(HISTORY)[-1]:
         raise StoreOutdated(f"{path} has another schema than this version of Signoff; run `signoff migrate`.")
 
@@ -174,7 +174,7 @@ def check_current(path: Path) -> None:
 def backup(path: Path, target: Path) -> Path:
     """Copy a live database through SQLite's backup API: a plain file copy would lose what is still in the WAL.
 
-    Raises `StoreError` where it cannot be read or written, and where `target` exists.
+    Raises `StoreError` if it cannot be read or written, or if `target` exists.
     """
     if target.exists():
         raise StoreError(f"{target} exists already; name another file.")
@@ -193,7 +193,7 @@ def backup(path: Path, target: Path) -> Path:
         part.replace(target)
         sync_folder(target.parent)
     except sqlite3.Error as error:
-        # The source is only read: where there is no room, it is the copy that has none.
+        # The source is only read: if a disk is full, it is that of the copy.
         told = translate(error, path)
         raise (translate(error, target) if isinstance(told, StoreFull) else told) from error
     except OSError as error:

@@ -36,9 +36,9 @@ from engine.store.transaction import Memory, Tx
 
 T = TypeVar("T")
 GROUP: Final = 128
-"""Units of one commit at most, so that the first caller of a group never waits long."""
+"""Maximum number of units in one commit, so that the first caller of a group never waits long."""
 HEARD_SECONDS: Final = 0.005
-"""How long the next group waits at most for those who have just been answered, whose next units make it larger."""
+"""How long the next group waits for the callers that were just answered, in seconds: their units make it larger."""
 
 log = logging.getLogger(__name__)
 
@@ -52,13 +52,13 @@ class _Job(Generic[T]):
     error: BaseException | None = None
     works: Sequence[Work] = ()
     tx: Tx | None = None
-    """What the unit did, if it did not fail."""
+    """The transaction of the unit, if it did not fail."""
 
     def settle(self) -> None:
         if self.future.done():
             return
         if isinstance(self.error, StopIteration):
-            # A future does not take it, and the callers after this one would never be answered.
+            # A future does not take StopIteration, and the callers after this one would never be answered.
             self.future.set_exception(RuntimeError("a unit of work raised StopIteration"))
         elif self.error is not None:
             self.future.set_exception(self.error)
@@ -67,7 +67,7 @@ class _Job(Generic[T]):
 
 
 class SqliteStore:
-    """The database file: `transact` writes, `read` reads. `noting`: note the head of its log beside it."""
+    """A `Store` in a SQLite file. `noting`: note the head of its log beside it."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class SqliteStore:
     ) -> None:
         self.path = path
         self.doubt = doubt
-        """Why the file may be older than what has happened since, where the operator took it all the same."""
+        """Why the file may be a restored backup, if the operator confirmed its use."""
         self.commits = 0
         """Commits since the start, for measurements."""
         self._clock, self._ids, self._busy_seconds = clock, ids, busy_seconds
@@ -111,13 +111,13 @@ class SqliteStore:
         self._listener = listener
 
     def on_loss(self, tell: Callable[[], None]) -> None:
-        """`tell` is called, in some thread, when the files of the database are no longer there or no longer ours."""
+        """Call `tell`, in some thread, when the files of the database were moved, removed or replaced."""
         self._tell_loss = tell
         if self._loss is not None:
             tell()
 
     async def transact(self, unit: Callable[[Tx], T]) -> T:
-        """Run `unit` in a transaction; when this returns, it is on the disk.
+        """Run `unit` in a transaction; it is on the disk when this returns.
 
         `unit` may run more than once and must touch nothing outside of its `Tx`. Raises what the unit raises (nothing
         of it is kept then), and `StoreError` when the file cannot be written. A caller that is cancelled while it
@@ -136,7 +136,7 @@ class SqliteStore:
         return await future
 
     async def transact_with_retry(self, unit: Callable[[Tx], T]) -> T:
-        """Like `transact`, for what has happened in the world already: tried until it can be written down.
+        """Do as `transact`, for what has happened in the world already: try until it is recorded.
 
         A file that was moved or removed is still written, and saved when the store is closed. Raises what the unit
         raises, and `StoreError` only when the store is closed meanwhile or something else was written into its file.
@@ -165,7 +165,7 @@ class SqliteStore:
             raise StoreError(f"The database {self.path} is closed: this process is stopping.")
 
     def _see_ours(self) -> None:
-        """Raises `StoreLost` when the files are no longer those that were opened; tells it once."""
+        """Raise `StoreLost` if the files are no longer those that were opened; call the listener once."""
         if self._loss is FileLoss.CONTENT:
             raise self._lost(self._loss)
         if self._loss is not None or (loss := self._watch.look()) is None:
@@ -179,9 +179,9 @@ class SqliteStore:
         return StoreLost(self._watch.sentence(loss))
 
     def close(self) -> None:
-        """Finish what is queued, then close every connection. Whoever comes later gets a `StoreError`.
+        """Finish what is queued, then close every connection. Later callers get a `StoreError`.
 
-        Raises `StoreLost` where the files were lost meanwhile, with where all that was saved is.
+        Raises `StoreLost` if the files were lost meanwhile, with the place where everything was saved.
         """
         with self._entrance:
             if self._closed:
@@ -193,7 +193,7 @@ class SqliteStore:
         for connection in self._opened:
             connection.close()
         if self._loss is FileLoss.BESIDE:
-            # Files are removed one by one, and the database after what was noticed.
+            # Files are removed one by one: the database itself may be gone by now too.
             self._loss = self._watch.look() or self._loss
         if self._loss in (FileLoss.FILE, FileLoss.BESIDE):
             file_marks.set_unnoted(self._driver)
@@ -214,7 +214,7 @@ class SqliteStore:
             self._see_ours()
         with translated(self.path):
             connection = self._reader()
-            # One snapshot: a request and its decision must be of the same moment.
+            # One snapshot, so that a request and its decision are of the same moment.
             connection.exec_driver_sql("BEGIN")
             try:
                 return query(connection)
@@ -248,7 +248,7 @@ class SqliteStore:
             self._heard.wait(HEARD_SECONDS)
 
     def _next(self) -> _Job[Any] | None:
-        """Wait for the next unit. Where none comes for a moment, note the head of the log."""
+        """Wait for the next unit. If none comes for a moment, note the head of the log."""
         while self._note is not None and self._note.is_behind:
             try:
                 return self._queue.get(timeout=QUIET_SECONDS)
@@ -282,13 +282,12 @@ class SqliteStore:
             self._fail_all(jobs, error)
 
     def _together(self, jobs: list[_Job[Any]]) -> bool:
-        """Run the units without savepoints: for each of those SQLite copies every page that it then writes.
+        """Run the units without savepoints: for each of them SQLite would copy every page that it writes.
 
-        False: one failed after it had written, so all is undone. (A fifth of all CPU was spent on savepoints that are
-        hardly ever gone back to.)
+        False: a unit failed after it had written, so all are undone. docs/benchmarks.md has what savepoints cost.
         """
         self._execute("BEGIN IMMEDIATE")
-        now = self._clock.now()  # one for all: what is made of it is remembered from one to the next
+        now = self._clock.now()  # one time for all units, so that values made of it are computed once
         for job in jobs:
             before = self._driver.total_changes
             self._run(job, now)
@@ -297,7 +296,7 @@ class SqliteStore:
                 self._undo(jobs)
                 return False
         try:
-            # For all of them at once: that saves looks at the end of the chain, and statements.
+            # For all of them at once, which saves reads of the chain's end, and statements.
             audit_log.seal([job.tx for job in jobs if job.tx is not None])
         except Exception as error:  # noqa: BLE001 whose entry it was shows when they run apart
             jobs[0].error = jobs[0].error or translate(error, self.path)
@@ -306,7 +305,7 @@ class SqliteStore:
         return True
 
     def _undo(self, jobs: list[_Job[Any]]) -> None:
-        """Take back what a group did, for its units to run again apart. One alone has nobody to be kept apart from."""
+        """Roll a group back, so that its units run again apart. A unit that was alone fails instead."""
         self._memory.forget()
         if self._in_transaction:
             self._execute("ROLLBACK")
@@ -326,7 +325,7 @@ class SqliteStore:
             self._execute("RELEASE unit")
 
     def _see_whole(self, job: _Job[Any]) -> None:
-        """Some errors (a full disk) roll the whole transaction back, not only the statement."""
+        """Raise if the whole transaction was rolled back, as some errors (a full disk) do."""
         if not self._in_transaction:
             raise job.error or StoreError(f"A transaction on {self.path} was broken off; nothing was saved.")
 
@@ -342,14 +341,14 @@ class SqliteStore:
                 self._report(str(job.error))
 
     def _failure(self, error: BaseException) -> StoreError:
-        """What a caller hears whose own unit was blameless: an exception of its own, for each caller adds to it."""
+        """Return the error for a caller whose own unit did not fail. Each caller gets an exception of its own."""
         told = translate(error, self.path)
         if isinstance(told, StoreError):
             return type(told)(*told.args)
         return StoreError(f"A transaction on {self.path} was broken off ({type(error).__name__}); nothing was saved.")
 
     def _report(self, trouble: str | None) -> None:
-        """Log when trouble begins or ends, not every unit that it stops: nothing is scarcer now than room for logs."""
+        """Log when a failure begins or ends, and not for every unit: the disk may be full."""
         if trouble == self._trouble:
             return
         self._trouble = trouble
@@ -359,7 +358,7 @@ class SqliteStore:
             log.error("%s", trouble)
 
     def _run(self, job: _Job[Any], now: datetime, *, alone: bool = False) -> None:
-        """`alone`: its entries are sealed at once, and not with those of the group."""
+        """Run one unit. `alone`: seal its entries at once, and not with those of the group."""
         tx = Tx(self._connection, now=now, ids=self._ids, memory=self._memory)
         job.result, job.error, job.works, job.tx = None, None, (), None
         try:
@@ -372,7 +371,7 @@ class SqliteStore:
             self._connection.renew()
 
     def _execute(self, statement: str) -> None:
-        # Straight to the driver: these carry no parameters.
+        # Straight to the driver: these statements have no parameters.
         self._driver.execute(statement)
 
     @property
@@ -385,7 +384,7 @@ class SqliteStore:
         for job in jobs:
             by_loop.setdefault(job.loop, []).append(job)
         for loop, settled in by_loop.items():
-            # A loop that closed meanwhile has nobody left to answer; the work itself is in the tables.
+            # A loop that closed meanwhile has no callers left; the work itself is in the tables.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._settle, settled, loop)
 
@@ -395,5 +394,5 @@ class SqliteStore:
             job.settle()
         if works and self._listener is not None:
             self._listener(works)
-        # Behind the callers, who have their next units queued by then.
+        # After the callers, who have queued their next units by then.
         loop.call_soon(self._heard.set)

@@ -1,4 +1,4 @@
-"""What a new owner of the database frees: work that the last one had in hand, or that its clock put off."""
+"""Frees the work that the last owner of the database had claimed, or that its clock postponed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from engine.store.transaction import Tx
 
 
 def take_over(tx: Tx) -> None:
-    """Free runs and copies: only for the process that owns the database alone and has claimed nothing yet."""
+    """Free runs and deliveries. Only for a process that owns the database alone and has claimed nothing yet."""
     run_rows.release_runs(tx)
     deliveries.release_deliveries(tx)
     challenges.sweep(tx)
@@ -17,6 +17,6 @@ def take_over(tx: Tx) -> None:
     browsers.set_right(tx)
     last = audit_log.latest(tx.connection, DEFAULT_WORKSPACE)
     if last is not None and last > tx.now:
-        # The clock was ahead when it was written: what was meant for "now" would wait until that time comes.
+        # The clock was ahead when this was written: work that was due then would wait until that time.
         run_rows.wake_early(tx)
         deliveries.try_early(tx)

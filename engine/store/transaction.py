@@ -1,4 +1,4 @@
-"""A transaction as a unit of work sees it."""
+"""The transaction that a unit of work gets."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _REMEMBERED: Final = 4096
 
 
 class Memory:
-    """People and workflows as they were read last: each start, each gate and each decision asks for the same few.
+    """A cache of people and workflows: each start, each gate and each decision needs the same few.
 
-    True only for who writes the database alone. Whoever writes such rows forgets, and so does a store that takes
-    anything back. What is not there is not remembered.
+    Valid only while one process writes the database. A write to a cached row clears it, and so does a store that rolls
+    back. Absent rows are not cached.
     """
 
     __slots__ = ("_known", "get")
@@ -38,7 +38,7 @@ class Memory:
 
 
 class Tx:
-    """`now` is the time of the whole unit. `works` rings after the commit; `entries` are sealed before it."""
+    """A transaction. `now` is the time of the unit; `entries` are sealed before, `works` announced after the commit."""
 
     __slots__ = ("connection", "entries", "ids", "memory", "now", "works")
 
@@ -52,18 +52,18 @@ class Tx:
         return self.ids.new(self.now)
 
     def enqueue(self, work: Work) -> None:
-        """A hint, given to the executor once this unit is committed."""
+        """Announce work to the executor after this unit is committed."""
         self.works.append(work)
 
     def audit(self, workspace: str, entry: Entry) -> None:
-        """Append to the workspace's chain before the unit is committed."""
+        """Append an entry to the workspace's chain before the unit is committed."""
         self.entries.setdefault(workspace, []).append(entry)
 
     def one(self, statement: Statement, params: Mapping[str, Any]) -> Any | None:
         return statement.one(self.connection, params)
 
     def write(self, statement: Statement, params: Mapping[str, Any]) -> int:
-        """Execute, and return the number of rows that it changed."""
+        """Run a statement, and return the number of rows that it changed."""
         return statement.write(self.connection, params)
 
 

@@ -1,4 +1,4 @@
-"""Workflows and their versions: the bytes as they were written."""
+"""Workflows and the source of their versions."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _REPLACE = Statement(
 
 
 class NewVersion(Struct, frozen=True, kw_only=True):
-    """A workflow at its current version."""
+    """A new version of a workflow."""
 
     id: str
     name: str
@@ -75,7 +75,7 @@ class NewVersion(Struct, frozen=True, kw_only=True):
 
 
 class CurrentWorkflow(Struct, frozen=True, kw_only=True):
-    """What starting a run has to know of a workflow."""
+    """The current version of a workflow, as starting a run needs it."""
 
     id: str
     name: str
@@ -84,7 +84,7 @@ class CurrentWorkflow(Struct, frozen=True, kw_only=True):
 
 
 class PinnedWorkflow(Struct, frozen=True, kw_only=True):
-    """What a run has to know of the version that it started with; `owner`: whose workflow it is now."""
+    """The version that a run started with. `owner`: the present owner of the workflow."""
 
     name: str
     owner: str
@@ -92,7 +92,7 @@ class PinnedWorkflow(Struct, frozen=True, kw_only=True):
 
 
 def known_pinned(tx: Tx, workflow: str, version: int) -> PinnedWorkflow:
-    """Of a version that a run pinned, without its bytes."""
+    """Return a version that a run pinned, without its source."""
     key = (workflow, version)
     known: PinnedWorkflow | None = tx.memory.get(key)
     if known is None:
@@ -104,7 +104,7 @@ def known_pinned(tx: Tx, workflow: str, version: int) -> PinnedWorkflow:
 
 
 def known_current(tx: Tx, workspace: str, name: str) -> CurrentWorkflow | None:
-    """The current version without its bytes: each start would read what is known already (see `load_source`)."""
+    """Return the current version without its source, which is cached compiled (see `load_source`)."""
     key = (workspace, name)
     known: CurrentWorkflow | None = tx.memory.get(key)
     if known is None:
@@ -125,7 +125,7 @@ def _read(row: Any) -> NewVersion:
 
 
 def load_workflows(connection: Connection, workspace: str) -> list[NewVersion]:
-    """All workflows by name."""
+    """Return all workflows by name."""
     return [_read(row) for row in _LISTED.all(connection, {"workspace": workspace})]
 
 
@@ -134,14 +134,14 @@ def load_names(connection: Connection, workspace: str) -> list[str]:
 
 
 def load_source(connection: Connection, workflow: str, version: int) -> bytes:
-    """The bytes of a version that a run pinned; versions are never removed while a run names them."""
+    """Return the source of a version that a run pinned; versions are never removed while a run names them."""
     row = _SOURCE.one(connection, {"workflow": workflow, "version": version})
     assert row is not None
     return bytes(row.source)
 
 
 def save_version(tx: Tx, workspace: str, registration: NewVersion, *, replaces: NewVersion | None) -> bool:
-    """Write the version and make it current. False: another registration came first."""
+    """Write the version and make it current. False: another registration was faster."""
     tx.memory.forget()
     values = {
         "workflow": registration.id,

@@ -1,4 +1,4 @@
-"""What a clock may leave behind that was ahead and has been set right."""
+"""Tolerance for rows that were written by a clock that was ahead."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from datetime import timedelta
 from typing import Final
 
 CLOCK_SLACK: Final = timedelta(minutes=1)
-"""By how much a row may be of the future, because a clock was set back a little. Any other is of a wrong clock."""
+"""How far in the future a row may be, because a clock was set back a little. Beyond it, the clock was wrong."""
