@@ -52,24 +52,29 @@ def serve(restored: bool) -> None:
         lambda text: secrets.redact(context.settings.redact(text)),
     )
 
-    def print_ready(waiting: int) -> None:
+    def on_ready(waiting: int) -> None:
         print_if_created(database, existed=existed)
-        click.echo(f"Signoff serves {database}")
-        click.echo(f"Commands on this machine reach it at {socket_path(database)}")
-        for line in _endpoints(context.settings):
-            click.echo(line)
-        if waiting:
-            click.echo(f"{waiting} request{'s wait' if waiting > 1 else ' waits'} for a decision: signoff requests")
+        _print_ready(context.settings, waiting)
 
     options = app.AppOptions(
         settings=context.settings, environment=context.environment, console=create_console(), restored=restored
     )
     try:
-        asyncio.run(app.serve(options, print_ready))
+        asyncio.run(app.serve(options, on_ready))
     except StoreRestored as error:
         _confirm_restored(database, error)
-        asyncio.run(app.serve(replace(options, restored=True), print_ready))
+        asyncio.run(app.serve(replace(options, restored=True), on_ready))
     click.echo("Stopped; every run goes on at the next start.")
+
+
+def _print_ready(settings: Settings, waiting: int) -> None:
+    """Print the addresses of the server, and how many requests wait for a decision."""
+    click.echo(f"Signoff serves {settings.database}")
+    click.echo(f"Commands on this machine reach it at {socket_path(settings.database)}")
+    for line in _endpoints(settings):
+        click.echo(line)
+    if waiting:
+        click.echo(f"{waiting} request{'s wait' if waiting > 1 else ' waits'} for a decision: signoff requests")
 
 
 def _confirm_restored(database: Path, error: StoreRestored) -> None:
