@@ -25,8 +25,7 @@ from engine.read_models import CodeDelivery, DeliveryContent, RequestView, RunVi
 from engine.store import deliveries, people, queries
 from engine.store.deliveries import LEASE, LeasedDelivery
 from engine.store.links import NewLink
-from engine.store.port import Store
-from engine.store.transaction import Connection, Tx
+from engine.store.port import Connection, Store, Tx
 
 SHOW_SECONDS: Final = 20.0
 """How long a channel may take for one copy, unless it declares `show_seconds`."""

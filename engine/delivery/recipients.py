@@ -18,8 +18,8 @@ from engine.errors import ChannelError, SignoffError
 from engine.ports import Directory, DirectoryPerson, Resolution
 from engine.references import EMAIL, GROUP, OWNER, Reference, parse_resolvable
 from engine.store import identities, people
+from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun
-from engine.store.transaction import Tx
 
 T = TypeVar("T")
 Resolved: TypeAlias = Mapping[Reference, Resolution]

@@ -17,7 +17,7 @@ from engine.read_models import CodeDelivery, DeliveryContent, RequestView
 from engine.store import attention_links, deliveries, links, people, request_model, request_rows, run_rows
 from engine.store.deliveries import LeasedDelivery
 from engine.store.links import NewLink
-from engine.store.transaction import Tx
+from engine.store.port import Tx
 
 _OWNER_ONLY: Final = frozenset({"unreachable", "unseen", "needs_attention", "stuck"})
 """Topics of alerts that only the owner gets, about runs that cannot go on without a person."""

@@ -9,8 +9,8 @@ from engine.domain import Approver, DeliveryKind, EmailPolicy, Person
 from engine.ports import Directory, Route
 from engine.store import deliveries, people
 from engine.store.deliveries import NewDelivery
+from engine.store.port import Tx
 from engine.store.run_rows import RunOwner
-from engine.store.transaction import Tx
 
 MAIL: Final = "email"
 """The name of the email channel, to which the `email` setting of a gate applies."""

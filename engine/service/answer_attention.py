@@ -26,8 +26,8 @@ from engine.service import assurance, code_confirmation, resume
 from engine.service.assurance import Proof
 from engine.service.context import CommandContext
 from engine.store import attention_links, browsers, challenges, run_rows
+from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun
-from engine.store.transaction import Tx
 
 _NOT_YOURS = "Only the owner of the workflow or an admin may say what became of a step."
 

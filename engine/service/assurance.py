@@ -10,7 +10,7 @@ from msgspec import Struct
 from engine.domain import Address, Assurance, Decide, LinkState, NoLink, Person, Refusal, RememberedBrowser
 from engine.requests import Request
 from engine.store import browsers, links, people
-from engine.store.transaction import Tx
+from engine.store.port import Tx
 
 _NEEDS_PROOF: Final = frozenset({Assurance.LINK, Assurance.CODE, Assurance.SSO})
 """Assurances that the command has to prove. For the others the surface vouches."""

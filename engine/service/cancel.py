@@ -8,7 +8,7 @@ from engine.domain import Cancel, Done, NotAllowed, NotFound, NotWaiting, Refusa
 from engine.json_values import Value
 from engine.service.context import CommandContext
 from engine.store import deliveries, request_rows, run_rows
-from engine.store.transaction import Tx
+from engine.store.port import Tx
 
 
 def cancel(context: CommandContext, tx: Tx, command: Cancel, resolved: Resolved) -> Done | Refusal:

@@ -8,7 +8,7 @@ from engine.service import sign_in
 from engine.service.assurance import Proof
 from engine.store import challenges
 from engine.store.challenges import Command, NewChallenge, Said, StoredChallenge
-from engine.store.transaction import Tx
+from engine.store.port import Tx
 
 
 def ask(

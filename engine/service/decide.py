@@ -16,7 +16,7 @@ from engine.service import assurance, eligibility
 from engine.service.assurance import Proof
 from engine.service.context import CommandContext
 from engine.store import deliveries, request_model, request_rows
-from engine.store.transaction import Tx
+from engine.store.port import Tx
 from engine.worker.advance import wake
 
 

@@ -14,7 +14,7 @@ from engine.ports import Resolution
 from engine.references import EMAIL, GROUP, MEMBERS, Reference
 from engine.requests import Request
 from engine.store import deliveries, request_rows, run_rows
-from engine.store.transaction import Tx
+from engine.store.port import Tx
 from engine.worker.advance import Advancer
 
 _STARTED_IT: Final = "they started this run themselves"

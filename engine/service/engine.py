@@ -49,8 +49,7 @@ from engine.service import (
 )
 from engine.service.context import CommandContext
 from engine.store import audit_log, deliveries, people, queries, request_rows, run_rows
-from engine.store.port import Store
-from engine.store.transaction import Connection, Tx
+from engine.store.port import Connection, Store, Tx
 from engine.worker.advance import Advancer
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from engine.domain import Erase, Erased, NotAllowed, NotFound, Refusal
 from engine.json_values import Value
 from engine.service.context import CommandContext
 from engine.store import erasure, run_rows
-from engine.store.transaction import Tx
+from engine.store.port import Tx
 
 
 def erase(context: CommandContext, tx: Tx, command: Erase, resolved: Resolved) -> Erased | Refusal:

@@ -26,7 +26,7 @@ from engine.service import answer_attention, one_time_codes, sign_in
 from engine.service.engine import Engine
 from engine.store import attention_links, browsers, challenges, links, request_model, run_rows
 from engine.store.browsers import SEEN_EVERY
-from engine.store.transaction import Tx
+from engine.store.port import Tx
 
 
 class Identity:

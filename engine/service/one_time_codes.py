@@ -33,7 +33,7 @@ from engine.service import answer_attention, assurance, code_confirmation, decid
 from engine.service.context import CommandContext
 from engine.store import challenges, people, request_model
 from engine.store.challenges import StoredChallenge
-from engine.store.transaction import Tx
+from engine.store.port import Tx
 
 
 def ask(context: CommandContext, codes: Codes, tx: Tx, command: AskCode) -> CodeSent | Refusal:

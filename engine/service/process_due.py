@@ -11,7 +11,7 @@ from engine.json_values import Value
 from engine.requests import Deadlines, NoResponse, NotDelivered, PastDue, Request
 from engine.service.context import CommandContext
 from engine.store import deliveries, request_model, request_rows, run_rows
-from engine.store.transaction import Tx
+from engine.store.port import Tx
 from engine.worker.advance import wake
 
 

@@ -16,7 +16,7 @@ from engine.references import EMAIL, parse_resolvable
 from engine.service import reference_checks
 from engine.service.context import CommandContext
 from engine.store import workflows
-from engine.store.transaction import Tx
+from engine.store.port import Tx
 from engine.store.workflows import NewVersion
 from engine.workflowfile import Step, Workflow
 

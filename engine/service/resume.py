@@ -27,9 +27,9 @@ from engine.read_models import AttentionView, StepAnswer
 from engine.runs import Visit
 from engine.service.context import CommandContext
 from engine.store import deliveries, queries, run_rows, step_answers
+from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun
 from engine.store.step_answers import Call
-from engine.store.transaction import Tx
 from engine.workflowfile import Workflow
 from engine.workflowfile.expected_output import find_expected_output
 

@@ -6,7 +6,7 @@ from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import AddressReturned, NotAllowed, NotFound, Refusal, ReturnAddress
 from engine.service.context import CommandContext
 from engine.store import identities, people
-from engine.store.transaction import Tx
+from engine.store.port import Tx
 
 
 def give_back(context: CommandContext, tx: Tx, command: ReturnAddress, resolved: Resolved) -> AddressReturned | Refusal:

@@ -34,7 +34,7 @@ from engine.store import browsers, challenges, deliveries
 from engine.store.challenges import LIFETIME, NewChallenge, StoredChallenge
 from engine.store.connection import Connection
 from engine.store.deliveries import NewDelivery
-from engine.store.transaction import Tx
+from engine.store.port import Tx
 from engine.store.wrong_clock import CLOCK_SLACK
 
 

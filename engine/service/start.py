@@ -15,8 +15,8 @@ from engine.references import Reference, parse_resolvable
 from engine.runs import RunState
 from engine.service.context import CommandContext
 from engine.store import run_rows, workflows
+from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun
-from engine.store.transaction import Tx
 from engine.store.workflows import CurrentWorkflow
 from engine.workflowfile import Workflow
 

@@ -12,9 +12,9 @@ from engine import audit, json_values
 from engine.audit import Entry
 from engine.read_models import StoryEntry
 from engine.store.connection import Connection
+from engine.store.port import Tx
 from engine.store.statements import Statement
 from engine.store.tables import AuditRow
-from engine.store.transaction import Tx
 
 _audit = AuditRow.__table__  # type: ignore[attr-defined]
 _HEAD = Statement(

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import NoneType
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -14,13 +15,22 @@ import sqlalchemy
 from sqlalchemy import CursorResult, Executable, NullPool, create_engine
 
 from engine.errors import StoreReadOnly
-from engine.store import driver_types
 from engine.store.errors import translated
 
 PAGE: Final = 8192
 BUSY_SECONDS: Final = 5.0
 """How long to wait for another program's lock on the file, in seconds."""
-driver_types.register()
+
+
+def _unchanged(value: None) -> None:
+    return value
+
+
+# For a type without an adapter the driver formats an error, drops it and binds the value as it is, which costs more
+# than an adapter. Times have none: adapters belong to the whole process, in which other step types may use SQLite too.
+sqlite3.register_adapter(NoneType, _unchanged)
+sqlite3.register_adapter(bytes, bytes)
+sqlite3.register_adapter(bool, int)
 
 
 class Connection:

@@ -14,9 +14,9 @@ from engine.domain import DeliveryKind, DeliveryState, Person, Receipt, RunStatu
 from engine.domain.statuses import by_value
 from engine.ports import Route
 from engine.store.connection import Connection
+from engine.store.port import Tx
 from engine.store.statements import Statement
 from engine.store.tables import DeliveryRow
-from engine.store.transaction import Tx
 
 LEASE: Final = timedelta(seconds=30)
 """How long a claimed delivery is left alone: longer than most channels may take for one copy."""

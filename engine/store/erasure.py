@@ -9,8 +9,8 @@ from sqlalchemy import bindparam, select, update
 from engine import json_values
 from engine.audit_entries import EntryKind
 from engine.domain import Params
+from engine.store.port import Tx
 from engine.store.tables import AuditRow, DecisionRow, RequestRow, RunRow, StepRunRow
-from engine.store.transaction import Tx
 
 _audit = AuditRow.__table__  # type: ignore[attr-defined]
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]

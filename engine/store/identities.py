@@ -18,6 +18,7 @@ from engine.domain.statuses import DeliveryKind
 from engine.json_values import Value
 from engine.ports import DirectoryPerson
 from engine.store import people
+from engine.store.port import Tx
 from engine.store.statements import Statement
 from engine.store.tables import (
     AddressPeriodRow,
@@ -31,7 +32,6 @@ from engine.store.tables import (
     RunRow,
     WorkflowRow,
 )
-from engine.store.transaction import Tx
 
 _person = PersonRow.__table__  # type: ignore[attr-defined]
 _address = AddressRow.__table__  # type: ignore[attr-defined]

@@ -1,8 +1,10 @@
-"""The port of a store. The outbox, the runner and the service depend on it and name no database.
+"""The port of a store, and the transaction that a unit of work gets.
+
+The outbox, the runner and the service depend on the port and name no database.
 
 What differs between databases stands in these modules, and nowhere else in the store:
 
-- `sqlite` (the writer), `connection` (how a connection is opened and what it may be asked), `driver_types`, `errors`
+- `sqlite` (the writer), `connection` (how a connection is opened and what it may be asked), `errors`
 - `dialect` (statements that SQL leaves to each database)
 - of a database that is a file: `schema` (its lock, backup and migrations), `lock`, `files`, `file_marks`, `file_watch`,
   `log_head`, `restored_backup`, and `health`, which the doctor looks at it with
@@ -12,14 +14,70 @@ All other modules are Core statements and plain functions over a `Tx`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Protocol, TypeVar
 
+from engine.audit import Entry
 from engine.domain import Work
+from engine.ports import Ids
 from engine.store.connection import Connection
-from engine.store.transaction import Tx
+from engine.store.statements import Statement
 
 T = TypeVar("T")
+_REMEMBERED: Final = 4096
+
+
+class Memory:
+    """A cache of people and workflows: each start, each gate and each decision needs the same few.
+
+    Valid only while one process writes the database. A write to a cached row clears it, and so does a store that rolls
+    back. Absent rows are not cached.
+    """
+
+    __slots__ = ("_known", "get")
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, Any] = {}
+        self.get: Callable[[Hashable], Any | None] = self._known.get
+
+    def keep(self, key: Hashable, value: object) -> None:
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[key] = value
+
+    def forget(self) -> None:
+        self._known.clear()
+
+
+class Tx:
+    """A transaction. `now` is the time of the unit; `entries` are sealed before, `works` announced after the commit."""
+
+    __slots__ = ("connection", "entries", "ids", "memory", "now", "works")
+
+    def __init__(self, connection: Connection, *, now: datetime, ids: Ids, memory: Memory | None = None) -> None:
+        self.connection, self.now, self.ids = connection, now, ids
+        self.memory = memory or Memory()
+        self.works: list[Work] = []
+        self.entries: dict[str, list[Entry]] = {}
+
+    def new_id(self) -> str:
+        return self.ids.new(self.now)
+
+    def enqueue(self, work: Work) -> None:
+        """Announce work to the executor after this unit is committed."""
+        self.works.append(work)
+
+    def audit(self, workspace: str, entry: Entry) -> None:
+        """Append an entry to the workspace's chain before the unit is committed."""
+        self.entries.setdefault(workspace, []).append(entry)
+
+    def one(self, statement: Statement, params: Mapping[str, Any]) -> Any | None:
+        return statement.one(self.connection, params)
+
+    def write(self, statement: Statement, params: Mapping[str, Any]) -> int:
+        """Run a statement, and return the number of rows that it changed."""
+        return statement.write(self.connection, params)
 
 
 class Store(Protocol):
@@ -52,3 +110,6 @@ class Store(Protocol):
 
         The listener only hears of work that is durable. It is a hint: `Engine.due` finds what nobody heard of.
         """
+
+
+__all__ = ["Connection", "Memory", "Store", "Tx"]

@@ -28,9 +28,9 @@ from engine.requests import Editable, Request, Subject
 from engine.runs import ReviewResult
 from engine.store import deadline_columns, people, workflows
 from engine.store.connection import Connection
+from engine.store.port import Tx
 from engine.store.statements import Statement
 from engine.store.tables import ApproverRow, DecisionRow, RequestRow, RunRow, WorkflowRow, WorkflowVersionRow
-from engine.store.transaction import Tx
 
 Rule: TypeAlias = tuple[str, str | None, str | None]
 """The columns `rule`, `named_by` and `excluded` of an approver."""

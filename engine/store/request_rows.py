@@ -14,10 +14,10 @@ from engine.json_values import Value
 from engine.requests import Deadlines, Edit, Opening, Request, Ruling
 from engine.store import deadline_columns
 from engine.store.connection import Connection
+from engine.store.port import Tx
 from engine.store.request_model import NOT_REQUESTER
 from engine.store.statements import Statement
 from engine.store.tables import ApproverRow, DecisionRow, RequestRow
-from engine.store.transaction import Tx
 
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _approver = ApproverRow.__table__  # type: ignore[attr-defined]

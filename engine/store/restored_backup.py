@@ -18,8 +18,8 @@ from engine.domain import DEFAULT_WORKSPACE, RequestState
 from engine.store import audit_log, file_marks, log_head
 from engine.store.connection import Connection, connect
 from engine.store.errors import translated
+from engine.store.port import Tx
 from engine.store.tables import RequestRow, RunRow
-from engine.store.transaction import Tx
 
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]

@@ -19,9 +19,9 @@ from engine.runs import Progress, RunState, Visit
 from engine.store import request_model, workflows
 from engine.store.connection import Connection
 from engine.store.dialect import Upsert
+from engine.store.port import Tx
 from engine.store.statements import Statement
 from engine.store.tables import RunRow, StepRunRow, Utc, WorkflowRow
-from engine.store.transaction import Tx
 
 LEASE: Final = timedelta(seconds=8)
 """Lease of a claimed run; renewed every 2 seconds while its step works."""

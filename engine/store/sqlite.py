@@ -31,8 +31,8 @@ from engine.store.connection import BUSY_SECONDS, Connection, connect
 from engine.store.errors import translate, translated
 from engine.store.file_watch import FileLoss, FileWatch
 from engine.store.log_head import QUIET_SECONDS, Head, HeadNote
+from engine.store.port import Memory, Tx
 from engine.store.restored_backup import RestoreSuspicion
-from engine.store.transaction import Memory, Tx
 
 T = TypeVar("T")
 GROUP: Final = 128

@@ -10,9 +10,9 @@ from engine.domain import ResumeAnswer
 from engine.read_models import StepAnswer
 from engine.store import people
 from engine.store.connection import Connection
+from engine.store.port import Tx
 from engine.store.statements import Statement
 from engine.store.tables import StepAnswerRow
-from engine.store.transaction import Tx
 
 _answer = StepAnswerRow.__table__  # type: ignore[attr-defined]
 _NEW = Statement(insert(_answer))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.domain import DEFAULT_WORKSPACE
 from engine.store import attention_links, audit_log, browsers, challenges, deliveries, links, run_rows
-from engine.store.transaction import Tx
+from engine.store.port import Tx
 
 
 def take_over(tx: Tx) -> None:

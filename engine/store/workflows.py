@@ -9,9 +9,9 @@ from msgspec import Struct
 from sqlalchemy import bindparam, insert, select, update
 
 from engine.store.connection import Connection
+from engine.store.port import Tx
 from engine.store.statements import Statement
 from engine.store.tables import WorkflowRow, WorkflowVersionRow
-from engine.store.transaction import Tx
 
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 _version = WorkflowVersionRow.__table__  # type: ignore[attr-defined]

@@ -26,8 +26,8 @@ from engine.requests import Opening
 from engine.runs import Effect, Outcome, Progress, RunState, Visit
 from engine.store import deliveries, people, request_model, request_rows, run_rows, workflows
 from engine.store.deliveries import NewDelivery
+from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun, RunOwner
-from engine.store.transaction import Tx
 from engine.workflowfile import Workflow
 from engine.workflowfile.step_kinds import StepKind
 

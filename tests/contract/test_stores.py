@@ -16,10 +16,9 @@ from engine.domain import DEFAULT_WORKSPACE, Work
 from engine.errors import Conflict, StoreError
 from engine.store import audit_log
 from engine.store.dialect import Upsert
-from engine.store.port import Store
+from engine.store.port import Connection, Store, Tx
 from engine.store.sqlite import SqliteStore
 from engine.store.tables import StepRunRow, WorkspaceRow
-from engine.store.transaction import Connection, Tx
 from engine.system import RandomIds, SystemClock
 from tests.support.repeating_store import RepeatingStore
 

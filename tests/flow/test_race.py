@@ -16,7 +16,7 @@ from bot.devtools.sandbox.server import SimulatedPerson
 from bot.devtools.sandbox.world import User
 from engine.domain import DEFAULT_WORKSPACE, Address
 from engine.store import browsers, people
-from engine.store.transaction import Tx
+from engine.store.port import Tx
 from tests.support import html_forms
 from tests.support.server_env import ServerEnv, open_server
 from tests.support.slack_env import buttons, copy_of, whispered

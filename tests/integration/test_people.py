@@ -40,7 +40,7 @@ from engine.domain import (
 )
 from engine.service import Engine
 from engine.store import audit_log, identities, people, schema
-from engine.store.transaction import Tx
+from engine.store.port import Tx
 from tests.support.account_directory import AccountDirectory, account
 from tests.support.engine_env import SAM, TERMINAL, EngineEnv, open_engine
 

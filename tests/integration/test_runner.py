@@ -17,9 +17,9 @@ from engine.read_models import PageQuery, RequestView, StepView
 from engine.retry import DIRECTORY_DOWN_WAIT
 from engine.runs import MAX_OUTPUT
 from engine.store import queries
+from engine.store.port import Connection, Tx
 from engine.store.run_rows import LEASE
 from engine.store.takeover import take_over
-from engine.store.transaction import Connection, Tx
 from engine.worker.runner import Runner
 from tests.support.engine_env import (
     PATIENCE,

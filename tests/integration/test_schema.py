@@ -38,8 +38,8 @@ from engine.store import (
     workflows,
 )
 from engine.store.connection import connect
+from engine.store.port import Connection, Tx
 from engine.store.statements import Statement
-from engine.store.transaction import Connection, Tx
 from engine.system import RandomIds, SystemClock
 from tests.support import stepwise_units
 from tests.support.engine_env import open_engine

@@ -40,10 +40,10 @@ from engine.ports import DirectoryPerson
 from engine.requests import Request, Ruling
 from engine.store import audit_log, deliveries, identities, lock, people, request_rows, run_rows, schema
 from engine.store.connection import connect
+from engine.store.port import Connection, Tx
 from engine.store.sqlite import SqliteStore
 from engine.store.statements import Statement
 from engine.store.tables import WorkspaceRow
-from engine.store.transaction import Connection, Tx
 from engine.system import RandomIds, SystemClock
 from tests.support import stepwise_units
 from tests.support.engine_env import LEE, SAM, TERMINAL, open_engine, until

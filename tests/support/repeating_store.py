@@ -11,8 +11,7 @@ from typing import TypeVar
 from sqlalchemy import text
 
 from engine.domain import Work
-from engine.store.port import Store
-from engine.store.transaction import Connection, Tx
+from engine.store.port import Connection, Store, Tx
 
 T = TypeVar("T")
 

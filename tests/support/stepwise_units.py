@@ -19,7 +19,7 @@ from engine.domain import Work
 from engine.ports import Clock, Ids
 from engine.store import audit_log, schema
 from engine.store.connection import Connection, connect
-from engine.store.transaction import Memory, Tx
+from engine.store.port import Memory, Tx
 from tests.support.fakes import START
 
 T = TypeVar("T")

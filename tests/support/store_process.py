@@ -19,9 +19,9 @@ from sqlalchemy import insert, text
 
 from engine.errors import SignoffError, StoreError
 from engine.store import schema
+from engine.store.port import Tx
 from engine.store.sqlite import SqliteStore
 from engine.store.tables import WorkspaceRow
-from engine.store.transaction import Tx
 from engine.system import RandomIds, SystemClock
 
 BOUND = "SIGNOFF_TEST_BOUND"

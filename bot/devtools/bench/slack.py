@@ -27,7 +27,7 @@ from bot.devtools.bench.slack_env import BenchFailed, PostedCopy, SlackBenchEnv,
 from bot.devtools.sandbox.methods import METHODS
 from bot.slack import ids
 from engine.store import queries, schema
-from engine.store.transaction import Connection
+from engine.store.port import Connection
 
 ASK_ONE: Final = """\
 name: one

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from engine.domain import RequestState, RunStatus
-from engine.store.transaction import Tx
+from engine.store.port import Tx
 from tests.support.slack_env import ASKS, SlackEnv, buttons, copy_of, fine, whispered, words
 
 CONFIRMS = ASKS.replace("edit: [text]", 'edit: [text]\n      confirm: "This pays. Sure?"')
