@@ -1,7 +1,7 @@
-"""The audit log's chain: what one entry is, how it is hashed to the one before, and its line in an export.
+"""The hash chain of the audit log: an entry, its hash, and its line in an export.
 
-An entry's leaf is what the chain holds for ever; it names its content only by a salted hash. So retention may erase
-content and salt, and the chain still verifies. `engine.verify_audit` checks an export and trusts nothing here.
+The leaf of an entry stays for ever and names the content only by a salted hash. So content and salt can be erased, and
+the chain still verifies. `engine.verify_audit` checks an export without any code of this module.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from engine import json_values, timestamps
 from engine.json_values import Value
 
 GENESIS: Final = bytes(32)
-"""What stands for the hash before the first entry."""
+"""The hash that precedes the first entry."""
 MIN_SALT: Final = 16
-"""Bytes of salt. With fewer, content that was erased could be found again by trying what it may have been."""
+"""Minimum length of a salt, in bytes. With a shorter salt, erased content could be found by guessing."""
 
 
 class Entry(Struct, frozen=True):
@@ -37,7 +37,7 @@ class Entry(Struct, frozen=True):
 
 
 class _Leaf(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """What the chain holds of an entry, in the order in which it is written; `content` is a salted hash."""
+    """The part of an entry that the chain holds, in the order of its JSON. `content` is a salted hash."""
 
     seq: int
     workspace: str
@@ -51,7 +51,7 @@ class _Leaf(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class SealedEntry(Struct, frozen=True):
-    """An entry in its place in the chain. `leaf` and `content` are the exact JSON texts that were hashed."""
+    """An entry at its position in the chain. `leaf` and `content` are the exact JSON texts that were hashed."""
 
     seq: int
     leaf: str
@@ -63,7 +63,7 @@ class SealedEntry(Struct, frozen=True):
 def seal(entry: Entry, *, workspace: str, at: datetime, seq: int, previous: bytes, salt: bytes) -> SealedEntry:
     """Chain an entry to the hash of entry `seq - 1` of the same workspace; `GENESIS` before the first, which is 1.
 
-    `at` is aware; `salt` is at least `MIN_SALT` fresh random bytes. Raises `ValueError` where that is not so.
+    `at` has a time zone; `salt` is at least `MIN_SALT` new random bytes. Raises `ValueError` otherwise.
     """
     if at.tzinfo is None or seq < 1 or len(previous) != len(GENESIS) or len(salt) < MIN_SALT:
         raise ValueError("an entry is sealed with an aware time, a seq from 1, a hash of 32 bytes and a salt of 16")
@@ -85,7 +85,7 @@ def seal(entry: Entry, *, workspace: str, at: datetime, seq: int, previous: byte
 
 
 def abridged(name: str, value: dict[str, Value], limit: int) -> dict[str, Value]:
-    """The value under its name; of one that is longer than `limit` as JSON, its digest and length, which prove it."""
+    """Return the value under its name, or its digest and length if its JSON is longer than `limit`."""
     written = json_values.canonical(value)
     length = len(written.decode())
     if length <= limit:
@@ -94,7 +94,7 @@ def abridged(name: str, value: dict[str, Value], limit: int) -> dict[str, Value]
 
 
 def export_line(seq: int, leaf: str, *, hash: bytes, salt: bytes | None, content: str | None) -> str:
-    """One line of an export, without the newline. `salt` and `content` are both None where they were erased."""
+    """Return one line of an export, without the newline. `salt` and `content` are both None if they were erased."""
     return json_values.dumps(
         {
             "seq": seq,

@@ -1,4 +1,4 @@
-"""The entries of the audit log: every kind there is, and the one place where an entry is made."""
+"""The kinds of audit entries, and the function that builds every entry."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.json_values import Value
 
 
 class EntryKind(StrEnum):
-    """What happened. The words stay for ever: they are in logs that were exported."""
+    """The kind of an entry. The values never change: exported logs contain them."""
 
     RUN_STARTED = "run.started"
     RUN_CANCEL_ASKED = "run.cancel_asked"
@@ -68,13 +68,16 @@ def entry(
     content: Mapping[str, Value] | None = None,
     **facts: Value,
 ) -> Entry:
-    """Return an entry of `content` and the `facts` that there are: nulls and empty lists and mappings are left out.
+    """Return an entry with `content` and `facts`. Facts that are None or an empty list or mapping are left out.
 
-    All of it are clean values (`engine.json_values.clean`) that retention may erase. Of an actor who is given as a
-    person, the name is recorded beside the id.
+    All values are clean (`engine.json_values.clean`) and may be erased later. If the actor is a person, their name is
+    recorded as well.
     """
-    whole = {**(content or {}), **{name: value for name, value in facts.items() if value not in (None, [], {})}}
+    facts_and_content = {
+        **(content or {}),
+        **{name: value for name, value in facts.items() if value not in (None, [], {})},
+    }
     if isinstance(actor, Person):
-        whole["actor_name"] = actor.label
+        facts_and_content["actor_name"] = actor.label
         actor = actor.id
-    return Entry(kind=kind, run=run, request=request, step=step, actor=actor, content=whole)
+    return Entry(kind=kind, run=run, request=request, step=step, actor=actor, content=facts_and_content)

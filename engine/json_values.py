@@ -1,4 +1,4 @@
-"""The values that workflows carry: JSON with exact numbers. Text, canonical form, digest, paths."""
+"""The values of workflows: JSON with exact numbers, its text and canonical form, digests and paths."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Value: TypeAlias = "bool | int | Decimal | str | list[Value] | dict[str, Value] 
 Path: TypeAlias = tuple[str | int, ...]
 
 MAX_DEPTH: Final = 64
-"""How deeply lists and mappings may nest; deeper data is refused before it reaches a recursive reader."""
+"""Maximum depth of nested lists and mappings. Deeper data is refused before a recursive function reads it."""
 MAX_DIGITS: Final = 400
-"""Digits of an integer, and the exponent of a decimal: no amount needs more, and larger ones cost memory to print."""
+"""Maximum number of digits of a number, and maximum exponent: larger numbers cost memory to print."""
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
@@ -33,16 +33,16 @@ _ESCAPE: Final = re.compile(
 
 
 encoded: Final[Callable[[Value | msgspec.Struct], bytes]] = _encoder.encode
-"""JSON of a clean value in UTF-8, every number exact."""
+"""Returns a clean value as JSON in UTF-8, every number exact."""
 
 
 def dumps(value: Value) -> str:
-    """`encoded` as text."""
+    """Return a clean value as JSON text, every number exact."""
     return _encoder.encode(value).decode()
 
 
 def loads(text: str | bytes) -> Value:
-    """The value of JSON text; numbers with a point or an exponent become `Decimal`, never a float.
+    """Return the value of JSON text. Numbers with a point or an exponent become `Decimal`, never a float.
 
     Half of a surrogate pair, which JSON may hold where a program cut an emoji in two, becomes U+FFFD. Raises
     `InvalidValue` for anything that is not JSON that the engine can carry.
@@ -69,20 +69,20 @@ def _decoded(text: str | bytes) -> Value:
 
 
 def _without_halves(text: bytes) -> bytes | None:
-    """The text with U+FFFD for each half of a surrogate pair that is written as an escape; None: it has none."""
+    """Return the text with U+FFFD for each escaped half of a surrogate pair, or None if it has none."""
     if b"\\ud" not in text and b"\\uD" not in text:
         return None
     return _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], text)
 
 
 def clean(value: object, *, depth: int = 0) -> Value:
-    """What came from outside, as a value the engine can store, hash and show.
+    """Return a value from outside as one that the engine can store, hash and show.
 
     Floats become decimals, tuples lists, unpaired surrogates U+FFFD. Raises `InvalidValue` for anything else.
     """
     if depth > MAX_DEPTH:
         raise InvalidValue(f"the data nests deeper than {MAX_DEPTH} levels")
-    # Nearly all is of these three, and asking the abstract classes below takes longer than the cleaning.
+    # Nearly all values are of these three types. The abstract classes below are slow to check.
     if type(value) is str:
         return _clean_text(value)
     if type(value) is dict:
@@ -131,19 +131,19 @@ def _clean_decimal(number: Decimal) -> Decimal:
         raise InvalidValue(f"{number} is not a number that can be written down")
     if abs(number.adjusted()) > MAX_DIGITS or len(number.as_tuple().digits) > MAX_DIGITS:
         raise InvalidValue(f"a number has more than {MAX_DIGITS} digits")
-    # JSON's -0 comes back as the integer 0, so it may not go out as anything else.
+    # JSON readers return -0 as the integer 0, so it is written as 0.
     return Decimal(0) if str(number) == "-0" else number
 
 
 def canonical(value: Value) -> bytes:
-    """RFC 8785 canonical JSON, except that a number is written as its exact decimal text.
+    """Return RFC 8785 canonical JSON, except that a number is written as its exact decimal text.
 
-    RFC 8785 sends numbers through a double, which changes 2^53+1; money may not change on its way to a digest.
+    RFC 8785 converts numbers to a double, which changes 2^53+1. A digest of money must cover the exact amount.
     """
     written = _canonical_encoder.encode(value)
     if written.isascii():
         return written
-    # Here msgspec may differ: it sorts keys by code points, not by UTF-16.
+    # For other texts msgspec may differ from RFC 8785: it sorts keys by code point, not by UTF-16.
     return _canonical(value)
 
 
@@ -195,12 +195,12 @@ def _sorted(keys: Collection[str]) -> list[str]:
 
 
 def digest(value: Value) -> str:
-    """SHA-256 of the canonical form, 64 hexadecimal digits."""
+    """Return the SHA-256 of the canonical form, as 64 hexadecimal digits."""
     return hashlib.sha256(canonical(value)).hexdigest()
 
 
 def look(value: Value, path: Path) -> Value:
-    """What stands at `path`. Raises `KeyError` (with the path) where nothing stands."""
+    """Return the value at `path`. Raises `KeyError` with the path if there is none."""
     here = value
     for key in path:
         here = _inside(here, key, path)
@@ -216,7 +216,7 @@ def _inside(value: Value, key: str | int, path: Path) -> Value:
 
 
 def replace(value: Value, path: Path, new: Value) -> Value:
-    """A copy of `value` with `new` at `path`; the original is untouched. Raises `KeyError` where nothing stands."""
+    """Return a copy of `value` with `new` at `path`. Raises `KeyError` if there is no value at the path."""
     if not path:
         return new
     look(value, path[:1])
@@ -228,9 +228,9 @@ def replace(value: Value, path: Path, new: Value) -> Value:
 
 
 def replace_all(value: Value, changes: Mapping[Path, Value]) -> Value:
-    """A copy of `value` with each of `changes` at its path, none of which lies inside another.
+    """Return a copy of `value` with each change at its path. No path may lie inside another.
 
-    Each mapping and list on the way is copied once. Raises `KeyError` where nothing stands.
+    Each mapping and list on the way is copied once. Raises `KeyError` if there is no value at a path.
     """
     if not changes:
         return value
@@ -247,7 +247,7 @@ def replace_all(value: Value, changes: Mapping[Path, Value]) -> Value:
 
 
 def is_larger(value: Value, characters: int) -> bool:
-    """Return whether there are more characters in all texts and names of `value`; an item counts as one at least."""
+    """Return whether the texts and names in `value` have more characters. Each item counts as at least one."""
     return _room_after(value, characters) < 0
 
 
@@ -266,12 +266,12 @@ def _room_after(value: Value, room: int) -> int:
 
 
 def show_path(path: Path) -> str:
-    """A path as people write it: `json.items.0.amount`."""
+    """Return a path as people write it: `json.items.0.amount`."""
     return ".".join(str(key) for key in path)
 
 
 def read_path(text: str, value: Value) -> Path:
-    """The path that `text` (dotted) names inside `value`. Raises `KeyError` where nothing stands."""
+    """Return the path inside `value` that a dotted text names. Raises `KeyError` if there is no value at it."""
     here, path = value, list[str | int]()
     for part in text.split("."):
         key: str | int = int(part) if isinstance(here, list) and part.isdecimal() else part

@@ -1,4 +1,4 @@
-"""What can be read of the engine: frozen views, made by the store from its rows."""
+"""The views that the engine returns for reads: frozen values that the store builds from its rows."""
 
 from __future__ import annotations
 
@@ -31,10 +31,12 @@ from engine.workflowfile.expected_output import ExpectedOutput
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionView:
+    """A decision as it is shown."""
+
     id: str
     person: Person
     verdict: str
-    """In the words of the button that was pressed."""
+    """The label of the button that was pressed."""
     reason: str | None
     edits: tuple[Edit, ...]
     assurance: str
@@ -61,11 +63,11 @@ class RequestView:
     reject_label: str
     decision: DecisionView | None
     unreached: tuple[tuple[Person, str], ...] = ()
-    """Approvers whose copy could never be shown, and why."""
+    """Approvers whose copy could not be delivered, and why."""
     effect: tuple[StepStatus, str | None] | None = None
-    """What became of the step that was approved before it ran, and its error."""
+    """The status and the error of the step that was approved before it ran."""
     people: Mapping[str, Person] = field(default_factory=dict)
-    """Those whose account stands in the content or the texts, by it."""
+    """The people whose account ids are in the content or the texts, by account id."""
 
     @property
     def id(self) -> str:
@@ -82,7 +84,7 @@ class RequestView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepAnswer:
-    """What a person said of a call whose outcome was unknown."""
+    """The answer of a person about a call of unknown outcome."""
 
     answer: ResumeAnswer
     person: Person
@@ -93,6 +95,8 @@ class StepAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepView:
+    """One visit of a run to a step."""
+
     step: str
     visit: int
     status: StepStatus
@@ -109,9 +113,9 @@ class StepView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttentionView:
-    """A call whose outcome a person has to find out, and what to say of it.
+    """A call of unknown outcome that its owner is asked about.
 
-    `expected`: what the answer "done" needs.
+    `expected`: the values that the answer `done` needs.
     """
 
     run: RunView
@@ -122,12 +126,14 @@ class AttentionView:
 
     @property
     def fields(self) -> Mapping[str, Field]:
-        """What to ask, by dotted path in the output of the step; empty: nothing reads the step."""
+        """The fields to ask for, by dotted path in the output of the step; empty if no later step reads it."""
         return self.expected.fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
+    """A run as it is shown."""
+
     id: str
     workspace: str
     workflow: str
@@ -148,6 +154,8 @@ class RunView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryView:
+    """A delivery as operators see it."""
+
     id: str
     kind: DeliveryKind
     topic: str | None
@@ -165,6 +173,8 @@ class DeliveryView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowView:
+    """The current version of a workflow."""
+
     name: str
     title: str
     version: int
@@ -176,7 +186,7 @@ class WorkflowView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryContent:
-    """All that a copy says, from the current state: what a card is made of."""
+    """The content of a copy, from the current state. A card is rendered from it."""
 
     delivery: str
     kind: DeliveryKind
@@ -185,15 +195,15 @@ class DeliveryContent:
     run: RunView
     request: RequestView | None
     created_at: datetime | None = None
-    """When it was wanted; None: it is what a surface shows at once."""
+    """When the delivery was created, or None if a surface shows the content at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeDelivery:
-    """What the mail with a code says. `digits`: the length of the code. `label`: the name of the browser.
+    """The content of an email with a code. `digits`: the length of the code. `label`: the name of the browser.
 
-    `request`, `decision`: what it confirms, or `run`, `answer` and the values that were `said` with it; None where it
-    signs in. Not `wanted`: its code is used or has run out.
+    The code confirms the `decision` on the `request`, or the `answer` for the `run` with the values in `said`, or it
+    signs in. `wanted` is False if the code was used or has expired.
     """
 
     delivery: str
@@ -225,7 +235,7 @@ class StoryEntry:
 
     @classmethod
     def read(cls, seq: int, leaf: str, content: str | None) -> StoryEntry:
-        """From the exact texts of the audit log."""
+        """Read an entry from the texts of the audit log."""
         facts = cast("dict[str, Any]", json_values.loads(leaf))
         return cls(
             seq=seq,
@@ -240,7 +250,7 @@ class StoryEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressPeriod:
-    """From when until when an address belonged to a person, and what said so. `until` None: it still does."""
+    """A period in which an address belonged to a person, with the evidence. `until` is None while it does."""
 
     address: Address
     since: datetime
@@ -251,7 +261,7 @@ class AddressPeriod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonView:
-    """A person as operators see them. `split_from`: with whom an older version took them for one person."""
+    """A person as operators see them. `split_from`: the person with whom an older version had joined them."""
 
     person: Person
     split_from: str | None
@@ -260,7 +270,7 @@ class PersonView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageQuery:
-    """Which part of a listing: at most `limit` rows, older than the id `before`."""
+    """The page of a listing: at most `limit` rows, older than the row with the id `before`."""
 
     limit: int = 50
     before: str | None = None

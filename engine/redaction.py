@@ -19,18 +19,18 @@ from urllib.parse import quote
 from ahocorasick_rs import BytesAhoCorasick
 
 MIN_LENGTH: Final = 4
-"""Characters that a secret needs to be searched for: a shorter one would strike out ordinary words."""
+"""Minimum length of a secret that is redacted, in characters: a shorter one would match ordinary words."""
 _ANY_CASE_FROM: Final = 8
-"""Characters from which a secret is found in capitals and in small letters too, as hosts and headers repeat it."""
+"""From this many characters on, a secret is also found in upper and lower case, as hosts and headers repeat it."""
 _SPLIT_FROM: Final = 16
-"""Bytes from which something is found across white space."""
+"""From this many bytes on, a secret is also found with white space in it."""
 _LINE_FROM: Final = 8
-"""Characters that one line of a secret needs to be searched for by itself."""
+"""Minimum length of a single line of a secret that is redacted, in characters."""
 _ARMOUR: Final = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]+-----")
 
 
 class _Code(NamedTuple):
-    """A way to escape. `pattern` finds one escaped piece, `decode` reads it, `mark` is in every text that has one."""
+    """An escaping. `pattern` finds one escape, `decode` reads it, `mark` is in every text that has one."""
 
     mark: bytes
     pattern: re.Pattern[bytes]
@@ -38,7 +38,7 @@ class _Code(NamedTuple):
 
 
 class _Needle(NamedTuple):
-    """What is searched for. `before`, `after`: characters beside it that hold a part of the same secret (base64)."""
+    """A searched text. `shown` replaces it. `before`, `after`: characters beside it that hold a part of the secret."""
 
     shown: str
     before: int = 0
@@ -52,12 +52,12 @@ class _Span(NamedTuple):
 
 
 class _View(NamedTuple):
-    """A text as it reads after decoding. `steps`: what was decoded, each with the bytes that it was decoded from."""
+    """A text after decoding. `steps`: the escapings that were decoded, each with the text before it."""
 
     text: bytes
     steps: tuple[tuple[_Code, bytes], ...] = ()
     is_joined: bool = False
-    """Its white space is taken out."""
+    """Whether its white space was removed."""
 
 
 def _unhex(found: re.Match[bytes]) -> bytes:
@@ -68,7 +68,7 @@ _LETTERS: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "0": "
 
 
 def _unescape(found: re.Match[bytes]) -> bytes:
-    """One escape of JSON, Python or JavaScript; a pair of surrogates is one character."""
+    """Decode one escape of JSON, Python or JavaScript. A pair of surrogates is one character."""
     escape = found[0].decode()[1:]
     if escape[0] == "U" or escape.startswith("u{"):
         code = int(escape[1:].strip("{}"), 16)
@@ -96,13 +96,13 @@ _JSON: Final = _Code(
 )
 _HTML: Final = _Code(b"&", re.compile(rb"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});"), _entity)
 _BETWEEN: Final = b" \t\r\n\v\f\0"
-"""White space, and what stands between letters where a text of two bytes each is read as one of one."""
+"""White space, and the NUL bytes of UTF-16 text that was read as single bytes."""
 _SPACE: Final = _Code(b"", re.compile(rb"[\s\0]+"), lambda _: b"")
 _CODES: Final = (_PERCENT, _FORM, _JSON, _HTML)
 
 
 class Redactor:
-    """Replaces secrets in texts. `secrets`: each value with what stands in its place."""
+    """Replaces secrets in texts. `secrets`: each value with its replacement."""
 
     def __init__(self, secrets: Iterable[tuple[str, str]]) -> None:
         needles = dict[bytes, _Needle]()
@@ -121,11 +121,11 @@ class Redactor:
         if not self._needles or len(text) < MIN_LENGTH:
             return text
         raw = text.encode("utf-8", "surrogatepass")
-        spans = [span for view in views(raw) for span in self._found(view)]
-        return _replaced(raw, spans).decode("utf-8", "surrogatepass") if spans else text
+        spans = [span for view in views(raw) for span in self._find(view)]
+        return _replace(raw, spans).decode("utf-8", "surrogatepass") if spans else text
 
-    def _found(self, view: _View) -> list[_Span]:
-        """Where secrets are in the text that the view was made of."""
+    def _find(self, view: _View) -> list[_Span]:
+        """Return the spans of secrets in the text from which the view was decoded."""
         automaton, needles = (self._split, self._split_needles) if view.is_joined else (self._plain, self._needles)
         spans = list[_Span]()
         if needles:
@@ -133,12 +133,12 @@ class Redactor:
                 shown, before, after = needles[index]
                 spans.append(_Span(max(start - before, 0), min(end + after, len(view.text)), shown))
         for code, source in reversed(view.steps):
-            spans = _mapped(spans, code, source)
+            spans = _map_to_source(spans, code, source)
         return spans
 
 
 def views(raw: bytes) -> Iterator[_View]:
-    """The text as it is and decoded, each way that changes it once; their number is bounded, whatever the text."""
+    """Yield the text as it is, and each decoding that changes it. Their number is bounded for any text."""
     seen = set[bytes]()
     layer = [_View(raw)]
     for depth in range(3):
@@ -160,7 +160,7 @@ def views(raw: bytes) -> Iterator[_View]:
 
 
 def _needles(value: str, shown: str) -> Iterator[tuple[bytes, _Needle]]:
-    """What is searched for because of one secret: itself, each of its lines, and both encoded."""
+    """Yield the searched texts for one secret: the secret and each of its lines, plain and encoded."""
     lines = [line.strip() for line in value.splitlines() if not _ARMOUR.fullmatch(line.strip())]
     parts = dict.fromkeys([value, value.strip(), *(line for line in lines if len(line) >= _LINE_FROM)])
     for part in parts:
@@ -181,7 +181,7 @@ def _cases(text: str) -> Iterator[str]:
 
 
 def _spellings(text: str) -> dict[str, None]:
-    """How a text may be escaped before it is encoded as a whole."""
+    """Return the ways in which a text may be escaped before all of it is encoded."""
     written = json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
     doubled = [text.replace(mark, mark * 2) for mark in ('"', "'", "\\")]  # CSV, SQL, shells
     escaped = quote(text, safe="", errors="surrogatepass"), html.escape(text)
@@ -189,7 +189,7 @@ def _spellings(text: str) -> dict[str, None]:
 
 
 def _encoded(text: bytes, shown: str) -> Iterator[tuple[bytes, _Needle]]:
-    """In hexadecimal digits, and in base64 for each place in a group of three where it may begin."""
+    """Yield the text in hexadecimal, and in base64 for each of the three offsets at which it may begin."""
     for digits in (text.hex(), text.hex(":"), text.hex("-")):
         yield digits.encode(), _Needle(shown)
         yield digits.upper().encode(), _Needle(shown)
@@ -203,8 +203,8 @@ def _encoded(text: bytes, shown: str) -> Iterator[tuple[bytes, _Needle]]:
             yield whole.replace(b"+", b"-").replace(b"/", b"_"), needle
 
 
-def _mapped(spans: Sequence[_Span], code: _Code, source: bytes) -> list[_Span]:
-    """The spans of a decoded text as spans of the text that it was decoded from."""
+def _map_to_source(spans: Sequence[_Span], code: _Code, source: bytes) -> list[_Span]:
+    """Return the spans of a decoded text as spans of the text before decoding."""
     if not spans:
         return []
     begins, pieces, shift = list[int](), list[tuple[int, int, int]](), 0
@@ -216,7 +216,7 @@ def _mapped(spans: Sequence[_Span], code: _Code, source: bytes) -> list[_Span]:
         shift = found.end() - end
 
     def origin(place: int) -> tuple[int, int]:
-        """From where to where the byte at this place of the decoded text came."""
+        """Return the start and end of the source of one byte of the decoded text."""
         at = bisect_right(begins, place) - 1
         if at < 0:
             return place, place + 1
@@ -226,8 +226,8 @@ def _mapped(spans: Sequence[_Span], code: _Code, source: bytes) -> list[_Span]:
     return [_Span(origin(span.start)[0], origin(span.end - 1)[1], span.shown) for span in spans]
 
 
-def _replaced(raw: bytes, spans: Sequence[_Span]) -> bytes:
-    """The text with each group of overlapping spans replaced by the name of the longest."""
+def _replace(raw: bytes, spans: Sequence[_Span]) -> bytes:
+    """Return the text with each group of overlapping spans replaced by the name of the longest."""
     pieces, copied = list[bytes](), 0
     for start, end, shown in _merged(spans):
         pieces += (raw[copied:start], shown.encode())

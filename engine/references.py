@@ -25,14 +25,14 @@ EMAIL: Final = "email"
 GROUP: Final = "group"
 ROLE: Final = "role"
 MEMBERS: Final = "members"
-"""A group of which only matters who is in it. No text says this; a directory is asked for it."""
+"""The members of a group. No text is parsed to this; a directory is asked for it."""
 
 ADDRESSES: Final = frozenset({EMAIL}) | accounts.NAMES
-"""Kinds of references that name one person by an address. Data may only name people like this."""
+"""Kinds of references that name one person by an address: the only ones that data may use."""
 NOT_YET: Final = frozenset({ROLE})
-"""Kinds that can be written and that nothing resolves yet."""
+"""Kinds that can be written in a file and are not supported yet."""
 DATA_CANNOT_NAME: Final = (f"{GROUP}:", f"{ROLE}:", *accounts.MENTION_PREFIXES)
-"""How a reference begins that an expression may not be a part of."""
+"""The beginnings of references that may not contain an expression."""
 
 _KEYWORDS: Final = frozenset({OWNER, REQUESTER})
 _PREFIXED: Final = re.compile(rf"({GROUP}|{ROLE}):@?(\w[\w.-]{{0,79}})")
@@ -40,7 +40,7 @@ _EMAIL: Final = Field(type=FieldType.EMAIL)
 
 
 class Reference(Struct, frozen=True):
-    """Who is meant. `rule` is how the gate or the setting wrote it.
+    """A parsed reference to people. `rule`: the text of it in the gate or the setting.
 
     `kind` is one of the constants of this module or the name of an account kind. `not_requester`: it does not mean the
     person who started the run.
@@ -68,29 +68,29 @@ class Reference(Struct, frozen=True):
 
     @property
     def is_resolvable(self) -> bool:
-        """Return whether anybody can be asked by it today."""
+        """Return whether the kind is supported, so that people can be asked by it."""
         return self.kind not in NOT_YET
 
     @property
     def as_members(self) -> Reference:
-        """Return the reference to a group as the question who is in it; any other reference as it is."""
+        """Return a reference to the members of a group; any other reference is returned as it is."""
         return replace(self, kind=MEMBERS) if self.kind == GROUP else self
 
 
 def parse(name: Value, *, rule: str | None = None) -> Reference | None:
-    """Return what a value refers to, or None if it names nobody. `rule` is by default the text itself."""
+    """Return the reference that a value holds, or None if it holds none. `rule` is by default the text itself."""
     return _parse(name, name if rule is None else rule) if isinstance(name, str) else None
 
 
 def parse_resolvable(name: Value, *, rule: str | None = None) -> Reference | None:
-    """Return what a value refers to, or None if nobody can be asked by it."""
+    """Return the reference that a value holds, or None if nobody can be asked by it."""
     reference = parse(name, rule=rule)
     return reference if reference is not None and reference.is_resolvable else None
 
 
 @lru_cache(1024)
 def _parse(text: str, rule: str) -> Reference | None:
-    """Return the reference. The same few people are asked again and again, so the last ones are kept."""
+    """Return the reference. The same few people are asked often, so recent results are cached."""
     if text in _KEYWORDS:
         return Reference(text, text, rule)
     if (account := accounts.parse_account(text)) is not None:

@@ -1,4 +1,4 @@
-"""Every retry policy: how long Signoff waits before it tries again what failed, and when it gives up. Pure."""
+"""Every retry policy: the waits before failed work is tried again, and when it is given up. Pure."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class RetryPolicy(Struct, frozen=True):
 
 
 LONGEST_STEP_WAIT: Final = timedelta(hours=1)
+"""The longest wait between two calls of a step."""
 
 MAX_RETRY_AFTER: Final = timedelta(days=1)
 """The longest `Retry-After` of a server that is obeyed: a longer one is a mistake, and would hide the work."""
@@ -53,6 +54,7 @@ SLACK_INSTALLATION_WAIT: Final = timedelta(minutes=10)
 SLACK_RATE_LIMIT_WAIT: Final = timedelta(seconds=30)
 """Wait after a rate limit without `Retry-After`: Slack counts by the minute."""
 SLACK_MAX_RETRY_AFTER: Final = timedelta(hours=1)
+"""The longest `Retry-After` of Slack that is obeyed."""
 EMAIL_UNKNOWN_OUTCOME_WAIT: Final = timedelta(minutes=1)
 """Wait after an unknown outcome: the mail server may still be delivering the first email."""
 EMAIL_FULL_MAILBOX_PATIENCE: Final = timedelta(hours=24)
