@@ -1,8 +1,7 @@
-"""Typed fields: what inputs, outputs and editable parameters may hold, and how people type and read it.
+"""Typed fields: the types of inputs, outputs and editable parameters, and how people type and read their values.
 
-May import `engine.json_values` and `engine.errors`. `normal_forms` knows one value at a time and no field; `field` is
-the model and `validate`; `text` is what people type and read; `inference` finds the type of a value that has none
-declared; `forms` reads what people type into many fields at once. Start reading at `field`.
+`field` holds the model and `validate`; `normal_forms` the rules for single values; `text` the conversion to and from
+text; `inference` the type of a value without a declared one; `forms` whole forms. Start reading at `field`.
 """
 
 from engine.fields.field import (

@@ -1,4 +1,4 @@
-"""The model of a field, as files declare it, and `validate`: typed values in, normal forms out."""
+"""The model of a field as files declare it, and `validate`, which returns the normal form of a value."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class FieldType(StrEnum):
 
 
 class FieldPart(StrEnum):
-    """What an expression took of money: `inputs.x.amount`, `inputs.x | number` or `inputs.x.currency`."""
+    """The part of money that an expression reads: `inputs.x.amount`, `inputs.x | number` or `inputs.x.currency`."""
 
     AMOUNT = "amount"
     NUMBER = "number"
@@ -42,7 +42,7 @@ class FieldPart(StrEnum):
 
 
 LONGEST: Final[Mapping[FieldType, int]] = {FieldType.TEXT: 3_000, FieldType.LONG_TEXT: 100_000}
-"""Characters that the text kinds take when the field has no `max_length`."""
+"""Default of `max_length` for texts, in characters."""
 MAX_OPTIONS: Final = 100
 """What a Slack select takes."""
 
@@ -71,7 +71,7 @@ def _is_line(given: object) -> bool:
 
 
 class Option(BaseModel):
-    """One thing to choose: `value` is what the workflow gets, `label` what people read. In short: the value alone."""
+    """One option. `value`: for the workflow. `label`: for people. A file may give the value alone."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -86,7 +86,7 @@ class Option(BaseModel):
         if not isinstance(given, Mapping):
             raise ValueError("an option is text (write numbers in quotes) or a mapping of value and label")
         value = given.get("value")
-        # Where the value is wrong, one error is enough.
+        # If the value is invalid, one error is enough.
         return {"label": value if _is_line(value) else "-", **given}
 
     @field_validator("value", "label")
@@ -98,7 +98,7 @@ class Option(BaseModel):
 
 
 class Field(BaseModel):
-    """What one input, output or editable parameter may hold. In a file the type alone will do: `long_text`.
+    """The type and the rules of one input, output or editable parameter. A file may give the type alone.
 
     `required` is true unless there is a default. `max_length` counts characters. `min` and `max` are numbers (for
     money: amounts, in whatever currency the value has), or dates as text. `blank` says what an empty text means when
@@ -121,12 +121,12 @@ class Field(BaseModel):
 
     @property
     def part(self) -> FieldPart | None:
-        """Of money, which part of it the value is; None: all of it. No file can say this."""
+        """The part of money that the value is, or None for all of it. A file cannot declare this."""
         return None
 
     @cached_property
     def given(self) -> Value:
-        """What was declared, as it may be stored. Fields are shared by many requests, so it is made once."""
+        """The declaration in the form that is stored. Requests share fields, so it is computed once."""
         return json_values.clean(self.model_dump(exclude_unset=True))
 
     @model_validator(mode="before")
@@ -163,12 +163,12 @@ class Field(BaseModel):
 
     @property
     def values(self) -> tuple[str, ...]:
-        """What may be chosen."""
+        """The values of the options."""
         return tuple(option.value for option in self.options)
 
 
 class PartOfMoney(Field):
-    """The declaration of money, for a value that is only a part of it."""
+    """The field of a value that is only a part of money."""
 
     taken: FieldPart
 
@@ -178,7 +178,7 @@ class PartOfMoney(Field):
 
 
 def stored(given: Value) -> Field:
-    """The reverse of `Field.given`."""
+    """Read a field that `Field.given` returned."""
     model = PartOfMoney if isinstance(given, dict) and "taken" in given else Field
     return model.model_validate(given)
 
@@ -188,11 +188,11 @@ def part_of(field: Field, taken: FieldPart) -> Field:
     return PartOfMoney.model_validate({**field.model_dump(exclude_unset=True, exclude={"default"}), "taken": taken})
 
 
-# -- is the declaration itself right ------------------------------------------------------------------------
+# -- checks of the declaration ----------------------------------------------------------------------------
 
 
 def check_declaration(field: Field) -> None:
-    """Raise `ValidationError` for what only new files are held to: those registered earlier must go on."""
+    """Raise `ValidationError` for rules of new files only: files that were registered earlier must still load."""
     _refuse(field, [*_currency_problems(field), *_default_problems(field, validate)])
 
 
@@ -216,7 +216,7 @@ def _refuse(field: Field, problems: list[tuple[str, str]]) -> None:
 
 
 def _problems(field: Field) -> Iterator[tuple[str, str]]:
-    """Key and sentence of everything wrong with a declaration, its default left aside."""
+    """Yield the key and a sentence for each problem of a declaration, except for its default."""
     yield from _option_problems(field)
     yield from _bound_problems(field)
     if field.max_length is not None:
@@ -275,7 +275,7 @@ def _default_problems(field: Field, check: Callable[[Field, Value], Value]) -> I
         yield "default", f"the default {error}"
 
 
-# -- is a value right ---------------------------------------------------------------------------------------
+# -- checks of a value ---------------------------------------------------------------------------------------
 
 
 def validate(field: Field, value: Value) -> Value:
@@ -291,7 +291,7 @@ def validate(field: Field, value: Value) -> Value:
 
 
 def normal_form(field: Field, value: Value) -> Value:
-    """`validate` without the rules of ISO 4217 and of signs, which files that were registered earlier need not keep."""
+    """Return the same as `validate`, without the rules for currencies and signs that only new files have to follow."""
     value = json_values.clean(value)
     empty = value == [] if field.type is FieldType.CHOICES else _is_blank(field, value)
     if empty or (value is None and field.type is not FieldType.JSON):
@@ -309,7 +309,7 @@ def nothing(field: Field, empty: Value = None) -> Value:
 
 
 def absent(field: Field) -> Value:
-    """Return the value of a field that nobody gave: its default. Raises `InvalidValue` if it is required."""
+    """Return the default of a field without a value. Raises `InvalidValue` if it is required."""
     return nothing(field) if field.default is None and field.required else validate(field, field.default)
 
 
@@ -351,7 +351,7 @@ _CHECKS: Final[Mapping[FieldType, Callable[[Field, Value], Value]]] = {
 
 
 def _rank(kind: FieldType, value: Value) -> Any:
-    """What a value or a bound of a bounded type is compared by."""
+    """Return the form in which a value or a bound is compared."""
     if kind is FieldType.DATE:
         return normal_forms.day(value)
     if kind is FieldType.DATETIME:
@@ -362,7 +362,7 @@ def _rank(kind: FieldType, value: Value) -> Any:
 
 
 def _check_money(field: Field, value: Value) -> None:
-    """An amount has no more decimals than its currency, and is negative only where the `min` says so."""
+    """Raise `InvalidValue` for more decimals than the currency has, or a negative amount that `min` does not allow."""
     if field.part is FieldPart.CURRENCY:
         return
     currency = str(value["currency"]) if isinstance(value, dict) else field.currency

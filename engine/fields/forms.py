@@ -1,7 +1,7 @@
-"""What people type into a form: what counts as changed, what it means, and under which field an error stands.
+"""Forms: which fields were changed, the values that were typed, and the field under which each error is shown.
 
-Every surface reads its forms with this module, so that the same typing has the same result and the same sentence on
-each. A surface turns what its vendor sends into an `Entry` for each input, and shows the errors where its inputs are.
+Every surface reads its forms with this module, so that the same typing gives the same result and the same sentence on
+each. A surface builds a `FormEntry` for each input from the data of its vendor, and shows the errors at its inputs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from engine.fields.text import from_text, picked, show
 from engine.json_values import Value
 
 Typed: TypeAlias = str | tuple[str, ...]
-"""What an input holds: text, or the values of the options that are chosen. Yes and no are the texts `yes` and `no`."""
+"""The content of an input: text, or the values of the chosen options. Booleans are the texts `yes` and `no`."""
 
 AMOUNT: Final = "amount"
 CURRENCY: Final = "currency"
@@ -27,9 +27,9 @@ CURRENCY: Final = "currency"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormEntry:
-    """One input of a field. `prefill`: what it was filled with; `typed`: what came back, None if the input did not.
+    """One input of a field. `prefill`: its first content. `typed`: the submitted content, None if there is none.
 
-    `part`: `amount` or `currency` of money, or the number of a piece of a long text; empty where one input holds all.
+    `part`: `amount` or `currency` of money, or the number of a piece of a long text; empty if one input holds all.
     """
 
     prefill: Typed
@@ -38,34 +38,36 @@ class FormEntry:
 
     @property
     def current(self) -> Typed:
-        """Return what the input holds now."""
+        """Return the content of the input now."""
         return self.prefill if self.typed is None else self.typed
 
     @property
     def is_untouched(self) -> bool:
-        """Return whether the input came back as it was, apart from what nobody can see in it."""
+        """Return whether the content is unchanged, apart from invisible differences."""
         if isinstance(self.prefill, str) and isinstance(self.current, str):
             return as_seen(self.prefill) == as_seen(self.current)
         return frozenset(self.prefill) == frozenset(self.current)
 
 
 ReadEntries: TypeAlias = Callable[[str, Field, Value], Sequence[FormEntry]]
-"""Returns the inputs of a field, given its name, itself and its value; none if the form has no input for it.
+"""Returns the inputs of a field, given its name, the field and its value; none if the form has no input for it.
 
-Raises `InvalidValue` if the vendor sent something that its own input cannot hold.
+Raises `InvalidValue` if the vendor sent a value that its own input cannot hold.
 """
 
 
 # -- whole forms --------------------------------------------------------------------------------------------
 
 
-def read_edits(asked: Iterable[tuple[str, Field, Value]], read: ReadEntries) -> tuple[dict[str, Value], dict[str, str]]:
+def read_edits(
+    fields: Iterable[tuple[str, Field, Value]], read: ReadEntries
+) -> tuple[dict[str, Value], dict[str, str]]:
     """Return the new values of the fields that were changed, and a predicate for each field that is wrong, by name.
 
-    `asked`: name, field and present value of each field. Without a change both are empty.
+    `fields`: the name, the field and the current value of each. Without a change both results are empty.
     """
     edits, errors = dict[str, Value](), dict[str, str]()
-    for name, field, now in asked:
+    for name, field, now in fields:
         try:
             after = changed(field, now, read(name, field, now))
         except InvalidValue as error:
@@ -77,14 +79,14 @@ def read_edits(asked: Iterable[tuple[str, Field, Value]], read: ReadEntries) -> 
 
 
 def read_text_edits(
-    asked: Iterable[tuple[str, Field, Value]], given: Mapping[str, str]
+    fields: Iterable[tuple[str, Field, Value]], given: Mapping[str, str]
 ) -> tuple[dict[str, Value], dict[str, str]]:
-    """Return the same as `read_edits` for values that were typed as text, without a form. `given`: by name."""
+    """Return the same as `read_edits` for values that were typed as text, by name, without a form."""
 
     def read(name: str, field: Field, now: Value) -> Sequence[FormEntry]:
         return text_entries(field, now, given[name]) if name in given else ()
 
-    return read_edits(asked, read)
+    return read_edits(fields, read)
 
 
 def read_inputs(
@@ -92,7 +94,7 @@ def read_inputs(
 ) -> tuple[dict[str, Value], dict[str, str]]:
     """Return the values of all fields, and a predicate for each field that is wrong, by name.
 
-    A field that nobody touched has the value that its input was filled with, or else its default.
+    A field that was not touched has the value that its input was filled with, or else its default.
     """
     found, errors = dict[str, Value](), dict[str, str]()
     for name, field in fields.items():
@@ -108,7 +110,7 @@ def read_inputs(
 def validate_all(fields: Mapping[str, Field], given: Mapping[str, Value]) -> tuple[dict[str, Value], dict[str, str]]:
     """Return the values in the order of `fields`, and one predicate for each name that is wrong.
 
-    What is not given takes its default, or None if it is optional. Values are of use only without errors.
+    A missing value is the default, or None if the field is optional. The values are valid only without errors.
     """
     found: dict[str, Value] = {}
     errors = _unknown(fields, given)
@@ -135,16 +137,16 @@ def _unknown(fields: Mapping[str, Field], given: Iterable[str]) -> dict[str, str
 
 
 def labels(fields: Mapping[str, Field]) -> dict[str, str]:
-    """Return what people call these fields, by name."""
+    """Return the labels of these fields, by name."""
     return {name: field.label or name for name, field in fields.items()}
 
 
-# -- where errors stand -------------------------------------------------------------------------------------
+# -- placing errors ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedError:
-    """Sentences about what is wrong. `under`: by the field that they stand under; `elsewhere`: about no such field."""
+    """The sentences of all errors. `under`: by the field that they belong to. `elsewhere`: without such a field."""
 
     under: dict[str, str]
     elsewhere: str
@@ -153,7 +155,7 @@ class PlacedError:
 def place(errors: Mapping[str, str], labels: Mapping[str, str], has_input: Callable[[str], bool]) -> PlacedError:
     """Return each error as a sentence under its field, or under the nearest field around it that has an input.
 
-    `errors`: predicates by dotted path. `labels`: what people call these paths, where they differ.
+    `errors`: predicates by dotted path. `labels`: the labels of paths that have one.
     """
     under, elsewhere = dict[str, list[str]](), list[str]()
     for path, predicate in errors.items():
@@ -173,13 +175,13 @@ def _around(path: str) -> Iterator[str]:
 
 
 def changed(field: Field, now: Value, entries: Sequence[FormEntry]) -> tuple[Value] | None:
-    """Return the new value, or None if it is the present one. Raises `InvalidValue`, with a predicate.
+    """Return the new value in a tuple, or None if it is unchanged. Raises `InvalidValue` with a predicate.
 
-    A null that was typed where nothing stood counts as new: it may be the answer to a form.
+    A null that was typed into an empty JSON field counts as new: it may be the answer to a form.
     """
     if all(entry.is_untouched for entry in entries):
         return None
-    after = _meaning(field, now, entries)
+    after = _read_value(field, now, entries)
     if field.type is FieldType.JSON and now is None and after is None:
         return (None,)
     return None if same(field, now, after) else (after,)
@@ -188,8 +190,8 @@ def changed(field: Field, now: Value, entries: Sequence[FormEntry]) -> tuple[Val
 def text_entries(field: Field, now: Value, typed: str, *, shown: Value = None) -> tuple[FormEntry, ...]:
     """Return the entries of a surface where a field is one text, such as a command line.
 
-    An amount without a currency keeps the present one, as it does where the currency has an input of its own. `shown`:
-    the value that the person saw, if an earlier edit has replaced the present one.
+    An amount without a currency keeps the current one, as if the currency had an input of its own. `shown`: the value
+    that the person saw, if an earlier edit has replaced it since.
     """
     prefill = printed(field, now)
     whole = FormEntry(prefill=prefill, typed=typed)
@@ -208,12 +210,12 @@ def _currency(money: Value) -> str:
 
 
 def printed(field: Field, value: Value) -> str:
-    """Return the text that stands in an input for this value; an empty one for nothing."""
+    """Return the text of an input for this value; an empty text for no value."""
     is_nothing = value is None or (value == [] and field.type is FieldType.CHOICES)
     return "" if is_nothing else show(field.type, value)
 
 
-def _meaning(field: Field, now: Value, entries: Sequence[FormEntry]) -> Value:
+def _read_value(field: Field, now: Value, entries: Sequence[FormEntry]) -> Value:
     """Return the value that the inputs of a field hold together. Raises `InvalidValue`."""
     current = entries[0].current
     if isinstance(current, tuple):
@@ -230,14 +232,14 @@ def _options(field: Field, now: Value, chosen: Collection[str]) -> Value:
 
 
 def _money_text(amount: str, currency: str) -> str:
-    """Return what was typed into two inputs, as it is typed into one."""
+    """Return the content of two inputs as it would be typed into one."""
     amount, currency = amount.strip(), currency.strip()
     alone = not amount or not currency or any(map(str.isalpha, amount)) or normal_forms.has_currency_sign(amount)
     return amount if alone else f"{amount} {currency}"
 
 
 def _joined(entries: Sequence[FormEntry]) -> str:
-    """Return a text of several pieces. The white space between two pieces stays, even if one is written anew."""
+    """Return a text of several pieces. The white space between pieces is kept, even if a piece was rewritten."""
     pieces = []
     for index, entry in enumerate(entries):
         before, after = str(entry.prefill), str(entry.current)
@@ -257,32 +259,32 @@ def in_order(field: Field, now: Value, picked: Collection[str]) -> list[Value]:
     return [*sorted(picked, key=lambda value: place.get(value, -1))]
 
 
-# -- what is the same ---------------------------------------------------------------------------------------
+# -- equal values ------------------------------------------------------------------------------------------
 
 
 def as_sent(text: str) -> str:
-    """Return a text with one kind of line end and without NUL, as it comes back from a form that nobody touched."""
+    """Return a text with one kind of line end and without NUL, as an untouched form sends it back."""
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def as_seen(text: str) -> str:
-    """Return a text without what a browser may change in it by itself, and nobody can see in an input.
+    """Return a text without the invisible parts that a browser may change by itself.
 
-    That is: line ends, control characters, white space around it.
+    These are line ends, control characters, and white space at both ends.
     """
     unix = text.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(character for character in unix if character >= " " or character in "\n\t").strip()
 
 
 def same(field: Field, now: Value, after: Value) -> bool:
-    """Return whether two values are one and the same to a person: `12.5` and `12.50` are, of numbers and of money."""
+    """Return whether two values are equal for a person, such as the numbers `12.5` and `12.50`."""
     if isinstance(now, str) and isinstance(after, str) and field.type is not FieldType.MONEY:
         return as_seen(now) == as_seen(after)
     return same_value(field, now, after)
 
 
 def same_value(field: Field, now: Value, after: Value) -> bool:
-    """Return the same as `same`, except that of texts every character counts."""
+    """Return the same as `same`, except that every character of a text counts."""
     if field.type in _NUMBERS:
         number, other = _number(now), _number(after)
         if number is not None and other is not None:
@@ -294,7 +296,7 @@ _NUMBERS: Final = frozenset({FieldType.NUMBER, FieldType.INTEGER, FieldType.MONE
 
 
 def _number(value: Value) -> tuple[object, object] | None:
-    """Return what a number is compared by, with its currency if it has one, or None if it is no number."""
+    """Return a number in the form in which it is compared, with its currency if it has one, or None."""
     try:
         if isinstance(value, dict):
             money = normal_forms.money(value, currency=None)

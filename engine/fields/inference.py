@@ -1,4 +1,4 @@
-"""The field of a value whose type nobody declared."""
+"""The field of a value without a declared type."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from engine.fields.field import Field, FieldType
 from engine.json_values import Value
 
 SHORT_TEXT: Final = 200
-"""Text in one line is `text` up to this length."""
-# Made once: validating a field costs more than all else that opening a request does with it.
+"""Maximum length of a one-line text of the type `text`, in characters; a longer one is `long_text`."""
+# Created once, because the validation of a field is slow.
 _BOOLEAN: Final = Field(type=FieldType.BOOLEAN)
 _INTEGER: Final = Field(type=FieldType.INTEGER)
 _NUMBER: Final = Field(type=FieldType.NUMBER)
@@ -22,7 +22,7 @@ _JSON: Final = Field(type=FieldType.JSON)
 
 
 def infer(value: Value) -> Field:
-    """The field whose type is evident from the value. Text may be emptied, and is then kept as an empty text."""
+    """Return the field that fits the value. Text may be emptied, and is then stored as an empty text."""
     match value:
         case bool():
             return _BOOLEAN
@@ -40,7 +40,7 @@ def infer(value: Value) -> Field:
 
 
 def _money(value: Value) -> Field | None:
-    """Whoever changes an amount has not been asked about its currency: that stays. Only a debt may stay negative."""
+    """Return a field for money, or None. The currency is fixed, and only a negative amount may stay negative."""
     try:
         money = normal_forms.money(value, currency=None)
     except InvalidValue:

@@ -26,12 +26,12 @@ MAX_URL: Final = 3000
 """What a Slack button takes."""
 
 MAX_NUMBER: Final = 2 * json_values.MAX_DIGITS
-"""Characters of a number that is written as text. Its length is checked before anything else looks at it."""
+"""Maximum length of a number as text, in characters. It is checked before the text is parsed."""
 MAX_PERSON: Final = 1000
-"""Characters of a person as text: an address, or a mention with a name in it."""
+"""Maximum length of a reference to a person, in characters: an address, or a mention with a name in it."""
 
 CURRENCY: Final = re.compile(r"[A-Z]{3}")
-# Possessive, so that a text that is almost a number is read once and not once more from each of its digits.
+# Possessive quantifiers: a text that is almost a number is scanned only once.
 _NUMBER: Final = re.compile(r"[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?P<exponent>[eE][+-]?\d{1,4})?", re.ASCII)
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
@@ -42,13 +42,13 @@ _NOT_IN_URL: Final = frozenset(' <>"\\')
 
 
 def near(text: str, names: Collection[str]) -> str:
-    """`; did you mean …?` if one of `names` is close to `text`, else nothing."""
+    """Return `; did you mean …?` if one of `names` is close to `text`, or an empty text."""
     found = get_close_matches(text[:100].casefold(), {name.casefold(): name for name in names}, n=1)
     return next((f"; did you mean {name}?" for name in names if [name.casefold()] == found), "")
 
 
 def listed(names: Collection[str]) -> str:
-    """Names with commas, at most twenty of them."""
+    """Return the names with commas, at most twenty of them."""
     shown = ", ".join([*names][:20])
     return f"{shown} and {len(names) - 20} more" if len(names) > 20 else shown
 
@@ -57,12 +57,12 @@ def listed(names: Collection[str]) -> str:
 
 
 def one_line(text: str) -> bool:
-    """Whether no character in it breaks a line, in the sense of `str.splitlines`: mail headers are folded by that."""
+    """Return whether the text is one line for `str.splitlines`, by which email headers are folded."""
     return "".join(text.splitlines()) == text
 
 
 def text(value: Value, *, lines: bool, longest: int) -> str:
-    """Text of at most `longest` characters; with `lines` it may have more than one."""
+    """Return a text of at most `longest` characters; with `lines` it may have several lines."""
     if not isinstance(value, str):
         raise InvalidValue("must be text")
     if len(value) > longest:
@@ -75,7 +75,7 @@ def text(value: Value, *, lines: bool, longest: int) -> str:
 
 
 def email(value: Value) -> str:
-    """One address, without a name; the domain in lower case. Pragmatic: what real mailboxes look like."""
+    """Return one email address without a name, its domain in lower case. Only forms of real mailboxes are accepted."""
     if not isinstance(value, str) or not _is_email(value):
         raise InvalidValue("must be one email address, like sam@example.com")
     local, domain = value.split("@")
@@ -97,7 +97,7 @@ def _is_email(text: str) -> bool:
 
 
 def url(value: Value) -> str:
-    """An http or https address as given. No user name before the host: it makes one host look like another."""
+    """Return an http or https address as given, without a user name, which can make one host look like another."""
     if isinstance(value, str) and len(value) > MAX_URL:
         raise InvalidValue(f"must be at most {MAX_URL} characters long, and has {len(value)}")
     if not isinstance(value, str) or not value.isprintable() or not _NOT_IN_URL.isdisjoint(value):
@@ -138,7 +138,7 @@ def choice(value: Value, options: Collection[str]) -> str:
 
 
 def choices(value: Value, options: Collection[str]) -> list[Value]:
-    """The chosen options in the order given, each once."""
+    """Return the chosen options in the given order, each once."""
     if not isinstance(value, list):
         raise InvalidValue(f"must be a list with some of: {listed(options)}")
     known = frozenset(options)
@@ -179,7 +179,7 @@ def _bounded(number: Decimal) -> Decimal:
 
 
 def plain(number: int | Decimal) -> str:
-    """The digits without an exponent, exactly; with one only where there would be a long row of zeros."""
+    """Return the exact number without an exponent, except if that would be a long row of zeros."""
     if isinstance(number, int) or abs(number.adjusted()) > 30:
         return str(number)
     return f"{number:f}"
@@ -192,7 +192,7 @@ def number(value: Value) -> int | Decimal:
 
 
 def integer(value: Value) -> int:
-    """A whole number; a decimal with nothing after the point is one."""
+    """Return a whole number. A decimal with only zeros after the point is one."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal) or value != int(value):
         raise InvalidValue("must be a whole number")
     return int(value)
@@ -217,7 +217,7 @@ def amount(value: Value) -> Decimal:
 
 
 def money(value: Value, *, currency: str | None) -> dict[str, Value]:
-    """`{"amount": "12.50", "currency": "EUR"}`; `currency` is the only one allowed, and then may be left out."""
+    """Return `{"amount": "12.50", "currency": "EUR"}`. If `currency` is given, no other is allowed."""
     if currency and isinstance(value, int | Decimal):
         value = {"amount": value}
     if not isinstance(value, dict) or "amount" not in value or not value.keys() <= {"amount", "currency"}:
@@ -254,7 +254,7 @@ def currencies() -> Mapping[str, int | None]:
     """
     import iso4217
 
-    return {one.code: one.exponent for one in iso4217.Currency}
+    return {currency.code: currency.exponent for currency in iso4217.Currency}
 
 
 def currency_code(value: Value) -> str:
@@ -274,7 +274,7 @@ def currency(value: Value, *, only: str | None) -> str:
 
 
 def has_currency_sign(text: str) -> bool:
-    """Return whether a sign such as € stands in it."""
+    """Return whether the text has a currency sign such as €."""
     return any(unicodedata.category(character) == "Sc" for character in text)
 
 
@@ -288,7 +288,7 @@ def boolean(value: Value) -> bool:
 
 
 def day(value: Value) -> str:
-    """A date as `YYYY-MM-DD`."""
+    """Return a date as `YYYY-MM-DD`."""
     if isinstance(value, str) and _DATE.fullmatch(value):
         try:
             return date.fromisoformat(value).isoformat()
@@ -298,18 +298,18 @@ def day(value: Value) -> str:
 
 
 def moment(value: Value) -> str:
-    """A time with an offset, in UTC: `YYYY-MM-DDTHH:MM:SSZ`, with six digits of a second unless they are zero."""
+    """Return a time with an offset in UTC: `YYYY-MM-DDTHH:MM:SSZ`, with six digits of a second unless they are zero."""
     return f"{instant(value).replace(tzinfo=None).isoformat()}Z"
 
 
 def instant(value: Value) -> datetime:
-    """What `moment` writes, as an aware datetime in UTC."""
-    found = _TIME.fullmatch(value) if isinstance(value, str) else None
-    if not found:
+    """Return a time with an offset as a datetime in UTC."""
+    match = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if not match:
         raise InvalidValue("must be a date and time, like 2026-01-31T09:00:00Z")
-    if not found[3]:
+    if not match[3]:
         raise InvalidValue("must say its time zone: end it with Z for UTC, or with an offset like +01:00")
     try:
-        return datetime.fromisoformat(f"{found[1]}T{found[2]}{found[3].upper()}").astimezone(UTC)
+        return datetime.fromisoformat(f"{match[1]}T{match[2]}{match[3].upper()}").astimezone(UTC)
     except (ValueError, OverflowError):
         raise InvalidValue("is not a time in the calendar") from None

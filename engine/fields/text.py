@@ -1,4 +1,4 @@
-"""What people type and what they read."""
+"""The conversion of values from typed text and to shown text."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from engine.fields.field import Field, FieldPart, FieldType, nothing, validate
 from engine.json_values import Value
 
 NOTHING: Final = "\N{EN DASH}"
-"""How the absence of a value is printed."""
+"""The text that is shown for no value."""
 
 _SPELLINGS: Final = {"yes": True, "true": True, "no": False, "false": False}
 _LETTERS: Final = re.compile(r"[A-Za-z]+")
 _UTC: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(.*)Z")
 _TEXTS: Final = frozenset({FieldType.TEXT, FieldType.LONG_TEXT})
 _QUOTED: Final = 40
-"""Characters of what somebody typed that a sentence repeats."""
+"""Maximum length of typed text that an error repeats, in characters."""
 
 
 def from_text(field: Field, text: str) -> Value:
-    """Return the value that somebody typed, validated; a blank text is no value.
+    """Return the value of typed text, validated. A blank text is no value.
 
     Raises `InvalidValue`, with a predicate that reads on after the name of the field.
     """
     if field.type in _TEXTS:
-        # Browsers send CRLF whatever the text area was filled with: an unedited text must come back as it was.
+        # Browsers send CRLF for every line end, and an unedited text must stay unchanged.
         return validate(field, text.replace("\r\n", "\n") if field.type is FieldType.LONG_TEXT else text)
     typed = text.strip()
     if not typed:
@@ -44,24 +44,24 @@ def from_text(field: Field, text: str) -> Value:
 # -- numbers ------------------------------------------------------------------------------------------------
 
 
-def _number(field: Field, typed: str) -> Value:
-    """The number; where the points and commas in it may mean something else, the sentence says what to write."""
+def _read_number(field: Field, typed: str) -> Value:
+    """Return the number. If its points and commas are ambiguous, raise an error that says what to write."""
     number = normal_forms.read_number(typed)
     meant = number_formats.readings(typed)
     if number is not None and len(meant) < 2:
         return number
     if len(meant) > 1:
-        one, other = meant
+        first, other = meant
         if field.type is FieldType.INTEGER:
             other = other.partition(".")[0]
-        raise InvalidValue(f"is not clear: {typed} may mean {one} or {other}; write one of these")
+        raise InvalidValue(f"is not clear: {typed} may mean {first} or {other}; write one of these")
     if meant:
         raise InvalidValue(f"must be written as {meant[0]}, with a decimal point and no other separators")
     raise InvalidValue("must be a number")
 
 
 def _money(field: Field, typed: str) -> Value:
-    """`12.50 EUR`, `EUR 12.50`, or `12.50` where the field fixes the currency."""
+    """Return money from `12.50 EUR`, `EUR 12.50`, or `12.50` if the field fixes the currency."""
     if len(typed) > normal_forms.MAX_NUMBER + 10:
         raise InvalidValue(f"must be an amount and a currency, like 12.50 {field.currency or 'EUR'}")
     if field.part is FieldPart.CURRENCY:
@@ -78,7 +78,7 @@ def _money(field: Field, typed: str) -> Value:
 
 
 def _currency_in(field: Field, typed: str) -> tuple[str, str]:
-    """The code of the currency and the rest of what was typed."""
+    """Return the code of the currency and the rest of the typed text."""
     if normal_forms.has_currency_sign(typed):
         raise InvalidValue(_without_sign(field, typed))
     words, digits = _LETTERS.findall(typed), _LETTERS.sub("", typed).strip()
@@ -89,8 +89,8 @@ def _currency_in(field: Field, typed: str) -> tuple[str, str]:
 
 
 def _without_sign(field: Field, typed: str) -> str:
-    """What to write instead of `€12.50`. Other signs stand for several currencies, so nobody can tell which."""
-    digits = "".join(one for one in typed if one.isdigit() or one in ".,'+- ").strip()
+    """Return what to write instead of `€12.50`. Other signs are used by several currencies."""
+    digits = "".join(character for character in typed if character.isdigit() or character in ".,'+- ").strip()
     meant = number_formats.readings(digits) or ([digits] if normal_forms.read_number(digits) is not None else [])
     amount = meant[0] if len(meant) == 1 else "12.50"
     currency = "EUR" if "€" in typed else field.currency
@@ -106,14 +106,14 @@ def _without_sign(field: Field, typed: str) -> str:
 
 
 def _amount(field: Field, digits: str, currency: str | None) -> Value:
-    """The number before or after the currency, which also tells how many decimals it may have."""
+    """Return the amount. The currency limits its decimals, which makes some numbers unambiguous."""
     meant = number_formats.readings(digits)
     decimals = normal_forms.currencies().get(currency) if currency else None
     if decimals is None or not meant:
-        return _number(field, digits)
+        return _read_number(field, digits)
     if len(meant) > 1:
         if decimals >= number_formats.GROUP:
-            # This is how such a currency is written in full.
+            # Such a currency has three decimals, so a point before three digits is a decimal point.
             meant = [digits] if normal_forms.read_number(digits) is not None else meant
         elif normal_forms.read_number(digits) is not None:
             has = f"at most {decimals} decimals" if decimals else "no decimals"
@@ -121,7 +121,7 @@ def _amount(field: Field, digits: str, currency: str | None) -> Value:
         else:
             meant = meant[:1]
     if len(meant) > 1:
-        return _number(field, digits)
+        return _read_number(field, digits)
     if meant[0] == digits:
         return normal_forms.read_number(digits)
     raise InvalidValue(f"must be written as {meant[0]} {currency}, with a decimal point and no other separators")
@@ -142,7 +142,7 @@ def _moment(_: Field, typed: str) -> Value:
 
 
 def _choice(field: Field, typed: str) -> str:
-    """The option of that value, or else of that label."""
+    """Return the option with this value, or else with this label."""
     if typed in field.values:
         return typed
     return next((option.value for option in field.options if option.label == typed), typed)
@@ -171,8 +171,8 @@ _MALFORMED: Final = "this is not valid JSON"
 
 
 _READERS: Final[Mapping[FieldType, Callable[[Field, str], Value]]] = {
-    FieldType.NUMBER: _number,
-    FieldType.INTEGER: _number,
+    FieldType.NUMBER: _read_number,
+    FieldType.INTEGER: _read_number,
     FieldType.MONEY: _money,
     FieldType.BOOLEAN: _boolean,
     FieldType.DATETIME: _moment,
@@ -183,7 +183,7 @@ _READERS: Final[Mapping[FieldType, Callable[[Field, str], Value]]] = {
 
 
 def show(field_type: FieldType, value: Value) -> str:
-    """How a value is printed to people. A value that is not of that type is printed all the same."""
+    """Return a value as text for people. A value of another type is shown as well."""
     if value is None or (value == [] and field_type is FieldType.CHOICES):
         return NOTHING
     match value:
@@ -208,9 +208,9 @@ def _pretty(value: Value) -> str:
 
 
 def _show_moment(text: str) -> str:
-    """Seconds only where there are any: what is shown may not be less than what is approved."""
-    found = _UTC.fullmatch(text)
-    if not found:
+    """Return a time with its seconds unless they are zero: nothing that is approved may be hidden."""
+    match = _UTC.fullmatch(text)
+    if not match:
         return text
-    day, minute, second = found.groups()
+    day, minute, second = match.groups()
     return f"{day} {minute}{'' if second == ':00' else second} UTC"
