@@ -16,7 +16,7 @@ from bot.cli.exit_codes import Exit
 from bot.local.socket_path import socket_path
 from bot.settings import Settings
 from bot.slack import transport
-from bot.terminal.output import create_console, print_sentence
+from bot.terminal.output import ServerConsole, create_console, print_sentence
 from engine.errors import StoreRestored
 from engine.store import schema
 from engine.store.restored_backup import outlook
@@ -57,7 +57,10 @@ def serve(restored: bool) -> None:
         _print_ready(context.settings, waiting)
 
     options = app.AppOptions(
-        settings=context.settings, environment=context.environment, console=create_console(), restored=restored
+        settings=context.settings,
+        environment=context.environment,
+        console=create_console(kind=ServerConsole),
+        restored=restored,
     )
     try:
         asyncio.run(app.serve(options, on_ready))

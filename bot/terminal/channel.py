@@ -34,15 +34,18 @@ class TerminalChannel:
     def _print(self, console: Console, address: str, card: Card, *, edited: bool) -> None:
         """Print a card once for all its copies, and the address of each copy below it."""
         printed = (card.kind, card.request, card.run, card.state)
-        is_repeated, self._last_printed = printed == self._last_printed, printed
+        is_repeated = printed == self._last_printed
         if edited and card.kind is DeliveryKind.REQUEST:
             if not is_repeated and card.state is not None:
                 console.print(f"Request {card.request} ({card.title}): {card.state}")
+            self._last_printed = printed
             return
         if not is_repeated:
             console.print(render_card(card))
             console.print(answer_hint(card))
         console.print(f"For {address}.", style="dim")
+        # Not before: what could not be written is written the next time.
+        self._last_printed = printed
 
 
 def answer_hint(card: Card) -> str:

@@ -19,11 +19,19 @@ _PIPE_WIDTH: Final = 110
 """Width of what is printed to a pipe or file, in characters."""
 
 
-def create_console(*, stderr: bool = False) -> Console:
+class ServerConsole(Console):
+    """The console of a process that goes on when nobody reads its output any more."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise `BrokenPipeError`. A plain console ends the process."""
+        raise BrokenPipeError("nobody reads this output any more")
+
+
+def create_console(*, stderr: bool = False, kind: type[Console] = Console) -> Console:
     """Create a console that prints data as it is: it reads no markup, guesses no colours, and wraps no piped lines."""
-    console = Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    console = kind(stderr=stderr, markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
-        console = Console(stderr=stderr, markup=False, highlight=False, emoji=False, width=_PIPE_WIDTH)
+        console = kind(stderr=stderr, markup=False, highlight=False, emoji=False, width=_PIPE_WIDTH)
     return console
 
 

@@ -1,51 +1,120 @@
-"""What every channel keeps, whatever it shows copies on. A new channel adds one line to `SURFACES`."""
+"""What every channel keeps, whatever it shows copies on. A new channel adds one line to `SURFACES`.
+
+Slack is the local one, email goes through a real SMTP server, and the terminal is a file that can break.
+"""
 
 from __future__ import annotations
 
+import ast
+import inspect
 import io
-from collections.abc import Callable
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Final
 
 import pytest
-from rich.console import Console
 
+from bot.devtools.sandbox import sandbox
 from bot.email.channel import EmailChannel
+from bot.slack.channel import SlackChannel
+from bot.slack.client import open_client
 from bot.terminal.channel import TerminalChannel
+from bot.terminal.output import ServerConsole
 from engine import json_values
 from engine.domain import Card, CardAction, CardField, DeliveryKind, Receipt
+from engine.errors import ChannelError
 from engine.ports import Channel, FindsCopies
-from tests.support.email_env import AT, PUBLIC_URL, SENDER, RecordingClient, text_of
-from tests.support.recording_channel import RecordingChannel
-
-ADDRESS = "lee@example.com"
+from tests.support.email_env import AT, PUBLIC_URL, SENDER, client_to, mail_server
+from tests.support.recording_channel import Fault, RecordingChannel
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Surface:
-    """A channel, and all that people saw on it so far."""
+    """A channel and the world behind it.
+
+    `seen`: all that people see there now. `refuse`: the next call fails, and nothing of it lands. `lose_answer`: the
+    next call lands and gets no answer; None where that cannot be. `fail_look`: the next look fails.
+    """
 
     channel: Channel
     seen: Callable[[], str]
+    refuse: Callable[[], object]
+    lose_answer: Callable[[], object] | None = None
+    fail_look: Callable[[], object] | None = None
+    address: str = "lee@example.com"
+    another: str = "sam@example.com"
 
 
-def recording() -> Surface:
+@asynccontextmanager
+async def recording() -> AsyncIterator[Surface]:
     channel = RecordingChannel()
-    return Surface(channel, lambda: str([one.cards for one in channel.posted.values()]))
+    lost = ChannelError("The answer was lost.", outcome_unknown=True)
+    yield Surface(
+        channel=channel,
+        seen=lambda: str([copy.card for copy in channel.posted.values()]),
+        refuse=lambda: channel.next_calls(Fault(error=ChannelError("Not now."))),
+        lose_answer=lambda: channel.next_calls(Fault(error=lost, landed=True)),
+        fail_look=lambda: channel.next_looks(ChannelError("Not now.")),
+    )
 
 
-def terminal() -> Surface:
-    out = io.StringIO()
-    return Surface(TerminalChannel(Console(file=out, width=100, markup=False)), out.getvalue)
+class BreakablePipe(io.StringIO):
+    """A terminal whose reader may go away for one line."""
+
+    is_broken = False
+
+    def write(self, text: str) -> int:
+        if self.is_broken:
+            self.is_broken = False
+            raise BrokenPipeError("the reader has gone")
+        return super().write(text)
 
 
-def email() -> Surface:
-    client = RecordingClient()
-    channel = EmailChannel(client, sender=SENDER, public_url=PUBLIC_URL, now=lambda: AT)
-    return Surface(channel, lambda: "\n".join(map(text_of, client.sent)))
+@asynccontextmanager
+async def terminal() -> AsyncIterator[Surface]:
+    pipe = BreakablePipe()
+    yield Surface(
+        channel=TerminalChannel(ServerConsole(file=pipe, width=100, markup=False)),
+        seen=pipe.getvalue,
+        refuse=lambda: setattr(pipe, "is_broken", True),
+    )
 
 
-SURFACES = {"recording": recording, "terminal": terminal, "email": email}
+@asynccontextmanager
+async def email() -> AsyncIterator[Surface]:
+    async with mail_server() as running, client_to(running) as client:
+        yield Surface(
+            channel=EmailChannel(client, sender=SENDER, public_url=PUBLIC_URL, now=lambda: AT),
+            seen=lambda: "\n".join(str(mail.text) for mail in running.mail.received()),
+            refuse=lambda: running.mail.fault("dot", "error", code=451),
+            lose_answer=lambda: running.mail.fault("dot", "lost"),
+        )
+
+
+@asynccontextmanager
+async def slack() -> AsyncIterator[Surface]:
+    async with sandbox() as running, open_client(token=running.app.bot_token, api_url=running.api_url) as client:
+        ada, ben = running.person("ada"), running.person("ben")
+        yield Surface(
+            channel=SlackChannel(client),
+            seen=lambda: re.sub(r"'block_id': '\w+'", "", str([message["blocks"] for message in ada.sees()])),
+            refuse=lambda: running.fault("*", "error", code="something_new"),
+            lose_answer=lambda: running.fault("*", "lost"),
+            fail_look=lambda: running.fault("conversations.history", "status", status=503),
+            address=ada.id,
+            another=ben.id,
+        )
+
+
+SURFACES: Final[dict[str, Callable[[], AbstractAsyncContextManager[Surface]]]] = {
+    "recording": recording,
+    "terminal": terminal,
+    "email": email,
+    "slack": slack,
+}
 
 ASKING = Card(
     kind=DeliveryKind.REQUEST,
@@ -64,16 +133,20 @@ ALERT = Card(kind=DeliveryKind.ALERT, title="Refund failed", facts=(("What to do
 
 
 @pytest.fixture(params=SURFACES)
-def surface(request: pytest.FixtureRequest) -> Surface:
-    made: Surface = SURFACES[request.param]()
-    return made
+async def surface(request: pytest.FixtureRequest) -> AsyncIterator[Surface]:
+    async with SURFACES[request.param]() as opened:
+        yield opened
 
 
 async def post(surface: Surface, card: Card = ASKING, *, delivery: str = "d1") -> Receipt:
-    return await surface.channel.show(address=ADDRESS, card=card, receipt=None, delivery=delivery)
+    return await surface.channel.show(address=surface.address, card=card, receipt=None, delivery=delivery)
 
 
-def test_a_channel_has_a_name_that_a_route_can_carry(surface: Surface) -> None:
+async def edit(surface: Surface, card: Card, receipt: Receipt) -> Receipt:
+    return await surface.channel.show(address=surface.address, card=card, receipt=receipt, delivery="d1")
+
+
+async def test_a_channel_has_a_name_that_a_route_can_carry(surface: Surface) -> None:
     assert surface.channel.name.isidentifier()
 
 
@@ -94,9 +167,9 @@ async def test_a_receipt_says_something_and_survives_being_stored(surface: Surfa
 
 async def test_an_edit_shows_the_outcome_and_gives_a_receipt_to_edit_with_again(surface: Surface) -> None:
     receipt = await post(surface)
-    edited = await surface.channel.show(address=ADDRESS, card=CLOSED, receipt=receipt, delivery="d1")
+    edited = await edit(surface, CLOSED, receipt)
     assert "Approved by Lee" in surface.seen()
-    again = await surface.channel.show(address=ADDRESS, card=CLOSED, receipt=edited, delivery="d1")
+    again = await edit(surface, CLOSED, edited)
     assert dict(again.data) == dict(edited.data)
     # What it knew of the copy stays; a channel that cannot edit may add that it has told the outcome.
     assert dict(receipt.data).items() <= dict(edited.data).items()
@@ -104,8 +177,19 @@ async def test_an_edit_shows_the_outcome_and_gives_a_receipt_to_edit_with_again(
 
 async def test_an_edit_may_be_repeated_with_the_same_content(surface: Surface) -> None:
     receipt = await post(surface)
-    same = await surface.channel.show(address=ADDRESS, card=ASKING, receipt=receipt, delivery="d1")
+    same = await edit(surface, ASKING, receipt)
     assert dict(same.data) == dict(receipt.data)
+
+
+async def test_a_repeated_edit_changes_nothing_that_people_see(surface: Surface) -> None:
+    receipt = await post(surface)
+    asking = surface.seen()
+    await edit(surface, ASKING, receipt)
+    assert surface.seen() == asking
+    edited = await edit(surface, CLOSED, receipt)
+    closed = surface.seen()
+    await edit(surface, CLOSED, edited)
+    assert surface.seen() == closed
 
 
 async def test_copies_are_told_apart(surface: Surface) -> None:
@@ -129,10 +213,101 @@ async def test_a_channel_that_finds_copies_finds_exactly_those_that_landed(surfa
     if not isinstance(channel, FindsCopies):
         assert not hasattr(channel, "find"), "half a protocol"
         return
-    assert await channel.find(address=ADDRESS, delivery="d1") is None
+    assert await channel.find(address=surface.address, delivery="d1") is None
     receipt = await post(surface)
-    found = await channel.find(address=ADDRESS, delivery="d1")
+    found = await channel.find(address=surface.address, delivery="d1")
     assert found is not None
     assert dict(found.data) == dict(receipt.data)
-    assert await channel.find(address=ADDRESS, delivery="d2") is None
-    assert await channel.find(address="sam@example.com", delivery="d1") is None
+    assert await channel.find(address=surface.address, delivery="d2") is None
+    assert await channel.find(address=surface.another, delivery="d1") is None
+
+
+# -- the world fails ----------------------------------------------------------------------------------------
+
+
+async def test_a_refused_post_is_a_channel_error_and_the_next_attempt_is_made_anew(surface: Surface) -> None:
+    surface.refuse()
+    with pytest.raises(ChannelError) as caught:
+        await post(surface)
+    assert not caught.value.outcome_unknown
+    assert not caught.value.permanent
+    assert str(caught.value).endswith(".")
+    assert "Refund 120?" not in surface.seen()
+    if isinstance(surface.channel, FindsCopies):
+        assert await surface.channel.find(address=surface.address, delivery="d1") is None
+    assert (await post(surface)).data
+    assert "Refund 120?" in surface.seen()
+
+
+async def test_a_refused_edit_is_a_channel_error_and_can_be_repeated(surface: Surface) -> None:
+    receipt = await post(surface)
+    surface.refuse()
+    with pytest.raises(ChannelError) as caught:
+        await edit(surface, CLOSED, receipt)
+    assert not caught.value.permanent
+    assert "Approved by Lee" not in surface.seen()
+    await edit(surface, CLOSED, receipt)
+    assert "Approved by Lee" in surface.seen()
+
+
+async def test_a_post_without_an_answer_is_of_unknown_outcome_and_found_where_a_channel_can_look(
+    surface: Surface,
+) -> None:
+    if surface.lose_answer is None:
+        pytest.skip("whether something was written is always known here")
+    surface.lose_answer()
+    with pytest.raises(ChannelError) as caught:
+        await post(surface)
+    assert caught.value.outcome_unknown
+    assert "Refund 120?" in surface.seen()
+    if isinstance(surface.channel, FindsCopies):
+        landed = await surface.channel.find(address=surface.address, delivery="d1")
+        assert landed is not None
+        await edit(surface, CLOSED, landed)
+        assert surface.seen().count("Approved by Lee") == 1
+        assert "Approve'" not in surface.seen(), "a second copy can still be clicked"
+
+
+async def test_an_edit_without_an_answer_can_be_repeated(surface: Surface) -> None:
+    if surface.lose_answer is None:
+        pytest.skip("whether something was written is always known here")
+    receipt = await post(surface)
+    surface.lose_answer()
+    with pytest.raises(ChannelError) as caught:
+        await edit(surface, CLOSED, receipt)
+    assert not caught.value.permanent
+    edited = await edit(surface, CLOSED, receipt)
+    assert dict(receipt.data).items() <= dict(edited.data).items()
+    assert "Approved by Lee" in surface.seen()
+
+
+async def test_a_look_that_fails_is_a_channel_error(surface: Surface) -> None:
+    if not isinstance(surface.channel, FindsCopies):
+        pytest.skip("it cannot look")
+    assert surface.fail_look is not None
+    receipt = await post(surface)
+    surface.fail_look()
+    with pytest.raises(ChannelError):
+        await surface.channel.find(address=surface.address, delivery="d1")
+    landed = await surface.channel.find(address=surface.address, delivery="d1")
+    assert landed is not None
+    assert dict(landed.data) == dict(receipt.data)
+
+
+# -- what a channel must not have ---------------------------------------------------------------------------
+
+FORBIDDEN: Final = frozenset(
+    {"time", "random", "secrets", "sqlite3", "sqlalchemy", "sqlmodel", "engine.system", "engine.store"}
+)
+"""Modules with a clock, with dice, or with a database."""
+
+
+async def test_a_channel_has_no_clock_no_dice_and_no_database_of_its_own(surface: Surface) -> None:
+    module = inspect.getmodule(type(surface.channel))
+    assert module is not None
+    tree = ast.parse(inspect.getsource(module))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert not {name for name in imported for banned in FORBIDDEN if name == banned or name.startswith(f"{banned}.")}
+    called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert not called & {"now", "utcnow", "today", "monotonic"}

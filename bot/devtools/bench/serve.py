@@ -15,7 +15,7 @@ import click
 from bot import app, log, settings
 from bot.app import AppOptions
 from bot.slack.rate_limit import RateLimiter
-from bot.terminal.output import create_console
+from bot.terminal.output import ServerConsole, create_console
 
 READY: Final = "ready"
 """The line that is printed once deliveries and commands are accepted."""
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> None:
     options = AppOptions(
         settings=loaded,
         environment=environment,
-        console=create_console(),
+        console=create_console(kind=ServerConsole),
         slack_limiter=RateLimiter(multiplier=float(multiplier), burst=int(burst[0]) if burst else None),
     )
     asyncio.run(app.serve(options, lambda _: click.echo(READY)))
