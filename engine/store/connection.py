@@ -1,42 +1,20 @@
-"""A connection to the database, which keeps the driver's cursor for prepared statements, and how a file is opened."""
+"""A connection to the database as queries and units of work use it, whichever database it is."""
 
 from __future__ import annotations
 
-import os
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from types import NoneType
-from typing import Any, Final
-from urllib.parse import quote
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
+from typing import Any
 
 import sqlalchemy
-from sqlalchemy import CursorResult, Executable, NullPool, create_engine
-
-from engine.errors import StoreReadOnly
-from engine.store.errors import translated
-
-PAGE: Final = 8192
-BUSY_SECONDS: Final = 5.0
-"""How long to wait for another program's lock on the file, in seconds."""
+from sqlalchemy import CursorResult, Executable
 
 
-def _unchanged(value: None) -> None:
-    return value
+class Connection(ABC):
+    """The connection of one thread. `core` is SQLAlchemy's, `driver` the DB-API's; `cursor` runs prepared statements.
 
-
-# For a type without an adapter the driver formats an error, drops it and binds the value as it is, which costs more
-# than an adapter. Times have none: adapters belong to the whole process, in which other step types may use SQLite too.
-sqlite3.register_adapter(NoneType, _unchanged)
-sqlite3.register_adapter(bytes, bytes)
-sqlite3.register_adapter(bool, int)
-
-
-class Connection:
-    """The connection of one thread. `core` is SQLAlchemy's; `cursor` runs prepared statements.
-
-    Finding the driver behind SQLAlchemy's connection each time would take as long as a look-up by key.
+    Finding the driver behind SQLAlchemy's connection each time would take as long as a look-up by key. What differs
+    between databases is abstract here.
     """
 
     __slots__ = ("core", "cursor", "database", "driver")
@@ -44,8 +22,7 @@ class Connection:
     def __init__(self, core: sqlalchemy.Connection) -> None:
         self.core = core
         self.database = core.dialect.name
-        driver = core.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
+        driver: Any = core.connection.driver_connection
         self.driver = driver
         self.cursor = driver.cursor()
 
@@ -57,19 +34,13 @@ class Connection:
         """Run SQL text as it is."""
         return self.core.exec_driver_sql(statement)
 
-    @contextmanager
-    def snapshot(self) -> Iterator[None]:
+    @abstractmethod
+    def snapshot(self) -> AbstractContextManager[None]:
         """See the database as it is now while the body runs, whatever a server writes meanwhile."""
-        self.exec_driver_sql("BEGIN")
-        try:
-            yield
-        finally:
-            self.renew()
-            self.exec_driver_sql("ROLLBACK")
 
+    @abstractmethod
     def overwrite_deleted(self) -> None:
-        """Overwrite on the disk what is deleted or replaced from now on."""
-        self.exec_driver_sql("PRAGMA secure_delete = ON")
+        """Overwrite on the disk what is deleted or replaced from now on, as far as the database can."""
 
     def renew(self) -> None:
         """Replace the cursor after a failure: an open statement would keep an old snapshot."""
@@ -77,53 +48,7 @@ class Connection:
         self.cursor = self.driver.cursor()
 
     def close(self) -> None:
-        # First: an open statement would keep the file open, and the files beside it.
+        """Close the connection."""
+        # The cursor first: an open statement would keep the file open, and the files beside it.
         self.cursor.close()
         self.core.close()
-
-
-def connect(path: Path, *, writable: bool, busy_seconds: float = BUSY_SECONDS, untouched: bool = False) -> Connection:
-    """Open a connection in the driver's autocommit mode; transactions are begun by hand.
-
-    `untouched`: no process changes the file meanwhile, so it is read without making files beside it.
-    Raises `StoreError` when the file cannot be opened, or cannot be written though it should be.
-    """
-    mode = "rwc" if writable else "ro&immutable=1" if untouched else "ro"
-    if writable and path.exists() and not os.access(path, os.W_OK):
-        # SQLite would open it without an error, and refuse the first write.
-        raise StoreReadOnly(f"The database {path} cannot be written; give this user the right to.")
-
-    def opened() -> sqlite3.Connection:
-        uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
-        driver = sqlite3.connect(uri, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
-        try:
-            for pragma in _pragmas(writable=writable):
-                driver.execute(f"PRAGMA {pragma}")
-        except sqlite3.Error:
-            driver.close()
-            raise
-        return driver
-
-    engine = create_engine(
-        "sqlite+pysqlite://",
-        creator=opened,
-        poolclass=NullPool,
-        isolation_level="AUTOCOMMIT",
-        hide_parameters=True,  # otherwise an error would carry contents into the logs
-    )
-    with translated(path):
-        return Connection(engine.connect())
-
-
-def _pragmas(*, writable: bool) -> Iterator[str]:
-    yield "foreign_keys=ON"
-    yield "recursive_triggers=ON"  # otherwise INSERT OR REPLACE would bypass the triggers against deletion
-    yield "cache_size=-16000"
-    if writable:
-        # Only of a new file. Most rows hold a text, and small pages would waste space beside it.
-        yield f"page_size={PAGE}"
-        yield "journal_mode=WAL"
-        yield "synchronous=FULL"
-        yield "journal_size_limit=67108864"
-    else:
-        yield "query_only=ON"

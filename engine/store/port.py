@@ -2,10 +2,10 @@
 
 The outbox, the runner and the service depend on the port and name no database.
 
-What differs between databases stands in these modules, and nowhere else in the store:
+What differs between databases is in these modules of the store:
 
-- `sqlite` (the writer), `connection` (how a connection is opened and what it may be asked), `errors`
-- `dialect` (statements that SQL leaves to each database)
+- `sqlite` (the writer), `sqlite_connection` (how a file is opened), `errors`
+- `dialect` (statements that each database writes in its own way); `tables` names the conditions of indexes for each
 - of a database that is a file: `schema` (its lock, backup and migrations), `lock`, `files`, `file_marks`, `file_watch`,
   `log_head`, `restored_backup`, and `health`, which the doctor looks at it with
 
@@ -108,7 +108,8 @@ class Store(Protocol):
     def on_commit(self, listener: Callable[[Sequence[Work]], None]) -> None:
         """Call `listener` in the event loop with what each commit enqueued, after its callers have their results.
 
-        The listener only hears of work that is durable. It is a hint: `Engine.due` finds what nobody heard of.
+        Calls come in the order of the commits. The listener only hears of work that is durable; it is a hint, because
+        `Engine.due` finds all work that is ready.
         """
 
 

@@ -59,7 +59,8 @@ class Statement:
     def write(self, connection: Connection, params: Params) -> int:
         """The number of rows that it changed."""
         compiled = self._compiled.get(connection.database) or self._compile(connection, params)
-        return connection.cursor.execute(compiled.text, compiled.values(params)).rowcount
+        count: int = connection.cursor.execute(compiled.text, compiled.values(params)).rowcount
+        return count
 
     def write_all(self, connection: Connection, rows: Sequence[Params]) -> None:
         """Once for each of the rows; none is fine."""

@@ -141,3 +141,35 @@ def test_a_row_is_replaced_by_its_key_in_the_words_of_each_database(database: An
 def test_a_database_that_the_store_is_not_written_for_is_named() -> None:
     with pytest.raises(KeyError, match="mysql"):
         Upsert(VISIT, key=("run",), replaces=("status",)).construct(mysql.dialect())
+
+
+async def test_the_listener_hears_of_commits_in_their_order(store: Store) -> None:
+    heard: list[str] = []
+    store.on_commit(lambda works: heard.extend(work.id for work in works))
+    for name in ("a", "b", "c"):
+        await store.transact(keep(name))
+    await asyncio.gather(*(store.transact(keep(f"d{number}")) for number in range(9)))
+    assert heard[:3] == ["a", "b", "c"]
+    assert heard[3:] == [f"d{number}" for number in range(9)]
+
+
+async def test_a_unit_sees_no_more_in_its_memory_than_what_is_stored(store: Store) -> None:
+    def read(tx: Tx) -> Any:
+        known = tx.memory.get("name")
+        if known is None:
+            known = tx.connection.execute(text("SELECT name FROM workspace WHERE id = 'kept'")).scalar()
+            if known is not None:
+                tx.memory.keep("name", known)
+        return known
+
+    def spoil(tx: Tx) -> None:
+        keep("kept")(tx)
+        tx.memory.keep("name", "never stored")
+        raise ValueError("spoilt")
+
+    with pytest.raises(ValueError, match=r"^spoilt$"):
+        await store.transact(spoil)
+    assert await store.transact(read) is None
+    await store.transact(keep("kept"))
+    assert await store.transact(read) == "kept"
+    assert await store.transact(read) == "kept"

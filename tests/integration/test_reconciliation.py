@@ -10,7 +10,7 @@ import pytest
 
 from engine.domain import Cancel, Done, Verdict
 from engine.store import reconciliation
-from engine.store.connection import connect
+from engine.store.sqlite_connection import connect
 from tests.support.engine_env import SAM, TERMINAL, EngineEnv, Surprise, open_engine
 
 FLOW = """

@@ -37,8 +37,8 @@ from engine.store import (
     tables,
     workflows,
 )
-from engine.store.connection import connect
 from engine.store.port import Connection, Tx
+from engine.store.sqlite_connection import connect
 from engine.store.statements import Statement
 from engine.system import RandomIds, SystemClock
 from tests.support import stepwise_units
@@ -410,7 +410,7 @@ import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
 from sqlalchemy import select, update
-from engine.store.connection import connect
+from engine.store.sqlite_connection import connect
 from engine.store.tables import WorkspaceRow
 
 assert time.localtime(0).tm_hour != 0, "this process has another zone"

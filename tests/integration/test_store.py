@@ -39,9 +39,9 @@ from engine.errors import Conflict, DefinitionError, StoreError, StoreFull, Stor
 from engine.ports import DirectoryPerson
 from engine.requests import Request, Ruling
 from engine.store import audit_log, deliveries, identities, lock, people, request_rows, run_rows, schema
-from engine.store.connection import connect
 from engine.store.port import Connection, Tx
 from engine.store.sqlite import SqliteStore
+from engine.store.sqlite_connection import connect
 from engine.store.statements import Statement
 from engine.store.tables import WorkspaceRow
 from engine.system import RandomIds, SystemClock
@@ -212,10 +212,10 @@ async def test_a_transaction_that_is_broken_off_fails_every_unit_of_the_group(st
         tx.connection.exec_driver_sql("ROLLBACK")
         raise ValueError("mine alone")
 
-    rung: list[Work] = []
-    store.on_commit(rung.extend)
+    heard: list[Work] = []
+    store.on_commit(heard.extend)
     came = await grouped(store, keep("a", enqueues=True), break_off, keep("b", enqueues=True))
-    assert rung == [], "nothing was kept"
+    assert heard == [], "nothing was kept"
     assert [type(one) for one in came] == [StoreError, ValueError, StoreError]
     assert came[0] is not came[2]
     assert await store.read(names) == set()
@@ -368,24 +368,24 @@ steps:
 
 
 async def test_work_is_announced_after_the_commit_and_only_what_was_kept(store: SqliteStore, path: Path) -> None:
-    rung: list[str] = []
+    heard: list[str] = []
     kept: list[set[str]] = []
 
     def listener(works: Any) -> None:
-        rung.extend(work.id for work in works)
+        heard.extend(work.id for work in works)
         with sqlite3.connect(path) as other:
             kept.append({one for (one,) in other.execute("SELECT id FROM workspace")})
         other.close()
 
     store.on_commit(listener)
     await grouped(store, keep("a", enqueues=True), fail("b", ValueError()), keep("c"), keep("d", enqueues=True))
-    assert rung == ["a", "d"]
+    assert heard == ["a", "d"]
     assert kept == [{"default", "a", "c", "d"}]
 
 
 async def test_a_caller_that_is_cancelled_takes_nothing_from_the_others(store: SqliteStore) -> None:
-    rung: list[Work] = []
-    store.on_commit(rung.extend)
+    heard: list[Work] = []
+    store.on_commit(heard.extend)
     pause = Pause()
     first = asyncio.ensure_future(store.transact(pause))
     await pause.begun()
@@ -396,7 +396,7 @@ async def test_a_caller_that_is_cancelled_takes_nothing_from_the_others(store: S
     assert await other == "b"
     assert await first == "paused"
     assert cancelled.cancelled()
-    assert {work.id for work in rung} == {"a", "b"}, "what is kept rings, whoever stopped listening"
+    assert {work.id for work in heard} == {"a", "b"}, "what is kept is announced, whether or not its caller still waits"
     assert await store.read(names) == {"a", "b"}
 
 

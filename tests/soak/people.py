@@ -153,7 +153,7 @@ class People:
             return None
         with suppress(TimeoutError):
             async with asyncio.timeout(MODAL_SECONDS):
-                while (person.modal or {}).get("callback_id") != callback:  # noqa: ASYNC110 it has no bell
+                while (person.modal or {}).get("callback_id") != callback:  # noqa: ASYNC110 it cannot be awaited
                     await asyncio.sleep(0.02)
                 return person
         self.figures["modals that never opened"] += 1

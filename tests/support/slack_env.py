@@ -202,7 +202,7 @@ class SlackEnv:
         surface = self.bot.surface
         if surface is not None:
             async with asyncio.timeout(PATIENCE):
-                while not (surface.later.idle and surface.homes.idle):  # noqa: ASYNC110 what is waited for has no bell
+                while not (surface.later.idle and surface.homes.idle):  # noqa: ASYNC110 what is waited for cannot be awaited
                     await asyncio.sleep(0.002)
 
     async def request(self, run: str) -> RequestView:

@@ -18,8 +18,9 @@ from typing import Any, TypeVar
 from engine.domain import Work
 from engine.ports import Clock, Ids
 from engine.store import audit_log, schema
-from engine.store.connection import Connection, connect
+from engine.store.connection import Connection
 from engine.store.port import Memory, Tx
+from engine.store.sqlite_connection import connect
 from tests.support.fakes import START
 
 T = TypeVar("T")
@@ -87,7 +88,8 @@ class DirectStore:
 
     @property
     def driver(self) -> sqlite3.Connection:
-        return self.connection.driver
+        driver: sqlite3.Connection = self.connection.driver
+        return driver
 
     def run(self, unit: Callable[[Tx], T]) -> T:
         """One unit, one transaction."""

@@ -290,7 +290,7 @@ async def test_many_changes_publish_a_home_once() -> None:
         stale.mark("U1")
         stale.mark("U2")
     assert not publisher.idle
-    while not publisher.idle:  # noqa: ASYNC110 what is waited for has no bell
+    while not publisher.idle:  # noqa: ASYNC110 what is waited for cannot be awaited
         await asyncio.sleep(0)
     assert published == ["U1", "U2"]
     working.cancel()

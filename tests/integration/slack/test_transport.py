@@ -26,7 +26,7 @@ async def test_a_refused_app_token_is_told_in_lines_without_a_traceback(
         serving(client, _nobody(), SlackCredentials(app_token="xapp-wrong"), StaleHomes()),
     ):
         async with asyncio.timeout(5):
-            while not caplog.records:  # noqa: ASYNC110 what is waited for has no bell
+            while not caplog.records:  # noqa: ASYNC110 what is waited for cannot be awaited
                 await asyncio.sleep(0.01)
     logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
     lines = [one for one in caplog.records if one.name.startswith("slack_sdk")]

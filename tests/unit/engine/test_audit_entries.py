@@ -7,7 +7,7 @@ from pathlib import Path
 
 import engine
 from engine.audit_entries import EntryKind, entry
-from engine.domain import Person
+from engine.domain import Person, RequestState, RunStatus
 
 ROOT = Path(engine.__file__).parent
 
@@ -29,3 +29,8 @@ def test_nothing_else_makes_an_entry() -> None:
     files = {path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py") if makes.search(path.read_text("utf-8"))}
     assert {file for file in files if file.startswith(("delivery", "runs", "service", "store", "worker"))} == set()
     assert "audit_entries.py" in files
+
+
+def test_every_end_of_a_run_and_every_decision_has_a_kind() -> None:
+    assert {EntryKind(f"run.{status}") for status in RunStatus if status.ended}
+    assert {EntryKind(f"request.{state}") for state in (RequestState.APPROVED, RequestState.REJECTED)}
