@@ -1,4 +1,4 @@
-"""Web addresses: their one spelling, and values that stay in the place where they are put."""
+"""Web addresses: their canonical form, and values that cannot change another part of an address."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NUMERIC: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 
 
 class UrlPart(Enum):
-    """Where in an address a value stands."""
+    """The part of an address in which a value stands."""
 
     START = "start"
     SCHEME = "scheme"
@@ -41,16 +41,16 @@ class UrlPart(Enum):
 
     @property
     def chooses_server(self) -> bool:
-        """Whether a value in this place decides which server is called."""
+        """Whether a value in this part decides which server is called."""
         return self in (UrlPart.START, UrlPart.SCHEME, UrlPart.HOST, UrlPart.PORT)
 
 
 _STAND_INS: Final = {UrlPart.START: "https://x", UrlPart.SCHEME: "https", UrlPart.HOST: "x"}
-"""What stands for a value that is not known yet, in its place; anywhere else it is a 1."""
+"""The placeholder of an unknown value, by part of the address. In all other parts it is `1`."""
 
 
 class InsertedValue(NamedTuple):
-    """A value that is put into an address. `label`: what errors call it."""
+    """A value that is put into an address. `label`: its name in errors."""
 
     text: str
     label: str
@@ -91,7 +91,7 @@ def _bracketed(host: str) -> str:
 
 
 def _resolved(path: str) -> str:
-    """The path without its dot segments (RFC 3986, 5.2.4)."""
+    """Return the path without its dot segments (RFC 3986, 5.2.4)."""
     kept = list[str]()
     last = ""
     for last in path.split("/"):
@@ -107,7 +107,7 @@ def _plain(segment: str) -> str:
 
 
 def _quoted(text: str, safe: str) -> str:
-    """What is escaped already stays as it is, in one spelling."""
+    """Escape the text, except for escapes that it has already, which get upper-case digits."""
     escaped = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", text)
     return re.sub(r"%[0-9A-Fa-f]{2}", lambda found: found[0].upper(), quote(escaped, safe=f"{safe}%"))
 
@@ -120,7 +120,7 @@ def with_query(address: str, pairs: Sequence[tuple[str, str]]) -> str:
 
 
 def checked(text: str) -> str:
-    """Return an address that came from data or from a person in its one spelling.
+    """Return the canonical form of an address from data or from a person.
 
     Raises `InvalidValue` for dot segments, encoded ones too, and for a fragment: with these the call would go to
     another address than the one that was read. So it does for what names no server that can be called.
@@ -135,7 +135,7 @@ def checked(text: str) -> str:
 
 
 def check_written(parts: Sequence[str | InsertedValue]) -> None:
-    """Raise `InvalidValue` where the literal texts of an address name no server that can be called."""
+    """Raise `InvalidValue` if the literal texts of an address name no server that can be called."""
     built = ""
     for index, part in enumerate(parts):
         built += part if isinstance(part, str) else _STAND_INS.get(_place(built, parts[index + 1 :]), "1")
@@ -143,7 +143,7 @@ def check_written(parts: Sequence[str | InsertedValue]) -> None:
 
 
 def _callable(address: str) -> str:
-    """Return an address in its one spelling. Raises `InvalidValue` where it names no server that can be called."""
+    """Return the canonical form of an address. Raises `InvalidValue` if it names no server that can be called."""
     found, url = _AUTHORITY.match(address), URL(address)
     host = url.raw_host or ""
     if found is None or url.scheme not in ("http", "https") or not host:
@@ -160,7 +160,7 @@ def _callable(address: str) -> str:
 
 
 def literal_host(host: str) -> IPv4Address | IPv6Address | None:
-    """Return the address that a host is written as, or None for a name. Raises `InvalidValue` for what is neither."""
+    """Return the IP address of a host, or None if the host is a name. Raises `InvalidValue` if it is neither."""
     plain = host.rstrip(".")
     if ":" in host or _NUMERIC.fullmatch(plain):
         try:
@@ -176,7 +176,7 @@ def literal_host(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def moves(text: str) -> bool:
-    """Whether the address that is called is another than the one that is read: a dot segment or a fragment."""
+    """Return whether a dot segment or a fragment makes the called address differ from the shown one."""
     return "#" in text or any(_plain(segment) in _DOTS for segment in _path(text).split("/"))
 
 
@@ -199,7 +199,7 @@ def build(parts: Sequence[str | InsertedValue]) -> str:
 
 
 def places(parts: Sequence[str | InsertedValue]) -> list[UrlPart]:
-    """The place of each value, in order, whatever the values are."""
+    """Return the part of the address for each value, in order. It does not depend on the values."""
     built, found = "", list[UrlPart]()
     for index, part in enumerate(parts):
         if isinstance(part, str):
@@ -211,7 +211,7 @@ def places(parts: Sequence[str | InsertedValue]) -> list[UrlPart]:
 
 
 def _place(built: str, rest: Sequence[str | InsertedValue]) -> UrlPart:
-    """Where a value stands that follows `built`. Escaped values hold no delimiter, so `built` tells it."""
+    """Return the part of the address that follows `built`. Escaped values hold no delimiter, so `built` decides it."""
     scheme, separator, after = built.partition("://")
     if not separator:
         following = rest[0] if rest and isinstance(rest[0], str) else ""
@@ -242,7 +242,7 @@ def _escaped(place: UrlPart, value: InsertedValue, rest: Sequence[str | Inserted
 
 
 def _base(value: InsertedValue, rest: Sequence[str | InsertedValue]) -> str:
-    """The beginning of an address; it ends before a `/`, `?` or `#`, or has a path that the rest continues."""
+    """Return the value that begins an address. It has a path, or the rest begins with `/`, `?` or `#`."""
     found = _BASE.fullmatch(value.text)
     following = rest[0] if rest and isinstance(rest[0], str) else ""
     if found is None or not (found[1] or not rest or following.startswith(("/", "?", "#"))):
@@ -272,13 +272,13 @@ def _check_segments(built: str, spans: Sequence[_UrlSpan]) -> None:
 
 
 def _path(text: str) -> str:
-    """The path as it is written, without its host, query and fragment."""
+    """Return the path as it is written, without host, query and fragment."""
     found = _AUTHORITY.match(text)
     return re.split(r"[?#]", text[found.end() :], maxsplit=1)[0] if found else ""
 
 
 def _is_dotted(segment: str) -> bool:
-    """Whether a server might read this as a way up: decoded once or more, behind `%2F` or `\\`, or before a `;`."""
+    """Return whether a server may read this as a dot segment: decoded, behind `%2F` or `\\`, or before a `;`."""
     for _ in range(_MAX_DECODINGS):
         pieces = re.split(r"[/\\]", segment)
         if any(piece.partition(";")[0] in _DOTS for piece in pieces):

@@ -2,10 +2,10 @@
 
     python verify_audit.py export.jsonl [--checkpoint SEQ:HASH]... [--after SEQ:HASH]
 
-Note the head that it prints, somewhere the server cannot write, and give it as `--checkpoint` next time: only so can
-a log be noticed that was cut at its end or written anew from the start. `--after` is for an export that begins in the
-middle. Exit code: 0 all is well, 1 something was found, 2 the file cannot be read or the arguments are wrong, 3 nothing
-was changed, but contents were erased and no entry says who erased them.
+Note the printed head in a place that the server cannot write, and pass it as `--checkpoint` next time. Only that finds
+a log that was cut at its end or rewritten from the start. `--after` is for an export that begins in the middle. Exit
+code: 0 all is well, 1 there are findings, 2 the file cannot be read or the arguments are wrong, 3 nothing was changed,
+but contents were erased and no entry says who erased them.
 
 The format, one JSON object a line: `seq` counts from 1. `leaf` is JSON text, an object with at least `seq`,
 `workspace`, `at`, `kind`, and `content`, the SHA-256 of the bytes of `salt` and then of the text `content`. `hash` is
@@ -29,7 +29,7 @@ from typing import Any
 START = (0, "0" * 64)
 """The checkpoint before the first entry."""
 ERASED = "content.erased"
-"""The kind of entry that says who erased contents, and why."""
+"""The kind of the entry that says who erased contents, and why."""
 UNEXPLAINED = 3
 """Exit code: contents were erased, and no entry says by whom."""
 KEYS = ("seq", "leaf", "hash", "salt", "content")
@@ -41,7 +41,7 @@ _CHECKPOINT = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 
 @dataclass(frozen=True)
 class AuditFinding:
-    """One thing wrong. `line` counts from 1, and is 0 for the log as a whole; `seq` as the line says it, if it does."""
+    """One problem. `line` counts from 1, and is 0 for the whole log. `seq`: the number in the line, if it has one."""
 
     line: int
     seq: int | None
@@ -55,7 +55,7 @@ class AuditFinding:
 
 @dataclass(frozen=True)
 class VerificationReport:
-    """`head` is `SEQ:HASH` of the last entry, as the log says it: worth noting only if nothing was found."""
+    """The result. `head`: `SEQ:HASH` of the last entry. Note it only if there are no findings."""
 
     findings: tuple[AuditFinding, ...]
     entries: int
@@ -66,7 +66,7 @@ class VerificationReport:
 
 
 class UnreadableLog(ValueError):
-    """A text that is not what the format says; its message is the finding."""
+    """A text that does not follow the format. Its message is the finding."""
 
 
 def verify(
@@ -85,7 +85,7 @@ class Log:
     def __init__(self, *, checkpoints: Iterable[tuple[int, str]] = (), after: tuple[int, str] = START) -> None:
         self.entries = self.erased = 0
         self.explanations: list[str] = []
-        """Who erased what, when and why, a line each."""
+        """A line for each erasure: the entries, the person, the time and the reason."""
         self._erased: list[list[int]] = []
         self._explained: list[tuple[int, int]] = []
         self.head = f"{after[0]}:{after[1]}"
@@ -93,7 +93,7 @@ class Log:
         self._after = after
         self._seq, self._hash = after
         self._linked = True
-        """False: the entry before could not be read, so nothing can be said of the link from it."""
+        """False if the entry before was unreadable, so that the hash of the next entry cannot be checked."""
         self._workspace: str | None = None
         self._noted: dict[int, set[str]] = {}
         for seq, digest in checkpoints:
@@ -117,7 +117,7 @@ class Log:
             yield AuditFinding(self._line, entry["seq"], message)
 
     def finish(self) -> Iterator[AuditFinding]:
-        """Check what only the end of the log can tell."""
+        """Check the conditions that only the end of the log shows."""
         if not self.entries and self._after == START:
             yield AuditFinding(0, None, "the file is empty: it holds no entry")
         for seq, digests in sorted(self._noted.items()):
@@ -127,7 +127,7 @@ class Log:
 
     @property
     def unexplained(self) -> tuple[str, ...]:
-        """The entries so far that were erased without an entry that says by whom, in runs of numbers."""
+        """The ranges of entries that were erased so far without an entry that says by whom."""
         return tuple(_numbers(first, last) for first, last in _uncovered(self._erased, sorted(self._explained)))
 
     def _check(self, entry: dict[str, Any]) -> Iterator[str]:
@@ -143,7 +143,7 @@ class Log:
         yield from self._check_content(entry, leaf)
 
     def _check_link(self, entry: dict[str, Any]) -> Generator[str, None, bool]:
-        """Follow the chain; a wrong hash is believed from here on, so that one change is one finding."""
+        """Check the hash of an entry. A wrong hash is used for the next entry, so that one change is one finding."""
         written = entry["hash"]
         right = hashlib.sha256(bytes.fromhex(self._hash) + entry["leaf"].encode()).hexdigest()
         well_formed = _HASH.fullmatch(written) is not None
@@ -193,10 +193,10 @@ class Log:
             self._erased.append([seq, seq])
 
     def _read_erasure(self, seq: int, leaf: dict[str, Any], content: dict[str, Any]) -> Iterator[str]:
-        """Take an explanation for what it says: it stands in the chain, and so do its time and its words."""
+        """Read an entry that explains an erasure. The chain protects its time and its words."""
         by, reason, pairs = content.get("by"), content.get("reason"), content.get("entries")
-        told = isinstance(by, str) and by.strip() and isinstance(reason, str)
-        if not told or not isinstance(pairs, list) or not all(_is_pair(one, seq) for one in pairs):
+        is_complete = isinstance(by, str) and by.strip() and isinstance(reason, str)
+        if not is_complete or not isinstance(pairs, list) or not all(_is_pair(pair, seq) for pair in pairs):
             yield "it does not say which entries were erased before it, by whom and why"
             return
         self._explained.extend((first, last) for first, last in pairs)
@@ -207,11 +207,13 @@ class Log:
 
 
 def _is_pair(value: Any, seq: int) -> bool:
-    return isinstance(value, list) and [type(one) for one in value] == [int, int] and 0 < value[0] <= value[1] < seq
+    return (
+        isinstance(value, list) and [type(number) for number in value] == [int, int] and 0 < value[0] <= value[1] < seq
+    )
 
 
 def _uncovered(runs: list[list[int]], covers: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """What no cover reaches of these runs of numbers; both are sorted, and each is gone through once."""
+    """Yield the parts of the ranges in `runs` that no range in `covers` contains. Both are sorted."""
     at, reached = 0, 0
     for first, last in runs:
         while first <= last:
@@ -230,7 +232,7 @@ def _numbers(first: int, last: int) -> str:
 
 
 def _check_types(entry: dict[str, Any]) -> None:
-    """Raise `UnreadableFile` unless every key is there with a value of its type."""
+    """Raise `UnreadableLog` unless every key has a value of its type."""
     missing = [key for key in KEYS if key not in entry]
     if missing:
         raise UnreadableLog(f"there is no {', no '.join(missing)}")
@@ -255,7 +257,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def _read_leaf(entry: dict[str, Any]) -> Generator[str, None, dict[str, Any] | None]:
-    """The leaf as an object with all it needs; None if it is not one."""
+    """Return the leaf as an object with all its keys, or None if it is not valid."""
     try:
         leaf = _object(entry["leaf"], "the leaf")
     except UnreadableLog as error:
@@ -271,7 +273,7 @@ def _read_leaf(entry: dict[str, Any]) -> Generator[str, None, dict[str, Any] | N
 
 
 def _object(text: str, what: str) -> dict[str, Any]:
-    """The JSON object that a text holds, no key twice. Raises `UnreadableFile`."""
+    """Return the JSON object in a text. Raises `UnreadableLog` for anything else, and for a key that is there twice."""
     try:
         value = json.loads(text, object_pairs_hook=_pairs, parse_constant=_no_constant)
     except UnreadableLog as error:
@@ -297,7 +299,7 @@ def _no_constant(name: str) -> Any:
 
 
 def _quoted(text: str) -> str:
-    """A short piece of what the log says, safe to print on a terminal."""
+    """Return a short part of a text from the log, safe to print on a terminal."""
     return ascii(text if len(text) <= 80 else text[:80] + "...")
 
 
@@ -305,7 +307,7 @@ def _quoted(text: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print every finding and a summary; the exit code."""
+    """Print every finding and a summary, and return the exit code."""
     given = _parser().parse_args(arguments)
     log, count = Log(checkpoints=given.checkpoint, after=given.after), 0
     try:
@@ -317,7 +319,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"cannot read {given.file}: {error.strerror}\n")
         return 2
     count += _print(log.finish())
-    for line in (*log.explanations, *told_erasures(log)):
+    for line in (*log.explanations, *unexplained_erasures(log)):
         sys.stdout.write(f"{line}\n")
     verdict = "nothing wrong found"
     if log.unexplained:
@@ -328,8 +330,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if count else UNEXPLAINED if log.unexplained else 0
 
 
-def told_erasures(log: Log) -> list[str]:
-    """The line that names what was erased without an explanation, if anything was."""
+def unexplained_erasures(log: Log) -> list[str]:
+    """Return a line that names the entries that were erased without an explanation, if there are any."""
     left = log.unexplained
     more = f" and {len(left) - 20} more" if len(left) > 20 else ""
     return [f"erased, and no entry says by whom: {', '.join(left[:20])}{more}"] if left else []

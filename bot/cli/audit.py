@@ -81,7 +81,7 @@ def verify(checkpoints: tuple[str, ...]) -> int:
             findings += _print_findings(log.read(line))
         findings += _print_findings(log.finish())
         findings += _print_differences(reconciliation.compare(connection, DEFAULT_WORKSPACE))
-    for line in (*log.explanations, *verify_audit.told_erasures(log)):
+    for line in (*log.explanations, *verify_audit.unexplained_erasures(log)):
         click.echo(line, err=line not in log.explanations)
     click.echo(f"{log.entries:,} entries, {log.erased:,} of them with erased content; head {log.head}")
     if findings:
