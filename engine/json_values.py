@@ -72,7 +72,7 @@ def _without_halves(text: bytes) -> bytes | None:
     """Return the text with U+FFFD for each escaped half of a surrogate pair, or None if it has none."""
     if b"\\ud" not in text and b"\\uD" not in text:
         return None
-    return _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], text)
+    return _ESCAPE.sub(lambda match: rb"\ufffd" if match[1] else match[0], text)
 
 
 def clean(value: object, *, depth: int = 0) -> Value:

@@ -21,9 +21,9 @@ from ahocorasick_rs import BytesAhoCorasick
 MIN_LENGTH: Final = 4
 """Minimum length of a secret that is redacted, in characters: a shorter one would match ordinary words."""
 _ANY_CASE_FROM: Final = 8
-"""From this many characters on, a secret is also found in upper and lower case, as hosts and headers repeat it."""
+"""From this many characters on, a secret is also match in upper and lower case, as hosts and headers repeat it."""
 _SPLIT_FROM: Final = 16
-"""From this many bytes on, a secret is also found with white space in it."""
+"""From this many bytes on, a secret is also match with white space in it."""
 _LINE_FROM: Final = 8
 """Minimum length of a single line of a secret that is redacted, in characters."""
 _ARMOUR: Final = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]+-----")
@@ -60,19 +60,19 @@ class _View(NamedTuple):
     """Whether its white space was removed."""
 
 
-def _unhex(found: re.Match[bytes]) -> bytes:
-    return bytes.fromhex(found[0][1:].decode()) if found[0] != b"+" else b" "
+def _unhex(match: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(match[0][1:].decode()) if match[0] != b"+" else b" "
 
 
 _LETTERS: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "0": "\0"}
 
 
-def _unescape(found: re.Match[bytes]) -> bytes:
+def _unescape(match: re.Match[bytes]) -> bytes:
     """Decode one escape of JSON, Python or JavaScript. A pair of surrogates is one character."""
-    escape = found[0].decode()[1:]
+    escape = match[0].decode()[1:]
     if escape[0] == "U" or escape.startswith("u{"):
         code = int(escape[1:].strip("{}"), 16)
-        return chr(code).encode("utf-8", "surrogatepass") if code < 0x110000 else found[0]
+        return chr(code).encode("utf-8", "surrogatepass") if code < 0x110000 else match[0]
     if escape[0] not in "ux":
         return _LETTERS.get(escape, escape).encode()
     units = [int(unit, 16) for unit in re.findall(r"[0-9a-fA-F]{2,4}", escape.replace("\\u", " "))]
@@ -80,8 +80,8 @@ def _unescape(found: re.Match[bytes]) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _entity(found: re.Match[bytes]) -> bytes:
-    return html.unescape(found[0].decode()).encode("utf-8", "surrogatepass")
+def _entity(match: re.Match[bytes]) -> bytes:
+    return html.unescape(match[0].decode()).encode("utf-8", "surrogatepass")
 
 
 _PERCENT: Final = _Code(b"%", re.compile(rb"%[0-9A-Fa-f]{2}"), _unhex)
@@ -208,12 +208,12 @@ def _map_to_source(spans: Sequence[_Span], code: _Code, source: bytes) -> list[_
     if not spans:
         return []
     begins, pieces, shift = list[int](), list[tuple[int, int, int]](), 0
-    for found in code.pattern.finditer(source):
-        begin = found.start() - shift
-        end = begin + len(code.decode(found))
+    for match in code.pattern.finditer(source):
+        begin = match.start() - shift
+        end = begin + len(code.decode(match))
         begins.append(begin)
-        pieces.append((end, *found.span()))
-        shift = found.end() - end
+        pieces.append((end, *match.span()))
+        shift = match.end() - end
 
     def origin(place: int) -> tuple[int, int]:
         """Return the start and end of the source of one byte of the decoded text."""

@@ -75,13 +75,13 @@ def canonical(text: str) -> str:
         url = URL(text)
     except ValueError:
         raise InvalidValue("cannot be read as a web address") from None
-    found = _AUTHORITY.match(text)
-    if found is None or not url.scheme:
+    match = _AUTHORITY.match(text)
+    if match is None or not url.scheme:
         return str(url.with_fragment(None))
-    path, mark, query = text[found.end() :].partition("#")[0].partition("?")
+    path, mark, query = text[match.end() :].partition("#")[0].partition("?")
     path = _resolved(_quoted(path, "/" + _SUB_DELIMITERS))
     port = "" if url.explicit_port is None or url.is_default_port() else f":{url.explicit_port}"
-    authority = url.raw_authority if "@" in found[0] else f"{_bracketed((url.raw_host or '').lower())}{port}"
+    authority = url.raw_authority if "@" in match[0] else f"{_bracketed((url.raw_host or '').lower())}{port}"
     asked = f"{mark}{_quoted(query, '/?' + _SUB_DELIMITERS)}" if query else ""  # a `?` alone is never sent
     return f"{url.scheme}://{authority}{path or '/'}{asked}"
 
@@ -109,7 +109,7 @@ def _plain(segment: str) -> str:
 def _quoted(text: str, safe: str) -> str:
     """Escape the text, except for escapes that it has already, which get upper-case digits."""
     escaped = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", text)
-    return re.sub(r"%[0-9A-Fa-f]{2}", lambda found: found[0].upper(), quote(escaped, safe=f"{safe}%"))
+    return re.sub(r"%[0-9A-Fa-f]{2}", lambda match: match[0].upper(), quote(escaped, safe=f"{safe}%"))
 
 
 def with_query(address: str, pairs: Sequence[tuple[str, str]]) -> str:
@@ -144,11 +144,11 @@ def check_written(parts: Sequence[str | InsertedValue]) -> None:
 
 def _callable(address: str) -> str:
     """Return the canonical form of an address. Raises `InvalidValue` if it names no server that can be called."""
-    found, url = _AUTHORITY.match(address), URL(address)
+    match, url = _AUTHORITY.match(address), URL(address)
     host = url.raw_host or ""
-    if found is None or url.scheme not in ("http", "https") or not host:
+    if match is None or url.scheme not in ("http", "https") or not host:
         raise InvalidValue("must begin with https:// and a host")
-    if "@" in found[0]:
+    if "@" in match[0]:
         raise InvalidValue("may not carry a user name or password; send an Authorization header")
     if url.explicit_port == 0:
         raise InvalidValue("has the port 0, at which no server can be called")
@@ -200,14 +200,14 @@ def build(parts: Sequence[str | InsertedValue]) -> str:
 
 def places(parts: Sequence[str | InsertedValue]) -> list[UrlPart]:
     """Return the part of the address for each value, in order. It does not depend on the values."""
-    built, found = "", list[UrlPart]()
+    built, places = "", list[UrlPart]()
     for index, part in enumerate(parts):
         if isinstance(part, str):
             built += part
         else:
-            found.append(_place(built, parts[index + 1 :]))
-            built += _STAND_INS.get(found[-1], "1")
-    return found
+            places.append(_place(built, parts[index + 1 :]))
+            built += _STAND_INS.get(places[-1], "1")
+    return places
 
 
 def _place(built: str, rest: Sequence[str | InsertedValue]) -> UrlPart:
@@ -243,9 +243,9 @@ def _escaped(place: UrlPart, value: InsertedValue, rest: Sequence[str | Inserted
 
 def _base(value: InsertedValue, rest: Sequence[str | InsertedValue]) -> str:
     """Return the value that begins an address. It has a path, or the rest begins with `/`, `?` or `#`."""
-    found = _BASE.fullmatch(value.text)
+    match = _BASE.fullmatch(value.text)
     following = rest[0] if rest and isinstance(rest[0], str) else ""
-    if found is None or not (found[1] or not rest or following.startswith(("/", "?", "#"))):
+    if match is None or not (match[1] or not rest or following.startswith(("/", "?", "#"))):
         raise InvalidValue(
             f"{value.label} begins the address, so it has to be one like https://api.example.com, without `?` and `#`"
         )
@@ -254,8 +254,8 @@ def _base(value: InsertedValue, rest: Sequence[str | InsertedValue]) -> str:
 
 def _check_segments(built: str, spans: Sequence[_UrlSpan]) -> None:
     """Raise `InvalidValue` for a segment of the path that a value makes empty, or a dot segment."""
-    found = _AUTHORITY.match(built)
-    offset = found.end() if found else 0
+    match = _AUTHORITY.match(built)
+    offset = match.end() if match else 0
     for segment in _path(built).split("/"):
         end = offset + len(segment)
         for span in spans:
@@ -273,8 +273,8 @@ def _check_segments(built: str, spans: Sequence[_UrlSpan]) -> None:
 
 def _path(text: str) -> str:
     """Return the path as it is written, without host, query and fragment."""
-    found = _AUTHORITY.match(text)
-    return re.split(r"[?#]", text[found.end() :], maxsplit=1)[0] if found else ""
+    match = _AUTHORITY.match(text)
+    return re.split(r"[?#]", text[match.end() :], maxsplit=1)[0] if match else ""
 
 
 def _is_dotted(segment: str) -> bool:

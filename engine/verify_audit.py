@@ -178,12 +178,12 @@ class Log:
             yield "the content is not what the leaf names"
         else:
             try:
-                found = _object(content, "the content")
+                parsed = _object(content, "the content")
             except UnreadableLog as error:
                 yield str(error)
                 return
             if leaf and leaf["kind"] == ERASED:
-                yield from self._read_erasure(entry["seq"], leaf, found)
+                yield from self._read_erasure(entry["seq"], leaf, parsed)
 
     def _note_erased(self, seq: int) -> None:
         self.erased += 1
@@ -286,12 +286,12 @@ def _object(text: str, what: str) -> dict[str, Any]:
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    entry: dict[str, Any] = {}
     for name, value in pairs:
-        if name in found:
+        if name in entry:
             raise UnreadableLog(f"has the key {_quoted(name)} twice")
-        found[name] = value
-    return found
+        entry[name] = value
+    return entry
 
 
 def _no_constant(name: str) -> Any:
@@ -363,10 +363,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def read_checkpoint(text: str) -> tuple[int, str]:
-    found = _CHECKPOINT.fullmatch(text)
-    if not found:
+    match = _CHECKPOINT.fullmatch(text)
+    if not match:
         raise argparse.ArgumentTypeError(f"{_quoted(text)} is not SEQ:HASH, like 12: and 64 hexadecimal digits")
-    return int(found[1]), found[2]
+    return int(match[1]), match[2]
 
 
 if __name__ == "__main__":

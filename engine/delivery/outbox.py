@@ -53,7 +53,7 @@ class _NoSlot(Struct, frozen=True):
 
 
 class Relay:
-    """Delivers copies. `channels`: by name. `directory`: how people are reached. `render`: makes its card."""
+    """Delivers copies. `channels`: by name. `directory`: how people are reached. `render`: builds the card."""
 
     def __init__(
         self,

@@ -43,8 +43,8 @@ _NOT_IN_URL: Final = frozenset(' <>"\\')
 
 def near(text: str, names: Collection[str]) -> str:
     """Return `; did you mean …?` if one of `names` is close to `text`, or an empty text."""
-    found = get_close_matches(text[:100].casefold(), {name.casefold(): name for name in names}, n=1)
-    return next((f"; did you mean {name}?" for name in names if [name.casefold()] == found), "")
+    close = get_close_matches(text[:100].casefold(), {name.casefold(): name for name in names}, n=1)
+    return next((f"; did you mean {name}?" for name in names if [name.casefold()] == close), "")
 
 
 def listed(names: Collection[str]) -> str:
@@ -160,11 +160,11 @@ def read_number(text: str) -> int | Decimal | None:
     """
     if len(text) > MAX_NUMBER:
         raise InvalidValue(_TOO_LARGE)
-    found = _NUMBER.fullmatch(text)
-    if not found:
+    match = _NUMBER.fullmatch(text)
+    if not match:
         return None
     spelled = _bounded(Decimal(text))
-    return spelled if "." in text or found["exponent"] else int(spelled)
+    return spelled if "." in text or match["exponent"] else int(spelled)
 
 
 _TOO_LARGE: Final = f"must be a number of at most {json_values.MAX_DIGITS} digits"

@@ -52,7 +52,7 @@ def answer_as(context: CommandContext, tx: Tx, command: Resume, proof: Proof, re
     """Answer as the person whom the proof identifies, if they are still allowed to."""
     assert proof.address is not None
     proven = structs.replace(command, actor=Address("email", proof.address), assurance=proof.assurance)
-    return resume.resume(context, tx, proven, resolved, acted_as=proof.held)
+    return resume.resume(context, tx, proven, resolved, acted_as=proof.acted_as)
 
 
 def ask(context: CommandContext, codes: Codes, tx: Tx, command: AskAnswerCode) -> CodeSent | Refusal:

@@ -19,14 +19,14 @@ _NEEDS_PROOF: Final = frozenset({Assurance.LINK, Assurance.CODE, Assurance.SSO})
 class Proof(Struct, frozen=True):
     """The person who gives a command, and how they were identified.
 
-    `address` is the email address that they read, and `held` describes the proof in the audit log. Both are None if the
-    surface vouches for the person.
+    `address` is the email address that they read, and `acted_as` describes the proof in the audit log. Both are None if
+    the surface vouches for the person.
     """
 
     person: Person | None
     assurance: Assurance
     address: str | None = None
-    held: str | None = None
+    acted_as: str | None = None
 
 
 def vouched(command: Decide) -> bool:

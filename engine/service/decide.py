@@ -110,7 +110,7 @@ def _record(
         "verdict": approve if command.verdict is Verdict.APPROVE else reject,
         "person": {"id": person.id, "name": person.label, "addresses": [str(address) for address in person.addresses]},
         "rule": ruling.approver.rule,
-        "acted_as": proof.held or str(command.actor),
+        "acted_as": proof.acted_as or str(command.actor),
         "surface": command.origin.surface,
         "opened_at": timestamps.iso(request.deadlines.opened_at),
     }

@@ -170,8 +170,8 @@ FAULTS: Final = (
         "engine/fields/normal_forms.py",
         """    if len(text) > MAX_NUMBER:
         raise InvalidValue(_TOO_LARGE)
-    found = _NUMBER""",
-        """    found = _NUMBER""",
+    match = _NUMBER""",
+        """    match = _NUMBER""",
         "tests/unit/engine/fields/test_fields.py",
     ),
     Fault(
