@@ -29,8 +29,7 @@ def ask(
     assert address is not None
     # The browser returns to the request of a decision, or to the run of an answer.
     request, answered_run = (command.request, None) if isinstance(command, Decide) else (None, run)
-    recent = challenges.load_sent(tx.connection, workspace, address, tx.now)
-    if not challenges.may_confirm(recent, command, tx.now):
+    if not _may_confirm(tx, workspace, address, command):
         return sign_in.ask(
             codes,
             tx,
@@ -57,9 +56,13 @@ def ask(
         command=command,
         said=said,
     )
-    challenge = challenges.insert_challenge(tx, codes, new)
     sign_in.send(tx, new, person, run=run)
-    return sent(challenge)
+    return sent(challenges.insert_challenge(tx, codes, new))
+
+
+def _may_confirm(tx: Tx, workspace: str, address: str, command: Command) -> bool:
+    """Return whether a code for this command may be sent to the address now."""
+    return challenges.may_confirm(challenges.load_sent(tx.connection, workspace, address, tx.now), command, tx.now)
 
 
 def sent(challenge: StoredChallenge) -> CodeSent:
