@@ -37,14 +37,12 @@ def load_codes(database: Path) -> Codes:
     try:
         return Codes(_read(path) if os.path.lexists(path) else _create(path))
     except OSError as error:
-        raise KeyUnusable(
-            f"The key {path} cannot be used ({error.strerror}). Give this user the right to read it, {_OR_REMOVE}"
-        ) from error
+        advice = f"Give this user the right to read it, {_OR_REMOVE}"
+        raise KeyUnusable(f"The key {path} cannot be used ({error.strerror}). {advice}") from error
     except ValueError:
         # `from None`: such an error may quote the content of the file.
-        raise KeyUnusable(
-            f"The key {path} cannot be used (it holds no key). Put the key of this server there, {_OR_REMOVE}"
-        ) from None
+        advice = f"Put the key of this server there, {_OR_REMOVE}"
+        raise KeyUnusable(f"The key {path} cannot be used (it holds no key). {advice}") from None
 
 
 def _read(path: Path) -> bytes:

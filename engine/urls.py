@@ -261,14 +261,17 @@ def _check_segments(built: str, spans: Sequence[_UrlSpan]) -> None:
         for span in spans:
             if span.start > end or span.end < offset:
                 continue
-            if _is_dotted(segment):
-                raise InvalidValue(f"{span.label} would lead to another address: its path may not have `.` or `..`")
-            if not segment and span.start == span.end:
-                raise InvalidValue(
-                    f"{span.label} is empty, so another address would be called; skip the step with `when`, "
-                    "or give a `default`"
-                )
+            _check_segment(segment, span)
         offset = end + 1
+
+
+def _check_segment(segment: str, span: _UrlSpan) -> None:
+    if _is_dotted(segment):
+        raise InvalidValue(f"{span.label} would lead to another address: its path may not have `.` or `..`")
+    if not segment and span.start == span.end:
+        raise InvalidValue(
+            f"{span.label} is empty, so another address would be called; skip the step with `when`, or give a `default`"
+        )
 
 
 def _path(text: str) -> str:

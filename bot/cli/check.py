@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from bot.step_types import load_step_types
 from bot.terminal.output import print_sentence, render_json
 from engine import workflowfile
 from engine.errors import DefinitionError, Problem
+from engine.workflowfile.step_kinds import StepKind
 
 
 @click.command()
@@ -20,20 +22,23 @@ from engine.errors import DefinitionError, Problem
 def check(files: tuple[Path, ...], as_json: bool) -> int:
     """Print everything that is wrong with workflow FILES."""
     kinds = load_step_types(load_context().settings)
-    problems: list[tuple[Path, Problem]] = []
-    for file in files:
-        try:
-            workflowfile.load(read_workflow_file(file), kinds=kinds)
-        except DefinitionError as error:
-            problems += [(file, problem) for problem in error.problems]
-        except OSError as error:
-            # A file that is missing hides no problem of the others.
-            problems.append((file, Problem(f"The file cannot be read: {error.strerror}.")))
+    problems = [(file, problem) for file in files for problem in _find_problems(file, kinds)]
     if as_json:
         click.echo(render_json([{"file": str(file), **problem.facts()} for file, problem in problems]))
     else:
         _print(problems, len(files))
     return Exit.NO if problems else Exit.DONE
+
+
+def _find_problems(file: Path, kinds: Mapping[str, StepKind]) -> Sequence[Problem]:
+    try:
+        workflowfile.load(read_workflow_file(file), kinds=kinds)
+    except DefinitionError as error:
+        return error.problems
+    except OSError as error:
+        # A file that is missing hides no problem of the others.
+        return [Problem(f"The file cannot be read: {error.strerror}.")]
+    return []
 
 
 def _print(problems: list[tuple[Path, Problem]], files: int) -> None:

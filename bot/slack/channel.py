@@ -87,8 +87,13 @@ class SlackChannel:
                 raise
         else:
             return receipt
-        # That message is gone or can no longer be changed. A fresh one may be there already, from a post of
-        # unknown outcome.
+        return await self._replace(address, made, receipt, delivery=delivery)
+
+    async def _replace(self, address: str, made: SlackMessage, receipt: Receipt, *, delivery: str) -> Receipt:
+        """Post a new message for one that is gone or can no longer be edited.
+
+        A new one may be there already, from a post of unknown outcome.
+        """
         found = await self.find(address=address, delivery=delivery)
         if found is not None and found.data["ts"] != receipt.data.get("ts"):
             await self._client.post("chat.update", key=delivery, **found.data, **made.for_update())

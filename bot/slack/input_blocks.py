@@ -81,15 +81,12 @@ def _texts(field: Field, content: str, *, lines: bool) -> list[InputPart] | None
     multiline = lines or len(found) > 1 or "\n" in content
     if len(found) == 1:
         return [InputPart(element=_text_input(field, content, multiline=multiline), prefill=content)]
-    return [
-        InputPart(
-            name=str(number),
-            label=f"part {number} of {len(found)}",
-            element=_text_input(None, piece, multiline=True),
-            prefill=piece,
-        )
-        for number, piece in enumerate(found, start=1)
-    ]
+    return [_piece(piece, number, len(found)) for number, piece in enumerate(found, start=1)]
+
+
+def _piece(text: str, number: int, count: int) -> InputPart:
+    element = _text_input(None, text, multiline=True)
+    return InputPart(name=str(number), label=f"part {number} of {count}", element=element, prefill=text)
 
 
 def _text_input(field: Field | None, content: str, *, multiline: bool) -> Element:

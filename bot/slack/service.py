@@ -82,18 +82,19 @@ class SlackService:
         request = await self.engine.request(ref.request)
         if request is None:
             return NotFound(what="request", name=ref.request)
+        return self._refusal(by, ref, request, await self.person(by)) or request
+
+    def _refusal(self, by: Actor, ref: Ref, request: RequestView, person: Person | None) -> Refusal | None:
         kind = self.kinds.get(request.model.subject.uses)
-        person = await self.person(by)
+        if kind is None:
+            return None
         command = _decide(by, ref, Verdict.APPROVE, edits={}, reason="–", message=None)
-        if kind is not None:
-            try:
-                ruling = requests.decide(request.model, command, kind=kind, person=person, now=self.clock.now())
-            except Tampered as error:
-                return NotAllowed(why=str(error))
-            # A form that nobody has filled in yet cannot be sent as it is, and that is why it opens.
-            if isinstance(ruling, Refusal) and not isinstance(ruling, InvalidEdits):
-                return ruling
-        return request
+        try:
+            ruling = requests.decide(request.model, command, kind=kind, person=person, now=self.clock.now())
+        except Tampered as error:
+            return NotAllowed(why=str(error))
+        # A form that nobody has filled in yet cannot be sent as it is, and that is why it opens.
+        return ruling if isinstance(ruling, Refusal) and not isinstance(ruling, InvalidEdits) else None
 
     async def card(self, request: str) -> Card | None:
         """Return the card of the request as it is now."""

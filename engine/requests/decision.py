@@ -91,16 +91,14 @@ def _check_open(request: Request, person: Person, now: datetime) -> Refusal | No
     if request.state is RequestState.PENDING:
         expires_at = request.deadlines.expires_at
         return Expired(at=expires_at) if expires_at is not None and request.deadlines.is_past_due(now) else None
+    assert request.closed_at is not None
     match request.state:
         case RequestState.APPROVED | RequestState.REJECTED:
-            assert request.closed_at is not None
             by_you = request.closed_by is not None and request.closed_by.id == person.id
             return AlreadyDecided(state=request.state, by=request.closed_by, at=request.closed_at, by_you=by_you)
         case RequestState.EXPIRED:
-            assert request.closed_at is not None
             return Expired(at=request.closed_at)
         case RequestState.CANCELLED:
-            assert request.closed_at is not None
             return Cancelled(at=request.closed_at)
         case _:  # pragma: no cover
             assert_never(request.state)

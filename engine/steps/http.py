@@ -186,21 +186,25 @@ class HttpStep(StepType[HttpParams]):
             middlewares=(once,),
         )
 
+    async def _read_body(self, answer: http_response.Answer, said: str) -> bytes:
+        body = bytearray()
+        async for chunk in answer.content.iter_any():
+            body += chunk
+            if len(body) > self._max_bytes:
+                raise StepError(f"{said} it answered more than {self._max_bytes} bytes")
+        return bytes(body)
+
     async def _read(
         self, params: HttpParams, call: str, answer: http_response.Answer, redact: Callable[[str], str]
     ) -> dict[str, Value]:
         if not params.accepts(answer.status):
             raise http_response.unwelcome(call, answer, await http_response.excerpt(answer, redact))
         said = f"{call} was carried out (status {answer.status}), but"
-        body = bytearray()
-        async for chunk in answer.content.iter_any():
-            body += chunk
-            if len(body) > self._max_bytes:
-                raise StepError(f"{said} it answered more than {self._max_bytes} bytes")
+        body = await self._read_body(answer, said)
         names = [name for name in dict.fromkeys(name.lower() for name in answer.headers) if name != "set-cookie"]
         try:
             headers: Value = {name: json_values.clean(", ".join(answer.headers.getall(name))) for name in names}
-            return {"status": answer.status, "headers": headers, "body": http_response.parse(answer, bytes(body))}
+            return {"status": answer.status, "headers": headers, "body": http_response.parse(answer, body)}
         except InvalidValue as error:
             raise StepError(f"{said} its answer cannot be used: {error}") from None
 

@@ -64,6 +64,13 @@ def _charset(answer: Answer) -> str:
     return "utf-8" if found in _NO_CHARSETS else found
 
 
+async def _read_start(answer: Answer) -> bytes:
+    start = bytearray()
+    while len(start) < _READ and (piece := await answer.content.read(_READ - len(start))):
+        start += piece
+    return bytes(start)
+
+
 async def excerpt(answer: Answer, redact: Callable[[str], str]) -> str:
     """Return the start of an error's body, as far as it can be read.
 
@@ -72,10 +79,8 @@ async def excerpt(answer: Answer, redact: Callable[[str], str]) -> str:
     kind = answer.content_type.lower()
     if not (_JSON_TYPES.fullmatch(kind) or _TEXT_TYPES.fullmatch(kind)):
         return ""
-    start = bytearray()
     try:
-        while len(start) < _READ and (piece := await answer.content.read(_READ - len(start))):
-            start += piece
+        start = await _read_start(answer)
     except (aiohttp.ClientError, OSError):
         return ""
     text = redact(start.decode(_charset(answer), "replace"))

@@ -7,7 +7,7 @@ chain. So every run, request, decision and version must have its entry, and ever
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, cast
@@ -172,19 +172,24 @@ def _around(
     connection: Connection, workspace: str, runs: Sequence[str]
 ) -> tuple[dict[str, list[Any]], dict[str, list[Any]], dict[str, list[_LoggedEntry]]]:
     """Return the requests by run, the decisions by request, and the entries by run."""
-    requests: dict[str, list[Any]] = {}
     columns = (_request.c.id, _request.c.run, _request.c.state, _request.c.digest, _request.c.content)
-    for row in connection.execute(select(*columns).where(_request.c.run.in_(runs))):
-        requests.setdefault(row.run, []).append(row)
-    decisions: dict[str, list[Any]] = {}
+    requests = connection.execute(select(*columns).where(_request.c.run.in_(runs)))
     joined = _decision.join(_request, _request.c.id == _decision.c.request)
-    for row in connection.execute(select(_decision).select_from(joined).where(_request.c.run.in_(runs))):
-        decisions.setdefault(row.request, []).append(row)
-    told: dict[str, list[_LoggedEntry]] = {}
+    decisions = connection.execute(select(_decision).select_from(joined).where(_request.c.run.in_(runs)))
     entries = select(_audit).where(_audit.c.workspace == workspace, _audit.c.run.in_(runs)).order_by(_audit.c.seq)
-    for entry in _entries(connection.execute(entries)):
-        told.setdefault(str(entry.run), []).append(entry)
-    return requests, decisions, told
+    return (
+        _by(lambda row: row.run, requests),
+        _by(lambda row: row.request, decisions),
+        _by(lambda entry: str(entry.run), _entries(connection.execute(entries))),
+    )
+
+
+def _by(key: Callable[[Any], str], values: Iterable[Any]) -> dict[str, list[Any]]:
+    """Return the values grouped by a key, in their order."""
+    groups: dict[str, list[Any]] = {}
+    for value in values:
+        groups.setdefault(key(value), []).append(value)
+    return groups
 
 
 def _compare_run(

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.domain import Address, Assurance, Decide, Decided, Origin, Person, Register, Start, Started, Verdict, Work
+from engine.json_values import Value
 from engine.ports import Resolution, Route, StepType
 from engine.references import Reference
 from engine.service import Engine
@@ -74,6 +75,19 @@ class _OneRouteDirectory:
         return None
 
 
+def _approval(request: str, digest: str, edits: dict[str, Value]) -> Decide:
+    return Decide(
+        request=request,
+        verdict=Verdict.APPROVE,
+        actor=APPROVER,
+        content_version=1,
+        digest=digest,
+        origin=ORIGIN,
+        assurance=Assurance.TERMINAL,
+        edits=edits,
+    )
+
+
 @dataclass(slots=True)
 class EngineBenchEnv:
     """An engine on a file, and its clients."""
@@ -98,16 +112,11 @@ class EngineBenchEnv:
     async def decide(self, run: str, *, edit_everything: bool = False) -> None:
         """Approve with another order number, and with another text if everything is edited."""
         request, digest = self.reader.execute(_BUTTON_QUERY, (run,)).fetchone()
-        command = Decide(
-            request=request,
-            verdict=Verdict.APPROVE,
-            actor=APPROVER,
-            content_version=1,
-            digest=digest,
-            origin=ORIGIN,
-            assurance=Assurance.TERMINAL,
-            edits={"order": "A-1002", **({"note": f"{NOTE[:-20]} as edited by Ann."} if edit_everything else {})},
-        )
+        edits: dict[str, Value] = {
+            "order": "A-1002",
+            **({"note": f"{NOTE[:-20]} as edited by Ann."} if edit_everything else {}),
+        }
+        command = _approval(request, digest, edits)
         started = time.perf_counter()
         result = await self.engine.decide(command)
         self.decision_seconds.append(time.perf_counter() - started)

@@ -6,6 +6,7 @@ https://docs.slack.dev/apis/web-api/rate-limits. The methods declare their tiers
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bot.devtools.sandbox import limits
@@ -63,16 +64,17 @@ class Rates:
         """Return the allowed posts to one channel a second."""
         return limits.POSTS_PER_CHANNEL_PER_SECOND * self.multiplier
 
+    def _buckets_of(self, key: tuple[str, str, str], per_minute: float, channel: str | None) -> Iterator[_Bucket]:
+        yield self._bucket(key, per_minute / 60, self.burst or max(per_minute, limits.LEAST_BURST))
+        if key[-1] == "chat.postMessage" and channel:
+            yield self._bucket((*key, channel), self.posts_per_second(), self.burst or limits.POST_BURST)
+
     def take(self, *, app_id: str, team_id: str, method: str, tier: int, channel: str | None = None) -> None:
         """Count a call. Raises `RateLimited`; a refused call takes no token."""
         if not self.enabled:
             return
         per_minute = self.per_minute(method, tier)
-        size = self.burst or max(per_minute, limits.LEAST_BURST)
-        buckets = [self._bucket((app_id, team_id, method), per_minute / 60, size)]
-        if method == "chat.postMessage" and channel:
-            key = (app_id, team_id, method, channel)
-            buckets.append(self._bucket(key, self.posts_per_second(), self.burst or limits.POST_BURST))
+        buckets = [*self._buckets_of((app_id, team_id, method), per_minute, channel)]
         now = self.time.seconds
         wait = max(bucket.wait(now) for bucket in buckets)
         if wait > 0:

@@ -68,12 +68,8 @@ class AppConfig:
 
 def install(world: World, config: AppConfig) -> InstalledApp:
     """Install the app with its bot user."""
-    bot = User(
-        id=world.new_id("U"),
-        name=config.name.lower().replace(" ", "_"),
-        real_name=config.name,
-        is_bot=True,
-    )
+    name = config.name.lower().replace(" ", "_")
+    bot = User(id=world.new_id("U"), name=name, real_name=config.name, is_bot=True)
     world.users[bot.id] = bot
     app = InstalledApp(
         id=world.new_id("A"),

@@ -1,0 +1,55 @@
+"""The shape that CONTRIBUTING.md promises: short functions, modules named by nouns, one class for one name."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Final, TypeAlias
+
+ROOT: Final = Path(__file__).parents[2]
+SOURCES: Final = [
+    path
+    for package in ("bot", "engine")
+    for path in sorted((ROOT / package).rglob("*.py"))
+    if "migrations" not in path.parts
+]
+TERMS: Final = {"routing", "finding", "transfer_encoding"}
+"""Names that end like an activity and are terms of the field."""
+LONGEST_FUNCTION: Final = 47
+LONGEST_MODULE: Final = 450
+
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def functions() -> Iterator[tuple[str, int]]:
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, Function) and node.end_lineno is not None:
+                yield f"{path.relative_to(ROOT)}:{node.name}", node.end_lineno - node.lineno + 1
+
+
+def test_no_module_is_named_by_an_activity() -> None:
+    assert {path.stem for path in SOURCES if path.stem.endswith("ing")} <= TERMS
+
+
+def test_no_two_classes_have_the_same_name() -> None:
+    names = Counter(
+        node.name
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_functions_and_modules_are_short() -> None:
+    lengths = dict(functions())
+    assert {name: lines for name, lines in lengths.items() if lines > LONGEST_FUNCTION} == {}
+    in_order = sorted(lengths.values())
+    assert median(in_order) <= 6
+    assert in_order[len(in_order) * 9 // 10] <= 16
+    long = [str(path) for path in SOURCES if len(path.read_text(encoding="utf-8").splitlines()) > LONGEST_MODULE]
+    assert long == []
