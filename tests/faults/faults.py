@@ -731,8 +731,8 @@ FAULTS: Final = (
     Fault(
         "a dot segment from data leads the call elsewhere",
         "engine/urls.py",
-        "            if _is_dotted(segment):\n",
-        "            if not segment and _is_dotted(segment):\n",
+        "    if _is_dotted(segment):\n",
+        "    if not segment and _is_dotted(segment):\n",
         "tests/unit/engine/test_urls.py tests/flow/test_try.py",
     ),
     Fault(
