@@ -19,3 +19,10 @@ def test_a_fault_has_exactly_one_place(fault: Fault) -> None:
 
 def test_there_are_at_least_twenty() -> None:
     assert len(FAULTS) >= 20
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_the_tests_that_have_to_notice_a_fault_are_there(fault: Fault) -> None:
+    paths = [argument for argument in fault.tests.split() if argument.startswith("tests/")]
+    assert paths
+    assert [path for path in paths if not (ROOT / path.partition("::")[0]).exists()] == []
