@@ -13,7 +13,8 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 from urllib.parse import quote
 
 from ahocorasick_rs import BytesAhoCorasick
@@ -29,7 +30,8 @@ _LINE_FROM: Final = 8
 _ARMOUR: Final = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]+-----")
 
 
-class _Code(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Code:
     """An escaping. `pattern` finds one escape, `decode` reads it, `mark` is in every text that has one."""
 
     mark: bytes
@@ -37,7 +39,8 @@ class _Code(NamedTuple):
     decode: Callable[[re.Match[bytes]], bytes]
 
 
-class _Needle(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Needle:
     """A searched text. `shown` replaces it. `before`, `after`: characters beside it that hold a part of the secret."""
 
     shown: str
@@ -45,13 +48,15 @@ class _Needle(NamedTuple):
     after: int = 0
 
 
-class _Span(NamedTuple):
+@dataclass(frozen=True, slots=True, order=True)
+class _Span:
     start: int
     end: int
     shown: str
 
 
-class _View(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _View:
     """A text after decoding. `steps`: the escapings that were decoded, each with the text before it."""
 
     text: bytes
@@ -130,8 +135,9 @@ class Redactor:
         spans = list[_Span]()
         if needles:
             for index, start, end in automaton.find_matches_as_indexes(view.text, overlapping=True):
-                shown, before, after = needles[index]
-                spans.append(_Span(max(start - before, 0), min(end + after, len(view.text)), shown))
+                needle = needles[index]
+                first, last = max(start - needle.before, 0), min(end + needle.after, len(view.text))
+                spans.append(_Span(first, last, needle.shown))
         for code, source in reversed(view.steps):
             spans = _map_to_source(spans, code, source)
         return spans
@@ -229,20 +235,20 @@ def _map_to_source(spans: Sequence[_Span], code: _Code, source: bytes) -> list[_
 def _replace(raw: bytes, spans: Sequence[_Span]) -> bytes:
     """Return the text with each group of overlapping spans replaced by the name of the longest."""
     pieces, copied = list[bytes](), 0
-    for start, end, shown in _merged(spans):
-        pieces += (raw[copied:start], shown.encode())
-        copied = end
+    for span in _merged(spans):
+        pieces += (raw[copied : span.start], span.shown.encode())
+        copied = span.end
     return b"".join((*pieces, raw[copied:]))
 
 
 def _merged(spans: Sequence[_Span]) -> Iterator[_Span]:
     ordered = sorted(spans)
-    start, end, shown = ordered[0]
+    start, end, shown = ordered[0].start, ordered[0].end, ordered[0].shown
     longest = end - start
     for span in ordered[1:]:
         if span.start >= end:
             yield _Span(start, end, shown)
-            (start, end, shown), longest = span, span.end - span.start
+            start, end, shown, longest = span.start, span.end, span.shown, span.end - span.start
             continue
         if span.end - span.start > longest:
             shown, longest = span.shown, span.end - span.start

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import quote, unquote, urlencode
 
 from yarl import URL
@@ -49,14 +50,16 @@ _STAND_INS: Final = {UrlPart.START: "https://x", UrlPart.SCHEME: "https", UrlPar
 """The placeholder of an unknown value, by part of the address. In all other parts it is `1`."""
 
 
-class InsertedValue(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class InsertedValue:
     """A value that is put into an address. `label`: its name in errors."""
 
     text: str
     label: str
 
 
-class _UrlSpan(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _UrlSpan:
     start: int
     end: int
     label: str
@@ -226,7 +229,7 @@ def _place(built: str, rest: Sequence[str | InsertedValue]) -> UrlPart:
 
 
 def _escaped(place: UrlPart, value: InsertedValue, rest: Sequence[str | InsertedValue]) -> str:
-    text, label = value
+    text, label = value.text, value.label
     match place:
         case UrlPart.START:
             return _base(value, rest)

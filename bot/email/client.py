@@ -10,8 +10,9 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from email.message import EmailMessage
-from typing import Final, NamedTuple
+from typing import Final
 
 import aiosmtplib
 
@@ -35,7 +36,8 @@ _FLUSH_CHECK_SECONDS: Final = 0.01
 _LEADING_DOT: Final = re.compile(rb"(?m)^\.")
 
 
-class _Content(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Content:
     """The bytes of an email, with CR LF at the end of each line.
 
     `eight_bits`: None if they are the same in seven bits. `seven_bits`: None until a server needs them.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import accumulate
-from typing import Final, NamedTuple
+from typing import Final
 
 from markupsafe import Markup, escape
 
@@ -32,7 +33,8 @@ _STRETCHES: Final = 60
 """Maximum number of stretches of one text. With more, their frames would leave too little room for the text."""
 
 
-class Cut(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Cut:
     """A text that may be cut. `missing`: how many characters were left out."""
 
     text: str

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from bot import page_urls
 from bot.email import truncate
@@ -28,7 +28,8 @@ SUBJECT: Final = 150
 Lines = tuple[str, ...]
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Row:
     """A label and its text. `before`: the text before a person changed it. `missing`: characters cut from both."""
 
     label: str
@@ -111,7 +112,8 @@ def short(card: Card, *, public_url: str) -> EmailContent | None:
 # -- the words of each kind ---------------------------------------------------------------------------------
 
 
-class _Words(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Words:
     eyebrow: str
     lead: Lines = ()
     footer: Lines = ()
@@ -223,7 +225,8 @@ def _footer(card: Card) -> Iterator[str]:
 # -- rows ---------------------------------------------------------------------------------------------------
 
 
-class _Wanted(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Wanted:
     place: int
     label: str
     texts: tuple[str, ...]
@@ -234,7 +237,7 @@ class _Wanted(NamedTuple):
 def _rows(card: Card) -> tuple[list[tuple[int, Row]], str | None]:
     """Return the facts and fields that fit, with their places in the card, and a sentence about what does not."""
     wanted = [*_facts(card), *_fields(card.fields, first=len(card.facts))]
-    taken = [_prepared(row) for row in sorted(_ranked(wanted, facts=len(card.facts))[:ROWS])]
+    taken = [_prepared(row) for row in sorted(_ranked(wanted, facts=len(card.facts))[:ROWS], key=_place)]
     cap = level((truncate.size(text) for row in taken for text in row.texts), ROOM)
     rows = [(row.place, _cut(row, cap)) for row in taken]
     missing = sum(row.missing for _, row in rows)
@@ -286,6 +289,10 @@ def _until(card: Card) -> str:
 def _ranked(wanted: list[_Wanted], *, facts: int) -> list[_Wanted]:
     """Return the rows by importance: those that a person changed, the facts, the other fields."""
     return sorted(wanted, key=lambda row: (len(row.texts) == 1, row.place >= facts, row.place))
+
+
+def _place(row: _Wanted) -> int:
+    return row.place
 
 
 def _cut(row: _Wanted, cap: int) -> Row:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from bot.presentation import characters, dates
 from bot.presentation.characters import boundary
@@ -62,7 +63,8 @@ def line(text: str) -> str:
 # -- cutting ------------------------------------------------------------------------------------------------
 
 
-class ClippedText(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ClippedText:
     """A text that was cut. `missing`: how many characters were left out."""
 
     text: str

@@ -9,7 +9,8 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
 
 from engine.errors import ExpressionError
 from engine.expressions import dates, value_text
@@ -41,7 +42,8 @@ def looks_like_number(text: str) -> bool:
     return _NUMBER_LIKE.fullmatch(text.strip()) is not None
 
 
-class Labels(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Labels:
     """The names of the two sides of a comparison in error messages."""
 
     left: str

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engine.errors import ExpressionError
@@ -171,7 +172,8 @@ def writes_iso(pattern: str) -> bool:
     return parse_instant(format_date(_SAMPLE.isoformat(), pattern)) is not None
 
 
-class Instant(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Instant:
     """A date or time to compare. A date is represented by its midnight, in UTC if it is compared with a moment."""
 
     at: datetime

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from engine.errors import ExpressionError
 from engine.expressions import comparisons, numbers, value_text
@@ -16,7 +17,8 @@ from engine.json_values import Value
 Condition: TypeAlias = Callable[[Budget], bool]
 
 
-class Operand(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Operand:
     """A compiled operand."""
 
     evaluate: Evaluator
@@ -130,7 +132,7 @@ def concatenate(budget: Budget, parts: Sequence[str | Operand]) -> str:
 
 def compile_condition(operand: Operand, *, place: str) -> Condition:
     """Compile an operand that must be true or false. No other value counts as true: a gate may depend on it."""
-    evaluate_operand, label = operand
+    evaluate_operand, label = operand.evaluate, operand.label
 
     def evaluate(budget: Budget) -> bool:
         value = evaluate_operand(budget)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 from jinja2 import nodes
 
@@ -14,7 +15,8 @@ _MAX_NODES: Final = 8
 """Maximum number of names and filters of an expression that is parsed again. A larger one computes something."""
 
 
-class ValueOrigin(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ValueOrigin:
     """The value that an expression names."""
 
     path: Path

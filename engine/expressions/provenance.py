@@ -6,8 +6,9 @@ Only a text that the file writes may be a keyword: data that says "owner" is not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from jinja2 import nodes
 
@@ -20,7 +21,8 @@ from engine.expressions.template import Template
 from engine.json_values import Value
 
 
-class Item(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Item:
     """One value, or one item of a value that is a list."""
 
     value: Value
@@ -28,7 +30,8 @@ class Item(NamedTuple):
     """Whether the file writes this value literally. A condition may have selected it."""
 
 
-class ValueSource(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ValueSource:
     """A source that an item can come from."""
 
     literal: str | None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from jinja2 import nodes
 
@@ -35,7 +36,8 @@ _MAX_TEXTS: Final = 200
 """Maximum number of possible texts that a static type keeps."""
 
 
-class StaticType(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class StaticType:
     """The static type of a value, and the words for it in a sentence."""
 
     kinds: frozenset[Kind]
@@ -91,7 +93,7 @@ class TypeInference:
                 [kind for kind in ADDABLE_KINDS if kind in self.kinds(node.left) & self.kinds(node.right)]
             )
         if isinstance(node, nodes.List):
-            return type_of_kind("list")._replace(item=self._infer_items(node))
+            return replace(type_of_kind("list"), item=self._infer_items(node))
         return _type_of_operator(node)
 
     def _infer_items(self, node: nodes.List) -> StaticType | None:
@@ -111,7 +113,7 @@ class TypeInference:
         if node.name in _ITEM_FILTERS:
             return type_.item if type_ else None
         if node.name in _LIST_FILTERS:
-            return type_of_kind("list")._replace(item=type_.item if type_ else None)
+            return replace(type_of_kind("list"), item=type_.item if type_ else None)
         return type_of_kind(_RESULT_KINDS[node.name]) if node.name in _RESULT_KINDS else None
 
     def _infer_default(self, node: nodes.Filter, subject: nodes.Expr) -> StaticType | None:
@@ -121,7 +123,7 @@ class TypeInference:
             return type_
         kinds = type_.kinds - {"null"}
         default = self.infer(node.args[0]) if node.args else None
-        return union_type(type_._replace(kinds=kinds), default) if kinds else default
+        return union_type(replace(type_, kinds=kinds), default) if kinds else default
 
 
 def type_of_kind(kind: Kind) -> StaticType:
@@ -179,7 +181,7 @@ def _type_of_literal(value: object) -> StaticType:
     def mismatch(other: Value) -> str | None:
         return "is another text" if isinstance(other, str) and other != value else None
 
-    return type_of_texts((value,), type_.phrase)._replace(converts_to_number=False, mismatch=mismatch)
+    return replace(type_of_texts((value,), type_.phrase), converts_to_number=False, mismatch=mismatch)
 
 
 def _type_of_changed_text(name: str, type_: StaticType | None) -> StaticType:
@@ -195,7 +197,8 @@ def _type_of_changed_text(name: str, type_: StaticType | None) -> StaticType:
             return f"is changed by `{name}`, so it would be {value_text.shorten(change(value))}"
         return None if changed is None or value in changed else f"is one of: {value_text.list_names(changed)}"
 
-    return type_of_kind("text")._replace(
+    return replace(
+        type_of_kind("text"),
         is_date=type_.is_date if type_ is not None and type_.kinds <= {"text", "null"} else None,
         texts=changed,
         mismatch=mismatch,
@@ -209,8 +212,11 @@ def _type_of_string(type_: StaticType | None) -> StaticType:
         return type_
     is_number = type_.kinds <= {"number", "null"}
     is_number_text = is_number or (type_.converts_to_number and "mapping" in type_.kinds)
-    return type_of_kind("text")._replace(
-        is_date=None if "text" in type_.kinds else False, converts_to_number=is_number, is_number_text=is_number_text
+    return replace(
+        type_of_kind("text"),
+        is_date=None if "text" in type_.kinds else False,
+        converts_to_number=is_number,
+        is_number_text=is_number_text,
     )
 
 
@@ -220,8 +226,8 @@ def _type_of_date(node: nodes.Filter) -> StaticType:
         return type_of_kind("text")
     texts = dates.possible_texts(pattern)
     if texts is None:
-        return type_of_kind("text")._replace(is_date=dates.writes_iso(pattern))
-    return type_of_texts(texts, "text")._replace(mismatch=mismatch_with_texts(texts), converts_to_number=False)
+        return replace(type_of_kind("text"), is_date=dates.writes_iso(pattern))
+    return replace(type_of_texts(texts, "text"), mismatch=mismatch_with_texts(texts), converts_to_number=False)
 
 
 def _type_of_kinds(kinds: Sequence[Kind]) -> StaticType | None:

@@ -8,8 +8,9 @@ are numbers have another order.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from jinja2 import nodes
 
@@ -20,7 +21,8 @@ from engine.expressions.value_text import Kind
 from engine.json_values import Path, Value
 
 
-class TypeClash(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TypeClash:
     """An operation that is wrong for every value."""
 
     message: str
@@ -50,7 +52,8 @@ _KIND_TESTS: Final = frozenset({"number", "string", "mapping", "sequence", "bool
 _EXTREME_FILTERS: Final = frozenset({"min", "max"})
 
 
-class _ParsedText(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _ParsedText:
     """A text with its expressions."""
 
     expressions: tuple[nodes.Expr, ...]

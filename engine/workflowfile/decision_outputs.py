@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from engine.expressions import Kind, StaticType, type_of_texts
@@ -25,7 +26,8 @@ _TYPES: Final[dict[Path, StaticType]] = {
     ("by", "name"): StaticType(_TEXT, "text", is_date=False),
     ("by", "address"): StaticType(_TEXT, "an address (text)", is_date=False),
     ("at",): StaticType(_TEXT, "a time (text)", is_date=True),
-    ("verdict",): type_of_texts(VERDICTS, "text")._replace(
+    ("verdict",): replace(
+        type_of_texts(VERDICTS, "text"),
         converts_to_number=False,
         mismatch=lambda value: None if value in VERDICTS else f"is one of: {', '.join(VERDICTS)}",
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from engine import fields, json_values
@@ -66,20 +67,20 @@ def type_of_field_part(declared: Field | None, rest: list[str | int]) -> StaticT
     else:
         type_ = type_of_field(declared)
     if type_ and not declared.required:
-        type_ = type_._replace(kinds=type_.kinds | {"null"})
+        type_ = replace(type_, kinds=type_.kinds | {"null"})
     return type_
 
 
 def type_of_field(declared: Field) -> StaticType | None:
     """Return the static type of a field's value, or None if it may be any value."""
     if declared.type is FieldType.CHOICE:
-        return type_of_texts(declared.values, "text")._replace(mismatch=_field_mismatch(declared))
+        return replace(type_of_texts(declared.values, "text"), mismatch=_field_mismatch(declared))
     type_ = _TYPES.get(declared.type)
     if type_ and declared.type is FieldType.CHOICES:
         choice = Field(type=FieldType.CHOICE, options=declared.options)
-        item = type_of_texts(declared.values, "text")._replace(mismatch=_field_mismatch(choice))
-        return type_._replace(item=item, mismatch=_field_mismatch(declared))
-    return type_ and type_._replace(mismatch=_field_mismatch(declared))
+        item = replace(type_of_texts(declared.values, "text"), mismatch=_field_mismatch(choice))
+        return replace(type_, item=item, mismatch=_field_mismatch(declared))
+    return type_ and replace(type_, mismatch=_field_mismatch(declared))
 
 
 def _type_of_money_part(declared: Field, rest: list[str | int]) -> StaticType | None:
@@ -89,8 +90,10 @@ def _type_of_money_part(declared: Field, rest: list[str | int]) -> StaticType | 
         return None
     if declared.currency is not None:
         currency = declared.currency
-        return type_of_texts([currency], "text")._replace(
-            converts_to_number=False, mismatch=lambda value: None if value == currency else f"is always {currency}"
+        return replace(
+            type_of_texts([currency], "text"),
+            converts_to_number=False,
+            mismatch=lambda value: None if value == currency else f"is always {currency}",
         )
     return StaticType(_TEXT, "text", is_date=False, mismatch=_currency_mismatch)
 
@@ -167,4 +170,4 @@ def _type_after_edits(draft: StepDraft, name: str, type_: StaticType, declared: 
         return type_
     # Without a declaration, people may enter any value of the same kind. A list, a mapping or an empty value may
     # become any value.
-    return type_._replace(texts=None, mismatch=None, is_date=None) if type_.kinds <= _KINDS_KEPT_BY_EDITS else None
+    return replace(type_, texts=None, mismatch=None, is_date=None) if type_.kinds <= _KINDS_KEPT_BY_EDITS else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from engine.errors import ExpressionError
@@ -177,7 +177,7 @@ def _type_of_reference(names: ExpressionNames, reference: Path) -> StaticType | 
                 else declared_types.type_of_field_part(outputs.fields.get(str(name)), rest)
             )
             # A skipped step has no output.
-            return type_ and type_._replace(kinds=type_.kinds | {"null"})
+            return type_ and replace(type_, kinds=type_.kinds | {"null"})
     return None
 
 

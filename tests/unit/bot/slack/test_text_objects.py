@@ -7,13 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.slack import ids, text_objects
+from bot.slack.text_objects import ClippedText
 from tests.support import samples, slack_rules
 
 
 @settings(deadline=None)
 @given(samples.ANY, st.integers(1, 4_000))
 def test_a_cut_text_fits_and_begins_like_the_whole(given_text: str, limit: int) -> None:
-    cut, missing = text_objects.clip(given_text, limit)
+    clipped = text_objects.clip(given_text, limit)
+    cut, missing = clipped.text, clipped.missing
     assert text_objects.size(cut) <= limit
     assert slack_rules.length(cut) <= limit
     if missing:
@@ -27,7 +29,7 @@ def test_a_cut_text_fits_and_begins_like_the_whole(given_text: str, limit: int) 
 def test_a_cut_says_how_much_is_missing() -> None:
     assert text_objects.clip("x" * 2_000, 100).text == "x" * 75 + "… (1,925 more characters)"
     assert text_objects.clip("x" * 50, 20).text == "x" * 19 + "…"
-    assert text_objects.clip("x" * 5, 100, beyond=10) == ("xxxxx… (10 more characters)", 10)
+    assert text_objects.clip("x" * 5, 100, beyond=10) == ClippedText("xxxxx… (10 more characters)", 10)
 
 
 @pytest.mark.parametrize(
