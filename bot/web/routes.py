@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -59,20 +60,17 @@ def site(
     `proxies`: addresses and networks of proxies whose forwarded client address is trusted.
     """
     at = places.place(public_url)
-    pages = Renderer(at)
-    # Starlette's redirects for slashes use the Host header; `Middleware` removes the slashes instead.
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    _plain(app)
-    closing = asyncio.Event()
+    pages, closing = Renderer(at), asyncio.Event()
+    routes = [*_plain_routes(), *(Route(path, handler, methods=["POST"]) for path, handler in mounted.items())]
     if review is not None:
-        held = RequestContext(
+        context = RequestContext(
             service=review.service, clock=review.clock, at=at, pages=pages, key=review.key, closing=closing
         )
-        _pages(app, held)
-    for path, handler in mounted.items():
-        app.add_route(path, handler, methods=["POST"])
-    _errors(app, pages)
-    heads = {one.path.split("/", 2)[1] for one in app.router.routes if hasattr(one, "path")}
+        routes += _page_routes(context)
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _error_pages(pages)})
+    # Starlette's redirects for slashes use the Host header; `Middleware` removes the slashes instead.
+    app.router.redirect_slashes = False
+    heads = {route.path.split("/", 2)[1] for route in routes}
     app.add_middleware(Middleware, at=at, heads=heads, broken=lambda said: pages.said(status_pages.broken(said)))
     if proxies:
         # It changes the scheme of a request too, which nothing here uses.
@@ -80,21 +78,22 @@ def site(
     return Site(app, closing)
 
 
-def _pages(app: FastAPI, held: RequestContext) -> None:
-    reviewing, inbox = ReviewHandlers(held), InboxHandlers(held)
-    attention = AttentionHandlers(held)
-    coding, live = CodeHandlers(held, reviewing, attention), LiveUpdates(held, reviewing)
-    routes: dict[str, tuple[Handler, Handler | None]] = {
-        f"{page_urls.OPEN}/{{token}}": (reviewing.follow, None),
-        f"{page_urls.REVIEW}/{{request}}": (reviewing.show, reviewing.decide),
+def _page_routes(context: RequestContext) -> Iterator[Route]:
+    review, inbox = ReviewHandlers(context), InboxHandlers(context)
+    attention = AttentionHandlers(context)
+    code, live = CodeHandlers(context, review, attention), LiveUpdates(context, review)
+    handlers: dict[str, tuple[Handler, Handler | None]] = {
+        "/": (inbox.lead, None),
+        f"{page_urls.OPEN}/{{token}}": (review.follow, None),
+        f"{page_urls.REVIEW}/{{request}}": (review.show, review.decide),
         f"{page_urls.REVIEW}/{{request}}/events": (live.events, None),
         f"{page_urls.ATTENTION}/{{run}}": (attention.show, attention.answer),
-        f"{places.CODE}/{{challenge}}": (coding.show, coding.give),
+        f"{places.CODE}/{{challenge}}": (code.show, code.give),
         page_urls.INBOX: (inbox.show, inbox.act),
     }
-    app.add_route("/", inbox.lead, methods=["GET"])
-    for path, (get, post) in routes.items():
-        app.add_route(path, get if post is None else _either(get, post), methods=["GET", *(["POST"] if post else [])])
+    for path, (get, post) in handlers.items():
+        methods = ["GET", *(["POST"] if post else [])]
+        yield Route(path, get if post is None else _either(get, post), methods=methods)
 
 
 def _either(get: Handler, post: Handler) -> Handler:
@@ -106,32 +105,36 @@ def _either(get: Handler, post: Handler) -> Handler:
     return handle
 
 
-def _plain(app: FastAPI) -> None:
-    async def health(_: Request) -> Response:
-        return PlainTextResponse("ok\n")
-
-    async def robots(_: Request) -> Response:
-        return PlainTextResponse("User-agent: *\nDisallow: /\n")
-
-    async def static(request: Request) -> Response:
-        found = next((one for one in static_files.statics().values() if one.name == request.path_params["name"]), None)
-        if found is None:
-            raise HTTPException(404)
-        kept = {"Content-Type": found.kind, "Cache-Control": "public, max-age=31536000, immutable"}
-        return Response(found.content, headers=kept)
-
-    app.add_route(places.HEALTH, health, methods=["GET"])
-    app.add_route(places.ROBOTS, robots, methods=["GET"])
-    app.add_route(f"{places.STATIC}/{{name}}", static, methods=["GET"])
+async def _health(_: Request) -> Response:
+    return PlainTextResponse("ok\n")
 
 
-def _errors(app: FastAPI, pages: Renderer) -> None:
+async def _robots(_: Request) -> Response:
+    return PlainTextResponse("User-agent: *\nDisallow: /\n")
+
+
+async def _static(request: Request) -> Response:
+    wanted = request.path_params["name"]
+    file = next((file for file in static_files.statics().values() if file.name == wanted), None)
+    if file is None:
+        raise HTTPException(404)
+    headers = {"Content-Type": file.kind, "Cache-Control": "public, max-age=31536000, immutable"}
+    return Response(file.content, headers=headers)
+
+
+def _plain_routes() -> Iterator[Route]:
+    yield Route(places.HEALTH, _health, methods=["GET"])
+    yield Route(places.ROBOTS, _robots, methods=["GET"])
+    yield Route(f"{places.STATIC}/{{name}}", _static, methods=["GET"])
+
+
+def _error_pages(pages: Renderer) -> Callable[[Request, Exception], Awaitable[Response]]:
     known = {404: status_pages.NOT_FOUND, 405: status_pages.WRONG_METHOD, 413: status_pages.TOO_LARGE}
 
-    async def refused(_: Request, error: Exception) -> Response:
+    async def refuse(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        answer = pages.said(known.get(error.status_code, status_pages.UNREADABLE))
-        answer.headers.update(error.headers or {})
-        return answer
+        response = pages.said(known.get(error.status_code, status_pages.UNREADABLE))
+        response.headers.update(error.headers or {})
+        return response
 
-    app.add_exception_handler(HTTPException, refused)
+    return refuse

@@ -24,7 +24,7 @@ try:
 finally:
     print(json.dumps(sorted(sys.modules)), file=sys.stderr)
 """
-SERVER = {"fastapi", "slack_bolt", "slack_sdk", "starlette", "uvicorn", "apscheduler", "bot.app"}
+SERVER = {"slack_bolt", "slack_sdk", "starlette", "uvicorn", "apscheduler", "bot.app"}
 OTHERS = {"bot.devtools.bench", "bot.devtools.demo", "bot.doctor", "bot.devtools.sandbox"}
 DATABASE = {"sqlalchemy", "sqlmodel"}
 CALLS = {"aiohttp"}
