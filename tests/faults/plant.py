@@ -1,9 +1,9 @@
-"""Plants one bug after the other in a copy of the tree, and sees whether the tests notice it.
+"""Plant one fault after the other in a copy of the tree, and check that the tests notice each.
 
     python -m tests.faults.plant [WORDS]...
 
-WORDS: only the faults in whose name one of these stands. Exit code 1 if one survives, if there is none of that
-name, or if the code has moved so that a replacement does not match exactly once.
+WORDS: plant only the faults whose name contains one of these. The exit code is 1 if a fault survives, if no fault has
+such a name, or if a quoted line no longer occurs exactly once in its file.
 """
 
 from __future__ import annotations
@@ -21,34 +21,35 @@ from typing import Final
 from tests.faults.faults import FAULTS, Fault
 
 ROOT: Final = Path(__file__).parents[2]
-PATIENCE: Final = 300
+TIMEOUT_SECONDS: Final = 300
+"""How long the tests of one fault may take."""
 FAILED: Final = 1
 """pytest's exit code for tests that failed, and for nothing else."""
 
 
 def main(words: Sequence[str]) -> int:
-    """The table, line by line as it comes; 0 if every fault was noticed."""
-    chosen = [one for one in FAULTS if not words or any(word in one.name for word in words)]
+    """Print one line for each fault, and return 0 if every fault was noticed."""
+    chosen = [fault for fault in FAULTS if not words or any(word in fault.name for word in words)]
     if not chosen:
-        _say(f"no fault has one of these words in its name: {', '.join(words)}")
+        _print(f"no fault has one of these words in its name: {', '.join(words)}")
         return 1
-    moved = [one for one in chosen if (ROOT / one.file).read_text(encoding="utf-8").count(one.old) != 1]
-    for one in moved:
-        _say(f"the code has moved: {one.file} has not exactly one place for “{one.name}”")
+    moved = [fault for fault in chosen if (ROOT / fault.file).read_text(encoding="utf-8").count(fault.old) != 1]
+    for fault in moved:
+        _print(f"the code has moved: {fault.file} does not have exactly one place for “{fault.name}”")
     with tempfile.TemporaryDirectory(prefix="signoff-faults-") as name:
-        tree = _copied(Path(name))
-        tests = sorted({path for one in chosen for path in one.tests.split()})
-        code, said = _pytest(tree, tests)
+        tree = _copy_tree(Path(name))
+        tests = sorted({path for fault in chosen for path in fault.tests.split()})
+        code, output = _run_pytest(tree, tests)
         if code:
-            _say(f"without any fault the tests do not pass:\n{said}")
+            _print(f"without any fault the tests do not pass:\n{output}")
             return 1
-        survived = [one for one in chosen if one not in moved and not _noticed(tree, one)]
-    _say(f"{len(chosen) - len(moved) - len(survived)} of {len(chosen)} faults were noticed")
+        survived = [fault for fault in chosen if fault not in moved and not _is_noticed(tree, fault)]
+    _print(f"{len(chosen) - len(moved) - len(survived)} of {len(chosen)} faults were noticed")
     return 1 if moved or survived else 0
 
 
-def _copied(tree: Path) -> Path:
-    """What git knows and what is new, as it stands now."""
+def _copy_tree(tree: Path) -> Path:
+    """Copy the tracked and the new files of the working tree into this folder, and return it."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, encoding="utf-8")
     for name in filter(None, listed.stdout.split("\0")):
@@ -58,35 +59,45 @@ def _copied(tree: Path) -> Path:
     return tree
 
 
-def _noticed(tree: Path, fault: Fault) -> bool:
+def _is_noticed(tree: Path, fault: Fault) -> bool:
+    """Plant a fault, run its tests, take it out again, and return whether a test failed."""
     file = tree / fault.file
-    sound, began = file.read_text(encoding="utf-8"), time.monotonic()
-    file.write_text(sound.replace(fault.old, fault.new), encoding="utf-8")
+    original, began = file.read_text(encoding="utf-8"), time.monotonic()
+    file.write_text(original.replace(fault.old, fault.new), encoding="utf-8")
     try:
-        code, said = _pytest(tree, fault.tests.split())
+        code, output = _run_pytest(tree, fault.tests.split())
     finally:
-        file.write_text(sound, encoding="utf-8")
-    by = next((line for line in said.splitlines() if line.startswith(("FAILED ", "ERROR tests/"))), "")
-    what = by.split(" - ")[0].partition(" ")[2] if code == FAILED else "SURVIVED" if code == 0 else f"BROKE ({code})"
-    _say(f"{time.monotonic() - began:5.0f} s  {fault.name:<66}  {what}")
+        file.write_text(original, encoding="utf-8")
+    failure = next((line for line in output.splitlines() if line.startswith(("FAILED ", "ERROR tests/"))), "")
+    result = (
+        failure.split(" - ")[0].partition(" ")[2] if code == FAILED else "SURVIVED" if code == 0 else f"BROKE ({code})"
+    )
+    _print(f"{time.monotonic() - began:5.0f} s  {fault.name:<66}  {result}")
     return code == FAILED
 
 
-def _pytest(tree: Path, tests: Sequence[str]) -> tuple[int, str]:
-    """Its exit code and its last lines. A test that hangs on a fault has noticed it."""
-    # The tree comes before what is installed; and no byte code, which knows times only to the second.
+def _run_pytest(tree: Path, tests: Sequence[str]) -> tuple[int, str]:
+    """Return the exit code of pytest and its last lines. A test that hangs on a fault has noticed it."""
+    # The copy comes before the installed packages. Byte code is off because its timestamps are only exact to a second,
+    # so that it could hide a planted fault.
     environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests]
     try:
         finished = subprocess.run(
-            command, cwd=tree, env=environment, check=False, capture_output=True, encoding="utf-8", timeout=PATIENCE
+            command,
+            cwd=tree,
+            env=environment,
+            check=False,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=TIMEOUT_SECONDS,
         )
     except subprocess.TimeoutExpired:
         return FAILED, "FAILED it hung"
     return finished.returncode, "\n".join((finished.stdout + finished.stderr).splitlines()[-30:])
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     print(line, flush=True)  # noqa: T201 this is a command
 
 

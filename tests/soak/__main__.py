@@ -1,4 +1,4 @@
-"""`python -m tests.soak --minutes 5 --seed 17`: exit code 0 if every invariant held, 1 if one is broken."""
+"""The command `python -m tests.soak --minutes 5 --seed 17`. Exit code 0: every invariant held; 1: one is broken."""
 
 from __future__ import annotations
 
@@ -15,45 +15,46 @@ from tests.soak.campaign import Campaign
 
 
 def main() -> int:
-    """One campaign; its figures are printed, and where everything was kept if something was found."""
-    given = _parser().parse_args()
-    seed = int(given.seed) if given.seed else random.SystemRandom().randrange(2**32)
-    # Told to stop, it takes its disk and its servers with it.
+    """Run one campaign, print its figures and findings, and keep its folder if there are findings."""
+    arguments = _parser().parse_args()
+    seed = int(arguments.seed) if arguments.seed else random.SystemRandom().randrange(2**32)
+    # SIGTERM ends the campaign like Ctrl-C, so that its disk is unmounted and its servers are killed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = campaign.folder()
     began = time.monotonic()
-    _say(f"soak: {given.minutes:g} minutes, seed {seed}")
-    # The local Slack has many callers that die in the middle of a sentence; that is not news here.
+    _print(f"soak: {arguments.minutes:g} minutes, seed {seed}")
+    # The local Slack logs each killed caller as an error, so its log goes to a file.
     logging.basicConfig(filename=folder / "campaign.log", level=logging.INFO)
-    made = Campaign(minutes=given.minutes, seed=seed, folder=folder, say=_say)
-    made.run()
-    for name, count in sorted(made.figures.items()):
-        _say(f"{count:8}  {name}")
-    _say(f"{time.monotonic() - began:8.0f}  seconds in all")
-    if not made.findings:
-        if given.keep:
-            _say(f"the logs are in {folder}")
+    soak = Campaign(minutes=arguments.minutes, seed=seed, folder=folder, say=_print)
+    soak.run()
+    for name, count in sorted(soak.figures.items()):
+        _print(f"{count:8}  {name}")
+    _print(f"{time.monotonic() - began:8.0f}  seconds in all")
+    if not soak.findings:
+        if arguments.keep:
+            _print(f"the logs are in {folder}")
         else:
             shutil.rmtree(folder)
-        _say(f"every invariant held (seed {seed})")
+        _print(f"every invariant held (seed {seed})")
         return 0
-    for one in made.findings[:50]:
-        _say(f"FOUND {one}")
-    _say(f"{len(made.findings)} findings (seed {seed}); the database, the logs and the evidence are in {folder}")
+    for finding in soak.findings[:50]:
+        _print(f"FOUND {finding}")
+    _print(f"{len(soak.findings)} findings (seed {seed}); the database, the logs and the evidence are in {folder}")
     return 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tests.soak", description="Hold Signoff against everything at once."
+        prog="python -m tests.soak",
+        description="Run Signoff under faults of the server, Slack, the clock and the disk.",
     )
-    parser.add_argument("--minutes", type=float, default=10.0, help="how long the storm lasts")
-    parser.add_argument("--seed", default="", help="repeats the choices of a campaign; empty: a fresh one")
-    parser.add_argument("--keep", action="store_true", help="keep the folder though nothing was found")
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long the faults go on")
+    parser.add_argument("--seed", default="", help="seed of the random choices (default: a new one)")
+    parser.add_argument("--keep", action="store_true", help="keep the folder even if there are no findings")
     return parser
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     print(line, flush=True)  # noqa: T201 this is a command
 
 

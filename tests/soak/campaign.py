@@ -21,7 +21,7 @@ from typing import Any, Final
 from tests.soak import evidence, verdict
 from tests.soak.chaos import BLOWS_A_MINUTE, LONGER, Chaos
 from tests.soak.clients import STUCK, Clients, open_requests
-from tests.soak.disk_full import Limit, Room, SmallDisk, small_disk
+from tests.soak.disk_full import DiskSpace, Limit, SmallDisk, small_disk
 from tests.soak.people import People
 from tests.soak.servers import Servers, servers
 from tests.soak.verdict import Finding
@@ -29,7 +29,7 @@ from tests.soak.world import APPROVERS, MULTIPLIER, OWNER, SLOW_SECONDS, World, 
 
 RUNS_A_MINUTE: Final = 104
 REST_SECONDS: Final = 240.0
-"""Until everything is at rest after the storm; what takes longer is a finding."""
+"""How many seconds after the storm everything must be at rest; a longer time is a finding."""
 FINISHING_SECONDS: Final = 15.0
 UNSETTLED: Final = """\
 SELECT 'run ' || id || ' is ' || status AS what FROM run WHERE ended_at IS NULL AND NOT
@@ -48,7 +48,7 @@ UNION ALL SELECT check_at FROM request WHERE check_at IS NOT NULL
 """
 HURRY_SECONDS: Final = 2.0
 LONG: Final = 2.0
-"""Minutes from which on a campaign is to have met everything that is rare."""
+"""Minutes from which on a campaign must have met each of the rare events."""
 RARE: Final = (
     "clock steps",
     "requests expired",
@@ -69,7 +69,7 @@ Say = Callable[[str], None]
 
 @dataclass
 class Campaign:
-    """`findings`: what the checks of the verdict cannot see. `seed` repeats its choices, not the machine's timing."""
+    """One campaign and its findings. `seed` repeats the random choices, but not the timing of the machine."""
 
     minutes: float
     seed: int
@@ -79,7 +79,7 @@ class Campaign:
     findings: list[Finding] = field(default_factory=list)
 
     def run(self) -> None:
-        """The whole of it. What is wrong is in `findings`."""
+        """Run the whole campaign, and collect its findings."""
         with small_disk(self.folder / "disk") as mounted:
             try:
                 asyncio.run(self._run(self.folder / "disk" / "signoff.db", mounted=mounted))
@@ -93,8 +93,8 @@ class Campaign:
             here.ahead = lambda: many.ahead
             slow = random.Random(dice.random())
             here.service.delay = lambda: slow.choice(SLOW_SECONDS)
-            rooms: list[Room] = [SmallDisk(database.parent) if mounted else Limit(many), Limit(many)]
-            chaos = Chaos(here, many, rooms, random.Random(dice.random()))
+            disk_spaces: list[DiskSpace] = [SmallDisk(database.parent) if mounted else Limit(many), Limit(many)]
+            chaos = Chaos(here, many, disk_spaces, random.Random(dice.random()))
             clients = Clients(here, random.Random(dice.random()), round(self.minutes * RUNS_A_MINUTE))
             people = People(here, random.Random(dice.random()), clients)
             await (await many.fork()).up()
@@ -125,32 +125,32 @@ class Campaign:
             clients.deciding(),
             clients.cancelling(),
             clients.attending(),
-            # The owner too: she is asked where nobody could say who the approvers are.
+            # The owner clicks too, because she is asked where the approvers cannot be resolved.
             *(people.clicking(email) for email in (*APPROVERS, OWNER)),
             people.racing(),
             people.coming_late(),
         ]
-        striking = [chaos.faulting(), chaos.stepping(), chaos.filling(seconds), chaos.noting()]
+        striking = [chaos.break_slack(), chaos.step_clock(), chaos.fill_disk(seconds), chaos.note_audit_heads()]
         tasks = [asyncio.ensure_future(one) for one in (*acting, *striking)]
-        serving = asyncio.ensure_future(chaos.serving())
+        serving = asyncio.ensure_future(chaos.run_servers())
         try:
             await self._wait(seconds, chaos, clients, [*tasks, serving])
         finally:
             here.over.set()
             await asyncio.wait([*tasks, serving], timeout=FINISHING_SECONDS)
-            await _ended([*tasks, serving])
+            await _cancel_tasks([*tasks, serving])
 
     async def _wait(self, seconds: float, chaos: Chaos, clients: Clients, tasks: list[asyncio.Future[None]]) -> None:
-        """Until the time is over and enough was struck and started; or until somebody breaks."""
+        """Wait until the time is over with enough blows and starts, or raise the error of a task."""
         loop = asyncio.get_running_loop()
-        began = told = loop.time()
+        began = reported_at = loop.time()
         while (passed := loop.time() - began) < seconds * LONGER:
             await asyncio.sleep(0.5)
-            for one in tasks:
-                if one.done():
-                    one.result()
-            if loop.time() - told > 30:
-                told = loop.time()
+            for task in tasks:
+                if task.done():
+                    task.result()
+            if loop.time() - reported_at > 30:
+                reported_at = loop.time()
                 self.say(
                     f"{passed:4.0f} s: {chaos.blows} blows, {clients.asked} starts, {chaos.servers.started} servers"
                 )
@@ -161,7 +161,7 @@ class Campaign:
     # -- the calm --
 
     async def _calm(self, here: World, many: Servers, people: People) -> None:
-        """One server, which nobody disturbs, until everything is at rest. Only the clock hurries it."""
+        """Run one server without faults until everything is at rest; its clock is stepped to save time."""
         here.slack.faults.clear()
         here.service.delay = lambda: 0.0
         server = await many.fork()
@@ -170,7 +170,7 @@ class Campaign:
             return
         loop = asyncio.get_running_loop()
         began = stepped = loop.time()
-        while left := await self._hurried(here, people):
+        while left := await self._settle(here, people):
             if loop.time() - began > REST_SECONDS or server.gone.is_set():
                 self.findings += [Finding("rest", f"after {REST_SECONDS:g} s {what}") for what in left[:20]]
                 break
@@ -183,14 +183,14 @@ class Campaign:
             self.findings.append(Finding("servers", f"the last server did not end well: {server.code}"))
 
     def _until_next(self, here: World) -> float:
-        """Seconds of the servers' clock until something more is due; copies that failed often wait for an hour."""
+        """Return the seconds until the next due time. Deliveries that failed often wait for an hour."""
         nexts = [datetime.fromisoformat(row["at"]).replace(tzinfo=UTC) for row in here.evidence.rows(NEXTS)]
         left = [seconds for one in nexts if (seconds := (one - here.now).total_seconds()) > 0]
-        # And a little more, so that what is due soon after it is due as well.
+        # Add a little, so that rows which are due shortly afterwards are due as well.
         return min(left) + 5.0 if left else 0.0
 
-    async def _hurried(self, here: World, people: People) -> list[str]:
-        """Ask again for what was never answered, and decide all that nobody is to keep waiting; what is not at rest."""
+    async def _settle(self, here: World, people: People) -> list[str]:
+        """Repeat unanswered starts, decide open requests, and return descriptions of all unsettled rows."""
         for token in [token for token, told in here.evidence.starts.items() if token.isdecimal() and not told]:
             await people.terminal.start(token)
         for row in here.evidence.rows(STUCK):
@@ -240,7 +240,7 @@ class Campaign:
                 self.figures[f"requests {row['state']}"] = row["n"]
 
     def _weak(self, here: World) -> list[Finding]:
-        """A campaign that did not meet what it is about proves nothing."""
+        """Return a finding for each event that the campaign met too seldom to prove anything."""
         least = dict.fromkeys(RARE, 1) if self.minutes >= LONG else {}
         least |= {"runs": round(self.minutes * 100), "blows": round(self.minutes * 40)}
         self.figures["runs"] = len(here.evidence.runs)
@@ -251,21 +251,21 @@ class Campaign:
         ]
 
     def _keep(self) -> None:
-        """The database, off the disk that goes away."""
+        """Copy the database off the small disk, and write the findings to a file."""
         disk = self.folder / "disk"
         if disk.exists():
             shutil.copytree(disk, self.folder / "kept", ignore=shutil.ignore_patterns("*.sock"))
-        told = "\n".join(map(str, self.findings))
-        (self.folder / "findings.txt").write_text(f"seed {self.seed}\n{told}\n", encoding="utf-8")
+        lines = "\n".join(map(str, self.findings))
+        (self.folder / "findings.txt").write_text(f"seed {self.seed}\n{lines}\n", encoding="utf-8")
 
 
-async def _ended(tasks: list[asyncio.Future[None]]) -> None:
-    """Cancel what goes on; raise what broke."""
-    for one in tasks:
-        one.cancel()
-    for came in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(came, Exception):
-            raise came
+async def _cancel_tasks(tasks: list[asyncio.Future[None]]) -> None:
+    """Cancel the running tasks, and raise the first error of a task."""
+    for task in tasks:
+        task.cancel()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(result, Exception):
+            raise result
 
 
 def folder() -> Path:

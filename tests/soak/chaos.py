@@ -1,4 +1,4 @@
-"""What is done to the server, to Slack, to the clock and to the disk, while people go on working."""
+"""Faults of the server, of Slack, of the clock and of the disk, while people go on working."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.soak.disk_full import Room
+from tests.soak.disk_full import DiskSpace
 from tests.soak.servers import Server, Servers
 from tests.soak.world import World
 
 BLOWS_A_MINUTE: Final = 42
-"""SIGKILLs and SIGSTOPs: five minutes are to have two hundred."""
+"""SIGKILLs and SIGSTOPs a minute, so that five minutes have two hundred."""
 LONGER: Final = 3.0
-"""A campaign goes on so many times longer until its blows and its runs are reached: the machine may be slow."""
+"""A campaign on a slow machine may take this many times longer to reach its numbers of blows and runs."""
 FULL_SECONDS: Final = 5.0
 UNTIL_FULL: Final = 30.0
 
@@ -54,16 +54,16 @@ FAULTS: Final[Sequence[Fault]] = (
     ("deliver:slash_commands", "duplicate", {}),
 )
 STEPS: Final = (3.0, 20.0, 45.0, 120.0, 900.0, -1.0, -4.0, -8.0)
-"""Seconds. Not further back: whoever sets a clock back by an hour waits for an hour."""
+"""Clock steps in seconds. None goes further back, because an hour back makes the campaign wait for an hour."""
 
 
 @dataclass
 class Chaos:
-    """`rooms`: taken away one after the other; `findings`: what the servers did that nothing excuses."""
+    """The faults of one campaign. `disk_spaces`: filled in turn; `findings`: server failures without excuse."""
 
     world: World
     servers: Servers
-    rooms: Sequence[Room]
+    disk_spaces: Sequence[DiskSpace]
     dice: random.Random
     figures: Counter[str] = field(default_factory=Counter)
     findings: list[str] = field(default_factory=list)
@@ -74,20 +74,20 @@ class Chaos:
 
     # -- the server --
 
-    async def serving(self) -> None:
-        """One server after the other, each until it is killed."""
+    async def run_servers(self) -> None:
+        """Run one server after the other, each until it is killed."""
         while not self.world.over.is_set():
             server = await self.servers.fork()
             if self.dice.random() < 0.1:
                 await server.over(self.dice.uniform(0.0, 0.5))
-            elif not await self._lived(server):
-                self._died(server)
+            elif not await self._survives(server):
+                self._record_exit(server)
                 await asyncio.sleep(0.3)
                 continue
-            await self._ended(server)
+            await self._end(server)
 
-    async def _lived(self, server: Server) -> bool:
-        """Some seconds of a server; whether it lived through them."""
+    async def _survives(self, server: Server) -> bool:
+        """Pause a server several times, and return whether it survived."""
         if not await server.up():
             return False
         for _ in range(self.dice.choice((0, 1, 1, 2, 2, 3))):
@@ -102,12 +102,13 @@ class Chaos:
         return not await server.over(self.dice.uniform(0.05, 1.2))
 
     def _pause(self) -> float:
-        """Mostly shorter than a person's patience, now and then longer than Slack's, and rarely than a lease."""
+        """Return the seconds of a pause: mostly short, sometimes longer than Slack waits, rarely than a lease."""
         roll = self.dice.random()
         low, high = (0.03, 0.5) if roll < 0.82 else (1.0, 4.0) if roll < 0.96 else (8.0, 10.0)
         return self.dice.uniform(low, high)
 
-    async def _ended(self, server: Server) -> None:
+    async def _end(self, server: Server) -> None:
+        """Kill the server, or sometimes stop it with SIGTERM."""
         if self.dice.random() < 0.06 and server.ready.is_set():
             self.figures["SIGTERM"] += 1
             if not await server.stop():
@@ -117,16 +118,16 @@ class Chaos:
         await server.kill()
         self.figures["SIGKILL"] += 1
 
-    def _died(self, server: Server) -> None:
-        """It ended by itself, which only a full disk excuses."""
+    def _record_exit(self, server: Server) -> None:
+        """Record that a server ended by itself, which is a finding unless the disk was full."""
         self.figures["ended by themselves"] += 1
         if not self.world.full:
             self.findings.append(f"server {server.pid} ended by itself, with {server.code}")
 
     # -- the rest of the world --
 
-    async def faulting(self) -> None:
-        """Slack fails: one call, several, or all of it for a while."""
+    async def break_slack(self) -> None:
+        """Make Slack fail: one call, several, or all calls for a while."""
         faults = self.world.slack.faults
         while not self.world.over.is_set():
             await asyncio.sleep(self.dice.uniform(0.2, 1.4))
@@ -139,41 +140,43 @@ class Chaos:
                 on, kind, details = self.dice.choice(FAULTS)
                 self.world.slack.fault(on, kind, **details)  # type: ignore[arg-type]
 
-    async def stepping(self) -> None:
-        """The clock is set, forward mostly."""
+    async def step_clock(self) -> None:
+        """Step the clock of the servers, mostly forward."""
         while not self.world.over.is_set():
             await asyncio.sleep(self.dice.uniform(8, 25))
             self.servers.step(self.dice.choice(STEPS))
             self.figures["clock steps"] += 1
 
-    async def filling(self, seconds: float) -> None:
-        """The disk is full, twice within so many seconds."""
-        for number, room in enumerate(self.rooms, start=1):
-            await asyncio.sleep(seconds / (len(self.rooms) + 1) * self.dice.uniform(0.7, 1.0))
-            if not await self._fill(room):
-                self.findings.append(f"the disk was never full, though all room was taken by {room.name} ({number})")
+    async def fill_disk(self, seconds: float) -> None:
+        """Fill the disk once for each way to do so, within this many seconds."""
+        for number, disk_space in enumerate(self.disk_spaces, start=1):
+            await asyncio.sleep(seconds / (len(self.disk_spaces) + 1) * self.dice.uniform(0.7, 1.0))
+            if not await self._fill(disk_space):
+                self.findings.append(
+                    f"the disk was never full, though all space was taken by {disk_space.name} ({number})"
+                )
             else:
-                self.figures[room.name] += 1
+                self.figures[disk_space.name] += 1
 
-    async def _fill(self, room: Room) -> bool:
-        """Until a server has said so and some seconds more, in which it may also be killed; whether one has."""
+    async def _fill(self, disk_space: DiskSpace) -> bool:
+        """Keep the disk full until a server reports it and some seconds more. Return whether a server reported it."""
         before, loop = self.servers.said["full"], asyncio.get_running_loop()
         self.world.full = True
         began = said_at = loop.time()
         said = False
         while loop.time() - began < UNTIL_FULL and not (said and loop.time() - said_at > FULL_SECONDS):
-            await room.take()
+            await disk_space.take()
             if not said and self.servers.said["full"] > before:
                 said, said_at = True, loop.time()
             await asyncio.sleep(0.25)
-        await room.give()
-        # What failed for want of room is answered a moment later.
+        await disk_space.give()
+        # Failures from the full disk may be reported a moment later.
         await asyncio.sleep(3.0)
         self.world.full = False
         return said
 
-    async def noting(self) -> None:
-        """The head of the audit log: whatever happens later, it may not be without this entry."""
+    async def note_audit_heads(self) -> None:
+        """Note the head of the audit log now and then: the log at the end must contain each noted entry."""
         while not self.world.over.is_set():
             await asyncio.sleep(self.dice.uniform(3, 9))
             query = "SELECT seq, hex(hash) AS hash FROM audit ORDER BY seq DESC LIMIT 1"

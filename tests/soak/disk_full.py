@@ -1,8 +1,8 @@
-"""Taking the room away that a database needs: on a disk of its own where we may mount one, else by a limit.
+"""Ways to fill the disk of the database: a small file system if we may mount one, or a file size limit.
 
-The small disk is real: the file system has no block left, and SQLite says `database or disk is full`. It takes root.
-The limit (RLIMIT_FSIZE, on the server alone) takes nothing: every write fails with EFBIG, and SQLite says `disk I/O
-error`, which Signoff counts among the ways in which a disk is full.
+The small file system needs root. It has no block left, and SQLite reports `database or disk is full`.
+The limit (RLIMIT_FSIZE, on the server alone) needs no privilege: every write fails with EFBIG, and SQLite reports
+`disk I/O error`, which Signoff also treats as a full disk.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from typing import Final, Protocol
 from tests.soak.servers import Servers
 
 MEGABYTES: Final = 512
-"""Of the small disk while it has room: far more than an hour needs. It takes only what is written."""
+"""Size of the small disk while it is not full, in MiB: far more than an hour needs. Unused space costs nothing."""
 
 
-class Room(Protocol):
-    """A way to take all room away, and to give it back."""
+class DiskSpace(Protocol):
+    """A way to take all free space away, and to give it back."""
 
     name: str
 
     async def take(self) -> None:
-        """Leave none. Called again and again while there is to be none."""
+        """Take all free space. Called repeatedly while the disk is to stay full."""
 
     async def give(self) -> None:
-        """As much as before."""
+        """Give the space back."""
 
 
 class SmallDisk:
@@ -44,23 +44,23 @@ class SmallDisk:
         self._folder = folder
 
     async def take(self) -> None:
-        found = os.statvfs(self._folder)
-        used = (found.f_blocks - found.f_bfree) * found.f_frsize
-        # Something may be written between the look and the command, and then it is refused.
-        await self._resize(f"{max(used, found.f_frsize) // 1024}k")
+        status = os.statvfs(self._folder)
+        used = (status.f_blocks - status.f_bfree) * status.f_frsize
+        # A write between this reading and the command makes the command fail; the next call tries again.
+        await self._resize(f"{max(used, status.f_frsize) // 1024}k")
 
     async def give(self) -> None:
         await self._resize(f"{MEGABYTES}m")
 
     async def _resize(self, size: str) -> None:
-        mounting = await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             "mount", "-o", f"remount,size={size}", str(self._folder), stderr=asyncio.subprocess.DEVNULL
         )
-        await mounting.wait()
+        await process.wait()
 
 
 class Limit:
-    """No byte may be written by the servers."""
+    """A limit of zero bytes on the files that the servers write."""
 
     name = "a limit on files"
 
@@ -76,14 +76,14 @@ class Limit:
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[bool]:
-    """A file system of its own in this folder while the body runs, if we may; whether we may."""
+    """Mount a small file system in this folder while the body runs, if permitted. Yield whether it is mounted."""
     folder.mkdir()
     mounted = os.geteuid() == 0 and shutil.which("mount") is not None and _mount(folder)
     try:
         yield mounted
     finally:
         if mounted:
-            # Lazily: what still has a file open there must not keep a campaign from ending.
+            # Unmount lazily, because a process with an open file there must not keep the campaign from ending.
             subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
